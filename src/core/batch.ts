@@ -1,0 +1,136 @@
+import type { CompiledSpec } from "../spec/compiled.js";
+
+/** One bag cell's CSR region of a batch: items of row r are [offsets[r], offsets[r+1]). */
+export interface BagRegion {
+  readonly table: number;
+  /** Index of the cell among its table's cells. */
+  readonly cell: number;
+  readonly maxLength: number;
+  readonly offsets: number;
+  readonly keys: number;
+  readonly weights: number;
+}
+
+/**
+ * Where each part of a decoded batch lies: byte offsets into ONE contiguous region, the same in the decoder's memory and
+ * in the ArrayBuffer that travels between threads. Strides are by `capacity`, also for a shorter last batch.
+ */
+export interface BatchLayout {
+  /** Rows the region has room for (B). */
+  readonly capacity: number;
+  /** Bytes of the whole region, a multiple of 16. */
+  readonly bytes: number;
+  /** f32[B]: 0 or 1. */
+  readonly labels: number;
+  /** f32[B]: importance, 1 by default. */
+  readonly weights: number;
+  /** f64[B]: event time in ms since the epoch, 0 where the spec has no time. */
+  readonly times: number;
+  /** u64[B]: XXH64 (seed 0) of the event id's text, 0 where the spec has none. */
+  readonly ids: number;
+  /** f32[B]: true click probability of simulated data, NaN where unknown. */
+  readonly oracle: number;
+  /** f32[B × numberCount] row-major, log1p already applied; NaN = missing (the model's numeric stage resolves it). */
+  readonly numbers: number;
+  readonly numberCount: number;
+  /** f32[B × vectorWidth] row-major, the vector fields side by side. */
+  readonly vectors: number;
+  readonly vectorWidth: number;
+  /** Per table: u64[B × singles] row-major. */
+  readonly keys: readonly { readonly offset: number; readonly singles: number }[];
+  /** u32[B+1], u64[B × maxLength], f32[B × maxLength] for every bag cell, in table then cell order. */
+  readonly bags: readonly BagRegion[];
+}
+
+/** Computes the layout of a batch of at most `capacity` rows of this model's events. */
+export function batchLayout(spec: CompiledSpec, capacity: number): BatchLayout {
+  let end = 0;
+  const take = (bytes: number): number => {
+    const at = end;
+    end = (end + bytes + 15) & ~15;
+    return at;
+  };
+  const vectorWidth = spec.fields.reduce((sum, field) => sum + (field.type === "vector" ? field.take : 0), 0);
+  const head = {
+    labels: take(capacity * 4),
+    weights: take(capacity * 4),
+    times: take(capacity * 8),
+    ids: take(capacity * 8),
+    oracle: take(capacity * 4),
+    numbers: take(capacity * 4 * spec.numbers.length),
+    vectors: take(capacity * 4 * vectorWidth),
+  };
+  const keys = spec.tables.map((table) => {
+    const singles = table.cells.filter((cell) => cell.kind === "single").length;
+    return { offset: take(capacity * 8 * singles), singles };
+  });
+  const bags = spec.tables.flatMap((table, t) =>
+    table.cells.flatMap((cell, c) => {
+      const field = spec.fields.find((f) => f.name === cell.field);
+      if (cell.kind !== "bag" || field?.type !== "bag") return [];
+      return {
+        table: t,
+        cell: c,
+        maxLength: field.max_length,
+        offsets: take((capacity + 1) * 4),
+        keys: take(capacity * field.max_length * 8),
+        weights: take(capacity * field.max_length * 4),
+      };
+    }),
+  );
+  return { capacity, ...head, numberCount: spec.numbers.length, vectorWidth, keys, bags, bytes: end };
+}
+
+/** A decoded batch: `rows` rows in a region laid out by `layout`. Labels etc. are views, made on demand. */
+export class Batch {
+  readonly layout: BatchLayout;
+  readonly rows: number;
+  readonly buffer: ArrayBuffer;
+  readonly base: number;
+
+  /** @param base byte offset of the region in `buffer` (a multiple of 8) */
+  constructor(layout: BatchLayout, rows: number, buffer: ArrayBuffer, base = 0) {
+    this.layout = layout;
+    this.rows = rows;
+    this.buffer = buffer;
+    this.base = base;
+  }
+
+  get labels(): Float32Array {
+    return new Float32Array(this.buffer, this.base + this.layout.labels, this.rows);
+  }
+  get weights(): Float32Array {
+    return new Float32Array(this.buffer, this.base + this.layout.weights, this.rows);
+  }
+  get times(): Float64Array {
+    return new Float64Array(this.buffer, this.base + this.layout.times, this.rows);
+  }
+  get ids(): BigUint64Array {
+    return new BigUint64Array(this.buffer, this.base + this.layout.ids, this.rows);
+  }
+  get oracle(): Float32Array {
+    return new Float32Array(this.buffer, this.base + this.layout.oracle, this.rows);
+  }
+  get numbers(): Float32Array {
+    return new Float32Array(this.buffer, this.base + this.layout.numbers, this.rows * this.layout.numberCount);
+  }
+  get vectors(): Float32Array {
+    return new Float32Array(this.buffer, this.base + this.layout.vectors, this.rows * this.layout.vectorWidth);
+  }
+  /** The single-valued keys of table `t`: [rows × singles], row-major. */
+  keys(t: number): BigUint64Array {
+    const { offset, singles } = this.layout.keys[t];
+    return new BigUint64Array(this.buffer, this.base + offset, this.rows * singles);
+  }
+  /** CSR views of bag region `i`: offsets [rows + 1], keys and weights [offsets[rows]]. */
+  bag(i: number): { offsets: Uint32Array; keys: BigUint64Array; weights: Float32Array } {
+    const region = this.layout.bags[i];
+    const offsets = new Uint32Array(this.buffer, this.base + region.offsets, this.rows + 1);
+    const items = offsets[this.rows];
+    return {
+      offsets,
+      keys: new BigUint64Array(this.buffer, this.base + region.keys, items),
+      weights: new Float32Array(this.buffer, this.base + region.weights, items),
+    };
+  }
+}

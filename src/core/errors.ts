@@ -1,0 +1,51 @@
+/** What an error means to a caller: the process's exit code and, over HTTP, the status. */
+interface ErrorFacts {
+  readonly exit: number;
+  readonly status: number;
+}
+
+/** Every code an error of Hashbrook can carry. `docs/ERRORS.md` lists the same codes (a test compares them). */
+export const errorFacts = {
+  usage: { exit: 2, status: 400 },
+  spec_invalid: { exit: 2, status: 400 },
+  request_invalid: { exit: 2, status: 400 },
+  source_missing: { exit: 3, status: 500 },
+  source_changed: { exit: 3, status: 500 },
+  source_unreadable: { exit: 3, status: 500 },
+  too_many_rejects: { exit: 4, status: 500 },
+  checkpoint_missing: { exit: 5, status: 503 },
+  checkpoint_damaged: { exit: 5, status: 500 },
+  checkpoint_mismatch: { exit: 5, status: 500 },
+  checkpoint_write: { exit: 6, status: 500 },
+  checkpoint_locked: { exit: 5, status: 500 },
+  output_exists: { exit: 5, status: 500 },
+  table_full: { exit: 7, status: 500 },
+  runtime_unavailable: { exit: 7, status: 500 },
+  internal: { exit: 70, status: 500 },
+} as const satisfies Record<string, ErrorFacts>;
+
+export type ErrorCode = keyof typeof errorFacts;
+
+/**
+ * An error with a code a program can branch on, and a hint that tells a person the mend.
+ * `message` names the place (file, line, field) first.
+ */
+export class HashbrookError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "HashbrookError";
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  get exit(): number {
+    return errorFacts[this.code].exit;
+  }
+
+  get status(): number {
+    return errorFacts[this.code].status;
+  }
+}

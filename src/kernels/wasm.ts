@@ -1,0 +1,42 @@
+import { existsSync, readFileSync } from "node:fs";
+
+/** The compiled kernel modules: scan (bytes → batch), table (rows, optimizers, lr, fm), metric (streaming metrics). */
+export type KernelName = "scan" | "table" | "metric";
+
+/** Linear memories are addressed with 32 bits: 65,536 pages of 64 KiB = 4 GiB. */
+export const PAGE_BYTES = 65536;
+
+const modules = new Map<KernelName, WebAssembly.Module>();
+
+function moduleOf(name: KernelName): WebAssembly.Module {
+  let module = modules.get(name);
+  if (!module) {
+    const beside = new URL(`./${name}.wasm`, import.meta.url);
+    const built = new URL(`../../dist/kernels/${name}.wasm`, import.meta.url);
+    module = new WebAssembly.Module(readFileSync(existsSync(beside) ? beside : built));
+    modules.set(name, module);
+  }
+  return module;
+}
+
+/**
+ * Makes a fresh instance of a kernel module over a memory of its own (not shared, so that ONNX Runtime can use it in place).
+ * @param host functions the kernel may call, by name
+ */
+export function instantiate<Exports>(
+  name: KernelName,
+  host: Record<string, (...args: number[]) => number> = {},
+): { memory: WebAssembly.Memory; kernel: Exports } {
+  const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
+  const abort = () => {
+    throw new Error(`kernel ${name} aborted`);
+  };
+  const instance = new WebAssembly.Instance(moduleOf(name), { env: { memory, abort, ...host } });
+  return { memory, kernel: instance.exports as Exports };
+}
+
+/** Grows `memory` until it holds at least `bytes`. Views over the old buffer are detached when it grows. */
+export function ensureBytes(memory: WebAssembly.Memory, bytes: number): void {
+  const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE_BYTES);
+  if (missing > 0) memory.grow(missing);
+}

@@ -1,0 +1,16 @@
+// The part of the WebAssembly JavaScript API that the kernels use; TypeScript keeps its own copy in the DOM library only.
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+  class Instance {
+    constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
+    readonly exports: Record<string, unknown>;
+  }
+  class Memory {
+    constructor(descriptor: { initial: number; maximum?: number });
+    readonly buffer: ArrayBuffer;
+    /** @returns the size before, in pages */
+    grow(pages: number): number;
+  }
+}
