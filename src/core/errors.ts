@@ -49,3 +49,21 @@ export class HashbrookError extends Error {
     return errorFacts[this.code].status;
   }
 }
+
+/** An error as plain data, for crossing threads and for `--json`. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+/** Any thrown value as plain data; what is not a HashbrookError becomes "internal", with its stack. */
+export function toPlainError(error: unknown): PlainError {
+  if (error instanceof HashbrookError) return { code: error.code, message: error.message, hint: error.hint };
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: "internal", message, hint: undefined };
+}
+
+export function fromPlainError(plain: PlainError): HashbrookError {
+  return new HashbrookError(plain.code, plain.message, plain.hint === undefined ? {} : { hint: plain.hint });
+}

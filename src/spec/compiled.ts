@@ -55,13 +55,30 @@ interface FieldBase {
 
 export type CompiledField =
   | (FieldBase & { readonly type: "categorical"; readonly from: string })
-  | (FieldBase & { readonly type: "bag"; readonly from: string; readonly separator: string; readonly combiner: Combiner; readonly max_length: number })
-  | (FieldBase & { readonly type: "numeric"; readonly from: string; readonly transform: "raw" | "log1p" | "standardize"; readonly missing: number })
+  | (FieldBase & {
+      readonly type: "bag";
+      readonly from: string;
+      readonly separator: string;
+      readonly combiner: Combiner;
+      readonly max_length: number;
+    })
+  | (FieldBase & {
+      readonly type: "numeric";
+      readonly from: string;
+      readonly transform: "raw" | "log1p" | "standardize";
+      readonly missing: number;
+    })
   /** Bucket index = count of boundaries <= x (0..boundaries.length); its key hashes the index's decimal text; missing hashes the empty text. */
   | (FieldBase & { readonly type: "buckets"; readonly from: string; readonly boundaries: readonly number[] })
   /** `of`: two or more fields of type categorical or buckets. */
   | (FieldBase & { readonly type: "cross"; readonly of: readonly string[] })
-  | (FieldBase & { readonly type: "vector"; readonly from: string; readonly separator: string; readonly length: number; readonly take: number });
+  | (FieldBase & {
+      readonly type: "vector";
+      readonly from: string;
+      readonly separator: string;
+      readonly length: number;
+      readonly take: number;
+    });
 
 export type Combiner = "sum" | "mean" | "sqrtn";
 
@@ -97,10 +114,33 @@ export interface CompiledCell {
 
 export type OptimizerSpec =
   /** l21 > 0 adds the group lasso over rows (design research 1.6). */
-  | { readonly kind: "ftrl"; readonly alpha: number; readonly beta: number; readonly l1: number; readonly l2: number; readonly l21: number }
-  | { readonly kind: "adagrad"; readonly learning_rate: number; readonly initial_accumulator: number; readonly epsilon: number }
-  | { readonly kind: "rowwise_adagrad"; readonly learning_rate: number; readonly initial_accumulator: number; readonly epsilon: number }
-  | { readonly kind: "adam"; readonly learning_rate: number; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
+  | {
+      readonly kind: "ftrl";
+      readonly alpha: number;
+      readonly beta: number;
+      readonly l1: number;
+      readonly l2: number;
+      readonly l21: number;
+    }
+  | {
+      readonly kind: "adagrad";
+      readonly learning_rate: number;
+      readonly initial_accumulator: number;
+      readonly epsilon: number;
+    }
+  | {
+      readonly kind: "rowwise_adagrad";
+      readonly learning_rate: number;
+      readonly initial_accumulator: number;
+      readonly epsilon: number;
+    }
+  | {
+      readonly kind: "adam";
+      readonly learning_rate: number;
+      readonly beta1: number;
+      readonly beta2: number;
+      readonly epsilon: number;
+    }
   | { readonly kind: "sgd"; readonly learning_rate: number };
 
 export type TowerKind = "lr" | "fm" | "deep_crossing" | "wide_deep" | "deepfm" | "dcn_v2" | "dlrm";
@@ -120,4 +160,10 @@ export interface CompiledTower {
   /** Optimizer of the dense weights (not used by lr, fm). */
   readonly optimizer: OptimizerSpec;
   readonly runtime: "onnxruntime" | "tensorflow";
+}
+
+/** Names of the fields whose values are hashed, in spec order: the numbering of the distinct-value sketches. */
+export function hashedFields(spec: CompiledSpec): string[] {
+  const hashed = new Set(["categorical", "bag", "buckets", "cross"]);
+  return spec.fields.filter((field) => hashed.has(field.type)).map((field) => field.name);
 }

@@ -1,0 +1,79 @@
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { batchLayout } from "../src/core/batch.js";
+import { Rng } from "../src/core/rng.js";
+import { towerShape } from "../src/model/tower-model.js";
+import { loadRuntime, type TensorView } from "../src/runtime/runtime.js";
+import type { CompiledSpec } from "../src/spec/compiled.js";
+import { loadSpec } from "../src/spec/parse.js";
+import type { Graph } from "../src/tower/graph.js";
+import { buildTower } from "../src/tower/tower.js";
+import { criteoLike } from "./lib/criteo-like.js";
+import { globo } from "./lib/globo.js";
+import { median, round, trainOnce } from "./lib/run.js";
+
+/** deep_crossing from file to checkpoint, beside the bound: the bare train step of the same graph, batch and threads. */
+export async function run({ smoke }: { smoke: boolean }): Promise<object> {
+  const cases = [{ model: "features/criteo-deep-crossing.yaml", data: criteoLike(smoke ? 5_000 : 1_000_000) }];
+  const clicks = globo(smoke ? 1_000 : 400_000);
+  if (clicks) cases.push({ model: "features/globo-deep-crossing.yaml", data: clicks });
+  const results = [];
+  for (const { model, data } of cases) results.push(await compare(model, data, smoke));
+  return { what: "deep_crossing, file to checkpoint, against the bare ONNX train step", threads: availableParallelism(), cases: results };
+}
+
+async function compare(model: string, data: string, smoke: boolean): Promise<object> {
+  const spec = loadSpec(model);
+  const repeats = smoke ? 1 : 3;
+  const bare: number[] = [];
+  const full: number[] = [];
+  for (let i = 0; i < repeats; i++) {
+    bare.push(await bareRate(spec, smoke ? 5 : 1000));
+    const report = trainOnce(model, data);
+    if (!existsSync(data) || report.rejected > 0 || report.skipped > 0) throw new Error(`${data}: rows were lost`);
+    full.push(report.examples / report.seconds);
+  }
+  return {
+    model,
+    batch: spec.batch,
+    residual: spec.tower.residual,
+    bare_rows_per_second: bare.map(Math.round),
+    file_to_checkpoint_rows_per_second: full.map(Math.round),
+    ratio: round(median(full) / median(bare), 3),
+  };
+}
+
+/** Rows a second of the train graph alone, over constant inputs. */
+async function bareRate(spec: CompiledSpec, steps: number): Promise<number> {
+  const tower = buildTower(spec.tower, towerShape(spec, batchLayout(spec, spec.batch)), spec.seed);
+  const runtime = await loadRuntime("onnxruntime");
+  const session = await runtime.load(tower.train, { threads: availableParallelism() });
+  const rng = new Rng(1);
+  const initial = new Map(tower.parameters.map((parameter) => [parameter.name, parameter.initial]));
+  const feeds: Record<string, TensorView> = {};
+  for (const { name, shape } of [...tower.train.inputs, ...tower.train.parameters]) {
+    const sizes = fixed(shape, spec.batch);
+    const data = initial.get(name) ?? Float32Array.from({ length: product(sizes) }, () => rng.uniform() * 0.1 - 0.05);
+    feeds[name] = { data, shape: sizes };
+  }
+  const fetches = outputsOf(tower.train, spec.batch);
+  for (let i = 0; i < 20; i++) await session.run(feeds, fetches);
+  if (!fetches.logits.data.every(Number.isFinite)) throw new Error("the bare step gave no finite logits");
+  const started = performance.now();
+  for (let i = 0; i < steps; i++) await session.run(feeds, fetches);
+  const seconds = (performance.now() - started) / 1000;
+  await session.release();
+  return (steps * spec.batch) / seconds;
+}
+
+function outputsOf(graph: Graph, rows: number): Record<string, TensorView> {
+  return Object.fromEntries(
+    [...graph.outputs].map(([name, { shape }]) => {
+      const sizes = fixed(shape, rows);
+      return [name, { data: new Float32Array(product(sizes)), shape: sizes }];
+    }),
+  );
+}
+
+const fixed = (shape: readonly (number | "B")[], rows: number): number[] => shape.map((size) => (size === "B" ? rows : size));
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);

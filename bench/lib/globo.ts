@@ -1,0 +1,26 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, renameSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DATA } from "./run.js";
+
+/**
+ * The Globo click stream's first `clicks` clicks as events (five an click), made once under the temporary folder.
+ * @returns its path, or null (with a line) where the data is not there
+ */
+export function globo(clicks: number, format: "tsv" | "json" = "tsv"): string | null {
+  const tool = join(DATA, "tools/globo-ctr.mjs");
+  if (!existsSync(tool) || !existsSync(join(DATA, "globo-clicks/clicks_dev.csv.gz"))) {
+    console.error("skipped: no Globo data under ../shared/data");
+    return null;
+  }
+  const folder = join(tmpdir(), "hashbrook-bench");
+  const path = join(folder, `globo-${clicks}.${format}`);
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  const file = openSync(`${path}.tmp`, "w");
+  execFileSync(process.execPath, [tool, "--clicks", String(clicks), "--format", format], { stdio: ["ignore", file, "inherit"] });
+  closeSync(file);
+  renameSync(`${path}.tmp`, path);
+  return path;
+}

@@ -1,0 +1,44 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Report } from "../../src/train/job.js";
+
+/** The folder of real data beside the repository. */
+export const DATA = resolve("../shared/data");
+
+/** Runs the built command line and returns its --json report. */
+export function hashbrook(...args: string[]): Report & { wall_seconds: number } {
+  const started = performance.now();
+  const child = spawnSync(process.execPath, ["dist/cli/main.js", ...args, "--json"], { encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "pipe"] });
+  const last = child.stdout.trim().split("\n").at(-1) ?? "";
+  if (child.status !== 0) throw new Error(`hashbrook ${args.join(" ")}: exit ${child.status}\n${child.stderr.slice(-2000)}`);
+  return { ...(JSON.parse(last) as Report), wall_seconds: (performance.now() - started) / 1000 };
+}
+
+/** Trains into a directory that is removed afterwards. */
+export function trainOnce(model: string, data: string, ...args: string[]): ReturnType<typeof hashbrook> {
+  const out = mkdtempSync(join(tmpdir(), "hashbrook-run-"));
+  try {
+    return hashbrook("train", "--model", model, "--data", data, "--out", out, "--resume", "--checkpoint-seconds", "0", ...args);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
+/** The middle of the values. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+export function round(value: number | null, digits = 4): number | null {
+  return value === null ? null : Number(value.toFixed(digits));
+}
+
+/** Where bench/peers keeps its Python environment, when it has been set up. */
+export function peersPython(): string | null {
+  const folder = process.env.HASHBROOK_PEERS ?? join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? "", ".cache"), "hashbrook", "peers");
+  const python = join(folder, "bin", "python");
+  if (!existsSync(python)) spawnSync("bash", ["bench/peers/setup.sh"], { stdio: ["ignore", "inherit", "inherit"] });
+  return existsSync(python) ? python : null;
+}

@@ -1,0 +1,128 @@
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import { errorCode, type Files, quietly } from "../core/files.js";
+import { xxh64 } from "./hash.js";
+
+/** Which process: a pid is used again, a pid with its start time is not. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Start time in the kernel's ticks since boot; 0 where the system does not tell. */
+  readonly started: number;
+  /** Tells boots and pid namespaces (containers) apart: 8 hex digits. */
+  readonly machine: string;
+}
+
+/** Who we are and who else is alive; passed in so that tests can bring up and kill processes. */
+export interface Processes {
+  self(): ProcessId;
+  alive(id: ProcessId): boolean;
+}
+
+/** The processes of this machine. */
+export const systemProcesses: Processes = {
+  self: () => ({ pid: process.pid, started: startTime(process.pid) ?? 0, machine: machine() }),
+  alive(id) {
+    // A pid of another boot or container says nothing here. That owner is most likely gone (a restarted container); were
+    // it not, it stops at its next save, which finds its lock taken.
+    if (id.machine !== machine()) return false;
+    return id.started === 0 ? answersSignal(id.pid) : startTime(id.pid) === id.started;
+  },
+};
+
+/** Field 22 of /proc/PID/stat; undefined when there is no such process, it is a zombie, or the system has no /proc. */
+function startTime(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The command's name (field 2, in parentheses) may hold spaces and parentheses: count from the last one.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state, started] = [fields[0], fields[19]];
+    return state === "Z" || state === "X" ? undefined : Number(started);
+  } catch {
+    return undefined;
+  }
+}
+
+function answersSignal(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCode(error) === "EPERM";
+  }
+}
+
+function machine(): string {
+  let name = hostname();
+  quietly(() => {
+    name = readFileSync("/proc/sys/kernel/random/boot_id", "latin1") + readlinkSync("/proc/self/ns/pid");
+  });
+  return xxh64(new TextEncoder().encode(name)).slice(0, 8);
+}
+
+/**
+ * The right to write into a directory. Its file's name says all (an empty file can be made on a full disk):
+ *
+ *     writer-<pid>-<started>-<machine>.lock
+ *
+ * To take it, a process first puts up its own file, then looks for those of others: of two that start at once at least
+ * one sees the other and withdraws. Files of dead processes are swept away.
+ */
+export class WriterLock {
+  private readonly files: Files;
+  private readonly path: string;
+
+  /** @throws checkpoint_locked when a living process holds `directory` */
+  constructor(directory: string, files: Files, processes: Processes) {
+    files.mkdir(directory);
+    this.files = files;
+    const mine = lockName(processes.self());
+    this.path = join(directory, mine);
+    this.raise(directory);
+    try {
+      const others = files.list(directory).filter((name) => name !== mine && parseLockName(name));
+      for (const name of others) {
+        const owner = parseLockName(name);
+        if (owner && processes.alive(owner)) throw lockedBy(directory, owner.pid);
+      }
+      for (const name of others) files.remove(join(directory, name));
+    } catch (error) {
+      quietly(() => this.release());
+      throw error;
+    }
+  }
+
+  private raise(directory: string): void {
+    try {
+      this.files.close(this.files.open(this.path, "wx"));
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+      throw lockedBy(directory, process.pid);
+    }
+  }
+
+  /** False once another writer has taken the directory over. */
+  held(): boolean {
+    return this.files.stat(this.path) !== undefined;
+  }
+
+  release(): void {
+    this.files.remove(this.path);
+  }
+}
+
+function lockName(id: ProcessId): string {
+  return `writer-${id.pid}-${id.started}-${id.machine}.lock`;
+}
+
+function parseLockName(name: string): ProcessId | undefined {
+  const match = /^writer-(\d+)-(\d+)-([0-9a-f]{8})\.lock$/.exec(name);
+  return match ? { pid: Number(match[1]), started: Number(match[2]), machine: match[3] } : undefined;
+}
+
+function lockedBy(directory: string, pid: number): HashbrookError {
+  return new HashbrookError("checkpoint_locked", `${directory}: process ${pid} is writing here`, {
+    hint: "Wait until it ends, stop it, or choose another --out directory.",
+  });
+}

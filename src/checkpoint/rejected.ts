@@ -1,0 +1,127 @@
+import { isUtf8 } from "node:buffer";
+import { join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import { type Files, nodeFiles, quietly, writeError, writeFully } from "../core/files.js";
+
+/** An event that could not be learned from. */
+export interface Reject {
+  /** Why: "bad_label", "column_count", … */
+  readonly code: string;
+  /** Where in the event, when one column or field is to blame. */
+  readonly column: string | null;
+  readonly file: string;
+  /** Counted from 1 in its file. */
+  readonly row: number;
+  /** Bytes from the start of the file (after decompression). */
+  readonly offset: number;
+  /** Bytes of the event; `raw` may hold only the first of them. */
+  readonly length: number;
+  readonly raw: Uint8Array;
+}
+
+/** Lines gather until there are this many bytes, or `sync` is called. */
+const BUFFER_BYTES = 256 << 10;
+
+/**
+ * The dead-letter file `rejected/rejected.jsonl` of a run: one JSON object a line, in stream order.
+ *
+ * Its length is part of every checkpoint (`sync` first, then save `bytesWritten`): on resume the file is cut to that
+ * length, so that the replay neither loses nor doubles a reject.
+ */
+export class RejectedWriter {
+  readonly path: string;
+  private readonly files: Files;
+  private readonly file: number;
+  private position: number;
+  private pending: Uint8Array[] = [];
+  private pendingBytes = 0;
+
+  /**
+   * @param directory the run's directory
+   * @param length `bytesWritten` of the checkpoint that is resumed from; 0 begins anew
+   * @throws checkpoint_mismatch when the file is shorter than the checkpoint says; checkpoint_write
+   */
+  constructor(directory: string, length = 0, files: Files = nodeFiles) {
+    this.files = files;
+    this.path = join(directory, "rejected", "rejected.jsonl");
+    this.position = length;
+    this.file = this.writing(() => this.openAt(join(directory, "rejected"), length));
+  }
+
+  /** Length of the file with all rejects appended so far. Durable after `sync`. */
+  get bytesWritten(): number {
+    return this.position + this.pendingBytes;
+  }
+
+  /**
+   * Adds the next reject of the stream.
+   * @throws checkpoint_write on a full disk; the writer is of no use then but to be closed
+   */
+  append({ code, column, file, row, offset, length, raw }: Reject): void {
+    const line = Buffer.from(`${JSON.stringify({ code, column, file, row, offset, length, ...rawText(raw) })}\n`);
+    this.pending.push(line);
+    this.pendingBytes += line.byteLength;
+    if (this.pendingBytes >= BUFFER_BYTES) this.writing(() => this.flush());
+  }
+
+  /** Puts all rejects so far on disk: before a checkpoint with `bytesWritten` is saved. */
+  sync(): void {
+    this.writing(() => {
+      this.flush();
+      this.files.fsync(this.file);
+    });
+  }
+
+  close(): void {
+    this.writing(() => {
+      this.flush();
+      this.files.close(this.file);
+    });
+  }
+
+  private openAt(directory: string, length: number): number {
+    this.files.mkdir(directory);
+    const found = this.files.stat(this.path);
+    if ((found?.bytes ?? 0) < length) throw cutShort(this.path, found?.bytes ?? 0, length);
+    const file = this.files.open(this.path, found ? "r+" : "w");
+    try {
+      this.files.truncate(file, length);
+      this.files.syncDirectory(directory);
+      return file;
+    } catch (error) {
+      quietly(() => this.files.close(file));
+      throw error;
+    }
+  }
+
+  private flush(): void {
+    const lines = Buffer.concat(this.pending);
+    // Forgotten before they are written: closing after a failure must not fail again.
+    this.pending = [];
+    this.pendingBytes = 0;
+    this.position = writeFully(this.files, this.file, lines, this.position);
+  }
+
+  private writing<T>(write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      throw writeError(this.path, error);
+    }
+  }
+}
+
+function rawText(raw: Uint8Array): { raw: string } | { raw_base64: string } {
+  const text = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+  return isUtf8(raw) ? { raw: text.toString("utf8") } : { raw_base64: text.toString("base64") };
+}
+
+function cutShort(path: string, found: number, length: number): HashbrookError {
+  return new HashbrookError(
+    "checkpoint_mismatch",
+    `${path}: has ${found} bytes, the checkpoint was taken at ${length}`,
+    {
+      hint: `Put the file back; to go on without the old rejects: truncate -s ${length} ${path}`,
+    },
+  );
+}

@@ -1,0 +1,146 @@
+import { HashbrookError } from "../core/errors.js";
+import { type Files, readFully } from "../core/files.js";
+
+/** Element types, by the format's names; bytes of one element. All little-endian. */
+export const dtypeBytes = { U8: 1, I8: 1, F16: 2, U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8 } as const;
+
+export type Dtype = keyof typeof dtypeBytes;
+
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: Dtype;
+  /** Sizes from the slowest-moving to the fastest (row-major); `[]` is a scalar. */
+  readonly shape: readonly number[];
+}
+
+export interface TensorPlace extends TensorSpec {
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface SafetensorsLayout {
+  /** The file's first bytes: length, JSON, padding. */
+  readonly header: Uint8Array;
+  /** In file order: contiguous, without gaps, to the file's end. */
+  readonly tensors: readonly TensorPlace[];
+  /** Size of the whole file. */
+  readonly bytes: number;
+}
+
+/** The longest JSON header read: some 80,000 tensors. The limit bounds what a hostile file can make the reader hold. */
+const MAX_HEADER_BYTES = 8 << 20;
+
+/** Bytes of a tensor; NaN or beyond 2^53 when the shape is absurd. */
+export function tensorBytes(tensor: { readonly dtype: Dtype; readonly shape: readonly number[] }): number {
+  return tensor.shape.reduce((product, size) => product * size, dtypeBytes[tensor.dtype]);
+}
+
+/**
+ * Lays tensors out as a safetensors file:
+ *
+ *     u64 LE   N, length of the JSON
+ *     N bytes  {"name":{"dtype":"F32","shape":[2,3],"data_offsets":[begin,end]},…}, padded with spaces to a multiple of 8
+ *     data     tensors back to back; offsets count from here
+ *
+ * Wide elements come first, then by name (as the Python library writes them), so every tensor is aligned to its element.
+ * @throws internal when two tensors have one name or a shape is not a list of sizes
+ */
+export function safetensorsLayout(tensors: readonly TensorSpec[]): SafetensorsLayout {
+  const ordered = tensors.toSorted((a, b) => dtypeBytes[b.dtype] - dtypeBytes[a.dtype] || (a.name < b.name ? -1 : 1));
+  const entries = new Map<string, unknown>([["__metadata__", undefined]]);
+  let end = 0;
+  const relative = ordered.map(({ name, dtype, shape }) => {
+    const bytes = tensorBytes({ dtype, shape });
+    if (entries.has(name) || !isShape(shape) || !Number.isSafeInteger(bytes)) {
+      throw new HashbrookError("internal", `tensor ${name} [${shape}]: the name is taken or the shape is not possible`);
+    }
+    const offset = end;
+    end += bytes;
+    entries.set(name, { dtype, shape, data_offsets: [offset, end] });
+    return { name, dtype, shape, offset, bytes };
+  });
+  const header = encodeHeader(entries);
+  const places = relative.map((tensor) => ({ ...tensor, offset: tensor.offset + header.byteLength }));
+  return { header, tensors: places, bytes: header.byteLength + end };
+}
+
+function encodeHeader(entries: ReadonlyMap<string, unknown>): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const length = Math.ceil(json.byteLength / 8) * 8;
+  const header = new Uint8Array(8 + length).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
+  header.set(json, 8);
+  return header;
+}
+
+/**
+ * Reads and checks the header of a safetensors file of `size` bytes: at most 8 MiB is held, and no tensor is believed
+ * that does not lie inside the file; tensors must neither overlap nor leave gaps.
+ * @throws checkpoint_damaged naming `path` and what is wrong
+ */
+export function readSafetensorsLayout(files: Files, file: number, size: number, path: string): SafetensorsLayout {
+  const prefix = new Uint8Array(8);
+  if (readFully(files, file, prefix, 0) < 8) throw damaged(path, "it is shorter than the length of its header");
+  const length = new DataView(prefix.buffer).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER_BYTES) || Number(length) > size - 8) {
+    throw damaged(path, `its header claims ${length} bytes, the file has ${size}`);
+  }
+  const header = new Uint8Array(8 + Number(length));
+  if (readFully(files, file, header, 0) < header.byteLength) throw damaged(path, "its header is cut short");
+  const tensors = placeTensors(parseHeader(header.subarray(8), path), header.byteLength, size, path);
+  return { header, tensors, bytes: size };
+}
+
+function parseHeader(json: Uint8Array, path: string): [string, unknown][] {
+  try {
+    const header: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
+    if (!isRecord(header)) throw new Error("it is not an object");
+    return Object.entries(header).filter(([name]) => name !== "__metadata__");
+  } catch (error) {
+    throw damaged(path, `its header is not valid JSON: ${(error as Error).message}`);
+  }
+}
+
+function placeTensors(entries: [string, unknown][], dataStart: number, size: number, path: string): TensorPlace[] {
+  const tensors = entries.map(([name, entry]) => placeTensor(name, entry, dataStart, path));
+  tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
+  let end = dataStart;
+  for (const { name, offset, bytes } of tensors) {
+    if (offset !== end) throw damaged(path, `tensor ${name} does not begin where the one before it ends`);
+    end += bytes;
+  }
+  if (end !== size) throw damaged(path, `its tensors end at byte ${end}, the file at ${size}`);
+  return tensors;
+}
+
+function placeTensor(name: string, entry: unknown, dataStart: number, path: string): TensorPlace {
+  if (!isRecord(entry)) throw damaged(path, `tensor ${name} is not described`);
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (!isDtype(dtype)) throw damaged(path, `tensor ${name} has the unknown dtype ${JSON.stringify(dtype)}`);
+  if (!isShape(shape) || !isShape(offsets) || offsets.length !== 2) {
+    throw damaged(path, `tensor ${name} has a shape or data_offsets that are not lists of sizes`);
+  }
+  const bytes = tensorBytes({ dtype, shape });
+  if (bytes !== offsets[1] - offsets[0]) {
+    throw damaged(path, `tensor ${name} of shape [${shape}] needs ${bytes} bytes, its data_offsets span ${offsets}`);
+  }
+  return { name, dtype, shape, offset: dataStart + offsets[0], bytes };
+}
+
+function damaged(path: string, reason: string): HashbrookError {
+  return new HashbrookError("checkpoint_damaged", `${path}: not a sound safetensors file: ${reason}`);
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function isDtype(value: unknown): value is Dtype {
+  return typeof value === "string" && Object.hasOwn(dtypeBytes, value);
+}
+
+/** A list of sizes: whole numbers, 0 or more. */
+export function isShape(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}

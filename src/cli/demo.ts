@@ -1,0 +1,64 @@
+import { rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { systemClock } from "../core/clock.js";
+import { simulate } from "../source/simulate.js";
+import { train } from "../train/run.js";
+import { port, wholeNumber } from "./options.js";
+import { progressReporter } from "./progress.js";
+import { serve } from "./serve.js";
+import { stopSignal } from "./signals.js";
+import { printReport } from "./summary.js";
+
+interface Flags {
+  rows: number;
+  seed: number;
+  out: string;
+  port: number;
+  host: string;
+}
+
+const spec = fileURLToPath(new URL("../../features/ads-demo.yaml", import.meta.url));
+
+export function demoCommand(): Command {
+  return new Command("demo")
+    .description("The whole way in one go: simulate ad impressions, train Deep Crossing on them, serve scores")
+    .option("--rows <n>", "impressions to learn from", wholeNumber, 1_000_000)
+    .option("--seed <n>", "seed of the simulator", wholeNumber, 7)
+    .option("--out <dir>", "directory of the run; an earlier demo there is replaced", "runs/demo")
+    .option("--port <n>", "port to serve on", port, 8080)
+    .option("--host <address>", "address to serve on", "127.0.0.1")
+    .action(run);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const { signal, release } = stopSignal();
+  process.stderr.write(`Learning from ${flags.rows.toLocaleString("en")} simulated ad impressions (Deep Crossing, ${spec})\n`);
+  rmSync(flags.out, { recursive: true, force: true });
+  const progress = progressReporter(process.stderr, () => systemClock.now());
+  const data = `simulate:${flags.rows}:${flags.seed}`;
+  const report = await train({ model: spec, data, out: flags.out, signal, onProgress: progress.show });
+  progress.end();
+  printReport(report, false);
+  if (signal.aborted) return;
+  const body = await exampleRequest(flags.seed);
+  await serve({ checkpoint: flags.out, port: flags.port, host: flags.host }, signal, (url) => {
+    process.stderr.write(`\nScores are served until Ctrl-C. Try:\n\n  curl -s ${url}/v1/score -H 'content-type: application/json' -d '${body}'\n\n`);
+  });
+  release();
+}
+
+/** Members that belong to the ad; the others describe the visit. */
+const AD = ["ad", "campaign", "advertiser", "ad_category", "creative_size", "bid_bucket", "price", "ctr_hint", "user_ad_views"];
+/** What a request does not know. */
+const OUTCOME = ["label", "oracle", "event_id", "ts_ms"];
+
+/** A request made of the stream's own first impressions: one visit, three ads. */
+async function exampleRequest(seed: number): Promise<string> {
+  let text = "";
+  await simulate({ rows: 3, seed, format: "json", write: (bytes) => void (text += Buffer.from(bytes).toString()) });
+  const rows = text.trim().split("\n").map((line) => Object.entries(JSON.parse(line) as Record<string, unknown>));
+  const pick = (row: [string, unknown][], ofAd: boolean) =>
+    Object.fromEntries(row.filter(([name]) => AD.includes(name) === ofAd && !OUTCOME.includes(name)));
+  return JSON.stringify({ context: pick(rows[0], false), candidates: rows.map((row) => pick(row, true)) });
+}

@@ -1,0 +1,40 @@
+import { Command } from "commander";
+import { systemClock } from "../core/clock.js";
+import { evaluate } from "../train/run.js";
+import { wholeNumber } from "./options.js";
+import { progressReporter } from "./progress.js";
+import { stopSignal } from "./signals.js";
+import { printReport } from "./summary.js";
+
+interface Flags {
+  checkpoint: string;
+  data: string[];
+  limit?: number;
+  threads?: number;
+  maxRejects?: number;
+  json?: true;
+}
+
+export function evalCommand(): Command {
+  return new Command("eval")
+    .description("Score events with a checkpoint's frozen weights and report how well")
+    .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
+    .requiredOption("--data <file...>", 'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]')
+    .option("--limit <n>", "stop after n events", wholeNumber)
+    .option("--threads <n>", "threads of the tower's runtime (default: all cores)", wholeNumber)
+    .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
+    .option("--json", "print the report as one JSON object, the last line of stdout")
+    .action(run);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const { signal, release } = stopSignal();
+  const progress = progressReporter(process.stderr, () => systemClock.now());
+  try {
+    const report = await evaluate({ ...flags, signal, onProgress: progress.show });
+    progress.end();
+    printReport(report, flags.json ?? false);
+  } finally {
+    release();
+  }
+}

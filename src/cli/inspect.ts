@@ -1,0 +1,115 @@
+import { Command } from "commander";
+import { openCheckpoint } from "../checkpoint/store.js";
+import { HashbrookError } from "../core/errors.js";
+import { loadModel } from "../model/load.js";
+import { hex64 } from "../spec/hash.js";
+import type { Table } from "../tables/table.js";
+import { keysOf } from "./key.js";
+import { wholeNumber } from "./options.js";
+import { bytes, count } from "./progress.js";
+
+interface Flags {
+  checkpoint: string;
+  field?: string;
+  value?: string[];
+  top: number;
+  spec?: true;
+  json?: true;
+}
+
+/** A learned row: its key and weights. */
+interface Row {
+  readonly key: string;
+  readonly norm: number;
+  /** Cosine to the row that was asked for. */
+  readonly similarity?: number;
+  readonly weights: number[];
+}
+
+export function inspectCommand(): Command {
+  return new Command("inspect")
+    .description("Show what a checkpoint holds: spec, tables, fill, bytes, and the rows of an id")
+    .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
+    .option("--field <name>", "look up a value of this field ...")
+    .option("--value <text...>", "... its text (for a cross one per component)")
+    .option("--top <n>", "rows to show: the nearest to the value's row by cosine, or without a value the longest", wholeNumber, 5)
+    .option("--spec", "print the compiled spec")
+    .option("--json", "print one JSON object")
+    .action(run);
+}
+
+async function run(flags: Flags): Promise<void> {
+  if ((flags.field === undefined) !== (flags.value === undefined)) {
+    throw new HashbrookError("usage", "--field and --value go together");
+  }
+  const { model, spec, specHash, examples, path } = await loadModel(flags.checkpoint, { capacity: 1, threads: 1 });
+  const { checkpoint, skipped } = openCheckpoint(flags.checkpoint);
+  const asked = flags.field ? keysOf(spec, flags.field, flags.value!) : [];
+  const tables = model.tables.map((table) => describe(table, asked.find((key) => key.table === table.name)?.key, flags.top));
+  await model.close();
+  const { tally, position } = checkpoint.meta as unknown as { tally: object; position: object };
+  const report = { checkpoint: path, model: spec.name, tower: spec.tower.kind, spec_hash: specHash, examples, bytes: checkpoint.bytes, position, tally, tables, skipped };
+  if (flags.json) process.stdout.write(`${JSON.stringify(flags.spec ? { ...report, spec } : report)}\n`);
+  else process.stdout.write(`${text(report)}${flags.spec ? `${JSON.stringify(spec, null, 2)}\n` : ""}`);
+}
+
+function describe(table: Table, key: string | undefined, top: number) {
+  const { rows, capacity, bytes } = table.stats();
+  const { encoding, dim, optimizer, cells } = table.spec;
+  const found = key === undefined ? undefined : table.lookup(BigInt(`0x${key}`));
+  const to = found ? Array.from(found.weights) : undefined;
+  const asked = key === undefined ? undefined : { key, row: found?.row ?? null, weights: to ?? null };
+  const shown = top > 0 && (key === undefined || to) ? topRows(table, top, to) : [];
+  return { name: table.name, encoding, optimizer: optimizer.kind, dim, fields: cells.map((cell) => cell.field), rows, capacity, fill: rows / capacity, bytes, bytes_per_row: table.layout.stride, asked, top: shown };
+}
+
+type TableText = ReturnType<typeof describe>;
+
+/** The rows with the largest norm, or the nearest to `to` by cosine. */
+function topRows(table: Table, top: number, to?: number[]): Row[] {
+  let best: Row[] = [];
+  const rank = (row: Row) => row.similarity ?? row.norm;
+  for (const { keys, weights } of table.exportRows()) {
+    const { dim } = table.spec;
+    const rows = Array.from(keys, (key, i): Row => {
+      const values = Array.from(weights.subarray(i * dim, (i + 1) * dim));
+      const norm = Math.hypot(...values);
+      return { key: hex64(key), norm, weights: values, ...(to && { similarity: cosine(values, to) }) };
+    });
+    best = [...best, ...rows].sort((a, b) => rank(b) - rank(a)).slice(0, top);
+  }
+  return best;
+}
+
+function cosine(a: readonly number[], b: readonly number[]): number {
+  const lengths = Math.hypot(...a) * Math.hypot(...b);
+  return lengths > 0 ? a.reduce((sum, x, i) => sum + x * b[i], 0) / lengths : 0;
+}
+
+function text(report: { checkpoint: string; model: string; tower: string; spec_hash: string; examples: number; bytes: number; tables: TableText[]; skipped: readonly { path: string; reason: string }[] }): string {
+  const lines = [
+    `${report.model} (${report.tower}) · ${report.examples.toLocaleString("en")} examples learned · spec ${report.spec_hash}`,
+    `${report.checkpoint} · ${bytes(report.bytes)}`,
+  ];
+  for (const { path, reason } of report.skipped) lines.push(`passed over ${path}: ${reason}`);
+  for (const table of report.tables) lines.push(...tableText(table));
+  return `${lines.join("\n")}\n`;
+}
+
+function tableText(table: TableText): string[] {
+  const lines = [
+    `table ${table.name}: ${table.encoding}, dim ${table.dim}, ${table.optimizer}, ${count(table.rows)} of ${count(table.capacity)} rows (${(table.fill * 100).toFixed(1)} %), ${bytes(table.bytes)}, ${table.bytes_per_row} bytes a row`,
+    `  fields: ${table.fields.join(", ")}`,
+  ];
+  if (table.asked) lines.push(`  asked: ${table.asked.key} ${table.asked.row === null ? "never learned" : `row ${table.asked.row}: ${vector(table.asked.weights!)}`}`);
+  for (const row of table.top) {
+    const rank = row.similarity === undefined ? `norm ${row.norm.toFixed(4)}` : `cosine ${row.similarity.toFixed(4)}`;
+    lines.push(`  ${row.key}  ${rank}  ${vector(row.weights)}`);
+  }
+  return lines;
+}
+
+function vector(weights: readonly number[]): string {
+  const shown = weights.slice(0, 8).map((w) => w.toFixed(4));
+  return `[${shown.join(", ")}${weights.length > 8 ? ", …" : ""}]`;
+}

@@ -1,0 +1,54 @@
+import { Command } from "commander";
+import { openCheckpoint } from "../checkpoint/store.js";
+import { HashbrookError } from "../core/errors.js";
+import { specOf } from "../model/load.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { crossKeys, type ValueKey, valueKeys } from "../spec/keys.js";
+import { loadSpec } from "../spec/parse.js";
+
+interface Flags {
+  model?: string;
+  checkpoint?: string;
+  field: string;
+  json?: true;
+}
+
+export function keyCommand(): Command {
+  return new Command("key")
+    .description("Print the 64-bit key of a field's value, in every table the field is looked up in")
+    .argument("<value...>", "the value's text; for a cross one value per component; for buckets the bucket's index")
+    .option("--model <spec>", "model spec, a YAML file of features/")
+    .option("--checkpoint <dir>", "or a checkpoint, which carries its spec")
+    .requiredOption("--field <name>", "the field the value belongs to")
+    .option("--json", "print a JSON array")
+    .addHelpText("after", "\nfeatures/README.md tells how to compute the same key in another language.\n\nExample:\n  hashbrook key --model features/ads-demo.yaml --field ad a17")
+    .action((values: string[], flags: Flags) => {
+      const spec = specOfFlags(flags);
+      const keys = keysOf(spec, flags.field, values);
+      if (flags.json) process.stdout.write(`${JSON.stringify(keys)}\n`);
+      else for (const { table, key } of keys) process.stdout.write(`${key}  ${flags.field} in table ${table}\n`);
+    });
+}
+
+/** The spec named by --model or --checkpoint. */
+export function specOfFlags(flags: { model?: string; checkpoint?: string }): CompiledSpec {
+  if (flags.model) return loadSpec(flags.model);
+  if (flags.checkpoint) return specOf(openCheckpoint(flags.checkpoint).checkpoint);
+  throw new HashbrookError("usage", "neither --model nor --checkpoint is given", { hint: "name the spec the key is for" });
+}
+
+/** @throws usage when the field is not looked up in any table, or the number of values is wrong */
+export function keysOf(spec: CompiledSpec, name: string, values: readonly string[]): ValueKey[] {
+  const field = spec.fields.find((candidate) => candidate.name === name);
+  if (!field) {
+    const names = spec.fields.map((candidate) => candidate.name).join(", ");
+    throw new HashbrookError("usage", `--field ${name}: the spec has no such field`, { hint: `fields: ${names}` });
+  }
+  const wanted = field.type === "cross" ? field.of.length : 1;
+  if (values.length !== wanted) {
+    throw new HashbrookError("usage", `${name} takes ${wanted} value${wanted > 1 ? `s (${"of" in field ? field.of.join(", ") : ""})` : ""}, not ${values.length}`);
+  }
+  const keys = field.type === "cross" ? crossKeys(spec, name, values) : valueKeys(spec, name, values[0]);
+  if (keys.length === 0) throw new HashbrookError("usage", `--field ${name}: its values are not looked up in any table`);
+  return keys;
+}

@@ -1,0 +1,32 @@
+import type { Quality, Report } from "../train/job.js";
+import { bytes, count, duration, figure } from "./progress.js";
+
+/** Prints a finished run: for a person, or with `json` as ONE last line of standard output. */
+export function printReport(report: Report, json: boolean): void {
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summary(report)}\n`);
+}
+
+/** A finished run in a few lines. */
+export function summary(report: Report): string {
+  const lines = [
+    `${report.examples.toLocaleString("en")} examples in ${duration(report.seconds)} (${count(report.examples_per_second)}/s), ended by: ${report.ended_by}`,
+    row("whole stream", report),
+    row(`from row ${count(report.second_half.from)}`, report.second_half),
+    row(`from row ${count(report.last_tenth.from)}`, report.last_tenth),
+  ];
+  if (report.oracle) lines.push(row("oracle, whole stream", report.oracle));
+  if (report.oracle_last_tenth) lines.push(row("oracle, last tenth", report.oracle_last_tenth));
+  for (const table of report.tables) {
+    lines.push(`  table ${table.name} (${table.encoding}): ${count(table.rows)} rows, ${bytes(table.bytes)}, about ${count(table.distinct)} distinct ids`);
+  }
+  const codes = Object.entries(report.rejected_by_code).map(([code, n]) => `${code} ${n}`);
+  if (report.rejected > 0) lines.push(`  rejected ${report.rejected}: ${codes.join(", ")}`);
+  if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
+  if (report.checkpoint) lines.push(`  checkpoint ${report.checkpoint}`);
+  return lines.join("\n");
+}
+
+function row(name: string, q: Quality): string {
+  const parts = [`AUC ${figure(q.auc)}`, `logloss ${figure(q.logloss)}`, `NE ${figure(q.normalized_entropy)}`, `predicted/actual ${figure(q.calibration)}`];
+  return `  ${name.padEnd(22)} ${parts.join("  ")}`;
+}

@@ -1,0 +1,176 @@
+import {
+  closeSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
+import { HashbrookError } from "./errors.js";
+
+/** "r" reads, "w" makes or empties, "wx" makes and fails (EEXIST) when the path is there, "r+" changes what is there. */
+export type OpenFlags = "r" | "w" | "wx" | "r+";
+
+export interface FileStat {
+  readonly bytes: number;
+  readonly directory: boolean;
+}
+
+/**
+ * The door to the file system for everything that must survive a crash: each method is one step that can fail or be cut
+ * short, so that tests can put a fault or a kill at every one of them. Methods throw Node's errors (`code: "ENOSPC"`, …).
+ */
+export interface Files {
+  open(path: string, flags: OpenFlags): number;
+  /** Writes at `position` (bytes from the start); returns how many bytes went out, which may be fewer than given. */
+  write(file: number, data: Uint8Array, position: number): number;
+  /** Reads at `position`; returns how many bytes came in, which may be fewer than asked for; 0 at the end. */
+  read(file: number, target: Uint8Array, position: number): number;
+  truncate(file: number, bytes: number): void;
+  fsync(file: number): void;
+  close(file: number): void;
+  /** `undefined` when nothing is there. */
+  stat(path: string): FileStat | undefined;
+  /** The names in a directory, sorted; none when the directory is missing. */
+  list(directory: string): string[];
+  /** Makes a directory and its parents, durably; one that is there already is fine. */
+  mkdir(directory: string): void;
+  rename(from: string, to: string): void;
+  /** Removes a file, or a directory with all it holds; nothing there is fine. */
+  remove(path: string): void;
+  /** Makes renames, creations and removals in a directory durable. */
+  syncDirectory(directory: string): void;
+}
+
+function syncDirectory(directory: string): void {
+  // Windows cannot open a directory; its file systems journal names themselves.
+  if (process.platform === "win32") return;
+  const handle = openSync(directory, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** The file system of this machine. */
+export const nodeFiles: Files = {
+  open: (path, flags) => openSync(path, flags),
+  write: (file, data, position) => writeSync(file, data, 0, data.byteLength, position),
+  read: (file, target, position) => readSync(file, target, 0, target.byteLength, position),
+  truncate: (file, bytes) => ftruncateSync(file, bytes),
+  fsync: (file) => fsyncSync(file),
+  close: (file) => closeSync(file),
+  stat: (path) => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat && { bytes: stat.size, directory: stat.isDirectory() };
+  },
+  list: (directory) => {
+    try {
+      return readdirSync(directory).sort();
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return [];
+      throw error;
+    }
+  },
+  mkdir: (directory) => {
+    const first = mkdirSync(directory, { recursive: true });
+    if (first === undefined) return;
+    const top = dirname(resolve(first));
+    for (let parent = dirname(resolve(directory)); parent.length >= top.length; parent = dirname(parent)) {
+      syncDirectory(parent);
+      if (parent === top) return;
+    }
+  },
+  rename: (from, to) => renameSync(from, to),
+  remove: (path) => rmSync(path, { recursive: true, force: true }),
+  syncDirectory,
+};
+
+/** The system's code of a failed file operation ("ENOSPC", "ENOENT", …), if it has one. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+}
+
+/** Writes all of `data` at `position`, however short the single writes are. Returns the position after it. */
+export function writeFully(files: Files, file: number, data: Uint8Array, position: number): number {
+  let done = 0;
+  while (done < data.byteLength) {
+    const count = files.write(file, data.subarray(done), position + done);
+    if (count <= 0) throw new Error(`the file system took only ${done} of ${data.byteLength} bytes`);
+    done += count;
+  }
+  return position + done;
+}
+
+/** Fills `target` from `position`. Returns how many bytes were there: fewer than asked for only at the file's end. */
+export function readFully(files: Files, file: number, target: Uint8Array, position: number): number {
+  let done = 0;
+  while (done < target.byteLength) {
+    const count = files.read(file, target.subarray(done), position + done);
+    if (count <= 0) break;
+    done += count;
+  }
+  return done;
+}
+
+/** Opens `path`, hands the handle to `use`, and closes it whatever happens. */
+export function withFile<T>(files: Files, path: string, flags: OpenFlags, use: (file: number) => T): T {
+  const file = files.open(path, flags);
+  let result: T;
+  try {
+    result = use(file);
+  } catch (error) {
+    quietly(() => files.close(file));
+    throw error;
+  }
+  files.close(file);
+  return result;
+}
+
+/** Runs a clean-up step whose own failure must not hide the failure that led to it. */
+export function quietly(step: () => void): void {
+  try {
+    step();
+  } catch {
+    // The failure being cleaned up after is the one to report.
+  }
+}
+
+/** Writes and fsyncs a whole file. Its name is durable only after the directory is synced. */
+export function writeFile(files: Files, path: string, data: Uint8Array): void {
+  withFile(files, path, "w", (file) => {
+    writeFully(files, file, data, 0);
+    files.fsync(file);
+  });
+}
+
+/** Writes a whole file so that under its name there is, at every instant, either what was there before or all of `data`. */
+export function writeFileAtomically(files: Files, path: string, data: Uint8Array): void {
+  const temporary = `${path}.tmp`;
+  try {
+    writeFile(files, temporary, data);
+    files.rename(temporary, path);
+    files.syncDirectory(dirname(path));
+  } catch (error) {
+    quietly(() => files.remove(temporary));
+    throw error;
+  }
+}
+
+/** The error for a failed write to `path`: `checkpoint_write`, naming the system's reason. Errors with a code of ours pass unchanged. */
+export function writeError(path: string, error: unknown): HashbrookError {
+  if (error instanceof HashbrookError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(error) ?? "");
+  const hint = full
+    ? "Free some space and run the command again (train: with --resume); what was saved before is unharmed."
+    : undefined;
+  return new HashbrookError("checkpoint_write", `${path}: could not be written: ${reason}`, { hint, cause: error });
+}

@@ -1,0 +1,339 @@
+import { Batch, type BatchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import type { CompiledSpec, Format } from "../spec/compiled.js";
+import { Arena } from "./arena.js";
+import { checkHeader, headerNames } from "./header.js";
+import { Input } from "./input.js";
+import { type ScanKernel, STATUS, scanKernel } from "./kernel.js";
+import { sourcesOf } from "./places.js";
+import { layPlan, type Plan } from "./plan.js";
+import { copyRegion } from "./region.js";
+import { MAX_REJECT_BYTES, MAX_ROW, type Reject, type RejectCode, RejectList } from "./reject.js";
+
+export type { Reject, RejectCode } from "./reject.js";
+
+export interface DecoderOptions {
+  /** Rows a batch has room for. */
+  readonly capacity: number;
+  /** Default: the spec's. A server decodes JSON whatever the spec's format is: paths are then the column names. */
+  readonly format?: Format;
+  /** Default true. False, for scoring: label, weight, time and id may be missing (label NaN, weight 1, time and id 0). */
+  readonly requireLabel?: boolean;
+  /** Report distinct-value registers. Default: as requireLabel. */
+  readonly distinct?: boolean;
+}
+
+/** What `take` hands over. */
+export interface Taken {
+  readonly batch: Batch;
+  /** Rows refused since the last take: none of them stands after the batch's last row, unless the input is used up. */
+  readonly rejects: Reject[];
+  /** Bytes of the decompressed file, and its lines, before the next row to read. */
+  readonly offset: number;
+  readonly row: number;
+  /** Distinct-value registers that rose: field << 20 | register << 8 | rank. */
+  readonly distinct: Uint32Array<ArrayBuffer>;
+}
+
+/** The first part of a request that could not be decoded; candidate -1 = the context. */
+export interface RequestFailure {
+  readonly candidate: number;
+  readonly code: RejectCode;
+  readonly column: string;
+}
+
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
+/**
+ * Bytes → batches: finds the rows, parses and hashes their values into the batch's region and refuses malformed ones,
+ * all in the kernel. Use: write into `room`, `commit`, `scan`; `take` when the batch is full; `endFile` after a file.
+ * The batches do not depend on how the input is cut into chunks.
+ */
+export class Decoder {
+  readonly layout: BatchLayout;
+  /** The file's first line must be scanned (`scan(0)`) before `startAt` can go to the middle of it. */
+  readonly needsHeader: boolean;
+  readonly #spec: CompiledSpec;
+  readonly #format: Format;
+  readonly #memory: WebAssembly.Memory;
+  readonly #kernel: ScanKernel;
+  readonly #plan: Plan;
+  readonly #input: Input;
+  /** Columns and paths that an event must be able to have. */
+  readonly #needed: readonly string[];
+  #rejects = new RejectList();
+  /** Lines of the file before the next byte. */
+  #row = 0;
+  #atStart = true;
+  #columnsKnown: boolean;
+  /** A row longer than MAX_ROW whose end has not come yet. */
+  #tooLong: { bytes: Uint8Array<ArrayBuffer>; offset: number; length: number } | undefined;
+
+  constructor(spec: CompiledSpec, options: DecoderOptions) {
+    const { capacity, format = spec.events.format, requireLabel = true, distinct = requireLabel } = options;
+    const { memory, kernel } = scanKernel();
+    const arena = new Arena(memory, kernel.heapBase());
+    const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
+    this.#spec = spec;
+    this.#format = format;
+    this.#memory = memory;
+    this.#kernel = kernel;
+    this.#plan = layPlan(spec, { capacity, format, requireLabel, distinct }, kernel, arena);
+    this.layout = this.#plan.layout;
+    this.#input = new Input(memory, arena);
+    this.#needed = requireLabel ? sourcesOf(spec, format) : fields;
+    this.needsHeader = this.#isDelimited && spec.events.header;
+    this.#columnsKnown = !this.needsHeader;
+    if (this.#isDelimited && !this.needsHeader) this.#plan.setColumns(spec.events.columns);
+  }
+
+  get #isDelimited(): boolean {
+    return this.#format === "tsv" || this.#format === "csv";
+  }
+
+  /** Where the source may write its next bytes (a view of the kernel's memory); empty while a finished file is not scanned to its end. */
+  room(): Uint8Array<ArrayBuffer> {
+    return this.#input.room();
+  }
+
+  /** `count` bytes were written into `room`. The first ones after `endFile` begin a new file. */
+  commit(count: number): void {
+    if (this.#tooLong && this.#input.ended)
+      throw new HashbrookError("internal", "commit before the last file was scanned to its end");
+    if (this.#input.commit(count)) this.#beginAt(0, 0);
+  }
+
+  /** The end of a file: a last line without a newline is a row. */
+  endFile(): void {
+    this.#input.finish();
+  }
+
+  /**
+   * Starts in the middle of a file: the next byte is at `offset`, `row` lines before it. What was not scanned is dropped,
+   * rows not taken stay. The columns of a file with a header are those of the header last read.
+   * @throws HashbrookError internal when a header is needed and none has been read
+   */
+  startAt(offset: number, row: number): void {
+    if (offset > 0 && !this.#columnsKnown)
+      throw new HashbrookError("internal", "startAt before the file's header was read");
+    this.#input.startAt(offset);
+    this.#tooLong = undefined;
+    this.#beginAt(offset, row);
+  }
+
+  #beginAt(offset: number, row: number): void {
+    this.#row = row;
+    this.#atStart = offset === 0;
+  }
+
+  /**
+   * Scans until the batch holds `wanted` rows (default and at most: the capacity) or the input is used up. A batch is full
+   * early after 10,000 rejects.
+   * @throws HashbrookError source_unreadable when the header lacks a needed column
+   */
+  scan(wanted = this.layout.capacity): "full" | "more" {
+    const capacity = Math.min(wanted, this.layout.capacity);
+    while (true) {
+      if (this.#atStart && !this.#beginFile()) return "more";
+      if (this.#kernel.getRows() >= capacity || this.#rejects.full) return "full";
+      if (this.#tooLong && !this.#skipTooLong()) return "more";
+      const status = this.#scanOnce(capacity);
+      if (status === STATUS.full) return "full";
+      if (status === STATUS.more && !this.#beginTooLong()) return "more";
+    }
+  }
+
+  /** One call of the kernel. A reject is noted. */
+  #scanOnce(capacity: number): number {
+    const { read, end, limit, ended, offset } = this.#input;
+    const kernel = this.#kernel;
+    if (limit <= read) return STATUS.more;
+    kernel.setCursor(read);
+    const status = this.#isDelimited
+      ? kernel.scanDelimited(limit, end, ended, capacity)
+      : kernel.scanLines(limit, capacity, this.#format === "vw");
+    if (status === STATUS.reject) this.#reject(offset - read);
+    this.#input.advance(kernel.getCursor());
+    this.#row += kernel.getLines();
+    return status;
+  }
+
+  /** Notes the kernel's last rejected row. @param shift from addresses to offsets in the file */
+  #reject(shift: number): void {
+    const kernel = this.#kernel;
+    const start = kernel.getRowStart() >>> 0;
+    const length = (kernel.getRowEnd() >>> 0) - start;
+    const bytes = this.#input.bytes(start, start + Math.min(length, MAX_REJECT_BYTES)).slice();
+    const row = this.#row + kernel.getRowLine() + 1;
+    const column = this.#plan.places.nameOf(kernel.getFailedSlot() >>> 0);
+    this.#rejects.add(kernel.getCode(), { column, offset: start + shift, row, bytes, length });
+  }
+
+  /** Passes the byte order mark and the header. @returns false when they are not complete yet */
+  #beginFile(): boolean {
+    const input = this.#input;
+    const first = input.bytes(input.read, input.end).subarray(0, 3);
+    const marked = first.every((byte, i) => byte === BYTE_ORDER_MARK[i]);
+    if (first.length < 3 && marked && !input.ended) return false;
+    if (this.needsHeader && input.limit <= input.read && !input.ended) {
+      if (input.unread > MAX_ROW) throw new HashbrookError("source_unreadable", "header: longer than 4 MiB");
+      return false;
+    }
+    if (first.length === 3 && marked) input.advance(input.read + 3);
+    if (this.needsHeader && input.unread > 0) this.#readHeader();
+    this.#atStart = false;
+    return true;
+  }
+
+  #readHeader(): void {
+    const input = this.#input;
+    const length = input.bytes(input.read, input.limit).indexOf(10);
+    let line: string;
+    try {
+      line = new TextDecoder("utf-8", { fatal: true }).decode(input.bytes(input.read, input.read + length));
+    } catch (cause) {
+      throw new HashbrookError("source_unreadable", "header: not UTF-8", { cause });
+    }
+    const names = headerNames(line, this.#spec.events.separator, this.#format === "csv");
+    checkHeader(names, this.#needed);
+    this.#plan.setColumns(names);
+    this.#columnsKnown = true;
+    input.advance(input.read + length + 1);
+    this.#row += 1;
+  }
+
+  /** Begins to pass over a row that is too long to be kept until its end comes. @returns whether there is one */
+  #beginTooLong(): boolean {
+    const input = this.#input;
+    if (input.unread <= MAX_ROW || input.limit > input.read) return false;
+    const bytes = input.bytes(input.read, input.read + MAX_REJECT_BYTES).slice();
+    this.#tooLong = { bytes, offset: input.offset, length: 0 };
+    return true;
+  }
+
+  /** @returns false when the row's end has not come yet */
+  #skipTooLong(): boolean {
+    const input = this.#input;
+    const { bytes, offset, length } = this.#tooLong!;
+    const hasEnd = input.limit > input.read;
+    const part = hasEnd ? input.bytes(input.read, input.limit).indexOf(10) : input.unread;
+    const total = length + part;
+    this.#tooLong!.length = total;
+    input.advance(input.read + part + 1);
+    if (!hasEnd && !input.ended) return false;
+    this.#row += 1;
+    this.#rejects.addTooLong({ column: "", offset, row: this.#row, bytes, length: total });
+    this.#tooLong = undefined;
+    return true;
+  }
+
+  /**
+   * Takes the rows decoded so far (any number up to the capacity) and the rejects among them.
+   * @param into a buffer of an earlier batch to use again
+   */
+  take(into?: ArrayBuffer): Taken {
+    const { layout, region } = this.#plan;
+    const rows = this.#kernel.getRows();
+    const buffer = copyRegion(layout, this.#memory.buffer, region, rows, into);
+    this.#kernel.setRows(0);
+    const changed = this.#kernel.takeChanges();
+    const distinct = new Uint32Array(this.#memory.buffer, this.#plan.changes, changed / 4).slice();
+    return {
+      batch: new Batch(layout, rows, buffer),
+      rejects: this.takeRejects(),
+      offset: this.#input.offset,
+      row: this.#row,
+      distinct,
+    };
+  }
+
+  /** Takes the rejects alone, for instance at the end of a file. */
+  takeRejects(): Reject[] {
+    const { list } = this.#rejects;
+    this.#rejects = new RejectList();
+    return list;
+  }
+
+  /**
+   * Decodes one message as one event, as from a message queue, at most 4 MiB; a newline at its end is passed over. An empty
+   * message is no event. Rejects carry `offset` as given and row 0. Not to be mixed with `commit` and `scan`.
+   * @returns "full" when the batch is full
+   */
+  message(text: Uint8Array, offset: number): "full" | "more" {
+    const bytes = text[text.length - 1] === 10 ? text.subarray(0, -1) : text;
+    const input = this.#input;
+    const kernel = this.#kernel;
+    input.startAt(offset);
+    if (bytes.length > MAX_ROW) {
+      this.#rejects.addTooLong({
+        column: "",
+        offset,
+        row: 0,
+        bytes: Uint8Array.from(bytes.subarray(0, MAX_REJECT_BYTES)),
+        length: bytes.length,
+      });
+    } else if (bytes.length > 0) {
+      this.#row = -1;
+      const start = this.#write(bytes, input.read);
+      if (this.#scanMessage(start, start + bytes.length) === STATUS.reject) this.#reject(offset - start);
+    }
+    return kernel.getRows() >= this.layout.capacity || this.#rejects.full ? "full" : "more";
+  }
+
+  #scanMessage(start: number, end: number): number {
+    const kernel = this.#kernel;
+    kernel.setCursor(start);
+    if (!this.#isDelimited) return kernel.scanMessage(start, end, this.#format === "vw");
+    const status = kernel.scanDelimited(end + 1, end, true, kernel.getRows() + 1);
+    return status === STATUS.full && kernel.getCursor() >>> 0 !== end + 1 ? kernel.refuseMessage(start, end) : status;
+  }
+
+  /** Writes bytes and a newline at an address of the input. */
+  #write(bytes: Uint8Array, at: number): number {
+    const target = this.#input.bytes(at, at + bytes.length + 1);
+    target.set(bytes);
+    target[bytes.length] = 10;
+    return at;
+  }
+
+  /**
+   * Decodes one scoring request (format json): a row per candidate, its members being the context's, replaced or extended by
+   * the candidate's own. Not to be mixed with `commit` and `scan`.
+   * @returns the batch, a view valid until the next call, or the first failure
+   * @throws HashbrookError request_invalid when there are more candidates than the capacity
+   */
+  decodeRequest(
+    context: Uint8Array,
+    candidates: readonly Uint8Array[],
+  ): { batch: Batch } | { failure: RequestFailure } {
+    const { layout, region, slotsCopy } = this.#plan;
+    if (candidates.length > layout.capacity) {
+      throw new HashbrookError("request_invalid", `${candidates.length} candidates are more than ${layout.capacity}`);
+    }
+    const kernel = this.#kernel;
+    kernel.takeChanges();
+    const start = this.#input.read;
+    const after = start + context.length + 1;
+    let failure = this.#requestPart(-1, context, start, (end) => kernel.readContext(start, end, slotsCopy));
+    for (let i = 0; i < candidates.length && !failure; i++) {
+      failure = this.#requestPart(i, candidates[i], after, (end) => kernel.readCandidate(after, end, slotsCopy, i));
+    }
+    return failure ? { failure } : { batch: new Batch(layout, candidates.length, this.#memory.buffer, region) };
+  }
+
+  #requestPart(
+    candidate: number,
+    bytes: Uint8Array,
+    at: number,
+    read: (end: number) => number,
+  ): RequestFailure | undefined {
+    const fail = (code: RejectCode, column = "") => ({ candidate, code, column });
+    if (bytes.length > MAX_ROW / 2) return fail("row_too_long");
+    const end = this.#write(bytes, at) + bytes.length;
+    if (!this.#kernel.isUtf8(at, end)) return fail("bad_utf8");
+    const code = read(end);
+    return code
+      ? fail(RejectList.codeOf(code), this.#plan.places.nameOf(this.#kernel.getFailedSlot() >>> 0))
+      : undefined;
+  }
+}

@@ -1,0 +1,53 @@
+import { HashbrookError } from "../core/errors.js";
+import { MAX_COLUMNS } from "./plan.js";
+
+/** The names of a header line, quotes taken off in csv. */
+export function headerNames(line: string, separator: string, quoted: boolean): string[] {
+  const text = line.endsWith("\r") ? line.slice(0, -1) : line;
+  if (!quoted || !text.includes('"')) return text.split(separator);
+  const names: string[] = [];
+  let at = 0;
+  do {
+    const { name, end } = text[at] === '"' ? quotedName(text, at + 1) : plainName(text, at, separator);
+    names.push(name);
+    at = end + 1;
+  } while (at <= text.length);
+  return names;
+}
+
+function plainName(text: string, at: number, separator: string): { name: string; end: number } {
+  const found = text.indexOf(separator, at);
+  const end = found < 0 ? text.length : found;
+  return { name: text.slice(at, end), end };
+}
+
+/** @param at right after the opening quote */
+function quotedName(text: string, at: number): { name: string; end: number } {
+  let name = "";
+  let i = at;
+  for (; i < text.length; i++) {
+    if (text[i] === '"' && text[++i] !== '"') break;
+    name += text[i];
+  }
+  return { name, end: i };
+}
+
+/**
+ * Checks that a header names every column that is needed, once.
+ * @throws HashbrookError source_unreadable naming the column and the header found
+ */
+export function checkHeader(names: readonly string[], needed: readonly string[]): void {
+  const found = `the header has: ${names.slice(0, 50).join(", ").slice(0, 1000)}`;
+  if (names.length > MAX_COLUMNS)
+    throw new HashbrookError("source_unreadable", `header: more than ${MAX_COLUMNS} columns`);
+  for (const name of needed) {
+    const count = names.filter((other) => other === name).length;
+    if (count === 0) throw new HashbrookError("source_unreadable", `header: no column "${name}"; ${found}`, { hint });
+    if (count > 1)
+      throw new HashbrookError("source_unreadable", `header: column "${name}" is there ${count} times; ${found}`, {
+        hint,
+      });
+  }
+}
+
+const hint = "name the columns in the file's first line as the spec does, or set events.header to false";

@@ -1,0 +1,42 @@
+import { instantiate } from "../kernels/wasm.js";
+
+/** What a scan ended with. */
+export const STATUS = { more: 0, full: 1, reject: 2 } as const;
+
+/** Exports of the kernel module `scan` (src/kernels/assembly/scan/index.ts). Addresses and sizes are unsigned 32-bit numbers. */
+export interface ScanKernel {
+  heapBase(): number;
+  configure(plan: number, joined: number, powers: number): void;
+  setMembers(heads: number, headCount: number, nodes: number, nodesEnd: number): void;
+  /** Address of the head of the hash chain that a member name under a node belongs to. */
+  chainOf(parent: number, name: number, size: number): number;
+  xxh64(at: number, size: number, seed: bigint): bigint;
+  isUtf8(at: number, end: number): number;
+  parseNumber(at: number, size: number): number;
+  setCursor(at: number): void;
+  setRows(rows: number): void;
+  scanDelimited(limit: number, end: number, ended: boolean, capacity: number): number;
+  scanLines(limit: number, capacity: number, vw: boolean): number;
+  scanMessage(start: number, end: number, vw: boolean): number;
+  refuseMessage(start: number, end: number): number;
+  readContext(at: number, end: number, copy: number): number;
+  readCandidate(at: number, end: number, copy: number, row: number): number;
+  takeChanges(): number;
+  getCursor(): number;
+  getRows(): number;
+  getLines(): number;
+  getCode(): number;
+  getRowStart(): number;
+  getRowEnd(): number;
+  getRowLine(): number;
+  getFailedSlot(): number;
+}
+
+/** An instance of the kernel with a memory of its own. */
+export function scanKernel(): { memory: WebAssembly.Memory; kernel: ScanKernel } {
+  const number = (at: number, size: number): number => {
+    return Number(Buffer.from(memory.buffer, at >>> 0, size >>> 0).toString("latin1"));
+  };
+  const { memory, kernel } = instantiate<ScanKernel>("scan", { number });
+  return { memory, kernel };
+}

@@ -1,0 +1,166 @@
+import type { CompiledSpec, Format } from "../spec/compiled.js";
+import { type Arena, Struct } from "./arena.js";
+import type { ScanKernel } from "./kernel.js";
+
+/** Bytes of the kernel's structs. */
+const SLOT_BYTES = 16;
+const NODE_BYTES = 28;
+const MEMBER_BYTES = 24;
+/** Kind of a slot that holds plain text. */
+const TEXT = 1;
+
+/** Words before the first bar of a vw example that a spec can name. */
+const vwHead = ["label", "importance", "tag"] as const;
+/** Slots of a vw namespace: the first feature's text, its value or its text, all features. */
+export const vwRoles = { text: 0, number: 1, items: 2 } as const;
+type Role = keyof typeof vwRoles;
+
+/** A source column, or a place in JSON's objects, or a vw namespace. */
+interface Place {
+  readonly path: string;
+  readonly children: Map<string, Place>;
+  /** Values here that are read. */
+  slots: number;
+  /** Index of the first slot of this place; those of the places below follow. */
+  first: number;
+  end: number;
+}
+
+/** The values a spec reads from an event, and the slot in the kernel's memory that each is put into. */
+export interface Places {
+  /** All slots, side by side. */
+  readonly at: number;
+  readonly end: number;
+  /** Source column or path of a slot. */
+  nameOf(slot: number): string;
+  /** Address of the slot of a column or path; a vw namespace has three. */
+  slot(from: string, role: Role): number;
+  has(from: string): boolean;
+  readonly root: Place;
+}
+
+/** Every column or path that a spec reads, label first. */
+export function sourcesOf(spec: CompiledSpec, format: Format): string[] {
+  const { from, time, id, oracle } = spec.label;
+  const label = [from, weightSource(spec, format), time?.from, id, oracle].filter((name) => name != null);
+  return [...new Set([...label, ...spec.fields.flatMap((field) => ("from" in field ? [field.from] : []))])];
+}
+
+/** The importance weight's source: vw has one of its own. */
+export function weightSource(spec: CompiledSpec, format: Format): string | null {
+  return spec.label.weight ?? (format === "vw" ? "importance" : null);
+}
+
+function newPlace(path: string): Place {
+  return { path, children: new Map(), slots: 0, first: 0, end: 0 };
+}
+
+function isHead(name: string): boolean {
+  return (vwHead as readonly string[]).includes(name);
+}
+
+/** Builds the tree of all places: JSON paths by their dots, anything else flat. */
+function placeTree(sources: readonly string[], format: Format): Place {
+  const root = newPlace("");
+  for (const source of format === "vw" ? [...new Set([...vwHead, ...sources])] : sources) {
+    let place = root;
+    let path = "";
+    for (const name of format === "json" ? source.split(".") : [source]) {
+      path = path ? `${path}.${name}` : name;
+      const child: Place = place.children.get(name) ?? newPlace(path);
+      place.children.set(name, child);
+      place = child;
+    }
+    place.slots = format === "vw" && !isHead(source) ? 3 : 1;
+  }
+  return root;
+}
+
+/** A place and all below it, itself first. */
+function* preorder(place: Place): Generator<Place> {
+  yield place;
+  for (const child of place.children.values()) yield* preorder(child);
+}
+
+/** Numbers the slots so that those below a place are side by side. @returns the number after the last */
+function numberSlots(place: Place, next: number): number {
+  place.first = next;
+  place.end = next + place.slots;
+  for (const child of place.children.values()) place.end = numberSlots(child, place.end);
+  return place.end;
+}
+
+/** Lays the slots of everything the spec reads out. */
+export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena): Places {
+  const root = placeTree(sourcesOf(spec, format), format);
+  numberSlots(root, 0);
+  const places = [...preorder(root)];
+  const names = places.flatMap((place) => Array.from({ length: place.slots }, () => place.path));
+  const kind = format === "tsv" || format === "csv" ? TEXT : 0;
+  const { at, end } = arena.structs(names.map((_, column) => new Struct().u32(0, 0, kind, column)));
+  const bySource = new Map(places.filter(({ slots }) => slots > 0).map((place) => [place.path, place]));
+  return {
+    at,
+    end,
+    root,
+    nameOf: (slot) => (slot ? names[(slot - at) / SLOT_BYTES] : ""),
+    has: (from) => bySource.has(from),
+    slot(from, role) {
+      const place = bySource.get(from)!;
+      return at + SLOT_BYTES * (place.first + (place.slots === 3 ? vwRoles[role] : 0));
+    },
+  };
+}
+
+/**
+ * Lays out the tree of member names that the JSON and vw kernels walk (structs Node and Member). A path leads to its
+ * place both by nested objects and by names with the dots in them.
+ * @returns the address of the root node
+ */
+export function layMembers(places: Places, format: Format, kernel: ScanKernel, arena: Arena): number {
+  const slotAt = (index: number) => places.at + SLOT_BYTES * index;
+  const isInner = (place: Place) => place.children.size > 0 || format === "vw";
+  const all = [...preorder(places.root)].filter((place) => format !== "vw" || place.slots !== 1);
+  const nodes = [...all.filter(isInner), ...all.filter((place) => !isInner(place))];
+  const { at } = arena.structs(
+    nodes.map((place) =>
+      new Struct().u32(
+        place.slots ? slotAt(place.first) : 0,
+        slotAt(place.first),
+        slotAt(place.end),
+        +isInner(place),
+        0,
+        0,
+        0,
+      ),
+    ),
+  );
+  const nodeAt = new Map(nodes.map((place, i) => [place, at + i * NODE_BYTES]));
+  const members = nodes.flatMap((parent) =>
+    [...preorder(parent)]
+      .slice(1)
+      .filter((place) => nodeAt.has(place))
+      .map((place) => ({ parent: nodeAt.get(parent)!, node: nodeAt.get(place)!, name: nameBelow(parent, place) })),
+  );
+  const headCount = 2 ** Math.ceil(Math.log2(members.length * 2 + 1));
+  const heads = arena.take(headCount * 4);
+  const innerEnd = at + nodes.filter(isInner).length * NODE_BYTES;
+  kernel.setMembers(heads, headCount, at, innerEnd);
+  for (const { parent, node, name } of members) layMember(parent, node, name, kernel, arena);
+  return at;
+}
+
+function nameBelow(parent: Place, place: Place): string {
+  return parent.path === "" ? place.path : place.path.slice(parent.path.length + 1);
+}
+
+function layMember(parent: number, node: number, name: string, kernel: ScanKernel, arena: Arena): void {
+  const bytes = Buffer.from(`"${name}"`);
+  const plain = JSON.stringify(name) === `"${name}"`;
+  if (!plain) bytes[0] = 0;
+  const quoted = arena.bytes(bytes);
+  const chain = kernel.chainOf(parent, quoted + 1, bytes.length - 2);
+  const member = arena.take(MEMBER_BYTES);
+  arena.set(member, new Struct().u32(node, parent, quoted, bytes.length, 0, arena.peek(chain)));
+  arena.poke(chain, member);
+}

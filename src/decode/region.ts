@@ -1,0 +1,24 @@
+import type { BatchLayout } from "../core/batch.js";
+
+/** Copies the used parts of a batch's region into a buffer of its own: `into` when it has the right size. */
+export function copyRegion(
+  layout: BatchLayout,
+  source: ArrayBuffer,
+  region: number,
+  rows: number,
+  into?: ArrayBuffer,
+): ArrayBuffer {
+  const buffer = into?.byteLength === layout.bytes ? into : new ArrayBuffer(layout.bytes);
+  const from = new Uint8Array(source, region, layout.bytes);
+  const to = new Uint8Array(buffer);
+  const head = layout.bags.length > 0 ? layout.bags[0].offsets : layout.bytes;
+  to.set(from.subarray(0, head));
+  for (const { offsets, keys, weights } of layout.bags) {
+    const items = new Uint32Array(source, region + offsets, rows + 1)[rows];
+    const part = (at: number, bytes: number) => to.set(from.subarray(at, at + bytes), at);
+    part(offsets, 4 * (rows + 1));
+    part(keys, 8 * items);
+    part(weights, 4 * items);
+  }
+  return buffer;
+}

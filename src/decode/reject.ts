@@ -1,0 +1,80 @@
+/** Why a row was refused, in the order of the kernel's codes (1, 2, ...). */
+export const rejectCodes = [
+  /** tsv, csv: not as many values as the file has columns. */
+  "column_count",
+  /** Missing, or not a number where one is needed. */
+  "bad_label",
+  /** Not a number > 0. */
+  "bad_weight",
+  /** Not UTF-8, or half a surrogate pair in a JSON string. */
+  "bad_utf8",
+  /** Not one JSON object (RFC 8259), or nested deeper than 512. */
+  "bad_json",
+  /** JSON: a value of a type the field cannot take. */
+  "bad_type",
+  /** Text that is no number. */
+  "bad_number",
+  /** NaN, infinite, or beyond ±1e18; a true probability outside [0, 1]. */
+  "number_out_of_range",
+  /** The text of one value (one item of a bag or vector) is longer than 65,535 bytes. */
+  "value_too_long",
+  /** Longer than 4 MiB. */
+  "row_too_long",
+  "missing_time",
+  "bad_time",
+  "missing_id",
+  /** Not exactly as many numbers as the vector's length. */
+  "bad_vector",
+  /** csv: text beside a quoted value, a quote inside an unquoted one, or a quote that is never closed. The row ends with its line. */
+  "bad_quote",
+  /** vw: no bar, more words than `label importance base tag` before it, a namespace given twice or with a weight. */
+  "bad_vw",
+] as const;
+
+export type RejectCode = (typeof rejectCodes)[number];
+
+/** A row that was refused. */
+export interface Reject {
+  readonly code: RejectCode;
+  /** Source column or path of the value at fault, "" when no single one is. */
+  readonly column: string;
+  /** Byte offset of the row in the decompressed file. */
+  readonly offset: number;
+  /** 1-based line number in the file. */
+  readonly row: number;
+  /** The raw row without its newline, at most the first 64 KiB. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes of the whole row. */
+  readonly length: number;
+}
+
+/** Longest row, without its newline, and the longest part of a refused one that is kept. */
+export const MAX_ROW = 4 << 20;
+export const MAX_REJECT_BYTES = 64 << 10;
+/** A batch also ends after this many rejects, or bytes of them, so that a hopeless file needs no more memory. */
+const MAX_REJECTS = 10_000;
+const MAX_KEPT_BYTES = 32 << 20;
+
+/** Rejects that wait to be taken. */
+export class RejectList {
+  readonly list: Reject[] = [];
+  #bytes = 0;
+
+  get full(): boolean {
+    return this.list.length >= MAX_REJECTS || this.#bytes >= MAX_KEPT_BYTES;
+  }
+
+  /** @param code the kernel's */
+  add(code: number, row: Omit<Reject, "code">): void {
+    this.list.push({ code: RejectList.codeOf(code), ...row });
+    this.#bytes += row.bytes.length;
+  }
+
+  addTooLong(row: Omit<Reject, "code">): void {
+    this.add(rejectCodes.indexOf("row_too_long") + 1, row);
+  }
+
+  static codeOf(code: number): RejectCode {
+    return rejectCodes[code - 1];
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * Hashbrook: a recommender-system sparse embedding engine. The functions here are what the command line is made of.
+ *
+ * @example
+ * ```ts
+ * import { Scorer, train } from "hashbrook";
+ * const report = await train({ model: "features/ads-demo.yaml", data: "simulate:200000:7", out: "runs/ads" });
+ * const scorer = await Scorer.load("runs/ads");
+ * const { scores } = await scorer.score(Buffer.from('{"context": {"user": "u1"}, "candidates": [{"ad": "a1"}, {"ad": "a2"}]}'));
+ * ```
+ */
+export { type ErrorCode, HashbrookError } from "./core/errors.js";
+export { type ModelVersion, type Scores, Scorer } from "./serve/scorer.js";
+export { createServer, type ServerOptions } from "./serve/server.js";
+export { type SimulatedFacts, type SimulateOptions, simulate } from "./source/simulate.js";
+export type { CompiledSpec } from "./spec/compiled.js";
+export { specHash } from "./spec/hash.js";
+export { loadSpec, parseSpec } from "./spec/parse.js";
+export type { Progress, Quality, Report, TableReport } from "./train/job.js";
+export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";

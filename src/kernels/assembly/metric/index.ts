@@ -1,0 +1,21 @@
+// Kernel module `metric`: probabilities and streaming metrics.
+import { sigmoid as logistic } from "./logistic";
+
+export { accumulate, accumulatorBytes, evaluate, merge } from "./accumulator";
+
+/** First byte of the memory that the caller may lay out. */
+export function heapBase(): usize {
+  return __heap_base;
+}
+
+/** f32 logits to f32 probabilities, `rows` of them. */
+export function sigmoid(logits: usize, out: usize, rows: u32): void {
+  for (let at: usize = 0, end = <usize>rows << 2; at < end; at += 4) {
+    store<f32>(out + at, <f32>logistic(<f64>load<f32>(logits + at)));
+  }
+}
+
+/** Natural logarithm: the same bits under every version of Node, which Math.log does not promise. */
+export function ln(x: f64): f64 {
+  return NativeMath.log(x);
+}

@@ -1,0 +1,25 @@
+// Reject codes, in the order of `rejectCodes` in src/decode/reject.ts. 0 = the row is good.
+export const OK: u32 = 0;
+export const COLUMN_COUNT: u32 = 1;
+export const BAD_LABEL: u32 = 2;
+export const BAD_WEIGHT: u32 = 3;
+export const BAD_UTF8: u32 = 4;
+export const BAD_JSON: u32 = 5;
+export const BAD_TYPE: u32 = 6;
+export const BAD_NUMBER: u32 = 7;
+export const NUMBER_OUT_OF_RANGE: u32 = 8;
+export const VALUE_TOO_LONG: u32 = 9;
+export const ROW_TOO_LONG: u32 = 10;
+export const MISSING_TIME: u32 = 11;
+export const BAD_TIME: u32 = 12;
+export const MISSING_ID: u32 = 13;
+export const BAD_VECTOR: u32 = 14;
+export const BAD_QUOTE: u32 = 15;
+export const BAD_VW: u32 = 16;
+
+/** Longest text of one value (of one item, in bags and vectors), bytes. */
+export const MAX_VALUE: u32 = 65535;
+/** Longest row, bytes without its newline. */
+export const MAX_ROW: u32 = 4 << 20;
+/** Deepest nesting of JSON. */
+export const MAX_DEPTH: u32 = 512;

@@ -1,0 +1,272 @@
+// Slots → one row of the batch: label and weights first, then every field, each kind in a loop of its own.
+import {
+  BAD_LABEL, BAD_NUMBER, BAD_TIME, BAD_TYPE, BAD_UTF8, BAD_VECTOR, BAD_WEIGHT, MAX_VALUE, MISSING_ID, MISSING_TIME,
+  NUMBER_OUT_OF_RANGE, OK, VALUE_TOO_LONG,
+} from "./codes";
+import { countDistinct } from "./distinct";
+import { item, itemKind, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
+import { parseNumber } from "./number";
+import {
+  BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_CELL_BYTES, BUCKET_OP_BYTES, BagCell, BagOp, BucketCell, BucketOp, CROSS_OP_BYTES, CrossOp,
+  BOOLEAN, HASH_OP_BYTES, HashOp, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, STRING, Slot, VECTOR_OP_BYTES, VectorOp,
+  fail, plan,
+} from "./plan";
+import { xxh64 } from "./xxh64";
+
+/** log1p of the integers below this is looked up. */
+const LOG_TABLE: u32 = 4096;
+const logs: usize = memory.data(4096 * 4, 16);
+
+export function fillLogs(): void {
+  for (let i: u32 = 0; i < LOG_TABLE; i++) store<f32>(logs + (i << 2), <f32>NativeMath.log1p(<f64>i));
+}
+
+/** Most components a cross can have is set by the plan; their keys are laid side by side here. */
+let joined: usize = 0;
+
+export function setJoined(at: usize): void {
+  joined = at;
+}
+
+/** Writes row `row` of the batch. @returns a reject code; a rejected row leaves nothing behind */
+export function acceptRow(row: usize): u32 {
+  let code = head(row);
+  if (!code) code = hashes(row);
+  if (!code) code = numbers(row);
+  if (!code) code = buckets(row);
+  if (!code) code = bags(row);
+  if (!code) code = vectors(row);
+  if (code) return code;
+  crosses(row);
+  countDistinct(row);
+  return OK;
+}
+
+/** Why the slot's value cannot be hashed, 0 when it can. */
+@inline
+function textFault(slot: Slot): u32 {
+  if (slot.kind > STRING) return slot.kind == LONE_SURROGATE ? BAD_UTF8 : BAD_TYPE;
+  return slot.size > MAX_VALUE ? VALUE_TOO_LONG : OK;
+}
+
+/** Why the slot's value, not missing, cannot be parsed as a number, 0 when it can be tried. */
+@inline
+function numberFault(slot: Slot): u32 {
+  if (slot.kind > NUMBER) return BAD_TYPE;
+  return slot.size > MAX_VALUE ? VALUE_TOO_LONG : OK;
+}
+
+/** The slot's number, NaN: no number or none there, Infinity: out of range. For label, weight and time, which have codes of their own. */
+function plainNumber(slot: Slot): f64 {
+  return slot.size == 0 || numberFault(slot) ? NaN : parseNumber(slot.at, slot.size);
+}
+
+@inline
+function isMissing(slot: Slot | null): bool {
+  return slot == null || slot.size == 0;
+}
+
+/** Label, importance, time, id, true probability. */
+function head(row: usize): u32 {
+  const single = row << 2;
+  const double = row << 3;
+  const labelled = label(single);
+  if (labelled) return labelled;
+
+  let weight: f64 = 1;
+  if (!isMissing(plan.weightSlot)) {
+    weight = plainNumber(plan.weightSlot!);
+    if (!(<f32>weight > 0 && isFinite(weight))) return fail(plan.weightSlot!, BAD_WEIGHT);
+  }
+  store<f32>(plan.weights + single, <f32>weight);
+
+  let time: f64 = 0;
+  const timeSlot = plan.timeSlot;
+  if (timeSlot) {
+    if (timeSlot.size) {
+      time = plainNumber(timeSlot) * plan.timeScale;
+      if (!isFinite(time)) return fail(timeSlot, BAD_TIME);
+    } else if (plan.required) return fail(timeSlot, MISSING_TIME);
+  }
+  store<f64>(plan.times + double, time);
+
+  let id: u64 = 0;
+  const idSlot = plan.idSlot;
+  if (idSlot) {
+    const fault = textFault(idSlot);
+    if (fault) return fail(idSlot, fault);
+    if (idSlot.size) id = xxh64(idSlot.at, idSlot.size, 0);
+    else if (plan.required) return fail(idSlot, MISSING_ID);
+  }
+  store<u64>(plan.ids + double, id);
+
+  let oracle: f64 = NaN;
+  if (!isMissing(plan.oracleSlot)) {
+    const slot = plan.oracleSlot!;
+    const fault = numberFault(slot);
+    if (fault) return fail(slot, fault);
+    oracle = parseNumber(slot.at, slot.size);
+    if (isNaN(oracle)) return fail(slot, BAD_NUMBER);
+    if (oracle < 0 || oracle > 1) return fail(slot, NUMBER_OUT_OF_RANGE);
+  }
+  store<f32>(plan.oracles + single, <f32>oracle);
+  return OK;
+}
+
+function label(single: usize): u32 {
+  const to = plan.labels + single;
+  if (isMissing(plan.labelSlot)) {
+    store<f32>(to, NaN);
+    return plan.required ? fail(plan.labelSlot!, BAD_LABEL) : OK;
+  }
+  const slot = plan.labelSlot!;
+  const size = plan.positiveSize;
+  if (size) {
+    if (textFault(slot)) return fail(slot, BAD_LABEL);
+    store<f32>(to, slot.size == size && memory.compare(slot.at, plan.positive, size) == 0 ? 1 : 0);
+    return OK;
+  }
+  const x = plainNumber(slot);
+  store<f32>(to, x >= plan.atLeast ? 1 : 0);
+  return isFinite(x) ? OK : fail(slot, BAD_LABEL);
+}
+
+function hashes(row: usize): u32 {
+  const end = plan.hashesEnd;
+  for (let at = plan.hashes; at < end; at += HASH_OP_BYTES) {
+    const op = changetype<HashOp>(at);
+    const slot = op.slot;
+    const fault = textFault(slot);
+    if (fault) return fail(slot, fault);
+    store<u64>(op.to + row * op.stride, xxh64(slot.at, slot.size, op.seed));
+  }
+  return OK;
+}
+
+@inline
+function log1p(x: f64): f32 {
+  const size = abs(x);
+  const whole = <u32>min<f64>(size, <f64>LOG_TABLE);
+  const y = <f64>whole == size && whole < LOG_TABLE ? load<f32>(logs + (whole << 2)) : <f32>NativeMath.log1p(size);
+  return copysign<f32>(y, <f32>x);
+}
+
+function numbers(row: usize): u32 {
+  const end = plan.numbersEnd;
+  for (let at = plan.numbers; at < end; at += NUMBER_OP_BYTES) {
+    const op = changetype<NumberOp>(at);
+    const slot = op.slot;
+    let y: f32 = NaN;
+    if (slot.size) {
+      const fault = numberFault(slot);
+      if (fault) return fail(slot, fault);
+      const x = parseNumber(slot.at, slot.size);
+      if (!isFinite(x)) return fail(slot, isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE);
+      y = op.log1p ? log1p(x) : <f32>x;
+    }
+    store<f32>(op.to + row * op.stride, y);
+  }
+  return OK;
+}
+
+/** How many of the sorted boundaries are <= x. */
+function bucketOf(x: f64, boundaries: usize, count: u32): u32 {
+  let low: u32 = 0;
+  let size = count;
+  while (size) {
+    const half = size >> 1;
+    const above = load<f64>(boundaries + (<usize>(low + half) << 3)) <= x;
+    low = above ? low + half + 1 : low;
+    size = above ? size - half - 1 : half;
+  }
+  return low;
+}
+
+function buckets(row: usize): u32 {
+  const end = plan.bucketsEnd;
+  for (let at = plan.buckets; at < end; at += BUCKET_OP_BYTES) {
+    const op = changetype<BucketOp>(at);
+    const slot = op.slot;
+    let bucket = op.boundaryCount + 1;
+    if (slot.size) {
+      const fault = numberFault(slot);
+      if (fault) return fail(slot, fault);
+      const x = parseNumber(slot.at, slot.size);
+      if (!isFinite(x)) return fail(slot, isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE);
+      bucket = bucketOf(x, op.boundaries, op.boundaryCount);
+    }
+    const cellsEnd = op.cells + <usize>op.cellCount * BUCKET_CELL_BYTES;
+    for (let c = op.cells; c < cellsEnd; c += BUCKET_CELL_BYTES) {
+      const cell = changetype<BucketCell>(c);
+      store<u64>(cell.to + row * cell.stride, load<u64>(cell.keys + (<usize>bucket << 3)));
+    }
+  }
+  return OK;
+}
+
+function crosses(row: usize): void {
+  const end = plan.crossesEnd;
+  for (let at = plan.crosses; at < end; at += CROSS_OP_BYTES) {
+    const op = changetype<CrossOp>(at);
+    const bytes = op.count << 3;
+    for (let i: u32 = 0; i < bytes; i += 8) store<u64>(joined + i, load<u64>(load<usize>(op.parts + (i >> 1))));
+    store<u64>(op.to + row * op.stride, xxh64(joined, bytes, op.seed));
+  }
+}
+
+function bags(row: usize): u32 {
+  for (let at = plan.bags; at < plan.bagsEnd; at += BAG_OP_BYTES) {
+    const op = changetype<BagOp>(at);
+    const slot = op.slot;
+    const start = load<u32>(changetype<BagCell>(op.cells).offsets + (row << 2));
+    let count = start;
+    if (slot.size) {
+      if (!openItems(slot, op.separator, op.separatorSize)) return fail(slot, textFault(slot));
+      const full = start + op.maxLength;
+      while (count < full && nextItem()) {
+        if (itemSize) bagItem(op, count++);
+      }
+      if (count < full && itemsFailed) return fail(slot, itemsFailed);
+    }
+    const end = op.cells + <usize>op.cellCount * BAG_CELL_BYTES;
+    for (let c = op.cells; c < end; c += BAG_CELL_BYTES) store<u32>(changetype<BagCell>(c).offsets + (row << 2), count, 4);
+  }
+  return OK;
+}
+
+function bagItem(op: BagOp, index: u32): void {
+  const end = op.cells + <usize>op.cellCount * BAG_CELL_BYTES;
+  for (let c = op.cells; c < end; c += BAG_CELL_BYTES) {
+    const cell = changetype<BagCell>(c);
+    store<u64>(cell.keys + (<usize>index << 3), xxh64(item, itemSize, cell.seed));
+    store<f32>(cell.weights + (<usize>index << 2), <f32>itemValue);
+  }
+}
+
+function vectors(row: usize): u32 {
+  for (let at = plan.vectors; at < plan.vectorsEnd; at += VECTOR_OP_BYTES) {
+    const op = changetype<VectorOp>(at);
+    const to = op.to + row * op.stride;
+    const code = op.slot.size ? vector(op, to) : OK;
+    if (code) return fail(op.slot, code);
+    if (!op.slot.size) memory.fill(to, 0, op.take << 2);
+  }
+  return OK;
+}
+
+function vector(op: VectorOp, to: usize): u32 {
+  const kind = op.slot.kind;
+  if (kind == NUMBER || kind == STRING || kind == BOOLEAN || !openItems(op.slot, op.separator, op.separatorSize)) return BAD_TYPE;
+  let count: u32 = 0;
+  while (nextItem()) {
+    const size = itemSize;
+    if (count == op.length || (size == 0 && !itemValued)) return BAD_VECTOR;
+    if (itemKind > NUMBER) return BAD_TYPE;
+    const x = itemValued ? itemValue : parseNumber(item, size);
+    if (!isFinite(x)) return isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE;
+    if (count < op.take) store<f32>(to + (<usize>count << 2), <f32>x);
+    count++;
+  }
+  if (itemsFailed) return itemsFailed;
+  return count == op.length ? OK : BAD_VECTOR;
+}

@@ -1,0 +1,228 @@
+// One JSON object → slots. Members are recognised by comparing the bytes of the name that followed last time; only when
+// that misses is a hash table asked.
+import { BAD_JSON, MAX_DEPTH, OK } from "./codes";
+import { escaped, skip, skipLiteral, skipNumber, skipSpace, skipString, unescape } from "./json-text";
+import {
+  ARRAY, BOOLEAN, LONE_SURROGATE, MISPLACED, MISSING, NUMBER, OBJECT, STRING, Slot, SLOT_BYTES, plan, scratchEnd, setScratchEnd,
+} from "./plan";
+import { xxh64 } from "./xxh64";
+
+/** A place in the events' objects: a value somebody reads, or an object with such values inside. */
+@unmanaged
+export class Node {
+  /** This place's own value, or null. */
+  slot: Slot | null;
+  /** Slots of everything below, this place's own included. */
+  slots: usize;
+  slotsEnd: usize;
+  /** 1: members below are read. */
+  inner: u32;
+  /** 1: met in this row already. */
+  seen: u32;
+  /** `seen` after the context of a request. */
+  seenInContext: u32;
+  /** The member expected first. */
+  first: Member | null;
+}
+export const NODE_BYTES: usize = 28;
+
+/** A name under an object, with what it leads to. */
+@unmanaged
+export class Member {
+  node: Node;
+  parent: Node;
+  /** The name in quotes, padded to a whole vector (the first quote is 0 where JSON would escape the name: it never matches as it stands). */
+  quoted: usize;
+  quotedSize: u32;
+  /** The member that followed this one last time. */
+  next: Member | null;
+  /** Next in the hash chain. */
+  chain: Member | null;
+}
+
+/** Hash chains of all members. */
+let heads: usize = 0;
+let headMask: usize = 0;
+/** The inner nodes, whose `seen` a row begins with 0. */
+let inner: usize = 0;
+let innerEnd: usize = 0;
+
+/** @param headCount a power of two @param nodes the inner nodes, side by side */
+export function setMembers(at: usize, headCount: u32, nodes: usize, nodesEnd: usize): void {
+  heads = at;
+  headMask = headCount - 1;
+  inner = nodes;
+  innerEnd = nodesEnd;
+}
+
+/** The chain a name under `parent` belongs to. */
+export function chainOf(parent: usize, name: usize, size: u32): usize {
+  return heads + ((<usize>xxh64(name, size, parent) & headMask) << 2);
+}
+
+/** The member of `parent` with this name, or null. */
+export function findMember(parent: Node, name: usize, size: u32): Member | null {
+  let member = changetype<Member | null>(load<usize>(chainOf(changetype<usize>(parent), name, size)));
+  while (member) {
+    const same = member.parent == parent && member.quotedSize == size + 2 && memory.compare(member.quoted + 1, name, size) == 0;
+    if (same) return member;
+    member = member.chain;
+  }
+  return null;
+}
+
+/** Forgets the values of the last row. */
+export function clearRow(): void {
+  const end = plan.slotsEnd;
+  for (let at = plan.slots; at < end; at += SLOT_BYTES) store<u64>(at, <u64>MISSING, 4);
+  for (let at = inner; at < innerEnd; at += NODE_BYTES) changetype<Node>(at).seen = 0;
+  setScratchEnd(plan.scratch);
+}
+
+/** Keeps what a request's context said; `toContext` goes back to it for the next candidate. */
+export function keepContext(copy: usize): void {
+  memory.copy(copy, plan.slots, plan.slotsEnd - plan.slots);
+  for (let at = inner; at < innerEnd; at += NODE_BYTES) changetype<Node>(at).seenInContext = changetype<Node>(at).seen;
+}
+
+export function toContext(copy: usize, scratch: usize): void {
+  memory.copy(plan.slots, copy, plan.slotsEnd - plan.slots);
+  for (let at = inner; at < innerEnd; at += NODE_BYTES) changetype<Node>(at).seen = changetype<Node>(at).seenInContext;
+  setScratchEnd(scratch);
+}
+
+/** Reads the object that is all of [at, end); slots of members it does not have stay as they are. @returns a reject code */
+export function readObject(at: usize, end: usize): u32 {
+  const saved = load<u8>(end);
+  store<u8>(end, 0);
+  let p = skipSpace(at);
+  p = load<u8>(p) == 123 ? object(p + 1, changetype<Node>(plan.root), 1) : 0;
+  if (p) p = skipSpace(p);
+  store<u8>(end, saved);
+  return p == end ? OK : BAD_JSON;
+}
+
+/** Whether the quoted name of `member` stands at p. */
+@inline
+function matches(p: usize, member: Member): bool {
+  const size = member.quotedSize;
+  const pattern = member.quoted;
+  const difference = i8x16.bitmask(i8x16.ne(v128.load(p), v128.load(pattern)));
+  if (size <= 16) return <u32>ctz(difference | 0x10000) >= size;
+  return difference == 0 && memory.compare(p + 16, pattern + 16, size - 16) == 0;
+}
+
+/** @param at right after the opening brace @param depth brackets open, its own included */
+function object(at: usize, node: Node, depth: u32): usize {
+  let p = skipSpace(at);
+  if (load<u8>(p) == 125) return p + 1;
+  let expected = node.first;
+  let last: Member | null = null;
+  while (true) {
+    if (load<u8>(p) != 34) return 0;
+    let member = expected;
+    if (member != null && matches(p, member)) p += member.quotedSize;
+    else {
+      const start = p + 1;
+      p = skipString(start);
+      if (!p) return 0;
+      member = lookUp(node, start, p - 1);
+      if (member) {
+        if (last) last.next = member;
+        else node.first = member;
+      }
+    }
+    if (load<u8>(p) != 58) {
+      p = skipSpace(p);
+      if (load<u8>(p) != 58) return 0;
+    }
+    p = skipSpace(p + 1);
+    if (member) {
+      last = member;
+      expected = member.next;
+      p = value(p, member.node, depth);
+    } else p = skip(p, depth);
+    if (!p) return 0;
+    p = skipSpace(p);
+    const c: u32 = load<u8>(p++);
+    if (c == 125) return p;
+    if (c != 44) return 0;
+    p = skipSpace(p);
+  }
+}
+
+/** Finds a member by its name between quotes, [start, stop). */
+function lookUp(node: Node, start: usize, stop: usize): Member | null {
+  if (!escaped) return findMember(node, start, <u32>(stop - start));
+  const size = unescape(start, stop, scratchEnd);
+  return size < 0 ? null : findMember(node, scratchEnd, size);
+}
+
+/** Reads a value into its slot. */
+function value(p: usize, node: Node, depth: u32): usize {
+  const c: u32 = load<u8>(p);
+  if (node.inner) return innerValue(p, c, node, depth);
+  const slot = node.slot!;
+  if (c == 34) return string(p + 1, slot);
+  return other(p, c, slot, depth);
+}
+
+@inline
+function string(p: usize, slot: Slot): usize {
+  const end = skipString(p);
+  if (!end) return 0;
+  if (escaped) unescapeTo(slot, p, end - 1);
+  else {
+    slot.at = p;
+    slot.size = <u32>(end - 1 - p);
+    slot.kind = STRING;
+  }
+  return end;
+}
+
+function unescapeTo(slot: Slot, start: usize, stop: usize): void {
+  const size = unescape(start, stop, scratchEnd);
+  slot.at = scratchEnd;
+  slot.size = size < 0 ? 1 : size;
+  slot.kind = size < 0 ? LONE_SURROGATE : STRING;
+  if (size > 0) setScratchEnd(scratchEnd + size);
+}
+
+/** Any value but a string. */
+function other(p: usize, c: u32, slot: Slot, depth: u32): usize {
+  const bracket = c == 91 || c == 123;
+  const number = c == 45 || c - 48 < 10;
+  const end = number ? skipNumber(p) : bracket ? skip(p, depth) : skipLiteral(p);
+  slot.at = p;
+  slot.size = c == 110 ? 0 : <u32>(end - p);
+  slot.kind = number ? NUMBER : c == 91 ? ARRAY : c == 123 ? OBJECT : c == 110 ? MISSING : BOOLEAN;
+  return end;
+}
+
+/** A value where members are read: of doubled names the last counts, so what an earlier one set is forgotten. */
+function innerValue(p: usize, c: u32, node: Node, depth: u32): usize {
+  const isObject = c == 123;
+  if (node.seen || !isObject) mark(node, isObject || c == 110 ? MISSING : MISPLACED);
+  node.seen = 1;
+  const slot = node.slot;
+  if (isObject) {
+    if (depth == MAX_DEPTH) return 0;
+    const end = object(p + 1, node, depth + 1);
+    if (slot) {
+      slot.at = p;
+      slot.size = <u32>(end - p);
+      slot.kind = OBJECT;
+    }
+    return end;
+  }
+  if (!slot) return skip(p, depth);
+  return c == 34 ? string(p + 1, slot) : other(p, c, slot, depth);
+}
+
+function mark(node: Node, kind: u32): void {
+  for (let at = node.slots; at < node.slotsEnd; at += SLOT_BYTES) {
+    const slot = changetype<Slot>(at);
+    slot.size = kind == MISSING ? 0 : 1;
+    slot.kind = kind;
+  }
+}

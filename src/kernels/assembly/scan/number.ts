@@ -1,0 +1,156 @@
+// Decimal text → f64, correctly rounded: the same bits as ECMAScript's Number(text).
+
+/** Numbers beyond this magnitude are refused. */
+const LIMIT: f64 = 1e18;
+/** Exponents of the table of 128-bit powers of five: smaller or larger ones go to the host. */
+const MIN_POWER: i32 = -64;
+const MAX_POWER: i32 = 40;
+
+/** The host's Number() on ASCII text. */
+@external("env", "number")
+declare function hostNumber(at: usize, size: usize): f64;
+
+/** f64[23]: 1e0 ... 1e22, exact. */
+const EXACT_POWERS: usize = memory.data<f64>([
+  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+]);
+
+/** u64 pairs (high, low): 5^MIN_POWER ... 5^MAX_POWER, normalized; written by the host (src/decode/powers.ts). */
+let powers: usize = 0;
+
+export function setPowers(at: usize): void {
+  powers = at;
+}
+
+@inline
+function digit(p: usize): u32 {
+  return <u32>load<u8>(p) - 48;
+}
+
+/** The high and low words of a * b; low is returned through `lowWord`. */
+let lowWord: u64 = 0;
+
+@inline
+function multiply(a: u64, b: u64): u64 {
+  const al = a & 0xFFFFFFFF, ah = a >> 32, bl = b & 0xFFFFFFFF, bh = b >> 32;
+  const ll = al * bl, hl = ah * bl, lh = al * bh;
+  const middle = (ll >> 32) + (hl & 0xFFFFFFFF) + lh;
+  lowWord = (middle << 32) | (ll & 0xFFFFFFFF);
+  return ah * bh + (hl >> 32) + (middle >> 32);
+}
+
+/**
+ * digits × 10^power, correctly rounded, for digits > 0 and MIN_POWER <= power <= MAX_POWER
+ * (Lemire, "Number parsing at a gigabyte per second", 2021; there are no subnormals in this range).
+ */
+function eiselLemire(digits: u64, power: i32): f64 {
+  const shift = clz(digits);
+  const normal = digits << shift;
+  const entry = powers + (<usize>(power - MIN_POWER) << 4);
+  let high = multiply(normal, load<u64>(entry));
+  let low = lowWord;
+  if ((high & 0x1FF) == 0x1FF) {
+    const carry = multiply(normal, load<u64>(entry, 8));
+    low += carry;
+    if (carry > low) high++;
+  }
+  const top = high >> 63;
+  const drop = top + 9;
+  let mantissa = high >> drop;
+  let exponent = <i64>(((217706 * power) >> 16) + 63) + <i64>top - <i64>shift + 1023;
+  if (low <= 1 && power >= -4 && power <= 23 && (mantissa & 3) == 1 && (mantissa << drop) == high) mantissa &= ~1;
+  mantissa = (mantissa + (mantissa & 1)) >> 1;
+  if (mantissa >> 53) {
+    mantissa >>= 1;
+    exponent++;
+  }
+  return reinterpret<f64>((<u64>exponent << 52) | (mantissa & 0xFFFFFFFFFFFFF));
+}
+
+/** `text` (lower case) at p, in any case. */
+@inline
+function spells(p: usize, end: usize, text: u64, size: usize): bool {
+  if (end - p != size) return false;
+  const mask: u64 = (<u64>1 << (<u64>size << 3)) - 1;
+  return ((load<u64>(p) | 0x2020202020202020) & mask) == (text & mask);
+}
+
+/** "nan", "inf", "infinity": numbers to many writers, out of range to us; anything else is no number. */
+function word(p: usize, end: usize): f64 {
+  const infinity = end - p == 8 && (load<u64>(p) | 0x2020202020202020) == 0x7974696E69666E69;
+  return infinity || spells(p, end, 0x6E616E, 3) || spells(p, end, 0x666E69, 3) ? Infinity : NaN;
+}
+
+@inline
+function inRange(x: f64): f64 {
+  return abs(x) <= LIMIT ? x : Infinity;
+}
+
+/**
+ * Parses all of [at, at + size): [+-] digits [. digits] [e [+-] digits], at least one digit before the exponent.
+ * @returns the number; NaN: the text is no number; Infinity: not finite or beyond ±1e18
+ */
+export function parseNumber(at: usize, size: usize): f64 {
+  const end = at + size;
+  let p = at;
+  let c: u32 = load<u8>(p);
+  const negative = c == 45;
+  if (negative || c == 43) p++;
+  let digits: u64 = 0;
+  const wholeStart = p;
+  while (p < end && digit(p) < 10) digits = digits * 10 + digit(p++);
+  let count = p - wholeStart;
+  if (p == end && count > 0 && count < 16) return negative ? -<f64>digits : <f64>digits;
+  return parseLong(at, wholeStart, end, negative);
+}
+
+/** The general case of parseNumber, from the first digit on. */
+function parseLong(at: usize, start: usize, end: usize, negative: bool): f64 {
+  let p = start;
+  let digits: u64 = 0;
+  let significant = 0;
+  let any = false;
+  let power = 0;
+  let dropped = false;
+  let fraction = false;
+  for (; p < end; p++) {
+    const d = digit(p);
+    if (d < 10) {
+      any = true;
+      if (significant < 19) {
+        digits = digits * 10 + d;
+        if (digits) significant++;
+        if (fraction) power--;
+      } else {
+        if (d) dropped = true;
+        if (!fraction) power++;
+      }
+    } else if (load<u8>(p) == 46 && !fraction) fraction = true;
+    else break;
+  }
+  if (!any) return word(start, end);
+  if (p < end) {
+    if ((load<u8>(p) | 32) != 101) return NaN;
+    p++;
+    if (p == end) return NaN;
+    const minus = load<u8>(p) == 45;
+    if (minus || load<u8>(p) == 43) p++;
+    if (p == end) return NaN;
+    let exponent = 0;
+    for (; p < end; p++) {
+      const d = digit(p);
+      if (d > 9) return NaN;
+      if (exponent < 100000000) exponent = exponent * 10 + d;
+    }
+    power += minus ? -exponent : exponent;
+  }
+  let x: f64;
+  if (digits == 0) x = 0;
+  else if (!dropped && digits >> 53 == 0 && power >= -22 && power <= 22) {
+    x = power < 0
+      ? <f64>digits / load<f64>(EXACT_POWERS + (<usize>(-power) << 3))
+      : <f64>digits * load<f64>(EXACT_POWERS + (<usize>power << 3));
+  } else if (!dropped && power >= MIN_POWER && power <= MAX_POWER) x = eiselLemire(digits, power);
+  else return inRange(hostNumber(at, end - at));
+  return inRange(negative ? -x : x);
+}

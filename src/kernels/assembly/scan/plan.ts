@@ -1,0 +1,230 @@
+// The decode plan: what to do with each value of an event. src/decode/plan.ts writes these structs, field by field as
+// declared here; all pointers are addresses in this memory, `column` is what a reject names.
+
+/** What a slot holds. A kind up to STRING is text that can be hashed, up to NUMBER text that may be parsed as a number. */
+export const MISSING: u32 = 0;
+export const TEXT: u32 = 1;
+export const NUMBER: u32 = 2;
+export const BOOLEAN: u32 = 3;
+export const STRING: u32 = 4;
+/** A JSON array, brackets included, known to be valid. */
+export const ARRAY: u32 = 5;
+/** The features of a VW namespace. */
+export const FEATURES: u32 = 6;
+export const OBJECT: u32 = 7;
+/** JSON: members were expected where another value stands. */
+export const MISPLACED: u32 = 8;
+/** A JSON string with half a surrogate pair. */
+export const LONE_SURROGATE: u32 = 9;
+
+/** Where a value of the current row lies. Missing = size 0. */
+@unmanaged
+export class Slot {
+  at: usize;
+  size: u32;
+  kind: u32;
+  /** Index of the source column or path, named by rejects. */
+  column: u32;
+}
+export const SLOT_BYTES: usize = 16;
+
+/** Hash the slot's text to u64 at `to + row * stride`. */
+@unmanaged
+export class HashOp {
+  slot: Slot;
+  to: usize;
+  stride: u32;
+  pad: u32;
+  seed: u64;
+}
+export const HASH_OP_BYTES: usize = 24;
+
+/** Parse the slot's text to f32 at `to + row * stride`. */
+@unmanaged
+export class NumberOp {
+  slot: Slot;
+  to: usize;
+  stride: u32;
+  log1p: u32;
+}
+export const NUMBER_OP_BYTES: usize = 16;
+
+/** Where one bucket key goes: u64 at `to + row * stride`, taken from keys[bucket]; keys[count of boundaries + 1] = missing. */
+@unmanaged
+export class BucketCell {
+  to: usize;
+  stride: u32;
+  keys: usize;
+  pad: u32;
+}
+export const BUCKET_CELL_BYTES: usize = 16;
+
+/** Find the bucket of the slot's number among f64 boundaries. */
+@unmanaged
+export class BucketOp {
+  slot: Slot;
+  boundaries: usize;
+  boundaryCount: u32;
+  cells: usize;
+  cellCount: u32;
+  pad: u32;
+}
+export const BUCKET_OP_BYTES: usize = 24;
+
+/** Hash `count` component keys, found through the pointers at `parts`, to u64 at `to + row * stride`. */
+@unmanaged
+export class CrossOp {
+  parts: usize;
+  count: u32;
+  to: usize;
+  stride: u32;
+  seed: u64;
+}
+export const CROSS_OP_BYTES: usize = 24;
+
+/** One CSR region of a bag. */
+@unmanaged
+export class BagCell {
+  seed: u64;
+  offsets: usize;
+  keys: usize;
+  weights: usize;
+  pad: u32;
+}
+export const BAG_CELL_BYTES: usize = 24;
+
+/** Split the slot's value into items, hash each for every cell. */
+@unmanaged
+export class BagOp {
+  slot: Slot;
+  /** The separator's bytes, first one lowest; 1..8 of them. */
+  separatorSize: u32;
+  separator: u64;
+  maxLength: u32;
+  cells: usize;
+  cellCount: u32;
+  pad: u32;
+}
+export const BAG_OP_BYTES: usize = 32;
+
+/** Parse exactly `length` numbers, keep `take` of them as f32 at `to + row * stride`. */
+@unmanaged
+export class VectorOp {
+  slot: Slot;
+  separatorSize: u32;
+  separator: u64;
+  length: u32;
+  take: u32;
+  to: usize;
+  stride: u32;
+}
+export const VECTOR_OP_BYTES: usize = 32;
+
+/** Count the key at `key + row * stride` into a field's 4096 registers. */
+@unmanaged
+export class DistinctOp {
+  key: usize;
+  stride: u32;
+  field: u32;
+  registers: usize;
+}
+export const DISTINCT_OP_BYTES: usize = 16;
+
+/** The same for every item of a bag. */
+@unmanaged
+export class DistinctBagOp {
+  offsets: usize;
+  keys: usize;
+  field: u32;
+  registers: usize;
+}
+
+/** Everything about one model's events. Absent slots are null. */
+@unmanaged
+export class Plan {
+  atLeast: f64;
+  timeScale: f64;
+  /** Pointers to the slot of each file column (tsv, csv); the host changes their end when it has read a header. */
+  columns: usize;
+  columnsEnd: usize;
+
+  labelSlot: Slot | null;
+  /** The positive text; a size of 0 means: positive when the number is >= atLeast. */
+  positive: usize;
+  positiveSize: u32;
+  weightSlot: Slot | null;
+  timeSlot: Slot | null;
+  idSlot: Slot | null;
+  oracleSlot: Slot | null;
+  /** 0: label, time and id may be missing. */
+  required: u32;
+
+  labels: usize;
+  weights: usize;
+  times: usize;
+  ids: usize;
+  oracles: usize;
+
+  slots: usize;
+  slotsEnd: usize;
+  hashes: usize;
+  hashesEnd: usize;
+  numbers: usize;
+  numbersEnd: usize;
+  buckets: usize;
+  bucketsEnd: usize;
+  crosses: usize;
+  crossesEnd: usize;
+  bags: usize;
+  bagsEnd: usize;
+  vectors: usize;
+  vectorsEnd: usize;
+  distincts: usize;
+  distinctsEnd: usize;
+  distinctBags: usize;
+  distinctBagsEnd: usize;
+
+  /** u32 list of risen registers, and where the next one goes. */
+  changes: usize;
+  changesEnd: usize;
+
+  separator: u32;
+  /** The quote byte of csv; the separator where nothing is quoted. */
+  quote: u32;
+
+  /** The root of JSON's members, or VW's namespaces. */
+  root: usize;
+  /** What stands before VW's first bar. */
+  vwLabel: Slot;
+  vwImportance: Slot;
+  vwTag: Slot;
+  /** Room for unescaped text. */
+  scratch: usize;
+}
+
+/** The plan in use. */
+export let plan: Plan = changetype<Plan>(0);
+
+export function setPlan(at: usize): void {
+  plan = changetype<Plan>(at);
+}
+
+/** The slot that made the last row fail, null if no single one did. */
+export let failedSlot: usize = 0;
+
+export function setFailedSlot(at: usize): void {
+  failedSlot = at;
+}
+
+/** Notes the slot and returns the code. */
+export function fail(slot: Slot, code: u32): u32 {
+  failedSlot = changetype<usize>(slot);
+  return code;
+}
+
+/** The next free byte of the unescaped text of this row. */
+export let scratchEnd: usize = 0;
+
+export function setScratchEnd(at: usize): void {
+  scratchEnd = at;
+}

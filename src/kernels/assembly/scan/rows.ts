@@ -1,0 +1,329 @@
+// Finds the rows of the input and puts the accepted ones into the batch, until the batch is full, the input is used up,
+// or a row is rejected.
+import { BAD_QUOTE, BAD_UTF8, COLUMN_COUNT, MAX_ROW, OK, ROW_TOO_LONG } from "./codes";
+import { acceptRow } from "./fields";
+import { clearRow, readObject } from "./json";
+import { Slot, plan, scratchEnd, setFailedSlot, setScratchEnd } from "./plan";
+import { isUtf8 } from "./utf8";
+import { readExample } from "./vw";
+
+const MORE: u32 = 0;
+const FULL: u32 = 1;
+const REJECT: u32 = 2;
+
+/** The next byte to read, the rows in the batch, the lines read since `setCursor`. */
+export let cursor: usize = 0;
+export let rows: u32 = 0;
+export let lines: u32 = 0;
+
+/** The last rejected row: its code, its bytes, the lines read before it. */
+export let code: u32 = OK;
+export let rowStart: usize = 0;
+export let rowEnd: usize = 0;
+export let rowLine: u32 = 0;
+
+export function setCursor(at: usize): void {
+  cursor = at;
+  lines = 0;
+}
+
+export function setRows(count: u32): void {
+  rows = count;
+}
+
+/** Ends a row that cannot be used: its bytes are [start, end), `count` lines. */
+function reject(why: u32, start: usize, end: usize, count: u32): u32 {
+  code = why;
+  rowStart = start;
+  rowEnd = end;
+  rowLine = lines;
+  lines += count;
+  cursor = end + 1;
+  return REJECT;
+}
+
+/** Whether any byte of [at, end) is above 0x7F. */
+function hasHighBytes(at: usize, end: usize): bool {
+  let p = at;
+  for (; p + 16 <= end; p += 16) {
+    if (i8x16.bitmask(v128.load(p))) return true;
+  }
+  for (; p < end; p++) {
+    if (load<u8>(p) >> 7) return true;
+  }
+  return false;
+}
+
+/** The end of a row's text: before the carriage return, if there is one. */
+@inline
+function textEnd(start: usize, end: usize): usize {
+  return end > start && load<u8>(end - 1) == 13 ? end - 1 : end;
+}
+
+// ---- json lines, vw ----
+
+/** One bit per byte of the 64 at `block`: newlines. Sets `highBits` when any byte is above 0x7F. */
+let highBits: u32 = 0;
+
+@inline
+function newlines(block: usize): u64 {
+  const a = v128.load(block), b = v128.load(block, 16), c = v128.load(block, 32), d = v128.load(block, 48);
+  const n = i8x16.splat(10);
+  highBits |= i8x16.bitmask(v128.or(v128.or(a, b), v128.or(c, d)));
+  return <u64>i8x16.bitmask(i8x16.eq(a, n)) | (<u64>i8x16.bitmask(i8x16.eq(b, n)) << 16) |
+    (<u64>i8x16.bitmask(i8x16.eq(c, n)) << 32) | (<u64>i8x16.bitmask(i8x16.eq(d, n)) << 48);
+}
+
+/** The first newline in [start, ...): there is one. */
+function findNewline(start: usize): usize {
+  highBits = 0;
+  let block = start;
+  let found = newlines(block);
+  while (!found) {
+    block += 64;
+    found = newlines(block);
+  }
+  return block + <usize>ctz(found);
+}
+
+/** Scans rows that end with their line. @param limit right after the last newline of the input @param vw or JSON */
+export function scanLines(limit: usize, capacity: u32, vw: bool): u32 {
+  while (cursor < limit) {
+    if (rows == capacity) return FULL;
+    const start = cursor;
+    const newline = findNewline(start);
+    const end = textEnd(start, newline);
+    if (end > start) {
+      const why = readLine(start, end, vw);
+      if (why) return reject(why, start, newline, 1);
+      rows++;
+    }
+    cursor = newline + 1;
+    lines++;
+  }
+  return rows == capacity ? FULL : MORE;
+}
+
+/** One row of JSON or VW. @returns a reject code */
+function readLine(start: usize, end: usize, vw: bool): u32 {
+  setFailedSlot(0);
+  if (end - start > MAX_ROW) return ROW_TOO_LONG;
+  if (highBits && !isUtf8(start, end)) return BAD_UTF8;
+  clearRow();
+  const why = vw ? readExample(start, end) : readObject(start, end);
+  return why ? why : acceptRow(rows);
+}
+
+/** One message that is one event, [start, end), of JSON or VW. */
+export function scanMessage(start: usize, end: usize, vw: bool): u32 {
+  highBits = 1;
+  const why = readLine(start, end, vw);
+  if (why) return reject(why, start, end, 1);
+  rows++;
+  lines++;
+  return MORE;
+}
+
+/** Takes back the row last accepted: the message [start, end) had more than one. */
+export function refuseMessage(start: usize, end: usize): u32 {
+  rows--;
+  lines = 0;
+  setFailedSlot(0);
+  return reject(COLUMN_COUNT, start, end, 1);
+}
+
+// ---- tsv, csv ----
+
+/** One bit per byte of the 64 at `block`: separators, quotes, newlines. */
+@inline
+function delimiters(block: usize, separator: v128, quote: v128): u64 {
+  const a = v128.load(block), b = v128.load(block, 16), c = v128.load(block, 32), d = v128.load(block, 48);
+  highBits |= i8x16.bitmask(v128.or(v128.or(a, b), v128.or(c, d)));
+  return <u64>delimiters16(a, separator, quote) | (<u64>delimiters16(b, separator, quote) << 16) |
+    (<u64>delimiters16(c, separator, quote) << 32) | (<u64>delimiters16(d, separator, quote) << 48);
+}
+
+@inline
+function delimiters16(v: v128, separator: v128, quote: v128): u32 {
+  return i8x16.bitmask(v128.or(v128.or(i8x16.eq(v, separator), i8x16.eq(v, quote)), i8x16.eq(v, i8x16.splat(10))));
+}
+
+@inline
+function setSlot(column: usize, start: usize, end: usize): void {
+  store<u64>(load<usize>(column), <u64>start | (<u64>(end - start) << 32));
+}
+
+/**
+ * Scans rows of separated values.
+ * @param limit right after the last newline of the input
+ * @param end the end of the input
+ * @param ended whether the file ends there
+ */
+export function scanDelimited(limit: usize, end: usize, ended: bool, capacity: u32): u32 {
+  const separator = i8x16.splat(<i8>plan.separator);
+  const quote = i8x16.splat(<i8>plan.quote);
+  const columns = plan.columns;
+  const last = plan.columnsEnd - 4;
+  let p = cursor;
+  let block = p & ~63;
+  highBits = 0;
+  let found = delimiters(block, separator, quote) & (~<u64>0 << <u64>(p & 63));
+  while (p < limit) {
+    if (rows == capacity) return FULL;
+    const start = p;
+    let column = columns;
+    let q: usize;
+    while (true) {
+      while (!found) {
+        block += 64;
+        found = delimiters(block, separator, quote);
+      }
+      q = block + <usize>ctz(found);
+      found &= found - 1;
+      setSlot(column, p, q);
+      if (column == last || <u32>load<u8>(q) != plan.separator) break;
+      column += 4;
+      p = q + 1;
+    }
+    let newline = q;
+    let why = OK;
+    let count: u32 = 1;
+    setFailedSlot(0);
+    if (column == last && load<u8>(q) == 10 && q - start <= MAX_ROW) {
+      const stop = textEnd(p, q);
+      setSlot(column, p, stop);
+      if (columns == last && stop == start) why = BLANK;
+    } else {
+      why = oddRow(start, limit, end, ended);
+      if (why == INCOMPLETE) return MORE;
+      newline = oddEnd;
+      count = oddLines;
+      highBits |= <u32>hasHighBytes(start, newline);
+      block = (newline + 1) & ~63;
+      found = delimiters(block, separator, quote) & (~<u64>0 << <u64>((newline + 1) & 63));
+    }
+    if (!why && highBits && !isUtf8(start, newline)) why = BAD_UTF8;
+    if (highBits) highBits = <u32>hasHighBytes(newline + 1, block + 64);
+    if (!why) why = acceptRow(rows);
+    p = newline + 1;
+    if (why == OK) rows++;
+    else if (why != BLANK) return reject(why, start, newline, count);
+    cursor = p;
+    lines += count;
+  }
+  return rows == capacity ? FULL : MORE;
+}
+
+/** Besides reject codes: nothing to decode; the row's end has not been read yet. */
+const BLANK: u32 = 100;
+const INCOMPLETE: u32 = 101;
+
+/** Where the last odd row's newline is, and how many lines it has. */
+let oddEnd: usize = 0;
+let oddLines: u32 = 0;
+
+/** A row that is not just `columns` plain values: empty, too long, with quotes, or of another width. @returns a code */
+function oddRow(start: usize, limit: usize, end: usize, ended: bool): u32 {
+  oddLines = 1;
+  const line = firstLine(start, limit);
+  const plain = plan.quote == plan.separator;
+  oddEnd = line;
+  if (textEnd(start, line) == start) return BLANK;
+  if (plain) return line - start > MAX_ROW ? ROW_TOO_LONG : COLUMN_COUNT;
+  setScratchEnd(plan.scratch);
+  const why = quotedRow(start, min(limit, start + MAX_ROW + 1));
+  if (why == OK || why == COLUMN_COUNT) return why;
+  oddLines = 1;
+  oddEnd = line;
+  if (line - start > MAX_ROW) return ROW_TOO_LONG;
+  if (why == BAD_QUOTE) return why;
+  if (end - start > MAX_ROW) return ROW_TOO_LONG;
+  return ended ? BAD_QUOTE : INCOMPLETE;
+}
+
+/** The first newline in [start, limit): there is one. */
+function firstLine(start: usize, limit: usize): usize {
+  const n = i8x16.splat(10);
+  let p = start;
+  let found = i8x16.bitmask(i8x16.eq(v128.load(p), n));
+  while (!found) {
+    p += 16;
+    found = i8x16.bitmask(i8x16.eq(v128.load(p), n));
+  }
+  return p + <usize>ctz(found);
+}
+
+/**
+ * A row of RFC 4180: quoted values may hold separators, newlines and doubled quotes.
+ * @returns OK, COLUMN_COUNT, BAD_QUOTE, or INCOMPLETE when no row ends before `stop`
+ */
+function quotedRow(start: usize, stop: usize): u32 {
+  let column = plan.columns;
+  let p = start;
+  while (true) {
+    const inside = column < plan.columnsEnd;
+    const slot = inside ? load<usize>(column) : 0;
+    if (p < stop && <u32>load<u8>(p) == plan.quote) {
+      p = quotedValue(p + 1, stop, slot);
+      if (p == 0) return INCOMPLETE;
+    } else {
+      const from = p;
+      while (p < stop && !isDelimiter(p)) p++;
+      if (p < stop && <u32>load<u8>(p) == plan.quote) return BAD_QUOTE;
+      if (slot) setSlot(column, from, p < stop && load<u8>(p) == 10 ? textEnd(from, p) : p);
+    }
+    if (p >= stop) return INCOMPLETE;
+    column += 4;
+    let c: u32 = load<u8>(p);
+    if (c == 13 && p + 1 < stop && load<u8>(p, 1) == 10) c = load<u8>(++p);
+    if (c == 10) break;
+    if (c != plan.separator) return BAD_QUOTE;
+    p++;
+  }
+  oddEnd = p;
+  return column == plan.columnsEnd ? OK : COLUMN_COUNT;
+}
+
+@inline
+function isDelimiter(p: usize): bool {
+  const c: u32 = load<u8>(p);
+  return c == plan.separator || c == 10 || c == plan.quote;
+}
+
+/** A value from after its opening quote. @returns the address after its closing quote, 0: it is not closed before `stop` */
+function quotedValue(at: usize, stop: usize, slot: usize): usize {
+  let p = at;
+  let doubled = false;
+  while (p < stop) {
+    const c: u32 = load<u8>(p);
+    if (c == plan.quote) {
+      if (p + 1 < stop && <u32>load<u8>(p, 1) != plan.quote) break;
+      if (p + 1 >= stop) return 0;
+      doubled = true;
+      p++;
+    } else if (c == 10) oddLines++;
+    p++;
+  }
+  if (p >= stop) return 0;
+  if (slot) {
+    if (doubled) undouble(changetype<Slot>(slot), at, p);
+    else {
+      changetype<Slot>(slot).at = at;
+      changetype<Slot>(slot).size = <u32>(p - at);
+    }
+  }
+  return p + 1;
+}
+
+/** Copies [at, end) with every pair of quotes made one. */
+function undouble(slot: Slot, at: usize, end: usize): void {
+  let out = scratchEnd;
+  for (let p = at; p < end; p++) {
+    const c: u32 = load<u8>(p);
+    store<u8>(out++, c);
+    if (c == plan.quote) p++;
+  }
+  slot.at = scratchEnd;
+  slot.size = <u32>(out - scratchEnd);
+  setScratchEnd(out);
+}

@@ -1,0 +1,87 @@
+// One example of Vowpal Wabbit's text format → slots: `label [importance [base]] ['tag]|namespace feature[:value] ... |...`.
+import { BAD_VW, OK } from "./codes";
+import { Node, findMember } from "./json";
+import { SLOT_BYTES, Slot, TEXT, FEATURES, plan } from "./plan";
+
+@inline
+function isBlank(c: u32): bool {
+  return c == 32 || c == 9;
+}
+
+@inline
+function set(slot: Slot, at: usize, end: usize, kind: u32): void {
+  slot.at = at;
+  slot.size = <u32>(end - at);
+  slot.kind = kind;
+}
+
+/** The end of the word at p. */
+function wordEnd(at: usize, end: usize): usize {
+  let p = at;
+  while (p < end && !isBlank(load<u8>(p))) p++;
+  return p;
+}
+
+function blanksEnd(at: usize, end: usize): usize {
+  let p = at;
+  while (p < end && isBlank(load<u8>(p))) p++;
+  return p;
+}
+
+function find(at: usize, end: usize, byte: u32): usize {
+  let p = at;
+  while (p < end && <u32>load<u8>(p) != byte) p++;
+  return p;
+}
+
+/** Reads [at, end). @returns a reject code */
+export function readExample(at: usize, end: usize): u32 {
+  let bar = find(at, end, 124);
+  if (bar == end) return BAD_VW;
+  if (!readHead(at, bar)) return BAD_VW;
+  while (bar < end) {
+    const next = find(bar + 1, end, 124);
+    if (!readNamespace(bar + 1, next)) return BAD_VW;
+    bar = next;
+  }
+  return OK;
+}
+
+/** Label, importance, base (not used), tag: a word that touches the bar or begins with an apostrophe is the tag. */
+function readHead(at: usize, bar: usize): bool {
+  let p = blanksEnd(at, bar);
+  let words = 0;
+  while (p < bar) {
+    const end = wordEnd(p, bar);
+    const quoted = load<u8>(p) == 39;
+    const next = blanksEnd(end, bar);
+    if (end == bar || quoted) {
+      set(plan.vwTag, p + <usize>quoted, end, TEXT);
+      return next == bar;
+    }
+    if (words == 3) return false;
+    if (words == 0) set(plan.vwLabel, p, end, TEXT);
+    if (words == 1) set(plan.vwImportance, p, end, TEXT);
+    words++;
+    p = next;
+  }
+  return true;
+}
+
+/** `name features`; three slots: the first feature's text, its value (or its text), and all features. */
+function readNamespace(at: usize, end: usize): bool {
+  const nameEnd = wordEnd(at, end);
+  if (find(at, nameEnd, 58) < nameEnd) return false;
+  const member = findMember(changetype<Node>(plan.root), at, <u32>(nameEnd - at));
+  if (!member) return true;
+  const node = member.node;
+  if (node.seen) return false;
+  node.seen = 1;
+  const first = blanksEnd(nameEnd, end);
+  const firstEnd = wordEnd(first, end);
+  const colon = find(first, firstEnd, 58);
+  set(changetype<Slot>(node.slots), first, colon, TEXT);
+  set(changetype<Slot>(node.slots + SLOT_BYTES), colon < firstEnd ? colon + 1 : first, firstEnd, TEXT);
+  set(changetype<Slot>(node.slots + 2 * SLOT_BYTES), first, end, FEATURES);
+  return true;
+}

@@ -1,0 +1,63 @@
+// XXH64 (Yann Collet, xxHash specification): the identity of every value.
+const P1: u64 = 0x9E3779B185EBCA87;
+const P2: u64 = 0xC2B2AE3D27D4EB4F;
+const P3: u64 = 0x165667B19E3779F9;
+const P4: u64 = 0x85EBCA77C2B2AE63;
+const P5: u64 = 0x27D4EB2F165667C5;
+
+@inline
+function round(lane: u64, word: u64): u64 {
+  return rotl(lane + word * P2, 31) * P1;
+}
+
+@inline
+function merge(hash: u64, lane: u64): u64 {
+  return (hash ^ round(0, lane)) * P1 + P4;
+}
+
+/** The last 0..31 bytes [p, end), then the avalanche. */
+@inline
+function finish(start: u64, at: usize, end: usize): u64 {
+  let hash = start;
+  let p = at;
+  while (p + 8 <= end) {
+    hash = rotl(hash ^ round(0, load<u64>(p)), 27) * P1 + P4;
+    p += 8;
+  }
+  if (p + 4 <= end) {
+    hash = rotl(hash ^ (<u64>load<u32>(p) * P1), 23) * P2 + P3;
+    p += 4;
+  }
+  while (p < end) {
+    hash = rotl(hash ^ (<u64>load<u8>(p) * P5), 11) * P1;
+    p++;
+  }
+  hash ^= hash >> 33;
+  hash *= P2;
+  hash ^= hash >> 29;
+  hash *= P3;
+  return hash ^ (hash >> 32);
+}
+
+function long(at: usize, size: usize, seed: u64): u64 {
+  let p = at;
+  const end = at + size;
+  const lanesEnd = end - 32;
+  let a = seed + P1 + P2, b = seed + P2, c = seed, d = seed - P1;
+  do {
+    a = round(a, load<u64>(p));
+    b = round(b, load<u64>(p, 8));
+    c = round(c, load<u64>(p, 16));
+    d = round(d, load<u64>(p, 24));
+    p += 32;
+  } while (p <= lanesEnd);
+  let hash = rotl(a, 1) + rotl(b, 7) + rotl(c, 12) + rotl(d, 18);
+  hash = merge(merge(merge(merge(hash, a), b), c), d);
+  return finish(hash + <u64>size, p, end);
+}
+
+/** XXH64 of `size` bytes at `p`. */
+@inline
+export function xxh64(p: usize, size: usize, seed: u64): u64 {
+  return size < 32 ? finish(seed + P5 + <u64>size, p, p + size) : long(p, size, seed);
+}

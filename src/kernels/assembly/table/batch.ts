@@ -1,0 +1,258 @@
+// A mini-batch over one table: X[rows, cells * dim] = the cells' embeddings, and the update from dX of the same shape.
+// Occurrences are numbered singles first (row-major, coefficient 1), then list by list; a list is one cell's CSR run of
+// weighted keys (bags; number and bias cells have one key a row). Learning de-duplicates rows: each is materialised once
+// and updated once with its summed gradient, in the order of first appearance.
+import { addFloats, addScaled, copyFloats, usable } from "./lanes";
+import { workspace } from "./memory";
+import { beginStep, dim, laneBytes, lanes, update, weights } from "./optimizer";
+import { claim, exact, NONE, reserve, rowOf, rowPtr, touchIndex, touchRow, weightsOf } from "./store";
+
+/** How a list's weights w become coefficients: w, w / sum(w), w / sqrt(sum(w^2)). */
+const SUM: u32 = 0;
+const MEAN: u32 = 1;
+
+/** Bytes of a list's head: first cell, combiner, first occurrence, address of its offsets (u32 each). */
+const LIST_BYTES: u32 = 16;
+
+let capacity: u32 = 0;
+let cells: u32 = 0;
+let singles: u32 = 0;
+let lists: u32 = 0;
+
+export let keysAt: usize = 0;
+export let coefficientsAt: usize = 0;
+export let outputAt: usize = 0;
+export let gradientAt: usize = 0;
+let listsAt: usize = 0;
+/** u32 per occurrence: its row, then (learning) its place among the unique rows. */
+let placesAt: usize = 0;
+let uniqueAt: usize = 0;
+let uniqueWeightsAt: usize = 0;
+let uniqueGradientsAt: usize = 0;
+/** De-duplication: {u32 stamp, u32 place} by hashed row; an entry counts when its stamp is the batch's. */
+let seenAt: usize = 0;
+let seenShift: u32 = 0;
+let seenMask: u32 = 0;
+let stamp: u32 = 0;
+
+let occurrences: u32 = 0;
+let unique: u32 = 0;
+let learning: bool = false;
+/** Lanes of one row, while scoring. */
+let scratch: usize = 0;
+
+/**
+ * Takes the workspace for batches of up to `rows` rows and `most` occurrences. Call before `open`, after `configureRow`.
+ * False when the memory limit does not allow it.
+ */
+export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, most: u32): bool {
+  capacity = rows;
+  cells = cells_;
+  singles = singles_;
+  lists = lists_;
+  const seen: u32 = most < 8 ? 16 : 1 << (33 - clz(most - 1));
+  seenMask = seen - 1;
+  seenShift = clz(seenMask);
+  keysAt = workspace(<usize>most << 3);
+  coefficientsAt = workspace(<usize>most << 2);
+  placesAt = workspace(<usize>most << 2);
+  uniqueAt = workspace(<usize>most << 2);
+  listsAt = workspace(<usize>lists * (LIST_BYTES + ((rows + 1) << 2)));
+  seenAt = workspace(<usize>seen << 3);
+  scratch = workspace(laneBytes);
+  outputAt = workspace(<usize>rows * cells * dim << 2);
+  gradientAt = workspace(<usize>rows * cells * dim << 2);
+  uniqueWeightsAt = workspace(<usize>most * laneBytes);
+  uniqueGradientsAt = workspace(<usize>most * laneBytes);
+  return uniqueGradientsAt != 0;
+}
+
+/** Describes list `i` of the next batch; returns the address of its u32[rows + 1] offsets, which count from its first occurrence. */
+export function setList(i: u32, cell: u32, combiner: u32, first: u32): usize {
+  const head = listsAt + <usize>i * LIST_BYTES;
+  const offsets = listsAt + <usize>lists * LIST_BYTES + <usize>i * ((capacity + 1) << 2);
+  store<u32>(head, cell);
+  store<u32>(head, combiner, 4);
+  store<u32>(head, first, 8);
+  store<u32>(head, <u32>offsets, 12);
+  return offsets;
+}
+
+/**
+ * Fills X from the keys, coefficients and lists the host wrote. Learning makes rows for new keys; false, with nothing changed,
+ * when they do not fit. Scoring changes nothing.
+ */
+export function gather(rows: u32, count: u32, learn: bool): bool {
+  occurrences = count;
+  unique = 0;
+  learning = learn;
+  const missing = lookUp();
+  if (learn) {
+    if (!reserve(missing)) return false;
+    deduplicate();
+  }
+  for (let i: u32 = 0; i < lists; i++) combine(i, rows);
+  spreadSingles(rows);
+  for (let i: u32 = 0; i < lists; i++) spreadList(i, rows);
+  return true;
+}
+
+/** Occurrences looked up together: their index lines and rows fit in the L1 cache. */
+const BLOCK: u32 = 128;
+
+/** Kept where the compiler cannot see that nobody reads it: the bytes read only to bring lines into the cache. */
+let warmth: u32 = 0;
+
+/**
+ * Finds every occurrence's row. Runs block by block, first touching the index lines, then finding the rows and touching
+ * their lines: short loops of independent steps, so that the memory's latencies overlap. Counts the missing.
+ */
+function lookUp(): u32 {
+  let missing: u32 = 0;
+  for (let from: u32 = 0; from < occurrences; from += BLOCK) {
+    const to = min(from + BLOCK, occurrences);
+    if (exact) for (let i = from; i < to; i++) warmth += touchIndex(load<u64>(keysAt + (<usize>i << 3)));
+    for (let i = from; i < to; i++) {
+      const row = rowOf(load<u64>(keysAt + (<usize>i << 3)));
+      store<u32>(placesAt + (<usize>i << 2), row);
+      if (row == NONE) missing++;
+      else warmth += touchRow(row);
+    }
+  }
+  return missing;
+}
+
+/** Numbers the batch's rows in the order of first appearance and materialises each one's weights. */
+function deduplicate(): void {
+  if (++stamp == 0) {
+    memory.fill(seenAt, 0, (<usize>seenMask + 1) << 3);
+    stamp = 1;
+  }
+  for (let i: u32 = 0; i < occurrences; i++) {
+    const at = placesAt + (<usize>i << 2);
+    store<u32>(at, placeOf(claim(load<u64>(keysAt + (<usize>i << 3)), load<u32>(at))));
+  }
+  for (let u: u32 = 0; u < unique; u++) {
+    weights(rowPtr(load<u32>(uniqueAt + (<usize>u << 2))), uniqueWeightsAt + <usize>u * laneBytes);
+  }
+}
+
+@inline
+function placeOf(row: u32): u32 {
+  let i = (row * 0x9e3779b1) >> seenShift;
+  while (true) {
+    const at = seenAt + (<usize>i << 3);
+    if (load<u32>(at) != stamp) {
+      store<u32>(at, stamp);
+      store<u32>(at, unique, 4);
+      store<u32>(uniqueAt + (<usize>unique << 2), row);
+      return unique++;
+    }
+    const place = load<u32>(at, 4);
+    if (load<u32>(uniqueAt + (<usize>place << 2)) == row) return place;
+    i = (i + 1) & seenMask;
+  }
+}
+
+/** Address of an occurrence's weights. */
+@inline
+function weightsAt(i: u32): usize {
+  const place = load<u32>(placesAt + (<usize>i << 2));
+  if (learning) return uniqueWeightsAt + <usize>place * laneBytes;
+  weightsOf(load<u64>(keysAt + (<usize>i << 3)), place, scratch);
+  return scratch;
+}
+
+/** Turns a list's weights into coefficients. A row whose weights have no mean (none, or sum 0) gets zeros. */
+function combine(list: u32, rows: u32): void {
+  const head = listsAt + <usize>list * LIST_BYTES;
+  const combiner = load<u32>(head, 4);
+  if (combiner == SUM) return;
+  const base = coefficientsAt + (<usize>load<u32>(head, 8) << 2);
+  const offsets = <usize>load<u32>(head, 12);
+  for (let r: u32 = 0; r < rows; r++) {
+    const from = base + (<usize>load<u32>(offsets + (<usize>r << 2)) << 2);
+    const to = base + (<usize>load<u32>(offsets + (<usize>r << 2), 4) << 2);
+    let sum: f32 = 0;
+    for (let at = from; at < to; at += 4) {
+      const w = load<f32>(at);
+      sum += combiner == MEAN ? w : w * w;
+    }
+    const divisor = combiner == MEAN ? sum : sqrt<f32>(sum);
+    for (let at = from; at < to; at += 4) store<f32>(at, divisor == 0 ? 0 : load<f32>(at) / divisor);
+  }
+}
+
+function spreadSingles(rows: u32): void {
+  const rowBytes = <usize>cells * dim << 2;
+  let i: u32 = 0;
+  for (let r: u32 = 0; r < rows; r++) {
+    let out = outputAt + <usize>r * rowBytes;
+    for (let c: u32 = 0; c < singles; c++) {
+      copyFloats(out, weightsAt(i++), dim);
+      out += <usize>dim << 2;
+    }
+  }
+}
+
+function spreadList(list: u32, rows: u32): void {
+  const head = listsAt + <usize>list * LIST_BYTES;
+  const offsets = <usize>load<u32>(head, 12);
+  const rowBytes = <usize>cells * dim << 2;
+  let out = outputAt + (<usize>load<u32>(head) * dim << 2);
+  let i = load<u32>(head, 8);
+  for (let r: u32 = 0; r < rows; r++) {
+    const end = load<u32>(head, 8) + load<u32>(offsets + (<usize>r << 2), 4);
+    memory.fill(out, 0, <usize>dim << 2);
+    for (; i < end; i++) addScaled(out, weightsAt(i), dim, load<f32>(coefficientsAt + (<usize>i << 2)));
+    out += rowBytes;
+  }
+}
+
+/** Applies dX of the last learning gather: one optimizer step, one update for each unique row. */
+export function apply(rows: u32): void {
+  memory.fill(uniqueGradientsAt, 0, <usize>unique * laneBytes);
+  collectSingles(rows);
+  for (let i: u32 = 0; i < lists; i++) collectList(i, rows);
+  beginStep();
+  for (let u: u32 = 0; u < unique; u++) {
+    const offset = <usize>u * laneBytes;
+    update(rowPtr(load<u32>(uniqueAt + (<usize>u << 2))), uniqueWeightsAt + offset, uniqueGradientsAt + offset);
+  }
+  unique = 0;
+}
+
+@inline
+function gradientOf(i: u32): usize {
+  return uniqueGradientsAt + <usize>load<u32>(placesAt + (<usize>i << 2)) * laneBytes;
+}
+
+function collectSingles(rows: u32): void {
+  const rowBytes = <usize>cells * dim << 2;
+  let i: u32 = 0;
+  for (let r: u32 = 0; r < rows; r++) {
+    let dx = gradientAt + <usize>r * rowBytes;
+    for (let c: u32 = 0; c < singles; c++) {
+      addFloats(gradientOf(i++), dx, dim);
+      dx += <usize>dim << 2;
+    }
+  }
+}
+
+function collectList(list: u32, rows: u32): void {
+  const head = listsAt + <usize>list * LIST_BYTES;
+  const offsets = <usize>load<u32>(head, 12);
+  const rowBytes = <usize>cells * dim << 2;
+  let dx = gradientAt + (<usize>load<u32>(head) * dim << 2);
+  let i = load<u32>(head, 8);
+  for (let r: u32 = 0; r < rows; r++) {
+    const end = load<u32>(head, 8) + load<u32>(offsets + (<usize>r << 2), 4);
+    for (; i < end; i++) addScaled(gradientOf(i), dx, dim, load<f32>(coefficientsAt + (<usize>i << 2)));
+    dx += rowBytes;
+  }
+}
+
+/** True when every float of dX is usable (see `usable`). */
+export function gradientUsable(rows: u32): bool {
+  return usable(gradientAt, rows * cells * dim);
+}

@@ -1,0 +1,131 @@
+// FTRL-Proximal (McMahan et al. 2013), state (z, n), weights derived when read:
+//   w = 0 where |z| <= l1, else -(z - sgn(z) l1) / ((beta + sqrt(n)) / alpha + l2)
+//   sigma = (sqrt(n + g^2) - sqrt(n)) / alpha;  z += g - sigma w;  n += g^2
+// Group lasso (l21 > 0): u = soft(z, l1), t = l21 sqrt(dim); the row is 0 where |u| <= t, else w_i = -(1 - t/|u|) u_i / D_i.
+import { sumLanes } from "./lanes";
+
+let invAlpha: f32 = 0;
+let beta: f32 = 0;
+let l1: f32 = 0;
+let l2: f32 = 0;
+let l21: f64 = 0;
+
+export function ftrlConfigure(alpha: f64, beta_: f64, l1_: f64, l2_: f64, l21_: f64): void {
+  invAlpha = <f32>(1 / alpha);
+  beta = <f32>beta_;
+  l1 = <f32>l1_;
+  l2 = <f32>l2_;
+  l21 = l21_;
+}
+
+/** t of the group lasso for a row of `dim` weights. */
+@inline
+export function groupThreshold(dim: u32): f32 {
+  return <f32>(l21 * sqrt<f64>(<f64>dim));
+}
+
+@inline
+export function ftrlWeight1(z: f32, n: f32): f32 {
+  const size = abs<f32>(z) - l1;
+  if (!(size > 0)) return 0;
+  const w = size / ((beta + sqrt<f32>(n)) * invAlpha + l2);
+  return z > 0 ? -w : w;
+}
+
+@inline
+export function ftrlGroupWeight1(z: f32, n: f32, t: f32): f32 {
+  const size = abs<f32>(z) - l1;
+  if (!(size > 0) || !(size > t)) return 0;
+  const shrink: f32 = <f32>1 - t / size;
+  const w = (shrink * size) / ((beta + sqrt<f32>(n)) * invAlpha + l2);
+  return z > 0 ? -w : w;
+}
+
+@inline
+export function ftrlUpdate1(z: usize, n: usize, w: f32, g: f32): void {
+  const before = load<f32>(n);
+  const after = before + g * g;
+  const sigma = (sqrt<f32>(after) - sqrt<f32>(before)) * invAlpha;
+  store<f32>(z, load<f32>(z) + (g - sigma * w));
+  store<f32>(n, after);
+}
+
+/** |z| - l1 where that is positive, else 0. */
+@inline
+function softSize(z: v128): v128 {
+  return f32x4.pmax(f32x4.sub(f32x4.abs(z), f32x4.splat(l1)), f32x4.splat(0));
+}
+
+/** size / D with the sign opposite to z's; 0 where size is 0. */
+@inline
+function closedForm(z: v128, n: v128, size: v128): v128 {
+  const d = f32x4.add(f32x4.mul(f32x4.add(f32x4.splat(beta), f32x4.sqrt(n)), f32x4.splat(invAlpha)), f32x4.splat(l2));
+  const sign = v128.andnot(i32x4.splat(0x80000000), z);
+  return v128.and(v128.xor(f32x4.div(size, d), sign), f32x4.gt(size, f32x4.splat(0)));
+}
+
+/** out[bytes / 4] = weights of (z, n). */
+@inline
+export function ftrlWeights(z: usize, n: usize, out: usize, bytes: usize): void {
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const zi = v128.load(z + i);
+    v128.store(out + i, closedForm(zi, v128.load(n + i), softSize(zi)));
+  }
+}
+
+/** out[bytes / 4] = weights of (z, n) under the group lasso with threshold t. */
+export function ftrlGroupWeights(z: usize, n: usize, out: usize, bytes: usize, t: f32): void {
+  let squares = f32x4.splat(0);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const u = softSize(v128.load(z + i));
+    squares = f32x4.add(squares, f32x4.mul(u, u));
+  }
+  const norm = sqrt<f32>(sumLanes(squares));
+  if (!(norm > t)) {
+    memory.fill(out, 0, bytes);
+    return;
+  }
+  const shrink = f32x4.splat(<f32>1 - t / norm);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const zi = v128.load(z + i);
+    v128.store(out + i, closedForm(zi, v128.load(n + i), f32x4.mul(shrink, softSize(zi))));
+  }
+}
+
+@inline
+export function ftrlUpdate(z: usize, n: usize, w: usize, g: usize, bytes: usize, scale: f32): void {
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const gi = f32x4.mul(v128.load(g + i), f32x4.splat(scale));
+    const before = v128.load(n + i);
+    const after = f32x4.add(before, f32x4.mul(gi, gi));
+    const sigma = f32x4.mul(f32x4.sub(f32x4.sqrt(after), f32x4.sqrt(before)), f32x4.splat(invAlpha));
+    v128.store(z + i, f32x4.add(v128.load(z + i), f32x4.sub(gi, f32x4.mul(sigma, v128.load(w + i)))));
+    v128.store(n + i, after);
+  }
+}
+
+/**
+ * Turns initial weights, lying in the z section, into the state whose closed form returns them: n = 0 and
+ * z = -w (D + t / |w|) - sgn(w) l1. Without it the first gradient would wipe out most of a random initial row.
+ * A zero weight starts at z = 0. `count` floats; one float or a multiple of four.
+ */
+export function ftrlInitialise(z: usize, n: usize, count: u32, t: f32): void {
+  const norm = lengthOf(z, count);
+  const slope: f32 = beta * invAlpha + l2 + (t > 0 && norm > 0 ? t / norm : 0);
+  for (let i: u32 = 0; i < count; i++) {
+    const at = z + (<usize>i << 2);
+    const w = load<f32>(at);
+    store<f32>(at, w == 0 ? 0 : -copysign<f32>(abs<f32>(w) * slope + l1, w));
+  }
+  memory.fill(n, 0, <usize>count << 2);
+}
+
+function lengthOf(w: usize, count: u32): f32 {
+  if (count == 1) return abs<f32>(load<f32>(w));
+  let squares = f32x4.splat(0);
+  for (let i: u32 = 0; i < count; i += 4) {
+    const x = v128.load(w + (<usize>i << 2));
+    squares = f32x4.add(squares, f32x4.mul(x, x));
+  }
+  return sqrt<f32>(sumLanes(squares));
+}

@@ -1,0 +1,174 @@
+// Logistic regression, event by event: logit = sum of w x over the event's features, gradient of w = (p - y) importance x.
+// All weights of an event are read before any is updated; a row that occurs twice in an event is updated twice, one after the
+// other, each time with the weight that was read. Rows have one weight.
+import { sigmoid } from "../metric/logistic";
+import {
+  fillUnborn,
+  importanceOf,
+  labelOf,
+  largest,
+  makeRoom,
+  readEvent,
+  setLogit,
+  statesAt,
+  valuesAt,
+  weightsAt,
+} from "./events";
+import { sumLanes } from "./lanes";
+import { workspace } from "./memory";
+import { beginStep, FTRL, kind, update1, weight1 } from "./optimizer";
+
+/** A gradient above this is not applied: its square would not stay finite for long. */
+const MOST: f32 = 1e15;
+
+// FTRL's hyper-parameters for the path that updates four rows at once.
+let invAlpha: v128 = f32x4.splat(0);
+let beta: v128 = f32x4.splat(0);
+let l1: v128 = f32x4.splat(0);
+let l2: v128 = f32x4.splat(0);
+
+/** f32[features rounded up to 4]: n and sqrt(n) as they were when the weights were read. */
+let countsAt: usize = 0;
+let rootsAt: usize = 0;
+/** Four FTRL states that stay zero: the padding of an event's last group. */
+let zeroStates: usize = 0;
+
+/** Takes the workspace of `lr` for events of up to `most` features, after `openEvents`; FTRL's hyper-parameters, if it is FTRL. */
+export function openLinear(most: u32, alpha: f64, beta_: f64, l1_: f64, l2_: f64): bool {
+  const room = ((<usize>most + 3) & ~3) << 2;
+  countsAt = workspace(room);
+  rootsAt = workspace(room);
+  zeroStates = workspace(32);
+  invAlpha = f32x4.splat(<f32>(1 / alpha));
+  beta = f32x4.splat(<f32>beta_);
+  l1 = f32x4.splat(<f32>l1_);
+  l2 = f32x4.splat(<f32>l2_);
+  return zeroStates != 0;
+}
+
+/** Scores and learns `rows` events one after the other. Returns how many were skipped, -1 when the table has no room. */
+export function learnLinear(rows: u32): i32 {
+  if (!makeRoom(rows)) return -1;
+  let skipped: i32 = 0;
+  for (let r: u32 = 0; r < rows; r++) {
+    const count = readEvent(r, true);
+    const logit = logitOf(count);
+    setLogit(r, logit);
+    const g = (<f32>sigmoid(logit) - labelOf(r)) * importanceOf(r);
+    if (!(abs<f32>(logit) < Infinity) || !(abs<f32>(g) * largest <= MOST)) skipped++;
+    else learnEvent(count, g);
+  }
+  return skipped;
+}
+
+/** Logits of `rows` events; nothing changes. */
+export function scoreLinear(rows: u32): void {
+  for (let r: u32 = 0; r < rows; r++) setLogit(r, logitOf(readEvent(r, false)));
+}
+
+/** Reads the weights of the event's `count` features; their sum of w x, four interleaved partial sums at a time. */
+@inline
+function logitOf(count: u32): f32 {
+  pad(count);
+  if (kind == FTRL) readFtrl(count);
+  else readWeights(count);
+  fillUnborn();
+  let sums = f32x4.splat(0);
+  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
+    sums = f32x4.add(sums, f32x4.mul(v128.load(weightsAt + at), v128.load(valuesAt + at)));
+  }
+  return sumLanes(sums);
+}
+
+/** Fills the last group of four with features of value 0. */
+@inline
+function pad(count: u32): void {
+  for (let i = count; i & 3; i++) {
+    store<f32>(valuesAt + (<usize>i << 2), 0);
+    store<f32>(weightsAt + (<usize>i << 2), 0);
+    store<u32>(statesAt + (<usize>i << 2), <u32>(zeroStates + (<usize>(i & 3) << 3)));
+  }
+}
+
+function readWeights(count: u32): void {
+  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 4) {
+    const state = <usize>load<u32>(statesAt + at);
+    if (state) store<f32>(weightsAt + at, weight1(state));
+  }
+}
+
+@inline
+function learnEvent(count: u32, g: f32): void {
+  beginStep();
+  if (kind == FTRL) updateFtrl(count, g);
+  else updateEach(0, <usize>count << 2, g);
+}
+
+/** The states {z, n} of rows at the four addresses, as {z0, n0, z1, n1} and {z2, n2, z3, n3}. */
+@inline
+function loadPair(at: usize): v128 {
+  return v128.load64_lane(<usize>load<u32>(at, 4), v128.load64_zero(<usize>load<u32>(at)), 1);
+}
+
+/**
+ * Weights of the features' FTRL rows by the closed form (see ftrl.ts), and their n and sqrt(n), four at a time. Features
+ * without a row (state 0) get some number, which `fillUnborn` replaces.
+ */
+function readFtrl(count: u32): void {
+  const sign = i32x4.splat(0x80000000);
+  const zero = f32x4.splat(0);
+  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
+    const low = loadPair(statesAt + at);
+    const high = loadPair(statesAt + at + 8);
+    const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
+    const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
+    const root = f32x4.sqrt(n);
+    const size = f32x4.pmax(f32x4.sub(f32x4.abs(z), l1), zero);
+    const w = f32x4.div(size, f32x4.add(f32x4.mul(f32x4.add(beta, root), invAlpha), l2));
+    v128.store(weightsAt + at, v128.and(v128.xor(w, v128.andnot(sign, z)), f32x4.gt(size, zero)));
+    v128.store(countsAt + at, n);
+    v128.store(rootsAt + at, root);
+  }
+}
+
+/** FTRL's update of the features' rows, four at a time; groups in which a row occurs twice go one by one. */
+function updateFtrl(count: u32, g: f32): void {
+  const gs = f32x4.splat(g);
+  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
+    const states = v128.load(statesAt + at);
+    if (repeats(states)) {
+      updateEach(at, at + 16, g);
+      continue;
+    }
+    const low = loadPair(statesAt + at);
+    const high = loadPair(statesAt + at + 8);
+    const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
+    const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
+    // An earlier group of this event may have had the same row.
+    const fresh = v128.any_true(f32x4.ne(n, v128.load(countsAt + at)));
+    const before = fresh ? f32x4.sqrt(n) : v128.load(rootsAt + at);
+    const gi = f32x4.mul(gs, v128.load(valuesAt + at));
+    const after = f32x4.add(n, f32x4.mul(gi, gi));
+    const sigma = f32x4.mul(f32x4.sub(f32x4.sqrt(after), before), invAlpha);
+    const moved = f32x4.add(z, f32x4.sub(gi, f32x4.mul(sigma, v128.load(weightsAt + at))));
+    const first = v128.shuffle<f32>(moved, after, 0, 4, 1, 5);
+    const second = v128.shuffle<f32>(moved, after, 2, 6, 3, 7);
+    v128.store64_lane(<usize>i32x4.extract_lane(states, 0), first, 0);
+    v128.store64_lane(<usize>i32x4.extract_lane(states, 1), first, 1);
+    v128.store64_lane(<usize>i32x4.extract_lane(states, 2), second, 0);
+    v128.store64_lane(<usize>i32x4.extract_lane(states, 3), second, 1);
+  }
+}
+
+/** True when two of the four addresses are equal. */
+@inline
+function repeats(states: v128): bool {
+  const neighbours = i32x4.eq(states, v128.shuffle<i32>(states, states, 1, 2, 3, 0));
+  return v128.any_true(v128.or(neighbours, i32x4.eq(states, v128.shuffle<i32>(states, states, 2, 3, 0, 1))));
+}
+
+function updateEach(from: usize, to: usize, g: f32): void {
+  for (let at = from; at < to; at += 4) {
+    update1(<usize>load<u32>(statesAt + at), load<f32>(weightsAt + at), g * load<f32>(valuesAt + at));
+  }
+}

@@ -1,0 +1,245 @@
+// The rows of one table. hash: row = key mod rows, a bitmap says which rows were learned. exact: collision-free; rows lie in
+// the order their keys came, each row = [key u64][state], and an index finds them:
+//   a group = one 64-byte cache line = 12 tags (0x80 | 7 bits of the hash; 0 = free), 1 byte "a key of this group lies in a
+//   later group", 3 bytes unused, 12 row numbers (u32). Groups are probed one after the other from the hash's group on.
+import { drawWeights, mix } from "./initial";
+import { ensure, limit, workspace, workspaceEnd } from "./memory";
+import { dim, initialise, laneBytes, lanes, weights } from "./optimizer";
+
+export const NONE: u32 = 0xffffffff;
+
+const GROUP_BYTES: u32 = 64;
+const SLOTS: i32 = 0xfff;
+const OVERFLOW: usize = 12;
+/** Keys per group at most, on average: a load of 10/12. */
+const GROUP_KEYS: u32 = 10;
+
+export let exact: bool = false;
+export let rowCount: u32 = 0;
+export let rowCapacity: u32 = 0;
+/** Bytes from one row to the next, and from a row's start to its state (8 where the key is stored). */
+export let stride: usize = 0;
+let head: usize = 0;
+let seed: u64 = 0;
+let init: f32 = 0;
+let indexBase: usize = 0;
+let groupMask: u32 = 0;
+let rowsBase: usize = 0;
+/** hash tables with a power of two of rows: rows - 1, else 0. */
+let rowMask: u64 = 0;
+/** State of a row that does not exist, to read its weights from. */
+let unborn: usize = 0;
+
+/**
+ * Opens the table behind the workspace (take all workspace before). `stateBytes` = a row's bytes without its key; `rows` =
+ * all rows (hash) or rows to reserve (exact, may be 0). False when the memory limit does not allow it.
+ */
+export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_: f32): bool {
+  exact = exact_;
+  seed = seed_;
+  init = init_;
+  head = exact ? 8 : 0;
+  stride = <usize>stateBytes + head;
+  unborn = workspace(stateBytes);
+  if (unborn == 0) return false;
+  indexBase = workspaceEnd;
+  return exact ? openExact(rows) : openHash(rows);
+}
+
+function openHash(rows: u32): bool {
+  const bitmap = ((<u64>rows + 511) >> 9) << 6;
+  const base = <u64>indexBase + bitmap;
+  if (!ensure(base + <u64>rows * stride)) return false;
+  rowsBase = <usize>base;
+  rowCapacity = rows;
+  rowMask = (rows & (rows - 1)) == 0 ? rows - 1 : 0;
+  return true;
+}
+
+function openExact(rows: u32): bool {
+  rowCount = 0;
+  rowCapacity = 0;
+  groupMask = 0;
+  rowsBase = indexBase + GROUP_BYTES;
+  return ensure(rowsBase) && reserve(rows);
+}
+
+/** Address of a row's optimizer state. Any `reserve` may move rows. */
+@inline
+export function rowPtr(row: u32): usize {
+  return rowsBase + <usize>row * stride + head;
+}
+
+/** True once a hash table's row was learned (exact tables: any row that exists). */
+@inline
+export function isTouched(row: u32): bool {
+  if (exact) return true;
+  return <bool>((load<u8>(indexBase + (row >> 3)) >> (row & 7)) & 1);
+}
+
+/** The row of a key: hash: always one; exact: NONE where the key was never learned. Changes nothing. */
+@inline
+export function rowOf(key: u64): u32 {
+  return exact ? find(key) : hashRow(key);
+}
+
+/** The row of a key, made if need be. exact: call `reserve` for enough new rows before. */
+@inline
+export function rowFor(key: u64): u32 {
+  const row = rowOf(key);
+  if (exact) return row == NONE ? append(key) : row;
+  touch(row);
+  return row;
+}
+
+/** `rowFor` where `rowOf` was asked before: the rows of a batch may have come since. */
+@inline
+export function claim(key: u64, row: u32): u32 {
+  if (exact) return row == NONE ? rowFor(key) : row;
+  touch(row);
+  return row;
+}
+
+/** out[lanes] = the weights of a key that was looked up: its row's, or the initial ones where nothing was learned yet. */
+@inline
+export function weightsOf(key: u64, row: u32, out: usize): void {
+  if (row != NONE && isTouched(row)) weights(rowPtr(row), out);
+  else initialWeights(exact ? key : <u64>row, out);
+}
+
+/**
+ * out[lanes] = weights of a row never learned. They pass through the row's initial state, so that they are bit for bit
+ * what the row gives once it exists.
+ */
+export function initialWeights(id: u64, out: usize): void {
+  birth(id, unborn);
+  weights(unborn, out);
+}
+
+function birth(id: u64, ptr: usize): void {
+  drawWeights(id, seed, init, dim, lanes, ptr);
+  initialise(ptr);
+}
+
+@inline
+function hashRow(key: u64): u32 {
+  return <u32>(rowMask ? key & rowMask : key % <u64>rowCapacity);
+}
+
+@inline
+function touch(row: u32): void {
+  if (isTouched(row)) return;
+  const at = indexBase + (row >> 3);
+  store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(row & 7)));
+  rowCount++;
+  birth(<u64>row, rowPtr(row));
+}
+
+function find(key: u64): u32 {
+  const hash = mix(key ^ seed);
+  const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
+  let group = <u32>hash & groupMask;
+  while (true) {
+    const at = indexBase + <usize>group * GROUP_BYTES;
+    let hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS;
+    while (hits) {
+      const row = load<u32>(at + (<usize>ctz(hits) << 2), 16);
+      if (load<u64>(rowsBase + <usize>row * stride) == key) return row;
+      hits &= hits - 1;
+    }
+    if (load<u8>(at, OVERFLOW) == 0) return NONE;
+    group = (group + 1) & groupMask;
+  }
+}
+
+/** Reads a byte of the index line where the search for a key begins. */
+@inline
+export function touchIndex(key: u64): u32 {
+  return load<u8>(indexBase + <usize>(<u32>mix(key ^ seed) & groupMask) * GROUP_BYTES);
+}
+
+/** Reads a byte of each cache line of a row. */
+@inline
+export function touchRow(row: u32): u32 {
+  const from = rowsBase + <usize>row * stride;
+  let sum: u32 = 0;
+  for (let at = from; at < from + stride; at += 64) sum += load<u8>(at);
+  return sum;
+}
+
+function append(key: u64): u32 {
+  const row = rowCount++;
+  store<u64>(rowsBase + <usize>row * stride, key);
+  birth(key, rowPtr(row));
+  index(key, row);
+  return row;
+}
+
+/** Enters a key that is not in the index yet. */
+function index(key: u64, row: u32): void {
+  const hash = mix(key ^ seed);
+  let group = <u32>hash & groupMask;
+  while (true) {
+    const at = indexBase + <usize>group * GROUP_BYTES;
+    const free = ~i8x16.bitmask(v128.load(at)) & SLOTS;
+    if (free) {
+      const slot = <usize>ctz(free);
+      store<u8>(at + slot, <u8>(hash >> 57) | 0x80);
+      store<u32>(at + (slot << 2), row, 16);
+      return;
+    }
+    store<u8>(at, 1, OVERFLOW);
+    group = (group + 1) & groupMask;
+  }
+}
+
+/**
+ * Makes room for `extra` new rows of an exact table; may move all rows. Returns false, with nothing changed, where the
+ * memory limit or the host forbids it. Hash tables have all their rows from the start.
+ */
+export function reserve(extra: u32): bool {
+  const needed = <u64>rowCount + extra;
+  let groups = <u64>groupMask + 1;
+  if (!exact || needed <= min(<u64>rowCapacity, groups * GROUP_KEYS)) return true;
+  while (groups * GROUP_KEYS < needed) groups <<= 1;
+  const base = <u64>indexBase + groups * GROUP_BYTES;
+  const roomy = needed <= rowCapacity ? rowCapacity : max(needed, <u64>rowCapacity + (rowCapacity >> 4));
+  const capacity = base + roomy * stride <= limit ? roomy : needed;
+  if (needed >= NONE || !ensure(base + capacity * stride)) return false;
+  rowCapacity = <u32>capacity;
+  if (groups > <u64>groupMask + 1) regroup(<u32>groups, <usize>base);
+  return true;
+}
+
+/** Moves the rows up to `base` and builds the index of `groups` groups before them. */
+function regroup(groups: u32, base: usize): void {
+  memory.copy(base, rowsBase, <usize>rowCount * stride);
+  rowsBase = base;
+  groupMask = groups - 1;
+  rebuild();
+}
+
+function rebuild(): void {
+  memory.fill(indexBase, 0, rowsBase - indexBase);
+  for (let row: u32 = 0; row < rowCount; row++) index(load<u64>(rowsBase + <usize>row * stride), row);
+}
+
+/** exact: takes `count` rows whose bytes the host wrote from `rowsAddress()` on (after `reserve`), and indexes them. */
+export function adoptRows(count: u32): void {
+  rowCount = count;
+  rebuild();
+}
+
+/** hash: counts the learned rows after the host wrote the bitmap and the state. */
+export function adoptBitmap(): void {
+  rowCount = 0;
+  for (let at = indexBase; at < rowsBase; at += 8) rowCount += <u32>popcnt(load<u64>(at));
+}
+
+export function rowsAddress(): usize {
+  return rowsBase;
+}
+
+export function indexAddress(): usize {
+  return indexBase;
+}

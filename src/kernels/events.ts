@@ -1,0 +1,32 @@
+import type { TableKernel } from "./table.js";
+
+/**
+ * The part of kernels/table.wasm that learns event by event. The order of calls: configureOptimizer, configureRow,
+ * openEvents, setParts, every setBag and setConstant, openLinear or openFm, then open.
+ */
+export interface EventKernel extends TableKernel {
+  /** Returns the address of the region that takes the batch's parts, 0 where the memory limit forbids it. */
+  openEvents(
+    rows: number,
+    bytes: number,
+    singles: number,
+    columns: number,
+    bags: number,
+    constants: number,
+    most: number,
+  ): number;
+  setParts(keys: number, numbers: number, labels: number, importance: number): void;
+  setBag(bag: number, offsets: number, keys: number, weights: number, combiner: number): void;
+  setConstant(constant: number, key: bigint, column: number): void;
+  logits(): number;
+  openLinear(most: number, alpha: number, beta: number, l1: number, l2: number): number;
+  /** Events skipped, or -1 with nothing changed where the table has no room for the batch's new keys. */
+  learnLinear(rows: number): number;
+  scoreLinear(rows: number): void;
+  openFm(most: number, factors: number): number;
+  learnFm(rows: number): number;
+  scoreFm(rows: number): void;
+}
+
+/** The column of a constant feature that is the bias: always 1. */
+export const BIAS_COLUMN = 0xffffffff;

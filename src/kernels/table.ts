@@ -1,0 +1,55 @@
+import { instantiate } from "./wasm.js";
+
+/** An exported number of a kernel. */
+interface KernelGlobal {
+  readonly value: number;
+}
+
+/**
+ * What kernels/table.wasm exports. Addresses, counts and row numbers come back as signed 32-bit integers: read them with
+ * `>>> 0`. Functions that answer yes or no return 1 or 0. The order of calls: configureOptimizer, configureRow, any
+ * workspace, openBatch, open; dense weights use only configureOptimizer, workspace and the dense functions.
+ */
+export interface TableKernel {
+  configureOptimizer(kind: number, h0: number, h1: number, h2: number, h3: number, h4: number): void;
+  configureRow(dim: number, lanes: number): void;
+  setLimit(bytes: number): void;
+  workspace(bytes: number): number;
+  openBatch(rows: number, cells: number, singles: number, lists: number, most: number): number;
+  open(exact: number, rows: number, stateBytes: number, seed: bigint, init: number): number;
+  reserve(extra: number): number;
+
+  rowOf(key: bigint): number;
+  rowPtr(row: number): number;
+  isTouched(row: number): number;
+  weightsOf(key: bigint, row: number, out: number): void;
+  adoptRows(count: number): void;
+  adoptBitmap(): void;
+  indexAddress(): number;
+  rowsAddress(): number;
+
+  setList(list: number, cell: number, combiner: number, first: number): number;
+  gather(rows: number, occurrences: number, learn: number): number;
+  apply(rows: number): void;
+  gradientUsable(rows: number): number;
+
+  beginStep(): void;
+  adamRestore(power1: number, power2: number): void;
+  denseInitialise(w: number, a: number, b: number, rows: number, columns: number): void;
+  denseStep(w: number, a: number, b: number, g: number, rows: number, columns: number, scale: number): void;
+  denseUsable(g: number, count: number): number;
+
+  readonly rowCount: KernelGlobal;
+  readonly rowCapacity: KernelGlobal;
+  readonly keysAt: KernelGlobal;
+  readonly coefficientsAt: KernelGlobal;
+  readonly outputAt: KernelGlobal;
+  readonly gradientAt: KernelGlobal;
+  readonly power1: KernelGlobal;
+  readonly power2: KernelGlobal;
+}
+
+/** A fresh table kernel with a memory of its own. */
+export function tableKernel(): { memory: WebAssembly.Memory; kernel: TableKernel } {
+  return instantiate<TableKernel>("table");
+}

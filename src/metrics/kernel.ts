@@ -1,0 +1,48 @@
+import { ensureBytes, instantiate } from "../kernels/wasm.js";
+
+/** What kernels/metric.wasm exports: addresses and counts are numbers. */
+export interface MetricKernel {
+  heapBase(): number;
+  sigmoid(logits: number, out: number, rows: number): void;
+  ln(x: number): number;
+  accumulatorBytes(bins: number): number;
+  accumulate(
+    accumulator: number,
+    bins: number,
+    scores: number,
+    probabilities: number,
+    labels: number,
+    weights: number,
+    rows: number,
+  ): void;
+  merge(from: number, into: number, bins: number, fold: number): void;
+  evaluate(accumulator: number, bins: number, out: number): void;
+}
+
+/** A fresh kernel and the first free address of its memory, a multiple of 16. */
+export function metricKernel(): { memory: WebAssembly.Memory; kernel: MetricKernel; base: number } {
+  const { memory, kernel } = instantiate<MetricKernel>("metric");
+  return { memory, kernel, base: (kernel.heapBase() + 15) & ~15 };
+}
+
+let shared: ReturnType<typeof metricKernel> | undefined;
+
+/**
+ * Click probabilities of logits: p = 1 / (1 + exp(-x)) computed in f64, rounded to f32 and kept strictly inside (0, 1).
+ * Training metrics, `predict` and `serve` all get their probabilities here. A NaN logit gives NaN.
+ */
+export function sigmoid(logits: Float32Array): Float32Array<ArrayBuffer> {
+  shared ??= metricKernel();
+  const { memory, kernel, base } = shared;
+  ensureBytes(memory, base + logits.byteLength);
+  const inPlace = new Float32Array(memory.buffer, base, logits.length);
+  inPlace.set(logits);
+  kernel.sigmoid(base, base, logits.length);
+  return inPlace.slice();
+}
+
+/** Natural logarithm by the kernel: the same bits under every version of Node, which Math.log does not promise. */
+export function ln(x: number): number {
+  shared ??= metricKernel();
+  return shared.kernel.ln(x);
+}

@@ -1,0 +1,131 @@
+import { type Batch, type BatchLayout, batchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import { BIAS_COLUMN, type EventKernel } from "../kernels/events.js";
+import type { TableKernel } from "../kernels/table.js";
+import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
+import { constantKey } from "../tables/batch-path.js";
+import { createTable, type Table } from "../tables/table.js";
+import type { Learned, Model, ModelOptions, StateBlock } from "./model.js";
+import { Numbers } from "./numbers.js";
+
+const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
+
+/**
+ * `lr` (logistic regression) and `fm` (factorization machine, Rendle 2010): one table, learned event by event inside the
+ * table's kernel. For each event all its weights are read, the logit they give is the event's progressive prediction, and
+ * every feature's row is updated with the gradient of the logarithmic loss; a row that occurs twice in an event is updated twice,
+ * one after the other, with the weights that were read.
+ *
+ * A row of `lr` is one weight. A row of `fm` is `dim` factors and, after them, the linear weight, which starts at 0: its table
+ * has dim + 1 columns. A number multiplies its weight; where it is 0 or missing the feature is absent. An event whose logit
+ * or gradient is not finite (or over 1e15) updates nothing and is counted as skipped; it may leave fresh rows at their
+ * initial weights.
+ */
+export class EventModel implements Model {
+  readonly spec: CompiledSpec;
+  readonly tables: readonly [Table];
+  private readonly layout: BatchLayout;
+  private readonly kind: "lr" | "fm";
+  private readonly kernel: EventKernel;
+  private readonly numbers: Numbers;
+  private region = 0;
+
+  constructor(spec: CompiledSpec, options: Pick<ModelOptions, "layout">) {
+    this.spec = spec;
+    this.layout = options.layout;
+    this.kind = spec.tower.kind === "fm" ? "fm" : "lr";
+    this.numbers = new Numbers(spec, new Float32Array(options.layout.capacity * spec.numbers.length));
+    const [table] = spec.tables;
+    const widened = { ...spec, tables: [{ ...table, dim: this.kind === "fm" ? table.dim + 1 : 1 }] };
+    // The table's own path for mini-batches is not used, so it is made for one row.
+    this.tables = [createTable(widened, 0, batchLayout(spec, 1), { workspace: (kernel) => this.open(kernel, table) })];
+    this.kernel = this.tables[0].store.kernel as EventKernel;
+  }
+
+  async learn(batch: Batch): Promise<Learned> {
+    this.numbers.count(batch);
+    this.copy(batch);
+    const skipped = this.kind === "fm" ? this.kernel.learnFm(batch.rows) : this.kernel.learnLinear(batch.rows);
+    const { store } = this.tables[0];
+    if (skipped < 0) throw store.full(store.rows + 1);
+    return { logits: this.logits(batch.rows), skipped };
+  }
+
+  async predict(batch: Batch): Promise<Float32Array> {
+    this.copy(batch);
+    if (this.kind === "fm") this.kernel.scoreFm(batch.rows);
+    else this.kernel.scoreLinear(batch.rows);
+    return this.logits(batch.rows);
+  }
+
+  blocks(): StateBlock[] {
+    return [...this.tables[0].blocks(), this.numbers.block()];
+  }
+
+  restore(blocks: ReadonlyMap<string, StateBlock>): void {
+    this.tables[0].restore(blocks);
+    const statistics = blocks.get("numbers/statistics");
+    if (statistics) this.numbers.restore(statistics.data);
+  }
+
+  async close(): Promise<void> {}
+
+  /** Takes the kernel's workspace and describes the table's cells. */
+  private open(tableKernel: TableKernel, table: CompiledTable): void {
+    const kernel = tableKernel as EventKernel;
+    const { layout, spec } = this;
+    const { singles, offset } = layout.keys[0];
+    const constants = table.cells.filter((cell) => cell.kind === "number" || cell.kind === "bias");
+    const most = singles + constants.length + layout.bags.reduce((sum, bag) => sum + bag.maxLength, 0);
+    if (this.kind === "fm") kernel.configureRow(table.dim, (table.dim + 4) & ~3);
+    const sizes = [singles, spec.numbers.length, layout.bags.length, constants.length, most] as const;
+    this.region = kernel.openEvents(layout.capacity, layout.bytes, ...sizes) >>> 0;
+    kernel.setParts(offset, layout.numbers, layout.labels, layout.weights);
+    layout.bags.forEach((bag, i) => {
+      kernel.setBag(i, bag.offsets, bag.keys, bag.weights, combiners[this.combinerOf(table.cells[bag.cell].field)]);
+    });
+    constants.forEach((cell, i) => {
+      const column = cell.kind === "bias" ? BIAS_COLUMN : spec.numbers.indexOf(cell.field);
+      kernel.setConstant(i, constantKey(cell), column);
+    });
+    const opened = this.kind === "fm" ? kernel.openFm(most, table.dim) : kernel.openLinear(most, ...ftrlOf(table));
+    if (this.region === 0 || opened !== 1) {
+      throw new HashbrookError("table_full", `table ${table.name}: no room for batches of ${layout.capacity} rows`);
+    }
+  }
+
+  private combinerOf(name: string): Combiner {
+    const field = this.spec.fields.find((candidate) => candidate.name === name);
+    return field?.type === "bag" ? field.combiner : "sum";
+  }
+
+  /** Copies what the kernel reads of a batch into its region, each part at its offset of the layout. */
+  private copy(batch: Batch): void {
+    const { layout } = this;
+    const { buffer } = this.tables[0].store.memory;
+    this.numbers.resolve(batch);
+    const floats = (at: number, data: Float32Array) =>
+      new Float32Array(buffer, this.region + at, data.length).set(data);
+    const keys = (at: number, data: BigUint64Array) =>
+      new BigUint64Array(buffer, this.region + at, data.length).set(data);
+    floats(layout.labels, batch.labels);
+    floats(layout.weights, batch.weights);
+    floats(layout.numbers, this.numbers.values.subarray(0, batch.rows * this.numbers.columns));
+    keys(layout.keys[0].offset, batch.keys(0));
+    layout.bags.forEach((region, i) => {
+      const bag = batch.bag(i);
+      new Uint32Array(buffer, this.region + region.offsets, bag.offsets.length).set(bag.offsets);
+      keys(region.keys, bag.keys);
+      floats(region.weights, bag.weights);
+    });
+  }
+
+  private logits(rows: number): Float32Array {
+    return new Float32Array(this.tables[0].store.memory.buffer, this.kernel.logits() >>> 0, rows);
+  }
+}
+
+/** The hyper-parameters of the path that updates four FTRL rows at once; the other optimizers do not use them. */
+function ftrlOf({ optimizer }: CompiledTable): [number, number, number, number] {
+  return optimizer.kind === "ftrl" ? [optimizer.alpha, optimizer.beta, optimizer.l1, optimizer.l2] : [1, 0, 0, 0];
+}

@@ -1,0 +1,65 @@
+import { type BatchLayout, batchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { openCheckpoint } from "../checkpoint/store.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { compiledFromJson } from "../spec/compile.js";
+import { specHash } from "../spec/hash.js";
+import { createModel } from "./create.js";
+import type { Model, StateBlock } from "./model.js";
+
+/** A checkpoint's blocks by name, each read (and verified) when it is asked for. */
+export function blocksOf(checkpoint: Checkpoint): ReadonlyMap<string, StateBlock> {
+  return new LazyBlocks(checkpoint);
+}
+
+class LazyBlocks extends Map<string, StateBlock> {
+  private readonly checkpoint: Checkpoint;
+
+  constructor(checkpoint: Checkpoint) {
+    super();
+    this.checkpoint = checkpoint;
+  }
+
+  override get(name: string): StateBlock | undefined {
+    return this.checkpoint.has(name) ? (this.checkpoint.read(name) as StateBlock) : undefined;
+  }
+
+  override has(name: string): boolean {
+    return this.checkpoint.has(name);
+  }
+}
+
+/** A model ready to score, and what it was loaded from. */
+export interface LoadedModel {
+  readonly spec: CompiledSpec;
+  readonly specHash: string;
+  /** Examples it had learned. */
+  readonly examples: number;
+  /** The checkpoint's directory. */
+  readonly path: string;
+  readonly layout: BatchLayout;
+  readonly model: Model;
+}
+
+/** The compiled spec a checkpoint carries, checked against the hash it carries. */
+export function specOf(checkpoint: Checkpoint): CompiledSpec {
+  const spec = compiledFromJson(JSON.stringify(checkpoint.meta.spec ?? null));
+  if (specHash(spec) === checkpoint.specHash) return spec;
+  throw new HashbrookError("checkpoint_damaged", `${checkpoint.path}: its spec does not have the hash it was saved with`);
+}
+
+/**
+ * Loads a model for scoring: no `features/` folder is needed, the checkpoint has the spec.
+ * @param path a run's directory (its newest whole checkpoint) or one checkpoint's directory
+ * @param options.capacity rows scored at a time
+ */
+export async function loadModel(path: string, options: { capacity: number; threads: number }): Promise<LoadedModel> {
+  const { checkpoint } = openCheckpoint(path);
+  const spec = specOf(checkpoint);
+  const layout = batchLayout(spec, options.capacity);
+  const model = await createModel(spec, { layout, threads: options.threads, purpose: "score" });
+  model.restore(blocksOf(checkpoint));
+  const { examples } = checkpoint;
+  return { spec, specHash: specHash(spec), examples, path: checkpoint.path, layout, model };
+}

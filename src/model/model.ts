@@ -1,0 +1,43 @@
+import type { Batch, BatchLayout } from "../core/batch.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import type { Table } from "../tables/table.js";
+
+/** A named tensor of a model's state: what a checkpoint stores. `data` is a view, valid until the model learns again. */
+export interface StateBlock {
+  readonly name: string;
+  readonly dtype: "U8" | "U32" | "U64" | "F32" | "F64";
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+/** What one call of `learn` did. */
+export interface Learned {
+  /** f32[rows]: every row's logit from BEFORE anything in this batch was learned (lr, fm: before that row was). A view, valid until the next call. */
+  readonly logits: Float32Array;
+  /** Rows that changed nothing because their loss or gradient was not finite. */
+  readonly skipped: number;
+}
+
+/** Tables + tower + optimizers: predicts and learns batches. No I/O, no clock. */
+export interface Model {
+  readonly spec: CompiledSpec;
+  readonly tables: readonly Table[];
+  /** Scores, then learns. */
+  learn(batch: Batch): Promise<Learned>;
+  /** f32[rows] logits; changes nothing; a row's bits do not depend on the rest of its batch. A view, valid until the next call. */
+  predict(batch: Batch): Promise<Float32Array>;
+  /** Everything that learning changes, in a fixed order. */
+  blocks(): StateBlock[];
+  /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong shape */
+  restore(blocks: ReadonlyMap<string, StateBlock>): void;
+  close(): Promise<void>;
+}
+
+export interface ModelOptions {
+  /** The layout of every batch the model will see. */
+  readonly layout: BatchLayout;
+  /** Threads of the dense runtime. The result does not depend on it. */
+  readonly threads: number;
+  /** A model that only scores builds no training graph and no gradients. */
+  readonly purpose: "train" | "score";
+}

@@ -1,0 +1,147 @@
+import type { Batch, BatchLayout } from "../core/batch.js";
+import { DenseOptimizer } from "../optim/dense.js";
+import { loadRuntime, type Session, type TensorView } from "../runtime/runtime.js";
+import { scoringRows } from "../runtime/scoring-rows.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { createTable, type Table } from "../tables/table.js";
+import { toOnnx } from "../tower/onnx.js";
+import { buildTower, type Tower, type TowerShape } from "../tower/tower.js";
+import type { Learned, Model, ModelOptions, StateBlock } from "./model.js";
+import { Numbers } from "./numbers.js";
+
+type Views = Record<string, TensorView>;
+
+/** Embedding tables feeding a dense tower: one gather per table, one graph run, one update per touched row. */
+export class TowerModel implements Model {
+  readonly spec: CompiledSpec;
+  readonly tables: readonly Table[];
+  private readonly layout: BatchLayout;
+  private readonly tower: Tower;
+  private readonly dense: DenseOptimizer;
+  private readonly parameters: Views;
+  private readonly parameterGradients: Views;
+  private readonly numbers: Numbers;
+  private readonly session: Session;
+  private readonly logits: Float32Array;
+  private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
+
+  private constructor(spec: CompiledSpec, options: ModelOptions, tower: Tower, session: Session) {
+    const rows = scoringRows(options.layout.capacity);
+    this.spec = spec;
+    this.layout = options.layout;
+    this.tables = spec.tables.map((_, index) => createTable(spec, index, options.layout));
+    this.tower = tower;
+    this.dense = new DenseOptimizer(spec.tower.optimizer, tower.parameters);
+    this.parameters = this.dense.parameters();
+    this.parameterGradients = prefixed("d_", this.dense.gradients());
+    this.session = session;
+    this.numbers = new Numbers(spec, new Float32Array(rows * spec.numbers.length));
+    this.logits = new Float32Array(rows);
+    this.padded = {
+      labels: new Float32Array(rows),
+      weights: new Float32Array(rows),
+      vectors: new Float32Array(rows * options.layout.vectorWidth),
+    };
+  }
+
+  static async create(spec: CompiledSpec, options: ModelOptions): Promise<TowerModel> {
+    const tower = buildTower(spec.tower, towerShape(spec, options.layout), spec.seed);
+    const runtime = await loadRuntime(spec.tower.runtime);
+    const graph = options.purpose === "train" ? tower.train : tower.infer;
+    return new TowerModel(spec, options, tower, await runtime.load(graph, { threads: options.threads }));
+  }
+
+  async learn(batch: Batch): Promise<Learned> {
+    const { rows } = batch;
+    for (const table of this.tables) table.gather(batch, "learn");
+    this.numbers.count(batch);
+    await this.session.run(this.feeds(batch, rows, true), this.fetches(rows, true));
+    const logits = this.logits.subarray(0, rows);
+    if (!this.gradientsFinite()) return { logits, skipped: rows };
+    for (const table of this.tables) table.apply();
+    this.dense.step(1 / rows);
+    return { logits, skipped: 0 };
+  }
+
+  async predict(batch: Batch): Promise<Float32Array> {
+    const rows = scoringRows(batch.rows);
+    for (const table of this.tables) table.gather(batch, "score");
+    await this.session.run(this.feeds(batch, rows, false), this.fetches(rows, false));
+    return this.logits.subarray(0, batch.rows);
+  }
+
+  blocks(): StateBlock[] {
+    return [...this.tables.flatMap((table) => table.blocks()), ...this.dense.blocks(), this.numbers.block()];
+  }
+
+  restore(blocks: ReadonlyMap<string, StateBlock>): void {
+    for (const table of this.tables) table.restore(blocks);
+    this.dense.restore(blocks);
+    const statistics = blocks.get("numbers/statistics");
+    if (statistics) this.numbers.restore(statistics.data);
+  }
+
+  /** The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1]. */
+  onnx(): Uint8Array {
+    const initializers = new Map(Object.entries(this.parameters).map(([name, { data }]) => [name, data]));
+    return toOnnx(this.tower.infer, { initializers });
+  }
+
+  async close(): Promise<void> {
+    await this.session.release();
+  }
+
+  private gradientsFinite(): boolean {
+    return this.dense.gradientsFinite() && this.tables.every((table) => table.gradientsFinite());
+  }
+
+  /** The graph's inputs for `rows` rows; rows past the batch's own (padding of a scoring run) hold left-over values nobody reads. */
+  private feeds(batch: Batch, rows: number, learning: boolean): Views {
+    this.numbers.resolve(batch);
+    const feeds: Views = { ...this.parameters };
+    for (const table of this.tables) feeds[inputName(table)] = matrix(table.output, rows, table.width);
+    if (this.numbers.columns > 0) feeds.numbers = matrix(this.numbers.values, rows, this.numbers.columns);
+    if (this.layout.vectorWidth > 0) {
+      this.padded.vectors.set(batch.vectors);
+      feeds.vectors = matrix(this.padded.vectors, rows, this.layout.vectorWidth);
+    }
+    if (!learning) return feeds;
+    this.padded.labels.set(batch.labels);
+    this.padded.weights.set(batch.weights);
+    feeds.labels = matrix(this.padded.labels, rows, 1);
+    feeds.weights = matrix(this.padded.weights, rows, 1);
+    return feeds;
+  }
+
+  private fetches(rows: number, learning: boolean): Views {
+    const logits = matrix(this.logits, rows, 1);
+    if (!learning) return { logits };
+    const fetches: Views = { logits, ...this.parameterGradients };
+    for (const table of this.tables) fetches[`d_${inputName(table)}`] = matrix(table.gradient, rows, table.width);
+    return fetches;
+  }
+}
+
+function matrix(data: Float32Array, rows: number, columns: number): TensorView {
+  return { data: data.subarray(0, rows * columns), shape: [rows, columns] };
+}
+
+function prefixed(prefix: string, views: Views): Views {
+  return Object.fromEntries(Object.entries(views).map(([name, view]) => [prefix + name, view]));
+}
+
+function inputName(table: Table): string {
+  return table.spec.role === "wide" ? "wide" : `x_${table.name}`;
+}
+
+/** The widths of what feeds the tower. */
+export function towerShape(spec: CompiledSpec, layout: BatchLayout): TowerShape {
+  const embeddings = spec.tables.filter((table) => table.role === "embedding");
+  const wide = spec.tables.find((table) => table.role === "wide");
+  return {
+    tables: embeddings.map((table) => ({ name: table.name, cells: table.cells.length, dim: table.dim })),
+    numbers: layout.numberCount,
+    vectors: layout.vectorWidth,
+    wide: wide?.cells.length ?? 0,
+  };
+}

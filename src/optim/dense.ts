@@ -1,0 +1,173 @@
+import { HashbrookError } from "../core/errors.js";
+import { type TableKernel, tableKernel } from "../kernels/table.js";
+import type { OptimizerSpec } from "../spec/compiled.js";
+import { type Optimizer, optimizerFor } from "./optimizer.js";
+
+/** A dense weight of a tower and its initial values, row-major. */
+export interface Parameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly initial: Float32Array;
+}
+
+/** A named tensor over this optimizer's memory. */
+export interface DenseView {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+interface StateBlock {
+  readonly name: string;
+  readonly dtype: "F32" | "F64";
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+/** Where one parameter lies: addresses of its weights, its gradient and its other slots, all 64-byte aligned. */
+interface Region {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly size: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly w: number;
+  readonly gradient: number;
+  readonly slots: readonly { readonly name: string; readonly at: number; readonly shape: readonly number[] }[];
+}
+
+/**
+ * The dense weights of a tower and their optimizer, in one unshared memory that never grows: weights and gradients are views
+ * which ONNX Runtime reads and writes in place. The update kernels are those of the embedding tables. Where the optimizer
+ * looks at whole rows (row-wise AdaGrad, group lasso), a parameter [r, c] is r rows when c is a multiple of 4, else one row.
+ */
+export class DenseOptimizer {
+  private readonly optimizer: Optimizer;
+  private readonly kernel: TableKernel;
+  private readonly memory: WebAssembly.Memory;
+  private readonly regions: readonly Region[];
+
+  constructor(spec: OptimizerSpec, parameters: readonly Parameter[]) {
+    this.optimizer = optimizerFor(spec);
+    const { kernel, memory } = tableKernel();
+    this.kernel = kernel;
+    this.memory = memory;
+    kernel.configureOptimizer(this.optimizer.id, ...this.optimizer.hyper);
+    this.regions = parameters.map((parameter) => this.allocate(parameter, spec));
+    parameters.forEach((parameter, i) => {
+      this.initialise(this.regions[i], parameter.initial);
+    });
+  }
+
+  /** The weights by name: views that stay valid and current for the optimizer's life. */
+  parameters(): Record<string, DenseView> {
+    return this.views((region) => region.w);
+  }
+
+  /** Where the gradients go, by name, in the shapes of the parameters. */
+  gradients(): Record<string, DenseView> {
+    return this.views((region) => region.gradient);
+  }
+
+  /** One optimizer step over all weights with their gradients times `scale` (1 / rows turns a batch's sum into its mean). */
+  step(scale: number): void {
+    this.kernel.beginStep();
+    for (const region of this.regions) {
+      const { w, gradient, rows, columns } = region;
+      this.kernel.denseStep(w, ...slotAddresses(region), gradient, rows, columns, scale);
+    }
+  }
+
+  /** False when a gradient is NaN, infinite or so large (over 1e15) that its square would not stay finite. */
+  gradientsFinite(): boolean {
+    return this.regions.every(({ gradient, size }) => this.kernel.denseUsable(gradient, size) === 1);
+  }
+
+  /** Weights and slots as `dense/<parameter>/<slot>`, and Adam's powers of beta as `dense/powers`. Data are views. */
+  blocks(): StateBlock[] {
+    const blocks: StateBlock[] = this.regions.flatMap((region) =>
+      this.tensors(region).map(({ slot, shape, view }) => {
+        return { name: `dense/${region.name}/${slot}`, dtype: "F32" as const, shape, data: bytesOf(view) };
+      }),
+    );
+    if (this.optimizer.countsSteps) {
+      const powers = Float64Array.of(this.kernel.power1.value, this.kernel.power2.value);
+      blocks.push({ name: "dense/powers", dtype: "F64", shape: [2], data: bytesOf(powers) });
+    }
+    return blocks;
+  }
+
+  /** @throws HashbrookError checkpoint_damaged when a block is missing or has another size; nothing is changed then. */
+  restore(blocks: ReadonlyMap<string, { readonly data: Uint8Array }>): void {
+    const saved = this.blocks().map((block) => ({ block, data: blockData(blocks, block.name, block.data.byteLength) }));
+    for (const { block, data } of saved) block.data.set(data);
+    const powers = saved.find(({ block }) => block.name === "dense/powers");
+    if (!powers) return;
+    const [power1, power2] = new Float64Array(powers.data.slice().buffer);
+    this.kernel.adamRestore(power1, power2);
+  }
+
+  private allocate({ name, shape }: Parameter, spec: OptimizerSpec): Region {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const last = shape[shape.length - 1] ?? 1;
+    const byRow = spec.kind === "rowwise_adagrad" || (spec.kind === "ftrl" && spec.l21 > 0);
+    const rows = byRow && shape.length > 1 && last % 4 === 0 ? size / last : 1;
+    const take = (floats: number): number => {
+      const at = this.kernel.workspace(((floats + 3) & ~3) * 4) >>> 0;
+      if (at === 0) throw new HashbrookError("table_full", "the tower's dense weights need more than 4 GiB");
+      return at;
+    };
+    const slots = this.optimizer.slots
+      .filter((slot) => slot.name !== "w")
+      .map((slot) => ({
+        name: slot.name,
+        at: take(slot.shared ? rows * 4 : size),
+        shape: slot.shared ? [rows, 4] : shape,
+      }));
+    return { name, shape, size, rows, columns: size / rows, w: take(size), gradient: take(size), slots };
+  }
+
+  private initialise(region: Region, initial: Float32Array): void {
+    this.floats(region.w, region.size).set(initial);
+    this.kernel.denseInitialise(region.w, ...slotAddresses(region), region.rows, region.columns);
+  }
+
+  private views(address: (region: Region) => number): Record<string, DenseView> {
+    return Object.fromEntries(
+      this.regions.map((region) => {
+        return [region.name, { data: this.floats(address(region), region.size), shape: region.shape }];
+      }),
+    );
+  }
+
+  private tensors(region: Region): { slot: string; shape: readonly number[]; view: Float32Array }[] {
+    const slots = region.slots.map(({ name, at, shape }) => {
+      const size = shape.reduce((product, length) => product * length, 1);
+      return { slot: name, shape, view: this.floats(at, size) };
+    });
+    return [{ slot: "w", shape: region.shape, view: this.floats(region.w, region.size) }, ...slots];
+  }
+
+  private floats(at: number, count: number): Float32Array {
+    return new Float32Array(this.memory.buffer, at, count);
+  }
+}
+
+function slotAddresses({ slots }: Region): [number, number] {
+  return [slots[0]?.at ?? 0, slots[1]?.at ?? 0];
+}
+
+function bytesOf(view: Float32Array | Float64Array): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function blockData(
+  blocks: ReadonlyMap<string, { readonly data: Uint8Array }>,
+  name: string,
+  bytes: number,
+): Uint8Array {
+  const data = blocks.get(name)?.data;
+  if (data?.byteLength !== bytes) {
+    throw new HashbrookError("checkpoint_damaged", `block ${name}: ${data?.byteLength ?? "no"} bytes, not ${bytes}`);
+  }
+  return data;
+}

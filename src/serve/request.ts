@@ -1,0 +1,123 @@
+import { HashbrookError } from "../core/errors.js";
+
+/** A score request: the raw JSON bytes of its context object and of every candidate object. */
+export interface ScoreRequest {
+  readonly context: Uint8Array;
+  readonly candidates: readonly Uint8Array[];
+  /** Dotted names of members no field reads, with the place they stand in: told to the caller, not used. */
+  readonly unknown: readonly string[];
+}
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+const OPEN = new Set([91, 123]);
+const CLOSE = new Set([93, 125]);
+const EMPTY_OBJECT = new TextEncoder().encode("{}");
+
+/**
+ * Splits a request body `{"context": {...}, "candidates": [{...}, ...]}` into byte ranges. The ranges go to the decoder as
+ * they are, so a number keeps its text (64-bit ids are never rounded) and is hashed just as in training.
+ * @param known every member path a field of the model reads
+ * @throws HashbrookError request_invalid naming the place
+ */
+export function splitScoreRequest(body: Uint8Array, known: ReadonlySet<string>, maxCandidates: number): ScoreRequest {
+  const parsed = parseBody(body);
+  checkShape(parsed, maxCandidates);
+  const members = topLevelMembers(body);
+  const context = members.get("context") ?? EMPTY_OBJECT;
+  const candidates = elements(members.get("candidates")!);
+  const { context: contextObject = {}, candidates: candidateObjects } = parsed as { context?: object; candidates: object[] };
+  const unknown = new Set<string>();
+  for (const path of leafPaths(contextObject)) if (!known.has(path)) unknown.add(`context.${path}`);
+  for (const object of candidateObjects) {
+    for (const path of leafPaths(object)) if (!known.has(path)) unknown.add(`candidates[].${path}`);
+  }
+  return { context, candidates, unknown: [...unknown].sort() };
+}
+
+function invalid(message: string, hint?: string): HashbrookError {
+  return new HashbrookError("request_invalid", message, hint === undefined ? {} : { hint });
+}
+
+function parseBody(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
+  } catch (error) {
+    throw invalid(`body: not valid JSON: ${(error as Error).message}`, 'send {"context": {...}, "candidates": [{...}, ...]}');
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function checkShape(parsed: unknown, maxCandidates: number): void {
+  if (!isObject(parsed)) throw invalid("body: must be an object", 'send {"context": {...}, "candidates": [{...}, ...]}');
+  for (const name of Object.keys(parsed)) {
+    if (name !== "context" && name !== "candidates") throw invalid(`body.${name}: unknown member`, "allowed: context, candidates");
+  }
+  if (parsed.context !== undefined && !isObject(parsed.context)) throw invalid("context: must be an object");
+  const { candidates } = parsed;
+  if (!Array.isArray(candidates)) throw invalid("candidates: must be an array of objects");
+  if (candidates.length === 0) throw invalid("candidates: must hold at least one candidate");
+  if (candidates.length > maxCandidates) throw invalid(`candidates: ${candidates.length} are more than ${maxCandidates}`, "split the request");
+  candidates.forEach((candidate, i) => {
+    if (!isObject(candidate)) throw invalid(`candidates[${i}]: must be an object`);
+  });
+}
+
+/** Dotted paths of an object's leaves (arrays count as leaves). */
+function* leafPaths(object: object, prefix = ""): Generator<string> {
+  for (const [name, value] of Object.entries(object)) {
+    if (isObject(value) && Object.keys(value).length > 0) yield* leafPaths(value, `${prefix}${name}.`);
+    else yield prefix + name;
+  }
+}
+
+/** The raw value bytes of a JSON object's members; of doubled names the last counts, as in JSON.parse. The text is known to be valid JSON. */
+function topLevelMembers(text: Uint8Array): Map<string, Uint8Array> {
+  const members = new Map<string, Uint8Array>();
+  for (const part of split(text)) {
+    const nameEnd = skipString(part, 0);
+    const name = JSON.parse(Buffer.from(part.subarray(0, nameEnd)).toString()) as string;
+    members.set(name, trim(part.subarray(part.indexOf(58, nameEnd) + 1)));
+  }
+  return members;
+}
+
+/** The raw bytes of a JSON array's elements. */
+function elements(text: Uint8Array): Uint8Array[] {
+  return [...split(text)];
+}
+
+/** The comma-separated parts between the outer brackets of a valid JSON object or array, white space trimmed. */
+function* split(text: Uint8Array): Generator<Uint8Array> {
+  let depth = 0;
+  let start = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === QUOTE) i = skipString(text, i) - 1;
+    else if (OPEN.has(c) && ++depth === 1) start = i + 1;
+    else if ((CLOSE.has(c) && --depth === 0) || (c === 44 && depth === 1)) {
+      const part = trim(text.subarray(start, i));
+      if (part.length > 0) yield part;
+      start = i + 1;
+    }
+  }
+}
+
+/** @returns the index right after the string that starts at `at` */
+function skipString(text: Uint8Array, at: number): number {
+  let i = at + 1;
+  while (text[i] !== QUOTE) i += text[i] === BACKSLASH ? 2 : 1;
+  return i + 1;
+}
+
+function trim(bytes: Uint8Array): Uint8Array {
+  const blank = (c: number) => c === 32 || c === 9 || c === 10 || c === 13;
+  let start = 0;
+  let end = bytes.length;
+  while (start < end && blank(bytes[start])) start++;
+  while (end > start && blank(bytes[end - 1])) end--;
+  return bytes.subarray(start, end);
+}

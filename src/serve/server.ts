@@ -1,0 +1,50 @@
+import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import { HashbrookError, toPlainError } from "../core/errors.js";
+import type { Scorer } from "./scorer.js";
+
+export interface ServerOptions {
+  /** Log every request as a JSON line. Default false. */
+  readonly log?: boolean;
+  /** Largest request body in bytes. Default 4 MiB. */
+  readonly bodyLimit?: number;
+}
+
+/**
+ * The HTTP door of a scorer: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready`, `GET /v2/models/{name}`.
+ * Every error answers `{"error": message, "code", "hint"}` with a 4xx for a bad request.
+ */
+export function createServer(scorer: Scorer, options: ServerOptions = {}): FastifyInstance {
+  const app = Fastify({
+    logger: options.log ?? false,
+    bodyLimit: options.bodyLimit ?? 4 << 20,
+    requestTimeout: 10_000,
+    http: { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+
+  app.post("/v1/score", async (request) => {
+    if (!(request.body instanceof Uint8Array)) {
+      throw new HashbrookError("request_invalid", "body: missing", { hint: "send JSON with content-type: application/json" });
+    }
+    const { scores, model, ignored } = await scorer.score(request.body);
+    return ignored.length > 0 ? { scores, ...model, ignored } : { scores, ...model };
+  });
+  app.get("/v2/health/live", async () => ({ live: true }));
+  app.get("/v2/health/ready", async () => ({ ready: true, ...scorer.version }));
+  app.get("/v2", async () => ({ name: "hashbrook", extensions: [], ...scorer.version }));
+
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ error: `${request.method} ${request.url}: no such endpoint`, code: "not_found", hint: "POST /v1/score or GET /v2/health/ready" }),
+  );
+  app.setErrorHandler((error: FastifyError | HashbrookError, request, reply) => {
+    if (error instanceof HashbrookError) {
+      const { message, code, hint } = error;
+      return reply.code(error.status).send({ error: message, code, hint });
+    }
+    const status = error.statusCode ?? 500;
+    if (status >= 500) request.log.error(toPlainError(error));
+    return reply.code(status).send({ error: status >= 500 ? "internal error" : error.message, code: error.code ?? "internal" });
+  });
+  return app;
+}

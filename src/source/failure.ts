@@ -1,0 +1,30 @@
+import { HashbrookError } from "../core/errors.js";
+
+/** What to do about a failed system call, by its code. */
+const mends: Record<string, [message: string, hint: string]> = {
+  ENOENT: ["no such file", "check the path; relative paths start from the current folder"],
+  ENOTDIR: ["a part of the path is a file, not a folder", "check the path"],
+  EACCES: ["permission denied", "make the file readable for this user (chmod u+r)"],
+  EPERM: ["operation not permitted", "make the file readable for this user"],
+  EISDIR: ["is a folder", "name the files in it, for example with a pattern: FOLDER/*.tsv"],
+  EMFILE: ["too many open files", "raise the limit (ulimit -n)"],
+};
+
+/** The error for a source that the operating system would not open or read: `source_missing` or `source_unreadable`. */
+export function systemFailure(name: string, cause: unknown): HashbrookError {
+  const { code = "", message } = cause as NodeJS.ErrnoException;
+  const [text, hint] = mends[code] ?? [message, "the operating system could not read it"];
+  const missing = code === "ENOENT" || code === "ENOTDIR";
+  return new HashbrookError(missing ? "source_missing" : "source_unreadable", `${name}: ${text}`, { hint, cause });
+}
+
+/** The error for a file that ends before the byte where reading was to go on. */
+export function tooShort(name: string, offset: number, bytes: number): HashbrookError {
+  return new HashbrookError(
+    "source_changed",
+    `${name}: ends at byte ${bytes}, but reading was to go on at byte ${offset}`,
+    {
+      hint: "the file was shortened or replaced since the checkpoint: restore it, or start without --resume",
+    },
+  );
+}

@@ -1,0 +1,148 @@
+import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
+import { defaults } from "./defaults.js";
+import { compileFields, type ExpandedField } from "./fields.js";
+import type { Problems } from "./problems.js";
+import type { ModelSpec } from "./schema.js";
+import { compileEvents, compileLabel, Sources } from "./sources.js";
+import { compileTables, compileWide } from "./tables.js";
+import { compileTower, isLinear, reportTowerKind, towerKind } from "./tower.js";
+
+export { compiledFromJson } from "./compiled-json.js";
+export { canonicalJson, specHash } from "./hash.js";
+
+/** A batch crosses threads as one buffer of at most this size. */
+const BATCH_BYTES = 2 ** 30;
+
+/** Resolves a spec whose shape is right. Whatever is wrong goes to `problems`; the result counts only if there are none. */
+export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec | undefined {
+  const events = compileEvents(spec, problems);
+  const sources = new Sources(events, problems);
+  const label = compileLabel(spec, sources, problems);
+  const fields = compileFields(spec, sources, problems);
+  const kind = towerKind(spec.tower);
+  if (kind === undefined) {
+    reportTowerKind(problems);
+    return undefined;
+  }
+  const embeddings = compileTables(spec, kind, fields, problems);
+  const wide = compileWide(spec, fields, problems);
+  const compiled: CompiledSpec = {
+    name: spec.name,
+    seed: spec.train?.seed ?? defaults.train.seed,
+    batch: spec.train?.batch ?? (isLinear(kind) ? defaults.train.event_batch : defaults.train.batch),
+    window: spec.train?.window ?? defaults.train.window,
+    events,
+    label,
+    fields: fields.map(({ field }) => field),
+    tables: wide ? [...embeddings, wide] : embeddings,
+    numbers: fields.filter(({ field }) => field.type === "numeric").map(({ field }) => field.name),
+    tower: compileTower(spec, kind, problems),
+  };
+  checkUses(compiled, fields, problems);
+  checkLeaks(compiled, fields, problems);
+  checkInputs(kind, embeddings, wide, fields, problems);
+  checkBatch(compiled, problems);
+  return compiled;
+}
+
+/** Every field must reach the model: through a table, a cross, the wide part, or as numbers into the tower. */
+function checkUses(
+  { fields: compiled, tables, tower }: CompiledSpec,
+  fields: readonly ExpandedField[],
+  problems: Problems,
+): void {
+  const crossed = new Set(compiled.flatMap((field) => (field.type === "cross" ? field.of : [])));
+  const wide = new Set(
+    tables.filter(({ role }) => role === "wide").flatMap(({ cells }) => cells.map(({ field }) => field)),
+  );
+  const linear = isLinear(tower.kind);
+  for (const { field, table, path } of fields) {
+    const dense = field.type === "numeric" || field.type === "vector";
+    if (linear && field.type === "vector") {
+      problems.add(
+        path,
+        `${tower.kind} cannot use the vector "${field.name}"`,
+        "use a tower such as deep_crossing, or remove the field",
+      );
+    } else if (!linear && field.type === "numeric" && table !== undefined) {
+      problems.add(
+        `${path}.table`,
+        `the number "${field.name}" feeds the tower as it is, not by a table`,
+        "remove `table`, or give it a bucket transform",
+      );
+    } else if (table === undefined && !crossed.has(field.name) && !wide.has(field.name) && (linear || !dense)) {
+      problems.add(
+        path,
+        `nothing uses "${field.name}"`,
+        linear ? "give it a table" : "give it a table, or name it in a cross or in wide",
+      );
+    }
+  }
+}
+
+/** A field must not be read from where the answer is. */
+function checkLeaks({ label }: CompiledSpec, fields: readonly ExpandedField[], problems: Problems): void {
+  for (const { field, path } of fields) {
+    if (!("from" in field)) continue;
+    const leak = field.from === label.from ? "label" : field.from === label.oracle ? "oracle" : undefined;
+    if (leak)
+      problems.add(
+        path,
+        `"${field.name}" reads the ${leak} ("${field.from}")`,
+        "a model must not see what it predicts: remove the field",
+      );
+  }
+}
+
+/** What each tower asks of tables, numbers and the wide part. */
+function checkInputs(
+  kind: TowerKind,
+  embeddings: readonly CompiledTable[],
+  wide: CompiledTable | undefined,
+  fields: readonly ExpandedField[],
+  problems: Problems,
+): void {
+  const dims = new Set(embeddings.map(({ dim }) => dim));
+  const dense = fields.some(({ field }) => field.type === "numeric" || field.type === "vector");
+  if (isLinear(kind)) {
+    if (embeddings.length !== 1)
+      problems.add(
+        "tables",
+        `${kind} has exactly one table, not ${embeddings.length}`,
+        "let all fields name the same table",
+      );
+    if (wide) problems.add("wide", `${kind} has no wide part`, "remove it: give the fields the table instead");
+    return;
+  }
+  if (kind === "wide_deep" && !wide)
+    problems.add("tower", "wide_deep needs a `wide` part", "add wide: { fields: [...] }");
+  const needsTable = kind === "deepfm" || kind === "dlrm";
+  if (embeddings.length === 0 && (needsTable || !dense)) {
+    problems.add(
+      "tower",
+      `${kind} has no embeddings${needsTable ? "" : " and no numbers"} to work on`,
+      "give fields a table",
+    );
+  }
+  if (needsTable && dims.size > 1) {
+    problems.add(
+      "tables",
+      `${kind} multiplies embeddings with each other, but dims are ${[...dims].join(", ")}`,
+      "give all tables the same dim",
+    );
+  }
+}
+
+function checkBatch({ batch, fields, tables, numbers }: CompiledSpec, problems: Problems): void {
+  const singles = tables.flatMap(({ cells }) => cells).filter(({ kind }) => kind === "single").length;
+  const bags = tables.flatMap(({ cells }) => cells.map((cell) => fields.find(({ name }) => name === cell.field)));
+  const items = bags.reduce((sum, field) => sum + (field?.type === "bag" ? field.max_length : 0), 0);
+  const vectors = fields.reduce((sum, field) => sum + (field.type === "vector" ? field.take : 0), 0);
+  const bytes = batch * (28 + 4 * (numbers.length + vectors) + 8 * singles + 12 * items);
+  if (bytes <= BATCH_BYTES) return;
+  problems.add(
+    "train.batch",
+    `a batch of ${batch} rows takes ${(bytes / 2 ** 30).toFixed(1)} GiB; at most 1`,
+    "lower batch, max_length or take",
+  );
+}

@@ -1,0 +1,206 @@
+import { type Static, Type } from "typebox";
+import { Compile } from "typebox/compile";
+import { HashbrookError } from "../core/errors.js";
+import type { CompiledField, CompiledSpec, CompiledTable } from "./compiled.js";
+import { BIAS, cellKind, hasOwnSeeds } from "./tables.js";
+import { isLinear } from "./tower.js";
+
+const closed = { additionalProperties: false };
+const text = Type.String({ minLength: 1 });
+const count = (maximum: number) => Type.Integer({ minimum: 1, maximum });
+const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const atLeastZero = Type.Number({ minimum: 0 });
+const rate = Type.Number({ exclusiveMinimum: 0 });
+const hex = Type.String({ pattern: "^[0-9a-f]{16}$" });
+const widths = Type.Array(count(4096), { maxItems: 64 });
+
+const Events = Type.Object(
+  {
+    format: Type.Enum(["tsv", "csv", "json", "vw"]),
+    columns: Type.Array(text),
+    header: Type.Boolean(),
+    separator: Type.String({ maxLength: 1 }),
+  },
+  closed,
+);
+
+const Label = Type.Object(
+  {
+    from: text,
+    positive: Type.Union([Type.Object({ equals: text }, closed), Type.Object({ at_least: Type.Number() }, closed)]),
+    weight: orNull(text),
+    time: orNull(Type.Object({ from: text, unit: Type.Enum(["s", "ms"]) }, closed)),
+    id: orNull(text),
+    oracle: orNull(text),
+  },
+  closed,
+);
+
+const separator = Type.String({ minLength: 1, maxLength: 8 });
+const field = <K extends string, P extends Type.TProperties>(type: K, properties: P) =>
+  Type.Object({ name: text, type: Type.Literal(type), ...properties }, closed);
+
+const Field = Type.Union([
+  field("categorical", { from: text }),
+  field("bag", { from: text, separator, combiner: Type.Enum(["sum", "mean", "sqrtn"]), max_length: count(4096) }),
+  field("numeric", { from: text, transform: Type.Enum(["raw", "log1p", "standardize"]), missing: Type.Number() }),
+  field("buckets", { from: text, boundaries: Type.Array(Type.Number(), { minItems: 1, maxItems: 4096 }) }),
+  field("cross", { of: Type.Array(text, { minItems: 2 }) }),
+  field("vector", { from: text, separator, length: count(65536), take: count(65536) }),
+]);
+
+const adagrad = { learning_rate: rate, initial_accumulator: atLeastZero, epsilon: atLeastZero };
+const decay = Type.Number({ minimum: 0, exclusiveMaximum: 1 });
+const Optimizer = Type.Union([
+  Type.Object(
+    { kind: Type.Literal("ftrl"), alpha: rate, beta: atLeastZero, l1: atLeastZero, l2: atLeastZero, l21: atLeastZero },
+    closed,
+  ),
+  Type.Object({ kind: Type.Literal("adagrad"), ...adagrad }, closed),
+  Type.Object({ kind: Type.Literal("rowwise_adagrad"), ...adagrad }, closed),
+  Type.Object({ kind: Type.Literal("adam"), learning_rate: rate, beta1: decay, beta2: decay, epsilon: rate }, closed),
+  Type.Object({ kind: Type.Literal("sgd"), learning_rate: rate }, closed),
+]);
+
+const Table = Type.Object(
+  {
+    name: Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,63}$" }),
+    role: Type.Enum(["embedding", "wide"]),
+    encoding: Type.Enum(["hash", "exact"]),
+    rows: count(2 ** 32 - 1),
+    dim: count(4096),
+    init: atLeastZero,
+    optimizer: Optimizer,
+    seed: hex,
+    cells: Type.Array(
+      Type.Object({ field: text, kind: Type.Enum(["single", "bag", "number", "bias"]), seed: hex }, closed),
+      { minItems: 1 },
+    ),
+  },
+  closed,
+);
+
+const Tower = Type.Object(
+  {
+    kind: Type.Enum(["lr", "fm", "deep_crossing", "wide_deep", "deepfm", "dcn_v2", "dlrm"]),
+    residual: widths,
+    hidden: widths,
+    bottom: widths,
+    cross_layers: Type.Integer({ minimum: 0, maximum: 16 }),
+    rank: Type.Integer({ minimum: 0, maximum: 4096 }),
+    optimizer: Optimizer,
+    runtime: Type.Enum(["onnxruntime", "tensorflow"]),
+  },
+  closed,
+);
+
+const Compiled = Type.Object(
+  {
+    name: text,
+    seed: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    batch: count(65536),
+    window: count(2 ** 31 - 1),
+    events: Events,
+    label: Label,
+    fields: Type.Array(Field, { minItems: 1 }),
+    tables: Type.Array(Table),
+    numbers: Type.Array(text),
+    tower: Tower,
+  },
+  closed,
+);
+
+/** Fails to compile when the schema above and the hand-written `CompiledSpec` differ. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+type Mutable<T> = T extends string | number | boolean | null ? T : { -readonly [K in keyof T]: Mutable<T[K]> };
+true satisfies Same<Mutable<Static<typeof Compiled>>, Mutable<CompiledSpec>>;
+
+const validator = Compile(Compiled);
+
+/**
+ * Reads the compiled spec that a checkpoint holds, trusting nothing.
+ * @throws HashbrookError("checkpoint_damaged") that names what is wrong
+ */
+export function compiledFromJson(json: string): CompiledSpec {
+  const value = parseJson(json);
+  if (!validator.Check(value)) {
+    const [error] = validator.Errors(value);
+    throw damaged(`${error?.instancePath || "/"} ${error?.message ?? "is not understood"}`);
+  }
+  const wrong = disagreement(value);
+  if (wrong !== undefined) throw damaged(wrong);
+  return value;
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw damaged("not JSON", cause);
+  }
+}
+
+const damaged = (what: string, cause?: unknown): HashbrookError =>
+  new HashbrookError("checkpoint_damaged", `compiled spec: ${what}`, {
+    hint: "the checkpoint was not written by Hashbrook, or was changed since: use another checkpoint, or train again",
+    cause,
+  });
+
+/** What parts of the spec say against each other, if anything. */
+function disagreement(spec: CompiledSpec): string | undefined {
+  const fields = new Map(spec.fields.map((field) => [field.name, field]));
+  const names = spec.tables.map(({ name }) => name);
+  const numeric = spec.fields.filter(({ type }) => type === "numeric").map(({ name }) => name);
+  if (fields.size !== spec.fields.length) return "two fields have the same name";
+  if (new Set(names).size !== names.length) return "two tables have the same name";
+  if (numeric.join() !== spec.numbers.join()) return "/numbers are not the numeric fields";
+  for (const field of spec.fields) {
+    const wrong = fieldDisagreement(field, fields);
+    if (wrong !== undefined) return `field ${field.name} ${wrong}`;
+  }
+  for (const table of spec.tables) {
+    const wrong = tableDisagreement(table, spec, fields);
+    if (wrong !== undefined) return `table ${table.name} ${wrong}`;
+  }
+  return towerDisagreement(spec);
+}
+
+function fieldDisagreement(field: CompiledField, fields: ReadonlyMap<string, CompiledField>): string | undefined {
+  if (field.type === "vector" && field.take > field.length) return "takes more numbers than it has";
+  if (field.type === "buckets" && field.boundaries.some((x, i, all) => i > 0 && x <= all[i - 1]))
+    return "has boundaries out of order";
+  if (field.type !== "cross") return undefined;
+  const wrong = field.of.find((name) => !["categorical", "buckets"].includes(fields.get(name)?.type ?? ""));
+  return wrong === undefined ? undefined : `crosses ${wrong}, which cannot be crossed`;
+}
+
+function tableDisagreement(
+  table: CompiledTable,
+  spec: CompiledSpec,
+  fields: ReadonlyMap<string, CompiledField>,
+): string | undefined {
+  if (!hasOwnSeeds(table, spec.seed)) return "has seeds that its names do not give";
+  const kinds = ["single", "bag", "number", "bias"];
+  if (table.cells.some(({ kind }, i, all) => i > 0 && kinds.indexOf(kind) < kinds.indexOf(all[i - 1].kind)))
+    return "has cells out of order";
+  for (const { field: name, kind } of table.cells) {
+    const field = fields.get(name);
+    const right =
+      kind === "bias" ? name === BIAS : field !== undefined && field.type !== "vector" && cellKind(field) === kind;
+    if (!right) return `has a ${kind} cell for ${name}`;
+  }
+  if (new Set(table.cells.map(({ field }) => field)).size !== table.cells.length) return "has a field twice";
+  return undefined;
+}
+
+function towerDisagreement({ tower, tables }: CompiledSpec): string | undefined {
+  const wide = tables.filter(({ role }) => role === "wide");
+  if (wide.length > 1 || (wide.length === 1 && (tables.at(-1) !== wide[0] || wide[0].dim !== 1)))
+    return "the wide table is not the last, of dim 1";
+  if (isLinear(tower.kind))
+    return tables.length === 1 && wide.length === 0 ? undefined : `${tower.kind} has not exactly one table`;
+  const dense = tables.some(({ cells, role }) =>
+    cells.some(({ kind }) => kind === "bias" || (kind === "number" && role !== "wide")),
+  );
+  return dense ? `${tower.kind} has a bias or number cell in an embedding table` : undefined;
+}

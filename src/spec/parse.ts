@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { HashbrookError } from "../core/errors.js";
+import { compileSpec } from "./compile.js";
+import type { CompiledSpec } from "./compiled.js";
+import { Problems } from "./problems.js";
+import { type ModelSpec, specSchema } from "./schema.js";
+import { readShape, type Shape } from "./shape.js";
+
+/**
+ * Compiles the YAML text of a model spec.
+ * @param file the name that messages begin with
+ * @throws HashbrookError("spec_invalid") that lists everything wrong as `file:line:column: path: what`, with the mends as its hint
+ */
+export function parseSpec(text: string, file: string): CompiledSpec {
+  const problems = new Problems(file);
+  const spec = readShape(text, specSchema as unknown as Shape, problems) as ModelSpec | undefined;
+  const compiled = spec && compileSpec(spec, problems);
+  problems.throwIfAny();
+  if (compiled === undefined) throw new HashbrookError("internal", `${file}: not compiled, and no problem was found`);
+  return compiled;
+}
+
+/**
+ * Reads and compiles a model spec.
+ * @throws HashbrookError "source_missing" (no such file), "source_unreadable", "spec_invalid"
+ */
+export function loadSpec(path: string): CompiledSpec {
+  return parseSpec(readText(path), path);
+}
+
+function readText(path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === "ENOENT")
+      throw new HashbrookError("source_missing", `${path}: no such file`, {
+        hint: "the shipped specs are in features/",
+        cause,
+      });
+    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
+      throw new HashbrookError("spec_invalid", `${path}:1:1: not UTF-8`, { hint: "save the file as UTF-8", cause });
+    throw new HashbrookError("source_unreadable", `${path}: ${(cause as Error).message}`, {
+      hint: "check the file's type and permissions",
+      cause,
+    });
+  }
+}

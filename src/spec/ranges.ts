@@ -1,0 +1,35 @@
+import type { Problems } from "./problems.js";
+
+const RANGE = /^(.*?)(\d+)\.\.(.*?)(\d+)$/s;
+const LONGEST = 10_000;
+
+/**
+ * The names a range stands for: `C1..C3` is C1, C2, C3; `h00..h23` keeps its leading zeros. Any other text is itself.
+ * @throws RangeError when it is meant as a range but is none
+ */
+export function expandRange(text: string): string[] {
+  if (!text.includes("..")) return [text];
+  const [, prefix, first, prefixAgain, last] = RANGE.exec(text) ?? [];
+  if (first === undefined) throw new RangeError(`"${text}" is not a range: write it like C1..C26`);
+  if (prefix !== prefixAgain) {
+    throw new RangeError(
+      `the ends of "${text}" must have the same name before the number ("${prefix}" and "${prefixAgain}" differ)`,
+    );
+  }
+  const [from, to] = [Number(first), Number(last)];
+  if (to < from) throw new RangeError(`"${text}" runs backwards: write ${prefix}${last}..${prefix}${first}`);
+  if (to - from >= LONGEST) throw new RangeError(`"${text}" is longer than ${LONGEST} names`);
+  const width = first.startsWith("0") ? first.length : 0;
+  return Array.from({ length: to - from + 1 }, (_, i) => prefix + String(from + i).padStart(width, "0"));
+}
+
+/** `expandRange`, where a wrong range is a problem at `path` and stands for nothing. */
+export function expand(text: string, path: string, problems: Problems): string[] {
+  try {
+    return expandRange(text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    problems.add(path, error.message, "a range is two names that differ only in their final number: C1..C26");
+    return [];
+  }
+}

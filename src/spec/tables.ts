@@ -1,0 +1,182 @@
+import type { CompiledCell, CompiledField, CompiledTable, OptimizerSpec, TowerKind } from "./compiled.js";
+import { defaults } from "./defaults.js";
+import type { ExpandedField } from "./fields.js";
+import { fromHex64, hex64, xxh64 } from "./hash.js";
+import { type Problems, suggestion } from "./problems.js";
+import { expand } from "./ranges.js";
+import type { ModelSpec, TableSource } from "./schema.js";
+import { compileOptimizer, isLinear } from "./tower.js";
+
+const WIDE = "wide";
+export const BIAS = "(bias)";
+/** One table lives in one WebAssembly memory. */
+const TABLE_BYTES = 2 ** 32;
+/** Floats a weight needs at least: itself (or z) and its optimizer's slots. */
+const floatsPerWeight: Record<OptimizerSpec["kind"], number> = {
+  ftrl: 2,
+  adagrad: 2,
+  rowwise_adagrad: 1,
+  adam: 3,
+  sgd: 1,
+};
+
+type Salt = "table" | "field";
+
+/** The tables that embed fields, in the order their first fields come in the spec. */
+export function compileTables(
+  spec: ModelSpec,
+  kind: TowerKind,
+  fields: readonly ExpandedField[],
+  problems: Problems,
+): CompiledTable[] {
+  const sources = spec.tables ?? {};
+  for (const { table, path } of fields) {
+    if (table !== undefined && !Object.hasOwn(sources, table)) {
+      problems.add(`${path}.table`, `table "${table}" is not defined`, suggestion(table, Object.keys(sources)));
+    }
+  }
+  const used = new Set(
+    fields.flatMap(({ table }) => (table !== undefined && Object.hasOwn(sources, table) ? [table] : [])),
+  );
+  for (const name of Object.keys(sources)) {
+    if (!used.has(name))
+      problems.add(`tables.${name}`, "no field uses this table", `remove it, or give a field \`table: ${name}\``);
+  }
+  return [...used].map((name) => compileTable(name, spec, kind, fields, problems));
+}
+
+function compileTable(
+  name: string,
+  spec: ModelSpec,
+  kind: TowerKind,
+  fields: readonly ExpandedField[],
+  problems: Problems,
+): CompiledTable {
+  const path = `tables.${name}`;
+  const source = spec.tables![name];
+  if (name === WIDE)
+    problems.add(path, `"${WIDE}" is the name of the wide part's table`, "give this table another name");
+  const given = { ...defaults.table, ...linearDefaults(kind), ...definedKeys(source) };
+  if (given.encoding === "hash" && source.rows === undefined) {
+    problems.add(path, '"rows" is missing: a hash table has a fixed size', "e.g. rows: 1_000_000");
+  }
+  if (kind === "lr" && given.dim !== 1)
+    problems.add(`${path}.dim`, `must be 1 for lr, got ${given.dim}`, "remove it: lr has one weight a key");
+  const embedded = fields.filter((field) => field.table === name).map(({ field }) => field);
+  const table: CompiledTable = {
+    name,
+    role: "embedding",
+    encoding: given.encoding,
+    rows: given.rows,
+    dim: given.dim,
+    init: given.init,
+    optimizer: compileOptimizer(
+      source.optimizer ?? defaults.table_optimizer,
+      `${path}.optimizer`,
+      problems,
+      isLinear(kind),
+    ),
+    ...identity(name, trainSeed(spec), given.salt, isLinear(kind) ? [...embedded, "bias"] : embedded),
+  };
+  checkBytes(table, path, problems);
+  return table;
+}
+
+const linearDefaults = (kind: TowerKind): Partial<Required<TableSource>> => {
+  if (kind === "lr") return { ...defaults.lr, dim: 1 };
+  return kind === "fm" ? defaults.fm : {};
+};
+
+const definedKeys = (source: TableSource): TableSource =>
+  Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined));
+
+/** The linear part beside a tower: a hashed table of single weights, whose sum is added to the logit. */
+export function compileWide(
+  spec: ModelSpec,
+  fields: readonly ExpandedField[],
+  problems: Problems,
+): CompiledTable | undefined {
+  const { wide } = spec;
+  if (!wide) return undefined;
+  if (wide.bits !== undefined && wide.rows !== undefined) {
+    problems.add("wide.rows", "bits and rows are both given", "keep one: rows = 2^bits");
+  }
+  const names = wide.fields.flatMap((text, i) =>
+    expand(text, `wide.fields[${i}]`, problems).map((name) => ({ name, path: `wide.fields[${i}]` })),
+  );
+  const table: CompiledTable = {
+    name: WIDE,
+    role: "wide",
+    encoding: "hash",
+    rows: wide.rows ?? 2 ** (wide.bits ?? defaults.wide.bits),
+    dim: 1,
+    init: wide.init ?? defaults.wide.init,
+    optimizer: compileOptimizer(wide.optimizer ?? defaults.table_optimizer, "wide.optimizer", problems, true),
+    ...identity(WIDE, trainSeed(spec), wide.salt ?? defaults.wide.salt, wideFields(names, fields, problems)),
+  };
+  checkBytes(table, "wide", problems);
+  return table;
+}
+
+function wideFields(
+  names: readonly { name: string; path: string }[],
+  fields: readonly ExpandedField[],
+  problems: Problems,
+): CompiledField[] {
+  const known = fields.map(({ field }) => field.name);
+  return names.flatMap(({ name, path }, i) => {
+    const field = fields.find((candidate) => candidate.field.name === name)?.field;
+    if (!field) problems.add(path, `"${name}" is not a field`, suggestion(name, known));
+    else if (field.type === "vector") problems.add(path, `"${name}" is a vector: it feeds the tower only`, "remove it");
+    else if (names.findIndex((other) => other.name === name) !== i)
+      problems.add(path, `"${name}" is there twice`, "name it once");
+    else return [field];
+    return [];
+  });
+}
+
+export const trainSeed = (spec: ModelSpec): bigint => BigInt(spec.train?.seed ?? defaults.train.seed);
+
+/** A table's seed and cells: singles, then bags, then numbers, then the bias; each in the order of `fields`. */
+function identity(
+  name: string,
+  seed: bigint,
+  salt: Salt,
+  fields: readonly (CompiledField | "bias")[],
+): Pick<CompiledTable, "seed" | "cells"> {
+  const tableSeed = tableSeedOf(name, seed);
+  const cells = fields.map((field): CompiledCell => {
+    const fieldName = field === "bias" ? BIAS : field.name;
+    const cellSeed = salt === "table" ? tableSeed : xxh64(fieldName, tableSeed);
+    return { field: fieldName, kind: field === "bias" ? "bias" : cellKind(field), seed: hex64(cellSeed) };
+  });
+  const order = ["single", "bag", "number", "bias"];
+  return { seed: hex64(tableSeed), cells: cells.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind)) };
+}
+
+const tableSeedOf = (name: string, seed: bigint): bigint => xxh64(name, seed);
+
+/** What a field is in a table: one key, many keys, or a constant key times its value. */
+export function cellKind(field: CompiledField): CompiledCell["kind"] {
+  if (field.type === "bag") return "bag";
+  return field.type === "numeric" ? "number" : "single";
+}
+
+/** Are these the seeds that the table's and fields' names give? */
+export function hasOwnSeeds(table: CompiledTable, seed: number): boolean {
+  const tableSeed = tableSeedOf(table.name, BigInt(seed));
+  const salted = (cell: CompiledCell): boolean => fromHex64(cell.seed) === xxh64(cell.field, tableSeed);
+  const shared = (cell: CompiledCell): boolean => fromHex64(cell.seed) === tableSeed;
+  return fromHex64(table.seed) === tableSeed && (table.cells.every(salted) || table.cells.every(shared));
+}
+
+function checkBytes({ rows, dim, optimizer }: CompiledTable, path: string, problems: Problems): void {
+  const bytes = rows * dim * 4 * floatsPerWeight[optimizer.kind];
+  if (bytes < TABLE_BYTES) return;
+  const gib = (bytes / 2 ** 30).toFixed(1);
+  problems.add(
+    path,
+    `${rows} rows of ${dim} floats and their ${optimizer.kind} state need ${gib} GiB; a table has at most 4`,
+    "lower rows or dim",
+  );
+}

@@ -1,0 +1,97 @@
+import type { Batch, BatchLayout } from "../core/batch.js";
+import type { TableKernel } from "../kernels/table.js";
+import type { Combiner, CompiledCell, CompiledSpec } from "../spec/compiled.js";
+import { xxh64 } from "../spec/hash.js";
+
+const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
+
+/** A cell whose keys carry weights: a bag, or one constant key a row (number, bias). */
+type List =
+  | { readonly kind: "bag"; readonly cell: number; readonly combiner: number; readonly region: number }
+  | { readonly kind: "number"; readonly cell: number; readonly key: bigint; readonly column: number }
+  | { readonly kind: "bias"; readonly cell: number; readonly key: bigint };
+
+/** The key of a number cell (of its field's name) or of the bias cell. */
+export function constantKey(cell: CompiledCell): bigint {
+  return xxh64(cell.field, BigInt(`0x${cell.seed}`));
+}
+
+/** Carries batches into a table kernel's workspace: which cells a table has, and where their keys and weights go. */
+export class BatchPath {
+  readonly cells: number;
+  readonly capacity: number;
+  private readonly tableIndex: number;
+  private readonly singles: number;
+  private readonly lists: readonly List[];
+  private readonly most: number;
+
+  constructor(model: CompiledSpec, tableIndex: number, layout: BatchLayout, capacity: number) {
+    const { cells } = model.tables[tableIndex];
+    this.tableIndex = tableIndex;
+    this.capacity = capacity;
+    this.cells = cells.length;
+    this.singles = layout.keys[tableIndex].singles;
+    this.lists = cells.flatMap((cell, c) => listOf(model, tableIndex, layout, cell, c));
+    this.most = this.lists.reduce(
+      (sum, list) => sum + layout.capacity * (list.kind === "bag" ? layout.bags[list.region].maxLength : 1),
+      layout.capacity * this.singles,
+    );
+  }
+
+  /** Takes the kernel's workspace for batches. */
+  open(kernel: TableKernel): boolean {
+    return kernel.openBatch(this.capacity, this.cells, this.singles, this.lists.length, this.most) === 1;
+  }
+
+  /**
+   * Writes a batch's keys, weights and list offsets into the workspace.
+   * @param numbers f32[rows × numbers]: the values number cells multiply by; NaN counts as 0
+   * @returns the number of occurrences
+   */
+  load(batch: Batch, numbers: Float32Array, kernel: TableKernel, memory: WebAssembly.Memory): number {
+    const keys = new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, this.most);
+    const weights = new Float32Array(memory.buffer, kernel.coefficientsAt.value >>> 0, this.most);
+    keys.set(batch.keys(this.tableIndex));
+    let first = batch.rows * this.singles;
+    this.lists.forEach((list, i) => {
+      const at = kernel.setList(i, list.cell, list.kind === "bag" ? list.combiner : 0, first) >>> 0;
+      const offsets = new Uint32Array(memory.buffer, at, batch.rows + 1);
+      if (list.kind === "bag") {
+        const bag = batch.bag(list.region);
+        offsets.set(bag.offsets);
+        keys.set(bag.keys, first);
+        weights.set(bag.weights, first);
+      } else {
+        for (let r = 0; r <= batch.rows; r++) offsets[r] = r;
+        keys.fill(list.key, first, first + batch.rows);
+        if (list.kind === "bias") weights.fill(1, first, first + batch.rows);
+        else copyColumn(numbers, list.column, batch.layout.numberCount, weights.subarray(first, first + batch.rows));
+      }
+      first += offsets[batch.rows];
+    });
+    return first;
+  }
+}
+
+function listOf(model: CompiledSpec, table: number, layout: BatchLayout, cell: CompiledCell, c: number): List[] {
+  switch (cell.kind) {
+    case "single":
+      return [];
+    case "bag": {
+      const field = model.fields.find(({ name }) => name === cell.field);
+      const region = layout.bags.findIndex((bag) => bag.table === table && bag.cell === c);
+      return [{ kind: "bag", cell: c, combiner: combiners[field?.type === "bag" ? field.combiner : "sum"], region }];
+    }
+    case "number":
+      return [{ kind: "number", cell: c, key: constantKey(cell), column: model.numbers.indexOf(cell.field) }];
+    case "bias":
+      return [{ kind: "bias", cell: c, key: constantKey(cell) }];
+  }
+}
+
+function copyColumn(matrix: Float32Array, column: number, columns: number, out: Float32Array): void {
+  for (let r = 0; r < out.length; r++) {
+    const x = matrix[r * columns + column];
+    out[r] = Number.isNaN(x) ? 0 : x;
+  }
+}

@@ -1,0 +1,32 @@
+import { RowStore, type SavedBlocks, type TableBlock } from "./row-store.js";
+
+/**
+ * One row for every distinct 64-bit key, in the order they came; grows. A checkpoint holds the raw rows
+ * [key u64][state f32…]; the index is built again from their keys.
+ */
+export class ExactStore extends RowStore {
+  protected rowBlocks(): TableBlock[] {
+    const shape = [this.rows, this.layout.stride];
+    return [{ name: this.blockName("rows"), dtype: "U8", shape, data: this.rowBytes(this.rows) }];
+  }
+
+  protected restoreRows(blocks: SavedBlocks): void {
+    const { stride } = this.layout;
+    const data = this.saved(blocks, "rows", (bytes) => bytes % stride === 0);
+    const count = data.byteLength / stride;
+    this.reserve(Math.max(0, count - this.rows));
+    this.rowBytes(count).set(data);
+    this.kernel.adoptRows(count);
+  }
+
+  protected *learnedRows(): Iterable<{ row: number; key: bigint }> {
+    for (let row = 0; row < this.rows; row++) {
+      const at = (this.kernel.rowPtr(row) >>> 0) - this.layout.keyBytes;
+      yield { row, key: new DataView(this.memory.buffer).getBigUint64(at, true) };
+    }
+  }
+
+  private rowBytes(count: number): Uint8Array {
+    return this.view(this.kernel.rowsAddress(), count * this.layout.stride);
+  }
+}

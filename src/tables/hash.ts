@@ -1,0 +1,41 @@
+import { RowStore, type SavedBlocks, type TableBlock } from "./row-store.js";
+
+/**
+ * The hashing trick: a fixed number of rows, row = key mod rows; keys that meet share a row. A bitmap marks the rows that
+ * were learned; the others still predict with their initial weights. Exported "keys" are row numbers.
+ */
+export class HashStore extends RowStore {
+  protected rowBlocks(): TableBlock[] {
+    const shape = [this.capacity, this.layout.stateFloats];
+    return [
+      { name: this.blockName("state"), dtype: "F32", shape, data: this.stateView() },
+      { name: this.blockName("touched"), dtype: "U8", shape: [this.bitmapBytes()], data: this.bitmap() },
+    ];
+  }
+
+  protected restoreRows(blocks: SavedBlocks): void {
+    const state = this.saved(blocks, "state", this.capacity * this.layout.stateBytes);
+    const touched = this.saved(blocks, "touched", this.bitmapBytes());
+    this.stateView().set(state);
+    this.bitmap().set(touched);
+    this.kernel.adoptBitmap();
+  }
+
+  protected *learnedRows(): Iterable<{ row: number; key: bigint }> {
+    for (let row = 0; row < this.capacity; row++) {
+      if (this.kernel.isTouched(row)) yield { row, key: BigInt(row) };
+    }
+  }
+
+  private bitmapBytes(): number {
+    return Math.ceil(this.capacity / 8);
+  }
+
+  private bitmap(): Uint8Array {
+    return this.view(this.kernel.indexAddress(), this.bitmapBytes());
+  }
+
+  private stateView(): Uint8Array {
+    return this.view(this.kernel.rowsAddress(), this.capacity * this.layout.stateBytes);
+  }
+}

@@ -1,0 +1,187 @@
+import { HashbrookError } from "../core/errors.js";
+import { type TableKernel, tableKernel } from "../kernels/table.js";
+import { type Optimizer, optimizerFor } from "../optim/optimizer.js";
+import type { CompiledTable } from "../spec/compiled.js";
+import { type RowLayout, rowLayout } from "./row-layout.js";
+
+/** A named tensor of a table's state, as a checkpoint stores it. */
+export interface TableBlock {
+  readonly name: string;
+  readonly dtype: "U8" | "F32" | "F64";
+  readonly shape: readonly number[];
+  /** A view over the table's memory: copy or write it before the table learns again. */
+  readonly data: Uint8Array;
+}
+
+export type SavedBlocks = ReadonlyMap<string, { readonly data: Uint8Array }>;
+
+/** One learned row. */
+export interface RowState {
+  readonly row: number;
+  /** f32[dim]. */
+  readonly weights: Float32Array;
+  /** The optimizer's floats by slot name, padding included. */
+  readonly state: Readonly<Record<string, Float32Array>>;
+}
+
+/** Some rows of a table: keys (exact) or row numbers (hash), and weights f32[keys × dim]. */
+export interface RowChunk {
+  readonly keys: BigUint64Array;
+  readonly weights: Float32Array;
+}
+
+export interface StoreOptions {
+  /** Bytes the table's memory may grow to; 4 GiB by default and at most. */
+  readonly memoryLimit?: number;
+  /** Takes workspace in the kernel's memory before the rows are laid behind it. */
+  readonly workspace?: (kernel: TableKernel) => void;
+}
+
+const GIB = 2 ** 30;
+
+/**
+ * The rows of one table in a kernel instance of their own, with the optimizer set up: what `hash` and `exact` tables share.
+ * All addresses and views are void after anything that may add rows.
+ */
+export abstract class RowStore {
+  readonly spec: CompiledTable;
+  readonly optimizer: Optimizer;
+  readonly layout: RowLayout;
+  readonly kernel: TableKernel;
+  readonly memory: WebAssembly.Memory;
+  private readonly memoryLimit: number;
+  /** Room for one row's weights. */
+  private readonly probe: number;
+
+  constructor(spec: CompiledTable, options: StoreOptions) {
+    this.spec = spec;
+    this.optimizer = optimizerFor(spec.optimizer);
+    this.layout = rowLayout(spec.encoding, spec.dim, this.optimizer.slots);
+    const { kernel, memory } = tableKernel();
+    this.kernel = kernel;
+    this.memory = memory;
+    this.memoryLimit = options.memoryLimit ?? 4 * GIB;
+    kernel.setLimit(this.memoryLimit);
+    kernel.configureOptimizer(this.optimizer.id, ...this.optimizer.hyper);
+    kernel.configureRow(spec.dim, this.layout.lanes);
+    options.workspace?.(kernel);
+    this.probe = kernel.workspace(this.layout.lanes * 4) >>> 0;
+    const exact = spec.encoding === "exact" ? 1 : 0;
+    const seed = BigInt(`0x${spec.seed}`);
+    if (!kernel.open(exact, spec.rows, this.layout.stateBytes, seed, spec.init)) throw this.full(spec.rows);
+  }
+
+  /** Learned rows. */
+  get rows(): number {
+    return this.kernel.rowCount.value >>> 0;
+  }
+
+  /** Rows there is room for without growing. */
+  get capacity(): number {
+    return this.kernel.rowCapacity.value >>> 0;
+  }
+
+  /** Bytes of index and rows, as reserved. */
+  get bytes(): number {
+    const index = (this.kernel.rowsAddress() >>> 0) - (this.kernel.indexAddress() >>> 0);
+    return index + this.capacity * this.layout.stride;
+  }
+
+  /**
+   * Makes room for `extra` new rows; may move rows and detach views.
+   * @throws HashbrookError table_full, and nothing has changed
+   */
+  reserve(extra: number): void {
+    if (!this.kernel.reserve(extra)) throw this.full(this.rows + extra);
+  }
+
+  /** The row of a key, or null where nothing was learned for it. */
+  lookup(key: bigint): RowState | null {
+    const row = this.kernel.rowOf(key) >>> 0;
+    if (row === 0xffffffff || !this.kernel.isTouched(row)) return null;
+    return { row, weights: this.weightsOf(key), state: this.stateOf(row) };
+  }
+
+  /** f32[dim]: what a key predicts with, learned or not. */
+  weightsOf(key: bigint): Float32Array {
+    this.kernel.weightsOf(key, this.kernel.rowOf(key), this.probe);
+    return new Float32Array(this.memory.buffer, this.probe, this.layout.dim).slice();
+  }
+
+  /** The learned rows in row order, at most `size` at a time. The table must not learn meanwhile. */
+  *exportRows(size = 4096): Generator<RowChunk> {
+    const { dim } = this.layout;
+    let keys: bigint[] = [];
+    let weights = new Float32Array(size * dim);
+    for (const { row, key } of this.learnedRows()) {
+      this.kernel.weightsOf(key, row, this.probe);
+      weights.set(new Float32Array(this.memory.buffer, this.probe, dim), keys.length * dim);
+      if (keys.push(key) < size) continue;
+      yield { keys: BigUint64Array.from(keys), weights };
+      keys = [];
+      weights = new Float32Array(size * dim);
+    }
+    if (keys.length > 0) yield { keys: BigUint64Array.from(keys), weights: weights.slice(0, keys.length * dim) };
+  }
+
+  /** Everything that learning changes, in a fixed order, named `tables/<table>/…`. */
+  blocks(): TableBlock[] {
+    const blocks = this.rowBlocks();
+    if (this.optimizer.countsSteps) {
+      const powers = Float64Array.of(this.kernel.power1.value, this.kernel.power2.value);
+      blocks.push({ name: this.blockName("powers"), dtype: "F64", shape: [2], data: new Uint8Array(powers.buffer) });
+    }
+    return blocks;
+  }
+
+  /** @throws HashbrookError checkpoint_damaged where a block is missing or does not fit, table_full where the rows do not */
+  restore(blocks: SavedBlocks): void {
+    const powers = this.optimizer.countsSteps ? this.saved(blocks, "powers", 16) : null;
+    this.restoreRows(blocks);
+    if (!powers) return;
+    const [power1, power2] = new Float64Array(powers.slice().buffer);
+    this.kernel.adamRestore(power1, power2);
+  }
+
+  protected abstract rowBlocks(): TableBlock[];
+  protected abstract restoreRows(blocks: SavedBlocks): void;
+  protected abstract learnedRows(): Iterable<{ row: number; key: bigint }>;
+
+  protected blockName(part: string): string {
+    return `tables/${this.spec.name}/${part}`;
+  }
+
+  /** `bytes` bytes of the memory from `at` on. */
+  protected view(at: number, bytes: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, at >>> 0, bytes);
+  }
+
+  /** A saved block's data; `bytes` is what it must have, or a predicate. */
+  protected saved(blocks: SavedBlocks, part: string, bytes: number | ((length: number) => boolean)): Uint8Array {
+    const name = this.blockName(part);
+    const data = blocks.get(name)?.data;
+    if (!data) throw new HashbrookError("checkpoint_damaged", `block ${name} is missing`);
+    const fits = typeof bytes === "number" ? data.byteLength === bytes : bytes(data.byteLength);
+    if (!fits)
+      throw new HashbrookError("checkpoint_damaged", `block ${name}: ${data.byteLength} bytes do not fit the table`);
+    return data;
+  }
+
+  private stateOf(row: number): Record<string, Float32Array> {
+    const at = this.kernel.rowPtr(row) >>> 0;
+    const floats = new Float32Array(this.view(at, this.layout.stateBytes).slice().buffer);
+    return Object.fromEntries(
+      this.layout.sections.map(({ name, offset, floats: count }) => [name, floats.subarray(offset, offset + count)]),
+    );
+  }
+
+  /** The error for a table that would need room for `rows` rows. */
+  full(rows: number): HashbrookError {
+    const { name, encoding } = this.spec;
+    const message = `table ${name}: ${rows} rows of ${this.layout.stride} bytes do not fit in its memory (limit ${(this.memoryLimit / GIB).toFixed(2)} GiB)`;
+    const other = encoding === "exact" ? "use encoding: hash with a fixed number of rows" : "set fewer rows";
+    return new HashbrookError("table_full", message, {
+      hint: `${other}, a smaller dim, an optimizer with less state (rowwise_adagrad, sgd), or split the fields over several tables`,
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import { type Graph, type OpName, type Shape, sameShape, type Tensor, type TensorOf } from "./graph.js";
+
+/**
+ * The vector-Jacobian products: for a tensor and the gradient `d` of its value, the gradient of each of its inputs (null:
+ * not differentiable). Rules add what they need freely; what no output uses is never run.
+ */
+const rules: { [K in OpName]: (graph: Graph, y: TensorOf<K>, d: Tensor) => readonly (Tensor | null)[] } = {
+  input: () => [],
+  parameter: () => [],
+  constant: () => [],
+  add: (graph, y, d) => y.inputs.map((x) => reduceTo(graph, d, x.shape)),
+  sub: (graph, y, d) => [reduceTo(graph, d, y.inputs[0].shape), graph.scale(reduceTo(graph, d, y.inputs[1].shape), -1)],
+  mul: (graph, y, d) => {
+    const [a, b] = y.inputs;
+    if (a === b) return [graph.mul(graph.scale(d, 2), a), null];
+    return [reduceTo(graph, graph.mul(d, b), a.shape), reduceTo(graph, graph.mul(d, a), b.shape)];
+  },
+  relu: (graph, y, d) => [graph.reluGradient(y, d)],
+  reluGradient: (graph, y, d) => [null, graph.reluGradient(y.inputs[0], d)],
+  sigmoid: (graph, y, d) => [graph.mul(d, graph.mul(y, graph.sub(graph.constant([1], [1]), y)))],
+  gemm: (graph, y, d) => {
+    const [, , bias] = y.inputs;
+    return [...productGradients(y, d, graph.gemm.bind(graph)), ...(bias ? [reduceTo(graph, d, bias.shape)] : [])];
+  },
+  matmul: (graph, y, d) => productGradients(y, d, graph.matmul.bind(graph)),
+  concat: (graph, y, d) => {
+    let end = 0;
+    return y.inputs.map((part) => {
+      const start = end;
+      end += part.shape[1] as number;
+      return graph.slice(d, start, end);
+    });
+  },
+  slice: (graph, y, d) => [graph.pad(d, y.start, (y.inputs[0].shape[1] as number) - y.end)],
+  pad: (graph, y, d) => [graph.slice(d, y.before, (y.shape[1] as number) - y.after)],
+  gather: (graph, y, d) => [scatter(graph, d, y.indices, y.inputs[0].shape[1] as number)],
+  reshape: (graph, y, d) => [graph.reshape(d, y.inputs[0].shape)],
+  expand: (graph, y, d) => [reduceTo(graph, d, y.inputs[0].shape)],
+  reduceSum: (graph, y, d) => {
+    const { shape } = y.inputs[0];
+    const kept = shape.map((dim, i) => (y.axes.includes(i) ? 1 : dim));
+    return [graph.expand(graph.reshape(d, kept), shape)];
+  },
+};
+
+/**
+ * Reverse-mode differentiation: adds to `graph` the gradients, with respect to `wrt`, of the scalar whose gradient with
+ * respect to each seed's first tensor is its second.
+ * @returns one tensor for each of `wrt`, of the same shape
+ */
+export function gradients(graph: Graph, seeds: readonly [Tensor, Tensor][], wrt: readonly Tensor[]): Tensor[] {
+  const found = new Map<number, Tensor>();
+  const accumulate = (tensor: Tensor, d: Tensor): void => {
+    const before = found.get(tensor.id);
+    found.set(tensor.id, before ? graph.add(before, d) : d);
+  };
+  for (const [tensor, d] of seeds) accumulate(tensor, d);
+  for (const tensor of upstream(seeds.map(([tensor]) => tensor))) {
+    const d = found.get(tensor.id);
+    if (!d) continue;
+    const rule = rules[tensor.op] as (graph: Graph, y: Tensor, d: Tensor) => readonly (Tensor | null)[];
+    rule(graph, tensor, d).forEach((gradient, i) => {
+      if (gradient) accumulate(tensor.inputs[i], gradient);
+    });
+  }
+  return wrt.map((tensor) => {
+    const d = found.get(tensor.id);
+    if (!d) throw new Error(`tensor ${tensor.id} does not influence the seeds`);
+    return graph.expand(d, tensor.shape);
+  });
+}
+
+/** `roots` and all they are made from, every tensor before its inputs: an id is always higher than its inputs' ids. */
+function upstream(roots: readonly Tensor[]): Tensor[] {
+  const seen = new Map<number, Tensor>();
+  const visit = (tensor: Tensor): void => {
+    if (seen.has(tensor.id)) return;
+    seen.set(tensor.id, tensor);
+    tensor.inputs.forEach(visit);
+  };
+  roots.forEach(visit);
+  return [...seen.values()].sort((a, b) => b.id - a.id);
+}
+
+/** Sums `d` over the dimensions that broadcasting had repeated, so that it has `shape`. */
+function reduceTo(graph: Graph, d: Tensor, shape: Shape): Tensor {
+  if (sameShape(d.shape, shape)) return d;
+  const missing = d.shape.length - shape.length;
+  const axes = d.shape.flatMap((dim, i) => (i < missing || (shape[i - missing] === 1 && dim !== 1) ? [i] : []));
+  return graph.reshape(graph.reduceSum(d, axes, missing === 0), shape);
+}
+
+/** For y = op(a) · op(b), the gradients of a and b, without transposing anything but by flags. */
+function productGradients(
+  y: TensorOf<"gemm" | "matmul">,
+  d: Tensor,
+  product: (a: Tensor, b: Tensor, options: { transA: boolean; transB: boolean }) => Tensor,
+): [Tensor, Tensor] {
+  const [a, b] = y.inputs;
+  const { transA, transB } = y;
+  return [
+    transA ? product(b, d, { transA: transB, transB: true }) : product(d, b, { transA: false, transB: !transB }),
+    transB ? product(d, a, { transA: true, transB: transA }) : product(a, d, { transA: !transA, transB: false }),
+  ];
+}
+
+/** The adjoint of gathering distinct columns: each goes back to its place, the others are zero. */
+function scatter(graph: Graph, d: Tensor, indices: readonly number[], width: number): Tensor {
+  if (new Set(indices).size !== indices.length) throw new Error("gather of a repeated column has no gradient here");
+  const back = new Array<number>(width).fill(indices.length);
+  indices.forEach((column, i) => {
+    back[column] = i;
+  });
+  return graph.gather(graph.pad(d, 0, 1), back);
+}

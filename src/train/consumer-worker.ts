@@ -1,0 +1,71 @@
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { systemClock } from "../core/clock.js";
+import { fromPlainError, toPlainError } from "../core/errors.js";
+import type { Consumer, EndedBy } from "./consumer.js";
+import { Evaluator } from "./evaluator.js";
+import type { Job } from "./job.js";
+import type { FromConsumer, FromDecoder, ToConsumer, ToDecoder } from "./messages.js";
+import { Predictor } from "./predictor.js";
+import { Trainer } from "./trainer.js";
+
+const PROGRESS_MS = 250;
+
+const { job, port } = workerData as { job: Job; port: MessagePort };
+const inbox: FromDecoder[] = [];
+let wake = () => {};
+let stopping = false;
+
+port.on("message", (message: FromDecoder) => {
+  inbox.push(message);
+  wake();
+});
+parentPort!.on("message", (_stop: ToConsumer) => {
+  stopping = true;
+  wake();
+});
+
+async function received(): Promise<FromDecoder | null> {
+  while (inbox.length === 0 && !stopping) await new Promise<void>((resolve) => (wake = resolve));
+  return stopping ? null : inbox.shift()!;
+}
+
+function tell(message: FromConsumer): void {
+  parentPort!.postMessage(message);
+}
+
+function tellDecoder(message: ToDecoder, transfer: ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
+}
+
+async function consumeAll(consumer: Consumer): Promise<EndedBy> {
+  let told = systemClock.now();
+  for (;;) {
+    const message = await received();
+    if (message === null) return "stopped";
+    if (message.type === "end") return message.endedBy;
+    if (message.type === "error") throw fromPlainError(message.error);
+    await consumer.consume(message);
+    tellDecoder({ type: "recycle", buffer: message.decoded.buffer }, [message.decoded.buffer]);
+    if (systemClock.now() - told < PROGRESS_MS) continue;
+    told = systemClock.now();
+    tell({ type: "progress", progress: consumer.progress() });
+  }
+}
+
+const kinds = { train: Trainer, eval: Evaluator, predict: Predictor };
+
+async function run(): Promise<void> {
+  const consumer: Consumer = await kinds[job.kind].open(job, systemClock);
+  try {
+    const { start, limit, fingerprints, capacity } = consumer;
+    tellDecoder({ type: "start", position: start, limit, fingerprints, capacity });
+    const endedBy = await consumeAll(consumer);
+    tell({ type: "done", report: await consumer.finish(endedBy) });
+  } finally {
+    await consumer.close();
+  }
+}
+
+run()
+  .catch((error) => tell({ type: "error", error: toPlainError(error) }))
+  .finally(() => port.close());

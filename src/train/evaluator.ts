@@ -1,0 +1,48 @@
+import { Batch } from "../core/batch.js";
+import type { Clock } from "../core/clock.js";
+import { type LoadedModel, loadModel } from "../model/load.js";
+import type { BatchMessage, Consumer, EndedBy } from "./consumer.js";
+import type { Job, Progress, Report } from "./job.js";
+import { START, Tally } from "./tally.js";
+
+/** Rows scored at a time. */
+const CAPACITY = 512;
+
+/** Scores a stream with frozen weights and counts how well. */
+export class Evaluator implements Consumer {
+  readonly start = START;
+  readonly fingerprints = [];
+  readonly limit: number;
+  readonly capacity = CAPACITY;
+  private readonly loaded: LoadedModel;
+  private readonly tally: Tally;
+
+  private constructor(job: Job, clock: Clock, loaded: LoadedModel) {
+    this.limit = job.limit ?? Number.POSITIVE_INFINITY;
+    this.loaded = loaded;
+    this.tally = new Tally(loaded.spec, job, clock);
+  }
+
+  static async open(job: Job, clock: Clock): Promise<Evaluator> {
+    return new Evaluator(job, clock, await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads }));
+  }
+
+  async consume({ decoded, totalBytes }: BatchMessage): Promise<void> {
+    const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
+    if (batch.rows > 0) this.tally.metrics.add(await this.loaded.model.predict(batch), batch.labels, batch.weights);
+    this.tally.distinct.merge(decoded.distinct);
+    this.tally.count(batch, decoded, 0, totalBytes);
+  }
+
+  progress(): Progress {
+    return this.tally.progress(this.loaded.model);
+  }
+
+  async finish(endedBy: EndedBy): Promise<Report> {
+    return this.tally.report(this.loaded.model, this.loaded.path, endedBy);
+  }
+
+  async close(): Promise<void> {
+    await this.loaded.model.close();
+  }
+}

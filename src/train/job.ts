@@ -1,0 +1,105 @@
+import type { CompiledSpec } from "../spec/compiled.js";
+
+/** What the pipeline's workers are told to do: plain data that crosses threads. */
+export interface Job {
+  readonly kind: "train" | "eval" | "predict";
+  readonly spec: CompiledSpec;
+  /** Paths, globs, "-" or "simulate:ROWS[:SEED]", in order. */
+  readonly data: readonly string[];
+  /** train: the run's directory. predict: the file of probabilities ("-" = standard output). */
+  readonly out: string | null;
+  /** eval, predict: the checkpoint to score with. train: unused. */
+  readonly checkpoint: string | null;
+  readonly resume: boolean;
+  /** Stop after this many events have been learned, counted from the start of the data; null = all. */
+  readonly limit: number | null;
+  readonly epochs: number;
+  readonly threads: number;
+  /** Stop with an error once more rows than this were rejected; null = never. */
+  readonly maxRejects: number | null;
+  /** Seconds between checkpoints; 0 = only at the end. */
+  readonly checkpointSeconds: number;
+  /** Also checkpoint every so many examples; null = by time alone. */
+  readonly checkpointEvery: number | null;
+  /** Checkpoints to keep. */
+  readonly keep: number;
+}
+
+/** A place in the stream: everything before it was learned. */
+export interface StreamPosition {
+  readonly epoch: number;
+  readonly file: number;
+  /** Bytes of decompressed content before it in this file. */
+  readonly offset: number;
+  /** Lines before it in this file. */
+  readonly row: number;
+}
+
+/** Quality over a stretch of the stream; null where it has no value (for instance the AUC of one class). */
+export interface Quality {
+  readonly examples: number;
+  readonly logloss: number | null;
+  readonly auc: number | null;
+  readonly normalized_entropy: number | null;
+  /** Sum of predicted probabilities ÷ number of positives: 1 is perfect, 1.1 predicts 10 % too many clicks. */
+  readonly calibration: number | null;
+}
+
+export interface TableReport {
+  readonly name: string;
+  readonly encoding: string;
+  /** Learned rows. */
+  readonly rows: number;
+  /** Bytes of index and rows. */
+  readonly bytes: number;
+  /** Distinct values seen in its fields (HyperLogLog, standard error 1.6 %). */
+  readonly distinct: number;
+}
+
+/** The state of a running job, sent to the main thread a few times a second. */
+export interface Progress {
+  readonly examples: number;
+  readonly examples_this_run: number;
+  readonly rejected: number;
+  readonly skipped: number;
+  readonly seconds: number;
+  readonly lifetime: Quality;
+  /** The window at hand. */
+  readonly window: Quality;
+  readonly oracle_auc: number | null;
+  readonly table_rows: number;
+  readonly table_bytes: number;
+  /** Resident memory of the process. */
+  readonly memory_bytes: number;
+  /** Share of the input read, 0..1; null when its size is unknown. */
+  readonly done: number | null;
+}
+
+/** What a finished job reports; with `--json`, the last line of standard output. */
+export interface Report extends Quality {
+  readonly examples: number;
+  /** Examples learned or scored by this run (less than `examples` after --resume). */
+  readonly examples_this_run: number;
+  readonly rejected: number;
+  readonly rejected_by_code: Readonly<Record<string, number>>;
+  /** Examples that changed nothing because their gradient was not finite. */
+  readonly skipped: number;
+  readonly seconds: number;
+  readonly examples_per_second: number;
+  readonly window: Quality;
+  /** From about the middle of the stream on: from row `from`. */
+  readonly second_half: Quality & { readonly from: number };
+  readonly last_tenth: Quality & { readonly from: number };
+  /** The true click probabilities of simulated data, scored like a model: the best that can be reached. */
+  readonly oracle: Quality | null;
+  readonly oracle_auc: number | null;
+  readonly oracle_last_tenth: Quality | null;
+  readonly tables: readonly TableReport[];
+  readonly bytes_total: number;
+  /** Estimated distinct values per hashed field. */
+  readonly fields: readonly { readonly name: string; readonly distinct: number }[];
+  readonly checkpoint: string | null;
+  readonly spec_hash: string;
+  /** "end" of the data, "limit" reached, or "stopped" by a signal. */
+  readonly ended_by: "end" | "limit" | "stopped";
+}

@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { MessageChannel, Worker } from "node:worker_threads";
+import { fromPlainError, HashbrookError } from "../core/errors.js";
+import type { Job, Progress, Report } from "./job.js";
+import type { FromConsumer, ToConsumer } from "./messages.js";
+
+export interface PipelineOptions {
+  /** Called a few times a second. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** When it aborts, the batch at hand is finished and committed, and the report says `ended_by: "stopped"`. */
+  readonly signal?: AbortSignal;
+}
+
+/** Worker threads run the built files, also when this module is run from its TypeScript source by the tests. */
+function workerUrl(name: string): URL {
+  const beside = new URL(`./${name}.js`, import.meta.url);
+  return existsSync(beside) ? beside : new URL(`../../dist/train/${name}.js`, import.meta.url);
+}
+
+/**
+ * Runs a job in two threads: source + decoder in one, model + metrics in the other; batches travel between them as
+ * transferred buffers, at most four at a time. The calling thread stays free.
+ * @throws HashbrookError whatever went wrong in a worker
+ */
+export async function runPipeline(job: Job, options: PipelineOptions = {}): Promise<Report> {
+  const { port1, port2 } = new MessageChannel();
+  const decoder = new Worker(workerUrl("decode-worker"), { workerData: { job, port: port1 }, transferList: [port1] });
+  const consumer = new Worker(workerUrl("consumer-worker"), { workerData: { job, port: port2 }, transferList: [port2] });
+  const stop = () => consumer.postMessage({ type: "stop" } satisfies ToConsumer);
+  options.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    return await new Promise<Report>((resolve, reject) => {
+      consumer.on("message", (message: FromConsumer) => {
+        if (message.type === "progress") options.onProgress?.(message.progress);
+        else if (message.type === "done") resolve(message.report);
+        else reject(fromPlainError(message.error));
+      });
+      consumer.on("error", reject);
+      decoder.on("error", reject);
+      consumer.on("exit", (code) => reject(new HashbrookError("internal", `the ${job.kind} thread ended with code ${code}`)));
+      if (options.signal?.aborted) stop();
+    });
+  } finally {
+    options.signal?.removeEventListener("abort", stop);
+    await Promise.all([decoder.terminate(), consumer.terminate()]);
+  }
+}

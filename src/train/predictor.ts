@@ -1,0 +1,63 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { Batch } from "../core/batch.js";
+import type { Clock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { sigmoid } from "../metrics/kernel.js";
+import { type LoadedModel, loadModel } from "../model/load.js";
+import type { BatchMessage, Consumer, EndedBy } from "./consumer.js";
+import type { Job, Progress, Report } from "./job.js";
+import { START, Tally } from "./tally.js";
+
+/** Rows scored at a time. */
+const CAPACITY = 512;
+const STDOUT = 1;
+
+/** Writes one probability a line for every row of a stream. */
+export class Predictor implements Consumer {
+  readonly start = START;
+  readonly fingerprints = [];
+  readonly limit: number;
+  readonly capacity = CAPACITY;
+  private readonly loaded: LoadedModel;
+  private readonly tally: Tally;
+  private readonly out: { readonly name: string; readonly file: number };
+
+  private constructor(job: Job, clock: Clock, loaded: LoadedModel) {
+    this.limit = job.limit ?? Number.POSITIVE_INFINITY;
+    this.loaded = loaded;
+    this.tally = new Tally(loaded.spec, job, clock);
+    this.out = { name: job.out!, file: job.out === "-" ? STDOUT : openSync(job.out!, "w") };
+  }
+
+  static async open(job: Job, clock: Clock): Promise<Predictor> {
+    return new Predictor(job, clock, await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads }));
+  }
+
+  async consume({ decoded, totalBytes }: BatchMessage): Promise<void> {
+    const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
+    if (batch.rows > 0) this.write(sigmoid(await this.loaded.model.predict(batch)));
+    this.tally.count(batch, decoded, 0, totalBytes);
+  }
+
+  progress(): Progress {
+    return this.tally.progress(this.loaded.model);
+  }
+
+  async finish(endedBy: EndedBy): Promise<Report> {
+    return this.tally.report(this.loaded.model, this.loaded.path, endedBy);
+  }
+
+  async close(): Promise<void> {
+    if (this.out.file !== STDOUT) closeSync(this.out.file);
+    await this.loaded.model.close();
+  }
+
+  private write(probabilities: Float32Array): void {
+    const bytes = Buffer.from(`${Array.from(probabilities, String).join("\n")}\n`);
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.out.file, bytes, at);
+    } catch (cause) {
+      throw new HashbrookError("source_unreadable", `${this.out.name}: cannot be written: ${(cause as Error).message}`, { cause });
+    }
+  }
+}

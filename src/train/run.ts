@@ -1,0 +1,101 @@
+import { availableParallelism } from "node:os";
+import { openCheckpoint } from "../checkpoint/store.js";
+import { HashbrookError } from "../core/errors.js";
+import { specOf } from "../model/load.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { loadSpec } from "../spec/parse.js";
+import type { Job, Report } from "./job.js";
+import { type PipelineOptions, runPipeline } from "./pipeline.js";
+
+interface StreamOptions extends PipelineOptions {
+  /** Paths, patterns, "-" (standard input) or "simulate:ROWS[:SEED[:FORMAT]]", read in order. */
+  readonly data: string | readonly string[];
+  /** Stop after this many events. Default: all. */
+  readonly limit?: number | undefined;
+  /** Threads of the dense runtime. Default: all cores. The result is the same for any number. */
+  readonly threads?: number | undefined;
+  /** Stop with too_many_rejects once more rows than this were rejected. Default: never (predict: 0). */
+  readonly maxRejects?: number | undefined;
+}
+
+export interface TrainOptions extends StreamOptions {
+  /** Path of a model spec (features/*.yaml), or a compiled one. */
+  readonly model: string | CompiledSpec;
+  /** Directory of the run: checkpoints and rejected rows. */
+  readonly out: string;
+  /** Go on from the directory's newest checkpoint. Default false: a directory that holds a model is an error. */
+  readonly resume?: boolean | undefined;
+  /** Passes over the data. Default 1. */
+  readonly epochs?: number | undefined;
+  /** Seconds between checkpoints. Default 60; 0 = only at the end. */
+  readonly checkpointSeconds?: number | undefined;
+  /** Also checkpoint every so many examples. */
+  readonly checkpointEvery?: number | undefined;
+  /** Checkpoints to keep. Default 3. */
+  readonly keep?: number | undefined;
+}
+
+export interface EvaluateOptions extends StreamOptions {
+  /** A run's directory or one checkpoint's directory. */
+  readonly checkpoint: string;
+}
+
+export interface PredictOptions extends EvaluateOptions {
+  /** File to write, one probability a line; "-" = standard output. */
+  readonly out: string;
+}
+
+/** Learns a model from a stream of events, test-then-train, and returns the final report. `limit` counts from the start of the data, also after `resume`. */
+export async function train(options: TrainOptions): Promise<Report> {
+  const spec = typeof options.model === "string" ? loadSpec(options.model) : options.model;
+  const job: Job = {
+    ...streamJob("train", spec, options),
+    out: options.out,
+    resume: options.resume ?? false,
+    epochs: options.epochs ?? 1,
+    checkpointSeconds: options.checkpointSeconds ?? 60,
+    checkpointEvery: options.checkpointEvery ?? null,
+    keep: options.keep ?? 3,
+  };
+  return runPipeline(job, options);
+}
+
+/** Scores a stream with a checkpoint's frozen weights and reports how well. */
+export async function evaluate(options: EvaluateOptions): Promise<Report> {
+  const { path, spec } = checkpointed(options.checkpoint);
+  return runPipeline({ ...streamJob("eval", spec, options), checkpoint: path }, options);
+}
+
+/** Writes a probability for every row of a stream. The label may be absent or empty. */
+export async function predict(options: PredictOptions): Promise<Report> {
+  const { path, spec } = checkpointed(options.checkpoint);
+  const job = streamJob("predict", spec, { ...options, maxRejects: options.maxRejects ?? 0 });
+  return runPipeline({ ...job, checkpoint: path, out: options.out }, options);
+}
+
+function checkpointed(path: string): { path: string; spec: CompiledSpec } {
+  const { checkpoint } = openCheckpoint(path);
+  return { path: checkpoint.path, spec: specOf(checkpoint) };
+}
+
+function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions): Job {
+  const positive = (name: string, value: number | undefined, least: number) => {
+    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return value ?? null;
+    throw new HashbrookError("usage", `${name} ${value}: must be a whole number of at least ${least}`);
+  };
+  return {
+    kind,
+    spec,
+    data: typeof options.data === "string" ? [options.data] : options.data,
+    out: null,
+    checkpoint: null,
+    resume: false,
+    limit: positive("limit", options.limit, 0),
+    epochs: 1,
+    threads: positive("threads", options.threads, 1) ?? availableParallelism(),
+    maxRejects: positive("max-rejects", options.maxRejects, 0),
+    checkpointSeconds: 0,
+    checkpointEvery: null,
+    keep: 1,
+  };
+}

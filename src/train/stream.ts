@@ -1,0 +1,86 @@
+import type { Decoder, Reject } from "../decode/decoder.js";
+import type { ByteSource } from "../source/source.js";
+import type { StreamPosition } from "./job.js";
+
+/** A malformed row with the file it came from. */
+export interface RejectedRow extends Reject {
+  readonly file: string;
+}
+
+/** One decoded batch with everything that came before its end: what the consumer commits together. */
+export interface DecodedBatch {
+  readonly rows: number;
+  readonly buffer: ArrayBuffer;
+  readonly distinct: Uint32Array;
+  readonly rejects: readonly RejectedRow[];
+  /** Right after the batch's last row. */
+  readonly position: StreamPosition;
+  /** Bytes of input consumed so far, in the measure of the source's total. */
+  readonly bytesRead: number;
+}
+
+export interface StreamOptions {
+  readonly start: StreamPosition;
+  readonly epochs: number;
+  /** Events still wanted; Infinity = all. */
+  readonly limit: number;
+  /** A buffer of an earlier batch to use again, or undefined. */
+  readonly recycled: () => ArrayBuffer | undefined;
+}
+
+/**
+ * Source → decoder → batches, in stream order. Batches are full except the very last one, so their boundaries do not
+ * depend on files, chunks, rejected rows or on where the run was started.
+ */
+export async function* decodedBatches(source: ByteSource, decoder: Decoder, options: StreamOptions): AsyncGenerator<DecodedBatch> {
+  let { epoch } = options.start;
+  let remaining = options.limit;
+  let held: RejectedRow[] = [];
+  const name = () => source.files[source.file].name;
+  const take = (): DecodedBatch => {
+    const { batch, rejects, offset, row, distinct } = decoder.take(options.recycled());
+    const all = [...held, ...rejects.map((reject) => ({ ...reject, file: name() }))];
+    held = [];
+    remaining -= batch.rows;
+    const position = { epoch, file: source.file, offset, row };
+    return { rows: batch.rows, buffer: batch.buffer, distinct, rejects: all, position, bytesRead: source.bytesRead };
+  };
+  const full = () => decoder.scan(remaining) === "full";
+
+  if (decoder.needsHeader && options.start.offset > 0) await readHeader(source, decoder, options.start.file);
+  await source.open(options.start);
+  decoder.startAt(options.start.offset, options.start.row);
+  while (remaining > 0) {
+    if (full()) {
+      yield take();
+      continue;
+    }
+    const count = await source.read(decoder.room());
+    if (count > 0) {
+      decoder.commit(count);
+      continue;
+    }
+    decoder.endFile();
+    while (remaining > 0 && full()) yield take();
+    if (remaining === 0) return;
+    held.push(...decoder.takeRejects().map((reject) => ({ ...reject, file: name() })));
+    if (await source.nextFile()) continue;
+    epoch += 1;
+    if (epoch >= options.epochs) {
+      epoch -= 1;
+      break;
+    }
+    await source.open({ file: 0, offset: 0, row: 0 });
+  }
+  yield take();
+}
+
+/** Reads the header of a file that will be gone on with in the middle. */
+async function readHeader(source: ByteSource, decoder: Decoder, file: number): Promise<void> {
+  await source.open({ file, offset: 0, row: 0 });
+  while (decoder.scan(0) === "more") {
+    const count = await source.read(decoder.room());
+    if (count === 0) return;
+    decoder.commit(count);
+  }
+}

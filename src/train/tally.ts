@@ -1,0 +1,169 @@
+import type { Batch } from "../core/batch.js";
+import type { Clock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { DistinctCounts } from "../metrics/distinct.js";
+import { type Metrics, ProgressiveMetrics } from "../metrics/progressive.js";
+import type { Model, StateBlock } from "../model/model.js";
+import { type CompiledSpec, hashedFields } from "../spec/compiled.js";
+import { specHash } from "../spec/hash.js";
+import type { EndedBy } from "./consumer.js";
+import type { Job, Progress, Quality, Report, StreamPosition, TableReport } from "./job.js";
+import type { DecodedBatch } from "./stream.js";
+
+/** Counters of a run that a checkpoint keeps: plain JSON. */
+export interface TallyState {
+  readonly examples: number;
+  readonly skipped: number;
+  readonly rejected_by_code: Record<string, number>;
+}
+
+/** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
+export class Tally {
+  readonly metrics: ProgressiveMetrics;
+  readonly distinct: DistinctCounts;
+  private readonly oracle: ProgressiveMetrics | null;
+  private readonly spec: CompiledSpec;
+  private readonly job: Job;
+  private readonly clock: Clock;
+  private readonly startedMs: number;
+  private readonly rejectedByCode = new Map<string, number>();
+  private examplesBefore = 0;
+  private skippedRows = 0;
+  private done: number | null = null;
+  examples = 0;
+
+  constructor(spec: CompiledSpec, job: Job, clock: Clock) {
+    this.spec = spec;
+    this.job = job;
+    this.clock = clock;
+    this.startedMs = clock.now();
+    this.metrics = new ProgressiveMetrics({ window: spec.window });
+    this.oracle = spec.label.oracle ? new ProgressiveMetrics({ window: spec.window, scores: "probabilities" }) : null;
+    this.distinct = new DistinctCounts(hashedFields(spec).length);
+  }
+
+  /** Counts a batch whose scores have been added to `metrics`. */
+  count(batch: Batch, decoded: DecodedBatch, skipped: number, totalBytes: number | null): void {
+    this.oracle?.add(batch.oracle, batch.labels, batch.weights);
+    this.examples += batch.rows;
+    this.skippedRows += skipped;
+    this.done = totalBytes ? Math.min(1, decoded.bytesRead / totalBytes) : null;
+    for (const { code } of decoded.rejects) this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
+    this.checkRejects(decoded);
+  }
+
+  get rejected(): number {
+    let sum = 0;
+    for (const count of this.rejectedByCode.values()) sum += count;
+    return sum;
+  }
+
+  progress(model: Model): Progress {
+    const oracle = this.oracle?.lifetime().auc ?? null;
+    const sizes = model.tables.map((table) => table.stats());
+    return {
+      examples: this.examples,
+      examples_this_run: this.examples - this.examplesBefore,
+      rejected: this.rejected,
+      skipped: this.skippedRows,
+      seconds: this.seconds(),
+      lifetime: quality(this.metrics.lifetime()),
+      window: quality(this.latestWindow()),
+      oracle_auc: oracle,
+      table_rows: sizes.reduce((sum, { rows }) => sum + rows, 0),
+      table_bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+      memory_bytes: process.memoryUsage.rss(),
+      done: this.done,
+    };
+  }
+
+  report(model: Model, checkpoint: string | null, endedBy: EndedBy): Report {
+    const seconds = this.seconds();
+    const tables = model.tables.map((table): TableReport => {
+      const { rows, bytes } = table.stats();
+      return { name: table.name, encoding: table.spec.encoding, rows, bytes, distinct: this.distinctOf(table.spec) };
+    });
+    const half = this.metrics.last(0.5);
+    const tenth = this.metrics.last(0.1);
+    const thisRun = this.examples - this.examplesBefore;
+    return {
+      ...quality(this.metrics.lifetime()),
+      examples: this.examples,
+      examples_this_run: thisRun,
+      rejected: this.rejected,
+      rejected_by_code: this.rejectsByCode(),
+      skipped: this.skippedRows,
+      seconds,
+      examples_per_second: seconds > 0 ? Math.round(thisRun / seconds) : 0,
+      window: quality(this.latestWindow()),
+      second_half: { from: half.from, ...quality(half) },
+      last_tenth: { from: tenth.from, ...quality(tenth) },
+      oracle: this.oracle ? quality(this.oracle.lifetime()) : null,
+      oracle_auc: this.oracle?.lifetime().auc ?? null,
+      oracle_last_tenth: this.oracle ? quality(this.oracle.last(0.1)) : null,
+      tables,
+      bytes_total: tables.reduce((sum, table) => sum + table.bytes, 0),
+      fields: hashedFields(this.spec).map((name, i) => ({ name, distinct: this.distinct.estimate(i) })),
+      checkpoint,
+      spec_hash: specHash(this.spec),
+      ended_by: endedBy,
+    };
+  }
+
+  state(): TallyState {
+    return { examples: this.examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode() };
+  }
+
+  blocks(): StateBlock[] {
+    const oracle = this.oracle?.blocks("metrics/oracle") ?? [];
+    return [...this.metrics.blocks("metrics/model"), ...oracle, ...this.distinct.blocks("metrics/distinct")];
+  }
+
+  restore(state: TallyState, blocks: ReadonlyMap<string, StateBlock>): void {
+    this.examples = state.examples;
+    this.examplesBefore = state.examples;
+    this.skippedRows = state.skipped;
+    for (const [code, count] of Object.entries(state.rejected_by_code)) this.rejectedByCode.set(code, count);
+    this.metrics.restore("metrics/model", blocks);
+    this.oracle?.restore("metrics/oracle", blocks);
+    this.distinct.restore("metrics/distinct", blocks);
+  }
+
+  private seconds(): number {
+    return (this.clock.now() - this.startedMs) / 1000;
+  }
+
+  /** The open window once it has a tenth of its rows, else the last finished one: never a figure of a handful of rows. */
+  private latestWindow(): Metrics {
+    const current = this.metrics.current();
+    const finished = this.metrics.windows.at(-1);
+    return finished && current.to - current.from < this.spec.window / 10 ? finished : current;
+  }
+
+  /** Distinct values of a table's fields: the sum over fields, since each field's values are counted on their own. */
+  private distinctOf(table: CompiledSpec["tables"][number]): number {
+    const names = hashedFields(this.spec);
+    const fields = new Set(table.cells.map((cell) => names.indexOf(cell.field)).filter((i) => i >= 0));
+    return [...fields].reduce((sum, i) => sum + this.distinct.estimate(i), 0);
+  }
+
+  private rejectsByCode(): Record<string, number> {
+    return Object.fromEntries([...this.rejectedByCode].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  private checkRejects(decoded: DecodedBatch): void {
+    const last = decoded.rejects.at(-1);
+    if (!last || this.job.maxRejects === null || this.rejected <= this.job.maxRejects) return;
+    const place = `${last.file}:${last.row}${last.column ? `: ${last.column}` : ""}`;
+    throw new HashbrookError("too_many_rejects", `${place}: ${last.code}: ${this.rejected} rows were rejected, --max-rejects is ${this.job.maxRejects}`, {
+      hint: "mend the data or the spec, or allow more with --max-rejects",
+    });
+  }
+}
+
+/** The start of the stream. */
+export const START: StreamPosition = { epoch: 0, file: 0, offset: 0, row: 0 };
+
+function quality({ examples, logloss, auc, normalized_entropy, calibration }: Metrics): Quality {
+  return { examples, logloss, auc, normalized_entropy, calibration };
+}

@@ -1,0 +1,141 @@
+import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
+import type { Clock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { RejectedWriter } from "../checkpoint/rejected.js";
+import { CheckpointStore } from "../checkpoint/store.js";
+import { createModel } from "../model/create.js";
+import { blocksOf } from "../model/load.js";
+import type { Model } from "../model/model.js";
+import { specHash } from "../spec/hash.js";
+import type { BatchMessage, Consumer, EndedBy } from "./consumer.js";
+import type { Job, Progress, Report, StreamPosition } from "./job.js";
+import { step } from "./step.js";
+import { START, Tally, type TallyState } from "./tally.js";
+
+/** What a checkpoint's manifest keeps beside the spec. */
+interface TrainMeta {
+  readonly position: StreamPosition;
+  readonly sources: readonly string[];
+  readonly rejected_bytes: number;
+  readonly tally: TallyState;
+}
+
+/** Learns a stream: scores and learns batches, keeps rejects, commits checkpoints. The only writer of its directory. */
+export class Trainer implements Consumer {
+  readonly capacity: number;
+  readonly limit: number;
+  private readonly job: Job;
+  private readonly clock: Clock;
+  private readonly layout: BatchLayout;
+  private readonly model: Model;
+  private readonly store: CheckpointStore;
+  private readonly rejected: RejectedWriter;
+  private readonly tally: Tally;
+  private meta: Omit<TrainMeta, "tally">;
+  private committedAt: { examples: number; ms: number };
+  private committed: string | null = null;
+
+  private constructor(job: Job, clock: Clock, store: CheckpointStore, model: Model, layout: BatchLayout, resumed: Resumed) {
+    this.job = job;
+    this.clock = clock;
+    this.store = store;
+    this.model = model;
+    this.layout = layout;
+    this.capacity = layout.capacity;
+    this.tally = new Tally(job.spec, job, clock);
+    if (resumed) this.tally.restore(resumed.meta.tally, resumed.blocks);
+    if (resumed) model.restore(resumed.blocks);
+    this.meta = resumed?.meta ?? { position: START, sources: [], rejected_bytes: 0 };
+    this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes);
+    this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
+    this.committedAt = { examples: this.tally.examples, ms: clock.now() };
+  }
+
+  /**
+   * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch when it was
+   * built from another spec; checkpoint_locked while another process trains there
+   */
+  static async open(job: Job, clock: Clock): Promise<Trainer> {
+    const store = new CheckpointStore(job.out!);
+    store.lock();
+    try {
+      const resumed = resume(job, store);
+      const layout = batchLayout(job.spec, job.spec.batch);
+      const model = await createModel(job.spec, { layout, threads: job.threads, purpose: "train" });
+      return new Trainer(job, clock, store, model, layout, resumed);
+    } catch (error) {
+      store.unlock();
+      throw error;
+    }
+  }
+
+  get start(): StreamPosition {
+    return this.meta.position;
+  }
+
+  get fingerprints(): readonly string[] {
+    return this.meta.sources;
+  }
+
+  async consume({ decoded, fingerprints, totalBytes }: BatchMessage): Promise<void> {
+    const batch = new Batch(this.layout, decoded.rows, decoded.buffer);
+    const skipped = batch.rows > 0 ? await step(this.model, this.tally.metrics, this.tally.distinct, batch, decoded.distinct) : 0;
+    for (const { bytes, ...reject } of decoded.rejects) this.rejected.append({ ...reject, raw: bytes });
+    this.tally.count(batch, decoded, skipped, totalBytes);
+    this.meta = { position: decoded.position, sources: fingerprints, rejected_bytes: this.rejected.bytesWritten };
+    if (this.due()) this.commit();
+  }
+
+  progress(): Progress {
+    return this.tally.progress(this.model);
+  }
+
+  async finish(endedBy: EndedBy): Promise<Report> {
+    this.commit();
+    return this.tally.report(this.model, this.committed, endedBy);
+  }
+
+  async close(): Promise<void> {
+    this.rejected.close();
+    this.store.unlock();
+    await this.model.close();
+  }
+
+  private due(): boolean {
+    const { checkpointEvery, checkpointSeconds } = this.job;
+    const examples = this.tally.examples - this.committedAt.examples;
+    if (checkpointEvery !== null && examples >= checkpointEvery) return true;
+    return checkpointSeconds > 0 && this.clock.now() - this.committedAt.ms >= checkpointSeconds * 1000;
+  }
+
+  /** One atomic commit of everything: weights, optimizer state, metrics, counters and the place in the stream. */
+  private commit(): void {
+    this.rejected.sync();
+    const { spec } = this.job;
+    const meta = { spec, spec_hash: specHash(spec), ...this.meta, tally: this.tally.state() };
+    const blocks = [...this.model.blocks(), ...this.tally.blocks()];
+    this.committed = this.store.save(this.tally.examples, { meta: JSON.parse(JSON.stringify(meta)), blocks }).path;
+    this.store.prune(this.job.keep);
+    this.committedAt = { examples: this.tally.examples, ms: this.clock.now() };
+  }
+}
+
+type Resumed = { meta: TrainMeta; blocks: ReturnType<typeof blocksOf> } | null;
+
+/** The newest whole checkpoint of the job's directory, when the job resumes and there is one. */
+function resume(job: Job, store: CheckpointStore): Resumed {
+  const { checkpoint } = store.latest();
+  if (!checkpoint) return null;
+  if (!job.resume) {
+    throw new HashbrookError("output_exists", `${store.directory}: already holds a model (${checkpoint.examples} examples)`, {
+      hint: "go on with --resume, or train into another --out directory",
+    });
+  }
+  const hash = specHash(job.spec);
+  if (checkpoint.specHash !== hash) {
+    throw new HashbrookError("checkpoint_mismatch", `${checkpoint.path}: was trained with spec ${checkpoint.specHash}, this spec is ${hash}`, {
+      hint: "resume with the spec it was trained with (hashbrook inspect prints it), or train into another --out directory",
+    });
+  }
+  return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint) };
+}

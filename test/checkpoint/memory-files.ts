@@ -1,0 +1,169 @@
+import { basename, dirname } from "node:path";
+import type { Files, OpenFlags } from "../../src/core/files.js";
+
+/** Writes make a new `data`; the same object in both means that all is durable. */
+interface Leaf {
+  data: Uint8Array;
+  durable: Uint8Array;
+}
+
+/** `entries` is what programs see; `durable` is what a power cut leaves, with any prefix of `pending` done after it. */
+interface Folder {
+  entries: Map<string, Leaf | Folder>;
+  durable: Map<string, Leaf | Folder>;
+  pending: ((entries: Map<string, Leaf | Folder>) => void)[];
+}
+
+const newFolder = (): Folder => ({ entries: new Map(), durable: new Map(), pending: [] });
+
+function isFolder(node: Leaf | Folder | undefined): node is Folder {
+  return node !== undefined && "entries" in node;
+}
+
+function failure(code: string, path: string): Error {
+  return Object.assign(new Error(`${code}: ${path}`), { code });
+}
+
+/**
+ * A file system in memory that forgets, on `powerCut`, what was never synced: of each file the bytes since its last
+ * fsync, of each directory the names since its last sync. Names in one directory change in order; nothing else is
+ * ordered. This is what POSIX promises and no more.
+ */
+export class MemoryFiles implements Files {
+  private readonly root = newFolder();
+  private readonly handles = new Map<number, Leaf>();
+  private nextHandle = 1;
+
+  open = (path: string, flags: OpenFlags): number => {
+    const folder = this.folder(dirname(path));
+    let leaf = folder.entries.get(basename(path));
+    if (isFolder(leaf)) throw failure("EISDIR", path);
+    if (leaf && flags === "wx") throw failure("EEXIST", path);
+    if (!leaf) {
+      if (flags === "r" || flags === "r+") throw failure("ENOENT", path);
+      const made: Leaf = { data: new Uint8Array(), durable: new Uint8Array() };
+      leaf = made;
+      this.change(folder, (entries) => entries.set(basename(path), made));
+    }
+    if (flags === "w") leaf.data = new Uint8Array();
+    this.handles.set(this.nextHandle, leaf);
+    return this.nextHandle++;
+  };
+
+  write = (file: number, data: Uint8Array, position: number): number => {
+    const leaf = this.leaf(file);
+    const grown = new Uint8Array(Math.max(leaf.data.byteLength, position + data.byteLength));
+    grown.set(leaf.data);
+    grown.set(data, position);
+    leaf.data = grown;
+    return data.byteLength;
+  };
+
+  read = (file: number, target: Uint8Array, position: number): number => {
+    const found = this.leaf(file).data.subarray(position, position + target.byteLength);
+    target.set(found);
+    return found.byteLength;
+  };
+
+  truncate = (file: number, bytes: number): void => {
+    const leaf = this.leaf(file);
+    const cut = new Uint8Array(bytes);
+    cut.set(leaf.data.subarray(0, bytes));
+    leaf.data = cut;
+  };
+
+  fsync = (file: number): void => {
+    const leaf = this.leaf(file);
+    leaf.durable = leaf.data;
+  };
+
+  close = (file: number): void => {
+    this.handles.delete(file);
+  };
+
+  stat = (path: string): { bytes: number; directory: boolean } | undefined => {
+    const node = this.find(path);
+    return node && { bytes: isFolder(node) ? 0 : node.data.byteLength, directory: isFolder(node) };
+  };
+
+  list = (directory: string): string[] => {
+    const node = this.find(directory);
+    return isFolder(node) ? [...node.entries.keys()].sort() : [];
+  };
+
+  mkdir = (directory: string): void => {
+    if (this.find(directory)) return;
+    this.mkdir(dirname(directory));
+    const made = newFolder();
+    this.change(this.folder(dirname(directory)), (entries) => entries.set(basename(directory), made));
+    this.syncDirectory(dirname(directory));
+  };
+
+  rename = (from: string, to: string): void => {
+    const folder = this.folder(dirname(from));
+    const node = this.find(from);
+    if (!node || dirname(from) !== dirname(to)) throw failure("ENOENT", from);
+    this.change(folder, (entries) => {
+      entries.delete(basename(from));
+      entries.set(basename(to), node);
+    });
+  };
+
+  remove = (path: string): void => {
+    const node = this.find(path);
+    if (!node) return;
+    if (isFolder(node)) for (const name of [...node.entries.keys()]) this.remove(`${path}/${name}`);
+    this.change(this.folder(dirname(path)), (entries) => entries.delete(basename(path)));
+  };
+
+  syncDirectory = (directory: string): void => {
+    const folder = this.folder(directory);
+    folder.durable = new Map(folder.entries);
+    folder.pending = [];
+  };
+
+  /** Cuts the power. `below(n)` draws from 0..n-1: how much of what was not synced got to the disk all the same. */
+  powerCut(below: (n: number) => number): void {
+    this.handles.clear();
+    const settle = (node: Leaf | Folder): void => {
+      if (!isFolder(node)) {
+        const torn = node.data.subarray(0, node.data.byteLength >> 1);
+        if (node.data !== node.durable) node.data = [node.durable, node.data, torn][below(3)].slice();
+        node.durable = node.data;
+        return;
+      }
+      const entries = new Map(node.durable);
+      for (const change of node.pending.slice(0, below(node.pending.length + 1))) change(entries);
+      node.entries = entries;
+      node.durable = new Map(entries);
+      node.pending = [];
+      for (const child of entries.values()) settle(child);
+    };
+    settle(this.root);
+  }
+
+  private change(folder: Folder, change: (entries: Map<string, Leaf | Folder>) => void): void {
+    change(folder.entries);
+    folder.pending.push(change);
+  }
+
+  private find(path: string): Leaf | Folder | undefined {
+    let node: Leaf | Folder | undefined = this.root;
+    for (const name of path.split("/").filter((part) => part !== "" && part !== ".")) {
+      node = isFolder(node) ? node.entries.get(name) : undefined;
+    }
+    return node;
+  }
+
+  private folder(path: string): Folder {
+    const node = this.find(path);
+    if (!isFolder(node)) throw failure("ENOENT", path);
+    return node;
+  }
+
+  private leaf(file: number): Leaf {
+    const leaf = this.handles.get(file);
+    if (!leaf) throw failure("EBADF", String(file));
+    return leaf;
+  }
+}

@@ -1,0 +1,122 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { HashbrookError } from "../../src/core/errors.js";
+import {
+  errorCode,
+  type Files,
+  nodeFiles,
+  readFully,
+  withFile,
+  writeError,
+  writeFileAtomically,
+  writeFully,
+} from "../../src/core/files.js";
+import { temporaryDirectory } from "../checkpoint/samples.js";
+
+describe("nodeFiles", () => {
+  it("writes and reads where it is told, and truncates", () => {
+    const path = join(temporaryDirectory(), "a");
+    withFile(nodeFiles, path, "w", (file) => {
+      writeFully(nodeFiles, file, Buffer.from("hello"), 3);
+      nodeFiles.truncate(file, 6);
+    });
+    expect(readFileSync(path, "latin1")).toBe("\0\0\0hel");
+    const target = new Uint8Array(8);
+    expect(withFile(nodeFiles, path, "r", (file) => readFully(nodeFiles, file, target, 4))).toBe(2);
+    expect([...target.subarray(0, 3)]).toEqual([0x65, 0x6c, 0]);
+  });
+
+  it("tells what is there", () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, "b"), "1234");
+    mkdirSync(join(directory, "a"));
+    expect(nodeFiles.list(directory)).toEqual(["a", "b"]);
+    expect(nodeFiles.list(join(directory, "none"))).toEqual([]);
+    expect(() => nodeFiles.list(join(directory, "b"))).toThrow("ENOTDIR");
+    expect(nodeFiles.stat(join(directory, "b"))).toEqual({ bytes: 4, directory: false });
+    expect(nodeFiles.stat(join(directory, "a"))?.directory).toBe(true);
+    expect(nodeFiles.stat(join(directory, "none"))).toBeUndefined();
+  });
+
+  it("makes directories with their parents, removes them with their content, and does not mind either twice", () => {
+    const directory = temporaryDirectory();
+    for (let i = 0; i < 2; i++) nodeFiles.mkdir(join(directory, "x", "y", "z"));
+    writeFileSync(join(directory, "x", "y", "f"), "");
+    for (let i = 0; i < 2; i++) nodeFiles.remove(join(directory, "x"));
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('makes with "wx" only what is not there', () => {
+    const path = join(temporaryDirectory(), "a");
+    nodeFiles.close(nodeFiles.open(path, "wx"));
+    let code: string | undefined;
+    try {
+      nodeFiles.open(path, "wx");
+    } catch (error) {
+      code = errorCode(error);
+    }
+    expect(code).toBe("EEXIST");
+  });
+});
+
+describe("writeFully", () => {
+  it("goes on after short writes, and gives up when nothing goes out", () => {
+    const out: number[] = [];
+    const files: Files = {
+      ...nodeFiles,
+      write: (_, data, position) => {
+        if (position >= 5) return 0;
+        out.push(...data.subarray(0, 2));
+        return 2;
+      },
+    };
+    expect(writeFully(files, 0, Uint8Array.of(1, 2, 3, 4), 0)).toBe(4);
+    expect(out).toEqual([1, 2, 3, 4]);
+    expect(() => writeFully(files, 0, new Uint8Array(9), 0)).toThrow("took only 6 of 9 bytes");
+  });
+});
+
+describe("withFile", () => {
+  it("closes the file and reports the first failure", () => {
+    const closed: number[] = [];
+    const files: Files = {
+      ...nodeFiles,
+      open: () => 7,
+      close: (file) => {
+        closed.push(file);
+        throw new Error("close");
+      },
+    };
+    const use = () => {
+      throw new Error("use");
+    };
+    expect(() => withFile(files, "a", "r", use)).toThrow("use");
+    expect(() => withFile(files, "a", "r", () => 1)).toThrow("close");
+    expect(closed).toEqual([7, 7]);
+  });
+});
+
+describe("writeFileAtomically", () => {
+  it("replaces a file and leaves nothing else", () => {
+    const directory = temporaryDirectory();
+    const path = join(directory, "a");
+    for (const text of ["old", "new"]) writeFileAtomically(nodeFiles, path, Buffer.from(text));
+    expect(readFileSync(path, "utf8")).toBe("new");
+    expect(readdirSync(directory)).toEqual(["a"]);
+  });
+});
+
+describe("writeError", () => {
+  it("passes errors of ours, and tells the system's reason of others", () => {
+    const ours = new HashbrookError("checkpoint_locked", "x");
+    expect(writeError("a", ours)).toBe(ours);
+    const full = writeError("out/a", Object.assign(new Error("no space"), { code: "ENOSPC" }));
+    expect([full.code, full.message, full.hint]).toEqual([
+      "checkpoint_write",
+      "out/a: could not be written: no space",
+      expect.stringContaining("--resume"),
+    ]);
+    expect(writeError("a", "odd").hint).toBeUndefined();
+  });
+});

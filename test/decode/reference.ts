@@ -1,0 +1,516 @@
+// A scalar decoder in plain TypeScript, written for clarity alone: what the kernel must equal, row by row.
+import xxhash from "xxhash-wasm";
+import type { CompiledField, CompiledSpec, Format } from "../../src/spec/compiled.js";
+
+const { h64Raw } = await xxhash();
+
+export interface Row {
+  label: number;
+  weight: number;
+  time: number;
+  id: bigint;
+  oracle: number;
+  numbers: number[];
+  vectors: number[];
+  /** Per table. */
+  keys: bigint[][];
+  /** In table then cell order. */
+  bags: { keys: bigint[]; weights: number[] }[];
+}
+
+export interface RefusedRow {
+  code: string;
+  column: string;
+  offset: number;
+  row: number;
+  bytes: Uint8Array;
+}
+
+export interface Decoded {
+  rows: Row[];
+  /** Per accepted row: the offset right after it, and the lines before that. */
+  ends: { offset: number; row: number }[];
+  rejects: RefusedRow[];
+  lines: number;
+}
+
+type Kind = "missing" | "text" | "number" | "boolean" | "string" | "array" | "object" | "misplaced" | "features" | "surrogate";
+interface Value {
+  kind: Kind;
+  text: Uint8Array;
+  items?: Value[];
+}
+type Event = Map<string, Value>;
+
+class Refusal {
+  readonly code: string;
+  readonly column: string;
+  constructor(code: string, column = "") {
+    this.code = code;
+    this.column = column;
+  }
+}
+
+const MAX_ROW = 4 << 20;
+const MAX_VALUE = 65535;
+const missing: Value = { kind: "missing", text: new Uint8Array() };
+const utf8 = new TextEncoder();
+const seedOf = (hex: string) => BigInt(`0x${hex}`);
+export const hash = (bytes: Uint8Array, seed: bigint): bigint => h64Raw(bytes, seed);
+export const hashText = (text: string, seed: bigint): bigint => hash(utf8.encode(text), seed);
+const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
+
+/** Decodes one file. */
+export function decodeFile(spec: CompiledSpec, file: Uint8Array, options: { format?: Format; requireLabel?: boolean } = {}): Decoded {
+  const { format = spec.events.format, requireLabel = true } = options;
+  const decoded: Decoded = { rows: [], ends: [], rejects: [], lines: 0 };
+  let at = file[0] === 0xef && file[1] === 0xbb && file[2] === 0xbf ? 3 : 0;
+  let columns = spec.events.columns;
+  const delimited = format === "tsv" || format === "csv";
+  if (delimited && spec.events.header && at < file.length) {
+    const end = lineEnd(file, at);
+    columns = Buffer.from(file.subarray(at, end)).toString().replace(/\r$/, "").split(spec.events.separator);
+    at = end + 1;
+    decoded.lines++;
+  }
+  while (at < file.length) {
+    const { end, lines, event } = readRow(spec, format, columns, file, at);
+    const bytes = file.subarray(at, end);
+    const before = decoded.lines;
+    decoded.lines += lines;
+    const next = Math.min(end + 1, file.length);
+    try {
+      const row = event && accept(spec, format, event(), requireLabel);
+      if (row) {
+        decoded.rows.push(row);
+        decoded.ends.push({ offset: next, row: decoded.lines });
+      }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      decoded.rejects.push({ code: error.code, column: error.column, offset: at, row: before + 1, bytes: bytes.slice(0, 65536) });
+    }
+    at = next;
+  }
+  return decoded;
+}
+
+/** Decodes a request's candidates: members of the context, replaced by the candidate's. */
+export function decodeMerged(spec: CompiledSpec, context: string, candidate: string): Row {
+  const paths = pathsOf(spec);
+  const members = [...objectOf(parseJson(context)), ...objectOf(parseJson(candidate))];
+  return accept(spec, "json", eventOf({ members }, paths), false);
+}
+
+function lineEnd(file: Uint8Array, at: number): number {
+  const end = file.indexOf(10, at);
+  return end < 0 ? file.length : end;
+}
+
+interface RawRow {
+  end: number;
+  lines: number;
+  /** null: a blank line. Throws a Refusal. */
+  event: (() => Event) | null;
+}
+
+function readRow(spec: CompiledSpec, format: Format, columns: readonly string[], file: Uint8Array, at: number): RawRow {
+  if (format === "csv") return readCsv(spec.events.separator, columns, file, at);
+  const end = lineEnd(file, at);
+  const text = file.subarray(at, end > at && file[end - 1] === 13 ? end - 1 : end);
+  if (text.length === 0) return { end, lines: 1, event: null };
+  const event = () => {
+    if (text.length > MAX_ROW || (format === "tsv" && end - at > MAX_ROW)) throw new Refusal("row_too_long");
+    if (format === "tsv") return separated(columns, splitBytes(text, Buffer.from(spec.events.separator)));
+    checkUtf8(text);
+    return format === "json" ? eventOf(parseJson(latin1(text)), pathsOf(spec)) : vwEvent(text);
+  };
+  return { end, lines: 1, event };
+}
+
+function checkUtf8(bytes: Uint8Array): void {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Refusal("bad_utf8");
+  }
+}
+
+function separated(columns: readonly string[], values: Uint8Array[]): Event {
+  if (values.length !== columns.length) throw new Refusal("column_count");
+  for (const value of values) checkUtf8(value);
+  return new Map(columns.map((name, i) => [name, { kind: "text", text: values[i] }]));
+}
+
+function splitBytes(bytes: Uint8Array, separator: Buffer): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 0;
+  for (let found = buffer.indexOf(separator); found >= 0; found = buffer.indexOf(separator, at)) {
+    parts.push(buffer.subarray(at, found));
+    at = found + separator.length;
+  }
+  return [...parts, buffer.subarray(at)];
+}
+
+// ---- csv ----
+
+/** RFC 4180 by a state machine over bytes. */
+function readCsv(separator: string, columns: readonly string[], file: Uint8Array, at: number): RawRow {
+  const line = lineEnd(file, at);
+  const blank = line === at || (line === at + 1 && file[at] === 13);
+  if (blank && columns.length >= 1) return { end: line, lines: 1, event: null };
+  const refused = (code: string): RawRow => ({
+    end: line,
+    lines: 1,
+    event: () => {
+      throw new Refusal(line - at > MAX_ROW ? "row_too_long" : code);
+    },
+  });
+  const row = csvValues(separator.charCodeAt(0), file, at);
+  if (row === "bad") return refused("bad_quote");
+  if (row === null || row.end - at > MAX_ROW) return refused(file.length - at > MAX_ROW ? "row_too_long" : "bad_quote");
+  return {
+    end: row.end,
+    lines: file.subarray(at, row.end).filter((byte) => byte === 10).length + 1,
+    event: () => separated(columns, row.values),
+  };
+}
+
+/** @returns null when a quote is not closed, "bad" when one stands where none may */
+function csvValues(separator: number, file: Uint8Array, start: number): { end: number; values: Uint8Array[] } | "bad" | null {
+  const values: Uint8Array[] = [];
+  let at = start;
+  while (true) {
+    const value: number[] = [];
+    if (file[at] === 34) {
+      at++;
+      while (file[at] !== 34 || file[at + 1] === 34) {
+        if (at >= file.length) return null;
+        if (file[at] === 34) at++;
+        value.push(file[at++]);
+      }
+      at++;
+      if (file[at] === 13 && (at + 1 === file.length || file[at + 1] === 10)) at++;
+      if (at < file.length && file[at] !== separator && file[at] !== 10) return "bad";
+    } else {
+      while (at < file.length && file[at] !== separator && file[at] !== 10) {
+        if (file[at] === 34) return "bad";
+        value.push(file[at++]);
+      }
+      if (file[at] !== separator && value.at(-1) === 13) value.pop();
+    }
+    values.push(Uint8Array.from(value));
+    if (file[at] !== separator || at >= file.length) return { end: at, values };
+    at++;
+  }
+}
+
+// ---- json ----
+
+interface JsonObject {
+  members: [string, JsonValue][];
+}
+type JsonValue = { value: Value; inner?: JsonObject };
+
+/** Paths that a spec reads. */
+function pathsOf(spec: CompiledSpec): string[] {
+  const { from, weight, time, id, oracle } = spec.label;
+  const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
+  return [from, weight, time?.from, id, oracle, ...fields].filter((name) => name != null);
+}
+
+function objectOf(value: JsonObject): [string, JsonValue][] {
+  return value.members;
+}
+
+/** Values of the paths, as JSON.parse would have it: of doubled names the last counts. */
+function eventOf(root: JsonObject, paths: readonly string[]): Event {
+  const event: Event = new Map();
+  const below = (path: string) => paths.filter((other) => other.startsWith(`${path}.`));
+  const read = (object: JsonObject, prefix: string, seen: Set<string>): void => {
+    for (const [name, { value, inner }] of object.members) {
+      const path = prefix + name;
+      const inside = below(path);
+      if (inside.length > 0) {
+        if (!inner || seen.has(path)) {
+          for (const other of [path, ...inside]) {
+            if (paths.includes(other)) event.set(other, inner || value.kind === "missing" ? missing : { kind: "misplaced", text: utf8.encode("x") });
+          }
+        }
+        seen.add(path);
+        if (inner) read(inner, `${path}.`, seen);
+      }
+      if (paths.includes(path)) event.set(path, value);
+    }
+  };
+  read(root, "", new Set());
+  return event;
+}
+
+/** A strict JSON parser that keeps the text of numbers. @param text one char a byte @throws Refusal bad_json */
+export function parseJson(text: string): JsonObject {
+  let at = 0;
+  const refuse = (): never => {
+    throw new Refusal("bad_json");
+  };
+  const space = () => {
+    while (" \t\r\n".includes(text[at] ?? "x")) at++;
+  };
+  const expect = (token: string) => {
+    if (!text.startsWith(token, at)) refuse();
+    at += token.length;
+  };
+  const string = (): Value => {
+    const found = /^"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/.exec(text.slice(at));
+    if (!found) return refuse();
+    at += found[0].length;
+    const unescaped = JSON.parse(Buffer.from(found[0], "latin1").toString()) as string;
+    return unescaped.isWellFormed() ? { kind: "string", text: utf8.encode(unescaped) } : { kind: "surrogate", text: utf8.encode("x") };
+  };
+  const list = (close: string, item: () => void) => {
+    at++;
+    space();
+    if (text[at] === close) {
+      at++;
+      return;
+    }
+    while (true) {
+      item();
+      space();
+      if (text[at] === close) break;
+      expect(",");
+      space();
+    }
+    at++;
+  };
+  const object = (depth: number): JsonObject => {
+    const members: [string, JsonValue][] = [];
+    if (depth > 512) refuse();
+    list("}", () => {
+      if (text[at] !== '"') refuse();
+      const name = string();
+      space();
+      expect(":");
+      space();
+      members.push([Buffer.from(name.kind === "string" ? name.text : utf8.encode("\u0000lone")).toString(), value(depth)]);
+    });
+    return { members };
+  };
+  const value = (depth: number): JsonValue => {
+    const start = at;
+    const c = text[at];
+    const raw = (kind: Kind): Value => ({ kind, text: Buffer.from(text.slice(start, at), "latin1") });
+    if (c === '"') return { value: string() };
+    if (c === "{") {
+      const inner = object(depth + 1);
+      return { value: raw("object"), inner };
+    }
+    if (c === "[") {
+      if (depth + 1 > 512) refuse();
+      const items: Value[] = [];
+      list("]", () => items.push(value(depth + 1).value));
+      return { value: { ...raw("array"), items } };
+    }
+    const token = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/.exec(text.slice(at, at + 70000))?.[0];
+    if (!token) return refuse();
+    at += token.length;
+    if (token === "null") return { value: missing };
+    return { value: raw(token === "true" || token === "false" ? "boolean" : "number") };
+  };
+  space();
+  if (text[at] !== "{") refuse();
+  const root = object(1);
+  space();
+  if (at !== text.length) refuse();
+  return root;
+}
+
+// ---- vw ----
+
+function vwEvent(bytes: Uint8Array): Event {
+  const text = latin1(bytes);
+  const [head, ...namespaces] = text.split("|");
+  if (namespaces.length === 0) throw new Refusal("bad_vw");
+  const event: Event = new Map();
+  const plain = (part: string): Value => ({ kind: "text", text: Buffer.from(part, "latin1") });
+  const words = head.split(/[ \t]+/).filter((word) => word !== "");
+  const touches = /[^ \t]$/.test(head);
+  const quoted = words.findIndex((word) => word.startsWith("'"));
+  if (quoted >= 0 ? quoted !== words.length - 1 : false) throw new Refusal("bad_vw");
+  const tag = touches || quoted >= 0 ? words.pop() : undefined;
+  if (words.length > 3) throw new Refusal("bad_vw");
+  if (tag !== undefined) event.set("tag", plain(tag.replace(/^'/, "")));
+  if (words[0] !== undefined) event.set("label", plain(words[0]));
+  if (words[1] !== undefined) event.set("importance", plain(words[1]));
+  for (const namespace of namespaces) {
+    const [, name, rest] = /^([^ \t]*)[ \t]*([^]*)$/.exec(namespace)!;
+    const key = Buffer.from(name, "latin1").toString();
+    if (name.includes(":") || event.has(`|${key}`)) throw new Refusal("bad_vw");
+    const features = rest.split(/[ \t]+/).filter((word) => word !== "");
+    event.set(`|${key}`, { kind: "features", text: Buffer.from(rest, "latin1"), items: features.map(plain) });
+  }
+  return event;
+}
+
+/** `text:value` or `text`. */
+function featureOf(item: Value): { text: Uint8Array; value: string | null } {
+  const text = latin1(item.text);
+  const colon = text.indexOf(":");
+  return colon < 0 ? { text: item.text, value: null } : { text: item.text.subarray(0, colon), value: text.slice(colon + 1) };
+}
+
+function vwValue(event: Event, from: string, role: "text" | "number" | "items"): Value {
+  if (event.get(from) || ["label", "importance", "tag"].includes(from)) return event.get(from) ?? missing;
+  const namespace = event.get(`|${from}`);
+  if (!namespace || namespace.items!.length === 0) return missing;
+  if (role === "items") return namespace;
+  const { text, value } = featureOf(namespace.items![0]);
+  return { kind: "text", text: role === "text" || value === null ? text : Buffer.from(value, "latin1") };
+}
+
+// ---- fields ----
+
+/** @throws a code */
+function number(text: string): number {
+  if (/^[+-]?(nan|inf|infinity)$/i.test(text)) throw "number_out_of_range";
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw "bad_number";
+  const x = Number(text);
+  if (!(Math.abs(x) <= 1e18)) throw "number_out_of_range";
+  return x;
+}
+
+function numberOf(value: Value): number {
+  if (!["text", "number"].includes(value.kind)) throw "bad_type";
+  if (value.text.length > MAX_VALUE) throw "value_too_long";
+  return number(latin1(value.text));
+}
+
+function textOf(value: Value): Uint8Array {
+  if (value.kind === "surrogate") throw "bad_utf8";
+  if (["array", "object", "misplaced", "features"].includes(value.kind)) throw "bad_type";
+  if (value.text.length > MAX_VALUE) throw "value_too_long";
+  return value.text;
+}
+
+function accept(spec: CompiledSpec, format: Format, event: Event, required: boolean): Row {
+  const read = (from: string, role: "text" | "number" | "items"): Value =>
+    format === "vw" ? vwValue(event, from, role) : (event.get(from) ?? missing);
+  const trying = <T>(column: string, run: () => T, code?: string): T => {
+    try {
+      return run();
+    } catch (error) {
+      throw typeof error === "string" ? new Refusal(code ?? error, column) : error;
+    }
+  };
+  const { label, fields } = spec;
+  const row: Row = { label: Number.NaN, weight: 1, time: 0, id: 0n, oracle: Number.NaN, numbers: [], vectors: [], keys: [], bags: [] };
+
+  const labelValue = read(label.from, "text");
+  if (labelValue.text.length > 0) {
+    row.label = trying(
+      label.from,
+      () => {
+        if ("at_least" in label.positive) return numberOf(labelValue) >= label.positive.at_least ? 1 : 0;
+        return Buffer.from(textOf(labelValue)).toString() === label.positive.equals ? 1 : 0;
+      },
+      "bad_label",
+    );
+  } else if (required) throw new Refusal("bad_label", label.from);
+
+  const weightFrom = label.weight ?? (format === "vw" ? "importance" : null);
+  const weightValue = weightFrom ? read(weightFrom, "number") : missing;
+  if (weightValue.text.length > 0) {
+    row.weight = trying(weightFrom!, () => Math.fround(numberOf(weightValue)), "bad_weight");
+    if (!(row.weight > 0)) throw new Refusal("bad_weight", weightFrom!);
+  }
+  if (label.time) {
+    const value = read(label.time.from, "number");
+    const scale = label.time.unit === "s" ? 1000 : 1;
+    if (value.text.length > 0) row.time = trying(label.time.from, () => numberOf(value) * scale, "bad_time");
+    else if (required) throw new Refusal("missing_time", label.time.from);
+  }
+  if (label.id) {
+    const text = trying(label.id, () => textOf(read(label.id!, "text")));
+    if (text.length > 0) row.id = hash(text, 0n);
+    else if (required) throw new Refusal("missing_id", label.id);
+  }
+  if (label.oracle) {
+    const value = read(label.oracle, "number");
+    if (value.text.length > 0) {
+      const p = trying(label.oracle, () => numberOf(value));
+      if (!(p >= 0 && p <= 1)) throw new Refusal("number_out_of_range", label.oracle);
+      row.oracle = Math.fround(p);
+    }
+  }
+
+  const texts = new Map<string, Uint8Array>();
+  const of = <T extends CompiledField["type"]>(type: T) => fields.filter((field): field is Extract<CompiledField, { type: T }> => field.type === type);
+  for (const field of of("categorical")) texts.set(field.name, trying(field.from, () => textOf(read(field.from, "text"))));
+  const numbers = new Map<string, number>();
+  for (const field of of("numeric")) {
+    const value = read(field.from, "number");
+    const x = value.text.length > 0 ? trying(field.from, () => numberOf(value)) : Number.NaN;
+    numbers.set(field.name, Math.fround(field.transform === "log1p" ? Math.sign(x) * Math.log1p(Math.abs(x)) : x));
+  }
+  row.numbers = spec.numbers.map((name) => numbers.get(name)!);
+  for (const field of of("buckets")) {
+    const value = read(field.from, "number");
+    const bucket = () => {
+      const x = numberOf(value);
+      return String(field.boundaries.filter((boundary) => boundary <= x).length);
+    };
+    texts.set(field.name, utf8.encode(value.text.length > 0 ? trying(field.from, bucket) : ""));
+  }
+  const bags = new Map(of("bag").map((field) => [field.name, trying(field.from, () => bagItems(field, read(field.from, "items")))]));
+  row.vectors = of("vector").flatMap((field) => trying(field.from, () => vectorOf(field, read(field.from, "items"))));
+
+  const key = (name: string, seed: bigint): bigint => {
+    const cross = of("cross").find((field) => field.name === name);
+    if (!cross) return hash(texts.get(name)!, seed);
+    const parts = BigUint64Array.from(cross.of.map((part) => hash(texts.get(part)!, hashText(part, BigInt(spec.seed)))));
+    return hash(new Uint8Array(parts.buffer), seed);
+  };
+  for (const table of spec.tables) {
+    row.keys.push(table.cells.filter((cell) => cell.kind === "single").map((cell) => key(cell.field, seedOf(cell.seed))));
+    for (const cell of table.cells.filter(({ kind }) => kind === "bag")) {
+      const items = bags.get(cell.field)!;
+      row.bags.push({ keys: items.map(({ text }) => hash(text, seedOf(cell.seed))), weights: items.map(({ weight }) => Math.fround(weight)) });
+    }
+  }
+  return row;
+}
+
+function itemsOf(value: Value, separator: string): Value[] {
+  if (value.items && value.kind !== "object") return value.items;
+  if (!["missing", "text", "number", "boolean", "string"].includes(value.kind)) throw value.kind === "surrogate" ? "bad_utf8" : "bad_type";
+  return splitBytes(value.text, Buffer.from(separator)).map((text) => ({ kind: "text", text }));
+}
+
+function bagItems(field: Extract<CompiledField, { type: "bag" }>, value: Value): { text: Uint8Array; weight: number }[] {
+  const items: { text: Uint8Array; weight: number }[] = [];
+  if (value.text.length === 0) return items;
+  for (const item of itemsOf(value, field.separator)) {
+    if (items.length === field.max_length) break;
+    const feature = value.kind === "features" ? featureOf(item) : { text: textOf(item), value: null };
+    const weight = feature.value === null ? 1 : number(feature.value);
+    if (feature.text.length > MAX_VALUE) throw "value_too_long";
+    if (feature.text.length > 0) items.push({ text: feature.text, weight });
+  }
+  return items;
+}
+
+function vectorOf(field: Extract<CompiledField, { type: "vector" }>, value: Value): number[] {
+  if (value.text.length === 0) return new Array<number>(field.take).fill(0);
+  if (!["text", "array", "features"].includes(value.kind)) throw "bad_type";
+  const numbers: number[] = [];
+  for (const item of itemsOf(value, field.separator)) {
+    const text = value.kind === "features" ? Buffer.from(featureOf(item).value ?? latin1(item.text), "latin1") : item.text;
+    if (item.kind === "surrogate") throw "bad_utf8";
+    if (item.kind === "array" || item.kind === "object") throw "bad_type";
+    if (text.length > MAX_VALUE) throw "value_too_long";
+    if (numbers.length === field.length || (text.length === 0 && value.kind !== "features")) throw "bad_vector";
+    numbers.push(numberOf({ kind: item.kind, text }));
+  }
+  if (numbers.length !== field.length) throw "bad_vector";
+  return numbers.slice(0, field.take).map(Math.fround);
+}

@@ -1,0 +1,150 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { report, run, temporary } from "./hashbrook.js";
+
+const folder = temporary();
+
+const spec = (format: string) => `
+name: bad-input
+events: { format: ${format}${format === "json" ? "" : ", columns: [label, ts, user, price]"} }
+label: { field: label, time: ts }
+fields:
+  - { name: user, type: categorical, table: ids }
+  - { name: price, type: numeric }
+tables: { ids: { dim: 4 } }
+tower: { deep_crossing: { residual: [8] } }
+train: { batch: 4 }
+`;
+
+function trainOn(format: string, rows: readonly (string | Uint8Array)[], ...flags: string[]) {
+  const dir = temporary();
+  const model = join(dir, "spec.yaml");
+  writeFileSync(model, spec(format));
+  const data = join(dir, `rows.${format}`);
+  writeFileSync(data, Buffer.concat(rows.flatMap((row) => [Buffer.from(row as string), Buffer.from("\n")])));
+  const out = join(dir, "run");
+  return { out, args: ["train", "--model", model, "--data", data, "--out", out, ...flags] };
+}
+
+function rejects(out: string) {
+  const lines = readFileSync(join(out, "rejected/rejected.jsonl"), "utf8").trim().split("\n");
+  return lines.map((line) => JSON.parse(line) as { code: string; row: number; column: string; offset: number; raw?: string });
+}
+
+describe("a malformed row is rejected with a code, kept, and training goes on", () => {
+  const good = ["1\t1000\tu1\t2.5", "0\t1001\tu2\t", "0\t1002\t\t-3e2"];
+  const bad: [string, string | Uint8Array, string][] = [
+    ["a wrong column count", "1\t1000\tu1", "column_count"],
+    ["a bad label", "maybe\t1000\tu1\t2", "bad_label"],
+    ["bad UTF-8", Buffer.from([0x31, 9, 0x31, 9, 0xff, 0xfe, 9, 0x31]), "bad_utf8"],
+    ["NaN", "1\t1000\tu1\tNaN", "number_out_of_range"],
+    ["infinity", "1\t1000\tu1\tInfinity", "number_out_of_range"],
+    ["1e999", "1\t1000\tu1\t1e999", "number_out_of_range"],
+    ["text for a number", "1\t1000\tu1\tcheap", "bad_number"],
+    ["a 1 MB value", `1\t1000\t${"x".repeat(1 << 20)}\t1`, "value_too_long"],
+    ["a missing time", "1\t\tu1\t1", "missing_time"],
+    ["a bad time", "1\tyesterday\tu1\t1", "bad_time"],
+  ];
+
+  it.each(bad)("%s", (_, row, code) => {
+    const { out, args } = trainOn("tsv", [good[0], row, good[1], good[2]]);
+    expect(report(args)).toMatchObject({ examples: 3, rejected: 1, rejected_by_code: { [code]: 1 } });
+    expect(rejects(out)).toMatchObject([{ code, row: 2, offset: good[0].length + 1 }]);
+  });
+
+  it.each([
+    ["broken JSON", '{"label": 1, "ts": 5, "user": "u1"', "bad_json"],
+    ["a trailing comma", '{"label": 1, "ts": 5,}', "bad_json"],
+    ["a string for a number", '{"label": 1, "ts": 5, "price": "3"}', "bad_type"],
+    ["an object for an id", '{"label": 1, "ts": 5, "user": {"id": 3}}', "bad_type"],
+    ["an infinite number", '{"label": 1, "ts": 5, "price": 1e999}', "number_out_of_range"],
+    ["no label", '{"ts": 5, "user": "u1"}', "bad_label"],
+    ["no time", '{"label": 1, "user": "u1"}', "missing_time"],
+  ])("JSON: %s", (_, row, code) => {
+    const fine = '{"label": 1, "ts": 5, "user": "u1", "price": 3, "other": [1, {"x": "}"}]}';
+    const { out, args } = trainOn("json", [fine, row, fine]);
+    expect(report(args)).toMatchObject({ examples: 2, rejected: 1, rejected_by_code: { [code]: 1 } });
+    expect(rejects(out)).toMatchObject([{ code, row: 2, raw: row }]);
+  });
+
+  it("--max-rejects stops the run and names the place", () => {
+    const { args } = trainOn("tsv", [...good, "1\t1000", "1\t1000", "0\t1\tu\t1"], "--max-rejects", "1");
+    const { status, stderr } = run(args);
+    expect([status, stderr]).toEqual([4, expect.stringMatching(/rows\.tsv:5.*column_count/)]);
+  });
+
+  it("nothing but rubbish ends with no examples and all rows kept", () => {
+    const { out, args } = trainOn("tsv", Array.from({ length: 500 }, (_, i) => `rubbish ${i}`));
+    expect(report(args)).toMatchObject({ examples: 0, rejected: 500, logloss: null, auc: null });
+    expect(rejects(out)).toHaveLength(500);
+  });
+});
+
+describe("what is wrong from the start never starts", () => {
+  const cases: [string, string[], number, RegExp][] = [
+    ["a missing spec", ["train", "--model", "none.yaml", "--data", "x", "--out", join(folder, "a")], 2, /none\.yaml/],
+    ["a missing file", ["train", "--model", "features/ads-demo.yaml", "--data", "none.tsv", "--out", join(folder, "b")], 3, /none\.tsv/],
+    ["a pattern without a match", ["train", "--model", "features/ads-demo.yaml", "--data", "none-*.tsv", "--out", join(folder, "c")], 3, /none-\*\.tsv/],
+    ["no checkpoint", ["eval", "--checkpoint", join(folder, "none"), "--data", "x"], 5, /none/],
+    ["a missing flag", ["train", "--model", "features/ads-demo.yaml"], 1, /--data/],
+    ["a limit that is no number", ["train", "--model", "m", "--data", "d", "--out", "o", "--limit", "many"], 1, /whole number/],
+  ];
+
+  it.each(cases)("%s: a clear error, nothing written", (_, args, status, message) => {
+    const outcome = run(args);
+    expect([outcome.status, outcome.stderr]).toEqual([status, expect.stringMatching(message)]);
+    const out = args[args.indexOf("--out") + 1];
+    expect(existsSync(out) ? readdirSync(out).filter((name) => name.startsWith("checkpoint")) : []).toEqual([]);
+  });
+
+  it("a spec's errors name file, line and field, and --json gives them to programs", () => {
+    const model = join(folder, "wrong.yaml");
+    writeFileSync(model, spec("tsv").replace("table: ids", "table: idz"));
+    const { status, stdout, stderr } = run(["train", "--model", model, "--data", "x", "--out", join(folder, "d"), "--json"]);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/wrong\.yaml:6:\d+: .*idz/);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "spec_invalid" } });
+  });
+
+  it("a directory that already holds a model is refused without --resume, and unharmed", () => {
+    const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t1\tu\t1"]);
+    report(args);
+    expect(run(args)).toMatchObject({ status: 5, stderr: expect.stringContaining("--resume") });
+    expect(report([...args, "--resume"])).toMatchObject({ examples: 2, examples_this_run: 0 });
+    expect(existsSync(out)).toBe(true);
+  });
+
+  it("a checkpoint of another spec is refused", () => {
+    const { args } = trainOn("tsv", ["1\t1\tu\t1"]);
+    report(args);
+    writeFileSync(args[2], spec("tsv").replace("dim: 4", "dim: 8"));
+    expect(run([...args, "--resume"])).toMatchObject({ status: 5, stderr: expect.stringContaining("spec") });
+  });
+
+  it("other data than before is refused on --resume", () => {
+    const { args } = trainOn("tsv", ["1\t1\tu\t1", "1\t1\tu\t1"]);
+    report(args);
+    writeFileSync(args[4], "0\t1\tv\t1\n0\t1\tv\t1\n");
+    expect(run([...args, "--resume"])).toMatchObject({ status: 3, stderr: expect.stringContaining("changed") });
+  });
+
+  it("an output that cannot be written is a clear error", () => {
+    const file = join(folder, "a-file");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, "");
+    const outcome = run(["train", "--model", "features/ads-demo.yaml", "--data", "simulate:100", "--out", join(file, "run")]);
+    expect([outcome.status, outcome.stderr]).toEqual([6, expect.stringContaining("a-file")]);
+  });
+});
+
+it("numbers at the edge of their range leave the model finite", () => {
+  const rows = Array.from({ length: 64 }, (_, i) => `${i % 2}\t1\tu${i % 5}\t${i % 3 === 0 ? 1e18 : -1e18}`);
+  const { args } = trainOn("tsv", rows);
+  const { logloss, skipped, examples } = report(args);
+  expect(examples).toBe(64);
+  expect(Number.isFinite(logloss) || skipped === 64).toBe(true);
+  const { stdout, status } = run(["predict", "--checkpoint", args[6], "--data", args[4], "--out", "-"]);
+  expect(status).toBe(0);
+  for (const line of stdout.trim().split("\n")) expect(Number(line)).toBeGreaterThan(0);
+});

@@ -1,0 +1,87 @@
+import { spawnSync } from "node:child_process";
+import { appendFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { beforeAll, describe, expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import { digests, ended, report, run, start, temporary } from "./hashbrook.js";
+
+const folder = temporary();
+const plain = join(folder, "ads.tsv");
+const gzipped = join(folder, "ads-2.tsv.gz");
+const ROWS = 40_000;
+
+beforeAll(() => {
+  run(["simulate", "--rows", String(ROWS / 2), "--seed", "3", "--out", plain]);
+  appendFileSync(plain, "this row has too few columns\n\n");
+  const second = run(["simulate", "--rows", String(ROWS / 2), "--seed", "4"]).stdout.split("\n");
+  second.splice(777, 0, second[0].replace(/^\d/, "perhaps"));
+  writeFileSync(gzipped, gzipSync(second.join("\n")));
+});
+
+const models = { lr: "features/ads-demo-lr.yaml", deep_crossing: "features/ads-demo.yaml" };
+
+describe.each(Object.entries(models))("training %s", (_, model) => {
+  const train = (out: string, ...more: string[]) => ["train", "--model", model, "--data", plain, gzipped, "--out", out, ...more];
+  const whole = join(temporary(), "whole");
+
+  beforeAll(() => {
+    expect(report(train(whole))).toMatchObject({ examples: ROWS, rejected: 2, rejected_by_code: { bad_label: 1, column_count: 1 } });
+  });
+
+  it("gives the same bytes again, for any number of threads", () => {
+    for (const threads of ["1", "2", "3"]) {
+      const out = temporary();
+      report(train(out, "--threads", threads, "--checkpoint-every", "9000"));
+      expect(digests(out)).toEqual(digests(whole));
+    }
+  });
+
+  it("gives the same bytes when it is killed again and again, and resumed", async () => {
+    const out = temporary();
+    const rng = new Rng(11);
+    let kills = 0;
+    for (let attempt = 0; attempt < 40; attempt++) {
+      const child = start(train(out, "--resume", "--checkpoint-every", "3000", "--json"));
+      const timer = setTimeout(() => child.kill("SIGKILL"), attempt < 12 ? 150 + rng.below(900) : 60_000);
+      const { status, stderr } = await ended(child);
+      clearTimeout(timer);
+      if (status === 0) break;
+      expect(status, stderr).toBeNull();
+      kills++;
+    }
+    expect(kills).toBeGreaterThan(2);
+    expect(digests(out)).toEqual(digests(whole));
+  });
+
+  it("finishes its batch and checkpoints on Ctrl-C, exits 0, and goes on to the same bytes", async () => {
+    const out = temporary();
+    const child = start(train(out, "--json"));
+    child.stderr!.once("data", () => child.kill("SIGINT"));
+    const { status, stdout } = await ended(child);
+    expect(status).toBe(0);
+    const stopped = JSON.parse(stdout.trim().split("\n").at(-1)!);
+    expect(["stopped", "end"]).toContain(stopped.ended_by);
+    report(train(out, "--resume"));
+    expect(digests(out)).toEqual(digests(whole));
+  });
+
+  it("gives the same bytes when a limit stopped it at a batch's end and it was resumed", () => {
+    const out = temporary();
+    expect(report(train(out, "--limit", "8192"))).toMatchObject({ examples: 8192, ended_by: "limit" });
+    report(train(out, "--resume"));
+    expect(digests(out)).toEqual(digests(whole));
+  });
+});
+
+it("gives the same bytes under another version of Node", () => {
+  const node = process.env.OTHER_NODE;
+  if (!node) return console.log("skipped: set OTHER_NODE to another node binary to compare checkpoints across versions");
+  for (const model of Object.values(models)) {
+    const [here, there] = [temporary(), temporary()];
+    const args = (out: string) => ["train", "--model", model, "--data", plain, "--out", out];
+    report(args(here));
+    expect(spawnSync(node, ["dist/cli/main.js", ...args(there)]).status).toBe(0);
+    expect(digests(there)).toEqual(digests(here));
+  }
+});

@@ -1,0 +1,281 @@
+import { describe, expect, test } from "vitest";
+import { EventModel } from "../../src/model/event-model.js";
+import type { StateBlock } from "../../src/model/model.js";
+import type { CompiledSpec, OptimizerSpec } from "../../src/spec/compiled.js";
+import { constantKey } from "../../src/tables/batch-path.js";
+import { Reference } from "./event-reference.js";
+import { type Event, eventSpec, featuresOf, layoutOf, randomEvents, toBatch } from "./events.js";
+
+const optimizers: Record<string, OptimizerSpec> = {
+  ftrl: { kind: "ftrl", alpha: 0.3, beta: 1, l1: 0.01, l2: 0.1, l21: 0 },
+  "ftrl, group lasso": { kind: "ftrl", alpha: 0.3, beta: 1, l1: 0.001, l2: 0.1, l21: 0.01 },
+  adagrad: { kind: "adagrad", learning_rate: 0.1, initial_accumulator: 0.1, epsilon: 1e-8 },
+  rowwise_adagrad: { kind: "rowwise_adagrad", learning_rate: 0.1, initial_accumulator: 0.1, epsilon: 1e-8 },
+  adam: { kind: "adam", learning_rate: 0.02, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  sgd: { kind: "sgd", learning_rate: 0.05 },
+};
+const encodings = {
+  "hash, 64 rows": { encoding: "hash", rows: 64 },
+  "hash, 37 rows": { encoding: "hash", rows: 37 },
+  exact: { encoding: "exact", rows: 0 },
+} as const;
+
+const BATCH = 32;
+const bits = (x: ArrayLike<number>): number[] => [...new Uint32Array(Float32Array.from(x).buffer)];
+
+function open(spec: CompiledSpec, capacity = BATCH): EventModel {
+  return new EventModel(spec, { layout: layoutOf(spec, capacity) });
+}
+
+/** Learns in batches of `size`; the logits of all events and the number skipped. */
+async function learnAll(
+  model: EventModel,
+  events: Event[],
+  size = BATCH,
+): Promise<{ logits: number[]; skipped: number }> {
+  const layout = layoutOf(model.spec, BATCH);
+  const logits: number[] = [];
+  let skipped = 0;
+  for (let i = 0; i < events.length; i += size) {
+    const learned = await model.learn(toBatch(layout, events.slice(i, i + size)));
+    logits.push(...learned.logits);
+    skipped += learned.skipped;
+  }
+  return { logits, skipped };
+}
+
+async function predictAll(model: EventModel, events: Event[], size = BATCH): Promise<number[]> {
+  const layout = layoutOf(model.spec, BATCH);
+  const logits: number[] = [];
+  for (let i = 0; i < events.length; i += size) {
+    logits.push(...(await model.predict(toBatch(layout, events.slice(i, i + size)))));
+  }
+  return logits;
+}
+
+function referenceOf(spec: CompiledSpec): Reference {
+  const [table] = spec.tables;
+  return new Reference({
+    kind: spec.tower.kind === "fm" ? "fm" : "lr",
+    factors: table.dim,
+    optimizer: table.optimizer,
+    seed: BigInt(`0x${table.seed}`),
+    init: table.init,
+    rows: table.encoding === "exact" ? null : BigInt(table.rows),
+  });
+}
+
+const snapshot = (model: EventModel): Map<string, StateBlock> =>
+  new Map(model.blocks().map((block) => [block.name, { ...block, data: block.data.slice() }]));
+const sameBlocks = (a: Map<string, StateBlock>, b: Map<string, StateBlock>): boolean =>
+  a.size === b.size &&
+  [...a].every(([name, { data }]) => Buffer.compare(data, b.get(name)?.data ?? data.subarray(1)) === 0);
+
+describe.each(["lr", "fm"] as const)("%s", (kind) => {
+  const shape = kind === "lr" ? { dim: 1, init: 0 } : { dim: 6, init: 0.1 };
+
+  describe.each(Object.keys(optimizers))("%s", (name) => {
+    test.each(Object.keys(encodings) as (keyof typeof encodings)[])(
+      "%s equals the scalar reference",
+      async (encoding) => {
+        const spec = eventSpec(kind, optimizers[name], { ...encodings[encoding], ...shape });
+        const events = randomEvents(300, 5);
+        const model = open(spec);
+        const reference = referenceOf(spec);
+        const { logits, skipped } = await learnAll(model, events);
+        const expected = events.map((e) => reference.event(featuresOf(spec, e), e.label, e.importance));
+        expect(bits(logits)).toEqual(bits(expected));
+        expect(skipped).toBe(0);
+        expect(new Set(logits.slice(-50)).size).toBeGreaterThan(40);
+        for (const { key } of events.flatMap((e) => featuresOf(spec, e)).slice(0, 200)) {
+          const weights = model.tables[0].store.weightsOf(key);
+          expect(bits(weights)).toEqual(bits(reference.weightsOf(key).subarray(0, weights.length)));
+        }
+        const unseen = randomEvents(40, 6, 100);
+        const scores = unseen.map((e) => reference.event(featuresOf(spec, e), null));
+        expect(bits(await predictAll(model, unseen))).toEqual(bits(scores));
+      },
+    );
+  });
+
+  test.each(["hash", "exact"] as const)(
+    "%s: prediction changes nothing, and a row's bits do not depend on its batch",
+    async (encoding) => {
+      const spec = eventSpec(kind, optimizers.ftrl, { ...shape, encoding, init: 0.1 });
+      const model = open(spec);
+      await learnAll(model, randomEvents(100, 1));
+      const before = snapshot(model);
+      const events = randomEvents(60, 2, 200);
+      const together = await predictAll(model, events);
+      expect(bits(await predictAll(model, events, 1))).toEqual(bits(together));
+      expect(bits(await predictAll(model, events, 7))).toEqual(bits(together));
+      expect(sameBlocks(before, snapshot(model))).toBe(true);
+      for (const event of events.slice(0, 20)) {
+        const fresh = open(spec);
+        fresh.restore(before);
+        const [predicted] = await predictAll(fresh, [event]);
+        const { logits } = await learnAll(fresh, [event]);
+        expect(bits(logits)).toEqual(bits([predicted]));
+      }
+    },
+  );
+
+  test("learning gives the same bytes for any cut into batches, and after a restore", async () => {
+    const spec = eventSpec(kind, optimizers.ftrl, { ...shape, encoding: "exact", rows: 0 });
+    const events = randomEvents(200, 3, 500);
+    const model = open(spec);
+    const { logits } = await learnAll(model, events);
+    for (const size of [1, 13]) {
+      const other = open(spec);
+      expect(bits((await learnAll(other, events, size)).logits)).toEqual(bits(logits));
+      expect(sameBlocks(snapshot(model), snapshot(other))).toBe(true);
+    }
+    const half = open(spec);
+    await learnAll(half, events.slice(0, 77), 11);
+    const resumed = open(spec);
+    resumed.restore(snapshot(half));
+    await learnAll(resumed, events.slice(77));
+    expect(sameBlocks(snapshot(model), snapshot(resumed))).toBe(true);
+  });
+
+  test("an event that is not finite is skipped and counted; the model stays finite and equal to the reference", async () => {
+    const spec = eventSpec(kind, optimizers.sgd, { ...shape, encoding: "exact" });
+    const events = randomEvents(60, 4);
+    const bad: Partial<Event>[] = [
+      { importance: Number.POSITIVE_INFINITY },
+      { importance: Number.NaN },
+      { label: Number.NaN },
+      { numbers: [Number.POSITIVE_INFINITY, 1] },
+      { numbers: [3e38, 3e38] },
+      { bags: [[{ key: 3n, weight: 1e25 }], [], []] },
+    ];
+    bad.forEach((change, i) => {
+      events[10 + i * 5] = { ...events[10 + i * 5], ...change };
+    });
+    const model = open(spec);
+    const reference = referenceOf(spec);
+    const { logits, skipped } = await learnAll(model, events);
+    const expected = events.map((e) => reference.event(featuresOf(spec, e), e.label, e.importance));
+    expect(logits.map((x) => (Number.isNaN(x) ? "NaN" : x))).toEqual(
+      expected.map((x) => (Number.isNaN(x) ? "NaN" : x)),
+    );
+    expect(skipped).toBe(reference.skipped);
+    expect(skipped).toBeGreaterThanOrEqual(bad.length - 1);
+    for (const { weights } of model.tables[0].exportRows()) expect(weights.every(Number.isFinite)).toBe(true);
+    expect((await predictAll(model, randomEvents(20, 8))).every(Number.isFinite)).toBe(true);
+  });
+});
+
+const plain = { label: 1, importance: 1, bags: [[], [], []], numbers: [Number.NaN, 0] };
+
+describe("by hand", () => {
+  test("lr with sgd: two events", async () => {
+    const spec = eventSpec("lr", { kind: "sgd", learning_rate: 0.5 }, { encoding: "exact", rows: 0 }, 1);
+    const model = open(spec);
+    const { logits } = await learnAll(model, [
+      { ...plain, singles: [7n], numbers: [2, 0] },
+      { ...plain, label: 0, importance: 3, singles: [7n], numbers: [-1, 0] },
+    ]);
+    // All weights 0: p = 1/2, g = -1/2. Then w = 0.25, number's w = 0.25 * 2, bias 0.25: logit = 0.25 - 0.5 + 0.25.
+    expect(logits).toEqual([0, 0]);
+    const weight = (key: bigint) => model.tables[0].store.weightsOf(key)[0];
+    const [number, , bias] = spec.tables[0].cells.slice(-3).map(constantKey);
+    // Second event: g = 1.5; w -= 0.75; number's w += 0.75.
+    expect([weight(7n), weight(number), weight(bias)]).toEqual([-0.5, 1.25, -0.5]);
+    expect(model.tables[0].stats().rows).toBe(3);
+  });
+
+  test("a missing or zero number is absent: no row, no update", async () => {
+    const spec = eventSpec("lr", optimizers.adam, { encoding: "exact", rows: 0 }, 1);
+    const model = open(spec);
+    await learnAll(model, [{ ...plain, singles: [7n] }]);
+    expect(model.tables[0].stats().rows).toBe(2);
+    const [u, v] = spec.tables[0].cells.slice(-3).map(constantKey);
+    expect([model.tables[0].lookup(u), model.tables[0].lookup(v)]).toEqual([null, null]);
+  });
+
+  test("fm with sgd: gradients are those of finite differences", async () => {
+    const rate = 1 / 1024;
+    const spec = eventSpec(
+      "fm",
+      { kind: "sgd", learning_rate: rate },
+      { encoding: "exact", rows: 0, dim: 3, init: 0.5 },
+      3,
+    );
+    const event = { ...randomEvents(1, 12, 1e6, 3)[0], label: 1, importance: 1 };
+    const features = featuresOf(spec, event);
+    const model = open(spec);
+    const rows = features.map(({ key }) => [...model.tables[0].store.weightsOf(key)]);
+    const loss = (weights: number[][]) => {
+      let logit = 0;
+      weights.forEach((row, i) => {
+        logit += row[3] * features[i].x;
+        for (let j = 0; j < i; j++) {
+          for (let k = 0; k < 3; k++) logit += row[k] * weights[j][k] * features[i].x * features[j].x;
+        }
+      });
+      return Math.log1p(Math.exp(-logit));
+    };
+    const { logits } = await learnAll(model, [event]);
+    expect(Math.log1p(Math.exp(-logits[0]))).toBeCloseTo(loss(rows), 5);
+    expect(new Set(features.map(({ key }) => key)).size).toBe(features.length);
+    features.forEach(({ key }, i) => {
+      const learned = model.tables[0].store.weightsOf(key);
+      for (let k = 0; k < 4; k++) {
+        const moved = (step: number) =>
+          loss(rows.map((row, j) => row.map((w, m) => (j === i && m === k ? w + step : w))));
+        const slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+        expect((rows[i][k] - learned[k]) / rate).toBeCloseTo(slope, 3);
+      }
+    });
+  });
+
+  test("fm: the linear weight starts at 0 and is the last column of the table", async () => {
+    const spec = eventSpec("fm", optimizers.ftrl, { encoding: "exact", rows: 0, dim: 4, init: 0.5 }, 1);
+    const model = open(spec);
+    const initial = model.tables[0].store.weightsOf(7n);
+    expect(initial.length).toBe(5);
+    expect(initial.subarray(0, 4).every((v) => v !== 0 && Math.abs(v) < 0.5)).toBe(true);
+    expect(initial[4]).toBe(0);
+    await learnAll(model, [{ ...plain, singles: [7n] }]);
+    expect(model.tables[0].store.weightsOf(7n)[4]).toBeGreaterThan(0);
+  });
+});
+
+describe("FTRL through the lr path (research/algorithms.md 1.3: hand-computed g sequences)", () => {
+  // With an event of one feature, g = (p - y) * importance; the importance that makes g what the golden vector asks for
+  // follows from the event's own prediction.
+  test.each([
+    { l1: 0, l2: 0, weights: [-0.033333333, -0.014383115, -0.05458514, -0.049572577, -0.052077282], z: 1.039589072 },
+    { l1: 0.4, l2: 1, weights: [-0.00625, 0, -0.028957324, -0.024184026, -0.026569246], z: 0.956955935 },
+  ])("l1 $l1, l2 $l2", async ({ l1, l2, weights, z }) => {
+    const spec = eventSpec(
+      "lr",
+      { kind: "ftrl", alpha: 0.1, beta: 1, l1, l2, l21: 0 },
+      { encoding: "exact", rows: 0 },
+      1,
+    );
+    const model = open(spec);
+    const gradients = [0.5, -0.3, 0.8, -0.1, 0.05];
+    for (const [i, g] of gradients.entries()) {
+      const [logit] = await predictAll(model, [{ ...plain, singles: [7n] }]);
+      const p = 1 / (1 + Math.exp(-logit));
+      const label = g < 0 ? 1 : 0;
+      await learnAll(model, [{ ...plain, label, importance: g / (p - label), singles: [7n] }]);
+      expect(model.tables[0].store.weightsOf(7n)[0]).toBeCloseTo(weights[i], 7);
+    }
+    const state = model.tables[0].lookup(7n)?.state;
+    expect(state?.z[0]).toBeCloseTo(z, 6);
+    expect(state?.n[0]).toBeCloseTo(0.9925, 6);
+  });
+});
+
+test("a table that cannot take a batch's new keys says so", async () => {
+  const spec = eventSpec("lr", optimizers.ftrl, { encoding: "exact", rows: 0 });
+  const model = open(spec);
+  model.tables[0].store.kernel.setLimit(model.tables[0].store.memory.buffer.byteLength);
+  const many = async () => {
+    for (let i = 0; i < 2000; i++) await learnAll(model, randomEvents(BATCH, i, 1e9));
+  };
+  await expect(many()).rejects.toMatchObject({ code: "table_full" });
+});

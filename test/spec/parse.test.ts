@@ -1,0 +1,523 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { HashbrookError } from "../../src/core/errors.js";
+import { loadSpec, parseSpec } from "../../src/spec/parse.js";
+
+const good = `name: t
+events: { format: tsv, columns: [label, oracle, w, ts, id, a, b, x, C1..C3, tags, vec] }
+label: { field: label, oracle: oracle }
+fields:
+  - { name: a, type: categorical, table: ids }
+  - { name: b, type: categorical, table: ids }
+  - { name: x, type: numeric, transform: log1p }
+  - { name: C1..C3, type: categorical, table: small }
+  - { name: tags, type: bag, table: small }
+  - { name: a_x_b, type: cross, of: [a, b], table: ids }
+  - { name: vec, type: vector, length: 4 }
+tables:
+  ids: { dim: 8 }
+  small: { encoding: hash, rows: 1_000, dim: 4 }
+tower: deep_crossing
+`;
+
+/** The good spec with one passage changed. */
+function changed(from: string, to: string): string {
+  expect(good).toContain(from);
+  return good.replace(from, to);
+}
+
+function errorOf(text: string): HashbrookError {
+  try {
+    parseSpec(text, "f.yaml");
+  } catch (error) {
+    if (error instanceof HashbrookError) return error;
+    throw error;
+  }
+  throw new Error("no error");
+}
+
+test("the good spec is good", () => {
+  expect(parseSpec(good, "f.yaml").name).toBe("t");
+});
+
+/** what is changed, message, hint */
+const cases: Record<string, readonly (readonly [string, string, string, string])[]> = {
+  shape: [
+    ["name: t\n", "", 'f.yaml:1:1: "name" is missing', "add name: The model's name."],
+    ["name: t", "name: [t]", "f.yaml:1:7: name: expected a text, got a list", "The model's name."],
+    ["name: t", "name: 5", "f.yaml:1:7: name: expected a text, got the number 5", "The model's name."],
+    ["name: t", "name:", "f.yaml:1:6: name: expected a text, got nothing", "The model's name."],
+    [
+      "name: t",
+      "name: a b",
+      'f.yaml:1:7: name: "a b" is not a name: a letter or _, then letters, digits, _ . - (at most 64 characters)',
+      "The model's name.",
+    ],
+    [
+      "format: tsv",
+      "format: tvs",
+      'f.yaml:2:19: events.format: "tvs" is not one of tsv, csv, json, vw',
+      'did you mean "tsv"?',
+    ],
+    [
+      "format: tsv",
+      "format: libsvm",
+      'f.yaml:2:19: events.format: "libsvm" is not in this version',
+      "use one of tsv, csv, json, vw",
+    ],
+    [
+      "type: categorical, table: ids",
+      "tpye: categorical, table: ids",
+      "f.yaml:5:16: fields[0].tpye: unknown key",
+      'did you mean "type"?',
+    ],
+    ["length: 4", "lenght: 4", "f.yaml:11:32: fields[6].lenght: unknown key", 'did you mean "length"?'],
+    [
+      "dim: 8",
+      "colour: red, dim: 8",
+      "f.yaml:13:10: tables.ids.colour: unknown key",
+      "known here: encoding, rows, dim, init, salt, optimizer",
+    ],
+    [
+      "dim: 8",
+      "dim: 0",
+      "f.yaml:13:15: tables.ids.dim: must be at least 1, got 0",
+      "Floats a row. Default 16; fm: factors, default 8; lr: always 1.",
+    ],
+    [
+      "dim: 8",
+      "dim: 4097",
+      "f.yaml:13:15: tables.ids.dim: must be at most 4096, got 4097",
+      "Floats a row. Default 16; fm: factors, default 8; lr: always 1.",
+    ],
+    [
+      "dim: 8",
+      "dim: 1.5",
+      "f.yaml:13:15: tables.ids.dim: expected a whole number, got the number 1.5",
+      "Floats a row. Default 16; fm: factors, default 8; lr: always 1.",
+    ],
+    [
+      "dim: 8",
+      "init: .inf",
+      "f.yaml:13:16: tables.ids.init: must be finite, got Infinity",
+      "A new row's weights are uniform in [-init, init]. Default 0.05; lr: 0.",
+    ],
+    [
+      "dim: 8",
+      "optimizer: { ftrl: { alpha: 0 } }",
+      "f.yaml:13:38: tables.ids.optimizer.ftrl.alpha: must be above 0, got 0",
+      "Learning rate. Default 0.4; lr, fm, wide: 0.1.",
+    ],
+    [
+      "dim: 8",
+      "optimizer: { adam: { beta1: 1 } }",
+      "f.yaml:13:38: tables.ids.optimizer.adam.beta1: must be below 1, got 1",
+      "Decay of the first moment.",
+    ],
+    [
+      "dim: 8",
+      "encoding: shared",
+      'f.yaml:13:20: tables.ids.encoding: "shared" is not in this version',
+      "use one of hash, exact",
+    ],
+    [
+      "dim: 8",
+      "optimizer: ftlr",
+      'f.yaml:13:21: tables.ids.optimizer: "ftlr" is not one of ftrl, adagrad, rowwise_adagrad, adam, sgd',
+      'did you mean "ftrl"?',
+    ],
+    [
+      "type: bag",
+      "type: sack",
+      'f.yaml:9:25: fields[4].type: "sack" is not one of categorical, numeric, bag, cross, vector',
+      "known here: categorical, numeric, bag, cross, vector",
+    ],
+    [
+      "of: [a, b]",
+      "of: [a]",
+      "f.yaml:10:37: fields[5].of: needs 2 to 16 items, has 1",
+      "The fields whose combination is the value.",
+    ],
+    [
+      "tower: deep_crossing",
+      "tower: 3",
+      "f.yaml:15:8: tower: expected one of lr, fm, deep_crossing, wide_deep, deepfm, dcn_v2, dlrm, got the number 3",
+      "A tower with its defaults.",
+    ],
+  ],
+  events: [
+    [
+      "columns: [label, ",
+      "columns: [label, a, ",
+      'f.yaml:2:63: events.columns[6]: "a" is there twice',
+      "give every column a name of its own",
+    ],
+    [
+      "C1..C3, tags, vec]",
+      "C3..C1, tags, vec, C1, C2, C3]",
+      'f.yaml:2:69: events.columns[8]: "C3..C1" runs backwards: write C1..C3',
+      "a range is two names that differ only in their final number: C1..C26",
+    ],
+    [
+      "format: tsv",
+      'separator: "||", format: tsv',
+      'f.yaml:2:22: events.separator: "||" cannot separate columns',
+      "one ASCII character, not a quote",
+    ],
+    [
+      "format: tsv, columns: [label, oracle, w, ts, id, a, b, x, C1..C3, tags, vec]",
+      "format: json, header: true",
+      "f.yaml:2:33: events.header: has no meaning for json",
+      "it is for tsv and csv: remove it",
+    ],
+    [
+      "format: tsv, columns: [label, oracle, w, ts, id, a, b, x, C1..C3, tags, vec]",
+      "format: csv",
+      'f.yaml:2:9: events: "columns" is missing: csv needs the names of its columns',
+      "e.g. columns: [label, I1..I13, C1..C26]",
+    ],
+  ],
+  label: [
+    ["field: label", "field: lable", 'f.yaml:3:17: label.field: "lable" is not a column', 'did you mean "label"?'],
+    [
+      "field: label",
+      "field: label, from: label",
+      "f.yaml:3:30: label.from: field and from are the same: both are given",
+      "keep one of them",
+    ],
+    [
+      "field: label",
+      'positive: ">= four"',
+      'f.yaml:3:20: label.positive: ">= four" is neither a text nor a threshold',
+      'e.g. positive: "1" or positive: ">= 4"',
+    ],
+    [
+      "field: label",
+      "time: { from: tz, unit: s }",
+      'f.yaml:3:24: label.time.from: "tz" is not a column',
+      'did you mean "ts"?',
+    ],
+    ["field: label", "weight: ww", 'f.yaml:3:18: label.weight: "ww" is not a column', 'did you mean "w"?'],
+    [
+      "oracle: oracle",
+      "id: nope",
+      'f.yaml:3:28: label.id: "nope" is not a column',
+      "known here: label, oracle, w, ts, id, a, b, x, C1, C2, C3, tags, vec",
+    ],
+  ],
+  fields: [
+    ["name: a,", "name: a, from: aa,", 'f.yaml:5:22: fields[0].from: "aa" is not a column', 'did you mean "a"?'],
+    [
+      "name: x,",
+      "name: a, from: x,",
+      'f.yaml:7:13: fields[2].name: "a" is already the name of fields[0]',
+      "give every field a name of its own (`from` says where its value is)",
+    ],
+    [
+      "name: C1..C3,",
+      "name: D1..D2, from: C1..C3,",
+      "f.yaml:8:27: fields[3].from: names 3 sources for 2 fields",
+      "both ranges must be equally long",
+    ],
+    [
+      "name: x,",
+      "name: x, from: oracle,",
+      'f.yaml:7:5: fields[2]: "x" reads the oracle ("oracle")',
+      "a model must not see what it predicts: remove the field",
+    ],
+    [
+      "name: x,",
+      "name: x, from: label,",
+      'f.yaml:7:5: fields[2]: "x" reads the label ("label")',
+      "a model must not see what it predicts: remove the field",
+    ],
+    [
+      "type: numeric, transform: log1p",
+      "type: numeric, transform: log1p-bucket",
+      'f.yaml:7:5: fields[2]: nothing uses "x"',
+      "give it a table, or name it in a cross or in wide",
+    ],
+    [
+      "type: numeric, transform: log1p",
+      "type: numeric, table: ids",
+      'f.yaml:7:38: fields[2].table: the number "x" feeds the tower as it is, not by a table',
+      "remove `table`, or give it a bucket transform",
+    ],
+    [
+      "transform: log1p",
+      "transform: standardize, missing: 1",
+      "f.yaml:7:64: fields[2].missing: has no use here: a missing value is the mean",
+      "remove it (it is for raw and log1p)",
+    ],
+    [
+      "transform: log1p",
+      "transform: { buckets: [1, 1] }, table: ids",
+      "f.yaml:7:57: fields[2].transform.buckets[1]: is not above the boundary before it",
+      "write the boundaries in ascending order",
+    ],
+    [
+      "transform: log1p",
+      "transform: {}, table: ids",
+      "f.yaml:7:42: fields[2].transform: needs exactly one of buckets, log_buckets, even_buckets",
+      "e.g. transform: { buckets: [0, 10, 100] }",
+    ],
+    [
+      "transform: log1p",
+      "transform: { log_buckets: { min: 9, max: 2 } }, table: ids",
+      "f.yaml:7:57: fields[2].transform.log_buckets: max 2 is below min 9",
+      "raise max or lower min",
+    ],
+    [
+      "transform: log1p",
+      "transform: { log_buckets: { min: 1e-300, max: 1e300 } }, table: ids",
+      "f.yaml:7:57: fields[2].transform.log_buckets: makes more than 4096 boundaries",
+      "lower max or per_doubling, or raise min",
+    ],
+    [
+      "transform: log1p",
+      "transform: { even_buckets: { width: 1, max: 1e9 } }, table: ids",
+      "f.yaml:7:58: fields[2].transform.even_buckets: makes more than 4096 boundaries",
+      "lower max or raise width",
+    ],
+    [
+      "type: bag,",
+      'type: bag, separator: "123456789",',
+      'f.yaml:9:41: fields[4].separator: "123456789" cannot separate items',
+      "1 to 8 bytes without a line break",
+    ],
+    ["of: [a, b]", "of: [a, bb]", 'f.yaml:10:41: fields[5].of[1]: "bb" is not a field', 'did you mean "b"?'],
+    [
+      "of: [a, b]",
+      "of: [a, x]",
+      'f.yaml:10:41: fields[5].of[1]: "x" is numeric (log1p), which cannot be crossed',
+      "cross categorical fields and numeric fields with a bucket transform",
+    ],
+    [
+      "of: [a, b]",
+      "of: [a, tags]",
+      'f.yaml:10:41: fields[5].of[1]: "tags" is a bag, which cannot be crossed',
+      "cross categorical fields and numeric fields with a bucket transform",
+    ],
+    [
+      "of: [a, b]",
+      "of: [a, a]",
+      'f.yaml:10:41: fields[5].of[1]: "a" is there twice',
+      "name every field of a cross once",
+    ],
+    [
+      "name: a_x_b",
+      "name: y1..y2",
+      "f.yaml:10:13: fields[5].name: a cross has one name, not a range",
+      "write one cross for each pair",
+    ],
+    ["length: 4", "length: 4, take: 5", "f.yaml:11:49: fields[6].take: takes 5 of 4 numbers", "take at most `length`"],
+  ],
+  tables: [
+    [
+      "type: bag, table: small",
+      "type: bag, table: smal",
+      'f.yaml:9:37: fields[4].table: table "smal" is not defined',
+      'did you mean "small"?',
+    ],
+    [
+      "  ids: { dim: 8 }",
+      "  ids: { dim: 8 }\n  more: {}",
+      "f.yaml:14:9: tables.more: no field uses this table",
+      "remove it, or give a field `table: more`",
+    ],
+    [
+      "rows: 1_000, ",
+      "",
+      'f.yaml:14:10: tables.small: "rows" is missing: a hash table has a fixed size',
+      "e.g. rows: 1_000_000",
+    ],
+    [
+      "rows: 1_000",
+      "rows: 4_000_000_000",
+      "f.yaml:14:10: tables.small: 4000000000 rows of 4 floats and their ftrl state need 119.2 GiB; a table has at most 4",
+      "lower rows or dim",
+    ],
+    [
+      "tower: deep_crossing",
+      "tower: deep_crossing\nwide: { fields: [a, bb] }",
+      'f.yaml:16:21: wide.fields[1]: "bb" is not a field',
+      'did you mean "b"?',
+    ],
+    [
+      "tower: deep_crossing",
+      "tower: deep_crossing\nwide: { fields: [a, vec] }",
+      'f.yaml:16:21: wide.fields[1]: "vec" is a vector: it feeds the tower only',
+      "remove it",
+    ],
+    [
+      "tower: deep_crossing",
+      "tower: deep_crossing\nwide: { fields: [a, a] }",
+      'f.yaml:16:21: wide.fields[1]: "a" is there twice',
+      "name it once",
+    ],
+    [
+      "tower: deep_crossing",
+      "tower: deep_crossing\nwide: { fields: [a], bits: 4, rows: 4 }",
+      "f.yaml:16:37: wide.rows: bits and rows are both given",
+      "keep one: rows = 2^bits",
+    ],
+  ],
+  tower: [
+    [
+      "tower: deep_crossing",
+      "tower: wide_deep",
+      "f.yaml:15:8: tower: wide_deep needs a `wide` part",
+      "add wide: { fields: [...] }",
+    ],
+    [
+      "tower: deep_crossing",
+      "tower: deepfm",
+      "f.yaml:13:3: tables: deepfm multiplies embeddings with each other, but dims are 8, 4",
+      "give all tables the same dim",
+    ],
+    [
+      "tower: deep_crossing",
+      "tower: { lr: {}, fm: {} }",
+      "f.yaml:15:8: tower: must name exactly one tower",
+      "one of lr, fm, deep_crossing, wide_deep, deepfm, dcn_v2, dlrm",
+    ],
+    [
+      "tower: deep_crossing",
+      "tower: { deep_crossing: {}, optimizer: { adam: {}, sgd: {} } }",
+      "f.yaml:15:40: tower.optimizer: must name exactly one optimizer",
+      "one of ftrl, adagrad, rowwise_adagrad, adam, sgd",
+    ],
+  ],
+};
+
+for (const [group, list] of Object.entries(cases)) {
+  describe(group, () => {
+    test.each(list)("%s → %s", (from, to, message, hint) => {
+      const error = errorOf(changed(from, to));
+      expect(error.code).toBe("spec_invalid");
+      expect({ message: error.message, hint: error.hint }).toEqual({ message, hint });
+    });
+  });
+}
+
+test("a batch that cannot cross threads is refused", () => {
+  const text = changed("type: vector, length: 4", "type: vector, length: 65536").replace(
+    "tower:",
+    "train: { batch: 65536 }\ntower:",
+  );
+  expect(errorOf(text).message).toBe("f.yaml:15:17: train.batch: a batch of 65536 rows takes 16.0 GiB; at most 1");
+});
+
+test("YAML's own errors have their place too", () => {
+  const twice = errorOf(`${good}name: again\n`);
+  expect(twice.message).toBe("f.yaml:16:1: Map keys must be unique");
+  expect(twice.hint).toBe("every key may be given once: remove one of the two");
+  expect(errorOf("name: [t").message).toMatch(/^f\.yaml:1:\d+: /);
+  expect(errorOf("").message).toBe("f.yaml:1:1: expected a map of keys, got nothing");
+  expect(errorOf("a: &x [*x]\n").message).toContain("f.yaml:1:1: a: unknown key");
+});
+
+test("everything wrong is told at once, in file order, each with its mend", () => {
+  const text = good
+    .replace("of: [a, b]", "of: [a, bb]")
+    .replace("dim: 8", "dim: 0")
+    .replace("table: small }", "tabel: small }")
+    .replace("field: label", "field: lable");
+  const error = errorOf(text);
+  expect(error.message.split("\n")).toEqual([
+    'f.yaml:3:17: label.field: "lable" is not a column',
+    "f.yaml:8:40: fields[3].tabel: unknown key",
+    'f.yaml:10:41: fields[5].of[1]: "bb" is not a field',
+    "f.yaml:13:15: tables.ids.dim: must be at least 1, got 0",
+  ]);
+  expect(error.hint?.split("\n")).toEqual([
+    '3:17: did you mean "label"?',
+    '8:40: did you mean "table"?',
+    '10:41: did you mean "b"?',
+    "13:15: Floats a row. Default 16; fm: factors, default 8; lr: always 1.",
+  ]);
+});
+
+describe("lr and fm", () => {
+  const linear = `name: t
+events: { format: csv, columns: [label, a, x, v] }
+fields:
+  - { name: a, type: categorical, table: w }
+  - { name: x, type: numeric, table: w }
+tables: { w: {} }
+tower: lr
+`;
+
+  test("are good with one table", () => {
+    expect(parseSpec(linear, "f.yaml").tables).toHaveLength(1);
+  });
+
+  test.each([
+    [["type: numeric, table: w", "type: numeric"], 'f.yaml:5:5: fields[1]: nothing uses "x"'],
+    [
+      ["type: numeric, table: w", "type: vector, from: v, length: 2"],
+      'f.yaml:5:5: fields[1]: lr cannot use the vector "x"',
+    ],
+    [["w: {}", "w: { dim: 4 }"], "f.yaml:6:21: tables.w.dim: must be 1 for lr, got 4"],
+    [["tower: lr", "tower: { lr: {}, optimizer: adam }"], "f.yaml:7:29: tower.optimizer: lr has no dense weights"],
+    [["tower: lr", "tower: lr\nwide: { fields: [a] }"], "f.yaml:8:7: wide: lr has no wide part"],
+  ])("%s", ([from, to], message) => {
+    expect(errorOf(linear.replace(from, to)).message).toBe(message);
+  });
+
+  test("refuse two tables", () => {
+    const text = linear
+      .replace("type: numeric, table: w", "type: numeric, table: u")
+      .replace("{ w: {} }", "{ w: {}, u: {} }");
+    expect(errorOf(text).message).toBe("f.yaml:6:9: tables: lr has exactly one table, not 2");
+  });
+});
+
+describe("loadSpec", () => {
+  const folder = mkdtempSync(join(tmpdir(), "hashbrook-spec-"));
+
+  test("reads a file and names it in errors", () => {
+    writeFileSync(join(folder, "good.yaml"), good);
+    writeFileSync(join(folder, "bad.yaml"), "name: t\n");
+    expect(loadSpec(join(folder, "good.yaml"))).toEqual(parseSpec(good, "f.yaml"));
+    expect(() => loadSpec(join(folder, "bad.yaml"))).toThrow(`${join(folder, "bad.yaml")}:1:1: "events" is missing`);
+  });
+
+  test("tells a missing file, a folder and bytes that are no text apart", () => {
+    writeFileSync(join(folder, "latin1.yaml"), Buffer.from([0x6e, 0xe9]));
+    const codeOf = (name: string): string => {
+      try {
+        loadSpec(join(folder, name));
+      } catch (error) {
+        return (error as HashbrookError).code;
+      }
+      return "none";
+    };
+    expect(codeOf("nothing.yaml")).toBe("source_missing");
+    expect(codeOf(".")).toBe("source_unreadable");
+    expect(codeOf("latin1.yaml")).toBe("spec_invalid");
+  });
+});
+
+describe("sources other than columns", () => {
+  const spec = (format: string, from: string) =>
+    `name: t\nevents: { format: ${format} }\nfields: [{ name: a, from: "${from}", type: categorical, table: t }]\ntables: { t: {} }\ntower: deep_crossing\n`;
+
+  test.each([
+    ["json", "user..id", 'f.yaml:3:27: fields[0].from: "user..id" is not a range: write it like C1..C26'],
+    ["json", "user.", 'f.yaml:3:27: fields[0].from: "user." is not a path'],
+    ["vw", "a b", 'f.yaml:3:27: fields[0].from: "a b" is not a namespace'],
+    ["vw", "label", 'f.yaml:3:10: fields[0]: "a" reads the label ("label")'],
+  ])("%s: %s", (format, from, message) => {
+    expect(errorOf(spec(format, from)).message.split("\n")[0]).toBe(message);
+  });
+
+  test.each([
+    ["json", "user.id"],
+    ["vw", "u"],
+  ])("%s: %s is good", (format, from) => {
+    expect(parseSpec(spec(format, from), "f.yaml").fields[0]).toMatchObject({ from });
+  });
+});

@@ -1,0 +1,141 @@
+import type { CompiledSpec } from "../../src/spec/compiled.js";
+import { xxh64 } from "../../src/spec/hash.js";
+import { type ReferenceOptimizer, referenceOptimizer, type State } from "../optim/reference.js";
+import type { Row } from "./samples.js";
+
+const f = Math.fround;
+const MASK = 2n ** 64n - 1n;
+
+/** The finaliser of splitmix64, on 64-bit numbers. */
+export function mix(x: bigint): bigint {
+  let y = ((x ^ (x >> 30n)) * 0xbf58476d1ce4e5b9n) & MASK;
+  y = ((y ^ (y >> 27n)) * 0x94d049bb133111ebn) & MASK;
+  return y ^ (y >> 31n);
+}
+
+/** Initial weights of an identity (key or row number): outputs of splitmix64 mapped to (-init, init). */
+export function drawWeights(id: bigint, seed: bigint, init: number, dim: number): number[] {
+  let state = id ^ seed;
+  return Array.from({ length: dim }, () => {
+    state = (state + 0x9e3779b97f4a7c15n) & MASK;
+    return f(f(init) * f((2 * Number(mix(state) >> 40n) + 1 - 2 ** 24) / 2 ** 24));
+  });
+}
+
+interface Occurrence {
+  readonly r: number;
+  readonly cell: number;
+  readonly key: bigint;
+  readonly coefficient: number | null;
+}
+
+/** A table as a Map of rows, one weight at a time: what src/tables must equal bit for bit. */
+export class ReferenceTable {
+  readonly rows = new Map<bigint, State>();
+  private readonly model: CompiledSpec;
+  private readonly optimizer: ReferenceOptimizer;
+  private occurrences: Occurrence[] = [];
+
+  constructor(model: CompiledSpec) {
+    this.model = model;
+    this.optimizer = referenceOptimizer(model.tables[0].optimizer);
+  }
+
+  get width(): number {
+    return this.table.cells.length * this.table.dim;
+  }
+
+  private get table() {
+    return this.model.tables[0];
+  }
+
+  /** The identity of a key's row: the key itself, or its row number. */
+  idOf(key: bigint): bigint {
+    return this.table.encoding === "exact" ? key : key % BigInt(this.table.rows);
+  }
+
+  weightsOf(key: bigint): number[] {
+    return this.optimizer.weights(this.rows.get(this.idOf(key)) ?? this.fresh(this.idOf(key)));
+  }
+
+  gather(rows: readonly Row[], learn: boolean): Float32Array {
+    const { dim } = this.table;
+    this.occurrences = this.occurrencesOf(rows);
+    const x = new Float32Array(rows.length * this.width);
+    for (const { r, cell, key, coefficient } of this.occurrences) {
+      const id = this.idOf(key);
+      if (learn && !this.rows.has(id)) this.rows.set(id, this.fresh(id));
+      this.weightsOf(key).forEach((w, i) => {
+        const at = r * this.width + cell * dim + i;
+        x[at] = coefficient === null ? w : x[at] + f(coefficient * w);
+      });
+    }
+    return x;
+  }
+
+  apply(gradient: Float32Array): void {
+    const { dim } = this.table;
+    const sums = new Map<bigint, number[]>();
+    for (const { r, cell, key, coefficient } of this.occurrences) {
+      const sum = sums.get(this.idOf(key)) ?? Array<number>(dim).fill(0);
+      sums.set(this.idOf(key), sum);
+      for (let i = 0; i < dim; i++) {
+        const g = gradient[r * this.width + cell * dim + i];
+        sum[i] = f(sum[i] + (coefficient === null ? g : f(coefficient * g)));
+      }
+    }
+    this.optimizer.beginStep();
+    for (const [id, g] of sums) this.optimizer.update(this.rows.get(id) as State, g);
+  }
+
+  private fresh(id: bigint): State {
+    const { seed, init, dim } = this.table;
+    return this.optimizer.create(drawWeights(id, BigInt(`0x${seed}`), init, dim));
+  }
+
+  /** Singles row by row, then the other cells one after the other. */
+  private occurrencesOf(rows: readonly Row[]): Occurrence[] {
+    const { cells } = this.table;
+    const kinds = cells.map(({ kind }) => kind);
+    const singles = rows.flatMap(({ singles = [] }, r) =>
+      singles.map((key, cell) => ({ r, cell, key, coefficient: null })),
+    );
+    const bags = cells.flatMap((_, cell) => (kinds[cell] === "bag" ? this.bagOccurrences(rows, cell) : []));
+    const constants = cells.flatMap(({ field, kind, seed }, cell) => {
+      if (kind !== "number" && kind !== "bias") return [];
+      const key = xxh64(field, BigInt(`0x${seed}`));
+      const column = this.model.numbers.indexOf(field);
+      return rows.map(({ numbers = [] }, r) => ({
+        r,
+        cell,
+        key,
+        coefficient: kind === "bias" ? 1 : numbers[column] || 0,
+      }));
+    });
+    return [...singles, ...bags, ...constants];
+  }
+
+  private bagOccurrences(rows: readonly Row[], cell: number): Occurrence[] {
+    const field = this.model.fields.find(({ name }) => name === this.table.cells[cell].field);
+    const combiner = field?.type === "bag" ? field.combiner : "sum";
+    const index = cell - this.table.cells.filter(({ kind }) => kind === "single").length;
+    return rows.flatMap(({ bags = [] }, r) => {
+      const divisor = divisorOf(
+        combiner,
+        bags[index].map(({ weight }) => weight),
+      );
+      return bags[index].map(({ key, weight }) => ({
+        r,
+        cell,
+        key,
+        coefficient: divisor === 0 ? 0 : f(weight / divisor),
+      }));
+    });
+  }
+}
+
+function divisorOf(combiner: string, weights: readonly number[]): number {
+  if (combiner === "sum") return 1;
+  if (combiner === "mean") return weights.reduce((sum, w) => f(sum + w), 0);
+  return f(Math.sqrt(weights.reduce((sum, w) => f(sum + f(w * w)), 0)));
+}

@@ -1,0 +1,182 @@
+import { describe, expect, it } from "vitest";
+import { batchLayout } from "../../src/core/batch.js";
+import type { OptimizerSpec } from "../../src/spec/compiled.js";
+import { createTable, type Table, type TableBlock } from "../../src/tables/table.js";
+import { optimizerSpecs } from "../optim/specs.js";
+import { drawWeights, ReferenceTable } from "./reference.js";
+import { batchOf, dice, modelOf, type Row, randomRows, SEED, type TableShape } from "./samples.js";
+
+const CAPACITY = 12;
+const keys = Array.from({ length: 40 }, (_, i) => (BigInt(i) * 0x9e3779b97f4a7c15n) & (2n ** 64n - 1n));
+
+/** What a table is made of in these tests. */
+export interface Subject {
+  readonly table: Table;
+  readonly reference: ReferenceTable;
+  /** Gathers rows for learning and applies a pseudo-random gradient, in the table and in the reference; returns both X. */
+  learn(rows: readonly Row[]): { x: Float32Array; expected: Float32Array };
+  score(rows: readonly Row[]): Float32Array;
+}
+
+export function subjectOf(shape: TableShape): Subject {
+  const model = modelOf(shape);
+  const layout = batchLayout(model, CAPACITY);
+  const table = createTable(model, 0, layout);
+  const reference = new ReferenceTable(model);
+  const roll = dice(7);
+  const x = (rows: readonly Row[]): Float32Array => table.output.slice(0, rows.length * table.width);
+  return {
+    table,
+    reference,
+    learn: (rows) => {
+      const expected = reference.gather(rows, true);
+      table.gather(batchOf(layout, rows), "learn");
+      const found = x(rows);
+      const gradient = Float32Array.from(expected, () => (roll(2000) - 1000) / 1000);
+      table.gradient.set(gradient);
+      table.apply();
+      reference.apply(gradient);
+      return { x: found, expected };
+    },
+    score: (rows) => {
+      table.gather(batchOf(layout, rows), "score");
+      return x(rows);
+    },
+  };
+}
+
+export const copyOf = (blocks: readonly TableBlock[]): Map<string, TableBlock> =>
+  new Map(blocks.map((block) => [block.name, { ...block, data: block.data.slice() }]));
+
+/** Every cell kind at once. */
+const mixed = { singles: 3, bags: ["sum", "mean", "sqrtn"], numbers: 2, bias: true } as const;
+
+/** What every encoding promises, for every optimizer. */
+export function tableContract(encoding: "hash" | "exact"): void {
+  describe.each(Object.entries(optimizerSpecs))("with %s", (_, optimizer) => {
+    it.each([1, 3, 4, 16])("equals the scalar reference bit for bit, dim %i", (dim) => {
+      const shape = { encoding, optimizer, dim, ...mixed };
+      const { table, reference, learn, score } = subjectOf(shape);
+      const roll = dice(dim);
+      for (let step = 0; step < 12; step++) {
+        const rows = randomRows(shape, keys, 1 + roll(CAPACITY), roll);
+        expect(score(rows)).toEqual(reference.gather(rows, false));
+        const { x, expected } = learn(rows);
+        expect(x).toEqual(expected);
+      }
+      expect(table.stats().rows).toBe(reference.rows.size);
+      for (const key of keys) expect([...table.store.weightsOf(key)]).toEqual(reference.weightsOf(key));
+    });
+
+    it("restores to the same bytes, and learns on alike", () => {
+      const shape = { encoding, optimizer, ...mixed };
+      const [first, second] = [subjectOf(shape), subjectOf(shape)];
+      const roll = dice(3);
+      const batches = Array.from({ length: 8 }, () => randomRows(shape, keys, CAPACITY, roll));
+      for (const rows of batches) first.learn(rows);
+      second.table.restore(copyOf(first.table.blocks()));
+      expect(copyOf(second.table.blocks())).toEqual(copyOf(first.table.blocks()));
+      const next = batchOf(batchLayout(modelOf(shape), CAPACITY), batches[0]);
+      for (const { table } of [first, second]) {
+        table.gather(next, "learn");
+        table.gradient.fill(0.25);
+        table.apply();
+      }
+      expect(copyOf(second.table.blocks())).toEqual(copyOf(first.table.blocks()));
+    });
+
+    it("keeps a row's initial weights when it is made, whatever the key", () => {
+      const shape = { encoding, optimizer, dim: 8, singles: 1 };
+      const { table, reference, learn, score } = subjectOf(shape);
+      const rows = [{ singles: [keys[5]] }];
+      const unseen = score(rows);
+      const drawn = drawWeights(reference.idOf(keys[5]), SEED, 0.05, 8);
+      unseen.forEach((w, i) => {
+        expect(Math.abs(w - drawn[i])).toBeLessThan(1e-7);
+        expect(Math.abs(w)).toBeGreaterThan(0);
+      });
+      expect(learn(rows).x).toEqual(unseen);
+      expect(table.stats().rows).toBe(1);
+    });
+  });
+
+  const optimizer: OptimizerSpec = optimizerSpecs.ftrl;
+
+  it("changes nothing when it scores", () => {
+    const shape = { encoding, optimizer, ...mixed };
+    const { table, learn, score } = subjectOf(shape);
+    const roll = dice(11);
+    learn(randomRows(shape, keys.slice(0, 10), 6, roll));
+    const before = copyOf(table.blocks());
+    score(randomRows(shape, keys, CAPACITY, roll));
+    expect(copyOf(table.blocks())).toEqual(before);
+  });
+
+  it("gives zeros for an empty bag, and sends it no gradient", () => {
+    const shape = { encoding, optimizer: optimizerSpecs.sgd, bags: ["mean"] } as const;
+    const { table, learn } = subjectOf(shape);
+    expect([...learn([{ bags: [[]] }]).x]).toEqual([0, 0, 0, 0]);
+    expect(table.stats().rows).toBe(0);
+  });
+
+  it("looks up a learned row, and no other", () => {
+    const { table, learn, reference } = subjectOf({ encoding, optimizer, singles: 1 });
+    learn([{ singles: [keys[1]] }]);
+    const found = table.lookup(keys[1]);
+    expect([...(found?.weights ?? [])]).toEqual(reference.weightsOf(keys[1]));
+    expect(Object.keys(found?.state ?? {})).toEqual(["z", "n"]);
+    expect([...(found?.state.n ?? [])]).toEqual(reference.rows.get(reference.idOf(keys[1]))?.n);
+    expect(table.lookup(keys[2])).toBeNull();
+  });
+
+  it("exports the learned rows in chunks", () => {
+    const { table, learn, reference } = subjectOf({ encoding, optimizer, singles: 1 });
+    for (const key of keys.slice(0, 7)) learn([{ singles: [key] }]);
+    const chunks = [...table.store.exportRows(3)];
+    expect(chunks.map((chunk) => chunk.keys.length)).toEqual([3, 3, 1]);
+    for (const { keys: found, weights } of chunks) {
+      expect(weights.length).toBe(found.length * 4);
+      found.forEach((key, i) => {
+        expect([...weights.subarray(i * 4, i * 4 + 4)]).toEqual(reference.weightsOf(key));
+      });
+    }
+  });
+
+  it("sees gradients that are not finite or too large to square", () => {
+    const { table } = subjectOf({ encoding, optimizer, singles: 2, dim: 3 });
+    const layout = batchLayout(modelOf({ encoding, optimizer, singles: 2, dim: 3 }), CAPACITY);
+    table.gather(batchOf(layout, [{ singles: [1n, 2n] }]), "learn");
+    table.gradient.fill(1);
+    expect(table.gradientsFinite()).toBe(true);
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 2e15]) {
+      for (let at = 0; at < table.width; at++) {
+        table.gradient[at] = bad;
+        expect(table.gradientsFinite()).toBe(false);
+        table.gradient[at] = 1;
+      }
+    }
+    table.gradient[table.width] = Number.NaN;
+    expect(table.gradientsFinite()).toBe(true);
+  });
+
+  it("refuses to apply what was not gathered for learning", () => {
+    const { table, score } = subjectOf({ encoding, optimizer, singles: 1 });
+    expect(() => table.apply()).toThrow(/without a learning gather/);
+    score([{ singles: [1n] }]);
+    expect(() => table.apply()).toThrow(/without a learning gather/);
+  });
+
+  it("refuses a checkpoint that does not fit, and stays as it was", () => {
+    const { table, learn } = subjectOf({ encoding, optimizer: optimizerSpecs.adam, singles: 1 });
+    learn([{ singles: [keys[0]] }]);
+    const before = copyOf(table.blocks());
+    for (const name of before.keys()) {
+      const missing = new Map(before);
+      missing.delete(name);
+      expect(() => table.restore(missing)).toThrow(expect.objectContaining({ code: "checkpoint_damaged" }));
+      const short = new Map(before).set(name, { ...before.get(name)!, data: before.get(name)!.data.slice(1) });
+      expect(() => table.restore(short)).toThrow(expect.objectContaining({ code: "checkpoint_damaged" }));
+    }
+    expect(copyOf(table.blocks())).toEqual(before);
+  });
+}

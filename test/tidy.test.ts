@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+/** Folders in the order data flows; a file may import from folders before its own (and from its own). */
+const LAYERS: readonly (readonly string[])[] = [
+  ["core"],
+  ["kernels"],
+  ["spec", "source", "decode", "tables", "optim", "tower", "runtime", "metrics", "checkpoint"],
+  ["model"],
+  ["train", "serve"],
+  ["cli"],
+];
+/** Sideways imports that are allowed, with the reason. */
+const ALLOWED: Readonly<Record<string, string>> = {
+  "tables → optim": "a table's rows are laid out by its optimizer's slots",
+  "runtime → tower": "a runtime runs the tower's graph",
+};
+/** Types every stage may know. */
+const SHARED = new Set(["spec/compiled", "spec/hash"]);
+/** One door per outside library. */
+const DOORS: Readonly<Record<string, RegExp>> = {
+  "onnxruntime-node": /^runtime\/onnxruntime/,
+  "@tensorflow/tfjs": /^runtime\/tensorflow/,
+  "onnx-proto": /^tower\/onnx/,
+  fastify: /^serve\//,
+  commander: /^cli\//,
+  yaml: /^spec\//,
+  typebox: /^spec\//,
+};
+/** Longest file allowed; hot kernels (assembly) may be longer. */
+const MAX_LINES = 320;
+
+const root = resolve(import.meta.dirname, "../src");
+const files = readdirSync(root, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts") && !file.includes("assembly"))
+  .map((file) => {
+    const text = readFileSync(join(root, file), "utf8");
+    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+    const imports = [...code.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]);
+    return { file, text, code, imports };
+  });
+
+const folderOf = (path: string) => path.split("/")[0];
+const layerOf = (folder: string) => LAYERS.findIndex((layer) => layer.includes(folder));
+
+describe("the source tree", () => {
+  it("imports only in the direction data flows", () => {
+    const wrong = files.flatMap(({ file, imports }) =>
+      imports
+        .filter((name) => name.startsWith("."))
+        .map((name) => relative(root, resolve(root, dirname(file), name)).replace(/\.js$/, ""))
+        .filter((target) => !isAllowed(file, target))
+        .map((target) => `${file} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("keeps serving apart from training", () => {
+    const reached = reach("serve/server.ts");
+    expect(reached.filter((file) => /^(train|source)\//.test(file))).toEqual([]);
+  });
+
+  it("has one door to every outside library", () => {
+    const wrong = files.flatMap(({ file, imports }) =>
+      imports.filter((name) => DOORS[name] && !DOORS[name].test(file)).map((name) => `${file} imports ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("takes time and chance from core alone", () => {
+    const wrong = files.filter(({ file, code }) => !/^(core|cli)\//.test(file) && /Math\.random|Date\.now|new Date\(|performance\.now/.test(code));
+    expect(wrong.map(({ file }) => file)).toEqual([]);
+  });
+
+  it("has files that read on few screens", () => {
+    const long = files.filter(({ text }) => text.split("\n").length > MAX_LINES);
+    expect(long.map(({ file }) => file)).toEqual([]);
+  });
+});
+
+function isAllowed(file: string, target: string): boolean {
+  const from = folderOf(file);
+  const to = folderOf(target);
+  if (from === "index.ts" || from === to || SHARED.has(target)) return true;
+  if (ALLOWED[`${from} → ${to}`]) return true;
+  return layerOf(to) < layerOf(from);
+}
+
+/** All files `start` imports, directly or not (types too). */
+function reach(start: string, seen = new Set<string>()): string[] {
+  if (seen.has(start)) return [];
+  seen.add(start);
+  const { imports } = files.find(({ file }) => file === start)!;
+  for (const name of imports.filter((name) => name.startsWith("."))) {
+    reach(relative(root, resolve(root, dirname(start), name)).replace(/\.js$/, ".ts"), seen);
+  }
+  return [...seen];
+}
