@@ -96,7 +96,8 @@ export class CheckpointStore {
    */
   latest(): { checkpoint: Checkpoint | undefined; skipped: Skipped[] } {
     const skipped: Skipped[] = [];
-    for (const path of this.paths()) {
+    const paths = this.paths();
+    for (const path of paths) {
       try {
         return { checkpoint: this.load(path), skipped };
       } catch (error) {
@@ -104,6 +105,8 @@ export class CheckpointStore {
         skipped.push({ path, reason: error.message });
       }
     }
+    // A writer may have saved and pruned meanwhile.
+    if (this.paths().join() !== paths.join()) return this.latest();
     if (skipped.some(({ path }) => this.finished(path))) throw noneWhole(this.directory, skipped);
     return { checkpoint: undefined, skipped };
   }
@@ -175,6 +178,8 @@ export class CheckpointStore {
       this.commit(path, manifest);
       return { path, bytes: totalBytes(entries, manifest) };
     } catch (error) {
+      // After a take-over the directory may be the other writer's: it is left alone.
+      this.checkOwner();
       quietly(() => this.removeCheckpoint(path));
       throw error;
     }
@@ -242,13 +247,9 @@ export class CheckpointStore {
 
   private checkOwner(): void {
     if (this.owned === undefined || this.owned.held()) return;
-    throw new HashbrookError(
-      "checkpoint_locked",
-      `${this.directory}: another writer has taken over; nothing was written`,
-      {
-        hint: "Let only one process train into a directory.",
-      },
-    );
+    throw new HashbrookError("checkpoint_locked", `${this.directory}: another writer has taken over`, {
+      hint: "Let only one process train into a directory.",
+    });
   }
 
   private writing<T>(path: string, write: () => T): T {

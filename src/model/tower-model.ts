@@ -53,8 +53,8 @@ export class TowerModel implements Model {
 
   async learn(batch: Batch): Promise<Learned> {
     const { rows } = batch;
-    for (const table of this.tables) table.gather(batch, "learn");
     this.numbers.count(batch);
+    this.gather(batch, "learn");
     await this.session.run(this.feeds(batch, rows, true), this.fetches(rows, true));
     const logits = this.logits.subarray(0, rows);
     if (!this.gradientsFinite()) return { logits, skipped: rows };
@@ -65,7 +65,7 @@ export class TowerModel implements Model {
 
   async predict(batch: Batch): Promise<Float32Array> {
     const rows = scoringRows(batch.rows);
-    for (const table of this.tables) table.gather(batch, "score");
+    this.gather(batch, "score");
     await this.session.run(this.feeds(batch, rows, false), this.fetches(rows, false));
     return this.logits.subarray(0, batch.rows);
   }
@@ -91,13 +91,18 @@ export class TowerModel implements Model {
     await this.session.release();
   }
 
+  private gather(batch: Batch, mode: "learn" | "score"): void {
+    this.numbers.resolve(batch);
+    const numbers = this.numbers.values.subarray(0, batch.rows * this.numbers.columns);
+    for (const table of this.tables) table.gather(batch, mode, numbers);
+  }
+
   private gradientsFinite(): boolean {
     return this.dense.gradientsFinite() && this.tables.every((table) => table.gradientsFinite());
   }
 
   /** The graph's inputs for `rows` rows; rows past the batch's own (padding of a scoring run) hold left-over values nobody reads. */
   private feeds(batch: Batch, rows: number, learning: boolean): Views {
-    this.numbers.resolve(batch);
     const feeds: Views = { ...this.parameters };
     for (const table of this.tables) feeds[inputName(table)] = matrix(table.output, rows, table.width);
     if (this.numbers.columns > 0) feeds.numbers = matrix(this.numbers.values, rows, this.numbers.columns);

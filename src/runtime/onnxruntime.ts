@@ -1,7 +1,8 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { HashbrookError } from "../core/errors.js";
-import type { Graph } from "../tower/graph.js";
+import { type Graph, sameShape } from "../tower/graph.js";
 import { toOnnx } from "../tower/onnx.js";
+import { sameBits } from "./probe.js";
 import type { Runtime, Session, TensorView } from "./runtime.js";
 
 type Ort = typeof import("onnxruntime-node");
@@ -11,20 +12,33 @@ export async function loadOnnxruntime(): Promise<Runtime> {
   const ort = await importOrt();
   return {
     name: "onnxruntime",
-    async load(graph: Graph, { threads }: { threads: number }): Promise<Session> {
-      const session = await ort.InferenceSession.create(toOnnx(graph), {
-        executionProviders: ["cpu"],
-        executionMode: "sequential",
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        graphOptimizationLevel: "all",
-        // A spinning pool keeps a core busy between runs that the decoding thread needs: with it, two threads on two busy
-        // cores are twice as slow as one. Denormals stay: flushing them would change the calling thread's JavaScript too.
-        extra: { session: { intra_op: { allow_spinning: "0" } } },
-      });
-      return new OnnxSession(ort, session);
+    async load(graph, { threads, rows }) {
+      const model = toOnnx(graph);
+      const single = await createSession(ort, model, 1);
+      if (rows === undefined) return single;
+      // Another number of threads cuts matrix products at other places, which can change the order of additions.
+      for (let count = threads; count > 1; count = Math.floor(count / 2)) {
+        const several = await createSession(ort, model, count);
+        if (await sameBits(graph, rows, single, several)) return new BatchSession(graph, rows, several, single);
+        await several.release();
+      }
+      return single;
     },
   };
+}
+
+async function createSession(ort: Ort, model: Uint8Array, threads: number): Promise<Session> {
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ["cpu"],
+    executionMode: "sequential",
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: "all",
+    // A spinning pool keeps a core busy between runs that the decoding thread needs: with it, two threads on two busy
+    // cores are twice as slow as one. Denormals stay: flushing them would change the calling thread's JavaScript too.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  });
+  return new OnnxSession(ort, session);
 }
 
 async function importOrt(): Promise<Ort> {
@@ -66,12 +80,38 @@ class OnnxSession implements Session {
   /** Making a tensor costs more than looking it up, and a trainer passes the same memory at every step. */
   #tensor(name: string, { data, shape }: TensorView, cache: Map<string, Tensor>): Tensor {
     const cached = cache.get(name);
-    if (cached && sameView(cached.data as Float32Array, data) && shape.every((dim, i) => dim === cached.dims[i])) {
-      return cached;
+    if (cached && sameView(cached.data as Float32Array, data) && sameShape(cached.dims, shape)) return cached;
+    if (cache === this.#fetches && !this.#session.outputNames.includes(name)) {
+      throw new Error(`the graph has no output ${name}`);
     }
     const tensor = new this.#ort.Tensor("float32", data, shape);
     cache.set(name, tensor);
     return tensor;
+  }
+}
+
+/** Whole batches run on several threads, all other runs on one. */
+class BatchSession implements Session {
+  readonly #input: string;
+  readonly #rows: number;
+  readonly #several: Session;
+  readonly #single: Session;
+
+  constructor(graph: Graph, rows: number, several: Session, single: Session) {
+    this.#input = graph.inputs[0].name;
+    this.#rows = rows;
+    this.#several = several;
+    this.#single = single;
+  }
+
+  async run(feeds: Readonly<Record<string, TensorView>>, fetches: Readonly<Record<string, TensorView>>): Promise<void> {
+    const whole = feeds[this.#input]?.shape[0] === this.#rows;
+    await (whole ? this.#several : this.#single).run(feeds, fetches);
+  }
+
+  async release(): Promise<void> {
+    await this.#several.release();
+    await this.#single.release();
   }
 }
 

@@ -19,10 +19,20 @@ export interface Session {
   release(): Promise<void>;
 }
 
+export interface LoadOptions {
+  /** Threads one run may use, the caller's included. Results do not depend on it. */
+  readonly threads: number;
+  /**
+   * Rows of most runs: a training batch. Runs of just as many rows use several threads, where that does not change a bit of
+   * the results; all others, and all runs by default, use one.
+   */
+  readonly rows?: number;
+}
+
 export interface Runtime {
   readonly name: "onnxruntime" | "tensorflow";
-  /** @param options.threads threads of one run, the caller's included; results do not depend on it */
-  load(graph: Graph, options: { readonly threads: number }): Promise<Session>;
+  /** The same graph and feeds give the same bits at every run, in every session, with any `threads`. */
+  load(graph: Graph, options: LoadOptions): Promise<Session>;
 }
 
 /**

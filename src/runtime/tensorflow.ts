@@ -1,6 +1,6 @@
 import type * as Tf from "@tensorflow/tfjs";
 import { HashbrookError } from "../core/errors.js";
-import { type Graph, type OpName, type Tensor, type TensorOf, withRows } from "../tower/graph.js";
+import { type Graph, type OpName, sameShape, type Tensor, type TensorOf, withRows } from "../tower/graph.js";
 import type { Runtime, Session, TensorView } from "./runtime.js";
 
 type TfApi = typeof Tf;
@@ -88,10 +88,12 @@ class TensorflowSession implements Session {
   async run(feeds: Readonly<Record<string, TensorView>>, fetches: Readonly<Record<string, TensorView>>): Promise<void> {
     this.#tf.tidy(() => {
       const values = this.#evaluate(feeds);
-      for (const [name, { data }] of Object.entries(fetches)) {
+      for (const [name, { data, shape }] of Object.entries(fetches)) {
         const tensor = this.#graph.outputs.get(name);
         if (!tensor) throw new Error(`the graph has no output ${name}`);
-        data.set(values.get(tensor.id)!.dataSync());
+        const value = values.get(tensor.id)!;
+        if (!sameShape(value.shape, shape)) throw new Error(`output ${name} is [${value.shape}], not [${shape}]`);
+        data.set(value.dataSync());
       }
     });
   }

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
-import { Decoder } from "../decode/decoder.js";
+import { Decoder, type RequestFailure } from "../decode/decoder.js";
 import { sigmoid } from "../metrics/kernel.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/load.js";
@@ -74,7 +74,7 @@ export class Scorer {
     for (let from = 0; from < candidates.length; from += CAPACITY) {
       const part = candidates.slice(from, from + CAPACITY);
       const decoded = this.decoder.decodeRequest(context, part);
-      if ("failure" in decoded) throw rejected(decoded.failure, from);
+      if ("failure" in decoded) throw rejected(decoded.failure, part, from);
       const probabilities = sigmoid(await this.model.predict(decoded.batch));
       for (const p of probabilities) scores.push(p);
     }
@@ -82,11 +82,23 @@ export class Scorer {
   }
 }
 
-function rejected(failure: { candidate: number; code: string; column: string }, from: number): HashbrookError {
-  const place = failure.candidate < 0 ? "context" : `candidates[${from + failure.candidate}]`;
-  return new HashbrookError("request_invalid", `${place}${failure.column ? `.${failure.column}` : ""}: ${failure.code}`, {
-    hint: rejectHints[failure.code] ?? "see features/README.md for what each field type takes",
+/** The error for a member that cannot be decoded: it is the context's unless the candidate has a member of that path itself. */
+function rejected(failure: RequestFailure, candidates: readonly Uint8Array[], from: number): HashbrookError {
+  const { candidate, code, column } = failure;
+  const own = candidate >= 0 && (column === "" || hasPath(JSON.parse(Buffer.from(candidates[candidate]).toString()), column));
+  const place = own ? `candidates[${from + candidate}]` : "context";
+  return new HashbrookError("request_invalid", `${place}${column ? `.${column}` : ""}: ${code}`, {
+    hint: rejectHints[code] ?? "see features/README.md for what each field type takes",
   });
+}
+
+function hasPath(object: unknown, path: string): boolean {
+  let value = object;
+  for (const name of path.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return false;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return true;
 }
 
 const rejectHints: Readonly<Record<string, string>> = {

@@ -142,7 +142,7 @@ export class Simulator {
   /** Words searched for: always on search pages, now and then on a few other kinds. */
   #queryLength(): number {
     const kind = names.siteCategories[this.row.siteCategory];
-    const asked = kind === "search" ? 1 : kind === "video" || kind === "recipes" || kind === "local" ? 0.5 : 0;
+    const asked = kind === "search" ? 1 : kind === "video" || kind === "shopping" ? 0.5 : 0;
     const rng = this.#rng;
     return rng.uniform() < asked ? 1 + rng.below(4) + rng.below(4) + (rng.below(8) === 0 ? rng.below(8) : 0) : -1;
   }
@@ -198,7 +198,7 @@ export class Simulator {
     const { interests, interestCount } = this.#user;
     let matches = 0;
     for (let i = 0; i < interestCount; i++) {
-      if (Math.floor(interests[i] / names.TOPICS_PER_CATEGORY) === ad.category) matches++;
+      if (names.categoryOfTopic[interests[i]] === ad.category) matches++;
     }
     return matches;
   }
@@ -221,10 +221,7 @@ export class Simulator {
     const effects = this.#effects;
     const category = ad.category;
     let affinity = 0;
-    for (let d = 0; d < DIMS; d++) {
-      const appeal = effects.categoryAppeal[category * DIMS + d] + effects.sizeTaste[ad.size * DIMS + d] + ad.appeal[d];
-      affinity += this.#taste[d] * appeal;
-    }
+    for (let d = 0; d < DIMS; d++) affinity += this.#taste[d] * effects.categoryAppeal[category * DIMS + d];
     const offPrice = ad.logPrice - (3.2 + effects.agePrice[row.age] + effects.countryPrice[row.country]);
     const price = ad.cents < 0 ? 0.5 : 1 / (1 + offPrice * offPrice);
     const offQuery = (row.query - 4) / 2;

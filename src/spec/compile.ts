@@ -124,6 +124,14 @@ function checkInputs(
       "give fields a table",
     );
   }
+  const vectors = embeddings.reduce((sum, { cells }) => sum + cells.length, 0) + (dense ? 1 : 0);
+  if (kind === "dlrm" && vectors === 1) {
+    problems.add(
+      "tower",
+      "dlrm has one vector and nothing to multiply it with",
+      "give it two fields with a table, or one and a number",
+    );
+  }
   if (needsTable && dims.size > 1) {
     problems.add(
       "tables",

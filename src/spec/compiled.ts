@@ -162,8 +162,7 @@ export interface CompiledTower {
   readonly runtime: "onnxruntime" | "tensorflow";
 }
 
-/** Names of the fields whose values are hashed, in spec order: the numbering of the distinct-value sketches. */
-export function hashedFields(spec: CompiledSpec): string[] {
-  const hashed = new Set(["categorical", "bag", "buckets", "cross"]);
-  return spec.fields.filter((field) => hashed.has(field.type)).map((field) => field.name);
+/** True for the fields whose values are hashed: their distinct values are counted. */
+export function isHashed(field: CompiledField): boolean {
+  return field.type !== "numeric" && field.type !== "vector";
 }

@@ -10,7 +10,7 @@ export const defaults = {
   numeric: { transform: "raw", missing: 0 },
   /** Boundaries from `min` to `max` with `per_doubling` steps in each doubling. */
   log_buckets: { per_doubling: 4, min: 1, max: 2 ** 32 },
-  table: { encoding: "exact", rows: 1024, dim: 16, init: 0.05, salt: "table" },
+  table: { encoding: "exact", rows: 1024, dim: 16, init: 0.01, salt: "table" },
   /** The one table of lr and fm holds every field, so its fields are kept apart by default. */
   lr: { init: 0, salt: "field" },
   fm: { dim: 8, salt: "field" },
@@ -18,7 +18,7 @@ export const defaults = {
   table_optimizer: "ftrl",
   tower_optimizer: "adam",
   optimizer: {
-    ftrl: { alpha: 0.4, beta: 0.1, l1: 0, l2: 0, l21: 0 },
+    ftrl: { alpha: 0.4, beta: 0.05, l1: 0, l2: 0, l21: 0 },
     adagrad: { learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 },
     rowwise_adagrad: { learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 },
     adam: { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },

@@ -98,8 +98,11 @@ export interface Report extends Quality {
   readonly bytes_total: number;
   /** Estimated distinct values per hashed field. */
   readonly fields: readonly { readonly name: string; readonly distinct: number }[];
-  readonly checkpoint: string | null;
+  /** The checkpoint written (train) or scored with. */
+  readonly checkpoint: string;
   readonly spec_hash: string;
+  /** Damaged checkpoints that --resume passed over, and why. */
+  readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
   /** "end" of the data, "limit" reached, or "stopped" by a signal. */
   readonly ended_by: "end" | "limit" | "stopped";
 }

@@ -4,7 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import { DistinctCounts } from "../metrics/distinct.js";
 import { type Metrics, ProgressiveMetrics } from "../metrics/progressive.js";
 import type { Model, StateBlock } from "../model/model.js";
-import { type CompiledSpec, hashedFields } from "../spec/compiled.js";
+import { type CompiledSpec, isHashed } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import type { EndedBy } from "./consumer.js";
 import type { Job, Progress, Quality, Report, StreamPosition, TableReport } from "./job.js";
@@ -39,7 +39,7 @@ export class Tally {
     this.startedMs = clock.now();
     this.metrics = new ProgressiveMetrics({ window: spec.window });
     this.oracle = spec.label.oracle ? new ProgressiveMetrics({ window: spec.window, scores: "probabilities" }) : null;
-    this.distinct = new DistinctCounts(hashedFields(spec).length);
+    this.distinct = new DistinctCounts(spec.fields.length);
   }
 
   /** Counts a batch whose scores have been added to `metrics`. */
@@ -77,7 +77,7 @@ export class Tally {
     };
   }
 
-  report(model: Model, checkpoint: string | null, endedBy: EndedBy): Report {
+  report(model: Model, checkpoint: string, endedBy: EndedBy): Report {
     const seconds = this.seconds();
     const tables = model.tables.map((table): TableReport => {
       const { rows, bytes } = table.stats();
@@ -103,9 +103,10 @@ export class Tally {
       oracle_last_tenth: this.oracle ? quality(this.oracle.last(0.1)) : null,
       tables,
       bytes_total: tables.reduce((sum, table) => sum + table.bytes, 0),
-      fields: hashedFields(this.spec).map((name, i) => ({ name, distinct: this.distinct.estimate(i) })),
+      fields: this.spec.fields.flatMap((field, i) => (isHashed(field) ? [{ name: field.name, distinct: this.distinct.estimate(i) }] : [])),
       checkpoint,
       spec_hash: specHash(this.spec),
+      passed_over: [],
       ended_by: endedBy,
     };
   }
@@ -142,9 +143,8 @@ export class Tally {
 
   /** Distinct values of a table's fields: the sum over fields, since each field's values are counted on their own. */
   private distinctOf(table: CompiledSpec["tables"][number]): number {
-    const names = hashedFields(this.spec);
-    const fields = new Set(table.cells.map((cell) => names.indexOf(cell.field)).filter((i) => i >= 0));
-    return [...fields].reduce((sum, i) => sum + this.distinct.estimate(i), 0);
+    const names = new Set(table.cells.map((cell) => cell.field));
+    return this.spec.fields.reduce((sum, { name }, i) => sum + (names.has(name) ? this.distinct.estimate(i) : 0), 0);
   }
 
   private rejectsByCode(): Record<string, number> {

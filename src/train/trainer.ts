@@ -2,7 +2,7 @@ import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { RejectedWriter } from "../checkpoint/rejected.js";
-import { CheckpointStore } from "../checkpoint/store.js";
+import { CheckpointStore, type Saved, type Skipped } from "../checkpoint/store.js";
 import { createModel } from "../model/create.js";
 import { blocksOf } from "../model/load.js";
 import type { Model } from "../model/model.js";
@@ -33,7 +33,7 @@ export class Trainer implements Consumer {
   private readonly tally: Tally;
   private meta: Omit<TrainMeta, "tally">;
   private committedAt: { examples: number; ms: number };
-  private committed: string | null = null;
+  private readonly passedOver: readonly Skipped[];
 
   private constructor(job: Job, clock: Clock, store: CheckpointStore, model: Model, layout: BatchLayout, resumed: Resumed) {
     this.job = job;
@@ -45,6 +45,7 @@ export class Trainer implements Consumer {
     this.tally = new Tally(job.spec, job, clock);
     if (resumed) this.tally.restore(resumed.meta.tally, resumed.blocks);
     if (resumed) model.restore(resumed.blocks);
+    this.passedOver = resumed?.skipped ?? [];
     this.meta = resumed?.meta ?? { position: START, sources: [], rejected_bytes: 0 };
     this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes);
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
@@ -91,8 +92,8 @@ export class Trainer implements Consumer {
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
-    this.commit();
-    return this.tally.report(this.model, this.committed, endedBy);
+    const { path } = this.commit();
+    return { ...this.tally.report(this.model, path, endedBy), passed_over: this.passedOver };
   }
 
   async close(): Promise<void> {
@@ -109,22 +110,23 @@ export class Trainer implements Consumer {
   }
 
   /** One atomic commit of everything: weights, optimizer state, metrics, counters and the place in the stream. */
-  private commit(): void {
+  private commit(): Saved {
     this.rejected.sync();
     const { spec } = this.job;
     const meta = { spec, spec_hash: specHash(spec), ...this.meta, tally: this.tally.state() };
     const blocks = [...this.model.blocks(), ...this.tally.blocks()];
-    this.committed = this.store.save(this.tally.examples, { meta: JSON.parse(JSON.stringify(meta)), blocks }).path;
+    const saved = this.store.save(this.tally.examples, { meta: JSON.parse(JSON.stringify(meta)), blocks });
     this.store.prune(this.job.keep);
     this.committedAt = { examples: this.tally.examples, ms: this.clock.now() };
+    return saved;
   }
 }
 
-type Resumed = { meta: TrainMeta; blocks: ReturnType<typeof blocksOf> } | null;
+type Resumed = { meta: TrainMeta; blocks: ReturnType<typeof blocksOf>; skipped: readonly Skipped[] } | null;
 
 /** The newest whole checkpoint of the job's directory, when the job resumes and there is one. */
 function resume(job: Job, store: CheckpointStore): Resumed {
-  const { checkpoint } = store.latest();
+  const { checkpoint, skipped } = store.latest();
   if (!checkpoint) return null;
   if (!job.resume) {
     throw new HashbrookError("output_exists", `${store.directory}: already holds a model (${checkpoint.examples} examples)`, {
@@ -137,5 +139,5 @@ function resume(job: Job, store: CheckpointStore): Resumed {
       hint: "resume with the spec it was trained with (hashbrook inspect prints it), or train into another --out directory",
     });
   }
-  return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint) };
+  return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), skipped };
 }

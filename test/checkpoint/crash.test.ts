@@ -5,7 +5,7 @@ import { type Files, nodeFiles } from "../../src/core/files.js";
 import { Rng } from "../../src/core/rng.js";
 import { type Fault, FaultyFiles } from "./faulty-files.js";
 import { MemoryFiles } from "./memory-files.js";
-import { content, errorOf, sorted, temporaryDirectory } from "./samples.js";
+import { content, errorOf, quickFiles, sorted, temporaryDirectory } from "./samples.js";
 
 /** What a run does at a checkpoint, and which contents may be found if it is cut short. */
 interface Scenario {
@@ -73,11 +73,11 @@ function atEveryOperation(
   scenario: Scenario,
   fault: Fault,
   check: (ruin: { inner: Files; directory: string; faulty: FaultyFiles; at: number }) => void,
-  make: () => Files = () => nodeFiles,
+  make: () => Files = () => quickFiles,
 ): string[] {
   for (let at = 1; ; at++) {
     const inner = make();
-    const directory = inner === nodeFiles ? join(temporaryDirectory(), "run") : "run";
+    const directory = inner === quickFiles ? join(temporaryDirectory(), "run") : "run";
     scenario.before(new CheckpointStore(directory, inner));
     const faulty = new FaultyFiles(inner, fault, at);
     if (!strikes(faulty, () => scenario.act(new CheckpointStore(directory, faulty.files)))) return faulty.trace;

@@ -7,7 +7,7 @@ import { decodeNpy } from "../../src/checkpoint/npy.js";
 import { readSafetensorsLayout } from "../../src/checkpoint/safetensors.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
 import { FaultyFiles } from "./faulty-files.js";
-import { bytesOf, errorOf, temporaryDirectory } from "./samples.js";
+import { bytesOf, errorOf, quickFiles, temporaryDirectory } from "./samples.js";
 
 /** Rows [0, rows) in chunks of the given sizes; one pair of arrays is reused, as a table's memory would be. */
 function* chunksOf(rows: number, dim: number, size: number): Iterable<RowChunk> {
@@ -33,7 +33,7 @@ describe("exportTable", () => {
     const directory = temporaryDirectory();
     fc.assert(
       fc.property(fc.nat(50), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 60 }), (rows, dim, size) => {
-        const paths = exportTable(directory, table(rows, dim, size));
+        const paths = exportTable(directory, table(rows, dim, size), undefined, quickFiles);
         expect(paths).toEqual(
           ["ids.safetensors", "ids.keys.npy", "ids.weights.npy"].map((name) => join(directory, name)),
         );
@@ -72,8 +72,8 @@ describe("exportTable", () => {
     (fault) => {
       for (let at = 1; ; at++) {
         const directory = temporaryDirectory();
-        exportTable(directory, table(2, 2, 2));
-        const faulty = new FaultyFiles(nodeFiles, fault, at);
+        exportTable(directory, table(2, 2, 2), undefined, quickFiles);
+        const faulty = new FaultyFiles(quickFiles, fault, at);
         const run = () => exportTable(directory, table(9, 2, 4), ["safetensors", "npy"], faulty.files);
         if (completes(run)) break;
         expect(readdirSync(directory)).toEqual(["ids.keys.npy", "ids.safetensors", "ids.weights.npy"]);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Processes, type ProcessId, systemProcesses, WriterLock } from "../../src/checkpoint/lock.js";
 import { CheckpointStore } from "../../src/checkpoint/store.js";
-import { nodeFiles } from "../../src/core/files.js";
+import { type Files, nodeFiles } from "../../src/core/files.js";
 import { content, errorOf, temporaryDirectory } from "./samples.js";
 
 /** Processes of one machine: the one asking and those alive. */
@@ -120,5 +120,26 @@ describe("CheckpointStore.lock", () => {
     expect(rival.latest().checkpoint!.examples).toBe(1);
     rival.save(3, content(3));
     expect(rival.latest().checkpoint!.examples).toBe(3);
+  });
+
+  it("does not commit, nor touch the other writer's files, when it is taken over in the middle of a save", () => {
+    const directory = temporaryDirectory();
+    const rename: Files["rename"] = () => expect.unreachable("the late writer committed");
+    let saving = false;
+    const fsync: Files["fsync"] = (file) => {
+      nodeFiles.fsync(file);
+      if (!saving) return;
+      saving = false;
+      const locks = readdirSync(directory).filter((name) => name.endsWith(".lock"));
+      for (const name of locks) rmSync(join(directory, name));
+      const rival = new CheckpointStore(directory, nodeFiles, processes(2, [2]));
+      rival.lock();
+      rival.save(5, content(7));
+    };
+    const late = new CheckpointStore(directory, { ...nodeFiles, fsync, rename });
+    late.lock();
+    saving = true;
+    expect(errorOf(() => late.save(5, content(5))).code).toBe("checkpoint_locked");
+    expect(new CheckpointStore(directory).latest().checkpoint!.content().meta).toEqual(content(7).meta);
   });
 });

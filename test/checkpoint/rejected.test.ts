@@ -3,9 +3,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Reject, RejectedWriter } from "../../src/checkpoint/rejected.js";
-import { nodeFiles } from "../../src/core/files.js";
 import { FaultyFiles } from "./faulty-files.js";
-import { errorOf, temporaryDirectory } from "./samples.js";
+import { errorOf, quickFiles, temporaryDirectory } from "./samples.js";
 
 function reject(row: number, raw: Uint8Array = Buffer.from(`1\t${row}`)): Reject {
   return { code: "column_count", column: null, file: "day-1.tsv", row, offset: row * 10, length: raw.byteLength, raw };
@@ -114,7 +113,7 @@ describe("RejectedWriter", () => {
     (fault) => {
       let struck = 0;
       for (let at = 1; ; at++) {
-        const faulty = new FaultyFiles(nodeFiles, fault, at);
+        const faulty = new FaultyFiles(quickFiles, fault, at);
         const directory = temporaryDirectory();
         const run = () => {
           const writer = new RejectedWriter(directory, 0, faulty.files);

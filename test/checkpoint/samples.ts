@@ -5,6 +5,7 @@ import { afterEach } from "vitest";
 import type { Block, CheckpointContent } from "../../src/checkpoint/checkpoint.js";
 import type { Dtype } from "../../src/checkpoint/safetensors.js";
 import { HashbrookError } from "../../src/core/errors.js";
+import { type Files, nodeFiles } from "../../src/core/files.js";
 
 /** A directory that is gone after the test that asked for it. */
 export function temporaryDirectory(): string {
@@ -18,6 +19,9 @@ const directories: string[] = [];
 afterEach(() => {
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
 });
+
+/** The real file system without waiting for the disk: for tests in which processes die but the power stays on. */
+export const quickFiles: Files = { ...nodeFiles, fsync: () => {}, syncDirectory: () => {} };
 
 export function bytesOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

@@ -7,8 +7,8 @@ import { xxh64 } from "../../src/checkpoint/hash.js";
 import { encodeManifest } from "../../src/checkpoint/manifest.js";
 import { type Dtype, dtypeBytes, tensorBytes } from "../../src/checkpoint/safetensors.js";
 import { CheckpointStore, openCheckpoint } from "../../src/checkpoint/store.js";
-import { nodeFiles } from "../../src/core/files.js";
-import { block, content, errorOf, sorted, temporaryDirectory } from "./samples.js";
+import { type Files, nodeFiles } from "../../src/core/files.js";
+import { block, content, errorOf, quickFiles, sorted, temporaryDirectory } from "./samples.js";
 
 function listing(path: string): Record<string, Buffer> {
   return Object.fromEntries(readdirSync(path).map((name) => [name, readFileSync(join(path, name))]));
@@ -55,7 +55,7 @@ describe("CheckpointStore", () => {
     fc.assert(
       fc.property(blocks, fc.dictionary(fc.string(), fc.jsonValue()), (given, state) => {
         const meta = JSON.parse(JSON.stringify({ state }));
-        const store = new CheckpointStore(temporaryDirectory());
+        const store = new CheckpointStore(temporaryDirectory(), quickFiles);
         store.save(7, { meta, blocks: given });
         expect(store.latest().checkpoint!.content()).toEqual({ meta, blocks: sorted(given) });
       }),
@@ -187,6 +187,22 @@ describe("openCheckpoint", () => {
     const error = errorOf(() => openCheckpoint(store.directory));
     expect([error.code, error.hint]).toEqual(["checkpoint_mismatch", expect.stringContaining("newer")]);
     expect(error.message).toContain("version 2");
+  });
+
+  it("finds the newer one when the writer saves and prunes while it looks", () => {
+    const writer = new CheckpointStore(temporaryDirectory());
+    writer.save(1, content(1));
+    let looked = false;
+    const open: Files["open"] = (path, flags) => {
+      if (!looked) {
+        looked = true;
+        writer.save(2, content(2));
+        writer.prune(1);
+      }
+      return nodeFiles.open(path, flags);
+    };
+    expect(openCheckpoint(writer.directory, { ...nodeFiles, open }).checkpoint.examples).toBe(2);
+    expect(looked).toBe(true);
   });
 
   it("throws when there are checkpoints and none is whole, naming each", () => {

@@ -119,7 +119,7 @@ function readRow(spec: CompiledSpec, format: Format, columns: readonly string[],
   const text = file.subarray(at, end > at && file[end - 1] === 13 ? end - 1 : end);
   if (text.length === 0) return { end, lines: 1, event: null };
   const event = () => {
-    if (text.length > MAX_ROW || (format === "tsv" && end - at > MAX_ROW)) throw new Refusal("row_too_long");
+    if (end - at > MAX_ROW) throw new Refusal("row_too_long");
     if (format === "tsv") return separated(columns, splitBytes(text, Buffer.from(spec.events.separator)));
     checkUtf8(text);
     return format === "json" ? eventOf(parseJson(latin1(text)), pathsOf(spec)) : vwEvent(text);
@@ -261,11 +261,11 @@ export function parseJson(text: string): JsonObject {
     at += token.length;
   };
   const string = (): Value => {
-    const found = /^"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/.exec(text.slice(at));
-    if (!found) return refuse();
+    const found = /^"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/.exec(text.slice(at));
+    if (!found || [...found[0]].some((c) => c < " ")) return refuse();
     at += found[0].length;
     const unescaped = JSON.parse(Buffer.from(found[0], "latin1").toString()) as string;
-    return unescaped.isWellFormed() ? { kind: "string", text: utf8.encode(unescaped) } : { kind: "surrogate", text: utf8.encode("x") };
+    return !/\p{Surrogate}/u.test(unescaped) ? { kind: "string", text: utf8.encode(unescaped) } : { kind: "surrogate", text: utf8.encode("x") };
   };
   const list = (close: string, item: () => void) => {
     at++;
@@ -492,7 +492,7 @@ function bagItems(field: Extract<CompiledField, { type: "bag" }>, value: Value):
   for (const item of itemsOf(value, field.separator)) {
     if (items.length === field.max_length) break;
     const feature = value.kind === "features" ? featureOf(item) : { text: textOf(item), value: null };
-    const weight = feature.value === null ? 1 : number(feature.value);
+    const weight = feature.value === null ? 1 : numberOf({ kind: "text", text: Buffer.from(feature.value, "latin1") });
     if (feature.text.length > MAX_VALUE) throw "value_too_long";
     if (feature.text.length > 0) items.push({ text: feature.text, weight });
   }
@@ -504,11 +504,13 @@ function vectorOf(field: Extract<CompiledField, { type: "vector" }>, value: Valu
   if (!["text", "array", "features"].includes(value.kind)) throw "bad_type";
   const numbers: number[] = [];
   for (const item of itemsOf(value, field.separator)) {
-    const text = value.kind === "features" ? Buffer.from(featureOf(item).value ?? latin1(item.text), "latin1") : item.text;
+    const feature = value.kind === "features" ? featureOf(item).value : null;
+    const text = feature === null ? item.text : Buffer.from(feature, "latin1");
+    if (feature !== null) number(feature);
     if (item.kind === "surrogate") throw "bad_utf8";
     if (item.kind === "array" || item.kind === "object") throw "bad_type";
     if (text.length > MAX_VALUE) throw "value_too_long";
-    if (numbers.length === field.length || (text.length === 0 && value.kind !== "features")) throw "bad_vector";
+    if (numbers.length === field.length || text.length === 0) throw "bad_vector";
     numbers.push(numberOf({ kind: item.kind, text }));
   }
   if (numbers.length !== field.length) throw "bad_vector";

@@ -83,7 +83,7 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
 
 describe("what is wrong from the start never starts", () => {
   const cases: [string, string[], number, RegExp][] = [
-    ["a missing spec", ["train", "--model", "none.yaml", "--data", "x", "--out", join(folder, "a")], 2, /none\.yaml/],
+    ["a missing spec", ["train", "--model", "none.yaml", "--data", "x", "--out", join(folder, "a")], 3, /none\.yaml/],
     ["a missing file", ["train", "--model", "features/ads-demo.yaml", "--data", "none.tsv", "--out", join(folder, "b")], 3, /none\.tsv/],
     ["a pattern without a match", ["train", "--model", "features/ads-demo.yaml", "--data", "none-*.tsv", "--out", join(folder, "c")], 3, /none-\*\.tsv/],
     ["no checkpoint", ["eval", "--checkpoint", join(folder, "none"), "--data", "x"], 5, /none/],

@@ -78,10 +78,10 @@ describe("defaults", () => {
   });
 
   test("of tables, which stand in the order of their first fields, the wide one last", () => {
-    const ftrl = { kind: "ftrl", alpha: 0.4, beta: 0.1, l1: 0, l2: 0, l21: 0 };
+    const ftrl = { kind: "ftrl", alpha: 0.4, beta: 0.05, l1: 0, l2: 0, l21: 0 };
     expect(spec.tables.map(({ seed: _, cells: __, ...rest }) => rest)).toEqual([
-      { name: "small", role: "embedding", encoding: "hash", rows: 1000, dim: 16, init: 0.05, optimizer: ftrl },
-      { name: "articles", role: "embedding", encoding: "exact", rows: 1024, dim: 8, init: 0.05, optimizer: ftrl },
+      { name: "small", role: "embedding", encoding: "hash", rows: 1000, dim: 16, init: 0.01, optimizer: ftrl },
+      { name: "articles", role: "embedding", encoding: "exact", rows: 1024, dim: 8, init: 0.01, optimizer: ftrl },
       {
         name: "wide",
         role: "wide",
@@ -113,7 +113,7 @@ describe("defaults", () => {
       numbers: ["n"],
       tables: [{ dim: 1, init: 0, optimizer: { alpha: 0.1, beta: 1 } }],
     });
-    expect(linear("fm")).toMatchObject({ batch: 4096, numbers: ["n"], tables: [{ dim: 8, init: 0.05 }] });
+    expect(linear("fm")).toMatchObject({ batch: 4096, numbers: ["n"], tables: [{ dim: 8, init: 0.01 }] });
     expect(linear("lr").tables[0].cells.map(({ field, kind }) => [field, kind])).toEqual([
       ["a", "single"],
       ["n", "number"],
@@ -141,8 +141,8 @@ describe("defaults", () => {
 
 describe("what is written wins", () => {
   test.each([
-    ["optimizer: ftrl", { kind: "ftrl", alpha: 0.4, beta: 0.1 }],
-    ["optimizer: { ftrl: { alpha: 0.1, l21: 0.01 } }", { kind: "ftrl", alpha: 0.1, beta: 0.1, l21: 0.01 }],
+    ["optimizer: ftrl", { kind: "ftrl", alpha: 0.4, beta: 0.05 }],
+    ["optimizer: { ftrl: { alpha: 0.1, l21: 0.01 } }", { kind: "ftrl", alpha: 0.1, beta: 0.05, l21: 0.01 }],
     [
       "optimizer: { adagrad: { initial_accumulator: 0.1 } }",
       { kind: "adagrad", learning_rate: 0.05, initial_accumulator: 0.1 },

@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
 import { loadSpec, parseSpec } from "../../src/spec/parse.js";
@@ -102,7 +103,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "dim: 8",
       "init: .inf",
       "f.yaml:13:16: tables.ids.init: must be finite, got Infinity",
-      "A new row's weights are uniform in [-init, init]. Default 0.05; lr: 0.",
+      "A new row's weights are uniform in [-init, init]. Default 0.01; lr: 0.",
     ],
     [
       "dim: 8",
@@ -520,4 +521,58 @@ describe("sources other than columns", () => {
   ])("%s: %s is good", (format, from) => {
     expect(parseSpec(spec(format, from), "f.yaml").fields[0]).toMatchObject({ from });
   });
+});
+
+test("dlrm needs two vectors to multiply", () => {
+  const spec = (more: string) => `name: t
+events: { format: json }
+fields: [{ name: a, type: categorical, table: t }${more}]
+tables: { t: {} }
+tower: dlrm
+`;
+  expect(errorOf(spec("")).message).toBe("f.yaml:5:8: tower: dlrm has one vector and nothing to multiply it with");
+  expect(parseSpec(spec(", { name: n, type: numeric }"), "f.yaml").tower.kind).toBe("dlrm");
+});
+
+test("however a spec is mangled, the error is spec_invalid and names a place", () => {
+  const words = fc.constantFrom(
+    "",
+    " ",
+    ":",
+    "{",
+    "}",
+    "[",
+    "]",
+    "-",
+    "..",
+    "*x",
+    "&x ",
+    "? ",
+    "!!int ",
+    "null",
+    "0",
+    "-1",
+    "1e999",
+    "\n",
+    '"',
+    "<<: ",
+    "__proto__: ",
+  );
+  fc.assert(
+    fc.property(
+      fc.nat(good.length - 1),
+      fc.oneof(words, fc.string({ maxLength: 4 })),
+      fc.nat(6),
+      (at, word, dropped) => {
+        try {
+          parseSpec(good.slice(0, at) + word + good.slice(at + dropped), "f.yaml");
+        } catch (error) {
+          if (!(error instanceof HashbrookError) || error.code !== "spec_invalid") throw error;
+          for (const line of error.message.split("\n")) expect(line).toMatch(/^f\.yaml:\d+:\d+: ./);
+          expect(error.hint).not.toBe("");
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
 });

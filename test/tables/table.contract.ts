@@ -119,6 +119,17 @@ export function tableContract(encoding: "hash" | "exact"): void {
     expect(table.stats().rows).toBe(0);
   });
 
+  it("gives zeros for a bag whose weights have no mean, and its rows no gradient", () => {
+    const shape = { encoding, optimizer: optimizerSpecs.sgd, bags: ["mean"] } as const;
+    const { reference, table, learn } = subjectOf(shape);
+    const bag = [
+      { key: keys[1], weight: 1 },
+      { key: keys[2], weight: -1 },
+    ];
+    expect([...learn([{ bags: [bag] }]).x]).toEqual([0, 0, 0, 0]);
+    expect([...table.store.weightsOf(keys[1])]).toEqual(drawWeights(reference.idOf(keys[1]), SEED, 0.05, 4));
+  });
+
   it("looks up a learned row, and no other", () => {
     const { table, learn, reference } = subjectOf({ encoding, optimizer, singles: 1 });
     learn([{ singles: [keys[1]] }]);

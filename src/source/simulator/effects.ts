@@ -50,7 +50,6 @@ export class Effects {
   readonly siteTaste: Float64Array;
   /** Four parts of the day. */
   readonly hourTaste: Float64Array;
-  readonly sizeTaste: Float64Array;
   /** What the ad categories appeal to now; `drift` moves it. */
   readonly categoryAppeal: Float64Array;
   readonly #appealBase: Float64Array;
@@ -59,35 +58,34 @@ export class Effects {
 
   constructor(seed: number) {
     this.#rng = new Rng(seed);
-    this.age = this.#centred(names.ages.length, 0.3);
+    this.age = this.#centred(names.ages.length, 0.35);
     this.gender = this.#centred(names.genders.length, 0.12);
     this.country = this.#centred(names.countries.length, 0.4);
-    this.device = this.#centred(names.devices.length, 0.35);
+    this.device = this.#centred(names.devices.length, 0.4);
     this.system = this.#centred(names.systems.length, 0.15);
     this.browser = this.#centred(names.browsers.length, 0.08);
     this.connection = this.#centred(names.connections.length, 0.18);
-    this.siteCategory = this.#centred(names.siteCategories.length, 0.45);
-    this.adCategory = this.#centred(names.adCategories.length, 0.4);
+    this.siteCategory = this.#centred(names.siteCategories.length, 0.5);
+    this.adCategory = this.#centred(names.adCategories.length, 0.5);
     this.size = this.#centred(names.sizes.length, 0.25);
     this.bid = this.#centred(10, 0.12);
 
     this.deviceSize = this.#centred(names.devices.length * names.sizes.length, 0.22);
     this.weekendCategory = this.#centred(2 * names.adCategories.length, 0.15);
     this.hourPhase = Float64Array.from(names.siteCategories, () => this.#rng.uniform());
-    this.agePrice = this.#centred(names.ages.length, 0.6);
-    this.countryPrice = this.#centred(names.countries.length, 0.6);
+    this.agePrice = this.#centred(names.ages.length, 0.8);
+    this.countryPrice = this.#centred(names.countries.length, 0.3);
     this.fatigue = this.#centred(names.adCategories.length, 0.6);
     this.queryTaste = this.#centred(names.adCategories.length, 0.6);
 
-    this.ageTaste = this.#centred(names.ages.length * DIMS, 0.5);
-    this.genderTaste = this.#centred(names.genders.length * DIMS, 0.35);
-    this.countryTaste = this.#centred(names.countries.length * DIMS, 0.4);
-    this.deviceTaste = this.#centred(names.devices.length * DIMS, 0.35);
-    this.siteTaste = this.#centred(names.siteCategories.length * DIMS, 0.45);
-    this.hourTaste = this.#centred(4 * DIMS, 0.3);
-    this.sizeTaste = this.#centred(names.sizes.length * DIMS, 0.08);
-    this.#appealBase = this.#centred(names.adCategories.length * DIMS, 0.17);
-    this.#appealSwing = this.#centred(names.adCategories.length * DIMS, 0.1);
+    this.ageTaste = this.#centred(names.ages.length * DIMS, 0.6);
+    this.genderTaste = this.#centred(names.genders.length * DIMS, 0.45);
+    this.countryTaste = this.#centred(names.countries.length * DIMS, 0.2);
+    this.deviceTaste = this.#centred(names.devices.length * DIMS, 0.2);
+    this.siteTaste = this.#centred(names.siteCategories.length * DIMS, 0.6);
+    this.hourTaste = this.#centred(4 * DIMS, 0.15);
+    this.#appealBase = this.#centred(names.adCategories.length * DIMS, 0.2);
+    this.#appealSwing = this.#centred(names.adCategories.length * DIMS, 0.08);
     this.#appealPhase = Float64Array.from(names.adCategories, () => this.#rng.uniform());
     this.categoryAppeal = new Float64Array(this.#appealBase.length);
   }

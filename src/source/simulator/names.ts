@@ -19,16 +19,16 @@ export const browsersOf = [[0, 0, 0, 4, 4, 5, 2], [1, 1, 1, 0, 4], [0, 0, 0, 3, 
 export const connections = ["", "wifi", "4g", "5g", "3g", "cable"];
 export const slots = ["top", "top-right", "feed-1", "feed-2", "feed-3", "sidebar", "article-end", "footer"];
 export const siteCategories = [
-  ..."news sports weather video music games forum search mail recipes health finance autos tech travel fashion science kids local shopping".split(
-    " ",
-  ),
+  ..."news sports weather video music games forum search recipes finance tech shopping".split(" "),
 ];
 export const adCategories = [
-  ..."autos banking beauty books cloud dating diy education electronics fashion fitness food gaming gifts insurance jobs mobile movies music pets property sports toys travel".split(
+  ..."autos banking beauty books dating education electronics fashion fitness food gaming insurance jobs movies property travel".split(
     " ",
   ),
 ];
 export const TOPICS_PER_CATEGORY = 3;
 /** What users are interested in: three topics for each ad category. */
 export const topics = adCategories.flatMap((category) => [1, 2, 3].map((n) => `${category}.${n}`));
+/** The ad category each topic belongs to. */
+export const categoryOfTopic = Uint8Array.from(topics, (_, i) => Math.floor(i / TOPICS_PER_CATEGORY));
 export const sizes = ["300x250", "728x90", "160x600", "320x50", "970x250", "300x600", "320x100", "native"];

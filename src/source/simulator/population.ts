@@ -1,4 +1,3 @@
-import { DIMS } from "./effects.js";
 import { cumulative, Draws, exp, mix, sigmoid, zipf } from "./math.js";
 import * as names from "./names.js";
 
@@ -58,8 +57,6 @@ export interface Ad {
   readonly quality: number;
   /** An outside estimate of its click rate, in ten-thousandths. */
   readonly hint: number;
-  /** Added to its category's appeal, [DIMS]. */
-  readonly appeal: Float64Array;
   /** When it appeared (ms). */
   readonly born: number;
 }
@@ -88,7 +85,7 @@ export class Population {
     const browsers = names.browsersOf[user.system];
     user.browser = browsers[draws.below(browsers.length)];
     user.connection = draws.pick(connectionShares[user.device]);
-    user.effect = 0.15 * draws.normal();
+    user.effect = 0.1 * draws.normal();
     this.#interests(user, persona);
   }
 
@@ -127,10 +124,9 @@ export class Population {
     const category = draws.uniform() < 0.85 ? ownCategory : draws.below(names.adCategories.length);
     const campaignQuality = draws.normal();
     const campaignPrice = 2.2 + 0.08 * category + 0.7 * draws.normal();
-    const appeal = Float64Array.from({ length: DIMS }, () => 0.07 * draws.normal());
 
     draws.of(seed(7), id);
-    const quality = 0.3 * advertiserQuality + 0.2 * campaignQuality + 0.2 * draws.normal();
+    const quality = 0.3 * advertiserQuality + 0.2 * campaignQuality + 0.15 * draws.normal();
     const logPrice = campaignPrice + 0.3 * draws.normal();
     const bid = Math.floor(5 + 1.5 * advertiserQuality + draws.normal());
     return {
@@ -144,7 +140,6 @@ export class Population {
       cents: draws.uniform() < 0.04 ? -1 : Math.round(exp(logPrice) * 100),
       quality,
       hint: Math.round(sigmoid(quality - 1.9 + 0.1 * draws.normal()) * 10_000),
-      appeal,
       born,
     };
   }

@@ -125,7 +125,12 @@ function nextFeature(): bool {
   itemValue = 1;
   itemValued = colon != 0;
   if (!colon) return done(start, cursor - start);
-  itemValue = colon + 1 == cursor ? NaN : parseNumber(colon + 1, cursor - colon - 1);
+  const size = <u32>(cursor - colon - 1);
+  if (size > MAX_VALUE) {
+    itemsFailed = VALUE_TOO_LONG;
+    return false;
+  }
+  itemValue = size ? parseNumber(colon + 1, size) : NaN;
   if (isFinite(itemValue)) return done(start, colon - start);
   itemsFailed = isNaN(itemValue) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE;
   return false;

@@ -94,7 +94,8 @@ export function scanLines(limit: usize, capacity: u32, vw: bool): u32 {
     const newline = findNewline(start);
     const end = textEnd(start, newline);
     if (end > start) {
-      const why = readLine(start, end, vw);
+      setFailedSlot(0);
+      const why = newline - start > MAX_ROW ? ROW_TOO_LONG : readLine(start, end, vw);
       if (why) return reject(why, start, newline, 1);
       rows++;
     }
@@ -107,7 +108,6 @@ export function scanLines(limit: usize, capacity: u32, vw: bool): u32 {
 /** One row of JSON or VW. @returns a reject code */
 function readLine(start: usize, end: usize, vw: bool): u32 {
   setFailedSlot(0);
-  if (end - start > MAX_ROW) return ROW_TOO_LONG;
   if (highBits && !isUtf8(start, end)) return BAD_UTF8;
   clearRow();
   const why = vw ? readExample(start, end) : readObject(start, end);

@@ -15,6 +15,26 @@ function merge(hash: u64, lane: u64): u64 {
   return (hash ^ round(0, lane)) * P1 + P4;
 }
 
+@inline
+function avalanche(hash: u64): u64 {
+  let h = hash;
+  h ^= h >> 33;
+  h *= P2;
+  h ^= h >> 29;
+  h *= P3;
+  return h ^ (h >> 32);
+}
+
+@inline
+function byte(hash: u64, p: usize): u64 {
+  return rotl(hash ^ (<u64>load<u8>(p) * P5), 11) * P1;
+}
+
+@inline
+function word(hash: u64, p: usize): u64 {
+  return rotl(hash ^ (<u64>load<u32>(p) * P1), 23) * P2 + P3;
+}
+
 /** The last 0..31 bytes [p, end), then the avalanche. */
 @inline
 function finish(start: u64, at: usize, end: usize): u64 {
@@ -25,18 +45,22 @@ function finish(start: u64, at: usize, end: usize): u64 {
     p += 8;
   }
   if (p + 4 <= end) {
-    hash = rotl(hash ^ (<u64>load<u32>(p) * P1), 23) * P2 + P3;
+    hash = word(hash, p);
     p += 4;
   }
-  while (p < end) {
-    hash = rotl(hash ^ (<u64>load<u8>(p) * P5), 11) * P1;
-    p++;
-  }
-  hash ^= hash >> 33;
-  hash *= P2;
-  hash ^= hash >> 29;
-  hash *= P3;
-  return hash ^ (hash >> 32);
+  while (p < end) hash = byte(hash, p++);
+  return avalanche(hash);
+}
+
+/** 0..7 bytes. Their number is as good as random: choosing among results costs less than a branch guessed wrong. */
+@inline
+function tiny(start: u64, at: usize, size: usize): u64 {
+  const p = at + (size & 4);
+  let hash = select<u64>(word(start, at), start, size & 4);
+  hash = select<u64>(byte(hash, p), hash, size & 3);
+  hash = select<u64>(byte(hash, p + 1), hash, size & 2);
+  hash = select<u64>(byte(hash, p + 2), hash, (size & 3) == 3);
+  return avalanche(hash);
 }
 
 function long(at: usize, size: usize, seed: u64): u64 {
@@ -56,8 +80,9 @@ function long(at: usize, size: usize, seed: u64): u64 {
   return finish(hash + <u64>size, p, end);
 }
 
-/** XXH64 of `size` bytes at `p`. */
+/** XXH64 of `size` bytes at `p`. May read, not use, up to 7 bytes more. */
 @inline
 export function xxh64(p: usize, size: usize, seed: u64): u64 {
+  if (size < 8) return tiny(seed + P5 + <u64>size, p, size);
   return size < 32 ? finish(seed + P5 + <u64>size, p, p + size) : long(p, size, seed);
 }

@@ -3,15 +3,27 @@
 // (x = the value) and the bias (x = 1). A feature with x = 0 or x = NaN is absent.
 import { workspace } from "./memory";
 import { laneBytes } from "./optimizer";
-import { exact, initialWeights, isTouched, NONE, reserve, rowCapacity, rowCount, rowFor, rowOf, rowPtr } from "./store";
+import {
+  claim,
+  exact,
+  initialWeights,
+  isTouched,
+  NONE,
+  reserve,
+  rowCapacity,
+  rowFor,
+  rowOf,
+  rowPtr,
+  rowsAddress,
+} from "./store";
 
 /** How a bag's weights w become values: w, w / sum(w), w / sqrt(sum(w^2)). */
 const SUM: u32 = 0;
 const MEAN: u32 = 1;
 
-/** A bag's offsets u32[rows + 1], keys u64[items] and weights f32[items] (addresses), and its combiner. */
-const BAG_BYTES: usize = 16;
-/** A constant's key u64 and its column of the numbers, or NONE for the bias. */
+/** A bag: addresses of its offsets u32[rows + 1], keys u64[items], weights f32[items] and found rows; its combiner. */
+const BAG_BYTES: usize = 20;
+/** A constant feature: key u64, column of the numbers (NONE = the bias), found row. */
 const CONSTANT_BYTES: usize = 16;
 
 /** The copied parts of the batch, at the offsets decode's layout gives them. */
@@ -34,6 +46,8 @@ export let valuesAt: usize = 0;
 export let weightsAt: usize = 0;
 /** The largest |x| of the event last read, at least 1. */
 export let largest: f32 = 1;
+/** Exact tables: u32 per key of the batch, its row as `makeRoom` found it, or NONE. */
+let foundAt: usize = 0;
 /** Features without a row, while scoring: {u64 id, u32 feature} each. */
 let unbornAt: usize = 0;
 let unborn: u32 = 0;
@@ -55,8 +69,12 @@ export function openEvents(rows: u32, bytes: usize, singles_: u32, columns_: u32
   statesAt = workspace(room << 2);
   valuesAt = workspace(room << 2);
   unbornAt = workspace(room << 4);
+  foundAt = workspace(<usize>rows * most << 2);
   weightsAt = workspace(room * laneBytes);
-  return weightsAt == 0 ? 0 : region;
+  if (weightsAt == 0) return 0;
+  // Singles come first and their x is always 1.
+  for (let i: usize = 0; i < singles; i++) store<f32>(valuesAt + (i << 2), 1);
+  return region;
 }
 
 /** Where decode's layout has the parts: byte offsets from the region's start. */
@@ -73,7 +91,7 @@ export function setBag(i: u32, offsets: usize, keys: usize, weights: usize, comb
   store<u32>(at, <u32>(region + offsets));
   store<u32>(at, <u32>(region + keys), 4);
   store<u32>(at, <u32>(region + weights), 8);
-  store<u32>(at, combiner, 12);
+  store<u32>(at, combiner, 16);
 }
 
 /** Describes constant feature `i`: its key, and its column of the numbers (0xffffffff = the bias). */
@@ -103,46 +121,102 @@ export function importanceOf(r: u32): f32 {
   return load<f32>(importanceAt + (<usize>r << 2));
 }
 
-/** Makes room in an exact table for the batch's new keys; false, with nothing changed, where they do not fit. */
+/**
+ * Begins learning a batch: finds its keys' rows in an exact table and makes room for the new ones. False, with nothing
+ * changed, where they do not fit. Hash tables have all their rows.
+ */
 export function makeRoom(rows: u32): bool {
   if (!exact) return true;
-  let keys = rows * singles + constants;
-  for (let i: u32 = 0; i < bags; i++) keys += bagItems(i, rows);
-  if (keys <= rowCapacity - rowCount) return true;
-  let missing = missingOf(keysAt, rows * singles) + constants;
-  for (let i: u32 = 0; i < bags; i++) {
-    missing += missingOf(<usize>load<u32>(bagsAt + <usize>i * BAG_BYTES, 4), bagItems(i, rows));
+  let missing = findRows(keysAt, foundAt, rows * singles);
+  let found = foundAt + (<usize>(rows * singles) << 2);
+  for (let bag = bagsAt, end = bagsAt + <usize>bags * BAG_BYTES; bag < end; bag += BAG_BYTES) {
+    const items = load<u32>(<usize>load<u32>(bag) + (<usize>rows << 2));
+    store<u32>(bag, <u32>found, 12);
+    missing += findRows(<usize>load<u32>(bag, 4), found, items);
+    found += <usize>items << 2;
+  }
+  for (let i: u32 = 0; i < constants; i++) {
+    const at = constantsAt + <usize>i * CONSTANT_BYTES;
+    missing += findRows(at, at + 12, 1);
   }
   return reserve(missing);
 }
 
-function bagItems(i: u32, rows: u32): u32 {
-  return load<u32>(<usize>load<u32>(bagsAt + <usize>i * BAG_BYTES) + (<usize>rows << 2));
-}
-
-function missingOf(keys: usize, count: u32): u32 {
+/** A loop of independent steps, so that their cache misses overlap. Returns how many keys have no row. */
+function findRows(keys: usize, found: usize, count: u32): u32 {
   let missing: u32 = 0;
-  for (let i: u32 = 0; i < count; i++) missing += u32(rowOf(load<u64>(keys + (<usize>i << 3))) == NONE);
+  for (let i: u32 = 0; i < count; i++) {
+    const row = rowOf(load<u64>(keys + (<usize>i << 3)));
+    store<u32>(found + (<usize>i << 2), row);
+    missing += u32(row == NONE);
+  }
   return missing;
 }
 
-/** Reads event r's features and returns their number. Learning makes the rows they need; scoring changes nothing. */
+/** Reads event r's features and returns their number. Learning (after `makeRoom`) makes the rows they need; scoring changes nothing. */
 @inline
 export function readEvent(r: u32, learning: bool): u32 {
+  const first = r * singles;
   largest = 1;
   unborn = 0;
-  const keys = keysAt + ((<usize>r * singles) << 3);
-  for (let i: u32 = 0; i < singles; i++) addFeature(i, load<u64>(keys + (<usize>i << 3)), 1, learning);
-  let count = singles;
-  for (let i: u32 = 0; i < bags; i++) count = readBag(i, r, count, learning);
-  for (let i: u32 = 0; i < constants; i++) count = readConstant(i, r, count, learning);
-  return count;
+  for (let i: u32 = 0; i < singles; i++) locate(i, keysAt + (<usize>(first + i) << 3), foundAt + (<usize>(first + i) << 2), learning);
+  return readValued(r, learning);
+}
+
+/**
+ * `readEvent` for FTRL on a hash table with a power of two of one-weight rows: the singles' states follow from the keys alone.
+ * Rows that were never learned are zeros there: whoever finds n = 0 must ask `settle`.
+ */
+@inline
+export function readEventByMask(r: u32, learning: bool): u32 {
+  largest = 1;
+  unborn = 0;
+  const keys = keysOf(r);
+  const mask = i32x4.splat(rowCapacity - 1);
+  const base = i32x4.splat(<i32>rowsAddress());
+  for (let i: usize = 0; i < singles; i += 4) {
+    const rows = v128.and(v128.shuffle<i32>(v128.load(keys + (i << 3)), v128.load(keys + (i << 3), 16), 0, 2, 4, 6), mask);
+    v128.store(statesAt + (i << 2), i32x4.add(base, i32x4.shl(rows, 3)));
+  }
+  return readValued(r, learning);
+}
+
+/** Loads kept alive by `warm`. */
+let touched: u64 = 0;
+
+/**
+ * Touches the states of the events from r on that `readEventByMask` will read: in a loop of independent loads the cache
+ * misses overlap, while in the events each waits for the one before.
+ */
+export function warm(r: u32, end: u32): void {
+  const mask = i32x4.splat(rowCapacity - 1);
+  const base = i32x4.splat(<i32>rowsAddress());
+  let sum: u64 = 0;
+  for (let at = keysOf(r), last = keysOf(end); at < last; at += 32) {
+    const rows = v128.and(v128.shuffle<i32>(v128.load(at), v128.load(at, 16), 0, 2, 4, 6), mask);
+    const states = i32x4.add(base, i32x4.shl(rows, 3));
+    sum ^= load<u64>(<usize>i32x4.extract_lane(states, 0)) ^ load<u64>(<usize>i32x4.extract_lane(states, 1));
+    sum ^= load<u64>(<usize>i32x4.extract_lane(states, 2)) ^ load<u64>(<usize>i32x4.extract_lane(states, 3));
+  }
+  touched = sum;
+}
+
+/** Makes sure that the row of event r's feature i exists (learning), or notes that it has none (scoring). */
+export function settle(i: u32, r: u32, learning: bool): void {
+  if (i < singles) locate(i, keysOf(r) + (<usize>i << 3), 0, learning);
 }
 
 @inline
-function addFeature(i: u32, key: u64, x: f32, learning: bool): void {
-  store<f32>(valuesAt + (<usize>i << 2), x);
-  store<u32>(statesAt + (<usize>i << 2), <u32>(learning ? rowPtr(rowFor(key)) : bornState(i, key)));
+function keysOf(r: u32): usize {
+  return keysAt + (<usize>(r * singles) << 3);
+}
+
+/** Notes the state of feature i, whose key (and found row, in an exact table) lies at the addresses. */
+@inline
+function locate(i: u32, keyAt: usize, found: usize, learning: bool): void {
+  const key = load<u64>(keyAt);
+  const state = learning ? rowPtr(exact ? claim(key, load<u32>(found)) : rowFor(key)) : bornState(i, key);
+  store<u32>(statesAt + (<usize>i << 2), <u32>state);
 }
 
 /** The state of a key's row while scoring, or 0, and a note for `fillUnborn`, where nothing was learned for it. */
@@ -165,43 +239,51 @@ export function fillUnborn(): void {
   }
 }
 
-function readBag(bag: u32, r: u32, count: u32, learning: bool): u32 {
-  const head = bagsAt + <usize>bag * BAG_BYTES;
-  const offsets = <usize>load<u32>(head) + (<usize>r << 2);
-  const from = load<u32>(offsets);
-  const items = load<u32>(offsets, 4) - from;
-  const keys = <usize>load<u32>(head, 4) + (<usize>from << 3);
-  const weights = <usize>load<u32>(head, 8) + (<usize>from << 2);
-  const divisor = divisorOf(weights, items, load<u32>(head, 12));
-  for (let i: u32 = 0; i < items; i++) {
-    const x: f32 = divisor == 0 ? 0 : load<f32>(weights + (<usize>i << 2)) / divisor;
-    count = addValued(count, load<u64>(keys + (<usize>i << 3)), x, learning);
+/** Reads the features that follow the singles; returns the number of all. */
+@inline
+function readValued(r: u32, learning: bool): u32 {
+  let count = singles;
+  for (let i: u32 = 0; i < bags; i++) count = readBag(bagsAt + <usize>i * BAG_BYTES, r, count, learning);
+  for (let i: u32 = 0; i < constants; i++) {
+    const at = constantsAt + <usize>i * CONSTANT_BYTES;
+    const column = load<u32>(at, 8);
+    const x: f32 = column == NONE ? 1 : load<f32>(numbersAt + (<usize>(r * columns + column) << 2));
+    count = addValued(count, at, at + 12, x, learning);
   }
   return count;
 }
 
-function divisorOf(weights: usize, items: u32, combiner: u32): f32 {
+function readBag(bag: usize, r: u32, count: u32, learning: bool): u32 {
+  const offsets = <usize>load<u32>(bag) + (<usize>r << 2);
+  const from = <usize>load<u32>(offsets);
+  const to = <usize>load<u32>(offsets, 4);
+  const keys = <usize>load<u32>(bag, 4);
+  const weights = <usize>load<u32>(bag, 8);
+  const found = <usize>load<u32>(bag, 12);
+  const divisor = divisorOf(weights + (from << 2), weights + (to << 2), load<u32>(bag, 16));
+  for (let i = from; i < to; i++) {
+    const x: f32 = divisor == 0 ? 0 : load<f32>(weights + (i << 2)) / divisor;
+    count = addValued(count, keys + (i << 3), found + (i << 2), x, learning);
+  }
+  return count;
+}
+
+function divisorOf(from: usize, to: usize, combiner: u32): f32 {
   if (combiner == SUM) return 1;
   let sum: f32 = 0;
-  for (let i: u32 = 0; i < items; i++) {
-    const w = load<f32>(weights + (<usize>i << 2));
+  for (let at = from; at < to; at += 4) {
+    const w = load<f32>(at);
     sum += combiner == MEAN ? w : w * w;
   }
   return combiner == MEAN ? sum : sqrt<f32>(sum);
 }
 
-function readConstant(i: u32, r: u32, count: u32, learning: bool): u32 {
-  const at = constantsAt + <usize>i * CONSTANT_BYTES;
-  const column = load<u32>(at, 8);
-  const x: f32 = column == NONE ? 1 : load<f32>(numbersAt + (<usize>(r * columns + column) << 2));
-  return addValued(count, load<u64>(at), x, learning);
-}
-
 /** Adds a feature unless it is absent; returns the new number of features. */
 @inline
-function addValued(count: u32, key: u64, x: f32, learning: bool): u32 {
+function addValued(count: u32, keyAt: usize, found: usize, x: f32, learning: bool): u32 {
   if (x == 0 || x != x) return count;
   largest = max<f32>(largest, abs<f32>(x));
-  addFeature(count, key, x, learning);
+  store<f32>(valuesAt + (<usize>count << 2), x);
+  locate(count, keyAt, found, learning);
   return count + 1;
 }

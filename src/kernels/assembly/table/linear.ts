@@ -9,17 +9,22 @@ import {
   largest,
   makeRoom,
   readEvent,
+  readEventByMask,
   setLogit,
+  settle,
   statesAt,
+  warm,
   valuesAt,
   weightsAt,
 } from "./events";
 import { sumLanes } from "./lanes";
 import { workspace } from "./memory";
 import { beginStep, FTRL, kind, update1, weight1 } from "./optimizer";
+import { exact, rowCapacity } from "./store";
 
 /** A gradient above this is not applied: its square would not stay finite for long. */
 const MOST: f32 = 1e15;
+const WARM: u32 = 8;
 
 // FTRL's hyper-parameters for the path that updates four rows at once.
 let invAlpha: v128 = f32x4.splat(0);
@@ -30,29 +35,33 @@ let l2: v128 = f32x4.splat(0);
 /** f32[features rounded up to 4]: n and sqrt(n) as they were when the weights were read. */
 let countsAt: usize = 0;
 let rootsAt: usize = 0;
-/** Four FTRL states that stay zero: the padding of an event's last group. */
-let zeroStates: usize = 0;
+/** Four FTRL states that stay at z = 0, n = 1: the padding of an event's last group. */
+let padStates: usize = 0;
 
 /** Takes the workspace of `lr` for events of up to `most` features, after `openEvents`; FTRL's hyper-parameters, if it is FTRL. */
 export function openLinear(most: u32, alpha: f64, beta_: f64, l1_: f64, l2_: f64): bool {
   const room = ((<usize>most + 3) & ~3) << 2;
   countsAt = workspace(room);
   rootsAt = workspace(room);
-  zeroStates = workspace(32);
+  padStates = workspace(32);
+  if (padStates == 0) return false;
+  for (let at = padStates; at < padStates + 32; at += 8) store<f32>(at, 1, 4);
   invAlpha = f32x4.splat(<f32>(1 / alpha));
   beta = f32x4.splat(<f32>beta_);
   l1 = f32x4.splat(<f32>l1_);
   l2 = f32x4.splat(<f32>l2_);
-  return zeroStates != 0;
+  return true;
 }
 
 /** Scores and learns `rows` events one after the other. Returns how many were skipped, -1 when the table has no room. */
 export function learnLinear(rows: u32): i32 {
   if (!makeRoom(rows)) return -1;
+  const byMask = hasMask();
   let skipped: i32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
-    const count = readEvent(r, true);
-    const logit = logitOf(count);
+    if (byMask && (r & (WARM - 1)) == 0) warm(r, min(r + WARM, rows));
+    const count = byMask ? readEventByMask(r, true) : readEvent(r, true);
+    const logit = logitOf(count, r, true, byMask);
     setLogit(r, logit);
     const g = (<f32>sigmoid(logit) - labelOf(r)) * importanceOf(r);
     if (!(abs<f32>(logit) < Infinity) || !(abs<f32>(g) * largest <= MOST)) skipped++;
@@ -63,14 +72,23 @@ export function learnLinear(rows: u32): i32 {
 
 /** Logits of `rows` events; nothing changes. */
 export function scoreLinear(rows: u32): void {
-  for (let r: u32 = 0; r < rows; r++) setLogit(r, logitOf(readEvent(r, false)));
+  const byMask = hasMask();
+  for (let r: u32 = 0; r < rows; r++) {
+    if (byMask && (r & (WARM - 1)) == 0) warm(r, min(r + WARM, rows));
+    setLogit(r, logitOf(byMask ? readEventByMask(r, false) : readEvent(r, false), r, false, byMask));
+  }
 }
 
-/** Reads the weights of the event's `count` features; their sum of w x, four interleaved partial sums at a time. */
+/** True where a key's FTRL state is found by masking its bits. */
+function hasMask(): bool {
+  return kind == FTRL && !exact && (rowCapacity & (rowCapacity - 1)) == 0;
+}
+
+/** Reads the weights of event r's `count` features; their sum of w x, four interleaved partial sums at a time. */
 @inline
-function logitOf(count: u32): f32 {
+function logitOf(count: u32, r: u32, learning: bool, byMask: bool): f32 {
   pad(count);
-  if (kind == FTRL) readFtrl(count);
+  if (kind == FTRL) readFtrl(count, r, learning, byMask);
   else readWeights(count);
   fillUnborn();
   let sums = f32x4.splat(0);
@@ -86,7 +104,7 @@ function pad(count: u32): void {
   for (let i = count; i & 3; i++) {
     store<f32>(valuesAt + (<usize>i << 2), 0);
     store<f32>(weightsAt + (<usize>i << 2), 0);
-    store<u32>(statesAt + (<usize>i << 2), <u32>(zeroStates + (<usize>(i & 3) << 3)));
+    store<u32>(statesAt + (<usize>i << 2), <u32>(padStates + (<usize>(i & 3) << 3)));
   }
 }
 
@@ -110,25 +128,43 @@ function loadPair(at: usize): v128 {
   return v128.load64_lane(<usize>load<u32>(at, 4), v128.load64_zero(<usize>load<u32>(at)), 1);
 }
 
-/**
- * Weights of the features' FTRL rows by the closed form (see ftrl.ts), and their n and sqrt(n), four at a time. Features
- * without a row (state 0) get some number, which `fillUnborn` replaces.
- */
-function readFtrl(count: u32): void {
-  const sign = i32x4.splat(0x80000000);
-  const zero = f32x4.splat(0);
+/** Weights of the features' FTRL rows, and their n and sqrt(n), four at a time. */
+@inline
+function readFtrl(count: u32, r: u32, learning: bool, byMask: bool): void {
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
-    const low = loadPair(statesAt + at);
-    const high = loadPair(statesAt + at + 8);
-    const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
-    const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
-    const root = f32x4.sqrt(n);
-    const size = f32x4.pmax(f32x4.sub(f32x4.abs(z), l1), zero);
-    const w = f32x4.div(size, f32x4.add(f32x4.mul(f32x4.add(beta, root), invAlpha), l2));
-    v128.store(weightsAt + at, v128.and(v128.xor(w, v128.andnot(sign, z)), f32x4.gt(size, zero)));
-    v128.store(countsAt + at, n);
-    v128.store(rootsAt + at, root);
+    const n = readGroup(at);
+    if (byMask && v128.any_true(f32x4.eq(n, f32x4.splat(0)))) settleGroup(at, r, learning);
   }
+}
+
+/**
+ * The closed form (see ftrl.ts) for the four rows at `at`; returns their n. A feature without a row (state 0) gets some
+ * number, which `fillUnborn` replaces.
+ */
+@inline
+function readGroup(at: usize): v128 {
+  const zero = f32x4.splat(0);
+  const low = loadPair(statesAt + at);
+  const high = loadPair(statesAt + at + 8);
+  const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
+  const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
+  const root = f32x4.sqrt(n);
+  const size = f32x4.pmax(f32x4.sub(f32x4.abs(z), l1), zero);
+  const w = f32x4.div(size, f32x4.add(f32x4.mul(f32x4.add(beta, root), invAlpha), l2));
+  const sign = v128.andnot(i32x4.splat(0x80000000), z);
+  v128.store(weightsAt + at, v128.and(v128.xor(w, sign), f32x4.gt(size, zero)));
+  v128.store(countsAt + at, n);
+  v128.store(rootsAt + at, root);
+  return n;
+}
+
+/** Some rows of the group at `at` may not exist yet: settles them and reads the group again. */
+function settleGroup(at: usize, r: u32, learning: bool): void {
+  const first = <u32>(at >> 2);
+  for (let i = first; i < first + 4; i++) {
+    if (load<f32>(countsAt + (<usize>i << 2)) == 0) settle(i, r, learning);
+  }
+  readGroup(at);
 }
 
 /** FTRL's update of the features' rows, four at a time; groups in which a row occurs twice go one by one. */

@@ -1,0 +1,42 @@
+import { Rng } from "../core/rng.js";
+import { type Graph, sizeOf, withRows } from "../tower/graph.js";
+import type { Session, TensorView } from "./runtime.js";
+
+/**
+ * Runs compared. Where two sessions add up in another order, at least half of the affected numbers differ in a random run;
+ * one affected number alone would pass all runs with a chance of 2^-16.
+ */
+const PROBES = 16;
+
+type Views = Record<string, TensorView>;
+
+/** True when two sessions of `graph` give the same bits on runs of `rows` rows: they are compared on random inputs. */
+export async function sameBits(graph: Graph, rows: number, a: Session, b: Session): Promise<boolean> {
+  const rng = new Rng(rows);
+  const feeds = views(
+    [...graph.inputs, ...graph.parameters].map(({ name, shape }) => [name, { shape }]),
+    rows,
+  );
+  const [found, expected] = [views(graph.outputs, rows), views(graph.outputs, rows)];
+  for (let probe = 0; probe < PROBES; probe++) {
+    for (const { data } of Object.values(feeds))
+      for (let i = 0; i < data.length; i++) data[i] = (rng.uniform() - 0.5) / 4;
+    await a.run(feeds, expected);
+    await b.run(feeds, found);
+    for (const name in found) if (bytes(found[name]).compare(bytes(expected[name])) !== 0) return false;
+  }
+  return true;
+}
+
+function views(tensors: Iterable<readonly [string, Pick<Graph["inputs"][number], "shape">]>, rows: number): Views {
+  return Object.fromEntries(
+    [...tensors].map(([name, { shape }]) => [
+      name,
+      { data: new Float32Array(sizeOf(shape, rows)), shape: withRows(shape, rows) },
+    ]),
+  );
+}
+
+function bytes({ data }: TensorView): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}

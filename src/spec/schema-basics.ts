@@ -1,0 +1,17 @@
+import { Type } from "typebox";
+
+/** Names of fields, tables and models. A range like `C1..C26` is a name too, until it is expanded. */
+export const NAME = "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$";
+export const TABLE_NAME = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$";
+
+export const closed = { additionalProperties: false };
+export const optional = Type.Optional;
+export const text = (description: string, options = {}) => Type.String({ minLength: 1, description, ...options });
+export const size = (description: string, options = {}) =>
+  Type.Integer({ minimum: 1, maximum: 4096, description, ...options });
+export const atLeastZero = (description: string, value: number) =>
+  Type.Number({ minimum: 0, default: value, description });
+export const aboveZero = (description: string, value: number) =>
+  Type.Number({ exclusiveMinimum: 0, default: value, description });
+export const widths = (description: string, value: readonly number[]) =>
+  Type.Array(size("Units."), { maxItems: 64, default: value, description });

@@ -1,0 +1,197 @@
+import { Type } from "typebox";
+import { defaults } from "./defaults.js";
+import { aboveZero, atLeastZero, closed, optional, size, text, widths } from "./schema-basics.js";
+
+const rate = (value: number) => optional(aboveZero("Learning rate.", value));
+const adagradKnobs = (kind: "adagrad" | "rowwise_adagrad") => ({
+  learning_rate: rate(defaults.optimizer[kind].learning_rate),
+  initial_accumulator: optional(
+    atLeastZero("Sum of squared gradients to start from.", defaults.optimizer[kind].initial_accumulator),
+  ),
+  epsilon: optional(atLeastZero("Added to the root of the sum.", defaults.optimizer[kind].epsilon)),
+});
+const decay = (description: string, value: number) =>
+  optional(Type.Number({ minimum: 0, exclusiveMaximum: 1, default: value, description }));
+const { ftrl, adam, sgd } = defaults.optimizer;
+
+const OptimizerKnobs = {
+  ftrl: optional(
+    Type.Object(
+      {
+        alpha: optional(
+          aboveZero(`Learning rate. Default ${ftrl.alpha}; lr, fm, wide: ${defaults.linear_ftrl.alpha}.`, ftrl.alpha),
+        ),
+        beta: optional(
+          atLeastZero(
+            `Damps the first steps of a coordinate. Default ${ftrl.beta}; lr, fm, wide: ${defaults.linear_ftrl.beta}.`,
+            ftrl.beta,
+          ),
+        ),
+        l1: optional(atLeastZero("Lasso: makes weights exactly zero.", ftrl.l1)),
+        l2: optional(atLeastZero("Ridge: shrinks weights.", ftrl.l2)),
+        l21: optional(atLeastZero("Group lasso: makes whole rows exactly zero.", ftrl.l21)),
+      },
+      { ...closed, description: "FTRL-Proximal (McMahan 2013); with l21 > 0 group-lasso FTRL." },
+    ),
+  ),
+  adagrad: optional(
+    Type.Object(adagradKnobs("adagrad"), { ...closed, description: "AdaGrad, one accumulator a coordinate." }),
+  ),
+  rowwise_adagrad: optional(
+    Type.Object(adagradKnobs("rowwise_adagrad"), { ...closed, description: "AdaGrad, one accumulator a row." }),
+  ),
+  adam: optional(
+    Type.Object(
+      {
+        learning_rate: rate(adam.learning_rate),
+        beta1: decay("Decay of the first moment.", adam.beta1),
+        beta2: decay("Decay of the second moment.", adam.beta2),
+        epsilon: optional(aboveZero("Added to the root of the second moment.", adam.epsilon)),
+      },
+      { ...closed, description: "Adam." },
+    ),
+  ),
+  sgd: optional(
+    Type.Object({ learning_rate: rate(sgd.learning_rate) }, { ...closed, description: "Plain gradient steps." }),
+  ),
+};
+
+const optimizer = (value: string) =>
+  optional(
+    Type.Union(
+      [
+        Type.Enum(["ftrl", "adagrad", "rowwise_adagrad", "adam", "sgd"], {
+          description: "An optimizer with its defaults.",
+        }),
+        Type.Object(OptimizerKnobs, { ...closed, description: "One optimizer with its knobs." }),
+      ],
+      { default: value, description: `The optimizer. Default ${value}.` },
+    ),
+  );
+
+const salt = (value: string) =>
+  optional(
+    Type.Enum(["table", "field"], {
+      description: `table: the same value in two fields of this table is the same key. field: fields are kept apart. Default ${value}.`,
+    }),
+  );
+const rows = (description: string) => optional(Type.Integer({ minimum: 1, maximum: 2 ** 32 - 1, description }));
+const init = (value: number) =>
+  optional(atLeastZero(`A new row's weights are uniform in [-init, init]. Default ${value}.`, value));
+
+export const Table = Type.Object(
+  {
+    encoding: optional(
+      Type.Enum(["hash", "exact"], {
+        default: defaults.table.encoding,
+        description: "exact: a row of its own for every key, growing. hash: key mod rows, a fixed size.",
+        "x-not-in-this-version": ["shared", "compositional", "multi_hash", "dhe", "hot_cold", "low_dim"],
+      }),
+    ),
+    rows: rows(
+      `hash: the number of rows (required). exact: rows to reserve at the start; default ${defaults.table.rows}.`,
+    ),
+    dim: optional(
+      size(`Floats a row. Default ${defaults.table.dim}; fm: factors, default ${defaults.fm.dim}; lr: always 1.`),
+    ),
+    init: optional(
+      atLeastZero(
+        `A new row's weights are uniform in [-init, init]. Default ${defaults.table.init}; lr: ${defaults.lr.init}.`,
+        defaults.table.init,
+      ),
+    ),
+    salt: salt("table; lr and fm: field"),
+    optimizer: optimizer(defaults.table_optimizer),
+  },
+  { ...closed, description: "A table of embeddings, shared by the fields that name it." },
+);
+
+export const Wide = Type.Object(
+  {
+    fields: Type.Array(text("A field, or a range of fields."), {
+      minItems: 1,
+      description: "Fields that get a weight of their own, added to the logit.",
+    }),
+    bits: optional(
+      Type.Integer({ minimum: 1, maximum: 31, default: defaults.wide.bits, description: "rows = 2^bits." }),
+    ),
+    rows: rows("Number of rows, instead of bits."),
+    init: init(defaults.wide.init),
+    salt: salt(defaults.wide.salt),
+    optimizer: optimizer(defaults.table_optimizer),
+  },
+  { ...closed, description: "A linear part beside the tower: one hashed table of single weights." },
+);
+
+const hidden = (value: readonly number[]) => optional(widths("Hidden widths of the MLP.", value));
+const { deep_crossing, wide_deep, deepfm, dcn_v2, dlrm } = defaults.tower;
+
+const TowerKnobs = {
+  lr: optional(
+    Type.Object({}, { ...closed, description: "Logistic regression: the sum of the weights. Learns event by event." }),
+  ),
+  fm: optional(Type.Object({}, { ...closed, description: "Factorization machine. Learns event by event." })),
+  deep_crossing: optional(
+    Type.Object(
+      { residual: optional(widths("Inner width of each residual unit.", deep_crossing.residual)) },
+      { ...closed, description: "Embeddings stacked, residual units, one logit (Shan 2016)." },
+    ),
+  ),
+  wide_deep: optional(
+    Type.Object({ hidden: hidden(wide_deep.hidden) }, { ...closed, description: "MLP beside `wide` (Cheng 2016)." }),
+  ),
+  deepfm: optional(
+    Type.Object(
+      { hidden: hidden(deepfm.hidden) },
+      { ...closed, description: "FM and MLP over the same embeddings; `wide` is its linear part (Guo 2017)." },
+    ),
+  ),
+  dcn_v2: optional(
+    Type.Object(
+      {
+        hidden: hidden(dcn_v2.hidden),
+        cross_layers: optional(size("Cross layers.", { maximum: 16, default: dcn_v2.cross_layers })),
+        rank: optional(
+          Type.Integer({
+            minimum: 0,
+            maximum: 4096,
+            default: dcn_v2.rank,
+            description: "Rank of each cross matrix; 0 = full.",
+          }),
+        ),
+      },
+      { ...closed, description: "Cross network beside an MLP (Wang 2021)." },
+    ),
+  ),
+  dlrm: optional(
+    Type.Object(
+      {
+        hidden: hidden(dlrm.hidden),
+        bottom: optional(widths("Hidden widths of the MLP over the numbers.", dlrm.bottom)),
+      },
+      { ...closed, description: "Dot products of all embeddings, then an MLP (Naumov 2019)." },
+    ),
+  ),
+};
+
+export const Tower = Type.Union(
+  [
+    Type.Enum(["lr", "fm", "deep_crossing", "wide_deep", "deepfm", "dcn_v2", "dlrm"], {
+      description: "A tower with its defaults.",
+    }),
+    Type.Object(
+      {
+        ...TowerKnobs,
+        optimizer: optimizer(defaults.tower_optimizer),
+        runtime: optional(
+          Type.Enum(["onnxruntime", "tensorflow"], {
+            default: defaults.runtime,
+            description: "What runs the dense graph.",
+          }),
+        ),
+      },
+      { ...closed, description: "One tower with its knobs, the optimizer of its dense weights, its runtime." },
+    ),
+  ],
+  { description: "The model over the embeddings and numbers." },
+);

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { sameBits } from "../../src/runtime/probe.js";
+import { loadRuntime, type Session } from "../../src/runtime/runtime.js";
+import { Graph } from "../../src/tower/graph.js";
+
+const graph = new Graph();
+const product = graph.gemm(graph.input("x", ["B", 30]), graph.parameter("w", [30, 5]));
+graph.output("y", product);
+graph.output("sum", graph.reduceSum(product, [0], false));
+
+async function session(): Promise<Session> {
+  return (await loadRuntime("onnxruntime")).load(graph, { threads: 1 });
+}
+
+/** Adds a unit in the last place to one number of one output, in one run of three. */
+async function flawed(): Promise<Session> {
+  const sound = await session();
+  let runs = 0;
+  return {
+    async run(feeds, fetches) {
+      await sound.run(feeds, fetches);
+      const { data } = fetches.sum;
+      const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
+      if (++runs % 3 === 0) bits[4]++;
+    },
+    release: () => sound.release(),
+  };
+}
+
+describe("sameBits", () => {
+  it("holds for two sessions alike", async () => {
+    expect(await sameBits(graph, 17, await session(), await session())).toBe(true);
+  });
+
+  it("sees a single bit that differs now and then", async () => {
+    expect(await sameBits(graph, 17, await session(), await flawed())).toBe(false);
+  });
+});
