@@ -19,7 +19,11 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   if (clicks) cases.push({ model: "features/globo-deep-crossing.yaml", data: clicks });
   const results = [];
   for (const { model, data } of cases) results.push(await compare(model, data, smoke));
-  return { what: "deep_crossing, file to checkpoint, against the bare ONNX train step", threads: availableParallelism(), cases: results };
+  return {
+    what: "deep_crossing, file to checkpoint, against the bare ONNX train step",
+    threads: availableParallelism(),
+    cases: results,
+  };
 }
 
 async function compare(model: string, data: string, smoke: boolean): Promise<object> {
@@ -75,5 +79,6 @@ function outputsOf(graph: Graph, rows: number): Record<string, TensorView> {
   );
 }
 
-const fixed = (shape: readonly (number | "B")[], rows: number): number[] => shape.map((size) => (size === "B" ? rows : size));
+const fixed = (shape: readonly (number | "B")[], rows: number): number[] =>
+  shape.map((size) => (size === "B" ? rows : size));
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);

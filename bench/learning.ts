@@ -33,7 +33,9 @@ function simulator(smoke: boolean): object {
 function onGlobo(smoke: boolean): object {
   const data = globo(smoke ? 1_000 : 400_000);
   if (!data) return { skipped: "no Globo data" };
-  const names = smoke ? ["globo-lr", "globo-deep-crossing"] : ["globo-lr", "globo-fm", "globo-deep-crossing", "globo-dcn-v2"];
+  const names = smoke
+    ? ["globo-lr", "globo-deep-crossing"]
+    : ["globo-lr", "globo-fm", "globo-deep-crossing", "globo-dcn-v2"];
   const results = Object.fromEntries(names.map((name) => [name, quality(trainOnce(`features/${name}.yaml`, data))]));
   return { clicks: smoke ? 1_000 : 400_000, ...results };
 }
@@ -41,7 +43,9 @@ function onGlobo(smoke: boolean): object {
 /** A copy of a spec whose embedding tables use another optimizer. */
 export function withOptimizer(path: string, from: string, to: string): string {
   const text = readFileSync(path, "utf8");
-  const changed = text.replace(/(tables:[\s\S]*?)(?=\n\w)/, (tables) => tables.replaceAll(new RegExp(`${from}: \\{[^}]*\\}`, "g"), to));
+  const changed = text.replace(/(tables:[\s\S]*?)(?=\n\w)/, (tables) =>
+    tables.replaceAll(new RegExp(`${from}: \\{[^}]*\\}`, "g"), to),
+  );
   const copy = join(mkdtempSync(join(tmpdir(), "hashbrook-spec-")), "spec.yaml");
   writeFileSync(copy, changed);
   if (changed === text) throw new Error(`${path}: has no ${from} table`);

@@ -30,7 +30,11 @@ function vowpalWabbit(data: string, smoke: boolean, rate: number, logloss: numbe
   if (!python) return { vw: "skipped: bench/peers is not set up" };
   const text = `${data}.vw`;
   execFileSync(process.execPath, ["bench/peers/to-vw.mjs", "--preset", "criteo", "--in", data, "--out", text]);
-  const out = execFileSync(python, ["bench/peers/vw.py", "--data", text, "--args", "-b 22 --ftrl --ftrl_alpha 0.1 --ftrl_beta 1"], { encoding: "utf8" });
+  const out = execFileSync(
+    python,
+    ["bench/peers/vw.py", "--data", text, "--args", "-b 22 --ftrl --ftrl_alpha 0.1 --ftrl_beta 1"],
+    { encoding: "utf8" },
+  );
   const vw = JSON.parse(out.trim().split("\n").at(-1)!) as { examples_per_second: number; logloss: number };
   return { vw, ratio_to_vw: round(rate / vw.examples_per_second, 2), logloss_minus_vw: round(logloss - vw.logloss, 5) };
 }

@@ -1,5 +1,15 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { criteoLike } from "./lib/criteo-like.js";
@@ -9,7 +19,11 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const bytes = smoke ? 20e6 : 4e9;
   const data = bigFile(bytes);
   const out = mkdtempSync(join(tmpdir(), "hashbrook-run-"));
-  const child = spawn(process.execPath, ["dist/cli/main.js", "train", "--model", "features/criteo-lr.yaml", "--data", data, "--out", out, "--json"], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(
+    process.execPath,
+    ["dist/cli/main.js", "train", "--model", "features/criteo-lr.yaml", "--data", data, "--out", out, "--json"],
+    { stdio: ["ignore", "pipe", "ignore"] },
+  );
   const samples: number[] = [];
   const timer = setInterval(() => samples.push(residentBytes(child.pid!)), 250);
   let stdout = "";

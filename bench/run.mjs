@@ -4,7 +4,7 @@
 //   npm run bench -- scan lr          some
 //   npm run bench:smoke               all in small: do they still run, and are their answers right?
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 
 const names = process.argv.slice(2).filter((word) => !word.startsWith("--"));
@@ -17,7 +17,10 @@ for (const file of readdirSync("dist/kernels").filter((name) => name.endsWith(".
   cpSync(`dist/kernels/${file}`, `build/src/kernels/${file}`);
 }
 
-const all = readdirSync("bench").filter((name) => name.endsWith(".ts")).map((name) => name.slice(0, -3)).sort();
+const all = readdirSync("bench")
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => name.slice(0, -3))
+  .sort();
 const unknown = names.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
   console.error(`no such bench: ${unknown.join(", ")} (there are: ${all.join(", ")})`);
@@ -28,7 +31,11 @@ let failed = 0;
 for (const name of names.length > 0 ? names : all) {
   const program = `import { run } from "./build/bench/${name}.js"; console.log("\\nRESULT " + JSON.stringify(await run({ smoke: ${smoke} }))); process.exit(0);`;
   const started = performance.now();
-  const child = spawnSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const line = child.stdout?.split("\n").find((text) => text.startsWith("RESULT "));
   if (child.status !== 0 || !line) {
     console.error(`${name}: FAILED${child.stdout ? `\n${child.stdout}` : ""}`);
@@ -44,7 +51,13 @@ process.exit(failed > 0 ? 1 : 0);
 function keep(name, result) {
   mkdirSync("bench/results", { recursive: true });
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
-  const machine = { cpu: cpus()[0].model, cores: cpus().length, memory_gib: Math.round(totalmem() / 2 ** 30), node: process.version, v8: process.versions.v8 };
+  const machine = {
+    cpu: cpus()[0].model,
+    cores: cpus().length,
+    memory_gib: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+    v8: process.versions.v8,
+  };
   const entry = { bench: name, command: `npm run bench -- ${name}`, commit, machine, result };
   writeFileSync(`bench/results/${name}.json`, `${JSON.stringify(entry, null, 2)}\n`);
 }

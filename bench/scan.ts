@@ -25,7 +25,12 @@ export interface ScanResult {
   readonly name: "scan";
   readonly cases: readonly ScanCase[];
   /** The fastest the criteo-like cases may be held to: issue's floors. */
-  readonly floors: { readonly tsvGigabytesPerSecond: 1; readonly tsvRatio: 20; readonly jsonGigabytesPerSecond: 0.5; readonly jsonRatio: 5 };
+  readonly floors: {
+    readonly tsvGigabytesPerSecond: 1;
+    readonly tsvRatio: 20;
+    readonly jsonGigabytesPerSecond: 0.5;
+    readonly jsonRatio: 5;
+  };
   /** XXH64 over all keys, equal for the kernel and for JavaScript. */
   readonly checksum: string;
 }
@@ -48,8 +53,11 @@ export function criteoLike(count: number, seed: number): string[][] {
 
 /** All columns categorical, or the first 13 numeric with log1p. */
 function criteoSpec(format: Format, numeric: boolean): CompiledSpec {
-  const fields = names.map((name, i): CompiledField =>
-    numeric && i < NUMERIC ? { name, type: "numeric", from: name, transform: "log1p", missing: 0 } : { name, type: "categorical", from: name },
+  const fields = names.map(
+    (name, i): CompiledField =>
+      numeric && i < NUMERIC
+        ? { name, type: "numeric", from: name, transform: "log1p", missing: 0 }
+        : { name, type: "categorical", from: name },
   );
   const optimizer = { kind: "sgd", learning_rate: 0.1 } as const;
   const cells = fields
@@ -63,9 +71,30 @@ function criteoSpec(format: Format, numeric: boolean): CompiledSpec {
     events: { format, columns: ["label", ...names], header: false, separator: "\t" },
     label: { from: "label", positive: { equals: "1" }, weight: null, time: null, id: null, oracle: null },
     fields,
-    tables: [{ name: "ids", role: "embedding", encoding: "hash", rows: 1 << 20, dim: 1, init: 0, optimizer, seed: hex(0n), cells }],
+    tables: [
+      {
+        name: "ids",
+        role: "embedding",
+        encoding: "hash",
+        rows: 1 << 20,
+        dim: 1,
+        init: 0,
+        optimizer,
+        seed: hex(0n),
+        cells,
+      },
+    ],
     numbers: fields.filter(({ type }) => type === "numeric").map(({ name }) => name),
-    tower: { kind: "lr", residual: [], hidden: [], bottom: [], cross_layers: 0, rank: 0, optimizer, runtime: "onnxruntime" },
+    tower: {
+      kind: "lr",
+      residual: [],
+      hidden: [],
+      bottom: [],
+      cross_layers: 0,
+      rank: 0,
+      optimizer,
+      runtime: "onnxruntime",
+    },
   };
 }
 
@@ -138,7 +167,8 @@ function measure(plan: Plan, rows: number, repeats: number): { result: ScanCase;
   const wanted = numeric ? expected.filter((_, i) => i % COLUMNS >= NUMERIC) : expected;
   const keys: bigint[] = [];
   decode(decoder, Buffer.from(sample), (batch) => keys.push(...batch));
-  if (keys.length !== wanted.length || keys.some((key, i) => key !== wanted[i])) throw new Error(`${name}: keys differ from xxhash-wasm's`);
+  if (keys.length !== wanted.length || keys.some((key, i) => key !== wanted[i]))
+    throw new Error(`${name}: keys differ from xxhash-wasm's`);
   const checksum = h64Raw(new Uint8Array(BigUint64Array.from(keys).buffer), 0n);
 
   let sink = 0n;
@@ -158,7 +188,16 @@ function measure(plan: Plan, rows: number, repeats: number): { result: ScanCase;
   const nsPerRow = (median(raw) / rows) * 1e9;
   const baselineNsPerRow = (median(slow) / sampleRows) * 1e9;
   const bytesPerRow = file.length / rows;
-  const result = { name, rows, bytesPerRow, nsPerRow, baselineNsPerRow, gigabytesPerSecond: bytesPerRow / nsPerRow, ratio: baselineNsPerRow / nsPerRow, raw };
+  const result = {
+    name,
+    rows,
+    bytesPerRow,
+    nsPerRow,
+    baselineNsPerRow,
+    gigabytesPerSecond: bytesPerRow / nsPerRow,
+    ratio: baselineNsPerRow / nsPerRow,
+    raw,
+  };
   return { result, checksum };
 }
 
@@ -168,12 +207,19 @@ export async function run({ smoke }: { smoke: boolean }): Promise<ScanResult> {
   const repeats = smoke ? 1 : 7;
   const events = criteoLike(rows, 7);
   const tsv = `${events.map((event) => event.join("\t")).join("\n")}\n`;
-  const object = (event: string[]) => JSON.stringify(Object.fromEntries([["label", Number(event[0])], ...names.map((name, i) => [name, event[i + 1]])]));
+  const object = (event: string[]) =>
+    JSON.stringify(Object.fromEntries([["label", Number(event[0])], ...names.map((name, i) => [name, event[i + 1]])]));
   const json = `${events.map(object).join("\n")}\n`;
   const plans: Plan[] = [
     { name: "tsv, 39 categorical", format: "tsv", numeric: false, distinct: false, text: tsv },
     { name: "tsv, 39 categorical, distinct counts", format: "tsv", numeric: false, distinct: true, text: tsv },
-    { name: "tsv, 13 log1p + 26 categorical, distinct counts", format: "tsv", numeric: true, distinct: true, text: tsv },
+    {
+      name: "tsv, 13 log1p + 26 categorical, distinct counts",
+      format: "tsv",
+      numeric: true,
+      distinct: true,
+      text: tsv,
+    },
     { name: "json, 39 categorical", format: "json", numeric: false, distinct: false, text: json },
     { name: "json, 39 categorical, distinct counts", format: "json", numeric: false, distinct: true, text: json },
   ];

@@ -5,7 +5,8 @@ import { join } from "node:path";
 
 const ASSEMBLY = "src/kernels/assembly";
 const OUT = "dist/kernels";
-const newest = (folder) => Math.max(...readdirSync(folder, { recursive: true }).map((f) => statSync(join(folder, f)).mtimeMs));
+const newest = (folder) =>
+  Math.max(...readdirSync(folder, { recursive: true }).map((f) => statSync(join(folder, f)).mtimeMs));
 
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
@@ -15,8 +16,27 @@ for (const name of ["scan", "table", "metric"]) {
   const entry = join(ASSEMBLY, name, "index.ts");
   if (!existsSync(entry)) continue;
   if (!only && existsSync(target) && statSync(target).mtimeMs > newest(ASSEMBLY)) continue;
-  execFileSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", entry, "-o", target,
-    "--enable", "simd", "-O3", "--noAssert", "--runtime", "stub", "--importMemory",
-    "--initialMemory", "16", "--maximumMemory", "65536"], { stdio: "inherit" });
+  execFileSync(
+    process.execPath,
+    [
+      "node_modules/assemblyscript/bin/asc.js",
+      entry,
+      "-o",
+      target,
+      "--enable",
+      "simd",
+      "-O3",
+      "--noAssert",
+      "--runtime",
+      "stub",
+      "--importMemory",
+      "--initialMemory",
+      "16",
+      "--maximumMemory",
+      "65536",
+    ],
+    { stdio: "inherit" },
+  );
 }
-if (!only) execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
+if (!only)
+  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });

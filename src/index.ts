@@ -10,7 +10,7 @@
  * ```
  */
 export { type ErrorCode, HashbrookError } from "./core/errors.js";
-export { type ModelVersion, type Scores, Scorer } from "./serve/scorer.js";
+export { type ModelVersion, Scorer, type Scores } from "./serve/scorer.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
 export { type SimulatedFacts, type SimulateOptions, simulate } from "./source/simulate.js";
 export type { CompiledSpec } from "./spec/compiled.js";

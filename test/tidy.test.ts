@@ -69,7 +69,10 @@ describe("the source tree", () => {
   });
 
   it("takes time and chance from core alone", () => {
-    const wrong = files.filter(({ file, code }) => !/^(core|cli)\//.test(file) && /Math\.random|Date\.now|new Date\(|performance\.now/.test(code));
+    const wrong = files.filter(
+      ({ file, code }) =>
+        !/^(core|cli)\//.test(file) && /Math\.random|Date\.now|new Date\(|performance\.now/.test(code),
+    );
     expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 

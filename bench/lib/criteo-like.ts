@@ -13,11 +13,15 @@ const BLOCK = 4096;
  * The label depends on three of the ids, so that there is something to learn.
  */
 function row(rng: Rng): string {
-  const counts = Array.from({ length: 13 }, () => (rng.uniform() < 0.2 ? "" : String(Math.floor(Math.exp(rng.uniform() * 8)))));
+  const counts = Array.from({ length: 13 }, () =>
+    rng.uniform() < 0.2 ? "" : String(Math.floor(Math.exp(rng.uniform() * 8))),
+  );
   const ids = CARDINALITIES.map((n) => Math.floor(n ** rng.uniform()));
   const score = [1, 2, 3].reduce((sum, i) => sum + ((Math.imul(ids[i], 2654435761) >>> 16) % 100) / 60, -3.2);
   const label = rng.uniform() < 1 / (1 + Math.exp(-score)) ? "1" : "0";
-  const hex = ids.map((id, i) => (rng.uniform() < 0.05 ? "" : ((Math.imul(id, 2654435761) + i * 977) >>> 0).toString(16).padStart(8, "0")));
+  const hex = ids.map((id, i) =>
+    rng.uniform() < 0.05 ? "" : ((Math.imul(id, 2654435761) + i * 977) >>> 0).toString(16).padStart(8, "0"),
+  );
   return [label, ...counts, ...hex].join("\t");
 }
 

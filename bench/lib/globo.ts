@@ -19,7 +19,9 @@ export function globo(clicks: number, format: "tsv" | "json" = "tsv"): string | 
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
   const file = openSync(`${path}.tmp`, "w");
-  execFileSync(process.execPath, [tool, "--clicks", String(clicks), "--format", format], { stdio: ["ignore", file, "inherit"] });
+  execFileSync(process.execPath, [tool, "--clicks", String(clicks), "--format", format], {
+    stdio: ["ignore", file, "inherit"],
+  });
   closeSync(file);
   renameSync(`${path}.tmp`, path);
   return path;

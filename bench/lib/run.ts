@@ -10,9 +10,14 @@ export const DATA = resolve("../shared/data");
 /** Runs the built command line and returns its --json report. */
 export function hashbrook(...args: string[]): Report & { wall_seconds: number } {
   const started = performance.now();
-  const child = spawnSync(process.execPath, ["dist/cli/main.js", ...args, "--json"], { encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawnSync(process.execPath, ["dist/cli/main.js", ...args, "--json"], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const last = child.stdout.trim().split("\n").at(-1) ?? "";
-  if (child.status !== 0) throw new Error(`hashbrook ${args.join(" ")}: exit ${child.status}\n${child.stderr.slice(-2000)}`);
+  if (child.status !== 0)
+    throw new Error(`hashbrook ${args.join(" ")}: exit ${child.status}\n${child.stderr.slice(-2000)}`);
   return { ...(JSON.parse(last) as Report), wall_seconds: (performance.now() - started) / 1000 };
 }
 
@@ -20,7 +25,19 @@ export function hashbrook(...args: string[]): Report & { wall_seconds: number } 
 export function trainOnce(model: string, data: string, ...args: string[]): ReturnType<typeof hashbrook> {
   const out = mkdtempSync(join(tmpdir(), "hashbrook-run-"));
   try {
-    return hashbrook("train", "--model", model, "--data", data, "--out", out, "--resume", "--checkpoint-seconds", "0", ...args);
+    return hashbrook(
+      "train",
+      "--model",
+      model,
+      "--data",
+      data,
+      "--out",
+      out,
+      "--resume",
+      "--checkpoint-seconds",
+      "0",
+      ...args,
+    );
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
@@ -37,7 +54,9 @@ export function round(value: number | null, digits = 4): number | null {
 
 /** Where bench/peers keeps its Python environment, when it has been set up. */
 export function peersPython(): string | null {
-  const folder = process.env.HASHBROOK_PEERS ?? join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? "", ".cache"), "hashbrook", "peers");
+  const folder =
+    process.env.HASHBROOK_PEERS ??
+    join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? "", ".cache"), "hashbrook", "peers");
   const python = join(folder, "bin", "python");
   if (!existsSync(python)) spawnSync("bash", ["bench/peers/setup.sh"], { stdio: ["ignore", "inherit", "inherit"] });
   return existsSync(python) ? python : null;

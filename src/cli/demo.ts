@@ -33,7 +33,9 @@ export function demoCommand(): Command {
 
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
-  process.stderr.write(`Learning from ${flags.rows.toLocaleString("en")} simulated ad impressions (Deep Crossing, ${spec})\n`);
+  process.stderr.write(
+    `Learning from ${flags.rows.toLocaleString("en")} simulated ad impressions (Deep Crossing, ${spec})\n`,
+  );
   rmSync(flags.out, { recursive: true, force: true });
   const progress = progressReporter(process.stderr, () => systemClock.now());
   const data = `simulate:${flags.rows}:${flags.seed}`;
@@ -43,21 +45,39 @@ async function run(flags: Flags): Promise<void> {
   if (signal.aborted) return;
   const body = await exampleRequest(flags.seed);
   await serve({ checkpoint: flags.out, port: flags.port, host: flags.host }, signal, (url) => {
-    process.stderr.write(`\nScores are served until Ctrl-C. Try:\n\n  curl -s ${url}/v1/score -H 'content-type: application/json' -d '${body}'\n\n`);
+    process.stderr.write(
+      `\nScores are served until Ctrl-C. Try:\n\n  curl -s ${url}/v1/score -H 'content-type: application/json' -d '${body}'\n\n`,
+    );
   });
   release();
 }
 
 /** Members that belong to the ad; the others describe the visit. */
-const AD = ["ad", "campaign", "advertiser", "ad_category", "creative_size", "bid_bucket", "price", "ctr_hint", "user_ad_views"];
+const AD = [
+  "ad",
+  "campaign",
+  "advertiser",
+  "ad_category",
+  "creative_size",
+  "bid_bucket",
+  "price",
+  "ctr_hint",
+  "user_ad_views",
+];
 /** What a request does not know. */
 const OUTCOME = ["label", "oracle", "event_id", "ts_ms"];
 
 /** A request made of the stream's own first impressions: one visit, three ads. */
 async function exampleRequest(seed: number): Promise<string> {
   let text = "";
-  await simulate({ rows: 3, seed, format: "json", write: (bytes) => void (text += Buffer.from(bytes).toString()) });
-  const rows = text.trim().split("\n").map((line) => Object.entries(JSON.parse(line) as Record<string, unknown>));
+  const write = (bytes: Uint8Array) => {
+    text += Buffer.from(bytes).toString();
+  };
+  await simulate({ rows: 3, seed, format: "json", write });
+  const rows = text
+    .trim()
+    .split("\n")
+    .map((line) => Object.entries(JSON.parse(line) as Record<string, unknown>));
   const pick = (row: [string, unknown][], ofAd: boolean) =>
     Object.fromEntries(row.filter(([name]) => AD.includes(name) === ofAd && !OUTCOME.includes(name)));
   return JSON.stringify({ context: pick(rows[0], false), candidates: rows.map((row) => pick(row, true)) });

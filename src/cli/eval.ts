@@ -19,7 +19,10 @@ export function evalCommand(): Command {
   return new Command("eval")
     .description("Score events with a checkpoint's frozen weights and report how well")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
-    .requiredOption("--data <file...>", 'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]')
+    .requiredOption(
+      "--data <file...>",
+      'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
+    )
     .option("--limit <n>", "stop after n events", wholeNumber)
     .option("--threads <n>", "threads of the tower's runtime (default: all cores)", wholeNumber)
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)

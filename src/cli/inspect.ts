@@ -32,7 +32,12 @@ export function inspectCommand(): Command {
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .option("--field <name>", "look up a value of this field ...")
     .option("--value <text...>", "... its text (for a cross one per component)")
-    .option("--top <n>", "rows to show: the nearest to the value's row by cosine, or without a value the longest", wholeNumber, 5)
+    .option(
+      "--top <n>",
+      "rows to show: the nearest to the value's row by cosine, or without a value the longest",
+      wholeNumber,
+      5,
+    )
     .option("--spec", "print the compiled spec")
     .option("--json", "print one JSON object")
     .action(run);
@@ -45,10 +50,23 @@ async function run(flags: Flags): Promise<void> {
   const { model, spec, specHash, examples, path } = await loadModel(flags.checkpoint, { capacity: 1, threads: 1 });
   const { checkpoint, skipped } = openCheckpoint(flags.checkpoint);
   const asked = flags.field ? keysOf(spec, flags.field, flags.value!) : [];
-  const tables = model.tables.map((table) => describe(table, asked.find((key) => key.table === table.name)?.key, flags.top));
+  const tables = model.tables.map((table) =>
+    describe(table, asked.find((key) => key.table === table.name)?.key, flags.top),
+  );
   await model.close();
   const { tally, position } = checkpoint.meta as unknown as { tally: object; position: object };
-  const report = { checkpoint: path, model: spec.name, tower: spec.tower.kind, spec_hash: specHash, examples, bytes: checkpoint.bytes, position, tally, tables, skipped };
+  const report = {
+    checkpoint: path,
+    model: spec.name,
+    tower: spec.tower.kind,
+    spec_hash: specHash,
+    examples,
+    bytes: checkpoint.bytes,
+    position,
+    tally,
+    tables,
+    skipped,
+  };
   if (flags.json) process.stdout.write(`${JSON.stringify(flags.spec ? { ...report, spec } : report)}\n`);
   else process.stdout.write(`${text(report)}${flags.spec ? `${JSON.stringify(spec, null, 2)}\n` : ""}`);
 }
@@ -60,7 +78,20 @@ function describe(table: Table, key: string | undefined, top: number) {
   const to = found ? Array.from(found.weights) : undefined;
   const asked = key === undefined ? undefined : { key, row: found?.row ?? null, weights: to ?? null };
   const shown = top > 0 && (key === undefined || to) ? topRows(table, top, to) : [];
-  return { name: table.name, encoding, optimizer: optimizer.kind, dim, fields: cells.map((cell) => cell.field), rows, capacity, fill: rows / capacity, bytes, bytes_per_row: table.layout.stride, asked, top: shown };
+  return {
+    name: table.name,
+    encoding,
+    optimizer: optimizer.kind,
+    dim,
+    fields: cells.map((cell) => cell.field),
+    rows,
+    capacity,
+    fill: rows / capacity,
+    bytes,
+    bytes_per_row: table.layout.stride,
+    asked,
+    top: shown,
+  };
 }
 
 type TableText = ReturnType<typeof describe>;
@@ -86,7 +117,16 @@ function cosine(a: readonly number[], b: readonly number[]): number {
   return lengths > 0 ? a.reduce((sum, x, i) => sum + x * b[i], 0) / lengths : 0;
 }
 
-function text(report: { checkpoint: string; model: string; tower: string; spec_hash: string; examples: number; bytes: number; tables: TableText[]; skipped: readonly { path: string; reason: string }[] }): string {
+function text(report: {
+  checkpoint: string;
+  model: string;
+  tower: string;
+  spec_hash: string;
+  examples: number;
+  bytes: number;
+  tables: TableText[];
+  skipped: readonly { path: string; reason: string }[];
+}): string {
   const lines = [
     `${report.model} (${report.tower}) · ${report.examples.toLocaleString("en")} examples learned · spec ${report.spec_hash}`,
     `${report.checkpoint} · ${bytes(report.bytes)}`,
@@ -101,7 +141,10 @@ function tableText(table: TableText): string[] {
     `table ${table.name}: ${table.encoding}, dim ${table.dim}, ${table.optimizer}, ${count(table.rows)} of ${count(table.capacity)} rows (${(table.fill * 100).toFixed(1)} %), ${bytes(table.bytes)}, ${table.bytes_per_row} bytes a row`,
     `  fields: ${table.fields.join(", ")}`,
   ];
-  if (table.asked) lines.push(`  asked: ${table.asked.key} ${table.asked.row === null ? "never learned" : `row ${table.asked.row}: ${vector(table.asked.weights!)}`}`);
+  if (table.asked)
+    lines.push(
+      `  asked: ${table.asked.key} ${table.asked.row === null ? "never learned" : `row ${table.asked.row}: ${vector(table.asked.weights!)}`}`,
+    );
   for (const row of table.top) {
     const rank = row.similarity === undefined ? `norm ${row.norm.toFixed(4)}` : `cosine ${row.similarity.toFixed(4)}`;
     lines.push(`  ${row.key}  ${rank}  ${vector(row.weights)}`);

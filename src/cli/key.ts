@@ -21,7 +21,10 @@ export function keyCommand(): Command {
     .option("--checkpoint <dir>", "or a checkpoint, which carries its spec")
     .requiredOption("--field <name>", "the field the value belongs to")
     .option("--json", "print a JSON array")
-    .addHelpText("after", "\nfeatures/README.md tells how to compute the same key in another language.\n\nExample:\n  hashbrook key --model features/ads-demo.yaml --field ad a17")
+    .addHelpText(
+      "after",
+      "\nfeatures/README.md tells how to compute the same key in another language.\n\nExample:\n  hashbrook key --model features/ads-demo.yaml --field ad a17",
+    )
     .action((values: string[], flags: Flags) => {
       const spec = specOfFlags(flags);
       const keys = keysOf(spec, flags.field, values);
@@ -34,7 +37,9 @@ export function keyCommand(): Command {
 export function specOfFlags(flags: { model?: string; checkpoint?: string }): CompiledSpec {
   if (flags.model) return loadSpec(flags.model);
   if (flags.checkpoint) return specOf(openCheckpoint(flags.checkpoint).checkpoint);
-  throw new HashbrookError("usage", "neither --model nor --checkpoint is given", { hint: "name the spec the key is for" });
+  throw new HashbrookError("usage", "neither --model nor --checkpoint is given", {
+    hint: "name the spec the key is for",
+  });
 }
 
 /** @throws usage when the field is not looked up in any table, or the number of values is wrong */
@@ -46,9 +51,13 @@ export function keysOf(spec: CompiledSpec, name: string, values: readonly string
   }
   const wanted = field.type === "cross" ? field.of.length : 1;
   if (values.length !== wanted) {
-    throw new HashbrookError("usage", `${name} takes ${wanted} value${wanted > 1 ? `s (${"of" in field ? field.of.join(", ") : ""})` : ""}, not ${values.length}`);
+    throw new HashbrookError(
+      "usage",
+      `${name} takes ${wanted} value${wanted > 1 ? `s (${"of" in field ? field.of.join(", ") : ""})` : ""}, not ${values.length}`,
+    );
   }
   const keys = field.type === "cross" ? crossKeys(spec, name, values) : valueKeys(spec, name, values[0]);
-  if (keys.length === 0) throw new HashbrookError("usage", `--field ${name}: its values are not looked up in any table`);
+  if (keys.length === 0)
+    throw new HashbrookError("usage", `--field ${name}: its values are not looked up in any table`);
   return keys;
 }

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { Command } from "commander";
 import { readFileSync } from "node:fs";
-import { toPlainError } from "../core/errors.js";
-import { errorFacts } from "../core/errors.js";
+import { Command } from "commander";
+import { errorFacts, toPlainError } from "../core/errors.js";
 import { demoCommand } from "./demo.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
@@ -13,10 +12,14 @@ import { serveCommand } from "./serve.js";
 import { simulateCommand } from "./simulate.js";
 import { trainCommand } from "./train.js";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 const program = new Command("hashbrook")
-  .description("Streaming click-through models: hashed embedding tables, FTRL and Deep Crossing, trained from events and served over HTTP.")
+  .description(
+    "Streaming click-through models: hashed embedding tables, FTRL and Deep Crossing, trained from events and served over HTTP.",
+  )
   .version(version)
   .showHelpAfterError("(--help shows what this command takes)")
   .configureHelp({ sortSubcommands: false, showGlobalOptions: false });

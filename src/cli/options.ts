@@ -3,7 +3,8 @@ import { InvalidArgumentError } from "commander";
 /** Parses a whole number; underscores may group digits (1_000_000). */
 export function wholeNumber(text: string): number {
   const value = Number(text.replaceAll("_", ""));
-  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === "") throw new InvalidArgumentError("must be a whole number.");
+  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === "")
+    throw new InvalidArgumentError("must be a whole number.");
   return value;
 }
 

@@ -22,7 +22,11 @@ export function predictCommand(): Command {
     .requiredOption("--out <file>", 'file to write, "-" for stdout')
     .option("--limit <n>", "stop after n events", wholeNumber)
     .option("--threads <n>", "threads of the tower's runtime (default: all cores)", wholeNumber)
-    .option("--max-rejects <n>", "malformed rows to skip before stopping; a skipped row gets no line (default: 0)", wholeNumber)
+    .option(
+      "--max-rejects <n>",
+      "malformed rows to skip before stopping; a skipped row gets no line (default: 0)",
+      wholeNumber,
+    )
     .option("--json", "with --out FILE: print the report as one JSON object, the last line of stdout")
     .action(run);
 }

@@ -3,7 +3,10 @@ import type { Progress } from "../train/job.js";
 const LINE_MS = 1000;
 
 /** Shows progress on standard error: one line rewritten in place on a terminal, else a JSON line a second. */
-export function progressReporter(stream: NodeJS.WriteStream, now: () => number): { show: (progress: Progress) => void; end: () => void } {
+export function progressReporter(
+  stream: NodeJS.WriteStream,
+  now: () => number,
+): { show: (progress: Progress) => void; end: () => void } {
   let last = Number.NEGATIVE_INFINITY;
   let open = false;
   const show = (progress: Progress) => {
@@ -57,5 +60,7 @@ export function bytes(value: number): string {
 export function duration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));
   const two = (n: number) => String(n).padStart(2, "0");
-  return s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
+  return s >= 3600
+    ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`
+    : `${Math.floor(s / 60)}:${two(s % 60)}`;
 }

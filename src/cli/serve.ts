@@ -35,7 +35,11 @@ async function run(flags: Flags): Promise<void> {
 }
 
 /** Serves until `signal` aborts, then finishes the requests at hand. */
-export async function serve(flags: Flags, signal: AbortSignal, onReady: (url: string) => void = () => {}): Promise<void> {
+export async function serve(
+  flags: Flags,
+  signal: AbortSignal,
+  onReady: (url: string) => void = () => {},
+): Promise<void> {
   const scorer = await Scorer.load(flags.checkpoint);
   const app = createServer(scorer, { log: flags.log ?? false });
   const url = await app.listen({ port: flags.port, host: flags.host });

@@ -1,5 +1,5 @@
-import { createWriteStream } from "node:fs";
 import { once } from "node:events";
+import { createWriteStream } from "node:fs";
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
@@ -40,17 +40,21 @@ async function run(flags: Flags): Promise<void> {
   let failure: Error | null = null;
   stream.on("error", (error) => (failure = error));
   const write = async (bytes: Uint8Array) => {
-    if (!stream.write(Uint8Array.from(bytes)) && !failure) await Promise.race([once(stream, "drain"), once(stream, "close")]);
+    if (!stream.write(Uint8Array.from(bytes)) && !failure)
+      await Promise.race([once(stream, "drain"), once(stream, "close")]);
     if (failure) throw failure;
   };
   try {
     const facts = await simulate({ rows: flags.rows, seed: flags.seed, format: flags.format, write });
-    if (stream !== process.stdout) await new Promise<void>((resolve, reject) => stream.on("error", reject).end(resolve));
+    if (stream !== process.stdout)
+      await new Promise<void>((resolve, reject) => stream.on("error", reject).end(resolve));
     print(flags, facts, (systemClock.now() - started) / 1000);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "EPIPE") return;
     if (cause instanceof HashbrookError) throw cause;
-    throw new HashbrookError("source_unreadable", `${flags.out}: cannot be written: ${(cause as Error).message}`, { cause });
+    throw new HashbrookError("source_unreadable", `${flags.out}: cannot be written: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
@@ -64,5 +68,7 @@ function print(flags: Flags, facts: SimulatedFacts, seconds: number): void {
     return;
   }
   const report = { examples: rows, rejected: 0, seconds, examples_per_second: perSecond, bytes, seed: flags.seed };
-  process.stdout.write(`${JSON.stringify({ ...report, base_rate: baseRate, oracle_auc: oracleAuc, oracle_logloss: oracleLogloss, distinct })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ ...report, base_rate: baseRate, oracle_auc: oracleAuc, oracle_logloss: oracleLogloss, distinct })}\n`,
+  );
 }

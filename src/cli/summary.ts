@@ -17,7 +17,9 @@ export function summary(report: Report): string {
   if (report.oracle) lines.push(row("oracle, whole stream", report.oracle));
   if (report.oracle_last_tenth) lines.push(row("oracle, last tenth", report.oracle_last_tenth));
   for (const table of report.tables) {
-    lines.push(`  table ${table.name} (${table.encoding}): ${count(table.rows)} rows, ${bytes(table.bytes)}, about ${count(table.distinct)} distinct ids`);
+    lines.push(
+      `  table ${table.name} (${table.encoding}): ${count(table.rows)} rows, ${bytes(table.bytes)}, about ${count(table.distinct)} distinct ids`,
+    );
   }
   const codes = Object.entries(report.rejected_by_code).map(([code, n]) => `${code} ${n}`);
   if (report.rejected > 0) lines.push(`  rejected ${report.rejected}: ${codes.join(", ")}`);
@@ -28,6 +30,11 @@ export function summary(report: Report): string {
 }
 
 function row(name: string, q: Quality): string {
-  const parts = [`AUC ${figure(q.auc)}`, `logloss ${figure(q.logloss)}`, `NE ${figure(q.normalized_entropy)}`, `predicted/actual ${figure(q.calibration)}`];
+  const parts = [
+    `AUC ${figure(q.auc)}`,
+    `logloss ${figure(q.logloss)}`,
+    `NE ${figure(q.normalized_entropy)}`,
+    `predicted/actual ${figure(q.calibration)}`,
+  ];
   return `  ${name.padEnd(22)} ${parts.join("  ")}`;
 }

@@ -25,12 +25,19 @@ export function trainCommand(): Command {
   return new Command("train")
     .description("Learn a model from events: every event is scored before it is learned from")
     .requiredOption("--model <spec>", "model spec, a YAML file of features/")
-    .requiredOption("--data <file...>", 'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]')
+    .requiredOption(
+      "--data <file...>",
+      'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
+    )
     .requiredOption("--out <dir>", "directory of the run: checkpoints, rejected rows")
     .option("--resume", "go on from the newest checkpoint in --out (start anew where there is none)")
     .option("--limit <n>", "stop after n events, counted from the start of the data", wholeNumber)
     .option("--epochs <n>", "passes over the data", wholeNumber, 1)
-    .option("--threads <n>", "threads of the tower's runtime (default: all cores); the result does not depend on it", wholeNumber)
+    .option(
+      "--threads <n>",
+      "threads of the tower's runtime (default: all cores); the result does not depend on it",
+      wholeNumber,
+    )
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
     .option("--checkpoint-seconds <n>", "seconds between checkpoints; 0 = only at the end", wholeNumber, 60)
     .option("--checkpoint-every <n>", "also checkpoint every n examples", wholeNumber)

@@ -9,6 +9,7 @@ export const errorFacts = {
   usage: { exit: 2, status: 400 },
   spec_invalid: { exit: 2, status: 400 },
   request_invalid: { exit: 2, status: 400 },
+  request_too_large: { exit: 2, status: 413 },
   source_missing: { exit: 3, status: 500 },
   source_changed: { exit: 3, status: 500 },
   source_unreadable: { exit: 3, status: 500 },

@@ -91,7 +91,7 @@ function layHeader(context: Context): Plan {
       : [0, 0, 0];
 
   const plan = new Struct().f64(at_least).f64(label.time?.unit === "s" ? 1000 : 1);
-  plan.u32(columns, columns);
+  plan.u32(columns, columns, arena.take((MAX_COLUMNS + 2048) * 4));
   plan.u32(
     slot(label.from, "text"),
     arena.bytes(positive),

@@ -1,9 +1,9 @@
-import { type BatchLayout, batchLayout } from "../core/batch.js";
-import { HashbrookError } from "../core/errors.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { openCheckpoint } from "../checkpoint/store.js";
-import type { CompiledSpec } from "../spec/compiled.js";
+import { type BatchLayout, batchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
 import { compiledFromJson } from "../spec/compile.js";
+import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import { createModel } from "./create.js";
 import type { Model, StateBlock } from "./model.js";
@@ -46,7 +46,10 @@ export interface LoadedModel {
 export function specOf(checkpoint: Checkpoint): CompiledSpec {
   const spec = compiledFromJson(JSON.stringify(checkpoint.meta.spec ?? null));
   if (specHash(spec) === checkpoint.specHash) return spec;
-  throw new HashbrookError("checkpoint_damaged", `${checkpoint.path}: its spec does not have the hash it was saved with`);
+  throw new HashbrookError(
+    "checkpoint_damaged",
+    `${checkpoint.path}: its spec does not have the hash it was saved with`,
+  );
 }
 
 /**

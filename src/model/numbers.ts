@@ -25,7 +25,9 @@ export class Numbers {
     this.columns = fields.length;
     this.values = values;
     this.missing = Float64Array.from(fields, (field) => (field?.type === "numeric" ? field.missing : 0));
-    this.scaled = fields.flatMap((field, c) => (field?.type === "numeric" && field.transform === "standardize" ? [c] : []));
+    this.scaled = fields.flatMap((field, c) =>
+      field?.type === "numeric" && field.transform === "standardize" ? [c] : [],
+    );
     this.statistics = new Float64Array(this.columns * 3);
   }
 
@@ -67,7 +69,12 @@ export class Numbers {
 
   block(): StateBlock {
     const { buffer, byteOffset, byteLength } = this.statistics;
-    return { name: "numbers/statistics", dtype: "F64", shape: [this.columns, 3], data: new Uint8Array(buffer, byteOffset, byteLength) };
+    return {
+      name: "numbers/statistics",
+      dtype: "F64",
+      shape: [this.columns, 3],
+      data: new Uint8Array(buffer, byteOffset, byteLength),
+    };
   }
 
   restore(data: Uint8Array): void {

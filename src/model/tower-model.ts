@@ -47,8 +47,11 @@ export class TowerModel implements Model {
   static async create(spec: CompiledSpec, options: ModelOptions): Promise<TowerModel> {
     const tower = buildTower(spec.tower, towerShape(spec, options.layout), spec.seed);
     const runtime = await loadRuntime(spec.tower.runtime);
-    const graph = options.purpose === "train" ? tower.train : tower.infer;
-    return new TowerModel(spec, options, tower, await runtime.load(graph, { threads: options.threads }));
+    const session =
+      options.purpose === "train"
+        ? await runtime.load(tower.train, { threads: options.threads, rows: spec.batch })
+        : await runtime.load(tower.infer, { threads: 1 });
+    return new TowerModel(spec, options, tower, session);
   }
 
   async learn(batch: Batch): Promise<Learned> {

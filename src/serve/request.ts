@@ -26,7 +26,10 @@ export function splitScoreRequest(body: Uint8Array, known: ReadonlySet<string>, 
   const members = topLevelMembers(body);
   const context = members.get("context") ?? EMPTY_OBJECT;
   const candidates = elements(members.get("candidates")!);
-  const { context: contextObject = {}, candidates: candidateObjects } = parsed as { context?: object; candidates: object[] };
+  const { context: contextObject = {}, candidates: candidateObjects } = parsed as {
+    context?: object;
+    candidates: object[];
+  };
   const unknown = new Set<string>();
   for (const path of leafPaths(contextObject)) if (!known.has(path)) unknown.add(`context.${path}`);
   for (const object of candidateObjects) {
@@ -43,7 +46,10 @@ function parseBody(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
   } catch (error) {
-    throw invalid(`body: not valid JSON: ${(error as Error).message}`, 'send {"context": {...}, "candidates": [{...}, ...]}');
+    throw invalid(
+      `body: not valid JSON: ${(error as Error).message}`,
+      'send {"context": {...}, "candidates": [{...}, ...]}',
+    );
   }
 }
 
@@ -52,15 +58,18 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function checkShape(parsed: unknown, maxCandidates: number): void {
-  if (!isObject(parsed)) throw invalid("body: must be an object", 'send {"context": {...}, "candidates": [{...}, ...]}');
+  if (!isObject(parsed))
+    throw invalid("body: must be an object", 'send {"context": {...}, "candidates": [{...}, ...]}');
   for (const name of Object.keys(parsed)) {
-    if (name !== "context" && name !== "candidates") throw invalid(`body.${name}: unknown member`, "allowed: context, candidates");
+    if (name !== "context" && name !== "candidates")
+      throw invalid(`body.${name}: unknown member`, "allowed: context, candidates");
   }
   if (parsed.context !== undefined && !isObject(parsed.context)) throw invalid("context: must be an object");
   const { candidates } = parsed;
   if (!Array.isArray(candidates)) throw invalid("candidates: must be an array of objects");
   if (candidates.length === 0) throw invalid("candidates: must hold at least one candidate");
-  if (candidates.length > maxCandidates) throw invalid(`candidates: ${candidates.length} are more than ${maxCandidates}`, "split the request");
+  if (candidates.length > maxCandidates)
+    throw invalid(`candidates: ${candidates.length} are more than ${maxCandidates}`, "split the request");
   candidates.forEach((candidate, i) => {
     if (!isObject(candidate)) throw invalid(`candidates[${i}]: must be an object`);
   });

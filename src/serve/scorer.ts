@@ -1,8 +1,8 @@
 import { HashbrookError } from "../core/errors.js";
 import { Decoder, type RequestFailure } from "../decode/decoder.js";
 import { sigmoid } from "../metrics/kernel.js";
-import type { Model } from "../model/model.js";
 import { loadModel } from "../model/load.js";
+import type { Model } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { splitScoreRequest } from "./request.js";
 
@@ -47,7 +47,10 @@ export class Scorer {
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
   static async load(path: string, options: { threads?: number } = {}): Promise<Scorer> {
-    const { spec, specHash, examples, model, layout } = await loadModel(path, { capacity: CAPACITY, threads: options.threads ?? 1 });
+    const { spec, specHash, examples, model, layout } = await loadModel(path, {
+      capacity: CAPACITY,
+      threads: options.threads ?? 1,
+    });
     const decoder = new Decoder(spec, { capacity: layout.capacity, format: "json", requireLabel: false });
     return new Scorer({ model: spec.name, version: examples, spec_hash: specHash }, model, decoder, knownPaths(spec));
   }
@@ -85,7 +88,8 @@ export class Scorer {
 /** The error for a member that cannot be decoded: it is the context's unless the candidate has a member of that path itself. */
 function rejected(failure: RequestFailure, candidates: readonly Uint8Array[], from: number): HashbrookError {
   const { candidate, code, column } = failure;
-  const own = candidate >= 0 && (column === "" || hasPath(JSON.parse(Buffer.from(candidates[candidate]).toString()), column));
+  const own =
+    candidate >= 0 && (column === "" || hasPath(JSON.parse(Buffer.from(candidates[candidate]).toString()), column));
   const place = own ? `candidates[${from + candidate}]` : "context";
   return new HashbrookError("request_invalid", `${place}${column ? `.${column}` : ""}: ${code}`, {
     hint: rejectHints[code] ?? "see features/README.md for what each field type takes",
@@ -102,7 +106,8 @@ function hasPath(object: unknown, path: string): boolean {
 }
 
 const rejectHints: Readonly<Record<string, string>> = {
-  bad_type: "categorical fields take strings, numbers or booleans; numeric fields take numbers; bags and vectors take arrays",
+  bad_type:
+    "categorical fields take strings, numbers or booleans; numeric fields take numbers; bags and vectors take arrays",
   bad_number: "send a JSON number",
   number_out_of_range: "numbers must be finite and within ±1e18",
   value_too_long: "values are at most 65,535 bytes",

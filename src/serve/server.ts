@@ -9,6 +9,21 @@ export interface ServerOptions {
   readonly bodyLimit?: number;
 }
 
+/** A body is read to its end up to this many times the limit, so that the client hears the refusal instead of a broken pipe. */
+const DRAINED = 16;
+
+async function readBody(payload: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of payload) {
+    size += chunk.length;
+    if (size <= limit) chunks.push(chunk);
+    else if (size > DRAINED * limit) break;
+  }
+  if (size <= limit) return Buffer.concat(chunks);
+  throw new HashbrookError("request_too_large", `body: over ${limit} bytes`, { hint: "split the request" });
+}
+
 /**
  * The HTTP door of a scorer: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready`, `GET /v2/models/{name}`.
  * Every error answers `{"error": message, "code", "hint"}` with a 4xx for a bad request.
@@ -16,16 +31,19 @@ export interface ServerOptions {
 export function createServer(scorer: Scorer, options: ServerOptions = {}): FastifyInstance {
   const app = Fastify({
     logger: options.log ?? false,
-    bodyLimit: options.bodyLimit ?? 4 << 20,
     requestTimeout: 10_000,
     http: { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser("application/json", async (_request: unknown, payload: AsyncIterable<Buffer>) =>
+    readBody(payload, options.bodyLimit ?? 4 << 20),
+  );
 
   app.post("/v1/score", async (request) => {
     if (!(request.body instanceof Uint8Array)) {
-      throw new HashbrookError("request_invalid", "body: missing", { hint: "send JSON with content-type: application/json" });
+      throw new HashbrookError("request_invalid", "body: missing", {
+        hint: "send JSON with content-type: application/json",
+      });
     }
     const { scores, model, ignored } = await scorer.score(request.body);
     return ignored.length > 0 ? { scores, ...model, ignored } : { scores, ...model };
@@ -35,7 +53,11 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
   app.get("/v2", async () => ({ name: "hashbrook", extensions: [], ...scorer.version }));
 
   app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ error: `${request.method} ${request.url}: no such endpoint`, code: "not_found", hint: "POST /v1/score or GET /v2/health/ready" }),
+    reply.code(404).send({
+      error: `${request.method} ${request.url}: no such endpoint`,
+      code: "not_found",
+      hint: "POST /v1/score or GET /v2/health/ready",
+    }),
   );
   app.setErrorHandler((error: FastifyError | HashbrookError, request, reply) => {
     if (error instanceof HashbrookError) {
@@ -44,7 +66,9 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
     }
     const status = error.statusCode ?? 500;
     if (status >= 500) request.log.error(toPlainError(error));
-    return reply.code(status).send({ error: status >= 500 ? "internal error" : error.message, code: error.code ?? "internal" });
+    return reply
+      .code(status)
+      .send({ error: status >= 500 ? "internal error" : error.message, code: error.code ?? "internal" });
   });
   return app;
 }

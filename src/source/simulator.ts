@@ -19,7 +19,7 @@ const ANONYMOUS = 0.03;
 /** Log-odds of a click when everything else is average. */
 const INTERCEPT = -2.25;
 /** What one, two, three of the user's interests in the ad's category add. */
-const MATCH = [-0.1, 0.6, 0.9, 1];
+const MATCH = [-0.05, 0.25, 0.35, 0.4];
 /** Visits by UTC hour, 1 on average. */
 const TRAFFIC = Array.from({ length: 24 }, (_, hour) => 1 + 0.6 * triangle((hour - 19) / 24));
 const pageShares = cumulative([4, 3, 2, 1]);
@@ -161,6 +161,10 @@ export class Simulator {
         effects.siteTaste[row.siteCategory * DIMS + d] +
         effects.hourTaste[part * DIMS + d];
     }
+    for (let i = 0; i < row.interestCount; i++) {
+      const category = names.categoryOfTopic[row.interests[i]];
+      for (let d = 0; d < DIMS; d++) taste[d] += effects.interestTaste[category * DIMS + d] / row.interestCount;
+    }
     return (
       INTERCEPT +
       effects.age[row.age] +
@@ -173,7 +177,7 @@ export class Simulator {
       effects.siteCategory[row.siteCategory] +
       this.#site.effect +
       this.#user.effect +
-      0.3 * triangle(row.hour / 24 - effects.hourPhase[row.siteCategory])
+      0.2 * triangle(row.hour / 24 - effects.hourPhase[row.siteCategory])
     );
   }
 
@@ -229,7 +233,7 @@ export class Simulator {
     return (
       affinity +
       MATCH[this.#matches(ad)] +
-      (price - 0.5) +
+      0.8 * (price - 0.5) +
       query -
       ((0.6 + effects.fatigue[category]) * row.views) / (row.views + 15) +
       effects.slot[row.slot] +

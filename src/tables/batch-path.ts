@@ -38,9 +38,9 @@ export class BatchPath {
     );
   }
 
-  /** Takes the kernel's workspace for batches. */
-  open(kernel: TableKernel): boolean {
-    return kernel.openBatch(this.capacity, this.cells, this.singles, this.lists.length, this.most) === 1;
+  /** Takes the kernel's workspace for batches. Where there is no room, opening the rows behind it fails. */
+  open(kernel: TableKernel): void {
+    kernel.openBatch(this.capacity, this.cells, this.singles, this.lists.length, this.most);
   }
 
   /**

@@ -72,12 +72,15 @@ class EncodedTable implements Table {
   readonly store: RowStore;
   readonly width: number;
   private readonly path: BatchPath;
+  /** Rows of the largest batch. */
+  private readonly rows: number;
   /** Rows of the last learning gather, 0 when there is none to apply. */
   private learning = 0;
 
   constructor(model: CompiledSpec, tableIndex: number, layout: BatchLayout, options: StoreOptions) {
     this.spec = model.tables[tableIndex];
     this.name = this.spec.name;
+    this.rows = layout.capacity;
     const padded = Math.ceil(layout.capacity / ROW_PADDING) * ROW_PADDING;
     this.path = new BatchPath(model, tableIndex, layout, padded);
     this.store = openStore(this.spec, {
@@ -101,6 +104,9 @@ class EncodedTable implements Table {
 
   gather(batch: Batch, mode: "learn" | "score", numbers = batch.numbers): void {
     const { kernel, memory } = this.store;
+    if (batch.rows > this.rows) {
+      throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
+    }
     const occurrences = this.path.load(batch, numbers, kernel, memory);
     this.learning = 0;
     if (!kernel.gather(batch.rows, occurrences, mode === "learn" ? 1 : 0)) {

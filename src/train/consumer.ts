@@ -1,5 +1,5 @@
-import type { FromDecoder } from "./messages.js";
 import type { Progress, Report, StreamPosition } from "./job.js";
+import type { FromDecoder } from "./messages.js";
 
 export type EndedBy = Report["ended_by"];
 

@@ -3,8 +3,8 @@ import { toPlainError } from "../core/errors.js";
 import { Decoder } from "../decode/decoder.js";
 import { openSource } from "../source/source.js";
 import type { Job, StreamPosition } from "./job.js";
-import { decodedBatches } from "./stream.js";
 import type { FromDecoder, ToDecoder } from "./messages.js";
+import { decodedBatches } from "./stream.js";
 
 /** Batches on their way to the consumer; a further one waits until a buffer comes back. */
 const IN_FLIGHT = 4;
@@ -27,7 +27,12 @@ function send(message: FromDecoder, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
 
-async function run(start: { position: StreamPosition; limit: number; fingerprints: readonly string[]; capacity: number }): Promise<void> {
+async function run(start: {
+  position: StreamPosition;
+  limit: number;
+  fingerprints: readonly string[];
+  capacity: number;
+}): Promise<void> {
   const source = openSource(job.data, { epochs: job.epochs });
   await source.verify(start.fingerprints);
   const decoder = new Decoder(job.spec, { capacity: start.capacity, requireLabel: job.kind !== "predict" });
@@ -35,7 +40,12 @@ async function run(start: { position: StreamPosition; limit: number; fingerprint
   let left = start.limit;
   for await (const decoded of decodedBatches(source, decoder, options)) {
     left -= decoded.rows;
-    const message = { type: "batch", decoded, fingerprints: source.fingerprints, totalBytes: source.totalBytes } as const;
+    const message = {
+      type: "batch",
+      decoded,
+      fingerprints: source.fingerprints,
+      totalBytes: source.totalBytes,
+    } as const;
     send(message, [decoded.buffer]);
     credits -= 1;
     while (credits === 0) await new Promise<void>((resolve) => (wake = resolve));

@@ -4,12 +4,23 @@ import type { DecodedBatch } from "./stream.js";
 
 /** Consumer → decoder. A returned buffer is also the permission to send one more batch. */
 export type ToDecoder =
-  | { readonly type: "start"; readonly position: StreamPosition; readonly limit: number; readonly fingerprints: readonly string[]; readonly capacity: number }
+  | {
+      readonly type: "start";
+      readonly position: StreamPosition;
+      readonly limit: number;
+      readonly fingerprints: readonly string[];
+      readonly capacity: number;
+    }
   | { readonly type: "recycle"; readonly buffer: ArrayBuffer };
 
 /** Decoder → consumer. */
 export type FromDecoder =
-  | { readonly type: "batch"; readonly decoded: DecodedBatch; readonly fingerprints: readonly string[]; readonly totalBytes: number | null }
+  | {
+      readonly type: "batch";
+      readonly decoded: DecodedBatch;
+      readonly fingerprints: readonly string[];
+      readonly totalBytes: number | null;
+    }
   | { readonly type: "end"; readonly endedBy: "end" | "limit" }
   | { readonly type: "error"; readonly error: PlainError };
 

@@ -25,7 +25,10 @@ function workerUrl(name: string): URL {
 export async function runPipeline(job: Job, options: PipelineOptions = {}): Promise<Report> {
   const { port1, port2 } = new MessageChannel();
   const decoder = new Worker(workerUrl("decode-worker"), { workerData: { job, port: port1 }, transferList: [port1] });
-  const consumer = new Worker(workerUrl("consumer-worker"), { workerData: { job, port: port2 }, transferList: [port2] });
+  const consumer = new Worker(workerUrl("consumer-worker"), {
+    workerData: { job, port: port2 },
+    transferList: [port2],
+  });
   const stop = () => consumer.postMessage({ type: "stop" } satisfies ToConsumer);
   options.signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -37,7 +40,9 @@ export async function runPipeline(job: Job, options: PipelineOptions = {}): Prom
       });
       consumer.on("error", reject);
       decoder.on("error", reject);
-      consumer.on("exit", (code) => reject(new HashbrookError("internal", `the ${job.kind} thread ended with code ${code}`)));
+      consumer.on("exit", (code) =>
+        reject(new HashbrookError("internal", `the ${job.kind} thread ended with code ${code}`)),
+      );
       if (options.signal?.aborted) stop();
     });
   } finally {

@@ -57,7 +57,11 @@ export class Predictor implements Consumer {
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(this.out.file, bytes, at);
     } catch (cause) {
-      throw new HashbrookError("source_unreadable", `${this.out.name}: cannot be written: ${(cause as Error).message}`, { cause });
+      throw new HashbrookError(
+        "source_unreadable",
+        `${this.out.name}: cannot be written: ${(cause as Error).message}`,
+        { cause },
+      );
     }
   }
 }

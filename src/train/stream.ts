@@ -32,7 +32,11 @@ export interface StreamOptions {
  * Source → decoder → batches, in stream order. Batches are full except the very last one, so their boundaries do not
  * depend on files, chunks, rejected rows or on where the run was started.
  */
-export async function* decodedBatches(source: ByteSource, decoder: Decoder, options: StreamOptions): AsyncGenerator<DecodedBatch> {
+export async function* decodedBatches(
+  source: ByteSource,
+  decoder: Decoder,
+  options: StreamOptions,
+): AsyncGenerator<DecodedBatch> {
   let { epoch } = options.start;
   let remaining = options.limit;
   let held: RejectedRow[] = [];

@@ -103,7 +103,9 @@ export class Tally {
       oracle_last_tenth: this.oracle ? quality(this.oracle.last(0.1)) : null,
       tables,
       bytes_total: tables.reduce((sum, table) => sum + table.bytes, 0),
-      fields: this.spec.fields.flatMap((field, i) => (isHashed(field) ? [{ name: field.name, distinct: this.distinct.estimate(i) }] : [])),
+      fields: this.spec.fields.flatMap((field, i) =>
+        isHashed(field) ? [{ name: field.name, distinct: this.distinct.estimate(i) }] : [],
+      ),
       checkpoint,
       spec_hash: specHash(this.spec),
       passed_over: [],
@@ -155,9 +157,13 @@ export class Tally {
     const last = decoded.rejects.at(-1);
     if (!last || this.job.maxRejects === null || this.rejected <= this.job.maxRejects) return;
     const place = `${last.file}:${last.row}${last.column ? `: ${last.column}` : ""}`;
-    throw new HashbrookError("too_many_rejects", `${place}: ${last.code}: ${this.rejected} rows were rejected, --max-rejects is ${this.job.maxRejects}`, {
-      hint: "mend the data or the spec, or allow more with --max-rejects",
-    });
+    throw new HashbrookError(
+      "too_many_rejects",
+      `${place}: ${last.code}: ${this.rejected} rows were rejected, --max-rejects is ${this.job.maxRejects}`,
+      {
+        hint: "mend the data or the spec, or allow more with --max-rejects",
+      },
+    );
   }
 }
 

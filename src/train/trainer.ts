@@ -1,8 +1,8 @@
+import { RejectedWriter } from "../checkpoint/rejected.js";
+import { CheckpointStore, type Saved, type Skipped } from "../checkpoint/store.js";
 import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
-import { RejectedWriter } from "../checkpoint/rejected.js";
-import { CheckpointStore, type Saved, type Skipped } from "../checkpoint/store.js";
 import { createModel } from "../model/create.js";
 import { blocksOf } from "../model/load.js";
 import type { Model } from "../model/model.js";
@@ -35,7 +35,14 @@ export class Trainer implements Consumer {
   private committedAt: { examples: number; ms: number };
   private readonly passedOver: readonly Skipped[];
 
-  private constructor(job: Job, clock: Clock, store: CheckpointStore, model: Model, layout: BatchLayout, resumed: Resumed) {
+  private constructor(
+    job: Job,
+    clock: Clock,
+    store: CheckpointStore,
+    model: Model,
+    layout: BatchLayout,
+    resumed: Resumed,
+  ) {
     this.job = job;
     this.clock = clock;
     this.store = store;
@@ -80,7 +87,8 @@ export class Trainer implements Consumer {
 
   async consume({ decoded, fingerprints, totalBytes }: BatchMessage): Promise<void> {
     const batch = new Batch(this.layout, decoded.rows, decoded.buffer);
-    const skipped = batch.rows > 0 ? await step(this.model, this.tally.metrics, this.tally.distinct, batch, decoded.distinct) : 0;
+    const skipped =
+      batch.rows > 0 ? await step(this.model, this.tally.metrics, this.tally.distinct, batch, decoded.distinct) : 0;
     for (const { bytes, ...reject } of decoded.rejects) this.rejected.append({ ...reject, raw: bytes });
     this.tally.count(batch, decoded, skipped, totalBytes);
     this.meta = { position: decoded.position, sources: fingerprints, rejected_bytes: this.rejected.bytesWritten };
@@ -129,15 +137,23 @@ function resume(job: Job, store: CheckpointStore): Resumed {
   const { checkpoint, skipped } = store.latest();
   if (!checkpoint) return null;
   if (!job.resume) {
-    throw new HashbrookError("output_exists", `${store.directory}: already holds a model (${checkpoint.examples} examples)`, {
-      hint: "go on with --resume, or train into another --out directory",
-    });
+    throw new HashbrookError(
+      "output_exists",
+      `${store.directory}: already holds a model (${checkpoint.examples} examples)`,
+      {
+        hint: "go on with --resume, or train into another --out directory",
+      },
+    );
   }
   const hash = specHash(job.spec);
   if (checkpoint.specHash !== hash) {
-    throw new HashbrookError("checkpoint_mismatch", `${checkpoint.path}: was trained with spec ${checkpoint.specHash}, this spec is ${hash}`, {
-      hint: "resume with the spec it was trained with (hashbrook inspect prints it), or train into another --out directory",
-    });
+    throw new HashbrookError(
+      "checkpoint_mismatch",
+      `${checkpoint.path}: was trained with spec ${checkpoint.specHash}, this spec is ${hash}`,
+      {
+        hint: "resume with the spec it was trained with (hashbrook inspect prints it), or train into another --out directory",
+      },
+    );
   }
   return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), skipped };
 }

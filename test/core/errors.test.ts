@@ -5,16 +5,28 @@ import { errorFacts, fromPlainError, HashbrookError, toPlainError } from "../../
 const table = readFileSync("docs/ERRORS.md", "utf8");
 
 it("documents every error code with its exit and HTTP status, and no others", () => {
-  const documented = [...table.matchAll(/^\| `(\w+)` \| (\d+) \| (\d+) \|/gm)].map(([, code, exit, status]) => [code, Number(exit), Number(status)]);
+  const documented = [...table.matchAll(/^\| `(\w+)` \| (\d+) \| (\d+) \|/gm)].map(([, code, exit, status]) => [
+    code,
+    Number(exit),
+    Number(status),
+  ]);
   expect(documented).toEqual(Object.entries(errorFacts).map(([code, { exit, status }]) => [code, exit, status]));
 });
 
 it("keeps code, message and hint across threads", () => {
   const error = new HashbrookError("source_missing", "a.tsv: is not there", { hint: "check the path" });
   const copy = fromPlainError(structuredClone(toPlainError(error)));
-  expect(copy).toMatchObject({ code: "source_missing", message: "a.tsv: is not there", hint: "check the path", exit: 3 });
+  expect(copy).toMatchObject({
+    code: "source_missing",
+    message: "a.tsv: is not there",
+    hint: "check the path",
+    exit: 3,
+  });
 });
 
 it("tells a defect apart from an expected error", () => {
-  expect(toPlainError(new TypeError("x is undefined"))).toMatchObject({ code: "internal", message: expect.stringContaining("TypeError: x is undefined") });
+  expect(toPlainError(new TypeError("x is undefined"))).toMatchObject({
+    code: "internal",
+    message: expect.stringContaining("TypeError: x is undefined"),
+  });
 });

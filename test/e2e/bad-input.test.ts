@@ -29,7 +29,9 @@ function trainOn(format: string, rows: readonly (string | Uint8Array)[], ...flag
 
 function rejects(out: string) {
   const lines = readFileSync(join(out, "rejected/rejected.jsonl"), "utf8").trim().split("\n");
-  return lines.map((line) => JSON.parse(line) as { code: string; row: number; column: string; offset: number; raw?: string });
+  return lines.map(
+    (line) => JSON.parse(line) as { code: string; row: number; column: string; offset: number; raw?: string },
+  );
 }
 
 describe("a malformed row is rejected with a code, kept, and training goes on", () => {
@@ -75,7 +77,10 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
   });
 
   it("nothing but rubbish ends with no examples and all rows kept", () => {
-    const { out, args } = trainOn("tsv", Array.from({ length: 500 }, (_, i) => `rubbish ${i}`));
+    const { out, args } = trainOn(
+      "tsv",
+      Array.from({ length: 500 }, (_, i) => `rubbish ${i}`),
+    );
     expect(report(args)).toMatchObject({ examples: 0, rejected: 500, logloss: null, auc: null });
     expect(rejects(out)).toHaveLength(500);
   });
@@ -84,11 +89,26 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
 describe("what is wrong from the start never starts", () => {
   const cases: [string, string[], number, RegExp][] = [
     ["a missing spec", ["train", "--model", "none.yaml", "--data", "x", "--out", join(folder, "a")], 3, /none\.yaml/],
-    ["a missing file", ["train", "--model", "features/ads-demo.yaml", "--data", "none.tsv", "--out", join(folder, "b")], 3, /none\.tsv/],
-    ["a pattern without a match", ["train", "--model", "features/ads-demo.yaml", "--data", "none-*.tsv", "--out", join(folder, "c")], 3, /none-\*\.tsv/],
+    [
+      "a missing file",
+      ["train", "--model", "features/ads-demo.yaml", "--data", "none.tsv", "--out", join(folder, "b")],
+      3,
+      /none\.tsv/,
+    ],
+    [
+      "a pattern without a match",
+      ["train", "--model", "features/ads-demo.yaml", "--data", "none-*.tsv", "--out", join(folder, "c")],
+      3,
+      /none-\*\.tsv/,
+    ],
     ["no checkpoint", ["eval", "--checkpoint", join(folder, "none"), "--data", "x"], 5, /none/],
     ["a missing flag", ["train", "--model", "features/ads-demo.yaml"], 1, /--data/],
-    ["a limit that is no number", ["train", "--model", "m", "--data", "d", "--out", "o", "--limit", "many"], 1, /whole number/],
+    [
+      "a limit that is no number",
+      ["train", "--model", "m", "--data", "d", "--out", "o", "--limit", "many"],
+      1,
+      /whole number/,
+    ],
   ];
 
   it.each(cases)("%s: a clear error, nothing written", (_, args, status, message) => {
@@ -101,7 +121,16 @@ describe("what is wrong from the start never starts", () => {
   it("a spec's errors name file, line and field, and --json gives them to programs", () => {
     const model = join(folder, "wrong.yaml");
     writeFileSync(model, spec("tsv").replace("table: ids", "table: idz"));
-    const { status, stdout, stderr } = run(["train", "--model", model, "--data", "x", "--out", join(folder, "d"), "--json"]);
+    const { status, stdout, stderr } = run([
+      "train",
+      "--model",
+      model,
+      "--data",
+      "x",
+      "--out",
+      join(folder, "d"),
+      "--json",
+    ]);
     expect(status).toBe(2);
     expect(stderr).toMatch(/wrong\.yaml:6:\d+: .*idz/);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "spec_invalid" } });
@@ -133,7 +162,15 @@ describe("what is wrong from the start never starts", () => {
     const file = join(folder, "a-file");
     mkdirSync(folder, { recursive: true });
     writeFileSync(file, "");
-    const outcome = run(["train", "--model", "features/ads-demo.yaml", "--data", "simulate:100", "--out", join(file, "run")]);
+    const outcome = run([
+      "train",
+      "--model",
+      "features/ads-demo.yaml",
+      "--data",
+      "simulate:100",
+      "--out",
+      join(file, "run"),
+    ]);
     expect([outcome.status, outcome.stderr]).toEqual([6, expect.stringContaining("a-file")]);
   });
 });

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import ort from "onnxruntime-node";
-import xxhash from "xxhash-wasm";
 import { beforeAll, describe, expect, it } from "vitest";
+import xxhash from "xxhash-wasm";
 import type { Report } from "../../src/train/job.js";
 import { report, run, temporary } from "./hashbrook.js";
 
@@ -22,8 +22,15 @@ describe("train", () => {
   it("reports what the contract names, all of it finite", () => {
     const { examples, rejected, seconds, examples_per_second, logloss, auc, normalized_entropy, calibration } = trained;
     expect({ examples, rejected }).toEqual({ examples: 30_000, rejected: 0 });
-    for (const figure of [seconds, examples_per_second, logloss, auc, normalized_entropy, calibration]) expect(figure).toBeGreaterThan(0);
-    expect(trained.tables.map((table) => Object.keys(table))).toContainEqual(["name", "encoding", "rows", "bytes", "distinct"]);
+    for (const figure of [seconds, examples_per_second, logloss, auc, normalized_entropy, calibration])
+      expect(figure).toBeGreaterThan(0);
+    expect(trained.tables.map((table) => Object.keys(table))).toContainEqual([
+      "name",
+      "encoding",
+      "rows",
+      "bytes",
+      "distinct",
+    ]);
     expect(trained.bytes_total).toBe(trained.tables.reduce((sum, table) => sum + table.bytes, 0));
     expect(trained.spec_hash).toMatch(/^[0-9a-f]{16}$/);
     expect(existsSync(join(trained.checkpoint!, "manifest.json"))).toBe(true);
@@ -36,7 +43,10 @@ describe("train", () => {
   });
 
   it("counts distinct values about right, and rows of exact tables exactly", () => {
-    const lines = readFileSync(events, "utf8").trim().split("\n").map((line) => line.split("\t"));
+    const lines = readFileSync(events, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => line.split("\t"));
     const users = new Set(lines.map((columns) => columns[4])).size;
     const estimate = trained.fields.find((field) => field.name === "user")!.distinct;
     expect(Math.abs(estimate / users - 1)).toBeLessThan(0.08);
@@ -46,19 +56,52 @@ describe("train", () => {
   it("reads standard input, gzip and JSON, with the same result", () => {
     const text = readFileSync(events);
     writeFileSync(join(folder, "events.tsv.gz"), gzipSync(text));
-    const piped = report(["train", "--model", "features/ads-demo.yaml", "--data", "-", "--out", join(folder, "stdin")], text.toString());
-    const gz = report(["train", "--model", "features/ads-demo.yaml", "--data", join(folder, "*.gz"), "--out", join(folder, "gz")]);
+    const piped = report(
+      ["train", "--model", "features/ads-demo.yaml", "--data", "-", "--out", join(folder, "stdin")],
+      text.toString(),
+    );
+    const gz = report([
+      "train",
+      "--model",
+      "features/ads-demo.yaml",
+      "--data",
+      join(folder, "*.gz"),
+      "--out",
+      join(folder, "gz"),
+    ]);
     expect([piped.logloss, gz.logloss]).toEqual([trained.logloss, trained.logloss]);
   });
 
   it("makes several passes", () => {
-    const twice = report(["train", "--model", "features/ads-demo-lr.yaml", "--data", events, "--epochs", "2", "--out", join(folder, "twice")]);
+    const twice = report([
+      "train",
+      "--model",
+      "features/ads-demo-lr.yaml",
+      "--data",
+      events,
+      "--epochs",
+      "2",
+      "--out",
+      join(folder, "twice"),
+    ]);
     expect(twice.examples).toBe(60_000);
   });
 
   it("keeps as many checkpoints as it is told to", () => {
     const kept = join(folder, "kept");
-    report(["train", "--model", "features/ads-demo-lr.yaml", "--data", events, "--checkpoint-every", "5000", "--keep", "2", "--out", kept]);
+    report([
+      "train",
+      "--model",
+      "features/ads-demo-lr.yaml",
+      "--data",
+      events,
+      "--checkpoint-every",
+      "5000",
+      "--keep",
+      "2",
+      "--out",
+      kept,
+    ]);
     const { stdout } = spawnSync("ls", [kept], { encoding: "utf8" });
     expect(stdout.split("\n").filter((name) => name.startsWith("checkpoint-"))).toHaveLength(2);
   });
@@ -69,19 +112,26 @@ describe("eval and predict", () => {
     const probabilities = join(folder, "p.txt");
     const evaluated = report(["eval", "--checkpoint", out, "--data", events]);
     report(["predict", "--checkpoint", out, "--data", events, "--out", probabilities]);
-    const labels = readFileSync(events, "utf8").trim().split("\n").map((line) => Number(line[0]));
+    const labels = readFileSync(events, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => Number(line[0]));
     const p = readFileSync(probabilities, "utf8").trim().split("\n").map(Number);
     const logloss = p.reduce((sum, q, i) => sum - Math.log(labels[i] ? q : 1 - q), 0) / p.length;
     expect(logloss).toBeCloseTo(evaluated.logloss!, 5);
     expect(evaluated.logloss!).toBeLessThan(trained.logloss!);
-    expect(report(["eval", "--checkpoint", out, "--data", events])).toMatchObject({ logloss: evaluated.logloss, auc: evaluated.auc });
+    expect(report(["eval", "--checkpoint", out, "--data", events])).toMatchObject({
+      logloss: evaluated.logloss,
+      auc: evaluated.auc,
+    });
   });
 
   it("predict needs no labels", () => {
     const unlabelled = join(folder, "unlabelled.tsv");
     const lines = readFileSync(events, "utf8").trim().split("\n").slice(0, 100);
     writeFileSync(unlabelled, lines.map((line) => line.slice(1)).join("\n"));
-    const same = (data: string) => run(["predict", "--checkpoint", out, "--data", data, "--limit", "100", "--out", "-"]).stdout;
+    const same = (data: string) =>
+      run(["predict", "--checkpoint", out, "--data", data, "--limit", "100", "--out", "-"]).stdout;
     expect(same(unlabelled)).toBe(same(events));
     expect(same(unlabelled).trim().split("\n")).toHaveLength(100);
   });
@@ -91,14 +141,20 @@ describe("eval and predict", () => {
     writeFileSync(broken, `${readFileSync(events, "utf8").split("\n")[0]}\nrubbish\n`);
     const args = ["predict", "--checkpoint", out, "--data", broken, "--out", "-"];
     expect(run(args)).toMatchObject({ status: 4, stderr: expect.stringContaining("broken.tsv:2") });
-    expect(run([...args, "--max-rejects", "1"]).stdout.trim().split("\n")).toHaveLength(1);
+    expect(
+      run([...args, "--max-rejects", "1"])
+        .stdout.trim()
+        .split("\n"),
+    ).toHaveLength(1);
   });
 });
 
 describe("simulate", () => {
   it("gives the oracle's AUC and the same bytes for the same seed", () => {
     const again = join(folder, "again.tsv");
-    const facts = report(["simulate", "--rows", "30000", "--seed", "5", "--out", again]) as unknown as { oracle_auc: number };
+    const facts = report(["simulate", "--rows", "30000", "--seed", "5", "--out", again]) as unknown as {
+      oracle_auc: number;
+    };
     expect(readFileSync(again).equals(readFileSync(events))).toBe(true);
     expect(facts.oracle_auc).toBeCloseTo(trained.oracle_auc!, 3);
   });
@@ -108,7 +164,9 @@ describe("inspect, key and export", () => {
   it("show the same row of an id", () => {
     const user = readFileSync(events, "utf8").split("\t")[4];
     const [{ key }] = JSON.parse(run(["key", "--checkpoint", out, "--field", "user", user, "--json"]).stdout);
-    const { tables } = JSON.parse(run(["inspect", "--checkpoint", out, "--field", "user", "--value", user, "--json"]).stdout);
+    const { tables } = JSON.parse(
+      run(["inspect", "--checkpoint", out, "--field", "user", "--value", user, "--json"]).stdout,
+    );
     const users = tables.find((table: { name: string }) => table.name === "users");
     expect(users.asked).toMatchObject({ key, row: expect.any(Number) });
     expect(users.top[0]).toMatchObject({ key, similarity: expect.closeTo(1, 5) });
@@ -116,7 +174,9 @@ describe("inspect, key and export", () => {
 
   it("key is XXH64 seeded by table and seed, as documented", async () => {
     const { h64 } = await xxhash();
-    const [{ key }] = JSON.parse(run(["key", "--model", "features/ads-demo.yaml", "--field", "user", "u1", "--json"]).stdout);
+    const [{ key }] = JSON.parse(
+      run(["key", "--model", "features/ads-demo.yaml", "--field", "user", "u1", "--json"]).stdout,
+    );
     expect(key).toBe(h64("u1", h64("users", 42n)).toString(16).padStart(16, "0"));
   });
 
@@ -139,7 +199,8 @@ k, w = np.load("${exported}/users.keys.npy"), np.load("${exported}/users.weights
 assert (t["keys"] == k).all() and (t["weights"] == w).all() and np.isfinite(w).all()
 print(k.dtype, w.shape[0], w.shape[1])`;
     const { status, stdout, stderr } = spawnSync("python3", ["-c", program], { encoding: "utf8" });
-    if (/ModuleNotFoundError|ENOENT/.test(stderr ?? "ENOENT")) return console.log("skipped: python3 with numpy and safetensors is not here");
+    if (/ModuleNotFoundError|ENOENT/.test(stderr ?? "ENOENT"))
+      return console.log("skipped: python3 with numpy and safetensors is not here");
     expect(status, stderr).toBe(0);
     expect(stdout.trim()).toBe(`uint64 ${trained.tables.find((table) => table.name === "users")!.rows} 16`);
   });

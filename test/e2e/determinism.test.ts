@@ -22,11 +22,25 @@ beforeAll(() => {
 const models = { lr: "features/ads-demo-lr.yaml", deep_crossing: "features/ads-demo.yaml" };
 
 describe.each(Object.entries(models))("training %s", (_, model) => {
-  const train = (out: string, ...more: string[]) => ["train", "--model", model, "--data", plain, gzipped, "--out", out, ...more];
+  const train = (out: string, ...more: string[]) => [
+    "train",
+    "--model",
+    model,
+    "--data",
+    plain,
+    gzipped,
+    "--out",
+    out,
+    ...more,
+  ];
   const whole = join(temporary(), "whole");
 
   beforeAll(() => {
-    expect(report(train(whole))).toMatchObject({ examples: ROWS, rejected: 2, rejected_by_code: { bad_label: 1, column_count: 1 } });
+    expect(report(train(whole))).toMatchObject({
+      examples: ROWS,
+      rejected: 2,
+      rejected_by_code: { bad_label: 1, column_count: 1 },
+    });
   });
 
   it("gives the same bytes again, for any number of threads", () => {
@@ -76,7 +90,8 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
 
 it("gives the same bytes under another version of Node", () => {
   const node = process.env.OTHER_NODE;
-  if (!node) return console.log("skipped: set OTHER_NODE to another node binary to compare checkpoints across versions");
+  if (!node)
+    return console.log("skipped: set OTHER_NODE to another node binary to compare checkpoints across versions");
   for (const model of Object.values(models)) {
     const [here, there] = [temporary(), temporary()];
     const args = (out: string) => ["train", "--model", model, "--data", plain, "--out", out];

@@ -15,7 +15,11 @@ export interface Outcome {
 
 /** Runs the built command line to its end. */
 export function run(args: readonly string[], input?: string): Outcome {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", input, maxBuffer: 1 << 28 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+    encoding: "utf8",
+    input,
+    maxBuffer: 1 << 28,
+  });
   return { status, stdout, stderr };
 }
 
@@ -43,11 +47,19 @@ export const temporary = () => mkdtempSync(join(tmpdir(), "hashbrook-test-"));
 
 /** SHA-256 of every file of a run's newest checkpoint and of its rejected rows, by name. */
 export function digests(out: string): Record<string, string> {
-  const newest = readdirSync(out).filter((name) => name.startsWith("checkpoint-")).sort().at(-1)!;
+  const newest = readdirSync(out)
+    .filter((name) => name.startsWith("checkpoint-"))
+    .sort()
+    .at(-1)!;
   const files = readdirSync(join(out, newest)).map((name) => join(newest, name));
   return Object.fromEntries(
     [...files, "rejected/rejected.jsonl"]
       .filter((name) => statSync(join(out, name)).isFile())
-      .map((name) => [name, createHash("sha256").update(readFileSync(join(out, name))).digest("hex")]),
+      .map((name) => [
+        name,
+        createHash("sha256")
+          .update(readFileSync(join(out, name)))
+          .digest("hex"),
+      ]),
   );
 }

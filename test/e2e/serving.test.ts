@@ -18,8 +18,8 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
   const out = join(folder, name);
   let server: ChildProcess;
   let url: string;
-  const post = (body: string | Uint8Array, type = "application/json") =>
-    fetch(`${url}/v1/score`, { method: "POST", headers: { "content-type": type }, body: body as BodyInit });
+  const post = (body: string | Uint8Array<ArrayBuffer>, type = "application/json") =>
+    fetch(`${url}/v1/score`, { method: "POST", headers: { "content-type": type }, body });
 
   beforeAll(async () => {
     report(["train", "--model", `features/${name}.yaml`, "--data", "simulate:20000:5", "--out", out]);
@@ -49,7 +49,10 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
   });
 
   it("lets candidates add to the context and win over it", async () => {
-    const [first, second] = readFileSync(json, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+    const [first, second] = readFileSync(json, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
     const whole = await (await post(JSON.stringify({ candidates: [first, second] }))).json();
     const { ad: firstAd, ...context } = first;
     const split = await (await post(JSON.stringify({ context, candidates: [{ ad: firstAd }, second] }))).json();
@@ -59,7 +62,12 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
   it("says which model answers, and that it is ready", async () => {
     const ready = await fetch(`${url}/v2/health/ready`);
     expect(ready.status).toBe(200);
-    expect(await ready.json()).toMatchObject({ ready: true, model: name, version: 20000, spec_hash: expect.stringMatching(/^[0-9a-f]{16}$/) });
+    expect(await ready.json()).toMatchObject({
+      ready: true,
+      model: name,
+      version: 20000,
+      spec_hash: expect.stringMatching(/^[0-9a-f]{16}$/),
+    });
     expect(await (await post('{"candidates": [{}]}')).json()).toMatchObject({ model: name, version: 20000 });
   });
 
@@ -75,10 +83,20 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
     ["empty candidates", '{"candidates": []}', 400, /at least one/],
     ["a candidate that is no object", '{"candidates": [{}, 3]}', 400, /candidates\[1\]: must be an object/],
     ["an unknown member", '{"candidates": [{}], "model": 1}', 400, /body.model: unknown member/],
-    ["a categorical object", '{"candidates": [{"ad": "x"}, {"ad": {"id": 1}}]}', 400, /candidates\[1\]\.ad.*: bad_type/],
+    [
+      "a categorical object",
+      '{"candidates": [{"ad": "x"}, {"ad": {"id": 1}}]}',
+      400,
+      /candidates\[1\]\.ad.*: bad_type/,
+    ],
     ["a numeric string", '{"candidates": [{"price": "12"}]}', 400, /candidates\[0\]\.price: bad_type/],
     ["an infinite number", '{"candidates": [{"price": 1e999}]}', 400, /candidates\[0\]\.price: number_out_of_range/],
-    ["a context of the wrong type", '{"context": {"price": true}, "candidates": [{}]}', 400, /context\.price: bad_type/],
+    [
+      "a context of the wrong type",
+      '{"context": {"price": true}, "candidates": [{}]}',
+      400,
+      /context\.price: bad_type/,
+    ],
     ["an empty body", "", 400, /./],
   ])("refuses %s, naming the place", async (_, body, status, message) => {
     const response = await post(body);

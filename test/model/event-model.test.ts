@@ -72,7 +72,7 @@ const sameBlocks = (a: Map<string, StateBlock>, b: Map<string, StateBlock>): boo
   [...a].every(([name, { data }]) => Buffer.compare(data, b.get(name)?.data ?? data.subarray(1)) === 0);
 
 describe.each(["lr", "fm"] as const)("%s", (kind) => {
-  const shape = kind === "lr" ? { dim: 1, init: 0 } : { dim: 6, init: 0.1 };
+  const shape = kind === "lr" ? { dim: 1, init: 0.05 } : { dim: 6, init: 0.1 };
 
   describe.each(Object.keys(optimizers))("%s", (name) => {
     test.each(Object.keys(encodings) as (keyof typeof encodings)[])(

@@ -129,6 +129,20 @@ describe("an exact table", () => {
     expect(tables[1].table.stats().capacity).toBe(5000);
   });
 
+  it.each(Object.keys(optimizerSpecs))("makes fresh rows where an older state lay, with %s", (name) => {
+    const shape = { ...sgd, dim: 3, optimizer: optimizerSpecs[name] };
+    const [used, fresh] = [subjectOf(shape), subjectOf(shape)];
+    const empty = copyOf(used.table.blocks());
+    for (let i = 0; i < 5; i++) used.learn([{ singles: [BigInt(i)] }]);
+    used.table.restore(empty);
+    for (const { table } of [used, fresh]) {
+      table.gather(batchOf(batchLayout(modelOf(shape), 3), [{ singles: [10n] }, { singles: [11n] }]), "learn");
+      table.gradient.fill(0.5);
+      table.apply();
+    }
+    expect(copyOf(used.table.blocks())).toEqual(copyOf(fresh.table.blocks()));
+  });
+
   it("behaves like a Map under any sequence of commands", () => {
     const key = fc.oneof(
       fc.bigInt({ min: 0n, max: 30n }),

@@ -177,6 +177,22 @@ export function tableContract(encoding: "hash" | "exact"): void {
     expect(() => table.apply()).toThrow(/without a learning gather/);
   });
 
+  it("refuses a batch larger than it was made for", () => {
+    const shape = { encoding, optimizer, singles: 1 };
+    const { table } = subjectOf(shape);
+    const rows = Array.from({ length: CAPACITY + 1 }, () => ({ singles: [1n] }));
+    const batch = batchOf(batchLayout(modelOf(shape), CAPACITY + 1), rows);
+    expect(() => table.gather(batch, "learn")).toThrow(/a batch of 13 rows, made for 12/);
+  });
+
+  it("does not start where its batches do not fit in its memory", () => {
+    const model = modelOf({ encoding, optimizer, singles: 100, dim: 64 });
+    for (const capacity of [2 ** 17, 2 ** 20]) {
+      const make = () => createTable(model, 0, batchLayout(model, capacity));
+      expect(make).toThrow(expect.objectContaining({ code: "table_full" }));
+    }
+  });
+
   it("refuses a checkpoint that does not fit, and stays as it was", () => {
     const { table, learn } = subjectOf({ encoding, optimizer: optimizerSpecs.adam, singles: 1 });
     learn([{ singles: [keys[0]] }]);

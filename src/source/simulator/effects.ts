@@ -6,6 +6,8 @@ import * as names from "./names.js";
 export const DIMS = 8;
 
 const DAY = 86_400_000;
+/** How much each dimension counts: a few carry most. */
+const WEIGHTS = [1, 1, 0.7, 0.5, 0.35, 0.25, 0.2, 0.15];
 /** Days in which a category's appeal swings out and back. */
 const DRIFT_DAYS = 24;
 
@@ -27,7 +29,7 @@ export class Effects {
   readonly size: Float64Array;
   readonly bid: Float64Array;
   /** Higher on the page is better. */
-  readonly slot = Float64Array.of(0.9, 0.3, 0.5, 0.15, -0.15, -0.45, -0.4, -0.95);
+  readonly slot = Float64Array.of(1, 0.35, 0.6, 0.15, -0.2, -0.5, -0.4, -1);
 
   /** [device × size]: a wide banner does nothing on a phone. */
   readonly deviceSize: Float64Array;
@@ -50,6 +52,8 @@ export class Effects {
   readonly siteTaste: Float64Array;
   /** Four parts of the day. */
   readonly hourTaste: Float64Array;
+  /** An interest in a category pulls towards what the category appeals to, [ad category × DIMS]. */
+  readonly interestTaste: Float64Array;
   /** What the ad categories appeal to now; `drift` moves it. */
   readonly categoryAppeal: Float64Array;
   readonly #appealBase: Float64Array;
@@ -58,34 +62,35 @@ export class Effects {
 
   constructor(seed: number) {
     this.#rng = new Rng(seed);
-    this.age = this.#centred(names.ages.length, 0.35);
-    this.gender = this.#centred(names.genders.length, 0.12);
-    this.country = this.#centred(names.countries.length, 0.4);
-    this.device = this.#centred(names.devices.length, 0.4);
-    this.system = this.#centred(names.systems.length, 0.15);
-    this.browser = this.#centred(names.browsers.length, 0.08);
-    this.connection = this.#centred(names.connections.length, 0.18);
-    this.siteCategory = this.#centred(names.siteCategories.length, 0.5);
-    this.adCategory = this.#centred(names.adCategories.length, 0.5);
-    this.size = this.#centred(names.sizes.length, 0.25);
-    this.bid = this.#centred(10, 0.12);
+    this.age = this.#spread(names.ages.length, 0.35);
+    this.gender = this.#spread(names.genders.length, 0.2);
+    this.country = this.#spread(names.countries.length, 0.4);
+    this.device = this.#spread(names.devices.length, 0.4);
+    this.system = this.#spread(names.systems.length, 0.15);
+    this.browser = this.#spread(names.browsers.length, 0.08);
+    this.connection = this.#spread(names.connections.length, 0.25);
+    this.siteCategory = this.#spread(names.siteCategories.length, 0.5);
+    this.adCategory = this.#spread(names.adCategories.length, 0.5);
+    this.size = this.#spread(names.sizes.length, 0.35);
+    this.bid = this.#spread(10, 0.12);
 
-    this.deviceSize = this.#centred(names.devices.length * names.sizes.length, 0.22);
-    this.weekendCategory = this.#centred(2 * names.adCategories.length, 0.15);
+    this.deviceSize = this.#spread(names.devices.length * names.sizes.length, 0.4);
+    this.weekendCategory = this.#spread(2 * names.adCategories.length, 0.15);
     this.hourPhase = Float64Array.from(names.siteCategories, () => this.#rng.uniform());
-    this.agePrice = this.#centred(names.ages.length, 0.8);
-    this.countryPrice = this.#centred(names.countries.length, 0.3);
-    this.fatigue = this.#centred(names.adCategories.length, 0.6);
-    this.queryTaste = this.#centred(names.adCategories.length, 0.6);
+    this.agePrice = this.#spread(names.ages.length, 0.8);
+    this.countryPrice = this.#spread(names.countries.length, 0.3);
+    this.fatigue = this.#spread(names.adCategories.length, 0.4);
+    this.queryTaste = this.#spread(names.adCategories.length, 0.3);
 
-    this.ageTaste = this.#centred(names.ages.length * DIMS, 0.6);
-    this.genderTaste = this.#centred(names.genders.length * DIMS, 0.45);
-    this.countryTaste = this.#centred(names.countries.length * DIMS, 0.2);
-    this.deviceTaste = this.#centred(names.devices.length * DIMS, 0.2);
-    this.siteTaste = this.#centred(names.siteCategories.length * DIMS, 0.6);
-    this.hourTaste = this.#centred(4 * DIMS, 0.15);
-    this.#appealBase = this.#centred(names.adCategories.length * DIMS, 0.2);
-    this.#appealSwing = this.#centred(names.adCategories.length * DIMS, 0.08);
+    this.ageTaste = this.#spread(names.ages.length * DIMS, 0.9);
+    this.genderTaste = this.#spread(names.genders.length * DIMS, 0.6);
+    this.countryTaste = this.#spread(names.countries.length * DIMS, 0.1);
+    this.deviceTaste = this.#spread(names.devices.length * DIMS, 0.1);
+    this.siteTaste = this.#spread(names.siteCategories.length * DIMS, 0.5);
+    this.hourTaste = this.#spread(4 * DIMS, 0.1);
+    this.#appealBase = this.#spread(names.adCategories.length * DIMS, 0.25);
+    this.interestTaste = this.#appealBase.map((appeal) => 3 * appeal);
+    this.#appealSwing = this.#spread(names.adCategories.length * DIMS, 0.08);
     this.#appealPhase = Float64Array.from(names.adCategories, () => this.#rng.uniform());
     this.categoryAppeal = new Float64Array(this.#appealBase.length);
   }
@@ -94,15 +99,17 @@ export class Effects {
   drift(time: number): void {
     for (let i = 0; i < this.categoryAppeal.length; i++) {
       const wave = triangle(time / (DRIFT_DAYS * DAY) + this.#appealPhase[Math.floor(i / DIMS)]);
-      this.categoryAppeal[i] = this.#appealBase[i] + wave * this.#appealSwing[i];
+      this.categoryAppeal[i] = WEIGHTS[i % DIMS] * (this.#appealBase[i] + wave * this.#appealSwing[i]);
     }
   }
 
-  /** n bell-shaped values with mean 0 and about this deviation. */
-  #centred(n: number, deviation: number): Float64Array {
+  /** n bell-shaped values with mean 0 and exactly this deviation. */
+  #spread(n: number, deviation: number): Float64Array {
     const u = () => this.#rng.uniform();
-    const values = Float64Array.from({ length: n }, () => (u() + u() + u() + u() - 2) * 1.7320508075688772 * deviation);
+    const values = Float64Array.from({ length: n }, () => u() + u() + u() + u());
     const mean = values.reduce((sum, value) => sum + value, 0) / n;
-    return values.map((value) => value - mean);
+    const variance = values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / n;
+    const scale = deviation / Math.sqrt(variance);
+    return values.map((value) => (value - mean) * scale);
   }
 }

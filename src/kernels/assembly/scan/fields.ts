@@ -5,11 +5,11 @@ import {
 } from "./codes";
 import { countDistinct } from "./distinct";
 import { item, itemKind, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
-import { parseNumber } from "./number";
+import { parseNumber, smallInteger } from "./number";
 import {
   BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_CELL_BYTES, BUCKET_OP_BYTES, BagCell, BagOp, BucketCell, BucketOp, CROSS_OP_BYTES, CrossOp,
   BOOLEAN, HASH_OP_BYTES, HashOp, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, STRING, Slot, VECTOR_OP_BYTES, VectorOp,
-  fail, plan,
+  fail, mayFail, plan,
 } from "./plan";
 import { xxh64 } from "./xxh64";
 
@@ -31,12 +31,13 @@ export function setJoined(at: usize): void {
 /** Writes row `row` of the batch. @returns a reject code; a rejected row leaves nothing behind */
 export function acceptRow(row: usize): u32 {
   let code = head(row);
-  if (!code) code = hashes(row);
+  if (!code && mayFail) code = checkTexts();
   if (!code) code = numbers(row);
   if (!code) code = buckets(row);
   if (!code) code = bags(row);
   if (!code) code = vectors(row);
   if (code) return code;
+  hashes(row);
   crosses(row);
   countDistinct(row);
   return OK;
@@ -131,24 +132,28 @@ function label(single: usize): u32 {
   return isFinite(x) ? OK : fail(slot, BAD_LABEL);
 }
 
-function hashes(row: usize): u32 {
+function checkTexts(): u32 {
   const end = plan.hashesEnd;
   for (let at = plan.hashes; at < end; at += HASH_OP_BYTES) {
-    const op = changetype<HashOp>(at);
-    const slot = op.slot;
+    const slot = changetype<HashOp>(at).slot;
     const fault = textFault(slot);
     if (fault) return fail(slot, fault);
-    store<u64>(op.to + row * op.stride, xxh64(slot.at, slot.size, op.seed));
   }
   return OK;
 }
 
-@inline
+function hashes(row: usize): void {
+  const end = plan.hashesEnd;
+  for (let at = plan.hashes; at < end; at += HASH_OP_BYTES) {
+    const op = changetype<HashOp>(at);
+    const slot = op.slot;
+    store<u64>(op.to + row * op.stride, xxh64(slot.at, slot.size, op.seed));
+  }
+}
+
+/** sign(x) log1p(|x|). */
 function log1p(x: f64): f32 {
-  const size = abs(x);
-  const whole = <u32>min<f64>(size, <f64>LOG_TABLE);
-  const y = <f64>whole == size && whole < LOG_TABLE ? load<f32>(logs + (whole << 2)) : <f32>NativeMath.log1p(size);
-  return copysign<f32>(y, <f32>x);
+  return <f32>copysign<f64>(NativeMath.log1p(abs(x)), x);
 }
 
 function numbers(row: usize): u32 {
@@ -156,15 +161,23 @@ function numbers(row: usize): u32 {
   for (let at = plan.numbers; at < end; at += NUMBER_OP_BYTES) {
     const op = changetype<NumberOp>(at);
     const slot = op.slot;
-    let y: f32 = NaN;
-    if (slot.size) {
-      const fault = numberFault(slot);
-      if (fault) return fail(slot, fault);
-      const x = parseNumber(slot.at, slot.size);
-      if (!isFinite(x)) return fail(slot, isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE);
-      y = op.log1p ? log1p(x) : <f32>x;
+    const size = slot.size;
+    const to = op.to + row * op.stride;
+    const small = size < 8 && slot.kind <= NUMBER ? smallInteger(slot.at, size) : -1;
+    if (<u32>small < LOG_TABLE) {
+      const y = op.log1p ? load<f32>(logs + (<usize>small << 2)) : <f32>small;
+      store<f32>(to, select<f32>(y, NaN, size));
+      continue;
     }
-    store<f32>(op.to + row * op.stride, y);
+    if (size == 0) {
+      store<f32>(to, NaN);
+      continue;
+    }
+    const fault = numberFault(slot);
+    if (fault) return fail(slot, fault);
+    const x = parseNumber(slot.at, size);
+    if (!isFinite(x)) return fail(slot, isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE);
+    store<f32>(to, op.log1p ? log1p(x) : <f32>x);
   }
   return OK;
 }

@@ -3,7 +3,7 @@ import { OK } from "./codes";
 import { acceptRow, fillLogs, setJoined } from "./fields";
 import { clearRow, keepContext, readObject, toContext } from "./json";
 import { setPowers } from "./number";
-import { failedSlot, plan, scratchEnd, setFailedSlot, setPlan } from "./plan";
+import { failedSlot, plan, scratchEnd, setFailedSlot, setMayFail, setPlan } from "./plan";
 import { code, cursor, lines, rowEnd, rowLine, rowStart, rows } from "./rows";
 import { xxh64 as hash } from "./xxh64";
 
@@ -74,6 +74,7 @@ export function readCandidate(at: usize, end: usize, copy: usize, row: u32): u32
   setFailedSlot(0);
   toContext(copy, contextScratch);
   const why = readObject(at, end);
+  setMayFail(true);
   return why ? why : acceptRow(row);
 }
 

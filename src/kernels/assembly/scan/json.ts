@@ -3,7 +3,8 @@
 import { BAD_JSON, MAX_DEPTH, OK } from "./codes";
 import { escaped, skip, skipLiteral, skipNumber, skipSpace, skipString, unescape } from "./json-text";
 import {
-  ARRAY, BOOLEAN, LONE_SURROGATE, MISPLACED, MISSING, NUMBER, OBJECT, STRING, Slot, SLOT_BYTES, plan, scratchEnd, setScratchEnd,
+  ARRAY, BOOLEAN, LONE_SURROGATE, MISPLACED, MISSING, NUMBER, OBJECT, STRING, Slot, SLOT_BYTES, plan, scratchEnd, setMayFail,
+  setScratchEnd,
 } from "./plan";
 import { xxh64 } from "./xxh64";
 
@@ -185,6 +186,7 @@ function unescapeTo(slot: Slot, start: usize, stop: usize): void {
   slot.at = scratchEnd;
   slot.size = size < 0 ? 1 : size;
   slot.kind = size < 0 ? LONE_SURROGATE : STRING;
+  if (size < 0) setMayFail(true);
   if (size > 0) setScratchEnd(scratchEnd + size);
 }
 
@@ -192,6 +194,7 @@ function unescapeTo(slot: Slot, start: usize, stop: usize): void {
 function other(p: usize, c: u32, slot: Slot, depth: u32): usize {
   const bracket = c == 91 || c == 123;
   const number = c == 45 || c - 48 < 10;
+  if (bracket) setMayFail(true);
   const end = number ? skipNumber(p) : bracket ? skip(p, depth) : skipLiteral(p);
   slot.at = p;
   slot.size = c == 110 ? 0 : <u32>(end - p);
@@ -212,6 +215,7 @@ function innerValue(p: usize, c: u32, node: Node, depth: u32): usize {
       slot.at = p;
       slot.size = <u32>(end - p);
       slot.kind = OBJECT;
+      setMayFail(true);
     }
     return end;
   }
@@ -220,6 +224,7 @@ function innerValue(p: usize, c: u32, node: Node, depth: u32): usize {
 }
 
 function mark(node: Node, kind: u32): void {
+  if (kind == MISPLACED) setMayFail(true);
   for (let at = node.slots; at < node.slotsEnd; at += SLOT_BYTES) {
     const slot = changetype<Slot>(at);
     slot.size = kind == MISSING ? 0 : 1;

@@ -87,6 +87,21 @@ function inRange(x: f64): f64 {
 }
 
 /**
+ * The number that `size` < 8 decimal digits at `p` make, 0 for none; -1 when they are not all digits. No branch depends on
+ * how many there are.
+ */
+@inline
+export function smallInteger(p: usize, size: usize): i32 {
+  const bits = <u64>size << 3;
+  const word = ((load<u64>(p) << 8) << (56 - bits)) | (0x3030303030303030 >> bits);
+  const odd = ((word & 0xF0F0F0F0F0F0F0F0) ^ 0x3030303030303030) | (((word & 0x0F0F0F0F0F0F0F0F) + 0x0606060606060606) & 0x1010101010101010);
+  const digits = word & 0x0F0F0F0F0F0F0F0F;
+  const pairs = digits * 10 + (digits >> 8);
+  const value = ((pairs & 0x000000FF000000FF) * 0x000F424000000064 + ((pairs >> 16) & 0x000000FF000000FF) * 0x0000271000000001) >> 32;
+  return odd ? -1 : <i32>value;
+}
+
+/**
  * Parses all of [at, at + size): [+-] digits [. digits] [e [+-] digits], at least one digit before the exponent.
  * @returns the number; NaN: the text is no number; Infinity: not finite or beyond ±1e18
  */

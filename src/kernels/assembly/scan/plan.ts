@@ -147,6 +147,8 @@ export class Plan {
   /** Pointers to the slot of each file column (tsv, csv); the host changes their end when it has read a header. */
   columns: usize;
   columnsEnd: usize;
+  /** Room for the positions of delimiters: MAX_COLUMNS and 2048 more. */
+  positions: usize;
 
   labelSlot: Slot | null;
   /** The positive text; a size of 0 means: positive when the number is >= atLeast. */
@@ -220,6 +222,13 @@ export function setFailedSlot(at: usize): void {
 export function fail(slot: Slot, code: u32): u32 {
   failedSlot = changetype<usize>(slot);
   return code;
+}
+
+/** Whether values of this row may be too long or of a kind that cannot be hashed: a reader that knows better clears it. */
+export let mayFail: bool = true;
+
+export function setMayFail(may: bool): void {
+  mayFail = may;
 }
 
 /** The next free byte of the unescaped text of this row. */

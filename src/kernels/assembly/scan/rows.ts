@@ -1,9 +1,9 @@
 // Finds the rows of the input and puts the accepted ones into the batch, until the batch is full, the input is used up,
 // or a row is rejected.
-import { BAD_QUOTE, BAD_UTF8, COLUMN_COUNT, MAX_ROW, OK, ROW_TOO_LONG } from "./codes";
+import { BAD_QUOTE, BAD_UTF8, COLUMN_COUNT, MAX_ROW, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
 import { acceptRow } from "./fields";
 import { clearRow, readObject } from "./json";
-import { Slot, plan, scratchEnd, setFailedSlot, setScratchEnd } from "./plan";
+import { Slot, plan, scratchEnd, setFailedSlot, setMayFail, setScratchEnd } from "./plan";
 import { isUtf8 } from "./utf8";
 import { readExample } from "./vw";
 
@@ -40,18 +40,6 @@ function reject(why: u32, start: usize, end: usize, count: u32): u32 {
   lines += count;
   cursor = end + 1;
   return REJECT;
-}
-
-/** Whether any byte of [at, end) is above 0x7F. */
-function hasHighBytes(at: usize, end: usize): bool {
-  let p = at;
-  for (; p + 16 <= end; p += 16) {
-    if (i8x16.bitmask(v128.load(p))) return true;
-  }
-  for (; p < end; p++) {
-    if (load<u8>(p) >> 7) return true;
-  }
-  return false;
 }
 
 /** The end of a row's text: before the carriage return, if there is one. */
@@ -110,6 +98,7 @@ function readLine(start: usize, end: usize, vw: bool): u32 {
   setFailedSlot(0);
   if (highBits && !isUtf8(start, end)) return BAD_UTF8;
   clearRow();
+  setMayFail(end - start > MAX_VALUE);
   const why = vw ? readExample(start, end) : readObject(start, end);
   return why ? why : acceptRow(rows);
 }
@@ -153,8 +142,40 @@ function setSlot(column: usize, start: usize, end: usize): void {
   store<u64>(load<usize>(column), <u64>start | (<u64>(end - start) << 32));
 }
 
+/** Writes the positions of four set bits; where there are fewer, what is written does not count. @returns the bits left */
+@inline
+function writeFour(bits: u64, block: usize, to: usize): u64 {
+  let left = bits;
+  store<u32>(to, <u32>block + <u32>ctz(left));
+  left &= left - 1;
+  store<u32>(to, <u32>block + <u32>ctz(left), 4);
+  left &= left - 1;
+  store<u32>(to, <u32>block + <u32>ctz(left), 8);
+  left &= left - 1;
+  store<u32>(to, <u32>block + <u32>ctz(left), 12);
+  return left & (left - 1);
+}
+
+/** Adds the positions of all set bits to a list. Sixteen at a time: counting them out one by one would mean wrong guesses. @returns its end */
+@inline
+function writePositions(bits: u64, block: usize, list: usize): usize {
+  let left = bits;
+  let to = list;
+  do {
+    left = writeFour(left, block, to);
+    left = writeFour(left, block, to + 16);
+    left = writeFour(left, block, to + 32);
+    left = writeFour(left, block, to + 48);
+    to += 64;
+  } while (left);
+  return list + (<usize>popcnt(bits) << 2);
+}
+
+/** Positions are found this many at a time (bytes of the list). */
+const BATCH_BYTES: usize = 4096;
+
 /**
- * Scans rows of separated values.
+ * Scans rows of separated values: first the positions of delimiters, a few rows ahead, then row by row.
  * @param limit right after the last newline of the input
  * @param end the end of the input
  * @param ended whether the file ends there
@@ -163,55 +184,78 @@ export function scanDelimited(limit: usize, end: usize, ended: bool, capacity: u
   const separator = i8x16.splat(<i8>plan.separator);
   const quote = i8x16.splat(<i8>plan.quote);
   const columns = plan.columns;
-  const last = plan.columnsEnd - 4;
+  const width = plan.columnsEnd - columns;
+  const list = plan.positions;
   let p = cursor;
+  let next = list;
+  let listEnd = list;
   let block = p & ~63;
+  let first: u64 = ~<u64>0 << <u64>(p & 63);
+  let high: u32 = 0;
   highBits = 0;
-  let found = delimiters(block, separator, quote) & (~<u64>0 << <u64>(p & 63));
   while (p < limit) {
     if (rows == capacity) return FULL;
-    const start = p;
-    let column = columns;
-    let q: usize;
-    while (true) {
-      while (!found) {
+    if (listEnd - next < width && block < limit) {
+      high = highBits;
+      highBits = 0;
+      memory.copy(list, next, listEnd - next);
+      listEnd = list + (listEnd - next);
+      next = list;
+      const enough = list + width + BATCH_BYTES;
+      while (listEnd < enough && block < limit) {
+        listEnd = writePositions(delimiters(block, separator, quote) & first, block, listEnd);
+        first = ~<u64>0;
         block += 64;
-        found = delimiters(block, separator, quote);
       }
-      q = block + <usize>ctz(found);
-      found &= found - 1;
-      setSlot(column, p, q);
-      if (column == last || <u32>load<u8>(q) != plan.separator) break;
-      column += 4;
-      p = q + 1;
+      high |= highBits;
     }
-    let newline = q;
+    const start = p;
+    let separators: usize = 0;
+    if (listEnd - next >= width) {
+      for (let column: usize = 0; column < width; column += 4) {
+        const q = load<usize>(next + column);
+        setSlot(columns + column, p, q);
+        separators += <usize>(<u32>load<u8>(q) == plan.separator) << 2;
+        p = q + 1;
+      }
+    }
+    let newline = p - 1;
     let why = OK;
     let count: u32 = 1;
     setFailedSlot(0);
-    if (column == last && load<u8>(q) == 10 && q - start <= MAX_ROW) {
-      const stop = textEnd(p, q);
-      setSlot(column, p, stop);
-      if (columns == last && stop == start) why = BLANK;
+    if (separators == width - 4 && load<u8>(newline) == 10 && newline - start <= MAX_ROW && newline < limit) {
+      next += width;
+      if (load<u8>(newline - 1) == 13) why = trimReturn(start, newline, width);
+      if (width == 4 && newline == start) why = BLANK;
+      if (high && why == OK && !isUtf8(start, newline)) why = BAD_UTF8;
     } else {
       why = oddRow(start, limit, end, ended);
       if (why == INCOMPLETE) return MORE;
       newline = oddEnd;
       count = oddLines;
-      highBits |= <u32>hasHighBytes(start, newline);
-      block = (newline + 1) & ~63;
-      found = delimiters(block, separator, quote) & (~<u64>0 << <u64>((newline + 1) & 63));
+      if (why == OK && !isUtf8(start, newline)) why = BAD_UTF8;
+      while (next < listEnd && load<usize>(next) <= newline) next += 4;
+      if (next == listEnd) {
+        block = (newline + 1) & ~63;
+        first = ~<u64>0 << <u64>((newline + 1) & 63);
+      }
     }
-    if (!why && highBits && !isUtf8(start, newline)) why = BAD_UTF8;
-    if (highBits) highBits = <u32>hasHighBytes(newline + 1, block + 64);
-    if (!why) why = acceptRow(rows);
     p = newline + 1;
+    setMayFail(newline - start > MAX_VALUE);
+    if (why == OK) why = acceptRow(rows);
     if (why == OK) rows++;
     else if (why != BLANK) return reject(why, start, newline, count);
     cursor = p;
     lines += count;
   }
   return rows == capacity ? FULL : MORE;
+}
+
+/** Takes the carriage return off a row's last value. @returns BLANK when nothing else is in the row */
+function trimReturn(start: usize, newline: usize, width: usize): u32 {
+  const slot = changetype<Slot>(load<usize>(plan.columns + width - 4));
+  if (newline > slot.at) slot.size = <u32>(newline - 1 - slot.at);
+  return width == 4 && newline - 1 == start ? BLANK : OK;
 }
 
 /** Besides reject codes: nothing to decode; the row's end has not been read yet. */

@@ -3,9 +3,9 @@
 // weighted keys (bags; number and bias cells have one key a row). Learning de-duplicates rows: each is materialised once
 // and updated once with its summed gradient, in the order of first appearance.
 import { addFloats, addScaled, copyFloats, usable } from "./lanes";
-import { workspace } from "./memory";
+import { workspaceOf } from "./memory";
 import { beginStep, dim, laneBytes, lanes, update, weights } from "./optimizer";
-import { claim, exact, NONE, reserve, rowOf, rowPtr, touchIndex, touchRow, weightsOf } from "./store";
+import { claim, exact, NONE, reserve, rowOf, rowPtr, touchCandidate, touchIndex, touchRow, weightsOf } from "./store";
 
 /** How a list's weights w become coefficients: w, w / sum(w), w / sqrt(sum(w^2)). */
 const SUM: u32 = 0;
@@ -53,17 +53,17 @@ export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, mo
   const seen: u32 = most < 8 ? 16 : 1 << (33 - clz(most - 1));
   seenMask = seen - 1;
   seenShift = clz(seenMask);
-  keysAt = workspace(<usize>most << 3);
-  coefficientsAt = workspace(<usize>most << 2);
-  placesAt = workspace(<usize>most << 2);
-  uniqueAt = workspace(<usize>most << 2);
-  listsAt = workspace(<usize>lists * (LIST_BYTES + ((rows + 1) << 2)));
-  seenAt = workspace(<usize>seen << 3);
-  scratch = workspace(laneBytes);
-  outputAt = workspace(<usize>rows * cells * dim << 2);
-  gradientAt = workspace(<usize>rows * cells * dim << 2);
-  uniqueWeightsAt = workspace(<usize>most * laneBytes);
-  uniqueGradientsAt = workspace(<usize>most * laneBytes);
+  keysAt = workspaceOf(most, 8);
+  coefficientsAt = workspaceOf(most, 4);
+  placesAt = workspaceOf(most, 4);
+  uniqueAt = workspaceOf(most, 4);
+  listsAt = workspaceOf(lists, LIST_BYTES + ((rows + 1) << 2));
+  seenAt = workspaceOf(seen, 8);
+  scratch = workspaceOf(1, laneBytes);
+  outputAt = workspaceOf(rows, <usize>cells * dim << 2);
+  gradientAt = workspaceOf(rows, <usize>cells * dim << 2);
+  uniqueWeightsAt = workspaceOf(most, laneBytes);
+  uniqueGradientsAt = workspaceOf(most, laneBytes);
   return uniqueGradientsAt != 0;
 }
 
@@ -104,22 +104,30 @@ const BLOCK: u32 = 128;
 let warmth: u32 = 0;
 
 /**
- * Finds every occurrence's row. Runs block by block, first touching the index lines, then finding the rows and touching
- * their lines: short loops of independent steps, so that the memory's latencies overlap. Counts the missing.
+ * Finds every occurrence's row. Runs block by block, first touching the index lines, then the rows they lead to, then finding
+ * the rows: short loops of independent steps that wait for nothing, so that the memory's latencies overlap. Counts the missing.
  */
 function lookUp(): u32 {
   let missing: u32 = 0;
   for (let from: u32 = 0; from < occurrences; from += BLOCK) {
     const to = min(from + BLOCK, occurrences);
-    if (exact) for (let i = from; i < to; i++) warmth += touchIndex(load<u64>(keysAt + (<usize>i << 3)));
+    if (exact) {
+      for (let i = from; i < to; i++) warmth += touchIndex(keyAt(i));
+      for (let i = from; i < to; i++) warmth += touchCandidate(keyAt(i));
+    }
     for (let i = from; i < to; i++) {
-      const row = rowOf(load<u64>(keysAt + (<usize>i << 3)));
+      const row = rowOf(keyAt(i));
       store<u32>(placesAt + (<usize>i << 2), row);
       if (row == NONE) missing++;
-      else warmth += touchRow(row);
+      else if (!exact) warmth += touchRow(row);
     }
   }
   return missing;
+}
+
+@inline
+function keyAt(i: u32): u64 {
+  return load<u64>(keysAt + (<usize>i << 3));
 }
 
 /** Numbers the batch's rows in the order of first appearance and materialises each one's weights. */
@@ -130,7 +138,7 @@ function deduplicate(): void {
   }
   for (let i: u32 = 0; i < occurrences; i++) {
     const at = placesAt + (<usize>i << 2);
-    store<u32>(at, placeOf(claim(load<u64>(keysAt + (<usize>i << 3)), load<u32>(at))));
+    store<u32>(at, placeOf(claim(keyAt(i), load<u32>(at))));
   }
   for (let u: u32 = 0; u < unique; u++) {
     weights(rowPtr(load<u32>(uniqueAt + (<usize>u << 2))), uniqueWeightsAt + <usize>u * laneBytes);
@@ -159,7 +167,7 @@ function placeOf(row: u32): u32 {
 function weightsAt(i: u32): usize {
   const place = load<u32>(placesAt + (<usize>i << 2));
   if (learning) return uniqueWeightsAt + <usize>place * laneBytes;
-  weightsOf(load<u64>(keysAt + (<usize>i << 3)), place, scratch);
+  weightsOf(keyAt(i), place, scratch);
   return scratch;
 }
 

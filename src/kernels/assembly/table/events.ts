@@ -15,7 +15,11 @@ import {
   rowOf,
   rowPtr,
   rowsAddress,
+  stride,
 } from "./store";
+
+/** Events whose rows `warm` brings into the cache together, at most. */
+export const WARM: u32 = 8;
 
 /** How a bag's weights w become values: w, w / sum(w), w / sqrt(sum(w^2)). */
 const SUM: u32 = 0;
@@ -48,6 +52,8 @@ export let weightsAt: usize = 0;
 export let largest: f32 = 1;
 /** Exact tables: u32 per key of the batch, its row as `makeRoom` found it, or NONE. */
 let foundAt: usize = 0;
+/** u32 per single of the next few events: state addresses for `warm`. */
+let aheadAt: usize = 0;
 /** Features without a row, while scoring: {u64 id, u32 feature} each. */
 let unbornAt: usize = 0;
 let unborn: u32 = 0;
@@ -56,7 +62,9 @@ let unborn: u32 = 0;
  * Takes the workspace for batches of up to `rows` rows: `bytes` bytes for the copied parts, `most` features an event.
  * Call before `open`, after `configureRow`. Returns the address of the copied parts, 0 when the memory limit forbids it.
  */
-export function openEvents(rows: u32, bytes: usize, singles_: u32, columns_: u32, bags_: u32, constants_: u32, most: u32): usize {
+export function openEvents(
+  rows: u32, bytes: usize, singles_: u32, columns_: u32, bags_: u32, constants_: u32, most: u32,
+): usize {
   const room = (<usize>most + 3) & ~3;
   singles = singles_;
   columns = columns_;
@@ -69,6 +77,7 @@ export function openEvents(rows: u32, bytes: usize, singles_: u32, columns_: u32
   statesAt = workspace(room << 2);
   valuesAt = workspace(room << 2);
   unbornAt = workspace(room << 4);
+  aheadAt = workspace(<usize>singles * WARM << 2);
   foundAt = workspace(<usize>rows * most << 2);
   weightsAt = workspace(room * laneBytes);
   if (weightsAt == 0) return 0;
@@ -153,13 +162,18 @@ function findRows(keys: usize, found: usize, count: u32): u32 {
   return missing;
 }
 
-/** Reads event r's features and returns their number. Learning (after `makeRoom`) makes the rows they need; scoring changes nothing. */
+/**
+ * Reads event r's features and returns their number. Learning (after `makeRoom`) makes the rows they need; scoring changes
+ * nothing.
+ */
 @inline
 export function readEvent(r: u32, learning: bool): u32 {
   const first = r * singles;
   largest = 1;
   unborn = 0;
-  for (let i: u32 = 0; i < singles; i++) locate(i, keysAt + (<usize>(first + i) << 3), foundAt + (<usize>(first + i) << 2), learning);
+  for (let i: u32 = 0; i < singles; i++) {
+    locate(i, keysAt + (<usize>(first + i) << 3), foundAt + (<usize>(first + i) << 2), learning);
+  }
   return readValued(r, learning);
 }
 
@@ -181,18 +195,35 @@ export function readEventByMask(r: u32, learning: bool): u32 {
   return readValued(r, learning);
 }
 
-/** Loads kept alive by `warm`. */
+/** The loads of `warm`, kept so that they are not removed. */
 let touched: u64 = 0;
 
 /**
- * Touches the states of the events from r on that `readEventByMask` will read: in a loop of independent loads the cache
- * misses overlap, while in the events each waits for the one before.
+ * Loads the rows of the singles of events [from, to) once, so that they lie in the cache when the events are read. Addresses
+ * first, then nothing but loads: that way many cache misses overlap, while an event has to wait for the one before it.
  */
-export function warm(r: u32, end: u32): void {
+export function warm(from: u32, to: u32, learning: bool): void {
+  if (exact && !learning) return;
+  const first = from * singles;
+  const end = aheadAt + (<usize>(to * singles - first) << 2);
+  for (let at = aheadAt, i = <usize>first; at < end; at += 4, i++) {
+    const row = exact ? load<u32>(foundAt + (i << 2)) : rowOf(load<u64>(keysAt + (i << 3)));
+    store<u32>(at, <u32>rowPtr(row == NONE ? 0 : row));
+  }
+  let sum: u64 = 0;
+  for (let at = aheadAt; at < end; at += 4) {
+    const state = <usize>load<u32>(at);
+    for (let line: usize = 0; line < stride; line += 64) sum ^= load<u64>(state + line);
+  }
+  touched = sum;
+}
+
+/** `warm` for `readEventByMask`. */
+export function warmByMask(from: u32, to: u32): void {
   const mask = i32x4.splat(rowCapacity - 1);
   const base = i32x4.splat(<i32>rowsAddress());
   let sum: u64 = 0;
-  for (let at = keysOf(r), last = keysOf(end); at < last; at += 32) {
+  for (let at = keysOf(from), end = keysOf(to); at < end; at += 32) {
     const rows = v128.and(v128.shuffle<i32>(v128.load(at), v128.load(at, 16), 0, 2, 4, 6), mask);
     const states = i32x4.add(base, i32x4.shl(rows, 3));
     sum ^= load<u64>(<usize>i32x4.extract_lane(states, 0)) ^ load<u64>(<usize>i32x4.extract_lane(states, 1));

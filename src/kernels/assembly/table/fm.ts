@@ -12,6 +12,8 @@ import {
   setLogit,
   statesAt,
   valuesAt,
+  WARM,
+  warm,
   weightsAt,
 } from "./events";
 import { sumLanes, usable } from "./lanes";
@@ -40,6 +42,7 @@ export function learnFm(rows: u32): i32 {
   if (!makeRoom(rows)) return -1;
   let skipped: i32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
+    if (r % WARM == 0) warm(r, min(r + WARM, rows), true);
     const count = readEvent(r, true);
     const logit = logitOf(count);
     setLogit(r, logit);
@@ -53,7 +56,10 @@ export function learnFm(rows: u32): i32 {
 
 /** Logits of `rows` events; nothing changes. */
 export function scoreFm(rows: u32): void {
-  for (let r: u32 = 0; r < rows; r++) setLogit(r, logitOf(readEvent(r, false)));
+  for (let r: u32 = 0; r < rows; r++) {
+    if (r % WARM == 0) warm(r, min(r + WARM, rows), false);
+    setLogit(r, logitOf(readEvent(r, false)));
+  }
 }
 
 function logitOf(count: u32): f32 {

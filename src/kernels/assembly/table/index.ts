@@ -12,7 +12,7 @@ export {
 } from "./batch";
 export { denseInitialise, denseStep, denseUsable } from "./dense";
 export { adamRestore, power1, power2 } from "./gradient";
-export { setLimit, workspace, workspaceEnd } from "./memory";
+export { setLimit, workspace } from "./memory";
 export { beginStep, configureOptimizer, configureRow } from "./optimizer";
 export {
   adoptBitmap,

@@ -1,6 +1,6 @@
 // Logistic regression, event by event: logit = sum of w x over the event's features, gradient of w = (p - y) importance x.
-// All weights of an event are read before any is updated; a row that occurs twice in an event is updated twice, one after the
-// other, each time with the weight that was read. Rows have one weight.
+// All weights of an event are read before any is updated; a row that occurs twice in an event is updated twice, one after
+// the other, each time with the weight that was read. Rows have one weight.
 import { sigmoid } from "../metric/logistic";
 import {
   fillUnborn,
@@ -13,8 +13,9 @@ import {
   setLogit,
   settle,
   statesAt,
-  warm,
   valuesAt,
+  WARM,
+  warmByMask,
   weightsAt,
 } from "./events";
 import { sumLanes } from "./lanes";
@@ -24,7 +25,6 @@ import { exact, rowCapacity } from "./store";
 
 /** A gradient above this is not applied: its square would not stay finite for long. */
 const MOST: f32 = 1e15;
-const WARM: u32 = 8;
 
 // FTRL's hyper-parameters for the path that updates four rows at once.
 let invAlpha: v128 = f32x4.splat(0);
@@ -38,7 +38,7 @@ let rootsAt: usize = 0;
 /** Four FTRL states that stay at z = 0, n = 1: the padding of an event's last group. */
 let padStates: usize = 0;
 
-/** Takes the workspace of `lr` for events of up to `most` features, after `openEvents`; FTRL's hyper-parameters, if it is FTRL. */
+/** Takes the workspace for events of up to `most` features, after `openEvents`, and FTRL's hyper-parameters. */
 export function openLinear(most: u32, alpha: f64, beta_: f64, l1_: f64, l2_: f64): bool {
   const room = ((<usize>most + 3) & ~3) << 2;
   countsAt = workspace(room);
@@ -59,7 +59,7 @@ export function learnLinear(rows: u32): i32 {
   const byMask = hasMask();
   let skipped: i32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
-    if (byMask && (r & (WARM - 1)) == 0) warm(r, min(r + WARM, rows));
+    if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, rows));
     const count = byMask ? readEventByMask(r, true) : readEvent(r, true);
     const logit = logitOf(count, r, true, byMask);
     setLogit(r, logit);
@@ -74,7 +74,7 @@ export function learnLinear(rows: u32): i32 {
 export function scoreLinear(rows: u32): void {
   const byMask = hasMask();
   for (let r: u32 = 0; r < rows; r++) {
-    if (byMask && (r & (WARM - 1)) == 0) warm(r, min(r + WARM, rows));
+    if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, rows));
     setLogit(r, logitOf(byMask ? readEventByMask(r, false) : readEvent(r, false), r, false, byMask));
   }
 }
@@ -122,7 +122,7 @@ function learnEvent(count: u32, g: f32): void {
   else updateEach(0, <usize>count << 2, g);
 }
 
-/** The states {z, n} of rows at the four addresses, as {z0, n0, z1, n1} and {z2, n2, z3, n3}. */
+/** The states {z, n} of the two rows whose addresses lie at `at`, as {z0, n0, z1, n1}. */
 @inline
 function loadPair(at: usize): v128 {
   return v128.load64_lane(<usize>load<u32>(at, 4), v128.load64_zero(<usize>load<u32>(at)), 1);

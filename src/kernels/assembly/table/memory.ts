@@ -13,11 +13,22 @@ export function setLimit(bytes: f64): void {
   limit = min(<u64>bytes, 65535 * PAGE);
 }
 
-/** Takes `bytes` bytes of workspace, 64-byte aligned and zero. Returns its address, or 0 when the memory is at its limit. */
+let refused: bool = false;
+
+/**
+ * Takes `bytes` bytes of workspace, 64-byte aligned and zero. Returns its address, or 0 when the memory is at its limit; from
+ * then on always 0, so that the last of many regions tells whether all were given.
+ */
 export function workspace(bytes: usize): usize {
+  return workspaceOf(1, bytes);
+}
+
+/** `workspace` for `count` things of `bytes` bytes each. */
+export function workspaceOf(count: u32, bytes: usize): usize {
   const at = workspaceEnd;
-  const end = (<u64>at + bytes + 63) & ~63;
-  if (!ensure(end)) return 0;
+  const end = (<u64>at + <u64>count * bytes + 63) & ~63;
+  refused = refused || !ensure(end);
+  if (refused) return 0;
   workspaceEnd = <usize>end;
   return at;
 }

@@ -158,6 +158,16 @@ export function touchIndex(key: u64): u32 {
   return load<u8>(indexBase + <usize>(<u32>mix(key ^ seed) & groupMask) * GROUP_BYTES);
 }
 
+/** Reads a byte of each cache line of the first row whose tag fits a key: nearly always the key's row. */
+@inline
+export function touchCandidate(key: u64): u32 {
+  const hash = mix(key ^ seed);
+  const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
+  const at = indexBase + <usize>(<u32>hash & groupMask) * GROUP_BYTES;
+  const hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS;
+  return hits ? touchRow(load<u32>(at + (<usize>ctz(hits) << 2), 16)) : 0;
+}
+
 /** Reads a byte of each cache line of a row. */
 @inline
 export function touchRow(row: u32): u32 {
