@@ -35,6 +35,8 @@ const MAX_RANK = 53;
 const SCRATCH_BYTES = 9 << 20;
 /** Where the end of the columns stands in the kernel's Plan. */
 const COLUMNS_END = 20;
+/** Room for the addresses of delimiters that the kernel looks ahead for. */
+const POSITION_BYTES = 16 + 4 * (MAX_COLUMNS + 1024);
 
 /** Lists of structs, in the order the kernel's Plan names them. */
 const opKinds = ["hashes", "numbers", "buckets", "crosses", "bags", "vectors", "distincts", "distinctBags"] as const;
@@ -91,7 +93,7 @@ function layHeader(context: Context): Plan {
       : [0, 0, 0];
 
   const plan = new Struct().f64(at_least).f64(label.time?.unit === "s" ? 1000 : 1);
-  plan.u32(columns, columns, arena.take((MAX_COLUMNS + 2048) * 4));
+  plan.u32(columns, columns, arena.take(POSITION_BYTES) + 16, arena.take(POSITION_BYTES) + 16);
   plan.u32(
     slot(label.from, "text"),
     arena.bytes(positive),
@@ -131,9 +133,8 @@ function layHeader(context: Context): Plan {
     changes,
     slotsCopy: arena.take(places.end - places.at),
     setColumns(names) {
-      for (const [i, name] of names.entries()) {
-        arena.poke(columns + 4 * i, places.has(name) ? places.slot(name, "text") : ignored);
-      }
+      const slots = names.map((name) => (places.has(name) ? places.slot(name, "text") : ignored));
+      for (const [i, slot] of [...slots, ignored, ignored, ignored].entries()) arena.poke(columns + 4 * i, slot);
       arena.poke(at + COLUMNS_END, columns + 4 * names.length);
     },
   };

@@ -42,10 +42,10 @@ class SimulatedReader implements Reader {
   close(): void {}
 }
 
-/** The input `simulate:ROWS[:SEED[:FORMAT]]` stands for; SEED is 1 and FORMAT tsv by default. Throws `usage`. */
+/** The input `simulate:ROWS[:SEED[:FORMAT]]` stands for; SEED (32 bits) is 1, FORMAT tsv by default. Throws `usage`. */
 export function simulatedInput(name: string): Input {
   const match = /^simulate:(\d[\d_]*)(?::(\d+)(?::(tsv|json))?)?$/.exec(name);
-  if (!match) {
+  if (!match || Number(match[2] ?? 0) > 0xffffffff) {
     throw new HashbrookError("usage", `${name}: not a simulated source`, {
       hint: "simulate:ROWS[:SEED[:tsv|json]], for example simulate:2_000_000:7:json",
     });

@@ -18,7 +18,7 @@ export const defaults = {
   table_optimizer: "ftrl",
   tower_optimizer: "adam",
   optimizer: {
-    ftrl: { alpha: 0.4, beta: 0.05, l1: 0, l2: 0, l21: 0 },
+    ftrl: { alpha: 0.2, beta: 0.05, l1: 0, l2: 0, l21: 0 },
     adagrad: { learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 },
     rowwise_adagrad: { learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 },
     adam: { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },

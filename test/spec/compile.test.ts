@@ -78,7 +78,7 @@ describe("defaults", () => {
   });
 
   test("of tables, which stand in the order of their first fields, the wide one last", () => {
-    const ftrl = { kind: "ftrl", alpha: 0.4, beta: 0.05, l1: 0, l2: 0, l21: 0 };
+    const ftrl = { kind: "ftrl", alpha: 0.2, beta: 0.05, l1: 0, l2: 0, l21: 0 };
     expect(spec.tables.map(({ seed: _, cells: __, ...rest }) => rest)).toEqual([
       { name: "small", role: "embedding", encoding: "hash", rows: 1000, dim: 16, init: 0.01, optimizer: ftrl },
       { name: "articles", role: "embedding", encoding: "exact", rows: 1024, dim: 8, init: 0.01, optimizer: ftrl },
@@ -141,7 +141,7 @@ describe("defaults", () => {
 
 describe("what is written wins", () => {
   test.each([
-    ["optimizer: ftrl", { kind: "ftrl", alpha: 0.4, beta: 0.05 }],
+    ["optimizer: ftrl", { kind: "ftrl", alpha: 0.2, beta: 0.05 }],
     ["optimizer: { ftrl: { alpha: 0.1, l21: 0.01 } }", { kind: "ftrl", alpha: 0.1, beta: 0.05, l21: 0.01 }],
     [
       "optimizer: { adagrad: { initial_accumulator: 0.1 } }",

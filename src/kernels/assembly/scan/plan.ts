@@ -144,11 +144,15 @@ export class DistinctBagOp {
 export class Plan {
   atLeast: f64;
   timeScale: f64;
-  /** Pointers to the slot of each file column (tsv, csv); the host changes their end when it has read a header. */
+  /**
+   * Pointers to the slot of each file column (tsv, csv), filled up to a multiple of four; the host changes the end when it has
+   * read a header.
+   */
   columns: usize;
   columnsEnd: usize;
-  /** Room for the positions of delimiters: MAX_COLUMNS and 2048 more. */
+  /** Room for the addresses of delimiters and of newlines: one before, the most columns a file can have and 1024 more. */
   positions: usize;
+  lines: usize;
 
   labelSlot: Slot | null;
   /** The positive text; a size of 0 means: positive when the number is >= atLeast. */

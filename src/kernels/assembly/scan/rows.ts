@@ -123,23 +123,11 @@ export function refuseMessage(start: usize, end: usize): u32 {
 
 // ---- tsv, csv ----
 
-/** One bit per byte of the 64 at `block`: separators, quotes, newlines. */
+/** One bit per byte of the 64 at `block`: those equal to `byte`. */
 @inline
-function delimiters(block: usize, separator: v128, quote: v128): u64 {
-  const a = v128.load(block), b = v128.load(block, 16), c = v128.load(block, 32), d = v128.load(block, 48);
-  highBits |= i8x16.bitmask(v128.or(v128.or(a, b), v128.or(c, d)));
-  return <u64>delimiters16(a, separator, quote) | (<u64>delimiters16(b, separator, quote) << 16) |
-    (<u64>delimiters16(c, separator, quote) << 32) | (<u64>delimiters16(d, separator, quote) << 48);
-}
-
-@inline
-function delimiters16(v: v128, separator: v128, quote: v128): u32 {
-  return i8x16.bitmask(v128.or(v128.or(i8x16.eq(v, separator), i8x16.eq(v, quote)), i8x16.eq(v, i8x16.splat(10))));
-}
-
-@inline
-function setSlot(column: usize, start: usize, end: usize): void {
-  store<u64>(load<usize>(column), <u64>start | (<u64>(end - start) << 32));
+function bytesEqual(a: v128, b: v128, c: v128, d: v128, byte: v128): u64 {
+  return <u64>i8x16.bitmask(i8x16.eq(a, byte)) | (<u64>i8x16.bitmask(i8x16.eq(b, byte)) << 16) |
+    (<u64>i8x16.bitmask(i8x16.eq(c, byte)) << 32) | (<u64>i8x16.bitmask(i8x16.eq(d, byte)) << 48);
 }
 
 /** Writes the positions of four set bits; where there are fewer, what is written does not count. @returns the bits left */
@@ -156,7 +144,7 @@ function writeFour(bits: u64, block: usize, to: usize): u64 {
   return left & (left - 1);
 }
 
-/** Adds the positions of all set bits to a list. Sixteen at a time: counting them out one by one would mean wrong guesses. @returns its end */
+/** Adds the positions of all set bits to a list: many at a time, as counting them out one by one means wrong guesses. @returns its end */
 @inline
 function writePositions(bits: u64, block: usize, list: usize): usize {
   let left = bits;
@@ -165,97 +153,165 @@ function writePositions(bits: u64, block: usize, list: usize): usize {
     left = writeFour(left, block, to);
     left = writeFour(left, block, to + 16);
     left = writeFour(left, block, to + 32);
-    left = writeFour(left, block, to + 48);
-    to += 64;
+    to += 48;
   } while (left);
   return list + (<usize>popcnt(bits) << 2);
 }
 
-/** Positions are found this many at a time (bytes of the list). */
-const BATCH_BYTES: usize = 4096;
+/**
+ * The delimiters ahead, as lists of u32 addresses: all of them (separators, quotes, newlines), and the newlines. Each list is
+ * preceded by one more word; what stands before the first delimiter is the byte before the row.
+ */
+let next: usize = 0;
+let nextEnd: usize = 0;
+let nextLine: usize = 0;
+let nextLineEnd: usize = 0;
+/** The next block to look at, and its bytes that count. */
+let block: usize = 0;
+let blockMask: u64 = 0;
+/** Whether the rows ahead may have bytes above 0x7F. */
+let highAhead: u32 = 0;
+/** Delimiters are looked for this many (bytes of the list) ahead of those a row needs. */
+const AHEAD: usize = 2048;
+
+/** Forgets what is ahead; the next row begins at p. */
+function restartAt(p: usize): void {
+  next = nextEnd = plan.positions;
+  nextLine = nextLineEnd = plan.lines;
+  store<u32>(next - 4, <u32>p - 1);
+  block = p & ~63;
+  blockMask = ~<u64>0 << <u64>(p & 63);
+  highBits = 0;
+}
+
+/** Passes over what is ahead up to an address. */
+function skipTo(p: usize): void {
+  while (next < nextEnd && load<usize>(next) < p) next += 4;
+  while (nextLine < nextLineEnd && load<usize>(nextLine) < p) nextLine += 4;
+  if (next == nextEnd) restartAt(p);
+  else store<u32>(next - 4, <u32>p - 1);
+}
+
+/** Looks ahead until there are `bytes` of delimiters and some, or up to `limit`. */
+function lookAhead(bytes: usize, limit: usize): void {
+  highAhead = highBits;
+  highBits = 0;
+  memory.copy(plan.positions - 4, next - 4, nextEnd - next + 4);
+  nextEnd = plan.positions + (nextEnd - next);
+  next = plan.positions;
+  memory.copy(plan.lines, nextLine, nextLineEnd - nextLine);
+  nextLineEnd = plan.lines + (nextLineEnd - nextLine);
+  nextLine = plan.lines;
+  const separator = i8x16.splat(<i8>plan.separator), quote = i8x16.splat(<i8>plan.quote), newline = i8x16.splat(10);
+  const quoted = plan.quote != plan.separator;
+  const enough = next + bytes + AHEAD;
+  let end = nextEnd, lineEnd = nextLineEnd, at = block, mask = blockMask, high: u32 = 0;
+  while (end < enough && at < limit) {
+    const a = v128.load(at), b = v128.load(at, 16), c = v128.load(at, 32), d = v128.load(at, 48);
+    high |= i8x16.bitmask(v128.or(v128.or(a, b), v128.or(c, d)));
+    const lines = bytesEqual(a, b, c, d, newline) & mask;
+    let all = (bytesEqual(a, b, c, d, separator) & mask) | lines;
+    if (quoted) all |= bytesEqual(a, b, c, d, quote) & mask;
+    end = writePositions(all, at, end);
+    store<u32>(lineEnd, <u32>at + <u32>ctz(lines));
+    if (popcnt(lines) > 1) lineEnd = writePositions(lines, at, lineEnd);
+    else lineEnd += <usize>popcnt(lines) << 2;
+    mask = ~<u64>0;
+    at += 64;
+  }
+  nextEnd = end;
+  nextLineEnd = lineEnd;
+  block = at;
+  blockMask = mask;
+  highBits = high;
+  highAhead |= high;
+}
+
+/** Sets the slots of all columns from the delimiters ahead. */
+@inline
+function setSlots(columns: usize, width: usize, delimiters: usize): void {
+  for (let column: usize = 0; column < width; column += 16) {
+    const stops = v128.load(delimiters + column);
+    const starts = i32x4.add(v128.load(delimiters + column - 4), i32x4.splat(1));
+    const sizes = i32x4.sub(stops, starts);
+    const low = v128.shuffle<i32>(starts, sizes, 0, 4, 1, 5);
+    const high = v128.shuffle<i32>(starts, sizes, 2, 6, 3, 7);
+    const to = columns + column;
+    v128.store64_lane(load<usize>(to), low, 0);
+    v128.store64_lane(load<usize>(to, 4), low, 1);
+    v128.store64_lane(load<usize>(to, 8), high, 0);
+    v128.store64_lane(load<usize>(to, 12), high, 1);
+  }
+}
+
+/** Neither a blank line nor a row that is too long. */
+@inline
+function isPlain(start: usize, newline: usize): bool {
+  const size = newline - start;
+  return size > 1 ? size <= MAX_ROW : size == 1 && load<u8>(start) != 13;
+}
+
+function setSlot(column: usize, start: usize, end: usize): void {
+  store<u64>(load<usize>(column), <u64>start | (<u64>(end - start) << 32));
+}
+
+/** Whether every delimiter from `at` to before `end` is a separator, not a quote. */
+function areSeparators(at: usize, end: usize): bool {
+  for (let p = at; p < end; p += 4) {
+    if (<u32>load<u8>(load<usize>(p)) != plan.separator) return false;
+  }
+  return true;
+}
 
 /**
- * Scans rows of separated values: first the positions of delimiters, a few rows ahead, then row by row.
+ * Scans rows of separated values.
  * @param limit right after the last newline of the input
  * @param end the end of the input
  * @param ended whether the file ends there
  */
 export function scanDelimited(limit: usize, end: usize, ended: bool, capacity: u32): u32 {
-  const separator = i8x16.splat(<i8>plan.separator);
-  const quote = i8x16.splat(<i8>plan.quote);
   const columns = plan.columns;
   const width = plan.columnsEnd - columns;
-  const list = plan.positions;
-  let p = cursor;
-  let next = list;
-  let listEnd = list;
-  let block = p & ~63;
-  let first: u64 = ~<u64>0 << <u64>(p & 63);
-  let high: u32 = 0;
-  highBits = 0;
-  while (p < limit) {
+  const quoted = plan.quote != plan.separator;
+  restartAt(cursor);
+  while (cursor < limit) {
     if (rows == capacity) return FULL;
-    if (listEnd - next < width && block < limit) {
-      high = highBits;
-      highBits = 0;
-      memory.copy(list, next, listEnd - next);
-      listEnd = list + (listEnd - next);
-      next = list;
-      const enough = list + width + BATCH_BYTES;
-      while (listEnd < enough && block < limit) {
-        listEnd = writePositions(delimiters(block, separator, quote) & first, block, listEnd);
-        first = ~<u64>0;
-        block += 64;
-      }
-      high |= highBits;
-    }
-    const start = p;
-    let separators: usize = 0;
-    if (listEnd - next >= width) {
-      for (let column: usize = 0; column < width; column += 4) {
-        const q = load<usize>(next + column);
-        setSlot(columns + column, p, q);
-        separators += <usize>(<u32>load<u8>(q) == plan.separator) << 2;
-        p = q + 1;
-      }
-    }
-    let newline = p - 1;
-    let why = OK;
-    let count: u32 = 1;
+    if (nextEnd - next < width && block < limit) lookAhead(width, limit);
     setFailedSlot(0);
-    if (separators == width - 4 && load<u8>(newline) == 10 && newline - start <= MAX_ROW && newline < limit) {
+    const start = cursor;
+    const last = next + width - 4;
+    let newline = load<usize>(last);
+    let count: u32 = 1;
+    let why: u32;
+    const found = last < nextEnd && nextLine < nextLineEnd && newline == load<usize>(nextLine);
+    if (found && isPlain(start, newline) && (!quoted || areSeparators(next, last))) {
+      setSlots(columns, width, next);
       next += width;
-      if (load<u8>(newline - 1) == 13) why = trimReturn(start, newline, width);
-      if (width == 4 && newline == start) why = BLANK;
-      if (high && why == OK && !isUtf8(start, newline)) why = BAD_UTF8;
+      nextLine += 4;
+      if (load<u8>(newline - 1) == 13) trimReturn();
+      why = highAhead && !isUtf8(start, newline) ? BAD_UTF8 : OK;
     } else {
       why = oddRow(start, limit, end, ended);
       if (why == INCOMPLETE) return MORE;
       newline = oddEnd;
       count = oddLines;
       if (why == OK && !isUtf8(start, newline)) why = BAD_UTF8;
-      while (next < listEnd && load<usize>(next) <= newline) next += 4;
-      if (next == listEnd) {
-        block = (newline + 1) & ~63;
-        first = ~<u64>0 << <u64>((newline + 1) & 63);
-      }
+      skipTo(newline + 1);
     }
-    p = newline + 1;
     setMayFail(newline - start > MAX_VALUE);
     if (why == OK) why = acceptRow(rows);
     if (why == OK) rows++;
     else if (why != BLANK) return reject(why, start, newline, count);
-    cursor = p;
+    cursor = newline + 1;
     lines += count;
   }
   return rows == capacity ? FULL : MORE;
 }
 
-/** Takes the carriage return off a row's last value. @returns BLANK when nothing else is in the row */
-function trimReturn(start: usize, newline: usize, width: usize): u32 {
-  const slot = changetype<Slot>(load<usize>(plan.columns + width - 4));
-  if (newline > slot.at) slot.size = <u32>(newline - 1 - slot.at);
-  return width == 4 && newline - 1 == start ? BLANK : OK;
+/** Takes the carriage return off the row's last value. */
+function trimReturn(): void {
+  const slot = changetype<Slot>(load<usize>(plan.columnsEnd - 4));
+  if (slot.size) slot.size--;
 }
 
 /** Besides reject codes: nothing to decode; the row's end has not been read yet. */
