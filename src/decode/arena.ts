@@ -41,6 +41,10 @@ export class Arena {
     return this.bytes(new Uint8Array(Uint32Array.from(values).buffer));
   }
 
+  struct(struct: Struct): number {
+    return this.bytes(struct.bytes());
+  }
+
   /** Structs side by side. @returns the addresses of the first and of the end */
   structs(list: readonly Struct[]): { at: number; end: number } {
     const at = this.bytes(Buffer.concat(list.map((struct) => struct.bytes())));
@@ -50,6 +54,11 @@ export class Arena {
   /** Writes a struct at an address. */
   set(at: number, struct: Struct): void {
     new Uint8Array(this.#memory.buffer).set(struct.bytes(), at);
+  }
+
+  /** Fills `count` f32 from an address on. */
+  fill(at: number, value: number, count: number): void {
+    new Float32Array(this.#memory.buffer, at, count).fill(value);
   }
 
   /** Changes the u32 at an address. */

@@ -9,8 +9,10 @@ import { sourcesOf } from "./places.js";
 import { layPlan, type Plan } from "./plan.js";
 import { copyRegion } from "./region.js";
 import { MAX_REJECT_BYTES, MAX_ROW, type Reject, type RejectCode, RejectList } from "./reject.js";
+import { type RequestFailure, readRequest } from "./request.js";
 
 export type { Reject, RejectCode } from "./reject.js";
+export type { RequestFailure } from "./request.js";
 
 export interface DecoderOptions {
   /** Rows a batch has room for. */
@@ -33,13 +35,6 @@ export interface Taken {
   readonly row: number;
   /** Distinct-value registers that rose: field << 20 | register << 8 | rank. */
   readonly distinct: Uint32Array<ArrayBuffer>;
-}
-
-/** The first part of a request that could not be decoded; candidate -1 = the context. */
-export interface RequestFailure {
-  readonly candidate: number;
-  readonly code: RejectCode;
-  readonly column: string;
 }
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
@@ -274,7 +269,7 @@ export class Decoder {
       });
     } else if (bytes.length > 0) {
       this.#row = -1;
-      const start = this.#write(bytes, input.read);
+      const start = input.write(bytes, input.read);
       if (this.#scanMessage(start, start + bytes.length) === STATUS.reject) this.#reject(offset - start);
     }
     return kernel.getRows() >= this.layout.capacity || this.#rejects.full ? "full" : "more";
@@ -288,14 +283,6 @@ export class Decoder {
     return status === STATUS.full && kernel.getCursor() >>> 0 !== end + 1 ? kernel.refuseMessage(start, end) : status;
   }
 
-  /** Writes bytes and a newline at an address of the input. */
-  #write(bytes: Uint8Array, at: number): number {
-    const target = this.#input.bytes(at, at + bytes.length + 1);
-    target.set(bytes);
-    target[bytes.length] = 10;
-    return at;
-  }
-
   /**
    * Decodes one scoring request (format json): a row per candidate, its members being the context's, replaced or extended by
    * the candidate's own. Not to be mixed with `commit` and `scan`.
@@ -306,34 +293,11 @@ export class Decoder {
     context: Uint8Array,
     candidates: readonly Uint8Array[],
   ): { batch: Batch } | { failure: RequestFailure } {
-    const { layout, region, slotsCopy } = this.#plan;
+    const { layout, region } = this.#plan;
     if (candidates.length > layout.capacity) {
       throw new HashbrookError("request_invalid", `${candidates.length} candidates are more than ${layout.capacity}`);
     }
-    const kernel = this.#kernel;
-    kernel.takeChanges();
-    const start = this.#input.read;
-    const after = start + context.length + 1;
-    let failure = this.#requestPart(-1, context, start, (end) => kernel.readContext(start, end, slotsCopy));
-    for (let i = 0; i < candidates.length && !failure; i++) {
-      failure = this.#requestPart(i, candidates[i], after, (end) => kernel.readCandidate(after, end, slotsCopy, i));
-    }
+    const failure = readRequest(this.#kernel, this.#plan, this.#input, context, candidates);
     return failure ? { failure } : { batch: new Batch(layout, candidates.length, this.#memory.buffer, region) };
-  }
-
-  #requestPart(
-    candidate: number,
-    bytes: Uint8Array,
-    at: number,
-    read: (end: number) => number,
-  ): RequestFailure | undefined {
-    const fail = (code: RejectCode, column = "") => ({ candidate, code, column });
-    if (bytes.length > MAX_ROW / 2) return fail("row_too_long");
-    const end = this.#write(bytes, at) + bytes.length;
-    if (!this.#kernel.isUtf8(at, end)) return fail("bad_utf8");
-    const code = read(end);
-    return code
-      ? fail(RejectList.codeOf(code), this.#plan.places.nameOf(this.#kernel.getFailedSlot() >>> 0))
-      : undefined;
   }
 }

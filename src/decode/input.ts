@@ -65,6 +65,14 @@ export class Input {
     this.limit = this.end + 1;
   }
 
+  /** Writes bytes and a newline at an address. @returns the address */
+  write(bytes: Uint8Array, at: number): number {
+    const target = this.bytes(at, at + bytes.length + 1);
+    target.set(bytes);
+    target[bytes.length] = NEWLINE;
+    return at;
+  }
+
   /** Everything before `at` is done. */
   advance(at: number): void {
     const to = Math.min(at, this.end);

@@ -10,7 +10,7 @@ const MEMBER_BYTES = 24;
 const TEXT = 1;
 
 /** Words before the first bar of a vw example that a spec can name. */
-const vwHead = ["label", "importance", "tag"] as const;
+export const vwHead = ["label", "importance", "tag"] as const;
 /** Slots of a vw namespace: the first feature's text, its value or its text, all features. */
 export const vwRoles = { text: 0, number: 1, items: 2 } as const;
 type Role = keyof typeof vwRoles;

@@ -6,9 +6,14 @@ import { hashText } from "./reference.js";
 const hex = (value: bigint) => value.toString(16).padStart(16, "0");
 
 /** A compiled spec of these fields: single cells go to "ids" and (categorical) "wide", bags to "ids" and "items". */
-export function specOf(fields: readonly CompiledField[], parts: Partial<Omit<CompiledSpec, "fields">> = {}): CompiledSpec {
+export function specOf(
+  fields: readonly CompiledField[],
+  parts: Partial<Omit<CompiledSpec, "fields">> = {},
+): CompiledSpec {
   const seed = parts.seed ?? 42;
-  const singles = fields.filter(({ type }) => ["categorical", "buckets", "cross"].includes(type)).map(({ name }) => name);
+  const singles = fields
+    .filter(({ type }) => ["categorical", "buckets", "cross"].includes(type))
+    .map(({ name }) => name);
   const bags = fields.filter(({ type }) => type === "bag").map(({ name }) => name);
   const table = (name: string, single: string[], bag: string[], salt: "table" | "field") => {
     const tableSeed = hashText(name, BigInt(seed));
@@ -17,7 +22,17 @@ export function specOf(fields: readonly CompiledField[], parts: Partial<Omit<Com
     };
     const optimizer = { kind: "sgd", learning_rate: 0.1 } as const;
     const cells = [...single.map(cell("single")), ...bag.map(cell("bag"))];
-    return { name, role: "embedding", encoding: "hash", rows: 1000, dim: 4, init: 0, optimizer, seed: hex(tableSeed), cells } as const;
+    return {
+      name,
+      role: "embedding",
+      encoding: "hash",
+      rows: 1000,
+      dim: 4,
+      init: 0,
+      optimizer,
+      seed: hex(tableSeed),
+      cells,
+    } as const;
   };
   return {
     name: "test",
@@ -29,7 +44,16 @@ export function specOf(fields: readonly CompiledField[], parts: Partial<Omit<Com
     fields,
     tables: [table("ids", singles, bags, "field"), table("wide", singles.slice(0, 2), bags.slice(0, 1), "table")],
     numbers: fields.filter(({ type }) => type === "numeric").map(({ name }) => name),
-    tower: { kind: "lr", residual: [], hidden: [], bottom: [], cross_layers: 0, rank: 0, optimizer: { kind: "sgd", learning_rate: 0.1 }, runtime: "onnxruntime" },
+    tower: {
+      kind: "lr",
+      residual: [],
+      hidden: [],
+      bottom: [],
+      cross_layers: 0,
+      rank: 0,
+      optimizer: { kind: "sgd", learning_rate: 0.1 },
+      runtime: "onnxruntime",
+    },
     ...parts,
   };
 }
@@ -63,7 +87,8 @@ export function everySpec(format: Format, label: "equals" | "at_least" = "equals
   return specOf(fields, {
     events: {
       format,
-      columns: format === "tsv" || format === "csv" ? ["label", "weight", "time", "ignored", "event", "oracle", ...froms] : [],
+      columns:
+        format === "tsv" || format === "csv" ? ["label", "weight", "time", "ignored", "event", "oracle", ...froms] : [],
       header: false,
       separator: format === "csv" ? "," : "\t",
     },
@@ -79,9 +104,30 @@ export function everySpec(format: Format, label: "equals" | "at_least" = "equals
 }
 
 const words = fc.oneof(
-  { weight: 6, arbitrary: fc.string({ minLength: 1, maxLength: 12 }).map((text) => text.replace(/[\s\p{Cc}|:"\\;,']/gu, "_")) },
-  { weight: 3, arbitrary: fc.constantFrom("a", "b", "id-1", "ünïcödé", "日本語", "😀", "x".repeat(31), "y".repeat(32), "z".repeat(100)) },
-  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 8 }).map((text) => text.replace(/[\s\p{Cc}\p{Cs}|:"\\;,']/gu, "_")) },
+  {
+    weight: 6,
+    arbitrary: fc.string({ minLength: 1, maxLength: 12 }).map((text) => text.replace(/[\s\p{Cc}|:"\\;,']/gu, "_")),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(
+      "a",
+      "b",
+      "id-1",
+      "ünïcödé",
+      "日本語",
+      "😀",
+      "x".repeat(31),
+      "y".repeat(32),
+      "z".repeat(100),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .string({ unit: "binary", maxLength: 8 })
+      .map((text) => text.replace(/[\s\p{Cc}\p{Cs}|:"\\;,']/gu, "_")),
+  },
 );
 
 /** Decimal numbers in every spelling. */
@@ -90,23 +136,38 @@ export const numberText = fc.oneof(
   fc.integer().map(String),
   fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e17, max: 1e17 }).map(String),
   fc.float({ noNaN: true, noDefaultInfinity: true, min: -1000, max: 1000 }).map(String),
-  fc.constantFrom("0", "-0", "0.5", "1e3", "1E-3", "2.50", "123456789012345678", "0.1234567890123456789012345", "1e-320"),
+  fc.constantFrom(
+    "0",
+    "-0",
+    "0.5",
+    "1e3",
+    "1E-3",
+    "2.50",
+    "123456789012345678",
+    "0.1234567890123456789012345",
+    "1e-320",
+  ),
 );
 const badNumber = fc.constantFrom("x", "1e999", "-1e19", "1.2.3", "1e", "0x10");
-const orBad = <T, U>(good: fc.Arbitrary<T>, bad: fc.Arbitrary<U>) => fc.oneof({ weight: 60, arbitrary: good }, { weight: 1, arbitrary: bad });
-const orMissing = (value: fc.Arbitrary<string>) => fc.oneof({ weight: 5, arbitrary: value }, { weight: 1, arbitrary: fc.constant("") });
+const orBad = <T, U>(good: fc.Arbitrary<T>, bad: fc.Arbitrary<U>) =>
+  fc.oneof({ weight: 60, arbitrary: good }, { weight: 1, arbitrary: bad });
+const orMissing = (value: fc.Arbitrary<string>) =>
+  fc.oneof({ weight: 5, arbitrary: value }, { weight: 1, arbitrary: fc.constant("") });
 
 /** The text of the value at a path, by what the spec wants there. */
 function valueText(spec: CompiledSpec, from: string): fc.Arbitrary<string> {
   const { label, fields } = spec;
   const field = fields.find((other) => "from" in other && other.from === from);
   if (from === label.from) return orBad(fc.constantFrom("0", "1", "1", "0.5", "4", "-1"), fc.constantFrom("", "yes"));
-  if (from === label.weight) return orMissing(orBad(fc.constantFrom("1", "2.5", "0.125"), fc.constantFrom("0", "-1", "x", "1e-60")));
-  if (from === label.time?.from) return orBad(fc.constantFrom("1700000000", "1700000000.25"), fc.constantFrom("", "noon"));
+  if (from === label.weight)
+    return orMissing(orBad(fc.constantFrom("1", "2.5", "0.125"), fc.constantFrom("0", "-1", "x", "1e-60")));
+  if (from === label.time?.from)
+    return orBad(fc.constantFrom("1700000000", "1700000000.25"), fc.constantFrom("", "noon"));
   if (from === label.id) return orBad(words, fc.constant(""));
   if (from === label.oracle) return orMissing(orBad(fc.constantFrom("0", "0.25", "1"), fc.constantFrom("1.5", "x")));
   if (field?.type === "numeric" || field?.type === "buckets") return orMissing(orBad(numberText, badNumber));
-  if (field?.type === "bag") return fc.array(orMissing(words), { maxLength: 6 }).map((items) => items.join(field.separator));
+  if (field?.type === "bag")
+    return fc.array(orMissing(words), { maxLength: 6 }).map((items) => items.join(field.separator));
   if (field?.type === "vector") {
     const { length, separator } = field;
     const numbers = (count: number) => fc.array(orBad(numberText, badNumber), { minLength: count, maxLength: count });
@@ -149,46 +210,61 @@ interface JsonStyle {
   readonly space: string;
   readonly odd: number;
   readonly extra: fc.JsonValue;
-  readonly escape: boolean;
+  readonly escaped: boolean;
 }
 const jsonStyle: fc.Arbitrary<JsonStyle> = fc.record({
   space: fc.constantFrom("", "", " ", "\t "),
   odd: fc.nat(120),
   extra: fc.jsonValue({ maxDepth: 3 }),
-  escape: fc.boolean(),
+  escaped: fc.boolean(),
 });
 
-function jsonRow(spec: CompiledSpec, record: Record<string, string>, { space, odd, extra, escape }: JsonStyle): string {
+function jsonRow(
+  spec: CompiledSpec,
+  record: Record<string, string>,
+  { space, odd, extra, escaped }: JsonStyle,
+): string {
   const string = (text: string) => {
     const json = JSON.stringify(text);
-    return escape ? json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`) : json;
+    return escaped ? json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`) : json;
   };
-  const scalar = (text: string, i: number) => (/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text) ? text : (odd + i) % 13 === 0 ? "true" : string(text));
+  const scalar = (text: string, i: number) =>
+    /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text) ? text : (odd + i) % 13 === 0 ? "true" : string(text);
   const value = (from: string, text: string, i: number): string => {
     const field = spec.fields.find((other) => "from" in other && other.from === from);
     if (text === "" && (odd + i) % 2) return "null";
     if (field?.type === "bag" || field?.type === "vector") {
       if (text === "") return (odd + i) % 3 ? "[]" : "null";
       if (field.type === "bag" && (odd + i) % 4 === 0) return string(text);
-      const items = text.split(field.separator).map((item, k) => (field.type === "vector" && !/[x.]{2}|x|e$/.test(item) ? item : scalar(item, i + k)));
+      const items = text
+        .split(field.separator)
+        .map((item, k) => (field.type === "vector" && !/[x.]{2}|x|e$/.test(item) ? item : scalar(item, i + k)));
       return `[${space}${items.join(`${space},${space}`)}${space}]`;
     }
     if (text === "") return "null";
     return scalar(text, i);
   };
   const tree: Record<string, unknown> = {};
-  const members = Object.entries(record).map(([from, text], i) => ({ path: from.split("."), text: value(from, text, i) }));
+  const members = Object.entries(record).map(([from, text], i) => ({
+    path: from.split("."),
+    text: value(from, text, i),
+  }));
   for (const { path, text } of members) {
     if (odd === 4 && path.length > 1) tree[path.join(".")] = text;
     else {
       let object = tree;
-      for (const name of path.slice(0, -1)) object = (object[name] ??= {}) as Record<string, unknown>;
+      for (const name of path.slice(0, -1)) {
+        object[name] ??= {};
+        object = object[name] as Record<string, unknown>;
+      }
       object[path.at(-1)!] = text;
     }
   }
   const text = (node: unknown): string => {
     if (typeof node === "string") return node;
-    const list = Object.entries(node as object).map(([name, child]) => `${string(name)}${space}:${space}${text(child)}`);
+    const list = Object.entries(node as object).map(
+      ([name, child]) => `${string(name)}${space}:${space}${text(child)}`,
+    );
     if (odd % 5 === 0) list.splice(odd % (list.length + 1), 0, `"extra":${JSON.stringify(extra)}`);
     if (odd === 6) list.push('"user":null', '"user":{"id":"again"}');
     if (odd === 7) list.push('"text":5');
@@ -211,8 +287,13 @@ function vwRow(spec: CompiledSpec, record: Record<string, string>, wide: boolean
       const items = text.split(field.separator).filter((item) => item !== "");
       return `|${name} ${items.map((item, i) => (i % 2 ? `${item}:${i / 4}` : item)).join(space)}`;
     }
-    if (field?.type === "vector") return `|${name} ${text.split(field.separator).map((item, i) => (wide ? `${i}:${item}` : item)).join(space)}`;
-    if (field?.type === "numeric" || field?.type === "buckets") return `|${name}${space}${wide && text ? `:${text}` : text}`;
+    if (field?.type === "vector")
+      return `|${name} ${text
+        .split(field.separator)
+        .map((item, i) => (wide ? `${i}:${item}` : item))
+        .join(space)}`;
+    if (field?.type === "numeric" || field?.type === "buckets")
+      return `|${name}${space}${wide && text ? `:${text}` : text}`;
     return `|${name} ${text}`;
   });
   return `${head}${space}${namespaces.join(space)}`;

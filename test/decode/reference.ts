@@ -34,7 +34,17 @@ export interface Decoded {
   lines: number;
 }
 
-type Kind = "missing" | "text" | "number" | "boolean" | "string" | "array" | "object" | "misplaced" | "features" | "surrogate";
+type Kind =
+  | "missing"
+  | "text"
+  | "number"
+  | "boolean"
+  | "string"
+  | "array"
+  | "object"
+  | "misplaced"
+  | "features"
+  | "surrogate";
 interface Value {
   kind: Kind;
   text: Uint8Array;
@@ -61,7 +71,11 @@ export const hashText = (text: string, seed: bigint): bigint => hash(utf8.encode
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
 
 /** Decodes one file. */
-export function decodeFile(spec: CompiledSpec, file: Uint8Array, options: { format?: Format; requireLabel?: boolean } = {}): Decoded {
+export function decodeFile(
+  spec: CompiledSpec,
+  file: Uint8Array,
+  options: { format?: Format; requireLabel?: boolean } = {},
+): Decoded {
   const { format = spec.events.format, requireLabel = true } = options;
   const decoded: Decoded = { rows: [], ends: [], rejects: [], lines: 0 };
   let at = file[0] === 0xef && file[1] === 0xbb && file[2] === 0xbf ? 3 : 0;
@@ -87,7 +101,13 @@ export function decodeFile(spec: CompiledSpec, file: Uint8Array, options: { form
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      decoded.rejects.push({ code: error.code, column: error.column, offset: at, row: before + 1, bytes: bytes.slice(0, 65536) });
+      decoded.rejects.push({
+        code: error.code,
+        column: error.column,
+        offset: at,
+        row: before + 1,
+        bytes: bytes.slice(0, 65536),
+      });
     }
     at = next;
   }
@@ -177,7 +197,11 @@ function readCsv(separator: string, columns: readonly string[], file: Uint8Array
 }
 
 /** @returns null when a quote is not closed, "bad" when one stands where none may */
-function csvValues(separator: number, file: Uint8Array, start: number): { end: number; values: Uint8Array[] } | "bad" | null {
+function csvValues(
+  separator: number,
+  file: Uint8Array,
+  start: number,
+): { end: number; values: Uint8Array[] } | "bad" | null {
   const values: Uint8Array[] = [];
   let at = start;
   while (true) {
@@ -234,7 +258,11 @@ function eventOf(root: JsonObject, paths: readonly string[]): Event {
       if (inside.length > 0) {
         if (!inner || seen.has(path)) {
           for (const other of [path, ...inside]) {
-            if (paths.includes(other)) event.set(other, inner || value.kind === "missing" ? missing : { kind: "misplaced", text: utf8.encode("x") });
+            if (paths.includes(other))
+              event.set(
+                other,
+                inner || value.kind === "missing" ? missing : { kind: "misplaced", text: utf8.encode("x") },
+              );
           }
         }
         seen.add(path);
@@ -265,7 +293,9 @@ export function parseJson(text: string): JsonObject {
     if (!found || [...found[0]].some((c) => c < " ")) return refuse();
     at += found[0].length;
     const unescaped = JSON.parse(Buffer.from(found[0], "latin1").toString()) as string;
-    return !/\p{Surrogate}/u.test(unescaped) ? { kind: "string", text: utf8.encode(unescaped) } : { kind: "surrogate", text: utf8.encode("x") };
+    return !/\p{Surrogate}/u.test(unescaped)
+      ? { kind: "string", text: utf8.encode(unescaped) }
+      : { kind: "surrogate", text: utf8.encode("x") };
   };
   const list = (close: string, item: () => void) => {
     at++;
@@ -292,7 +322,10 @@ export function parseJson(text: string): JsonObject {
       space();
       expect(":");
       space();
-      members.push([Buffer.from(name.kind === "string" ? name.text : utf8.encode("\u0000lone")).toString(), value(depth)]);
+      members.push([
+        Buffer.from(name.kind === "string" ? name.text : utf8.encode("\u0000lone")).toString(),
+        value(depth),
+      ]);
     });
     return { members };
   };
@@ -311,7 +344,9 @@ export function parseJson(text: string): JsonObject {
       list("]", () => items.push(value(depth + 1).value));
       return { value: { ...raw("array"), items } };
     }
-    const token = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/.exec(text.slice(at, at + 70000))?.[0];
+    const token = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/.exec(
+      text.slice(at, at + 70000),
+    )?.[0];
     if (!token) return refuse();
     at += token.length;
     if (token === "null") return { value: missing };
@@ -343,7 +378,7 @@ function vwEvent(bytes: Uint8Array): Event {
   if (words[0] !== undefined) event.set("label", plain(words[0]));
   if (words[1] !== undefined) event.set("importance", plain(words[1]));
   for (const namespace of namespaces) {
-    const [, name, rest] = /^([^ \t]*)[ \t]*([^]*)$/.exec(namespace)!;
+    const [, name, rest] = /^([^ \t]*)[ \t]*(.*)$/s.exec(namespace)!;
     const key = Buffer.from(name, "latin1").toString();
     if (name.includes(":") || event.has(`|${key}`)) throw new Refusal("bad_vw");
     const features = rest.split(/[ \t]+/).filter((word) => word !== "");
@@ -356,7 +391,9 @@ function vwEvent(bytes: Uint8Array): Event {
 function featureOf(item: Value): { text: Uint8Array; value: string | null } {
   const text = latin1(item.text);
   const colon = text.indexOf(":");
-  return colon < 0 ? { text: item.text, value: null } : { text: item.text.subarray(0, colon), value: text.slice(colon + 1) };
+  return colon < 0
+    ? { text: item.text, value: null }
+    : { text: item.text.subarray(0, colon), value: text.slice(colon + 1) };
 }
 
 function vwValue(event: Event, from: string, role: "text" | "number" | "items"): Value {
@@ -403,7 +440,17 @@ function accept(spec: CompiledSpec, format: Format, event: Event, required: bool
     }
   };
   const { label, fields } = spec;
-  const row: Row = { label: Number.NaN, weight: 1, time: 0, id: 0n, oracle: Number.NaN, numbers: [], vectors: [], keys: [], bags: [] };
+  const row: Row = {
+    label: Number.NaN,
+    weight: 1,
+    time: 0,
+    id: 0n,
+    oracle: Number.NaN,
+    numbers: [],
+    vectors: [],
+    keys: [],
+    bags: [],
+  };
 
   const labelValue = read(label.from, "text");
   if (labelValue.text.length > 0) {
@@ -411,7 +458,10 @@ function accept(spec: CompiledSpec, format: Format, event: Event, required: bool
       label.from,
       () => {
         if ("at_least" in label.positive) return numberOf(labelValue) >= label.positive.at_least ? 1 : 0;
-        return Buffer.from(textOf(labelValue)).toString() === label.positive.equals ? 1 : 0;
+        const text = Buffer.from(textOf(labelValue)).toString();
+        if (text === label.positive.equals) return 1;
+        if (!Number.isNaN(Number(label.positive.equals))) numberOf(labelValue);
+        return 0;
       },
       "bad_label",
     );
@@ -444,8 +494,13 @@ function accept(spec: CompiledSpec, format: Format, event: Event, required: bool
   }
 
   const texts = new Map<string, Uint8Array>();
-  const of = <T extends CompiledField["type"]>(type: T) => fields.filter((field): field is Extract<CompiledField, { type: T }> => field.type === type);
-  for (const field of of("categorical")) texts.set(field.name, trying(field.from, () => textOf(read(field.from, "text"))));
+  const of = <T extends CompiledField["type"]>(type: T) =>
+    fields.filter((field): field is Extract<CompiledField, { type: T }> => field.type === type);
+  for (const field of of("categorical"))
+    texts.set(
+      field.name,
+      trying(field.from, () => textOf(read(field.from, "text"))),
+    );
   const numbers = new Map<string, number>();
   for (const field of of("numeric")) {
     const value = read(field.from, "number");
@@ -461,20 +516,29 @@ function accept(spec: CompiledSpec, format: Format, event: Event, required: bool
     };
     texts.set(field.name, utf8.encode(value.text.length > 0 ? trying(field.from, bucket) : ""));
   }
-  const bags = new Map(of("bag").map((field) => [field.name, trying(field.from, () => bagItems(field, read(field.from, "items")))]));
+  const bags = new Map(
+    of("bag").map((field) => [field.name, trying(field.from, () => bagItems(field, read(field.from, "items")))]),
+  );
   row.vectors = of("vector").flatMap((field) => trying(field.from, () => vectorOf(field, read(field.from, "items"))));
 
   const key = (name: string, seed: bigint): bigint => {
     const cross = of("cross").find((field) => field.name === name);
     if (!cross) return hash(texts.get(name)!, seed);
-    const parts = BigUint64Array.from(cross.of.map((part) => hash(texts.get(part)!, hashText(part, BigInt(spec.seed)))));
+    const parts = BigUint64Array.from(
+      cross.of.map((part) => hash(texts.get(part)!, hashText(part, BigInt(spec.seed)))),
+    );
     return hash(new Uint8Array(parts.buffer), seed);
   };
   for (const table of spec.tables) {
-    row.keys.push(table.cells.filter((cell) => cell.kind === "single").map((cell) => key(cell.field, seedOf(cell.seed))));
+    row.keys.push(
+      table.cells.filter((cell) => cell.kind === "single").map((cell) => key(cell.field, seedOf(cell.seed))),
+    );
     for (const cell of table.cells.filter(({ kind }) => kind === "bag")) {
       const items = bags.get(cell.field)!;
-      row.bags.push({ keys: items.map(({ text }) => hash(text, seedOf(cell.seed))), weights: items.map(({ weight }) => Math.fround(weight)) });
+      row.bags.push({
+        keys: items.map(({ text }) => hash(text, seedOf(cell.seed))),
+        weights: items.map(({ weight }) => Math.fround(weight)),
+      });
     }
   }
   return row;
@@ -482,11 +546,15 @@ function accept(spec: CompiledSpec, format: Format, event: Event, required: bool
 
 function itemsOf(value: Value, separator: string): Value[] {
   if (value.items && value.kind !== "object") return value.items;
-  if (!["missing", "text", "number", "boolean", "string"].includes(value.kind)) throw value.kind === "surrogate" ? "bad_utf8" : "bad_type";
+  if (!["missing", "text", "number", "boolean", "string"].includes(value.kind))
+    throw value.kind === "surrogate" ? "bad_utf8" : "bad_type";
   return splitBytes(value.text, Buffer.from(separator)).map((text) => ({ kind: "text", text }));
 }
 
-function bagItems(field: Extract<CompiledField, { type: "bag" }>, value: Value): { text: Uint8Array; weight: number }[] {
+function bagItems(
+  field: Extract<CompiledField, { type: "bag" }>,
+  value: Value,
+): { text: Uint8Array; weight: number }[] {
   const items: { text: Uint8Array; weight: number }[] = [];
   if (value.text.length === 0) return items;
   for (const item of itemsOf(value, field.separator)) {

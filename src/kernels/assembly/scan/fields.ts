@@ -7,8 +7,8 @@ import { countDistinct } from "./distinct";
 import { item, itemKind, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
 import { parseNumber, smallInteger } from "./number";
 import {
-  BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_CELL_BYTES, BUCKET_OP_BYTES, BagCell, BagOp, BucketCell, BucketOp, CROSS_OP_BYTES, CrossOp,
-  BOOLEAN, HASH_OP_BYTES, HashOp, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, STRING, Slot, VECTOR_OP_BYTES, VectorOp,
+  BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_CELL_BYTES, BUCKET_OP_BYTES, BagCell, BagOp, BucketCell, BucketOp, CROSS_OP_BYTES, CrossOp, SMALL_NUMBERS,
+  BOOLEAN, HASH_OP_BYTES, HASH_RUN_BYTES, HashOp, HashRun, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, STRING, Slot, VECTOR_OP_BYTES, VectorOp,
   fail, mayFail, plan,
 } from "./plan";
 import { xxh64 } from "./xxh64";
@@ -62,80 +62,81 @@ function plainNumber(slot: Slot): f64 {
   return slot.size == 0 || numberFault(slot) ? NaN : parseNumber(slot.at, slot.size);
 }
 
-@inline
-function isMissing(slot: Slot | null): bool {
-  return slot == null || slot.size == 0;
-}
-
-/** Label, importance, time, id, true probability. */
+/** Label, importance, time, id, true probability. What the plan has no slot for stays as the host filled it in. */
 function head(row: usize): u32 {
-  const single = row << 2;
-  const double = row << 3;
-  const labelled = label(single);
-  if (labelled) return labelled;
-
-  let weight: f64 = 1;
-  if (!isMissing(plan.weightSlot)) {
-    weight = plainNumber(plan.weightSlot!);
-    if (!(<f32>weight > 0 && isFinite(weight))) return fail(plan.weightSlot!, BAD_WEIGHT);
-  }
-  store<f32>(plan.weights + single, <f32>weight);
-
-  let time: f64 = 0;
-  const timeSlot = plan.timeSlot;
-  if (timeSlot) {
-    if (timeSlot.size) {
-      time = plainNumber(timeSlot) * plan.timeScale;
-      if (!isFinite(time)) return fail(timeSlot, BAD_TIME);
-    } else if (plan.required) return fail(timeSlot, MISSING_TIME);
-  }
-  store<f64>(plan.times + double, time);
-
-  let id: u64 = 0;
-  const idSlot = plan.idSlot;
-  if (idSlot) {
-    const fault = textFault(idSlot);
-    if (fault) return fail(idSlot, fault);
-    if (idSlot.size) id = xxh64(idSlot.at, idSlot.size, 0);
-    else if (plan.required) return fail(idSlot, MISSING_ID);
-  }
-  store<u64>(plan.ids + double, id);
-
-  let oracle: f64 = NaN;
-  if (!isMissing(plan.oracleSlot)) {
-    const slot = plan.oracleSlot!;
-    const fault = numberFault(slot);
-    if (fault) return fail(slot, fault);
-    oracle = parseNumber(slot.at, slot.size);
-    if (isNaN(oracle)) return fail(slot, BAD_NUMBER);
-    if (oracle < 0 || oracle > 1) return fail(slot, NUMBER_OUT_OF_RANGE);
-  }
-  store<f32>(plan.oracles + single, <f32>oracle);
-  return OK;
+  let code = label(plan.labels + (row << 2));
+  if (!code && plan.weightSlot) code = weight(plan.weightSlot!, plan.weights + (row << 2));
+  if (!code && plan.timeSlot) code = time(plan.timeSlot!, plan.times + (row << 3));
+  if (!code && plan.idSlot) code = id(plan.idSlot!, plan.ids + (row << 3));
+  if (!code && plan.oracleSlot) code = oracle(plan.oracleSlot!, plan.oracles + (row << 2));
+  return code;
 }
 
-function label(single: usize): u32 {
-  const to = plan.labels + single;
-  if (isMissing(plan.labelSlot)) {
+/** Whether two texts of this size are the same: without a branch on the bytes, as labels cannot be foreseen. */
+@inline
+function sameText(a: usize, b: usize, size: u32): bool {
+  if (size > 8) return memory.compare(a, b, size) == 0;
+  return ((load<u64>(a) ^ load<u64>(b)) << (64 - (<u64>size << 3))) == 0;
+}
+
+function label(to: usize): u32 {
+  const slot = plan.labelSlot;
+  if (slot.size == 0) {
     store<f32>(to, NaN);
-    return plan.required ? fail(plan.labelSlot!, BAD_LABEL) : OK;
+    return plan.required ? fail(slot, BAD_LABEL) : OK;
   }
-  const slot = plan.labelSlot!;
   const size = plan.positiveSize;
   if (size) {
-    if (textFault(slot)) return fail(slot, BAD_LABEL);
-    store<f32>(to, slot.size == size && memory.compare(slot.at, plan.positive, size) == 0 ? 1 : 0);
-    return OK;
+    if (mayFail && textFault(slot)) return fail(slot, BAD_LABEL);
+    const same = slot.size == size ? sameText(slot.at, plan.positive, size) : false;
+    store<f32>(to, <f32><i32>same);
+    // Beside a positive number any number is a negative; beside a positive word (atLeast is NaN) any text.
+    const known = same || isNaN(plan.atLeast) || isFinite(parseNumber(slot.at, slot.size));
+    return known ? OK : fail(slot, BAD_LABEL);
   }
   const x = plainNumber(slot);
-  store<f32>(to, x >= plan.atLeast ? 1 : 0);
+  store<f32>(to, <f32><i32>(x >= plan.atLeast));
   return isFinite(x) ? OK : fail(slot, BAD_LABEL);
 }
 
+function weight(slot: Slot, to: usize): u32 {
+  const x = slot.size ? plainNumber(slot) : 1;
+  store<f32>(to, <f32>x);
+  return <f32>x > 0 && isFinite(x) ? OK : fail(slot, BAD_WEIGHT);
+}
+
+function time(slot: Slot, to: usize): u32 {
+  if (slot.size == 0 && plan.required) return fail(slot, MISSING_TIME);
+  const x = slot.size ? plainNumber(slot) * plan.timeScale : 0;
+  store<f64>(to, x);
+  return isFinite(x) ? OK : fail(slot, BAD_TIME);
+}
+
+function id(slot: Slot, to: usize): u32 {
+  const fault = textFault(slot);
+  if (fault) return fail(slot, fault);
+  if (slot.size == 0 && plan.required) return fail(slot, MISSING_ID);
+  store<u64>(to, slot.size ? xxh64(slot.at, slot.size, 0) : 0);
+  return OK;
+}
+
+function oracle(slot: Slot, to: usize): u32 {
+  let x: f64 = NaN;
+  if (slot.size) {
+    const fault = numberFault(slot);
+    if (fault) return fail(slot, fault);
+    x = parseNumber(slot.at, slot.size);
+    if (isNaN(x)) return fail(slot, BAD_NUMBER);
+    if (x < 0 || x > 1) return fail(slot, NUMBER_OUT_OF_RANGE);
+  }
+  store<f32>(to, <f32>x);
+  return OK;
+}
+
 function checkTexts(): u32 {
-  const end = plan.hashesEnd;
-  for (let at = plan.hashes; at < end; at += HASH_OP_BYTES) {
-    const slot = changetype<HashOp>(at).slot;
+  const end = plan.textsEnd;
+  for (let at = plan.texts; at < end; at += 4) {
+    const slot = changetype<Slot>(load<usize>(at));
     const fault = textFault(slot);
     if (fault) return fail(slot, fault);
   }
@@ -144,10 +145,16 @@ function checkTexts(): u32 {
 
 function hashes(row: usize): void {
   const end = plan.hashesEnd;
-  for (let at = plan.hashes; at < end; at += HASH_OP_BYTES) {
-    const op = changetype<HashOp>(at);
-    const slot = op.slot;
-    store<u64>(op.to + row * op.stride, xxh64(slot.at, slot.size, op.seed));
+  for (let at = plan.hashes; at < end; at += HASH_RUN_BYTES) {
+    const run = changetype<HashRun>(at);
+    const opsEnd = run.opsEnd;
+    let to = run.to + row * run.stride;
+    for (let at = run.ops; at < opsEnd; at += HASH_OP_BYTES) {
+      const op = changetype<HashOp>(at);
+      const slot = op.slot;
+      store<u64>(to, xxh64(slot.at, slot.size, op.seed));
+      to += 8;
+    }
   }
 }
 
@@ -201,7 +208,9 @@ function buckets(row: usize): u32 {
     const op = changetype<BucketOp>(at);
     const slot = op.slot;
     let bucket = op.boundaryCount + 1;
-    if (slot.size) {
+    const small = slot.size < 8 && slot.kind <= NUMBER ? smallInteger(slot.at, slot.size) : -1;
+    if (slot.size && <u32>small < SMALL_NUMBERS) bucket = load<u16>(op.small + (<usize>small << 1));
+    else if (slot.size) {
       const fault = numberFault(slot);
       if (fault) return fail(slot, fault);
       const x = parseNumber(slot.at, slot.size);

@@ -28,16 +28,24 @@ export class Slot {
 }
 export const SLOT_BYTES: usize = 16;
 
-/** Hash the slot's text to u64 at `to + row * stride`. */
+/** Hash the slot's text. */
 @unmanaged
 export class HashOp {
   slot: Slot;
-  to: usize;
-  stride: u32;
   pad: u32;
   seed: u64;
 }
-export const HASH_OP_BYTES: usize = 24;
+export const HASH_OP_BYTES: usize = 16;
+
+/** Hash one text after the other, to u64s side by side from `to + row * stride` on. */
+@unmanaged
+export class HashRun {
+  to: usize;
+  stride: u32;
+  ops: usize;
+  opsEnd: usize;
+}
+export const HASH_RUN_BYTES: usize = 16;
 
 /** Parse the slot's text to f32 at `to + row * stride`. */
 @unmanaged
@@ -59,7 +67,10 @@ export class BucketCell {
 }
 export const BUCKET_CELL_BYTES: usize = 16;
 
-/** Find the bucket of the slot's number among f64 boundaries. */
+/** Whole numbers below this have their buckets in a table. */
+export const SMALL_NUMBERS: u32 = 4096;
+
+/** Find the bucket of the slot's number among f64 boundaries; `small`: u16[SMALL_NUMBERS], the buckets of 0, 1, 2, ... */
 @unmanaged
 export class BucketOp {
   slot: Slot;
@@ -67,7 +78,7 @@ export class BucketOp {
   boundaryCount: u32;
   cells: usize;
   cellCount: u32;
-  pad: u32;
+  small: usize;
 }
 export const BUCKET_OP_BYTES: usize = 24;
 
@@ -120,17 +131,19 @@ export class VectorOp {
 }
 export const VECTOR_OP_BYTES: usize = 32;
 
-/** Count the key at `key + row * stride` into a field's 4096 registers. */
+/** Count the `count` keys side by side from `keys + row * stride` on, each into 4096 registers of its own; fields: u32 each. */
 @unmanaged
-export class DistinctOp {
-  key: usize;
+export class DistinctRun {
+  keys: usize;
   stride: u32;
-  field: u32;
+  count: u32;
+  fields: usize;
   registers: usize;
+  pad: u32;
 }
-export const DISTINCT_OP_BYTES: usize = 16;
+export const DISTINCT_RUN_BYTES: usize = 24;
 
-/** The same for every item of a bag. */
+/** Count every item of a bag. */
 @unmanaged
 export class DistinctBagOp {
   offsets: usize;
@@ -138,8 +151,9 @@ export class DistinctBagOp {
   field: u32;
   registers: usize;
 }
+export const DISTINCT_BAG_OP_BYTES: usize = 16;
 
-/** Everything about one model's events. Absent slots are null. */
+/** Everything about one model's events. Slots that the spec has no use for are null. */
 @unmanaged
 export class Plan {
   atLeast: f64;
@@ -154,7 +168,7 @@ export class Plan {
   positions: usize;
   lines: usize;
 
-  labelSlot: Slot | null;
+  labelSlot: Slot;
   /** The positive text; a size of 0 means: positive when the number is >= atLeast. */
   positive: usize;
   positiveSize: u32;
@@ -173,6 +187,9 @@ export class Plan {
 
   slots: usize;
   slotsEnd: usize;
+  /** Pointers to the slots that are hashed, in the order they are checked. */
+  texts: usize;
+  textsEnd: usize;
   hashes: usize;
   hashesEnd: usize;
   numbers: usize;

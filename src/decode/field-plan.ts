@@ -1,0 +1,233 @@
+import type { BatchLayout } from "../core/batch.js";
+import type { CompiledField, CompiledSpec } from "../spec/compiled.js";
+import { type Arena, Struct } from "./arena.js";
+import type { ScanKernel } from "./kernel.js";
+import type { Places } from "./places.js";
+
+/** Registers of one distinct-value estimate, a byte each. */
+export const REGISTERS = 4096;
+
+/** Lists of structs, in the order the kernel's Plan names them. */
+export const opKinds = [
+  "texts",
+  "hashes",
+  "numbers",
+  "buckets",
+  "crosses",
+  "bags",
+  "vectors",
+  "distincts",
+  "distinctBags",
+] as const;
+export type Ops = Record<(typeof opKinds)[number], Struct[]>;
+
+/** As in src/kernels/assembly/scan/plan.ts. */
+const SMALL_NUMBERS = 4096;
+
+/** What laying out one field needs to know. */
+export interface FieldContext {
+  readonly spec: CompiledSpec;
+  /** Report risen registers of distinct-value estimates. */
+  readonly distinct: boolean;
+  readonly kernel: ScanKernel;
+  readonly arena: Arena;
+  readonly layout: BatchLayout;
+  readonly region: number;
+  readonly places: Places;
+  readonly ops: Ops;
+  /** Tables of `smallBuckets`, by their boundaries. */
+  readonly smallTables: Map<string, number>;
+  /** Texts to hash, and keys to count, in spec order. */
+  readonly hashed: (KeyCell & { readonly slot: number })[];
+  readonly counted: (KeyCell & { readonly field: number })[];
+  /** Address of the key of each field that is part of a cross. */
+  readonly parts: Map<string, number>;
+}
+
+/** One place a field's key goes to: `to + row * stride`. */
+interface KeyCell {
+  readonly to: number;
+  readonly stride: number;
+  readonly seed: bigint;
+}
+
+/** Lays out everything one field does to a row. */
+export function layField(context: FieldContext, field: CompiledField, index: number): void {
+  switch (field.type) {
+    case "categorical":
+      layCategorical(context, field, index);
+      break;
+    case "numeric":
+      layNumeric(context, field);
+      break;
+    case "buckets":
+      layBuckets(context, field, index);
+      break;
+    case "cross":
+      layCross(context, field, index);
+      break;
+    case "bag":
+      layBag(context, field, index);
+      break;
+    case "vector":
+      layVector(context, field);
+      break;
+  }
+}
+
+type Field<T extends CompiledField["type"]> = Extract<CompiledField, { type: T }>;
+
+function layCategorical(context: FieldContext, field: Field<"categorical">, index: number): void {
+  const slot = context.places.slot(field.from, "text");
+  const cells = keyCells(context, field.name);
+  context.hashed.push(...cells.map((cell) => ({ ...cell, slot })));
+  countDistinct(context, cells, index);
+}
+
+/** Hashing to keys that lie side by side goes in one run. */
+export function layHashes({ arena, hashed, ops }: FieldContext): void {
+  ops.texts = [...new Set(hashed.map(({ slot }) => slot))].map((slot) => new Struct().u32(slot));
+  for (const run of runsOf(hashed)) {
+    const { at, end } = arena.structs(run.map(({ slot, seed }) => new Struct().u32(slot, 0).u64(seed)));
+    ops.hashes.push(new Struct().u32(run[0].to, run[0].stride, at, end));
+  }
+}
+
+export function layDistincts({ arena, counted, ops }: FieldContext): void {
+  for (const run of runsOf(counted)) {
+    const fields = arena.words(run.map(({ field }) => field));
+    ops.distincts.push(
+      new Struct().u32(run[0].to, run[0].stride, run.length, fields, arena.take(run.length * REGISTERS), 0),
+    );
+  }
+}
+
+/** Sorts cells and parts them into runs that lie side by side in a row. */
+function runsOf<T extends KeyCell>(cells: readonly T[]): T[][] {
+  const runs: T[][] = [];
+  for (const cell of [...cells].sort((a, b) => a.to - b.to)) {
+    const last = runs.at(-1)?.at(-1);
+    if (last && last.to + 8 === cell.to && last.stride === cell.stride) runs.at(-1)!.push(cell);
+    else runs.push([cell]);
+  }
+  return runs;
+}
+
+function layNumeric({ spec, places, layout, region, ops }: FieldContext, field: Field<"numeric">): void {
+  const column = spec.numbers.indexOf(field.name);
+  if (column < 0) return;
+  const to = region + layout.numbers + 4 * column;
+  ops.numbers.push(
+    new Struct().u32(places.slot(field.from, "number"), to, 4 * layout.numberCount, +(field.transform === "log1p")),
+  );
+}
+
+/** The keys of all buckets of a cell are computed once: bucket 0, 1, ..., the last, missing. */
+function layBuckets(context: FieldContext, field: Field<"buckets">, index: number): void {
+  const { arena, kernel, places, ops } = context;
+  const texts = [...Array.from({ length: field.boundaries.length + 1 }, (_, bucket) => String(bucket)), ""];
+  const cells = keyCells(context, field.name);
+  const list = arena.structs(
+    cells.map(({ to, stride, seed }) => {
+      const keys = BigUint64Array.from(texts.map((text) => xxh64(kernel, arena, text, seed)));
+      return new Struct().u32(to, stride, arena.longs(keys), 0);
+    }),
+  );
+  const boundaries = arena.doubles(field.boundaries);
+  ops.buckets.push(
+    new Struct().u32(
+      places.slot(field.from, "number"),
+      boundaries,
+      field.boundaries.length,
+      list.at,
+      cells.length,
+      smallBuckets(context, field.boundaries),
+    ),
+  );
+  countDistinct(context, cells, index);
+}
+
+/** Address of u16[4096]: the buckets of 0, 1, 2, ... among these boundaries. Fields with equal boundaries share it. */
+function smallBuckets({ arena, smallTables }: FieldContext, boundaries: readonly number[]): number {
+  const name = boundaries.join();
+  let at = smallTables.get(name);
+  if (at === undefined) {
+    const table = new Uint16Array(SMALL_NUMBERS);
+    let bucket = 0;
+    for (let x = 0; x < SMALL_NUMBERS; x++) {
+      while (bucket < boundaries.length && boundaries[bucket] <= x) bucket++;
+      table[x] = bucket;
+    }
+    at = arena.bytes(new Uint8Array(table.buffer));
+    smallTables.set(name, at);
+  }
+  return at;
+}
+
+function layCross(context: FieldContext, field: Field<"cross">, index: number): void {
+  const parts = context.arena.words(field.of.map((name) => context.parts.get(name)!));
+  const cells = keyCells(context, field.name);
+  for (const { to, stride, seed } of cells)
+    context.ops.crosses.push(new Struct().u32(parts, field.of.length, to, stride).u64(seed));
+  countDistinct(context, cells, index);
+}
+
+function layBag(
+  { spec, places, layout, region, arena, ops, distinct }: FieldContext,
+  field: Field<"bag">,
+  index: number,
+): void {
+  const bags = layout.bags.filter(({ table, cell }) => spec.tables[table].cells[cell].field === field.name);
+  if (bags.length === 0) return;
+  const cells = arena.structs(
+    bags.map(({ table, cell, offsets, keys, weights }) =>
+      new Struct()
+        .u64(BigInt(`0x${spec.tables[table].cells[cell].seed}`))
+        .u32(region + offsets, region + keys, region + weights, 0),
+    ),
+  );
+  const op = withSeparator(new Struct().u32(places.slot(field.from, "items")), field.separator);
+  ops.bags.push(op.u32(field.max_length, cells.at, bags.length, 0));
+  if (distinct) {
+    ops.distinctBags.push(
+      new Struct().u32(region + bags[0].offsets, region + bags[0].keys, index, arena.take(REGISTERS)),
+    );
+  }
+}
+
+function layVector({ spec, places, layout, region, ops }: FieldContext, field: Field<"vector">): void {
+  const before = spec.fields.slice(0, spec.fields.indexOf(field));
+  const offset = before.reduce((sum, other) => sum + (other.type === "vector" ? other.take : 0), 0);
+  const op = withSeparator(new Struct().u32(places.slot(field.from, "items")), field.separator);
+  ops.vectors.push(op.u32(field.length, field.take, region + layout.vectors + 4 * offset, 4 * layout.vectorWidth));
+}
+
+/** Adds a separator of 1 to 8 bytes: its size, and its bytes as one little-endian word. */
+function withSeparator(struct: Struct, separator: string): Struct {
+  const bytes = Buffer.alloc(8);
+  const size = bytes.write(separator);
+  return struct.u32(size).u64(bytes.readBigUInt64LE());
+}
+
+/** Every place the key of a single-valued field goes to: its cells in all tables, then its part in crosses. */
+function keyCells({ spec, layout, region, parts, kernel, arena }: FieldContext, name: string): KeyCell[] {
+  const cells = spec.tables.flatMap((table, t) => {
+    const { offset, singles } = layout.keys[t];
+    const own = table.cells.filter(({ kind }) => kind === "single");
+    return own.flatMap((cell, i) =>
+      cell.field === name ? [{ to: region + offset + 8 * i, stride: 8 * singles, seed: BigInt(`0x${cell.seed}`) }] : [],
+    );
+  });
+  const part = parts.get(name);
+  if (part === undefined) return cells;
+  return [...cells, { to: part, stride: 0, seed: xxh64(kernel, arena, name, BigInt(spec.seed)) }];
+}
+
+function countDistinct({ distinct, counted }: FieldContext, cells: readonly KeyCell[], index: number): void {
+  if (distinct && cells.length > 0) counted.push({ ...cells[0], field: index });
+}
+
+function xxh64(kernel: ScanKernel, arena: Arena, text: string, seed: bigint): bigint {
+  const bytes = Buffer.from(text);
+  return BigInt.asUintN(64, kernel.xxh64(arena.bytes(bytes), bytes.length, seed));
+}
