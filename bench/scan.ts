@@ -101,7 +101,7 @@ function criteoSpec(format: Format, numeric: boolean): CompiledSpec {
 /** Everything the decode stage does: bytes into the kernel's memory, scan, a batch out. */
 function decode(decoder: Decoder, file: Uint8Array, onBatch: (keys: BigUint64Array) => void = () => {}): number {
   let rows = 0;
-  let spare: ArrayBuffer | undefined;
+  let spare: ArrayBufferLike | undefined;
   const take = () => {
     const { batch, rejects } = decoder.take(spare);
     if (rejects.length > 0) throw new Error(`rejected: ${rejects[0].code} ${rejects[0].column}`);

@@ -13,7 +13,7 @@ export interface BagRegion {
 
 /**
  * Where each part of a decoded batch lies: byte offsets into ONE contiguous region, the same in the decoder's memory and
- * in the ArrayBuffer that travels between threads. Strides are by `capacity`, also for a shorter last batch.
+ * in the ArrayBuffer that both threads see. Strides are by `capacity`, also for a shorter last batch.
  */
 export interface BatchLayout {
   /** Rows the region has room for (B). */
@@ -85,11 +85,11 @@ export function batchLayout(spec: CompiledSpec, capacity: number): BatchLayout {
 export class Batch {
   readonly layout: BatchLayout;
   readonly rows: number;
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   readonly base: number;
 
   /** @param base byte offset of the region in `buffer` (a multiple of 8) */
-  constructor(layout: BatchLayout, rows: number, buffer: ArrayBuffer, base = 0) {
+  constructor(layout: BatchLayout, rows: number, buffer: ArrayBufferLike, base = 0) {
     this.layout = layout;
     this.rows = rows;
     this.buffer = buffer;

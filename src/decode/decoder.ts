@@ -8,7 +8,7 @@ import { type ScanKernel, STATUS, scanKernel } from "./kernel.js";
 import { sourcesOf } from "./places.js";
 import { layPlan, type Plan } from "./plan.js";
 import { copyRegion } from "./region.js";
-import { MAX_REJECT_BYTES, MAX_ROW, type Reject, type RejectCode, RejectList } from "./reject.js";
+import { MAX_REJECT_BYTES, MAX_ROW, type Reject, RejectList } from "./reject.js";
 import { type RequestFailure, readRequest } from "./request.js";
 
 export type { Reject, RejectCode } from "./reject.js";
@@ -226,7 +226,7 @@ export class Decoder {
    * Takes the rows decoded so far (any number up to the capacity) and the rejects among them.
    * @param into a buffer of an earlier batch to use again
    */
-  take(into?: ArrayBuffer): Taken {
+  take(into?: ArrayBufferLike): Taken {
     const { layout, region } = this.#plan;
     const rows = this.#kernel.getRows();
     const buffer = copyRegion(layout, this.#memory.buffer, region, rows, into);

@@ -73,11 +73,12 @@ export class Input {
     return at;
   }
 
-  /** Everything before `at` is done. */
+  /** Everything before `at` is done: at most the newline that a last line was given. */
   advance(at: number): void {
     const to = Math.min(at, this.end);
     this.offset += to - this.read;
     this.read = to;
+    if (at > this.end) this.limit = this.end;
   }
 
   /** Empties the window; the next byte stands at `offset` of a file. */

@@ -6,8 +6,8 @@ export function copyRegion(
   source: ArrayBuffer,
   region: number,
   rows: number,
-  into?: ArrayBuffer,
-): ArrayBuffer {
+  into?: ArrayBufferLike,
+): ArrayBufferLike {
   const buffer = into?.byteLength === layout.bytes ? into : new ArrayBuffer(layout.bytes);
   const from = new Uint8Array(source, region, layout.bytes);
   const to = new Uint8Array(buffer);

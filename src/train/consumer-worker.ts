@@ -33,19 +33,24 @@ function tell(message: FromConsumer): void {
   parentPort!.postMessage(message);
 }
 
-function tellDecoder(message: ToDecoder, transfer: ArrayBuffer[] = []): void {
-  port.postMessage(message, transfer);
+function tellDecoder(message: ToDecoder): void {
+  port.postMessage(message);
 }
 
 async function consumeAll(consumer: Consumer): Promise<EndedBy> {
   let told = systemClock.now();
+  let buffers: readonly SharedArrayBuffer[] = [];
   for (;;) {
     const message = await received();
     if (message === null) return "stopped";
     if (message.type === "end") return message.endedBy;
     if (message.type === "error") throw fromPlainError(message.error);
-    await consumer.consume(message);
-    tellDecoder({ type: "recycle", buffer: message.decoded.buffer }, [message.decoded.buffer]);
+    if (message.type === "buffers") {
+      buffers = message.buffers;
+      continue;
+    }
+    await consumer.consume({ ...message.decoded, buffer: buffers[message.slot] }, message);
+    tellDecoder({ type: "free", slot: message.slot });
     if (systemClock.now() - told < PROGRESS_MS) continue;
     told = systemClock.now();
     tell({ type: "progress", progress: consumer.progress() });

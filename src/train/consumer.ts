@@ -1,9 +1,13 @@
 import type { Progress, Report, StreamPosition } from "./job.js";
-import type { FromDecoder } from "./messages.js";
+import type { DecodedBatch } from "./stream.js";
 
 export type EndedBy = Report["ended_by"];
 
-export type BatchMessage = Extract<FromDecoder, { type: "batch" }>;
+/** What is known of the source when a batch has been decoded. */
+export interface SourceState {
+  readonly fingerprints: readonly string[];
+  readonly totalBytes: number | null;
+}
 
 /** What stands at the end of the pipeline: the trainer, the evaluator or the predictor. */
 export interface Consumer {
@@ -15,7 +19,7 @@ export interface Consumer {
   readonly limit: number;
   /** Rows per batch. */
   readonly capacity: number;
-  consume(message: BatchMessage): Promise<void>;
+  consume(decoded: DecodedBatch, source: SourceState): Promise<void>;
   progress(): Progress;
   /** Commits what is not committed yet and reports. */
   finish(endedBy: EndedBy): Promise<Report>;

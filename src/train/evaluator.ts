@@ -1,8 +1,9 @@
 import { Batch } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
-import type { BatchMessage, Consumer, EndedBy } from "./consumer.js";
+import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
+import type { DecodedBatch } from "./stream.js";
 import { START, Tally } from "./tally.js";
 
 /** Rows scored at a time. */
@@ -27,7 +28,7 @@ export class Evaluator implements Consumer {
     return new Evaluator(job, clock, await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads }));
   }
 
-  async consume({ decoded, totalBytes }: BatchMessage): Promise<void> {
+  async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
     if (batch.rows > 0) this.tally.metrics.add(await this.loaded.model.predict(batch), batch.labels, batch.weights);
     this.tally.distinct.merge(decoded.distinct);

@@ -2,7 +2,7 @@ import type { PlainError } from "../core/errors.js";
 import type { Progress, Report, StreamPosition } from "./job.js";
 import type { DecodedBatch } from "./stream.js";
 
-/** Consumer → decoder. A returned buffer is also the permission to send one more batch. */
+/** Consumer → decoder. A free buffer is also the permission to decode one more batch. */
 export type ToDecoder =
   | {
       readonly type: "start";
@@ -11,16 +11,24 @@ export type ToDecoder =
       readonly fingerprints: readonly string[];
       readonly capacity: number;
     }
-  | { readonly type: "recycle"; readonly buffer: ArrayBuffer };
+  | { readonly type: "free"; readonly slot: number };
 
-/** Decoder → consumer. */
+/** A batch in one of the shared buffers. */
+export interface BatchMessage {
+  readonly type: "batch";
+  readonly slot: number;
+  readonly decoded: Omit<DecodedBatch, "buffer">;
+  readonly fingerprints: readonly string[];
+  readonly totalBytes: number | null;
+}
+
+/**
+ * Decoder → consumer. The buffers are shared once and used in turn: transferring one with every batch makes the garbage
+ * collector believe that memory is short.
+ */
 export type FromDecoder =
-  | {
-      readonly type: "batch";
-      readonly decoded: DecodedBatch;
-      readonly fingerprints: readonly string[];
-      readonly totalBytes: number | null;
-    }
+  | { readonly type: "buffers"; readonly buffers: readonly SharedArrayBuffer[] }
+  | BatchMessage
   | { readonly type: "end"; readonly endedBy: "end" | "limit" }
   | { readonly type: "error"; readonly error: PlainError };
 

@@ -4,8 +4,9 @@ import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
-import type { BatchMessage, Consumer, EndedBy } from "./consumer.js";
+import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
+import type { DecodedBatch } from "./stream.js";
 import { START, Tally } from "./tally.js";
 
 /** Rows scored at a time. */
@@ -33,7 +34,7 @@ export class Predictor implements Consumer {
     return new Predictor(job, clock, await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads }));
   }
 
-  async consume({ decoded, totalBytes }: BatchMessage): Promise<void> {
+  async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
     if (batch.rows > 0) this.write(sigmoid(await this.loaded.model.predict(batch)));
     this.tally.count(batch, decoded, 0, totalBytes);

@@ -10,7 +10,7 @@ export interface RejectedRow extends Reject {
 /** One decoded batch with everything that came before its end: what the consumer commits together. */
 export interface DecodedBatch {
   readonly rows: number;
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   readonly distinct: Uint32Array;
   readonly rejects: readonly RejectedRow[];
   /** Right after the batch's last row. */
@@ -24,8 +24,8 @@ export interface StreamOptions {
   readonly epochs: number;
   /** Events still wanted; Infinity = all. */
   readonly limit: number;
-  /** A buffer of an earlier batch to use again, or undefined. */
-  readonly recycled: () => ArrayBuffer | undefined;
+  /** A buffer for the next batch. */
+  readonly buffer: () => ArrayBufferLike;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function* decodedBatches(
   let held: RejectedRow[] = [];
   const name = () => source.files[source.file].name;
   const take = (): DecodedBatch => {
-    const { batch, rejects, offset, row, distinct } = decoder.take(options.recycled());
+    const { batch, rejects, offset, row, distinct } = decoder.take(options.buffer());
     const all = [...held, ...rejects.map((reject) => ({ ...reject, file: name() }))];
     held = [];
     remaining -= batch.rows;
@@ -74,7 +74,7 @@ export async function* decodedBatches(
       epoch -= 1;
       break;
     }
-    await source.open({ file: 0, offset: 0, row: 0 });
+    await source.open({ epoch, file: 0, offset: 0, row: 0 });
   }
   yield take();
 }

@@ -7,9 +7,10 @@ import { createModel } from "../model/create.js";
 import { blocksOf } from "../model/load.js";
 import type { Model } from "../model/model.js";
 import { specHash } from "../spec/hash.js";
-import type { BatchMessage, Consumer, EndedBy } from "./consumer.js";
+import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import type { Job, Progress, Report, StreamPosition } from "./job.js";
 import { step } from "./step.js";
+import type { DecodedBatch } from "./stream.js";
 import { START, Tally, type TallyState } from "./tally.js";
 
 /** What a checkpoint's manifest keeps beside the spec. */
@@ -85,7 +86,7 @@ export class Trainer implements Consumer {
     return this.meta.sources;
   }
 
-  async consume({ decoded, fingerprints, totalBytes }: BatchMessage): Promise<void> {
+  async consume(decoded: DecodedBatch, { fingerprints, totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.layout, decoded.rows, decoded.buffer);
     const skipped =
       batch.rows > 0 ? await step(this.model, this.tally.metrics, this.tally.distinct, batch, decoded.distinct) : 0;

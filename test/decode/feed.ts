@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { Batch } from "../../src/core/batch.js";
 import type { Decoder, Reject, Taken } from "../../src/decode/decoder.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
-import type { Decoded, Row } from "./reference.js";
+import type { Decoded, RefusedRow, Row } from "./reference.js";
 
 /** Feeds one file in chunks of the sizes given (in turns), to its end; takes every full batch. */
 export function feedFile(decoder: Decoder, file: Uint8Array, chunks: readonly number[] = [file.length]): Taken[] {
@@ -48,7 +48,7 @@ export function rowsOf(spec: CompiledSpec, batch: Batch): Row[] {
   }));
 }
 
-export function plainReject({ code, column, offset, row, bytes }: Omit<Reject, "length" | "code"> & { code: string }) {
+export function plainReject({ code, column, offset, row, bytes }: RefusedRow | Reject) {
   return { code, column, offset, row, bytes: Buffer.from(bytes).toString("latin1") };
 }
 

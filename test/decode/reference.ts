@@ -68,6 +68,7 @@ const utf8 = new TextEncoder();
 const seedOf = (hex: string) => BigInt(`0x${hex}`);
 export const hash = (bytes: Uint8Array, seed: bigint): bigint => h64Raw(bytes, seed);
 export const hashText = (text: string, seed: bigint): bigint => hash(utf8.encode(text), seed);
+const bytesOf = (text: string) => latin1(Buffer.from(text));
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
 
 /** Decodes one file. */
@@ -117,7 +118,7 @@ export function decodeFile(
 /** Decodes a request's candidates: members of the context, replaced by the candidate's. */
 export function decodeMerged(spec: CompiledSpec, context: string, candidate: string): Row {
   const paths = pathsOf(spec);
-  const members = [...objectOf(parseJson(context)), ...objectOf(parseJson(candidate))];
+  const members = [...parseJson(bytesOf(context)).members, ...parseJson(bytesOf(candidate)).members];
   return accept(spec, "json", eventOf({ members }, paths), false);
 }
 
@@ -241,10 +242,6 @@ function pathsOf(spec: CompiledSpec): string[] {
   const { from, weight, time, id, oracle } = spec.label;
   const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
   return [from, weight, time?.from, id, oracle, ...fields].filter((name) => name != null);
-}
-
-function objectOf(value: JsonObject): [string, JsonValue][] {
-  return value.members;
 }
 
 /** Values of the paths, as JSON.parse would have it: of doubled names the last counts. */

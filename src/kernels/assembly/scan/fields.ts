@@ -91,7 +91,8 @@ function label(to: usize): u32 {
     const same = slot.size == size ? sameText(slot.at, plan.positive, size) : false;
     store<f32>(to, <f32><i32>same);
     // Beside a positive number any number is a negative; beside a positive word (atLeast is NaN) any text.
-    const known = same || isNaN(plan.atLeast) || isFinite(parseNumber(slot.at, slot.size));
+    const digits = slot.size < 8 && smallInteger(slot.at, slot.size) >= 0;
+    const known = digits || isNaN(plan.atLeast) || isFinite(parseNumber(slot.at, slot.size));
     return known ? OK : fail(slot, BAD_LABEL);
   }
   const x = plainNumber(slot);

@@ -1,0 +1,100 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { HashbrookError } from "../../src/core/errors.js";
+import { Decoder } from "../../src/decode/decoder.js";
+import { headerNames } from "../../src/decode/header.js";
+import type { CompiledSpec } from "../../src/spec/compiled.js";
+import { feed, feedFile, outcome, rowsOf } from "./feed.js";
+import { specOf } from "./generate.js";
+
+function spec(format: "tsv" | "csv"): CompiledSpec {
+  const fields = ["a", "b"].map((name) => ({ name, type: "categorical", from: name }) as const);
+  const separator = format === "csv" ? "," : "\t";
+  return specOf(fields, { events: { format, columns: ["label", "a", "b"], header: true, separator } });
+}
+
+const file = (text: string) => Buffer.from(text.replaceAll(";", "\t"));
+
+describe("a header", () => {
+  it("names the columns: in any order, extra ones are passed over", () => {
+    const plain = feed(new Decoder(spec("tsv"), { capacity: 9 }), file("label;a;b\n1;x;y\n0;z;\n"));
+    const shuffled = feed(
+      new Decoder(spec("tsv"), { capacity: 9 }),
+      file("b;no;label;a;more\r\ny;9;1;x;9\r\n;9;0;z;9\r\n"),
+    );
+    expect(rowsOf(spec("tsv"), shuffled[0].batch)).toEqual(rowsOf(spec("tsv"), plain[0].batch));
+    expect(plain[0].batch.rows).toBe(2);
+    expect(plain[0]).toMatchObject({ row: 3, offset: 21, rejects: [] });
+  });
+
+  it("is read again in every file", () => {
+    const decoder = new Decoder(spec("tsv"), { capacity: 9 });
+    feedFile(decoder, file("label;a;b\n1;x;y\n"), [1]);
+    feedFile(decoder, file(""));
+    feedFile(decoder, file("b;a;label\ny;x;1\nno\n"), [2]);
+    const { batch, rejects } = decoder.take();
+    const [first, second] = rowsOf(spec("tsv"), batch);
+    expect(second).toEqual(first);
+    expect(rejects).toMatchObject([{ code: "column_count", row: 3, offset: 16 }]);
+  });
+
+  it("may be all of a file, with or without its newline", () => {
+    for (const text of ["label;a;b", "label;a;b\n"]) {
+      const [{ batch, row }] = feed(new Decoder(spec("tsv"), { capacity: 9 }), file(text));
+      expect({ rows: batch.rows, row }).toEqual({ rows: 0, row: 1 });
+    }
+  });
+
+  it("must name every column that is read, once", () => {
+    const thrown = (text: string, options = {}) => {
+      try {
+        feed(new Decoder(spec("tsv"), { capacity: 9, ...options }), file(text));
+      } catch (error) {
+        return error as HashbrookError;
+      }
+    };
+    expect(thrown("label;b;c\n")).toBeInstanceOf(HashbrookError);
+    expect(thrown("label;b;c\n")?.code).toBe("source_unreadable");
+    expect(thrown("label;b;c\n")?.message).toBe('header: no column "a"; the header has: label, b, c');
+    expect(thrown("label;a;b;a\n")?.message).toContain('column "a" is there 2 times');
+    expect(thrown("a;b\n")?.message).toContain('no column "label"');
+    expect(thrown("a;b\n", { requireLabel: false })).toBeUndefined();
+    expect(thrown("label;a;b;\xff\n")).toBeUndefined();
+  });
+
+  it("must be UTF-8 and not longer than a row", () => {
+    const decoder = () => new Decoder(spec("tsv"), { capacity: 9 });
+    expect(() => feed(decoder(), Buffer.concat([file("label;a;b;"), Buffer.from([0xff, 10])]))).toThrow(
+      "header: not UTF-8",
+    );
+    expect(() => feed(decoder(), Buffer.alloc(5 << 20, 65), [100_000])).toThrow("header: longer than 4 MiB");
+  });
+
+  it("must have been read before going to the middle of a file", () => {
+    const text = file("b;a;label\ny;x;1\nv;u;0\n");
+    const decoder = new Decoder(spec("tsv"), { capacity: 1 });
+    expect(decoder.needsHeader).toBe(true);
+    expect(() => decoder.startAt(16, 2)).toThrow("before the file's header was read");
+    decoder.room().set(text);
+    decoder.commit(text.length);
+    expect(decoder.scan(0)).toBe("full");
+    decoder.startAt(16, 2);
+    const [resumed] = feed(decoder, text.subarray(16));
+    const whole = feed(new Decoder(spec("tsv"), { capacity: 1 }), text)[1];
+    const { distinct: _, ...rest } = outcome(spec("tsv"), whole);
+    expect(outcome(spec("tsv"), resumed)).toMatchObject(rest);
+  });
+
+  it("of csv may be quoted", () => {
+    const text = '"b","x, ""y""",label,a\n1,2,1,4\n';
+    const [{ batch }] = feed(new Decoder(spec("csv"), { capacity: 9 }), Buffer.from(text));
+    expect(batch.rows).toBe(1);
+    const names = fc.array(fc.string(), { minLength: 1 }).filter((list) => !list.some((name) => /[\r\n]/.test(name)));
+    fc.assert(
+      fc.property(names, (list) => {
+        const line = list.map((name) => `"${name.replaceAll('"', '""')}"`).join(",");
+        expect(headerNames(line, ",", true)).toEqual(list);
+      }),
+    );
+  });
+});
