@@ -11,7 +11,9 @@
 // An empty value makes no feature. Without --in and --out: standard input and output.
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 
-const GLOBO = "label id ts_ms user session article age_min environment device os country region referrer hour".split(" ");
+const GLOBO = "label id ts_ms user session article age_min environment device os country region referrer hour".split(
+  " ",
+);
 const CONTEXT = "environment device os country region referrer hour".split(" ");
 const COUNTS = Array.from({ length: 13 }, (_, i) => `I${i + 1}`);
 const IDS = Array.from({ length: 26 }, (_, i) => `C${i + 1}`);
@@ -35,7 +37,8 @@ let rows = 0;
 for (const line of lines(options.in)) {
   if (rows === options.limit) break;
   const values = line.split("\t");
-  if (values.length !== options.columns.length) fail(`row ${rows + 1}: ${values.length} columns, not ${options.columns.length}`);
+  if (values.length !== options.columns.length)
+    fail(`row ${rows + 1}: ${values.length} columns, not ${options.columns.length}`);
   let text = values[label] === options.positive ? "1" : "-1";
   for (const feature of features) text += feature(values);
   write(`${text}\n`);
@@ -66,7 +69,8 @@ function compile(feature, columns) {
 }
 
 function compilePart(part, columns) {
-  const [, kind = "", column, width] = /^(?:(log2|buckets) )?([^/ ]+)(?:\/(\d+))?$/.exec(part) ?? fail(`unreadable feature "${part}"`);
+  const [, kind = "", column, width] =
+    /^(?:(log2|buckets) )?([^/ ]+)(?:\/(\d+))?$/.exec(part) ?? fail(`unreadable feature "${part}"`);
   const at = columns.indexOf(column);
   if (at < 0) fail(`no column ${column}`);
   // A namespace must differ from its column's others, as age_min in buckets of 10 and of 60.
@@ -148,13 +152,21 @@ function arguments_() {
   for (let i = 2; i < process.argv.length; i += 2) {
     const name = process.argv[i].replace(/^--/, "");
     if (!known.includes(name) || process.argv[i + 1] === undefined) {
-      fail("usage: to-vw.mjs --preset criteo|globo|globo-linear | --columns A,B --features 'A; A * B' [--in F] [--out F] [--limit N] [--label C] [--positive V]");
+      fail(
+        "usage: to-vw.mjs --preset criteo|globo|globo-linear | --columns A,B --features 'A; A * B' [--in F] [--out F] [--limit N] [--label C] [--positive V]",
+      );
     }
     given[name] = process.argv[i + 1];
   }
   const preset = PRESETS[given.preset] ?? (given.preset === undefined ? {} : fail(`no preset ${given.preset}`));
   const columns = given.columns?.split(",") ?? preset.columns ?? fail("which --columns?");
-  const features = given.features?.split(";").map((text) => text.trim()).filter(Boolean) ?? preset.features ?? fail("which --features?");
+  const features =
+    given.features
+      ?.split(";")
+      .map((text) => text.trim())
+      .filter(Boolean) ??
+    preset.features ??
+    fail("which --features?");
   return { ...given, columns, features, limit: Number(given.limit) };
 }
 

@@ -49,7 +49,7 @@ const Field = Type.Union([
   field("vector", { from: text, separator, length: count(65536), take: count(65536) }),
 ]);
 
-const adagrad = { learning_rate: rate, initial_accumulator: atLeastZero, epsilon: atLeastZero };
+const adagrad = { learning_rate: rate, initial_accumulator: atLeastZero, epsilon: rate };
 const decay = Type.Number({ minimum: 0, exclusiveMaximum: 1 });
 const Optimizer = Type.Union([
   Type.Object(

@@ -8,7 +8,7 @@ const adagradKnobs = (kind: "adagrad" | "rowwise_adagrad") => ({
   initial_accumulator: optional(
     atLeastZero("Sum of squared gradients to start from.", defaults.optimizer[kind].initial_accumulator),
   ),
-  epsilon: optional(atLeastZero("Added to the root of the sum.", defaults.optimizer[kind].epsilon)),
+  epsilon: optional(aboveZero("Added to the root of the sum.", defaults.optimizer[kind].epsilon)),
 });
 const decay = (description: string, value: number) =>
   optional(Type.Number({ minimum: 0, exclusiveMaximum: 1, default: value, description }));

@@ -124,7 +124,7 @@ export abstract class RowStore {
     if (keys.length > 0) yield { keys: BigUint64Array.from(keys), weights: weights.slice(0, keys.length * dim) };
   }
 
-  /** Everything that learning changes, in a fixed order, named `tables/<table>/…`. */
+  /** Everything that learning changes, in a fixed order, named `table/<table>/…`. */
   blocks(): TableBlock[] {
     const blocks = this.rowBlocks();
     if (this.optimizer.countsSteps) {
@@ -148,7 +148,7 @@ export abstract class RowStore {
   protected abstract learnedRows(): Iterable<{ row: number; key: bigint }>;
 
   protected blockName(part: string): string {
-    return `tables/${this.spec.name}/${part}`;
+    return `table/${this.spec.name}/${part}`;
   }
 
   /** `bytes` bytes of the memory from `at` on. */
