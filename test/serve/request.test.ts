@@ -1,0 +1,63 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { splitScoreRequest } from "../../src/serve/request.js";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (part: Uint8Array) => new TextDecoder().decode(part);
+const split = (body: string, known: string[] = []) => splitScoreRequest(bytes(body), new Set(known), 10);
+
+describe("splitScoreRequest", () => {
+  it("keeps the raw bytes of context and candidates, numbers as written", () => {
+    const { context, candidates } = split(
+      '{ "candidates" : [ {"id": 9007199254740993} , {"x": [1, {"y": "]}"}]} ],\n "context": {"a": 1.0} }',
+    );
+    expect(text(context)).toBe('{"a": 1.0}');
+    expect(candidates.map(text)).toEqual(['{"id": 9007199254740993}', '{"x": [1, {"y": "]}"}]}']);
+  });
+
+  it("takes an absent context as empty, and the last of two like JSON.parse", () => {
+    expect(text(split('{"candidates": [{}]}').context)).toBe("{}");
+    expect(text(split('{"context": {"a": 1}, "c\\u006fntext": {"a": 2}, "candidates": [{}]}').context)).toBe(
+      '{"a": 2}',
+    );
+  });
+
+  it("names leaves that no field reads", () => {
+    const { unknown } = split(
+      '{"context": {"user": {"id": 1, "age": 2}}, "candidates": [{"tags": ["a"], "zap": null}]}',
+      ["user.id", "tags"],
+    );
+    expect(unknown).toEqual(["candidates[].zap", "context.user.age"]);
+  });
+
+  it.each([
+    ["{", /not valid JSON/],
+    ["3", /body: must be an object/],
+    ['{"candidates": {}}', /candidates: must be an array/],
+    ['{"candidates": []}', /at least one/],
+    ['{"candidates": [{}, []]}', /candidates\[1\]: must be an object/],
+    ['{"candidates": [{}], "context": [1]}', /context: must be an object/],
+    ['{"candidates": [{}], "items": 1}', /body\.items: unknown member/],
+    [`{"candidates": [${Array(11).fill("{}").join()}]}`, /11 are more than 10/],
+  ])("refuses %s", (body, message) => {
+    expect(() => split(body)).toThrowError(message);
+  });
+
+  it("gives back exactly the parsed candidates, whatever they hold", () => {
+    const object = fc.dictionary(fc.string(), fc.jsonValue());
+    fc.assert(
+      fc.property(
+        object,
+        fc.array(object, { minLength: 1, maxLength: 10 }),
+        fc.constantFrom(undefined, 1, "\t"),
+        (context, candidates, space) => {
+          const parts = split(JSON.stringify({ context, candidates }, null, space));
+          expect(JSON.parse(text(parts.context))).toEqual(JSON.parse(JSON.stringify(context)));
+          expect(parts.candidates.map((part) => JSON.parse(text(part)))).toEqual(
+            JSON.parse(JSON.stringify(candidates)),
+          );
+        },
+      ),
+    );
+  });
+});
