@@ -1,0 +1,11 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { rejectCodes } from "../../src/decode/reject.js";
+
+it("documents every reject code, and no others", () => {
+  const section = readFileSync("docs/FORMATS.md", "utf8").split("The codes:")[1].split("A checkpoint remembers")[0];
+  const documented = [...section.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell]) =>
+    [...cell.matchAll(/`(\w+)`/g)].map(([, code]) => code),
+  );
+  expect([...documented].sort()).toEqual([...rejectCodes].sort());
+});
