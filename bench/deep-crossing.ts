@@ -14,7 +14,7 @@ import { median, round, trainOnce } from "./lib/run.js";
 
 /** deep_crossing from file to checkpoint, beside the bound: the bare train step of the same graph, batch and threads. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
-  const cases = [{ model: "features/criteo-deep-crossing.yaml", data: criteoLike(smoke ? 5_000 : 1_000_000) }];
+  const cases = [{ model: "features/criteo-deep-crossing.yaml", data: criteoLike(smoke ? 5_000 : 300_000) }];
   const clicks = globo(smoke ? 1_000 : 400_000);
   if (clicks) cases.push({ model: "features/globo-deep-crossing.yaml", data: clicks });
   const results = [];
@@ -32,7 +32,7 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
   const bare: number[] = [];
   const full: number[] = [];
   for (let i = 0; i < repeats; i++) {
-    bare.push(await bareRate(spec, smoke ? 5 : 1000));
+    bare.push(await bareRate(spec, smoke ? 5 : 200));
     const report = trainOnce(model, data);
     if (!existsSync(data) || report.rejected > 0 || report.skipped > 0) throw new Error(`${data}: rows were lost`);
     full.push(report.examples / report.seconds);
@@ -51,7 +51,7 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
 async function bareRate(spec: CompiledSpec, steps: number): Promise<number> {
   const tower = buildTower(spec.tower, towerShape(spec, batchLayout(spec, spec.batch)), spec.seed);
   const runtime = await loadRuntime("onnxruntime");
-  const session = await runtime.load(tower.train, { threads: availableParallelism() });
+  const session = await runtime.load(tower.train, { threads: availableParallelism(), rows: spec.batch });
   const rng = new Rng(1);
   const initial = new Map(tower.parameters.map((parameter) => [parameter.name, parameter.initial]));
   const feeds: Record<string, TensorView> = {};

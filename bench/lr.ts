@@ -32,7 +32,7 @@ function vowpalWabbit(data: string, smoke: boolean, rate: number, logloss: numbe
   execFileSync(process.execPath, ["bench/peers/to-vw.mjs", "--preset", "criteo", "--in", data, "--out", text]);
   const out = execFileSync(
     python,
-    ["bench/peers/vw.py", "--data", text, "--args", "-b 22 --ftrl --ftrl_alpha 0.1 --ftrl_beta 1"],
+    ["bench/peers/vw.py", "--no-auc", "--data", text, "--args", "-b 22 --ftrl --ftrl_alpha 0.1 --ftrl_beta 1"],
     { encoding: "utf8" },
   );
   const vw = JSON.parse(out.trim().split("\n").at(-1)!) as { examples_per_second: number; logloss: number };
