@@ -19,14 +19,13 @@ A configuration is a JSON object, in a file or on the command line:
      "dim": 16, "residual": [256, 256], "batch": 512, "threads": 1, "lr": 1e-3,
      "embedding_lr": 0.05, "init": 0.05}
 
-What was tried, Globo, plain recipe, batch 512, one thread: see README.md. `--rows manual` is the default because it is
-the fastest way found to say this in PyTorch; `--rows sparse` is nn.Embedding(sparse=True) with torch.optim.Adagrad.
+`--rows manual` learns embedding rows by index operations; `--rows sparse` is nn.Embedding(sparse=True) with
+torch.optim.Adagrad. README.md tells what else was tried; no way was clearly faster than the default.
 """
 
 import argparse
 import json
 import os
-import sys
 import time
 
 GLOBO = "label id ts_ms user session article age_min environment device os country region referrer hour".split()
@@ -156,7 +155,7 @@ class Rows:
 
 
 class ManualRows(Rows):
-    """Look-up and AdaGrad by index operations: duplicates are summed into one gradient a distinct row, then each such row is updated."""
+    """Look-up and AdaGrad by index operations: gradients are summed by distinct row, then each such row is updated."""
 
     def __init__(self, fields, dim):
         super().__init__(fields, dim)
@@ -240,4 +239,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
