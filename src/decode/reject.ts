@@ -27,7 +27,7 @@ export const rejectCodes = [
   "bad_vector",
   /** csv: text beside a quoted value, a quote inside an unquoted one, or a quote that is never closed. The row ends with its line. */
   "bad_quote",
-  /** vw: no bar, more words than `label importance base tag` before it, a namespace given twice or with a weight. */
+  /** vw: no bar, more words than `label importance base tag` before it, a namespace the spec reads given twice, or one with a weight. */
   "bad_vw",
 ] as const;
 

@@ -143,7 +143,7 @@ function readRow(spec: CompiledSpec, format: Format, columns: readonly string[],
     if (end - at > MAX_ROW) throw new Refusal("row_too_long");
     if (format === "tsv") return separated(columns, splitBytes(text, Buffer.from(spec.events.separator)));
     checkUtf8(text);
-    return format === "json" ? eventOf(parseJson(latin1(text)), pathsOf(spec)) : vwEvent(text);
+    return format === "json" ? eventOf(parseJson(latin1(text)), pathsOf(spec)) : vwEvent(text, new Set(pathsOf(spec)));
   };
   return { end, lines: 1, event };
 }
@@ -359,7 +359,8 @@ export function parseJson(text: string): JsonObject {
 
 // ---- vw ----
 
-function vwEvent(bytes: Uint8Array): Event {
+/** @param known the namespaces the spec reads: only of these a second one is a fault */
+function vwEvent(bytes: Uint8Array, known: ReadonlySet<string>): Event {
   const text = latin1(bytes);
   const [head, ...namespaces] = text.split("|");
   if (namespaces.length === 0) throw new Refusal("bad_vw");
@@ -377,7 +378,7 @@ function vwEvent(bytes: Uint8Array): Event {
   for (const namespace of namespaces) {
     const [, name, rest] = /^([^ \t]*)[ \t]*(.*)$/s.exec(namespace)!;
     const key = Buffer.from(name, "latin1").toString();
-    if (name.includes(":") || event.has(`|${key}`)) throw new Refusal("bad_vw");
+    if (name.includes(":") || (known.has(key) && event.has(`|${key}`))) throw new Refusal("bad_vw");
     const features = rest.split(/[ \t]+/).filter((word) => word !== "");
     event.set(`|${key}`, { kind: "features", text: Buffer.from(rest, "latin1"), items: features.map(plain) });
   }

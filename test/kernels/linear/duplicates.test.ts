@@ -48,14 +48,12 @@ test.each([
 });
 
 test("any rows, any number of features, rows learned for the first time and again", async () => {
-  const events = fc
-    .integer({ min: 1, max: 13 })
-    .chain((n) =>
-      fc.array(fc.array(fc.integer({ min: 0, max: 20 }), { minLength: n, maxLength: n }), {
-        minLength: 1,
-        maxLength: 20,
-      }),
-    );
+  const events = fc.integer({ min: 1, max: 13 }).chain((n) =>
+    fc.array(fc.array(fc.integer({ min: 0, max: 20 }), { minLength: n, maxLength: n }), {
+      minLength: 1,
+      maxLength: 20,
+    }),
+  );
   await fc.assert(
     fc.asyncProperty(events, fc.constantFrom(16, 19, 32), async (rows, tableRows) => {
       const [got, expected] = await compare(rows, tableRows);
