@@ -9,7 +9,9 @@ import { xxh64 as hash } from "./xxh64";
 
 export { chainOf, setMembers } from "./json";
 export { parseNumber } from "./number";
-export { refuseMessage, scanDelimited, scanLines, scanMessage, setCursor, setRows } from "./rows";
+export { scanDelimited } from "./delimited";
+export { scanLines, scanMessage } from "./lines";
+export { refuseMessage, setCursor, setRows } from "./rows";
 export { isUtf8 } from "./utf8";
 
 /** The first free byte of the memory. */

@@ -1,0 +1,67 @@
+// Rows that end with their line: JSON lines and VW.
+import { BAD_UTF8, MAX_ROW, MAX_VALUE, ROW_TOO_LONG } from "./codes";
+import { bytesEqual } from "./delimiters";
+import { acceptRow } from "./fields";
+import { clearRow, readObject } from "./json";
+import { setFailedSlot, setMayFail } from "./plan";
+import { FULL, MORE, cursor, pass, reject, rows, textEnd } from "./rows";
+import { isUtf8 } from "./utf8";
+import { readExample } from "./vw";
+
+/** One bit per byte of the 64 at `block`: newlines. Sets `highBits` when any byte is above 0x7F. */
+let highBits: u32 = 0;
+
+@inline
+function newlines(block: usize): u64 {
+  const a = v128.load(block), b = v128.load(block, 16), c = v128.load(block, 32), d = v128.load(block, 48);
+  highBits |= i8x16.bitmask(v128.or(v128.or(a, b), v128.or(c, d)));
+  return bytesEqual(a, b, c, d, i8x16.splat(10));
+}
+
+/** The first newline in [start, ...): there is one. */
+function findNewline(start: usize): usize {
+  highBits = 0;
+  let block = start;
+  let found = newlines(block);
+  while (!found) {
+    block += 64;
+    found = newlines(block);
+  }
+  return block + <usize>ctz(found);
+}
+
+/** Scans rows that end with their line. @param limit right after the last newline of the input @param vw or JSON */
+export function scanLines(limit: usize, capacity: u32, vw: bool): u32 {
+  while (cursor < limit) {
+    if (rows == capacity) return FULL;
+    const start = cursor;
+    const newline = findNewline(start);
+    const end = textEnd(start, newline);
+    if (end > start) {
+      setFailedSlot(0);
+      const why = newline - start > MAX_ROW ? ROW_TOO_LONG : readLine(start, end, vw);
+      if (why) return reject(why, start, newline, 1);
+    }
+    pass(newline, 1, <u32>(end > start));
+  }
+  return rows == capacity ? FULL : MORE;
+}
+
+/** One row of JSON or VW. @returns a reject code */
+function readLine(start: usize, end: usize, vw: bool): u32 {
+  setFailedSlot(0);
+  if (highBits && !isUtf8(start, end)) return BAD_UTF8;
+  clearRow();
+  setMayFail(end - start > MAX_VALUE);
+  const why = vw ? readExample(start, end) : readObject(start, end);
+  return why ? why : acceptRow(rows);
+}
+
+/** One message that is one event, [start, end), of JSON or VW. */
+export function scanMessage(start: usize, end: usize, vw: bool): u32 {
+  highBits = 1;
+  const why = readLine(start, end, vw);
+  if (why) return reject(why, start, end, 1);
+  pass(end, 1, 1);
+  return MORE;
+}

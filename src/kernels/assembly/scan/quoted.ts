@@ -1,0 +1,122 @@
+// Rows of separated values that are not just plain ones: quoted (RFC 4180), empty, too long, or of another width.
+import { BAD_QUOTE, COLUMN_COUNT, MAX_ROW, OK, ROW_TOO_LONG } from "./codes";
+import { Slot, plan, scratchEnd, setScratchEnd } from "./plan";
+import { textEnd } from "./rows";
+
+/** Besides reject codes: nothing to decode; the row's end has not been read yet. */
+export const BLANK: u32 = 100;
+export const INCOMPLETE: u32 = 101;
+
+/** Where the last odd row's newline is, and how many lines it has. */
+export let oddEnd: usize = 0;
+export let oddLines: u32 = 0;
+
+/** A row that is not just `columns` plain values: empty, too long, with quotes, or of another width. @returns a code */
+export function oddRow(start: usize, limit: usize, end: usize, ended: bool): u32 {
+  oddLines = 1;
+  const line = firstLine(start, limit);
+  const plain = plan.quote == plan.separator;
+  oddEnd = line;
+  if (textEnd(start, line) == start) return BLANK;
+  if (plain) return line - start > MAX_ROW ? ROW_TOO_LONG : COLUMN_COUNT;
+  setScratchEnd(plan.scratch);
+  const why = quotedRow(start, min(limit, start + MAX_ROW + 1));
+  if (why == OK || why == COLUMN_COUNT) return why;
+  oddLines = 1;
+  oddEnd = line;
+  if (line - start > MAX_ROW) return ROW_TOO_LONG;
+  if (why == BAD_QUOTE) return why;
+  if (end - start > MAX_ROW) return ROW_TOO_LONG;
+  return ended ? BAD_QUOTE : INCOMPLETE;
+}
+
+/** The first newline in [start, limit): there is one. */
+function firstLine(start: usize, limit: usize): usize {
+  const n = i8x16.splat(10);
+  let p = start;
+  let found = i8x16.bitmask(i8x16.eq(v128.load(p), n));
+  while (!found) {
+    p += 16;
+    found = i8x16.bitmask(i8x16.eq(v128.load(p), n));
+  }
+  return p + <usize>ctz(found);
+}
+
+function setSlot(column: usize, start: usize, end: usize): void {
+  store<u64>(load<usize>(column), <u64>start | (<u64>(end - start) << 32));
+}
+
+/**
+ * A row of RFC 4180: quoted values may hold separators, newlines and doubled quotes.
+ * @returns OK, COLUMN_COUNT, BAD_QUOTE, or INCOMPLETE when no row ends before `stop`
+ */
+function quotedRow(start: usize, stop: usize): u32 {
+  let column = plan.columns;
+  let p = start;
+  while (true) {
+    const inside = column < plan.columnsEnd;
+    const slot = inside ? load<usize>(column) : 0;
+    if (p < stop && <u32>load<u8>(p) == plan.quote) {
+      p = quotedValue(p + 1, stop, slot);
+      if (p == 0) return INCOMPLETE;
+    } else {
+      const from = p;
+      while (p < stop && !isDelimiter(p)) p++;
+      if (p < stop && <u32>load<u8>(p) == plan.quote) return BAD_QUOTE;
+      if (slot) setSlot(column, from, p < stop && load<u8>(p) == 10 ? textEnd(from, p) : p);
+    }
+    if (p >= stop) return INCOMPLETE;
+    column += 4;
+    let c: u32 = load<u8>(p);
+    if (c == 13 && p + 1 < stop && load<u8>(p, 1) == 10) c = load<u8>(++p);
+    if (c == 10) break;
+    if (c != plan.separator) return BAD_QUOTE;
+    p++;
+  }
+  oddEnd = p;
+  return column == plan.columnsEnd ? OK : COLUMN_COUNT;
+}
+
+@inline
+function isDelimiter(p: usize): bool {
+  const c: u32 = load<u8>(p);
+  return c == plan.separator || c == 10 || c == plan.quote;
+}
+
+/** A value from after its opening quote. @returns the address after its closing quote, 0: it is not closed before `stop` */
+function quotedValue(at: usize, stop: usize, slot: usize): usize {
+  let p = at;
+  let doubled = false;
+  while (p < stop) {
+    const c: u32 = load<u8>(p);
+    if (c == plan.quote) {
+      if (p + 1 < stop && <u32>load<u8>(p, 1) != plan.quote) break;
+      if (p + 1 >= stop) return 0;
+      doubled = true;
+      p++;
+    } else if (c == 10) oddLines++;
+    p++;
+  }
+  if (p >= stop) return 0;
+  if (slot) {
+    if (doubled) undouble(changetype<Slot>(slot), at, p);
+    else {
+      changetype<Slot>(slot).at = at;
+      changetype<Slot>(slot).size = <u32>(p - at);
+    }
+  }
+  return p + 1;
+}
+
+/** Copies [at, end) with every pair of quotes made one. */
+function undouble(slot: Slot, at: usize, end: usize): void {
+  let out = scratchEnd;
+  for (let p = at; p < end; p++) {
+    const c: u32 = load<u8>(p);
+    store<u8>(out++, c);
+    if (c == plan.quote) p++;
+  }
+  slot.at = scratchEnd;
+  slot.size = <u32>(out - scratchEnd);
+  setScratchEnd(out);
+}
