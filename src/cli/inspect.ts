@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { openCheckpoint } from "../checkpoint/store.js";
 import { HashbrookError } from "../core/errors.js";
 import { loadModel } from "../model/load.js";
 import { hex64 } from "../spec/hash.js";
@@ -47,8 +46,8 @@ async function run(flags: Flags): Promise<void> {
   if ((flags.field === undefined) !== (flags.value === undefined)) {
     throw new HashbrookError("usage", "--field and --value go together");
   }
-  const { model, spec, specHash, examples, path } = await loadModel(flags.checkpoint, { capacity: 1, threads: 1 });
-  const { checkpoint, skipped } = openCheckpoint(flags.checkpoint);
+  const loaded = await loadModel(flags.checkpoint, { capacity: 1, threads: 1 });
+  const { model, spec, specHash, examples, path, checkpoint, skipped } = loaded;
   const asked = flags.field ? keysOf(spec, flags.field, flags.value!) : [];
   const tables = model.tables.map((table) =>
     describe(table, asked.find((key) => key.table === table.name)?.key, flags.top),

@@ -1,5 +1,5 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { openCheckpoint } from "../checkpoint/store.js";
+import { openCheckpoint, type Skipped } from "../checkpoint/store.js";
 import { type BatchLayout, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { compiledFromJson } from "../spec/compile.js";
@@ -38,6 +38,9 @@ export interface LoadedModel {
   readonly examples: number;
   /** The checkpoint's directory. */
   readonly path: string;
+  readonly checkpoint: Checkpoint;
+  /** Damaged checkpoints that were passed over. */
+  readonly skipped: readonly Skipped[];
   readonly layout: BatchLayout;
   readonly model: Model;
 }
@@ -58,11 +61,11 @@ export function specOf(checkpoint: Checkpoint): CompiledSpec {
  * @param options.capacity rows scored at a time
  */
 export async function loadModel(path: string, options: { capacity: number; threads: number }): Promise<LoadedModel> {
-  const { checkpoint } = openCheckpoint(path);
+  const { checkpoint, skipped } = openCheckpoint(path);
   const spec = specOf(checkpoint);
   const layout = batchLayout(spec, options.capacity);
   const model = await createModel(spec, { layout, threads: options.threads, purpose: "score" });
   model.restore(blocksOf(checkpoint));
   const { examples } = checkpoint;
-  return { spec, specHash: specHash(spec), examples, path: checkpoint.path, layout, model };
+  return { spec, specHash: specHash(spec), examples, path: checkpoint.path, checkpoint, skipped, layout, model };
 }
