@@ -71,6 +71,19 @@ describe("onnxruntime", () => {
     },
   );
 
+  it("keeps no copies of a run's outputs for the garbage collector", async () => {
+    const { train, parameters } = buildTower(towers.deep_crossing, criteo, 5);
+    const session = await (await loadRuntime("onnxruntime")).load(train, { threads: 1 });
+    const feeds = randomFeeds(train, parameters, 512);
+    const fetches = emptyFetches(train, 512);
+    await session.run(feeds, fetches);
+    const outputs = Object.values(fetches).reduce((sum, { data }) => sum + data.byteLength, 0);
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 10; i++) await session.run(feeds, fetches);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(outputs);
+    await session.release();
+  });
+
   it("leaves denormal numbers to the calling thread", async () => {
     const { infer } = buildTower(towers.wide_deep, criteo, 5);
     await (await loadRuntime("onnxruntime")).load(infer, { threads: 1 });
