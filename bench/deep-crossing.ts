@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import type { Tensor } from "onnxruntime-node";
 import { batchLayout } from "../src/core/batch.js";
 import { Rng } from "../src/core/rng.js";
 import { towerShape } from "../src/model/tower-model.js";
-import { loadRuntime, type TensorView } from "../src/runtime/runtime.js";
+import { loadRuntime, type Session, type TensorView } from "../src/runtime/runtime.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { loadSpec } from "../src/spec/parse.js";
 import type { Graph } from "../src/tower/graph.js";
+import { toOnnx } from "../src/tower/onnx.js";
 import { buildTower } from "../src/tower/tower.js";
 import { criteoLike } from "./lib/criteo-like.js";
 import { globo } from "./lib/globo.js";
@@ -29,10 +31,13 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
 async function compare(model: string, data: string, smoke: boolean): Promise<object> {
   const spec = loadSpec(model);
   const repeats = smoke ? 1 : 3;
+  const steps = smoke ? 5 : 200;
   const bare: number[] = [];
+  const session: number[] = [];
   const full: number[] = [];
   for (let i = 0; i < repeats; i++) {
-    bare.push(await bareRate(spec, smoke ? 5 : 200));
+    bare.push(await stepRate(spec, steps, plainSession));
+    session.push(await stepRate(spec, steps, ourSession));
     const report = trainOnce(model, data);
     if (!existsSync(data) || report.rejected > 0 || report.skipped > 0) throw new Error(`${data}: rows were lost`);
     full.push(report.examples / report.seconds);
@@ -42,16 +47,44 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
     batch: spec.batch,
     residual: spec.tower.residual,
     bare_rows_per_second: bare.map(Math.round),
+    session_rows_per_second: session.map(Math.round),
     file_to_checkpoint_rows_per_second: full.map(Math.round),
     ratio: round(median(full) / median(bare), 3),
+    ratio_to_session: round(median(full) / median(session), 3),
   };
 }
 
+type OpenSession = (graph: Graph, rows: number) => Promise<Session>;
+
+/** onnxruntime-node as anybody calls it: tensors made once, outputs preallocated, as many threads as there are. */
+const plainSession: OpenSession = async (graph) => {
+  const ort = (await import("onnxruntime-node")).default;
+  const session = await ort.InferenceSession.create(toOnnx(graph), {
+    intraOpNumThreads: availableParallelism(),
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  });
+  const cache = new Map<object, Record<string, Tensor>>();
+  const tensors = (views: Readonly<Record<string, TensorView>>): Record<string, Tensor> => {
+    const known = cache.get(views);
+    if (known) return known;
+    const made = Object.entries(views).map(([name, { data, shape }]) => [name, new ort.Tensor("float32", data, shape)]);
+    cache.set(views, Object.fromEntries(made));
+    return cache.get(views)!;
+  };
+  return {
+    run: async (feeds, fetches) => void (await session.run(tensors(feeds), tensors(fetches))),
+    release: () => session.release(),
+  };
+};
+
+/** The session a trainer uses, which also frees at once what onnxruntime-node copies. */
+const ourSession: OpenSession = async (graph, rows) =>
+  (await loadRuntime("onnxruntime")).load(graph, { threads: availableParallelism(), rows });
+
 /** Rows a second of the train graph alone, over constant inputs. */
-async function bareRate(spec: CompiledSpec, steps: number): Promise<number> {
+async function stepRate(spec: CompiledSpec, steps: number, open: OpenSession): Promise<number> {
   const tower = buildTower(spec.tower, towerShape(spec, batchLayout(spec, spec.batch)), spec.seed);
-  const runtime = await loadRuntime("onnxruntime");
-  const session = await runtime.load(tower.train, { threads: availableParallelism(), rows: spec.batch });
+  const session = await open(tower.train, spec.batch);
   const rng = new Rng(1);
   const initial = new Map(tower.parameters.map((parameter) => [parameter.name, parameter.initial]));
   const feeds: Record<string, TensorView> = {};
