@@ -1,10 +1,10 @@
 // A mini-batch over one table: X[rows, cells * dim] = the cells' embeddings, and the update from dX of the same shape.
 // Occurrences are numbered singles first (row-major, coefficient 1), then list by list; a list is one cell's CSR run of
-// weighted keys (bags; number and bias cells have one key a row). Learning de-duplicates rows: each is materialised once
-// and updated once with its summed gradient, in the order of first appearance.
+// weighted keys (bags; number and bias cells have one key a row). Rows are de-duplicated: each is looked up and materialised
+// once and updated once with its summed gradient, in the order of first appearance.
 import { addFloats, addScaled, copyFloats, usable } from "./lanes";
 import { workspaceOf } from "./memory";
-import { beginStep, dim, laneBytes, lanes, update, weights } from "./optimizer";
+import { beginStep, dim, laneBytes, update, weights } from "./optimizer";
 import { claim, exact, NONE, reserve, rowOf, rowPtr, touchCandidate, touchIndex, touchRow, weightsOf } from "./store";
 
 /** How a list's weights w become coefficients: w, w / sum(w), w / sqrt(sum(w^2)). */
@@ -24,12 +24,13 @@ export let coefficientsAt: usize = 0;
 export let outputAt: usize = 0;
 export let gradientAt: usize = 0;
 let listsAt: usize = 0;
-/** u32 per occurrence: its row, then (learning) its place among the unique rows. */
+/** u32 per occurrence: its place among the unique rows. */
 let placesAt: usize = 0;
+/** u32 per unique row: its number. */
 let uniqueAt: usize = 0;
 let uniqueWeightsAt: usize = 0;
 let uniqueGradientsAt: usize = 0;
-/** De-duplication: {u32 stamp, u32 place} by hashed row; an entry counts when its stamp is the batch's. */
+/** De-duplication: {u32 stamp, u32 place} by hashed identity; an entry counts when its stamp is the batch's. */
 let seenAt: usize = 0;
 let seenShift: u32 = 0;
 let seenMask: u32 = 0;
@@ -37,9 +38,6 @@ let stamp: u32 = 0;
 
 let occurrences: u32 = 0;
 let unique: u32 = 0;
-let learning: bool = false;
-/** Lanes of one row, while scoring. */
-let scratch: usize = 0;
 
 /**
  * Takes the workspace for batches of up to `rows` rows and `most` occurrences. Call before `open`, after `configureRow`.
@@ -52,14 +50,13 @@ export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, mo
   lists = lists_;
   const seen: u32 = most < 8 ? 16 : 1 << (33 - clz(most - 1));
   seenMask = seen - 1;
-  seenShift = clz(seenMask);
+  seenShift = 32 + clz(seenMask);
   keysAt = workspaceOf(most, 8);
   coefficientsAt = workspaceOf(most, 4);
   placesAt = workspaceOf(most, 4);
   uniqueAt = workspaceOf(most, 4);
   listsAt = workspaceOf(lists, LIST_BYTES + ((rows + 1) << 2));
   seenAt = workspaceOf(seen, 8);
-  scratch = workspaceOf(1, laneBytes);
   outputAt = workspaceOf(rows, <usize>cells * dim << 2);
   gradientAt = workspaceOf(rows, <usize>cells * dim << 2);
   uniqueWeightsAt = workspaceOf(most, laneBytes);
@@ -79,96 +76,116 @@ export function setList(i: u32, cell: u32, combiner: u32, first: u32): usize {
 }
 
 /**
- * Fills X from the keys, coefficients and lists the host wrote. Learning makes rows for new keys; false, with nothing changed,
- * when they do not fit. Scoring changes nothing.
+ * Fills X from the keys, coefficients and lists the host wrote; the keys are used up. Learning makes rows for new keys; false,
+ * with nothing changed, when they do not fit. Scoring changes nothing.
  */
 export function gather(rows: u32, count: u32, learn: bool): bool {
   occurrences = count;
-  unique = 0;
-  learning = learn;
+  deduplicate();
   const missing = lookUp();
-  if (learn) {
-    if (!reserve(missing)) return false;
-    deduplicate();
-  }
+  if (learn && !reserve(missing)) return false;
+  materialise(learn);
   for (let i: u32 = 0; i < lists; i++) combine(i, rows);
   spreadSingles(rows);
   for (let i: u32 = 0; i < lists; i++) spreadList(i, rows);
   return true;
 }
 
-/** Occurrences looked up together: their index lines and rows fit in the L1 cache. */
+/**
+ * Numbers the batch's identities (exact: keys; hash: rows) in the order of first appearance. They overwrite the keys: no
+ * identity's place lies behind its first occurrence.
+ */
+function deduplicate(): void {
+  unique = 0;
+  if (++stamp == 0) {
+    memory.fill(seenAt, 0, (<usize>seenMask + 1) << 3);
+    stamp = 1;
+  }
+  for (let i: u32 = 0; i < occurrences; i++) {
+    const key = identity(i);
+    store<u32>(placesAt + (<usize>i << 2), placeOf(exact ? key : <u64>rowOf(key)));
+  }
+}
+
+@inline
+function placeOf(id: u64): u32 {
+  let i = <u32>((id * 0x9e3779b97f4a7c15) >> seenShift);
+  while (true) {
+    const at = seenAt + (<usize>i << 3);
+    if (load<u32>(at) != stamp) {
+      store<u32>(at, stamp);
+      store<u32>(at, unique, 4);
+      store<u64>(keysAt + (<usize>unique << 3), id);
+      return unique++;
+    }
+    const place = load<u32>(at, 4);
+    if (identity(place) == id) return place;
+    i = (i + 1) & seenMask;
+  }
+}
+
+@inline
+function identity(place: u32): u64 {
+  return load<u64>(keysAt + (<usize>place << 3));
+}
+
+/** Unique rows worked on together: their index lines and rows fit in the L1 cache. */
 const BLOCK: u32 = 128;
 
 /** Kept where the compiler cannot see that nobody reads it: the bytes read only to bring lines into the cache. */
 let warmth: u32 = 0;
 
 /**
- * Finds every occurrence's row. Runs block by block, first touching the index lines, then the rows they lead to, then finding
- * the rows: short loops of independent steps that wait for nothing, so that the memory's latencies overlap. Counts the missing.
+ * Finds every unique row and counts those that do not exist. Runs block by block, first touching the index lines, then the
+ * rows they lead to, then finding the rows: short loops of independent steps, so that the memory's latencies overlap.
  */
 function lookUp(): u32 {
   let missing: u32 = 0;
-  for (let from: u32 = 0; from < occurrences; from += BLOCK) {
-    const to = min(from + BLOCK, occurrences);
+  for (let from: u32 = 0; from < unique; from += BLOCK) {
+    const to = min(from + BLOCK, unique);
     if (exact) {
-      for (let i = from; i < to; i++) warmth += touchIndex(keyAt(i));
-      for (let i = from; i < to; i++) warmth += touchCandidate(keyAt(i));
+      for (let u = from; u < to; u++) warmth += touchIndex(identity(u));
+      for (let u = from; u < to; u++) warmth += touchCandidate(identity(u));
     }
-    for (let i = from; i < to; i++) {
-      const row = rowOf(keyAt(i));
-      store<u32>(placesAt + (<usize>i << 2), row);
+    for (let u = from; u < to; u++) {
+      const row = exact ? rowOf(identity(u)) : <u32>identity(u);
+      store<u32>(uniqueAt + (<usize>u << 2), row);
       if (row == NONE) missing++;
-      else if (!exact) warmth += touchRow(row);
     }
   }
   return missing;
 }
 
-@inline
-function keyAt(i: u32): u64 {
-  return load<u64>(keysAt + (<usize>i << 3));
-}
-
-/** Numbers the batch's rows in the order of first appearance and materialises each one's weights. */
-function deduplicate(): void {
-  if (++stamp == 0) {
-    memory.fill(seenAt, 0, (<usize>seenMask + 1) << 3);
-    stamp = 1;
-  }
-  for (let i: u32 = 0; i < occurrences; i++) {
-    const at = placesAt + (<usize>i << 2);
-    store<u32>(at, placeOf(claim(keyAt(i), load<u32>(at))));
-  }
-  for (let u: u32 = 0; u < unique; u++) {
-    weights(rowPtr(load<u32>(uniqueAt + (<usize>u << 2))), uniqueWeightsAt + <usize>u * laneBytes);
-  }
-}
-
-@inline
-function placeOf(row: u32): u32 {
-  let i = (row * 0x9e3779b1) >> seenShift;
-  while (true) {
-    const at = seenAt + (<usize>i << 3);
-    if (load<u32>(at) != stamp) {
-      store<u32>(at, stamp);
-      store<u32>(at, unique, 4);
-      store<u32>(uniqueAt + (<usize>unique << 2), row);
-      return unique++;
+/** Writes the weights of every unique row; learning makes the missing rows first. */
+function materialise(learn: bool): void {
+  for (let from: u32 = 0; from < unique; from += BLOCK) {
+    const to = min(from + BLOCK, unique);
+    touchRows(from, to);
+    for (let u = from; u < to; u++) {
+      const id = identity(u);
+      const out = uniqueWeightsAt + <usize>u * laneBytes;
+      const at = uniqueAt + (<usize>u << 2);
+      if (learn) {
+        const row = claim(id, load<u32>(at));
+        store<u32>(at, row);
+        weights(rowPtr(row), out);
+      } else weightsOf(id, load<u32>(at), out);
     }
-    const place = load<u32>(at, 4);
-    if (load<u32>(uniqueAt + (<usize>place << 2)) == row) return place;
-    i = (i + 1) & seenMask;
+  }
+}
+
+@inline
+function touchRows(from: u32, to: u32): void {
+  for (let u = from; u < to; u++) {
+    const row = load<u32>(uniqueAt + (<usize>u << 2));
+    if (row != NONE) warmth += touchRow(row);
   }
 }
 
 /** Address of an occurrence's weights. */
 @inline
 function weightsAt(i: u32): usize {
-  const place = load<u32>(placesAt + (<usize>i << 2));
-  if (learning) return uniqueWeightsAt + <usize>place * laneBytes;
-  weightsOf(keyAt(i), place, scratch);
-  return scratch;
+  return uniqueWeightsAt + <usize>load<u32>(placesAt + (<usize>i << 2)) * laneBytes;
 }
 
 /** Turns a list's weights into coefficients. A row whose weights have no mean (none, or sum 0) gets zeros. */
@@ -223,9 +240,13 @@ export function apply(rows: u32): void {
   collectSingles(rows);
   for (let i: u32 = 0; i < lists; i++) collectList(i, rows);
   beginStep();
-  for (let u: u32 = 0; u < unique; u++) {
-    const offset = <usize>u * laneBytes;
-    update(rowPtr(load<u32>(uniqueAt + (<usize>u << 2))), uniqueWeightsAt + offset, uniqueGradientsAt + offset);
+  for (let from: u32 = 0; from < unique; from += BLOCK) {
+    const to = min(from + BLOCK, unique);
+    touchRows(from, to);
+    for (let u = from; u < to; u++) {
+      const offset = <usize>u * laneBytes;
+      update(rowPtr(load<u32>(uniqueAt + (<usize>u << 2))), uniqueWeightsAt + offset, uniqueGradientsAt + offset);
+    }
   }
   unique = 0;
 }
