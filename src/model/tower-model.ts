@@ -1,6 +1,6 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
 import { DenseOptimizer } from "../optim/dense.js";
-import { loadRuntime, type Session, type TensorView } from "../runtime/runtime.js";
+import { loadRuntime, type Session, type TensorView, type Views } from "../runtime/runtime.js";
 import { scoringRows } from "../runtime/scoring-rows.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { createTable, type Table } from "../tables/table.js";
@@ -9,7 +9,13 @@ import { buildTower, type Tower, type TowerShape } from "../tower/tower.js";
 import type { Learned, Model, ModelOptions, StateBlock } from "./model.js";
 import { Numbers } from "./numbers.js";
 
-type Views = Record<string, TensorView>;
+/** Views of all memory a run of `rows` rows reads and writes, good as long as no table's memory has grown. */
+interface Run {
+  readonly rows: number;
+  readonly outputs: readonly Float32Array[];
+  readonly feeds: Views;
+  readonly fetches: Views;
+}
 
 /** Embedding tables feeding a dense tower: one gather per table, one graph run, one update per touched row. */
 export class TowerModel implements Model {
@@ -24,11 +30,14 @@ export class TowerModel implements Model {
   private readonly session: Session;
   private readonly logits: Float32Array;
   private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
+  private readonly learning: boolean;
+  private last: Run | null = null;
 
   private constructor(spec: CompiledSpec, options: ModelOptions, tower: Tower, session: Session) {
     const rows = scoringRows(options.layout.capacity);
     this.spec = spec;
     this.layout = options.layout;
+    this.learning = options.purpose === "train";
     this.tables = spec.tables.map((_, index) => createTable(spec, index, options.layout));
     this.tower = tower;
     this.dense = new DenseOptimizer(spec.tower.optimizer, tower.parameters);
@@ -58,7 +67,7 @@ export class TowerModel implements Model {
     const { rows } = batch;
     this.numbers.count(batch);
     this.gather(batch, "learn");
-    await this.session.run(this.feeds(batch, rows, true), this.fetches(rows, true));
+    await this.run(batch, rows);
     const logits = this.logits.subarray(0, rows);
     if (!this.gradientsFinite()) return { logits, skipped: rows };
     for (const table of this.tables) table.apply();
@@ -69,7 +78,7 @@ export class TowerModel implements Model {
   async predict(batch: Batch): Promise<Float32Array> {
     const rows = scoringRows(batch.rows);
     this.gather(batch, "score");
-    await this.session.run(this.feeds(batch, rows, false), this.fetches(rows, false));
+    await this.run(batch, rows);
     return this.logits.subarray(0, batch.rows);
   }
 
@@ -104,27 +113,38 @@ export class TowerModel implements Model {
     return this.dense.gradientsFinite() && this.tables.every((table) => table.gradientsFinite());
   }
 
-  /** The graph's inputs for `rows` rows; rows past the batch's own (padding of a scoring run) hold left-over values nobody reads. */
-  private feeds(batch: Batch, rows: number, learning: boolean): Views {
-    const feeds: Views = { ...this.parameters };
-    for (const table of this.tables) feeds[inputName(table)] = matrix(table.output, rows, table.width);
-    if (this.numbers.columns > 0) feeds.numbers = matrix(this.numbers.values, rows, this.numbers.columns);
-    if (this.layout.vectorWidth > 0) {
-      this.padded.vectors.set(batch.vectors);
-      feeds.vectors = matrix(this.padded.vectors, rows, this.layout.vectorWidth);
+  /** One run for `rows` rows; those past the batch's own (padding of a scoring run) hold left-over values nobody reads. */
+  private async run(batch: Batch, rows: number): Promise<void> {
+    if (this.layout.vectorWidth > 0) this.padded.vectors.set(batch.vectors);
+    if (this.learning) {
+      this.padded.labels.set(batch.labels);
+      this.padded.weights.set(batch.weights);
     }
-    if (!learning) return feeds;
-    this.padded.labels.set(batch.labels);
-    this.padded.weights.set(batch.weights);
-    feeds.labels = matrix(this.padded.labels, rows, 1);
-    feeds.weights = matrix(this.padded.weights, rows, 1);
-    return feeds;
+    const { feeds, fetches } = this.viewsOf(rows);
+    await this.session.run(feeds, fetches);
   }
 
-  private fetches(rows: number, learning: boolean): Views {
+  private viewsOf(rows: number): Run {
+    const outputs = this.tables.map((table) => table.output);
+    const { last } = this;
+    if (last?.rows === rows && outputs.every((output, i) => output === last.outputs[i])) return last;
+    this.last = { rows, outputs, feeds: this.feeds(rows), fetches: this.fetches(rows) };
+    return this.last;
+  }
+
+  private feeds(rows: number): Views {
+    const feeds: Record<string, TensorView> = { ...this.parameters };
+    for (const table of this.tables) feeds[inputName(table)] = matrix(table.output, rows, table.width);
+    if (this.numbers.columns > 0) feeds.numbers = matrix(this.numbers.values, rows, this.numbers.columns);
+    if (this.layout.vectorWidth > 0) feeds.vectors = matrix(this.padded.vectors, rows, this.layout.vectorWidth);
+    if (!this.learning) return feeds;
+    return { ...feeds, labels: matrix(this.padded.labels, rows, 1), weights: matrix(this.padded.weights, rows, 1) };
+  }
+
+  private fetches(rows: number): Views {
     const logits = matrix(this.logits, rows, 1);
-    if (!learning) return { logits };
-    const fetches: Views = { logits, ...this.parameterGradients };
+    if (!this.learning) return { logits };
+    const fetches: Record<string, TensorView> = { logits, ...this.parameterGradients };
     for (const table of this.tables) fetches[`d_${inputName(table)}`] = matrix(table.gradient, rows, table.width);
     return fetches;
   }

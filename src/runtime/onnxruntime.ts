@@ -1,10 +1,10 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { HashbrookError } from "../core/errors.js";
-import { type Graph, sameShape } from "../tower/graph.js";
+import type { Graph } from "../tower/graph.js";
 import { toOnnx } from "../tower/onnx.js";
 import { sameBits } from "./probe.js";
-import type { Runtime, Session, TensorView } from "./runtime.js";
+import type { Runtime, Session, Views } from "./runtime.js";
 
 type Ort = typeof import("onnxruntime-node");
 
@@ -56,39 +56,36 @@ async function importOrt(): Promise<Ort> {
 class OnnxSession implements Session {
   readonly #ort: Ort;
   readonly #session: InferenceSession;
-  readonly #feeds = new Map<string, Tensor>();
-  readonly #fetches = new Map<string, Tensor>();
+  /** Making tensors costs more than looking them up, and a trainer passes the same views at every step. */
+  readonly #made = new WeakMap<Views, Record<string, Tensor>>();
 
   constructor(ort: Ort, session: InferenceSession) {
     this.#ort = ort;
     this.#session = session;
   }
 
-  async run(feeds: Readonly<Record<string, TensorView>>, fetches: Readonly<Record<string, TensorView>>): Promise<void> {
-    const outputs = this.#tensors(fetches, this.#fetches);
-    drop(await this.#session.run(this.#tensors(feeds, this.#feeds), outputs), outputs);
+  async run(feeds: Views, fetches: Views): Promise<void> {
+    const outputs = this.#made.get(fetches) ?? this.#outputs(fetches);
+    drop(await this.#session.run(this.#tensors(feeds), outputs), outputs);
   }
 
   async release(): Promise<void> {
     await this.#session.release();
   }
 
-  #tensors(views: Readonly<Record<string, TensorView>>, cache: Map<string, Tensor>): Record<string, Tensor> {
-    const tensors: Record<string, Tensor> = {};
-    for (const name in views) tensors[name] = this.#tensor(name, views[name], cache);
-    return tensors;
+  #outputs(fetches: Views): Record<string, Tensor> {
+    const unknown = Object.keys(fetches).find((name) => !this.#session.outputNames.includes(name));
+    if (unknown !== undefined) throw new Error(`the graph has no output ${unknown}`);
+    return this.#tensors(fetches);
   }
 
-  /** Making a tensor costs more than looking it up, and a trainer passes the same memory at every step. */
-  #tensor(name: string, { data, shape }: TensorView, cache: Map<string, Tensor>): Tensor {
-    const cached = cache.get(name);
-    if (cached && sameView(cached.data as Float32Array, data) && sameShape(cached.dims, shape)) return cached;
-    if (cache === this.#fetches && !this.#session.outputNames.includes(name)) {
-      throw new Error(`the graph has no output ${name}`);
-    }
-    const tensor = new this.#ort.Tensor("float32", data, shape);
-    cache.set(name, tensor);
-    return tensor;
+  #tensors(views: Views): Record<string, Tensor> {
+    const made = this.#made.get(views);
+    if (made) return made;
+    const tensors: Record<string, Tensor> = {};
+    for (const name in views) tensors[name] = new this.#ort.Tensor("float32", views[name].data, views[name].shape);
+    this.#made.set(views, tensors);
+    return tensors;
   }
 }
 
@@ -106,7 +103,7 @@ class BatchSession implements Session {
     this.#single = single;
   }
 
-  async run(feeds: Readonly<Record<string, TensorView>>, fetches: Readonly<Record<string, TensorView>>): Promise<void> {
+  async run(feeds: Views, fetches: Views): Promise<void> {
     const whole = feeds[this.#input]?.shape[0] === this.#rows;
     await (whole ? this.#several : this.#single).run(feeds, fetches);
   }
@@ -142,8 +139,4 @@ function closedPort(): MessagePort {
   const large = new ArrayBuffer(16 << 20);
   port1.postMessage(null, [large]);
   return port1;
-}
-
-function sameView(a: Float32Array, b: Float32Array): boolean {
-  return a === b || (a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length);
 }

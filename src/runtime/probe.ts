@@ -1,14 +1,12 @@
 import { Rng } from "../core/rng.js";
 import { type Graph, sizeOf, withRows } from "../tower/graph.js";
-import type { Session, TensorView } from "./runtime.js";
+import type { Session, TensorView, Views } from "./runtime.js";
 
 /**
  * Runs compared. Adding up in another order changed 22 % to 54 % of the sums concerned in the runs measured, so another
  * order would go unseen with a chance of 0.78^32 = 0.0004 if it concerned one number only, and much less for a matrix.
  */
 const PROBES = 32;
-
-type Views = Record<string, TensorView>;
 
 /** True when two sessions of `graph` give the same bits on runs of `rows` rows: they are compared on random inputs. */
 export async function sameBits(graph: Graph, rows: number, a: Session, b: Session): Promise<boolean> {

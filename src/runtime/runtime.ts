@@ -7,6 +7,9 @@ export interface TensorView {
   readonly shape: readonly number[];
 }
 
+/** Tensors by name. Made once for many runs: a session keeps what it prepares for an object of this kind. */
+export type Views = Readonly<Record<string, TensorView>>;
+
 /** A loaded graph. One run at a time. */
 export interface Session {
   /**
@@ -14,7 +17,7 @@ export interface Session {
    * @param feeds every input and parameter of the graph, by name
    * @param fetches the wanted outputs, by name: results are written into their `data` in place
    */
-  run(feeds: Readonly<Record<string, TensorView>>, fetches: Readonly<Record<string, TensorView>>): Promise<void>;
+  run(feeds: Views, fetches: Views): Promise<void>;
   /** Frees what the session holds. It cannot run afterwards. */
   release(): Promise<void>;
 }

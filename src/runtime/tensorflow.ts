@@ -1,7 +1,7 @@
 import type * as Tf from "@tensorflow/tfjs";
 import { HashbrookError } from "../core/errors.js";
 import { type Graph, type OpName, sameShape, type Tensor, type TensorOf, withRows } from "../tower/graph.js";
-import type { Runtime, Session, TensorView } from "./runtime.js";
+import type { Runtime, Session, Views } from "./runtime.js";
 
 type TfApi = typeof Tf;
 
@@ -85,7 +85,7 @@ class TensorflowSession implements Session {
     this.#live = graph.live();
   }
 
-  async run(feeds: Readonly<Record<string, TensorView>>, fetches: Readonly<Record<string, TensorView>>): Promise<void> {
+  async run(feeds: Views, fetches: Views): Promise<void> {
     this.#tf.tidy(() => {
       const values = this.#evaluate(feeds);
       for (const [name, { data, shape }] of Object.entries(fetches)) {
@@ -100,7 +100,7 @@ class TensorflowSession implements Session {
 
   async release(): Promise<void> {}
 
-  #evaluate(feeds: Readonly<Record<string, TensorView>>): Map<number, Tf.Tensor> {
+  #evaluate(feeds: Views): Map<number, Tf.Tensor> {
     const tf = this.#tf;
     const rows = feeds[this.#graph.inputs[0].name].shape[0];
     const values = new Map<number, Tf.Tensor>();
@@ -111,7 +111,7 @@ class TensorflowSession implements Session {
     return values;
   }
 
-  #value(tensor: Tensor, feeds: Readonly<Record<string, TensorView>>, step: Step): Tf.Tensor {
+  #value(tensor: Tensor, feeds: Views, step: Step): Tf.Tensor {
     if (tensor.op === "input" || tensor.op === "parameter") {
       const feed = feeds[tensor.name];
       if (!feed) throw new Error(`no feed for input ${tensor.name}`);

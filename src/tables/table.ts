@@ -20,7 +20,7 @@ export interface Table {
   readonly width: number;
   /**
    * X, f32[capacity × width], row-major; cell c of row r at r·width + c·dim. `gather` writes the batch's rows, the others keep
-   * what they held. A view over the table's memory, fresh after growth: ask again after every gather.
+   * what they held. A view over the table's memory, another one after growth: ask again after every gather.
    */
   readonly output: Float32Array;
   /** dX, of the same shape: the gradient of the loss the caller writes before `apply`. */
@@ -76,6 +76,7 @@ class EncodedTable implements Table {
   private readonly rows: number;
   /** Rows of the last learning gather, 0 when there is none to apply. */
   private learning = 0;
+  private readonly matrices = new Map<number, Float32Array>();
 
   constructor(model: CompiledSpec, tableIndex: number, layout: BatchLayout, options: StoreOptions) {
     this.spec = model.tables[tableIndex];
@@ -148,7 +149,12 @@ class EncodedTable implements Table {
   }
 
   private matrix(at: number): Float32Array {
-    return new Float32Array(this.store.memory.buffer, at >>> 0, this.path.capacity * this.width);
+    const { buffer } = this.store.memory;
+    const known = this.matrices.get(at);
+    if (known?.buffer === buffer) return known;
+    const matrix = new Float32Array(buffer, at >>> 0, this.path.capacity * this.width);
+    this.matrices.set(at, matrix);
+    return matrix;
   }
 }
 
