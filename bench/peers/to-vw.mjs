@@ -8,7 +8,7 @@
 //   C/60          floor(C / 60)
 //   log2 C        floor(log2(C + 2))
 //   buckets C     Hashbrook's log1p-bucket: 0 to 8 apart, then four buckets a doubling; all negative values in one
-// An empty value makes no feature. Without --in and --out: standard input and output.
+// An empty value is a feature, missing, as it has a key of its own in Hashbrook. Without --in and --out: standard input and output.
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 
 const GLOBO = "label id ts_ms user session article age_min environment device os country region referrer hour".split(
@@ -26,6 +26,8 @@ const PRESETS = {
     features: [...LINEAR, ...["log2 age_min", ...CONTEXT].map((name) => `article * ${name}`), "user * article"],
   },
 };
+
+const MISSING = "missing";
 
 const options = arguments_();
 const write = writer(options.out);
@@ -52,18 +54,11 @@ function compile(feature, columns) {
   const start = ` |${parts.map((part) => part.name).join("_x_")} `;
   if (parts.length === 1) {
     const { value } = parts[0];
-    return (values) => {
-      const text = value(values);
-      return text === "" ? "" : start + text;
-    };
+    return (values) => start + value(values);
   }
   return (values) => {
     let text = start;
-    for (let i = 0; i < parts.length; i++) {
-      const part = parts[i].value(values);
-      if (part === "") return "";
-      text += i === 0 ? part : `_${part}`;
-    }
+    for (let i = 0; i < parts.length; i++) text += (i === 0 ? "" : "_") + parts[i].value(values);
     return text;
   };
 }
@@ -81,13 +76,11 @@ function compilePart(part, columns) {
   return { name, value: (values) => clean(values[at]) };
 }
 
-/** Buckets of a number, or "" where there is none. */
+/** Buckets of a number. */
 function number(at, bucket) {
   return (values) => {
-    const text = values[at];
-    if (text === "") return "";
-    const x = Number(text);
-    return Number.isNaN(x) ? "" : `b${bucket(x)}`;
+    const x = values[at] === "" ? Number.NaN : Number(values[at]);
+    return Number.isNaN(x) ? MISSING : `b${bucket(x)}`;
   };
 }
 
@@ -100,6 +93,7 @@ function logBucket(x) {
 
 /** Blanks, colons and bars mean something to Vowpal Wabbit. */
 function clean(text) {
+  if (text === "") return MISSING;
   return /[ :|]/.test(text) ? text.replace(/[ :|]/g, "_") : text;
 }
 

@@ -4,7 +4,7 @@
 //   later group", 3 bytes unused, 12 row numbers (u32). Groups are probed one after the other from the hash's group on.
 import { drawWeights, mix } from "./initial";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
-import { dim, initialise, laneBytes, lanes, weights } from "./optimizer";
+import { dim, FTRL_GROUP, initialise, kind, laneBytes, lanes, weights } from "./optimizer";
 
 export const NONE: u32 = 0xffffffff;
 
@@ -27,6 +27,8 @@ let groupMask: u32 = 0;
 let rowsBase: usize = 0;
 /** hash tables with a power of two of rows: rows - 1, else 0. */
 let rowMask: u64 = 0;
+/** True where a new row's state is nothing but zeros, as its memory is already. */
+let blank: bool = false;
 /** State of a row that does not exist, to read its weights from. */
 let unborn: usize = 0;
 
@@ -38,6 +40,7 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
   exact = exact_;
   seed = seed_;
   init = init_;
+  blank = init == 0 && kind <= FTRL_GROUP;
   head = exact ? 8 : 0;
   stride = <usize>stateBytes + head;
   unborn = workspace(stateBytes);
@@ -132,7 +135,7 @@ function touch(row: u32): void {
   const at = indexBase + (row >> 3);
   store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(row & 7)));
   rowCount++;
-  birth(<u64>row, rowPtr(row));
+  if (!blank) birth(<u64>row, rowPtr(row));
 }
 
 function find(key: u64): u32 {
