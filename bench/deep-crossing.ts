@@ -36,7 +36,10 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
   const session: number[] = [];
   const full: number[] = [];
   for (let i = 0; i < repeats; i++) {
-    bare.push(await stepRate(spec, seconds, plainSession));
+    const threads = i % 2 === 0 ? [1, availableParallelism()] : [availableParallelism(), 1];
+    const rates: number[] = [];
+    for (const count of threads) rates.push(await stepRate(spec, seconds, plainSession(count)));
+    bare.push(Math.max(...rates));
     session.push(await stepRate(spec, seconds, ourSession));
     const report = trainOnce(model, data);
     if (!existsSync(data) || report.rejected > 0 || report.skipped > 0) throw new Error(`${data}: rows were lost`);
@@ -56,26 +59,31 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
 
 type OpenSession = (graph: Graph, rows: number) => Promise<Session>;
 
-/** onnxruntime-node as anybody calls it: tensors made once, outputs preallocated, as many threads as there are. */
-const plainSession: OpenSession = async (graph) => {
-  const ort = (await import("onnxruntime-node")).default;
-  const session = await ort.InferenceSession.create(toOnnx(graph), {
-    intraOpNumThreads: availableParallelism(),
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
-  });
-  const cache = new Map<object, Record<string, Tensor>>();
-  const tensors = (views: Readonly<Record<string, TensorView>>): Record<string, Tensor> => {
-    const known = cache.get(views);
-    if (known) return known;
-    const made = Object.entries(views).map(([name, { data, shape }]) => [name, new ort.Tensor("float32", data, shape)]);
-    cache.set(views, Object.fromEntries(made));
-    return cache.get(views)!;
+/** onnxruntime-node as anybody calls it: tensors made once, outputs preallocated. */
+const plainSession =
+  (threads: number): OpenSession =>
+  async (graph) => {
+    const ort = (await import("onnxruntime-node")).default;
+    const session = await ort.InferenceSession.create(toOnnx(graph), {
+      intraOpNumThreads: threads,
+      extra: { session: { intra_op: { allow_spinning: "0" } } },
+    });
+    const cache = new Map<object, Record<string, Tensor>>();
+    const tensors = (views: Readonly<Record<string, TensorView>>): Record<string, Tensor> => {
+      const known = cache.get(views);
+      if (known) return known;
+      const made = Object.entries(views).map(([name, { data, shape }]) => [
+        name,
+        new ort.Tensor("float32", data, shape),
+      ]);
+      cache.set(views, Object.fromEntries(made));
+      return cache.get(views)!;
+    };
+    return {
+      run: async (feeds, fetches) => void (await session.run(tensors(feeds), tensors(fetches))),
+      release: () => session.release(),
+    };
   };
-  return {
-    run: async (feeds, fetches) => void (await session.run(tensors(feeds), tensors(fetches))),
-    release: () => session.release(),
-  };
-};
 
 /** The session a trainer uses, which also frees at once what onnxruntime-node copies. */
 const ourSession: OpenSession = async (graph, rows) =>

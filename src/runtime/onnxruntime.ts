@@ -3,10 +3,13 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { HashbrookError } from "../core/errors.js";
 import type { Graph } from "../tower/graph.js";
 import { toOnnx } from "../tower/onnx.js";
-import { sameBits } from "./probe.js";
+import { speedup } from "./probe.js";
 import type { Runtime, Session, Views } from "./runtime.js";
 
 type Ort = typeof import("onnxruntime-node");
+
+/** More threads must be this much faster: they take processor time from the decoding thread. */
+const WORTH = 1.2;
 
 /** ONNX Runtime on the CPU, over the caller's memory without copies. A run blocks the thread that calls it. */
 export async function loadOnnxruntime(): Promise<Runtime> {
@@ -20,7 +23,8 @@ export async function loadOnnxruntime(): Promise<Runtime> {
       // Another number of threads cuts matrix products at other places, which can change the order of additions.
       for (let count = threads; count > 1; count = Math.floor(count / 2)) {
         const several = await createSession(ort, model, count);
-        if (await sameBits(graph, rows, single, several)) return new BatchSession(graph, rows, several, single);
+        if ((await speedup(graph, rows, single, several)) > WORTH)
+          return new BatchSession(graph, rows, several, single);
         await several.release();
       }
       return single;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sameBits } from "../../src/runtime/probe.js";
+import { speedup } from "../../src/runtime/probe.js";
 import { loadRuntime, type Session } from "../../src/runtime/runtime.js";
 import { Graph } from "../../src/tower/graph.js";
 
@@ -27,12 +27,24 @@ async function flawed(): Promise<Session> {
   };
 }
 
-describe("sameBits", () => {
-  it("holds for two sessions alike", async () => {
-    expect(await sameBits(graph, 17, await session(), await session())).toBe(true);
+describe("speedup", () => {
+  it("compares the times of two sessions alike", async () => {
+    expect(await speedup(graph, 17, await session(), await session())).toBeGreaterThan(0);
+  });
+
+  it("is how many times as fast the second session is", async () => {
+    const slow: Session = {
+      async run() {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      },
+      release: async () => {},
+    };
+    const quick: Session = { run: async () => {}, release: async () => {} };
+    expect(await speedup(graph, 17, slow, quick)).toBeGreaterThan(1);
+    expect(await speedup(graph, 17, quick, slow)).toBeLessThan(1);
   });
 
   it("sees a single bit that differs now and then", async () => {
-    expect(await sameBits(graph, 17, await session(), await flawed())).toBe(false);
+    expect(await speedup(graph, 17, await session(), await flawed())).toBe(0);
   });
 });
