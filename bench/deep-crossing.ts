@@ -4,6 +4,7 @@ import type { Tensor } from "onnxruntime-node";
 import { batchLayout } from "../src/core/batch.js";
 import { Rng } from "../src/core/rng.js";
 import { towerShape } from "../src/model/tower-model.js";
+import { sessionOptions } from "../src/runtime/onnxruntime.js";
 import { loadRuntime, type Session, type TensorView } from "../src/runtime/runtime.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { loadSpec } from "../src/spec/parse.js";
@@ -59,15 +60,12 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
 
 type OpenSession = (graph: Graph, rows: number) => Promise<Session>;
 
-/** onnxruntime-node as anybody calls it: tensors made once, outputs preallocated. */
+/** onnxruntime-node as anybody calls it, with the trainer's options: tensors made once, outputs preallocated. */
 const plainSession =
   (threads: number): OpenSession =>
   async (graph) => {
     const ort = (await import("onnxruntime-node")).default;
-    const session = await ort.InferenceSession.create(toOnnx(graph), {
-      intraOpNumThreads: threads,
-      extra: { session: { intra_op: { allow_spinning: "0" } } },
-    });
+    const session = await ort.InferenceSession.create(toOnnx(graph), sessionOptions(threads));
     const cache = new Map<object, Record<string, Tensor>>();
     const tensors = (views: Readonly<Record<string, TensorView>>): Record<string, Tensor> => {
       const known = cache.get(views);
