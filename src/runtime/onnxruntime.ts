@@ -9,7 +9,7 @@ import type { Runtime, Session, Views } from "./runtime.js";
 type Ort = typeof import("onnxruntime-node");
 
 /** More threads must be this much faster: they take processor time from the decoding thread. */
-const WORTH = 1.2;
+const WORTH = 1.1;
 
 /** ONNX Runtime on the CPU, over the caller's memory without copies. A run blocks the thread that calls it. */
 export async function loadOnnxruntime(): Promise<Runtime> {
