@@ -12,6 +12,8 @@ interface KernelGlobal {
  */
 export interface TableKernel {
   configureOptimizer(kind: number, h0: number, h1: number, h2: number, h3: number, h4: number): void;
+  /** After configureOptimizer: rows will hold weights alone and cannot learn. */
+  setServing(): void;
   configureRow(dim: number, lanes: number): void;
   setLimit(bytes: number): void;
   workspace(bytes: number): number;
@@ -21,12 +23,18 @@ export interface TableKernel {
 
   rowOf(key: bigint): number;
   rowPtr(row: number): number;
+  /** The row of a key, made if need be (exact: after `reserve`). */
+  rowFor(key: bigint): number;
+  remove(key: bigint): number;
   isTouched(row: number): number;
   weightsOf(key: bigint, row: number, out: number): void;
   adoptRows(count: number): void;
   adoptBitmap(): void;
   indexAddress(): number;
   rowsAddress(): number;
+  /** From now on changed rows are noted in the bitmap at `changesAddress()`, which the host clears. */
+  track(): void;
+  changesAddress(): number;
 
   setList(list: number, cell: number, combiner: number, first: number): number;
   gather(rows: number, occurrences: number, learn: number): number;

@@ -20,10 +20,12 @@ export class ExactStore extends RowStore {
   }
 
   protected *learnedRows(): Iterable<{ row: number; key: bigint }> {
-    for (let row = 0; row < this.rows; row++) {
-      const at = (this.kernel.rowPtr(row) >>> 0) - this.layout.keyBytes;
-      yield { row, key: new DataView(this.memory.buffer).getBigUint64(at, true) };
-    }
+    for (let row = 0; row < this.rows; row++) yield { row, key: this.keyOf(row) };
+  }
+
+  protected keyOf(row: number): bigint {
+    const at = (this.kernel.rowPtr(row) >>> 0) - this.layout.keyBytes;
+    return new DataView(this.memory.buffer).getBigUint64(at, true);
   }
 
   private rowBytes(count: number): Uint8Array {

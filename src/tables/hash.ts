@@ -27,6 +27,10 @@ export class HashStore extends RowStore {
     }
   }
 
+  protected keyOf(row: number): bigint {
+    return BigInt(row);
+  }
+
   private bitmapBytes(): number {
     return Math.ceil(this.capacity / 8);
   }

@@ -1,7 +1,8 @@
 import { HashbrookError } from "../core/errors.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
-import { type Optimizer, optimizerFor } from "../optim/optimizer.js";
+import { type Optimizer, optimizerFor, perWeight } from "../optim/optimizer.js";
 import type { CompiledTable } from "../spec/compiled.js";
+import { changedRows } from "./changed-rows.js";
 import { type RowLayout, rowLayout } from "./row-layout.js";
 
 /** A named tensor of a table's state, as a checkpoint stores it. */
@@ -35,6 +36,8 @@ export interface StoreOptions {
   readonly memoryLimit?: number;
   /** Takes workspace in the kernel's memory before the rows are laid behind it. */
   readonly workspace?: (kernel: TableKernel) => void;
+  /** A replica's table: rows hold weights alone, `put` writes them, nothing can be learned. Default false. */
+  readonly serving?: boolean;
 }
 
 const GIB = 2 ** 30;
@@ -56,13 +59,15 @@ export abstract class RowStore {
   constructor(spec: CompiledTable, options: StoreOptions) {
     this.spec = spec;
     this.optimizer = optimizerFor(spec.optimizer);
-    this.layout = rowLayout(spec.encoding, spec.dim, this.optimizer.slots);
+    const slots = options.serving ? [perWeight("w")] : this.optimizer.slots;
+    this.layout = rowLayout(spec.encoding, spec.dim, slots);
     const { kernel, memory } = tableKernel();
     this.kernel = kernel;
     this.memory = memory;
     this.memoryLimit = options.memoryLimit ?? 4 * GIB;
     kernel.setLimit(this.memoryLimit);
     kernel.configureOptimizer(this.optimizer.id, ...this.optimizer.hyper);
+    if (options.serving) kernel.setServing();
     kernel.configureRow(spec.dim, this.layout.lanes);
     options.workspace?.(kernel);
     this.probe = kernel.workspace(this.layout.lanes * 4) >>> 0;
@@ -124,6 +129,60 @@ export abstract class RowStore {
     if (keys.length > 0) yield { keys: BigUint64Array.from(keys), weights: weights.slice(0, keys.length * dim) };
   }
 
+  /** Begins to note which rows change, for `takeChanged`. */
+  track(): void {
+    this.kernel.track();
+  }
+
+  /** Numbers of the learned rows that changed since the last call (or since `track`), ascending. */
+  takeChanged(): Uint32Array {
+    const limit = this.spec.encoding === "exact" ? this.rows : this.capacity;
+    const bitmap = this.view(this.kernel.changesAddress(), Math.ceil(limit / 32) * 4);
+    return changedRows(bitmap).filter((row) => this.kernel.isTouched(row) === 1);
+  }
+
+  /** Keys (exact) or numbers (hash) of rows, and their weights, f32[rows × dim]: what a replica is told of them. */
+  weightsOfRows(rows: Uint32Array): RowChunk {
+    const { dim } = this.layout;
+    const keys = new BigUint64Array(rows.length);
+    const weights = new Float32Array(rows.length * dim);
+    rows.forEach((row, i) => {
+      keys[i] = this.keyOf(row);
+      this.kernel.weightsOf(keys[i], row, this.probe);
+      weights.set(new Float32Array(this.memory.buffer, this.probe, dim), i * dim);
+    });
+    return { keys, weights };
+  }
+
+  /**
+   * Writes rows of a serving table, made where they are new.
+   * @param chunk keys (exact) or row numbers (hash), and f32[keys × dim]
+   * @throws HashbrookError table_full, and nothing has changed
+   */
+  put({ keys, weights }: RowChunk): void {
+    const { dim } = this.layout;
+    this.reserve(keys.length);
+    keys.forEach((key, i) => {
+      const at = this.kernel.rowPtr(this.kernel.rowFor(key)) >>> 0;
+      new Float32Array(this.memory.buffer, at, dim).set(weights.subarray(i * dim, (i + 1) * dim));
+    });
+  }
+
+  /** Forgets rows of a serving table: they predict with their initial weights again. Unknown keys are passed over. */
+  remove(keys: BigUint64Array): void {
+    for (const key of keys) this.kernel.remove(key);
+  }
+
+  /** Bytes of rows as they lie in the table's block of a checkpoint, [rows × stride]. */
+  readRows(rows: Uint32Array): Uint8Array {
+    const words = this.layout.stride / 4;
+    const from = new Uint32Array(this.memory.buffer, this.kernel.rowsAddress() >>> 0, this.capacity * words);
+    const copy = new Uint32Array(rows.length * words);
+    let to = 0;
+    for (const row of rows) for (let word = row * words, end = word + words; word < end; ) copy[to++] = from[word++];
+    return new Uint8Array(copy.buffer);
+  }
+
   /** Everything that learning changes, in a fixed order, named `table/<table>/…`. */
   blocks(): TableBlock[] {
     const blocks = this.rowBlocks();
@@ -145,6 +204,8 @@ export abstract class RowStore {
 
   protected abstract rowBlocks(): TableBlock[];
   protected abstract restoreRows(blocks: SavedBlocks): void;
+  /** What a row is known by outside: its key (exact) or its number (hash). */
+  protected abstract keyOf(row: number): bigint;
   protected abstract learnedRows(): Iterable<{ row: number; key: bigint }>;
 
   protected blockName(part: string): string {

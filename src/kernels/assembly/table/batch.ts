@@ -5,7 +5,7 @@
 import { addFloats, addScaled, copyFloats, usable } from "./lanes";
 import { workspaceOf } from "./memory";
 import { beginStep, dim, laneBytes, update, weights } from "./optimizer";
-import { claim, exact, NONE, reserve, rowOf, rowPtr, touchCandidate, touchIndex, touchRow, weightsOf } from "./store";
+import { claim, exact, NONE, note, reserve, rowOf, rowPtr, touchCandidate, touchIndex, touchRow, weightsOf } from "./store";
 
 /** How a list's weights w become coefficients: w, w / sum(w), w / sqrt(sum(w^2)). */
 const SUM: u32 = 0;
@@ -245,7 +245,9 @@ export function apply(rows: u32): void {
     touchRows(from, to);
     for (let u = from; u < to; u++) {
       const offset = <usize>u * laneBytes;
-      update(rowPtr(load<u32>(uniqueAt + (<usize>u << 2))), uniqueWeightsAt + offset, uniqueGradientsAt + offset);
+      const row = load<u32>(uniqueAt + (<usize>u << 2));
+      note(row);
+      update(rowPtr(row), uniqueWeightsAt + offset, uniqueGradientsAt + offset);
     }
   }
   unique = 0;

@@ -9,6 +9,7 @@ import {
   initialWeights,
   isTouched,
   NONE,
+  note,
   reserve,
   rowCapacity,
   rowFor,
@@ -191,8 +192,18 @@ export function readEventByMask(r: u32, learning: bool): u32 {
   for (let i: usize = 0; i < singles; i += 4) {
     const rows = v128.and(v128.shuffle<i32>(v128.load(keys + (i << 3)), v128.load(keys + (i << 3), 16), 0, 2, 4, 6), mask);
     v128.store(statesAt + (i << 2), i32x4.add(base, i32x4.shl(rows, 3)));
+    if (learning) noteFour(rows);
   }
   return readValued(r, learning);
+}
+
+/** Notes four rows; beyond an event's last single they may be rows that were never learned. */
+@inline
+function noteFour(rows: v128): void {
+  note(i32x4.extract_lane(rows, 0));
+  note(i32x4.extract_lane(rows, 1));
+  note(i32x4.extract_lane(rows, 2));
+  note(i32x4.extract_lane(rows, 3));
 }
 
 /** The loads of `warm`, kept so that they are not removed. */
@@ -246,8 +257,14 @@ function keysOf(r: u32): usize {
 @inline
 function locate(i: u32, keyAt: usize, found: usize, learning: bool): void {
   const key = load<u64>(keyAt);
-  const state = learning ? rowPtr(exact ? claim(key, load<u32>(found)) : rowFor(key)) : bornState(i, key);
+  const state = learning ? stateToLearn(exact ? claim(key, load<u32>(found)) : rowFor(key)) : bornState(i, key);
   store<u32>(statesAt + (<usize>i << 2), <u32>state);
+}
+
+@inline
+function stateToLearn(row: u32): usize {
+  note(row);
+  return rowPtr(row);
 }
 
 /** The state of a key's row while scoring, or 0, and a note for `fillUnborn`, where nothing was learned for it. */

@@ -13,19 +13,23 @@ export {
 export { denseInitialise, denseStep, denseUsable } from "./dense";
 export { adamRestore, power1, power2 } from "./gradient";
 export { setLimit, workspace } from "./memory";
-export { beginStep, configureOptimizer, configureRow } from "./optimizer";
+export { beginStep, configureOptimizer, configureRow, setServing } from "./optimizer";
 export {
   adoptBitmap,
   adoptRows,
+  changesAddress,
   indexAddress,
   isTouched,
   open,
+  remove,
   reserve,
   rowCapacity,
   rowCount,
   rowOf,
   rowPtr,
+  rowFor,
   rowsAddress,
+  track,
   weightsOf,
 } from "./store";
 export { logits, openEvents, setBag, setConstant, setParts } from "./events";

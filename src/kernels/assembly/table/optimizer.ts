@@ -36,6 +36,8 @@ export const ADAM: u32 = 4;
 export const SGD: u32 = 5;
 
 export let kind: u32 = SGD;
+/** True in a replica: a row is its weights and nothing else; the optimizer only says what an unlearned row predicts. */
+export let serving: bool = false;
 /** Weights of a row, the floats they take (1, or `dim` rounded up to a multiple of 4), and the bytes of that. */
 export let dim: u32 = 1;
 export let lanes: u32 = 1;
@@ -48,6 +50,10 @@ export function configureOptimizer(kind_: u32, h0: f64, h1: f64, h2: f64, h3: f6
   if (kind <= FTRL_GROUP) ftrlConfigure(h0, h1, h2, h3, h4);
   else if (kind == ADAM) adamConfigure(h0, h1, h2, h3);
   else adagradConfigure(h0, h1, h2);
+}
+
+export function setServing(): void {
+  serving = true;
 }
 
 export function configureRow(dim_: u32, lanes_: u32): void {
@@ -63,18 +69,30 @@ export function beginStep(): void {
   if (kind == ADAM) adamBegin();
 }
 
-/** out[lanes] = the weights of the row whose state is at ptr; padding lanes are 0. */
+/** out[lanes] = the weights of the row at ptr; padding lanes are 0. */
 @inline
 export function weights(ptr: usize, out: usize): void {
-  if (lanes == 1) store<f32>(out, weight1(ptr));
+  if (serving) copyFloats(out, ptr, lanes);
+  else derive(ptr, out);
+}
+
+/** out[lanes] = the weights that the optimizer's state at ptr stands for. */
+@inline
+export function derive(ptr: usize, out: usize): void {
+  if (lanes == 1) store<f32>(out, derive1(ptr));
   else if (kind == FTRL) ftrlWeights(ptr, ptr + laneBytes, out, laneBytes);
   else if (kind == FTRL_GROUP) ftrlGroupWeights(ptr, ptr + laneBytes, out, laneBytes, threshold);
   else copyFloats(out, ptr, lanes);
 }
 
-/** The weight of a one-float row. */
+/** `weights` of a one-float row. */
 @inline
 export function weight1(ptr: usize): f32 {
+  return serving ? load<f32>(ptr) : derive1(ptr);
+}
+
+@inline
+function derive1(ptr: usize): f32 {
   if (kind == FTRL) return ftrlWeight1(load<f32>(ptr), load<f32>(ptr, 4));
   if (kind == FTRL_GROUP) return ftrlGroupWeight1(load<f32>(ptr), load<f32>(ptr, 4), threshold);
   return load<f32>(ptr);

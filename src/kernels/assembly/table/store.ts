@@ -2,9 +2,10 @@
 // the order their keys came, each row = [key u64][state], and an index finds them:
 //   a group = one 64-byte cache line = 12 tags (0x80 | 7 bits of the hash; 0 = free), 1 byte "a key of this group lies in a
 //   later group", 3 bytes unused, 12 row numbers (u32). Groups are probed one after the other from the hash's group on.
+// Between index and rows lies a bitmap of the rows that changed since the host last looked.
 import { drawWeights, mix } from "./initial";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
-import { dim, FTRL_GROUP, initialise, kind, laneBytes, lanes, weights } from "./optimizer";
+import { derive, dim, FTRL_GROUP, initialise, kind, laneBytes, lanes, serving, weights } from "./optimizer";
 
 export const NONE: u32 = 0xffffffff;
 
@@ -13,6 +14,8 @@ const SLOTS: i32 = 0xfff;
 const OVERFLOW: usize = 12;
 /** Keys per group at most, on average: a load of 10/12. */
 const GROUP_KEYS: u32 = 10;
+/** Bytes of the bitmap of changed rows for each group of an exact table. */
+const GROUP_CHANGES: u32 = 2;
 
 export let exact: bool = false;
 export let rowCount: u32 = 0;
@@ -24,7 +27,9 @@ let seed: u64 = 0;
 let init: f32 = 0;
 let indexBase: usize = 0;
 let groupMask: u32 = 0;
+let changesBase: usize = 0;
 let rowsBase: usize = 0;
+let tracking: bool = false;
 /** hash tables with a power of two of rows: rows - 1, else 0. */
 let rowMask: u64 = 0;
 /** True where a new row's state is nothing but zeros, as its memory is already. */
@@ -40,10 +45,10 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
   exact = exact_;
   seed = seed_;
   init = init_;
-  blank = init == 0 && kind <= FTRL_GROUP;
+  blank = serving || (init == 0 && kind <= FTRL_GROUP);
   head = exact ? 8 : 0;
   stride = <usize>stateBytes + head;
-  unborn = workspace(stateBytes);
+  unborn = workspace(3 * laneBytes + 16);
   if (unborn == 0) return false;
   indexBase = workspaceEnd;
   return exact ? openExact(rows) : openHash(rows);
@@ -51,8 +56,9 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
 
 function openHash(rows: u32): bool {
   const bitmap = ((<u64>rows + 511) >> 9) << 6;
-  const base = <u64>indexBase + bitmap;
+  const base = <u64>indexBase + 2 * bitmap;
   if (!ensure(base + <u64>rows * stride)) return false;
+  changesBase = indexBase + <usize>bitmap;
   rowsBase = <usize>base;
   rowCapacity = rows;
   rowMask = (rows & (rows - 1)) == 0 ? rows - 1 : 0;
@@ -63,7 +69,8 @@ function openExact(rows: u32): bool {
   rowCount = 0;
   rowCapacity = 0;
   groupMask = 0;
-  rowsBase = indexBase + GROUP_BYTES;
+  changesBase = indexBase + GROUP_BYTES;
+  rowsBase = changesBase + 64;
   return ensure(rowsBase) && reserve(rows);
 }
 
@@ -116,7 +123,7 @@ export function weightsOf(key: u64, row: u32, out: usize): void {
  */
 export function initialWeights(id: u64, out: usize): void {
   birth(id, unborn);
-  weights(unborn, out);
+  derive(unborn, out);
 }
 
 function birth(id: u64, ptr: usize): void {
@@ -136,6 +143,24 @@ function touch(row: u32): void {
   store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(row & 7)));
   rowCount++;
   if (!blank) birth(<u64>row, rowPtr(row));
+  note(row);
+}
+
+/** Notes that a row changes, for a host that tracks changes. */
+@inline
+export function note(row: u32): void {
+  if (!tracking) return;
+  const at = changesBase + (row >> 3);
+  store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(row & 7)));
+}
+
+/** Begins to note the rows that change. The host reads and clears the bitmap. */
+export function track(): void {
+  tracking = true;
+}
+
+export function changesAddress(): usize {
+  return changesBase;
 }
 
 function find(key: u64): u32 {
@@ -183,8 +208,9 @@ export function touchRow(row: u32): u32 {
 function append(key: u64): u32 {
   const row = rowCount++;
   store<u64>(rowsBase + <usize>row * stride, key);
-  birth(key, rowPtr(row));
+  if (!serving) birth(key, rowPtr(row));
   index(key, row);
+  note(row);
   return row;
 }
 
@@ -215,7 +241,7 @@ export function reserve(extra: u32): bool {
   let groups = <u64>groupMask + 1;
   if (!exact || needed <= min(<u64>rowCapacity, groups * GROUP_KEYS)) return true;
   while (groups * GROUP_KEYS < needed) groups <<= 1;
-  const base = <u64>indexBase + groups * GROUP_BYTES;
+  const base = (<u64>indexBase + groups * (GROUP_BYTES + GROUP_CHANGES) + 63) & ~63;
   const roomy = needed <= rowCapacity ? rowCapacity : max(needed, <u64>rowCapacity + (rowCapacity >> 4));
   const capacity = base + roomy * stride <= limit ? roomy : needed;
   if (needed >= NONE || !ensure(base + capacity * stride)) return false;
@@ -224,17 +250,53 @@ export function reserve(extra: u32): bool {
   return true;
 }
 
-/** Moves the rows up to `base` and builds the index of `groups` groups before them. */
+/** Moves the rows up to `base` and builds the index of `groups` groups, and the bitmap of changes, before them. */
 function regroup(groups: u32, base: usize): void {
   memory.copy(base, rowsBase, <usize>rowCount * stride);
   rowsBase = base;
   groupMask = groups - 1;
+  const before = changesBase;
+  changesBase = indexBase + <usize>groups * GROUP_BYTES;
+  const used = <usize>(rowCount + 7) >> 3;
+  memory.copy(changesBase, before, used);
+  memory.fill(changesBase + used, 0, rowsBase - changesBase - used);
   rebuild();
 }
 
 function rebuild(): void {
-  memory.fill(indexBase, 0, rowsBase - indexBase);
+  memory.fill(indexBase, 0, changesBase - indexBase);
   for (let row: u32 = 0; row < rowCount; row++) index(load<u64>(rowsBase + <usize>row * stride), row);
+}
+
+/** Forgets a key: an exact table's last row moves into its place; a hash table's row predicts its initial weights again. */
+export function remove(key: u64): bool {
+  const row = rowOf(key);
+  if (row == NONE || !isTouched(row)) return false;
+  rowCount--;
+  if (!exact) {
+    const at = indexBase + (row >> 3);
+    store<u8>(at, load<u8>(at) & ~(<u8>1 << <u8>(row & 7)));
+    return true;
+  }
+  store<u8>(tagOf(key, row), 0);
+  if (row == rowCount) return true;
+  const last = rowsBase + <usize>rowCount * stride;
+  const moved = tagOf(load<u64>(last), rowCount);
+  store<u32>((moved & ~63) + ((moved & 63) << 2), row, 16);
+  memory.copy(rowsBase + <usize>row * stride, last, stride);
+  return true;
+}
+
+/** Address of the tag that leads to the row of a key that has one. */
+function tagOf(key: u64, row: u32): usize {
+  let group = <u32>mix(key ^ seed) & groupMask;
+  while (true) {
+    const at = indexBase + <usize>group * GROUP_BYTES;
+    for (let slot: usize = 0; slot < 12; slot++) {
+      if (load<u8>(at + slot) && load<u32>(at + (slot << 2), 16) == row) return at + slot;
+    }
+    group = (group + 1) & groupMask;
+  }
 }
 
 /** exact: takes `count` rows whose bytes the host wrote from `rowsAddress()` on (after `reserve`), and indexes them. */
@@ -246,7 +308,7 @@ export function adoptRows(count: u32): void {
 /** hash: counts the learned rows after the host wrote the bitmap and the state. */
 export function adoptBitmap(): void {
   rowCount = 0;
-  for (let at = indexBase; at < rowsBase; at += 8) rowCount += <u32>popcnt(load<u64>(at));
+  for (let at = indexBase; at < changesBase; at += 8) rowCount += <u32>popcnt(load<u64>(at));
 }
 
 export function rowsAddress(): usize {
