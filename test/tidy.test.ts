@@ -25,7 +25,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "onnx-proto": /^tower\/onnx/,
   kafkajs: /^source\/kafka\/(client|codecs)\.ts$/,
   "kafkajs-snappy": /^source\/kafka\/codecs\.ts$/,
-  lz4js: /^source\/kafka\/(codecs|lz4)\.ts$/,
+  lz4js: /^source\/kafka\/lz4\.ts$/,
   fastify: /^serve\//,
   commander: /^cli\//,
   yaml: /^spec\//,

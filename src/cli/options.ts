@@ -13,3 +13,10 @@ export function port(text: string): number {
   if (value > 65535) throw new InvalidArgumentError("must be 0 to 65535.");
   return value;
 }
+
+/** Parses a number above 0; underscores may group digits. */
+export function positive(text: string): number {
+  const value = Number(text.replaceAll("_", ""));
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("must be a number above 0.");
+  return value;
+}

@@ -4,7 +4,7 @@ import { systemFailure } from "../failure.js";
 import { registerCodecs } from "./codecs.js";
 import type { KafkaOptions } from "./options.js";
 
-export type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
+export type { Admin, Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
 export { type Compression, compressionTypes, kafkaZstdAvailable } from "./codecs.js";
 export { kafkaFailure } from "./failure.js";
 export { type KafkaOptions, kafkaOptions, kafkaUrl, type SaslMechanism, saslMechanisms } from "./options.js";

@@ -2,7 +2,6 @@ import { promisify } from "node:util";
 import * as zlib from "node:zlib";
 import kafkajs from "kafkajs";
 import snappy from "kafkajs-snappy";
-import { compress } from "lz4js";
 import { HashbrookError } from "../../core/errors.js";
 import { lz4Decompress } from "./lz4.js";
 
@@ -19,12 +18,11 @@ const { zstdCompress, zstdDecompress } = zlib as MaybeZstd;
 /** True where this Node can read and write zstd (22.15 and later, 23.8 and later). */
 export const kafkaZstdAvailable = zstdDecompress !== undefined;
 
-/** How record batches may be compressed. */
+/** How record batches may be compressed when sent. LZ4 is only read: lz4js links blocks, and brokers refuse that. */
 export const compressionTypes = {
   none: kafkajs.CompressionTypes.None,
   gzip: kafkajs.CompressionTypes.GZIP,
   snappy: kafkajs.CompressionTypes.Snappy,
-  lz4: kafkajs.CompressionTypes.LZ4,
   zstd: kafkajs.CompressionTypes.ZSTD,
 } as const;
 
@@ -34,12 +32,14 @@ export type Compression = keyof typeof compressionTypes;
 export function registerCodecs(): void {
   const codecs = kafkajs.CompressionCodecs as Record<number, () => Codec>;
   codecs[compressionTypes.snappy] = snappy;
-  codecs[compressionTypes.lz4] = () => lz4;
+  codecs[kafkajs.CompressionTypes.LZ4] = () => lz4;
   codecs[compressionTypes.zstd] = () => zstd;
 }
 
 const lz4: Codec = {
-  compress: async ({ buffer }) => Buffer.from(compress(buffer)),
+  compress: () => {
+    throw new HashbrookError("kafka_failed", "LZ4 is read, not written", { hint: "send with snappy, gzip or zstd" });
+  },
   decompress: async (data) => lz4Decompress(data),
 };
 

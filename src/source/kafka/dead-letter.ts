@@ -29,7 +29,7 @@ export class DeadLetterTopic {
     this.#producer = producer;
   }
 
-  /** @throws kafka_unreachable, kafka_auth, kafka_failed */
+  /** The topic must be there. @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed */
   static async open(options: KafkaOptions, topic: string): Promise<DeadLetterTopic> {
     return new DeadLetterTopic(await KafkaProducer.open(options, topic));
   }

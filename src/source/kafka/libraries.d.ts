@@ -8,8 +8,6 @@ declare module "lz4js" {
     length: number,
     to: number,
   ): number;
-  /** A whole frame (blocks of 4 MiB, no checksums). */
-  export function compress(source: Uint8Array): Uint8Array;
 }
 
 declare module "kafkajs-snappy" {

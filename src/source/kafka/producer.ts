@@ -1,3 +1,4 @@
+import { withAdmin } from "./admin.js";
 import {
   type Compression,
   compressionTypes,
@@ -26,7 +27,7 @@ export interface KafkaRecord {
 export interface ProducerOptions {
   /** Default "none". */
   readonly compression?: Compression;
-  /** Attempts after a first failed one. Default 15, about 25 s: a broker's restart. */
+  /** Attempts after a first failed one. Default: the cluster options', else 15, about 25 s: a broker's restart. */
   readonly retries?: number;
   /** Most bytes of keys and values in one request. Default 900,000, for a broker's default limit of 1 MB. */
   readonly batchBytes?: number;
@@ -52,11 +53,13 @@ export class KafkaProducer {
     this.topic = topic;
     this.#options = options;
     this.#client = createKafka(options);
-    this.#settings = { compression: "none", retries: 15, batchBytes: 900_000, ...settings };
+    this.#settings = { compression: "none", retries: options.retries ?? 15, batchBytes: 900_000, ...settings };
   }
 
-  /** Connects. @throws kafka_unreachable, kafka_auth, kafka_failed */
+  /** Connects and makes sure that the topic is there. @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed */
   static async open(options: KafkaOptions, topic: string, settings: ProducerOptions = {}): Promise<KafkaProducer> {
+    // Sending would try again for as long as a broker's restart takes before it finds the topic missing.
+    await withAdmin(options, (admin) => admin.partitionsOf(topic));
     const producer = new KafkaProducer(options, topic, settings);
     await producer.#connect();
     return producer;
