@@ -12,6 +12,7 @@
 export { type ErrorCode, HashbrookError } from "./core/errors.js";
 export { type ModelVersion, Scorer, type Scores } from "./serve/scorer.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
+export type { TopicSpec } from "./source/kafka/open-topic.js";
 export { type SimulatedFacts, type SimulateOptions, simulate } from "./source/simulate.js";
 export type { CompiledSpec } from "./spec/compiled.js";
 export { specHash } from "./spec/hash.js";

@@ -139,6 +139,11 @@ export class CheckpointStore {
     });
   }
 
+  /** True while there is no finished checkpoint. */
+  get empty(): boolean {
+    return !this.paths().some((path) => this.finished(path));
+  }
+
   /** Paths of all checkpoint directories, finished or not, newest first. */
   private paths(): string[] {
     const found = this.files.list(this.directory).flatMap((name) => {

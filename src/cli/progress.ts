@@ -36,6 +36,10 @@ export function progressLine(p: Progress): string {
   ];
   if (p.rejected > 0) parts.push(`rejected ${count(p.rejected)}`);
   if (p.skipped > 0) parts.push(`skipped ${count(p.skipped)}`);
+  if (p.source)
+    parts.push(
+      p.source.ready ? `lag ${count(p.source.lag.reduce((a, b) => a + b, 0))}` : `waiting: ${p.source.reason}`,
+    );
   if (p.done) parts.push(`${Math.floor(p.done * 100)} % ETA ${duration((p.seconds * (1 - p.done)) / p.done)}`);
   return parts.join(" · ");
 }

@@ -5,10 +5,11 @@ import { wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { stopSignal } from "./signals.js";
 import { printReport } from "./summary.js";
+import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
 
-interface Flags {
+interface Flags extends TopicFlags {
   model: string;
-  data: string[];
+  data?: string[];
   out: string;
   resume?: true;
   limit?: number;
@@ -22,13 +23,10 @@ interface Flags {
 }
 
 export function trainCommand(): Command {
-  return new Command("train")
+  const command = new Command("train")
     .description("Learn a model from events: every event is scored before it is learned from")
     .requiredOption("--model <spec>", "model spec, a YAML file of features/")
-    .requiredOption(
-      "--data <file...>",
-      'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
-    )
+    .option("--data <file...>", 'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]')
     .requiredOption("--out <dir>", "directory of the run: checkpoints, rejected rows")
     .option("--resume", "go on from the newest checkpoint in --out (start anew where there is none)")
     .option("--limit <n>", "stop after n events, counted from the start of the data", wholeNumber)
@@ -49,17 +47,25 @@ export function trainCommand(): Command {
 Ctrl-C finishes the batch at hand, writes a checkpoint and exits 0; go on with --resume.
 Rejected rows are kept in DIR/rejected/rejected.jsonl with their code and position.
 
-Example:
-  hashbrook train --model features/ads-demo.yaml --data simulate:200000:7 --out runs/ads`,
+From Kafka, events are learned exactly once: the checkpoint holds the offsets, the broker's are for dashboards. Several
+partitions are merged into one order that a replay reproduces. Credentials come from the environment: KAFKA_USERNAME,
+KAFKA_PASSWORD, KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512), KAFKA_SSL, KAFKA_SSL_CA.
+
+Examples:
+  hashbrook train --model features/ads-demo.yaml --data simulate:200000:7 --out runs/ads
+  hashbrook train --model features/ads-demo.yaml --kafka localhost:9092 --topic ads --group ads --out runs/ads --resume`,
     )
     .action(run);
+  for (const option of topicOptions()) command.addOption(option);
+  return command;
 }
 
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, () => systemClock.now());
   try {
-    const report = await train({ ...flags, signal, onProgress: progress.show });
+    const { topic: _, ...rest } = flags;
+    const report = await train({ ...rest, topic: topicOf(flags), signal, onProgress: progress.show });
     progress.end();
     printReport(report, flags.json ?? false);
   } finally {

@@ -134,3 +134,42 @@ export class Batch {
     };
   }
 }
+
+/** The batch without the rows whose `keep` is 0, packed to the front of the same memory, in order. */
+export function keepRows(batch: Batch, keep: Uint8Array): Batch {
+  const { layout } = batch;
+  const kept = keep.reduce((sum, flag) => sum + flag, 0);
+  for (const column of [batch.labels, batch.weights, batch.times, batch.ids, batch.oracle]) pack(column, 1, keep);
+  pack(batch.numbers, layout.numberCount, keep);
+  pack(batch.vectors, layout.vectorWidth, keep);
+  layout.keys.forEach(({ singles }, t) => {
+    pack(batch.keys(t), singles, keep);
+  });
+  layout.bags.forEach((_, i) => {
+    packBag(batch.bag(i), keep);
+  });
+  return new Batch(layout, kept, batch.buffer, batch.base);
+}
+
+type Column = Float32Array | Float64Array | BigUint64Array;
+
+function pack(column: Column, width: number, keep: Uint8Array): void {
+  let to = 0;
+  keep.forEach((flag, r) => {
+    if (flag) column.copyWithin(width * to++, width * r, width * (r + 1));
+  });
+}
+
+function packBag({ offsets, keys, weights }: ReturnType<Batch["bag"]>, keep: Uint8Array): void {
+  let row = 0;
+  let end = 0;
+  keep.forEach((flag, r) => {
+    const from = offsets[r];
+    const to = offsets[r + 1];
+    if (!flag) return;
+    keys.copyWithin(end, from, to);
+    weights.copyWithin(end, from, to);
+    end += to - from;
+    offsets[++row] = end;
+  });
+}

@@ -1,7 +1,10 @@
 /** Time is passed in, so that everything below the command line can be replayed. */
 export interface Clock {
-  /** Monotonic milliseconds. */
+  /** Milliseconds; monotonic for `systemClock`. */
   now(): number;
 }
+
+/** Milliseconds since the epoch: for what is compared with times of other machines, never for what is learned. */
+export const wallClock: Clock = { now: () => Date.now() };
 
 export const systemClock: Clock = { now: () => performance.now() };

@@ -82,6 +82,11 @@ export class Decoder {
     if (this.#isDelimited && !this.needsHeader) this.#plan.setColumns(spec.events.columns);
   }
 
+  /** Rows decoded and not taken yet. */
+  get rows(): number {
+    return this.#kernel.getRows();
+  }
+
   get #isDelimited(): boolean {
     return this.#format === "tsv" || this.#format === "csv";
   }

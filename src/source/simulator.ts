@@ -49,6 +49,8 @@ export class Simulator {
   readonly #site: Site = { category: 0, layout: 0, effect: 0 };
   readonly #taste = new Float64Array(DIMS);
   readonly #visitMs: number;
+  /** Streams of different seeds share no event id (but for one seed in a million). */
+  readonly #firstEvent: number;
   #nextAd = 0;
   #visits = 0;
   #leftOnPage = 0;
@@ -64,7 +66,8 @@ export class Simulator {
     this.#effects = new Effects(this.#rng.next());
     this.#population = new Population(this.#rng.next());
     this.#visitMs = (2 * DAY) / rowsPerDay;
-    this.row = emptyImpression(start);
+    this.#firstEvent = (seed % 2 ** 20) * 2 ** 32;
+    this.row = { ...emptyImpression(start), event: this.#firstEvent - 1 };
     this.#user = { ...this.row, effect: 0 };
     for (let i = 0; i < ADS_SHOWN; i++) this.#ads.push(this.#newAd(start - this.#rng.below(7 * DAY)));
   }
@@ -73,10 +76,11 @@ export class Simulator {
   next(): void {
     const { row } = this;
     row.event++;
+    const rows = row.event - this.#firstEvent;
     if (this.#leftOnPage === 0) this.#visit();
     else row.slot = (row.slot + 1) % names.slots.length;
     this.#leftOnPage--;
-    if (row.event % ROWS_PER_NEW_AD === 0) this.#ads[this.#rng.below(ADS_SHOWN)] = this.#newAd(row.time);
+    if (rows % ROWS_PER_NEW_AD === 0) this.#ads[this.#rng.below(ADS_SHOWN)] = this.#newAd(row.time);
     const ad = this.#show();
     const logit = this.#visitEffect + this.#adEffect(ad) + this.#jointEffect(ad);
     row.oracle = sigmoid(Math.max(-7, Math.min(7, logit)));

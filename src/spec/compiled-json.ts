@@ -31,6 +31,7 @@ const Label = Type.Object(
     weight: orNull(text),
     time: orNull(Type.Object({ from: text, unit: Type.Enum(["s", "ms"]) }, closed)),
     id: orNull(text),
+    id_window: Type.Optional(count(2 ** 30)),
     oracle: orNull(text),
   },
   closed,

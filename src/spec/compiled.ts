@@ -45,6 +45,8 @@ export interface LabelSpec {
   readonly time: { readonly from: string; readonly unit: "s" | "ms" } | null;
   /** Event id (hashed with seed 0). */
   readonly id: string | null;
+  /** Events among which an id counts once; there only where there is an id. */
+  readonly id_window?: number;
   /** A column with the true click probability (simulated data): scored beside the model, never learned from. */
   readonly oracle: string | null;
 }

@@ -29,7 +29,7 @@ const Label = Type.Object(
     ),
     weight: optional(text("Where the importance weight is, a number > 0. Default: every row weighs 1.")),
     time: optional(Time),
-    id: optional(text("Where the event's id is.")),
+    id: optional(text("The same as events.id.")),
     oracle: optional(
       text("Where simulated data keeps the true click probability: scored beside the model, never learned from."),
     ),
@@ -56,6 +56,15 @@ const Events = Type.Object(
       }),
     ),
     separator: optional(text("tsv, csv: one ASCII character. Default: a tab, a comma.")),
+    id: optional(text("Where the event's id is: an event whose id came lately is a duplicate, and not learned.")),
+    id_window: optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 2 ** 30,
+        default: defaults.id_window,
+        description: "Events among which an id counts once.",
+      }),
+    ),
   },
   { ...closed, description: "How an event is written." },
 );

@@ -83,12 +83,17 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
   }
   const from = label.field ?? label.from ?? defaults.label;
   const time = typeof label.time === "string" ? { from: label.time } : label.time;
-  const { weight = null, id = null, oracle = null } = label;
+  const { weight = null, oracle = null } = label;
+  const id = spec.events.id ?? label.id ?? null;
   const at = (key: string, value: string | null | undefined) => value != null && sources.check(value, `label.${key}`);
   at(label.from === undefined ? "field" : "from", from);
   at("weight", weight);
   at(typeof label.time === "string" ? "time" : "time.from", time?.from);
-  at("id", id);
+  if (id !== null) sources.check(id, spec.events.id === undefined ? "label.id" : "events.id");
+  if (spec.events.id !== undefined && label.id !== undefined)
+    problems.add("label.id", "events.id is the same: both are given", "keep one of them");
+  if (spec.events.id_window !== undefined && id === null)
+    problems.add("events.id_window", "there is no id", "add events.id, or remove it");
   at("oracle", oracle);
   return {
     from,
@@ -96,6 +101,7 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
     weight,
     time: time ? { from: time.from, unit: time.unit ?? defaults.time_unit } : null,
     id,
+    ...(id === null ? {} : { id_window: spec.events.id_window ?? defaults.id_window }),
     oracle,
   };
 }

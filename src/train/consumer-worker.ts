@@ -3,8 +3,8 @@ import { systemClock } from "../core/clock.js";
 import { fromPlainError, toPlainError } from "../core/errors.js";
 import type { Consumer, EndedBy } from "./consumer.js";
 import { Evaluator } from "./evaluator.js";
-import type { Job } from "./job.js";
-import type { FromConsumer, FromDecoder, ToConsumer, ToDecoder } from "./messages.js";
+import type { Job, Report } from "./job.js";
+import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } from "./messages.js";
 import { Predictor } from "./predictor.js";
 import { Trainer } from "./trainer.js";
 
@@ -40,6 +40,12 @@ function tellDecoder(message: ToDecoder): void {
 async function consumeAll(consumer: Consumer): Promise<EndedBy> {
   let told = systemClock.now();
   let buffers: readonly SharedArrayBuffer[] = [];
+  let source: SourceHealth | null = null;
+  let { committed } = consumer;
+  const report = () => {
+    told = systemClock.now();
+    tell({ type: "progress", progress: { ...consumer.progress(), source } });
+  };
   for (;;) {
     const message = await received();
     if (message === null) return "stopped";
@@ -49,28 +55,35 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
       buffers = message.buffers;
       continue;
     }
+    if (message.type === "state") {
+      source = message.state;
+      report();
+      continue;
+    }
     await consumer.consume({ ...message.decoded, buffer: buffers[message.slot] }, message);
     tellDecoder({ type: "free", slot: message.slot });
-    if (systemClock.now() - told < PROGRESS_MS) continue;
-    told = systemClock.now();
-    tell({ type: "progress", progress: consumer.progress() });
+    if (consumer.committed && consumer.committed !== committed) {
+      committed = consumer.committed;
+      tellDecoder({ type: "committed", position: committed });
+    }
+    if (systemClock.now() - told >= PROGRESS_MS) report();
   }
 }
 
 const kinds = { train: Trainer, eval: Evaluator, predict: Predictor };
 
-async function run(): Promise<void> {
+async function run(): Promise<Report> {
   const consumer: Consumer = await kinds[job.kind].open(job, systemClock);
   try {
-    const { start, limit, fingerprints, capacity } = consumer;
-    tellDecoder({ type: "start", position: start, limit, fingerprints, capacity });
-    const endedBy = await consumeAll(consumer);
-    tell({ type: "done", report: await consumer.finish(endedBy) });
+    const { start, replay, limit, fingerprints, capacity } = consumer;
+    tellDecoder({ type: "start", position: start, replay, limit, fingerprints, capacity });
+    return await consumer.finish(await consumeAll(consumer));
   } finally {
     await consumer.close();
   }
 }
 
 run()
+  .then((report) => tell({ type: "done", report }))
   .catch((error) => tell({ type: "error", error: toPlainError(error) }))
   .finally(() => port.close());

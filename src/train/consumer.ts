@@ -1,4 +1,5 @@
 import type { Progress, Report, StreamPosition } from "./job.js";
+import type { Decision } from "./merge.js";
 import type { DecodedBatch } from "./stream.js";
 
 export type EndedBy = Report["ended_by"];
@@ -11,8 +12,12 @@ export interface SourceState {
 
 /** What stands at the end of the pipeline: the trainer, the evaluator or the predictor. */
 export interface Consumer {
-  /** Where the stream must begin. */
-  readonly start: StreamPosition;
+  /** Where the stream must begin; null = at its beginning. */
+  readonly start: StreamPosition | null;
+  /** What a topic's merge must decide alike after `start`. */
+  readonly replay: readonly Decision[];
+  /** The place of the last checkpoint of this run, null before there is one. */
+  readonly committed: StreamPosition | null;
   /** Fingerprints of the files a resumed run has read, to be verified before it goes on. */
   readonly fingerprints: readonly string[];
   /** Examples this run may still consume; Infinity = all. */
@@ -20,7 +25,7 @@ export interface Consumer {
   /** Rows per batch. */
   readonly capacity: number;
   consume(decoded: DecodedBatch, source: SourceState): Promise<void>;
-  progress(): Progress;
+  progress(): Omit<Progress, "source">;
   /** Commits what is not committed yet and reports. */
   finish(endedBy: EndedBy): Promise<Report>;
   /** Lets go of files and locks, also after an error. */

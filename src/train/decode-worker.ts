@@ -1,20 +1,36 @@
 import { type MessagePort, workerData } from "node:worker_threads";
+import { systemClock } from "../core/clock.js";
 import { toPlainError } from "../core/errors.js";
 import { Decoder } from "../decode/decoder.js";
 import { openSource } from "../source/source.js";
-import type { Job } from "./job.js";
+import type { FilePosition, Job } from "./job.js";
+import { Member } from "./member.js";
+import { Merge, type TopicPosition } from "./merge.js";
 import type { FromDecoder, ToDecoder } from "./messages.js";
-import { decodedBatches } from "./stream.js";
+import { type DecodedBatch, decodedBatches } from "./stream.js";
+import { START } from "./tally.js";
+import { decodedMessages } from "./topic-stream.js";
 
 /** Batches on their way to the consumer; a further one waits until a buffer is free. */
 const IN_FLIGHT = 4;
+const STATE_MS = 500;
+
+type Start = Extract<ToDecoder, { type: "start" }>;
+
+/** What the consumer needs to know of the source with every batch. */
+interface Known {
+  readonly fingerprints: readonly string[];
+  readonly totalBytes: number | null;
+}
 
 const { job, port } = workerData as { job: Job; port: MessagePort };
 const free: number[] = [];
 let wake = () => {};
+let committed = (_position: TopicPosition) => {};
 
 port.on("message", (message: ToDecoder) => {
   if (message.type === "start") run(message).catch((error) => send({ type: "error", error: toPlainError(error) }));
+  else if (message.type === "committed") committed(message.position as TopicPosition);
   else {
     free.push(message.slot);
     wake();
@@ -25,30 +41,64 @@ function send(message: FromDecoder): void {
   port.postMessage(message);
 }
 
-async function run(start: Extract<ToDecoder, { type: "start" }>): Promise<void> {
-  const source = openSource(job.data, { epochs: job.epochs });
-  await source.verify(start.fingerprints);
+async function run(start: Start): Promise<void> {
   const decoder = new Decoder(job.spec, { capacity: start.capacity, requireLabel: job.kind !== "predict" });
   const buffers = Array.from({ length: IN_FLIGHT }, () => new SharedArrayBuffer(decoder.layout.bytes));
   free.push(...buffers.keys());
   send({ type: "buffers", buffers });
-  const options = { start: start.position, epochs: job.epochs, limit: start.limit, buffer: () => buffers[free[0]] };
-  let left = start.limit;
-  for await (const { buffer, ...decoded } of decodedBatches(source, decoder, options)) {
+  const buffer = () => buffers[free[0]];
+  const limited = await (job.topic ? runTopic(start, decoder, buffer) : runFiles(start, decoder, buffer));
+  send({ type: "end", endedBy: limited ? "limit" : "end" });
+}
+
+async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+  const source = openSource(job.data, { epochs: job.epochs });
+  await source.verify(start.fingerprints);
+  const position = (start.position as FilePosition | null) ?? START;
+  const options = { start: position, epochs: job.epochs, limit: start.limit, buffer };
+  const limited = await pass(decodedBatches(source, decoder, options), start.limit, () => source);
+  await source.close();
+  return limited;
+}
+
+async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+  const { openTopic } = await import("../source/kafka/open-topic.js");
+  const member = new Member(job.out);
+  const resume = start.position as TopicPosition | null;
+  const { log, offsets, stops } = await openTopic(job.topic!, resume?.offsets.map(BigInt) ?? null, {
+    former: member.former,
+    onJoin: (id) => member.remember(id),
+  });
+  const { topic } = log;
+  const first = { topic, turn: 0, taken: 0, messages: 0, ...resume, offsets: offsets.map(String) };
+  const merge = new Merge(log, first, start.replay, stops);
+  committed = (position) => log.commit(position.offsets.map(BigInt));
+  const timer = setInterval(() => {
+    const lag = offsets.map((_, p) => Number(log.end(p) - BigInt(merge.position.offsets[p])));
+    send({ type: "state", state: { ...log.state, lag } });
+  }, STATE_MS);
+  try {
+    const options = { limit: start.limit, lingerMs: job.lingerMs, clock: systemClock, buffer };
+    const known = { fingerprints: [`kafka:${topic}`], totalBytes: null };
+    return await pass(decodedMessages(log, merge, decoder, options), start.limit, () => known);
+  } finally {
+    clearInterval(timer);
+    await log.close();
+  }
+}
+
+/** Hands batches to the consumer, each in a free buffer. @returns true when the limit was reached */
+async function pass(batches: AsyncIterable<DecodedBatch>, limit: number, known: () => Known): Promise<boolean> {
+  let left = limit;
+  for await (const { buffer: _, ...decoded } of batches) {
     left -= decoded.rows;
-    send({
-      type: "batch",
-      slot: free.shift()!,
-      decoded,
-      fingerprints: source.fingerprints,
-      totalBytes: source.totalBytes,
-    });
+    const { fingerprints, totalBytes } = known();
+    send({ type: "batch", slot: free.shift()!, decoded, fingerprints, totalBytes });
     while (free.length === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     }
   }
-  await source.close();
-  send({ type: "end", endedBy: left === 0 ? "limit" : "end" });
+  return left === 0;
 }

@@ -4,14 +4,16 @@ import { type LoadedModel, loadModel } from "../model/load.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
 import type { DecodedBatch } from "./stream.js";
-import { START, Tally } from "./tally.js";
+import { Tally } from "./tally.js";
 
 /** Rows scored at a time. */
 const CAPACITY = 512;
 
 /** Scores a stream with frozen weights and counts how well. */
 export class Evaluator implements Consumer {
-  readonly start = START;
+  readonly start = null;
+  readonly replay = [];
+  readonly committed = null;
   readonly fingerprints = [];
   readonly limit: number;
   readonly capacity = CAPACITY;
@@ -35,7 +37,7 @@ export class Evaluator implements Consumer {
     this.tally.count(batch, decoded, 0, totalBytes);
   }
 
-  progress(): Progress {
+  progress(): Omit<Progress, "source"> {
     return this.tally.progress(this.loaded.model);
   }
 

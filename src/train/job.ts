@@ -1,4 +1,7 @@
+import type { TopicSpec } from "../source/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import type { TopicPosition } from "./merge.js";
+import type { SourceHealth } from "./messages.js";
 
 /** What the pipeline's workers are told to do: plain data that crosses threads. */
 export interface Job {
@@ -6,6 +9,10 @@ export interface Job {
   readonly spec: CompiledSpec;
   /** Paths, globs, "-" or "simulate:ROWS[:SEED]", in order. */
   readonly data: readonly string[];
+  /** Learn from a Kafka topic, and `data` is empty. */
+  readonly topic: TopicSpec | null;
+  /** Milliseconds that an event of a quiet topic waits for others before its batch is learned. */
+  readonly lingerMs: number;
   /** train: the run's directory. predict: the file of probabilities ("-" = standard output). */
   readonly out: string | null;
   /** eval, predict: the checkpoint to score with. train: unused. */
@@ -26,7 +33,10 @@ export interface Job {
 }
 
 /** A place in the stream: everything before it was learned. */
-export interface StreamPosition {
+export type StreamPosition = FilePosition | TopicPosition;
+
+/** A place in a list of files. */
+export interface FilePosition {
   readonly epoch: number;
   readonly file: number;
   /** Bytes of decompressed content before it in this file. */
@@ -73,6 +83,8 @@ export interface Progress {
   readonly memory_bytes: number;
   /** Share of the input read, 0..1; null when its size is unknown. */
   readonly done: number | null;
+  /** How a topic's reading goes; null for files. */
+  readonly source: SourceHealth | null;
 }
 
 /** What a finished job reports; with `--json`, the last line of standard output. */
@@ -82,6 +94,8 @@ export interface Report extends Quality {
   readonly examples_this_run: number;
   readonly rejected: number;
   readonly rejected_by_code: Readonly<Record<string, number>>;
+  /** Examples left out because their id was among the last ones learned. */
+  readonly duplicates: number;
   /** Examples that changed nothing because their gradient was not finite. */
   readonly skipped: number;
   readonly seconds: number;

@@ -1,17 +1,32 @@
 import type { PlainError } from "../core/errors.js";
 import type { Progress, Report, StreamPosition } from "./job.js";
+import type { Decision } from "./merge.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Consumer → decoder. A free buffer is also the permission to decode one more batch. */
 export type ToDecoder =
   | {
       readonly type: "start";
-      readonly position: StreamPosition;
+      /** null: from the beginning. */
+      readonly position: StreamPosition | null;
+      /** Decisions made after it before, which a topic's merge follows. */
+      readonly replay: readonly Decision[];
       readonly limit: number;
       readonly fingerprints: readonly string[];
       readonly capacity: number;
     }
-  | { readonly type: "free"; readonly slot: number };
+  | { readonly type: "free"; readonly slot: number }
+  /** A checkpoint up to this place is durable. */
+  | { readonly type: "committed"; readonly position: StreamPosition };
+
+/** How a topic's reading goes. */
+export interface SourceHealth {
+  /** False while nothing can be read; then with the reason. */
+  readonly ready: boolean;
+  readonly reason: string | null;
+  /** Messages not yet read, by partition. */
+  readonly lag: readonly number[];
+}
 
 /** A batch in one of the shared buffers. */
 export interface BatchMessage {
@@ -29,6 +44,7 @@ export interface BatchMessage {
 export type FromDecoder =
   | { readonly type: "buffers"; readonly buffers: readonly SharedArrayBuffer[] }
   | BatchMessage
+  | { readonly type: "state"; readonly state: SourceHealth }
   | { readonly type: "end"; readonly endedBy: "end" | "limit" }
   | { readonly type: "error"; readonly error: PlainError };
 

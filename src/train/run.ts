@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { openCheckpoint } from "../checkpoint/store.js";
 import { HashbrookError } from "../core/errors.js";
 import { specOf } from "../model/load.js";
+import type { TopicSpec } from "../source/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Job, Report } from "./job.js";
@@ -9,7 +10,7 @@ import { type PipelineOptions, runPipeline } from "./pipeline.js";
 
 interface StreamOptions extends PipelineOptions {
   /** Paths, patterns, "-" (standard input) or "simulate:ROWS[:SEED[:FORMAT]]", read in order. */
-  readonly data: string | readonly string[];
+  readonly data?: string | readonly string[] | undefined;
   /** Stop after this many events. Default: all. */
   readonly limit?: number | undefined;
   /** Threads of the dense runtime. Default: all cores. The result is the same for any number. */
@@ -19,6 +20,10 @@ interface StreamOptions extends PipelineOptions {
 }
 
 export interface TrainOptions extends StreamOptions {
+  /** Learn from a Kafka topic instead of `data`. */
+  readonly topic?: TopicSpec | undefined;
+  /** Milliseconds that an event of a quiet topic waits for others before its batch is learned. Default 50. */
+  readonly lingerMs?: number | undefined;
   /** Path of a model spec (features/*.yaml), or a compiled one. */
   readonly model: string | CompiledSpec;
   /** Directory of the run: checkpoints and rejected rows. */
@@ -50,6 +55,8 @@ export async function train(options: TrainOptions): Promise<Report> {
   const spec = typeof options.model === "string" ? loadSpec(options.model) : options.model;
   const job: Job = {
     ...streamJob("train", spec, options),
+    topic: options.topic ?? null,
+    lingerMs: options.lingerMs ?? 50,
     out: options.out,
     resume: options.resume ?? false,
     epochs: options.epochs ?? 1,
@@ -86,7 +93,9 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
   return {
     kind,
     spec,
-    data: typeof options.data === "string" ? [options.data] : options.data,
+    data: typeof options.data === "string" ? [options.data] : (options.data ?? []),
+    topic: null,
+    lingerMs: 0,
     out: null,
     checkpoint: null,
     resume: false,

@@ -1,6 +1,8 @@
+import type { Batch } from "../core/batch.js";
 import type { Decoder, Reject } from "../decode/decoder.js";
 import type { ByteSource } from "../source/source.js";
-import type { StreamPosition } from "./job.js";
+import type { FilePosition, StreamPosition } from "./job.js";
+import type { Decision } from "./merge.js";
 
 /** A malformed row with the file it came from. */
 export interface RejectedRow extends Reject {
@@ -15,12 +17,16 @@ export interface DecodedBatch {
   readonly rejects: readonly RejectedRow[];
   /** Right after the batch's last row. */
   readonly position: StreamPosition;
+  /** What was decided on the way here and must be decided alike in a replay. */
+  readonly decisions: readonly Decision[];
+  /** Times of some of its events, ms since the epoch: the records' where the spec names none. */
+  readonly times: readonly number[];
   /** Bytes of input consumed so far, in the measure of the source's total. */
   readonly bytesRead: number;
 }
 
 export interface StreamOptions {
-  readonly start: StreamPosition;
+  readonly start: FilePosition;
   readonly epochs: number;
   /** Events still wanted; Infinity = all. */
   readonly limit: number;
@@ -47,7 +53,16 @@ export async function* decodedBatches(
     held = [];
     remaining -= batch.rows;
     const position = { epoch, file: source.file, offset, row };
-    return { rows: batch.rows, buffer: batch.buffer, distinct, rejects: all, position, bytesRead: source.bytesRead };
+    return {
+      rows: batch.rows,
+      buffer: batch.buffer,
+      distinct,
+      rejects: all,
+      position,
+      decisions: [],
+      times: sampleTimes(batch),
+      bytesRead: source.bytesRead,
+    };
   };
   const full = () => decoder.scan(remaining) === "full";
 
@@ -77,6 +92,15 @@ export async function* decodedBatches(
     await source.open({ epoch, file: 0, offset: 0, row: 0 });
   }
   yield take();
+}
+
+/** Event times sampled of a batch. */
+const TIMES = 4;
+
+/** Some of a batch's event times, evenly spread and its last one; none where the spec names no time. */
+export function sampleTimes({ times, rows }: Batch): number[] {
+  if (rows === 0 || times[0] === 0) return [];
+  return Array.from({ length: TIMES }, (_, i) => times[Math.ceil(((i + 1) * rows) / TIMES) - 1]);
 }
 
 /** Reads the header of a file that will be gone on with in the middle. */

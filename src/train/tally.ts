@@ -7,7 +7,7 @@ import type { Model, StateBlock } from "../model/model.js";
 import { type CompiledSpec, isHashed } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import type { EndedBy } from "./consumer.js";
-import type { Job, Progress, Quality, Report, StreamPosition, TableReport } from "./job.js";
+import type { FilePosition, Job, Progress, Quality, Report, TableReport } from "./job.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Counters of a run that a checkpoint keeps: plain JSON. */
@@ -15,6 +15,7 @@ export interface TallyState {
   readonly examples: number;
   readonly skipped: number;
   readonly rejected_by_code: Record<string, number>;
+  readonly duplicates?: number;
 }
 
 /** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
@@ -31,6 +32,8 @@ export class Tally {
   private skippedRows = 0;
   private done: number | null = null;
   examples = 0;
+  /** Events that were not learned because their id was among the last ones. */
+  duplicates = 0;
 
   constructor(spec: CompiledSpec, job: Job, clock: Clock) {
     this.spec = spec;
@@ -58,7 +61,7 @@ export class Tally {
     return sum;
   }
 
-  progress(model: Model): Progress {
+  progress(model: Model): Omit<Progress, "source"> {
     const oracle = this.oracle?.lifetime().auc ?? null;
     const sizes = model.tables.map((table) => table.stats());
     return {
@@ -92,6 +95,7 @@ export class Tally {
       examples_this_run: thisRun,
       rejected: this.rejected,
       rejected_by_code: this.rejectsByCode(),
+      duplicates: this.duplicates,
       skipped: this.skippedRows,
       seconds,
       examples_per_second: seconds > 0 ? Math.round(thisRun / seconds) : 0,
@@ -114,7 +118,8 @@ export class Tally {
   }
 
   state(): TallyState {
-    return { examples: this.examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode() };
+    const { examples, duplicates } = this;
+    return { examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode(), duplicates };
   }
 
   blocks(): StateBlock[] {
@@ -126,6 +131,7 @@ export class Tally {
     this.examples = state.examples;
     this.examplesBefore = state.examples;
     this.skippedRows = state.skipped;
+    this.duplicates = state.duplicates ?? 0;
     for (const [code, count] of Object.entries(state.rejected_by_code)) this.rejectedByCode.set(code, count);
     this.metrics.restore("metrics/model", blocks);
     this.oracle?.restore("metrics/oracle", blocks);
@@ -168,7 +174,7 @@ export class Tally {
 }
 
 /** The start of the stream. */
-export const START: StreamPosition = { epoch: 0, file: 0, offset: 0, row: 0 };
+export const START: FilePosition = { epoch: 0, file: 0, offset: 0, row: 0 };
 
 function quality({ examples, logloss, auc, normalized_entropy, calibration }: Metrics): Quality {
   return { examples, logloss, auc, normalized_entropy, calibration };

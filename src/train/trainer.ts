@@ -1,6 +1,6 @@
 import { RejectedWriter } from "../checkpoint/rejected.js";
 import { CheckpointStore, type Saved, type Skipped } from "../checkpoint/store.js";
-import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
+import { Batch, type BatchLayout, batchLayout, keepRows } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { createModel } from "../model/create.js";
@@ -8,14 +8,18 @@ import { blocksOf } from "../model/load.js";
 import type { Model } from "../model/model.js";
 import { specHash } from "../spec/hash.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
+import { DedupWindow } from "./dedup.js";
 import type { Job, Progress, Report, StreamPosition } from "./job.js";
+import type { Decision } from "./merge.js";
+import { OrderLog } from "./order-log.js";
 import { step } from "./step.js";
 import type { DecodedBatch } from "./stream.js";
-import { START, Tally, type TallyState } from "./tally.js";
+import { Tally, type TallyState } from "./tally.js";
 
 /** What a checkpoint's manifest keeps beside the spec. */
 interface TrainMeta {
-  readonly position: StreamPosition;
+  /** null before anything was read. */
+  readonly position: StreamPosition | null;
   readonly sources: readonly string[];
   readonly rejected_bytes: number;
   readonly tally: TallyState;
@@ -32,7 +36,12 @@ export class Trainer implements Consumer {
   private readonly store: CheckpointStore;
   private readonly rejected: RejectedWriter;
   private readonly tally: Tally;
+  private readonly dedup: DedupWindow | null;
+  /** What a topic's replay must decide alike; files leave nothing to decide. */
+  private readonly order: OrderLog | null;
   private meta: Omit<TrainMeta, "tally">;
+  /** The place of the last checkpoint of this run. */
+  committed: StreamPosition | null = null;
   private committedAt: { examples: number; ms: number };
   private readonly passedOver: readonly Skipped[];
 
@@ -54,7 +63,12 @@ export class Trainer implements Consumer {
     if (resumed) this.tally.restore(resumed.meta.tally, resumed.blocks);
     if (resumed) model.restore(resumed.blocks);
     this.passedOver = resumed?.skipped ?? [];
-    this.meta = resumed?.meta ?? { position: START, sources: [], rejected_bytes: 0 };
+    const { id_window } = job.spec.label;
+    // A second pass is meant to see the same events again.
+    this.dedup = id_window === undefined || job.epochs > 1 ? null : new DedupWindow(id_window);
+    if (resumed) this.dedup?.restore(resumed.blocks);
+    this.order = job.topic ? new OrderLog(store.directory, { fresh: !job.resume }) : null;
+    this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
     this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes);
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
     this.committedAt = { examples: this.tally.examples, ms: clock.now() };
@@ -78,8 +92,12 @@ export class Trainer implements Consumer {
     }
   }
 
-  get start(): StreamPosition {
+  get start(): StreamPosition | null {
     return this.meta.position;
+  }
+
+  get replay(): readonly Decision[] {
+    return this.order?.entries.filter((entry) => entry.kind !== "publish") ?? [];
   }
 
   get fingerprints(): readonly string[] {
@@ -87,16 +105,17 @@ export class Trainer implements Consumer {
   }
 
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes }: SourceState): Promise<void> {
-    const batch = new Batch(this.layout, decoded.rows, decoded.buffer);
+    const batch = this.withoutDuplicates(new Batch(this.layout, decoded.rows, decoded.buffer));
     const skipped =
       batch.rows > 0 ? await step(this.model, this.tally.metrics, this.tally.distinct, batch, decoded.distinct) : 0;
     for (const { bytes, ...reject } of decoded.rejects) this.rejected.append({ ...reject, raw: bytes });
     this.tally.count(batch, decoded, skipped, totalBytes);
+    this.order?.append(decoded.decisions);
     this.meta = { position: decoded.position, sources: fingerprints, rejected_bytes: this.rejected.bytesWritten };
     if (this.due()) this.commit();
   }
 
-  progress(): Progress {
+  progress(): Omit<Progress, "source"> {
     return this.tally.progress(this.model);
   }
 
@@ -107,13 +126,26 @@ export class Trainer implements Consumer {
 
   async close(): Promise<void> {
     this.rejected.close();
+    this.order?.close();
     this.store.unlock();
     await this.model.close();
+  }
+
+  private withoutDuplicates(batch: Batch): Batch {
+    const { dedup } = this;
+    if (!dedup) return batch;
+    const keep = Uint8Array.from(batch.ids, (id) => (dedup.admit(id) ? 1 : 0));
+    if (!keep.includes(0)) return batch;
+    const rest = keepRows(batch, keep);
+    this.tally.duplicates += batch.rows - rest.rows;
+    return rest;
   }
 
   private due(): boolean {
     const { checkpointEvery, checkpointSeconds } = this.job;
     const examples = this.tally.examples - this.committedAt.examples;
+    // The first batch fixes where a topic's run began.
+    if (this.job.topic && this.committed === null && this.store.empty) return true;
     if (checkpointEvery !== null && examples >= checkpointEvery) return true;
     return checkpointSeconds > 0 && this.clock.now() - this.committedAt.ms >= checkpointSeconds * 1000;
   }
@@ -121,12 +153,14 @@ export class Trainer implements Consumer {
   /** One atomic commit of everything: weights, optimizer state, metrics, counters and the place in the stream. */
   private commit(): Saved {
     this.rejected.sync();
+    this.order?.sync();
     const { spec } = this.job;
     const meta = { spec, spec_hash: specHash(spec), ...this.meta, tally: this.tally.state() };
-    const blocks = [...this.model.blocks(), ...this.tally.blocks()];
+    const blocks = [...this.model.blocks(), ...this.tally.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
     const saved = this.store.save(this.tally.examples, { meta: JSON.parse(JSON.stringify(meta)), blocks });
     this.store.prune(this.job.keep);
     this.committedAt = { examples: this.tally.examples, ms: this.clock.now() };
+    this.committed = this.meta.position;
     return saved;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Batch, batchLayout } from "../../src/core/batch.js";
+import { Batch, batchLayout, keepRows } from "../../src/core/batch.js";
 import { parseSpec } from "../../src/spec/parse.js";
 
 const spec = parseSpec(
@@ -63,5 +63,49 @@ describe("batchLayout", () => {
     expect([...offsets]).toEqual([0, 2, 3]);
     expect([...keys]).toEqual([7n, 8n, 9n]);
     expect(weights).toHaveLength(3);
+  });
+});
+
+describe("keepRows", () => {
+  const layout = batchLayout(spec, 6);
+
+  /** Row r has r in every column; its bag holds r % 3 items. */
+  function batchOf(rows: readonly number[]): Batch {
+    const batch = new Batch(layout, rows.length, new ArrayBuffer(layout.bytes));
+    const offsets = batch.bag(0).offsets;
+    rows.forEach((r, i) => {
+      for (const column of [batch.labels, batch.weights, batch.times, batch.oracle]) column[i] = r;
+      batch.ids[i] = BigInt(r);
+      batch.numbers.fill(r, i * layout.numberCount, (i + 1) * layout.numberCount);
+      batch.vectors.fill(r, i * layout.vectorWidth, (i + 1) * layout.vectorWidth);
+      layout.keys.forEach(({ singles }, t) => {
+        batch.keys(t).fill(BigInt(r), i * singles, (i + 1) * singles);
+      });
+      offsets[i + 1] = offsets[i] + (r % 3);
+    });
+    rows.forEach((r, i) => {
+      batch.bag(0).keys.fill(BigInt(r), offsets[i], offsets[i + 1]);
+      batch.bag(0).weights.fill(r, offsets[i], offsets[i + 1]);
+    });
+    return batch;
+  }
+
+  const contents = (batch: Batch) => [
+    batch.labels,
+    batch.weights,
+    batch.times,
+    batch.ids,
+    batch.oracle,
+    batch.numbers,
+    batch.vectors,
+    ...layout.keys.map((_, t) => batch.keys(t)),
+    batch.bag(0),
+  ];
+
+  it.each([...Array(64).keys()])("leaves what a batch of the kept rows alone would hold, choice %i", (choice) => {
+    const rows = [5, 1, 2, 3, 4, 8];
+    const keep = Uint8Array.from(rows, (_, i) => (choice >> i) & 1);
+    const kept = keepRows(batchOf(rows), keep);
+    expect(contents(kept)).toEqual(contents(batchOf(rows.filter((_, i) => keep[i]))));
   });
 });

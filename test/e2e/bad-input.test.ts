@@ -102,7 +102,8 @@ describe("what is wrong from the start never starts", () => {
       /none-\*\.tsv/,
     ],
     ["no checkpoint", ["eval", "--checkpoint", join(folder, "none"), "--data", "x"], 5, /none/],
-    ["a missing flag", ["train", "--model", "features/ads-demo.yaml"], 1, /--data/],
+    ["a missing flag", ["train", "--model", "features/ads-demo.yaml"], 1, /--out/],
+    ["no source", ["train", "--model", "features/ads-demo.yaml", "--out", join(folder, "none")], 2, /--data/],
     [
       "a limit that is no number",
       ["train", "--model", "m", "--data", "d", "--out", "o", "--limit", "many"],

@@ -24,11 +24,11 @@ describe("the simulator's text", async () => {
   const rows = rowsOf(bytes);
 
   it("is the same everywhere and for ever: XXH64 of the first 10,000 rows", () => {
-    expect(hex64(xxh64(bytes))).toBe("0c0586acc01fb1be");
+    expect(hex64(xxh64(bytes))).toBe("ca6836d55762443a");
   });
 
   it("is the same as JSON", async () => {
-    expect(hex64(xxh64((await stream(10_000, 1, "json")).bytes))).toBe("904e116e4a6a949e");
+    expect(hex64(xxh64((await stream(10_000, 1, "json")).bytes))).toBe("e884f13014ae9ed3");
   });
 
   it("does not depend on how it is cut, nor on how many rows follow", async () => {

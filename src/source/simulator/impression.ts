@@ -14,7 +14,7 @@ export interface Impression {
   oracle: number;
   /** ms since the epoch. */
   time: number;
-  /** Rows before this one. */
+  /** Its number; the first one follows from the seed. */
   event: number;
   user: number;
   age: number;

@@ -1,0 +1,83 @@
+import { InvalidArgumentError, Option } from "commander";
+import { HashbrookError } from "../core/errors.js";
+import { kafkaOptions } from "../source/kafka/client.js";
+import type { TopicSpec, TopicStart, TopicStop } from "../source/kafka/open-topic.js";
+import { wholeNumber } from "./options.js";
+
+/** The flags that name a topic to learn from. */
+export interface TopicFlags {
+  kafka?: string;
+  topic?: string;
+  group?: string;
+  from?: TopicStart;
+  until?: TopicStop;
+  onLostOffsets?: "stop" | "earliest" | "latest";
+  lingerMs?: number;
+}
+
+export function topicOptions(): Option[] {
+  return [
+    new Option("--kafka <brokers>", "learn from a Kafka topic: HOST:PORT of some brokers, separated by commas"),
+    new Option("--topic <topic>", "the topic; a message is an event"),
+    new Option(
+      "--group <group>",
+      "consumer group, for dashboards; one trainer of a group is at work, the others stand by",
+    ),
+    new Option(
+      "--from <place>",
+      "where a new run begins: earliest, latest, a time, or an offset for each partition: 0,17,3",
+    )
+      .argParser(startOf)
+      .default({ at: "earliest" }, "earliest"),
+    new Option(
+      "--until <place>",
+      "where to end: end (what is there at the start), or a time (default: never)",
+    ).argParser(stopOf),
+    new Option("--on-lost-offsets <do>", "when events were deleted before they were learned")
+      .choices(["stop", "earliest", "latest"])
+      .default("stop"),
+    new Option("--linger-ms <n>", "longest an event of a quiet topic waits for others before it is learned")
+      .argParser(wholeNumber)
+      .default(50),
+  ];
+}
+
+/** The topic the flags name, undefined for files. @throws HashbrookError usage */
+export function topicOf(flags: TopicFlags & { data?: string[] }): TopicSpec | undefined {
+  const { kafka, topic, group } = flags;
+  if (kafka === undefined) {
+    if (topic !== undefined || group !== undefined) throw usage("--topic and --group go with --kafka BROKERS");
+    if (!flags.data) throw usage("no data: give --data FILE..., or --kafka BROKERS --topic T");
+    return undefined;
+  }
+  if (flags.data) throw usage("--data and --kafka are two sources", "give one of them");
+  if (topic === undefined) throw usage("--kafka without --topic", "name the topic to learn from");
+  return {
+    kafka: kafkaOptions(kafka),
+    topic,
+    group: group ?? "hashbrook",
+    start: flags.from ?? { at: "earliest" },
+    stop: flags.until ?? null,
+    onLost: flags.onLostOffsets ?? "stop",
+  };
+}
+
+function usage(message: string, hint?: string): HashbrookError {
+  return new HashbrookError("usage", message, hint === undefined ? {} : { hint });
+}
+
+function startOf(text: string): TopicStart {
+  if (text === "earliest" || text === "latest") return { at: text };
+  if (/^\d+(,\d+)*$/.test(text)) return { at: "offsets", offsets: text.split(",") };
+  return { at: "time", time: timeOf(text) };
+}
+
+function stopOf(text: string): TopicStop {
+  return text === "end" ? { at: "end" } : { at: "time", time: timeOf(text) };
+}
+
+function timeOf(text: string): number {
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new InvalidArgumentError("must be a time such as 2026-11-24T06:00:00Z.");
+  return time;
+}

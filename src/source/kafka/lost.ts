@@ -1,0 +1,17 @@
+import { HashbrookError } from "../../core/errors.js";
+
+/** The error for messages that the topic's retention deleted before they were learned. */
+export function offsetsLost(topic: string, partition: number, wanted: bigint, low: bigint): HashbrookError {
+  const message = `topic ${topic}, partition ${partition}: offset ${wanted} is gone, the oldest one kept is ${low}`;
+  return new HashbrookError("offsets_lost", message, {
+    hint: "the topic's retention deleted events before they were learned; to go on without them: --on-lost-offsets earliest (or latest)",
+  });
+}
+
+/** The error for a partition that ends before the offset where reading was to go on. */
+export function topicReplaced(topic: string, partition: number, wanted: bigint, high: bigint): HashbrookError {
+  const message = `topic ${topic}, partition ${partition}: ends at offset ${high}, but reading was to go on at ${wanted}`;
+  return new HashbrookError("stream_changed", message, {
+    hint: "the topic was deleted and made anew: train into another --out directory",
+  });
+}

@@ -1,0 +1,307 @@
+import type { Cluster } from "kafkajs";
+import { systemClock, wallClock } from "../../core/clock.js";
+import { HashbrookError } from "../../core/errors.js";
+import type { Chunk, Message, PartitionedLog } from "../topic.js";
+import { KafkaAdmin, type Watermarks } from "./admin.js";
+import { evictMember, singleAssigner } from "./assigner.js";
+import { type Consumer, createKafka, type EachBatchPayload, type KafkaOptions, kafkaFailure } from "./client.js";
+import { offsetsLost, topicReplaced } from "./lost.js";
+
+/** Message bytes a partition may have at hand; beyond, it is paused until half of them are used. */
+const ROOM = 4 << 20;
+/** How long the broker may keep a fetch waiting for data. */
+const MAX_WAIT_MS = 100;
+/** Without any answer for so long, the connection is made anew. */
+const SILENCE_MS = 45_000;
+const RETRY_MS = 1_000;
+/** What the client library keeps of a message beside its value. */
+const MESSAGE_BYTES = 100;
+
+export interface TopicLogOptions {
+  readonly kafka: KafkaOptions;
+  readonly topic: string;
+  readonly group: string;
+  /** The first offset wanted of every partition. */
+  readonly offsets: readonly bigint[];
+  /** What to do where these were deleted by the topic's retention. */
+  readonly onLost: OnLost;
+  /** The member a process that died had been, to be told to leave at once: else the group waits for it. */
+  readonly formerMember: string | null;
+  /** Called with the member id whenever this process has joined the group. */
+  readonly onJoin: (member: string) => void;
+}
+
+export type OnLost = "stop" | "earliest" | "latest";
+
+/** A fetched batch; the client library does not tell its types of `fetchedOffset`. */
+type Batch = EachBatchPayload["batch"] & { readonly fetchedOffset?: string };
+
+interface Partition {
+  readonly chunks: Chunk[];
+  bytes: number;
+  paused: boolean;
+  /** Offset after everything at hand. */
+  next: bigint;
+  /** Offset after the last message the broker told of. */
+  end: bigint;
+}
+
+/**
+ * A Kafka topic as a partitioned log, on kafkajs. All of a group's partitions go to one member. Where reading starts and goes
+ * on is never the broker's word: every batch is compared with the offset wanted next, and the consumer is sent back where
+ * they differ (after a rebalance, a reset, a reconnection).
+ */
+export class KafkaLog implements PartitionedLog {
+  readonly topic: string;
+  private readonly options: TopicLogOptions;
+  private readonly admin: KafkaAdmin;
+  private readonly parts: readonly Partition[];
+  private readonly joined = wallClock.now();
+  private consumer: Consumer | null = null;
+  private activeSince = 0;
+  private heardAt = systemClock.now();
+  private reason: string | null = "connecting";
+  private failure: HashbrookError | null = null;
+  private closed = false;
+  private wake = () => {};
+  private watchdog: NodeJS.Timeout | null = null;
+
+  private constructor(options: TopicLogOptions, admin: KafkaAdmin, marks: readonly Watermarks[]) {
+    this.options = options;
+    this.topic = options.topic;
+    this.admin = admin;
+    this.parts = marks.map(({ high }, p) => {
+      const next = options.offsets[p];
+      return { chunks: [], bytes: 0, paused: false, next, end: high };
+    });
+  }
+
+  /** @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, offsets_lost, stream_changed */
+  static async open(options: TopicLogOptions): Promise<KafkaLog> {
+    const admin = await KafkaAdmin.open(options.kafka);
+    try {
+      const marks = await admin.watermarks(options.topic);
+      const log = new KafkaLog(options, admin, marks);
+      marks.forEach((mark, p) => {
+        const { next } = log.parts[p];
+        if (next > mark.high) throw topicReplaced(options.topic, p, next, mark.high);
+        if (next < mark.low) log.jump(p, mark);
+      });
+      await log.connect(options.formerMember);
+      log.watchdog = setInterval(() => log.watch(), RETRY_MS);
+      return log;
+    } catch (error) {
+      await admin.close();
+      throw error;
+    }
+  }
+
+  get partitions(): number {
+    return this.parts.length;
+  }
+
+  get state(): { ready: boolean; reason: string | null } {
+    return { ready: this.reason === null, reason: this.reason };
+  }
+
+  head(partition: number): Chunk | undefined {
+    return this.parts[partition].chunks[0];
+  }
+
+  shift(partition: number): void {
+    const part = this.parts[partition];
+    const chunk = part.chunks.shift();
+    part.bytes -= chunk?.bytes ?? 0;
+    if (!part.paused || part.bytes > ROOM / 2) return;
+    part.paused = false;
+    this.consumer?.resume([{ topic: this.topic, partitions: [partition] }]);
+  }
+
+  idle(partition: number, next: bigint): boolean {
+    const { chunks, end } = this.parts[partition];
+    return chunks.length === 0 && end <= next;
+  }
+
+  end(partition: number): bigint {
+    return this.parts[partition].end;
+  }
+
+  async wait(milliseconds: number): Promise<void> {
+    if (this.failure) throw this.failure;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    if (this.failure) throw this.failure;
+  }
+
+  async commit(offsets: readonly bigint[]): Promise<void> {
+    const { topic } = this;
+    if (this.activeSince === 0) return;
+    await this.consumer
+      ?.commitOffsets(offsets.map((offset, partition) => ({ topic, partition, offset: String(offset) })))
+      .catch(() => {}); // the next commit tells the same and more
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.watchdog) clearInterval(this.watchdog);
+    await this.consumer?.disconnect().catch(() => {});
+    await this.admin.close().catch(() => {});
+  }
+
+  /** The messages wanted next are gone. */
+  private jump(partition: number, { low, high }: Watermarks): void {
+    const part = this.parts[partition];
+    const { onLost, topic } = this.options;
+    if (onLost === "stop") throw offsetsLost(topic, partition, part.next, low);
+    part.next = onLost === "earliest" ? low : high;
+    part.chunks.push({ messages: [], bytes: 0, next: part.next });
+  }
+
+  private async connect(formerMember: string | null): Promise<void> {
+    const { kafka, group } = this.options;
+    const standing = () => ({ activeSince: this.activeSince, joined: this.joined });
+    let cluster: Cluster | null = null;
+    const consumer = createKafka(kafka).kafka.consumer({
+      groupId: group,
+      partitionAssigners: [singleAssigner(standing, (found) => (cluster = found))],
+      maxWaitTimeInMs: MAX_WAIT_MS,
+      maxBytesPerPartition: 1 << 20,
+      maxBytes: 16 << 20,
+      retry: { retries: 8, restartOnFailure: async () => false },
+    });
+    this.consumer = consumer;
+    const { events } = consumer;
+    consumer.on(events.GROUP_JOIN, ({ payload }) => this.join(consumer, payload));
+    consumer.on(events.FETCH, () => this.hear());
+    consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
+      if (Number(payload.batchSize) === 0) this.passOver(payload.partition, BigInt(payload.lastOffset) + 1n);
+    });
+    consumer.on(events.CRASH, ({ payload }) => this.crashed(consumer, payload.error));
+    try {
+      await consumer.connect();
+      if (formerMember && cluster) await evictMember(cluster, group, formerMember);
+      await consumer.subscribe({ topics: [this.topic], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        partitionsConsumedConcurrently: this.parts.length,
+        eachBatch: async ({ batch }) => this.accept(consumer, batch),
+      });
+    } catch (error) {
+      await consumer.disconnect().catch(() => {});
+      throw kafkaFailure(error, `topic ${this.topic}`);
+    }
+  }
+
+  private join(consumer: Consumer, payload: { memberId: string; memberAssignment: Record<string, number[]> }): void {
+    this.options.onJoin(payload.memberId);
+    const mine = payload.memberAssignment[this.topic] ?? [];
+    this.hear();
+    if (mine.length === 0) {
+      this.activeSince = 0;
+      this.reason = `standing by: another trainer of group ${this.options.group} is at work`;
+      return;
+    }
+    if (this.activeSince === 0) this.activeSince = wallClock.now();
+    for (const partition of mine) if (partition < this.parts.length) this.sendBack(consumer, partition);
+  }
+
+  private sendBack(consumer: Consumer, partition: number): void {
+    consumer.seek({ topic: this.topic, partition, offset: String(this.parts[partition].next) });
+  }
+
+  private hear(): void {
+    this.heardAt = systemClock.now();
+    if (this.activeSince > 0) this.reason = null;
+  }
+
+  private accept(consumer: Consumer, batch: Batch): void {
+    const part = this.parts[batch.partition];
+    if (!part || consumer !== this.consumer) return;
+    const next = BigInt(batch.lastOffset()) + 1n;
+    if (BigInt(batch.fetchedOffset ?? batch.firstOffset() ?? 0) > part.next) {
+      this.displaced(consumer, batch.partition);
+      return;
+    }
+    part.end = BigInt(batch.highWatermark);
+    if (next <= part.next) return;
+    const chunk = { messages: batch.messages, bytes: sizeOf(batch.messages), next };
+    part.chunks.push(chunk);
+    part.next = next;
+    part.bytes += chunk.bytes;
+    if (part.bytes > ROOM && !part.paused) {
+      part.paused = true;
+      consumer.pause([{ topic: this.topic, partitions: [batch.partition] }]);
+    }
+    this.wake();
+  }
+
+  /** Offsets without messages: transaction markers, compacted records. */
+  private passOver(partition: number, next: bigint): void {
+    const part = this.parts[partition];
+    if (!part || next <= part.next) return;
+    part.chunks.push({ messages: [], bytes: 0, next });
+    part.next = next;
+    this.wake();
+  }
+
+  /** The consumer is further on than it should be: back, unless what was wanted is gone. */
+  private displaced(consumer: Consumer, partition: number): void {
+    this.admin
+      .watermarks(this.topic)
+      .then((marks) => {
+        if (this.parts[partition].next < marks[partition].low) this.jump(partition, marks[partition]);
+        this.sendBack(consumer, partition);
+      })
+      .catch((error) => {
+        if (error instanceof HashbrookError && error.code === "offsets_lost") this.fail(error);
+        else this.sendBack(consumer, partition);
+      });
+  }
+
+  private crashed(consumer: Consumer, cause: unknown): void {
+    if (consumer !== this.consumer || this.closed) return;
+    const failure = kafkaFailure(cause, `topic ${this.topic}`);
+    this.reason = failure.message;
+    if (failure.code === "kafka_auth" || failure.code === "kafka_topic_missing") this.fail(failure);
+    else this.reconnect();
+  }
+
+  private fail(failure: HashbrookError): void {
+    this.failure = failure;
+    this.reason = failure.message;
+    this.wake();
+  }
+
+  private watch(): void {
+    const paused = this.parts.every((part) => part.paused);
+    if (paused || this.activeSince === 0) this.heardAt = systemClock.now();
+    const silent = systemClock.now() - this.heardAt;
+    if (silent > SILENCE_MS / 3) this.reason = `no answer from the brokers for ${Math.round(silent / 1000)} s`;
+    if (silent > SILENCE_MS) this.reconnect();
+  }
+
+  private reconnect(): void {
+    const former = this.consumer;
+    this.consumer = null;
+    this.heardAt = systemClock.now();
+    for (const part of this.parts) part.paused = false;
+    const again = () => {
+      if (this.closed || this.consumer !== null) return;
+      this.connect(null).catch((error) => {
+        this.consumer = null;
+        this.reason = (error as Error).message;
+        setTimeout(again, RETRY_MS);
+      });
+    };
+    (former?.disconnect() ?? Promise.resolve()).catch(() => {}).finally(() => setTimeout(again, RETRY_MS));
+  }
+}
+
+function sizeOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, { value }) => sum + (value?.length ?? 0) + MESSAGE_BYTES, 0);
+}

@@ -1,0 +1,115 @@
+import { setImmediate } from "node:timers/promises";
+import type { Clock } from "../core/clock.js";
+import type { Decoder } from "../decode/decoder.js";
+import type { PartitionedLog } from "../source/topic.js";
+import type { Merge, Run } from "./merge.js";
+import { type DecodedBatch, type RejectedRow, sampleTimes } from "./stream.js";
+
+export interface TopicStreamOptions {
+  /** Events still wanted; Infinity = all. */
+  readonly limit: number;
+  /** A batch of a quiet topic is closed when its first event has waited this long, in ms. */
+  readonly lingerMs: number;
+  readonly clock: Clock;
+  /** A buffer for the next batch. */
+  readonly buffer: () => ArrayBufferLike;
+}
+
+/** How long to wait for news where nothing is due. */
+const IDLE_MS = 1_000;
+/** Record times kept of a batch. */
+const TIMES = 8;
+
+/** Log → merge → decoder → batches, in the merge's order. A message is an event; an empty one is passed over. */
+export async function* decodedMessages(
+  log: PartitionedLog,
+  merge: Merge,
+  decoder: Decoder,
+  options: TopicStreamOptions,
+): AsyncGenerator<DecodedBatch> {
+  const { clock, lingerMs } = options;
+  const batch = new OpenBatch(log.topic, decoder);
+  let remaining = options.limit;
+  let openedAt = 0;
+  const take = (): DecodedBatch => {
+    const taken = batch.take(merge, options.buffer());
+    remaining -= taken.rows;
+    return taken;
+  };
+  while (remaining > 0) {
+    const due = batch.messages > 0 && clock.now() - openedAt >= lingerMs;
+    const next = merge.next(due);
+    if (next === "end") break;
+    if (next === "wait") await log.wait(batch.messages > 0 ? Math.max(1, openedAt + lingerMs - clock.now()) : IDLE_MS);
+    else if (next === "close") yield take();
+    else {
+      if (batch.messages === 0) openedAt = clock.now();
+      const { count, full } = batch.decode(next, remaining);
+      merge.take(next, count);
+      if (!full) continue;
+      yield take();
+      // The client library reads from the network in this thread.
+      await setImmediate();
+    }
+  }
+  if (batch.messages > 0) yield take();
+}
+
+/** The batch being filled, with the rejects and record times of its messages. */
+class OpenBatch {
+  messages = 0;
+  private readonly topic: string;
+  private readonly decoder: Decoder;
+  private rejects: RejectedRow[] = [];
+  private times: number[] = [];
+  private bytes = 0;
+
+  constructor(topic: string, decoder: Decoder) {
+    this.topic = topic;
+    this.decoder = decoder;
+  }
+
+  /** Decodes messages until the batch is full or holds `wanted` rows. @returns how many were used */
+  decode(run: Run, wanted: number): { count: number; full: boolean } {
+    const { decoder } = this;
+    const capacity = Math.min(wanted, decoder.layout.capacity);
+    let full = false;
+    let at = run.from;
+    while (at < run.to && !full) {
+      const { value, offset } = run.messages[at++];
+      if (value !== null) this.bytes += value.length;
+      full = decoder.message(value ?? NOTHING, Number(offset)) === "full" || decoder.rows >= capacity;
+    }
+    this.messages += at - run.from;
+    this.keepRejects(run.partition);
+    if (this.times.length < TIMES) this.times.push(Number(run.messages[at - 1].timestamp));
+    return { count: at - run.from, full };
+  }
+
+  take(merge: Merge, into: ArrayBufferLike): DecodedBatch {
+    const { batch, distinct } = this.decoder.take(into);
+    const times = sampleTimes(batch);
+    const taken: DecodedBatch = {
+      rows: batch.rows,
+      buffer: batch.buffer,
+      distinct,
+      rejects: this.rejects,
+      position: merge.position,
+      decisions: merge.takeDecisions(),
+      times: times.length > 0 ? times : this.times,
+      bytesRead: this.bytes,
+    };
+    this.messages = 0;
+    this.rejects = [];
+    this.times = [];
+    return taken;
+  }
+
+  private keepRejects(partition: number): void {
+    const rejects = this.decoder.takeRejects();
+    const file = `${this.topic}[${partition}]`;
+    for (const reject of rejects) this.rejects.push({ ...reject, file });
+  }
+}
+
+const NOTHING = new Uint8Array(0);

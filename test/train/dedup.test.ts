@@ -1,0 +1,50 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { StateBlock } from "../../src/model/model.js";
+import { DedupWindow } from "../../src/train/dedup.js";
+
+/** The same, with an array. */
+class Plain {
+  private ids: bigint[] = [];
+  private readonly window: number;
+
+  constructor(window: number) {
+    this.window = window;
+  }
+
+  admit(id: bigint): boolean {
+    if (this.ids.includes(id)) return false;
+    this.ids = [...this.ids, id].slice(-this.window);
+    return true;
+  }
+}
+
+const ids = fc.array(
+  fc.oneof(fc.bigInt({ min: 0n, max: 40n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constant(1n << 32n)),
+  { maxLength: 300 },
+);
+
+describe("the window of event ids", () => {
+  it("knows the last ids and no others, like a list", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 50 }), ids, (window, stream) => {
+        const [dedup, plain] = [new DedupWindow(window), new Plain(window)];
+        expect(stream.map((id) => dedup.admit(id))).toEqual(stream.map((id) => plain.admit(id)));
+      }),
+    );
+  });
+
+  it("goes on alike after it was saved and restored", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 50 }), ids, ids, (window, before, after) => {
+        const first = new DedupWindow(window);
+        for (const id of before) first.admit(id);
+        const second = new DedupWindow(window);
+        const block = first.block();
+        second.restore(new Map<string, StateBlock>([[block.name, block]]));
+        expect(second.block()).toEqual(block);
+        expect(after.map((id) => second.admit(id))).toEqual(after.map((id) => first.admit(id)));
+      }),
+    );
+  });
+});

@@ -1,0 +1,58 @@
+import type { Chunk, Message, PartitionedLog } from "../../src/source/topic.js";
+
+/** A partitioned log in memory: messages are appended to it, and come to hand chunk by chunk as the test lets them. */
+export class MemoryLog implements PartitionedLog {
+  readonly topic = "events";
+  readonly partitions: number;
+  readonly state = { ready: true, reason: null };
+  private readonly all: Message[][];
+  private readonly hands: Chunk[][];
+  private readonly next: bigint[];
+
+  constructor(partitions: number, offsets: readonly string[] = []) {
+    this.partitions = partitions;
+    this.all = Array.from({ length: partitions }, () => []);
+    this.hands = Array.from({ length: partitions }, () => []);
+    this.next = Array.from({ length: partitions }, (_, p) => BigInt(offsets[p] ?? 0));
+  }
+
+  /** @param gap offsets left out before it, as compaction does */
+  append(partition: number, text: string, gap = 0): void {
+    const messages = this.all[partition];
+    const offset = messages.length > 0 ? BigInt(messages.at(-1)!.offset) + 1n : 0n;
+    messages.push({ offset: String(offset + BigInt(gap)), value: Buffer.from(text), timestamp: "1700000000000" });
+  }
+
+  /** At most `count` more messages of a partition come to hand. */
+  deliver(partition: number, count = Number.POSITIVE_INFINITY): boolean {
+    const rest = this.all[partition].filter(({ offset }) => BigInt(offset) >= this.next[partition]).slice(0, count);
+    if (rest.length === 0) return false;
+    this.next[partition] = BigInt(rest.at(-1)!.offset) + 1n;
+    this.hands[partition].push({ messages: rest, bytes: 0, next: this.next[partition] });
+    return true;
+  }
+
+  head(partition: number): Chunk | undefined {
+    return this.hands[partition][0];
+  }
+
+  shift(partition: number): void {
+    this.hands[partition].shift();
+  }
+
+  idle(partition: number, next: bigint): boolean {
+    return this.hands[partition].length === 0 && this.end(partition) <= next;
+  }
+
+  end(partition: number): bigint {
+    const last = this.all[partition].at(-1);
+    return last ? BigInt(last.offset) + 1n : 0n;
+  }
+
+  async wait(): Promise<void> {
+    for (let p = 0; p < this.partitions; p++) this.deliver(p);
+  }
+
+  async commit(): Promise<void> {}
+  async close(): Promise<void> {}
+}

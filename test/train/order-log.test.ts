@@ -1,0 +1,62 @@
+import { appendFileSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type Entry, OrderLog } from "../../src/train/order-log.js";
+
+const entries: Entry[] = [
+  { kind: "turn", at: 0, partition: 3 },
+  { kind: "turn", at: 17, partition: 1 },
+  { kind: "close", at: 17 },
+  { kind: "publish", at: 9007199254740991 },
+];
+
+function written(): string {
+  const directory = mkdtempSync(join(tmpdir(), "hashbrook-order-"));
+  const log = new OrderLog(directory);
+  log.append(entries.slice(0, 2));
+  log.sync();
+  log.append(entries.slice(2));
+  log.close();
+  return directory;
+}
+
+describe("order.log", () => {
+  it("gives back what was appended, and goes on behind it", () => {
+    const directory = written();
+    const log = new OrderLog(directory);
+    expect(log.entries).toEqual(entries);
+    log.append([{ kind: "close", at: 20 }]);
+    log.close();
+    expect(new OrderLog(directory).entries).toEqual([...entries, { kind: "close", at: 20 }]);
+  });
+
+  it("drops a line cut short by a kill, wherever it was cut", () => {
+    const whole = readFileSync(join(written(), "order.log"));
+    for (let bytes = 0; bytes < whole.length; bytes++) {
+      const directory = written();
+      truncateSync(join(directory, "order.log"), bytes);
+      const log = new OrderLog(directory);
+      const lines = whole.subarray(0, bytes).filter((byte) => byte === 10).length;
+      expect(log.entries).toEqual(entries.slice(0, lines));
+      log.append([{ kind: "close", at: 99 }]);
+      log.close();
+      expect(new OrderLog(directory).entries).toEqual([...entries.slice(0, lines), { kind: "close", at: 99 }]);
+    }
+  });
+
+  it("does not believe a damaged line", () => {
+    const directory = written();
+    const path = join(directory, "order.log");
+    const text = readFileSync(path, "latin1");
+    writeFileSync(path, text.replace("turn 17 1", "turn 17 2"), "latin1");
+    expect(new OrderLog(directory).entries).toEqual(entries.slice(0, 1));
+  });
+
+  it("forgets another run's decisions", () => {
+    const directory = written();
+    appendFileSync(join(directory, "order.log"), "");
+    expect(new OrderLog(directory, { fresh: true }).entries).toEqual([]);
+    expect(readFileSync(join(directory, "order.log"), "latin1")).toBe("");
+  });
+});
