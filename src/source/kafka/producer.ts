@@ -52,8 +52,9 @@ export class KafkaProducer {
   private constructor(options: KafkaOptions, topic: string, settings: ProducerOptions) {
     this.topic = topic;
     this.#options = options;
-    this.#client = createKafka(options);
     this.#settings = { compression: "none", retries: options.retries ?? 15, batchBytes: 900_000, ...settings };
+    // A reconnection within a send has attempts of its own, the client's; when those are used up the send gives up.
+    this.#client = createKafka({ ...options, retries: this.#settings.retries });
   }
 
   /** Connects and makes sure that the topic is there. @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed */
