@@ -1,19 +1,12 @@
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
-import {
-  type Files,
-  nodeFiles,
-  quietly,
-  readFully,
-  withFile,
-  writeError,
-  writeFile,
-  writeFully,
-} from "../core/files.js";
-import { type Block, Checkpoint, type CheckpointContent } from "./checkpoint.js";
-import { groupByFile, streamFile } from "./data-file.js";
+import { type Files, nodeFiles, readFully, withFile, writeError } from "../core/files.js";
+import { Checkpoint, type CheckpointContent } from "./checkpoint.js";
+import { groupByFile, streamed, streamFile, toTheEnd } from "./data-file.js";
+import { DirectoryWriter, written } from "./directory-writer.js";
 import { type Processes, systemProcesses, WriterLock } from "./lock.js";
-import { encodeManifest, type FileEntry, MANIFEST } from "./manifest.js";
+import { encodeManifest, MANIFEST, type Manifest } from "./manifest.js";
+import { checkpointName, FRESH, newestFirst } from "./names.js";
 
 /** A checkpoint that could not be used, and why. */
 export interface Skipped {
@@ -27,15 +20,6 @@ export interface Saved {
   readonly bytes: number;
 }
 
-/** A replacement of a checkpoint with as many examples: complete under this ending first, then renamed. */
-const FRESH = ".new";
-
-const NAME = /^checkpoint-(\d{12,})(\.new)?$/;
-
-function checkpointName(examples: number): string {
-  return `checkpoint-${String(examples).padStart(12, "0")}`;
-}
-
 /**
  * The checkpoints of one run: directories `checkpoint-<examples, 12 digits>` under `directory`.
  *
@@ -47,12 +31,14 @@ export class CheckpointStore {
   readonly directory: string;
   private readonly files: Files;
   private readonly processes: Processes;
+  private readonly writer: DirectoryWriter;
   private owned: WriterLock | undefined;
 
   constructor(directory: string, files: Files = nodeFiles, processes: Processes = systemProcesses) {
     this.directory = directory;
     this.files = files;
     this.processes = processes;
+    this.writer = new DirectoryWriter(directory, files, () => this.checkOwner());
   }
 
   /**
@@ -63,6 +49,11 @@ export class CheckpointStore {
     this.writing(this.directory, () => {
       this.owned = new WriterLock(this.directory, this.files, this.processes);
     });
+  }
+
+  /** The file whose presence says that the directory is ours; undefined where it was not locked. */
+  get lockPath(): string | undefined {
+    return this.owned?.path;
   }
 
   /** Lets others write. */
@@ -123,7 +114,7 @@ export class CheckpointStore {
 
   /**
    * Removes half-written leftovers and all checkpoints older than the newest `keep` that look whole (manifest, sizes and
-   * headers right; the data is not read).
+   * headers right; the data is not read), but none that a kept increment builds on.
    */
   prune(keep = 3): void {
     if (!(Number.isSafeInteger(keep) && keep >= 1))
@@ -131,30 +122,35 @@ export class CheckpointStore {
     this.writing(this.directory, () => {
       this.checkOwner();
       this.finishReplacements();
-      let kept = 0;
-      for (const path of this.paths()) {
-        if (kept >= keep || !this.finished(path)) this.removeCheckpoint(path);
-        else if (this.opens(path)) kept++;
-      }
+      this.retain(keep);
     });
+  }
+
+  /** `prune` without a look at replacements, leaving one that is just being written alone. */
+  retain(keep: number, except?: string): void {
+    const needed = new Set<string>();
+    let kept = 0;
+    for (const path of this.paths()) {
+      if (path === except || needed.has(path)) continue;
+      if (kept >= keep || !this.finished(path)) this.writer.remove(path);
+      else if (this.opens(path, needed)) kept++;
+    }
   }
 
   /** Paths of all checkpoint directories, finished or not, newest first. */
   private paths(): string[] {
-    const found = this.files.list(this.directory).flatMap((name) => {
-      const match = NAME.exec(name);
-      return match ? [{ path: join(this.directory, name), rank: Number(match[1]), fresh: match[2] ? 1 : 0 }] : [];
-    });
-    return found.sort((a, b) => b.rank - a.rank || b.fresh - a.fresh).map(({ path }) => path);
+    return newestFirst(this.files.list(this.directory)).map((name) => join(this.directory, name));
   }
 
   private finished(path: string): boolean {
     return this.files.stat(join(path, MANIFEST)) !== undefined;
   }
 
-  private opens(path: string): boolean {
+  /** Whether a checkpoint looks whole; all that it builds on is added to `needed`. */
+  private opens(path: string, needed: Set<string>): boolean {
     try {
-      return new Checkpoint(path, this.files).examples >= 0;
+      for (const { path: part } of new Checkpoint(path, this.files).chain) needed.add(part);
+      return true;
     } catch {
       return false;
     }
@@ -169,47 +165,16 @@ export class CheckpointStore {
   }
 
   private write(path: string, examples: number, content: CheckpointContent): Saved {
-    try {
-      this.files.remove(path);
-      this.files.mkdir(path);
-      const entries = groupByFile(content.blocks).map(([name, blocks]) => this.writeData(path, name, blocks));
-      const manifest = encodeManifest(describe(examples, content, entries));
-      this.files.syncDirectory(path);
-      this.commit(path, manifest);
-      return { path, bytes: totalBytes(entries, manifest) };
-    } catch (error) {
-      // After a take-over the directory may be the other writer's: it is left alone.
-      this.checkOwner();
-      quietly(() => this.removeCheckpoint(path));
-      throw error;
-    }
-  }
-
-  private writeData(directory: string, name: string, blocks: readonly Block[]): FileEntry {
-    return withFile(this.files, join(directory, name), "wx", (file) => {
-      let position = 0;
-      const entry = streamFile(name, blocks, (slice) => {
-        position = writeFully(this.files, file, slice, position);
-      });
-      this.files.fsync(file);
-      return entry;
-    });
-  }
-
-  private commit(path: string, manifest: Uint8Array): void {
-    const temporary = join(path, `${MANIFEST}.tmp`);
-    writeFile(this.files, temporary, manifest);
-    this.checkOwner();
-    this.files.rename(temporary, join(path, MANIFEST));
-    this.files.syncDirectory(path);
-    this.files.syncDirectory(this.directory);
+    const blocks = content.blocks.map(streamed);
+    const { bytes } = toTheEnd(this.writer.write(path, describe(examples, content), blocks));
+    return { path, bytes };
   }
 
   /** What `save` returns when the checkpoint at `path` is whole and holds just this content. */
   private savedAlready(path: string, examples: number, content: CheckpointContent): Saved | undefined {
-    const entries = groupByFile(content.blocks).map(([name, blocks]) => streamFile(name, blocks, () => {}));
-    const manifest = encodeManifest(describe(examples, content, entries));
-    return this.whole(path) && this.holds(path, manifest) ? { path, bytes: totalBytes(entries, manifest) } : undefined;
+    const files = groupByFile(content.blocks).map(([name, blocks]) => streamFile(name, blocks, () => {}));
+    const manifest = encodeManifest({ ...describe(examples, content), files });
+    return this.whole(path) && this.holds(path, manifest) ? { path, bytes: written(files, manifest).bytes } : undefined;
   }
 
   private holds(path: string, manifest: Uint8Array): boolean {
@@ -220,31 +185,22 @@ export class CheckpointStore {
 
   private replace(path: string, examples: number, content: CheckpointContent): Saved {
     const { bytes } = this.write(path + FRESH, examples, content);
-    this.promote(path + FRESH);
+    this.writer.promote(path + FRESH);
     return { path, bytes };
   }
 
-  /** Replacements cut short: a whole one takes its place, others go. */
-  private finishReplacements(): void {
-    for (const path of this.paths().filter((path) => path.endsWith(FRESH))) {
-      if (this.finished(path) && this.whole(path)) this.promote(path);
-      else this.removeCheckpoint(path);
+  /**
+   * Replacements cut short: a whole one takes its place, others go.
+   * @param except one that is just being written
+   */
+  finishReplacements(except?: string): void {
+    for (const path of this.paths().filter((path) => path.endsWith(FRESH) && path !== except)) {
+      if (this.finished(path) && this.whole(path)) this.writer.promote(path);
+      else this.writer.remove(path);
     }
   }
 
-  private promote(fresh: string): void {
-    const path = fresh.slice(0, -FRESH.length);
-    this.removeCheckpoint(path);
-    this.files.rename(fresh, path);
-    this.files.syncDirectory(this.directory);
-  }
-
-  /** Manifest first: what a kill leaves of it is then not taken for a damaged checkpoint. */
-  private removeCheckpoint(path: string): void {
-    this.files.remove(join(path, MANIFEST));
-    this.files.remove(path);
-  }
-
+  /** @throws checkpoint_locked when another writer has taken the directory over */
   private checkOwner(): void {
     if (this.owned === undefined || this.owned.held()) return;
     throw new HashbrookError("checkpoint_locked", `${this.directory}: another writer has taken over`, {
@@ -277,12 +233,9 @@ export function openCheckpoint(path: string, files: Files = nodeFiles): { checkp
   });
 }
 
-function describe(examples: number, { meta }: CheckpointContent, files: readonly FileEntry[]) {
-  return { examples, spec_hash: typeof meta.spec_hash === "string" ? meta.spec_hash : null, meta, files };
-}
-
-function totalBytes(entries: readonly FileEntry[], manifest: Uint8Array): number {
-  return entries.reduce((sum, entry) => sum + entry.bytes, manifest.byteLength);
+/** A full checkpoint's manifest without its files. */
+export function describe(examples: number, { meta }: Pick<CheckpointContent, "meta">): Omit<Manifest, "files"> {
+  return { examples, spec_hash: typeof meta.spec_hash === "string" ? meta.spec_hash : null, meta };
 }
 
 function noneWhole(directory: string, skipped: readonly Skipped[]): HashbrookError {
