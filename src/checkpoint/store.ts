@@ -203,9 +203,7 @@ export class CheckpointStore {
   /** @throws checkpoint_locked when another writer has taken the directory over */
   private checkOwner(): void {
     if (this.owned === undefined || this.owned.held()) return;
-    throw new HashbrookError("checkpoint_locked", `${this.directory}: another writer has taken over`, {
-      hint: "Let only one process train into a directory.",
-    });
+    throw lockLost(this.directory);
   }
 
   private writing<T>(path: string, write: () => T): T {
@@ -236,6 +234,13 @@ export function openCheckpoint(path: string, files: Files = nodeFiles): { checkp
 /** A full checkpoint's manifest without its files. */
 export function describe(examples: number, { meta }: Pick<CheckpointContent, "meta">): Omit<Manifest, "files"> {
   return { examples, spec_hash: typeof meta.spec_hash === "string" ? meta.spec_hash : null, meta };
+}
+
+/** The error of a writer that finds its lock gone. */
+export function lockLost(directory: string): HashbrookError {
+  return new HashbrookError("checkpoint_locked", `${directory}: another writer has taken over`, {
+    hint: "Let only one process train into a directory.",
+  });
 }
 
 function noneWhole(directory: string, skipped: readonly Skipped[]): HashbrookError {
