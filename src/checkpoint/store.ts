@@ -131,8 +131,9 @@ export class CheckpointStore {
     const needed = new Set<string>();
     let kept = 0;
     for (const path of this.paths()) {
-      if (path === except || needed.has(path)) continue;
-      if (kept >= keep || !this.finished(path)) this.writer.remove(path);
+      if (path === except) continue;
+      if (needed.has(path)) kept++;
+      else if (kept >= keep || !this.finished(path)) this.writer.remove(path);
       else if (this.opens(path, needed)) kept++;
     }
   }
