@@ -24,11 +24,18 @@ export class BackgroundWriter {
   private failure: HashbrookError | null = null;
   private saving = false;
   private stopped = false;
+  /** The thread has ended by itself: nothing more will come. */
+  private dead = false;
 
   constructor(setup: WriterSetup) {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    this.worker = new Worker(workerUrl(), { workerData: { ...setup, port: port2 }, transferList: [port2] });
+    this.worker = new Worker(workerUrl(), {
+      workerData: { ...setup, port: port2 },
+      transferList: [port2],
+      // The process's own flags may be for its main program (--input-type).
+      execArgv: [],
+    });
     this.worker.on("error", (error) => this.fail(String(error)));
     this.worker.on("exit", (code) => {
       if (!this.stopped) this.fail(`it ended with code ${code}`);
@@ -93,8 +100,6 @@ export class BackgroundWriter {
     await this.worker.terminate();
     this.port.close();
   }
-
-  private dead = false;
 
   private fail(reason: string): void {
     this.dead = true;
