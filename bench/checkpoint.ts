@@ -26,7 +26,7 @@ const BATCH_MS = 40;
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const directory = mkdtempSync(join(tmpdir(), "hashbrook-checkpoint-"));
   try {
-    return await new Bench(directory, smoke ? 60_000 : 7_800_000).measure(smoke ? 1 : 45);
+    return await new Bench(directory, smoke ? 60_000 : 7_800_000).measure(smoke ? 1 : 40);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -34,13 +34,13 @@ export interface ChainOptions {
   readonly parent: ParentRef | null;
   /** The lock file that must be there for as long as we write; null: no lock. */
   readonly lock: string | null;
-  /** Compact a chain of more increments than this. Default 10. */
+  /** Compact a chain of more increments than this. Default 32. */
   readonly mostIncrements?: number;
   /** Compact once the increments' rows take more bytes than this and than half of their base. Default 64 MiB. */
   readonly leastBytes?: number;
 }
 
-const MOST_INCREMENTS = 10;
+const MOST_INCREMENTS = 32;
 const LEAST_BYTES = 64 << 20;
 
 /**

@@ -11,8 +11,8 @@ export interface Written {
   readonly checksum: string;
 }
 
-/** A large file is synced every so often while it is written, so that no single sync takes long. */
-const SYNC_BYTES = 64 << 20;
+/** A large file is synced every so often while it is written, so that no single sync keeps an increment waiting. */
+const SYNC_BYTES = 16 << 20;
 
 /** Writes, replaces and removes checkpoint directories in the one order that a kill at any step leaves sound. */
 export class DirectoryWriter {

@@ -90,13 +90,15 @@ export class CheckpointStore {
     const paths = this.paths();
     for (const path of paths) {
       try {
-        return { checkpoint: this.load(path), skipped };
+        const checkpoint = this.load(path);
+        if (skipped.length > 0 && this.paths().join() !== paths.join()) break;
+        return { checkpoint, skipped };
       } catch (error) {
         if (!(error instanceof HashbrookError) || error.code === "checkpoint_mismatch") throw error;
         skipped.push({ path, reason: error.message });
       }
     }
-    // A writer may have saved and pruned meanwhile.
+    // A writer may have saved, pruned or put a compacted checkpoint in another's place meanwhile.
     if (this.paths().join() !== paths.join()) return this.latest();
     if (skipped.some(({ path }) => this.finished(path))) throw noneWhole(this.directory, skipped);
     return { checkpoint: undefined, skipped };

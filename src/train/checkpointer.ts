@@ -22,13 +22,13 @@ export interface CheckpointerOptions {
   readonly resumed: ParentRef | null;
   /** Examples learned so far. */
   readonly examples: number;
-  /** Also one as soon as the changed rows have so many bytes, so that copying them stays short. Default 16 MiB. */
+  /** Also one as soon as the changed rows have so many bytes, so that copying them stays short. Default 8 MiB. */
   readonly mostChangedBytes?: number;
   /** Told of every checkpoint when it is durable, in order, with the meta it was saved with. */
   readonly onCommitted?: (meta: CheckpointContent["meta"], saved: Saved) => void;
 }
 
-const MOST_CHANGED_BYTES = 16 << 20;
+const MOST_CHANGED_BYTES = 8 << 20;
 
 /**
  * A run's checkpoints: while it learns, increments, copied between two batches and written by a thread of their own; at its
@@ -121,9 +121,9 @@ export class Checkpointer {
     this.collect();
     const bytes = this.options.tables.reduce((sum, { layout }, i) => sum + this.changed[i].size * layout.stride, 0);
     if (bytes >= this.limit) return true;
-    const perExample = bytes / Math.max(1, examples - this.taken.examples);
-    const ahead = Math.max((this.limit - bytes) / 2, this.limit / 16) / Math.max(perExample, 1);
-    this.nextCount = examples + Math.ceil(ahead);
+    const seen = examples - this.taken.examples;
+    const ahead = (Math.max((this.limit - bytes) / 2, this.limit / 16) * seen) / Math.max(bytes, 1);
+    this.nextCount = examples + Math.ceil(Math.min(ahead, seen));
     return false;
   }
 
