@@ -26,7 +26,7 @@ const BATCH_MS = 40;
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const directory = mkdtempSync(join(tmpdir(), "hashbrook-checkpoint-"));
   try {
-    return await new Bench(directory, smoke ? 60_000 : 7_800_000).measure(smoke ? 1 : 40);
+    return await new Bench(directory, smoke ? 60_000 : 7_800_000).measure(smoke ? 1 : 30);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -51,6 +51,7 @@ class Bench {
 
   async measure(seconds: number): Promise<object> {
     for (let first = 0; first < this.rows; first += BATCH * CELLS) this.learn((i) => (first + i) % this.rows);
+    const quiet = await this.learnFor(seconds / 5, null);
     this.store.lock();
     const started = performance.now();
     const base = this.store.save(this.examples, { meta: {}, blocks: this.table.blocks() });
@@ -70,7 +71,6 @@ class Bench {
         saved.push({ bytes, compacted: chain.at(-1)!.manifest.replaces !== undefined });
       },
     });
-    const quiet = await this.learnFor(seconds / 5, null);
     const beside = await this.learnFor(seconds, checkpointer);
     const restore = await this.compare(checkpointer, saved);
     this.store.unlock();

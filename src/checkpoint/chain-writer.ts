@@ -58,6 +58,8 @@ export class ChainWriter {
   private readonly writer: DirectoryWriter;
   private head: ParentRef | null;
   private compaction: { readonly path: string; readonly steps: Steps<Saved> } | null = null;
+  /** Directories being removed, by path. */
+  private readonly removals = new Map<string, Steps<void>>();
   private swept = false;
 
   constructor(directory: string, options: ChainOptions, files: Files = nodeFiles) {
@@ -84,28 +86,42 @@ export class ChainWriter {
       if (merge) this.abandon();
       const written = toTheEnd(merge ? this.merged(path, increment) : this.added(path, increment));
       this.head = { examples: increment.examples, checksum: written.checksum };
-      this.store.retain(this.options.keep, this.compaction?.path);
+      this.prune();
       this.compaction ??= this.dueCompaction();
       return { path, bytes: written.bytes };
     });
   }
 
   /**
-   * Does one step of a compaction that is due.
+   * Does one step of what is left to do: removing old checkpoints, or a compaction that is due.
    * @returns false when there is nothing (more) to do
    * @throws as `save`
    */
   step(): boolean {
     const { compaction } = this;
-    if (!compaction) return false;
-    return this.writing(compaction.path, () => {
-      const failed = compaction;
-      this.compaction = null;
-      const { done } = compaction.steps.next();
-      if (!done) this.compaction = failed;
-      else this.store.retain(this.options.keep);
-      return !done;
-    });
+    const [removal] = this.removals;
+    if (removal) {
+      const [path, steps] = removal;
+      this.writing(path, () => {
+        if (steps.next().done) this.removals.delete(path);
+      });
+    } else if (compaction) {
+      this.writing(compaction.path, () => {
+        this.compaction = null;
+        if (!compaction.steps.next().done) this.compaction = compaction;
+        else this.prune();
+      });
+    }
+    return this.compaction !== null || this.removals.size > 0;
+  }
+
+  /** Begins to remove what is not to be kept: manifests now, so that no reader takes it for damaged, the rest in steps. */
+  private prune(): void {
+    for (const path of this.store.superseded(this.options.keep, this.compaction?.path)) {
+      if (this.removals.has(path)) continue;
+      const steps = this.writer.discard(path);
+      if (!steps.next().done) this.removals.set(path, steps);
+    }
   }
 
   /** Gives up a compaction at hand and removes what was written of it. */
@@ -139,6 +155,7 @@ export class ChainWriter {
   }
 
   private *put(path: string, manifest: Omit<Manifest, "files">, blocks: StreamedBlock[]): Steps<Written> {
+    this.removals.delete(path);
     const taken = this.files.stat(join(path, MANIFEST)) !== undefined;
     const written = yield* this.writer.write(taken ? path + FRESH : path, manifest, blocks);
     if (taken) this.writer.promote(path + FRESH);

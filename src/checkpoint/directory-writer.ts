@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Files, quietly, writeFile, writeFully } from "../core/files.js";
+import { type Files, quietly, withFile, writeFile, writeFully } from "../core/files.js";
 import { groupByFile, type Steps, type StreamedBlock, streamFileSteps } from "./data-file.js";
 import { encodeManifest, type FileEntry, MANIFEST, type Manifest, manifestChecksum } from "./manifest.js";
 import { FRESH } from "./names.js";
@@ -59,6 +59,22 @@ export class DirectoryWriter {
   /** Manifest first: what a kill leaves of it is then not taken for a damaged checkpoint. */
   remove(path: string): void {
     this.files.remove(join(path, MANIFEST));
+    this.files.remove(path);
+  }
+
+  /** `remove` in steps: a file system may take long to let go of a large file at once. */
+  *discard(path: string): Steps<void> {
+    this.files.remove(join(path, MANIFEST));
+    for (const name of this.files.list(path)) {
+      const file = join(path, name);
+      let bytes = this.files.stat(file)?.bytes ?? 0;
+      while (bytes > SYNC_BYTES) {
+        bytes -= SYNC_BYTES;
+        const left = bytes;
+        withFile(this.files, file, "r+", (handle) => this.files.truncate(handle, left));
+        yield;
+      }
+    }
     this.files.remove(path);
   }
 

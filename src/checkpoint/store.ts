@@ -124,20 +124,22 @@ export class CheckpointStore {
     this.writing(this.directory, () => {
       this.checkOwner();
       this.finishReplacements();
-      this.retain(keep);
+      for (const path of this.superseded(keep)) this.writer.remove(path);
     });
   }
 
-  /** `prune` without a look at replacements, leaving one that is just being written alone. */
-  retain(keep: number, except?: string): void {
+  /** What `prune` removes, in the order to remove it in; `except` is just being written and not looked at. */
+  superseded(keep: number, except?: string): string[] {
     const needed = new Set<string>();
+    const removed: string[] = [];
     let kept = 0;
     for (const path of this.paths()) {
       if (path === except) continue;
       if (needed.has(path)) kept++;
-      else if (kept >= keep || !this.finished(path)) this.writer.remove(path);
+      else if (kept >= keep || !this.finished(path)) removed.push(path);
       else if (this.opens(path, needed)) kept++;
     }
+    return removed;
   }
 
   /** Paths of all checkpoint directories, finished or not, newest first. */
