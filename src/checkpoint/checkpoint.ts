@@ -1,17 +1,11 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
-import { errorCode, type Files, readFully, withFile } from "../core/files.js";
-import { Xxh64, xxh64 } from "./hash.js";
-import {
-  CHUNK_BYTES,
-  canonicalJson,
-  decodeManifest,
-  type FileEntry,
-  type JsonValue,
-  MANIFEST,
-  type Manifest,
-} from "./manifest.js";
-import { type Dtype, readSafetensorsLayout, type TensorPlace, type TensorSpec } from "./safetensors.js";
+import type { Files } from "../core/files.js";
+import { CheckpointDirectory, damaged } from "./directory.js";
+import { CHUNK_BYTES, type JsonValue, MANIFEST, type ParentRef } from "./manifest.js";
+import { checkpointName, FRESH } from "./names.js";
+import { ChainBlock, dataName, rowsName } from "./patch.js";
+import type { Dtype, TensorSpec } from "./safetensors.js";
 
 /** A named array. Names are paths: "table/ids/rows", "dense/W0", "metrics/auc". */
 export interface Block extends TensorSpec {
@@ -28,67 +22,47 @@ export interface CheckpointContent {
   readonly blocks: readonly Block[];
 }
 
-/** A block in its file, with its checksums. */
-interface StoredBlock extends TensorPlace {
-  readonly path: string;
-  readonly chunks: readonly string[];
-}
-
-/** The longest manifest read, so that a hostile one cannot fill the memory. */
-const MAX_MANIFEST_BYTES = 64 << 20;
-
-const READ_BYTES = 1 << 20;
-
 /**
- * One checkpoint directory, opened: its manifest has been checked, its files have the right sizes and headers. Every
- * read of a block checks that block's checksums; `verify` checks all.
+ * A checkpoint, opened: a full one, or an increment with the checkpoints it builds on. Both read the same: an increment's
+ * blocks are those of its base with the changed rows of every increment since. Manifests have been checked, files have the
+ * right sizes and headers. Every read of a block checks that block's checksums; `verify` checks all.
  */
 export class Checkpoint {
   readonly path: string;
   readonly examples: number;
   readonly specHash: string | null;
   readonly meta: { readonly [key: string]: JsonValue };
-  /** Size of all files, the manifest included. */
+  /** Size of all files, the manifests included; of an increment with those of all it builds on. */
   readonly bytes: number;
-  private readonly files: Files;
-  private readonly manifest: Manifest;
-  private readonly stored = new Map<string, StoredBlock>();
+  /** The directories it is made of, the newest first: one where the checkpoint is full. */
+  readonly chain: readonly CheckpointDirectory[];
+  private readonly specs = new Map<string, TensorSpec>();
 
-  /** @throws checkpoint_missing, checkpoint_damaged, checkpoint_mismatch (a newer format) */
+  /**
+   * @throws checkpoint_missing, checkpoint_damaged (also where an increment's parent is missing or another one),
+   * checkpoint_mismatch (a newer format)
+   */
   constructor(path: string, files: Files) {
+    this.chain = openChain(path, files);
+    const { manifest, tensors } = this.chain[0];
     this.path = path;
-    this.files = files;
-    const encoded = readManifest(files, path);
-    this.manifest = decodeManifest(encoded, join(path, MANIFEST));
-    this.examples = this.manifest.examples;
-    this.specHash = this.manifest.spec_hash;
-    this.meta = this.manifest.meta;
-    this.bytes = this.manifest.files.reduce((sum, file) => sum + file.bytes, encoded.byteLength);
-    for (const entry of this.manifest.files) this.place(entry);
-  }
-
-  private place(entry: FileEntry): void {
-    const path = join(this.path, entry.name);
-    const size = reading(path, () => this.files.stat(path)?.bytes);
-    if (size !== entry.bytes) throw damaged(path, `it has ${size ?? "no"} bytes, the manifest says ${entry.bytes}`);
-    const layout = this.withFile(path, (file) => readSafetensorsLayout(this.files, file, entry.bytes, path));
-    const chunks = new Map(entry.blocks.map((block) => [blockText(block), block.chunks]));
-    for (const tensor of layout.tensors) {
-      const known = chunks.get(blockText(tensor));
-      if (!known) throw damaged(path, `its block ${tensor.name} is not the manifest's`);
-      this.stored.set(tensor.name, { ...tensor, path, chunks: known });
-    }
-    if (layout.tensors.length !== entry.blocks.length) throw damaged(path, "it lacks blocks the manifest names");
+    this.examples = manifest.examples;
+    this.specHash = manifest.spec_hash;
+    this.meta = manifest.meta;
+    this.bytes = this.chain.reduce((sum, { bytes }) => sum + bytes, 0);
+    const patches = manifest.patches ?? [];
+    const parts = new Set(patches.flatMap(({ name }) => [rowsName(name), dataName(name)]));
+    for (const spec of [...tensors.filter(({ name }) => !parts.has(name)), ...patches]) this.specs.set(spec.name, spec);
   }
 
   /** Names, dtypes and shapes of all blocks, sorted by name. */
   get blocks(): readonly TensorSpec[] {
-    const specs = [...this.stored.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+    const specs = [...this.specs.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
     return specs.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   has(name: string): boolean {
-    return this.stored.has(name);
+    return this.specs.has(name);
   }
 
   /**
@@ -96,10 +70,10 @@ export class Checkpoint {
    * @throws checkpoint_mismatch when there is none of that name; checkpoint_damaged
    */
   read(name: string): Block {
-    const { dtype, shape, bytes } = this.find(name);
-    const data = new Uint8Array(bytes);
-    this.readInto(name, data);
-    return { name, dtype, shape, data };
+    const block = this.open(name);
+    const data = new Uint8Array(block.bytes);
+    fillAll(block, data);
+    return { name, dtype: block.dtype, shape: block.shape, data };
   }
 
   /**
@@ -107,25 +81,22 @@ export class Checkpoint {
    * @throws as `read`; checkpoint_mismatch when the sizes differ
    */
   readInto(name: string, target: Uint8Array): void {
-    const block = this.find(name);
+    const block = this.open(name);
     if (target.byteLength !== block.bytes) {
       const message = `${this.path}: block ${name} has ${block.bytes} bytes where the model needs ${target.byteLength}`;
       throw new HashbrookError("checkpoint_mismatch", message);
     }
-    this.readChunks(block, (at) => target.subarray(at, at + CHUNK_BYTES));
+    fillAll(block, target);
   }
 
-  /** Reads a block chunk by chunk, each into the memory `into` gives for it, and checks each. */
-  private readChunks(block: StoredBlock, into: (at: number) => Uint8Array): void {
-    this.withFile(block.path, (file) => {
-      for (let at = 0; at < block.bytes; at += CHUNK_BYTES) {
-        const chunk = into(at);
-        const count = readFully(this.files, file, chunk, block.offset + at);
-        if (count < chunk.byteLength || xxh64(chunk) !== block.chunks[at / CHUNK_BYTES]) {
-          throw damagedBlock(block, at, chunk.byteLength);
-        }
-      }
-    });
+  /**
+   * A block for one pass over it, in pieces.
+   * @throws as `read`
+   */
+  open(name: string): ChainBlock {
+    const spec = this.specs.get(name);
+    if (!spec) throw new HashbrookError("checkpoint_mismatch", `${this.path}: has no block ${name}`);
+    return new ChainBlock(this.chain, spec);
   }
 
   /** All of it, in memory. */
@@ -138,84 +109,42 @@ export class Checkpoint {
    * @throws checkpoint_damaged naming the file, and the block and bytes where the damage lies
    */
   verify(): void {
-    for (const entry of this.manifest.files) {
-      const path = join(this.path, entry.name);
-      if (this.hashFile(path, entry.bytes) === entry.xxh64) continue;
-      for (const block of entry.blocks) this.check(this.find(block.name));
-      throw damaged(path, "its header differs from its checksum");
+    for (const directory of this.chain) directory.verify();
+    for (const { name } of this.chain[0].manifest.patches ?? []) this.open(name);
+  }
+}
+
+function fillAll(block: ChainBlock, target: Uint8Array): void {
+  for (let at = 0; at < block.bytes; at += CHUNK_BYTES) block.fill(target.subarray(at, at + CHUNK_BYTES), at);
+}
+
+function openChain(path: string, files: Files): CheckpointDirectory[] {
+  const chain = [new CheckpointDirectory(path, files)];
+  for (;;) {
+    const { manifest, path: child } = chain.at(-1)!;
+    if (!manifest.parent) return chain;
+    const parent = openParent(child, manifest.parent, files);
+    if (parent.manifest.examples >= manifest.examples || parent.manifest.spec_hash !== manifest.spec_hash) {
+      throw damaged(child, `its parent ${basename(parent.path)} cannot be one`);
+    }
+    chain.push(parent);
+  }
+}
+
+/** The checkpoint an increment builds on, which may just be giving way to its compacted form. */
+function openParent(child: string, { examples, checksum }: ParentRef, files: Files): CheckpointDirectory {
+  const path = join(dirname(child), checkpointName(examples));
+  const reasons: string[] = [];
+  for (const candidate of [path + FRESH, path]) {
+    if (!files.stat(join(candidate, MANIFEST))) continue;
+    try {
+      const parent = new CheckpointDirectory(candidate, files);
+      if (parent.checksum === checksum || parent.manifest.replaces === checksum) return parent;
+      reasons.push(`${basename(candidate)} is another one`);
+    } catch (error) {
+      if (!(error instanceof HashbrookError) || error.code === "checkpoint_mismatch") throw error;
+      reasons.push(error.message);
     }
   }
-
-  private check(block: StoredBlock): void {
-    const buffer = new Uint8Array(Math.min(block.bytes, CHUNK_BYTES));
-    this.readChunks(block, (at) => buffer.subarray(0, block.bytes - at));
-  }
-
-  private hashFile(path: string, bytes: number): string {
-    return this.withFile(path, (file) => {
-      const hash = new Xxh64();
-      const buffer = new Uint8Array(Math.min(bytes, READ_BYTES));
-      for (let at = 0; at < bytes; at += buffer.byteLength) {
-        const count = readFully(this.files, file, buffer.subarray(0, bytes - at), at);
-        hash.update(buffer.subarray(0, count));
-      }
-      return hash.digest();
-    });
-  }
-
-  private find(name: string): StoredBlock {
-    const block = this.stored.get(name);
-    if (!block) throw new HashbrookError("checkpoint_mismatch", `${this.path}: has no block ${name}`);
-    return block;
-  }
-
-  private withFile<T>(path: string, use: (file: number) => T): T {
-    return reading(path, () => withFile(this.files, path, "r", use));
-  }
-}
-
-function readManifest(files: Files, directory: string): Uint8Array {
-  const path = join(directory, MANIFEST);
-  return reading(path, () => {
-    const stat = files.stat(path);
-    if (!stat) throw missing(directory);
-    if (stat.bytes > MAX_MANIFEST_BYTES) throw damaged(path, `it has ${stat.bytes} bytes`);
-    const data = new Uint8Array(stat.bytes);
-    withFile(files, path, "r", (file) => readFully(files, file, data, 0));
-    return data;
-  });
-}
-
-/** Runs a read; a failure of the file system means that the checkpoint cannot be used, with the system's reason. */
-function reading<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (errorCode(error) === undefined || error instanceof HashbrookError) throw error;
-    throw new HashbrookError("checkpoint_damaged", `${path}: cannot be read: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-}
-
-function blockText({ name, dtype, shape }: TensorSpec): string {
-  return canonicalJson({ name, dtype, shape });
-}
-
-function damagedBlock(block: StoredBlock, at: number, bytes: number): HashbrookError {
-  return damaged(block.path, `block ${block.name}: bytes ${at} to ${at + bytes - 1} of it differ from their checksum`);
-}
-
-function damaged(path: string, reason: string): HashbrookError {
-  return new HashbrookError("checkpoint_damaged", `${path}: damaged: ${reason}`);
-}
-
-function missing(path: string): HashbrookError {
-  return new HashbrookError(
-    "checkpoint_missing",
-    `${basename(path)}: not a finished checkpoint: it has no ${MANIFEST} (${path})`,
-    {
-      hint: "Name a directory that `hashbrook train --out` has written.",
-    },
-  );
+  throw damaged(child, `its parent ${basename(path)} (${checksum}): ${reasons.join("; ") || "it is missing"}`);
 }

@@ -2,7 +2,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { Block } from "./checkpoint.js";
 import { Xxh64 } from "./hash.js";
 import { type BlockEntry, CHUNK_BYTES, type FileEntry } from "./manifest.js";
-import { safetensorsLayout } from "./safetensors.js";
+import { safetensorsLayout, type TensorSpec } from "./safetensors.js";
 
 /** Takes a file's bytes in order. */
 type Sink = (slice: Uint8Array) => void;
@@ -16,9 +16,14 @@ function fileOf(block: string): string {
   return `${encodeURIComponent(group === "table" ? `${group}-${table}` : group)}.safetensors`;
 }
 
+/** A block that is read while it is written: `pieces` has its bytes, 16 MiB at a time (the last piece may be shorter). */
+export interface StreamedBlock extends TensorSpec {
+  pieces(): Iterable<Uint8Array>;
+}
+
 /** The data files of a checkpoint, sorted by name, and what goes into each. */
-export function groupByFile(blocks: readonly Block[]): [string, Block[]][] {
-  const groups = new Map<string, Block[]>();
+export function groupByFile<T extends TensorSpec>(blocks: readonly T[]): [string, T[]][] {
+  const groups = new Map<string, T[]>();
   for (const block of blocks) {
     const name = fileOf(block.name);
     groups.set(name, [...(groups.get(name) ?? []), block]);
@@ -26,40 +31,67 @@ export function groupByFile(blocks: readonly Block[]): [string, Block[]][] {
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/** A block in memory, to be written. */
+export function streamed({ name, dtype, shape, data }: Block): StreamedBlock {
+  return { name, dtype, shape, pieces: () => piecesOf(data) };
+}
+
+function* piecesOf(data: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < data.byteLength; at += CHUNK_BYTES) yield data.subarray(at, at + CHUNK_BYTES);
+}
+
 /**
  * Streams one safetensors file into `sink`, hashing it on the way, and describes it for the manifest.
  * @throws internal when a block's data has not the size its shape asks for
  */
 export function streamFile(name: string, blocks: readonly Block[], sink: Sink): FileEntry {
+  return toTheEnd(streamFileSteps(name, blocks.map(streamed), sink));
+}
+
+/** `streamFile`, stopping after every 16 MiB to let other work go first. */
+export function* streamFileSteps(name: string, blocks: readonly StreamedBlock[], sink: Sink): Steps<FileEntry> {
   const layout = safetensorsLayout(blocks);
-  const data = new Map(blocks.map((block) => [block.name, block.data]));
+  const data = new Map(blocks.map((block) => [block.name, block]));
   const hash = new Xxh64();
   const put = (slice: Uint8Array): void => {
     hash.update(slice);
     sink(slice);
   };
   put(layout.header);
-  const entries = layout.tensors.map(({ name, dtype, shape, bytes }): BlockEntry => {
-    const content = data.get(name)!;
-    if (content.byteLength !== bytes) {
-      throw new HashbrookError("internal", `block ${name} [${shape}] has ${content.byteLength} bytes, not ${bytes}`);
+  const entries: BlockEntry[] = [];
+  for (const { name, dtype, shape, bytes } of layout.tensors) {
+    const chunks: string[] = [];
+    let length = 0;
+    for (const piece of data.get(name)!.pieces()) {
+      chunks.push(streamChunk(piece, put));
+      length += piece.byteLength;
+      yield;
     }
-    return { name, dtype, shape, chunks: streamChunks(content, put) };
-  });
+    if (length !== bytes) {
+      throw new HashbrookError("internal", `block ${name} [${shape}] has ${length} bytes, not ${bytes}`);
+    }
+    entries.push({ name, dtype, shape, chunks });
+  }
   return { name, bytes: layout.bytes, xxh64: hash.digest(), blocks: entries };
 }
 
-function streamChunks(data: Uint8Array, put: Sink): string[] {
-  const digests: string[] = [];
-  for (let start = 0; start < data.byteLength; start += CHUNK_BYTES) {
-    const chunk = data.subarray(start, start + CHUNK_BYTES);
-    const hash = new Xxh64();
-    for (let at = 0; at < chunk.byteLength; at += SLICE_BYTES) {
-      const slice = chunk.subarray(at, at + SLICE_BYTES);
-      hash.update(slice);
-      put(slice);
-    }
-    digests.push(hash.digest());
+function streamChunk(chunk: Uint8Array, put: Sink): string {
+  const hash = new Xxh64();
+  for (let at = 0; at < chunk.byteLength; at += SLICE_BYTES) {
+    const slice = chunk.subarray(at, at + SLICE_BYTES);
+    hash.update(slice);
+    put(slice);
   }
-  return digests;
+  return hash.digest();
+}
+
+/** Work that can be left for a while after every step. */
+export type Steps<T> = Generator<void, T>;
+
+/** Does all steps at once. */
+export function toTheEnd<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }

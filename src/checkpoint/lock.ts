@@ -70,8 +70,9 @@ function machine(): string {
  * one sees the other and withdraws. Files of dead processes are swept away.
  */
 export class WriterLock {
+  /** Its file. */
+  readonly path: string;
   private readonly files: Files;
-  private readonly path: string;
 
   /** @throws checkpoint_locked when a living process holds `directory` */
   constructor(directory: string, files: Files, processes: Processes) {

@@ -1,19 +1,12 @@
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
-import {
-  type Files,
-  nodeFiles,
-  quietly,
-  readFully,
-  withFile,
-  writeError,
-  writeFile,
-  writeFully,
-} from "../core/files.js";
-import { type Block, Checkpoint, type CheckpointContent } from "./checkpoint.js";
-import { groupByFile, streamFile } from "./data-file.js";
+import { type Files, nodeFiles, readFully, withFile, writeError } from "../core/files.js";
+import { Checkpoint, type CheckpointContent } from "./checkpoint.js";
+import { groupByFile, streamed, streamFile, toTheEnd } from "./data-file.js";
+import { DirectoryWriter, written } from "./directory-writer.js";
 import { type Processes, systemProcesses, WriterLock } from "./lock.js";
-import { encodeManifest, type FileEntry, MANIFEST } from "./manifest.js";
+import { encodeManifest, MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
+import { checkpointName, FRESH, newestFirst } from "./names.js";
 
 /** A checkpoint that could not be used, and why. */
 export interface Skipped {
@@ -27,15 +20,6 @@ export interface Saved {
   readonly bytes: number;
 }
 
-/** A replacement of a checkpoint with as many examples: complete under this ending first, then renamed. */
-const FRESH = ".new";
-
-const NAME = /^checkpoint-(\d{12,})(\.new)?$/;
-
-function checkpointName(examples: number): string {
-  return `checkpoint-${String(examples).padStart(12, "0")}`;
-}
-
 /**
  * The checkpoints of one run: directories `checkpoint-<examples, 12 digits>` under `directory`.
  *
@@ -47,12 +31,14 @@ export class CheckpointStore {
   readonly directory: string;
   private readonly files: Files;
   private readonly processes: Processes;
+  private readonly writer: DirectoryWriter;
   private owned: WriterLock | undefined;
 
   constructor(directory: string, files: Files = nodeFiles, processes: Processes = systemProcesses) {
     this.directory = directory;
     this.files = files;
     this.processes = processes;
+    this.writer = new DirectoryWriter(directory, files, () => this.checkOwner());
   }
 
   /**
@@ -63,6 +49,11 @@ export class CheckpointStore {
     this.writing(this.directory, () => {
       this.owned = new WriterLock(this.directory, this.files, this.processes);
     });
+  }
+
+  /** The file whose presence says that the directory is ours; undefined where it was not locked. */
+  get lockPath(): string | undefined {
+    return this.owned?.path;
   }
 
   /** Lets others write. */
@@ -99,13 +90,15 @@ export class CheckpointStore {
     const paths = this.paths();
     for (const path of paths) {
       try {
-        return { checkpoint: this.load(path), skipped };
+        const checkpoint = this.load(path);
+        if (skipped.length > 0 && this.paths().join() !== paths.join()) break;
+        return { checkpoint, skipped };
       } catch (error) {
         if (!(error instanceof HashbrookError) || error.code === "checkpoint_mismatch") throw error;
         skipped.push({ path, reason: error.message });
       }
     }
-    // A writer may have saved and pruned meanwhile.
+    // A writer may have saved, pruned or put a compacted checkpoint in another's place meanwhile.
     if (this.paths().join() !== paths.join()) return this.latest();
     if (skipped.some(({ path }) => this.finished(path))) throw noneWhole(this.directory, skipped);
     return { checkpoint: undefined, skipped };
@@ -123,7 +116,7 @@ export class CheckpointStore {
 
   /**
    * Removes half-written leftovers and all checkpoints older than the newest `keep` that look whole (manifest, sizes and
-   * headers right; the data is not read).
+   * headers right; the data is not read), but none that a kept increment builds on.
    */
   prune(keep = 3): void {
     if (!(Number.isSafeInteger(keep) && keep >= 1))
@@ -131,35 +124,44 @@ export class CheckpointStore {
     this.writing(this.directory, () => {
       this.checkOwner();
       this.finishReplacements();
-      let kept = 0;
-      for (const path of this.paths()) {
-        if (kept >= keep || !this.finished(path)) this.removeCheckpoint(path);
-        else if (this.opens(path)) kept++;
-      }
+      for (const path of this.superseded(keep)) this.writer.remove(path);
     });
   }
 
-  /** True while there is no finished checkpoint. */
-  get empty(): boolean {
-    return !this.paths().some((path) => this.finished(path));
+  /** What an increment that builds on the checkpoint at `path` names it by. */
+  reference(path: string): ParentRef {
+    const { examples, chain } = new Checkpoint(path, this.files);
+    return { examples, checksum: chain[0].checksum };
+  }
+
+  /** What `prune` removes, in the order to remove it in; `except` is just being written and not looked at. */
+  superseded(keep: number, except?: string): string[] {
+    const needed = new Set<string>();
+    const removed: string[] = [];
+    let kept = 0;
+    for (const path of this.paths()) {
+      if (path === except) continue;
+      if (needed.has(path)) kept++;
+      else if (kept >= keep || !this.finished(path)) removed.push(path);
+      else if (this.opens(path, needed)) kept++;
+    }
+    return removed;
   }
 
   /** Paths of all checkpoint directories, finished or not, newest first. */
   private paths(): string[] {
-    const found = this.files.list(this.directory).flatMap((name) => {
-      const match = NAME.exec(name);
-      return match ? [{ path: join(this.directory, name), rank: Number(match[1]), fresh: match[2] ? 1 : 0 }] : [];
-    });
-    return found.sort((a, b) => b.rank - a.rank || b.fresh - a.fresh).map(({ path }) => path);
+    return newestFirst(this.files.list(this.directory)).map((name) => join(this.directory, name));
   }
 
   private finished(path: string): boolean {
     return this.files.stat(join(path, MANIFEST)) !== undefined;
   }
 
-  private opens(path: string): boolean {
+  /** Whether a checkpoint looks whole; all that it builds on is added to `needed`. */
+  private opens(path: string, needed: Set<string>): boolean {
     try {
-      return new Checkpoint(path, this.files).examples >= 0;
+      for (const { path: part } of new Checkpoint(path, this.files).chain) needed.add(part);
+      return true;
     } catch {
       return false;
     }
@@ -174,47 +176,16 @@ export class CheckpointStore {
   }
 
   private write(path: string, examples: number, content: CheckpointContent): Saved {
-    try {
-      this.files.remove(path);
-      this.files.mkdir(path);
-      const entries = groupByFile(content.blocks).map(([name, blocks]) => this.writeData(path, name, blocks));
-      const manifest = encodeManifest(describe(examples, content, entries));
-      this.files.syncDirectory(path);
-      this.commit(path, manifest);
-      return { path, bytes: totalBytes(entries, manifest) };
-    } catch (error) {
-      // After a take-over the directory may be the other writer's: it is left alone.
-      this.checkOwner();
-      quietly(() => this.removeCheckpoint(path));
-      throw error;
-    }
-  }
-
-  private writeData(directory: string, name: string, blocks: readonly Block[]): FileEntry {
-    return withFile(this.files, join(directory, name), "wx", (file) => {
-      let position = 0;
-      const entry = streamFile(name, blocks, (slice) => {
-        position = writeFully(this.files, file, slice, position);
-      });
-      this.files.fsync(file);
-      return entry;
-    });
-  }
-
-  private commit(path: string, manifest: Uint8Array): void {
-    const temporary = join(path, `${MANIFEST}.tmp`);
-    writeFile(this.files, temporary, manifest);
-    this.checkOwner();
-    this.files.rename(temporary, join(path, MANIFEST));
-    this.files.syncDirectory(path);
-    this.files.syncDirectory(this.directory);
+    const blocks = content.blocks.map(streamed);
+    const { bytes } = toTheEnd(this.writer.write(path, describe(examples, content), blocks));
+    return { path, bytes };
   }
 
   /** What `save` returns when the checkpoint at `path` is whole and holds just this content. */
   private savedAlready(path: string, examples: number, content: CheckpointContent): Saved | undefined {
-    const entries = groupByFile(content.blocks).map(([name, blocks]) => streamFile(name, blocks, () => {}));
-    const manifest = encodeManifest(describe(examples, content, entries));
-    return this.whole(path) && this.holds(path, manifest) ? { path, bytes: totalBytes(entries, manifest) } : undefined;
+    const files = groupByFile(content.blocks).map(([name, blocks]) => streamFile(name, blocks, () => {}));
+    const manifest = encodeManifest({ ...describe(examples, content), files });
+    return this.whole(path) && this.holds(path, manifest) ? { path, bytes: written(files, manifest).bytes } : undefined;
   }
 
   private holds(path: string, manifest: Uint8Array): boolean {
@@ -225,36 +196,25 @@ export class CheckpointStore {
 
   private replace(path: string, examples: number, content: CheckpointContent): Saved {
     const { bytes } = this.write(path + FRESH, examples, content);
-    this.promote(path + FRESH);
+    this.writer.promote(path + FRESH);
     return { path, bytes };
   }
 
-  /** Replacements cut short: a whole one takes its place, others go. */
-  private finishReplacements(): void {
-    for (const path of this.paths().filter((path) => path.endsWith(FRESH))) {
-      if (this.finished(path) && this.whole(path)) this.promote(path);
-      else this.removeCheckpoint(path);
+  /**
+   * Replacements cut short: a whole one takes its place, others go.
+   * @param except one that is just being written
+   */
+  finishReplacements(except?: string): void {
+    for (const path of this.paths().filter((path) => path.endsWith(FRESH) && path !== except)) {
+      if (this.finished(path) && this.whole(path)) this.writer.promote(path);
+      else this.writer.remove(path);
     }
   }
 
-  private promote(fresh: string): void {
-    const path = fresh.slice(0, -FRESH.length);
-    this.removeCheckpoint(path);
-    this.files.rename(fresh, path);
-    this.files.syncDirectory(this.directory);
-  }
-
-  /** Manifest first: what a kill leaves of it is then not taken for a damaged checkpoint. */
-  private removeCheckpoint(path: string): void {
-    this.files.remove(join(path, MANIFEST));
-    this.files.remove(path);
-  }
-
+  /** @throws checkpoint_locked when another writer has taken the directory over */
   private checkOwner(): void {
     if (this.owned === undefined || this.owned.held()) return;
-    throw new HashbrookError("checkpoint_locked", `${this.directory}: another writer has taken over`, {
-      hint: "Let only one process train into a directory.",
-    });
+    throw lockLost(this.directory);
   }
 
   private writing<T>(path: string, write: () => T): T {
@@ -282,12 +242,16 @@ export function openCheckpoint(path: string, files: Files = nodeFiles): { checkp
   });
 }
 
-function describe(examples: number, { meta }: CheckpointContent, files: readonly FileEntry[]) {
-  return { examples, spec_hash: typeof meta.spec_hash === "string" ? meta.spec_hash : null, meta, files };
+/** A full checkpoint's manifest without its files. */
+export function describe(examples: number, { meta }: Pick<CheckpointContent, "meta">): Omit<Manifest, "files"> {
+  return { examples, spec_hash: typeof meta.spec_hash === "string" ? meta.spec_hash : null, meta };
 }
 
-function totalBytes(entries: readonly FileEntry[], manifest: Uint8Array): number {
-  return entries.reduce((sum, entry) => sum + entry.bytes, manifest.byteLength);
+/** The error of a writer that finds its lock gone. */
+export function lockLost(directory: string): HashbrookError {
+  return new HashbrookError("checkpoint_locked", `${directory}: another writer has taken over`, {
+    hint: "Let only one process train into a directory.",
+  });
 }
 
 function noneWhole(directory: string, skipped: readonly Skipped[]): HashbrookError {

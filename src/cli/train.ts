@@ -39,7 +39,7 @@ export function trainCommand(): Command {
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
     .option("--checkpoint-seconds <n>", "seconds between checkpoints; 0 = only at the end", wholeNumber, 60)
     .option("--checkpoint-every <n>", "also checkpoint every n examples", wholeNumber)
-    .option("--keep <n>", "checkpoints to keep", wholeNumber, 3)
+    .option("--keep <n>", "checkpoints to keep (and those that they build on)", wholeNumber, 3)
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",

@@ -138,7 +138,9 @@ export abstract class RowStore {
   takeChanged(): Uint32Array {
     const limit = this.spec.encoding === "exact" ? this.rows : this.capacity;
     const bitmap = this.view(this.kernel.changesAddress(), Math.ceil(limit / 32) * 4);
-    return changedRows(bitmap).filter((row) => this.kernel.isTouched(row) === 1);
+    const rows = changedRows(bitmap);
+    // Of a hash table's rows some may have been forgotten since.
+    return this.spec.encoding === "exact" ? rows : rows.filter((row) => this.kernel.isTouched(row) === 1);
   }
 
   /** Keys (exact) or numbers (hash) of rows, and their weights, f32[rows × dim]: what a replica is told of them. */

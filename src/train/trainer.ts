@@ -1,5 +1,7 @@
+import type { CheckpointContent } from "../checkpoint/checkpoint.js";
+import type { ParentRef } from "../checkpoint/manifest.js";
 import { RejectedWriter } from "../checkpoint/rejected.js";
-import { CheckpointStore, type Saved, type Skipped } from "../checkpoint/store.js";
+import { CheckpointStore, type Skipped } from "../checkpoint/store.js";
 import { Batch, type BatchLayout, batchLayout, keepRows } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
@@ -7,6 +9,7 @@ import { createModel } from "../model/create.js";
 import { blocksOf } from "../model/load.js";
 import type { Model } from "../model/model.js";
 import { specHash } from "../spec/hash.js";
+import { Checkpointer } from "./checkpointer.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
 import type { Job, Progress, Report, StreamPosition } from "./job.js";
@@ -30,7 +33,6 @@ export class Trainer implements Consumer {
   readonly capacity: number;
   readonly limit: number;
   private readonly job: Job;
-  private readonly clock: Clock;
   private readonly layout: BatchLayout;
   private readonly model: Model;
   private readonly store: CheckpointStore;
@@ -40,9 +42,9 @@ export class Trainer implements Consumer {
   /** What a topic's replay must decide alike; files leave nothing to decide. */
   private readonly order: OrderLog | null;
   private meta: Omit<TrainMeta, "tally">;
-  /** The place of the last checkpoint of this run. */
+  /** The place of the last durable checkpoint of this run. */
   committed: StreamPosition | null = null;
-  private committedAt: { examples: number; ms: number };
+  private readonly checkpointer: Checkpointer;
   private readonly passedOver: readonly Skipped[];
 
   private constructor(
@@ -54,7 +56,6 @@ export class Trainer implements Consumer {
     resumed: Resumed,
   ) {
     this.job = job;
-    this.clock = clock;
     this.store = store;
     this.model = model;
     this.layout = layout;
@@ -71,7 +72,21 @@ export class Trainer implements Consumer {
     this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
     this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes);
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
-    this.committedAt = { examples: this.tally.examples, ms: clock.now() };
+    this.checkpointer = new Checkpointer({
+      store,
+      tables: model.tables,
+      clock,
+      seconds: job.checkpointSeconds,
+      every: job.checkpointEvery,
+      keep: job.keep,
+      resumed: resumed?.ref ?? null,
+      examples: this.tally.examples,
+      // A file can be read again at leisure; a topic's readers must not wait for a long copy.
+      ...(job.topic ? { eager: resumed === null } : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
+      onCommitted: ({ position }) => {
+        this.committed = position as unknown as StreamPosition;
+      },
+    });
   }
 
   /**
@@ -112,7 +127,7 @@ export class Trainer implements Consumer {
     this.tally.count(batch, decoded, skipped, totalBytes);
     this.order?.append(decoded.decisions);
     this.meta = { position: decoded.position, sources: fingerprints, rejected_bytes: this.rejected.bytesWritten };
-    if (this.due()) this.commit();
+    if (this.checkpointer.due(this.tally.examples)) this.checkpointer.save(this.tally.examples, this.content());
   }
 
   progress(): Omit<Progress, "source"> {
@@ -120,11 +135,12 @@ export class Trainer implements Consumer {
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
-    const { path } = this.commit();
+    const { path } = await this.checkpointer.finish(this.tally.examples, this.content());
     return { ...this.tally.report(this.model, path, endedBy), passed_over: this.passedOver };
   }
 
   async close(): Promise<void> {
+    await this.checkpointer.close();
     this.rejected.close();
     this.order?.close();
     this.store.unlock();
@@ -141,31 +157,23 @@ export class Trainer implements Consumer {
     return rest;
   }
 
-  private due(): boolean {
-    const { checkpointEvery, checkpointSeconds } = this.job;
-    const examples = this.tally.examples - this.committedAt.examples;
-    // The first batch fixes where a topic's run began.
-    if (this.job.topic && this.committed === null && this.store.empty) return true;
-    if (checkpointEvery !== null && examples >= checkpointEvery) return true;
-    return checkpointSeconds > 0 && this.clock.now() - this.committedAt.ms >= checkpointSeconds * 1000;
-  }
-
-  /** One atomic commit of everything: weights, optimizer state, metrics, counters and the place in the stream. */
-  private commit(): Saved {
+  /** Everything, for one atomic commit: weights, optimizer state, metrics, counters and the place in the stream. */
+  private content(): CheckpointContent {
     this.rejected.sync();
     this.order?.sync();
     const { spec } = this.job;
     const meta = { spec, spec_hash: specHash(spec), ...this.meta, tally: this.tally.state() };
     const blocks = [...this.model.blocks(), ...this.tally.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
-    const saved = this.store.save(this.tally.examples, { meta: JSON.parse(JSON.stringify(meta)), blocks });
-    this.store.prune(this.job.keep);
-    this.committedAt = { examples: this.tally.examples, ms: this.clock.now() };
-    this.committed = this.meta.position;
-    return saved;
+    return { meta: JSON.parse(JSON.stringify(meta)), blocks };
   }
 }
 
-type Resumed = { meta: TrainMeta; blocks: ReturnType<typeof blocksOf>; skipped: readonly Skipped[] } | null;
+type Resumed = {
+  readonly meta: TrainMeta;
+  readonly blocks: ReturnType<typeof blocksOf>;
+  readonly skipped: readonly Skipped[];
+  readonly ref: ParentRef;
+} | null;
 
 /** The newest whole checkpoint of the job's directory, when the job resumes and there is one. */
 function resume(job: Job, store: CheckpointStore): Resumed {
@@ -190,5 +198,6 @@ function resume(job: Job, store: CheckpointStore): Resumed {
       },
     );
   }
-  return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), skipped };
+  const ref = { examples: checkpoint.examples, checksum: checkpoint.chain[0].checksum };
+  return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), skipped, ref };
 }

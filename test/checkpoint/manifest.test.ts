@@ -74,11 +74,11 @@ describe("decodeManifest", () => {
 
   it("says which version it cannot read", () => {
     const error = errorOf(() =>
-      decodeManifest(sealed({ version: 2, format: "hashbrook-checkpoint", other: true }), "m"),
+      decodeManifest(sealed({ version: 3, format: "hashbrook-checkpoint", other: true }), "m"),
     );
     expect([error.code, error.message]).toEqual([
       "checkpoint_mismatch",
-      "m: checkpoint format version 2; this Hashbrook reads version 1",
+      "m: checkpoint format version 3; this Hashbrook reads versions 1 and 2",
     ]);
   });
 });

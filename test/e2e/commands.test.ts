@@ -87,7 +87,7 @@ describe("train", () => {
     expect(twice.examples).toBe(60_000);
   });
 
-  it("keeps as many checkpoints as it is told to", () => {
+  it("keeps as many checkpoints as it is told to, and those that they build on", () => {
     const kept = join(folder, "kept");
     report([
       "train",
@@ -103,7 +103,12 @@ describe("train", () => {
       kept,
     ]);
     const { stdout } = spawnSync("ls", [kept], { encoding: "utf8" });
-    expect(stdout.split("\n").filter((name) => name.startsWith("checkpoint-"))).toHaveLength(2);
+    const names = stdout.split("\n").filter((name) => name.startsWith("checkpoint-"));
+    // The last one is full, the one before it an increment over the first.
+    expect(names).toHaveLength(3);
+    expect(JSON.parse(readFileSync(join(kept, names[1], "manifest.json"), "utf8")).parent.examples).toBe(
+      Number(names[0].slice("checkpoint-".length)),
+    );
   });
 });
 

@@ -56,7 +56,7 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
     const rng = new Rng(11);
     let kills = 0;
     for (let attempt = 0; attempt < 40; attempt++) {
-      const child = start(train(out, "--resume", "--checkpoint-every", "3000", "--json"));
+      const child = start(train(out, "--resume", "--checkpoint-every", "700", "--json"));
       const timer = setTimeout(() => child.kill("SIGKILL"), attempt < 12 ? 150 + rng.below(900) : 60_000);
       const { status, stderr } = await ended(child);
       clearTimeout(timer);

@@ -1,0 +1,225 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Checkpoint } from "../src/checkpoint/checkpoint.js";
+import { CheckpointStore } from "../src/checkpoint/store.js";
+import { Batch, type BatchLayout, batchLayout } from "../src/core/batch.js";
+import { systemClock } from "../src/core/clock.js";
+import { nodeFiles } from "../src/core/files.js";
+import type { CompiledSpec, OptimizerSpec } from "../src/spec/compiled.js";
+import { createTable, type Table } from "../src/tables/table.js";
+import { Checkpointer } from "../src/train/checkpointer.js";
+import { median, round } from "./lib/run.js";
+
+const DIM = 16;
+const BATCH = 1024;
+const CELLS = 39;
+/** A batch is learned at most this often: about what a tower of 640 x 512 x 256 leaves of the time. */
+const BATCH_MS = 40;
+
+/**
+ * Checkpoints of a large exact table that learns all the while: how long learning stops for one, what the writer and its
+ * compaction do to the batches beside them, bytes, and the time to restore. The restored table is compared with the live
+ * one; a difference fails the bench.
+ */
+export async function run({ smoke }: { smoke: boolean }): Promise<object> {
+  const directory = mkdtempSync(join(tmpdir(), "hashbrook-checkpoint-"));
+  try {
+    return await new Bench(directory, smoke ? 60_000 : 7_800_000).measure(smoke ? 1 : 30);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+class Bench {
+  private readonly spec: CompiledSpec;
+  private readonly layout: BatchLayout;
+  private readonly table: Table;
+  private readonly store: CheckpointStore;
+  private readonly rows: number;
+  private readonly random = sequence();
+  private examples = 1;
+
+  constructor(directory: string, rows: number) {
+    this.rows = rows;
+    this.spec = modelOf(rows);
+    this.layout = batchLayout(this.spec, BATCH);
+    this.table = createTable(this.spec, 0, this.layout);
+    this.store = new CheckpointStore(directory);
+  }
+
+  async measure(seconds: number): Promise<object> {
+    for (let first = 0; first < this.rows; first += BATCH * CELLS) this.learn((i) => (first + i) % this.rows);
+    const quiet = await this.learnFor(seconds / 5, null);
+    this.store.lock();
+    const started = performance.now();
+    const base = this.store.save(this.examples, { meta: {}, blocks: this.table.blocks() });
+    const fullMs = performance.now() - started;
+    const saved: { bytes: number; compacted: boolean }[] = [];
+    const checkpointer = new Checkpointer({
+      store: this.store,
+      tables: [this.table],
+      clock: systemClock,
+      seconds: seconds / 20,
+      every: null,
+      keep: 3,
+      resumed: { examples: this.examples, checksum: new Checkpoint(base.path, nodeFiles).chain[0].checksum },
+      examples: this.examples,
+      onCommitted: (_, { bytes, path }) => {
+        const { chain } = new Checkpoint(path, nodeFiles);
+        saved.push({ bytes, compacted: chain.at(-1)!.manifest.replaces !== undefined });
+      },
+    });
+    const beside = await this.learnFor(seconds, checkpointer);
+    const restore = await this.compare(checkpointer, saved);
+    this.store.unlock();
+    const { table } = this;
+    const taken = beside.rows.reduce((sum, rows) => sum + rows, 0);
+    return {
+      what: `an exact table that learns ${BATCH} examples of ${CELLS} ids every ${BATCH_MS} ms, ids skewed over all rows`,
+      table_bytes: table.stats().rows * table.layout.stride,
+      row_bytes: table.layout.stride,
+      full_save_ms: Math.round(fullMs),
+      increments: saved.length,
+      increment_bytes: spread(saved.map(({ bytes }) => bytes)),
+      increments_over_a_compacted_base: saved.filter(({ compacted }) => compacted).length,
+      stop_of_learning_ms: spread(beside.stops),
+      longest_stop_ms: round(Math.max(...beside.stops), 1),
+      rows_copied: spread(beside.rows),
+      million_rows_copied_per_second: round(taken / beside.stops.reduce((sum, ms) => sum + ms, 0) / 1000, 2),
+      batch_ms_without_checkpoints: spread(quiet.batches),
+      batch_ms_beside_the_writer: spread(beside.batches),
+      ...restore,
+    };
+  }
+
+  /** Learns one batch and returns the milliseconds it took. */
+  private learn(index: (i: number) => number): number {
+    const batch = fill(this.layout, index);
+    const start = performance.now();
+    this.table.gather(batch, "learn");
+    this.table.gradient.fill(0.001);
+    this.table.apply();
+    this.examples += BATCH;
+    return performance.now() - start;
+  }
+
+  private async learnFor(seconds: number, checkpointer: Checkpointer | null) {
+    const figures = { batches: [] as number[], stops: [] as number[], rows: [] as number[] };
+    const { store } = this.table;
+    const readRows = store.readRows.bind(store);
+    store.readRows = (rows) => {
+      figures.rows.push(rows.length);
+      return readRows(rows);
+    };
+    const end = performance.now() + seconds * 1000;
+    while (performance.now() < end) {
+      const start = performance.now();
+      figures.batches.push(this.learn(() => Math.floor(this.rows * this.random() ** 3)));
+      const asked = performance.now();
+      if (checkpointer?.due(this.examples)) {
+        checkpointer.save(this.examples, { meta: {}, blocks: this.table.blocks() });
+        figures.stops.push(performance.now() - asked);
+      }
+      await sleep(Math.max(0, BATCH_MS - (performance.now() - start)));
+    }
+    store.readRows = readRows;
+    return figures;
+  }
+
+  /** Takes a last increment, and checks that what is restored from the chain is the live table. */
+  private async compare(checkpointer: Checkpointer, saved: readonly object[]) {
+    const wanted = saved.length + 1;
+    while (!checkpointer.due(this.examples)) await sleep(1);
+    const before = saved.length;
+    checkpointer.save(this.examples, { meta: {}, blocks: this.table.blocks() });
+    while (saved.length < Math.max(wanted, before + 1)) {
+      checkpointer.due(this.examples);
+      await sleep(1);
+    }
+    await checkpointer.close();
+    const start = performance.now();
+    const { checkpoint } = this.store.latest();
+    const verifyMs = performance.now() - start;
+    const restored = createTable(this.spec, 0, this.layout);
+    restored.restore(new Map(checkpoint!.blocks.map(({ name }) => [name, checkpoint!.read(name)])));
+    const restoreMs = performance.now() - start;
+    const [live, found] = [this.table, restored].map((table) => table.blocks()[0].data);
+    if (checkpoint!.examples !== this.examples || Buffer.compare(live, found) !== 0) {
+      throw new Error("what is restored is not the table that was saved");
+    }
+    return {
+      chain_length: checkpoint!.chain.length,
+      chain_bytes: checkpoint!.bytes,
+      verify_ms: Math.round(verifyMs),
+      verify_and_restore_ms: Math.round(restoreMs),
+    };
+  }
+}
+
+function spread(values: readonly number[]): object {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))], 2);
+  return { median: round(median(values), 2), p99: at(0.99), max: at(1) };
+}
+
+/** Numbers in [0, 1), always the same. */
+function sequence(): () => number {
+  let state = 12345;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** A batch of the keys of `index(0)`, `index(1)`, … */
+function fill(layout: BatchLayout, index: (i: number) => number): Batch {
+  const batch = new Batch(layout, BATCH, new ArrayBuffer(layout.bytes));
+  const halves = new Uint32Array(batch.buffer, layout.keys[0].offset, BATCH * CELLS * 2);
+  for (let i = 0; i < BATCH * CELLS; i++) {
+    const id = index(i);
+    halves[2 * i] = Math.imul(id ^ (id >>> 15), 0x85ebca6b) ^ 0x5bd1e995;
+    halves[2 * i + 1] = Math.imul(id, 0x9e3779b1);
+  }
+  return batch;
+}
+
+function modelOf(rows: number): CompiledSpec {
+  const names = Array.from({ length: CELLS }, (_, i) => `f${i}`);
+  const optimizer: OptimizerSpec = { kind: "ftrl", alpha: 0.05, beta: 1, l1: 1e-4, l2: 1e-6, l21: 0 };
+  const seed = "9e3779b97f4a7c15";
+  return {
+    name: "bench",
+    seed: 1,
+    batch: BATCH,
+    window: 1,
+    events: { format: "tsv", columns: [], header: false, separator: "\t" },
+    label: { from: "label", positive: { equals: "1" }, weight: null, time: null, id: null, oracle: null },
+    fields: names.map((name) => ({ name, type: "categorical", from: name })),
+    tables: [
+      {
+        name: "ids",
+        role: "embedding",
+        encoding: "exact",
+        rows,
+        dim: DIM,
+        init: 0.01,
+        optimizer,
+        seed,
+        cells: names.map((field) => ({ field, kind: "single", seed })),
+      },
+    ],
+    numbers: [],
+    tower: {
+      kind: "deep_crossing",
+      residual: [],
+      hidden: [],
+      bottom: [],
+      cross_layers: 0,
+      rank: 0,
+      optimizer,
+      runtime: "onnxruntime",
+    },
+  };
+}

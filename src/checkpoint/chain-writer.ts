@@ -1,0 +1,227 @@
+import { join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import { type Files, nodeFiles, writeError } from "../core/files.js";
+import { type Block, Checkpoint } from "./checkpoint.js";
+import { type Steps, type StreamedBlock, streamed, toTheEnd } from "./data-file.js";
+import { DirectoryWriter, type Written } from "./directory-writer.js";
+import { MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
+import { checkpointName, FRESH } from "./names.js";
+import { dataName, rowBytes, rowsName } from "./patch.js";
+import type { TensorSpec } from "./safetensors.js";
+import { CheckpointStore, describe, lockLost, type Saved } from "./store.js";
+
+/** The rows of one block that changed since the checkpoint before; `shape` is the whole block's, by now. */
+export interface Patch extends TensorSpec {
+  /** Numbers of the rows, ascending; among them all by which the block has grown. */
+  readonly rows: Uint32Array;
+  /** Their bytes, one row after the other. */
+  readonly data: Uint8Array;
+}
+
+/** What an increment holds: plain data that crosses threads. */
+export interface Increment {
+  readonly examples: number;
+  readonly meta: Manifest["meta"];
+  /** Blocks that are stored whole. */
+  readonly blocks: readonly Block[];
+  readonly patches: readonly Patch[];
+}
+
+export interface ChainOptions {
+  /** Checkpoints to keep; what they build on is kept as well. */
+  readonly keep: number;
+  /** The checkpoint the first increment builds on; null: it holds all rows that were ever changed, over zeros. */
+  readonly parent: ParentRef | null;
+  /** The lock file that must be there for as long as we write; null: no lock. */
+  readonly lock: string | null;
+  /** Compact a chain of more increments than this. Default 32. */
+  readonly mostIncrements?: number;
+  /** Compact once the increments' rows take more bytes than this and than half of their base. Default 64 MiB. */
+  readonly leastBytes?: number;
+}
+
+const MOST_INCREMENTS = 32;
+const LEAST_BYTES = 64 << 20;
+
+/**
+ * Writes a run's increments, prunes, and compacts: a chain that has grown long is merged into a full checkpoint of its
+ * newest increment's examples, which takes that increment's place. Compaction goes in steps of 16 MiB, between which
+ * increments are saved; they may build on the increment being replaced, since the compacted one answers to its checksum.
+ *
+ * As with full checkpoints, a kill or a failure at any step leaves the state before it or the one after it, whole.
+ */
+export class ChainWriter {
+  private readonly directory: string;
+  private readonly files: Files;
+  private readonly options: ChainOptions;
+  private readonly store: CheckpointStore;
+  private readonly writer: DirectoryWriter;
+  private head: ParentRef | null;
+  private compaction: { readonly path: string; readonly steps: Steps<Saved> } | null = null;
+  /** Directories being removed, by path. */
+  private readonly removals = new Map<string, Steps<void>>();
+  private swept = false;
+
+  constructor(directory: string, options: ChainOptions, files: Files = nodeFiles) {
+    this.directory = directory;
+    this.files = files;
+    this.options = options;
+    this.head = options.parent;
+    this.store = new CheckpointStore(directory, files);
+    this.writer = new DirectoryWriter(directory, files, () => this.checkOwner());
+  }
+
+  /**
+   * Saves an increment durably, prunes, and begins a compaction where one is due. An increment with as many examples as the
+   * one before it (only the rest has changed) is merged into it.
+   * @throws checkpoint_write (what was saved before is unharmed), checkpoint_locked, checkpoint_damaged (the merge read damage)
+   */
+  save(increment: Increment): Saved {
+    const path = this.pathOf(increment.examples);
+    return this.writing(path, () => {
+      this.checkOwner();
+      this.files.mkdir(this.directory);
+      this.sweep();
+      const merge = this.head?.examples === increment.examples;
+      if (merge) this.abandon();
+      const written = toTheEnd(merge ? this.merged(path, increment) : this.added(path, increment));
+      this.head = { examples: increment.examples, checksum: written.checksum };
+      this.prune();
+      this.compaction ??= this.dueCompaction();
+      return { path, bytes: written.bytes };
+    });
+  }
+
+  /**
+   * Does one step of what is left to do: removing old checkpoints, or a compaction that is due.
+   * @returns false when there is nothing (more) to do
+   * @throws as `save`
+   */
+  step(): boolean {
+    const { compaction } = this;
+    const [removal] = this.removals;
+    if (removal) {
+      const [path, steps] = removal;
+      this.writing(path, () => {
+        if (steps.next().done) this.removals.delete(path);
+      });
+    } else if (compaction) {
+      this.writing(compaction.path, () => {
+        this.compaction = null;
+        if (!compaction.steps.next().done) this.compaction = compaction;
+        else this.prune();
+      });
+    }
+    return this.compaction !== null || this.removals.size > 0;
+  }
+
+  /** Begins to remove what is not to be kept: manifests now, so that no reader takes it for damaged, the rest in steps. */
+  private prune(): void {
+    for (const path of this.store.superseded(this.options.keep, this.compaction?.path)) {
+      if (this.removals.has(path)) continue;
+      const steps = this.writer.discard(path);
+      if (!steps.next().done) this.removals.set(path, steps);
+    }
+  }
+
+  /** Gives up a compaction at hand and removes what was written of it. */
+  abandon(): void {
+    const { compaction } = this;
+    this.compaction = null;
+    if (compaction) this.writing(compaction.path, () => void compaction.steps.return(undefined as never));
+  }
+
+  /** Replacements that an earlier process left, once. */
+  private sweep(): void {
+    if (!this.swept) this.store.finishReplacements();
+    this.swept = true;
+  }
+
+  private *added(path: string, increment: Increment): Steps<Written> {
+    const patches = increment.patches.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+    const manifest = { ...describe(increment.examples, increment), patches, ...(this.head && { parent: this.head }) };
+    const blocks = [...increment.blocks, ...increment.patches.flatMap(patchBlocks)].map(streamed);
+    return yield* this.put(path, manifest, blocks);
+  }
+
+  /** A full checkpoint of the head's rows and all else of the increment. */
+  private *merged(path: string, increment: Increment): Steps<Written> {
+    if (increment.patches.some(({ rows }) => rows.length > 0)) {
+      throw new HashbrookError("internal", `${path}: rows changed where no example was learned`);
+    }
+    const head = new Checkpoint(this.finishedPath(path), this.files);
+    const rows = increment.patches.map(({ name }) => fromChain(head, name));
+    return yield* this.put(path, describe(increment.examples, increment), [...increment.blocks.map(streamed), ...rows]);
+  }
+
+  private *put(path: string, manifest: Omit<Manifest, "files">, blocks: StreamedBlock[]): Steps<Written> {
+    this.removals.delete(path);
+    const taken = this.files.stat(join(path, MANIFEST)) !== undefined;
+    const written = yield* this.writer.write(taken ? path + FRESH : path, manifest, blocks);
+    if (taken) this.writer.promote(path + FRESH);
+    return written;
+  }
+
+  private dueCompaction(): ChainWriter["compaction"] {
+    const { mostIncrements = MOST_INCREMENTS, leastBytes = LEAST_BYTES } = this.options;
+    const path = this.pathOf(this.head!.examples);
+    const { chain } = new Checkpoint(path, this.files);
+    const base = chain.at(-1)!;
+    const patched = chain.slice(0, -1).reduce((sum, { manifest }) => sum + bytesOf(manifest), 0);
+    if (chain.length - 1 <= mostIncrements && patched <= Math.max(leastBytes, base.bytes / 2)) return null;
+    return { path: path + FRESH, steps: this.compacted(path) };
+  }
+
+  private *compacted(path: string): Steps<Saved> {
+    const checkpoint = new Checkpoint(path, this.files);
+    const { checksum, manifest } = checkpoint.chain[0];
+    const blocks = checkpoint.blocks.map(({ name }) => fromChain(checkpoint, name));
+    const full = { ...describe(manifest.examples, manifest), replaces: checksum };
+    const written = yield* this.writer.write(path + FRESH, full, blocks);
+    this.checkOwner();
+    this.writer.promote(path + FRESH);
+    return { path, bytes: written.bytes };
+  }
+
+  private pathOf(examples: number): string {
+    return join(this.directory, checkpointName(examples));
+  }
+
+  /** Where the head lies: a replacement that was cut short may still stand beside it. */
+  private finishedPath(path: string): string {
+    return this.files.stat(join(path + FRESH, MANIFEST)) ? path + FRESH : path;
+  }
+
+  private checkOwner(): void {
+    const { lock } = this.options;
+    if (lock !== null && this.files.stat(lock) === undefined) throw lockLost(this.directory);
+  }
+
+  private writing<T>(path: string, write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      throw writeError(path, error);
+    }
+  }
+}
+
+function patchBlocks({ name, dtype, shape, rows, data }: Patch): Block[] {
+  const list = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
+  return [
+    { name: rowsName(name), dtype: "U32", shape: [rows.length], data: list },
+    { name: dataName(name), dtype, shape: [rows.length, ...shape.slice(1)], data },
+  ];
+}
+
+function fromChain(checkpoint: Checkpoint, name: string): StreamedBlock {
+  const { dtype, shape } = checkpoint.blocks.find((block) => block.name === name)!;
+  return { name, dtype, shape, pieces: () => checkpoint.open(name).pieces() };
+}
+
+/** Bytes of the rows an increment's manifest says it holds. */
+function bytesOf({ files, patches }: Manifest): number {
+  const sizes = new Map((patches ?? []).map((patch) => [rowsName(patch.name), rowBytes(patch) + 4]));
+  const lists = files.flatMap(({ blocks }) => blocks).filter(({ name }) => sizes.has(name));
+  return lists.reduce((sum, { name, shape }) => sum + shape[0] * sizes.get(name)!, 0);
+}

@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import { type Files, quietly, withFile, writeFile, writeFully } from "../core/files.js";
+import { groupByFile, type Steps, type StreamedBlock, streamFileSteps } from "./data-file.js";
+import { encodeManifest, type FileEntry, MANIFEST, type Manifest, manifestChecksum } from "./manifest.js";
+import { FRESH } from "./names.js";
+
+export interface Written {
+  /** Size of all files. */
+  readonly bytes: number;
+  /** The manifest's checksum. */
+  readonly checksum: string;
+}
+
+/** A large file is synced every so often while it is written, so that no single sync keeps an increment waiting. */
+const SYNC_BYTES = 16 << 20;
+
+/** Writes, replaces and removes checkpoint directories in the one order that a kill at any step leaves sound. */
+export class DirectoryWriter {
+  private readonly directory: string;
+  private readonly files: Files;
+  private readonly checkOwner: () => void;
+
+  /** @param checkOwner throws when the directory has another writer by now */
+  constructor(directory: string, files: Files, checkOwner: () => void) {
+    this.directory = directory;
+    this.files = files;
+    this.checkOwner = checkOwner;
+  }
+
+  /**
+   * Writes a checkpoint's directory; its manifest gets its name when all else is on disk. Where it fails or is abandoned
+   * (`return()`), what was written is removed.
+   */
+  *write(path: string, head: Omit<Manifest, "files">, blocks: readonly StreamedBlock[]): Steps<Written> {
+    let finished = false;
+    try {
+      this.files.remove(path);
+      this.files.mkdir(path);
+      const entries: FileEntry[] = [];
+      for (const [name, group] of groupByFile(blocks)) entries.push(yield* this.writeData(path, name, group));
+      const manifest = encodeManifest({ ...head, files: entries });
+      this.files.syncDirectory(path);
+      this.commit(path, manifest);
+      finished = true;
+      return written(entries, manifest);
+    } finally {
+      if (!finished) this.withdraw(path);
+    }
+  }
+
+  /** Puts a finished replacement in the place of what it replaces. */
+  promote(fresh: string): void {
+    const path = fresh.slice(0, -FRESH.length);
+    this.remove(path);
+    this.files.rename(fresh, path);
+    this.files.syncDirectory(this.directory);
+  }
+
+  /** Manifest first: what a kill leaves of it is then not taken for a damaged checkpoint. */
+  remove(path: string): void {
+    this.files.remove(join(path, MANIFEST));
+    this.files.remove(path);
+  }
+
+  /** `remove` in steps: a file system may take long to let go of a large file at once. */
+  *discard(path: string): Steps<void> {
+    this.files.remove(join(path, MANIFEST));
+    for (const name of this.files.list(path)) {
+      const file = join(path, name);
+      let bytes = this.files.stat(file)?.bytes ?? 0;
+      while (bytes > SYNC_BYTES) {
+        bytes -= SYNC_BYTES;
+        const left = bytes;
+        withFile(this.files, file, "r+", (handle) => this.files.truncate(handle, left));
+        yield;
+      }
+    }
+    this.files.remove(path);
+  }
+
+  private *writeData(directory: string, name: string, blocks: readonly StreamedBlock[]): Steps<FileEntry> {
+    const file = this.files.open(join(directory, name), "wx");
+    try {
+      let position = 0;
+      let synced = 0;
+      const entry = yield* streamFileSteps(name, blocks, (slice) => {
+        position = writeFully(this.files, file, slice, position);
+        if (position - synced < SYNC_BYTES) return;
+        this.files.fsync(file);
+        synced = position;
+      });
+      this.files.fsync(file);
+      return entry;
+    } finally {
+      this.files.close(file);
+    }
+  }
+
+  private commit(path: string, manifest: Uint8Array): void {
+    const temporary = join(path, `${MANIFEST}.tmp`);
+    writeFile(this.files, temporary, manifest);
+    this.checkOwner();
+    this.files.rename(temporary, join(path, MANIFEST));
+    this.files.syncDirectory(path);
+    this.files.syncDirectory(this.directory);
+  }
+
+  /** After a take-over the directory may be the other writer's: it is left alone. */
+  private withdraw(path: string): void {
+    this.checkOwner();
+    quietly(() => this.remove(path));
+  }
+}
+
+export function written(entries: readonly FileEntry[], manifest: Uint8Array): Written {
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, manifest.byteLength);
+  return { bytes, checksum: manifestChecksum(manifest) };
+}

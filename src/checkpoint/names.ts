@@ -1,0 +1,18 @@
+/** A replacement of a checkpoint with as many examples: complete under this ending first, then renamed. */
+export const FRESH = ".new";
+
+const NAME = /^checkpoint-(\d{12,})(\.new)?$/;
+
+/** A checkpoint's directory. */
+export function checkpointName(examples: number): string {
+  return `checkpoint-${String(examples).padStart(12, "0")}`;
+}
+
+/** The checkpoints among the names in a directory, newest first; of two with as many examples, the replacement first. */
+export function newestFirst(names: readonly string[]): string[] {
+  const found = names.flatMap((name) => {
+    const match = NAME.exec(name);
+    return match ? [{ name, rank: Number(match[1]), fresh: match[2] ? 1 : 0 }] : [];
+  });
+  return found.sort((a, b) => b.rank - a.rank || b.fresh - a.fresh).map(({ name }) => name);
+}

@@ -1,0 +1,21 @@
+import type { PlainError } from "../core/errors.js";
+import type { ChainOptions, Increment } from "./chain-writer.js";
+import type { Saved } from "./store.js";
+
+/** What a writer thread is started with. */
+export interface WriterSetup {
+  readonly directory: string;
+  readonly options: ChainOptions;
+}
+
+/** Trainer → writer. */
+export type ToWriter =
+  | { readonly type: "save"; readonly increment: Increment }
+  /** Give up any compaction; nothing more will come. */
+  | { readonly type: "stop" };
+
+/** Writer → trainer. */
+export type FromWriter =
+  | { readonly type: "saved"; readonly saved: Saved }
+  | { readonly type: "error"; readonly error: PlainError }
+  | { readonly type: "stopped" };

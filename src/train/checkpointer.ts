@@ -1,0 +1,191 @@
+import { BackgroundWriter } from "../checkpoint/background.js";
+import type { Increment } from "../checkpoint/chain-writer.js";
+import type { CheckpointContent } from "../checkpoint/checkpoint.js";
+import type { ParentRef } from "../checkpoint/manifest.js";
+import type { CheckpointStore, Saved } from "../checkpoint/store.js";
+import type { Clock } from "../core/clock.js";
+import type { Table } from "../tables/table.js";
+import { RowSet } from "./row-set.js";
+
+export interface CheckpointerOptions {
+  /** Locked, where the run's directory is to be ours alone. */
+  readonly store: CheckpointStore;
+  readonly tables: readonly Table[];
+  readonly clock: Clock;
+  /** Seconds between checkpoints; 0 = not by time. */
+  readonly seconds: number;
+  /** Also one every so many examples; null = not by examples. Without either there is only the last one, by `finish`. */
+  readonly every: number | null;
+  /** Checkpoints to keep. */
+  readonly keep: number;
+  /** The checkpoint the run was resumed from; null: none. */
+  readonly resumed: ParentRef | null;
+  /** Examples learned so far. */
+  readonly examples: number;
+  /** Also one as soon as the changed rows have so many bytes, so that copying them stays short. Default 8 MiB. */
+  readonly mostChangedBytes?: number;
+  /**
+   * The first save is a full one, done at once, and rows are tracked only from then on: cheaper for runs that need not go on
+   * learning meanwhile. Default false.
+   */
+  readonly patient?: boolean;
+  /** The first batch fixes where a topic's run began: a checkpoint right after it. Default false. */
+  readonly eager?: boolean;
+  /** Told of every checkpoint when it is durable, in order, with the meta it was saved with. */
+  readonly onCommitted?: (meta: CheckpointContent["meta"], saved: Saved) => void;
+}
+
+const MOST_CHANGED_BYTES = 8 << 20;
+
+/**
+ * A run's checkpoints: while it learns, increments, copied between two batches and written by a thread of their own; at its
+ * end a full one, whose bytes do not depend on the increments before it.
+ */
+export class Checkpointer {
+  private readonly options: CheckpointerOptions;
+  private readonly limit: number;
+  private readonly changed: readonly RowSet[];
+  private readonly periodic: boolean;
+  private eager: boolean;
+  private tracking = false;
+  private parent: ParentRef | null;
+  private background: BackgroundWriter | null = null;
+  private pending: CheckpointContent["meta"] | null = null;
+  private taken: { examples: number; ms: number };
+  /** Examples at which the changed rows are counted next. */
+  private nextCount: number;
+
+  constructor(options: CheckpointerOptions) {
+    this.options = options;
+    this.limit = options.mostChangedBytes ?? MOST_CHANGED_BYTES;
+    this.periodic = options.seconds > 0 || options.every !== null;
+    this.eager = options.eager ?? false;
+    this.changed = options.tables.map(() => new RowSet());
+    this.taken = { examples: options.examples, ms: options.clock.now() };
+    this.nextCount = options.examples;
+    this.parent = options.resumed;
+    if (this.periodic && !options.patient) this.track();
+  }
+
+  /** Rows that are known to have changed: what another reader took from the tables (`takeChanged`), one list a table. */
+  note(changed: readonly Uint32Array[]): void {
+    if (!this.tracking) return;
+    changed.forEach((rows, i) => void this.changed[i].add(rows));
+  }
+
+  /**
+   * Whether to `save` now: the time or the examples have come, or many rows have changed; and no save is under way.
+   * @throws HashbrookError what went wrong with a save before: checkpoint_write, checkpoint_locked, checkpoint_damaged
+   */
+  due(examples: number): boolean {
+    if (this.background) this.commit(this.background.poll());
+    if (!this.periodic || this.background?.busy) return false;
+    const { every, seconds, clock } = this.options;
+    if (this.eager) return true;
+    if (every !== null && examples - this.taken.examples >= every) return true;
+    if (seconds > 0 && clock.now() - this.taken.ms >= seconds * 1000) return true;
+    return this.crowded(examples);
+  }
+
+  /** Copies what has changed and hands it to the writer. `content` is all of the model's and the run's state, as views. */
+  save(examples: number, content: CheckpointContent): void {
+    const { store, keep, clock } = this.options;
+    if (!this.tracking) {
+      this.saveWhole(examples, content);
+      return;
+    }
+    this.background ??= new BackgroundWriter({
+      directory: store.directory,
+      options: { keep, parent: this.parent, lock: store.lockPath ?? null },
+    });
+    this.background.save(this.increment(examples, content));
+    this.eager = false;
+    this.pending = content.meta;
+    this.taken = { examples, ms: clock.now() };
+    this.nextCount = examples;
+  }
+
+  /** A full checkpoint, on which the increments build. */
+  private saveWhole(examples: number, content: CheckpointContent): void {
+    const { store, keep, clock } = this.options;
+    const saved = store.save(examples, content);
+    store.prune(keep);
+    this.parent = store.reference(saved.path);
+    this.track();
+    this.pending = content.meta;
+    this.commit(saved);
+    this.taken = { examples, ms: clock.now() };
+    this.nextCount = examples;
+  }
+
+  private track(): void {
+    this.tracking = true;
+    for (const { store } of this.options.tables) store.track();
+  }
+
+  /**
+   * Waits for the save under way, ends the writer and saves a full checkpoint.
+   * @throws as `due`
+   */
+  async finish(examples: number, content: CheckpointContent): Promise<Saved> {
+    if (this.background) this.commit(await this.background.settled());
+    await this.close();
+    const { store, keep } = this.options;
+    const saved = store.save(examples, content);
+    store.prune(keep);
+    this.pending = content.meta;
+    this.commit(saved);
+    return saved;
+  }
+
+  /** Ends the writer, after the write at hand; also after an error. */
+  async close(): Promise<void> {
+    const { background } = this;
+    this.background = null;
+    await background?.stop();
+  }
+
+  private commit(saved: Saved | null): void {
+    if (!saved || !this.pending) return;
+    this.options.onCommitted?.(this.pending, saved);
+    this.pending = null;
+  }
+
+  /** Counts the changed rows now and then: the nearer the limit, the sooner again. */
+  private crowded(examples: number): boolean {
+    if (!this.tracking || examples < this.nextCount) return false;
+    this.collect();
+    const bytes = this.options.tables.reduce((sum, { layout }, i) => sum + this.changed[i].size * layout.stride, 0);
+    if (bytes >= this.limit) return true;
+    const seen = examples - this.taken.examples;
+    const ahead = (Math.max((this.limit - bytes) / 2, this.limit / 16) * seen) / Math.max(bytes, 1);
+    this.nextCount = examples + Math.ceil(Math.min(ahead, seen));
+    return false;
+  }
+
+  private collect(): void {
+    this.note(this.options.tables.map(({ store }) => store.takeChanged()));
+  }
+
+  private increment(examples: number, { meta, blocks }: CheckpointContent): Increment {
+    this.collect();
+    const tables = new Map(this.options.tables.map((table, i) => [rowBlock(table), { table, rows: this.changed[i] }]));
+    const whole = blocks.filter(({ name }) => !tables.has(name));
+    const patched = blocks.filter(({ name }) => tables.has(name));
+    return {
+      examples,
+      meta,
+      blocks: whole.map((block) => ({ ...block, data: block.data.slice() })),
+      patches: patched.map(({ name, dtype, shape }) => {
+        const { table, rows } = tables.get(name)!;
+        const changed = rows.take();
+        return { name, dtype, shape, rows: changed, data: table.store.readRows(changed) };
+      }),
+    };
+  }
+}
+
+/** The block of a table of which increments store the changed rows alone. */
+function rowBlock({ name, spec }: Table): string {
+  return `table/${name}/${spec.encoding === "exact" ? "rows" : "state"}`;
+}

@@ -1,0 +1,208 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, describe, expect, it } from "vitest";
+import { CheckpointStore } from "../../src/checkpoint/store.js";
+import { Batch, batchLayout } from "../../src/core/batch.js";
+import { createTable, type Table } from "../../src/tables/table.js";
+import { Checkpointer, type CheckpointerOptions } from "../../src/train/checkpointer.js";
+import { RowSet } from "../../src/train/row-set.js";
+import { temporaryDirectory } from "../checkpoint/samples.js";
+import { modelOf } from "../tables/samples.js";
+
+describe("RowSet", () => {
+  it("holds each row once and gives them back ascending", () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.nat(100_000))), (lists) => {
+        const set = new RowSet();
+        const wanted = new Set<number>();
+        for (const list of lists) {
+          const rows = [...new Set(list)].sort((a, b) => a - b);
+          set.add(Uint32Array.from(rows));
+          for (const row of rows) wanted.add(row);
+        }
+        expect(set.size).toBe(wanted.size);
+        expect([...set.take()]).toEqual([...wanted].sort((a, b) => a - b));
+        expect([set.size, set.take().length]).toEqual([0, 0]);
+      }),
+    );
+  });
+});
+
+/** A table that learns, and what a Checkpointer needs of a run. */
+class Run {
+  readonly directory = temporaryDirectory();
+  readonly store = new CheckpointStore(this.directory);
+  readonly table: Table;
+  readonly committed: number[] = [];
+  readonly clock = { ms: 0, now: () => this.clock.ms };
+  examples = 0;
+  readonly checkpointer: Checkpointer;
+  private readonly layout;
+
+  constructor(encoding: "hash" | "exact", options: Partial<CheckpointerOptions> = {}) {
+    const spec = modelOf({
+      encoding,
+      singles: 2,
+      optimizer: { kind: "adam", learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    });
+    this.layout = batchLayout(spec, 8);
+    this.table = createTable(spec, 0, this.layout);
+    this.store.lock();
+    this.checkpointer = new Checkpointer({
+      store: this.store,
+      tables: [this.table],
+      clock: this.clock,
+      seconds: 0,
+      every: 8,
+      keep: 2,
+      resumed: null,
+      examples: 0,
+      onCommitted: ({ examples }) => void this.committed.push(examples as number),
+      ...options,
+    });
+    runs.push(this);
+  }
+
+  learn(): void {
+    const batch = new Batch(this.layout, 8, new ArrayBuffer(this.layout.bytes));
+    batch.keys(0).forEach((_, i, keys) => {
+      keys[i] = BigInt((this.examples * 7 + i * i * 31) % 200);
+    });
+    this.table.gather(batch, "learn");
+    this.table.gradient.fill(0.1 + this.examples / 100);
+    this.table.apply();
+    this.examples += 8;
+  }
+
+  get content() {
+    return { meta: { examples: this.examples }, blocks: this.table.blocks() };
+  }
+
+  save(): void {
+    this.checkpointer.save(this.examples, this.content);
+  }
+
+  /** Waits until the writer has answered. */
+  async settle(): Promise<void> {
+    const before = this.committed.length;
+    while (this.committed.length === before) {
+      this.checkpointer.due(this.examples);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /** The bytes of all blocks, copied. */
+  state() {
+    return this.table.blocks().map(({ name, shape, data }) => ({ name, shape, data: Buffer.from(data) }));
+  }
+
+  /** The same of the newest checkpoint. */
+  saved() {
+    const { checkpoint } = this.store.latest();
+    return this.table.blocks().map(({ name }) => {
+      const { shape, data } = checkpoint!.read(name);
+      return { name, shape, data: Buffer.from(data) };
+    });
+  }
+}
+
+const runs: Run[] = [];
+
+afterEach(async () => {
+  for (const run of runs.splice(0)) await run.checkpointer.close();
+});
+
+describe.each(["exact", "hash"] as const)("Checkpointer over a table of encoding %s", (encoding) => {
+  it("saves what the table was when it was asked, while learning goes on", async () => {
+    const run = new Run(encoding);
+    for (let i = 0; i < 15; i++) {
+      for (let batch = 0; batch < 3; batch++) run.learn();
+      const state = run.state();
+      run.save();
+      const examples = run.examples;
+      run.learn();
+      await run.settle();
+      expect(run.saved()).toEqual(state);
+      expect(run.committed.at(-1)).toBe(examples);
+    }
+  });
+
+  it("ends with the full checkpoint of a run without increments", async () => {
+    const [one, other] = [new Run(encoding), new Run(encoding, { every: null })];
+    for (const run of [one, other]) {
+      for (let i = 0; i < 6; i++) {
+        run.learn();
+        if (run.checkpointer.due(run.examples)) run.save();
+      }
+      await run.checkpointer.finish(run.examples, run.content);
+    }
+    const bytes = ({ store, directory }: Run) => {
+      const { checkpoint } = store.latest();
+      expect(checkpoint!.chain).toHaveLength(1);
+      return [checkpoint!.content(), readdirSync(join(directory, "checkpoint-000000000048")), checkpoint!.bytes];
+    };
+    expect(bytes(one)).toEqual(bytes(other));
+    expect(one.committed.at(-1)).toBe(48);
+    expect(other.committed).toEqual([48]);
+  });
+
+  it("counts rows that somebody else took from the table", async () => {
+    const run = new Run(encoding);
+    run.learn();
+    run.checkpointer.note([run.table.store.takeChanged()]);
+    const state = run.state();
+    run.save();
+    await run.settle();
+    expect(run.saved()).toEqual(state);
+  });
+});
+
+describe("Checkpointer", () => {
+  it("is due by examples, by time and by changed bytes, and never while a save is under way", async () => {
+    const byExamples = new Run("exact", { every: 16 });
+    byExamples.learn();
+    expect(byExamples.checkpointer.due(8)).toBe(false);
+    expect(byExamples.checkpointer.due(16)).toBe(true);
+    byExamples.examples = 16;
+    byExamples.save();
+    expect(byExamples.checkpointer.due(1000)).toBe(false);
+    await byExamples.settle();
+    expect(byExamples.checkpointer.due(32)).toBe(true);
+
+    const byTime = new Run("exact", { every: null, seconds: 2 });
+    byTime.learn();
+    byTime.clock.ms = 1999;
+    expect(byTime.checkpointer.due(8)).toBe(false);
+    byTime.clock.ms = 2000;
+    expect(byTime.checkpointer.due(8)).toBe(true);
+
+    const byBytes = new Run("exact", { every: null, seconds: 1e6, mostChangedBytes: 40 * 56 });
+    while (!byBytes.checkpointer.due(byBytes.examples) && byBytes.examples < 1000) byBytes.learn();
+    expect(byBytes.table.stats().rows).toBeGreaterThanOrEqual(40);
+    expect(byBytes.examples).toBeLessThan(100);
+
+    const never = new Run("exact", { every: null });
+    never.learn();
+    expect(never.checkpointer.due(1e9)).toBe(false);
+  });
+
+  it("tells of a lost lock at the next batch, and at the end", async () => {
+    const run = new Run("exact");
+    run.learn();
+    rmSync(run.store.lockPath!);
+    run.save();
+    await expect(run.settle()).rejects.toMatchObject({ code: "checkpoint_locked" });
+    await expect(run.checkpointer.finish(run.examples, run.content)).rejects.toMatchObject({
+      code: "checkpoint_locked",
+    });
+    expect(readdirSync(run.directory)).toEqual([]);
+  });
+
+  it("tells of a directory that cannot be written", async () => {
+    const run = new Run("exact", { store: new CheckpointStore("/dev/null/run") });
+    run.learn();
+    run.save();
+    await expect(run.settle()).rejects.toMatchObject({ code: "checkpoint_write" });
+  });
+});
