@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 const LAYERS: readonly (readonly string[])[] = [
   ["core"],
   ["kernels"],
-  ["spec", "source", "decode", "tables", "optim", "tower", "runtime", "metrics", "checkpoint"],
+  ["spec", "source", "decode", "tables", "optim", "tower", "runtime", "metrics", "checkpoint", "sync"],
   ["model"],
   ["train", "serve"],
   ["cli"],
