@@ -80,7 +80,10 @@ export class Serving implements Publishable {
 
   private statistics(): Thing {
     const statistics = this.numbers.snapshot();
-    return { count: 1, unit: statistics.byteLength, add: (_, piece) => void (piece.statistics = statistics) };
+    const add = (_: Run, piece: Piece): void => {
+      piece.statistics = statistics;
+    };
+    return { count: 1, unit: statistics.byteLength, add };
   }
 
   private denseThings(): Thing[] {
