@@ -27,6 +27,11 @@ export interface EntryFacts {
   readonly number: number;
   /** Examples learned. */
   readonly version: number;
+  /**
+   * What came before: of a delta the link of the entry before it, of a snapshot the link of the delta with its number; zeros in
+   * snapshot 0. See `linkOf`.
+   */
+  readonly link: string;
   readonly part: number;
   readonly parts: number;
   readonly precision: Precision;
@@ -106,8 +111,8 @@ export function decodePart(bytes: Uint8Array): EntryPart {
     return { name, dim, keys, removed: gone, weights: readWeights(arrays, rows, dim, header.precision) };
   });
   arrays.end(bytes.length - TAIL);
-  const { kind, run, number, version, part, parts, precision, times, spec } = header;
-  const facts = { kind, run, number, version, part, parts, precision, times, spec };
+  const { kind, run, number, version, link, part, parts, precision, times, spec } = header;
+  const facts = { kind, run, number, version, link, part, parts, precision, times, spec };
   return { ...facts, state: { tables, dense, statistics }, checksum: checksumOf(bytes) };
 }
 
@@ -127,6 +132,14 @@ function readHeader(bytes: Uint8Array): EntryHeader {
 
 function headerBytes(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(12, true);
+}
+
+/** The link of snapshot 0. */
+export const NO_LINK = "0".repeat(16);
+
+/** What an entry is known by: XXH64 (16 hex digits) of its parts' checksums, one after the other as text. */
+export function linkOf(checksums: Iterable<string>): string {
+  return hex64(xxh64([...checksums].join("")));
 }
 
 /** The checksum an entry's part ends with. */

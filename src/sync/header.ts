@@ -19,14 +19,16 @@ type Json = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isHex = (value: unknown): boolean => typeof value === "string" && /^[0-9a-f]{16}$/.test(value);
 const isText = (value: unknown): value is string => typeof value === "string";
 
 /** What each member of a header must be. */
 const checks: Readonly<Record<keyof EntryHeader, (value: unknown) => boolean>> = {
   kind: (value) => value === "delta" || value === "snapshot",
-  run: (value) => isText(value) && /^[0-9a-f]{16}$/.test(value),
+  run: isHex,
   number: isCount,
   version: isCount,
+  link: isHex,
   part: isCount,
   parts: isCount,
   precision: (value) => value === "f32" || value === "f16" || value === "int8",

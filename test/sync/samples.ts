@@ -47,6 +47,7 @@ export const facts: fc.Arbitrary<EntryFacts> = fc
     kind: fc.constantFrom("delta" as const, "snapshot" as const),
     run: fc.stringMatching(/^[0-9a-f]{16}$/),
     number: fc.nat(),
+    link: fc.stringMatching(/^[0-9a-f]{16}$/),
     version: fc.maxSafeNat(),
     parts: fc.integer({ min: 1, max: 99 }),
     precision: fc.constant("f32" as const),
