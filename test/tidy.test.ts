@@ -24,6 +24,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "@tensorflow/tfjs": /^runtime\/tensorflow/,
   "onnx-proto": /^tower\/onnx/,
   fastify: /^serve\//,
+  "prom-client": /^serve\/metrics/,
   commander: /^cli\//,
   yaml: /^spec\//,
   typebox: /^spec\//,

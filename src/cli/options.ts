@@ -13,3 +13,9 @@ export function port(text: string): number {
   if (value > 65535) throw new InvalidArgumentError("must be 0 to 65535.");
   return value;
 }
+
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || text.trim() === "") throw new InvalidArgumentError("must be a number of seconds > 0.");
+  return value;
+}

@@ -4,4 +4,7 @@ export interface Clock {
   now(): number;
 }
 
+/** Milliseconds since the epoch, for what is compared with event times. */
+export const wallTime = (): number => Date.now();
+
 export const systemClock: Clock = { now: () => performance.now() };
