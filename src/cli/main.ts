@@ -7,7 +7,9 @@ import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
 import { keyCommand } from "./key.js";
+import { lagCommand } from "./lag.js";
 import { predictCommand } from "./predict.js";
+import { produceCommand } from "./produce.js";
 import { serveCommand } from "./serve.js";
 import { simulateCommand } from "./simulate.js";
 import { trainCommand } from "./train.js";
@@ -34,6 +36,8 @@ for (const command of [
   inspectCommand,
   exportCommand,
   keyCommand,
+  produceCommand,
+  lagCommand,
 ]) {
   program.addCommand(command());
 }

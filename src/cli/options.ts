@@ -14,8 +14,9 @@ export function port(text: string): number {
   return value;
 }
 
-export function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || text.trim() === "") throw new InvalidArgumentError("must be a number of seconds > 0.");
+/** Parses a number above 0; underscores may group digits. */
+export function positive(text: string): number {
+  const value = Number(text.replaceAll("_", ""));
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("must be a number above 0.");
   return value;
 }

@@ -4,7 +4,7 @@ import { ServeMetrics } from "../serve/metrics.js";
 import { Scorer } from "../serve/scorer.js";
 import { createServer } from "../serve/server.js";
 import { openFollow } from "../sync/open.js";
-import { port, seconds } from "./options.js";
+import { port, positive } from "./options.js";
 import { stopSignal } from "./signals.js";
 
 interface Flags {
@@ -21,7 +21,7 @@ export function serveCommand(): Command {
     .description("Answer score requests over HTTP, from a checkpoint or following a trainer's delta log")
     .option("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .option("--follow <log>", "a delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC")
-    .option("--max-staleness <seconds>", "with --follow: not ready once nothing came for so long", seconds)
+    .option("--max-staleness <seconds>", "with --follow: not ready once nothing came for so long", positive)
     .option("--port <n>", "port to listen on; 0 picks a free one", port, 8080)
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--log", "log every request as a JSON line")

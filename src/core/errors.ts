@@ -13,6 +13,8 @@ export const errorFacts = {
   source_missing: { exit: 3, status: 500 },
   source_changed: { exit: 3, status: 500 },
   source_unreadable: { exit: 3, status: 500 },
+  offsets_lost: { exit: 3, status: 500 },
+  stream_changed: { exit: 3, status: 500 },
   too_many_rejects: { exit: 4, status: 500 },
   checkpoint_missing: { exit: 5, status: 503 },
   checkpoint_damaged: { exit: 5, status: 500 },
@@ -27,6 +29,10 @@ export const errorFacts = {
   output_exists: { exit: 5, status: 500 },
   table_full: { exit: 7, status: 500 },
   runtime_unavailable: { exit: 7, status: 500 },
+  kafka_unreachable: { exit: 8, status: 503 },
+  kafka_auth: { exit: 8, status: 500 },
+  kafka_topic_missing: { exit: 8, status: 500 },
+  kafka_failed: { exit: 8, status: 500 },
   internal: { exit: 70, status: 500 },
 } as const satisfies Record<string, ErrorFacts>;
 

@@ -1,0 +1,28 @@
+export interface BrokerOptions {
+  /** Port of the client listener. Default: a free one, with `keep` the one it had. */
+  port?: number;
+  /** Data and log. Default: hashbrook-kafka in the temporary folder. */
+  dir?: string;
+  /** Goes on with the data that are in `dir`. Default false: they are deleted. */
+  keep?: boolean;
+  /** Also listens with SASL_PLAINTEXT. Default false. */
+  sasl?: boolean;
+}
+export interface BrokerFacts {
+  /** "127.0.0.1:PORT" */
+  brokers: string;
+  saslBrokers: string | null;
+  pid: number;
+  dir: string;
+  port: number;
+  ports: number[];
+}
+export const KAFKA_VERSION: string;
+export const USERS: Record<string, string>;
+export function whyUnavailable(): Promise<string | null>;
+export function fetchKafka(): Promise<string>;
+export function startBroker(options?: BrokerOptions): Promise<BrokerFacts>;
+export function stopBroker(broker: { pid: number }): Promise<void>;
+export function killBroker(broker: { pid: number }): Promise<void>;
+export function brokerState(dir: string): BrokerFacts | null;
+export function isAlive(pid: number): boolean;

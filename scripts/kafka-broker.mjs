@@ -1,0 +1,267 @@
+// A real Apache Kafka broker (KRaft, one node, loopback) for tests and demos. Jars come from Maven Central, once.
+import { execFile, spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+
+export const KAFKA_VERSION = "4.4.0";
+const LOG4J_VERSION = "2.25.5";
+const CLUSTER_ID = "aGFzaGJyb29rLXRlc3QtMQ";
+const START_MS = 90_000;
+const STATE = "broker.json";
+
+/** Users of the SASL listener; each works with PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
+export const USERS = { alice: "alice-secret" };
+
+/**
+ * @typedef {{ port?: number, dir?: string, keep?: boolean, sasl?: boolean }} BrokerOptions
+ * @typedef {{ brokers: string, saslBrokers: string | null, pid: number, dir: string, port: number, ports: number[] }} BrokerFacts
+ */
+
+const cache = () =>
+  join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "hashbrook", `kafka-${KAFKA_VERSION}`);
+const classpath = () => join(cache(), "libs", "*");
+const run = promisify(execFile);
+const answers = (command, ...args) =>
+  run(command, args).then(
+    () => true,
+    () => false,
+  );
+
+/** Why no broker can be started on this machine, or null when one can. */
+export async function whyUnavailable() {
+  if (!(await answers("java", "-version"))) return "there is no java (17 or later) on the PATH";
+  if (existsSync(cache()) || (await answers("mvn", "-v"))) return null;
+  return "Kafka is not in the cache, and there is no mvn on the PATH to fetch it with";
+}
+
+/** Brings Kafka's jars into the cache, unless they are there. A half fetched cache never gets the name that is used. */
+export async function fetchKafka() {
+  if (existsSync(cache())) return cache();
+  const work = `${cache()}.${process.pid}.tmp`;
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  writeFileSync(join(work, "pom.xml"), pom());
+  try {
+    const plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
+    const args = ["-B", "-q", plugin, `-DoutputDirectory=${join(work, "libs")}`, "-DincludeScope=runtime"];
+    await run("mvn", args, { cwd: work, maxBuffer: 1 << 26 });
+    await format(join(work, "libs", "*"), work);
+    renameSync(work, cache());
+  } catch (error) {
+    const output = `${error.stdout ?? ""}${error.stderr ?? ""}`.trim().split("\n").slice(-15).join("\n");
+    if (!existsSync(cache())) throw new Error(`Kafka ${KAFKA_VERSION} cannot be fetched: ${error.message}\n${output}`);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return cache();
+}
+
+/**
+ * Formats a data directory once, at fetch: starting a broker copies it, which saves a JVM start.
+ * With static voters nothing in it depends on ports.
+ */
+async function format(jars, work) {
+  const config = join(work, "format.properties");
+  writeFileSync(config, properties({ data: join(work, "data"), client: 9092, controller: 9093 }));
+  const users = Object.entries(USERS).flatMap(([name, password]) =>
+    ["256", "512"].flatMap((bits) => ["--add-scram", `SCRAM-SHA-${bits}=[name=${name},password=${password}]`]),
+  );
+  const args = ["format", "-t", CLUSTER_ID, "-c", config, ...users];
+  await run("java", ["-XX:TieredStopAtLevel=1", "-cp", jars, "kafka.tools.StorageTool", ...args]);
+}
+
+/**
+ * Starts a broker and waits until it answers. With `keep` the data that are in `dir` stay, and without `port` its old
+ * ports do too. The process goes on when this one ends: stop it with stopBroker or killBroker.
+ * @param {BrokerOptions} [options]
+ * @returns {Promise<BrokerFacts>}
+ */
+export async function startBroker(options = {}) {
+  await fetchKafka();
+  const dir = resolve(options.dir ?? join(tmpdir(), "hashbrook-kafka"));
+  const before = brokerState(dir);
+  if (before && isAlive(before.pid)) throw new Error(`a broker runs in ${dir} already (pid ${before.pid})`);
+  const keep = options.keep && existsSync(join(dir, "data"));
+  if (!keep) {
+    for (const name of ["data", "broker.log", "broker.out"]) rmSync(join(dir, name), { recursive: true, force: true });
+    mkdirSync(dir, { recursive: true });
+    cpSync(join(cache(), "data"), join(dir, "data"), { recursive: true });
+  }
+  const ports = keep && before ? [...before.ports] : await freePorts(3);
+  if (options.port) ports[0] = options.port;
+  const [client, controller, sasl] = ports;
+  const settings = { data: join(dir, "data"), client, controller, sasl: options.sasl ? sasl : undefined };
+  writeFileSync(join(dir, "server.properties"), properties(settings));
+  writeFileSync(join(dir, "log4j2.xml"), log4j(join(dir, "broker.log")));
+  const pid = launch(dir);
+  const saslBrokers = options.sasl ? `127.0.0.1:${sasl}` : null;
+  const facts = { brokers: `127.0.0.1:${client}`, saslBrokers, pid, dir, port: client, ports };
+  writeFileSync(join(dir, STATE), JSON.stringify(facts));
+  await untilAnswering(facts);
+  return facts;
+}
+
+function launch(dir) {
+  const out = openSync(join(dir, "broker.out"), "a");
+  const heap = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto", "-Djava.awt.headless=true"];
+  const log = `-Dlog4j2.configurationFile=${join(dir, "log4j2.xml")}`;
+  const args = [...heap, log, "-cp", classpath(), "kafka.Kafka", join(dir, "server.properties")];
+  const child = spawn("java", args, { cwd: dir, detached: true, stdio: ["ignore", out, out] });
+  child.unref();
+  return child.pid;
+}
+
+async function untilAnswering({ pid, port, dir }) {
+  for (const end = Date.now() + START_MS; Date.now() < end; await sleep(50)) {
+    if (await answersKafka(port)) return;
+    if (!isAlive(pid)) break;
+  }
+  const alive = isAlive(pid);
+  if (alive) process.kill(pid, "SIGKILL");
+  const text = ["broker.out", "broker.log"].map((name) => tail(join(dir, name))).join("\n");
+  throw new Error(`the broker ${alive ? `did not answer within ${START_MS / 1000} s` : "ended"}:\n${text}`);
+}
+
+/** Whether something at the port answers ApiVersions, the first request of every Kafka client. */
+function answersKafka(port) {
+  return new Promise((done) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      const request = Buffer.alloc(14);
+      request.writeInt32BE(10, 0);
+      request.writeInt16BE(18, 4);
+      request.writeInt32BE(1, 8);
+      request.writeInt16BE(-1, 12);
+      socket.write(request);
+    });
+    const end = (answer) => {
+      socket.destroy();
+      done(answer);
+    };
+    socket.setTimeout(2000, () => end(false));
+    socket.on("data", () => end(true)).on("error", () => end(false));
+    socket.on("close", () => end(false));
+  });
+}
+
+/** What startBroker noted in `dir`, or null. @returns {BrokerFacts | null} */
+export function brokerState(dir) {
+  const path = join(dir, STATE);
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : null;
+}
+
+/** Ends a broker cleanly (SIGTERM) and waits for its end. @param {{ pid: number }} broker */
+export async function stopBroker({ pid }) {
+  await end(pid, "SIGTERM");
+}
+
+/** Ends a broker as a crash would (SIGKILL). @param {{ pid: number }} broker */
+export async function killBroker({ pid }) {
+  await end(pid, "SIGKILL");
+}
+
+async function end(pid, signal) {
+  if (isAlive(pid)) process.kill(pid, signal);
+  for (const patience = Date.now() + 30_000; isAlive(pid); await sleep(20)) {
+    if (Date.now() > patience) process.kill(pid, "SIGKILL");
+  }
+}
+
+/** Whether the process runs and is Kafka (a number is used again by other processes, and a zombie is none). */
+export function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  const commandLine = `/proc/${pid}/cmdline`;
+  if (!existsSync("/proc/self/cmdline")) return true;
+  return existsSync(commandLine) && readFileSync(commandLine, "latin1").includes("kafka.Kafka");
+}
+
+function tail(path) {
+  return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n").slice(-20).join("\n") : "";
+}
+
+async function freePorts(count) {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise((done, fail) => server.on("error", fail).listen(0, "127.0.0.1", done));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
+
+function properties({ data, client, controller, sasl }) {
+  const login = "org.apache.kafka.common.security";
+  const plainUsers = Object.entries(USERS).map(([name, password]) => `user_${name}="${password}"`);
+  const scram = (bits) =>
+    `listener.name.sasl.scram-sha-${bits}.sasl.jaas.config=${login}.scram.ScramLoginModule required;`;
+  return `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:${controller}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=CLIENT
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
+listeners=CLIENT://127.0.0.1:${client},CONTROLLER://127.0.0.1:${controller}${sasl ? `,SASL://127.0.0.1:${sasl}` : ""}
+advertised.listeners=CLIENT://127.0.0.1:${client}${sasl ? `,SASL://127.0.0.1:${sasl}` : ""}
+listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl.plain.sasl.jaas.config=${login}.plain.PlainLoginModule required ${plainUsers.join(" ")};
+${scram(256)}
+${scram(512)}
+log.dirs=${data}
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+num.network.threads=2
+num.io.threads=2
+background.threads=2
+num.recovery.threads.per.data.dir=1
+log.cleaner.threads=1
+log.cleaner.dedupe.buffer.size=8388608
+log.cleaner.backoff.ms=1000
+log.retention.check.interval.ms=1000
+log.initial.task.delay.ms=1000
+file.delete.delay.ms=1000
+message.max.bytes=20971520
+controlled.shutdown.enable=false
+`;
+}
+
+function log4j(path) {
+  return `<Configuration status="error"><Appenders><File name="file" fileName="${path}"><PatternLayout pattern="%d %p %c: %m%n"/></File></Appenders>
+<Loggers><Root level="warn"><AppenderRef ref="file"/></Root></Loggers></Configuration>
+`;
+}
+
+function pom() {
+  const dependency = (group, artifact, version) =>
+    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>hashbrook</groupId><artifactId>kafka-for-tests</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>
+${dependency("org.apache.kafka", "kafka_2.13", KAFKA_VERSION)}
+${dependency("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION)}
+</dependencies></project>
+`;
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import kafkajs, { type Kafka, type KafkaConfig, type RetryOptions } from "kafkajs";
+import { systemFailure } from "../failure.js";
+import { registerCodecs } from "./codecs.js";
+import type { KafkaOptions } from "./options.js";
+
+export type { Admin, Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
+export { type Compression, compressionTypes, kafkaZstdAvailable } from "./codecs.js";
+export { kafkaFailure } from "./failure.js";
+export { type KafkaOptions, kafkaOptions, kafkaUrl, type SaslMechanism, saslMechanisms } from "./options.js";
+
+export type KafkaLogLevel = "error" | "warn" | "info" | "debug";
+
+/** One thing the Kafka client had to say. */
+export interface KafkaLogEntry {
+  readonly level: KafkaLogLevel;
+  /** Part of the client: "Connection", "Consumer", … */
+  readonly part: string;
+  readonly message: string;
+}
+
+/** A Kafka client. Nothing is connected yet: its producers, consumers and admins connect. */
+export interface KafkaClient {
+  readonly kafka: Kafka;
+  /** The last error the client logged, also of those it retried and got over; undefined when there was none. */
+  readonly lastError: string | undefined;
+}
+
+const levels: Readonly<Record<number, KafkaLogLevel>> = { 1: "error", 2: "warn", 4: "info", 5: "debug" };
+
+/**
+ * Makes a client. It never writes to standard output or error.
+ * @param onLog gets errors, warnings and infos. Default: dropped, but for `lastError`
+ * @throws source_missing, source_unreadable for the TLS files
+ */
+export function createKafka(options: KafkaOptions, onLog?: (entry: KafkaLogEntry) => void): KafkaClient {
+  registerCodecs();
+  dropNegativeTimeouts();
+  let lastError: string | undefined;
+  const logCreator: KafkaConfig["logCreator"] = () => (entry) => {
+    const level = levels[entry.level] ?? "debug";
+    if (level === "error") lastError = entry.log.message;
+    onLog?.({ level, part: entry.namespace, message: entry.log.message });
+  };
+  const kafka = new kafkajs.Kafka({ ...config(options), logLevel: kafkajs.logLevel.INFO, logCreator });
+  return {
+    kafka,
+    get lastError() {
+      return lastError;
+    },
+  };
+}
+
+/** How failed requests are tried again. @param retries default: the options', else 5 */
+export function retryOptions(options: KafkaOptions, retries = options.retries ?? 5): RetryOptions {
+  return { retries, initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 2000 };
+}
+
+function config(options: KafkaOptions): KafkaConfig {
+  const { brokers, clientId = "hashbrook", sasl, connectionTimeoutMs = 3000, requestTimeoutMs = 30_000 } = options;
+  return {
+    brokers: [...brokers],
+    clientId,
+    connectionTimeout: connectionTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    retry: retryOptions(options),
+    ssl: tls(options.ssl),
+    // The client adds a member to what it is given.
+    ...(sasl && { sasl: { ...sasl } as KafkaConfig["sasl"] }),
+  };
+}
+
+function tls(ssl: KafkaOptions["ssl"]): KafkaConfig["ssl"] {
+  if (typeof ssl !== "object") return ssl ?? false;
+  const { ca, cert, key } = ssl;
+  return { ...(ca && { ca: [pem(ca)] }), ...(cert && { cert: pem(cert) }), ...(key && { key: pem(key) }) };
+}
+
+function pem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw systemFailure(path, cause);
+  }
+}
+
+let filtered = false;
+
+/** Node 24 warns of kafkajs's negative timeouts, which are harmless: drops that one warning, and only kafkajs's. */
+function dropNegativeTimeouts(): void {
+  if (filtered) return;
+  filtered = true;
+  const emitWarning = process.emitWarning as (...args: unknown[]) => void;
+  process.emitWarning = (...args: unknown[]) => {
+    if (args[1] === "TimeoutNegativeWarning" && new Error().stack?.includes("kafkajs")) return;
+    emitWarning.apply(process, args);
+  };
+}

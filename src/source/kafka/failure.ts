@@ -1,0 +1,72 @@
+import { type ErrorCode, HashbrookError } from "../../core/errors.js";
+
+/** What kafkajs's errors and Node's carry, as far as it tells them apart. */
+interface Cause {
+  readonly name?: string;
+  readonly type?: string;
+  readonly code?: unknown;
+  readonly message?: string;
+  readonly cause?: unknown;
+  readonly originalError?: unknown;
+  readonly errors?: readonly unknown[];
+}
+
+interface Kind {
+  readonly code: ErrorCode;
+  readonly sign: RegExp;
+  readonly hint: string;
+}
+
+/** Looked for in this order: a failed login also closes the connection. */
+const kinds: readonly Kind[] = [
+  {
+    code: "kafka_auth",
+    sign: /SASL|AUTHENTICATION_FAILED|AUTHORIZATION_FAILED/,
+    hint: "check KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_SASL_MECHANISM, and the user's rights to the topic and group",
+  },
+  {
+    code: "kafka_topic_missing",
+    sign: /UNKNOWN_TOPIC_OR_PARTITION|INVALID_TOPIC_EXCEPTION/,
+    hint: "check --topic; topics are not made by themselves (produce --partitions N makes one)",
+  },
+  {
+    code: "kafka_failed",
+    sign: /MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE/,
+    hint: "a message is larger than the topic allows: raise its max.message.bytes",
+  },
+  {
+    code: "kafka_unreachable",
+    sign: /SSL routines|wrong version number|secure TLS connection|certificate/i,
+    hint: "TLS failed: check KAFKA_SSL and KAFKA_SSL_CA, and that the port is the broker's TLS listener",
+  },
+  {
+    code: "kafka_unreachable",
+    sign: /KafkaJSConnection|KafkaJSBrokerNotFound|KafkaJSNoBrokerAvailable|KafkaJSRequestTimeout|KafkaJSMetadataNotLoaded|COORDINATOR|LEADER|BROKER_NOT_AVAILABLE|REQUEST_TIMED_OUT|ECONN|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN/,
+    hint: "is the broker up, is the address right, and does it advertise an address this machine can reach (advertised.listeners)?",
+  },
+];
+
+/**
+ * Any error of the Kafka client as a HashbrookError: kafka_unreachable, kafka_auth, kafka_topic_missing or kafka_failed.
+ * A HashbrookError anywhere in its causes is returned as it is.
+ * @param what what could not be done with what, the message's beginning: "topic events on kafka:9092"
+ */
+export function kafkaFailure(error: unknown, what: string): HashbrookError {
+  const chain = causes(error);
+  const own = chain.find((cause) => cause instanceof HashbrookError);
+  if (own instanceof HashbrookError) return own;
+  const signs = chain.map((cause) => `${cause.name} ${cause.type} ${String(cause.code)} ${cause.message}`);
+  const kind = kinds.find(({ sign }) => signs.some((text) => sign.test(text)));
+  const reason = chain.at(-1)?.message ?? String(error);
+  const hint = kind?.hint ?? "see the message; it is the broker's or the Kafka client's";
+  return new HashbrookError(kind?.code ?? "kafka_failed", `${what}: ${reason}`, { hint, cause: error });
+}
+
+/** An error with all that caused it, outermost first. */
+function causes(error: unknown, found: Cause[] = []): Cause[] {
+  if (typeof error !== "object" || error === null || found.includes(error)) return found;
+  const cause = error as Cause;
+  found.push(cause);
+  for (const next of [cause.cause, cause.originalError, ...(cause.errors ?? [])]) causes(next, found);
+  return found;
+}

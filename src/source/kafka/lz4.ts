@@ -1,0 +1,75 @@
+import { decompressBlock } from "lz4js";
+
+const MAGIC = 0x184d2204;
+const BLOCK_CHECKSUM = 0x10;
+const CONTENT_SIZE = 0x08;
+const CONTENT_CHECKSUM = 0x04;
+const STORED = 0x80000000;
+/** Bytes a block of each size code may hold. */
+const BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22 };
+
+/**
+ * The content of an LZ4 frame (or of several, one after the other). lz4js's own frame reader takes neither block
+ * checksums nor content sizes over 4 GiB rightly and does not notice a cut frame, so only its block decoder is used.
+ * @throws Error when it is not LZ4, or cut off
+ */
+export function lz4Decompress(source: Buffer): Buffer {
+  const output = new Output(source.length * 4);
+  let at = 0;
+  do at = readFrame(source, at, output);
+  while (at < source.length);
+  return output.content();
+}
+
+function readFrame(source: Buffer, start: number, output: Output): number {
+  if (source.length < start + 7 || source.readUInt32LE(start) !== MAGIC) throw new Error("not an LZ4 frame");
+  const flags = source[start + 4];
+  const blockBytes = BLOCK_BYTES[(source[start + 5] >> 4) & 7];
+  if (flags >> 6 !== 1 || blockBytes === undefined) throw new Error("an LZ4 frame of an unknown version");
+  let at = start + 7 + (flags & CONTENT_SIZE ? 8 : 0);
+  for (;;) {
+    if (at + 4 > source.length) throw new Error("the LZ4 frame is cut off");
+    const header = source.readUInt32LE(at);
+    at += 4;
+    if (header === 0) return at + (flags & CONTENT_CHECKSUM ? 4 : 0);
+    const length = header & ~STORED;
+    if (length > blockBytes || at + length > source.length) throw new Error("the LZ4 frame is cut off or damaged");
+    if (header & STORED) output.copy(source.subarray(at, at + length));
+    else output.decompress(source, at, length, blockBytes);
+    at += length + (flags & BLOCK_CHECKSUM ? 4 : 0);
+  }
+}
+
+/** Grows as blocks come; one piece of memory, because a block may refer to bytes of those before it. */
+class Output {
+  #bytes: Buffer;
+  #length = 0;
+
+  constructor(expected: number) {
+    this.#bytes = Buffer.allocUnsafe(Math.max(expected, 1 << 16));
+  }
+
+  copy(stored: Uint8Array): void {
+    this.#reserve(stored.length);
+    this.#bytes.set(stored, this.#length);
+    this.#length += stored.length;
+  }
+
+  decompress(source: Uint8Array, from: number, length: number, most: number): void {
+    this.#reserve(most);
+    const end = decompressBlock(source, this.#bytes, from, length, this.#length);
+    if (end > this.#length + most) throw new Error("an LZ4 block is damaged");
+    this.#length = end;
+  }
+
+  content(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafe(2 * (this.#length + more));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}

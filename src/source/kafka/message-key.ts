@@ -1,0 +1,42 @@
+import { HashbrookError } from "../../core/errors.js";
+
+/** Takes a message's key from its line; null where the line has none. */
+export type KeyOf = (line: Uint8Array) => string | null;
+
+const text = new TextDecoder();
+
+/**
+ * How to take a key from lines.
+ * @param column a member of JSON lines (`user.id` goes into an object), or a column's number from 1 in tab- (else comma-)
+ * separated lines, quotes not minded
+ * @throws usage later, by the function, when a line is not JSON and the column no number
+ */
+export function keyFrom(column: string): KeyOf {
+  const path = column.split(".");
+  const index = /^[1-9]\d*$/.test(column) ? Number(column) - 1 : -1;
+  return (line) => {
+    const row = text.decode(line);
+    if (row.startsWith("{")) return member(row, path);
+    if (index < 0) {
+      throw new HashbrookError("usage", `--key ${column}: the data are not JSON`, {
+        hint: "for columns give the column's number, counted from 1: --key 3",
+      });
+    }
+    return row.split(row.includes("\t") ? "\t" : ",")[index] || null;
+  };
+}
+
+/** Lines that are not whole JSON get no key: they are sent as they are, and rejected by whoever reads them. */
+function member(row: string, path: readonly string[]): string | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(row);
+  } catch {
+    return null;
+  }
+  for (const name of path) {
+    value = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  }
+  if (value === undefined || value === null) return null;
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

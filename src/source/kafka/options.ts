@@ -1,0 +1,87 @@
+import { HashbrookError } from "../../core/errors.js";
+
+export const saslMechanisms = ["plain", "scram-sha-256", "scram-sha-512"] as const;
+export type SaslMechanism = (typeof saslMechanisms)[number];
+
+/** How to reach a Kafka cluster. Plain data: it can be sent to another thread. */
+export interface KafkaOptions {
+  /** "host:port" of one or more brokers of the cluster. */
+  readonly brokers: readonly string[];
+  /** Name in the brokers' logs and quotas. Default "hashbrook". */
+  readonly clientId?: string;
+  /** TLS: true with the system's authorities, or paths of PEM files. Default: none. */
+  readonly ssl?: boolean | { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  /** Default: none. */
+  readonly sasl?: { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string };
+  /** Attempts after a first failed one, 0.1 s later, then twice as long, at most 2 s. Default 5 (about 3 s). */
+  readonly retries?: number;
+  /** For a TCP (and TLS) connection. Default 3000 ms. */
+  readonly connectionTimeoutMs?: number;
+  /** For an answer to a request. Default 30,000 ms. */
+  readonly requestTimeoutMs?: number;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Options from a list of brokers, "host:port,host:port" (`kafka://` may stand before it), and the environment:
+ *
+ * - `KAFKA_SSL=true` uses TLS; `KAFKA_SSL_CA`, `KAFKA_SSL_CERT`, `KAFKA_SSL_KEY` name PEM files (and turn it on);
+ * - `KAFKA_USERNAME`, `KAFKA_PASSWORD` log in, by `KAFKA_SASL_MECHANISM`: plain (default), scram-sha-256, scram-sha-512.
+ *
+ * @throws usage when a broker has no port, or credentials are incomplete
+ */
+export function kafkaOptions(brokers: string, environment: Environment = process.env): KafkaOptions {
+  const list = brokers
+    .replace(/^kafka:\/\//, "")
+    .split(",")
+    .map((broker) => broker.trim())
+    .filter((broker) => broker !== "");
+  const wrong = list.find((broker) => !/^[^\s:/]+:\d+$|^\[[0-9a-f:]+\]:\d+$/i.test(broker));
+  if (wrong !== undefined || list.length === 0) {
+    throw new HashbrookError("usage", `${wrong ?? "--kafka"}: not a broker's address`, {
+      hint: "name brokers as host:port, several with commas between: kafka1:9092,kafka2:9092",
+    });
+  }
+  const ssl = sslOf(environment);
+  const sasl = saslOf(environment);
+  return { brokers: list, ...(ssl && { ssl }), ...(sasl && { sasl }) };
+}
+
+/**
+ * The parts of `kafka://host:port[,host:port]/topic`.
+ * @throws usage
+ */
+export function kafkaUrl(url: string, environment: Environment = process.env): { kafka: KafkaOptions; topic: string } {
+  const match = /^kafka:\/\/([^/]+)\/([^/]+)$/.exec(url);
+  if (!match) {
+    throw new HashbrookError("usage", `${url}: not a topic's address`, {
+      hint: "kafka://HOST:PORT/TOPIC, for example kafka://localhost:9092/deltas",
+    });
+  }
+  return { kafka: kafkaOptions(match[1], environment), topic: match[2] };
+}
+
+function sslOf(environment: Environment): KafkaOptions["ssl"] {
+  const { KAFKA_SSL: on, KAFKA_SSL_CA: ca, KAFKA_SSL_CERT: cert, KAFKA_SSL_KEY: key } = environment;
+  if (ca || cert || key) return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  return on !== undefined && !["", "0", "false", "no"].includes(on.toLowerCase());
+}
+
+function saslOf(environment: Environment): KafkaOptions["sasl"] {
+  const { KAFKA_USERNAME: username, KAFKA_PASSWORD: password, KAFKA_SASL_MECHANISM: given } = environment;
+  if (!username && !password && !given) return undefined;
+  const name = (given || "plain").toLowerCase();
+  const mechanism = saslMechanisms.find((known) => known === name);
+  if (!mechanism) {
+    throw new HashbrookError("usage", `KAFKA_SASL_MECHANISM: ${name} is not known`, {
+      hint: `one of ${saslMechanisms.join(", ")}`,
+    });
+  }
+  if (!username || !password) {
+    throw new HashbrookError("usage", "KAFKA_USERNAME and KAFKA_PASSWORD are needed to log in to Kafka", {
+      hint: "set both, or unset both and KAFKA_SASL_MECHANISM",
+    });
+  }
+  return { mechanism, username, password };
+}

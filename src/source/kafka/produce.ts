@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Clock, systemClock } from "../../core/clock.js";
+import { HashbrookError } from "../../core/errors.js";
+import { openSource } from "../source.js";
+import { withAdmin } from "./admin.js";
+import type { Compression, KafkaOptions } from "./client.js";
+import { chunksOfLines } from "./lines.js";
+import { keyFrom } from "./message-key.js";
+import { KafkaProducer, type KafkaRecord } from "./producer.js";
+
+export interface ProduceOptions {
+  readonly kafka: KafkaOptions;
+  readonly topic: string;
+  /** As `train --data` takes it: files, patterns, "-", simulate:ROWS[:SEED[:FORMAT]]. */
+  readonly data: readonly string[];
+  /** Messages a second, evenly. Default: as fast as the cluster takes them. */
+  readonly rate?: number;
+  /** Stops after so many messages. */
+  readonly limit?: number;
+  /** Makes the topic with so many partitions where it is missing. */
+  readonly partitions?: number;
+  /** Column or JSON member that messages are keyed (and so put into partitions) by. Default: no key, partitions in turn. */
+  readonly key?: string;
+  readonly skipHeader?: boolean;
+  /** Default "none". */
+  readonly compression?: Compression;
+  /** Ends the sending early; what was sent is reported. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (sent: Produced) => void;
+  readonly clock?: Clock;
+}
+
+export interface Produced {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly messages: number;
+  /** Of the messages' values. */
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly messages_per_second: number;
+}
+
+const TICK_MS = 20;
+/** Messages of one send without a rate. */
+const RUN = 5000;
+
+/**
+ * Sends every line of the data as one message with the present time, in order within each partition.
+ * @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed; source_missing, source_unreadable; usage
+ */
+export async function produce(options: ProduceOptions): Promise<Produced> {
+  const { kafka, topic, rate } = options;
+  if (rate !== undefined && !(rate > 0)) throw new HashbrookError("usage", "--rate: must be above 0");
+  const source = openSource(options.data);
+  const partitions = await partitionsFor(options);
+  const producer = await KafkaProducer.open(kafka, topic, { compression: options.compression ?? "none" });
+  const pace = new Pace(options, partitions);
+  try {
+    for await (const records of runs(options, source, partitions)) {
+      await pace.send(records, producer);
+      if (pace.ended) break;
+    }
+    return pace.produced();
+  } finally {
+    await source.close();
+    await producer.close();
+  }
+}
+
+async function partitionsFor({ kafka, topic, partitions }: ProduceOptions): Promise<number> {
+  return withAdmin(kafka, async (admin) => {
+    if (partitions !== undefined) await admin.createTopic(topic, partitions);
+    return admin.partitionsOf(topic);
+  });
+}
+
+/** The data as records, some thousand at a time. */
+async function* runs(
+  { key, limit = Number.POSITIVE_INFINITY, data, skipHeader }: ProduceOptions,
+  source: ReturnType<typeof openSource>,
+  partitions: number,
+): AsyncGenerator<KafkaRecord[]> {
+  if (data.length === 0 || limit === 0) return;
+  const keyOf = key === undefined ? null : keyFrom(key);
+  let count = 0;
+  const record = (value: Uint8Array): KafkaRecord => {
+    const name = keyOf?.(value) ?? null;
+    const partition = count++ % partitions;
+    return name === null ? { value, partition } : { value, key: name };
+  };
+  for await (const lines of chunksOfLines(source, skipHeader)) {
+    for (let from = 0; from < lines.length; from += RUN) {
+      yield lines.slice(from, Math.min(from + RUN, from + limit - count)).map(record);
+      if (count >= limit) return;
+    }
+  }
+}
+
+/** Sends at the rate wanted and counts. */
+class Pace {
+  readonly #options: ProduceOptions;
+  readonly #partitions: number;
+  readonly #clock: Clock;
+  readonly #started: number;
+  #messages = 0;
+  #bytes = 0;
+
+  constructor(options: ProduceOptions, partitions: number) {
+    this.#options = options;
+    this.#partitions = partitions;
+    this.#clock = options.clock ?? systemClock;
+    this.#started = this.#clock.now();
+  }
+
+  get ended(): boolean {
+    return this.#options.signal?.aborted ?? false;
+  }
+
+  async send(records: readonly KafkaRecord[], producer: KafkaProducer): Promise<void> {
+    for (let from = 0; from < records.length && !this.ended; ) {
+      const due = this.#due();
+      if (due === 0) {
+        await sleep(TICK_MS, undefined, { signal: this.#options.signal }).catch(() => {});
+        continue;
+      }
+      const now = records.slice(from, from + due);
+      await producer.send(now);
+      from += now.length;
+      this.#messages += now.length;
+      for (const { value } of now) this.#bytes += value?.length ?? 0;
+      this.#options.onProgress?.(this.produced());
+    }
+  }
+
+  /** Messages that should have been sent by now and were not. */
+  #due(): number {
+    const { rate } = this.#options;
+    if (rate === undefined) return RUN;
+    const elapsed = this.#clock.now() - this.#started + TICK_MS;
+    return Math.max(0, Math.floor((elapsed * rate) / 1000) - this.#messages);
+  }
+
+  produced(): Produced {
+    const seconds = (this.#clock.now() - this.#started) / 1000;
+    const rate = seconds > 0 ? Math.round(this.#messages / seconds) : 0;
+    const { topic } = this.#options;
+    return {
+      topic,
+      partitions: this.#partitions,
+      messages: this.#messages,
+      bytes: this.#bytes,
+      seconds,
+      messages_per_second: rate,
+    };
+  }
+}

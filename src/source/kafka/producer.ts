@@ -1,0 +1,159 @@
+import { withAdmin } from "./admin.js";
+import {
+  type Compression,
+  compressionTypes,
+  createKafka,
+  type KafkaClient,
+  type KafkaOptions,
+  kafkaFailure,
+  type Producer,
+  retryOptions,
+} from "./client.js";
+
+type Text = string | Uint8Array;
+
+/** A message to be sent. */
+export interface KafkaRecord {
+  readonly key?: Text | null;
+  /** null deletes the key in a compacted topic. */
+  readonly value: Text | null;
+  readonly headers?: Readonly<Record<string, Text>>;
+  /** Default: by the key as Java clients do (murmur2), any without a key. */
+  readonly partition?: number;
+  /** Milliseconds since 1970. Default: now. */
+  readonly timestamp?: number;
+}
+
+export interface ProducerOptions {
+  /** Default "none". */
+  readonly compression?: Compression;
+  /** Attempts after a first failed one. Default: the cluster options', else 15, about 25 s: a broker's restart. */
+  readonly retries?: number;
+  /** Most bytes of keys and values in one request. Default 900,000, for a broker's default limit of 1 MB. */
+  readonly batchBytes?: number;
+}
+
+const BATCH_RECORDS = 20_000;
+const RECORD_OVERHEAD = 32;
+
+/**
+ * Sends to one topic, in order: one request at a time, each answered by all in-sync replicas, tried again without doubling
+ * (an idempotent producer). After a failed `send` some of its records may be in the topic; sending them again may then
+ * double them.
+ */
+export class KafkaProducer {
+  readonly topic: string;
+  readonly #client: KafkaClient;
+  readonly #options: KafkaOptions;
+  readonly #settings: Required<ProducerOptions>;
+  #producer: Producer | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: KafkaOptions, topic: string, settings: ProducerOptions) {
+    this.topic = topic;
+    this.#options = options;
+    this.#settings = { compression: "none", retries: options.retries ?? 15, batchBytes: 900_000, ...settings };
+    // A reconnection within a send has attempts of its own, the client's; when those are used up the send gives up.
+    this.#client = createKafka({ ...options, retries: this.#settings.retries });
+  }
+
+  /** Connects and makes sure that the topic is there. @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed */
+  static async open(options: KafkaOptions, topic: string, settings: ProducerOptions = {}): Promise<KafkaProducer> {
+    // Sending would try again for as long as a broker's restart takes before it finds the topic missing.
+    await withAdmin(options, (admin) => admin.partitionsOf(topic));
+    const producer = new KafkaProducer(options, topic, settings);
+    await producer.#connect();
+    return producer;
+  }
+
+  /**
+   * Sends the records in their order (within a partition) and waits until the cluster has them. Calls made meanwhile wait
+   * for their turn.
+   * @throws kafka_unreachable (after all attempts), kafka_topic_missing, kafka_auth, kafka_failed
+   */
+  send(records: readonly KafkaRecord[]): Promise<void> {
+    const turn = this.#last.then(() => this.#sendAll(records));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Waits for what is being sent, then disconnects. */
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#disconnect();
+  }
+
+  async #sendAll(records: readonly KafkaRecord[]): Promise<void> {
+    for (const messages of batches(records, this.#settings.batchBytes)) {
+      const producer = this.#producer ?? (await this.#connect());
+      const compression = compressionTypes[this.#settings.compression];
+      try {
+        await producer.send({ topic: this.topic, acks: -1, compression, messages: messages.map(toMessage) });
+      } catch (cause) {
+        // The numbers of what failed are in doubt: with them the broker could take later records for doubles.
+        await this.#disconnect();
+        throw kafkaFailure(cause, `topic ${this.topic} on ${this.#where}`);
+      }
+    }
+  }
+
+  get #where(): string {
+    return this.#options.brokers.join(",");
+  }
+
+  async #connect(): Promise<Producer> {
+    const retry = retryOptions(this.#options, this.#settings.retries);
+    const producer = this.#client.kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry });
+    try {
+      await producer.connect();
+    } catch (cause) {
+      await producer.disconnect().catch(() => {});
+      throw kafkaFailure(cause, this.#where);
+    }
+    this.#producer = producer;
+    return producer;
+  }
+
+  async #disconnect(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = undefined;
+    await producer?.disconnect().catch(() => {});
+  }
+}
+
+function* batches(records: readonly KafkaRecord[], most: number): Generator<KafkaRecord[]> {
+  let batch: KafkaRecord[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const size = length(record.key) + length(record.value) + RECORD_OVERHEAD;
+    if (batch.length > 0 && (bytes + size > most || batch.length === BATCH_RECORDS)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(record);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function length(text: Text | null | undefined): number {
+  return text?.length ?? 0;
+}
+
+function toMessage({ key, value, headers, partition, timestamp }: KafkaRecord) {
+  return {
+    key: key === undefined || key === null ? null : buffer(key),
+    value: value === null ? null : buffer(value),
+    ...(headers && {
+      headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, buffer(text)])),
+    }),
+    ...(partition !== undefined && { partition }),
+    ...(timestamp !== undefined && { timestamp: String(timestamp) }),
+  };
+}
+
+function buffer(text: Text): Buffer {
+  if (typeof text === "string") return Buffer.from(text);
+  return Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+}

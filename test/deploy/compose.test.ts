@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { expect, it } from "vitest";
+import { parse } from "yaml";
+import { KAFKA_VERSION } from "../../scripts/kafka-broker.mjs";
+import { produceCommand } from "../../src/cli/produce.js";
+import { serveCommand } from "../../src/cli/serve.js";
+import { trainCommand } from "../../src/cli/train.js";
+
+interface Service {
+  readonly image: string;
+  readonly command?: string | string[];
+  readonly ports?: string[];
+  readonly depends_on?: Record<string, unknown>;
+  readonly volumes?: string[];
+}
+
+const compose = parse(readFileSync("deploy/compose.yaml", "utf8"), { merge: true, uniqueKeys: true }) as {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+};
+const services = Object.entries(compose.services);
+const lines = services.flatMap(([name, { command }]) =>
+  typeof command === "string" && command.startsWith("hashbrook ") ? [[name, command] as const] : [],
+);
+const commands: Record<string, () => Command> = { train: trainCommand, serve: serveCommand, produce: produceCommand };
+/** Flags whose commands are not merged yet. */
+const AWAITED: Record<string, readonly string[]> = {
+  train: ["--kafka", "--topic", "--group", "--publish", "--metrics-port"],
+  serve: ["--follow"],
+};
+
+it("the compose file starts a broker, a trainer, two scorers and Prometheus", () => {
+  expect(lines.map(([name, line]) => `${name}: ${line.split(" ")[1]}`)).toEqual([
+    "events: produce",
+    "trainer: train",
+    "scorer-1: serve",
+    "scorer-2: serve",
+  ]);
+  expect(compose.services.prometheus.image).toMatch(/^prom\/prometheus:/);
+});
+
+it.each(lines)("%s runs a command line the program takes", (_, line) => {
+  const [, name, ...args] = line.trim().split(/\s+/);
+  const known = commands[name]().options.flatMap(({ long }) => long ?? []);
+  const flags = args.filter((arg) => arg.startsWith("--"));
+  expect(flags.filter((flag) => !known.includes(flag) && !AWAITED[name]?.includes(flag))).toEqual([]);
+});
+
+it("the compose file names only services and volumes that are there, and no port open to the network", () => {
+  const named = services.flatMap(([, { depends_on }]) => Object.keys(depends_on ?? {}));
+  expect(named.filter((name) => !compose.services[name])).toEqual([]);
+  const volumes = services.flatMap(([, service]) => service.volumes ?? []).map((volume) => volume.split(":")[0]);
+  expect(volumes.filter((volume) => !volume.startsWith(".") && !(volume in compose.volumes))).toEqual([]);
+  const ports = services.flatMap(([, service]) => service.ports ?? []);
+  expect(ports.filter((port) => !port.startsWith("127.0.0.1:"))).toEqual([]);
+});
+
+it("the compose file's broker is the version the tests run against", () => {
+  expect(compose.services.broker.image).toBe(`apache/kafka:${KAFKA_VERSION}`);
+});
+
+it("Prometheus asks the trainer's and the scorers' own ports", () => {
+  const { scrape_configs } = parse(readFileSync("deploy/prometheus.yml", "utf8")) as {
+    scrape_configs: { static_configs: { targets: string[] }[] }[];
+  };
+  const targets = scrape_configs.flatMap((job) => job.static_configs.flatMap((entry) => entry.targets));
+  const listening = lines.flatMap(([name, line]) => {
+    const port = /--(?:metrics-)?port (\d+)/.exec(line)?.[1];
+    return port ? [`${name}:${port}`] : [];
+  });
+  expect(targets).toEqual(listening);
+});

@@ -1,0 +1,166 @@
+import { spawnSync } from "node:child_process";
+import { createServer } from "node:net";
+import { expect, it } from "vitest";
+import { USERS } from "../../scripts/kafka-broker.mjs";
+import { KafkaAdmin, withAdmin } from "../../src/source/kafka/admin.js";
+import { type Compression, kafkaOptions, kafkaZstdAvailable } from "../../src/source/kafka/client.js";
+import { KafkaProducer } from "../../src/source/kafka/producer.js";
+import { describeKafka, failure } from "./harness.js";
+
+const sent: Compression[] = ["none", "gzip", "snappy", "zstd"];
+const codecs = [...sent, "lz4"];
+const available = (codec: string) => codec !== "zstd" || kafkaZstdAvailable;
+
+/** Values that compress well, that do not, that are empty, and that are larger than a block of every codec. */
+function values(): Buffer[] {
+  const noise = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (Math.imul(i, 0x9e3779b1) >>> 13) & 255));
+  const texts = Array.from({ length: 3000 }, (_, i) => Buffer.from(`{"user":"u${i % 97}","ad":"a${i % 31}","n":${i}}`));
+  return [...texts, Buffer.alloc(0), noise, Buffer.alloc(300_000, "abcdefg"), Buffer.from("ünï\n\0")];
+}
+
+describeKafka("Kafka: messages", (kafka) => {
+  it.each(codecs)("compressed by the broker with %s are read as they were sent", async (codec) => {
+    if (!available(codec)) {
+      const topic = await kafka.topic(1, { "compression.type": codec });
+      await kafka.produce(topic, [{ value: "x".repeat(1000) }]);
+      const error = await failure(
+        kafka.read(topic).catch((cause) => Promise.reject(cause.cause ?? cause)),
+        "kafka_failed",
+      );
+      expect(error.message).toContain(process.versions.node);
+      return;
+    }
+    const topic = await kafka.topic(1, { "compression.type": codec === "none" ? "uncompressed" : codec });
+    const all = values();
+    await kafka.produce(
+      topic,
+      all.map((value) => ({ value })),
+    );
+    const received = await kafka.read(topic);
+    expect(received.length).toBe(all.length);
+    expect(received.every(({ value }, i) => value.equals(all[i]))).toBe(true);
+  });
+
+  it.each(sent.filter(available))(
+    "compressed by our producer with %s are taken by the broker and read",
+    async (codec) => {
+      const topic = await kafka.topic(1);
+      const all = values();
+      await kafka.produce(
+        topic,
+        all.map((value) => ({ value })),
+        codec,
+      );
+      const received = await kafka.read(topic);
+      expect(received.length).toBe(all.length);
+      expect(received.every(({ value }, i) => value.equals(all[i]))).toBe(true);
+    },
+  );
+
+  it("keep key, headers, partition and order, whatever calls run at the same time", async () => {
+    const topic = await kafka.topic(3);
+    const producer = await KafkaProducer.open(kafka.options, topic, { batchBytes: 2000 });
+    const calls = Array.from({ length: 20 }, (_, call) =>
+      producer.send(
+        Array.from({ length: 50 }, (_, i) => {
+          const n = call * 50 + i;
+          return { key: `k${n}`, value: `v${n}`, headers: { n: String(n) }, partition: n % 3, timestamp: 1000 + n };
+        }),
+      ),
+    );
+    await Promise.all(calls);
+    await producer.close();
+    const received = await kafka.read(topic);
+    const expected = [0, 1, 2].flatMap((p) => Array.from({ length: 1000 }, (_, n) => n).filter((n) => n % 3 === p));
+    expect(received.map(({ headers }) => Number(headers.n))).toEqual(expected);
+    expect(received[0]).toMatchObject({ partition: 0, offset: 0n, key: "k0", headers: { n: "0" } });
+    expect(await kafka.admin.offsetsAt(topic, 1500)).toEqual([167n, 167n, 166n]);
+    expect(await kafka.admin.offsetsAt(topic, 99_999)).toEqual([334n, 333n, 333n]);
+    expect(await kafka.admin.watermarks(topic)).toEqual([
+      { low: 0n, high: 334n },
+      { low: 0n, high: 333n },
+      { low: 0n, high: 333n },
+    ]);
+  });
+
+  it("too large for the topic are refused with a hint, and the producer goes on", async () => {
+    const topic = await kafka.topic(1, { "max.message.bytes": "2000" });
+    const producer = await KafkaProducer.open(kafka.options, topic);
+    const error = await failure(producer.send([{ value: "x".repeat(5000) }]), "kafka_failed");
+    expect(error.hint).toContain("max.message.bytes");
+    await producer.send([{ value: "small" }]);
+    await producer.close();
+    expect((await kafka.read(topic)).map(({ value }) => String(value))).toEqual(["small"]);
+  });
+});
+
+describeKafka("Kafka: what can be wrong", (kafka) => {
+  it("a missing topic is named, with one that is alike", async () => {
+    const topic = await kafka.topic(2);
+    const asked = `${topic}s`;
+    const error = await failure(kafka.admin.partitionsOf(asked), "kafka_topic_missing");
+    expect(error.message).toContain(asked);
+    expect(error.hint).toContain("test-");
+    await failure(kafka.admin.watermarks(asked), "kafka_topic_missing");
+    expect(await kafka.admin.createTopic(topic, 2)).toBe(false);
+    expect(await kafka.admin.partitionsOf(topic)).toBe(2);
+    await kafka.admin.deleteTopic(topic);
+    await failure(kafka.admin.partitionsOf(topic), "kafka_topic_missing");
+  });
+
+  it("sending to a missing topic says so", async () => {
+    await failure(KafkaProducer.open(kafka.options, "no-such-topic"), "kafka_topic_missing");
+    const topic = await kafka.topic();
+    const producer = await KafkaProducer.open(kafka.options, topic, { retries: 1 });
+    await kafka.admin.deleteTopic(topic);
+    await failure(producer.send([{ value: "x" }]), "kafka_topic_missing");
+    await producer.close();
+  });
+
+  it("a broker that is not there is unreachable within seconds, and the address is named", async () => {
+    const started = performance.now();
+    const error = await failure(KafkaAdmin.open({ ...kafka.options, brokers: ["127.0.0.1:1"] }), "kafka_unreachable");
+    expect(error.message).toContain("127.0.0.1:1");
+    expect(performance.now() - started).toBeLessThan(15_000);
+  });
+
+  it("something else at the address is unreachable, too", async () => {
+    const server = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const { port } = server.address() as { port: number };
+    const options = { ...kafka.options, brokers: [`127.0.0.1:${port}`], retries: 1, requestTimeoutMs: 1000 };
+    await failure(KafkaAdmin.open(options), "kafka_unreachable");
+    server.close();
+  });
+
+  it("TLS to a listener without it is unreachable, and the hint speaks of TLS", async () => {
+    const options = { ...kafka.options, ssl: true, retries: 0 };
+    const error = await failure(KafkaAdmin.open(options), "kafka_unreachable");
+    expect(error.hint).toMatch(/TLS|up/);
+  });
+
+  it.each(["plain", "scram-sha-256", "scram-sha-512"] as const)(
+    "%s lets the right password in, and no other",
+    async (mechanism) => {
+      if (!kafka.saslBrokers) return;
+      const [[username, password]] = Object.entries(USERS);
+      const environment = { KAFKA_SASL_MECHANISM: mechanism, KAFKA_USERNAME: username, KAFKA_PASSWORD: password };
+      const right = kafkaOptions(kafka.saslBrokers, environment);
+      expect(await withAdmin(right, (admin) => admin.topics())).toBeInstanceOf(Array);
+      const wrong = kafkaOptions(kafka.saslBrokers, { ...environment, KAFKA_PASSWORD: "guess" });
+      const error = await failure(KafkaAdmin.open(wrong), "kafka_auth");
+      expect(`${error.message}${error.hint}`).not.toContain("guess");
+      await failure(KafkaProducer.open(wrong, "any"), "kafka_auth");
+    },
+  );
+
+  it("a client prints nothing by itself", () => {
+    const code = `import { withAdmin } from "./dist/source/kafka/admin.js";
+      await withAdmin({ brokers: ["${kafka.brokers}"] }, (admin) => admin.topics());
+      await withAdmin({ brokers: ["127.0.0.1:1"], retries: 0 }, (admin) => admin.topics()).catch(() => {});`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+      encoding: "utf8",
+    });
+    expect([status, stdout, stderr]).toEqual([0, "", ""]);
+  });
+});

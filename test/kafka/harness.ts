@@ -1,0 +1,185 @@
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { type BrokerFacts, startBroker, whyUnavailable } from "../../scripts/kafka-broker.mjs";
+import { KafkaAdmin } from "../../src/source/kafka/admin.js";
+import {
+  type Batch,
+  type Compression,
+  createKafka,
+  type KafkaMessage,
+  type KafkaOptions,
+  kafkaOptions,
+} from "../../src/source/kafka/client.js";
+import { KafkaProducer, type KafkaRecord } from "../../src/source/kafka/producer.js";
+
+export { type BrokerFacts, killBroker, startBroker, stopBroker } from "../../scripts/kafka-broker.mjs";
+
+/** A message as a test looks at it. */
+export interface Received {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: string | null;
+  readonly value: Buffer;
+  readonly headers: Record<string, string>;
+}
+
+/** The broker of a suite; all its topics have names of their own. */
+export class TestKafka {
+  #broker: { brokers: string; saslBrokers: string | null } | undefined;
+  #admin: KafkaAdmin | undefined;
+
+  /** "127.0.0.1:PORT", for the command line. */
+  get brokers(): string {
+    if (!this.#broker) throw new Error("the broker is there from beforeAll on");
+    return this.#broker.brokers;
+  }
+
+  /** The listener that wants a login, null where KAFKA_BROKERS names the cluster. */
+  get saslBrokers(): string | null {
+    return this.#broker?.saslBrokers ?? null;
+  }
+
+  get options(): KafkaOptions {
+    return kafkaOptions(this.brokers);
+  }
+
+  get admin(): KafkaAdmin {
+    return this.#admin!;
+  }
+
+  async open(): Promise<void> {
+    this.#broker = await sharedBroker();
+    this.#admin = await KafkaAdmin.open(this.options);
+  }
+
+  async close(): Promise<void> {
+    await this.#admin?.close();
+  }
+
+  /** Makes a topic and returns its name, which no other test has. */
+  async topic(partitions = 1, config: Readonly<Record<string, string>> = {}): Promise<string> {
+    const name = `test-${randomUUID().slice(0, 13)}`;
+    await this.admin.createTopic(name, partitions, config);
+    return name;
+  }
+
+  async produce(topic: string, records: readonly KafkaRecord[], compression: Compression = "none"): Promise<void> {
+    const producer = await KafkaProducer.open(this.options, topic, { compression });
+    await producer.send(records);
+    await producer.close();
+  }
+
+  /** Deletes a partition's messages before `offset`, as retention does. */
+  async deleteBefore(topic: string, partition: number, offset: bigint): Promise<void> {
+    const admin = createKafka(this.options).kafka.admin();
+    await admin.connect();
+    await admin.fetchTopicOffsets(topic); // kafkajs asks for the topic's leaders here, but not in what follows
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
+    await admin.disconnect();
+  }
+
+  /** All that is in a topic now, by partition and offset. */
+  async read(topic: string): Promise<Received[]> {
+    return readTopic(this.options, topic);
+  }
+}
+
+/** Reads a topic from its first message to what its last is now. */
+export async function readTopic(options: KafkaOptions, topic: string): Promise<Received[]> {
+  const admin = await KafkaAdmin.open(options);
+  const ends = (await admin.watermarks(topic)).map(({ low, high }) => (high > low ? high : 0n));
+  await admin.close();
+  const received: Received[] = [];
+  const at = ends.map(() => 0n);
+  const done = () => ends.every((end, partition) => at[partition] >= end);
+  if (done()) return received;
+  const consumer = createKafka(options).kafka.consumer({ groupId: `read-${randomUUID()}`, maxWaitTimeInMs: 100 });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await new Promise<void>((resolve, reject) => {
+      consumer.on("consumer.crash", ({ payload }) => payload.restart || reject(payload.error));
+      const eachBatch = async ({ batch }: { batch: Batch }) => {
+        for (const message of batch.messages) received.push(plain(batch.partition, message));
+        at[batch.partition] = BigInt(batch.lastOffset()) + 1n;
+        if (done()) resolve();
+      };
+      consumer.run({ autoCommit: false, eachBatch }).catch(reject);
+    });
+  } finally {
+    await consumer.disconnect();
+  }
+  return received.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
+}
+
+function plain(partition: number, message: KafkaMessage): Received {
+  const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
+  return {
+    partition,
+    offset: BigInt(message.offset),
+    key: message.key?.toString() ?? null,
+    value: message.value ?? Buffer.alloc(0),
+    headers: Object.fromEntries(headers),
+  };
+}
+
+const unavailable = process.env.KAFKA_BROKERS ? null : await whyUnavailable();
+if (unavailable && process.env.CI) throw new Error(`Kafka suites must run in CI: ${unavailable}`);
+
+/**
+ * A suite that needs Kafka: the cluster KAFKA_BROKERS names, else one broker that all suites of the run share. Skipped,
+ * with one line that says why, where neither is possible; with CI set that is a failure.
+ */
+export function describeKafka(name: string, suite: (kafka: TestKafka) => void): void {
+  if (unavailable) console.warn(`skipped: ${name}: ${unavailable} (or set KAFKA_BROKERS)`);
+  describe.skipIf(unavailable !== null)(name, () => {
+    const kafka = new TestKafka();
+    beforeAll(() => kafka.open(), 120_000);
+    afterAll(() => kafka.close());
+    suite(kafka);
+  });
+}
+
+/** A suite that starts, kills and restarts brokers of its own (startBroker); skipped as describeKafka is, also under KAFKA_BROKERS. */
+export function describeBroker(name: string, suite: () => void): void {
+  describe.skipIf(unavailable !== null || process.env.KAFKA_BROKERS !== undefined)(name, suite);
+}
+
+/** The run's broker: the first suite to ask starts it, those of other processes wait. global-setup.ts ends it. */
+async function sharedBroker(): Promise<{ brokers: string; saslBrokers: string | null }> {
+  const given = process.env.KAFKA_BROKERS;
+  if (given) return { brokers: given, saslBrokers: null };
+  const dir = process.env.HASHBROOK_TEST_BROKER!;
+  const outcome = join(dir, "outcome.json");
+  if (isFirst(join(dir, "starting"))) {
+    const result = await startBroker({ dir, sasl: true }).catch((error: Error) => ({ error: error.message }));
+    writeFileSync(`${outcome}.tmp`, JSON.stringify(result));
+    renameSync(`${outcome}.tmp`, outcome);
+  }
+  while (!existsSync(outcome)) await sleep(50);
+  const result = JSON.parse(readFileSync(outcome, "utf8")) as BrokerFacts & { error?: string };
+  if (result.error) throw new Error(result.error);
+  return result;
+}
+
+function isFirst(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Expects a rejection with this code of HashbrookError, and returns the error. */
+export async function failure(work: Promise<unknown>, code: string): Promise<Error & { hint?: string }> {
+  const error = await work.then(
+    () => new Error("it succeeded"),
+    (reason: Error) => reason,
+  );
+  expect(error).toMatchObject({ code });
+  return error;
+}
