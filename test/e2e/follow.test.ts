@@ -29,7 +29,7 @@ async function trainerInto(log: string, asked: readonly object[]) {
   const layout = batchLayout(spec, 64);
   const model = await createModel(spec, { layout, threads: 1, purpose: "train" });
   const decoder = new Decoder(spec, { capacity: 64, format: "json", requireLabel: false });
-  const sink = openSink(log, { epoch: 1, now: Date.now });
+  const sink = await openSink(log, { epoch: 1, now: Date.now });
   const publisher = new Publisher({ sink, spec, run: specHash(spec), snapshotEvery: 20 });
   const rng = new Rng(3);
   const answers = new Map<number, number[]>();
