@@ -178,9 +178,11 @@ class Reader {
   take(count: number, size: number): ArrayBuffer {
     const end = this.at + count * size;
     if (end > this.bytes.length - TAIL) throw damaged("its arrays are longer than the entry");
-    const copy = this.bytes.slice(this.at, end);
+    // Not slice: a Buffer's shares its memory.
+    const copy = new Uint8Array(count * size);
+    copy.set(this.bytes.subarray(this.at, end));
     this.at += padded(count * size);
-    return copy.buffer as ArrayBuffer;
+    return copy.buffer;
   }
 
   end(at: number): void {

@@ -90,7 +90,7 @@ export class Replica<M extends ReplicaModel> {
       const before = this.counters.applied;
       this.trouble = await this.read(signal);
       if (signal.aborted) return;
-      this.counters.resyncs++;
+      if (this.serving) this.counters.resyncs++;
       wait = this.counters.applied > before ? first : Math.min(wait * 2, LONGEST_WAIT_MS);
       await pause(wait, signal);
     }
