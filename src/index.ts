@@ -10,12 +10,14 @@
  * ```
  */
 export { type ErrorCode, HashbrookError } from "./core/errors.js";
-export { type ModelVersion, Scorer, type Scores } from "./serve/scorer.js";
+export { type FollowOptions, type Health, type ModelVersion, Scorer, type Scores } from "./serve/scorer.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
 export type { TopicSpec } from "./source/kafka/open-topic.js";
 export { type SimulatedFacts, type SimulateOptions, simulate } from "./source/simulate.js";
 export type { CompiledSpec } from "./spec/compiled.js";
 export { specHash } from "./spec/hash.js";
 export { loadSpec, parseSpec } from "./spec/parse.js";
+export type { DeltaSource } from "./sync/channel.js";
+export { openFollow } from "./sync/open.js";
 export type { Progress, Quality, Report, TableReport } from "./train/job.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";

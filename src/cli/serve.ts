@@ -1,11 +1,16 @@
 import { Command } from "commander";
+import { HashbrookError } from "../core/errors.js";
+import { ServeMetrics } from "../serve/metrics.js";
 import { Scorer } from "../serve/scorer.js";
 import { createServer } from "../serve/server.js";
-import { port } from "./options.js";
+import { openFollow } from "../sync/open.js";
+import { port, positive } from "./options.js";
 import { stopSignal } from "./signals.js";
 
 interface Flags {
-  checkpoint: string;
+  checkpoint?: string;
+  follow?: string;
+  maxStaleness?: number;
   port: number;
   host: string;
   log?: true;
@@ -13,8 +18,10 @@ interface Flags {
 
 export function serveCommand(): Command {
   return new Command("serve")
-    .description("Answer score requests over HTTP from a checkpoint")
-    .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
+    .description("Answer score requests over HTTP, from a checkpoint or following a trainer's delta log")
+    .option("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
+    .option("--follow <log>", "a delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC")
+    .option("--max-staleness <seconds>", "with --follow: not ready once nothing came for so long", positive)
     .option("--port <n>", "port to listen on; 0 picks a free one", port, 8080)
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--log", "log every request as a JSON line")
@@ -22,7 +29,8 @@ export function serveCommand(): Command {
       "after",
       `
 POST /v1/score          {"context": {...}, "candidates": [{...}, ...]} -> {"scores": [...], "model", "version", "spec_hash"}
-GET  /v2/health/ready   200 when the model is loaded
+GET  /v2/health/ready   200 when the model is loaded (and fresh enough), else 503
+GET  /metrics           Prometheus text
 Members are the model's source columns (JSON models: the events' own nesting); a candidate's members win over the context's.`,
     )
     .action(run);
@@ -40,13 +48,25 @@ export async function serve(
   signal: AbortSignal,
   onReady: (url: string) => void = () => {},
 ): Promise<void> {
-  const scorer = await Scorer.load(flags.checkpoint);
-  const app = createServer(scorer, { log: flags.log ?? false });
+  const metrics = new ServeMetrics();
+  const scorer = await open(flags, metrics);
+  const app = createServer(scorer, { log: flags.log ?? false, metrics });
   const url = await app.listen({ port: flags.port, host: flags.host });
-  const { model, version, spec_hash } = scorer.version;
-  process.stdout.write(`${JSON.stringify({ listening: url, model, version, spec_hash })}\n`);
+  process.stdout.write(`${JSON.stringify({ listening: url, ...scorer.version })}\n`);
   onReady(url);
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   await app.close();
   await scorer.close();
+}
+
+async function open({ checkpoint, follow, maxStaleness }: Flags, metrics: ServeMetrics): Promise<Scorer> {
+  if ((checkpoint === undefined) === (follow === undefined)) {
+    throw new HashbrookError("usage", "serve: give exactly one of --checkpoint and --follow");
+  }
+  if (checkpoint === undefined) {
+    const source = openFollow(follow!);
+    return Scorer.follow(source, { maxStaleness, onVisible: (ages) => metrics.visible(ages) });
+  }
+  if (maxStaleness === undefined) return Scorer.load(checkpoint);
+  throw new HashbrookError("usage", "serve: --max-staleness is for --follow");
 }

@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
 }
 
-/** Milliseconds since the epoch: for what is compared with times of other machines, never for what is learned. */
-export const wallClock: Clock = { now: () => Date.now() };
+/** Milliseconds since the epoch: for what is compared with times of events and machines, never for what is learned. */
+export const wallTime = (): number => Date.now();
 
 export const systemClock: Clock = { now: () => performance.now() };

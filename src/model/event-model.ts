@@ -5,8 +5,9 @@ import type { TableKernel } from "../kernels/table.js";
 import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { constantKey } from "../tables/batch-path.js";
 import { createTable, type Table } from "../tables/table.js";
-import type { Learned, Model, ModelOptions, StateBlock } from "./model.js";
+import { type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
+import { Serving } from "./serving.js";
 
 const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
 
@@ -24,25 +25,31 @@ const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 
 export class EventModel implements Model {
   readonly spec: CompiledSpec;
   readonly tables: readonly [Table];
+  readonly serving: Serving;
+  private readonly replica: boolean;
   private readonly layout: BatchLayout;
   private readonly kind: "lr" | "fm";
   private readonly kernel: EventKernel;
   private readonly numbers: Numbers;
   private region = 0;
 
-  constructor(spec: CompiledSpec, options: Pick<ModelOptions, "layout">) {
+  constructor(spec: CompiledSpec, options: Pick<ModelOptions, "layout"> & Partial<ModelOptions>) {
     this.spec = spec;
     this.layout = options.layout;
     this.kind = spec.tower.kind === "fm" ? "fm" : "lr";
     this.numbers = new Numbers(spec, new Float32Array(options.layout.capacity * spec.numbers.length));
     const [table] = spec.tables;
     const widened = { ...spec, tables: [{ ...table, dim: this.kind === "fm" ? table.dim + 1 : 1 }] };
+    this.replica = options.purpose === "serve";
+    const workspace = (kernel: TableKernel) => this.open(kernel, table);
     // The table's own path for mini-batches is not used, so it is made for one row.
-    this.tables = [createTable(widened, 0, batchLayout(spec, 1), { workspace: (kernel) => this.open(kernel, table) })];
+    this.tables = [createTable(widened, 0, batchLayout(spec, 1), { workspace, serving: this.replica })];
+    this.serving = new Serving(this.tables, {}, this.numbers);
     this.kernel = this.tables[0].store.kernel as EventKernel;
   }
 
   async learn(batch: Batch): Promise<Learned> {
+    if (this.replica) throw servesOnly();
     this.numbers.count(batch);
     this.copy(batch);
     const skipped = this.kind === "fm" ? this.kernel.learnFm(batch.rows) : this.kernel.learnLinear(batch.rows);
@@ -59,10 +66,12 @@ export class EventModel implements Model {
   }
 
   blocks(): StateBlock[] {
+    if (this.replica) throw servesOnly();
     return [...this.tables[0].blocks(), this.numbers.block()];
   }
 
   restore(blocks: ReadonlyMap<string, StateBlock>): void {
+    if (this.replica) throw servesOnly();
     this.tables[0].restore(blocks);
     const statistics = blocks.get("numbers/statistics");
     if (statistics) this.numbers.restore(statistics.data);

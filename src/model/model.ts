@@ -1,6 +1,8 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Table } from "../tables/table.js";
+import type { Serving } from "./serving.js";
 
 /** A named tensor of a model's state: what a checkpoint stores. `data` is a view, valid until the model learns again. */
 export interface StateBlock {
@@ -22,6 +24,8 @@ export interface Learned {
 export interface Model {
   readonly spec: CompiledSpec;
   readonly tables: readonly Table[];
+  /** What it predicts with, to take (train) or to put (serve). */
+  readonly serving: Serving;
   /** Scores, then learns. */
   learn(batch: Batch): Promise<Learned>;
   /** f32[rows] logits; changes nothing; a row's bits do not depend on the rest of its batch. A view, valid until the next call. */
@@ -38,6 +42,14 @@ export interface ModelOptions {
   readonly layout: BatchLayout;
   /** Threads of the dense runtime. The result does not depend on it. */
   readonly threads: number;
-  /** A model that only scores builds no training graph and no gradients. */
-  readonly purpose: "train" | "score";
+  /**
+   * "score" builds no training graph and no gradients. "serve" is a replica's: its tables hold weights alone, `serving.apply`
+   * fills it, and it takes neither `learn` nor `restore`.
+   */
+  readonly purpose: "train" | "score" | "serve";
+}
+
+/** The error for what a replica's model cannot do. */
+export function servesOnly(): HashbrookError {
+  return new HashbrookError("internal", "a model that serves takes neither learn, blocks nor restore");
 }

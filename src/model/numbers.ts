@@ -77,6 +77,16 @@ export class Numbers {
     };
   }
 
+  /** A copy of the statistics: f64[columns × 3]. */
+  snapshot(): Float64Array {
+    return this.statistics.slice();
+  }
+
+  /** True for statistics of as many columns. */
+  fits(statistics: Float64Array): boolean {
+    return statistics.length === this.statistics.length;
+  }
+
   restore(data: Uint8Array): void {
     new Uint8Array(this.statistics.buffer).set(data);
   }

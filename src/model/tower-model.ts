@@ -6,8 +6,9 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { createTable, type Table } from "../tables/table.js";
 import { toOnnx } from "../tower/onnx.js";
 import { buildTower, type Tower, type TowerShape } from "../tower/tower.js";
-import type { Learned, Model, ModelOptions, StateBlock } from "./model.js";
+import { type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
+import { Serving } from "./serving.js";
 
 /** Views of all memory a run of `rows` rows reads and writes, good as long as no table's memory has grown. */
 interface Run {
@@ -21,6 +22,7 @@ interface Run {
 export class TowerModel implements Model {
   readonly spec: CompiledSpec;
   readonly tables: readonly Table[];
+  readonly serving: Serving;
   private readonly layout: BatchLayout;
   private readonly tower: Tower;
   private readonly dense: DenseOptimizer;
@@ -31,6 +33,7 @@ export class TowerModel implements Model {
   private readonly logits: Float32Array;
   private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
   private readonly learning: boolean;
+  private readonly replica: boolean;
   private last: Run | null = null;
 
   private constructor(spec: CompiledSpec, options: ModelOptions, tower: Tower, session: Session) {
@@ -38,13 +41,15 @@ export class TowerModel implements Model {
     this.spec = spec;
     this.layout = options.layout;
     this.learning = options.purpose === "train";
-    this.tables = spec.tables.map((_, index) => createTable(spec, index, options.layout));
+    this.replica = options.purpose === "serve";
+    this.tables = spec.tables.map((_, t) => createTable(spec, t, options.layout, { serving: this.replica }));
     this.tower = tower;
     this.dense = new DenseOptimizer(spec.tower.optimizer, tower.parameters);
     this.parameters = this.dense.parameters();
     this.parameterGradients = prefixed("d_", this.dense.gradients());
     this.session = session;
     this.numbers = new Numbers(spec, new Float32Array(rows * spec.numbers.length));
+    this.serving = new Serving(this.tables, this.parameters, this.numbers);
     this.logits = new Float32Array(rows);
     this.padded = {
       labels: new Float32Array(rows),
@@ -64,6 +69,7 @@ export class TowerModel implements Model {
   }
 
   async learn(batch: Batch): Promise<Learned> {
+    if (this.replica) throw servesOnly();
     const { rows } = batch;
     this.numbers.count(batch);
     this.gather(batch, "learn");
@@ -83,10 +89,12 @@ export class TowerModel implements Model {
   }
 
   blocks(): StateBlock[] {
+    if (this.replica) throw servesOnly();
     return [...this.tables.flatMap((table) => table.blocks()), ...this.dense.blocks(), this.numbers.block()];
   }
 
   restore(blocks: ReadonlyMap<string, StateBlock>): void {
+    if (this.replica) throw servesOnly();
     for (const table of this.tables) table.restore(blocks);
     this.dense.restore(blocks);
     const statistics = blocks.get("numbers/statistics");

@@ -1,9 +1,17 @@
+import { batchLayout } from "../core/batch.js";
+import { wallTime } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { Decoder, type RequestFailure } from "../decode/decoder.js";
 import { sigmoid } from "../metrics/kernel.js";
+import { createModel } from "../model/create.js";
 import { loadModel } from "../model/load.js";
 import type { Model } from "../model/model.js";
+import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import { specHash } from "../spec/hash.js";
+import type { DeltaSource } from "../sync/channel.js";
+import { Replica, type ReplicaModel, type ReplicaStatus } from "../sync/replica.js";
+import type { ServingState } from "../sync/state.js";
 import { splitScoreRequest } from "./request.js";
 
 /** Candidates of one request are scored in runs of at most this many. */
@@ -14,7 +22,7 @@ export const MAX_CANDIDATES = 10_000;
 /** What made a score: a model's name, how much it had learned, and the spec it was built from. */
 export interface ModelVersion {
   readonly model: string;
-  /** The checkpoint's number: examples learned. */
+  /** Examples learned. */
   readonly version: number;
   readonly spec_hash: string;
 }
@@ -27,19 +35,70 @@ export interface Scores {
   readonly ignored: readonly string[];
 }
 
-/** A model loaded for scoring: answers requests, changes nothing. One request at a time. */
-export class Scorer {
-  readonly version: ModelVersion;
-  private readonly model: Model;
-  private readonly decoder: Decoder;
-  private readonly known: ReadonlySet<string>;
-  private last: Promise<unknown> = Promise.resolve();
+export interface FollowOptions {
+  /** Ready only while the newest applied entry was sent at most so many seconds ago. Default: no bound. */
+  readonly maxStaleness?: number | undefined;
+  /** Told the ages (seconds, event → visible) of a sample of the events every applied entry made visible. */
+  readonly onVisible?: (ages: readonly number[]) => void;
+}
 
-  private constructor(version: ModelVersion, model: Model, decoder: Decoder, known: ReadonlySet<string>) {
-    this.version = version;
+/** How a scorer stands; `version` and `spec_hash` are null before a first snapshot. */
+export interface Health {
+  readonly ready: boolean;
+  readonly version: ModelVersion | null;
+  /** Of the delta log it follows; null for a checkpoint. */
+  readonly replica: ReplicaStatus | null;
+}
+
+/** A model with what reads requests for it. */
+class ScoringModel implements ReplicaModel {
+  readonly spec: CompiledSpec;
+  readonly specHash: string;
+  readonly model: Model;
+  readonly decoder: Decoder;
+  readonly known: ReadonlySet<string>;
+
+  constructor(spec: CompiledSpec, model: Model) {
+    this.spec = spec;
+    this.specHash = specHash(spec);
     this.model = model;
-    this.decoder = decoder;
-    this.known = known;
+    this.decoder = new Decoder(spec, { capacity: CAPACITY, format: "json", requireLabel: false });
+    this.known = knownPaths(spec);
+  }
+
+  /** Makes the model of a snapshot: its spec must have the hash it says. */
+  static async open(spec: unknown, run: string): Promise<ScoringModel> {
+    const compiled = compiledFromJson(JSON.stringify(spec));
+    if (specHash(compiled) !== run) {
+      throw new HashbrookError("log_mismatch", `delta log: its spec has the hash ${specHash(compiled)}, not ${run}`);
+    }
+    const layout = batchLayout(compiled, CAPACITY);
+    return new ScoringModel(compiled, await createModel(compiled, { layout, threads: 1, purpose: "serve" }));
+  }
+
+  apply(state: ServingState): void {
+    this.model.serving.apply(state);
+  }
+
+  close(): Promise<void> {
+    return this.model.close();
+  }
+}
+
+/** What answers the requests: changes only between two of them. */
+type Answering = () => { readonly scoring: ScoringModel; readonly examples: number } | null;
+
+/** Answers score requests, one at a time: from a checkpoint's model, or from one that follows a delta log. */
+export class Scorer {
+  private readonly answering: Answering;
+  private last: Promise<unknown> = Promise.resolve();
+  private replica: Replica<ScoringModel> | null = null;
+  private maxStaleness = Number.POSITIVE_INFINITY;
+  private readonly end: () => Promise<void>;
+
+  private constructor(answering: Answering, end: () => Promise<void>) {
+    this.answering = answering;
+    this.end = end;
   }
 
   /**
@@ -47,42 +106,96 @@ export class Scorer {
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
   static async load(path: string, options: { threads?: number } = {}): Promise<Scorer> {
-    const { spec, specHash, examples, model, layout } = await loadModel(path, {
-      capacity: CAPACITY,
-      threads: options.threads ?? 1,
+    const { spec, examples, model } = await loadModel(path, { capacity: CAPACITY, threads: options.threads ?? 1 });
+    const scoring = new ScoringModel(spec, model);
+    return new Scorer(
+      () => ({ scoring, examples }),
+      () => scoring.close(),
+    );
+  }
+
+  /**
+   * Follows a delta log: scores throw `not_ready` until its first snapshot was applied. Entries are applied between two
+   * requests, so that all scores of one answer are of one version.
+   */
+  static follow(source: DeltaSource, options: FollowOptions = {}): Scorer {
+    const stop = new AbortController();
+    const answering: Answering = () => replica.live && { scoring: replica.live.model, examples: replica.live.version };
+    const scorer = new Scorer(answering, async () => {
+      stop.abort();
+      await following;
+      await replica.close();
+      await source.close();
     });
-    const decoder = new Decoder(spec, { capacity: layout.capacity, format: "json", requireLabel: false });
-    return new Scorer({ model: spec.name, version: examples, spec_hash: specHash }, model, decoder, knownPaths(spec));
+    const replica = new Replica<ScoringModel>({
+      source,
+      open: ScoringModel.open,
+      exclusive: (step) => scorer.inTurn(step),
+      now: wallTime,
+      onApplied: (times) => options.onVisible?.(times.map((time) => (wallTime() - time) / 1000)),
+    });
+    scorer.replica = replica;
+    scorer.maxStaleness = options.maxStaleness ?? Number.POSITIVE_INFINITY;
+    const following = replica.follow(stop.signal);
+    return scorer;
+  }
+
+  /** The model that would answer now; null before a first snapshot. */
+  get version(): ModelVersion | null {
+    const now = this.answering();
+    return now && versionOf(now);
+  }
+
+  health(): Health {
+    const replica = this.replica?.status() ?? null;
+    const fresh = (replica?.staleness ?? 0) <= this.maxStaleness;
+    return { ready: this.answering() !== null && fresh, version: this.version, replica };
   }
 
   /**
    * Scores the candidates of a request body `{"context": {...}, "candidates": [{...}, ...]}`. A candidate's members are
    * added to the context's, its own winning.
-   * @throws HashbrookError request_invalid naming the candidate and the member
+   * @throws HashbrookError request_invalid naming the candidate and the member; not_ready
    */
   score(body: Uint8Array): Promise<Scores> {
-    const run = this.last.then(() => this.scoreNow(body));
-    this.last = run.catch(() => undefined);
-    return run;
+    return this.inTurn(() => this.scoreNow(body));
   }
 
   async close(): Promise<void> {
     await this.last;
-    await this.model.close();
+    await this.end();
+  }
+
+  /** Runs a step when all before it are done: a request as a whole, or an entry of the delta log as a whole. */
+  private inTurn<T>(step: () => T | Promise<T>): Promise<T> {
+    const run = this.last.then(step);
+    this.last = run.catch(() => undefined);
+    return run;
   }
 
   private async scoreNow(body: Uint8Array): Promise<Scores> {
-    const { context, candidates, unknown } = splitScoreRequest(body, this.known, MAX_CANDIDATES);
+    const now = this.answering();
+    if (!now) {
+      throw new HashbrookError("not_ready", "no snapshot of the delta log was applied yet", {
+        hint: "wait until GET /v2/health/ready answers 200",
+      });
+    }
+    const { model, decoder, known } = now.scoring;
+    const { context, candidates, unknown } = splitScoreRequest(body, known, MAX_CANDIDATES);
     const scores: number[] = [];
     for (let from = 0; from < candidates.length; from += CAPACITY) {
       const part = candidates.slice(from, from + CAPACITY);
-      const decoded = this.decoder.decodeRequest(context, part);
+      const decoded = decoder.decodeRequest(context, part);
       if ("failure" in decoded) throw rejected(decoded.failure, part, from);
-      const probabilities = sigmoid(await this.model.predict(decoded.batch));
+      const probabilities = sigmoid(await model.predict(decoded.batch));
       for (const p of probabilities) scores.push(p);
     }
-    return { scores, model: this.version, ignored: unknown };
+    return { scores, model: versionOf(now), ignored: unknown };
   }
+}
+
+function versionOf({ scoring, examples }: { scoring: ScoringModel; examples: number }): ModelVersion {
+  return { model: scoring.spec.name, version: examples, spec_hash: scoring.specHash };
 }
 
 /** The error for a member that cannot be decoded: it is the context's unless the candidate has a member of that path itself. */

@@ -1,12 +1,23 @@
-import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { HashbrookError, toPlainError } from "../core/errors.js";
+import type { ReplicaStatus } from "../sync/replica.js";
+import { ServeMetrics } from "./metrics.js";
 import type { Scorer } from "./scorer.js";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Candidates scored. */
+    scored: number;
+  }
+}
 
 export interface ServerOptions {
   /** Log every request as a JSON line. Default false. */
   readonly log?: boolean;
   /** Largest request body in bytes. Default 4 MiB. */
   readonly bodyLimit?: number;
+  /** What `GET /metrics` tells; by default a fresh one. */
+  readonly metrics?: ServeMetrics;
 }
 
 /** A body is read to its end up to this many times the limit, so that the client hears the refusal instead of a broken pipe. */
@@ -25,7 +36,8 @@ async function readBody(payload: AsyncIterable<Buffer>, limit: number): Promise<
 }
 
 /**
- * The HTTP door of a scorer: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready`, `GET /v2/models/{name}`.
+ * The HTTP door of a scorer: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until the model is
+ * there and fresh enough), `GET /v2`, and `GET /metrics` in Prometheus' text format.
  * Every error answers `{"error": message, "code", "hint"}` with a 4xx for a bad request.
  */
 export function createServer(scorer: Scorer, options: ServerOptions = {}): FastifyInstance {
@@ -34,22 +46,32 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
     requestTimeout: 10_000,
     http: { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 },
   });
+  const metrics = options.metrics ?? new ServeMetrics();
+  metrics.watch(scorer);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", async (_request: unknown, payload: AsyncIterable<Buffer>) =>
     readBody(payload, options.bodyLimit ?? 4 << 20),
   );
 
-  app.post("/v1/score", async (request) => {
+  app.decorateRequest("scored", 0);
+  const counts = async (request: FastifyRequest, reply: FastifyReply) =>
+    metrics.answered(reply.statusCode, request.scored, reply.elapsedTime / 1000);
+  app.post("/v1/score", { onResponse: counts }, async (request) => {
     if (!(request.body instanceof Uint8Array)) {
       throw new HashbrookError("request_invalid", "body: missing", {
         hint: "send JSON with content-type: application/json",
       });
     }
     const { scores, model, ignored } = await scorer.score(request.body);
+    request.scored = scores.length;
     return ignored.length > 0 ? { scores, ...model, ignored } : { scores, ...model };
   });
   app.get("/v2/health/live", async () => ({ live: true }));
-  app.get("/v2/health/ready", async () => ({ ready: true, ...scorer.version }));
+  app.get("/v2/health/ready", async (_, reply) => {
+    const { ready, version, replica } = scorer.health();
+    return reply.code(ready ? 200 : 503).send({ ready, ...version, ...(replica && standing(replica)) });
+  });
+  app.get("/metrics", async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   app.get("/v2", async () => ({ name: "hashbrook", extensions: [], ...scorer.version }));
 
   app.setNotFoundHandler((request, reply) =>
@@ -71,4 +93,9 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
       .send({ error: status >= 500 ? "internal error" : error.message, code: error.code ?? "internal" });
   });
   return app;
+}
+
+/** What a health answer says of a followed log: ages in seconds. */
+function standing({ staleness, eventAge, number, epoch, resyncs, trouble }: ReplicaStatus): object {
+  return { entry: number, epoch, staleness, event_age: eventAge, resyncs, trouble };
 }

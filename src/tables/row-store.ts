@@ -143,16 +143,26 @@ export abstract class RowStore {
     return this.spec.encoding === "exact" ? rows : rows.filter((row) => this.kernel.isTouched(row) === 1);
   }
 
+  /** The next `count` learned rows from row `from` on, ascending; fewer at the table's end. */
+  rowsFrom(from: number, count: number): Uint32Array {
+    const end = this.spec.encoding === "exact" ? this.rows : this.capacity;
+    const rows = new Uint32Array(count);
+    let found = 0;
+    for (let row = from; row < end && found < count; row++) if (this.kernel.isTouched(row)) rows[found++] = row;
+    return rows.subarray(0, found);
+  }
+
   /** Keys (exact) or numbers (hash) of rows, and their weights, f32[rows × dim]: what a replica is told of them. */
   weightsOfRows(rows: Uint32Array): RowChunk {
     const { dim } = this.layout;
     const keys = new BigUint64Array(rows.length);
     const weights = new Float32Array(rows.length * dim);
-    rows.forEach((row, i) => {
-      keys[i] = this.keyOf(row);
-      this.kernel.weightsOf(keys[i], row, this.probe);
-      weights.set(new Float32Array(this.memory.buffer, this.probe, dim), i * dim);
-    });
+    const probe = new Float32Array(this.memory.buffer, this.probe, dim);
+    for (let i = 0; i < rows.length; i++) {
+      keys[i] = this.keyOf(rows[i]);
+      this.kernel.weightsOf(keys[i], rows[i], this.probe);
+      weights.set(probe, i * dim);
+    }
     return { keys, weights };
   }
 
@@ -164,10 +174,11 @@ export abstract class RowStore {
   put({ keys, weights }: RowChunk): void {
     const { dim } = this.layout;
     this.reserve(keys.length);
-    keys.forEach((key, i) => {
-      const at = this.kernel.rowPtr(this.kernel.rowFor(key)) >>> 0;
-      new Float32Array(this.memory.buffer, at, dim).set(weights.subarray(i * dim, (i + 1) * dim));
-    });
+    const memory = new Float32Array(this.memory.buffer);
+    for (let i = 0, from = 0; i < keys.length; i++) {
+      let to = (this.kernel.rowPtr(this.kernel.rowFor(keys[i])) >>> 0) / 4;
+      for (const end = from + dim; from < end; ) memory[to++] = weights[from++];
+    }
   }
 
   /** Forgets rows of a serving table: they predict with their initial weights again. Unknown keys are passed over. */

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import type { OptimizerSpec } from "../../src/spec/compiled.js";
@@ -48,6 +49,12 @@ export function subjectOf(shape: TableShape): Subject {
 export const copyOf = (blocks: readonly TableBlock[]): Map<string, TableBlock> =>
   new Map(blocks.map((block) => [block.name, { ...block, data: block.data.slice() }]));
 
+/** The bytes of every learned row, by its number. */
+function rowBytes({ store }: Table): Map<number, string> {
+  const rows = [...store.rowsFrom(0, store.capacity)];
+  return new Map(rows.map((row) => [row, Buffer.from(store.readRows(Uint32Array.of(row))).toString("hex")]));
+}
+
 /** Every cell kind at once. */
 const mixed = { singles: 3, bags: ["sum", "mean", "sqrtn"], numbers: 2, bias: true } as const;
 
@@ -85,6 +92,49 @@ export function tableContract(encoding: "hash" | "exact"): void {
       expect(copyOf(second.table.blocks())).toEqual(copyOf(first.table.blocks()));
     });
 
+    it("notes every row that a batch changes or makes, and none it did not read", () => {
+      const shape = { encoding, optimizer, dim: 4, ...mixed };
+      const { table, learn, score } = subjectOf(shape);
+      const roll = dice(19);
+      learn(randomRows(shape, keys, CAPACITY, roll));
+      table.store.track();
+      expect([...table.store.takeChanged()]).toEqual([]);
+      for (let step = 0; step < 8; step++) {
+        const before = rowBytes(table);
+        learn(randomRows(shape, keys, 1 + roll(4), roll));
+        score(randomRows(shape, keys, CAPACITY, roll));
+        const after = rowBytes(table);
+        const changed = [...table.store.takeChanged()];
+        const differing = [...after].filter(([row, bytes]) => before.get(row) !== bytes).map(([row]) => row);
+        expect(differing.filter((row) => !changed.includes(row))).toEqual([]);
+        for (const row of changed) expect(after.has(row)).toBe(true);
+        expect(changed.length).toBeLessThanOrEqual(4 * (3 + 3 * 6 + 2 + 1));
+        expect([...table.store.takeChanged()]).toEqual([]);
+      }
+    });
+
+    it.each([1, 3, 8])("predicts the same bits in a serving table that was told its rows, dim %i", (dim) => {
+      const shape = { encoding, optimizer, dim, ...mixed };
+      const trainer = subjectOf(shape);
+      const layout = batchLayout(modelOf(shape), CAPACITY);
+      const replica = createTable(modelOf(shape), 0, layout, { serving: true });
+      trainer.table.store.track();
+      const roll = dice(dim);
+      for (let step = 0; step < 6; step++) {
+        trainer.learn(randomRows(shape, keys.slice(0, 30), 1 + roll(CAPACITY), roll));
+        replica.store.put(trainer.table.store.weightsOfRows(trainer.table.store.takeChanged()));
+        const rows = randomRows(shape, keys, CAPACITY, roll);
+        const expected = trainer.score(rows);
+        replica.gather(batchOf(layout, rows), "score");
+        expect(replica.output.slice(0, expected.length)).toEqual(expected);
+        expect(replica.stats().rows).toBe(trainer.table.stats().rows);
+      }
+      const forgotten = trainer.table.store.weightsOfRows(trainer.table.store.rowsFrom(0, 5)).keys;
+      replica.store.remove(forgotten);
+      const fresh = createTable(modelOf(shape), 0, layout).store;
+      for (const key of forgotten) expect(replica.store.weightsOf(key)).toEqual(fresh.weightsOf(key));
+    });
+
     it("keeps a row's initial weights when it is made, whatever the key", () => {
       const shape = { encoding, optimizer, dim: 8, singles: 1 };
       const { table, reference, learn, score } = subjectOf(shape);
@@ -110,6 +160,44 @@ export function tableContract(encoding: "hash" | "exact"): void {
     const before = copyOf(table.blocks());
     score(randomRows(shape, keys, CAPACITY, roll));
     expect(copyOf(table.blocks())).toEqual(before);
+  });
+
+  it("puts and removes rows of a serving table as a map would, through growth", () => {
+    const shape = { encoding, optimizer, dim: 2, singles: 1, rows: encoding === "hash" ? 5000 : 0 };
+    const spec = modelOf(shape);
+    const id = fc
+      .nat(4999)
+      .map((n) => (encoding === "hash" ? BigInt(n) : BigInt.asUintN(64, BigInt(n) * 0x9e3779b97f4a7c15n)));
+    const put = fc.record({ put: fc.uniqueArray(id, { maxLength: 400 }), w: fc.integer({ min: 1, max: 1000 }) });
+    const remove = fc.record({ remove: fc.array(id, { maxLength: 400 }) });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(put, remove), { minLength: 5, maxLength: 30 }), (steps) => {
+        const { store } = createTable(spec, 0, batchLayout(spec, 1), { serving: true });
+        const fresh = createTable(spec, 0, batchLayout(spec, 1), { serving: true }).store;
+        const expected = new Map<bigint, number>();
+        const seen = new Set<bigint>();
+        for (const step of steps) {
+          if ("remove" in step) {
+            store.remove(BigUint64Array.from(step.remove));
+            for (const key of step.remove) expected.delete(key);
+            continue;
+          }
+          store.put({
+            keys: BigUint64Array.from(step.put),
+            weights: new Float32Array(step.put.length * 2).fill(step.w),
+          });
+          for (const key of step.put) seen.add(key) && expected.set(key, step.w);
+        }
+        if (store.rows !== expected.size) throw new Error(`${store.rows} rows, not ${expected.size}`);
+        for (const key of seen) {
+          const weights = [...store.weightsOf(key)];
+          const w = expected.get(key);
+          const right = w === undefined ? [...fresh.weightsOf(key)] : [w, w];
+          if (weights.some((found, i) => found !== right[i])) throw new Error(`key ${key}: ${weights}, not ${right}`);
+        }
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it("gives zeros for an empty bag, and sends it no gradient", () => {

@@ -1,5 +1,5 @@
 import type { Cluster } from "kafkajs";
-import { systemClock, wallClock } from "../../core/clock.js";
+import { systemClock, wallTime } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { Chunk, Message, PartitionedLog } from "../topic.js";
 import { KafkaAdmin, type Watermarks } from "./admin.js";
@@ -56,7 +56,7 @@ export class KafkaLog implements PartitionedLog {
   private readonly options: TopicLogOptions;
   private readonly admin: KafkaAdmin;
   private readonly parts: readonly Partition[];
-  private readonly joined = wallClock.now();
+  private readonly joined = wallTime();
   private consumer: Consumer | null = null;
   private activeSince = 0;
   private heardAt = systemClock.now();
@@ -206,7 +206,7 @@ export class KafkaLog implements PartitionedLog {
       this.reason = `standing by: another trainer of group ${this.options.group} is at work`;
       return;
     }
-    if (this.activeSince === 0) this.activeSince = wallClock.now();
+    if (this.activeSince === 0) this.activeSince = wallTime();
     for (const partition of mine) if (partition < this.parts.length) this.sendBack(consumer, partition);
   }
 

@@ -17,6 +17,7 @@ import {
   rowPtr,
   rowsAddress,
   stride,
+  tracking,
 } from "./store";
 
 /** Events whose rows `warm` brings into the cache together, at most. */
@@ -192,18 +193,18 @@ export function readEventByMask(r: u32, learning: bool): u32 {
   for (let i: usize = 0; i < singles; i += 4) {
     const rows = v128.and(v128.shuffle<i32>(v128.load(keys + (i << 3)), v128.load(keys + (i << 3), 16), 0, 2, 4, 6), mask);
     v128.store(statesAt + (i << 2), i32x4.add(base, i32x4.shl(rows, 3)));
-    if (learning) noteFour(rows);
+    if (learning && tracking) noteFour(rows, singles - <u32>i);
   }
   return readValued(r, learning);
 }
 
-/** Notes four rows; beyond an event's last single they may be rows that were never learned. */
+/** Notes the first `count` of four rows: what lies behind an event's last single differs from run to run. */
 @inline
-function noteFour(rows: v128): void {
+function noteFour(rows: v128, count: u32): void {
   note(i32x4.extract_lane(rows, 0));
-  note(i32x4.extract_lane(rows, 1));
-  note(i32x4.extract_lane(rows, 2));
-  note(i32x4.extract_lane(rows, 3));
+  if (count > 1) note(i32x4.extract_lane(rows, 1));
+  if (count > 2) note(i32x4.extract_lane(rows, 2));
+  if (count > 3) note(i32x4.extract_lane(rows, 3));
 }
 
 /** The loads of `warm`, kept so that they are not removed. */

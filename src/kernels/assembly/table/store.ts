@@ -29,7 +29,7 @@ let indexBase: usize = 0;
 let groupMask: u32 = 0;
 let changesBase: usize = 0;
 let rowsBase: usize = 0;
-let tracking: bool = false;
+export let tracking: bool = false;
 /** hash tables with a power of two of rows: rows - 1, else 0. */
 let rowMask: u64 = 0;
 /** True where a new row's state is nothing but zeros, as its memory is already. */

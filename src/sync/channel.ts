@@ -1,0 +1,53 @@
+import type { Frame } from "./frame.js";
+
+/** One entry of the delta log, to be written. */
+export interface Entry {
+  readonly kind: "delta" | "snapshot";
+  readonly number: number;
+  readonly parts: number;
+  /** The parts' bytes in order, made one by one, the same every time; the model must not learn meanwhile. */
+  bodies(): Iterable<Uint8Array>;
+}
+
+/** The writing end of a delta log. One writer at a time; entries in the order of their numbers. */
+export interface DeltaSink {
+  /** True when a replica that begins now would find no snapshot. */
+  needsSnapshot(): Promise<boolean>;
+  /**
+   * Returns when the entry is where followers find it (and, in a directory or topic, durable). An entry that is there already
+   * is left or replaced.
+   * @throws HashbrookError log_fenced when a later writer has taken over; log_write
+   */
+  append(entry: Entry): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Who writes: every sink puts it into the frames. */
+export interface WriterFacts {
+  /** Generation of the writer, a whole number: each start of a trainer has a higher one. */
+  readonly epoch: number;
+  /** Milliseconds since the epoch, for frames' `sent`. */
+  readonly now: () => number;
+}
+
+export type Delivery =
+  | { readonly type: "frame"; readonly frame: Frame }
+  /** Something was there that is no frame. */
+  | { readonly type: "damaged"; readonly reason: string }
+  /** All that was in the log when `follow` began has been delivered. Told once. */
+  | { readonly type: "caught-up" };
+
+/** Where a follower begins: at the newest complete snapshot it accepts. */
+export interface FollowFrom {
+  accepts(snapshot: { readonly number: number; readonly epoch: number }): boolean;
+}
+
+/** The reading end of a delta log. */
+export interface DeltaSource {
+  /**
+   * The frames of the newest snapshot accepted, of the entries after it, and then of new ones as they come, until `signal`
+   * aborts. Waits where there is no snapshot yet.
+   */
+  follow(from: FollowFrom, signal: AbortSignal): AsyncIterable<Delivery>;
+  close(): Promise<void>;
+}

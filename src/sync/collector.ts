@@ -1,0 +1,39 @@
+import { type EntryPart, linkOf } from "./entry.js";
+import type { Envelope } from "./frame.js";
+
+/** An entry with all its parts. */
+export interface WholeEntry extends Envelope {
+  readonly number: number;
+  readonly version: number;
+  readonly parts: readonly EntryPart[];
+  readonly times: readonly number[];
+  /** Of the entry before it. */
+  readonly previous: string;
+  /** Its own. */
+  readonly link: string;
+}
+
+/** Entries that can be in the making at once; the oldest is dropped. */
+const OPEN = 64;
+
+/** Collects the parts of deltas, in any order, until an entry is whole. */
+export class Collector {
+  private readonly open = new Map<string, Map<number, EntryPart>>();
+
+  /** The entry, when this part was the last that was missing. */
+  add(part: EntryPart, { epoch, sent }: Envelope): WholeEntry | null {
+    const { number, version } = part;
+    const key = `${number}/${epoch}/${part.parts}/${version}`;
+    const parts = this.open.get(key) ?? new Map<number, EntryPart>();
+    this.open.set(key, parts);
+    parts.set(part.part, part);
+    if (parts.size < part.parts) {
+      if (this.open.size > OPEN) this.open.delete(this.open.keys().next().value!);
+      return null;
+    }
+    this.open.delete(key);
+    const ordered = [...parts.values()].sort((a, b) => a.part - b.part);
+    const link = linkOf(ordered.map(({ checksum }) => checksum));
+    return { epoch, sent, number, version, parts: ordered, times: ordered[0].times, previous: ordered[0].link, link };
+  }
+}

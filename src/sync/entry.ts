@@ -1,0 +1,200 @@
+import { HashbrookError } from "../core/errors.js";
+import { canonicalJson, hex64, xxh64 } from "../spec/hash.js";
+import { checkHeader, type EntryHeader } from "./header.js";
+import { finite, fromHalves, fromInt8, type Precision, toHalves, toInt8, weightBytes } from "./precision.js";
+import type { DenseSlice, ServingRows, ServingState } from "./state.js";
+
+/*
+ * One part of an entry (docs/FORMATS.md):
+ *
+ *     8 bytes  "HBDELTA\n"
+ *     u32      format version, 1
+ *     u32      H
+ *     H bytes  canonical JSON, padded with spaces to a multiple of 8
+ *     arrays   one after the other, each padded with zeros to a multiple of 8
+ *     u64      XXH64 of everything before
+ */
+const MAGIC = 0x0a41544c45444248n;
+export const VERSION = 1;
+const HEAD = 16;
+const TAIL = 8;
+
+/** What an entry says beside its arrays. */
+export interface EntryFacts {
+  readonly kind: "delta" | "snapshot";
+  /** Hash of the model's spec. */
+  readonly run: string;
+  readonly number: number;
+  /** Examples learned. */
+  readonly version: number;
+  /**
+   * What came before: of a delta the link of the entry before it, of a snapshot the link of the delta with its number; zeros in
+   * snapshot 0. See `linkOf`.
+   */
+  readonly link: string;
+  readonly part: number;
+  readonly parts: number;
+  readonly precision: Precision;
+  /** Event times (ms since the epoch) out of those this entry made visible. */
+  readonly times: readonly number[];
+  /** The compiled spec, in a snapshot's first part; null elsewhere. */
+  readonly spec: unknown;
+}
+
+export interface EntryPart extends EntryFacts {
+  readonly state: ServingState;
+  /** 16 hex digits. */
+  readonly checksum: string;
+}
+
+const padded = (bytes: number): number => (bytes + 7) & ~7;
+
+type Arrays = Uint8Array | Uint16Array | Int8Array | Float32Array | Float64Array | BigUint64Array;
+
+/** The bytes of one part. Equal facts and states have equal bytes. */
+export function encodePart(facts: EntryFacts, state: ServingState): Uint8Array {
+  const arrays: Arrays[] = [
+    ...(state.statistics ? [state.statistics] : []),
+    ...state.dense.map(({ data }) => finite(data)),
+  ];
+  for (const table of state.tables) {
+    arrays.push(table.keys, table.removed, ...weightArrays(table, facts.precision));
+  }
+  const header: EntryHeader = {
+    ...facts,
+    statistics: state.statistics?.length ?? null,
+    dense: state.dense.map(({ name, at, data }) => ({ name, at, size: data.length })),
+    tables: state.tables.map(({ name, dim, keys, removed }) => {
+      return { name, dim, rows: keys.length, removed: removed.length };
+    }),
+  };
+  const text = new TextEncoder().encode(canonicalJson(header));
+  const bytes = HEAD + padded(text.length) + arrays.reduce((sum, array) => sum + padded(array.byteLength), 0) + TAIL;
+  const out = new Uint8Array(bytes);
+  const view = new DataView(out.buffer);
+  view.setBigUint64(0, MAGIC, true);
+  view.setUint32(8, VERSION, true);
+  view.setUint32(12, padded(text.length), true);
+  out.fill(0x20, HEAD, HEAD + padded(text.length));
+  out.set(text, HEAD);
+  let at = HEAD + padded(text.length);
+  for (const { buffer, byteOffset, byteLength } of arrays) {
+    out.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+    at += padded(byteLength);
+  }
+  view.setBigUint64(at, xxh64(out.subarray(0, at)), true);
+  return out;
+}
+
+function weightArrays({ weights: raw, dim }: ServingRows, precision: Precision): Arrays[] {
+  const weights = finite(raw);
+  if (precision === "f32") return [weights];
+  if (precision === "f16") return [toHalves(weights)];
+  const { scales, values } = toInt8(weights, dim);
+  return [scales, values];
+}
+
+/**
+ * Reads one part, weights as f32 whatever their precision was.
+ * @throws HashbrookError log_damaged where a byte is wrong or missing; log_mismatch where a newer Hashbrook wrote it
+ */
+export function decodePart(bytes: Uint8Array): EntryPart {
+  const header = readHeader(bytes);
+  const arrays = new Reader(bytes, HEAD + headerBytes(bytes));
+  const statistics = header.statistics === null ? null : new Float64Array(arrays.take(header.statistics, 8));
+  const dense: DenseSlice[] = header.dense.map(({ name, at, size }) => {
+    return { name, at, data: new Float32Array(arrays.take(size, 4)) };
+  });
+  const tables = header.tables.map(({ name, dim, rows, removed }) => {
+    const keys = new BigUint64Array(arrays.take(rows, 8));
+    const gone = new BigUint64Array(arrays.take(removed, 8));
+    return { name, dim, keys, removed: gone, weights: readWeights(arrays, rows, dim, header.precision) };
+  });
+  arrays.end(bytes.length - TAIL);
+  const { kind, run, number, version, link, part, parts, precision, times, spec } = header;
+  const facts = { kind, run, number, version, link, part, parts, precision, times, spec };
+  return { ...facts, state: { tables, dense, statistics }, checksum: checksumOf(bytes) };
+}
+
+/** Checks the frame of a part and its checksum, and reads its header. */
+function readHeader(bytes: Uint8Array): EntryHeader {
+  if (bytes.length < HEAD + TAIL) throw damaged(`${bytes.length} bytes are no entry`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const body = bytes.subarray(0, bytes.length - TAIL);
+  if (xxh64(body) !== view.getBigUint64(body.length, true)) throw damaged("its checksum does not fit its bytes");
+  if (view.getBigUint64(0, true) !== MAGIC) throw damaged("it does not begin with HBDELTA");
+  const version = view.getUint32(8, true);
+  if (version !== VERSION) throw newer(version);
+  if (HEAD + headerBytes(bytes) > body.length) throw damaged("its header is longer than the entry");
+  const text = new TextDecoder().decode(body.subarray(HEAD, HEAD + headerBytes(bytes)));
+  return checkHeader(parse(text));
+}
+
+function headerBytes(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(12, true);
+}
+
+/** The link of snapshot 0. */
+export const NO_LINK = "0".repeat(16);
+
+/** What an entry is known by: XXH64 (16 hex digits) of its parts' checksums, one after the other as text. */
+export function linkOf(checksums: Iterable<string>): string {
+  return hex64(xxh64([...checksums].join("")));
+}
+
+/** The checksum an entry's part ends with. */
+export function checksumOf(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return hex64(view.getBigUint64(bytes.length - TAIL, true));
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw damaged((error as Error).message);
+  }
+}
+
+function readWeights(arrays: Reader, rows: number, dim: number, precision: Precision): Float32Array {
+  const count = rows * dim;
+  if (precision === "f32") return new Float32Array(arrays.take(count, weightBytes.f32));
+  if (precision === "f16") return fromHalves(new Uint16Array(arrays.take(count, weightBytes.f16)));
+  const scales = new Float32Array(arrays.take(rows, 4));
+  return fromInt8(new Int8Array(arrays.take(count, weightBytes.int8)), scales, dim);
+}
+
+/** Takes the arrays of a part one after the other. */
+class Reader {
+  private readonly bytes: Uint8Array;
+  private at: number;
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.bytes = bytes;
+    this.at = at;
+  }
+
+  /** A copy of the next `count` elements of `size` bytes. */
+  take(count: number, size: number): ArrayBuffer {
+    const end = this.at + count * size;
+    if (end > this.bytes.length - TAIL) throw damaged("its arrays are longer than the entry");
+    // Not slice: a Buffer's shares its memory.
+    const copy = new Uint8Array(count * size);
+    copy.set(this.bytes.subarray(this.at, end));
+    this.at += padded(count * size);
+    return copy.buffer;
+  }
+
+  end(at: number): void {
+    if (this.at !== at) throw damaged("its arrays are shorter than the entry");
+  }
+}
+
+function damaged(reason: string): HashbrookError {
+  return new HashbrookError("log_damaged", `entry of the delta log: damaged: ${reason}`);
+}
+
+function newer(version: number): HashbrookError {
+  const message = `entry of the delta log: format version ${version}; this Hashbrook reads version ${VERSION}`;
+  return new HashbrookError("log_mismatch", message, { hint: "use the Hashbrook that wrote it, or a newer one" });
+}

@@ -1,0 +1,76 @@
+/** How an entry writes weights: 4 bytes each, 2, or 1 and a scale (f32) for each row. */
+export type Precision = "f32" | "f16" | "int8";
+
+export const weightBytes: Readonly<Record<Precision, number>> = { f32: 4, f16: 2, int8: 1 };
+
+/** The largest finite f16; what lies beyond is written as this. */
+const F16_MAX = 65504;
+const bits = new Float32Array(1);
+const word = new Uint32Array(bits.buffer);
+
+/** The largest finite f32. */
+const F32_MAX = 3.4028234663852886e38;
+
+const within = (x: number): number => Math.max(-F32_MAX, Math.min(F32_MAX, x));
+
+/** The same weights, NaN as 0 and infinities as the largest numbers: nothing else may reach a replica. */
+export function finite(weights: Float32Array): Float32Array {
+  return weights.every(Number.isFinite) ? weights : weights.map((w) => (Number.isNaN(w) ? 0 : within(w)));
+}
+
+/** The nearest f16 (ties to even) as its 16 bits; values beyond ±65504 become ±65504, NaN 0. */
+export function toHalf(x: number): number {
+  if (Number.isNaN(x)) return 0;
+  bits[0] = Math.min(F16_MAX, Math.max(-F16_MAX, x));
+  const sign = (word[0] >>> 16) & 0x8000;
+  const magnitude = word[0] & 0x7fffffff;
+  // Below 2^-14 an f16 is a multiple of 2^-24.
+  if (magnitude < 0x38800000) return sign | roundToEven(Math.abs(bits[0]) * 2 ** 24);
+  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+  return sign | ((rounded - 0x38000000) >>> 13);
+}
+
+function roundToEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}
+
+export function fromHalf(half: number): number {
+  const exponent = (half >>> 10) & 31;
+  const fraction = half & 0x3ff;
+  const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15);
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+
+/** f16 bits of weights. */
+export function toHalves(weights: Float32Array): Uint16Array {
+  return Uint16Array.from(weights, toHalf);
+}
+
+export function fromHalves(halves: Uint16Array): Float32Array {
+  return Float32Array.from(halves, fromHalf);
+}
+
+/**
+ * Rows of `dim` weights as whole numbers in [-127, 127] times a scale of their row: within half a scale of what they were. A
+ * scale is the row's largest magnitude ÷ 127.
+ */
+export function toInt8(weights: Float32Array, dim: number): { scales: Float32Array; values: Int8Array } {
+  const scales = new Float32Array(weights.length / dim);
+  const values = new Int8Array(weights.length);
+  for (let row = 0; row < scales.length; row++) {
+    const from = row * dim;
+    let most = 0;
+    for (let i = from; i < from + dim; i++) if (Math.abs(weights[i]) > most) most = Math.abs(weights[i]);
+    scales[row] = most / 127;
+    const scale = scales[row];
+    if (scale === 0) continue;
+    for (let i = from; i < from + dim; i++) values[i] = Math.max(-127, Math.min(127, Math.round(weights[i] / scale)));
+  }
+  return { scales, values };
+}
+
+export function fromInt8(values: Int8Array, scales: Float32Array, dim: number): Float32Array {
+  return Float32Array.from(values, (value, i) => within(value * scales[Math.floor(i / dim)]));
+}

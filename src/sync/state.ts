@@ -1,0 +1,51 @@
+/** Rows of one table as a replica takes them. */
+export interface ServingRows {
+  readonly name: string;
+  /** Weights of a row. */
+  readonly dim: number;
+  /** Keys (exact tables) or row numbers (hash tables) of rows that changed. */
+  readonly keys: BigUint64Array;
+  /** f32[keys × dim], row-major. */
+  readonly weights: Float32Array;
+  /** Keys of rows that are forgotten: they predict their initial weights again. */
+  readonly removed: BigUint64Array;
+}
+
+/** A run of a dense weight's floats. */
+export interface DenseSlice {
+  readonly name: string;
+  /** Floats of the weight before the first one here. */
+  readonly at: number;
+  readonly data: Float32Array;
+}
+
+/**
+ * A piece of what a model predicts with, as plain data. Pieces are put into a serving model in any order; all pieces of one
+ * packing together make it predict the trainer's bits.
+ */
+export interface ServingState {
+  readonly tables: readonly ServingRows[];
+  readonly dense: readonly DenseSlice[];
+  /** f64[columns × 3] of the numeric columns (count, mean, squared deviations); null where another piece has them. */
+  readonly statistics: Float64Array | null;
+}
+
+/** What changed, ready to be sent: pieces of bounded size, made one by one. The model must not learn until the last is made. */
+export interface Packed {
+  /** How many pieces `states` gives: at least 1. */
+  readonly parts: number;
+  states(): Iterable<ServingState>;
+}
+
+/** The trainer's side: what a publisher asks of a model. */
+export interface Publishable {
+  /** Begins to note which rows change. */
+  track(): void;
+  /** Per table the numbers of learned rows that changed since the last call (or since `track`), ascending. */
+  takeChanged(): readonly Uint32Array[];
+  /**
+   * The weights of these rows of each table (or of all learned rows), and everything dense.
+   * @param partBytes about how much a piece may hold; 512 KiB by default
+   */
+  pack(changed: readonly Uint32Array[] | "all", partBytes?: number): Packed;
+}

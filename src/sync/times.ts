@@ -1,0 +1,38 @@
+/** Event times an entry carries at most. */
+export const MOST_TIMES = 64;
+
+/** `most` values, evenly spread over all of them; all where there are not more. */
+export function sampleEvenly(values: readonly number[], most = MOST_TIMES): number[] {
+  if (values.length <= most) return [...values];
+  return Array.from({ length: most }, (_, i) => values[Math.floor(((i + 0.5) * values.length) / most)]);
+}
+
+/**
+ * Collects the times of the events learned since the last entry: every k-th, k doubling as more come, so that it stays small
+ * and the same events give the same times.
+ */
+export class EventTimes {
+  private kept: number[] = [];
+  private every = 1;
+  private seen = 0;
+
+  /** @param times ms since the epoch; 0 = the event has none */
+  add(times: Float64Array): void {
+    for (const time of times) {
+      if (time <= 0 || this.seen++ % this.every !== 0) continue;
+      this.kept.push(time);
+      if (this.kept.length < 4 * MOST_TIMES) continue;
+      this.kept = this.kept.filter((_, i) => i % 2 === 0);
+      this.every *= 2;
+    }
+  }
+
+  /** At most 64 times, evenly spread; begins anew. */
+  take(): number[] {
+    const times = sampleEvenly(this.kept);
+    this.kept = [];
+    this.every = 1;
+    this.seen = 0;
+    return times;
+  }
+}

@@ -1,0 +1,166 @@
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { batchLayout } from "../../src/core/batch.js";
+import { Rng } from "../../src/core/rng.js";
+import { Decoder } from "../../src/decode/decoder.js";
+import { sigmoid } from "../../src/metrics/kernel.js";
+import { createModel } from "../../src/model/create.js";
+import { specHash } from "../../src/spec/hash.js";
+import { parseSpec } from "../../src/spec/parse.js";
+import { openSink } from "../../src/sync/open.js";
+import { Publisher } from "../../src/sync/publisher.js";
+import { EventTimes } from "../../src/sync/times.js";
+import { servedSpec } from "../model/served.js";
+import { ended, run, start, temporary } from "./hashbrook.js";
+
+const encoder = new TextEncoder();
+const candidate = (rng: Rng) => ({
+  a: `a${rng.below(30)}`,
+  b: `b${rng.below(30)}`,
+  tags: Array.from({ length: rng.below(4) }, () => `t${rng.below(9)}`),
+  x: rng.below(1000) / 10,
+  v: [rng.uniform(), rng.uniform(), rng.uniform()],
+});
+
+/** Learns pseudo-random events and publishes after each batch; remembers what each version answers to `asked`. */
+async function trainerInto(log: string, asked: readonly object[]) {
+  const spec = parseSpec(servedSpec("deep_crossing"), "test.yaml");
+  const layout = batchLayout(spec, 64);
+  const model = await createModel(spec, { layout, threads: 1, purpose: "train" });
+  const decoder = new Decoder(spec, { capacity: 64, format: "json", requireLabel: false });
+  const sink = await openSink(log, { epoch: 1, now: Date.now });
+  const publisher = new Publisher({ sink, spec, run: specHash(spec), snapshotEvery: 20 });
+  const rng = new Rng(3);
+  const answers = new Map<number, number[]>();
+  const decode = (objects: readonly object[]) => {
+    const decoded = decoder.decodeRequest(
+      encoder.encode("{}"),
+      objects.map((each) => encoder.encode(JSON.stringify(each))),
+    );
+    if ("failure" in decoded) throw new Error(JSON.stringify(decoded.failure));
+    return decoded.batch;
+  };
+  let version = 0;
+  model.serving.track();
+  const step = async () => {
+    const batch = decode(Array.from({ length: 64 }, () => candidate(rng)));
+    for (let r = 0; r < batch.rows; r++) batch.labels[r] = rng.below(2);
+    const times = new EventTimes();
+    times.add(Float64Array.from({ length: 64 }, () => Date.now() - 5));
+    await model.learn(batch);
+    version += batch.rows;
+    answers.set(version, [...sigmoid(await model.predict(decode(asked)))]);
+    await publisher.publish(model.serving, version, times.take());
+  };
+  return { step, answers, hash: specHash(spec), version: () => version, close: () => model.close() };
+}
+
+const servers: ChildProcess[] = [];
+afterAll(() => {
+  for (const server of servers) server.kill("SIGKILL");
+});
+
+async function serve(log: string, ...more: string[]): Promise<{ server: ChildProcess; url: string }> {
+  const server = start(["serve", "--follow", log, "--port", "0", ...more]);
+  servers.push(server);
+  const line = await new Promise<string>((resolve) => server.stdout!.once("data", (data) => resolve(String(data))));
+  return { server, url: JSON.parse(line).listening };
+}
+
+async function ready(url: string): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if ((await fetch(`${url}/v2/health/ready`)).ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("never ready");
+}
+
+it("serve --follow DIR: versions rise, each answer is one version's own bits, and a restart goes on", async () => {
+  const log = join(temporary(), "log");
+  const rng = new Rng(7);
+  const asked = Array.from({ length: 40 }, () => candidate(rng));
+  const trainer = await trainerInto(log, asked);
+  let { server, url } = await serve(log);
+  const body = JSON.stringify({ candidates: asked });
+  const post = () =>
+    fetch(`${url}/v1/score`, { method: "POST", headers: { "content-type": "application/json" }, body });
+
+  expect((await fetch(`${url}/v2/health/ready`)).status).toBe(503);
+  const early = await post();
+  expect([early.status, await early.json()]).toEqual([503, expect.objectContaining({ code: "not_ready" })]);
+  await trainer.step();
+  await ready(url);
+
+  const seen = new Set<number>();
+  const check = async () => {
+    const response = await post();
+    expect(response.status).toBe(200);
+    const answer = (await response.json()) as { scores: number[]; version: number; spec_hash: string };
+    expect(answer.spec_hash).toBe(trainer.hash);
+    expect(answer.scores).toEqual(trainer.answers.get(answer.version));
+    expect(answer.version).toBeGreaterThanOrEqual(Math.max(0, ...seen));
+    seen.add(answer.version);
+    return answer.version;
+  };
+  for (let i = 0; i < 50; i++) {
+    await trainer.step();
+    await Promise.all([check(), check()]);
+    if (i === 25) {
+      server.kill("SIGKILL");
+      await ended(server);
+      ({ server, url } = await serve(log));
+      await ready(url);
+    }
+  }
+  for (let i = 0; (await check()) < trainer.version() && i < 200; i++)
+    await new Promise((done) => setTimeout(done, 20));
+  expect(Math.max(...seen)).toBe(trainer.version());
+  expect(seen.size).toBeGreaterThan(5);
+
+  const health = await (await fetch(`${url}/v2/health/ready`)).json();
+  expect(health).toMatchObject({
+    ready: true,
+    version: trainer.version(),
+    entry: 50,
+    epoch: 1,
+    resyncs: 0,
+    trouble: null,
+  });
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toContain(`hashbrook_model_version ${trainer.version()}`);
+  expect(metrics).toMatch(/hashbrook_score_requests_total\{status="200"\} \d+/);
+  expect(metrics).toMatch(/hashbrook_replica_applied_total \d+/);
+  expect(metrics).toMatch(/hashbrook_freshness_quantile_seconds\{quantile="0.99"\} 0\.\d+/);
+  server.kill("SIGTERM");
+  expect((await ended(server)).status).toBe(0);
+  await trainer.close();
+});
+
+it("is not ready once nothing came for longer than --max-staleness", async () => {
+  const log = join(temporary(), "log");
+  const trainer = await trainerInto(log, []);
+  const { server, url } = await serve(log, "--max-staleness", "2");
+  await trainer.step();
+  await ready(url);
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  const stale = await fetch(`${url}/v2/health/ready`);
+  expect([stale.status, await stale.json()]).toEqual([503, expect.objectContaining({ ready: false, version: 64 })]);
+  await trainer.step();
+  await ready(url);
+  server.kill("SIGTERM");
+  await ended(server);
+  await trainer.close();
+});
+
+it("refuses contradicting flags", () => {
+  for (const flags of [
+    [],
+    ["--checkpoint", "a", "--follow", "b"],
+    ["--checkpoint", "a", "--max-staleness", "3"],
+    ["--follow", "ftp://x/y"],
+  ]) {
+    const { status, stderr } = run(["serve", ...flags]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/serve:|delta log/)]);
+  }
+});

@@ -1,0 +1,75 @@
+import { expect, it } from "vitest";
+import { KafkaSink, KafkaSource } from "../../src/sync/kafka.js";
+import { Publisher } from "../../src/sync/publisher.js";
+import { Replica } from "../../src/sync/replica.js";
+import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "../sync/world.js";
+import { describeKafka } from "./harness.js";
+
+async function until(condition: () => boolean, what: () => string): Promise<void> {
+  for (let i = 0; !condition(); i++) {
+    if (i > 1000) throw new Error(`it did not converge: ${what()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describeKafka("the delta log in a topic", (kafka) => {
+  const follow = (topic: string) => {
+    const exclusive = chain();
+    const source = new KafkaSource(kafka.options, topic);
+    const replica = new Replica({ source, open: async () => new TinyModel(), exclusive, now: Date.now });
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    const end = async () => {
+      stop.abort();
+      await following;
+    };
+    const reaches = (version: number) =>
+      until(
+        () => replica.live?.version === version,
+        () => JSON.stringify(replica.status()),
+      );
+    return { replica, reaches, end };
+  };
+  const publisherOf = async (topic: string, epoch: number) => {
+    const sink = await KafkaSink.open(kafka.options, topic, { epoch, now: Date.now });
+    return { sink, publisher: new Publisher({ sink, spec: SPEC, run: RUN, snapshotEvery: 5 }) };
+  };
+  const publish = async (publisher: Publisher, trainer: TinyTrainer, version: number) => {
+    for (let i = 0; i < 8; i++) trainer.learn((version * 3 + i) % 40, version);
+    await publisher.publish(trainer, version, []);
+  };
+
+  it("is followed live and from its newest snapshot, also by replicas that come late, and across a writer's restart", async () => {
+    const topic = `delta-${process.pid}-${Date.now()}`;
+    const { sink, publisher } = await publisherOf(topic, 1);
+    const trainer = new TinyTrainer();
+    await publish(publisher, trainer, 0);
+    const early = follow(topic);
+    await early.reaches(0);
+    for (let version = 1; version <= 12; version++) await publish(publisher, trainer, version);
+    await early.reaches(12);
+    expect(early.replica.live!.model.answer()).toBe(trainer.answer());
+    expect(early.replica.status()).toMatchObject({ number: 12, gaps: 0, resyncs: 0, applied: 12 });
+    const checkpoint = publisher.state();
+    const rows = new Map(trainer.rows);
+    const late = follow(topic);
+    await late.reaches(12);
+    expect(late.replica.status()).toMatchObject({ number: 12, applied: 2 });
+
+    for (let version = 13; version <= 16; version++) await publish(publisher, trainer, version);
+    await sink.close();
+    const second = await publisherOf(topic, 2);
+    second.publisher.restore(checkpoint);
+    const again = new TinyTrainer();
+    for (const [key, value] of rows) again.rows.set(key, value);
+    for (let version = 113; version <= 120; version++) await publish(second.publisher, again, version);
+    const latest = follow(topic);
+    for (const { reaches, replica } of [early, late, latest]) {
+      await reaches(120);
+      expect(replica.live!.model.answer()).toBe(again.answer());
+    }
+    await Promise.all([early, late, latest].map(({ end }) => end()));
+    await second.sink.close();
+    await kafka.admin.deleteTopic(topic);
+  });
+});

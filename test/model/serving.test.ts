@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import { type BatchLayout, batchLayout } from "../../src/core/batch.js";
+import { createModel } from "../../src/model/create.js";
+import type { Model } from "../../src/model/model.js";
+import type { CompiledSpec } from "../../src/spec/compiled.js";
+import { parseSpec } from "../../src/spec/parse.js";
+import { servedBatch, servedSpec } from "./served.js";
+
+const towers = ["lr", "fm", "deep_crossing", "wide_deep", "deepfm", "dcn_v2", "dlrm"] as const;
+const encodings = ["hash", "exact"] as const;
+const optimizers = ["ftrl", "adagrad", "adam"] as const;
+
+async function open(spec: CompiledSpec, purpose: "train" | "serve"): Promise<{ model: Model; layout: BatchLayout }> {
+  const layout = batchLayout(spec, spec.batch);
+  return { layout, model: await createModel(spec, { layout, threads: 1, purpose }) };
+}
+
+const bits = (logits: Float32Array): number[] => [...new Uint32Array(logits.slice().buffer)];
+
+describe.each(towers)("%s, told to a replica", (tower) => {
+  it.each(encodings.flatMap((encoding) => optimizers.map((optimizer) => [encoding, optimizer] as const)))(
+    "%s tables, %s: predicts the trainer's bits after every batch",
+    async (encoding, optimizer) => {
+      const spec = parseSpec(servedSpec(tower, { encoding, optimizer }), "test.yaml");
+      const [trainer, replica] = [await open(spec, "train"), await open(spec, "serve")];
+      trainer.model.serving.track();
+      for (let i = 0; i < 5; i++) {
+        await trainer.model.learn(servedBatch(trainer.layout, 1 + i * 15, i, 30));
+        const packed = trainer.model.serving.pack(i === 0 ? "all" : trainer.model.serving.takeChanged(), 700);
+        const states = [...packed.states()];
+        expect(states).toHaveLength(packed.parts);
+        for (const state of states) replica.model.serving.apply(state);
+        const unseen = servedBatch(trainer.layout, 64, 100 + i, 60);
+        const expected = bits(await trainer.model.predict(unseen));
+        expect(bits(await replica.model.predict(unseen))).toEqual(expected);
+        expect(new Set(expected).size).toBeGreaterThan(2);
+      }
+      await Promise.all([trainer.model.close(), replica.model.close()]);
+    },
+  );
+});
+
+it("packs the same bytes after a restore as in the run that went on", async () => {
+  for (const tower of ["lr", "deep_crossing"] as const) {
+    const spec = parseSpec(servedSpec(tower, { encoding: "hash", optimizer: "ftrl" }), "test.yaml");
+    const [first, second] = [await open(spec, "train"), await open(spec, "train")];
+    first.model.serving.track();
+    for (let i = 0; i < 4; i++) await first.model.learn(servedBatch(first.layout, 61, i, 30));
+    first.model.serving.takeChanged();
+    second.model.restore(
+      new Map(first.model.blocks().map((block) => [block.name, { ...block, data: block.data.slice() }])),
+    );
+    second.model.serving.track();
+    for (const { model, layout } of [first, second]) await model.learn(servedBatch(layout, 7, 9, 30));
+    const packs = [first, second].map(({ model }) => [...model.serving.pack(model.serving.takeChanged()).states()]);
+    expect(packs[1]).toEqual(packs[0]);
+  }
+});
+
+it("a replica's model refuses to learn, to be saved and to be restored", async () => {
+  for (const tower of ["lr", "deep_crossing"] as const) {
+    const { model, layout } = await open(parseSpec(servedSpec(tower), "test.yaml"), "serve");
+    await expect(model.learn(servedBatch(layout, 3, 1, 9))).rejects.toThrow(/serves/);
+    expect(() => model.blocks()).toThrow(/serves/);
+    expect(() => model.restore(new Map())).toThrow(/serves/);
+    await model.close();
+  }
+});
+
+it("a replica refuses what is not of its model, and stays as it was", async () => {
+  const { model, layout } = await open(parseSpec(servedSpec("deep_crossing"), "test.yaml"), "serve");
+  const batch = servedBatch(layout, 20, 1, 9);
+  const before = bits(await model.predict(batch));
+  const rows = {
+    name: "ids",
+    dim: 4,
+    keys: BigUint64Array.of(1n),
+    weights: new Float32Array(4),
+    removed: new BigUint64Array(),
+  };
+  const none = { tables: [], dense: [], statistics: null };
+  const wrong = [
+    { ...none, tables: [{ ...rows, name: "other" }] },
+    { ...none, tables: [{ ...rows, dim: 5 }] },
+    { ...none, tables: [{ ...rows, weights: new Float32Array(3) }] },
+    { ...none, tables: [rows], dense: [{ name: "nothing", at: 0, data: new Float32Array(1) }] },
+    { ...none, tables: [rows], dense: [{ name: "toString", at: 0, data: new Float32Array(1) }] },
+    { ...none, statistics: new Float64Array(99) },
+  ];
+  for (const state of wrong) {
+    expect(() => model.serving.apply(state)).toThrow(expect.objectContaining({ code: "checkpoint_mismatch" }));
+  }
+  expect(bits(await model.predict(batch))).toEqual(before);
+  await model.close();
+});
