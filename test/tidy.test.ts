@@ -32,7 +32,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "kafkajs-snappy": /^source\/kafka\/codecs\.ts$/,
   lz4js: /^source\/kafka\/lz4\.ts$/,
   fastify: /^serve\//,
-  "prom-client": /^serve\/metrics/,
+  "prom-client": /^(serve|train)\/metrics/,
   commander: /^cli\//,
   yaml: /^spec\//,
   typebox: /^spec\//,

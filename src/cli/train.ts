@@ -1,13 +1,19 @@
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
+import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
-import { wholeNumber } from "./options.js";
+import { port, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
+import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
 import { stopSignal } from "./signals.js";
 import { printReport } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
+import { TrainServer } from "./train-server.js";
 
-interface Flags extends TopicFlags {
+interface Flags extends TopicFlags, PublishFlags {
+  serve?: number;
+  metricsPort?: number;
+  host: string;
   model: string;
   data?: string[];
   out: string;
@@ -40,6 +46,9 @@ export function trainCommand(): Command {
     .option("--checkpoint-seconds <n>", "seconds between checkpoints; 0 = only at the end", wholeNumber, 60)
     .option("--checkpoint-every <n>", "also checkpoint every n examples", wholeNumber)
     .option("--keep <n>", "checkpoints to keep (and those that they build on)", wholeNumber, 3)
+    .option("--serve <port>", "also answer score requests, always with the newest weights; 0 picks a free port", port)
+    .option("--metrics-port <port>", "answer GET /metrics (Prometheus) and /v2/health/ready of the trainer", port)
+    .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
@@ -56,19 +65,37 @@ Examples:
   hashbrook train --model features/ads-demo.yaml --kafka localhost:9092 --topic ads --group ads --out runs/ads --resume`,
     )
     .action(run);
-  for (const option of topicOptions()) command.addOption(option);
+  for (const option of [...topicOptions(), ...publishOptions()]) command.addOption(option);
   return command;
 }
 
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, () => systemClock.now());
+  const { topic: _, serve, publish, ...rest } = flags;
+  const topic = topicOf(flags);
+  const deadLetters = deadLettersOf(flags);
+  const beside = await TrainServer.open({ serve, metrics: flags.metricsPort, host: flags.host });
+  const onProgress = (now: Progress) => {
+    progress.show(now);
+    beside.show(now);
+  };
+  const options = {
+    ...rest,
+    topic,
+    deadLetters,
+    publish: publishOf(flags),
+    follower: beside.follower,
+    signal,
+    onProgress,
+  };
   try {
-    const { topic: _, ...rest } = flags;
-    const report = await train({ ...rest, topic: topicOf(flags), signal, onProgress: progress.show });
+    const report = await train(options);
     progress.end();
     printReport(report, flags.json ?? false);
+    if (serve !== undefined && !signal.aborted && report.ended_by !== "stopped") await beside.until(signal);
   } finally {
+    await beside.close();
     release();
   }
 }

@@ -1,5 +1,6 @@
 /** How an entry writes weights: 4 bytes each, 2, or 1 and a scale (f32) for each row. */
-export type Precision = "f32" | "f16" | "int8";
+export const precisions = ["f32", "f16", "int8"] as const;
+export type Precision = (typeof precisions)[number];
 
 export const weightBytes: Readonly<Record<Precision, number>> = { f32: 4, f16: 2, int8: 1 };
 

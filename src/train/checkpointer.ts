@@ -31,6 +31,8 @@ export interface CheckpointerOptions {
   readonly patient?: boolean;
   /** The first batch fixes where a topic's run began: a checkpoint right after it. Default false. */
   readonly eager?: boolean;
+  /** Given the rows taken from the tables, for others who need them. */
+  readonly onChanged?: (changed: readonly Uint32Array[]) => void;
   /** Told of every checkpoint when it is durable, in order, with the meta it was saved with. */
   readonly onCommitted?: (meta: CheckpointContent["meta"], saved: Saved) => void;
 }
@@ -164,7 +166,9 @@ export class Checkpointer {
   }
 
   private collect(): void {
-    this.note(this.options.tables.map(({ store }) => store.takeChanged()));
+    const changed = this.options.tables.map(({ store }) => store.takeChanged());
+    this.note(changed);
+    this.options.onChanged?.(changed);
   }
 
   private increment(examples: number, { meta, blocks }: CheckpointContent): Increment {

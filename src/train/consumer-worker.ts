@@ -9,8 +9,9 @@ import { Predictor } from "./predictor.js";
 import { Trainer } from "./trainer.js";
 
 const PROGRESS_MS = 250;
+const IDLE_MS = 25;
 
-const { job, port } = workerData as { job: Job; port: MessagePort };
+const { job, port, follower } = workerData as { job: Job; port: MessagePort; follower: MessagePort | null };
 const inbox: FromDecoder[] = [];
 let wake = () => {};
 let stopping = false;
@@ -24,9 +25,18 @@ parentPort!.on("message", (_stop: ToConsumer) => {
   wake();
 });
 
-async function received(): Promise<FromDecoder | null> {
-  while (inbox.length === 0 && !stopping) await new Promise<void>((resolve) => (wake = resolve));
-  return stopping ? null : inbox.shift()!;
+/** The next message; null: stop; undefined: none came for a while. */
+async function received(): Promise<FromDecoder | null | undefined> {
+  if (inbox.length === 0 && !stopping) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, IDLE_MS);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+  return stopping ? null : inbox.shift();
 }
 
 function tell(message: FromConsumer): void {
@@ -49,6 +59,10 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
   for (;;) {
     const message = await received();
     if (message === null) return "stopped";
+    if (message === undefined) {
+      await consumer.idle?.();
+      continue;
+    }
     if (message.type === "end") return message.endedBy;
     if (message.type === "error") throw fromPlainError(message.error);
     if (message.type === "buffers") {
@@ -73,7 +87,7 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
 const kinds = { train: Trainer, eval: Evaluator, predict: Predictor };
 
 async function run(): Promise<Report> {
-  const consumer: Consumer = await kinds[job.kind].open(job, systemClock);
+  const consumer: Consumer = await kinds[job.kind].open(job, systemClock, follower);
   try {
     const { start, replay, limit, fingerprints, capacity } = consumer;
     tellDecoder({ type: "start", position: start, replay, limit, fingerprints, capacity });

@@ -25,6 +25,8 @@ export interface Consumer {
   /** Rows per batch. */
   readonly capacity: number;
   consume(decoded: DecodedBatch, source: SourceState): Promise<void>;
+  /** Called now and then while nothing comes: what depends on the clock. */
+  idle?(): Promise<void>;
   progress(): Omit<Progress, "source">;
   /** Commits what is not committed yet and reports. */
   finish(endedBy: EndedBy): Promise<Report>;

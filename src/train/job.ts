@@ -1,5 +1,7 @@
+import type { KafkaOptions } from "../source/kafka/client.js";
 import type { TopicSpec } from "../source/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import type { Precision } from "../sync/precision.js";
 import type { TopicPosition } from "./merge.js";
 import type { SourceHealth } from "./messages.js";
 
@@ -11,6 +13,10 @@ export interface Job {
   readonly data: readonly string[];
   /** Learn from a Kafka topic, and `data` is empty. */
   readonly topic: TopicSpec | null;
+  /** Publish a delta log; null: none. */
+  readonly publish: PublishSpec | null;
+  /** Rejected events also go to this Kafka topic. */
+  readonly deadLetters: { readonly kafka: KafkaOptions; readonly topic: string } | null;
   /** Milliseconds that an event of a quiet topic waits for others before its batch is learned. */
   readonly lingerMs: number;
   /** train: the run's directory. predict: the file of probabilities ("-" = standard output). */
@@ -30,6 +36,16 @@ export interface Job {
   readonly checkpointEvery: number | null;
   /** Checkpoints to keep. */
   readonly keep: number;
+}
+
+/** Where and how often changes are published. */
+export interface PublishSpec {
+  /** Directories and kafka://HOST:PORT/TOPIC; may be empty where the only follower is in this process. */
+  readonly urls: readonly string[];
+  readonly everyMs: number;
+  readonly precision: Precision;
+  /** Deltas between snapshots. */
+  readonly snapshotEvery: number;
 }
 
 /** A place in the stream: everything before it was learned. */

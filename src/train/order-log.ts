@@ -3,11 +3,11 @@ import { type Files, nodeFiles, readFully, withFile, writeError, writeFully } fr
 import { xxh64 } from "../spec/hash.js";
 import type { Decision } from "./merge.js";
 
-/** A decision of the merge, or: after `at` examples the changes were published. */
-export type Entry = Decision | { readonly kind: "publish"; readonly at: number };
+/** A decision of the merge, or: after `at` examples the delta log's entry `number` was published. */
+export type Entry = Decision | { readonly kind: "publish"; readonly at: number; readonly number: number };
 
 const NAME = "order.log";
-const LINE = /^((turn) (\d+) (\d+)|(close|publish) (\d+)) ([0-9a-f]{16})$/;
+const LINE = /^((turn|publish) (\d+) (\d+)|close (\d+)) ([0-9a-f]{16})$/;
 
 /**
  * `order.log` of a run's directory: everything about the order of learning that followed from the clock or from what was at
@@ -16,7 +16,7 @@ const LINE = /^((turn) (\d+) (\d+)|(close|publish) (\d+)) ([0-9a-f]{16})$/;
  *
  *     turn <messages> <partition> <checksum>
  *     close <messages> <checksum>
- *     publish <examples> <checksum>
+ *     publish <examples> <number> <checksum>
  */
 export class OrderLog {
   readonly path: string;
@@ -85,8 +85,19 @@ export class OrderLog {
 }
 
 function encode(entry: Entry): string {
-  const text = entry.kind === "turn" ? `turn ${entry.at} ${entry.partition}` : `${entry.kind} ${entry.at}`;
+  const text = textOf(entry);
   return `${text} ${checksum(text)}\n`;
+}
+
+function textOf(entry: Entry): string {
+  switch (entry.kind) {
+    case "turn":
+      return `turn ${entry.at} ${entry.partition}`;
+    case "publish":
+      return `publish ${entry.at} ${entry.number}`;
+    case "close":
+      return `close ${entry.at}`;
+  }
 }
 
 function checksum(text: string): string {
@@ -110,7 +121,8 @@ function readEntries(files: Files, path: string): { entries: Entry[]; length: nu
 
 function decode(line: string): Entry | null {
   const match = LINE.exec(line);
-  if (!match || checksum(match[1]) !== match[7]) return null;
-  if (match[2]) return { kind: "turn", at: Number(match[3]), partition: Number(match[4]) };
-  return { kind: match[5] as "close" | "publish", at: Number(match[6]) };
+  if (!match || checksum(match[1]) !== match[6]) return null;
+  if (match[2] === undefined) return { kind: "close", at: Number(match[5]) };
+  const [at, value] = [Number(match[3]), Number(match[4])];
+  return match[2] === "turn" ? { kind: "turn", at, partition: value } : { kind: "publish", at, number: value };
 }

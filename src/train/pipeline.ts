@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { MessageChannel, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { fromPlainError, HashbrookError } from "../core/errors.js";
 import type { Job, Progress, Report } from "./job.js";
 import type { FromConsumer, ToConsumer } from "./messages.js";
@@ -9,6 +9,8 @@ export interface PipelineOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** When it aborts, the batch at hand is finished and committed, and the report says `ended_by: "stopped"`. */
   readonly signal?: AbortSignal;
+  /** Where a follower in this process reads the delta log; handed over. */
+  readonly follower?: MessagePort | undefined;
 }
 
 /** Worker threads run the built files, also when this module is run from its TypeScript source by the tests. */
@@ -26,8 +28,8 @@ export async function runPipeline(job: Job, options: PipelineOptions = {}): Prom
   const { port1, port2 } = new MessageChannel();
   const decoder = new Worker(workerUrl("decode-worker"), { workerData: { job, port: port1 }, transferList: [port1] });
   const consumer = new Worker(workerUrl("consumer-worker"), {
-    workerData: { job, port: port2 },
-    transferList: [port2],
+    workerData: { job, port: port2, follower: options.follower ?? null },
+    transferList: options.follower ? [port2, options.follower] : [port2],
   });
   const stop = () => consumer.postMessage({ type: "stop" } satisfies ToConsumer);
   options.signal?.addEventListener("abort", stop, { once: true });

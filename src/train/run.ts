@@ -5,7 +5,7 @@ import { specOf } from "../model/load.js";
 import type { TopicSpec } from "../source/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
-import type { Job, Report } from "./job.js";
+import type { Job, PublishSpec, Report } from "./job.js";
 import { type PipelineOptions, runPipeline } from "./pipeline.js";
 
 interface StreamOptions extends PipelineOptions {
@@ -22,6 +22,13 @@ interface StreamOptions extends PipelineOptions {
 export interface TrainOptions extends StreamOptions {
   /** Learn from a Kafka topic instead of `data`. */
   readonly topic?: TopicSpec | undefined;
+  /**
+   * Publish changes as a delta log that scorers follow: directories or kafka://HOST:PORT/TOPIC. Every second by default, f32,
+   * a snapshot every 600 entries.
+   */
+  readonly publish?: Partial<PublishSpec> | undefined;
+  /** Rejected events also go to this Kafka topic. */
+  readonly deadLetters?: Job["deadLetters"] | undefined;
   /** Milliseconds that an event of a quiet topic waits for others before its batch is learned. Default 50. */
   readonly lingerMs?: number | undefined;
   /** Path of a model spec (features/*.yaml), or a compiled one. */
@@ -57,6 +64,8 @@ export async function train(options: TrainOptions): Promise<Report> {
     ...streamJob("train", spec, options),
     topic: options.topic ?? null,
     lingerMs: options.lingerMs ?? 50,
+    publish: publishSpec(options),
+    deadLetters: options.deadLetters ?? null,
     out: options.out,
     resume: options.resume ?? false,
     epochs: options.epochs ?? 1,
@@ -65,6 +74,13 @@ export async function train(options: TrainOptions): Promise<Report> {
     keep: options.keep ?? 3,
   };
   return runPipeline(job, options);
+}
+
+/** A follower in this process is cheap to tell: ten times as often. */
+function publishSpec({ publish, follower }: TrainOptions): PublishSpec | null {
+  if (!publish?.urls?.length && !follower) return null;
+  const { urls = [], everyMs = follower ? 100 : 1000, precision = "f32", snapshotEvery = 600 } = publish ?? {};
+  return { urls, everyMs, precision, snapshotEvery };
 }
 
 /** Scores a stream with a checkpoint's frozen weights and reports how well. */
@@ -96,6 +112,8 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     data: typeof options.data === "string" ? [options.data] : (options.data ?? []),
     topic: null,
     lingerMs: 0,
+    publish: null,
+    deadLetters: null,
     out: null,
     checkpoint: null,
     resume: false,

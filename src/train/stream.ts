@@ -1,4 +1,3 @@
-import type { Batch } from "../core/batch.js";
 import type { Decoder, Reject } from "../decode/decoder.js";
 import type { ByteSource } from "../source/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
@@ -19,7 +18,7 @@ export interface DecodedBatch {
   readonly position: StreamPosition;
   /** What was decided on the way here and must be decided alike in a replay. */
   readonly decisions: readonly Decision[];
-  /** Times of some of its events, ms since the epoch: the records' where the spec names none. */
+  /** A topic's record times of some of its events, ms since the epoch. */
   readonly times: readonly number[];
   /** Bytes of input consumed so far, in the measure of the source's total. */
   readonly bytesRead: number;
@@ -60,7 +59,7 @@ export async function* decodedBatches(
       rejects: all,
       position,
       decisions: [],
-      times: sampleTimes(batch),
+      times: [],
       bytesRead: source.bytesRead,
     };
   };
@@ -92,15 +91,6 @@ export async function* decodedBatches(
     await source.open({ epoch, file: 0, offset: 0, row: 0 });
   }
   yield take();
-}
-
-/** Event times sampled of a batch. */
-const TIMES = 4;
-
-/** Some of a batch's event times, evenly spread and its last one; none where the spec names no time. */
-export function sampleTimes({ times, rows }: Batch): number[] {
-  if (rows === 0 || times[0] === 0) return [];
-  return Array.from({ length: TIMES }, (_, i) => times[Math.ceil(((i + 1) * rows) / TIMES) - 1]);
 }
 
 /** Reads the header of a file that will be gone on with in the middle. */

@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.js";
 import type { Decoder } from "../decode/decoder.js";
 import type { PartitionedLog } from "../source/topic.js";
 import type { Merge, Run } from "./merge.js";
-import { type DecodedBatch, type RejectedRow, sampleTimes } from "./stream.js";
+import type { DecodedBatch, RejectedRow } from "./stream.js";
 
 export interface TopicStreamOptions {
   /** Events still wanted; Infinity = all. */
@@ -88,7 +88,6 @@ class OpenBatch {
 
   take(merge: Merge, into: ArrayBufferLike): DecodedBatch {
     const { batch, distinct } = this.decoder.take(into);
-    const times = sampleTimes(batch);
     const taken: DecodedBatch = {
       rows: batch.rows,
       buffer: batch.buffer,
@@ -96,7 +95,7 @@ class OpenBatch {
       rejects: this.rejects,
       position: merge.position,
       decisions: merge.takeDecisions(),
-      times: times.length > 0 ? times : this.times,
+      times: this.times,
       bytesRead: this.bytes,
     };
     this.messages = 0;

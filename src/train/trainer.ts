@@ -1,3 +1,4 @@
+import type { MessagePort } from "node:worker_threads";
 import type { CheckpointContent } from "../checkpoint/checkpoint.js";
 import type { ParentRef } from "../checkpoint/manifest.js";
 import { RejectedWriter } from "../checkpoint/rejected.js";
@@ -8,15 +9,18 @@ import { HashbrookError } from "../core/errors.js";
 import { createModel } from "../model/create.js";
 import { blocksOf } from "../model/load.js";
 import type { Model } from "../model/model.js";
+import type { DeadLetterTopic } from "../source/kafka/dead-letter.js";
 import { specHash } from "../spec/hash.js";
+import type { PublisherState } from "../sync/publisher.js";
 import { Checkpointer } from "./checkpointer.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
 import type { Job, Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
 import { OrderLog } from "./order-log.js";
+import { Publication } from "./publication.js";
 import { step } from "./step.js";
-import type { DecodedBatch } from "./stream.js";
+import type { DecodedBatch, RejectedRow } from "./stream.js";
 import { Tally, type TallyState } from "./tally.js";
 
 /** What a checkpoint's manifest keeps beside the spec. */
@@ -25,6 +29,7 @@ interface TrainMeta {
   readonly position: StreamPosition | null;
   readonly sources: readonly string[];
   readonly rejected_bytes: number;
+  readonly publisher?: PublisherState;
   readonly tally: TallyState;
 }
 
@@ -45,6 +50,8 @@ export class Trainer implements Consumer {
   /** The place of the last durable checkpoint of this run. */
   committed: StreamPosition | null = null;
   private readonly checkpointer: Checkpointer;
+  private publication: Publication | null = null;
+  private deadLetters: DeadLetterTopic | null = null;
   private readonly passedOver: readonly Skipped[];
 
   private constructor(
@@ -68,7 +75,7 @@ export class Trainer implements Consumer {
     // A second pass is meant to see the same events again.
     this.dedup = id_window === undefined || job.epochs > 1 ? null : new DedupWindow(id_window);
     if (resumed) this.dedup?.restore(resumed.blocks);
-    this.order = job.topic ? new OrderLog(store.directory, { fresh: !job.resume }) : null;
+    this.order = job.topic || job.publish ? new OrderLog(store.directory, { fresh: !job.resume }) : null;
     this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
     this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes);
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
@@ -83,6 +90,7 @@ export class Trainer implements Consumer {
       examples: this.tally.examples,
       // A file can be read again at leisure; a topic's readers must not wait for a long copy.
       ...(job.topic ? { eager: resumed === null } : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
+      onChanged: (changed) => this.publication?.note(changed),
       onCommitted: ({ position }) => {
         this.committed = position as unknown as StreamPosition;
       },
@@ -93,18 +101,32 @@ export class Trainer implements Consumer {
    * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch when it was
    * built from another spec; checkpoint_locked while another process trains there
    */
-  static async open(job: Job, clock: Clock): Promise<Trainer> {
+  static async open(job: Job, clock: Clock, port: MessagePort | null = null): Promise<Trainer> {
     const store = new CheckpointStore(job.out!);
     store.lock();
     try {
       const resumed = resume(job, store);
       const layout = batchLayout(job.spec, job.spec.batch);
       const model = await createModel(job.spec, { layout, threads: job.threads, purpose: "train" });
-      return new Trainer(job, clock, store, model, layout, resumed);
+      const trainer = new Trainer(job, clock, store, model, layout, resumed);
+      await trainer.connect(clock, resumed?.meta.publisher ?? null, port);
+      return trainer;
     } catch (error) {
       store.unlock();
       throw error;
     }
+  }
+
+  private async connect(clock: Clock, state: PublisherState | null, port: MessagePort | null): Promise<void> {
+    const { job, model, order } = this;
+    const { directory } = this.store;
+    if (job.deadLetters) {
+      const { DeadLetterTopic } = await import("../source/kafka/dead-letter.js");
+      this.deadLetters = await DeadLetterTopic.open(job.deadLetters.kafka, job.deadLetters.topic);
+    }
+    if (!job.publish) return;
+    const options = { spec: job.publish, model, order: order!, clock, directory, port, state };
+    this.publication = await Publication.open(options);
   }
 
   get start(): StreamPosition | null {
@@ -123,11 +145,43 @@ export class Trainer implements Consumer {
     const batch = this.withoutDuplicates(new Batch(this.layout, decoded.rows, decoded.buffer));
     const skipped =
       batch.rows > 0 ? await step(this.model, this.tally.metrics, this.tally.distinct, batch, decoded.distinct) : 0;
-    for (const { bytes, ...reject } of decoded.rejects) this.rejected.append({ ...reject, raw: bytes });
+    await this.keepRejects(decoded.rejects);
     this.tally.count(batch, decoded, skipped, totalBytes);
     this.order?.append(decoded.decisions);
     this.meta = { position: decoded.position, sources: fingerprints, rejected_bytes: this.rejected.bytesWritten };
-    if (this.checkpointer.due(this.tally.examples)) this.checkpointer.save(this.tally.examples, this.content());
+    this.publication?.learned(decoded.times.length > 0 ? Float64Array.from(decoded.times) : batch.times);
+    await this.settle();
+  }
+
+  async idle(): Promise<void> {
+    await this.settle();
+  }
+
+  /**
+   * Publishes and checkpoints what is due. A checkpoint does not know which rows are not published yet, so an entry comes
+   * before it; while the entries of a run that was killed are repeated, there is none to come.
+   */
+  private async settle(): Promise<void> {
+    const { publication, checkpointer } = this;
+    const { examples } = this.tally;
+    while (publication?.replaying && (await publication.due(examples))) await this.publish(publication);
+    const save = !publication?.replaying && checkpointer.due(examples);
+    if (publication && !publication.replaying && (save ? !publication.clean : await publication.due(examples)))
+      await this.publish(publication);
+    if (save) checkpointer.save(examples, this.content());
+  }
+
+  private async publish(publication: Publication): Promise<void> {
+    const changed = this.model.serving.takeChanged();
+    this.checkpointer.note(changed);
+    publication.note(changed);
+    await publication.publish(this.tally.examples);
+  }
+
+  private async keepRejects(rejects: readonly RejectedRow[]): Promise<void> {
+    for (const { bytes, ...reject } of rejects) this.rejected.append({ ...reject, raw: bytes });
+    if (rejects.length > 0)
+      await this.deadLetters?.send(rejects.map(({ bytes, ...reject }) => ({ ...reject, raw: bytes })));
   }
 
   progress(): Omit<Progress, "source"> {
@@ -135,12 +189,16 @@ export class Trainer implements Consumer {
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
+    const { publication } = this;
+    if (publication && !publication.replaying && !publication.clean) await this.publish(publication);
     const { path } = await this.checkpointer.finish(this.tally.examples, this.content());
     return { ...this.tally.report(this.model, path, endedBy), passed_over: this.passedOver };
   }
 
   async close(): Promise<void> {
     await this.checkpointer.close();
+    await this.publication?.close();
+    await this.deadLetters?.close();
     this.rejected.close();
     this.order?.close();
     this.store.unlock();
@@ -162,7 +220,8 @@ export class Trainer implements Consumer {
     this.rejected.sync();
     this.order?.sync();
     const { spec } = this.job;
-    const meta = { spec, spec_hash: specHash(spec), ...this.meta, tally: this.tally.state() };
+    const publisher = this.publication ? { publisher: this.publication.state } : {};
+    const meta = { spec, spec_hash: specHash(spec), ...this.meta, ...publisher, tally: this.tally.state() };
     const blocks = [...this.model.blocks(), ...this.tally.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
     return { meta: JSON.parse(JSON.stringify(meta)), blocks };
   }

@@ -8,7 +8,7 @@ const entries: Entry[] = [
   { kind: "turn", at: 0, partition: 3 },
   { kind: "turn", at: 17, partition: 1 },
   { kind: "close", at: 17 },
-  { kind: "publish", at: 9007199254740991 },
+  { kind: "publish", at: 9007199254740991, number: 12 },
 ];
 
 function written(): string {

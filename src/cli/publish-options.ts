@@ -1,0 +1,48 @@
+import { Option } from "commander";
+import { HashbrookError } from "../core/errors.js";
+import { kafkaOptions } from "../source/kafka/client.js";
+import { type Precision, precisions } from "../sync/precision.js";
+import type { Job, PublishSpec } from "../train/job.js";
+import { wholeNumber } from "./options.js";
+
+/** The flags about what a trainer sends on. */
+export interface PublishFlags {
+  publish?: string[];
+  publishMs?: number;
+  precision?: Precision;
+  snapshotEvery?: number;
+  deadLetterTopic?: string;
+  kafka?: string;
+}
+
+export function publishOptions(): Option[] {
+  return [
+    new Option(
+      "--publish <log...>",
+      "publish changes for scorers (serve --follow): a directory or kafka://HOST:PORT/TOPIC",
+    ),
+    new Option("--publish-ms <n>", "milliseconds between entries (default: 1000; with --serve 100)").argParser(
+      wholeNumber,
+    ),
+    new Option("--precision <p>", "how published weights travel").choices([...precisions]).default("f32"),
+    new Option("--snapshot-every <n>", "entries between snapshots, from which new scorers start")
+      .argParser(wholeNumber)
+      .default(600),
+    new Option(
+      "--dead-letter-topic <topic>",
+      "rejected events also go to this topic of --kafka: raw bytes, place and code",
+    ),
+  ];
+}
+
+export function publishOf(flags: PublishFlags): Partial<PublishSpec> {
+  const { publish = [], publishMs, precision = "f32", snapshotEvery = 600 } = flags;
+  return { urls: publish, precision, snapshotEvery, ...(publishMs === undefined ? {} : { everyMs: publishMs }) };
+}
+
+/** @throws HashbrookError usage without --kafka */
+export function deadLettersOf({ deadLetterTopic: topic, kafka }: PublishFlags): Job["deadLetters"] {
+  if (topic === undefined) return null;
+  if (kafka === undefined) throw new HashbrookError("usage", "--dead-letter-topic goes with --kafka BROKERS");
+  return { kafka: kafkaOptions(kafka), topic };
+}

@@ -1,0 +1,86 @@
+import { createServer as createHttpServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { ServeMetrics } from "../serve/metrics.js";
+import { Scorer } from "../serve/scorer.js";
+import { createServer } from "../serve/server.js";
+import { PortSource } from "../sync/port.js";
+import type { Progress } from "../train/job.js";
+import { TrainMetrics } from "../train/metrics.js";
+
+interface TrainServerOptions {
+  /** Port to score on; undefined: not. */
+  readonly serve: number | undefined;
+  /** Port of the trainer's own metrics; undefined: none. */
+  readonly metrics: number | undefined;
+  readonly host: string;
+}
+
+/** What a trainer answers over HTTP while it learns: scores by a scorer in this process, and its own metrics. */
+export class TrainServer {
+  /** For the trainer: where the scorer reads. */
+  readonly follower: MessagePort | undefined;
+  private readonly metrics = new TrainMetrics();
+  private readonly closing: (() => Promise<unknown>)[] = [];
+
+  private constructor(follower: MessagePort | undefined) {
+    this.follower = follower;
+  }
+
+  static async open({ serve, metrics, host }: TrainServerOptions): Promise<TrainServer> {
+    const channel = serve === undefined ? null : new MessageChannel();
+    const server = new TrainServer(channel?.port2);
+    if (channel) await server.score(channel.port1, serve!, host);
+    if (metrics !== undefined) await server.tell(metrics, host);
+    return server;
+  }
+
+  show(progress: Progress): void {
+    this.metrics.show(progress);
+  }
+
+  /** Goes on answering after the training until `signal` aborts. */
+  async until(signal: AbortSignal): Promise<void> {
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.closing) await close();
+  }
+
+  private async score(port: MessagePort, on: number, host: string): Promise<void> {
+    const metrics = new ServeMetrics();
+    const scorer = Scorer.follow(new PortSource(port), { onVisible: (ages) => metrics.visible(ages) });
+    const app = createServer(scorer, { metrics });
+    const url = await app.listen({ port: on, host });
+    process.stderr.write(`${JSON.stringify({ listening: url })}\n`);
+    this.closing.push(
+      () => app.close(),
+      () => scorer.close(),
+    );
+  }
+
+  private async tell(on: number, host: string): Promise<void> {
+    const server = createHttpServer(async ({ url }, response) => {
+      const { ready, reason } = this.metrics;
+      if (url === "/metrics") {
+        response.setHeader("content-type", this.metrics.contentType).end(await this.metrics.text());
+      } else if (url === "/v2/health/live" || url === "/v2/health/ready") {
+        const ok = ready || url.endsWith("live");
+        response.writeHead(ok ? 200 : 503, { "content-type": "application/json" });
+        response.end(`${JSON.stringify(url.endsWith("live") ? { live: true } : { ready, reason })}\n`);
+      } else response.writeHead(404).end();
+    });
+    await listening(server, on, host);
+    const { port } = server.address() as AddressInfo;
+    process.stderr.write(`${JSON.stringify({ metrics: `http://${host}:${port}/metrics` })}\n`);
+    this.closing.push(async () => server.close());
+  }
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+}

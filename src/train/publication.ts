@@ -1,0 +1,144 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { MessagePort } from "node:worker_threads";
+import { type Clock, wallTime } from "../core/clock.js";
+import { nodeFiles, quietly, writeFileAtomically } from "../core/files.js";
+import type { Model } from "../model/model.js";
+import { specHash } from "../spec/hash.js";
+import type { DeltaSink } from "../sync/channel.js";
+import { openSink } from "../sync/open.js";
+import { PortSink } from "../sync/port.js";
+import { Publisher, type PublisherState } from "../sync/publisher.js";
+import { SinkList } from "../sync/sink-list.js";
+import { EventTimes } from "../sync/times.js";
+import type { PublishSpec } from "./job.js";
+import type { Entry, OrderLog } from "./order-log.js";
+import { RowSet } from "./row-set.js";
+
+/** While nothing is learned, an entry is published this often, so that followers can tell silence from death. */
+const HEARTBEAT_MS = 10_000;
+
+export interface PublicationOptions {
+  readonly spec: PublishSpec;
+  readonly model: Model;
+  readonly order: OrderLog;
+  readonly clock: Clock;
+  /** The run's directory: it keeps the writer's generation. */
+  readonly directory: string;
+  /** A follower in this process; null: none. */
+  readonly port: MessagePort | null;
+  /** Of the checkpoint that is resumed from; null: a new run. */
+  readonly state: PublisherState | null;
+}
+
+/**
+ * When a run's changes are published: by the clock, and before every checkpoint. Every entry is noted in the order log first,
+ * so that a run that was killed publishes the same entries again, at the same places, before the clock decides anew.
+ */
+export class Publication {
+  private readonly options: PublicationOptions;
+  private readonly publisher: Publisher;
+  private readonly sink: DeltaSink;
+  private readonly planned: Extract<Entry, { kind: "publish" }>[];
+  private readonly changed: readonly RowSet[];
+  private readonly times = new EventTimes();
+  private dirty = false;
+  private lastMs: number;
+
+  private constructor(options: PublicationOptions, sink: DeltaSink) {
+    const { model, spec, state, order, clock } = options;
+    this.options = options;
+    this.sink = sink;
+    this.publisher = new Publisher({
+      sink,
+      spec: model.spec,
+      run: specHash(model.spec),
+      precision: spec.precision,
+      snapshotEvery: spec.snapshotEvery,
+    });
+    if (state) this.publisher.restore(state);
+    const { number } = this.publisher.state();
+    this.planned = order.entries.filter((entry) => entry.kind === "publish").filter((entry) => entry.number > number);
+    this.changed = model.tables.map(() => new RowSet());
+    this.lastMs = clock.now();
+    model.serving.track();
+  }
+
+  /** @throws HashbrookError usage, kafka_…, log_… */
+  static async open(options: PublicationOptions): Promise<Publication> {
+    const writer = { epoch: nextEpoch(options.directory), now: wallTime };
+    const sinks = await Promise.all(options.spec.urls.map((url) => openSink(url, writer)));
+    if (options.port) sinks.push(new PortSink(options.port, writer));
+    return new Publication(options, new SinkList(sinks));
+  }
+
+  /** True while entries of a run that was killed are published again. */
+  get replaying(): boolean {
+    return this.planned.length > 0;
+  }
+
+  /** For the checkpoint. */
+  get state(): PublisherState {
+    return this.publisher.state();
+  }
+
+  /** Rows that another reader has taken from the tables. */
+  note(changed: readonly Uint32Array[]): void {
+    changed.forEach((rows, i) => void this.changed[i].add(rows));
+  }
+
+  /** @param times ms since the epoch of events just learned; 0 = unknown */
+  learned(times: Float64Array): void {
+    this.times.add(times);
+    this.dirty = true;
+  }
+
+  /** Whether an entry is due after `examples`: as it was before, else by the clock. */
+  async due(examples: number): Promise<boolean> {
+    if (this.replaying) return this.planned[0].at <= examples;
+    const { clock, spec } = this.options;
+    const waited = clock.now() - this.lastMs;
+    if (waited < spec.everyMs) return false;
+    return this.dirty || waited >= HEARTBEAT_MS || this.state.number < 0 || (await this.sink.needsSnapshot());
+  }
+
+  /**
+   * Publishes what has changed since the last entry. The model must not learn meanwhile.
+   * @throws HashbrookError log_fenced, log_write, kafka_…
+   */
+  async publish(examples: number): Promise<void> {
+    const { order, model, clock } = this.options;
+    if (this.replaying) this.planned.shift();
+    else order.append([{ kind: "publish", at: examples, number: this.state.number + 1 }]);
+    order.sync();
+    await this.publisher.publish(
+      model.serving,
+      examples,
+      this.times.take(),
+      this.changed.map((rows) => rows.take()),
+    );
+    this.dirty = false;
+    this.lastMs = clock.now();
+  }
+
+  /** Nothing was learned since the last entry. */
+  get clean(): boolean {
+    return !this.dirty;
+  }
+
+  async close(): Promise<void> {
+    await this.sink.close();
+  }
+}
+
+/** The writer's generation: higher than that of any process that wrote from this directory before. */
+function nextEpoch(directory: string): number {
+  const path = join(directory, "epoch");
+  let former = 0;
+  quietly(() => {
+    former = Number(readFileSync(path, "utf8")) || 0;
+  });
+  const epoch = Math.max(former + 1, wallTime());
+  writeFileAtomically(nodeFiles, path, new TextEncoder().encode(`${epoch}\n`));
+  return epoch;
+}
