@@ -1,0 +1,154 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createReadStream } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import { Scorer } from "../../src/serve/scorer.js";
+import { withAdmin } from "../../src/source/kafka/admin.js";
+import { kafkaOptions } from "../../src/source/kafka/client.js";
+import { KafkaProducer } from "../../src/source/kafka/producer.js";
+import { openFollow } from "../../src/sync/open.js";
+import type { Report } from "../../src/train/job.js";
+import { digests, ended, report, run, temporary } from "../e2e/hashbrook.js";
+import { type BrokerFacts, describeBroker, killBroker, startBroker } from "./harness.js";
+
+/** HASHBROOK_SOAK=1 (npm run test:soak): a thousand kills. */
+const SOAK = process.env.HASHBROOK_SOAK === "1";
+const KILLS = SOAK ? 1000 : 50;
+const EVENTS = SOAK ? 6_000_000 : 280_000;
+const PARTITIONS = 4;
+const MINUTES = 60_000;
+
+/** What does not depend on how often, how fast and with how much room for rows a run got there: metrics, counts, tables. */
+function lasting({ tables, ...report }: Report): object {
+  const { seconds: _, examples_per_second, examples_this_run, checkpoint, passed_over, bytes_total, ...rest } = report;
+  return { ...rest, tables: tables.map(({ bytes, ...table }) => table) };
+}
+
+describeBroker("exactly once", () => {
+  const folder = temporary();
+  let broker: BrokerFacts;
+
+  beforeAll(async () => {
+    broker = await startBroker({ dir: temporary() });
+    const file = join(folder, "events.tsv");
+    run(["simulate", "--rows", String(EVENTS), "--seed", "5", "--out", file]);
+    await produce(file, "events");
+  }, 10 * MINUTES);
+
+  afterAll(() => killBroker(broker));
+
+  /** Line n goes to partition n mod 4, but every 1,000th line is malformed, and every 700th is sent twice. */
+  async function produce(file: string, topic: string): Promise<void> {
+    const options = kafkaOptions(broker.brokers);
+    await withAdmin(options, (admin) => admin.createTopic(topic, PARTITIONS));
+    const producer = await KafkaProducer.open(options, topic);
+    let records: { value: string; partition: number }[] = [];
+    let n = 0;
+    for await (const line of createInterface({ input: createReadStream(file) })) {
+      const partition = n % PARTITIONS;
+      records.push({ value: n % 1000 === 999 ? line.slice(0, 9) : line, partition });
+      if (n % 700 === 0) records.push({ value: line, partition: (partition + 1) % PARTITIONS });
+      n++;
+      if (records.length < 20_000) continue;
+      await producer.send(records);
+      records = [];
+    }
+    await producer.send(records);
+    await producer.close();
+  }
+
+  const train = (model: string, out: string, ...more: string[]) => [
+    ...["train", "--model", model, "--kafka", broker.brokers, "--topic", "events", "--group", out, "--until", "end"],
+    ...["--out", out, "--resume", "--json", ...more],
+  ];
+
+  /** Starts a trainer that dies at a random moment, or at a random step of its writes. */
+  function mortal(args: readonly string[], rng: Rng, kill: number): { child: ChildProcess; timer?: NodeJS.Timeout } {
+    const byStep = kill % 4 !== 0;
+    const at = `${1 + rng.below(45)} ${rng.below(2) === 0 ? "before" : "after"}`;
+    const child = spawn(
+      process.execPath,
+      [...(byStep ? ["--import", "./test/e2e/kill-at.mjs"] : []), "dist/cli/main.js", ...args],
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, HASHBROOK_KILL_AT: at } },
+    );
+    if (byStep) return { child };
+    return { child, timer: setTimeout(() => child.kill("SIGKILL"), 300 + rng.below(1100)) };
+  }
+
+  /** Kills trainers until one ends by itself or `kills` have died; then lets one end. Returns how many died. */
+  async function survive(args: readonly string[], kills: number, restarts: readonly number[]): Promise<number> {
+    const rng = new Rng(23);
+    for (let kill = 0; kill < kills; kill++) {
+      if (restarts.includes(kill)) {
+        await killBroker(broker);
+        broker = await startBroker({ dir: broker.dir, keep: true });
+      }
+      const { child, timer } = mortal(args, rng, kill);
+      const { status, stderr } = await ended(child);
+      clearTimeout(timer);
+      if (status === 0) return kill;
+      expect(child.signalCode, stderr).toBe("SIGKILL");
+    }
+    return kills;
+  }
+
+  it(
+    `learns every event once through ${KILLS} kills, in the midst of checkpoints too, and a broker killed twice`,
+    async () => {
+      const [whole, out] = [join(folder, "whole"), join(folder, "killed")];
+      const expected = report(train("features/ads-demo.yaml", whole).filter((arg) => arg !== "--json"));
+      expect(expected.duplicates).toBeGreaterThan(EVENTS / 800);
+      expect(expected.rejected).toBe(EVENTS / 1000);
+      expect(expected.examples + expected.rejected).toBe(EVENTS);
+      const log = join(folder, "deltas");
+      const args = train(
+        "features/ads-demo.yaml",
+        out,
+        "--checkpoint-every",
+        "1024",
+        "--publish",
+        log,
+        "--publish-ms",
+        "50",
+      );
+      const kills = await survive(args, KILLS, [KILLS >> 2, KILLS >> 1]);
+      expect(kills).toBe(KILLS);
+      expect(lasting(report(args.filter((arg) => arg !== "--json")))).toEqual(lasting(expected));
+      const tables = (digest: Record<string, string>) =>
+        Object.entries(digest).filter(([name]) => !name.endsWith("manifest.json"));
+      expect(tables(digests(out))).toEqual(tables(digests(whole)));
+      await followerEquals(log, out);
+    },
+    SOAK ? 120 * MINUTES : 12 * MINUTES,
+  );
+
+  it(
+    "gives the same bytes as an uninterrupted run, manifest and all",
+    async () => {
+      const [whole, out] = [join(folder, "lr-whole"), join(folder, "lr-killed")];
+      report(train("features/ads-demo-lr.yaml", whole).filter((arg) => arg !== "--json"));
+      const args = train("features/ads-demo-lr.yaml", out, "--checkpoint-every", "2048");
+      expect(await survive(args, 8, [])).toBeGreaterThanOrEqual(4);
+      report(args.filter((arg) => arg !== "--json"));
+      expect(digests(out)).toEqual(digests(whole));
+    },
+    5 * MINUTES,
+  );
+
+  /** A follower that begins now, at the log's newest snapshot, answers as the checkpoint does, bit for bit. */
+  async function followerEquals(log: string, out: string): Promise<void> {
+    const [follower, trained] = [Scorer.follow(openFollow(log)), await Scorer.load(out)];
+    while (follower.version?.version !== trained.version!.version)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const candidates = Array.from({ length: 300 }, (_, i) => ({
+      ad: `a${i}`,
+      campaign: `c${i % 40}`,
+      advertiser: `v${i % 9}`,
+    }));
+    const body = Buffer.from(JSON.stringify({ context: { user: "u1", site: "s1", device: "mobile" }, candidates }));
+    expect((await follower.score(body)).scores).toEqual((await trained.score(body)).scores);
+    await Promise.all([follower.close(), trained.close()]);
+  }
+});
