@@ -17,8 +17,8 @@ export interface TopicStreamOptions {
 
 /** How long to wait for news where nothing is due. */
 const IDLE_MS = 1_000;
-/** Record times kept of a batch. */
-const TIMES = 8;
+/** The record time of every so many messages of a batch is kept: which ones must not depend on how they came to hand. */
+const TIME_EVERY = 64;
 
 /** Log → merge → decoder → batches, in the merge's order. A message is an event; an empty one is passed over. */
 export async function* decodedMessages(
@@ -41,8 +41,10 @@ export async function* decodedMessages(
     const next = merge.next(due);
     if (next === "end") break;
     if (next === "wait") await log.wait(batch.messages > 0 ? Math.max(1, openedAt + lingerMs - clock.now()) : IDLE_MS);
-    else if (next === "close") yield take();
-    else {
+    else if (next === "close") {
+      // A checkpoint taken right at a close is followed by that close again.
+      if (batch.messages > 0) yield take();
+    } else {
       if (batch.messages === 0) openedAt = clock.now();
       const { count, full } = batch.decode(next, remaining);
       merge.take(next, count);
@@ -80,9 +82,9 @@ class OpenBatch {
       if (value !== null) this.bytes += value.length;
       full = decoder.message(value ?? NOTHING, Number(offset)) === "full" || decoder.rows >= capacity;
     }
+    this.keepTimes(run, at);
     this.messages += at - run.from;
     this.keepRejects(run.partition);
-    if (this.times.length < TIMES) this.times.push(Number(run.messages[at - 1].timestamp));
     return { count: at - run.from, full };
   }
 
@@ -102,6 +104,11 @@ class OpenBatch {
     this.rejects = [];
     this.times = [];
     return taken;
+  }
+
+  private keepTimes({ messages, from }: Run, to: number): void {
+    const first = from + ((TIME_EVERY - (this.messages % TIME_EVERY)) % TIME_EVERY);
+    for (let i = first; i < to; i += TIME_EVERY) this.times.push(Number(messages[i].timestamp));
   }
 
   private keepRejects(partition: number): void {

@@ -1,0 +1,106 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import { Scorer } from "../../src/serve/scorer.js";
+import { KafkaProducer } from "../../src/source/kafka/producer.js";
+import { simulate } from "../../src/source/simulate.js";
+import { openFollow } from "../../src/sync/open.js";
+import { digests, ended, report, start, temporary } from "../e2e/hashbrook.js";
+import { describeKafka } from "./harness.js";
+
+const EVENTS = 24_000;
+const MODEL = "features/ads-demo.yaml";
+
+/** The simulator's rows, and requests of their own for a few of them. */
+async function lines(format: "tsv" | "json", rows: number): Promise<string[]> {
+  let text = "";
+  const write = (bytes: Uint8Array) => {
+    text += Buffer.from(bytes).toString();
+  };
+  await simulate({ rows, seed: 3, format, write });
+  return text.split("\n").filter((line) => line !== "");
+}
+
+describeKafka("a trainer that is killed while events keep coming", (kafka) => {
+  it("publishes the same entries again: a follower sees no contradiction, and ends as the trainer does", async () => {
+    const topic = await kafka.topic(3);
+    const out = temporary();
+    const log = join(out, "deltas");
+    const flags = [
+      "train",
+      "--model",
+      MODEL,
+      "--kafka",
+      kafka.brokers,
+      "--topic",
+      topic,
+      "--group",
+      topic,
+      "--out",
+      out,
+    ];
+    const args = [
+      ...flags,
+      "--resume",
+      "--publish",
+      log,
+      "--publish-ms",
+      "40",
+      "--linger-ms",
+      "20",
+      "--checkpoint-every",
+      "3000",
+    ];
+    const follower = Scorer.follow(openFollow(log));
+    const producing = trickle(kafka.options, topic);
+    const rng = new Rng(9);
+    let kills = 0;
+    while (!(await settled(producing))) {
+      const child = start([...args, "--json"]);
+      const life = ended(child);
+      await Promise.race([sleep(1500 + rng.below(1500)), life]);
+      child.kill("SIGKILL");
+      const { stderr } = await life;
+      expect(child.signalCode, stderr).toBe("SIGKILL");
+      kills++;
+    }
+    expect(kills).toBeGreaterThanOrEqual(4);
+    const done = report([...args, "--until", "end"]);
+    expect(done.examples).toBe(EVENTS);
+    for (let i = 0; i < 200 && follower.version?.version !== EVENTS; i++) await sleep(50);
+    expect(follower.health().replica).toMatchObject({ conflicts: 0, gaps: 0, damaged: 0, resyncs: 0 });
+    const trained = await Scorer.load(out);
+    const rows = (await lines("json", 40)).map((line) => JSON.parse(line));
+    const body = Buffer.from(JSON.stringify({ candidates: rows }));
+    expect((await follower.score(body)).scores).toEqual((await trained.score(body)).scores);
+    expect((await follower.score(body)).model.version).toBe(EVENTS);
+    // Learned again from the topic's beginning, by the decisions kept in order.log: the same bytes.
+    const again = temporary();
+    copyFileSync(join(out, "order.log"), join(again, "order.log"));
+    report([...flags.slice(0, -1), again, "--resume", "--until", "end"]);
+    const data = (of: string) => Object.entries(digests(of)).filter(([name]) => !name.endsWith("manifest.json"));
+    expect(data(again)).toEqual(data(out));
+    await Promise.all([follower.close(), trained.close()]);
+  }, 180_000);
+});
+
+/** Sends all events, about 2,000 a second, in small and uneven helpings to the partitions. */
+async function trickle(options: Parameters<typeof KafkaProducer.open>[0], topic: string): Promise<void> {
+  const producer = await KafkaProducer.open(options, topic);
+  const rng = new Rng(4);
+  const events = await lines("tsv", EVENTS);
+  for (let from = 0; from < events.length; ) {
+    const count = 1 + rng.below(120);
+    const partition = rng.below(3);
+    await producer.send(events.slice(from, from + count).map((value) => ({ value, partition })));
+    from += count;
+    await sleep(rng.below(60));
+  }
+  await producer.close();
+}
+
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  return (await Promise.race([promise.then(() => true), sleep(0).then(() => false)])) as boolean;
+}
