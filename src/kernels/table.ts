@@ -26,6 +26,8 @@ export interface TableKernel {
   /** The row of a key, made if need be (exact: after `reserve`). */
   rowFor(key: bigint): number;
   remove(key: bigint): number;
+  /** Copies whole rows, whose u32 numbers lie at `list`, to `out`. */
+  packRows(list: number, count: number, out: number): void;
   isTouched(row: number): number;
   weightsOf(key: bigint, row: number, out: number): void;
   adoptRows(count: number): void;

@@ -41,6 +41,8 @@ export interface StoreOptions {
 }
 
 const GIB = 2 ** 30;
+/** Rows copied out together: they stay in the processor's cache. */
+const PACKED = 256;
 
 /**
  * The rows of one table in a kernel instance of their own, with the optimizer set up: what `hash` and `exact` tables share.
@@ -55,6 +57,8 @@ export abstract class RowStore {
   private readonly memoryLimit: number;
   /** Room for one row's weights. */
   private readonly probe: number;
+  /** Room for the numbers and the bytes of some rows. */
+  private readonly packing: number;
 
   constructor(spec: CompiledTable, options: StoreOptions) {
     this.spec = spec;
@@ -71,6 +75,7 @@ export abstract class RowStore {
     kernel.configureRow(spec.dim, this.layout.lanes);
     options.workspace?.(kernel);
     this.probe = kernel.workspace(this.layout.lanes * 4) >>> 0;
+    this.packing = kernel.workspace(PACKED * (4 + this.layout.stride)) >>> 0;
     const exact = spec.encoding === "exact" ? 1 : 0;
     const seed = BigInt(`0x${spec.seed}`);
     if (!kernel.open(exact, spec.rows, this.layout.stateBytes, seed, spec.init)) throw this.full(spec.rows);
@@ -188,12 +193,18 @@ export abstract class RowStore {
 
   /** Bytes of rows as they lie in the table's block of a checkpoint, [rows × stride]. */
   readRows(rows: Uint32Array): Uint8Array {
-    const words = this.layout.stride / 4;
-    const from = new Uint32Array(this.memory.buffer, this.kernel.rowsAddress() >>> 0, this.capacity * words);
-    const copy = new Uint32Array(rows.length * words);
-    let to = 0;
-    for (const row of rows) for (let word = row * words, end = word + words; word < end; ) copy[to++] = from[word++];
-    return new Uint8Array(copy.buffer);
+    const { stride } = this.layout;
+    const { kernel, memory, packing } = this;
+    const bytes = new Uint8Array(rows.length * stride);
+    const list = new Uint32Array(memory.buffer, packing, PACKED);
+    const packed = packing + PACKED * 4;
+    for (let from = 0; from < rows.length; from += PACKED) {
+      const some = rows.subarray(from, from + PACKED);
+      list.set(some);
+      kernel.packRows(packing, some.length, packed);
+      bytes.set(new Uint8Array(memory.buffer, packed, some.length * stride), from * stride);
+    }
+    return bytes;
   }
 
   /** Everything that learning changes, in a fixed order, named `table/<table>/…`. */

@@ -21,6 +21,7 @@ export {
   indexAddress,
   isTouched,
   open,
+  packRows,
   remove,
   reserve,
   rowCapacity,

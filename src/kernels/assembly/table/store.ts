@@ -268,6 +268,13 @@ function rebuild(): void {
   for (let row: u32 = 0; row < rowCount; row++) index(load<u64>(rowsBase + <usize>row * stride), row);
 }
 
+/** Copies the bytes (key and state) of the rows whose u32 numbers lie at `list` to `out`, one after the other. */
+export function packRows(list: usize, count: u32, out: usize): void {
+  for (const end = list + (<usize>count << 2); list < end; list += 4, out += stride) {
+    memory.copy(out, rowsBase + <usize>load<u32>(list) * stride, stride);
+  }
+}
+
 /** Forgets a key: an exact table's last row moves into its place; a hash table's row predicts its initial weights again. */
 export function remove(key: u64): bool {
   const row = rowOf(key);
