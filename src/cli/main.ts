@@ -10,6 +10,7 @@ import { keyCommand } from "./key.js";
 import { lagCommand } from "./lag.js";
 import { predictCommand } from "./predict.js";
 import { produceCommand } from "./produce.js";
+import { replayCommand } from "./replay.js";
 import { serveCommand } from "./serve.js";
 import { simulateCommand } from "./simulate.js";
 import { trainCommand } from "./train.js";
@@ -38,6 +39,7 @@ for (const command of [
   keyCommand,
   produceCommand,
   lagCommand,
+  replayCommand,
 ]) {
   program.addCommand(command());
 }

@@ -46,7 +46,7 @@ export function topicOptions(): Option[] {
 export function topicOf(flags: TopicFlags & { data?: string[] }): TopicSpec | undefined {
   const { kafka, topic, group } = flags;
   if (kafka === undefined) {
-    if (topic !== undefined || group !== undefined) throw usage("--topic and --group go with --kafka BROKERS");
+    if (topic !== undefined) throw usage("--topic goes with --kafka BROKERS");
     if (!flags.data) throw usage("no data: give --data FILE..., or --kafka BROKERS --topic T");
     return undefined;
   }

@@ -28,7 +28,7 @@ export async function verifyFingerprint(input: Input, expected: string): Promise
 /** The error for data that are no longer those a checkpoint was made with. */
 export function changed(message: string): HashbrookError {
   return new HashbrookError("source_changed", message, {
-    hint: "give the same files in the same order (later ones may be added), or start without --resume",
+    hint: "give the same data as before (the same topic, or the same files in the same order; later ones may be added), or start without --resume",
   });
 }
 

@@ -2,6 +2,7 @@ import { type MessagePort, workerData } from "node:worker_threads";
 import { systemClock } from "../core/clock.js";
 import { toPlainError } from "../core/errors.js";
 import { Decoder } from "../decode/decoder.js";
+import { changed } from "../source/fingerprint.js";
 import { openSource } from "../source/source.js";
 import type { FilePosition, Job } from "./job.js";
 import { Member } from "./member.js";
@@ -64,6 +65,10 @@ async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
 async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
   const { openTopic } = await import("../source/kafka/open-topic.js");
   const member = new Member(job.out);
+  const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
+  if (expected !== fingerprintOf(job.topic!.topic)) {
+    throw changed(`topic ${job.topic!.topic}: the checkpoint was made with ${expected.replace("kafka:", "topic ")}`);
+  }
   const resume = start.position as TopicPosition | null;
   const { log, offsets, stops } = await openTopic(job.topic!, resume?.offsets.map(BigInt) ?? null, {
     former: member.former,
@@ -79,12 +84,17 @@ async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
   }, STATE_MS);
   try {
     const options = { limit: start.limit, lingerMs: job.lingerMs, clock: systemClock, buffer };
-    const known = { fingerprints: [`kafka:${topic}`], totalBytes: null };
+    const known = { fingerprints: [fingerprintOf(topic)], totalBytes: null };
     return await pass(decodedMessages(log, merge, decoder, options), start.limit, () => known);
   } finally {
     clearInterval(timer);
     await log.close();
   }
+}
+
+/** What a checkpoint remembers a topic by. */
+function fingerprintOf(topic: string): string {
+  return `kafka:${topic}`;
 }
 
 /** Hands batches to the consumer, each in a free buffer. @returns true when the limit was reached */

@@ -72,6 +72,14 @@ export class TestKafka {
     await producer.close();
   }
 
+  /** Makes a topic have `count` partitions. */
+  async addPartitions(topic: string, count: number): Promise<void> {
+    const admin = createKafka(this.options).kafka.admin();
+    await admin.connect();
+    await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+    await admin.disconnect();
+  }
+
   /** Deletes a partition's messages before `offset`, as retention does. */
   async deleteBefore(topic: string, partition: number, offset: bigint): Promise<void> {
     const admin = createKafka(this.options).kafka.admin();

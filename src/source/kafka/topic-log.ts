@@ -7,10 +7,14 @@ import { evictMember, singleAssigner } from "./assigner.js";
 import { type Consumer, createKafka, type EachBatchPayload, type KafkaOptions, kafkaFailure } from "./client.js";
 import { offsetsLost, topicReplaced } from "./lost.js";
 
-/** Message bytes a partition may have at hand; beyond, it is paused until half of them are used. */
-const ROOM = 4 << 20;
+/** Message bytes that may be at hand in all, and of one partition at least; beyond, it is paused until half are used. */
+const ROOM = 64 << 20;
+const LEAST_ROOM = 1 << 20;
+const MOST_ROOM = 4 << 20;
 /** How long the broker may keep a fetch waiting for data. */
 const MAX_WAIT_MS = 100;
+/** Fetches are answered every MAX_WAIT_MS: without an answer for so long, nothing can be read. */
+const QUIET_MS = 5_000;
 /** Without any answer for so long, the connection is made anew. */
 const SILENCE_MS = 45_000;
 const RETRY_MS = 1_000;
@@ -56,6 +60,7 @@ export class KafkaLog implements PartitionedLog {
   private readonly options: TopicLogOptions;
   private readonly admin: KafkaAdmin;
   private readonly parts: readonly Partition[];
+  private readonly room: number;
   private readonly joined = wallTime();
   private consumer: Consumer | null = null;
   private activeSince = 0;
@@ -70,6 +75,7 @@ export class KafkaLog implements PartitionedLog {
     this.options = options;
     this.topic = options.topic;
     this.admin = admin;
+    this.room = Math.max(LEAST_ROOM, Math.min(MOST_ROOM, ROOM / marks.length));
     this.parts = marks.map(({ high }, p) => {
       const next = options.offsets[p];
       return { chunks: [], bytes: 0, paused: false, next, end: high };
@@ -112,7 +118,7 @@ export class KafkaLog implements PartitionedLog {
     const part = this.parts[partition];
     const chunk = part.chunks.shift();
     part.bytes -= chunk?.bytes ?? 0;
-    if (!part.paused || part.bytes > ROOM / 2) return;
+    if (!part.paused || part.bytes > this.room / 2) return;
     part.paused = false;
     this.consumer?.resume([{ topic: this.topic, partitions: [partition] }]);
   }
@@ -233,7 +239,7 @@ export class KafkaLog implements PartitionedLog {
     part.chunks.push(chunk);
     part.next = next;
     part.bytes += chunk.bytes;
-    if (part.bytes > ROOM && !part.paused) {
+    if (part.bytes > this.room && !part.paused) {
       part.paused = true;
       consumer.pause([{ topic: this.topic, partitions: [batch.partition] }]);
     }
@@ -281,7 +287,7 @@ export class KafkaLog implements PartitionedLog {
     const paused = this.parts.every((part) => part.paused);
     if (paused || this.activeSince === 0) this.heardAt = systemClock.now();
     const silent = systemClock.now() - this.heardAt;
-    if (silent > SILENCE_MS / 3) this.reason = `no answer from the brokers for ${Math.round(silent / 1000)} s`;
+    if (silent > QUIET_MS) this.reason = `no answer from the brokers for ${Math.round(silent / 1000)} s`;
     if (silent > SILENCE_MS) this.reconnect();
   }
 
@@ -295,6 +301,10 @@ export class KafkaLog implements PartitionedLog {
       this.connect(null).catch((error) => {
         this.consumer = null;
         this.reason = (error as Error).message;
+        if (error instanceof HashbrookError && error.code === "kafka_auth") {
+          this.fail(error);
+          return;
+        }
         setTimeout(again, RETRY_MS);
       });
     };

@@ -1,0 +1,48 @@
+import { Command } from "commander";
+import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { train } from "../train/run.js";
+import { progressReporter } from "./progress.js";
+import { stopSignal } from "./signals.js";
+import { printReport } from "./summary.js";
+import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
+
+interface Flags extends TopicFlags {
+  model: string;
+  out: string;
+  json?: true;
+}
+
+export function replayCommand(): Command {
+  const command = new Command("replay")
+    .description("Learn a range of a Kafka topic again, into a new model")
+    .requiredOption("--model <spec>", "model spec: for example a changed one, to compare with what runs")
+    .requiredOption("--out <dir>", "directory of the new run")
+    .option("--json", "print the report as one JSON object, the last line of stdout")
+    .addHelpText(
+      "after",
+      `
+Where --until is not given, it ends at what is in the topic now. The order is that of train: the same range gives the same
+bytes. To go on behind it with the events that come: hashbrook train --out DIR --resume, with the same topic.
+
+Example:
+  hashbrook replay --model features/ads-demo.yaml --kafka localhost:9092 --topic ads --from 2026-11-01 --until 2026-11-08 --out runs/week`,
+    )
+    .action(run);
+  for (const option of topicOptions()) command.addOption(option);
+  return command;
+}
+
+async function run(flags: Flags): Promise<void> {
+  const topic = topicOf({ group: `hashbrook-replay-${process.pid}`, ...flags, until: flags.until ?? { at: "end" } });
+  if (!topic) throw new HashbrookError("usage", "no source: give --kafka BROKERS --topic T");
+  const { signal, release } = stopSignal();
+  const progress = progressReporter(process.stderr, () => systemClock.now());
+  try {
+    const report = await train({ model: flags.model, out: flags.out, topic, signal, onProgress: progress.show });
+    progress.end();
+    printReport(report, flags.json ?? false);
+  } finally {
+    release();
+  }
+}

@@ -1,0 +1,271 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { withAdmin } from "../../src/source/kafka/admin.js";
+import { kafkaOptions } from "../../src/source/kafka/client.js";
+import { KafkaProducer } from "../../src/source/kafka/producer.js";
+import { simulate } from "../../src/source/simulate.js";
+import { digests, ended, type Outcome, report, run, start, temporary } from "../e2e/hashbrook.js";
+import { type BrokerFacts, describeBroker, describeKafka, killBroker, startBroker } from "./harness.js";
+
+const MODEL = "features/ads-demo-lr.yaml";
+
+async function rows(count: number, seed = 3): Promise<string[]> {
+  let text = "";
+  const write = (bytes: Uint8Array) => {
+    text += Buffer.from(bytes).toString();
+  };
+  await simulate({ rows: count, seed, format: "tsv", write });
+  return text.split("\n").filter((line) => line !== "");
+}
+
+const flags = (brokers: string, topic: string, out: string) => [
+  ...["train", "--model", MODEL, "--kafka", brokers, "--topic", topic, "--group", topic, "--out", out],
+];
+
+const rejectsOf = (out: string) =>
+  readFileSync(join(out, "rejected/rejected.jsonl"), "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as { code: string; file: string; offset: number; raw: string; length: number });
+
+function expectFailure(outcome: Outcome, exit: number, message: RegExp): void {
+  expect(outcome.stderr).toMatch(message);
+  expect(outcome.status).toBe(exit);
+}
+
+describeKafka("training from a topic", (kafka) => {
+  describe("never starts", () => {
+    it("on a topic that is not there: the error names it", () => {
+      expectFailure(run(flags(kafka.brokers, "no-such-topic", temporary())), 8, /no-such-topic/);
+    });
+
+    it("where no broker answers", () => {
+      expectFailure(run(flags("127.0.0.1:1", "t", temporary())), 8, /127\.0\.0\.1:1/);
+    });
+
+    it("with wrong credentials", () => {
+      if (!kafka.saslBrokers) return;
+      const before = { ...process.env };
+      Object.assign(process.env, { KAFKA_USERNAME: "alice", KAFKA_PASSWORD: "wrong" });
+      const outcome = run(flags(kafka.saslBrokers, "t", temporary()));
+      process.env = before;
+      expectFailure(outcome, 8, /kafka_auth|KAFKA_USERNAME/);
+    });
+
+    it("with two sources, or half a topic", () => {
+      expectFailure(run([...flags(kafka.brokers, "t", temporary()), "--data", "x"]), 2, /--data/);
+      expectFailure(run(["train", "--model", MODEL, "--kafka", kafka.brokers, "--out", temporary()]), 2, /--topic/);
+    });
+
+    it("on another topic than the checkpoint's, or on files", async () => {
+      const [one, two] = [await kafka.topic(2), await kafka.topic(2)];
+      const out = temporary();
+      await kafka.produce(
+        one,
+        (await rows(50)).map((value) => ({ value })),
+      );
+      report([...flags(kafka.brokers, one, out), "--until", "end"]);
+      const before = digests(out);
+      expectFailure(run([...flags(kafka.brokers, two, out), "--until", "end", "--resume"]), 3, new RegExp(one));
+      const files = run(["train", "--model", MODEL, "--data", "simulate:100", "--out", out, "--resume"]);
+      expectFailure(files, 3, /simulate/);
+      expect(digests(out)).toEqual(before);
+    });
+  });
+
+  it.each([1000, 10, 1])(
+    "keeps every %ith event, a poisonous one, with its place, and learns the others",
+    async (every) => {
+      const [topic, dead] = [await kafka.topic(2), await kafka.topic(1)];
+      const out = temporary();
+      const events = await rows(2000);
+      const poison = (i: number) => i % every === every - 1;
+      await kafka.produce(
+        topic,
+        events.map((line, i) => ({ value: poison(i) ? `poison ${i}` : line, partition: i % 2 })),
+      );
+      const { examples, rejected } = report([
+        ...flags(kafka.brokers, topic, out),
+        "--until",
+        "end",
+        "--dead-letter-topic",
+        dead,
+      ]);
+      expect({ examples, rejected }).toEqual({ examples: 2000 - 2000 / every, rejected: 2000 / every });
+      const places = events.flatMap((_, i) =>
+        poison(i) ? [`${topic}[${i % 2}] ${Math.floor(i / 2)} poison ${i}`] : [],
+      );
+      expect(
+        rejectsOf(out)
+          .map(({ file, offset, raw }) => `${file} ${offset} ${raw}`)
+          .sort(),
+      ).toEqual(places.sort());
+      const letters = (await kafka.read(dead)).map(({ key, value, headers }) => `${key} ${value} ${headers.code}`);
+      expect(letters.sort()).toEqual(
+        rejectsOf(out)
+          .map(({ file, offset, raw, code }) => `${file}:${offset} ${raw} ${code}`)
+          .sort(),
+      );
+      // The offsets have advanced, durably: nothing is rejected again.
+      expect(report([...flags(kafka.brokers, topic, out), "--until", "end", "--resume"])).toMatchObject({
+        examples_this_run: 0,
+        rejected,
+      });
+    },
+  );
+
+  it("rejects a message of 10 MB, passes over empty ones, and goes on", async () => {
+    const topic = await kafka.topic(1, { "max.message.bytes": "20000000" });
+    const out = temporary();
+    const events = await rows(20);
+    const records = [events[0], "x".repeat(10_000_000), "", null, ...events.slice(1)].map((value) => ({ value }));
+    const producer = await KafkaProducer.open(kafka.options, topic);
+    for (const record of records) await producer.send([record]);
+    await producer.close();
+    expect(report([...flags(kafka.brokers, topic, out), "--until", "end"])).toMatchObject({
+      examples: 20,
+      rejected: 1,
+    });
+    expect(rejectsOf(out)).toMatchObject([{ offset: 1, length: 10_000_000 }]);
+  });
+
+  it("stops after as many rejects as it is told, having kept them", async () => {
+    const topic = await kafka.topic(1);
+    const out = temporary();
+    await kafka.produce(
+      topic,
+      [...(await rows(5)), "bad", "worse", "worst"].map((value) => ({ value })),
+    );
+    expectFailure(run([...flags(kafka.brokers, topic, out), "--until", "end", "--max-rejects", "2"]), 4, /max-rejects/);
+    expect(rejectsOf(out)).toHaveLength(3);
+  });
+
+  it("stops where retention was faster, unless told how to go on", async () => {
+    const topic = await kafka.topic(2);
+    const out = temporary();
+    const events = await rows(400);
+    const send = (lines: string[]) =>
+      kafka.produce(
+        topic,
+        lines.map((value, i) => ({ value, partition: i % 2 })),
+      );
+    await send(events.slice(0, 200));
+    report([...flags(kafka.brokers, topic, out), "--until", "end"]);
+    await send(events.slice(200));
+    await kafka.deleteBefore(topic, 1, 150n);
+    const before = digests(out);
+    const resumed = [...flags(kafka.brokers, topic, out), "--until", "end", "--resume"];
+    expectFailure(run(resumed), 3, /partition 1: offset 100 is gone, the oldest one kept is 150/);
+    expect(digests(out)).toEqual(before);
+    expect(report([...resumed, "--on-lost-offsets", "earliest"])).toMatchObject({ examples: 350, rejected: 0 });
+  });
+
+  it("starts at a time, at offsets, at the end; replay learns a range again", async () => {
+    const topic = await kafka.topic(2, { "retention.ms": "-1" });
+    const events = await rows(100);
+    const time = Date.parse("2026-01-01T00:00:00Z");
+    await kafka.produce(
+      topic,
+      events.map((value, i) => ({ value, partition: i % 2, timestamp: time + i * 1000 })),
+    );
+    const learn = (...more: string[]) =>
+      report([...flags(kafka.brokers, topic, temporary()), "--until", "end", ...more]).examples;
+    expect(learn("--from", "2026-01-01T00:00:40Z")).toBe(60);
+    expect(learn("--from", "45,10")).toBe(45);
+    expect(learn("--from", "latest")).toBe(0);
+    const replay = ["replay", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--out", temporary()];
+    const range = [...replay, "--from", "2026-01-01T00:00:10Z", "--until", "2026-01-01T00:00:30Z"];
+    expect(report(range)).toMatchObject({ examples: 20, rejected: 0 });
+    expect(run(range)).toMatchObject({ status: 5 });
+  });
+
+  it("learns the messages of partitions that were added meanwhile", async () => {
+    const topic = await kafka.topic(1);
+    const out = temporary();
+    const events = await rows(300);
+    await kafka.produce(
+      topic,
+      events.slice(0, 100).map((value) => ({ value, partition: 0 })),
+    );
+    report([...flags(kafka.brokers, topic, out), "--until", "end"]);
+    await kafka.addPartitions(topic, 3);
+    await kafka.produce(
+      topic,
+      events.slice(100).map((value, i) => ({ value, partition: i % 3 })),
+    );
+    expect(report([...flags(kafka.brokers, topic, out), "--until", "end", "--resume"]).examples).toBe(300);
+  });
+
+  it("refuses a second trainer on the same directory; one of the same group stands by", async () => {
+    const topic = await kafka.topic(2);
+    const out = temporary();
+    await kafka.produce(
+      topic,
+      (await rows(100)).map((value) => ({ value })),
+    );
+    const first = start([...flags(kafka.brokers, topic, out), "--metrics-port", "0", "--json"]);
+    await said(first, /"examples":100,/);
+    expectFailure(run([...flags(kafka.brokers, topic, out), "--resume"]), 5, /is writing here/);
+    const second = start([...flags(kafka.brokers, topic, temporary()), "--json"]);
+    await said(second, /standing by: another trainer of group/);
+    const lives = [ended(first), ended(second)];
+    first.kill("SIGINT");
+    second.kill("SIGINT");
+    expect((await Promise.all(lives)).map(({ status }) => status)).toEqual([0, 0]);
+  });
+});
+
+describeBroker("training while the broker goes away and comes back", () => {
+  it("is not ready meanwhile, and learns every event once", async () => {
+    let broker: BrokerFacts = await startBroker({ dir: temporary() });
+    const options = kafkaOptions(broker.brokers);
+    const events = await rows(3000);
+    const send = async (lines: string[]) => {
+      const producer = await KafkaProducer.open(options, "t");
+      await producer.send(lines.map((value, i) => ({ value, partition: i % 2 })));
+      await producer.close();
+    };
+    await withAdmin(options, (admin) => admin.createTopic("t", 2));
+    await send(events.slice(0, 1000));
+    const child = start([...flags(broker.brokers, "t", temporary()), "--metrics-port", "0", "--json"]);
+    const life = ended(child);
+    const [, url] = await said(child, /"metrics":"(http:[^"]+)\/metrics"/);
+    const ready = async () => (await fetch(`${url}/v2/health/ready`)).status;
+    await until(async () => (await ready()) === 200);
+    await killBroker(broker);
+    await until(async () => (await ready()) === 503);
+    broker = await startBroker({ dir: broker.dir, keep: true });
+    await send(events.slice(1000));
+    await until(async () => (await ready()) === 200);
+    await said(child, /"examples":3000,/);
+    child.kill("SIGINT");
+    const { status, stdout } = await life;
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ examples: 3000, rejected: 0, duplicates: 0 });
+    await killBroker(broker);
+  }, 180_000);
+});
+
+/** Waits until a process has written a match to its standard error. */
+async function said(child: ReturnType<typeof start>, pattern: RegExp): Promise<RegExpExecArray> {
+  let text = "";
+  return new Promise((resolve, reject) => {
+    const hear = (data: Buffer) => {
+      text += data;
+      const match = pattern.exec(text);
+      if (match) resolve(match);
+    };
+    child.stderr!.on("data", hear);
+    child.on("close", () => reject(new Error(`it ended: ${text.slice(-2000)}`)));
+  });
+}
+
+async function until(done: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    if (await done()) return;
+    await sleep(100);
+  }
+  throw new Error("it did not happen within a minute");
+}
