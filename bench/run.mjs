@@ -17,6 +17,8 @@ for (const file of readdirSync("dist/kernels").filter((name) => name.endsWith(".
   cpSync(`dist/kernels/${file}`, `build/src/kernels/${file}`);
 }
 
+cpSync("scripts/kafka-broker.mjs", "build/scripts/kafka-broker.mjs");
+
 const all = readdirSync("bench")
   .filter((name) => name.endsWith(".ts"))
   .map((name) => name.slice(0, -3))
@@ -29,9 +31,10 @@ if (unknown.length > 0) {
 
 let failed = 0;
 for (const name of names.length > 0 ? names : all) {
-  const program = `import { run } from "./build/bench/${name}.js"; console.log("\\nRESULT " + JSON.stringify(await run({ smoke: ${smoke} }))); process.exit(0);`;
+  const program = `import { run } from "./bench/${name}.js"; console.log("\\nRESULT " + JSON.stringify(await run({ smoke: ${smoke} }))); process.exit(0);`;
   const started = performance.now();
-  const child = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
+  writeFileSync("build/run.mjs", program);
+  const child = spawnSync(process.execPath, ["build/run.mjs"], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
     stdio: ["ignore", "pipe", "inherit"],

@@ -56,7 +56,9 @@ const Events = Type.Object(
       }),
     ),
     separator: optional(text("tsv, csv: one ASCII character. Default: a tab, a comma.")),
-    id: optional(text("Where the event's id is: an event whose id came lately is a duplicate, and not learned.")),
+    id: optional(
+      text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),
+    ),
     id_window: optional(
       Type.Integer({
         minimum: 1,

@@ -93,6 +93,7 @@ async function run(): Promise<Report> {
     tellDecoder({ type: "start", position: start, replay, limit, fingerprints, capacity });
     return await consumer.finish(await consumeAll(consumer));
   } finally {
+    tellDecoder({ type: "stop" });
     await consumer.close();
   }
 }

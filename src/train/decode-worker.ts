@@ -28,9 +28,11 @@ const { job, port } = workerData as { job: Job; port: MessagePort };
 const free: number[] = [];
 let wake = () => {};
 let committed = (_position: TopicPosition) => {};
+let letGo = async () => {};
 
 port.on("message", (message: ToDecoder) => {
   if (message.type === "start") run(message).catch((error) => send({ type: "error", error: toPlainError(error) }));
+  else if (message.type === "stop") letGo().finally(() => process.exit());
   else if (message.type === "committed") committed(message.position as TopicPosition);
   else {
     free.push(message.slot);
@@ -78,6 +80,7 @@ async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
   const first = { topic, turn: 0, taken: 0, messages: 0, ...resume, offsets: offsets.map(String) };
   const merge = new Merge(log, first, start.replay, stops);
   committed = (position) => log.commit(position.offsets.map(BigInt));
+  letGo = () => log.close();
   const timer = setInterval(() => {
     const lag = offsets.map((_, p) => Number(log.end(p) - BigInt(merge.position.offsets[p])));
     send({ type: "state", state: { ...log.state, lag } });

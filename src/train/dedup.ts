@@ -25,10 +25,18 @@ export class DedupWindow {
     this.mask = slots - 1;
   }
 
-  /** Remembers an id. @returns false when it was among the last `window` ones */
-  admit(id: bigint): boolean {
-    const low = Number(id & 0xffffffffn);
-    const high = Number(id >> 32n);
+  /**
+   * Remembers ids, in order.
+   * @returns for each 1, or 0 when it was among the last `window` ones
+   */
+  admit(ids: BigUint64Array): Uint8Array {
+    const halves = new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2);
+    const fresh = new Uint8Array(ids.length);
+    for (let i = 0; i < ids.length; i++) fresh[i] = this.remember(halves[2 * i], halves[2 * i + 1]) ? 1 : 0;
+    return fresh;
+  }
+
+  private remember(low: number, high: number): boolean {
     let slot = this.slotOf(low, high);
     if (this.index[slot] !== 0) return false;
     if (this.count === this.window) {
@@ -56,7 +64,7 @@ export class DedupWindow {
   restore(blocks: ReadonlyMap<string, StateBlock>): void {
     const data = blocks.get(NAME)?.data;
     if (!data) return;
-    for (const id of new BigUint64Array(data.slice().buffer)) this.admit(id);
+    this.admit(new BigUint64Array(data.slice().buffer));
   }
 
   private forgetOldest(): void {

@@ -16,6 +16,8 @@ export type ToDecoder =
       readonly capacity: number;
     }
   | { readonly type: "free"; readonly slot: number }
+  /** Nothing more is wanted: lets go of the source. */
+  | { readonly type: "stop" }
   /** A checkpoint up to this place is durable. */
   | { readonly type: "committed"; readonly position: StreamPosition };
 

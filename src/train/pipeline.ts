@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { fromPlainError, HashbrookError } from "../core/errors.js";
 import type { Job, Progress, Report } from "./job.js";
@@ -12,6 +13,9 @@ export interface PipelineOptions {
   /** Where a follower in this process reads the delta log; handed over. */
   readonly follower?: MessagePort | undefined;
 }
+
+/** How long the decoding thread may take to leave its consumer group: a member that goes without a word is waited for. */
+const PARTING_MS = 2_000;
 
 /** Worker threads run the built files, also when this module is run from its TypeScript source by the tests. */
 function workerUrl(name: string): URL {
@@ -31,6 +35,7 @@ export async function runPipeline(job: Job, options: PipelineOptions = {}): Prom
     workerData: { job, port: port2, follower: options.follower ?? null },
     transferList: options.follower ? [port2, options.follower] : [port2],
   });
+  const gone = new Promise((resolve) => decoder.once("exit", resolve));
   const stop = () => consumer.postMessage({ type: "stop" } satisfies ToConsumer);
   options.signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -49,6 +54,7 @@ export async function runPipeline(job: Job, options: PipelineOptions = {}): Prom
     });
   } finally {
     options.signal?.removeEventListener("abort", stop);
+    await Promise.race([gone, sleep(PARTING_MS, undefined, { ref: false })]);
     await Promise.all([decoder.terminate(), consumer.terminate()]);
   }
 }

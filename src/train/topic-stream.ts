@@ -48,9 +48,8 @@ export async function* decodedMessages(
       if (batch.messages === 0) openedAt = clock.now();
       const { count, full } = batch.decode(next, remaining);
       merge.take(next, count);
-      if (!full) continue;
-      yield take();
-      // The client library reads from the network in this thread.
+      if (full) yield take();
+      // The client library reads from the network in this thread: it must come to its turn often, or sockets run full.
       await setImmediate();
     }
   }

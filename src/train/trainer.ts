@@ -72,8 +72,8 @@ export class Trainer implements Consumer {
     if (resumed) model.restore(resumed.blocks);
     this.passedOver = resumed?.skipped ?? [];
     const { id_window } = job.spec.label;
-    // A second pass is meant to see the same events again.
-    this.dedup = id_window === undefined || job.epochs > 1 ? null : new DedupWindow(id_window);
+    // Messages are sent twice by retries and replays upstream; a file is what it is.
+    this.dedup = id_window === undefined || !job.topic ? null : new DedupWindow(id_window);
     if (resumed) this.dedup?.restore(resumed.blocks);
     this.order = job.topic || job.publish ? new OrderLog(store.directory, { fresh: !job.resume }) : null;
     this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
@@ -208,7 +208,7 @@ export class Trainer implements Consumer {
   private withoutDuplicates(batch: Batch): Batch {
     const { dedup } = this;
     if (!dedup) return batch;
-    const keep = Uint8Array.from(batch.ids, (id) => (dedup.admit(id) ? 1 : 0));
+    const keep = dedup.admit(batch.ids);
     if (!keep.includes(0)) return batch;
     const rest = keepRows(batch, keep);
     this.tally.duplicates += batch.rows - rest.rows;

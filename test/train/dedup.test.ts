@@ -19,6 +19,8 @@ class Plain {
   }
 }
 
+const admit = (dedup: DedupWindow, stream: readonly bigint[]) => [...dedup.admit(BigUint64Array.from(stream))];
+
 const ids = fc.array(
   fc.oneof(fc.bigInt({ min: 0n, max: 40n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constant(1n << 32n)),
   { maxLength: 300 },
@@ -29,7 +31,7 @@ describe("the window of event ids", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 50 }), ids, (window, stream) => {
         const [dedup, plain] = [new DedupWindow(window), new Plain(window)];
-        expect(stream.map((id) => dedup.admit(id))).toEqual(stream.map((id) => plain.admit(id)));
+        expect(admit(dedup, stream)).toEqual(stream.map((id) => Number(plain.admit(id))));
       }),
     );
   });
@@ -38,12 +40,12 @@ describe("the window of event ids", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 50 }), ids, ids, (window, before, after) => {
         const first = new DedupWindow(window);
-        for (const id of before) first.admit(id);
+        admit(first, before);
         const second = new DedupWindow(window);
         const block = first.block();
         second.restore(new Map<string, StateBlock>([[block.name, block]]));
         expect(second.block()).toEqual(block);
-        expect(after.map((id) => second.admit(id))).toEqual(after.map((id) => first.admit(id)));
+        expect(admit(second, after)).toEqual(admit(first, after));
       }),
     );
   });

@@ -1,25 +1,28 @@
 import type { Cluster } from "kafkajs";
 import { systemClock, wallTime } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
-import type { Chunk, Message, PartitionedLog } from "../topic.js";
+import type { Chunk, PartitionedLog } from "../topic.js";
 import { KafkaAdmin, type Watermarks } from "./admin.js";
 import { evictMember, singleAssigner } from "./assigner.js";
-import { type Consumer, createKafka, type EachBatchPayload, type KafkaOptions, kafkaFailure } from "./client.js";
+import { type Consumer, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
 import { offsetsLost, topicReplaced } from "./lost.js";
+import { type Batch, type Partition, sizeOf } from "./partition.js";
 
 /** Message bytes that may be at hand in all, and of one partition at least; beyond, it is paused until half are used. */
 const ROOM = 64 << 20;
 const LEAST_ROOM = 1 << 20;
 const MOST_ROOM = 4 << 20;
-/** How long the broker may keep a fetch waiting for data. */
-const MAX_WAIT_MS = 100;
+/**
+ * The broker answers a fetch when it has so many bytes, or after so long: events in ones and twos would cost a request each,
+ * thousands a second.
+ */
+const MIN_BYTES = 64 << 10;
+const MAX_WAIT_MS = 25;
 /** Fetches are answered every MAX_WAIT_MS: without an answer for so long, nothing can be read. */
 const QUIET_MS = 5_000;
 /** Without any answer for so long, the connection is made anew. */
 const SILENCE_MS = 45_000;
 const RETRY_MS = 1_000;
-/** What the client library keeps of a message beside its value. */
-const MESSAGE_BYTES = 100;
 
 export interface TopicLogOptions {
   readonly kafka: KafkaOptions;
@@ -36,19 +39,6 @@ export interface TopicLogOptions {
 }
 
 export type OnLost = "stop" | "earliest" | "latest";
-
-/** A fetched batch; the client library does not tell its types of `fetchedOffset`. */
-type Batch = EachBatchPayload["batch"] & { readonly fetchedOffset?: string };
-
-interface Partition {
-  readonly chunks: Chunk[];
-  bytes: number;
-  paused: boolean;
-  /** Offset after everything at hand. */
-  next: bigint;
-  /** Offset after the last message the broker told of. */
-  end: bigint;
-}
 
 /**
  * A Kafka topic as a partitioned log, on kafkajs. All of a group's partitions go to one member. Where reading starts and goes
@@ -175,6 +165,7 @@ export class KafkaLog implements PartitionedLog {
     const consumer = createKafka(kafka).kafka.consumer({
       groupId: group,
       partitionAssigners: [singleAssigner(standing, (found) => (cluster = found))],
+      minBytes: MIN_BYTES,
       maxWaitTimeInMs: MAX_WAIT_MS,
       maxBytesPerPartition: 1 << 20,
       maxBytes: 16 << 20,
@@ -310,8 +301,4 @@ export class KafkaLog implements PartitionedLog {
     };
     (former?.disconnect() ?? Promise.resolve()).catch(() => {}).finally(() => setTimeout(again, RETRY_MS));
   }
-}
-
-function sizeOf(messages: readonly Message[]): number {
-  return messages.reduce((sum, { value }) => sum + (value?.length ?? 0) + MESSAGE_BYTES, 0);
 }

@@ -1,0 +1,259 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type BrokerFacts, killBroker, startBroker, whyUnavailable } from "../scripts/kafka-broker.mjs";
+import { Scorer } from "../src/serve/scorer.js";
+import { withAdmin } from "../src/source/kafka/admin.js";
+import { createKafka, type KafkaOptions, kafkaOptions } from "../src/source/kafka/client.js";
+import { KafkaProducer } from "../src/source/kafka/producer.js";
+import type { CompiledSpec } from "../src/spec/compiled.js";
+import { loadSpec, parseSpec } from "../src/spec/parse.js";
+import { openFollow } from "../src/sync/open.js";
+import type { Progress } from "../src/train/job.js";
+import { train } from "../src/train/run.js";
+import { globo } from "./lib/globo.js";
+import { median } from "./lib/run.js";
+
+const PARTITIONS = 4;
+const DEEP = "features/globo-deep-crossing-json.yaml";
+/** Events a second of the freshness runs. */
+const RATE = 5_000;
+
+/**
+ * A real broker on this machine: `lr` from a topic against a loop that only counts bytes, Deep Crossing from a topic against
+ * the same events from a file, how old events are when they are visible in scores, and memory over minutes of new ids.
+ */
+export async function run({ smoke }: { smoke: boolean }): Promise<object | null> {
+  const unavailable = await whyUnavailable();
+  if (unavailable !== null) {
+    console.error(`skipped: ${unavailable}`);
+    return null;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "hashbrook-kafka-bench-"));
+  const broker = await startBroker({ dir: join(folder, "broker") });
+  try {
+    const rates = await throughput(broker, folder, smoke);
+    return {
+      what: "learning from a Kafka topic of 4 partitions",
+      ...rates,
+      ...(await freshness(broker, folder, smoke)),
+    };
+  } finally {
+    await killBroker(broker);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function throughput(broker: BrokerFacts, folder: string, smoke: boolean): Promise<object> {
+  const file = globo(smoke ? 2_000 : 200_000, "json");
+  if (file === null) return {};
+  const kafka = kafkaOptions(broker.brokers);
+  const { messages, bytes } = await load(kafka, "globo", file);
+  const lr = linear();
+  const deep = loadSpec(DEEP);
+  const rates = { bare: [] as number[], lr: [] as number[], deep: [] as number[], deepFile: [] as number[] };
+  for (let repeat = 0; repeat < (smoke ? 1 : 3); repeat++) {
+    const out = () => mkdtempSync(join(folder, "run-"));
+    const topic = {
+      kafka,
+      topic: "globo",
+      group: `bench-${repeat}`,
+      start: { at: "earliest" },
+      stop: { at: "end" },
+      onLost: "stop",
+    } as const;
+    rates.bare.push(await bare(kafka, `bare-${repeat}`, messages, bytes));
+    rates.lr.push(await learn(lr, messages, { topic, out: out() }));
+    rates.deep.push(await learn(deep, messages, { topic: { ...topic, group: `deep-${repeat}` }, out: out() }));
+    rates.deepFile.push(await learn(deep, messages, { data: file, out: out() }));
+  }
+  return {
+    messages,
+    bytes,
+    bare_messages_per_second: rates.bare,
+    lr_examples_per_second: rates.lr,
+    lr_ratio_to_bare: ratio(rates.lr, rates.bare),
+    deep_crossing_examples_per_second: rates.deep,
+    deep_crossing_from_file_examples_per_second: rates.deepFile,
+    deep_crossing_ratio_to_file: ratio(rates.deep, rates.deepFile),
+  };
+}
+
+const ratio = (a: readonly number[], b: readonly number[]) => Number((median(a) / median(b)).toFixed(3));
+
+/** The fields of the JSON spec as a linear model. */
+function linear(): CompiledSpec {
+  const text = readFileSync(DEEP, "utf8")
+    .replace(/^name: .*$/m, "name: globo-lr-json")
+    .replace(/table: \w+/g, "table: weights")
+    .replace(
+      /^(tables|tower|train|wide):[\s\S]*$/m,
+      "tables:\n  weights: { encoding: hash, rows: 8_388_608 }\ntower: lr\n",
+    );
+  return parseSpec(text, "globo-lr-json.yaml");
+}
+
+async function load(kafka: KafkaOptions, topic: string, file: string): Promise<{ messages: number; bytes: number }> {
+  await withAdmin(kafka, (admin) => admin.createTopic(topic, PARTITIONS, { "retention.ms": "-1" }));
+  const producer = await KafkaProducer.open(kafka, topic);
+  let records: { value: string; partition: number }[] = [];
+  let messages = 0;
+  let bytes = 0;
+  for await (const value of createInterface({ input: createReadStream(file) })) {
+    records.push({ value, partition: messages++ % PARTITIONS });
+    bytes += Buffer.byteLength(value);
+    if (records.length < 20_000) continue;
+    await producer.send(records);
+    records = [];
+  }
+  await producer.send(records);
+  await producer.close();
+  return { messages, bytes };
+}
+
+/** Messages a second between a consumer's first batch and its last one: kafkajs with the trainer's fetch settings, and nothing else. */
+async function bare(kafka: KafkaOptions, groupId: string, messages: number, bytes: number): Promise<number> {
+  const consumer = createKafka(kafka).kafka.consumer({
+    groupId,
+    maxWaitTimeInMs: 100,
+    maxBytesPerPartition: 1 << 20,
+    maxBytes: 16 << 20,
+  });
+  let seen = 0;
+  let size = 0;
+  let first = { at: 0, seen: 0 };
+  await consumer.connect();
+  await consumer.subscribe({ topics: ["globo"], fromBeginning: true });
+  const ended = await new Promise<number>((resolve, reject) => {
+    const eachBatch = async ({ batch }: { batch: { messages: readonly { value: Buffer | null }[] } }) => {
+      seen += batch.messages.length;
+      for (const { value } of batch.messages) size += value?.length ?? 0;
+      if (first.at === 0) first = { at: performance.now(), seen };
+      if (seen === messages) resolve(performance.now());
+    };
+    consumer.run({ autoCommit: false, partitionsConsumedConcurrently: PARTITIONS, eachBatch }).catch(reject);
+  });
+  await consumer.disconnect();
+  if (size !== bytes) throw new Error(`the bare loop read ${size} bytes of ${bytes}`);
+  return Math.round((messages - first.seen) / ((ended - first.at) / 1000));
+}
+
+/** Examples a second between the first progress report with examples and the last one with new ones; what was learned is checked. */
+async function learn(
+  model: CompiledSpec,
+  messages: number,
+  source: Pick<Parameters<typeof train>[0], "topic" | "data" | "out">,
+): Promise<number> {
+  const seen: { at: number; examples: number }[] = [];
+  const onProgress = ({ examples }: Progress) => {
+    if (examples > (seen.at(-1)?.examples ?? 0)) seen.push({ at: performance.now(), examples });
+  };
+  const report = await train({ model, ...source, checkpointSeconds: 0, onProgress });
+  if (report.examples !== messages || report.rejected > 0)
+    throw new Error(`learned ${report.examples} of ${messages}, rejected ${report.rejected}`);
+  const [first, last] = [seen[0], seen.at(-1)!];
+  if (!first || last === first) return report.examples_per_second;
+  return Math.round((last.examples - first.examples) / ((last.at - first.at) / 1000));
+}
+
+async function freshness(broker: BrokerFacts, folder: string, smoke: boolean): Promise<object> {
+  const seconds = smoke ? 3 : Number(process.env.HASHBROOK_MINUTES ?? 2) * 60;
+  const results: Record<string, object> = {};
+  for (const model of smoke ? ["ads-demo-lr"] : ["ads-demo-lr", "ads-demo"]) {
+    results[model] = await streamed(broker, folder, model, seconds);
+  }
+  return { freshness_events_per_second: RATE, seconds, freshness: results };
+}
+
+/** One trainer that publishes to a topic and to a scorer in its own process, fed at a steady rate. */
+async function streamed(broker: BrokerFacts, folder: string, model: string, seconds: number): Promise<object> {
+  const topic = `fresh-${model}`;
+  const url = `kafka://${broker.brokers}/deltas-${model}`;
+  await withAdmin(kafkaOptions(broker.brokers), (admin) => admin.createTopic(topic, PARTITIONS));
+  const flags = (name: string) => [
+    ...["train", "--model", `features/${model}.yaml`, "--kafka", broker.brokers, "--topic", topic, "--group", name],
+    ...["--out", join(folder, `${model}-${name}`), "--checkpoint-seconds", "10"],
+  ];
+  const apart = start([...flags("apart"), "--publish", url]);
+  const within = start([...flags("within"), "--serve", "0"]);
+  const [, served] = await said(within, /"listening":"([^"]+)"/);
+  const ages: number[] = [];
+  const follower = Scorer.follow(openFollow(url), { onVisible: (seen) => ages.push(...seen) });
+  while (!follower.version) await sleep(50);
+  await sleep(1000);
+  ages.length = 0;
+  const memory: number[] = [];
+  const sampling = setInterval(() => memory.push(residentMiB(apart)), 1000);
+  const rows = String(Math.ceil(seconds * RATE));
+  const producer = start([
+    "produce",
+    "--kafka",
+    broker.brokers,
+    "--topic",
+    topic,
+    "--data",
+    `simulate:${rows}:3`,
+    "--rate",
+    String(RATE),
+  ]);
+  await new Promise((resolve) => producer.on("close", resolve));
+  clearInterval(sampling);
+  await sleep(2000);
+  const metrics = await (await fetch(`${served}/metrics`)).text();
+  const version = follower.version?.version;
+  apart.kill("SIGINT");
+  within.kill("SIGINT");
+  await Promise.all([apart, within].map((child) => new Promise((resolve) => child.on("close", resolve))));
+  await follower.close();
+  if (version !== Number(rows)) {
+    const status = JSON.stringify(follower.health().replica);
+    throw new Error(
+      `the follower has seen ${version} of ${rows} events: ${status}; the trainer said: ${last.get(apart)}`,
+    );
+  }
+  const half = memory.slice(memory.length >> 1);
+  return {
+    apart: { p50_seconds: quantile(ages, 0.5), p99_seconds: quantile(ages, 0.99), sampled: ages.length },
+    in_process: { p50_seconds: summary(metrics, "0.5"), p99_seconds: summary(metrics, "0.99") },
+    trainer_mib: { start_of_last_half: half[0], end: half.at(-1), most: Math.max(...memory) },
+  };
+}
+
+/** The end of what each process wrote to its standard error. */
+const last = new Map<ChildProcess, string>();
+
+function start(args: readonly string[]): ChildProcess {
+  const child = spawn(process.execPath, ["dist/cli/main.js", ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  child.stderr!.on("data", (data) => last.set(child, `${last.get(child) ?? ""}${data}`.slice(-2000)));
+  return child;
+}
+
+function said(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
+  let text = "";
+  return new Promise((resolve, reject) => {
+    child.stderr!.on("data", (data) => {
+      text += data;
+      const match = pattern.exec(text);
+      if (match) resolve(match);
+    });
+    child.on("close", () => reject(new Error(text.slice(-2000))));
+  });
+}
+
+function residentMiB({ pid }: ChildProcess): number {
+  const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Math.round(Number(kib) / 1024);
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return Number(sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))].toFixed(3));
+}
+
+function summary(metrics: string, q: string): number {
+  const [, value] = new RegExp(`hashbrook_freshness_quantile_seconds\\{quantile="${q}"\\} (\\S+)`).exec(metrics) ?? [];
+  return Number(Number(value).toFixed(3));
+}
