@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -91,11 +92,12 @@ describe("standard input", () => {
     await source.open({ file: 0, offset: Number(process.env.OFFSET ?? 0), row: 0 });
     const target = new Uint8Array(65536);
     if (process.env.IMPATIENT) setTimeout(() => process.exit(3), 50);
-    for (let n; (n = await source.read(target)) > 0; ) writeSync(1, target, 0, n);
-    writeSync(1, [" " + source.bytesRead, source.totalBytes, source.fingerprints].join(" "));`;
-  const main = `import { writeSync } from "node:fs"; ${script}`;
+    const content = createHash("sha256");
+    for (let n; (n = await source.read(target)) > 0; ) content.update(target.subarray(0, n));
+    console.log(content.digest("hex"), source.bytesRead, source.totalBytes, source.fingerprints.join());`;
+  const main = `import { createHash } from "node:crypto"; ${script}`;
   const worker = `import { Worker } from "node:worker_threads";
-    new Worker(\`(async () => { const { writeSync } = require("node:fs"); ${script} })()\`, { eval: true, execArgv: [] });`;
+    new Worker(\`(async () => { const { createHash } = require("node:crypto"); ${script} })()\`, { eval: true, execArgv: [] });`;
   const node = (code: string, stdin: "pipe" | number, input?: Uint8Array, env = {}) => {
     const options = {
       input,
@@ -106,9 +108,10 @@ describe("standard input", () => {
       ...options,
       maxBuffer: 1 << 24,
     });
-    return { status, stdout: stdout.toString("latin1"), stderr: stderr.toString() };
+    return { status, stdout: stdout.toString(), stderr: stderr.toString() };
   };
-  const expected = `${contents[0].toString("latin1")} ${contents[0].length}  0 ef46db3751d8e999 -`;
+  const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  const expected = `${sha256(contents[0])} ${contents[0].length} null 0 ef46db3751d8e999 -\n`;
 
   beforeAll(() => {
     if (!existsSync(built)) throw new Error("dist/ is missing: npm run build");
@@ -127,7 +130,7 @@ describe("standard input", () => {
   });
 
   it("reads an empty one", () => {
-    expect(node(main, openSync("/dev/null", "r")).stdout).toMatch(/^ 0 /);
+    expect(node(main, openSync("/dev/null", "r")).stdout).toMatch(`${sha256(Buffer.alloc(0))} 0 `);
   });
 
   it("does not keep a process that ends from ending", async () => {
