@@ -1,7 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, optimizerFor, perWeight } from "../optim/optimizer.js";
-import type { CompiledTable } from "../spec/compiled.js";
+import type { StoreSpec } from "../spec/compiled.js";
 import { changedRows } from "./changed-rows.js";
 import { type RowLayout, rowLayout } from "./row-layout.js";
 
@@ -49,7 +49,7 @@ const PACKED = 256;
  * All addresses and views are void after anything that may add rows.
  */
 export abstract class RowStore {
-  readonly spec: CompiledTable;
+  readonly spec: StoreSpec;
   readonly optimizer: Optimizer;
   readonly layout: RowLayout;
   readonly kernel: TableKernel;
@@ -60,7 +60,7 @@ export abstract class RowStore {
   /** Room for the numbers and the bytes of some rows. */
   private readonly packing: number;
 
-  constructor(spec: CompiledTable, options: StoreOptions) {
+  constructor(spec: StoreSpec, options: StoreOptions) {
     this.spec = spec;
     this.optimizer = optimizerFor(spec.optimizer);
     const slots = options.serving ? [perWeight("w")] : this.optimizer.slots;

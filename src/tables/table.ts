@@ -159,5 +159,8 @@ class EncodedTable implements Table {
 }
 
 function openStore(spec: CompiledTable, options: StoreOptions): RowStore {
-  return spec.encoding === "exact" ? new ExactStore(spec, options) : new HashStore(spec, options);
+  const { encoding } = spec;
+  if (encoding === "exact") return new ExactStore({ ...spec, encoding }, options);
+  if (encoding === "hash") return new HashStore({ ...spec, encoding }, options);
+  throw new HashbrookError("internal", `table ${spec.name}: ${encoding} has no store of its own`);
 }

@@ -1,0 +1,63 @@
+import type { DenseOptimizer } from "../optim/dense.js";
+import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+
+/** Where a stream is: what admission, eviction and hotness go by. The same for every encoding of a model. */
+export interface Clock {
+  /** Event time in ms since the epoch of the newest event so far, 0 where the spec has no time. */
+  readonly time: number;
+  /** Examples learned before this batch. */
+  readonly examples: number;
+}
+
+/**
+ * Turns distinct keys into vectors and learns from their gradients: what every encoding is. A batch is worked on in this
+ * order, always for the same keys: write `keys`, `gather`, read `vectors`; to learn, write `gradients`, `backward`, look at
+ * `gradientsFinite`, then `apply` (or nothing: the batch is skipped).
+ *
+ * All views are void after anything that may make a memory grow: ask again.
+ */
+export interface Encoding {
+  /** Floats of a vector. */
+  readonly dim: number;
+  /** u64[capacity]: the batch's distinct keys, in the order of their first occurrence. Used up by `gather`. */
+  readonly keys: BigUint64Array;
+  /** f32[capacity × dim]. */
+  readonly vectors: Float32Array;
+  /** f32[capacity × dim]: gradients of the summed loss. */
+  readonly gradients: Float32Array;
+  /**
+   * Fills `vectors` for the first `count` keys. "learn" makes what is new; "score" changes nothing.
+   * @throws HashbrookError table_full, before anything has changed
+   */
+  gather(count: number, mode: "learn" | "score", clock: Clock): void | Promise<void>;
+  /** Carries `gradients` back to the weights inside; changes no weight. */
+  backward(): void | Promise<void>;
+  /** False when a gradient inside is NaN, infinite or over 1e15. After `backward`. */
+  gradientsFinite(): boolean;
+  /** One optimizer step with the gradients of `backward`. */
+  apply(): void;
+  /** f32[dim]: what a key is encoded as now. For inspection. */
+  vectorOf(key: bigint): Float32Array | Promise<Float32Array>;
+  /** The rows inside, in a fixed order: increments and the delta log go over them one by one. */
+  readonly stores: readonly RowStore[];
+  /** Dense weights inside (decoders, projections), in a fixed order; their names are unique within the model. */
+  readonly dense: readonly DenseOptimizer[];
+  /** Bytes of everything it needs to learn: rows, slots, index, sketches, filters, decoders. */
+  readonly bytes: number;
+  /** Everything that learning changes, that of `stores` and `dense` included, in a fixed order. Data are views. */
+  blocks(): TableBlock[];
+  /** @throws HashbrookError checkpoint_damaged */
+  restore(blocks: SavedBlocks): void;
+  close(): Promise<void>;
+}
+
+export interface EncodingOptions {
+  /** Distinct keys of a batch, at most. */
+  readonly capacity: number;
+  /** False: only scores, so it needs no gradients. */
+  readonly learns: boolean;
+  /** A replica's: stores hold weights alone, what arrives over the delta log is put into `stores` and `dense`. */
+  readonly serving: boolean;
+  /** Bytes each memory may grow to; 4 GiB by default. */
+  readonly memoryLimit?: number;
+}
