@@ -8,7 +8,7 @@ import { Batch, type BatchLayout, batchLayout } from "../src/core/batch.js";
 import { systemClock } from "../src/core/clock.js";
 import { nodeFiles } from "../src/core/files.js";
 import type { CompiledSpec, OptimizerSpec } from "../src/spec/compiled.js";
-import { createTable, type Table } from "../src/tables/table.js";
+import { StoreTable } from "../src/tables/table.js";
 import { Checkpointer } from "../src/train/checkpointer.js";
 import { median, round } from "./lib/run.js";
 
@@ -35,7 +35,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
 class Bench {
   private readonly spec: CompiledSpec;
   private readonly layout: BatchLayout;
-  private readonly table: Table;
+  private readonly table: StoreTable;
   private readonly store: CheckpointStore;
   private readonly rows: number;
   private readonly random = sequence();
@@ -45,7 +45,7 @@ class Bench {
     this.rows = rows;
     this.spec = modelOf(rows);
     this.layout = batchLayout(this.spec, BATCH);
-    this.table = createTable(this.spec, 0, this.layout);
+    this.table = new StoreTable(this.spec, 0, this.layout);
     this.store = new CheckpointStore(directory);
   }
 
@@ -59,7 +59,7 @@ class Bench {
     const saved: { bytes: number; compacted: boolean }[] = [];
     const checkpointer = new Checkpointer({
       store: this.store,
-      tables: [this.table],
+      stores: [this.table.store],
       clock: systemClock,
       seconds: seconds / 20,
       every: null,
@@ -142,7 +142,7 @@ class Bench {
     const start = performance.now();
     const { checkpoint } = this.store.latest();
     const verifyMs = performance.now() - start;
-    const restored = createTable(this.spec, 0, this.layout);
+    const restored = new StoreTable(this.spec, 0, this.layout);
     restored.restore(new Map(checkpoint!.blocks.map(({ name }) => [name, checkpoint!.read(name)])));
     const restoreMs = performance.now() - start;
     const [live, found] = [this.table, restored].map((table) => table.blocks()[0].data);

@@ -1,7 +1,7 @@
 import { Batch, type BatchLayout, batchLayout } from "../src/core/batch.js";
 import { DenseOptimizer } from "../src/optim/dense.js";
 import type { CompiledSpec, OptimizerSpec } from "../src/spec/compiled.js";
-import { createTable, type Table } from "../src/tables/table.js";
+import { StoreTable } from "../src/tables/table.js";
 
 const DIM = 16;
 const optimizers: Record<string, OptimizerSpec> = {
@@ -96,7 +96,7 @@ function sequence(n: number): () => number {
 function checkAgainstMap(): void {
   const model = modelOf("exact", 0, 4, optimizers.sgd);
   const layout = batchLayout(model, 256);
-  const table = createTable(model, 0, layout);
+  const table = new StoreTable(model, 0, layout);
   const expected = new Map<bigint, Float32Array>();
   const next = sequence(3000);
   for (let b = 0; b < 20; b++) {
@@ -125,7 +125,7 @@ function benchLookups(name: string, keys: number): object {
   const rows = 4096;
   const model = modelOf("exact", 0, 1, optimizers[name]);
   const layout = batchLayout(model, rows);
-  const table = createTable(model, 0, layout);
+  const table = new StoreTable(model, 0, layout);
   const start = performance.now();
   for (let first = 0; first < keys; first += rows) {
     table.gather(
@@ -170,7 +170,7 @@ function benchMap(keys: number): number {
 function benchBatch(name: string, rounds: number): object {
   const model = modelOf("hash", 1 << 18, 10, optimizers[name]);
   const layout = batchLayout(model, 512);
-  const table = createTable(model, 0, layout);
+  const table = new StoreTable(model, 0, layout);
   const next = sequence(200_000);
   const skewed = (): number => Math.floor(200_000 * (next() / 200_000) ** 3);
   const batches = Array.from({ length: 20 }, () => fill(layout, 512, skewed));
@@ -179,7 +179,7 @@ function benchBatch(name: string, rounds: number): object {
   return { gather: times.gather / rounds, apply: times.apply / rounds, both: (times.gather + times.apply) / rounds };
 }
 
-function step(table: Table, batch: Batch, times: { gather: number; apply: number } | null): void {
+function step(table: StoreTable, batch: Batch, times: { gather: number; apply: number } | null): void {
   const t0 = performance.now();
   table.gather(batch, "learn");
   const t1 = performance.now();

@@ -39,8 +39,8 @@ async function run(flags: Flags): Promise<void> {
     written.push(path);
   }
   const formats = flags.format.filter((name) => name !== "onnx");
-  for (const table of formats.length > 0 ? model.tables : []) {
-    const rows = { name: table.name, rows: table.stats().rows, dim: table.spec.dim, chunks: table.exportRows() };
+  for (const store of formats.length > 0 ? model.tables.flatMap(({ stores }) => stores) : []) {
+    const rows = { name: store.spec.name, rows: store.rows, dim: store.layout.dim, chunks: store.exportRows() };
     written.push(...exportTable(flags.out, rows, formats));
   }
   await model.close();

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { loadModel } from "../model/load.js";
 import { hex64 } from "../spec/hash.js";
-import type { Table } from "../tables/table.js";
+import { type RowStore, StoreTable, type Table } from "../tables/table.js";
 import { keysOf } from "./key.js";
 import { wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
@@ -49,9 +49,10 @@ async function run(flags: Flags): Promise<void> {
   const loaded = await loadModel(flags.checkpoint, { capacity: 1, threads: 1 });
   const { model, spec, specHash, examples, path, checkpoint, skipped } = loaded;
   const asked = flags.field ? keysOf(spec, flags.field, flags.value!) : [];
-  const tables = model.tables.map((table) =>
-    describe(table, asked.find((key) => key.table === table.name)?.key, flags.top),
-  );
+  const tables: TableText[] = [];
+  for (const table of model.tables) {
+    tables.push(await describe(table, asked.find((key) => key.table === table.name)?.key, flags.top));
+  }
   await model.close();
   const { tally, position } = checkpoint.meta as unknown as { tally: object; position: object };
   const report = {
@@ -70,12 +71,11 @@ async function run(flags: Flags): Promise<void> {
   else process.stdout.write(`${text(report)}${flags.spec ? `${JSON.stringify(spec, null, 2)}\n` : ""}`);
 }
 
-function describe(table: Table, key: string | undefined, top: number) {
+async function describe(table: Table, key: string | undefined, top: number) {
   const { rows, capacity, bytes } = table.stats();
   const { encoding, dim, optimizer, cells } = table.spec;
-  const found = key === undefined ? undefined : table.lookup(BigInt(`0x${key}`));
-  const to = found ? Array.from(found.weights) : undefined;
-  const asked = key === undefined ? undefined : { key, row: found?.row ?? null, weights: to ?? null };
+  const asked = key === undefined ? undefined : await look(table, key);
+  const to = asked?.weights ?? undefined;
   const shown = top > 0 && (key === undefined || to) ? topRows(table, top, to) : [];
   return {
     name: table.name,
@@ -87,20 +87,33 @@ function describe(table: Table, key: string | undefined, top: number) {
     capacity,
     fill: rows / capacity,
     bytes,
-    bytes_per_row: table.layout.stride,
+    stores: table.stores.map(describeStore),
     asked,
     top: shown,
   };
 }
 
-type TableText = ReturnType<typeof describe>;
+type TableText = Awaited<ReturnType<typeof describe>>;
+
+/** A key's vector: of a table with a row for each id only where the id was learned. */
+async function look(table: Table, key: string): Promise<{ key: string; row: number | null; weights: number[] | null }> {
+  const id = BigInt(`0x${key}`);
+  if (!(table instanceof StoreTable)) return { key, row: null, weights: Array.from(await table.vectorOf(id)) };
+  const found = table.lookup(id);
+  return { key, row: found?.row ?? null, weights: found ? Array.from(found.weights) : null };
+}
+
+function describeStore({ spec, layout, rows, capacity, bytes }: RowStore) {
+  return { name: spec.name, dim: layout.dim, rows, capacity, bytes, bytes_per_row: layout.stride };
+}
 
 /** The rows with the largest norm, or the nearest to `to` by cosine. */
 function topRows(table: Table, top: number, to?: number[]): Row[] {
   let best: Row[] = [];
   const rank = (row: Row) => row.similarity ?? row.norm;
-  for (const { keys, weights } of table.exportRows()) {
-    const { dim } = table.spec;
+  const { dim } = table.spec;
+  const vectors = table.stores.filter(({ layout }) => layout.dim === dim);
+  for (const { keys, weights } of chunksOf(vectors)) {
     const rows = Array.from(keys, (key, i): Row => {
       const values = Array.from(weights.subarray(i * dim, (i + 1) * dim));
       const norm = Math.hypot(...values);
@@ -109,6 +122,10 @@ function topRows(table: Table, top: number, to?: number[]): Row[] {
     best = [...best, ...rows].sort((a, b) => rank(b) - rank(a)).slice(0, top);
   }
   return best;
+}
+
+function* chunksOf(stores: readonly RowStore[]) {
+  for (const store of stores) yield* store.exportRows();
 }
 
 function cosine(a: readonly number[], b: readonly number[]): number {
@@ -137,12 +154,15 @@ function text(report: {
 
 function tableText(table: TableText): string[] {
   const lines = [
-    `table ${table.name}: ${table.encoding}, dim ${table.dim}, ${table.optimizer}, ${count(table.rows)} of ${count(table.capacity)} rows (${(table.fill * 100).toFixed(1)} %), ${bytes(table.bytes)}, ${table.bytes_per_row} bytes a row`,
+    `table ${table.name}: ${table.encoding}, dim ${table.dim}, ${table.optimizer}, ${count(table.rows)} of ${count(table.capacity)} rows (${(table.fill * 100).toFixed(1)} %), ${bytes(table.bytes)}`,
     `  fields: ${table.fields.join(", ")}`,
+    ...table.stores.map(
+      (store) => `  rows ${store.name}: ${count(store.rows)} of ${store.bytes_per_row} bytes, dim ${store.dim}`,
+    ),
   ];
   if (table.asked)
     lines.push(
-      `  asked: ${table.asked.key} ${table.asked.row === null ? "never learned" : `row ${table.asked.row}: ${vector(table.asked.weights!)}`}`,
+      `  asked: ${table.asked.key} ${table.asked.weights === null ? "never learned" : `${table.asked.row === null ? "" : `row ${table.asked.row}: `}${vector(table.asked.weights)}`}`,
     );
   for (const row of table.top) {
     const rank = row.similarity === undefined ? `norm ${row.norm.toFixed(4)}` : `cosine ${row.similarity.toFixed(4)}`;

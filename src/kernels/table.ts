@@ -41,7 +41,22 @@ export interface TableKernel {
   setList(list: number, cell: number, combiner: number, first: number): number;
   gather(rows: number, occurrences: number, learn: number): number;
   apply(rows: number): void;
+  /** Where vectors come from elsewhere: leaves the distinct keys at `keysAt` and returns their number. */
+  gatherKeys(occurrences: number): number;
+  /** X from the vectors the host wrote to `uniqueWeightsAt`. */
+  spread(rows: number): void;
+  /** dX summed for each distinct key, to `uniqueGradientsAt`. */
+  collect(rows: number): void;
   gradientUsable(rows: number): number;
+
+  /** Before `open`: rows of a hash table from this one on start around 1. */
+  setUnitRows(from: number): void;
+  /** Several rows a key, see assembly/table/composition.ts; between openBatch and open. */
+  openComposition(capacity: number, parts: number, combine: number, scheme: number, range: bigint): number;
+  setPartition(part: number, seed: bigint, first: number, rows: number): void;
+  expand(count: number): void;
+  reduce(count: number): void;
+  scatter(count: number): void;
 
   beginStep(): void;
   adamRestore(power1: number, power2: number): void;
@@ -55,6 +70,13 @@ export interface TableKernel {
   readonly coefficientsAt: KernelGlobal;
   readonly outputAt: KernelGlobal;
   readonly gradientAt: KernelGlobal;
+  readonly uniqueWeightsAt: KernelGlobal;
+  readonly uniqueGradientsAt: KernelGlobal;
+  readonly sourceKeysAt: KernelGlobal;
+  readonly vectorsAt: KernelGlobal;
+  readonly vectorGradientsAt: KernelGlobal;
+  readonly importanceAt: KernelGlobal;
+  readonly importanceGradientsAt: KernelGlobal;
   readonly power1: KernelGlobal;
   readonly power2: KernelGlobal;
 }

@@ -4,7 +4,7 @@ import { BIAS_COLUMN, type EventKernel } from "../kernels/events.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { constantKey } from "../tables/batch-path.js";
-import { createTable, type Table } from "../tables/table.js";
+import { StoreTable } from "../tables/table.js";
 import { type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { Serving } from "./serving.js";
@@ -24,7 +24,7 @@ const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 
  */
 export class EventModel implements Model {
   readonly spec: CompiledSpec;
-  readonly tables: readonly [Table];
+  readonly tables: readonly [StoreTable];
   readonly serving: Serving;
   private readonly replica: boolean;
   private readonly layout: BatchLayout;
@@ -43,7 +43,7 @@ export class EventModel implements Model {
     this.replica = options.purpose === "serve";
     const workspace = (kernel: TableKernel) => this.open(kernel, table);
     // The table's own path for mini-batches is not used, so it is made for one row.
-    this.tables = [createTable(widened, 0, batchLayout(spec, 1), { workspace, serving: this.replica })];
+    this.tables = [new StoreTable(widened, 0, batchLayout(spec, 1), { workspace, serving: this.replica })];
     this.serving = new Serving(this.tables, {}, this.numbers);
     this.kernel = this.tables[0].store.kernel as EventKernel;
   }

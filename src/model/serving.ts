@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import type { DenseSlice, Packed, Publishable, ServingRows, ServingState } from "../sync/state.js";
-import type { Table } from "../tables/table.js";
+import type { RowStore, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
 
 /** About how many bytes a piece of a packed model holds by default. */
@@ -30,29 +30,31 @@ type Weights = Readonly<Record<string, { readonly data: Float32Array }>>;
 
 /** What a model predicts with, apart from how it learns: taken from a trainer's model, put into a replica's. */
 export class Serving implements Publishable {
-  private readonly tables: readonly Table[];
+  private readonly stores: readonly RowStore[];
   private readonly dense: Weights;
   private readonly numbers: Numbers;
 
-  constructor(tables: readonly Table[], dense: Weights, numbers: Numbers) {
-    this.tables = tables;
-    this.dense = dense;
+  /** @param tables what they hold is served: their rows, store by store, and their dense weights beside the tower's */
+  constructor(tables: readonly Table[], tower: Weights, numbers: Numbers) {
+    this.stores = tables.flatMap(({ stores }) => stores);
+    const inTables = tables.flatMap(({ dense }) => dense.map((weights) => weights.parameters()));
+    this.dense = Object.assign({}, tower, ...inTables);
     this.numbers = numbers;
   }
 
   track(): void {
-    for (const { store } of this.tables) store.track();
+    for (const store of this.stores) store.track();
   }
 
   takeChanged(): readonly Uint32Array[] {
-    return this.tables.map(({ store }) => store.takeChanged());
+    return this.stores.map((store) => store.takeChanged());
   }
 
   pack(changed: readonly Uint32Array[] | "all", partBytes = PART_BYTES): Packed {
     const things = [
       this.statistics(),
       ...this.denseThings(),
-      ...this.tables.map((table, t) => rowsOf(table, changed, t)),
+      ...this.stores.map((store, i) => rowsOf(store, changed, i)),
     ];
     const parts = layOut(things, partBytes);
     return { parts: parts.length, states: () => pieces(things, parts) };
@@ -63,13 +65,13 @@ export class Serving implements Publishable {
    * @throws HashbrookError checkpoint_mismatch where it is of another model, and nothing has changed; table_full
    */
   apply(state: ServingState): void {
-    const tables = state.tables.map((rows) => this.tableFor(rows));
+    const stores = state.tables.map((rows) => this.storeFor(rows));
     const dense = state.dense.map((slice) => this.denseFor(slice));
     const { statistics } = state;
     if (statistics && !this.numbers.fits(statistics)) throw mismatch("statistics", statistics.length);
     state.tables.forEach((rows, i) => {
-      tables[i].store.remove(rows.removed);
-      tables[i].store.put(rows);
+      stores[i].remove(rows.removed);
+      stores[i].put(rows);
     });
     state.dense.forEach(({ at, data }, i) => {
       dense[i].set(data, at);
@@ -94,14 +96,14 @@ export class Serving implements Publishable {
     }));
   }
 
-  private tableFor({ name, dim, keys, weights }: ServingRows): Table {
-    const table = this.tables.find((candidate) => candidate.name === name);
-    if (!table || table.layout.dim !== dim) throw mismatch(`table ${name}`, dim);
+  private storeFor({ name, dim, keys, weights }: ServingRows): RowStore {
+    const store = this.stores.find(({ spec }) => spec.name === name);
+    if (!store || store.layout.dim !== dim) throw mismatch(`table ${name}`, dim);
     if (weights.length !== keys.length * dim) throw mismatch(`table ${name}`, weights.length);
-    if (table.spec.encoding === "hash" && keys.some((key) => key >= BigInt(table.spec.rows))) {
+    if (store.spec.encoding === "hash" && keys.some((key) => key >= BigInt(store.spec.rows))) {
       throw mismatch(`table ${name}`, keys.length);
     }
-    return table;
+    return store;
   }
 
   private denseFor({ name, at, data }: DenseSlice): Float32Array {
@@ -115,12 +117,12 @@ function mismatch(what: string, size: number): HashbrookError {
   return new HashbrookError("checkpoint_mismatch", `${what}: ${size} values of an update do not fit this model`);
 }
 
-function rowsOf(table: Table, changed: readonly Uint32Array[] | "all", t: number): Thing {
-  const { store, name } = table;
-  const { dim } = table.layout;
+function rowsOf(store: RowStore, changed: readonly Uint32Array[] | "all", i: number): Thing {
+  const { name } = store.spec;
+  const { dim } = store.layout;
   let next = 0;
   const take = ({ from, to }: Run): Uint32Array => {
-    if (changed !== "all") return changed[t].subarray(from, to);
+    if (changed !== "all") return changed[i].subarray(from, to);
     const rows = store.rowsFrom(from === 0 ? 0 : next, to - from);
     next = (rows.at(-1) ?? 0) + 1;
     return rows;
@@ -128,7 +130,7 @@ function rowsOf(table: Table, changed: readonly Uint32Array[] | "all", t: number
   const add = (run: Run, piece: Piece): void => {
     piece.tables.push({ name, dim, ...store.weightsOfRows(take(run)), removed: new BigUint64Array(0) });
   };
-  return { count: changed === "all" ? store.rows : changed[t].length, unit: 8 + dim * 4, add };
+  return { count: changed === "all" ? store.rows : changed[i].length, unit: 8 + dim * 4, add };
 }
 
 /** For each piece, the run of each thing (by its index) that it holds; a piece is closed when it is full. */

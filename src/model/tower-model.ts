@@ -9,6 +9,7 @@ import { buildTower, type Tower, type TowerShape } from "../tower/tower.js";
 import { type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { Serving } from "./serving.js";
+import { StreamClock } from "./stream-clock.js";
 
 /** Views of all memory a run of `rows` rows reads and writes, good as long as no table's memory has grown. */
 interface Run {
@@ -32,17 +33,24 @@ export class TowerModel implements Model {
   private readonly session: Session;
   private readonly logits: Float32Array;
   private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
+  private readonly clock: StreamClock;
   private readonly learning: boolean;
   private readonly replica: boolean;
   private last: Run | null = null;
 
-  private constructor(spec: CompiledSpec, options: ModelOptions, tower: Tower, session: Session) {
+  private constructor(
+    spec: CompiledSpec,
+    options: ModelOptions,
+    tables: readonly Table[],
+    tower: Tower,
+    session: Session,
+  ) {
     const rows = scoringRows(options.layout.capacity);
     this.spec = spec;
     this.layout = options.layout;
     this.learning = options.purpose === "train";
     this.replica = options.purpose === "serve";
-    this.tables = spec.tables.map((_, t) => createTable(spec, t, options.layout, { serving: this.replica }));
+    this.tables = tables;
     this.tower = tower;
     this.dense = new DenseOptimizer(spec.tower.optimizer, tower.parameters);
     this.parameters = this.dense.parameters();
@@ -50,6 +58,7 @@ export class TowerModel implements Model {
     this.session = session;
     this.numbers = new Numbers(spec, new Float32Array(rows * spec.numbers.length));
     this.serving = new Serving(this.tables, this.parameters, this.numbers);
+    this.clock = new StreamClock(spec);
     this.logits = new Float32Array(rows);
     this.padded = {
       labels: new Float32Array(rows),
@@ -65,16 +74,22 @@ export class TowerModel implements Model {
       options.purpose === "train"
         ? await runtime.load(tower.train, { threads: options.threads, rows: spec.batch })
         : await runtime.load(tower.infer, { threads: 1 });
-    return new TowerModel(spec, options, tower, session);
+    const learns = options.purpose === "train";
+    const serving = options.purpose === "serve";
+    const tables: Table[] = [];
+    for (const t of spec.tables.keys()) tables.push(await createTable(spec, t, options.layout, { learns, serving }));
+    return new TowerModel(spec, options, tables, tower, session);
   }
 
   async learn(batch: Batch): Promise<Learned> {
     if (this.replica) throw servesOnly();
     const { rows } = batch;
     this.numbers.count(batch);
-    this.gather(batch, "learn");
+    await this.gather(batch, "learn");
     await this.run(batch, rows);
     const logits = this.logits.subarray(0, rows);
+    for (const table of this.tables) await table.backward();
+    this.clock.count(batch);
     if (!this.gradientsFinite()) return { logits, skipped: rows };
     for (const table of this.tables) table.apply();
     this.dense.step(1 / rows);
@@ -83,14 +98,15 @@ export class TowerModel implements Model {
 
   async predict(batch: Batch): Promise<Float32Array> {
     const rows = scoringRows(batch.rows);
-    this.gather(batch, "score");
+    await this.gather(batch, "score");
     await this.run(batch, rows);
     return this.logits.subarray(0, batch.rows);
   }
 
   blocks(): StateBlock[] {
     if (this.replica) throw servesOnly();
-    return [...this.tables.flatMap((table) => table.blocks()), ...this.dense.blocks(), this.numbers.block()];
+    const tables = this.tables.flatMap((table) => table.blocks());
+    return [...tables, ...this.dense.blocks(), this.numbers.block(), ...this.clock.blocks()];
   }
 
   restore(blocks: ReadonlyMap<string, StateBlock>): void {
@@ -99,6 +115,7 @@ export class TowerModel implements Model {
     this.dense.restore(blocks);
     const statistics = blocks.get("numbers/statistics");
     if (statistics) this.numbers.restore(statistics.data);
+    this.clock.restore(blocks);
   }
 
   /** The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1]. */
@@ -108,13 +125,14 @@ export class TowerModel implements Model {
   }
 
   async close(): Promise<void> {
+    for (const table of this.tables) await table.close();
     await this.session.release();
   }
 
-  private gather(batch: Batch, mode: "learn" | "score"): void {
+  private async gather(batch: Batch, mode: "learn" | "score"): Promise<void> {
     this.numbers.resolve(batch);
     const numbers = this.numbers.values.subarray(0, batch.rows * this.numbers.columns);
-    for (const table of this.tables) table.gather(batch, mode, numbers);
+    for (const table of this.tables) await table.gather(batch, mode, numbers, this.clock.before(batch));
   }
 
   private gradientsFinite(): boolean {

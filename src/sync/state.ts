@@ -1,4 +1,4 @@
-/** Rows of one table as a replica takes them. */
+/** Rows of one store of a table as a replica takes them. */
 export interface ServingRows {
   readonly name: string;
   /** Weights of a row. */
@@ -41,10 +41,10 @@ export interface Packed {
 export interface Publishable {
   /** Begins to note which rows change. */
   track(): void;
-  /** Per table the numbers of learned rows that changed since the last call (or since `track`), ascending. */
+  /** Per store the numbers of learned rows that changed since the last call (or since `track`), ascending. */
   takeChanged(): readonly Uint32Array[];
   /**
-   * The weights of these rows of each table (or of all learned rows), and everything dense.
+   * The weights of these rows of each store (or of all learned rows), and everything dense.
    * @param partBytes about how much a piece may hold; 512 KiB by default
    */
   pack(changed: readonly Uint32Array[] | "all", partBytes?: number): Packed;

@@ -16,6 +16,12 @@ export function constantKey(cell: CompiledCell): bigint {
   return xxh64(cell.field, BigInt(`0x${cell.seed}`));
 }
 
+/** Batches are padded by their readers to at most the next multiple of this many rows. */
+const ROW_PADDING = 64;
+
+/** Rows that X has room for where batches have at most `capacity`. */
+export const paddedRows = (capacity: number): number => Math.ceil(capacity / ROW_PADDING) * ROW_PADDING;
+
 /** Carries batches into a table kernel's workspace: which cells a table has, and where their keys and weights go. */
 export class BatchPath {
   readonly cells: number;
@@ -23,7 +29,8 @@ export class BatchPath {
   private readonly tableIndex: number;
   private readonly singles: number;
   private readonly lists: readonly List[];
-  private readonly most: number;
+  /** Occurrences of a batch, at most. */
+  readonly most: number;
 
   constructor(model: CompiledSpec, tableIndex: number, layout: BatchLayout, capacity: number) {
     const { cells } = model.tables[tableIndex];

@@ -9,6 +9,9 @@ export interface Clock {
   readonly examples: number;
 }
 
+/** Where nothing goes by the clock. */
+export const NO_CLOCK: Clock = { time: 0, examples: 0 };
+
 /**
  * Turns distinct keys into vectors and learns from their gradients: what every encoding is. A batch is worked on in this
  * order, always for the same keys: write `keys`, `gather`, read `vectors`; to learn, write `gradients`, `backward`, look at
@@ -58,6 +61,8 @@ export interface EncodingOptions {
   readonly learns: boolean;
   /** A replica's: stores hold weights alone, what arrives over the delta log is put into `stores` and `dense`. */
   readonly serving: boolean;
+  /** What runs decoders. */
+  readonly runtime: "onnxruntime" | "tensorflow";
   /** Bytes each memory may grow to; 4 GiB by default. */
   readonly memoryLimit?: number;
 }

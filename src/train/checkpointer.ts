@@ -4,13 +4,14 @@ import type { CheckpointContent } from "../checkpoint/checkpoint.js";
 import type { ParentRef } from "../checkpoint/manifest.js";
 import type { CheckpointStore, Saved } from "../checkpoint/store.js";
 import type { Clock } from "../core/clock.js";
-import type { Table } from "../tables/table.js";
+import type { RowStore } from "../tables/table.js";
 import { RowSet } from "./row-set.js";
 
 export interface CheckpointerOptions {
   /** Locked, where the run's directory is to be ours alone. */
   readonly store: CheckpointStore;
-  readonly tables: readonly Table[];
+  /** Of all tables, in order: their rows are saved by increments. */
+  readonly stores: readonly RowStore[];
   readonly clock: Clock;
   /** Seconds between checkpoints; 0 = not by time. */
   readonly seconds: number;
@@ -31,7 +32,7 @@ export interface CheckpointerOptions {
   readonly patient?: boolean;
   /** The first batch fixes where a topic's run began: a checkpoint right after it. Default false. */
   readonly eager?: boolean;
-  /** Given the rows taken from the tables, for others who need them. */
+  /** Given the rows taken from the stores, for others who need them. */
   readonly onChanged?: (changed: readonly Uint32Array[]) => void;
   /** Told of every checkpoint when it is durable, in order, with the meta it was saved with. */
   readonly onCommitted?: (meta: CheckpointContent["meta"], saved: Saved) => void;
@@ -62,14 +63,14 @@ export class Checkpointer {
     this.limit = options.mostChangedBytes ?? MOST_CHANGED_BYTES;
     this.periodic = options.seconds > 0 || options.every !== null;
     this.eager = options.eager ?? false;
-    this.changed = options.tables.map(() => new RowSet());
+    this.changed = options.stores.map(() => new RowSet());
     this.taken = { examples: options.examples, ms: options.clock.now() };
     this.nextCount = options.examples;
     this.parent = options.resumed;
     if (this.periodic && !options.patient) this.track();
   }
 
-  /** Rows that are known to have changed: what another reader took from the tables (`takeChanged`), one list a table. */
+  /** Rows that are known to have changed: what another reader took from the stores (`takeChanged`), one list a store. */
   note(changed: readonly Uint32Array[]): void {
     if (!this.tracking) return;
     changed.forEach((rows, i) => void this.changed[i].add(rows));
@@ -122,7 +123,7 @@ export class Checkpointer {
 
   private track(): void {
     this.tracking = true;
-    for (const { store } of this.options.tables) store.track();
+    for (const store of this.options.stores) store.track();
   }
 
   /**
@@ -157,7 +158,7 @@ export class Checkpointer {
   private crowded(examples: number): boolean {
     if (!this.tracking || examples < this.nextCount) return false;
     this.collect();
-    const bytes = this.options.tables.reduce((sum, { layout }, i) => sum + this.changed[i].size * layout.stride, 0);
+    const bytes = this.options.stores.reduce((sum, { layout }, i) => sum + this.changed[i].size * layout.stride, 0);
     if (bytes >= this.limit) return true;
     const seen = examples - this.taken.examples;
     const ahead = (Math.max((this.limit - bytes) / 2, this.limit / 16) * seen) / Math.max(bytes, 1);
@@ -166,30 +167,30 @@ export class Checkpointer {
   }
 
   private collect(): void {
-    const changed = this.options.tables.map(({ store }) => store.takeChanged());
+    const changed = this.options.stores.map((store) => store.takeChanged());
     this.note(changed);
     this.options.onChanged?.(changed);
   }
 
   private increment(examples: number, { meta, blocks }: CheckpointContent): Increment {
     this.collect();
-    const tables = new Map(this.options.tables.map((table, i) => [rowBlock(table), { table, rows: this.changed[i] }]));
-    const whole = blocks.filter(({ name }) => !tables.has(name));
-    const patched = blocks.filter(({ name }) => tables.has(name));
+    const stores = new Map(this.options.stores.map((store, i) => [rowBlock(store), { store, rows: this.changed[i] }]));
+    const whole = blocks.filter(({ name }) => !stores.has(name));
+    const patched = blocks.filter(({ name }) => stores.has(name));
     return {
       examples,
       meta,
       blocks: whole.map((block) => ({ ...block, data: block.data.slice() })),
       patches: patched.map(({ name, dtype, shape }) => {
-        const { table, rows } = tables.get(name)!;
+        const { store, rows } = stores.get(name)!;
         const changed = rows.take();
-        return { name, dtype, shape, rows: changed, data: table.store.readRows(changed) };
+        return { name, dtype, shape, rows: changed, data: store.readRows(changed) };
       }),
     };
   }
 }
 
-/** The block of a table of which increments store the changed rows alone. */
-function rowBlock({ name, spec }: Table): string {
-  return `table/${name}/${spec.encoding === "exact" ? "rows" : "state"}`;
+/** The block of a store of which increments store the changed rows alone. */
+function rowBlock({ spec }: RowStore): string {
+  return `table/${spec.name}/${spec.encoding === "exact" ? "rows" : "state"}`;
 }

@@ -59,7 +59,7 @@ export class Publication {
     if (state) this.publisher.restore(state);
     const { number } = this.publisher.state();
     this.planned = order.entries.filter((entry) => entry.kind === "publish").filter((entry) => entry.number > number);
-    this.changed = model.tables.map(() => new RowSet());
+    this.changed = model.tables.flatMap(({ stores }) => stores.map(() => new RowSet()));
     this.lastMs = clock.now();
     model.serving.track();
   }

@@ -81,7 +81,7 @@ export class Trainer implements Consumer {
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
     this.checkpointer = new Checkpointer({
       store,
-      tables: model.tables,
+      stores: model.tables.flatMap(({ stores }) => stores),
       clock,
       seconds: job.checkpointSeconds,
       every: job.checkpointEvery,

@@ -161,7 +161,7 @@ describe.each(["lr", "fm"] as const)("%s", (kind) => {
     );
     expect(skipped).toBe(reference.skipped);
     expect(skipped).toBeGreaterThanOrEqual(bad.length - 1);
-    for (const { weights } of model.tables[0].exportRows()) expect(weights.every(Number.isFinite)).toBe(true);
+    for (const { weights } of model.tables[0].store.exportRows()) expect(weights.every(Number.isFinite)).toBe(true);
     expect((await predictAll(model, randomEvents(20, 8))).every(Number.isFinite)).toBe(true);
   });
 });

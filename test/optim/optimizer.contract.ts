@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import { DenseOptimizer, type Parameter } from "../../src/optim/dense.js";
 import type { OptimizerSpec } from "../../src/spec/compiled.js";
-import { createTable } from "../../src/tables/table.js";
+import { StoreTable } from "../../src/tables/table.js";
 import { drawWeights } from "../tables/reference.js";
 import { batchOf, dice, modelOf, SEED } from "../tables/samples.js";
 import { referenceOptimizer } from "./reference.js";
@@ -56,7 +56,7 @@ export function optimizerContract(name: string, spec: OptimizerSpec): void {
     it.each([1, 3, 4, 16])("gives a row of a table and a dense vector of %i weights the same steps", (dim) => {
       const model = modelOf({ encoding: "exact", optimizer: spec, dim, singles: 1 });
       const layout = batchLayout(model, 1);
-      const table = createTable(model, 0, layout);
+      const table = new StoreTable(model, 0, layout);
       const key = 77n;
       const initial = Float32Array.from(drawWeights(key, SEED, 0.05, dim));
       const dense = new DenseOptimizer(spec, [{ name: "w", shape: [dim], initial }]);

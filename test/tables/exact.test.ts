@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
-import { createTable, type Table } from "../../src/tables/table.js";
+import { StoreTable } from "../../src/tables/table.js";
 import { optimizerSpecs } from "../optim/specs.js";
 import { mix } from "./reference.js";
 import { batchOf, modelOf, SEED } from "./samples.js";
@@ -11,10 +11,10 @@ const sgd = { encoding: "exact", optimizer: optimizerSpecs.sgd, singles: 1, dim:
 const TOP = 2n ** 64n - 1n;
 
 /** A table for batches of 1000 rows of one cell. */
-function wideTable(options = {}): { table: Table; learn: (keys: readonly bigint[]) => void } {
+function wideTable(options = {}): { table: StoreTable; learn: (keys: readonly bigint[]) => void } {
   const model = modelOf(sgd);
   const layout = batchLayout(model, 1000);
-  const table = createTable(model, 0, layout, options);
+  const table = new StoreTable(model, 0, layout, options);
   const learn = (keys: readonly bigint[]): void => {
     table.gather(
       batchOf(
@@ -31,7 +31,7 @@ function learnAll(learn: (keys: readonly bigint[]) => void, keys: readonly bigin
   for (let at = 0; at < keys.length; at += 1000) learn(keys.slice(at, at + 1000));
 }
 
-function expectRowsInOrder(table: Table, keys: readonly bigint[]): void {
+function expectRowsInOrder(table: StoreTable, keys: readonly bigint[]): void {
   expect(table.stats().rows).toBe(keys.length);
   keys.forEach((key, row) => {
     if (table.lookup(key)?.row !== row) expect(table.lookup(key)?.row).toBe(row);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import type { OptimizerSpec } from "../../src/spec/compiled.js";
-import { createTable, type Table, type TableBlock } from "../../src/tables/table.js";
+import { StoreTable, type TableBlock } from "../../src/tables/table.js";
 import { optimizerSpecs } from "../optim/specs.js";
 import { drawWeights, ReferenceTable } from "./reference.js";
 import { batchOf, dice, modelOf, type Row, randomRows, SEED, type TableShape } from "./samples.js";
@@ -12,7 +12,7 @@ const keys = Array.from({ length: 40 }, (_, i) => (BigInt(i) * 0x9e3779b97f4a7c1
 
 /** What a table is made of in these tests. */
 export interface Subject {
-  readonly table: Table;
+  readonly table: StoreTable;
   readonly reference: ReferenceTable;
   /** Gathers rows for learning and applies a pseudo-random gradient, in the table and in the reference; returns both X. */
   learn(rows: readonly Row[]): { x: Float32Array; expected: Float32Array };
@@ -22,7 +22,7 @@ export interface Subject {
 export function subjectOf(shape: TableShape): Subject {
   const model = modelOf(shape);
   const layout = batchLayout(model, CAPACITY);
-  const table = createTable(model, 0, layout);
+  const table = new StoreTable(model, 0, layout);
   const reference = new ReferenceTable(model);
   const roll = dice(7);
   const x = (rows: readonly Row[]): Float32Array => table.output.slice(0, rows.length * table.width);
@@ -50,7 +50,7 @@ export const copyOf = (blocks: readonly TableBlock[]): Map<string, TableBlock> =
   new Map(blocks.map((block) => [block.name, { ...block, data: block.data.slice() }]));
 
 /** The bytes of every learned row, by its number. */
-function rowBytes({ store }: Table): Map<number, string> {
+function rowBytes({ store }: StoreTable): Map<number, string> {
   const rows = [...store.rowsFrom(0, store.capacity)];
   return new Map(rows.map((row) => [row, Buffer.from(store.readRows(Uint32Array.of(row))).toString("hex")]));
 }
@@ -117,7 +117,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
       const shape = { encoding, optimizer, dim, ...mixed };
       const trainer = subjectOf(shape);
       const layout = batchLayout(modelOf(shape), CAPACITY);
-      const replica = createTable(modelOf(shape), 0, layout, { serving: true });
+      const replica = new StoreTable(modelOf(shape), 0, layout, { serving: true });
       trainer.table.store.track();
       const roll = dice(dim);
       for (let step = 0; step < 6; step++) {
@@ -131,7 +131,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
       }
       const forgotten = trainer.table.store.weightsOfRows(trainer.table.store.rowsFrom(0, 5)).keys;
       replica.store.remove(forgotten);
-      const fresh = createTable(modelOf(shape), 0, layout).store;
+      const fresh = new StoreTable(modelOf(shape), 0, layout).store;
       for (const key of forgotten) expect(replica.store.weightsOf(key)).toEqual(fresh.weightsOf(key));
     });
 
@@ -172,8 +172,8 @@ export function tableContract(encoding: "hash" | "exact"): void {
     const remove = fc.record({ remove: fc.array(id, { maxLength: 400 }) });
     fc.assert(
       fc.property(fc.array(fc.oneof(put, remove), { minLength: 5, maxLength: 30 }), (steps) => {
-        const { store } = createTable(spec, 0, batchLayout(spec, 1), { serving: true });
-        const fresh = createTable(spec, 0, batchLayout(spec, 1), { serving: true }).store;
+        const { store } = new StoreTable(spec, 0, batchLayout(spec, 1), { serving: true });
+        const fresh = new StoreTable(spec, 0, batchLayout(spec, 1), { serving: true }).store;
         const expected = new Map<bigint, number>();
         const seen = new Set<bigint>();
         for (const step of steps) {
@@ -276,7 +276,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
   it("does not start where its batches do not fit in its memory", () => {
     const model = modelOf({ encoding, optimizer, singles: 100, dim: 64 });
     for (const capacity of [2 ** 17, 2 ** 20]) {
-      const make = () => createTable(model, 0, batchLayout(model, capacity));
+      const make = () => new StoreTable(model, 0, batchLayout(model, capacity));
       expect(make).toThrow(expect.objectContaining({ code: "table_full" }));
     }
   });

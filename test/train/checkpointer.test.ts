@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { CheckpointStore } from "../../src/checkpoint/store.js";
 import { Batch, batchLayout } from "../../src/core/batch.js";
-import { createTable, type Table } from "../../src/tables/table.js";
+import { StoreTable } from "../../src/tables/table.js";
 import { Checkpointer, type CheckpointerOptions } from "../../src/train/checkpointer.js";
 import { RowSet } from "../../src/train/row-set.js";
 import { temporaryDirectory } from "../checkpoint/samples.js";
@@ -33,7 +33,7 @@ describe("RowSet", () => {
 class Run {
   readonly directory = temporaryDirectory();
   readonly store = new CheckpointStore(this.directory);
-  readonly table: Table;
+  readonly table: StoreTable;
   readonly committed: number[] = [];
   readonly clock = { ms: 0, now: () => this.clock.ms };
   examples = 0;
@@ -47,11 +47,11 @@ class Run {
       optimizer: { kind: "adam", learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     });
     this.layout = batchLayout(spec, 8);
-    this.table = createTable(spec, 0, this.layout);
+    this.table = new StoreTable(spec, 0, this.layout);
     this.store.lock();
     this.checkpointer = new Checkpointer({
       store: this.store,
-      tables: [this.table],
+      stores: [this.table.store],
       clock: this.clock,
       seconds: 0,
       every: 8,

@@ -28,8 +28,8 @@ let listsAt: usize = 0;
 let placesAt: usize = 0;
 /** u32 per unique row: its number. */
 let uniqueAt: usize = 0;
-let uniqueWeightsAt: usize = 0;
-let uniqueGradientsAt: usize = 0;
+export let uniqueWeightsAt: usize = 0;
+export let uniqueGradientsAt: usize = 0;
 /** De-duplication: {u32 stamp, u32 place} by hashed identity; an entry counts when its stamp is the batch's. */
 let seenAt: usize = 0;
 let seenShift: u32 = 0;
@@ -81,21 +81,36 @@ export function setList(i: u32, cell: u32, combiner: u32, first: u32): usize {
  */
 export function gather(rows: u32, count: u32, learn: bool): bool {
   occurrences = count;
-  deduplicate();
+  deduplicate(exact);
   const missing = lookUp();
   if (learn && !reserve(missing)) return false;
   materialise(learn);
-  for (let i: u32 = 0; i < lists; i++) combine(i, rows);
-  spreadSingles(rows);
-  for (let i: u32 = 0; i < lists; i++) spreadList(i, rows);
+  spread(rows);
   return true;
 }
 
 /**
- * Numbers the batch's identities (exact: keys; hash: rows) in the order of first appearance. They overwrite the keys: no
+ * The first half of `gather` where the vectors come from elsewhere: leaves the batch's distinct keys at `keysAt`, in the order
+ * of first appearance, and returns their number. The host writes their vectors to `uniqueWeightsAt` and calls `spread`.
+ */
+export function gatherKeys(count: u32): u32 {
+  occurrences = count;
+  deduplicate(true);
+  return unique;
+}
+
+/** Fills X from the vectors of the distinct keys (or rows). */
+export function spread(rows: u32): void {
+  for (let i: u32 = 0; i < lists; i++) combine(i, rows);
+  spreadSingles(rows);
+  for (let i: u32 = 0; i < lists; i++) spreadList(i, rows);
+}
+
+/**
+ * Numbers the batch's identities (keys, or rows of a hash table) in the order of first appearance. They overwrite the keys: no
  * identity's place lies behind its first occurrence.
  */
-function deduplicate(): void {
+function deduplicate(byKey: bool): void {
   unique = 0;
   if (++stamp == 0) {
     memory.fill(seenAt, 0, (<usize>seenMask + 1) << 3);
@@ -103,7 +118,7 @@ function deduplicate(): void {
   }
   for (let i: u32 = 0; i < occurrences; i++) {
     const key = identity(i);
-    store<u32>(placesAt + (<usize>i << 2), placeOf(exact ? key : <u64>rowOf(key)));
+    store<u32>(placesAt + (<usize>i << 2), placeOf(byKey ? key : <u64>rowOf(key)));
   }
 }
 
@@ -236,9 +251,7 @@ function spreadList(list: u32, rows: u32): void {
 
 /** Applies dX of the last learning gather: one optimizer step, one update for each unique row. */
 export function apply(rows: u32): void {
-  memory.fill(uniqueGradientsAt, 0, <usize>unique * laneBytes);
-  collectSingles(rows);
-  for (let i: u32 = 0; i < lists; i++) collectList(i, rows);
+  collect(rows);
   beginStep();
   for (let from: u32 = 0; from < unique; from += BLOCK) {
     const to = min(from + BLOCK, unique);
@@ -251,6 +264,13 @@ export function apply(rows: u32): void {
     }
   }
   unique = 0;
+}
+
+/** Sums dX for each distinct key (or row), at `uniqueGradientsAt`. */
+export function collect(rows: u32): void {
+  memory.fill(uniqueGradientsAt, 0, <usize>unique * laneBytes);
+  collectSingles(rows);
+  for (let i: u32 = 0; i < lists; i++) collectList(i, rows);
 }
 
 @inline

@@ -2,14 +2,31 @@
 export {
   apply,
   coefficientsAt,
+  collect,
   gather,
+  gatherKeys,
   gradientAt,
   gradientUsable,
   keysAt,
   openBatch,
   outputAt,
   setList,
+  spread,
+  uniqueGradientsAt,
+  uniqueWeightsAt,
 } from "./batch";
+export {
+  expand,
+  importanceAt,
+  importanceGradientsAt,
+  openComposition,
+  reduce,
+  scatter,
+  setPartition,
+  sourceKeysAt,
+  vectorGradientsAt,
+  vectorsAt,
+} from "./composition";
 export { denseInitialise, denseStep, denseUsable } from "./dense";
 export { adamRestore, power1, power2 } from "./gradient";
 export { setLimit, workspace } from "./memory";
@@ -30,6 +47,7 @@ export {
   rowPtr,
   rowFor,
   rowsAddress,
+  setUnitRows,
   track,
   weightsOf,
 } from "./store";

@@ -34,6 +34,8 @@ export let tracking: bool = false;
 let rowMask: u64 = 0;
 /** True where a new row's state is nothing but zeros, as its memory is already. */
 let blank: bool = false;
+/** Rows of a hash table from this one on start around 1 instead of 0: factors of a product. */
+let unitFrom: u32 = NONE;
 /** State of a row that does not exist, to read its weights from. */
 let unborn: usize = 0;
 
@@ -45,7 +47,7 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
   exact = exact_;
   seed = seed_;
   init = init_;
-  blank = serving || (init == 0 && kind <= FTRL_GROUP);
+  blank = serving || (init == 0 && kind <= FTRL_GROUP && unitFrom == NONE);
   head = exact ? 8 : 0;
   stride = <usize>stateBytes + head;
   unborn = workspace(3 * laneBytes + 16);
@@ -126,9 +128,19 @@ export function initialWeights(id: u64, out: usize): void {
   derive(unborn, out);
 }
 
+/** Call before `open`. */
+export function setUnitRows(from: u32): void {
+  unitFrom = from;
+}
+
 function birth(id: u64, ptr: usize): void {
   drawWeights(id, seed, init, dim, lanes, ptr);
+  if (!exact && id >= <u64>unitFrom) addOne(ptr);
   initialise(ptr);
+}
+
+function addOne(ptr: usize): void {
+  for (let at = ptr, end = ptr + (<usize>dim << 2); at < end; at += 4) store<f32>(at, load<f32>(at) + 1);
 }
 
 @inline

@@ -1,0 +1,151 @@
+// Keys that are looked up in several rows of one hash table: k rows a key, one of each partition (or all of one pool), which
+// together make its vector. `expand` turns U keys into U x k row numbers, singles of a batch of U rows and k cells (see batch.ts):
+// X[U, k * dim] holds the rows side by side. `reduce` makes vectors of them, `scatter` takes their gradients back to dX.
+import { gradientAt, keysAt, outputAt } from "./batch";
+import { mix } from "./initial";
+import { addFloats, addScaled, copyFloats } from "./lanes";
+import { workspaceOf } from "./memory";
+import { dim } from "./optimizer";
+
+/** How k rows become a vector: side by side (X itself), summed, multiplied, summed with the key's importances. */
+const CONCAT: u32 = 0;
+const SUM: u32 = 1;
+const PRODUCT: u32 = 2;
+const WEIGHED: u32 = 3;
+
+/** How a key picks its row of a partition: by a hash of its own, by a digit, or by a remainder of id = key mod range. */
+const HASHED: u32 = 0;
+const DIGITS: u32 = 1;
+
+/** A partition: seed u64, its first row u32, its rows u32, and the product of the rows of those before it u64. */
+const PARTITION_BYTES: usize = 24;
+
+let parts: u32 = 0;
+let combine: u32 = CONCAT;
+let scheme: u32 = HASHED;
+let range: u64 = 0;
+let partitionsAt: usize = 0;
+/** u64[U]: the keys, written by the host. */
+export let sourceKeysAt: usize = 0;
+/** f32[U x width]: X and dX themselves where the rows lie side by side. */
+export let vectorsAt: usize = 0;
+export let vectorGradientsAt: usize = 0;
+/** f32[U x k]: the importance of each row for its key (WEIGHED), and its gradient. */
+export let importanceAt: usize = 0;
+export let importanceGradientsAt: usize = 0;
+
+/**
+ * Takes the workspace for up to `capacity` keys; after `openBatch(capacity, k cells, k singles, ...)`, before `open`. False when
+ * the memory limit does not allow it.
+ */
+export function openComposition(capacity: u32, parts_: u32, combine_: u32, scheme_: u32, range_: u64): bool {
+  parts = parts_;
+  combine = combine_;
+  scheme = scheme_;
+  range = range_;
+  partitionsAt = workspaceOf(parts, PARTITION_BYTES);
+  sourceKeysAt = workspaceOf(capacity, 8);
+  importanceAt = workspaceOf(combine == WEIGHED ? capacity : 1, <usize>parts << 2);
+  importanceGradientsAt = workspaceOf(combine == WEIGHED ? capacity : 1, <usize>parts << 2);
+  vectorsAt = combine == CONCAT ? outputAt : workspaceOf(capacity, <usize>dim << 2);
+  vectorGradientsAt = combine == CONCAT ? gradientAt : workspaceOf(capacity, <usize>dim << 2);
+  return vectorGradientsAt != 0;
+}
+
+/** Describes partition `j`, in order. */
+export function setPartition(j: u32, seed: u64, first: u32, rows: u32): void {
+  const at = partitionsAt + <usize>j * PARTITION_BYTES;
+  store<u64>(at, seed);
+  store<u32>(at, first, 8);
+  store<u32>(at, rows, 12);
+  const before = at - PARTITION_BYTES;
+  store<u64>(at, j == 0 ? 1 : load<u64>(before, 16) * load<u32>(before, 12), 16);
+}
+
+/** Turns the first `count` keys into their row numbers, where `gather` takes its keys. */
+export function expand(count: u32): void {
+  let out = keysAt;
+  for (let u: u32 = 0; u < count; u++) {
+    const key = load<u64>(sourceKeysAt + (<usize>u << 3));
+    const id = scheme == HASHED ? key : key % range;
+    for (let at = partitionsAt, end = at + <usize>parts * PARTITION_BYTES; at < end; at += PARTITION_BYTES, out += 8) {
+      store<u64>(out, <u64>load<u32>(at, 8) + <u64>rowIn(at, id));
+    }
+  }
+}
+
+/** A hash's upper half as a fraction of the rows (Lemire 2019): every row as likely, without a division. */
+@inline
+function rowIn(partition: usize, id: u64): u32 {
+  const rows = <u64>load<u32>(partition, 12);
+  if (scheme == HASHED) return <u32>(((mix(id ^ load<u64>(partition)) >> 32) * rows) >> 32);
+  return <u32>((scheme == DIGITS ? id / load<u64>(partition, 16) : id) % rows);
+}
+
+/** Makes the vectors of the first `count` keys out of their rows. */
+export function reduce(count: u32): void {
+  if (combine == CONCAT) return;
+  const bytes = <usize>dim << 2;
+  for (let u: u32 = 0; u < count; u++) {
+    const rows = outputAt + <usize>u * parts * bytes;
+    const out = vectorsAt + <usize>u * bytes;
+    if (combine == WEIGHED) {
+      const importance = importanceAt + (<usize>(u * parts) << 2);
+      memory.fill(out, 0, bytes);
+      for (let j: u32 = 0; j < parts; j++) addScaled(out, rows + <usize>j * bytes, dim, load<f32>(importance + (<usize>j << 2)));
+      continue;
+    }
+    copyFloats(out, rows, dim);
+    for (let j: u32 = 1; j < parts; j++) {
+      if (combine == SUM) addFloats(out, rows + <usize>j * bytes, dim);
+      else multiply(out, rows + <usize>j * bytes, dim);
+    }
+  }
+}
+
+/** Takes the gradients of the first `count` vectors back to those of the rows they were made of. */
+export function scatter(count: u32): void {
+  if (combine == CONCAT) return;
+  const bytes = <usize>dim << 2;
+  for (let u: u32 = 0; u < count; u++) {
+    const from = vectorGradientsAt + <usize>u * bytes;
+    for (let j: u32 = 0; j < parts; j++) {
+      const to = gradientAt + (<usize>(u * parts) + j) * bytes;
+      if (combine == PRODUCT) productGradient(u, j, from, to);
+      else if (combine == SUM) copyFloats(to, from, dim);
+      else weighedGradient(u, j, from, to);
+    }
+  }
+}
+
+/** d row_j = d times all other rows. */
+function productGradient(u: u32, j: u32, d: usize, to: usize): void {
+  const bytes = <usize>dim << 2;
+  const rows = outputAt + <usize>u * parts * bytes;
+  copyFloats(to, d, dim);
+  for (let i: u32 = 0; i < parts; i++) if (i != j) multiply(to, rows + <usize>i * bytes, dim);
+}
+
+/** d row_j = p_j d; d p_j = d . row_j. */
+function weighedGradient(u: u32, j: u32, d: usize, to: usize): void {
+  const at = <usize>(u * parts + j) << 2;
+  const row = outputAt + (<usize>(u * parts) + j) * (<usize>dim << 2);
+  const importance = load<f32>(importanceAt + at);
+  let sum: f32 = 0;
+  for (let i: usize = 0, bytes = <usize>dim << 2; i < bytes; i += 4) {
+    const di = load<f32>(d + i);
+    store<f32>(to + i, importance * di);
+    sum += di * load<f32>(row + i);
+  }
+  store<f32>(importanceGradientsAt + at, sum);
+}
+
+/** to[count] *= from[count]. */
+@inline
+function multiply(to: usize, from: usize, count: u32): void {
+  const bytes = <usize>count << 2;
+  const whole = bytes & ~15;
+  let i: usize = 0;
+  for (; i < whole; i += 16) v128.store(to + i, f32x4.mul(v128.load(to + i), v128.load(from + i)));
+  for (; i < bytes; i += 4) store<f32>(to + i, load<f32>(to + i) * load<f32>(from + i));
+}

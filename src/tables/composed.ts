@@ -1,0 +1,161 @@
+import { HashbrookError } from "../core/errors.js";
+import type { TableKernel } from "../kernels/table.js";
+import type { EncodingSpec, StoreSpec } from "../spec/compiled.js";
+import { hex64, xxh64 } from "../spec/hash.js";
+import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
+import { HashStore } from "./hash.js";
+import { Matrices } from "./matrices.js";
+import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import { StoreEncoding } from "./store-encoding.js";
+
+/** Numbers of src/kernels/assembly/table/composition.ts. */
+const COMBINE = { concat: 0, sum: 1, add: 1, mult: 2, weighed: 3 } as const;
+const SCHEME = { hashed: 0, mixed_radix: 1, chinese_remainder: 2 } as const;
+
+/** How a key's vector is made of rows of one pool. */
+interface Composition {
+  readonly combine: keyof typeof COMBINE;
+  readonly scheme: keyof typeof SCHEME;
+  /** First row and rows of each part a key has one row of. Pooled parts lie over each other. */
+  readonly parts: readonly { readonly first: number; readonly rows: number }[];
+  /** Keys are reduced modulo this before digits or remainders are taken. */
+  readonly range: number;
+  /** Rows from this one on are factors, which start around 1. */
+  readonly unitRows?: number;
+}
+
+/**
+ * Vectors made of several rows a key, of one fixed pool: `shared` (k hashed rows, summed or side by side), `compositional` (a row
+ * of each of k partitions, by the digits or remainders of the key) and `multi_hash` (k hashed rows, weighed by learned
+ * importances, which lie in a second pool). Rows are updated once a batch, with the gradients of all keys that met there.
+ */
+export class ComposedEncoding implements Encoding {
+  readonly dim: number;
+  readonly stores: readonly RowStore[];
+  readonly dense = [];
+  private readonly pool: HashStore;
+  private readonly importance: StoreEncoding | null;
+  private readonly capacity: number;
+  private readonly parts: number;
+  private readonly matrices: Matrices;
+  private learning = 0;
+
+  constructor(spec: EncodingSpec, options: EncodingOptions) {
+    const composition = compositionOf(spec);
+    const { capacity, serving, memoryLimit } = options;
+    this.dim = spec.dim;
+    this.capacity = capacity;
+    this.parts = composition.parts.length;
+    const dim = composition.combine === "concat" ? spec.dim / this.parts : spec.dim;
+    const workspace = (kernel: TableKernel) => open(kernel, spec, composition, capacity);
+    const limit = memoryLimit === undefined ? {} : { memoryLimit };
+    this.pool = new HashStore({ ...spec, encoding: "hash", dim }, { workspace, serving, ...limit });
+    this.matrices = new Matrices(this.pool.memory, capacity * spec.dim);
+    this.importance = spec.multi_hash ? new StoreEncoding(importanceSpec(spec), { ...options, unitRows: 0 }) : null;
+    this.stores = this.importance ? [this.pool, this.importance.store] : [this.pool];
+  }
+
+  get keys(): BigUint64Array {
+    const { kernel, memory } = this.pool;
+    return new BigUint64Array(memory.buffer, kernel.sourceKeysAt.value >>> 0, this.capacity);
+  }
+
+  get vectors(): Float32Array {
+    return this.matrices.at(this.pool.kernel.vectorsAt.value);
+  }
+
+  get gradients(): Float32Array {
+    return this.matrices.at(this.pool.kernel.vectorGradientsAt.value);
+  }
+
+  get bytes(): number {
+    return this.stores.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  gather(count: number, mode: "learn" | "score", clock: Clock): void {
+    const { kernel } = this.pool;
+    const { importance } = this;
+    if (importance) {
+      importance.keys.set(this.keys.subarray(0, count));
+      importance.gather(count, mode, clock);
+      this.importances(kernel.importanceAt.value, count).set(importance.vectors.subarray(0, count * this.parts));
+    }
+    kernel.expand(count);
+    kernel.gather(count, count * this.parts, mode === "learn" ? 1 : 0);
+    kernel.reduce(count);
+    this.learning = mode === "learn" ? count : 0;
+  }
+
+  backward(): void {
+    const { kernel } = this.pool;
+    kernel.scatter(this.learning);
+    this.importance?.gradients.set(this.importances(kernel.importanceGradientsAt.value, this.learning));
+  }
+
+  gradientsFinite(): boolean {
+    return this.pool.kernel.gradientUsable(this.learning) === 1 && (this.importance?.gradientsFinite() ?? true);
+  }
+
+  apply(): void {
+    if (this.learning === 0) throw new HashbrookError("internal", `${this.pool.spec.name}: nothing to apply`);
+    this.pool.kernel.apply(this.learning);
+    this.importance?.apply();
+    this.learning = 0;
+  }
+
+  vectorOf(key: bigint): Float32Array {
+    this.keys[0] = key;
+    this.gather(1, "score", { time: 0, examples: 0 });
+    return this.vectors.slice(0, this.dim);
+  }
+
+  blocks(): TableBlock[] {
+    return this.stores.flatMap((store) => store.blocks());
+  }
+
+  restore(blocks: SavedBlocks): void {
+    for (const store of this.stores) store.restore(blocks);
+  }
+
+  async close(): Promise<void> {}
+
+  /** f32[count × parts] at an address. */
+  private importances(at: number, count: number): Float32Array {
+    return new Float32Array(this.pool.memory.buffer, at >>> 0, count * this.parts);
+  }
+}
+
+function compositionOf(spec: EncodingSpec): Composition {
+  const pooled = (count: number) => Array.from({ length: count }, () => ({ first: 0, rows: spec.rows }));
+  if (spec.shared)
+    return { combine: spec.shared.combine, scheme: "hashed", parts: pooled(spec.shared.lookups), range: 1 };
+  if (spec.multi_hash) return { combine: "weighed", scheme: "hashed", parts: pooled(spec.multi_hash.hashes), range: 1 };
+  if (!spec.compositional) throw new HashbrookError("internal", `table ${spec.name}: ${spec.encoding} is not composed`);
+  const { partitions, combine, scheme, range } = spec.compositional;
+  let first = 0;
+  const parts = partitions.map((rows) => {
+    first += rows;
+    return { first: first - rows, rows };
+  });
+  return { combine, scheme, parts, range, ...(combine === "mult" && { unitRows: partitions[0] }) };
+}
+
+function open(kernel: TableKernel, spec: EncodingSpec, composition: Composition, capacity: number): void {
+  const { combine, scheme, parts, range, unitRows } = composition;
+  if (unitRows !== undefined) kernel.setUnitRows(unitRows);
+  kernel.openBatch(capacity, parts.length, parts.length, 0, capacity * parts.length);
+  kernel.openComposition(capacity, parts.length, COMBINE[combine], SCHEME[scheme], BigInt(range));
+  const seed = BigInt(`0x${spec.seed}`);
+  parts.forEach(({ first, rows }, j) => {
+    kernel.setPartition(j, xxh64(`hash ${j}`, seed), first, rows);
+  });
+}
+
+/** The pool of importances: rows of one weight for each hash, which start around 1, found by the key's own remainder. */
+function importanceSpec(spec: EncodingSpec): StoreSpec {
+  const { hashes, importance_rows } = spec.multi_hash!;
+  const name = `${spec.name}.importance`;
+  const seed = hex64(xxh64("importance", BigInt(`0x${spec.seed}`)));
+  const { init, optimizer } = spec;
+  return { name, encoding: "hash", rows: importance_rows, dim: hashes, init, optimizer, seed };
+}

@@ -1,0 +1,21 @@
+import { HashbrookError } from "../core/errors.js";
+import type { EncodingSpec } from "../spec/compiled.js";
+import { ComposedEncoding } from "./composed.js";
+import type { Encoding, EncodingOptions } from "./encoding.js";
+import { isStore, StoreEncoding } from "./store-encoding.js";
+
+/**
+ * Makes an encoding with nothing learned.
+ * @throws HashbrookError table_full when its first rows do not fit
+ */
+export async function createEncoding(spec: EncodingSpec, options: EncodingOptions): Promise<Encoding> {
+  if (isStore(spec)) return new StoreEncoding(spec, options);
+  switch (spec.encoding) {
+    case "shared":
+    case "compositional":
+    case "multi_hash":
+      return new ComposedEncoding(spec, options);
+    default:
+      throw new HashbrookError("internal", `table ${spec.name}: no encoding ${spec.encoding}`);
+  }
+}

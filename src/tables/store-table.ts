@@ -1,0 +1,106 @@
+import type { Batch, BatchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import type { CompiledSpec, CompiledTable, StoreSpec } from "../spec/compiled.js";
+import { BatchPath, paddedRows } from "./batch-path.js";
+import type { Clock } from "./encoding.js";
+import { Matrices } from "./matrices.js";
+import type { RowLayout } from "./row-layout.js";
+import type { RowState, RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-store.js";
+import { openStore } from "./store-encoding.js";
+import type { Table } from "./table.js";
+
+/**
+ * A `hash` or `exact` table: the batch's keys go straight to the rows of one store, in one kernel. A row is materialised once
+ * and updated once a batch.
+ */
+export class StoreTable implements Table {
+  readonly name: string;
+  readonly spec: CompiledTable;
+  readonly layout: RowLayout;
+  readonly store: RowStore;
+  readonly stores: readonly [RowStore];
+  readonly dense = [];
+  readonly width: number;
+  private readonly path: BatchPath;
+  /** Rows of the largest batch. */
+  private readonly rows: number;
+  /** Rows of the last learning gather, 0 when there is none to apply. */
+  private learning = 0;
+  private readonly matrices: Matrices;
+
+  constructor(model: CompiledSpec, tableIndex: number, layout: BatchLayout, options: StoreOptions = {}) {
+    this.spec = model.tables[tableIndex];
+    this.name = this.spec.name;
+    this.rows = layout.capacity;
+    this.path = new BatchPath(model, tableIndex, layout, paddedRows(layout.capacity));
+    this.store = openStore(this.spec as StoreSpec, {
+      ...options,
+      workspace: (kernel) => {
+        this.path.open(kernel);
+        options.workspace?.(kernel);
+      },
+    });
+    this.stores = [this.store];
+    this.layout = this.store.layout;
+    this.width = this.path.cells * this.spec.dim;
+    this.matrices = new Matrices(this.store.memory, this.path.capacity * this.width);
+  }
+
+  get output(): Float32Array {
+    return this.matrices.at(this.store.kernel.outputAt.value);
+  }
+
+  get gradient(): Float32Array {
+    return this.matrices.at(this.store.kernel.gradientAt.value);
+  }
+
+  gather(batch: Batch, mode: "learn" | "score", numbers = batch.numbers, _clock?: Clock): void {
+    const { kernel, memory } = this.store;
+    if (batch.rows > this.rows) {
+      throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
+    }
+    const occurrences = this.path.load(batch, numbers, kernel, memory);
+    this.learning = 0;
+    if (!kernel.gather(batch.rows, occurrences, mode === "learn" ? 1 : 0)) {
+      throw this.store.full(this.store.rows + occurrences);
+    }
+    if (mode === "learn") this.learning = batch.rows;
+  }
+
+  backward(): void {}
+
+  gradientsFinite(): boolean {
+    return this.store.kernel.gradientUsable(this.learning) === 1;
+  }
+
+  apply(): void {
+    if (this.learning === 0)
+      throw new HashbrookError("internal", `table ${this.name}: apply without a learning gather`);
+    this.store.kernel.apply(this.learning);
+    this.learning = 0;
+  }
+
+  stats(): { rows: number; capacity: number; bytes: number } {
+    const { rows, capacity, bytes } = this.store;
+    return { rows, capacity, bytes };
+  }
+
+  /** The row of a key, or null where nothing was learned for it. */
+  lookup(key: bigint): RowState | null {
+    return this.store.lookup(key);
+  }
+
+  vectorOf(key: bigint): Float32Array {
+    return this.store.weightsOf(key);
+  }
+
+  blocks(): TableBlock[] {
+    return this.store.blocks();
+  }
+
+  restore(blocks: SavedBlocks): void {
+    this.store.restore(blocks);
+  }
+
+  async close(): Promise<void> {}
+}
