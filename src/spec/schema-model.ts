@@ -56,7 +56,7 @@ const OptimizerKnobs = {
   ),
 };
 
-const optimizer = (value: string) =>
+export const optimizer = (value: string) =>
   optional(
     Type.Union(
       [
@@ -69,42 +69,15 @@ const optimizer = (value: string) =>
     ),
   );
 
-const salt = (value: string) =>
+export const salt = (value: string) =>
   optional(
     Type.Enum(["table", "field"], {
       description: `table: the same value in two fields of this table is the same key. field: fields are kept apart. Default ${value}.`,
     }),
   );
-const rows = (description: string) => optional(Type.Integer({ minimum: 1, maximum: 2 ** 32 - 1, description }));
+export const rows = (description: string) => optional(Type.Integer({ minimum: 1, maximum: 2 ** 32 - 1, description }));
 const init = (value: number) =>
   optional(atLeastZero(`A new row's weights are uniform in [-init, init]. Default ${value}.`, value));
-
-export const Table = Type.Object(
-  {
-    encoding: optional(
-      Type.Enum(["hash", "exact"], {
-        default: defaults.table.encoding,
-        description: "exact: a row of its own for every key, growing. hash: key mod rows, a fixed size.",
-        "x-not-in-this-version": ["shared", "compositional", "multi_hash", "dhe", "hot_cold", "low_dim"],
-      }),
-    ),
-    rows: rows(
-      `hash: the number of rows (required). exact: rows to reserve at the start; default ${defaults.table.rows}.`,
-    ),
-    dim: optional(
-      size(`Floats a row. Default ${defaults.table.dim}; fm: factors, default ${defaults.fm.dim}; lr: always 1.`),
-    ),
-    init: optional(
-      atLeastZero(
-        `A new row's weights are uniform in [-init, init]. Default ${defaults.table.init}; lr: ${defaults.lr.init}.`,
-        defaults.table.init,
-      ),
-    ),
-    salt: salt("table; lr and fm: field"),
-    optimizer: optimizer(defaults.table_optimizer),
-  },
-  { ...closed, description: "A table of embeddings, shared by the fields that name it." },
-);
 
 export const Wide = Type.Object(
   {

@@ -2,7 +2,8 @@ import { type Static, Type } from "typebox";
 import { defaults } from "./defaults.js";
 import { closed, NAME, optional, size, TABLE_NAME, text } from "./schema-basics.js";
 import { Field, type Transform } from "./schema-fields.js";
-import { Table, Tower, Wide } from "./schema-model.js";
+import { Tower, Wide } from "./schema-model.js";
+import { type Encoded, Table } from "./schema-tables.js";
 
 const Time = Type.Union(
   [
@@ -129,6 +130,7 @@ export const specSchema = Type.Object(
 export type ModelSpec = Static<typeof specSchema>;
 export type FieldSource = Static<typeof Field>;
 export type TableSource = Static<typeof Table>;
+export type EncodedSource = Static<typeof Encoded>;
 export type OptimizerSource = NonNullable<TableSource["optimizer"]>;
 export type TransformSource = Static<typeof Transform>;
 

@@ -102,7 +102,8 @@ class Reader {
     const fitting = alternatives.filter(
       ({ type }) => (type === "object" || type === "array" ? type : "scalar") === kind,
     );
-    if (fitting.length <= 1 || !isMap(node)) return fitting[0] ?? alternatives[0];
+    if (fitting.length <= 1) return fitting[0] ?? alternatives[0];
+    if (!isMap(node)) return fitting.find((shape) => isOfType(node, shape)) ?? fitting[0];
     const types = fitting.map((shape) => shape.properties!.type.const!);
     const keys = node.items.map(({ key }) => (isScalar(key) ? String(key.value) : ""));
     const type = node.get(keys.includes("type") ? "type" : (keys.find((key) => nearest(key, ["type"])) ?? "type"));
@@ -190,6 +191,11 @@ class Reader {
     this.problems.add(path, `expected ${wanted}, got ${described(node)}`, hint(shape));
     return undefined;
   }
+}
+
+function isOfType(node: unknown, { type, enum: words }: Shape): boolean {
+  const value = isScalar(node) ? typeof node.value : undefined;
+  return value === (words || type === undefined ? "string" : type === "integer" ? "number" : type);
 }
 
 const expected = {

@@ -1,25 +1,16 @@
-import type { CompiledCell, CompiledField, CompiledTable, OptimizerSpec, TowerKind } from "./compiled.js";
+import type { CompiledCell, CompiledField, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
+import { compileEncoding } from "./encodings.js";
 import type { ExpandedField } from "./fields.js";
 import { fromHex64, hex64, xxh64 } from "./hash.js";
+import { mixedDimensions } from "./mixed-dimensions.js";
 import { type Problems, suggestion } from "./problems.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec, TableSource } from "./schema.js";
-import { compileOptimizer, isLinear } from "./tower.js";
+import { isLinear } from "./tower.js";
 
 const WIDE = "wide";
 export const BIAS = "(bias)";
-/** One table lives in one WebAssembly memory. */
-const TABLE_BYTES = 2 ** 32;
-/** Floats a weight needs at least: itself (or z) and its optimizer's slots. */
-const floatsPerWeight: Record<OptimizerSpec["kind"], number> = {
-  ftrl: 2,
-  adagrad: 2,
-  rowwise_adagrad: 1,
-  adam: 3,
-  sgd: 1,
-};
-
 type Salt = "table" | "field";
 
 /** The tables that embed fields, in the order their first fields come in the spec. */
@@ -42,44 +33,37 @@ export function compileTables(
     if (!used.has(name))
       problems.add(`tables.${name}`, "no field uses this table", `remove it, or give a field \`table: ${name}\``);
   }
-  return [...used].map((name) => compileTable(name, spec, kind, fields, problems));
+  return [...used].flatMap((name) => {
+    const source = sources[name];
+    const mine = fields.filter((field) => field.table === name);
+    const compile = (part: string, given: TableSource, some: readonly ExpandedField[]) =>
+      compileTable(part, given, `tables.${name}`, spec, kind, some, problems);
+    return source.low_dim?.distinct
+      ? mixedDimensions(name, source, mine, problems).map(({ part, given, field }) => compile(part, given, [field]))
+      : [compile(name, source, mine)];
+  });
 }
 
 function compileTable(
   name: string,
+  source: TableSource,
+  path: string,
   spec: ModelSpec,
   kind: TowerKind,
   fields: readonly ExpandedField[],
   problems: Problems,
 ): CompiledTable {
-  const path = `tables.${name}`;
-  const source = spec.tables![name];
   if (name === WIDE)
     problems.add(path, `"${WIDE}" is the name of the wide part's table`, "give this table another name");
-  const given = { ...defaults.table, ...linearDefaults(kind), ...definedKeys(source) };
-  if (given.encoding === "hash" && source.rows === undefined) {
-    problems.add(path, '"rows" is missing: a hash table has a fixed size', "e.g. rows: 1_000_000");
-  }
-  if (kind === "lr" && given.dim !== 1)
-    problems.add(`${path}.dim`, `must be 1 for lr, got ${given.dim}`, "remove it: lr has one weight a key");
-  const embedded = fields.filter((field) => field.table === name).map(({ field }) => field);
-  const table: CompiledTable = {
-    name,
-    role: "embedding",
-    encoding: given.encoding,
-    rows: given.rows,
-    dim: given.dim,
-    init: given.init,
-    optimizer: compileOptimizer(
-      source.optimizer ?? defaults.table_optimizer,
-      `${path}.optimizer`,
-      problems,
-      isLinear(kind),
-    ),
-    ...identity(name, trainSeed(spec), given.salt, isLinear(kind) ? [...embedded, "bias"] : embedded),
-  };
-  checkBytes(table, path, problems);
-  return table;
+  const { dim, init, salt } = { ...defaults.table, ...linearDefaults(kind), ...definedKeys(source) };
+  if (kind === "lr" && dim !== 1)
+    problems.add(`${path}.dim`, `must be 1 for lr, got ${dim}`, "remove it: lr has one weight a key");
+  const linear = isLinear(kind);
+  const embedded = fields.map(({ field }) => field);
+  const kept = source.salt ?? (source.encoding === "shared" ? defaults.shared_salt : salt);
+  const cells = identity(name, trainSeed(spec), kept, linear ? [...embedded, "bias"] : embedded);
+  const context = { name, dim, seed: cells.seed, path, problems, linear, init };
+  return { ...compileEncoding(source, context), role: "embedding", ...cells };
 }
 
 const linearDefaults = (kind: TowerKind): Partial<Required<TableSource>> => {
@@ -104,18 +88,15 @@ export function compileWide(
   const names = wide.fields.flatMap((text, i) =>
     expand(text, `wide.fields[${i}]`, problems).map((name) => ({ name, path: `wide.fields[${i}]` })),
   );
-  const table: CompiledTable = {
-    name: WIDE,
-    role: "wide",
-    encoding: "hash",
+  const cells = identity(WIDE, trainSeed(spec), wide.salt ?? defaults.wide.salt, wideFields(names, fields, problems));
+  const source = {
+    encoding: "hash" as const,
     rows: wide.rows ?? 2 ** (wide.bits ?? defaults.wide.bits),
-    dim: 1,
-    init: wide.init ?? defaults.wide.init,
-    optimizer: compileOptimizer(wide.optimizer ?? defaults.table_optimizer, "wide.optimizer", problems, true),
-    ...identity(WIDE, trainSeed(spec), wide.salt ?? defaults.wide.salt, wideFields(names, fields, problems)),
+    ...(wide.optimizer !== undefined && { optimizer: wide.optimizer }),
   };
-  checkBytes(table, "wide", problems);
-  return table;
+  const init = wide.init ?? defaults.wide.init;
+  const context = { name: WIDE, dim: 1, seed: cells.seed, path: WIDE, problems, linear: true, init };
+  return { ...compileEncoding(source, context), role: "wide", ...cells };
 }
 
 function wideFields(
@@ -168,15 +149,4 @@ export function hasOwnSeeds(table: CompiledTable, seed: number): boolean {
   const salted = (cell: CompiledCell): boolean => fromHex64(cell.seed) === xxh64(cell.field, tableSeed);
   const shared = (cell: CompiledCell): boolean => fromHex64(cell.seed) === tableSeed;
   return fromHex64(table.seed) === tableSeed && (table.cells.every(salted) || table.cells.every(shared));
-}
-
-function checkBytes({ rows, dim, optimizer }: CompiledTable, path: string, problems: Problems): void {
-  const bytes = rows * dim * 4 * floatsPerWeight[optimizer.kind];
-  if (bytes < TABLE_BYTES) return;
-  const gib = (bytes / 2 ** 30).toFixed(1);
-  problems.add(
-    path,
-    `${rows} rows of ${dim} floats and their ${optimizer.kind} state need ${gib} GiB; a table has at most 4`,
-    "lower rows or dim",
-  );
 }

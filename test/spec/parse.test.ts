@@ -79,7 +79,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "dim: 8",
       "colour: red, dim: 8",
       "f.yaml:13:10: tables.ids.colour: unknown key",
-      "known here: encoding, rows, dim, init, salt, optimizer",
+      "known here: encoding, dim, salt, rows, init, optimizer, precision, rounding, budget, shards, admission, eviction, shared, compositional, multi_hash, dhe, low_dim, hot_cold",
     ],
     [
       "dim: 8",
@@ -119,9 +119,9 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     ],
     [
       "dim: 8",
-      "encoding: shared",
-      'f.yaml:13:20: tables.ids.encoding: "shared" is not in this version',
-      "use one of hash, exact",
+      "encoding: exakt",
+      'f.yaml:13:20: tables.ids.encoding: "exakt" is not one of hash, exact, shared, compositional, multi_hash, dhe, hot_cold, low_dim',
+      'did you mean "exact"?',
     ],
     [
       "dim: 8",
@@ -332,13 +332,13 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "rows: 1_000, ",
       "",
       'f.yaml:14:10: tables.small: "rows" is missing: a hash table has a fixed size',
-      "e.g. rows: 1_000_000",
+      "e.g. rows: 1_000_000, or budget: 50 MB",
     ],
     [
       "rows: 1_000",
       "rows: 4_000_000_000",
-      "f.yaml:14:10: tables.small: 4000000000 rows of 4 floats and their ftrl state need 119.2 GiB; a table has at most 4",
-      "lower rows or dim",
+      "f.yaml:14:10: tables.small: 4000000000 rows of 4 floats and their ftrl state need 120.1 GiB; a memory has at most 4",
+      "shards: 32, or lower rows or dim",
     ],
     [
       "tower: deep_crossing",
