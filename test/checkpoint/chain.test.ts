@@ -188,8 +188,11 @@ function expectBefore(store: CheckpointStore, damaged: number, what: string): vo
   expect(sorted(checkpoint!.content().blocks), what).toEqual(expected(modelAt(damaged - 1)).blocks);
 }
 
+/** Thousands of restores: seconds where nothing else runs, minutes on a busy machine. */
+const PATIENT = 600_000;
+
 describe("damage in a chain", () => {
-  it("is found at every byte of every file", () => {
+  it("is found at every byte of every file", { timeout: PATIENT }, () => {
     const { store, files } = smallChain();
     for (const { name, path, data, examples } of files) {
       for (let at = 0; at < data.byteLength; at++) {
@@ -203,7 +206,7 @@ describe("damage in a chain", () => {
     expect(store.latest().checkpoint!.examples).toBe(5);
   });
 
-  it("is found when a file is cut short, gone, or another checkpoint's", () => {
+  it("is found when a file is cut short, gone, or another checkpoint's", { timeout: PATIENT }, () => {
     const { directory, store, files } = smallChain();
     for (const { name, path, data, examples } of files) {
       for (let bytes = data.byteLength - 1; bytes >= 0; bytes -= 5) {

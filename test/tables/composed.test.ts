@@ -105,7 +105,11 @@ class Reference {
   /** A step of all keys at once: all gradients are those at the weights before. */
   learn(keys: readonly bigint[], gradients: readonly number[][], rate: number): void {
     const steps = keys.flatMap((key, k) => this.stepsOf(key, gradients[k], rate));
-    for (const { row, step } of steps) step.forEach((x, i) => void (row[i] -= x));
+    for (const { row, step } of steps) {
+      step.forEach((x, i) => {
+        row[i] -= x;
+      });
+    }
   }
 
   private stepsOf(key: bigint, d: readonly number[], rate: number): { row: number[]; step: number[] }[] {

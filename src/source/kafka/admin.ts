@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import { type Admin, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
 
@@ -68,7 +69,25 @@ export class KafkaAdmin {
   ): Promise<boolean> {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     const wanted = { topic, numPartitions: partitions, replicationFactor: -1, configEntries };
-    return this.#ask(topic, () => this.#admin.createTopics({ topics: [wanted], timeout: 15_000 }));
+    const request = { topics: [wanted], timeout: LEADERS_MS, waitForLeaders: false };
+    const made = await this.#ask(topic, () => this.#admin.createTopics(request));
+    if (made) await this.#leaders(topic);
+    return made;
+  }
+
+  /** Waits until every partition of a new topic has a leader. For a moment the cluster may not even know the topic. */
+  async #leaders(topic: string): Promise<void> {
+    for (let waited = 0; ; waited += LEADERS_POLL_MS) {
+      const led = await this.#admin.fetchTopicMetadata({ topics: [topic] }).then(
+        ({ topics }) => topics[0].partitions.every(({ leader }) => leader >= 0),
+        (cause: unknown) => {
+          if (waited >= LEADERS_MS) throw kafkaFailure(cause, `topic ${topic} on ${this.#where}`);
+          return false;
+        },
+      );
+      if (led || waited >= LEADERS_MS) return;
+      await sleep(LEADERS_POLL_MS);
+    }
   }
 
   async deleteTopic(topic: string): Promise<void> {
@@ -98,6 +117,9 @@ export class KafkaAdmin {
     });
   }
 }
+
+const LEADERS_MS = 15_000;
+const LEADERS_POLL_MS = 100;
 
 /** Opens an admin for one piece of work and closes it. */
 export async function withAdmin<T>(options: KafkaOptions, work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {
