@@ -1,7 +1,7 @@
 import { instantiate } from "./wasm.js";
 
 /** An exported number of a kernel. */
-interface KernelGlobal {
+export interface KernelGlobal {
   readonly value: number;
 }
 
@@ -25,6 +25,10 @@ export interface TableKernel {
   rowPtr(row: number): number;
   /** The row of a key, made if need be (exact: after `reserve`). */
   rowFor(key: bigint): number;
+  /** Writes the u32 row of each of `count` u64 keys to `out`; 0xffffffff where an exact table has none. */
+  rowsOf(keys: number, count: number, out: number): void;
+  /** `rowFor` `count` u64 keys; the rows start at the weights f32[count × dim] at `given`. */
+  plant(keys: number, count: number, given: number): void;
   remove(key: bigint): number;
   /** Copies whole rows, whose u32 numbers lie at `list`, to `out`. */
   packRows(list: number, count: number, out: number): void;

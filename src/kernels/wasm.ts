@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** The compiled kernel modules: scan (bytes → batch), table (rows, optimizers, lr, fm), metric (streaming metrics). */
-export type KernelName = "scan" | "table" | "metric";
+/**
+ * The compiled kernel modules: scan (bytes → batch), table (rows, optimizers, lr, fm), metric (streaming metrics), split (a
+ * batch's keys among several stores), hotness (which ids earn a row of their own).
+ */
+export type KernelName = "scan" | "table" | "metric" | "split" | "hotness";
 
 /** Linear memories are addressed with 32 bits: 65,536 pages of 64 KiB = 4 GiB. */
 export const PAGE_BYTES = 65536;

@@ -2,6 +2,8 @@ import { HashbrookError } from "../core/errors.js";
 import type { EncodingSpec } from "../spec/compiled.js";
 import { ComposedEncoding } from "./composed.js";
 import type { Encoding, EncodingOptions } from "./encoding.js";
+import { HotColdEncoding, isHotCold } from "./hot-cold.js";
+import { isSharded, ShardedEncoding } from "./sharded.js";
 import { isStore, StoreEncoding } from "./store-encoding.js";
 
 /**
@@ -10,6 +12,8 @@ import { isStore, StoreEncoding } from "./store-encoding.js";
  */
 export async function createEncoding(spec: EncodingSpec, options: EncodingOptions): Promise<Encoding> {
   if (isStore(spec)) return new StoreEncoding(spec, options);
+  if (isSharded(spec)) return new ShardedEncoding(spec, options);
+  if (isHotCold(spec)) return new HotColdEncoding(spec, await createEncoding(spec.hot_cold.cold, options), options);
   switch (spec.encoding) {
     case "shared":
     case "compositional":

@@ -7,6 +7,9 @@ import { HashStore } from "./hash.js";
 import { Matrices } from "./matrices.js";
 import type { RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-store.js";
 
+/** The row of a key that has none. */
+export const NONE = 0xffffffff;
+
 /** True for what is one store of rows and nothing else. */
 export function isStore(spec: EncodingSpec): spec is EncodingSpec & StoreSpec {
   return (spec.encoding === "hash" || spec.encoding === "exact") && (spec.shards ?? 1) === 1;
@@ -25,7 +28,8 @@ export class StoreEncoding implements Encoding {
   readonly dense = [];
   private readonly capacity: number;
   private readonly matrices: Matrices;
-  private learning = 0;
+  /** Keys of the last learning gather, null where there is none to apply. */
+  private learning: number | null = null;
 
   /** @param options.unitRows rows from this one on start around 1 */
   constructor(spec: StoreSpec, options: EncodingOptions & { readonly unitRows?: number }) {
@@ -61,23 +65,49 @@ export class StoreEncoding implements Encoding {
     if (!this.store.kernel.gather(count, count, mode === "learn" ? 1 : 0)) {
       throw this.store.full(this.store.rows + count);
     }
-    this.learning = mode === "learn" ? count : 0;
+    this.learning = mode === "learn" ? count : null;
   }
 
   backward(): void {}
 
   gradientsFinite(): boolean {
-    return this.store.kernel.gradientUsable(this.learning) === 1;
+    return this.store.kernel.gradientUsable(this.learning ?? 0) === 1;
   }
 
   apply(): void {
-    if (this.learning === 0) throw new HashbrookError("internal", `${this.store.spec.name}: nothing to apply`);
+    if (this.learning === null) throw new HashbrookError("internal", `${this.store.spec.name}: nothing to apply`);
     this.store.kernel.apply(this.learning);
-    this.learning = 0;
+    this.learning = null;
   }
 
   vectorOf(key: bigint): Float32Array {
     return this.store.weightsOf(key);
+  }
+
+  /** How many of the first `count` keys have no row. */
+  missing(count: number): number {
+    return this.rowsOf(count).filter((row) => row === NONE).length;
+  }
+
+  /** u32[count]: the rows of the first `count` keys, 0xffffffff where there is none. Overwrites `vectors`. */
+  rowsOf(count: number): Uint32Array {
+    const { kernel, memory } = this.store;
+    kernel.rowsOf(kernel.keysAt.value, count, kernel.outputAt.value);
+    return new Uint32Array(memory.buffer, kernel.outputAt.value >>> 0, count);
+  }
+
+  /**
+   * Gives new keys rows that start at the given vectors instead of initial weights. Overwrites `keys` and `vectors`.
+   * @param keys at most `capacity`
+   * @param vectors f32[keys × dim]
+   * @throws HashbrookError table_full, and nothing has changed
+   */
+  plant(keys: BigUint64Array, vectors: Float32Array): void {
+    this.store.reserve(keys.length);
+    this.keys.set(keys);
+    this.vectors.set(vectors);
+    const { kernel } = this.store;
+    kernel.plant(kernel.keysAt.value, keys.length, kernel.outputAt.value);
   }
 
   blocks(): TableBlock[] {

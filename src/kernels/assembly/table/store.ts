@@ -4,6 +4,7 @@
 //   later group", 3 bytes unused, 12 row numbers (u32). Groups are probed one after the other from the hash's group on.
 // Between index and rows lies a bitmap of the rows that changed since the host last looked.
 import { drawWeights, mix } from "./initial";
+import { copyFloats } from "./lanes";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
 import { derive, dim, FTRL_GROUP, initialise, kind, laneBytes, lanes, serving, weights } from "./optimizer";
 
@@ -36,6 +37,10 @@ let rowMask: u64 = 0;
 let blank: bool = false;
 /** Rows of a hash table from this one on start around 1 instead of 0: factors of a product. */
 let unitFrom: u32 = NONE;
+/** Keys whose index lines are brought into the cache together. */
+const BLOCK: u32 = 128;
+/** Kept where the compiler cannot see that nobody reads it. */
+let warmth: u32 = 0;
 /** State of a row that does not exist, to read its weights from. */
 let unborn: usize = 0;
 
@@ -110,6 +115,28 @@ export function claim(key: u64, row: u32): u32 {
   if (exact) return row == NONE ? rowFor(key) : row;
   touch(row);
   return row;
+}
+
+/** Writes the row of each of `count` keys (u64) to `out` (u32), NONE where an exact table has none. Changes nothing. */
+export function rowsOf(keys: usize, count: u32, out: usize): void {
+  for (let from: u32 = 0; from < count; from += BLOCK) {
+    const to = min(from + BLOCK, count);
+    if (exact) for (let u = from; u < to; u++) warmth += touchIndex(load<u64>(keys + (<usize>u << 3)));
+    for (let u = from; u < to; u++) store<u32>(out + (<usize>u << 2), rowOf(load<u64>(keys + (<usize>u << 3))));
+  }
+}
+
+/**
+ * `rowFor` each of `count` keys (u64), but the rows start at the given weights, f32[count × dim], as if they had been drawn.
+ * exact: call `reserve` before.
+ */
+export function plant(keys: usize, count: u32, given: usize): void {
+  for (let u: u32 = 0; u < count; u++) {
+    const row = rowFor(load<u64>(keys + (<usize>u << 3)));
+    copyFloats(rowPtr(row), given + (<usize>u * dim << 2), dim);
+    if (!serving) initialise(rowPtr(row));
+    note(row);
+  }
 }
 
 /** out[lanes] = the weights of a key that was looked up: its row's, or the initial ones where nothing was learned yet. */

@@ -1,0 +1,175 @@
+import type { DenseOptimizer } from "../optim/dense.js";
+import type { EncodingSpec, StoreSpec } from "../spec/compiled.js";
+import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
+import { Hotness, type HotnessCounters } from "./hotness.js";
+import { Parts } from "./parts.js";
+import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import { NONE, StoreEncoding } from "./store-encoding.js";
+
+const [HOT, COLD] = [0, 1];
+
+type HotColdSpec = EncodingSpec & Required<Pick<EncodingSpec, "hot_cold">>;
+
+export function isHotCold(spec: EncodingSpec): spec is HotColdSpec {
+  return spec.encoding === "hot_cold" && spec.hot_cold !== undefined;
+}
+
+/**
+ * CAFE (Zhang et al. 2024): hot ids own a row, of a fixed number of rows; the others are encoded by another encoding. An id is
+ * hot where it has a row, in a trainer as in a replica. While it learns, a sketch scores the ids by the length of their gradient
+ * relative to the batch's mean, or (hotness: frequency) by the batches they occur in. An id whose score passes the threshold
+ * gets a row at the start of the next learning batch: a free one, or that of an id clearly colder, which is cold again. A new
+ * row starts at the vector its id had, its optimizer's accumulators from scratch.
+ */
+export class HotColdEncoding implements Encoding {
+  readonly dim: number;
+  readonly stores: readonly RowStore[];
+  readonly dense: readonly DenseOptimizer[];
+  private readonly hot: StoreEncoding;
+  private readonly cold: Encoding;
+  private readonly parts: Parts;
+  /** None in a replica, which is told what is hot. */
+  private readonly hotness: Hotness | null;
+  private readonly byGradient: boolean;
+  private learning = 0;
+
+  /** @throws HashbrookError table_full when its rows, or the sketch, do not fit */
+  constructor(spec: HotColdSpec, cold: Encoding, options: EncodingOptions) {
+    this.dim = spec.dim;
+    this.hot = new StoreEncoding(hotSpec(spec), options);
+    this.cold = cold;
+    this.stores = [this.hot.store, ...cold.stores];
+    this.dense = cold.dense;
+    this.parts = new Parts(spec.name, options.capacity, spec.dim, 2);
+    this.hotness = options.serving ? null : new Hotness(spec, options.capacity);
+    this.byGradient = spec.hot_cold.hotness === "gradient";
+    this.hotness?.gains.fill(1);
+  }
+
+  get keys(): BigUint64Array {
+    return this.parts.keys;
+  }
+
+  get vectors(): Float32Array {
+    return this.parts.vectors;
+  }
+
+  get gradients(): Float32Array {
+    return this.parts.gradients;
+  }
+
+  get bytes(): number {
+    return this.hot.bytes + this.cold.bytes + (this.hotness?.bytes ?? 0);
+  }
+
+  /** Promotions, demotions and the share of hot keys since the table was new; null in a replica. */
+  get counters(): HotnessCounters | null {
+    return this.hotness?.counters ?? null;
+  }
+
+  async gather(count: number, mode: "learn" | "score", clock: Clock): Promise<void> {
+    const { parts } = this;
+    this.learning = 0;
+    if (mode === "learn") await this.settle(clock);
+    this.findRows(count);
+    parts.kernel.byRow(count);
+    for (const { part, encoding } of this.inUse()) {
+      encoding.keys.set(parts.keysOf(part));
+      await encoding.gather(parts.count(part), mode, clock);
+      parts.take(part, encoding.vectors);
+    }
+    parts.kernel.spread(count);
+    if (mode === "learn") this.learning = count;
+  }
+
+  async backward(): Promise<void> {
+    this.parts.kernel.collect(this.learning);
+    for (const { part, encoding } of this.inUse()) {
+      encoding.gradients.set(this.parts.gradientsOf(part));
+      await encoding.backward();
+    }
+  }
+
+  gradientsFinite(): boolean {
+    return this.inUse().every(({ encoding }) => encoding.gradientsFinite());
+  }
+
+  apply(): void {
+    for (const { encoding } of this.inUse()) encoding.apply();
+    this.observe();
+    this.learning = 0;
+  }
+
+  vectorOf(key: bigint): Float32Array | Promise<Float32Array> {
+    return this.hot.store.kernel.rowOf(key) >>> 0 === NONE ? this.cold.vectorOf(key) : this.hot.vectorOf(key);
+  }
+
+  blocks(): TableBlock[] {
+    return [...this.hot.blocks(), ...(this.hotness?.blocks() ?? []), ...this.cold.blocks()];
+  }
+
+  restore(blocks: SavedBlocks): void {
+    this.hot.restore(blocks);
+    this.hotness?.restore(blocks);
+    this.cold.restore(blocks);
+  }
+
+  close(): Promise<void> {
+    return this.cold.close();
+  }
+
+  /** The parts that have keys in the batch. */
+  private inUse(): { part: number; encoding: Encoding }[] {
+    const all = [
+      { part: HOT, encoding: this.hot },
+      { part: COLD, encoding: this.cold },
+    ];
+    return all.filter(({ part }) => this.parts.count(part) > 0);
+  }
+
+  /** Looks up which keys have a hot row. */
+  private findRows(count: number): void {
+    this.hot.keys.set(this.parts.keys.subarray(0, count));
+    this.parts.rows.set(this.hot.rowsOf(count));
+  }
+
+  /** Scores the batch's keys. */
+  private observe(): void {
+    const { hotness, parts, learning } = this;
+    if (!hotness) return;
+    const mean = this.byGradient ? parts.kernel.measure(learning) : 1;
+    if (this.byGradient) hotness.gains.set(parts.norms.subarray(0, learning));
+    hotness.keys.set(parts.keys.subarray(0, learning));
+    hotness.rows.set(parts.rows.subarray(0, learning));
+    hotness.kernel.observe(learning, this.hot.store.rows, mean > 0 ? 1 / mean : 0);
+  }
+
+  /** Gives the ids that turned hot their rows. */
+  private async settle(clock: Clock): Promise<void> {
+    if (!this.hotness) return;
+    const { keys, scores, victims } = this.hotness.takePending();
+    if (keys.length === 0) return;
+    const { cold, hot, hotness } = this;
+    cold.keys.set(keys);
+    await cold.gather(keys.length, "score", clock);
+    this.demote(victims.filter((row) => row !== NONE));
+    const first = hot.store.rows;
+    hot.plant(keys, cold.vectors.subarray(0, keys.length * this.dim));
+    scores.forEach((score, i) => {
+      hotness.kernel.promote(first + i, score);
+    });
+  }
+
+  private demote(victims: Uint32Array): void {
+    const { store } = this.hot;
+    for (const key of store.weightsOfRows(victims).keys) {
+      this.hotness?.kernel.demote(key, store.kernel.rowOf(key), store.rows);
+      store.kernel.remove(key);
+    }
+  }
+}
+
+function hotSpec({ name, rows, dim, init, optimizer, seed, precision, rounding }: HotColdSpec): StoreSpec {
+  const low = { ...(precision && { precision }), ...(rounding && { rounding }) };
+  return { name: `${name}.hot`, encoding: "exact", rows, dim, init, optimizer, seed, ...low };
+}

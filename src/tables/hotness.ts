@@ -1,0 +1,126 @@
+import { HashbrookError } from "../core/errors.js";
+import { type HotnessKernel, hotnessKernel } from "../kernels/hotness.js";
+import type { EncodingSpec } from "../spec/compiled.js";
+import type { SavedBlocks, TableBlock } from "./row-store.js";
+
+/** Ids in a bucket of the sketch, and its bytes. */
+const CELLS = 4;
+const BUCKET_BYTES = 64;
+/** Bytes of the counters, and of each pending id behind them. */
+const COUNTER_BYTES = 48;
+const ENTRY_BYTES = 16;
+/** Ids that get a row after one batch, at most: a bound on the time that takes. */
+const PROMOTIONS = 1024;
+
+/** Ids that are to get a row before the next batch, in the order they turned hot. */
+export interface Pending {
+  readonly keys: BigUint64Array;
+  readonly scores: Float32Array;
+  /** The hot row each takes over; 0xffffffff: a free one. */
+  readonly victims: Uint32Array;
+}
+
+/** What happened since the table was new. */
+export interface HotnessCounters {
+  readonly promoted: number;
+  readonly demoted: number;
+  /** Distinct keys of all batches learned, and how many of them had a row of their own. */
+  readonly keys: number;
+  readonly hotKeys: number;
+}
+
+/**
+ * How hot the ids of a table are: HotSketch (Zhang et al. 2024) for ids without a row, a score a row for those with one. An id
+ * that takes more than gamma of all scores stays in a sketch of w buckets, wherever it lands, with a probability over
+ * 1 - (1 - gamma) / (3 gamma w). Its size is fixed: 16 bytes for every id the sketch can hold and 4 for every row.
+ */
+export class Hotness {
+  /** u64[capacity], u32[capacity] (0xffffffff: no row) and f32[capacity]: keys, rows and gains of the batch to observe. */
+  readonly keys: BigUint64Array;
+  readonly rows: Uint32Array;
+  readonly gains: Float32Array;
+  readonly bytes: number;
+  readonly kernel: HotnessKernel;
+  private readonly name: string;
+  private readonly control: Uint8Array;
+  private readonly scores: Uint8Array;
+  private readonly sketch: Uint8Array;
+  private readonly most: number;
+
+  /**
+   * @param capacity distinct keys of a batch, at most
+   * @throws HashbrookError table_full where it does not fit in 4 GiB
+   */
+  constructor(spec: EncodingSpec & Required<Pick<EncodingSpec, "hot_cold">>, capacity: number) {
+    const { threshold, decay, decay_steps, sketch_rows } = spec.hot_cold;
+    const { kernel, memory } = hotnessKernel();
+    const buckets = Math.ceil(sketch_rows / CELLS);
+    this.name = spec.name;
+    this.kernel = kernel;
+    this.most = Math.min(capacity, PROMOTIONS);
+    if (!kernel.open(capacity, buckets, spec.rows, this.most, BigInt(`0x${spec.seed}`))) {
+      throw new HashbrookError(
+        "table_full",
+        `table ${spec.name}: a sketch of ${sketch_rows} ids does not fit in 4 GiB`,
+        {
+          hint: "set a smaller sketch_rows",
+        },
+      );
+    }
+    kernel.configure(threshold, decay, decay_steps);
+    const bytes = (at: { readonly value: number }, length: number): Uint8Array =>
+      new Uint8Array(memory.buffer, at.value >>> 0, length);
+    this.keys = new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, capacity);
+    this.rows = new Uint32Array(memory.buffer, kernel.rowsAt.value >>> 0, capacity);
+    this.gains = new Float32Array(memory.buffer, kernel.gainsAt.value >>> 0, capacity);
+    this.control = bytes(kernel.controlAt, COUNTER_BYTES + this.most * ENTRY_BYTES);
+    this.scores = bytes(kernel.scoresAt, spec.rows * 4);
+    this.sketch = bytes(kernel.bucketsAt, buckets * BUCKET_BYTES);
+    this.bytes = this.control.length + this.scores.length + this.sketch.length;
+  }
+
+  get counters(): HotnessCounters {
+    const [, promoted, demoted, hotKeys, keys] = new BigUint64Array(this.control.buffer, this.control.byteOffset, 5);
+    return {
+      promoted: Number(promoted),
+      demoted: Number(demoted),
+      keys: Number(keys),
+      hotKeys: Number(hotKeys),
+    };
+  }
+
+  /** The ids that turned hot, which leave the sketch now: give each a row. */
+  takePending(): Pending {
+    const count = this.kernel.takePending();
+    const { buffer } = this.control;
+    const at = this.kernel.pendingAt() >>> 0;
+    const keys = new BigUint64Array(buffer, at, count * 2);
+    const scores = new Float32Array(buffer, at, count * 4);
+    const victims = new Uint32Array(buffer, at, count * 4);
+    return {
+      keys: BigUint64Array.from({ length: count }, (_, i) => keys[2 * i]),
+      scores: Float32Array.from({ length: count }, (_, i) => scores[4 * i + 2]),
+      victims: Uint32Array.from({ length: count }, (_, i) => victims[4 * i + 3]),
+    };
+  }
+
+  blocks(): TableBlock[] {
+    const { name, control, scores, sketch } = this;
+    return [
+      { name: `table/${name}/hotness`, dtype: "U8", shape: [control.length], data: control },
+      { name: `table/${name}/scores`, dtype: "F32", shape: [scores.length / 4], data: scores },
+      { name: `table/${name}/sketch`, dtype: "U8", shape: [sketch.length / BUCKET_BYTES, BUCKET_BYTES], data: sketch },
+    ];
+  }
+
+  /** @throws HashbrookError checkpoint_damaged where a block is missing or does not fit, and nothing has changed */
+  restore(saved: SavedBlocks): void {
+    const blocks = this.blocks().map(({ name, data }) => ({ name, data, from: saved.get(name)?.data }));
+    for (const { name, data, from } of blocks) {
+      if (from?.byteLength === data.byteLength) continue;
+      const found = from ? `${from.byteLength} bytes do not fit the table` : "is missing";
+      throw new HashbrookError("checkpoint_damaged", `block ${name}: ${found}`);
+    }
+    for (const { data, from } of blocks) if (from) data.set(from);
+  }
+}

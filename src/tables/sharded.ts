@@ -1,0 +1,134 @@
+import type { AdmissionSpec, EncodingSpec, StoreSpec } from "../spec/compiled.js";
+import { xxh64 } from "../spec/hash.js";
+import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
+import { Parts } from "./parts.js";
+import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import { StoreEncoding } from "./store-encoding.js";
+
+/** True for a store whose rows lie in several memories. */
+export function isSharded(spec: EncodingSpec): spec is EncodingSpec & StoreSpec {
+  return (spec.encoding === "hash" || spec.encoding === "exact") && (spec.shards ?? 1) > 1;
+}
+
+/**
+ * A `hash` or `exact` table over several memories of up to 4 GiB: every key belongs to one shard, by a hash of its own, and a
+ * shard is a store named `<table>.<number>`. Rows, budget and filter are divided among the shards. In an exact table the
+ * shards' rows are bit for bit those of the undivided table.
+ */
+export class ShardedEncoding implements Encoding {
+  readonly dim: number;
+  readonly stores: readonly RowStore[];
+  readonly dense = [];
+  private readonly shards: readonly StoreEncoding[];
+  private readonly parts: Parts;
+  private readonly seed: bigint;
+  /** True where a store that has no room for its new rows refuses a batch. */
+  private readonly refuses: boolean;
+  private learning = 0;
+
+  /** @throws HashbrookError table_full when its first rows do not fit */
+  constructor(spec: EncodingSpec & StoreSpec, options: EncodingOptions) {
+    const shards = spec.shards ?? 1;
+    this.dim = spec.dim;
+    this.seed = xxh64("shard", BigInt(`0x${spec.seed}`));
+    this.shards = Array.from({ length: shards }, (_, i) => new StoreEncoding(shardSpec(spec, i, shards), options));
+    this.stores = this.shards.map(({ store }) => store);
+    this.parts = new Parts(spec.name, options.capacity, spec.dim, shards);
+    this.refuses = spec.encoding === "exact" && spec.budget === undefined;
+  }
+
+  get keys(): BigUint64Array {
+    return this.parts.keys;
+  }
+
+  get vectors(): Float32Array {
+    return this.parts.vectors;
+  }
+
+  get gradients(): Float32Array {
+    return this.parts.gradients;
+  }
+
+  get bytes(): number {
+    return this.shards.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  gather(count: number, mode: "learn" | "score", clock: Clock): void {
+    const { parts } = this;
+    this.learning = 0;
+    parts.kernel.byHash(count, this.seed);
+    if (mode === "learn" && this.refuses) this.reserve();
+    this.shards.forEach((shard, p) => {
+      shard.keys.set(parts.keysOf(p));
+      shard.gather(parts.count(p), mode, clock);
+      parts.take(p, shard.vectors);
+    });
+    parts.kernel.spread(count);
+    if (mode === "learn") this.learning = count;
+  }
+
+  backward(): void {
+    this.parts.kernel.collect(this.learning);
+    this.shards.forEach((shard, p) => {
+      shard.gradients.set(this.parts.gradientsOf(p));
+    });
+  }
+
+  gradientsFinite(): boolean {
+    return this.shards.every((shard) => shard.gradientsFinite());
+  }
+
+  /** Every shard takes the step, those without a key in the batch too: they count it (Adam). */
+  apply(): void {
+    for (const shard of this.shards) shard.apply();
+    this.learning = 0;
+  }
+
+  vectorOf(key: bigint): Float32Array {
+    return this.shards[this.parts.kernel.partOf(key, this.seed)].vectorOf(key);
+  }
+
+  blocks(): TableBlock[] {
+    return this.shards.flatMap((shard) => shard.blocks());
+  }
+
+  restore(blocks: SavedBlocks): void {
+    for (const shard of this.shards) shard.restore(blocks);
+  }
+
+  async close(): Promise<void> {}
+
+  /** Makes room in every shard before any of them takes a row: a batch is learned by all or by none. */
+  private reserve(): void {
+    this.shards.forEach((shard, p) => {
+      const { store } = shard;
+      if (store.capacity - store.rows >= this.parts.count(p)) return;
+      shard.keys.set(this.parts.keysOf(p));
+      store.reserve(shard.missing(this.parts.count(p)));
+    });
+  }
+}
+
+/** Shard `i` of `shards`: the rows that remain go to the last ones. */
+function shardSpec(spec: EncodingSpec & StoreSpec, i: number, shards: number): StoreSpec {
+  const { encoding, rows, dim, init, optimizer, seed, precision, rounding, budget, admission, eviction } = spec;
+  return {
+    name: `${spec.name}.${i}`,
+    encoding,
+    rows: Math.floor((rows + i) / shards),
+    dim,
+    init,
+    optimizer,
+    seed,
+    ...(precision && { precision }),
+    ...(rounding && { rounding }),
+    ...(budget !== undefined && { budget: Math.floor(budget / shards) }),
+    ...(admission && { admission: admissionOf(admission, shards) }),
+    ...(eviction && { eviction }),
+  };
+}
+
+function admissionOf(admission: AdmissionSpec, shards: number): AdmissionSpec {
+  const { filter_capacity: capacity } = admission;
+  return capacity === undefined ? admission : { ...admission, filter_capacity: Math.ceil(capacity / shards) };
+}

@@ -1,0 +1,61 @@
+import type { Encoding, EncodingOptions } from "../../src/tables/encoding.js";
+import type { RowStore, SavedBlocks } from "../../src/tables/row-store.js";
+
+export const CAPACITY = 32;
+export const OPTIONS: EncodingOptions = {
+  capacity: CAPACITY,
+  learns: true,
+  serving: false,
+  runtime: "onnxruntime",
+};
+const CLOCK = { time: 0, examples: 0 };
+
+/** f32[keys × dim]: what an encoding makes of distinct keys. */
+export async function vectorsOf(
+  encoding: Encoding,
+  keys: readonly bigint[],
+  mode: "learn" | "score" = "score",
+): Promise<Float32Array> {
+  encoding.keys.set(keys);
+  await encoding.gather(keys.length, mode, CLOCK);
+  return encoding.vectors.slice(0, keys.length * encoding.dim);
+}
+
+/** One learning batch; returns the vectors before the step. */
+export async function learn(
+  encoding: Encoding,
+  keys: readonly bigint[],
+  gradients: Float32Array,
+): Promise<Float32Array> {
+  const vectors = await vectorsOf(encoding, keys, "learn");
+  encoding.gradients.set(gradients);
+  await encoding.backward();
+  encoding.apply();
+  return vectors;
+}
+
+/** `count` distinct keys out of `ids`, in any order. */
+export function distinctKeys(ids: readonly bigint[], count: number, roll: (n: number) => number): bigint[] {
+  return [...new Set(Array.from({ length: count }, () => ids[roll(ids.length)]))];
+}
+
+/** Gradients between -1 and 1. */
+export function gradientsFor(count: number, roll: (n: number) => number): Float32Array {
+  return Float32Array.from({ length: count }, () => (roll(2000) - 1000) / 1000);
+}
+
+export function savedBlocks(encoding: Encoding): SavedBlocks & Map<string, { data: Uint8Array }> {
+  return new Map(encoding.blocks().map(({ name, data }) => [name, { data: data.slice() }]));
+}
+
+/** Tells a replica's stores what changed in a trainer's, by name; rows that went are `gone`. */
+export function tell(
+  trainer: readonly RowStore[],
+  replica: readonly RowStore[],
+  gone: (store: RowStore) => BigUint64Array,
+): void {
+  trainer.forEach((store, i) => {
+    replica[i].remove(gone(store));
+    replica[i].put(store.weightsOfRows(store.takeChanged()));
+  });
+}
