@@ -8,6 +8,7 @@ import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
 import { keyCommand } from "./key.js";
 import { lagCommand } from "./lag.js";
+import { migrateCommand } from "./migrate.js";
 import { predictCommand } from "./predict.js";
 import { produceCommand } from "./produce.js";
 import { replayCommand } from "./replay.js";
@@ -40,6 +41,7 @@ for (const command of [
   produceCommand,
   lagCommand,
   replayCommand,
+  migrateCommand,
 ]) {
   program.addCommand(command());
 }

@@ -3,7 +3,7 @@ import type { EncodingSpec, StoreSpec } from "../spec/compiled.js";
 import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
 import { Hotness, type HotnessCounters } from "./hotness.js";
 import { Parts } from "./parts.js";
-import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "./row-store.js";
 import { NONE, StoreEncoding } from "./store-encoding.js";
 
 const [HOT, COLD] = [0, 1];
@@ -26,11 +26,12 @@ export class HotColdEncoding implements Encoding {
   readonly stores: readonly RowStore[];
   readonly dense: readonly DenseOptimizer[];
   private readonly hot: StoreEncoding;
-  private readonly cold: Encoding;
+  readonly cold: Encoding;
   private readonly parts: Parts;
   /** None in a replica, which is told what is hot. */
   private readonly hotness: Hotness | null;
   private readonly byGradient: boolean;
+  private readonly threshold: number;
   private learning = 0;
 
   /** @throws HashbrookError table_full when its rows, or the sketch, do not fit */
@@ -42,6 +43,7 @@ export class HotColdEncoding implements Encoding {
     this.dense = cold.dense;
     this.parts = new Parts(spec.name, options.capacity, spec.dim, 2);
     this.hotness = options.serving ? null : new Hotness(spec, options.capacity);
+    this.threshold = spec.hot_cold.threshold;
     this.byGradient = spec.hot_cold.hotness === "gradient";
     this.hotness?.gains.fill(1);
   }
@@ -116,6 +118,18 @@ export class HotColdEncoding implements Encoding {
 
   close(): Promise<void> {
     return this.cold.close();
+  }
+
+  /**
+   * Gives ids rows of their own from the start.
+   * @param chunk at most as many keys as there are hot rows
+   */
+  plantHot(chunk: RowChunk): void {
+    const first = this.hot.store.rows;
+    this.hot.store.plant(chunk);
+    chunk.keys.forEach((_, i) => {
+      this.hotness?.kernel.promote(first + i, this.threshold);
+    });
   }
 
   /** The parts that have keys in the batch. */

@@ -9,7 +9,7 @@ const BUCKET_BYTES = 64;
 /** Bytes of the counters, and of each pending id behind them. */
 const COUNTER_BYTES = 48;
 const ENTRY_BYTES = 16;
-/** Ids that get a row after one batch, at most: a bound on the time that takes. */
+/** Ids that get a row after one batch, at most: a bound on the time that takes. The saved state has room for so many. */
 const PROMOTIONS = 1024;
 
 /** Ids that are to get a row before the next batch, in the order they turned hot. */
@@ -45,7 +45,6 @@ export class Hotness {
   private readonly control: Uint8Array;
   private readonly scores: Uint8Array;
   private readonly sketch: Uint8Array;
-  private readonly most: number;
 
   /**
    * @param capacity distinct keys of a batch, at most
@@ -57,8 +56,7 @@ export class Hotness {
     const buckets = Math.ceil(sketch_rows / CELLS);
     this.name = spec.name;
     this.kernel = kernel;
-    this.most = Math.min(capacity, PROMOTIONS);
-    if (!kernel.open(capacity, buckets, spec.rows, this.most, BigInt(`0x${spec.seed}`))) {
+    if (!kernel.open(capacity, buckets, spec.rows, PROMOTIONS, BigInt(`0x${spec.seed}`))) {
       throw new HashbrookError(
         "table_full",
         `table ${spec.name}: a sketch of ${sketch_rows} ids does not fit in 4 GiB`,
@@ -73,10 +71,10 @@ export class Hotness {
     this.keys = new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, capacity);
     this.rows = new Uint32Array(memory.buffer, kernel.rowsAt.value >>> 0, capacity);
     this.gains = new Float32Array(memory.buffer, kernel.gainsAt.value >>> 0, capacity);
-    this.control = bytes(kernel.controlAt, COUNTER_BYTES + this.most * ENTRY_BYTES);
+    this.control = bytes(kernel.controlAt, COUNTER_BYTES + PROMOTIONS * ENTRY_BYTES);
     this.scores = bytes(kernel.scoresAt, spec.rows * 4);
     this.sketch = bytes(kernel.bucketsAt, buckets * BUCKET_BYTES);
-    this.bytes = this.control.length + this.scores.length + this.sketch.length;
+    this.bytes = COUNTER_BYTES + this.scores.length + this.sketch.length;
   }
 
   get counters(): HotnessCounters {

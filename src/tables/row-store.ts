@@ -57,6 +57,8 @@ export abstract class RowStore {
   private readonly memoryLimit: number;
   /** Room for one row's weights. */
   private readonly probe: number;
+  /** Room for one key. */
+  private readonly keyProbe: number;
   /** Room for the numbers and the bytes of some rows. */
   private readonly packing: number;
 
@@ -75,6 +77,7 @@ export abstract class RowStore {
     kernel.configureRow(spec.dim, this.layout.lanes);
     options.workspace?.(kernel);
     this.probe = kernel.workspace(this.layout.lanes * 4) >>> 0;
+    this.keyProbe = kernel.workspace(8) >>> 0;
     this.packing = kernel.workspace(PACKED * (4 + this.layout.stride)) >>> 0;
     const exact = spec.encoding === "exact" ? 1 : 0;
     const seed = BigInt(`0x${spec.seed}`);
@@ -183,6 +186,23 @@ export abstract class RowStore {
     for (let i = 0, from = 0; i < keys.length; i++) {
       let to = (this.kernel.rowPtr(this.kernel.rowFor(keys[i])) >>> 0) / 4;
       for (const end = from + dim; from < end; ) memory[to++] = weights[from++];
+    }
+  }
+
+  /**
+   * Writes rows of a learning table, made where they are new, with the optimizer's state of rows that were drawn so.
+   * @param chunk as for `put`
+   * @throws HashbrookError table_full, and nothing has changed
+   */
+  plant({ keys, weights }: RowChunk): void {
+    const { dim } = this.layout;
+    this.reserve(keys.length);
+    const key = new BigUint64Array(this.memory.buffer, this.keyProbe, 1);
+    const given = new Float32Array(this.memory.buffer, this.probe, dim);
+    for (let i = 0; i < keys.length; i++) {
+      key[0] = keys[i];
+      given.set(weights.subarray(i * dim, (i + 1) * dim));
+      this.kernel.plant(this.keyProbe, 1, this.probe);
     }
   }
 

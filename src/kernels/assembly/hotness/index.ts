@@ -39,7 +39,7 @@ let warmth: u32 = 0;
 
 /** Takes the memory for a sketch of `buckets` × 4 ids and `rows` hot rows. False where the memory limit does not allow it. */
 export function open(capacity: u32, buckets_: u32, rows: u32, most: u32, seed: u64): bool {
-  mostPending = most;
+  mostPending = min(most, capacity);
   keysAt = workspaceOf(capacity, 8);
   rowsAt = workspaceOf(capacity, 4);
   gainsAt = workspaceOf(capacity, 4);

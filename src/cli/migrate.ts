@@ -1,0 +1,52 @@
+import { Command } from "commander";
+import { type MigrationReport, migrate } from "../train/migrate.js";
+import { wholeNumber } from "./options.js";
+import { bytes, count } from "./progress.js";
+
+interface Flags {
+  checkpoint: string;
+  model: string;
+  out: string;
+  data?: string[];
+  passes: number;
+  json?: true;
+}
+
+export function migrateCommand(): Command {
+  return new Command("migrate")
+    .description("Carry a learned model over to other encodings of its tables, without training anew")
+    .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
+    .requiredOption("--model <spec>", "the new spec: the old one but for how tables are encoded")
+    .requiredOption("--out <dir>", "directory of the new run")
+    .option("--data <file...>", "events whose ids are carried over; exact tables know theirs without")
+    .option("--passes <n>", "passes over the ids, for encodings that learn the old vectors", wholeNumber, 20)
+    .option("--json", "print the report as one JSON object, the last line of stdout")
+    .addHelpText(
+      "after",
+      `
+Every id's old vector is evaluated, and the new encoding is made to give it: exact tables take it as it is, the others learn
+it by least squares. Tower, metrics and the place in the stream stay: hashbrook train --resume --out DIR goes on from there.
+The error is the root mean squared difference of a weight, relative to the old weights: 0 = the same, 1 = nothing carried over.
+
+Example:
+  hashbrook migrate --checkpoint runs/ads --model ads-small.yaml --out runs/ads-small`,
+    )
+    .action(run);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const { checkpoint, model, out, data, passes } = flags;
+  const onPass = (table: string, { pass, error }: { pass: number; error: number }) =>
+    void process.stderr.write(`table ${table}: pass ${pass} of ${passes}, error ${error.toFixed(4)}\n`);
+  const report = await migrate({ checkpoint, model, out, data, passes, onPass });
+  process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : text(report));
+}
+
+function text(report: MigrationReport): string {
+  const lines = report.tables.map(
+    ({ name, from, to, ids, bytes: size, error }) =>
+      `  table ${name}: ${from} → ${to}, ${count(ids)} ids, ${bytes(size)}, error ${error.toFixed(4)}`,
+  );
+  const head = `${report.examples.toLocaleString("en")} examples, spec ${report.spec_hash}\n`;
+  return `${head}${lines.length > 0 ? lines.join("\n") : "  all tables as they were"}\n${report.checkpoint}\n`;
+}

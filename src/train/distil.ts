@@ -1,0 +1,151 @@
+import { Rng } from "../core/rng.js";
+import type { EncodingSpec } from "../spec/compiled.js";
+import { createEncoding } from "../tables/create-encoding.js";
+import { type Encoding, type EncodingOptions, NO_CLOCK } from "../tables/encoding.js";
+import { HotColdEncoding } from "../tables/hot-cold.js";
+
+/** Keys worked on together. */
+export const DISTIL_BATCH = 1024;
+
+/** How far a new encoding is from what it shall give, after a pass over all keys. */
+export interface Fit {
+  readonly pass: number;
+  /** Root of the mean squared difference of a weight, as a share of the weights' own root mean square: 0 = the same. */
+  readonly error: number;
+}
+
+/** Keys and the vectors that an encoding gives them: f32[keys × dim]. */
+export interface Taught {
+  readonly keys: BigUint64Array;
+  readonly vectors: Float32Array;
+}
+
+export interface DistilOptions {
+  readonly passes: number;
+  /** Of the orders in which keys are learned: same seed, same bytes. */
+  readonly seed: number;
+  readonly runtime: EncodingOptions["runtime"];
+  readonly onPass?: (fit: Fit) => void;
+}
+
+/** An encoding to be asked for keys, or taught. */
+export function openDistilled(spec: EncodingSpec, runtime: EncodingOptions["runtime"]): Promise<Encoding> {
+  return createEncoding(spec, { capacity: DISTIL_BATCH, learns: true, serving: false, runtime });
+}
+
+/** What an encoding gives for many keys. Changes nothing. */
+export async function teach(encoding: Encoding, keys: BigUint64Array): Promise<Taught> {
+  const { dim } = encoding;
+  const vectors = new Float32Array(keys.length * dim);
+  for (let from = 0; from < keys.length; from += DISTIL_BATCH) {
+    const some = keys.subarray(from, from + DISTIL_BATCH);
+    encoding.keys.set(some);
+    await encoding.gather(some.length, "score", NO_CLOCK);
+    vectors.set(encoding.vectors.subarray(0, some.length * dim), from * dim);
+  }
+  return { keys, vectors };
+}
+
+/**
+ * Makes a fresh encoding give the taught vectors, its optimizer's state that of rows never learned. Rows of an id's own take
+ * them as they are (of a hot_cold table the longest ones, which have learned the most); shared rows and decoders get what fits
+ * best, by least squares.
+ * @returns the error, as in `Fit`
+ */
+export async function distil(
+  encoding: Encoding,
+  spec: EncodingSpec,
+  taught: Taught,
+  options: DistilOptions,
+): Promise<number> {
+  if (spec.encoding === "exact") for (const some of chunks(taught, encoding.dim)) encoding.stores[0].plant(some);
+  else if (encoding instanceof HotColdEncoding && spec.hot_cold) {
+    const { hot, cold } = byLength(taught, encoding.dim, spec.rows);
+    encoding.plantHot({ keys: hot.keys, weights: hot.vectors });
+    await fit(encoding.cold, spec.hot_cold.cold, cold, options);
+  } else await fit(encoding, spec, taught, options);
+  return distance(encoding, taught);
+}
+
+/** Least squares with AdaGrad on rows of an encoding apart, whose weights are then planted in the one that was asked for. */
+async function fit(encoding: Encoding, spec: EncodingSpec, taught: Taught, options: DistilOptions): Promise<void> {
+  const fitted = await openDistilled(fitting(spec, rootMeanSquare(taught.vectors)), options.runtime);
+  const order = Uint32Array.from(taught.keys.keys());
+  const rng = new Rng(options.seed);
+  for (let pass = 1; pass <= options.passes; pass++) {
+    shuffle(order, rng);
+    for (let from = 0; from < order.length; from += DISTIL_BATCH) {
+      await step(fitted, taught, order.subarray(from, from + DISTIL_BATCH));
+    }
+    options.onPass?.({ pass, error: await distance(fitted, taught) });
+  }
+  encoding.stores.forEach((store, i) => {
+    for (const chunk of fitted.stores[i].exportRows()) store.plant(chunk);
+  });
+  const blocks = (of: Encoding) => new Map(of.blocks().map((block) => [block.name, { data: block.data.slice() }]));
+  const planted = encoding.stores.flatMap((store) => store.blocks().map(({ name }) => name));
+  const own = blocks(encoding);
+  encoding.restore(new Map([...blocks(fitted), ...planted.map((name) => [name, own.get(name)!] as const)]));
+  await fitted.close();
+}
+
+/** The same encoding with rows that learn fast and keep all their bits. */
+function fitting(spec: EncodingSpec, size: number): EncodingSpec {
+  const { precision: _, rounding: __, ...rest } = spec;
+  const optimizer = { kind: "adagrad", learning_rate: size || 1, initial_accumulator: 0, epsilon: 1e-10 } as const;
+  return { ...rest, optimizer };
+}
+
+/** One step down the gradient of half the squared distance of some keys' vectors. */
+async function step(encoding: Encoding, { keys, vectors }: Taught, some: Uint32Array): Promise<void> {
+  const { dim } = encoding;
+  encoding.keys.set(BigUint64Array.from(some, (i) => keys[i]));
+  await encoding.gather(some.length, "learn", NO_CLOCK);
+  const { vectors: given, gradients } = encoding;
+  some.forEach((key, i) => {
+    for (let c = 0; c < dim; c++) gradients[i * dim + c] = given[i * dim + c] - vectors[key * dim + c];
+  });
+  await encoding.backward();
+  if (encoding.gradientsFinite()) encoding.apply();
+}
+
+async function distance(encoding: Encoding, { keys, vectors }: Taught): Promise<number> {
+  const given = await teach(encoding, keys);
+  const apart = rootMeanSquare(given.vectors.map((x, i) => x - vectors[i]));
+  return apart / (rootMeanSquare(vectors) || 1);
+}
+
+function rootMeanSquare(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / Math.max(1, values.length));
+}
+
+/** The `count` keys with the longest vectors, and the others. */
+function byLength({ keys, vectors }: Taught, dim: number, count: number): { hot: Taught; cold: Taught } {
+  const squares = Float64Array.from(keys, (_, k) =>
+    vectors.subarray(k * dim, (k + 1) * dim).reduce((sum, x) => sum + x * x, 0),
+  );
+  const ranked = Uint32Array.from(keys.keys()).sort((a, b) => squares[b] - squares[a] || a - b);
+  const pick = (some: Uint32Array): Taught => {
+    const picked = new Float32Array(some.length * dim);
+    some.forEach((k, i) => {
+      picked.set(vectors.subarray(k * dim, (k + 1) * dim), i * dim);
+    });
+    return { keys: BigUint64Array.from(some, (k) => keys[k]), vectors: picked };
+  };
+  return { hot: pick(ranked.subarray(0, count)), cold: pick(ranked.subarray(count)) };
+}
+
+function* chunks({ keys, vectors }: Taught, dim: number) {
+  for (let from = 0; from < keys.length; from += DISTIL_BATCH) {
+    const to = Math.min(keys.length, from + DISTIL_BATCH);
+    yield { keys: keys.subarray(from, to), weights: vectors.subarray(from * dim, to * dim) };
+  }
+}
+
+/** Fisher and Yates. */
+function shuffle(order: Uint32Array, rng: Rng): void {
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = rng.below(i + 1);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+}

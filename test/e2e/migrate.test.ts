@@ -1,0 +1,94 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { MigrationReport } from "../../src/train/migrate.js";
+import { report, run } from "./hashbrook.js";
+
+const folder = mkdtempSync(join(tmpdir(), "hashbrook-migrate-"));
+const at = (name: string) => join(folder, name);
+const spec = readFileSync(new URL("../../features/ads-demo.yaml", import.meta.url), "utf8");
+
+function specWith(name: string, users: string, other = (text: string) => text): string {
+  writeFileSync(at(name), other(spec.replace("users: { dim: 8,", `users: { dim: 8, ${users},`)));
+  return at(name);
+}
+
+const train = (...args: string[]) => report(["train", "--checkpoint-seconds", "0", ...args]);
+const migrate = (...args: string[]) => run(["migrate", ...args, "--json"]);
+const migrated = (...args: string[]) => report(["migrate", ...args]) as unknown as MigrationReport;
+
+beforeAll(() => {
+  run(["simulate", "--rows", "60000", "--seed", "3", "--out", at("all.tsv")]);
+  const rows = readFileSync(at("all.tsv"), "utf8").trimEnd().split("\n");
+  writeFileSync(at("test.tsv"), `${rows.slice(-12000).join("\n")}\n`);
+  train(
+    "--model",
+    specWith("exact.yaml", "encoding: exact"),
+    "--data",
+    at("all.tsv"),
+    "--limit",
+    "40000",
+    "--out",
+    at("exact"),
+  );
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const auc = (name: string) => report(["eval", "--checkpoint", at(name), "--data", at("test.tsv")]).auc!;
+
+describe("migrate", () => {
+  const targets = {
+    hash: "encoding: hash, rows: 6000",
+    shared: "encoding: shared, salt: table, rows: 8000",
+    compositional: "encoding: compositional, rows: 8000",
+    multi_hash: "encoding: multi_hash, rows: 5000",
+    hot_cold: "encoding: hot_cold, rows: 2000, hot_cold: { cold: { rows: 3000 } }",
+  };
+
+  it.each(Object.entries(targets))(
+    "carries what was learned over to %s, and learning goes on from there",
+    (name, users) => {
+      const model = specWith(`${name}.yaml`, users);
+      const done = migrated("--checkpoint", at("exact"), "--model", model, "--out", at(name));
+      expect(done.examples).toBe(40000);
+      expect(done.tables).toHaveLength(1);
+      expect(done.tables[0]).toMatchObject({ name: "users", from: "exact", to: name });
+      expect(done.tables[0].error).toBeLessThan(0.95);
+      expect(auc(name)).toBeGreaterThan(auc("exact") - 0.003);
+      const more = train("--model", model, "--data", at("all.tsv"), "--out", at(name), "--resume", "--limit", "60000");
+      expect(more.examples).toBe(60000);
+      expect(more.examples_this_run).toBe(20000);
+    },
+  );
+
+  it("carries over the ids of events where the table does not know its own", () => {
+    const back = ["--model", at("exact.yaml"), "--out", at("back")];
+    const refused = migrate("--checkpoint", at("hash"), ...back);
+    expect(refused.status).toBe(2);
+    expect(refused.stdout).toMatch(/does not know its ids/);
+    const done = migrated("--checkpoint", at("hash"), ...back, "--data", at("all.tsv"));
+    expect(done.tables[0]).toMatchObject({ from: "hash", to: "exact" });
+    expect(done.tables[0].error).toBeLessThan(1e-6);
+    expect(auc("back")).toBeCloseTo(auc("hash"), 5);
+  });
+
+  it("refuses a spec that differs in more than encodings, and a directory that holds a model", () => {
+    const wider = specWith("wider.yaml", "encoding: exact", (text) =>
+      text.replace("residual: [128, 128]", "residual: [64]"),
+    );
+    const other = specWith("other.yaml", "encoding: exact, salt: field");
+    for (const [model, what] of [
+      [wider, "tower"],
+      [other, "tables.users"],
+    ]) {
+      const child = migrate("--checkpoint", at("exact"), "--model", model, "--out", at("never"));
+      expect(JSON.parse(child.stdout).error).toMatchObject({
+        code: "checkpoint_mismatch",
+        message: expect.stringContaining(what),
+      });
+    }
+    const taken = migrate("--checkpoint", at("exact"), "--model", at("hash.yaml"), "--out", at("exact"));
+    expect(JSON.parse(taken.stdout).error.code).toBe("output_exists");
+  });
+});
