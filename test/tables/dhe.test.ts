@@ -5,16 +5,8 @@ import { DheEncoding } from "../../src/tables/dhe.js";
 import type { EncodingOptions } from "../../src/tables/encoding.js";
 import { hashFunctions, hashOf, uniformCode } from "../kernels/code/reference.js";
 import { optimizerSpecs } from "../optim/specs.js";
-import {
-  checkDenseGradients,
-  copyBlocks,
-  gather,
-  keysOf,
-  learn,
-  publish,
-  randomFloats,
-  restoreBlocks,
-} from "./encodings.js";
+import { checkDenseGradients, copyBlocks, keysOf, publish, randomFloats, restoreBlocks } from "./dense-gradients.js";
+import { encodingContract, learn, vectorsOf } from "./encoding.contract.js";
 
 const CAPACITY = 200;
 const DIM = 4;
@@ -38,18 +30,19 @@ const variants: Readonly<Record<string, Partial<Dhe>>> = {
   "mish, no batch norm, odd sizes": { batch_norm: false, hashes: 7, width: 9, depth: 1 },
 };
 
+const specOf = (dhe: Partial<Dhe>): EncodingSpec => ({
+  name: "ids",
+  encoding: "dhe",
+  rows: 0,
+  dim: DIM,
+  init: 0.5,
+  optimizer: optimizerSpecs.sgd,
+  seed: SEED.toString(16).padStart(16, "0"),
+  dhe: { ...base, ...dhe },
+});
+
 function encodingOf(dhe: Partial<Dhe> = {}, options: Partial<EncodingOptions> = {}): DheEncoding {
-  const spec: EncodingSpec = {
-    name: "ids",
-    encoding: "dhe",
-    rows: 0,
-    dim: DIM,
-    init: 0.5,
-    optimizer: optimizerSpecs.sgd,
-    seed: SEED.toString(16).padStart(16, "0"),
-    dhe: { ...base, ...dhe },
-  };
-  return new DheEncoding(spec, {
+  return new DheEncoding(specOf(dhe), {
     capacity: CAPACITY,
     learns: true,
     serving: false,
@@ -58,11 +51,16 @@ function encodingOf(dhe: Partial<Dhe> = {}, options: Partial<EncodingOptions> = 
   });
 }
 
+const rate = 0.002;
+// The contract's step has 48 keys, by whose number the gradients are divided.
+const sgd = { kind: "sgd", learning_rate: 48 * rate } as const;
+encodingContract("dhe", specOf({ cache_rows: 40 }), { spec: specOf({ batch_norm: false, optimizer: sgd }), rate });
+
 /** Some steps with random keys and gradients. */
 async function train(encoding: DheEncoding, steps: number, first = 0): Promise<void> {
   for (let step = first; step < first + steps; step++) {
     const keys = keysOf(40 + step * 7, step * 11);
-    await learn(encoding, keys, randomFloats(step, keys.length * DIM));
+    await learn(encoding, keys, () => randomFloats(step, keys.length * DIM));
   }
 }
 
@@ -80,7 +78,7 @@ describe("DheEncoding", () => {
       await train(first, 3, 5);
       await train(second, 3, 5);
       expect(copyBlocks(second)).toEqual(copyBlocks(first));
-      expect(await gather(second, keysOf(50), "score")).toEqual(await gather(first, keysOf(50), "score"));
+      expect(await vectorsOf(second, keysOf(50), "score")).toEqual(await vectorsOf(first, keysOf(50), "score"));
     });
 
     it("scores a key with the same bits in any company", async () => {
@@ -90,9 +88,9 @@ describe("DheEncoding", () => {
       const alone: number[] = [];
       for (const key of keys.slice(0, 40)) alone.push(...(await encoding.vectorOf(key)));
       for (const count of [40, 41, 64, 65, 127, CAPACITY]) {
-        const found = await gather(encoding, keys.slice(0, count), "score");
+        const found = await vectorsOf(encoding, keys.slice(0, count), "score");
         expect([...found.subarray(0, alone.length)]).toEqual(alone);
-        const backwards = await gather(encoding, keys.slice(0, count).reverse(), "score");
+        const backwards = await vectorsOf(encoding, keys.slice(0, count).reverse(), "score");
         expect([...backwards.subarray(-DIM)]).toEqual(alone.slice(0, DIM));
       }
     });
@@ -106,7 +104,7 @@ describe("DheEncoding", () => {
         for (const replica of replicas) {
           publish(trainer, replica);
           for (const keys of [keysOf(30), keysOf(100, 20), keysOf(60)])
-            expect(await gather(replica, keys, "score")).toEqual(await gather(trainer, keys, "score"));
+            expect(await vectorsOf(replica, keys, "score")).toEqual(await vectorsOf(trainer, keys, "score"));
         }
       }
     });
@@ -116,7 +114,7 @@ describe("DheEncoding", () => {
     const encoding = encodingOf();
     await train(encoding, 6);
     const keys = keysOf(20);
-    const found = await gather(encoding, keys, "score");
+    const found = await vectorsOf(encoding, keys, "score");
     const weights = Object.assign({}, ...encoding.dense.map((optimizer) => optimizer.parameters()));
     const at = (name: string): Float32Array => weights[`ids.decoder.${name}`].data;
     const linear = (x: readonly number[], w: Float32Array, width: number) =>
@@ -140,15 +138,15 @@ describe("DheEncoding", () => {
     const [onnx, tensorflow] = [encodingOf(), encodingOf({}, { runtime: "tensorflow" })];
     const keys = keysOf(40);
     const gradients = randomFloats(1, keys.length * DIM);
-    for (const encoding of [onnx, tensorflow]) await learn(encoding, keys, gradients);
-    const [a, b] = [await gather(onnx, keys, "score"), await gather(tensorflow, keys, "score")];
+    for (const encoding of [onnx, tensorflow]) await learn(encoding, keys, () => gradients);
+    const [a, b] = [await vectorsOf(onnx, keys, "score"), await vectorsOf(tensorflow, keys, "score")];
     a.forEach((v, i) => {
       expect(Math.abs(v - b[i])).toBeLessThan(1e-4);
     });
   });
 
   it("starts with vectors as large as table rows, and different ones for different keys", async () => {
-    const vectors = await gather(encodingOf({ width: 64, hashes: 64 }), keysOf(CAPACITY), "score");
+    const vectors = await vectorsOf(encodingOf({ width: 64, hashes: 64 }), keysOf(CAPACITY), "score");
     const power = vectors.reduce((sum, v) => sum + v * v, 0) / vectors.length;
     expect(power).toBeGreaterThan(0.5 ** 2 / 3 / 2);
     expect(power).toBeLessThan((0.5 ** 2 / 3) * 2);
@@ -160,14 +158,14 @@ describe("DheEncoding", () => {
     const keys = keysOf(100);
     const wanted = randomFloats(9, keys.length * DIM);
     const loss = (vectors: Float32Array) => vectors.reduce((sum, v, i) => sum + (v - wanted[i]) ** 2, 0);
-    const before = loss(await gather(encoding, keys, "score"));
+    const before = loss(await vectorsOf(encoding, keys, "score"));
     for (let step = 0; step < 400; step++) {
-      const vectors = await gather(encoding, keys, "learn");
+      const vectors = await vectorsOf(encoding, keys, "learn");
       encoding.gradients.set(vectors.map((v, i) => v - wanted[i]));
       await encoding.backward();
       encoding.apply();
     }
-    expect(loss(await gather(encoding, keys, "score"))).toBeLessThan(before / 20);
+    expect(loss(await vectorsOf(encoding, keys, "score"))).toBeLessThan(before / 20);
   });
 
   it("normalises few keys by the running statistics, and leaves those alone", async () => {
@@ -178,14 +176,14 @@ describe("DheEncoding", () => {
     expect(before.length).toBe(2 * base.depth);
     for (const count of [1, 31]) {
       const keys = keysOf(count, 500);
-      const expected = await gather(encoding, keys, "score");
-      (await gather(encoding, keys, "learn")).forEach((v, i) => {
+      const expected = await vectorsOf(encoding, keys, "score");
+      (await vectorsOf(encoding, keys, "learn")).forEach((v, i) => {
         expect(Math.abs(v - expected[i])).toBeLessThan(1e-6);
       });
-      await learn(encoding, keys, randomFloats(count, count * DIM));
+      await learn(encoding, keys, () => randomFloats(count, count * DIM));
       expect(statistics()).toEqual(before);
     }
-    await learn(encoding, keysOf(32), randomFloats(1, 32 * DIM));
+    await learn(encoding, keysOf(32), () => randomFloats(1, 32 * DIM));
     expect(statistics()).not.toEqual(before);
   });
 
@@ -196,7 +194,7 @@ describe("DheEncoding", () => {
     const w = weights["ids.decoder.0.w"].data.slice();
     const functions = hashFunctions(base.hashes, SEED);
     const codes = keys.map((key) => functions.map((f) => uniformCode(hashOf(key, f))));
-    await learn(encoding, keys, randomFloats(1, keys.length * DIM));
+    await learn(encoding, keys, () => randomFloats(1, keys.length * DIM));
     for (let n = 0; n < base.width; n++) {
       const h = codes.map((code) => code.reduce((sum, v, k) => sum + v * w[k * base.width + n], 0));
       const mean = h.reduce((sum, v) => sum + v, 0) / h.length;
@@ -210,9 +208,9 @@ describe("DheEncoding", () => {
     const encoding = encodingOf();
     await train(encoding, 2);
     const before = copyBlocks(encoding);
-    await learn(encoding, [], []);
+    await learn(encoding, [], () => new Float32Array());
     expect(copyBlocks(encoding)).toEqual(before);
-    expect(await gather(encoding, [], "score")).toHaveLength(0);
+    expect(await vectorsOf(encoding, [], "score")).toHaveLength(0);
   });
 
   it("sees gradients that are not finite, and changes nothing before apply", async () => {
@@ -220,7 +218,7 @@ describe("DheEncoding", () => {
     await train(encoding, 2);
     const before = copyBlocks(encoding);
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      await gather(encoding, keysOf(50), "learn");
+      await vectorsOf(encoding, keysOf(50), "learn");
       encoding.gradients.fill(0);
       encoding.gradients[17] = bad;
       await encoding.backward();
@@ -248,7 +246,7 @@ describe("DheEncoding", () => {
         }
       }
       const keys = keysOf(1 + rng.below(100), rng.below(60));
-      expect(await gather(cached, keys, "score")).toEqual(await gather(plain, keys, "score"));
+      expect(await vectorsOf(cached, keys, "score")).toEqual(await vectorsOf(plain, keys, "score"));
     }
   });
 

@@ -1,32 +1,11 @@
 import { expect } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import type { Encoding } from "../../src/tables/encoding.js";
-
-export const CLOCK = { time: 0, examples: 0 };
+import { vectorsOf } from "./encoding.contract.js";
 
 /** Distinct keys as hashing makes them. */
 export function keysOf(count: number, first = 1): bigint[] {
   return Array.from({ length: count }, (_, i) => BigInt.asUintN(64, BigInt(first + i) * 0x9e3779b97f4a7c15n));
-}
-
-/** f32[keys × dim]. */
-export async function gather(
-  encoding: Encoding,
-  keys: readonly bigint[],
-  mode: "learn" | "score",
-): Promise<Float32Array> {
-  encoding.keys.set(keys);
-  await encoding.gather(keys.length, mode, CLOCK);
-  return encoding.vectors.slice(0, keys.length * encoding.dim);
-}
-
-/** One step with these gradients, f32[keys × dim]. */
-export async function learn(encoding: Encoding, keys: readonly bigint[], gradients: ArrayLike<number>): Promise<void> {
-  await gather(encoding, keys, "learn");
-  encoding.gradients.set(gradients);
-  await encoding.backward();
-  expect(encoding.gradientsFinite()).toBe(true);
-  encoding.apply();
 }
 
 export function randomFloats(seed: number, count: number): Float32Array {
@@ -61,8 +40,8 @@ export function publish(from: Encoding, to: Encoding): void {
  */
 export async function checkDenseGradients(encoding: Encoding, keys: readonly bigint[]): Promise<void> {
   const c = randomFloats(5, keys.length * encoding.dim);
-  const objective = async () => (await gather(encoding, keys, "learn")).reduce((sum, v, i) => sum + v * c[i], 0);
-  await gather(encoding, keys, "learn");
+  const objective = async () => (await vectorsOf(encoding, keys, "learn")).reduce((sum, v, i) => sum + v * c[i], 0);
+  await vectorsOf(encoding, keys, "learn");
   encoding.gradients.set(c);
   await encoding.backward();
   const [optimizer] = encoding.dense;
