@@ -10,7 +10,7 @@ const newest = (folder) =>
 
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
-for (const name of ["scan", "table", "metric", "split", "hotness"]) {
+for (const name of ["scan", "table", "metric", "split", "hotness", "code"]) {
   if (only && only !== name) continue;
   const target = join(OUT, `${name}.wasm`);
   const entry = join(ASSEMBLY, name, "index.ts");

@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 
 /**
  * The compiled kernel modules: scan (bytes → batch), table (rows, optimizers, lr, fm), metric (streaming metrics), split (a
- * batch's keys among several stores), hotness (which ids earn a row of their own).
+ * batch's keys among several stores), hotness (which ids earn a row of their own), code (codes of deep hash embeddings).
  */
-export type KernelName = "scan" | "table" | "metric" | "split" | "hotness";
+export type KernelName = "scan" | "table" | "metric" | "split" | "hotness" | "code";
 
 /** Linear memories are addressed with 32 bits: 65,536 pages of 64 KiB = 4 GiB. */
 export const PAGE_BYTES = 65536;

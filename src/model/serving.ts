@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import type { DenseOptimizer } from "../optim/dense.js";
 import type { DenseSlice, Packed, Publishable, ServingRows, ServingState } from "../sync/state.js";
 import type { RowStore, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
@@ -32,13 +33,15 @@ type Weights = Readonly<Record<string, { readonly data: Float32Array }>>;
 export class Serving implements Publishable {
   private readonly stores: readonly RowStore[];
   private readonly dense: Weights;
+  /** Dense weights of the tables, who keep what they made with them until they hear of a change. */
+  private readonly inTables: readonly DenseOptimizer[];
   private readonly numbers: Numbers;
 
   /** @param tables what they hold is served: their rows, store by store, and their dense weights beside the tower's */
   constructor(tables: readonly Table[], tower: Weights, numbers: Numbers) {
     this.stores = tables.flatMap(({ stores }) => stores);
-    const inTables = tables.flatMap(({ dense }) => dense.map((weights) => weights.parameters()));
-    this.dense = Object.assign({}, tower, ...inTables);
+    this.inTables = tables.flatMap(({ dense }) => dense);
+    this.dense = Object.assign({}, tower, ...this.inTables.map((weights) => weights.parameters()));
     this.numbers = numbers;
   }
 
@@ -76,6 +79,7 @@ export class Serving implements Publishable {
     state.dense.forEach(({ at, data }, i) => {
       dense[i].set(data, at);
     });
+    if (dense.length > 0) for (const weights of this.inTables) weights.written();
     if (statistics)
       this.numbers.restore(new Uint8Array(statistics.buffer, statistics.byteOffset, statistics.byteLength));
   }

@@ -45,8 +45,12 @@ export class DenseOptimizer {
   private readonly kernel: TableKernel;
   private readonly memory: WebAssembly.Memory;
   private readonly regions: readonly Region[];
+  private readonly powersName: string;
+  private changes = 0;
 
-  constructor(spec: OptimizerSpec, parameters: readonly Parameter[]) {
+  /** @param name tells several in one model apart: it names what belongs to no parameter. The tower's has none. */
+  constructor(spec: OptimizerSpec, parameters: readonly Parameter[], name?: string) {
+    this.powersName = name === undefined ? "dense/powers" : `dense/${name}/powers`;
     this.optimizer = optimizerFor(spec);
     const { kernel, memory } = tableKernel();
     this.kernel = kernel;
@@ -68,8 +72,19 @@ export class DenseOptimizer {
     return this.views((region) => region.gradient);
   }
 
+  /** Another number after every change of a weight: by `step`, by `restore`, or told by `written`. */
+  get version(): number {
+    return this.changes;
+  }
+
+  /** Says that weights were written into the views of `parameters`. */
+  written(): void {
+    this.changes++;
+  }
+
   /** One optimizer step over all weights with their gradients times `scale` (1 / rows turns a batch's sum into its mean). */
   step(scale: number): void {
+    this.changes++;
     this.kernel.beginStep();
     for (const region of this.regions) {
       const { w, gradient, rows, columns } = region;
@@ -82,7 +97,7 @@ export class DenseOptimizer {
     return this.regions.every(({ gradient, size }) => this.kernel.denseUsable(gradient, size) === 1);
   }
 
-  /** Weights and slots as `dense/<parameter>/<slot>`, and Adam's powers of beta as `dense/powers`. Data are views. */
+  /** Weights and slots as `dense/<parameter>/<slot>`, and Adam's powers of beta as `dense/powers` (`dense/<name>/powers`). Data are views. */
   blocks(): StateBlock[] {
     const blocks: StateBlock[] = this.regions.flatMap((region) =>
       this.tensors(region).map(({ slot, shape, view }) => {
@@ -91,7 +106,7 @@ export class DenseOptimizer {
     );
     if (this.optimizer.countsSteps) {
       const powers = Float64Array.of(this.kernel.power1.value, this.kernel.power2.value);
-      blocks.push({ name: "dense/powers", dtype: "F64", shape: [2], data: bytesOf(powers) });
+      blocks.push({ name: this.powersName, dtype: "F64", shape: [2], data: bytesOf(powers) });
     }
     return blocks;
   }
@@ -100,7 +115,8 @@ export class DenseOptimizer {
   restore(blocks: ReadonlyMap<string, { readonly data: Uint8Array }>): void {
     const saved = this.blocks().map((block) => ({ block, data: blockData(blocks, block.name, block.data.byteLength) }));
     for (const { block, data } of saved) block.data.set(data);
-    const powers = saved.find(({ block }) => block.name === "dense/powers");
+    this.changes++;
+    const powers = saved.find(({ block }) => block.name === this.powersName);
     if (!powers) return;
     const [power1, power2] = new Float64Array(powers.data.slice().buffer);
     this.kernel.adamRestore(power1, power2);

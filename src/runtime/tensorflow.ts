@@ -53,9 +53,12 @@ const kernels: { [K in Exclude<OpName, "input" | "parameter">]: (y: TensorOf<K>,
   add: (_, { tf, x }) => tf.add(x[0], x[1]),
   sub: (_, { tf, x }) => tf.sub(x[0], x[1]),
   mul: (_, { tf, x }) => tf.mul(x[0], x[1]),
+  div: (_, { tf, x }) => tf.div(x[0], x[1]),
+  sqrt: (_, { tf, x }) => tf.sqrt(x[0]),
   relu: (_, { tf, x }) => tf.relu(x[0]),
   reluGradient: (_, { tf, x }) => tf.where(tf.greater(x[0], 0), x[1], tf.zerosLike(x[0])),
   sigmoid: (_, { tf, x }) => tf.sigmoid(x[0]),
+  mish: (_, { tf, x }) => tf.mul(x[0], tf.tanh(tf.softplus(x[0]))),
   gemm: ({ transA, transB }, { tf, x }) => {
     const product = tf.matMul(x[0], x[1], transA, transB);
     return x[2] ? tf.add(product, x[2]) : product;

@@ -1,8 +1,10 @@
 import { HashbrookError } from "../core/errors.js";
 import type { EncodingSpec } from "../spec/compiled.js";
 import { ComposedEncoding } from "./composed.js";
+import { DheEncoding } from "./dhe.js";
 import type { Encoding, EncodingOptions } from "./encoding.js";
 import { HotColdEncoding, isHotCold } from "./hot-cold.js";
+import { LowDimEncoding, lowDimOptions, lowDimRows } from "./low-dim.js";
 import { isSharded, ShardedEncoding } from "./sharded.js";
 import { isStore, StoreEncoding } from "./store-encoding.js";
 
@@ -19,6 +21,10 @@ export async function createEncoding(spec: EncodingSpec, options: EncodingOption
     case "compositional":
     case "multi_hash":
       return new ComposedEncoding(spec, options);
+    case "dhe":
+      return new DheEncoding(spec, options);
+    case "low_dim":
+      return new LowDimEncoding(spec, await createEncoding(lowDimRows(spec), lowDimOptions(options)), options);
     default:
       throw new HashbrookError("internal", `table ${spec.name}: no encoding ${spec.encoding}`);
   }

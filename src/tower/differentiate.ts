@@ -15,9 +15,25 @@ const rules: { [K in OpName]: (graph: Graph, y: TensorOf<K>, d: Tensor) => reado
     if (a === b) return [graph.mul(graph.scale(d, 2), a), null];
     return [reduceTo(graph, graph.mul(d, b), a.shape), reduceTo(graph, graph.mul(d, a), b.shape)];
   },
+  div: (graph, y, d) => {
+    const [a, b] = y.inputs;
+    const quotient = graph.div(d, b);
+    return [reduceTo(graph, quotient, a.shape), graph.scale(reduceTo(graph, graph.mul(quotient, y), b.shape), -1)];
+  },
+  sqrt: (graph, y, d) => [graph.div(graph.scale(d, 0.5), y)],
   relu: (graph, y, d) => [graph.reluGradient(y, d)],
   reluGradient: (graph, y, d) => [null, graph.reluGradient(y.inputs[0], d)],
   sigmoid: (graph, y, d) => [graph.mul(d, graph.mul(y, graph.sub(graph.constant([1], [1]), y)))],
+  // With s = sigmoid(x) and t = tanh(ln(1 + e^x)) = m / (2 - m), m = s (2 - s): mish' = t + x s (1 - t²).
+  mish: (graph, y, d) => {
+    const [x] = y.inputs;
+    const [one, two] = [graph.constant([1], [1]), graph.constant([1], [2])];
+    const s = graph.sigmoid(x);
+    const m = graph.mul(s, graph.sub(two, s));
+    const t = graph.div(m, graph.sub(two, m));
+    const slope = graph.mul(graph.mul(x, s), graph.sub(one, graph.mul(t, t)));
+    return [graph.mul(d, graph.add(t, slope))];
+  },
   gemm: (graph, y, d) => {
     const [, , bias] = y.inputs;
     return [...productGradients(y, d, graph.gemm.bind(graph)), ...(bias ? [reduceTo(graph, d, bias.shape)] : [])];

@@ -7,7 +7,7 @@ export type Operation =
   | { readonly op: "input"; readonly name: string }
   | { readonly op: "parameter"; readonly name: string }
   | { readonly op: "constant"; readonly data: Float32Array }
-  | Plain<"add" | "sub" | "mul" | "relu" | "sigmoid" | "concat" | "reshape" | "expand">
+  | Plain<"add" | "sub" | "mul" | "div" | "sqrt" | "relu" | "sigmoid" | "mish" | "concat" | "reshape" | "expand">
   /** (y, d) → d where y > 0, else 0: the gradient of y = relu(x). */
   | Plain<"reluGradient">
   /** (a, b[, bias]) → op(a) · op(b) + bias, 2-D. */
@@ -99,6 +99,14 @@ export class Graph {
     return this.#broadcast("mul", a, b);
   }
 
+  div(a: Tensor, b: Tensor): Tensor {
+    return this.#broadcast("div", a, b);
+  }
+
+  sqrt(x: Tensor): Tensor {
+    return this.#make({ op: "sqrt" }, [x], x.shape);
+  }
+
   /** factor · x. */
   scale(x: Tensor, factor: number): Tensor {
     return this.mul(x, this.constant([1], [factor]));
@@ -115,6 +123,11 @@ export class Graph {
 
   sigmoid(x: Tensor): Tensor {
     return this.#make({ op: "sigmoid" }, [x], x.shape);
+  }
+
+  /** x · tanh(ln(1 + e^x)) (Misra 2019). */
+  mish(x: Tensor): Tensor {
+    return this.#make({ op: "mish" }, [x], x.shape);
   }
 
   /** op(a) · op(b) + bias over matrices: [M, K] · [K, N] + [N] → [M, N]. */
@@ -184,7 +197,7 @@ export class Graph {
   }
 
   /** An expanded operand is used unexpanded where broadcasting gives the same result. */
-  #broadcast(op: "add" | "sub" | "mul", a: Tensor, b: Tensor): Tensor {
+  #broadcast(op: "add" | "sub" | "mul" | "div", a: Tensor, b: Tensor): Tensor {
     const shape = broadcastShape(a.shape, b.shape);
     const [x, y] = [a.op === "expand" ? a.inputs[0] : a, b.op === "expand" ? b.inputs[0] : b];
     if (x !== a && sameShape(broadcastShape(x.shape, b.shape), shape)) return this.#broadcast(op, x, b);

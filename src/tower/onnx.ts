@@ -46,6 +46,9 @@ const emitters: { [K in OpName]: (writer: Writer, y: TensorOf<K>) => void } = {
   add: (writer, y) => writer.node("Add", y),
   sub: (writer, y) => writer.node("Sub", y),
   mul: (writer, y) => writer.node("Mul", y),
+  div: (writer, y) => writer.node("Div", y),
+  // The runtime's square root and division are the processor's, exactly rounded; its reciprocal need not be.
+  sqrt: (writer, y) => writer.node("Sqrt", y),
   relu: (writer, y) => writer.node("Relu", y),
   sigmoid: (writer, y) => writer.node("Sigmoid", y),
   // y = relu(x) is never negative, so "not zero" is "positive": the fastest of six forms measured. Where, not Mul by a mask:
@@ -53,7 +56,15 @@ const emitters: { [K in OpName]: (writer: Writer, y: TensorOf<K>) => void } = {
   reluGradient: (writer, y) => {
     const [output, d] = y.inputs.map((x) => writer.name(x));
     const positive = writer.helper(y, "positive", "Cast", [output], { to: onnx.TensorProto.DataType.BOOL });
-    writer.write("Where", [positive, d, writer.zero()], writer.name(y));
+    writer.write("Where", [positive, d, writer.scalar(0)], writer.name(y));
+  },
+  // tanh(ln(1 + e^x)) = m / (2 - m) with m = s (2 - s), s = sigmoid(x): Softplus takes one element at a time.
+  mish: (writer, y) => {
+    const x = writer.name(y.inputs[0]);
+    const s = writer.helper(y, "s", "Sigmoid", [x]);
+    const m = writer.helper(y, "m", "Mul", [s, writer.helper(y, "2-s", "Sub", [writer.scalar(2), s])]);
+    const t = writer.helper(y, "t", "Div", [m, writer.helper(y, "2-m", "Sub", [writer.scalar(2), m])]);
+    writer.write("Mul", [x, t], writer.name(y));
   },
   gemm: (writer, y) => writer.node("Gemm", y, [], { transA: y.transA ? 1 : 0, transB: y.transB ? 1 : 0 }),
   matmul: (writer, y) => {
@@ -122,10 +133,11 @@ class Writer {
     this.nodes.push({ opType, name: output, input: [...operands], output: [output], attribute });
   }
 
-  /** The scalar 0, written once. */
-  zero(): string {
-    if (!this.#written.has("#zero")) this.initializer("#zero", [1], new Float32Array(1));
-    return "#zero";
+  /** A number, written once. */
+  scalar(value: number): string {
+    const name = `#scalar ${value}`;
+    if (!this.#written.has(name)) this.initializer(name, [1], Float32Array.of(value));
+    return name;
   }
 
   initializer(name: string, dims: readonly number[], data: Float32Array): void {

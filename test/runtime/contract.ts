@@ -32,6 +32,10 @@ export function runtimeContract(name: Runtime["name"]): void {
       graph.output("product", graph.gemm(x, x, { transA: true }));
       const cube = graph.reshape(x, ["B", 2, 2]);
       graph.output("turned", graph.matmul(cube, cube, { transA: true, transB: true }));
+      const positive = graph.add(graph.mul(x, x), graph.constant([1], [0.5]));
+      graph.output("root", graph.sqrt(positive));
+      graph.output("quotient", graph.div(x, positive));
+      graph.output("mish", graph.mish(graph.scale(x, 8)));
       graph.output("x again", x);
       graph.output("expand again", graph.outputs.get("expand")!);
       const feeds = randomFeeds(graph, [], 5);

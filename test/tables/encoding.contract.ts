@@ -132,6 +132,7 @@ export function encodingContract(name: string, spec: EncodingSpec, sgd: { spec: 
         trainer.dense.forEach((weights, i) => {
           for (const [key, { data }] of Object.entries(weights.parameters()))
             replica.dense[i].parameters()[key].data.set(data);
+          replica.dense[i].written();
         });
         const asked = someKeys(roll, CAPACITY);
         expect([...(await vectorsOf(replica, asked))]).toEqual([...(await vectorsOf(trainer, asked))]);

@@ -59,6 +59,23 @@ const cases: Record<string, Case> = {
   },
   "mul by itself": { inputs: [["B", 4]], build: (g, [a]) => g.mul(a, a) },
   scale: { inputs: [["B", 4]], build: (g, [a]) => g.scale(a, -2.5) },
+  div: {
+    inputs: [
+      ["B", 4],
+      ["B", 4],
+    ],
+    build: (g, [a, b]) => g.div(a, positive(g, b)),
+  },
+  "div by a row": {
+    inputs: [
+      ["B", 4],
+      [1, 4],
+    ],
+    build: (g, [a, b]) => g.div(a, positive(g, b)),
+  },
+  "div of a row": { inputs: [[4], ["B", 4]], build: (g, [a, b]) => g.div(a, positive(g, b)) },
+  sqrt: { inputs: [["B", 5]], build: (g, [a]) => g.sqrt(positive(g, a)) },
+  mish: { inputs: [["B", 5]], build: (g, [a]) => g.mish(g.scale(a, 4)) },
   relu: { inputs: [["B", 5]], build: (g, [a]) => g.relu(a) },
   reluGradient: {
     inputs: [
@@ -151,6 +168,11 @@ const cases: Record<string, Case> = {
   "reduceSum over the middle": { inputs: [["B", 4, 2]], build: (g, [a]) => g.reduceSum(a, [1], false) },
   "one tensor used twice": { inputs: [["B", 4]], build: (g, [a]) => g.add(g.mul(a, g.sigmoid(a)), g.relu(a)) },
 };
+
+/** 0.5 + x², far from where a root or a quotient has no gradient. */
+function positive(graph: Graph, x: Tensor): Tensor {
+  return graph.add(graph.mul(x, x), graph.constant([1], [0.5]));
+}
 
 describe("gradients", () => {
   it.each(Object.entries(cases))("%s equals finite differences", (_, { inputs, build }) => {

@@ -42,6 +42,12 @@ function compute(y: Tensor, x: Value[], feeds: ReadonlyMap<string, Value>, rows:
       return make((at) => read(x[0], at) - read(x[1], at));
     case "mul":
       return make((at) => read(x[0], at) * read(x[1], at));
+    case "div":
+      return make((at) => read(x[0], at) / read(x[1], at));
+    case "sqrt":
+      return make((at) => Math.sqrt(read(x[0], at)));
+    case "mish":
+      return make((at) => read(x[0], at) * Math.tanh(Math.log1p(Math.exp(read(x[0], at)))));
     case "relu":
       return make((at) => Math.max(0, read(x[0], at)));
     case "reluGradient":

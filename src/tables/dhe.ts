@@ -1,0 +1,175 @@
+import { HashbrookError } from "../core/errors.js";
+import { type CodeKernel, codeKernel } from "../kernels/code.js";
+import type { DenseOptimizer } from "../optim/dense.js";
+import type { EncodingSpec } from "../spec/compiled.js";
+import type { DecoderShape } from "../tower/decoder.js";
+import { Decoder, type DecoderMatrices, paddedRows } from "./decoder.js";
+import type { Encoding, EncodingOptions } from "./encoding.js";
+import type { SavedBlocks, TableBlock } from "./row-store.js";
+
+/** Mean square of an element of a code. */
+const CODE_POWER = { uniform: 1 / 3, gaussian: 1 } as const;
+const GIB = 2 ** 30;
+
+type DheSpec = NonNullable<EncodingSpec["dhe"]>;
+
+/**
+ * Deep hash embedding (Kang et al. 2021): k hash functions turn a key into a dense code, a small network decodes it. There are
+ * no rows: every key, seen or not, has a vector, and all share the network's weights.
+ *
+ * A training batch's distinct keys are decoded together and normalised by their own statistics, each key counting once. Scores go by
+ * the running statistics, so that a vector depends on its key and the weights alone; a scorer keeps the vectors of hot keys
+ * until a weight changes.
+ */
+export class DheEncoding implements Encoding {
+  readonly dim: number;
+  readonly stores = [];
+  private readonly spec: DheSpec;
+  private readonly kernel: CodeKernel;
+  private readonly memory: WebAssembly.Memory;
+  private readonly decoder: Decoder;
+  private readonly capacity: number;
+  private readonly caching: boolean;
+  /** The decoder's version that the cached vectors are of. */
+  private cached = 0;
+
+  /** @throws HashbrookError table_full when a batch does not fit its memory */
+  constructor(spec: EncodingSpec, options: EncodingOptions) {
+    if (!spec.dhe) throw new HashbrookError("internal", `table ${spec.name}: ${spec.encoding} is not dhe`);
+    this.spec = spec.dhe;
+    this.dim = spec.dim;
+    this.capacity = options.capacity;
+    this.caching = !options.learns && spec.dhe.cache_rows > 0;
+    const { kernel, memory } = codeKernel();
+    this.kernel = kernel;
+    this.memory = memory;
+    this.open(spec, options);
+    this.decoder = new Decoder({
+      shape: shapeOf(spec, spec.dhe),
+      optimizer: spec.dhe.optimizer,
+      seed: Number(BigInt.asUintN(32, seedOf(spec))),
+      runtime: options.runtime,
+      capacity: options.capacity,
+      matrices: this.matrices(options.learns),
+    });
+  }
+
+  get keys(): BigUint64Array {
+    return new BigUint64Array(this.memory.buffer, this.kernel.keysAt.value >>> 0, this.capacity);
+  }
+
+  get vectors(): Float32Array {
+    return this.floats(this.kernel.vectorsAt.value, this.capacity * this.dim);
+  }
+
+  get gradients(): Float32Array {
+    return this.floats(this.kernel.gradientsAt.value, this.capacity * this.dim);
+  }
+
+  get dense(): readonly DenseOptimizer[] {
+    return this.decoder.dense;
+  }
+
+  get bytes(): number {
+    return this.decoder.bytes;
+  }
+
+  async gather(count: number, mode: "learn" | "score"): Promise<void> {
+    if (mode === "score" && this.caching) return this.gatherCached(count);
+    this.kernel.encode(count);
+    if (mode === "learn") await this.decoder.forward(count);
+    else await this.decoder.decode(count);
+  }
+
+  async backward(): Promise<void> {
+    await this.decoder.backward();
+  }
+
+  gradientsFinite(): boolean {
+    return this.decoder.gradientsFinite();
+  }
+
+  apply(): void {
+    this.decoder.apply();
+  }
+
+  async vectorOf(key: bigint): Promise<Float32Array> {
+    this.keys[0] = key;
+    await this.gather(1, "score");
+    return this.vectors.slice(0, this.dim);
+  }
+
+  blocks(): TableBlock[] {
+    return this.decoder.blocks();
+  }
+
+  restore(blocks: SavedBlocks): void {
+    this.decoder.restore(blocks);
+  }
+
+  async close(): Promise<void> {
+    await this.decoder.close();
+  }
+
+  private async gatherCached(count: number): Promise<void> {
+    const { version } = this.decoder;
+    if (version !== this.cached) this.kernel.forget();
+    this.cached = version;
+    const missed = this.kernel.look(count) >>> 0;
+    await this.decoder.decode(missed);
+    this.kernel.settle(missed);
+  }
+
+  private open(spec: EncodingSpec, { learns, memoryLimit = 4 * GIB }: EncodingOptions): void {
+    const { kernel, caching } = this;
+    const { hashes, code, cache_rows } = this.spec;
+    const rows = paddedRows(this.capacity);
+    kernel.setLimit(memoryLimit);
+    const gaussian = code === "gaussian" ? 1 : 0;
+    if (!kernel.openCodes(rows, hashes, gaussian, seedOf(spec), spec.dim, learns ? 1 : 0)) throw this.full(spec);
+    if (caching && !kernel.openCache(cache_rows, rows)) throw this.full(spec);
+  }
+
+  private full({ name }: EncodingSpec): HashbrookError {
+    return new HashbrookError("table_full", `table ${name}: no room for batches of ${this.capacity} keys`, {
+      hint: "lower train.batch, hashes, dim, cache_rows, or a bag's max_length",
+    });
+  }
+
+  /** Views of a memory that does not grow: made once. */
+  private matrices(learns: boolean): () => DecoderMatrices {
+    const { kernel, dim } = this;
+    const rows = paddedRows(this.capacity);
+    const made = {
+      x: this.floats(kernel.codesAt.value, rows * this.spec.hashes),
+      vectors: this.floats(kernel.decodedAt.value, rows * dim),
+      gradients: this.floats(kernel.gradientsAt.value, learns ? rows * dim : 0),
+    };
+    return () => made;
+  }
+
+  private floats(at: number, count: number): Float32Array {
+    return new Float32Array(this.memory.buffer, at >>> 0, count);
+  }
+}
+
+/** The output starts with the mean square of table rows, uniform in ±init. */
+function shapeOf({ name, dim, init }: EncodingSpec, dhe: DheSpec): DecoderShape {
+  const { hashes, depth, width, activation, batch_norm, code } = dhe;
+  return {
+    name: `${name}.decoder`,
+    inputs: hashes,
+    outputs: dim,
+    depth,
+    width,
+    activation,
+    batchNorm: batch_norm,
+    learnsInputs: false,
+    inputPower: CODE_POWER[code],
+    outputPower: (init * init) / 3,
+  };
+}
+
+function seedOf({ seed }: EncodingSpec): bigint {
+  return BigInt(`0x${seed}`);
+}

@@ -1,0 +1,129 @@
+import { HashbrookError } from "../core/errors.js";
+import type { DenseOptimizer } from "../optim/dense.js";
+import type { EncodingSpec } from "../spec/compiled.js";
+import type { DecoderShape } from "../tower/decoder.js";
+import { Decoder, type DecoderMatrices, paddedRows } from "./decoder.js";
+import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
+import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+
+/** The spec of the rows inside a low_dim encoding: one of `low_dim.dim` floats for every key. */
+export function lowDimRows({ low_dim, ...rest }: EncodingSpec): EncodingSpec {
+  if (!low_dim) throw new HashbrookError("internal", `table ${rest.name}: ${rest.encoding} is not low_dim`);
+  return { ...rest, encoding: "exact", dim: low_dim.dim };
+}
+
+/** What the rows inside need room for, in a low_dim encoding made with these options. */
+export function lowDimOptions(options: EncodingOptions): EncodingOptions {
+  return { ...options, capacity: paddedRows(options.capacity) };
+}
+
+/**
+ * Short rows and one matrix (Ginart et al. 2021, mixed dimension embeddings): vector = row · P, P [row's dim, dim]. Both are
+ * learned: the rows as any table's, P as a tower's weights.
+ */
+export class LowDimEncoding implements Encoding {
+  readonly dim: number;
+  readonly vectors: Float32Array;
+  readonly gradients: Float32Array;
+  private readonly rows: Encoding;
+  private readonly projection: Decoder;
+  private count = 0;
+
+  /** @param rows made from `lowDimRows` and `lowDimOptions` */
+  constructor(spec: EncodingSpec, rows: Encoding, options: EncodingOptions) {
+    const floats = paddedRows(options.capacity) * spec.dim;
+    this.dim = spec.dim;
+    this.rows = rows;
+    this.vectors = new Float32Array(floats);
+    this.gradients = new Float32Array(options.learns ? floats : 0);
+    this.projection = new Decoder({
+      shape: shapeOf(spec, rows.dim),
+      optimizer: spec.low_dim!.optimizer,
+      seed: Number(BigInt.asUintN(32, BigInt(`0x${spec.seed}`))),
+      runtime: options.runtime,
+      capacity: options.capacity,
+      matrices: () => this.matrices(),
+    });
+  }
+
+  get keys(): BigUint64Array {
+    return this.rows.keys;
+  }
+
+  get stores(): readonly RowStore[] {
+    return this.rows.stores;
+  }
+
+  get dense(): readonly DenseOptimizer[] {
+    return [...this.rows.dense, ...this.projection.dense];
+  }
+
+  get bytes(): number {
+    return this.rows.bytes + this.projection.bytes;
+  }
+
+  async gather(count: number, mode: "learn" | "score", clock: Clock): Promise<void> {
+    await this.rows.gather(count, mode, clock);
+    if (mode === "score") return this.projection.decode(count);
+    this.count = count;
+    await this.projection.forward(count);
+  }
+
+  async backward(): Promise<void> {
+    await this.projection.backward();
+    await this.rows.backward();
+  }
+
+  gradientsFinite(): boolean {
+    return this.projection.gradientsFinite() && this.rows.gradientsFinite();
+  }
+
+  apply(): void {
+    if (this.count === 0) return;
+    this.rows.apply();
+    this.projection.apply();
+    this.count = 0;
+  }
+
+  async vectorOf(key: bigint): Promise<Float32Array> {
+    this.keys[0] = key;
+    await this.gather(1, "score", { time: 0, examples: 0 });
+    return this.vectors.slice(0, this.dim);
+  }
+
+  blocks(): TableBlock[] {
+    return [...this.rows.blocks(), ...this.projection.blocks()];
+  }
+
+  restore(blocks: SavedBlocks): void {
+    this.rows.restore(blocks);
+    this.projection.restore(blocks);
+  }
+
+  async close(): Promise<void> {
+    await this.rows.close();
+    await this.projection.close();
+  }
+
+  private matrices(): DecoderMatrices {
+    const { vectors, gradients, rows } = this;
+    return { x: rows.vectors, vectors, gradients, inputGradients: rows.gradients };
+  }
+}
+
+/** P keeps lengths: a vector starts with the mean square of its row's weights, uniform in ±init. */
+function shapeOf({ name, dim, init }: EncodingSpec, inputs: number): DecoderShape {
+  const power = (init * init) / 3;
+  return {
+    name: `${name}.projection`,
+    inputs,
+    outputs: dim,
+    depth: 0,
+    width: 0,
+    activation: "relu",
+    batchNorm: false,
+    learnsInputs: true,
+    inputPower: power,
+    outputPower: power,
+  };
+}
