@@ -7,14 +7,16 @@ export interface KernelGlobal {
 
 /**
  * What kernels/table.wasm exports. Addresses, counts and row numbers come back as signed 32-bit integers: read them with
- * `>>> 0`. Functions that answer yes or no return 1 or 0. The order of calls: configureOptimizer, configureRow, any
- * workspace, openBatch, open; dense weights use only configureOptimizer, workspace and the dense functions.
+ * `>>> 0`. Functions that answer yes or no return 1 or 0. The order of calls: configureOptimizer, configureRow,
+ * configurePrecision where it is not f32, any workspace, openBatch, open; dense weights use only configureOptimizer, workspace and the dense functions.
  */
 export interface TableKernel {
   configureOptimizer(kind: number, h0: number, h1: number, h2: number, h3: number, h4: number): void;
-  /** After configureOptimizer: rows will hold weights alone and cannot learn. */
-  setServing(): void;
+  /** Rows will hold weights alone, as a codec's (src/tables/row-layout.ts), and cannot learn. */
+  setServing(codec: number): void;
   configureRow(dim: number, lanes: number): void;
+  /** Rows that learn will hold their weights as a codec's codes, rounded to the nearest or by chance. */
+  configurePrecision(codec: number, nearest: number, seed: bigint): number;
   setLimit(bytes: number): void;
   workspace(bytes: number): number;
   openBatch(rows: number, cells: number, singles: number, lists: number, most: number): number;
@@ -29,11 +31,15 @@ export interface TableKernel {
   rowsOf(keys: number, count: number, out: number): void;
   /** `rowFor` `count` u64 keys; the rows start at the weights f32[count × dim] at `given`. */
   plant(keys: number, count: number, given: number): void;
+  /** Writes a serving row: f32[lanes] at `weights`. exact: after `reserve`. */
+  put(key: bigint, weights: number): void;
   remove(key: bigint): number;
   /** Copies whole rows, whose u32 numbers lie at `list`, to `out`. */
   packRows(list: number, count: number, out: number): void;
   isTouched(row: number): number;
   weightsOf(key: bigint, row: number, out: number): void;
+  /** Writes the floats of a low precision row's slots to `out`. */
+  unpack(row: number, out: number): void;
   adoptRows(count: number): void;
   adoptBitmap(): void;
   indexAddress(): number;
@@ -63,6 +69,7 @@ export interface TableKernel {
   scatter(count: number): void;
 
   beginStep(): void;
+  restoreRoundings(count: bigint): void;
   adamRestore(power1: number, power2: number): void;
   denseInitialise(w: number, a: number, b: number, rows: number, columns: number): void;
   denseStep(w: number, a: number, b: number, g: number, rows: number, columns: number, scale: number): void;
@@ -81,6 +88,8 @@ export interface TableKernel {
   readonly vectorGradientsAt: KernelGlobal;
   readonly importanceAt: KernelGlobal;
   readonly importanceGradientsAt: KernelGlobal;
+  /** Rows rounded by chance so far. */
+  readonly roundings: { readonly value: bigint };
   readonly power1: KernelGlobal;
   readonly power2: KernelGlobal;
 }

@@ -6,9 +6,13 @@ import { RowStore, type SavedBlocks, type TableBlock } from "./row-store.js";
  */
 export class HashStore extends RowStore {
   protected rowBlocks(): TableBlock[] {
-    const shape = [this.capacity, this.layout.stateFloats];
+    const { precision, stateBytes } = this.layout;
+    const state =
+      precision === "f32"
+        ? ({ dtype: "F32", shape: [this.capacity, stateBytes / 4] } as const)
+        : ({ dtype: "U8", shape: [this.capacity, stateBytes] } as const);
     return [
-      { name: this.blockName("state"), dtype: "F32", shape, data: this.stateView() },
+      { name: this.blockName("state"), ...state, data: this.stateView() },
       { name: this.blockName("touched"), dtype: "U8", shape: [this.bitmapBytes()], data: this.bitmap() },
     ];
   }

@@ -1,39 +1,72 @@
 import type { Slot } from "../optim/optimizer.js";
 
+/** How numbers lie in a row: `q2.13` is a whole number of 2^-13 in two bytes, `int4` half a byte. */
+export type NumberType = "f32" | "bf16" | "f16" | "q2.13" | "int8" | "int4";
+/** How a row holds its weights. */
+export type RowPrecision = Exclude<NumberType, "bf16">;
+
+/** The precisions' numbers in src/kernels/assembly/table/codec.ts. */
+export const codecs: Readonly<Record<RowPrecision, number>> = { f32: 0, f16: 1, "q2.13": 2, int8: 3, int4: 4 };
+
 /** One slot's place in a row's state. */
 export interface Section {
   readonly name: string;
-  /** Floats from the start of the state. */
+  readonly type: NumberType;
+  /** Bytes from the start of the state. */
   readonly offset: number;
-  readonly floats: number;
+  /** Numbers, padding included. */
+  readonly count: number;
 }
 
 /**
- * The bytes of one row: [key u64 (exact tables)] [sections of floats]. `lanes` is 1 for one weight, else `dim` rounded up to
- * a multiple of 4; padding weights are always 0. A shared slot takes 1 float, padded to 4 where lanes > 1.
+ * The bytes of one row: [key u64 (exact tables)] [sections]. `lanes` is 1 for one weight, else `dim` rounded up to a multiple
+ * of 4; padding weights are always 0.
+ *
+ * In f32 a section is `lanes` floats, a shared slot 1 float, padded to 4 where lanes > 1. In another precision the first section
+ * is the weights' codes, after int8 and int4 codes comes their scale, and the other slots are f32, a shared one 1 float. FTRL then
+ * keeps z / D(n), which has a weight's scale, and sqrt(n) as f16 (src/kernels/assembly/table/ftrl.ts).
  */
 export interface RowLayout {
   readonly dim: number;
   readonly lanes: number;
+  readonly precision: RowPrecision;
   readonly sections: readonly Section[];
   readonly keyBytes: 0 | 8;
-  readonly stateFloats: number;
   readonly stateBytes: number;
   /** Bytes from one row to the next. */
   readonly stride: number;
 }
 
 /** The layout of a table's rows for an optimizer's slots. */
-export function rowLayout(encoding: "hash" | "exact", dim: number, slots: readonly Slot[]): RowLayout {
+export function rowLayout(
+  encoding: "hash" | "exact",
+  dim: number,
+  slots: readonly Slot[],
+  precision: RowPrecision = "f32",
+): RowLayout {
   const lanes = dim === 1 ? 1 : (dim + 3) & ~3;
   const sections: Section[] = [];
-  let stateFloats = 0;
-  for (const { name, shared } of slots) {
-    const floats = shared ? Math.min(lanes, 4) : lanes;
-    sections.push({ name, offset: stateFloats, floats });
-    stateFloats += floats;
+  let stateBytes = 0;
+  for (const piece of slots.flatMap((slot, i) => piecesOf(slot, i === 0, lanes, precision))) {
+    sections.push({ ...piece, offset: stateBytes });
+    stateBytes += bytesOf(piece);
   }
   const keyBytes = encoding === "exact" ? 8 : 0;
-  const stateBytes = stateFloats * 4;
-  return { dim, lanes, sections, keyBytes, stateFloats, stateBytes, stride: keyBytes + stateBytes };
+  return { dim, lanes, precision, sections, keyBytes, stateBytes, stride: keyBytes + stateBytes };
+}
+
+type Piece = Omit<Section, "offset">;
+
+function piecesOf({ name, shared }: Slot, first: boolean, lanes: number, precision: RowPrecision): Piece[] {
+  if (precision === "f32") return [{ name, type: "f32", count: shared ? Math.min(lanes, 4) : lanes }];
+  if (!first) return [{ name, type: name === "n" ? "f16" : "f32", count: shared ? 1 : lanes }];
+  const codes: Piece = { name, type: precision, count: lanes };
+  const scaled = precision === "int8" || precision === "int4";
+  return scaled ? [codes, { name: "scale", type: "bf16", count: 1 }] : [codes];
+}
+
+const sizes: Readonly<Record<NumberType, number>> = { f32: 4, bf16: 2, f16: 2, "q2.13": 2, int8: 1, int4: 0.5 };
+
+function bytesOf({ type, count }: Piece): number {
+  return Math.ceil(sizes[type] * count);
 }

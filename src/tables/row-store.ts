@@ -3,7 +3,7 @@ import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, optimizerFor, perWeight } from "../optim/optimizer.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import { changedRows } from "./changed-rows.js";
-import { type RowLayout, rowLayout } from "./row-layout.js";
+import { codecs, type RowLayout, rowLayout } from "./row-layout.js";
 
 /** A named tensor of a table's state, as a checkpoint stores it. */
 export interface TableBlock {
@@ -38,7 +38,13 @@ export interface StoreOptions {
   readonly workspace?: (kernel: TableKernel) => void;
   /** A replica's table: rows hold weights alone, `put` writes them, nothing can be learned. Default false. */
   readonly serving?: boolean;
+  /** How a replica's rows hold their weights: f32 by default. A row of one weight has no scale of its own: it is f16 instead. */
+  readonly servingPrecision?: ServingPrecision;
 }
+
+/** What a replica can hold its rows in. */
+export const servingPrecisions = ["f32", "f16", "int8", "int4"] as const;
+export type ServingPrecision = (typeof servingPrecisions)[number];
 
 const GIB = 2 ** 30;
 /** Rows copied out together: they stay in the processor's cache. */
@@ -55,7 +61,7 @@ export abstract class RowStore {
   readonly kernel: TableKernel;
   readonly memory: WebAssembly.Memory;
   private readonly memoryLimit: number;
-  /** Room for one row's weights. */
+  /** Room for one row's weights, or for all of its floats. */
   private readonly probe: number;
   /** Room for one key. */
   private readonly keyProbe: number;
@@ -65,22 +71,22 @@ export abstract class RowStore {
   constructor(spec: StoreSpec, options: StoreOptions) {
     this.spec = spec;
     this.optimizer = optimizerFor(spec.optimizer);
-    const slots = options.serving ? [perWeight("w")] : this.optimizer.slots;
-    this.layout = rowLayout(spec.encoding, spec.dim, slots);
+    this.layout = layoutOf(spec, this.optimizer, options);
     const { kernel, memory } = tableKernel();
     this.kernel = kernel;
     this.memory = memory;
     this.memoryLimit = options.memoryLimit ?? 4 * GIB;
     kernel.setLimit(this.memoryLimit);
     kernel.configureOptimizer(this.optimizer.id, ...this.optimizer.hyper);
-    if (options.serving) kernel.setServing();
+    if (options.serving) kernel.setServing(codecs[this.layout.precision]);
     kernel.configureRow(spec.dim, this.layout.lanes);
+    const seed = BigInt(`0x${spec.seed}`);
+    if (spec.precision) kernel.configurePrecision(codecs[spec.precision], spec.rounding === "nearest" ? 1 : 0, seed);
     options.workspace?.(kernel);
-    this.probe = kernel.workspace(this.layout.lanes * 4) >>> 0;
+    this.probe = kernel.workspace(this.layout.lanes * 12 + 16) >>> 0;
     this.keyProbe = kernel.workspace(8) >>> 0;
     this.packing = kernel.workspace(PACKED * (4 + this.layout.stride)) >>> 0;
     const exact = spec.encoding === "exact" ? 1 : 0;
-    const seed = BigInt(`0x${spec.seed}`);
     if (!kernel.open(exact, spec.rows, this.layout.stateBytes, seed, spec.init)) throw this.full(spec.rows);
   }
 
@@ -182,10 +188,10 @@ export abstract class RowStore {
   put({ keys, weights }: RowChunk): void {
     const { dim } = this.layout;
     this.reserve(keys.length);
-    const memory = new Float32Array(this.memory.buffer);
+    const row = new Float32Array(this.memory.buffer, this.probe, this.layout.lanes).fill(0);
     for (let i = 0, from = 0; i < keys.length; i++) {
-      let to = (this.kernel.rowPtr(this.kernel.rowFor(keys[i])) >>> 0) / 4;
-      for (const end = from + dim; from < end; ) memory[to++] = weights[from++];
+      for (let at = 0; at < dim; ) row[at++] = weights[from++];
+      this.kernel.put(keys[i], this.probe);
     }
   }
 
@@ -230,6 +236,10 @@ export abstract class RowStore {
   /** Everything that learning changes, in a fixed order, named `table/<table>/…`. */
   blocks(): TableBlock[] {
     const blocks = this.rowBlocks();
+    if (this.roundsByChance) {
+      const count = Float64Array.of(Number(this.kernel.roundings.value));
+      blocks.push({ name: this.blockName("roundings"), dtype: "F64", shape: [1], data: new Uint8Array(count.buffer) });
+    }
     if (this.optimizer.countsSteps) {
       const powers = Float64Array.of(this.kernel.power1.value, this.kernel.power2.value);
       blocks.push({ name: this.blockName("powers"), dtype: "F64", shape: [2], data: new Uint8Array(powers.buffer) });
@@ -240,10 +250,17 @@ export abstract class RowStore {
   /** @throws HashbrookError checkpoint_damaged where a block is missing or does not fit, table_full where the rows do not */
   restore(blocks: SavedBlocks): void {
     const powers = this.optimizer.countsSteps ? this.saved(blocks, "powers", 16) : null;
+    const roundings = this.roundsByChance ? this.saved(blocks, "roundings", 8) : null;
     this.restoreRows(blocks);
+    if (roundings) this.kernel.restoreRoundings(BigInt(new Float64Array(roundings.slice().buffer)[0]));
     if (!powers) return;
     const [power1, power2] = new Float64Array(powers.slice().buffer);
     this.kernel.adamRestore(power1, power2);
+  }
+
+  /** True where rounding draws random bits: how many rows were rounded is part of the state. */
+  private get roundsByChance(): boolean {
+    return this.spec.precision !== undefined && this.spec.rounding !== "nearest";
   }
 
   protected abstract rowBlocks(): TableBlock[];
@@ -273,10 +290,18 @@ export abstract class RowStore {
   }
 
   private stateOf(row: number): Record<string, Float32Array> {
-    const at = this.kernel.rowPtr(row) >>> 0;
-    const floats = new Float32Array(this.view(at, this.layout.stateBytes).slice().buffer);
+    let at = this.kernel.rowPtr(row) >>> 0;
+    if (this.layout.precision !== "f32") {
+      this.kernel.unpack(at, this.probe);
+      at = this.probe;
+    }
+    const slots = this.layout.sections.filter(({ name }) => name !== "scale");
     return Object.fromEntries(
-      this.layout.sections.map(({ name, offset, floats: count }) => [name, floats.subarray(offset, offset + count)]),
+      slots.map(({ name, count }) => {
+        const floats = new Float32Array(this.view(at, count * 4).slice().buffer);
+        at += floats.byteLength;
+        return [name, floats];
+      }),
     );
   }
 
@@ -289,4 +314,12 @@ export abstract class RowStore {
       hint: `${other}, a smaller dim, an optimizer with less state (rowwise_adagrad, sgd), or split the fields over several tables`,
     });
   }
+}
+
+function layoutOf(spec: StoreSpec, optimizer: Optimizer, options: StoreOptions): RowLayout {
+  const { encoding, dim, precision } = spec;
+  if (!options.serving) return rowLayout(encoding, dim, optimizer.slots, precision);
+  const { servingPrecision = "f32" } = options;
+  const scaled = servingPrecision === "int8" || servingPrecision === "int4";
+  return rowLayout(encoding, dim, [perWeight("w")], scaled && dim === 1 ? "f16" : servingPrecision);
 }

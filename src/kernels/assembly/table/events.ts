@@ -225,7 +225,7 @@ export function warm(from: u32, to: u32, learning: bool): void {
   let sum: u64 = 0;
   for (let at = aheadAt; at < end; at += 4) {
     const state = <usize>load<u32>(at);
-    for (let line: usize = 0; line < stride; line += 64) sum ^= load<u64>(state + line);
+    for (let line: usize = 0; line < stride; line += 64) sum ^= load<u8>(state + line);
   }
   touched = sum;
 }

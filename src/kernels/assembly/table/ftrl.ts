@@ -129,3 +129,52 @@ function lengthOf(w: usize, count: u32): f32 {
   }
   return sqrt<f32>(sumLanes(squares));
 }
+
+// The form of low precision rows (u, r): u = z / D(n) has the scale of a weight, as Golovin et al. (2013) keep it, and
+// r = sqrt(n) spans four times the digits. With r' the rounded root, z + g - (r' - r) / alpha w is, divided by D(r'),
+//   u' = u + (g - (r' - r) / alpha (u + w)) / D(r')
+// so that w moves by -g / D(r') whatever the rounding of r did, and by nothing at all where g = 0. Where D = 0, u = 0.
+
+@inline
+function divisorOf(r: v128): v128 {
+  return f32x4.add(f32x4.mul(f32x4.add(f32x4.splat(beta), r), f32x4.splat(invAlpha)), f32x4.splat(l2));
+}
+
+/** r[bytes / 4] = sqrt(r^2 + g^2). */
+export function ftrlRoots(r: usize, g: usize, out: usize, bytes: usize): void {
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const ri = v128.load(r + i);
+    const gi = v128.load(g + i);
+    v128.store(out + i, f32x4.sqrt(f32x4.add(f32x4.mul(ri, ri), f32x4.mul(gi, gi))));
+  }
+}
+
+/** Moves u by the gradient g at weights w, where the root went from `before` to `after`. */
+export function ftrlScaledUpdate(u: usize, before: usize, after: usize, w: usize, g: usize, bytes: usize): void {
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const ui = v128.load(u + i);
+    const r = v128.load(after + i);
+    const d = divisorOf(r);
+    const grown = f32x4.mul(f32x4.sub(r, v128.load(before + i)), f32x4.splat(invAlpha));
+    const pull = f32x4.sub(v128.load(g + i), f32x4.mul(grown, f32x4.add(ui, v128.load(w + i))));
+    const step = v128.and(f32x4.div(pull, d), f32x4.gt(d, f32x4.splat(0)));
+    v128.store(u + i, f32x4.add(ui, step));
+  }
+}
+
+/** (u, r) to (z, n). */
+export function ftrlUnscale(u: usize, r: usize, z: usize, n: usize, bytes: usize): void {
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const ri = v128.load(r + i);
+    v128.store(z + i, f32x4.mul(v128.load(u + i), divisorOf(ri)));
+    v128.store(n + i, f32x4.mul(ri, ri));
+  }
+}
+
+/** z of a fresh row (n = 0) to u, in place. */
+export function ftrlScale(z: usize, bytes: usize): void {
+  const d = divisorOf(f32x4.splat(0));
+  for (let i: usize = 0; i < bytes; i += 16) {
+    v128.store(z + i, v128.and(f32x4.div(v128.load(z + i), d), f32x4.gt(d, f32x4.splat(0))));
+  }
+}

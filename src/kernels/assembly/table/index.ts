@@ -27,10 +27,11 @@ export {
   vectorGradientsAt,
   vectorsAt,
 } from "./composition";
+export { restoreRoundings, roundings } from "./codec";
 export { denseInitialise, denseStep, denseUsable } from "./dense";
 export { adamRestore, power1, power2 } from "./gradient";
 export { setLimit, workspace } from "./memory";
-export { beginStep, configureOptimizer, configureRow, setServing } from "./optimizer";
+export { beginStep, configureOptimizer, configurePrecision, configureRow, setServing, unpack } from "./optimizer";
 export {
   adoptBitmap,
   adoptRows,
@@ -40,6 +41,7 @@ export {
   open,
   packRows,
   plant,
+  put,
   remove,
   reserve,
   rowCapacity,

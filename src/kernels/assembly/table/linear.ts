@@ -20,7 +20,7 @@ import {
 } from "./events";
 import { sumLanes } from "./lanes";
 import { workspace } from "./memory";
-import { beginStep, FTRL, kind, serving, update1, weight1 } from "./optimizer";
+import { beginStep, FTRL, kind, plain, update1, weight1 } from "./optimizer";
 import { exact, rowCapacity } from "./store";
 
 /** A gradient above this is not applied: its square would not stay finite for long. */
@@ -81,14 +81,14 @@ export function scoreLinear(rows: u32): void {
 
 /** True where a key's FTRL state is found by masking its bits. */
 function hasMask(): bool {
-  return kind == FTRL && !serving && !exact && (rowCapacity & (rowCapacity - 1)) == 0;
+  return kind == FTRL && plain && !exact && (rowCapacity & (rowCapacity - 1)) == 0;
 }
 
 /** Reads the weights of event r's `count` features; their sum of w x, four interleaved partial sums at a time. */
 @inline
 function logitOf(count: u32, r: u32, learning: bool, byMask: bool): f32 {
   pad(count);
-  if (kind == FTRL && !serving) readFtrl(count, r, learning, byMask);
+  if (kind == FTRL && plain) readFtrl(count, r, learning, byMask);
   else readWeights(count);
   fillUnborn();
   let sums = f32x4.splat(0);
@@ -118,7 +118,7 @@ function readWeights(count: u32): void {
 @inline
 function learnEvent(count: u32, g: f32): void {
   beginStep();
-  if (kind == FTRL) updateFtrl(count, g);
+  if (kind == FTRL && plain) updateFtrl(count, g);
   else updateEach(0, <usize>count << 2, g);
 }
 

@@ -6,7 +6,7 @@
 import { drawWeights, mix } from "./initial";
 import { copyFloats } from "./lanes";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
-import { derive, dim, FTRL_GROUP, initialise, kind, laneBytes, lanes, serving, weights } from "./optimizer";
+import { cradle, derive, dim, FTRL_GROUP, hold, initialise, kind, laneBytes, lanes, serving, weights } from "./optimizer";
 
 export const NONE: u32 = 0xffffffff;
 
@@ -161,13 +161,14 @@ export function setUnitRows(from: u32): void {
 }
 
 function birth(id: u64, ptr: usize): void {
-  drawWeights(id, seed, init, dim, lanes, ptr);
-  if (!exact && id >= <u64>unitFrom) addOne(ptr);
+  const w = cradle(ptr);
+  drawWeights(id, seed, init, dim, lanes, w);
+  if (!exact && id >= <u64>unitFrom) addOne(w);
   initialise(ptr);
 }
 
-function addOne(ptr: usize): void {
-  for (let at = ptr, end = ptr + (<usize>dim << 2); at < end; at += 4) store<f32>(at, load<f32>(at) + 1);
+function addOne(w: usize): void {
+  for (let at = w, end = w + (<usize>dim << 2); at < end; at += 4) store<f32>(at, load<f32>(at) + 1);
 }
 
 @inline
@@ -242,6 +243,11 @@ export function touchRow(row: u32): u32 {
   let sum: u32 = 0;
   for (let at = from; at < from + stride; at += 64) sum += load<u8>(at);
   return sum;
+}
+
+/** Writes the weights w[lanes] of a replica's row, made if need be (exact: after `reserve`). */
+export function put(key: u64, w: usize): void {
+  hold(w, rowPtr(rowFor(key)));
 }
 
 function append(key: u64): u32 {

@@ -1,0 +1,234 @@
+// Weights in fewer bits than f32. Codes of a row of `lanes` weights lie one after the other:
+//   f16     2 bytes each; what lies beyond +-65504 is written as that
+//   q2.13   2 bytes each: whole multiples of 2^-13, clipped to [-4, 4) (Golovin et al. 2013)
+//   int8    1 byte each, whole multiples in [-127, 127] of the row's scale, which follows them as a bf16
+//   int4    4 bits each, the even one below the odd one, in [-7, 7], and the scale likewise
+// Rounding is to the nearest, or stochastic: floor(x / step + U) with U uniform in [0, 1), so that E[code] = x / step.
+// A weight that is a code already keeps it either way: a scale has 8 significant bits, so code * scale is exact.
+import { mix } from "./initial";
+import { copyFloats } from "./lanes";
+
+/** The codecs' numbers, as in src/tables/row-layout.ts. */
+export const F32: u32 = 0;
+export const F16: u32 = 1;
+export const Q2_13: u32 = 2;
+export const INT8: u32 = 3;
+export const INT4: u32 = 4;
+
+/** Room above the largest weight of a row that has outgrown its scale; and the share of a scale a row must use to keep it. */
+const HEADROOM: f32 = 1.125;
+const USED: f32 = 0.5;
+/** Scales stay where neither they nor the weights they span can overflow or vanish. */
+const SMALLEST_SCALE: f32 = 2 ** -110;
+const LARGEST: f32 = 2 ** 125;
+
+const GOLDEN: u64 = 0x9e3779b97f4a7c15;
+
+let start: u64 = 0;
+/** Rows that were rounded stochastically so far. */
+export let roundings: u64 = 0;
+/** Random bits of the row at hand. */
+let draw: u64 = 0;
+
+/** The stream of random bits is splitmix64's, a number for each rounded row; its start differs from every row's own. */
+export function seedRounding(seed: u64): void {
+  start = mix(~seed);
+}
+
+export function restoreRoundings(count: u64): void {
+  roundings = count;
+}
+
+/** Draws the random bits of the next row. */
+@inline
+export function drawRounding(): void {
+  draw = mix(start + ++roundings * GOLDEN);
+}
+
+/** Bytes of a row's codes, with its scale. */
+export function codeBytes(codec: u32, lanes: u32): u32 {
+  if (codec == F32) return lanes << 2;
+  if (codec == INT8) return lanes + 2;
+  return codec == INT4 ? ((lanes + 1) >> 1) + 2 : lanes << 1;
+}
+
+/** out[lanes] = the weights of codes. */
+export function decode(codec: u32, codes: usize, out: usize, lanes: u32): void {
+  if (codec == F16) decodeHalves(codes, out, lanes);
+  else if (codec == Q2_13) decodeFixed(codes, out, lanes);
+  else if (codec == F32) copyFloats(out, codes, lanes);
+  else decodeScaled(codec, codes, out, lanes);
+}
+
+/**
+ * Writes the codes of w[lanes], stochastically with the bits of `drawRounding` or to the nearest. `first` tells apart the
+ * random bits of a row's several arrays. int8 and int4: keeps the scale `before` while the weights fit it well.
+ */
+export function encode(codec: u32, w: usize, codes: usize, lanes: u32, nearest: bool, first: u32, before: f32): void {
+  if (codec == F16) encodeHalves(w, codes, lanes, nearest, first);
+  else if (codec == Q2_13) encodeFixed(w, codes, lanes, nearest, first);
+  else if (codec == F32) copyFloats(codes, w, lanes);
+  else encodeScaled(codec, w, codes, lanes, nearest, first, before);
+}
+
+/** The scale of a row of int8 or int4 codes. */
+@inline
+export function scaleOf(codec: u32, codes: usize, lanes: u32): f32 {
+  return reinterpret<f32>(<u32>load<u16>(codes + codeBytes(codec, lanes) - 2) << 16);
+}
+
+/** Four numbers in [0, 2^16): random ones of weights i to i + 3, or the half that rounds to the nearest. */
+@inline
+function dither(i: u32, nearest: bool): v128 {
+  if (nearest) return i32x4.splat(0x8000);
+  let x = i32x4.add(i32x4.splat(<i32>draw), i32x4.mul(i32x4.add(i32x4.splat(i), i32x4(0, 1, 2, 3)), i32x4.splat(0x9e3779b9)));
+  // The finaliser of MurmurHash3, on four lanes.
+  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 16)), i32x4.splat(0x85ebca6b));
+  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 13)), i32x4.splat(0xc2b2ae35));
+  return i32x4.shr_u(v128.xor(v128.xor(x, i32x4.shr_u(x, 16)), i32x4.splat(<i32>(draw >> 32))), 16);
+}
+
+/** floor(x + U), clamped to [low, high]. NaN becomes 0. */
+@inline
+function roundTo(x: v128, u: v128, low: f32, high: f32): v128 {
+  const moved = f32x4.floor(f32x4.add(x, f32x4.mul(f32x4.convert_i32x4_s(u), f32x4.splat(1.0 / 65536.0))));
+  return i32x4.trunc_sat_f32x4_s(f32x4.min(f32x4.max(moved, f32x4.splat(low)), f32x4.splat(high)));
+}
+
+/** Stores the low 16 bits of four numbers, or of the first alone. */
+@inline
+function storeShorts(to: usize, x: v128, lanes: u32): void {
+  if (lanes == 1) store<u16>(to, <u16>i32x4.extract_lane(x, 0));
+  else v128.store64_lane(to, i8x16.swizzle(x, i8x16(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1)), 0);
+}
+
+@inline
+function loadShorts(from: usize, lanes: u32): v128 {
+  return lanes == 1 ? v128.load16_lane(from, i32x4.splat(0), 0) : v128.load64_zero(from);
+}
+
+function encodeFixed(w: usize, codes: usize, lanes: u32, nearest: bool, first: u32): void {
+  for (let i: u32 = 0; i < lanes; i += 4) {
+    const x = f32x4.mul(v128.load(w + (<usize>i << 2)), f32x4.splat(8192));
+    storeShorts(codes + (<usize>i << 1), roundTo(x, dither(first + i, nearest), -32768, 32767), lanes);
+  }
+}
+
+function decodeFixed(codes: usize, out: usize, lanes: u32): void {
+  for (let i: u32 = 0; i < lanes; i += 4) {
+    const x = i32x4.extend_low_i16x8_s(loadShorts(codes + (<usize>i << 1), lanes));
+    storeFloats(out + (<usize>i << 2), f32x4.mul(f32x4.convert_i32x4_s(x), f32x4.splat(1.0 / 8192.0)), lanes);
+  }
+}
+
+@inline
+function storeFloats(out: usize, x: v128, lanes: u32): void {
+  if (lanes == 1) store<f32>(out, f32x4.extract_lane(x, 0));
+  else v128.store(out, x);
+}
+
+function encodeHalves(w: usize, codes: usize, lanes: u32, nearest: bool, first: u32): void {
+  for (let i: u32 = 0; i < lanes; i += 4) {
+    const x = halvesOf(v128.load(w + (<usize>i << 2)), dither(first + i, nearest), nearest);
+    storeShorts(codes + (<usize>i << 1), x, lanes);
+  }
+}
+
+/** The bits of four f16. Ties go to the even one when rounding to the nearest; NaN becomes 0. */
+@inline
+function halvesOf(any: v128, u: v128, nearest: bool): v128 {
+  const x = v128.and(any, f32x4.eq(any, any));
+  const sign = v128.and(i32x4.shr_u(x, 16), i32x4.splat(0x8000));
+  const size = f32x4.pmin(f32x4.splat(65504), f32x4.abs(x));
+  const odd = v128.and(i32x4.shr_u(size, 13), i32x4.splat(1));
+  const added = nearest ? i32x4.add(odd, i32x4.splat(0xfff)) : i32x4.shr_u(u, 3);
+  const normal = i32x4.sub(i32x4.shr_u(i32x4.add(size, added), 13), i32x4.splat(112 << 10));
+  // Below 2^-14 an f16 is a multiple of 2^-24.
+  const steps = f32x4.mul(size, f32x4.splat(16777216));
+  const small = nearest ? i32x4.trunc_sat_f32x4_s(f32x4.nearest(steps)) : roundTo(steps, u, 0, 1024);
+  return v128.or(sign, v128.bitselect(small, normal, f32x4.lt(size, f32x4.splat(1.0 / 16384.0))));
+}
+
+function decodeHalves(codes: usize, out: usize, lanes: u32): void {
+  for (let i: u32 = 0; i < lanes; i += 4) {
+    const half = i32x4.extend_low_i16x8_u(loadShorts(codes + (<usize>i << 1), lanes));
+    const size = v128.and(half, i32x4.splat(0x7fff));
+    const normal = i32x4.add(i32x4.shl(size, 13), i32x4.splat(112 << 23));
+    const small = f32x4.mul(f32x4.convert_i32x4_s(size), f32x4.splat(1.0 / 16777216.0));
+    const sign = i32x4.shl(v128.and(half, i32x4.splat(0x8000)), 16);
+    const x = v128.bitselect(small, normal, i32x4.lt_s(size, i32x4.splat(0x400)));
+    storeFloats(out + (<usize>i << 2), v128.or(sign, x), lanes);
+  }
+}
+
+function encodeScaled(codec: u32, w: usize, codes: usize, lanes: u32, nearest: bool, first: u32, before: f32): void {
+  const most: f32 = codec == INT8 ? 127 : 7;
+  const scale = scaleFor(largestOf(w, lanes), most, before);
+  store<u16>(codes + codeBytes(codec, lanes) - 2, <u16>(reinterpret<u32>(scale) >> 16));
+  const divisor = f32x4.splat(scale > 0 ? scale : 1);
+  for (let i: u32 = 0; i < lanes; i += 4) {
+    const x = f32x4.div(v128.load(w + (<usize>i << 2)), divisor);
+    const code = roundTo(x, dither(first + i, nearest), -most, most);
+    if (codec == INT8) storeBytes(codes + i, code, lanes);
+    else storeNibbles(codes + (i >> 1), code, lanes);
+  }
+}
+
+/** The largest magnitude of w[lanes]; NaN does not count. */
+@inline
+function largestOf(w: usize, lanes: u32): f32 {
+  if (lanes == 1) return min<f32>(abs<f32>(load<f32>(w)), LARGEST);
+  let most = f32x4.splat(0);
+  for (let i: u32 = 0; i < lanes; i += 4) most = f32x4.pmax(most, f32x4.abs(v128.load(w + (<usize>i << 2))));
+  most = f32x4.pmax(most, v128.shuffle<f32>(most, most, 2, 3, 0, 1));
+  return min<f32>(max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)), LARGEST);
+}
+
+/**
+ * The scale that spans weights of up to `largest` by `most` steps. It stays what it was while they fit and use half of it:
+ * a new scale moves every weight of the row by a rounding error, also those with nothing to learn.
+ */
+@inline
+function scaleFor(largest: f32, most: f32, before: f32): f32 {
+  const span = before * most;
+  if (largest <= span && largest >= span * USED) return before;
+  if (largest == 0) return 0;
+  const scale = max<f32>((before > 0 ? largest * HEADROOM : largest) / most, SMALLEST_SCALE);
+  return reinterpret<f32>((reinterpret<u32>(scale) + 0xffff) & 0xffff0000);
+}
+
+@inline
+function storeBytes(to: usize, x: v128, lanes: u32): void {
+  const bytes = i8x16.swizzle(x, i8x16(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
+  if (lanes == 1) store<u8>(to, <u8>i32x4.extract_lane(bytes, 0));
+  else v128.store32_lane(to, bytes, 0);
+}
+
+@inline
+function storeNibbles(to: usize, x: v128, lanes: u32): void {
+  const low = v128.and(x, i32x4.splat(15));
+  const pair = v128.or(low, i64x2.shr_u(low, 28));
+  if (lanes == 1) store<u8>(to, <u8>i32x4.extract_lane(low, 0));
+  else store<u16>(to, <u16>(i32x4.extract_lane(pair, 0) | (i32x4.extract_lane(pair, 2) << 8)));
+}
+
+function decodeScaled(codec: u32, codes: usize, out: usize, lanes: u32): void {
+  const scale = f32x4.splat(scaleOf(codec, codes, lanes));
+  for (let i: u32 = 0; i < lanes; i += 4) {
+    const code = codec == INT8 ? loadBytes(codes + i, lanes) : loadNibbles(codes + (i >> 1), lanes);
+    storeFloats(out + (<usize>i << 2), f32x4.mul(f32x4.convert_i32x4_s(code), scale), lanes);
+  }
+}
+
+@inline
+function loadBytes(from: usize, lanes: u32): v128 {
+  if (lanes == 1) return i32x4.splat(load<i8>(from));
+  return i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(from)));
+}
+
+@inline
+function loadNibbles(from: usize, lanes: u32): v128 {
+  const pairs: i32 = lanes == 1 ? load<u8>(from) : load<u16>(from);
+  // Each lane's four bits to the top, and down again with their sign.
+  return i32x4.shr_s(i32x4.mul(i32x4.splat(pairs), i32x4(1 << 28, 1 << 24, 1 << 20, 1 << 16)), 28);
+}
