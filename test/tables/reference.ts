@@ -1,17 +1,14 @@
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { xxh64 } from "../../src/spec/hash.js";
+import { mix } from "../mix.js";
+import { packedOptimizer } from "../optim/packed-reference.js";
 import { type ReferenceOptimizer, referenceOptimizer, type State } from "../optim/reference.js";
 import type { Row } from "./samples.js";
 
+export { mix } from "../mix.js";
+
 const f = Math.fround;
 const MASK = 2n ** 64n - 1n;
-
-/** The finaliser of splitmix64, on 64-bit numbers. */
-export function mix(x: bigint): bigint {
-  let y = ((x ^ (x >> 30n)) * 0xbf58476d1ce4e5b9n) & MASK;
-  y = ((y ^ (y >> 27n)) * 0x94d049bb133111ebn) & MASK;
-  return y ^ (y >> 31n);
-}
 
 /** Initial weights of an identity (key or row number): outputs of splitmix64 mapped to (-init, init). */
 export function drawWeights(id: bigint, seed: bigint, init: number, dim: number): number[] {
@@ -38,7 +35,10 @@ export class ReferenceTable {
 
   constructor(model: CompiledSpec) {
     this.model = model;
-    this.optimizer = referenceOptimizer(model.tables[0].optimizer);
+    const { optimizer, precision, rounding, seed } = model.tables[0];
+    this.optimizer = precision
+      ? packedOptimizer(optimizer, precision, rounding, BigInt(`0x${seed}`))
+      : referenceOptimizer(optimizer);
   }
 
   get width(): number {

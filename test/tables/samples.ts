@@ -7,6 +7,8 @@ export interface TableShape {
   readonly rows?: number;
   readonly dim?: number;
   readonly init?: number;
+  readonly precision?: "f16" | "int8" | "q2.13";
+  readonly rounding?: "nearest";
   /** Cells: how many single ones, a bag for each combiner, how many number cells, and a bias. */
   readonly singles?: number;
   readonly bags?: readonly Combiner[];
@@ -56,6 +58,8 @@ export function modelOf(shape: TableShape): CompiledSpec {
         dim: shape.dim ?? 4,
         init: shape.init ?? 0.05,
         optimizer: shape.optimizer,
+        ...(shape.precision && { precision: shape.precision }),
+        ...(shape.rounding && { rounding: shape.rounding }),
         seed: SEED.toString(16).padStart(16, "0"),
         cells: [
           ...singles.map(cell("single")),
