@@ -1,9 +1,10 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { ServeMetrics } from "../serve/metrics.js";
 import { Scorer } from "../serve/scorer.js";
 import { createServer } from "../serve/server.js";
 import { openFollow } from "../sync/open.js";
+import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import { port, positive } from "./options.js";
 import { stopSignal } from "./signals.js";
 
@@ -11,6 +12,7 @@ interface Flags {
   checkpoint?: string;
   follow?: string;
   maxStaleness?: number;
+  precision?: ServingPrecision;
   port: number;
   host: string;
   log?: true;
@@ -22,6 +24,11 @@ export function serveCommand(): Command {
     .option("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .option("--follow <log>", "a delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC")
     .option("--max-staleness <seconds>", "with --follow: not ready once nothing came for so long", positive)
+    .addOption(
+      new Option("--precision <p>", "hold the rows' weights alone, so; scores then differ by their rounding").choices([
+        ...servingPrecisions,
+      ]),
+    )
     .option("--port <n>", "port to listen on; 0 picks a free one", port, 8080)
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--log", "log every request as a JSON line")
@@ -59,14 +66,14 @@ export async function serve(
   await scorer.close();
 }
 
-async function open({ checkpoint, follow, maxStaleness }: Flags, metrics: ServeMetrics): Promise<Scorer> {
+async function open({ checkpoint, follow, maxStaleness, precision }: Flags, metrics: ServeMetrics): Promise<Scorer> {
   if ((checkpoint === undefined) === (follow === undefined)) {
     throw new HashbrookError("usage", "serve: give exactly one of --checkpoint and --follow");
   }
   if (checkpoint === undefined) {
     const source = openFollow(follow!);
-    return Scorer.follow(source, { maxStaleness, onVisible: (ages) => metrics.visible(ages) });
+    return Scorer.follow(source, { maxStaleness, precision, onVisible: (ages) => metrics.visible(ages) });
   }
-  if (maxStaleness === undefined) return Scorer.load(checkpoint);
+  if (maxStaleness === undefined) return Scorer.load(checkpoint, { precision });
   throw new HashbrookError("usage", "serve: --max-staleness is for --follow");
 }

@@ -41,9 +41,12 @@ export class EventModel implements Model {
     const [table] = spec.tables;
     const widened = { ...spec, tables: [{ ...table, dim: this.kind === "fm" ? table.dim + 1 : 1 }] };
     this.replica = options.purpose === "serve";
+    const { servingPrecision } = options;
     const workspace = (kernel: TableKernel) => this.open(kernel, table);
     // The table's own path for mini-batches is not used, so it is made for one row.
-    this.tables = [new StoreTable(widened, 0, batchLayout(spec, 1), { workspace, serving: this.replica })];
+    this.tables = [
+      new StoreTable(widened, 0, batchLayout(spec, 1), { workspace, serving: this.replica, servingPrecision }),
+    ];
     this.serving = new Serving(this.tables, {}, this.numbers);
     this.kernel = this.tables[0].store.kernel as EventKernel;
   }

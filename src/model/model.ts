@@ -1,7 +1,7 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import type { Table } from "../tables/table.js";
+import type { ServingPrecision, Table } from "../tables/table.js";
 import type { Serving } from "./serving.js";
 
 /** A named tensor of a model's state: what a checkpoint stores. `data` is a view, valid until the model learns again. */
@@ -47,6 +47,8 @@ export interface ModelOptions {
    * fills it, and it takes neither `learn` nor `restore`.
    */
   readonly purpose: "train" | "score" | "serve";
+  /** "serve": how its rows hold their weights. Default f32. */
+  readonly servingPrecision?: ServingPrecision | undefined;
 }
 
 /** The error for what a replica's model cannot do. */

@@ -76,8 +76,10 @@ export class TowerModel implements Model {
         : await runtime.load(tower.infer, { threads: 1 });
     const learns = options.purpose === "train";
     const serving = options.purpose === "serve";
+    const { servingPrecision } = options;
     const tables: Table[] = [];
-    for (const t of spec.tables.keys()) tables.push(await createTable(spec, t, options.layout, { learns, serving }));
+    for (const t of spec.tables.keys())
+      tables.push(await createTable(spec, t, options.layout, { learns, serving, servingPrecision }));
     return new TowerModel(spec, options, tables, tower, session);
   }
 

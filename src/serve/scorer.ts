@@ -12,6 +12,7 @@ import { specHash } from "../spec/hash.js";
 import type { DeltaSource } from "../sync/channel.js";
 import { Replica, type ReplicaModel, type ReplicaStatus } from "../sync/replica.js";
 import type { ServingState } from "../sync/state.js";
+import type { ServingPrecision } from "../tables/table.js";
 import { splitScoreRequest } from "./request.js";
 
 /** Candidates of one request are scored in runs of at most this many. */
@@ -40,6 +41,8 @@ export interface FollowOptions {
   readonly maxStaleness?: number | undefined;
   /** Told the ages (seconds, event → visible) of a sample of the events every applied entry made visible. */
   readonly onVisible?: (ages: readonly number[]) => void;
+  /** How rows hold their weights. Default f32. */
+  readonly precision?: ServingPrecision | undefined;
 }
 
 /** How a scorer stands; `version` and `spec_hash` are null before a first snapshot. */
@@ -67,13 +70,19 @@ class ScoringModel implements ReplicaModel {
   }
 
   /** Makes the model of a snapshot: its spec must have the hash it says. */
-  static async open(spec: unknown, run: string): Promise<ScoringModel> {
+  static async open(spec: unknown, run: string, precision?: ServingPrecision): Promise<ScoringModel> {
     const compiled = compiledFromJson(JSON.stringify(spec));
     if (specHash(compiled) !== run) {
       throw new HashbrookError("log_mismatch", `delta log: its spec has the hash ${specHash(compiled)}, not ${run}`);
     }
-    const layout = batchLayout(compiled, CAPACITY);
-    return new ScoringModel(compiled, await createModel(compiled, { layout, threads: 1, purpose: "serve" }));
+    return ScoringModel.empty(compiled, 1, precision);
+  }
+
+  /** A model that serves, before it was told anything. */
+  static async empty(spec: CompiledSpec, threads: number, precision?: ServingPrecision): Promise<ScoringModel> {
+    const layout = batchLayout(spec, CAPACITY);
+    const model = await createModel(spec, { layout, threads, purpose: "serve", servingPrecision: precision });
+    return new ScoringModel(spec, model);
   }
 
   apply(state: ServingState): void {
@@ -83,6 +92,14 @@ class ScoringModel implements ReplicaModel {
   close(): Promise<void> {
     return this.model.close();
   }
+}
+
+/** A trained model's rows and dense weights in a model that serves; the trained one is closed. */
+async function held(model: Model, threads: number, precision: ServingPrecision): Promise<ScoringModel> {
+  const scoring = await ScoringModel.empty(model.spec, threads, precision);
+  for (const state of model.serving.pack("all").states()) scoring.apply(state);
+  await model.close();
+  return scoring;
 }
 
 /** What answers the requests: changes only between two of them. */
@@ -103,11 +120,16 @@ export class Scorer {
 
   /**
    * @param path a run's directory (its newest valid checkpoint) or one checkpoint's directory
+   * @param options.precision keeps the rows' weights alone, held so. Default: the rows as they were trained
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
-  static async load(path: string, options: { threads?: number } = {}): Promise<Scorer> {
-    const { spec, examples, model } = await loadModel(path, { capacity: CAPACITY, threads: options.threads ?? 1 });
-    const scoring = new ScoringModel(spec, model);
+  static async load(
+    path: string,
+    options: { threads?: number; precision?: ServingPrecision | undefined } = {},
+  ): Promise<Scorer> {
+    const { threads = 1, precision } = options;
+    const { spec, examples, model } = await loadModel(path, { capacity: CAPACITY, threads });
+    const scoring = precision ? await held(model, threads, precision) : new ScoringModel(spec, model);
     return new Scorer(
       () => ({ scoring, examples }),
       () => scoring.close(),
@@ -129,7 +151,7 @@ export class Scorer {
     });
     const replica = new Replica<ScoringModel>({
       source,
-      open: ScoringModel.open,
+      open: (spec, run) => ScoringModel.open(spec, run, options.precision),
       exclusive: (step) => scorer.inTurn(step),
       now: wallTime,
       onApplied: (times) => options.onVisible?.(times.map((time) => (wallTime() - time) / 1000)),

@@ -1,7 +1,17 @@
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson, hex64, xxh64 } from "../spec/hash.js";
 import { checkHeader, type EntryHeader } from "./header.js";
-import { finite, fromHalves, fromInt8, type Precision, toHalves, toInt8, weightBytes } from "./precision.js";
+import {
+  finite,
+  fromHalves,
+  fromInt4,
+  fromInt8,
+  int4Bytes,
+  type Precision,
+  toHalves,
+  toInt4,
+  toInt8,
+} from "./precision.js";
 import type { DenseSlice, ServingRows, ServingState } from "./state.js";
 
 /*
@@ -90,6 +100,10 @@ function weightArrays({ weights: raw, dim }: ServingRows, precision: Precision):
   const weights = finite(raw);
   if (precision === "f32") return [weights];
   if (precision === "f16") return [toHalves(weights)];
+  if (precision === "int4") {
+    const { scales, nibbles } = toInt4(weights, dim);
+    return [scales, nibbles];
+  }
   const { scales, values } = toInt8(weights, dim);
   return [scales, values];
 }
@@ -158,10 +172,11 @@ function parse(text: string): unknown {
 
 function readWeights(arrays: Reader, rows: number, dim: number, precision: Precision): Float32Array {
   const count = rows * dim;
-  if (precision === "f32") return new Float32Array(arrays.take(count, weightBytes.f32));
-  if (precision === "f16") return fromHalves(new Uint16Array(arrays.take(count, weightBytes.f16)));
+  if (precision === "f32") return new Float32Array(arrays.take(count, 4));
+  if (precision === "f16") return fromHalves(new Uint16Array(arrays.take(count, 2)));
   const scales = new Float32Array(arrays.take(rows, 4));
-  return fromInt8(new Int8Array(arrays.take(count, weightBytes.int8)), scales, dim);
+  if (precision === "int4") return fromInt4(new Uint8Array(arrays.take(rows, int4Bytes(dim))), scales, dim);
+  return fromInt8(new Int8Array(arrays.take(count, 1)), scales, dim);
 }
 
 /** Takes the arrays of a part one after the other. */

@@ -1,5 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import type { EntryFacts } from "./entry.js";
+import { precisions } from "./precision.js";
 
 /** The JSON of a part: its facts, and the lengths of its arrays in their order. */
 export interface EntryHeader extends EntryFacts {
@@ -31,7 +32,7 @@ const checks: Readonly<Record<keyof EntryHeader, (value: unknown) => boolean>> =
   link: isHex,
   part: isCount,
   parts: isCount,
-  precision: (value) => value === "f32" || value === "f16" || value === "int8",
+  precision: (value) => precisions.some((precision) => precision === value),
   times: (value) => Array.isArray(value) && value.every(Number.isFinite),
   spec: (value) => value === null || isObject(value),
   statistics: (value) => value === null || isCount(value),

@@ -1,8 +1,6 @@
-/** How an entry writes weights: 4 bytes each, 2, or 1 and a scale (f32) for each row. */
-export const precisions = ["f32", "f16", "int8"] as const;
+/** How an entry writes weights: 4 bytes each, 2, or 1 or a half and a scale (f32) for each row. */
+export const precisions = ["f32", "f16", "int8", "int4"] as const;
 export type Precision = (typeof precisions)[number];
-
-export const weightBytes: Readonly<Record<Precision, number>> = { f32: 4, f16: 2, int8: 1 };
 
 /** The largest finite f16; what lies beyond is written as this. */
 const F16_MAX = 65504;
@@ -53,25 +51,61 @@ export function fromHalves(halves: Uint16Array): Float32Array {
   return Float32Array.from(halves, fromHalf);
 }
 
-/**
- * Rows of `dim` weights as whole numbers in [-127, 127] times a scale of their row: within half a scale of what they were. A
- * scale is the row's largest magnitude ÷ 127.
- */
-export function toInt8(weights: Float32Array, dim: number): { scales: Float32Array; values: Int8Array } {
+/** Rows as whole numbers times a scale of their row: within half a scale of what they were. */
+export interface ScaledRows {
+  /** f32[rows]: a row's largest magnitude ÷ the largest number. */
+  readonly scales: Float32Array;
+  /** Row-major. */
+  readonly values: Int8Array;
+}
+
+/** Rows of `dim` weights as numbers in [-127, 127]. */
+export function toInt8(weights: Float32Array, dim: number): ScaledRows {
+  return toSteps(weights, dim, 127);
+}
+
+function toSteps(weights: Float32Array, dim: number, steps: number): ScaledRows {
   const scales = new Float32Array(weights.length / dim);
   const values = new Int8Array(weights.length);
   for (let row = 0; row < scales.length; row++) {
     const from = row * dim;
     let most = 0;
     for (let i = from; i < from + dim; i++) if (Math.abs(weights[i]) > most) most = Math.abs(weights[i]);
-    scales[row] = most / 127;
+    scales[row] = most / steps;
     const scale = scales[row];
     if (scale === 0) continue;
-    for (let i = from; i < from + dim; i++) values[i] = Math.max(-127, Math.min(127, Math.round(weights[i] / scale)));
+    for (let i = from; i < from + dim; i++) {
+      values[i] = Math.max(-steps, Math.min(steps, Math.round(weights[i] / scale)));
+    }
   }
   return { scales, values };
 }
 
 export function fromInt8(values: Int8Array, scales: Float32Array, dim: number): Float32Array {
   return Float32Array.from(values, (value, i) => within(value * scales[Math.floor(i / dim)]));
+}
+
+/** Bytes of a row of `dim` int4 weights. */
+export function int4Bytes(dim: number): number {
+  return (dim + 1) >> 1;
+}
+
+/** Rows of `dim` weights as numbers in [-7, 7], two a byte: the even one in the low bits. A row begins with a byte of its own. */
+export function toInt4(weights: Float32Array, dim: number): { scales: Float32Array; nibbles: Uint8Array } {
+  const { scales, values } = toSteps(weights, dim, 7);
+  const nibbles = new Uint8Array(scales.length * int4Bytes(dim));
+  values.forEach((value, i) => {
+    const column = i % dim;
+    nibbles[((i - column) / dim) * int4Bytes(dim) + (column >> 1)] |= (value & 15) << (column & 1 ? 4 : 0);
+  });
+  return { scales, nibbles };
+}
+
+export function fromInt4(nibbles: Uint8Array, scales: Float32Array, dim: number): Float32Array {
+  const values = Int8Array.from({ length: scales.length * dim }, (_, i) => {
+    const column = i % dim;
+    const byte = nibbles[((i - column) / dim) * int4Bytes(dim) + (column >> 1)];
+    return (column & 1 ? byte << 24 : byte << 28) >> 28;
+  });
+  return fromInt8(values, scales, dim);
 }

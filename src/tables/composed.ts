@@ -42,14 +42,14 @@ export class ComposedEncoding implements Encoding {
 
   constructor(spec: EncodingSpec, options: EncodingOptions) {
     const composition = compositionOf(spec);
-    const { capacity, serving, memoryLimit } = options;
+    const { capacity, serving, servingPrecision, memoryLimit } = options;
     this.dim = spec.dim;
     this.capacity = capacity;
     this.parts = composition.parts.length;
     const dim = composition.combine === "concat" ? spec.dim / this.parts : spec.dim;
     const workspace = (kernel: TableKernel) => open(kernel, spec, composition, capacity);
     const limit = memoryLimit === undefined ? {} : { memoryLimit };
-    this.pool = new HashStore({ ...spec, encoding: "hash", dim }, { workspace, serving, ...limit });
+    this.pool = new HashStore({ ...spec, encoding: "hash", dim }, { workspace, serving, servingPrecision, ...limit });
     this.matrices = new Matrices(this.pool.memory, capacity * spec.dim);
     this.importance = spec.multi_hash ? new StoreEncoding(importanceSpec(spec), { ...options, unitRows: 0 }) : null;
     this.stores = this.importance ? [this.pool, this.importance.store] : [this.pool];

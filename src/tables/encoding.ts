@@ -1,5 +1,5 @@
 import type { DenseOptimizer } from "../optim/dense.js";
-import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import type { RowStore, SavedBlocks, ServingPrecision, TableBlock } from "./row-store.js";
 
 /** Where a stream is: what admission, eviction and hotness go by. The same for every encoding of a model. */
 export interface Clock {
@@ -61,6 +61,8 @@ export interface EncodingOptions {
   readonly learns: boolean;
   /** A replica's: stores hold weights alone, what arrives over the delta log is put into `stores` and `dense`. */
   readonly serving: boolean;
+  /** How a replica's stores hold their weights. Default f32. */
+  readonly servingPrecision?: ServingPrecision | undefined;
   /** What runs decoders. */
   readonly runtime: "onnxruntime" | "tensorflow";
   /** Bytes each memory may grow to; 4 GiB by default. */

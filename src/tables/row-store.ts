@@ -39,7 +39,7 @@ export interface StoreOptions {
   /** A replica's table: rows hold weights alone, `put` writes them, nothing can be learned. Default false. */
   readonly serving?: boolean;
   /** How a replica's rows hold their weights: f32 by default. A row of one weight has no scale of its own: it is f16 instead. */
-  readonly servingPrecision?: ServingPrecision;
+  readonly servingPrecision?: ServingPrecision | undefined;
 }
 
 /** What a replica can hold its rows in. */

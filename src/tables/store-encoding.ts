@@ -35,12 +35,12 @@ export class StoreEncoding implements Encoding {
   constructor(spec: StoreSpec, options: EncodingOptions & { readonly unitRows?: number }) {
     this.dim = spec.dim;
     this.capacity = options.capacity;
-    const { capacity, serving, memoryLimit, unitRows } = options;
+    const { capacity, serving, servingPrecision, memoryLimit, unitRows } = options;
     const workspace = (kernel: TableKernel): void => {
       if (unitRows !== undefined) kernel.setUnitRows(unitRows);
       kernel.openBatch(capacity, 1, 1, 0, capacity);
     };
-    this.store = openStore(spec, { workspace, serving, ...(memoryLimit && { memoryLimit }) });
+    this.store = openStore(spec, { workspace, serving, servingPrecision, ...(memoryLimit && { memoryLimit }) });
     this.stores = [this.store];
     this.matrices = new Matrices(this.store.memory, capacity * this.dim);
   }

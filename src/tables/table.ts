@@ -8,7 +8,8 @@ import type { RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-stor
 import { isStore } from "./store-encoding.js";
 import { StoreTable } from "./store-table.js";
 
-export type { RowChunk, RowState, RowStore, StoreOptions, TableBlock } from "./row-store.js";
+export type { RowChunk, RowState, RowStore, ServingPrecision, StoreOptions, TableBlock } from "./row-store.js";
+export { servingPrecisions } from "./row-store.js";
 export { StoreTable } from "./store-table.js";
 
 /**
@@ -69,13 +70,14 @@ export async function createTable(
 ): Promise<Table> {
   const spec = model.tables[tableIndex];
   if (isStore(spec)) return new StoreTable(model, tableIndex, layout, options);
-  const { learns = true, serving = false, memoryLimit } = options;
+  const { learns = true, serving = false, servingPrecision, memoryLimit } = options;
   return FrontTable.create(model, tableIndex, layout, (capacity) =>
     createEncoding(spec, {
       capacity,
       learns,
       serving,
       runtime: model.tower.runtime,
+      servingPrecision,
       ...(memoryLimit && { memoryLimit }),
     }),
   );

@@ -35,7 +35,8 @@ export function ditherOf(seed: bigint, count: number): Dither {
 
 /** floor(x + U), within [low, high]. */
 function roundTo(x: number, u: number | undefined, low: number, high: number): number {
-  return Math.max(low, Math.min(high, Math.floor(f(x + (u ?? 0x8000) / 65536)))) | 0;
+  const whole = Math.floor(x);
+  return Math.max(low, Math.min(high, whole + Math.floor(f(f(x - whole) + (u ?? 0x8000) / 65536)))) | 0;
 }
 
 function toEven(x: number): number {

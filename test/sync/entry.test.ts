@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodePart, encodePart } from "../../src/sync/entry.js";
 import { openFrames, sealFrame } from "../../src/sync/frame.js";
-import { fromHalf, toHalf } from "../../src/sync/precision.js";
+import { fromHalf, precisions, toHalf } from "../../src/sync/precision.js";
 import { facts, states } from "./samples.js";
 
 const runs = { numRuns: 60 };
@@ -37,10 +37,11 @@ describe("an entry's part", () => {
     expect(() => decodePart(Uint8Array.of(...bytes, 0))).toThrow(damagedOr);
   });
 
-  it("holds f16 weights to 11 bits and int8 weights to half a step of their row, and never NaN", () => {
+  it("holds f16 weights to 11 bits, int8 and int4 weights to half a step of their row, and never NaN", () => {
     fc.assert(
       fc.property(facts, states, (said, state) => {
-        for (const precision of ["f16", "int8"] as const) {
+        for (const precision of ["f16", "int8", "int4"] as const) {
+          const steps = precision === "int4" ? 7 : 127;
           const found = decodePart(encodePart({ ...said, precision }, state)).state;
           expect(found.dense).toEqual(state.dense);
           state.tables.forEach(({ weights, dim, keys }, t) => {
@@ -53,7 +54,7 @@ describe("an entry's part", () => {
               const bound =
                 precision === "f16"
                   ? Math.max(Math.abs(clamped) * 2 ** -11, 2 ** -25)
-                  : (most / 127) * 0.501 + 2 ** -148 * 127;
+                  : (most / steps) * 0.501 + 2 ** -148 * steps;
               const aim = precision === "f16" ? clamped : w;
               if (!(Math.abs(rough[i] - aim) <= bound)) throw new Error(`${precision}: ${w} became ${rough[i]}`);
             });
@@ -68,7 +69,7 @@ describe("an entry's part", () => {
     const weights = Float32Array.of(Number.NaN, 1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY);
     const rows = { name: "t", dim: 4, keys: BigUint64Array.of(1n), removed: new BigUint64Array(), weights };
     const [said] = fc.sample(facts, { numRuns: 1, seed: 3 });
-    for (const precision of ["f32", "f16", "int8"] as const) {
+    for (const precision of precisions) {
       const state = { tables: [rows], dense: [{ name: "d", at: 0, data: weights }], statistics: null };
       const { tables, dense } = decodePart(encodePart({ ...said, precision }, state)).state;
       for (const w of [...tables[0].weights, ...dense[0].data]) expect(w, precision).toSatisfy(Number.isFinite);

@@ -88,10 +88,12 @@ function dither(i: u32, nearest: bool): v128 {
   return i32x4.shr_u(v128.xor(v128.xor(x, i32x4.shr_u(x, 16)), i32x4.splat(<i32>(draw >> 32))), 16);
 }
 
-/** floor(x + U), clamped to [low, high]. NaN becomes 0. */
+/** floor(x + U), clamped to [low, high]. NaN becomes 0. U is added to the fraction alone: a large x has no bits left for it. */
 @inline
 function roundTo(x: v128, u: v128, low: f32, high: f32): v128 {
-  const moved = f32x4.floor(f32x4.add(x, f32x4.mul(f32x4.convert_i32x4_s(u), f32x4.splat(1.0 / 65536.0))));
+  const whole = f32x4.floor(x);
+  const part = f32x4.add(f32x4.sub(x, whole), f32x4.mul(f32x4.convert_i32x4_s(u), f32x4.splat(1.0 / 65536.0)));
+  const moved = f32x4.add(whole, f32x4.floor(part));
   return i32x4.trunc_sat_f32x4_s(f32x4.min(f32x4.max(moved, f32x4.splat(low)), f32x4.splat(high)));
 }
 

@@ -133,8 +133,11 @@ export function rowsOf(keys: usize, count: u32, out: usize): void {
 export function plant(keys: usize, count: u32, given: usize): void {
   for (let u: u32 = 0; u < count; u++) {
     const row = rowFor(load<u64>(keys + (<usize>u << 3)));
-    copyFloats(rowPtr(row), given + (<usize>u * dim << 2), dim);
-    if (!serving) initialise(rowPtr(row));
+    const w = serving ? unborn : cradle(rowPtr(row));
+    memory.fill(w, 0, laneBytes);
+    copyFloats(w, given + (<usize>u * dim << 2), dim);
+    if (serving) hold(w, rowPtr(row));
+    else initialise(rowPtr(row));
     note(row);
   }
 }
