@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Scorer } from "../../src/serve/scorer.js";
 import { ended, report, run, start, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -46,6 +47,21 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
         expect(scores).toEqual(expected.slice(from, from + size));
       }
     }
+  });
+
+  it.each([
+    ["f32", 0],
+    ["int8", 0.02],
+    ["int4", 0.2],
+  ])("answers alike but for the rounding with its rows in %s", async (precision, bound) => {
+    const lines = readFileSync(json, "utf8").trim().split("\n").slice(0, 50);
+    const body = `{"candidates": [${lines.join(",")}]}`;
+    const exact = ((await (await post(body)).json()) as { scores: number[] }).scores;
+    const scorer = await Scorer.load(out, { precision: precision as "int8" });
+    const { scores } = await scorer.score(Buffer.from(body));
+    await scorer.close();
+    expect(scores).toHaveLength(exact.length);
+    for (const [i, score] of scores.entries()) expect(Math.abs(score - exact[i])).toBeLessThanOrEqual(bound);
   });
 
   it("lets candidates add to the context and win over it", async () => {

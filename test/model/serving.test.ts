@@ -4,15 +4,20 @@ import { createModel } from "../../src/model/create.js";
 import type { Model } from "../../src/model/model.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { parseSpec } from "../../src/spec/parse.js";
+import type { ServingPrecision } from "../../src/tables/table.js";
 import { servedBatch, servedSpec } from "./served.js";
 
 const towers = ["lr", "fm", "deep_crossing", "wide_deep", "deepfm", "dcn_v2", "dlrm"] as const;
 const encodings = ["hash", "exact"] as const;
 const optimizers = ["ftrl", "adagrad", "adam"] as const;
 
-async function open(spec: CompiledSpec, purpose: "train" | "serve"): Promise<{ model: Model; layout: BatchLayout }> {
+async function open(
+  spec: CompiledSpec,
+  purpose: "train" | "serve",
+  servingPrecision?: ServingPrecision,
+): Promise<{ model: Model; layout: BatchLayout }> {
   const layout = batchLayout(spec, spec.batch);
-  return { layout, model: await createModel(spec, { layout, threads: 1, purpose }) };
+  return { layout, model: await createModel(spec, { layout, threads: 1, purpose, servingPrecision }) };
 }
 
 const bits = (logits: Float32Array): number[] => [...new Uint32Array(logits.slice().buffer)];
@@ -38,6 +43,62 @@ describe.each(towers)("%s, told to a replica", (tower) => {
       await Promise.all([trainer.model.close(), replica.model.close()]);
     },
   );
+});
+
+it.each([
+  ["lr", "ftrl", "q2.13"],
+  ["lr", "ftrl", "f16"],
+  ["fm", "adagrad", "int8"],
+  ["deep_crossing", "rowwise_adagrad", "int8"],
+  ["deep_crossing", "ftrl", "f16"],
+] as const)("%s, %s in %s, told to a replica: predicts the trainer's bits", async (tower, optimizer, precision) => {
+  const spec = lowPrecision(parseSpec(servedSpec(tower, { encoding: "hash", optimizer }), "test.yaml"), precision);
+  const [trainer, replica] = [await open(spec, "train"), await open(spec, "serve")];
+  trainer.model.serving.track();
+  for (let i = 0; i < 4; i++) {
+    await trainer.model.learn(servedBatch(trainer.layout, 60, i, 30));
+    for (const state of trainer.model.serving.pack(trainer.model.serving.takeChanged()).states()) {
+      replica.model.serving.apply(state);
+    }
+    const unseen = servedBatch(trainer.layout, 64, 100 + i, 60);
+    const expected = bits(await trainer.model.predict(unseen));
+    expect(bits(await replica.model.predict(unseen))).toEqual(expected);
+  }
+  await Promise.all([trainer.model.close(), replica.model.close()]);
+});
+
+/** The spec with its embedding tables in a precision. */
+function lowPrecision(spec: CompiledSpec, precision: "f16" | "int8" | "q2.13"): CompiledSpec {
+  const tables = spec.tables.map((table) => (table.role === "embedding" ? { ...table, precision } : table));
+  return { ...spec, tables };
+}
+
+describe.each(["lr", "fm", "deep_crossing"] as const)("%s, held in fewer bits", (tower) => {
+  it("scores alike but for the rounding", async () => {
+    const spec = parseSpec(servedSpec(tower, { optimizer: "adagrad" }), "test.yaml");
+    const trainer = await open(spec, "train");
+    for (let i = 0; i < 20; i++) await trainer.model.learn(servedBatch(trainer.layout, 64, i, 30));
+    const states = [...trainer.model.serving.pack("all").states()];
+    const batch = servedBatch(trainer.layout, 64, 100, 30);
+    const exact = (await trainer.model.predict(batch)).slice();
+    const errors: number[] = [];
+    for (const precision of ["f32", "f16", "int8", "int4"] as const) {
+      const { model } = await open(spec, "serve", precision);
+      for (const state of states) model.serving.apply(state);
+      const logits = await model.predict(batch);
+      errors.push(exact.reduce((most, x, i) => Math.max(most, Math.abs(x - logits[i])), 0));
+      await model.close();
+    }
+    const [f32, f16, int8, int4] = errors;
+    expect(f32).toBe(0);
+    expect(f16).toBeGreaterThan(0);
+    expect(f16).toBeLessThan(0.002);
+    expect(int8).toBeGreaterThanOrEqual(f16);
+    expect(int8).toBeLessThan(0.05);
+    expect(int4).toBeGreaterThanOrEqual(int8);
+    expect(int4).toBeLessThan(1);
+    await trainer.model.close();
+  });
 });
 
 it("packs the same bytes after a restore as in the run that went on", async () => {
