@@ -81,20 +81,31 @@ export function scaleOf(codec: u32, codes: usize, lanes: u32): f32 {
 @inline
 function dither(i: u32, nearest: bool): v128 {
   if (nearest) return i32x4.splat(0x8000);
-  let x = i32x4.add(i32x4.splat(<i32>draw), i32x4.mul(i32x4.add(i32x4.splat(i), i32x4(0, 1, 2, 3)), i32x4.splat(0x9e3779b9)));
+  const from = <u32>draw + i * 0x9e3779b9;
+  let x = i32x4.add(i32x4.splat(from), i32x4(0, 0x9e3779b9, 0x3c6ef372, 0xdaa66d2b));
   // The finaliser of MurmurHash3, on four lanes.
   x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 16)), i32x4.splat(0x85ebca6b));
   x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 13)), i32x4.splat(0xc2b2ae35));
   return i32x4.shr_u(v128.xor(v128.xor(x, i32x4.shr_u(x, 16)), i32x4.splat(<i32>(draw >> 32))), 16);
 }
 
-/** floor(x + U), clamped to [low, high]. NaN becomes 0. U is added to the fraction alone: a large x has no bits left for it. */
+/**
+ * floor(x + U), clamped to [low, high], which lie within +-2^22. NaN becomes 0. U is added to the fraction alone: a large x has no
+ * bits left for it.
+ */
 @inline
-function roundTo(x: v128, u: v128, low: f32, high: f32): v128 {
+function roundTo(any: v128, u: v128, low: f32, high: f32): v128 {
+  const x = v128.and(any, f32x4.eq(any, any));
   const whole = f32x4.floor(x);
   const part = f32x4.add(f32x4.sub(x, whole), f32x4.mul(f32x4.convert_i32x4_s(u), f32x4.splat(1.0 / 65536.0)));
   const moved = f32x4.add(whole, f32x4.floor(part));
-  return i32x4.trunc_sat_f32x4_s(f32x4.min(f32x4.max(moved, f32x4.splat(low)), f32x4.splat(high)));
+  return integerOf(f32x4.pmin(f32x4.splat(high), f32x4.pmax(f32x4.splat(low), moved)));
+}
+
+/** Whole floats within +-2^22 as integers: what lies in the mantissa once 1.5 * 2^23 is added. */
+@inline
+function integerOf(x: v128): v128 {
+  return i32x4.sub(f32x4.add(x, f32x4.splat(12582912)), i32x4.splat(0x4b400000));
 }
 
 /** Stores the low 16 bits of four numbers, or of the first alone. */
@@ -147,7 +158,7 @@ function halvesOf(any: v128, u: v128, nearest: bool): v128 {
   const normal = i32x4.sub(i32x4.shr_u(i32x4.add(size, added), 13), i32x4.splat(112 << 10));
   // Below 2^-14 an f16 is a multiple of 2^-24.
   const steps = f32x4.mul(size, f32x4.splat(16777216));
-  const small = nearest ? i32x4.trunc_sat_f32x4_s(f32x4.nearest(steps)) : roundTo(steps, u, 0, 1024);
+  const small = nearest ? integerOf(f32x4.pmin(f32x4.splat(1024), f32x4.nearest(steps))) : roundTo(steps, u, 0, 1024);
   return v128.or(sign, v128.bitselect(small, normal, f32x4.lt(size, f32x4.splat(1.0 / 16384.0))));
 }
 
