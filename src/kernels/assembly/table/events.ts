@@ -1,6 +1,8 @@
 // Models that learn event by event (lr, fm): a batch as decode left it, and the features of one event at a time.
 // An event's features are its singles (x = 1), its bags' items (x = the item's weight, combined), and constant keys: numbers
 // (x = the value) and the bias (x = 1). A feature with x = 0 or x = NaN is absent.
+import { admittedRow, admitting } from "./admission";
+import { markUsed, metaBytes, sweep } from "./eviction";
 import { workspace } from "./memory";
 import { laneBytes } from "./optimizer";
 import {
@@ -8,11 +10,12 @@ import {
   exact,
   initialWeights,
   isTouched,
+  makeRoomFor,
   NONE,
   note,
-  reserve,
   rowCapacity,
   rowFor,
+  rowInstead,
   rowOf,
   rowPtr,
   rowsAddress,
@@ -54,6 +57,8 @@ export let weightsAt: usize = 0;
 export let largest: f32 = 1;
 /** Exact tables: u32 per key of the batch, its row as `makeRoom` found it, or NONE. */
 let foundAt: usize = 0;
+/** Rows the batch at hand uses that were there before. */
+let used: u32 = 0;
 /** u32 per single of the next few events: state addresses for `warm`. */
 let aheadAt: usize = 0;
 /** Features without a row, while scoring: {u64 id, u32 feature} each. */
@@ -138,6 +143,8 @@ export function importanceOf(r: u32): f32 {
  */
 export function makeRoom(rows: u32): bool {
   if (!exact) return true;
+  if (metaBytes) sweep();
+  used = 0;
   let missing = findRows(keysAt, foundAt, rows * singles);
   let found = foundAt + (<usize>(rows * singles) << 2);
   for (let bag = bagsAt, end = bagsAt + <usize>bags * BAG_BYTES; bag < end; bag += BAG_BYTES) {
@@ -150,7 +157,9 @@ export function makeRoom(rows: u32): bool {
     const at = constantsAt + <usize>i * CONSTANT_BYTES;
     missing += findRows(at, at + 12, 1);
   }
-  return reserve(missing);
+  // One more than are missing: the default row.
+  if (admitting) missing++;
+  return makeRoomFor(missing, used + missing);
 }
 
 /** A loop of independent steps, so that their cache misses overlap. Returns how many keys have no row. */
@@ -159,7 +168,8 @@ function findRows(keys: usize, found: usize, count: u32): u32 {
   for (let i: u32 = 0; i < count; i++) {
     const row = rowOf(load<u64>(keys + (<usize>i << 3)));
     store<u32>(found + (<usize>i << 2), row);
-    missing += u32(row == NONE);
+    if (row == NONE) missing++;
+    else if (metaBytes) used += u32(markUsed(row));
   }
   return missing;
 }
@@ -258,8 +268,13 @@ function keysOf(r: u32): usize {
 @inline
 function locate(i: u32, keyAt: usize, found: usize, learning: bool): void {
   const key = load<u64>(keyAt);
-  const state = learning ? stateToLearn(exact ? claim(key, load<u32>(found)) : rowFor(key)) : bornState(i, key);
+  const state = learning ? stateToLearn(exact ? rowToLearn(key, load<u32>(found)) : rowFor(key)) : bornState(i, key);
   store<u32>(statesAt + (<usize>i << 2), <u32>state);
+}
+
+@inline
+function rowToLearn(key: u64, found: u32): u32 {
+  return admitting ? admittedRow(key, found) : claim(key, found);
 }
 
 @inline
@@ -270,7 +285,8 @@ function stateToLearn(row: u32): usize {
 
 /** The state of a key's row while scoring, or 0, and a note for `fillUnborn`, where nothing was learned for it. */
 function bornState(i: u32, key: u64): usize {
-  const row = rowOf(key);
+  let row = rowOf(key);
+  if (exact && row == NONE) row = rowInstead();
   if (row != NONE && isTouched(row)) return rowPtr(row);
   const at = unbornAt + (<usize>unborn << 4);
   unborn++;
