@@ -33,6 +33,34 @@ const GHOSTS = { least: 16, most: 16384, perBytes: 1024 };
 const policies = { lru: 1, lfu: 2 } as const;
 /** lfu: half of a row's frequency is left after so many examples for every row there is room for. */
 const HALF_LIFE = 8;
+/** Longer spans than this many seconds or examples never end. */
+const FOREVER = 2 ** 32 - 1;
+
+/** The counts of several stores together; null where none of them has any. */
+export function countsOf(stores: Iterable<{ readonly lifecycle: Lifecycle | null }>): LifecycleCounts | null {
+  let sum: LifecycleCounts | null = null;
+  for (const { lifecycle } of stores) {
+    const counts = lifecycle?.counts();
+    if (counts) sum = sum ? sumOf(sum, counts) : counts;
+  }
+  return sum;
+}
+
+function sumOf(a: LifecycleCounts, b: LifecycleCounts): LifecycleCounts {
+  return {
+    admitted: a.admitted + b.admitted,
+    refused: a.refused + b.refused,
+    falsely_admitted: a.falsely_admitted + b.falsely_admitted,
+    evicted: {
+      expire_time: a.evicted.expire_time + b.evicted.expire_time,
+      steps_to_live: a.evicted.steps_to_live + b.evicted.steps_to_live,
+      l2_weight_threshold: a.evicted.l2_weight_threshold + b.evicted.l2_weight_threshold,
+      all_zero: a.evicted.all_zero + b.evicted.all_zero,
+      capacity: a.evicted.capacity + b.evicted.capacity,
+    },
+    readmitted: a.readmitted + b.readmitted,
+  };
+}
 
 /** A kernel instance before its rows are opened. */
 interface Opening {
@@ -98,8 +126,8 @@ export class Lifecycle {
     kernel.openEviction(
       seed,
       eviction.policy ? policies[eviction.policy] : 0,
-      eviction.expire_time ?? 0,
-      eviction.steps_to_live ?? 0,
+      Math.min(Math.ceil(eviction.expire_time ?? 0), FOREVER),
+      Math.min(eviction.steps_to_live ?? 0, FOREVER),
       eviction.l2_weight_threshold ?? 0,
       ghosts,
       Math.max(0, Math.ceil(Math.log2(rows / ghosts))),

@@ -2,17 +2,21 @@
 // An event's features are its singles (x = 1), its bags' items (x = the item's weight, combined), and constant keys: numbers
 // (x = the value) and the bias (x = 1). A feature with x = 0 or x = NaN is absent.
 import { admittedRow, admitting } from "./admission";
-import { markUsed, metaBytes, sweep } from "./eviction";
+import { markUsed, metaBytes, policy, sweep } from "./eviction";
+import { beginEvent } from "./lifecycle";
 import { workspace } from "./memory";
 import { laneBytes } from "./optimizer";
 import {
+  budgeted,
   claim,
   exact,
   initialWeights,
   isTouched,
+  keyAt,
   makeRoomFor,
   NONE,
   note,
+  reserve,
   rowCapacity,
   rowFor,
   rowInstead,
@@ -57,8 +61,10 @@ export let weightsAt: usize = 0;
 export let largest: f32 = 1;
 /** Exact tables: u32 per key of the batch, its row as `makeRoom` found it, or NONE. */
 let foundAt: usize = 0;
-/** Rows the batch at hand uses that were there before. */
-let used: u32 = 0;
+/** An event's features, at most, and the default row. */
+let mostRows: u32 = 0;
+/** True where the batch's new rows may not all fit: every event makes sure of its own. */
+let tight: bool = false;
 /** u32 per single of the next few events: state addresses for `warm`. */
 let aheadAt: usize = 0;
 /** Features without a row, while scoring: {u64 id, u32 feature} each. */
@@ -74,6 +80,7 @@ export function openEvents(
 ): usize {
   const room = (<usize>most + 3) & ~3;
   singles = singles_;
+  mostRows = most + 1;
   columns = columns_;
   bags = bags_;
   constants = constants_;
@@ -139,12 +146,12 @@ export function importanceOf(r: u32): f32 {
 
 /**
  * Begins learning a batch: finds its keys' rows in an exact table and makes room for the new ones. False, with nothing
- * changed, where they do not fit. Hash tables have all their rows.
+ * changed, where they do not fit. Of a table with a budget they may be fewer than it seems, since not every new key's
+ * occurrence makes a row, and rows can be displaced by then: `enterEvent` decides. Hash tables have all their rows.
  */
 export function makeRoom(rows: u32): bool {
   if (!exact) return true;
   if (metaBytes) sweep();
-  used = 0;
   let missing = findRows(keysAt, foundAt, rows * singles);
   let found = foundAt + (<usize>(rows * singles) << 2);
   for (let bag = bagsAt, end = bagsAt + <usize>bags * BAG_BYTES; bag < end; bag += BAG_BYTES) {
@@ -158,8 +165,16 @@ export function makeRoom(rows: u32): bool {
     missing += findRows(at, at + 12, 1);
   }
   // One more than are missing: the default row.
-  if (admitting) missing++;
-  return makeRoomFor(missing, used + missing);
+  const fits = reserve(missing + u32(admitting));
+  tight = !fits;
+  return fits || budgeted();
+}
+
+/** Begins learning event r of the batch; false where an exact table has no room for what it may need. */
+@inline
+export function enterEvent(r: u32): bool {
+  if (metaBytes) beginEvent(r);
+  return !tight || makeRoomFor(mostRows, mostRows);
 }
 
 /** A loop of independent steps, so that their cache misses overlap. Returns how many keys have no row. */
@@ -168,8 +183,7 @@ function findRows(keys: usize, found: usize, count: u32): u32 {
   for (let i: u32 = 0; i < count; i++) {
     const row = rowOf(load<u64>(keys + (<usize>i << 3)));
     store<u32>(found + (<usize>i << 2), row);
-    if (row == NONE) missing++;
-    else if (metaBytes) used += u32(markUsed(row));
+    missing += u32(row == NONE);
   }
   return missing;
 }
@@ -272,9 +286,13 @@ function locate(i: u32, keyAt: usize, found: usize, learning: bool): void {
   store<u32>(statesAt + (<usize>i << 2), <u32>state);
 }
 
+/** The row of a key, which was `found` when the batch began: an event since may have displaced it. */
 @inline
 function rowToLearn(key: u64, found: u32): u32 {
-  return admitting ? admittedRow(key, found) : claim(key, found);
+  if (policy && found != NONE && keyAt(found) != key) found = NONE;
+  const row = admitting ? admittedRow(key, found) : claim(key, found);
+  if (metaBytes) markUsed(row);
+  return row;
 }
 
 @inline

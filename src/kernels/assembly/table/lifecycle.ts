@@ -61,6 +61,12 @@ export function setClock(examples: f64, time: f64): void {
   readClock();
 }
 
+/** Rows learned from now on belong to event r of the batch. */
+@inline
+export function beginEvent(r: u32): void {
+  now = <u32>(<u64>numberAt(EXAMPLES) + r);
+}
+
 /** Takes the clock from the state, after the host has restored it. */
 export function readClock(): void {
   now = <u32>(<u64>numberAt(EXAMPLES));

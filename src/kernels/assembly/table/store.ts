@@ -104,7 +104,7 @@ function openExact(rows: u32): bool {
   groupMask = 0;
   changesBase = indexBase + GROUP_BYTES;
   rowsBase = changesBase + 64;
-  return ensure(rowsBase) && (budget ? takeBudget() && rows <= room : reserve(rows));
+  return ensure(rowsBase) && (budget ? takeBudget() : reserve(rows));
 }
 
 /** Lays index and rows out for all the budget, in the proportion that has room for most rows. Untouched pages cost nothing. */
@@ -134,6 +134,11 @@ function rowsBeside(groups: u64, bytes: u64): u64 {
 @inline
 function baseOf(groups: u64): u64 {
   return (<u64>indexBase + groups * (GROUP_BYTES + GROUP_CHANGES) + 63) & ~63;
+}
+
+/** True for an exact table that keeps to a budget. */
+export function budgeted(): bool {
+  return budget > 0;
 }
 
 /** Address of all of a row: key, what is kept for eviction, state. */
