@@ -6,6 +6,7 @@ import { type RowStore, StoreTable, type Table } from "../tables/table.js";
 import { keysOf } from "./key.js";
 import { wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
+import { lifecycleText } from "./summary.js";
 
 interface Flags {
   checkpoint: string;
@@ -103,8 +104,9 @@ async function look(table: Table, key: string): Promise<{ key: string; row: numb
   return { key, row: found?.row ?? null, weights: found ? Array.from(found.weights) : null };
 }
 
-function describeStore({ spec, layout, rows, capacity, bytes }: RowStore) {
-  return { name: spec.name, dim: layout.dim, rows, capacity, bytes, bytes_per_row: layout.stride };
+function describeStore({ spec, layout, rows, capacity, bytes, lifecycle }: RowStore) {
+  const about = { name: spec.name, dim: layout.dim, rows, capacity, bytes, bytes_per_row: layout.stride };
+  return { ...about, lifecycle: lifecycle?.counts() };
 }
 
 /** The rows with the largest norm, or the nearest to `to` by cosine. */
@@ -156,9 +158,10 @@ function tableText(table: TableText): string[] {
   const lines = [
     `table ${table.name}: ${table.encoding}, dim ${table.dim}, ${table.optimizer}, ${count(table.rows)} of ${count(table.capacity)} rows (${(table.fill * 100).toFixed(1)} %), ${bytes(table.bytes)}`,
     `  fields: ${table.fields.join(", ")}`,
-    ...table.stores.map(
-      (store) => `  rows ${store.name}: ${count(store.rows)} of ${store.bytes_per_row} bytes, dim ${store.dim}`,
-    ),
+    ...table.stores.flatMap(({ name, rows, bytes_per_row, dim, lifecycle }) => [
+      `  rows ${name}: ${count(rows)} of ${bytes_per_row} bytes, dim ${dim}`,
+      ...(lifecycle ? [`    ${lifecycleText(lifecycle)}`] : []),
+    ]),
   ];
   if (table.asked)
     lines.push(

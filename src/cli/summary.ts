@@ -1,3 +1,4 @@
+import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { Quality, Report } from "../train/job.js";
 import { bytes, count, duration, figure } from "./progress.js";
 
@@ -20,6 +21,7 @@ export function summary(report: Report): string {
     lines.push(
       `  table ${table.name} (${table.encoding}): ${count(table.rows)} rows, ${bytes(table.bytes)}, about ${count(table.distinct)} distinct ids`,
     );
+    if (table.lifecycle) lines.push(`    ${lifecycleText(table.lifecycle)}`);
   }
   const codes = Object.entries(report.rejected_by_code).map(([code, n]) => `${code} ${n}`);
   if (report.rejected > 0) lines.push(`  rejected ${report.rejected}: ${codes.join(", ")}`);
@@ -27,6 +29,17 @@ export function summary(report: Report): string {
   for (const { path, reason } of report.passed_over) lines.push(`  passed over ${path}: ${reason}`);
   lines.push(`  checkpoint ${report.checkpoint}`);
   return lines.join("\n");
+}
+
+/** What became of a table's ids, on one line; reasons for which no row was given up are left out. */
+export function lifecycleText({ admitted, refused, falsely_admitted, evicted, readmitted }: LifecycleCounts): string {
+  const ids =
+    admitted + refused > 0 ? [`admitted ${count(admitted)} (about ${count(falsely_admitted)} too early)`] : [];
+  if (refused > 0) ids.push(`refused ${count(refused)} occurrences`);
+  const gone = Object.entries(evicted).filter(([, rows]) => rows > 0);
+  if (gone.length > 0) ids.push(`evicted ${gone.map(([reason, rows]) => `${reason} ${count(rows)}`).join(", ")}`);
+  if (readmitted > 0) ids.push(`readmitted about ${count(readmitted)}`);
+  return ids.join("; ") || "nothing admitted or evicted yet";
 }
 
 function row(name: string, q: Quality): string {

@@ -20,7 +20,10 @@ export interface EventKernel extends TableKernel {
   setConstant(constant: number, key: bigint, column: number): void;
   logits(): number;
   openLinear(most: number, alpha: number, beta: number, l1: number, l2: number): number;
-  /** Events skipped, or -1 with nothing changed where the table has no room for the batch's new keys. */
+  /**
+   * Events skipped, or -1 where the table has no room for the batch's new keys: with nothing changed, or, of a table with a
+   * budget, after the events that still fitted.
+   */
   learnLinear(rows: number): number;
   scoreLinear(rows: number): void;
   openFm(most: number, factors: number): number;

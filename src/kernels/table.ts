@@ -8,7 +8,8 @@ export interface KernelGlobal {
 /**
  * What kernels/table.wasm exports. Addresses, counts and row numbers come back as signed 32-bit integers: read them with
  * `>>> 0`. Functions that answer yes or no return 1 or 0. The order of calls: configureOptimizer, configureRow,
- * configurePrecision where it is not f32, any workspace, openBatch, open; dense weights use only configureOptimizer, workspace and the dense functions.
+ * configurePrecision where it is not f32, any workspace, openBatch, openLifecycle, openAdmission, openEviction, setBudget,
+ * shareDefault, open; dense weights use only configureOptimizer, workspace and the dense functions.
  */
 export interface TableKernel {
   configureOptimizer(kind: number, h0: number, h1: number, h2: number, h3: number, h4: number): void;
@@ -34,6 +35,8 @@ export interface TableKernel {
   /** Writes a serving row: f32[lanes] at `weights`. exact: after `reserve`. */
   put(key: bigint, weights: number): void;
   remove(key: bigint): number;
+  /** Lines of the index that are read to find a key, or to see that it has no row. */
+  probes(key: bigint): number;
   /** Copies whole rows, whose u32 numbers lie at `list`, to `out`. */
   packRows(list: number, count: number, out: number): void;
   isTouched(row: number): number;
@@ -47,6 +50,40 @@ export interface TableKernel {
   /** From now on changed rows are noted in the bitmap at `changesAddress()`, which the host clears. */
   track(): void;
   changesAddress(): number;
+
+  openLifecycle(): number;
+  /** `occurrences` 0: keys are admitted by `chance`, without a filter; a bucket of the filter has 128 bytes. */
+  openAdmission(seed: bigint, occurrences: number, buckets: number, chance: number): number;
+  /** Conditions that are 0 do not count; `policy` 1 lru, 2 lfu; `ghosts`: a power of two of remembered keys. */
+  openEviction(
+    seed: bigint,
+    policy: number,
+    seconds: number,
+    steps: number,
+    norm: number,
+    ghosts: number,
+    ghostShift: number,
+    halfLife: number,
+  ): number;
+  /** Bytes of index and rows that an exact table takes when it opens, and keeps to. */
+  setBudget(bytes: number): void;
+  /** Keys without a row have the default row's weights. */
+  shareDefault(): void;
+  /** Where the stream is: neither number ever goes back. */
+  setClock(examples: number, seconds: number): void;
+  /** After the host has written the state at `lifecycleAddress()`. */
+  readClock(): void;
+  lifecycleAddress(): number;
+  filterAddress(): number;
+  ghostsAddress(): number;
+  /** From now on keys of rows that are given up wait at `removedAddress()`; full, they are handed to the host. */
+  collectRemoved(): void;
+  removedAddress(): number;
+  removedCount(): number;
+  removedRoom(): number;
+  clearRemoved(): void;
+  /** Of the first `count` keys there, keeps those without a row; returns how many. */
+  keepAbsent(count: number): number;
 
   setList(list: number, cell: number, combiner: number, first: number): number;
   gather(rows: number, occurrences: number, learn: number): number;
@@ -94,7 +131,18 @@ export interface TableKernel {
   readonly power2: KernelGlobal;
 }
 
-/** A fresh table kernel with a memory of its own. */
-export function tableKernel(): { memory: WebAssembly.Memory; kernel: TableKernel } {
-  return instantiate<TableKernel>("table");
+/**
+ * A fresh table kernel with a memory of its own.
+ * @param takeRemoved takes the keys that wait at `removedAddress()`, when there is no more room for them
+ */
+export function tableKernel(takeRemoved: (count: number) => void = () => {}): {
+  memory: WebAssembly.Memory;
+  kernel: TableKernel;
+} {
+  return instantiate<TableKernel>("table", {
+    takeRemoved: (count) => {
+      takeRemoved(count >>> 0);
+      return 0;
+    },
+  });
 }

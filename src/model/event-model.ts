@@ -8,6 +8,7 @@ import { StoreTable } from "../tables/table.js";
 import { type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { Serving } from "./serving.js";
+import { StreamClock } from "./stream-clock.js";
 
 const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
 
@@ -31,6 +32,7 @@ export class EventModel implements Model {
   private readonly kind: "lr" | "fm";
   private readonly kernel: EventKernel;
   private readonly numbers: Numbers;
+  private readonly clock: StreamClock;
   private region = 0;
 
   constructor(spec: CompiledSpec, options: Pick<ModelOptions, "layout"> & Partial<ModelOptions>) {
@@ -38,6 +40,7 @@ export class EventModel implements Model {
     this.layout = options.layout;
     this.kind = spec.tower.kind === "fm" ? "fm" : "lr";
     this.numbers = new Numbers(spec, new Float32Array(options.layout.capacity * spec.numbers.length));
+    this.clock = new StreamClock(spec);
     const [table] = spec.tables;
     const widened = { ...spec, tables: [{ ...table, dim: this.kind === "fm" ? table.dim + 1 : 1 }] };
     this.replica = options.purpose === "serve";
@@ -55,8 +58,10 @@ export class EventModel implements Model {
     if (this.replica) throw servesOnly();
     this.numbers.count(batch);
     this.copy(batch);
-    const skipped = this.kind === "fm" ? this.kernel.learnFm(batch.rows) : this.kernel.learnLinear(batch.rows);
     const { store } = this.tables[0];
+    store.lifecycle?.setClock(this.clock.before(batch));
+    this.clock.count(batch);
+    const skipped = this.kind === "fm" ? this.kernel.learnFm(batch.rows) : this.kernel.learnLinear(batch.rows);
     if (skipped < 0) throw store.full(store.rows + 1);
     return { logits: this.logits(batch.rows), skipped };
   }
@@ -70,7 +75,7 @@ export class EventModel implements Model {
 
   blocks(): StateBlock[] {
     if (this.replica) throw servesOnly();
-    return [...this.tables[0].blocks(), this.numbers.block()];
+    return [...this.tables[0].blocks(), this.numbers.block(), ...this.clock.blocks()];
   }
 
   restore(blocks: ReadonlyMap<string, StateBlock>): void {
@@ -78,6 +83,7 @@ export class EventModel implements Model {
     this.tables[0].restore(blocks);
     const statistics = blocks.get("numbers/statistics");
     if (statistics) this.numbers.restore(statistics.data);
+    this.clock.restore(blocks);
   }
 
   async close(): Promise<void> {}

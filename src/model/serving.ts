@@ -46,7 +46,10 @@ export class Serving implements Publishable {
   }
 
   track(): void {
-    for (const store of this.stores) store.track();
+    for (const store of this.stores) {
+      store.track();
+      store.trackRemoved();
+    }
   }
 
   takeChanged(): readonly Uint32Array[] {
@@ -57,6 +60,7 @@ export class Serving implements Publishable {
     const things = [
       this.statistics(),
       ...this.denseThings(),
+      ...this.removed(changed === "all"),
       ...this.stores.map((store, i) => rowsOf(store, changed, i)),
     ];
     const parts = layOut(things, partBytes);
@@ -100,6 +104,12 @@ export class Serving implements Publishable {
     }));
   }
 
+  /** Rows given up since they were last asked for. Who gets all rows needs to know of none. */
+  private removed(all: boolean): Thing[] {
+    const removed = this.stores.map(removedOf);
+    return all ? [] : removed;
+  }
+
   private storeFor({ name, dim, keys, weights }: ServingRows): RowStore {
     const store = this.stores.find(({ spec }) => spec.name === name);
     if (!store || store.layout.dim !== dim) throw mismatch(`table ${name}`, dim);
@@ -124,9 +134,11 @@ function mismatch(what: string, size: number): HashbrookError {
 function rowsOf(store: RowStore, changed: readonly Uint32Array[] | "all", i: number): Thing {
   const { name } = store.spec;
   const { dim } = store.layout;
+  // Of the rows that changed some may have been given up since.
+  const some = changed === "all" ? null : store.present(changed[i]);
   let next = 0;
   const take = ({ from, to }: Run): Uint32Array => {
-    if (changed !== "all") return changed[i].subarray(from, to);
+    if (some) return some.subarray(from, to);
     const rows = store.rowsFrom(from === 0 ? 0 : next, to - from);
     next = (rows.at(-1) ?? 0) + 1;
     return rows;
@@ -134,7 +146,17 @@ function rowsOf(store: RowStore, changed: readonly Uint32Array[] | "all", i: num
   const add = (run: Run, piece: Piece): void => {
     piece.tables.push({ name, dim, ...store.weightsOfRows(take(run)), removed: new BigUint64Array(0) });
   };
-  return { count: changed === "all" ? store.rows : changed[i].length, unit: 8 + dim * 4, add };
+  return { count: some ? some.length : store.rows, unit: 8 + dim * 4, add };
+}
+
+function removedOf(store: RowStore): Thing {
+  const removed = store.takeRemoved();
+  const { dim } = store.layout;
+  const add = ({ from, to }: Run, piece: Piece): void => {
+    const rows = { name: store.spec.name, dim, keys: new BigUint64Array(0), weights: new Float32Array(0) };
+    piece.tables.push({ ...rows, removed: removed.slice(from, to) });
+  };
+  return { count: removed.length, unit: 8, add };
 }
 
 /** For each piece, the run of each thing (by its index) that it holds; a piece is closed when it is full. */

@@ -4,7 +4,7 @@ import { encodingOptions } from "./encoding-options.js";
 import { checkFit, sized } from "./fit.js";
 import type { Problems } from "./problems.js";
 import type { EncodedSource, TableSource } from "./schema.js";
-import { parseBytes, parseSeconds } from "./sizes.js";
+import { FILTER_CELL_BYTES, parseBytes, parseSeconds } from "./sizes.js";
 import { compileOptimizer } from "./tower.js";
 
 /** What the table around an encoding gives it. */
@@ -24,6 +24,8 @@ export interface EncodingContext {
 export type EncodingSource = TableSource | EncodedSource;
 
 /** Options of the encoding they are named after. */
+/** Of a table's budget, what its admission filter gets at most where the spec does not say. */
+const FILTER_SHARE = 0.1;
 const BLOCKS = ["shared", "compositional", "multi_hash", "dhe", "low_dim", "hot_cold"] as const;
 /** Options that some encodings have. */
 const ONLY: Readonly<Record<string, readonly EncodingKind[]>> = {
@@ -92,13 +94,14 @@ function storage(source: EncodingSource, encoding: EncodingKind, budget: number 
     ...(rounding === "nearest" && { rounding }),
     ...(budget !== undefined && encoding === "exact" && { budget }),
     ...(shards > 1 && { shards }),
-    ...(admission && { admission: compileAdmission(admission, context) }),
+    ...(admission && { admission: compileAdmission(admission, budget, context) }),
     ...(eviction && { eviction: compileEviction(eviction, context) }),
   };
 }
 
 function compileAdmission(
   admission: NonNullable<TableSource["admission"]>,
+  budget: number | undefined,
   { path, problems }: EncodingContext,
 ): AdmissionSpec {
   const { occurrence_threshold, admit_probability, filter_capacity } = admission;
@@ -109,10 +112,15 @@ function compileAdmission(
       "name one of the two",
     );
   if (admit_probability !== undefined) return { admit_probability };
-  return {
-    occurrence_threshold: occurrence_threshold ?? 2,
-    filter_capacity: filter_capacity ?? defaults.admission.filter_capacity,
-  };
+  return { occurrence_threshold: occurrence_threshold ?? 2, filter_capacity: filter_capacity ?? filterCells(budget) };
+}
+
+/** Cells of an admission filter where the spec does not say: as many as a tenth of the budget has room for, at most. */
+function filterCells(budget: number | undefined): number {
+  const most = defaults.admission.filter_capacity;
+  return budget === undefined
+    ? most
+    : Math.min(most, Math.max(1, Math.floor((budget * FILTER_SHARE) / FILTER_CELL_BYTES)));
 }
 
 function compileEviction(

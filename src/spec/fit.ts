@@ -3,7 +3,7 @@ import { defaults } from "./defaults.js";
 import type { EncodingContext, EncodingSource } from "./encodings.js";
 import { chineseRemainders, equalRadices, notCoprime } from "./partitions.js";
 import type { Problems } from "./problems.js";
-import { decoderWeights, denseBytes, sizeText, storeBytes } from "./sizes.js";
+import { decoderWeights, denseBytes, FILTER_CELL_BYTES, filterBytes, sizeText, storeBytes } from "./sizes.js";
 
 /** One store lies in one WebAssembly memory. */
 const STORE_BYTES = 2 ** 32;
@@ -27,7 +27,8 @@ export function encodingBytes(spec: EncodingSpec): number {
   return storeBytes(pool(spec)) + importances;
 }
 
-const exactBytes = (spec: EncodingSpec): number => spec.budget ?? storeBytes({ ...spec, encoding: "exact" });
+const exactBytes = (spec: EncodingSpec): number =>
+  spec.budget ?? storeBytes({ ...spec, encoding: "exact" }) + filterBytes(spec);
 
 /** The fixed rows of a hash, shared, compositional or multi_hash table. */
 function pool(spec: EncodingSpec): StoreSpec {
@@ -98,6 +99,12 @@ const product = (sizes: readonly number[]): number => sizes.reduce((all, size) =
 export function checkFit(spec: EncodingSpec, budget: number | undefined, path: string, problems: Problems): void {
   checkParts(spec, path, problems);
   checkRange(spec, path, problems);
+  if (budget !== undefined && filterBytes(spec) > budget / 2)
+    problems.add(
+      `${path}.admission.filter_capacity`,
+      `its filter takes ${sizeText(filterBytes(spec))} of a budget of ${sizeText(budget)}`,
+      `at most ${Math.floor(budget / 2 / FILTER_CELL_BYTES)}`,
+    );
   const bytes = encodingBytes(spec);
   if (budget !== undefined && bytes > budget) {
     const each = storeBytes(pool({ ...spec, rows: 1000 })) / 1000;

@@ -28,7 +28,10 @@ const Admission = Type.Object(
         description: "Occurrences of an id before it gets a row of its own.",
       }),
     ),
-    filter_capacity: whole("Ids the filter that counts them is made for.", admission.filter_capacity),
+    filter_capacity: whole(
+      "Cells (4 bytes) of the filter that counts ids: it remembers at least a quarter as many occurrences.",
+      admission.filter_capacity,
+    ),
     admit_probability: share("Instead: the chance that an occurrence gives its id a row."),
   },
   { ...closed, description: "exact: which new ids get a row; the others share a default row." },

@@ -11,9 +11,18 @@ function slotBytes({ kind }: OptimizerSpec, lanes: number): number {
 
 /** Bytes of one row of a store, without what finds it (see src/tables/row-layout.ts; a test compares the two). */
 export function rowBytes({ encoding, dim, optimizer, eviction }: StoreSpec): number {
-  const head = encoding === "exact" ? 8 + (eviction ? 8 : 0) : 0;
+  const kept = !eviction ? 0 : eviction.expire_time && eviction.policy === "lfu" ? 16 : 8;
+  const head = encoding === "exact" ? 8 + kept : 0;
   const lanes = lanesOf(dim);
   return head + lanes * 4 + slotBytes(optimizer, lanes);
+}
+
+/** Bytes of a cell of an admission filter. */
+export const FILTER_CELL_BYTES = 4;
+
+/** Bytes of a store's admission filter (see src/tables/lifecycle.ts). */
+export function filterBytes({ admission }: Pick<StoreSpec, "admission">): number {
+  return (admission?.filter_capacity ?? 0) * FILTER_CELL_BYTES;
 }
 
 /** Bytes of index or bitmaps a row: of a fixed store two bits, of an exact one a share of a group of ten. */

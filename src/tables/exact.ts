@@ -1,8 +1,9 @@
 import { RowStore, type SavedBlocks, type TableBlock } from "./row-store.js";
 
 /**
- * One row for every distinct 64-bit key, in the order they came; grows. A checkpoint holds the raw rows
- * [key u64][state f32…]; the index is built again from their keys.
+ * One row for every distinct 64-bit key, in the order they came; grows, or keeps to its budget. Rows that are given up leave
+ * their place to the last row or to a new one. A checkpoint holds the raw rows [key u64][state f32…]; the index is built again
+ * from their keys.
  */
 export class ExactStore extends RowStore {
   protected rowBlocks(): TableBlock[] {
@@ -24,7 +25,7 @@ export class ExactStore extends RowStore {
   }
 
   protected keyOf(row: number): bigint {
-    const at = (this.kernel.rowPtr(row) >>> 0) - this.layout.keyBytes;
+    const at = (this.kernel.rowsAddress() >>> 0) + row * this.layout.stride;
     return new DataView(this.memory.buffer).getBigUint64(at, true);
   }
 

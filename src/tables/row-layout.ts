@@ -1,4 +1,5 @@
 import type { Slot } from "../optim/optimizer.js";
+import type { EvictionSpec } from "../spec/compiled.js";
 
 /** How numbers lie in a row: `q2.13` is a whole number of 2^-13 in two bytes, `int4` half a byte. */
 export type NumberType = "f32" | "bf16" | "f16" | "q2.13" | "int8" | "int4";
@@ -19,8 +20,8 @@ export interface Section {
 }
 
 /**
- * The bytes of one row: [key u64 (exact tables)] [sections]. `lanes` is 1 for one weight, else `dim` rounded up to a multiple
- * of 4; padding weights are always 0.
+ * The bytes of one row: [key u64 (exact tables)] [what eviction goes by] [sections]. `lanes` is 1 for one weight, else `dim`
+ * rounded up to a multiple of 4; padding weights are always 0.
  *
  * In f32 a section is `lanes` floats, a shared slot 1 float, padded to 4 where lanes > 1. In another precision the first section
  * is the weights' codes, after int8 and int4 codes comes their scale, and the other slots are f32, a shared one 1 float. FTRL then
@@ -32,17 +33,20 @@ export interface RowLayout {
   readonly precision: RowPrecision;
   readonly sections: readonly Section[];
   readonly keyBytes: 0 | 8;
+  /** {u32 examples when last learned from, u32 event seconds then (expire_time), u32 frequency (lfu)}, as far as asked for. */
+  readonly metaBytes: 0 | 8 | 16;
   readonly stateBytes: number;
   /** Bytes from one row to the next. */
   readonly stride: number;
 }
 
-/** The layout of a table's rows for an optimizer's slots. */
+/** The layout of a table's rows for an optimizer's slots. `eviction`: of exact tables whose rows can be given up. */
 export function rowLayout(
   encoding: "hash" | "exact",
   dim: number,
   slots: readonly Slot[],
   precision: RowPrecision = "f32",
+  eviction?: EvictionSpec,
 ): RowLayout {
   const lanes = dim === 1 ? 1 : (dim + 3) & ~3;
   const sections: Section[] = [];
@@ -52,7 +56,9 @@ export function rowLayout(
     stateBytes += bytesOf(piece);
   }
   const keyBytes = encoding === "exact" ? 8 : 0;
-  return { dim, lanes, precision, sections, keyBytes, stateBytes, stride: keyBytes + stateBytes };
+  const metaBytes = keyBytes === 0 || !eviction ? 0 : eviction.expire_time && eviction.policy === "lfu" ? 16 : 8;
+  const stride = keyBytes + metaBytes + stateBytes;
+  return { dim, lanes, precision, sections, keyBytes, metaBytes, stateBytes, stride };
 }
 
 type Piece = Omit<Section, "offset">;

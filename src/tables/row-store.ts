@@ -1,20 +1,16 @@
-import { HashbrookError } from "../core/errors.js";
+import type { HashbrookError } from "../core/errors.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
-import { type Optimizer, optimizerFor, perWeight } from "../optim/optimizer.js";
+import { type Optimizer, optimizerFor } from "../optim/optimizer.js";
 import type { StoreSpec } from "../spec/compiled.js";
+import { type SavedBlocks, savedBlock, type TableBlock } from "./blocks.js";
 import { changedRows } from "./changed-rows.js";
-import { codecs, type RowLayout, rowLayout } from "./row-layout.js";
+import { type Lifecycle, openLifecycle } from "./lifecycle.js";
+import { RemovedKeys } from "./removed-keys.js";
+import { codecs, type RowLayout } from "./row-layout.js";
+import { GIB, layoutOf, type StoreOptions, tableFull } from "./store-options.js";
 
-/** A named tensor of a table's state, as a checkpoint stores it. */
-export interface TableBlock {
-  readonly name: string;
-  readonly dtype: "U8" | "F32" | "F64";
-  readonly shape: readonly number[];
-  /** A view over the table's memory: copy or write it before the table learns again. */
-  readonly data: Uint8Array;
-}
-
-export type SavedBlocks = ReadonlyMap<string, { readonly data: Uint8Array }>;
+export type { SavedBlocks, TableBlock } from "./blocks.js";
+export { type ServingPrecision, type StoreOptions, servingPrecisions } from "./store-options.js";
 
 /** One learned row. */
 export interface RowState {
@@ -31,22 +27,6 @@ export interface RowChunk {
   readonly weights: Float32Array;
 }
 
-export interface StoreOptions {
-  /** Bytes the table's memory may grow to; 4 GiB by default and at most. */
-  readonly memoryLimit?: number;
-  /** Takes workspace in the kernel's memory before the rows are laid behind it. */
-  readonly workspace?: (kernel: TableKernel) => void;
-  /** A replica's table: rows hold weights alone, `put` writes them, nothing can be learned. Default false. */
-  readonly serving?: boolean;
-  /** How a replica's rows hold their weights: f32 by default. A row of one weight has no scale of its own: it is f16 instead. */
-  readonly servingPrecision?: ServingPrecision | undefined;
-}
-
-/** What a replica can hold its rows in. */
-export const servingPrecisions = ["f32", "f16", "int8", "int4"] as const;
-export type ServingPrecision = (typeof servingPrecisions)[number];
-
-const GIB = 2 ** 30;
 /** Rows copied out together: they stay in the processor's cache. */
 const PACKED = 256;
 
@@ -60,7 +40,10 @@ export abstract class RowStore {
   readonly layout: RowLayout;
   readonly kernel: TableKernel;
   readonly memory: WebAssembly.Memory;
+  /** Admission and eviction; null where every id has a row for ever, and in a replica. */
+  readonly lifecycle: Lifecycle | null;
   private readonly memoryLimit: number;
+  private readonly removedKeys: RemovedKeys;
   /** Room for one row's weights, or for all of its floats. */
   private readonly probe: number;
   /** Room for one key. */
@@ -72,9 +55,10 @@ export abstract class RowStore {
     this.spec = spec;
     this.optimizer = optimizerFor(spec.optimizer);
     this.layout = layoutOf(spec, this.optimizer, options);
-    const { kernel, memory } = tableKernel();
+    const { kernel, memory } = tableKernel((count) => this.removedKeys.collect(count));
     this.kernel = kernel;
     this.memory = memory;
+    this.removedKeys = new RemovedKeys(kernel, memory);
     this.memoryLimit = options.memoryLimit ?? 4 * GIB;
     kernel.setLimit(this.memoryLimit);
     kernel.configureOptimizer(this.optimizer.id, ...this.optimizer.hyper);
@@ -86,6 +70,7 @@ export abstract class RowStore {
     this.probe = kernel.workspace(this.layout.lanes * 12 + 16) >>> 0;
     this.keyProbe = kernel.workspace(8) >>> 0;
     this.packing = kernel.workspace(PACKED * (4 + this.layout.stride)) >>> 0;
+    this.lifecycle = openLifecycle(spec, { kernel, memory }, { ...options, stride: this.layout.stride });
     const exact = spec.encoding === "exact" ? 1 : 0;
     if (!kernel.open(exact, spec.rows, this.layout.stateBytes, seed, spec.init)) throw this.full(spec.rows);
   }
@@ -100,10 +85,10 @@ export abstract class RowStore {
     return this.kernel.rowCapacity.value >>> 0;
   }
 
-  /** Bytes of index and rows, as reserved. */
+  /** Bytes of index and rows, as reserved, and of the filter. */
   get bytes(): number {
     const index = (this.kernel.rowsAddress() >>> 0) - (this.kernel.indexAddress() >>> 0);
-    return index + this.capacity * this.layout.stride;
+    return index + this.capacity * this.layout.stride + (this.lifecycle?.bytes ?? 0);
   }
 
   /**
@@ -152,9 +137,25 @@ export abstract class RowStore {
   takeChanged(): Uint32Array {
     const limit = this.spec.encoding === "exact" ? this.rows : this.capacity;
     const bitmap = this.view(this.kernel.changesAddress(), Math.ceil(limit / 32) * 4);
-    const rows = changedRows(bitmap);
-    // Of a hash table's rows some may have been forgotten since.
-    return this.spec.encoding === "exact" ? rows : rows.filter((row) => this.kernel.isTouched(row) === 1);
+    return this.present(changedRows(bitmap));
+  }
+
+  /** Those of the rows, ascending, that are still there. */
+  present(rows: Uint32Array): Uint32Array {
+    if (this.spec.encoding === "hash") return rows.filter((row) => this.kernel.isTouched(row) === 1);
+    let end = rows.length;
+    while (end > 0 && rows[end - 1] >= this.rows) end--;
+    return rows.subarray(0, end);
+  }
+
+  /** Begins to collect the keys of rows that are given up, for `takeRemoved`. */
+  trackRemoved(): void {
+    this.kernel.collectRemoved();
+  }
+
+  /** Keys (hash: row numbers) of rows given up since the last call (or `trackRemoved`) and not there now: each once, ascending. */
+  takeRemoved(): BigUint64Array {
+    return this.removedKeys.take();
   }
 
   /** The next `count` learned rows from row `from` on, ascending; fewer at the table's end. */
@@ -244,14 +245,16 @@ export abstract class RowStore {
       const powers = Float64Array.of(this.kernel.power1.value, this.kernel.power2.value);
       blocks.push({ name: this.blockName("powers"), dtype: "F64", shape: [2], data: new Uint8Array(powers.buffer) });
     }
-    return blocks;
+    return [...blocks, ...(this.lifecycle?.blocks() ?? [])];
   }
 
   /** @throws HashbrookError checkpoint_damaged where a block is missing or does not fit, table_full where the rows do not */
   restore(blocks: SavedBlocks): void {
     const powers = this.optimizer.countsSteps ? this.saved(blocks, "powers", 16) : null;
     const roundings = this.roundsByChance ? this.saved(blocks, "roundings", 8) : null;
+    const restoreLifecycle = this.lifecycle?.restoring(blocks);
     this.restoreRows(blocks);
+    restoreLifecycle?.();
     if (roundings) this.kernel.restoreRoundings(BigInt(new Float64Array(roundings.slice().buffer)[0]));
     if (!powers) return;
     const [power1, power2] = new Float64Array(powers.slice().buffer);
@@ -278,15 +281,9 @@ export abstract class RowStore {
     return new Uint8Array(this.memory.buffer, at >>> 0, bytes);
   }
 
-  /** A saved block's data; `bytes` is what it must have, or a predicate. */
-  protected saved(blocks: SavedBlocks, part: string, bytes: number | ((length: number) => boolean)): Uint8Array {
-    const name = this.blockName(part);
-    const data = blocks.get(name)?.data;
-    if (!data) throw new HashbrookError("checkpoint_damaged", `block ${name} is missing`);
-    const fits = typeof bytes === "number" ? data.byteLength === bytes : bytes(data.byteLength);
-    if (!fits)
-      throw new HashbrookError("checkpoint_damaged", `block ${name}: ${data.byteLength} bytes do not fit the table`);
-    return data;
+  /** A saved block's data; `fits`: see `savedBlock`. */
+  protected saved(blocks: SavedBlocks, part: string, fits: Parameters<typeof savedBlock>[2]): Uint8Array {
+    return savedBlock(blocks, this.blockName(part), fits);
   }
 
   private stateOf(row: number): Record<string, Float32Array> {
@@ -307,19 +304,6 @@ export abstract class RowStore {
 
   /** The error for a table that would need room for `rows` rows. */
   full(rows: number): HashbrookError {
-    const { name, encoding } = this.spec;
-    const message = `table ${name}: ${rows} rows of ${this.layout.stride} bytes do not fit in its memory (limit ${(this.memoryLimit / GIB).toFixed(2)} GiB)`;
-    const other = encoding === "exact" ? "use encoding: hash with a fixed number of rows" : "set fewer rows";
-    return new HashbrookError("table_full", message, {
-      hint: `${other}, a smaller dim, an optimizer with less state (rowwise_adagrad, sgd), or split the fields over several tables`,
-    });
+    return tableFull(this.spec, rows, this.layout.stride, this.memoryLimit);
   }
-}
-
-function layoutOf(spec: StoreSpec, optimizer: Optimizer, options: StoreOptions): RowLayout {
-  const { encoding, dim, precision } = spec;
-  if (!options.serving) return rowLayout(encoding, dim, optimizer.slots, precision);
-  const { servingPrecision = "f32" } = options;
-  const scaled = servingPrecision === "int8" || servingPrecision === "int4";
-  return rowLayout(encoding, dim, [perWeight("w")], scaled && dim === 1 ? "f16" : servingPrecision);
 }

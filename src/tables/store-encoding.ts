@@ -61,7 +61,8 @@ export class StoreEncoding implements Encoding {
     return this.store.bytes;
   }
 
-  gather(count: number, mode: "learn" | "score", _clock: Clock): void {
+  gather(count: number, mode: "learn" | "score", clock: Clock): void {
+    if (mode === "learn") this.store.lifecycle?.setClock(clock);
     if (!this.store.kernel.gather(count, count, mode === "learn" ? 1 : 0)) {
       throw this.store.full(this.store.rows + count);
     }

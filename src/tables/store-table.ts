@@ -54,12 +54,13 @@ export class StoreTable implements Table {
     return this.matrices.at(this.store.kernel.gradientAt.value);
   }
 
-  gather(batch: Batch, mode: "learn" | "score", numbers = batch.numbers, _clock?: Clock): void {
+  gather(batch: Batch, mode: "learn" | "score", numbers = batch.numbers, clock?: Clock): void {
     const { kernel, memory } = this.store;
     if (batch.rows > this.rows) {
       throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
     }
     const occurrences = this.path.load(batch, numbers, kernel, memory);
+    if (mode === "learn" && clock) this.store.lifecycle?.setClock(clock);
     this.learning = 0;
     if (!kernel.gather(batch.rows, occurrences, mode === "learn" ? 1 : 0)) {
       throw this.store.full(this.store.rows + occurrences);

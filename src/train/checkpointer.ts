@@ -183,7 +183,7 @@ export class Checkpointer {
       blocks: whole.map((block) => ({ ...block, data: block.data.slice() })),
       patches: patched.map(({ name, dtype, shape }) => {
         const { store, rows } = stores.get(name)!;
-        const changed = rows.take();
+        const changed = store.present(rows.take());
         return { name, dtype, shape, rows: changed, data: store.readRows(changed) };
       }),
     };

@@ -2,6 +2,7 @@ import type { KafkaOptions } from "../source/kafka/client.js";
 import type { TopicSpec } from "../source/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Precision } from "../sync/precision.js";
+import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { TopicPosition } from "./merge.js";
 import type { SourceHealth } from "./messages.js";
 
@@ -80,6 +81,8 @@ export interface TableReport {
   readonly bytes: number;
   /** Distinct values seen in its fields (HyperLogLog, standard error 1.6 %). */
   readonly distinct: number;
+  /** What became of its ids; there only where ids are admitted or rows given up. */
+  readonly lifecycle?: LifecycleCounts;
 }
 
 /** The state of a running job, sent to the main thread a few times a second. */
@@ -95,6 +98,8 @@ export interface Progress {
   readonly oracle_auc: number | null;
   readonly table_rows: number;
   readonly table_bytes: number;
+  /** What became of the ids of all tables; null where every id has a row for ever. */
+  readonly lifecycle: LifecycleCounts | null;
   /** Resident memory of the process. */
   readonly memory_bytes: number;
   /** Share of the input read, 0..1; null when its size is unknown. */

@@ -25,6 +25,7 @@ export class TrainMetrics {
     value("memory_bytes", "Resident memory of the process", (p) => p.memory_bytes);
     value("ready", "1 while events can be read", (p) => Number(p.source?.ready ?? true));
     this.lag();
+    this.lifecycle();
   }
 
   show(progress: Progress): void {
@@ -43,6 +44,27 @@ export class TrainMetrics {
   /** The Prometheus text. */
   text(): Promise<string> {
     return this.registry.metrics();
+  }
+
+  private lifecycle(): void {
+    const counts = () => this.progress?.lifecycle ?? null;
+    const labelled = (name: string, help: string, label: string, read: () => Record<string, number>) => {
+      const collect = function (this: Counter): void {
+        this.reset();
+        for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count);
+      };
+      new Counter({ name: `hashbrook_train_${name}`, help, labelNames: [label], registers: [this.registry], collect });
+    };
+    labelled("evicted_total", "Rows given up, by what ended them", "reason", () => ({ ...counts()?.evicted }));
+    labelled(
+      "ids_total",
+      "Ids admitted, refused (occurrences), falsely admitted and readmitted (estimates)",
+      "what",
+      () => {
+        const { evicted: _, ...ids } = counts() ?? { evicted: null };
+        return ids;
+      },
+    );
   }
 
   private lag(): void {

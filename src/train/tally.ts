@@ -6,6 +6,7 @@ import { type Metrics, ProgressiveMetrics } from "../metrics/progressive.js";
 import type { Model, StateBlock } from "../model/model.js";
 import { type CompiledSpec, isHashed } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
+import { countsOf } from "../tables/lifecycle.js";
 import type { EndedBy } from "./consumer.js";
 import type { FilePosition, Job, Progress, Quality, Report, TableReport } from "./job.js";
 import type { DecodedBatch } from "./stream.js";
@@ -75,6 +76,7 @@ export class Tally {
       oracle_auc: oracle,
       table_rows: sizes.reduce((sum, { rows }) => sum + rows, 0),
       table_bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+      lifecycle: countsOf(model.tables.flatMap(({ stores }) => stores)),
       memory_bytes: process.memoryUsage.rss(),
       done: this.done,
     };
@@ -84,7 +86,10 @@ export class Tally {
     const seconds = this.seconds();
     const tables = model.tables.map((table): TableReport => {
       const { rows, bytes } = table.stats();
-      return { name: table.name, encoding: table.spec.encoding, rows, bytes, distinct: this.distinctOf(table.spec) };
+      const { name, spec } = table;
+      const lifecycle = countsOf(table.stores);
+      const distinct = this.distinctOf(spec);
+      return { name, encoding: spec.encoding, rows, bytes, distinct, ...(lifecycle && { lifecycle }) };
     });
     const half = this.metrics.last(0.5);
     const tenth = this.metrics.last(0.1);

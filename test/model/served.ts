@@ -2,9 +2,12 @@ import { Batch, type BatchLayout } from "../../src/core/batch.js";
 import { Rng } from "../../src/core/rng.js";
 
 /** A small model of every tower over all kinds of fields, as YAML. */
-export function servedSpec(tower: string, { encoding = "exact", optimizer = "adam", batch = 64 } = {}): string {
+export function servedSpec(
+  tower: string,
+  { encoding = "exact", optimizer = "adam", batch = 64, life = "" } = {},
+): string {
   const byEvent = tower === "lr" || tower === "fm";
-  const table = `{ encoding: ${encoding}, ${encoding === "hash" ? "rows: 256, " : ""}${tower === "lr" ? "" : "dim: 4, init: 0.1, "}salt: field, optimizer: ${optimizer} }`;
+  const table = `{ encoding: ${encoding}, ${encoding === "hash" ? "rows: 256, " : ""}${tower === "lr" ? "" : "dim: 4, init: 0.1, "}salt: field, optimizer: ${optimizer}${life} }`;
   return `
 name: ${tower.replaceAll("_", "-")}
 events: { format: tsv, columns: [label, ts, a, b, tags, x, v] }

@@ -101,6 +101,40 @@ describe.each(["lr", "fm", "deep_crossing"] as const)("%s, held in fewer bits", 
   });
 });
 
+describe.each(["lr", "fm", "deep_crossing"] as const)("%s, whose rows come and go", (tower) => {
+  const lives = {
+    lru: ", budget: 30 kB, eviction: { policy: lru }",
+    "admission and lfu": ", budget: 30 kB, admission: { occurrence_threshold: 2 }, eviction: { policy: lfu }",
+    steps: ", admission: { admit_probability: 0.5 }, eviction: { steps_to_live: 300 }",
+  };
+  it.each(Object.entries(lives))("%s: a replica predicts the trainer's bits", async (_, life) => {
+    const spec = parseSpec(servedSpec(tower, { optimizer: "ftrl", life }), "test.yaml");
+    const [trainer, replica] = [await open(spec, "train"), await open(spec, "serve")];
+    trainer.model.serving.track();
+    let removed = 0;
+    for (let i = 0; i < 60; i++) {
+      await trainer.model.learn(servedBatch(trainer.layout, 64, i, 30 + i * 40));
+      if (i % 3 > 0) continue;
+      // Some changes were taken before the last rows went.
+      const changed = trainer.model.serving.takeChanged();
+      await trainer.model.learn(servedBatch(trainer.layout, 64, 1000 + i, 30 + i * 40));
+      const later = trainer.model.serving.takeChanged();
+      const both = changed.map((rows, s) => Uint32Array.from(new Set([...rows, ...later[s]])).sort());
+      const packed = trainer.model.serving.pack(i === 0 ? "all" : both, 3000);
+      const states = [...packed.states()];
+      expect(states).toHaveLength(packed.parts);
+      for (const state of states) replica.model.serving.apply(state);
+      removed += states.reduce((sum, { tables }) => sum + tables.reduce((n, rows) => n + rows.removed.length, 0), 0);
+      const unseen = servedBatch(trainer.layout, 64, 100 + i, 3000);
+      expect(bits(await replica.model.predict(unseen))).toEqual(bits(await trainer.model.predict(unseen)));
+      const rows = ({ model }: typeof trainer) => model.tables.map((table) => table.stats().rows);
+      expect(rows(replica)).toEqual(rows(trainer));
+    }
+    expect(removed).toBeGreaterThan(100);
+    await Promise.all([trainer.model.close(), replica.model.close()]);
+  });
+});
+
 it("packs the same bytes after a restore as in the run that went on", async () => {
   for (const tower of ["lr", "deep_crossing"] as const) {
     const spec = parseSpec(servedSpec(tower, { encoding: "hash", optimizer: "ftrl" }), "test.yaml");

@@ -1,5 +1,12 @@
 import { Batch, type BatchLayout } from "../../src/core/batch.js";
-import type { Combiner, CompiledCell, CompiledField, CompiledSpec, OptimizerSpec } from "../../src/spec/compiled.js";
+import type {
+  Combiner,
+  CompiledCell,
+  CompiledField,
+  CompiledSpec,
+  OptimizerSpec,
+  StoreSpec,
+} from "../../src/spec/compiled.js";
 
 export interface TableShape {
   readonly encoding: "hash" | "exact";
@@ -14,6 +21,8 @@ export interface TableShape {
   readonly bags?: readonly Combiner[];
   readonly numbers?: number;
   readonly bias?: boolean;
+  /** Budget, admission and eviction of an exact table. */
+  readonly life?: Pick<StoreSpec, "budget" | "admission" | "eviction">;
 }
 
 export const SEED = 0x0123456789abcdefn;
@@ -61,6 +70,7 @@ export function modelOf(shape: TableShape): CompiledSpec {
         ...(shape.precision && { precision: shape.precision }),
         ...(shape.rounding && { rounding: shape.rounding }),
         seed: SEED.toString(16).padStart(16, "0"),
+        ...shape.life,
         cells: [
           ...singles.map(cell("single")),
           ...names("bag", bags.length).map(cell("bag")),

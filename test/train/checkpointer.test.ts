@@ -29,6 +29,9 @@ describe("RowSet", () => {
   });
 });
 
+/** evicting: an exact table whose rows are given up. */
+type Kind = "hash" | "exact" | "evicting";
+
 /** A table that learns, and what a Checkpointer needs of a run. */
 class Run {
   readonly directory = temporaryDirectory();
@@ -40,9 +43,10 @@ class Run {
   readonly checkpointer: Checkpointer;
   private readonly layout;
 
-  constructor(encoding: "hash" | "exact", options: Partial<CheckpointerOptions> = {}) {
+  constructor(kind: Kind, options: Partial<CheckpointerOptions> = {}) {
     const spec = modelOf({
-      encoding,
+      encoding: kind === "hash" ? "hash" : "exact",
+      ...(kind === "evicting" && { life: { eviction: { steps_to_live: 40 } } }),
       singles: 2,
       optimizer: { kind: "adam", learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     });
@@ -67,9 +71,11 @@ class Run {
   learn(): void {
     const batch = new Batch(this.layout, 8, new ArrayBuffer(this.layout.bytes));
     batch.keys(0).forEach((_, i, keys) => {
-      keys[i] = BigInt((this.examples * 7 + i * i * 31) % 200);
+      // Now many ids, now few: rows that are given up make the table shrink.
+      const ids = this.examples % 256 < 128 ? 200 : 9;
+      keys[i] = BigInt((this.examples * 7 + i * i * 31) % ids);
     });
-    this.table.gather(batch, "learn");
+    this.table.gather(batch, "learn", undefined, { time: 0, examples: this.examples });
     this.table.gradient.fill(0.1 + this.examples / 100);
     this.table.apply();
     this.examples += 8;
@@ -113,11 +119,13 @@ afterEach(async () => {
   for (const run of runs.splice(0)) await run.checkpointer.close();
 });
 
-describe.each(["exact", "hash"] as const)("Checkpointer over a table of encoding %s", (encoding) => {
+describe.each(["exact", "hash", "evicting"] as const)("Checkpointer over a table: %s", (encoding) => {
   it("saves what the table was when it was asked, while learning goes on", async () => {
     const run = new Run(encoding);
-    for (let i = 0; i < 15; i++) {
+    const sizes: number[] = [];
+    for (let i = 0; i < 24; i++) {
       for (let batch = 0; batch < 3; batch++) run.learn();
+      sizes.push(run.table.stats().rows);
       const state = run.state();
       run.save();
       const examples = run.examples;
@@ -126,6 +134,7 @@ describe.each(["exact", "hash"] as const)("Checkpointer over a table of encoding
       expect(run.saved()).toEqual(state);
       expect(run.committed.at(-1)).toBe(examples);
     }
+    expect(sizes.some((rows, i) => rows < sizes[i - 1])).toBe(encoding === "evicting");
   });
 
   it("ends with the full checkpoint of a run without increments", async () => {

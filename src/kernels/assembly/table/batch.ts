@@ -2,14 +2,32 @@
 // Occurrences are numbered singles first (row-major, coefficient 1), then list by list; a list is one cell's CSR run of
 // weighted keys (bags; number and bias cells have one key a row). Rows are de-duplicated: each is looked up and materialised
 // once and updated once with its summed gradient, in the order of first appearance.
+import { admits, admitting } from "./admission";
+import { markUsed, metaBytes, sweep } from "./eviction";
 import { addFloats, addScaled, copyFloats, usable } from "./lanes";
 import { workspaceOf } from "./memory";
 import { beginStep, dim, laneBytes, update, weights } from "./optimizer";
-import { claim, exact, NONE, note, reserve, rowOf, rowPtr, touchCandidate, touchIndex, touchRow, weightsOf } from "./store";
+import {
+  claim,
+  DEFAULT_KEY,
+  exact,
+  makeRoomFor,
+  NONE,
+  note,
+  rowOf,
+  rowPtr,
+  touchCandidate,
+  touchIndex,
+  touchRow,
+  weightsOf,
+} from "./store";
 
 /** How a list's weights w become coefficients: w, w / sum(w), w / sqrt(sum(w^2)). */
 const SUM: u32 = 0;
 const MEAN: u32 = 1;
+
+/** In place of the row of a key that is not admitted: its occurrences have the default row's place. */
+const REFUSED: u32 = NONE - 1;
 
 /** Bytes of a list's head: first cell, combiner, first occurrence, address of its offsets (u32 each). */
 const LIST_BYTES: u32 = 16;
@@ -38,6 +56,8 @@ let stamp: u32 = 0;
 
 let occurrences: u32 = 0;
 let unique: u32 = 0;
+/** Unique keys that are not admitted. */
+let refused: u32 = 0;
 
 /**
  * Takes the workspace for batches of up to `rows` rows and `most` occurrences. Call before `open`, after `configureRow`.
@@ -51,16 +71,17 @@ export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, mo
   const seen: u32 = most < 8 ? 16 : 1 << (33 - clz(most - 1));
   seenMask = seen - 1;
   seenShift = 32 + clz(seenMask);
-  keysAt = workspaceOf(most, 8);
+  // One more than occur: the default row.
+  keysAt = workspaceOf(most + 1, 8);
   coefficientsAt = workspaceOf(most, 4);
   placesAt = workspaceOf(most, 4);
-  uniqueAt = workspaceOf(most, 4);
+  uniqueAt = workspaceOf(most + 1, 4);
   listsAt = workspaceOf(lists, LIST_BYTES + ((rows + 1) << 2));
   seenAt = workspaceOf(seen, 8);
   outputAt = workspaceOf(rows, <usize>cells * dim << 2);
   gradientAt = workspaceOf(rows, <usize>cells * dim << 2);
-  uniqueWeightsAt = workspaceOf(most, laneBytes);
-  uniqueGradientsAt = workspaceOf(most, laneBytes);
+  uniqueWeightsAt = workspaceOf(most + 1, laneBytes);
+  uniqueGradientsAt = workspaceOf(most + 1, laneBytes);
   return uniqueGradientsAt != 0;
 }
 
@@ -81,9 +102,11 @@ export function setList(i: u32, cell: u32, combiner: u32, first: u32): usize {
  */
 export function gather(rows: u32, count: u32, learn: bool): bool {
   occurrences = count;
+  if (learn && metaBytes) sweep();
   deduplicate(exact);
-  const missing = lookUp();
-  if (learn && !reserve(missing)) return false;
+  let missing = lookUp(0, learn);
+  if (learn && admitting && missing > 0) missing = admit();
+  if (learn && !makeRoomFor(missing, unique - refused)) return false;
   materialise(learn);
   spread(rows);
   return true;
@@ -112,6 +135,7 @@ export function spread(rows: u32): void {
  */
 function deduplicate(byKey: bool): void {
   unique = 0;
+  refused = 0;
   if (++stamp == 0) {
     memory.fill(seenAt, 0, (<usize>seenMask + 1) << 3);
     stamp = 1;
@@ -151,12 +175,54 @@ const BLOCK: u32 = 128;
 let warmth: u32 = 0;
 
 /**
- * Finds every unique row and counts those that do not exist. Runs block by block, first touching the index lines, then the
+ * Decides on the new keys, occurrence by occurrence: one that is not admitted gets the default row's place. Returns how many
+ * rows have to be made.
+ */
+function admit(): u32 {
+  const known = unique;
+  let shared = NONE;
+  let made: u32 = 0;
+  for (let i: u32 = 0; i < occurrences; i++) {
+    const at = placesAt + (<usize>i << 2);
+    const place = load<u32>(at);
+    const row = uniqueAt + (<usize>place << 2);
+    if (place >= known || load<u32>(row) != NONE) continue;
+    if (admits(identity(place))) {
+      made += adopt(row);
+    } else {
+      if (shared == NONE) shared = placeOf(DEFAULT_KEY);
+      store<u32>(at, shared);
+    }
+  }
+  // A real id may have the default row's key.
+  if (shared < known) made += adopt(uniqueAt + (<usize>shared << 2));
+  for (let u: u32 = 0; u < known; u++) refused += turnOver(uniqueAt + (<usize>u << 2));
+  return made + lookUp(known, true);
+}
+
+/** Marks a new key as admitted, for `turnOver`; 1 unless it was. */
+@inline
+function adopt(row: usize): u32 {
+  const fresh = load<u32>(row) == NONE;
+  if (fresh) store<u32>(row, REFUSED);
+  return u32(fresh);
+}
+
+/** New keys that were admitted get NONE again, like any without a row; those that were not are set apart: returns 1. */
+@inline
+function turnOver(row: usize): u32 {
+  const was = load<u32>(row);
+  if (was >= REFUSED) store<u32>(row, was == NONE ? REFUSED : NONE);
+  return u32(was == NONE);
+}
+
+/**
+ * Finds every unique row from the first-th on and counts those that do not exist. Runs block by block, first touching the index lines, then the
  * rows they lead to, then finding the rows: short loops of independent steps, so that the memory's latencies overlap.
  */
-function lookUp(): u32 {
+function lookUp(first: u32, learn: bool): u32 {
   let missing: u32 = 0;
-  for (let from: u32 = 0; from < unique; from += BLOCK) {
+  for (let from = first; from < unique; from += BLOCK) {
     const to = min(from + BLOCK, unique);
     if (exact) {
       for (let u = from; u < to; u++) warmth += touchIndex(identity(u));
@@ -166,6 +232,7 @@ function lookUp(): u32 {
       const row = exact ? rowOf(identity(u)) : <u32>identity(u);
       store<u32>(uniqueAt + (<usize>u << 2), row);
       if (row == NONE) missing++;
+      else if (learn && metaBytes) markUsed(row);
     }
   }
   return missing;
@@ -181,6 +248,7 @@ function materialise(learn: bool): void {
       const out = uniqueWeightsAt + <usize>u * laneBytes;
       const at = uniqueAt + (<usize>u << 2);
       if (learn) {
+        if (load<u32>(at) == REFUSED) continue;
         const row = claim(id, load<u32>(at));
         store<u32>(at, row);
         weights(rowPtr(row), out);
@@ -193,7 +261,7 @@ function materialise(learn: bool): void {
 function touchRows(from: u32, to: u32): void {
   for (let u = from; u < to; u++) {
     const row = load<u32>(uniqueAt + (<usize>u << 2));
-    if (row != NONE) warmth += touchRow(row);
+    if (row < REFUSED) warmth += touchRow(row);
   }
 }
 
@@ -259,6 +327,7 @@ export function apply(rows: u32): void {
     for (let u = from; u < to; u++) {
       const offset = <usize>u * laneBytes;
       const row = load<u32>(uniqueAt + (<usize>u << 2));
+      if (row == REFUSED) continue;
       note(row);
       update(rowPtr(row), uniqueWeightsAt + offset, uniqueGradientsAt + offset);
     }

@@ -1,18 +1,25 @@
 // Models that learn event by event (lr, fm): a batch as decode left it, and the features of one event at a time.
 // An event's features are its singles (x = 1), its bags' items (x = the item's weight, combined), and constant keys: numbers
 // (x = the value) and the bias (x = 1). A feature with x = 0 or x = NaN is absent.
+import { admittedRow, admitting } from "./admission";
+import { markUsed, metaBytes, policy, sweep } from "./eviction";
+import { beginEvent } from "./lifecycle";
 import { workspace } from "./memory";
 import { laneBytes } from "./optimizer";
 import {
+  budgeted,
   claim,
   exact,
   initialWeights,
   isTouched,
+  keyAt,
+  makeRoomFor,
   NONE,
   note,
   reserve,
   rowCapacity,
   rowFor,
+  rowInstead,
   rowOf,
   rowPtr,
   rowsAddress,
@@ -54,6 +61,10 @@ export let weightsAt: usize = 0;
 export let largest: f32 = 1;
 /** Exact tables: u32 per key of the batch, its row as `makeRoom` found it, or NONE. */
 let foundAt: usize = 0;
+/** An event's features, at most, and the default row. */
+let mostRows: u32 = 0;
+/** True where the batch's new rows may not all fit: every event makes sure of its own. */
+let tight: bool = false;
 /** u32 per single of the next few events: state addresses for `warm`. */
 let aheadAt: usize = 0;
 /** Features without a row, while scoring: {u64 id, u32 feature} each. */
@@ -69,6 +80,7 @@ export function openEvents(
 ): usize {
   const room = (<usize>most + 3) & ~3;
   singles = singles_;
+  mostRows = most + 1;
   columns = columns_;
   bags = bags_;
   constants = constants_;
@@ -134,10 +146,12 @@ export function importanceOf(r: u32): f32 {
 
 /**
  * Begins learning a batch: finds its keys' rows in an exact table and makes room for the new ones. False, with nothing
- * changed, where they do not fit. Hash tables have all their rows.
+ * changed, where they do not fit. Of a table with a budget they may be fewer than it seems, since not every new key's
+ * occurrence makes a row, and rows can be displaced by then: `enterEvent` decides. Hash tables have all their rows.
  */
 export function makeRoom(rows: u32): bool {
   if (!exact) return true;
+  if (metaBytes) sweep();
   let missing = findRows(keysAt, foundAt, rows * singles);
   let found = foundAt + (<usize>(rows * singles) << 2);
   for (let bag = bagsAt, end = bagsAt + <usize>bags * BAG_BYTES; bag < end; bag += BAG_BYTES) {
@@ -150,7 +164,17 @@ export function makeRoom(rows: u32): bool {
     const at = constantsAt + <usize>i * CONSTANT_BYTES;
     missing += findRows(at, at + 12, 1);
   }
-  return reserve(missing);
+  // One more than are missing: the default row.
+  const fits = reserve(missing + u32(admitting));
+  tight = !fits;
+  return fits || budgeted();
+}
+
+/** Begins learning event r of the batch; false where an exact table has no room for what it may need. */
+@inline
+export function enterEvent(r: u32): bool {
+  if (metaBytes) beginEvent(r);
+  return !tight || makeRoomFor(mostRows, mostRows);
 }
 
 /** A loop of independent steps, so that their cache misses overlap. Returns how many keys have no row. */
@@ -258,8 +282,17 @@ function keysOf(r: u32): usize {
 @inline
 function locate(i: u32, keyAt: usize, found: usize, learning: bool): void {
   const key = load<u64>(keyAt);
-  const state = learning ? stateToLearn(exact ? claim(key, load<u32>(found)) : rowFor(key)) : bornState(i, key);
+  const state = learning ? stateToLearn(exact ? rowToLearn(key, load<u32>(found)) : rowFor(key)) : bornState(i, key);
   store<u32>(statesAt + (<usize>i << 2), <u32>state);
+}
+
+/** The row of a key, which was `found` when the batch began: an event since may have displaced it. */
+@inline
+function rowToLearn(key: u64, found: u32): u32 {
+  if (policy && found != NONE && keyAt(found) != key) found = NONE;
+  const row = admitting ? admittedRow(key, found) : claim(key, found);
+  if (metaBytes) markUsed(row);
+  return row;
 }
 
 @inline
@@ -270,7 +303,8 @@ function stateToLearn(row: u32): usize {
 
 /** The state of a key's row while scoring, or 0, and a note for `fillUnborn`, where nothing was learned for it. */
 function bornState(i: u32, key: u64): usize {
-  const row = rowOf(key);
+  let row = rowOf(key);
+  if (exact && row == NONE) row = rowInstead();
   if (row != NONE && isTouched(row)) return rowPtr(row);
   const at = unbornAt + (<usize>unborn << 4);
   unborn++;

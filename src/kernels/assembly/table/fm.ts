@@ -4,6 +4,7 @@
 // updated; a row that occurs twice in an event is updated twice, one after the other, with the weights that were read.
 import { sigmoid } from "../metric/logistic";
 import {
+  enterEvent,
   fillUnborn,
   importanceOf,
   labelOf,
@@ -37,11 +38,12 @@ export function openFm(most: u32, factors: u32): bool {
   return gradientsAt != 0;
 }
 
-/** Scores and learns `rows` events one after the other. Returns how many were skipped, -1 when the table has no room. */
+/** Scores and learns `rows` events one after the other. Returns how many were skipped, -1 when the table has no room for more. */
 export function learnFm(rows: u32): i32 {
   if (!makeRoom(rows)) return -1;
   let skipped: i32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
+    if (!enterEvent(r)) return -1;
     if (r % WARM == 0) warm(r, min(r + WARM, rows), true);
     const count = readEvent(r, true);
     const logit = logitOf(count);

@@ -28,8 +28,22 @@ export {
   vectorsAt,
 } from "./composition";
 export { restoreRoundings, roundings } from "./codec";
+export { filterAddress, openAdmission } from "./admission";
 export { denseInitialise, denseStep, denseUsable } from "./dense";
+export { ghostsAddress, openEviction } from "./eviction";
 export { adamRestore, power1, power2 } from "./gradient";
+export {
+  clearRemoved,
+  collectRemoved,
+  keepAbsent,
+  lifecycleAddress,
+  openLifecycle,
+  readClock,
+  removedAddress,
+  removedCount,
+  removedRoom,
+  setClock,
+} from "./lifecycle";
 export { setLimit, workspace } from "./memory";
 export { beginStep, configureOptimizer, configurePrecision, configureRow, setServing, unpack } from "./optimizer";
 export {
@@ -42,6 +56,7 @@ export {
   packRows,
   plant,
   put,
+  probes,
   remove,
   reserve,
   rowCapacity,
@@ -52,6 +67,8 @@ export {
   rowsOf,
   rowsAddress,
   setUnitRows,
+  setBudget,
+  shareDefault,
   track,
   weightsOf,
 } from "./store";

@@ -3,6 +3,7 @@
 // the other, each time with the weight that was read. Rows have one weight.
 import { sigmoid } from "../metric/logistic";
 import {
+  enterEvent,
   fillUnborn,
   importanceOf,
   labelOf,
@@ -53,12 +54,13 @@ export function openLinear(most: u32, alpha: f64, beta_: f64, l1_: f64, l2_: f64
   return true;
 }
 
-/** Scores and learns `rows` events one after the other. Returns how many were skipped, -1 when the table has no room. */
+/** Scores and learns `rows` events one after the other. Returns how many were skipped, -1 when the table has no room for more. */
 export function learnLinear(rows: u32): i32 {
   if (!makeRoom(rows)) return -1;
   const byMask = hasMask();
   let skipped: i32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
+    if (!byMask && !enterEvent(r)) return -1;
     if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, rows));
     const count = byMask ? readEventByMask(r, true) : readEvent(r, true);
     const logit = logitOf(count, r, true, byMask);

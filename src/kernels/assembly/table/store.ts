@@ -1,27 +1,43 @@
 // The rows of one table. hash: row = key mod rows, a bitmap says which rows were learned. exact: collision-free; rows lie in
 // the order their keys came, each row = [key u64][state], and an index finds them:
-//   a group = one 64-byte cache line = 12 tags (0x80 | 7 bits of the hash; 0 = free), 1 byte "a key of this group lies in a
-//   later group", 3 bytes unused, 12 row numbers (u32). Groups are probed one after the other from the hash's group on.
+//   a group = one 64-byte cache line = 12 tags (0x80 | 7 bits of the hash; 0 = free), u32 count of the keys that passed this
+//   group and lie in a later one, 12 row numbers (u32). From the hash's group on, every so many-th group is searched (an odd
+//   number by the tag) as far as keys have passed; removing a key takes it from the counts (as F14 does), so that no number
+//   of removals makes a search endless.
 // Between index and rows lies a bitmap of the rows that changed since the host last looked.
+// Rows that can be given up have what eviction.ts keeps of them between key and state.
 import { drawWeights, mix } from "./initial";
+import { displace, metaBytes, policy, welcome } from "./eviction";
+import { noteRemoved } from "./lifecycle";
 import { copyFloats } from "./lanes";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
 import { cradle, derive, dim, FTRL_GROUP, hold, initialise, kind, laneBytes, lanes, serving, weights } from "./optimizer";
 
 export const NONE: u32 = 0xffffffff;
+/** The key of the default row, which keys share that are not admitted. A real id with this key is treated as one of them. */
+export const DEFAULT_KEY: u64 = 0xffffffffffffffff;
 
 const GROUP_BYTES: u32 = 64;
 const SLOTS: i32 = 0xfff;
-const OVERFLOW: usize = 12;
+const PASSED: usize = 12;
 /** Keys per group at most, on average: a load of 10/12. */
 const GROUP_KEYS: u32 = 10;
+/** The same for a table with a budget, which stays full: at 9/12, after any number of removals, a search for a key that is
+ * not there reads two lines (at 10/12 five), for one that is there 1.2. */
+const FULL_GROUP_KEYS: u32 = 9;
 /** Bytes of the bitmap of changed rows for each group of an exact table. */
 const GROUP_CHANGES: u32 = 2;
 
 export let exact: bool = false;
 export let rowCount: u32 = 0;
 export let rowCapacity: u32 = 0;
-/** Bytes from one row to the next, and from a row's start to its state (8 where the key is stored). */
+/** Rows that rows and index have room for, without growing. */
+export let room: u32 = 0;
+/** Bytes of index, changes and rows that an exact table takes at once and keeps to; 0: it grows. */
+let budget: u64 = 0;
+/** True where keys without a row have the weights of the default row. */
+let sharing: bool = false;
+/** Bytes from one row to the next, and from a row's start to its state (key and what is kept for eviction). */
 export let stride: usize = 0;
 let head: usize = 0;
 let seed: u64 = 0;
@@ -44,6 +60,16 @@ let warmth: u32 = 0;
 /** State of a row that does not exist, to read its weights from. */
 let unborn: usize = 0;
 
+/** Keys without a row have the default row's weights. Before `open`. */
+export function shareDefault(): void {
+  sharing = true;
+}
+
+/** An exact table takes so many bytes at once and never more. Before `open`. */
+export function setBudget(bytes: f64): void {
+  budget = <u64>bytes;
+}
+
 /**
  * Opens the table behind the workspace (take all workspace before). `stateBytes` = a row's bytes without its key; `rows` =
  * all rows (hash) or rows to reserve (exact, may be 0). False when the memory limit does not allow it.
@@ -53,7 +79,7 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
   seed = seed_;
   init = init_;
   blank = serving || (init == 0 && kind <= FTRL_GROUP && unitFrom == NONE);
-  head = exact ? 8 : 0;
+  head = exact ? 8 + metaBytes : 0;
   stride = <usize>stateBytes + head;
   unborn = workspace(3 * laneBytes + 16);
   if (unborn == 0) return false;
@@ -78,13 +104,59 @@ function openExact(rows: u32): bool {
   groupMask = 0;
   changesBase = indexBase + GROUP_BYTES;
   rowsBase = changesBase + 64;
-  return ensure(rowsBase) && reserve(rows);
+  return ensure(rowsBase) && (budget ? takeBudget() : reserve(rows));
+}
+
+/** Lays index and rows out for all the budget, in the proportion that has room for most rows. Untouched pages cost nothing. */
+function takeBudget(): bool {
+  const bytes = min(budget, limit - min(limit, <u64>indexBase));
+  let most: u64 = 0;
+  for (let groups: u64 = 1; groups * (GROUP_BYTES + GROUP_CHANGES) < bytes; groups <<= 1) {
+    const rows = rowsBeside(groups, bytes);
+    if (rows <= most) continue;
+    most = rows;
+    groupMask = <u32>(groups - 1);
+  }
+  rowCapacity = <u32>most;
+  room = rowCapacity;
+  changesBase = indexBase + (<usize>groupMask + 1) * GROUP_BYTES;
+  rowsBase = <usize>baseOf(<u64>groupMask + 1);
+  return most > 0 && ensure(rowsBase + most * stride);
+}
+
+/** Rows that fit beside so many groups. */
+function rowsBeside(groups: u64, bytes: u64): u64 {
+  const before = baseOf(groups) - indexBase;
+  return before < bytes ? min(groups * FULL_GROUP_KEYS, (bytes - before) / stride) : 0;
+}
+
+/** Where rows begin behind an index of so many groups. */
+@inline
+function baseOf(groups: u64): u64 {
+  return (<u64>indexBase + groups * (GROUP_BYTES + GROUP_CHANGES) + 63) & ~63;
+}
+
+/** True for an exact table that keeps to a budget. */
+export function budgeted(): bool {
+  return budget > 0;
+}
+
+/** Address of all of a row: key, what is kept for eviction, state. */
+@inline
+export function rowAt(row: u32): usize {
+  return rowsBase + <usize>row * stride;
+}
+
+/** The key of an exact table's row. */
+@inline
+export function keyAt(row: u32): u64 {
+  return load<u64>(rowAt(row));
 }
 
 /** Address of a row's optimizer state. Any `reserve` may move rows. */
 @inline
 export function rowPtr(row: u32): usize {
-  return rowsBase + <usize>row * stride + head;
+  return rowAt(row) + head;
 }
 
 /** True once a hash table's row was learned (exact tables: any row that exists). */
@@ -98,6 +170,12 @@ export function isTouched(row: u32): bool {
 @inline
 export function rowOf(key: u64): u32 {
   return exact ? find(key) : hashRow(key);
+}
+
+/** True where something was learned for a key itself. */
+export function has(key: u64): bool {
+  const row = rowOf(key);
+  return row != NONE && isTouched(row);
 }
 
 /** The row of a key, made if need be. exact: call `reserve` for enough new rows before. */
@@ -142,9 +220,19 @@ export function plant(keys: usize, count: u32, given: usize): void {
   }
 }
 
-/** out[lanes] = the weights of a key that was looked up: its row's, or the initial ones where nothing was learned yet. */
+/** The row whose weights a key has that has none of its own: the default row, or NONE. */
+@inline
+export function rowInstead(): u32 {
+  return sharing ? find(DEFAULT_KEY) : NONE;
+}
+
+/**
+ * out[lanes] = the weights of a key that was looked up: its row's, the default row's, or the initial ones where nothing was
+ * learned yet.
+ */
 @inline
 export function weightsOf(key: u64, row: u32, out: usize): void {
+  if (row == NONE) row = rowInstead();
   if (row != NONE && isTouched(row)) weights(rowPtr(row), out);
   else initialWeights(exact ? key : <u64>row, out);
 }
@@ -206,20 +294,27 @@ export function changesAddress(): usize {
   return changesBase;
 }
 
+/** The group that is searched after one: all groups come by, and hardly two keys that meet go on meeting. */
+@inline
+function after(group: u32, hash: u64): u32 {
+  return (group + 2 * <u32>(hash >> 57) + 1) & groupMask;
+}
+
 function find(key: u64): u32 {
   const hash = mix(key ^ seed);
   const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
   let group = <u32>hash & groupMask;
+  let left = groupMask;
   while (true) {
     const at = indexBase + <usize>group * GROUP_BYTES;
     let hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS;
     while (hits) {
       const row = load<u32>(at + (<usize>ctz(hits) << 2), 16);
-      if (load<u64>(rowsBase + <usize>row * stride) == key) return row;
+      if (keyAt(row) == key) return row;
       hits &= hits - 1;
     }
-    if (load<u8>(at, OVERFLOW) == 0) return NONE;
-    group = (group + 1) & groupMask;
+    if (load<u32>(at, PASSED) == 0 || left-- == 0) return NONE;
+    group = after(group, hash);
   }
 }
 
@@ -242,7 +337,7 @@ export function touchCandidate(key: u64): u32 {
 /** Reads a byte of each cache line of a row. */
 @inline
 export function touchRow(row: u32): u32 {
-  const from = rowsBase + <usize>row * stride;
+  const from = rowAt(row);
   let sum: u32 = 0;
   for (let at = from; at < from + stride; at += 64) sum += load<u8>(at);
   return sum;
@@ -254,9 +349,10 @@ export function put(key: u64, w: usize): void {
 }
 
 function append(key: u64): u32 {
-  const row = rowCount++;
-  store<u64>(rowsBase + <usize>row * stride, key);
+  const row = rowCount < room ? rowCount++ : displace();
+  store<u64>(rowAt(row), key);
   if (!serving) birth(key, rowPtr(row));
+  if (metaBytes) welcome(row, key);
   index(key, row);
   note(row);
   return row;
@@ -275,8 +371,8 @@ function index(key: u64, row: u32): void {
       store<u32>(at + (slot << 2), row, 16);
       return;
     }
-    store<u8>(at, 1, OVERFLOW);
-    group = (group + 1) & groupMask;
+    store<u32>(at, load<u32>(at, PASSED) + 1, PASSED);
+    group = after(group, hash);
   }
 }
 
@@ -287,15 +383,25 @@ function index(key: u64, row: u32): void {
 export function reserve(extra: u32): bool {
   const needed = <u64>rowCount + extra;
   let groups = <u64>groupMask + 1;
-  if (!exact || needed <= min(<u64>rowCapacity, groups * GROUP_KEYS)) return true;
+  if (!exact || needed <= room) return true;
+  if (budget) return false;
   while (groups * GROUP_KEYS < needed) groups <<= 1;
-  const base = (<u64>indexBase + groups * (GROUP_BYTES + GROUP_CHANGES) + 63) & ~63;
+  const base = baseOf(groups);
   const roomy = needed <= rowCapacity ? rowCapacity : max(needed, <u64>rowCapacity + (rowCapacity >> 4));
   const capacity = base + roomy * stride <= limit ? roomy : needed;
   if (needed >= NONE || !ensure(base + capacity * stride)) return false;
   rowCapacity = <u32>capacity;
   if (groups > <u64>groupMask + 1) regroup(<u32>groups, <usize>base);
+  room = <u32>min(capacity, groups * GROUP_KEYS);
   return true;
+}
+
+/**
+ * `reserve` before a batch that uses `used` rows, new ones among them: where there is no more room, rows it does not use can
+ * be displaced.
+ */
+export function makeRoomFor(extra: u32, used: u32): bool {
+  return reserve(extra) || (policy > 0 && used <= room);
 }
 
 /** Moves the rows up to `base` and builds the index of `groups` groups, and the bitmap of changes, before them. */
@@ -313,45 +419,79 @@ function regroup(groups: u32, base: usize): void {
 
 function rebuild(): void {
   memory.fill(indexBase, 0, changesBase - indexBase);
-  for (let row: u32 = 0; row < rowCount; row++) index(load<u64>(rowsBase + <usize>row * stride), row);
+  for (let row: u32 = 0; row < rowCount; row++) index(keyAt(row), row);
 }
 
 /** Copies the bytes (key and state) of the rows whose u32 numbers lie at `list` to `out`, one after the other. */
 export function packRows(list: usize, count: u32, out: usize): void {
   for (const end = list + (<usize>count << 2); list < end; list += 4, out += stride) {
-    memory.copy(out, rowsBase + <usize>load<u32>(list) * stride, stride);
+    memory.copy(out, rowAt(load<u32>(list)), stride);
   }
 }
 
 /** Forgets a key: an exact table's last row moves into its place; a hash table's row predicts its initial weights again. */
 export function remove(key: u64): bool {
+  if (!has(key)) return false;
   const row = rowOf(key);
-  if (row == NONE || !isTouched(row)) return false;
-  rowCount--;
-  if (!exact) {
+  if (exact) removeRow(row);
+  else {
+    rowCount--;
     const at = indexBase + (row >> 3);
     store<u8>(at, load<u8>(at) & ~(<u8>1 << <u8>(row & 7)));
-    return true;
+    noteRemoved(row);
   }
-  store<u8>(tagOf(key, row), 0);
-  if (row == rowCount) return true;
-  const last = rowsBase + <usize>rowCount * stride;
-  const moved = tagOf(load<u64>(last), rowCount);
-  store<u32>((moved & ~63) + ((moved & 63) << 2), row, 16);
-  memory.copy(rowsBase + <usize>row * stride, last, stride);
   return true;
+}
+
+/** Gives up an exact table's row; the last row moves into its place. */
+export function removeRow(row: u32): void {
+  const key = keyAt(row);
+  unindex(key, row);
+  noteRemoved(key);
+  rowCount--;
+  if (row == rowCount) return;
+  const moved = tagOf(keyAt(rowCount), rowCount);
+  store<u32>((moved & ~63) + ((moved & 63) << 2), row, 16);
+  memory.copy(rowAt(row), rowAt(rowCount), stride);
+  note(row);
+}
+
+/** Takes a key out of the index. */
+export function unindex(key: u64, row: u32): void {
+  const hash = mix(key ^ seed);
+  const tag = tagOf(key, row);
+  store<u8>(tag, 0);
+  const last = <u32>((tag - indexBase) / GROUP_BYTES);
+  for (let group = <u32>hash & groupMask; group != last; group = after(group, hash)) {
+    const at = indexBase + <usize>group * GROUP_BYTES;
+    store<u32>(at, load<u32>(at, PASSED) - 1, PASSED);
+  }
 }
 
 /** Address of the tag that leads to the row of a key that has one. */
 function tagOf(key: u64, row: u32): usize {
-  let group = <u32>mix(key ^ seed) & groupMask;
+  const hash = mix(key ^ seed);
+  const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
+  let group = <u32>hash & groupMask;
   while (true) {
     const at = indexBase + <usize>group * GROUP_BYTES;
-    for (let slot: usize = 0; slot < 12; slot++) {
-      if (load<u8>(at + slot) && load<u32>(at + (slot << 2), 16) == row) return at + slot;
+    for (let hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS; hits; hits &= hits - 1) {
+      if (load<u32>(at + (<usize>ctz(hits) << 2), 16) == row) return at + <usize>ctz(hits);
     }
-    group = (group + 1) & groupMask;
+    group = after(group, hash);
   }
+}
+
+/** Groups of the index that are read to find a key, or to see that it has no row. */
+export function probes(key: u64): u32 {
+  const hash = mix(key ^ seed);
+  const row = find(key);
+  const last = row == NONE ? NONE : <u32>((tagOf(key, row) - indexBase) / GROUP_BYTES);
+  let read: u32 = 1;
+  for (let group = <u32>hash & groupMask; group != last && read <= groupMask; group = after(group, hash), read++) {
+    if (load<u32>(indexBase + <usize>group * GROUP_BYTES, PASSED) == 0) break;
+  }
+  return read;
 }
 
 /** exact: takes `count` rows whose bytes the host wrote from `rowsAddress()` on (after `reserve`), and indexes them. */

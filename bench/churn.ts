@@ -1,0 +1,140 @@
+import { Batch, type BatchLayout, batchLayout } from "../src/core/batch.js";
+import type { CompiledSpec, StoreSpec } from "../src/spec/compiled.js";
+import { StoreTable } from "../src/tables/table.js";
+
+const ROWS = 4096;
+const GB = 1e9;
+const MILLION = 1e6;
+
+/**
+ * An exact table whose ids come and go, on one core: fresh ids streamed through a budget, with the longest pause of a batch's
+ * gather + apply; the same behind an admission filter; and gathers out of a large table beside a small one.
+ */
+export async function run({ smoke }: { smoke: boolean }): Promise<object> {
+  const distinct = smoke ? 300_000 : 100 * MILLION;
+  const budget = smoke ? 5e6 : GB;
+  const small = smoke ? 20_000 : MILLION;
+  const large = smoke ? 200_000 : 50 * MILLION;
+  const lru = { policy: "lru" } as const;
+  const admission = { occurrence_threshold: 2, filter_capacity: budget / 40 };
+  return {
+    lru: churn(distinct, 16, { budget, eviction: lru }),
+    lfu: churn(distinct / 10, 16, { budget: budget / 10, eviction: { policy: "lfu" } }),
+    admission: churn(distinct / 10, 16, { budget: budget / 10, eviction: lru, admission }),
+    expiry: churn(distinct / 10, 16, { eviction: { steps_to_live: distinct / 100 } }),
+    gathers: { "16": gathers(16, [small, smoke ? large : 40 * MILLION]), "8": gathers(8, [small, large]) },
+  };
+}
+
+/** A model of one table with one field. */
+function modelOf(dim: number, life: Pick<StoreSpec, "budget" | "admission" | "eviction">): CompiledSpec {
+  const optimizer = { kind: "sgd", learning_rate: 0.1 } as const;
+  const seed = "9e3779b97f4a7c15";
+  return {
+    name: "bench",
+    seed: 1,
+    batch: ROWS,
+    window: 1,
+    events: { format: "tsv", columns: [], header: false, separator: "\t" },
+    label: { from: "label", positive: { equals: "1" }, weight: null, time: null, id: null, oracle: null },
+    fields: [{ name: "id", type: "categorical", from: "id" }],
+    tables: [
+      {
+        ...{ name: "ids", role: "embedding", encoding: "exact", rows: 0, dim, init: 0.01, optimizer, seed, ...life },
+        cells: [{ field: "id", kind: "single", seed }],
+      },
+    ],
+    numbers: [],
+    tower: {
+      kind: "deep_crossing",
+      residual: [],
+      hidden: [],
+      bottom: [],
+      cross_layers: 0,
+      rank: 0,
+      optimizer,
+      runtime: "onnxruntime",
+    },
+  };
+}
+
+/** A batch of the ids `index(0)`, `index(1)`, …: the i-th of 2^32 distinct keys, written as two halves. */
+function fill(layout: BatchLayout, batch: Batch, index: (i: number) => number): Batch {
+  const halves = new Uint32Array(batch.buffer, layout.keys[0].offset, batch.rows * 2);
+  for (let at = 0; at < batch.rows; at++) {
+    const i = index(at);
+    halves[2 * at] = Math.imul(i ^ (i >>> 15), 0x85ebca6b) ^ 0x5bd1e995;
+    halves[2 * at + 1] = Math.imul(i, 0x9e3779b1);
+  }
+  return batch;
+}
+
+/** Streams `distinct` ids, each once, but for every tenth place of a batch, which has one of the last 100,000 again. */
+function churn(distinct: number, dim: number, life: Pick<StoreSpec, "budget" | "admission" | "eviction">): object {
+  const model = modelOf(dim, life);
+  const layout = batchLayout(model, ROWS);
+  const table = new StoreTable(model, 0, layout);
+  const batch = new Batch(layout, ROWS, new ArrayBuffer(layout.bytes));
+  const pauses: number[] = [];
+  let most = 0;
+  let learned = 0;
+  for (let first = 0; first < distinct; learned += ROWS) {
+    fill(layout, batch, (i) => (i % 10 === 9 ? Math.max(0, first - ((i * 24_593) % 100_000)) : first++));
+    const start = performance.now();
+    table.gather(batch, "learn", undefined, { time: 0, examples: learned });
+    table.gradient.fill(0.001);
+    table.apply();
+    pauses.push(performance.now() - start);
+    most = Math.max(most, table.stats().bytes);
+  }
+  if (life.budget !== undefined && most > life.budget) throw new Error(`${most} bytes, the budget is ${life.budget}`);
+  const { rows, capacity } = table.stats();
+  const pages = table.store.memory.buffer.byteLength;
+  return {
+    distinct,
+    budget: life.budget ?? null,
+    most_bytes: most,
+    memory_with_workspace: pages,
+    rows,
+    capacity,
+    examples_per_second: Math.round((learned / pauses.reduce((sum, ms) => sum + ms, 0)) * 1000),
+    longest_pause_ms: Math.max(...pauses.slice(10)),
+    pause_p999_ms: pauses.sort((a, b) => a - b)[Math.floor(pauses.length * 0.999)],
+    lifecycle: table.store.lifecycle?.counts(),
+  };
+}
+
+/** Gathers a second of random rows, out of tables of so many rows. */
+function gathers(dim: number, sizes: readonly number[]): object {
+  const speeds = sizes.map((rows) => gathersOf(dim, rows));
+  return { rows: sizes, gathers_per_second: speeds, large_over_small: speeds[1] / speeds[0] };
+}
+
+function gathersOf(dim: number, rows: number): number {
+  const model = modelOf(dim, { budget: Math.ceil(rows * (8 + 4 * dim + 11)) });
+  const layout = batchLayout(model, ROWS);
+  const table = new StoreTable(model, 0, layout);
+  const batch = new Batch(layout, ROWS, new ArrayBuffer(layout.bytes));
+  for (let first = 0; first < rows; first += ROWS) {
+    const some = new Batch(layout, Math.min(ROWS, rows - first), batch.buffer);
+    table.gather(
+      fill(layout, some, (i) => first + i),
+      "learn",
+    );
+  }
+  let state = 12345;
+  const next = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * rows);
+  };
+  const batches = Array.from({ length: 300 }, () =>
+    fill(layout, new Batch(layout, ROWS, new ArrayBuffer(layout.bytes)), next),
+  );
+  let shortest = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 4; round++) {
+    const start = performance.now();
+    for (const each of batches) table.gather(each, "score");
+    shortest = Math.min(shortest, performance.now() - start);
+  }
+  return Math.round((batches.length * ROWS) / (shortest / 1000));
+}

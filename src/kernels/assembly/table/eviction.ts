@@ -1,0 +1,252 @@
+// Eviction: which rows of an exact table are given up. A row then has, between key and state, {u32 examples when it was last
+// learned from, u32 event seconds then (expire_time), u32 frequency (lfu)}, as far as they are asked for, in 8 or 16 bytes.
+// A hand sweeps over the rows, some at each batch, and gives up those whose time has come. Where a new row finds the table
+// full, a row is displaced: the oldest (lru) or least frequent (lfu) of a sample; the new row takes its place.
+import { mix } from "./initial";
+import {
+  add,
+  DISPLACED,
+  EMPTY,
+  examples,
+  EXPIRED,
+  HAND,
+  IDLE,
+  LAP,
+  LAP_BEFORE,
+  noteRemoved,
+  now,
+  numberAt,
+  READMITTED,
+  seconds,
+  setNumber,
+  SMALL,
+  SWEPT,
+} from "./lifecycle";
+import { workspace } from "./memory";
+import { FTRL_GROUP, kind, laneBytes, lanes, weights } from "./optimizer";
+import { DEFAULT_KEY, keyAt, NONE, note, removeRow, rowAt, rowCount, rowPtr, unindex } from "./store";
+
+const LRU: u32 = 1;
+const LFU: u32 = 2;
+
+/** Examples in which the hand passes all rows once, at most, and rows it looks at in one batch. */
+const LAP_EXAMPLES: f64 = 65536;
+const MOST_VISITS: f64 = 2048;
+/** Rows of which the one to displace is chosen. */
+const SAMPLES: u32 = 16;
+/** A use counts so much, and is worth half after 2^halfLife examples. */
+const USE: u32 = 256;
+
+/** Bytes of a row between key and state; 0 where no row is ever given up. */
+export let metaBytes: usize = 0;
+export let policy: u32 = 0;
+let expireSeconds: u32 = 0;
+let stepsToLive: u32 = 0;
+let leastSquare: f32 = 0;
+let lapExamples: f64 = LAP_EXAMPLES;
+/** Places in a row of what is kept of it; 0: not kept. */
+const stepAt: usize = 8;
+let secondsAt: usize = 0;
+let frequencyAt: usize = 0;
+let halfLife: u32 = 31;
+let salt: u64 = 0;
+/** u32 per cell: a print of the last key that was given up, of those that belong in it. */
+let ghostsAt: usize = 0;
+let ghostMask: u32 = 0;
+/** Of 2^ghostShift keys one is remembered. */
+let ghostShift: u32 = 0;
+/** Room for a row's weights. */
+let scratch: usize = 0;
+
+/**
+ * Takes the workspace. `seconds_`, `steps`, `norm`: 0 = no such condition; `ghosts`: cells, a power of two. False where there
+ * is no room.
+ */
+export function openEviction(
+  seed: u64, policy_: u32, seconds_: u32, steps: u32, norm: f64, ghosts: u32, ghostShift_: u32, halfLife_: u32,
+): bool {
+  policy = policy_;
+  expireSeconds = seconds_;
+  stepsToLive = steps;
+  leastSquare = <f32>(norm * norm);
+  lapExamples = steps > 0 ? min(<f64>steps, LAP_EXAMPLES) : LAP_EXAMPLES;
+  secondsAt = seconds_ > 0 ? 12 : 0;
+  frequencyAt = policy != LFU ? 0 : secondsAt > 0 ? 16 : 12;
+  metaBytes = frequencyAt == 16 ? 16 : 8;
+  halfLife = halfLife_;
+  salt = mix(seed + 0x6576696374696f6e);
+  ghostMask = ghosts - 1;
+  ghostShift = ghostShift_;
+  ghostsAt = workspace(<usize>ghosts << 2);
+  scratch = workspace(laneBytes);
+  return scratch != 0;
+}
+
+export function ghostsAddress(): usize {
+  return ghostsAt;
+}
+
+/** Notes that the batch at hand learns from a row; false where it was noted before. */
+@inline
+export function markUsed(row: u32): bool {
+  const at = rowAt(row);
+  if (load<u32>(at, stepAt) == now) return false;
+  if (frequencyAt) {
+    const frequency = frequencyOf(at);
+    store<u32>(at + frequencyAt, frequency > 0xffffffff - USE ? 0xffffffff : frequency + USE);
+  }
+  remember(at);
+  note(row);
+  return true;
+}
+
+/** Writes what is kept of a fresh row. */
+@inline
+export function welcome(row: u32, key: u64): void {
+  const at = rowAt(row);
+  store<u64>(at + metaBytes, 0);
+  remember(at);
+  if (frequencyAt) store<u32>(at + frequencyAt, USE);
+  recognise(key);
+}
+
+@inline
+function remember(at: usize): void {
+  store<u32>(at, now, stepAt);
+  if (secondsAt) store<u32>(at + secondsAt, seconds);
+}
+
+/** What is left of a row's frequency: halved every 2^halfLife examples, in a straight line between. */
+@inline
+function frequencyOf(at: usize): u32 {
+  const age = now - load<u32>(at, stepAt);
+  const halvings = age >> halfLife;
+  if (halvings > 31) return 0;
+  const frequency = load<u32>(at + frequencyAt) >> halvings;
+  const rest = age & ((1 << halfLife) - 1);
+  return frequency - <u32>((<u64>frequency * rest) >> (halfLife + 1));
+}
+
+/** Moves the hand as far as the examples since its last step have it. Rows may move: call before rows are looked up. */
+export function sweep(): void {
+  const due = floor<f64>((<f64>rowCount * (examples() - numberAt(SWEPT))) / lapExamples);
+  if (due < 1) return;
+  setNumber(SWEPT, examples());
+  let hand = <u32>numberAt(HAND);
+  for (let visits = <u32>min(due, MOST_VISITS); visits > 0 && rowCount > 0; visits--) {
+    if (hand >= rowCount) {
+      hand = 0;
+      setNumber(LAP_BEFORE, numberAt(LAP));
+      setNumber(LAP, examples());
+    }
+    const reason = reasonToGo(hand);
+    if (reason) giveUp(hand, reason);
+    else hand++;
+  }
+  setNumber(HAND, <f64>hand);
+}
+
+/** Why a row is to go: the place of that reason's counter, or 0. */
+function reasonToGo(row: u32): usize {
+  const at = rowAt(row);
+  const age = now - load<u32>(at, stepAt);
+  if (age == 0 || keyAt(row) == DEFAULT_KEY) return 0;
+  if (secondsAt && seconds - load<u32>(at + secondsAt) > expireSeconds) return EXPIRED;
+  if (stepsToLive && age > stepsToLive) return IDLE;
+  // A row still being learned from may be small on its way up.
+  if (<f64>age <= examples() - numberAt(LAP_BEFORE)) return 0;
+  if (leastSquare == 0 && kind != FTRL_GROUP) return 0;
+  const square = squareOf(row);
+  if (kind == FTRL_GROUP && square == 0) return EMPTY;
+  return square < leastSquare ? SMALL : 0;
+}
+
+/** The squared norm of a row's weights. */
+function squareOf(row: u32): f32 {
+  weights(rowPtr(row), scratch);
+  let sum: f32 = 0;
+  for (let i: u32 = 0; i < lanes; i++) {
+    const w = load<f32>(scratch + (<usize>i << 2));
+    sum += w * w;
+  }
+  return sum;
+}
+
+function giveUp(row: u32, reason: usize): void {
+  add(reason, 1);
+  haunt(keyAt(row));
+  removeRow(row);
+}
+
+/** Gives up a row for a new one and returns its number. There is a row the batch at hand does not use. */
+export function displace(): u32 {
+  const row = victim();
+  const key = keyAt(row);
+  add(DISPLACED, 1);
+  haunt(key);
+  noteRemoved(key);
+  unindex(key, row);
+  return row;
+}
+
+/** The best of a sample, by seed and how many were displaced before; where the batch uses all of it, the hand's next. */
+function victim(): u32 {
+  const start = mix(salt ^ <u64>numberAt(DISPLACED));
+  let best: u64 = 0;
+  let chosen = NONE;
+  for (let i: u64 = 0; i < SAMPLES; i++) {
+    const row = <u32>((mix(start + i) >> 32) * <u64>rowCount >> 32);
+    const worth = evictability(row);
+    if (worth > best) {
+      best = worth;
+      chosen = row;
+    }
+  }
+  return chosen == NONE ? nextUnused() : chosen;
+}
+
+/** The higher the sooner: examples since the last use (lru), or lowest frequency, then examples (lfu). 0: not to be evicted. */
+@inline
+function evictability(row: u32): u64 {
+  const at = rowAt(row);
+  const age = now - load<u32>(at, stepAt);
+  if (age == 0 || keyAt(row) == DEFAULT_KEY) return 0;
+  return frequencyAt ? (<u64>(0xffffffff - frequencyOf(at)) << 32) | age : age;
+}
+
+function nextUnused(): u32 {
+  let hand = <u32>numberAt(HAND);
+  do hand = hand + 1 < rowCount ? hand + 1 : 0;
+  while (evictability(hand) == 0);
+  setNumber(HAND, <f64>hand);
+  return hand;
+}
+
+/** Remembers a key that was given up. */
+@inline
+function haunt(key: u64): void {
+  const hash = mix(key ^ salt);
+  if (<u32>hash & ((1 << ghostShift) - 1)) return;
+  store<u32>(ghostOf(hash), printOf(hash));
+}
+
+/** Counts a new key that is remembered: those of a sample stand for all. */
+@inline
+function recognise(key: u64): void {
+  const hash = mix(key ^ salt);
+  if (<u32>hash & ((1 << ghostShift) - 1)) return;
+  const at = ghostOf(hash);
+  if (load<u32>(at) != printOf(hash)) return;
+  store<u32>(at, 0);
+  add(READMITTED, <f64>(1 << ghostShift));
+}
+
+@inline
+function ghostOf(hash: u64): usize {
+  return ghostsAt + (<usize>(<u32>(hash >> 12) & ghostMask) << 2);
+}
+
+@inline
+function printOf(hash: u64): u32 {
+  return <u32>(hash >> 32) | 1;
+}

@@ -1,0 +1,196 @@
+import type { TableKernel } from "../kernels/table.js";
+import type { StoreSpec } from "../spec/compiled.js";
+import { type SavedBlocks, savedBlock, type TableBlock } from "./blocks.js";
+import type { Clock } from "./encoding.js";
+
+/** What became of a table's ids and rows since it was made. */
+export interface LifecycleCounts {
+  /** New ids that were admitted and got a row. */
+  readonly admitted: number;
+  /** Occurrences of ids without a row that the default row took. */
+  readonly refused: number;
+  /** Ids admitted before their occurrences reached the threshold, because the filter took them for others: an estimate. */
+  readonly falsely_admitted: number;
+  /** Rows given up, by what ended them; `all_zero`: the group lasso emptied them; `capacity`: by lru or lfu. */
+  readonly evicted: {
+    readonly expire_time: number;
+    readonly steps_to_live: number;
+    readonly l2_weight_threshold: number;
+    readonly all_zero: number;
+    readonly capacity: number;
+  };
+  /** Rows made for ids whose row was given up earlier: an estimate from a sample of those given up, and too low rather than too high. */
+  readonly readmitted: number;
+}
+
+/** The kernel's state, f64 each: its first seven numbers are where the stream, the hand and the draws are. */
+const STATE_BYTES = 128;
+const COUNTS = 7;
+const LINE_CELLS = 16;
+const BUCKET_BYTES = 128;
+/** Cells of the memory of given-up keys: one for every 1 KiB of the budget, within these. */
+const GHOSTS = { least: 16, most: 16384, perBytes: 1024 };
+const policies = { lru: 1, lfu: 2 } as const;
+/** lfu: half of a row's frequency is left after so many examples for every row there is room for. */
+const HALF_LIFE = 8;
+/** Longer spans than this many seconds or examples never end. */
+const FOREVER = 2 ** 32 - 1;
+
+/** The counts of several stores together; null where none of them has any. */
+export function countsOf(stores: Iterable<{ readonly lifecycle: Lifecycle | null }>): LifecycleCounts | null {
+  let sum: LifecycleCounts | null = null;
+  for (const { lifecycle } of stores) {
+    const counts = lifecycle?.counts();
+    if (counts) sum = sum ? sumOf(sum, counts) : counts;
+  }
+  return sum;
+}
+
+function sumOf(a: LifecycleCounts, b: LifecycleCounts): LifecycleCounts {
+  return {
+    admitted: a.admitted + b.admitted,
+    refused: a.refused + b.refused,
+    falsely_admitted: a.falsely_admitted + b.falsely_admitted,
+    evicted: {
+      expire_time: a.evicted.expire_time + b.evicted.expire_time,
+      steps_to_live: a.evicted.steps_to_live + b.evicted.steps_to_live,
+      l2_weight_threshold: a.evicted.l2_weight_threshold + b.evicted.l2_weight_threshold,
+      all_zero: a.evicted.all_zero + b.evicted.all_zero,
+      capacity: a.evicted.capacity + b.evicted.capacity,
+    },
+    readmitted: a.readmitted + b.readmitted,
+  };
+}
+
+/** A kernel instance before its rows are opened. */
+interface Opening {
+  readonly kernel: TableKernel;
+  readonly memory: WebAssembly.Memory;
+}
+
+/**
+ * Sets a store's kernel up for its budget, admission and eviction, before the rows are opened.
+ * @param options.stride bytes of a row
+ * @param options.serving a replica's: it only knows that ids share the default row
+ * @returns null where every id has a row for ever, and for a replica
+ */
+export function openLifecycle(
+  spec: StoreSpec,
+  opening: Opening,
+  options: { readonly stride: number; readonly memoryLimit?: number; readonly serving?: boolean },
+): Lifecycle | null {
+  const { kernel } = opening;
+  const { encoding, admission, eviction } = spec;
+  kernel.openLifecycle();
+  if (encoding === "hash") return null;
+  if (admission) kernel.shareDefault();
+  if (options.serving) return null;
+  const memory = options.memoryLimit ?? 2 ** 32;
+  // A policy must find the table full at the same row in every run: all the memory is its budget then.
+  const budget = spec.budget ?? (eviction?.policy ? memory : 0);
+  const lifecycle = admission || eviction ? new Lifecycle(spec, opening, budget || memory, options.stride) : null;
+  if (budget > 0) kernel.setBudget(Math.max(1, budget - (lifecycle?.bytes ?? 0)));
+  return lifecycle;
+}
+
+/**
+ * Admission and eviction of an exact store: sets the kernel up, tells it where the stream is, keeps its state. The kernel's
+ * files admission.ts and eviction.ts say how they work.
+ */
+export class Lifecycle {
+  private readonly kernel: TableKernel;
+  private readonly memory: WebAssembly.Memory;
+  private readonly prefix: string;
+  private readonly filterBytes: number;
+  private readonly ghostBytes: number;
+
+  /**
+   * Takes the kernel's workspace.
+   * @param budget bytes the store may take
+   * @param stride bytes of a row
+   */
+  constructor(spec: StoreSpec, { kernel, memory }: Opening, budget: number, stride: number) {
+    this.kernel = kernel;
+    this.memory = memory;
+    this.prefix = `table/${spec.name}`;
+    const { admission, eviction } = spec;
+    const seed = BigInt(`0x${spec.seed}`);
+    const threshold = admission?.occurrence_threshold ?? 0;
+    const buckets = threshold > 0 ? Math.ceil((admission?.filter_capacity ?? 0) / (2 * LINE_CELLS)) || 1 : 0;
+    this.filterBytes = buckets * BUCKET_BYTES;
+    if (admission) kernel.openAdmission(seed, threshold, buckets, admission.admit_probability ?? 1);
+    const ghosts = eviction ? ghostsFor(budget) : 0;
+    this.ghostBytes = ghosts * 4;
+    if (!eviction) return;
+    const rows = budget / stride;
+    kernel.openEviction(
+      seed,
+      eviction.policy ? policies[eviction.policy] : 0,
+      Math.min(Math.ceil(eviction.expire_time ?? 0), FOREVER),
+      Math.min(eviction.steps_to_live ?? 0, FOREVER),
+      eviction.l2_weight_threshold ?? 0,
+      ghosts,
+      Math.max(0, Math.ceil(Math.log2(rows / ghosts))),
+      Math.min(31, Math.ceil(Math.log2(HALF_LIFE * rows))),
+    );
+  }
+
+  /** Bytes beside index and rows. */
+  get bytes(): number {
+    return STATE_BYTES + this.filterBytes + this.ghostBytes;
+  }
+
+  /** Says where the stream is, before a batch is learned. */
+  setClock({ examples, time }: Clock): void {
+    this.kernel.setClock(examples, Math.floor(time / 1000));
+  }
+
+  counts(): LifecycleCounts {
+    const [admitted, refused, falsely_admitted, ...gone] = this.numbers().slice(COUNTS);
+    const [expire_time, steps_to_live, l2_weight_threshold, all_zero, capacity, readmitted] = gone;
+    const evicted = { expire_time, steps_to_live, l2_weight_threshold, all_zero, capacity };
+    return { admitted, refused, falsely_admitted, evicted, readmitted };
+  }
+
+  blocks(): TableBlock[] {
+    return this.regions().map(({ part, bytes, at }) => ({
+      name: `${this.prefix}/${part}`,
+      dtype: "U8",
+      shape: [bytes],
+      data: new Uint8Array(this.memory.buffer, at, bytes),
+    }));
+  }
+
+  /**
+   * Looks for its blocks; the function it returns takes them.
+   * @throws HashbrookError checkpoint_damaged, and nothing has changed
+   */
+  restoring(saved: SavedBlocks): () => void {
+    const blocks = this.blocks().map(({ name, data }) => savedBlock(saved, name, data.byteLength));
+    return () => {
+      this.blocks().forEach(({ data }, i) => {
+        data.set(blocks[i]);
+      });
+      this.kernel.readClock();
+    };
+  }
+
+  private regions(): { part: string; bytes: number; at: number }[] {
+    const { kernel, filterBytes, ghostBytes } = this;
+    return [
+      { part: "lifecycle", bytes: STATE_BYTES, at: kernel.lifecycleAddress() >>> 0 },
+      { part: "filter", bytes: filterBytes, at: kernel.filterAddress() >>> 0 },
+      { part: "evicted", bytes: ghostBytes, at: kernel.ghostsAddress() >>> 0 },
+    ].filter(({ bytes }) => bytes > 0);
+  }
+
+  private numbers(): Float64Array {
+    return new Float64Array(this.memory.buffer, this.kernel.lifecycleAddress() >>> 0, STATE_BYTES / 8);
+  }
+}
+
+/** A power of two. */
+function ghostsFor(budget: number): number {
+  const wanted = Math.min(GHOSTS.most, Math.max(GHOSTS.least, budget / GHOSTS.perBytes));
+  return 2 ** Math.floor(Math.log2(wanted));
+}

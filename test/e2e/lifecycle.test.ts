@@ -1,0 +1,61 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import { digests, ended, report, run, start, temporary } from "./hashbrook.js";
+
+const folder = temporary();
+const ROWS = 40_000;
+const life = "budget: 600 kB, admission: { occurrence_threshold: 2 }, eviction: { policy: lru, expire_time: 30m }";
+
+/** A demo model whose large tables keep to a budget. */
+function modelWith(name: string, change: (yaml: string) => string): string {
+  const path = join(folder, `${name}.yaml`);
+  writeFileSync(path, change(readFileSync(`features/${name}.yaml`, "utf8")));
+  return path;
+}
+
+const models = {
+  lr: modelWith("ads-demo-lr", (yaml) => yaml.replace("encoding: hash, rows: 4_194_304,", `encoding: exact, ${life},`)),
+  deep_crossing: modelWith("ads-demo", (yaml) => yaml.replace("users: { dim: 8,", `users: { dim: 8, ${life},`)),
+};
+
+describe.each(Object.entries(models))("training %s whose ids are admitted and evicted", (_, model) => {
+  const train = (out: string, ...more: string[]) => [
+    ...["train", "--model", model, "--data", `simulate:${ROWS}:5`, "--out", out],
+    ...more,
+  ];
+
+  it("keeps to its budget, reports what became of the ids, and gives the same bytes when killed and resumed", async () => {
+    const whole = temporary();
+    const { tables } = report(train(whole));
+    const [{ bytes, rows, lifecycle }] = tables.filter((table) => table.lifecycle);
+    expect(bytes).toBeLessThanOrEqual(600_000);
+    expect(rows).toBeGreaterThan(1000);
+    expect(lifecycle?.refused).toBeGreaterThan(1000);
+    expect(lifecycle?.admitted).toBeGreaterThan(rows / 2);
+    expect(lifecycle?.evicted.capacity).toBeGreaterThan(100);
+
+    const out = temporary();
+    const rng = new Rng(3);
+    let kills = 0;
+    for (let attempt = 0; attempt < 40; attempt++) {
+      const child = start(train(out, "--resume", "--checkpoint-every", "1500", "--json"));
+      const timer = setTimeout(() => child.kill("SIGKILL"), attempt < 6 ? 600 + rng.below(1500) : 120_000);
+      const { status, stderr } = await ended(child);
+      clearTimeout(timer);
+      if (status === 0) break;
+      expect(status, stderr).toBeNull();
+      kills++;
+    }
+    expect(kills).toBeGreaterThan(1);
+    expect(digests(out)).toEqual(digests(whole));
+
+    const { stdout } = run(["inspect", "--checkpoint", out, "--top", "0", "--json"]);
+    const shown = JSON.parse(stdout).tables.flatMap((table: { stores: object[] }) => table.stores);
+    expect(shown).toContainEqual(expect.objectContaining({ lifecycle }));
+    expect(run(["inspect", "--checkpoint", out, "--top", "0"]).stdout).toMatch(
+      /admitted .* refused .* evicted .*capacity/,
+    );
+  }, 300_000);
+});
