@@ -86,17 +86,37 @@ function budgetOf({ budget }: EncodingSource, { path, problems }: EncodingContex
 
 /** How rows are kept, who gets one and who loses it: only what is not the default. */
 function storage(source: EncodingSource, encoding: EncodingKind, budget: number | undefined, context: EncodingContext) {
-  const { precision, rounding, shards = 1, admission, eviction } = source;
+  const { precision = "f32", rounding, shards = 1, admission, eviction } = source;
+  checkPrecision(source, precision, encoding, context);
   if (eviction?.policy && budget === undefined)
     context.problems.add(`${context.path}.eviction.policy`, "needs a budget, and there is none", "e.g. budget: 200 MB");
   return {
-    ...(precision && precision !== "f32" && { precision }),
+    ...(precision !== "f32" && { precision }),
     ...(rounding === "nearest" && { rounding }),
     ...(budget !== undefined && encoding === "exact" && { budget }),
     ...(shards > 1 && { shards }),
     ...(admission && { admission: compileAdmission(admission, budget, context) }),
     ...(eviction && { eviction: compileEviction(eviction, context) }),
   };
+}
+
+function checkPrecision(
+  { optimizer = defaults.table_optimizer, rounding }: EncodingSource,
+  precision: NonNullable<EncodingSource["precision"]>,
+  encoding: EncodingKind,
+  { path, problems }: EncodingContext,
+): void {
+  const ftrl = typeof optimizer === "string" ? optimizer === "ftrl" : optimizer.ftrl !== undefined;
+  if (precision === "int8" && ftrl)
+    problems.add(
+      `${path}.precision`,
+      "8 bits are too few for ftrl, which derives its weights from z",
+      "precision: f16, or optimizer: rowwise_adagrad",
+    );
+  if (precision !== "f32" && encoding === "dhe")
+    problems.add(`${path}.precision`, "dhe has no rows", "remove it: the decoder is f32");
+  if (rounding !== undefined && precision === "f32")
+    problems.add(`${path}.rounding`, "f32 is not rounded", "remove it, or give a precision");
 }
 
 function compileAdmission(

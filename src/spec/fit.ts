@@ -3,7 +3,7 @@ import { defaults } from "./defaults.js";
 import type { EncodingContext, EncodingSource } from "./encodings.js";
 import { chineseRemainders, equalRadices, notCoprime } from "./partitions.js";
 import type { Problems } from "./problems.js";
-import { decoderWeights, denseBytes, FILTER_CELL_BYTES, filterBytes, sizeText, storeBytes } from "./sizes.js";
+import { decoderBytes, denseBytes, FILTER_CELL_BYTES, filterBytes, sizeText, storeBytes } from "./sizes.js";
 
 /** One store lies in one WebAssembly memory. */
 const STORE_BYTES = 2 ** 32;
@@ -13,18 +13,29 @@ const FIXED: readonly EncodingKind[] = ["hash", "shared", "multi_hash", "composi
 /** Ids the sketch of a hot_cold table holds for each of its rows, by default; and bytes of each. */
 const SKETCH_ROWS = 4;
 const SKETCH_BYTES = 16;
+/** Bytes of a hot row's score. */
+const SCORE_BYTES = 4;
 
 /** Bytes an encoding takes when it is full: rows with their optimizer's state, index, sketch, decoder. */
 export function encodingBytes(spec: EncodingSpec): number {
   const { dim, dhe, low_dim, hot_cold, multi_hash } = spec;
-  if (dhe) return denseBytes(decoderWeights(spec), dhe.optimizer);
+  if (dhe) return decoderBytes(spec);
   if (low_dim) return denseBytes(low_dim.dim * dim, low_dim.optimizer) + exactBytes({ ...spec, dim: low_dim.dim });
-  if (hot_cold) return exactBytes(spec) + hot_cold.sketch_rows * SKETCH_BYTES + encodingBytes(hot_cold.cold);
+  if (hot_cold) return hotBytes(spec, hot_cold.sketch_rows) + encodingBytes(hot_cold.cold);
   if (spec.encoding === "exact") return exactBytes(spec);
-  const importances = multi_hash
-    ? storeBytes({ ...pool(spec), rows: multi_hash.importance_rows, dim: multi_hash.hashes })
-    : 0;
-  return storeBytes(pool(spec)) + importances;
+  return storeBytes(pool(spec)) + (multi_hash ? importanceBytes(spec, multi_hash) : 0);
+}
+
+const hotBytes = (spec: EncodingSpec, sketched: number): number =>
+  exactBytes(spec) + spec.rows * SCORE_BYTES + sketched * SKETCH_BYTES;
+
+/** Importances are f32, whatever the rows are. */
+function importanceBytes(
+  spec: EncodingSpec,
+  { importance_rows, hashes }: NonNullable<EncodingSpec["multi_hash"]>,
+): number {
+  const { precision: _, ...rest } = pool(spec);
+  return storeBytes({ ...rest, rows: importance_rows, dim: hashes });
 }
 
 const exactBytes = (spec: EncodingSpec): number =>

@@ -1,20 +1,30 @@
-import type { EncodingSpec, OptimizerSpec, StoreSpec } from "./compiled.js";
+import type { EncodingSpec, EvictionSpec, OptimizerSpec, StoreSpec } from "./compiled.js";
 
 /** Weights of a row as they lie in memory: rounded up to whole vectors, a single one by itself. */
 const lanesOf = (dim: number): number => (dim === 1 ? 1 : (dim + 3) & ~3);
 
 /** Bytes of an optimizer's state beside the weights; `z` of ftrl takes their place. */
-function slotBytes({ kind }: OptimizerSpec, lanes: number): number {
-  const shared = Math.min(lanes, 4) * 4;
-  return { ftrl: lanes * 4, adagrad: lanes * 4, rowwise_adagrad: shared, adam: lanes * 8, sgd: 0 }[kind];
+function slotBytes({ kind }: OptimizerSpec, lanes: number, precision: StoreSpec["precision"]): number {
+  const shared = precision ? 4 : Math.min(lanes, 4) * 4;
+  const n = precision ? lanes * 2 : lanes * 4;
+  return { ftrl: n, adagrad: lanes * 4, rowwise_adagrad: shared, adam: lanes * 8, sgd: 0 }[kind];
+}
+
+/** Bytes of `lanes` weights; those of int8 have a scale. */
+function codeBytes(lanes: number, precision: StoreSpec["precision"]): number {
+  if (precision === undefined) return lanes * 4;
+  return precision === "int8" ? lanes + 2 : lanes * 2;
+}
+
+function metaBytes({ expire_time, policy }: EvictionSpec): number {
+  return expire_time !== undefined && policy === "lfu" ? 16 : 8;
 }
 
 /** Bytes of one row of a store, without what finds it (see src/tables/row-layout.ts; a test compares the two). */
-export function rowBytes({ encoding, dim, optimizer, eviction }: StoreSpec): number {
-  const kept = !eviction ? 0 : eviction.expire_time && eviction.policy === "lfu" ? 16 : 8;
-  const head = encoding === "exact" ? 8 + kept : 0;
+export function rowBytes({ encoding, dim, optimizer, eviction, precision }: StoreSpec): number {
+  const head = encoding === "exact" ? 8 + (eviction ? metaBytes(eviction) : 0) : 0;
   const lanes = lanesOf(dim);
-  return head + lanes * 4 + slotBytes(optimizer, lanes);
+  return head + codeBytes(lanes, precision) + slotBytes(optimizer, lanes, precision);
 }
 
 /** Bytes of a cell of an admission filter. */
@@ -25,27 +35,29 @@ export function filterBytes({ admission }: Pick<StoreSpec, "admission">): number
   return (admission?.filter_capacity ?? 0) * FILTER_CELL_BYTES;
 }
 
-/** Bytes of index or bitmaps a row: of a fixed store two bits, of an exact one a share of a group of ten. */
-const beside = (encoding: "hash" | "exact"): number => (encoding === "hash" ? 0.25 : 66 / 10);
+/** Bytes of what finds rows: two bits each of a fixed store; of an exact one groups of at most ten, a power of two of them. */
+function indexBytes({ encoding, rows }: StoreSpec): number {
+  return encoding === "hash" ? rows / 4 : 66 * 2 ** Math.ceil(Math.log2(Math.max(1, rows / 10)));
+}
 
 /** Bytes a store takes. */
-export const storeBytes = (store: StoreSpec): number => store.rows * (rowBytes(store) + beside(store.encoding));
+export const storeBytes = (store: StoreSpec): number => store.rows * rowBytes(store) + indexBytes(store);
 
-/** How many rows of a store have room in so many bytes. */
-export const rowsWithin = (bytes: number, store: StoreSpec): number =>
-  Math.floor(bytes / (rowBytes(store) + beside(store.encoding)));
-
-/** Weights of a decoder: layers of `width` over a code of `hashes`, and the last one of `dim`. */
-export function decoderWeights({ dim, dhe }: EncodingSpec): number {
+/**
+ * Bytes of a decoder: layers of `width` over a code of `hashes`, each with a bias (or, normed, scale and shift, and running mean
+ * and variance), the last one of `dim`.
+ */
+export function decoderBytes({ dim, dhe }: EncodingSpec): number {
   if (!dhe) return 0;
-  const { hashes, width, depth, batch_norm } = dhe;
-  const layer = (inputs: number) => inputs * width + width + (batch_norm ? 2 * width : 0);
-  return layer(hashes) + (depth - 1) * layer(width) + width * dim + dim;
+  const { hashes, width, depth, batch_norm, optimizer } = dhe;
+  const layer = (inputs: number) => (inputs + (batch_norm ? 2 : 1)) * width;
+  const weights = layer(hashes) + (depth - 1) * layer(width) + (width + 1) * dim;
+  return denseBytes(weights, optimizer) + (batch_norm ? 8 * width * depth : 0);
 }
 
 /** Bytes of dense weights and their optimizer's state. */
 export function denseBytes(weights: number, optimizer: OptimizerSpec): number {
-  return weights * 4 + slotBytes(optimizer, weights);
+  return weights * 4 + slotBytes(optimizer, weights, undefined);
 }
 
 /** "1.5 MB", for messages. */

@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { optimizerFor } from "../../src/optim/optimizer.js";
 import type { CompiledTable } from "../../src/spec/compiled.js";
 import { encodingBytes } from "../../src/spec/fit.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import { parseBytes, parseSeconds } from "../../src/spec/sizes.js";
+import { parseBytes, parseSeconds, rowBytes } from "../../src/spec/sizes.js";
+import { rowLayout } from "../../src/tables/row-layout.js";
+import { optimizerSpecs } from "../optim/specs.js";
 
 const text = (table: string, tower = "deep_crossing") => `name: m
 events: { format: tsv, columns: [label, a, b] }
@@ -64,6 +67,35 @@ describe("what follows from a table's options", () => {
     expect(["200 MB", "1.5 GiB", "12kb", "7", 5].map(parseBytes)).toEqual([200e6, 1.5 * 2 ** 30, 12e3, 7, 5]);
     expect(["7d", "12h", "30m", "90s", 3].map(parseSeconds)).toEqual([604800, 43200, 1800, 90, 3]);
     expect(["", "MB", "-3 MB", "1e3", "5 parsec", "0"].map(parseBytes)).toEqual(Array(6).fill(undefined));
+  });
+});
+
+describe("bytes of a row", () => {
+  const precisions = [undefined, "f16", "int8", "q2.13"] as const;
+  const evictions = [undefined, { policy: "lru" }, { policy: "lfu", expire_time: 60 }] as const;
+
+  it.each(Object.values(optimizerSpecs))("are those of the table's layout: $kind", (optimizer) => {
+    for (const encoding of ["hash", "exact"] as const) {
+      for (const dim of [1, 3, 8, 17]) {
+        for (const precision of precisions) {
+          for (const eviction of encoding === "exact" ? evictions : [undefined]) {
+            const store = {
+              name: "s",
+              encoding,
+              rows: 1,
+              dim,
+              init: 0,
+              optimizer,
+              seed: "",
+              ...(precision && { precision }),
+              ...(eviction && { eviction }),
+            };
+            const { stride } = rowLayout(encoding, dim, optimizerFor(optimizer).slots, precision, eviction);
+            expect(rowBytes(store), JSON.stringify(store)).toBe(stride);
+          }
+        }
+      }
+    }
   });
 });
 
