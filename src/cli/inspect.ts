@@ -86,7 +86,8 @@ async function describe(table: Table, key: string | undefined, top: number) {
     fields: cells.map((cell) => cell.field),
     rows,
     capacity,
-    fill: rows / capacity,
+    fill: capacity > 0 ? rows / capacity : 0,
+    dense_weights: table.dense.reduce((sum, weights) => sum + weights.size, 0),
     bytes,
     stores: table.stores.map(describeStore),
     asked,
@@ -155,8 +156,12 @@ function text(report: {
 }
 
 function tableText(table: TableText): string[] {
+  const { rows, capacity, fill, dense_weights, optimizer } = table;
+  const filled =
+    capacity > 0 ? `, ${optimizer}, ${count(rows)} of ${count(capacity)} rows (${(fill * 100).toFixed(1)} %)` : "";
+  const dense = dense_weights > 0 ? `, ${count(dense_weights)} dense weights` : "";
   const lines = [
-    `table ${table.name}: ${table.encoding}, dim ${table.dim}, ${table.optimizer}, ${count(table.rows)} of ${count(table.capacity)} rows (${(table.fill * 100).toFixed(1)} %), ${bytes(table.bytes)}`,
+    `table ${table.name}: ${table.encoding}, dim ${table.dim}${filled}${dense}, ${bytes(table.bytes)}`,
     `  fields: ${table.fields.join(", ")}`,
     ...table.stores.flatMap(({ name, rows, bytes_per_row, dim, lifecycle }) => [
       `  rows ${name}: ${count(rows)} of ${bytes_per_row} bytes, dim ${dim}`,

@@ -72,6 +72,11 @@ export class DenseOptimizer {
     return this.views((region) => region.gradient);
   }
 
+  /** Weights of all parameters. */
+  get size(): number {
+    return this.regions.reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** Another number after every change of a weight: by `step`, by `restore`, or told by `written`. */
   get version(): number {
     return this.changes;

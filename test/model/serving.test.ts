@@ -9,6 +9,8 @@ import { servedBatch, servedSpec } from "./served.js";
 
 const towers = ["lr", "fm", "deep_crossing", "wide_deep", "deepfm", "dcn_v2", "dlrm"] as const;
 const encodings = ["hash", "exact"] as const;
+/** Encodings with dense weights of their own: for towers alone. */
+const decoded = ["dhe", "low_dim"] as const;
 const optimizers = ["ftrl", "adagrad", "adam"] as const;
 
 async function open(
@@ -23,7 +25,8 @@ async function open(
 const bits = (logits: Float32Array): number[] => [...new Uint32Array(logits.slice().buffer)];
 
 describe.each(towers)("%s, told to a replica", (tower) => {
-  it.each(encodings.flatMap((encoding) => optimizers.map((optimizer) => [encoding, optimizer] as const)))(
+  const all = tower === "deep_crossing" ? [...encodings, ...decoded] : encodings;
+  it.each(all.flatMap((encoding) => optimizers.map((optimizer) => [encoding, optimizer] as const)))(
     "%s tables, %s: predicts the trainer's bits after every batch",
     async (encoding, optimizer) => {
       const spec = parseSpec(servedSpec(tower, { encoding, optimizer }), "test.yaml");
@@ -136,8 +139,13 @@ describe.each(["lr", "fm", "deep_crossing"] as const)("%s, whose rows come and g
 });
 
 it("packs the same bytes after a restore as in the run that went on", async () => {
-  for (const tower of ["lr", "deep_crossing"] as const) {
-    const spec = parseSpec(servedSpec(tower, { encoding: "hash", optimizer: "ftrl" }), "test.yaml");
+  for (const [tower, encoding] of [
+    ["lr", "hash"],
+    ["deep_crossing", "hash"],
+    ["deep_crossing", "dhe"],
+    ["deep_crossing", "low_dim"],
+  ] as const) {
+    const spec = parseSpec(servedSpec(tower, { encoding, optimizer: "ftrl" }), "test.yaml");
     const [first, second] = [await open(spec, "train"), await open(spec, "train")];
     first.model.serving.track();
     for (let i = 0; i < 4; i++) await first.model.learn(servedBatch(first.layout, 61, i, 30));
