@@ -1,7 +1,7 @@
 import type { EncodingSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileEncoding, type EncodingContext, type EncodingSource } from "./encodings.js";
-import type { EncodedSource, TableSource } from "./schema.js";
+import type { EncodedSource, OptimizerSource, TableSource } from "./schema.js";
 import { compileOptimizer } from "./tower.js";
 
 /** Of a hot_cold table's budget, what the cold part gets where the spec does not say. */
@@ -14,7 +14,7 @@ export function encodingOptions(
   budget: number | undefined,
   context: EncodingContext,
 ): Partial<EncodingSpec> {
-  const optimizer = (given: EncodingSource["optimizer"], fallback: "adam", path: string) =>
+  const optimizer = (given: EncodingSource["optimizer"], fallback: OptimizerSource, path: string) =>
     compileOptimizer(given ?? fallback, `${context.path}.${path}.optimizer`, context.problems);
   switch (spec.encoding) {
     case "shared":
@@ -24,10 +24,18 @@ export function encodingOptions(
       return { multi_hash: { hashes, importance_rows } };
     }
     case "dhe":
-      return { dhe: { ...defaults.dhe, ...source.dhe, optimizer: optimizer(source.dhe?.optimizer, "adam", "dhe") } };
+      return {
+        dhe: {
+          ...defaults.dhe,
+          ...source.dhe,
+          optimizer: optimizer(source.dhe?.optimizer, defaults.dhe.optimizer, "dhe"),
+        },
+      };
     case "low_dim": {
       const { dim = defaults.low_dim.dim } = source.low_dim ?? {};
-      return { low_dim: { dim, optimizer: optimizer(source.low_dim?.optimizer, "adam", "low_dim") } };
+      return {
+        low_dim: { dim, optimizer: optimizer(source.low_dim?.optimizer, defaults.low_dim.optimizer, "low_dim") },
+      };
     }
     case "hot_cold":
       return { hot_cold: hotCold(source as TableSource, spec, budget, context) };

@@ -56,7 +56,7 @@ const OptimizerKnobs = {
   ),
 };
 
-export const optimizer = (value: string) =>
+export const optimizer = (value: string | object) =>
   optional(
     Type.Union(
       [
@@ -65,7 +65,10 @@ export const optimizer = (value: string) =>
         }),
         Type.Object(OptimizerKnobs, { ...closed, description: "One optimizer with its knobs." }),
       ],
-      { default: value, description: `The optimizer. Default ${value}.` },
+      {
+        default: value,
+        description: `The optimizer. Default ${typeof value === "string" ? value : JSON.stringify(value)}.`,
+      },
     ),
   );
 

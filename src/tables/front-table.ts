@@ -87,18 +87,20 @@ export class FrontTable implements Table {
   async backward(): Promise<void> {
     const { rows, count } = this.learning;
     this.kernel.collect(rows);
+    if (count === 0) return; // nothing but empty bags
     this.encoding.gradients.set(this.unique(this.kernel.uniqueGradientsAt.value, count));
     await this.encoding.backward();
   }
 
   gradientsFinite(): boolean {
-    return this.kernel.gradientUsable(this.learning.rows) === 1 && this.encoding.gradientsFinite();
+    const { rows, count } = this.learning;
+    return this.kernel.gradientUsable(rows) === 1 && (count === 0 || this.encoding.gradientsFinite());
   }
 
   apply(): void {
     if (this.learning.rows === 0)
       throw new HashbrookError("internal", `table ${this.name}: apply without a learning gather`);
-    this.encoding.apply();
+    if (this.learning.count > 0) this.encoding.apply();
     this.learning = { rows: 0, count: 0 };
   }
 

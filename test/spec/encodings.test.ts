@@ -27,7 +27,10 @@ describe("what follows from a table's options", () => {
       shared: { lookups: 2, combine: "concat" },
     });
     expect(compiled("{ encoding: multi_hash, rows: 100 }").multi_hash).toEqual({ hashes: 2, importance_rows: 100 });
-    expect(compiled("{ encoding: dhe }").dhe).toMatchObject({ optimizer: { kind: "adam" }, code: "uniform" });
+    expect(compiled("{ encoding: dhe }").dhe).toMatchObject({
+      optimizer: { kind: "adagrad", learning_rate: 0.02 },
+      code: "gaussian",
+    });
     expect(compiled("{ encoding: low_dim, low_dim: { dim: 2 } }").low_dim).toMatchObject({ dim: 2 });
     expect(compiled("{ encoding: compositional, rows: 101 }").compositional).toEqual({
       partitions: [51, 50],
