@@ -1,0 +1,65 @@
+import { DIM, FTRL, type IdTable } from "./datasets.js";
+
+/** A table of ids with what the exact table of it came to. */
+export interface MeasuredTable extends IdTable {
+  /** Distinct keys. */
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Tables of a spec by name, and which of them embeds the fields of an id table. */
+export interface Layout {
+  readonly tables: Readonly<Record<string, object>>;
+  readonly of: Readonly<Record<string, string>>;
+}
+
+export interface Entry {
+  readonly name: string;
+  /** Shares of the full bytes it is measured at, at most and at least. Default: all. */
+  readonly most?: number;
+  readonly least?: number;
+  /** Why it is not measured at others. */
+  readonly because?: string;
+  /** Its tables at a size; `scale` is about their share of the full bytes, and larger ones are never smaller. */
+  layout(scale: number, ids: readonly MeasuredTable[]): Layout;
+}
+
+/** The unbounded table that all others are compared with. */
+export const EXACT: Entry = {
+  name: "exact",
+  layout: (_, ids) => separate(ids, () => ({ encoding: "exact", dim: DIM, optimizer: FTRL })),
+};
+
+export const ENTRIES: readonly Entry[] = [
+  {
+    name: "hash",
+    layout: (scale, ids) =>
+      separate(ids, ({ rows }) => ({ encoding: "hash", rows: atLeast(1, rows * scale), dim: DIM, optimizer: FTRL })),
+  },
+  {
+    name: "smaller_dim",
+    least: 0.1,
+    because: "a row of one float still has a key and an index",
+    // Rows are reserved, so that the bytes are known before anything is learned.
+    layout: (scale, ids) =>
+      separate(ids, ({ rows }) => ({
+        encoding: "exact",
+        rows,
+        dim: atLeast(1, DIM * Math.min(1, scale)),
+        optimizer: FTRL,
+      })),
+  },
+];
+
+/** Every id table encoded on its own. */
+function separate(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => object): Layout {
+  const salted = (of: MeasuredTable) => (of.salt ? { salt: of.salt } : {});
+  return {
+    tables: Object.fromEntries(ids.map((of) => [of.name, { ...salted(of), ...table(of) }])),
+    of: Object.fromEntries(ids.map(({ name }) => [name, name])),
+  };
+}
+
+function atLeast(least: number, value: number): number {
+  return Math.max(least, Math.round(value));
+}
