@@ -13,9 +13,11 @@ export interface Pass {
   readonly score: string | null;
 }
 
-/** A table of ids that encodings compress. */
+/** A table of ids that encodings compress, with what its rows are in the exact table. */
 export interface IdTable {
   readonly name: string;
+  readonly dim: number;
+  readonly optimizer: object;
   readonly fields: readonly object[];
   readonly salt?: "field";
 }
@@ -33,10 +35,19 @@ export interface Dataset {
 }
 
 const FOLDER = join(tmpdir(), "hashbrook-bench");
-/** Of an id table, as in features/. */
-export const DIM = 16;
-export const FTRL = { ftrl: { alpha: 0.4, beta: 0.05 } };
+const GLOBO_FTRL = { ftrl: { alpha: 0.4, beta: 0.05 } };
+const ADS_FTRL = { ftrl: { alpha: 0.4, beta: 4 } };
+const CIAO_FTRL = { ftrl: { alpha: 0.4, beta: 0.05 } };
 
+/** The default of a table. */
+const DIM = 16;
+
+const idTable = (name: string, optimizer: object, ...fields: object[]): IdTable => ({
+  name,
+  dim: DIM,
+  optimizer,
+  fields,
+});
 const id = (name: string) => ({ name, type: "categorical" });
 const cross = (name: string, ...of: string[]) => ({ name, type: "cross", of });
 const context = (name: string) => ({ name, type: "categorical", table: "context" });
@@ -68,18 +79,19 @@ function globoClicks(smoke: boolean): Dataset | null {
     passes: [{ learn: path, score: null }],
     groups: ["user", "article"],
     ids: [
-      { name: "users", fields: [id("user")] },
-      { name: "sessions", fields: [id("session")] },
-      { name: "articles", fields: [id("article")] },
+      idTable("users", GLOBO_FTRL, id("user")),
+      idTable("sessions", GLOBO_FTRL, id("session")),
+      idTable("articles", GLOBO_FTRL, id("article")),
       {
-        name: "crosses",
-        salt: "field",
-        fields: [
+        ...idTable(
+          "crosses",
+          GLOBO_FTRL,
           cross("article_x_region", "article", "region"),
           cross("article_x_referrer", "article", "referrer"),
           cross("article_x_age", "article", "age_hours"),
           cross("article_x_hour", "article", "hour"),
-        ],
+        ),
+        salt: "field",
       },
     ],
     spec: {
@@ -101,7 +113,7 @@ function globoClicks(smoke: boolean): Dataset | null {
         },
         ...["environment", "device", "os", "country", "region", "referrer", "hour"].map(context),
       ],
-      tables: { context: { dim: 4, salt: "field", optimizer: FTRL } },
+      tables: { context: { dim: 4, salt: "field", optimizer: GLOBO_FTRL } },
       tower: tower(128),
       train: { batch: 512 },
     },
@@ -125,16 +137,13 @@ async function simulated(smoke: boolean, name: "simulator" | "simulator-ids", ti
     label: { field: "label", positive: "1", time: "ts_ms" },
     train: { batch: 512 },
   };
-  const ids = [
-    { name: "users", fields: [id("user")] },
-    { name: "ads", fields: [id("ad")] },
-  ];
+  const ids = [idTable("users", ADS_FTRL, id("user")), idTable("ads", ADS_FTRL, id("ad"))];
   if (!many)
     return { ...shared, regime: "ids alone", ids, spec: { ...spec, fields: [], tables: {}, tower: tower(64) } };
   return {
     ...shared,
     regime: "many fields",
-    ids: [...ids, { name: "ids", salt: "field", fields: ["site", "campaign", "advertiser"].map(id) }],
+    ids: [...ids, { ...idTable("ids", ADS_FTRL, ...["site", "campaign", "advertiser"].map(id)), salt: "field" }],
     spec: { ...spec, ...adsContext(), tower: tower(128) },
   };
 }
@@ -162,8 +171,8 @@ function adsContext(): { fields: object[]; tables: object } {
       bucket("query_bucket", "query_len"),
     ],
     tables: {
-      context: { dim: 8, salt: "field", optimizer: { ftrl: { alpha: 0.4, beta: 4 } } },
-      interests: { dim: 8, optimizer: { ftrl: { alpha: 0.4, beta: 4 } } },
+      context: { dim: 8, salt: "field", optimizer: ADS_FTRL },
+      interests: { dim: 8, optimizer: ADS_FTRL },
     },
   };
 }
@@ -195,10 +204,7 @@ function ciao(smoke: boolean): Dataset | null {
     regime: "ids alone",
     passes: ciaoFolds(file, smoke ? 1 : 5, smoke ? 10_000 : Number.POSITIVE_INFINITY),
     groups: ["user_id", "item_id"],
-    ids: [
-      { name: "users", fields: [id("user_id")] },
-      { name: "items", fields: [id("item_id")] },
-    ],
+    ids: [idTable("users", CIAO_FTRL, id("user_id")), idTable("items", CIAO_FTRL, id("item_id"))],
     spec: {
       events: { format: "csv", columns: ["user_id", "item_id", "category_id", "rating", "helpfulness"] },
       label: { field: "rating", positive: ">= 4" },

@@ -1,4 +1,4 @@
-import { DIM, FTRL, type IdTable } from "./datasets.js";
+import type { IdTable } from "./datasets.js";
 
 /** A table of ids with what the exact table of it came to. */
 export interface MeasuredTable extends IdTable {
@@ -27,14 +27,19 @@ export interface Entry {
 /** The unbounded table that all others are compared with. */
 export const EXACT: Entry = {
   name: "exact",
-  layout: (_, ids) => separate(ids, () => ({ encoding: "exact", dim: DIM, optimizer: FTRL })),
+  layout: (_, ids) => separate(ids, ({ dim, optimizer }) => ({ encoding: "exact", dim, optimizer })),
 };
 
 export const ENTRIES: readonly Entry[] = [
   {
     name: "hash",
     layout: (scale, ids) =>
-      separate(ids, ({ rows }) => ({ encoding: "hash", rows: atLeast(1, rows * scale), dim: DIM, optimizer: FTRL })),
+      separate(ids, ({ rows, dim, optimizer }) => ({
+        encoding: "hash",
+        rows: atLeast(1, rows * scale),
+        dim,
+        optimizer,
+      })),
   },
   {
     name: "smaller_dim",
@@ -42,11 +47,11 @@ export const ENTRIES: readonly Entry[] = [
     because: "a row of one float still has a key and an index",
     // Rows are reserved, so that the bytes are known before anything is learned.
     layout: (scale, ids) =>
-      separate(ids, ({ rows }) => ({
+      separate(ids, ({ rows, dim, optimizer }) => ({
         encoding: "exact",
         rows,
-        dim: atLeast(1, DIM * Math.min(1, scale)),
-        optimizer: FTRL,
+        dim: atLeast(1, dim * Math.min(1, scale)),
+        optimizer,
       })),
   },
 ];

@@ -27,13 +27,18 @@ export function compressed({ of }: Layout): ReadonlySet<string> {
  * An encoding's layout at the largest size whose tables take at most `budget` bytes before anything is learned.
  * @returns null where not even the smallest fits
  */
-export function fit(entry: Entry, dataset: Dataset, ids: readonly MeasuredTable[], budget: number): Layout | null {
+export async function fit(
+  entry: Entry,
+  dataset: Dataset,
+  ids: readonly MeasuredTable[],
+  budget: number,
+): Promise<Layout | null> {
   const full = ids.reduce((sum, { bytes }) => sum + bytes, 0);
   let best: { layout: Layout; bytes: number } | null = null;
   let [scale, low, high] = [budget / full, 0, Number.POSITIVE_INFINITY];
   for (let i = 0; i < TRIES && !(best && best.bytes > CLOSE * budget); i++) {
     const layout = entry.layout(scale, ids);
-    const bytes = bytesAtStart(dataset, layout);
+    const bytes = await bytesAtStart(dataset, layout);
     if (bytes <= budget) {
       low = scale;
       if (!best || bytes > best.bytes) best = { layout, bytes };
@@ -50,13 +55,18 @@ function next(guess: number, low: number, high: number): number {
 }
 
 /** Infinity where the spec is refused, as one whose budget cannot hold a single row. */
-function bytesAtStart(dataset: Dataset, layout: Layout): number {
+async function bytesAtStart(dataset: Dataset, layout: Layout): Promise<number> {
   const names = compressed(layout);
+  let bytes = 0;
   try {
     const spec = specOf(dataset, layout);
-    return spec.tables.reduce((sum, table, t) => {
-      return sum + (names.has(table.name) ? createTable(spec, t, batchLayout(spec, 1)).stats().bytes : 0);
-    }, 0);
+    for (const [t, { name }] of spec.tables.entries()) {
+      if (!names.has(name)) continue;
+      const table = await createTable(spec, t, batchLayout(spec, spec.batch));
+      bytes += table.stats().bytes;
+      await table.close();
+    }
+    return bytes;
   } catch (error) {
     if (error instanceof HashbrookError && error.code === "spec_invalid") return Number.POSITIVE_INFINITY;
     throw error;

@@ -45,7 +45,7 @@ export async function measure(dataset: Dataset, name: string, budget: number, fo
   const ids = JSON.parse(readFileSync(join(folder, "exact.json"), "utf8")) as MeasuredTable[];
   const full = ids.reduce((sum, { bytes }) => sum + bytes, 0);
   const entry = ENTRIES.find((candidate) => candidate.name === name)!;
-  const layout = fit(entry, dataset, ids, Math.floor(budget * full));
+  const layout = await fit(entry, dataset, ids, Math.floor(budget * full));
   return layout && point(dataset, name, budget, await learn(dataset, layout, folder), folder);
 }
 
