@@ -31,15 +31,20 @@ export const EXACT: Entry = {
 };
 
 export const ENTRIES: readonly Entry[] = [
+  { name: "hash", layout: (scale, ids) => separate(ids, (of) => budgeted(of, scale, { encoding: "hash" })) },
+  { name: "shared", layout: (scale, ids) => pooled(ids, scale, { encoding: "shared" }) },
   {
-    name: "hash",
+    name: "compositional",
+    layout: (scale, ids) => separate(ids, (of) => budgeted(of, scale, { encoding: "compositional" })),
+  },
+  {
+    name: "compositional_concat",
     layout: (scale, ids) =>
-      separate(ids, ({ rows, dim, optimizer }) => ({
-        encoding: "hash",
-        rows: atLeast(1, rows * scale),
-        dim,
-        optimizer,
-      })),
+      separate(ids, (of) => budgeted(of, scale, { encoding: "compositional", compositional: { combine: "concat" } })),
+  },
+  {
+    name: "multi_hash",
+    layout: (scale, ids) => separate(ids, (of) => budgeted(of, scale, { encoding: "multi_hash" })),
   },
   {
     name: "smaller_dim",
@@ -55,6 +60,20 @@ export const ENTRIES: readonly Entry[] = [
       })),
   },
 ];
+
+/** A table of a share of the bytes of the exact one. */
+function budgeted({ bytes, dim, optimizer }: MeasuredTable, scale: number, table: object): object {
+  return { budget: atLeast(1, bytes * scale), dim, optimizer, ...table };
+}
+
+/** One table for the fields of all id tables, kept apart by their salts. */
+function pooled(ids: readonly MeasuredTable[], scale: number, table: object): Layout {
+  const bytes = ids.reduce((sum, of) => sum + of.bytes, 0);
+  return {
+    tables: { pool: { salt: "field", ...budgeted({ ...ids[0], bytes }, scale, table) } },
+    of: Object.fromEntries(ids.map(({ name }) => [name, "pool"])),
+  };
+}
 
 /** Every id table encoded on its own. */
 function separate(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => object): Layout {

@@ -5,7 +5,7 @@ import { createModel } from "../../src/model/create.js";
 import type { Model } from "../../src/model/model.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import type { Dataset, Pass } from "./datasets.js";
-import { ENTRIES, EXACT, type Layout, type MeasuredTable } from "./encodings.js";
+import { type Entry, EXACT, type Layout, type MeasuredTable } from "./encodings.js";
 import { batchesOf } from "./events.js";
 import { GROUPS, readFacts } from "./facts.js";
 import { compressed, fit, specOf } from "./fit.js";
@@ -41,12 +41,11 @@ export async function measureExact(dataset: Dataset, folder: string): Promise<Po
 }
 
 /** Learns a data set with an encoding at a budget; null where it cannot be made that small. */
-export async function measure(dataset: Dataset, name: string, budget: number, folder: string): Promise<Point | null> {
+export async function measure(dataset: Dataset, entry: Entry, budget: number, folder: string): Promise<Point | null> {
   const ids = JSON.parse(readFileSync(join(folder, "exact.json"), "utf8")) as MeasuredTable[];
   const full = ids.reduce((sum, { bytes }) => sum + bytes, 0);
-  const entry = ENTRIES.find((candidate) => candidate.name === name)!;
   const layout = await fit(entry, dataset, ids, Math.floor(budget * full));
-  return layout && point(dataset, name, budget, await learn(dataset, layout, folder), folder);
+  return layout && point(dataset, entry.name, budget, await learn(dataset, layout, folder), folder);
 }
 
 interface Run {

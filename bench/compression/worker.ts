@@ -1,4 +1,5 @@
 import { datasets } from "./datasets.js";
+import { ENTRIES } from "./encodings.js";
 import { writeFacts } from "./facts.js";
 import { measure, measureExact, type Point } from "./measure.js";
 
@@ -14,7 +15,8 @@ export interface Job {
 
 export async function work({ dataset: name, encoding, budget, folder, smoke }: Job): Promise<Point | null> {
   const dataset = (await datasets(smoke)).find((candidate) => candidate.name === name)!;
-  if (encoding !== null) return measure(dataset, encoding, budget, folder);
+  const entry = ENTRIES.find((candidate) => candidate.name === encoding);
+  if (entry) return measure(dataset, entry, budget, folder);
   await writeFacts(dataset, folder);
   return measureExact(dataset, folder);
 }
