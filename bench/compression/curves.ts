@@ -38,7 +38,7 @@ export async function curves(options: Options): Promise<Point[]> {
       });
       const exact = await run(job(null, 1));
       const jobs = ENTRIES.flatMap((entry) =>
-        budgetsOf(entry, smoke)
+        (smoke ? SMOKE_BUDGETS : BUDGETS)
           .filter((budget) => wanted(dataset, entry, budget))
           .map((budget) => job(entry.name, budget)),
       );
@@ -47,10 +47,6 @@ export async function curves(options: Options): Promise<Point[]> {
   );
   if (keep === undefined) rmSync(root, { recursive: true });
   return points.flat().filter((point) => point !== null);
-}
-
-function budgetsOf({ most = 1, least = 0 }: Entry, smoke: boolean): number[] {
-  return (smoke ? SMOKE_BUDGETS : BUDGETS).filter((budget) => budget <= most && budget >= least);
 }
 
 /** A job's result, from the folder where it is there already. */

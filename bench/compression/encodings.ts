@@ -15,11 +15,8 @@ export interface Layout {
 
 export interface Entry {
   readonly name: string;
-  /** Shares of the full bytes it is measured at, at most and at least. Default: all. */
-  readonly most?: number;
-  readonly least?: number;
-  /** Why it is not measured at others. */
-  readonly because?: string;
+  /** Bytes it is measured at, at most, and why not at more. */
+  readonly most?: { readonly bytes: number; readonly because: string };
   /** Its tables at a size; `scale` is about their share of the full bytes, and larger ones are never smaller. */
   layout(scale: number, ids: readonly MeasuredTable[]): Layout;
 }
@@ -30,27 +27,40 @@ export const EXACT: Entry = {
   layout: (_, ids) => separate(ids, ({ dim, optimizer }) => ({ encoding: "exact", dim, optimizer })),
 };
 
+/**
+ * Learning rates are those of the exact tables unless a comment says otherwise. "One pool" is what the fields of all id tables
+ * share: it gives every field as much as its ids ask for, where separate tables have fixed shares.
+ */
 export const ENTRIES: readonly Entry[] = [
-  { name: "hash", layout: (scale, ids) => separate(ids, (of) => budgeted(of, scale, { encoding: "hash" })) },
-  { name: "shared", layout: (scale, ids) => pooled(ids, scale, { encoding: "shared" }) },
+  each("hash", { encoding: "hash" }),
+  pool("hash_pool", { encoding: "hash" }),
+  // Four rows of four floats: fewer ids have all their rows in common. Better than two of eight wherever ids stand alone.
+  pool("shared", { encoding: "shared", shared: { lookups: 4 } }),
+  pool("shared_int8", { encoding: "shared", shared: { lookups: 2 }, precision: "int8" }, "rowwise"),
+  // A product learns as slowly as its other factor is small, so its rows take larger steps.
+  each("compositional", { encoding: "compositional" }, { ftrl: { alpha: 0.4, beta: 0.05 } }),
+  pool("compositional_concat", { encoding: "compositional", compositional: { partitions: 4, combine: "concat" } }),
+  pool("multi_hash", { encoding: "multi_hash" }),
+  pool("hot_cold", { encoding: "hot_cold", hot_cold: { threshold: 3, cold: { encoding: "shared" } } }),
   {
-    name: "compositional",
-    layout: (scale, ids) => separate(ids, (of) => budgeted(of, scale, { encoding: "compositional" })),
+    name: "dhe",
+    most: { bytes: 1.5e6, because: "every id of a batch costs a multiply-add for each of its decoder's weights" },
+    layout: (scale, ids) => onePool(ids, ({ bytes, dim }) => decoder((bytes * scale) / ADAM_BYTES, dim)),
   },
   {
-    name: "compositional_concat",
+    name: "low_dim",
+    // Rows are reserved, so that the bytes are known before anything is learned.
     layout: (scale, ids) =>
-      separate(ids, (of) => budgeted(of, scale, { encoding: "compositional", compositional: { combine: "concat" } })),
-  },
-  {
-    name: "multi_hash",
-    layout: (scale, ids) => separate(ids, (of) => budgeted(of, scale, { encoding: "multi_hash" })),
+      separate(ids, ({ rows, dim, optimizer }) => ({
+        encoding: "low_dim",
+        rows,
+        low_dim: { dim: atLeast(1, dim * Math.min(1, scale)) },
+        dim,
+        optimizer,
+      })),
   },
   {
     name: "smaller_dim",
-    least: 0.1,
-    because: "a row of one float still has a key and an index",
-    // Rows are reserved, so that the bytes are known before anything is learned.
     layout: (scale, ids) =>
       separate(ids, ({ rows, dim, optimizer }) => ({
         encoding: "exact",
@@ -61,16 +71,48 @@ export const ENTRIES: readonly Entry[] = [
   },
 ];
 
-/** A table of a share of the bytes of the exact one. */
-function budgeted({ bytes, dim, optimizer }: MeasuredTable, scale: number, table: object): object {
-  return { budget: atLeast(1, bytes * scale), dim, optimizer, ...table };
+/** Bytes of a decoder's weight: itself and two moments. */
+const ADAM_BYTES = 12;
+/** Numbers of the code for each unit of the hidden layer: a wide code tells ids apart, a wide layer costs the same bytes. */
+const CODE = 8;
+
+/** A decoder of about so many weights. One layer of ReLU without batch norm is better than deeper ones of this size. */
+function decoder(weights: number, dim: number): object {
+  const width = atLeast(1, Math.sqrt(weights / CODE + (dim / CODE / 2) ** 2) - dim / CODE / 2);
+  return {
+    encoding: "dhe",
+    dim,
+    dhe: {
+      hashes: 2 * atLeast(1, (width * CODE) / 2),
+      width,
+      depth: 1,
+      activation: "relu",
+      batch_norm: false,
+      optimizer: { adam: { learning_rate: 0.01 } },
+    },
+  };
 }
 
-/** One table for the fields of all id tables, kept apart by their salts. */
-function pooled(ids: readonly MeasuredTable[], scale: number, table: object): Layout {
+type Steps = "rowwise" | object | undefined;
+
+/** An encoding that every id table has for itself, with a share of the bytes of the exact one. */
+function each(name: string, table: object, steps?: Steps): Entry {
+  return { name, layout: (scale, ids) => separate(ids, (of) => ({ ...budgeted(of, scale, steps), ...table })) };
+}
+
+/** An encoding whose one table is for the fields of all id tables, kept apart by their salts. */
+function pool(name: string, table: object, steps?: Steps): Entry {
+  return { name, layout: (scale, ids) => onePool(ids, (of) => ({ ...budgeted(of, scale, steps), ...table })) };
+}
+
+function budgeted({ bytes, dim, optimizer, rowwise }: MeasuredTable, scale: number, steps: Steps): object {
+  return { budget: atLeast(1, bytes * scale), dim, optimizer: steps === "rowwise" ? rowwise : (steps ?? optimizer) };
+}
+
+function onePool(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => object): Layout {
   const bytes = ids.reduce((sum, of) => sum + of.bytes, 0);
   return {
-    tables: { pool: { salt: "field", ...budgeted({ ...ids[0], bytes }, scale, table) } },
+    tables: { pool: { salt: "field", ...table({ ...ids[0], bytes }) } },
     of: Object.fromEntries(ids.map(({ name }) => [name, "pool"])),
   };
 }

@@ -25,7 +25,7 @@ export function compressed({ of }: Layout): ReadonlySet<string> {
 
 /**
  * An encoding's layout at the largest size whose tables take at most `budget` bytes before anything is learned.
- * @returns null where not even the smallest fits
+ * @returns null where not even the smallest fits, or the encoding is not measured at so many bytes
  */
 export async function fit(
   entry: Entry,
@@ -33,6 +33,7 @@ export async function fit(
   ids: readonly MeasuredTable[],
   budget: number,
 ): Promise<Layout | null> {
+  if (entry.most && budget > entry.most.bytes) return null;
   const full = ids.reduce((sum, { bytes }) => sum + bytes, 0);
   let best: { layout: Layout; bytes: number } | null = null;
   let [scale, low, high] = [budget / full, 0, Number.POSITIVE_INFINITY];
