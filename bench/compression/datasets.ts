@@ -33,7 +33,12 @@ export interface Dataset {
   readonly groups: readonly string[];
   readonly ids: readonly IdTable[];
   /** Events, label, tower, and the fields and tables that stay as they are. */
-  readonly spec: { readonly fields: readonly object[]; readonly tables: object; readonly [key: string]: unknown };
+  readonly spec: {
+    readonly fields: readonly object[];
+    readonly tables: object;
+    readonly train: { readonly batch: number; readonly seed?: number };
+    readonly [key: string]: unknown;
+  };
 }
 
 const FOLDER = join(tmpdir(), "hashbrook-bench");

@@ -15,6 +15,8 @@ export interface Layout {
 
 export interface Entry {
   readonly name: string;
+  /** True: it takes the bytes it takes. */
+  readonly unbounded?: boolean;
   /** Bytes it is measured at, at most, and why not at more. */
   readonly most?: { readonly bytes: number; readonly because: string };
   /** Its tables at a size; `scale` is about their share of the full bytes, and larger ones are never smaller. */
@@ -22,16 +24,36 @@ export interface Entry {
 }
 
 /** The unbounded table that all others are compared with. */
-export const EXACT: Entry = {
-  name: "exact",
-  layout: (_, ids) => separate(ids, ({ dim, optimizer }) => ({ encoding: "exact", dim, optimizer })),
-};
+export const EXACT: Entry = unbounded("exact", {});
+
+/** Beside the curves: what rounding costs, at the size it comes to. */
+export const ROUNDED: readonly Entry[] = [
+  unbounded("rowwise", {}, "rowwise"),
+  unbounded("rowwise_int8", { precision: "int8" }, "rowwise"),
+  unbounded("rowwise_int8_nearest", { precision: "int8", rounding: "nearest" }, "rowwise"),
+];
 
 /**
  * Learning rates are those of the exact tables unless a comment says otherwise. "One pool" is what the fields of all id tables
  * share: it gives every field as much as its ids ask for, where separate tables have fixed shares.
  */
 export const ENTRIES: readonly Entry[] = [
+  // A new id has a row at its second occurrence, until another one needs the room more.
+  pool("exact_admission", {
+    encoding: "exact",
+    admission: { occurrence_threshold: 2 },
+    eviction: { policy: "lru" },
+  }),
+  pool(
+    "exact_admission_int8",
+    {
+      encoding: "exact",
+      admission: { occurrence_threshold: 2 },
+      eviction: { policy: "lru" },
+      precision: "int8",
+    },
+    "rowwise",
+  ),
   each("hash", { encoding: "hash" }),
   pool("hash_pool", { encoding: "hash" }),
   // Four rows of four floats: fewer ids have all their rows in common. Better than two of eight wherever ids stand alone.
@@ -95,6 +117,12 @@ function decoder(weights: number, dim: number): object {
 
 type Steps = "rowwise" | object | undefined;
 
+function unbounded(name: string, table: object, steps?: Steps): Entry {
+  const layout: Entry["layout"] = (_, ids) =>
+    separate(ids, ({ dim, ...of }) => ({ encoding: "exact", dim, optimizer: optimizerOf(of, steps), ...table }));
+  return { name, unbounded: true, layout };
+}
+
 /** An encoding that every id table has for itself, with a share of the bytes of the exact one. */
 function each(name: string, table: object, steps?: Steps): Entry {
   return { name, layout: (scale, ids) => separate(ids, (of) => ({ ...budgeted(of, scale, steps), ...table })) };
@@ -105,8 +133,12 @@ function pool(name: string, table: object, steps?: Steps): Entry {
   return { name, layout: (scale, ids) => onePool(ids, (of) => ({ ...budgeted(of, scale, steps), ...table })) };
 }
 
-function budgeted({ bytes, dim, optimizer, rowwise }: MeasuredTable, scale: number, steps: Steps): object {
-  return { budget: atLeast(1, bytes * scale), dim, optimizer: steps === "rowwise" ? rowwise : (steps ?? optimizer) };
+function budgeted({ bytes, dim, ...of }: MeasuredTable, scale: number, steps: Steps): object {
+  return { budget: atLeast(1, bytes * scale), dim, optimizer: optimizerOf(of, steps) };
+}
+
+function optimizerOf(of: Pick<MeasuredTable, "optimizer" | "rowwise">, steps: Steps): object {
+  return steps === "rowwise" ? of.rowwise : (steps ?? of.optimizer);
 }
 
 function onePool(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => object): Layout {

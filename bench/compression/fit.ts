@@ -10,12 +10,15 @@ import type { Entry, Layout, MeasuredTable } from "./encodings.js";
 const CLOSE = 0.98;
 const TRIES = 12;
 
-/** The spec of a data set whose id tables are laid out by an encoding. */
-export function specOf(dataset: Dataset, { tables, of }: Layout): CompiledSpec {
+/** The source of a data set's spec whose id tables are laid out by an encoding. */
+export function sourceOf(dataset: Dataset, { tables, of }: Layout): Dataset["spec"] & { readonly name: string } {
   const { fields, tables: others, ...rest } = dataset.spec;
   const embedded = dataset.ids.flatMap((table) => table.fields.map((field) => ({ ...field, table: of[table.name] })));
-  const spec = { name: dataset.name, ...rest, fields: [...embedded, ...fields], tables: { ...tables, ...others } };
-  return parseSpec(JSON.stringify(spec), `${dataset.name}.yaml`);
+  return { name: dataset.name, ...rest, fields: [...embedded, ...fields], tables: { ...tables, ...others } };
+}
+
+export function specOf(dataset: Dataset, layout: Layout): CompiledSpec {
+  return parseSpec(JSON.stringify(sourceOf(dataset, layout)), `${dataset.name}.yaml`);
 }
 
 /** Names of the tables that count: those of ids. */
@@ -33,6 +36,7 @@ export async function fit(
   ids: readonly MeasuredTable[],
   budget: number,
 ): Promise<Layout | null> {
+  if (entry.unbounded) return entry.layout(1, ids);
   if (entry.most && budget > entry.most.bytes) return null;
   const full = ids.reduce((sum, { bytes }) => sum + bytes, 0);
   let best: { layout: Layout; bytes: number } | null = null;

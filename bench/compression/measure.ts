@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { batchLayout } from "../../src/core/batch.js";
+import { HashbrookError } from "../../src/core/errors.js";
 import { createModel } from "../../src/model/create.js";
 import type { Model } from "../../src/model/model.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
@@ -11,13 +12,19 @@ import { GROUPS, readFacts } from "./facts.js";
 import { compressed, fit, specOf } from "./fit.js";
 import { average, type Compared, compare } from "./statistics.js";
 
+/** The default of `train.seed`. */
+export const SEED = 42;
+
 export interface Point {
   readonly dataset: string;
   readonly encoding: string;
   /** Bytes aimed at ÷ bytes of the exact tables. */
   readonly budget: number;
+  readonly seed: number;
   /** Of the id tables after learning. */
   readonly bytes: number;
+  /** Of the exact ones. */
+  readonly full_bytes: number;
   readonly all: Compared;
   /** "user head", "user tail", … */
   readonly groups: Readonly<Record<string, Compared>>;
@@ -37,7 +44,7 @@ export async function measureExact(dataset: Dataset, folder: string): Promise<Po
   });
   writeFileSync(join(folder, "exact.json"), JSON.stringify(ids));
   for (const [i, logits] of run.logits.entries()) writeFileSync(join(folder, `logits-${i}`), logits);
-  return point(dataset, EXACT.name, 1, run, folder);
+  return point(dataset, EXACT.name, 1, run.bytes, run, folder);
 }
 
 /** Learns a data set with an encoding at a budget; null where it cannot be made that small. */
@@ -45,7 +52,14 @@ export async function measure(dataset: Dataset, entry: Entry, budget: number, fo
   const ids = JSON.parse(readFileSync(join(folder, "exact.json"), "utf8")) as MeasuredTable[];
   const full = ids.reduce((sum, { bytes }) => sum + bytes, 0);
   const layout = await fit(entry, dataset, ids, Math.floor(budget * full));
-  return layout && point(dataset, entry.name, budget, await learn(dataset, layout, folder), folder);
+  if (!layout) return null;
+  try {
+    return point(dataset, entry.name, budget, full, await learn(dataset, layout, folder), folder);
+  } catch (error) {
+    // A table with room for fewer rows than a batch has.
+    if (error instanceof HashbrookError && error.code === "table_full") return null;
+    throw error;
+  }
 }
 
 interface Run {
@@ -103,7 +117,21 @@ async function scorePass(model: Model, spec: CompiledSpec, path: string, scores:
   }
 }
 
-function point(dataset: Dataset, encoding: string, budget: number, run: Run, folder: string): Point {
+/** The data set, learned with another seed of hashes and initial weights. */
+export function seeded(dataset: Dataset, seed: number): Dataset {
+  return { ...dataset, spec: { ...dataset.spec, train: { ...dataset.spec.train, seed } } };
+}
+
+const seedOf = ({ spec }: Dataset): number => spec.train.seed ?? SEED;
+
+function point(
+  dataset: Dataset,
+  encoding: string,
+  budget: number,
+  full_bytes: number,
+  run: Run,
+  folder: string,
+): Point {
   const names = dataset.groups.flatMap((field) => GROUPS.map((group) => `${field} ${group}`));
   const folds = run.logits.map((logits, i) => {
     const { labels, groups } = readFacts(dataset, i, folder);
@@ -125,7 +153,9 @@ function point(dataset: Dataset, encoding: string, budget: number, run: Run, fol
     dataset: dataset.name,
     encoding,
     budget,
+    seed: seedOf(dataset),
     bytes,
+    full_bytes,
     all: averages[0]!,
     groups: Object.fromEntries(groups),
     examples_per_second,

@@ -1,22 +1,23 @@
 import { datasets } from "./datasets.js";
-import { ENTRIES } from "./encodings.js";
+import { ENTRIES, EXACT, ROUNDED } from "./encodings.js";
 import { writeFacts } from "./facts.js";
-import { measure, measureExact, type Point } from "./measure.js";
+import { measure, measureExact, type Point, seeded } from "./measure.js";
 
 /** One run. Without an encoding: the facts of a data set and its exact tables, which must come first. */
 export interface Job {
   readonly dataset: string;
   readonly encoding: string | null;
   readonly budget: number;
+  readonly seed: number;
   /** Where a data set's facts are kept between its runs. */
   readonly folder: string;
   readonly smoke: boolean;
 }
 
-export async function work({ dataset: name, encoding, budget, folder, smoke }: Job): Promise<Point | null> {
+export async function work({ dataset: name, encoding, budget, seed, folder, smoke }: Job): Promise<Point | null> {
   const dataset = (await datasets(smoke)).find((candidate) => candidate.name === name)!;
-  const entry = ENTRIES.find((candidate) => candidate.name === encoding);
-  if (entry) return measure(dataset, entry, budget, folder);
+  const entry = [EXACT, ...ENTRIES, ...ROUNDED].find((candidate) => candidate.name === encoding);
+  if (entry) return measure(seeded(dataset, seed), entry, budget, folder);
   await writeFacts(dataset, folder);
   return measureExact(dataset, folder);
 }
