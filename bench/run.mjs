@@ -46,7 +46,9 @@ for (const name of names.length > 0 ? names : all) {
     continue;
   }
   const result = JSON.parse(line.slice(7));
-  console.log(`${name} (${((performance.now() - started) / 1000).toFixed(1)} s)\n${JSON.stringify(result, null, 2)}`);
+  console.log(
+    `${name} (${((performance.now() - started) / 1000).toFixed(1)} s)\n${compact(JSON.stringify(result, null, 2))}`,
+  );
   if (!smoke && !result.skipped) keep(name, result);
 }
 process.exit(failed > 0 ? 1 : 0);
@@ -62,5 +64,10 @@ function keep(name, result) {
     v8: process.versions.v8,
   };
   const entry = { bench: name, command: `npm run bench -- ${name}`, commit, machine, result };
-  writeFileSync(`bench/results/${name}.json`, `${JSON.stringify(entry, null, 2)}\n`);
+  writeFileSync(`bench/results/${name}.json`, `${compact(JSON.stringify(entry, null, 2))}\n`);
+}
+
+/** Lists of plain values on one line each. */
+function compact(json) {
+  return json.replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_, values) => `[${values.replace(/\s*\n\s*/g, " ")}]`);
 }

@@ -1,0 +1,163 @@
+import type { IdTable } from "./datasets.js";
+
+/** A table of ids with what the exact table of it came to. */
+export interface MeasuredTable extends IdTable {
+  /** Distinct keys. */
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Tables of a spec by name, and which of them embeds the fields of an id table. */
+export interface Layout {
+  readonly tables: Readonly<Record<string, object>>;
+  readonly of: Readonly<Record<string, string>>;
+}
+
+export interface Entry {
+  readonly name: string;
+  /** True: it takes the bytes it takes. */
+  readonly unbounded?: boolean;
+  /** Bytes it is measured at, at most, and why not at more. */
+  readonly most?: { readonly bytes: number; readonly because: string };
+  /** Its tables at a size; `scale` is about their share of the full bytes, and larger ones are never smaller. */
+  layout(scale: number, ids: readonly MeasuredTable[]): Layout;
+}
+
+/** The unbounded table that all others are compared with. */
+export const EXACT: Entry = unbounded("exact", {});
+
+/** Beside the curves: what rounding costs, at the size it comes to. */
+export const ROUNDED: readonly Entry[] = [
+  unbounded("rowwise", {}, "rowwise"),
+  unbounded("rowwise_int8", { precision: "int8" }, "rowwise"),
+  unbounded("rowwise_int8_nearest", { precision: "int8", rounding: "nearest" }, "rowwise"),
+];
+
+/**
+ * Learning rates are those of the exact tables unless a comment says otherwise. "One pool" is what the fields of all id tables
+ * share: it gives every field as much as its ids ask for, where separate tables have fixed shares.
+ */
+export const ENTRIES: readonly Entry[] = [
+  // A new id has a row at its second occurrence, until another one needs the room more.
+  pool("exact_admission", {
+    encoding: "exact",
+    admission: { occurrence_threshold: 2 },
+    eviction: { policy: "lru" },
+  }),
+  pool(
+    "exact_admission_int8",
+    {
+      encoding: "exact",
+      admission: { occurrence_threshold: 2 },
+      eviction: { policy: "lru" },
+      precision: "int8",
+    },
+    "rowwise",
+  ),
+  each("hash", { encoding: "hash" }),
+  pool("hash_pool", { encoding: "hash" }),
+  // Four rows of four floats: fewer ids have all their rows in common. Better than two of eight wherever ids stand alone.
+  pool("shared", { encoding: "shared", shared: { lookups: 4 } }),
+  pool("shared_int8", { encoding: "shared", shared: { lookups: 2 }, precision: "int8" }, "rowwise"),
+  // A product learns as slowly as its other factor is small, so its rows take larger steps.
+  each("compositional", { encoding: "compositional" }, { ftrl: { alpha: 0.4, beta: 0.05 } }),
+  pool("compositional_concat", { encoding: "compositional", compositional: { partitions: 4, combine: "concat" } }),
+  pool("multi_hash", { encoding: "multi_hash" }),
+  pool("hot_cold", { encoding: "hot_cold", hot_cold: { threshold: 3, cold: { encoding: "shared" } } }),
+  {
+    name: "dhe",
+    most: { bytes: 1.5e6, because: "every id of a batch costs a multiply-add for each of its decoder's weights" },
+    layout: (scale, ids) => onePool(ids, ({ bytes, dim }) => decoder((bytes * scale) / ADAM_BYTES, dim)),
+  },
+  {
+    name: "low_dim",
+    // Rows are reserved, so that the bytes are known before anything is learned.
+    layout: (scale, ids) =>
+      separate(ids, ({ rows, dim, optimizer }) => ({
+        encoding: "low_dim",
+        rows,
+        low_dim: { dim: atLeast(1, dim * Math.min(1, scale)) },
+        dim,
+        optimizer,
+      })),
+  },
+  {
+    name: "smaller_dim",
+    layout: (scale, ids) =>
+      separate(ids, ({ rows, dim, optimizer }) => ({
+        encoding: "exact",
+        rows,
+        dim: atLeast(1, dim * Math.min(1, scale)),
+        optimizer,
+      })),
+  },
+];
+
+/** Bytes of a decoder's weight: itself and two moments. */
+const ADAM_BYTES = 12;
+/** Numbers of the code for each unit of the hidden layer: a wide code tells ids apart, a wide layer costs the same bytes. */
+const CODE = 8;
+
+/** A decoder of about so many weights. One layer of ReLU without batch norm is better than deeper ones of this size. */
+function decoder(weights: number, dim: number): object {
+  const width = atLeast(1, Math.sqrt(weights / CODE + (dim / CODE / 2) ** 2) - dim / CODE / 2);
+  return {
+    encoding: "dhe",
+    dim,
+    dhe: {
+      hashes: 2 * atLeast(1, (width * CODE) / 2),
+      width,
+      depth: 1,
+      activation: "relu",
+      batch_norm: false,
+      optimizer: { adam: { learning_rate: 0.01 } },
+    },
+  };
+}
+
+type Steps = "rowwise" | object | undefined;
+
+function unbounded(name: string, table: object, steps?: Steps): Entry {
+  const layout: Entry["layout"] = (_, ids) =>
+    separate(ids, ({ dim, ...of }) => ({ encoding: "exact", dim, optimizer: optimizerOf(of, steps), ...table }));
+  return { name, unbounded: true, layout };
+}
+
+/** An encoding that every id table has for itself, with a share of the bytes of the exact one. */
+function each(name: string, table: object, steps?: Steps): Entry {
+  return { name, layout: (scale, ids) => separate(ids, (of) => ({ ...budgeted(of, scale, steps), ...table })) };
+}
+
+/** An encoding whose one table is for the fields of all id tables, kept apart by their salts. */
+function pool(name: string, table: object, steps?: Steps): Entry {
+  return { name, layout: (scale, ids) => onePool(ids, (of) => ({ ...budgeted(of, scale, steps), ...table })) };
+}
+
+function budgeted({ bytes, dim, ...of }: MeasuredTable, scale: number, steps: Steps): object {
+  return { budget: atLeast(1, bytes * scale), dim, optimizer: optimizerOf(of, steps) };
+}
+
+function optimizerOf(of: Pick<MeasuredTable, "optimizer" | "rowwise">, steps: Steps): object {
+  return steps === "rowwise" ? of.rowwise : (steps ?? of.optimizer);
+}
+
+function onePool(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => object): Layout {
+  const bytes = ids.reduce((sum, of) => sum + of.bytes, 0);
+  return {
+    tables: { pool: { salt: "field", ...table({ ...ids[0], bytes }) } },
+    of: Object.fromEntries(ids.map(({ name }) => [name, "pool"])),
+  };
+}
+
+/** Every id table encoded on its own. */
+function separate(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => object): Layout {
+  const salted = (of: MeasuredTable) => (of.salt ? { salt: of.salt } : {});
+  return {
+    tables: Object.fromEntries(ids.map((of) => [of.name, { ...salted(of), ...table(of) }])),
+    of: Object.fromEntries(ids.map(({ name }) => [name, name])),
+  };
+}
+
+function atLeast(least: number, value: number): number {
+  return Math.max(least, Math.round(value));
+}
