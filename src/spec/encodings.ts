@@ -2,6 +2,7 @@ import type { AdmissionSpec, EncodingKind, EncodingSpec, EvictionSpec } from "./
 import { defaults } from "./defaults.js";
 import { encodingOptions } from "./encoding-options.js";
 import { checkFit, sized } from "./fit.js";
+import { checkPrecision } from "./precisions.js";
 import type { Problems } from "./problems.js";
 import type { EncodedSource, TableSource } from "./schema.js";
 import { FILTER_CELL_BYTES, parseBytes, parseSeconds } from "./sizes.js";
@@ -51,6 +52,7 @@ export function compileEncoding(source: EncodingSource, context: EncodingContext
     ...storage(source, encoding, budget, context),
   };
   const whole = sized({ ...spec, ...encodingOptions(source, spec, budget, context) }, source, budget, context);
+  checkPrecision(whole, path, problems);
   checkFit(whole, budget, path, problems);
   return whole;
 }

@@ -3,18 +3,24 @@ import type { EncodingSpec, OptimizerSpec, StoreSpec } from "./compiled.js";
 /** Weights of a row as they lie in memory: rounded up to whole vectors, a single one by itself. */
 const lanesOf = (dim: number): number => (dim === 1 ? 1 : (dim + 3) & ~3);
 
-/** Bytes of an optimizer's state beside the weights; `z` of ftrl takes their place. */
-function slotBytes({ kind }: OptimizerSpec, lanes: number): number {
-  const shared = Math.min(lanes, 4) * 4;
+/** Bytes of an optimizer's state beside the weights; `z` of ftrl takes their place. `shared`: of row-wise AdaGrad's. */
+function slotBytes({ kind }: OptimizerSpec, lanes: number, shared = Math.min(lanes, 4) * 4): number {
   return { ftrl: lanes * 4, adagrad: lanes * 4, rowwise_adagrad: shared, adam: lanes * 8, sgd: 0 }[kind];
 }
 
 /** Bytes of one row of a store, without what finds it (see src/tables/row-layout.ts; a test compares the two). */
-export function rowBytes({ encoding, dim, optimizer, eviction }: StoreSpec): number {
+export function rowBytes({ encoding, dim, optimizer, eviction, precision }: StoreSpec): number {
   const kept = !eviction ? 0 : eviction.expire_time && eviction.policy === "lfu" ? 16 : 8;
   const head = encoding === "exact" ? 8 + kept : 0;
   const lanes = lanesOf(dim);
+  if (precision) return head + packedBytes(optimizer, lanes, precision);
   return head + lanes * 4 + slotBytes(optimizer, lanes);
+}
+
+/** In low precision ftrl's n takes two bytes, and int8 weights have a scale of two bytes. */
+function packedBytes(optimizer: OptimizerSpec, lanes: number, precision: StoreSpec["precision"]): number {
+  const weights = precision === "int8" ? lanes + 2 : lanes * 2;
+  return weights + (optimizer.kind === "ftrl" ? lanes * 2 : slotBytes(optimizer, lanes, 4));
 }
 
 /** Bytes of a cell of an admission filter. */
