@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import { exportFile, exportTable } from "../checkpoint/export.js";
+import { exportFile, exportTable, type TableRows } from "../checkpoint/export.js";
 import { loadModel } from "../model/load.js";
 import { TowerModel } from "../model/tower-model.js";
+import { nonZeroRows } from "../tables/nonzero.js";
+import type { RowStore } from "../tables/table.js";
 
 const FORMATS = ["onnx", "safetensors", "npy"] as const;
 
@@ -10,6 +12,7 @@ interface Flags {
   checkpoint: string;
   out: string;
   format: (typeof FORMATS)[number][];
+  nonzero?: true;
   json?: true;
 }
 
@@ -19,6 +22,7 @@ export function exportCommand(): Command {
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption("--out <dir>", "directory to write to; files of the same names are replaced")
     .addOption(new Option("--format <names...>", "what to write").choices(FORMATS).default([...FORMATS]))
+    .option("--nonzero", "leave out the rows whose weights are all 0")
     .option("--json", "print the written files as a JSON array")
     .addHelpText(
       "after",
@@ -40,9 +44,18 @@ async function run(flags: Flags): Promise<void> {
   }
   const formats = flags.format.filter((name) => name !== "onnx");
   for (const store of formats.length > 0 ? model.tables.flatMap(({ stores }) => stores) : []) {
-    const rows = { name: store.spec.name, rows: store.rows, dim: store.layout.dim, chunks: store.exportRows() };
-    written.push(...exportTable(flags.out, rows, formats));
+    written.push(...exportTable(flags.out, rowsOf(store, flags.nonzero ?? false), formats));
   }
   await model.close();
   process.stdout.write(flags.json ? `${JSON.stringify(written)}\n` : written.map((path) => `${path}\n`).join(""));
+}
+
+/** A store's rows to export. Those that are not all 0 are counted first: a file begins with how many it has. */
+function rowsOf(store: RowStore, nonzero: boolean): TableRows {
+  const { dim } = store.layout;
+  const { name } = store.spec;
+  if (!nonzero) return { name, rows: store.rows, dim, chunks: store.exportRows() };
+  let rows = 0;
+  for (const { keys } of nonZeroRows(store.exportRows(), dim)) rows += keys.length;
+  return { name, rows, dim, chunks: nonZeroRows(store.exportRows(), dim) };
 }

@@ -1,4 +1,4 @@
-import type { OptimizerSpec, StoreSpec } from "../spec/compiled.js";
+import type { OptimizerSpec } from "../spec/compiled.js";
 import { adagrad } from "./adagrad.js";
 import { adam } from "./adam.js";
 import { ftrl } from "./ftrl.js";
@@ -37,17 +37,6 @@ export function optimizerFor(spec: OptimizerSpec): Optimizer {
     case "sgd":
       return sgd(spec);
   }
-}
-
-/** What rows can hold their weights in beside f32 while they learn. */
-export type TrainingPrecision = NonNullable<StoreSpec["precision"]>;
-
-/**
- * The precisions an optimizer can learn in. FTRL derives its weights from z, of which 8 bits are too few: 16 at least. A scale of a
- * row (int8) needs a row of several weights to pay.
- */
-export function precisionsOf({ kind }: OptimizerSpec): readonly TrainingPrecision[] {
-  return kind === "ftrl" ? ["f16", "q2.13"] : ["f16", "int8", "q2.13"];
 }
 
 /** A slot with one float for every weight. */

@@ -2,6 +2,7 @@ import type { AdmissionSpec, EncodingKind, EncodingSpec, EvictionSpec } from "./
 import { defaults } from "./defaults.js";
 import { encodingOptions } from "./encoding-options.js";
 import { checkFit, sized } from "./fit.js";
+import { checkPrecision } from "./precisions.js";
 import type { Problems } from "./problems.js";
 import type { EncodedSource, TableSource } from "./schema.js";
 import { FILTER_CELL_BYTES, parseBytes, parseSeconds } from "./sizes.js";
@@ -51,6 +52,7 @@ export function compileEncoding(source: EncodingSource, context: EncodingContext
     ...storage(source, encoding, budget, context),
   };
   const whole = sized({ ...spec, ...encodingOptions(source, spec, budget, context) }, source, budget, context);
+  checkPrecision(whole, path, problems);
   checkFit(whole, budget, path, problems);
   return whole;
 }
@@ -87,7 +89,6 @@ function budgetOf({ budget }: EncodingSource, { path, problems }: EncodingContex
 /** How rows are kept, who gets one and who loses it: only what is not the default. */
 function storage(source: EncodingSource, encoding: EncodingKind, budget: number | undefined, context: EncodingContext) {
   const { precision = "f32", rounding, shards = 1, admission, eviction } = source;
-  checkPrecision(source, precision, encoding, context);
   if (eviction?.policy && budget === undefined)
     context.problems.add(`${context.path}.eviction.policy`, "needs a budget, and there is none", "e.g. budget: 200 MB");
   return {
@@ -98,25 +99,6 @@ function storage(source: EncodingSource, encoding: EncodingKind, budget: number 
     ...(admission && { admission: compileAdmission(admission, budget, context) }),
     ...(eviction && { eviction: compileEviction(eviction, context) }),
   };
-}
-
-function checkPrecision(
-  { optimizer = defaults.table_optimizer, rounding }: EncodingSource,
-  precision: NonNullable<EncodingSource["precision"]>,
-  encoding: EncodingKind,
-  { path, problems }: EncodingContext,
-): void {
-  const ftrl = typeof optimizer === "string" ? optimizer === "ftrl" : optimizer.ftrl !== undefined;
-  if (precision === "int8" && ftrl)
-    problems.add(
-      `${path}.precision`,
-      "8 bits are too few for ftrl, which derives its weights from z",
-      "precision: f16, or optimizer: rowwise_adagrad",
-    );
-  if (precision !== "f32" && encoding === "dhe")
-    problems.add(`${path}.precision`, "dhe has no rows", "remove it: the decoder is f32");
-  if (rounding !== undefined && precision === "f32")
-    problems.add(`${path}.rounding`, "f32 is not rounded", "remove it, or give a precision");
 }
 
 function compileAdmission(

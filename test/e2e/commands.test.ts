@@ -193,6 +193,30 @@ describe("inspect, key and export", () => {
     expect(session.outputNames).toEqual(["logits"]);
   });
 
+  it("trains lr in q2.13, and exports the rows that are not 0 alone", () => {
+    const [model, trainedTo] = [join(folder, "lr.yaml"), join(folder, "lr")];
+    const text = readFileSync("features/ads-demo-lr.yaml", "utf8");
+    const optimizer = "{ ftrl: { alpha: 0.1, beta: 1, l1: 2, l2: 1 } }";
+    writeFileSync(
+      model,
+      text.replace(
+        /^tables:[\s\S]*?(?=^tower:)/m,
+        `tables: { weights: { precision: q2.13, optimizer: ${optimizer} } }\n`,
+      ),
+    );
+    const { tables } = report(["train", "--model", model, "--data", events, "--out", trainedTo]);
+    const keysIn = (...flags: string[]): number => {
+      const files = join(folder, `lr-rows${flags.length}`);
+      run(["export", "--checkpoint", trainedTo, "--out", files, "--format", "npy", ...flags]);
+      const npy = readFileSync(join(files, "weights.keys.npy"));
+      return (npy.length - 10 - npy.readUInt16LE(8)) / 8;
+    };
+    expect(keysIn()).toBe(tables[0].rows);
+    const kept = keysIn("--nonzero");
+    expect(kept).toBeGreaterThan(10);
+    expect(kept).toBeLessThan(tables[0].rows / 2);
+  });
+
   it("exports are read by Python's safetensors and numpy", () => {
     const exported = join(folder, "python");
     run(["export", "--checkpoint", out, "--out", exported]);

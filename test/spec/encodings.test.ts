@@ -40,6 +40,26 @@ describe("what follows from a table's options", () => {
     });
   });
 
+  it("has room for more rows of fewer bytes, and says nothing of what is the default", () => {
+    const rows = (more: string) =>
+      compiled(`{ encoding: hash, dim: 16, budget: 1 MB, optimizer: rowwise_adagrad${more} }`).rows;
+    expect([rows(""), rows(", precision: f16"), rows(", precision: int8")]).toEqual([12_461, 27_586, 44_943]);
+    expect(compiled("{ precision: f32, rounding: stochastic }")).not.toHaveProperty("precision");
+    expect(compiled("{ precision: f32, rounding: stochastic }")).not.toHaveProperty("rounding");
+    expect(compiled("{ precision: f16, rounding: nearest }")).toMatchObject({ precision: "f16", rounding: "nearest" });
+  });
+
+  it.each([
+    ["{ precision: int8 }", "precision", /cannot learn in int8 with ftrl/],
+    ["{ precision: q2.13 }", "precision", /rows of 16 weights cannot learn in q2.13/],
+    ["{ precision: int8, dim: 1, optimizer: sgd }", "precision", /rows of 1 weight cannot learn in int8/],
+    ["{ encoding: dhe, precision: f16 }", "precision", /no meaning for dhe/],
+    ["{ rounding: nearest }", "rounding", /rounds to a precision/],
+  ])("refuses %s", (table, key, message) => {
+    expect(() => compiled(table)).toThrow(message);
+    expect(() => compiled(table)).toThrow(new RegExp(`tables.ids.${key}`));
+  });
+
   it("keeps the fields of a shared table apart, and those of others together", () => {
     const seeds = (table: string) => new Set(compiled(table).cells.map(({ seed }) => seed)).size;
     expect(seeds("{ encoding: shared, rows: 100 }")).toBe(2);
@@ -189,7 +209,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ],
   [
     "{ encoding: dhe, budget: 1 kB, dhe: { hashes: 64, width: 64 } }",
-    "budget: needs 115 kB, the budget is 1 kB",
+    "budget: needs 74.9 kB, the budget is 1 kB",
     "a smaller width or code",
   ],
   [

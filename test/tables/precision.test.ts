@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
-import { precisionsOf } from "../../src/optim/optimizer.js";
+import { precisionsOf } from "../../src/spec/precisions.js";
+import { rowBytes } from "../../src/spec/sizes.js";
 import { fromHalf, toHalf } from "../../src/sync/precision.js";
+import { nonZeroRows } from "../../src/tables/nonzero.js";
 import { type ServingPrecision, StoreTable } from "../../src/tables/table.js";
 import { halfOf, rounded } from "../optim/packed-reference.js";
 import { optimizerSpecs } from "../optim/specs.js";
@@ -221,18 +223,32 @@ describe("low precision rows", () => {
     ] as const) {
       const model = modelOf({ encoding, optimizer, precision, dim, singles: 1 });
       expect(new StoreTable(model, 0, batchLayout(model, 1)).layout.stride).toBe(key + bytes);
+      expect(rowBytes({ ...model.tables[0], encoding })).toBe(key + bytes);
+    }
+  });
+
+  it("in f32 take what the spec reckons with", () => {
+    for (const optimizer of Object.values(optimizerSpecs)) {
+      for (const encoding of ["hash", "exact"] as const) {
+        for (const dim of [1, 3, 16]) {
+          const model = modelOf({ encoding, optimizer, dim, singles: 1 });
+          const { stride } = new StoreTable(model, 0, batchLayout(model, 1)).layout;
+          expect(rowBytes({ ...model.tables[0], encoding })).toBe(stride);
+        }
+      }
     }
   });
 
   it("are offered where the optimizer can learn in them", () => {
-    expect(precisionsOf(optimizerSpecs.ftrl)).toEqual(["f16", "q2.13"]);
-    expect(precisionsOf(optimizerSpecs.adam)).toEqual(["f16", "int8", "q2.13"]);
+    expect(precisionsOf(optimizerSpecs.ftrl, 8)).toEqual(["f16"]);
+    expect(precisionsOf(optimizerSpecs.adam, 8)).toEqual(["f16", "int8"]);
+    for (const optimizer of Object.values(optimizerSpecs)) expect(precisionsOf(optimizer, 1)).toEqual(["f16", "q2.13"]);
   });
 
   it("stay finite under the largest gradients", () => {
     for (const [name, optimizer] of Object.entries(optimizerSpecs)) {
-      for (const precision of precisionsOf(optimizer)) {
-        for (const dim of [1, 6]) {
+      for (const dim of [1, 6]) {
+        for (const precision of precisionsOf(optimizer, dim)) {
           const { table, learn } = tableOf({ precision, optimizer, dim, init: 0.05 }, 8);
           const roll = dice(dim);
           for (let step = 0; step < 60; step++) {
@@ -263,5 +279,19 @@ describe("low precision rows", () => {
 
   it("agree with the scalar f16", () => {
     for (let half = 0; half < 0x7c00; half += 7) expect(halfOf(fromHalf(half), undefined)).toBe(fromHalf(half));
+  });
+});
+
+describe("rows that are not 0", () => {
+  it("are those of chunks that have a weight left", () => {
+    const chunks = [
+      { keys: BigUint64Array.of(1n, 2n, 3n), weights: Float32Array.of(0, 0, 0, 4, -0, 0) },
+      { keys: BigUint64Array.of(5n), weights: Float32Array.of(0, 0) },
+      { keys: BigUint64Array.of(6n), weights: Float32Array.of(1e-30, 0, 9, 9) },
+    ];
+    expect([...nonZeroRows(chunks, 2)]).toEqual([
+      { keys: BigUint64Array.of(2n), weights: Float32Array.of(0, 4) },
+      { keys: BigUint64Array.of(6n), weights: Float32Array.of(1e-30, 0) },
+    ]);
   });
 });

@@ -1,0 +1,32 @@
+import type { EncodingSpec, OptimizerSpec, StoreSpec } from "./compiled.js";
+import type { Problems } from "./problems.js";
+
+type Precision = NonNullable<StoreSpec["precision"]>;
+
+/**
+ * The precisions rows of `dim` weights can learn in beside f32. FTRL derives its weights from z, of which 8 bits are too few. A
+ * scale of its own (int8) pays for several weights; fixed point (q2.13) is for single ones, whose range is known.
+ */
+export function precisionsOf({ kind }: OptimizerSpec, dim: number): readonly Precision[] {
+  if (dim === 1) return ["f16", "q2.13"];
+  return kind === "ftrl" ? ["f16"] : ["f16", "int8"];
+}
+
+/** Refuses a precision that a table's rows cannot learn in. */
+export function checkPrecision(spec: EncodingSpec, path: string, problems: Problems): void {
+  const { precision, rounding, optimizer, dim, dhe } = spec;
+  if (rounding && !precision)
+    problems.add(`${path}.rounding`, "rounds to a precision, and there is none", "give a precision, or remove it");
+  if (!precision) return;
+  if (dhe) {
+    problems.add(`${path}.precision`, "has no meaning for dhe, which has no rows", "remove it");
+    return;
+  }
+  const fitting = precisionsOf(optimizer, spec.low_dim?.dim ?? dim);
+  if (!fitting.includes(precision))
+    problems.add(
+      `${path}.precision`,
+      `rows of ${dim} ${dim === 1 ? "weight" : "weights"} cannot learn in ${precision} with ${optimizer.kind}`,
+      `${fitting.join(" or ")}${precision === "int8" && dim > 1 ? ", or an optimizer that stores its weights (adagrad, rowwise_adagrad, adam, sgd)" : ""}`,
+    );
+}
