@@ -1,5 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import { type Admin, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
+
+/** A topic that was made is waited for so often, so long between. */
+const MADE_ATTEMPTS = 150;
+const MADE_MS = 100;
 
 /** What is in a partition: offsets from `low` up to, and without, `high`. */
 export interface Watermarks {
@@ -68,7 +73,21 @@ export class KafkaAdmin {
   ): Promise<boolean> {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     const wanted = { topic, numPartitions: partitions, replicationFactor: -1, configEntries };
-    return this.#ask(topic, () => this.#admin.createTopics({ topics: [wanted], timeout: 15_000 }));
+    const order = { topics: [wanted], timeout: 15_000, waitForLeaders: false };
+    const made = await this.#ask(topic, () => this.#admin.createTopics(order));
+    for (let attempt = 0; made && !(await this.#isLed(topic)) && attempt < MADE_ATTEMPTS; attempt++)
+      await sleep(MADE_MS);
+    return made;
+  }
+
+  /** Whether a topic that was just made can be written to: a busy broker says for a while that it has none of that name. */
+  async #isLed(topic: string): Promise<boolean> {
+    try {
+      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0].partitions.every(({ leader }) => leader >= 0);
+    } catch {
+      return false;
+    }
   }
 
   async deleteTopic(topic: string): Promise<void> {
