@@ -15,6 +15,7 @@ export class TrainMetrics {
     };
     value("examples_total", "Examples learned, those before a restart too", (p) => p.examples, Counter);
     value("rejected_total", "Events rejected", (p) => p.rejected, Counter);
+    value("duplicates_total", "Events left out because their id had come before", (p) => p.duplicates, Counter);
     value("skipped_total", "Examples that changed nothing: their gradient was not finite", (p) => p.skipped, Counter);
     value("logloss", "Progressive log loss of the window at hand", (p) => p.window.logloss);
     value("auc", "Progressive AUC of the window at hand", (p) => p.window.auc);
@@ -23,8 +24,20 @@ export class TrainMetrics {
     value("table_rows", "Learned rows of all tables", (p) => p.table_rows);
     value("table_bytes", "Bytes of all tables", (p) => p.table_bytes);
     value("memory_bytes", "Resident memory of the process", (p) => p.memory_bytes);
+    value("unsaved", "Examples learned since the last durable checkpoint", (p) => p.unsaved);
     value("ready", "1 while events can be read", (p) => Number(p.source?.ready ?? true));
-    this.lag();
+    const lag = () => this.progress?.source?.lag.map((messages, p) => [String(p), messages] as const) ?? [];
+    this.labelled("lag", "Messages not yet learned, by partition", "partition", lag);
+    const ages = () => {
+      const { p50, p99 } = this.progress?.freshness ?? {};
+      return p50 === undefined || p99 === undefined
+        ? []
+        : ([
+            ["0.5", p50],
+            ["0.99", p99],
+          ] as const);
+    };
+    this.labelled("freshness_quantile_seconds", "Time from an event to its publication", "quantile", ages);
   }
 
   show(progress: Progress): void {
@@ -45,17 +58,20 @@ export class TrainMetrics {
     return this.registry.metrics();
   }
 
-  private lag(): void {
-    const lag = () => this.progress?.source?.lag ?? [];
+  private labelled(
+    name: string,
+    help: string,
+    label: string,
+    values: () => readonly (readonly [string, number])[],
+  ): void {
     new Gauge({
-      name: "hashbrook_train_lag",
-      help: "Messages not yet learned, by partition",
-      labelNames: ["partition"],
+      name: `hashbrook_train_${name}`,
+      help,
+      labelNames: [label],
       registers: [this.registry],
       collect() {
-        lag().forEach((messages, partition) => {
-          this.set({ partition: String(partition) }, messages);
-        });
+        this.reset();
+        for (const [of, value] of values()) this.set({ [label]: of }, value);
       },
     });
   }

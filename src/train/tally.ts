@@ -68,7 +68,9 @@ export class Tally {
       examples: this.examples,
       examples_this_run: this.examples - this.examplesBefore,
       rejected: this.rejected,
+      duplicates: this.duplicates,
       skipped: this.skippedRows,
+      unsaved: 0,
       seconds: this.seconds(),
       lifetime: quality(this.metrics.lifetime()),
       window: quality(this.latestWindow()),
@@ -77,6 +79,7 @@ export class Tally {
       table_bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
       memory_bytes: process.memoryUsage.rss(),
       done: this.done,
+      freshness: null,
     };
   }
 

@@ -58,6 +58,7 @@ export class KafkaLog implements PartitionedLog {
   private reason: string | null = "connecting";
   private failure: HashbrookError | null = null;
   private closed = false;
+  private lost = 0;
   private wake = () => {};
   private watchdog: NodeJS.Timeout | null = null;
 
@@ -118,6 +119,10 @@ export class KafkaLog implements PartitionedLog {
     return chunks.length === 0 && end <= next;
   }
 
+  get losses(): number {
+    return this.lost;
+  }
+
   end(partition: number): bigint {
     return this.parts[partition].end;
   }
@@ -154,6 +159,7 @@ export class KafkaLog implements PartitionedLog {
     const part = this.parts[partition];
     const { onLost, topic } = this.options;
     if (onLost === "stop") throw offsetsLost(topic, partition, part.next, low);
+    this.lost++;
     part.next = onLost === "earliest" ? low : high;
     part.chunks.push({ messages: [], bytes: 0, next: part.next });
   }
