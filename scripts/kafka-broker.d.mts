@@ -7,11 +7,16 @@ export interface BrokerOptions {
   keep?: boolean;
   /** Also listens with SASL_PLAINTEXT. Default false. */
   sasl?: boolean;
+  /** Also listens with SASL_SSL, under a certificate of its own. Default false. */
+  tls?: boolean;
 }
 export interface BrokerFacts {
   /** "127.0.0.1:PORT" */
   brokers: string;
   saslBrokers: string | null;
+  tlsBrokers: string | null;
+  /** Path of the certificate (PEM) that clients of `tlsBrokers` must believe. */
+  ca: string | null;
   pid: number;
   dir: string;
   port: number;

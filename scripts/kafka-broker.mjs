@@ -12,13 +12,16 @@ const LOG4J_VERSION = "2.25.5";
 const CLUSTER_ID = "aGFzaGJyb29rLXRlc3QtMQ";
 const START_MS = 90_000;
 const STATE = "broker.json";
+const KEYSTORE = "keystore.p12";
+const KEYSTORE_PASSWORD = "hashbrook";
 
 /** Users of the SASL listener; each works with PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
 export const USERS = { alice: "alice-secret" };
 
 /**
- * @typedef {{ port?: number, dir?: string, keep?: boolean, sasl?: boolean }} BrokerOptions
- * @typedef {{ brokers: string, saslBrokers: string | null, pid: number, dir: string, port: number, ports: number[] }} BrokerFacts
+ * @typedef {{ port?: number, dir?: string, keep?: boolean, sasl?: boolean, tls?: boolean }} BrokerOptions
+ * @typedef {{ brokers: string, saslBrokers: string | null, tlsBrokers: string | null, ca: string | null, pid: number, dir: string,
+ *   port: number, ports: number[] }} BrokerFacts
  */
 
 const cache = () =>
@@ -87,22 +90,38 @@ export async function startBroker(options = {}) {
   if (before && isAlive(before.pid)) throw new Error(`a broker runs in ${dir} already (pid ${before.pid})`);
   const keep = options.keep && existsSync(join(dir, "data"));
   if (!keep) {
-    for (const name of ["data", "broker.log", "broker.out"]) rmSync(join(dir, name), { recursive: true, force: true });
+    for (const name of ["data", "broker.log", "broker.out", KEYSTORE, "ca.pem"])
+      rmSync(join(dir, name), { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
     cpSync(join(cache(), "data"), join(dir, "data"), { recursive: true });
   }
-  const ports = keep && before ? [...before.ports] : await freePorts(3);
+  const ports = keep && before ? [...before.ports] : await freePorts(4);
   if (options.port) ports[0] = options.port;
-  const [client, controller, sasl] = ports;
-  const settings = { data: join(dir, "data"), client, controller, sasl: options.sasl ? sasl : undefined };
+  const [client, controller, saslPort, tlsPort] = ports;
+  const sasl = options.sasl ? saslPort : undefined;
+  const tls = options.tls ? tlsPort : undefined;
+  const settings = { data: join(dir, "data"), client, controller, sasl, tls, keystore: join(dir, KEYSTORE) };
+  const ca = tls ? await certify(dir) : null;
   writeFileSync(join(dir, "server.properties"), properties(settings));
   writeFileSync(join(dir, "log4j2.xml"), log4j(join(dir, "broker.log")));
   const pid = launch(dir);
-  const saslBrokers = options.sasl ? `127.0.0.1:${sasl}` : null;
-  const facts = { brokers: `127.0.0.1:${client}`, saslBrokers, pid, dir, port: client, ports };
+  const saslBrokers = sasl ? `127.0.0.1:${sasl}` : null;
+  const tlsBrokers = tls ? `127.0.0.1:${tls}` : null;
+  const facts = { brokers: `127.0.0.1:${client}`, saslBrokers, tlsBrokers, ca, pid, dir, port: client, ports };
   writeFileSync(join(dir, STATE), JSON.stringify(facts));
   await untilAnswering(facts);
   return facts;
+}
+
+/** Makes a key and a certificate for 127.0.0.1, signed by nobody else. Returns the certificate's path (PEM). */
+async function certify(dir) {
+  const [keystore, ca] = [join(dir, KEYSTORE), join(dir, "ca.pem")];
+  if (existsSync(ca)) return ca;
+  const store = ["-alias", "broker", "-keystore", keystore, "-storepass", KEYSTORE_PASSWORD];
+  const subject = ["-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1,dns:localhost", "-validity", "3650"];
+  await run("keytool", ["-genkeypair", ...store, "-storetype", "PKCS12", "-keyalg", "EC", ...subject]);
+  await run("keytool", ["-exportcert", "-rfc", "-file", ca, ...store]);
+  return ca;
 }
 
 function launch(dir) {
@@ -199,23 +218,29 @@ async function freePorts(count) {
   return ports;
 }
 
-function properties({ data, client, controller, sasl }) {
+function properties({ data, client, controller, sasl, tls, keystore }) {
   const login = "org.apache.kafka.common.security";
   const plainUsers = Object.entries(USERS).map(([name, password]) => `user_${name}="${password}"`);
-  const scram = (bits) =>
-    `listener.name.sasl.scram-sha-${bits}.sasl.jaas.config=${login}.scram.ScramLoginModule required;`;
+  const outside = [sasl && `SASL://127.0.0.1:${sasl}`, tls && `TLS://127.0.0.1:${tls}`].filter(Boolean);
+  const open = [`CLIENT://127.0.0.1:${client}`, ...outside];
+  const logins = (listener) => `listener.name.${listener}.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.${listener}.plain.sasl.jaas.config=${login}.plain.PlainLoginModule required ${plainUsers.join(" ")};
+listener.name.${listener}.scram-sha-256.sasl.jaas.config=${login}.scram.ScramLoginModule required;
+listener.name.${listener}.scram-sha-512.sasl.jaas.config=${login}.scram.ScramLoginModule required;`;
+  const certificate = `listener.name.tls.ssl.keystore.location=${keystore}
+listener.name.tls.ssl.keystore.password=${KEYSTORE_PASSWORD}
+listener.name.tls.ssl.key.password=${KEYSTORE_PASSWORD}`;
   return `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENT
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
-listeners=CLIENT://127.0.0.1:${client},CONTROLLER://127.0.0.1:${controller}${sasl ? `,SASL://127.0.0.1:${sasl}` : ""}
-advertised.listeners=CLIENT://127.0.0.1:${client}${sasl ? `,SASL://127.0.0.1:${sasl}` : ""}
-listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
-listener.name.sasl.plain.sasl.jaas.config=${login}.plain.PlainLoginModule required ${plainUsers.join(" ")};
-${scram(256)}
-${scram(512)}
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL
+listeners=${[...open, `CONTROLLER://127.0.0.1:${controller}`].join(",")}
+advertised.listeners=${open.join(",")}
+${logins("sasl")}
+${logins("tls")}
+${tls ? certificate : ""}
 log.dirs=${data}
 auto.create.topics.enable=false
 num.partitions=1

@@ -5,6 +5,7 @@ import { Scorer } from "../serve/scorer.js";
 import { createServer } from "../serve/server.js";
 import { openFollow } from "../sync/open.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
+import { listening } from "./listen.js";
 import { port, positive } from "./options.js";
 import { stopSignal } from "./signals.js";
 
@@ -45,8 +46,11 @@ Members are the model's source columns (JSON models: the events' own nesting); a
 
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
-  await serve(flags, signal);
-  release();
+  try {
+    await serve(flags, signal);
+  } finally {
+    release();
+  }
 }
 
 /** Serves until `signal` aborts, then finishes the requests at hand. */
@@ -58,12 +62,15 @@ export async function serve(
   const metrics = new ServeMetrics();
   const scorer = await open(flags, metrics);
   const app = createServer(scorer, { log: flags.log ?? false, metrics });
-  const url = await app.listen({ port: flags.port, host: flags.host });
-  process.stdout.write(`${JSON.stringify({ listening: url, ...scorer.version })}\n`);
-  onReady(url);
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-  await app.close();
-  await scorer.close();
+  try {
+    const url = await listening(() => app.listen({ port: flags.port, host: flags.host }), "--port");
+    process.stdout.write(`${JSON.stringify({ listening: url, ...scorer.version })}\n`);
+    onReady(url);
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  } finally {
+    await app.close();
+    await scorer.close();
+  }
 }
 
 async function open({ checkpoint, follow, maxStaleness, precision }: Flags, metrics: ServeMetrics): Promise<Scorer> {

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
@@ -38,10 +37,18 @@ async function run(flags: Flags): Promise<void> {
   const started = systemClock.now();
   const stream = flags.out === "-" ? process.stdout : createWriteStream(flags.out);
   let failure: Error | null = null;
-  stream.on("error", (error) => (failure = error));
+  let wake = () => {};
+  stream.on("drain", () => wake()).on("close", () => wake());
+  stream.on("error", (error) => {
+    failure = error;
+    wake();
+  });
   const write = async (bytes: Uint8Array) => {
-    if (!stream.write(Uint8Array.from(bytes)) && !failure)
-      await Promise.race([once(stream, "drain"), once(stream, "close")]);
+    if (!stream.write(Uint8Array.from(bytes)) && !failure) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
     if (failure) throw failure;
   };
   try {

@@ -7,6 +7,7 @@ import { createServer } from "../serve/server.js";
 import { PortSource } from "../sync/port.js";
 import type { Progress } from "../train/job.js";
 import { TrainMetrics } from "../train/metrics.js";
+import { listening } from "./listen.js";
 
 interface TrainServerOptions {
   /** Port to score on; undefined: not. */
@@ -30,9 +31,15 @@ export class TrainServer {
   static async open({ serve, metrics, host }: TrainServerOptions): Promise<TrainServer> {
     const channel = serve === undefined ? null : new MessageChannel();
     const server = new TrainServer(channel?.port2);
-    if (channel) await server.score(channel.port1, serve!, host);
-    if (metrics !== undefined) await server.tell(metrics, host);
-    return server;
+    try {
+      if (channel) await server.score(channel.port1, serve!, host);
+      if (metrics !== undefined) await server.tell(metrics, host);
+      return server;
+    } catch (error) {
+      channel?.port2.close();
+      await server.close();
+      throw error;
+    }
   }
 
   show(progress: Progress): void {
@@ -50,14 +57,15 @@ export class TrainServer {
 
   private async score(port: MessagePort, on: number, host: string): Promise<void> {
     const metrics = new ServeMetrics();
+    metrics.beside = this.metrics;
     const scorer = Scorer.follow(new PortSource(port), { onVisible: (ages) => metrics.visible(ages) });
     const app = createServer(scorer, { metrics });
-    const url = await app.listen({ port: on, host });
-    process.stderr.write(`${JSON.stringify({ listening: url })}\n`);
     this.closing.push(
       () => app.close(),
       () => scorer.close(),
     );
+    const url = await listening(() => app.listen({ port: on, host }), "--serve");
+    process.stderr.write(`${JSON.stringify({ listening: url })}\n`);
   }
 
   private async tell(on: number, host: string): Promise<void> {
@@ -71,14 +79,14 @@ export class TrainServer {
         response.end(`${JSON.stringify(url.endsWith("live") ? { live: true } : { ready, reason })}\n`);
       } else response.writeHead(404).end();
     });
-    await listening(server, on, host);
+    await listening(() => listen(server, on, host), "--metrics-port");
     const { port } = server.address() as AddressInfo;
     process.stderr.write(`${JSON.stringify({ metrics: `http://${host}:${port}/metrics` })}\n`);
     this.closing.push(async () => server.close());
   }
 }
 
-function listening(server: Server, port: number, host: string): Promise<void> {
+function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, resolve);

@@ -8,6 +8,8 @@ const FRESHNESS_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300];
 /** What a scorer tells Prometheus. One per process or server: it keeps a registry of its own. */
 export class ServeMetrics {
   readonly contentType: string;
+  /** Something else in the process that tells metrics: a trainer. */
+  beside: { text(): Promise<string> } | null = null;
   private readonly registry = new Registry();
   private readonly requests: Counter<"status">;
   private readonly candidates: Counter;
@@ -90,9 +92,10 @@ export class ServeMetrics {
     }
   }
 
-  /** The Prometheus text. */
-  text(): Promise<string> {
-    return this.registry.metrics();
+  /** The Prometheus text, with that of `beside`. */
+  async text(): Promise<string> {
+    const own = await this.registry.metrics();
+    return this.beside ? `${own}\n${await this.beside.text()}` : own;
   }
 
   /** A number that is read when it is asked for. */

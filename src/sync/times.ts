@@ -36,3 +36,31 @@ export class EventTimes {
     return times;
   }
 }
+
+/** Ages at once remembered for percentiles. */
+const REMEMBERED = 16 * MOST_TIMES;
+
+/** How old events were when they were sent on: percentiles of a sample of the last ones. */
+export class Freshness {
+  private readonly now: () => number;
+  private ages: number[] = [];
+
+  /** @param now ms since the epoch */
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  /** @param times ms since the epoch of events that were just sent on */
+  add(times: readonly number[]): void {
+    const now = this.now();
+    this.ages = [...this.ages, ...times.map((time) => (now - time) / 1000)].slice(-REMEMBERED);
+  }
+
+  /** Seconds; null before there was any. */
+  percentiles(): { readonly p50: number; readonly p99: number } | null {
+    if (this.ages.length === 0) return null;
+    const sorted = Float64Array.from(this.ages).sort();
+    const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+    return { p50: at(0.5), p99: at(0.99) };
+  }
+}

@@ -30,8 +30,6 @@ export interface CheckpointerOptions {
    * learning meanwhile. Default false.
    */
   readonly patient?: boolean;
-  /** The first batch fixes where a topic's run began: a checkpoint right after it. Default false. */
-  readonly eager?: boolean;
   /** Given the rows taken from the stores, for others who need them. */
   readonly onChanged?: (changed: readonly Uint32Array[]) => void;
   /** Told of every checkpoint when it is durable, in order, with the meta it was saved with. */
@@ -49,7 +47,6 @@ export class Checkpointer {
   private readonly limit: number;
   private readonly changed: readonly RowSet[];
   private readonly periodic: boolean;
-  private eager: boolean;
   private tracking = false;
   private parent: ParentRef | null;
   private background: BackgroundWriter | null = null;
@@ -62,7 +59,6 @@ export class Checkpointer {
     this.options = options;
     this.limit = options.mostChangedBytes ?? MOST_CHANGED_BYTES;
     this.periodic = options.seconds > 0 || options.every !== null;
-    this.eager = options.eager ?? false;
     this.changed = options.stores.map(() => new RowSet());
     this.taken = { examples: options.examples, ms: options.clock.now() };
     this.nextCount = options.examples;
@@ -84,7 +80,6 @@ export class Checkpointer {
     if (this.background) this.commit(this.background.poll());
     if (!this.periodic || this.background?.busy) return false;
     const { every, seconds, clock } = this.options;
-    if (this.eager) return true;
     if (every !== null && examples - this.taken.examples >= every) return true;
     if (seconds > 0 && clock.now() - this.taken.ms >= seconds * 1000) return true;
     return this.crowded(examples);
@@ -102,10 +97,16 @@ export class Checkpointer {
       options: { keep, parent: this.parent, lock: store.lockPath ?? null },
     });
     this.background.save(this.increment(examples, content));
-    this.eager = false;
     this.pending = content.meta;
     this.taken = { examples, ms: clock.now() };
     this.nextCount = examples;
+  }
+
+  /** Saves, and waits until it is durable; not where there is only the last checkpoint. @throws as `due` */
+  async first(examples: number, content: CheckpointContent): Promise<void> {
+    if (!this.periodic) return;
+    this.save(examples, content);
+    if (this.background) this.commit(await this.background.settled());
   }
 
   /** A full checkpoint, on which the increments build. */

@@ -3,8 +3,9 @@ import { systemClock } from "../core/clock.js";
 import { fromPlainError, toPlainError } from "../core/errors.js";
 import type { Consumer, EndedBy } from "./consumer.js";
 import { Evaluator } from "./evaluator.js";
-import type { Job, Report } from "./job.js";
+import type { Job, Report, StreamPosition } from "./job.js";
 import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } from "./messages.js";
+import type { Patience } from "./patience.js";
 import { Predictor } from "./predictor.js";
 import { Trainer } from "./trainer.js";
 
@@ -14,20 +15,48 @@ const IDLE_MS = 25;
 const { job, port, follower } = workerData as { job: Job; port: MessagePort; follower: MessagePort | null };
 const inbox: FromDecoder[] = [];
 let wake = () => {};
-let stopping = false;
+const stopping = new AbortController();
+/** How the source is, and why the consumer itself cannot go on, if it cannot. */
+let source: SourceHealth | null = null;
+let blocked: string | null = null;
+let told = systemClock.now();
+let report = () => {};
 
 port.on("message", (message: FromDecoder) => {
+  if (message.type === "state") {
+    source = message.state;
+    // At once: the consumer may be waiting for brokers, which is what it tells.
+    report();
+    return;
+  }
   inbox.push(message);
   wake();
 });
 parentPort!.on("message", (_stop: ToConsumer) => {
-  stopping = true;
+  stopping.abort();
   wake();
 });
 
+const patience: Patience = {
+  stop: stopping.signal,
+  waiting(reason) {
+    if (reason === blocked) return;
+    blocked = reason;
+    report();
+  },
+};
+
+function reporter(consumer: Consumer): () => void {
+  return () => {
+    told = systemClock.now();
+    const health = blocked === null ? source : { ready: false, reason: blocked, lag: source?.lag ?? [] };
+    tell({ type: "progress", progress: { ...consumer.progress(), source: health } });
+  };
+}
+
 /** The next message; null: stop; undefined: none came for a while. */
 async function received(): Promise<FromDecoder | null | undefined> {
-  if (inbox.length === 0 && !stopping) {
+  if (inbox.length === 0 && !stopping.signal.aborted) {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, IDLE_MS);
       wake = () => {
@@ -36,7 +65,7 @@ async function received(): Promise<FromDecoder | null | undefined> {
       };
     });
   }
-  return stopping ? null : inbox.shift();
+  return stopping.signal.aborted ? null : inbox.shift();
 }
 
 function tell(message: FromConsumer): void {
@@ -47,20 +76,23 @@ function tellDecoder(message: ToDecoder): void {
   port.postMessage(message);
 }
 
+let committed: StreamPosition | null = null;
+
+function tellCommitted(consumer: Consumer): void {
+  if (!consumer.committed || consumer.committed === committed) return;
+  committed = consumer.committed;
+  tellDecoder({ type: "committed", position: committed });
+}
+
 async function consumeAll(consumer: Consumer): Promise<EndedBy> {
-  let told = systemClock.now();
   let buffers: readonly SharedArrayBuffer[] = [];
-  let source: SourceHealth | null = null;
-  let { committed } = consumer;
-  const report = () => {
-    told = systemClock.now();
-    tell({ type: "progress", progress: { ...consumer.progress(), source } });
-  };
+  report = reporter(consumer);
   for (;;) {
     const message = await received();
     if (message === null) return "stopped";
     if (message === undefined) {
       await consumer.idle?.();
+      tellCommitted(consumer);
       continue;
     }
     if (message.type === "end") return message.endedBy;
@@ -69,17 +101,14 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
       buffers = message.buffers;
       continue;
     }
-    if (message.type === "state") {
-      source = message.state;
-      report();
+    if (message.type === "opened") {
+      await consumer.opened?.(message.position, message.fingerprints);
       continue;
     }
+    if (message.type !== "batch") continue;
     await consumer.consume({ ...message.decoded, buffer: buffers[message.slot] }, message);
     tellDecoder({ type: "free", slot: message.slot });
-    if (consumer.committed && consumer.committed !== committed) {
-      committed = consumer.committed;
-      tellDecoder({ type: "committed", position: committed });
-    }
+    tellCommitted(consumer);
     if (systemClock.now() - told >= PROGRESS_MS) report();
   }
 }
@@ -87,11 +116,13 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
 const kinds = { train: Trainer, eval: Evaluator, predict: Predictor };
 
 async function run(): Promise<Report> {
-  const consumer: Consumer = await kinds[job.kind].open(job, systemClock, follower);
+  const consumer: Consumer = await kinds[job.kind].open(job, systemClock, follower, patience);
   try {
     const { start, replay, limit, fingerprints, capacity } = consumer;
     tellDecoder({ type: "start", position: start, replay, limit, fingerprints, capacity });
-    return await consumer.finish(await consumeAll(consumer));
+    const report = await consumer.finish(await consumeAll(consumer));
+    tellCommitted(consumer);
+    return report;
   } finally {
     tellDecoder({ type: "stop" });
     await consumer.close();

@@ -24,6 +24,8 @@ export interface Consumer {
   readonly limit: number;
   /** Rows per batch. */
   readonly capacity: number;
+  /** A topic is open, and is read from `position` on. Comes before the first batch. */
+  opened?(position: StreamPosition, fingerprints: readonly string[]): Promise<void>;
   consume(decoded: DecodedBatch, source: SourceState): Promise<void>;
   /** Called now and then while nothing comes: what depends on the clock. */
   idle?(): Promise<void>;

@@ -77,22 +77,26 @@ async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
     onJoin: (id) => member.remember(id),
   });
   const { topic } = log;
-  const first = { topic, turn: 0, taken: 0, messages: 0, ...resume, offsets: offsets.map(String) };
-  const merge = new Merge(log, first, start.replay, stops);
-  committed = (position) => log.commit(position.offsets.map(BigInt));
-  letGo = () => log.close();
+  const first = resume ?? { topic, turn: 0, taken: 0, messages: 0, offsets: offsets.map(String) };
+  const merge = new Merge(log, first, start.replay, stops, offsets);
+  const known = { fingerprints: [fingerprintOf(topic)], totalBytes: null };
+  send({ type: "opened", position: merge.position, fingerprints: known.fingerprints });
+  let commit = Promise.resolve();
+  committed = (position) => {
+    commit = log.commit(position.offsets.map(BigInt));
+  };
   const timer = setInterval(() => {
-    const lag = offsets.map((_, p) => Number(log.end(p) - BigInt(merge.position.offsets[p])));
+    const lag = offsets.map((offset, p) => Number(log.end(p) - BigInt(merge.position.offsets[p] ?? offset)));
     send({ type: "state", state: { ...log.state, lag } });
   }, STATE_MS);
-  try {
-    const options = { limit: start.limit, lingerMs: job.lingerMs, clock: systemClock, buffer };
-    const known = { fingerprints: [fingerprintOf(topic)], totalBytes: null };
-    return await pass(decodedMessages(log, merge, decoder, options), start.limit, () => known);
-  } finally {
+  // Not before the consumer has finished: its last checkpoint is told to the brokers, too.
+  letGo = async () => {
     clearInterval(timer);
+    await commit;
     await log.close();
-  }
+  };
+  const options = { limit: start.limit, lingerMs: job.lingerMs, clock: systemClock, buffer };
+  return pass(decodedMessages(log, merge, decoder, options), start.limit, () => known);
 }
 
 /** What a checkpoint remembers a topic by. */

@@ -90,7 +90,10 @@ export interface Progress {
   readonly examples: number;
   readonly examples_this_run: number;
   readonly rejected: number;
+  readonly duplicates: number;
   readonly skipped: number;
+  /** Examples learned since the last durable checkpoint: what a kill would make a resumed run learn again. */
+  readonly unsaved: number;
   readonly seconds: number;
   readonly lifetime: Quality;
   /** The window at hand. */
@@ -104,6 +107,8 @@ export interface Progress {
   readonly memory_bytes: number;
   /** Share of the input read, 0..1; null when its size is unknown. */
   readonly done: number | null;
+  /** Age of events when they were published, in seconds; null where nothing is, or events have no time. */
+  readonly freshness: { readonly p50: number; readonly p99: number } | null;
   /** How a topic's reading goes; null for files. */
   readonly source: SourceHealth | null;
 }

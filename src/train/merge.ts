@@ -13,12 +13,18 @@ export interface TopicPosition {
 }
 
 /**
- * What was decided by the clock or by what was at hand, and must be decided alike in a replay: after `at` messages the turn
- * went to another partition than the next one, or the batch was closed before it was full.
+ * What was decided by the clock or by what was at hand, and must be decided alike in a replay: after `at` messages
+ *
+ * - turn: the turn went to another partition than the next one;
+ * - close: the batch was closed before it was full;
+ * - partitions: so many partitions take turns from here on, since the topic was given more (noted at the beginning, too);
+ * - anew: what was noted of later places is void, since messages it speaks of are lost.
  */
 export type Decision =
   | { readonly kind: "turn"; readonly at: number; readonly partition: number }
-  | { readonly kind: "close"; readonly at: number };
+  | { readonly kind: "close"; readonly at: number }
+  | { readonly kind: "partitions"; readonly at: number; readonly count: number }
+  | { readonly kind: "anew"; readonly at: number };
 
 /** Messages of one partition that are next, not yet taken. */
 export interface Run {
@@ -35,40 +41,54 @@ export const TURN = 256;
  * Merges the partitions of a log into one order that a replay reproduces: round robin, `TURN` messages a turn. A partition
  * that has nothing (the log says so: slow is not idle) is passed over; that, and the closing of a batch while all partitions
  * are idle, are decisions. Whoever is given the same messages and the same decisions gets the same order; a log that is no
- * longer written to gives the same decisions.
+ * longer written to gives the same decisions. Partitions that are new since `position` join when nothing is left to replay.
  */
 export class Merge {
   private readonly log: PartitionedLog;
   private readonly offsets: bigint[];
   private readonly stops: readonly bigint[] | null;
-  private readonly replay: Decision[];
+  private replay: Decision[];
+  /** Partitions that take turns: the first so many; 0 = not decided yet. */
+  private width: number;
+  private losses = 0;
   private fresh: Decision[] = [];
   private turn: number;
   private taken: number;
   private messages: number;
 
   /**
-   * @param replay decisions made after `position` before, in order: they are followed before any new one is made
+   * @param position its offsets are those of the partitions that took turns then
+   * @param replay decisions made after `position` before: they are followed before any new one is made
    * @param stops offsets to stop at, by partition; null = never
+   * @param offsets where to begin, by partition; by default the position's, and 0 in new partitions
    */
   constructor(
     log: PartitionedLog,
     position: TopicPosition,
     replay: readonly Decision[] = [],
     stops: readonly bigint[] | null = null,
+    offsets: readonly bigint[] = [],
   ) {
     this.log = log;
-    this.offsets = Array.from({ length: log.partitions }, (_, p) => BigInt(position.offsets[p] ?? 0));
+    this.offsets = Array.from({ length: log.partitions }, (_, p) => offsets[p] ?? BigInt(position.offsets[p] ?? 0));
+    this.width = position.messages > 0 ? position.offsets.length : 0;
     this.stops = stops;
-    this.replay = replay.filter(({ at }) => at >= position.messages);
+    // A run that was stopped while it replayed has noted its own place behind the later ones of the run before.
+    this.replay = replay.filter(({ at }) => at >= position.messages).sort((a, b) => a.at - b.at);
     this.turn = position.turn;
     this.taken = position.taken;
     this.messages = position.messages;
   }
 
   get position(): TopicPosition {
-    const { turn, taken, messages } = this;
-    return { topic: this.log.topic, offsets: this.offsets.map(String), turn, taken, messages };
+    const { turn, taken, messages, width } = this;
+    return {
+      topic: this.log.topic,
+      offsets: this.offsets.slice(0, width || undefined).map(String),
+      turn,
+      taken,
+      messages,
+    };
   }
 
   /** The decisions made since the last call; those of a replay are not among them. */
@@ -84,8 +104,10 @@ export class Merge {
    * @param due true when a batch with events in it has waited long enough
    */
   next(due: boolean): Run | "close" | "wait" | "end" {
+    if (this.log.losses > this.losses) this.decideAnew();
     for (;;) {
       if (this.follow()) return "close";
+      this.widen();
       const run = this.run();
       if (run) return run;
       if (this.replay.length > 0) return "wait";
@@ -108,7 +130,7 @@ export class Merge {
     } else this.offsets[partition] = BigInt(run.messages[end - 1].offset) + 1n;
     this.messages += count;
     this.taken += count;
-    if (this.taken === TURN) this.give((partition + 1) % this.offsets.length);
+    if (this.taken === TURN) this.give((partition + 1) % this.width);
   }
 
   /** Follows the replay's decisions for this place. @returns true at a close */
@@ -116,9 +138,27 @@ export class Merge {
     while (this.replay.length > 0 && this.replay[0].at === this.messages) {
       const decision = this.replay.shift()!;
       if (decision.kind === "close") return true;
-      this.give(decision.partition);
+      if (decision.kind === "turn") this.give(decision.partition);
+      if (decision.kind === "partitions") this.width = decision.count;
     }
     return false;
+  }
+
+  /** All partitions take turns, but while a replay says how many did. */
+  private widen(): void {
+    const { partitions } = this.log;
+    const replaying = this.replay.length > 0;
+    if (this.width === partitions || (replaying && this.width > 0)) return;
+    this.width = partitions;
+    if (!replaying) this.fresh.push({ kind: "partitions", at: this.messages, count: partitions });
+  }
+
+  /** Messages were lost: what was decided over them can no longer be followed. */
+  private decideAnew(): void {
+    this.losses = this.log.losses;
+    const here = this.replay.filter(({ at }) => at === this.messages);
+    if (here.length < this.replay.length) this.fresh.push({ kind: "anew", at: this.messages });
+    this.replay = here;
   }
 
   private decide(decision: Extract<Decision, { kind: "turn" }>): void {
@@ -178,9 +218,8 @@ export class Merge {
 
   /** From the partition whose turn it is on, in order: the first one that is not known to have nothing. */
   private nextBusy(): number | undefined {
-    const count = this.offsets.length;
-    for (let step = 0; step < count; step++) {
-      const partition = (this.turn + step) % count;
+    for (let step = 0; step < this.width; step++) {
+      const partition = (this.turn + step) % this.width;
       if (!this.stopped(partition) && !this.idle(partition)) return partition;
     }
     return undefined;

@@ -45,6 +45,8 @@ export interface BatchMessage {
  */
 export type FromDecoder =
   | { readonly type: "buffers"; readonly buffers: readonly SharedArrayBuffer[] }
+  /** A topic is open, and is read from here on. */
+  | { readonly type: "opened"; readonly position: StreamPosition; readonly fingerprints: readonly string[] }
   | BatchMessage
   | { readonly type: "state"; readonly state: SourceHealth }
   | { readonly type: "end"; readonly endedBy: "end" | "limit" }

@@ -15,6 +15,7 @@ export class TrainMetrics {
     };
     value("examples_total", "Examples learned, those before a restart too", (p) => p.examples, Counter);
     value("rejected_total", "Events rejected", (p) => p.rejected, Counter);
+    value("duplicates_total", "Events left out because their id had come before", (p) => p.duplicates, Counter);
     value("skipped_total", "Examples that changed nothing: their gradient was not finite", (p) => p.skipped, Counter);
     value("logloss", "Progressive log loss of the window at hand", (p) => p.window.logloss);
     value("auc", "Progressive AUC of the window at hand", (p) => p.window.auc);
@@ -23,8 +24,20 @@ export class TrainMetrics {
     value("table_rows", "Learned rows of all tables", (p) => p.table_rows);
     value("table_bytes", "Bytes of all tables", (p) => p.table_bytes);
     value("memory_bytes", "Resident memory of the process", (p) => p.memory_bytes);
+    value("unsaved", "Examples learned since the last durable checkpoint", (p) => p.unsaved);
     value("ready", "1 while events can be read", (p) => Number(p.source?.ready ?? true));
-    this.lag();
+    const lag = () => this.progress?.source?.lag.map((messages, p) => [String(p), messages] as const) ?? [];
+    this.labelled("lag", "Messages not yet learned, by partition", "partition", lag);
+    const ages = () => {
+      const { p50, p99 } = this.progress?.freshness ?? {};
+      return p50 === undefined || p99 === undefined
+        ? []
+        : ([
+            ["0.5", p50],
+            ["0.99", p99],
+          ] as const);
+    };
+    this.labelled("freshness_quantile_seconds", "Time from an event to its publication", "quantile", ages);
     this.lifecycle();
   }
 
@@ -47,37 +60,33 @@ export class TrainMetrics {
   }
 
   private lifecycle(): void {
-    const counts = () => this.progress?.lifecycle ?? null;
-    const labelled = (name: string, help: string, label: string, read: () => Record<string, number>) => {
-      const collect = function (this: Counter): void {
-        this.reset();
-        for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count);
-      };
-      new Counter({ name: `hashbrook_train_${name}`, help, labelNames: [label], registers: [this.registry], collect });
-    };
-    labelled("evicted_total", "Rows given up, by what ended them", "reason", () => ({ ...counts()?.evicted }));
-    labelled(
-      "ids_total",
-      "Ids admitted, refused (occurrences), falsely admitted and readmitted (estimates)",
-      "what",
-      () => {
-        const { evicted: _, ...ids } = counts() ?? { evicted: null };
-        return ids;
-      },
+    const counts = () => this.progress?.lifecycle ?? { evicted: {} };
+    this.labelled("evicted_total", "Rows given up, by what ended them", "reason", () =>
+      Object.entries(counts().evicted),
     );
+    const help = "Ids admitted, refused (occurrences), falsely admitted and readmitted (estimates)";
+    this.labelled("ids_total", help, "what", () => {
+      const { evicted: _, ...ids } = counts();
+      return Object.entries(ids);
+    });
   }
 
-  private lag(): void {
-    const lag = () => this.progress?.source?.lag ?? [];
-    new Gauge({
-      name: "hashbrook_train_lag",
-      help: "Messages not yet learned, by partition",
-      labelNames: ["partition"],
+  /** A counter where the name ends in _total, else a gauge. */
+  private labelled(
+    name: string,
+    help: string,
+    label: string,
+    values: () => readonly (readonly [string, number])[],
+  ): void {
+    const kind: Kind = name.endsWith("_total") ? Counter : Gauge;
+    new kind({
+      name: `hashbrook_train_${name}`,
+      help,
+      labelNames: [label],
       registers: [this.registry],
-      collect() {
-        lag().forEach((messages, partition) => {
-          this.set({ partition: String(partition) }, messages);
-        });
+      collect(this: Gauge | Counter) {
+        this.reset();
+        for (const [of, value] of values()) this.inc({ [label]: of }, value);
       },
     });
   }

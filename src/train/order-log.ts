@@ -6,8 +6,13 @@ import type { Decision } from "./merge.js";
 /** A decision of the merge, or: after `at` examples the delta log's entry `number` was published. */
 export type Entry = Decision | { readonly kind: "publish"; readonly at: number; readonly number: number };
 
+/** Which entries a resumed run still has to follow. */
+export type Wanted = (entry: Entry) => boolean;
+
 const NAME = "order.log";
-const LINE = /^((turn|publish) (\d+) (\d+)|close (\d+)) ([0-9a-f]{16})$/;
+const PIECE = 1 << 20;
+const LONGEST_LINE = 128;
+const LINE = /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)) ([0-9a-f]{16})$/;
 
 /**
  * `order.log` of a run's directory: everything about the order of learning that followed from the clock or from what was at
@@ -16,11 +21,13 @@ const LINE = /^((turn|publish) (\d+) (\d+)|close (\d+)) ([0-9a-f]{16})$/;
  *
  *     turn <messages> <partition> <checksum>
  *     close <messages> <checksum>
- *     publish <examples> <number> <checksum>
+ *     partitions <messages> <count> <checksum>
+ *     publish <examples> <number> <checksum>     takes the place of those with its number or a higher one
+ *     anew <messages> <checksum>                 takes the place of what was decided for after it
  */
 export class OrderLog {
   readonly path: string;
-  /** What the file held when it was opened. */
+  /** What the file held when it was opened, of what is wanted. */
   readonly entries: readonly Entry[];
   private readonly files: Files;
   private readonly file: number;
@@ -30,14 +37,21 @@ export class OrderLog {
 
   /**
    * @param options.fresh a new run: what the file holds is of another one
+   * @param options.wanted default: all
    * @throws checkpoint_write
    */
-  constructor(directory: string, options: { readonly fresh?: boolean } = {}, files: Files = nodeFiles) {
+  constructor(
+    directory: string,
+    options: { readonly fresh?: boolean; readonly wanted?: Wanted } = {},
+    files: Files = nodeFiles,
+  ) {
     this.files = files;
     this.path = join(directory, NAME);
     const opened = this.writing(() => {
       files.mkdir(directory);
-      const { entries, length } = options.fresh ? { entries: [], length: 0 } : readEntries(files, this.path);
+      const { entries, length } = options.fresh
+        ? { entries: [], length: 0 }
+        : readEntries(files, this.path, options.wanted ?? (() => true));
       const file = files.open(this.path, files.stat(this.path) ? "r+" : "w");
       files.truncate(file, length);
       return { entries, length, file };
@@ -95,8 +109,11 @@ function textOf(entry: Entry): string {
       return `turn ${entry.at} ${entry.partition}`;
     case "publish":
       return `publish ${entry.at} ${entry.number}`;
+    case "partitions":
+      return `partitions ${entry.at} ${entry.count}`;
     case "close":
-      return `close ${entry.at}`;
+    case "anew":
+      return `${entry.kind} ${entry.at}`;
   }
 }
 
@@ -104,10 +121,34 @@ function checksum(text: string): string {
   return xxh64(text).toString(16).padStart(16, "0");
 }
 
-function readEntries(files: Files, path: string): { entries: Entry[]; length: number } {
+function readEntries(files: Files, path: string, wanted: Wanted): { entries: Entry[]; length: number } {
   const bytes = files.stat(path)?.bytes ?? 0;
-  const data = Buffer.alloc(bytes);
-  if (bytes > 0) withFile(files, path, "r", (file) => readFully(files, file, data, 0));
+  if (bytes === 0) return { entries: [], length: 0 };
+  return withFile(files, path, "r", (file) => {
+    const start = startOf(files, file, bytes, wanted);
+    const { entries, length } = parse(readPiece(files, file, start, bytes - start));
+    return { entries: settle(entries).filter(wanted), length: start + length };
+  });
+}
+
+/** Where the entries that are wanted begin, looked for from the end: the file grows for as long as a run lives. */
+function startOf(files: Files, file: number, bytes: number, wanted: Wanted): number {
+  for (let end = bytes; end > PIECE; end -= PIECE) {
+    const piece = readPiece(files, file, end - PIECE, Math.min(PIECE + LONGEST_LINE, bytes - end + PIECE));
+    const from = piece.indexOf(10) + 1;
+    const { entries } = parse(piece.subarray(from));
+    if (entries.length > 0 && !entries.some(wanted)) return end - PIECE + from;
+  }
+  return 0;
+}
+
+function readPiece(files: Files, file: number, at: number, bytes: number): Buffer {
+  const piece = Buffer.alloc(bytes);
+  return piece.subarray(0, readFully(files, file, piece, at));
+}
+
+/** The whole lines of `data`, up to one that is wrong, and how many bytes they have. */
+function parse(data: Buffer): { entries: Entry[]; length: number } {
   const entries: Entry[] = [];
   let length = 0;
   for (let end = data.indexOf(10); end >= 0; end = data.indexOf(10, length)) {
@@ -119,10 +160,29 @@ function readEntries(files: Files, path: string): { entries: Entry[]; length: nu
   return { entries, length };
 }
 
+/** Entries without those whose place later ones have taken. */
+function settle(all: readonly Entry[]): Entry[] {
+  let entries: Entry[] = [];
+  let newest = -1;
+  for (const entry of all) {
+    const again = entry.kind === "anew" || (entry.kind === "publish" && entry.number <= newest);
+    if (again) entries = entries.filter((earlier) => !replaces(entry, earlier));
+    if (entry.kind === "publish") newest = entry.number;
+    if (entry.kind !== "anew") entries.push(entry);
+  }
+  return entries;
+}
+
+function replaces(entry: Entry, earlier: Entry): boolean {
+  if (entry.kind === "publish") return earlier.kind === "publish" && earlier.number >= entry.number;
+  return earlier.kind !== "publish" && earlier.at > entry.at;
+}
+
 function decode(line: string): Entry | null {
-  const match = LINE.exec(line);
-  if (!match || checksum(match[1]) !== match[6]) return null;
-  if (match[2] === undefined) return { kind: "close", at: Number(match[5]) };
-  const [at, value] = [Number(match[3]), Number(match[4])];
-  return match[2] === "turn" ? { kind: "turn", at, partition: value } : { kind: "publish", at, number: value };
+  const [, text, pair, first, second, single, place, sum] = LINE.exec(line) ?? [];
+  if (text === undefined || checksum(text) !== sum) return null;
+  if (single !== undefined) return { kind: single as "close" | "anew", at: Number(place) };
+  const [at, value] = [Number(first), Number(second)];
+  if (pair === "turn") return { kind: pair, at, partition: value };
+  return pair === "publish" ? { kind: pair, at, number: value } : { kind: "partitions", at, count: value };
 }

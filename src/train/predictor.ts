@@ -1,7 +1,9 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Batch } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { errorCode } from "../core/files.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
@@ -12,6 +14,8 @@ import { Tally } from "./tally.js";
 /** Rows scored at a time. */
 const CAPACITY = 512;
 const STDOUT = 1;
+/** Between attempts to write into a pipe that is full. */
+const FULL_MS = 5;
 
 /** Writes one probability a line for every row of a stream. */
 export class Predictor implements Consumer {
@@ -38,7 +42,7 @@ export class Predictor implements Consumer {
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
-    if (batch.rows > 0) this.write(sigmoid(await this.loaded.model.predict(batch)));
+    if (batch.rows > 0) await this.write(sigmoid(await this.loaded.model.predict(batch)));
     this.tally.count(batch, decoded, 0, totalBytes);
   }
 
@@ -55,11 +59,21 @@ export class Predictor implements Consumer {
     await this.loaded.model.close();
   }
 
-  private write(probabilities: Float32Array): void {
+  private async write(probabilities: Float32Array): Promise<void> {
     const bytes = Buffer.from(`${Array.from(probabilities, String).join("\n")}\n`);
+    for (let at = 0; at < bytes.length; ) {
+      const written = this.tryWrite(bytes, at);
+      if (written === 0) await sleep(FULL_MS);
+      at += written;
+    }
+  }
+
+  /** @returns bytes written: 0 where a pipe is full, since Node makes standard output non-blocking once a thread is started */
+  private tryWrite(bytes: Buffer, at: number): number {
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.out.file, bytes, at);
+      return writeSync(this.out.file, bytes, at);
     } catch (cause) {
+      if (errorCode(cause) === "EAGAIN") return 0;
       throw new HashbrookError(
         "source_unreadable",
         `${this.out.name}: cannot be written: ${(cause as Error).message}`,

@@ -10,9 +10,10 @@ import { openSink } from "../sync/open.js";
 import { PortSink } from "../sync/port.js";
 import { Publisher, type PublisherState } from "../sync/publisher.js";
 import { SinkList } from "../sync/sink-list.js";
-import { EventTimes } from "../sync/times.js";
+import { EventTimes, Freshness } from "../sync/times.js";
 import type { PublishSpec } from "./job.js";
 import type { Entry, OrderLog } from "./order-log.js";
+import { type Patience, PatientSink } from "./patience.js";
 import { RowSet } from "./row-set.js";
 
 /** While nothing is learned, an entry is published this often, so that followers can tell silence from death. */
@@ -29,6 +30,7 @@ export interface PublicationOptions {
   readonly port: MessagePort | null;
   /** Of the checkpoint that is resumed from; null: a new run. */
   readonly state: PublisherState | null;
+  readonly patience: Patience;
 }
 
 /**
@@ -39,9 +41,10 @@ export class Publication {
   private readonly options: PublicationOptions;
   private readonly publisher: Publisher;
   private readonly sink: DeltaSink;
-  private readonly planned: Extract<Entry, { kind: "publish" }>[];
+  private planned: Extract<Entry, { kind: "publish" }>[];
   private readonly changed: readonly RowSet[];
   private readonly times = new EventTimes();
+  readonly freshness = new Freshness(wallTime);
   private dirty = false;
   private lastMs: number;
 
@@ -57,8 +60,7 @@ export class Publication {
       snapshotEvery: spec.snapshotEvery,
     });
     if (state) this.publisher.restore(state);
-    const { number } = this.publisher.state();
-    this.planned = order.entries.filter((entry) => entry.kind === "publish").filter((entry) => entry.number > number);
+    this.planned = order.entries.filter((entry) => entry.kind === "publish");
     this.changed = model.tables.flatMap(({ stores }) => stores.map(() => new RowSet()));
     this.lastMs = clock.now();
     model.serving.track();
@@ -67,7 +69,8 @@ export class Publication {
   /** @throws HashbrookError usage, kafka_…, log_… */
   static async open(options: PublicationOptions): Promise<Publication> {
     const writer = { epoch: nextEpoch(options.directory), now: wallTime };
-    const sinks = await Promise.all(options.spec.urls.map((url) => openSink(url, writer)));
+    const opened = await Promise.all(options.spec.urls.map((url) => openSink(url, writer)));
+    const sinks: DeltaSink[] = opened.map((sink) => new PatientSink(sink, options.patience));
     if (options.port) sinks.push(new PortSink(options.port, writer));
     return new Publication(options, new SinkList(sinks));
   }
@@ -75,6 +78,11 @@ export class Publication {
   /** True while entries of a run that was killed are published again. */
   get replaying(): boolean {
     return this.planned.length > 0;
+  }
+
+  /** What a run that was killed had published from here on is not repeated: it has gone another way. */
+  decideAnew(): void {
+    this.planned = [];
   }
 
   /** For the checkpoint. */
@@ -111,12 +119,10 @@ export class Publication {
     if (this.replaying) this.planned.shift();
     else order.append([{ kind: "publish", at: examples, number: this.state.number + 1 }]);
     order.sync();
-    await this.publisher.publish(
-      model.serving,
-      examples,
-      this.times.take(),
-      this.changed.map((rows) => rows.take()),
-    );
+    const times = this.times.take();
+    const changed = this.changed.map((rows) => rows.take());
+    await this.publisher.publish(model.serving, examples, times, changed);
+    this.freshness.add(times);
     this.dirty = false;
     this.lastMs = clock.now();
   }

@@ -69,7 +69,9 @@ export class Tally {
       examples: this.examples,
       examples_this_run: this.examples - this.examplesBefore,
       rejected: this.rejected,
+      duplicates: this.duplicates,
       skipped: this.skippedRows,
+      unsaved: 0,
       seconds: this.seconds(),
       lifetime: quality(this.metrics.lifetime()),
       window: quality(this.latestWindow()),
@@ -79,6 +81,7 @@ export class Tally {
       lifecycle: countsOf(model.tables.flatMap(({ stores }) => stores)),
       memory_bytes: process.memoryUsage.rss(),
       done: this.done,
+      freshness: null,
     };
   }
 

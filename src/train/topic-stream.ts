@@ -17,6 +17,12 @@ export interface TopicStreamOptions {
 
 /** How long to wait for news where nothing is due. */
 const IDLE_MS = 1_000;
+/**
+ * A batch of mostly rejected or empty messages is closed after so many of them, or so many bytes: a topic full of poison must
+ * neither fill the memory nor keep its offsets from being saved. It follows from the messages alone, so a replay does the same.
+ */
+const MOST_MESSAGES = 1 << 16;
+const MOST_BYTES = 64 << 20;
 /** The record time of every so many messages of a batch is kept: which ones must not depend on how they came to hand. */
 const TIME_EVERY = 64;
 
@@ -64,10 +70,14 @@ class OpenBatch {
   private rejects: RejectedRow[] = [];
   private times: number[] = [];
   private bytes = 0;
+  /** `bytes` at which the batch is closed. */
+  private mostBytes = MOST_BYTES;
+  private readonly mostMessages: number;
 
   constructor(topic: string, decoder: Decoder) {
     this.topic = topic;
     this.decoder = decoder;
+    this.mostMessages = Math.max(MOST_MESSAGES, 4 * decoder.layout.capacity);
   }
 
   /** Decodes messages until the batch is full or holds `wanted` rows. @returns how many were used */
@@ -75,11 +85,13 @@ class OpenBatch {
     const { decoder } = this;
     const capacity = Math.min(wanted, decoder.layout.capacity);
     let full = false;
+    const last = run.from + this.mostMessages - this.messages;
     let at = run.from;
     while (at < run.to && !full) {
       const { value, offset } = run.messages[at++];
       if (value !== null) this.bytes += value.length;
-      full = decoder.message(value ?? NOTHING, Number(offset)) === "full" || decoder.rows >= capacity;
+      decoder.message(value ?? NOTHING, Number(offset));
+      full = decoder.rows >= capacity || at === last || this.bytes >= this.mostBytes;
     }
     this.keepTimes(run, at);
     this.messages += at - run.from;
@@ -100,6 +112,7 @@ class OpenBatch {
       bytesRead: this.bytes,
     };
     this.messages = 0;
+    this.mostBytes = this.bytes + MOST_BYTES;
     this.rejects = [];
     this.times = [];
     return taken;

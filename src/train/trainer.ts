@@ -17,7 +17,8 @@ import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
 import type { Job, Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
-import { OrderLog } from "./order-log.js";
+import { type Entry, OrderLog } from "./order-log.js";
+import { type Patience, patiently } from "./patience.js";
 import { Publication } from "./publication.js";
 import { step } from "./step.js";
 import type { DecodedBatch, RejectedRow } from "./stream.js";
@@ -49,6 +50,9 @@ export class Trainer implements Consumer {
   private meta: Omit<TrainMeta, "tally">;
   /** The place of the last durable checkpoint of this run. */
   committed: StreamPosition | null = null;
+  /** Examples in the last durable checkpoint. */
+  private saved: number;
+  private readonly patience: Patience;
   private readonly checkpointer: Checkpointer;
   private publication: Publication | null = null;
   private deadLetters: DeadLetterTopic | null = null;
@@ -61,8 +65,10 @@ export class Trainer implements Consumer {
     model: Model,
     layout: BatchLayout,
     resumed: Resumed,
+    patience: Patience,
   ) {
     this.job = job;
+    this.patience = patience;
     this.store = store;
     this.model = model;
     this.layout = layout;
@@ -70,12 +76,16 @@ export class Trainer implements Consumer {
     this.tally = new Tally(job.spec, job, clock);
     if (resumed) this.tally.restore(resumed.meta.tally, resumed.blocks);
     if (resumed) model.restore(resumed.blocks);
+    this.saved = this.tally.examples;
     this.passedOver = resumed?.skipped ?? [];
     const { id_window } = job.spec.label;
     // Messages are sent twice by retries and replays upstream; a file is what it is.
     this.dedup = id_window === undefined || !job.topic ? null : new DedupWindow(id_window);
     if (resumed) this.dedup?.restore(resumed.blocks);
-    this.order = job.topic || job.publish ? new OrderLog(store.directory, { fresh: !job.resume }) : null;
+    this.order =
+      job.topic || job.publish
+        ? new OrderLog(store.directory, { fresh: !job.resume, wanted: (entry) => isAhead(entry, resumed?.meta) })
+        : null;
     this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
     this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes);
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
@@ -89,10 +99,11 @@ export class Trainer implements Consumer {
       resumed: resumed?.ref ?? null,
       examples: this.tally.examples,
       // A file can be read again at leisure; a topic's readers must not wait for a long copy.
-      ...(job.topic ? { eager: resumed === null } : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
+      ...(job.topic ? {} : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
       onChanged: (changed) => this.publication?.note(changed),
-      onCommitted: ({ position }) => {
+      onCommitted: ({ position, tally }) => {
         this.committed = position as unknown as StreamPosition;
+        this.saved = (tally as unknown as TallyState).examples;
       },
     });
   }
@@ -101,14 +112,14 @@ export class Trainer implements Consumer {
    * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch when it was
    * built from another spec; checkpoint_locked while another process trains there
    */
-  static async open(job: Job, clock: Clock, port: MessagePort | null = null): Promise<Trainer> {
+  static async open(job: Job, clock: Clock, port: MessagePort | null, patience: Patience): Promise<Trainer> {
     const store = new CheckpointStore(job.out!);
     store.lock();
     try {
       const resumed = resume(job, store);
       const layout = batchLayout(job.spec, job.spec.batch);
       const model = await createModel(job.spec, { layout, threads: job.threads, purpose: "train" });
-      const trainer = new Trainer(job, clock, store, model, layout, resumed);
+      const trainer = new Trainer(job, clock, store, model, layout, resumed, patience);
       await trainer.connect(clock, resumed?.meta.publisher ?? null, port);
       return trainer;
     } catch (error) {
@@ -118,14 +129,14 @@ export class Trainer implements Consumer {
   }
 
   private async connect(clock: Clock, state: PublisherState | null, port: MessagePort | null): Promise<void> {
-    const { job, model, order } = this;
+    const { job, model, order, patience } = this;
     const { directory } = this.store;
     if (job.deadLetters) {
       const { DeadLetterTopic } = await import("../source/kafka/dead-letter.js");
       this.deadLetters = await DeadLetterTopic.open(job.deadLetters.kafka, job.deadLetters.topic);
     }
     if (!job.publish) return;
-    const options = { spec: job.publish, model, order: order!, clock, directory, port, state };
+    const options = { spec: job.publish, model, order: order!, clock, directory, port, state, patience };
     this.publication = await Publication.open(options);
   }
 
@@ -141,6 +152,13 @@ export class Trainer implements Consumer {
     return this.meta.sources;
   }
 
+  /** Where a topic's run begins is durable before anything is learned: a kill must not make "latest" mean another place. */
+  async opened(position: StreamPosition, fingerprints: readonly string[]): Promise<void> {
+    if (this.meta.position !== null) return;
+    this.meta = { ...this.meta, position, sources: fingerprints };
+    await this.checkpointer.first(this.tally.examples, this.content());
+  }
+
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes }: SourceState): Promise<void> {
     const batch = this.withoutDuplicates(new Batch(this.layout, decoded.rows, decoded.buffer));
     const skipped =
@@ -148,6 +166,7 @@ export class Trainer implements Consumer {
     await this.keepRejects(decoded.rejects);
     this.tally.count(batch, decoded, skipped, totalBytes);
     this.order?.append(decoded.decisions);
+    if (decoded.decisions.some(({ kind }) => kind === "anew")) this.publication?.decideAnew();
     this.meta = { position: decoded.position, sources: fingerprints, rejected_bytes: this.rejected.bytesWritten };
     this.publication?.learned(decoded.times.length > 0 ? Float64Array.from(decoded.times) : batch.times);
     await this.settle();
@@ -175,22 +194,33 @@ export class Trainer implements Consumer {
     const changed = this.model.serving.takeChanged();
     this.checkpointer.note(changed);
     publication.note(changed);
+    const { position } = this.meta;
+    // A replay lets partitions that were added join only behind what was published without them.
+    if (position && "messages" in position && !publication.replaying)
+      this.order?.append([{ kind: "partitions", at: position.messages, count: position.offsets.length }]);
     await publication.publish(this.tally.examples);
   }
 
   private async keepRejects(rejects: readonly RejectedRow[]): Promise<void> {
     for (const { bytes, ...reject } of rejects) this.rejected.append({ ...reject, raw: bytes });
-    if (rejects.length > 0)
-      await this.deadLetters?.send(rejects.map(({ bytes, ...reject }) => ({ ...reject, raw: bytes })));
+    const { deadLetters } = this;
+    if (!deadLetters || rejects.length === 0) return;
+    const letters = rejects.map(({ bytes, ...reject }) => ({ ...reject, raw: bytes }));
+    await patiently("dead letters", () => deadLetters.send(letters), this.patience);
   }
 
   progress(): Omit<Progress, "source"> {
-    return this.tally.progress(this.model);
+    const unsaved = this.tally.examples - this.saved;
+    const freshness = this.publication?.freshness.percentiles() ?? null;
+    return { ...this.tally.progress(this.model), unsaved, freshness };
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
     const { publication } = this;
-    if (publication && !publication.replaying && !publication.clean) await this.publish(publication);
+    if (publication && !publication.clean) {
+      publication.decideAnew();
+      await this.publish(publication);
+    }
     const { path } = await this.checkpointer.finish(this.tally.examples, this.content());
     return { ...this.tally.report(this.model, path, endedBy), passed_over: this.passedOver };
   }
@@ -225,6 +255,15 @@ export class Trainer implements Consumer {
     const blocks = [...this.model.blocks(), ...this.tally.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
     return { meta: JSON.parse(JSON.stringify(meta)), blocks };
   }
+}
+
+/** Whether an entry of the order log speaks of what comes after a checkpoint. */
+function isAhead(entry: Entry, meta: TrainMeta | undefined): boolean {
+  if (!meta) return true;
+  // A checkpoint without a publisher: the entries are of a time when changes were published, which begins anew now.
+  if (entry.kind === "publish") return meta.publisher !== undefined && entry.number > meta.publisher.number;
+  const { position } = meta;
+  return !position || !("messages" in position) || entry.at >= position.messages;
 }
 
 type Resumed = {

@@ -19,6 +19,8 @@ export function run(args: readonly string[], input?: string): Outcome {
     encoding: "utf8",
     input,
     maxBuffer: 1 << 28,
+    // One that hangs fails its test, and not the whole run; no test's time ends while this call blocks.
+    timeout: 600_000,
   });
   return { status, stdout, stderr };
 }

@@ -5,7 +5,7 @@ import { USERS } from "../../scripts/kafka-broker.mjs";
 import { KafkaAdmin, withAdmin } from "../../src/source/kafka/admin.js";
 import { type Compression, kafkaOptions, kafkaZstdAvailable } from "../../src/source/kafka/client.js";
 import { KafkaProducer } from "../../src/source/kafka/producer.js";
-import { describeKafka, failure } from "./harness.js";
+import { describeKafka, failure, readTopic } from "./harness.js";
 
 const sent: Compression[] = ["none", "gzip", "snappy", "zstd"];
 const codecs = [...sent, "lz4"];
@@ -154,6 +154,29 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
       await failure(KafkaProducer.open(wrong, "any"), "kafka_auth");
     },
   );
+
+  it("TLS takes the certificate it is told to, with a login in it, and no other; commands take both from the environment", async () => {
+    if (!kafka.tls) return;
+    const { brokers, ca } = kafka.tls;
+    const [[username, password]] = Object.entries(USERS);
+    const login = { KAFKA_SASL_MECHANISM: "scram-sha-512", KAFKA_USERNAME: username, KAFKA_PASSWORD: password };
+    const topic = await kafka.topic(2);
+    const right = kafkaOptions(brokers, { ...login, KAFKA_SSL_CA: ca });
+    const producer = await KafkaProducer.open(right, topic);
+    await producer.send([{ value: "x" }]);
+    await producer.close();
+    expect((await readTopic(right, topic)).map(({ value }) => String(value))).toEqual(["x"]);
+    const strange = kafkaOptions(brokers, { ...login, KAFKA_SSL: "true" });
+    const error = await failure(KafkaAdmin.open({ ...strange, retries: 0 }), "kafka_unreachable");
+    expect(error.hint).toContain("KAFKA_SSL_CA");
+    await failure(
+      KafkaAdmin.open(kafkaOptions(brokers, { ...login, KAFKA_SSL_CA: ca, KAFKA_PASSWORD: "no" })),
+      "kafka_auth",
+    );
+    const args = ["dist/cli/main.js", "lag", "--kafka", brokers, "--topic", topic, "--group", "g", "--json"];
+    const env = { ...process.env, ...login, KAFKA_SSL_CA: ca };
+    expect(JSON.parse(spawnSync(process.execPath, args, { env, encoding: "utf8" }).stdout)).toMatchObject({ lag: 1 });
+  });
 
   it("a client prints nothing by itself", () => {
     const code = `import { withAdmin } from "./dist/source/kafka/admin.js";

@@ -9,6 +9,7 @@ describeKafka("the dead-letter topic", (kafka) => {
     file: "events[3]",
     row: 1,
     offset,
+    length: raw.length,
     raw,
   });
 
@@ -27,6 +28,7 @@ describeKafka("the dead-letter topic", (kafka) => {
       source: "events[3]",
       offset: "9007199254740993",
       row: "1",
+      length: "4",
     });
     expect(received.map(({ key }) => key).sort()).toEqual(["events[3]:7", "events[3]:9007199254740993"]);
   });

@@ -26,9 +26,11 @@ export interface Received {
   readonly headers: Record<string, string>;
 }
 
+type SharedBroker = Pick<BrokerFacts, "brokers" | "saslBrokers" | "tlsBrokers" | "ca">;
+
 /** The broker of a suite; all its topics have names of their own. */
 export class TestKafka {
-  #broker: { brokers: string; saslBrokers: string | null } | undefined;
+  #broker: SharedBroker | undefined;
   #admin: KafkaAdmin | undefined;
 
   /** "127.0.0.1:PORT", for the command line. */
@@ -40,6 +42,12 @@ export class TestKafka {
   /** The listener that wants a login, null where KAFKA_BROKERS names the cluster. */
   get saslBrokers(): string | null {
     return this.#broker?.saslBrokers ?? null;
+  }
+
+  /** The listener that also wants TLS, with the file of its certificate; null as `saslBrokers`. */
+  get tls(): { brokers: string; ca: string } | null {
+    const { tlsBrokers, ca } = this.#broker ?? {};
+    return tlsBrokers && ca ? { brokers: tlsBrokers, ca } : null;
   }
 
   get options(): KafkaOptions {
@@ -157,13 +165,15 @@ export function describeBroker(name: string, suite: () => void): void {
 }
 
 /** The run's broker: the first suite to ask starts it, those of other processes wait. global-setup.ts ends it. */
-async function sharedBroker(): Promise<{ brokers: string; saslBrokers: string | null }> {
+async function sharedBroker(): Promise<SharedBroker> {
   const given = process.env.KAFKA_BROKERS;
-  if (given) return { brokers: given, saslBrokers: null };
+  if (given) return { brokers: given, saslBrokers: null, tlsBrokers: null, ca: null };
   const dir = process.env.HASHBROOK_TEST_BROKER!;
   const outcome = join(dir, "outcome.json");
   if (isFirst(join(dir, "starting"))) {
-    const result = await startBroker({ dir, sasl: true }).catch((error: Error) => ({ error: error.message }));
+    const result = await startBroker({ dir, sasl: true, tls: true }).catch((error: Error) => ({
+      error: error.message,
+    }));
     writeFileSync(`${outcome}.tmp`, JSON.stringify(result));
     renameSync(`${outcome}.tmp`, outcome);
   }

@@ -4,6 +4,7 @@ import type { Chunk, Message, PartitionedLog } from "../../src/source/topic.js";
 export class MemoryLog implements PartitionedLog {
   readonly topic = "events";
   readonly partitions: number;
+  losses = 0;
   readonly state = { ready: true, reason: null };
   private readonly all: Message[][];
   private readonly hands: Chunk[][];

@@ -153,4 +153,38 @@ describe("the merge of partitions", () => {
     expect(merge.next(true)).toBe("end");
     expect(merge.position.offsets).toEqual(["100", "20"]);
   });
+
+  it("replays what came before partitions were added without them, and lets them join behind it", () => {
+    const two = filled([300, 40]);
+    const live = new Merge(two, START);
+    const before = drain(live, two);
+    // What is published is noted with the partitions of its time: a replay must not let others join before.
+    const decisions: Decision[] = [...live.takeDecisions(), { kind: "partitions", at: 340, count: 2 }];
+    for (const kept of [0, 130]) {
+      const log = filled([300, 40, 70]);
+      const first = new Merge(log, START, decisions);
+      const start = drain(first, log, { most: kept });
+      const later = filled([300, 40, 70], undefined, kept > 0 ? first.position.offsets : []);
+      const again = new Merge(later, kept > 0 ? first.position : START, decisions);
+      const seen = [...start, ...drain(again, later)];
+      expect(seen.slice(0, before.length)).toEqual(before);
+      expect(seen.slice(before.length)).toEqual(Array.from({ length: 70 }, (_, i) => `2:${i}`));
+      expect(again.takeDecisions()).toContainEqual({ kind: "partitions", at: 340, count: 3 });
+    }
+  });
+
+  it("does not wait for ever for messages that are lost: it decides anew", () => {
+    const live = filled([300, 300]);
+    const merge = new Merge(live, START);
+    drain(merge, live, { most: 200 });
+    const { position } = merge;
+    drain(merge, live);
+    const decisions: Decision[] = [...merge.takeDecisions(), { kind: "close", at: 590 }];
+    const log = filled([300, 300], undefined, ["250", "0"]);
+    log.losses = 1;
+    const again = new Merge(log, position, decisions, [300n, 300n]);
+    expect(drain(again, log)).toHaveLength(350);
+    expect(again.next(true)).toBe("end");
+    expect(again.takeDecisions()[0]).toEqual({ kind: "anew", at: 200 });
+  });
 });

@@ -2,6 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import { type Admin, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
 
+/** A topic that was made is waited for so often, so long between. */
+const MADE_ATTEMPTS = 150;
+const MADE_MS = 100;
+
 /** What is in a partition: offsets from `low` up to, and without, `high`. */
 export interface Watermarks {
   readonly low: bigint;
@@ -69,24 +73,20 @@ export class KafkaAdmin {
   ): Promise<boolean> {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     const wanted = { topic, numPartitions: partitions, replicationFactor: -1, configEntries };
-    const request = { topics: [wanted], timeout: LEADERS_MS, waitForLeaders: false };
-    const made = await this.#ask(topic, () => this.#admin.createTopics(request));
-    if (made) await this.#leaders(topic);
+    const order = { topics: [wanted], timeout: 15_000, waitForLeaders: false };
+    const made = await this.#ask(topic, () => this.#admin.createTopics(order));
+    for (let attempt = 0; made && !(await this.#isLed(topic)) && attempt < MADE_ATTEMPTS; attempt++)
+      await sleep(MADE_MS);
     return made;
   }
 
-  /** Waits until every partition of a new topic has a leader. For a moment the cluster may not even know the topic. */
-  async #leaders(topic: string): Promise<void> {
-    for (let waited = 0; ; waited += LEADERS_POLL_MS) {
-      const led = await this.#admin.fetchTopicMetadata({ topics: [topic] }).then(
-        ({ topics }) => topics[0].partitions.every(({ leader }) => leader >= 0),
-        (cause: unknown) => {
-          if (waited >= LEADERS_MS) throw kafkaFailure(cause, `topic ${topic} on ${this.#where}`);
-          return false;
-        },
-      );
-      if (led || waited >= LEADERS_MS) return;
-      await sleep(LEADERS_POLL_MS);
+  /** Whether a topic that was just made can be written to: a busy broker says for a while that it has none of that name. */
+  async #isLed(topic: string): Promise<boolean> {
+    try {
+      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0].partitions.every(({ leader }) => leader >= 0);
+    } catch {
+      return false;
     }
   }
 
@@ -117,9 +117,6 @@ export class KafkaAdmin {
     });
   }
 }
-
-const LEADERS_MS = 15_000;
-const LEADERS_POLL_MS = 100;
 
 /** Opens an admin for one piece of work and closes it. */
 export async function withAdmin<T>(options: KafkaOptions, work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {

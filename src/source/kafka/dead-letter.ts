@@ -13,13 +13,15 @@ export interface DeadLetter {
   readonly row: number;
   /** Byte offset in the file, or offset in the partition. */
   readonly offset: number | bigint;
-  /** The event's bytes. */
+  /** Bytes of the event. */
+  readonly length: number;
+  /** The event's bytes, of a long one the first. */
   readonly raw: Uint8Array;
 }
 
 /**
  * A topic that rejected events are kept in: the value is the event's bytes, the key `SOURCE:OFFSET`, so that sending one
- * again after a crash changes nothing in a compacted topic; headers `code`, `column`, `source`, `offset`, `row` say why and
+ * again after a crash changes nothing in a compacted topic; headers `code`, `column`, `source`, `offset`, `row`, `length` say why and
  * where from.
  */
 export class DeadLetterTopic {
@@ -47,7 +49,8 @@ export class DeadLetterTopic {
   }
 }
 
-function record({ code, column, file, row, offset, raw }: DeadLetter): KafkaRecord {
-  const headers = { code, column: column ?? "", source: file, offset: String(offset), row: String(row) };
+function record({ code, column, file, row, offset, length, raw }: DeadLetter): KafkaRecord {
+  const numbers = { offset: String(offset), row: String(row), length: String(length) };
+  const headers = { code, column: column ?? "", source: file, ...numbers };
   return { key: `${file}:${offset}`, value: raw, headers };
 }

@@ -58,6 +58,9 @@ export class KafkaLog implements PartitionedLog {
   private reason: string | null = "connecting";
   private failure: HashbrookError | null = null;
   private closed = false;
+  private lost = 0;
+  /** The name this process has, or had, in the group. */
+  private member: string | null;
   private wake = () => {};
   private watchdog: NodeJS.Timeout | null = null;
 
@@ -65,6 +68,7 @@ export class KafkaLog implements PartitionedLog {
     this.options = options;
     this.topic = options.topic;
     this.admin = admin;
+    this.member = options.formerMember;
     this.room = Math.max(LEAST_ROOM, Math.min(MOST_ROOM, ROOM / marks.length));
     this.parts = marks.map(({ high }, p) => {
       const next = options.offsets[p];
@@ -83,7 +87,7 @@ export class KafkaLog implements PartitionedLog {
         if (next > mark.high) throw topicReplaced(options.topic, p, next, mark.high);
         if (next < mark.low) log.jump(p, mark);
       });
-      await log.connect(options.formerMember);
+      await log.connect();
       log.watchdog = setInterval(() => log.watch(), RETRY_MS);
       return log;
     } catch (error) {
@@ -116,6 +120,10 @@ export class KafkaLog implements PartitionedLog {
   idle(partition: number, next: bigint): boolean {
     const { chunks, end } = this.parts[partition];
     return chunks.length === 0 && end <= next;
+  }
+
+  get losses(): number {
+    return this.lost;
   }
 
   end(partition: number): bigint {
@@ -154,11 +162,12 @@ export class KafkaLog implements PartitionedLog {
     const part = this.parts[partition];
     const { onLost, topic } = this.options;
     if (onLost === "stop") throw offsetsLost(topic, partition, part.next, low);
+    this.lost++;
     part.next = onLost === "earliest" ? low : high;
     part.chunks.push({ messages: [], bytes: 0, next: part.next });
   }
 
-  private async connect(formerMember: string | null): Promise<void> {
+  private async connect(): Promise<void> {
     const { kafka, group } = this.options;
     const standing = () => ({ activeSince: this.activeSince, joined: this.joined });
     let cluster: Cluster | null = null;
@@ -181,7 +190,7 @@ export class KafkaLog implements PartitionedLog {
     consumer.on(events.CRASH, ({ payload }) => this.crashed(consumer, payload.error));
     try {
       await consumer.connect();
-      if (formerMember && cluster) await evictMember(cluster, group, formerMember);
+      if (this.member && cluster) await evictMember(cluster, group, this.member);
       await consumer.subscribe({ topics: [this.topic], fromBeginning: true });
       await consumer.run({
         autoCommit: false,
@@ -195,6 +204,7 @@ export class KafkaLog implements PartitionedLog {
   }
 
   private join(consumer: Consumer, payload: { memberId: string; memberAssignment: Record<string, number[]> }): void {
+    this.member = payload.memberId;
     this.options.onJoin(payload.memberId);
     const mine = payload.memberAssignment[this.topic] ?? [];
     this.hear();
@@ -289,7 +299,7 @@ export class KafkaLog implements PartitionedLog {
     for (const part of this.parts) part.paused = false;
     const again = () => {
       if (this.closed || this.consumer !== null) return;
-      this.connect(null).catch((error) => {
+      this.connect().catch((error) => {
         this.consumer = null;
         this.reason = (error as Error).message;
         if (error instanceof HashbrookError && error.code === "kafka_auth") {

@@ -1,0 +1,19 @@
+import { HashbrookError } from "../core/errors.js";
+import { errorCode } from "../core/files.js";
+
+/**
+ * Runs what begins to listen.
+ * @param flag what chooses the port: "--port"
+ * @throws HashbrookError usage where the address cannot be had
+ */
+export async function listening<T>(listen: () => Promise<T>, flag: string): Promise<T> {
+  try {
+    return await listen();
+  } catch (cause) {
+    if (!["EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "ENOTFOUND"].includes(errorCode(cause) ?? "")) throw cause;
+    throw new HashbrookError("usage", `${flag}: ${(cause as Error).message}`, {
+      hint: `choose another port with ${flag} (0 picks a free one), or another address with --host`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,139 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { Scorer } from "../../src/serve/scorer.js";
+import { KafkaProducer } from "../../src/source/kafka/producer.js";
+import { openFollow } from "../../src/sync/open.js";
+import { ended, report, run, start, temporary } from "../e2e/hashbrook.js";
+import { describeKafka, type TestKafka } from "./harness.js";
+
+const MODEL = "features/ads-demo.yaml";
+
+function rows(count: number, seed = 3): string[] {
+  const { stdout } = run(["simulate", "--rows", String(count), "--seed", String(seed)]);
+  return stdout.split("\n").filter((line) => line !== "");
+}
+
+const flags = (kafka: TestKafka, topic: string, out: string) => [
+  ...["train", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--group", topic, "--out", out],
+  ...["--resume", "--checkpoint-seconds", "1000"],
+];
+
+/** Waits until a process has written a match to its standard error. */
+function said(child: ReturnType<typeof start>, pattern: RegExp): Promise<void> {
+  let text = "";
+  return new Promise((resolve, reject) => {
+    child.stderr!.on("data", (data) => {
+      text += data;
+      if (pattern.test(text)) resolve();
+    });
+    child.on("close", () => reject(new Error(`it ended: ${text.slice(-2000)}`)));
+  });
+}
+
+/** A trainer that has learned and published 3,000 events as they came, and was killed with no checkpoint but its first. */
+async function killedAfterPublishing(kafka: TestKafka) {
+  const [topic, out] = [await kafka.topic(2, { "retention.ms": "-1" }), temporary()];
+  const log = join(out, "deltas");
+  const args = [...flags(kafka, topic, out), "--publish", log, "--publish-ms", "30", "--linger-ms", "10"];
+  const events = rows(3000);
+  const child = start(args);
+  const learned = said(child, /"examples":3000,/);
+  const producer = await KafkaProducer.open(kafka.options, topic);
+  await said(child, /"ready":true/);
+  for (let from = 0; from < 3000; from += 150) {
+    await producer.send(events.slice(from, from + 150).map((value, i) => ({ value, partition: i % 7 === 0 ? 0 : 1 })));
+    await sleep(40);
+  }
+  await producer.close();
+  await learned;
+  const life = ended(child);
+  await sleep(300);
+  child.kill("SIGKILL");
+  await life;
+  return { topic, out, log, args: [...args, "--until", "end"] };
+}
+
+async function reaches(follower: Scorer, version: number): Promise<void> {
+  for (let i = 0; i < 1000 && follower.version?.version !== version; i++) await sleep(20);
+  expect(follower.version?.version).toBe(version);
+}
+
+/** A follower that begins now answers as the checkpoint does, bit for bit. */
+async function followerEquals(log: string, out: string): Promise<void> {
+  const [follower, trained] = [Scorer.follow(openFollow(log)), await Scorer.load(out)];
+  await reaches(follower, trained.version!.version);
+  const candidates = Array.from({ length: 400 }, (_, i) => ({ ad: `a${i}`, campaign: `c${i % 40}` }));
+  const body = Buffer.from(JSON.stringify({ context: { user: "u1", site: "s1" }, candidates }));
+  expect((await follower.score(body)).scores).toEqual((await trained.score(body)).scores);
+  await Promise.all([follower.close(), trained.close()]);
+}
+
+describeKafka("a trainer that was killed", (kafka) => {
+  it("goes on where its run began, not at the present end, when it had begun at the latest message and learned nothing", async () => {
+    const [topic, out] = [await kafka.topic(2), temporary()];
+    const events = rows(60).map((value) => ({ value }));
+    await kafka.produce(topic, events.slice(0, 10));
+    const args = [...flags(kafka, topic, out), "--from", "latest"];
+    const child = start(args);
+    const life = ended(child);
+    await said(child, /"ready":true/);
+    await sleep(500);
+    child.kill("SIGKILL");
+    await life;
+    await kafka.produce(topic, events.slice(10));
+    expect(report([...args, "--until", "end"]).examples).toBe(50);
+  });
+
+  it("tells the brokers of its checkpoints on a quiet topic and at its end, too", async () => {
+    const [topic, out] = [await kafka.topic(1), temporary()];
+    await kafka.produce(
+      topic,
+      rows(20).map((value) => ({ value })),
+    );
+    report([...flags(kafka, topic, out), "--until", "end"]);
+    expect(await kafka.admin.committed(topic, topic)).toEqual([20n]);
+    const child = start([...flags(kafka, topic, out).slice(0, -2), "--checkpoint-seconds", "1"]);
+    await said(child, /"ready":true/);
+    await kafka.produce(
+      topic,
+      rows(30).map((value) => ({ value })),
+    );
+    for (let i = 0; i < 300 && (await kafka.admin.committed(topic, topic))[0] !== 50n; i++) await sleep(50);
+    expect(await kafka.admin.committed(topic, topic)).toEqual([50n]);
+    child.kill("SIGKILL");
+  });
+
+  it("does not wait for ever for messages it had learned before and retention has deleted since", async () => {
+    const { topic, args, log, out } = await killedAfterPublishing(kafka);
+    await kafka.deleteBefore(topic, 1, 1200n);
+    expect(run(args)).toMatchObject({ status: 3, stderr: expect.stringContaining("offset 0 is gone") });
+    const { examples } = report([...args, "--on-lost-offsets", "earliest"]);
+    expect(examples).toBe(3000 - 1200);
+    await followerEquals(log, out);
+  });
+
+  it("repeats what it had published before partitions were added without them: no follower sees a contradiction", async () => {
+    const { topic, args, log, out } = await killedAfterPublishing(kafka);
+    const follower = Scorer.follow(openFollow(log));
+    await reaches(follower, 3000);
+    await kafka.addPartitions(topic, 3);
+    await kafka.produce(
+      topic,
+      rows(100, 4).map((value) => ({ value, partition: 2 })),
+    );
+    expect(report(args).examples).toBe(3100);
+    await reaches(follower, 3100);
+    expect(follower.health().replica).toMatchObject({ version: 3100, conflicts: 0, gaps: 0, resyncs: 0 });
+    await follower.close();
+    await followerEquals(log, out);
+  });
+
+  it("can be stopped while it repeats what it had published: what it learned until then is published, too", async () => {
+    const { args, log, out } = await killedAfterPublishing(kafka);
+    expect(report([...args, "--limit", "1030"])).toMatchObject({ examples: 1030, ended_by: "limit" });
+    await followerEquals(log, out);
+    expect(report(args).examples).toBe(3000);
+    await followerEquals(log, out);
+  });
+});
