@@ -76,7 +76,7 @@ export const ENTRIES: readonly Entry[] = [
       separate(ids, ({ rows, dim, optimizer }) => ({
         encoding: "low_dim",
         rows,
-        low_dim: { dim: atLeast(1, dim * Math.min(1, scale)) },
+        low_dim: { dim: floatsOf(dim * scale, dim) },
         dim,
         optimizer,
       })),
@@ -87,7 +87,7 @@ export const ENTRIES: readonly Entry[] = [
       separate(ids, ({ rows, dim, optimizer }) => ({
         encoding: "exact",
         rows,
-        dim: atLeast(1, dim * Math.min(1, scale)),
+        dim: floatsOf(dim * scale, dim),
         optimizer,
       })),
   },
@@ -156,6 +156,11 @@ function separate(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => o
     tables: Object.fromEntries(ids.map((of) => [of.name, { ...salted(of), ...table(of) }])),
     of: Object.fromEntries(ids.map(({ name }) => [name, name])),
   };
+}
+
+/** Floats of a row: one, or a multiple of the four that it is padded to. */
+function floatsOf(wanted: number, most: number): number {
+  return wanted < 2.5 ? 1 : Math.min(most, 4 * atLeast(1, wanted / 4));
 }
 
 function atLeast(least: number, value: number): number {
