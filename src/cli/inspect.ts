@@ -6,7 +6,7 @@ import { type RowStore, StoreTable, type Table } from "../tables/table.js";
 import { keysOf } from "./key.js";
 import { wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
-import { lifecycleText } from "./summary.js";
+import { hotnessText, lifecycleText } from "./summary.js";
 
 interface Flags {
   checkpoint: string;
@@ -90,6 +90,7 @@ async function describe(table: Table, key: string | undefined, top: number) {
     dense_weights: table.dense.reduce((sum, weights) => sum + weights.size, 0),
     bytes,
     stores: table.stores.map(describeStore),
+    ...(table.hotness && { hotness: table.hotness }),
     asked,
     top: shown,
   };
@@ -167,6 +168,7 @@ function tableText(table: TableText): string[] {
       `  rows ${name}: ${count(rows)} of ${bytes_per_row} bytes, dim ${dim}`,
       ...(lifecycle ? [`    ${lifecycleText(lifecycle)}`] : []),
     ]),
+    ...(table.hotness ? [`  ${hotnessText(table.hotness)}`] : []),
   ];
   if (table.asked)
     lines.push(

@@ -1,3 +1,4 @@
+import type { HotnessCounters } from "../tables/hotness.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { Quality, Report } from "../train/job.js";
 import { bytes, count, duration, figure } from "./progress.js";
@@ -22,6 +23,7 @@ export function summary(report: Report): string {
       `  table ${table.name} (${table.encoding}): ${count(table.rows)} rows, ${bytes(table.bytes)}, about ${count(table.distinct)} distinct ids`,
     );
     if (table.lifecycle) lines.push(`    ${lifecycleText(table.lifecycle)}`);
+    if (table.hotness) lines.push(`    ${hotnessText(table.hotness)}`);
   }
   const codes = Object.entries(report.rejected_by_code).map(([code, n]) => `${code} ${n}`);
   if (report.rejected > 0) lines.push(`  rejected ${report.rejected}: ${codes.join(", ")}`);
@@ -40,6 +42,12 @@ export function lifecycleText({ admitted, refused, falsely_admitted, evicted, re
   if (gone.length > 0) ids.push(`evicted ${gone.map(([reason, rows]) => `${reason} ${count(rows)}`).join(", ")}`);
   if (readmitted > 0) ids.push(`readmitted about ${count(readmitted)}`);
   return ids.join("; ") || "nothing admitted or evicted yet";
+}
+
+/** What became of a table's hot ids, on one line. */
+export function hotnessText({ promoted, demoted, keys, hot_keys }: HotnessCounters): string {
+  const share = keys > 0 ? `${((100 * hot_keys) / keys).toFixed(1)} %` : "none";
+  return `hot ids: ${count(promoted)} promoted, ${count(demoted)} demoted; ${share} of the keys of batches were hot`;
 }
 
 function row(name: string, q: Quality): string {

@@ -32,7 +32,7 @@ export const defaults = {
     optimizer: { adagrad: { learning_rate: 0.02 } },
     cache_rows: 65536,
   },
-  hot_cold: { hotness: "gradient", threshold: 10, decay: 0.99, decay_steps: 100, cold: { encoding: "hash" } },
+  hot_cold: { hotness: "gradient", threshold: 2, decay: 0.99, decay_steps: 100, cold: { encoding: "shared" } },
   low_dim: { dim: 4, optimizer: "adam", alpha: 0.3 },
   admission: { filter_capacity: 1_000_000 },
   table_optimizer: "ftrl",

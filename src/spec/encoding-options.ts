@@ -5,7 +5,7 @@ import type { EncodedSource, OptimizerSource, TableSource } from "./schema.js";
 import { compileOptimizer } from "./tower.js";
 
 /** Of a hot_cold table's budget, what the cold part gets where the spec does not say. */
-const COLD_SHARE = 0.3;
+const COLD_SHARE = 0.7;
 
 /** The options of an encoding's own, as they are before rows are known. */
 export function encodingOptions(

@@ -11,7 +11,7 @@ const MOST_ROWS = 2 ** 32 - 1;
 /** Encodings whose rows are a fixed number. */
 const FIXED: readonly EncodingKind[] = ["hash", "shared", "multi_hash", "compositional", "hot_cold"];
 /** Ids the sketch of a hot_cold table holds for each of its rows, by default; and bytes of each. */
-const SKETCH_ROWS = 4;
+const SKETCH_ROWS = 1;
 const SKETCH_BYTES = 16;
 /** Bytes of a hot row's score. */
 const SCORE_BYTES = 4;

@@ -236,7 +236,7 @@ const HotCold = Type.Object(
       }),
     ),
     decay_steps: whole("... every so many batches.", hot_cold.decay_steps),
-    sketch_rows: whole("Ids the sketch of scores holds. Default: four times the rows."),
+    sketch_rows: whole("Ids the sketch of scores holds. Hot ids are not in it. Default: as many as rows."),
     cold: optional(Encoded),
   },
   { ...closed, description: "hot_cold: hot ids own a row, the others share." },

@@ -1,4 +1,5 @@
 import type { DenseOptimizer } from "../optim/dense.js";
+import type { HotnessCounters } from "./hotness.js";
 import type { RowStore, SavedBlocks, ServingPrecision, TableBlock } from "./row-store.js";
 
 /** Where a stream is: what admission, eviction and hotness go by. The same for every encoding of a model. */
@@ -47,6 +48,8 @@ export interface Encoding {
   readonly dense: readonly DenseOptimizer[];
   /** Bytes of everything it needs to learn: rows, slots, index, sketches, filters, decoders. */
   readonly bytes: number;
+  /** What became of hot ids; there only where some ids own a row and others do not. */
+  readonly hotness?: HotnessCounters | null;
   /** Everything that learning changes, that of `stores` and `dense` included, in a fixed order. Data are views. */
   blocks(): TableBlock[];
   /** @throws HashbrookError checkpoint_damaged */

@@ -5,6 +5,7 @@ import type { DenseOptimizer } from "../optim/dense.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { BatchPath, paddedRows } from "./batch-path.js";
 import { type Clock, type Encoding, NO_CLOCK } from "./encoding.js";
+import type { HotnessCounters } from "./hotness.js";
 import { Matrices } from "./matrices.js";
 import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
 import type { Table } from "./table.js";
@@ -61,6 +62,10 @@ export class FrontTable implements Table {
 
   get dense(): readonly DenseOptimizer[] {
     return this.encoding.dense;
+  }
+
+  get hotness(): HotnessCounters | null {
+    return this.encoding.hotness ?? null;
   }
 
   get output(): Float32Array {

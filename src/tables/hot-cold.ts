@@ -29,7 +29,7 @@ export class HotColdEncoding implements Encoding {
   readonly cold: Encoding;
   private readonly parts: Parts;
   /** None in a replica, which is told what is hot. */
-  private readonly hotness: Hotness | null;
+  private readonly scores: Hotness | null;
   private readonly byGradient: boolean;
   private readonly threshold: number;
   private learning = 0;
@@ -42,10 +42,10 @@ export class HotColdEncoding implements Encoding {
     this.stores = [this.hot.store, ...cold.stores];
     this.dense = cold.dense;
     this.parts = new Parts(spec.name, options.capacity, spec.dim, 2);
-    this.hotness = options.serving ? null : new Hotness(spec, options.capacity);
+    this.scores = options.serving ? null : new Hotness(spec, options.capacity);
     this.threshold = spec.hot_cold.threshold;
     this.byGradient = spec.hot_cold.hotness === "gradient";
-    this.hotness?.gains.fill(1);
+    this.scores?.gains.fill(1);
   }
 
   get keys(): BigUint64Array {
@@ -61,12 +61,12 @@ export class HotColdEncoding implements Encoding {
   }
 
   get bytes(): number {
-    return this.hot.bytes + this.cold.bytes + (this.hotness?.bytes ?? 0);
+    return this.hot.bytes + this.cold.bytes + (this.scores?.bytes ?? 0);
   }
 
   /** Promotions, demotions and the share of hot keys since the table was new; null in a replica. */
-  get counters(): HotnessCounters | null {
-    return this.hotness?.counters ?? null;
+  get hotness(): HotnessCounters | null {
+    return this.scores?.counters ?? null;
   }
 
   async gather(count: number, mode: "learn" | "score", clock: Clock): Promise<void> {
@@ -107,12 +107,12 @@ export class HotColdEncoding implements Encoding {
   }
 
   blocks(): TableBlock[] {
-    return [...this.hot.blocks(), ...(this.hotness?.blocks() ?? []), ...this.cold.blocks()];
+    return [...this.hot.blocks(), ...(this.scores?.blocks() ?? []), ...this.cold.blocks()];
   }
 
   restore(blocks: SavedBlocks): void {
     this.hot.restore(blocks);
-    this.hotness?.restore(blocks);
+    this.scores?.restore(blocks);
     this.cold.restore(blocks);
   }
 
@@ -128,7 +128,7 @@ export class HotColdEncoding implements Encoding {
     const first = this.hot.store.rows;
     this.hot.store.plant(chunk);
     chunk.keys.forEach((_, i) => {
-      this.hotness?.kernel.promote(first + i, this.threshold);
+      this.scores?.kernel.promote(first + i, this.threshold);
     });
   }
 
@@ -149,7 +149,7 @@ export class HotColdEncoding implements Encoding {
 
   /** Scores the batch's keys. */
   private observe(): void {
-    const { hotness, parts, learning } = this;
+    const { scores: hotness, parts, learning } = this;
     if (!hotness) return;
     const mean = this.byGradient ? parts.kernel.measure(learning) : 1;
     if (this.byGradient) hotness.gains.set(parts.norms.subarray(0, learning));
@@ -160,10 +160,10 @@ export class HotColdEncoding implements Encoding {
 
   /** Gives the ids that turned hot their rows. */
   private async settle(clock: Clock): Promise<void> {
-    if (!this.hotness) return;
-    const { keys, scores, victims } = this.hotness.takePending();
+    if (!this.scores) return;
+    const { keys, scores, victims } = this.scores.takePending();
     if (keys.length === 0) return;
-    const { cold, hot, hotness } = this;
+    const { cold, hot, scores: hotness } = this;
     cold.keys.set(keys);
     await cold.gather(keys.length, "score", clock);
     this.demote(victims.filter((row) => row !== NONE));
@@ -177,7 +177,7 @@ export class HotColdEncoding implements Encoding {
   private demote(victims: Uint32Array): void {
     const { store } = this.hot;
     for (const key of store.weightsOfRows(victims).keys) {
-      this.hotness?.kernel.demote(key, store.kernel.rowOf(key), store.rows);
+      this.scores?.kernel.demote(key, store.kernel.rowOf(key), store.rows);
       store.kernel.remove(key);
     }
   }

@@ -26,7 +26,7 @@ export interface HotnessCounters {
   readonly demoted: number;
   /** Distinct keys of all batches learned, and how many of them had a row of their own. */
   readonly keys: number;
-  readonly hotKeys: number;
+  readonly hot_keys: number;
 }
 
 /**
@@ -83,7 +83,7 @@ export class Hotness {
       promoted: Number(promoted),
       demoted: Number(demoted),
       keys: Number(keys),
-      hotKeys: Number(hotKeys),
+      hot_keys: Number(hotKeys),
     };
   }
 

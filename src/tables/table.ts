@@ -4,6 +4,7 @@ import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { createEncoding } from "./create-encoding.js";
 import type { Clock } from "./encoding.js";
 import { FrontTable } from "./front-table.js";
+import type { HotnessCounters } from "./hotness.js";
 import type { RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-store.js";
 import { isStore } from "./store-encoding.js";
 import { StoreTable } from "./store-table.js";
@@ -51,6 +52,8 @@ export interface Table {
   stats(): { rows: number; capacity: number; bytes: number };
   /** f32[dim]: what a key is embedded as, learned or not. */
   vectorOf(key: bigint): Float32Array | Promise<Float32Array>;
+  /** Promotions, demotions and the share of hot keys of a hot_cold table that learns. */
+  readonly hotness?: HotnessCounters | null;
   /** Everything that learning changes, in a fixed order. Data are views. */
   blocks(): TableBlock[];
   /** @throws HashbrookError checkpoint_damaged */

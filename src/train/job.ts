@@ -2,6 +2,7 @@ import type { KafkaOptions } from "../source/kafka/client.js";
 import type { TopicSpec } from "../source/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Precision } from "../sync/precision.js";
+import type { HotnessCounters } from "../tables/hotness.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { TopicPosition } from "./merge.js";
 import type { SourceHealth } from "./messages.js";
@@ -83,6 +84,8 @@ export interface TableReport {
   readonly distinct: number;
   /** What became of its ids; there only where ids are admitted or rows given up. */
   readonly lifecycle?: LifecycleCounts;
+  /** What became of hot ids; there only in hot_cold tables. */
+  readonly hotness?: HotnessCounters;
 }
 
 /** The state of a running job, sent to the main thread a few times a second. */

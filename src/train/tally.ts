@@ -89,10 +89,11 @@ export class Tally {
     const seconds = this.seconds();
     const tables = model.tables.map((table): TableReport => {
       const { rows, bytes } = table.stats();
-      const { name, spec } = table;
+      const { name, spec, hotness } = table;
       const lifecycle = countsOf(table.stores);
       const distinct = this.distinctOf(spec);
-      return { name, encoding: spec.encoding, rows, bytes, distinct, ...(lifecycle && { lifecycle }) };
+      const became = { ...(lifecycle && { lifecycle }), ...(hotness && { hotness }) };
+      return { name, encoding: spec.encoding, rows, bytes, distinct, ...became };
     });
     const half = this.metrics.last(0.5);
     const tenth = this.metrics.last(0.1);

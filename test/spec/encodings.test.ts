@@ -73,7 +73,7 @@ describe("what follows from a table's options", () => {
     );
     expect(rows).toBe(10);
     expect(hot_cold).toMatchObject({
-      sketch_rows: 40,
+      sketch_rows: 10,
       cold: { name: "ids.cold", rows: 7, init: 0.5, optimizer: { kind: "adam" } },
     });
   });

@@ -74,7 +74,7 @@ describe.each(Object.entries(optimizerSpecs))("a hot_cold table with %s", (_, op
       }
       expect(hotKeys(table)).toEqual(reference.hotness.hot.map(({ key }) => key));
       expect(table.stores[0].rows).toBe(12);
-      expect(table.counters?.demoted).toBeGreaterThan(5);
+      expect(table.hotness?.demoted).toBeGreaterThan(5);
       for (const key of ids) expect([...(await table.vectorOf(key))]).toEqual(reference.vectorOf(key));
     }
   });
@@ -109,7 +109,7 @@ describe.each(Object.entries(optimizerSpecs))("a hot_cold table with %s", (_, op
       expect(await learn(second, keys, gradients)).toEqual(await learn(first, keys, gradients));
     }
     expect(savedBlocks(second)).toEqual(savedBlocks(first));
-    expect(second.counters).toEqual(first.counters);
+    expect(second.hotness).toEqual(first.hotness);
   });
 
   it("predicts the same bits in a replica that was told its rows", async () => {
@@ -124,8 +124,8 @@ describe.each(Object.entries(optimizerSpecs))("a hot_cold table with %s", (_, op
       const asked = distinctKeys(ids, CAPACITY, dice(keys.length));
       expect(await vectorsOf(replica, asked)).toEqual(await vectorsOf(trainer, asked));
     }
-    expect(replica.counters).toBeNull();
-    expect(trainer.counters?.demoted).toBeGreaterThan(5);
+    expect(replica.hotness).toBeNull();
+    expect(trainer.hotness?.demoted).toBeGreaterThan(5);
   });
 });
 
@@ -144,8 +144,8 @@ describe("a hot_cold table", () => {
   ] as const)("has a cold part that is %s", async (_, cold) => {
     const table = await tableOf({ cold });
     await train(table, 60);
-    expect(table.counters?.promoted).toBeGreaterThan(15);
-    expect(table.counters?.demoted).toBeGreaterThan(3);
+    expect(table.hotness?.promoted).toBeGreaterThan(15);
+    expect(table.hotness?.demoted).toBeGreaterThan(3);
     const other = await tableOf({ cold });
     other.restore(savedBlocks(table));
     expect(await vectorsOf(other, ids.slice(0, CAPACITY))).toEqual(await vectorsOf(table, ids.slice(0, CAPACITY)));
@@ -199,7 +199,7 @@ describe("a hot_cold table", () => {
   it("counts promotions, demotions and hot keys", async () => {
     const table = await tableOf();
     await train(table, 40);
-    const { promoted, demoted, keys, hotKeys: hot } = table.counters!;
+    const { promoted, demoted, keys, hot_keys: hot } = table.hotness!;
     expect(promoted - demoted).toBe(table.stores[0].rows);
     expect(keys).toBe([...batches(40, 4)].reduce((sum, batch) => sum + batch.keys.length, 0));
     expect(hot / keys).toBeGreaterThan(0.2);

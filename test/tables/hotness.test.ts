@@ -179,7 +179,7 @@ describe("hotness", () => {
     pair.settle();
     expect(pair.rows).toEqual([2n, 3n]);
     expect(pair.scoreOf(1n)).toBe(2);
-    expect(pair.hotness.counters).toEqual({ promoted: 3, demoted: 1, keys: 6, hotKeys: 1 });
+    expect(pair.hotness.counters).toEqual({ promoted: 3, demoted: 1, keys: 6, hot_keys: 1 });
   });
 
   it("forgets what stays away", () => {
