@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { batchLayout } from "../../src/core/batch.js";
 import type { EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { createEncoding } from "../../src/tables/create-encoding.js";
 import { HotColdEncoding } from "../../src/tables/hot-cold.js";
+import { createTable } from "../../src/tables/table.js";
 import { optimizerSpecs } from "../optim/specs.js";
 import {
   CAPACITY,
@@ -15,7 +17,7 @@ import {
 } from "./encoding-driver.js";
 import { ReferenceHotCold } from "./hot-cold-reference.js";
 import { mix } from "./reference.js";
-import { dice } from "./samples.js";
+import { batchOf, dice, modelOf } from "./samples.js";
 
 const ids = Array.from({ length: 120 }, (_, i) => mix(BigInt(i)));
 const { sgd } = optimizerSpecs;
@@ -224,4 +226,21 @@ it("restores into a table that is asked for fewer keys at a time", async () => {
   const scorer = await createEncoding(specOf(), { capacity: 4, learns: false, serving: false, runtime: "onnxruntime" });
   scorer.restore(savedBlocks(table));
   expect([...(await scorer.vectorOf(3n))]).toEqual([...(await table.vectorOf(3n))]);
+});
+
+it("tells what became of hot ids behind a table's cells, in a trainer", async () => {
+  const model = modelOf({ encoding: "exact", optimizer: sgd, singles: 2 });
+  const spec = { ...model, tables: [{ ...model.tables[0], ...specOf() }] };
+  const layout = batchLayout(spec, 4);
+  const table = await createTable(spec, 0, layout);
+  const batch = batchOf(layout, [{ singles: [ids[0], ids[1]] }, { singles: [ids[0], ids[2]] }]);
+  for (let step = 0; step < 3; step++) {
+    await table.gather(batch, "learn");
+    table.gradient.fill(1);
+    await table.backward();
+    table.apply();
+  }
+  // The id of two cells has twice the gradient of the others: 1.5 a batch to their 0.75, so that it is hot after two.
+  expect(table.hotness).toEqual({ promoted: 1, demoted: 0, keys: 9, hot_keys: 1 });
+  expect((await createTable(spec, 0, layout, { serving: true })).hotness).toBeNull();
 });
