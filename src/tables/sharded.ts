@@ -13,7 +13,7 @@ export function isSharded(spec: EncodingSpec): spec is EncodingSpec & StoreSpec 
 /**
  * A `hash` or `exact` table over several memories of up to 4 GiB: every key belongs to one shard, by a hash of its own, and a
  * shard is a store named `<table>.<number>`. Rows, budget and filter are divided among the shards. In an exact table the
- * shards' rows are bit for bit those of the undivided table.
+ * shards' rows are bit for bit those of the undivided table (f16 and int8 ones but for the chance in their rounding).
  */
 export class ShardedEncoding implements Encoding {
   readonly dim: number;

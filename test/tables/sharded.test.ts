@@ -105,6 +105,20 @@ describe("a sharded table", () => {
     expect(meeting.size).toBeLessThan(keys.length);
   });
 
+  it.each(["f16", "int8"] as const)("goes on in %s from a checkpoint as if nothing had happened", async (precision) => {
+    const spec = { ...specOf("exact", optimizerSpecs.adagrad, 8), precision };
+    const [first, second] = [sharded(spec, 3), sharded(spec, 3)];
+    const roll = dice(6);
+    for (let step = 0; step < 20; step++) {
+      const keys = distinctKeys(ids, CAPACITY, roll);
+      const gradients = gradientsFor(keys.length * 8, roll);
+      const expected = await learn(first, keys, gradients);
+      if (step >= 10) expect(await learn(second, keys, gradients)).toEqual(expected);
+      if (step === 9) second.restore(savedBlocks(first));
+    }
+    expect(savedBlocks(second)).toEqual(savedBlocks(first));
+  });
+
   it("names its stores after the shards, and counts their bytes", () => {
     const table = sharded(specOf("exact", sgd), 3);
     expect(table.stores.map(({ spec }) => spec.name)).toEqual(["ids.0", "ids.1", "ids.2"]);
