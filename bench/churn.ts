@@ -16,13 +16,13 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const small = smoke ? 20_000 : MILLION;
   const large = smoke ? 200_000 : 50 * MILLION;
   const lru = { policy: "lru" } as const;
-  const admission = { occurrence_threshold: 2, filter_capacity: budget / 40 };
+  const admission = { occurrence_threshold: 2, filter_capacity: budget / 400 };
   return {
     lru: churn(distinct, 16, { budget, eviction: lru }),
     lfu: churn(distinct / 10, 16, { budget: budget / 10, eviction: { policy: "lfu" } }),
     admission: churn(distinct / 10, 16, { budget: budget / 10, eviction: lru, admission }),
     expiry: churn(distinct / 10, 16, { eviction: { steps_to_live: distinct / 100 } }),
-    gathers: { "16": gathers(16, [small, smoke ? large : 40 * MILLION]), "8": gathers(8, [small, large]) },
+    gathers: { "16": gathers(16, [small, large]), "8": gathers(8, [small, large]) },
   };
 }
 
@@ -111,7 +111,7 @@ function gathers(dim: number, sizes: readonly number[]): object {
 }
 
 function gathersOf(dim: number, rows: number): number {
-  const model = modelOf(dim, { budget: Math.ceil(rows * (8 + 4 * dim + 11)) });
+  const model = modelOf(dim, { budget: Math.ceil(rows * (8 + 4 * dim + 16)) });
   const layout = batchLayout(model, ROWS);
   const table = new StoreTable(model, 0, layout);
   const batch = new Batch(layout, ROWS, new ArrayBuffer(layout.bytes));

@@ -107,7 +107,7 @@ export function gather(rows: u32, count: u32, learn: bool): bool {
   let missing = lookUp(0, learn);
   if (learn && admitting && missing > 0) missing = admit();
   if (learn && !makeRoomFor(missing, unique - refused)) return false;
-  materialise(learn);
+  if (!exact || missing > 0) materialise(learn);
   spread(rows);
   return true;
 }
@@ -217,44 +217,59 @@ function turnOver(row: usize): u32 {
 }
 
 /**
- * Finds every unique row from the first-th on and counts those that do not exist. Runs block by block, first touching the index lines, then the
- * rows they lead to, then finding the rows: short loops of independent steps, so that the memory's latencies overlap.
+ * Finds every unique row from the first-th on and counts those that do not exist. Runs block by block, first touching the index
+ * lines, then the rows they lead to, then finding the rows: short loops of independent steps, so that the memory's latencies
+ * overlap. An exact table's row is at hand then, and its weights are written at once.
  */
 function lookUp(first: u32, learn: bool): u32 {
   let missing: u32 = 0;
   for (let from = first; from < unique; from += BLOCK) {
     const to = min(from + BLOCK, unique);
-    if (exact) {
-      for (let u = from; u < to; u++) warmth += touchIndex(identity(u));
-      for (let u = from; u < to; u++) warmth += touchCandidate(identity(u));
+    if (!exact) {
+      for (let u = from; u < to; u++) store<u32>(uniqueAt + (<usize>u << 2), <u32>identity(u));
+      continue;
     }
-    for (let u = from; u < to; u++) {
-      const row = exact ? rowOf(identity(u)) : <u32>identity(u);
-      store<u32>(uniqueAt + (<usize>u << 2), row);
-      if (row == NONE) missing++;
-      else if (learn && metaBytes) markUsed(row);
-    }
+    for (let u = from; u < to; u++) warmth += touchIndex(identity(u));
+    for (let u = from; u < to; u++) warmth += touchCandidate(identity(u));
+    for (let u = from; u < to; u++) missing += u32(!findRow(u, learn));
   }
   return missing;
 }
 
-/** Writes the weights of every unique row; learning makes the missing rows first. */
+/** Finds unique row u of an exact table and writes its weights; false where there is none. */
+@inline
+function findRow(u: u32, learn: bool): bool {
+  const row = rowOf(identity(u));
+  store<u32>(uniqueAt + (<usize>u << 2), row);
+  if (row == NONE) return false;
+  if (learn && metaBytes) markUsed(row);
+  weights(rowPtr(row), uniqueWeightsAt + <usize>u * laneBytes);
+  return true;
+}
+
+/** Writes the weights of every unique row that `lookUp` did not; learning makes the missing rows first. */
 function materialise(learn: bool): void {
   for (let from: u32 = 0; from < unique; from += BLOCK) {
     const to = min(from + BLOCK, unique);
-    touchRows(from, to);
+    if (!exact) touchRows(from, to);
     for (let u = from; u < to; u++) {
-      const id = identity(u);
-      const out = uniqueWeightsAt + <usize>u * laneBytes;
-      const at = uniqueAt + (<usize>u << 2);
-      if (learn) {
-        if (load<u32>(at) == REFUSED) continue;
-        const row = claim(id, load<u32>(at));
-        store<u32>(at, row);
-        weights(rowPtr(row), out);
-      } else weightsOf(id, load<u32>(at), out);
+      const row = load<u32>(uniqueAt + (<usize>u << 2));
+      if (!exact || row == NONE) materialiseOne(u, row, learn);
     }
   }
+}
+
+@inline
+function materialiseOne(u: u32, found: u32, learn: bool): void {
+  const id = identity(u);
+  const out = uniqueWeightsAt + <usize>u * laneBytes;
+  if (!learn) {
+    weightsOf(id, found, out);
+    return;
+  }
+  const row = claim(id, found);
+  store<u32>(uniqueAt + (<usize>u << 2), row);
+  weights(rowPtr(row), out);
 }
 
 @inline
