@@ -83,7 +83,7 @@ export async function datasets(smoke: boolean): Promise<Dataset[]> {
 }
 
 function globoClicks(): Dataset | null {
-  const path = globo(400_000);
+  const path = globo(200_000);
   if (!path) return null;
   const columns =
     "label id ts_ms user session article age_min environment device os country region referrer hour".split(" ");
@@ -139,7 +139,7 @@ const ADS_COLUMNS =
   "label oracle ts_ms event_id user user_age_group user_gender user_country device os browser connection hour_of_day day_of_week slot site site_category ad campaign advertiser ad_category creative_size bid_bucket user_ad_views user_interests price ctr_hint query_len";
 
 async function simulated(smoke: boolean, name: "simulator" | "simulator-ids", title: string): Promise<Dataset> {
-  const learn = await simulatedFile(smoke ? 5_000 : 1_000_000);
+  const learn = await simulatedFile(smoke ? 5_000 : 400_000);
   const many = name === "simulator";
   const shared = {
     name,
@@ -217,7 +217,7 @@ function ciao(smoke: boolean): Dataset | null {
     name: "ciao",
     title: "Ciao product ratings, ids alone",
     regime: "ids alone",
-    passes: ciaoFolds(file, smoke ? 1 : 5, smoke ? 5_000 : Number.POSITIVE_INFINITY),
+    passes: ciaoFolds(file, smoke ? 1 : 3, smoke ? 5_000 : Number.POSITIVE_INFINITY),
     groups: ["user_id", "item_id"],
     ids: [idTable("users", CIAO, id("user_id")), idTable("items", CIAO, id("item_id"))],
     spec: {
