@@ -1,4 +1,5 @@
 import type { Dataset } from "./datasets.js";
+import { ENTRIES } from "./encodings.js";
 import type { Point } from "./measure.js";
 
 /** A figure of a point, drawn against its bytes. */
@@ -10,7 +11,7 @@ export interface Axis {
 
 const WIDTH = 900;
 const LEFT = 74;
-const RIGHT = 190;
+const RIGHT = 232;
 const LINE_HEIGHT = 21;
 const COLOURS = [
   "#1f77b4",
@@ -51,7 +52,7 @@ export function plot(dataset: Dataset, points: readonly Point[]): string {
     { top: 54, height: 400, axis: auc },
     { top: 506, height: 180, axis: logloss },
   ];
-  const names = [...new Set(points.map(({ encoding }) => encoding))].filter((name) => name !== "exact");
+  const names = ENTRIES.map(({ name }) => name).filter((name) => points.some(({ encoding }) => encoding === name));
   const lines = names.map((name) =>
     points.filter(({ encoding }) => encoding === name).sort((a, b) => a.bytes - b.bytes),
   );
@@ -95,7 +96,7 @@ function drawPanel(panel: Panel, exact: Point, lines: readonly (readonly Point[]
     ...grid(panel, scale),
     `<path d="M${LEFT} ${f(level)}H${WIDTH - RIGHT}" stroke="${INK}" stroke-dasharray="5 4" fill="none"/>`,
     text(WIDTH - RIGHT + 6, level + 4, "exact", 'font-style="italic"'),
-    ...lines.map((line, i) => drawLine(line, i, exact, scale, axis)),
+    ...lines.map((line) => drawLine(line, numberOf(line[0].encoding), exact, scale, axis)),
   ];
 }
 
@@ -133,6 +134,11 @@ function drawLine(line: readonly Point[], i: number, exact: Point, scale: Scale,
   return `<g stroke="${colour}" fill="none" stroke-width="1.8"><path d="M${places.map((place) => place.join(" ")).join("L")}"/><path d="${bars.join("")}" stroke-width="1"/><path d="${dots}" fill="${colour}"/></g>`;
 }
 
+/** An encoding has one colour and one marker in all plots. */
+function numberOf(name: string): number {
+  return ENTRIES.findIndex((entry) => entry.name === name);
+}
+
 function colourOf(i: number): string {
   return COLOURS[i % COLOURS.length];
 }
@@ -148,10 +154,10 @@ function marker(i: number, x: number, y: number): string {
 }
 
 function legend(names: readonly string[]): string[] {
-  const x = WIDTH - RIGHT + 52;
+  const x = WIDTH - RIGHT + 48;
   return names.map((name, i) => {
     const y = 64 + i * LINE_HEIGHT;
-    const sample = `<g stroke="${colourOf(i)}" fill="${colourOf(i)}" stroke-width="1.8"><path d="M${x} ${y}h22"/><path d="${marker(i, x + 11, y)}"/></g>`;
+    const sample = `<g stroke="${colourOf(numberOf(name))}" fill="${colourOf(numberOf(name))}" stroke-width="1.8"><path d="M${x} ${y}h22"/><path d="${marker(numberOf(name), x + 11, y)}"/></g>`;
     return `${sample}${text(x + 28, y + 4, name)}`;
   });
 }
