@@ -27,6 +27,7 @@ export function summary(report: Report): string {
   }
   const codes = Object.entries(report.rejected_by_code).map(([code, n]) => `${code} ${n}`);
   if (report.rejected > 0) lines.push(`  rejected ${report.rejected}: ${codes.join(", ")}`);
+  if (report.duplicates > 0) lines.push(`  left out ${report.duplicates} events whose id had come before`);
   if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
   for (const { path, reason } of report.passed_over) lines.push(`  passed over ${path}: ${reason}`);
   lines.push(`  checkpoint ${report.checkpoint}`);

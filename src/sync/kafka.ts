@@ -25,8 +25,11 @@ export class KafkaSink implements DeltaSink {
   private readonly producer: KafkaProducer;
   private readonly writer: WriterFacts;
   private empty: boolean;
-  /** Parts of the entries written and not deleted, deltas and snapshots by number. */
-  private readonly written = { delta: new Map<number, number>(), snapshot: new Map<number, number>() };
+  /** Numbers of the messages that are in the topic and not deleted, by their keys. */
+  private readonly written = { delta: new Map<string, number>(), snapshot: new Map<string, number>() };
+  /** Numbers of this writer's snapshots that are kept. */
+  private snapshots: number[] = [];
+  private readonly closing = new AbortController();
 
   private constructor(producer: KafkaProducer, writer: WriterFacts, empty: boolean) {
     this.producer = producer;
@@ -40,7 +43,10 @@ export class KafkaSink implements DeltaSink {
       await admin.createTopic(topic, 1, { "cleanup.policy": "compact" });
       return admin.watermarks(topic);
     });
-    return new KafkaSink(await KafkaProducer.open(kafka, topic), writer, low === high);
+    const sink = new KafkaSink(await KafkaProducer.open(kafka, topic), writer, low === high);
+    // In the background; where it fails, the writer after this one deletes what is left.
+    if (high > low) sink.remember(kafka, topic, low, high).catch(() => {});
+    return sink;
   }
 
   async needsSnapshot(): Promise<boolean> {
@@ -53,30 +59,48 @@ export class KafkaSink implements DeltaSink {
     for (const body of entry.bodies()) {
       const { epoch, now } = this.writer;
       const value = sealFrame({ epoch, sent: now(), body });
-      await this.producer.send([{ key: keyOf(kind, number, part++, parts), value, partition: PARTITION }]);
+      const key = keyOf(kind, number, part++, parts);
+      await this.producer.send([{ key, value, partition: PARTITION }]);
+      this.written[kind].set(key, number);
     }
-    this.written[kind].set(number, parts);
-    if (kind === "snapshot") await this.prune();
+    if (kind === "snapshot") await this.prune(number);
   }
 
   async close(): Promise<void> {
+    this.closing.abort();
     await this.producer.close();
   }
 
-  /** Deletes what this writer wrote and no follower will begin with. */
-  private async prune(): Promise<void> {
+  /** Notes what earlier writers left in the topic, so that it is deleted along with our own. */
+  private async remember(kafka: KafkaOptions, topic: string, low: bigint, high: bigint): Promise<void> {
+    const left = new Map<string, Entry["kind"]>();
+    const reader = await TopicReader.open(kafka, topic, low, this.closing.signal);
+    try {
+      for (let message = await reader.next(); message; message = await reader.next()) {
+        const [, kind] = KEY.exec(message.key) ?? [];
+        if (message.value === null) left.delete(message.key);
+        else if (kind) left.set(message.key, kind as Entry["kind"]);
+        if (message.offset >= high - 1n) break;
+      }
+    } finally {
+      await reader.close();
+    }
+    if (this.closing.signal.aborted) return;
+    for (const [key, kind] of left) this.written[kind].set(key, Number(KEY.exec(key)![2]));
+  }
+
+  /** Deletes what no follower will begin with, now that there is a snapshot `number`. */
+  private async prune(number: number): Promise<void> {
     this.empty = false;
-    const { delta, snapshot } = this.written;
-    const oldest = [...snapshot.keys()].sort((a, b) => a - b).at(-KEPT);
-    if (oldest === undefined) return;
+    this.snapshots = [...this.snapshots.filter((kept) => kept !== number), number].slice(-KEPT);
+    // Earlier writers' snapshots do not count: they may have gone another way.
+    if (this.snapshots.length < KEPT) return;
+    const [oldest] = this.snapshots;
     const gone = (["delta", "snapshot"] as const).flatMap((kind) =>
-      [...this.written[kind]]
-        .filter(([number]) => (kind === "delta" ? number <= oldest : number < oldest))
-        .flatMap(([number, parts]) => Array.from({ length: parts }, (_, part) => keyOf(kind, number, part, parts))),
+      [...this.written[kind]].flatMap(([key, of]) => (of < oldest || (kind === "delta" && of === oldest) ? [key] : [])),
     );
     await this.producer.send(gone.map((key) => ({ key, value: null, partition: PARTITION })));
-    for (const number of delta.keys()) if (number <= oldest) delta.delete(number);
-    for (const number of snapshot.keys()) if (number < oldest) snapshot.delete(number);
+    for (const key of gone) for (const written of Object.values(this.written)) written.delete(key);
   }
 }
 

@@ -17,6 +17,9 @@ export interface PipelineOptions {
 /** How long the decoding thread may take to leave its consumer group: a member that goes without a word is waited for. */
 const PARTING_MS = 2_000;
 
+/** MB for the young objects of a thread that reads a topic: messages at hand outlive the default, and are copied about. */
+const YOUNG_MB = 128;
+
 /** Worker threads run the built files, also when this module is run from its TypeScript source by the tests. */
 function workerUrl(name: string): URL {
   const beside = new URL(`./${name}.js`, import.meta.url);
@@ -30,7 +33,11 @@ function workerUrl(name: string): URL {
  */
 export async function runPipeline(job: Job, options: PipelineOptions = {}): Promise<Report> {
   const { port1, port2 } = new MessageChannel();
-  const decoder = new Worker(workerUrl("decode-worker"), { workerData: { job, port: port1 }, transferList: [port1] });
+  const decoder = new Worker(workerUrl("decode-worker"), {
+    workerData: { job, port: port1 },
+    transferList: [port1],
+    ...(job.topic && { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } }),
+  });
   const consumer = new Worker(workerUrl("consumer-worker"), {
     workerData: { job, port: port2, follower: options.follower ?? null },
     transferList: options.follower ? [port2, options.follower] : [port2],

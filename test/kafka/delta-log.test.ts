@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { KafkaSink, KafkaSource } from "../../src/sync/kafka.js";
 import { Publisher } from "../../src/sync/publisher.js";
@@ -71,5 +72,27 @@ describeKafka("the delta log in a topic", (kafka) => {
     await Promise.all([early, late, latest].map(({ end }) => end()));
     await second.sink.close();
     await kafka.admin.deleteTopic(topic);
+  });
+
+  it("a writer deletes what those before it left, but for what followers begin with", async () => {
+    const topic = await kafka.topic(1, { "cleanup.policy": "compact" });
+    const trainer = new TinyTrainer();
+    const left = async () => {
+      const last = new Map((await kafka.read(topic)).map(({ key, value }) => [key!, value.length]));
+      const kept = [...last].filter(([, bytes]) => bytes > 0).map(([key]) => key.split("/"));
+      return [...new Set(kept.map(([kind, number]) => `${kind} ${Number(number)}`))].sort();
+    };
+    for (let epoch = 1, version = 0; epoch <= 3; epoch++) {
+      const { sink, publisher } = await publisherOf(topic, epoch);
+      publisher.restore({ number: version - 1, link: "0".repeat(16) });
+      // Long enough for what was there to be looked through, which is not waited for.
+      if (epoch > 1) await sleep(3000);
+      for (const end = version + 12; version < end; version++) await publish(publisher, trainer, version);
+      await sink.close();
+    }
+    // Numbers 24 to 35 are the third writer's, which made the snapshots 25, 30 and 35.
+    expect(await left()).toEqual(
+      [31, 32, 33, 34, 35].map((number) => `delta ${number}`).concat(["snapshot 30", "snapshot 35"]),
+    );
   });
 });
