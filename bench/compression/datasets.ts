@@ -147,7 +147,7 @@ const ADS_COLUMNS =
   "label oracle ts_ms event_id user user_age_group user_gender user_country device os browser connection hour_of_day day_of_week slot site site_category ad campaign advertiser ad_category creative_size bid_bucket user_ad_views user_interests price ctr_hint query_len";
 
 async function simulated(smoke: boolean, name: "simulator" | "simulator-ids", title: string): Promise<Dataset> {
-  const learn = await simulatedFile(smoke ? 5_000 : 400_000);
+  const learn = await simulatedFile(smoke ? 5_000 : 600_000);
   const many = name === "simulator";
   const own = many ? ADS : ADS_ALONE;
   const shared = {
