@@ -35,9 +35,13 @@ export function filterBytes({ admission }: Pick<StoreSpec, "admission">): number
   return (admission?.filter_capacity ?? 0) * FILTER_CELL_BYTES;
 }
 
-/** Bytes of what finds rows: two bits each of a fixed store; of an exact one groups of at most ten, a power of two of them. */
+/**
+ * Bytes of what finds rows: two bitmaps of a fixed store; of an exact one groups of at most ten, a power of two of them, each with
+ * two bytes of bitmap. In whole cache lines.
+ */
 function indexBytes({ encoding, rows }: StoreSpec): number {
-  return encoding === "hash" ? rows / 4 : 66 * 2 ** Math.ceil(Math.log2(Math.max(1, rows / 10)));
+  if (encoding === "hash") return 128 * Math.ceil(rows / 512);
+  return 64 * Math.ceil((66 * 2 ** Math.ceil(Math.log2(Math.max(1, rows / 10)))) / 64);
 }
 
 /** Bytes a store takes. */

@@ -34,6 +34,7 @@ describe("the bytes a spec is said to need", () => {
     const encoding = await createEncoding(spec, { capacity: 64, learns: true, serving: false, runtime: "onnxruntime" });
     const said = encodingBytes(spec);
     expect(Math.abs(encoding.bytes - said)).toBeLessThan(0.01 * said + 1024);
+    if (options.includes("budget")) expect(encoding.bytes).toBeLessThanOrEqual(300_000);
     await encoding.close();
   });
 
