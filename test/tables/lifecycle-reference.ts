@@ -113,7 +113,8 @@ export class ReferenceRows {
     let best = 0n;
     let chosen = -1;
     for (let i = 0n; i < 16n; i++) {
-      const at = Number(((mix((start + i) & MASK) >> 32n) * BigInt(this.rows.length)) >> 32n);
+      const point = (start + i * 0x9e3779b97f4a7c15n) & MASK;
+      const at = Number(((point >> 32n) * BigInt(this.rows.length)) >> 32n);
       if (this.worth(at) <= best) continue;
       best = this.worth(at);
       chosen = at;

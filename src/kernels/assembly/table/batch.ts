@@ -3,7 +3,7 @@
 // weighted keys (bags; number and bias cells have one key a row). Rows are de-duplicated: each is looked up and materialised
 // once and updated once with its summed gradient, in the order of first appearance.
 import { admits, admitting } from "./admission";
-import { markUsed, metaBytes, sweep } from "./eviction";
+import { choose, markUsed, metaBytes, policy, sweep } from "./eviction";
 import { addFloats, addScaled, copyFloats, usable } from "./lanes";
 import { workspaceOf } from "./memory";
 import { beginStep, dim, laneBytes, update, weights } from "./optimizer";
@@ -14,6 +14,8 @@ import {
   makeRoomFor,
   NONE,
   note,
+  room,
+  rowCount,
   rowOf,
   rowPtr,
   touchCandidate,
@@ -168,7 +170,7 @@ function identity(place: u32): u64 {
   return load<u64>(keysAt + (<usize>place << 3));
 }
 
-/** Unique rows worked on together: their index lines and rows fit in the L1 cache. */
+/** Unique rows worked on together: their index lines and rows fit in the L1 cache. At most MOST_CHOSEN. */
 const BLOCK: u32 = 128;
 
 /** Kept where the compiler cannot see that nobody reads it: the bytes read only to bring lines into the cache. */
@@ -252,11 +254,20 @@ function materialise(learn: bool): void {
   for (let from: u32 = 0; from < unique; from += BLOCK) {
     const to = min(from + BLOCK, unique);
     if (!exact) touchRows(from, to);
+    else if (learn && policy) chooseFor(from, to);
     for (let u = from; u < to; u++) {
       const row = load<u32>(uniqueAt + (<usize>u << 2));
       if (!exact || row == NONE) materialiseOne(u, row, learn);
     }
   }
+}
+
+/** Chooses the rows that the new ones of a block displace in a full table. */
+function chooseFor(from: u32, to: u32): void {
+  if (rowCount < room) return;
+  let missing: u32 = 0;
+  for (let u = from; u < to; u++) missing += u32(load<u32>(uniqueAt + (<usize>u << 2)) == NONE);
+  choose(missing);
 }
 
 @inline

@@ -2,7 +2,7 @@
 // learned from, u32 event seconds then (expire_time), u32 frequency (lfu)}, as far as they are asked for, in 8 or 16 bytes.
 // A hand sweeps over the rows, some at each batch, and gives up those whose time has come. Where a new row finds the table
 // full, a row is displaced: the oldest (lru) or least frequent (lfu) of a sample; the new row takes its place.
-import { mix } from "./initial";
+import { GOLDEN, mix } from "./initial";
 import {
   add,
   DISPLACED,
@@ -24,7 +24,7 @@ import {
 } from "./lifecycle";
 import { workspace } from "./memory";
 import { FTRL_GROUP, kind, laneBytes, lanes, weights } from "./optimizer";
-import { DEFAULT_KEY, keyAt, NONE, note, removeRow, rowAt, rowCount, rowPtr, unindex } from "./store";
+import { DEFAULT_KEY, keyAt, NONE, note, removeRow, rowAt, rowCount, rowPtr, touchIndex, unindex } from "./store";
 
 const LRU: u32 = 1;
 const LFU: u32 = 2;
@@ -34,6 +34,8 @@ const LAP_EXAMPLES: f64 = 65536;
 const MOST_VISITS: f64 = 2048;
 /** Rows of which the one to displace is chosen. */
 const SAMPLES: u32 = 16;
+/** Rows that `choose` chooses at a time, at most. */
+export const MOST_CHOSEN: u32 = 128;
 /** A use counts so much, and is worth half after 2^halfLife examples. */
 const USE: u32 = 256;
 
@@ -55,8 +57,16 @@ let ghostsAt: usize = 0;
 let ghostMask: u32 = 0;
 /** Of 2^ghostShift keys one is remembered. */
 let ghostShift: u32 = 0;
+/** Kept where the compiler cannot see that nobody reads it. */
+let warmth: u32 = 0;
 /** Room for a row's weights. */
 let scratch: usize = 0;
+/** u32 each: rows of a sample; rows that were chosen to be displaced next. */
+let samplesAt: usize = 0;
+let chosenAt: usize = 0;
+/** How many were chosen, and how many of them were displaced. */
+let chosen: u32 = 0;
+let taken: u32 = 0;
 
 /**
  * Takes the workspace. `seconds_`, `steps`, `norm`: 0 = no such condition; `ghosts`: cells, a power of two. False where there
@@ -79,7 +89,9 @@ export function openEviction(
   ghostShift = ghostShift_;
   ghostsAt = workspace(<usize>ghosts << 2);
   scratch = workspace(laneBytes);
-  return scratch != 0;
+  samplesAt = workspace(SAMPLES << 2);
+  chosenAt = workspace(MOST_CHOSEN << 2);
+  return chosenAt != 0;
 }
 
 export function ghostsAddress(): usize {
@@ -178,9 +190,26 @@ function giveUp(row: u32, reason: usize): void {
   removeRow(row);
 }
 
+/**
+ * Chooses the next `count` rows that `displace` takes, as it would itself, but so that the memory's latencies overlap. They
+ * must be taken before anything else happens.
+ */
+export function choose(count: u32): void {
+  chosen = count;
+  taken = 0;
+  const before = numberAt(DISPLACED);
+  for (let i: u32 = 0; i < count; i++) {
+    const row = victim(before + <f64>i);
+    // Nobody chooses it again.
+    store<u32>(rowAt(row), now, stepAt);
+    store<u32>(chosenAt + (<usize>i << 2), row);
+  }
+  for (let i: u32 = 0; i < count; i++) warmth += touchIndex(keyAt(load<u32>(chosenAt + (<usize>i << 2))));
+}
+
 /** Gives up a row for a new one and returns its number. There is a row the batch at hand does not use. */
 export function displace(): u32 {
-  const row = victim();
+  const row = taken < chosen ? load<u32>(chosenAt + (<usize>(taken++) << 2)) : victim(numberAt(DISPLACED));
   const key = keyAt(row);
   add(DISPLACED, 1);
   haunt(key);
@@ -189,20 +218,26 @@ export function displace(): u32 {
   return row;
 }
 
-/** The best of a sample, by seed and how many were displaced before; where the batch uses all of it, the hand's next. */
-function victim(): u32 {
-  const start = mix(salt ^ <u64>numberAt(DISPLACED));
-  let best: u64 = 0;
-  let chosen = NONE;
-  for (let i: u64 = 0; i < SAMPLES; i++) {
-    const row = <u32>((mix(start + i) >> 32) * <u64>rowCount >> 32);
-    const worth = evictability(row);
-    if (worth > best) {
-      best = worth;
-      chosen = row;
-    }
+/**
+ * The best of a sample, which follows from the seed and how many were displaced before; where the batch uses all of it, the
+ * hand's next. The sample's rows are read first and compared then: loads that no branch waits for overlap.
+ */
+function victim(before: f64): u32 {
+  let point = mix(salt ^ <u64>before);
+  for (let at = samplesAt; at < samplesAt + (SAMPLES << 2); at += 4, point += GOLDEN) {
+    const row = <u32>(((point >> 32) * <u64>rowCount) >> 32);
+    store<u32>(at, row);
+    warmth += load<u32>(rowAt(row), stepAt);
   }
-  return chosen == NONE ? nextUnused() : chosen;
+  let best: u64 = 0;
+  let row = NONE;
+  for (let at = samplesAt; at < samplesAt + (SAMPLES << 2); at += 4) {
+    const candidate = load<u32>(at);
+    const worth = evictability(candidate);
+    row = select(candidate, row, worth > best);
+    best = max(worth, best);
+  }
+  return row == NONE ? nextUnused() : row;
 }
 
 /** The higher the sooner: examples since the last use (lru), or lowest frequency, then examples (lfu). 0: not to be evicted. */

@@ -2,7 +2,7 @@
 // id ^ table seed, where id is the key (exact tables) or the row number (hash tables); its top 24 bits u give
 // init * (2u + 1 - 2^24) / 2^24, which lies inside (-init, init), is symmetric around 0 and never 0.
 
-const GOLDEN: u64 = 0x9e3779b97f4a7c15;
+export const GOLDEN: u64 = 0x9e3779b97f4a7c15;
 const HALF_STEP: f32 = 1.0 / 16777216.0;
 
 /** The finaliser of splitmix64: a bijection of 64-bit numbers. */
