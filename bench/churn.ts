@@ -2,7 +2,9 @@ import { Batch, type BatchLayout, batchLayout } from "../src/core/batch.js";
 import type { CompiledSpec, StoreSpec } from "../src/spec/compiled.js";
 import { StoreTable } from "../src/tables/table.js";
 
-const ROWS = 4096;
+/** Rows of a batch that gathers, and of one that learns: what towers learn at a time. */
+const GATHERED = 4096;
+const ROWS = 512;
 const GB = 1e9;
 const MILLION = 1e6;
 
@@ -21,7 +23,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
     lru: churn(distinct, 16, { budget, eviction: lru }),
     lfu: churn(distinct / 10, 16, { budget: budget / 10, eviction: { policy: "lfu" } }),
     admission: churn(distinct / 10, 16, { budget: budget / 10, eviction: lru, admission }),
-    expiry: churn(distinct / 10, 16, { eviction: { steps_to_live: distinct / 100 } }),
+    expiry: churn(distinct / 10, 16, { budget, eviction: { steps_to_live: distinct / 100 } }),
     gathers: { "16": gathers(16, [small, large]), "8": gathers(8, [small, large]) },
   };
 }
@@ -112,11 +114,11 @@ function gathers(dim: number, sizes: readonly number[]): object {
 
 function gathersOf(dim: number, rows: number): number {
   const model = modelOf(dim, { budget: Math.ceil(rows * (8 + 4 * dim + 16)) });
-  const layout = batchLayout(model, ROWS);
+  const layout = batchLayout(model, GATHERED);
   const table = new StoreTable(model, 0, layout);
-  const batch = new Batch(layout, ROWS, new ArrayBuffer(layout.bytes));
-  for (let first = 0; first < rows; first += ROWS) {
-    const some = new Batch(layout, Math.min(ROWS, rows - first), batch.buffer);
+  const batch = new Batch(layout, GATHERED, new ArrayBuffer(layout.bytes));
+  for (let first = 0; first < rows; first += GATHERED) {
+    const some = new Batch(layout, Math.min(GATHERED, rows - first), batch.buffer);
     table.gather(
       fill(layout, some, (i) => first + i),
       "learn",
@@ -128,7 +130,7 @@ function gathersOf(dim: number, rows: number): number {
     return Math.floor((state / 2 ** 32) * rows);
   };
   const batches = Array.from({ length: 300 }, () =>
-    fill(layout, new Batch(layout, ROWS, new ArrayBuffer(layout.bytes)), next),
+    fill(layout, new Batch(layout, GATHERED, new ArrayBuffer(layout.bytes)), next),
   );
   let shortest = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 4; round++) {
@@ -136,5 +138,5 @@ function gathersOf(dim: number, rows: number): number {
     for (const each of batches) table.gather(each, "score");
     shortest = Math.min(shortest, performance.now() - start);
   }
-  return Math.round((batches.length * ROWS) / (shortest / 1000));
+  return Math.round((batches.length * GATHERED) / (shortest / 1000));
 }
