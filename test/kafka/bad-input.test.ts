@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -28,7 +28,10 @@ const rejectsOf = (out: string) =>
   readFileSync(join(out, "rejected/rejected.jsonl"), "utf8")
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as { code: string; file: string; offset: number; raw: string; length: number });
+    .map(
+      (line) =>
+        JSON.parse(line) as { code: string; column: string; file: string; offset: number; raw: string; length: number },
+    );
 
 function expectFailure(outcome: Outcome, exit: number, message: RegExp): void {
   expect(outcome.stderr).toMatch(message);
@@ -129,6 +132,44 @@ describeKafka("training from a topic", (kafka) => {
       rejected: 1,
     });
     expect(rejectsOf(out)).toMatchObject([{ offset: 1, length: 10_000_000 }]);
+  });
+
+  it("absorbs members that producers add, and keeps every event whose schema they broke", async () => {
+    const topic = await kafka.topic(1);
+    const [out, model] = [temporary(), join(temporary(), "clicks.yaml")];
+    writeFileSync(
+      model,
+      `name: clicks
+events: { format: json, id: id }
+label: { field: clicked, time: ts }
+fields:
+  - { name: user, type: categorical, from: user.id, table: w }
+  - { name: price, type: numeric, from: price, transform: log1p, table: w }
+tables: { w: { encoding: hash, rows: 64 } }
+tower: lr
+`,
+    );
+    const event = { id: 1, clicked: 1, ts: 1.7e12, user: { id: "u" }, price: 2 };
+    const good = [
+      event,
+      { ...event, id: 2, user: { id: "u", new: [{ x: 1 }] }, more: { a: null } },
+      { ...event, id: 3, price: undefined },
+    ];
+    const broken = [
+      [{ ...event, user: "u" }, "bad_type", "user.id"],
+      [{ ...event, price: "2" }, "bad_type", "price"],
+      [{ ...event, price: { eur: 2 } }, "bad_type", "price"],
+      [{ ...event, id: undefined }, "missing_id", "id"],
+      [{ ...event, clicked: undefined }, "bad_label", "clicked"],
+      [{ ...event, ts: undefined }, "missing_time", "ts"],
+    ] as const;
+    const values = [...good, ...broken.map(([value]) => value)].map((value) => ({ value: JSON.stringify(value) }));
+    await kafka.produce(topic, values);
+    const args = [...flags(kafka.brokers, topic, out).with(2, model), "--until", "end"];
+    expect(report(args)).toMatchObject({ examples: 3, rejected: 6 });
+    expect(rejectsOf(out).map(({ code, column, raw }) => [code, column, raw])).toEqual(
+      broken.map(([value, code, column]) => [code, column, JSON.stringify(value)]),
+    );
   });
 
   it("stops after as many rejects as it is told, having kept them", async () => {
