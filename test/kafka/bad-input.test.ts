@@ -216,6 +216,9 @@ tower: lr
     expect(learn("--from", "2026-01-01T00:00:40Z")).toBe(60);
     expect(learn("--from", "45,10")).toBe(45);
     expect(learn("--from", "latest")).toBe(0);
+    const from = (place: string) => run([...flags(kafka.brokers, topic, temporary()), "--from", place]);
+    expectFailure(from("0,51"), 2, /partition 1: offset 51 is beyond its end, 50/);
+    expectFailure(from("1,2,3"), 2, /3 offsets for 2 partitions/);
     const replay = ["replay", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--out", temporary()];
     const range = [...replay, "--from", "2026-01-01T00:00:10Z", "--until", "2026-01-01T00:00:30Z"];
     expect(report(range)).toMatchObject({ examples: 20, rejected: 0 });
