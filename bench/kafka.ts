@@ -118,7 +118,8 @@ async function load(kafka: KafkaOptions, topic: string, file: string): Promise<{
 async function bare(kafka: KafkaOptions, groupId: string, messages: number, bytes: number): Promise<number> {
   const consumer = createKafka(kafka).kafka.consumer({
     groupId,
-    maxWaitTimeInMs: 100,
+    minBytes: 64 << 10,
+    maxWaitTimeInMs: 25,
     maxBytesPerPartition: 1 << 20,
     maxBytes: 16 << 20,
   });
@@ -168,58 +169,73 @@ async function freshness(broker: BrokerFacts, folder: string, smoke: boolean): P
   return { freshness_events_per_second: RATE, seconds, freshness: results };
 }
 
-/** One trainer that publishes to a topic and to a scorer in its own process, fed at a steady rate. */
+/** A trainer that publishes to a topic, then one with a scorer in its process, each fed at a steady rate. */
 async function streamed(broker: BrokerFacts, folder: string, model: string, seconds: number): Promise<object> {
-  const topic = `fresh-${model}`;
   const url = `kafka://${broker.brokers}/deltas-${model}`;
-  await withAdmin(kafkaOptions(broker.brokers), (admin) => admin.createTopic(topic, PARTITIONS));
-  const flags = (name: string) => [
-    ...["train", "--model", `features/${model}.yaml`, "--kafka", broker.brokers, "--topic", topic, "--group", name],
-    ...["--out", join(folder, `${model}-${name}`), "--checkpoint-seconds", "10"],
-  ];
-  const apart = start([...flags("apart"), "--publish", url]);
-  const within = start([...flags("within"), "--serve", "0"]);
-  const [, served] = await said(within, /"listening":"([^"]+)"/);
-  const ages: number[] = [];
+  const run = { broker, folder, model, seconds };
   const follower = Scorer.follow(openFollow(url), { onVisible: (seen) => ages.push(...seen) });
-  while (!follower.version) await sleep(50);
-  await sleep(1000);
-  ages.length = 0;
-  const memory: number[] = [];
-  const sampling = setInterval(() => memory.push(residentMiB(apart)), 1000);
-  const rows = String(Math.ceil(seconds * RATE));
-  const producer = start([
-    "produce",
-    "--kafka",
-    broker.brokers,
-    "--topic",
-    topic,
-    "--data",
-    `simulate:${rows}:3`,
-    "--rate",
-    String(RATE),
-  ]);
-  await new Promise((resolve) => producer.on("close", resolve));
-  clearInterval(sampling);
-  await sleep(2000);
-  const metrics = await (await fetch(`${served}/metrics`)).text();
-  const version = follower.version?.version;
-  apart.kill("SIGINT");
-  within.kill("SIGINT");
-  await Promise.all([apart, within].map((child) => new Promise((resolve) => child.on("close", resolve))));
+  const ages: number[] = [];
+  const apart = await fed(run, "apart", ["--publish", url], {
+    begun: async () => {
+      while (!follower.version) await sleep(50);
+      await sleep(1000);
+      ages.length = 0;
+    },
+    ended: async () => follower.version?.version,
+  });
   await follower.close();
-  if (version !== Number(rows)) {
-    const status = JSON.stringify(follower.health().replica);
-    throw new Error(
-      `the follower has seen ${version} of ${rows} events: ${status}; the trainer said: ${last.get(apart)}`,
-    );
-  }
-  const half = memory.slice(memory.length >> 1);
+  let metrics = "";
+  await fed(run, "within", ["--serve", "0"], {
+    begun: () => sleep(1000),
+    ended: async (served) => {
+      metrics = await (await fetch(`${served}/metrics`)).text();
+      return Number(/hashbrook_model_version (\d+)/.exec(metrics)?.[1]);
+    },
+  });
+  const half = apart.memory.slice(apart.memory.length >> 1);
   return {
     apart: { p50_seconds: quantile(ages, 0.5), p99_seconds: quantile(ages, 0.99), sampled: ages.length },
     in_process: { p50_seconds: summary(metrics, "0.5"), p99_seconds: summary(metrics, "0.99") },
-    trainer_mib: { start_of_last_half: half[0], end: half.at(-1), most: Math.max(...memory) },
+    trainer_mib: { start_of_last_half: half[0], end: half.at(-1), most: Math.max(...apart.memory) },
   };
+}
+
+interface Feeding {
+  readonly broker: BrokerFacts;
+  readonly folder: string;
+  readonly model: string;
+  readonly seconds: number;
+}
+
+/** Runs a trainer over RATE events a second, and checks that the scorer has seen all in the end. Returns its memory, second by second. */
+async function fed(
+  { broker, folder, model, seconds }: Feeding,
+  name: string,
+  flags: readonly string[],
+  steps: { begun: () => Promise<unknown>; ended: (served: string) => Promise<number | undefined> },
+): Promise<{ memory: number[] }> {
+  const topic = `fresh-${model}-${name}`;
+  await withAdmin(kafkaOptions(broker.brokers), (admin) => admin.createTopic(topic, PARTITIONS));
+  const child = start([
+    ...["train", "--model", `features/${model}.yaml`, "--kafka", broker.brokers, "--topic", topic, "--group", topic],
+    ...["--out", join(folder, `${model}-${name}`), "--checkpoint-seconds", "10", "--metrics-port", "0", ...flags],
+  ]);
+  const served = flags.includes("--serve") ? (await said(child, /"listening":"([^"]+)"/))[1] : "";
+  await steps.begun();
+  const memory: number[] = [];
+  const sampling = setInterval(() => memory.push(residentMiB(child)), 1000);
+  const rows = String(Math.ceil(seconds * RATE));
+  const source = ["--data", `simulate:${rows}:3`, "--rate", String(RATE)];
+  const producer = start(["produce", "--kafka", broker.brokers, "--topic", topic, ...source]);
+  await new Promise((resolve) => producer.on("close", resolve));
+  clearInterval(sampling);
+  await sleep(2000);
+  const seen = await steps.ended(served);
+  child.kill("SIGINT");
+  await new Promise((resolve) => child.on("close", resolve));
+  if (seen !== Number(rows))
+    throw new Error(`the scorer has seen ${seen} of ${rows} events; the trainer said: ${last.get(child)}`);
+  return { memory };
 }
 
 /** The end of what each process wrote to its standard error. */

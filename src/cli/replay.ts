@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { train } from "../train/run.js";
+import { KAFKA_ENVIRONMENT } from "./produce.js";
 import { progressReporter } from "./progress.js";
 import { stopSignal } from "./signals.js";
 import { printReport } from "./summary.js";
@@ -24,6 +25,8 @@ export function replayCommand(): Command {
       `
 Where --until is not given, it ends at what is in the topic now. The order is that of train: the same range gives the same
 bytes. To go on behind it with the events that come: hashbrook train --out DIR --resume, with the same topic.
+
+${KAFKA_ENVIRONMENT}
 
 Example:
   hashbrook replay --model features/ads-demo.yaml --kafka localhost:9092 --topic ads --from 2026-11-01 --until 2026-11-08 --out runs/week`,

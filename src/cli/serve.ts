@@ -7,6 +7,7 @@ import { openFollow } from "../sync/open.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import { listening } from "./listen.js";
 import { port, positive } from "./options.js";
+import { KAFKA_ENVIRONMENT } from "./produce.js";
 import { stopSignal } from "./signals.js";
 
 interface Flags {
@@ -39,7 +40,9 @@ export function serveCommand(): Command {
 POST /v1/score          {"context": {...}, "candidates": [{...}, ...]} -> {"scores": [...], "model", "version", "spec_hash"}
 GET  /v2/health/ready   200 when the model is loaded (and fresh enough), else 503
 GET  /metrics           Prometheus text
-Members are the model's source columns (JSON models: the events' own nesting); a candidate's members win over the context's.`,
+Members are the model's source columns (JSON models: the events' own nesting); a candidate's members win over the context's.
+
+${KAFKA_ENVIRONMENT}`,
     )
     .action(run);
 }

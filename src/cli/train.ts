@@ -3,6 +3,7 @@ import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
 import { port, wholeNumber } from "./options.js";
+import { KAFKA_ENVIRONMENT } from "./produce.js";
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
 import { stopSignal } from "./signals.js";
@@ -57,8 +58,8 @@ Ctrl-C finishes the batch at hand, writes a checkpoint and exits 0; go on with -
 Rejected rows are kept in DIR/rejected/rejected.jsonl with their code and position.
 
 From Kafka, events are learned exactly once: the checkpoint holds the offsets, the broker's are for dashboards. Several
-partitions are merged into one order that a replay reproduces. Credentials come from the environment: KAFKA_USERNAME,
-KAFKA_PASSWORD, KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512), KAFKA_SSL, KAFKA_SSL_CA.
+partitions are merged into one order that a replay reproduces.
+${KAFKA_ENVIRONMENT}
 
 Examples:
   hashbrook train --model features/ads-demo.yaml --data simulate:200000:7 --out runs/ads

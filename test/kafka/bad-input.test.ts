@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -28,7 +28,10 @@ const rejectsOf = (out: string) =>
   readFileSync(join(out, "rejected/rejected.jsonl"), "utf8")
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as { code: string; file: string; offset: number; raw: string; length: number });
+    .map(
+      (line) =>
+        JSON.parse(line) as { code: string; column: string; file: string; offset: number; raw: string; length: number },
+    );
 
 function expectFailure(outcome: Outcome, exit: number, message: RegExp): void {
   expect(outcome.stderr).toMatch(message);
@@ -131,6 +134,44 @@ describeKafka("training from a topic", (kafka) => {
     expect(rejectsOf(out)).toMatchObject([{ offset: 1, length: 10_000_000 }]);
   });
 
+  it("absorbs members that producers add, and keeps every event whose schema they broke", async () => {
+    const topic = await kafka.topic(1);
+    const [out, model] = [temporary(), join(temporary(), "clicks.yaml")];
+    writeFileSync(
+      model,
+      `name: clicks
+events: { format: json, id: id }
+label: { field: clicked, time: ts }
+fields:
+  - { name: user, type: categorical, from: user.id, table: w }
+  - { name: price, type: numeric, from: price, transform: log1p, table: w }
+tables: { w: { encoding: hash, rows: 64 } }
+tower: lr
+`,
+    );
+    const event = { id: 1, clicked: 1, ts: 1.7e12, user: { id: "u" }, price: 2 };
+    const good = [
+      event,
+      { ...event, id: 2, user: { id: "u", new: [{ x: 1 }] }, more: { a: null } },
+      { ...event, id: 3, price: undefined },
+    ];
+    const broken = [
+      [{ ...event, user: "u" }, "bad_type", "user.id"],
+      [{ ...event, price: "2" }, "bad_type", "price"],
+      [{ ...event, price: { eur: 2 } }, "bad_type", "price"],
+      [{ ...event, id: undefined }, "missing_id", "id"],
+      [{ ...event, clicked: undefined }, "bad_label", "clicked"],
+      [{ ...event, ts: undefined }, "missing_time", "ts"],
+    ] as const;
+    const values = [...good, ...broken.map(([value]) => value)].map((value) => ({ value: JSON.stringify(value) }));
+    await kafka.produce(topic, values);
+    const args = [...flags(kafka.brokers, topic, out).with(2, model), "--until", "end"];
+    expect(report(args)).toMatchObject({ examples: 3, rejected: 6 });
+    expect(rejectsOf(out).map(({ code, column, raw }) => [code, column, raw])).toEqual(
+      broken.map(([value, code, column]) => [code, column, JSON.stringify(value)]),
+    );
+  });
+
   it("stops after as many rejects as it is told, having kept them", async () => {
     const topic = await kafka.topic(1);
     const out = temporary();
@@ -175,6 +216,9 @@ describeKafka("training from a topic", (kafka) => {
     expect(learn("--from", "2026-01-01T00:00:40Z")).toBe(60);
     expect(learn("--from", "45,10")).toBe(45);
     expect(learn("--from", "latest")).toBe(0);
+    const from = (place: string) => run([...flags(kafka.brokers, topic, temporary()), "--from", place]);
+    expectFailure(from("0,51"), 2, /partition 1: offset 51 is beyond its end, 50/);
+    expectFailure(from("1,2,3"), 2, /3 offsets for 2 partitions/);
     const replay = ["replay", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--out", temporary()];
     const range = [...replay, "--from", "2026-01-01T00:00:10Z", "--until", "2026-01-01T00:00:30Z"];
     expect(report(range)).toMatchObject({ examples: 20, rejected: 0 });

@@ -76,7 +76,8 @@ async function startOf({ topic, start }: TopicSpec, admin: KafkaAdmin, marks: Ma
     case "time":
       return admin.offsetsAt(topic, start.time);
     case "offsets":
-      if (start.offsets.length === marks.length) return start.offsets.map(BigInt);
+      if (start.offsets.length === marks.length)
+        return start.offsets.map((offset, p) => within(topic, p, offset, marks));
       throw new HashbrookError(
         "usage",
         `topic ${topic}: ${start.offsets.length} offsets for ${marks.length} partitions`,
@@ -85,6 +86,14 @@ async function startOf({ topic, start }: TopicSpec, admin: KafkaAdmin, marks: Ma
         },
       );
   }
+}
+
+/** @throws usage for an offset beyond the partition's end */
+function within(topic: string, partition: number, offset: string, marks: Marks): bigint {
+  const { low, high } = marks[partition];
+  if (BigInt(offset) <= high) return BigInt(offset);
+  const message = `topic ${topic}, partition ${partition}: offset ${offset} is beyond its end, ${high}`;
+  throw new HashbrookError("usage", message, { hint: `--from takes offsets of ${low} to ${high} here` });
 }
 
 async function stopsOf({ topic, stop }: TopicSpec, admin: KafkaAdmin, marks: Marks): Promise<readonly bigint[] | null> {
