@@ -97,7 +97,7 @@ function storage(source: EncodingSource, encoding: EncodingKind, budget: number 
     ...(budget !== undefined && encoding === "exact" && { budget }),
     ...(shards > 1 && { shards }),
     ...(admission && { admission: compileAdmission(admission, budget, context) }),
-    ...(eviction && { eviction: compileEviction(eviction, context) }),
+    ...(eviction && { eviction: compileEviction(eviction, emptiesRows(source), context) }),
   };
 }
 
@@ -125,12 +125,18 @@ function filterCells(budget: number | undefined): number {
     : Math.min(most, Math.max(1, Math.floor((budget * FILTER_SHARE) / FILTER_CELL_BYTES)));
 }
 
+/** The group lasso makes whole rows zero: wherever rows are given up, such rows are. */
+function emptiesRows({ optimizer }: EncodingSource): boolean {
+  return typeof optimizer === "object" && (optimizer.ftrl?.l21 ?? 0) > 0;
+}
+
 function compileEviction(
   eviction: NonNullable<TableSource["eviction"]>,
+  empties: boolean,
   { path, problems }: EncodingContext,
 ): EvictionSpec {
   const { expire_time, ...others } = eviction;
-  if (Object.keys(eviction).length === 0)
+  if (Object.keys(eviction).length === 0 && !empties)
     problems.add(`${path}.eviction`, "names nothing by which rows go", "e.g. { policy: lru } or { expire_time: 7d }");
   if (expire_time === undefined) return others;
   const seconds = parseSeconds(expire_time);

@@ -86,6 +86,12 @@ describe("what follows from a table's options", () => {
     ]);
   });
 
+  it("gives up the rows a group lasso has made zero, where it is told to give up any", () => {
+    const table = "{ optimizer: { ftrl: { l21: 0.1 } }, eviction: {} }";
+    expect(compiled(table).eviction).toEqual({});
+    expect(compiled("{ optimizer: { ftrl: { l21: 0.1 } } }")).not.toHaveProperty("eviction");
+  });
+
   it("reads bytes and times with their units", () => {
     expect(["200 MB", "1.5 GiB", "12kb", "7", 5].map(parseBytes)).toEqual([200e6, 1.5 * 2 ** 30, 12e3, 7, 5]);
     expect(["7d", "12h", "30m", "90s", 3].map(parseSeconds)).toEqual([604800, 43200, 1800, 90, 3]);
