@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +13,7 @@ import { loadSpec, parseSpec } from "../src/spec/parse.js";
 import { openFollow } from "../src/sync/open.js";
 import type { Progress } from "../src/train/job.js";
 import { train } from "../src/train/run.js";
+import { background, lastWords, residentMiB, said } from "./lib/background.js";
 import { globo } from "./lib/globo.js";
 import { median } from "./lib/run.js";
 
@@ -24,7 +24,7 @@ const RATE = 5_000;
 
 /**
  * A real broker on this machine: `lr` from a topic against a loop that only counts bytes, Deep Crossing from a topic against
- * the same events from a file, how old events are when they are visible in scores, and memory over minutes of new ids.
+ * the same events from a file, and how old events are when they are visible in scores.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   const unavailable = await whyUnavailable();
@@ -216,7 +216,7 @@ async function fed(
 ): Promise<{ memory: number[] }> {
   const topic = `fresh-${model}-${name}`;
   await withAdmin(kafkaOptions(broker.brokers), (admin) => admin.createTopic(topic, PARTITIONS));
-  const child = start([
+  const child = background([
     ...["train", "--model", `features/${model}.yaml`, "--kafka", broker.brokers, "--topic", topic, "--group", topic],
     ...["--out", join(folder, `${model}-${name}`), "--checkpoint-seconds", "10", "--metrics-port", "0", ...flags],
   ]);
@@ -226,7 +226,7 @@ async function fed(
   const sampling = setInterval(() => memory.push(residentMiB(child)), 1000);
   const rows = String(Math.ceil(seconds * RATE));
   const source = ["--data", `simulate:${rows}:3`, "--rate", String(RATE)];
-  const producer = start(["produce", "--kafka", broker.brokers, "--topic", topic, ...source]);
+  const producer = background(["produce", "--kafka", broker.brokers, "--topic", topic, ...source]);
   await new Promise((resolve) => producer.on("close", resolve));
   clearInterval(sampling);
   await sleep(2000);
@@ -234,34 +234,8 @@ async function fed(
   child.kill("SIGINT");
   await new Promise((resolve) => child.on("close", resolve));
   if (seen !== Number(rows))
-    throw new Error(`the scorer has seen ${seen} of ${rows} events; the trainer said: ${last.get(child)}`);
+    throw new Error(`the scorer has seen ${seen} of ${rows} events; the trainer said: ${lastWords(child)}`);
   return { memory };
-}
-
-/** The end of what each process wrote to its standard error. */
-const last = new Map<ChildProcess, string>();
-
-function start(args: readonly string[]): ChildProcess {
-  const child = spawn(process.execPath, ["dist/cli/main.js", ...args], { stdio: ["ignore", "ignore", "pipe"] });
-  child.stderr!.on("data", (data) => last.set(child, `${last.get(child) ?? ""}${data}`.slice(-2000)));
-  return child;
-}
-
-function said(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
-  let text = "";
-  return new Promise((resolve, reject) => {
-    child.stderr!.on("data", (data) => {
-      text += data;
-      const match = pattern.exec(text);
-      if (match) resolve(match);
-    });
-    child.on("close", () => reject(new Error(text.slice(-2000))));
-  });
-}
-
-function residentMiB({ pid }: ChildProcess): number {
-  const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return Math.round(Number(kib) / 1024);
 }
 
 function quantile(values: readonly number[], q: number): number {

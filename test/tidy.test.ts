@@ -30,7 +30,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "onnxruntime-node": /^runtime\/onnxruntime/,
   "@tensorflow/tfjs": /^runtime\/tensorflow/,
   "onnx-proto": /^tower\/onnx/,
-  kafkajs: /^source\/kafka\/(assigner|client|codecs|topic-log)\.ts$/,
+  kafkajs: /^source\/kafka\/(assigner|client|codecs|record-batch|topic-log)\.ts$/,
   "kafkajs-snappy": /^source\/kafka\/codecs\.ts$/,
   lz4js: /^source\/kafka\/lz4\.ts$/,
   fastify: /^serve\//,

@@ -255,27 +255,21 @@ export class Decoder {
   }
 
   /**
-   * Decodes one message as one event, as from a message queue, at most 4 MiB; a newline at its end is passed over. An empty
-   * message is no event. Rejects carry `offset` as given and row 0. Not to be mixed with `commit` and `scan`.
+   * Decodes bytes [start, end) as one event, as from a message queue, at most 4 MiB; a newline at its end is passed over. An
+   * empty message is no event. Rejects carry `offset` as given and row 0. The bytes after it are taken along for the messages
+   * to come, so `bytes` must not change. Not to be mixed with `commit` and `scan`.
    * @returns "full" when the batch is full
    */
-  message(text: Uint8Array, offset: number): "full" | "more" {
-    const bytes = text[text.length - 1] === 10 ? text.subarray(0, -1) : text;
-    const input = this.#input;
+  message(bytes: Uint8Array, start: number, end: number, offset: number): "full" | "more" {
     const kernel = this.#kernel;
-    input.startAt(offset);
-    if (bytes.length > MAX_ROW) {
-      this.#rejects.addTooLong({
-        column: "",
-        offset,
-        row: 0,
-        bytes: Uint8Array.from(bytes.subarray(0, MAX_REJECT_BYTES)),
-        length: bytes.length,
-      });
-    } else if (bytes.length > 0) {
+    const length = end - start - Number(bytes[end - 1] === 10 && end > start);
+    if (length > MAX_ROW) {
+      const kept = bytes.slice(start, start + MAX_REJECT_BYTES);
+      this.#rejects.addTooLong({ column: "", offset, row: 0, bytes: kept, length });
+    } else if (length > 0) {
       this.#row = -1;
-      const start = input.write(bytes, input.read);
-      if (this.#scanMessage(start, start + bytes.length) === STATUS.reject) this.#reject(offset - start);
+      const at = this.#input.bring(bytes, start, start + length);
+      if (this.#scanMessage(at, at + length) === STATUS.reject) this.#reject(offset - at);
     }
     return kernel.getRows() >= this.layout.capacity || this.#rejects.full ? "full" : "more";
   }

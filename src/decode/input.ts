@@ -4,6 +4,8 @@ import type { Arena } from "./arena.js";
 const INPUT_BYTES = 6 << 20;
 /** What `room` offers at a time: small enough to stay in the processor's cache. */
 const ROOM_BYTES = 256 << 10;
+/** How much of a queue's messages is brought at a time: about a partition's turn. */
+const BRING_BYTES = 64 << 10;
 const NEWLINE = 10;
 
 /**
@@ -21,6 +23,9 @@ export class Input {
   ended = false;
   /** Bytes of the file before `read`. */
   offset = 0;
+  /** What `bring` copied last: bytes [from, to) of `source`, to the window's beginning. */
+  #all = new Uint8Array(0);
+  #brought: { source: Uint8Array; from: number; to: number } | null = null;
 
   constructor(memory: WebAssembly.Memory, arena: Arena) {
     this.#memory = memory;
@@ -73,6 +78,24 @@ export class Input {
     return at;
   }
 
+  /**
+   * Brings bytes [start, end) of `source` into the window, with a newline behind them, and those that follow as far as there
+   * is room: mostly they are wanted next. @returns the address of the first
+   */
+  bring(source: Uint8Array, start: number, end: number): number {
+    let brought = this.#brought;
+    if (!brought || brought.source !== source || start < brought.from || end > brought.to) {
+      this.startAt(0);
+      brought = { source, from: start, to: Math.min(source.length, Math.max(end, start + BRING_BYTES)) };
+      this.#all = new Uint8Array(this.#memory.buffer);
+      this.#all.set(source.subarray(start, brought.to), this.#base);
+      this.#brought = brought;
+    }
+    const at = this.#base + start - brought.from;
+    this.#all[at + end - start] = NEWLINE;
+    return at;
+  }
+
   /** Everything before `at` is done: at most the newline that a last line was given. */
   advance(at: number): void {
     const to = Math.min(at, this.end);
@@ -83,6 +106,7 @@ export class Input {
 
   /** Empties the window; the next byte stands at `offset` of a file. */
   startAt(offset: number): void {
+    this.#brought = null;
     this.read = this.end = this.limit = this.#base;
     this.ended = false;
     this.offset = offset;

@@ -1,6 +1,6 @@
 import type { Batch } from "../core/batch.js";
 import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
-import type { Clock } from "../tables/encoding.js";
+import { type Clock, NO_CLOCK } from "../tables/encoding.js";
 import type { StateBlock } from "./model.js";
 
 const BLOCK = "model/clock";
@@ -10,6 +10,7 @@ const BLOCK = "model/clock";
  * ids come and go by it.
  */
 export class StreamClock {
+  /** Whether any table goes by the clock. */
   private readonly saved: boolean;
   private time = 0;
   private examples = 0;
@@ -18,13 +19,15 @@ export class StreamClock {
     this.saved = spec.tables.some(goesByClock);
   }
 
-  /** The clock for a batch about to be learned: its own events' times included. */
+  /** The clock for a batch about to be learned: its own events' times included. It stands still where nothing goes by it. */
   before(batch: Batch): Clock {
+    if (!this.saved) return NO_CLOCK;
     return { time: newest(batch, this.time), examples: this.examples };
   }
 
   /** Counts a batch that was learned. */
   count(batch: Batch): void {
+    if (!this.saved) return;
     this.time = newest(batch, this.time);
     this.examples += batch.rows;
   }

@@ -134,7 +134,8 @@ export class TowerModel implements Model {
   private async gather(batch: Batch, mode: "learn" | "score"): Promise<void> {
     this.numbers.resolve(batch);
     const numbers = this.numbers.values.subarray(0, batch.rows * this.numbers.columns);
-    for (const table of this.tables) await table.gather(batch, mode, numbers, this.clock.before(batch));
+    const clock = this.clock.before(batch);
+    for (const table of this.tables) await table.gather(batch, mode, numbers, clock);
   }
 
   private gradientsFinite(): boolean {

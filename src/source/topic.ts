@@ -1,15 +1,8 @@
-/** A message of a topic's partition, as the client library hands it out. */
-export interface Message {
-  /** Its offset in decimal digits. */
-  readonly offset: string;
-  readonly value: Uint8Array | null;
-  /** The record's time in milliseconds since the epoch, in decimal digits. */
-  readonly timestamp: string;
-}
+import type { Messages } from "./messages.js";
 
 /** Messages of one partition, in order, at hand. */
 export interface Chunk {
-  readonly messages: readonly Message[];
+  readonly messages: Messages;
   /** About what they take in memory. */
   readonly bytes: number;
   /** Offset to go on with after them: past gaps (compaction, transaction markers) too. */

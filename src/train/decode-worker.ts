@@ -65,7 +65,8 @@ async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
 }
 
 async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
-  const { openTopic } = await import("../source/kafka/open-topic.js");
+  const { openTopic, readRecordBatches } = await import("../source/kafka/open-topic.js");
+  readRecordBatches();
   const member = new Member(job.out);
   const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
   if (expected !== fingerprintOf(job.topic!.topic)) {

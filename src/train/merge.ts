@@ -1,4 +1,5 @@
-import type { Message, PartitionedLog } from "../source/topic.js";
+import type { Messages } from "../source/messages.js";
+import type { Chunk, PartitionedLog } from "../source/topic.js";
 
 /** A place in a topic: everything before it was learned. Plain JSON, part of every checkpoint. */
 export interface TopicPosition {
@@ -29,7 +30,7 @@ export type Decision =
 /** Messages of one partition that are next, not yet taken. */
 export interface Run {
   readonly partition: number;
-  readonly messages: readonly Message[];
+  readonly messages: Messages;
   readonly from: number;
   readonly to: number;
 }
@@ -127,7 +128,7 @@ export class Merge {
     if (end === head.messages.length) {
       this.offsets[partition] = head.next;
       this.log.shift(partition);
-    } else this.offsets[partition] = BigInt(run.messages[end - 1].offset) + 1n;
+    } else this.offsets[partition] = BigInt(run.messages.offsets[end - 1]) + 1n;
     this.messages += count;
     this.taken += count;
     if (this.taken === TURN) this.give((partition + 1) % this.width);
@@ -189,30 +190,30 @@ export class Merge {
   }
 
   /** The first chunk that still has messages; chunks of nothing but gaps are passed over. */
-  private headOf(partition: number): { readonly messages: readonly Message[] } | undefined {
+  private headOf(partition: number): Chunk | undefined {
     for (let head = this.log.head(partition); head; head = this.log.head(partition)) {
-      const last = head.messages.at(-1);
-      if (last && BigInt(last.offset) >= this.offsets[partition]) return head;
+      const { length, offsets } = head.messages;
+      if (length > 0 && offsets[length - 1] >= this.offsets[partition]) return head;
       if (head.next > this.offsets[partition]) this.offsets[partition] = head.next;
       this.log.shift(partition);
     }
     return undefined;
   }
 
-  private firstFrom(messages: readonly Message[], offset: bigint): number {
+  private firstFrom({ length, offsets }: Messages, offset: bigint): number {
     let low = 0;
-    let high = messages.length;
+    let high = length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (BigInt(messages[middle].offset) < offset) low = middle + 1;
+      if (offsets[middle] < offset) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  private beforeStop(partition: number, messages: readonly Message[], from: number, to: number): number {
+  private beforeStop(partition: number, messages: Messages, from: number, to: number): number {
     const stop = this.stops?.[partition];
-    if (stop === undefined || to === from || BigInt(messages[to - 1].offset) < stop) return to;
+    if (stop === undefined || to === from || messages.offsets[to - 1] < stop) return to;
     return Math.min(to, this.firstFrom(messages, stop));
   }
 

@@ -91,11 +91,12 @@ class OpenBatch {
     const capacity = Math.min(wanted, decoder.layout.capacity);
     let full = false;
     const last = run.from + this.mostMessages - this.messages;
+    const { bytes, starts, ends, offsets } = run.messages;
     let at = run.from;
     while (at < run.to && !full) {
-      const { value, offset } = run.messages[at++];
-      if (value !== null) this.bytes += value.length;
-      decoder.message(value ?? NOTHING, Number(offset));
+      this.bytes += ends[at] - starts[at];
+      decoder.message(bytes, starts[at], ends[at], offsets[at]);
+      at++;
       full = decoder.rows >= capacity || at === last || this.bytes >= this.mostBytes;
     }
     this.keepTimes(run, at);
@@ -125,7 +126,7 @@ class OpenBatch {
 
   private keepTimes({ messages, from }: Run, to: number): void {
     const first = from + ((TIME_EVERY - (this.messages % TIME_EVERY)) % TIME_EVERY);
-    for (let i = first; i < to; i += TIME_EVERY) this.times.push(Number(messages[i].timestamp));
+    for (let i = first; i < to; i += TIME_EVERY) this.times.push(messages.times[i]);
   }
 
   private keepRejects(partition: number): void {
@@ -134,5 +135,3 @@ class OpenBatch {
     for (const reject of rejects) this.rejects.push({ ...reject, file });
   }
 }
-
-const NOTHING = new Uint8Array(0);

@@ -339,26 +339,50 @@ describe("distinct-value registers", () => {
 });
 
 describe("messages", () => {
+  const message = (decoder: Decoder, text: Buffer, offset: number) => decoder.message(text, 0, text.length, offset);
   const one = { tsv: "1\ta", csv: '1,"a\nb"', json: '{\n"label":1,\n"a":"x"\n}', vw: "1 |a x" };
 
   it.each(formats)("%s: one message is one event", (format) => {
     const spec = small(format);
     const decoder = new Decoder(spec, { capacity: 3 });
-    expect(decoder.message(Buffer.from(one[format]), 10)).toBe("more");
-    expect(decoder.message(Buffer.from(`${one[format]}\n`), 11)).toBe("more");
-    expect(decoder.message(Buffer.from(""), 12)).toBe("more");
-    expect(decoder.message(Buffer.from("?"), 13)).toBe("more");
-    expect(decoder.message(Buffer.from(one[format].replace("1", "2")), 14)).toBe("full");
+    expect(message(decoder, Buffer.from(one[format]), 10)).toBe("more");
+    expect(message(decoder, Buffer.from(`${one[format]}\n`), 11)).toBe("more");
+    expect(message(decoder, Buffer.from(""), 12)).toBe("more");
+    expect(message(decoder, Buffer.from("?"), 13)).toBe("more");
+    expect(message(decoder, Buffer.from(one[format].replace("1", "2")), 14)).toBe("full");
     const { batch, rejects } = decoder.take();
     expect([...batch.labels]).toEqual([1, 1, 0]);
     expect(new Set(batch.keys(0)).size).toBe(1);
     expect(rejects).toMatchObject([{ offset: 13, row: 0, length: 1 }]);
   });
 
+  it.each(formats)("%s: that lie in one piece of memory are read as if each had come alone", (format) => {
+    const events = {
+      tsv: (i: number) => `1\ta${i}`,
+      csv: (i: number) => `1,"a\n${i}"`,
+      json: (i: number) => `{"label":1,"a":"\\u00e4${i}"}`,
+      vw: (i: number) => `1 |a x${i}`,
+    };
+    const texts = Array.from({ length: 3000 }, (_, i) => (i % 7 === 3 ? "?".repeat(i) : events[format](i)));
+    const alone = new Decoder(small(format), { capacity: 3000 });
+    texts.forEach((text, i) => void message(alone, Buffer.from(text), i));
+    const together = new Decoder(small(format), { capacity: 3000 });
+    const memory = Buffer.from(texts.join("##"));
+    let at = 0;
+    texts.forEach((text, i) => {
+      together.message(memory, at, at + text.length, i);
+      at += text.length + 2;
+    });
+    const [each, other] = [alone.take(), together.take()];
+    expect(other.batch.rows).toBe(3000 - 429);
+    expect([...other.batch.keys(0)]).toEqual([...each.batch.keys(0)]);
+    expect(other.rejects).toEqual(each.rejects);
+  });
+
   it("with more than one row, or too long, are refused whole", () => {
     const decoder = new Decoder(small("tsv"), { capacity: 3 });
-    decoder.message(Buffer.from("1\ta\n0\tb"), 7);
-    decoder.message(Buffer.alloc((4 << 20) + 1, 65), 8);
+    message(decoder, Buffer.from("1\ta\n0\tb"), 7);
+    message(decoder, Buffer.alloc((4 << 20) + 1, 65), 8);
     const { batch, rejects } = decoder.take();
     expect(batch.rows).toBe(0);
     expect(rejects).toMatchObject([

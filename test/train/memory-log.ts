@@ -1,4 +1,5 @@
-import type { Chunk, Message, PartitionedLog } from "../../src/source/topic.js";
+import { gather, type Message } from "../../src/source/messages.js";
+import type { Chunk, PartitionedLog } from "../../src/source/topic.js";
 
 /** A partitioned log in memory: messages are appended to it, and come to hand chunk by chunk as the test lets them. */
 export class MemoryLog implements PartitionedLog {
@@ -20,16 +21,16 @@ export class MemoryLog implements PartitionedLog {
   /** @param gap offsets left out before it, as compaction does */
   append(partition: number, text: string, gap = 0): void {
     const messages = this.all[partition];
-    const offset = messages.length > 0 ? BigInt(messages.at(-1)!.offset) + 1n : 0n;
-    messages.push({ offset: String(offset + BigInt(gap)), value: Buffer.from(text), timestamp: "1700000000000" });
+    const offset = messages.length > 0 ? messages.at(-1)!.offset + 1 : 0;
+    messages.push({ offset: offset + gap, value: Buffer.from(text), time: 1_700_000_000_000 });
   }
 
   /** At most `count` more messages of a partition come to hand. */
   deliver(partition: number, count = Number.POSITIVE_INFINITY): boolean {
-    const rest = this.all[partition].filter(({ offset }) => BigInt(offset) >= this.next[partition]).slice(0, count);
+    const rest = this.all[partition].filter(({ offset }) => offset >= this.next[partition]).slice(0, count);
     if (rest.length === 0) return false;
     this.next[partition] = BigInt(rest.at(-1)!.offset) + 1n;
-    this.hands[partition].push({ messages: rest, bytes: 0, next: this.next[partition] });
+    this.hands[partition].push({ messages: gather(rest), bytes: 0, next: this.next[partition] });
     return true;
   }
 

@@ -1,9 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Messages } from "../../src/source/messages.js";
 import { type Decision, Merge, type TopicPosition, TURN } from "../../src/train/merge.js";
 import { MemoryLog } from "./memory-log.js";
 
 const START: TopicPosition = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
+
+function text({ bytes, starts, ends }: Messages, i: number): string {
+  return Buffer.from(bytes.subarray(starts[i], ends[i])).toString();
+}
 
 /** Takes up to `most` messages (all there are by default), `step` at a time; everything not at hand is delivered when waited for. */
 function drain(
@@ -27,7 +32,7 @@ function drain(
       continue;
     }
     const count = Math.min(step, next.to - next.from, most - seen.length);
-    for (let i = 0; i < count; i++) seen.push(Buffer.from(next.messages[next.from + i].value!).toString());
+    for (let i = 0; i < count; i++) seen.push(text(next.messages, next.from + i));
     merge.take(next, count);
   }
   return seen;
@@ -114,7 +119,7 @@ describe("the merge of partitions", () => {
             for (let next = merge.next(true); next !== "wait"; next = merge.next(false)) {
               if (next === "close") seen.push("|");
               else if (next !== "end") {
-                for (let i = next.from; i < next.to; i++) seen.push(Buffer.from(next.messages[i].value!).toString());
+                for (let i = next.from; i < next.to; i++) seen.push(text(next.messages, i));
                 merge.take(next, next.to - next.from);
               }
             }

@@ -1,8 +1,7 @@
-import type { Chunk, Message } from "../topic.js";
-import type { EachBatchPayload } from "./client.js";
-
-/** What the client library keeps of a message beside its value. */
-const MESSAGE_BYTES = 100;
+import { gather, type Message, type Messages, sizeOf } from "../messages.js";
+import type { Chunk } from "../topic.js";
+import type { EachBatchPayload, KafkaMessage } from "./client.js";
+import type { BatchMessage } from "./record-batch.js";
 
 /** A fetched batch; the client library does not tell its types of `fetchedOffset`. */
 export type Batch = EachBatchPayload["batch"] & { readonly fetchedOffset?: string };
@@ -18,7 +17,29 @@ export interface Partition {
   end: bigint;
 }
 
-/** About what messages take in memory. */
-export function sizeOf(messages: readonly Message[]): number {
-  return messages.reduce((sum, { value }) => sum + (value?.length ?? 0) + MESSAGE_BYTES, 0);
+const NONE = gather([]);
+
+/** Offsets up to `next` that have no messages: transaction markers, aborted or compacted records. */
+export function gap(next: bigint): Chunk {
+  return { messages: NONE, bytes: 0, next };
+}
+
+/** The messages of a fetched batch, record batch by record batch; those of an older format are gathered. */
+export function chunksOf({ messages }: Batch, next: bigint): Chunk[] {
+  const found: Messages[] = [];
+  const plain: KafkaMessage[] = [];
+  for (const message of messages as readonly (KafkaMessage | BatchMessage)[]) {
+    if ("records" in message) found.push(message.records);
+    else plain.push(message);
+  }
+  if (plain.length > 0) found.push(gather(plain.map(numbered)));
+  return [...found.map(chunkOf), gap(next)];
+}
+
+function chunkOf(messages: Messages): Chunk {
+  return { messages, bytes: sizeOf(messages), next: BigInt(messages.offsets[messages.length - 1]) + 1n };
+}
+
+function numbered({ offset, timestamp, value }: KafkaMessage): Message {
+  return { offset: Number(offset), time: Number(timestamp), value };
 }

@@ -6,7 +6,7 @@ import { KafkaAdmin, type Watermarks } from "./admin.js";
 import { evictMember, singleAssigner } from "./assigner.js";
 import { type Consumer, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
 import { offsetsLost, topicReplaced } from "./lost.js";
-import { type Batch, type Partition, sizeOf } from "./partition.js";
+import { type Batch, chunksOf, gap, type Partition } from "./partition.js";
 
 /** Message bytes that may be at hand in all, and of one partition at least; beyond, it is paused until half are used. */
 const ROOM = 64 << 20;
@@ -164,7 +164,7 @@ export class KafkaLog implements PartitionedLog {
     if (onLost === "stop") throw offsetsLost(topic, partition, part.next, low);
     this.lost++;
     part.next = onLost === "earliest" ? low : high;
-    part.chunks.push({ messages: [], bytes: 0, next: part.next });
+    part.chunks.push(gap(part.next));
   }
 
   private async connect(): Promise<void> {
@@ -236,10 +236,10 @@ export class KafkaLog implements PartitionedLog {
     }
     part.end = BigInt(batch.highWatermark);
     if (next <= part.next) return;
-    const chunk = { messages: batch.messages, bytes: sizeOf(batch.messages), next };
-    part.chunks.push(chunk);
+    const chunks = chunksOf(batch, next);
+    part.chunks.push(...chunks);
+    part.bytes += chunks.reduce((sum, { bytes }) => sum + bytes, 0);
     part.next = next;
-    part.bytes += chunk.bytes;
     if (part.bytes > this.room && !part.paused) {
       part.paused = true;
       consumer.pause([{ topic: this.topic, partitions: [batch.partition] }]);
@@ -251,7 +251,7 @@ export class KafkaLog implements PartitionedLog {
   private passOver(partition: number, next: bigint): void {
     const part = this.parts[partition];
     if (!part || next <= part.next) return;
-    part.chunks.push({ messages: [], bytes: 0, next });
+    part.chunks.push(gap(next));
     part.next = next;
     this.wake();
   }

@@ -1,0 +1,147 @@
+import { createRequire } from "node:module";
+import { HashbrookError } from "../../core/errors.js";
+import { emptyPlaces, type Messages } from "../messages.js";
+
+/** What of kafkajs's own decoder of a fetch response is used: the bytes, and how far they are read. */
+interface FetchBytes {
+  readonly buffer: Buffer;
+  offset: number;
+}
+
+interface Codec {
+  decompress(data: Buffer): Promise<Buffer>;
+}
+
+/** Bytes before a batch's records, and the first of them, which its length does not count. */
+const HEADER_BYTES = 61;
+const UNCOUNTED_BYTES = 12;
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+/** A record has seven parts of a byte or more. */
+const LEAST_RECORD_BYTES = 7;
+
+/**
+ * A record batch (Kafka's message format 2) that kafkajs takes for one message: its last one. So kafkajs does all it does for
+ * messages (retries, offsets, aborted transactions, control records) once for a batch, and what is in it stays bytes.
+ */
+export interface BatchMessage {
+  /** The batch's last offset. */
+  readonly offset: string;
+  readonly records: Messages;
+  /** Those of a control batch alone: kafkajs tells an abort by it. */
+  readonly key: Buffer | null;
+  readonly isControlRecord: boolean;
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
+}
+
+/** From here on kafkajs hands out record batches as messages, in this thread, to whoever reads with it. */
+export function readRecordBatches(): void {
+  const require = createRequire(import.meta.url);
+  const { lookupCodecByAttributes } = require("kafkajs/src/protocol/message/compression");
+  const module = require.resolve("kafkajs/src/protocol/recordBatch/v0/decoder.js");
+  require(module);
+  require.cache[module]!.exports = async (source: FetchBytes) => {
+    const batch = await decodeBatch(source, lookupCodecByAttributes);
+    return { records: batch ? [batch] : [] };
+  };
+}
+
+/**
+ * Reads one record batch; null: compaction left none of its records.
+ * @throws KafkaJSPartialMessageError for a batch that the response cuts off, as its last one may be; kafka_failed for damage
+ */
+export async function decodeBatch(
+  source: FetchBytes,
+  codecOf: (attributes: number) => Codec | null,
+): Promise<BatchMessage | null> {
+  const { buffer, offset: at } = source;
+  const end = at + UNCOUNTED_BYTES + buffer.readInt32BE(at + 8);
+  if (end > buffer.length) {
+    throw Object.assign(new Error("the response ends within a record batch"), { name: "KafkaJSPartialMessageError" });
+  }
+  source.offset = end;
+  const attributes = buffer.readInt16BE(at + 21);
+  const count = buffer.readInt32BE(at + 57);
+  const packed = buffer.subarray(at + HEADER_BYTES, end);
+  const bytes = (await codecOf(attributes)?.decompress(packed)) ?? packed;
+  const first = Number(buffer.readBigInt64BE(at));
+  const isControlRecord = (attributes & CONTROL) !== 0;
+  const firstTime = Number(buffer.readBigInt64BE(at + 27));
+  const records = readRecords(bytes, count, first, firstTime);
+  if (attributes & LOG_APPEND_TIME) records.times.fill(Number(buffer.readBigInt64BE(at + 35)));
+  if (count === 0) return null;
+  return {
+    offset: String(first + buffer.readInt32BE(at + 23)),
+    records,
+    key: isControlRecord ? keyOf(bytes) : null,
+    isControlRecord,
+    batchContext: {
+      producerId: String(buffer.readBigInt64BE(at + 43)),
+      inTransaction: (attributes & TRANSACTIONAL) !== 0,
+    },
+  };
+}
+
+/** Record => length attributes timestampDelta offsetDelta keyLength key valueLength value headers; numbers are zigzag varints. */
+function readRecords(bytes: Uint8Array, count: number, first: number, firstTime: number): Messages {
+  if (!(count >= 0 && count * LEAST_RECORD_BYTES <= bytes.length)) throw damaged(first);
+  const places = emptyPlaces(count);
+  const { starts, ends, offsets, times } = places;
+  const cursor = new Cursor(bytes);
+  for (let i = 0; i < count; i++) {
+    const end = cursor.varint() + cursor.at;
+    cursor.at += 1; // no attributes are defined
+    times[i] = firstTime + cursor.varint();
+    offsets[i] = first + cursor.varint();
+    const keyLength = cursor.varint();
+    cursor.at += Math.max(0, keyLength);
+    const length = Math.max(0, cursor.varint());
+    starts[i] = cursor.at;
+    ends[i] = cursor.at + length;
+    if (!(cursor.at + length < end && end <= bytes.length)) throw damaged(first);
+    cursor.at = end;
+  }
+  return { ...places, bytes };
+}
+
+/** The first record's key. */
+function keyOf(bytes: Buffer): Buffer | null {
+  const cursor = new Cursor(bytes);
+  cursor.varint();
+  cursor.at += 1;
+  cursor.varint();
+  cursor.varint();
+  const length = cursor.varint();
+  return length < 0 ? null : bytes.subarray(cursor.at, cursor.at + length);
+}
+
+class Cursor {
+  at = 0;
+  private readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** The next number; NaN beyond the end. */
+  varint(): number {
+    const byte = this.bytes[this.at++];
+    return byte < 0x80 ? (byte >>> 1) ^ -(byte & 1) : this.long(byte & 0x7f);
+  }
+
+  private long(low: number): number {
+    let value = low;
+    for (let unit = 0x80, byte = 0x80; byte >= 0x80; unit *= 0x80) {
+      byte = this.bytes[this.at++];
+      value += (byte & 0x7f) * unit;
+    }
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}
+
+function damaged(offset: number): HashbrookError {
+  return new HashbrookError("kafka_failed", `the record batch at offset ${offset} is damaged`, {
+    hint: "check the broker's log segments; kafka-dump-log names the damage",
+  });
+}

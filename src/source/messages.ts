@@ -1,0 +1,51 @@
+/** Messages of one partition, in order: places in one piece of memory, so that a message costs no object. */
+export interface Messages {
+  readonly length: number;
+  readonly bytes: Uint8Array;
+  /** Message i's value is bytes [starts[i], ends[i]); empty where it has none. The byte at ends[i] belongs to no value. */
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  /** Offsets in the partition, rising; exact up to 2^53. */
+  readonly offsets: Float64Array;
+  /** Record times, in milliseconds since the epoch. */
+  readonly times: Float64Array;
+}
+
+/** A message by itself. */
+export interface Message {
+  readonly offset: number;
+  readonly time: number;
+  readonly value: Uint8Array | null;
+}
+
+/** Lays messages into one piece of memory. */
+export function gather(messages: readonly Message[]): Messages {
+  const places = emptyPlaces(messages.length);
+  const bytes = new Uint8Array(messages.reduce((sum, { value }) => sum + (value?.length ?? 0) + 1, 0));
+  let at = 0;
+  messages.forEach(({ offset, time, value }, i) => {
+    if (value) bytes.set(value, at);
+    places.starts[i] = at;
+    places.ends[i] = at + (value?.length ?? 0);
+    places.offsets[i] = offset;
+    places.times[i] = time;
+    at = places.ends[i] + 1;
+  });
+  return { ...places, bytes };
+}
+
+/** Room for the places of `length` messages. */
+export function emptyPlaces(length: number): Omit<Messages, "bytes"> {
+  return {
+    length,
+    starts: new Uint32Array(length),
+    ends: new Uint32Array(length),
+    offsets: new Float64Array(length),
+    times: new Float64Array(length),
+  };
+}
+
+/** About what messages take in memory. */
+export function sizeOf({ bytes, length }: Messages): number {
+  return bytes.length + 24 * length;
+}
