@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { digests, ended, report, run, start, temporary } from "./hashbrook.js";
@@ -91,5 +93,24 @@ describe.each(Object.entries(models))("%s", (_, path) => {
       tables.find(({ name }) => name === "users")!.bytes;
     expect(bytes(inspected.tables)).toBeGreaterThan(0);
     expect(bytes(trained.tables)).toBeGreaterThan(0);
+  });
+
+  it("are answered alike by a scorer that followed the training", async () => {
+    const [out, log] = [temporary(), join(temporary(), "log")];
+    report(train(out, "--publish", log, "--publish-ms", "100"));
+    const events = run(["simulate", "--rows", "60", "--seed", "5", "--format", "json"]).stdout.trim().split("\n");
+    const data = join(temporary(), "events.tsv");
+    writeFileSync(data, run(["simulate", "--rows", "60", "--seed", "5"]).stdout);
+    const scores = run(["predict", "--checkpoint", out, "--data", data, "--out", "-"]).stdout.trim().split("\n");
+    const server = start(["serve", "--follow", log, "--port", "0"]);
+    const [line] = (await once(server.stdout!, "data")) as [Buffer];
+    const { listening } = JSON.parse(String(line)) as { listening: string };
+    for (let i = 0; i < 500 && !(await fetch(`${listening}/v2/health/ready`)).ok; i++) await sleep(20);
+    const body = JSON.stringify({ candidates: events.map((event) => JSON.parse(event)) });
+    const headers = { "content-type": "application/json" };
+    const answer = await (await fetch(`${listening}/v1/score`, { method: "POST", headers, body })).json();
+    server.kill("SIGINT");
+    expect((await ended(server)).status).toBe(0);
+    expect(answer).toMatchObject({ version: ROWS, scores: scores.map(Number) });
   });
 });
