@@ -5,11 +5,11 @@ const NAME = "dedup/ids";
 /**
  * The ids of the last `window` events that were learned: an event whose id is among them is a duplicate (a producer's retry,
  * an upstream replay). Ids are 64-bit hashes, so two different ids collide with a chance of window / 2^64 an event.
- * Memory: 16 to 24 bytes an id.
+ * Memory: 24 to 40 bytes an id.
  */
 export class DedupWindow {
   private readonly ring: Uint32Array;
-  /** Open addressing: place in the ring + 1, 0 = free. */
+  /** Open addressing, a pair a slot: place in the ring + 1 (0 = free), and the id's lower half, so that a search stays here. */
   private readonly index: Uint32Array;
   private readonly mask: number;
   private readonly window: number;
@@ -21,7 +21,7 @@ export class DedupWindow {
     const slots = 2 ** Math.ceil(Math.log2(window * 2));
     this.window = window;
     this.ring = new Uint32Array(window * 2);
-    this.index = new Uint32Array(slots);
+    this.index = new Uint32Array(slots * 2);
     this.mask = slots - 1;
   }
 
@@ -38,7 +38,7 @@ export class DedupWindow {
 
   private remember(low: number, high: number): boolean {
     let slot = this.slotOf(low, high);
-    if (this.index[slot] !== 0) return false;
+    if (this.index[2 * slot] !== 0) return false;
     if (this.count === this.window) {
       this.forgetOldest();
       slot = this.slotOf(low, high);
@@ -46,18 +46,19 @@ export class DedupWindow {
     const place = (this.oldest + this.count) % this.window;
     this.ring[2 * place] = low;
     this.ring[2 * place + 1] = high;
-    this.index[slot] = place + 1;
+    this.index[2 * slot] = place + 1;
+    this.index[2 * slot + 1] = low;
     this.count++;
     return true;
   }
 
   /** u64[ids], oldest first. */
   block(): StateBlock {
-    const ids = new Uint32Array(this.count * 2);
-    for (let i = 0; i < this.count; i++) {
-      const place = (this.oldest + i) % this.window;
-      ids.set(this.ring.subarray(2 * place, 2 * place + 2), 2 * i);
-    }
+    const { ring, window, oldest, count } = this;
+    const ids = new Uint32Array(count * 2);
+    const unbroken = Math.min(count, window - oldest);
+    ids.set(ring.subarray(2 * oldest, 2 * (oldest + unbroken)));
+    ids.set(ring.subarray(0, 2 * (count - unbroken)), 2 * unbroken);
     return { name: NAME, dtype: "U64", shape: [this.count], data: new Uint8Array(ids.buffer) };
   }
 
@@ -76,28 +77,30 @@ export class DedupWindow {
 
   /** The slot of an id, or the free one where it belongs. */
   private slotOf(low: number, high: number): number {
-    let slot = this.home(low, high);
-    for (let entry = this.index[slot]; entry !== 0; entry = this.index[slot]) {
-      if (this.ring[2 * entry - 2] === low && this.ring[2 * entry - 1] === high) break;
-      slot = (slot + 1) & this.mask;
+    const { index, ring, mask } = this;
+    let slot = this.home(low);
+    for (let entry = index[2 * slot]; entry !== 0; entry = index[2 * slot]) {
+      if (index[2 * slot + 1] === low && ring[2 * entry - 1] === high) break;
+      slot = (slot + 1) & mask;
     }
     return slot;
   }
 
-  private home(low: number, high: number): number {
-    return (Math.imul(low ^ high, 0x9e3779b1) >>> 7) & this.mask;
+  private home(low: number): number {
+    return (Math.imul(low, 0x9e3779b1) >>> 1) & this.mask;
   }
 
   /** Frees a slot and moves up those behind it, so that no search ends too early. */
   private free(slot: number): void {
+    const { index, mask } = this;
     let hole = slot;
-    for (let next = (hole + 1) & this.mask; this.index[next] !== 0; next = (next + 1) & this.mask) {
-      const entry = this.index[next];
-      const home = this.home(this.ring[2 * entry - 2], this.ring[2 * entry - 1]);
-      if (((next - home) & this.mask) < ((next - hole) & this.mask)) continue;
-      this.index[hole] = entry;
+    for (let next = (hole + 1) & mask; index[2 * next] !== 0; next = (next + 1) & mask) {
+      const home = this.home(index[2 * next + 1]);
+      if (((next - home) & mask) < ((next - hole) & mask)) continue;
+      index[2 * hole] = index[2 * next];
+      index[2 * hole + 1] = index[2 * next + 1];
       hole = next;
     }
-    this.index[hole] = 0;
+    index[2 * hole] = 0;
   }
 }
