@@ -15,7 +15,7 @@ import type { Progress } from "../src/train/job.js";
 import { train } from "../src/train/run.js";
 import { background, lastWords, residentMiB, said } from "./lib/background.js";
 import { globo } from "./lib/globo.js";
-import { median } from "./lib/run.js";
+import { median, round } from "./lib/run.js";
 
 const PARTITIONS = 4;
 const DEEP = "features/globo-deep-crossing-json.yaml";
@@ -55,7 +55,7 @@ async function throughput(broker: BrokerFacts, folder: string, smoke: boolean): 
   const lr = linear();
   const deep = loadSpec(DEEP);
   const rates = { bare: [] as number[], lr: [] as number[], deep: [] as number[], deepFile: [] as number[] };
-  for (let repeat = 0; repeat < (smoke ? 1 : 3); repeat++) {
+  for (let repeat = 0; repeat < (smoke ? 1 : 5); repeat++) {
     const out = () => mkdtempSync(join(folder, "run-"));
     const topic = {
       kafka,
@@ -82,7 +82,8 @@ async function throughput(broker: BrokerFacts, folder: string, smoke: boolean): 
   };
 }
 
-const ratio = (a: readonly number[], b: readonly number[]) => Number((median(a) / median(b)).toFixed(3));
+/** The middle ratio of runs one right after the other: the machine's own speed changes by more than what is compared. */
+const ratio = (a: readonly number[], b: readonly number[]) => round(median(a.map((rate, i) => rate / b[i])), 3);
 
 /** The fields of the JSON spec as a linear model. */
 function linear(): CompiledSpec {

@@ -17,9 +17,6 @@ export interface PipelineOptions {
 /** How long the decoding thread may take to leave its consumer group: a member that goes without a word is waited for. */
 const PARTING_MS = 2_000;
 
-/** MB for the young objects of a thread that reads a topic: messages at hand outlive the default, and are copied about. */
-const YOUNG_MB = 128;
-
 /** Worker threads run the built files, also when this module is run from its TypeScript source by the tests. */
 function workerUrl(name: string): URL {
   const beside = new URL(`./${name}.js`, import.meta.url);
@@ -36,7 +33,6 @@ export async function runPipeline(job: Job, options: PipelineOptions = {}): Prom
   const decoder = new Worker(workerUrl("decode-worker"), {
     workerData: { job, port: port1 },
     transferList: [port1],
-    ...(job.topic && { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } }),
   });
   const consumer = new Worker(workerUrl("consumer-worker"), {
     workerData: { job, port: port2, follower: options.follower ?? null },
