@@ -15,7 +15,7 @@ import type { Progress } from "../src/train/job.js";
 import { train } from "../src/train/run.js";
 import { background, lastWords, residentMiB, said } from "./lib/background.js";
 import { globo } from "./lib/globo.js";
-import { median, round } from "./lib/run.js";
+import { hashbrook, median, round } from "./lib/run.js";
 
 const PARTITIONS = 4;
 const DEEP = "features/globo-deep-crossing-json.yaml";
@@ -35,10 +35,10 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object | null>
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-kafka-bench-"));
   const broker = await startBroker({ dir: join(folder, "broker") });
   try {
-    const rates = await throughput(broker, folder, smoke);
+    const from = await throughput(broker, folder, smoke);
     return {
       what: "learning from a Kafka topic of 4 partitions",
-      ...rates,
+      ...from,
       ...(await freshness(broker, folder, smoke)),
     };
   } finally {
@@ -47,38 +47,57 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object | null>
   }
 }
 
+/** Real events and simulated ones, each with a linear and a deep model. */
 async function throughput(broker: BrokerFacts, folder: string, smoke: boolean): Promise<object> {
-  const file = globo(smoke ? 2_000 : 200_000, "json");
-  if (file === null) return {};
   const kafka = kafkaOptions(broker.brokers);
-  const { messages, bytes } = await load(kafka, "globo", file);
-  const lr = linear();
-  const deep = loadSpec(DEEP);
-  const rates = { bare: [] as number[], lr: [] as number[], deep: [] as number[], deepFile: [] as number[] };
-  for (let repeat = 0; repeat < (smoke ? 1 : 5); repeat++) {
-    const out = () => mkdtempSync(join(folder, "run-"));
-    const topic = {
-      kafka,
-      topic: "globo",
-      group: `bench-${repeat}`,
-      start: { at: "earliest" },
-      stop: { at: "end" },
-      onLost: "stop",
-    } as const;
-    rates.bare.push(await bare(kafka, `bare-${repeat}`, messages, bytes));
-    rates.lr.push(await learn(lr, messages, { topic, out: out() }));
-    rates.deep.push(await learn(deep, messages, { topic: { ...topic, group: `deep-${repeat}` }, out: out() }));
-    rates.deepFile.push(await learn(deep, messages, { data: file, out: out() }));
+  const repeats = smoke ? 1 : 5;
+  const clicks = globo(smoke ? 2_000 : 200_000, "json");
+  const simulated = join(folder, "simulated.tsv");
+  hashbrook("simulate", "--rows", smoke ? "10000" : "400000", "--seed", "7", "--out", simulated);
+  const demo = [loadSpec("features/ads-demo-lr.yaml"), loadSpec("features/ads-demo.yaml")] as const;
+  return {
+    globo:
+      clicks === null
+        ? "no Globo data"
+        : await rates({ kafka, folder, topic: "globo", file: clicks, repeats }, linear(), loadSpec(DEEP)),
+    simulator: await rates({ kafka, folder, topic: "simulator", file: simulated, repeats }, ...demo),
+  };
+}
+
+interface Topic {
+  readonly kafka: KafkaOptions;
+  readonly folder: string;
+  readonly topic: string;
+  /** Its events, one a line. */
+  readonly file: string;
+  readonly repeats: number;
+}
+
+async function rates(
+  { kafka, folder, topic, file, repeats }: Topic,
+  lr: CompiledSpec,
+  deep: CompiledSpec,
+): Promise<object> {
+  const { messages, bytes } = await load(kafka, topic, file);
+  const seen = { bare: [] as number[], lr: [] as number[], deep: [] as number[], deepFile: [] as number[] };
+  const out = () => mkdtempSync(join(folder, "run-"));
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    const from = (group: string) =>
+      ({ kafka, topic, group, start: { at: "earliest" }, stop: { at: "end" }, onLost: "stop" }) as const;
+    seen.bare.push(await bare(kafka, topic, `${topic}-bare-${repeat}`, messages, bytes));
+    seen.lr.push(await learn(lr, messages, { topic: from(`${topic}-lr-${repeat}`), out: out() }));
+    seen.deep.push(await learn(deep, messages, { topic: from(`${topic}-deep-${repeat}`), out: out() }));
+    seen.deepFile.push(await learn(deep, messages, { data: file, out: out() }));
   }
   return {
     messages,
     bytes,
-    bare_messages_per_second: rates.bare,
-    lr_examples_per_second: rates.lr,
-    lr_ratio_to_bare: ratio(rates.lr, rates.bare),
-    deep_crossing_examples_per_second: rates.deep,
-    deep_crossing_from_file_examples_per_second: rates.deepFile,
-    deep_crossing_ratio_to_file: ratio(rates.deep, rates.deepFile),
+    bare_messages_per_second: seen.bare,
+    lr_examples_per_second: seen.lr,
+    lr_ratio_to_bare: ratio(seen.lr, seen.bare),
+    deep_crossing_examples_per_second: seen.deep,
+    deep_crossing_from_file_examples_per_second: seen.deepFile,
+    deep_crossing_ratio_to_file: ratio(seen.deep, seen.deepFile),
   };
 }
 
@@ -116,7 +135,13 @@ async function load(kafka: KafkaOptions, topic: string, file: string): Promise<{
 }
 
 /** Messages a second between a consumer's first batch and its last one: kafkajs with the trainer's fetch settings, and nothing else. */
-async function bare(kafka: KafkaOptions, groupId: string, messages: number, bytes: number): Promise<number> {
+async function bare(
+  kafka: KafkaOptions,
+  topic: string,
+  groupId: string,
+  messages: number,
+  bytes: number,
+): Promise<number> {
   const consumer = createKafka(kafka).kafka.consumer({
     groupId,
     minBytes: 64 << 10,
@@ -128,7 +153,7 @@ async function bare(kafka: KafkaOptions, groupId: string, messages: number, byte
   let size = 0;
   let first = { at: 0, seen: 0 };
   await consumer.connect();
-  await consumer.subscribe({ topics: ["globo"], fromBeginning: true });
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
   const ended = await new Promise<number>((resolve, reject) => {
     const eachBatch = async ({ batch }: { batch: { messages: readonly { value: Buffer | null }[] } }) => {
       seen += batch.messages.length;
