@@ -4,7 +4,7 @@
 //   npm run bench -- scan lr          some
 //   npm run bench:smoke               all in small: do they still run, and are their answers right?
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 
 const names = process.argv.slice(2).filter((word) => !word.startsWith("--"));
@@ -57,7 +57,7 @@ function keep(name, result) {
   mkdirSync("bench/results", { recursive: true });
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
   const machine = {
-    cpu: cpus()[0].model,
+    cpu: `${cpus()[0].model}${generation()}`,
     cores: cpus().length,
     memory_gib: Math.round(totalmem() / 2 ** 30),
     node: process.version,
@@ -65,6 +65,13 @@ function keep(name, result) {
   };
   const entry = { bench: name, command: `npm run bench -- ${name}`, commit, machine, result };
   writeFileSync(`bench/results/${name}.json`, `${compact(JSON.stringify(entry, null, 2))}\n`);
+}
+
+/** Virtual machines often name no more than the maker: family and model tell the generation. */
+function generation() {
+  const info = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
+  const value = (name) => info.match(new RegExp(`^${name}\\s*: (.*)$`, "m"))?.[1];
+  return value("cpu family") ? `, family ${value("cpu family")} model ${value("model")}` : "";
 }
 
 /** Lists of plain values on one line each. */
