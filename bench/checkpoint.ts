@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Checkpoint } from "../src/checkpoint/checkpoint.js";
 import { CheckpointStore } from "../src/checkpoint/store.js";
-import { Batch, type BatchLayout, batchLayout } from "../src/core/batch.js";
+import { type BatchLayout, batchLayout } from "../src/core/batch.js";
 import { systemClock } from "../src/core/clock.js";
 import { nodeFiles } from "../src/core/files.js";
 import type { CompiledSpec, OptimizerSpec } from "../src/spec/compiled.js";
 import { StoreTable } from "../src/tables/table.js";
 import { Checkpointer } from "../src/train/checkpointer.js";
+import { fillKeys, oneTable, sequence } from "./lib/one-table.js";
 import { median, round } from "./lib/run.js";
 
 const DIM = 16;
@@ -38,7 +39,7 @@ class Bench {
   private readonly table: StoreTable;
   private readonly store: CheckpointStore;
   private readonly rows: number;
-  private readonly random = sequence();
+  private readonly random = sequence(2 ** 32);
   private examples = 1;
 
   constructor(directory: string, rows: number) {
@@ -96,7 +97,7 @@ class Bench {
 
   /** Learns one batch and returns the milliseconds it took. */
   private learn(index: (i: number) => number): number {
-    const batch = fill(this.layout, index);
+    const batch = fillKeys(this.layout, index);
     const start = performance.now();
     this.table.gather(batch, "learn");
     this.table.gradient.fill(0.001);
@@ -116,7 +117,7 @@ class Bench {
     const end = performance.now() + seconds * 1000;
     while (performance.now() < end) {
       const start = performance.now();
-      figures.batches.push(this.learn(() => Math.floor(this.rows * this.random() ** 3)));
+      figures.batches.push(this.learn(() => Math.floor(this.rows * (this.random() / 2 ** 32) ** 3)));
       const asked = performance.now();
       if (checkpointer?.due(this.examples)) {
         checkpointer.save(this.examples, { meta: {}, blocks: this.table.blocks() });
@@ -164,62 +165,7 @@ function spread(values: readonly number[]): object {
   return { median: round(median(values), 2), p99: at(0.99), max: at(1) };
 }
 
-/** Numbers in [0, 1), always the same. */
-function sequence(): () => number {
-  let state = 12345;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-/** A batch of the keys of `index(0)`, `index(1)`, … */
-function fill(layout: BatchLayout, index: (i: number) => number): Batch {
-  const batch = new Batch(layout, BATCH, new ArrayBuffer(layout.bytes));
-  const halves = new Uint32Array(batch.buffer, layout.keys[0].offset, BATCH * CELLS * 2);
-  for (let i = 0; i < BATCH * CELLS; i++) {
-    const id = index(i);
-    halves[2 * i] = Math.imul(id ^ (id >>> 15), 0x85ebca6b) ^ 0x5bd1e995;
-    halves[2 * i + 1] = Math.imul(id, 0x9e3779b1);
-  }
-  return batch;
-}
-
 function modelOf(rows: number): CompiledSpec {
-  const names = Array.from({ length: CELLS }, (_, i) => `f${i}`);
   const optimizer: OptimizerSpec = { kind: "ftrl", alpha: 0.05, beta: 1, l1: 1e-4, l2: 1e-6, l21: 0 };
-  const seed = "9e3779b97f4a7c15";
-  return {
-    name: "bench",
-    seed: 1,
-    batch: BATCH,
-    window: 1,
-    events: { format: "tsv", columns: [], header: false, separator: "\t" },
-    label: { from: "label", positive: { equals: "1" }, weight: null, time: null, id: null, oracle: null },
-    fields: names.map((name) => ({ name, type: "categorical", from: name })),
-    tables: [
-      {
-        name: "ids",
-        role: "embedding",
-        encoding: "exact",
-        rows,
-        dim: DIM,
-        init: 0.01,
-        optimizer,
-        seed,
-        cells: names.map((field) => ({ field, kind: "single", seed })),
-      },
-    ],
-    numbers: [],
-    tower: {
-      kind: "deep_crossing",
-      residual: [],
-      hidden: [],
-      bottom: [],
-      cross_layers: 0,
-      rank: 0,
-      optimizer,
-      runtime: "onnxruntime",
-    },
-  };
+  return oneTable({ batch: BATCH, cells: CELLS, optimizer, table: { encoding: "exact", rows, dim: DIM } });
 }

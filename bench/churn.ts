@@ -1,6 +1,7 @@
-import { Batch, type BatchLayout, batchLayout } from "../src/core/batch.js";
+import { Batch, batchLayout } from "../src/core/batch.js";
 import type { CompiledSpec, StoreSpec } from "../src/spec/compiled.js";
 import { StoreTable } from "../src/tables/table.js";
+import { fillKeys, oneTable, sequence } from "./lib/one-table.js";
 
 /** Rows of a batch that gathers, and of one that learns: what towers learn at a time. */
 const GATHERED = 4096;
@@ -31,47 +32,10 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   };
 }
 
-/** A model of one table with one field. */
+/** A model of one exact table with one field. */
 function modelOf(dim: number, life: Pick<StoreSpec, "budget" | "admission" | "eviction">): CompiledSpec {
   const optimizer = { kind: "sgd", learning_rate: 0.1 } as const;
-  const seed = "9e3779b97f4a7c15";
-  return {
-    name: "bench",
-    seed: 1,
-    batch: ROWS,
-    window: 1,
-    events: { format: "tsv", columns: [], header: false, separator: "\t" },
-    label: { from: "label", positive: { equals: "1" }, weight: null, time: null, id: null, oracle: null },
-    fields: [{ name: "id", type: "categorical", from: "id" }],
-    tables: [
-      {
-        ...{ name: "ids", role: "embedding", encoding: "exact", rows: 0, dim, init: 0.01, optimizer, seed, ...life },
-        cells: [{ field: "id", kind: "single", seed }],
-      },
-    ],
-    numbers: [],
-    tower: {
-      kind: "deep_crossing",
-      residual: [],
-      hidden: [],
-      bottom: [],
-      cross_layers: 0,
-      rank: 0,
-      optimizer,
-      runtime: "onnxruntime",
-    },
-  };
-}
-
-/** A batch of the ids `index(0)`, `index(1)`, …: the i-th of 2^32 distinct keys, written as two halves. */
-function fill(layout: BatchLayout, batch: Batch, index: (i: number) => number): Batch {
-  const halves = new Uint32Array(batch.buffer, layout.keys[0].offset, batch.rows * 2);
-  for (let at = 0; at < batch.rows; at++) {
-    const i = index(at);
-    halves[2 * at] = Math.imul(i ^ (i >>> 15), 0x85ebca6b) ^ 0x5bd1e995;
-    halves[2 * at + 1] = Math.imul(i, 0x9e3779b1);
-  }
-  return batch;
+  return oneTable({ batch: ROWS, cells: 1, optimizer, table: { encoding: "exact", rows: 0, dim, ...life } });
 }
 
 interface Churned {
@@ -121,7 +85,7 @@ function stream(model: CompiledSpec, distinct: number): Churned {
   let mostBytes = 0;
   let first = 0;
   for (let b = 0; b < pauses.length; b++) {
-    fill(layout, batch, (i) => (i % 10 === 9 ? Math.max(0, first - ((i * 24_593) % 100_000)) : first++));
+    fillKeys(layout, (i) => (i % 10 === 9 ? Math.max(0, first - ((i * 24_593) % 100_000)) : first++), batch);
     const start = performance.now();
     table.gather(batch, "learn", undefined, { time: 0, examples: b * ROWS });
     table.gradient.fill(0.001);
@@ -150,18 +114,12 @@ function gathersOf(dim: number, rows: number): number {
   for (let first = 0; first < rows; first += GATHERED) {
     const some = new Batch(layout, Math.min(GATHERED, rows - first), batch.buffer);
     table.gather(
-      fill(layout, some, (i) => first + i),
+      fillKeys(layout, (i) => first + i, some),
       "learn",
     );
   }
-  let state = 12345;
-  const next = (): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * rows);
-  };
-  const batches = Array.from({ length: 300 }, () =>
-    fill(layout, new Batch(layout, GATHERED, new ArrayBuffer(layout.bytes)), next),
-  );
+  const next = sequence(rows);
+  const batches = Array.from({ length: 300 }, () => fillKeys(layout, next));
   let shortest = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 4; round++) {
     const start = performance.now();

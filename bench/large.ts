@@ -1,6 +1,7 @@
 import type { EncodingSpec } from "../src/spec/compiled.js";
 import { createEncoding } from "../src/tables/create-encoding.js";
 import type { Encoding } from "../src/tables/encoding.js";
+import { sequence, writeKey } from "./lib/one-table.js";
 import { round } from "./lib/run.js";
 
 const DIM = 16;
@@ -105,18 +106,8 @@ function fill(keys: BigUint64Array, index: (place: number) => number): number {
   for (let i = 0; i < BATCH; i++) {
     const n = index(i);
     if (seen.has(n)) continue;
-    halves[2 * seen.size] = Math.imul(n ^ (n >>> 15), 0x85ebca6b) ^ 0x5bd1e995;
-    halves[2 * seen.size + 1] = Math.imul(n, 0x9e3779b1);
+    writeKey(halves, seen.size, n);
     seen.add(n);
   }
   return seen.size;
-}
-
-/** A fixed sequence of numbers in [0, n). */
-function sequence(n: number): () => number {
-  let state = 12345;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * n);
-  };
 }

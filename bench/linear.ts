@@ -3,6 +3,7 @@ import { Rng } from "../src/core/rng.js";
 import { EventModel } from "../src/model/event-model.js";
 import type { CompiledSpec, OptimizerSpec } from "../src/spec/compiled.js";
 import { Reference } from "../test/model/event-reference.js";
+import { oneTable } from "./lib/one-table.js";
 
 const FIELDS = 39;
 const BATCH = 4096;
@@ -110,41 +111,6 @@ function scramble(x: number): number {
 }
 
 function specOf({ kind, encoding, optimizer, dim }: Case, rows: number): CompiledSpec {
-  const names = Array.from({ length: FIELDS }, (_, i) => `f${i}`);
-  const seed = "9e3779b97f4a7c15";
-  const cells = names.map((field) => ({ field, kind: "single" as const, seed }));
-  const init = kind === "fm" ? 0.01 : 0;
-  return {
-    name: "linear",
-    seed: 1,
-    batch: BATCH,
-    window: 100_000,
-    events: { format: "tsv", columns: [], header: false, separator: "\t" },
-    label: { from: "label", positive: { equals: "1" }, weight: null, time: null, id: null, oracle: null },
-    fields: names.map((name) => ({ name, type: "categorical", from: name })),
-    tables: [
-      {
-        name: "ids",
-        role: "embedding",
-        encoding,
-        rows: encoding === "hash" ? rows : 0,
-        dim,
-        init,
-        optimizer,
-        seed,
-        cells,
-      },
-    ],
-    numbers: [],
-    tower: {
-      kind,
-      residual: [],
-      hidden: [],
-      bottom: [],
-      cross_layers: 0,
-      rank: 0,
-      optimizer,
-      runtime: "onnxruntime",
-    },
-  };
+  const table = { encoding, rows: encoding === "hash" ? rows : 0, dim, init: kind === "fm" ? 0.01 : 0 };
+  return oneTable({ batch: BATCH, cells: FIELDS, optimizer, tower: kind, table });
 }

@@ -1,7 +1,8 @@
-import { Batch, type BatchLayout, batchLayout } from "../src/core/batch.js";
+import { Batch, batchLayout } from "../src/core/batch.js";
 import { DenseOptimizer } from "../src/optim/dense.js";
 import type { CompiledSpec, OptimizerSpec } from "../src/spec/compiled.js";
 import { StoreTable } from "../src/tables/table.js";
+import { fillKeys, oneTable, sequence, writeKey } from "./lib/one-table.js";
 
 const DIM = 16;
 const optimizers: Record<string, OptimizerSpec> = {
@@ -32,65 +33,8 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   };
 }
 
-/** A model of one table whose cells are all single. */
 function modelOf(encoding: "hash" | "exact", rows: number, cells: number, optimizer: OptimizerSpec): CompiledSpec {
-  const names = Array.from({ length: cells }, (_, i) => `f${i}`);
-  return {
-    name: "bench",
-    seed: 1,
-    batch: 512,
-    window: 1,
-    events: { format: "tsv", columns: [], header: false, separator: "\t" },
-    label: { from: "label", positive: { equals: "1" }, weight: null, time: null, id: null, oracle: null },
-    fields: names.map((name) => ({ name, type: "categorical", from: name })),
-    tables: [
-      {
-        name: "ids",
-        role: "embedding",
-        encoding,
-        rows,
-        dim: DIM,
-        init: 0.01,
-        optimizer,
-        seed: "9e3779b97f4a7c15",
-        cells: names.map((field) => ({ field, kind: "single", seed: "9e3779b97f4a7c15" })),
-      },
-    ],
-    numbers: [],
-    tower: {
-      kind: "deep_crossing",
-      residual: [],
-      hidden: [],
-      bottom: [],
-      cross_layers: 0,
-      rank: 0,
-      optimizer,
-      runtime: "onnxruntime",
-    },
-  };
-}
-
-/** The i-th of 2^32 distinct keys, written as two 32-bit halves. */
-function writeKey(halves: Uint32Array, at: number, i: number): void {
-  halves[2 * at] = Math.imul(i ^ (i >>> 15), 0x85ebca6b) ^ 0x5bd1e995;
-  halves[2 * at + 1] = Math.imul(i, 0x9e3779b1);
-}
-
-/** Fills a batch with the keys of `index(0)`, `index(1)`, … */
-function fill(layout: BatchLayout, rows: number, index: (i: number) => number): Batch {
-  const batch = new Batch(layout, rows, new ArrayBuffer(layout.bytes));
-  const halves = new Uint32Array(batch.buffer, layout.keys[0].offset, rows * layout.keys[0].singles * 2);
-  for (let i = 0; i < halves.length / 2; i++) writeKey(halves, i, index(i));
-  return batch;
-}
-
-/** A fixed sequence of numbers in [0, n). */
-function sequence(n: number): () => number {
-  let state = 12345;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * n);
-  };
+  return oneTable({ batch: 512, cells, optimizer, table: { encoding, rows, dim: DIM } });
 }
 
 function checkAgainstMap(): void {
@@ -100,7 +44,7 @@ function checkAgainstMap(): void {
   const expected = new Map<bigint, Float32Array>();
   const next = sequence(3000);
   for (let b = 0; b < 20; b++) {
-    const batch = fill(layout, 256, next);
+    const batch = fillKeys(layout, next);
     for (const key of batch.keys(0)) if (!expected.has(key)) expected.set(key, table.store.weightsOf(key));
     table.gather(batch, "learn");
     table.gradient.fill(0.5);
@@ -128,14 +72,15 @@ function benchLookups(name: string, keys: number): object {
   const table = new StoreTable(model, 0, layout);
   const start = performance.now();
   for (let first = 0; first < keys; first += rows) {
+    const some = new Batch(layout, Math.min(rows, keys - first), new ArrayBuffer(layout.bytes));
     table.gather(
-      fill(layout, Math.min(rows, keys - first), (i) => first + i),
+      fillKeys(layout, (i) => first + i, some),
       "learn",
     );
   }
   const insertSeconds = (performance.now() - start) / 1000;
   const next = sequence(keys);
-  const batches = Array.from({ length: Math.min(500, Math.ceil(keys / 1000)) }, () => fill(layout, rows, next));
+  const batches = Array.from({ length: Math.min(500, Math.ceil(keys / 1000)) }, () => fillKeys(layout, next));
   const seconds = best(3, () => batches.forEach((batch) => void table.gather(batch, "score"))) / 1000;
   const gathers = (batches.length * rows) / seconds;
   const payload = keys * (8 + table.layout.stateBytes);
@@ -173,7 +118,7 @@ function benchBatch(name: string, rounds: number): object {
   const table = new StoreTable(model, 0, layout);
   const next = sequence(200_000);
   const skewed = (): number => Math.floor(200_000 * (next() / 200_000) ** 3);
-  const batches = Array.from({ length: 20 }, () => fill(layout, 512, skewed));
+  const batches = Array.from({ length: 20 }, () => fillKeys(layout, skewed));
   const times = { gather: 0, apply: 0 };
   for (let round = -20; round < rounds; round++) step(table, batches[(round + 20) % 20], round < 0 ? null : times);
   return { gather: times.gather / rounds, apply: times.apply / rounds, both: (times.gather + times.apply) / rounds };
