@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { fromPlainError, HashbrookError } from "../core/errors.js";
-import type { Increment } from "./chain-writer.js";
+import type { ChangedRows, Increment } from "./chain-writer.js";
 import type { Saved } from "./store.js";
 import type { FromWriter, ToWriter, WriterSetup } from "./writer-messages.js";
 
@@ -52,9 +52,17 @@ export class BackgroundWriter {
     this.poll();
     if (this.saving) throw new HashbrookError("internal", "a checkpoint is being saved already");
     this.saving = true;
-    const views = [...increment.blocks, ...increment.patches].map(({ data }) => data.buffer);
-    const buffers = new Set([...views, ...increment.patches.map(({ rows }) => rows.buffer)]);
-    this.port.postMessage({ type: "save", increment } satisfies ToWriter, [...buffers] as ArrayBuffer[]);
+    const whole = increment.blocks.map(({ data }) => data.buffer);
+    this.post({ type: "save", increment }, [...whole, ...memoryOf(increment.patches)]);
+  }
+
+  /** Hands over rows of the next increment, copied before the rest of it. Their memory goes with them. */
+  copyAhead(rows: readonly ChangedRows[]): void {
+    this.post({ type: "rows", rows }, memoryOf(rows));
+  }
+
+  private post(message: ToWriter, memory: readonly ArrayBufferLike[]): void {
+    this.port.postMessage(message, [...new Set(memory)] as ArrayBuffer[]);
   }
 
   /**
@@ -105,4 +113,8 @@ export class BackgroundWriter {
     this.dead = true;
     this.failure ??= new HashbrookError("internal", `the checkpoint writer failed: ${reason}`);
   }
+}
+
+function memoryOf(copies: readonly ChangedRows[]): ArrayBufferLike[] {
+  return copies.flatMap(({ rows, data }) => [rows.buffer, data.buffer]);
 }

@@ -10,13 +10,21 @@ import { dataName, rowBytes, rowsName } from "./patch.js";
 import type { TensorSpec } from "./safetensors.js";
 import { CheckpointStore, describe, lockLost, type Saved } from "./store.js";
 
-/** The rows of one block that changed since the checkpoint before; `shape` is the whole block's, by now. */
-export interface Patch extends TensorSpec {
-  /** Numbers of the rows, ascending; among them all by which the block has grown. */
+/** Rows of one block, copied. */
+export interface ChangedRows {
+  /** The block's. */
+  readonly name: string;
+  /** Numbers of the rows, ascending. */
   readonly rows: Uint32Array;
   /** Their bytes, one row after the other. */
   readonly data: Uint8Array;
 }
+
+/**
+ * The rows of one block that changed since the checkpoint before, among them all by which the block has grown; `shape` is the
+ * whole block's, by now.
+ */
+export interface Patch extends TensorSpec, ChangedRows {}
 
 /** What an increment holds: plain data that crosses threads. */
 export interface Increment {

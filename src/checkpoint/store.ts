@@ -89,14 +89,15 @@ export class CheckpointStore {
     const skipped: Skipped[] = [];
     const paths = this.paths();
     for (const path of paths) {
-      try {
-        const checkpoint = this.load(path);
-        if (skipped.length > 0 && this.paths().join() !== paths.join()) break;
-        return { checkpoint, skipped };
-      } catch (error) {
-        if (!(error instanceof HashbrookError) || error.code === "checkpoint_mismatch") throw error;
-        skipped.push({ path, reason: error.message });
+      const found = this.opened(path);
+      // A compacted checkpoint may just have taken its place: names do not tell.
+      const again = found instanceof Checkpoint ? found : this.opened(path);
+      if (!(again instanceof Checkpoint)) {
+        skipped.push({ path, reason: again.message });
+        continue;
       }
+      if (skipped.length > 0 && this.paths().join() !== paths.join()) break;
+      return { checkpoint: again, skipped };
     }
     // A writer may have saved, pruned or put a compacted checkpoint in another's place meanwhile.
     if (this.paths().join() !== paths.join()) return this.latest();
@@ -172,6 +173,16 @@ export class CheckpointStore {
       return this.load(path).examples >= 0;
     } catch {
       return false;
+    }
+  }
+
+  /** The checkpoint at `path`, or why it is none. @throws checkpoint_mismatch */
+  private opened(path: string): Checkpoint | HashbrookError {
+    try {
+      return this.load(path);
+    } catch (error) {
+      if (!(error instanceof HashbrookError) || error.code === "checkpoint_mismatch") throw error;
+      return error;
     }
   }
 

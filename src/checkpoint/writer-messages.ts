@@ -1,5 +1,5 @@
 import type { PlainError } from "../core/errors.js";
-import type { ChainOptions, Increment } from "./chain-writer.js";
+import type { ChainOptions, ChangedRows, Increment } from "./chain-writer.js";
 import type { Saved } from "./store.js";
 
 /** What a writer thread is started with. */
@@ -11,6 +11,8 @@ export interface WriterSetup {
 /** Trainer → writer. */
 export type ToWriter =
   | { readonly type: "save"; readonly increment: Increment }
+  /** Rows of the increment that will be saved next, copied ahead of it; a later copy of a row counts. */
+  | { readonly type: "rows"; readonly rows: readonly ChangedRows[] }
   /** Give up any compaction; nothing more will come. */
   | { readonly type: "stop" };
 

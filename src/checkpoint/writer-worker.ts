@@ -1,11 +1,15 @@
 import { type MessagePort, workerData } from "node:worker_threads";
 import { toPlainError } from "../core/errors.js";
-import { ChainWriter } from "./chain-writer.js";
+import { ChainWriter, type ChangedRows, type Increment } from "./chain-writer.js";
+import { joinRows } from "./join-rows.js";
 import type { FromWriter, ToWriter, WriterSetup } from "./writer-messages.js";
 
 const { port, directory, options } = workerData as WriterSetup & { port: MessagePort };
 const writer = new ChainWriter(directory, options);
+/** A step of what is left to do is due. */
 let working = false;
+/** Rows of the next increment that have come already, oldest first. */
+let ahead: ChangedRows[] = [];
 
 function tell(message: FromWriter): void {
   port.postMessage(message);
@@ -20,25 +24,49 @@ function attempt(work: () => void): void {
   }
 }
 
-/** Compacts, a step at a time; increments that come in between go first. */
-function compact(): void {
+function save({ patches, ...rest }: Increment): void {
+  const earlier = ahead;
+  ahead = [];
+  const joined = patches.map((patch) =>
+    joinRows(
+      earlier.filter(({ name }) => name === patch.name),
+      patch,
+    ),
+  );
+  tell({ type: "saved", saved: writer.save({ ...rest, patches: joined }) });
+}
+
+/**
+ * Compacts in steps, between which increments go first. Where they come one after the other, compaction has half of the time:
+ * a chain must not grow faster than it is compacted.
+ */
+function compact(leastMs: number): void {
+  const end = performance.now() + leastMs;
+  attempt(() => {
+    let more = writer.step();
+    while (more && performance.now() < end) more = writer.step();
+    if (more) later();
+  });
+}
+
+function later(): void {
   if (working) return;
   working = true;
   setImmediate(() => {
     working = false;
-    attempt(() => {
-      if (writer.step()) compact();
-    });
+    compact(0);
   });
 }
 
 port.on("message", (message: ToWriter) => {
-  if (message.type === "save") {
-    attempt(() => tell({ type: "saved", saved: writer.save(message.increment) }));
-    compact();
-    return;
+  if (message.type === "rows") ahead.push(...message.rows);
+  else if (message.type === "save") {
+    const started = performance.now();
+    attempt(() => save(message.increment));
+    compact(performance.now() - started);
+  } else {
+    attempt(() => writer.abandon());
+    tell({ type: "stopped" });
+    port.close();
   }
-  attempt(() => writer.abandon());
-  tell({ type: "stopped" });
-  port.close();
 });

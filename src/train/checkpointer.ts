@@ -1,5 +1,5 @@
 import { BackgroundWriter } from "../checkpoint/background.js";
-import type { Increment } from "../checkpoint/chain-writer.js";
+import type { ChangedRows, Increment } from "../checkpoint/chain-writer.js";
 import type { CheckpointContent } from "../checkpoint/checkpoint.js";
 import type { ParentRef } from "../checkpoint/manifest.js";
 import type { CheckpointStore, Saved } from "../checkpoint/store.js";
@@ -52,8 +52,11 @@ export class Checkpointer {
   private background: BackgroundWriter | null = null;
   private pending: CheckpointContent["meta"] | null = null;
   private taken: { examples: number; ms: number };
-  /** Examples at which the changed rows are counted next. */
+  /** Examples when rows were last copied, and those at which the changed ones are counted next. */
+  private copied: number;
   private nextCount: number;
+  /** Bytes of rows copied since the last save. */
+  private ahead = 0;
 
   constructor(options: CheckpointerOptions) {
     this.options = options;
@@ -61,6 +64,7 @@ export class Checkpointer {
     this.periodic = options.seconds > 0 || options.every !== null;
     this.changed = options.stores.map(() => new RowSet());
     this.taken = { examples: options.examples, ms: options.clock.now() };
+    this.copied = options.examples;
     this.nextCount = options.examples;
     this.parent = options.resumed;
     if (this.periodic && !options.patient) this.track();
@@ -73,12 +77,18 @@ export class Checkpointer {
   }
 
   /**
-   * Whether to `save` now: the time or the examples have come, or many rows have changed; and no save is under way.
+   * Whether to `save` now: the time or the examples have come, or many rows have changed; and no save is under way. Where one
+   * is, and many rows have changed, they are copied here for the next, so that its copy stays short, too.
    * @throws HashbrookError what went wrong with a save before: checkpoint_write, checkpoint_locked, checkpoint_damaged
    */
   due(examples: number): boolean {
     if (this.background) this.commit(this.background.poll());
-    if (!this.periodic || this.background?.busy) return false;
+    if (!this.periodic) return false;
+    if (this.background?.busy) {
+      // Copies take no more memory than the rows themselves; changes beyond that wait for the next save.
+      if (this.ahead < this.rowBytes && this.crowded(examples)) this.copyAhead(this.background, examples);
+      return false;
+    }
     const { every, seconds, clock } = this.options;
     if (every !== null && examples - this.taken.examples >= every) return true;
     if (seconds > 0 && clock.now() - this.taken.ms >= seconds * 1000) return true;
@@ -99,6 +109,19 @@ export class Checkpointer {
     this.background.save(this.increment(examples, content));
     this.pending = content.meta;
     this.taken = { examples, ms: clock.now() };
+    this.ahead = 0;
+    this.countFrom(examples);
+  }
+
+  private copyAhead(background: BackgroundWriter, examples: number): void {
+    const rows = this.options.stores.map((store, i) => this.copy(store, i));
+    this.ahead += rows.reduce((sum, { data }) => sum + data.byteLength, 0);
+    background.copyAhead(rows);
+    this.countFrom(examples);
+  }
+
+  private countFrom(examples: number): void {
+    this.copied = examples;
     this.nextCount = examples;
   }
 
@@ -119,7 +142,7 @@ export class Checkpointer {
     this.pending = content.meta;
     this.commit(saved);
     this.taken = { examples, ms: clock.now() };
-    this.nextCount = examples;
+    this.countFrom(examples);
   }
 
   private track(): void {
@@ -155,15 +178,19 @@ export class Checkpointer {
     this.pending = null;
   }
 
+  private get rowBytes(): number {
+    return this.options.stores.reduce((sum, { rows, layout }) => sum + rows * layout.stride, 0);
+  }
+
   /** Counts the changed rows now and then: the nearer the limit, the sooner again. */
   private crowded(examples: number): boolean {
     if (!this.tracking || examples < this.nextCount) return false;
     this.collect();
     const bytes = this.options.stores.reduce((sum, { layout }, i) => sum + this.changed[i].size * layout.stride, 0);
     if (bytes >= this.limit) return true;
-    const seen = examples - this.taken.examples;
-    const ahead = (Math.max((this.limit - bytes) / 2, this.limit / 16) * seen) / Math.max(bytes, 1);
-    this.nextCount = examples + Math.ceil(Math.min(ahead, seen));
+    const seen = examples - this.copied;
+    const left = (Math.max((this.limit - bytes) / 2, this.limit / 16) * seen) / Math.max(bytes, 1);
+    this.nextCount = examples + Math.ceil(Math.min(left, seen));
     return false;
   }
 
@@ -175,19 +202,21 @@ export class Checkpointer {
 
   private increment(examples: number, { meta, blocks }: CheckpointContent): Increment {
     this.collect();
-    const stores = new Map(this.options.stores.map((store, i) => [rowBlock(store), { store, rows: this.changed[i] }]));
-    const whole = blocks.filter(({ name }) => !stores.has(name));
-    const patched = blocks.filter(({ name }) => stores.has(name));
+    const copies = new Map(this.options.stores.map((store, i) => [rowBlock(store), this.copy(store, i)]));
+    const whole = blocks.filter(({ name }) => !copies.has(name));
+    const patched = blocks.filter(({ name }) => copies.has(name));
     return {
       examples,
       meta,
       blocks: whole.map((block) => ({ ...block, data: block.data.slice() })),
-      patches: patched.map(({ name, dtype, shape }) => {
-        const { store, rows } = stores.get(name)!;
-        const changed = store.present(rows.take());
-        return { name, dtype, shape, rows: changed, data: store.readRows(changed) };
-      }),
+      patches: patched.map(({ name, dtype, shape }) => ({ dtype, shape, ...copies.get(name)! })),
     };
+  }
+
+  /** Copies the changed rows of the i-th store. */
+  private copy(store: RowStore, i: number): ChangedRows {
+    const rows = store.present(this.changed[i].take());
+    return { name: rowBlock(store), rows, data: store.readRows(rows) };
   }
 }
 

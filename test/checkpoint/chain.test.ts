@@ -6,7 +6,7 @@ import { ChainWriter } from "../../src/checkpoint/chain-writer.js";
 import { Checkpoint } from "../../src/checkpoint/checkpoint.js";
 import { CHUNK_BYTES } from "../../src/checkpoint/manifest.js";
 import { CheckpointStore } from "../../src/checkpoint/store.js";
-import { nodeFiles } from "../../src/core/files.js";
+import { type Files, nodeFiles } from "../../src/core/files.js";
 import { modelAt, pathOf, SmallModel, saveSteps, writerOf } from "./chains.js";
 import { block, bytesOf, errorOf, quickFiles, sorted, temporaryDirectory } from "./samples.js";
 
@@ -86,6 +86,24 @@ describe("a chain", () => {
     const chain = new CheckpointStore(directory).latest().checkpoint!.chain;
     expect(chain.map(({ path }) => path)).toEqual([7, 6, 5].map((n) => pathOf(directory, n)));
     expect(chain[2].manifest.parent).toBeUndefined();
+  });
+
+  it("is read as the newest checkpoint although all of its compaction falls into the reading", () => {
+    // Every opening of a file is a place for it; there are some thirty.
+    let openings = 0;
+    for (let when = 1; when === 1 || openings >= when - 1; when++) {
+      const directory = temporaryDirectory();
+      const writer = writerOf(directory, quickFiles, { mostIncrements: 3 });
+      saveSteps(writer, 1, 5);
+      openings = 0;
+      const open: Files["open"] = (path, flags) => {
+        if (++openings === when) while (writer.step());
+        return quickFiles.open(path, flags);
+      };
+      const { checkpoint } = new CheckpointStore(directory, { ...quickFiles, open }).latest();
+      expect(checkpoint?.examples, `compacted before opening ${when}`).toBe(5);
+    }
+    expect(openings).toBeGreaterThan(10);
   });
 
   it("ends in the same full checkpoint as without increments", () => {

@@ -1,7 +1,9 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { BackgroundWriter } from "../../src/checkpoint/background.js";
 import { CheckpointStore } from "../../src/checkpoint/store.js";
 import { Batch, batchLayout } from "../../src/core/batch.js";
 import { StoreTable } from "../../src/tables/table.js";
@@ -135,6 +137,27 @@ describe.each(["exact", "hash", "evicting"] as const)("Checkpointer over a table
       expect(run.committed.at(-1)).toBe(examples);
     }
     expect(sizes.some((rows, i) => rows < sizes[i - 1])).toBe(encoding === "evicting");
+  });
+
+  it("copies rows in pieces while a save is under way, and saves what the table was when it was asked", async () => {
+    const run = new Run(encoding, { mostChangedBytes: 1 });
+    const pieces = vi.spyOn(BackgroundWriter.prototype, "copyAhead");
+    for (let i = 0; i < 24; i++) {
+      run.learn();
+      run.save();
+      // The save is under way until `due` hears of its end, and each time it is asked before that, rows are copied.
+      for (const before = run.committed.length; run.committed.length === before; await sleep(1)) {
+        run.learn();
+        run.checkpointer.due(run.examples);
+      }
+      run.learn();
+      const state = run.state();
+      run.save();
+      await run.settle();
+      expect(run.saved()).toEqual(state);
+    }
+    expect(pieces).toHaveBeenCalled();
+    pieces.mockRestore();
   });
 
   it("ends with the full checkpoint of a run without increments", async () => {
