@@ -1,4 +1,5 @@
 import { type MessagePort, workerData } from "node:worker_threads";
+import { systemClock } from "../core/clock.js";
 import { toPlainError } from "../core/errors.js";
 import { ChainWriter, type ChangedRows, type Increment } from "./chain-writer.js";
 import { joinRows } from "./join-rows.js";
@@ -41,10 +42,10 @@ function save({ patches, ...rest }: Increment): void {
  * a chain must not grow faster than it is compacted.
  */
 function compact(leastMs: number): void {
-  const end = performance.now() + leastMs;
+  const end = systemClock.now() + leastMs;
   attempt(() => {
     let more = writer.step();
-    while (more && performance.now() < end) more = writer.step();
+    while (more && systemClock.now() < end) more = writer.step();
     if (more) later();
   });
 }
@@ -61,9 +62,9 @@ function later(): void {
 port.on("message", (message: ToWriter) => {
   if (message.type === "rows") ahead.push(...message.rows);
   else if (message.type === "save") {
-    const started = performance.now();
+    const started = systemClock.now();
     attempt(() => save(message.increment));
-    compact(performance.now() - started);
+    compact(systemClock.now() - started);
   } else {
     attempt(() => writer.abandon());
     tell({ type: "stopped" });

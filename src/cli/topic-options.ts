@@ -77,7 +77,7 @@ function stopOf(text: string): TopicStop {
 }
 
 function timeOf(text: string): number {
-  const time = Date.parse(text);
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time)) throw new InvalidArgumentError("must be a time such as 2026-11-24T06:00:00Z.");
   return time;
 }

@@ -86,12 +86,15 @@ export class Replica<M extends ReplicaModel> {
   /** Follows the log until `signal` aborts; then the model goes on answering as it is. */
   async follow(signal: AbortSignal): Promise<void> {
     const first = this.options.retryMs ?? RETRY_MS;
+    let reached = -1;
     for (let wait = first; !signal.aborted; ) {
-      const before = this.counters.applied;
       this.trouble = await this.read(signal);
       if (signal.aborted) return;
       if (this.serving) this.counters.resyncs++;
-      wait = this.counters.applied > before ? first : Math.min(wait * 2, LONGEST_WAIT_MS);
+      // Reading the same entries into a fresh model again is nothing new.
+      const number = this.serving?.number ?? -1;
+      wait = number > reached ? first : Math.min(wait * 2, LONGEST_WAIT_MS);
+      reached = Math.max(reached, number);
       await pause(wait, signal);
     }
   }

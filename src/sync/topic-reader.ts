@@ -16,6 +16,8 @@ const HEARTBEAT_MS = 1000;
 export class TopicReader {
   private readonly consumer: Consumer;
   private readonly topic: string;
+  private readonly signal: AbortSignal;
+  private readonly abort = () => this.end(null);
   private queue: TopicMessage[] = [];
   private failure: Error | null = null;
   private ended = false;
@@ -23,25 +25,36 @@ export class TopicReader {
   private wakeReader = () => {};
   private wakeWriter = () => {};
 
-  private constructor(consumer: Consumer, topic: string) {
+  private constructor(consumer: Consumer, topic: string, signal: AbortSignal) {
     this.consumer = consumer;
     this.topic = topic;
+    this.signal = signal;
   }
 
   /** Connects and stands at offset `at`. Ends when `signal` aborts. */
   static async open(kafka: KafkaOptions, topic: string, at: bigint, signal: AbortSignal): Promise<TopicReader> {
     const groupId = `hashbrook-follow-${randomUUID()}`;
     const consumer = createKafka(kafka).kafka.consumer({ groupId, maxWaitTimeInMs: 50, allowAutoTopicCreation: false });
-    const reader = new TopicReader(consumer, topic);
+    const reader = new TopicReader(consumer, topic, signal);
+    try {
+      await reader.start(at);
+      return reader;
+    } catch (error) {
+      await reader.close();
+      throw error;
+    }
+  }
+
+  private async start(at: bigint): Promise<void> {
+    const { consumer, topic, signal } = this;
+    signal.addEventListener("abort", this.abort, { once: true });
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
     consumer.on("consumer.crash", ({ payload }) => {
-      if (!payload.restart) reader.end(payload.error);
+      if (!payload.restart) this.end(payload.error);
     });
-    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (batch) => reader.take(batch) });
-    reader.seek(at);
-    signal.addEventListener("abort", () => reader.end(null), { once: true });
-    return reader;
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (batch) => this.take(batch) });
+    this.seek(at);
   }
 
   /** Goes on from another offset. */
@@ -68,6 +81,8 @@ export class TopicReader {
 
   async close(): Promise<void> {
     this.end(null);
+    this.queue = [];
+    this.signal.removeEventListener("abort", this.abort);
     await this.consumer.disconnect();
   }
 

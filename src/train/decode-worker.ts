@@ -65,8 +65,9 @@ async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
 }
 
 async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
-  const { openTopic, readRecordBatches } = await import("../source/kafka/open-topic.js");
+  const { readRecordBatches } = await import("../source/kafka/fetched-batch.js");
   readRecordBatches();
+  const { openTopic } = await import("../source/kafka/open-topic.js");
   const member = new Member(job.out);
   const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
   if (expected !== fingerprintOf(job.topic!.topic)) {

@@ -221,4 +221,30 @@ describe("a replica", () => {
     await following;
     await replica.close();
   });
+
+  it("waits longer and longer before it reads a log again that stays damaged", async () => {
+    const history = new History(dice(7));
+    for (let i = 0; i < 3; i++) await history.entry();
+    let readings = 0;
+    const source = new MemorySource(history.log, (frames) => {
+      readings++;
+      return [...frames, "damaged"];
+    });
+    const replica = new Replica({
+      source,
+      open: async () => new TinyModel(),
+      exclusive: chain(),
+      now: () => 0,
+      retryMs: 20,
+    });
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    stop.abort();
+    await following;
+    // At 20 ms each there would be two dozen; with waits of 20, 20, 40, 80, 160 and 320 ms there are 7 at most.
+    expect(readings).toBeGreaterThan(1);
+    expect(readings).toBeLessThan(8);
+    await replica.close();
+  });
 });

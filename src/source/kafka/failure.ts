@@ -52,14 +52,19 @@ const kinds: readonly Kind[] = [
  * @param what what could not be done with what, the message's beginning: "topic events on kafka:9092"
  */
 export function kafkaFailure(error: unknown, what: string): HashbrookError {
+  const own = ownFailure(error);
+  if (own) return own;
   const chain = causes(error);
-  const own = chain.find((cause) => cause instanceof HashbrookError);
-  if (own instanceof HashbrookError) return own;
   const signs = chain.map((cause) => `${cause.name} ${cause.type} ${String(cause.code)} ${cause.message}`);
   const kind = kinds.find(({ sign }) => signs.some((text) => sign.test(text)));
   const reason = chain.at(-1)?.message ?? String(error);
   const hint = kind?.hint ?? "see the message; it is the broker's or the Kafka client's";
   return new HashbrookError(kind?.code ?? "kafka_failed", `${what}: ${reason}`, { hint, cause: error });
+}
+
+/** The HashbrookError among an error and its causes: ours, of what the broker's answers hold, not the broker's or the network's. */
+export function ownFailure(error: unknown): HashbrookError | undefined {
+  return causes(error).find((cause) => cause instanceof HashbrookError);
 }
 
 /** An error with all that caused it, outermost first. */

@@ -10,7 +10,7 @@ export function offsetsLost(topic: string, partition: number, wanted: bigint, lo
 
 /** The error for a partition that ends before the offset where reading was to go on. */
 export function topicReplaced(topic: string, partition: number, wanted: bigint, high: bigint): HashbrookError {
-  const message = `topic ${topic}, partition ${partition}: ends at offset ${high}, but reading was to go on at ${wanted}`;
+  const message = `topic ${topic}, partition ${partition}: ended at offset ${high}, but reading was to go on at ${wanted}`;
   return new HashbrookError("stream_changed", message, {
     hint: "the topic was deleted and made anew: train into another --out directory",
   });

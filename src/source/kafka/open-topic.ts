@@ -3,8 +3,6 @@ import { type KafkaAdmin, type Watermarks, withAdmin } from "./admin.js";
 import type { KafkaOptions } from "./client.js";
 import { KafkaLog, type OnLost } from "./topic-log.js";
 
-export { readRecordBatches } from "./record-batch.js";
-
 /** Where a run that has no checkpoint begins. */
 export type TopicStart =
   | { readonly at: "earliest" }

@@ -3,8 +3,8 @@ import type { Chunk } from "../topic.js";
 import type { EachBatchPayload, KafkaMessage } from "./client.js";
 import type { BatchMessage } from "./record-batch.js";
 
-/** A fetched batch; the client library does not tell its types of `fetchedOffset`. */
-export type Batch = EachBatchPayload["batch"] & { readonly fetchedOffset?: string };
+/** A fetched batch, as `fetched-batch.ts` makes them. */
+export type Batch = EachBatchPayload["batch"] & { readonly fetchedOffset: string; readonly end: string };
 
 /** A partition being read. */
 export interface Partition {
@@ -13,8 +13,10 @@ export interface Partition {
   paused: boolean;
   /** Offset after everything at hand. */
   next: bigint;
-  /** Offset after the last message the broker told of. */
+  /** Offset after the last message that can be read now: before those of a transaction that is still open. */
   end: bigint;
+  /** Offset after the last message there is. */
+  high: bigint;
 }
 
 const NONE = gather([]);
@@ -29,8 +31,8 @@ export function chunksOf({ messages }: Batch, next: bigint): Chunk[] {
   const found: Messages[] = [];
   const plain: KafkaMessage[] = [];
   for (const message of messages as readonly (KafkaMessage | BatchMessage)[]) {
-    if ("records" in message) found.push(message.records);
-    else plain.push(message);
+    if (!("records" in message)) plain.push(message);
+    else if (message.records.length > 0) found.push(message.records);
   }
   if (plain.length > 0) found.push(gather(plain.map(numbered)));
   return [...found.map(chunkOf), gap(next)];

@@ -1,14 +1,13 @@
-import { createRequire } from "node:module";
 import { HashbrookError } from "../../core/errors.js";
 import { emptyPlaces, type Messages } from "../messages.js";
 
 /** What of kafkajs's own decoder of a fetch response is used: the bytes, and how far they are read. */
-interface FetchBytes {
+export interface FetchBytes {
   readonly buffer: Buffer;
   offset: number;
 }
 
-interface Codec {
+export interface Codec {
   decompress(data: Buffer): Promise<Buffer>;
 }
 
@@ -35,26 +34,14 @@ export interface BatchMessage {
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
 }
 
-/** From here on kafkajs hands out record batches as messages, in this thread, to whoever reads with it. */
-export function readRecordBatches(): void {
-  const require = createRequire(import.meta.url);
-  const { lookupCodecByAttributes } = require("kafkajs/src/protocol/message/compression");
-  const module = require.resolve("kafkajs/src/protocol/recordBatch/v0/decoder.js");
-  require(module);
-  require.cache[module]!.exports = async (source: FetchBytes) => {
-    const batch = await decodeBatch(source, lookupCodecByAttributes);
-    return { records: batch ? [batch] : [] };
-  };
-}
-
 /**
- * Reads one record batch; null: compaction left none of its records.
+ * Reads one record batch; one without records is what compaction left of it.
  * @throws KafkaJSPartialMessageError for a batch that the response cuts off, as its last one may be; kafka_failed for damage
  */
 export async function decodeBatch(
   source: FetchBytes,
   codecOf: (attributes: number) => Codec | null,
-): Promise<BatchMessage | null> {
+): Promise<BatchMessage> {
   const { buffer, offset: at } = source;
   const end = at + UNCOUNTED_BYTES + buffer.readInt32BE(at + 8);
   if (end > buffer.length) {
@@ -70,7 +57,6 @@ export async function decodeBatch(
   const firstTime = Number(buffer.readBigInt64BE(at + 27));
   const records = readRecords(bytes, count, first, firstTime);
   if (attributes & LOG_APPEND_TIME) records.times.fill(Number(buffer.readBigInt64BE(at + 35)));
-  if (count === 0) return null;
   return {
     offset: String(first + buffer.readInt32BE(at + 23)),
     records,
@@ -141,7 +127,9 @@ class Cursor {
 }
 
 function damaged(offset: number): HashbrookError {
-  return new HashbrookError("kafka_failed", `the record batch at offset ${offset} is damaged`, {
+  const error = new HashbrookError("kafka_failed", `the record batch at offset ${offset} is damaged`, {
     hint: "check the broker's log segments; kafka-dump-log names the damage",
   });
+  // Without this mark kafkajs would try again for ever.
+  return Object.assign(error, { retriable: false });
 }

@@ -5,6 +5,7 @@ import type { Chunk, PartitionedLog } from "../topic.js";
 import { KafkaAdmin, type Watermarks } from "./admin.js";
 import { evictMember, singleAssigner } from "./assigner.js";
 import { type Consumer, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
+import { ownFailure } from "./failure.js";
 import { offsetsLost, topicReplaced } from "./lost.js";
 import { type Batch, chunksOf, gap, type Partition } from "./partition.js";
 
@@ -23,6 +24,8 @@ const QUIET_MS = 5_000;
 /** Without any answer for so long, the connection is made anew. */
 const SILENCE_MS = 45_000;
 const RETRY_MS = 1_000;
+/** What no waiting mends. */
+const fatal: ReadonlySet<string> = new Set(["kafka_auth", "kafka_topic_missing", "offsets_lost", "stream_changed"]);
 
 export interface TopicLogOptions {
   readonly kafka: KafkaOptions;
@@ -72,7 +75,7 @@ export class KafkaLog implements PartitionedLog {
     this.room = Math.max(LEAST_ROOM, Math.min(MOST_ROOM, ROOM / marks.length));
     this.parts = marks.map(({ high }, p) => {
       const next = options.offsets[p];
-      return { chunks: [], bytes: 0, paused: false, next, end: high };
+      return { chunks: [], bytes: 0, paused: false, next, end: high, high };
     });
   }
 
@@ -127,7 +130,7 @@ export class KafkaLog implements PartitionedLog {
   }
 
   end(partition: number): bigint {
-    return this.parts[partition].end;
+    return this.parts[partition].high;
   }
 
   async wait(milliseconds: number): Promise<void> {
@@ -184,9 +187,6 @@ export class KafkaLog implements PartitionedLog {
     const { events } = consumer;
     consumer.on(events.GROUP_JOIN, ({ payload }) => this.join(consumer, payload));
     consumer.on(events.FETCH, () => this.hear());
-    consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
-      if (Number(payload.batchSize) === 0) this.passOver(payload.partition, BigInt(payload.lastOffset) + 1n);
-    });
     consumer.on(events.CRASH, ({ payload }) => this.crashed(consumer, payload.error));
     try {
       await consumer.connect();
@@ -195,7 +195,7 @@ export class KafkaLog implements PartitionedLog {
       await consumer.run({
         autoCommit: false,
         partitionsConsumedConcurrently: this.parts.length,
-        eachBatch: async ({ batch }) => this.accept(consumer, batch),
+        eachBatch: async ({ batch }) => this.accept(consumer, batch as Batch),
       });
     } catch (error) {
       await consumer.disconnect().catch(() => {});
@@ -229,13 +229,17 @@ export class KafkaLog implements PartitionedLog {
   private accept(consumer: Consumer, batch: Batch): void {
     const part = this.parts[batch.partition];
     if (!part || consumer !== this.consumer) return;
-    const next = BigInt(batch.lastOffset()) + 1n;
-    if (BigInt(batch.fetchedOffset ?? batch.firstOffset() ?? 0) > part.next) {
-      this.displaced(consumer, batch.partition);
+    if (BigInt(batch.fetchedOffset) !== part.next) {
+      this.displaced(consumer, batch);
       return;
     }
-    part.end = BigInt(batch.highWatermark);
-    if (next <= part.next) return;
+    const next = BigInt(batch.lastOffset()) + 1n;
+    part.end = BigInt(batch.end);
+    part.high = BigInt(batch.highWatermark);
+    if (next <= part.next) {
+      this.wake();
+      return;
+    }
     const chunks = chunksOf(batch, next);
     part.chunks.push(...chunks);
     part.bytes += chunks.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -247,25 +251,22 @@ export class KafkaLog implements PartitionedLog {
     this.wake();
   }
 
-  /** Offsets without messages: transaction markers, compacted records. */
-  private passOver(partition: number, next: bigint): void {
+  /**
+   * The consumer is not where it should be: back, unless what was wanted is gone. Before it stands only a consumer that was told
+   * that there is no such offset, not even as the next one: the topic is another one.
+   */
+  private displaced(consumer: Consumer, { partition, fetchedOffset, highWatermark }: Batch): void {
     const part = this.parts[partition];
-    if (!part || next <= part.next) return;
-    part.chunks.push(gap(next));
-    part.next = next;
-    this.wake();
-  }
-
-  /** The consumer is further on than it should be: back, unless what was wanted is gone. */
-  private displaced(consumer: Consumer, partition: number): void {
     this.admin
       .watermarks(this.topic)
       .then((marks) => {
-        if (this.parts[partition].next < marks[partition].low) this.jump(partition, marks[partition]);
+        if (part.next < marks[partition].low) this.jump(partition, marks[partition]);
+        else if (BigInt(fetchedOffset) < part.next)
+          throw topicReplaced(this.topic, partition, part.next, BigInt(highWatermark));
         this.sendBack(consumer, partition);
       })
       .catch((error) => {
-        if (error instanceof HashbrookError && error.code === "offsets_lost") this.fail(error);
+        if (error instanceof HashbrookError && fatal.has(error.code)) this.fail(error);
         else this.sendBack(consumer, partition);
       });
   }
@@ -274,7 +275,7 @@ export class KafkaLog implements PartitionedLog {
     if (consumer !== this.consumer || this.closed) return;
     const failure = kafkaFailure(cause, `topic ${this.topic}`);
     this.reason = failure.message;
-    if (failure.code === "kafka_auth" || failure.code === "kafka_topic_missing") this.fail(failure);
+    if (fatal.has(failure.code) || failure === ownFailure(cause)) this.fail(failure);
     else this.reconnect();
   }
 

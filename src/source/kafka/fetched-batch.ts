@@ -1,0 +1,95 @@
+import { createRequire } from "node:module";
+import { HashbrookError } from "../../core/errors.js";
+import { type BatchMessage, type Codec, decodeBatch, type FetchBytes } from "./record-batch.js";
+
+/** What a fetch response says of one partition. */
+interface PartitionData {
+  readonly highWatermark: string;
+  /** Before the first message of a transaction that is still open; -1: unknown. */
+  readonly lastStableOffset?: string;
+  readonly abortedTransactions?: readonly AbortedTransaction[] | null;
+}
+
+export interface AbortedTransaction {
+  readonly producerId: string;
+  readonly firstOffset: string;
+}
+
+/** kafkajs's own, as far as it is used. */
+interface KafkajsBatch {
+  readonly highWatermark: string;
+  readonly fetchedOffset: string;
+  readonly rawMessages: readonly unknown[];
+  readonly messagesWithinOffset: readonly BatchMessage[];
+  messages: readonly BatchMessage[];
+  lastOffset(): string;
+}
+
+/** An abort marker's key: version 0, type 0. */
+const ABORT = Buffer.alloc(4);
+
+/**
+ * From here on kafkajs, in this thread, hands out record batches as messages, and hands out whatever a fetch brought, also
+ * nothing: whoever reads can compare every answer with what was asked for. Call before kafkajs is loaded.
+ */
+export function readRecordBatches(): void {
+  const require = createRequire(import.meta.url);
+  if (require.cache[require.resolve("kafkajs")]) throw new HashbrookError("internal", "kafkajs is loaded already");
+  const { lookupCodecByAttributes } = require("kafkajs/src/protocol/message/compression");
+  replace(require, "kafkajs/src/protocol/recordBatch/v0/decoder.js", () => decoderOf(lookupCodecByAttributes));
+  replace(require, "kafkajs/src/consumer/batch.js", fetchedBatchOf);
+}
+
+function replace<T, U>(require: NodeJS.Require, path: string, by: (original: T) => U): void {
+  const original = require(path) as T;
+  require.cache[require.resolve(path)]!.exports = by(original);
+}
+
+function decoderOf(codecOf: (attributes: number) => Codec | null) {
+  return async (source: FetchBytes) => ({ records: [await decodeBatch(source, codecOf)] });
+}
+
+/** kafkajs's batch with `end`, the offset nothing can be read at yet, and with the messages of aborted transactions left out rightly. */
+function fetchedBatchOf(Batch: new (topic: string, fetchedOffset: string, data: PartitionData) => KafkajsBatch) {
+  return class FetchedBatch extends Batch {
+    readonly end: string;
+
+    constructor(topic: string, fetchedOffset: string, data: PartitionData) {
+      super(topic, fetchedOffset, { ...data, abortedTransactions: [] });
+      const { lastStableOffset = "-1", abortedTransactions } = data;
+      this.end = lastStableOffset === "-1" ? data.highWatermark : lastStableOffset;
+      this.messages = committed(this.messagesWithinOffset, abortedTransactions ?? []);
+    }
+
+    /** Never, to kafkajs, which would keep it to itself. */
+    isEmpty(): boolean {
+      return false;
+    }
+
+    override lastOffset(): string {
+      return this.messagesWithinOffset.length > 0 ? super.lastOffset() : String(BigInt(this.fetchedOffset) - 1n);
+    }
+  };
+}
+
+/**
+ * The record batches that are not part of an aborted transaction, nor markers. An aborted transaction of a producer
+ * goes from its first offset to the producer's next abort marker; many may overlap, and the broker lists them in the order of
+ * their ends.
+ */
+export function committed(
+  batches: readonly BatchMessage[],
+  aborted: readonly AbortedTransaction[],
+): readonly BatchMessage[] {
+  const begins = aborted.map(({ producerId, firstOffset }) => ({ producerId, first: BigInt(firstOffset) }));
+  begins.sort((a, b) => (a.first < b.first ? -1 : 1));
+  const open = new Set<string>();
+  let begun = 0;
+  return batches.filter(({ offset, isControlRecord, key, batchContext }) => {
+    for (; begun < begins.length && begins[begun].first <= BigInt(offset); begun++) open.add(begins[begun].producerId);
+    const { producerId, inTransaction } = batchContext;
+    if (!isControlRecord) return !(inTransaction && open.has(producerId));
+    if (key?.equals(ABORT)) open.delete(producerId);
+    return false;
+  });
+}

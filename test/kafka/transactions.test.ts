@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { createKafka, type KafkaOptions } from "../../src/source/kafka/client.js";
+import { kafkaZstdAvailable } from "../../src/source/kafka/codecs.js";
+import { ended, report, run, start, temporary } from "../e2e/hashbrook.js";
+import { describeKafka, type TestKafka } from "./harness.js";
+
+const MODEL = "features/ads-demo-lr.yaml";
+const LASTING = { "retention.ms": "-1" };
+
+const events = run(["simulate", "--rows", "3000", "--seed", "5"]).stdout.split("\n").slice(0, 3000);
+const records = (from: number, count: number, partition = 0) =>
+  events.slice(from, from + count).map((value) => ({ value, partition }));
+
+const flags = (kafka: TestKafka, topic: string, out: string) => [
+  ...["train", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--group", topic, "--out", out],
+  ...["--resume", "--checkpoint-seconds", "1000"],
+];
+
+async function transactional(options: KafkaOptions, topic: string, id: string) {
+  const producer = createKafka(options).kafka.producer({
+    transactionalId: `${topic}-${id}`,
+    idempotent: true,
+    maxInFlightRequests: 1,
+  });
+  await producer.connect();
+  return producer;
+}
+
+/** Follows the progress lines of a trainer, which standard error has as JSON. */
+function following(child: ReturnType<typeof start>) {
+  let text = "";
+  child.stderr!.on("data", (data) => (text += data));
+  return async (pattern: RegExp) => {
+    while (!pattern.test(text)) {
+      if (child.exitCode !== null) throw new Error(`it ended: ${text.slice(-2000)}`);
+      await sleep(20);
+    }
+  };
+}
+
+describeKafka("train from a topic with transactions", (kafka) => {
+  it("learns no event of an aborted transaction, however they overlap and wherever reading begins", async () => {
+    const topic = await kafka.topic(1, LASTING);
+    const [a, b] = await Promise.all(["a", "b"].map((id) => transactional(kafka.options, topic, id)));
+    const [first, second] = [await a.transaction(), await b.transaction()];
+    await first.send({ topic, messages: records(0, 10) });
+    await second.send({ topic, messages: records(10, 10) });
+    await second.send({ topic, messages: records(20, 500) });
+    await first.send({ topic, messages: records(520, 10) });
+    await second.abort();
+    await first.abort();
+    const third = await a.transaction();
+    await third.send({ topic, messages: records(600, 100) });
+    await third.commit();
+    await Promise.all([a.disconnect(), b.disconnect()]);
+    const learned = [0, 5, 10, 15, 20, 300, 519, 525].map((from) => {
+      const { examples, rejected } = report([
+        ...flags(kafka, topic, temporary()),
+        ...["--from", String(from), "--until", "end"],
+      ]);
+      return [from, examples, rejected];
+    });
+    expect(learned).toEqual(learned.map(([from]) => [from, 100, 0]));
+  });
+
+  it("does not let an open transaction of one partition keep the others waiting", async () => {
+    const topic = await kafka.topic(2, LASTING);
+    const producer = await transactional(kafka.options, topic, "open");
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: records(0, 50, 0) });
+    await kafka.produce(topic, records(100, 1000, 1));
+    const child = start([...flags(kafka, topic, temporary()), "--linger-ms", "50"]);
+    const said = following(child);
+    const life = ended(child);
+    await said(/"examples":1000,/);
+    await transaction.commit();
+    await producer.disconnect();
+    await said(/"examples":1050,/);
+    child.kill("SIGINT");
+    expect(await life).toMatchObject({ status: 0 });
+  });
+
+  it("stops where events it had not read are lost, also when only an aborted transaction follows them", async () => {
+    const { topic, child, life } = await learnedAndStopped(kafka);
+    await kafka.produce(topic, records(1000, 500));
+    const producer = await transactional(kafka.options, topic, "aborts");
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: records(0, 10) });
+    await transaction.abort();
+    await producer.disconnect();
+    await kafka.deleteBefore(topic, 0, 1505n);
+    child.kill("SIGCONT");
+    await expect(life).resolves.toMatchObject({ status: 3, stderr: expect.stringContaining("offset 1000 is gone") });
+  });
+});
+
+describeKafka("train from a topic", (kafka) => {
+  it("stops when the topic was made anew under it", async () => {
+    const { topic, child, life } = await learnedAndStopped(kafka);
+    await kafka.admin.deleteTopic(topic);
+    while (!(await kafka.admin.createTopic(topic, 1, LASTING).catch(() => false))) await sleep(200);
+    await kafka.produce(topic, records(0, 300));
+    child.kill("SIGCONT");
+    await expect(life).resolves.toMatchObject({ status: 3, stderr: expect.stringContaining("made anew") });
+  });
+
+  it.skipIf(kafkaZstdAvailable)("says that this Node cannot read zstd, and ends", async () => {
+    const topic = await kafka.topic(1, { ...LASTING, "compression.type": "zstd" });
+    await kafka.produce(topic, records(0, 300));
+    const { status, stderr } = run([...flags(kafka, topic, temporary()), "--until", "end"]);
+    expect(status).toBe(8);
+    expect(stderr).toMatch(/zstd-compressed messages, and Node .* has no zstd/);
+  });
+});
+
+/** A trainer that has learned 1,000 events and was stopped by a signal. */
+async function learnedAndStopped(kafka: TestKafka) {
+  const topic = await kafka.topic(1, LASTING);
+  await kafka.produce(topic, records(0, 1000));
+  const child = start([...flags(kafka, topic, temporary()), "--linger-ms", "50"]);
+  const life = ended(child);
+  await following(child)(/"examples":1000,/);
+  child.kill("SIGSTOP");
+  return { topic, child, life };
+}
