@@ -110,9 +110,9 @@ class Bench {
     const figures = { batches: [] as number[], stops: [] as number[], rows: [] as number[] };
     const { store } = this.table;
     const readRows = store.readRows.bind(store);
-    store.readRows = (rows) => {
+    store.readRows = (rows, bytes) => {
       figures.rows.push(rows.length);
-      return readRows(rows);
+      return readRows(rows, bytes);
     };
     const end = performance.now() + seconds * 1000;
     while (performance.now() < end) {

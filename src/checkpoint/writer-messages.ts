@@ -19,5 +19,7 @@ export type ToWriter =
 /** Writer → trainer. */
 export type FromWriter =
   | { readonly type: "saved"; readonly saved: Saved }
+  /** Memory of copies that have been used. */
+  | { readonly type: "used"; readonly buffers: readonly ArrayBuffer[] }
   | { readonly type: "error"; readonly error: PlainError }
   | { readonly type: "stopped" };

@@ -12,8 +12,8 @@ let working = false;
 /** Rows of the next increment that have come already, oldest first. */
 let ahead: ChangedRows[] = [];
 
-function tell(message: FromWriter): void {
-  port.postMessage(message);
+function tell(message: FromWriter, memory: readonly ArrayBuffer[] = []): void {
+  port.postMessage(message, [...memory]);
 }
 
 /** Runs work of the writer; what goes wrong is the trainer's to know. */
@@ -34,7 +34,10 @@ function save({ patches, ...rest }: Increment): void {
       patch,
     ),
   );
-  tell({ type: "saved", saved: writer.save({ ...rest, patches: joined }) });
+  const saved = writer.save({ ...rest, patches: joined });
+  const buffers = [...earlier, ...patches].map(({ data }) => data.buffer as ArrayBuffer);
+  tell({ type: "used", buffers }, buffers);
+  tell({ type: "saved", saved });
 }
 
 /**

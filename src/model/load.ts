@@ -55,12 +55,27 @@ export function specOf(checkpoint: Checkpoint): CompiledSpec {
   );
 }
 
+interface LoadOptions {
+  readonly capacity: number;
+  readonly threads: number;
+}
+
 /**
  * Loads a model for scoring: no `features/` folder is needed, the checkpoint has the spec.
  * @param path a run's directory (its newest whole checkpoint) or one checkpoint's directory
  * @param options.capacity rows scored at a time
  */
-export async function loadModel(path: string, options: { capacity: number; threads: number }): Promise<LoadedModel> {
+export async function loadModel(path: string, options: LoadOptions): Promise<LoadedModel> {
+  try {
+    return await load(path, options);
+  } catch (error) {
+    // A trainer at work may have put a compacted checkpoint in the place of the one being read.
+    if (!(error instanceof HashbrookError) || error.code !== "checkpoint_damaged") throw error;
+    return load(path, options);
+  }
+}
+
+async function load(path: string, options: LoadOptions): Promise<LoadedModel> {
   const { checkpoint, skipped } = openCheckpoint(path);
   const spec = specOf(checkpoint);
   const layout = batchLayout(spec, options.capacity);

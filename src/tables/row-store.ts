@@ -219,10 +219,9 @@ export abstract class RowStore {
   }
 
   /** Bytes of rows as they lie in the table's block of a checkpoint, [rows × stride]. */
-  readRows(rows: Uint32Array): Uint8Array {
+  readRows(rows: Uint32Array, bytes = new Uint8Array(rows.length * this.layout.stride)): Uint8Array {
     const { stride } = this.layout;
     const { kernel, memory, packing } = this;
-    const bytes = new Uint8Array(rows.length * stride);
     const list = new Uint32Array(memory.buffer, packing, PACKED);
     const packed = packing + PACKED * 4;
     for (let from = 0; from < rows.length; from += PACKED) {

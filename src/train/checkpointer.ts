@@ -23,7 +23,7 @@ export interface CheckpointerOptions {
   readonly resumed: ParentRef | null;
   /** Examples learned so far. */
   readonly examples: number;
-  /** Also one as soon as the changed rows have so many bytes, so that copying them stays short. Default 8 MiB. */
+  /** Rows are copied as soon as those that changed have so many bytes, so that no copy takes long. Default 4 MiB. */
   readonly mostChangedBytes?: number;
   /**
    * The first save is a full one, done at once, and rows are tracked only from then on: cheaper for runs that need not go on
@@ -36,7 +36,9 @@ export interface CheckpointerOptions {
   readonly onCommitted?: (meta: CheckpointContent["meta"], saved: Saved) => void;
 }
 
-const MOST_CHANGED_BYTES = 8 << 20;
+const MOST_CHANGED_BYTES = 4 << 20;
+/** A save is due when so many copies have been made for it, whatever the clock says. */
+const MOST_COPIES = 8;
 
 /**
  * A run's checkpoints: while it learns, increments, copied between two batches and written by a thread of their own; at its
@@ -77,46 +79,54 @@ export class Checkpointer {
   }
 
   /**
-   * Whether to `save` now: the time or the examples have come, or many rows have changed; and no save is under way. Where one
-   * is, and many rows have changed, they are copied here for the next, so that its copy stays short, too.
+   * Whether to `save` now: the time or the examples have come, or many rows have changed; and no save is under way. Rows that
+   * have changed are copied here for the next save, as soon as they are many, so that its own copy stays short.
    * @throws HashbrookError what went wrong with a save before: checkpoint_write, checkpoint_locked, checkpoint_damaged
    */
   due(examples: number): boolean {
     if (this.background) this.commit(this.background.poll());
     if (!this.periodic) return false;
-    if (this.background?.busy) {
-      // Copies take no more memory than the rows themselves; changes beyond that wait for the next save.
-      if (this.ahead < this.rowBytes && this.crowded(examples)) this.copyAhead(this.background, examples);
-      return false;
-    }
+    const busy = this.background?.busy === true;
+    if (!busy && this.isTime(examples)) return true;
+    if (!this.crowded(examples)) return false;
+    if (!busy && this.ahead >= (MOST_COPIES - 1) * this.limit) return true;
+    // Copies take no more memory than the rows themselves, or than one save; changes beyond that wait for the next save.
+    if (this.ahead < Math.max(this.rowBytes, MOST_COPIES * this.limit)) this.copyAhead(examples);
+    return false;
+  }
+
+  private isTime(examples: number): boolean {
     const { every, seconds, clock } = this.options;
-    if (every !== null && examples - this.taken.examples >= every) return true;
-    if (seconds > 0 && clock.now() - this.taken.ms >= seconds * 1000) return true;
-    return this.crowded(examples);
+    const byExamples = every !== null && examples - this.taken.examples >= every;
+    return byExamples || (seconds > 0 && clock.now() - this.taken.ms >= seconds * 1000);
   }
 
   /** Copies what has changed and hands it to the writer. `content` is all of the model's and the run's state, as views. */
   save(examples: number, content: CheckpointContent): void {
-    const { store, keep, clock } = this.options;
     if (!this.tracking) {
       this.saveWhole(examples, content);
       return;
     }
-    this.background ??= new BackgroundWriter({
-      directory: store.directory,
-      options: { keep, parent: this.parent, lock: store.lockPath ?? null },
-    });
-    this.background.save(this.increment(examples, content));
+    this.writer().save(this.increment(examples, content));
     this.pending = content.meta;
-    this.taken = { examples, ms: clock.now() };
+    this.taken = { examples, ms: this.options.clock.now() };
     this.ahead = 0;
     this.countFrom(examples);
   }
 
-  private copyAhead(background: BackgroundWriter, examples: number): void {
+  private writer(): BackgroundWriter {
+    const { store, keep } = this.options;
+    this.background ??= new BackgroundWriter({
+      directory: store.directory,
+      options: { keep, parent: this.parent, lock: store.lockPath ?? null },
+    });
+    return this.background;
+  }
+
+  private copyAhead(examples: number): void {
     const rows = this.options.stores.map((store, i) => this.copy(store, i));
     this.ahead += rows.reduce((sum, { data }) => sum + data.byteLength, 0);
-    background.copyAhead(rows);
+    this.writer().copyAhead(rows);
     this.countFrom(examples);
   }
 
@@ -216,7 +226,8 @@ export class Checkpointer {
   /** Copies the changed rows of the i-th store. */
   private copy(store: RowStore, i: number): ChangedRows {
     const rows = store.present(this.changed[i].take());
-    return { name: rowBlock(store), rows, data: store.readRows(rows) };
+    const data = this.writer().room(rows.length * store.layout.stride);
+    return { name: rowBlock(store), rows, data: store.readRows(rows, data) };
   }
 }
 

@@ -105,8 +105,16 @@ class Run {
     return this.table.blocks().map(({ name, shape, data }) => ({ name, shape, data: Buffer.from(data) }));
   }
 
-  /** The same of the newest checkpoint. */
+  /** The same of the newest checkpoint, which a compacted one may replace while it is read. */
   saved() {
+    try {
+      return this.read();
+    } catch {
+      return this.read();
+    }
+  }
+
+  private read() {
     const { checkpoint } = this.store.latest();
     return this.table.blocks().map(({ name }) => {
       const { shape, data } = checkpoint!.read(name);
@@ -211,8 +219,9 @@ describe("Checkpointer", () => {
 
     const byBytes = new Run("exact", { every: null, seconds: 1e6, mostChangedBytes: 40 * 56 });
     while (!byBytes.checkpointer.due(byBytes.examples) && byBytes.examples < 1000) byBytes.learn();
-    expect(byBytes.table.stats().rows).toBeGreaterThanOrEqual(40);
-    expect(byBytes.examples).toBeLessThan(100);
+    // 8 copies of 40 rows; a batch changes 16 at most.
+    expect(byBytes.examples).toBeGreaterThanOrEqual(8 * 20);
+    expect(byBytes.examples).toBeLessThan(1000);
 
     const never = new Run("exact", { every: null });
     never.learn();
