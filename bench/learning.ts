@@ -36,8 +36,16 @@ function onGlobo(smoke: boolean): object {
   const names = smoke
     ? ["globo-lr", "globo-deep-crossing"]
     : ["globo-lr", "globo-fm", "globo-deep-crossing", "globo-dcn-v2"];
-  const results = Object.fromEntries(names.map((name) => [name, quality(trainOnce(`features/${name}.yaml`, data))]));
-  return { clicks: smoke ? 1_000 : 400_000, ...results };
+  const reports = new Map(names.map((name) => [name, trainOnce(`features/${name}.yaml`, data)]));
+  const deep = "globo-deep-crossing";
+  const recipe = withOptimizer(`features/${deep}.yaml`, "ftrl", "adagrad: { learning_rate: 0.4 }");
+  const adagrad = trainOnce(recipe, data);
+  return {
+    clicks: smoke ? 1_000 : 400_000,
+    ...Object.fromEntries([...reports].map(([name, report]) => [name, quality(report)])),
+    [`${deep}-adagrad`]: quality(adagrad),
+    ftrl_minus_adagrad_auc: round((reports.get(deep)?.auc ?? 0) - (adagrad.auc ?? 0), 5),
+  };
 }
 
 /** A copy of a spec whose embedding tables use another optimizer. */

@@ -58,7 +58,7 @@ const GLOBO = optimizers(FAST, 0.1, FAST);
 const ADS = optimizers({ alpha: 0.1, beta: 1 }, 0.02, { alpha: 0.4, beta: 4 });
 const ADS_ALONE = optimizers({ alpha: 0.1, beta: 1 }, 0.02, FAST);
 const CIAO = optimizers({ alpha: 0.1, beta: 1 }, 0.05, FAST);
-const ADS_CONTEXT = { ftrl: { alpha: 0.4, beta: 4 } };
+const ADS_CONTEXT = { ftrl: { alpha: 0.4, beta: 1 } };
 
 /** The default of a table. */
 const DIM = 16;

@@ -52,15 +52,18 @@ describe("buildTower", () => {
     expect(parameters(1)[0].initial).not.toEqual(parameters(2)[0].initial);
   });
 
-  it("draws weights within He's and Glorot's limits, and no bias", () => {
+  it("draws weights and biases within ±1/√inputs", () => {
     const { parameters } = buildTower(towers.deep_crossing, shapes["embeddings only"], 9);
     const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
-    const largest = (name: string) => Math.max(...byName.get(name)!.initial.map(Math.abs));
-    expect(largest("residual.0.inner.w")).toBeLessThanOrEqual(Math.sqrt(6 / 32));
-    expect(largest("residual.0.inner.w")).toBeGreaterThan(Math.sqrt(6 / 32) * 0.95);
-    expect(largest("residual.0.outer.w")).toBeLessThanOrEqual(Math.sqrt(6 / (12 + 32)));
-    expect(largest("residual.0.outer.w")).toBeGreaterThan(Math.sqrt(6 / (12 + 32)) * 0.95);
-    expect(largest("residual.0.inner.b")).toBe(0);
+    for (const [name, inputs] of [
+      ["residual.0.inner.w", 32],
+      ["residual.0.outer.w", 12],
+      ["residual.0.outer.b", 12],
+    ] as const) {
+      const largest = Math.max(...byName.get(name)!.initial.map(Math.abs));
+      expect(largest, name).toBeLessThanOrEqual(1 / Math.sqrt(inputs));
+      expect(largest, name).toBeGreaterThan(0.9 / Math.sqrt(inputs));
+    }
   });
 
   const mixed: TowerShape = {
