@@ -1,7 +1,8 @@
-// Builds the package: AssemblyScript kernels to dist/kernels/*.wasm, then TypeScript to dist/.
+// Builds the package: AssemblyScript kernels to dist/kernels/*.wasm, then TypeScript to dist/, and TypeBox into one file there.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { build } from "rolldown";
 
 const ASSEMBLY = "src/kernels/assembly";
 const OUT = "dist/kernels";
@@ -38,5 +39,8 @@ for (const name of ["scan", "table", "metric", "split", "hotness", "code"]) {
     { stdio: "inherit" },
   );
 }
-if (!only)
+if (!only) {
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
+  const typebox = "dist/spec/typebox.js";
+  await build({ input: typebox, output: { file: typebox }, platform: "node", logLevel: "warn" });
+}

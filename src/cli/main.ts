@@ -2,19 +2,23 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { errorFacts, toPlainError } from "../core/errors.js";
-import { demoCommand } from "./demo.js";
-import { evalCommand } from "./eval.js";
-import { exportCommand } from "./export.js";
-import { inspectCommand } from "./inspect.js";
-import { keyCommand } from "./key.js";
-import { lagCommand } from "./lag.js";
-import { migrateCommand } from "./migrate.js";
-import { predictCommand } from "./predict.js";
-import { produceCommand } from "./produce.js";
-import { replayCommand } from "./replay.js";
-import { serveCommand } from "./serve.js";
-import { simulateCommand } from "./simulate.js";
-import { trainCommand } from "./train.js";
+
+/** The commands, in the order of a first session. Only the one asked for is loaded: a start should cost what it needs. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  demo: async () => (await import("./demo.js")).demoCommand(),
+  simulate: async () => (await import("./simulate.js")).simulateCommand(),
+  train: async () => (await import("./train.js")).trainCommand(),
+  eval: async () => (await import("./eval.js")).evalCommand(),
+  predict: async () => (await import("./predict.js")).predictCommand(),
+  serve: async () => (await import("./serve.js")).serveCommand(),
+  inspect: async () => (await import("./inspect.js")).inspectCommand(),
+  export: async () => (await import("./export.js")).exportCommand(),
+  key: async () => (await import("./key.js")).keyCommand(),
+  produce: async () => (await import("./produce.js")).produceCommand(),
+  lag: async () => (await import("./lag.js")).lagCommand(),
+  replay: async () => (await import("./replay.js")).replayCommand(),
+  migrate: async () => (await import("./migrate.js")).migrateCommand(),
+};
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -28,22 +32,9 @@ const program = new Command("hashbrook")
   .showHelpAfterError("(--help shows what this command takes)")
   .configureHelp({ sortSubcommands: false, showGlobalOptions: false });
 
-for (const command of [
-  demoCommand,
-  simulateCommand,
-  trainCommand,
-  evalCommand,
-  predictCommand,
-  serveCommand,
-  inspectCommand,
-  exportCommand,
-  keyCommand,
-  produceCommand,
-  lagCommand,
-  replayCommand,
-  migrateCommand,
-]) {
-  program.addCommand(command());
+const asked = process.argv[2] ?? "";
+for (const name of Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)) {
+  program.addCommand(await commands[name]());
 }
 
 program.addHelpText(

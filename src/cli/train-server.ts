@@ -3,7 +3,6 @@ import type { AddressInfo } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { ServeMetrics } from "../serve/metrics.js";
 import { Scorer } from "../serve/scorer.js";
-import { createServer } from "../serve/server.js";
 import { PortSource } from "../sync/port.js";
 import type { Progress } from "../train/job.js";
 import { TrainMetrics } from "../train/metrics.js";
@@ -59,6 +58,7 @@ export class TrainServer {
     const metrics = new ServeMetrics();
     metrics.beside = this.metrics;
     const scorer = Scorer.follow(new PortSource(port), { onVisible: (ages) => metrics.visible(ages) });
+    const { createServer } = await import("../serve/server.js"); // half of a trainer's start, for those who serve
     const app = createServer(scorer, { metrics });
     this.closing.push(
       () => app.close(),

@@ -1,9 +1,8 @@
-import { type Static, Type } from "typebox";
-import { Compile } from "typebox/compile";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledField, CompiledSpec, CompiledTable, EncodingSpec } from "./compiled.js";
 import { BIAS, cellKind, hasOwnSeeds } from "./tables.js";
 import { isLinear } from "./tower.js";
+import { Compile, type Static, Type } from "./typebox.js";
 
 const closed = { additionalProperties: false };
 const text = Type.String({ minLength: 1 });

@@ -1,4 +1,4 @@
-import { Type } from "typebox";
+import { Type } from "./typebox.js";
 
 /** Names of fields, tables and models. A range like `C1..C26` is a name too, until it is expanded. */
 export const NAME = "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$";
