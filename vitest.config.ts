@@ -7,6 +7,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: "forks",
     maxWorkers: 2,
-    globalSetup: "test/kafka/global-setup.ts",
+    globalSetup: ["test/temporary-folder.ts", "test/kafka/global-setup.ts"],
   },
 });
