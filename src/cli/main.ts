@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
-import { errorFacts, toPlainError } from "../core/errors.js";
+import { Command, CommanderError } from "commander";
+import { errorFacts, type PlainError, toPlainError } from "../core/errors.js";
 
 /** The commands, in the order of a first session. Only the one asked for is loaded: a start should cost what it needs. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -30,11 +30,13 @@ const program = new Command("hashbrook")
   )
   .version(version)
   .showHelpAfterError("(--help shows what this command takes)")
-  .configureHelp({ sortSubcommands: false, showGlobalOptions: false });
+  .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+  .exitOverride();
 
 const asked = process.argv[2] ?? "";
 for (const name of Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)) {
-  program.addCommand(await commands[name]());
+  const command = await commands[name]();
+  program.addCommand(command.copyInheritedSettings(program));
 }
 
 program.addHelpText(
@@ -49,8 +51,23 @@ A first session:
 try {
   await program.parseAsync();
 } catch (error) {
+  process.exitCode = error instanceof CommanderError ? misused(error) : failed(error);
+}
+
+/** Commander has written its message, or the help that was asked for. */
+function misused({ exitCode, message }: CommanderError): number {
+  if (exitCode === 0) return 0;
+  tellPrograms({ code: "usage", message: message.replace(/^error: /, ""), hint: undefined });
+  return errorFacts.usage.exit;
+}
+
+function failed(error: unknown): number {
   const { code, message, hint } = toPlainError(error);
-  if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+  tellPrograms({ code, message, hint });
   process.stderr.write(`hashbrook: ${message}${hint ? `\n  ${hint}` : ""}\n`);
-  process.exitCode = errorFacts[code].exit;
+  return errorFacts[code].exit;
+}
+
+function tellPrograms(error: PlainError): void {
+  if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);
 }

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -79,19 +80,31 @@ export const nodeFiles: Files = {
       throw error;
     }
   },
-  mkdir: (directory) => {
-    const first = mkdirSync(directory, { recursive: true });
-    if (first === undefined) return;
-    const top = dirname(resolve(first));
-    for (let parent = dirname(resolve(directory)); parent.length >= top.length; parent = dirname(parent)) {
-      syncDirectory(parent);
-      if (parent === top) return;
-    }
-  },
+  mkdir: makeDirectory,
   rename: (from, to) => renameSync(from, to),
   remove: (path) => rmSync(path, { recursive: true, force: true }),
   syncDirectory,
 };
+
+/**
+ * Makes a directory and those above it that are missing, durably. Node's own `recursive` never ends where the system answers
+ * ENOENT although the directory above is there, as in /proc.
+ */
+function makeDirectory(directory: string): void {
+  if (isDirectory(directory)) return;
+  const parent = dirname(resolve(directory));
+  if (!existsSync(parent)) makeDirectory(parent);
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    if (!isDirectory(directory)) throw error;
+  }
+  syncDirectory(parent);
+}
+
+function isDirectory(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
 
 /** The system's code of a failed file operation ("ENOSPC", "ENOENT", …), if it has one. */
 export function errorCode(error: unknown): string | undefined {

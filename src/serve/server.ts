@@ -35,6 +35,8 @@ async function readBody(payload: AsyncIterable<Buffer>, limit: number): Promise<
   throw new HashbrookError("request_too_large", `body: over ${limit} bytes`, { hint: "split the request" });
 }
 
+const SEND_JSON = "send JSON with content-type: application/json, not compressed";
+
 /**
  * The HTTP door of a scorer: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until the model is
  * there and fresh enough), `GET /v2`, and `GET /metrics` in Prometheus' text format.
@@ -58,9 +60,7 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
     metrics.answered(reply.statusCode, request.scored, reply.elapsedTime / 1000);
   app.post("/v1/score", { onResponse: counts }, async (request) => {
     if (!(request.body instanceof Uint8Array)) {
-      throw new HashbrookError("request_invalid", "body: missing", {
-        hint: "send JSON with content-type: application/json",
-      });
+      throw new HashbrookError("request_invalid", "body: missing", { hint: SEND_JSON });
     }
     const { scores, model, ignored } = await scorer.score(request.body);
     request.scored = scores.length;
@@ -88,9 +88,9 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
     }
     const status = error.statusCode ?? 500;
     if (status >= 500) request.log.error(toPlainError(error));
-    return reply
-      .code(status)
-      .send({ error: status >= 500 ? "internal error" : error.message, code: error.code ?? "internal" });
+    const message = status >= 500 ? "internal error" : error.message;
+    const hint = status === 415 ? SEND_JSON : undefined;
+    return reply.code(status).send({ error: message, code: error.code ?? "internal", hint });
   });
   return app;
 }

@@ -209,12 +209,14 @@ const expected = {
 
 const hint = (shape: Shape): string => shape.description ?? "see features/README.md";
 
+const MOST_SHOWN = 60;
+
 function described(node: unknown): string {
   if (isMap(node)) return "a map";
   if (isSeq(node)) return "a list";
   const value = isScalar(node) ? node.value : null;
   if (value === null || value === undefined) return "nothing";
-  return typeof value === "string" ? `the text ${JSON.stringify(value)}` : `the ${typeof value} ${value}`;
+  return typeof value === "string" ? `the text ${JSON.stringify(shortened(value))}` : `the ${typeof value} ${value}`;
 }
 
 function numberProblem(
@@ -237,4 +239,9 @@ function textProblem(value: string, { minLength = 0, pattern }: Shape): string |
     return `${JSON.stringify(value)} is not a name: a letter or _, then letters, digits, _ . - (at most 64 characters)`;
   }
   return undefined;
+}
+
+/** A text that may be a whole file, where the path was the wrong one. */
+function shortened(text: string): string {
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
 }

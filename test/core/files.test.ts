@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
@@ -46,6 +46,13 @@ describe("nodeFiles", () => {
     for (let i = 0; i < 2; i++) nodeFiles.remove(join(directory, "x"));
     expect(readdirSync(directory)).toEqual([]);
   });
+
+  it.runIf(existsSync("/proc/self"))(
+    "gives up on a directory that the system will not have, instead of trying for ever",
+    () => {
+      expect(() => nodeFiles.mkdir("/proc/hashbrook/a")).toThrow("ENOENT");
+    },
+  );
 
   it('makes with "wx" only what is not there', () => {
     const path = join(temporaryDirectory(), "a");

@@ -102,12 +102,12 @@ describe("what is wrong from the start never starts", () => {
       /none-\*\.tsv/,
     ],
     ["no checkpoint", ["eval", "--checkpoint", join(folder, "none"), "--data", "x"], 5, /none/],
-    ["a missing flag", ["train", "--model", "features/ads-demo.yaml"], 1, /--out/],
+    ["a missing flag", ["train", "--model", "features/ads-demo.yaml"], 2, /--out/],
     ["no source", ["train", "--model", "features/ads-demo.yaml", "--out", join(folder, "none")], 2, /--data/],
     [
       "a limit that is no number",
       ["train", "--model", "m", "--data", "d", "--out", "o", "--limit", "many"],
-      1,
+      2,
       /whole number/,
     ],
   ];
@@ -135,6 +135,12 @@ describe("what is wrong from the start never starts", () => {
     expect(status).toBe(2);
     expect(stderr).toMatch(/wrong\.yaml:6:\d+: .*idz/);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "spec_invalid" } });
+  });
+
+  it("flags that are wrong are an error for programs too", () => {
+    const { status, stdout } = run(["train", "--model", "m", "--data", "d", "--out", "o", "--limit", "-1", "--json"]);
+    expect(status).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "usage", message: expect.stringContaining("--limit") } });
   });
 
   it("a directory that already holds a model is refused without --resume, and unharmed", () => {

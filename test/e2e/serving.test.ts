@@ -121,7 +121,9 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
   });
 
   it("refuses other content types, endpoints, invalid UTF-8 and too large bodies with 4xx", async () => {
-    expect((await post("{}", "text/plain")).status).toBe(415);
+    const plain = await post("{}", "text/plain");
+    expect(plain.status).toBe(415);
+    expect(await plain.json()).toMatchObject({ hint: expect.stringContaining("application/json") });
     expect((await fetch(`${url}/v1/nothing`)).status).toBe(404);
     expect((await post(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d))).status).toBe(400);
     expect((await post(`{"candidates": [{"ad": "${"x".repeat(5 << 20)}"}]}`)).status).toBe(413);

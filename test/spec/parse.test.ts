@@ -486,6 +486,14 @@ describe("loadSpec", () => {
     expect(() => loadSpec(join(folder, "bad.yaml"))).toThrow(`${join(folder, "bad.yaml")}:1:1: "events" is missing`);
   });
 
+  test("shows no more than the beginning of a file of events given as a spec", () => {
+    const path = join(folder, "events.tsv");
+    writeFileSync(path, "1\ta\tb\n".repeat(1000));
+    expect(() => loadSpec(path)).toThrow(
+      expect.objectContaining({ code: "spec_invalid", message: expect.stringMatching(/^.{20,300}…"$/) }),
+    );
+  });
+
   test("tells a missing file, a folder and bytes that are no text apart", () => {
     writeFileSync(join(folder, "latin1.yaml"), Buffer.from([0x6e, 0xe9]));
     const codeOf = (name: string): string => {
