@@ -54,7 +54,7 @@ const optimizers = (ftrl: object, learning_rate: number, product: object): Optim
   product: { ftrl: product },
 });
 const FAST = { alpha: 0.4, beta: 0.05 };
-const GLOBO = optimizers(FAST, 0.1, FAST);
+const GLOBO = optimizers(FAST, 0.4, FAST);
 const ADS = optimizers({ alpha: 0.1, beta: 1 }, 0.02, { alpha: 0.4, beta: 4 });
 const ADS_ALONE = optimizers({ alpha: 0.1, beta: 1 }, 0.02, FAST);
 const CIAO = optimizers({ alpha: 0.1, beta: 1 }, 0.05, FAST);
