@@ -56,6 +56,16 @@ export class CheckpointStore {
     return this.owned?.path;
   }
 
+  /** The files for what else is written into the directory: not a byte goes out once another writer has taken it over. */
+  get fenced(): Files {
+    const { files } = this;
+    const write: Files["write"] = (file, data, position) => {
+      this.checkOwner();
+      return files.write(file, data, position);
+    };
+    return Object.assign(Object.create(files) as Files, { write });
+  }
+
   /** Lets others write. */
   unlock(): void {
     this.writing(this.directory, () => this.owned?.release());

@@ -82,12 +82,10 @@ export class Trainer implements Consumer {
     // Messages are sent twice by retries and replays upstream; a file is what it is.
     this.dedup = id_window === undefined || !job.topic ? null : new DedupWindow(id_window);
     if (resumed) this.dedup?.restore(resumed.blocks);
-    this.order =
-      job.topic || job.publish
-        ? new OrderLog(store.directory, { fresh: !job.resume, wanted: (entry) => isAhead(entry, resumed?.meta) })
-        : null;
+    const order = { fresh: !job.resume, wanted: (entry: Entry) => isAhead(entry, resumed?.meta) };
+    this.order = job.topic || job.publish ? new OrderLog(store.directory, order, store.fenced) : null;
     this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
-    this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes);
+    this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes, store.fenced);
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
     this.checkpointer = new Checkpointer({
       store,

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { type Processes, type ProcessId, systemProcesses, WriterLock } from "../../src/checkpoint/lock.js";
 import { CheckpointStore } from "../../src/checkpoint/store.js";
 import { type Files, nodeFiles } from "../../src/core/files.js";
+import { OrderLog } from "../../src/train/order-log.js";
 import { content, errorOf, temporaryDirectory } from "./samples.js";
 
 /** Processes of one machine: the one asking and those alive. */
@@ -120,6 +121,23 @@ describe("CheckpointStore.lock", () => {
     expect(rival.latest().checkpoint!.examples).toBe(1);
     rival.save(3, content(3));
     expect(rival.latest().checkpoint!.examples).toBe(3);
+  });
+
+  it("lets a writer that another one has taken over write no line over the other's", () => {
+    const store = new CheckpointStore(temporaryDirectory(), nodeFiles, processes(1, [1]));
+    store.lock();
+    const late = new OrderLog(store.directory, {}, store.fenced);
+    // In a container of its own: the first one's process is not seen there.
+    const rival = new CheckpointStore(store.directory, nodeFiles, processes(1, [1], "0000bbbb"));
+    rival.lock();
+    const order = new OrderLog(store.directory, {}, rival.fenced);
+    order.append([{ kind: "turn", at: 3, partition: 1 }]);
+    order.sync();
+    late.append([{ kind: "close", at: 7 }]);
+    expect(errorOf(() => late.sync()).code).toBe("checkpoint_locked");
+    late.close();
+    order.close();
+    expect(new OrderLog(store.directory).entries).toEqual([{ kind: "turn", at: 3, partition: 1 }]);
   });
 
   it("does not commit, nor touch the other writer's files, when it is taken over in the middle of a save", () => {
