@@ -23,7 +23,7 @@ export function exportCommand(): Command {
     .requiredOption("--out <dir>", "directory to write to; files of the same names are replaced")
     .addOption(new Option("--format <names...>", "what to write").choices(FORMATS).default([...FORMATS]))
     .option("--nonzero", "leave out the rows whose weights are all 0")
-    .option("--json", "print the written files as a JSON array")
+    .option("--json", 'print the written files as one JSON object, {"files": [...]}')
     .addHelpText(
       "after",
       `
@@ -47,7 +47,9 @@ async function run(flags: Flags): Promise<void> {
     written.push(...exportTable(flags.out, rowsOf(store, flags.nonzero ?? false), formats));
   }
   await model.close();
-  process.stdout.write(flags.json ? `${JSON.stringify(written)}\n` : written.map((path) => `${path}\n`).join(""));
+  process.stdout.write(
+    flags.json ? `${JSON.stringify({ files: written })}\n` : written.map((path) => `${path}\n`).join(""),
+  );
 }
 
 /** A store's rows to export. Those that are not all 0 are counted first: a file begins with how many it has. */

@@ -20,7 +20,7 @@ export function keyCommand(): Command {
     .option("--model <spec>", "model spec, a YAML file of features/")
     .option("--checkpoint <dir>", "or a checkpoint, which carries its spec")
     .requiredOption("--field <name>", "the field the value belongs to")
-    .option("--json", "print a JSON array")
+    .option("--json", 'print one JSON object, {"keys": [{table, key}, ...]}')
     .addHelpText(
       "after",
       "\nfeatures/README.md tells how to compute the same key in another language.\n\nExample:\n  hashbrook key --model features/ads-demo.yaml --field ad a17",
@@ -28,7 +28,7 @@ export function keyCommand(): Command {
     .action((values: string[], flags: Flags) => {
       const spec = specOfFlags(flags);
       const keys = keysOf(spec, flags.field, values);
-      if (flags.json) process.stdout.write(`${JSON.stringify(keys)}\n`);
+      if (flags.json) process.stdout.write(`${JSON.stringify({ keys })}\n`);
       else for (const { table, key } of keys) process.stdout.write(`${key}  ${flags.field} in table ${table}\n`);
     });
 }

@@ -33,7 +33,7 @@ export class Predictor implements Consumer {
     this.limit = job.limit ?? Number.POSITIVE_INFINITY;
     this.loaded = loaded;
     this.tally = new Tally(loaded.spec, job, clock);
-    this.out = { name: job.out!, file: job.out === "-" ? STDOUT : openSync(job.out!, "w") };
+    this.out = { name: job.out!, file: job.out === "-" ? STDOUT : openOutput(job.out!) };
   }
 
   static async open(job: Job, clock: Clock): Promise<Predictor> {
@@ -74,11 +74,19 @@ export class Predictor implements Consumer {
       return writeSync(this.out.file, bytes, at);
     } catch (cause) {
       if (errorCode(cause) === "EAGAIN") return 0;
-      throw new HashbrookError(
-        "source_unreadable",
-        `${this.out.name}: cannot be written: ${(cause as Error).message}`,
-        { cause },
-      );
+      throw unwritable(this.out.name, cause);
     }
   }
+}
+
+function openOutput(path: string): number {
+  try {
+    return openSync(path, "w");
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+function unwritable(path: string, cause: unknown): HashbrookError {
+  return new HashbrookError("source_unreadable", `${path}: cannot be written: ${(cause as Error).message}`, { cause });
 }

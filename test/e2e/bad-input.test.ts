@@ -180,6 +180,13 @@ describe("what is wrong from the start never starts", () => {
     ]);
     expect([outcome.status, outcome.stderr]).toEqual([6, expect.stringContaining("a-file")]);
   });
+
+  it("predictions that cannot be written are a clear error", () => {
+    const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t2\tv\t1"]);
+    report(args);
+    const outcome = run(["predict", "--checkpoint", out, "--data", args[4], "--out", join(folder, "none", "scores")]);
+    expect([outcome.status, outcome.stderr]).toEqual([3, expect.stringMatching(/scores: cannot be written: ENOENT/)]);
+  });
 });
 
 it("numbers at the edge of their range leave the model finite", () => {

@@ -168,7 +168,7 @@ describe("simulate", () => {
 describe("inspect, key and export", () => {
   it("show the same row of an id", () => {
     const user = readFileSync(events, "utf8").split("\t")[4];
-    const [{ key }] = JSON.parse(run(["key", "--checkpoint", out, "--field", "user", user, "--json"]).stdout);
+    const [{ key }] = JSON.parse(run(["key", "--checkpoint", out, "--field", "user", user, "--json"]).stdout).keys;
     const { tables } = JSON.parse(
       run(["inspect", "--checkpoint", out, "--field", "user", "--value", user, "--json"]).stdout,
     );
@@ -179,15 +179,15 @@ describe("inspect, key and export", () => {
 
   it("key is XXH64 seeded by table and seed, as documented", async () => {
     const { h64 } = await xxhash();
-    const [{ key }] = JSON.parse(
-      run(["key", "--model", "features/ads-demo.yaml", "--field", "user", "u1", "--json"]).stdout,
-    );
+    const { stdout } = run(["key", "--model", "features/ads-demo.yaml", "--field", "user", "u1", "--json"]);
+    const [{ key }] = JSON.parse(stdout).keys;
     expect(key).toBe(h64("u1", h64("users", 42n)).toString(16).padStart(16, "0"));
   });
 
   it("exports a tower that runs in ONNX Runtime, and tables", async () => {
     const exported = join(folder, "exported");
-    const files = JSON.parse(run(["export", "--checkpoint", out, "--out", exported, "--json"]).stdout) as string[];
+    const { stdout } = run(["export", "--checkpoint", out, "--out", exported, "--json"]);
+    const { files } = JSON.parse(stdout) as { files: string[] };
     expect(files).toHaveLength(1 + 3 * trained.tables.length);
     const session = await ort.InferenceSession.create(join(exported, "tower.onnx"));
     expect(session.outputNames).toEqual(["logits"]);
