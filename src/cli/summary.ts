@@ -12,12 +12,8 @@ export function printReport(report: Report, json: boolean): void {
 export function summary(report: Report): string {
   const lines = [
     `${report.examples.toLocaleString("en")} examples in ${duration(report.seconds)} (${count(report.examples_per_second)}/s), ended by: ${report.ended_by}`,
-    row("whole stream", report),
-    row(`from row ${count(report.second_half.from)}`, report.second_half),
-    row(`from row ${count(report.last_tenth.from)}`, report.last_tenth),
+    ...(report.examples > 0 ? qualityLines(report) : []),
   ];
-  if (report.oracle) lines.push(row("oracle, whole stream", report.oracle));
-  if (report.oracle_last_tenth) lines.push(row("oracle, last tenth", report.oracle_last_tenth));
   for (const table of report.tables) {
     lines.push(
       `  table ${table.name} (${table.encoding}): ${count(table.rows)} rows, ${bytes(table.bytes)}, about ${count(table.distinct)} distinct ids`,
@@ -25,13 +21,35 @@ export function summary(report: Report): string {
     if (table.lifecycle) lines.push(`    ${lifecycleText(table.lifecycle)}`);
     if (table.hotness) lines.push(`    ${hotnessText(table.hotness)}`);
   }
-  const codes = Object.entries(report.rejected_by_code).map(([code, n]) => `${code} ${n}`);
-  if (report.rejected > 0) lines.push(`  rejected ${report.rejected}: ${codes.join(", ")}`);
+  lines.push(...rejectedLines(report));
   if (report.duplicates > 0) lines.push(`  left out ${report.duplicates} events whose id had come before`);
   if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
   for (const { path, reason } of report.passed_over) lines.push(`  passed over ${path}: ${reason}`);
   lines.push(`  checkpoint ${report.checkpoint}`);
   return lines.join("\n");
+}
+
+function qualityLines(report: Report): string[] {
+  const { second_half, last_tenth, oracle, oracle_last_tenth } = report;
+  const lines = [
+    row("whole stream", report),
+    row(`from row ${count(second_half.from)}`, second_half),
+    row(`from row ${count(last_tenth.from)}`, last_tenth),
+  ];
+  if (oracle) lines.push(row("oracle, whole stream", oracle));
+  if (oracle_last_tenth) lines.push(row("oracle, last tenth", oracle_last_tenth));
+  return lines;
+}
+
+/** What was rejected and why; where nothing else was there, what to look at. */
+export function rejectedLines(report: Pick<Report, "examples" | "rejected" | "rejected_by_code">): string[] {
+  if (report.rejected === 0) return [];
+  const codes = Object.entries(report.rejected_by_code).map(([code, n]) => `${code} ${n}`);
+  const lines = [`  rejected ${report.rejected}: ${codes.join(", ")}`];
+  if (report.examples === 0) {
+    lines.push("  not one event fits the model spec: do its `events` and `label` describe this stream?");
+  }
+  return lines;
 }
 
 /** What became of a table's ids, on one line; reasons for which no row was given up are left out. */

@@ -1,5 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { hotnessText } from "../../src/cli/summary.js";
+import { hotnessText, rejectedLines } from "../../src/cli/summary.js";
+
+describe("rejected events", () => {
+  it("are told by their codes", () => {
+    expect(rejectedLines({ examples: 5, rejected: 3, rejected_by_code: { bad_label: 2, bad_time: 1 } })).toEqual([
+      "  rejected 3: bad_label 2, bad_time 1",
+    ]);
+    expect(rejectedLines({ examples: 5, rejected: 0, rejected_by_code: {} })).toEqual([]);
+  });
+
+  it("point at the spec when there is nothing else", () => {
+    const lines = rejectedLines({ examples: 0, rejected: 3, rejected_by_code: { column_count: 3 } });
+    expect(lines[1]).toContain("model spec");
+  });
+});
 
 describe("what became of hot ids", () => {
   it("is told on one line", () => {
