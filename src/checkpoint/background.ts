@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { fromPlainError, HashbrookError } from "../core/errors.js";
 import type { ChangedRows, Increment } from "./chain-writer.js";
+import { CopyMemory } from "./copy-memory.js";
 import type { Saved } from "./store.js";
 import type { FromWriter, ToWriter, WriterSetup } from "./writer-messages.js";
 
@@ -13,20 +14,18 @@ function workerUrl(): URL {
 }
 
 const POLL_MS = 2;
-/** Memory for copies comes in pieces of so many bytes or more, and so many of them are kept to be used again. */
-const ROOM_BYTES = 8 << 20;
-const MOST_SPARE = 16;
 
 /**
  * A thread that writes increments while the caller goes on learning. One save at a time; the caller asks with `poll` what
  * has become of it.
  */
 export class BackgroundWriter {
+  /** Where copies to be handed over are made. */
+  readonly memory = new CopyMemory();
   private readonly worker: Worker;
   private readonly port: MessagePort;
   private failure: HashbrookError | null = null;
   private saving = false;
-  private spare: ArrayBuffer[] = [];
   private stopped = false;
   /** The thread has ended by itself: nothing more will come. */
   private dead = false;
@@ -60,13 +59,6 @@ export class BackgroundWriter {
     this.post({ type: "save", increment }, [...whole, ...memoryOf(increment.patches)]);
   }
 
-  /** Memory for a copy that will be handed over: used before where possible, since the system is slow to give new memory. */
-  room(bytes: number): Uint8Array<ArrayBuffer> {
-    const used = this.spare.findIndex(({ byteLength }) => byteLength >= bytes);
-    const [buffer = new ArrayBuffer(Math.max(bytes, ROOM_BYTES))] = used < 0 ? [] : this.spare.splice(used, 1);
-    return new Uint8Array(buffer, 0, bytes);
-  }
-
   /** Hands over rows of the next increment, copied before the rest of it. Their memory goes with them. */
   copyAhead(rows: readonly ChangedRows[]): void {
     this.post({ type: "rows", rows }, memoryOf(rows));
@@ -86,7 +78,7 @@ export class BackgroundWriter {
       const message = next.message as FromWriter;
       if (message.type === "stopped") this.stopped = true;
       if (message.type === "error") this.failure ??= fromPlainError(message.error);
-      if (message.type === "used") this.spare = [...message.buffers, ...this.spare].slice(0, MOST_SPARE);
+      if (message.type === "used") this.memory.give(message.buffers);
       if (message.type !== "saved") continue;
       saved = message.saved;
       this.saving = false;

@@ -226,7 +226,7 @@ export class Checkpointer {
   /** Copies the changed rows of the i-th store. */
   private copy(store: RowStore, i: number): ChangedRows {
     const rows = store.present(this.changed[i].take());
-    const data = this.writer().room(rows.length * store.layout.stride);
+    const data = this.writer().memory.take(rows.length * store.layout.stride);
     return { name: rowBlock(store), rows, data: store.readRows(rows, data) };
   }
 }
