@@ -1,7 +1,9 @@
 import { createWriteStream } from "node:fs";
+import { finished } from "node:stream/promises";
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { outputError } from "../core/files.js";
 import { type SimulatedFacts, simulate } from "../source/simulate.js";
 import { wholeNumber } from "./options.js";
 import { count, figure } from "./progress.js";
@@ -53,15 +55,12 @@ async function run(flags: Flags): Promise<void> {
   };
   try {
     const facts = await simulate({ rows: flags.rows, seed: flags.seed, format: flags.format, write });
-    if (stream !== process.stdout)
-      await new Promise<void>((resolve, reject) => stream.on("error", reject).end(resolve));
+    if (stream !== process.stdout) await finished(stream.end());
     print(flags, facts, (systemClock.now() - started) / 1000);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "EPIPE") return;
     if (cause instanceof HashbrookError) throw cause;
-    throw new HashbrookError("source_unreadable", `${flags.out}: cannot be written: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw outputError(flags.out, cause);
   }
 }
 

@@ -2,8 +2,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Batch } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
-import { HashbrookError } from "../core/errors.js";
-import { errorCode } from "../core/files.js";
+import { errorCode, outputError } from "../core/files.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
@@ -74,7 +73,7 @@ export class Predictor implements Consumer {
       return writeSync(this.out.file, bytes, at);
     } catch (cause) {
       if (errorCode(cause) === "EAGAIN") return 0;
-      throw unwritable(this.out.name, cause);
+      throw outputError(this.out.name, cause);
     }
   }
 }
@@ -83,10 +82,6 @@ function openOutput(path: string): number {
   try {
     return openSync(path, "w");
   } catch (cause) {
-    throw unwritable(path, cause);
+    throw outputError(path, cause);
   }
-}
-
-function unwritable(path: string, cause: unknown): HashbrookError {
-  return new HashbrookError("source_unreadable", `${path}: cannot be written: ${(cause as Error).message}`, { cause });
 }

@@ -181,6 +181,15 @@ describe("what is wrong from the start never starts", () => {
     expect([outcome.status, outcome.stderr]).toEqual([6, expect.stringContaining("a-file")]);
   });
 
+  it("simulated events that cannot be written are a clear error, however few", () => {
+    const path = join(folder, "none", "events.tsv");
+    const outcome = run(["simulate", "--rows", "10", "--seed", "1", "--out", path]);
+    expect([outcome.status, outcome.stderr]).toEqual([
+      3,
+      expect.stringMatching(/events.tsv: cannot be written: ENOENT/),
+    ]);
+  });
+
   it("predictions that cannot be written are a clear error", () => {
     const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t2\tv\t1"]);
     report(args);
