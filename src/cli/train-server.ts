@@ -58,7 +58,8 @@ export class TrainServer {
     const metrics = new ServeMetrics();
     metrics.beside = this.metrics;
     const scorer = Scorer.follow(new PortSource(port), { onVisible: (ages) => metrics.visible(ages) });
-    const { createServer } = await import("../serve/server.js"); // half of a trainer's start, for those who serve
+    // Loading the web framework would cost every trainer's start.
+    const { createServer } = await import("../serve/server.js");
     const app = createServer(scorer, { metrics });
     this.closing.push(
       () => app.close(),

@@ -84,22 +84,23 @@ describe.each(["lr", "fm", "deep_crossing"] as const)("%s, held in fewer bits", 
     const states = [...trainer.model.serving.pack("all").states()];
     const batch = servedBatch(trainer.layout, 64, 100, 30);
     const exact = (await trainer.model.predict(batch)).slice();
+    const largest = exact.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     const errors: number[] = [];
     for (const precision of ["f32", "f16", "int8", "int4"] as const) {
       const { model } = await open(spec, "serve", precision);
       for (const state of states) model.serving.apply(state);
       const logits = await model.predict(batch);
-      errors.push(exact.reduce((most, x, i) => Math.max(most, Math.abs(x - logits[i])), 0));
+      errors.push(exact.reduce((most, x, i) => Math.max(most, Math.abs(x - logits[i])), 0) / largest);
       await model.close();
     }
     const [f32, f16, int8, int4] = errors;
     expect(f32).toBe(0);
     expect(f16).toBeGreaterThan(0);
-    expect(f16).toBeLessThan(0.005);
+    expect(f16).toBeLessThan(0.00035);
     expect(int8).toBeGreaterThanOrEqual(f16);
-    expect(int8).toBeLessThan(0.05);
+    expect(int8).toBeLessThan(0.004);
     expect(int4).toBeGreaterThanOrEqual(int8);
-    expect(int4).toBeLessThan(1);
+    expect(int4).toBeLessThan(0.08);
     await trainer.model.close();
   });
 });
