@@ -61,6 +61,13 @@ export class Checkpoint {
     return specs.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** All files it is made of. */
+  get files(): readonly string[] {
+    return this.chain.flatMap(({ path, manifest }) =>
+      [MANIFEST, ...manifest.files.map(({ name }) => name)].map((name) => join(path, name)),
+    );
+  }
+
   has(name: string): boolean {
     return this.specs.has(name);
   }

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, quietly, writeError, writeFileAtomically, writeFully } from "../core/files.js";
+import { type Steps, toTheEnd } from "./data-file.js";
 import { npyHeader } from "./npy.js";
 import { safetensorsLayout } from "./safetensors.js";
 
@@ -40,6 +41,16 @@ export function exportTable(
   formats: readonly TableFormat[] = ["safetensors", "npy"],
   files: Files = nodeFiles,
 ): string[] {
+  return toTheEnd(exportTableSteps(directory, table, formats, files));
+}
+
+/** `exportTable`, stopping after every chunk to let other work go first. Where it is not gone on with (`return`), nothing is left. */
+export function* exportTableSteps(
+  directory: string,
+  table: TableRows,
+  formats: readonly TableFormat[] = ["safetensors", "npy"],
+  files: Files = nodeFiles,
+): Steps<string[]> {
   const outputs: Output[] = [];
   const base = join(directory, encodeURIComponent(table.name));
   try {
@@ -50,15 +61,23 @@ export function exportTable(
       output.write(header, 0);
       return output;
     };
-    writeChunks(table, openColumns(table, base, formats, start));
+    yield* writeChunks(table, openColumns(table, base, formats, start));
     for (const output of outputs) output.finish();
     for (const output of outputs) output.publish();
     files.syncDirectory(directory);
     return outputs.map(({ path }) => path);
   } catch (error) {
-    for (const output of outputs) output.discard();
     throw writeError(base, error);
+  } finally {
+    for (const output of outputs) output.discard();
   }
+}
+
+/** The paths that `exportTable` writes a table of this name to. */
+export function exportPaths(directory: string, name: string, formats: readonly TableFormat[]): string[] {
+  const base = join(directory, encodeURIComponent(name));
+  const endings = { safetensors: [".safetensors"], npy: [".keys.npy", ".weights.npy"] };
+  return formats.flatMap((format) => endings[format].map((ending) => base + ending));
 }
 
 /**
@@ -97,13 +116,14 @@ function openColumns(
   return columns;
 }
 
-function writeChunks(table: TableRows, columns: { keys: readonly Column[]; weights: readonly Column[] }): void {
+function* writeChunks(table: TableRows, columns: { keys: readonly Column[]; weights: readonly Column[] }): Steps<void> {
   let rows = 0;
   for (const { keys, weights } of table.chunks) {
     rows += keys.length;
     if (rows > table.rows || weights.length !== keys.length * table.dim) throw wrongRows(table, rows);
     for (const column of columns.keys) append(column, keys);
     for (const column of columns.weights) append(column, weights);
+    yield;
   }
   if (rows !== table.rows) throw wrongRows(table, rows);
 }
@@ -126,6 +146,7 @@ class Output {
   private readonly files: Files;
   private readonly temporary: string;
   private file: number | undefined;
+  private published = false;
 
   constructor(files: Files, path: string) {
     this.files = files;
@@ -145,9 +166,12 @@ class Output {
 
   publish(): void {
     this.files.rename(this.temporary, this.path);
+    this.published = true;
   }
 
+  /** Leaves nothing of a file that was not published. */
   discard(): void {
+    if (this.published) return;
     quietly(() => this.close());
     quietly(() => this.files.remove(this.temporary));
   }

@@ -2,6 +2,8 @@ import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { nodeFiles } from "../core/files.js";
 import { simulate } from "../source/simulate.js";
 import { train } from "../train/run.js";
 import { port, wholeNumber } from "./options.js";
@@ -36,7 +38,7 @@ async function run(flags: Flags): Promise<void> {
   process.stderr.write(
     `Learning from ${flags.rows.toLocaleString("en")} simulated ad impressions (Deep Crossing, ${spec})\n`,
   );
-  rmSync(flags.out, { recursive: true, force: true });
+  removeEarlier(flags.out);
   const progress = progressReporter(process.stderr, () => systemClock.now());
   const data = `simulate:${flags.rows}:${flags.seed}`;
   const report = await train({ model: spec, data, out: flags.out, signal, onProgress: progress.show });
@@ -50,6 +52,18 @@ async function run(flags: Flags): Promise<void> {
     );
   });
   release();
+}
+
+/** Removes an earlier demo's run. @throws HashbrookError output_exists where the folder holds anything else */
+function removeEarlier(out: string): void {
+  const other = nodeFiles.list(out).find((name) => !/^(checkpoint-\d+|rejected$|writer-.*\.lock$)/.test(name));
+  if (other === undefined) {
+    rmSync(out, { recursive: true, force: true });
+    return;
+  }
+  throw new HashbrookError("output_exists", `--out ${out}: holds ${other}, which is no part of a demo's run`, {
+    hint: "the demo makes its folder anew: name one of its own",
+  });
 }
 
 /** Members that belong to the ad; the others describe the visit. */

@@ -1,10 +1,15 @@
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { Command, Option } from "commander";
-import { exportFile, exportTable, type TableRows } from "../checkpoint/export.js";
+import type { Steps } from "../checkpoint/data-file.js";
+import { exportFile, exportPaths, exportTableSteps, type TableRows } from "../checkpoint/export.js";
+import { refuseInputs } from "../core/output.js";
 import { loadModel } from "../model/load.js";
 import { TowerModel } from "../model/tower-model.js";
 import { nonZeroRows } from "../tables/nonzero.js";
 import type { RowStore } from "../tables/table.js";
+import { stopSignal, tellStopped } from "./signals.js";
+import { tellPassedOver } from "./summary.js";
 
 const FORMATS = ["onnx", "safetensors", "npy"] as const;
 
@@ -23,7 +28,7 @@ export function exportCommand(): Command {
     .requiredOption("--out <dir>", "directory to write to; files of the same names are replaced")
     .addOption(new Option("--format <names...>", "what to write").choices(FORMATS).default([...FORMATS]))
     .option("--nonzero", "leave out the rows whose weights are all 0")
-    .option("--json", 'print the written files as one JSON object, {"files": [...]}')
+    .option("--json", 'print the written files as one JSON object, {"files": [...], "passed_over": [...]}')
     .addHelpText(
       "after",
       `
@@ -35,7 +40,17 @@ tower.onnx            inputs x_<table> [B, cells × dim], numbers, vectors, wide
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { model } = await loadModel(flags.checkpoint, { capacity: 1, threads: 1 });
+  const { signal, release } = stopSignal();
+  try {
+    await write(flags, signal);
+  } finally {
+    release();
+  }
+}
+
+async function write(flags: Flags, signal: AbortSignal): Promise<void> {
+  const { model, checkpoint, skipped } = await loadModel(flags.checkpoint, { capacity: 1, threads: 1 });
+  tellPassedOver(skipped);
   const written: string[] = [];
   if (flags.format.includes("onnx") && model instanceof TowerModel) {
     const path = join(flags.out, "tower.onnx");
@@ -43,13 +58,28 @@ async function run(flags: Flags): Promise<void> {
     written.push(path);
   }
   const formats = flags.format.filter((name) => name !== "onnx");
-  for (const store of formats.length > 0 ? model.tables.flatMap(({ stores }) => stores) : []) {
-    written.push(...exportTable(flags.out, rowsOf(store, flags.nonzero ?? false), formats));
+  const stores = formats.length > 0 ? model.tables.flatMap(({ stores }) => stores) : [];
+  const paths = stores.flatMap(({ spec }) => exportPaths(flags.out, spec.name, formats));
+  for (const path of paths) refuseInputs(path, checkpoint.files);
+  for (const store of stores) {
+    const steps = exportTableSteps(flags.out, rowsOf(store, flags.nonzero ?? false), formats);
+    const files = await unlessStopped(steps, signal);
+    if (!files) return tellStopped(signal, join(flags.out, store.spec.name));
+    written.push(...files);
   }
   await model.close();
-  process.stdout.write(
-    flags.json ? `${JSON.stringify({ files: written })}\n` : written.map((path) => `${path}\n`).join(""),
-  );
+  const report = { files: written, passed_over: skipped };
+  process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : written.map((path) => `${path}\n`).join(""));
+}
+
+/** Does all steps, or ends them when the signal comes. */
+async function unlessStopped<T>(steps: Steps<T>, signal: AbortSignal): Promise<T | undefined> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await setImmediate();
+    if (signal.aborted) return void steps.return(undefined as T);
+  }
 }
 
 /** A store's rows to export. Those that are not all 0 are counted first: a file begins with how many it has. */

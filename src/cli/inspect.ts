@@ -6,7 +6,7 @@ import { type RowStore, StoreTable, type Table } from "../tables/table.js";
 import { keysOf } from "./key.js";
 import { wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
-import { hotnessText, lifecycleText } from "./summary.js";
+import { hotnessText, lifecycleText, tellPassedOver } from "./summary.js";
 
 interface Flags {
   checkpoint: string;
@@ -66,8 +66,9 @@ async function run(flags: Flags): Promise<void> {
     position,
     tally,
     tables,
-    skipped,
+    passed_over: skipped,
   };
+  tellPassedOver(skipped);
   if (flags.json) process.stdout.write(`${JSON.stringify(flags.spec ? { ...report, spec } : report)}\n`);
   else process.stdout.write(`${text(report)}${flags.spec ? `${JSON.stringify(spec, null, 2)}\n` : ""}`);
 }
@@ -145,13 +146,11 @@ function text(report: {
   examples: number;
   bytes: number;
   tables: TableText[];
-  skipped: readonly { path: string; reason: string }[];
 }): string {
   const lines = [
     `${report.model} (${report.tower}) · ${report.examples.toLocaleString("en")} examples learned · spec ${report.spec_hash}`,
     `${report.checkpoint} · ${bytes(report.bytes)}`,
   ];
-  for (const { path, reason } of report.skipped) lines.push(`passed over ${path}: ${reason}`);
   for (const table of report.tables) lines.push(...tableText(table));
   return `${lines.join("\n")}\n`;
 }

@@ -5,6 +5,7 @@ import { specOf } from "../model/load.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { crossKeys, type ValueKey, valueKeys } from "../spec/keys.js";
 import { loadSpec } from "../spec/parse.js";
+import { tellPassedOver } from "./summary.js";
 
 interface Flags {
   model?: string;
@@ -36,7 +37,11 @@ export function keyCommand(): Command {
 /** The spec named by --model or --checkpoint. */
 export function specOfFlags(flags: { model?: string; checkpoint?: string }): CompiledSpec {
   if (flags.model) return loadSpec(flags.model);
-  if (flags.checkpoint) return specOf(openCheckpoint(flags.checkpoint).checkpoint);
+  if (flags.checkpoint) {
+    const { checkpoint, skipped } = openCheckpoint(flags.checkpoint);
+    tellPassedOver(skipped);
+    return specOf(checkpoint);
+  }
   throw new HashbrookError("usage", "neither --model nor --checkpoint is given", {
     hint: "name the spec the key is for",
   });

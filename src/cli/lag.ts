@@ -4,6 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import { type KafkaAdmin, type Watermarks, withAdmin } from "../source/kafka/admin.js";
 import { kafkaOptions } from "../source/kafka/options.js";
 import { KAFKA_ENVIRONMENT } from "./produce.js";
+import { tellPassedOver } from "./summary.js";
 
 interface Flags {
   kafka: string;
@@ -65,7 +66,9 @@ async function run(flags: Flags): Promise<void> {
 
 /** The offsets a checkpoint was taken at, by partition number. */
 function checkpointOffsets(path: string, topic: string): (bigint | null)[] {
-  const { meta } = openCheckpoint(path).checkpoint;
+  const { checkpoint, skipped } = openCheckpoint(path);
+  tellPassedOver(skipped);
+  const { meta } = checkpoint;
   const position = meta.position as { topic?: unknown; offsets?: unknown } | undefined;
   const offsets = position?.offsets;
   if (!Array.isArray(offsets) || !offsets.every((offset) => typeof offset === "string" && /^\d+$/.test(offset))) {

@@ -20,6 +20,13 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   migrate: async () => (await import("./migrate.js")).migrateCommand(),
 };
 
+// A reader that has gone (`| head`) wants no more; the command goes on, as what it learns or saves is not for the reader.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
@@ -63,6 +70,7 @@ function misused({ exitCode, message }: CommanderError): number {
 
 function failed(error: unknown): number {
   const { code, message, hint } = toPlainError(error);
+  if (code === "output_closed") return errorFacts[code].exit;
   tellPrograms({ code, message, hint });
   process.stderr.write(`hashbrook: ${message}${hint ? `\n  ${hint}` : ""}\n`);
   return errorFacts[code].exit;

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type MigrationReport, migrate } from "../train/migrate.js";
 import { wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
+import { tellPassedOver } from "./summary.js";
 
 interface Flags {
   checkpoint: string;
@@ -39,6 +40,7 @@ async function run(flags: Flags): Promise<void> {
   const onPass = (table: string, { pass, error }: { pass: number; error: number }) =>
     void process.stderr.write(`table ${table}: pass ${pass} of ${passes}, error ${error.toFixed(4)}\n`);
   const report = await migrate({ checkpoint, model, out, data, passes, onPass });
+  tellPassedOver(report.passed_over);
   process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : text(report));
 }
 

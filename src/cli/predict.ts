@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { predict } from "../train/run.js";
 import { wholeNumber } from "./options.js";
-import { stopSignal } from "./signals.js";
-import { printReport } from "./summary.js";
+import { stopSignal, tellStopped } from "./signals.js";
+import { printReport, tellPassedOver } from "./summary.js";
 
 interface Flags {
   checkpoint: string;
@@ -35,8 +35,11 @@ async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   try {
     const report = await predict({ ...flags, signal });
-    if (flags.json) printReport(report, true);
-    else if (flags.out !== "-") process.stderr.write(`${report.examples} probabilities written to ${flags.out}\n`);
+    if (report.ended_by === "stopped") tellStopped(signal, flags.out);
+    if (flags.json) return printReport(report, true);
+    tellPassedOver(report.passed_over);
+    if (report.ended_by === "stopped") return;
+    if (flags.out !== "-") process.stderr.write(`${report.examples} probabilities written to ${flags.out}\n`);
   } finally {
     release();
   }

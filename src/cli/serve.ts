@@ -9,6 +9,7 @@ import { listening } from "./listen.js";
 import { port, positive } from "./options.js";
 import { KAFKA_ENVIRONMENT } from "./produce.js";
 import { stopSignal } from "./signals.js";
+import { tellPassedOver } from "./summary.js";
 
 interface Flags {
   checkpoint?: string;
@@ -64,10 +65,13 @@ export async function serve(
 ): Promise<void> {
   const metrics = new ServeMetrics();
   const scorer = await open(flags, metrics);
+  const { passedOver } = scorer.health();
+  tellPassedOver(passedOver);
   const app = createServer(scorer, { log: flags.log ?? false, metrics });
   try {
     const url = await listening(() => app.listen({ port: flags.port, host: flags.host }), "--port");
-    process.stdout.write(`${JSON.stringify({ listening: url, ...scorer.version })}\n`);
+    const damage = passedOver.length > 0 && { passed_over: passedOver };
+    process.stdout.write(`${JSON.stringify({ listening: url, ...scorer.version, ...damage })}\n`);
     onReady(url);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   } finally {

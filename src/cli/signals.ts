@@ -1,13 +1,23 @@
-/** Aborts at the first Ctrl-C or SIGTERM; the second one ends the process at once. */
+/** Aborts at the first Ctrl-C or SIGTERM, with the signal's name for its reason; the second one ends the process at once. */
 export function stopSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(name === "SIGINT" ? 130 : 143);
-    controller.abort();
+    if (controller.signal.aborted) process.exit(statusOf(name));
+    controller.abort(name);
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);
   const release = () => {
     process.off("SIGINT", stop).off("SIGTERM", stop);
   };
   return { signal: controller.signal, release };
+}
+
+/** Says that a command was stopped before its output was complete, and ends with the status of its signal. */
+export function tellStopped({ reason }: AbortSignal, out: string): void {
+  process.exitCode = statusOf(reason as NodeJS.Signals);
+  if (out !== "-") process.stderr.write(`hashbrook: stopped before ${out} was complete: it is as it was\n`);
+}
+
+function statusOf(name: NodeJS.Signals): number {
+  return name === "SIGINT" ? 130 : 143;
 }

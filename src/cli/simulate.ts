@@ -1,12 +1,11 @@
-import { createWriteStream } from "node:fs";
-import { finished } from "node:stream/promises";
+import { setImmediate } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
-import { HashbrookError } from "../core/errors.js";
-import { outputError } from "../core/files.js";
+import { Output, writeOut } from "../core/output.js";
 import { type SimulatedFacts, simulate } from "../source/simulate.js";
 import { wholeNumber } from "./options.js";
 import { count, figure } from "./progress.js";
+import { stopSignal, tellStopped } from "./signals.js";
 
 interface Flags {
   rows: number;
@@ -15,6 +14,8 @@ interface Flags {
   out: string;
   json?: true;
 }
+
+const STOPPED = Symbol("stopped");
 
 export function simulateCommand(): Command {
   return new Command("simulate")
@@ -37,30 +38,24 @@ Example:
 
 async function run(flags: Flags): Promise<void> {
   const started = systemClock.now();
-  const stream = flags.out === "-" ? process.stdout : createWriteStream(flags.out);
-  let failure: Error | null = null;
-  let wake = () => {};
-  stream.on("drain", () => wake()).on("close", () => wake());
-  stream.on("error", (error) => {
-    failure = error;
-    wake();
-  });
+  const { signal, release } = stopSignal();
+  const output = Output.open(flags.out);
   const write = async (bytes: Uint8Array) => {
-    if (!stream.write(Uint8Array.from(bytes)) && !failure) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-    if (failure) throw failure;
+    await writeOut(output, bytes);
+    // Lets a signal in.
+    await setImmediate();
+    if (signal.aborted) throw STOPPED;
   };
   try {
     const facts = await simulate({ rows: flags.rows, seed: flags.seed, format: flags.format, write });
-    if (stream !== process.stdout) await finished(stream.end());
+    output.commit();
     print(flags, facts, (systemClock.now() - started) / 1000);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EPIPE") return;
-    if (cause instanceof HashbrookError) throw cause;
-    throw outputError(flags.out, cause);
+  } catch (error) {
+    if (error !== STOPPED) throw error;
+    tellStopped(signal, flags.out);
+  } finally {
+    output.discard();
+    release();
   }
 }
 

@@ -5,7 +5,13 @@ import { bytes, count, duration, figure } from "./progress.js";
 
 /** Prints a finished run: for a person, or with `json` as ONE last line of standard output. */
 export function printReport(report: Report, json: boolean): void {
+  tellPassedOver(report.passed_over);
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summary(report)}\n`);
+}
+
+/** Says on standard error which damaged checkpoints were passed over. */
+export function tellPassedOver(skipped: Report["passed_over"]): void {
+  for (const { path, reason } of skipped) process.stderr.write(`hashbrook: passed over ${path}: ${reason}\n`);
 }
 
 /** A finished run in a few lines. */
@@ -24,7 +30,6 @@ export function summary(report: Report): string {
   lines.push(...rejectedLines(report));
   if (report.duplicates > 0) lines.push(`  left out ${report.duplicates} events whose id had come before`);
   if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
-  for (const { path, reason } of report.passed_over) lines.push(`  passed over ${path}: ${reason}`);
   lines.push(`  checkpoint ${report.checkpoint}`);
   return lines.join("\n");
 }

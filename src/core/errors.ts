@@ -27,6 +27,7 @@ export const errorFacts = {
   log_write: { exit: 6, status: 500 },
   not_ready: { exit: 5, status: 503 },
   output_exists: { exit: 5, status: 500 },
+  output_closed: { exit: 141, status: 500 },
   table_full: { exit: 7, status: 500 },
   runtime_unavailable: { exit: 7, status: 500 },
   kafka_unreachable: { exit: 8, status: 503 },

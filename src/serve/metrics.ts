@@ -79,6 +79,8 @@ export class ServeMetrics {
       "Examples the answering model had learned",
       () => scorer.version?.version ?? 0,
     );
+    const passedOver = "Damaged checkpoints passed over on the way to the one that answers";
+    this.gauge("hashbrook_passed_over_checkpoints", passedOver, () => scorer.health().passedOver.length);
     if (!replica) return;
     const status = () => scorer.health().replica!;
     this.gauge("hashbrook_replica_entry", "Number of the delta log's last applied entry", () => status().number ?? -1);

@@ -1,3 +1,4 @@
+import type { Skipped } from "../checkpoint/store.js";
 import { batchLayout } from "../core/batch.js";
 import { wallTime } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
@@ -51,6 +52,8 @@ export interface Health {
   readonly version: ModelVersion | null;
   /** Of the delta log it follows; null for a checkpoint. */
   readonly replica: ReplicaStatus | null;
+  /** Damaged checkpoints that were passed over: the model is older than it should be. */
+  readonly passedOver: readonly Skipped[];
 }
 
 /** A model with what reads requests for it. */
@@ -111,6 +114,7 @@ export class Scorer {
   private last: Promise<unknown> = Promise.resolve();
   private replica: Replica<ScoringModel> | null = null;
   private maxStaleness = Number.POSITIVE_INFINITY;
+  private passedOver: readonly Skipped[] = [];
   private readonly end: () => Promise<void>;
 
   private constructor(answering: Answering, end: () => Promise<void>) {
@@ -128,12 +132,14 @@ export class Scorer {
     options: { threads?: number; precision?: ServingPrecision | undefined } = {},
   ): Promise<Scorer> {
     const { threads = 1, precision } = options;
-    const { spec, examples, model } = await loadModel(path, { capacity: CAPACITY, threads });
+    const { spec, examples, model, skipped } = await loadModel(path, { capacity: CAPACITY, threads });
     const scoring = precision ? await held(model, threads, precision) : new ScoringModel(spec, model);
-    return new Scorer(
+    const scorer = new Scorer(
       () => ({ scoring, examples }),
       () => scoring.close(),
     );
+    scorer.passedOver = skipped;
+    return scorer;
   }
 
   /**
@@ -171,7 +177,7 @@ export class Scorer {
   health(): Health {
     const replica = this.replica?.status() ?? null;
     const fresh = (replica?.staleness ?? 0) <= this.maxStaleness;
-    return { ready: this.answering() !== null && fresh, version: this.version, replica };
+    return { ready: this.answering() !== null && fresh, version: this.version, replica, passedOver: this.passedOver };
   }
 
   /**

@@ -68,8 +68,9 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
   });
   app.get("/v2/health/live", async () => ({ live: true }));
   app.get("/v2/health/ready", async (_, reply) => {
-    const { ready, version, replica } = scorer.health();
-    return reply.code(ready ? 200 : 503).send({ ready, ...version, ...(replica && standing(replica)) });
+    const { ready, version, replica, passedOver } = scorer.health();
+    const damage = passedOver.length > 0 && { passed_over: passedOver };
+    return reply.code(ready ? 200 : 503).send({ ready, ...version, ...damage, ...(replica && standing(replica)) });
   });
   app.get("/metrics", async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   app.get("/v2", async () => ({ name: "hashbrook", extensions: [], ...scorer.version }));

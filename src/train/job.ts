@@ -1,3 +1,4 @@
+import type { OutputFile } from "../core/output.js";
 import type { KafkaOptions } from "../source/kafka/client.js";
 import type { TopicSpec } from "../source/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -21,10 +22,14 @@ export interface Job {
   readonly deadLetters: { readonly kafka: KafkaOptions; readonly topic: string } | null;
   /** Milliseconds that an event of a quiet topic waits for others before its batch is learned. */
   readonly lingerMs: number;
-  /** train: the run's directory. predict: the file of probabilities ("-" = standard output). */
+  /** train: the run's directory. */
   readonly out: string | null;
+  /** predict: where the rows' lines go. */
+  readonly output: OutputFile | null;
   /** eval, predict: the checkpoint to score with. train: unused. */
   readonly checkpoint: string | null;
+  /** eval, predict: damaged checkpoints that were passed over on the way to it. */
+  readonly passedOver: Report["passed_over"];
   readonly resume: boolean;
   /** Stop after this many events have been learned, counted from the start of the data; null = all. */
   readonly limit: number | null;
@@ -144,7 +149,7 @@ export interface Report extends Quality {
   /** The checkpoint written (train) or scored with. */
   readonly checkpoint: string;
   readonly spec_hash: string;
-  /** Damaged checkpoints that --resume passed over, and why. */
+  /** Damaged checkpoints that were passed over on the way to the one gone on with or scored with, and why. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
   /** "end" of the data, "limit" reached, or "stopped" by a signal. */
   readonly ended_by: "end" | "limit" | "stopped";

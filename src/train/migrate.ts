@@ -1,5 +1,5 @@
 import type { CheckpointContent } from "../checkpoint/checkpoint.js";
-import { CheckpointStore, openCheckpoint } from "../checkpoint/store.js";
+import { CheckpointStore, openCheckpoint, type Skipped } from "../checkpoint/store.js";
 import { Batch, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { Decoder } from "../decode/decoder.js";
@@ -30,6 +30,8 @@ export interface MigrateOptions {
 
 export interface MigrationReport {
   readonly checkpoint: string;
+  /** Damaged checkpoints that were passed over on the way to the one migrated, and why. */
+  readonly passed_over: readonly Skipped[];
   readonly examples: number;
   readonly spec_hash: string;
   readonly tables: readonly {
@@ -50,7 +52,7 @@ export interface MigrationReport {
  * @throws checkpoint_missing, checkpoint_damaged, spec_invalid, output_exists; checkpoint_mismatch where more differs than encodings
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
-  const { checkpoint } = openCheckpoint(options.checkpoint);
+  const { checkpoint, skipped } = openCheckpoint(options.checkpoint);
   const from = specOf(checkpoint);
   const to = typeof options.model === "string" ? loadSpec(options.model) : options.model;
   checkSame(from, to, checkpoint.path);
@@ -72,7 +74,8 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
   try {
     const { path } = store.save(checkpoint.examples, { meta: JSON.parse(JSON.stringify(meta)), blocks });
     const tables = migrated.map(({ facts }) => facts);
-    return { checkpoint: path, examples: checkpoint.examples, spec_hash: specHash(to), tables };
+    const { examples } = checkpoint;
+    return { checkpoint: path, examples, spec_hash: specHash(to), tables, passed_over: skipped };
   } finally {
     store.unlock();
   }

@@ -1,8 +1,12 @@
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { openCheckpoint } from "../checkpoint/store.js";
 import { HashbrookError } from "../core/errors.js";
+import { Output, refuseInputs } from "../core/output.js";
 import { specOf } from "../model/load.js";
 import type { TopicSpec } from "../source/kafka/open-topic.js";
+import { openSource } from "../source/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Job, PublishSpec, Report } from "./job.js";
@@ -53,7 +57,7 @@ export interface EvaluateOptions extends StreamOptions {
 }
 
 export interface PredictOptions extends EvaluateOptions {
-  /** File to write, one probability a line; "-" = standard output. */
+  /** File to write, one probability a line; "-" = standard output. It may not be one of the inputs. */
   readonly out: string;
 }
 
@@ -73,7 +77,19 @@ export async function train(options: TrainOptions): Promise<Report> {
     checkpointEvery: options.checkpointEvery ?? null,
     keep: options.keep ?? 3,
   };
+  refuseRejected(job);
   return runPipeline(job, options);
+}
+
+/** A run's rejected rows are written anew: they cannot be what it learns. */
+function refuseRejected({ out, data }: Job): void {
+  const rejected = join(out!, "rejected", "rejected.jsonl");
+  if (existsSync(rejected) && data.length > 0) refuseInputs(rejected, namesOf(data));
+}
+
+/** The files that `--data` stands for. */
+function namesOf(data: readonly string[]): string[] {
+  return openSource(data).files.map(({ name }) => name);
 }
 
 /** A follower in this process is cheap to tell: ten times as often. */
@@ -85,20 +101,34 @@ function publishSpec({ publish, follower }: TrainOptions): PublishSpec | null {
 
 /** Scores a stream with a checkpoint's frozen weights and reports how well. */
 export async function evaluate(options: EvaluateOptions): Promise<Report> {
-  const { path, spec } = checkpointed(options.checkpoint);
-  return runPipeline({ ...streamJob("eval", spec, options), checkpoint: path }, options);
+  const { checkpoint, spec, passedOver } = checkpointed(options.checkpoint);
+  const job = streamJob("eval", spec, options);
+  return runPipeline({ ...job, checkpoint: checkpoint.path, passedOver }, options);
 }
 
-/** Writes a probability for every row of a stream. The label may be absent or empty. */
+/**
+ * Writes a probability for every row of a stream. The label may be absent or empty. The file gets its name when all of it is
+ * written: where the run fails or is stopped, there is under its name what was there before.
+ * @throws HashbrookError usage where the output is one of the inputs; output_closed where the reader of standard output has gone
+ */
 export async function predict(options: PredictOptions): Promise<Report> {
-  const { path, spec } = checkpointed(options.checkpoint);
+  const { checkpoint, spec, passedOver } = checkpointed(options.checkpoint);
   const job = streamJob("predict", spec, { ...options, maxRejects: options.maxRejects ?? 0 });
-  return runPipeline({ ...job, checkpoint: path, out: options.out }, options);
+  const output = Output.open(options.out, [...namesOf(job.data), ...checkpoint.files]);
+  try {
+    const { name, file } = output;
+    const to = { checkpoint: checkpoint.path, passedOver, output: { name, file } };
+    const report = await runPipeline({ ...job, ...to }, options);
+    if (report.ended_by !== "stopped") output.commit();
+    return report;
+  } finally {
+    output.discard();
+  }
 }
 
-function checkpointed(path: string): { path: string; spec: CompiledSpec } {
-  const { checkpoint } = openCheckpoint(path);
-  return { path: checkpoint.path, spec: specOf(checkpoint) };
+function checkpointed(path: string) {
+  const { checkpoint, skipped } = openCheckpoint(path);
+  return { checkpoint, spec: specOf(checkpoint), passedOver: skipped };
 }
 
 function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions): Job {
@@ -115,7 +145,9 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     publish: null,
     deadLetters: null,
     out: null,
+    output: null,
     checkpoint: null,
+    passedOver: [],
     resume: false,
     limit: positive("limit", options.limit, 0),
     epochs: 1,

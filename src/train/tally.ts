@@ -121,7 +121,7 @@ export class Tally {
       ),
       checkpoint,
       spec_hash: specHash(this.spec),
-      passed_over: [],
+      passed_over: this.job.passedOver,
       ended_by: endedBy,
     };
   }

@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { beforeAll, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { ended, run, start, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -57,4 +58,73 @@ it.each([
     status: 2,
     stderr: expect.stringMatching(new RegExp(`^hashbrook: ${flag}: .*EADDRINUSE.*\\n.*--host`)),
   });
+});
+
+/** A command's status whose reader goes at once, and what it complained of. */
+async function unread(args: readonly string[], streams = "") {
+  const script = `{ { "$0" "$@" ${streams}; echo "status $?" >&3; } | head -0; } 3>&1`;
+  const child = spawn("bash", ["-c", script, process.execPath, "dist/cli/main.js", ...args]);
+  const { stdout, stderr } = await ended(child);
+  return { status: Number(/status (\d+)/.exec(stdout)?.[1]), stderr };
+}
+
+describe("a reader that goes early", () => {
+  const learn = ["train", "--model", "features/ads-demo-lr.yaml", "--data", file, "--out"];
+
+  it.each([
+    ["--help", ["--help"], 0],
+    ["train --help", ["train", "--help"], 0],
+    ["key --json", ["key", "--model", "features/ads-demo.yaml", "--field", "ad", "a1", "--json"], 0],
+    ["a wrong flag's report", ["train", "--jsn", "--json"], 2],
+    ["predict", ["predict", "--checkpoint", model, "--data", file, "--out", "-"], 141],
+    ["simulate", ["simulate", "--rows", "300000"], 141],
+  ])("ends %s without a stack trace", async (_, args, status) => {
+    const outcome = await unread(args);
+    expect(outcome.status).toBe(status);
+    expect(outcome.stderr).not.toMatch(/EPIPE|at .*\(node:|Unhandled/);
+  });
+
+  it("of progress and of the report lets training finish and save", async () => {
+    const out = join(folder, "unheard");
+    const { status } = await unread([...learn, out, "--json"], "2>&1");
+    expect(status).toBe(0);
+    expect(readdirSync(out)).toContain("checkpoint-000000040000");
+  });
+});
+
+it.each([
+  ["predict", () => ["predict", "--checkpoint", model, "--data", file], () => Array(60).fill(file) as string[]],
+  ["simulate", () => ["simulate", "--rows", "50000000"], () => [] as string[]],
+])("%s that is interrupted leaves yesterday's file and nothing beside it", async (name, args, more) => {
+  const directory = mkdtempSync(join(folder, `${name}-`));
+  const out = join(directory, "out");
+  writeFileSync(out, "yesterday");
+  const child = start([...args(), ...more(), "--out", out]);
+  while (readdirSync(directory).length < 2) await sleep(20);
+  child.kill("SIGINT");
+  const { status, stderr } = await ended(child);
+  expect([status, stderr]).toEqual([130, expect.stringMatching(/stopped before .*out was complete: it is as it was/)]);
+  expect([readdirSync(directory), readFileSync(out, "utf8")]).toEqual([["out"], "yesterday"]);
+});
+
+it("predict that fails half way leaves yesterday's file and nothing beside it", () => {
+  const directory = mkdtempSync(join(folder, "fails-"));
+  const [out, broken] = [join(directory, "out"), join(folder, "broken.tsv")];
+  writeFileSync(out, "yesterday");
+  writeFileSync(broken, `${readFileSync(file, "utf8")}rubbish\n`);
+  expect(run(["predict", "--checkpoint", model, "--data", broken, "--out", out]).status).toBe(4);
+  expect([readdirSync(directory), readFileSync(out, "utf8")]).toEqual([["out"], "yesterday"]);
+});
+
+it("predict refuses to write over what it reads, be it named by a pattern or redirected", () => {
+  const args = (out: string) => ["predict", "--checkpoint", model, "--data", join(folder, "ev*.tsv"), "--out", out];
+  const before = readFileSync(file);
+  expect(run(args(file))).toMatchObject({ status: 2, stderr: expect.stringContaining("is one of the inputs") });
+  const script = `"$0" "$@" >>"${file}"`;
+  const shell = spawnSync("bash", ["-c", script, process.execPath, "dist/cli/main.js", ...args("-")], {
+    encoding: "utf8",
+  });
+  expect([shell.status, shell.stderr]).toEqual([2, expect.stringContaining("--out -: is one of the inputs")]);
+  expect(run(args(join(model, "checkpoint-000000002000", "manifest.json"))).status).toBe(2);
+  expect(readFileSync(file).equals(before)).toBe(true);
 });

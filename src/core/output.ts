@@ -1,0 +1,179 @@
+import {
+  closeSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { HashbrookError } from "./errors.js";
+import { errorCode, outputError, quietly } from "./files.js";
+
+/** Between attempts to write into a pipe that is full. */
+const FULL_MS = 5;
+const MAX_LINKS = 40;
+
+/** Where bytes of a command's output go: what the user calls it, and an open file of this process. */
+export interface OutputFile {
+  readonly name: string;
+  readonly file: number;
+}
+
+/** Temporary files of outputs that are not complete. A process that ends takes them along. */
+const temporaries = new Set<string>();
+let count = 0;
+
+function removeTemporaries(): void {
+  for (const path of temporaries) quietly(() => rmSync(path, { force: true }));
+  temporaries.clear();
+}
+
+/**
+ * A file that a command writes. It is written under a hidden name beside its own and gets its own when it is complete, so that
+ * under its name there is never a part of it; a link stays a link. Pipes, devices, "-" and the names of open files
+ * (/dev/stdout, /dev/fd/3) are written as they are.
+ */
+export class Output implements OutputFile {
+  readonly name: string;
+  readonly file: number;
+  /** null: written as it is. */
+  private readonly beside: { readonly temporary: string; readonly target: string } | null;
+  private open = true;
+
+  private constructor(name: string, file: number, beside: Output["beside"]) {
+    this.name = name;
+    this.file = file;
+    this.beside = beside;
+  }
+
+  /**
+   * @param path a file, or "-" for standard output
+   * @param inputs files that are read meanwhile ("-": standard input); those that are not there are passed over
+   * @throws HashbrookError usage where the output is one of the inputs, by whatever name, or a folder; source_unreadable
+   */
+  static open(path: string, inputs: readonly string[] = []): Output {
+    refuseInputs(path, inputs);
+    const descriptor = descriptorOf(path);
+    if (descriptor !== null) return new Output(path, descriptor, null);
+    try {
+      const found = statSync(path, { throwIfNoEntry: false });
+      if (found && !found.isFile()) return new Output(path, openSync(path, "w"), null);
+      const target = linkedTo(path);
+      const temporary = join(dirname(target), `.${basename(target)}.${process.pid}-${++count}.tmp`);
+      if (temporaries.size === 0) process.once("exit", removeTemporaries);
+      const file = openSync(temporary, "wx");
+      temporaries.add(temporary);
+      if (found) quietly(() => fchmodSync(file, found.mode & 0o7777));
+      return new Output(path, file, { temporary, target });
+    } catch (cause) {
+      throw outputError(path, cause);
+    }
+  }
+
+  /** Gives the file its name, durably. @throws HashbrookError source_unreadable; the name then has what it had before */
+  commit(): void {
+    const { beside } = this;
+    try {
+      if (beside) fsyncSync(this.file);
+      this.close();
+      if (!beside) return;
+      renameSync(beside.temporary, beside.target);
+      temporaries.delete(beside.temporary);
+    } catch (cause) {
+      this.discard();
+      throw outputError(this.name, cause);
+    }
+  }
+
+  /** Leaves the name as it was. After `commit` nothing. */
+  discard(): void {
+    quietly(() => this.close());
+    const { beside } = this;
+    if (!beside || !temporaries.delete(beside.temporary)) return;
+    quietly(() => rmSync(beside.temporary, { force: true }));
+  }
+
+  private close(): void {
+    if (!this.open || descriptorOf(this.name) !== null) return;
+    this.open = false;
+    closeSync(this.file);
+  }
+}
+
+/**
+ * Writes all of `bytes`, waiting where a pipe is full.
+ * @throws HashbrookError output_closed where the reader of a pipe has gone; source_unreadable
+ */
+export async function writeOut(out: OutputFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const written = tryWrite(out, bytes, at);
+    if (written === 0) await sleep(FULL_MS);
+    at += written;
+  }
+}
+
+/** @returns bytes written: 0 where a pipe is full, since Node makes standard output non-blocking once a thread is started */
+function tryWrite({ name, file }: OutputFile, bytes: Uint8Array, at: number): number {
+  try {
+    return writeSync(file, bytes, at);
+  } catch (cause) {
+    if (errorCode(cause) === "EAGAIN") return 0;
+    if (errorCode(cause) === "EPIPE") throw new HashbrookError("output_closed", `${name}: its reader has gone`);
+    throw outputError(name, cause);
+  }
+}
+
+/**
+ * Refuses an output that is one of the inputs: under another name, through a link, or as a shell's redirection.
+ * @throws HashbrookError usage
+ */
+export function refuseInputs(path: string, inputs: readonly string[]): void {
+  const output = identity(path);
+  if (output?.isDirectory()) {
+    throw new HashbrookError("usage", `--out ${path}: is a folder`, { hint: "name a file in it" });
+  }
+  if (!output || !(output.isFile() || output.isFIFO())) return;
+  for (const input of inputs) {
+    const found = input === "-" ? fstatSync(0) : identity(input);
+    if (found?.dev !== output.dev || found.ino !== output.ino) continue;
+    const same = input === path ? "" : `, the same file as ${input}`;
+    throw new HashbrookError("usage", `--out ${path}: is one of the inputs${same}`, {
+      hint: "an output never takes the place of what is read: give another name",
+    });
+  }
+}
+
+function identity(path: string): Stats | undefined {
+  const descriptor = descriptorOf(path);
+  try {
+    return descriptor === null ? statSync(path, { throwIfNoEntry: false }) : fstatSync(descriptor);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The open file that a name stands for, null for a name in the file system. */
+function descriptorOf(path: string): number | null {
+  if (path === "-" || path === "/dev/stdout") return 1;
+  if (path === "/dev/stderr") return 2;
+  const match = /^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(path);
+  return match ? Number(match[1]) : null;
+}
+
+/** Where a chain of links leads, be it there or not. */
+function linkedTo(path: string): string {
+  let target = resolve(path);
+  for (let links = 0; links < MAX_LINKS; links++) {
+    if (!lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink()) return target;
+    target = resolve(dirname(target), readlinkSync(target));
+  }
+  return target;
+}

@@ -1,0 +1,95 @@
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { Output, refuseInputs, writeOut } from "../../src/core/output.js";
+import { errorOf, temporaryDirectory } from "../checkpoint/samples.js";
+
+const folder = () => temporaryDirectory();
+const text = (path: string) => readFileSync(path, "utf8");
+
+describe("an output", () => {
+  it("has its name only when it is complete, and leaves nothing beside it", async () => {
+    const directory = folder();
+    const path = join(directory, "scores.txt");
+    writeFileSync(path, "yesterday", { mode: 0o640 });
+    const output = Output.open(path);
+    await writeOut(output, Buffer.from("to"));
+    await writeOut(output, Buffer.from("day"));
+    expect(text(path)).toBe("yesterday");
+    output.commit();
+    output.discard();
+    expect([text(path), readdirSync(directory), statSync(path).mode & 0o777]).toEqual(["today", ["scores.txt"], 0o640]);
+  });
+
+  it("that is discarded leaves what was there, or nothing", async () => {
+    const directory = folder();
+    const [old, fresh] = [join(directory, "old"), join(directory, "fresh")];
+    writeFileSync(old, "yesterday");
+    for (const path of [old, fresh]) {
+      const output = Output.open(path);
+      await writeOut(output, Buffer.from("half"));
+      output.discard();
+    }
+    expect([readdirSync(directory), text(old)]).toEqual([["old"], "yesterday"]);
+  });
+
+  it("behind a link takes the place of what the link names", () => {
+    const directory = folder();
+    const [link, target] = [join(directory, "link"), join(directory, "target")];
+    symlinkSync("target", link);
+    Output.open(link).commit();
+    expect([lstatSync(link).isSymbolicLink(), text(target)]).toEqual([true, ""]);
+  });
+
+  it("is not seen by a pattern while it is written", () => {
+    const directory = folder();
+    const output = Output.open(join(directory, "scores"));
+    expect(readdirSync(directory).every((name) => name.startsWith("."))).toBe(true);
+    output.discard();
+  });
+
+  it("to a device is written as it is", async () => {
+    const output = Output.open("/dev/null");
+    await writeOut(output, Buffer.from("gone"));
+    output.commit();
+    expect(statSync("/dev/null").isCharacterDevice()).toBe(true);
+  });
+});
+
+describe("an output that is an input", () => {
+  let directory: string;
+  let input: string;
+
+  beforeEach(() => {
+    directory = folder();
+    input = join(directory, "events.tsv");
+    writeFileSync(input, "1\n");
+    symlinkSync(input, join(directory, "link"));
+    linkSync(input, join(directory, "hard"));
+    mkdirSync(join(directory, "sub"));
+  });
+
+  it.each(["events.tsv", "link", "hard", "sub/../events.tsv"])("is refused as %s, and unharmed", (name) => {
+    const error = errorOf(() => Output.open(`${directory}/${name}`, ["/dev/null", join(directory, "none"), input]));
+    expect([error.code, text(input)]).toEqual(["usage", "1\n"]);
+    expect(error.message).toMatch(/^--out .*is one of the inputs/);
+  });
+
+  it("is not refused where only devices are the same, or nothing is there yet", () => {
+    expect(() => refuseInputs("/dev/null", ["/dev/null"])).not.toThrow();
+    expect(() => refuseInputs(join(directory, "new"), [input])).not.toThrow();
+  });
+
+  it("is refused as a folder", () => {
+    expect(errorOf(() => Output.open(join(directory, "sub"))).message).toMatch(/is a folder/);
+  });
+});

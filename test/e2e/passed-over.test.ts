@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, it } from "vitest";
+import { Scorer } from "../../src/serve/scorer.js";
+import { createServer } from "../../src/serve/server.js";
+import { evaluate, predict } from "../../src/train/run.js";
+import { report, run, temporary } from "./hashbrook.js";
+
+const folder = temporary();
+const out = join(folder, "run");
+let damaged: string;
+
+/** A run of two checkpoints, the newer of which lost its last byte. */
+beforeAll(() => {
+  const args = ["train", "--model", "features/ads-demo-lr.yaml", "--data", "simulate:2000:5", "--out", out];
+  report([...args, "--limit", "1000"]);
+  report([...args, "--resume"]);
+  const newest = readdirSync(out)
+    .filter((name) => name.startsWith("checkpoint-"))
+    .sort()
+    .at(-1)!;
+  damaged = join(out, newest);
+  const file = readdirSync(damaged).find((name) => name.endsWith(".safetensors"))!;
+  truncateSync(join(damaged, file), readFileSync(join(damaged, file)).length - 1);
+});
+
+const told = () => [{ path: damaged, reason: expect.stringMatching(/bytes/) }];
+
+it("a damaged checkpoint that is passed over is told by eval and predict", async () => {
+  const data = "simulate:10:6";
+  const evaluated = await evaluate({ checkpoint: out, data });
+  const predicted = await predict({ checkpoint: out, data, out: join(folder, "scores") });
+  for (const { checkpoint, passed_over } of [evaluated, predicted]) {
+    expect(checkpoint).toMatch(/checkpoint-0+1000$/);
+    expect(passed_over).toEqual(told());
+  }
+});
+
+it.each([
+  ["eval", ["--data", "simulate:10:6"]],
+  ["predict", ["--data", "simulate:10:6", "--out", join(folder, "scores")]],
+  ["inspect", []],
+  ["export", ["--out", join(folder, "export")]],
+  ["migrate", ["--model", "features/ads-demo-lr.yaml", "--out", join(folder, "migrated")]],
+])("a damaged checkpoint that is passed over is told by %s, to people and to programs", (command, args) => {
+  const { status, stdout, stderr } = run([command, "--checkpoint", out, ...args, "--json"]);
+  expect([status, stderr]).toEqual([0, expect.stringContaining(`hashbrook: passed over ${damaged}: `)]);
+  expect(JSON.parse(stdout.trim().split("\n").at(-1)!).passed_over).toEqual(told());
+});
+
+it("a damaged checkpoint that is passed over is told by a server's readiness and metrics", async () => {
+  const scorer = await Scorer.load(out);
+  const app = createServer(scorer);
+  const ready = await app.inject("/v2/health/ready");
+  expect([ready.statusCode, ready.json()]).toEqual([
+    200,
+    expect.objectContaining({ ready: true, version: 1000, passed_over: told() }),
+  ]);
+  expect((await app.inject("/metrics")).body).toMatch(/^hashbrook_passed_over_checkpoints 1$/m);
+  await app.close();
+  await scorer.close();
+});
