@@ -2,8 +2,7 @@ import { Batch } from "../../src/core/batch.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import { openSource } from "../../src/source/source.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
-import { decodedBatches } from "../../src/train/stream.js";
-import { START } from "../../src/train/tally.js";
+import { decodedBatches, START } from "../../src/train/stream.js";
 
 /** A file's batches in this thread, as the trainer sees them. A batch is good until the next one. */
 export async function* batchesOf(spec: CompiledSpec, path: string): AsyncGenerator<Batch> {

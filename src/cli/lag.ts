@@ -3,7 +3,7 @@ import { openCheckpoint } from "../checkpoint/store.js";
 import { HashbrookError } from "../core/errors.js";
 import { type KafkaAdmin, type Watermarks, withAdmin } from "../source/kafka/admin.js";
 import { kafkaOptions } from "../source/kafka/options.js";
-import { KAFKA_ENVIRONMENT } from "./produce.js";
+import { KAFKA_ENVIRONMENT } from "./options.js";
 import { tellPassedOver } from "./summary.js";
 
 interface Flags {

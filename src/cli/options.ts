@@ -20,3 +20,7 @@ export function positive(text: string): number {
   if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("must be a number above 0.");
   return value;
 }
+
+/** What the environment says about reaching Kafka, for the help of every command that does. */
+export const KAFKA_ENVIRONMENT = `Environment: KAFKA_SSL=true (or KAFKA_SSL_CA, KAFKA_SSL_CERT, KAFKA_SSL_KEY, PEM files) for TLS; KAFKA_USERNAME,
+KAFKA_PASSWORD and KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512) to log in.`;

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { kafkaOptions } from "../source/kafka/options.js";
 import { type Produced, produce } from "../source/kafka/produce.js";
-import { positive, wholeNumber } from "./options.js";
+import { KAFKA_ENVIRONMENT, positive, wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
 import { stopSignal } from "./signals.js";
 
@@ -20,10 +20,6 @@ interface Flags {
 }
 
 const LINE_MS = 1000;
-
-/** What the environment says about reaching Kafka, for the help of every command that does. */
-export const KAFKA_ENVIRONMENT = `Environment: KAFKA_SSL=true (or KAFKA_SSL_CA, KAFKA_SSL_CERT, KAFKA_SSL_KEY, PEM files) for TLS; KAFKA_USERNAME,
-KAFKA_PASSWORD and KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512) to log in.`;
 
 export function produceCommand(): Command {
   return new Command("produce")

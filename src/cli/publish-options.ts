@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
-import { kafkaOptions } from "../source/kafka/client.js";
+import { kafkaOptions } from "../source/kafka/options.js";
 import { type Precision, precisions } from "../sync/precision.js";
 import type { Job, PublishSpec } from "../train/job.js";
 import { wholeNumber } from "./options.js";

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { train } from "../train/run.js";
-import { KAFKA_ENVIRONMENT } from "./produce.js";
+import { KAFKA_ENVIRONMENT } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { stopSignal } from "./signals.js";
 import { printReport } from "./summary.js";

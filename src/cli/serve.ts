@@ -6,8 +6,7 @@ import { createServer } from "../serve/server.js";
 import { openFollow } from "../sync/open.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import { listening } from "./listen.js";
-import { port, positive } from "./options.js";
-import { KAFKA_ENVIRONMENT } from "./produce.js";
+import { KAFKA_ENVIRONMENT, port, positive } from "./options.js";
 import { stopSignal } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
-import { kafkaOptions } from "../source/kafka/client.js";
 import type { TopicSpec, TopicStart, TopicStop } from "../source/kafka/open-topic.js";
+import { kafkaOptions } from "../source/kafka/options.js";
 import { wholeNumber } from "./options.js";
 
 /** The flags that name a topic to learn from. */

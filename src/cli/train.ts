@@ -2,14 +2,12 @@ import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
-import { port, wholeNumber } from "./options.js";
-import { KAFKA_ENVIRONMENT } from "./produce.js";
+import { KAFKA_ENVIRONMENT, port, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
 import { stopSignal } from "./signals.js";
 import { printReport } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
-import { TrainServer } from "./train-server.js";
 
 interface Flags extends TopicFlags, PublishFlags {
   serve?: number;
@@ -76,17 +74,17 @@ async function run(flags: Flags): Promise<void> {
   const { topic: _, serve, publish, ...rest } = flags;
   const topic = topicOf(flags);
   const deadLetters = deadLettersOf(flags);
-  const beside = await TrainServer.open({ serve, metrics: flags.metricsPort, host: flags.host });
+  const beside = await serverBeside(flags);
   const onProgress = (now: Progress) => {
     progress.show(now);
-    beside.show(now);
+    beside?.show(now);
   };
   const options = {
     ...rest,
     topic,
     deadLetters,
     publish: publishOf(flags),
-    follower: beside.follower,
+    follower: beside?.follower,
     signal,
     onProgress,
   };
@@ -94,9 +92,16 @@ async function run(flags: Flags): Promise<void> {
     const report = await train(options);
     progress.end();
     printReport(report, flags.json ?? false);
-    if (serve !== undefined && !signal.aborted && report.ended_by !== "stopped") await beside.until(signal);
+    if (serve !== undefined && !signal.aborted && report.ended_by !== "stopped") await beside?.until(signal);
   } finally {
-    await beside.close();
+    await beside?.close();
     release();
   }
+}
+
+/** Most trainers answer nobody, and need not load what answers. */
+async function serverBeside({ serve, metricsPort: metrics, host }: Flags) {
+  if (serve === undefined && metrics === undefined) return undefined;
+  const { TrainServer } = await import("./train-server.js");
+  return TrainServer.open({ serve, metrics, host });
 }

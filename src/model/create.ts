@@ -1,7 +1,6 @@
 import type { CompiledSpec } from "../spec/compiled.js";
 import { EventModel } from "./event-model.js";
 import type { Model, ModelOptions } from "./model.js";
-import { TowerModel } from "./tower-model.js";
 
 /** True for the models without a dense tower, which learn event by event. */
 export function learnsByEvent(spec: CompiledSpec): boolean {
@@ -10,5 +9,7 @@ export function learnsByEvent(spec: CompiledSpec): boolean {
 
 /** Builds the model a spec describes, with its initial weights. */
 export async function createModel(spec: CompiledSpec, options: ModelOptions): Promise<Model> {
-  return learnsByEvent(spec) ? new EventModel(spec, options) : TowerModel.create(spec, options);
+  if (learnsByEvent(spec)) return new EventModel(spec, options);
+  const { TowerModel } = await import("./tower-model.js");
+  return TowerModel.create(spec, options);
 }

@@ -4,7 +4,7 @@ import { BIAS_COLUMN, type EventKernel } from "../kernels/events.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { constantKey } from "../tables/batch-path.js";
-import { StoreTable } from "../tables/table.js";
+import { StoreTable } from "../tables/store-table.js";
 import { type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { Serving } from "./serving.js";

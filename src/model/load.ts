@@ -5,30 +5,9 @@ import { HashbrookError } from "../core/errors.js";
 import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
+import { blocksOf } from "./blocks.js";
 import { createModel } from "./create.js";
-import type { Model, StateBlock } from "./model.js";
-
-/** A checkpoint's blocks by name, each read (and verified) when it is asked for. */
-export function blocksOf(checkpoint: Checkpoint): ReadonlyMap<string, StateBlock> {
-  return new LazyBlocks(checkpoint);
-}
-
-class LazyBlocks extends Map<string, StateBlock> {
-  private readonly checkpoint: Checkpoint;
-
-  constructor(checkpoint: Checkpoint) {
-    super();
-    this.checkpoint = checkpoint;
-  }
-
-  override get(name: string): StateBlock | undefined {
-    return this.checkpoint.has(name) ? (this.checkpoint.read(name) as StateBlock) : undefined;
-  }
-
-  override has(name: string): boolean {
-    return this.checkpoint.has(name);
-  }
-}
+import type { Model } from "./model.js";
 
 /** A model ready to score, and what it was loaded from. */
 export interface LoadedModel {

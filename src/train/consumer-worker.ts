@@ -2,12 +2,9 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../core/clock.js";
 import { fromPlainError, toPlainError } from "../core/errors.js";
 import type { Consumer, EndedBy } from "./consumer.js";
-import { Evaluator } from "./evaluator.js";
 import type { Job, Report, StreamPosition } from "./job.js";
 import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } from "./messages.js";
 import type { Patience } from "./patience.js";
-import { Predictor } from "./predictor.js";
-import { Trainer } from "./trainer.js";
 
 const PROGRESS_MS = 250;
 const IDLE_MS = 25;
@@ -113,10 +110,15 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
   }
 }
 
-const kinds = { train: Trainer, eval: Evaluator, predict: Predictor };
+/** What each kind of job does with batches; only the one asked for is loaded. */
+const kinds = {
+  train: async () => (await import("./trainer.js")).Trainer,
+  eval: async () => (await import("./evaluator.js")).Evaluator,
+  predict: async () => (await import("./predictor.js")).Predictor,
+};
 
 async function run(): Promise<Report> {
-  const consumer: Consumer = await kinds[job.kind].open(job, systemClock, follower, patience);
+  const consumer: Consumer = await (await kinds[job.kind]()).open(job, systemClock, follower, patience);
   try {
     const { start, replay, limit, fingerprints, capacity } = consumer;
     tellDecoder({ type: "start", position: start, replay, limit, fingerprints, capacity });

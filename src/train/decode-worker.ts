@@ -5,12 +5,9 @@ import { Decoder } from "../decode/decoder.js";
 import { changed } from "../source/fingerprint.js";
 import { openSource } from "../source/source.js";
 import type { FilePosition, Job } from "./job.js";
-import { Member } from "./member.js";
-import { Merge, type TopicPosition } from "./merge.js";
+import type { TopicPosition } from "./merge.js";
 import type { FromDecoder, ToDecoder } from "./messages.js";
-import { type DecodedBatch, decodedBatches } from "./stream.js";
-import { START } from "./tally.js";
-import { decodedMessages } from "./topic-stream.js";
+import { type DecodedBatch, decodedBatches, START } from "./stream.js";
 
 /** Batches on their way to the consumer; a further one waits until a buffer is free. */
 const IN_FLIGHT = 4;
@@ -68,6 +65,9 @@ async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
   const { readRecordBatches } = await import("../source/kafka/fetched-batch.js");
   readRecordBatches();
   const { openTopic } = await import("../source/kafka/open-topic.js");
+  const { Member } = await import("./member.js");
+  const { Merge } = await import("./merge.js");
+  const { decodedMessages } = await import("./topic-stream.js");
   const member = new Member(job.out);
   const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
   if (expected !== fingerprintOf(job.topic!.topic)) {

@@ -3,7 +3,8 @@ import { CheckpointStore, openCheckpoint, type Skipped } from "../checkpoint/sto
 import { Batch, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { Decoder } from "../decode/decoder.js";
-import { blocksOf, specOf } from "../model/load.js";
+import { blocksOf } from "../model/blocks.js";
+import { specOf } from "../model/load.js";
 import { openSource } from "../source/source.js";
 import type { CompiledSpec, CompiledTable, EncodingSpec } from "../spec/compiled.js";
 import { canonicalJson, specHash } from "../spec/hash.js";
@@ -11,8 +12,7 @@ import { loadSpec } from "../spec/parse.js";
 import type { Encoding } from "../tables/encoding.js";
 import { distil, type Fit, openDistilled, teach } from "./distil.js";
 import { KeySet, storedKeys } from "./key-set.js";
-import { decodedBatches } from "./stream.js";
-import { START } from "./tally.js";
+import { decodedBatches, START } from "./stream.js";
 
 export interface MigrateOptions {
   /** A run's directory or one checkpoint's. */

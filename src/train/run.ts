@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { openCheckpoint } from "../checkpoint/store.js";
 import { HashbrookError } from "../core/errors.js";
 import { Output, refuseInputs } from "../core/output.js";
-import { specOf } from "../model/load.js";
 import type { TopicSpec } from "../source/kafka/open-topic.js";
 import { openSource } from "../source/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -101,7 +99,7 @@ function publishSpec({ publish, follower }: TrainOptions): PublishSpec | null {
 
 /** Scores a stream with a checkpoint's frozen weights and reports how well. */
 export async function evaluate(options: EvaluateOptions): Promise<Report> {
-  const { checkpoint, spec, passedOver } = checkpointed(options.checkpoint);
+  const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
   const job = streamJob("eval", spec, options);
   return runPipeline({ ...job, checkpoint: checkpoint.path, passedOver }, options);
 }
@@ -112,7 +110,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
  * @throws HashbrookError usage where the output is one of the inputs; output_closed where the reader of standard output has gone
  */
 export async function predict(options: PredictOptions): Promise<Report> {
-  const { checkpoint, spec, passedOver } = checkpointed(options.checkpoint);
+  const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
   const job = streamJob("predict", spec, { ...options, maxRejects: options.maxRejects ?? 0 });
   const output = Output.open(options.out, [...namesOf(job.data), ...checkpoint.files]);
   try {
@@ -126,7 +124,10 @@ export async function predict(options: PredictOptions): Promise<Report> {
   }
 }
 
-function checkpointed(path: string) {
+/** Training begins with a spec: it need not load what reads checkpoints. */
+async function checkpointed(path: string) {
+  const { openCheckpoint } = await import("../checkpoint/store.js");
+  const { specOf } = await import("../model/load.js");
   const { checkpoint, skipped } = openCheckpoint(path);
   return { checkpoint, spec: specOf(checkpoint), passedOver: skipped };
 }

@@ -3,6 +3,9 @@ import type { ByteSource } from "../source/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
 
+/** The start of the stream. */
+export const START: FilePosition = { epoch: 0, file: 0, offset: 0, row: 0 };
+
 /** A malformed row with the file it came from. */
 export interface RejectedRow extends Reject {
   readonly file: string;

@@ -8,7 +8,7 @@ import { type CompiledSpec, isHashed } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
 import type { EndedBy } from "./consumer.js";
-import type { FilePosition, Job, Progress, Quality, Report, TableReport } from "./job.js";
+import type { Job, Progress, Quality, Report, TableReport } from "./job.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Counters of a run that a checkpoint keeps: plain JSON. */
@@ -181,9 +181,6 @@ export class Tally {
     );
   }
 }
-
-/** The start of the stream. */
-export const START: FilePosition = { epoch: 0, file: 0, offset: 0, row: 0 };
 
 function quality({ examples, logloss, auc, normalized_entropy, calibration }: Metrics): Quality {
   return { examples, logloss, auc, normalized_entropy, calibration };

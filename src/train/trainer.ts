@@ -6,8 +6,8 @@ import { CheckpointStore, type Skipped } from "../checkpoint/store.js";
 import { Batch, type BatchLayout, batchLayout, keepRows } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { blocksOf } from "../model/blocks.js";
 import { createModel } from "../model/create.js";
-import { blocksOf } from "../model/load.js";
 import type { Model } from "../model/model.js";
 import type { DeadLetterTopic } from "../source/kafka/dead-letter.js";
 import { specHash } from "../spec/hash.js";
@@ -19,7 +19,7 @@ import type { Job, Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
 import { type Entry, OrderLog } from "./order-log.js";
 import { type Patience, patiently } from "./patience.js";
-import { Publication } from "./publication.js";
+import type { Publication } from "./publication.js";
 import { step } from "./step.js";
 import type { DecodedBatch, RejectedRow } from "./stream.js";
 import { Tally, type TallyState } from "./tally.js";
@@ -135,6 +135,7 @@ export class Trainer implements Consumer {
     }
     if (!job.publish) return;
     const options = { spec: job.publish, model, order: order!, clock, directory, port, state, patience };
+    const { Publication } = await import("./publication.js");
     this.publication = await Publication.open(options);
   }
 
