@@ -27,11 +27,15 @@ const PRESETS = {
   },
 };
 
-const MISSING = "missing";
+/** One letter a feature, the shortest names that readers of this text take. */
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 const options = arguments_();
+const MISSING = options.names === "short" ? "m" : "missing";
 const write = writer(options.out);
-const features = options.features.map((feature) => compile(feature, options.columns));
+const features = options.features.map((feature, i) =>
+  compile(feature, options.columns, options.names === "short" && LETTERS[i]),
+);
 const label = options.columns.indexOf(options.label);
 if (label < 0) fail(`no column ${options.label}`);
 
@@ -49,9 +53,9 @@ for (const line of lines(options.in)) {
 write(null);
 
 /** A function from a row's values to the feature's text, with a space before it; "" when a value is missing. */
-function compile(feature, columns) {
+function compile(feature, columns, letter) {
   const parts = feature.split("*").map((part) => compilePart(part.trim(), columns));
-  const start = ` |${parts.map((part) => part.name).join("_x_")} `;
+  const start = ` |${letter || parts.map((part) => part.name).join("_x_")} `;
   if (parts.length === 1) {
     const { value } = parts[0];
     return (values) => start + value(values);
@@ -80,7 +84,7 @@ function compilePart(part, columns) {
 function number(at, bucket) {
   return (values) => {
     const x = values[at] === "" ? Number.NaN : Number(values[at]);
-    return Number.isNaN(x) ? MISSING : `b${bucket(x)}`;
+    return Number.isNaN(x) ? MISSING : (options.names === "short" ? "" : "b") + bucket(x);
   };
 }
 
@@ -141,13 +145,13 @@ function writer(path) {
 }
 
 function arguments_() {
-  const given = { label: "label", positive: "1", limit: "Infinity" };
-  const known = ["preset", "in", "out", "limit", "columns", "features", "label", "positive"];
+  const given = { label: "label", positive: "1", limit: "Infinity", names: "full" };
+  const known = ["preset", "in", "out", "limit", "columns", "features", "label", "positive", "names"];
   for (let i = 2; i < process.argv.length; i += 2) {
     const name = process.argv[i].replace(/^--/, "");
     if (!known.includes(name) || process.argv[i + 1] === undefined) {
       fail(
-        "usage: to-vw.mjs --preset criteo|globo|globo-linear | --columns A,B --features 'A; A * B' [--in F] [--out F] [--limit N] [--label C] [--positive V]",
+        "usage: to-vw.mjs --preset criteo|globo|globo-linear | --columns A,B --features 'A; A * B' [--in F] [--out F] [--limit N] [--label C] [--positive V] [--names short]",
       );
     }
     given[name] = process.argv[i + 1];
