@@ -24,3 +24,11 @@ export function positive(text: string): number {
 /** What the environment says about reaching Kafka, for the help of every command that does. */
 export const KAFKA_ENVIRONMENT = `Environment: KAFKA_SSL=true (or KAFKA_SSL_CA, KAFKA_SSL_CERT, KAFKA_SSL_KEY, PEM files) for TLS; KAFKA_USERNAME,
 KAFKA_PASSWORD and KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512) to log in.`;
+
+/** Parses a number of 0 or more; underscores may group digits. */
+export function notNegative(text: string): number {
+  const value = Number(text.replaceAll("_", ""));
+  if (!(value >= 0 && Number.isFinite(value)) || text.trim() === "")
+    throw new InvalidArgumentError("must be a number of 0 or more.");
+  return value;
+}

@@ -25,7 +25,7 @@ export function publishOptions(): Option[] {
       wholeNumber,
     ),
     new Option("--precision <p>", "how published weights travel").choices([...precisions]).default("f32"),
-    new Option("--snapshot-every <n>", "entries between snapshots, from which new scorers start")
+    new Option("--snapshot-every <n>", "entries between snapshots, at most; new scorers start from one")
       .argParser(wholeNumber)
       .default(600),
     new Option(

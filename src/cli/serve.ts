@@ -6,7 +6,7 @@ import { createServer } from "../serve/server.js";
 import { openFollow } from "../sync/open.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import { listening } from "./listen.js";
-import { KAFKA_ENVIRONMENT, port, positive } from "./options.js";
+import { KAFKA_ENVIRONMENT, notNegative, port } from "./options.js";
 import { stopSignal } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 
@@ -20,12 +20,19 @@ interface Flags {
   log?: true;
 }
 
+/** A trainer that lives sends something every ten seconds; one that is restarted is back long before. */
+const MAX_STALENESS = 300;
+
 export function serveCommand(): Command {
   return new Command("serve")
     .description("Answer score requests over HTTP, from a checkpoint or following a trainer's delta log")
     .option("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .option("--follow <log>", "a delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC")
-    .option("--max-staleness <seconds>", "with --follow: not ready once nothing came for so long", positive)
+    .option(
+      "--max-staleness <seconds>",
+      `with --follow: not ready once nothing came for so long; 0 = never (default: ${MAX_STALENESS})`,
+      notNegative,
+    )
     .addOption(
       new Option("--precision <p>", "hold the rows' weights alone, so; scores then differ by their rounding").choices([
         ...servingPrecisions,
@@ -84,8 +91,9 @@ async function open({ checkpoint, follow, maxStaleness, precision }: Flags, metr
     throw new HashbrookError("usage", "serve: give exactly one of --checkpoint and --follow");
   }
   if (checkpoint === undefined) {
-    const source = openFollow(follow!);
-    return Scorer.follow(source, { maxStaleness, precision, onVisible: (ages) => metrics.visible(ages) });
+    const bound = (maxStaleness ?? MAX_STALENESS) || undefined;
+    const onVisible = (ages: readonly number[]) => metrics.visible(ages);
+    return Scorer.follow(openFollow(follow!), { maxStaleness: bound, precision, onVisible });
   }
   if (maxStaleness === undefined) return Scorer.load(checkpoint, { precision });
   throw new HashbrookError("usage", "serve: --max-staleness is for --follow");

@@ -116,11 +116,11 @@ export class ServeMetrics {
 }
 
 const counted = {
-  applied: "Entries applied",
+  applied: "Entries applied, each once",
   duplicates: "Entries that came again",
   ignored: "Entries of earlier writers or other models",
   gaps: "Gaps seen in the log's numbers",
   conflicts: "Entries that contradicted what was applied",
-  damaged: "Damaged entries",
+  damaged: "Messages and parts that are no entry or have a wrong byte: passed over",
   resyncs: "Times the log was read again from a snapshot",
 } as const;

@@ -113,7 +113,8 @@ export class Scorer {
   private readonly answering: Answering;
   private last: Promise<unknown> = Promise.resolve();
   private replica: Replica<ScoringModel> | null = null;
-  private maxStaleness = Number.POSITIVE_INFINITY;
+  /** Seconds; Infinity = no bound. */
+  maxStaleness = Number.POSITIVE_INFINITY;
   private passedOver: readonly Skipped[] = [];
   private readonly end: () => Promise<void>;
 

@@ -70,7 +70,8 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
   app.get("/v2/health/ready", async (_, reply) => {
     const { ready, version, replica, passedOver } = scorer.health();
     const damage = passedOver.length > 0 && { passed_over: passedOver };
-    return reply.code(ready ? 200 : 503).send({ ready, ...version, ...damage, ...(replica && standing(replica)) });
+    const follows = replica && standing(replica, scorer.maxStaleness);
+    return reply.code(ready ? 200 : 503).send({ ready, ...version, ...damage, ...follows });
   });
   app.get("/metrics", async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   app.get("/v2", async () => ({ name: "hashbrook", extensions: [], ...scorer.version }));
@@ -97,6 +98,8 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
 }
 
 /** What a health answer says of a followed log: ages in seconds. */
-function standing({ staleness, eventAge, number, epoch, resyncs, trouble }: ReplicaStatus): object {
-  return { entry: number, epoch, staleness, event_age: eventAge, resyncs, trouble };
+function standing(status: ReplicaStatus, maxStaleness: number): object {
+  const { staleness, eventAge, number, epoch, gaps, damaged, resyncs, trouble } = status;
+  const bound = Number.isFinite(maxStaleness) && { max_staleness: maxStaleness };
+  return { entry: number, epoch, staleness, ...bound, event_age: eventAge, gaps, damaged, resyncs, trouble };
 }

@@ -32,13 +32,17 @@ export interface WriterFacts {
 
 export type Delivery =
   | { readonly type: "frame"; readonly frame: Frame }
-  /** Something was there that is no frame. */
+  /** Something was there that is no frame, and was passed over. */
   | { readonly type: "damaged"; readonly reason: string }
   /** All that was in the log when `follow` began has been delivered. Told once. */
   | { readonly type: "caught-up" };
 
-/** Where a follower begins: at the newest complete snapshot it accepts. */
+/** Where a follower begins: at the newest whole snapshot it accepts. */
 export interface FollowFrom {
+  /** The only model whose entries count (its spec's hash); null = any. */
+  readonly run: string | null;
+  /** The entry that is waited for since later ones have come; null: none. A snapshot of this number or a later one helps as well. */
+  readonly missing: number | null;
   accepts(snapshot: { readonly number: number; readonly epoch: number }): boolean;
 }
 
@@ -46,7 +50,8 @@ export interface FollowFrom {
 export interface DeltaSource {
   /**
    * The frames of the newest snapshot accepted, of the entries after it, and then of new ones as they come, until `signal`
-   * aborts. Waits where there is no snapshot yet.
+   * aborts. Waits where there is no snapshot yet. May end when there is a snapshot that makes up for what is missing. What an entry is goes by its content, never by a key or file name: whoever
+   * can write to the log can name something wrongly.
    */
   follow(from: FollowFrom, signal: AbortSignal): AsyncIterable<Delivery>;
   close(): Promise<void>;

@@ -22,7 +22,8 @@ export class DirectorySink implements DeltaSink {
   }
 
   async needsSnapshot(): Promise<boolean> {
-    return listLog(this.files, this.directory).snapshots.length === 0;
+    const { snapshots } = listLog(this.files, this.directory);
+    return snapshots.every((file) => epochOf(this.files, this.directory, file) === null);
   }
 
   async append(entry: Entry): Promise<void> {
@@ -33,7 +34,7 @@ export class DirectorySink implements DeltaSink {
       this.begun = true;
       if (this.holds(path, entry)) return;
       this.write(path, entry);
-      if (entry.kind === "snapshot") this.prune();
+      if (entry.kind === "snapshot") this.prune(entry.number);
     } catch (error) {
       if (error instanceof HashbrookError) throw error;
       const { message, hint } = writeError(path, error);
@@ -109,11 +110,13 @@ export class DirectorySink implements DeltaSink {
     }
   }
 
-  private prune(): void {
+  /** Removes what no follower will begin with. Files with a higher number than the newest snapshot's are not this log's. */
+  private prune(newest: number): void {
     const { deltas, snapshots } = listLog(this.files, this.directory);
-    const oldest = snapshots.at(-KEPT);
+    const ours = snapshots.filter(({ number }) => number <= newest);
+    const oldest = ours.at(-KEPT);
     if (!oldest) return;
-    const gone = [...deltas.filter(({ number }) => number <= oldest.number), ...snapshots.slice(0, -KEPT)];
+    const gone = [...deltas.filter(({ number }) => number <= oldest.number), ...ours.slice(0, -KEPT)];
     for (const { name } of gone) this.files.remove(join(this.directory, name));
   }
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Files, quietly, readFully, withFile } from "../core/files.js";
+import { readFacts } from "./entry.js";
 import { FRAME_HEAD, type Frame, frameHead } from "./frame.js";
 
 /** A file of the delta log: `delta-000000000012.hbd` or `snapshot-000000000600.hbd`. */
@@ -52,10 +53,11 @@ export function listLog(files: Files, directory: string): Listing {
  * @throws HashbrookError log_damaged; Node's errors
  */
 export function* readFrames(files: Files, path: string): Generator<Frame> {
+  const size = files.stat(path)?.bytes ?? 0;
   const file = files.open(path, "r");
   try {
     for (let at = 0; ; ) {
-      const frame = readFrame(files, file, at);
+      const frame = readFrame(files, file, at, size);
       if (!frame) return;
       yield frame;
       at += FRAME_HEAD + frame.body.length;
@@ -65,12 +67,12 @@ export function* readFrames(files: Files, path: string): Generator<Frame> {
   }
 }
 
-function readFrame(files: Files, file: number, at: number): Frame | null {
+function readFrame(files: Files, file: number, at: number, size: number): Frame | null {
   const head = new Uint8Array(FRAME_HEAD);
   const there = readFully(files, file, head, at);
   if (there === 0) return null;
   const { epoch, sent, bytes } = frameHead(head.subarray(0, there));
-  const body = new Uint8Array(bytes);
+  const body = new Uint8Array(Math.min(bytes, size - at));
   return { epoch, sent, body: body.subarray(0, readFully(files, file, body, at + FRAME_HEAD)) };
 }
 
@@ -80,6 +82,27 @@ export function epochOf(files: Files, directory: string, { name }: LogFile): num
     const head = new Uint8Array(FRAME_HEAD);
     withFile(files, join(directory, name), "r", (file) => readFully(files, file, head, 0));
     return frameHead(head).epoch;
+  } catch {
+    return null;
+  }
+}
+
+/** The epoch of a snapshot all of whose parts are there and sound, and are of its number and of `run`; else null. */
+export function wholeSnapshot(
+  files: Files,
+  directory: string,
+  { name, number }: LogFile,
+  run: string | null,
+): number | null {
+  try {
+    let [next, all, writer] = [0, 0, Number.NaN];
+    for (const { body, epoch } of readFrames(files, join(directory, name))) {
+      const facts = readFacts(body);
+      const fits = facts.kind === "snapshot" && facts.number === number && facts.part === next++;
+      if (!fits || (run !== null && facts.run !== run)) return null;
+      [all, writer] = [facts.parts, epoch];
+    }
+    return next > 0 && next === all ? writer : null;
   } catch {
     return null;
   }

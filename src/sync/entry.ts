@@ -130,6 +130,15 @@ export function decodePart(bytes: Uint8Array): EntryPart {
   return { ...facts, state: { tables, dense, statistics }, checksum: checksumOf(bytes) };
 }
 
+/**
+ * What a part says beside its arrays, which are not looked at.
+ * @throws HashbrookError as decodePart does
+ */
+export function readFacts(bytes: Uint8Array): Omit<EntryPart, "state"> {
+  const { statistics: _, dense: __, tables: ___, ...facts } = readHeader(bytes);
+  return { ...facts, checksum: checksumOf(bytes) };
+}
+
 /** Checks the frame of a part and its checksum, and reads its header. */
 function readHeader(bytes: Uint8Array): EntryHeader {
   if (bytes.length < HEAD + TAIL) throw damaged(`${bytes.length} bytes are no entry`);

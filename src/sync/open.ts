@@ -3,7 +3,8 @@ import { kafkaUrl } from "../source/kafka/options.js";
 import type { DeltaSink, DeltaSource, WriterFacts } from "./channel.js";
 import { DirectorySink } from "./directory-sink.js";
 import { DirectorySource } from "./directory-source.js";
-import { KafkaSink, KafkaSource } from "./kafka.js";
+import { KafkaSink } from "./kafka-sink.js";
+import { KafkaSource } from "./kafka-source.js";
 
 /** True for a topic, false for a directory. @throws usage for anything else */
 function isTopic(url: string): boolean {

@@ -3,43 +3,10 @@ import type { FollowFrom } from "./channel.js";
 import { Collector, type WholeEntry } from "./collector.js";
 import { decodePart, type EntryPart, linkOf } from "./entry.js";
 import type { Envelope, Frame } from "./frame.js";
-import type { ServingState } from "./state.js";
-
-/** A model that takes what a publisher sends. */
-export interface ReplicaModel {
-  apply(state: ServingState): void;
-  close(): Promise<void>;
-}
-
-/** A model, and which state of the log it is in. */
-export interface Live<M> {
-  readonly model: M;
-  readonly run: string;
-  /** The last entry applied. */
-  number: number;
-  /** Examples learned. */
-  version: number;
-  epoch: number;
-  /** When that entry was sent, ms since the epoch. */
-  sent: number;
-  /** The newest event time made visible, ms since the epoch; null where events have none. */
-  newestEvent: number | null;
-}
-
-export interface Counters {
-  applied: number;
-  /** Entries that were there already. */
-  duplicates: number;
-  /** Entries of earlier writers, or of other models. */
-  ignored: number;
-  gaps: number;
-  conflicts: number;
-  damaged: number;
-  resyncs: number;
-}
+import type { Counters, Live, ReplicaModel } from "./live.js";
 
 /** What a delivery led to: null, or why the log must be read again from a snapshot. */
-export type Trouble = "gap" | "conflict" | "damaged" | null;
+export type Trouble = "gap" | "conflict" | null;
 
 export interface PassOptions<M> {
   /** Makes a model from the spec in a snapshot, checked against its hash. */
@@ -48,6 +15,13 @@ export interface PassOptions<M> {
   readonly run: string | null;
   readonly branches: Branches;
   readonly counters: Counters;
+  /** The newest entry that was counted as applied, by any pass. */
+  readonly counted: { number: number; epoch: number };
+  /**
+   * The entry that is missing: the reading before this one ended there, too. Reading again would not help; it, or a later
+   * snapshot, is waited for. null: none.
+   */
+  readonly lost: number | null;
   /** Runs a step that changes the model; while it serves, between two answers. */
   readonly change: (step: () => void) => Promise<void>;
 }
@@ -58,9 +32,11 @@ const REMEMBERED = 4096;
 /** A snapshot in the making. */
 interface Loading<M> {
   readonly number: number;
-  readonly epoch: number;
   readonly version: number;
+  readonly link: string;
+  readonly run: string;
   readonly model: M;
+  epoch: number;
   /** Of the parts applied so far. */
   readonly checksums: string[];
 }
@@ -69,10 +45,14 @@ interface Loading<M> {
 export class Pass<M extends ReplicaModel> implements FollowFrom {
   /** Null until the snapshot is whole. */
   live: Live<M> | null = null;
+  /** The entry that is waited for since later ones have come; null: none. */
+  missing: number | null = null;
   private readonly options: PassOptions<M>;
   private readonly collector = new Collector();
   private readonly known = new Map<number, { link: string; epoch: number }>();
   private loading: Loading<M> | null = null;
+  /** The snapshot that was begun with, and its parts' checksums. */
+  private begun: { readonly number: number; readonly checksums: readonly string[] } | null = null;
   /** The snapshot that was accepted last: the one that is delivered first. */
   private chosen = "";
 
@@ -87,27 +67,34 @@ export class Pass<M extends ReplicaModel> implements FollowFrom {
     return true;
   }
 
+  /** The model whose entries count; null before the first snapshot. */
+  get run(): string | null {
+    return this.live?.run ?? this.loading?.run ?? this.options.run;
+  }
+
   /** @returns an entry that was applied, or the trouble it makes, or null */
   async take(frame: Frame): Promise<WholeEntry | Trouble> {
     const { counters, branches } = this.options;
     const part = tryDecode(frame.body);
-    if (!part) return this.damage();
-    if (this.run !== null && part.run !== this.run) return this.otherRun(part);
-    if (branches.isDead(frame.epoch, part.number)) {
+    if (!part) {
+      this.damage();
+      return null;
+    }
+    if ((this.run !== null && part.run !== this.run) || branches.isDead(frame.epoch, part.number)) {
       counters.ignored++;
       return null;
     }
     branches.note(frame.epoch, part.number);
-    if (part.kind === "snapshot") return this.live ? this.laterSnapshot(part, frame) : this.load(part, frame);
+    if (part.kind === "snapshot")
+      return this.live ? this.laterSnapshot(part, frame, this.live) : this.load(part, frame);
     const entry = this.collector.add(part, frame);
-    if (!this.live) return this.refuseSnapshot("gap");
+    if (!this.live) return this.loading && part.number <= this.loading.number ? null : this.refuseSnapshot();
     return entry && this.delta(entry, this.live);
   }
 
-  /** Counts damage; a snapshot that has it is not begun with again. */
-  damage(): Trouble {
+  /** Counts damage. Whether anything is missing is for what follows to prove. */
+  damage(): void {
     this.options.counters.damaged++;
-    return this.refuseSnapshot("damaged");
   }
 
   /** Frees a model that never served. */
@@ -115,64 +102,78 @@ export class Pass<M extends ReplicaModel> implements FollowFrom {
     await (this.live ?? this.loading)?.model.close();
   }
 
-  private get run(): string | null {
-    return this.live?.run ?? this.options.run;
-  }
-
-  private refuseSnapshot(trouble: Trouble): Trouble {
-    if (!this.live) this.options.branches.refuse(this.chosen);
-    return trouble;
-  }
-
-  /** Another model's log: its deltas are passed over, its snapshot is not begun with again. */
-  private otherRun({ kind }: EntryPart): Trouble {
-    this.options.counters.ignored++;
-    return kind === "delta" || this.live ? null : this.refuseSnapshot("conflict");
+  /** The snapshot is not whole: it is not begun with again. */
+  private refuseSnapshot(): Trouble {
+    this.options.branches.refuse(this.chosen);
+    return "gap";
   }
 
   private async load(part: EntryPart, envelope: Envelope): Promise<Trouble> {
-    const { number, version } = part;
     const { epoch } = envelope;
-    if (part.part === 0 && !this.continues(part, epoch)) {
-      await this.loading?.model.close();
-      this.loading = null;
-      const model = await this.open(part);
-      this.loading = { number, epoch, version, model, checksums: [] };
-    }
-    const { loading } = this;
-    if (!loading || !this.continues(part, epoch)) return this.refuseSnapshot("gap");
-    if (part.part < loading.checksums.length) return null;
-    if (part.part > loading.checksums.length) return this.refuseSnapshot("gap");
+    const before = this.loading;
+    // A copy of an older snapshot, amid the parts of this one.
+    if (before && part.number < before.number && epoch <= before.epoch) return null;
+    const same = this.continues(part);
+    if (part.part === 0 && !(same && before!.checksums[0] === part.checksum)) await this.begin(part, epoch);
+    else if (!same) return this.refuseSnapshot();
+    const loading = this.loading!;
+    loading.epoch = Math.max(loading.epoch, epoch);
+    const { checksums } = loading;
+    if (checksums[part.part] === part.checksum) return null;
+    if (part.part !== checksums.length) return this.refuseSnapshot();
     loading.model.apply(part.state);
-    loading.checksums.push(part.checksum);
-    if (loading.checksums.length < part.parts) return null;
-    const { model, checksums } = loading;
-    this.loading = null;
-    this.known.set(number, { link: number === 0 ? linkOf(checksums) : part.link, epoch });
-    this.live = { model, run: part.run, number, version, epoch, sent: envelope.sent, newestEvent: newest(part.times) };
+    checksums.push(part.checksum);
+    if (checksums.length === part.parts) this.goLive(loading, part, envelope);
     return null;
+  }
+
+  private async begin(part: EntryPart, epoch: number): Promise<void> {
+    const { number, version, link, run } = part;
+    await this.loading?.model.close();
+    this.loading = null;
+    const model = await this.open(part);
+    this.loading = { number, version, link, run, model, epoch, checksums: [] };
+  }
+
+  private goLive(loading: Loading<M>, { times }: EntryPart, { sent }: Envelope): void {
+    const { model, run, number, version, link, epoch, checksums } = loading;
+    this.loading = null;
+    this.begun = { number, checksums };
+    this.known.set(number, { link: number === 0 ? linkOf(checksums) : link, epoch });
+    this.live = { model, run, number, version, epoch, sent, newestEvent: newest(times) };
   }
 
   private async open({ spec, run }: EntryPart): Promise<M> {
     try {
       return await this.options.open(spec, run);
     } catch (error) {
-      this.refuseSnapshot("conflict");
+      this.refuseSnapshot();
       throw error;
     }
   }
 
-  private continues({ number, version }: EntryPart, epoch: number): boolean {
+  /** Whether a part is of the snapshot in the making: a later writer's has the same bytes. */
+  private continues({ number, version, link }: EntryPart): boolean {
     const { loading } = this;
-    return loading?.number === number && loading.version === version && loading.epoch === epoch;
+    return loading?.number === number && loading.version === version && loading.link === link;
   }
 
   /** A snapshot that comes by while deltas are followed holds nothing new, unless the log went another way. */
-  private laterSnapshot({ number }: EntryPart, { epoch }: Envelope): Trouble {
-    if (number > this.live!.number) return this.trouble("gap");
-    const known = this.known.get(number);
-    const settled = (known?.epoch ?? this.live!.epoch) >= epoch;
-    return settled ? null : this.trouble("conflict");
+  private laterSnapshot(part: EntryPart, { epoch }: Envelope, live: Live<M>): Trouble {
+    const { number } = part;
+    const last = part.part === part.parts - 1;
+    if (number > live.number) return last ? this.gap(live, true) : null;
+    const writer = this.known.get(number)?.epoch ?? live.epoch;
+    if (epoch <= writer) return null;
+    if (!this.isOurs(part)) return this.trouble("conflict");
+    if (last) this.repeat(number, epoch, live);
+    return null;
+  }
+
+  /** Whether a snapshot holds what we have applied up to its number. */
+  private isOurs({ number, part, checksum, link }: EntryPart): boolean {
+    if (number > 0) return this.known.get(number)?.link === link;
+    return this.begun?.number === 0 && this.begun.checksums[part] === checksum;
   }
 
   private async delta(entry: WholeEntry, live: Live<M>): Promise<WholeEntry | Trouble> {
@@ -182,14 +183,32 @@ export class Pass<M extends ReplicaModel> implements FollowFrom {
       return null;
     }
     if (entry.number <= live.number) return this.repeated(entry, live);
-    if (entry.number > live.number + 1) return this.trouble("gap");
+    if (entry.number > live.number + 1) return this.gap(live, false);
     if (entry.previous !== this.known.get(live.number)!.link) return this.otherPast(entry);
     await change(() => {
       for (const { state } of entry.parts) live.model.apply(state);
       this.advance(entry, live);
     });
-    counters.applied++;
+    this.count(entry);
     return entry;
+  }
+
+  private count({ number, epoch }: WholeEntry): void {
+    const { counters, counted } = this.options;
+    if (number <= counted.number && epoch <= counted.epoch) return;
+    counters.applied++;
+    Object.assign(counted, { number, epoch });
+  }
+
+  /**
+   * Entries are missing between ours and one that came.
+   * @param helps the one that came is a snapshot, to begin with anew
+   */
+  private gap(live: Live<M>, helps: boolean): Trouble {
+    const missing = live.number + 1;
+    if (missing !== this.options.lost) return this.trouble("gap");
+    this.missing = missing;
+    return helps ? "gap" : null;
   }
 
   private advance(entry: WholeEntry, live: Live<M>): void {
@@ -198,6 +217,7 @@ export class Pass<M extends ReplicaModel> implements FollowFrom {
     live.newestEvent = newest(entry.times, live.newestEvent);
     this.known.set(number, { link, epoch });
     this.known.delete(number - REMEMBERED);
+    this.missing = null;
   }
 
   /** An entry that does not follow ours: its writer went another way, from the entry before it on or earlier. */
@@ -217,9 +237,7 @@ export class Pass<M extends ReplicaModel> implements FollowFrom {
     const ours = this.known.get(number);
     const writer = ours?.epoch ?? live.epoch;
     if (ours?.link === link) {
-      counters.duplicates++;
-      ours.epoch = Math.max(writer, epoch);
-      if (number === live.number) live.epoch = ours.epoch;
+      this.repeat(number, epoch, live);
       return null;
     }
     // What is older than the snapshot cannot be compared; its own writer's is the same.
@@ -229,6 +247,16 @@ export class Pass<M extends ReplicaModel> implements FollowFrom {
     }
     if (ours) branches.refuse(`${number}:${ours.link}`);
     return this.trouble("conflict");
+  }
+
+  /** Counts what is there already; from now on it is its latest writer's. */
+  private repeat(number: number, epoch: number, live: Live<M>): void {
+    const { counters, counted } = this.options;
+    counters.duplicates++;
+    const ours = this.known.get(number)!;
+    ours.epoch = Math.max(ours.epoch, epoch);
+    if (number === live.number) live.epoch = ours.epoch;
+    if (number === counted.number) counted.epoch = Math.max(counted.epoch, epoch);
   }
 
   private trouble(kind: "gap" | "conflict"): Trouble {

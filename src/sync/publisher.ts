@@ -11,7 +11,7 @@ export interface PublisherOptions {
   readonly run: string;
   /** How rows' weights travel. Default "f32": a replica predicts the trainer's bits. */
   readonly precision?: Precision | undefined;
-  /** Deltas between snapshots. Default 600. */
+  /** Deltas between snapshots, at most: see `Publisher`. Default 600. */
   readonly snapshotEvery?: number | undefined;
   /** Bytes of a part, about. Default 512 KiB. */
   readonly partBytes?: number | undefined;
@@ -25,16 +25,26 @@ export interface PublisherState {
   readonly link: string;
 }
 
+/** Deltas between snapshots at least, where it is not for their number that one is due. */
+const LEAST_DELTAS = 60;
+
 /**
  * Numbers and writes the delta log of one model. The first entry (number 0) is a snapshot. Entry n is made of the rows that
  * changed since entry n - 1; a snapshot with the number n has all that was learned up to entry n. After a resume from a
- * checkpoint the same changes give the same numbers and bytes.
+ * checkpoint the same changes give the same numbers and bytes. A snapshot is due after `snapshotEvery` deltas, and as soon as
+ * the deltas after the last one (60 at least) have as many bytes as it had: small models have one more often, since a follower
+ * that lost an entry waits for it.
  */
 export class Publisher {
   private readonly options: PublisherOptions;
   private readonly snapshotEvery: number;
   private last: PublisherState = { number: -1, link: NO_LINK };
   private asked = false;
+  /** Of the last snapshot this publisher wrote; its bytes where they went anywhere. */
+  private snapshotNumber = 0;
+  private snapshotBytes = Number.POSITIVE_INFINITY;
+  /** Of the deltas after it. */
+  private deltaBytes = 0;
 
   constructor(options: PublisherOptions) {
     this.options = options;
@@ -75,17 +85,35 @@ export class Publisher {
     if (number > 0) {
       const bodies = [...this.bodies({ ...said, times: sampled }, model.pack(changed, partBytes))];
       link = linkOf(bodies.map(checksumOf));
+      this.deltaBytes += bodies.reduce((sum, { length }) => sum + length, 0);
       await sink.append({ ...said, parts: bodies.length, bodies: () => bodies });
     }
-    if (number === 0 || this.asked || number % this.snapshotEvery === 0 || (await sink.needsSnapshot())) {
+    if (this.snapshotDue(number) || (await sink.needsSnapshot())) {
       const packed = model.pack("all", partBytes);
       const facts = { ...said, kind: "snapshot" as const, link, times: number === 0 ? sampled : [] };
       if (number === 0) link = linkOf(checksums(this.bodies(facts, packed)));
-      await sink.append({ ...facts, parts: packed.parts, bodies: () => this.bodies(facts, packed) });
+      await sink.append({ ...facts, parts: packed.parts, bodies: () => this.measured(this.bodies(facts, packed)) });
       this.asked = false;
+      this.snapshotNumber = number;
+      this.deltaBytes = 0;
     }
     this.last = { number, link };
     return number;
+  }
+
+  private snapshotDue(number: number): boolean {
+    if (number === 0 || this.asked || number % this.snapshotEvery === 0) return true;
+    return number - this.snapshotNumber >= LEAST_DELTAS && this.deltaBytes >= this.snapshotBytes;
+  }
+
+  /** The same bodies; their bytes are noted. */
+  private *measured(bodies: Iterable<Uint8Array>): Generator<Uint8Array> {
+    let bytes = 0;
+    for (const body of bodies) {
+      bytes += body.length;
+      this.snapshotBytes = bytes;
+      yield body;
+    }
   }
 
   /** The parts of an entry; times and spec go into the first. */

@@ -1,9 +1,10 @@
 import { Branches } from "./branches.js";
 import type { Delivery, DeltaSource } from "./channel.js";
-import { type Counters, type Live, Pass, type ReplicaModel, type Trouble } from "./pass.js";
+import type { Counters, Live, ReplicaModel } from "./live.js";
+import { Pass, type Trouble } from "./pass.js";
 import { pause } from "./pause.js";
 
-export type { Counters, Live, ReplicaModel } from "./pass.js";
+export type { Counters, Live, ReplicaModel } from "./live.js";
 
 export interface ReplicaOptions<M> {
   readonly source: DeltaSource;
@@ -41,8 +42,9 @@ const LONGEST_WAIT_MS = 5000;
 
 /**
  * A model that follows a delta log. Entries are applied in the order of their numbers, each as a whole, between two answers.
- * After a gap, damage or a conflict the log is read again from its newest snapshot into a fresh model beside the old one,
- * which answers until the fresh one has caught up.
+ * What is damaged or foreign is passed over: the next entry's link proves whether anything is missing. After a gap or a conflict
+ * the log is read again from its newest snapshot into a fresh model beside the old one, which answers until the fresh one has
+ * caught up. Where that ends at the same gap, the missing entry or the next snapshot is waited for.
  */
 export class Replica<M extends ReplicaModel> {
   private readonly options: ReplicaOptions<M>;
@@ -56,6 +58,7 @@ export class Replica<M extends ReplicaModel> {
     damaged: 0,
     resyncs: 0,
   };
+  private readonly counted = { number: -1, epoch: -1 };
   private serving: Live<M> | null = null;
   private trouble: string | null = null;
 
@@ -87,12 +90,14 @@ export class Replica<M extends ReplicaModel> {
   async follow(signal: AbortSignal): Promise<void> {
     const first = this.options.retryMs ?? RETRY_MS;
     let reached = -1;
+    let lost: number | null = null;
     for (let wait = first; !signal.aborted; ) {
-      this.trouble = await this.read(signal);
+      this.trouble = await this.read(lost, signal);
       if (signal.aborted) return;
       if (this.serving) this.counters.resyncs++;
       // Reading the same entries into a fresh model again is nothing new.
       const number = this.serving?.number ?? -1;
+      lost = this.trouble === "gap" && this.serving ? number + 1 : null;
       wait = number > reached ? first : Math.min(wait * 2, LONGEST_WAIT_MS);
       reached = Math.max(reached, number);
       await pause(wait, signal);
@@ -106,12 +111,14 @@ export class Replica<M extends ReplicaModel> {
   }
 
   /** Reads the log from a snapshot on, until something is wrong; returns what. */
-  private async read(signal: AbortSignal): Promise<string> {
+  private async read(lost: number | null, signal: AbortSignal): Promise<string> {
     const pass: Pass<M> = new Pass<M>({
       open: this.options.open,
       run: this.serving?.run ?? null,
       branches: this.branches,
       counters: this.counters,
+      counted: this.counted,
+      lost,
       change: (step) => (this.serving === pass.live ? this.change(step) : Promise.resolve(step())),
     });
     const following = { pass, caughtUp: false };
@@ -130,13 +137,13 @@ export class Replica<M extends ReplicaModel> {
 
   private async take(delivery: Delivery, following: { pass: Pass<M>; caughtUp: boolean }): Promise<Trouble> {
     const { pass } = following;
-    if (delivery.type === "damaged") return pass.damage();
     const wasCaughtUp = following.caughtUp && this.serving === pass.live;
     if (delivery.type === "caught-up") following.caughtUp = true;
+    if (delivery.type === "damaged") pass.damage();
     const result = delivery.type === "frame" ? await pass.take(delivery.frame) : null;
     if (typeof result === "string") return result;
     await this.promote(following);
-    if (this.serving === pass.live) this.trouble = null;
+    if (this.serving === pass.live) this.trouble = waitsFor(pass.missing);
     if (result && wasCaughtUp) this.options.onApplied?.(result.times);
     return null;
   }
@@ -164,4 +171,8 @@ export class Replica<M extends ReplicaModel> {
     });
     await serving?.model.close();
   }
+}
+
+function waitsFor(missing: number | null): string | null {
+  return missing === null ? null : `entry ${missing} is missing: waits for it, or for the next snapshot`;
 }

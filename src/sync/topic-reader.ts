@@ -1,19 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { type Consumer, createKafka, type EachBatchPayload, type KafkaOptions } from "../source/kafka/client.js";
-
-/** A message of partition 0. The last offset of a batch comes as a message without key and value where it has none. */
-export interface TopicMessage {
-  readonly offset: bigint;
-  readonly key: string;
-  readonly value: Buffer | null;
-}
+import type { TopicMessage, TopicReading } from "./topic-source.js";
 
 /** Messages read ahead. */
 const AHEAD = 64;
 const HEARTBEAT_MS = 1000;
 
-/** Reads a topic's partition 0 from any offset on, one message at a time, without committing anything. */
-export class TopicReader {
+/**
+ * Reads a topic's partition 0 from any offset on, one message at a time, without committing anything. The last offset of a batch
+ * comes as a message without key and value where it has none.
+ */
+export class TopicReader implements TopicReading {
   private readonly consumer: Consumer;
   private readonly topic: string;
   private readonly signal: AbortSignal;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { KafkaSink, KafkaSource } from "../../src/sync/kafka.js";
+import { KafkaSink } from "../../src/sync/kafka-sink.js";
+import { KafkaSource } from "../../src/sync/kafka-source.js";
 import { Publisher } from "../../src/sync/publisher.js";
 import { Replica } from "../../src/sync/replica.js";
 import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "../sync/world.js";
@@ -72,6 +73,41 @@ describeKafka("the delta log in a topic", (kafka) => {
     await Promise.all([early, late, latest].map(({ end }) => end()));
     await second.sink.close();
     await kafka.admin.deleteTopic(topic);
+  });
+
+  it("is followed past foreign and damaged messages, none of which hides its newest snapshot", async () => {
+    const topic = await kafka.topic(1, { "cleanup.policy": "compact" });
+    const { sink, publisher } = await publisherOf(topic, 1);
+    const trainer = new TinyTrainer();
+    for (let version = 0; version <= 6; version++) await publish(publisher, trainer, version);
+    const early = follow(topic);
+    await early.reaches(6);
+    const messages = await kafka.read(topic);
+    const { value } = messages.at(-1)!;
+    const flipped = Buffer.from(value);
+    flipped[40] ^= 1;
+    const foreign = [
+      { key: "foo", value: "bar" },
+      { key: "snapshot/000000999999/0/1", value: "bar" },
+      { key: "snapshot/000000999998/0/1", value },
+      { key: "flipped", value: flipped, headers: { kind: "snapshot" } },
+      { key: "cut", value: value.subarray(0, value.length - 9) },
+      { key: "huge", value: Buffer.alloc(900_000, "x") },
+      { key: "old", value: messages[0].value },
+    ];
+    await kafka.produce(topic, foreign);
+    await kafka.produce(topic, [{ key: "foo", value: null }]);
+    for (let version = 7; version <= 9; version++) await publish(publisher, trainer, version);
+    await kafka.produce(topic, foreign);
+    const late = follow(topic);
+    for (const { reaches, replica } of [early, late]) {
+      await reaches(9);
+      expect(replica.live!.model.answer()).toBe(trainer.answer());
+    }
+    const damaged = () => [early, late].map(({ replica }) => replica.status().damaged).join();
+    await until(() => damaged() === "10,10", damaged);
+    expect(early.replica.status()).toMatchObject({ gaps: 0, conflicts: 0, resyncs: 0, applied: 4 });
+    await Promise.all([early.end(), late.end(), sink.close()]);
   });
 
   it("a writer deletes what those before it left, but for what followers begin with", async () => {

@@ -127,8 +127,8 @@ export class MemorySource implements DeltaSource {
   private newest(from: FollowFrom): { first: number; end: number } | null {
     const { frames } = this.log;
     for (let at = frames.length - 1; at >= 0; at--) {
-      const { kind, number, part, parts } = decodePart(frames[at].body);
-      if (kind !== "snapshot" || part !== parts - 1) continue;
+      const { kind, number, part, parts, run } = decodePart(frames[at].body);
+      if (kind !== "snapshot" || part !== parts - 1 || (from.run !== null && run !== from.run)) continue;
       if (from.accepts({ number, epoch: frames[at].epoch })) return { first: at - parts + 1, end: at + 1 };
     }
     return null;

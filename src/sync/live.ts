@@ -1,0 +1,36 @@
+import type { ServingState } from "./state.js";
+
+/** A model that takes what a publisher sends. */
+export interface ReplicaModel {
+  apply(state: ServingState): void;
+  close(): Promise<void>;
+}
+
+/** A model, and which state of the log it is in. */
+export interface Live<M> {
+  readonly model: M;
+  readonly run: string;
+  /** The last entry applied. */
+  number: number;
+  /** Examples learned. */
+  version: number;
+  epoch: number;
+  /** When that entry was sent, ms since the epoch. */
+  sent: number;
+  /** The newest event time made visible, ms since the epoch; null where events have none. */
+  newestEvent: number | null;
+}
+
+export interface Counters {
+  /** Entries applied; not again when a log is read again. */
+  applied: number;
+  /** Entries that were there already. */
+  duplicates: number;
+  /** Entries of earlier writers, or of other models. */
+  ignored: number;
+  gaps: number;
+  conflicts: number;
+  /** Messages or parts that are no entry, or have a wrong byte: passed over. */
+  damaged: number;
+  resyncs: number;
+}
