@@ -86,7 +86,11 @@ it("serve --follow DIR: versions rise, each answer is one version's own bits, an
   const post = () =>
     fetch(`${url}/v1/score`, { method: "POST", headers: { "content-type": "application/json" }, body });
 
-  expect((await fetch(`${url}/v2/health/ready`)).status).toBe(503);
+  const before = await fetch(`${url}/v2/health/ready`);
+  expect([before.status, await before.json()]).toEqual([
+    503,
+    expect.objectContaining({ ready: false, damaged: 0, max_staleness: 300 }),
+  ]);
   const early = await post();
   expect([early.status, await early.json()]).toEqual([503, expect.objectContaining({ code: "not_ready" })]);
   await trainer.step();

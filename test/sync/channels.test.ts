@@ -94,6 +94,15 @@ describe("the log in a directory", () => {
     await Promise.all([early.end(), late.end()]);
   });
 
+  it("has a snapshot as soon as the deltas after the last one outweigh it, 60 of them at least", async () => {
+    const log = directory();
+    const trainer = new TinyTrainer();
+    const publisher = publisherTo(new DirectorySink(log, { epoch: 3, now }), 600);
+    for (let version = 0; version <= 130; version++) await publish(publisher, trainer, version);
+    const snapshots = readdirSync(log).filter((name) => name.startsWith("snapshot"));
+    expect(snapshots.map((name) => Number(/\d+/.exec(name)![0]))).toEqual([60, 120]);
+  });
+
   it("leaves an entry that is there, and replaces one with other bytes", async () => {
     const log = directory();
     const sink = new DirectorySink(log, { epoch: 1, now });
