@@ -19,6 +19,6 @@ export { specHash } from "./spec/hash.js";
 export { loadSpec, parseSpec } from "./spec/parse.js";
 export type { DeltaSource } from "./sync/channel.js";
 export { openFollow } from "./sync/open.js";
-export type { Progress, Quality, Report, TableReport } from "./train/job.js";
+export type { EpochQuality, Progress, Quality, Report, TableReport, ValidationReport } from "./train/job.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./train/migrate.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";

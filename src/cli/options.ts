@@ -14,6 +14,14 @@ export function port(text: string): number {
   return value;
 }
 
+/** Parses a share of a whole: "20%" or 0.2. */
+export function share(text: string): number {
+  const percent = text.trim().endsWith("%");
+  const value = Number(percent ? text.trim().slice(0, -1) : text) / (percent ? 100 : 1);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("must be a share between 0 and 1, as 20% or 0.2.");
+  return value;
+}
+
 /** Parses a number above 0; underscores may group digits. */
 export function positive(text: string): number {
   const value = Number(text.replaceAll("_", ""));

@@ -30,7 +30,7 @@ export function progressLine(p: Progress): string {
     `logloss ${figure(p.lifetime.logloss)} (window ${figure(p.window.logloss)})`,
     `AUC ${figure(p.lifetime.auc)} (window ${figure(p.window.auc)}${p.oracle_auc === null ? "" : `, oracle ${figure(p.oracle_auc)}`})`,
     `NE ${figure(p.lifetime.normalized_entropy)}`,
-    `predicted/actual ${figure(p.lifetime.calibration)}`,
+    `calibration ${figure(p.lifetime.calibration)}`,
     `tables ${count(p.table_rows)} rows ${bytes(p.table_bytes)}`,
     `memory ${bytes(p.memory_bytes)}`,
   ];

@@ -35,14 +35,24 @@ export function summary(report: Report): string {
 }
 
 function qualityLines(report: Report): string[] {
-  const { second_half, last_tenth, oracle, oracle_last_tenth } = report;
+  const { second_half, last_tenth, oracle, oracle_last_tenth, seen } = report;
   const lines = [
-    row("whole stream", report),
+    row(seen ? "never seen before" : "whole stream", report),
     row(`from row ${count(second_half.from)}`, second_half),
     row(`from row ${count(last_tenth.from)}`, last_tenth),
   ];
   if (oracle) lines.push(row("oracle, whole stream", oracle));
   if (oracle_last_tenth) lines.push(row("oracle, last tenth", oracle_last_tenth));
+  if (seen) lines.push(`${row("seen before", seen)}  (later epochs: memory, not quality)`);
+  return [...lines, ...validationLines(report.validation)];
+}
+
+function validationLines(validation: Report["validation"]): string[] {
+  if (!validation) return [];
+  const { epoch, best_epoch, rejected } = validation;
+  const lines = [row(epoch === null ? "validation" : `validation, epoch ${epoch}`, validation)];
+  if (best_epoch !== null && best_epoch !== epoch) lines.push(`  the best epoch was ${best_epoch}: see --early-stop`);
+  if (rejected > 0) lines.push(`  rejected ${rejected} validation rows`);
   return lines;
 }
 
@@ -79,7 +89,7 @@ function row(name: string, q: Quality): string {
     `AUC ${figure(q.auc)}`,
     `logloss ${figure(q.logloss)}`,
     `NE ${figure(q.normalized_entropy)}`,
-    `predicted/actual ${figure(q.calibration)}`,
+    `calibration ${figure(q.calibration)}`,
   ];
   return `  ${name.padEnd(22)} ${parts.join("  ")}`;
 }

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
-import { KAFKA_ENVIRONMENT, port, wholeNumber } from "./options.js";
+import { KAFKA_ENVIRONMENT, port, share, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
 import { stopSignal } from "./signals.js";
@@ -19,6 +19,9 @@ interface Flags extends TopicFlags, PublishFlags {
   resume?: true;
   limit?: number;
   epochs: number;
+  validate?: string[];
+  validateLast?: number;
+  earlyStop?: number;
   threads?: number;
   maxRejects?: number;
   checkpointSeconds: number;
@@ -35,7 +38,19 @@ export function trainCommand(): Command {
     .requiredOption("--out <dir>", "directory of the run: checkpoints, rejected rows")
     .option("--resume", "go on from the newest checkpoint in --out (start anew where there is none)")
     .option("--limit <n>", "stop after n events, counted from the start of the data", wholeNumber)
-    .option("--epochs <n>", "passes over the data", wholeNumber, 1)
+    .option(
+      "--epochs <n>",
+      "passes over the data; figures of events seen in an earlier one are told apart",
+      wholeNumber,
+      1,
+    )
+    .option("--validate <file...>", "files scored after every epoch and never learned")
+    .option("--validate-last <share>", "hold out the last part of --data for that (20% or 0.2, by bytes)", share)
+    .option(
+      "--early-stop <n>",
+      "stop after n epochs without a better validation logloss, keep the best one's weights",
+      wholeNumber,
+    )
     .option(
       "--threads <n>",
       "threads of the tower's runtime (default: all cores); the result does not depend on it",
@@ -68,10 +83,17 @@ Examples:
   return command;
 }
 
+function unvalidated({ epochs }: Flags): string {
+  return `warning: --epochs ${epochs} without --validate: nothing will tell whether later epochs help or only memorise
+  add --validate FILES or --validate-last 20%, and --early-stop 1
+`;
+}
+
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, () => systemClock.now());
   const { topic: _, serve, publish, ...rest } = flags;
+  if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) process.stderr.write(unvalidated(flags));
   const topic = topicOf(flags);
   const deadLetters = deadLettersOf(flags);
   const beside = await serverBeside(flags);

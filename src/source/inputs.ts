@@ -28,7 +28,8 @@ function fileInput(name: string, folder: string): Input {
   const compressed = compression(path) !== undefined;
   const open = async (offset: number) =>
     compressed ? openCompressed(name, path, offset) : new PlainReader(name, path, offset);
-  return { name, id: basename(path), bytes: stat.size, repeatable: true, open };
+  const content = compressed ? null : stat.size;
+  return { name, id: basename(path), bytes: stat.size, content, repeatable: true, open };
 }
 
 function statOf(name: string, path: string) {
@@ -42,5 +43,6 @@ function statOf(name: string, path: string) {
 }
 
 function pipeInput(name: string, path: string | null): Input {
-  return { name, id: basename(name), bytes: null, repeatable: false, open: (offset) => openPipe(name, path, offset) };
+  const open = (offset: number) => openPipe(name, path, offset);
+  return { name, id: basename(name), bytes: null, content: null, repeatable: false, open };
 }

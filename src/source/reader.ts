@@ -17,6 +17,8 @@ export interface Input {
   readonly id: string;
   /** Size of the stored form, null where it cannot be known. */
   readonly bytes: number | null;
+  /** Size of the decompressed content, null where it is known only after reading. */
+  readonly content: number | null;
   /** False: can be read once only, from the start (stdin, a pipe). */
   readonly repeatable: boolean;
   /** Opens it so that the first byte read is byte `offset` of the (decompressed) content. */

@@ -21,5 +21,5 @@ export function simulatedInput(name: string): Input {
     if (skipped < offset) throw tooShort(name, offset, skipped);
     return reader;
   };
-  return { name, id: `simulate:${seed}:${format}`, bytes: null, repeatable: true, open };
+  return { name, id: `simulate:${seed}:${format}`, bytes: null, content: null, repeatable: true, open };
 }

@@ -62,6 +62,11 @@ export interface SourceOptions {
  * @throws HashbrookError source_missing, source_unreadable, usage
  */
 export function openSource(specs: readonly string[], options: SourceOptions = {}): ByteSource {
+  return sourceOf(inputsFor(specs, options), options);
+}
+
+/** What a list of data arguments stands for, in reading order. @throws as `openSource` */
+export function inputsFor(specs: readonly string[], options: SourceOptions = {}): Input[] {
   const inputs = specs.flatMap((spec) => inputsOf(spec, options.folder ?? "."));
   if (inputs.length === 0)
     throw new HashbrookError("usage", "no data given", { hint: "--data FILE..., or - for stdin" });
@@ -72,6 +77,11 @@ export function openSource(specs: readonly string[], options: SourceOptions = {}
       hint: "name it once, with one epoch",
     });
   }
+  return inputs;
+}
+
+/** Inputs as one stream of bytes. */
+export function sourceOf(inputs: readonly Input[], { epochs = 1 }: SourceOptions = {}): ByteSource {
   return new InputList(inputs, epochs);
 }
 

@@ -85,6 +85,7 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
   let buffers: readonly SharedArrayBuffer[] = [];
   report = reporter(consumer);
   for (;;) {
+    if (consumer.ended) return consumer.ended;
     const message = await received();
     if (message === null) return "stopped";
     if (message === undefined) {
@@ -102,8 +103,19 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
       await consumer.opened?.(message.position, message.fingerprints);
       continue;
     }
+    if (message.type === "began") {
+      consumer.began?.(message.pass);
+      continue;
+    }
+    if (message.type === "validated") {
+      consumer.validationEnded?.(message.epoch, message.data);
+      report();
+      continue;
+    }
     if (message.type !== "batch") continue;
-    await consumer.consume({ ...message.decoded, buffer: buffers[message.slot] }, message);
+    const decoded = { ...message.decoded, buffer: buffers[message.slot] };
+    if (message.kind === "validate") await consumer.validate?.(decoded);
+    else await consumer.consume(decoded, message);
     tellDecoder({ type: "free", slot: message.slot });
     tellCommitted(consumer);
     if (systemClock.now() - told >= PROGRESS_MS) report();
@@ -120,8 +132,8 @@ const kinds = {
 async function run(): Promise<Report> {
   const consumer: Consumer = await (await kinds[job.kind]()).open(job, systemClock, follower, patience);
   try {
-    const { start, replay, limit, fingerprints, capacity } = consumer;
-    tellDecoder({ type: "start", position: start, replay, limit, fingerprints, capacity });
+    const { start, replay, limit, fingerprints, capacity, pass, validated } = consumer;
+    tellDecoder({ type: "start", position: start, replay, limit, fingerprints, capacity, pass, validated });
     const report = await consumer.finish(await consumeAll(consumer));
     tellCommitted(consumer);
     return report;

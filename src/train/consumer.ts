@@ -1,5 +1,6 @@
 import type { Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
+import type { Pass } from "./pass.js";
 import type { DecodedBatch } from "./stream.js";
 
 export type EndedBy = Report["ended_by"];
@@ -22,11 +23,23 @@ export interface Consumer {
   readonly fingerprints: readonly string[];
   /** Examples this run may still consume; Infinity = all. */
   readonly limit: number;
+  /** The list of files of the run that is resumed; null: none. */
+  readonly pass: Pass | null;
+  /** Passes over the data that have been validated. */
+  readonly validated: number;
+  /** Why nothing more is wanted; null: go on. */
+  readonly ended: EndedBy | null;
   /** Rows per batch. */
   readonly capacity: number;
   /** A topic is open, and is read from `position` on. Comes before the first batch. */
   opened?(position: StreamPosition, fingerprints: readonly string[]): Promise<void>;
+  /** Files are open. Comes before the first batch. */
+  began?(pass: Pass): void;
   consume(decoded: DecodedBatch, source: SourceState): Promise<void>;
+  /** Scores a batch of validation events. */
+  validate?(decoded: DecodedBatch): Promise<void>;
+  /** All validation events were scored: those of `data`, after `epoch` passes (null: at the limit). */
+  validationEnded?(epoch: number | null, data: string): void;
   /** Called now and then while nothing comes: what depends on the clock. */
   idle?(): Promise<void>;
   progress(): Omit<Progress, "source">;

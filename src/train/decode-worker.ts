@@ -3,11 +3,13 @@ import { systemClock } from "../core/clock.js";
 import { toPlainError } from "../core/errors.js";
 import { Decoder } from "../decode/decoder.js";
 import { changed } from "../source/fingerprint.js";
-import { openSource } from "../source/source.js";
+import { inputsFor, sourceOf } from "../source/source.js";
+import { HeldOut } from "./held-out.js";
 import type { FilePosition, Job } from "./job.js";
 import type { TopicPosition } from "./merge.js";
 import type { FromDecoder, ToDecoder } from "./messages.js";
-import { type DecodedBatch, decodedBatches, START } from "./stream.js";
+import { decodedBatches, START } from "./stream.js";
+import { type Piece, validated } from "./validated.js";
 
 /** Batches on their way to the consumer; a further one waits until a buffer is free. */
 const IN_FLIGHT = 4;
@@ -52,11 +54,22 @@ async function run(start: Start): Promise<void> {
 }
 
 async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
-  const source = openSource(job.data, { epochs: job.epochs });
+  const { epochs } = job;
+  const inputs = inputsFor(job.data, { epochs });
+  const held = await HeldOut.open(job, inputs, start);
+  const source = sourceOf(held.learned, { epochs });
   await source.verify(start.fingerprints);
+  if (job.kind === "train") send({ type: "began", pass: { held_out: held.place } });
   const position = (start.position as FilePosition | null) ?? START;
-  const options = { start: position, epochs: job.epochs, limit: start.limit, buffer };
-  const limited = await pass(decodedBatches(source, decoder, options), start.limit, () => source);
+  const { limit } = start;
+  const options = { start: position, epochs, limit, buffer, everyEpoch: held.any };
+  const pieces = validated(decodedBatches(source, decoder, options), {
+    epochs: position.epoch,
+    done: start.validated,
+    limit,
+    validation: held.any ? () => held.batches(start.capacity, buffer) : null,
+  });
+  const limited = await pass(pieces, limit, () => source, held.data);
   await source.close();
   return limited;
 }
@@ -98,7 +111,13 @@ async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
     await log.close();
   };
   const options = { limit: start.limit, lingerMs: job.lingerMs, clock: systemClock, buffer };
-  return pass(decodedMessages(log, merge, decoder, options), start.limit, () => known);
+  const pieces = validated(decodedMessages(log, merge, decoder, options), {
+    epochs: 0,
+    done: 0,
+    limit: start.limit,
+    validation: null,
+  });
+  return pass(pieces, start.limit, () => known, "");
 }
 
 /** What a checkpoint remembers a topic by. */
@@ -107,12 +126,22 @@ function fingerprintOf(topic: string): string {
 }
 
 /** Hands batches to the consumer, each in a free buffer. @returns true when the limit was reached */
-async function pass(batches: AsyncIterable<DecodedBatch>, limit: number, known: () => Known): Promise<boolean> {
+async function pass(
+  pieces: AsyncIterable<Piece>,
+  limit: number,
+  known: () => Known,
+  validation: string,
+): Promise<boolean> {
   let left = limit;
-  for await (const { buffer: _, ...decoded } of batches) {
-    left -= decoded.rows;
+  for await (const piece of pieces) {
+    if (piece.kind === "validated") {
+      send({ type: "validated", epoch: piece.epoch, data: validation });
+      continue;
+    }
+    const { buffer: _, ...decoded } = piece.decoded;
+    if (piece.kind === "learn") left -= decoded.rows;
     const { fingerprints, totalBytes } = known();
-    send({ type: "batch", slot: free.shift()!, decoded, fingerprints, totalBytes });
+    send({ type: "batch", kind: piece.kind, slot: free.shift()!, decoded, fingerprints, totalBytes });
     while (free.length === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve;

@@ -15,6 +15,9 @@ export class Evaluator implements Consumer {
   readonly replay = [];
   readonly committed = null;
   readonly fingerprints = [];
+  readonly pass = null;
+  readonly validated = 0;
+  readonly ended = null;
   readonly limit: number;
   readonly capacity = CAPACITY;
   private readonly loaded: LoadedModel;
@@ -32,7 +35,7 @@ export class Evaluator implements Consumer {
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
-    if (batch.rows > 0) this.tally.metrics.add(await this.loaded.model.predict(batch), batch.labels, batch.weights);
+    if (batch.rows > 0) this.tally.score(await this.loaded.model.predict(batch), batch);
     this.tally.distinct.merge(decoded.distinct);
     this.tally.count(batch, decoded, 0, totalBytes);
   }

@@ -34,6 +34,12 @@ export interface Job {
   /** Stop after this many events have been learned, counted from the start of the data; null = all. */
   readonly limit: number | null;
   readonly epochs: number;
+  /** Files that are scored after every epoch and never learned; empty: none. */
+  readonly validate: readonly string[];
+  /** The share of the data, its last part, that is scored after every epoch and never learned; null: none. */
+  readonly validateLast: number | null;
+  /** Stop after so many epochs without a better validation logloss, and keep the best one's weights; null: never. */
+  readonly earlyStop: number | null;
   readonly threads: number;
   /** Stop with an error once more rows than this were rejected; null = never. */
   readonly maxRejects: number | null;
@@ -78,6 +84,23 @@ export interface Quality {
   readonly calibration: number | null;
 }
 
+/** Quality on validation events, which are scored after a pass over the data and never learned. */
+export interface EpochQuality extends Quality {
+  /** Passes completed; null: a run that ended at its limit. */
+  readonly epoch: number | null;
+  /** Examples learned until then. */
+  readonly learned: number;
+  /** Malformed rows among the validation events. */
+  readonly rejected: number;
+}
+
+export interface ValidationReport extends EpochQuality {
+  /** The epoch of the lowest logloss; with `earlyStop` the weights the run leaves are that one's. */
+  readonly best_epoch: number | null;
+  /** Every epoch's figures, the newest 100. */
+  readonly epochs: readonly EpochQuality[];
+}
+
 export interface TableReport {
   readonly name: string;
   readonly encoding: string;
@@ -107,6 +130,10 @@ export interface Progress {
   /** The window at hand. */
   readonly window: Quality;
   readonly oracle_auc: number | null;
+  /** Of events learned before, in an earlier epoch: null while there is none. */
+  readonly seen: Quality | null;
+  /** The newest validation; null before the first. */
+  readonly validation: EpochQuality | null;
   readonly table_rows: number;
   readonly table_bytes: number;
   /** What became of the ids of all tables; null where every id has a row for ever. */
@@ -121,8 +148,12 @@ export interface Progress {
   readonly source: SourceHealth | null;
 }
 
-/** What a finished job reports; with `--json`, the last line of standard output. */
+/**
+ * What a finished job reports; with `--json`, the last line of standard output. `logloss`, `auc`, `normalized_entropy`,
+ * `calibration`, `window`, `second_half`, `last_tenth` and the oracle's are of events scored before they were first learned.
+ */
 export interface Report extends Quality {
+  /** Examples learned (or scored), those of later epochs too. */
   readonly examples: number;
   /** Examples learned or scored by this run (less than `examples` after --resume). */
   readonly examples_this_run: number;
@@ -135,6 +166,10 @@ export interface Report extends Quality {
   readonly seconds: number;
   readonly examples_per_second: number;
   readonly window: Quality;
+  /** Events scored after they had been learned in an earlier epoch: a measure of memory. null where there are none. */
+  readonly seen: Quality | null;
+  /** null without validation events. */
+  readonly validation: ValidationReport | null;
   /** From about the middle of the stream on: from row `from`. */
   readonly second_half: Quality & { readonly from: number };
   readonly last_tenth: Quality & { readonly from: number };
@@ -151,6 +186,6 @@ export interface Report extends Quality {
   readonly spec_hash: string;
   /** Damaged checkpoints that were passed over on the way to the one gone on with or scored with, and why. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
-  /** "end" of the data, "limit" reached, or "stopped" by a signal. */
-  readonly ended_by: "end" | "limit" | "stopped";
+  /** "end" of the data, "limit" reached, "early_stop" (validation got no better), or "stopped" by a signal. */
+  readonly ended_by: "end" | "limit" | "early_stop" | "stopped";
 }

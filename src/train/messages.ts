@@ -1,6 +1,7 @@
 import type { PlainError } from "../core/errors.js";
 import type { Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
+import type { Pass } from "./pass.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Consumer → decoder. A free buffer is also the permission to decode one more batch. */
@@ -14,6 +15,10 @@ export type ToDecoder =
       readonly limit: number;
       readonly fingerprints: readonly string[];
       readonly capacity: number;
+      /** The list of files of the run that is resumed; null: none. */
+      readonly pass: Pass | null;
+      /** Passes over the data that have been validated. */
+      readonly validated: number;
     }
   | { readonly type: "free"; readonly slot: number }
   /** Nothing more is wanted: lets go of the source. */
@@ -33,6 +38,8 @@ export interface SourceHealth {
 /** A batch in one of the shared buffers. */
 export interface BatchMessage {
   readonly type: "batch";
+  /** To be learned, or a validation event to be scored alone. */
+  readonly kind: "learn" | "validate";
   readonly slot: number;
   readonly decoded: Omit<DecodedBatch, "buffer">;
   readonly fingerprints: readonly string[];
@@ -47,7 +54,11 @@ export type FromDecoder =
   | { readonly type: "buffers"; readonly buffers: readonly SharedArrayBuffer[] }
   /** A topic is open, and is read from here on. */
   | { readonly type: "opened"; readonly position: StreamPosition; readonly fingerprints: readonly string[] }
+  /** Files are open, and are learned so. */
+  | { readonly type: "began"; readonly pass: Pass }
   | BatchMessage
+  /** All validation events have been handed out: those of `data`, after `epoch` passes (null: at the limit). */
+  | { readonly type: "validated"; readonly epoch: number | null; readonly data: string }
   | { readonly type: "state"; readonly state: SourceHealth }
   | { readonly type: "end"; readonly endedBy: "end" | "limit" }
   | { readonly type: "error"; readonly error: PlainError };

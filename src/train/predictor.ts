@@ -17,6 +17,9 @@ export class Predictor implements Consumer {
   readonly replay = [];
   readonly committed = null;
   readonly fingerprints = [];
+  readonly pass = null;
+  readonly validated = 0;
+  readonly ended = null;
   readonly limit: number;
   readonly capacity = CAPACITY;
   private readonly loaded: LoadedModel;

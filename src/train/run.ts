@@ -41,6 +41,12 @@ export interface TrainOptions extends StreamOptions {
   readonly resume?: boolean | undefined;
   /** Passes over the data. Default 1. */
   readonly epochs?: number | undefined;
+  /** Files scored after every epoch and never learned; with `validateLast`, an error. */
+  readonly validate?: string | readonly string[] | undefined;
+  /** Share of the data, its last part by bytes, that is scored after every epoch and never learned: 0.2 is the last fifth. */
+  readonly validateLast?: number | undefined;
+  /** Stop after so many epochs without a better validation logloss, and leave the best epoch's weights. */
+  readonly earlyStop?: number | undefined;
   /** Seconds between checkpoints. Default 60; 0 = only at the end. */
   readonly checkpointSeconds?: number | undefined;
   /** Also checkpoint every so many examples. */
@@ -70,7 +76,8 @@ export async function train(options: TrainOptions): Promise<Report> {
     deadLetters: options.deadLetters ?? null,
     out: options.out,
     resume: options.resume ?? false,
-    epochs: options.epochs ?? 1,
+    epochs: atLeast("epochs", options.epochs, 1) ?? 1,
+    ...validationOf(options),
     checkpointSeconds: options.checkpointSeconds ?? 60,
     checkpointEvery: options.checkpointEvery ?? null,
     keep: options.keep ?? 3,
@@ -88,6 +95,29 @@ function refuseRejected({ out, data }: Job): void {
 /** The files that `--data` stands for. */
 function namesOf(data: readonly string[]): string[] {
   return openSource(data).files.map(({ name }) => name);
+}
+
+function validationOf(options: TrainOptions): Pick<Job, "validate" | "validateLast" | "earlyStop"> {
+  const { validate = [], validateLast, earlyStop, topic, publish, follower } = options;
+  const files = typeof validate === "string" ? [validate] : validate;
+  const refuse = (message: string, hint: string) => {
+    throw new HashbrookError("usage", message, { hint });
+  };
+  if (files.length > 0 && validateLast !== undefined)
+    refuse("--validate and --validate-last: give one of them", "name files, or a share of --data");
+  const validated = files.length > 0 || validateLast !== undefined;
+  if (validated && topic)
+    refuse(
+      "--validate: a topic has no epochs",
+      "score files with a checkpoint: hashbrook eval --checkpoint DIR --data FILES",
+    );
+  if (earlyStop !== undefined && !validated)
+    refuse("--early-stop: needs events to judge by", "add --validate FILES or --validate-last 20%");
+  if (earlyStop !== undefined && (publish?.urls?.length || follower))
+    refuse("--early-stop: followers cannot go back to an earlier epoch", "publish from a run without it");
+  if (validateLast !== undefined && !(validateLast > 0 && validateLast < 1))
+    refuse(`--validate-last ${validateLast}: must lie between 0 and 1`, "20% or 0.2 holds out the last fifth");
+  return { validate: files, validateLast: validateLast ?? null, earlyStop: atLeast("early-stop", earlyStop, 1) };
 }
 
 /** A follower in this process is cheap to tell: ten times as often. */
@@ -132,11 +162,12 @@ async function checkpointed(path: string) {
   return { checkpoint, spec: specOf(checkpoint), passedOver: skipped };
 }
 
+function atLeast(name: string, value: number | undefined, least: number): number | null {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return value ?? null;
+  throw new HashbrookError("usage", `${name} ${value}: must be a whole number of at least ${least}`);
+}
+
 function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions): Job {
-  const positive = (name: string, value: number | undefined, least: number) => {
-    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return value ?? null;
-    throw new HashbrookError("usage", `${name} ${value}: must be a whole number of at least ${least}`);
-  };
   return {
     kind,
     spec,
@@ -150,10 +181,13 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     checkpoint: null,
     passedOver: [],
     resume: false,
-    limit: positive("limit", options.limit, 0),
+    limit: atLeast("limit", options.limit, 0),
     epochs: 1,
-    threads: positive("threads", options.threads, 1) ?? availableParallelism(),
-    maxRejects: positive("max-rejects", options.maxRejects, 0),
+    validate: [],
+    validateLast: null,
+    earlyStop: null,
+    threads: atLeast("threads", options.threads, 1) ?? availableParallelism(),
+    maxRejects: atLeast("max-rejects", options.maxRejects, 0),
     checkpointSeconds: 0,
     checkpointEvery: null,
     keep: 1,

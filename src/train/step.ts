@@ -1,7 +1,7 @@
 import type { Batch } from "../core/batch.js";
-import type { DistinctCounts } from "../metrics/distinct.js";
-import type { ProgressiveMetrics } from "../metrics/progressive.js";
 import type { Model } from "../model/model.js";
+import type { DecodedBatch } from "./stream.js";
+import type { Tally } from "./tally.js";
 
 /**
  * One step of test-then-train (progressive validation, McMahan 2013): every event is scored by the model as it was
@@ -10,18 +10,17 @@ import type { Model } from "../model/model.js";
  * `model.learn` is: gather the rows of every table → one run of the tower (forward, loss, backward) → sum the
  * gradients of each row → optimizers. lr and fm do the same one event at a time.
  *
- * @param distinct changes of the batch's distinct-id sketches, as the decoder made them
+ * @param decoded what the decoder says of the batch: changes of its distinct-id sketches, and rows learned before
  * @returns rows that were scored but not learned, because their gradient was not finite
  */
 export async function step(
   model: Model,
-  metrics: ProgressiveMetrics,
-  sketches: DistinctCounts,
+  tally: Tally,
   batch: Batch,
-  distinct: Uint32Array,
+  { distinct, seen }: Pick<DecodedBatch, "distinct" | "seen">,
 ): Promise<number> {
   const { logits, skipped } = await model.learn(batch);
-  metrics.add(logits, batch.labels, batch.weights);
-  sketches.merge(distinct);
+  tally.score(logits, batch, seen);
+  tally.distinct.merge(distinct);
   return skipped;
 }

@@ -1,4 +1,5 @@
 import type { Decoder, Reject } from "../decode/decoder.js";
+import type { Span } from "../metrics/split.js";
 import type { ByteSource } from "../source/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
@@ -25,6 +26,10 @@ export interface DecodedBatch {
   readonly times: readonly number[];
   /** Bytes of input consumed so far, in the measure of the source's total. */
   readonly bytesRead: number;
+  /** Rows of the batch whose events were learned before, in an earlier pass over the data. */
+  readonly seen: readonly Span[];
+  /** Passes over the data that have ended before the batch's end. */
+  readonly epochs: number;
 }
 
 export interface StreamOptions {
@@ -34,6 +39,8 @@ export interface StreamOptions {
   readonly limit: number;
   /** A buffer for the next batch. */
   readonly buffer: () => ArrayBufferLike;
+  /** Also hand out an empty batch where a pass ends right behind a full one, so that `epochs` tells of every pass. */
+  readonly everyEpoch?: boolean;
 }
 
 /**
@@ -47,9 +54,12 @@ export async function* decodedBatches(
 ): AsyncGenerator<DecodedBatch> {
   let { epoch } = options.start;
   let remaining = options.limit;
+  let epochs = epoch;
   let held: RejectedRow[] = [];
+  const seen = new SeenRows();
   const name = () => source.files[source.file].name;
   const take = (): DecodedBatch => {
+    const spans = seen.take(decoder.rows);
     const { batch, rejects, offset, row, distinct } = decoder.take(options.buffer());
     const all = [...held, ...rejects.map((reject) => ({ ...reject, file: name() }))];
     held = [];
@@ -64,6 +74,8 @@ export async function* decodedBatches(
       decisions: [],
       times: [],
       bytesRead: source.bytesRead,
+      seen: spans,
+      epochs,
     };
   };
   const full = () => decoder.scan(remaining) === "full";
@@ -71,6 +83,7 @@ export async function* decodedBatches(
   if (decoder.needsHeader && options.start.offset > 0) await readHeader(source, decoder, options.start.file);
   await source.open(options.start);
   decoder.startAt(options.start.offset, options.start.row);
+  seen.begin(epoch > 0, 0);
   while (remaining > 0) {
     if (full()) {
       yield take();
@@ -86,14 +99,39 @@ export async function* decodedBatches(
     if (remaining === 0) return;
     held.push(...decoder.takeRejects().map((reject) => ({ ...reject, file: name() })));
     if (await source.nextFile()) continue;
-    epoch += 1;
-    if (epoch >= options.epochs) {
-      epoch -= 1;
-      break;
-    }
+    epochs = epoch + 1;
+    if (epochs >= options.epochs) break;
+    if (options.everyEpoch && decoder.rows === 0) yield take();
+    epoch = epochs;
+    seen.begin(true, decoder.rows);
     await source.open({ epoch, file: 0, offset: 0, row: 0 });
   }
   yield take();
+}
+
+/** Notes which rows of the batches to come have been seen. */
+class SeenRows {
+  private spans: Span[] = [];
+  private from: number | null = null;
+
+  /** The rows from number `row` of the batch at hand on were learned before, or not. */
+  begin(seen: boolean, row: number): void {
+    this.close(row);
+    this.from = seen ? row : null;
+  }
+
+  /** The seen rows of a batch that ends now with `rows` rows. */
+  take(rows: number): readonly Span[] {
+    this.close(rows);
+    const { spans } = this;
+    this.spans = [];
+    if (this.from !== null) this.from = 0;
+    return spans;
+  }
+
+  private close(row: number): void {
+    if (this.from !== null && row > this.from) this.spans.push({ from: this.from, to: row });
+  }
 }
 
 /** Reads the header of a file that will be gone on with in the middle. */

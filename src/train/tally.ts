@@ -2,7 +2,8 @@ import type { Batch } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { DistinctCounts } from "../metrics/distinct.js";
-import { type Metrics, ProgressiveMetrics } from "../metrics/progressive.js";
+import type { Metrics } from "../metrics/progressive.js";
+import { type Span, SplitMetrics } from "../metrics/split.js";
 import type { Model, StateBlock } from "../model/model.js";
 import { type CompiledSpec, isHashed } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
@@ -21,9 +22,9 @@ export interface TallyState {
 
 /** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
 export class Tally {
-  readonly metrics: ProgressiveMetrics;
+  private readonly metrics: SplitMetrics;
   readonly distinct: DistinctCounts;
-  private readonly oracle: ProgressiveMetrics | null;
+  private readonly oracle: SplitMetrics | null;
   private readonly spec: CompiledSpec;
   private readonly job: Job;
   private readonly clock: Clock;
@@ -41,14 +42,19 @@ export class Tally {
     this.job = job;
     this.clock = clock;
     this.startedMs = clock.now();
-    this.metrics = new ProgressiveMetrics({ window: spec.window });
-    this.oracle = spec.label.oracle ? new ProgressiveMetrics({ window: spec.window, scores: "probabilities" }) : null;
+    this.metrics = new SplitMetrics({ window: spec.window });
+    this.oracle = spec.label.oracle ? new SplitMetrics({ window: spec.window, scores: "probabilities" }) : null;
     this.distinct = new DistinctCounts(spec.fields.length);
   }
 
-  /** Counts a batch whose scores have been added to `metrics`. */
+  /** Counts a batch's logits, made before it was learned. @param seen its rows that were learned in an earlier pass */
+  score(logits: Float32Array, batch: Batch, seen: readonly Span[] = []): void {
+    this.metrics.add(logits, batch.labels, batch.weights, seen);
+  }
+
+  /** Counts a batch whose logits have been counted. */
   count(batch: Batch, decoded: DecodedBatch, skipped: number, totalBytes: number | null): void {
-    this.oracle?.add(batch.oracle, batch.labels, batch.weights);
+    this.oracle?.add(batch.oracle, batch.labels, batch.weights, decoded.seen);
     this.examples += batch.rows;
     this.skippedRows += skipped;
     this.done = totalBytes ? Math.min(1, decoded.bytesRead / totalBytes) : null;
@@ -63,7 +69,8 @@ export class Tally {
   }
 
   progress(model: Model): Omit<Progress, "source"> {
-    const oracle = this.oracle?.lifetime().auc ?? null;
+    const oracle = this.oracle?.fresh.lifetime().auc ?? null;
+    const { fresh, seen } = this.metrics;
     const sizes = model.tables.map((table) => table.stats());
     return {
       examples: this.examples,
@@ -73,9 +80,11 @@ export class Tally {
       skipped: this.skippedRows,
       unsaved: 0,
       seconds: this.seconds(),
-      lifetime: quality(this.metrics.lifetime()),
+      lifetime: quality(fresh.lifetime()),
       window: quality(this.latestWindow()),
       oracle_auc: oracle,
+      seen: seen && quality(seen.lifetime()),
+      validation: null,
       table_rows: sizes.reduce((sum, { rows }) => sum + rows, 0),
       table_bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
       lifecycle: countsOf(model.tables.flatMap(({ stores }) => stores)),
@@ -95,11 +104,13 @@ export class Tally {
       const became = { ...(lifecycle && { lifecycle }), ...(hotness && { hotness }) };
       return { name, encoding: spec.encoding, rows, bytes, distinct, ...became };
     });
-    const half = this.metrics.last(0.5);
-    const tenth = this.metrics.last(0.1);
+    const { fresh, seen } = this.metrics;
+    const oracle = this.oracle?.fresh;
+    const half = fresh.last(0.5);
+    const tenth = fresh.last(0.1);
     const thisRun = this.examples - this.examplesBefore;
     return {
-      ...quality(this.metrics.lifetime()),
+      ...quality(fresh.lifetime()),
       examples: this.examples,
       examples_this_run: thisRun,
       rejected: this.rejected,
@@ -109,11 +120,13 @@ export class Tally {
       seconds,
       examples_per_second: seconds > 0 ? Math.round(thisRun / seconds) : 0,
       window: quality(this.latestWindow()),
+      seen: seen && quality(seen.lifetime()),
+      validation: null,
       second_half: { from: half.from, ...quality(half) },
       last_tenth: { from: tenth.from, ...quality(tenth) },
-      oracle: this.oracle ? quality(this.oracle.lifetime()) : null,
-      oracle_auc: this.oracle?.lifetime().auc ?? null,
-      oracle_last_tenth: this.oracle ? quality(this.oracle.last(0.1)) : null,
+      oracle: oracle ? quality(oracle.lifetime()) : null,
+      oracle_auc: oracle?.lifetime().auc ?? null,
+      oracle_last_tenth: oracle ? quality(oracle.last(0.1)) : null,
       tables,
       bytes_total: tables.reduce((sum, table) => sum + table.bytes, 0),
       fields: this.spec.fields.flatMap((field, i) =>
@@ -153,8 +166,9 @@ export class Tally {
 
   /** The open window once it has a tenth of its rows, else the last finished one: never a figure of a handful of rows. */
   private latestWindow(): Metrics {
-    const current = this.metrics.current();
-    const finished = this.metrics.windows.at(-1);
+    const { fresh } = this.metrics;
+    const current = fresh.current();
+    const finished = fresh.windows.at(-1);
     return finished && current.to - current.from < this.spec.window / 10 ? finished : current;
   }
 
@@ -182,6 +196,7 @@ export class Tally {
   }
 }
 
-function quality({ examples, logloss, auc, normalized_entropy, calibration }: Metrics): Quality {
+/** What is reported of metrics. */
+export function quality({ examples, logloss, auc, normalized_entropy, calibration }: Metrics): Quality {
   return { examples, logloss, auc, normalized_entropy, calibration };
 }

@@ -116,6 +116,8 @@ class OpenBatch {
       decisions: merge.takeDecisions(),
       times: this.times,
       bytesRead: this.bytes,
+      seen: [],
+      epochs: 0,
     };
     this.messages = 0;
     this.mostBytes = this.bytes + MOST_BYTES;

@@ -1,38 +1,29 @@
 import type { MessagePort } from "node:worker_threads";
 import type { CheckpointContent } from "../checkpoint/checkpoint.js";
-import type { ParentRef } from "../checkpoint/manifest.js";
 import { RejectedWriter } from "../checkpoint/rejected.js";
 import { CheckpointStore, type Skipped } from "../checkpoint/store.js";
 import { Batch, type BatchLayout, batchLayout, keepRows } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
-import { HashbrookError } from "../core/errors.js";
-import { blocksOf } from "../model/blocks.js";
 import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
 import type { DeadLetterTopic } from "../source/kafka/dead-letter.js";
 import { specHash } from "../spec/hash.js";
 import type { PublisherState } from "../sync/publisher.js";
+import { BestEpoch } from "./best-epoch.js";
 import { Checkpointer } from "./checkpointer.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
-import type { Job, Progress, Report, StreamPosition } from "./job.js";
+import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
 import { type Entry, OrderLog } from "./order-log.js";
+import type { Pass } from "./pass.js";
 import { type Patience, patiently } from "./patience.js";
 import type { Publication } from "./publication.js";
+import { isAhead, type Resumed, resume, type TrainMeta } from "./resume.js";
 import { step } from "./step.js";
 import type { DecodedBatch, RejectedRow } from "./stream.js";
 import { Tally, type TallyState } from "./tally.js";
-
-/** What a checkpoint's manifest keeps beside the spec. */
-interface TrainMeta {
-  /** null before anything was read. */
-  readonly position: StreamPosition | null;
-  readonly sources: readonly string[];
-  readonly rejected_bytes: number;
-  readonly publisher?: PublisherState;
-  readonly tally: TallyState;
-}
+import { Validation, type ValidationState } from "./validation.js";
 
 /** Learns a stream: scores and learns batches, keeps rejects, commits checkpoints. The only writer of its directory. */
 export class Trainer implements Consumer {
@@ -47,7 +38,10 @@ export class Trainer implements Consumer {
   private readonly dedup: DedupWindow | null;
   /** What a topic's replay must decide alike; files leave nothing to decide. */
   private readonly order: OrderLog | null;
-  private meta: Omit<TrainMeta, "tally">;
+  private meta: Omit<TrainMeta, "tally" | "validation">;
+  private readonly validation: Validation;
+  private readonly best: BestEpoch;
+  ended: EndedBy | null = null;
   /** The place of the last durable checkpoint of this run. */
   committed: StreamPosition | null = null;
   /** Examples in the last durable checkpoint. */
@@ -85,6 +79,9 @@ export class Trainer implements Consumer {
     const order = { fresh: !job.resume, wanted: (entry: Entry) => isAhead(entry, resumed?.meta) };
     this.order = job.topic || job.publish ? new OrderLog(store.directory, order, store.fenced) : null;
     this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
+    this.validation = new Validation(job.spec.window, resumed?.meta.validation);
+    this.best = new BestEpoch(store);
+    this.endEarly();
     this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes, store.fenced);
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
     this.checkpointer = new Checkpointer({
@@ -99,7 +96,8 @@ export class Trainer implements Consumer {
       // A file can be read again at leisure; a topic's readers must not wait for a long copy.
       ...(job.topic ? {} : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
       onChanged: (changed) => this.publication?.note(changed),
-      onCommitted: ({ position, tally }) => {
+      onCommitted: ({ position, tally, validation }) => {
+        this.best.forget(validation as unknown as ValidationState | undefined);
         this.committed = position as unknown as StreamPosition;
         this.saved = (tally as unknown as TallyState).examples;
       },
@@ -151,6 +149,18 @@ export class Trainer implements Consumer {
     return this.meta.sources;
   }
 
+  get pass(): Pass | null {
+    return this.meta.pass ?? null;
+  }
+
+  get validated(): number {
+    return this.validation.epochs;
+  }
+
+  began(pass: Pass): void {
+    this.meta = { ...this.meta, pass };
+  }
+
   /** Where a topic's run begins is durable before anything is learned: a kill must not make "latest" mean another place. */
   async opened(position: StreamPosition, fingerprints: readonly string[]): Promise<void> {
     if (this.meta.position !== null) return;
@@ -160,15 +170,33 @@ export class Trainer implements Consumer {
 
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes }: SourceState): Promise<void> {
     const batch = this.withoutDuplicates(new Batch(this.layout, decoded.rows, decoded.buffer));
-    const skipped =
-      batch.rows > 0 ? await step(this.model, this.tally.metrics, this.tally.distinct, batch, decoded.distinct) : 0;
+    const skipped = batch.rows > 0 ? await step(this.model, this.tally, batch, decoded) : 0;
     await this.keepRejects(decoded.rejects);
     this.tally.count(batch, decoded, skipped, totalBytes);
     this.order?.append(decoded.decisions);
     if (decoded.decisions.some(({ kind }) => kind === "anew")) this.publication?.decideAnew();
-    this.meta = { position: decoded.position, sources: fingerprints, rejected_bytes: this.rejected.bytesWritten };
+    const { bytesWritten } = this.rejected;
+    this.meta = { ...this.meta, position: decoded.position, sources: fingerprints, rejected_bytes: bytesWritten };
     this.publication?.learned(decoded.times.length > 0 ? Float64Array.from(decoded.times) : batch.times);
     await this.settle();
+  }
+
+  async validate(decoded: DecodedBatch): Promise<void> {
+    const batch = new Batch(this.layout, decoded.rows, decoded.buffer);
+    this.validation.add(await this.model.predict(batch), batch, decoded.rejects.length);
+  }
+
+  validationEnded(epoch: number | null, data: string): void {
+    const { examples } = this.tally;
+    const better = this.validation.end(epoch, examples, data);
+    if (this.job.earlyStop === null) return;
+    if (better) this.best.save(examples, this.content());
+    this.endEarly();
+  }
+
+  private endEarly(): void {
+    const { earlyStop } = this.job;
+    if (earlyStop !== null && this.validation.best && this.validation.since >= earlyStop) this.ended = "early_stop";
   }
 
   async idle(): Promise<void> {
@@ -211,7 +239,7 @@ export class Trainer implements Consumer {
   progress(): Omit<Progress, "source"> {
     const unsaved = this.tally.examples - this.saved;
     const freshness = this.publication?.freshness.percentiles() ?? null;
-    return { ...this.tally.progress(this.model), unsaved, freshness };
+    return { ...this.tally.progress(this.model), unsaved, freshness, validation: this.validation.latest };
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
@@ -220,8 +248,26 @@ export class Trainer implements Consumer {
       publication.decideAnew();
       await this.publish(publication);
     }
-    const { path } = await this.checkpointer.finish(this.tally.examples, this.content());
-    return { ...this.tally.report(this.model, path, endedBy), passed_over: this.passedOver };
+    const kept = this.keeps(endedBy);
+    const best = kept && kept !== this.validation.latest ? await this.bestModel(kept) : null;
+    const { path } = await this.checkpointer.finish(this.tally.examples, this.content(best ?? this.model));
+    const report = this.tally.report(best ?? this.model, path, endedBy);
+    await best?.close();
+    const validation = this.validation.report(kept ?? this.validation.latest);
+    return { ...report, validation, passed_over: this.passedOver };
+  }
+
+  /** The epoch whose weights an early stopping run leaves when it has come to its end. */
+  private keeps(endedBy: EndedBy): EpochQuality | null {
+    const over = endedBy === "end" || endedBy === "early_stop";
+    return over && this.job.earlyStop !== null ? this.validation.best : null;
+  }
+
+  private async bestModel({ learned }: EpochQuality): Promise<Model> {
+    const { job, layout } = this;
+    const model = await createModel(job.spec, { layout, threads: job.threads, purpose: "train" });
+    model.restore(this.best.blocks(learned));
+    return model;
   }
 
   async close(): Promise<void> {
@@ -245,56 +291,22 @@ export class Trainer implements Consumer {
   }
 
   /** Everything, for one atomic commit: weights, optimizer state, metrics, counters and the place in the stream. */
-  private content(): CheckpointContent {
+  private content(model = this.model): CheckpointContent {
     this.rejected.sync();
     this.order?.sync();
     const { spec } = this.job;
     const publisher = this.publication ? { publisher: this.publication.state } : {};
-    const meta = { spec, spec_hash: specHash(spec), ...this.meta, ...publisher, tally: this.tally.state() };
-    const blocks = [...this.model.blocks(), ...this.tally.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
+    const { state } = this.validation;
+    const validation = state ? { validation: state } : {};
+    const meta = {
+      spec,
+      spec_hash: specHash(spec),
+      ...this.meta,
+      ...publisher,
+      ...validation,
+      tally: this.tally.state(),
+    };
+    const blocks = [...model.blocks(), ...this.tally.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
     return { meta: JSON.parse(JSON.stringify(meta)), blocks };
   }
-}
-
-/** Whether an entry of the order log speaks of what comes after a checkpoint. */
-function isAhead(entry: Entry, meta: TrainMeta | undefined): boolean {
-  if (!meta) return true;
-  // A checkpoint without a publisher: the entries are of a time when changes were published, which begins anew now.
-  if (entry.kind === "publish") return meta.publisher !== undefined && entry.number > meta.publisher.number;
-  const { position } = meta;
-  return !position || !("messages" in position) || entry.at >= position.messages;
-}
-
-type Resumed = {
-  readonly meta: TrainMeta;
-  readonly blocks: ReturnType<typeof blocksOf>;
-  readonly skipped: readonly Skipped[];
-  readonly ref: ParentRef;
-} | null;
-
-/** The newest whole checkpoint of the job's directory, when the job resumes and there is one. */
-function resume(job: Job, store: CheckpointStore): Resumed {
-  const { checkpoint, skipped } = store.latest();
-  if (!checkpoint) return null;
-  if (!job.resume) {
-    throw new HashbrookError(
-      "output_exists",
-      `${store.directory}: already holds a model (${checkpoint.examples} examples)`,
-      {
-        hint: "go on with --resume, or train into another --out directory",
-      },
-    );
-  }
-  const hash = specHash(job.spec);
-  if (checkpoint.specHash !== hash) {
-    throw new HashbrookError(
-      "checkpoint_mismatch",
-      `${checkpoint.path}: was trained with spec ${checkpoint.specHash}, this spec is ${hash}`,
-      {
-        hint: "resume with the spec it was trained with (hashbrook inspect prints it), or train into another --out directory",
-      },
-    );
-  }
-  const ref = { examples: checkpoint.examples, checksum: checkpoint.chain[0].checksum };
-  return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), skipped, ref };
 }

@@ -15,6 +15,8 @@ const progress: Progress = {
   lifetime: quality,
   window: quality,
   oracle_auc: null,
+  seen: null,
+  validation: null,
   table_rows: 3,
   table_bytes: 300,
   memory_bytes: 1000,

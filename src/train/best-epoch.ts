@@ -1,0 +1,48 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { CheckpointContent } from "../checkpoint/checkpoint.js";
+import { checkpointName } from "../checkpoint/names.js";
+import { CheckpointStore } from "../checkpoint/store.js";
+import { blocksOf } from "../model/blocks.js";
+import type { StateBlock } from "../model/model.js";
+import type { ValidationState } from "./validation.js";
+
+/**
+ * The checkpoint of the epoch with the lowest validation logloss, in `DIR/best`: a model of its own, which the run takes its
+ * weights from when it has come to its end.
+ */
+export class BestEpoch {
+  private readonly store: CheckpointStore;
+
+  /** @param run the run's own store: nothing is written once another writer has taken its directory over */
+  constructor(run: CheckpointStore) {
+    this.store = new CheckpointStore(join(run.directory, "best"), run.fenced);
+  }
+
+  /** @throws checkpoint_write */
+  save(examples: number, content: CheckpointContent): void {
+    this.store.save(examples, content);
+  }
+
+  /** The state after so many examples. @throws checkpoint_missing, checkpoint_damaged */
+  blocks(examples: number): ReadonlyMap<string, StateBlock> {
+    return blocksOf(this.store.load(join(this.store.directory, checkpointName(examples))));
+  }
+
+  /** A durable checkpoint knows of a better one: removes what is not needed to resume from it. */
+  forget(state: ValidationState | undefined): void {
+    if (!state?.best) return;
+    const newest = checkpointName(state.best.learned);
+    for (const name of checkpoints(this.store.directory)) {
+      if (name < newest) rmSync(join(this.store.directory, name), { recursive: true, force: true });
+    }
+  }
+}
+
+function checkpoints(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => name.startsWith("checkpoint-"));
+  } catch {
+    return [];
+  }
+}

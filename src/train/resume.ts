@@ -1,0 +1,71 @@
+import type { ParentRef } from "../checkpoint/manifest.js";
+import type { CheckpointStore, Skipped } from "../checkpoint/store.js";
+import { HashbrookError } from "../core/errors.js";
+import { blocksOf } from "../model/blocks.js";
+import { specHash } from "../spec/hash.js";
+import type { PublisherState } from "../sync/publisher.js";
+import type { Job, StreamPosition } from "./job.js";
+import type { Entry } from "./order-log.js";
+import type { Pass } from "./pass.js";
+import type { TallyState } from "./tally.js";
+import type { ValidationState } from "./validation.js";
+
+/** What a checkpoint's manifest keeps beside the spec. */
+export interface TrainMeta {
+  /** null before anything was read. */
+  readonly position: StreamPosition | null;
+  readonly sources: readonly string[];
+  readonly rejected_bytes: number;
+  readonly publisher?: PublisherState;
+  readonly tally: TallyState;
+  /** Files: how the list is learned. */
+  readonly pass?: Pass;
+  /** There once validation events were scored. */
+  readonly validation?: ValidationState;
+}
+
+/** Whether an entry of the order log speaks of what comes after a checkpoint. */
+export function isAhead(entry: Entry, meta: TrainMeta | undefined): boolean {
+  if (!meta) return true;
+  // A checkpoint without a publisher: the entries are of a time when changes were published, which begins anew now.
+  if (entry.kind === "publish") return meta.publisher !== undefined && entry.number > meta.publisher.number;
+  const { position } = meta;
+  return !position || !("messages" in position) || entry.at >= position.messages;
+}
+
+export type Resumed = {
+  readonly meta: TrainMeta;
+  readonly blocks: ReturnType<typeof blocksOf>;
+  readonly skipped: readonly Skipped[];
+  readonly ref: ParentRef;
+} | null;
+
+/**
+ * The newest whole checkpoint of the job's directory, when the job resumes and there is one.
+ * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch
+ */
+export function resume(job: Job, store: CheckpointStore): Resumed {
+  const { checkpoint, skipped } = store.latest();
+  if (!checkpoint) return null;
+  if (!job.resume) {
+    throw new HashbrookError(
+      "output_exists",
+      `${store.directory}: already holds a model (${checkpoint.examples} examples)`,
+      {
+        hint: "go on with --resume, or train into another --out directory",
+      },
+    );
+  }
+  const hash = specHash(job.spec);
+  if (checkpoint.specHash !== hash) {
+    throw new HashbrookError(
+      "checkpoint_mismatch",
+      `${checkpoint.path}: was trained with spec ${checkpoint.specHash}, this spec is ${hash}`,
+      {
+        hint: "resume with the spec it was trained with (hashbrook inspect prints it), or train into another --out directory",
+      },
+    );
+  }
+  const ref = { examples: checkpoint.examples, checksum: checkpoint.chain[0].checksum };
+  return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), skipped, ref };
+}

@@ -1,0 +1,103 @@
+import type { Batch } from "../core/batch.js";
+import { ProgressiveMetrics } from "../metrics/progressive.js";
+import type { EpochQuality, ValidationReport } from "./job.js";
+import { quality } from "./tally.js";
+
+/** What a checkpoint keeps of validation: plain JSON. */
+export interface ValidationState {
+  /** Which events were scored. */
+  readonly data: string;
+  /** Passes over the data that have been validated. */
+  readonly epochs: number;
+  /** The newest figures of each pass. */
+  readonly history: readonly EpochQuality[];
+  /** The figures of the lowest logloss, and passes since. */
+  readonly best: EpochQuality | null;
+  readonly since: number;
+}
+
+const NONE: ValidationState = { data: "", epochs: 0, history: [], best: null, since: 0 };
+/** Passes whose figures are kept. */
+const HISTORY = 100;
+
+/** Scores validation events after a pass over the data, and knows which pass was the best. */
+export class Validation {
+  private readonly window: number;
+  private current: ValidationState;
+  private metrics: ProgressiveMetrics | null = null;
+  private rejected = 0;
+  private newest: EpochQuality | null;
+
+  /** @param window rows of the metrics' windows */
+  constructor(window: number, state: ValidationState | undefined) {
+    this.window = window;
+    this.current = state ?? NONE;
+    this.newest = this.current.history.at(-1) ?? null;
+  }
+
+  /** null before there is anything to keep. */
+  get state(): ValidationState | null {
+    return this.current === NONE ? null : this.current;
+  }
+
+  get epochs(): number {
+    return this.current.epochs;
+  }
+
+  get best(): EpochQuality | null {
+    return this.current.best;
+  }
+
+  get latest(): EpochQuality | null {
+    return this.newest;
+  }
+
+  /** Passes since the best one. */
+  get since(): number {
+    return this.current.since;
+  }
+
+  /** Counts a batch of validation events. */
+  add(logits: Float32Array, batch: Batch, rejected: number): void {
+    this.metrics ??= new ProgressiveMetrics({ window: this.window });
+    this.metrics.add(logits, batch.labels, batch.weights);
+    this.rejected += rejected;
+  }
+
+  /**
+   * All validation events have been counted.
+   * @param epoch passes over the data so far; null: in the middle of one, which is told and not compared
+   * @param learned examples learned so far
+   * @param data which events they were: figures of others are not compared with theirs
+   * @returns whether this pass is the best so far
+   */
+  end(epoch: number | null, learned: number, data: string): boolean {
+    this.metrics ??= new ProgressiveMetrics({ window: this.window });
+    const { rejected } = this;
+    const figures = { epoch, learned, ...quality(this.metrics.lifetime()), rejected };
+    this.metrics = null;
+    this.rejected = 0;
+    this.newest = figures;
+    if (epoch === null) return false;
+    const { history, best, since } = this.current.data === data ? this.current : NONE;
+    const better = best === null || isLower(figures.logloss, best.logloss);
+    this.current = {
+      data,
+      epochs: epoch,
+      history: [...history, figures].slice(-HISTORY),
+      best: better ? figures : best,
+      since: better ? 0 : since + 1,
+    };
+    return better;
+  }
+
+  /** @param kept the figures of the weights that the run leaves */
+  report(kept: EpochQuality | null): ValidationReport | null {
+    if (!kept) return null;
+    return { ...kept, best_epoch: this.best?.epoch ?? null, epochs: this.current.history };
+  }
+}
+
+function isLower(logloss: number | null, than: number | null): boolean {
+  return logloss !== null && (than === null || logloss < than);
+}

@@ -1,0 +1,139 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { beforeAll, describe, expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import { simulate } from "../../src/source/simulate.js";
+import { evaluate, type TrainOptions, train } from "../../src/train/run.js";
+import { digests, ended, run, start, temporary } from "./hashbrook.js";
+
+const folder = temporary();
+const [whole, head, tail] = ["whole.tsv", "head.tsv", "tail.tsv"].map((name) => join(folder, name));
+const ROWS = 6000;
+/** Small enough to be learned by heart in a few epochs. */
+const model = join(folder, "model.yaml");
+
+beforeAll(async () => {
+  const chunks: Uint8Array[] = [];
+  await simulate({ rows: ROWS, seed: 9, format: "tsv", write: (bytes: Uint8Array) => void chunks.push(bytes.slice()) });
+  const text = Buffer.concat(chunks).toString();
+  writeFileSync(whole, text);
+  const cut = text.indexOf("\n", Math.floor(text.length * 0.8) - 1) + 1;
+  writeFileSync(head, text.slice(0, cut));
+  writeFileSync(tail, text.slice(cut));
+  const demo = readFileSync("features/ads-demo-lr.yaml", "utf8");
+  writeFileSync(model, demo.replace("rows: 4_194_304", "rows: 65_536").replace("alpha: 0.1", "alpha: 0.5"));
+});
+
+const trained = (options: Partial<TrainOptions>) => {
+  const out = options.out ?? temporary();
+  return train({ model, data: whole, out, ...options }).then((report) => ({ ...report, out }));
+};
+/** The model's own files of a run's newest checkpoint. */
+const weights = (out: string) =>
+  Object.fromEntries(Object.entries(digests(out)).filter(([name]) => /(table-.*|dense)\.safetensors$/.test(name)));
+
+describe("figures of several epochs", () => {
+  it("are of events before they were first seen, whatever the epochs; those of seen events stand apart", async () => {
+    const once = await trained({});
+    const thrice = await trained({ epochs: 3 });
+    for (const key of ["auc", "logloss", "normalized_entropy", "calibration", "second_half", "last_tenth"] as const)
+      expect(thrice[key]).toEqual(once[key]);
+    expect([once.seen, thrice.examples, thrice.seen!.examples]).toEqual([null, 3 * ROWS, 2 * ROWS]);
+    expect(thrice.seen!.auc!).toBeGreaterThan(once.auc! + 0.05);
+    expect(thrice.oracle).toEqual(once.oracle);
+  });
+
+  it("of a run that was resumed are told apart, too, in a batch that holds the end of an epoch", async () => {
+    const out = temporary();
+    await trained({ out, epochs: 2, limit: 512 * 13 });
+    const resumed = await trained({ out, epochs: 2, resume: true });
+    expect([resumed.logloss, resumed.seen]).toEqual([(await trained({})).logloss, (await trained({ epochs: 2 })).seen]);
+  });
+
+  it("--epochs without validation warns; the text tells seen events apart", () => {
+    const { stdout, stderr } = run(["train", "--model", model, "--data", whole, "--epochs", "2", "--out", temporary()]);
+    expect(stderr).toMatch(/^warning: --epochs 2 without --validate/);
+    expect(stdout).toMatch(/never seen before .*\n[\s\S]*seen before .*memory, not quality/);
+  });
+});
+
+describe("validation", () => {
+  it("scores files after every epoch as eval does, and changes nothing that is learned", async () => {
+    const plain = await trained({ data: head, epochs: 2 });
+    const judged = await trained({ data: head, epochs: 2, validate: tail });
+    expect(weights(judged.out)).toEqual(weights(plain.out));
+    const { logloss, auc, examples } = await evaluate({ checkpoint: judged.out, data: tail });
+    expect(judged.validation).toMatchObject({ epoch: 2, learned: judged.examples, logloss, auc, examples });
+    expect(judged.validation!.epochs.map(({ epoch }) => epoch)).toEqual([1, 2]);
+    expect(plain.validation).toBeNull();
+  });
+
+  it("holds out the last part of the stream, over several files, compressed ones too", async () => {
+    const expected = await trained({ data: head, validate: tail });
+    const one = await trained({ validateLast: 0.2 });
+    expect([one.examples, one.validation!.logloss]).toEqual([expected.examples, expected.validation!.logloss]);
+    expect(weights(one.out)).toEqual(weights(expected.out));
+    const text = readFileSync(whole);
+    const parts = [0.3, 0.7, 1].map((share) => text.indexOf("\n", Math.floor(text.length * share) - 2) + 1);
+    const files = parts.map((end, i) => {
+      const path = join(folder, `part-${i}.tsv${i === 1 ? "" : ".gz"}`);
+      const content = text.subarray(parts[i - 1] ?? 0, end);
+      writeFileSync(path, i === 1 ? content : gzipSync(content));
+      return path;
+    });
+    const several = await trained({ data: files, validateLast: 0.2 });
+    expect(weights(several.out)).toEqual(weights(one.out));
+    expect(several.validation).toEqual(one.validation);
+  });
+
+  it("works where the run ends at its limit, and says that no epoch has ended", async () => {
+    const { validation } = await trained({ validateLast: 0.2, limit: 1024 });
+    expect(validation).toMatchObject({ epoch: null, learned: 1024, best_epoch: null, epochs: [] });
+    expect(validation!.examples).toBeGreaterThan(1000);
+  });
+
+  it("--early-stop ends a run that gets no better and leaves the best epoch's weights; so does a resumed one", async () => {
+    const out = temporary();
+    const options = { out, epochs: 30, validateLast: 0.2, earlyStop: 2 };
+    const stopped = await trained(options);
+    const { validation } = stopped;
+    const losses = validation!.epochs.map(({ logloss }) => logloss!);
+    expect(stopped.ended_by).toBe("early_stop");
+    expect(validation!.best_epoch).toBe(losses.length - 2);
+    expect(validation!.logloss).toBe(Math.min(...losses));
+    expect((await evaluate({ checkpoint: out, data: tail })).logloss).toBe(validation!.logloss);
+    const before = digests(out);
+    const again = await trained({ ...options, resume: true });
+    expect(again).toMatchObject({ ended_by: "early_stop", examples_this_run: 0, validation });
+    expect(digests(out)).toEqual(before);
+  });
+
+  it("gives the same bytes when it is killed again and again, and resumed", async () => {
+    const flags = ["--epochs", "12", "--validate-last", "20%", "--early-stop", "4", "--checkpoint-every", "700"];
+    const args = (out: string) => ["train", "--model", model, "--data", whole, "--out", out, "--resume", ...flags];
+    const [calm, killed] = [temporary(), temporary()];
+    expect(run(args(calm)).status).toBe(0);
+    const rng = new Rng(5);
+    for (let attempt = 0, status: number | null = null; status !== 0; attempt++) {
+      const child = start(args(killed));
+      const timer = setTimeout(() => child.kill("SIGKILL"), attempt < 8 ? 250 + rng.below(700) : 120_000);
+      ({ status } = await ended(child));
+      clearTimeout(timer);
+    }
+    expect(digests(killed)).toEqual(digests(calm));
+  });
+
+  it("refuses what it cannot do, and says how to mend it", async () => {
+    const refused = (options: Partial<TrainOptions>) => expect(trained(options)).rejects;
+    await refused({ validate: tail, validateLast: 0.2 }).toMatchObject({ code: "usage" });
+    await refused({ earlyStop: 1 }).toMatchObject({ code: "usage", hint: expect.stringContaining("--validate") });
+    await refused({ validateLast: 1 }).toMatchObject({ code: "usage" });
+    await refused({ data: "-", validateLast: 0.2 }).toMatchObject({ message: expect.stringContaining("pipe") });
+    await refused({ validate: "-" }).toMatchObject({ code: "usage" });
+    await refused({ epochs: 0 }).toMatchObject({ code: "usage" });
+    const out = temporary();
+    await trained({ out, validateLast: 0.2, limit: 1024 });
+    await refused({ out, validateLast: 0.3, resume: true }).toMatchObject({ code: "source_changed" });
+  });
+});
