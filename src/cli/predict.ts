@@ -1,4 +1,6 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { Report } from "../train/job.js";
+import { type PredictionFormat, predictionFormats } from "../train/prediction-lines.js";
 import { predict } from "../train/run.js";
 import { wholeNumber } from "./options.js";
 import { stopSignal, tellStopped } from "./signals.js";
@@ -11,24 +13,49 @@ interface Flags {
   limit?: number;
   threads?: number;
   maxRejects?: number;
+  columns?: string[];
+  format?: PredictionFormat;
   json?: true;
 }
 
 export function predictCommand(): Command {
   return new Command("predict")
-    .description("Write one click probability a line for every event")
+    .description("Write a line for every event: its click probability, after the values that are passed through")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption("--data <file...>", "files in the model's event format; the label may be empty or absent")
     .requiredOption("--out <file>", 'file to write, "-" for stdout')
     .option("--limit <n>", "stop after n events", wholeNumber)
     .option("--threads <n>", "threads of the tower's runtime (default: all cores)", wholeNumber)
     .option(
+      "--columns <names...>",
+      "values to write before the score, with a header: columns, JSON paths, vw namespaces, or label.id for the event's id",
+    )
+    .addOption(
+      new Option(
+        "--format <name>",
+        "default: scores alone; with --columns what --out ends in (.csv, .jsonl), else tsv",
+      ).choices(predictionFormats),
+    )
+    .option(
       "--max-rejects <n>",
-      "malformed rows to skip before stopping; a skipped row gets no line (default: 0)",
+      "malformed rows before stopping; each has a line without a score, so that line numbers match (default: 0)",
       wholeNumber,
     )
     .option("--json", "with --out FILE: print the report as one JSON object, the last line of stdout")
+    .addHelpText(
+      "after",
+      `
+The output gets its name when it is complete; where the command fails or is stopped, what was there before stays.
+
+Example:
+  hashbrook predict --checkpoint runs/ads --data today.tsv --columns event_id --out scores.csv`,
+    )
     .action(run);
+}
+
+function rejectedText({ rejected, rejected_by_code }: Report): string {
+  const codes = Object.entries(rejected_by_code).map(([code, n]) => `${code} ${n}`);
+  return `hashbrook: ${rejected} rows were rejected and have a line without a score: ${codes.join(", ")}`;
 }
 
 async function run(flags: Flags): Promise<void> {
@@ -39,6 +66,7 @@ async function run(flags: Flags): Promise<void> {
     if (flags.json) return printReport(report, true);
     tellPassedOver(report.passed_over);
     if (report.ended_by === "stopped") return;
+    if (report.rejected > 0) process.stderr.write(`${rejectedText(report)}\n`);
     if (flags.out !== "-") process.stderr.write(`${report.examples} probabilities written to ${flags.out}\n`);
   } finally {
     release();

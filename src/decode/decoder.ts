@@ -8,7 +8,7 @@ import { type ScanKernel, STATUS, scanKernel } from "./kernel.js";
 import { sourcesOf } from "./places.js";
 import { layPlan, type Plan } from "./plan.js";
 import { copyRegion } from "./region.js";
-import { MAX_REJECT_BYTES, MAX_ROW, type Reject, RejectList } from "./reject.js";
+import { MAX_REJECT_BYTES, MAX_ROW, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
 import { type RequestFailure, readRequest } from "./request.js";
 
 export type { Reject, RejectCode } from "./reject.js";
@@ -23,6 +23,8 @@ export interface DecoderOptions {
   readonly requireLabel?: boolean;
   /** Report distinct-value registers. Default: as requireLabel. */
   readonly distinct?: boolean;
+  /** Columns and paths whose texts `take` hands over for every row (they may be none); undefined: no rows are handed over. */
+  readonly kept?: readonly string[] | undefined;
 }
 
 /** What `take` hands over. */
@@ -35,6 +37,8 @@ export interface Taken {
   readonly row: number;
   /** Distinct-value registers that rose: field << 20 | register << 8 | rank. */
   readonly distinct: Uint32Array<ArrayBuffer>;
+  /** Every row since the last take, refused ones too, with the texts that are kept of it (see kept-rows.ts); empty without `kept`. */
+  readonly kept: Uint8Array<ArrayBuffer>;
 }
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
@@ -66,6 +70,7 @@ export class Decoder {
 
   constructor(spec: CompiledSpec, options: DecoderOptions) {
     const { capacity, format = spec.events.format, requireLabel = true, distinct = requireLabel } = options;
+    const kept = options.kept ?? null;
     const { memory, kernel } = scanKernel();
     const arena = new Arena(memory, kernel.heapBase());
     const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
@@ -73,10 +78,10 @@ export class Decoder {
     this.#format = format;
     this.#memory = memory;
     this.#kernel = kernel;
-    this.#plan = layPlan(spec, { capacity, format, requireLabel, distinct }, kernel, arena);
+    this.#plan = layPlan(spec, { capacity, format, requireLabel, distinct, kept }, kernel, arena);
     this.layout = this.#plan.layout;
     this.#input = new Input(memory, arena);
-    this.#needed = requireLabel ? sourcesOf(spec, format) : fields;
+    this.#needed = [...new Set([...(requireLabel ? sourcesOf(spec, format) : fields), ...(kept ?? [])])];
     this.needsHeader = this.#isDelimited && spec.events.header;
     this.#columnsKnown = !this.needsHeader;
     if (this.#isDelimited && !this.needsHeader) this.#plan.setColumns(spec.events.columns);
@@ -166,6 +171,7 @@ export class Decoder {
     const bytes = this.#input.bytes(start, start + Math.min(length, MAX_REJECT_BYTES)).slice();
     const row = this.#row + kernel.getRowLine() + 1;
     const column = this.#plan.places.nameOf(kernel.getFailedSlot() >>> 0);
+    kernel.keepRow(kernel.getCode());
     this.#rejects.add(kernel.getCode(), { column, offset: start + shift, row, bytes, length });
   }
 
@@ -222,6 +228,7 @@ export class Decoder {
     input.advance(input.read + part + 1);
     if (!hasEnd && !input.ended) return false;
     this.#row += 1;
+    this.#kernel.keepRow(ROW_TOO_LONG);
     this.#rejects.addTooLong({ column: "", offset, row: this.#row, bytes, length: total });
     this.#tooLong = undefined;
     return true;
@@ -244,7 +251,14 @@ export class Decoder {
       offset: this.#input.offset,
       row: this.#row,
       distinct,
+      kept: this.#takeKept(),
     };
+  }
+
+  #takeKept(): Uint8Array<ArrayBuffer> {
+    const { keptRows } = this.#plan;
+    const end = this.#kernel.takeKept() >>> 0;
+    return new Uint8Array(this.#memory.buffer, keptRows, end - keptRows).slice();
   }
 
   /** Takes the rejects alone, for instance at the end of a file. */
@@ -265,6 +279,7 @@ export class Decoder {
     const length = end - start - Number(bytes[end - 1] === 10 && end > start);
     if (length > MAX_ROW) {
       const kept = bytes.slice(start, start + MAX_REJECT_BYTES);
+      kernel.keepRow(ROW_TOO_LONG);
       this.#rejects.addTooLong({ column: "", offset, row: 0, bytes: kept, length });
     } else if (length > 0) {
       this.#row = -1;

@@ -22,6 +22,8 @@ export interface ScanKernel {
   readContext(at: number, end: number, copy: number): number;
   readCandidate(at: number, end: number, copy: number, row: number): number;
   takeChanges(): number;
+  keepRow(code: number): void;
+  takeKept(): number;
   getCursor(): number;
   getRows(): number;
   getLines(): number;

@@ -90,9 +90,9 @@ function numberSlots(place: Place, next: number): number {
   return place.end;
 }
 
-/** Lays the slots of everything the spec reads out. */
-export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena): Places {
-  const root = placeTree(sourcesOf(spec, format), format);
+/** Lays the slots of everything the spec reads out. @param more columns or paths that are wanted besides */
+export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more: readonly string[] = []): Places {
+  const root = placeTree([...new Set([...sourcesOf(spec, format), ...more])], format);
   numberSlots(root, 0);
   const places = [...preorder(root)];
   const names = places.flatMap((place) => Array.from({ length: place.slots }, () => place.path));

@@ -12,6 +12,8 @@ export interface PlanOptions {
   readonly requireLabel: boolean;
   /** Report risen registers of distinct-value estimates. */
   readonly distinct: boolean;
+  /** Columns and paths whose texts are kept of every row; null: no row is kept. */
+  readonly kept: readonly string[] | null;
 }
 
 /** Where the decoder finds things in the kernel's memory. */
@@ -22,6 +24,8 @@ export interface Plan {
   readonly places: Places;
   /** Address of the list of risen registers. */
   readonly changes: number;
+  /** Address of the rows kept, 0: none are. */
+  readonly keptRows: number;
   /** Room for a copy of all slots. */
   readonly slotsCopy: number;
   /** Says which source column each column of the file is, by name; columns nobody reads are passed over. */
@@ -37,6 +41,10 @@ const QUOTE = 34;
 const SCRATCH_BYTES = 9 << 20;
 /** Where the end of the columns stands in the kernel's Plan. */
 const COLUMNS_END = 20;
+/** Kept rows wait for the host until they have so many bytes. */
+const KEPT_BYTES = 1 << 20;
+/** Longest text of one value, and what stands before it. */
+const KEPT_VALUE_BYTES = 65_535 + 8;
 /** Room for the addresses of delimiters that the kernel looks ahead for. */
 const POSITION_BYTES = 16 + 4 * (MAX_COLUMNS + 1024);
 
@@ -48,7 +56,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   arena.fill(region + layout.weights, 1, capacity);
   arena.fill(region + layout.oracle, Number.NaN, capacity);
 
-  const places = layPlaces(spec, format, arena);
+  const places = layPlaces(spec, format, arena, options.kept ?? []);
   const ops = Object.fromEntries(opKinds.map((kind) => [kind, [] as Struct[]])) as unknown as Ops;
   const crossed = new Set(spec.fields.flatMap((field) => (field.type === "cross" ? field.of : [])));
   const parts = new Map([...crossed].map((name) => [name, arena.take(8)]));
@@ -73,7 +81,8 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   const columns = arena.take((MAX_COLUMNS + 4) * 4);
   const changes = arena.take(changesBytes(context, capacity));
   const root = layMembers(places, format, kernel, arena);
-  const at = arena.struct(planStruct(context, options, { columns, changes, root }));
+  const keptRows = options.kept ? arena.take(KEPT_BYTES + 4 + options.kept.length * KEPT_VALUE_BYTES) : 0;
+  const at = arena.struct(planStruct(context, options, { columns, changes, root, keptRows }));
   const widest = Math.max(1, ...spec.fields.map((field) => (field.type === "cross" ? field.of.length : 0)));
   kernel.configure(at, arena.take(widest * 8), arena.longs(powersOfFive()));
 
@@ -83,14 +92,14 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
     for (const [i, slot] of [...slots, ignored, ignored, ignored].entries()) arena.poke(columns + 4 * i, slot);
     arena.poke(at + COLUMNS_END, columns + 4 * names.length);
   };
-  return { layout, region, places, changes, slotsCopy: arena.take(places.end - places.at), setColumns };
+  return { layout, region, places, changes, keptRows, slotsCopy: arena.take(places.end - places.at), setColumns };
 }
 
 /** The kernel's Plan, in order of its fields. */
 function planStruct(
   { spec, arena, layout, region, places, ops }: FieldContext,
-  { format, requireLabel }: PlanOptions,
-  { columns, changes, root }: { columns: number; changes: number; root: number },
+  { format, requireLabel, kept }: PlanOptions,
+  { columns, changes, root, keptRows }: Record<"columns" | "changes" | "root" | "keptRows", number>,
 ): Struct {
   const { label, events } = spec;
   const slot = (from: string | null | undefined, role: "text" | "number") =>
@@ -119,7 +128,15 @@ function planStruct(
   const vw = vwHead.map((name) => (format === "vw" ? places.slot(name, "text") : 0));
   return plan
     .u32(changes, changes, separator, format === "csv" ? QUOTE : separator)
-    .u32(root, ...vw, arena.take(SCRATCH_BYTES));
+    .u32(root, ...vw, arena.take(SCRATCH_BYTES))
+    .u32(...keptStruct(arena, places, kept ?? []))
+    .u32(keptRows, keptRows, keptRows + KEPT_BYTES);
+}
+
+/** Where the slots of kept values are listed, and where the list ends. */
+function keptStruct(arena: Arena, places: Places, kept: readonly string[]): [number, number] {
+  const at = arena.words(kept.map((from) => places.slot(from, "items")));
+  return [at, at + 4 * kept.length];
 }
 
 /** Registers can rise once per key of a batch at most, and 53 times each. */

@@ -48,6 +48,9 @@ export interface Reject {
   readonly length: number;
 }
 
+/** The kernel's code of a row that is never scanned. */
+export const ROW_TOO_LONG = rejectCodes.indexOf("row_too_long") + 1;
+
 /** Longest row, without its newline, and the longest part of a refused one that is kept. */
 export const MAX_ROW = 4 << 20;
 export const MAX_REJECT_BYTES = 64 << 10;
@@ -71,7 +74,7 @@ export class RejectList {
   }
 
   addTooLong(row: Omit<Reject, "code">): void {
-    this.add(rejectCodes.indexOf("row_too_long") + 1, row);
+    this.add(ROW_TOO_LONG, row);
   }
 
   static codeOf(code: number): RejectCode {

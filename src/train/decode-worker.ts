@@ -44,7 +44,8 @@ function send(message: FromDecoder): void {
 }
 
 async function run(start: Start): Promise<void> {
-  const decoder = new Decoder(job.spec, { capacity: start.capacity, requireLabel: job.kind !== "predict" });
+  const reading = job.kind === "predict" ? { requireLabel: false, kept: job.kept } : {};
+  const decoder = new Decoder(job.spec, { capacity: start.capacity, ...reading });
   const buffers = Array.from({ length: IN_FLIGHT }, () => new SharedArrayBuffer(decoder.layout.bytes));
   free.push(...buffers.keys());
   send({ type: "buffers", buffers });

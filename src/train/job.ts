@@ -7,6 +7,7 @@ import type { HotnessCounters } from "../tables/hotness.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { TopicPosition } from "./merge.js";
 import type { SourceHealth } from "./messages.js";
+import type { LineOptions } from "./prediction-lines.js";
 
 /** What the pipeline's workers are told to do: plain data that crosses threads. */
 export interface Job {
@@ -25,7 +26,9 @@ export interface Job {
   /** train: the run's directory. */
   readonly out: string | null;
   /** predict: where the rows' lines go. */
-  readonly output: OutputFile | null;
+  readonly output: (OutputFile & LineOptions) | null;
+  /** predict: the sources of the values in `output.columns`. */
+  readonly kept: readonly string[];
   /** eval, predict: the checkpoint to score with. train: unused. */
   readonly checkpoint: string | null;
   /** eval, predict: damaged checkpoints that were passed over on the way to it. */

@@ -5,13 +5,14 @@ import { sigmoid } from "../metrics/kernel.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
+import { headerLine, type LineOptions, predictionLines } from "./prediction-lines.js";
 import type { DecodedBatch } from "./stream.js";
 import { Tally } from "./tally.js";
 
 /** Rows scored at a time. */
 const CAPACITY = 512;
 
-/** Writes one probability a line for every row of a stream. */
+/** Writes a line for every row of a stream: its probability, or none for a rejected one. */
 export class Predictor implements Consumer {
   readonly start = null;
   readonly replay = [];
@@ -24,13 +25,16 @@ export class Predictor implements Consumer {
   readonly capacity = CAPACITY;
   private readonly loaded: LoadedModel;
   private readonly tally: Tally;
-  private readonly out: OutputFile;
+  private readonly out: OutputFile & LineOptions;
+  /** Not written yet. */
+  private header: string;
 
   private constructor(job: Job, clock: Clock, loaded: LoadedModel) {
     this.limit = job.limit ?? Number.POSITIVE_INFINITY;
     this.loaded = loaded;
     this.tally = new Tally(loaded.spec, job, clock);
     this.out = job.output!;
+    this.header = headerLine(this.out);
   }
 
   static async open(job: Job, clock: Clock): Promise<Predictor> {
@@ -39,11 +43,9 @@ export class Predictor implements Consumer {
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
-    if (batch.rows > 0) {
-      const probabilities = sigmoid(await this.loaded.model.predict(batch));
-      await writeOut(this.out, Buffer.from(`${Array.from(probabilities, String).join("\n")}\n`));
-    }
+    const scores = batch.rows > 0 ? sigmoid(await this.loaded.model.predict(batch)) : new Float32Array();
     this.tally.count(batch, decoded, 0, totalBytes);
+    await this.write(predictionLines(this.out, decoded.kept!, scores));
   }
 
   progress(): Omit<Progress, "source"> {
@@ -51,7 +53,14 @@ export class Predictor implements Consumer {
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
+    await this.write("");
     return this.tally.report(this.loaded.model, this.loaded.path, endedBy);
+  }
+
+  private async write(lines: string): Promise<void> {
+    const text = this.header + lines;
+    this.header = "";
+    await writeOut(this.out, Buffer.from(text));
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,8 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Job, PublishSpec, Report } from "./job.js";
 import { type PipelineOptions, runPipeline } from "./pipeline.js";
+import { formatOf, keptSources } from "./prediction-columns.js";
+import type { PredictionFormat } from "./prediction-lines.js";
 
 interface StreamOptions extends PipelineOptions {
   /** Paths, patterns, "-" (standard input) or "simulate:ROWS[:SEED[:FORMAT]]", read in order. */
@@ -63,6 +65,10 @@ export interface EvaluateOptions extends StreamOptions {
 export interface PredictOptions extends EvaluateOptions {
   /** File to write, one probability a line; "-" = standard output. It may not be one of the inputs. */
   readonly out: string;
+  /** Values to pass through, before the score: columns, JSON paths, vw namespaces, or "label.id" for the event's id. */
+  readonly columns?: readonly string[] | undefined;
+  /** Default: scores alone; with `columns` as the ending of `out` says (.csv, .jsonl), else tsv. */
+  readonly format?: PredictionFormat | undefined;
 }
 
 /** Learns a model from a stream of events, test-then-train, and returns the final report. `limit` counts from the start of the data, also after `resume`. */
@@ -135,17 +141,21 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
 }
 
 /**
- * Writes a probability for every row of a stream. The label may be absent or empty. The file gets its name when all of it is
+ * Writes a line for every row of a stream: its probability, or none for a rejected one. The label may be absent or empty. The file gets its name when all of it is
  * written: where the run fails or is stopped, there is under its name what was there before.
  * @throws HashbrookError usage where the output is one of the inputs; output_closed where the reader of standard output has gone
  */
 export async function predict(options: PredictOptions): Promise<Report> {
   const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
   const job = streamJob("predict", spec, { ...options, maxRejects: options.maxRejects ?? 0 });
+  const format = options.format ?? formatOf(options.out, options.columns);
+  const columns = options.columns ?? [];
+  const kept = keptSources(spec, columns);
   const output = Output.open(options.out, [...namesOf(job.data), ...checkpoint.files]);
   try {
     const { name, file } = output;
-    const to = { checkpoint: checkpoint.path, passedOver, output: { name, file } };
+    const lines = { format, columns, rejected: job.maxRejects! > 0 };
+    const to = { checkpoint: checkpoint.path, passedOver, output: { name, file, ...lines }, kept };
     const report = await runPipeline({ ...job, ...to }, options);
     if (report.ended_by !== "stopped") output.commit();
     return report;
@@ -178,6 +188,7 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     deadLetters: null,
     out: null,
     output: null,
+    kept: [],
     checkpoint: null,
     passedOver: [],
     resume: false,

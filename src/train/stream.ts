@@ -17,6 +17,8 @@ export interface DecodedBatch {
   readonly rows: number;
   readonly buffer: ArrayBufferLike;
   readonly distinct: Uint32Array;
+  /** Every row, with the texts that are kept of it (predict alone). */
+  readonly kept?: Uint8Array;
   readonly rejects: readonly RejectedRow[];
   /** Right after the batch's last row. */
   readonly position: StreamPosition;
@@ -60,7 +62,7 @@ export async function* decodedBatches(
   const name = () => source.files[source.file].name;
   const take = (): DecodedBatch => {
     const spans = seen.take(decoder.rows);
-    const { batch, rejects, offset, row, distinct } = decoder.take(options.buffer());
+    const { batch, rejects, offset, row, distinct, kept } = decoder.take(options.buffer());
     const all = [...held, ...rejects.map((reject) => ({ ...reject, file: name() }))];
     held = [];
     remaining -= batch.rows;
@@ -69,6 +71,7 @@ export async function* decodedBatches(
       rows: batch.rows,
       buffer: batch.buffer,
       distinct,
+      kept,
       rejects: all,
       position,
       decisions: [],

@@ -141,16 +141,30 @@ describe("eval and predict", () => {
     expect(same(unlabelled).trim().split("\n")).toHaveLength(100);
   });
 
-  it("predict stops at a malformed row unless told to skip, so that lines stay aligned", () => {
+  it("predict stops at a malformed row unless told to go on, and gives it a line, so that lines stay aligned", () => {
     const broken = join(folder, "broken.tsv");
-    writeFileSync(broken, `${readFileSync(events, "utf8").split("\n")[0]}\nrubbish\n`);
+    const rows = readFileSync(events, "utf8").split("\n");
+    writeFileSync(broken, `${rows[0]}\nrubbish\n${rows[1]}\n`);
     const args = ["predict", "--checkpoint", out, "--data", broken, "--out", "-"];
     expect(run(args)).toMatchObject({ status: 4, stderr: expect.stringContaining("broken.tsv:2") });
-    expect(
-      run([...args, "--max-rejects", "1"])
-        .stdout.trim()
-        .split("\n"),
-    ).toHaveLength(1);
+    const { stdout, stderr } = run([...args, "--max-rejects", "1"]);
+    expect(stdout).toMatch(/^0\.\d+\n\n0\.\d+\n$/);
+    expect(stderr).toMatch(/1 rows were rejected and have a line without a score: column_count 1/);
+  });
+
+  it("predict passes ids through, each beside its own score", () => {
+    const [plain, table] = [join(folder, "plain.txt"), join(folder, "table.csv")];
+    const args = ["predict", "--checkpoint", out, "--data", events, "--limit", "1500"];
+    run([...args, "--out", plain]);
+    run([...args, "--columns", "event_id", "user", "--out", table]);
+    const scores = readFileSync(plain, "utf8").trim().split("\n");
+    const rows = readFileSync(events, "utf8").split("\n").slice(0, 1500);
+    const expected = rows.map((row, i) => `${row.split("\t")[3]},${row.split("\t")[4]},${scores[i]}`);
+    expect(readFileSync(table, "utf8").trim().split("\n")).toEqual(["event_id,user,score", ...expected]);
+    expect(run([...args, "--columns", "evnt_id", "--out", table])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/--columns evnt_id: the events have no such column\n {2}columns: label,/),
+    });
   });
 });
 

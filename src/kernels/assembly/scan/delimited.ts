@@ -2,6 +2,7 @@
 import { BAD_UTF8, MAX_ROW, MAX_VALUE, OK } from "./codes";
 import { block, highAhead, lookAhead, next, nextEnd, nextLine, nextLineEnd, passAhead, restartAt, skipTo } from "./delimiters";
 import { acceptRow } from "./fields";
+import { keptFull } from "./kept";
 import { Slot, plan, setFailedSlot, setMayFail } from "./plan";
 import { BLANK, INCOMPLETE, oddEnd, oddLines, oddRow } from "./quoted";
 import { FULL, MORE, cursor, pass, reject, rows } from "./rows";
@@ -49,9 +50,10 @@ export function scanDelimited(limit: usize, end: usize, ended: bool, capacity: u
   const columns = plan.columns;
   const width = plan.columnsEnd - columns;
   const quoted = plan.quote != plan.separator;
+  const keeps = plan.keptRows != 0;
   restartAt(cursor);
   while (cursor < limit) {
-    if (rows == capacity) return FULL;
+    if (rows == capacity || (keeps && keptFull())) return FULL;
     if (nextEnd - next < width && block < limit) lookAhead(width, limit);
     setFailedSlot(0);
     const start = cursor;

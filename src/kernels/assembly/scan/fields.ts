@@ -5,6 +5,7 @@ import {
 } from "./codes";
 import { countDistinct } from "./distinct";
 import { item, itemKind, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
+import { checkKept, keepRow } from "./kept";
 import { parseNumber, smallInteger } from "./number";
 import {
   BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_CELL_BYTES, BUCKET_OP_BYTES, BagCell, BagOp, BucketCell, BucketOp, CROSS_OP_BYTES, CrossOp, SMALL_NUMBERS,
@@ -36,10 +37,12 @@ export function acceptRow(row: usize): u32 {
   if (!code) code = buckets(row);
   if (!code) code = bags(row);
   if (!code) code = vectors(row);
+  if (!code && plan.keptRows) code = checkKept();
   if (code) return code;
   hashes(row);
   crosses(row);
   countDistinct(row);
+  if (plan.keptRows) keepRow(OK);
   return OK;
 }
 

@@ -8,6 +8,7 @@ import { code, cursor, lines, rowEnd, rowLine, rowStart, rows } from "./rows";
 import { xxh64 as hash } from "./xxh64";
 
 export { chainOf, setMembers } from "./json";
+export { keepRow, takeKept } from "./kept";
 export { parseNumber } from "./number";
 export { scanDelimited } from "./delimited";
 export { scanLines, scanMessage } from "./lines";

@@ -3,7 +3,8 @@ import { BAD_UTF8, MAX_ROW, MAX_VALUE, ROW_TOO_LONG } from "./codes";
 import { bytesEqual } from "./delimiters";
 import { acceptRow } from "./fields";
 import { clearRow, readObject } from "./json";
-import { setFailedSlot, setMayFail } from "./plan";
+import { keptFull } from "./kept";
+import { plan, setFailedSlot, setMayFail } from "./plan";
 import { FULL, MORE, cursor, pass, reject, rows, textEnd } from "./rows";
 import { isUtf8 } from "./utf8";
 import { readExample } from "./vw";
@@ -32,8 +33,9 @@ function findNewline(start: usize): usize {
 
 /** Scans rows that end with their line. @param limit right after the last newline of the input @param vw or JSON */
 export function scanLines(limit: usize, capacity: u32, vw: bool): u32 {
+  const keeps = plan.keptRows != 0;
   while (cursor < limit) {
-    if (rows == capacity) return FULL;
+    if (rows == capacity || (keeps && keptFull())) return FULL;
     const start = cursor;
     const newline = findNewline(start);
     const end = textEnd(start, newline);

@@ -223,6 +223,13 @@ export class Plan {
   vwTag: Slot;
   /** Room for unescaped text. */
   scratch: usize;
+  /** Pointers to the slots whose texts are kept for the host, and the rows kept since it took them; 0: none is kept. */
+  kept: usize;
+  keptEnd: usize;
+  keptRows: usize;
+  keptRowsEnd: usize;
+  /** Behind it no further row is kept before the host has taken those. */
+  keptRowsLimit: usize;
 }
 
 /** The plan in use. */

@@ -1,0 +1,25 @@
+import { HashbrookError } from "../core/errors.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import type { PredictionFormat } from "./prediction-lines.js";
+
+/** Scores alone, or what the output's name asks for where values are passed through. */
+export function formatOf(out: string, columns: readonly string[] | undefined): PredictionFormat {
+  if (columns === undefined) return "scores";
+  return out.endsWith(".csv") ? "csv" : /\.(jsonl|ndjson|json)$/.test(out) ? "jsonl" : "tsv";
+}
+
+/**
+ * Where the values that are passed through stand: a column, a path, or `label.id` for the event's id.
+ * @throws HashbrookError usage for a column that the events do not have
+ */
+export function keptSources({ events, label }: CompiledSpec, columns: readonly string[]): string[] {
+  const known = events.format === "json" || events.format === "vw" || events.header ? null : events.columns;
+  return columns.map((name) => {
+    const from = name === "label.id" && label.id != null && !known?.includes(name) ? label.id : name;
+    if (name === "" || name === "score" || columns.filter((other) => other === name).length > 1)
+      throw new HashbrookError("usage", `--columns "${name}": names each column once, and none "score"`);
+    if (!known || known.includes(from)) return from;
+    const hint = `columns: ${known.join(", ")}`;
+    throw new HashbrookError("usage", `--columns ${name}: the events have no such column`, { hint });
+  });
+}

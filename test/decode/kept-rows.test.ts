@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { Decoder } from "../../src/decode/decoder.js";
+import { keptRows } from "../../src/decode/kept-rows.js";
+import type { Format } from "../../src/spec/compiled.js";
+import { feed } from "./feed.js";
+import { specOf } from "./generate.js";
+
+const fields = [
+  { name: "a", type: "categorical", from: "a" },
+  { name: "n", type: "numeric", from: "n", transform: "raw", missing: 0 },
+] as const;
+
+/** What is kept of a file's rows: `code: value, value`, in JSON as `kind text`. */
+function kept(format: Format, file: string, columns: string[], chunks?: number[], header = false): string[] {
+  const separator = format === "csv" ? "," : "\t";
+  const events = { format, columns: ["a", "n", "id", "rest"], header, separator };
+  const spec = specOf([...fields], { events });
+  const decoder = new Decoder(spec, { capacity: 4, requireLabel: false, kept: columns });
+  return feed(decoder, Buffer.from(file), chunks).flatMap(({ kept, batch, rejects }) => {
+    const rows = [...keptRows(kept, columns.length)];
+    expect(rows.filter(({ rejected }) => rejected === null)).toHaveLength(batch.rows);
+    expect(rows.filter(({ rejected }) => rejected !== null)).toHaveLength(rejects.length);
+    return rows.map(({ rejected, values }) => {
+      const texts = values.map(({ kind, text }) => (format === "json" ? `${kind} ${text}` : text));
+      return `${rejected ?? "ok"}: ${texts.join(" | ")}`;
+    });
+  });
+}
+
+describe("rows are kept in the order of the stream", () => {
+  it.each([undefined, [1], [7, 3]])("of tsv, rejected ones with what can be told of them (chunks %j)", (chunks) => {
+    const file = "x\t1\ti1\tr\n\nx\t1\nx\tno\ti3\tr\nx\t2\t\tr\r\n\xff\t1\ti5\tr\nx\t1\ti6\tr";
+    const expected = [
+      "ok: i1 | x",
+      "column_count:  | ",
+      "bad_number: i3 | x",
+      "ok:  | x",
+      "ok: i5 | \xff",
+      "ok: i6 | x",
+    ];
+    expect(kept("tsv", file, ["id", "a"], chunks)).toEqual(expected);
+  });
+
+  it("of csv, quotes taken off, columns by the header's names", () => {
+    const file = 'rest,id,n,a\n"x","a ""q"", b\nc",1,y\nz,i2,"x"y,z\n';
+    expect(kept("csv", file, ["id", "rest"], undefined, true)).toEqual(['ok: a "q", b\nc | x', "bad_quote:  | "]);
+  });
+
+  it("of json, values as written, and of places that no field reads", () => {
+    const file = [
+      '{"id":9007199254740993,"a":"x","user":{"tags":[1, "b"]}}',
+      '{"id":"\\u0061\\n","a":"x","user":{"tags":null}}',
+      '{"id":"i3","a":{},"user":3}',
+      '{"id":"\\ud800","a":"x","user":true}',
+      "nonsense",
+      '{"a":"x"}',
+    ].join("\n");
+    expect(kept("json", file, ["id", "user.tags", "user"])).toEqual([
+      'ok: json 9007199254740993 | json [1, "b"] | json {"tags":[1, "b"]}',
+      'ok: text a\n | missing  | json {"tags":null}',
+      "bad_type: text i3 | missing  | json 3",
+      "ok: missing  | missing  | json true",
+      "bad_json: missing  | missing  | missing ",
+      "ok: missing  | missing  | missing ",
+    ]);
+  });
+
+  it("of vw, tags and namespaces", () => {
+    expect(kept("vw", "1 1 't1|a x y:2 |n 3\n|a z\n1 no bar\n", ["tag", "a"])).toEqual([
+      "ok: t1 | x y:2",
+      "ok:  | z",
+      "bad_vw:  | ",
+    ]);
+  });
+
+  it("of rows with long values, so many at a time that memory stays bounded", () => {
+    const long = "y".repeat(60_000);
+    const file = Array.from({ length: 64 }, (_, i) => `x\t1\t${i}${long}\tr`);
+    const decoded = kept("tsv", `${file.join("\n")}\nx\t1\t${long}${long}\tr\n`, ["id"]);
+    expect(decoded).toEqual([...file.map((line) => `ok: ${line.split("\t")[2]}`), "value_too_long: "]);
+  });
+});
