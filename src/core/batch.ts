@@ -20,7 +20,7 @@ export interface BatchLayout {
   readonly capacity: number;
   /** Bytes of the whole region, a multiple of 16. */
   readonly bytes: number;
-  /** f32[B]: 0 or 1. */
+  /** f32[B]: 0 or 1, soft labels between them. */
   readonly labels: number;
   /** f32[B]: importance, 1 by default. */
   readonly weights: number;

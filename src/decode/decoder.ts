@@ -2,7 +2,7 @@ import { Batch, type BatchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec, Format } from "../spec/compiled.js";
 import { Arena } from "./arena.js";
-import { checkHeader, headerNames } from "./header.js";
+import { checkHeader, columnsOfMessages, headerLine, headerNames } from "./header.js";
 import { Input } from "./input.js";
 import { type ScanKernel, STATUS, scanKernel } from "./kernel.js";
 import { sourcesOf } from "./places.js";
@@ -21,6 +21,8 @@ export interface DecoderOptions {
   readonly format?: Format;
   /** Default true. False, for scoring: label, weight, time and id may be missing (label NaN, weight 1, time and id 0). */
   readonly requireLabel?: boolean;
+  /** The files name their columns in their first line. Default: as the spec says. */
+  readonly header?: boolean;
   /** Report distinct-value registers. Default: as requireLabel. */
   readonly distinct?: boolean;
   /** Columns and paths whose texts `take` hands over for every row (they may be none); undefined: no rows are handed over. */
@@ -64,7 +66,7 @@ export class Decoder {
   /** Lines of the file before the next byte. */
   #row = 0;
   #atStart = true;
-  #columnsKnown: boolean;
+  #columnsKnown = false;
   /** A row longer than MAX_ROW whose end has not come yet. */
   #tooLong: { bytes: Uint8Array<ArrayBuffer>; offset: number; length: number } | undefined;
 
@@ -82,9 +84,8 @@ export class Decoder {
     this.layout = this.#plan.layout;
     this.#input = new Input(memory, arena);
     this.#needed = [...new Set([...(requireLabel ? sourcesOf(spec, format) : fields), ...(kept ?? [])])];
-    this.needsHeader = this.#isDelimited && spec.events.header;
-    this.#columnsKnown = !this.needsHeader;
-    if (this.#isDelimited && !this.needsHeader) this.#plan.setColumns(spec.events.columns);
+    this.needsHeader = this.#isDelimited && (options.header ?? spec.events.header);
+    if (this.#isDelimited && !this.needsHeader) this.#nameColumns(spec.events.columns);
   }
 
   /** Rows decoded and not taken yet. */
@@ -119,7 +120,7 @@ export class Decoder {
    * @throws HashbrookError internal when a header is needed and none has been read
    */
   startAt(offset: number, row: number): void {
-    if (offset > 0 && !this.#columnsKnown)
+    if (offset > 0 && this.needsHeader && !this.#columnsKnown)
       throw new HashbrookError("internal", "startAt before the file's header was read");
     this.#input.startAt(offset);
     this.#tooLong = undefined;
@@ -194,18 +195,17 @@ export class Decoder {
   #readHeader(): void {
     const input = this.#input;
     const length = input.bytes(input.read, input.limit).indexOf(10);
-    let line: string;
-    try {
-      line = new TextDecoder("utf-8", { fatal: true }).decode(input.bytes(input.read, input.read + length));
-    } catch (cause) {
-      throw new HashbrookError("source_unreadable", "header: not UTF-8", { cause });
-    }
+    const line = headerLine(input.bytes(input.read, input.read + length));
     const names = headerNames(line, this.#spec.events.separator, this.#format === "csv");
     checkHeader(names, this.#needed);
-    this.#plan.setColumns(names);
-    this.#columnsKnown = true;
+    this.#nameColumns(names);
     input.advance(input.read + length + 1);
     this.#row += 1;
+  }
+
+  #nameColumns(names: readonly string[]): void {
+    this.#plan.setColumns(names);
+    this.#columnsKnown = true;
   }
 
   /** Begins to pass over a row that is too long to be kept until its end comes. @returns whether there is one */
@@ -275,6 +275,7 @@ export class Decoder {
    * @returns "full" when the batch is full
    */
   message(bytes: Uint8Array, start: number, end: number, offset: number): "full" | "more" {
+    if (this.needsHeader && !this.#columnsKnown) this.#nameColumns(columnsOfMessages(this.#spec.events.columns));
     const kernel = this.#kernel;
     const length = end - start - Number(bytes[end - 1] === 10 && end > start);
     if (length > MAX_ROW) {

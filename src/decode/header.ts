@@ -1,5 +1,25 @@
 import { HashbrookError } from "../core/errors.js";
+import { nearest } from "../core/nearest.js";
 import { MAX_COLUMNS } from "./plan.js";
+
+const MEND = "name the columns in the file's first line as the spec does, or set events.header to false";
+
+/** A header's text. @throws HashbrookError source_unreadable when it is not UTF-8 */
+export function headerLine(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new HashbrookError("source_unreadable", "header: not UTF-8", { cause });
+  }
+}
+
+/** Messages have no header: the spec must have named their columns. @throws HashbrookError spec_invalid */
+export function columnsOfMessages(columns: readonly string[]): readonly string[] {
+  if (columns.length > 0) return columns;
+  throw new HashbrookError("spec_invalid", "events.columns: a topic's messages have no header that names them", {
+    hint: "name the columns in the spec: events: { columns: [...] }",
+  });
+}
 
 /** The names of a header line, quotes taken off in csv. */
 export function headerNames(line: string, separator: string, quoted: boolean): string[] {
@@ -42,12 +62,18 @@ export function checkHeader(names: readonly string[], needed: readonly string[])
     throw new HashbrookError("source_unreadable", `header: more than ${MAX_COLUMNS} columns`);
   for (const name of needed) {
     const count = names.filter((other) => other === name).length;
-    if (count === 0) throw new HashbrookError("source_unreadable", `header: no column "${name}"; ${found}`, { hint });
+    if (count === 0) {
+      const near = nearest(name, names);
+      // One letter is near any other.
+      const hint =
+        near === undefined || (near.length < 3 && near.toLowerCase() !== name.toLowerCase())
+          ? MEND
+          : `did you mean "${near}"? The spec's names are those of the header`;
+      throw new HashbrookError("source_unreadable", `header: no column "${name}"; ${found}`, { hint });
+    }
     if (count > 1)
       throw new HashbrookError("source_unreadable", `header: column "${name}" is there ${count} times; ${found}`, {
-        hint,
+        hint: MEND,
       });
   }
 }
-
-const hint = "name the columns in the file's first line as the spec does, or set events.header to false";

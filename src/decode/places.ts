@@ -11,9 +11,10 @@ const TEXT = 1;
 
 /** Words before the first bar of a vw example that a spec can name. */
 export const vwHead = ["label", "importance", "tag"] as const;
-/** Slots of a vw namespace: the first feature's text, its value or its text, all features. */
+/** Slots of a vw namespace: the first feature's text, its value or its text, all features; then the scale of all values. */
 export const vwRoles = { text: 0, number: 1, items: 2 } as const;
-type Role = keyof typeof vwRoles;
+const NAMESPACE_SLOTS = 4;
+export type Role = keyof typeof vwRoles;
 
 /** A source column, or a place in JSON's objects, or a vw namespace. */
 interface Place {
@@ -71,7 +72,7 @@ function placeTree(sources: readonly string[], format: Format): Place {
       place.children.set(name, child);
       place = child;
     }
-    place.slots = format === "vw" && !isHead(source) ? 3 : 1;
+    place.slots = format === "vw" && !isHead(source) ? NAMESPACE_SLOTS : 1;
   }
   return root;
 }
@@ -107,7 +108,7 @@ export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more
     has: (from) => bySource.has(from),
     slot(from, role) {
       const place = bySource.get(from)!;
-      return at + SLOT_BYTES * (place.first + (place.slots === 3 ? vwRoles[role] : 0));
+      return at + SLOT_BYTES * (place.first + (place.slots === NAMESPACE_SLOTS ? vwRoles[role] : 0));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type BatchLayout, batchLayout } from "../core/batch.js";
-import type { CompiledSpec, Format } from "../spec/compiled.js";
+import { type CompiledSpec, type Format, positiveNumber } from "../spec/compiled.js";
 import { type Arena, Struct } from "./arena.js";
 import { type FieldContext, layDistincts, layField, layHashes, type Ops, opKinds, REGISTERS } from "./field-plan.js";
 import type { ScanKernel } from "./kernel.js";
@@ -37,6 +37,7 @@ export const MAX_COLUMNS = 16384;
 /** The highest rank a register can reach. */
 const MAX_RANK = 53;
 const QUOTE = 34;
+const TAB = 9;
 /** For the unescaped text of one row, or of a request's context and one candidate. */
 const SCRATCH_BYTES = 9 << 20;
 /** Where the end of the columns stands in the kernel's Plan. */
@@ -104,7 +105,7 @@ function planStruct(
   const { label, events } = spec;
   const slot = (from: string | null | undefined, role: "text" | "number") =>
     from == null ? 0 : places.slot(from, role);
-  const separator = events.separator.charCodeAt(0) || 9;
+  const separator = events.separator === "" ? TAB : events.separator.charCodeAt(0);
   const positive = Buffer.from("equals" in label.positive ? label.positive.equals : "");
   const plan = new Struct()
     .f64(threshold(label.positive))
@@ -112,7 +113,7 @@ function planStruct(
     .u32(columns, columns, arena.take(POSITION_BYTES) + 16, arena.take(POSITION_BYTES) + 16)
     .u32(slot(label.from, "text"), arena.bytes(positive), positive.length)
     .u32(slot(weightSource(spec, format), "number"), slot(label.time?.from, "number"))
-    .u32(slot(label.id, "text"), slot(label.oracle, "number"), +requireLabel)
+    .u32(slot(label.id, "text"), slot(label.oracle, "number"), +requireLabel, +(label.soft ?? false))
     .u32(
       region + layout.labels,
       region + layout.weights,
@@ -145,8 +146,7 @@ function changesBytes({ spec, layout, counted }: FieldContext, capacity: number)
   return 4 * Math.min(capacity * (counted.length + items), spec.fields.length * REGISTERS * MAX_RANK);
 }
 
-/** The least positive number; for a positive text 0 when it is a number itself, so that other labels must be numbers too, else NaN. */
+/** The least positive number; for a positive text the number it is, or NaN. */
 function threshold(positive: CompiledSpec["label"]["positive"]): number {
-  if ("at_least" in positive) return positive.at_least;
-  return Number.isFinite(Number(positive.equals)) ? 0 : Number.NaN;
+  return "at_least" in positive ? positive.at_least : (positiveNumber(positive) ?? Number.NaN);
 }

@@ -27,8 +27,12 @@ export const rejectCodes = [
   "bad_vector",
   /** csv: text beside a quoted value, a quote inside an unquoted one, or a quote that is never closed. The row ends with its line. */
   "bad_quote",
-  /** vw: no bar, more words than `label importance base tag` before it, a namespace the spec reads given twice, or one with a weight. */
+  /** vw: no bar, more words than `label importance base tag` before it, a namespace the spec reads given twice, or one whose scale is no number. */
   "bad_vw",
+  /** A number that is neither positive nor a negative: 0, -1. With soft labels: not within 0 and 1. */
+  "unknown_label",
+  /** Not after 1970, or not before 2100: no time, or one in another unit. */
+  "impossible_time",
 ] as const;
 
 export type RejectCode = (typeof rejectCodes)[number];

@@ -7,7 +7,7 @@ export interface Metrics {
   /** The run is rows [from, to) of the stream, counted from 0. */
   readonly from: number;
   readonly to: number;
-  /** Rows counted: all but those whose score or weight was not finite. */
+  /** Rows counted: all but those whose score, label or weight was not finite. */
   readonly examples: number;
   readonly skipped: number;
   /** Mean logarithmic loss. */
@@ -82,7 +82,7 @@ export class ProgressiveMetrics {
   /**
    * Counts examples in stream order.
    * @param scores f32[n] logits (or probabilities, see the options)
-   * @param labels f32[n], 0 or 1
+   * @param labels f32[n], 0 or 1; a soft label y counts as a positive of weight y and a negative of weight 1 - y
    * @param weights f32[n] importance
    */
   add(scores: Float32Array, labels: Float32Array, weights: Float32Array): void {

@@ -24,14 +24,14 @@ export function splitScoreRequest(body: Uint8Array, known: ReadonlySet<string>, 
   const parsed = parseBody(body);
   checkShape(parsed, maxCandidates);
   const members = topLevelMembers(body);
-  const context = members.get("context") ?? EMPTY_OBJECT;
   const candidates = elements(members.get("candidates")!);
-  const { context: contextObject = {}, candidates: candidateObjects } = parsed as {
-    context?: object;
+  const { context: contextObject, candidates: candidateObjects } = parsed as {
+    context?: object | null;
     candidates: object[];
   };
+  const context = (contextObject && members.get("context")) ?? EMPTY_OBJECT;
   const unknown = new Set<string>();
-  for (const path of leafPaths(contextObject)) if (!known.has(path)) unknown.add(`context.${path}`);
+  for (const path of leafPaths(contextObject ?? {})) if (!known.has(path)) unknown.add(`context.${path}`);
   for (const object of candidateObjects) {
     for (const path of leafPaths(object)) if (!known.has(path)) unknown.add(`candidates[].${path}`);
   }
@@ -64,7 +64,7 @@ function checkShape(parsed: unknown, maxCandidates: number): void {
     if (name !== "context" && name !== "candidates")
       throw invalid(`body.${name}: unknown member`, "allowed: context, candidates");
   }
-  if (parsed.context !== undefined && !isObject(parsed.context)) throw invalid("context: must be an object");
+  if (parsed.context != null && !isObject(parsed.context)) throw invalid("context: must be an object");
   const { candidates } = parsed;
   if (!Array.isArray(candidates)) throw invalid("candidates: must be an array of objects");
   if (candidates.length === 0) throw invalid("candidates: must hold at least one candidate");

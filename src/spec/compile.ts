@@ -1,9 +1,10 @@
 import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileFields, type ExpandedField } from "./fields.js";
+import { compileLabel } from "./label.js";
 import type { Problems } from "./problems.js";
 import type { ModelSpec } from "./schema.js";
-import { compileEvents, compileLabel, Sources } from "./sources.js";
+import { compileEvents, Sources } from "./sources.js";
 import { compileTables, compileWide } from "./tables.js";
 import { compileTower, isLinear, reportTowerKind, towerKind } from "./tower.js";
 

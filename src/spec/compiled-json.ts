@@ -27,6 +27,7 @@ const Label = Type.Object(
   {
     from: text,
     positive: Type.Union([Type.Object({ equals: text }, closed), Type.Object({ at_least: Type.Number() }, closed)]),
+    soft: Type.Optional(Type.Literal(true)),
     weight: orNull(text),
     time: orNull(Type.Object({ from: text, unit: Type.Enum(["s", "ms"]) }, closed)),
     id: orNull(text),

@@ -26,7 +26,7 @@ export type Format = "tsv" | "csv" | "json" | "vw";
 
 export interface EventFormat {
   readonly format: Format;
-  /** Column names in file order (tsv, csv). For csv/tsv with `header: true`, the header line must name at least these. Empty for json and vw. */
+  /** Column names in file order (tsv, csv). Empty for json and vw, and where the header of each file names them. */
   readonly columns: readonly string[];
   /** True: the first line of every file names the columns. */
   readonly header: boolean;
@@ -37,8 +37,13 @@ export interface EventFormat {
 export interface LabelSpec {
   /** Source column (tsv/csv), dotted path (json). For vw the label is the first token: "label". */
   readonly from: string;
-  /** A row is positive when its label text equals `equals` or, as a number, is >= `at_least`; any other valid number/text is negative. */
+  /**
+   * A row is positive when its label equals `equals`, as a number where that is one, else as a text; or, as a number, is >= `at_least`.
+   * Beside a number, 0, -1 and 1 are the negatives; else any other valid number/text.
+   */
   readonly positive: { readonly equals: string } | { readonly at_least: number };
+  /** The label is a probability in [0, 1], learned as it is; `positive` has no say. Absent: it is a class. */
+  readonly soft?: true;
   /** Importance weight: a number > 0. */
   readonly weight: string | null;
   /** Event time. A row without one is rejected. */
@@ -260,4 +265,11 @@ export interface CompiledTower {
 /** True for the fields whose values are hashed: their distinct values are counted. */
 export function isHashed(field: CompiledField): boolean {
   return field.type !== "numeric" && field.type !== "vector";
+}
+
+/** The number that a positive label is, within what events may hold; undefined where it is a word or a threshold. */
+export function positiveNumber(positive: LabelSpec["positive"]): number | undefined {
+  if ("at_least" in positive || !/^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(positive.equals)) return undefined;
+  const number = Number(positive.equals);
+  return Math.abs(number) <= 1e18 ? number : undefined;
 }

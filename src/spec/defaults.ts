@@ -4,6 +4,7 @@ export const defaults = {
   header: false,
   label: "label",
   positive: "1",
+  soft: false,
   id_window: 1_000_000,
   time_unit: "ms",
   bag: { separator: "|", combiner: "mean", max_length: 50 },

@@ -4,6 +4,7 @@ import { defaults } from "./defaults.js";
 import { type Problems, suggestion } from "./problems.js";
 import { expand } from "./ranges.js";
 import type { FieldSource, ModelSpec, TransformSource } from "./schema.js";
+import { unescaped } from "./separators.js";
 import type { Sources } from "./sources.js";
 
 /** A field after range expansion, with what only the compiler needs to know. */
@@ -65,14 +66,14 @@ function compileField(
         combiner = defaults.bag.combiner,
         max_length = defaults.bag.max_length,
       } = source;
-      checkSeparator(separator, path, problems);
-      return { name, type: "bag", from, separator, combiner, max_length };
+      const by = itemSeparator(separator, path, problems);
+      return { name, type: "bag", from, separator: by, combiner, max_length };
     }
     case "vector": {
       const { length, take = length, separator = defaults.vector.separator } = source;
-      checkSeparator(separator, path, problems);
+      const by = itemSeparator(separator, path, problems);
       if (take > length) problems.add(`${path}.take`, `takes ${take} of ${length} numbers`, "take at most `length`");
-      return { name, type: "vector", from, separator, length, take };
+      return { name, type: "vector", from, separator: by, length, take };
     }
     case "numeric":
       return compileNumeric(source, name, from, path, problems);
@@ -146,13 +147,15 @@ function logBuckets(
 }
 
 /** What stands between the items of a value: 1 to 8 bytes of UTF-8 on one line. */
-function checkSeparator(separator: string, path: string, problems: Problems): void {
-  if (Buffer.byteLength(separator) <= 8 && !/[\r\n]/.test(separator)) return;
-  problems.add(
-    `${path}.separator`,
-    `${JSON.stringify(separator)} cannot separate items`,
-    "1 to 8 bytes without a line break",
-  );
+function itemSeparator(written: string, path: string, problems: Problems): string {
+  const separator = unescaped(written);
+  if (Buffer.byteLength(separator) > 8 || /[\r\n]/.test(separator))
+    problems.add(
+      `${path}.separator`,
+      `${JSON.stringify(separator)} cannot separate items`,
+      "1 to 8 bytes without a line break",
+    );
+  return separator;
 }
 
 function reportTwins(fields: readonly ExpandedField[], problems: Problems): void {

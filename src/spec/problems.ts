@@ -1,4 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
+import { nearest } from "../core/nearest.js";
+
+export { nearest } from "../core/nearest.js";
 
 export interface Place {
   readonly line: number;
@@ -67,33 +70,8 @@ export const inside = (path: string, key: string): string => (path === "" ? key 
 /** `"a", "b" or "c"` for messages. */
 export const listed = (names: readonly string[]): string => (names.length > 0 ? names.join(", ") : "none");
 
-/** The known name a person most likely meant: at most a third of its letters are wrong. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
-    .sort((a, b) => a.distance - b.distance);
-  return ranked[0]?.candidate;
-}
-
 /** `did you mean "columns"?`, or the known names. */
 export function suggestion(name: string, known: readonly string[]): string {
   const near = nearest(name, known);
   return near === undefined ? `known here: ${listed(known)}` : `did you mean "${near}"?`;
-}
-
-/** Insertions, deletions, substitutions and swaps of neighbours between two words (optimal string alignment). */
-function editDistance(a: string, b: string): number {
-  const rows = Array.from({ length: a.length + 1 }, (_, i) =>
-    Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)),
-  );
-  for (let i = 1; i <= a.length; i++) {
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, substitution);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
-    }
-  }
-  return rows[a.length][b.length];
 }

@@ -26,7 +26,15 @@ const Label = Type.Object(
     field: optional(text("Where the label is; the same as `from`. Default label.", { default: defaults.label })),
     from: optional(text("Where the label is. Default label.", { default: defaults.label })),
     positive: optional(
-      text('The text of a positive label ("1"), or a threshold (">= 4").', { default: defaults.positive }),
+      text('A positive label, a number ("1", also written 1.0) or a text, or a threshold (">= 4").', {
+        default: defaults.positive,
+      }),
+    ),
+    soft: optional(
+      Type.Boolean({
+        default: defaults.soft,
+        description: "The label is a probability from 0 to 1, learned as it is, instead of a class.",
+      }),
     ),
     weight: optional(text("Where the importance weight is, a number > 0. Default: every row weighs 1.")),
     time: optional(Time),
@@ -47,7 +55,7 @@ const Events = Type.Object(
     columns: optional(
       Type.Array(text("A column, or a range: C1..C26."), {
         minItems: 1,
-        description: "tsv, csv: the columns in file order (any order with header: true).",
+        description: "tsv, csv: the columns in file order. Not needed with header: true.",
       }),
     ),
     header: optional(
@@ -56,7 +64,7 @@ const Events = Type.Object(
         description: "tsv, csv: the first line of every file names the columns; they are matched by name.",
       }),
     ),
-    separator: optional(text("tsv, csv: one ASCII character. Default: a tab, a comma.")),
+    separator: optional(text('tsv, csv: one ASCII character, "\\x01", "tab". Default: a tab, a comma.')),
     id: optional(
       text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),
     ),

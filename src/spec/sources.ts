@@ -1,13 +1,11 @@
-import type { EventFormat, LabelSpec } from "./compiled.js";
+import type { EventFormat } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { type Problems, suggestion } from "./problems.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec } from "./schema.js";
+import { isColumnSeparator, separatorOf } from "./separators.js";
 
 const isTable = (format: string): format is "tsv" | "csv" => format === "tsv" || format === "csv";
-
-/** Can `text` separate the columns of a line? */
-const isColumnSeparator = (text: string): boolean => /^[\t\x20-\x7e]$/.test(text) && text !== '"';
 
 /** Resolves `events`. */
 export function compileEvents(spec: ModelSpec, problems: Problems): EventFormat {
@@ -19,11 +17,11 @@ export function compileEvents(spec: ModelSpec, problems: Problems): EventFormat 
     }
     return { format, columns: [], header: false, separator: "" };
   }
-  if (!columns)
+  if (!columns && !header)
     problems.add(
       "events",
       `"columns" is missing: ${format} needs the names of its columns`,
-      "e.g. columns: [label, I1..I13, C1..C26]",
+      "e.g. columns: [label, I1..I13, C1..C26]; or header: true, when the first line of every file names them",
     );
   const names = (columns ?? []).flatMap((name, i) =>
     expand(name, `events.columns[${i}]`, problems).map((column) => ({ column, i })),
@@ -33,18 +31,19 @@ export function compileEvents(spec: ModelSpec, problems: Problems): EventFormat 
     if (first !== at)
       problems.add(`events.columns[${i}]`, `"${column}" is there twice`, "give every column a name of its own");
   }
-  if (separator !== undefined && !isColumnSeparator(separator)) {
+  const by = separator === undefined ? defaults.separator[format] : separatorOf(separator);
+  if (!isColumnSeparator(by)) {
     problems.add(
       "events.separator",
       `${JSON.stringify(separator)} cannot separate columns`,
-      "one ASCII character, not a quote",
+      'one ASCII character, not a quote or a line break: ";", "\\t", "\\x01"',
     );
   }
   return {
     format,
     columns: names.map(({ column }) => column),
     header: header ?? defaults.header,
-    separator: separator ?? defaults.separator[format],
+    separator: by,
   };
 }
 
@@ -71,50 +70,4 @@ export class Sources {
       this.problems.add(path, `"${from}" is not a namespace`, "a namespace has no spaces, | or :");
     }
   }
-}
-
-const THRESHOLD = /^>=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$/;
-
-/** Resolves `label`. */
-export function compileLabel(spec: ModelSpec, sources: Sources, problems: Problems): LabelSpec {
-  const label = spec.label ?? {};
-  if (label.field !== undefined && label.from !== undefined) {
-    problems.add("label.from", "field and from are the same: both are given", "keep one of them");
-  }
-  const from = label.field ?? label.from ?? defaults.label;
-  const time = typeof label.time === "string" ? { from: label.time } : label.time;
-  const { weight = null, oracle = null } = label;
-  const id = spec.events.id ?? label.id ?? null;
-  const at = (key: string, value: string | null | undefined) => value != null && sources.check(value, `label.${key}`);
-  at(label.from === undefined ? "field" : "from", from);
-  at("weight", weight);
-  at(typeof label.time === "string" ? "time" : "time.from", time?.from);
-  if (id !== null) sources.check(id, spec.events.id === undefined ? "label.id" : "events.id");
-  if (spec.events.id !== undefined && label.id !== undefined)
-    problems.add("label.id", "events.id is the same: both are given", "keep one of them");
-  if (spec.events.id_window !== undefined && id === null)
-    problems.add("events.id_window", "there is no id", "add events.id, or remove it");
-  at("oracle", oracle);
-  return {
-    from,
-    positive: compilePositive(label.positive ?? defaults.positive, problems),
-    weight,
-    time: time ? { from: time.from, unit: time.unit ?? defaults.time_unit } : null,
-    id,
-    ...(id === null ? {} : { id_window: spec.events.id_window ?? defaults.id_window }),
-    oracle,
-  };
-}
-
-function compilePositive(positive: string, problems: Problems): LabelSpec["positive"] {
-  if (!/^[<>=!]/.test(positive)) return { equals: positive };
-  const threshold = Number(THRESHOLD.exec(positive)?.[1] ?? Number.NaN);
-  if (!Number.isFinite(threshold)) {
-    problems.add(
-      "label.positive",
-      `${JSON.stringify(positive)} is neither a text nor a threshold`,
-      'e.g. positive: "1" or positive: ">= 4"',
-    );
-  }
-  return { at_least: threshold };
 }

@@ -29,7 +29,7 @@ const builders: { readonly [K in Exclude<TowerKind, "lr" | "fm">]: TowerBuilder 
 export interface Tower {
   readonly parameters: readonly Parameter[];
   /**
-   * Inputs also `labels` [B, 1] (0 or 1) and `weights` [B, 1] (importance). Outputs `logits` [B, 1]; `d_x_<table>`, `d_wide`
+   * Inputs also `labels` [B, 1] (0 to 1) and `weights` [B, 1] (importance). Outputs `logits` [B, 1]; `d_x_<table>`, `d_wide`
    * and `d_<parameter>`: gradients of the sum over the batch of weight · binary cross-entropy(logit, label).
    */
   readonly train: Graph;

@@ -1,3 +1,4 @@
+import { HashbrookError } from "../core/errors.js";
 import type { Decoder, Reject } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
 import type { ByteSource } from "../source/source.js";
@@ -81,7 +82,7 @@ export async function* decodedBatches(
       epochs,
     };
   };
-  const full = () => decoder.scan(remaining) === "full";
+  const full = () => inFile(name(), () => decoder.scan(remaining) === "full");
 
   if (decoder.needsHeader && options.start.offset > 0) await readHeader(source, decoder, options.start.file);
   await source.open(options.start);
@@ -137,10 +138,21 @@ class SeenRows {
   }
 }
 
+/** Runs `scan`; what is wrong with a header is told with its file. */
+function inFile<T>(file: string, scan: () => T): T {
+  try {
+    return scan();
+  } catch (error) {
+    if (!(error instanceof HashbrookError) || error.code !== "source_unreadable") throw error;
+    const { code, message, hint } = error;
+    throw new HashbrookError(code, `${file}: ${message}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
 /** Reads the header of a file that will be gone on with in the middle. */
 async function readHeader(source: ByteSource, decoder: Decoder, file: number): Promise<void> {
   await source.open({ file, offset: 0, row: 0 });
-  while (decoder.scan(0) === "more") {
+  while (inFile(source.files[file].name, () => decoder.scan(0)) === "more") {
     const count = await source.read(decoder.room());
     if (count === 0) return;
     decoder.commit(count);

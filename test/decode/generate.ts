@@ -158,11 +158,18 @@ const orMissing = (value: fc.Arbitrary<string>) =>
 function valueText(spec: CompiledSpec, from: string): fc.Arbitrary<string> {
   const { label, fields } = spec;
   const field = fields.find((other) => "from" in other && other.from === from);
-  if (from === label.from) return orBad(fc.constantFrom("0", "1", "1", "0.5", "4", "-1"), fc.constantFrom("", "yes"));
+  if (from === label.from)
+    return orBad(
+      fc.constantFrom("0", "1", "1", "1.0", "+1", "01", "1e0", "-1", "True"),
+      fc.constantFrom("", "yes", "0.5", "4"),
+    );
   if (from === label.weight)
     return orMissing(orBad(fc.constantFrom("1", "2.5", "0.125"), fc.constantFrom("0", "-1", "x", "1e-60")));
   if (from === label.time?.from)
-    return orBad(fc.constantFrom("1700000000", "1700000000.25"), fc.constantFrom("", "noon"));
+    return orBad(
+      fc.constantFrom("1700000000", "1700000000.25", "2023-11-14 22:13:20"),
+      fc.constantFrom("", "noon", "-1", "0", "1700000000000"),
+    );
   if (from === label.id) return orBad(words, fc.constant(""));
   if (from === label.oracle) return orMissing(orBad(fc.constantFrom("0", "0.25", "1"), fc.constantFrom("1.5", "x")));
   if (field?.type === "numeric" || field?.type === "buckets") return orMissing(orBad(numberText, badNumber));
@@ -285,7 +292,7 @@ function vwRow(spec: CompiledSpec, record: Record<string, string>, wide: boolean
     const field = spec.fields.find((other) => "from" in other && other.from === name);
     if (field?.type === "bag") {
       const items = text.split(field.separator).filter((item) => item !== "");
-      return `|${name} ${items.map((item, i) => (i % 2 ? `${item}:${i / 4}` : item)).join(space)}`;
+      return `|${name}${text.length % 7 === 1 ? ":2" : ""} ${items.map((item, i) => (i % 2 ? `${item}:${i / 4}` : item)).join(space)}`;
     }
     if (field?.type === "vector")
       return `|${name} ${text
@@ -293,7 +300,7 @@ function vwRow(spec: CompiledSpec, record: Record<string, string>, wide: boolean
         .map((item, i) => (wide ? `${i}:${item}` : item))
         .join(space)}`;
     if (field?.type === "numeric" || field?.type === "buckets")
-      return `|${name}${space}${wide && text ? `:${text}` : text}`;
+      return `|${name}${text.length % 5 === 1 ? ":0.5" : ""}${space}${wide && text ? `:${text}` : text}`;
     return `|${name} ${text}`;
   });
   return `${head}${space}${namespaces.join(space)}`;

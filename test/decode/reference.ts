@@ -1,4 +1,5 @@
 // A scalar decoder in plain TypeScript, written for clarity alone: what the kernel must equal, row by row.
+import { isUtf8 } from "node:buffer";
 import xxhash from "xxhash-wasm";
 import type { CompiledField, CompiledSpec, Format } from "../../src/spec/compiled.js";
 
@@ -49,6 +50,8 @@ interface Value {
   kind: Kind;
   text: Uint8Array;
   items?: Value[];
+  /** vw: what multiplies its numbers. */
+  scale?: number;
 }
 type Event = Map<string, Value>;
 
@@ -135,31 +138,44 @@ interface RawRow {
 }
 
 function readRow(spec: CompiledSpec, format: Format, columns: readonly string[], file: Uint8Array, at: number): RawRow {
-  if (format === "csv") return readCsv(spec.events.separator, columns, file, at);
+  if (format === "csv") return readCsv(spec, columns, file, at);
   const end = lineEnd(file, at);
   const text = file.subarray(at, end > at && file[end - 1] === 13 ? end - 1 : end);
   if (text.length === 0) return { end, lines: 1, event: null };
   const event = () => {
     if (end - at > MAX_ROW) throw new Refusal("row_too_long");
-    if (format === "tsv") return separated(columns, splitBytes(text, Buffer.from(spec.events.separator)));
-    checkUtf8(text);
-    return format === "json" ? eventOf(parseJson(latin1(text)), pathsOf(spec)) : vwEvent(text, new Set(pathsOf(spec)));
+    if (format === "tsv") return separated(spec, columns, splitBytes(text, Buffer.from(spec.events.separator)));
+    const paths = pathsOf(spec);
+    const read = format === "json" ? eventOf(parseJson(latin1(text)), paths) : vwEvent(text, new Set(paths));
+    checkTexts(read, format === "json" ? preorder(paths) : ["label", "importance", "tag", ...paths]);
+    return read;
   };
   return { end, lines: 1, event };
 }
 
-function checkUtf8(bytes: Uint8Array): void {
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw new Refusal("bad_utf8");
+/** What is read must be UTF-8; what nobody reads may be anything. */
+function checkTexts(event: Event, paths: readonly string[]): void {
+  for (const path of paths) {
+    const value = event.get(path) ?? event.get(`|${path}`) ?? missing;
+    if (!["object", "misplaced", "surrogate"].includes(value.kind) && !isUtf8(value.text))
+      throw new Refusal("bad_utf8", path);
   }
 }
 
-function separated(columns: readonly string[], values: Uint8Array[]): Event {
+/** Paths in the order of the objects they lie in. */
+function preorder(paths: readonly string[], prefix = ""): string[] {
+  const names = new Set(paths.map((path) => path.split(".", 1)[0]));
+  return [...names].flatMap((name) => {
+    const below = paths.filter((path) => path.startsWith(`${name}.`)).map((path) => path.slice(name.length + 1));
+    return [prefix + name, ...preorder(below, `${prefix}${name}.`)];
+  });
+}
+
+function separated(spec: CompiledSpec, columns: readonly string[], values: Uint8Array[]): Event {
   if (values.length !== columns.length) throw new Refusal("column_count");
-  for (const value of values) checkUtf8(value);
-  return new Map(columns.map((name, i) => [name, { kind: "text", text: values[i] }]));
+  const event: Event = new Map(columns.map((name, i) => [name, { kind: "text", text: values[i] }]));
+  checkTexts(event, pathsOf(spec));
+  return event;
 }
 
 function splitBytes(bytes: Uint8Array, separator: Buffer): Uint8Array[] {
@@ -176,7 +192,7 @@ function splitBytes(bytes: Uint8Array, separator: Buffer): Uint8Array[] {
 // ---- csv ----
 
 /** RFC 4180 by a state machine over bytes. */
-function readCsv(separator: string, columns: readonly string[], file: Uint8Array, at: number): RawRow {
+function readCsv(spec: CompiledSpec, columns: readonly string[], file: Uint8Array, at: number): RawRow {
   const line = lineEnd(file, at);
   const blank = line === at || (line === at + 1 && file[at] === 13);
   if (blank && columns.length >= 1) return { end: line, lines: 1, event: null };
@@ -187,13 +203,13 @@ function readCsv(separator: string, columns: readonly string[], file: Uint8Array
       throw new Refusal(line - at > MAX_ROW ? "row_too_long" : code);
     },
   });
-  const row = csvValues(separator.charCodeAt(0), file, at);
+  const row = csvValues(spec.events.separator.charCodeAt(0), file, at);
   if (row === "bad") return refused("bad_quote");
   if (row === null || row.end - at > MAX_ROW) return refused(file.length - at > MAX_ROW ? "row_too_long" : "bad_quote");
   return {
     end: row.end,
     lines: file.subarray(at, row.end).filter((byte) => byte === 10).length + 1,
-    event: () => separated(columns, row.values),
+    event: () => separated(spec, columns, row.values),
   };
 }
 
@@ -289,6 +305,8 @@ export function parseJson(text: string): JsonObject {
     const found = /^"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/.exec(text.slice(at));
     if (!found || [...found[0]].some((c) => c < " ")) return refuse();
     at += found[0].length;
+    const raw = Buffer.from(found[0].slice(1, -1), "latin1");
+    if (!isUtf8(raw)) return { kind: "string", text: raw };
     const unescaped = JSON.parse(Buffer.from(found[0], "latin1").toString()) as string;
     return !/\p{Surrogate}/u.test(unescaped)
       ? { kind: "string", text: utf8.encode(unescaped) }
@@ -376,13 +394,23 @@ function vwEvent(bytes: Uint8Array, known: ReadonlySet<string>): Event {
   if (words[0] !== undefined) event.set("label", plain(words[0]));
   if (words[1] !== undefined) event.set("importance", plain(words[1]));
   for (const namespace of namespaces) {
-    const [, name, rest] = /^([^ \t]*)[ \t]*(.*)$/s.exec(namespace)!;
+    const [, name, scaled, rest] = /^([^ \t:]*)(?::([^ \t]*))?[ \t]*(.*)$/s.exec(namespace)!;
     const key = Buffer.from(name, "latin1").toString();
-    if (name.includes(":") || (known.has(key) && event.has(`|${key}`))) throw new Refusal("bad_vw");
+    if (!known.has(key)) continue;
+    if (event.has(`|${key}`)) throw new Refusal("bad_vw");
     const features = rest.split(/[ \t]+/).filter((word) => word !== "");
-    event.set(`|${key}`, { kind: "features", text: Buffer.from(rest, "latin1"), items: features.map(plain) });
+    const scale = scaled === undefined ? 1 : scaleOf(scaled);
+    event.set(`|${key}`, { kind: "features", text: Buffer.from(rest, "latin1"), items: features.map(plain), scale });
   }
   return event;
+}
+
+function scaleOf(text: string): number {
+  try {
+    return number(text);
+  } catch {
+    throw new Refusal("bad_vw");
+  }
 }
 
 /** `text:value` or `text`. */
@@ -400,7 +428,8 @@ function vwValue(event: Event, from: string, role: "text" | "number" | "items"):
   if (!namespace || namespace.items!.length === 0) return missing;
   if (role === "items") return namespace;
   const { text, value } = featureOf(namespace.items![0]);
-  return { kind: "text", text: role === "text" || value === null ? text : Buffer.from(value, "latin1") };
+  const { scale } = namespace;
+  return { kind: "text", text: role === "text" || value === null ? text : Buffer.from(value, "latin1"), scale };
 }
 
 // ---- fields ----
@@ -417,7 +446,12 @@ function number(text: string): number {
 function numberOf(value: Value): number {
   if (!["text", "number"].includes(value.kind)) throw "bad_type";
   if (value.text.length > MAX_VALUE) throw "value_too_long";
-  return number(latin1(value.text));
+  return scaled(number(latin1(value.text)), value);
+}
+
+function scaled(x: number, { scale = 1 }: Value): number {
+  if (Math.abs(x * scale) > 1e18) throw "number_out_of_range";
+  return x * scale;
 }
 
 function textOf(value: Value): Uint8Array {
@@ -425,6 +459,77 @@ function textOf(value: Value): Uint8Array {
   if (["array", "object", "misplaced", "features"].includes(value.kind)) throw "bad_type";
   if (value.text.length > MAX_VALUE) throw "value_too_long";
   return value.text;
+}
+
+interface Reading {
+  read: (from: string, role: "text" | "number" | "items") => Value;
+  trying: <T>(column: string, run: () => T, code?: string) => T;
+  required: boolean;
+}
+
+/** Label, weight, time, id, true probability. */
+function readHead(
+  head: Pick<Row, "label" | "weight" | "time" | "id" | "oracle">,
+  spec: CompiledSpec,
+  format: Format,
+  { read, trying, required }: Reading,
+): void {
+  const { label } = spec;
+  const labelValue = read(label.from, "text");
+  if (labelValue.text.length > 0) {
+    head.label = trying(
+      label.from,
+      () => {
+        if ("at_least" in label.positive) return numberOf(labelValue) >= label.positive.at_least ? 1 : 0;
+        const text = Buffer.from(textOf(labelValue)).toString();
+        const positive = Number(label.positive.equals);
+        if (text === label.positive.equals) return 1;
+        if (Number.isNaN(positive)) return 0;
+        const word = { true: 1, false: 0 }[text.toLowerCase()];
+        const x = word ?? number(latin1(labelValue.text));
+        if (x !== positive && x !== 0 && Math.abs(x) !== 1) throw new Refusal("unknown_label", label.from);
+        return x === positive ? 1 : 0;
+      },
+      "bad_label",
+    );
+  } else if (required) throw new Refusal("bad_label", label.from);
+
+  const weightFrom = label.weight ?? (format === "vw" ? "importance" : null);
+  const weightValue = weightFrom ? read(weightFrom, "number") : missing;
+  if (weightValue.text.length > 0) {
+    head.weight = trying(weightFrom!, () => Math.fround(numberOf(weightValue)), "bad_weight");
+    if (!(head.weight > 0)) throw new Refusal("bad_weight", weightFrom!);
+  }
+  if (label.time) {
+    const value = read(label.time.from, "number");
+    const scale = label.time.unit === "s" ? 1000 : 1;
+    if (value.text.length > 0) {
+      head.time = trying(label.time.from, () => calendarOf(value) ?? numberOf(value) * scale, "bad_time");
+      if (head.time <= 0 || head.time >= Date.UTC(2100, 0)) throw new Refusal("impossible_time", label.time.from);
+    } else if (required) throw new Refusal("missing_time", label.time.from);
+  }
+  if (label.id) {
+    const text = trying(label.id, () => textOf(read(label.id!, "text")));
+    if (text.length > 0) head.id = hash(text, 0n);
+    else if (required) throw new Refusal("missing_id", label.id);
+  }
+  if (label.oracle) {
+    const value = read(label.oracle, "number");
+    if (value.text.length > 0) {
+      const p = trying(label.oracle, () => numberOf(value));
+      if (!(p >= 0 && p <= 1)) throw new Refusal("number_out_of_range", label.oracle);
+      head.oracle = Math.fround(p);
+    }
+  }
+}
+
+/** Milliseconds of a calendar time; undefined where the text is none. */
+function calendarOf({ kind, text }: Value): number | undefined {
+  const written = latin1(text);
+  const found = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?)?$/.exec(written);
+  if (!found || !["text", "string"].includes(kind)) return undefined;
+  const time = Date.parse(`${found[1]}T${found[2] ?? "00:00"}${found[3] ?? ":00"}Z`);
+  return Number.isNaN(time) ? undefined : time;
 }
 
 function accept(spec: CompiledSpec, format: Format, event: Event, required: boolean): Row {
@@ -437,7 +542,7 @@ function accept(spec: CompiledSpec, format: Format, event: Event, required: bool
       throw typeof error === "string" ? new Refusal(code ?? error, column) : error;
     }
   };
-  const { label, fields } = spec;
+  const { fields } = spec;
   const row: Row = {
     label: Number.NaN,
     weight: 1,
@@ -450,47 +555,13 @@ function accept(spec: CompiledSpec, format: Format, event: Event, required: bool
     bags: [],
   };
 
-  const labelValue = read(label.from, "text");
-  if (labelValue.text.length > 0) {
-    row.label = trying(
-      label.from,
-      () => {
-        if ("at_least" in label.positive) return numberOf(labelValue) >= label.positive.at_least ? 1 : 0;
-        const text = Buffer.from(textOf(labelValue)).toString();
-        if (text === label.positive.equals) return 1;
-        if (!Number.isNaN(Number(label.positive.equals))) numberOf(labelValue);
-        return 0;
-      },
-      "bad_label",
-    );
-  } else if (required) throw new Refusal("bad_label", label.from);
-
-  const weightFrom = label.weight ?? (format === "vw" ? "importance" : null);
-  const weightValue = weightFrom ? read(weightFrom, "number") : missing;
-  if (weightValue.text.length > 0) {
-    row.weight = trying(weightFrom!, () => Math.fround(numberOf(weightValue)), "bad_weight");
-    if (!(row.weight > 0)) throw new Refusal("bad_weight", weightFrom!);
+  const head = { label: Number.NaN, weight: 1, time: 0, id: 0n, oracle: Number.NaN };
+  try {
+    readHead(head, spec, format, { read, trying, required });
+    Object.assign(row, head);
+  } catch (error) {
+    if (required) throw error;
   }
-  if (label.time) {
-    const value = read(label.time.from, "number");
-    const scale = label.time.unit === "s" ? 1000 : 1;
-    if (value.text.length > 0) row.time = trying(label.time.from, () => numberOf(value) * scale, "bad_time");
-    else if (required) throw new Refusal("missing_time", label.time.from);
-  }
-  if (label.id) {
-    const text = trying(label.id, () => textOf(read(label.id!, "text")));
-    if (text.length > 0) row.id = hash(text, 0n);
-    else if (required) throw new Refusal("missing_id", label.id);
-  }
-  if (label.oracle) {
-    const value = read(label.oracle, "number");
-    if (value.text.length > 0) {
-      const p = trying(label.oracle, () => numberOf(value));
-      if (!(p >= 0 && p <= 1)) throw new Refusal("number_out_of_range", label.oracle);
-      row.oracle = Math.fround(p);
-    }
-  }
-
   const texts = new Map<string, Uint8Array>();
   const of = <T extends CompiledField["type"]>(type: T) =>
     fields.filter((field): field is Extract<CompiledField, { type: T }> => field.type === type);
@@ -558,7 +629,8 @@ function bagItems(
   for (const item of itemsOf(value, field.separator)) {
     if (items.length === field.max_length) break;
     const feature = value.kind === "features" ? featureOf(item) : { text: textOf(item), value: null };
-    const weight = feature.value === null ? 1 : numberOf({ kind: "text", text: Buffer.from(feature.value, "latin1") });
+    const written = feature.value === null ? 1 : numberOf({ kind: "text", text: Buffer.from(feature.value, "latin1") });
+    const weight = scaled(written, value);
     if (feature.text.length > MAX_VALUE) throw "value_too_long";
     if (feature.text.length > 0) items.push({ text: feature.text, weight });
   }
@@ -572,12 +644,12 @@ function vectorOf(field: Extract<CompiledField, { type: "vector" }>, value: Valu
   for (const item of itemsOf(value, field.separator)) {
     const feature = value.kind === "features" ? featureOf(item).value : null;
     const text = feature === null ? item.text : Buffer.from(feature, "latin1");
-    if (feature !== null) number(feature);
+    if (feature !== null) scaled(number(feature), value);
     if (item.kind === "surrogate") throw "bad_utf8";
     if (item.kind === "array" || item.kind === "object") throw "bad_type";
     if (text.length > MAX_VALUE) throw "value_too_long";
     if (numbers.length === field.length || text.length === 0) throw "bad_vector";
-    numbers.push(numberOf({ kind: item.kind, text }));
+    numbers.push(scaled(numberOf({ kind: item.kind, text }), value));
   }
   if (numbers.length !== field.length) throw "bad_vector";
   return numbers.slice(0, field.take).map(Math.fround);

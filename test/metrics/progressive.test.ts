@@ -110,6 +110,30 @@ describe("values", () => {
   });
 });
 
+test("a soft label counts as a positive of its weight and a negative of the rest", () => {
+  const { logits, labels, weights } = stream(3000, 7, 1, true);
+  const softly = labels.map((label, i) => (label ? 0.75 : 0.125 * (i % 3)));
+  const soft = new ProgressiveMetrics({ window: 1000 });
+  soft.add(logits, softly, weights);
+  const twice = (values: Float32Array) => Float32Array.from({ length: 6000 }, (_, i) => values[i >> 1]);
+  const split = new ProgressiveMetrics({ window: 2000 });
+  const shares = twice(softly).map((y, i) => (i % 2 ? y : 1 - y));
+  split.add(
+    twice(logits),
+    Float32Array.from({ length: 6000 }, (_, i) => i % 2),
+    shares.map((share, i) => share * weights[i >> 1]),
+  );
+  const [a, b] = [soft.lifetime(), split.lifetime()];
+  for (const name of ["auc", "logloss", "normalized_entropy", "calibration"] as const)
+    expect(a[name]).toBeCloseTo(b[name]!, 10);
+});
+
+test("a row without a label counts for nothing", () => {
+  const metrics = new ProgressiveMetrics({ window: 10 });
+  metrics.add(Float32Array.of(1, 2, 3), Float32Array.of(1, Number.NaN, 0), Float32Array.of(1, 1, 1));
+  expect(metrics.lifetime()).toMatchObject({ examples: 2, skipped: 1 });
+});
+
 describe("windows and shares", () => {
   test("a window ends inside a batch, exactly", () => {
     const s = stream(10_000, 7);

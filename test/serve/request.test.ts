@@ -15,8 +15,9 @@ describe("splitScoreRequest", () => {
     expect(candidates.map(text)).toEqual(['{"id": 9007199254740993}', '{"x": [1, {"y": "]}"}]}']);
   });
 
-  it("takes an absent context as empty, and the last of two like JSON.parse", () => {
+  it("takes an absent or null context as empty, and the last of two like JSON.parse", () => {
     expect(text(split('{"candidates": [{}]}').context)).toBe("{}");
+    expect(text(split('{"context": null, "candidates": [{}]}').context)).toBe("{}");
     expect(text(split('{"context": {"a": 1}, "c\\u006fntext": {"a": 2}, "candidates": [{}]}').context)).toBe(
       '{"a": 2}',
     );

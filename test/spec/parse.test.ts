@@ -165,7 +165,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "format: tsv",
       'separator: "||", format: tsv',
       'f.yaml:2:22: events.separator: "||" cannot separate columns',
-      "one ASCII character, not a quote",
+      'one ASCII character, not a quote or a line break: ";", "\\t", "\\x01"',
     ],
     [
       "format: tsv, columns: [label, oracle, w, ts, id, a, b, x, C1..C3, tags, vec]",
@@ -177,7 +177,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "format: tsv, columns: [label, oracle, w, ts, id, a, b, x, C1..C3, tags, vec]",
       "format: csv",
       'f.yaml:2:9: events: "columns" is missing: csv needs the names of its columns',
-      "e.g. columns: [label, I1..I13, C1..C26]",
+      "e.g. columns: [label, I1..I13, C1..C26]; or header: true, when the first line of every file names them",
     ],
   ],
   label: [

@@ -35,23 +35,26 @@ function binOf(x: f64, bins: u32): u32 {
 @inline
 function observe(accumulator: usize, bins: u32, x: f64, y: f32, weight: f32): void {
   const w = <f64>weight;
+  const positive = <f64>y;
   // x - x is 0 for finite x and NaN otherwise.
-  if (x - x + (w - w) != 0) {
+  if (x - x + (w - w) + (positive - positive) != 0) {
     add(accumulator + SKIPPED, 1);
     return;
   }
-  const positive = y > 0;
   const t = NativeMath.exp(-abs(x));
   add(accumulator + WEIGHT, w);
-  add(accumulator + POSITIVE, positive ? w : 0);
+  add(accumulator + POSITIVE, w * positive);
   add(accumulator + PREDICTED, w * <f64>(<f32>probability(x, t)));
-  add(accumulator + LOSS, w * logloss(x, t, positive ? 1 : 0));
-  add(accumulator + HISTOGRAM + (<usize>binOf(x, bins) << 4) + (<usize>positive << 3), w);
+  add(accumulator + LOSS, w * logloss(x, t, positive));
+  const bin = accumulator + HISTOGRAM + (<usize>binOf(x, bins) << 4);
+  add(bin, w * (1 - positive));
+  add(bin + 8, w * positive);
 }
 
 /**
- * Counts `rows` examples: f32 logits (or true probabilities, when `probabilities` is 1), labels (0, 1) and weights.
- * A row whose score or weight is not finite is skipped and counted.
+ * Counts `rows` examples: f32 logits (or true probabilities, when `probabilities` is 1), labels and weights. A label between
+ * 0 and 1 is that share of a positive, and the rest of a negative. A row whose score, label or weight is not finite is skipped
+ * and counted.
  */
 export function accumulate(
   accumulator: usize, bins: u32, scores: usize, probabilities: u32, labels: usize, weights: usize, rows: u32,

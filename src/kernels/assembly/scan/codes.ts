@@ -16,6 +16,8 @@ export const MISSING_ID: u32 = 13;
 export const BAD_VECTOR: u32 = 14;
 export const BAD_QUOTE: u32 = 15;
 export const BAD_VW: u32 = 16;
+export const UNKNOWN_LABEL: u32 = 17;
+export const IMPOSSIBLE_TIME: u32 = 18;
 
 /** Longest text of one value (of one item, in bags and vectors), bytes. */
 export const MAX_VALUE: u32 = 65535;

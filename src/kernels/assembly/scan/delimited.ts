@@ -1,7 +1,7 @@
 // Rows of separated values: tsv, and csv in its plain form; rows with quotes are read by quoted.ts.
-import { BAD_UTF8, MAX_ROW, MAX_VALUE, OK } from "./codes";
+import { MAX_ROW, MAX_VALUE, OK } from "./codes";
 import { block, highAhead, lookAhead, next, nextEnd, nextLine, nextLineEnd, passAhead, restartAt, skipTo } from "./delimiters";
-import { acceptRow } from "./fields";
+import { acceptRow, textsFault } from "./fields";
 import { keptFull } from "./kept";
 import { Slot, plan, setFailedSlot, setMayFail } from "./plan";
 import { BLANK, INCOMPLETE, oddEnd, oddLines, oddRow } from "./quoted";
@@ -66,13 +66,13 @@ export function scanDelimited(limit: usize, end: usize, ended: bool, capacity: u
       setSlots(columns, width, next);
       passAhead(width);
       if (load<u8>(newline - 1) == 13) trimReturn();
-      why = highAhead && !isUtf8(start, newline) ? BAD_UTF8 : OK;
+      why = highAhead && !isUtf8(start, newline) ? textsFault() : OK;
     } else {
       why = oddRow(start, limit, end, ended);
       if (why == INCOMPLETE) return MORE;
       newline = oddEnd;
       count = oddLines;
-      if (why == OK && !isUtf8(start, newline)) why = BAD_UTF8;
+      if (why == OK && !isUtf8(start, newline)) why = textsFault();
       skipTo(newline + 1);
     }
     setMayFail(newline - start > MAX_VALUE);

@@ -1,19 +1,23 @@
 // Slots → one row of the batch: label and weights first, then every field, each kind in a loop of its own.
+import { calendarTime } from "./calendar";
 import {
-  BAD_LABEL, BAD_NUMBER, BAD_TIME, BAD_TYPE, BAD_UTF8, BAD_VECTOR, BAD_WEIGHT, MAX_VALUE, MISSING_ID, MISSING_TIME,
-  NUMBER_OUT_OF_RANGE, OK, VALUE_TOO_LONG,
+  BAD_LABEL, BAD_NUMBER, BAD_TIME, BAD_TYPE, BAD_UTF8, BAD_VECTOR, BAD_WEIGHT, IMPOSSIBLE_TIME, MAX_VALUE, MISSING_ID, MISSING_TIME,
+  NUMBER_OUT_OF_RANGE, OK, UNKNOWN_LABEL, VALUE_TOO_LONG,
 } from "./codes";
 import { countDistinct } from "./distinct";
-import { item, itemKind, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
+import { item, itemKind, itemScale, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
 import { checkKept, keepRow } from "./kept";
-import { parseNumber, smallInteger } from "./number";
+import { inRange, parseNumber, smallInteger } from "./number";
 import {
   BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_CELL_BYTES, BUCKET_OP_BYTES, BagCell, BagOp, BucketCell, BucketOp, CROSS_OP_BYTES, CrossOp, SMALL_NUMBERS,
-  BOOLEAN, HASH_OP_BYTES, HASH_RUN_BYTES, HashOp, HashRun, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, STRING, Slot, VECTOR_OP_BYTES, VectorOp,
-  fail, mayFail, plan,
+  BOOLEAN, FEATURES, HASH_OP_BYTES, HASH_RUN_BYTES, HashOp, HashRun, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, SCALED, SCALE_AFTER, SLOT_BYTES,
+  STRING, Slot, TEXT, VECTOR_OP_BYTES, VectorOp, fail, mayFail, plan,
 } from "./plan";
+import { isUtf8 } from "./utf8";
 import { xxh64 } from "./xxh64";
 
+/** No event is of 2100 or later, in milliseconds since 1970: its unit is another one. */
+const LATEST: f64 = 4102444800000;
 /** log1p of the integers below this is looked up. */
 const LOG_TABLE: u32 = 4096;
 const logs: usize = memory.data(4096 * 4, 16);
@@ -56,17 +60,47 @@ function textFault(slot: Slot): u32 {
 /** Why the slot's value, not missing, cannot be parsed as a number, 0 when it can be tried. */
 @inline
 function numberFault(slot: Slot): u32 {
-  if (slot.kind > NUMBER) return BAD_TYPE;
+  if (slot.kind > NUMBER && slot.kind != SCALED) return BAD_TYPE;
   return slot.size > MAX_VALUE ? VALUE_TOO_LONG : OK;
+}
+
+/** The number that the slot's text makes: as parseNumber. */
+function numberOf(slot: Slot): f64 {
+  const x = parseNumber(slot.at, slot.size);
+  if (slot.kind != SCALED) return x;
+  const scale = changetype<Slot>(changetype<usize>(slot) + SCALE_AFTER);
+  return inRange(x * parseNumber(scale.at, scale.size));
 }
 
 /** The slot's number, NaN: no number or none there, Infinity: out of range. For label, weight and time, which have codes of their own. */
 function plainNumber(slot: Slot): f64 {
-  return slot.size == 0 || numberFault(slot) ? NaN : parseNumber(slot.at, slot.size);
+  return slot.size == 0 || numberFault(slot) ? NaN : numberOf(slot);
+}
+
+/** BAD_UTF8 when a value that is read is not UTF-8; what nobody reads may be anything. For rows that have bytes which are not. */
+export function textsFault(): u32 {
+  const end = plan.slotsEnd;
+  for (let at = plan.slots; at < end; at += SLOT_BYTES) {
+    const slot = changetype<Slot>(at);
+    const isText = slot.size && (slot.kind <= FEATURES || slot.kind == SCALED);
+    if (isText && !isUtf8(slot.at, slot.at + slot.size)) return fail(slot, BAD_UTF8);
+  }
+  return OK;
 }
 
 /** Label, importance, time, id, true probability. What the plan has no slot for stays as the host filled it in. */
 function head(row: usize): u32 {
+  const code = required(row);
+  if (code == OK || plan.required) return code;
+  store<f32>(plan.labels + (row << 2), NaN);
+  store<f32>(plan.weights + (row << 2), 1);
+  store<f64>(plan.times + (row << 3), 0);
+  store<u64>(plan.ids + (row << 3), 0);
+  store<f32>(plan.oracles + (row << 2), NaN);
+  return OK;
+}
+
+function required(row: usize): u32 {
   let code = label(plan.labels + (row << 2));
   if (!code && plan.weightSlot) code = weight(plan.weightSlot!, plan.weights + (row << 2));
   if (!code && plan.timeSlot) code = time(plan.timeSlot!, plan.times + (row << 3));
@@ -88,19 +122,45 @@ function label(to: usize): u32 {
     store<f32>(to, NaN);
     return plan.required ? fail(slot, BAD_LABEL) : OK;
   }
+  if (plan.soft) return softLabel(slot, to);
   const size = plan.positiveSize;
   if (size) {
     if (mayFail && textFault(slot)) return fail(slot, BAD_LABEL);
     const same = slot.size == size ? sameText(slot.at, plan.positive, size) : false;
-    store<f32>(to, <f32><i32>same);
-    // Beside a positive number any number is a negative; beside a positive word (atLeast is NaN) any text.
-    const digits = slot.size < 8 && smallInteger(slot.at, slot.size) >= 0;
-    const known = digits || isNaN(plan.atLeast) || isFinite(parseNumber(slot.at, slot.size));
-    return known ? OK : fail(slot, BAD_LABEL);
+    const small = slot.size < 8 ? smallInteger(slot.at, slot.size) : -1;
+    store<f32>(to, <f32><i32>(same || <f64>small == plan.atLeast));
+    // Beside a positive word (atLeast is NaN) any text is a negative.
+    return <u32>small <= 1 || isNaN(plan.atLeast) || same ? OK : numberLabel(slot, to);
   }
   const x = plainNumber(slot);
   store<f32>(to, <f32><i32>(x >= plan.atLeast));
   return isFinite(x) ? OK : fail(slot, BAD_LABEL);
+}
+
+/** A label beside a positive number: that number however it is written, or a negative: 0, -1, or 1 where that is not positive. */
+function numberLabel(slot: Slot, to: usize): u32 {
+  const x = truthOr(slot);
+  if (!isFinite(x)) return fail(slot, BAD_LABEL);
+  const positive = x == plan.atLeast;
+  store<f32>(to, <f32><i32>positive);
+  return positive || x == 0 || abs(x) == 1 ? OK : fail(slot, UNKNOWN_LABEL);
+}
+
+function softLabel(slot: Slot, to: usize): u32 {
+  const fault = mayFail && textFault(slot);
+  const x = fault ? NaN : truthOr(slot);
+  store<f32>(to, <f32>x);
+  if (!isFinite(x)) return fail(slot, BAD_LABEL);
+  return x >= 0 && x <= 1 ? OK : fail(slot, UNKNOWN_LABEL);
+}
+
+/** 1 for `true`, 0 for `false`, in any case; else the number. */
+function truthOr(slot: Slot): f64 {
+  const x = parseNumber(slot.at, slot.size);
+  if (!isNaN(x)) return x;
+  const text = load<u64>(slot.at) | 0x2020202020202020;
+  if (slot.size == 4 && <u32>text == 0x65757274) return 1;
+  return slot.size == 5 && (text & 0xFFFFFFFFFF) == 0x65736C6166 ? 0 : NaN;
 }
 
 function weight(slot: Slot, to: usize): u32 {
@@ -111,9 +171,11 @@ function weight(slot: Slot, to: usize): u32 {
 
 function time(slot: Slot, to: usize): u32 {
   if (slot.size == 0 && plan.required) return fail(slot, MISSING_TIME);
-  const x = slot.size ? plainNumber(slot) * plan.timeScale : 0;
+  let x = slot.size ? plainNumber(slot) * plan.timeScale : 0;
+  if (isNaN(x) && (slot.kind == TEXT || slot.kind == STRING)) x = calendarTime(slot.at, slot.size);
   store<f64>(to, x);
-  return isFinite(x) ? OK : fail(slot, BAD_TIME);
+  if (!isFinite(x)) return fail(slot, BAD_TIME);
+  return slot.size && (x <= 0 || x >= LATEST) ? fail(slot, IMPOSSIBLE_TIME) : OK;
 }
 
 function id(slot: Slot, to: usize): u32 {
@@ -129,7 +191,7 @@ function oracle(slot: Slot, to: usize): u32 {
   if (slot.size) {
     const fault = numberFault(slot);
     if (fault) return fail(slot, fault);
-    x = parseNumber(slot.at, slot.size);
+    x = numberOf(slot);
     if (isNaN(x)) return fail(slot, BAD_NUMBER);
     if (x < 0 || x > 1) return fail(slot, NUMBER_OUT_OF_RANGE);
   }
@@ -186,7 +248,7 @@ function numbers(row: usize): u32 {
     }
     const fault = numberFault(slot);
     if (fault) return fail(slot, fault);
-    const x = parseNumber(slot.at, size);
+    const x = numberOf(slot);
     if (!isFinite(x)) return fail(slot, isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE);
     store<f32>(to, op.log1p ? log1p(x) : <f32>x);
   }
@@ -217,7 +279,7 @@ function buckets(row: usize): u32 {
     else if (slot.size) {
       const fault = numberFault(slot);
       if (fault) return fail(slot, fault);
-      const x = parseNumber(slot.at, slot.size);
+      const x = numberOf(slot);
       if (!isFinite(x)) return fail(slot, isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE);
       bucket = bucketOf(x, op.boundaries, op.boundaryCount);
     }
@@ -288,7 +350,7 @@ function vector(op: VectorOp, to: usize): u32 {
     const size = itemSize;
     if (count == op.length || (size == 0 && !itemValued)) return BAD_VECTOR;
     if (itemKind > NUMBER) return BAD_TYPE;
-    const x = itemValued ? itemValue : parseNumber(item, size);
+    const x = itemValued ? itemValue : inRange(parseNumber(item, size) * itemScale);
     if (!isFinite(x)) return isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE;
     if (count < op.take) store<f32>(to + (<usize>count << 2), <f32>x);
     count++;

@@ -1,8 +1,8 @@
 // Walks the items of a value: separated text, a JSON array, or the features of a VW namespace.
 import { OK, BAD_TYPE, BAD_UTF8, VALUE_TOO_LONG, MAX_VALUE, BAD_NUMBER, NUMBER_OUT_OF_RANGE } from "./codes";
 import { escaped, skip, skipSpace, unescape } from "./json-text";
-import { parseNumber } from "./number";
-import { ARRAY, FEATURES, MISSING, BOOLEAN, NUMBER, STRING, TEXT, Slot, scratchEnd } from "./plan";
+import { inRange, parseNumber } from "./number";
+import { ARRAY, FEATURES, MISSING, BOOLEAN, NUMBER, SCALE_AFTER_ITEMS, STRING, TEXT, Slot, scratchEnd } from "./plan";
 
 /** The current item: its text, kind and VW value (1 elsewhere). */
 export let item: usize = 0;
@@ -11,6 +11,8 @@ export let itemKind: u32 = 0;
 export let itemValue: f64 = 1;
 /** Whether the value was written out. */
 export let itemValued: bool = false;
+/** What multiplies every value of the VW namespace (1 elsewhere). */
+export let itemScale: f64 = 1;
 
 let cursor: usize = 0;
 let end: usize = 0;
@@ -26,10 +28,17 @@ export function openItems(slot: Slot, by: u64, bySize: u32): bool {
   separator = by;
   separatorSize = bySize;
   itemValue = 1;
+  itemScale = 1;
   itemValued = false;
   itemKind = TEXT;
+  if (kind == FEATURES) openScale(changetype<Slot>(changetype<usize>(slot) + SCALE_AFTER_ITEMS));
   if (kind == ARRAY) cursor++;
   return kind <= FEATURES;
+}
+
+/** The reader of VW has seen that it is a number. */
+function openScale(scale: Slot): void {
+  if (scale.size) itemScale = parseNumber(scale.at, scale.size);
 }
 
 /** Goes to the next item; false at the end. After false, `itemsFailed` tells whether an item was bad. */
@@ -122,7 +131,7 @@ function nextFeature(): bool {
   for (; cursor < end && !isBlank(cursor); cursor++) {
     if (load<u8>(cursor) == 58 && !colon) colon = cursor;
   }
-  itemValue = 1;
+  itemValue = itemScale;
   itemValued = colon != 0;
   if (!colon) return done(start, cursor - start);
   const size = <u32>(cursor - colon - 1);
@@ -130,7 +139,7 @@ function nextFeature(): bool {
     itemsFailed = VALUE_TOO_LONG;
     return false;
   }
-  itemValue = size ? parseNumber(colon + 1, size) : NaN;
+  itemValue = size ? inRange(parseNumber(colon + 1, size) * itemScale) : NaN;
   if (isFinite(itemValue)) return done(start, colon - start);
   itemsFailed = isNaN(itemValue) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE;
   return false;

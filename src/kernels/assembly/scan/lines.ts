@@ -1,7 +1,7 @@
 // Rows that end with their line: JSON lines and VW.
-import { BAD_UTF8, MAX_ROW, MAX_VALUE, ROW_TOO_LONG } from "./codes";
+import { MAX_ROW, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
 import { bytesEqual } from "./delimiters";
-import { acceptRow } from "./fields";
+import { acceptRow, textsFault } from "./fields";
 import { clearRow, readObject } from "./json";
 import { keptFull } from "./kept";
 import { plan, setFailedSlot, setMayFail } from "./plan";
@@ -52,10 +52,10 @@ export function scanLines(limit: usize, capacity: u32, vw: bool): u32 {
 /** One row of JSON or VW. @returns a reject code */
 function readLine(start: usize, end: usize, vw: bool): u32 {
   setFailedSlot(0);
-  if (highBits && !isUtf8(start, end)) return BAD_UTF8;
   clearRow();
   setMayFail(end - start > MAX_VALUE);
-  const why = vw ? readExample(start, end) : readObject(start, end);
+  let why = vw ? readExample(start, end) : readObject(start, end);
+  if (why == OK && highBits && !isUtf8(start, end)) why = textsFault();
   return why ? why : acceptRow(rows);
 }
 

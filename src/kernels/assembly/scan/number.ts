@@ -81,9 +81,10 @@ function word(p: usize, end: usize): f64 {
   return infinity || spells(p, end, 0x6E616E, 3) || spells(p, end, 0x666E69, 3) ? Infinity : NaN;
 }
 
+/** x, or Infinity when it is beyond ±1e18; NaN stays NaN. */
 @inline
-function inRange(x: f64): f64 {
-  return abs(x) <= LIMIT ? x : Infinity;
+export function inRange(x: f64): f64 {
+  return abs(x) > LIMIT ? Infinity : x;
 }
 
 /**

@@ -16,6 +16,8 @@ export const OBJECT: u32 = 7;
 export const MISPLACED: u32 = 8;
 /** A JSON string with half a surrogate pair. */
 export const LONE_SURROGATE: u32 = 9;
+/** The text of a number that the namespace's scale, `SCALE_AFTER` bytes behind this slot, multiplies. */
+export const SCALED: u32 = 10;
 
 /** Where a value of the current row lies. Missing = size 0. */
 @unmanaged
@@ -27,6 +29,9 @@ export class Slot {
   column: u32;
 }
 export const SLOT_BYTES: usize = 16;
+/** From a VW namespace's number slot to the slot of its scale, and from its items slot. */
+export const SCALE_AFTER: usize = 2 * SLOT_BYTES;
+export const SCALE_AFTER_ITEMS: usize = SLOT_BYTES;
 
 /** Hash the slot's text. */
 @unmanaged
@@ -169,15 +174,17 @@ export class Plan {
   lines: usize;
 
   labelSlot: Slot;
-  /** The positive text; a size of 0 means: positive when the number is >= atLeast. */
+  /** The positive text, whose number is atLeast (NaN: it is none); a size of 0 means: positive when the number is >= atLeast. */
   positive: usize;
   positiveSize: u32;
   weightSlot: Slot | null;
   timeSlot: Slot | null;
   idSlot: Slot | null;
   oracleSlot: Slot | null;
-  /** 0: label, time and id may be missing. */
+  /** 0: label, weight, time, id and true probability may be missing, or anything. */
   required: u32;
+  /** 1: the label is a probability, taken as it is. */
+  soft: u32;
 
   labels: usize;
   weights: usize;

@@ -1,7 +1,8 @@
 // One example of Vowpal Wabbit's text format → slots: `label [importance [base]] ['tag]|namespace feature[:value] ... |...`.
 import { BAD_VW, OK } from "./codes";
 import { Node, findMember } from "./json";
-import { SLOT_BYTES, Slot, TEXT, FEATURES, plan } from "./plan";
+import { parseNumber } from "./number";
+import { FEATURES, SCALED, SLOT_BYTES, Slot, TEXT, plan } from "./plan";
 
 @inline
 function isBlank(c: u32): bool {
@@ -68,20 +69,26 @@ function readHead(at: usize, bar: usize): bool {
   return true;
 }
 
-/** `name features`; three slots: the first feature's text, its value (or its text), and all features. */
+/** `name[:scale] features`; four slots: the first feature's text, its value (or its text), all features, and the scale. */
 function readNamespace(at: usize, end: usize): bool {
-  const nameEnd = wordEnd(at, end);
-  if (find(at, nameEnd, 58) < nameEnd) return false;
+  const wordsEnd = wordEnd(at, end);
+  const nameEnd = find(at, wordsEnd, 58);
   const member = findMember(changetype<Node>(plan.root), at, <u32>(nameEnd - at));
   if (!member) return true;
   const node = member.node;
   if (node.seen) return false;
   node.seen = 1;
-  const first = blanksEnd(nameEnd, end);
+  const scaled = nameEnd < wordsEnd;
+  if (scaled) {
+    const scale = changetype<Slot>(node.slots + 3 * SLOT_BYTES);
+    set(scale, nameEnd + 1, wordsEnd, TEXT);
+    if (scale.size == 0 || !isFinite(parseNumber(scale.at, scale.size))) return false;
+  }
+  const first = blanksEnd(wordsEnd, end);
   const firstEnd = wordEnd(first, end);
   const colon = find(first, firstEnd, 58);
   set(changetype<Slot>(node.slots), first, colon, TEXT);
-  set(changetype<Slot>(node.slots + SLOT_BYTES), colon < firstEnd ? colon + 1 : first, firstEnd, TEXT);
+  set(changetype<Slot>(node.slots + SLOT_BYTES), colon < firstEnd ? colon + 1 : first, firstEnd, scaled ? SCALED : TEXT);
   set(changetype<Slot>(node.slots + 2 * SLOT_BYTES), first, end, FEATURES);
   return true;
 }

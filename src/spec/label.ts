@@ -1,0 +1,54 @@
+import type { LabelSpec } from "./compiled.js";
+import { defaults } from "./defaults.js";
+import type { Problems } from "./problems.js";
+import type { ModelSpec } from "./schema.js";
+import type { Sources } from "./sources.js";
+
+const THRESHOLD = /^>=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$/;
+
+/** Resolves `label`. */
+export function compileLabel(spec: ModelSpec, sources: Sources, problems: Problems): LabelSpec {
+  const label = spec.label ?? {};
+  if (label.field !== undefined && label.from !== undefined) {
+    problems.add("label.from", "field and from are the same: both are given", "keep one of them");
+  }
+  const from = label.field ?? label.from ?? defaults.label;
+  const time = typeof label.time === "string" ? { from: label.time } : label.time;
+  const { weight = null, oracle = null } = label;
+  const id = spec.events.id ?? label.id ?? null;
+  const at = (key: string, value: string | null | undefined) => value != null && sources.check(value, `label.${key}`);
+  at(label.from === undefined ? "field" : "from", from);
+  at("weight", weight);
+  at(typeof label.time === "string" ? "time" : "time.from", time?.from);
+  if (id !== null) sources.check(id, spec.events.id === undefined ? "label.id" : "events.id");
+  if (spec.events.id !== undefined && label.id !== undefined)
+    problems.add("label.id", "events.id is the same: both are given", "keep one of them");
+  if (spec.events.id_window !== undefined && id === null)
+    problems.add("events.id_window", "there is no id", "add events.id, or remove it");
+  if (label.soft && label.positive !== undefined)
+    problems.add("label.positive", "has no use here: a soft label is a probability", "remove it, or soft");
+  at("oracle", oracle);
+  return {
+    from,
+    positive: compilePositive(label.positive ?? defaults.positive, problems),
+    ...(label.soft ? { soft: true } : {}),
+    weight,
+    time: time ? { from: time.from, unit: time.unit ?? defaults.time_unit } : null,
+    id,
+    ...(id === null ? {} : { id_window: spec.events.id_window ?? defaults.id_window }),
+    oracle,
+  };
+}
+
+function compilePositive(positive: string, problems: Problems): LabelSpec["positive"] {
+  if (!/^[<>=!]/.test(positive)) return { equals: positive };
+  const threshold = Number(THRESHOLD.exec(positive)?.[1] ?? Number.NaN);
+  if (!Number.isFinite(threshold)) {
+    problems.add(
+      "label.positive",
+      `${JSON.stringify(positive)} is neither a text nor a threshold`,
+      'e.g. positive: "1" or positive: ">= 4"',
+    );
+  }
+  return { at_least: threshold };
+}
