@@ -28,6 +28,8 @@ export interface WriterFacts {
   readonly epoch: number;
   /** Milliseconds since the epoch, for frames' `sent`. */
   readonly now: () => number;
+  /** Told what the operator should know and nothing else says. */
+  readonly tell?: (text: string) => void;
 }
 
 export type Delivery =

@@ -23,6 +23,11 @@ export interface PublisherState {
   readonly number: number;
   /** Of the last entry: the next one names it, so that no entry is ever put on another past than its own. */
   readonly link: string;
+  /**
+   * What was learned since the entries before could not be published, nor will be: this number stands for it. Followers miss an
+   * entry, and begin anew with the snapshot after the next one.
+   */
+  readonly unpublished?: true;
 }
 
 /** Deltas between snapshots at least, where it is not for their number that one is due. */
@@ -57,6 +62,12 @@ export class Publisher {
 
   restore(state: PublisherState): void {
     this.last = state;
+    this.asked = state.unpublished ?? false;
+  }
+
+  /** Gives up what was not published yet, and the entries up to `number`. */
+  giveUp(number: number): void {
+    this.restore({ number, link: NO_LINK, unpublished: true });
   }
 
   /** The next entry will have a snapshot after it. */

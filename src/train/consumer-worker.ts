@@ -134,9 +134,7 @@ async function run(): Promise<Report> {
   try {
     const { start, replay, limit, fingerprints, capacity, pass, validated } = consumer;
     tellDecoder({ type: "start", position: start, replay, limit, fingerprints, capacity, pass, validated });
-    const report = await consumer.finish(await consumeAll(consumer));
-    tellCommitted(consumer);
-    return report;
+    return await consumer.finish(await consumeAll(consumer)).finally(() => tellCommitted(consumer));
   } finally {
     tellDecoder({ type: "stop" });
     await consumer.close();

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
 import { type Clock, wallTime } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
 import { nodeFiles, quietly, writeFileAtomically } from "../core/files.js";
 import type { Model } from "../model/model.js";
 import { specHash } from "../spec/hash.js";
@@ -46,6 +47,7 @@ export class Publication {
   private readonly times = new EventTimes();
   readonly freshness = new Freshness(wallTime);
   private dirty = false;
+  private failure: HashbrookError | null = null;
   private lastMs: number;
 
   private constructor(options: PublicationOptions, sink: DeltaSink) {
@@ -68,7 +70,8 @@ export class Publication {
 
   /** @throws HashbrookError usage, kafka_…, log_… */
   static async open(options: PublicationOptions): Promise<Publication> {
-    const writer = { epoch: nextEpoch(options.directory), now: wallTime };
+    const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
+    const writer = { epoch: nextEpoch(options.directory), now: wallTime, tell };
     const opened = await Promise.all(options.spec.urls.map((url) => openSink(url, writer)));
     const sinks: DeltaSink[] = opened.map((sink) => new PatientSink(sink, options.patience));
     if (options.port) sinks.push(new PortSink(options.port, writer));
@@ -82,6 +85,17 @@ export class Publication {
 
   /** What a run that was killed had published from here on is not repeated: it has gone another way. */
   decideAnew(): void {
+    this.planned = [];
+  }
+
+  /**
+   * Once the run ends anyhow, its last checkpoint matters more than that followers have its last changes: nothing more is
+   * published, and they get a snapshot from the run that goes on.
+   */
+  private giveUp(failure: HashbrookError): void {
+    this.failure = failure;
+    const numbers = this.planned.map(({ number }) => number);
+    this.publisher.giveUp(Math.max(this.state.number, ...numbers) + 1);
     this.planned = [];
   }
 
@@ -104,6 +118,7 @@ export class Publication {
   /** Whether an entry is due after `examples`: as it was before, else by the clock. */
   async due(examples: number): Promise<boolean> {
     if (this.replaying) return this.planned[0].at <= examples;
+    if (this.failure) return false;
     const { clock, spec } = this.options;
     const waited = clock.now() - this.lastMs;
     if (waited < spec.everyMs) return false;
@@ -112,9 +127,28 @@ export class Publication {
 
   /**
    * Publishes what has changed since the last entry. The model must not learn meanwhile.
-   * @throws HashbrookError log_fenced, log_write, kafka_…
+   * @param ending the run ends with it: where it cannot be published, `throwFailure` says so after the checkpoint
+   * @throws HashbrookError log_fenced, log_write, kafka_…; not the last two once the run was told to stop
    */
-  async publish(examples: number): Promise<void> {
+  async publish(examples: number, ending = false): Promise<void> {
+    try {
+      await this.publishNow(examples);
+    } catch (error) {
+      if (!(ending || this.options.patience.stop.aborted) || !isOfPublishing(error)) throw error;
+      this.giveUp(error);
+    }
+  }
+
+  /** @throws what kept the run's last changes from being published, saying where they are saved */
+  throwFailure(path: string): void {
+    if (!this.failure) return;
+    const { code, message } = this.failure;
+    throw new HashbrookError(code, `${message}: the last changes are not published, but saved in ${path}`, {
+      hint: "once the delta log (--publish) can be written again, go on with --resume: followers get a snapshot",
+    });
+  }
+
+  private async publishNow(examples: number): Promise<void> {
     const { order, model, clock } = this.options;
     if (this.replaying) this.planned.shift();
     else order.append([{ kind: "publish", at: examples, number: this.state.number + 1 }]);
@@ -127,14 +161,19 @@ export class Publication {
     this.lastMs = clock.now();
   }
 
-  /** Nothing was learned since the last entry. */
+  /** Nothing was learned since the last entry, or nothing is published any more. */
   get clean(): boolean {
-    return !this.dirty;
+    return !this.dirty || this.failure !== null;
   }
 
   async close(): Promise<void> {
     await this.sink.close();
   }
+}
+
+/** Brokers or disks of the delta log, and not another writer or the run's own directory. */
+function isOfPublishing(error: unknown): error is HashbrookError {
+  return error instanceof HashbrookError && /^kafka_|^log_write$/.test(error.code);
 }
 
 /** The writer's generation: higher than that of any process that wrote from this directory before. */

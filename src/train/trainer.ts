@@ -217,7 +217,8 @@ export class Trainer implements Consumer {
     if (save) checkpointer.save(examples, this.content());
   }
 
-  private async publish(publication: Publication): Promise<void> {
+  /** @param ending the run ends anyhow */
+  private async publish(publication: Publication, ending = false): Promise<void> {
     const changed = this.model.serving.takeChanged();
     this.checkpointer.note(changed);
     publication.note(changed);
@@ -225,7 +226,7 @@ export class Trainer implements Consumer {
     // A replay lets partitions that were added join only behind what was published without them.
     if (position && "messages" in position && !publication.replaying)
       this.order?.append([{ kind: "partitions", at: position.messages, count: position.offsets.length }]);
-    await publication.publish(this.tally.examples);
+    await publication.publish(this.tally.examples, ending);
   }
 
   private async keepRejects(rejects: readonly RejectedRow[]): Promise<void> {
@@ -246,11 +247,12 @@ export class Trainer implements Consumer {
     const { publication } = this;
     if (publication && !publication.clean) {
       publication.decideAnew();
-      await this.publish(publication);
+      await this.publish(publication, true);
     }
     const kept = this.keeps(endedBy);
     const best = kept && kept !== this.validation.latest ? await this.bestModel(kept) : null;
     const { path } = await this.checkpointer.finish(this.tally.examples, this.content(best ?? this.model));
+    publication?.throwFailure(path);
     const report = this.tally.report(best ?? this.model, path, endedBy);
     await best?.close();
     const validation = this.validation.report(kept ?? this.validation.latest);

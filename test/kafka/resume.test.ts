@@ -6,30 +6,14 @@ import { KafkaProducer } from "../../src/source/kafka/producer.js";
 import { openFollow } from "../../src/sync/open.js";
 import { ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
+import { rows, said } from "./trainers.js";
 
 const MODEL = "features/ads-demo.yaml";
-
-function rows(count: number, seed = 3): string[] {
-  const { stdout } = run(["simulate", "--rows", String(count), "--seed", String(seed)]);
-  return stdout.split("\n").filter((line) => line !== "");
-}
 
 const flags = (kafka: TestKafka, topic: string, out: string) => [
   ...["train", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--group", topic, "--out", out],
   ...["--resume", "--checkpoint-seconds", "1000"],
 ];
-
-/** Waits until a process has written a match to its standard error. */
-function said(child: ReturnType<typeof start>, pattern: RegExp): Promise<void> {
-  let text = "";
-  return new Promise((resolve, reject) => {
-    child.stderr!.on("data", (data) => {
-      text += data;
-      if (pattern.test(text)) resolve();
-    });
-    child.on("close", () => reject(new Error(`it ended: ${text.slice(-2000)}`)));
-  });
-}
 
 /** A trainer that has learned and published 3,000 events as they came, and was killed with no checkpoint but its first. */
 async function killedAfterPublishing(kafka: TestKafka) {

@@ -1,3 +1,4 @@
+import { HashbrookError } from "../../core/errors.js";
 import type { KafkaOptions } from "./client.js";
 import { KafkaProducer, type KafkaRecord } from "./producer.js";
 
@@ -41,7 +42,13 @@ export class DeadLetterTopic {
    * @throws kafka_unreachable, kafka_topic_missing, kafka_auth, kafka_failed
    */
   async send(rejects: readonly DeadLetter[]): Promise<void> {
-    await this.#producer.send(rejects.map(record));
+    try {
+      await this.#producer.send(rejects.map(record));
+    } catch (cause) {
+      if (!(cause instanceof HashbrookError && cause.code === "kafka_topic_missing")) throw cause;
+      const hint = "the topic of --dead-letter-topic was deleted: make it anew, then go on with --resume";
+      throw new HashbrookError(cause.code, cause.message, { hint, cause });
+    }
   }
 
   async close(): Promise<void> {

@@ -47,6 +47,8 @@ export class KafkaProducer {
   readonly #options: KafkaOptions;
   readonly #settings: Required<ProducerOptions>;
   #producer: Producer | undefined;
+  /** Offset of the first record of the last request, by partition. */
+  readonly #offsets = new Map<number, bigint>();
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(options: KafkaOptions, topic: string, settings: ProducerOptions) {
@@ -77,6 +79,11 @@ export class KafkaProducer {
     return turn;
   }
 
+  /** Offset of the first record of the last request to a partition; it falls only where the topic was made anew. */
+  lastOffset(partition: number): bigint | undefined {
+    return this.#offsets.get(partition);
+  }
+
   /** Waits for what is being sent, then disconnects. */
   async close(): Promise<void> {
     await this.#last;
@@ -88,7 +95,9 @@ export class KafkaProducer {
       const producer = this.#producer ?? (await this.#connect());
       const compression = compressionTypes[this.#settings.compression];
       try {
-        await producer.send({ topic: this.topic, acks: -1, compression, messages: messages.map(toMessage) });
+        const request = { topic: this.topic, acks: -1, compression, messages: messages.map(toMessage) };
+        for (const { partition, baseOffset } of await producer.send(request))
+          this.#offsets.set(partition, BigInt(baseOffset ?? 0));
       } catch (cause) {
         // The numbers of what failed are in doubt: with them the broker could take later records for doubles.
         await this.#disconnect();

@@ -1,0 +1,47 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { Scorer } from "../../src/serve/scorer.js";
+import { openFollow } from "../../src/sync/open.js";
+import { train } from "../../src/train/run.js";
+import { temporary } from "./hashbrook.js";
+
+const candidates = Array.from({ length: 50 }, (_, i) => ({ ad: `a${i}`, campaign: `c${i % 40}`, user: `u${i}` }));
+const body = Buffer.from(JSON.stringify({ candidates }));
+
+async function reaches(follower: Scorer, version: number): Promise<void> {
+  for (let i = 0; i < 1000 && follower.version?.version !== version; i++) await new Promise((go) => setTimeout(go, 10));
+  expect(follower.version?.version).toBe(version);
+}
+
+it("a run whose last changes cannot be published still saves its checkpoint, and followers get a snapshot from the next", async () => {
+  const out = temporary();
+  const log = join(out, "deltas");
+  const run = (limit: number) =>
+    train({
+      model: "features/ads-demo.yaml",
+      data: "simulate:20000:7",
+      out,
+      resume: true,
+      limit,
+      checkpointSeconds: 0,
+      publish: { urls: [log], everyMs: 1_000_000 },
+      threads: 1,
+    });
+  await run(2_000);
+  const follower = Scorer.follow(openFollow(log));
+  await reaches(follower, 2_000);
+  rmSync(log, { recursive: true });
+  writeFileSync(log, "no directory");
+  const failed = run(4_000);
+  await expect(failed).rejects.toMatchObject({ code: "log_write", hint: expect.stringContaining("--resume") });
+  await expect(failed).rejects.toThrow(/not published, but saved in .*checkpoint-000000004000/);
+  rmSync(log);
+  expect((await run(6_000)).examples_this_run).toBe(2_000);
+  const [late, trained] = [Scorer.follow(openFollow(log)), await Scorer.load(out)];
+  for (const scorer of [follower, late]) {
+    await reaches(scorer, 6_000);
+    expect((await scorer.score(body)).scores).toEqual((await trained.score(body)).scores);
+  }
+  await Promise.all([follower.close(), late.close(), trained.close()]);
+});

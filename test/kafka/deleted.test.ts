@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { Scorer } from "../../src/serve/scorer.js";
+import { openFollow } from "../../src/sync/open.js";
+import { ended, start, temporary } from "../e2e/hashbrook.js";
+import { describeKafka } from "./harness.js";
+import { rows, said } from "./trainers.js";
+
+const body = Buffer.from(JSON.stringify({ candidates: [{ ad: "a1", campaign: "c1", user: "u1", site: "s1" }] }));
+
+describeKafka("a delta topic that is deleted under a running trainer", (kafka) => {
+  it("is named and made anew with a snapshot; learning goes on, and followers, old and new, end as the trainer does", async () => {
+    const [topic, deltas, out] = [
+      await kafka.topic(1),
+      await kafka.topic(1, { "cleanup.policy": "compact" }),
+      temporary(),
+    ];
+    const log = `kafka://${kafka.brokers}/${deltas}`;
+    const child = start([
+      ...["train", "--model", "features/ads-demo.yaml", "--kafka", kafka.brokers, "--topic", topic, "--group", topic],
+      ...["--out", out, "--resume", "--publish", log, "--publish-ms", "100", "--json"],
+    ]);
+    const life = ended(child);
+    const events = rows(3_000).map((value) => ({ value }));
+    const learned = (count: number) => said(child, new RegExp(`"examples":${count},`));
+    const first = learned(1_000);
+    await kafka.produce(topic, events.slice(0, 1_000));
+    await first;
+    const follower = Scorer.follow(openFollow(log));
+    const reaches = async (scorer: Scorer, version: number) => {
+      for (let i = 0; i < 1500 && scorer.version?.version !== version; i++)
+        await new Promise((go) => setTimeout(go, 20));
+      expect(scorer.version?.version, JSON.stringify(scorer.health())).toBe(version);
+    };
+    await reaches(follower, 1_000);
+    const anew = said(child, new RegExp(`delta log: topic ${deltas} was deleted, and .* anew`));
+    const second = learned(2_000);
+    await kafka.admin.deleteTopic(deltas);
+    await kafka.produce(topic, events.slice(1_000, 2_000));
+    await Promise.all([anew, second]);
+    await reaches(follower, 2_000);
+    const third = learned(3_000);
+    await kafka.produce(topic, events.slice(2_000));
+    await third;
+    child.kill("SIGTERM");
+    expect((await life).status).toBe(0);
+    const [late, trained] = [Scorer.follow(openFollow(log)), await Scorer.load(out)];
+    for (const scorer of [follower, late]) {
+      await reaches(scorer, 3_000);
+      expect((await scorer.score(body)).scores).toEqual((await trained.score(body)).scores);
+    }
+    await Promise.all([follower.close(), late.close(), trained.close()]);
+  }, 180_000);
+});
