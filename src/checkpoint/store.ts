@@ -247,19 +247,26 @@ export class CheckpointStore {
   }
 }
 
+const NAME_A_RUN = "Name the directory that `hashbrook train --out` wrote, or one checkpoint-… directory in it.";
+
 /**
  * Opens a checkpoint for use: `path` is a run's directory (the newest whole checkpoint) or one checkpoint's directory.
  * All of it is verified.
  * @throws checkpoint_missing with a hint, checkpoint_damaged, checkpoint_mismatch (a newer format)
  */
 export function openCheckpoint(path: string, files: Files = nodeFiles): { checkpoint: Checkpoint; skipped: Skipped[] } {
+  if (files.stat(path)?.directory === false) {
+    throw new HashbrookError("checkpoint_missing", `${path}: is a file, not a directory of checkpoints`, {
+      hint: NAME_A_RUN,
+    });
+  }
   const store = new CheckpointStore(path, files);
   if (files.stat(join(path, MANIFEST))) return { checkpoint: store.load(path), skipped: [] };
   const { checkpoint, skipped } = store.latest();
   if (checkpoint) return { checkpoint, skipped };
   const what = files.stat(path) ? "holds no finished checkpoint" : "is not there";
   throw new HashbrookError("checkpoint_missing", `${path}: ${what}`, {
-    hint: "Name the directory that `hashbrook train --out` wrote, or one checkpoint-… directory in it.",
+    hint: NAME_A_RUN,
   });
 }
 

@@ -6,7 +6,7 @@ import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { simulate } from "../source/simulate.js";
 import { train } from "../train/run.js";
-import { port, wholeNumber } from "./options.js";
+import { counting, host, port, seed } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { serve } from "./serve.js";
 import { stopSignal } from "./signals.js";
@@ -25,11 +25,11 @@ const spec = fileURLToPath(new URL("../../features/ads-demo.yaml", import.meta.u
 export function demoCommand(): Command {
   return new Command("demo")
     .description("The whole way in one go: simulate ad impressions, train Deep Crossing on them, serve scores")
-    .option("--rows <n>", "impressions to learn from", wholeNumber, 1_000_000)
-    .option("--seed <n>", "seed of the simulator", wholeNumber, 7)
+    .option("--rows <n>", "impressions to learn from", counting, 1_000_000)
+    .option("--seed <n>", "seed of the simulator", seed, 7)
     .option("--out <dir>", "directory of the run; an earlier demo there is replaced", "runs/demo")
     .option("--port <n>", "port to serve on", port, 8080)
-    .option("--host <address>", "address to serve on", "127.0.0.1")
+    .option("--host <address>", "address to serve on", host, "127.0.0.1")
     .action(run);
 }
 

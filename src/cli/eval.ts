@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import { evaluate } from "../train/run.js";
-import { wholeNumber } from "./options.js";
+import { threads, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { stopSignal } from "./signals.js";
 import { printReport } from "./summary.js";
@@ -24,7 +24,7 @@ export function evalCommand(): Command {
       'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
     )
     .option("--limit <n>", "stop after n events", wholeNumber)
-    .option("--threads <n>", "threads of the tower's runtime (default: all cores)", wholeNumber)
+    .option("--threads <n>", "threads of the tower's runtime (default: all cores)", threads)
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .action(run);

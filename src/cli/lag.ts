@@ -3,7 +3,7 @@ import { openCheckpoint } from "../checkpoint/store.js";
 import { HashbrookError } from "../core/errors.js";
 import { type KafkaAdmin, type Watermarks, withAdmin } from "../source/kafka/admin.js";
 import { kafkaOptions } from "../source/kafka/options.js";
-import { KAFKA_ENVIRONMENT } from "./options.js";
+import { brokers, KAFKA_ENVIRONMENT, topicName } from "./options.js";
 import { tellPassedOver } from "./summary.js";
 
 interface Flags {
@@ -30,8 +30,8 @@ interface PartitionLag {
 export function lagCommand(): Command {
   return new Command("lag")
     .description("Show how far a trainer is behind its Kafka topic, partition by partition")
-    .requiredOption("--kafka <brokers>", "host:port of the cluster's brokers, commas between")
-    .requiredOption("--topic <name>", "the topic")
+    .requiredOption("--kafka <brokers>", "host:port of the cluster's brokers, commas between", brokers)
+    .requiredOption("--topic <name>", "the topic", topicName)
     .option("--group <name>", "what the consumer group has committed")
     .option("--checkpoint <dir>", "or what a run's newest checkpoint has learned: the truth after a crash")
     .option("--json", "print one JSON object")

@@ -11,7 +11,8 @@ export async function listening<T>(listen: () => Promise<T>, flag: string): Prom
     return await listen();
   } catch (cause) {
     if (!["EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "ENOTFOUND"].includes(errorCode(cause) ?? "")) throw cause;
-    throw new HashbrookError("usage", `${flag}: ${(cause as Error).message}`, {
+    const named = ["ENOTFOUND", "EADDRNOTAVAIL"].includes(errorCode(cause) ?? "") ? "--host" : flag;
+    throw new HashbrookError("usage", `${named}: ${(cause as Error).message}`, {
       hint: `choose another port with ${flag} (0 picks a free one), or another address with --host`,
       cause,
     });

@@ -2,23 +2,8 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { errorFacts, type PlainError, toPlainError } from "../core/errors.js";
-
-/** The commands, in the order of a first session. Only the one asked for is loaded: a start should cost what it needs. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  demo: async () => (await import("./demo.js")).demoCommand(),
-  simulate: async () => (await import("./simulate.js")).simulateCommand(),
-  train: async () => (await import("./train.js")).trainCommand(),
-  eval: async () => (await import("./eval.js")).evalCommand(),
-  predict: async () => (await import("./predict.js")).predictCommand(),
-  serve: async () => (await import("./serve.js")).serveCommand(),
-  inspect: async () => (await import("./inspect.js")).inspectCommand(),
-  export: async () => (await import("./export.js")).exportCommand(),
-  key: async () => (await import("./key.js")).keyCommand(),
-  produce: async () => (await import("./produce.js")).produceCommand(),
-  lag: async () => (await import("./lag.js")).lagCommand(),
-  replay: async () => (await import("./replay.js")).replayCommand(),
-  migrate: async () => (await import("./migrate.js")).migrateCommand(),
-};
+import { commands } from "./commands.js";
+import { checked } from "./options.js";
 
 // A reader that has gone (`| head`) wants no more; the command goes on, as what it learns or saves is not for the reader.
 for (const stream of [process.stdout, process.stderr]) {
@@ -42,7 +27,7 @@ const program = new Command("hashbrook")
 
 const asked = process.argv[2] ?? "";
 for (const name of Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)) {
-  const command = await commands[name]();
+  const command = checked(await commands[name]());
   program.addCommand(command.copyInheritedSettings(program));
 }
 

@@ -1,31 +1,112 @@
-import { InvalidArgumentError } from "commander";
+import { isIP } from "node:net";
+import { type Command, InvalidArgumentError } from "commander";
+import { HashbrookError } from "../core/errors.js";
+import { kafkaOptions, kafkaUrl } from "../source/kafka/options.js";
+
+/** The longest wait a flag can name: a day. */
+const MOST_MS = 86_400_000;
 
 /** Parses a whole number; underscores may group digits (1_000_000). */
 export function wholeNumber(text: string): number {
-  const value = Number(text.replaceAll("_", ""));
-  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === "")
-    throw new InvalidArgumentError("must be a whole number.");
-  return value;
+  return within(text, 0, Number.MAX_SAFE_INTEGER, "a whole number of 0 or more");
+}
+
+/** Parses a whole number of at least 1. */
+export function counting(text: string): number {
+  return within(text, 1, Number.MAX_SAFE_INTEGER, "a whole number of at least 1");
+}
+
+export function threads(text: string): number {
+  return within(text, 1, 1024, "a whole number of 1 to 1024");
+}
+
+export function seed(text: string): number {
+  return within(text, 0, 0xffffffff, "a whole number of 0 to 4294967295");
 }
 
 export function port(text: string): number {
-  const value = wholeNumber(text);
-  if (value > 65535) throw new InvalidArgumentError("must be 0 to 65535.");
-  return value;
+  return within(text, 0, 65535, "a port, 0 to 65535");
+}
+
+export function milliseconds(text: string): number {
+  return within(text, 0, MOST_MS, `milliseconds, 0 to ${MOST_MS} (a day)`);
+}
+
+function within(text: string, least: number, most: number, what: string): number {
+  const value = /^\d[\d_]*(e\d+)?$/i.test(text) ? Number(text.replaceAll("_", "")) : Number.NaN;
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  throw new InvalidArgumentError(`It must be ${what}.`);
+}
+
+/** An address to listen on. */
+export function host(text: string): string {
+  if (isIP(text) || /^[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*$/i.test(text)) return text;
+  throw new InvalidArgumentError("It must be a host's name or address, such as 127.0.0.1, 0.0.0.0 or localhost.");
+}
+
+/** Kafka brokers. */
+export function brokers(text: string): string {
+  return asked(text, (brokers) => kafkaOptions(brokers, {}));
+}
+
+/** A Kafka topic. */
+export function topicName(text: string): string {
+  if (/^[\w.-]{1,249}$/.test(text) && text !== "." && text !== "..") return text;
+  throw new InvalidArgumentError("It must be a topic's name: 1 to 249 of the letters a-z, A-Z, digits and . _ -.");
+}
+
+/** A delta log: a directory, or a topic's address. */
+export function deltaLog(text: string): string {
+  if (!text.includes("://")) return notEmpty(text);
+  return asked(text, (url) => topicName(kafkaUrl(url, {}).topic));
+}
+
+/** The text, where nothing is thrown over it. */
+function asked(text: string, check: (text: string) => unknown): string {
+  try {
+    check(text);
+    return text;
+  } catch (error) {
+    if (!(error instanceof HashbrookError)) throw error;
+    throw new InvalidArgumentError(`${error.message}: ${error.hint}.`);
+  }
+}
+
+function notEmpty(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new InvalidArgumentError("It must not be empty.");
+}
+
+/** A parser of a flag that takes several values. */
+export function each<T>(parse: (text: string) => T): (text: string, before?: T[]) => T[] {
+  return (text, before) => [...(before ?? []), parse(text)];
+}
+
+/** Makes all flags and arguments of a command refuse the empty text that have no parser of their own. */
+export function checked(command: Command): Command {
+  const options = command.options.filter(({ required, optional, parseArg }) => (required || optional) && !parseArg);
+  for (const option of [...options, ...command.registeredArguments]) {
+    if (option.parseArg) continue;
+    const parse: (text: string, before: unknown) => unknown = option.variadic
+      ? (text, before) => each(notEmpty)(text, before as string[] | undefined)
+      : notEmpty;
+    option.argParser(parse);
+  }
+  return command;
 }
 
 /** Parses a share of a whole: "20%" or 0.2. */
 export function share(text: string): number {
   const percent = text.trim().endsWith("%");
   const value = Number(percent ? text.trim().slice(0, -1) : text) / (percent ? 100 : 1);
-  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("must be a share between 0 and 1, as 20% or 0.2.");
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("It must be a share between 0 and 1, as 20% or 0.2.");
   return value;
 }
 
 /** Parses a number above 0; underscores may group digits. */
 export function positive(text: string): number {
-  const value = Number(text.replaceAll("_", ""));
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("must be a number above 0.");
+  const value = numberOf(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("It must be a number above 0.");
   return value;
 }
 
@@ -35,8 +116,13 @@ KAFKA_PASSWORD and KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512) to
 
 /** Parses a number of 0 or more; underscores may group digits. */
 export function notNegative(text: string): number {
-  const value = Number(text.replaceAll("_", ""));
-  if (!(value >= 0 && Number.isFinite(value)) || text.trim() === "")
-    throw new InvalidArgumentError("must be a number of 0 or more.");
+  const value = numberOf(text);
+  if (!(value >= 0 && Number.isFinite(value))) throw new InvalidArgumentError("It must be a number of 0 or more.");
   return value;
+}
+
+function numberOf(text: string): number {
+  return /^[+-]?\d[\d_]*(\.\d*)?(e[+-]?\d+)?$|^[+-]?\.\d+(e[+-]?\d+)?$/i.test(text)
+    ? Number(text.replaceAll("_", ""))
+    : Number.NaN;
 }

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import type { Report } from "../train/job.js";
 import { type PredictionFormat, predictionFormats } from "../train/prediction-lines.js";
 import { predict } from "../train/run.js";
-import { wholeNumber } from "./options.js";
+import { threads, wholeNumber } from "./options.js";
 import { stopSignal, tellStopped } from "./signals.js";
 import { printReport, tellPassedOver } from "./summary.js";
 
@@ -25,7 +25,7 @@ export function predictCommand(): Command {
     .requiredOption("--data <file...>", "files in the model's event format; the label may be empty or absent")
     .requiredOption("--out <file>", 'file to write, "-" for stdout')
     .option("--limit <n>", "stop after n events", wholeNumber)
-    .option("--threads <n>", "threads of the tower's runtime (default: all cores)", wholeNumber)
+    .option("--threads <n>", "threads of the tower's runtime (default: all cores)", threads)
     .option(
       "--columns <names...>",
       "values to write before the score, with a header: columns, JSON paths, vw namespaces, or label.id for the event's id",

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { kafkaOptions } from "../source/kafka/options.js";
 import { type Produced, produce } from "../source/kafka/produce.js";
-import { KAFKA_ENVIRONMENT, positive, wholeNumber } from "./options.js";
+import { brokers, counting, KAFKA_ENVIRONMENT, positive, topicName, wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
 import { stopSignal } from "./signals.js";
 
@@ -24,15 +24,15 @@ const LINE_MS = 1000;
 export function produceCommand(): Command {
   return new Command("produce")
     .description("Send a file or the simulator into a Kafka topic, one message a line")
-    .requiredOption("--kafka <brokers>", "host:port of the cluster's brokers, commas between")
-    .requiredOption("--topic <name>", "topic to send to")
+    .requiredOption("--kafka <brokers>", "host:port of the cluster's brokers, commas between", brokers)
+    .requiredOption("--topic <name>", "topic to send to", topicName)
     .requiredOption(
       "--data <file...>",
       'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:json|tsv]]',
     )
     .option("--rate <n>", "messages a second, evenly (default: as fast as possible)", positive)
     .option("--limit <n>", "stop after n messages", wholeNumber)
-    .option("--partitions <n>", "make the topic with n partitions where it is missing", wholeNumber)
+    .option("--partitions <n>", "make the topic with n partitions where it is missing", counting)
     .option(
       "--key <column>",
       "key of the messages: a JSON member (user, user.id) or a column's number (default: none, partitions in turn)",

@@ -3,7 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import { kafkaOptions } from "../source/kafka/options.js";
 import { type Precision, precisions } from "../sync/precision.js";
 import type { Job, PublishSpec } from "../train/job.js";
-import { wholeNumber } from "./options.js";
+import { counting, deltaLog, each, milliseconds, topicName } from "./options.js";
 
 /** The flags about what a trainer sends on. */
 export interface PublishFlags {
@@ -20,18 +20,18 @@ export function publishOptions(): Option[] {
     new Option(
       "--publish <log...>",
       "publish changes for scorers (serve --follow): a directory or kafka://HOST:PORT/TOPIC",
-    ),
+    ).argParser(each(deltaLog)),
     new Option("--publish-ms <n>", "milliseconds between entries (default: 1000; with --serve 100)").argParser(
-      wholeNumber,
+      milliseconds,
     ),
     new Option("--precision <p>", "how published weights travel").choices([...precisions]).default("f32"),
     new Option("--snapshot-every <n>", "entries between snapshots, at most; new scorers start from one")
-      .argParser(wholeNumber)
+      .argParser(counting)
       .default(600),
     new Option(
       "--dead-letter-topic <topic>",
       "rejected events also go to this topic of --kafka: raw bytes, place and code",
-    ),
+    ).argParser(topicName),
   ];
 }
 

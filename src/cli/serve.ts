@@ -6,7 +6,7 @@ import { createServer } from "../serve/server.js";
 import { openFollow } from "../sync/open.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import { listening } from "./listen.js";
-import { KAFKA_ENVIRONMENT, notNegative, port } from "./options.js";
+import { deltaLog, host, KAFKA_ENVIRONMENT, notNegative, port } from "./options.js";
 import { stopSignal } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 
@@ -27,7 +27,7 @@ export function serveCommand(): Command {
   return new Command("serve")
     .description("Answer score requests over HTTP, from a checkpoint or following a trainer's delta log")
     .option("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
-    .option("--follow <log>", "a delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC")
+    .option("--follow <log>", "a delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC", deltaLog)
     .option(
       "--max-staleness <seconds>",
       `with --follow: not ready once nothing came for so long; 0 = never (default: ${MAX_STALENESS})`,
@@ -39,7 +39,7 @@ export function serveCommand(): Command {
       ]),
     )
     .option("--port <n>", "port to listen on; 0 picks a free one", port, 8080)
-    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--host <address>", "address to listen on", host, "127.0.0.1")
     .option("--log", "log every request as a JSON line")
     .addHelpText(
       "after",

@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { Output, writeOut } from "../core/output.js";
 import { type SimulatedFacts, simulate } from "../source/simulate.js";
-import { wholeNumber } from "./options.js";
+import { seed, wholeNumber } from "./options.js";
 import { count, figure } from "./progress.js";
 import { stopSignal, tellStopped } from "./signals.js";
 
@@ -21,7 +21,7 @@ export function simulateCommand(): Command {
   return new Command("simulate")
     .description("Generate a seeded stream of ad impressions with a known true click probability")
     .requiredOption("--rows <n>", "impressions to generate", wholeNumber)
-    .option("--seed <n>", "the same seed gives the same bytes", wholeNumber, 42)
+    .option("--seed <n>", "the same seed gives the same bytes", seed, 42)
     .addOption(new Option("--format <name>", "one row a line").choices(["tsv", "json"]).default("tsv"))
     .option("--out <file>", 'file to write, "-" for stdout', "-")
     .option("--json", "print the facts (oracle_auc, base rate ...) as one JSON object, the last line of stdout")

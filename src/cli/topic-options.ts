@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import type { TopicSpec, TopicStart, TopicStop } from "../source/kafka/open-topic.js";
 import { kafkaOptions } from "../source/kafka/options.js";
-import { wholeNumber } from "./options.js";
+import { brokers, milliseconds, topicName } from "./options.js";
 
 /** The flags that name a topic to learn from. */
 export interface TopicFlags {
@@ -17,8 +17,11 @@ export interface TopicFlags {
 
 export function topicOptions(): Option[] {
   return [
-    new Option("--kafka <brokers>", "learn from a Kafka topic: HOST:PORT of some brokers, separated by commas"),
-    new Option("--topic <topic>", "the topic; a message is an event"),
+    new Option(
+      "--kafka <brokers>",
+      "learn from a Kafka topic: HOST:PORT of some brokers, separated by commas",
+    ).argParser(brokers),
+    new Option("--topic <topic>", "the topic; a message is an event").argParser(topicName),
     new Option(
       "--group <group>",
       "consumer group, for dashboards; one trainer of a group is at work, the others stand by",
@@ -37,7 +40,7 @@ export function topicOptions(): Option[] {
       .choices(["stop", "earliest", "latest"])
       .default("stop"),
     new Option("--linger-ms <n>", "longest an event of a quiet topic waits for others before it is learned")
-      .argParser(wholeNumber)
+      .argParser(milliseconds)
       .default(50),
   ];
 }
@@ -68,16 +71,17 @@ function usage(message: string, hint?: string): HashbrookError {
 
 function startOf(text: string): TopicStart {
   if (text === "earliest" || text === "latest") return { at: text };
-  if (/^\d+(,\d+)*$/.test(text)) return { at: "offsets", offsets: text.split(",") };
-  return { at: "time", time: timeOf(text) };
+  if (/^\d{1,18}(,\d{1,18})*$/.test(text)) return { at: "offsets", offsets: text.split(",") };
+  return { at: "time", time: timeOf(text, "earliest, latest, an offset of 0 or more for each partition (0,17,3),") };
 }
 
 function stopOf(text: string): TopicStop {
-  return text === "end" ? { at: "end" } : { at: "time", time: timeOf(text) };
+  return text === "end" ? { at: "end" } : { at: "time", time: timeOf(text, "end,") };
 }
 
-function timeOf(text: string): number {
+/** @param or what else it may be */
+function timeOf(text: string, or: string): number {
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw new InvalidArgumentError("must be a time such as 2026-11-24T06:00:00Z.");
+  if (Number.isNaN(time)) throw new InvalidArgumentError(`It must be ${or} or a time such as 2026-11-24T06:00:00Z.`);
   return time;
 }

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
-import { KAFKA_ENVIRONMENT, port, share, wholeNumber } from "./options.js";
+import { counting, host, KAFKA_ENVIRONMENT, port, share, threads, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
 import { stopSignal } from "./signals.js";
@@ -41,7 +41,7 @@ export function trainCommand(): Command {
     .option(
       "--epochs <n>",
       "passes over the data; figures of events seen in an earlier one are told apart",
-      wholeNumber,
+      counting,
       1,
     )
     .option("--validate <file...>", "files scored after every epoch and never learned")
@@ -49,20 +49,20 @@ export function trainCommand(): Command {
     .option(
       "--early-stop <n>",
       "stop after n epochs without a better validation logloss, keep the best one's weights",
-      wholeNumber,
+      counting,
     )
     .option(
       "--threads <n>",
       "threads of the tower's runtime (default: all cores); the result does not depend on it",
-      wholeNumber,
+      threads,
     )
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
     .option("--checkpoint-seconds <n>", "seconds between checkpoints; 0 = only at the end", wholeNumber, 60)
-    .option("--checkpoint-every <n>", "also checkpoint every n examples", wholeNumber)
-    .option("--keep <n>", "checkpoints to keep (and those that they build on)", wholeNumber, 3)
+    .option("--checkpoint-every <n>", "also checkpoint every n examples", counting)
+    .option("--keep <n>", "checkpoints to keep (and those that they build on)", counting, 3)
     .option("--serve <port>", "also answer score requests, always with the newest weights; 0 picks a free port", port)
     .option("--metrics-port <port>", "answer GET /metrics (Prometheus) and /v2/health/ready of the trainer", port)
-    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--host <address>", "address to listen on", host, "127.0.0.1")
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",

@@ -69,7 +69,7 @@ export const nodeFiles: Files = {
   fsync: (file) => fsyncSync(file),
   close: (file) => closeSync(file),
   stat: (path) => {
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = statOf(path);
     return stat && { bytes: stat.size, directory: stat.isDirectory() };
   },
   list: (directory) => {
@@ -86,6 +86,16 @@ export const nodeFiles: Files = {
   syncDirectory,
 };
 
+/** A path that leads through a file leads nowhere. */
+function statOf(path: string) {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errorCode(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
 /**
  * Makes a directory and those above it that are missing, durably. Node's own `recursive` never ends where the system answers
  * ENOENT although the directory above is there, as in /proc.
@@ -97,7 +107,8 @@ function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory);
   } catch (error) {
-    if (!isDirectory(directory)) throw error;
+    if (!isDirectory(directory))
+      throw existsSync(directory) ? new Error("a file stands where the directory should be", { cause: error }) : error;
   }
   syncDirectory(parent);
 }

@@ -38,6 +38,8 @@ function readText(path: string): string {
         hint: "the shipped specs are in features/",
         cause,
       });
+    if (code === "EISDIR")
+      throw new HashbrookError("source_unreadable", `${path}: is a folder`, { hint: "name a spec in it", cause });
     if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
       throw new HashbrookError("spec_invalid", `${path}:1:1: not UTF-8`, { hint: "save the file as UTF-8", cause });
     throw new HashbrookError("source_unreadable", `${path}: ${(cause as Error).message}`, {

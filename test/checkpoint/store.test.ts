@@ -163,6 +163,16 @@ describe("prune", () => {
 });
 
 describe("openCheckpoint", () => {
+  it("says that a file is none, without a stack trace", () => {
+    const path = join(temporaryDirectory(), "events.tsv");
+    writeFileSync(path, "1\n");
+    const error = errorOf(() => openCheckpoint(path));
+    expect([error.code, error.message]).toEqual([
+      "checkpoint_missing",
+      `${path}: is a file, not a directory of checkpoints`,
+    ]);
+  });
+
   it("opens a run's newest checkpoint, or the one named", () => {
     const store = new CheckpointStore(temporaryDirectory());
     const first = store.save(1, content(1));

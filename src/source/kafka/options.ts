@@ -37,15 +37,21 @@ export function kafkaOptions(brokers: string, environment: Environment = process
     .split(",")
     .map((broker) => broker.trim())
     .filter((broker) => broker !== "");
-  const wrong = list.find((broker) => !/^[^\s:/]+:\d+$|^\[[0-9a-f:]+\]:\d+$/i.test(broker));
+  const wrong = list.find((broker) => !isAddress(broker));
   if (wrong !== undefined || list.length === 0) {
     throw new HashbrookError("usage", `${wrong ?? "--kafka"}: not a broker's address`, {
-      hint: "name brokers as host:port, several with commas between: kafka1:9092,kafka2:9092",
+      hint: "name brokers as host:port (1 to 65535), several with commas between: kafka1:9092,kafka2:9092",
     });
   }
   const ssl = sslOf(environment);
   const sasl = saslOf(environment);
   return { brokers: list, ...(ssl && { ssl }), ...(sasl && { sasl }) };
+}
+
+/** host:port, or [IPv6]:port, the port 1 to 65535. */
+function isAddress(broker: string): boolean {
+  const [, port] = /^(?:[^\s:/]+|\[[0-9a-f:]+\]):(\d{1,5})$/i.exec(broker) ?? [];
+  return Number(port) >= 1 && Number(port) <= 65535;
 }
 
 /**

@@ -1,0 +1,18 @@
+import type { Command } from "commander";
+
+/** The commands, in the order of a first session. Only the one asked for is loaded: a start should cost what it needs. */
+export const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  demo: async () => (await import("./demo.js")).demoCommand(),
+  simulate: async () => (await import("./simulate.js")).simulateCommand(),
+  train: async () => (await import("./train.js")).trainCommand(),
+  eval: async () => (await import("./eval.js")).evalCommand(),
+  predict: async () => (await import("./predict.js")).predictCommand(),
+  serve: async () => (await import("./serve.js")).serveCommand(),
+  inspect: async () => (await import("./inspect.js")).inspectCommand(),
+  export: async () => (await import("./export.js")).exportCommand(),
+  key: async () => (await import("./key.js")).keyCommand(),
+  produce: async () => (await import("./produce.js")).produceCommand(),
+  lag: async () => (await import("./lag.js")).lagCommand(),
+  replay: async () => (await import("./replay.js")).replayCommand(),
+  migrate: async () => (await import("./migrate.js")).migrateCommand(),
+};

@@ -1,0 +1,117 @@
+import type { Command, Option } from "commander";
+import { describe, expect, it } from "vitest";
+import { commands } from "../../src/cli/commands.js";
+import { checked } from "../../src/cli/options.js";
+
+/** A command that only parses. */
+async function open(name: string): Promise<Command> {
+  const command = checked(await commands[name]());
+  const quiet = { writeErr: () => {}, writeOut: () => {} };
+  return command
+    .action(() => {})
+    .exitOverride()
+    .configureOutput(quiet);
+}
+
+/** What a command says to one flag's value: "" where it takes it. */
+async function answer(name: string, flag: string, value: string): Promise<string> {
+  const command = await open(name);
+  for (const option of command.options) option.mandatory = false;
+  for (const argument of command.registeredArguments) argument.required = false;
+  try {
+    await command.parseAsync([`${flag}=${value}`], { from: "user" });
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const WHOLE = ["-1", "1.5", "x", " ", "_", "0x10", "1e99", "NaN", "Infinity", "--", "１"];
+const PORTS = [...WHOLE, "65536", "99999"];
+const COUNTS = [...WHOLE, "0"];
+const BROKERS = [
+  "localhost",
+  ":9092",
+  "h:",
+  "h:0",
+  "h:65536",
+  "h:99999",
+  "127.0.0.1:99999",
+  "h:1,h:x",
+  "http://h:1",
+  ",",
+];
+const TOPICS = ["a/b", "a b", ".", "..", "é", "x".repeat(250)];
+const LOGS = ["kafka://h", "kafka://h/t", "kafka://h:99999/t", "kafka://h:1/a b", "http://h:1/t", "kafka://h:1/"];
+const HOSTS = ["a b", "a..b", "http://h", "h:80", "-h", "1.2.3.4/8"];
+const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
+
+/** Flag, values it refuses, what the refusal says. */
+const refused: readonly (readonly [flags: RegExp, values: readonly string[], says: RegExp])[] = [
+  [/^--(limit|max-rejects|rows|checkpoint-seconds|top|passes)$/, WHOLE, /whole number of (0 or more|at least 1)/],
+  [/^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop)$/, COUNTS, /whole number of at least 1/],
+  [/^--threads$/, [...COUNTS, "1025"], /whole number of 1 to 1024/],
+  [/^--seed$/, [...WHOLE, "4294967296"], /0 to 4294967295/],
+  [/^--(port|serve|metrics-port)$/, PORTS, /a port, 0 to 65535/],
+  [/^--(linger-ms|publish-ms)$/, [...WHOLE, "86400001"], /milliseconds, 0 to 86400000/],
+  [/^--rate$/, POSITIVE, /a number above 0/],
+  [/^--host$/, HOSTS, /a host's name or address/],
+  [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
+  [/^--(topic|dead-letter-topic)$/, TOPICS, /a topic's name/],
+  [/^--(publish|follow)$/, LOGS, /kafka:\/\/HOST:PORT\/TOPIC|host:port|a topic's name/],
+  [
+    /^--from$/,
+    ["-1,-1", "0,-1", "x", "2026-13-45", "1,,2", "yesterday"],
+    /earliest, latest, an offset.*0,17,3.*2026-11-24T06:00:00Z/,
+  ],
+  [/^--until$/, ["-1", "x", "2026-13-45", "earliest"], /end, or a time such as 2026-11-24T06:00:00Z/],
+  [/^--(precision|format|compression|on-lost-offsets)$/, ["x", "F32"], /Allowed choices are/],
+];
+/** Values that must go on being taken. */
+const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = [
+  [/^--(limit|rows)$/, ["1_000_000", "1e6", "7"]],
+  [/^--(port|serve|metrics-port)$/, ["0", "65535"]],
+  [/^--kafka$/, ["h:9092", "a:1,b:2", "[::1]:9092", "kafka://h:1"]],
+  [/^--(publish|follow)$/, ["runs/log", "kafka://h:9092,i:9092/deltas"]],
+  [/^--host$/, ["0.0.0.0", "::", "localhost", "scorer-1.ads.internal", "my_host"]],
+  [/^--from$/, ["earliest", "latest", "0,17,3", "2026-11-24", "2026-11-24T06:00:00Z"]],
+  [/^--until$/, ["end", "2026-11-24T06:00:00Z"]],
+  [/^--topic$/, ["ads.v2-x_y"]],
+];
+
+const takesValue = ({ required, optional }: Option) => required || optional;
+
+describe.each(Object.keys(commands))("%s", (name) => {
+  it("refuses a bad value of every flag at once, naming the flag and what it takes", async () => {
+    for (const { long } of (await open(name)).options.filter(takesValue)) {
+      expect(await answer(name, long!, ""), `${long} ''`).toMatch(long!);
+      for (const [flags, values, says] of refused) {
+        if (!flags.test(long!)) continue;
+        for (const value of values) {
+          const said = await answer(name, long!, value);
+          expect(said, `${long} ${value}`).toMatch(long!);
+          expect(said, `${long} ${value}`).toMatch(says);
+        }
+      }
+    }
+  });
+
+  it("takes good values", async () => {
+    for (const { long } of (await open(name)).options.filter(takesValue)) {
+      for (const [flags, values] of taken) {
+        if (!flags.test(long!)) continue;
+        for (const value of values) expect(await answer(name, long!, value), `${long} ${value}`).toBe("");
+      }
+    }
+  });
+});
+
+it("every flag with a number, a port, a host or an address is in the table", async () => {
+  const plain =
+    /^--(data|model|out|checkpoint|group|field|value|columns|key|validate|validate-last|max-staleness|max-skipped)$/;
+  const known = [...refused.map(([flags]) => flags), plain];
+  for (const name of Object.keys(commands)) {
+    const flags = (await open(name)).options.filter(takesValue).map(({ long }) => long!);
+    expect(flags.filter((flag) => !known.some((pattern) => pattern.test(flag)))).toEqual([]);
+  }
+});
