@@ -83,7 +83,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(config["thre
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import torch  # noqa: E402
-from measures import auc, logloss  # noqa: E402
+from measures import auc, calibration, logloss  # noqa: E402
 
 
 def read(path):
@@ -235,6 +235,8 @@ def main():
         "examples_per_second": round(len(labels) / seconds),
         "auc": auc(labels, logits), "auc_second_half": auc(labels[half:], logits[half:]),
         "logloss": logloss(labels, logits), "logloss_second_half": logloss(labels[half:], logits[half:]),
+        "calibration": calibration(labels, logits), "calibration_512": calibration(labels[:512], logits[:512]),
+        "calibration_10000": calibration(labels[:10000], logits[:10000]),
         "torch": torch.__version__, "threads": torch.get_num_threads(), "rows": options.rows}))
 
 

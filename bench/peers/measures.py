@@ -19,3 +19,9 @@ def auc(labels, logits):
 
 def logloss(labels, logits):
     return round(float(np.mean(np.logaddexp(0, logits) - labels * logits)), 6)
+
+
+def calibration(labels, logits):
+    """Predicted over actual positives. None without a positive."""
+    actual = float(labels.sum())
+    return round(float((1 / (1 + np.exp(-logits))).sum() / actual), 4) if actual > 0 else None

@@ -151,6 +151,30 @@ export function keepRows(batch: Batch, keep: Uint8Array): Batch {
   return new Batch(layout, kept, batch.buffer, batch.base);
 }
 
+/** A copy of rows [from, to) of a batch, laid out alike, in `into` (a buffer of `layout.bytes`). */
+export function copyRows(batch: Batch, from: number, to: number, into: ArrayBufferLike): Batch {
+  const { layout } = batch;
+  const rows = to - from;
+  const some = new Batch(layout, rows, into);
+  const copy = (name: "labels" | "weights" | "times" | "oracle" | "numbers" | "vectors", width: number) =>
+    some[name].set(batch[name].subarray(from * width, to * width));
+  for (const name of ["labels", "weights", "times", "oracle"] as const) copy(name, 1);
+  some.ids.set(batch.ids.subarray(from, to));
+  copy("numbers", layout.numberCount);
+  copy("vectors", layout.vectorWidth);
+  layout.keys.forEach(({ singles }, t) => {
+    some.keys(t).set(batch.keys(t).subarray(from * singles, to * singles));
+  });
+  layout.bags.forEach((region, i) => {
+    const { offsets, keys, weights } = batch.bag(i);
+    const first = offsets[from];
+    new Uint32Array(into, region.offsets, rows + 1).set(offsets.subarray(from, to + 1).map((end) => end - first));
+    some.bag(i).keys.set(keys.subarray(first, offsets[to]));
+    some.bag(i).weights.set(weights.subarray(first, offsets[to]));
+  });
+  return some;
+}
+
 type Column = Float32Array | Float64Array | BigUint64Array;
 
 function pack(column: Column, width: number, keep: Uint8Array): void {

@@ -66,6 +66,18 @@ export class EventModel implements Model {
     return { logits: this.logits(batch.rows), skipped };
   }
 
+  shiftBias(shift: number): void {
+    const [{ spec, store }] = this.tables;
+    const key = constantKey(spec.cells.find(({ kind }) => kind === "bias")!);
+    const weights = store.weightsOf(key);
+    weights[weights.length - 1] += shift;
+    // fm's rows are drawn without their last weight, which is the one that is given here.
+    const { lanes } = store.layout;
+    store.kernel.configureRow(weights.length, lanes);
+    store.plant({ keys: BigUint64Array.of(key), weights });
+    if (this.kind === "fm") store.kernel.configureRow(weights.length - 1, lanes);
+  }
+
   async predict(batch: Batch): Promise<Float32Array> {
     this.copy(batch);
     if (this.kind === "fm") this.kernel.scoreFm(batch.rows);

@@ -28,6 +28,8 @@ export interface Model {
   readonly serving: Serving;
   /** Scores, then learns. */
   learn(batch: Batch): Promise<Learned>;
+  /** Adds to the output's bias, and so to every logit. Only before anything was learned. */
+  shiftBias(shift: number): void;
   /** f32[rows] logits; changes nothing; a row's bits do not depend on the rest of its batch. A view, valid until the next call. */
   predict(batch: Batch): Promise<Float32Array>;
   /** Everything that learning changes, in a fixed order. */

@@ -5,7 +5,7 @@ import { scoringRows } from "../runtime/scoring-rows.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { createTable, type Table } from "../tables/table.js";
 import { toOnnx } from "../tower/onnx.js";
-import { buildTower, type Tower, type TowerShape } from "../tower/tower.js";
+import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../tower/tower.js";
 import { type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { Serving } from "./serving.js";
@@ -96,6 +96,10 @@ export class TowerModel implements Model {
     for (const table of this.tables) table.apply();
     this.dense.step(1 / rows);
     return { logits, skipped: 0 };
+  }
+
+  shiftBias(shift: number): void {
+    this.dense.start(OUTPUT_BIAS, this.parameters[OUTPUT_BIAS].data[0] + shift);
   }
 
   async predict(batch: Batch): Promise<Float32Array> {

@@ -87,6 +87,13 @@ export class DenseOptimizer {
     this.changes++;
   }
 
+  /** Lets all weights of one parameter start from `value`, with the optimizer's state of weights never learned. */
+  start(name: string, value: number): void {
+    const region = this.regions.find((candidate) => candidate.name === name)!;
+    this.initialise(region, new Float32Array(region.size).fill(value));
+    this.changes++;
+  }
+
   /** One optimizer step over all weights with their gradients times `scale` (1 / rows turns a batch's sum into its mean). */
   step(scale: number): void {
     this.changes++;

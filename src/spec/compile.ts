@@ -31,6 +31,7 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
     name: spec.name,
     seed: spec.train?.seed ?? defaults.train.seed,
     batch: spec.train?.batch ?? (isLinear(kind) ? defaults.train.event_batch : defaults.train.batch),
+    ...compileWarmup(spec, isLinear(kind), problems),
     window: spec.train?.window ?? defaults.train.window,
     events,
     label,
@@ -44,6 +45,14 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
   checkInputs(kind, embeddings, wide, fields, problems);
   checkBatch(compiled, problems);
   return compiled;
+}
+
+/** A default is left out: specs of before there was a choice keep their hash. */
+function compileWarmup({ train }: ModelSpec, linear: boolean, problems: Problems): { warmup?: number } {
+  const { warmup, batch = defaults.train.batch } = train ?? {};
+  if (warmup !== undefined && linear)
+    problems.add("train.warmup", "lr and fm learn event by event", "it is for towers: remove it");
+  return warmup === undefined || warmup === batch * defaults.train.warmup_batches ? {} : { warmup };
 }
 
 /** Every field must reach the model: through a table, a cross, the wide part, or as numbers into the tower. */

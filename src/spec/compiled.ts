@@ -9,6 +9,8 @@ export interface CompiledSpec {
   readonly seed: number;
   /** Rows learned per update (towers) or handed over per message (lr, fm, which learn event by event). */
   readonly batch: number;
+  /** Events over which a tower's steps grow to whole batches; absent: 16 batches. 0: they are whole from the start. */
+  readonly warmup?: number;
   /** Events per metrics window. */
   readonly window: number;
   readonly events: EventFormat;
@@ -52,6 +54,8 @@ export interface LabelSpec {
   readonly id: string | null;
   /** Events among which an id counts once; there only where there is an id. */
   readonly id_window?: number;
+  /** The share of positive events (by weight) that predictions start from; absent: found in the first events. */
+  readonly prior?: number;
   /** A column with the true click probability (simulated data): scored beside the model, never learned from. */
   readonly oracle: string | null;
 }

@@ -57,5 +57,5 @@ export const defaults = {
     dlrm: { hidden: [256, 128], bottom: [64] },
   },
   runtime: "onnxruntime",
-  train: { batch: 512, event_batch: 4096, seed: 42, window: 100_000 },
+  train: { batch: 512, event_batch: 4096, warmup_batches: 16, seed: 42, window: 100_000 },
 } as const;

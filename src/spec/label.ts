@@ -36,6 +36,7 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
     time: time ? { from: time.from, unit: time.unit ?? defaults.time_unit } : null,
     id,
     ...(id === null ? {} : { id_window: spec.events.id_window ?? defaults.id_window }),
+    ...(label.prior === undefined ? {} : { prior: label.prior }),
     oracle,
   };
 }

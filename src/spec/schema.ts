@@ -39,6 +39,14 @@ const Label = Type.Object(
     weight: optional(text("Where the importance weight is, a number > 0. Default: every row weighs 1.")),
     time: optional(Time),
     id: optional(text("The same as events.id.")),
+    prior: optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        exclusiveMaximum: 1,
+        description:
+          "The share of positives that predictions start from. Default: a tower finds it in the first events.",
+      }),
+    ),
     oracle: optional(
       text("Where simulated data keeps the true click probability: scored beside the model, never learned from."),
     ),
@@ -87,6 +95,13 @@ const Train = Type.Object(
         `Rows learned per update. Default ${defaults.train.batch}; lr, fm: ${defaults.train.event_batch} (rows handed over at once; they learn event by event).`,
         { maximum: 65536 },
       ),
+    ),
+    warmup: optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: `Towers: events over which steps grow from a few rows to whole batches; 0: none. Default ${defaults.train.warmup_batches} batches.`,
+      }),
     ),
     seed: optional(
       Type.Integer({

@@ -13,6 +13,9 @@ import { wideDeep } from "./towers/wide_deep.js";
 export type { TowerShape } from "./inputs.js";
 export type { Parameter } from "./layers.js";
 
+/** The parameter that every tower adds to its logit as it is. */
+export const OUTPUT_BIAS = "score.b";
+
 /** A tower adds its layers and returns the logits [B, 1], without the wide part. */
 export type TowerBuilder = (layers: Layers, inputs: TowerInputs, tower: CompiledTower) => Tensor;
 

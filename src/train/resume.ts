@@ -4,6 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import { blocksOf } from "../model/blocks.js";
 import { specHash } from "../spec/hash.js";
 import type { PublisherState } from "../sync/publisher.js";
+import type { FirstStepsState } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";
 import type { Entry } from "./order-log.js";
 import type { Pass } from "./pass.js";
@@ -18,6 +19,8 @@ export interface TrainMeta {
   readonly rejected_bytes: number;
   readonly publisher?: PublisherState;
   readonly tally: TallyState;
+  /** Absent where the run began before there were first steps. */
+  readonly first_steps?: FirstStepsState;
   /** Files: how the list is learned. */
   readonly pass?: Pass;
   /** There once validation events were scored. */

@@ -1,5 +1,6 @@
 import type { Batch } from "../core/batch.js";
 import type { Model } from "../model/model.js";
+import type { FirstSteps } from "./first-steps.js";
 import type { DecodedBatch } from "./stream.js";
 import type { Tally } from "./tally.js";
 
@@ -10,16 +11,18 @@ import type { Tally } from "./tally.js";
  * `model.learn` is: gather the rows of every table → one run of the tower (forward, loss, backward) → sum the
  * gradients of each row → optimizers. lr and fm do the same one event at a time.
  *
+ * @param first learns a new run's batches in parts
  * @param decoded what the decoder says of the batch: changes of its distinct-id sketches, and rows learned before
  * @returns rows that were scored but not learned, because their gradient was not finite
  */
 export async function step(
   model: Model,
+  first: FirstSteps,
   tally: Tally,
   batch: Batch,
   { distinct, seen }: Pick<DecodedBatch, "distinct" | "seen">,
 ): Promise<number> {
-  const { logits, skipped } = await model.learn(batch);
+  const { logits, skipped } = await first.learn(model, batch);
   tally.score(logits, batch, seen);
   tally.distinct.merge(distinct);
   return skipped;

@@ -13,6 +13,7 @@ import { BestEpoch } from "./best-epoch.js";
 import { Checkpointer } from "./checkpointer.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
+import { FirstSteps } from "./first-steps.js";
 import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
 import { type Entry, OrderLog } from "./order-log.js";
@@ -39,6 +40,7 @@ export class Trainer implements Consumer {
   /** What a topic's replay must decide alike; files leave nothing to decide. */
   private readonly order: OrderLog | null;
   private meta: Omit<TrainMeta, "tally" | "validation">;
+  private readonly first: FirstSteps;
   private readonly validation: Validation;
   private readonly best: BestEpoch;
   ended: EndedBy | null = null;
@@ -70,6 +72,7 @@ export class Trainer implements Consumer {
     this.tally = new Tally(job.spec, job, clock);
     if (resumed) this.tally.restore(resumed.meta.tally, resumed.blocks);
     if (resumed) model.restore(resumed.blocks);
+    this.first = FirstSteps.of(job.spec, this.tally.examples, resumed?.meta.first_steps);
     this.saved = this.tally.examples;
     this.passedOver = resumed?.skipped ?? [];
     const { id_window } = job.spec.label;
@@ -170,7 +173,7 @@ export class Trainer implements Consumer {
 
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes }: SourceState): Promise<void> {
     const batch = this.withoutDuplicates(new Batch(this.layout, decoded.rows, decoded.buffer));
-    const skipped = batch.rows > 0 ? await step(this.model, this.tally, batch, decoded) : 0;
+    const skipped = batch.rows > 0 ? await step(this.model, this.first, this.tally, batch, decoded) : 0;
     await this.keepRejects(decoded.rejects);
     this.tally.count(batch, decoded, skipped, totalBytes);
     this.order?.append(decoded.decisions);
@@ -306,6 +309,7 @@ export class Trainer implements Consumer {
       ...this.meta,
       ...publisher,
       ...validation,
+      ...this.first.meta,
       tally: this.tally.state(),
     };
     const blocks = [...model.blocks(), ...this.tally.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];

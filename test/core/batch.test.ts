@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Batch, batchLayout, keepRows } from "../../src/core/batch.js";
+import { Batch, batchLayout, copyRows, keepRows } from "../../src/core/batch.js";
 import { parseSpec } from "../../src/spec/parse.js";
 
 const spec = parseSpec(
@@ -107,5 +107,31 @@ describe("keepRows", () => {
     const keep = Uint8Array.from(rows, (_, i) => (choice >> i) & 1);
     const kept = keepRows(batchOf(rows), keep);
     expect(contents(kept)).toEqual(contents(batchOf(rows.filter((_, i) => keep[i]))));
+  });
+});
+
+describe("copyRows", () => {
+  it("copies every column and bag of some rows, as if the others had not been there", () => {
+    const layout = batchLayout(spec, 5);
+    const batch = new Batch(layout, 5, new ArrayBuffer(layout.bytes));
+    batch.labels.set([1, 0, 1, 0, 1]);
+    batch.weights.set([1, 2, 3, 4, 5]);
+    batch.times.set([10, 20, 30, 40, 50]);
+    batch.ids.set([1n, 2n, 3n, 4n, 5n]);
+    batch.oracle.fill(0.5);
+    batch.numbers.set(Array.from({ length: 10 }, (_, i) => i));
+    batch.vectors.set(Array.from({ length: 10 }, (_, i) => i * 2));
+    for (const table of [0, 1]) batch.keys(table).set([10n, 11n, 12n, 13n, 14n]);
+    new Uint32Array(batch.buffer, layout.bags[0].offsets, 6).set([0, 2, 3, 3, 6, 7]);
+    batch.bag(0).keys.set([0n, 1n, 2n, 3n, 4n, 5n, 6n]);
+    batch.bag(0).weights.set([0, 1, 2, 3, 4, 5, 6]);
+    const some = copyRows(batch, 1, 4, new ArrayBuffer(layout.bytes));
+    const kept = keepRows(batch, Uint8Array.of(0, 1, 1, 1, 0));
+    expect(some.rows).toBe(3);
+    expect([...some.bag(0).keys]).toEqual([2n, 3n, 4n, 5n]);
+    for (const name of ["labels", "weights", "times", "ids", "oracle", "numbers", "vectors"] as const)
+      expect([...some[name]]).toEqual([...kept[name]]);
+    for (const table of [0, 1]) expect([...some.keys(table)]).toEqual([...kept.keys(table)]);
+    expect(some.bag(0)).toEqual(kept.bag(0));
   });
 });

@@ -1,0 +1,146 @@
+import { type Batch, copyRows } from "../core/batch.js";
+import { ln } from "../metrics/kernel.js";
+import { learnsByEvent } from "../model/create.js";
+import type { Learned, Model } from "../model/model.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { defaults } from "../spec/defaults.js";
+
+/** How far a run has come since its beginning: part of its checkpoints, plain JSON. */
+export interface FirstStepsState {
+  readonly examples: number;
+  /** Over the first events: the sums of their weights and of weight times label. */
+  readonly weight: number;
+  readonly positive: number;
+}
+
+/** Rows of the very first step: what its labels tell, all others start from. */
+const FIRST = 16;
+/** Rows of a step while steps grow, at least. */
+const LEAST = 32;
+/** Events whose rate the output's bias follows. */
+const FOLLOWED = 256;
+/** Initial logits further from zero come from numbers out of scale, which no bias puts right. */
+const MOST_MEAN = 2;
+
+/**
+ * How a tower's run begins. Its output's bias starts where it predicts the base rate: the spec's `label.prior`, or that of
+ * the first events, each scored before its label is counted. And its steps are small at first and grow with the events
+ * learned, since the length of a step hardly depends on its rows. lr and fm learn event by event and find the rate within
+ * some hundred events (a rate of the first sixteen did worse): they take a given `label.prior` alone.
+ *
+ * Steps are parts of the stream's batches and follow from the events before them. So neither batches nor checkpoints lie
+ * elsewhere, and nothing depends on chunks, threads or resuming.
+ */
+export class FirstSteps {
+  private reached: FirstStepsState | null;
+  private readonly batch: number;
+  private readonly prior: number | undefined;
+  private readonly byEvent: boolean;
+  /** Events after which steps have whole batches. */
+  private readonly warmup: number;
+  private buffer: ArrayBuffer | null = null;
+
+  /** @param state null: of a run that began without first steps, and goes on as it was */
+  constructor(spec: CompiledSpec, state: FirstStepsState | null = { examples: 0, weight: 0, positive: 0 }) {
+    this.reached = state;
+    this.batch = spec.batch;
+    this.prior = spec.label.prior;
+    this.byEvent = learnsByEvent(spec);
+    this.warmup = this.byEvent ? 0 : (spec.warmup ?? spec.batch * defaults.train.warmup_batches);
+  }
+
+  /** Of a run that has learned so many examples, and what its checkpoint says. */
+  static of(spec: CompiledSpec, examples: number, saved: FirstStepsState | undefined): FirstSteps {
+    return new FirstSteps(spec, examples > 0 ? (saved ?? null) : undefined);
+  }
+
+  get state(): FirstStepsState | null {
+    return this.reached;
+  }
+
+  /** What a checkpoint's manifest keeps. */
+  get meta(): { first_steps?: FirstStepsState } {
+    return this.reached ? { first_steps: this.reached } : {};
+  }
+
+  /** `model.learn`, a part of the batch after the other. */
+  async learn(model: Model, batch: Batch): Promise<Learned> {
+    if (this.rows() >= batch.rows) return this.learnPart(model, batch);
+    const logits = new Float32Array(batch.rows);
+    let skipped = 0;
+    this.buffer ??= new ArrayBuffer(batch.layout.bytes);
+    for (let from = 0, to = 0; from < batch.rows; from = to) {
+      to = Math.min(batch.rows, from + this.rows());
+      const learned = await this.learnPart(model, copyRows(batch, from, to, this.buffer));
+      logits.set(learned.logits, from);
+      skipped += learned.skipped;
+    }
+    if (this.examples >= this.warmup) this.buffer = null;
+    return { logits, skipped };
+  }
+
+  private async learnPart(model: Model, part: Batch): Promise<Learned> {
+    const before = this.reached;
+    if (before === null) return model.learn(part);
+    const now = counted(before, part);
+    this.reached = now;
+    if (before.examples >= FOLLOWED) return model.learn(part);
+    if (this.prior !== undefined || this.byEvent) {
+      if (before.examples === 0 && this.prior !== undefined) await startFrom(model, part, logit(this.prior));
+      return model.learn(part);
+    }
+    if (before.examples === 0) {
+      const logits = await startFrom(model, part, rateLogit(now));
+      return { ...(await model.learn(part)), logits };
+    }
+    const learned = await model.learn(part);
+    shift(model, rateLogit(now) - rateLogit(before));
+    return learned;
+  }
+
+  /** Rows of the next step. */
+  private rows(): number {
+    const { batch, warmup, examples } = this;
+    if (examples >= warmup) return batch;
+    if (examples === 0 && this.prior === undefined) return Math.min(FIRST, batch);
+    let rows = LEAST;
+    while (2 * rows * warmup <= examples * batch) rows *= 2;
+    return Math.min(rows, batch);
+  }
+
+  private get examples(): number {
+    return this.reached?.examples ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+function counted({ examples, weight, positive }: FirstStepsState, { rows, labels, weights }: Batch): FirstStepsState {
+  if (examples >= FOLLOWED) return { examples: examples + rows, weight, positive };
+  return {
+    examples: examples + rows,
+    weight: weights.reduce((sum, w) => sum + w, weight),
+    positive: weights.reduce((sum, w, i) => sum + w * labels[i], positive),
+  };
+}
+
+/** The rate of some events by Laplace's rule, as a logit: one more event of either kind, of their mean weight. */
+function rateLogit({ examples, weight, positive }: FirstStepsState): number {
+  const one = weight / examples;
+  return ln((positive + one) / (weight - positive + one));
+}
+
+function logit(p: number): number {
+  return ln(p / (1 - p));
+}
+
+/** Moves the bias to where the mean logit of these events is `level`. @returns their logits before that */
+async function startFrom(model: Model, part: Batch, level: number): Promise<Float32Array> {
+  const logits = (await model.predict(part)).slice();
+  const mean = logits.reduce((sum, x) => sum + x, 0) / logits.length;
+  shift(model, level - Math.max(-MOST_MEAN, Math.min(MOST_MEAN, mean)));
+  return logits;
+}
+
+/** Weights too small for f32 have no rate, and raw numbers beyond it no mean. */
+function shift(model: Model, by: number): void {
+  if (Number.isFinite(by)) model.shiftBias(by);
+}

@@ -1,0 +1,194 @@
+import { describe, expect, it } from "vitest";
+import { Batch, type BatchLayout, batchLayout } from "../../src/core/batch.js";
+import { Rng } from "../../src/core/rng.js";
+import { sigmoid } from "../../src/metrics/kernel.js";
+import { createModel } from "../../src/model/create.js";
+import type { Model } from "../../src/model/model.js";
+import { specHash } from "../../src/spec/hash.js";
+import { parseSpec } from "../../src/spec/parse.js";
+import { FirstSteps, type FirstStepsState } from "../../src/train/first-steps.js";
+
+const BATCH = 256;
+
+const source = (tower: string, more: { label?: string; train?: string } = {}) => `
+name: first-steps
+events: { format: tsv, columns: [label, a, b] }
+label: { field: label${more.label ?? ""} }
+fields:
+  - { name: a, type: categorical, table: ids }
+  - { name: b, type: categorical, table: ids }
+tables: { ids: { ${tower === "lr" ? "" : "dim: 4, "}salt: field } }
+tower: ${tower}
+train: { batch: ${BATCH}${more.train ?? ""} }
+`;
+
+async function open(tower: string, more?: Parameters<typeof source>[1]) {
+  const spec = parseSpec(source(tower, more), "test.yaml");
+  const layout = batchLayout(spec, BATCH);
+  return { spec, layout, model: await createModel(spec, { layout, threads: 1, purpose: "train" }) };
+}
+
+/** Batches of events of which a share is positive. */
+function batches(layout: BatchLayout, count: number, share: number, rows = BATCH): Batch[] {
+  const rng = new Rng(5);
+  return Array.from({ length: count }, () => {
+    const batch = new Batch(layout, rows, new ArrayBuffer(layout.bytes));
+    const keys = batch.keys(0);
+    for (let i = 0; i < keys.length; i++) keys[i] = BigInt(rng.below(40) + 1) * 0x9e3779b97f4a7c1n;
+    for (let r = 0; r < rows; r++) batch.labels[r] = Number(rng.uniform() < share);
+    batch.weights.fill(1);
+    return batch;
+  });
+}
+
+/** Learns batches; returns what was predicted for every event before it was learned, and the rows of each step. */
+async function learn(model: Model, steps: FirstSteps, stream: readonly Batch[]) {
+  const predicted: number[] = [];
+  const rows: number[] = [];
+  const learnStep = model.learn.bind(model);
+  model.learn = (part) => {
+    rows.push(part.rows);
+    return learnStep(part);
+  };
+  for (const batch of stream) predicted.push(...sigmoid((await steps.learn(model, batch)).logits));
+  return { predicted, rows };
+}
+
+const sum = (values: Iterable<number>) => [...values].reduce((total, x) => total + x, 0);
+const bytesOf = (model: Model) => model.blocks().map(({ name, data }) => [name, Buffer.from(data).toString("hex")]);
+
+describe("a tower's first steps", () => {
+  it("predict a rare label's rate from the first few events on, not one half", async () => {
+    const { spec, layout, model } = await open("deep_crossing");
+    const stream = batches(layout, 2, 0.03);
+    const { predicted } = await learn(model, new FirstSteps(spec), stream);
+    expect(sum(predicted.slice(0, 16)) / 16).toBeGreaterThan(0.3);
+    const actual = sum(stream.flatMap(({ labels }) => [...labels])) / predicted.length;
+    const ratio = sum(predicted.slice(16)) / (predicted.length - 16) / actual;
+    expect(ratio).toBeGreaterThan(0.6);
+    expect(ratio).toBeLessThan(1.6);
+  });
+
+  it("grow from a few rows to whole batches, and follow from the events before them alone", async () => {
+    const { spec, layout, model } = await open("deep_crossing");
+    const grow = async (stream: readonly Batch[]) => (await learn(model, new FirstSteps(spec), stream)).rows;
+    const rows = await grow(batches(layout, 20, 0.3));
+    expect(rows.slice(0, 4)).toEqual([16, 32, 32, 32]);
+    expect(rows.at(-1)).toBe(BATCH);
+    for (let i = 0, events = 0; i < rows.length; events += rows[i++])
+      if (events >= 16 * BATCH) expect(rows[i]).toBe(BATCH);
+    expect(sum(rows)).toBe(20 * BATCH);
+    const short = await grow(batches(layout, 3, 0.3, 10));
+    expect(short).toEqual([10, 10, 10]);
+  });
+
+  it("are whole batches with warmup 0, and end where warmup says", async () => {
+    const none = await open("deep_crossing", { train: ", warmup: 0" });
+    expect((await learn(none.model, new FirstSteps(none.spec), batches(none.layout, 3, 0.3))).rows).toEqual([
+      BATCH,
+      BATCH,
+      BATCH,
+    ]);
+    const short = await open("deep_crossing", { train: `, warmup: ${BATCH}` });
+    const { rows } = await learn(short.model, new FirstSteps(short.spec), batches(short.layout, 3, 0.3));
+    expect(rows.slice(-2)).toEqual([BATCH, BATCH]);
+    expect(rows.length).toBeGreaterThan(3);
+  });
+
+  it("give the same bytes when they are interrupted and resumed between any two batches", async () => {
+    const whole = await open("deep_crossing");
+    const stream = batches(whole.layout, 6, 0.1, 90);
+    await learn(whole.model, new FirstSteps(whole.spec), stream);
+    let state: FirstStepsState | undefined;
+    let model = (await open("deep_crossing")).model;
+    for (const batch of stream) {
+      const next = (await open("deep_crossing")).model;
+      next.restore(new Map(model.blocks().map((block) => [block.name, block])));
+      model = next;
+      const steps = new FirstSteps(whole.spec, state);
+      await learn(model, steps, [batch]);
+      state = JSON.parse(JSON.stringify(steps.state));
+    }
+    expect(bytesOf(model)).toEqual(bytesOf(whole.model));
+  });
+
+  it("are not taken by a run that began without them", async () => {
+    const { spec, layout, model } = await open("deep_crossing");
+    const stream = batches(layout, 3, 0.3);
+    const { rows } = await learn(model, new FirstSteps(spec, null), stream);
+    expect(rows).toEqual([BATCH, BATCH, BATCH]);
+    const plain = (await open("deep_crossing")).model;
+    for (const batch of stream) await plain.learn(batch);
+    expect(bytesOf(model)).toEqual(bytesOf(plain));
+  });
+
+  it.each([0, 1])(
+    "stay finite where all first labels are %i, and where weights are too small to count",
+    async (share) => {
+      for (const weight of [1, 1e30, 0]) {
+        const { spec, layout, model } = await open("deep_crossing");
+        const stream = batches(layout, 2, share);
+        for (const { weights } of stream) weights.fill(weight);
+        const { predicted } = await learn(model, new FirstSteps(spec), stream);
+        expect(predicted.every((p) => p > 0 && p < 1)).toBe(true);
+        for (const { data, dtype } of model.blocks())
+          if (dtype === "F32") expect(new Float32Array(data.slice().buffer).every(Number.isFinite)).toBe(true);
+      }
+    },
+  );
+
+  it("count events by their weight", async () => {
+    const { spec, layout, model } = await open("deep_crossing");
+    const [batch] = batches(layout, 1, 0.5);
+    for (let r = 0; r < batch.rows; r++) batch.weights[r] = batch.labels[r] ? 1 : 19;
+    const { predicted } = await learn(model, new FirstSteps(spec), [batch]);
+    const late = sum(predicted.slice(-32)) / 32;
+    expect(late).toBeGreaterThan(0.02);
+    expect(late).toBeLessThan(0.12);
+  });
+});
+
+describe.each(["deep_crossing", "dcn_v2", "deepfm", "dlrm", "wide_deep", "lr", "fm"])(
+  "label.prior with %s",
+  (tower) => {
+    it("is what is predicted before anything is known", async () => {
+      const wide = tower === "wide_deep" ? `${tower}\nwide: { fields: [a], bits: 8 }` : tower;
+      const { spec, layout, model } = await open(wide, { label: ", prior: 0.02" });
+      const { predicted } = await learn(model, new FirstSteps(spec), batches(layout, 1, 0.02, 8));
+      expect(predicted[0]).toBeGreaterThan(0.015);
+      expect(predicted[0]).toBeLessThan(0.03);
+      expect(sum(predicted) / 8).toBeCloseTo(0.02, 2);
+    });
+  },
+);
+
+describe("lr without a prior", () => {
+  it("learns as it did, event by event", async () => {
+    const { spec, layout, model } = await open("lr");
+    const stream = batches(layout, 2, 0.3);
+    await learn(model, new FirstSteps(spec), stream);
+    const plain = (await open("lr")).model;
+    for (const batch of stream) await plain.learn(batch);
+    expect(bytesOf(model)).toEqual(bytesOf(plain));
+  });
+});
+
+describe("the spec of first steps", () => {
+  it("has the hash it had before there was a choice, where none is made or the default is", () => {
+    const hash = (more?: Parameters<typeof source>[1]) =>
+      specHash(parseSpec(source("deep_crossing", more), "test.yaml"));
+    expect(hash({ train: `, warmup: ${16 * BATCH}` })).toBe(hash());
+    expect(hash()).toBe("40c7dece7a9d55b8");
+    expect(hash({ train: ", warmup: 0" })).not.toBe(hash());
+    expect(hash({ label: ", prior: 0.03" })).not.toBe(hash());
+  });
+
+  it("refuses what has no meaning", () => {
+    expect(() => parseSpec(source("lr", { train: ", warmup: 100" }), "test.yaml")).toThrow(
+      /train\.warmup.*event by event/s,
+    );
+    for (const prior of [0, 1, -0.1, '"a"']) {
+      expect(() => parseSpec(source("lr", { label: `, prior: ${prior}` }), "test.yaml")).toThrow(/label\.prior/);
+    }
+  });
+});
