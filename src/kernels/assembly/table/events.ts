@@ -65,8 +65,10 @@ let foundAt: usize = 0;
 let mostRows: u32 = 0;
 /** True where the batch's new rows may not all fit: every event makes sure of its own. */
 let tight: bool = false;
-/** u32 per single of the next few events: state addresses for `warm`. */
+/** u32 per feature of the next few events, side by side: state addresses for `warm`. */
 let aheadAt: usize = 0;
+/** Bytes of one event there. */
+let aheadBytes: usize = 0;
 /** Features without a row, while scoring: {u64 id, u32 feature} each. */
 let unbornAt: usize = 0;
 let unborn: u32 = 0;
@@ -91,7 +93,8 @@ export function openEvents(
   statesAt = workspace(room << 2);
   valuesAt = workspace(room << 2);
   unbornAt = workspace(room << 4);
-  aheadAt = workspace(<usize>singles * WARM << 2);
+  aheadBytes = room << 2;
+  aheadAt = workspace(aheadBytes * WARM);
   foundAt = workspace(<usize>rows * most << 2);
   weightsAt = workspace(room * laneBytes);
   if (weightsAt == 0) return 0;
@@ -211,24 +214,14 @@ export function readEvent(r: u32, learning: bool): u32 {
 export function readEventByMask(r: u32, learning: bool): u32 {
   largest = 1;
   unborn = 0;
-  const keys = keysOf(r);
-  const mask = i32x4.splat(rowCapacity - 1);
-  const base = i32x4.splat(<i32>rowsAddress());
-  for (let i: usize = 0; i < singles; i += 4) {
-    const rows = v128.and(v128.shuffle<i32>(v128.load(keys + (i << 3)), v128.load(keys + (i << 3), 16), 0, 2, 4, 6), mask);
-    v128.store(statesAt + (i << 2), i32x4.add(base, i32x4.shl(rows, 3)));
-    if (learning && tracking) noteFour(rows, singles - <u32>i);
-  }
+  statesAt = aheadAt + <usize>(r % WARM) * aheadBytes;
+  if (learning && tracking) noteSingles();
   return readValued(r, learning);
 }
 
-/** Notes the first `count` of four rows: what lies behind an event's last single differs from run to run. */
-@inline
-function noteFour(rows: v128, count: u32): void {
-  note(i32x4.extract_lane(rows, 0));
-  if (count > 1) note(i32x4.extract_lane(rows, 1));
-  if (count > 2) note(i32x4.extract_lane(rows, 2));
-  if (count > 3) note(i32x4.extract_lane(rows, 3));
+function noteSingles(): void {
+  const base = rowsAddress();
+  for (let at = statesAt, end = at + (<usize>singles << 2); at < end; at += 4) note(<u32>((<usize>load<u32>(at) - base) >> 3));
 }
 
 /** The loads of `warm`, kept so that they are not removed. */
@@ -254,16 +247,26 @@ export function warm(from: u32, to: u32, learning: bool): void {
   touched = sum;
 }
 
-/** `warm` for `readEventByMask`. */
+/**
+ * `warm` for `readEventByMask`, which finds the singles' states where this leaves them. The fewer instructions a load takes, the
+ * more of them wait for memory at a time.
+ */
 export function warmByMask(from: u32, to: u32): void {
   const mask = i32x4.splat(rowCapacity - 1);
   const base = i32x4.splat(<i32>rowsAddress());
-  let sum: u64 = 0;
-  for (let at = keysOf(from), end = keysOf(to); at < end; at += 32) {
-    const rows = v128.and(v128.shuffle<i32>(v128.load(at), v128.load(at, 16), 0, 2, 4, 6), mask);
-    const states = i32x4.add(base, i32x4.shl(rows, 3));
-    sum ^= load<u64>(<usize>i32x4.extract_lane(states, 0)) ^ load<u64>(<usize>i32x4.extract_lane(states, 1));
-    sum ^= load<u64>(<usize>i32x4.extract_lane(states, 2)) ^ load<u64>(<usize>i32x4.extract_lane(states, 3));
+  const bytes = <usize>singles << 2;
+  let end = aheadAt;
+  for (let r = from; r < to; r++, end += aheadBytes) {
+    const keys = keysOf(r);
+    for (let i: usize = 0; i < bytes; i += 16) {
+      const rows = v128.shuffle<i32>(v128.load(keys + (i << 1)), v128.load(keys + (i << 1), 16), 0, 2, 4, 6);
+      v128.store(end + i, i32x4.add(base, i32x4.shl(v128.and(rows, mask), 3)));
+    }
+  }
+  let sum: u32 = 0;
+  for (let at = aheadAt; at < end; at += 16) {
+    sum ^= load<u8>(<usize>load<u32>(at)) ^ load<u8>(<usize>load<u32>(at, 4));
+    sum ^= load<u8>(<usize>load<u32>(at, 8)) ^ load<u8>(<usize>load<u32>(at, 12));
   }
   touched = sum;
 }

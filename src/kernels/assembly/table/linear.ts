@@ -22,7 +22,7 @@ import {
 import { sumLanes } from "./lanes";
 import { workspace } from "./memory";
 import { beginStep, FTRL, kind, plain, update1, weight1 } from "./optimizer";
-import { exact, rowCapacity } from "./store";
+import { blank, exact, rowCapacity, touchBlank } from "./store";
 
 /** A gradient above this is not applied: its square would not stay finite for long. */
 const MOST: f32 = 1e15;
@@ -135,7 +135,11 @@ function loadPair(at: usize): v128 {
 function readFtrl(count: u32, r: u32, learning: bool, byMask: bool): void {
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
     const n = readGroup(at);
-    if (byMask && v128.any_true(f32x4.eq(n, f32x4.splat(0)))) settleGroup(at, r, learning);
+    if (!byMask) continue;
+    const fresh = i32x4.bitmask(f32x4.eq(n, f32x4.splat(0)));
+    if (fresh == 0) continue;
+    if (!blank) settleGroup(at, r, learning);
+    else if (learning) touchGroup(at, fresh);
   }
 }
 
@@ -158,6 +162,12 @@ function readGroup(at: usize): v128 {
   v128.store(countsAt + at, n);
   v128.store(rootsAt + at, root);
   return n;
+}
+
+/** Rows of zeros are as good as born: those of the group at `at` whose bits are set in `fresh` are counted from now on. */
+@inline
+function touchGroup(at: usize, fresh: i32): void {
+  for (let left = fresh; left; left &= left - 1) touchBlank(<usize>load<u32>(statesAt + at + (<usize>ctz(left) << 2)));
 }
 
 /** Some rows of the group at `at` may not exist yet: settles them and reads the group again. */
