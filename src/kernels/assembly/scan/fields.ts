@@ -275,7 +275,8 @@ function buckets(row: usize): u32 {
     const slot = op.slot;
     let bucket = op.boundaryCount + 1;
     const small = slot.size < 8 && slot.kind <= NUMBER ? smallInteger(slot.at, slot.size) : -1;
-    if (slot.size && <u32>small < SMALL_NUMBERS) bucket = load<u16>(op.small + (<usize>small << 1));
+    // Whether a value is missing cannot be foreseen: no branch depends on it.
+    if (<u32>small < SMALL_NUMBERS) bucket = select<u32>(load<u16>(op.small + (<usize>small << 1)), bucket, slot.size);
     else if (slot.size) {
       const fault = numberFault(slot);
       if (fault) return fail(slot, fault);
