@@ -86,7 +86,7 @@ export function hotnessText({ promoted, demoted, keys, hot_keys }: HotnessCounte
 
 function row(name: string, q: Quality): string {
   const parts = [
-    `AUC ${figure(q.auc)}`,
+    `AUC ${figure(q.auc)}${(q.auc_error ?? 0) > 1e-4 ? ` ± ${figure(q.auc_error)}` : ""}`,
     `logloss ${figure(q.logloss)}`,
     `NE ${figure(q.normalized_entropy)}`,
     `calibration ${figure(q.calibration)}`,

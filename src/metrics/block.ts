@@ -8,6 +8,9 @@ export interface MetricBlock {
   readonly data: Uint8Array;
 }
 
+/** What a block must have: so many bytes, or any multiple of so many. */
+export type Size = { readonly bytes: number } | { readonly each: number };
+
 /** The bytes of any typed array. */
 export function bytesOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
@@ -15,13 +18,9 @@ export function bytesOf(view: ArrayBufferView): Uint8Array {
 
 /**
  * The data of block `name`.
- * @throws HashbrookError checkpoint_damaged when it is missing or not `bytes` long (any multiple of `each` when given)
+ * @throws HashbrookError checkpoint_damaged when it is missing or of another size
  */
-export function blockData(
-  blocks: ReadonlyMap<string, MetricBlock>,
-  name: string,
-  size: { bytes: number } | { each: number },
-): Uint8Array {
+export function blockData(blocks: ReadonlyMap<string, MetricBlock>, name: string, size: Size): Uint8Array {
   const data = blocks.get(name)?.data;
   if (!data) throw new HashbrookError("checkpoint_damaged", `${name}: this block is missing`);
   const fits = "bytes" in size ? data.byteLength === size.bytes : data.byteLength % size.each === 0;

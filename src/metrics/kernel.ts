@@ -5,18 +5,31 @@ export interface MetricKernel {
   heapBase(): number;
   sigmoid(logits: number, out: number, rows: number): void;
   ln(x: number): number;
-  accumulatorBytes(bins: number): number;
   accumulate(
-    accumulator: number,
-    bins: number,
+    totals: number,
+    kept: number,
     scores: number,
     probabilities: number,
     labels: number,
     weights: number,
     rows: number,
   ): void;
-  merge(from: number, into: number, bins: number, fold: number): void;
-  evaluate(accumulator: number, bins: number, out: number): void;
+  sort(from: number, other: number, count: number): number;
+  toCells(rows: number, count: number, cells: number): number;
+  merge(a: number, countA: number, b: number, countB: number, out: number): number;
+  shrink(cells: number, count: number, capacity: number): number;
+  design(list: number, count: number, ids: number): number;
+  layOut(ids: number, count: number): void;
+  tally(rows: number, count: number, accumulator: number): void;
+  spread(list: number, count: number, accumulator: number): void;
+  moveTo(from: number, a: number, b: number, c: number): void;
+  toSingles(accumulator: number, out: number): void;
+  addSingles(singles: number, accumulator: number): void;
+  measureAll(accumulator: number): void;
+  aucError(): number;
+  crowding(rows: number): number;
+  listOf(accumulator: number, list: number): number;
+  evaluate(totals: number, cells: number, count: number, out: number): void;
 }
 
 /** A fresh kernel and the first free address of its memory, a multiple of 16. */

@@ -1,24 +1,7 @@
-import { ensureBytes } from "../kernels/wasm.js";
-import { blockData, bytesOf, type MetricBlock } from "./block.js";
-import { type MetricKernel, metricKernel } from "./kernel.js";
-
-/** Metrics of a run of examples, weighted by importance; null where undefined (no examples, one class only). */
-export interface Metrics {
-  /** The run is rows [from, to) of the stream, counted from 0. */
-  readonly from: number;
-  readonly to: number;
-  /** Rows counted: all but those whose score, label or weight was not finite. */
-  readonly examples: number;
-  readonly skipped: number;
-  /** Mean logarithmic loss. */
-  readonly logloss: number | null;
-  /** Area under the ROC curve. */
-  readonly auc: number | null;
-  /** logloss / entropy of the run's own click rate: below 1 is better than always predicting that rate (He et al. 2014). */
-  readonly normalized_entropy: number | null;
-  /** Predicted ÷ actual clicks: above 1 is over-prediction. */
-  readonly calibration: number | null;
-}
+import { blockData, bytesOf, type MetricBlock, type Size } from "./block.js";
+import { type Histograms, histograms, split } from "./old-histogram.js";
+import { type Metrics, metrics } from "./result.js";
+import { type Accumulator, type CellList, FACTOR, KEPT_ROWS, ScoreCells, TOTALS } from "./score-cells.js";
 
 export interface ProgressiveOptions {
   /** Rows per tumbling window. */
@@ -27,56 +10,58 @@ export interface ProgressiveOptions {
   readonly scores?: "logits" | "probabilities";
 }
 
-/** Bins of the AUC histograms over logits -16..16: slices of 1/512. */
-const BINS = 1 << 14;
-/** Segments keep 2^2 times fewer bins: slices of 1/128. */
-const FOLD = 2;
 /** Between half of this and this many segments cover the stream. */
 const SEGMENTS = 64;
 const FIRST_SEGMENT_ROWS = 1024;
 /** Finished windows remembered. */
 const HISTORY = 1000;
-/** Rows handed to the kernel at a time. */
-const CHUNK_ROWS = 4096;
+/** A finished window: from, to, and what `evaluate` says. */
+const RESULT = 11;
+/** Rows whose AUC could be more wrong than this get other cells; their larger class may be a few times as crowded. */
+const MAX_ERROR = 1e-4;
+const MAX_CROWDING = 4e-4;
+/** Cells are not laid out anew before the stream has grown by this, nor for a few rows, unless those limits are exceeded by far. */
+const GROWTH = 1.03;
+const FEW_ROWS = 256;
+const URGENT = 5;
+/** What a checkpoint has of every cell. */
+const SAVED = ["all", "window", "segment"] as const;
 
 type Result = readonly number[];
+type Totals = Float64Array<ArrayBuffer>;
+/** What is known of a segment: cells are undefined before any were laid out, and where it is too old to be asked for. */
+interface Segment {
+  readonly totals: Totals;
+  cells?: Float32Array<ArrayBuffer>;
+}
 
 /**
  * Test-then-train metrics of a stream, in bounded memory: give it every example's score from before the example was learned.
  * It knows the lifetime, tumbling windows of exactly `window` rows, and, through 32 to 64 equal segments whose width doubles
- * as the stream grows, any trailing share of the stream.
+ * as the stream grows, any trailing share of the stream up to a half.
  *
- * AUC comes from a histogram of the logit; pairs inside a bin count 1/2. Its error is below 1e-4 from 5,000 rows on when the
- * logits' standard deviation is at least 0.3. The state is the same bytes for the same rows, however
- * they were cut into calls of `add`.
+ * The first 65,536 rows are kept, and AUC is exact. Then rows are counted in some ten thousand cells: intervals of the score that hold about
+ * equal shares of both classes, as narrow as a single f32 where scores crowd. Equal scores are ties and count 1/2; so do
+ * pairs whose order the cells do not tell, and `auc_error` is half of their share. Before rows are counted, it is seen whether
+ * the cells tell them apart; where they do not, others are laid out for the stream as it is now.
+ *
+ * The state is the same bytes for the same rows, however they were cut into calls of `add`.
  */
 export class ProgressiveMetrics {
   private readonly window: number;
-  private readonly probabilities: number;
-  private readonly kernel: MetricKernel;
-  private readonly memory: WebAssembly.Memory;
-  /** Addresses: input rows, results, and accumulators. `chunk` holds the rows since the last end of a window or segment. */
-  private readonly at: { input: number; result: number; chunk: number; window: number; lifetime: number; sum: number };
-  private readonly segmentsAt: number;
-  private readonly bytes: { fine: number; coarse: number };
+  /** Keeps the rows that are not in cells yet: all before there is a layout, then those since the last end of a window or segment. */
+  private readonly cells: ScoreCells;
+  private totals = { all: new Float64Array(TOTALS), window: new Float64Array(TOTALS) };
+  private segments: Segment[] = [];
   private rows = 0;
   private segmentRows = FIRST_SEGMENT_ROWS;
+  /** Rows when the cells were laid out; 0: not yet. */
+  private laidOutAt = 0;
   private finished: Result[] = [];
 
   constructor(options: ProgressiveOptions) {
-    const { memory, kernel, base } = metricKernel();
     this.window = options.window;
-    this.probabilities = options.scores === "probabilities" ? 1 : 0;
-    this.kernel = kernel;
-    this.memory = memory;
-    const fine = kernel.accumulatorBytes(BINS);
-    const coarse = kernel.accumulatorBytes(BINS >> FOLD);
-    const result = base + CHUNK_ROWS * 12;
-    const chunk = result + 64;
-    this.bytes = { fine, coarse };
-    this.at = { input: base, result, chunk, window: chunk + fine, lifetime: chunk + 2 * fine, sum: chunk + 3 * fine };
-    this.segmentsAt = chunk + 4 * fine;
-    ensureBytes(memory, this.segmentsAt + SEGMENTS * coarse);
+    this.cells = new ScoreCells(options.scores ?? "logits");
   }
 
   /**
@@ -87,22 +72,28 @@ export class ProgressiveMetrics {
    */
   add(scores: Float32Array, labels: Float32Array, weights: Float32Array): void {
     for (let from = 0; from < scores.length; ) {
-      const to = Math.min(scores.length, from + CHUNK_ROWS, from + this.rowsToBoundary());
-      this.accumulate(scores.subarray(from, to), labels.subarray(from, to), weights.subarray(from, to));
+      const to = Math.min(scores.length, from + this.cells.room, from + this.rowsToBoundary());
+      this.cells.count(scores.subarray(from, to), labels.subarray(from, to), weights.subarray(from, to));
       this.rows += to - from;
       from = to;
-      if (this.rows % this.window === 0 || this.rows % this.segmentRows === 0) this.closeChunk();
+      const windowEnds = this.rows % this.window === 0;
+      const segmentEnds = this.rows % this.segmentRows === 0;
+      if (windowEnds || segmentEnds) this.close(windowEnds, segmentEnds);
+      else if (this.cells.room === 0) this.countKept();
     }
   }
 
   /** Metrics of the whole stream so far. */
   lifetime(): Metrics {
-    return this.fineSum(this.at.lifetime, 0);
+    const list = this.laidOutAt ? this.withKept("all") : this.cells.list();
+    return this.measure(0, sum(this.totals.all, this.cells.totals()), list);
   }
 
   /** Metrics of the window that is still open. */
   current(): Metrics {
-    return this.fineSum(this.at.window, this.rows - (this.rows % this.window));
+    const from = this.rows - (this.rows % this.window);
+    const list = this.laidOutAt ? this.withKept("window") : this.cells.list(from);
+    return this.measure(from, sum(this.totals.window, this.cells.totals()), list);
   }
 
   /** The finished windows, oldest first; the newest 1000 are kept. */
@@ -110,134 +101,200 @@ export class ProgressiveMetrics {
     return this.finished.map(([from, to, ...values]) => metrics(from, to, values));
   }
 
-  /** Metrics of about the last `share` (0..1) of the stream: it starts at the nearest end of a segment, and says where. */
+  /**
+   * Metrics of about the last `share` (0 to 0.5, or 1) of the stream: it starts at the nearest end of a segment, and says where.
+   * Of a share between, it gives what it still has.
+   */
   last(share: number): Metrics {
+    if (share >= 1) return this.lifetime();
     const open = Math.floor(this.rows / this.segmentRows);
     const nearest = Math.round((this.rows * (1 - share)) / this.segmentRows);
     const newest = this.rows % this.segmentRows === 0 ? open - 1 : open;
-    const first = Math.max(0, Math.min(nearest, newest));
-    this.clear(this.at.sum, this.bytes.coarse);
-    for (let s = first; s <= open; s++) this.kernel.merge(this.segment(s), this.at.sum, BINS >> FOLD, 0);
-    this.kernel.merge(this.at.chunk, this.at.sum, BINS, FOLD);
-    return metrics(first * this.segmentRows, this.rows, this.evaluate(this.at.sum, BINS >> FOLD));
+    const first = Math.max(0, this.laidOutAt ? this.oldest() : 0, Math.min(nearest, newest));
+    const from = first * this.segmentRows;
+    const segments = this.segments.slice(first);
+    const totals = segments.reduce<Totals>((all, { totals }) => sum(all, totals), this.cells.totals());
+    return this.measure(from, totals, this.laidOutAt ? this.withKept("segment", segments) : this.cells.list(from));
   }
 
   /** The state, as blocks named `prefix`/…; views, valid until the next call of `add`. */
   blocks(prefix: string): MetricBlock[] {
-    const block = (name: string, shape: number[], data: Uint8Array): MetricBlock => {
-      return { name: `${prefix}/${name}`, dtype: "F64", shape, data };
+    const block = (name: string, dtype: MetricBlock["dtype"], width: number, data: Float64Array | Float32Array) => {
+      const shape = [data.length / width, width];
+      return { name: `${prefix}/${name}`, dtype, shape, data: bytesOf(data) };
     };
-    const fine = this.bytes.fine / 8;
-    const used = this.usedSegments();
+    const { totals, kept } = this.cells.state();
+    const { all, window } = this.totals;
+    const allTotals = [totals, all, window, ...this.segments.map((segment) => segment.totals)];
     return [
-      block("position", [2], bytesOf(Float64Array.of(this.rows, this.segmentRows))),
-      block("windows", [this.finished.length, 10], bytesOf(Float64Array.from(this.finished.flat()))),
-      block("accumulators", [3, fine], this.view(this.at.chunk, 3 * this.bytes.fine)),
-      block("segments", [used, this.bytes.coarse / 8], this.view(this.segmentsAt, used * this.bytes.coarse)),
+      block("position", "F64", 3, Float64Array.of(this.rows, this.segmentRows, this.laidOutAt)),
+      block("windows", "F64", RESULT, Float64Array.from(this.finished.flat())),
+      block("totals", "F64", TOTALS, Float64Array.from(allTotals.flatMap((t) => [...t]))),
+      { name: `${prefix}/kept`, dtype: "U32", shape: [kept.length / 12, 3], data: kept },
+      block("layout", "F64", 1, this.cells.layout),
+      ...SAVED.map((name) => block(name, "F64", 2, this.cells.weights(name))),
+      ...this.segments.flatMap(({ cells }, s) => (cells ? [block(`segment-${s}`, "F32", 2, cells)] : [])),
     ];
   }
 
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong size */
   restore(prefix: string, blocks: ReadonlyMap<string, MetricBlock>): void {
-    const floats = (name: string, size: { bytes: number } | { each: number }) =>
-      new Float64Array(blockData(blocks, `${prefix}/${name}`, size).slice().buffer);
-    const [rows, segmentRows] = floats("position", { bytes: 16 });
-    const windows = floats("windows", { each: 80 });
-    const accumulators = blockData(blocks, `${prefix}/accumulators`, { bytes: 3 * this.bytes.fine });
-    const used = Math.floor(rows / segmentRows) + 1;
-    const segments = blockData(blocks, `${prefix}/segments`, { bytes: used * this.bytes.coarse });
+    const old = histograms(prefix, blocks);
+    if (old) return void this.restoreHistograms(old);
+    const bytes = (name: string, size: Size) => blockData(blocks, `${prefix}/${name}`, size);
+    const floats = (name: string, size: Size) => new Float64Array(bytes(name, size).slice().buffer);
+    const [rows, segmentRows, laidOutAt] = floats("position", { bytes: 24 });
+    this.place(rows, segmentRows, floats("windows", { each: 8 * RESULT }), RESULT);
+    this.laidOutAt = laidOutAt;
+    const totals = floats("totals", { each: 8 * TOTALS });
+    const [kept, all, window, ...segments] = split(totals, totals.length / TOTALS);
+    this.totals = { all, window };
+    this.cells.restore(kept, bytes("kept", { each: 12 }));
+    this.cells.use(floats("layout", { each: 8 }));
+    const size = this.cells.weights("all").byteLength;
+    for (const name of SAVED) this.cells.weights(name).set(floats(name, { bytes: size }));
+    this.segments = segments.map((totals, s) => {
+      if (!blocks.has(`${prefix}/segment-${s}`)) return { totals };
+      return { totals, cells: new Float32Array(bytes(`segment-${s}`, { bytes: size / 2 }).slice().buffer) };
+    });
+  }
+
+  private restoreHistograms({ rows, segmentRows, windows, all, window, segments }: Histograms): void {
+    this.place(rows, segmentRows, windows, 10);
+    this.laidOutAt = Math.max(1, rows);
+    this.cells.use(this.cells.design([all.list, window.list]));
+    this.totals = { all: all.totals, window: window.totals };
+    this.segments = segments.map(({ totals, list }) => ({ totals, cells: this.cellsOf(list) }));
+    const open = this.segments.at(-1)!;
+    this.cells.put(open.cells!, "segment");
+    delete open.cells;
+    this.cells.spread(all.list, "all");
+    this.cells.spread(window.list, "window");
+  }
+
+  private place(rows: number, segmentRows: number, windows: Float64Array, width: number): void {
     this.rows = rows;
     this.segmentRows = segmentRows;
-    this.finished = Array.from({ length: windows.length / 10 }, (_, i) => [...windows.subarray(i * 10, i * 10 + 10)]);
-    this.view(this.at.chunk, accumulators.length).set(accumulators);
-    this.clear(this.segmentsAt, SEGMENTS * this.bytes.coarse);
-    this.view(this.segmentsAt, segments.length).set(segments);
+    this.finished = split(windows, windows.length / width).map((window) => [...window]);
   }
 
   private rowsToBoundary(): number {
     return Math.min(this.window - (this.rows % this.window), this.segmentRows - (this.rows % this.segmentRows));
   }
 
-  private accumulate(scores: Float32Array, labels: Float32Array, weights: Float32Array): void {
-    const rows = scores.length;
-    const input = new Float32Array(this.memory.buffer, this.at.input, CHUNK_ROWS * 3);
-    input.set(scores, 0);
-    input.set(labels, CHUNK_ROWS);
-    input.set(weights, CHUNK_ROWS * 2);
-    const address = (column: number) => this.at.input + column * CHUNK_ROWS * 4;
-    this.kernel.accumulate(this.at.chunk, BINS, address(0), this.probabilities, address(1), address(2), rows);
-  }
-
-  /** Hands the chunk on to the lifetime, its window and its segment. */
-  private closeChunk(): void {
-    const { chunk, window, lifetime } = this.at;
-    this.kernel.merge(chunk, lifetime, BINS, 0);
-    this.kernel.merge(chunk, window, BINS, 0);
-    this.kernel.merge(chunk, this.segment(Math.ceil(this.rows / this.segmentRows) - 1), BINS, FOLD);
-    this.clear(chunk, this.bytes.fine);
-    if (this.rows % this.window === 0) this.closeWindow();
+  private close(windowEnds: boolean, segmentEnds: boolean): void {
+    const totals = this.cells.totals();
+    this.cells.takeTotals();
+    this.totals = { all: sum(this.totals.all, totals), window: sum(this.totals.window, totals) };
+    const s = Math.ceil(this.rows / this.segmentRows) - 1;
+    this.segments[s] = { totals: this.segments[s] ? sum(this.segments[s].totals, totals) : totals };
+    if (this.laidOutAt) this.countKept();
+    if (windowEnds) this.closeWindow();
+    if (segmentEnds && this.laidOutAt) {
+      this.segments[s].cells = this.cells.take("segment");
+    }
+    if (!this.laidOutAt && this.rows === KEPT_ROWS) this.layOutFirst();
     if (this.rows === SEGMENTS * this.segmentRows) this.widenSegments();
+    for (let old = 0; old < this.oldest(); old++) delete this.segments[old].cells;
   }
 
   private closeWindow(): void {
-    this.finished.push([this.rows - this.window, this.rows, ...this.evaluate(this.at.window, BINS)]);
+    const from = this.rows - this.window;
+    const list = this.laidOutAt ? this.cells.listOf("window") : this.cells.list(from);
+    this.finished.push([from, this.rows, ...this.cells.evaluate(this.totals.window, list)]);
     if (this.finished.length > HISTORY) this.finished.shift();
-    this.clear(this.at.window, this.bytes.fine);
+    this.cells.weights("window").fill(0);
+    this.totals.window = new Float64Array(TOTALS);
   }
 
-  /** Merges neighbours, so that half as many segments of twice the width cover the same rows. */
-  private widenSegments(): void {
-    for (let s = 0; s < SEGMENTS; s++) {
-      if (s > 0 && s % 2 === 0) this.clear(this.segment(s >> 1), this.bytes.coarse);
-      if (s > 0) this.kernel.merge(this.segment(s), this.segment(s >> 1), BINS >> FOLD, 0);
+  /** From the rows, which were all kept until now. */
+  private layOutFirst(): void {
+    this.cells.use(this.cells.design([this.cells.list()]));
+    this.cells.tally("all");
+    this.cells.tally("window", this.rows - (this.rows % this.window));
+    this.segments.forEach((segment, s) => {
+      this.cells.tally("segment", s * this.segmentRows, (s + 1) * this.segmentRows);
+      segment.cells = this.cells.take("segment");
+    });
+    this.laidOutAt = this.rows;
+    this.cells.clear();
+  }
+
+  private countKept(): void {
+    this.cells.tally("scratch");
+    if (this.tooCoarse()) {
+      this.cells.weights("scratch").fill(0);
+      this.layOutAnew();
+      this.cells.tally("scratch");
     }
-    this.clear(this.segment(SEGMENTS / 2), (SEGMENTS / 2) * this.bytes.coarse);
+    this.cells.commit();
+    this.cells.clear();
+  }
+
+  /** Whether the rows kept lie too close together for the cells they were counted in. */
+  private tooCoarse(): boolean {
+    const { error, crowding } = this.cells.coarseness();
+    const excess = Math.max(Number.isNaN(error) ? 0 : error / MAX_ERROR, crowding / MAX_CROWDING);
+    const grown = this.rows >= this.laidOutAt * GROWTH && this.cells.rows >= FEW_ROWS;
+    return excess > (grown ? 1 : URGENT);
+  }
+
+  /** What was counted goes to the smallest new cells that hold all of its old ones. */
+  private layOutAnew(): void {
+    const lists = SAVED.map((name) => this.cells.listOf(name));
+    const segments = this.segments.map(({ cells }) => {
+      if (!cells) return undefined;
+      this.cells.put(cells, "scratch");
+      const list = this.cells.listOf("scratch");
+      this.cells.weights("scratch").fill(0);
+      return list;
+    });
+    const [all, window] = lists;
+    this.cells.use(this.cells.design([all, window, this.cells.list()]));
+    for (const [s, list] of segments.entries()) if (list) this.segments[s].cells = this.cellsOf(list);
+    for (const [i, list] of lists.entries()) this.cells.spread(list, SAVED[i]);
+    this.laidOutAt = this.rows;
+  }
+
+  private cellsOf(list: CellList): Float32Array<ArrayBuffer> {
+    this.cells.spread(list, "scratch");
+    return this.cells.take("scratch");
+  }
+
+  /** Adds neighbours, so that half as many segments of twice the width cover the same rows. */
+  private widenSegments(): void {
+    this.segments = Array.from({ length: SEGMENTS / 2 }, (_, s) => {
+      const [one, other] = [this.segments[2 * s], this.segments[2 * s + 1]];
+      const totals = sum(one.totals, other.totals);
+      for (const { cells } of [one, other]) if (cells) this.cells.put(cells, "scratch");
+      return one.cells && other.cells ? { totals, cells: this.cells.take("scratch") } : { totals };
+    });
     this.segmentRows *= 2;
   }
 
-  private usedSegments(): number {
-    return Math.floor(this.rows / this.segmentRows) + 1;
+  /** The first segment of the stream's newer half. */
+  private oldest(): number {
+    return Math.floor(this.rows / 2 / this.segmentRows);
   }
 
-  private segment(index: number): number {
-    return this.segmentsAt + index * this.bytes.coarse;
+  /** An accumulator, the rows kept, and segments. */
+  private withKept(accumulator: Accumulator, segments: readonly Segment[] = []): CellList {
+    const weights = this.cells.weights("scratch");
+    weights.set(this.cells.weights(accumulator));
+    for (const { cells } of segments) if (cells) this.cells.put(cells, "scratch");
+    this.cells.tally("scratch");
+    const list = this.cells.listOf("scratch");
+    weights.fill(0);
+    return list;
   }
 
-  private fineSum(accumulator: number, from: number): Metrics {
-    this.clear(this.at.sum, this.bytes.fine);
-    this.kernel.merge(accumulator, this.at.sum, BINS, 0);
-    this.kernel.merge(this.at.chunk, this.at.sum, BINS, 0);
-    return metrics(from, this.rows, this.evaluate(this.at.sum, BINS));
-  }
-
-  private evaluate(accumulator: number, bins: number): Result {
-    this.kernel.evaluate(accumulator, bins, this.at.result);
-    return [...new Float64Array(this.memory.buffer, this.at.result, 8)];
-  }
-
-  private view(at: number, bytes: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, at, bytes);
-  }
-
-  private clear(at: number, bytes: number): void {
-    this.view(at, bytes).fill(0);
+  private measure(from: number, totals: Totals, list: CellList): Metrics {
+    return metrics(from, this.rows, this.cells.evaluate(totals, list));
   }
 }
 
-function metrics(from: number, to: number, values: Result): Metrics {
-  const [rows, skipped, , , logloss, auc, normalizedEntropy, calibration] = values;
-  return {
-    from,
-    to,
-    examples: rows - skipped,
-    skipped,
-    logloss: known(logloss),
-    auc: known(auc),
-    normalized_entropy: known(normalizedEntropy),
-    calibration: known(calibration),
-  };
-}
-
-function known(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
+function sum(one: Totals, other: Totals): Totals {
+  const totals = Float64Array.from(one, (value, i) => value + other[i]);
+  totals[FACTOR] = 1;
+  return totals;
 }

@@ -82,6 +82,8 @@ export interface Quality {
   readonly examples: number;
   readonly logloss: number | null;
   readonly auc: number | null;
+  /** The most that `auc` may differ from the exact area; 0 up to 65,536 events. */
+  readonly auc_error: number | null;
   readonly normalized_entropy: number | null;
   /** Sum of predicted probabilities ÷ number of positives: 1 is perfect, 1.1 predicts 10 % too many clicks. */
   readonly calibration: number | null;

@@ -2,7 +2,7 @@ import type { Batch } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { DistinctCounts } from "../metrics/distinct.js";
-import type { Metrics } from "../metrics/progressive.js";
+import type { Metrics } from "../metrics/result.js";
 import { type Span, SplitMetrics } from "../metrics/split.js";
 import type { Model, StateBlock } from "../model/model.js";
 import { type CompiledSpec, isHashed } from "../spec/compiled.js";
@@ -197,6 +197,6 @@ export class Tally {
 }
 
 /** What is reported of metrics. */
-export function quality({ examples, logloss, auc, normalized_entropy, calibration }: Metrics): Quality {
-  return { examples, logloss, auc, normalized_entropy, calibration };
+export function quality({ examples, logloss, auc, auc_error, normalized_entropy, calibration }: Metrics): Quality {
+  return { examples, logloss, auc, auc_error, normalized_entropy, calibration };
 }

@@ -78,7 +78,7 @@ describe("values", () => {
 
   test("undefined values are null: no rows, one class, weight zero", () => {
     const metrics = new ProgressiveMetrics({ window: 4 });
-    const nothing = { logloss: null, auc: null, normalized_entropy: null, calibration: null };
+    const nothing = { logloss: null, auc: null, auc_error: null, normalized_entropy: null, calibration: null };
     expect(metrics.lifetime()).toEqual({ ...all, examples: 0, ...nothing });
     expect(metrics.last(0.1)).toEqual({ ...all, examples: 0, ...nothing });
     metrics.add(Float32Array.of(1, 2), Float32Array.of(0, 0), Float32Array.of(1, 1));
@@ -106,7 +106,7 @@ describe("values", () => {
     metrics.add(Float32Array.of(3e38, -3e38, -200, 200), Float32Array.of(1, 0, 1, 0), Float32Array.of(1, 1, 1, 1));
     const { logloss, auc } = metrics.lifetime();
     expect(logloss).toBeCloseTo(100, 4);
-    expect(auc).toBe(0.5);
+    expect(auc).toBe(0.75);
   });
 });
 
@@ -209,10 +209,10 @@ describe("state", () => {
     const whole = run([], []);
     const resumed = run([1, 500, 1024, 65_535, 65_536, 70_001], [500, 65_536, 70_001]);
     expect(fingerprint(resumed.values())).toEqual(fingerprint(whole.values()));
-    expect(whole.get("metrics/position")?.shape).toEqual([2]);
+    expect(whole.get("metrics/position")?.shape).toEqual([1, 3]);
     for (const block of whole.values()) {
       const floats = block.shape.reduce((a, b) => a * b, 1);
-      expect(block.data.byteLength).toBe(floats * 8);
+      expect(block.data.byteLength).toBe(floats * (block.dtype === "F64" ? 8 : 4));
     }
   });
 
@@ -232,8 +232,8 @@ describe("state", () => {
   test("a missing or short block is damage", () => {
     const metrics = new ProgressiveMetrics({ window: 10 });
     const blocks = asMap(metrics.blocks("m"));
-    blocks.set("m/segments", { ...blocks.get("m/segments")!, data: new Uint8Array(8) });
-    expect(() => metrics.restore("m", blocks)).toThrow(/m\/segments: 8 bytes/);
+    blocks.set("m/all", { ...blocks.get("m/all")!, data: new Uint8Array(8) });
+    expect(() => metrics.restore("m", blocks)).toThrow(/m\/all: 8 bytes/);
     blocks.delete("m/position");
     expect(() => metrics.restore("m", blocks)).toThrow(/m\/position.*missing/);
   });

@@ -3,7 +3,7 @@ import { Freshness } from "../../src/sync/times.js";
 import type { Progress } from "../../src/train/job.js";
 import { TrainMetrics } from "../../src/train/metrics.js";
 
-const quality = { examples: 10, logloss: 0.5, auc: null, normalized_entropy: 1, calibration: 1 };
+const quality = { examples: 10, logloss: 0.5, auc: null, auc_error: null, normalized_entropy: 1, calibration: 1 };
 const progress: Progress = {
   examples: 10,
   examples_this_run: 10,

@@ -1,7 +1,12 @@
 // Kernel module `metric`: probabilities and streaming metrics.
 import { sigmoid as logistic } from "./logistic";
 
-export { accumulate, accumulatorBytes, evaluate, merge } from "./accumulator";
+export { aucError, crowding } from "./area";
+export { merge, shrink, toCells } from "./cells";
+export { design } from "./design";
+export { addSingles, layOut, listOf, measureAll, moveTo, spread, tally, toSingles } from "./layout";
+export { sort } from "./sort";
+export { accumulate, evaluate } from "./totals";
 
 /** First byte of the memory that the caller may lay out. */
 export function heapBase(): usize {

@@ -1,4 +1,4 @@
-// The logistic function and its loss, shared by the metric and table kernels: a probability is computed in one place only.
+// The logistic function, shared by the metric and table kernels: a probability is computed in one place only.
 
 const LEAST: f64 = 1.1754943508222875e-38; // 2^-126, the smallest normal f32
 const MOST: f64 = 0.9999999403953552; // 1 - 2^-24, the largest f32 below 1
@@ -15,11 +15,4 @@ export function sigmoid(x: f64): f64 {
 @inline
 export function probability(x: f64, t: f64): f64 {
   return min(max((x >= 0 ? 1.0 : t) / (1.0 + t), LEAST), MOST);
-}
-
-/** Logarithmic loss of logit x for label y (0 or 1), where t = exp(-|x|): finite for every finite x. */
-// @ts-ignore: decorator
-@inline
-export function logloss(x: f64, t: f64, y: f64): f64 {
-  return max(x, 0.0) - x * y + NativeMath.log1p(t);
 }

@@ -1,0 +1,131 @@
+// The cells that examples are counted in at present, in the order of their ids (see cells.ts): some nested, one around all others.
+// An accumulator over them is f64[2] a cell, weights of negatives and positives.
+import { begin, visit } from "./area";
+
+export const MOST_CELLS: u32 = 24_576;
+const SLOTS: usize = 1 << 16;
+
+/** u32 each: the cell's first number (as many largest numbers follow the last cell's), its bits, the cell around it. */
+const firsts = memory.data(8 * 24_576, 64);
+const sizes = memory.data(4 * 24_576, 64);
+const parents = memory.data(4 * 24_576, 64);
+/** u16 for each upper half of a number: the last cell that begins at or before its lowest; one more for the end. */
+const slots = memory.data(2 * 65_537, 64);
+let cells: u32 = 0;
+/** The most cells between two slots, rounded up to a power of two. */
+let reach: u32 = 1;
+
+/** Takes `count` f64 ids, ascending, the first of them 0 (the cell of all numbers). */
+export function layOut(ids: usize, count: u32): void {
+  cells = count;
+  let slot: usize = 0;
+  for (let cell: u32 = 0; cell < count; cell++) {
+    const id = <u64>load<f64>(ids + (<usize>cell << 3));
+    const first = <u32>(id >> 6);
+    const at = <usize>cell << 2;
+    store<u32>(firsts + at, first);
+    store<u32>(sizes + at, 32 - <u32>(id & 63));
+    let parent = cell > 0 ? cell - 1 : 0;
+    while (parent > 0 && !inside(first, parent)) parent = load<u32>(parents + (<usize>parent << 2));
+    store<u32>(parents + at, parent);
+    for (; slot < SLOTS && <u32>(slot << 16) < first; slot++) store<u16>(slots + (slot << 1), <u16>(cell - 1));
+  }
+  for (; slot <= SLOTS; slot++) store<u16>(slots + (slot << 1), <u16>(count - 1));
+  memory.fill(firsts + (<usize>count << 2), 255, <usize>MOST_CELLS << 2);
+  let most: u32 = 0;
+  for (let at = slots; at < slots + (SLOTS << 1); at += 2) most = max(most, <u32>load<u16>(at, 2) - load<u16>(at));
+  reach = most > 0 ? 1 << (32 - clz(most)) : 1;
+}
+
+// @ts-ignore: decorator
+@inline
+function inside(number: u32, cell: u32): bool {
+  const at = <usize>cell << 2;
+  return <u64>(number ^ load<u32>(firsts + at)) >> load<u32>(sizes + at) == 0;
+}
+
+/** The smallest cell around a number. */
+// @ts-ignore: decorator
+@inline
+function cellOf(number: u32): u32 {
+  let cell = <u32>load<u16>(slots + (<usize>(number >> 16) << 1));
+  // Always as many steps: a processor guesses their end.
+  for (let step = reach >> 1; step > 0; step >>= 1) {
+    cell = load<u32>(firsts + (<usize>(cell + step) << 2)) <= number ? cell + step : cell;
+  }
+  while (!inside(number, cell)) cell = load<u32>(parents + (<usize>cell << 2));
+  return cell;
+}
+
+/** Adds `count` rows (see totals.ts) to an accumulator. */
+export function tally(rows: usize, count: u32, accumulator: usize): void {
+  for (let end = rows + <usize>count * 12; rows < end; rows += 12) {
+    const at = accumulator + (<usize>cellOf(load<u32>(rows)) << 4);
+    v128.store(at, f64x2.add(v128.load(at), f64x2.promote_low_f32x4(v128.load64_zero(rows + 4))));
+  }
+}
+
+/** Adds a list of cells, each to the smallest cell that holds all of it. */
+export function spread(list: usize, count: u32, accumulator: usize): void {
+  for (let end = list + <usize>count * 24; list < end; list += 24) {
+    const id = <u64>load<f64>(list);
+    const size: u32 = 32 - <u32>(id & 63);
+    let cell = cellOf(<u32>(id >> 6));
+    while (load<u32>(sizes + (<usize>cell << 2)) < size) cell = load<u32>(parents + (<usize>cell << 2));
+    const at = accumulator + (<usize>cell << 4);
+    v128.store(at, f64x2.add(v128.load(at), v128.load(list, 8)));
+  }
+}
+
+/** Measures an accumulator (see area.ts). */
+export function measureAll(accumulator: usize): void {
+  begin();
+  for (let cell: u32 = 0; cell < cells; cell++) {
+    const weights = v128.load(accumulator + (<usize>cell << 4));
+    if (!v128.any_true(weights)) continue;
+    const at = <usize>cell << 2;
+    const negative = f64x2.extract_lane(weights, 0);
+    visit(<u64>load<u32>(firsts + at), load<u32>(sizes + at), negative, f64x2.extract_lane(weights, 1));
+  }
+}
+
+/** Moves what accumulator `from` has to three others. */
+export function moveTo(from: usize, a: usize, b: usize, c: usize): void {
+  for (let at: usize = 0, end = <usize>cells << 4; at < end; at += 16) {
+    const weights = v128.load(from + at);
+    if (!v128.any_true(weights)) continue;
+    v128.store(from + at, f64x2.splat(0));
+    v128.store(a + at, f64x2.add(v128.load(a + at), weights));
+    v128.store(b + at, f64x2.add(v128.load(b + at), weights));
+    v128.store(c + at, f64x2.add(v128.load(c + at), weights));
+  }
+}
+
+/** Writes an accumulator as f32[2] a cell. */
+export function toSingles(accumulator: usize, out: usize): void {
+  for (let cell: usize = 0, end = <usize>cells; cell < end; cell++) {
+    v128.store64_lane(out + (cell << 3), f32x4.demote_f64x2_zero(v128.load(accumulator + (cell << 4))), 0);
+  }
+}
+
+/** Adds f32[2] a cell to an accumulator. */
+export function addSingles(singles: usize, accumulator: usize): void {
+  for (let cell: usize = 0, end = <usize>cells; cell < end; cell++) {
+    const weights = f64x2.promote_low_f32x4(v128.load64_zero(singles + (cell << 3)));
+    v128.store(accumulator + (cell << 4), f64x2.add(v128.load(accumulator + (cell << 4)), weights));
+  }
+}
+
+/** Writes an accumulator as a list of cells, without empty ones. Returns how many. */
+export function listOf(accumulator: usize, list: usize): u32 {
+  let to = list;
+  for (let cell: u32 = 0; cell < cells; cell++) {
+    const weights = v128.load(accumulator + (<usize>cell << 4));
+    if (!v128.any_true(weights)) continue;
+    const at = <usize>cell << 2;
+    store<f64>(to, <f64>((<u64>load<u32>(firsts + at) << 6) | (32 - load<u32>(sizes + at))));
+    v128.store(to, weights, 8);
+    to += 24;
+  }
+  return <u32>((to - list) / 24);
+}

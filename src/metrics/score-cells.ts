@@ -1,0 +1,221 @@
+import { ensureBytes } from "../kernels/wasm.js";
+import { type MetricKernel, metricKernel } from "./kernel.js";
+
+/** Rows handed to the kernel at a time. */
+const INPUT_ROWS = 4096;
+/** Rows kept as they came, until they are counted in cells. */
+export const KEPT_ROWS = 65_536;
+/** Bytes of a row that is kept: the place of its score (u32), weights of the negative and of the positive (f32). */
+const ROW = 12;
+/** f64: rows, skipped, weight, positives, predicted, loss, and a factor whose logarithm the loss lacks. */
+export const TOTALS = 8;
+export const FACTOR = 6;
+/** f64 of a cell in a list. */
+const CELL = 3;
+/** Cells that weights are put into; those around them come on top, up to MOST_CELLS. */
+const CELLS = 12_000;
+const MOST_CELLS = 24_576;
+
+/** Weights of negatives and of positives in every cell of the layout. `scratch` is empty between calls. */
+export type Accumulator = "scratch" | "all" | "window" | "segment";
+/** f64[3] a cell: its id and the weights. */
+export type CellList = Float64Array<ArrayBuffer>;
+
+/**
+ * The metric kernel: it counts examples, keeps the newest rows as they came, and counts rows in the cells of a layout. Rows are
+ * f32 scores in their order; a layout is a set of cells, narrow where scores crowd.
+ */
+export class ScoreCells {
+  private readonly memory: WebAssembly.Memory;
+  private readonly kernel: MetricKernel;
+  private readonly probabilities: number;
+  /** Addresses: a call's rows, totals of the rows since `takeTotals`, the rows kept, room to sort, two lists and their sum. */
+  private readonly at: Record<"input" | "totals" | "kept" | "sort" | "other" | "a" | "b" | "sum" | Accumulator, number>;
+  /** Rows kept. */
+  rows = 0;
+  /** Ids of the cells to count in; empty at first. */
+  layout: Float64Array<ArrayBuffer> = new Float64Array(0);
+
+  /** @param scores what is counted: logits, or probabilities */
+  constructor(scores: "logits" | "probabilities") {
+    const { memory, kernel, base } = metricKernel();
+    this.memory = memory;
+    this.kernel = kernel;
+    this.probabilities = scores === "probabilities" ? 1 : 0;
+    const list = (KEPT_ROWS + MOST_CELLS) * CELL * 8;
+    const rows = KEPT_ROWS * ROW;
+    const totals = base + INPUT_ROWS * 12;
+    const kept = totals + 128;
+    const sort = kept + rows;
+    const a = sort + 2 * rows;
+    const [b, sum, scratch] = [a + list, a + 2 * list, a + 4 * list];
+    const each = MOST_CELLS * 16;
+    const [all, window, segment] = [1, 2, 3].map((n) => scratch + n * each);
+    this.at = { input: base, totals, kept, sort, other: sort + rows, a, b, sum, scratch, all, window, segment };
+    ensureBytes(memory, segment + each);
+    this.takeTotals();
+  }
+
+  /** Rows that `count` takes at most. */
+  get room(): number {
+    return Math.min(INPUT_ROWS, KEPT_ROWS - this.rows);
+  }
+
+  /** Counts examples in the totals, and keeps them. */
+  count(scores: Float32Array, labels: Float32Array, weights: Float32Array): void {
+    const input = new Float32Array(this.memory.buffer, this.at.input, INPUT_ROWS * 3);
+    input.set(scores, 0);
+    input.set(labels, INPUT_ROWS);
+    input.set(weights, INPUT_ROWS * 2);
+    const column = (index: number) => this.at.input + index * INPUT_ROWS * 4;
+    const { totals, kept } = this.at;
+    const rows = scores.length;
+    const to = kept + this.rows * ROW;
+    this.kernel.accumulate(totals, to, column(0), this.probabilities, column(1), column(2), rows);
+    this.rows += rows;
+  }
+
+  /** The totals since the last `takeTotals`. */
+  totals(): Float64Array<ArrayBuffer> {
+    const totals = this.floats(this.at.totals, TOTALS).slice();
+    totals[FACTOR - 1] += this.kernel.ln(totals[FACTOR]);
+    totals[FACTOR] = 1;
+    return totals;
+  }
+
+  takeTotals(): void {
+    this.floats(this.at.totals, TOTALS).fill(0)[FACTOR] = 1;
+  }
+
+  /** The rows kept from `from` on, each score a cell of its own. */
+  list(from = 0, to = this.rows): CellList {
+    const { kept, sort, other, a } = this.at;
+    const rows = to - from;
+    this.bytes(sort, rows * ROW).set(this.bytes(kept + from * ROW, rows * ROW));
+    return this.listAt(a, this.kernel.toCells(this.kernel.sort(sort, other, rows), rows, a));
+  }
+
+  /** Adds rows that are kept to an accumulator. */
+  tally(into: Accumulator, from = 0, to = this.rows): void {
+    this.kernel.tally(this.at.kept + from * ROW, to - from, this.at[into]);
+  }
+
+  /** How wrong the AUC of the rows in `scratch` may be, and how crowded their larger class is: the chance that two are in one cell, halved. */
+  coarseness(): { error: number; crowding: number } {
+    this.kernel.measureAll(this.at.scratch);
+    return { error: this.kernel.aucError(), crowding: this.kernel.crowding(this.rows) };
+  }
+
+  /** Adds `scratch` to the others. */
+  commit(): void {
+    const { scratch, all, window, segment } = this.at;
+    this.kernel.moveTo(scratch, all, window, segment);
+  }
+
+  /** Forgets the rows kept. */
+  clear(): void {
+    this.rows = 0;
+  }
+
+  /** An accumulator's weights, f64[cells × 2]: a view. */
+  weights(of: Accumulator): Float64Array<ArrayBuffer> {
+    return this.floats(this.at[of], this.layout.length * 2);
+  }
+
+  /** What `of` has, as f32; it is empty then. */
+  take(of: Accumulator): Float32Array<ArrayBuffer> {
+    const { a } = this.at;
+    this.kernel.toSingles(this.at[of], a);
+    this.weights(of).fill(0);
+    return new Float32Array(this.memory.buffer as ArrayBuffer, a, this.layout.length * 2).slice();
+  }
+
+  /** Adds what was taken to an accumulator. */
+  put(weights: Float32Array, into: Accumulator): void {
+    const { a } = this.at;
+    new Float32Array(this.memory.buffer, a, weights.length).set(weights);
+    this.kernel.addSingles(a, this.at[into]);
+  }
+
+  /** Counts in `layout` from now on; every accumulator is empty. */
+  use(layout: Float64Array<ArrayBuffer>): void {
+    for (const accumulator of ["scratch", "all", "window", "segment"] as const) this.weights(accumulator).fill(0);
+    this.layout = layout;
+    this.floats(this.at.a, layout.length).set(layout);
+    this.kernel.layOut(this.at.a, layout.length);
+  }
+
+  /** A layout that is fine where any of the lists has weight. */
+  design(lists: readonly CellList[]): Float64Array<ArrayBuffer> {
+    const { a, b, sum } = this.at;
+    let all: CellList = new Float64Array(0);
+    for (const list of lists) {
+      const merged = this.kernel.merge(a, this.give(all, a), b, this.give(shares(list), b), sum);
+      all = this.listAt(sum, this.kernel.shrink(sum, merged, CELLS));
+    }
+    return this.floats(a, this.kernel.design(sum, this.give(all, sum), a)).slice();
+  }
+
+  /** An accumulator as a list, without empty cells. */
+  listOf(accumulator: Accumulator): CellList {
+    return this.listAt(this.at.a, this.kernel.listOf(this.at[accumulator], this.at.a));
+  }
+
+  /** Adds a list to an accumulator: each cell to the smallest of the layout around it. */
+  spread(list: CellList, into: Accumulator): void {
+    const { a } = this.at;
+    this.kernel.spread(a, this.give(list, a), this.at[into]);
+  }
+
+  /** f64[9]: rows, skipped, weight, positives, logloss, auc, normalized entropy, calibration, the most that auc is wrong. */
+  evaluate(totals: Float64Array, list: CellList): number[] {
+    const { a, b, sum } = this.at;
+    this.floats(b, TOTALS).set(totals);
+    this.kernel.evaluate(b, a, this.give(list, a), sum);
+    return [...this.floats(sum, 9)];
+  }
+
+  /** The rows kept, as a checkpoint saves them; views. */
+  state(): { totals: Float64Array; kept: Uint8Array } {
+    const { totals, kept } = this.at;
+    return { totals: this.floats(totals, TOTALS), kept: this.bytes(kept, this.rows * ROW) };
+  }
+
+  restore(totals: Float64Array, kept: Uint8Array): void {
+    this.rows = kept.length / ROW;
+    this.floats(this.at.totals, TOTALS).set(totals);
+    this.bytes(this.at.kept, kept.length).set(kept);
+  }
+
+  private give(list: CellList, at: number): number {
+    this.floats(at, list.length).set(list);
+    return list.length / CELL;
+  }
+
+  private listAt(at: number, cells: number): CellList {
+    return this.floats(at, cells * CELL).slice();
+  }
+
+  private floats(at: number, length: number): Float64Array<ArrayBuffer> {
+    return new Float64Array(this.memory.buffer as ArrayBuffer, at, length);
+  }
+
+  private bytes(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, at, length);
+  }
+}
+
+/** A list whose negatives weigh 1 together, and its positives too. */
+function shares(list: CellList): CellList {
+  let [negatives, positives] = [0, 0];
+  for (let i = 0; i < list.length; i += CELL) {
+    negatives += list[i + 1];
+    positives += list[i + 2];
+  }
+  const parts = list.slice();
+  for (let i = 0; i < list.length; i += CELL) {
+    parts[i + 1] /= negatives || 1;
+    parts[i + 2] /= positives || 1;
+  }
+  return parts;
+}
