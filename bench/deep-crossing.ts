@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import type { Tensor } from "onnxruntime-node";
+import type { Tensor } from "onnxruntime-common";
 import { batchLayout } from "../src/core/batch.js";
 import { Rng } from "../src/core/rng.js";
 import { towerShape } from "../src/model/tower-model.js";
-import { sessionOptions } from "../src/runtime/onnxruntime.js";
+import { onnxruntime, sessionOptions } from "../src/runtime/onnxruntime.js";
 import { loadRuntime, type Session, type TensorView } from "../src/runtime/runtime.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { loadSpec } from "../src/spec/parse.js";
@@ -64,7 +64,7 @@ type OpenSession = (graph: Graph, rows: number) => Promise<Session>;
 const plainSession =
   (threads: number): OpenSession =>
   async (graph) => {
-    const ort = (await import("onnxruntime-node")).default;
+    const ort = onnxruntime();
     const session = await ort.InferenceSession.create(toOnnx(graph), sessionOptions(threads));
     const cache = new Map<object, Record<string, Tensor>>();
     const tensors = (views: Readonly<Record<string, TensorView>>): Record<string, Tensor> => {

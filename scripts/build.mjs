@@ -1,8 +1,9 @@
-// Builds the package: AssemblyScript kernels to dist/kernels/*.wasm, then TypeScript to dist/, and TypeBox into one file there.
+// Builds the package into dist/: AssemblyScript kernels, ONNX Runtime for this platform, TypeScript, and TypeBox in one file.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "rolldown";
+import { layOnnxruntime, thisPlatform } from "./onnxruntime.mjs";
 
 const ASSEMBLY = "src/kernels/assembly";
 const OUT = "dist/kernels";
@@ -40,6 +41,7 @@ for (const name of ["scan", "table", "metric", "split", "hotness", "code"]) {
   );
 }
 if (!only) {
+  layOnnxruntime(thisPlatform());
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
   const typebox = "dist/spec/typebox.js";
   await build({ input: typebox, output: { file: typebox }, platform: "node", logLevel: "warn" });

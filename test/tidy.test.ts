@@ -27,7 +27,8 @@ const ALLOWED_DOORS: Readonly<Record<string, RegExp>> = {
 const SHARED = new Set(["spec/compiled", "spec/hash"]);
 /** One door per outside library. */
 const DOORS: Readonly<Record<string, RegExp>> = {
-  "onnxruntime-node": /^runtime\/onnxruntime/,
+  "#onnxruntime": /^runtime\/onnxruntime\.ts$/,
+  "onnxruntime-common": /^runtime\/onnxruntime\.ts$/,
   "@tensorflow/tfjs": /^runtime\/tensorflow/,
   "onnx-proto": /^tower\/onnx/,
   kafkajs: /^source\/kafka\/(assigner|client|codecs|record-batch|topic-log)\.ts$/,
@@ -48,7 +49,9 @@ const files = readdirSync(root, { recursive: true, encoding: "utf8" })
   .map((file) => {
     const text = readFileSync(join(root, file), "utf8");
     const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
-    const imports = [...code.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]);
+    const imports = [...code.matchAll(/(?:from|import|require\(import\.meta\.url\))\s*\(?\s*"([^"]+)"/gi)].map(
+      (match) => match[1],
+    );
     return { file, text, code, imports };
   });
 

@@ -1,19 +1,20 @@
+import { createRequire } from "node:module";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import type { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { HashbrookError } from "../core/errors.js";
 import type { Graph } from "../tower/graph.js";
 import { toOnnx } from "../tower/onnx.js";
 import { speedup } from "./probe.js";
 import type { Runtime, Session, Views } from "./runtime.js";
 
-type Ort = typeof import("onnxruntime-node");
+type Ort = typeof import("onnxruntime-common");
 
 /** More threads must be this much faster: they take processor time from the decoding thread. */
 const WORTH = 1.1;
 
 /** ONNX Runtime on the CPU, over the caller's memory without copies. A run blocks the thread that calls it. */
 export async function loadOnnxruntime(): Promise<Runtime> {
-  const ort = await importOrt();
+  const ort = onnxruntime();
   return {
     name: "onnxruntime",
     async load(graph, { threads, rows }) {
@@ -50,12 +51,17 @@ export function sessionOptions(threads: number): InferenceSession.SessionOptions
   };
 }
 
-async function importOrt(): Promise<Ort> {
+/**
+ * ONNX Runtime's own interface, from the files that the build lays beside the package's (scripts/onnxruntime.mjs).
+ * @throws HashbrookError runtime_unavailable where it has no binaries, or they cannot be loaded
+ */
+export function onnxruntime(): Ort {
   try {
-    return (await import("onnxruntime-node")).default;
+    return createRequire(import.meta.url)("#onnxruntime") as Ort;
   } catch (cause) {
-    throw new HashbrookError("runtime_unavailable", "onnxruntime-node cannot be loaded on this machine", {
-      hint: "use runtime: tensorflow in the tower of the spec",
+    const platform = `${process.platform}/${process.arch}`;
+    throw new HashbrookError("runtime_unavailable", `ONNX Runtime cannot be loaded on this machine (${platform})`, {
+      hint: "npm install @tensorflow/tfjs, and use runtime: tensorflow in the tower of the spec",
       cause,
     });
   }

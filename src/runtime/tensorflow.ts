@@ -35,10 +35,15 @@ async function importFirst<Module>(names: readonly string[]): Promise<Module> {
       causes.push(cause);
     }
   }
-  throw new HashbrookError("runtime_unavailable", `none of ${names.join(", ")} can be loaded`, {
-    hint: `npm install ${names[names.length - 1]}, or use runtime: onnxruntime`,
-    cause: causes,
-  });
+  const name = names[names.length - 1];
+  throw new HashbrookError(
+    "runtime_unavailable",
+    `runtime: tensorflow needs the package ${name}, which cannot be loaded`,
+    {
+      hint: `npm install ${name}, or use runtime: onnxruntime`,
+      cause: causes,
+    },
+  );
 }
 
 /** Everything an operation needs to run once: the library, its inputs' values, the batch's rows. */

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import xxhash from "xxhash-wasm";
+import { onnxruntime } from "../../src/runtime/onnxruntime.js";
 import type { Report } from "../../src/train/job.js";
 import { report, run, temporary } from "./hashbrook.js";
 
@@ -203,7 +203,7 @@ describe("inspect, key and export", () => {
     const { stdout } = run(["export", "--checkpoint", out, "--out", exported, "--json"]);
     const { files } = JSON.parse(stdout) as { files: string[] };
     expect(files).toHaveLength(1 + 3 * trained.tables.length);
-    const session = await ort.InferenceSession.create(join(exported, "tower.onnx"));
+    const session = await onnxruntime().InferenceSession.create(join(exported, "tower.onnx"));
     expect(session.outputNames).toEqual(["logits"]);
   });
 

@@ -1,10 +1,12 @@
 import onnxProto from "onnx-proto";
-import ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { onnxruntime } from "../../src/runtime/onnxruntime.js";
 import { Graph } from "../../src/tower/graph.js";
 import { toOnnx } from "../../src/tower/onnx.js";
 import { buildTower } from "../../src/tower/tower.js";
 import { combinations, randomFeeds, shapes, towers } from "./fixtures.js";
+
+const ort = onnxruntime();
 
 const { onnx } = onnxProto;
 

@@ -1,0 +1,159 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+
+/** What a consumer's folder may take. */
+const MAX_TREE_MB = 330;
+/** The oldest Node of package.json's engines. */
+const OLDEST_NODE = "20.19.0";
+const semver = createRequire(import.meta.url)("semver") as { satisfies(version: string, range: string): boolean };
+const manifest = JSON.parse(readFileSync("package.json", "utf8")) as { version: string; files: string[] };
+const temporary = (name: string) => mkdtempSync(join(tmpdir(), `hashbrook-${name}-`));
+const files = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
+let tarball: string;
+
+/** Packs a copy of what is built, so that nothing changes under tests that run at the same time. */
+beforeAll(() => {
+  const stage = temporary("stage");
+  for (const name of ["package.json", "README.md", "LICENSE", ...manifest.files.map((file) => file.split("/")[0])])
+    cpSync(name, join(stage, name), { recursive: true });
+  node("scripts/onnxruntime.mjs", "--all", "--into", join(stage, "dist/onnxruntime"));
+  npm(stage, ["pack", "--ignore-scripts", "--silent"]);
+  tarball = join(stage, `hashbrook-${manifest.version}.tgz`);
+}, 600_000);
+
+function node(...args: string[]): void {
+  execFileSync(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+/** Runs npm, or another version of it; returns what it said. */
+function npm(cwd: string, args: readonly string[], version?: string): string {
+  const [command, ...before] = version ? ["npx", "--yes", `npm@${version}`] : ["npm"];
+  const { status, stdout, stderr } = spawnSync(command, [...before, ...args], { cwd, encoding: "utf8" });
+  expect(status, `${command} ${args.join(" ")}\n${stdout}\n${stderr}`).toBe(0);
+  return stdout + stderr;
+}
+
+/** Runs the program that the package brings, in the consumer's folder. */
+function hashbrook(cwd: string, args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(join(cwd, "node_modules/.bin/hashbrook"), args, {
+    cwd,
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+// Newer versions of npm run no install script unasked; the one that Node 20 brings does.
+describe.each([
+  ["with the npm of Node 20 and its install scripts", [], "10"],
+  ["with --ignore-scripts", ["--ignore-scripts"], undefined],
+])("the package in an empty folder, %s", (_, flags, version) => {
+  let folder: string;
+
+  beforeAll(() => {
+    folder = temporary("consumer");
+    writeFileSync(join(folder, "package.json"), '{ "private": true }');
+    npm(
+      folder,
+      ["install", "--engine-strict", "--no-audit", "--no-fund", "--prefer-offline", ...flags, tarball],
+      version,
+    );
+  }, 600_000);
+
+  it(`takes at most ${MAX_TREE_MB} MB, for Node ${OLDEST_NODE} on, without TensorFlow.js`, () => {
+    const tree = join(folder, "node_modules");
+    const bytes = files(tree).reduce((sum, file) => sum + statSync(file).size, 0);
+    console.log(`a consumer's node_modules: ${(bytes / 1e6).toFixed(0)} MB`);
+    expect(bytes / 1e6).toBeLessThan(MAX_TREE_MB);
+    expect(existsSync(join(tree, "@tensorflow"))).toBe(false);
+    const lock = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8")) as {
+      packages: Record<string, { engines?: { node?: string } }>;
+    };
+    const tooNew = Object.entries(lock.packages).filter(
+      ([, { engines }]) => engines?.node && !semver.satisfies(OLDEST_NODE, engines.node),
+    );
+    expect(tooNew).toEqual([]);
+  });
+
+  it("trains deep_crossing and scores, from the command line and as a library", () => {
+    const spec = "node_modules/hashbrook/features/ads-demo.yaml";
+    const trained = hashbrook(folder, [
+      "train",
+      "--model",
+      spec,
+      "--data",
+      "simulate:4000:7",
+      "--out",
+      "run",
+      "--json",
+    ]);
+    expect(trained.status, trained.stderr).toBe(0);
+    expect(JSON.parse(trained.stdout)).toMatchObject({ examples: 4000, rejected: 0, skipped: 0 });
+    const program = `
+      import { Scorer } from "hashbrook";
+      import manifest from "hashbrook/package.json" with { type: "json" };
+      import schema from "hashbrook/schema.json" with { type: "json" };
+      const scorer = await Scorer.load("run");
+      const { scores } = await scorer.score(Buffer.from('{"candidates": [{"ad": "a1"}, {"ad": "a2"}]}'));
+      const features = import.meta.resolve("hashbrook/features/ads-demo.yaml");
+      console.log(JSON.stringify({ scores, version: manifest.version, schema: typeof schema, features }));
+      process.exit(0);`;
+    writeFileSync(join(folder, "score.mjs"), program);
+    const scored = spawnSync(process.execPath, ["score.mjs"], { cwd: folder, encoding: "utf8" });
+    expect(scored.status, scored.stderr).toBe(0);
+    const { scores, ...found } = JSON.parse(scored.stdout);
+    expect(scores.map((score: number) => score > 0 && score < 1)).toEqual([true, true]);
+    expect(found).toMatchObject({ version: manifest.version, schema: "object" });
+    expect(existsSync(new URL(found.features))).toBe(true);
+  });
+
+  it("says how to get TensorFlow.js where a spec asks for it", () => {
+    const spec = readFileSync("features/ads-demo.yaml", "utf8").replace(
+      "deep_crossing:",
+      "runtime: tensorflow, deep_crossing:",
+    );
+    writeFileSync(join(folder, "tensorflow.yaml"), spec);
+    const args = ["train", "--model", "tensorflow.yaml", "--data", "simulate:100:7", "--out", "other"];
+    const { status, stderr } = hashbrook(folder, args);
+    expect(status).toBe(7);
+    expect(stderr).toContain("npm install @tensorflow/tfjs");
+  });
+});
+
+it("the package has every file that its documents link to", () => {
+  const folder = temporary("unpacked");
+  execFileSync("tar", ["-xzf", tarball, "-C", folder]);
+  const root = join(folder, "package");
+  const documents = files(root).filter((file) => file.endsWith(".md"));
+  const broken = documents.flatMap((document) =>
+    [...readFileSync(document, "utf8").matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
+      .map((match) => match[1])
+      .filter((link) => !/^[a-z]+:/.test(link) && !existsSync(resolve(dirname(document), link)))
+      .map((link) => `${relative(root, document)}: ${link}`),
+  );
+  expect(documents.length).toBeGreaterThan(5);
+  expect(broken).toEqual([]);
+});
+
+it("a build lays the ONNX Runtime of its own platform alone: that is all an image carries", () => {
+  const folder = "dist/onnxruntime";
+  node("scripts/onnxruntime.mjs", "--only");
+  const binaries = files(join(folder, "bin")).map((file) => relative(join(folder, "bin/napi-v6"), dirname(file)));
+  expect([...new Set(binaries)]).toEqual([join(process.platform, process.arch)]);
+  const bytes = files(folder).reduce((sum, file) => sum + statSync(file).size, 0);
+  expect(bytes / 1e6).toBeLessThan(60);
+});
+
+it("the Dockerfile copies files that are there, all that the build reads among them", () => {
+  const dockerfile = readFileSync("deploy/Dockerfile", "utf8");
+  const copied = [...dockerfile.matchAll(/^COPY ([^-].*) \S+$/gm)].flatMap((match) => match[1].split(" "));
+  expect(copied.filter((name) => !existsSync(name))).toEqual([]);
+  expect(copied).toEqual(expect.arrayContaining(["scripts", "src", "tsconfig.json", "LICENSE", "package-lock.json"]));
+});
