@@ -249,7 +249,7 @@ function hasPath(object: unknown, path: string): boolean {
 
 const rejectHints: Readonly<Record<string, string>> = {
   bad_type:
-    "categorical fields take strings, numbers or booleans; numeric fields take numbers; bags and vectors take arrays",
+    "categorical fields take strings, numbers or booleans; numeric fields take numbers; vectors take arrays of numbers, bags take arrays of items or of [item, weight], or {item: weight, …}",
   bad_number: "send a JSON number",
   number_out_of_range: "numbers must be finite and within ±1e18",
   value_too_long: "values are at most 65,535 bytes",

@@ -246,6 +246,18 @@ function jsonRow(
       const items = text
         .split(field.separator)
         .map((item, k) => (field.type === "vector" && !/[x.]{2}|x|e$/.test(item) ? item : scalar(item, i + k)));
+      const weights = ["1", "-0.25", "1e-3", "0.1234567890123456789", odd === 10 ? "1e99" : odd === 11 ? '"2"' : "0"];
+      const weight = (k: number) => weights[(odd + i + k) % weights.length];
+      if (field.type === "bag" && (odd + i) % 4 === 1) {
+        const members = text.split(field.separator).map((item, k) => `${string(item)}${space}:${space}${weight(k)}`);
+        return `{${space}${members.join(`${space},${space}`)}${space}}`;
+      }
+      if (field.type === "bag" && (odd + i) % 4 === 2) {
+        for (let k = odd % 2; k < items.length; k += 2) {
+          const pair = odd === 12 ? [items[k]] : [items[k], weight(k), ...(odd === 13 ? ["1"] : [])];
+          items[k] = `[${space}${pair.join(`${space},${space}`)}${space}]`;
+        }
+      }
       return `[${space}${items.join(`${space},${space}`)}${space}]`;
     }
     if (text === "") return "null";

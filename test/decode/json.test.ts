@@ -215,7 +215,7 @@ describe("members", () => {
     expect(code('"n":[5]')).toBe("bad_type n");
     expect(code('"u":5')).toBe("bad_type u.v.w");
     expect(code('"u":{"v":"x"}')).toBe("bad_type u.v.w");
-    expect(code('"list":{"x":1}')).toBe("bad_type list");
+    expect(code('"list":{"x":"1"}')).toBe("bad_type list");
     expect(code('"list":["x",["y"]]')).toBe("bad_type list");
     expect(code('"vec":"1,2"')).toBe("bad_type vec");
     expect(code('"vec":[1,"2"]')).toBe("bad_type vec");

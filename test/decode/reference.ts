@@ -50,6 +50,8 @@ interface Value {
   kind: Kind;
   text: Uint8Array;
   items?: Value[];
+  /** An object's members: name and value. */
+  members?: [Value, Value][];
   /** vw: what multiplies its numbers. */
   scale?: number;
 }
@@ -122,7 +124,7 @@ export function decodeFile(
 export function decodeMerged(spec: CompiledSpec, context: string, candidate: string): Row {
   const paths = pathsOf(spec);
   const members = [...parseJson(bytesOf(context)).members, ...parseJson(bytesOf(candidate)).members];
-  return accept(spec, "json", eventOf({ members }, paths), false);
+  return accept(spec, "json", eventOf({ members, weights: [] }, paths), false);
 }
 
 function lineEnd(file: Uint8Array, at: number): number {
@@ -250,6 +252,8 @@ function csvValues(
 
 interface JsonObject {
   members: [string, JsonValue][];
+  /** Names and values as an object of weights has them. */
+  weights: [Value, Value][];
 }
 type JsonValue = { value: Value; inner?: JsonObject };
 
@@ -330,6 +334,7 @@ export function parseJson(text: string): JsonObject {
   };
   const object = (depth: number): JsonObject => {
     const members: [string, JsonValue][] = [];
+    const weights: [Value, Value][] = [];
     if (depth > 512) refuse();
     list("}", () => {
       if (text[at] !== '"') refuse();
@@ -337,12 +342,11 @@ export function parseJson(text: string): JsonObject {
       space();
       expect(":");
       space();
-      members.push([
-        Buffer.from(name.kind === "string" ? name.text : utf8.encode("\u0000lone")).toString(),
-        value(depth),
-      ]);
+      const held = value(depth);
+      members.push([Buffer.from(name.kind === "string" ? name.text : utf8.encode("\u0000lone")).toString(), held]);
+      weights.push([name, held.value]);
     });
-    return { members };
+    return { members, weights };
   };
   const value = (depth: number): JsonValue => {
     const start = at;
@@ -351,7 +355,7 @@ export function parseJson(text: string): JsonObject {
     if (c === '"') return { value: string() };
     if (c === "{") {
       const inner = object(depth + 1);
-      return { value: raw("object"), inner };
+      return { value: { ...raw("object"), members: inner.weights }, inner };
     }
     if (c === "[") {
       if (depth + 1 > 512) refuse();
@@ -626,6 +630,7 @@ function bagItems(
 ): { text: Uint8Array; weight: number }[] {
   const items: { text: Uint8Array; weight: number }[] = [];
   if (value.text.length === 0) return items;
+  if (value.kind === "array" || value.kind === "object") return jsonItems(field.max_length, value);
   for (const item of itemsOf(value, field.separator)) {
     if (items.length === field.max_length) break;
     const feature = value.kind === "features" ? featureOf(item) : { text: textOf(item), value: null };
@@ -635,6 +640,21 @@ function bagItems(
     if (feature.text.length > 0) items.push({ text: feature.text, weight });
   }
   return items;
+}
+
+/** Items of a JSON array, some with weights (`["a", 3]`), or of an object of weights. */
+function jsonItems(most: number, { items, members = [] }: Value): { text: Uint8Array; weight: number }[] {
+  const read: { text: Uint8Array; weight: number }[] = [];
+  for (const item of items ??
+    members.map((pair) => ({ kind: "array", text: utf8.encode("x"), items: pair }) as Value)) {
+    if (read.length === most) break;
+    if (item.items && (item.items.length !== 2 || item.items[0].items || item.items[0].members)) throw "bad_type";
+    const [name, weight]: (Value | undefined)[] = item.items ?? [item];
+    if (weight && weight.kind !== "number") throw "bad_type";
+    const one = { weight: weight ? numberOf(weight) : 1, text: textOf(name!) };
+    if (one.text.length > 0) read.push(one);
+  }
+  return read;
 }
 
 function vectorOf(field: Extract<CompiledField, { type: "vector" }>, value: Value): number[] {

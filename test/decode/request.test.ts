@@ -94,6 +94,61 @@ describe("a request", () => {
     expect(bad).toEqual({ failure: { candidate: 0, code: "bad_utf8", column: "" } });
   });
 
+  it("has a form for everything of a vw example, equal to the bit", () => {
+    const fields = [
+      { name: "tags", type: "bag", from: "tags", separator: "|", combiner: "mean", max_length: 4 },
+      { name: "first", type: "categorical", from: "first" },
+      { name: "price", type: "numeric", from: "price", transform: "raw", missing: 0 },
+      { name: "vec", type: "vector", from: "vec", separator: " ", length: 2, take: 2 },
+    ] as const;
+    const vw = specOf([...fields], { events: { format: "vw", columns: [], header: false, separator: "" } });
+    const pairs: [example: string, ...requests: string[]][] = [
+      [
+        "|tags a:3 b:0.5",
+        '{"tags":[["a",3],["b",0.5]]}',
+        '{"tags":{"a":3,"b":0.5}}',
+        '{"tags":[["\\u0061" , 3e0],{}]}'.replace(",{}", ',["b",5e-1]'),
+      ],
+      ["|tags a b:-0.1234567890123456789 c:0", '{"tags":["a",["b",-0.1234567890123456789],["c",0]]}'],
+      ["|tags :7 b:1e18 3:1e-300", '{"tags":{"":7,"b":1e18,"3":1e-300}}', '{"tags":[[null,7],["b",1e18],[3,1e-300]]}'],
+      ["|tags a:1 b:2 c:3 d:4 e:x", '{"tags":{"a":1,"b":2,"c":3,"d":4,"e":[]}}'],
+      ["|first x:2 y |price p:2.50 |vec :0.1 b:-3", '{"first":"x","price":2.50,"vec":[0.1,-3]}'],
+      ["|tags", '{"tags":[]}', '{"tags":{}}', "{}", '{"tags":null}'],
+    ];
+    const json = new Decoder(vw, { capacity: 8, format: "json", requireLabel: false });
+    for (const [example, ...requests] of pairs) {
+      const [{ batch }] = feed(new Decoder(vw, { capacity: 8, requireLabel: false }), Buffer.from(`${example}\n`));
+      expect(batch.rows, example).toBe(1);
+      const expected = rowsOf(vw, batch);
+      for (const text of requests) {
+        const result = json.decodeRequest(Buffer.from("{}"), [Buffer.from(text)]);
+        expect("batch" in result && rowsOf(vw, result.batch), text).toEqual(expected);
+        const [own] = feed(new Decoder(vw, { capacity: 8, format: "json", requireLabel: false }), Buffer.from(text));
+        expect(rowsOf(vw, own.batch), text).toEqual(expected);
+      }
+    }
+  });
+
+  it.each([
+    ['{"tags":[["a"]]}', "bad_type"],
+    ['{"tags":[["a",1,2]]}', "bad_type"],
+    ['{"tags":[[]]}', "bad_type"],
+    ['{"tags":[["a","1"]]}', "bad_type"],
+    ['{"tags":[["a",null]]}', "bad_type"],
+    ['{"tags":[[["a"],1]]}', "bad_type"],
+    ['{"tags":[{"a":1}]}', "bad_type"],
+    ['{"tags":{"a":"1"}}', "bad_type"],
+    ['{"tags":{"a":true}}', "bad_type"],
+    ['{"tags":{"a":1e999}}', "number_out_of_range"],
+    ['{"tags":[["a",-1e19]]}', "number_out_of_range"],
+    ['{"tags":{"\\ud800":1}}', "bad_utf8"],
+    ['{"vec":[[1,1],2,3]}', "bad_type"],
+    ['{"vec":{"a":1,"b":2,"c":3}}', "bad_type"],
+  ])("refuses %s: a weight is a number beside its item", (candidate, code) => {
+    const column = candidate.slice(2, candidate.indexOf('"', 2));
+    expect(request("{}", [candidate])).toEqual({ failure: { candidate: 0, code, column } });
+  });
+
   it("has no more candidates than the batch has room for", () => {
     expect(() => request("{}", new Array<string>(9).fill("{}"))).toThrow("9 candidates are more than 8");
   });

@@ -310,7 +310,7 @@ function bags(row: usize): u32 {
     const start = load<u32>(changetype<BagCell>(op.cells).offsets + (row << 2));
     let count = start;
     if (slot.size) {
-      if (!openItems(slot, op.separator, op.separatorSize)) return fail(slot, textFault(slot));
+      if (!openItems(slot, op.separator, op.separatorSize, true)) return fail(slot, textFault(slot));
       const full = start + op.maxLength;
       while (count < full && nextItem()) {
         if (itemSize) bagItem(op, count++);
@@ -345,7 +345,7 @@ function vectors(row: usize): u32 {
 
 function vector(op: VectorOp, to: usize): u32 {
   const kind = op.slot.kind;
-  if (kind == NUMBER || kind == STRING || kind == BOOLEAN || !openItems(op.slot, op.separator, op.separatorSize)) return BAD_TYPE;
+  if (kind == NUMBER || kind == STRING || kind == BOOLEAN || !openItems(op.slot, op.separator, op.separatorSize, false)) return BAD_TYPE;
   let count: u32 = 0;
   while (nextItem()) {
     const size = itemSize;

@@ -1,10 +1,10 @@
-// Walks the items of a value: separated text, a JSON array, or the features of a VW namespace.
+// Walks the items of a value: separated text, a JSON array or object, or the features of a VW namespace.
 import { OK, BAD_TYPE, BAD_UTF8, VALUE_TOO_LONG, MAX_VALUE, BAD_NUMBER, NUMBER_OUT_OF_RANGE } from "./codes";
-import { escaped, skip, skipSpace, unescape } from "./json-text";
+import { escaped, skip, skipNumber, skipSpace, skipString, unescape } from "./json-text";
 import { inRange, parseNumber } from "./number";
-import { ARRAY, FEATURES, MISSING, BOOLEAN, NUMBER, SCALE_AFTER_ITEMS, STRING, TEXT, Slot, scratchEnd } from "./plan";
+import { ARRAY, FEATURES, MISSING, BOOLEAN, NUMBER, OBJECT, SCALE_AFTER_ITEMS, STRING, TEXT, Slot, scratchEnd } from "./plan";
 
-/** The current item: its text, kind and VW value (1 elsewhere). */
+/** The current item: its text, kind and weight (1 where none is written). */
 export let item: usize = 0;
 export let itemSize: u32 = 0;
 export let itemKind: u32 = 0;
@@ -19,9 +19,11 @@ let end: usize = 0;
 let kind: u32 = 0;
 let separator: u64 = 0;
 let separatorSize: u32 = 0;
+/** Items may have weights in JSON, too: ["a", 3] in an array, or the members of an object. */
+let weighted: bool = false;
 
 /** Starts on a slot. @returns false when its kind has no items */
-export function openItems(slot: Slot, by: u64, bySize: u32): bool {
+export function openItems(slot: Slot, by: u64, bySize: u32, weights: bool): bool {
   cursor = slot.at;
   end = slot.at + slot.size;
   kind = slot.kind;
@@ -32,8 +34,9 @@ export function openItems(slot: Slot, by: u64, bySize: u32): bool {
   itemValued = false;
   itemKind = TEXT;
   if (kind == FEATURES) openScale(changetype<Slot>(changetype<usize>(slot) + SCALE_AFTER_ITEMS));
-  if (kind == ARRAY) cursor++;
-  return kind <= FEATURES;
+  weighted = weights;
+  if (kind == ARRAY || kind == OBJECT) cursor++;
+  return kind <= FEATURES || (kind == OBJECT && weights);
 }
 
 /** The reader of VW has seen that it is a number. */
@@ -45,6 +48,7 @@ function openScale(scale: Slot): void {
 export function nextItem(): bool {
   itemsFailed = OK;
   if (kind == ARRAY) return nextElement();
+  if (kind == OBJECT) return nextMember();
   if (kind == FEATURES) return nextFeature();
   return nextPart();
 }
@@ -86,35 +90,82 @@ function findSeparator(start: usize): usize {
   return end;
 }
 
+/** Where the next element or member of valid JSON begins, or the closing bracket. */
+@inline
+function nextPlace(): usize {
+  const p = skipSpace(cursor);
+  return load<u8>(p) == 44 ? skipSpace(p + 1) : p;
+}
+
+function failed(code: u32): bool {
+  itemsFailed = code;
+  return false;
+}
+
+/** `"text": weight`. */
+function nextMember(): bool {
+  const p = nextPlace();
+  if (load<u8>(p) == 125) return false;
+  const stop = skipString(p + 1);
+  const hasEscapes = escaped;
+  cursor = weight(skipSpace(skipSpace(stop) + 1));
+  return cursor ? stringElement(p + 1, stop - 1, hasEscapes) : false;
+}
+
+/** `[item, weight]`. @param at right after the opening bracket */
+function pair(at: usize): bool {
+  const p = skipSpace(at);
+  const c: u32 = load<u8>(p);
+  if (c == 93 || c == 91 || c == 123) return failed(BAD_TYPE);
+  const stop = skip(p, 1);
+  const hasEscapes = escaped;
+  const comma = skipSpace(stop);
+  if (load<u8>(comma) != 44) return failed(BAD_TYPE);
+  const end = weight(skipSpace(comma + 1));
+  if (!end) return false;
+  return load<u8>(skipSpace(end)) == 93 ? element(p, stop, hasEscapes) : failed(BAD_TYPE);
+}
+
+/** Sets the item's weight. @returns the address after it; 0: it is none */
+function weight(at: usize): usize {
+  const c: u32 = load<u8>(at);
+  const end = c == 45 || c - 48 < 10 ? skipNumber(at) : 0;
+  if (!end) failed(BAD_TYPE);
+  else if (end - at > MAX_VALUE) failed(VALUE_TOO_LONG);
+  else {
+    itemValue = parseNumber(at, <u32>(end - at));
+    if (isFinite(itemValue)) return end;
+    failed(NUMBER_OUT_OF_RANGE);
+  }
+  return 0;
+}
+
 /** The array is valid JSON: only nested values can be wrong. */
 function nextElement(): bool {
-  let p = skipSpace(cursor);
-  let c: u32 = load<u8>(p);
-  if (c == 44) {
-    p = skipSpace(p + 1);
-    c = load<u8>(p);
-  }
+  const p = nextPlace();
+  const c: u32 = load<u8>(p);
   if (c == 93) return false;
   const next = skip(p, 1);
   cursor = next;
-  if (c == 91 || c == 123) {
-    itemsFailed = BAD_TYPE;
-    return false;
-  }
-  if (c == 34) return stringElement(p + 1, next - 1);
-  itemKind = c == 110 ? MISSING : c == 116 || c == 102 ? BOOLEAN : NUMBER;
-  return done(p, c == 110 ? 0 : next - p);
+  itemValue = 1;
+  if (c == 91 && weighted) return pair(p + 1);
+  return c == 91 || c == 123 ? failed(BAD_TYPE) : element(p, next, escaped);
 }
 
-function stringElement(start: usize, stop: usize): bool {
+/** A string, number, boolean or null: [p, end). */
+@inline
+function element(p: usize, end: usize, hasEscapes: bool): bool {
+  const c: u32 = load<u8>(p);
+  if (c == 34) return stringElement(p + 1, end - 1, hasEscapes);
+  itemKind = c == 110 ? MISSING : c == 116 || c == 102 ? BOOLEAN : NUMBER;
+  return done(p, c == 110 ? 0 : end - p);
+}
+
+function stringElement(start: usize, stop: usize, hasEscapes: bool): bool {
   itemKind = STRING;
-  if (!escaped) return done(start, stop - start);
+  if (!hasEscapes) return done(start, stop - start);
   const size = unescape(start, stop, scratchEnd);
-  if (size == -1) {
-    itemsFailed = BAD_UTF8;
-    return false;
-  }
-  return done(scratchEnd, size);
+  return size == -1 ? failed(BAD_UTF8) : done(scratchEnd, size);
 }
 
 @inline
