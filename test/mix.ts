@@ -6,3 +6,12 @@ export function mix(x: bigint): bigint {
   y = ((y ^ (y >> 27n)) * 0x94d049bb133111ebn) & MASK;
   return y ^ (y >> 31n);
 }
+
+/** The number that `mix` makes `y` of. */
+export function unmix(y: bigint): bigint {
+  let x = y ^ (y >> 31n) ^ (y >> 62n);
+  x = (x * 0x319642b2d24d8ec3n) & MASK;
+  x = x ^ (x >> 27n) ^ (x >> 54n);
+  x = (x * 0x96de1b173f119089n) & MASK;
+  return x ^ (x >> 30n) ^ (x >> 60n);
+}

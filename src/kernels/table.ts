@@ -21,6 +21,8 @@ export interface TableKernel {
   setLimit(bytes: number): void;
   workspace(bytes: number): number;
   openBatch(rows: number, cells: number, singles: number, lists: number, most: number): number;
+  /** Before anything is looked up: what the places of keys in the index and in a batch follow from. */
+  seedIndex(secret: bigint): void;
   open(exact: number, rows: number, stateBytes: number, seed: bigint, init: number): number;
   reserve(extra: number): number;
 

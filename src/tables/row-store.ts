@@ -1,3 +1,4 @@
+import { hashSecret } from "../core/chance.js";
 import type { HashbrookError } from "../core/errors.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, optimizerFor } from "../optim/optimizer.js";
@@ -61,6 +62,7 @@ export abstract class RowStore {
     this.removedKeys = new RemovedKeys(kernel, memory);
     this.memoryLimit = options.memoryLimit ?? 4 * GIB;
     kernel.setLimit(this.memoryLimit);
+    kernel.seedIndex(hashSecret());
     kernel.configureOptimizer(this.optimizer.id, ...this.optimizer.hyper);
     if (options.serving) kernel.setServing(codecs[this.layout.precision]);
     kernel.configureRow(spec.dim, this.layout.lanes);

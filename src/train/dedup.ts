@@ -1,3 +1,4 @@
+import { hashSecret } from "../core/chance.js";
 import type { StateBlock } from "../model/model.js";
 
 const NAME = "dedup/ids";
@@ -9,6 +10,8 @@ const NAME = "dedup/ids";
  */
 export class DedupWindow {
   private readonly ring: Uint32Array;
+  /** Where ids belong follows from it, too: nobody can make ids that meet. */
+  private readonly secret = { low: Number(hashSecret() & 0xffffffffn) | 0, high: Number(hashSecret() >> 32n) | 0 };
   /** Open addressing, a pair a slot: place in the ring + 1 (0 = free), and the id's lower half, so that a search stays here. */
   private readonly index: Uint32Array;
   private readonly mask: number;
@@ -68,6 +71,12 @@ export class DedupWindow {
     this.admit(new BigUint64Array(data.slice().buffer));
   }
 
+  /** Slots that are read to find an id, or to see that it is not there. */
+  steps(id: bigint): number {
+    const [low, high] = new Uint32Array(BigUint64Array.of(id).buffer);
+    return ((this.slotOf(low, high) - this.home(low, high)) & this.mask) + 1;
+  }
+
   private forgetOldest(): void {
     const place = this.oldest;
     this.free(this.slotOf(this.ring[2 * place], this.ring[2 * place + 1]));
@@ -78,7 +87,7 @@ export class DedupWindow {
   /** The slot of an id, or the free one where it belongs. */
   private slotOf(low: number, high: number): number {
     const { index, ring, mask } = this;
-    let slot = this.home(low);
+    let slot = this.home(low, high);
     for (let entry = index[2 * slot]; entry !== 0; entry = index[2 * slot]) {
       if (index[2 * slot + 1] === low && ring[2 * entry - 1] === high) break;
       slot = (slot + 1) & mask;
@@ -86,8 +95,11 @@ export class DedupWindow {
     return slot;
   }
 
-  private home(low: number): number {
-    return (Math.imul(low, 0x9e3779b1) >>> 1) & this.mask;
+  private home(low: number, high: number): number {
+    let mixed = Math.imul(low ^ this.secret.low, 0x9e3779b1) ^ Math.imul(high ^ this.secret.high, 0x85ebca6b);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d);
+    mixed = Math.imul(mixed ^ (mixed >>> 12), 0x297a2d39);
+    return (mixed ^ (mixed >>> 15)) & this.mask;
   }
 
   /** Frees a slot and moves up those behind it, so that no search ends too early. */
@@ -95,7 +107,7 @@ export class DedupWindow {
     const { index, mask } = this;
     let hole = slot;
     for (let next = (hole + 1) & mask; index[2 * next] !== 0; next = (next + 1) & mask) {
-      const home = this.home(index[2 * next + 1]);
+      const home = this.home(index[2 * next + 1], this.ring[2 * index[2 * next] - 1]);
       if (((next - home) & mask) < ((next - hole) & mask)) continue;
       index[2 * hole] = index[2 * next];
       index[2 * hole + 1] = index[2 * next + 1];

@@ -11,6 +11,7 @@ import {
   claim,
   DEFAULT_KEY,
   exact,
+  hashOf,
   makeRoomFor,
   NONE,
   note,
@@ -150,7 +151,7 @@ function deduplicate(byKey: bool): void {
 
 @inline
 function placeOf(id: u64): u32 {
-  let i = <u32>((id * 0x9e3779b97f4a7c15) >> seenShift);
+  let i = <u32>(hashOf(id) >> seenShift);
   while (true) {
     const at = seenAt + (<usize>i << 3);
     if (load<u32>(at) != stamp) {

@@ -71,6 +71,7 @@ export {
   shareDefault,
   track,
   weightsOf,
+  seedIndex,
 } from "./store";
 export { logits, openEvents, setBag, setConstant, setParts } from "./events";
 export { learnFm, openFm, scoreFm } from "./fm";

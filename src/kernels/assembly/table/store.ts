@@ -42,6 +42,8 @@ export let stride: usize = 0;
 let head: usize = 0;
 let seed: u64 = 0;
 let init: f32 = 0;
+/** Places of keys in the index, and of a batch's in its own, follow from it: of no one's choice, so that nobody can make keys meet. */
+let secret: u64 = 0;
 let indexBase: usize = 0;
 let groupMask: u32 = 0;
 let changesBase: usize = 0;
@@ -59,6 +61,16 @@ const BLOCK: u32 = 128;
 let warmth: u32 = 0;
 /** State of a row that does not exist, to read its weights from. */
 let unborn: usize = 0;
+
+/** Nothing that is learned or saved depends on it. Before anything has a place. */
+export function seedIndex(secret_: u64): void {
+  secret = secret_;
+}
+
+@inline
+export function hashOf(key: u64): u64 {
+  return mix(key ^ secret);
+}
 
 /** Keys without a row have the default row's weights. Before `open`. */
 export function shareDefault(): void {
@@ -311,7 +323,7 @@ function after(group: u32, hash: u64): u32 {
 }
 
 function find(key: u64): u32 {
-  const hash = mix(key ^ seed);
+  const hash = hashOf(key);
   const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
   let group = <u32>hash & groupMask;
   let left = groupMask;
@@ -331,13 +343,13 @@ function find(key: u64): u32 {
 /** Reads a byte of the index line where the search for a key begins. */
 @inline
 export function touchIndex(key: u64): u32 {
-  return load<u8>(indexBase + <usize>(<u32>mix(key ^ seed) & groupMask) * GROUP_BYTES);
+  return load<u8>(indexBase + <usize>(<u32>hashOf(key) & groupMask) * GROUP_BYTES);
 }
 
 /** Reads a byte of each cache line of the first row whose tag fits a key: nearly always the key's row. */
 @inline
 export function touchCandidate(key: u64): u32 {
-  const hash = mix(key ^ seed);
+  const hash = hashOf(key);
   const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
   const at = indexBase + <usize>(<u32>hash & groupMask) * GROUP_BYTES;
   const hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS;
@@ -370,7 +382,7 @@ function append(key: u64): u32 {
 
 /** Enters a key that is not in the index yet. */
 function index(key: u64, row: u32): void {
-  const hash = mix(key ^ seed);
+  const hash = hashOf(key);
   let group = <u32>hash & groupMask;
   while (true) {
     const at = indexBase + <usize>group * GROUP_BYTES;
@@ -468,7 +480,7 @@ export function removeRow(row: u32): void {
 
 /** Takes a key out of the index. */
 export function unindex(key: u64, row: u32): void {
-  const hash = mix(key ^ seed);
+  const hash = hashOf(key);
   const tag = tagOf(key, row);
   store<u8>(tag, 0);
   const last = <u32>((tag - indexBase) / GROUP_BYTES);
@@ -480,7 +492,7 @@ export function unindex(key: u64, row: u32): void {
 
 /** Address of the tag that leads to the row of a key that has one. */
 function tagOf(key: u64, row: u32): usize {
-  const hash = mix(key ^ seed);
+  const hash = hashOf(key);
   const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
   let group = <u32>hash & groupMask;
   while (true) {
@@ -494,7 +506,7 @@ function tagOf(key: u64, row: u32): usize {
 
 /** Groups of the index that are read to find a key, or to see that it has no row. */
 export function probes(key: u64): u32 {
-  const hash = mix(key ^ seed);
+  const hash = hashOf(key);
   const row = find(key);
   const last = row == NONE ? NONE : <u32>((tagOf(key, row) - indexBase) / GROUP_BYTES);
   let read: u32 = 1;

@@ -1,0 +1,17 @@
+import { randomBytes } from "node:crypto";
+
+let secret: bigint | undefined;
+
+/**
+ * 64 random bits, the same as long as the process (or thread) lives: where keys go in tables that are searched by hash, so that nobody
+ * can make keys that meet. Nothing that is learned, answered or saved may depend on them.
+ */
+export function hashSecret(): bigint {
+  secret ??= randomBytes(8).readBigUInt64LE();
+  return secret;
+}
+
+/** For tests: the secret of what is made from now on; undefined: a new random one. */
+export function fixHashSecret(value: bigint | undefined): void {
+  secret = value;
+}
