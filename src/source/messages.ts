@@ -1,3 +1,5 @@
+import { hex64, xxh64 } from "../spec/hash.js";
+
 /** Messages of one partition, in order: places in one piece of memory, so that a message costs no object. */
 export interface Messages {
   readonly length: number;
@@ -48,4 +50,15 @@ export function emptyPlaces(length: number): Omit<Messages, "bytes"> {
 /** About what messages take in memory. */
 export function sizeOf({ bytes, length }: Messages): number {
   return bytes.length + 24 * length;
+}
+
+/** A message as it is known again: its offset, and the XXH64 of its bytes with its record time as the seed (16 hex digits). */
+export interface MessagePrint {
+  readonly offset: string;
+  readonly xxh64: string;
+}
+
+export function printOf({ bytes, starts, ends, offsets, times }: Messages, i: number): MessagePrint {
+  const seed = BigInt.asUintN(64, BigInt(Math.trunc(times[i])));
+  return { offset: String(offsets[i]), xxh64: hex64(xxh64(bytes.subarray(starts[i], ends[i]), seed)) };
 }

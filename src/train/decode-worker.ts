@@ -88,10 +88,14 @@ async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
     throw changed(`topic ${job.topic!.topic}: the checkpoint was made with ${expected.replace("kafka:", "topic ")}`);
   }
   const resume = start.position as TopicPosition | null;
-  const { log, offsets, stops } = await openTopic(job.topic!, resume?.offsets.map(BigInt) ?? null, {
-    former: member.former,
-    onJoin: (id) => member.remember(id),
-  });
+  const { log, offsets, stops } = await openTopic(
+    job.topic!,
+    resume && { offsets: resume.offsets.map(BigInt), last: resume.last ?? [] },
+    {
+      former: member.former,
+      onJoin: (id) => member.remember(id),
+    },
+  );
   const { topic } = log;
   const first = resume ?? { topic, turn: 0, taken: 0, messages: 0, offsets: offsets.map(String) };
   const merge = new Merge(log, first, start.replay, stops, offsets);

@@ -1,4 +1,4 @@
-import type { Messages } from "../source/messages.js";
+import { type MessagePrint, type Messages, printOf } from "../source/messages.js";
 import type { Chunk, PartitionedLog } from "../source/topic.js";
 
 /** A place in a topic: everything before it was learned. Plain JSON, part of every checkpoint. */
@@ -11,6 +11,8 @@ export interface TopicPosition {
   readonly taken: number;
   /** Messages before this place, of all partitions. */
   readonly messages: number;
+  /** The last message before this place of every partition, null where there is none: by it the topic is known again. */
+  readonly last?: readonly (MessagePrint | null)[];
 }
 
 /**
@@ -56,6 +58,7 @@ export class Merge {
   private turn: number;
   private taken: number;
   private messages: number;
+  private readonly last: (MessagePrint | null)[];
 
   /**
    * @param position its offsets are those of the partitions that took turns then
@@ -79,6 +82,7 @@ export class Merge {
     this.turn = position.turn;
     this.taken = position.taken;
     this.messages = position.messages;
+    this.last = Array.from({ length: log.partitions }, (_, p) => position.last?.[p] ?? null);
   }
 
   get position(): TopicPosition {
@@ -89,6 +93,7 @@ export class Merge {
       turn,
       taken,
       messages,
+      ...(this.last.some((print) => print !== null) && { last: this.last.slice(0, width || undefined) }),
     };
   }
 
@@ -125,6 +130,7 @@ export class Merge {
     const end = run.from + count;
     const { partition } = run;
     const head = this.log.head(partition)!;
+    this.last[partition] = printOf(run.messages, end - 1);
     if (end === head.messages.length) {
       this.offsets[partition] = head.next;
       this.log.shift(partition);

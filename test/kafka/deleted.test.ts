@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Scorer } from "../../src/serve/scorer.js";
 import { openFollow } from "../../src/sync/open.js";
-import { ended, start, temporary } from "../e2e/hashbrook.js";
+import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
 import { rows, said } from "./trainers.js";
 
@@ -50,4 +50,38 @@ describeKafka("a delta topic that is deleted under a running trainer", (kafka) =
     }
     await Promise.all([follower.close(), late.close(), trained.close()]);
   }, 180_000);
+});
+
+describeKafka("a topic of events that is deleted and made anew under its name", (kafka) => {
+  it("is not read on, though it is longer than what was learned; what retention has deleted cannot be compared and is no fault", async () => {
+    const [topic, out] = [await kafka.topic(2), temporary()];
+    const events = rows(300);
+    const produce = (from: number, to: number, partition: number) =>
+      kafka.produce(
+        topic,
+        events.slice(from, to).map((value) => ({ value, partition })),
+      );
+    await produce(0, 40, 0);
+    await produce(40, 60, 1);
+    const args = [
+      ...["train", "--model", "features/ads-demo.yaml", "--kafka", kafka.brokers, "--topic", topic, "--group", topic],
+      ...["--out", out, "--resume", "--until", "end"],
+    ];
+    expect(report(args).examples).toBe(60);
+    // Everything learned is gone, and partition 1 has nothing new.
+    await produce(60, 70, 0);
+    await kafka.deleteBefore(topic, 0, 40n);
+    await kafka.deleteBefore(topic, 1, 20n);
+    expect(report(args).examples).toBe(70);
+    const before = digests(out);
+    await kafka.admin.deleteTopic(topic);
+    await kafka.admin.createTopic(topic, 2);
+    await produce(100, 200, 0);
+    await produce(200, 300, 1);
+    const { status, stderr } = run([...args, "--on-lost-offsets", "earliest"]);
+    const place = new RegExp(`topic ${topic}, partition (0: offset 49|1: offset 19) is another message`);
+    expect([status, stderr]).toEqual([3, expect.stringMatching(place)]);
+    expect(stderr).toContain("another --out");
+    expect(digests(out)).toEqual(before);
+  });
 });

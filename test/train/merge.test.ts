@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Messages } from "../../src/source/messages.js";
+import { contradicts } from "../../src/source/kafka/partition.js";
+import { gather, type Messages, printOf } from "../../src/source/messages.js";
 import { type Decision, Merge, type TopicPosition, TURN } from "../../src/train/merge.js";
 import { MemoryLog } from "./memory-log.js";
 
@@ -78,6 +79,30 @@ describe("the merge of partitions", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("remembers the last message of every partition, also of those that give nothing after a resume", () => {
+    const log = filled([3, 0, 2]);
+    const merge = new Merge(log, START);
+    expect(merge.position.last).toBeUndefined();
+    drain(merge, log);
+    const first = gather([{ offset: 2, time: 1_700_000_000_000, value: Buffer.from("0:2") }]);
+    const { last } = merge.position;
+    expect(last).toEqual([printOf(first, 0), null, expect.objectContaining({ offset: "1" })]);
+    const later = gather([{ offset: 2, time: 1_700_000_000_001, value: Buffer.from("0:2") }]);
+    expect(printOf(later, 0).xxh64).not.toBe(printOf(first, 0).xxh64);
+    const again = filled([3, 0, 2]);
+    again.append(2, "new");
+    const resumed = new Merge(again, merge.position);
+    drain(resumed, again);
+    expect(resumed.position.last).toEqual([last![0], null, expect.objectContaining({ offset: "2" })]);
+    // The message itself, another one at its offset, and none.
+    const chunk = (messages: Messages) => [{ messages, bytes: 0, next: 9n }];
+    expect([first, later, gather([])].map((messages) => contradicts(chunk(messages), last![0]!))).toEqual([
+      false,
+      true,
+      false,
+    ]);
   });
 
   it("goes on in the same order from any position", () => {

@@ -15,3 +15,11 @@ export function topicReplaced(topic: string, partition: number, wanted: bigint, 
     hint: "the topic was deleted and made anew: train into another --out directory",
   });
 }
+
+/** The error for a partition that holds another message than the one that was learned last from it. */
+export function topicReplacedAt(topic: string, partition: number, offset: string): HashbrookError {
+  const message = `topic ${topic}, partition ${partition}: offset ${offset} is another message than the one the checkpoint has learned`;
+  return new HashbrookError("topic_replaced", message, {
+    hint: "the topic was deleted and made anew: train into another --out directory, which begins where --from says",
+  });
+}

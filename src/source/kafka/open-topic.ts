@@ -1,4 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
+import type { MessagePrint } from "../messages.js";
 import { type KafkaAdmin, type Watermarks, withAdmin } from "./admin.js";
 import type { KafkaOptions } from "./client.js";
 import { KafkaLog, type OnLost } from "./topic-log.js";
@@ -34,18 +35,20 @@ export interface OpenTopic {
 }
 
 /**
- * Opens a topic where a checkpoint was taken (`resume`: the next offset of every partition), or where the spec says. Partitions
- * added since are read from their beginning.
- * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, offsets_lost, stream_changed, usage
+ * Opens a topic where a checkpoint was taken (`resume`: the next offset of every partition, and the last message learned), or
+ * where the spec says. Partitions added since are read from their beginning.
+ * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, offsets_lost, stream_changed, usage; waiting for the
+ *   log, topic_replaced
  */
 export async function openTopic(
   spec: TopicSpec,
-  resume: readonly bigint[] | null,
+  resume: { readonly offsets: readonly bigint[]; readonly last: readonly (MessagePrint | null)[] } | null,
   member: { readonly former: string | null; readonly onJoin: (member: string) => void },
 ): Promise<OpenTopic> {
   const { kafka, topic, group, onLost } = spec;
-  const { offsets, stops } = await withAdmin(kafka, (admin) => boundsOf(spec, resume, admin));
-  const options = { kafka, topic, group, offsets, onLost, formerMember: member.former, onJoin: member.onJoin };
+  const { offsets, stops } = await withAdmin(kafka, (admin) => boundsOf(spec, resume?.offsets ?? null, admin));
+  const last = resume?.last ?? [];
+  const options = { kafka, topic, group, offsets, last, onLost, formerMember: member.former, onJoin: member.onJoin };
   return { log: await KafkaLog.open(options), offsets, stops };
 }
 

@@ -1,13 +1,14 @@
 import type { Cluster } from "kafkajs";
 import { systemClock, wallTime } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
+import type { MessagePrint } from "../messages.js";
 import type { Chunk, PartitionedLog } from "../topic.js";
 import { KafkaAdmin, type Watermarks } from "./admin.js";
 import { evictMember, singleAssigner } from "./assigner.js";
 import { type Consumer, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
 import { ownFailure } from "./failure.js";
-import { offsetsLost, topicReplaced } from "./lost.js";
-import { type Batch, chunksOf, gap, type Partition } from "./partition.js";
+import { offsetsLost, topicReplaced, topicReplacedAt } from "./lost.js";
+import { type Batch, chunksOf, contradicts, gap, type Partition } from "./partition.js";
 
 /** Message bytes that may be at hand in all, and of one partition at least; beyond, it is paused until half are used. */
 const ROOM = 64 << 20;
@@ -33,6 +34,8 @@ export interface TopicLogOptions {
   readonly group: string;
   /** The first offset wanted of every partition. */
   readonly offsets: readonly bigint[];
+  /** The last message before it that was learned, null or absent where none was: where it is another one now, so is the topic. */
+  readonly last: readonly (MessagePrint | null)[];
   /** What to do where these were deleted by the topic's retention. */
   readonly onLost: OnLost;
   /** The member a process that died had been, to be told to leave at once: else the group waits for it. */
@@ -75,7 +78,7 @@ export class KafkaLog implements PartitionedLog {
     this.room = Math.max(LEAST_ROOM, Math.min(MOST_ROOM, ROOM / marks.length));
     this.parts = marks.map(({ high }, p) => {
       const next = options.offsets[p];
-      return { chunks: [], bytes: 0, paused: false, next, end: high, high };
+      return { chunks: [], bytes: 0, paused: false, next, end: high, high, compare: null };
     });
   }
 
@@ -89,6 +92,7 @@ export class KafkaLog implements PartitionedLog {
         const { next } = log.parts[p];
         if (next > mark.high) throw topicReplaced(options.topic, p, next, mark.high);
         if (next < mark.low) log.jump(p, mark);
+        else log.standBefore(p, mark);
       });
       await log.connect();
       log.watchdog = setInterval(() => log.watch(), RETRY_MS);
@@ -108,7 +112,7 @@ export class KafkaLog implements PartitionedLog {
   }
 
   head(partition: number): Chunk | undefined {
-    return this.parts[partition].chunks[0];
+    return this.comparing ? undefined : this.parts[partition].chunks[0];
   }
 
   shift(partition: number): void {
@@ -122,7 +126,12 @@ export class KafkaLog implements PartitionedLog {
 
   idle(partition: number, next: bigint): boolean {
     const { chunks, end } = this.parts[partition];
-    return chunks.length === 0 && end <= next;
+    return !this.comparing && chunks.length === 0 && end <= next;
+  }
+
+  /** Of no partition anything is handed out before all of them are known to be of the same topic. */
+  private get comparing(): boolean {
+    return this.parts.some(({ compare }) => compare !== null);
   }
 
   get losses(): number {
@@ -160,10 +169,22 @@ export class KafkaLog implements PartitionedLog {
     await this.admin.close().catch(() => {});
   }
 
-  /** The messages wanted next are gone. */
+  /** Reading begins with the last message that was learned, where it is still there. */
+  private standBefore(partition: number, { low }: Watermarks): void {
+    const part = this.parts[partition];
+    const print = this.options.last[partition];
+    if (!print || BigInt(print.offset) < low) return;
+    part.compare = { print, next: part.next };
+    part.next = BigInt(print.offset);
+  }
+
+  /** The messages wanted next are gone; the one that was to be compared may be. */
   private jump(partition: number, { low, high }: Watermarks): void {
     const part = this.parts[partition];
     const { onLost, topic } = this.options;
+    if (part.compare) part.next = part.compare.next;
+    part.compare = null;
+    if (part.next >= low) return;
     if (onLost === "stop") throw offsetsLost(topic, partition, part.next, low);
     this.lost++;
     part.next = onLost === "earliest" ? low : high;
@@ -237,10 +258,16 @@ export class KafkaLog implements PartitionedLog {
     part.end = BigInt(batch.end);
     part.high = BigInt(batch.highWatermark);
     if (next <= part.next) {
+      if (part.end <= part.next) part.compare = null;
       this.wake();
       return;
     }
     const chunks = chunksOf(batch, next);
+    if (part.compare && contradicts(chunks, part.compare.print)) {
+      this.fail(topicReplacedAt(this.topic, batch.partition, part.compare.print.offset));
+      return;
+    }
+    part.compare = null;
     part.chunks.push(...chunks);
     part.bytes += chunks.reduce((sum, { bytes }) => sum + bytes, 0);
     part.next = next;
