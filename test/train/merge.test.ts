@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { contradicts } from "../../src/source/kafka/partition.js";
+import { LastMessages } from "../../src/source/kafka/last-messages.js";
 import { gather, type Messages, printOf } from "../../src/source/messages.js";
 import { type Decision, Merge, type TopicPosition, TURN } from "../../src/train/merge.js";
 import { MemoryLog } from "./memory-log.js";
@@ -97,12 +97,13 @@ describe("the merge of partitions", () => {
     drain(resumed, again);
     expect(resumed.position.last).toEqual([last![0], null, expect.objectContaining({ offset: "2" })]);
     // The message itself, another one at its offset, and none.
-    const chunk = (messages: Messages) => [{ messages, bytes: 0, next: 9n }];
-    expect([first, later, gather([])].map((messages) => contradicts(chunk(messages), last![0]!))).toEqual([
-      false,
-      true,
-      false,
-    ]);
+    for (const [messages, found] of [[first, null] as const, [later, "2"] as const, [gather([]), null] as const]) {
+      const learned = new LastMessages(last!);
+      expect([learned.begin(0, 3n, 0n), learned.begin(1, 0n, 0n), learned.pending]).toEqual([2n, 0n, true]);
+      expect(learned.contradiction(0, [{ messages, bytes: 0, next: 9n }])).toBe(found);
+      expect(learned.pending).toBe(found !== null);
+    }
+    expect(new LastMessages(last!).begin(0, 3n, 3n)).toBe(3n);
   });
 
   it("goes on in the same order from any position", () => {

@@ -2,7 +2,8 @@ import { HashbrookError } from "../../core/errors.js";
 import type { MessagePrint } from "../messages.js";
 import { type KafkaAdmin, type Watermarks, withAdmin } from "./admin.js";
 import type { KafkaOptions } from "./client.js";
-import { KafkaLog, type OnLost } from "./topic-log.js";
+import { KafkaLog } from "./topic-log.js";
+import type { OnLost } from "./topic-log-options.js";
 
 /** Where a run that has no checkpoint begins. */
 export type TopicStart =

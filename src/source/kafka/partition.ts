@@ -1,17 +1,10 @@
-import { gather, type Message, type MessagePrint, type Messages, printOf, sizeOf } from "../messages.js";
+import { gather, type Message, type Messages, sizeOf } from "../messages.js";
 import type { Chunk } from "../topic.js";
 import type { EachBatchPayload, KafkaMessage } from "./client.js";
 import type { BatchMessage } from "./record-batch.js";
 
 /** A fetched batch, as `fetched-batch.ts` makes them. */
 export type Batch = EachBatchPayload["batch"] & { readonly fetchedOffset: string; readonly end: string };
-
-/** The message before the place where reading goes on. While it is not compared, reading stands at it. */
-export interface Compare {
-  readonly print: MessagePrint;
-  /** Where reading goes on. */
-  readonly next: bigint;
-}
 
 /** A partition being read. */
 export interface Partition {
@@ -24,8 +17,6 @@ export interface Partition {
   end: bigint;
   /** Offset after the last message there is. */
   high: bigint;
-  /** What must be compared before anything is handed out; null: nothing. */
-  compare: Compare | null;
 }
 
 const NONE = gather([]);
@@ -45,15 +36,6 @@ export function chunksOf({ messages }: Batch, next: bigint): Chunk[] {
   }
   if (plain.length > 0) found.push(gather(plain.map(numbered)));
   return [...found.map(chunkOf), gap(next)];
-}
-
-/** Whether a message with the print's offset is among the chunks and is another one. One that is deleted tells nothing. */
-export function contradicts(chunks: readonly Chunk[], print: MessagePrint): boolean {
-  const offset = Number(print.offset);
-  return chunks.some(({ messages }) => {
-    const at = messages.offsets.indexOf(offset);
-    return at >= 0 && printOf(messages, at).xxh64 !== print.xxh64;
-  });
 }
 
 function chunkOf(messages: Messages): Chunk {

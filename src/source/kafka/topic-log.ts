@@ -1,14 +1,15 @@
 import type { Cluster } from "kafkajs";
 import { systemClock, wallTime } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
-import type { MessagePrint } from "../messages.js";
 import type { Chunk, PartitionedLog } from "../topic.js";
 import { KafkaAdmin, type Watermarks } from "./admin.js";
 import { evictMember, singleAssigner } from "./assigner.js";
-import { type Consumer, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
+import { type Consumer, createKafka, kafkaFailure } from "./client.js";
 import { ownFailure } from "./failure.js";
+import { LastMessages } from "./last-messages.js";
 import { offsetsLost, topicReplaced, topicReplacedAt } from "./lost.js";
-import { type Batch, chunksOf, contradicts, gap, type Partition } from "./partition.js";
+import { type Batch, chunksOf, gap, type Partition } from "./partition.js";
+import type { TopicLogOptions } from "./topic-log-options.js";
 
 /** Message bytes that may be at hand in all, and of one partition at least; beyond, it is paused until half are used. */
 const ROOM = 64 << 20;
@@ -28,24 +29,6 @@ const RETRY_MS = 1_000;
 /** What no waiting mends. */
 const fatal: ReadonlySet<string> = new Set(["kafka_auth", "kafka_topic_missing", "offsets_lost", "stream_changed"]);
 
-export interface TopicLogOptions {
-  readonly kafka: KafkaOptions;
-  readonly topic: string;
-  readonly group: string;
-  /** The first offset wanted of every partition. */
-  readonly offsets: readonly bigint[];
-  /** The last message before it that was learned, null or absent where none was: where it is another one now, so is the topic. */
-  readonly last: readonly (MessagePrint | null)[];
-  /** What to do where these were deleted by the topic's retention. */
-  readonly onLost: OnLost;
-  /** The member a process that died had been, to be told to leave at once: else the group waits for it. */
-  readonly formerMember: string | null;
-  /** Called with the member id whenever this process has joined the group. */
-  readonly onJoin: (member: string) => void;
-}
-
-export type OnLost = "stop" | "earliest" | "latest";
-
 /**
  * A Kafka topic as a partitioned log, on kafkajs. All of a group's partitions go to one member. Where reading starts and goes
  * on is never the broker's word: every batch is compared with the offset wanted next, and the consumer is sent back where
@@ -57,6 +40,7 @@ export class KafkaLog implements PartitionedLog {
   private readonly admin: KafkaAdmin;
   private readonly parts: readonly Partition[];
   private readonly room: number;
+  private readonly learned: LastMessages;
   private readonly joined = wallTime();
   private consumer: Consumer | null = null;
   private activeSince = 0;
@@ -75,10 +59,11 @@ export class KafkaLog implements PartitionedLog {
     this.topic = options.topic;
     this.admin = admin;
     this.member = options.formerMember;
+    this.learned = new LastMessages(options.last);
     this.room = Math.max(LEAST_ROOM, Math.min(MOST_ROOM, ROOM / marks.length));
     this.parts = marks.map(({ high }, p) => {
       const next = options.offsets[p];
-      return { chunks: [], bytes: 0, paused: false, next, end: high, high, compare: null };
+      return { chunks: [], bytes: 0, paused: false, next, end: high, high };
     });
   }
 
@@ -92,7 +77,7 @@ export class KafkaLog implements PartitionedLog {
         const { next } = log.parts[p];
         if (next > mark.high) throw topicReplaced(options.topic, p, next, mark.high);
         if (next < mark.low) log.jump(p, mark);
-        else log.standBefore(p, mark);
+        else log.parts[p].next = log.learned.begin(p, next, mark.low);
       });
       await log.connect();
       log.watchdog = setInterval(() => log.watch(), RETRY_MS);
@@ -112,7 +97,7 @@ export class KafkaLog implements PartitionedLog {
   }
 
   head(partition: number): Chunk | undefined {
-    return this.comparing ? undefined : this.parts[partition].chunks[0];
+    return this.learned.pending ? undefined : this.parts[partition].chunks[0];
   }
 
   shift(partition: number): void {
@@ -126,12 +111,7 @@ export class KafkaLog implements PartitionedLog {
 
   idle(partition: number, next: bigint): boolean {
     const { chunks, end } = this.parts[partition];
-    return !this.comparing && chunks.length === 0 && end <= next;
-  }
-
-  /** Of no partition anything is handed out before all of them are known to be of the same topic. */
-  private get comparing(): boolean {
-    return this.parts.some(({ compare }) => compare !== null);
+    return !this.learned.pending && chunks.length === 0 && end <= next;
   }
 
   get losses(): number {
@@ -169,21 +149,11 @@ export class KafkaLog implements PartitionedLog {
     await this.admin.close().catch(() => {});
   }
 
-  /** Reading begins with the last message that was learned, where it is still there. */
-  private standBefore(partition: number, { low }: Watermarks): void {
-    const part = this.parts[partition];
-    const print = this.options.last[partition];
-    if (!print || BigInt(print.offset) < low) return;
-    part.compare = { print, next: part.next };
-    part.next = BigInt(print.offset);
-  }
-
   /** The messages wanted next are gone; the one that was to be compared may be. */
   private jump(partition: number, { low, high }: Watermarks): void {
     const part = this.parts[partition];
     const { onLost, topic } = this.options;
-    if (part.compare) part.next = part.compare.next;
-    part.compare = null;
+    part.next = this.learned.release(partition) ?? part.next;
     if (part.next >= low) return;
     if (onLost === "stop") throw offsetsLost(topic, partition, part.next, low);
     this.lost++;
@@ -258,16 +228,16 @@ export class KafkaLog implements PartitionedLog {
     part.end = BigInt(batch.end);
     part.high = BigInt(batch.highWatermark);
     if (next <= part.next) {
-      if (part.end <= part.next) part.compare = null;
+      if (part.end <= part.next) this.learned.release(batch.partition);
       this.wake();
       return;
     }
     const chunks = chunksOf(batch, next);
-    if (part.compare && contradicts(chunks, part.compare.print)) {
-      this.fail(topicReplacedAt(this.topic, batch.partition, part.compare.print.offset));
+    const other = this.learned.contradiction(batch.partition, chunks);
+    if (other !== null) {
+      this.fail(topicReplacedAt(this.topic, batch.partition, other));
       return;
     }
-    part.compare = null;
     part.chunks.push(...chunks);
     part.bytes += chunks.reduce((sum, { bytes }) => sum + bytes, 0);
     part.next = next;
