@@ -1,6 +1,6 @@
-// Builds the package into dist/: AssemblyScript kernels, ONNX Runtime for this platform, TypeScript, and TypeBox in one file.
+// Builds the package into dist/: AssemblyScript kernels, ONNX Runtime for this platform, TypeScript, and what a start loads in few files.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "rolldown";
 import { layOnnxruntime, thisPlatform } from "./onnxruntime.mjs";
@@ -43,6 +43,21 @@ for (const name of ["scan", "table", "metric", "split", "hotness", "code"]) {
 if (!only) {
   layOnnxruntime(thisPlatform());
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
-  const typebox = "dist/spec/typebox.js";
+  await bundle();
+}
+
+/**
+ * Puts the modules that a start loads into few files: the command line's and each thread's. Those of our own, and libraries that
+ * are many small modules; the others are loaded as installed, seldom and on demand. The single modules stay beside, for who imports them.
+ */
+async function bundle() {
+  const inside = /^(commander|typebox|xxhash-wasm|yaml)(\/|$)/;
+  const external = (id) => /^[a-z@]/.test(id) && !inside.test(id);
+  const typebox = "./dist/spec/typebox.js";
   await build({ input: typebox, output: { file: typebox }, platform: "node", logLevel: "warn" });
+  rmSync("dist/chunks", { recursive: true, force: true });
+  for (const entry of ["cli/main", "train/decode-worker", "train/consumer-worker", "checkpoint/writer-worker"]) {
+    const output = { dir: "dist", entryFileNames: `${entry}.js`, chunkFileNames: "chunks/[name]-[hash].js" };
+    await build({ input: `./dist/${entry}.js`, external, output, platform: "node", logLevel: "warn" });
+  }
 }
