@@ -1,61 +1,166 @@
 import { execFileSync } from "node:child_process";
-import { statSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Report } from "../src/train/job.js";
 import { criteoLike } from "./lib/criteo-like.js";
-import { median, peersPython, round, trainOnce } from "./lib/run.js";
+import { type Measured, measured } from "./lib/measured.js";
+import { peersPython, round } from "./lib/run.js";
 
-const HYPER = "--ftrl_alpha 0.06 --ftrl_beta 1 --l2 1";
+const BITS = "-b 23";
+const RUNS = 4;
+/** Events of the run that gives Fwumious Wabbit's log loss. */
+const CHECK = 500_000;
 
-/** lr with FTRL, from a text file of 39-field rows to a checkpoint; Vowpal Wabbit's `--ftrl` on the same rows in the same run. */
+/** Runs of one program: the least of each measure, as whatever else runs can only add to it. */
+interface Result {
+  readonly wall_seconds: number;
+  readonly processor_seconds: number;
+  readonly rows_per_second: number;
+  readonly rows_per_processor_second: number;
+  readonly runs: readonly Measured[];
+}
+
+/**
+ * lr with FTRL, from a text file of 39-field rows to a checkpoint; in the same run Vowpal Wabbit and, where FW=PATH names its
+ * program, Fwumious Wabbit. Whole processes, their starts included; peers read the shortest text they take, and save their model.
+ */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
-  const rows = smoke ? 20_000 : 8_000_000;
-  const data = criteoLike(rows);
-  const python = smoke ? null : peersPython();
-  const text = `${data}.vw`;
-  if (python)
-    execFileSync(process.execPath, ["bench/peers/to-vw.mjs", "--preset", "criteo", "--in", data, "--out", text]);
-  const runs: ReturnType<typeof trainOnce>[] = [];
-  const peers: VowpalWabbit[] = [];
-  for (let i = 0; i < (smoke ? 1 : 3); i++) {
-    readThrough(data);
-    runs.push(trainOnce("features/criteo-lr.yaml", data));
-    if (python) peers.push(vowpalWabbit(python, text));
-  }
-  const first = runs[0];
-  if (runs.some((run) => run.logloss !== first.logloss)) throw new Error("runs differ");
-  if (first.examples !== rows || first.rejected > 0) throw new Error(`learned ${first.examples} of ${rows} rows`);
-  const rate = median(runs.map((run) => run.examples / run.seconds));
+  const sizes = smoke ? [20_000] : [2_000_000, 8_000_000];
   return {
-    what: "lr + FTRL, file to checkpoint, all cores",
-    rows,
-    bytes: statSync(data).size,
-    rows_per_second: Math.round(rate),
-    all_rows_per_second: runs.map((run) => Math.round(run.examples / run.seconds)),
-    wall_seconds: runs.map((run) => round(run.wall_seconds, 2)),
-    logloss: round(first.logloss, 5),
-    auc: round(first.auc, 5),
-    ...comparison(peers, rate, first.logloss!),
+    what: "lr + FTRL, 2^23 weights, text file to checkpoint, whole processes: the least of the runs",
+    sizes: sizes.map((rows) => size(rows, smoke)),
   };
 }
 
-interface VowpalWabbit {
-  readonly examples_per_second: number;
-  readonly logloss: number;
+function size(rows: number, smoke: boolean): object {
+  const data = criteoLike(rows);
+  const text = smoke ? null : peersText(data);
+  const ours: Measured[] = [];
+  const vw: Measured[] = [];
+  const fw: Record<"text" | "cache", Measured[]> = { text: [], cache: [] };
+  const python = smoke ? null : peersPython();
+  const binary = smoke ? undefined : process.env.FW;
+  let report: Report | undefined;
+  let loss: number | undefined;
+  for (let i = 0; i < (smoke ? 1 : RUNS); i++) {
+    const { report: now, ...times } = hashbrook(data);
+    if (report && now.logloss !== report.logloss) throw new Error("runs differ");
+    if (now.examples !== rows || now.rejected > 0) throw new Error(`learned ${now.examples} of ${rows} rows`);
+    report = now;
+    ours.push(times);
+    if (binary && text) {
+      const more = fwumiousWabbit(binary, text, "--cache");
+      fw.text.push(...more.text);
+      fw.cache.push(...more.cache!);
+    }
+    // One run of it takes as long as three of the others.
+    if (python && text && i < RUNS / 2) {
+      const { logloss, ...times } = vowpalWabbit(python, text);
+      loss = logloss;
+      vw.push(times);
+    }
+  }
+  const hashbrookResult = result(rows, ours);
+  const peers = {
+    vw: vw.length > 0 ? { ...result(rows, vw), logloss: round(loss!, 5) } : "skipped: bench/peers is not set up",
+    fw: fw.text.length > 0 ? result(rows, fw.text) : "skipped: FW=PATH did not name a built program",
+    fw_cache: fw.cache.length > 0 ? result(rows, fw.cache) : "skipped",
+  };
+  return {
+    rows,
+    bytes_per_row: { hashbrook: bytes(data, rows), ...(text ? { peers: bytes(text, rows) } : {}) },
+    hashbrook: { ...hashbrookResult, logloss: round(report!.logloss, 5), auc: round(report!.auc, 5) },
+    ...peers,
+    ...(binary && text ? { first_events: firstEvents(data, text, binary) } : {}),
+    ratio: Object.fromEntries(
+      Object.entries(peers).flatMap(([name, peer]) =>
+        typeof peer === "string" ? [] : [[name, ratio(hashbrookResult, peer)]],
+      ),
+    ),
+  };
 }
 
-function vowpalWabbit(python: string, text: string): VowpalWabbit {
+/** How many times as fast as a peer. */
+function ratio(ours: Result, peer: Result): object {
+  return {
+    processor: round(peer.processor_seconds / ours.processor_seconds, 2),
+    wall: round(peer.wall_seconds / ours.wall_seconds, 2),
+  };
+}
+
+function result(rows: number, runs: readonly Measured[]): Result {
+  const wall = Math.min(...runs.map((run) => run.wall_seconds));
+  const processor = Math.min(...runs.map((run) => run.processor_seconds));
+  return {
+    wall_seconds: wall,
+    processor_seconds: processor,
+    rows_per_second: Math.round(rows / wall),
+    rows_per_processor_second: Math.round(rows / processor),
+    runs,
+  };
+}
+
+function hashbrook(data: string, ...more: string[]): Measured & { report: Report } {
+  readThrough(data);
+  const out = mkdtempSync(join(tmpdir(), "hashbrook-run-"));
+  try {
+    const files = ["--model", "features/criteo-lr.yaml", "--data", data, "--out", out];
+    const options = ["--checkpoint-seconds", "0", "--json", ...more];
+    const { stdout, ...times } = measured(process.execPath, "dist/cli/main.js", "train", ...files, ...options);
+    return { ...times, report: JSON.parse(stdout.trim().split("\n").at(-1)!) as Report };
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
+function vowpalWabbit(python: string, text: string): Measured & { logloss: number } {
   readThrough(text);
-  const options = ["--no-auc", "--data", text, "--args", `-b 22 --ftrl ${HYPER}`];
-  const out = execFileSync(python, ["bench/peers/vw.py", ...options], { encoding: "utf8" });
-  return JSON.parse(out.trim().split("\n").at(-1)!) as VowpalWabbit;
+  const hyper = "--ftrl --ftrl_alpha 0.06 --ftrl_beta 1 --l2 1 --hash all";
+  const model = join(tmpdir(), "hashbrook-bench", "vw.model");
+  const options = ["--no-auc", "--data", text, "--args", `${BITS} ${hyper} -f ${model}`];
+  const { stdout, ...times } = measured(python, "bench/peers/vw.py", ...options);
+  return { ...times, logloss: (JSON.parse(stdout.trim().split("\n").at(-1)!) as { logloss: number }).logloss };
 }
 
-function comparison(peers: readonly VowpalWabbit[], rate: number, logloss: number): object {
-  if (peers.length === 0) return { vw: "skipped: bench/peers is not set up" };
-  const peer = median(peers.map((vw) => vw.examples_per_second));
-  return { vw: peers, ratio_to_vw: round(rate / peer, 2), logloss_minus_vw: round(logloss - peers[0].logloss, 5) };
+interface FwumiousWabbit {
+  readonly text: readonly Measured[];
+  readonly cache?: readonly Measured[];
+  readonly logloss?: number;
 }
 
-/** Brings a file into the system's cache, so that both sides read memory and not the disk. */
+function fwumiousWabbit(binary: string, text: string, ...options: string[]): FwumiousWabbit {
+  readThrough(text);
+  const words = ["--binary", binary, "--data", text, "--args", `${BITS} -l 0.05`, ...options];
+  const out = execFileSync("python3", ["bench/peers/fw.py", ...words], { encoding: "utf8" });
+  return JSON.parse(out.trim().split("\n").at(-1)!) as FwumiousWabbit;
+}
+
+/** The log loss of both over the first events: Fwumious Wabbit tells its own only by its predictions. */
+function firstEvents(data: string, text: string, binary: string): object {
+  const { report } = hashbrook(data, "--limit", String(CHECK));
+  const { logloss } = fwumiousWabbit(binary, text, "--check", String(CHECK));
+  return { events: CHECK, hashbrook: round(report.logloss, 5), fw: round(logloss!, 5) };
+}
+
+/** The same events as text of Vowpal Wabbit, names of one letter, written once. */
+function peersText(data: string): string {
+  const path = data.replace(/\.tsv$/, "-short.vw");
+  if (existsSync(path)) return path;
+  const options = ["--preset", "criteo", "--names", "short", "--in", data, "--out", `${path}.tmp`];
+  execFileSync(process.execPath, ["bench/peers/to-vw.mjs", ...options]);
+  renameSync(`${path}.tmp`, path);
+  return path;
+}
+
+function bytes(file: string, rows: number): number {
+  return Math.round(statSync(file).size / rows);
+}
+
+/** Brings a file into the system's cache, so that all sides read memory and not the disk. */
 function readThrough(file: string): void {
-  execFileSync("cat", [file], { stdio: ["ignore", "ignore", "inherit"] });
+  const block = Buffer.alloc(1 << 22);
+  const open = openSync(file, "r");
+  while (readSync(open, block) > 0);
+  closeSync(open);
 }
