@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import type { Steps } from "../checkpoint/data-file.js";
 import { exportFile, exportPaths, exportTableSteps, type TableRows } from "../checkpoint/export.js";
 import { refuseInputs } from "../core/output.js";
-import { loadModel } from "../model/load.js";
+import { type LoadedModel, loadModel } from "../model/load.js";
 import { TowerModel } from "../model/tower-model.js";
 import { nonZeroRows } from "../tables/nonzero.js";
 import type { RowStore } from "../tables/table.js";
@@ -32,7 +32,8 @@ export function exportCommand(): Command {
     .addHelpText(
       "after",
       `
-tower.onnx            inputs x_<table> [B, cells × dim], numbers, vectors, wide; output logits [B, 1]
+model.json            name, version, compiled spec, and how standardize scales: what a program needs to score (docs/FORMATS.md)
+tower.onnx            inputs x_<table> [B, cells × dim], numbers, vectors, wide; output logits [B, 1], before the sigmoid
 <table>.safetensors   keys U64 [n] (hash tables: row numbers), weights F32 [n, dim]
 <table>.keys.npy, <table>.weights.npy   the same`,
     )
@@ -49,12 +50,14 @@ async function run(flags: Flags): Promise<void> {
 }
 
 async function write(flags: Flags, signal: AbortSignal): Promise<void> {
-  const { model, checkpoint, skipped } = await loadModel(flags.checkpoint, { capacity: 1, threads: 1 });
+  const loaded = await loadModel(flags.checkpoint, { capacity: 1, threads: 1 });
+  const { model, checkpoint, skipped } = loaded;
   tellPassedOver(skipped);
-  const written: string[] = [];
+  const written = [join(flags.out, "model.json")];
+  exportFile(written[0], description(loaded));
   if (flags.format.includes("onnx") && model instanceof TowerModel) {
     const path = join(flags.out, "tower.onnx");
-    exportFile(path, model.onnx());
+    exportFile(path, model.onnx(identity(loaded)));
     written.push(path);
   }
   const formats = flags.format.filter((name) => name !== "onnx");
@@ -70,6 +73,23 @@ async function write(flags: Flags, signal: AbortSignal): Promise<void> {
   await model.close();
   const report = { files: written, passed_over: skipped };
   process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : written.map((path) => `${path}\n`).join(""));
+}
+
+/** What the ONNX file says of itself. */
+function identity({ spec, specHash, examples }: LoadedModel): Record<string, string> {
+  return {
+    model: spec.name,
+    version: String(examples),
+    spec_hash: specHash,
+    output: "logits: probability = sigmoid(logit)",
+  };
+}
+
+/** model.json: what a program needs beside the weights. */
+function description({ spec, specHash, examples, model }: LoadedModel): Uint8Array {
+  const standardize = model.numbers.scales(spec.numbers);
+  const text = { model: spec.name, version: examples, spec_hash: specHash, standardize, spec };
+  return Buffer.from(`${JSON.stringify(text, null, 2)}\n`);
 }
 
 /** Does all steps, or ends them when the signal comes. */

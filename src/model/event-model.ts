@@ -31,7 +31,7 @@ export class EventModel implements Model {
   private readonly layout: BatchLayout;
   private readonly kind: "lr" | "fm";
   private readonly kernel: EventKernel;
-  private readonly numbers: Numbers;
+  readonly numbers: Numbers;
   private readonly clock: StreamClock;
   private region = 0;
 

@@ -2,6 +2,7 @@ import type { Batch, BatchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { ServingPrecision, Table } from "../tables/table.js";
+import type { Numbers } from "./numbers.js";
 import type { Serving } from "./serving.js";
 
 /** A named tensor of a model's state: what a checkpoint stores. `data` is a view, valid until the model learns again. */
@@ -26,6 +27,8 @@ export interface Model {
   readonly tables: readonly Table[];
   /** What it predicts with, to take (train) or to put (serve). */
   readonly serving: Serving;
+  /** The numeric columns' stage: how `standardize` scales. */
+  readonly numbers: Numbers;
   /** Scores, then learns. */
   learn(batch: Batch): Promise<Learned>;
   /** Adds to the output's bias, and so to every logit. Only before anything was learned. */

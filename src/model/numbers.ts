@@ -58,13 +58,23 @@ export class Numbers {
   }
 
   private standardize(x: Float32Array, column: number): void {
-    const [n, mean, squares] = this.statistics.subarray(column * 3, column * 3 + 3);
-    const deviation = n > 1 ? Math.sqrt(squares / n) : 0;
+    const { mean, deviation } = this.scaleOf(column);
     const scale = deviation > 0 ? 1 / deviation : 0;
     for (let i = column; i < x.length; i += this.columns) {
       const z = Number.isNaN(x[i]) ? 0 : (x[i] - mean) * scale;
       this.values[i] = Math.min(MAX_DEVIATIONS, Math.max(-MAX_DEVIATIONS, z));
     }
+  }
+
+  /** Mean and deviation by which a standardized column is scaled; deviation 0: all its values become 0. */
+  scaleOf(column: number): { readonly mean: number; readonly deviation: number } {
+    const [n, mean, squares] = this.statistics.subarray(column * 3, column * 3 + 3);
+    return { mean, deviation: n > 1 ? Math.sqrt(squares / n) : 0 };
+  }
+
+  /** `scaleOf` every standardized column, by its field's name. */
+  scales(names: readonly string[]): Record<string, { readonly mean: number; readonly deviation: number }> {
+    return Object.fromEntries(this.scaled.map((column) => [names[column], this.scaleOf(column)]));
   }
 
   block(): StateBlock {

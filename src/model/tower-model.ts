@@ -29,7 +29,7 @@ export class TowerModel implements Model {
   private readonly dense: DenseOptimizer;
   private readonly parameters: Views;
   private readonly parameterGradients: Views;
-  private readonly numbers: Numbers;
+  readonly numbers: Numbers;
   private readonly session: Session;
   private readonly logits: Float32Array;
   private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
@@ -124,10 +124,13 @@ export class TowerModel implements Model {
     this.clock.restore(blocks);
   }
 
-  /** The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1]. */
-  onnx(): Uint8Array {
+  /**
+   * The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1].
+   * @param metadata texts by name that the file carries
+   */
+  onnx(metadata: Readonly<Record<string, string>> = {}): Uint8Array {
     const initializers = new Map(Object.entries(this.parameters).map(([name, { data }]) => [name, data]));
-    return toOnnx(this.tower.infer, { initializers });
+    return toOnnx(this.tower.infer, { initializers, metadata });
   }
 
   async close(): Promise<void> {

@@ -7,13 +7,19 @@ const { onnx } = onnxProto;
 const IR_VERSION = 8;
 const OPSET = 17;
 
+export interface OnnxOptions {
+  readonly initializers?: ReadonlyMap<string, Float32Array>;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /**
  * Writes a graph as an ONNX model. Only what the outputs need is written; inputs, parameters and outputs keep their
  * names, and the batch dimension is the symbolic "B".
  * @param options.initializers parameter values by name, baked into the file (an export); without, parameters are inputs
+ * @param options.metadata texts by name that the file carries (`metadata_props`)
  */
-export function toOnnx(graph: Graph, options: { initializers?: ReadonlyMap<string, Float32Array> } = {}): Uint8Array {
-  const { initializers } = options;
+export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
+  const { initializers, metadata = {} } = options;
   const writer = new Writer(graph);
   for (const tensor of graph.live()) emit(writer, tensor);
   writer.nameOutputs();
@@ -27,6 +33,7 @@ export function toOnnx(graph: Graph, options: { initializers?: ReadonlyMap<strin
     irVersion: IR_VERSION,
     opsetImport: [{ domain: "", version: OPSET }],
     producerName: "hashbrook",
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     graph: {
       name: "tower",
       node: writer.nodes,

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -6,26 +5,12 @@ import { exportTable } from "../../src/checkpoint/export.js";
 import { readSafetensorsLayout } from "../../src/checkpoint/safetensors.js";
 import { CheckpointStore } from "../../src/checkpoint/store.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
+import { pythonHas, runPython } from "../python.js";
 import { content, temporaryDirectory } from "./samples.js";
 
-/** Set HASHBROOK_PYTHON to the interpreter of an environment with safetensors, numpy and xxhash. */
-const python = process.env.HASHBROOK_PYTHON ?? "python3";
+const run = (script: string, ...args: string[]): string => runPython(["-c", script, ...args]);
 
-function run(script: string, ...args: string[]): string {
-  return execFileSync(python, ["-c", script, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-}
-
-function hasLibraries(): boolean {
-  try {
-    run("import safetensors, numpy, xxhash");
-    return true;
-  } catch {
-    console.log(`skipped: ${python} cannot import safetensors, numpy and xxhash (set HASHBROOK_PYTHON)`);
-    return false;
-  }
-}
-
-describe.skipIf(!hasLibraries())("Python", () => {
+describe.skipIf(!pythonHas("safetensors", "numpy", "xxhash"))("Python", () => {
   it("reads a checkpoint with the example of docs/FORMATS.md", () => {
     const { path } = new CheckpointStore(temporaryDirectory()).save(1, content(1));
     const example = /```python\n([\s\S]*?)```/.exec(readFileSync("docs/FORMATS.md", "utf8"))![1];

@@ -1,0 +1,79 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { pythonHas, runPython } from "../python.js";
+import { report, run, temporary } from "./hashbrook.js";
+
+const folder = temporary();
+const EXAMPLE = "examples/python/score.py";
+
+/** Crosses, a hash table, a wide part with a number, a bag by its root, all numbers raw; csv with a header. */
+const CROSSED = `
+name: crossed
+events: { format: csv, header: true }
+label: { field: label }
+fields:
+  - { name: user, type: categorical, table: users }
+  - { name: ad, type: categorical, table: ads }
+  - { name: age, type: numeric, from: price, transform: { buckets: [1, 5] }, table: ads }
+  - { name: both, type: cross, of: [ad, age], table: ads }
+  - { name: tags, type: bag, separator: "|", combiner: sqrtn, max_length: 2, table: tags }
+  - { name: price, type: numeric, missing: 3 }
+tables:
+  users: { encoding: hash, rows: 50, dim: 4, init: 0.1 }
+  ads: { dim: 4, init: 0.1, salt: field }
+  tags: { dim: 3, init: 0.1 }
+tower: { deep_crossing: { residual: [8] } }
+wide: { fields: [ad, both, price], bits: 8 }
+train: { batch: 64 }
+`;
+
+function crossedEvents(rows: number, offset: number): string {
+  const lines = Array.from({ length: rows }, (_, i) => {
+    const n = (i * 7919 + offset) % 1009;
+    const tags = ["", "a", "a|b", "c||b", "d|e|f", "ü"][n % 6];
+    return `${+(n % 3 === 0)},"u,${n % 200}",ad${n % 37},${n % 5 === 0 ? "" : (n % 90) / 10},${tags}`;
+  });
+  return `label,user,ad,price,tags\n${lines.join("\n")}\n`;
+}
+
+/** The largest difference between what the program and the example say of the same events. */
+function difference(checkpoint: string, events: string): { rows: number; most: number } {
+  const [out, exported] = [join(folder, "scores.txt"), join(folder, `${checkpoint}-exported`)];
+  report(["predict", "--checkpoint", join(folder, checkpoint), "--data", events, "--out", out]);
+  expect(run(["export", "--checkpoint", join(folder, checkpoint), "--out", exported]).status).toBe(0);
+  const lines = (text: string) => text.trim().split("\n").map(Number);
+  const [ours, theirs] = [lines(readFileSync(out, "utf8")), lines(runPython([EXAMPLE, exported, events]))];
+  expect(theirs).toHaveLength(ours.length);
+  return { rows: ours.length, most: Math.max(...ours.map((score, i) => Math.abs(score - theirs[i]))) };
+}
+
+it("the example is short, and its function for new ids is that of docs/FORMATS.md", () => {
+  const text = readFileSync(EXAMPLE, "utf8");
+  expect(text.trim().split("\n").length).toBeLessThanOrEqual(60);
+  const body = /(def initial[\s\S]*?return .*\n)/.exec(text)![1];
+  expect(readFileSync("docs/FORMATS.md", "utf8")).toContain(body);
+});
+
+describe.skipIf(!pythonHas("numpy", "onnxruntime", "xxhash"))("examples/python/score.py", () => {
+  it("scores as predict does: ids never seen, bags, buckets and scaled numbers", () => {
+    const events = join(folder, "events.tsv");
+    report(["simulate", "--rows", "500", "--seed", "9", "--out", events]);
+    const model = "features/ads-demo.yaml";
+    report(["train", "--model", model, "--data", "simulate:5000:7", "--out", join(folder, "ads")]);
+    const { rows, most } = difference("ads", events);
+    expect(rows).toBe(500);
+    expect(most).toBeLessThan(1e-6);
+  });
+
+  it("scores as predict does: crosses, a hash table, a wide part, missing numbers, quoted values", () => {
+    const [model, train, later] = ["crossed.yaml", "train.csv", "later.csv"].map((name) => join(folder, name));
+    writeFileSync(model, CROSSED);
+    writeFileSync(train, crossedEvents(600, 0));
+    writeFileSync(later, crossedEvents(400, 601));
+    report(["train", "--model", model, "--data", train, "--out", join(folder, "crossed")]);
+    const { rows, most } = difference("crossed", later);
+    expect(rows).toBe(400);
+    expect(most).toBeLessThan(1e-6);
+  });
+});
