@@ -17,6 +17,7 @@ export { type SimulatedFacts, type SimulateOptions, simulate } from "./source/si
 export type { CompiledSpec } from "./spec/compiled.js";
 export { specHash } from "./spec/hash.js";
 export { loadSpec, parseSpec } from "./spec/parse.js";
+export type { SpecWarning } from "./spec/problems.js";
 export type { DeltaSource } from "./sync/channel.js";
 export { openFollow } from "./sync/open.js";
 export type { EpochQuality, Progress, Quality, Report, TableReport, ValidationReport } from "./train/job.js";

@@ -1,3 +1,4 @@
+import type { SpecWarning } from "../spec/problems.js";
 import type { HotnessCounters } from "../tables/hotness.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { Quality, Report } from "../train/job.js";
@@ -12,6 +13,11 @@ export function printReport(report: Report, json: boolean): void {
 /** Says on standard error which damaged checkpoints were passed over. */
 export function tellPassedOver(skipped: Report["passed_over"]): void {
   for (const { path, reason } of skipped) process.stderr.write(`hashbrook: passed over ${path}: ${reason}\n`);
+}
+
+/** Says on standard error what a model spec may say, but seldom means. */
+export function tellSpecWarning({ message, hint }: SpecWarning): void {
+  process.stderr.write(`warning: ${message}\n  ${hint}\n`);
 }
 
 /** A finished run in a few lines. */

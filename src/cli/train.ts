@@ -6,7 +6,7 @@ import { counting, host, KAFKA_ENVIRONMENT, port, share, threads, wholeNumber } 
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
 import { stopSignal } from "./signals.js";
-import { printReport } from "./summary.js";
+import { printReport, tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
 
 interface Flags extends TopicFlags, PublishFlags {
@@ -109,6 +109,7 @@ async function run(flags: Flags): Promise<void> {
     follower: beside?.follower,
     signal,
     onProgress,
+    onSpecWarning: tellSpecWarning,
   };
   try {
     const report = await train(options);

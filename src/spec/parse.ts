@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { HashbrookError } from "../core/errors.js";
 import { compileSpec } from "./compile.js";
 import type { CompiledSpec } from "./compiled.js";
-import { Problems } from "./problems.js";
+import { Problems, type SpecWarning } from "./problems.js";
 import { type ModelSpec, specSchema } from "./schema.js";
 import { readShape, type Shape } from "./shape.js";
 
@@ -10,13 +10,15 @@ import { readShape, type Shape } from "./shape.js";
  * Compiles the YAML text of a model spec.
  * @param file the name that messages begin with
  * @throws HashbrookError("spec_invalid") that lists everything wrong as `file:line:column: path: what`, with the mends as its hint
+ * @param onWarning is told what the spec may say, but seldom means
  */
-export function parseSpec(text: string, file: string): CompiledSpec {
+export function parseSpec(text: string, file: string, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
   const problems = new Problems(file);
   const spec = readShape(text, specSchema as unknown as Shape, problems) as ModelSpec | undefined;
   const compiled = spec && compileSpec(spec, problems);
   problems.throwIfAny();
   if (compiled === undefined) throw new HashbrookError("internal", `${file}: not compiled, and no problem was found`);
+  if (onWarning) problems.warnings.forEach(onWarning);
   return compiled;
 }
 
@@ -24,8 +26,8 @@ export function parseSpec(text: string, file: string): CompiledSpec {
  * Reads and compiles a model spec.
  * @throws HashbrookError "source_missing" (no such file), "source_unreadable", "spec_invalid"
  */
-export function loadSpec(path: string): CompiledSpec {
-  return parseSpec(readText(path), path);
+export function loadSpec(path: string, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
+  return parseSpec(readText(path), path, onWarning);
 }
 
 function readText(path: string): string {

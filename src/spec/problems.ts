@@ -14,12 +14,20 @@ interface Problem extends Place {
   readonly hint: string;
 }
 
+/** What a spec may say, but seldom means. */
+export interface SpecWarning {
+  /** `file:line:column: path: what` */
+  readonly message: string;
+  readonly hint: string;
+}
+
 const START: Place = { line: 1, column: 1 };
 
 /** Everything wrong with one file, each with its place, gathered so that all of it can be told at once. */
 export class Problems {
   private readonly file: string;
   private readonly list: Problem[] = [];
+  private readonly doubts: Problem[] = [];
   private readonly places = new Map<string, Place>();
 
   constructor(file: string) {
@@ -40,16 +48,26 @@ export class Problems {
     this.list.push({ ...place, path, message, hint });
   }
 
+  /** Notes what is allowed, but seldom meant. */
+  warn(path: string, message: string, hint: string): void {
+    this.doubts.push({ ...this.placeOf(path), path, message, hint });
+  }
+
+  get warnings(): SpecWarning[] {
+    return this.doubts.map((doubt) => ({ message: this.line(doubt), hint: doubt.hint }));
+  }
+
   /** Throws `spec_invalid` with every problem on a line of its own, in file order, if there is any. */
   throwIfAny(): void {
     if (this.list.length === 0) return;
     const list = this.list.toSorted((a, b) => a.line - b.line || a.column - b.column);
-    const lines = list.map(
-      ({ line, column, path, message }) =>
-        `${this.file}:${line}:${column}: ${path === "" ? "" : `${path}: `}${message}`,
-    );
+    const lines = list.map((problem) => this.line(problem));
     const hints = list.length === 1 ? [list[0].hint] : list.map((p) => `${p.line}:${p.column}: ${p.hint}`);
     throw new HashbrookError("spec_invalid", lines.join("\n"), { hint: hints.join("\n") });
+  }
+
+  private line({ line, column, path, message }: Problem): string {
+    return `${this.file}:${line}:${column}: ${path === "" ? "" : `${path}: `}${message}`;
   }
 
   /** The place of `path`, or of the nearest thing around it that is written in the file. */

@@ -61,9 +61,21 @@ function compileTable(
   const linear = isLinear(kind);
   const embedded = fields.map(({ field }) => field);
   const kept = source.salt ?? (source.encoding === "shared" ? defaults.shared_salt : salt);
+  if (kept === "table" && source.salt === undefined) warnOfSharedKeys(embedded, path, problems);
   const cells = identity(name, trainSeed(spec), kept, linear ? [...embedded, "bias"] : embedded);
   const context = { name, dim, seed: cells.seed, path, problems, linear, init };
   return { ...compileEncoding(source, context), role: "embedding", ...cells };
+}
+
+/** Equal values of two fields are one row: an item's 3 and a category's. A cross's key is of several values, and meets no other's. */
+function warnOfSharedKeys(fields: readonly CompiledField[], path: string, problems: Problems): void {
+  const names = fields.filter(({ type }) => type !== "cross").map(({ name }) => name);
+  if (names.length < 2) return;
+  problems.warn(
+    path,
+    `equal values of ${names.join(", ")} share a row`,
+    "write `salt: field` to keep the fields apart (what unlike fields need), or `salt: table` if they name the same things",
+  );
 }
 
 const linearDefaults = (kind: TowerKind): Partial<Required<TableSource>> => {

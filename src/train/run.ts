@@ -7,6 +7,7 @@ import type { TopicSpec } from "../source/kafka/open-topic.js";
 import { openSource } from "../source/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
+import type { SpecWarning } from "../spec/problems.js";
 import type { Job, PublishSpec, Report } from "./job.js";
 import { type PipelineOptions, runPipeline } from "./pipeline.js";
 import { formatOf, keptSources } from "./prediction-columns.js";
@@ -37,6 +38,8 @@ export interface TrainOptions extends StreamOptions {
   readonly lingerMs?: number | undefined;
   /** Path of a model spec (features/*.yaml), or a compiled one. */
   readonly model: string | CompiledSpec;
+  /** Told what the model spec may say, but seldom means. */
+  readonly onSpecWarning?: ((warning: SpecWarning) => void) | undefined;
   /** Directory of the run: checkpoints and rejected rows. */
   readonly out: string;
   /** Go on from the directory's newest checkpoint. Default false: a directory that holds a model is an error. */
@@ -73,7 +76,7 @@ export interface PredictOptions extends EvaluateOptions {
 
 /** Learns a model from a stream of events, test-then-train, and returns the final report. `limit` counts from the start of the data, also after `resume`. */
 export async function train(options: TrainOptions): Promise<Report> {
-  const spec = typeof options.model === "string" ? loadSpec(options.model) : options.model;
+  const spec = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
   const job: Job = {
     ...streamJob("train", spec, options),
     topic: options.topic ?? null,

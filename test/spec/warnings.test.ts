@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { specHash } from "../../src/spec/hash.js";
+import { parseSpec } from "../../src/spec/parse.js";
+
+/** Two tables: one of two plain fields, one of a field and a cross. */
+const specOf = (options: string) => `
+name: shop
+events: { format: json }
+label: { field: clicked }
+fields:
+  - { name: item, type: categorical, table: items }
+  - { name: category, type: categorical, table: items }
+  - { name: user, type: categorical, table: users }
+  - { name: user_x_item, type: cross, of: [user, item], table: users }
+tables: { items: { ${options} }, users: {} }
+tower: { deep_crossing: { residual: [8] } }
+`;
+
+function warningsOf(text: string, file = "shop.yaml"): string[] {
+  const found: string[] = [];
+  parseSpec(text, file, ({ message, hint }) => found.push(`${message}\n${hint}`));
+  return found;
+}
+
+it("item 3 and category 3 share a row by default, and the spec's reader is told", () => {
+  const [warning, ...others] = warningsOf(specOf("dim: 8"));
+  expect(others).toEqual([]);
+  expect(warning).toMatch(/^shop\.yaml:10:\d+: tables\.items: equal values of item, category share a row\n/);
+  expect(warning).toMatch(/`salt: field`/);
+});
+
+it("a salt that is written, or whose default keeps fields apart, is no doubt", () => {
+  expect(warningsOf(specOf("salt: table"))).toEqual([]);
+  expect(warningsOf(specOf("salt: field"))).toEqual([]);
+  expect(warningsOf(specOf("encoding: shared, rows: 100"))).toEqual([]);
+});
+
+it("a spec keeps its hash and its keys, warned of or not", () => {
+  const hash = (options: string) => specHash(parseSpec(specOf(options), "shop.yaml"));
+  expect(hash("dim: 8")).toBe(hash("dim: 8, salt: table"));
+});
+
+it("shipped specs and the examples of both READMEs follow the rule", () => {
+  const shipped = readdirSync("features").filter((name) => name.endsWith(".yaml"));
+  const examples = ["README.md", "features/README.md"].flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/```yaml\n(.*?)```/gs)]
+      .map(([, text]) => text)
+      .filter((text) => /^name:/m.test(text))
+      .map((text) => [file, text] as const),
+  );
+  expect(examples.length).toBeGreaterThanOrEqual(2);
+  const specs = [...shipped.map((name) => [name, readFileSync(`features/${name}`, "utf8")] as const), ...examples];
+  expect(specs.flatMap(([file, text]) => warningsOf(text, file))).toEqual([]);
+});
