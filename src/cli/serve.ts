@@ -47,7 +47,8 @@ export function serveCommand(): Command {
 POST /v1/score          {"context": {...}, "candidates": [{...}, ...]} -> {"scores": [...], "model", "version", "spec_hash"}
 GET  /v2/health/ready   200 when the model is loaded (and fresh enough), else 503
 GET  /metrics           Prometheus text
-Members are the model's source columns (JSON models: the events' own nesting); a candidate's members win over the context's.
+Members are the model's source columns (JSON models: the events' own nesting); a candidate's members are
+added to the context's at every depth and win over them. "ignored" names the members that no field reads.
 
 ${KAFKA_ENVIRONMENT}`,
     )

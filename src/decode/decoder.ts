@@ -299,8 +299,8 @@ export class Decoder {
   }
 
   /**
-   * Decodes one scoring request (format json): a row per candidate, its members being the context's, replaced or extended by
-   * the candidate's own. Not to be mixed with `commit` and `scan`.
+   * Decodes one scoring request (format json): a row per candidate, its members being the context's, at every depth replaced or
+   * extended by the candidate's own. Not to be mixed with `commit` and `scan`.
    * @returns the batch, a view valid until the next call, or the first failure
    * @throws HashbrookError request_invalid when there are more candidates than the capacity
    */

@@ -4,10 +4,20 @@ import { HashbrookError } from "../core/errors.js";
 export interface ScoreRequest {
   readonly context: Uint8Array;
   readonly candidates: readonly Uint8Array[];
-  /** Dotted names of members no field reads, with the place they stand in: told to the caller, not used. */
+  /** Dotted paths of members no field reads, behind "context." or "candidates[].": told to the caller, not used. At most 100. */
   readonly unknown: readonly string[];
 }
 
+/** Members that are of use below a place, by name. */
+export interface Known {
+  readonly children: ReadonlyMap<string, Known>;
+}
+interface MutableKnown extends Known {
+  readonly children: Map<string, MutableKnown>;
+}
+
+/** More names of unknown members than this are counted. */
+const MAX_UNKNOWN = 100;
 const QUOTE = 34;
 const BACKSLASH = 92;
 const OPEN = new Set([91, 123]);
@@ -17,10 +27,10 @@ const EMPTY_OBJECT = new TextEncoder().encode("{}");
 /**
  * Splits a request body `{"context": {...}, "candidates": [{...}, ...]}` into byte ranges. The ranges go to the decoder as
  * they are, so a number keeps its text (64-bit ids are never rounded) and is hashed just as in training.
- * @param known every member path a field of the model reads
+ * @param known every member that is of use
  * @throws HashbrookError request_invalid naming the place
  */
-export function splitScoreRequest(body: Uint8Array, known: ReadonlySet<string>, maxCandidates: number): ScoreRequest {
+export function splitScoreRequest(body: Uint8Array, known: Known, maxCandidates: number): ScoreRequest {
   const parsed = parseBody(body);
   checkShape(parsed, maxCandidates);
   const members = topLevelMembers(body);
@@ -31,11 +41,28 @@ export function splitScoreRequest(body: Uint8Array, known: ReadonlySet<string>, 
   };
   const context = (contextObject && members.get("context")) ?? EMPTY_OBJECT;
   const unknown = new Set<string>();
-  for (const path of leafPaths(contextObject ?? {})) if (!known.has(path)) unknown.add(`context.${path}`);
-  for (const object of candidateObjects) {
-    for (const path of leafPaths(object)) if (!known.has(path)) unknown.add(`candidates[].${path}`);
+  noteUnknown(contextObject ?? {}, known, "context.", unknown);
+  for (const object of candidateObjects) noteUnknown(object, known, "candidates[].", unknown);
+  return { context, candidates, unknown: bounded([...unknown].sort()) };
+}
+
+function bounded(names: readonly string[]): readonly string[] {
+  const more = names.length - MAX_UNKNOWN;
+  return more <= 0 ? names : [...names.slice(0, MAX_UNKNOWN), `… and ${more} more`];
+}
+
+/** The tree of member paths. */
+export function knownMembers(paths: readonly string[]): Known {
+  const root: MutableKnown = { children: new Map() };
+  for (const path of paths) {
+    let place = root;
+    for (const name of path.split(".")) {
+      const child: MutableKnown = place.children.get(name) ?? { children: new Map() };
+      place.children.set(name, child);
+      place = child;
+    }
   }
-  return { context, candidates, unknown: [...unknown].sort() };
+  return root;
 }
 
 function invalid(message: string, hint?: string): HashbrookError {
@@ -75,12 +102,26 @@ function checkShape(parsed: unknown, maxCandidates: number): void {
   });
 }
 
-/** Dotted paths of an object's leaves (arrays count as leaves). */
-function* leafPaths(object: object, prefix = ""): Generator<string> {
+/** Adds the dotted paths of members that no field reads. */
+function noteUnknown(object: object, known: Known, prefix: string, unknown: Set<string>): void {
   for (const [name, value] of Object.entries(object)) {
-    if (isObject(value) && Object.keys(value).length > 0) yield* leafPaths(value, `${prefix}${name}.`);
-    else yield prefix + name;
+    const place = known.children.get(name) ?? (name.includes(".") ? placeOf(known, name) : undefined);
+    if (!place) for (const path of leafPaths(value, prefix + name)) unknown.add(path);
+    else if (place.children.size > 0 && isObject(value)) noteUnknown(value, place, `${prefix}${name}.`, unknown);
   }
+}
+
+function placeOf(known: Known, path: string): Known | undefined {
+  let place: Known | undefined = known;
+  for (const name of path.split(".")) place = place?.children.get(name);
+  return place;
+}
+
+/** Dotted paths of a value's leaves (arrays count as leaves). */
+function* leafPaths(value: unknown, path: string): Generator<string> {
+  const members = isObject(value) ? Object.entries(value) : [];
+  if (members.length === 0) yield path;
+  for (const [name, inner] of members) yield* leafPaths(inner, `${path}.${name}`);
 }
 
 /** The raw value bytes of a JSON object's members; of doubled names the last counts, as in JSON.parse. The text is known to be valid JSON. */

@@ -14,7 +14,7 @@ import type { DeltaSource } from "../sync/channel.js";
 import { Replica, type ReplicaModel, type ReplicaStatus } from "../sync/replica.js";
 import type { ServingState } from "../sync/state.js";
 import type { ServingPrecision } from "../tables/table.js";
-import { splitScoreRequest } from "./request.js";
+import { type Known, knownMembers, splitScoreRequest } from "./request.js";
 
 /** Candidates of one request are scored in runs of at most this many. */
 const CAPACITY = 512;
@@ -33,7 +33,7 @@ export interface Scores {
   /** Click probabilities in the order of the candidates. */
   readonly scores: number[];
   readonly model: ModelVersion;
-  /** Members that no field reads. */
+  /** Paths of members that no field reads, at most 100. */
   readonly ignored: readonly string[];
 }
 
@@ -62,14 +62,14 @@ class ScoringModel implements ReplicaModel {
   readonly specHash: string;
   readonly model: Model;
   readonly decoder: Decoder;
-  readonly known: ReadonlySet<string>;
+  readonly known: Known;
 
   constructor(spec: CompiledSpec, model: Model) {
     this.spec = spec;
     this.specHash = specHash(spec);
     this.model = model;
     this.decoder = new Decoder(spec, { capacity: CAPACITY, format: "json", requireLabel: false });
-    this.known = knownPaths(spec);
+    this.known = knownMembers(knownPaths(spec));
   }
 
   /** Makes the model of a snapshot: its spec must have the hash it says. */
@@ -183,7 +183,7 @@ export class Scorer {
 
   /**
    * Scores the candidates of a request body `{"context": {...}, "candidates": [{...}, ...]}`. A candidate's members are
-   * added to the context's, its own winning.
+   * added to the context's at every depth, its own winning member by member.
    * @throws HashbrookError request_invalid naming the candidate and the member; not_ready
    */
   score(body: Uint8Array): Promise<Scores> {
@@ -238,13 +238,16 @@ function rejected(failure: RequestFailure, candidates: readonly Uint8Array[], fr
   });
 }
 
+/** Whether a member decides what stands at a path: it is there, or something that is no object on the way to it. */
 function hasPath(object: unknown, path: string): boolean {
-  let value = object;
-  for (const name of path.split(".")) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return false;
-    value = (value as Record<string, unknown>)[name];
-  }
-  return true;
+  if (typeof object !== "object" || object === null) return true;
+  const members = object as Record<string, unknown>;
+  if (Object.hasOwn(members, path)) return true;
+  const dots = [...path].flatMap((c, i) => (c === "." ? [i] : []));
+  return dots.some((at) => {
+    const name = path.slice(0, at);
+    return Object.hasOwn(members, name) && hasPath(members[name], path.slice(at + 1));
+  });
 }
 
 const rejectHints: Readonly<Record<string, string>> = {
@@ -256,11 +259,8 @@ const rejectHints: Readonly<Record<string, string>> = {
   bad_vector: "send an array of exactly as many numbers as the spec's `length`",
 };
 
-/** Every member path the model's fields, label, time and id may stand at. */
-function knownPaths(spec: CompiledSpec): Set<string> {
-  const { label } = spec;
-  const paths = new Set<string>(spec.events.columns);
-  for (const field of spec.fields) if ("from" in field) paths.add(field.from);
-  for (const path of [label.from, label.weight, label.time?.from, label.id, label.oracle]) if (path) paths.add(path);
-  return paths;
+/** Every member path that a field reads, and those of label, weight, time and id, which requests made of events may have. */
+function knownPaths({ label, fields }: CompiledSpec): string[] {
+  const head = [label.from, label.weight, label.time?.from, label.id, label.oracle];
+  return [...head.filter((path) => path != null), ...fields.flatMap((field) => ("from" in field ? [field.from] : []))];
 }

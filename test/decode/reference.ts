@@ -122,9 +122,18 @@ export function decodeFile(
 
 /** Decodes a request's candidates: members of the context, replaced by the candidate's. */
 export function decodeMerged(spec: CompiledSpec, context: string, candidate: string): Row {
-  const paths = pathsOf(spec);
-  const members = [...parseJson(bytesOf(context)).members, ...parseJson(bytesOf(candidate)).members];
-  return accept(spec, "json", eventOf({ members, weights: [] }, paths), false);
+  const merged = merge(parseJson(bytesOf(context)), parseJson(bytesOf(candidate)));
+  return accept(spec, "json", eventOf(merged, pathsOf(spec)), false);
+}
+
+/** The members of both, of a name the second's, where both are objects merged themselves; of doubled names the last counts. */
+function merge(a: JsonObject, b: JsonObject): JsonObject {
+  const members = new Map(a.members);
+  for (const [name, own] of new Map(b.members)) {
+    const inner = members.get(name)?.inner;
+    members.set(name, inner && own.inner ? { ...own, inner: merge(inner, own.inner) } : own);
+  }
+  return { members: [...members], weights: [] };
 }
 
 function lineEnd(file: Uint8Array, at: number): number {

@@ -48,18 +48,46 @@ describe("a request", () => {
     expect(rows(good[0], ["{}", "{}"])).toEqual([rowsOf(spec, batch)[0], rowsOf(spec, batch)[0]]);
   });
 
-  it("replaces an object of the context as a whole, for one candidate alone", () => {
+  it("merges objects at every depth, the candidate's member winning, for one candidate alone", () => {
     const context = '{"user":{"id":"u","age":20,"home":{"city":"c"}},"plain":"p"}';
-    const merged = ['{"user":{"id":"v"}}', '{"plain":"\\u0071"}', '{"user":null}', "{}"];
+    const merged = [
+      '{"user":{"id":"v"}}',
+      '{"plain":"\\u0071"}',
+      '{"user":null}',
+      "{}",
+      '{"user":{"home":{"city":"d"}}}',
+      '{"user":{"home":null,"age":21}}',
+      '{"user":{"age":1},"user":{"id":"last"}}',
+      '{"user.age":30}',
+    ];
     expectRows(
       rows(context, merged),
       merged.map((candidate) => decodeMerged(spec, context, candidate)),
       spec,
     );
-    const [own, , none, all] = rows(context, merged);
-    expect(own.numbers[0]).toBe(Number.NaN);
-    expect(none.keys[0][0]).toBe(rows("{}", ["{}"])[0].keys[0][0]);
-    expect(all.numbers[0]).toBe(20);
+    const whole = (user: object | null, plain = "p") => rows("{}", [JSON.stringify({ user, plain })])[0];
+    const home = { city: "c" };
+    expect(rows(context, merged)).toEqual([
+      whole({ id: "v", age: 20, home }),
+      whole({ id: "u", age: 20, home }, "q"),
+      whole(null),
+      whole({ id: "u", age: 20, home }),
+      whole({ id: "u", age: 20, home: { city: "d" } }),
+      whole({ id: "u", age: 21, home: null }),
+      whole({ id: "last", age: 20, home }),
+      whole({ id: "u", age: 30, home }),
+    ]);
+  });
+
+  it("lets a candidate's object take the place of what is none in the context, and the other way round", () => {
+    expect(rows('{"user":5}', ['{"user":{"id":"v"}}', "{}"].slice(0, 1))).toEqual(rows("{}", ['{"user":{"id":"v"}}']));
+    expect(rows('{"user":{"home":3,"age":2}}', ['{"user":{"home":{"city":"d"}}}'])).toEqual(
+      rows("{}", ['{"user":{"home":{"city":"d"},"age":2}}']),
+    );
+    expect(rows('{"user":null}', ['{"user":{"age":3}}'])).toEqual(rows("{}", ['{"user":{"age":3}}']));
+    expect(request('{"user":{"id":"u"}}', ['{"user":5}'])).toMatchObject({ failure: { code: "bad_type" } });
+    // The context of one request is nothing to the next.
+    expect(rows("{}", ['{"user":{"age":1},"user":{"id":"x"}}'])).toEqual(rows("{}", ['{"user":{"id":"x"}}']));
   });
 
   it("keeps the context's unescaped texts for every candidate", () => {

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { splitScoreRequest } from "../../src/serve/request.js";
+import { knownMembers, splitScoreRequest } from "../../src/serve/request.js";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (part: Uint8Array) => new TextDecoder().decode(part);
-const split = (body: string, known: string[] = []) => splitScoreRequest(bytes(body), new Set(known), 10);
+const split = (body: string, known: string[] = []) => splitScoreRequest(bytes(body), knownMembers(known), 10);
 
 describe("splitScoreRequest", () => {
   it("keeps the raw bytes of context and candidates, numbers as written", () => {
@@ -29,6 +29,22 @@ describe("splitScoreRequest", () => {
       ["user.id", "tags"],
     );
     expect(unknown).toEqual(["candidates[].zap", "context.user.age"]);
+  });
+
+  it("names them at every depth, whatever way a path is written, and no part of a bag", () => {
+    const known = ["item.id", "item.maker.name", "tags", "user.id"];
+    const { unknown } = split(
+      `{"context": {"user.id": 1, "item": {"colour": "red", "maker": {"name": "m", "town": {"zip": 1}}}},
+        "candidates": [{"tags": {"a": 3}, "item": {"id": 1, "colour": {}}}, {"item.colour": 1, "item.id": 2}]}`,
+      known,
+    );
+    expect(unknown).toEqual(["candidates[].item.colour", "context.item.colour", "context.item.maker.town.zip"]);
+  });
+
+  it("names a hundred at most, and how many more there are", () => {
+    const members = Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`m${1000 + i}`, i]));
+    const { unknown } = split(JSON.stringify({ context: members, candidates: [{}] }));
+    expect([unknown.length, unknown[99], unknown[100]]).toEqual([101, "context.m1099", "… and 150 more"]);
   });
 
   it.each([

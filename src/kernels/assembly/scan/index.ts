@@ -1,7 +1,7 @@
 // The kernel module `scan`: bytes of events → one batch region, by the decode plan the host laid out (plan.ts).
 import { OK } from "./codes";
 import { acceptRow, fillLogs, setJoined } from "./fields";
-import { clearRow, keepContext, readObject, toContext } from "./json";
+import { clearRow, forgetContext, keepContext, readObject, toContext } from "./json";
 import { setPowers } from "./number";
 import { failedSlot, plan, scratchEnd, setFailedSlot, setMayFail, setPlan } from "./plan";
 import { code, cursor, lines, rowEnd, rowLine, rowStart, rows } from "./rows";
@@ -64,6 +64,7 @@ let contextScratch: usize = 0;
 /** Reads the context of a request, [at, end); `copy` has room for all slots. @returns a reject code */
 export function readContext(at: usize, end: usize, copy: usize): u32 {
   setFailedSlot(0);
+  forgetContext();
   clearRow();
   const why = readObject(at, end);
   if (why) return why;

@@ -18,14 +18,17 @@ export class Node {
   slotsEnd: usize;
   /** 1: members below are read. */
   inner: u32;
-  /** 1: met in this row already. */
+  /** Met in this text already: SEEN_OBJECT, or SEEN_OTHER where its last value was no object. */
   seen: u32;
-  /** `seen` after the context of a request. */
+  /** `seen` after the context of a request; 0 where there is none. */
   seenInContext: u32;
   /** The member expected first. */
   first: Member | null;
 }
 export const NODE_BYTES: usize = 28;
+
+const SEEN_OBJECT: u32 = 1;
+const SEEN_OTHER: u32 = 2;
 
 /** A name under an object, with what it leads to. */
 @unmanaged
@@ -80,15 +83,25 @@ export function clearRow(): void {
   setScratchEnd(plan.scratch);
 }
 
+/** Where the slots of the request's context are kept; 0: there is none. */
+let contextSlots: usize = 0;
+
+/** The text to come is no candidate. */
+export function forgetContext(): void {
+  contextSlots = 0;
+  for (let at = inner; at < innerEnd; at += NODE_BYTES) changetype<Node>(at).seenInContext = 0;
+}
+
 /** Keeps what a request's context said; `toContext` goes back to it for the next candidate. */
 export function keepContext(copy: usize): void {
+  contextSlots = copy;
   memory.copy(copy, plan.slots, plan.slotsEnd - plan.slots);
   for (let at = inner; at < innerEnd; at += NODE_BYTES) changetype<Node>(at).seenInContext = changetype<Node>(at).seen;
 }
 
 export function toContext(copy: usize, scratch: usize): void {
   memory.copy(plan.slots, copy, plan.slotsEnd - plan.slots);
-  for (let at = inner; at < innerEnd; at += NODE_BYTES) changetype<Node>(at).seen = changetype<Node>(at).seenInContext;
+  for (let at = inner; at < innerEnd; at += NODE_BYTES) changetype<Node>(at).seen = 0;
   setScratchEnd(scratch);
 }
 
@@ -202,11 +215,16 @@ function other(p: usize, c: u32, slot: Slot, depth: u32): usize {
   return end;
 }
 
-/** A value where members are read: of doubled names the last counts, so what an earlier one set is forgotten. */
+/**
+ * A value where members are read. Of doubled names the last counts, so what an earlier one set is forgotten; an object of a
+ * candidate adds its members to the context's.
+ */
 function innerValue(p: usize, c: u32, node: Node, depth: u32): usize {
   const isObject = c == 123;
-  if (node.seen || !isObject) mark(node, isObject || c == 110 ? MISSING : MISPLACED);
-  node.seen = 1;
+  if (!isObject) mark(node, c == 110 ? MISSING : MISPLACED);
+  else if (node.seenInContext == SEEN_OTHER) mark(node, MISSING);
+  else if (node.seen) forget(node);
+  node.seen = isObject ? SEEN_OBJECT : SEEN_OTHER;
   const slot = node.slot;
   if (isObject) {
     if (depth == MAX_DEPTH) return 0;
@@ -221,6 +239,12 @@ function innerValue(p: usize, c: u32, node: Node, depth: u32): usize {
   }
   if (!slot) return skip(p, depth);
   return c == 34 ? string(p + 1, slot) : other(p, c, slot, depth);
+}
+
+/** Goes back to what the context said below a place. */
+function forget(node: Node): void {
+  if (!contextSlots) return mark(node, MISSING);
+  memory.copy(node.slots, contextSlots + (node.slots - plan.slots), node.slotsEnd - node.slots);
 }
 
 function mark(node: Node, kind: u32): void {
