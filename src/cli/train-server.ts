@@ -1,12 +1,16 @@
-import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { answerExpectation, noEndpoint, refuse, send } from "../serve/http-errors.js";
 import { ServeMetrics } from "../serve/metrics.js";
 import { Scorer } from "../serve/scorer.js";
 import { PortSource } from "../sync/port.js";
 import type { Progress } from "../train/job.js";
 import { TrainMetrics } from "../train/metrics.js";
 import { listening } from "./listen.js";
+
+const READING = ["GET", "HEAD"];
+const ENDPOINTS = ["/metrics", "/v2/health/live", "/v2/health/ready"];
 
 interface TrainServerOptions {
   /** Port to score on; undefined: not. */
@@ -70,20 +74,31 @@ export class TrainServer {
   }
 
   private async tell(on: number, host: string): Promise<void> {
-    const server = createHttpServer(async ({ url }, response) => {
-      const { ready, reason } = this.metrics;
-      if (url === "/metrics") {
-        response.setHeader("content-type", this.metrics.contentType).end(await this.metrics.text());
-      } else if (url === "/v2/health/live" || url === "/v2/health/ready") {
-        const ok = ready || url.endsWith("live");
-        response.writeHead(ok ? 200 : 503, { "content-type": "application/json" });
-        response.end(`${JSON.stringify(url.endsWith("live") ? { live: true } : { ready, reason })}\n`);
-      } else response.writeHead(404).end();
-    });
+    const server = createHttpServer({ requireHostHeader: false }, (request, response) =>
+      this.answer(request, response),
+    );
+    server.on("clientError", refuse);
+    answerExpectation(server);
     await listening(() => listen(server, on, host), "--metrics-port");
     const { port } = server.address() as AddressInfo;
     process.stderr.write(`${JSON.stringify({ metrics: `http://${host}:${port}/metrics` })}\n`);
     this.closing.push(async () => server.close());
+  }
+
+  private async answer({ method = "GET", url = "/" }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { ready, reason, contentType } = this.metrics;
+    const path = url.split("?")[0];
+    if (!ENDPOINTS.includes(path) || !READING.includes(method)) {
+      const allowed = ENDPOINTS.includes(path) ? READING : [];
+      const { status, body, allow } = noEndpoint(method, url, allowed, `GET ${ENDPOINTS.join(", ")}`);
+      send(response, status, body, allow);
+    } else if (path === "/metrics") {
+      response.setHeader("content-type", contentType).end(await this.metrics.text());
+    } else {
+      const live = path.endsWith("live");
+      response.writeHead(live || ready ? 200 : 503, { "content-type": "application/json" });
+      response.end(`${JSON.stringify(live ? { live } : { ready, reason })}\n`);
+    }
   }
 }
 

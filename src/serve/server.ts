@@ -1,6 +1,7 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { HashbrookError, toPlainError } from "../core/errors.js";
 import type { ReplicaStatus } from "../sync/replica.js";
+import { answerExpectation, errorBody, noEndpoint, refuse } from "./http-errors.js";
 import { ServeMetrics } from "./metrics.js";
 import type { Scorer } from "./scorer.js";
 
@@ -23,18 +24,30 @@ export interface ServerOptions {
 /** A body is read to its end up to this many times the limit, so that the client hears the refusal instead of a broken pipe. */
 const DRAINED = 16;
 
-async function readBody(payload: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {
+async function readBody({ headers }: FastifyRequest, payload: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {
+  const encoding = headers["content-encoding"] ?? "identity";
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of payload) {
-    size += chunk.length;
-    if (size <= limit) chunks.push(chunk);
-    else if (size > DRAINED * limit) break;
+  try {
+    for await (const chunk of payload) {
+      size += chunk.length;
+      if (size <= limit) chunks.push(chunk);
+      else if (size > DRAINED * limit) break;
+    }
+  } catch (cause) {
+    throw new HashbrookError("request_invalid", "body: was cut short", { cause });
   }
+  if (encoding.toLowerCase() !== "identity") throw new Unsupported(`content-encoding: ${encoding}: is not read`);
   if (size <= limit) return Buffer.concat(chunks);
   throw new HashbrookError("request_too_large", `body: over ${limit} bytes`, { hint: "split the request" });
 }
 
+/** A body that is there, but in another form. */
+class Unsupported extends Error {
+  readonly statusCode = 415;
+}
+
+const ENDPOINTS = "POST /v1/score, GET /v2/health/ready, GET /metrics";
 const SEND_JSON = "send JSON with content-type: application/json, not compressed";
 
 /**
@@ -46,13 +59,27 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
   const app = Fastify({
     logger: options.log ?? false,
     requestTimeout: 10_000,
-    http: { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 },
+    // A request that came in before the end is answered.
+    return503OnClosing: false,
+    clientErrorHandler: refuse,
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+    http: {
+      headersTimeout: 5_000,
+      requestTimeout: 10_000,
+      connectionsCheckingInterval: 1_000,
+      requireHostHeader: false,
+    },
+  });
+  answerExpectation(app.server);
+  const methods = new Map<string, string[]>();
+  app.addHook("onRoute", ({ url, method }) => {
+    methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()]);
   });
   const metrics = options.metrics ?? new ServeMetrics();
   metrics.watch(scorer);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", async (_request: unknown, payload: AsyncIterable<Buffer>) =>
-    readBody(payload, options.bodyLimit ?? 4 << 20),
+  app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: AsyncIterable<Buffer>) =>
+    readBody(request, payload, options.bodyLimit ?? 4 << 20),
   );
 
   app.decorateRequest("scored", 0);
@@ -76,25 +103,26 @@ export function createServer(scorer: Scorer, options: ServerOptions = {}): Fasti
   app.get("/metrics", async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   app.get("/v2", async () => ({ name: "hashbrook", extensions: [], ...scorer.version }));
 
-  app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({
-      error: `${request.method} ${request.url}: no such endpoint`,
-      code: "not_found",
-      hint: "POST /v1/score or GET /v2/health/ready",
-    }),
-  );
-  app.setErrorHandler((error: FastifyError | HashbrookError, request, reply) => {
-    if (error instanceof HashbrookError) {
-      const { message, code, hint } = error;
-      return reply.code(error.status).send({ error: message, code, hint });
-    }
-    const status = error.statusCode ?? 500;
-    if (status >= 500) request.log.error(toPlainError(error));
-    const message = status >= 500 ? "internal error" : error.message;
-    const hint = status === 415 ? SEND_JSON : undefined;
-    return reply.code(status).send({ error: message, code: error.code ?? "internal", hint });
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methods.get(request.url.split("?")[0]) ?? [];
+    const { status, allow, body } = noEndpoint(request.method, request.url, allowed, ENDPOINTS);
+    if (allow !== undefined) reply.header("allow", allow);
+    return reply.code(status).send(body);
   });
+  app.setErrorHandler(answerError);
   return app;
+}
+
+function answerError(error: FastifyError | HashbrookError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof HashbrookError) {
+    const { message, code, hint } = error;
+    return reply.code(error.status).send({ error: message, code, hint });
+  }
+  const status = error.statusCode ?? 500;
+  if (status >= 500) request.log.error(toPlainError(error));
+  const message = status >= 500 ? "internal error" : error.message;
+  const hint = status === 415 ? SEND_JSON : status < 500 ? ENDPOINTS : undefined;
+  return reply.code(status).send(errorBody(status, message, hint));
 }
 
 /** What a health answer says of a followed log: ages in seconds. */

@@ -1,0 +1,104 @@
+import { mkdtempSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TrainServer } from "../../src/cli/train-server.js";
+import { Scorer } from "../../src/serve/scorer.js";
+import { createServer } from "../../src/serve/server.js";
+import { DirectorySource } from "../../src/sync/directory-source.js";
+
+let port: number;
+let close: () => Promise<unknown>;
+
+beforeAll(async () => {
+  const scorer = Scorer.follow(new DirectorySource(mkdtempSync(join(tmpdir(), "hashbrook-http-"))));
+  const app = createServer(scorer, { bodyLimit: 1000 });
+  port = Number(new URL(await app.listen({ port: 0, host: "127.0.0.1" })).port);
+  close = () => app.close().then(() => scorer.close());
+});
+afterAll(() => close());
+
+/** The answer to raw bytes on a connection of their own. */
+async function answer(request: string, to = port): Promise<{ status: number; head: string; body: string }> {
+  const socket = connect(to, "127.0.0.1");
+  let text = "";
+  socket.on("data", (data) => (text += data));
+  socket.write(request);
+  await new Promise((resolve) => socket.on("close", resolve).on("error", resolve));
+  const [head, body = ""] = text.split("\r\n\r\n");
+  return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]), head: head.toLowerCase(), body };
+}
+
+const request = (line: string, headers: string[] = [], body = "") =>
+  `${line} HTTP/1.1\r\n${["Host: x", "Connection: close", ...headers].join("\r\n")}\r\n\r\n${body}`;
+const post = (headers: string[], body: string, type = "application/json") =>
+  request("POST /v1/score", [`Content-Type: ${type}`, `Content-Length: ${Buffer.byteLength(body)}`, ...headers], body);
+
+const refused: [what: string, text: string, status: number, code: string][] = [
+  ["a bad URL", request("GET /%world"), 400, "bad_request"],
+  ["no HTTP", "nonsense\r\n\r\n", 400, "bad_request"],
+  ["an unknown method", request("FETCH /v1/score"), 400, "bad_request"],
+  ["headers too large", request("GET /metrics", [`X: ${"y".repeat(20_000)}`]), 431, "headers_too_large"],
+  [
+    "too many headers",
+    request(
+      "GET /metrics",
+      Array.from({ length: 3000 }, (_, i) => `X${i}: y`),
+    ),
+    431,
+    "headers_too_large",
+  ],
+  ["an expectation", request("GET /metrics", ["Expect: gold"]), 417, "expectation_failed"],
+  ["no such endpoint", request("GET /v1/nothing"), 404, "not_found"],
+  ["a wrong method", request("GET /v1/score?x=1"), 405, "method_not_allowed"],
+  ["another wrong method", request("DELETE /metrics"), 405, "method_not_allowed"],
+  ["a method of WebDAV", request("PROPFIND /metrics"), 405, "method_not_allowed"],
+  ["another content type", post([], "{}", "text/plain"), 415, "unsupported_media_type"],
+  ["no content type", request("POST /v1/score", ["Content-Length: 2"], "{}"), 415, "unsupported_media_type"],
+  ["a compressed body", post(["Content-Encoding: gzip"], "\x1f\x8b"), 415, "unsupported_media_type"],
+  ["a body too large", post([], "x".repeat(5000)), 413, "request_too_large"],
+  ["no body", request("POST /v1/score"), 400, "request_invalid"],
+  ["no snapshot yet", post(["Content-Encoding: identity"], '{"candidates":[{}]}'), 503, "not_ready"],
+];
+
+describe("every error has the same form", () => {
+  it.each(refused)("for %s", async (_, text, status, code) => {
+    const { status: got, head, body } = await answer(text);
+    expect([got, head], body).toEqual([status, expect.stringContaining("content-type: application/json")]);
+    expect(JSON.parse(body)).toEqual({ error: expect.stringMatching(/./), code, hint: expect.any(String) });
+  });
+
+  it("names the methods that are allowed", async () => {
+    expect((await answer(request("GET /v1/score"))).head).toMatch(/^allow: post$/m);
+    expect((await answer(request("POST /metrics"))).head).toMatch(/^allow: (get, head|head, get)$/m);
+    const head = await answer(request("HEAD /v1/score"));
+    expect([head.status, head.body]).toEqual([405, ""]);
+  });
+
+  it("needs no Host header", async () => {
+    const text = "GET /v2/health/live HTTP/1.1\r\nConnection: close\r\n\r\n";
+    expect(await answer(text)).toMatchObject({ status: 200, body: '{"live":true}' });
+  });
+});
+
+describe("a trainer's own metrics", () => {
+  it("answer errors in the same form", async () => {
+    const told: string[] = [];
+    const write = process.stderr.write;
+    process.stderr.write = ((text: string) => told.push(text) > 0) as typeof write;
+    const server = await TrainServer.open({ serve: undefined, metrics: 0, host: "127.0.0.1" });
+    process.stderr.write = write;
+    const to = Number(new URL(JSON.parse(told[0]).metrics).port);
+    for (const [what, text, status, code] of refused.filter(([, , status]) => [400, 431, 417, 404].includes(status))) {
+      if (code === "request_invalid" || what === "a bad URL") continue;
+      const { status: got, body } = await answer(text, to);
+      expect([what, got, JSON.parse(body)]).toEqual([what, status, expect.objectContaining({ code })]);
+    }
+    const { status, head, body } = await answer(request("POST /metrics?a"), to);
+    expect([status, JSON.parse(body).code]).toEqual([405, "method_not_allowed"]);
+    expect(head).toMatch(/^allow: get, head$/m);
+    expect((await answer(request("GET /v2/health/live?x"), to)).status).toBe(200);
+    await server.close();
+  });
+});
