@@ -54,14 +54,25 @@ it("the compose file's broker is the version the tests run against", () => {
   expect(compose.services.broker.image).toBe(`apache/kafka:${KAFKA_VERSION}`);
 });
 
-it("Prometheus asks the trainer's and the scorers' own ports", () => {
+it("Prometheus asks the trainer's and the scorers' own ports, on an address that it reaches", () => {
   const { scrape_configs } = parse(readFileSync("deploy/prometheus.yml", "utf8")) as {
     scrape_configs: { static_configs: { targets: string[] }[] }[];
   };
   const targets = scrape_configs.flatMap((job) => job.static_configs.flatMap((entry) => entry.targets));
   const listening = lines.flatMap(([name, line]) => {
     const port = /--(?:metrics-)?port (\d+)/.exec(line)?.[1];
-    return port ? [`${name}:${port}`] : [];
+    // Without --host it is the container itself alone that reaches it.
+    const host = /--host (\S+)/.exec(line)?.[1] ?? "127.0.0.1";
+    return port ? [{ target: `${name}:${port}`, host }] : [];
   });
-  expect(targets).toEqual(listening);
+  expect(targets).toEqual(listening.map(({ target }) => target));
+  expect(listening.map(({ host }) => host)).toEqual(listening.map(() => "0.0.0.0"));
+});
+
+it("a scorer's port that is published is the one it listens on, and scorers bound how stale they may be", () => {
+  for (const [name, line] of lines.filter(([, line]) => line.includes(" serve "))) {
+    const port = /--port (\d+)/.exec(line)![1];
+    expect(compose.services[name].ports?.map((entry) => entry.split(":").at(-1))).toEqual([port]);
+    expect(line).toMatch(/--max-staleness \d+/);
+  }
 });
