@@ -13,7 +13,7 @@ export interface CheckpointerOptions {
   /** Of all tables, in order: their rows are saved by increments. */
   readonly stores: readonly RowStore[];
   readonly clock: Clock;
-  /** Seconds between checkpoints; 0 = not by time. */
+  /** Seconds between checkpoints; 0 = not by time. The first ones come sooner, unless `patient`. */
   readonly seconds: number;
   /** Also one every so many examples; null = not by examples. Without either there is only the last one, by `finish`. */
   readonly every: number | null;
@@ -37,6 +37,11 @@ export interface CheckpointerOptions {
 }
 
 const MOST_CHANGED_BYTES = 4 << 20;
+/**
+ * The first save by time comes as soon as anything was learned, the next one after so long, then after twice as long each time: a
+ * process that never lives long goes on all the same.
+ */
+const EARLY_MS = 500;
 /** A save is due when so many copies have been made for it, whatever the clock says. */
 const MOST_COPIES = 8;
 
@@ -54,6 +59,8 @@ export class Checkpointer {
   private background: BackgroundWriter | null = null;
   private pending: CheckpointContent["meta"] | null = null;
   private taken: { examples: number; ms: number };
+  /** To the next save by time, while they come early. */
+  private earlyMs = 0;
   /** Examples when rows were last copied, and those at which the changed ones are counted next. */
   private copied: number;
   private nextCount: number;
@@ -96,9 +103,11 @@ export class Checkpointer {
   }
 
   private isTime(examples: number): boolean {
-    const { every, seconds, clock } = this.options;
+    const { every, seconds, clock, patient } = this.options;
     const byExamples = every !== null && examples - this.taken.examples >= every;
-    return byExamples || (seconds > 0 && clock.now() - this.taken.ms >= seconds * 1000);
+    const waited = clock.now() - this.taken.ms;
+    const early = !patient && waited >= this.earlyMs && examples > this.taken.examples;
+    return byExamples || (seconds > 0 && (early || waited >= seconds * 1000));
   }
 
   /** Copies what has changed and hands it to the writer. `content` is all of the model's and the run's state, as views. */
@@ -109,6 +118,8 @@ export class Checkpointer {
     }
     this.writer().save(this.increment(examples, content));
     this.pending = content.meta;
+    // Where a run begins is saved before anything is learned.
+    if (examples > this.taken.examples) this.earlyMs = Math.max(EARLY_MS, 2 * this.earlyMs);
     this.taken = { examples, ms: this.options.clock.now() };
     this.ahead = 0;
     this.countFrom(examples);

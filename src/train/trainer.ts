@@ -208,13 +208,13 @@ export class Trainer implements Consumer {
 
   /**
    * Publishes and checkpoints what is due. A checkpoint does not know which rows are not published yet, so an entry comes
-   * before it; while the entries of a run that was killed are repeated, there is none to come.
+   * before it; while the entries of a run that was killed are repeated, it comes right after one of them.
    */
   private async settle(): Promise<void> {
     const { publication, checkpointer } = this;
     const { examples } = this.tally;
     while (publication?.replaying && (await publication.due(examples))) await this.publish(publication);
-    const save = !publication?.replaying && checkpointer.due(examples);
+    const save = (!publication?.replaying || publication.clean) && checkpointer.due(examples);
     if (publication && !publication.replaying && (save ? !publication.clean : await publication.due(examples)))
       await this.publish(publication);
     if (save) checkpointer.save(examples, this.content());

@@ -12,7 +12,7 @@ const MODEL = "features/ads-demo.yaml";
 
 const flags = (kafka: TestKafka, topic: string, out: string) => [
   ...["train", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--group", topic, "--out", out],
-  ...["--resume", "--checkpoint-seconds", "1000"],
+  ...["--resume", "--checkpoint-seconds", "0", "--checkpoint-every", "1000000"],
 ];
 
 /** A trainer that has learned and published 3,000 events as they came, and was killed with no checkpoint but its first. */
@@ -77,7 +77,7 @@ describeKafka("a trainer that was killed", (kafka) => {
     );
     report([...flags(kafka, topic, out), "--until", "end"]);
     expect(await kafka.admin.committed(topic, topic)).toEqual([20n]);
-    const child = start([...flags(kafka, topic, out).slice(0, -2), "--checkpoint-seconds", "1"]);
+    const child = start([...flags(kafka, topic, out).slice(0, -4), "--checkpoint-seconds", "1"]);
     await said(child, /"ready":true/);
     await kafka.produce(
       topic,

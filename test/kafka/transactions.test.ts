@@ -14,7 +14,7 @@ const records = (from: number, count: number, partition = 0) =>
 
 const flags = (kafka: TestKafka, topic: string, out: string) => [
   ...["train", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--group", topic, "--out", out],
-  ...["--resume", "--checkpoint-seconds", "1000"],
+  ...["--resume", "--checkpoint-seconds", "0", "--checkpoint-every", "1000000"],
 ];
 
 async function transactional(options: KafkaOptions, topic: string, id: string) {
