@@ -1,7 +1,7 @@
 import type { SpecWarning } from "../spec/problems.js";
 import type { HotnessCounters } from "../tables/hotness.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
-import type { Quality, Report } from "../train/job.js";
+import type { KnownFile, Quality, Report } from "../train/job.js";
 import { bytes, count, duration, figure } from "./progress.js";
 
 /** Prints a finished run: for a person, or with `json` as ONE last line of standard output. */
@@ -36,7 +36,7 @@ export function summary(report: Report): string {
   lines.push(...rejectedLines(report));
   if (report.duplicates > 0) lines.push(`  left out ${report.duplicates} events whose id had come before`);
   if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
-  lines.push(`  checkpoint ${report.checkpoint}`);
+  lines.push(...knownLines(report), `  checkpoint ${report.checkpoint}`);
   return lines.join("\n");
 }
 
@@ -51,6 +51,23 @@ function qualityLines(report: Report): string[] {
   if (oracle_last_tenth) lines.push(row("oracle, last tenth", oracle_last_tenth));
   if (seen) lines.push(`${row("seen before", seen)}  (later epochs: memory, not quality)`);
   return [...lines, ...validationLines(report.validation)];
+}
+
+/** Files that were learned before, and such as were left in their middle. */
+export function knownLines({ known_files, left_files }: Pick<Report, "known_files" | "left_files">): string[] {
+  const number = (value: number) => value.toLocaleString("en");
+  const before = ({ name, learned_as, first, last }: KnownFile) =>
+    `learned before${name.endsWith(learned_as) ? "" : ` as ${learned_as}`}, in examples ${number(first)} to ${number(last)}`;
+  const known = known_files.map((file) =>
+    file.went_on_behind_line === null
+      ? `  passed over ${file.name}: ${before(file)}`
+      : `  went on in ${file.name} behind line ${number(file.went_on_behind_line)}: ${before(file)}`,
+  );
+  const left = left_files.map(
+    ({ name, went_on_behind_line }) =>
+      `  left in its middle: ${name}, learned up to line ${number(went_on_behind_line ?? 0)}; give it again to go on there`,
+  );
+  return [...known, ...left];
 }
 
 function validationLines(validation: Report["validation"]): string[] {

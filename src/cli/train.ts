@@ -17,6 +17,7 @@ interface Flags extends TopicFlags, PublishFlags {
   data?: string[];
   out: string;
   resume?: true;
+  again?: true;
   limit?: number;
   epochs: number;
   validate?: string[];
@@ -36,7 +37,11 @@ export function trainCommand(): Command {
     .requiredOption("--model <spec>", "model spec, a YAML file of features/")
     .option("--data <file...>", 'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]')
     .requiredOption("--out <dir>", "directory of the run: checkpoints, rejected rows")
-    .option("--resume", "go on from the newest checkpoint in --out (start anew where there is none)")
+    .option(
+      "--resume",
+      "go on from the newest checkpoint in --out (start anew where there is none); files learned before are passed over",
+    )
+    .option("--again", "with --resume: learn files again that were learned before")
     .option("--limit <n>", "stop after n events, counted from the start of the data", wholeNumber)
     .option(
       "--epochs <n>",
@@ -76,6 +81,7 @@ ${KAFKA_ENVIRONMENT}
 
 Examples:
   hashbrook train --model features/ads-demo.yaml --data simulate:200000:7 --out runs/ads
+  hashbrook train --model features/ads-demo.yaml --data day2.tsv --out runs/ads --resume       # the day after
   hashbrook train --model features/ads-demo.yaml --kafka localhost:9092 --topic ads --group ads --out runs/ads --resume`,
     )
     .action(run);

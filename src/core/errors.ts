@@ -12,6 +12,7 @@ export const errorFacts = {
   request_too_large: { exit: 2, status: 413 },
   source_missing: { exit: 3, status: 500 },
   source_changed: { exit: 3, status: 500 },
+  already_learned: { exit: 3, status: 500 },
   source_unreadable: { exit: 3, status: 500 },
   offsets_lost: { exit: 3, status: 500 },
   stream_changed: { exit: 3, status: 500 },

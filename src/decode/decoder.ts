@@ -93,6 +93,11 @@ export class Decoder {
     return this.#kernel.getRows();
   }
 
+  /** Bytes of the decompressed file, and its lines, before the next row to read. */
+  get place(): { readonly offset: number; readonly row: number } {
+    return { offset: this.#input.offset, row: this.#row };
+  }
+
   get #isDelimited(): boolean {
     return this.#format === "tsv" || this.#format === "csv";
   }

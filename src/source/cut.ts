@@ -16,19 +16,24 @@ const PIECE = 1 << 16;
  * Where the last `share` of the inputs' content begins: the first row that starts at or behind that byte. Content is counted
  * decompressed, so compressed and simulated inputs are read once for it.
  * @param share 0..1
+ * @param begins bytes of each input that are left out before
  * @throws usage when an input cannot be read twice, or when either part would be empty
  */
-export async function cutOf(inputs: readonly Input[], share: number): Promise<Cut> {
+export async function cutOf(inputs: readonly Input[], share: number, begins: readonly number[] = []): Promise<Cut> {
   const once = inputs.find(({ repeatable }) => !repeatable);
   if (once) throw nothing(`${once.name}: a pipe has no last part that could be held out`);
   const sizes: number[] = [];
-  for (const input of inputs) sizes.push(input.content ?? (await contentOf(input)));
+  for (const [i, input] of inputs.entries()) {
+    const content = input.content ?? (await contentOf(input));
+    sizes.push(Math.max(0, content - (begins[i] ?? 0)));
+  }
   let left = Math.floor(sizes.reduce((sum, size) => sum + size, 0) * (1 - share));
   let file = 0;
   for (; file < sizes.length && left >= sizes[file]; file++) left -= sizes[file];
-  const cut = file < sizes.length ? await rowFrom(inputs[file], file, left) : { file, offset: 0 };
+  const cut = file < sizes.length ? await rowFrom(inputs[file], file, left + (begins[file] ?? 0)) : { file, offset: 0 };
   if (cut.file === inputs.length) throw nothing("the data are too few: the part to hold out would be empty");
-  if (cut.file === 0 && cut.offset === 0) throw nothing("the data are too few: nothing would be left to learn from");
+  if (cut.file === 0 && cut.offset <= (begins[0] ?? 0))
+    throw nothing("the data are too few: nothing would be left to learn from");
   return cut;
 }
 

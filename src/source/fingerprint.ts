@@ -3,7 +3,7 @@ import { hex64, xxh64 } from "../spec/hash.js";
 import type { Input } from "./reader.js";
 
 /** Bytes of content that tell a file from another. */
-const HEAD = 1 << 16;
+export const HEAD = 1 << 16;
 
 /**
  * Identity of an input: "BYTES XXH64 NAME", where XXH64 (seed 0, hex) is of its first BYTES bytes of decompressed content,
@@ -15,14 +15,19 @@ export async function fingerprint(input: Input, bytes = HEAD): Promise<string> {
   return `${head.length} ${hex64(xxh64(head))} ${input.id}`;
 }
 
-/** Throws `source_changed` unless `input` is still what `expected` was taken of. */
+/** Throws `source_changed` unless `input` is still what `expected` was taken of. A file may have another name. */
 export async function verifyFingerprint(input: Input, expected: string): Promise<void> {
-  const [bytes, , ...name] = expected.split(" ");
-  const before = name.join(" ");
-  if (before !== input.id) throw changed(`${input.name}: the checkpoint was made with ${before} in this place`);
-  if ((await fingerprint(input, Number(bytes))) !== expected) {
-    throw changed(`${input.name}: its beginning has changed since the checkpoint`);
-  }
+  const { bytes, hash, name } = parseFingerprint(expected);
+  const found = parseFingerprint(await fingerprint(input, bytes));
+  if (found.bytes === bytes && found.hash === hash && (bytes > 0 || name === input.id)) return;
+  throw name === input.id
+    ? changed(`${input.name}: its beginning has changed since the checkpoint`)
+    : changed(`${input.name}: the checkpoint was made with ${name} in this place`);
+}
+
+export function parseFingerprint(text: string): { bytes: number; hash: string; name: string } {
+  const [bytes, hash, ...name] = text.split(" ");
+  return { bytes: Number(bytes), hash, name: name.join(" ") };
 }
 
 /** The error for data that are no longer those a checkpoint was made with. */
@@ -32,7 +37,8 @@ export function changed(message: string): HashbrookError {
   });
 }
 
-async function readHead(input: Input, bytes: number): Promise<Uint8Array> {
+/** The first `bytes` bytes of an input's content; fewer where it is shorter. */
+export async function readHead(input: Input, bytes: number): Promise<Uint8Array> {
   const head = new Uint8Array(bytes);
   const reader = await input.open(0);
   let length = 0;

@@ -3,8 +3,11 @@ import { join } from "node:path";
 import type { CheckpointContent } from "../checkpoint/checkpoint.js";
 import { checkpointName } from "../checkpoint/names.js";
 import { CheckpointStore } from "../checkpoint/store.js";
+import type { BatchLayout } from "../core/batch.js";
 import { blocksOf } from "../model/blocks.js";
-import type { StateBlock } from "../model/model.js";
+import { createModel } from "../model/create.js";
+import type { Model } from "../model/model.js";
+import type { Job } from "./job.js";
 import type { ValidationState } from "./validation.js";
 
 /**
@@ -24,9 +27,12 @@ export class BestEpoch {
     this.store.save(examples, content);
   }
 
-  /** The state after so many examples. @throws checkpoint_missing, checkpoint_damaged */
-  blocks(examples: number): ReadonlyMap<string, StateBlock> {
-    return blocksOf(this.store.load(join(this.store.directory, checkpointName(examples))));
+  /** The model as it was after so many examples. @throws checkpoint_missing, checkpoint_damaged */
+  async load(examples: number, { spec, threads }: Job, layout: BatchLayout): Promise<Model> {
+    const checkpoint = this.store.load(join(this.store.directory, checkpointName(examples)));
+    const model = await createModel(spec, { layout, threads, purpose: "train" });
+    model.restore(blocksOf(checkpoint));
+    return model;
   }
 
   /** A durable checkpoint knows of a better one: removes what is not needed to resume from it. */

@@ -104,7 +104,7 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
       continue;
     }
     if (message.type === "began") {
-      consumer.began?.(message.pass);
+      consumer.began?.(message.plan);
       continue;
     }
     if (message.type === "validated") {
@@ -132,8 +132,9 @@ const kinds = {
 async function run(): Promise<Report> {
   const consumer: Consumer = await (await kinds[job.kind]()).open(job, systemClock, follower, patience);
   try {
-    const { start, replay, limit, fingerprints, capacity, pass, validated } = consumer;
-    tellDecoder({ type: "start", position: start, replay, limit, fingerprints, capacity, pass, validated });
+    const { start, replay, limit, fingerprints, capacity, pass, learned, examples, validated } = consumer;
+    const known = { fingerprints, pass, learned, examples, validated };
+    tellDecoder({ type: "start", position: start, replay, limit, capacity, ...known });
     return await consumer.finish(await consumeAll(consumer)).finally(() => tellCommitted(consumer));
   } finally {
     tellDecoder({ type: "stop" });

@@ -1,14 +1,22 @@
 import type { Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
-import type { Pass } from "./pass.js";
+import type { FileEnd, Pass } from "./pass.js";
+import type { Plan } from "./plan.js";
 import type { DecodedBatch } from "./stream.js";
 
 export type EndedBy = Report["ended_by"];
+
+/** Whether a run has learned all that it was given to learn. */
+export function isOver(endedBy: EndedBy): boolean {
+  return endedBy === "end" || endedBy === "early_stop";
+}
 
 /** What is known of the source when a batch has been decoded. */
 export interface SourceState {
   readonly fingerprints: readonly string[];
   readonly totalBytes: number | null;
+  /** The files of the list that were learned to their end. */
+  readonly ends: readonly FileEnd[];
 }
 
 /** What stands at the end of the pipeline: the trainer, the evaluator or the predictor. */
@@ -25,6 +33,9 @@ export interface Consumer {
   readonly limit: number;
   /** The list of files of the run that is resumed; null: none. */
   readonly pass: Pass | null;
+  /** Files of earlier lists (see `LearnedFile`), and examples learned. */
+  readonly learned: readonly string[];
+  readonly examples: number;
   /** Passes over the data that have been validated. */
   readonly validated: number;
   /** Why nothing more is wanted; null: go on. */
@@ -34,7 +45,7 @@ export interface Consumer {
   /** A topic is open, and is read from `position` on. Comes before the first batch. */
   opened?(position: StreamPosition, fingerprints: readonly string[]): Promise<void>;
   /** Files are open. Comes before the first batch. */
-  began?(pass: Pass): void;
+  began?(plan: Omit<Plan, "inputs">): void;
   consume(decoded: DecodedBatch, source: SourceState): Promise<void>;
   /** Scores a batch of validation events. */
   validate?(decoded: DecodedBatch): Promise<void>;

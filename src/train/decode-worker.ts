@@ -5,10 +5,11 @@ import { Decoder } from "../decode/decoder.js";
 import { changed } from "../source/fingerprint.js";
 import { inputsFor, sourceOf } from "../source/source.js";
 import { HeldOut } from "./held-out.js";
-import type { FilePosition, Job } from "./job.js";
+import type { Job } from "./job.js";
 import type { TopicPosition } from "./merge.js";
-import type { FromDecoder, ToDecoder } from "./messages.js";
-import { decodedBatches, START } from "./stream.js";
+import type { BatchMessage, FromDecoder, ToDecoder } from "./messages.js";
+import { mixed, planFiles } from "./plan.js";
+import { decodedBatches } from "./stream.js";
 import { type Piece, validated } from "./validated.js";
 
 /** Batches on their way to the consumer; a further one waits until a buffer is free. */
@@ -18,10 +19,7 @@ const STATE_MS = 500;
 type Start = Extract<ToDecoder, { type: "start" }>;
 
 /** What the consumer needs to know of the source with every batch. */
-interface Known {
-  readonly fingerprints: readonly string[];
-  readonly totalBytes: number | null;
-}
+type Known = Pick<BatchMessage, "fingerprints" | "totalBytes" | "ends">;
 
 const { job, port } = workerData as { job: Job; port: MessagePort };
 const free: number[] = [];
@@ -56,21 +54,27 @@ async function run(start: Start): Promise<void> {
 
 async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
   const { epochs } = job;
-  const inputs = inputsFor(job.data, { epochs });
-  const held = await HeldOut.open(job, inputs, start);
+  const { inputs, ...plan } = await planFiles(job, inputsFor(job.data, { epochs }), start);
+  const held = await HeldOut.open(job, { inputs, ...plan });
   const source = sourceOf(held.learned, { epochs });
-  await source.verify(start.fingerprints);
-  if (job.kind === "train") send({ type: "began", pass: { held_out: held.place } });
-  const position = (start.position as FilePosition | null) ?? START;
-  const { limit } = start;
-  const options = { start: position, epochs, limit, buffer, everyEpoch: held.any };
+  await source.verify(plan.fingerprints);
+  if (job.kind === "train") send({ type: "began", plan: { ...plan, pass: { ...plan.pass, held_out: held.place } } });
+  const { begins, from } = plan.pass;
+  const ends = [...plan.pass.ends];
+  const onFileEnd = (file: number, { rows, ...end }: { offset: number; row: number; rows: number }) => {
+    const stored = file === held.cutFile ? null : source.files[file].bytes;
+    ends[file] = { ...end, stored, examples: start.examples + rows };
+  };
+  const limit = Math.max(0, (job.limit ?? Number.POSITIVE_INFINITY) - (start.examples - from));
+  const options = { start: plan.start, epochs, limit, buffer, everyEpoch: held.any, begins, onFileEnd };
   const pieces = validated(decodedBatches(source, decoder, options), {
-    epochs: position.epoch,
-    done: start.validated,
+    epochs: plan.start.epoch,
+    done: plan.fresh ? 0 : start.validated,
     limit,
     validation: held.any ? () => held.batches(start.capacity, buffer) : null,
   });
-  const limited = await pass(pieces, limit, () => source, held.data);
+  const known = () => ({ fingerprints: source.fingerprints, totalBytes: source.totalBytes, ends });
+  const limited = await pass(pieces, limit, known, held.data);
   await source.close();
   return limited;
 }
@@ -82,6 +86,7 @@ async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
   const { Member } = await import("./member.js");
   const { Merge } = await import("./merge.js");
   const { decodedMessages } = await import("./topic-stream.js");
+  if (start.position && !("messages" in start.position)) throw mixed("files", `topic ${job.topic!.topic} is given`);
   const member = new Member(job.out);
   const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
   if (expected !== fingerprintOf(job.topic!.topic)) {
@@ -99,7 +104,7 @@ async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
   const { topic } = log;
   const first = resume ?? { topic, turn: 0, taken: 0, messages: 0, offsets: offsets.map(String) };
   const merge = new Merge(log, first, start.replay, stops, offsets);
-  const known = { fingerprints: [fingerprintOf(topic)], totalBytes: null };
+  const known = { fingerprints: [fingerprintOf(topic)], totalBytes: null, ends: [] };
   send({ type: "opened", position: merge.position, fingerprints: known.fingerprints });
   let commit = Promise.resolve();
   committed = (position) => {
@@ -145,8 +150,7 @@ async function pass(
     }
     const { buffer: _, ...decoded } = piece.decoded;
     if (piece.kind === "learn") left -= decoded.rows;
-    const { fingerprints, totalBytes } = known();
-    send({ type: "batch", kind: piece.kind, slot: free.shift()!, decoded, fingerprints, totalBytes });
+    send({ type: "batch", kind: piece.kind, slot: free.shift()!, decoded, ...known() });
     while (free.length === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve;

@@ -1,3 +1,4 @@
+import { type Batch, keepRows } from "../core/batch.js";
 import { hashSecret } from "../core/chance.js";
 import type { StateBlock } from "../model/model.js";
 
@@ -26,6 +27,12 @@ export class DedupWindow {
     this.ring = new Uint32Array(window * 2);
     this.index = new Uint32Array(slots * 2);
     this.mask = slots - 1;
+  }
+
+  /** The events of a batch that have not come among the last ones; they count as come from here on. */
+  rest(batch: Batch): Batch {
+    const keep = this.admit(batch.ids);
+    return keep.includes(0) ? keepRows(batch, keep) : batch;
   }
 
   /**

@@ -16,6 +16,8 @@ export class Evaluator implements Consumer {
   readonly committed = null;
   readonly fingerprints = [];
   readonly pass = null;
+  readonly learned = [];
+  readonly examples = 0;
   readonly validated = 0;
   readonly ended = null;
   readonly limit: number;

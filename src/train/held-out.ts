@@ -1,13 +1,11 @@
 import { Decoder } from "../decode/decoder.js";
-import { before, type Cut, cutOf } from "../source/cut.js";
+import { before, type Cut } from "../source/cut.js";
 import { changed } from "../source/fingerprint.js";
 import type { Input } from "../source/reader.js";
 import { type ByteSource, inputsFor, sourceOf } from "../source/source.js";
 import type { Job } from "./job.js";
-import type { ToDecoder } from "./messages.js";
+import { heldOutCut, type Plan, placeOf } from "./plan.js";
 import { type DecodedBatch, decodedBatches } from "./stream.js";
-
-type Start = Pick<Extract<ToDecoder, { type: "start" }>, "position" | "pass">;
 
 /** The events that are scored and never learned: files of their own, or the last part of the data. */
 export class HeldOut {
@@ -17,6 +15,8 @@ export class HeldOut {
   readonly place: string | null;
   /** What tells these events from others, to compare figures by. */
   readonly data: string;
+  /** The file of which only the beginning is learned; null: none. */
+  readonly cutFile: number | null;
   private readonly job: Job;
   private readonly inputs: readonly Input[];
   private readonly from: Cut;
@@ -26,7 +26,8 @@ export class HeldOut {
     const separate = job.validate.length > 0;
     this.job = job;
     this.learned = cut ? before(inputs, cut) : inputs;
-    this.place = cut && `${cut.file} ${cut.offset}`;
+    this.place = placeOf(cut);
+    this.cutFile = cut && cut.offset > 0 ? cut.file : null;
     this.from = cut ?? { file: 0, offset: 0 };
     // Every epoch reads them anew, so they must bear to be read twice.
     this.inputs = cut ? inputs : separate ? inputsFor(job.validate, { epochs: 2 }) : [];
@@ -34,10 +35,9 @@ export class HeldOut {
   }
 
   /** @throws usage; source_changed when a resumed run would hold out other events than before */
-  static async open(job: Job, inputs: readonly Input[], { position, pass }: Start): Promise<HeldOut> {
-    const cut = job.validateLast === null ? null : await cutOf(inputs, job.validateLast);
-    const held = new HeldOut(job, inputs, cut);
-    if (position !== null && held.place !== (pass?.held_out ?? null)) {
+  static async open(job: Job, { inputs, pass, fresh }: Plan): Promise<HeldOut> {
+    const held = new HeldOut(job, inputs, await heldOutCut(job, inputs, pass.begins));
+    if (!fresh && held.place !== pass.held_out) {
       throw changed("--validate-last: the held-out part begins elsewhere than when the checkpoint was made");
     }
     return held;

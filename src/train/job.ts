@@ -43,6 +43,8 @@ export interface Job {
   readonly validateLast: number | null;
   /** Stop after so many epochs without a better validation logloss, and keep the best one's weights; null: never. */
   readonly earlyStop: number | null;
+  /** Learn files again that were learned before. */
+  readonly again: boolean;
   readonly threads: number;
   /** Stop with an error once more rows than this were rejected; null = never. */
   readonly maxRejects: number | null;
@@ -104,6 +106,18 @@ export interface ValidationReport extends EpochQuality {
   readonly best_epoch: number | null;
   /** Every epoch's figures, the newest 100. */
   readonly epochs: readonly EpochQuality[];
+}
+
+/** A file of which something was learned by an earlier run into the directory. */
+export interface KnownFile {
+  readonly name: string;
+  /** Its name then. */
+  readonly learned_as: string;
+  /** Which of the run's examples it was. */
+  readonly first: number;
+  readonly last: number;
+  /** Lines of it that are passed over, where it was gone on with; null: all of it is. */
+  readonly went_on_behind_line: number | null;
 }
 
 export interface TableReport {
@@ -189,6 +203,10 @@ export interface Report extends Quality {
   /** The checkpoint written (train) or scored with. */
   readonly checkpoint: string;
   readonly spec_hash: string;
+  /** Files given that were learned before, wholly or in part. */
+  readonly known_files: readonly KnownFile[];
+  /** Files that an earlier run did not learn to their end, and that were not given to this one. */
+  readonly left_files: readonly KnownFile[];
   /** Damaged checkpoints that were passed over on the way to the one gone on with or scored with, and why. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
   /** "end" of the data, "limit" reached, "early_stop" (validation got no better), or "stopped" by a signal. */

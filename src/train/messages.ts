@@ -1,7 +1,8 @@
 import type { PlainError } from "../core/errors.js";
 import type { Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
-import type { Pass } from "./pass.js";
+import type { FileEnd, Pass } from "./pass.js";
+import type { Plan } from "./plan.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Consumer → decoder. A free buffer is also the permission to decode one more batch. */
@@ -17,6 +18,9 @@ export type ToDecoder =
       readonly capacity: number;
       /** The list of files of the run that is resumed; null: none. */
       readonly pass: Pass | null;
+      /** Files of earlier lists (see `LearnedFile`), and examples learned. */
+      readonly learned: readonly string[];
+      readonly examples: number;
       /** Passes over the data that have been validated. */
       readonly validated: number;
     }
@@ -44,6 +48,7 @@ export interface BatchMessage {
   readonly decoded: Omit<DecodedBatch, "buffer">;
   readonly fingerprints: readonly string[];
   readonly totalBytes: number | null;
+  readonly ends: readonly FileEnd[];
 }
 
 /**
@@ -55,7 +60,7 @@ export type FromDecoder =
   /** A topic is open, and is read from here on. */
   | { readonly type: "opened"; readonly position: StreamPosition; readonly fingerprints: readonly string[] }
   /** Files are open, and are learned so. */
-  | { readonly type: "began"; readonly pass: Pass }
+  | { readonly type: "began"; readonly plan: Omit<Plan, "inputs"> }
   | BatchMessage
   /** All validation events have been handed out: those of `data`, after `epoch` passes (null: at the limit). */
   | { readonly type: "validated"; readonly epoch: number | null; readonly data: string }

@@ -19,6 +19,8 @@ export class Predictor implements Consumer {
   readonly committed = null;
   readonly fingerprints = [];
   readonly pass = null;
+  readonly learned = [];
+  readonly examples = 0;
   readonly validated = 0;
   readonly ended = null;
   readonly limit: number;

@@ -23,6 +23,8 @@ export interface TrainMeta {
   readonly first_steps?: FirstStepsState;
   /** Files: how the list is learned. */
   readonly pass?: Pass;
+  /** Files of earlier lists (see `LearnedFile`), where there are any. */
+  readonly learned?: readonly string[];
   /** There once validation events were scored. */
   readonly validation?: ValidationState;
 }

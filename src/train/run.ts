@@ -42,7 +42,7 @@ export interface TrainOptions extends StreamOptions {
   readonly onSpecWarning?: ((warning: SpecWarning) => void) | undefined;
   /** Directory of the run: checkpoints and rejected rows. */
   readonly out: string;
-  /** Go on from the directory's newest checkpoint. Default false: a directory that holds a model is an error. */
+  /** Go on from the directory's newest checkpoint: in the files it was cut short in, or over new ones. Default false: a directory that holds a model is an error. */
   readonly resume?: boolean | undefined;
   /** Passes over the data. Default 1. */
   readonly epochs?: number | undefined;
@@ -52,6 +52,8 @@ export interface TrainOptions extends StreamOptions {
   readonly validateLast?: number | undefined;
   /** Stop after so many epochs without a better validation logloss, and leave the best epoch's weights. */
   readonly earlyStop?: number | undefined;
+  /** With `resume`: learn files again that this run has learned before. Default false: only what is new in `data` is learned. */
+  readonly again?: boolean | undefined;
   /** Seconds between checkpoints. Default 60; 0 = only at the end. */
   readonly checkpointSeconds?: number | undefined;
   /** Also checkpoint every so many examples. */
@@ -87,6 +89,7 @@ export async function train(options: TrainOptions): Promise<Report> {
     resume: options.resume ?? false,
     epochs: atLeast("epochs", options.epochs, 1) ?? 1,
     ...validationOf(options),
+    again: options.again ?? false,
     checkpointSeconds: options.checkpointSeconds ?? 60,
     checkpointEvery: options.checkpointEvery ?? null,
     keep: options.keep ?? 3,
@@ -200,6 +203,7 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     validate: [],
     validateLast: null,
     earlyStop: null,
+    again: false,
     threads: atLeast("threads", options.threads, 1) ?? availableParallelism(),
     maxRejects: atLeast("max-rejects", options.maxRejects, 0),
     checkpointSeconds: 0,

@@ -44,6 +44,18 @@ export interface StreamOptions {
   readonly buffer: () => ArrayBufferLike;
   /** Also hand out an empty batch where a pass ends right behind a full one, so that `epochs` tells of every pass. */
   readonly everyEpoch?: boolean;
+  /** Where files begin that do not begin at their start, by index. */
+  readonly begins?: Readonly<Record<number, FileBegin>>;
+  /** Told where each file has ended, in the first pass: its place, and rows of the stream before it. */
+  readonly onFileEnd?: (file: number, end: { offset: number; row: number; rows: number }) => void;
+}
+
+/** A file of which not all is to be learned, or not for the first time. */
+export interface FileBegin {
+  readonly offset: number;
+  readonly row: number;
+  /** Its events were learned before. */
+  readonly seen: boolean;
 }
 
 /**
@@ -58,6 +70,7 @@ export async function* decodedBatches(
   let { epoch } = options.start;
   let remaining = options.limit;
   let epochs = epoch;
+  let rowsTaken = 0;
   let held: RejectedRow[] = [];
   const seen = new SeenRows();
   const name = () => source.files[source.file].name;
@@ -67,6 +80,7 @@ export async function* decodedBatches(
     const all = [...held, ...rejects.map((reject) => ({ ...reject, file: name() }))];
     held = [];
     remaining -= batch.rows;
+    rowsTaken += batch.rows;
     const position = { epoch, file: source.file, offset, row };
     return {
       rows: batch.rows,
@@ -84,10 +98,15 @@ export async function* decodedBatches(
   };
   const full = () => inFile(name(), () => decoder.scan(remaining) === "full");
 
-  if (decoder.needsHeader && options.start.offset > 0) await readHeader(source, decoder, options.start.file);
-  await source.open(options.start);
-  decoder.startAt(options.start.offset, options.start.row);
-  seen.begin(epoch > 0, 0);
+  const { begins = {}, onFileEnd } = options;
+  const begin = (file: number) => seen.begin(epoch > 0 || (begins[file]?.seen ?? false), decoder.rows);
+  const goTo = async (place: FilePosition) => {
+    if (decoder.needsHeader && place.offset > 0) await readHeader(source, decoder, place.file);
+    await source.open(place);
+    decoder.startAt(place.offset, place.row);
+  };
+  await goTo(options.start);
+  begin(options.start.file);
   while (remaining > 0) {
     if (full()) {
       yield take();
@@ -102,13 +121,20 @@ export async function* decodedBatches(
     while (remaining > 0 && full()) yield take();
     if (remaining === 0) return;
     held.push(...decoder.takeRejects().map((reject) => ({ ...reject, file: name() })));
-    if (await source.nextFile()) continue;
+    if (epoch === 0) onFileEnd?.(source.file, { ...decoder.place, rows: rowsTaken + decoder.rows });
+    if (await source.nextFile()) {
+      const { offset, row } = begins[source.file] ?? START;
+      if (offset > 0) await goTo({ epoch, file: source.file, offset, row });
+      begin(source.file);
+      continue;
+    }
     epochs = epoch + 1;
     if (epochs >= options.epochs) break;
     if (options.everyEpoch && decoder.rows === 0) yield take();
     epoch = epochs;
-    seen.begin(true, decoder.rows);
-    await source.open({ epoch, file: 0, offset: 0, row: 0 });
+    const { offset, row } = begins[0] ?? START;
+    await goTo({ epoch, file: 0, offset, row });
+    begin(0);
   }
   yield take();
 }

@@ -134,6 +134,8 @@ export class Tally {
       ),
       checkpoint,
       spec_hash: specHash(this.spec),
+      known_files: [],
+      left_files: [],
       passed_over: this.job.passedOver,
       ended_by: endedBy,
     };

@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { CheckpointContent } from "../checkpoint/checkpoint.js";
 import { RejectedWriter } from "../checkpoint/rejected.js";
 import { CheckpointStore, type Skipped } from "../checkpoint/store.js";
-import { Batch, type BatchLayout, batchLayout, keepRows } from "../core/batch.js";
+import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
@@ -11,7 +11,7 @@ import { specHash } from "../spec/hash.js";
 import type { PublisherState } from "../sync/publisher.js";
 import { BestEpoch } from "./best-epoch.js";
 import { Checkpointer } from "./checkpointer.js";
-import type { Consumer, EndedBy, SourceState } from "./consumer.js";
+import { type Consumer, type EndedBy, isOver, type SourceState } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
 import { FirstSteps } from "./first-steps.js";
 import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.js";
@@ -19,6 +19,7 @@ import type { Decision } from "./merge.js";
 import { type Entry, OrderLog } from "./order-log.js";
 import type { Pass } from "./pass.js";
 import { type Patience, patiently } from "./patience.js";
+import type { Plan } from "./plan.js";
 import type { Publication } from "./publication.js";
 import { isAhead, type Resumed, resume, type TrainMeta } from "./resume.js";
 import { step } from "./step.js";
@@ -43,6 +44,7 @@ export class Trainer implements Consumer {
   private readonly first: FirstSteps;
   private readonly validation: Validation;
   private readonly best: BestEpoch;
+  private plan: Omit<Plan, "inputs"> | null = null;
   ended: EndedBy | null = null;
   /** The place of the last durable checkpoint of this run. */
   committed: StreamPosition | null = null;
@@ -84,7 +86,6 @@ export class Trainer implements Consumer {
     this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
     this.validation = new Validation(job.spec.window, resumed?.meta.validation);
     this.best = new BestEpoch(store);
-    this.endEarly();
     this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes, store.fenced);
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
     this.checkpointer = new Checkpointer({
@@ -160,8 +161,21 @@ export class Trainer implements Consumer {
     return this.validation.epochs;
   }
 
-  began(pass: Pass): void {
-    this.meta = { ...this.meta, pass };
+  get learned(): readonly string[] {
+    return this.meta.learned ?? [];
+  }
+
+  get examples(): number {
+    return this.tally.examples;
+  }
+
+  began(plan: Omit<Plan, "inputs">): void {
+    const { pass, start, fingerprints, learned, fresh } = plan;
+    this.plan = plan;
+    const remembered = learned.length > 0 ? { learned } : {};
+    this.meta = { ...this.meta, pass, position: start, sources: fingerprints, ...remembered };
+    if (fresh) this.validation.begin();
+    this.endEarly();
   }
 
   /** Where a topic's run begins is durable before anything is learned: a kill must not make "latest" mean another place. */
@@ -171,15 +185,19 @@ export class Trainer implements Consumer {
     await this.checkpointer.first(this.tally.examples, this.content());
   }
 
-  async consume(decoded: DecodedBatch, { fingerprints, totalBytes }: SourceState): Promise<void> {
-    const batch = this.withoutDuplicates(new Batch(this.layout, decoded.rows, decoded.buffer));
+  async consume(decoded: DecodedBatch, { fingerprints, totalBytes, ends }: SourceState): Promise<void> {
+    const all = new Batch(this.layout, decoded.rows, decoded.buffer);
+    const batch = this.dedup?.rest(all) ?? all;
+    this.tally.duplicates += all.rows - batch.rows;
     const skipped = batch.rows > 0 ? await step(this.model, this.first, this.tally, batch, decoded) : 0;
     await this.keepRejects(decoded.rejects);
     this.tally.count(batch, decoded, skipped, totalBytes);
     this.order?.append(decoded.decisions);
     if (decoded.decisions.some(({ kind }) => kind === "anew")) this.publication?.decideAnew();
     const { bytesWritten } = this.rejected;
-    this.meta = { ...this.meta, position: decoded.position, sources: fingerprints, rejected_bytes: bytesWritten };
+    const pass = this.meta.pass ? { pass: { ...this.meta.pass, ends } } : {};
+    const { position } = decoded;
+    this.meta = { ...this.meta, ...pass, position, sources: fingerprints, rejected_bytes: bytesWritten };
     this.publication?.learned(decoded.times.length > 0 ? Float64Array.from(decoded.times) : batch.times);
     await this.settle();
   }
@@ -253,26 +271,22 @@ export class Trainer implements Consumer {
       await this.publish(publication, true);
     }
     const kept = this.keeps(endedBy);
-    const best = kept && kept !== this.validation.latest ? await this.bestModel(kept) : null;
+    const { pass } = this.meta;
+    if (pass && isOver(endedBy)) this.meta = { ...this.meta, pass: { ...pass, finished: true } };
+    const isLast = kept?.epoch === this.validation.latest?.epoch;
+    const best = kept && !isLast ? await this.best.load(kept.learned, this.job, this.layout) : null;
     const { path } = await this.checkpointer.finish(this.tally.examples, this.content(best ?? this.model));
     publication?.throwFailure(path);
     const report = this.tally.report(best ?? this.model, path, endedBy);
     await best?.close();
     const validation = this.validation.report(kept ?? this.validation.latest);
-    return { ...report, validation, passed_over: this.passedOver };
+    const { known = [], left = [] } = this.plan ?? {};
+    return { ...report, validation, known_files: known, left_files: left, passed_over: this.passedOver };
   }
 
   /** The epoch whose weights an early stopping run leaves when it has come to its end. */
   private keeps(endedBy: EndedBy): EpochQuality | null {
-    const over = endedBy === "end" || endedBy === "early_stop";
-    return over && this.job.earlyStop !== null ? this.validation.best : null;
-  }
-
-  private async bestModel({ learned }: EpochQuality): Promise<Model> {
-    const { job, layout } = this;
-    const model = await createModel(job.spec, { layout, threads: job.threads, purpose: "train" });
-    model.restore(this.best.blocks(learned));
-    return model;
+    return isOver(endedBy) && this.job.earlyStop !== null ? this.validation.best : null;
   }
 
   async close(): Promise<void> {
@@ -285,16 +299,6 @@ export class Trainer implements Consumer {
     await this.model.close();
   }
 
-  private withoutDuplicates(batch: Batch): Batch {
-    const { dedup } = this;
-    if (!dedup) return batch;
-    const keep = dedup.admit(batch.ids);
-    if (!keep.includes(0)) return batch;
-    const rest = keepRows(batch, keep);
-    this.tally.duplicates += batch.rows - rest.rows;
-    return rest;
-  }
-
   /** Everything, for one atomic commit: weights, optimizer state, metrics, counters and the place in the stream. */
   private content(model = this.model): CheckpointContent {
     this.rejected.sync();
@@ -302,16 +306,8 @@ export class Trainer implements Consumer {
     const { spec } = this.job;
     const publisher = this.publication ? { publisher: this.publication.state } : {};
     const { state } = this.validation;
-    const validation = state ? { validation: state } : {};
-    const meta = {
-      spec,
-      spec_hash: specHash(spec),
-      ...this.meta,
-      ...publisher,
-      ...validation,
-      ...this.first.meta,
-      tally: this.tally.state(),
-    };
+    const kept = { ...this.meta, ...publisher, ...(state ? { validation: state } : {}), ...this.first.meta };
+    const meta = { spec, spec_hash: specHash(spec), ...kept, tally: this.tally.state() };
     const blocks = [...model.blocks(), ...this.tally.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
     return { meta: JSON.parse(JSON.stringify(meta)), blocks };
   }

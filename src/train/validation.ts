@@ -57,6 +57,12 @@ export class Validation {
     return this.current.since;
   }
 
+  /** Other events are learned from here on: no figures of before compare. */
+  begin(): void {
+    this.current = NONE;
+    this.newest = null;
+  }
+
   /** Counts a batch of validation events. */
   add(logits: Float32Array, batch: Batch, rejected: number): void {
     this.metrics ??= new ProgressiveMetrics({ window: this.window });
