@@ -56,6 +56,7 @@ export class Decoder {
   readonly needsHeader: boolean;
   readonly #spec: CompiledSpec;
   readonly #format: Format;
+  readonly #isDelimited: boolean;
   readonly #memory: WebAssembly.Memory;
   readonly #kernel: ScanKernel;
   readonly #plan: Plan;
@@ -77,13 +78,12 @@ export class Decoder {
     const arena = new Arena(memory, kernel.heapBase());
     const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
     this.#spec = spec;
-    this.#format = format;
-    this.#memory = memory;
-    this.#kernel = kernel;
+    [this.#format, this.#memory, this.#kernel] = [format, memory, kernel];
     this.#plan = layPlan(spec, { capacity, format, requireLabel, distinct, kept }, kernel, arena);
     this.layout = this.#plan.layout;
     this.#input = new Input(memory, arena);
     this.#needed = [...new Set([...(requireLabel ? sourcesOf(spec, format) : fields), ...(kept ?? [])])];
+    this.#isDelimited = format === "tsv" || format === "csv";
     this.needsHeader = this.#isDelimited && (options.header ?? spec.events.header);
     if (this.#isDelimited && !this.needsHeader) this.#nameColumns(spec.events.columns);
   }
@@ -96,10 +96,6 @@ export class Decoder {
   /** Bytes of the decompressed file, and its lines, before the next row to read. */
   get place(): { readonly offset: number; readonly row: number } {
     return { offset: this.#input.offset, row: this.#row };
-  }
-
-  get #isDelimited(): boolean {
-    return this.#format === "tsv" || this.#format === "csv";
   }
 
   /** Where the source may write its next bytes (a view of the kernel's memory); empty while a finished file is not scanned to its end. */
@@ -253,8 +249,7 @@ export class Decoder {
     return {
       batch: new Batch(layout, rows, buffer),
       rejects: this.takeRejects(),
-      offset: this.#input.offset,
-      row: this.#row,
+      ...this.place,
       distinct,
       kept: this.#takeKept(),
     };
