@@ -15,9 +15,11 @@ interface Flags {
 
 export function migrateCommand(): Command {
   return new Command("migrate")
-    .description("Carry a learned model over to other encodings of its tables, without training anew")
+    .description(
+      "Carry a learned model over to other encodings, budgets or learning rates of its tables, without training anew",
+    )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
-    .requiredOption("--model <spec>", "the new spec: the old one but for how tables are encoded")
+    .requiredOption("--model <spec>", "the new spec: the old one but for how tables are held and learn")
     .requiredOption("--out <dir>", "directory of the new run")
     .option("--data <file...>", "events whose ids are carried over; exact tables know theirs without")
     .option("--passes <n>", "passes over the ids, for encodings that learn the old vectors", wholeNumber, 20)
@@ -27,6 +29,9 @@ export function migrateCommand(): Command {
       `
 Every id's old vector is evaluated, and the new encoding is made to give it: exact tables take it as it is, the others learn
 it by least squares. Tower, metrics and the place in the stream stay: hashbrook train --resume --out DIR goes on from there.
+A table may change its encoding, rows, budget, precision, init, admission, eviction, optimizer and rates; not its name, dim, salt or fields.
+What the optimizer of a changed table had counted (FTRL's n, AdaGrad's accumulators, Adam's moments) starts at 0: its ids learn as new ones do,
+in large steps at first. Tables that are as they were keep all of it.
 The error is the root mean squared difference of a weight, relative to the old weights: 0 = the same, 1 = nothing carried over.
 
 Example:
@@ -41,6 +46,7 @@ async function run(flags: Flags): Promise<void> {
     void process.stderr.write(`table ${table}: pass ${pass} of ${passes}, error ${error.toFixed(4)}\n`);
   const report = await migrate({ checkpoint, model, out, data, passes, onPass });
   tellPassedOver(report.passed_over);
+  for (const { message, hint } of report.warnings) process.stderr.write(`warning: ${message}\n  ${hint}\n`);
   process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : text(report));
 }
 
@@ -50,5 +56,5 @@ function text(report: MigrationReport): string {
       `  table ${name}: ${from} → ${to}, ${count(ids)} ids, ${bytes(size)}, error ${error.toFixed(4)}`,
   );
   const head = `${report.examples.toLocaleString("en")} examples, spec ${report.spec_hash}\n`;
-  return `${head}${lines.length > 0 ? lines.join("\n") : "  all tables as they were"}\n${report.checkpoint}\n`;
+  return `${head}${lines.length > 0 ? `${lines.join("\n")}\n  their optimizers count from 0 again` : "  all tables as they were"}\n${report.checkpoint}\n`;
 }

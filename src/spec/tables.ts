@@ -71,9 +71,10 @@ function compileTable(
 function warnOfSharedKeys(fields: readonly CompiledField[], path: string, problems: Problems): void {
   const names = fields.filter(({ type }) => type !== "cross").map(({ name }) => name);
   if (names.length < 2) return;
+  const more = names.length > 5 ? ` and ${names.length - 4} more fields` : "";
   problems.warn(
     path,
-    `equal values of ${names.join(", ")} share a row`,
+    `equal values of ${names.slice(0, more ? 4 : 5).join(", ")}${more} share a row`,
     "write `salt: field` to keep the fields apart (what unlike fields need), or `salt: table` if they name the same things",
   );
 }

@@ -6,18 +6,19 @@ import { Decoder } from "../decode/decoder.js";
 import { blocksOf } from "../model/blocks.js";
 import { specOf } from "../model/load.js";
 import { openSource } from "../source/source.js";
-import type { CompiledSpec, CompiledTable, EncodingSpec } from "../spec/compiled.js";
+import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
 import { canonicalJson, specHash } from "../spec/hash.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Encoding } from "../tables/encoding.js";
 import { distil, type Fit, openDistilled, teach } from "./distil.js";
 import { KeySet, storedKeys } from "./key-set.js";
+import { checkSame, lossWarnings, type MigrationWarning } from "./migration.js";
 import { decodedBatches, START } from "./stream.js";
 
 export interface MigrateOptions {
   /** A run's directory or one checkpoint's. */
   readonly checkpoint: string;
-  /** The new spec: the old one but for how tables are encoded. Its path, or compiled. */
+  /** The new spec: the old one but for how tables are held and learn. Its path, or compiled. */
   readonly model: string | CompiledSpec;
   /** Directory of the new run. */
   readonly out: string;
@@ -43,12 +44,16 @@ export interface MigrationReport {
     readonly bytes: number;
     /** Root mean squared difference to the old vectors, relative to them. */
     readonly error: number;
+    /** What its optimizer had counted (FTRL's n, AdaGrad's accumulators, Adam's moments) is not carried over. */
+    readonly optimizer_state: "reset";
   }[];
+  /** Tables that lost much of what they had learned. */
+  readonly warnings: readonly MigrationWarning[];
 }
 
 /**
  * Carries a learned model over to other encodings of its tables: every id's old vector is evaluated, and the new encoding is made
- * to give it. Tower, metrics and the place in the stream stay, so `train --resume` goes on from there.
+ * to give it. What the optimizers of these tables had counted begins at 0 again. Tower, metrics and the place in the stream stay, so `train --resume` goes on from there.
  * @throws checkpoint_missing, checkpoint_damaged, spec_invalid, output_exists; checkpoint_mismatch where more differs than encodings
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
@@ -75,7 +80,8 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     const { path } = store.save(checkpoint.examples, { meta: JSON.parse(JSON.stringify(meta)), blocks });
     const tables = migrated.map(({ facts }) => facts);
     const { examples } = checkpoint;
-    return { checkpoint: path, examples, spec_hash: specHash(to), tables, passed_over: skipped };
+    const warnings = lossWarnings(tables);
+    return { checkpoint: path, examples, spec_hash: specHash(to), tables, warnings, passed_over: skipped };
   } finally {
     store.unlock();
   }
@@ -109,7 +115,15 @@ async function migrateTable(
   };
   const error = await distil(fresh, encodingSpec(to, t), taught, distilOptions);
   const ids = taught.keys.length;
-  const facts = { name, from: from.tables[t].encoding, to: encoding, ids, bytes: fresh.bytes, error };
+  const facts = {
+    name,
+    from: from.tables[t].encoding,
+    to: encoding,
+    ids,
+    bytes: fresh.bytes,
+    error,
+    optimizer_state: "reset" as const,
+  };
   const gone = old.blocks().map((block) => block.name);
   const blocks = fresh.blocks().map((block) => ({ ...block, data: block.data.slice() }));
   await old.close();
@@ -153,29 +167,4 @@ async function keysSeen(spec: CompiledSpec, data: string | readonly string[]): P
   }
   await source.close();
   return sets.map((set) => set.keys());
-}
-
-/** Everything but the encodings must be the same: the events, the keys of values, the tower and its inputs. */
-function checkSame(from: CompiledSpec, to: CompiledSpec, path: string): void {
-  const identity = ({ name, role, dim, seed, cells }: CompiledTable) => ({ name, role, dim, seed, cells });
-  const parts = (spec: CompiledSpec) => ({ ...spec, name: "", tables: spec.tables.map(identity) });
-  const [a, b] = [parts(from), parts(to)];
-  for (const key of Object.keys(b) as (keyof CompiledSpec)[]) {
-    if (canonicalJson(a[key]) === canonicalJson(b[key])) continue;
-    throw new HashbrookError(
-      "checkpoint_mismatch",
-      `${path}: its spec differs in more than encodings: ${differing(a, b, key)}`,
-      {
-        hint: "change only how tables are encoded; for another name, dim or salt of a table, other fields or another tower, train anew",
-      },
-    );
-  }
-}
-
-type Named = { readonly tables: readonly { readonly name: string }[] };
-
-function differing(a: Named, b: Named, key: string): string {
-  if (key !== "tables") return key;
-  const t = b.tables.findIndex((table, i) => canonicalJson(table) !== canonicalJson(a.tables[i] ?? null));
-  return `tables.${b.tables[t]?.name ?? a.tables[b.tables.length]?.name}`;
 }

@@ -73,22 +73,47 @@ describe("migrate", () => {
     expect(auc("back")).toBeCloseTo(auc("hash"), 5);
   });
 
-  it("refuses a spec that differs in more than encodings, and a directory that holds a model", () => {
+  it("refuses a spec that differs in more than encodings, naming what, and a directory that holds a model", () => {
     const wider = specWith("wider.yaml", "encoding: exact", (text) =>
       text.replace("residual: [128, 128]", "residual: [64]"),
     );
     const other = specWith("other.yaml", "encoding: exact, salt: field");
-    for (const [model, what] of [
-      [wider, "tower"],
-      [other, "tables.users"],
+    const shared = specWith("shared-field.yaml", "encoding: shared, rows: 8000");
+    const longer = specWith("longer.yaml", "encoding: exact", (text) =>
+      text.replace("ads: { dim: 8", "ads: { dim: 16"),
+    );
+    for (const [model, what, mend] of [
+      [wider, "tower is another", "leave tower"],
+      [other, "tables.users.salt is field, was table", "write `salt: table` in tables.users"],
+      [shared, "tables.users.salt is field, was table (encoding shared", "write `salt: table` in tables.users"],
+      [longer, "tables.ads.dim is 16, was 8", "write `dim: 8` in tables.ads"],
     ]) {
       const child = migrate("--checkpoint", at("exact"), "--model", model, "--out", at("never"));
       expect(JSON.parse(child.stdout).error).toMatchObject({
         code: "checkpoint_mismatch",
         message: expect.stringContaining(what),
+        hint: expect.stringContaining(mend),
       });
     }
     const taken = migrate("--checkpoint", at("exact"), "--model", at("hash.yaml"), "--out", at("exact"));
     expect(JSON.parse(taken.stdout).error.code).toBe("output_exists");
+  });
+
+  it("says what it resets, and warns where much was lost", () => {
+    const small = specWith("small.yaml", "encoding: hash, rows: 20");
+    const { stdout, stderr } = run(["migrate", "--checkpoint", at("exact"), "--model", small, "--out", at("small")]);
+    expect(stdout).toContain("their optimizers count from 0 again");
+    expect(stderr).toMatch(
+      /warning: table users: much of what was learned is lost: .* \d+ % of their size\n {2}compare/,
+    );
+    const rate = specWith("rate.yaml", "encoding: exact", (text) => text.replace("alpha: 0.4", "alpha: 0.1"));
+    const changed = migrated("--checkpoint", at("exact"), "--model", rate, "--out", at("rate"));
+    expect(changed.tables).toMatchObject([{ name: "users", from: "exact", to: "exact", optimizer_state: "reset" }]);
+    expect(changed.tables[0].error).toBeLessThan(1e-6);
+    expect(changed.warnings).toEqual([]);
+    expect(auc("rate")).toBeCloseTo(auc("exact"), 5);
+    const { stdout: help } = run(["migrate", "--help"]);
+    expect(help).toMatch(/optimizer and rates/);
+    expect(help).toMatch(/starts at 0/);
   });
 });

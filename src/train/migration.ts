@@ -1,0 +1,78 @@
+import { HashbrookError } from "../core/errors.js";
+import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
+import { canonicalJson } from "../spec/hash.js";
+
+/** Relative error from which on a table is not what it was: the old vectors are lost by half of their size. */
+const MUCH = 0.5;
+
+/** What was lost on the way, and what to do. */
+export interface MigrationWarning {
+  readonly table: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Warnings of tables whose new encoding does not give the old vectors. */
+export function lossWarnings(tables: readonly { name: string; to: string; error: number }[]): MigrationWarning[] {
+  return tables
+    .filter(({ error }) => error > MUCH)
+    .map(({ name, to, error }) => ({
+      table: name,
+      message: `table ${name}: much of what was learned is lost: the vectors of ${to} differ from the old ones by ${(error * 100).toFixed(0)} % of their size`,
+      hint: "compare both with hashbrook eval on events of a later day; more rows or --passes lose less",
+    }));
+}
+
+/**
+ * Everything but how tables are held and learn must be the same: the events, the keys of values, the tower and its inputs.
+ * @param path the checkpoint's, for the message
+ * @throws checkpoint_mismatch that names the first difference and the mend
+ */
+export function checkSame(from: CompiledSpec, to: CompiledSpec, path: string): void {
+  const parts = (spec: CompiledSpec) => ({ ...spec, name: "", tables: [] });
+  const [a, b] = [parts(from), parts(to)];
+  const key = (Object.keys({ ...a, ...b }) as (keyof CompiledSpec)[]).find(
+    (key) => canonicalJson(a[key] ?? null) !== canonicalJson(b[key] ?? null),
+  );
+  const found = key ? { what: `${key} is another`, hint: `leave ${key} as it was` } : tableDifference(from, to);
+  if (!found) return;
+  throw new HashbrookError("checkpoint_mismatch", `${path}: the spec differs in more than encodings: ${found.what}`, {
+    hint: `${found.hint}; or train anew`,
+  });
+}
+
+interface Difference {
+  readonly what: string;
+  readonly hint: string;
+}
+
+function tableDifference(from: CompiledSpec, to: CompiledSpec): Difference | undefined {
+  const names = ({ tables }: CompiledSpec) => tables.map(({ name }) => name).join(", ");
+  if (names(from) !== names(to))
+    return { what: `tables are ${names(to)}, were ${names(from)}`, hint: "leave tables and their names as they were" };
+  for (const [t, table] of to.tables.entries()) {
+    const found = identityDifference(from.tables[t], table);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function identityDifference(old: CompiledTable, table: CompiledTable): Difference | undefined {
+  const place = `tables.${table.name}`;
+  if (old.dim !== table.dim)
+    return { what: `${place}.dim is ${table.dim}, was ${old.dim}`, hint: `write \`dim: ${old.dim}\` in ${place}` };
+  const fields = ({ cells }: CompiledTable) => cells.map(({ field, kind }) => `${field} (${kind})`).join(", ");
+  if (fields(old) !== fields(table))
+    return {
+      what: `${place} has the fields ${fields(table)}, had ${fields(old)}`,
+      hint: "leave the fields as they were",
+    };
+  if (canonicalJson(old.cells) === canonicalJson(table.cells) && old.seed === table.seed) return undefined;
+  const [was, is] = [saltOf(old), saltOf(table)];
+  if (was === is) return { what: `${place}: its seed is another`, hint: "leave train.seed as it was" };
+  const why = table.encoding === "shared" ? " (encoding shared keeps fields apart unless told)" : "";
+  return { what: `${place}.salt is ${is}, was ${was}${why}`, hint: `write \`salt: ${was}\` in ${place}` };
+}
+
+const saltOf = ({ cells, seed }: CompiledTable): "table" | "field" =>
+  cells.every((cell) => cell.seed === seed) ? "table" : "field";
