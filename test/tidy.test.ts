@@ -28,7 +28,7 @@ const SHARED = new Set(["spec/compiled", "spec/hash"]);
 /** One door per outside library. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   "#onnxruntime": /^runtime\/onnxruntime\.ts$/,
-  "onnxruntime-common": /^runtime\/onnxruntime\.ts$/,
+  "onnxruntime-common": /^runtime\/onnx(-session|runtime)\.ts$/,
   "@tensorflow/tfjs": /^runtime\/tensorflow/,
   "onnx-proto": /^tower\/onnx/,
   kafkajs: /^source\/kafka\/(assigner|client|codecs|record-batch|topic-log)\.ts$/,
