@@ -68,7 +68,7 @@ export class Output implements OutputFile {
       if (found && !found.isFile()) return new Output(path, openSync(path, "w"), null);
       const target = linkedTo(path);
       const temporary = join(dirname(target), `.${basename(target)}.${process.pid}-${++count}.tmp`);
-      if (temporaries.size === 0) process.once("exit", removeTemporaries);
+      if (count === 1) process.once("exit", removeTemporaries);
       const file = openSync(temporary, "wx");
       temporaries.add(temporary);
       if (found) quietly(() => fchmodSync(file, found.mode & 0o7777));

@@ -2,7 +2,13 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { exportFile, exportTable, type RowChunk, type TableRows } from "../../src/checkpoint/export.js";
+import {
+  exportFile,
+  exportTable,
+  exportTableSteps,
+  type RowChunk,
+  type TableRows,
+} from "../../src/checkpoint/export.js";
 import { decodeNpy } from "../../src/checkpoint/npy.js";
 import { readSafetensorsLayout } from "../../src/checkpoint/safetensors.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
@@ -50,6 +56,17 @@ describe("exportTable", () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it("that is stopped between two chunks leaves what was there, and nothing beside it", () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, "ids.safetensors"), "yesterday");
+    const steps = exportTableSteps(directory, table(6, 2, 2));
+    steps.next();
+    expect(readdirSync(directory)).toContain("ids.keys.npy.tmp");
+    steps.return([]);
+    expect(readdirSync(directory)).toEqual(["ids.safetensors"]);
+    expect(readFileSync(join(directory, "ids.safetensors"), "utf8")).toBe("yesterday");
   });
 
   it("writes only what is asked for, under a name a file can have", () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import onnxProto from "onnx-proto";
@@ -256,6 +256,15 @@ print(k.dtype, w.shape[0], w.shape[1])`;
     const stdout = runPython(["-c", program]);
     expect(stdout.trim()).toBe(`uint64 ${trained.tables.find((table) => table.name === "users")!.rows} 8`);
   });
+});
+
+it("the demo removes nothing but an earlier demo", () => {
+  const precious = join(folder, "precious");
+  mkdirSync(precious);
+  writeFileSync(join(precious, "thesis.txt"), "years");
+  const { status, stderr } = run(["demo", "--rows", "100", "--out", precious]);
+  expect([status, stderr]).toEqual([5, expect.stringContaining("holds thesis.txt, which is no part of a demo's run")]);
+  expect(readFileSync(join(precious, "thesis.txt"), "utf8")).toBe("years");
 });
 
 it("every command's --help teaches", () => {
