@@ -58,6 +58,8 @@ export function topicName(text: string): string {
 /** A delta log: a directory, or a topic's address. */
 export function deltaLog(text: string): string {
   if (!text.includes("://")) return notEmpty(text);
+  if (!text.startsWith("kafka://"))
+    throw new InvalidArgumentError("It must be a delta log: a directory, or kafka://HOST:PORT/TOPIC.");
   return asked(text, (url) => topicName(kafkaUrl(url, {}).topic));
 }
 
