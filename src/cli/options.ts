@@ -97,12 +97,23 @@ export function checked(command: Command): Command {
   return command;
 }
 
-/** Parses a share of a whole: "20%" or 0.2. */
+/** Parses a share of a whole, of which something must be left: "20%" or 0.2. */
 export function share(text: string): number {
-  const percent = text.trim().endsWith("%");
-  const value = Number(percent ? text.trim().slice(0, -1) : text) / (percent ? 100 : 1);
+  const value = parsedShare(text);
   if (!(value > 0 && value < 1)) throw new InvalidArgumentError("It must be a share between 0 and 1, as 20% or 0.2.");
   return value;
+}
+
+/** Parses a share of a whole, 0 and all of it included. */
+export function wholeShare(text: string): number {
+  const value = parsedShare(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("It must be a share from 0 to 1, as 10% or 0.1.");
+  return value;
+}
+
+function parsedShare(text: string): number {
+  const [, digits, percent] = /^(\d*\.?\d+)(%?)$/.exec(text.trim()) ?? [];
+  return digits === undefined ? Number.NaN : Number(digits) / (percent ? 100 : 1);
 }
 
 /** Parses a number above 0; underscores may group digits. */

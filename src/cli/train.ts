@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
-import { counting, host, KAFKA_ENVIRONMENT, port, share, threads, wholeNumber } from "./options.js";
+import { counting, host, KAFKA_ENVIRONMENT, port, share, threads, wholeNumber, wholeShare } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
 import { stopSignal } from "./signals.js";
@@ -25,6 +25,7 @@ interface Flags extends TopicFlags, PublishFlags {
   earlyStop?: number;
   threads?: number;
   maxRejects?: number;
+  maxSkipped: number;
   checkpointSeconds: number;
   checkpointEvery?: number;
   keep: number;
@@ -62,6 +63,12 @@ export function trainCommand(): Command {
       threads,
     )
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
+    .option(
+      "--max-skipped <share>",
+      "stop with an error when more of the newest examples have gradients that are not finite",
+      wholeShare,
+      0.1,
+    )
     .option("--checkpoint-seconds <n>", "seconds between checkpoints; 0 = only at the end", wholeNumber, 60)
     .option("--checkpoint-every <n>", "also checkpoint every n examples", counting)
     .option("--keep <n>", "checkpoints to keep (and those that they build on)", counting, 3)

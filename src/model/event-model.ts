@@ -98,6 +98,10 @@ export class EventModel implements Model {
     this.clock.restore(blocks);
   }
 
+  norms(): null {
+    return null;
+  }
+
   async close(): Promise<void> {}
 
   /** Takes the kernel's workspace and describes the table's cells. */

@@ -21,6 +21,13 @@ export interface Learned {
   readonly skipped: number;
 }
 
+/** How large what a tower learns by is: for a person who looks for why a run diverged. Not finite where the values are not. */
+export interface Norms {
+  /** Of the last batch's gradient of the dense weights. */
+  readonly gradient: number;
+  readonly weights: number;
+}
+
 /** Tables + tower + optimizers: predicts and learns batches. No I/O, no clock. */
 export interface Model {
   readonly spec: CompiledSpec;
@@ -39,6 +46,8 @@ export interface Model {
   blocks(): StateBlock[];
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong shape */
   restore(blocks: ReadonlyMap<string, StateBlock>): void;
+  /** null where there are no dense weights. */
+  norms(): Norms | null;
   close(): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { createTable, type Table } from "../tables/table.js";
 import { toOnnx } from "../tower/onnx.js";
 import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../tower/tower.js";
-import { type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
+import { type Learned, type Model, type ModelOptions, type Norms, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { Serving } from "./serving.js";
 import { StreamClock } from "./stream-clock.js";
@@ -133,6 +133,10 @@ export class TowerModel implements Model {
     return toOnnx(this.tower.infer, { initializers, metadata });
   }
 
+  norms(): Norms {
+    return { gradient: norm(this.parameterGradients), weights: norm(this.parameters) };
+  }
+
   async close(): Promise<void> {
     for (const table of this.tables) await table.close();
     await this.session.release();
@@ -184,6 +188,12 @@ export class TowerModel implements Model {
     for (const table of this.tables) fetches[`d_${inputName(table)}`] = matrix(table.gradient, rows, table.width);
     return fetches;
   }
+}
+
+function norm(views: Views): number {
+  let sum = 0;
+  for (const { data } of Object.values(views)) for (const value of data) sum += value * value;
+  return Math.sqrt(sum);
 }
 
 function matrix(data: Float32Array, rows: number, columns: number): TensorView {

@@ -48,6 +48,8 @@ export interface Job {
   readonly threads: number;
   /** Stop with an error once more rows than this were rejected; null = never. */
   readonly maxRejects: number | null;
+  /** train: stop with an error once this share of the newest examples changed nothing, their gradients not being finite. */
+  readonly maxSkipped: number;
   /** Seconds between checkpoints; 0 = only at the end. */
   readonly checkpointSeconds: number;
   /** Also checkpoint every so many examples; null = by time alone. */

@@ -13,6 +13,7 @@ import { BestEpoch } from "./best-epoch.js";
 import { Checkpointer } from "./checkpointer.js";
 import { type Consumer, type EndedBy, isOver, type SourceState } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
+import { Divergence } from "./divergence.js";
 import { FirstSteps } from "./first-steps.js";
 import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.js";
 import type { Decision } from "./merge.js";
@@ -43,6 +44,7 @@ export class Trainer implements Consumer {
   private meta: Omit<TrainMeta, "tally" | "validation">;
   private readonly first: FirstSteps;
   private readonly validation: Validation;
+  private readonly divergence: Divergence;
   private readonly best: BestEpoch;
   private plan: Omit<Plan, "inputs"> | null = null;
   ended: EndedBy | null = null;
@@ -86,6 +88,7 @@ export class Trainer implements Consumer {
     this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
     this.validation = new Validation(job.spec.window, resumed?.meta.validation);
     this.best = new BestEpoch(store);
+    this.divergence = new Divergence(job.maxSkipped, job.spec);
     this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes, store.fenced);
     this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
     this.checkpointer = new Checkpointer({
@@ -192,6 +195,7 @@ export class Trainer implements Consumer {
     const skipped = batch.rows > 0 ? await step(this.model, this.first, this.tally, batch, decoded) : 0;
     await this.keepRejects(decoded.rejects);
     this.tally.count(batch, decoded, skipped, totalBytes);
+    this.divergence.check(batch, skipped, this.model, { now: this.tally.examples, saved: this.saved });
     this.order?.append(decoded.decisions);
     if (decoded.decisions.some(({ kind }) => kind === "anew")) this.publication?.decideAnew();
     const { bytesWritten } = this.rejected;
