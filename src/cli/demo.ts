@@ -1,11 +1,14 @@
 import { rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { simulate } from "../source/simulate.js";
+import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
+import { listening } from "./listen.js";
 import { counting, host, port, seed } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { serve } from "./serve.js";
@@ -22,6 +25,10 @@ interface Flags {
 
 const spec = fileURLToPath(new URL("../../features/ads-demo.yaml", import.meta.url));
 
+const LEGEND = `  NE (normalized entropy): logloss ÷ that of always predicting the click rate; below 1 is better than that.
+  calibration: predicted ÷ actual clicks; 1 is right. oracle: the true probabilities, which nothing can beat.
+`;
+
 export function demoCommand(): Command {
   return new Command("demo")
     .description("The whole way in one go: simulate ad impressions, train Deep Crossing on them, serve scores")
@@ -35,15 +42,18 @@ export function demoCommand(): Command {
 
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
+  await checkPort(flags);
   process.stderr.write(
     `Learning from ${flags.rows.toLocaleString("en")} simulated ad impressions (Deep Crossing, ${spec})\n`,
   );
   removeEarlier(flags.out);
-  const progress = progressReporter(process.stderr, () => systemClock.now());
+  const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: false });
   const data = `simulate:${flags.rows}:${flags.seed}`;
-  const report = await train({ model: spec, data, out: flags.out, signal, onProgress: progress.show });
+  const onProgress = (now: Progress) => progress.show({ ...now, done: now.examples / flags.rows });
+  const report = await train({ model: spec, data, out: flags.out, signal, onProgress });
   progress.end();
   printReport(report, false);
+  process.stdout.write(LEGEND);
   if (signal.aborted) return;
   const body = await exampleRequest(flags.seed);
   await serve({ checkpoint: flags.out, port: flags.port, host: flags.host }, signal, (url) => {
@@ -52,6 +62,18 @@ async function run(flags: Flags): Promise<void> {
     );
   });
   release();
+}
+
+/** Training is in vain where its scores cannot be served. @throws HashbrookError usage */
+async function checkPort({ port, host }: Flags): Promise<void> {
+  const server = createServer();
+  const listen = () =>
+    new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, resolve);
+    });
+  await listening(listen, "--port");
+  await new Promise((resolve) => server.close(resolve));
 }
 
 /** Removes an earlier demo's run. @throws HashbrookError output_exists where the folder holds anything else */

@@ -32,7 +32,7 @@ export function evalCommand(): Command {
 
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
-  const progress = progressReporter(process.stderr, () => systemClock.now());
+  const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   try {
     const report = await evaluate({ ...flags, signal, onProgress: progress.show });
     progress.end();

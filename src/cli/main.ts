@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { errorFacts, type PlainError, toPlainError } from "../core/errors.js";
 import { commands } from "./commands.js";
-import { checked } from "./options.js";
+import { checked, refuseUnknownFlags } from "./options.js";
 
 // A reader that has gone (`| head`) wants no more; the command goes on, as what it learns or saves is not for the reader.
 for (const stream of [process.stdout, process.stderr]) {
@@ -41,6 +41,8 @@ A first session:
 );
 
 try {
+  for (const command of program.commands)
+    if (command.name() === asked) refuseUnknownFlags(command, process.argv.slice(3));
   await program.parseAsync();
 } catch (error) {
   process.exitCode = error instanceof CommanderError ? misused(error) : failed(error);

@@ -139,3 +139,18 @@ function numberOf(text: string): number {
     ? Number(text.replaceAll("_", ""))
     : Number.NaN;
 }
+
+/**
+ * A mistyped flag is told, with the one that was meant, before the flag that is missing for it: commander would name that one.
+ * @throws CommanderError
+ */
+export function refuseUnknownFlags(command: Command, args: readonly string[]): void {
+  const known = new Map(command.options.map((option) => [option.long, option]));
+  for (let i = 0; i < args.length && args[i] !== "--"; i++) {
+    const [flag, value] = args[i].split("=", 2);
+    if (!/^--./.test(flag) || flag === "--help") continue;
+    const option = known.get(flag);
+    if (!option) (command as Command & { unknownOption(flag: string): never }).unknownOption(args[i]);
+    else if (option.required && value === undefined) i++;
+  }
+}

@@ -1,47 +1,105 @@
 import type { Progress } from "../train/job.js";
 
-const LINE_MS = 1000;
+/** Between two JSON lines, and between two lines of a log. */
+const JSON_MS = 1000;
+const LOG_MS = 5000;
+/** Where a terminal does not tell its width. */
+const COLUMNS = 80;
 
-/** Shows progress on standard error: one line rewritten in place on a terminal, else a JSON line a second. */
+export interface ProgressOptions {
+  /** Default: the clock's. */
+  readonly now: () => number;
+  /** JSON lines for a program to read, where standard error is no terminal. */
+  readonly json: boolean;
+}
+
+/**
+ * Shows progress on standard error: one line rewritten in place on a terminal; else a line every few seconds, or JSON lines.
+ */
 export function progressReporter(
-  stream: NodeJS.WriteStream,
-  now: () => number,
+  stream: Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns">,
+  { now, json }: ProgressOptions,
 ): { show: (progress: Progress) => void; end: () => void } {
-  let last = Number.NEGATIVE_INFINITY;
+  let last = json ? Number.NEGATIVE_INFINITY : now();
   let open = false;
+  const left = new TimeLeft();
   const show = (progress: Progress) => {
+    const seconds = left.after(progress);
     if (stream.isTTY) {
-      stream.write(`\r\x1b[2K${progressLine(progress).slice(0, stream.columns || 200)}`);
+      stream.write(`\r\x1b[2K${progressLine(progress, seconds, stream.columns || COLUMNS)}`);
       open = true;
-    } else if (now() - last >= LINE_MS) {
+    } else if (now() - last >= (json ? JSON_MS : LOG_MS)) {
       last = now();
-      stream.write(`${JSON.stringify({ progress })}\n`);
+      stream.write(json ? `${JSON.stringify({ progress }, rounded)}\n` : `${progressLine(progress, seconds)}\n`);
     }
   };
   return { show, end: () => open && stream.write("\n") };
 }
 
-/** One line for a person: examples, rate, losses, AUC, tables, memory, time left. */
-export function progressLine(p: Progress): string {
+/** A resumed run begins with a share done that took it no time. */
+class TimeLeft {
+  private first: { readonly done: number; readonly seconds: number } | null = null;
+
+  /** Seconds left; null where nobody knows. */
+  after({ done, seconds }: Progress): number | null {
+    if (done === null) return null;
+    this.first ??= { done, seconds };
+    const { first } = this;
+    return done > first.done ? ((seconds - first.seconds) * (1 - done)) / (done - first.done) : null;
+  }
+}
+
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+}
+
+/**
+ * One line for a person, what matters most first; what does not fit into `width` is left out.
+ * @param left seconds left, null where nobody knows
+ */
+export function progressLine(p: Progress, left: number | null = null, width = Number.POSITIVE_INFINITY): string {
+  const parts = [...whereParts(p, left), ...qualityParts(p), ...sizeParts(p)];
+  let line = "";
+  for (const part of parts) {
+    const longer = line === "" ? part : `${line} · ${part}`;
+    // A terminal that is written to its last column goes on to the next line.
+    if (longer.length >= width) break;
+    line = longer;
+  }
+  return line === "" ? (parts[0] ?? "").slice(0, Math.max(0, width - 1)) : line;
+}
+
+function whereParts(p: Progress, left: number | null): string[] {
+  const parts: string[] = [];
+  if (p.done !== null) parts.push(`${Math.floor(p.done * 100)} %${left === null ? "" : ` ETA ${duration(left)}`}`);
+  const { source } = p;
+  if (source && !source.ready) parts.push(`waiting: ${source.reason}`);
+  else if (source) parts.push(`lag ${count(source.lag.reduce((a, b) => a + b, 0))}`);
+  return parts;
+}
+
+function qualityParts(p: Progress): string[] {
+  const { validation, seen } = p;
+  const oracle = p.oracle_auc === null ? "" : `, oracle ${figure(p.oracle_auc)}`;
+  const parts = [`AUC ${figure(p.lifetime.auc)} (window ${figure(p.window.auc)}${oracle})`];
+  if (validation) parts.push(`validation AUC ${figure(validation.auc)} logloss ${figure(validation.logloss)}`);
+  if (seen) parts.push(`seen before: AUC ${figure(seen.auc)}`);
+  if (p.skipped > 0) parts.push(`skipped ${count(p.skipped)}`);
+  if (p.rejected > 0) parts.push(`rejected ${count(p.rejected)}`);
+  return parts;
+}
+
+function sizeParts(p: Progress): string[] {
   const rate = p.seconds > 0 ? p.examples_this_run / p.seconds : 0;
-  const parts = [
+  return [
     `${count(p.examples)} examples`,
     `${count(rate)}/s`,
     `logloss ${figure(p.lifetime.logloss)} (window ${figure(p.window.logloss)})`,
-    `AUC ${figure(p.lifetime.auc)} (window ${figure(p.window.auc)}${p.oracle_auc === null ? "" : `, oracle ${figure(p.oracle_auc)}`})`,
-    `NE ${figure(p.lifetime.normalized_entropy)}`,
     `calibration ${figure(p.lifetime.calibration)}`,
+    `NE ${figure(p.lifetime.normalized_entropy)}`,
     `tables ${count(p.table_rows)} rows ${bytes(p.table_bytes)}`,
     `memory ${bytes(p.memory_bytes)}`,
   ];
-  if (p.rejected > 0) parts.push(`rejected ${count(p.rejected)}`);
-  if (p.skipped > 0) parts.push(`skipped ${count(p.skipped)}`);
-  if (p.source)
-    parts.push(
-      p.source.ready ? `lag ${count(p.source.lag.reduce((a, b) => a + b, 0))}` : `waiting: ${p.source.reason}`,
-    );
-  if (p.done) parts.push(`${Math.floor(p.done * 100)} % ETA ${duration((p.seconds * (1 - p.done)) / p.done)}`);
-  return parts.join(" · ");
 }
 
 /** 4 decimals, or a dash where there is no value. */

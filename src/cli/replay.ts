@@ -40,7 +40,7 @@ async function run(flags: Flags): Promise<void> {
   const topic = topicOf({ group: `hashbrook-replay-${process.pid}`, ...flags, until: flags.until ?? { at: "end" } });
   if (!topic) throw new HashbrookError("usage", "no source: give --kafka BROKERS --topic T");
   const { signal, release } = stopSignal();
-  const progress = progressReporter(process.stderr, () => systemClock.now());
+  const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   try {
     const report = await train({ model: flags.model, out: flags.out, topic, signal, onProgress: progress.show });
     progress.end();

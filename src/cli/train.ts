@@ -104,7 +104,7 @@ function unvalidated({ epochs }: Flags): string {
 
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
-  const progress = progressReporter(process.stderr, () => systemClock.now());
+  const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   const { topic: _, serve, publish, ...rest } = flags;
   if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) process.stderr.write(unvalidated(flags));
   const topic = topicOf(flags);

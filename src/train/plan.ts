@@ -70,7 +70,7 @@ class Planner {
 
   constructor(job: Job, inputs: readonly Input[], start: Start) {
     const { position, pass, fingerprints, learned, examples } = start;
-    if (position && "messages" in position) throw mixed(`topic ${position.topic}`, "files are given");
+    if (position && "messages" in position) throw mixed(`topic ${position.topic}`, `files are given: ${inputs[0].name}`);
     this.job = job;
     this.inputs = inputs;
     this.start = start;

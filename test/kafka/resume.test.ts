@@ -21,7 +21,7 @@ async function killedAfterPublishing(kafka: TestKafka) {
   const log = join(out, "deltas");
   const args = [...flags(kafka, topic, out), "--publish", log, "--publish-ms", "30", "--linger-ms", "10"];
   const events = rows(3000);
-  const child = start(args);
+  const child = start([...args, "--json"]);
   const learned = said(child, /"examples":3000,/);
   const producer = await KafkaProducer.open(kafka.options, topic);
   await said(child, /"ready":true/);
@@ -59,7 +59,7 @@ describeKafka("a trainer that was killed", (kafka) => {
     const events = rows(60).map((value) => ({ value }));
     await kafka.produce(topic, events.slice(0, 10));
     const args = [...flags(kafka, topic, out), "--from", "latest"];
-    const child = start(args);
+    const child = start([...args, "--json"]);
     const life = ended(child);
     await said(child, /"ready":true/);
     await sleep(500);
@@ -77,7 +77,7 @@ describeKafka("a trainer that was killed", (kafka) => {
     );
     report([...flags(kafka, topic, out), "--until", "end"]);
     expect(await kafka.admin.committed(topic, topic)).toEqual([20n]);
-    const child = start([...flags(kafka, topic, out).slice(0, -4), "--checkpoint-seconds", "1"]);
+    const child = start([...flags(kafka, topic, out).slice(0, -4), "--checkpoint-seconds", "1", "--json"]);
     await said(child, /"ready":true/);
     await kafka.produce(
       topic,

@@ -70,7 +70,7 @@ describeKafka("train from a topic with transactions", (kafka) => {
     const transaction = await producer.transaction();
     await transaction.send({ topic, messages: records(0, 50, 0) });
     await kafka.produce(topic, records(100, 1000, 1));
-    const child = start([...flags(kafka, topic, temporary()), "--linger-ms", "50"]);
+    const child = start([...flags(kafka, topic, temporary()), "--linger-ms", "50", "--json"]);
     const said = following(child);
     const life = ended(child);
     await said(/"examples":1000,/);
@@ -118,7 +118,7 @@ describeKafka("train from a topic", (kafka) => {
 async function learnedAndStopped(kafka: TestKafka) {
   const topic = await kafka.topic(1, LASTING);
   await kafka.produce(topic, records(0, 1000));
-  const child = start([...flags(kafka, topic, temporary()), "--linger-ms", "50"]);
+  const child = start([...flags(kafka, topic, temporary()), "--linger-ms", "50", "--json"]);
   const life = ended(child);
   await following(child)(/"examples":1000,/);
   child.kill("SIGSTOP");
