@@ -70,7 +70,8 @@ class Planner {
 
   constructor(job: Job, inputs: readonly Input[], start: Start) {
     const { position, pass, fingerprints, learned, examples } = start;
-    if (position && "messages" in position) throw mixed(`topic ${position.topic}`, `files are given: ${inputs[0].name}`);
+    if (position && "messages" in position)
+      throw mixed(`topic ${position.topic}`, `files are given: ${inputs[0].name}`);
     this.job = job;
     this.inputs = inputs;
     this.start = start;
