@@ -12,7 +12,7 @@ const newest = (folder) =>
 
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
-for (const name of ["scan", "table", "metric", "split", "hotness", "code"]) {
+for (const name of ["scan", "table", "metric", "split", "hotness", "code", "hash"]) {
   if (only && only !== name) continue;
   const target = join(OUT, `${name}.wasm`);
   const entry = join(ASSEMBLY, name, "index.ts");
@@ -51,7 +51,7 @@ if (!only) {
  * are many small modules; the others are loaded as installed, seldom and on demand. The single modules stay beside, for who imports them.
  */
 async function bundle() {
-  const inside = /^(commander|typebox|xxhash-wasm|yaml)(\/|$)/;
+  const inside = /^(commander|typebox|yaml)(\/|$)/;
   const external = (id) => /^[a-z@]/.test(id) && !inside.test(id);
   const typebox = "./dist/spec/typebox.js";
   await build({ input: typebox, output: { file: typebox }, platform: "node", logLevel: "warn" });

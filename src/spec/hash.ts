@@ -1,12 +1,7 @@
-import xxhash from "xxhash-wasm";
+import { xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "./compiled.js";
 
-const { h64, h64Raw } = await xxhash();
-
-/** XXH64 of bytes, or of a text's UTF-8 bytes. `seed` is an unsigned 64-bit number, 0 by default. */
-export function xxh64(input: string | Uint8Array, seed = 0n): bigint {
-  return typeof input === "string" ? h64(input, seed) : h64Raw(input, seed);
-}
+export { xxh64 };
 
 /** A 64-bit number as the compiled spec writes it: 16 lower-case hex digits. */
 export const hex64 = (value: bigint): string => value.toString(16).padStart(16, "0");

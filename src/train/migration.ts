@@ -18,7 +18,7 @@ export function lossWarnings(tables: readonly { name: string; to: string; error:
     .filter(({ error }) => error > MUCH)
     .map(({ name, to, error }) => ({
       table: name,
-      message: `table ${name}: much of what was learned is lost: the vectors of ${to} differ from the old ones by ${(error * 100).toFixed(0)} % of their size`,
+      message: `table ${name}: much of what it learned may be lost: its ${to} vectors differ from the old ones by ${(error * 100).toFixed(0)} % of their size`,
       hint: "compare both with hashbrook eval on events of a later day; more rows or --passes lose less",
     }));
 }

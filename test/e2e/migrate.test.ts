@@ -104,7 +104,7 @@ describe("migrate", () => {
     const { stdout, stderr } = run(["migrate", "--checkpoint", at("exact"), "--model", small, "--out", at("small")]);
     expect(stdout).toContain("their optimizers count from 0 again");
     expect(stderr).toMatch(
-      /warning: table users: much of what was learned is lost: .* \d+ % of their size\n {2}compare/,
+      /warning: table users: much of what it learned may be lost: .* \d+ % of their size\n {2}compare/,
     );
     const rate = specWith("rate.yaml", "encoding: exact", (text) => text.replace("alpha: 0.4", "alpha: 0.1"));
     const changed = migrated("--checkpoint", at("exact"), "--model", rate, "--out", at("rate"));

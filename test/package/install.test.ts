@@ -114,6 +114,13 @@ describe.each([
     expect(existsSync(new URL(found.features))).toBe(true);
   });
 
+  it("can be required from CommonJS", () => {
+    writeFileSync(join(folder, "require.cjs"), 'console.log(typeof require("hashbrook").train);');
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["require.cjs"], { cwd: folder, encoding: "utf8" });
+    expect(status, stderr).toBe(0);
+    expect(stdout.trim()).toBe("function");
+  });
+
   it("says how to get TensorFlow.js where a spec asks for it", () => {
     const spec = readFileSync("features/ads-demo.yaml", "utf8").replace(
       "deep_crossing:",

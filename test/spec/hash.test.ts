@@ -37,6 +37,14 @@ test("a text is hashed as its UTF-8 bytes, as xxhash-wasm does", async () => {
   );
 });
 
+test("bytes of every length, and longer ones than a piece, hash as xxhash-wasm does, with any seed", async () => {
+  const { h64Raw } = await xxhash();
+  for (const length of [...Array(300).keys(), 2 ** 20 - 1, 2 ** 20, 2 ** 20 + 33]) {
+    const bytes = sanityBuffer(length);
+    expect(xxh64(bytes, 2n ** 64n - 3n), `${length} bytes`).toBe(h64Raw(bytes, 2n ** 64n - 3n));
+  }
+});
+
 test("hex is 16 digits, there and back", () => {
   expect(hex64(5n)).toBe("0000000000000005");
   fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (value) => fromHex64(hex64(value)) === value));

@@ -6,12 +6,12 @@ const P4: u64 = 0x85EBCA77C2B2AE63;
 const P5: u64 = 0x27D4EB2F165667C5;
 
 @inline
-function round(lane: u64, word: u64): u64 {
+export function round(lane: u64, word: u64): u64 {
   return rotl(lane + word * P2, 31) * P1;
 }
 
 @inline
-function merge(hash: u64, lane: u64): u64 {
+export function merge(hash: u64, lane: u64): u64 {
   return (hash ^ round(0, lane)) * P1 + P4;
 }
 
@@ -37,7 +37,7 @@ function word(hash: u64, p: usize): u64 {
 
 /** The last 0..31 bytes [p, end), then the avalanche. */
 @inline
-function finish(start: u64, at: usize, end: usize): u64 {
+export function finish(start: u64, at: usize, end: usize): u64 {
   let hash = start;
   let p = at;
   while (p + 8 <= end) {

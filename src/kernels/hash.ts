@@ -1,0 +1,58 @@
+import type { KernelGlobal } from "./table.js";
+import { instantiate, PAGE_BYTES } from "./wasm.js";
+
+/** What kernels/hash.wasm exports. */
+interface HashKernel {
+  hash(size: number, seed: bigint): bigint;
+  start(seed: bigint): void;
+  update(size: number): void;
+  digest(): bigint;
+
+  readonly stateAt: KernelGlobal;
+  readonly inputAt: KernelGlobal;
+}
+
+const STATE_BYTES = 80;
+/** Bytes are copied into the kernel's memory in pieces of this size. */
+const PIECE_BYTES = 1 << 20;
+
+const { memory, kernel } = instantiate<HashKernel>("hash");
+memory.grow(PIECE_BYTES / PAGE_BYTES + 1);
+const input = new Uint8Array(memory.buffer, kernel.inputAt.value, PIECE_BYTES);
+const state = new Uint8Array(memory.buffer, kernel.stateAt.value, STATE_BYTES);
+const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
+
+/** XXH64 of bytes, or of a text's UTF-8 bytes. `seed` is an unsigned 64-bit number, 0 by default. */
+export function xxh64(data: string | Uint8Array, seed = 0n): bigint {
+  const bytes = typeof data === "string" ? Buffer.from(data) : data;
+  if (bytes.byteLength > PIECE_BYTES) return new Xxh64(seed).update(bytes).digest();
+  input.set(bytes);
+  return unsigned(kernel.hash(bytes.byteLength, seed));
+}
+
+/** XXH64 of bytes that come in pieces. */
+export class Xxh64 {
+  private readonly kept: Uint8Array;
+
+  constructor(seed = 0n) {
+    kernel.start(seed);
+    this.kept = state.slice();
+  }
+
+  update(data: Uint8Array): this {
+    state.set(this.kept);
+    for (let at = 0; at < data.byteLength; at += PIECE_BYTES) {
+      const piece = data.subarray(at, at + PIECE_BYTES);
+      input.set(piece);
+      kernel.update(piece.byteLength);
+    }
+    this.kept.set(state);
+    return this;
+  }
+
+  /** Of all pieces so far. */
+  digest(): bigint {
+    state.set(this.kept);
+    return unsigned(kernel.digest());
+  }
+}
