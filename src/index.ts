@@ -20,6 +20,17 @@ export { loadSpec, parseSpec } from "./spec/parse.js";
 export type { SpecWarning } from "./spec/problems.js";
 export type { DeltaSource } from "./sync/channel.js";
 export { openFollow } from "./sync/open.js";
-export type { EpochQuality, Progress, Quality, Report, TableReport, ValidationReport } from "./train/job.js";
+export { type CheckOptions, type CheckReport, check } from "./train/check.js";
+export type { FieldCheck } from "./train/field-check.js";
+export type {
+  EpochQuality,
+  Progress,
+  Quality,
+  RejectSample,
+  Report,
+  TableReport,
+  ValidationReport,
+  Warning,
+} from "./train/job.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./train/migrate.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";

@@ -9,6 +9,9 @@ export interface Reject {
   readonly code: string;
   /** Where in the event, when one column or field is to blame. */
   readonly column: string | null;
+  /** The value there, shortened, when there is one; and what was expected instead. */
+  readonly value: string | null;
+  readonly expected: string;
   readonly file: string;
   /** Counted from 1 in its file. */
   readonly row: number;
@@ -57,8 +60,10 @@ export class RejectedWriter {
    * Adds the next reject of the stream.
    * @throws checkpoint_write on a full disk; the writer is of no use then but to be closed
    */
-  append({ code, column, file, row, offset, length, raw }: Reject): void {
-    const line = Buffer.from(`${JSON.stringify({ code, column, file, row, offset, length, ...rawText(raw) })}\n`);
+  append({ raw, ...facts }: Reject): void {
+    const { code, column, value, expected, file, row, offset, length } = facts;
+    const told = { code, column, value, expected, file, row, offset, length, ...rawText(raw) };
+    const line = Buffer.from(`${JSON.stringify(told)}\n`);
     this.pending.push(line);
     this.pendingBytes += line.byteLength;
     if (this.pendingBytes >= BUFFER_BYTES) this.writing(() => this.flush());

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import("./demo.js")).demoCommand(),
   simulate: async () => (await import("./simulate.js")).simulateCommand(),
+  check: async () => (await import("./check.js")).checkCommand(),
   train: async () => (await import("./train.js")).trainCommand(),
   eval: async () => (await import("./eval.js")).evalCommand(),
   predict: async () => (await import("./predict.js")).predictCommand(),

@@ -5,6 +5,7 @@ import { threads, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { stopSignal } from "./signals.js";
 import { printReport } from "./summary.js";
+import { tellWarnings } from "./warnings.js";
 
 interface Flags {
   checkpoint: string;
@@ -34,7 +35,14 @@ async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   try {
-    const report = await evaluate({ ...flags, signal, onProgress: progress.show });
+    const report = await evaluate({
+      ...flags,
+      signal,
+      onProgress: (now) => {
+        tellWarnings(now.warnings);
+        progress.show(now);
+      },
+    });
     progress.end();
     printReport(report, flags.json ?? false);
   } finally {

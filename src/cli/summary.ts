@@ -2,11 +2,14 @@ import type { SpecWarning } from "../spec/problems.js";
 import type { HotnessCounters } from "../tables/hotness.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { KnownFile, Quality, Report } from "../train/job.js";
+import { sampleText } from "../train/rejects.js";
 import { bytes, count, duration, figure } from "./progress.js";
+import { tellWarnings } from "./warnings.js";
 
 /** Prints a finished run: for a person, or with `json` as ONE last line of standard output. */
 export function printReport(report: Report, json: boolean): void {
   tellPassedOver(report.passed_over);
+  tellWarnings(report.warnings);
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summary(report)}\n`);
 }
 
@@ -79,11 +82,14 @@ function validationLines(validation: Report["validation"]): string[] {
   return lines;
 }
 
-/** What was rejected and why; where nothing else was there, what to look at. */
-export function rejectedLines(report: Pick<Report, "examples" | "rejected" | "rejected_by_code">): string[] {
+/** What was rejected and why, with the first event of each code; where nothing else was there, what to look at. */
+export function rejectedLines(
+  report: Pick<Report, "examples" | "rejected" | "rejected_by_code" | "rejected_samples">,
+): string[] {
   if (report.rejected === 0) return [];
   const codes = Object.entries(report.rejected_by_code).map(([code, n]) => `${code} ${n}`);
   const lines = [`  rejected ${report.rejected}: ${codes.join(", ")}`];
+  for (const [code, sample] of Object.entries(report.rejected_samples)) lines.push(`    ${sampleText(code, sample)}`);
   if (report.examples === 0) {
     lines.push("  not one event fits the model spec: do its `events` and `label` describe this stream?");
   }

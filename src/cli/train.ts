@@ -8,6 +8,7 @@ import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./p
 import { stopSignal } from "./signals.js";
 import { printReport, tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
+import { tellWarnings } from "./warnings.js";
 
 interface Flags extends TopicFlags, PublishFlags {
   serve?: number;
@@ -111,6 +112,7 @@ async function run(flags: Flags): Promise<void> {
   const deadLetters = deadLettersOf(flags);
   const beside = await serverBeside(flags);
   const onProgress = (now: Progress) => {
+    tellWarnings(now.warnings);
     progress.show(now);
     beside?.show(now);
   };

@@ -8,3 +8,6 @@ export interface Clock {
 export const wallTime = (): number => Date.now();
 
 export const systemClock: Clock = { now: () => performance.now() };
+
+/** A time (milliseconds since 1970) in UTC, to the second: `2024-05-31 23:59:59`. */
+export const dateText = (time: number): string => new Date(time).toISOString().replace("T", " ").replace(/\..*/, "");

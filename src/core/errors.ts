@@ -19,6 +19,7 @@ export const errorFacts = {
   topic_replaced: { exit: 3, status: 500 },
   too_many_rejects: { exit: 4, status: 500 },
   diverged: { exit: 4, status: 500 },
+  all_rejected: { exit: 4, status: 500 },
   checkpoint_missing: { exit: 5, status: 503 },
   checkpoint_damaged: { exit: 5, status: 500 },
   checkpoint_mismatch: { exit: 5, status: 500 },

@@ -2,46 +2,24 @@ import { Batch, type BatchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec, Format } from "../spec/compiled.js";
 import { Arena } from "./arena.js";
+import { rejectOf } from "./expected.js";
 import { checkHeader, columnsOfMessages, headerLine, headerNames } from "./header.js";
 import { Input } from "./input.js";
 import { type ScanKernel, STATUS, scanKernel } from "./kernel.js";
+import { LongRow } from "./long-row.js";
+import type { DecoderOptions, Taken } from "./options.js";
 import { sourcesOf } from "./places.js";
 import { layPlan, type Plan } from "./plan.js";
 import { copyRegion } from "./region.js";
 import { MAX_REJECT_BYTES, MAX_ROW, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
 import { type RequestFailure, readRequest } from "./request.js";
+import { type Findings, Sampler } from "./sampler.js";
+import { shortText } from "./values.js";
 
+export type { DecoderOptions, Taken } from "./options.js";
 export type { Reject, RejectCode } from "./reject.js";
 export type { RequestFailure } from "./request.js";
-
-export interface DecoderOptions {
-  /** Rows a batch has room for. */
-  readonly capacity: number;
-  /** Default: the spec's. A server decodes JSON whatever the spec's format is: paths are then the column names. */
-  readonly format?: Format;
-  /** Default true. False, for scoring: label, weight, time and id may be missing (label NaN, weight 1, time and id 0). */
-  readonly requireLabel?: boolean;
-  /** The files name their columns in their first line. Default: as the spec says. */
-  readonly header?: boolean;
-  /** Report distinct-value registers. Default: as requireLabel. */
-  readonly distinct?: boolean;
-  /** Columns and paths whose texts `take` hands over for every row (they may be none); undefined: no rows are handed over. */
-  readonly kept?: readonly string[] | undefined;
-}
-
-/** What `take` hands over. */
-export interface Taken {
-  readonly batch: Batch;
-  /** Rows refused since the last take: none of them stands after the batch's last row, unless the input is used up. */
-  readonly rejects: Reject[];
-  /** Bytes of the decompressed file, and its lines, before the next row to read. */
-  readonly offset: number;
-  readonly row: number;
-  /** Distinct-value registers that rose: field << 20 | register << 8 | rank. */
-  readonly distinct: Uint32Array<ArrayBuffer>;
-  /** Every row since the last take, refused ones too, with the texts that are kept of it (see kept-rows.ts); empty without `kept`. */
-  readonly kept: Uint8Array<ArrayBuffer>;
-}
+export type { Constant, Findings } from "./sampler.js";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
@@ -67,21 +45,23 @@ export class Decoder {
   /** Lines of the file before the next byte. */
   #row = 0;
   #atStart = true;
-  #columnsKnown = false;
-  /** A row longer than MAX_ROW whose end has not come yet. */
-  #tooLong: { bytes: Uint8Array<ArrayBuffer>; offset: number; length: number } | undefined;
+  /** Of the file at hand; 0: not known yet. */
+  #columns = 0;
+  #tooLong: LongRow | undefined;
+  readonly #sampler: Sampler | undefined;
 
   constructor(spec: CompiledSpec, options: DecoderOptions) {
     const { capacity, format = spec.events.format, requireLabel = true, distinct = requireLabel } = options;
-    const kept = options.kept ?? null;
+    const { kept = null, watch = requireLabel } = options;
     const { memory, kernel } = scanKernel();
     const arena = new Arena(memory, kernel.heapBase());
     const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
     this.#spec = spec;
     [this.#format, this.#memory, this.#kernel] = [format, memory, kernel];
-    this.#plan = layPlan(spec, { capacity, format, requireLabel, distinct, kept }, kernel, arena);
+    this.#plan = layPlan(spec, { capacity, format, requireLabel, distinct, kept, watch }, kernel, arena);
     this.layout = this.#plan.layout;
     this.#input = new Input(memory, arena);
+    if (watch) this.#sampler = new Sampler(memory, kernel, this.#plan.places, spec, format);
     this.#needed = [...new Set([...(requireLabel ? sourcesOf(spec, format) : fields), ...(kept ?? [])])];
     this.#isDelimited = format === "tsv" || format === "csv";
     this.needsHeader = this.#isDelimited && (options.header ?? spec.events.header);
@@ -121,7 +101,7 @@ export class Decoder {
    * @throws HashbrookError internal when a header is needed and none has been read
    */
   startAt(offset: number, row: number): void {
-    if (offset > 0 && this.needsHeader && !this.#columnsKnown)
+    if (offset > 0 && this.needsHeader && this.#columns === 0)
       throw new HashbrookError("internal", "startAt before the file's header was read");
     this.#input.startAt(offset);
     this.#tooLong = undefined;
@@ -156,10 +136,12 @@ export class Decoder {
     const kernel = this.#kernel;
     if (limit <= read) return STATUS.more;
     kernel.setCursor(read);
+    this.#sampler?.begin(read, limit);
     const status = this.#isDelimited
       ? kernel.scanDelimited(limit, end, ended, capacity)
       : kernel.scanLines(limit, capacity, this.#format === "vw");
     if (status === STATUS.reject) this.#reject(offset - read);
+    else if (kernel.getRows() > 0) this.#sampler?.look();
     this.#input.advance(kernel.getCursor());
     this.#row += kernel.getLines();
     return status;
@@ -172,9 +154,17 @@ export class Decoder {
     const length = (kernel.getRowEnd() >>> 0) - start;
     const bytes = this.#input.bytes(start, start + Math.min(length, MAX_REJECT_BYTES)).slice();
     const row = this.#row + kernel.getRowLine() + 1;
-    const column = this.#plan.places.nameOf(kernel.getFailedSlot() >>> 0);
+    const slot = kernel.getFailedSlot() >>> 0;
+    const column = this.#plan.places.nameOf(slot);
+    const value = slot ? shortText(this.#memory.buffer, slot) : null;
     kernel.keepRow(kernel.getCode());
-    this.#rejects.add(kernel.getCode(), { column, offset: start + shift, row, bytes, length });
+    this.#add(kernel.getCode(), { column, value, offset: start + shift, row, bytes, length });
+  }
+
+  /** @param code the kernel's */
+  #add(code: number, row: Omit<Reject, "code" | "expected">): void {
+    const columns = this.#columns;
+    this.#rejects.add(rejectOf(RejectList.codeOf(code), row, { spec: this.#spec, format: this.#format, columns }));
   }
 
   /** Passes the byte order mark and the header. @returns false when they are not complete yet */
@@ -206,33 +196,28 @@ export class Decoder {
 
   #nameColumns(names: readonly string[]): void {
     this.#plan.setColumns(names);
-    this.#columnsKnown = true;
+    this.#columns = names.length;
   }
 
   /** Begins to pass over a row that is too long to be kept until its end comes. @returns whether there is one */
   #beginTooLong(): boolean {
-    const input = this.#input;
-    if (input.unread <= MAX_ROW || input.limit > input.read) return false;
-    const bytes = input.bytes(input.read, input.read + MAX_REJECT_BYTES).slice();
-    this.#tooLong = { bytes, offset: input.offset, length: 0 };
-    return true;
+    this.#tooLong = LongRow.at(this.#input);
+    return this.#tooLong !== undefined;
   }
 
   /** @returns false when the row's end has not come yet */
   #skipTooLong(): boolean {
-    const input = this.#input;
-    const { bytes, offset, length } = this.#tooLong!;
-    const hasEnd = input.limit > input.read;
-    const part = hasEnd ? input.bytes(input.read, input.limit).indexOf(10) : input.unread;
-    const total = length + part;
-    this.#tooLong!.length = total;
-    input.advance(input.read + part + 1);
-    if (!hasEnd && !input.ended) return false;
+    const passed = this.#tooLong!.skip(this.#input);
+    if (!passed) return false;
     this.#row += 1;
-    this.#kernel.keepRow(ROW_TOO_LONG);
-    this.#rejects.addTooLong({ column: "", offset, row: this.#row, bytes, length: total });
     this.#tooLong = undefined;
+    this.#addTooLong(this.#row, passed);
     return true;
+  }
+
+  #addTooLong(row: number, passed: Pick<Reject, "bytes" | "offset" | "length">): void {
+    this.#kernel.keepRow(ROW_TOO_LONG);
+    this.#add(ROW_TOO_LONG, { column: "", value: null, row, ...passed });
   }
 
   /**
@@ -261,6 +246,11 @@ export class Decoder {
     return new Uint8Array(this.#memory.buffer, keptRows, end - keptRows).slice();
   }
 
+  /** What stands out in the rows accepted so far, and in those alone that the decoder watches. */
+  findings(): Findings {
+    return this.#sampler?.findings() ?? { constants: [], labels: [] };
+  }
+
   /** Takes the rejects alone, for instance at the end of a file. */
   takeRejects(): Reject[] {
     const { list } = this.#rejects;
@@ -275,17 +265,18 @@ export class Decoder {
    * @returns "full" when the batch is full
    */
   message(bytes: Uint8Array, start: number, end: number, offset: number): "full" | "more" {
-    if (this.needsHeader && !this.#columnsKnown) this.#nameColumns(columnsOfMessages(this.#spec.events.columns));
+    if (this.needsHeader && this.#columns === 0) this.#nameColumns(columnsOfMessages(this.#spec.events.columns));
     const kernel = this.#kernel;
     const length = end - start - Number(bytes[end - 1] === 10 && end > start);
     if (length > MAX_ROW) {
       const kept = bytes.slice(start, start + MAX_REJECT_BYTES);
-      kernel.keepRow(ROW_TOO_LONG);
-      this.#rejects.addTooLong({ column: "", offset, row: 0, bytes: kept, length });
+      this.#addTooLong(0, { offset, bytes: kept, length });
     } else if (length > 0) {
       this.#row = -1;
       const at = this.#input.bring(bytes, start, start + length);
+      this.#sampler?.begin(at, at + length);
       if (this.#scanMessage(at, at + length) === STATUS.reject) this.#reject(offset - at);
+      else if (kernel.getRows() > 0) this.#sampler?.look();
     }
     return kernel.getRows() >= this.layout.capacity || this.#rejects.full ? "full" : "more";
   }

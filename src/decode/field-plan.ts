@@ -18,11 +18,13 @@ export const opKinds = [
   "vectors",
   "distincts",
   "distinctBags",
+  "watches",
 ] as const;
 export type Ops = Record<(typeof opKinds)[number], Struct[]>;
 
 /** As in src/kernels/assembly/scan/plan.ts. */
 const SMALL_NUMBERS = 4096;
+const UNSEEN = 0xffffffff;
 
 /** What laying out one field needs to know. */
 export interface FieldContext {
@@ -100,6 +102,16 @@ export function layDistincts({ arena, counted, ops }: FieldContext): void {
       new Struct().u32(run[0].to, run[0].stride, run.length, fields, arena.take(run.length * REGISTERS), 0),
     );
   }
+}
+
+/** Every value that a field reads is watched until it varies. */
+export function layWatches({ spec, places, ops }: FieldContext): void {
+  const slots = spec.fields.flatMap((field) => {
+    if (field.type === "cross") return [];
+    const number = field.type === "numeric" || field.type === "buckets";
+    return [places.slot(field.from, field.type === "categorical" ? "text" : number ? "number" : "items")];
+  });
+  ops.watches = [...new Set(slots)].map((slot) => new Struct().u32(slot, UNSEEN).u64(0n));
 }
 
 /** Sorts cells and parts them into runs that lie side by side in a row. */

@@ -1,5 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { nearest } from "../core/nearest.js";
+import type { Format } from "../spec/compiled.js";
 import { MAX_COLUMNS } from "./plan.js";
 
 const MEND = "name the columns in the file's first line as the spec does, or set events.header to false";
@@ -33,6 +34,13 @@ export function headerNames(line: string, separator: string, quoted: boolean): s
     at = end + 1;
   } while (at <= text.length);
   return names;
+}
+
+/** How many columns a row has, in words; null where rows have none. */
+export function columnsIn(row: Uint8Array, separator: string, format: Format): string | null {
+  if (format !== "tsv" && format !== "csv") return null;
+  const count = headerNames(Buffer.from(row).toString("latin1"), separator, format === "csv").length;
+  return count === 1 ? "1 column" : `${count} columns`;
 }
 
 function plainName(text: string, at: number, separator: string): { name: string; end: number } {

@@ -22,6 +22,9 @@ export interface ScanKernel {
   readContext(at: number, end: number, copy: number): number;
   readCandidate(at: number, end: number, copy: number, row: number): number;
   takeChanges(): number;
+  /** Where the values that never varied are listed (struct Watch). */
+  getWatches(): number;
+  getWatchesEnd(): number;
   keepRow(code: number): void;
   takeKept(): number;
   getCursor(): number;

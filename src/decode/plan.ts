@@ -1,7 +1,16 @@
 import { type BatchLayout, batchLayout } from "../core/batch.js";
 import { type CompiledSpec, type Format, positiveNumber } from "../spec/compiled.js";
 import { type Arena, Struct } from "./arena.js";
-import { type FieldContext, layDistincts, layField, layHashes, type Ops, opKinds, REGISTERS } from "./field-plan.js";
+import {
+  type FieldContext,
+  layDistincts,
+  layField,
+  layHashes,
+  layWatches,
+  type Ops,
+  opKinds,
+  REGISTERS,
+} from "./field-plan.js";
 import type { ScanKernel } from "./kernel.js";
 import { layMembers, layPlaces, type Places, vwHead, weightSource } from "./places.js";
 import { powersOfFive } from "./powers.js";
@@ -14,6 +23,8 @@ export interface PlanOptions {
   readonly distinct: boolean;
   /** Columns and paths whose texts are kept of every row; null: no row is kept. */
   readonly kept: readonly string[] | null;
+  /** List what never varies. */
+  readonly watch: boolean;
 }
 
 /** Where the decoder finds things in the kernel's memory. */
@@ -78,6 +89,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   for (const [index, field] of spec.fields.entries()) layField(context, field, index);
   layHashes(context);
   layDistincts(context);
+  if (options.watch) layWatches(context);
 
   const columns = arena.take((MAX_COLUMNS + 4) * 4);
   const changes = arena.take(changesBytes(context, capacity));

@@ -42,6 +42,10 @@ export interface Reject {
   readonly code: RejectCode;
   /** Source column or path of the value at fault, "" when no single one is. */
   readonly column: string;
+  /** What stands there, shortened; null when no single value is at fault. */
+  readonly value: string | null;
+  /** What would not have been refused, in a few words. */
+  readonly expected: string;
   /** Byte offset of the row in the decompressed file. */
   readonly offset: number;
   /** 1-based line number in the file. */
@@ -71,16 +75,12 @@ export class RejectList {
     return this.list.length >= MAX_REJECTS || this.#bytes >= MAX_KEPT_BYTES;
   }
 
+  add(reject: Reject): void {
+    this.list.push(reject);
+    this.#bytes += reject.bytes.length;
+  }
+
   /** @param code the kernel's */
-  add(code: number, row: Omit<Reject, "code">): void {
-    this.list.push({ code: RejectList.codeOf(code), ...row });
-    this.#bytes += row.bytes.length;
-  }
-
-  addTooLong(row: Omit<Reject, "code">): void {
-    this.add(ROW_TOO_LONG, row);
-  }
-
   static codeOf(code: number): RejectCode {
     return rejectCodes[code - 1];
   }

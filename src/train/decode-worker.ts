@@ -43,7 +43,7 @@ function send(message: FromDecoder): void {
 
 async function run(start: Start): Promise<void> {
   const reading = job.kind === "predict" ? { requireLabel: false, kept: job.kept } : {};
-  const decoder = new Decoder(job.spec, { capacity: start.capacity, ...reading });
+  const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, ...reading });
   const buffers = Array.from({ length: IN_FLIGHT }, () => new SharedArrayBuffer(decoder.layout.bytes));
   free.push(...buffers.keys());
   send({ type: "buffers", buffers });

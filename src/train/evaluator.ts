@@ -47,6 +47,7 @@ export class Evaluator implements Consumer {
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
+    this.tally.checkHopeless(endedBy);
     return this.tally.report(this.loaded.model, this.loaded.path, endedBy);
   }
 

@@ -137,6 +137,25 @@ export interface TableReport {
   readonly hotness?: HotnessCounters;
 }
 
+/** Something in the data that makes it unlikely that the model learns what it should. */
+export interface Warning {
+  /** one_class, always_missing, constant_field, time_before_2000, time_in_future or mostly_rejected. */
+  readonly code: string;
+  /** The field or source, when there is one. */
+  readonly field: string | null;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** The first event that was rejected with a code. */
+export interface RejectSample {
+  readonly file: string;
+  readonly row: number;
+  readonly column: string | null;
+  readonly value: string | null;
+  readonly expected: string;
+}
+
 /** The state of a running job, sent to the main thread a few times a second. */
 export interface Progress {
   readonly examples: number;
@@ -167,6 +186,8 @@ export interface Progress {
   readonly freshness: { readonly p50: number; readonly p99: number } | null;
   /** How a topic's reading goes; null for files. */
   readonly source: SourceHealth | null;
+  /** What was doubtful in the first 1,000 events. */
+  readonly warnings: readonly Warning[];
 }
 
 /**
@@ -180,6 +201,10 @@ export interface Report extends Quality {
   readonly examples_this_run: number;
   readonly rejected: number;
   readonly rejected_by_code: Readonly<Record<string, number>>;
+  /** By code, the first event that this run rejected with it. */
+  readonly rejected_samples: Readonly<Record<string, RejectSample>>;
+  /** What is doubtful in this run's events, seen from the end. */
+  readonly warnings: readonly Warning[];
   /** Examples left out because their id was among the last ones learned. */
   readonly duplicates: number;
   /** Examples that changed nothing because their gradient was not finite. */

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
-import type { Decoder, Reject } from "../decode/decoder.js";
+import type { Decoder, Findings, Reject } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
 import type { ByteSource } from "../source/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
@@ -21,6 +21,8 @@ export interface DecodedBatch {
   /** Every row, with the texts that are kept of it (predict alone). */
   readonly kept?: Uint8Array;
   readonly rejects: readonly RejectedRow[];
+  /** What stands out in the accepted rows so far. */
+  readonly findings: Findings;
   /** Right after the batch's last row. */
   readonly position: StreamPosition;
   /** What was decided on the way here and must be decided alike in a replay. */
@@ -88,6 +90,7 @@ export async function* decodedBatches(
       distinct,
       kept,
       rejects: all,
+      findings: decoder.findings(),
       position,
       decisions: [],
       times: [],

@@ -9,7 +9,9 @@ import { type CompiledSpec, isHashed } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
 import type { EndedBy } from "./consumer.js";
-import type { Job, Progress, Quality, Report, TableReport } from "./job.js";
+import { Doubts } from "./doubts.js";
+import type { Job, Progress, Quality, Report, TableReport, Warning } from "./job.js";
+import { rejectSamples, rejectText } from "./rejects.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Counters of a run that a checkpoint keeps: plain JSON. */
@@ -33,6 +35,9 @@ export class Tally {
   private examplesBefore = 0;
   private skippedRows = 0;
   private done: number | null = null;
+  private readonly doubts: Doubts;
+  /** Of the first events. */
+  private warnings: readonly Warning[] | null = null;
   examples = 0;
   /** Events that were not learned because their id was among the last ones. */
   duplicates = 0;
@@ -45,6 +50,7 @@ export class Tally {
     this.metrics = new SplitMetrics({ window: spec.window });
     this.oracle = spec.label.oracle ? new SplitMetrics({ window: spec.window, scores: "probabilities" }) : null;
     this.distinct = new DistinctCounts(spec.fields.length);
+    this.doubts = new Doubts(spec);
   }
 
   /** Counts a batch's logits, made before it was learned. @param seen its rows that were learned in an earlier pass */
@@ -59,7 +65,22 @@ export class Tally {
     this.skippedRows += skipped;
     this.done = totalBytes ? Math.min(1, decoded.bytesRead / totalBytes) : null;
     for (const { code } of decoded.rejects) this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
+    this.doubts.add(batch, decoded);
+    if (this.doubts.ripe) this.warnings ??= this.doubts.warnings();
     this.checkRejects(decoded);
+  }
+
+  /** @throws HashbrookError all_rejected when not one event of this run could be read, as a model of nothing must not be saved */
+  checkHopeless(endedBy: EndedBy): void {
+    if (!this.doubts.hopeless || endedBy === "stopped") return;
+    const [first] = this.doubts.samples.values();
+    throw new HashbrookError(
+      "all_rejected",
+      `all ${this.rejected.toLocaleString("en")} events were rejected, the first: ${rejectText(first)}`,
+      {
+        hint: "do the spec's `events` and `label` describe this data? hashbrook check --model SPEC --data FILE shows what is read",
+      },
+    );
   }
 
   get rejected(): number {
@@ -91,6 +112,7 @@ export class Tally {
       memory_bytes: process.memoryUsage.rss(),
       done: this.done,
       freshness: null,
+      warnings: this.warnings ?? [],
     };
   }
 
@@ -115,6 +137,8 @@ export class Tally {
       examples_this_run: thisRun,
       rejected: this.rejected,
       rejected_by_code: this.rejectsByCode(),
+      rejected_samples: rejectSamples(this.doubts.samples),
+      warnings: this.doubts.warnings(),
       duplicates: this.duplicates,
       skipped: this.skippedRows,
       seconds,
@@ -187,10 +211,9 @@ export class Tally {
   private checkRejects(decoded: DecodedBatch): void {
     const last = decoded.rejects.at(-1);
     if (!last || this.job.maxRejects === null || this.rejected <= this.job.maxRejects) return;
-    const place = `${last.file}:${last.row}${last.column ? `: ${last.column}` : ""}`;
     throw new HashbrookError(
       "too_many_rejects",
-      `${place}: ${last.code}: ${this.rejected} rows were rejected, --max-rejects is ${this.job.maxRejects}`,
+      `${rejectText(last)}; ${this.rejected} rows were rejected, --max-rejects is ${this.job.maxRejects}`,
       {
         hint: "mend the data or the spec, or allow more with --max-rejects",
       },

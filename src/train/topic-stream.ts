@@ -112,6 +112,7 @@ class OpenBatch {
       buffer: batch.buffer,
       distinct,
       rejects: this.rejects,
+      findings: this.decoder.findings(),
       position: merge.position,
       decisions: merge.takeDecisions(),
       times: this.times,

@@ -239,7 +239,7 @@ export class Trainer implements Consumer {
     const save = (!publication?.replaying || publication.clean) && checkpointer.due(examples);
     if (publication && !publication.replaying && (save ? !publication.clean : await publication.due(examples)))
       await this.publish(publication);
-    if (save) checkpointer.save(examples, this.content());
+    if (save && (examples > 0 || this.job.topic)) checkpointer.save(examples, this.content());
   }
 
   /** @param ending the run ends anyhow */
@@ -269,6 +269,7 @@ export class Trainer implements Consumer {
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
+    this.tally.checkHopeless(endedBy);
     const { publication } = this;
     if (publication && !publication.clean) {
       publication.decideAnew();

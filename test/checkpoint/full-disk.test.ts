@@ -59,6 +59,8 @@ describe.skipIf(disk === undefined)("a full disk", () => {
       row: 1,
       offset: 0,
       length: 1,
+      value: null,
+      expected: "3 columns",
       raw: Buffer.alloc(1000, 65),
     };
     writer.append(reject);

@@ -7,7 +7,8 @@ import { FaultyFiles } from "./faulty-files.js";
 import { errorOf, quickFiles, temporaryDirectory } from "./samples.js";
 
 function reject(row: number, raw: Uint8Array = Buffer.from(`1\t${row}`)): Reject {
-  return { code: "column_count", column: null, file: "day-1.tsv", row, offset: row * 10, length: raw.byteLength, raw };
+  const fault = { code: "column_count", column: null, value: "2 columns", expected: "3 columns" };
+  return { ...fault, file: "day-1.tsv", row, offset: row * 10, length: raw.byteLength, raw };
 }
 
 function lines(directory: string): string[] {
@@ -22,12 +23,12 @@ describe("RejectedWriter", () => {
   it("writes one JSON object a line", () => {
     const directory = temporaryDirectory();
     const writer = new RejectedWriter(directory);
-    writer.append({ ...reject(3, Buffer.from('a"\tü\u2028')), code: "bad_label", column: "label" });
+    writer.append({ ...reject(3, Buffer.from('a"\tü\u2028')), code: "bad_label", column: "label", value: "a" });
     writer.append(reject(4, Uint8Array.of(0xff, 0x41)));
     writer.sync();
     expect(lines(directory)).toEqual([
-      '{"code":"bad_label","column":"label","file":"day-1.tsv","row":3,"offset":30,"length":8,"raw":"a\\"\\tü\u2028"}',
-      '{"code":"column_count","column":null,"file":"day-1.tsv","row":4,"offset":40,"length":2,"raw_base64":"/0E="}',
+      '{"code":"bad_label","column":"label","value":"a","expected":"3 columns","file":"day-1.tsv","row":3,"offset":30,"length":8,"raw":"a\\"\\tü\u2028"}',
+      '{"code":"column_count","column":null,"value":"2 columns","expected":"3 columns","file":"day-1.tsv","row":4,"offset":40,"length":2,"raw_base64":"/0E="}',
     ]);
     expect(writer.bytesWritten).toBe(readFileSync(writer.path).byteLength);
     writer.close();

@@ -15,6 +15,7 @@ const progress: Progress = {
   examples_this_run: 123_456,
   rejected: 7,
   duplicates: 0,
+  warnings: [],
   skipped: 0,
   unsaved: 0,
   seconds: 10,

@@ -3,14 +3,24 @@ import { hotnessText, rejectedLines } from "../../src/cli/summary.js";
 
 describe("rejected events", () => {
   it("are told by their codes", () => {
-    expect(rejectedLines({ examples: 5, rejected: 3, rejected_by_code: { bad_label: 2, bad_time: 1 } })).toEqual([
-      "  rejected 3: bad_label 2, bad_time 1",
-    ]);
-    expect(rejectedLines({ examples: 5, rejected: 0, rejected_by_code: {} })).toEqual([]);
+    expect(
+      rejectedLines({
+        examples: 5,
+        rejected: 3,
+        rejected_by_code: { bad_label: 2, bad_time: 1 },
+        rejected_samples: {},
+      }),
+    ).toEqual(["  rejected 3: bad_label 2, bad_time 1"]);
+    expect(rejectedLines({ examples: 5, rejected: 0, rejected_by_code: {}, rejected_samples: {} })).toEqual([]);
   });
 
   it("point at the spec when there is nothing else", () => {
-    const lines = rejectedLines({ examples: 0, rejected: 3, rejected_by_code: { column_count: 3 } });
+    const lines = rejectedLines({
+      examples: 0,
+      rejected: 3,
+      rejected_by_code: { column_count: 3 },
+      rejected_samples: {},
+    });
     expect(lines[1]).toContain("model spec");
   });
 });

@@ -76,13 +76,17 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
     expect([status, stderr]).toEqual([4, expect.stringMatching(/rows\.tsv:5.*column_count/)]);
   });
 
-  it("nothing but rubbish ends with no examples and all rows kept", () => {
+  it("nothing but rubbish is an error: no checkpoint, and all rows kept", () => {
     const { out, args } = trainOn(
       "tsv",
       Array.from({ length: 500 }, (_, i) => `rubbish ${i}`),
     );
-    expect(report(args)).toMatchObject({ examples: 0, rejected: 500, logloss: null, auc: null });
+    const { status, stdout, stderr } = run([...args, "--json"]);
+    expect(status).toBe(4);
+    expect(stderr).toMatch(/all 500 events were rejected.*rows\.tsv:1: column_count: 1 column, expected 4 columns/);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "all_rejected" } });
     expect(rejects(out)).toHaveLength(500);
+    expect(readdirSync(out)).toEqual(["rejected"]);
   });
 });
 

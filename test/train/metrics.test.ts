@@ -9,6 +9,7 @@ const progress: Progress = {
   examples_this_run: 10,
   rejected: 1,
   duplicates: 2,
+  warnings: [],
   skipped: 0,
   unsaved: 4,
   seconds: 1,

@@ -14,6 +14,7 @@ import {
   STRING, Slot, TEXT, VECTOR_OP_BYTES, VectorOp, fail, mayFail, plan,
 } from "./plan";
 import { isUtf8 } from "./utf8";
+import { watchRow } from "./watch";
 import { xxh64 } from "./xxh64";
 
 /** No event is of 2100 or later, in milliseconds since 1970: its unit is another one. */
@@ -46,6 +47,7 @@ export function acceptRow(row: usize): u32 {
   hashes(row);
   crosses(row);
   countDistinct(row);
+  if (plan.watches != plan.watchesEnd) watchRow();
   if (plan.keptRows) keepRow(OK);
   return OK;
 }

@@ -82,6 +82,13 @@ export function readCandidate(at: usize, end: usize, copy: usize, row: u32): u32
   return why ? why : acceptRow(row);
 }
 
+export function getWatches(): usize {
+  return plan.watches;
+}
+export function getWatchesEnd(): usize {
+  return plan.watchesEnd;
+}
+
 /** Forgets the register changes reported so far. @returns bytes of changes */
 export function takeChanges(): u32 {
   const bytes = <u32>(plan.changesEnd - plan.changes);

@@ -158,6 +158,16 @@ export class DistinctBagOp {
 }
 export const DISTINCT_BAG_OP_BYTES: usize = 16;
 
+/** A value of which all rows so far had the same: its size (UNSEEN: there was no row), and its bytes, hashed where there are more than 8. */
+@unmanaged
+export class Watch {
+  slot: Slot;
+  size: u32;
+  bytes: u64;
+}
+export const WATCH_BYTES: usize = 16;
+export const UNSEEN: u32 = 0xFFFFFFFF;
+
 /** Everything about one model's events. Slots that the spec has no use for are null. */
 @unmanaged
 export class Plan {
@@ -213,6 +223,8 @@ export class Plan {
   distinctsEnd: usize;
   distinctBags: usize;
   distinctBagsEnd: usize;
+  watches: usize;
+  watchesEnd: usize;
 
   /** u32 list of risen registers, and where the next one goes. */
   changes: usize;

@@ -1,0 +1,92 @@
+import { Command } from "commander";
+import { errorFacts } from "../core/errors.js";
+import { type CheckReport, check } from "../train/check.js";
+import type { FieldCheck } from "../train/field-check.js";
+import { sampleText } from "../train/rejects.js";
+import { wholeNumber } from "./options.js";
+
+interface Flags {
+  model: string;
+  data: string[];
+  rows: number;
+  json?: true;
+}
+
+export function checkCommand(): Command {
+  return new Command("check")
+    .description("Read the first events as training would, learn nothing, and say what is in them")
+    .requiredOption("--model <spec>", "model spec, a YAML file of features/")
+    .requiredOption(
+      "--data <file...>",
+      'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
+    )
+    .option("--rows <n>", "events to read", wholeNumber, 10_000)
+    .option("--json", "print the report as one JSON object, the last line of stdout")
+    .addHelpText(
+      "after",
+      `
+Exits 0 when nothing was rejected and nothing is doubtful, else with ${errorFacts.all_rejected.exit}.`,
+    )
+    .action(run);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const report = await check(flags);
+  process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${checkText(report)}\n`);
+  if (!report.ok) process.exitCode = errorFacts.all_rejected.exit;
+}
+
+/** A check for a person. */
+export function checkText(report: CheckReport): string {
+  const { rows, accepted, rejected, label, time, warnings } = report;
+  const lines = [`${number(rows)} events read, ${number(accepted)} fit the spec, ${number(rejected)} rejected`];
+  if (label.positive_rate !== null)
+    lines.push(`  label ${label.from}: ${percent(label.positive_rate)} positive (${valuesText(label.values)})`);
+  if (time?.first) lines.push(`  time ${time.from}: ${time.first} to ${time.last} UTC`);
+  lines.push(...table(report.fields).map((line) => `  ${line}`));
+  for (const [code, sample] of Object.entries(report.rejected_samples))
+    lines.push(`rejected ${number(report.rejected_by_code[code])}: ${sampleText(code, sample)}`);
+  for (const { message, hint } of warnings) lines.push(`warning: ${message}`, `  ${hint}`);
+  lines.push(verdict(report));
+  return lines.join("\n");
+}
+
+function verdict({ ok, rows, rejected, warnings }: CheckReport): string {
+  if (ok) return "nothing is doubtful";
+  const parts = [
+    ...(rejected > 0 ? [`${number(rejected)} of ${number(rows)} events rejected`] : []),
+    ...(warnings.length > 0 ? [`${warnings.length} ${warnings.length === 1 ? "warning" : "warnings"}`] : []),
+  ];
+  return parts.join(", ") || "no events";
+}
+
+function table(fields: readonly FieldCheck[]): string[] {
+  const heads = ["field", "type", "present", "distinct", "min", "mean", "max", "examples"];
+  const rows = [heads, ...fields.map(cells)];
+  const widths = heads.map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  const isText = (i: number) => i < 2 || i === heads.length - 1;
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (isText(i) ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function cells({ name, from, type, present, distinct, min, mean, max, examples }: FieldCheck): string[] {
+  const shown = examples.map((text) => JSON.stringify(text.length > 24 ? `${text.slice(0, 24)}…` : text)).join(", ");
+  const numbers = [min, mean, max].map((x) => (x === null ? "" : figure(x)));
+  return [from === name ? name : `${name} (${from})`, type, percent(present), number(distinct), ...numbers, shown];
+}
+
+/** At most four decimals, and few digits where there are many. */
+function figure(x: number): string {
+  return Math.abs(x) >= 1e6 ? x.toPrecision(6) : String(Number(x.toFixed(4)));
+}
+
+function valuesText(values: CheckReport["label"]["values"]): string {
+  return values.map(({ text, count }) => `${JSON.stringify(text)} ${number(count)}`).join(", ");
+}
+
+const number = (x: number): string => x.toLocaleString("en");
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

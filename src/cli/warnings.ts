@@ -1,0 +1,13 @@
+import type { Warning } from "../train/job.js";
+
+const told = new Set<string>();
+
+/** Tells warnings on standard error as plain lines, each of a kind and field once. */
+export function tellWarnings(warnings: readonly Warning[]): void {
+  for (const { code, field, message, hint } of warnings) {
+    const kind = `${code} ${field}`;
+    if (told.has(kind)) continue;
+    told.add(kind);
+    process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[2K" : ""}warning: ${message}\n  ${hint}\n`);
+  }
+}

@@ -1,0 +1,81 @@
+import { type CompiledField, type CompiledSpec, type Format, positiveNumber } from "../spec/compiled.js";
+import { columnsIn } from "./header.js";
+import type { Reject, RejectCode } from "./reject.js";
+
+/** A refused row with what was found and what was expected. @param events how they are read, with the columns of the file at hand */
+export function rejectOf(
+  code: RejectCode,
+  row: Omit<Reject, "code" | "expected">,
+  { spec, format, columns }: { spec: CompiledSpec; format: Format; columns: number },
+): Reject {
+  const value = code === "column_count" ? columnsIn(row.bytes, spec.events.separator, format) : row.value;
+  return { code, ...row, value, expected: expectedInstead(spec, code, row.column, columns) };
+}
+
+/** What would not have been rejected in the place of a value, in a few words. @param columns of the file */
+function expectedInstead(spec: CompiledSpec, code: RejectCode, column: string, columns: number): string {
+  if (code === "column_count") return `${columns} columns`;
+  if (code === "bad_label" || code === "unknown_label") return expectedLabel(spec);
+  if (code === "bad_time" || code === "missing_time" || code === "impossible_time") return expectedTime(spec, code);
+  if (code === "bad_type" || code === "bad_number") return expectedType(spec, column);
+  if (code === "number_out_of_range")
+    return column === spec.label.oracle ? "a number from 0 to 1" : "a number within ±1e18";
+  if (code === "bad_vector") {
+    const field = readers(spec, column).find(({ type }) => type === "vector");
+    return field?.type === "vector" ? `${field.length} numbers` : "numbers";
+  }
+  return others[code];
+}
+
+type Plain = Exclude<
+  RejectCode,
+  | "column_count"
+  | "bad_label"
+  | "unknown_label"
+  | "bad_time"
+  | "missing_time"
+  | "impossible_time"
+  | "bad_type"
+  | "bad_number"
+  | "number_out_of_range"
+  | "bad_vector"
+>;
+
+const others: Readonly<Record<Plain, string>> = {
+  bad_weight: "a number above 0",
+  bad_utf8: "UTF-8",
+  bad_json: "one JSON object on the line",
+  value_too_long: "at most 65,535 bytes",
+  row_too_long: "at most 4 MiB",
+  missing_id: "an event id",
+  bad_quote: "quotes around a whole value, doubled inside it",
+  bad_vw: "label [importance] ['tag]|namespace feature[:value] …, each namespace once",
+};
+
+function expectedLabel({ label }: CompiledSpec): string {
+  if (label.soft) return "a number from 0 to 1";
+  const { positive } = label;
+  if ("at_least" in positive) return "a number";
+  const number = positiveNumber(positive);
+  if (number === undefined) return "a text";
+  const negatives = [0, -1, 1].filter((x) => x !== number).slice(0, number > 1 || number < -1 ? 3 : 2);
+  return `${number} (positive), or ${negatives.join(" or ")}`;
+}
+
+function expectedTime({ label }: CompiledSpec, code: RejectCode): string {
+  const unit = label.time?.unit === "s" ? "seconds" : "milliseconds";
+  const bounds = code === "impossible_time" ? ", before 2100" : "";
+  return `${unit} since 1970${bounds}, or a date like 2024-05-31 23:59:59`;
+}
+
+function readers({ fields }: CompiledSpec, column: string): CompiledField[] {
+  return fields.filter((field) => "from" in field && field.from === column);
+}
+
+function expectedType(spec: CompiledSpec, column: string): string {
+  const types = new Set(readers(spec, column).map(({ type }) => type));
+  if (types.has("numeric") || types.has("buckets") || column === spec.label.oracle) return "a number";
+  if (types.has("vector")) return "a list of numbers";
+  if (types.has("bag")) return "a list of texts and numbers";
+  return "a text, a number, true or false";
+}

@@ -1,0 +1,28 @@
+import type { Input } from "./input.js";
+import { MAX_REJECT_BYTES, MAX_ROW } from "./reject.js";
+
+/** A row longer than MAX_ROW whose end has not come yet: it is passed over piece by piece. */
+export class LongRow {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #offset: number;
+  #length = 0;
+
+  private constructor(input: Input) {
+    this.#bytes = input.bytes(input.read, input.read + MAX_REJECT_BYTES).slice();
+    this.#offset = input.offset;
+  }
+
+  /** The row at hand, if it is too long to be kept until its end comes. */
+  static at(input: Input): LongRow | undefined {
+    return input.unread <= MAX_ROW || input.limit > input.read ? undefined : new LongRow(input);
+  }
+
+  /** Passes over what has come. @returns the row as it is rejected, once its end has come */
+  skip(input: Input): { bytes: Uint8Array<ArrayBuffer>; offset: number; length: number } | undefined {
+    const hasEnd = input.limit > input.read;
+    const part = hasEnd ? input.bytes(input.read, input.limit).indexOf(10) : input.unread;
+    this.#length += part;
+    input.advance(input.read + part + 1);
+    return hasEnd || input.ended ? { bytes: this.#bytes, offset: this.#offset, length: this.#length } : undefined;
+  }
+}

@@ -1,0 +1,99 @@
+import { nearest } from "../core/nearest.js";
+import type { CompiledSpec, Format } from "../spec/compiled.js";
+import type { ScanKernel } from "./kernel.js";
+import type { Places } from "./places.js";
+import { shortText } from "./values.js";
+
+/** A column, path or namespace of which every row so far had the same value. */
+export interface Constant {
+  readonly column: string;
+  /** Empty: no row had any. */
+  readonly value: string;
+  /** Where nothing was found: the most similar place of the first row, if there is one. */
+  readonly near: string | null;
+}
+
+/** What stands out in the rows accepted so far. */
+export interface Findings {
+  readonly constants: readonly Constant[];
+  /** Some texts of labels, as written. */
+  readonly labels: readonly string[];
+}
+
+const WATCH_BYTES = 16;
+const MOST_LABELS = 3;
+const MOST_LOOKS = 1000;
+const NEWLINE = 10;
+const MOST_FIRST_BYTES = 64 << 10;
+
+/** Looks at rows as they pass, without cost: what never varies the kernel tells (struct Watch), a few values are read in passing. */
+export class Sampler {
+  readonly #memory: WebAssembly.Memory;
+  readonly #kernel: ScanKernel;
+  readonly #places: Places;
+  readonly #format: Format;
+  readonly #labelSlot: number;
+  readonly #values = new Map<number, string>();
+  readonly #labels = new Set<string>();
+  #looks = 0;
+  #first: string | undefined;
+
+  constructor(memory: WebAssembly.Memory, kernel: ScanKernel, places: Places, spec: CompiledSpec, format: Format) {
+    this.#memory = memory;
+    this.#kernel = kernel;
+    this.#places = places;
+    this.#format = format;
+    this.#labelSlot = places.slot(spec.label.from, "text");
+  }
+
+  /** Keeps the first row, which begins at `at`. */
+  begin(at: number, end: number): void {
+    if (this.#first !== undefined || this.#format === "tsv" || this.#format === "csv") return;
+    const bytes = new Uint8Array(this.#memory.buffer, at, Math.min(end - at, MOST_FIRST_BYTES));
+    const newline = bytes.indexOf(NEWLINE);
+    this.#first = Buffer.from(newline < 0 ? bytes : bytes.subarray(0, newline)).toString();
+  }
+
+  /** The slots hold the row accepted last. */
+  look(): void {
+    if (this.#looks === MOST_LOOKS) return;
+    if (this.#looks++ === 0) for (const slot of this.#watched()) this.#values.set(slot, this.#textOf(slot));
+    if (this.#labels.size < MOST_LABELS) this.#labels.add(this.#textOf(this.#labelSlot));
+  }
+
+  findings(): Findings {
+    const constants = [...this.#watched()].map((slot): Constant => {
+      const value = this.#values.get(slot) ?? "";
+      const column = this.#places.nameOf(slot);
+      return { column, value, near: value === "" ? (nearest(column, this.#members()) ?? null) : null };
+    });
+    return { constants, labels: [...this.#labels] };
+  }
+
+  *#watched(): Generator<number> {
+    const view = new DataView(this.#memory.buffer);
+    const end = this.#kernel.getWatchesEnd() >>> 0;
+    for (let at = this.#kernel.getWatches() >>> 0; at < end; at += WATCH_BYTES) yield view.getUint32(at, true);
+  }
+
+  #textOf(slot: number): string {
+    return shortText(this.#memory.buffer, slot) ?? "";
+  }
+
+  /** Paths of the first row, or its namespaces. */
+  #members(): string[] {
+    const first = this.#first ?? "";
+    if (this.#format === "vw") return [...first.matchAll(/\|([^\s:|]+)/g)].map(([, name]) => name);
+    try {
+      return [...leafPaths(JSON.parse(first))];
+    } catch {
+      return [];
+    }
+  }
+}
+
+function* leafPaths(value: unknown, path = ""): Generator<string> {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!isObject) yield path;
+  else for (const [name, inner] of Object.entries(value)) yield* leafPaths(inner, path ? `${path}.${name}` : name);
+}

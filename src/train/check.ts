@@ -1,0 +1,145 @@
+import { Batch } from "../core/batch.js";
+import { dateText } from "../core/clock.js";
+import { Decoder } from "../decode/decoder.js";
+import { type KeptRow, keptRows } from "../decode/kept-rows.js";
+import { openSource } from "../source/source.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { loadSpec } from "../spec/parse.js";
+import { Doubts } from "./doubts.js";
+import { type FieldCheck, FieldStats, type SourceField } from "./field-check.js";
+import type { RejectSample, Warning } from "./job.js";
+import { rejectSamples } from "./rejects.js";
+import { type DecodedBatch, decodedBatches, START } from "./stream.js";
+
+export interface CheckOptions {
+  /** Path of a model spec, or a compiled one. */
+  readonly model: string | CompiledSpec;
+  /** As for training: paths, patterns, "-", "simulate:…". */
+  readonly data: string | readonly string[];
+  /** Events to read, rejected ones too. Default 10,000. */
+  readonly rows?: number | undefined;
+}
+
+/** How the first events of a stream look through a model spec. */
+export interface CheckReport {
+  /** Events read. */
+  readonly rows: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly rejected_by_code: Readonly<Record<string, number>>;
+  readonly rejected_samples: Readonly<Record<string, RejectSample>>;
+  readonly label: {
+    readonly from: string;
+    /** Mean label; null without one. */
+    readonly positive_rate: number | null;
+    /** The most frequent texts of labels, and how often they came. */
+    readonly values: readonly { readonly text: string; readonly count: number }[];
+  };
+  /** Earliest and latest event time, UTC; null where the spec has none. */
+  readonly time: { readonly from: string; readonly first: string | null; readonly last: string | null } | null;
+  readonly fields: readonly FieldCheck[];
+  readonly warnings: readonly Warning[];
+  /** Nothing was rejected, and nothing is doubtful. */
+  readonly ok: boolean;
+}
+
+const ROWS = 10_000;
+const CAPACITY = 512;
+const MOST_LABELS = 5;
+
+/** Reads the first events as training would, learns nothing, and says what is in them. */
+export async function check(options: CheckOptions): Promise<CheckReport> {
+  const { rows = ROWS } = options;
+  const spec = typeof options.model === "string" ? loadSpec(options.model) : options.model;
+  const data = typeof options.data === "string" ? [options.data] : options.data;
+  const look = new Look(spec);
+  const decoder = new Decoder(spec, { capacity: Math.min(CAPACITY, rows), kept: look.sources });
+  const source = openSource(data);
+  const buffer = () => new ArrayBuffer(decoder.layout.bytes);
+  try {
+    for await (const decoded of decodedBatches(source, decoder, { start: START, epochs: 1, limit: rows, buffer })) {
+      look.add(new Batch(decoder.layout, decoded.rows, decoded.buffer), decoded);
+      if (look.rows >= rows) break;
+    }
+  } finally {
+    await source.close();
+  }
+  return look.report();
+}
+
+/** What was seen so far. */
+class Look {
+  /** Where values are read from: the label first. */
+  readonly sources: readonly string[];
+  private readonly spec: CompiledSpec;
+  private readonly doubts: Doubts;
+  private readonly fields: readonly { readonly column: number; readonly stats: FieldStats }[];
+  private readonly labels = new Map<string, number>();
+  private readonly byCode = new Map<string, number>();
+  private accepted = 0;
+  private rejected = 0;
+  private positives = 0;
+
+  constructor(spec: CompiledSpec) {
+    const fields = spec.fields.filter((field): field is SourceField => "from" in field);
+    this.spec = spec;
+    this.doubts = new Doubts(spec);
+    this.sources = [...new Set([spec.label.from, ...fields.map(({ from }) => from)])];
+    this.fields = fields.map((field) => ({
+      column: this.sources.indexOf(field.from),
+      stats: new FieldStats(field, spec.events.format),
+    }));
+  }
+
+  get rows(): number {
+    return this.accepted + this.rejected;
+  }
+
+  add(batch: Batch, decoded: DecodedBatch): void {
+    this.doubts.add(batch, decoded);
+    this.accepted += batch.rows;
+    this.rejected += decoded.rejects.length;
+    for (const label of batch.labels) this.positives += label;
+    for (const { code } of decoded.rejects) count(this.byCode, code);
+    for (const row of keptRows(decoded.kept!, this.sources.length)) if (row.rejected === null) this.addValues(row);
+  }
+
+  report(): CheckReport {
+    const { label } = this.spec;
+    const warnings = this.doubts.warnings();
+    const { earliest, latest } = this.doubts.times;
+    const at = (time: number) => (Number.isFinite(time) ? dateText(time) : null);
+    return {
+      rows: this.rows,
+      accepted: this.accepted,
+      rejected: this.rejected,
+      rejected_by_code: Object.fromEntries(most(this.byCode)),
+      rejected_samples: rejectSamples(this.doubts.samples),
+      label: {
+        from: label.from,
+        positive_rate: this.accepted > 0 ? this.positives / this.accepted : null,
+        values: most(this.labels)
+          .slice(0, MOST_LABELS)
+          .map(([text, count]) => ({ text, count })),
+      },
+      time: label.time && { from: label.time.from, first: at(earliest), last: at(latest) },
+      fields: this.fields.map(({ stats }) => stats.result()),
+      warnings,
+      ok: this.accepted > 0 && this.rejected === 0 && warnings.length === 0,
+    };
+  }
+
+  private addValues({ values }: KeptRow): void {
+    count(this.labels, values[0].text);
+    for (const { column, stats } of this.fields) stats.add(values[column]);
+  }
+}
+
+function count(counts: Map<string, number>, what: string): void {
+  counts.set(what, (counts.get(what) ?? 0) + 1);
+}
+
+/** The most frequent first. */
+function most(counts: ReadonlyMap<string, number>): [string, number][] {
+  return [...counts].sort(([, a], [, b]) => b - a);
+}

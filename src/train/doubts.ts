@@ -1,0 +1,173 @@
+import type { Batch } from "../core/batch.js";
+import { dateText, wallTime } from "../core/clock.js";
+import type { Constant, Findings } from "../decode/decoder.js";
+import { type CompiledSpec, positiveNumber } from "../spec/compiled.js";
+import type { Warning } from "./job.js";
+import { rejectText } from "./rejects.js";
+import type { RejectedRow } from "./stream.js";
+
+/** Events, rejected ones too, after which doubts are told for the first time. */
+const FIRST_ROWS = 1000;
+/** Of fewer events nothing follows. */
+const LEAST_ROWS = 10;
+const YEAR_2000 = Date.UTC(2000, 0);
+const MS_OF_YEAR = 365.25 * 86_400_000;
+
+/** What of a batch and of what came with it is looked at. */
+interface Piece {
+  readonly rejects: readonly RejectedRow[];
+  readonly findings: Findings;
+}
+
+/**
+ * Notices when events are read but make no sense: one class only, fields that are always missing or the same, impossible times, mostly
+ * rejects. Of the first events it looks at every one; later only at what costs nothing.
+ */
+export class Doubts {
+  private readonly spec: CompiledSpec;
+  private readonly now: number;
+  private readonly firsts = new Map<string, RejectedRow>();
+  private rows = 0;
+  private rejected = 0;
+  private positives = 0;
+  private labelled = 0;
+  private earliest = Number.POSITIVE_INFINITY;
+  private latest = Number.NEGATIVE_INFINITY;
+  private findings: Findings = { constants: [], labels: [] };
+
+  /** @param now milliseconds since 1970, by this machine */
+  constructor(spec: CompiledSpec, now = wallTime()) {
+    this.spec = spec;
+    this.now = now;
+  }
+
+  add(batch: Batch, { rejects, findings }: Piece): void {
+    const early = !this.ripe;
+    this.rows += batch.rows;
+    this.rejected += rejects.length;
+    this.findings = findings;
+    for (const reject of rejects) if (!this.firsts.has(reject.code)) this.firsts.set(reject.code, reject);
+    this.addLabels(batch.labels);
+    if (this.spec.label.time) this.addTimes(early ? batch.times : batch.times.subarray(0, 1));
+  }
+
+  /** Whether enough was seen to say something before the end. */
+  get ripe(): boolean {
+    return this.rows + this.rejected >= FIRST_ROWS;
+  }
+
+  /** Milliseconds since 1970; not finite when there were none. */
+  get times(): { readonly earliest: number; readonly latest: number } {
+    return { earliest: this.earliest, latest: this.latest };
+  }
+
+  /** The first rejected event of every code. */
+  get samples(): ReadonlyMap<string, RejectedRow> {
+    return this.firsts;
+  }
+
+  /** True when there were events, and not one of them could be read. */
+  get hopeless(): boolean {
+    return this.rows === 0 && this.rejected > 0;
+  }
+
+  /** What is doubtful in the events so far, in the order: rejects, label, time, fields. */
+  warnings(): Warning[] {
+    if (this.rows + this.rejected < LEAST_ROWS) return [];
+    const found = [...this.rejectWarnings()];
+    if (this.rows < LEAST_ROWS) return found;
+    return [...found, ...this.labelWarnings(), ...this.timeWarnings(), ...this.fieldWarnings()];
+  }
+
+  private addLabels(labels: Float32Array): void {
+    if (this.positives > 0 && this.positives < this.labelled) return;
+    for (const label of labels) {
+      if (Number.isNaN(label)) continue;
+      this.labelled++;
+      this.positives += label;
+    }
+  }
+
+  private addTimes(times: Float64Array): void {
+    for (const time of times) {
+      // 0: none was asked for, or given.
+      if (time === 0) continue;
+      this.earliest = Math.min(this.earliest, time);
+      this.latest = Math.max(this.latest, time);
+    }
+  }
+
+  private *rejectWarnings(): Generator<Warning> {
+    const all = this.rows + this.rejected;
+    if (this.rejected * 2 <= all) return;
+    const [first] = this.firsts.values();
+    const share = `${this.rejected.toLocaleString("en")} of ${all.toLocaleString("en")} events were rejected`;
+    yield {
+      code: "mostly_rejected",
+      field: first.column || null,
+      message: `${share}, the first: ${rejectText(first)}`,
+      hint: "do the spec's `events` and `label` describe this data? hashbrook check shows what is read",
+    };
+  }
+
+  private *labelWarnings(): Generator<Warning> {
+    const { label } = this.spec;
+    if (this.labelled === 0 || (this.positives > 0 && this.positives < this.labelled)) return;
+    const all = `all ${this.labelled.toLocaleString("en")} labels are`;
+    const seen = this.findings.labels.map((text) => JSON.stringify(text)).join(", ");
+    const like = seen ? `, such as ${seen}` : "";
+    yield {
+      code: "one_class",
+      field: label.from,
+      message:
+        this.positives === 0
+          ? `${label.from}: ${all} negative${label.soft ? "" : `: none is ${positiveText(this.spec)}`}${like}`
+          : `${label.from}: ${all} positive${like}`,
+      hint: "a model of one class predicts it always: is label.positive right, and are the events in the order they happened?",
+    };
+  }
+
+  private *timeWarnings(): Generator<Warning> {
+    const { time } = this.spec.label;
+    const nextYear = this.now + MS_OF_YEAR;
+    if (!time || this.earliest > this.latest) return;
+    const span = `${time.from}: event times from ${dateText(this.earliest)} to ${dateText(this.latest)}`;
+    const plausible = (x: number) => x >= YEAR_2000 && x <= nextYear;
+    const asSeconds = time.unit === "ms" && plausible(this.earliest * 1000);
+    const hint = asSeconds
+      ? `these are seconds: time: { from: ${time.from}, unit: s }`
+      : `is ${time.from} the event's time, in ${time.unit === "s" ? "seconds" : "milliseconds"} since 1970?`;
+    if (this.earliest < YEAR_2000)
+      yield { code: "time_before_2000", field: time.from, message: `${span}, before 2000`, hint };
+    if (this.latest > nextYear)
+      yield { code: "time_in_future", field: time.from, message: `${span}, after the next year`, hint };
+  }
+
+  private *fieldWarnings(): Generator<Warning> {
+    const { fields } = this.spec;
+    const rows = `all ${this.rows.toLocaleString("en")} events`;
+    for (const field of fields) {
+      if (!("from" in field)) continue;
+      const constant = this.findings.constants.find(({ column }) => column === field.from);
+      const name = field.from === field.name ? field.name : `${field.name} (${field.from})`;
+      if (!constant) continue;
+      yield constant.value === ""
+        ? { code: "always_missing", field: field.name, message: `${name}: missing in ${rows}`, hint: missing(constant) }
+        : {
+            code: "constant_field",
+            field: field.name,
+            message: `${name}: the same value in ${rows}: ${JSON.stringify(constant.value)}`,
+            hint: "a field that never varies teaches nothing: is it the right one?",
+          };
+    }
+  }
+}
+
+function missing({ column, near }: Constant): string {
+  return near === null ? `is "${column}" where the events have it?` : `did you mean "${near}"?`;
+}
+
+function positiveText({ label: { positive } }: CompiledSpec): string {
+  if ("at_least" in positive) return `>= ${positive.at_least}`;
+  return positiveNumber(positive) === undefined ? `the text ${JSON.stringify(positive.equals)}` : positive.equals;
+}

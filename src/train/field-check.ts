@@ -1,0 +1,101 @@
+import type { KeptValue } from "../decode/kept-rows.js";
+import type { CompiledField, Format } from "../spec/compiled.js";
+
+/** What the first events have of one field. */
+export interface FieldCheck {
+  readonly name: string;
+  /** Column, path or namespace it is read from. */
+  readonly from: string;
+  readonly type: string;
+  /** Share of the events that have it, 0 to 1. */
+  readonly present: number;
+  /** Different values (items of a bag). */
+  readonly distinct: number;
+  /** The first different values, as written. */
+  readonly examples: readonly string[];
+  /** Of numbers (of all in a vector); null for what is no number. */
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly mean: number | null;
+}
+
+export type SourceField = Extract<CompiledField, { from: string }>;
+
+const EXAMPLES = 3;
+
+/** Gathers what events have of one field. */
+export class FieldStats {
+  private readonly field: SourceField;
+  private readonly format: Format;
+  private readonly values = new Set<string>();
+  private rows = 0;
+  private present = 0;
+  private numbers = 0;
+  private sum = 0;
+  private min = Number.POSITIVE_INFINITY;
+  private max = Number.NEGATIVE_INFINITY;
+
+  constructor(field: SourceField, format: Format) {
+    this.field = field;
+    this.format = format;
+  }
+
+  add(value: KeptValue): void {
+    const items = this.itemsOf(value).filter((item) => item !== "");
+    this.rows++;
+    if (items.length > 0) this.present++;
+    for (const item of items) {
+      this.values.add(item);
+      if (this.isNumber) this.addNumber(Number(item));
+    }
+  }
+
+  result(): FieldCheck {
+    const { name, from, type } = this.field;
+    const any = this.numbers > 0;
+    return {
+      name,
+      from,
+      type: type === "buckets" ? "numeric" : type,
+      present: this.rows > 0 ? this.present / this.rows : 0,
+      distinct: this.values.size,
+      examples: [...this.values].slice(0, EXAMPLES),
+      min: any ? this.min : null,
+      max: any ? this.max : null,
+      mean: any ? this.sum / this.numbers : null,
+    };
+  }
+
+  private get isNumber(): boolean {
+    return ["numeric", "buckets", "vector"].includes(this.field.type);
+  }
+
+  private addNumber(x: number): void {
+    if (!Number.isFinite(x)) return;
+    this.numbers++;
+    this.sum += x;
+    this.min = Math.min(this.min, x);
+    this.max = Math.max(this.max, x);
+  }
+
+  /** The texts that are hashed, or parsed as numbers. */
+  private itemsOf({ kind, text }: KeptValue): string[] {
+    const { field } = this;
+    const many = field.type === "bag" || field.type === "vector";
+    if (kind === "missing") return [];
+    if (this.format === "vw") return featuresOf(text, many, this.isNumber);
+    if (!many) return [text];
+    if (kind !== "json") return text.split(field.separator);
+    const items: unknown = JSON.parse(text);
+    return (Array.isArray(items) ? items : [items]).map((item) => (item === null ? "" : String(item)));
+  }
+}
+
+/** A namespace's features: their names, or their numbers. */
+function featuresOf(text: string, many: boolean, numbers: boolean): string[] {
+  const features = text.split(/[ \t]+/).map((feature) => {
+    const colon = feature.indexOf(":");
+    return colon < 0 ? feature : numbers ? feature.slice(colon + 1) : feature.slice(0, colon);
+  });
+  return many ? features : features.slice(0, 1);
+}
