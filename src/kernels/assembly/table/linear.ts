@@ -93,9 +93,10 @@ function logitOf(count: u32, r: u32, learning: bool, byMask: bool): f32 {
   if (kind == FTRL && plain) readFtrl(count, r, learning, byMask);
   else readWeights(count);
   fillUnborn();
+  const weights = weightsAt, values = valuesAt;
   let sums = f32x4.splat(0);
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
-    sums = f32x4.add(sums, f32x4.mul(v128.load(weightsAt + at), v128.load(valuesAt + at)));
+    sums = f32x4.add(sums, f32x4.mul(v128.load(weights + at), v128.load(values + at)));
   }
   return sumLanes(sums);
 }
@@ -133,8 +134,11 @@ function loadPair(at: usize): v128 {
 /** Weights of the features' FTRL rows, and their n and sqrt(n), four at a time. */
 @inline
 function readFtrl(count: u32, r: u32, learning: bool, byMask: bool): void {
+  // The compiler would read what may change anew in every turn.
+  const states = statesAt, weights = weightsAt, counts = countsAt, roots = rootsAt;
+  const beta_ = beta, invAlpha_ = invAlpha, l1_ = l1, l2_ = l2;
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
-    const n = readGroup(at);
+    const n = readGroup(states + at, weights + at, counts + at, roots + at, beta_, invAlpha_, l1_, l2_);
     if (!byMask) continue;
     const fresh = i32x4.bitmask(f32x4.eq(n, f32x4.splat(0)));
     if (fresh == 0) continue;
@@ -144,23 +148,25 @@ function readFtrl(count: u32, r: u32, learning: bool, byMask: bool): void {
 }
 
 /**
- * The closed form (see ftrl.ts) for the four rows at `at`; returns their n. A feature without a row (state 0) gets some
- * number, which `fillUnborn` replaces.
+ * The closed form (see ftrl.ts) for the four rows whose addresses lie at `states`, to `weights`, `counts` and `roots`; returns
+ * their n. A feature without a row (state 0) gets some number, which `fillUnborn` replaces.
  */
 @inline
-function readGroup(at: usize): v128 {
+function readGroup(
+  states: usize, weights: usize, counts: usize, roots: usize, beta: v128, invAlpha: v128, l1: v128, l2: v128,
+): v128 {
   const zero = f32x4.splat(0);
-  const low = loadPair(statesAt + at);
-  const high = loadPair(statesAt + at + 8);
+  const low = loadPair(states);
+  const high = loadPair(states + 8);
   const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
   const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
   const root = f32x4.sqrt(n);
   const size = f32x4.pmax(f32x4.sub(f32x4.abs(z), l1), zero);
   const w = f32x4.div(size, f32x4.add(f32x4.mul(f32x4.add(beta, root), invAlpha), l2));
   const sign = v128.andnot(i32x4.splat(0x80000000), z);
-  v128.store(weightsAt + at, v128.and(v128.xor(w, sign), f32x4.gt(size, zero)));
-  v128.store(countsAt + at, n);
-  v128.store(rootsAt + at, root);
+  v128.store(weights, v128.and(v128.xor(w, sign), f32x4.gt(size, zero)));
+  v128.store(counts, n);
+  v128.store(roots, root);
   return n;
 }
 
@@ -176,29 +182,31 @@ function settleGroup(at: usize, r: u32, learning: bool): void {
   for (let i = first; i < first + 4; i++) {
     if (load<f32>(countsAt + (<usize>i << 2)) == 0) settle(i, r, learning);
   }
-  readGroup(at);
+  readGroup(statesAt + at, weightsAt + at, countsAt + at, rootsAt + at, beta, invAlpha, l1, l2);
 }
 
 /** FTRL's update of the features' rows, four at a time; groups in which a row occurs twice go one by one. */
 function updateFtrl(count: u32, g: f32): void {
   const gs = f32x4.splat(g);
+  const addresses = statesAt, weights = weightsAt, values = valuesAt, counts = countsAt, roots = rootsAt;
+  const perAlpha = invAlpha;
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
-    const states = v128.load(statesAt + at);
+    const states = v128.load(addresses + at);
     if (repeats(states)) {
       updateEach(at, at + 16, g);
       continue;
     }
-    const low = loadPair(statesAt + at);
-    const high = loadPair(statesAt + at + 8);
+    const low = loadPair(addresses + at);
+    const high = loadPair(addresses + at + 8);
     const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
     const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
     // An earlier group of this event may have had the same row.
-    const fresh = v128.any_true(f32x4.ne(n, v128.load(countsAt + at)));
-    const before = fresh ? f32x4.sqrt(n) : v128.load(rootsAt + at);
-    const gi = f32x4.mul(gs, v128.load(valuesAt + at));
+    const fresh = v128.any_true(f32x4.ne(n, v128.load(counts + at)));
+    const before = fresh ? f32x4.sqrt(n) : v128.load(roots + at);
+    const gi = f32x4.mul(gs, v128.load(values + at));
     const after = f32x4.add(n, f32x4.mul(gi, gi));
-    const sigma = f32x4.mul(f32x4.sub(f32x4.sqrt(after), before), invAlpha);
-    const moved = f32x4.add(z, f32x4.sub(gi, f32x4.mul(sigma, v128.load(weightsAt + at))));
+    const sigma = f32x4.mul(f32x4.sub(f32x4.sqrt(after), before), perAlpha);
+    const moved = f32x4.add(z, f32x4.sub(gi, f32x4.mul(sigma, v128.load(weights + at))));
     const first = v128.shuffle<f32>(moved, after, 0, 4, 1, 5);
     const second = v128.shuffle<f32>(moved, after, 2, 6, 3, 7);
     v128.store64_lane(<usize>i32x4.extract_lane(states, 0), first, 0);
