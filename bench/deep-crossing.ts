@@ -36,6 +36,7 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
   const bare: number[] = [];
   const session: number[] = [];
   const full: number[] = [];
+  const whole: object[] = [];
   for (let i = 0; i < repeats; i++) {
     const threads = i % 2 === 0 ? [1, availableParallelism()] : [availableParallelism(), 1];
     const rates: number[] = [];
@@ -45,6 +46,7 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
     const report = trainOnce(model, data);
     if (!existsSync(data) || report.rejected > 0 || report.skipped > 0) throw new Error(`${data}: rows were lost`);
     full.push(report.examples / report.seconds);
+    whole.push({ wall_seconds: report.wall_seconds, processor_seconds: report.processor_seconds });
   }
   return {
     model,
@@ -53,6 +55,7 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
     bare_rows_per_second: bare.map(Math.round),
     session_rows_per_second: session.map(Math.round),
     file_to_checkpoint_rows_per_second: full.map(Math.round),
+    whole_process: whole,
     ratio: round(median(full) / median(bare), 3),
     ratio_to_session: round(median(full) / median(session), 3),
   };

@@ -3,22 +3,16 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Report } from "../../src/train/job.js";
+import { type Measured, measured } from "./measured.js";
 
 /** The folder of real data beside the repository. */
 export const DATA = resolve("../shared/data");
 
 /** Runs the built command line and returns its --json report. */
-export function hashbrook(...args: string[]): Report & { wall_seconds: number } {
-  const started = performance.now();
-  const child = spawnSync(process.execPath, ["dist/cli/main.js", ...args, "--json"], {
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const last = child.stdout.trim().split("\n").at(-1) ?? "";
-  if (child.status !== 0)
-    throw new Error(`hashbrook ${args.join(" ")}: exit ${child.status}\n${child.stderr.slice(-2000)}`);
-  return { ...(JSON.parse(last) as Report), wall_seconds: (performance.now() - started) / 1000 };
+export function hashbrook(...args: string[]): Report & Measured {
+  const { stdout, ...times } = measured(process.execPath, "dist/cli/main.js", ...args, "--json");
+  const last = stdout.trim().split("\n").at(-1) ?? "";
+  return { ...(JSON.parse(last) as Report), ...times };
 }
 
 /** Trains into a directory that is removed afterwards. */
