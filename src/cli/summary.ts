@@ -52,7 +52,7 @@ function qualityLines(report: Report): string[] {
   ];
   if (oracle) lines.push(row("oracle, whole stream", oracle));
   if (oracle_last_tenth) lines.push(row("oracle, last tenth", oracle_last_tenth));
-  if (seen) lines.push(`${row("seen before", seen)}  (later epochs: memory, not quality)`);
+  if (seen) lines.push(`${row("seen before", seen)}  (learned before: memory, not quality)`);
   return [...lines, ...validationLines(report.validation)];
 }
 

@@ -68,9 +68,9 @@ function short(value: number): string {
 }
 
 function hintOf([first, ...others]: readonly Rate[], saved: number): string {
-  const also = others.length > 0 ? `, then ${others.map(({ path }) => path).join(", ")}` : "";
+  const also = others.length > 0 ? ` (then ${others.map(({ path }) => path).join(", ")})` : "";
   const kept = saved > 0 ? `; the checkpoint of ${saved} examples stays` : "";
-  return `lower ${first.path} (${first.value}) and train anew${also}; or look for numbers that are out of scale (standardize, log1p)${kept}`;
+  return `lower ${first.path}, which is ${first.value}${also}, and train anew; or look for numbers that are out of scale (standardize, log1p)${kept}`;
 }
 
 /** The spec's learning rates, the one furthest above its default first. */
