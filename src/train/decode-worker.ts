@@ -26,6 +26,9 @@ const free: number[] = [];
 let wake = () => {};
 let committed = (_position: TopicPosition) => {};
 let letGo = async () => {};
+/** What reading a topic needs is loaded while the other thread loads the model. */
+const topicModules = job.topic ? loadTopicModules() : null;
+topicModules?.catch(() => {}); // whoever waits for it is told
 
 port.on("message", (message: ToDecoder) => {
   if (message.type === "start") run(message).catch((error) => send({ type: "error", error: toPlainError(error) }));
@@ -79,13 +82,18 @@ async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
   return limited;
 }
 
-async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+async function loadTopicModules() {
   const { readRecordBatches } = await import("../source/kafka/fetched-batch.js");
   readRecordBatches();
   const { openTopic } = await import("../source/kafka/open-topic.js");
   const { Member } = await import("./member.js");
   const { Merge } = await import("./merge.js");
   const { decodedMessages } = await import("./topic-stream.js");
+  return { openTopic, Member, Merge, decodedMessages };
+}
+
+async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+  const { openTopic, Member, Merge, decodedMessages } = await topicModules!;
   if (start.position && !("messages" in start.position)) throw mixed("files", `topic ${job.topic!.topic} is given`);
   const member = new Member(job.out);
   const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
