@@ -38,6 +38,7 @@ export function summary(report: Report): string {
   }
   lines.push(...rejectedLines(report));
   if (report.duplicates > 0) lines.push(`  left out ${report.duplicates} events whose id had come before`);
+  lines.push(...clippedLines(report.clipped));
   if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
   lines.push(...knownLines(report), `  checkpoint ${report.checkpoint}`);
   return lines.join("\n");
@@ -79,6 +80,14 @@ function validationLines(validation: Report["validation"]): string[] {
   const lines = [row(epoch === null ? "validation" : `validation, epoch ${epoch}`, validation)];
   if (best_epoch !== null && best_epoch !== epoch) lines.push(`  the best epoch was ${best_epoch}: see --early-stop`);
   if (rejected > 0) lines.push(`  rejected ${rejected} validation rows`);
+  return lines;
+}
+
+function clippedLines({ numbers, times }: Report["clipped"]): string[] {
+  const lines: string[] = [];
+  if (numbers > 0) lines.push(`  clipped ${count(numbers)} numbers that lay beyond 10 deviations of those before`);
+  if (times > 0)
+    lines.push(`  ${count(times)} event times were over a day ahead of the stream's clock, which did not follow them`);
   return lines;
 }
 

@@ -5,7 +5,7 @@ import type { TableKernel } from "../kernels/table.js";
 import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { constantKey } from "../tables/batch-path.js";
 import { StoreTable } from "../tables/store-table.js";
-import { type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
+import { type Clipped, type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { Serving } from "./serving.js";
 import { StreamClock } from "./stream-clock.js";
@@ -66,6 +66,10 @@ export class EventModel implements Model {
     return { logits: this.logits(batch.rows), skipped };
   }
 
+  get clipped(): Clipped {
+    return { numbers: this.numbers.clipped, times: this.clock.clipped };
+  }
+
   shiftBias(shift: number): void {
     const [{ spec, store }] = this.tables;
     const key = constantKey(spec.cells.find(({ kind }) => kind === "bias")!);
@@ -87,14 +91,13 @@ export class EventModel implements Model {
 
   blocks(): StateBlock[] {
     if (this.replica) throw servesOnly();
-    return [...this.tables[0].blocks(), this.numbers.block(), ...this.clock.blocks()];
+    return [...this.tables[0].blocks(), ...this.numbers.blocks(), ...this.clock.blocks()];
   }
 
   restore(blocks: ReadonlyMap<string, StateBlock>): void {
     if (this.replica) throw servesOnly();
     this.tables[0].restore(blocks);
-    const statistics = blocks.get("numbers/statistics");
-    if (statistics) this.numbers.restore(statistics.data);
+    this.numbers.restore(blocks);
     this.clock.restore(blocks);
   }
 

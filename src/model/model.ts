@@ -28,6 +28,14 @@ export interface Norms {
   readonly weights: number;
 }
 
+/** Values that moved the model's state less than they said, since they lay too far from those before. */
+export interface Clipped {
+  /** Of `standardize` fields. */
+  readonly numbers: number;
+  /** Event times, where ids come and go by event time. */
+  readonly times: number;
+}
+
 /** Tables + tower + optimizers: predicts and learns batches. No I/O, no clock. */
 export interface Model {
   readonly spec: CompiledSpec;
@@ -36,6 +44,7 @@ export interface Model {
   readonly serving: Serving;
   /** The numeric columns' stage: how `standardize` scales. */
   readonly numbers: Numbers;
+  readonly clipped: Clipped;
   /** Scores, then learns. */
   learn(batch: Batch): Promise<Learned>;
   /** Adds to the output's bias, and so to every logit. Only before anything was learned. */

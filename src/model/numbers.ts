@@ -1,47 +1,74 @@
 import type { Batch } from "../core/batch.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { StateBlock } from "./model.js";
+import { FIRST_VALUES, robustStatistics } from "./robust.js";
 
 /** Standardized values are kept within this many standard deviations: one freak value must not throw the tower. */
 export const MAX_DEVIATIONS = 10;
+
+const STATISTICS = "numbers/statistics";
+const BEGINNING = "numbers/beginning";
+/** f64 a column of the beginning: values clipped so far, the smallest deviation seen while all values were equal, the first values. */
+const CLIPPED = 0;
+const LEAST = 1;
+const FIRST = 2;
+const WIDTH = FIRST + FIRST_VALUES;
 
 /**
  * The numeric columns of a batch, made ready for the tower: missing values replaced, `standardize` columns scaled by
  * streaming mean and variance (Welford 1962). Learning first counts the batch's values, then scales with the new
  * statistics: they hold no label, so the progressive score stays honest and the very first batch is scaled too.
+ *
+ * One record cannot move the statistics far: a value counts as at most `MAX_DEVIATIONS` deviations from the mean so far. The first
+ * 128 values are kept, and the statistics come from all of them together (robust.ts). Where all values were equal,
+ * one that differs counts as equal, and later ones as no farther than ten times the nearest that differed. A stream whose level shifts
+ * is followed: its clipped values widen the deviation within some hundredths of the rows before it.
  */
 export class Numbers {
   /** f32[capacity × columns], what the tower reads. */
   readonly values: Float32Array;
   readonly columns: number;
   private readonly missing: Float64Array;
-  /** Columns that are standardized. */
-  private readonly scaled: number[];
+  /** Columns that are standardized, and by how much what was before a value counts less after it. */
+  private readonly scaled: readonly { readonly column: number; readonly keep: number }[];
   /** f64[columns × 3]: count, mean, sum of squared deviations. */
   private readonly statistics: Float64Array;
+  /** f64[columns × WIDTH]; NaN where a first value has not come. */
+  private readonly beginning: Float64Array;
 
   constructor(spec: CompiledSpec, values: Float32Array) {
     const fields = spec.numbers.map((name) => spec.fields.find((field) => field.name === name));
     this.columns = fields.length;
     this.values = values;
     this.missing = Float64Array.from(fields, (field) => (field?.type === "numeric" ? field.missing : 0));
-    this.scaled = fields.flatMap((field, c) =>
-      field?.type === "numeric" && field.transform === "standardize" ? [c] : [],
+    this.scaled = fields.flatMap((field, column) =>
+      field?.type === "numeric" && field.transform === "standardize" ? [{ column, keep: keepOf(field.half_life) }] : [],
     );
     this.statistics = new Float64Array(this.columns * 3);
+    this.beginning = new Float64Array(this.columns * WIDTH);
+    for (let column = 0; column < this.columns; column++) this.beginningOf(column).fill(Number.NaN, FIRST);
+  }
+
+  /** Values that counted as less far from the mean than they were. */
+  get clipped(): number {
+    return this.scaled.reduce((sum, { column }) => sum + this.beginningOf(column)[CLIPPED], 0);
   }
 
   /** Adds a batch's present values to the statistics. */
   count(batch: Batch): void {
     const x = batch.numbers;
-    for (const column of this.scaled) {
+    for (const { column, keep } of this.scaled) {
+      let i = this.countFirst(x, column);
+      const beginning = this.beginningOf(column);
       let [n, mean, squares] = this.statistics.subarray(column * 3, column * 3 + 3);
-      for (let i = column; i < x.length; i += this.columns) {
-        if (Number.isNaN(x[i])) continue;
-        n += 1;
-        const delta = x[i] - mean;
+      for (; i < x.length; i += this.columns) {
+        const value = x[i];
+        if (Number.isNaN(value)) continue;
+        const counted = mean + this.within(value - mean, squares / n, beginning);
+        n = n * keep + 1;
+        const delta = counted - mean;
         mean += delta / n;
-        squares += delta * (x[i] - mean);
+        squares = squares * keep + delta * (counted - mean);
       }
       this.statistics.set([n, mean, squares], column * 3);
     }
@@ -54,7 +81,7 @@ export class Numbers {
       const missing = this.missing[column];
       for (let i = column; i < x.length; i += this.columns) this.values[i] = Number.isNaN(x[i]) ? missing : x[i];
     }
-    for (const column of this.scaled) this.standardize(x, column);
+    for (const { column } of this.scaled) this.standardize(x, column);
   }
 
   private standardize(x: Float32Array, column: number): void {
@@ -74,17 +101,51 @@ export class Numbers {
 
   /** `scaleOf` every standardized column, by its field's name. */
   scales(names: readonly string[]): Record<string, { readonly mean: number; readonly deviation: number }> {
-    return Object.fromEntries(this.scaled.map((column) => [names[column], this.scaleOf(column)]));
+    return Object.fromEntries(this.scaled.map(({ column }) => [names[column], this.scaleOf(column)]));
   }
 
-  block(): StateBlock {
-    const { buffer, byteOffset, byteLength } = this.statistics;
-    return {
-      name: "numbers/statistics",
-      dtype: "F64",
-      shape: [this.columns, 3],
-      data: new Uint8Array(buffer, byteOffset, byteLength),
+  /** Takes first values while there are to be more of them; returns where the others begin. */
+  private countFirst(x: Float32Array, column: number): number {
+    const beginning = this.beginningOf(column);
+    const first = beginning.subarray(FIRST);
+    let have = first.findIndex(Number.isNaN);
+    if (have < 0) return column;
+    let i = column;
+    for (; i < x.length && have < FIRST_VALUES; i += this.columns) if (!Number.isNaN(x[i])) first[have++] = x[i];
+    if (have === 0) return i;
+    const { mean, squares, clipped, least } = robustStatistics(first.subarray(0, have));
+    this.statistics.set([have, mean, squares], column * 3);
+    beginning[CLIPPED] = clipped;
+    beginning[LEAST] = least;
+    return i;
+  }
+
+  /** How far from the mean a value counts as being. */
+  private within(distance: number, variance: number, beginning: Float64Array): number {
+    if (distance * distance <= MAX_DEVIATIONS * MAX_DEVIATIONS * variance) return distance;
+    const [, least] = beginning;
+    let most = MAX_DEVIATIONS * Math.sqrt(variance);
+    if (variance === 0) {
+      beginning[LEAST] = least === 0 ? Math.abs(distance) : Math.min(least, Math.abs(distance));
+      most = least === 0 ? 0 : MAX_DEVIATIONS * beginning[LEAST];
+    }
+    if (Math.abs(distance) <= most) return distance;
+    beginning[CLIPPED]++;
+    return distance < 0 ? -most : most;
+  }
+
+  private beginningOf(column: number): Float64Array {
+    return this.beginning.subarray(column * WIDTH, (column + 1) * WIDTH);
+  }
+
+  /** The statistics, and where columns are standardized what guards them. */
+  blocks(): StateBlock[] {
+    const block = (name: string, width: number, data: Float64Array): StateBlock => {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      return { name, dtype: "F64", shape: [this.columns, width], data: bytes };
     };
+    const statistics = block(STATISTICS, 3, this.statistics);
+    return this.scaled.length > 0 ? [statistics, block(BEGINNING, WIDTH, this.beginning)] : [statistics];
   }
 
   /** A copy of the statistics: f64[columns × 3]. */
@@ -97,7 +158,35 @@ export class Numbers {
     return statistics.length === this.statistics.length;
   }
 
-  restore(data: Uint8Array): void {
+  /** Takes statistics alone, as a replica gets them. */
+  use(data: Uint8Array): void {
     new Uint8Array(this.statistics.buffer).set(data);
   }
+
+  /** Checkpoints of old have no beginning: their statistics go on as they are. */
+  restore(blocks: ReadonlyMap<string, StateBlock>): void {
+    const statistics = blocks.get(STATISTICS);
+    if (statistics) this.use(statistics.data);
+    const beginning = blocks.get(BEGINNING);
+    if (beginning) new Uint8Array(this.beginning.buffer).set(beginning.data);
+    else if (statistics) this.withoutBeginning();
+  }
+
+  private withoutBeginning(): void {
+    for (const { column } of this.scaled) {
+      if (this.statistics[column * 3] > 0) this.beginningOf(column).fill(0, FIRST);
+    }
+  }
+}
+
+/** 2^(-1/halfLife), by the series of exp: its bits are the same everywhere. */
+function keepOf(halfLife: number | undefined): number {
+  if (halfLife === undefined) return 1;
+  const x = -Math.LN2 / halfLife;
+  let [term, sum] = [1, 1];
+  for (let k = 1; k <= 8; k++) {
+    term *= x / k;
+    sum += term;
+  }
+  return sum;
 }

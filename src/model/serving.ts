@@ -84,8 +84,7 @@ export class Serving implements Publishable {
       dense[i].set(data, at);
     });
     if (dense.length > 0) for (const weights of this.inTables) weights.written();
-    if (statistics)
-      this.numbers.restore(new Uint8Array(statistics.buffer, statistics.byteOffset, statistics.byteLength));
+    if (statistics) this.numbers.use(new Uint8Array(statistics.buffer, statistics.byteOffset, statistics.byteLength));
   }
 
   private statistics(): Thing {

@@ -6,7 +6,15 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { createTable, type Table } from "../tables/table.js";
 import { toOnnx } from "../tower/onnx.js";
 import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../tower/tower.js";
-import { type Learned, type Model, type ModelOptions, type Norms, type StateBlock, servesOnly } from "./model.js";
+import {
+  type Clipped,
+  type Learned,
+  type Model,
+  type ModelOptions,
+  type Norms,
+  type StateBlock,
+  servesOnly,
+} from "./model.js";
 import { Numbers } from "./numbers.js";
 import { Serving } from "./serving.js";
 import { StreamClock } from "./stream-clock.js";
@@ -98,6 +106,10 @@ export class TowerModel implements Model {
     return { logits, skipped: 0 };
   }
 
+  get clipped(): Clipped {
+    return { numbers: this.numbers.clipped, times: this.clock.clipped };
+  }
+
   shiftBias(shift: number): void {
     this.dense.start(OUTPUT_BIAS, this.parameters[OUTPUT_BIAS].data[0] + shift);
   }
@@ -112,15 +124,14 @@ export class TowerModel implements Model {
   blocks(): StateBlock[] {
     if (this.replica) throw servesOnly();
     const tables = this.tables.flatMap((table) => table.blocks());
-    return [...tables, ...this.dense.blocks(), this.numbers.block(), ...this.clock.blocks()];
+    return [...tables, ...this.dense.blocks(), ...this.numbers.blocks(), ...this.clock.blocks()];
   }
 
   restore(blocks: ReadonlyMap<string, StateBlock>): void {
     if (this.replica) throw servesOnly();
     for (const table of this.tables) table.restore(blocks);
     this.dense.restore(blocks);
-    const statistics = blocks.get("numbers/statistics");
-    if (statistics) this.numbers.restore(statistics.data);
+    this.numbers.restore(blocks);
     this.clock.restore(blocks);
   }
 

@@ -45,7 +45,12 @@ const field = <K extends string, P extends Type.TProperties>(type: K, properties
 const Field = Type.Union([
   field("categorical", { from: text }),
   field("bag", { from: text, separator, combiner: Type.Enum(["sum", "mean", "sqrtn"]), max_length: count(4096) }),
-  field("numeric", { from: text, transform: Type.Enum(["raw", "log1p", "standardize"]), missing: Type.Number() }),
+  field("numeric", {
+    from: text,
+    transform: Type.Enum(["raw", "log1p", "standardize"]),
+    missing: Type.Number(),
+    half_life: Type.Optional(Type.Number({ minimum: 100 })),
+  }),
   field("buckets", { from: text, boundaries: Type.Array(Type.Number(), { minItems: 1, maxItems: 4096 }) }),
   field("cross", { of: Type.Array(text, { minItems: 2 }) }),
   field("vector", { from: text, separator, length: count(65536), take: count(65536) }),

@@ -78,6 +78,8 @@ export type CompiledField =
       readonly from: string;
       readonly transform: "raw" | "log1p" | "standardize";
       readonly missing: number;
+      /** standardize: values after which one counts half in the statistics; not there: all count alike. */
+      readonly half_life?: number;
     })
   /** Bucket index = count of boundaries <= x (0..boundaries.length); its key hashes the index's decimal text; missing hashes the empty text. */
   | (FieldBase & { readonly type: "buckets"; readonly from: string; readonly boundaries: readonly number[] })

@@ -93,8 +93,13 @@ function compileNumeric(
     const why = transform === "standardize" ? "a missing value is the mean" : "missing has a bucket of its own";
     problems.add(`${path}.missing`, `has no use here: ${why}`, "remove it (it is for raw and log1p)");
   }
+  if (source.half_life !== undefined && transform !== "standardize") {
+    problems.add(`${path}.half_life`, "has no use here", "remove it (it is for transform: standardize)");
+  }
   if (continuous || transform === "standardize") {
-    return { name, type: "numeric", from, transform, missing: source.missing ?? defaults.numeric.missing };
+    const missing = source.missing ?? defaults.numeric.missing;
+    const { half_life } = source;
+    return { name, type: "numeric", from, transform, missing, ...(half_life !== undefined && { half_life }) };
   }
   return { name, type: "buckets", from, boundaries: compileBoundaries(transform, path, problems) };
 }

@@ -84,6 +84,13 @@ const Numeric = Type.Object(
         description: "raw, log1p: what stands for a missing value, after the transform.",
       }),
     ),
+    half_life: optional(
+      Type.Number({
+        minimum: 100,
+        description:
+          "standardize: events after which a value counts half in mean and deviation. Default: all count alike.",
+      }),
+    ),
     table,
   },
   { ...closed, description: "A number: an input of the tower, or (bucket transforms) a categorical value." },

@@ -1,4 +1,5 @@
 import type { OutputFile } from "../core/output.js";
+import type { Clipped } from "../model/model.js";
 import type { KafkaOptions } from "../source/kafka/client.js";
 import type { TopicSpec } from "../source/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -223,6 +224,8 @@ export interface Report extends Quality {
   readonly oracle: Quality | null;
   readonly oracle_auc: number | null;
   readonly oracle_last_tenth: Quality | null;
+  /** Values and event times so far from those before that they moved statistics or clock less than they said. */
+  readonly clipped: Clipped;
   readonly tables: readonly TableReport[];
   readonly bytes_total: number;
   /** Estimated distinct values per hashed field. */

@@ -151,6 +151,7 @@ export class Tally {
       oracle: oracle ? quality(oracle.lifetime()) : null,
       oracle_auc: oracle?.lifetime().auc ?? null,
       oracle_last_tenth: oracle ? quality(oracle.last(0.1)) : null,
+      clipped: model.clipped,
       tables,
       bytes_total: tables.reduce((sum, table) => sum + table.bytes, 0),
       fields: this.spec.fields.flatMap((field, i) =>

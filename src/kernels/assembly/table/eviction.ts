@@ -163,7 +163,7 @@ function reasonToGo(row: u32): usize {
   const at = rowAt(row);
   const age = now - load<u32>(at, stepAt);
   if (age == 0 || keyAt(row) == DEFAULT_KEY) return 0;
-  if (secondsAt && seconds - load<u32>(at + secondsAt) > expireSeconds) return EXPIRED;
+  if (secondsAt && hasExpired(row)) return EXPIRED;
   if (stepsToLive && age > stepsToLive) return IDLE;
   // A row still being learned from may be small on its way up.
   if (<f64>age <= examples() - numberAt(LAP_BEFORE)) return 0;
@@ -171,6 +171,19 @@ function reasonToGo(row: u32): usize {
   const square = squareOf(row);
   if (kind == FTRL_GROUP && square == 0) return EMPTY;
   return square < leastSquare ? SMALL : 0;
+}
+
+/** Whether a row was last learned from too long ago. One from before the clock began is taken as of now. */
+@inline
+function hasExpired(row: u32): bool {
+  const at = rowAt(row) + secondsAt;
+  const last = load<u32>(at);
+  if (last == 0 && seconds > 0) {
+    store<u32>(at, seconds);
+    note(row);
+    return false;
+  }
+  return seconds - last > expireSeconds;
 }
 
 /** The squared norm of a row's weights. */

@@ -1,0 +1,32 @@
+/** Values that are kept at a stream's beginning, before there are statistics to judge a value by. */
+export const FIRST_VALUES = 128;
+
+/** Of so many first values one may be anything. */
+const SPARE = 16;
+/** Values count as no farther from the median than this many times the largest distance that is left without the spare ones. */
+const WIDE = 4;
+
+/**
+ * Mean and sum of squared deviations of a few values, of which the farthest sixteenth may be anything.
+ * `clipped`: values that counted as nearer than they are; `least`: where all that count are equal, how far the nearest other one is (0: none).
+ */
+export function robustStatistics(values: Float64Array): {
+  mean: number;
+  squares: number;
+  clipped: number;
+  least: number;
+} {
+  const median = values.slice().sort()[values.length >> 1];
+  const distances = values.map((x) => Math.abs(x - median)).sort();
+  const spare = Math.floor(values.length / SPARE);
+  const most = spare > 0 ? WIDE * distances[values.length - 1 - spare] : Number.POSITIVE_INFINITY;
+  let [mean, squares, clipped] = [0, 0, 0];
+  values.forEach((value, i) => {
+    if (Math.abs(value - median) > most) clipped++;
+    const delta = median + Math.min(most, Math.max(-most, value - median)) - mean;
+    mean += delta / (i + 1);
+    squares += delta * delta * (i / (i + 1));
+  });
+  const least = most > 0 ? 0 : (distances.find((distance) => distance > 0) ?? 0);
+  return { mean, squares, clipped, least };
+}
