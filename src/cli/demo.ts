@@ -6,7 +6,6 @@ import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { simulate } from "../source/simulate.js";
-import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
 import { listening } from "./listen.js";
 import { counting, host, port, seed } from "./options.js";
@@ -49,8 +48,7 @@ async function run(flags: Flags): Promise<void> {
   removeEarlier(flags.out);
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: false });
   const data = `simulate:${flags.rows}:${flags.seed}`;
-  const onProgress = (now: Progress) => progress.show({ ...now, done: now.examples / flags.rows });
-  const report = await train({ model: spec, data, out: flags.out, signal, onProgress });
+  const report = await train({ model: spec, data, out: flags.out, signal, onProgress: progress.show });
   progress.end();
   printReport(report, false);
   process.stdout.write(LEGEND);

@@ -1,5 +1,8 @@
 import type { Readable } from "node:stream";
 
+/** What a simulated row counts in the measure of `consumed`: its true size is known only when it is made. */
+export const SIMULATED_ROW_BYTES = 256;
+
 /** One open input, read once from start to end. */
 export interface Reader {
   /** Fills as much of `target` as is at hand: 1..target.length bytes, or 0 at the end. */
@@ -17,6 +20,8 @@ export interface Input {
   readonly id: string;
   /** Size of the stored form, null where it cannot be known. */
   readonly bytes: number | null;
+  /** How far `consumed` of its readers goes, where that is known without a size. */
+  readonly extent?: number;
   /** Size of the decompressed content, null where it is known only after reading. */
   readonly content: number | null;
   /** False: can be read once only, from the start (stdin, a pipe). */

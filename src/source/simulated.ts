@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { tooShort } from "./failure.js";
-import { type Input, skip } from "./reader.js";
+import { type Input, SIMULATED_ROW_BYTES, skip } from "./reader.js";
 import type { SimulatorFormat } from "./simulator/writer.js";
 
 /** The input `simulate:ROWS[:SEED[:FORMAT]]` stands for; SEED (32 bits) is 1, FORMAT tsv by default. Throws `usage`. */
@@ -21,5 +21,6 @@ export function simulatedInput(name: string): Input {
     if (skipped < offset) throw tooShort(name, offset, skipped);
     return reader;
   };
-  return { name, id: `simulate:${seed}:${format}`, bytes: null, content: null, repeatable: true, open };
+  const extent = rows * SIMULATED_ROW_BYTES;
+  return { name, id: `simulate:${seed}:${format}`, bytes: null, extent, content: null, repeatable: true, open };
 }

@@ -31,7 +31,7 @@ export interface ByteSource {
   readonly files: readonly SourceFile[];
   /** Index of the file being read. */
   readonly file: number;
-  /** Size on disk of all files, times the epochs; null when a file's size is not known. */
+  /** Size on disk of all files (and SIMULATED_ROW_BYTES a simulated row), times the epochs; null when one is not known. */
   readonly totalBytes: number | null;
   /** Bytes consumed, in the measure of `totalBytes` (compressed bytes for .gz and .zst). */
   readonly bytesRead: number;
@@ -85,6 +85,10 @@ export function sourceOf(inputs: readonly Input[], { epochs = 1 }: SourceOptions
   return new InputList(inputs, epochs);
 }
 
+function extentOf({ extent, bytes }: Input): number | null {
+  return extent ?? bytes;
+}
+
 class InputList implements ByteSource {
   readonly files: readonly SourceFile[];
   readonly totalBytes: number | null;
@@ -97,7 +101,9 @@ class InputList implements ByteSource {
   constructor(inputs: readonly Input[], epochs: number) {
     this.#inputs = inputs;
     this.files = inputs.map(({ name, bytes }) => ({ name, bytes }));
-    this.totalBytes = inputs.some(({ bytes }) => bytes === null) ? null : epochs * this.#bytesBefore(inputs.length);
+    this.totalBytes = inputs.some((input) => extentOf(input) === null)
+      ? null
+      : epochs * this.#bytesBefore(inputs.length);
   }
 
   get file(): number {
@@ -159,6 +165,6 @@ class InputList implements ByteSource {
   }
 
   #bytesBefore(file: number): number {
-    return this.#inputs.slice(0, file).reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
+    return this.#inputs.slice(0, file).reduce((sum, input) => sum + (extentOf(input) ?? 0), 0);
   }
 }

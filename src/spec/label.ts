@@ -30,7 +30,7 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
   at("oracle", oracle);
   return {
     from,
-    positive: compilePositive(label.positive ?? defaults.positive, problems),
+    positive: compilePositive(String(label.positive ?? defaults.positive), problems),
     ...(label.soft ? { soft: true } : {}),
     weight,
     time: time ? { from: time.from, unit: time.unit ?? defaults.time_unit } : null,

@@ -21,12 +21,15 @@ const Time = Type.Union(
   { description: "Event time. A row without one is rejected." },
 );
 
+const POSITIVE = 'A positive label, a number ("1", also written 1.0) or a text, or a threshold (">= 4").';
+
 const Label = Type.Object(
   {
     field: optional(text("Where the label is; the same as `from`. Default label.", { default: defaults.label })),
     from: optional(text("Where the label is. Default label.", { default: defaults.label })),
     positive: optional(
-      text('A positive label, a number ("1", also written 1.0) or a text, or a threshold (">= 4").', {
+      Type.Union([text(POSITIVE), Type.Number({ description: POSITIVE }), Type.Boolean({ description: POSITIVE })], {
+        description: POSITIVE,
         default: defaults.positive,
       }),
     ),

@@ -36,6 +36,10 @@ export interface Shape {
   readonly open?: boolean;
 }
 
+/** Errors of syntax that are told: later ones follow from the first, thousands of them where the file is none of YAML. */
+const MOST_ERRORS = 3;
+const MOST_MESSAGE = 200;
+
 /** Whole numbers may be grouped by underscores, as in `1_000_000`. */
 const groupedInteger = {
   tag: "tag:yaml.org,2002:int",
@@ -56,10 +60,10 @@ export function readShape(text: string, shape: Shape, problems: Problems): unkno
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
-  for (const error of document.errors) {
+  for (const error of document.errors.slice(0, MOST_ERRORS)) {
     problems.add(
       "",
-      (error.message.split("\n")[0] ?? "").replace(/ at line \d+.*$/, ""),
+      shortened((error.message.split("\n")[0] ?? "").replace(/ at line \d+.*$/, ""), MOST_MESSAGE),
       yamlHint(error.code),
       place(error.pos[0]),
     );
@@ -242,6 +246,6 @@ function textProblem(value: string, { minLength = 0, pattern }: Shape): string |
 }
 
 /** A text that may be a whole file, where the path was the wrong one. */
-function shortened(text: string): string {
-  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
+function shortened(text: string, most = MOST_SHOWN): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }

@@ -5,6 +5,7 @@ import { type KeptRow, keptRows } from "../decode/kept-rows.js";
 import { openSource } from "../source/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
+import type { SpecWarning } from "../spec/problems.js";
 import { Doubts } from "./doubts.js";
 import { type FieldCheck, FieldStats, type SourceField } from "./field-check.js";
 import type { RejectSample, Warning } from "./job.js";
@@ -39,7 +40,9 @@ export interface CheckReport {
   readonly time: { readonly from: string; readonly first: string | null; readonly last: string | null } | null;
   readonly fields: readonly FieldCheck[];
   readonly warnings: readonly Warning[];
-  /** Nothing was rejected, and nothing is doubtful. */
+  /** What the spec may say, but seldom means, whatever the data. */
+  readonly spec_warnings: readonly SpecWarning[];
+  /** Nothing was rejected, and nothing in the data is doubtful. */
   readonly ok: boolean;
 }
 
@@ -50,7 +53,9 @@ const MOST_LABELS = 5;
 /** Reads the first events as training would, learns nothing, and says what is in them. */
 export async function check(options: CheckOptions): Promise<CheckReport> {
   const { rows = ROWS } = options;
-  const spec = typeof options.model === "string" ? loadSpec(options.model) : options.model;
+  const specWarnings: SpecWarning[] = [];
+  const onWarning = (warning: SpecWarning) => specWarnings.push(warning);
+  const spec = typeof options.model === "string" ? loadSpec(options.model, onWarning) : options.model;
   const data = typeof options.data === "string" ? [options.data] : options.data;
   const look = new Look(spec);
   const decoder = new Decoder(spec, { capacity: Math.min(CAPACITY, rows), kept: look.sources });
@@ -64,7 +69,7 @@ export async function check(options: CheckOptions): Promise<CheckReport> {
   } finally {
     await source.close();
   }
-  return look.report();
+  return { ...look.report(), spec_warnings: specWarnings };
 }
 
 /** What was seen so far. */
@@ -104,7 +109,7 @@ class Look {
     for (const row of keptRows(decoded.kept!, this.sources.length)) if (row.rejected === null) this.addValues(row);
   }
 
-  report(): CheckReport {
+  report(): Omit<CheckReport, "spec_warnings"> {
     const { label } = this.spec;
     const warnings = this.doubts.warnings();
     const { earliest, latest } = this.doubts.times;

@@ -132,15 +132,23 @@ export class Doubts {
     const nextYear = this.now + MS_OF_YEAR;
     if (!time || this.earliest > this.latest) return;
     const span = `${time.from}: event times from ${dateText(this.earliest)} to ${dateText(this.latest)}`;
-    const plausible = (x: number) => x >= YEAR_2000 && x <= nextYear;
-    const asSeconds = time.unit === "ms" && plausible(this.earliest * 1000);
-    const hint = asSeconds
-      ? `these are seconds: time: { from: ${time.from}, unit: s }`
-      : `is ${time.from} the event's time, in ${time.unit === "s" ? "seconds" : "milliseconds"} since 1970?`;
+    const hint = this.timeHint(time, nextYear);
     if (this.earliest < YEAR_2000)
       yield { code: "time_before_2000", field: time.from, message: `${span}, before 2000`, hint };
     if (this.latest > nextYear)
       yield { code: "time_in_future", field: time.from, message: `${span}, after the next year`, hint };
+  }
+
+  private timeHint({ from, unit }: NonNullable<CompiledSpec["label"]["time"]>, nextYear: number): string {
+    const plausible = (x: number) => x >= YEAR_2000 && x <= nextYear;
+    if (unit === "ms" && plausible(this.earliest * 1000)) return `these are seconds: time: { from: ${from}, unit: s }`;
+    if (unit === "s" && plausible(this.earliest / 1000)) return `these are milliseconds: time: { from: ${from} }`;
+    const digits = String(unit === "s" ? this.earliest / 1000 : this.earliest);
+    const date = compactDate(digits);
+    if (date) return `${digits} looks like a date in digits: write it as ISO 8601 in the data, ${date}`;
+    const said =
+      unit === "s" ? `seconds (unit: s)` : `milliseconds (the default; else time: { from: ${from}, unit: s })`;
+    return `is ${from} the event's time? the spec says: a number since 1970, in ${said}, or an ISO 8601 date`;
   }
 
   private *fieldWarnings(): Generator<Warning> {
@@ -170,4 +178,16 @@ function missing({ column, near }: Constant): string {
 function positiveText({ label: { positive } }: CompiledSpec): string {
   if ("at_least" in positive) return `>= ${positive.at_least}`;
   return positiveNumber(positive) === undefined ? `the text ${JSON.stringify(positive.equals)}` : positive.equals;
+}
+
+/** `14102100` (YYMMDDHH), `20141021` (YYYYMMDD), `2014102100`, `201410210059`, `20141021005959` as ISO 8601; undefined: no such date. */
+function compactDate(digits: string): string | undefined {
+  for (const text of digits.length === 8 ? [digits, `20${digits}`] : digits.length >= 10 ? [digits] : []) {
+    const [, year, month, day, ...clock] = /^(20\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?(\d\d)?$/.exec(text) ?? [];
+    const [hour, minute, second] = clock;
+    const time = hour && `T${hour}:${minute ?? "00"}${second ? `:${second}` : ""}`;
+    const iso = `${year}-${month}-${day}${time ?? ""}`;
+    if (year && Number.isFinite(Date.parse(`${iso}${time ? "Z" : ""}`))) return iso;
+  }
+  return undefined;
 }

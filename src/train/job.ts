@@ -164,6 +164,8 @@ export interface Progress {
   readonly rejected: number;
   readonly duplicates: number;
   readonly skipped: number;
+  /** Values and event times that moved statistics or clock less than they said. */
+  readonly clipped: Clipped;
   /** Examples learned since the last durable checkpoint: what a kill would make a resumed run learn again. */
   readonly unsaved: number;
   readonly seconds: number;

@@ -38,6 +38,13 @@ export class TrainMetrics {
           ] as const);
     };
     this.labelled("freshness_quantile_seconds", "Time from an event to its publication", "quantile", ages);
+    const clipped = () => Object.entries(this.progress?.clipped ?? {});
+    this.labelled(
+      "clipped_total",
+      "Numbers and event times too far from those before to count in full",
+      "what",
+      clipped,
+    );
     this.lifecycle();
   }
 

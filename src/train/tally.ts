@@ -64,10 +64,11 @@ export class Tally {
     this.examples += batch.rows;
     this.skippedRows += skipped;
     this.done = totalBytes ? Math.min(1, decoded.bytesRead / totalBytes) : null;
+    const before = this.rejected;
     for (const { code } of decoded.rejects) this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
     this.doubts.add(batch, decoded);
     if (this.doubts.ripe) this.warnings ??= this.doubts.warnings();
-    this.checkRejects(decoded);
+    this.checkRejects(decoded, before);
   }
 
   /** @throws HashbrookError all_rejected when not one event of this run could be read, as a model of nothing must not be saved */
@@ -99,6 +100,7 @@ export class Tally {
       rejected: this.rejected,
       duplicates: this.duplicates,
       skipped: this.skippedRows,
+      clipped: model.clipped,
       unsaved: 0,
       seconds: this.seconds(),
       lifetime: quality(fresh.lifetime()),
@@ -209,12 +211,14 @@ export class Tally {
     return Object.fromEntries([...this.rejectedByCode].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  private checkRejects(decoded: DecodedBatch): void {
-    const last = decoded.rejects.at(-1);
-    if (!last || this.job.maxRejects === null || this.rejected <= this.job.maxRejects) return;
+  /** @param before rows rejected before this batch */
+  private checkRejects({ rejects }: DecodedBatch, before: number): void {
+    const { maxRejects } = this.job;
+    if (rejects.length === 0 || maxRejects === null || this.rejected <= maxRejects) return;
+    const first = rejects[Math.max(0, maxRejects - before)];
     throw new HashbrookError(
       "too_many_rejects",
-      `${rejectText(last)}; ${this.rejected} rows were rejected, --max-rejects is ${this.job.maxRejects}`,
+      `${rejectText(first)}; ${this.rejected} rows were rejected, --max-rejects is ${maxRejects}`,
       {
         hint: "mend the data or the spec, or allow more with --max-rejects",
       },

@@ -70,10 +70,13 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
     expect(rejects(out)).toMatchObject([{ code, row: 2, raw: row }]);
   });
 
-  it("--max-rejects stops the run and names the place", () => {
-    const { args } = trainOn("tsv", [...good, "1\t1000", "1\t1000", "0\t1\tu\t1"], "--max-rejects", "1");
+  it("--max-rejects stops the run and names the first row beyond", () => {
+    const { args } = trainOn("tsv", [...good, "1\t1000", "1\t1000", "1", "0\t1\tu\t1"], "--max-rejects", "1");
     const { status, stderr } = run(args);
-    expect([status, stderr]).toEqual([4, expect.stringMatching(/rows\.tsv:5.*column_count/)]);
+    expect([status, stderr]).toEqual([
+      4,
+      expect.stringMatching(/rows\.tsv:5.*column_count.*; 3 rows were rejected, --max-rejects is 1/),
+    ]);
   });
 
   it("nothing but rubbish is an error: no checkpoint, and all rows kept", () => {

@@ -39,6 +39,14 @@ function errorOf(text: string): HashbrookError {
   throw new Error("no error");
 }
 
+test("a file that is no YAML at all is told in a few lines", () => {
+  const { message } = errorOf(
+    `# ${"words: and more: words `and ticks`, ".repeat(50)}\n${"| a | `b`: c |\n- x: y: z\n".repeat(50)}`,
+  );
+  expect(message.split("\n").length).toBeLessThanOrEqual(3);
+  expect(message.length).toBeLessThan(1000);
+});
+
 test("the good spec is good", () => {
   expect(parseSpec(good, "f.yaml").name).toBe("t");
 });

@@ -36,6 +36,17 @@ it("a salt that is written, or whose default keeps fields apart, is no doubt", (
   expect(warningsOf(specOf("encoding: shared, rows: 100"))).toEqual([]);
 });
 
+it("a positive label written without quotes is its text", () => {
+  const hash = (positive: string) =>
+    specHash(parseSpec(specOf("salt: field").replace("clicked }", `clicked, positive: ${positive} }`), "shop.yaml"));
+  expect(hash("1")).toBe(hash('"1"'));
+  expect(hash("1.0")).toBe(hash('"1"'));
+  expect(hash("0.5")).toBe(hash('"0.5"'));
+  expect(hash("true")).toBe(hash('"true"'));
+  expect(() => hash("[1]")).toThrow(/label\.positive: expected a text, got a list/);
+  expect(() => hash(".nan")).toThrow(/must be finite/);
+});
+
 it("a spec keeps its hash and its keys, warned of or not", () => {
   const hash = (options: string) => specHash(parseSpec(specOf(options), "shop.yaml"));
   expect(hash("dim: 8")).toBe(hash("dim: 8, salt: table"));

@@ -107,6 +107,28 @@ it("tells of a path that never exists, one class, and times in another unit", as
   expect(report.ok).toBe(false);
 });
 
+it("tells what the spec may say, but seldom means", async () => {
+  const model = file(
+    "shared.yaml",
+    `name: m
+events: { format: json }
+label: { field: click, positive: 1 }
+fields:
+  - { name: user, type: categorical, table: ids }
+  - { name: price, type: categorical, table: ids }
+tables: { ids: {} }
+tower: { deep_crossing: { residual: [8] } }
+`,
+  );
+  const report = await check({
+    model,
+    data: file("fine.json", formats.json.join("\n").replaceAll("true", "1").replaceAll("false", "0")),
+  });
+  expect(report).toMatchObject({ accepted: 40, warnings: [], ok: true });
+  expect(report.spec_warnings).toHaveLength(1);
+  expect(checkText(report)).toMatch(/warning: .*shared\.yaml:7:.*\n {2}.*\nnothing in the data is doubtful$/);
+});
+
 const avazu = "../shared/data/avazu-10k/train-10k.csv.gz";
 it.skipIf(!existsSync(avazu))("nothing is doubtful in Avazu's first 10,000 rows", async () => {
   const report = await check({ model: "features/avazu-deep-crossing.yaml", data: avazu });

@@ -96,6 +96,23 @@ it("seconds read as milliseconds are told, with the mend", () => {
   expect(warning.message).toContain("1970-01-19");
 });
 
+it("other units are told with the spec's own words, and dates in digits with how to write them", () => {
+  const hint = (time: number, unit: "s" | "ms" = "ms") =>
+    warnings([{ labels: mixed(1000), time }], { time: { from: "ts", unit } })[0].hint;
+  expect(hint(Date.UTC(2024, 0) * 1000, "s")).toBe("these are milliseconds: time: { from: ts }");
+  // As numbers of seconds they were multiplied by a thousand.
+  expect(hint(14_102_100)).toContain(
+    "14102100 looks like a date in digits: write it as ISO 8601 in the data, 2014-10-21T00:00",
+  );
+  expect(hint(20_141_021)).toMatch(/ISO 8601 in the data, 2014-10-21$/);
+  expect(hint(20_141_021_000, "s")).toMatch(/2014-10-21$/);
+  expect(hint(201_410_210_059)).toMatch(/2014-10-21T00:59$/);
+  expect(hint(99_999_999)).toMatch(
+    /milliseconds \(the default; else time: { from: ts, unit: s }\), or an ISO 8601 date$/,
+  );
+  expect(hint(1000, "s")).toMatch(/in seconds \(unit: s\)/);
+});
+
 it("times before 2000 and after the next year are told, also of later batches", () => {
   const late = { labels: mixed(1000), time: Date.UTC(2028, 0) };
   expect(codes(warnings([{ labels: mixed(1000) }, late]))).toEqual(["time_in_future"]);

@@ -1,4 +1,4 @@
-import type { Reader } from "../reader.js";
+import { type Reader, SIMULATED_ROW_BYTES } from "../reader.js";
 import { Simulator } from "../simulator.js";
 import { ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat } from "./writer.js";
 
@@ -24,13 +24,13 @@ export class SimulatedReader implements Reader {
     const count = Math.min(target.length, this.#rest.length);
     target.set(this.#rest.subarray(0, count));
     this.#rest = this.#rest.subarray(count);
-    this.consumed += count;
     return count;
   }
 
   #refill(): void {
     let end = 0;
     for (; this.#rowsLeft > 0 && end <= CHUNK - MAX_ROW_BYTES; this.#rowsLeft--) {
+      this.consumed += SIMULATED_ROW_BYTES;
       this.#simulator.next();
       end = this.#writer.write(this.#simulator.row, this.#chunk, end);
     }
