@@ -42,7 +42,7 @@ type Plain = Exclude<
 >;
 
 const others: Readonly<Record<Plain, string>> = {
-  bad_weight: "a number above 0",
+  bad_weight: "a number above 0, at most 1,000,000",
   bad_utf8: "UTF-8",
   bad_json: "one JSON object on the line",
   value_too_long: "at most 65,535 bytes",

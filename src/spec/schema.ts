@@ -39,7 +39,9 @@ const Label = Type.Object(
         description: "The label is a probability from 0 to 1, learned as it is, instead of a class.",
       }),
     ),
-    weight: optional(text("Where the importance weight is, a number > 0. Default: every row weighs 1.")),
+    weight: optional(
+      text("Where the importance weight is, a number > 0, at most a million. Default: every row weighs 1."),
+    ),
     time: optional(Time),
     id: optional(text("The same as events.id.")),
     prior: optional(

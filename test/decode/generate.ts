@@ -164,7 +164,9 @@ function valueText(spec: CompiledSpec, from: string): fc.Arbitrary<string> {
       fc.constantFrom("", "yes", "0.5", "4"),
     );
   if (from === label.weight)
-    return orMissing(orBad(fc.constantFrom("1", "2.5", "0.125"), fc.constantFrom("0", "-1", "x", "1e-60")));
+    return orMissing(
+      orBad(fc.constantFrom("1", "2.5", "0.125"), fc.constantFrom("0", "-1", "x", "1e-60", "1000001", "1e18")),
+    );
   if (from === label.time?.from)
     return orBad(
       fc.constantFrom("1700000000", "1700000000.25", "2023-11-14 22:13:20"),

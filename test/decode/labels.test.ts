@@ -89,6 +89,19 @@ describe("a label", () => {
   });
 });
 
+describe("an importance weight", () => {
+  it("of 1e18, which would outweigh all other rows, is rejected; a million is not", () => {
+    const spec = specOf([a], {
+      label: { ...plain, weight: "w" },
+      events: { ...specOf([]).events, columns: ["label", "a", "w"] },
+    });
+    const weights = ["1e6", "1e-6", "1000001", "1e18", "0", "-1", "inf"];
+    const { batch, rejects } = lines(spec, weights.map((w) => `1\tx\t${w}\n`).join(""));
+    expect([...batch.weights]).toEqual([1e6, Math.fround(1e-6)]);
+    expect(rejects).toEqual([3, 4, 5, 6, 7].map((row) => `${row} bad_weight w`));
+  });
+});
+
 describe("an event time", () => {
   const time = (unit: "s" | "ms") => ({ time: { from: "t", unit } });
   const of = (text: string, unit: "s" | "ms" = "ms") => {

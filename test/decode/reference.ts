@@ -511,7 +511,7 @@ function readHead(
   const weightValue = weightFrom ? read(weightFrom, "number") : missing;
   if (weightValue.text.length > 0) {
     head.weight = trying(weightFrom!, () => Math.fround(numberOf(weightValue)), "bad_weight");
-    if (!(head.weight > 0)) throw new Refusal("bad_weight", weightFrom!);
+    if (!(head.weight > 0 && head.weight <= 1e6)) throw new Refusal("bad_weight", weightFrom!);
   }
   if (label.time) {
     const value = read(label.time.from, "number");

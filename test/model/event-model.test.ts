@@ -98,6 +98,24 @@ describe.each(["lr", "fm"] as const)("%s", (kind) => {
     );
   });
 
+  test.each(Object.keys(optimizers))(
+    "%s: gradients of huge numbers and weights are clipped as in the reference",
+    async (name) => {
+      const spec = eventSpec(kind, optimizers[name], { encoding: "exact", rows: 0, ...shape });
+      const events = randomEvents(200, 8).map((event, i): Event => {
+        if (i % 20 === 3) return { ...event, numbers: [10 ** (1 + (i % 7)), event.numbers[1]] };
+        if (i % 20 === 9) return { ...event, importance: 10 ** (i % 6) };
+        return i % 20 === 15 ? { ...event, bags: [[{ key: 3n, weight: 1e4 }], [], []] } : event;
+      });
+      const model = open(spec);
+      const reference = referenceOf(spec);
+      const { logits, skipped } = await learnAll(model, events);
+      const expected = events.map((e) => reference.event(featuresOf(spec, e), e.label, e.importance));
+      expect(bits(logits)).toEqual(bits(expected));
+      expect(skipped).toBe(reference.skipped);
+    },
+  );
+
   test.each(["hash", "exact"] as const)(
     "%s: prediction changes nothing, and a row's bits do not depend on its batch",
     async (encoding) => {

@@ -65,7 +65,7 @@ export class Reference {
     }
     this.beginStep();
     rows.forEach((row, i) => {
-      this.update(row, weights[i], gradients[i]);
+      this.update(row, weights[i], this.clip(row, gradients[i]));
     });
     return logit;
   }
@@ -159,6 +159,19 @@ export class Reference {
       const d = f(f(f(f(beta) + f(Math.sqrt(n[k]))) * inverse) + f(l2));
       const w = f(f(shrink * size[k]) / d);
       return size[k] > 0 ? (z > 0 ? -w : w) : 0;
+    });
+  }
+
+  /** No gradient beyond 10 + sqrt(n): what the kernels do for events whose largest gradient may exceed 10. */
+  private clip([, b, c]: Float32Array[], g: Float32Array): Float32Array {
+    const { optimizer } = this.options;
+    return g.map((v, k) => {
+      let root: number;
+      if (optimizer.kind === "sgd") root = f(1 / f(optimizer.learning_rate));
+      else if (optimizer.kind === "adam") root = f(10 * f(Math.sqrt(c[k])));
+      else root = f(Math.sqrt(b[optimizer.kind === "rowwise_adagrad" ? 0 : k]));
+      const most = f(10 + root);
+      return Math.max(-most, Math.min(most, v));
     });
   }
 

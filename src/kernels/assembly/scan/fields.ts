@@ -165,10 +165,13 @@ function truthOr(slot: Slot): f64 {
   return slot.size == 5 && (text & 0xFFFFFFFFFF) == 0x65736C6166 ? 0 : NaN;
 }
 
+/** A row that weighs more would count for more than all others. */
+const MAX_WEIGHT: f32 = 1e6;
+
 function weight(slot: Slot, to: usize): u32 {
-  const x = slot.size ? plainNumber(slot) : 1;
-  store<f32>(to, <f32>x);
-  return <f32>x > 0 && isFinite(x) ? OK : fail(slot, BAD_WEIGHT);
+  const x = <f32>(slot.size ? plainNumber(slot) : 1);
+  store<f32>(to, x);
+  return x > 0 && x <= MAX_WEIGHT ? OK : fail(slot, BAD_WEIGHT);
 }
 
 function time(slot: Slot, to: usize): u32 {

@@ -17,9 +17,9 @@ import {
   warm,
   weightsAt,
 } from "./events";
-import { sumLanes, usable } from "./lanes";
+import { sumLanes, usable, within } from "./lanes";
 import { workspace } from "./memory";
-import { beginStep, laneBytes, lanes, update, weights } from "./optimizer";
+import { beginStep, CALM, clip, laneBytes, lanes, update, weights } from "./optimizer";
 
 /** Byte offset of the linear weight in a row. */
 let linearAt: usize = 0;
@@ -50,7 +50,8 @@ export function learnFm(rows: u32): i32 {
     setLogit(r, logit);
     const g = (<f32>sigmoid(logit) - labelOf(r)) * importanceOf(r);
     differentiate(count, g);
-    if (abs<f32>(logit) < Infinity && usable(gradientsAt, count * lanes)) learnEvent(count);
+    const calm = within(gradientsAt, count * lanes, CALM);
+    if (abs<f32>(logit) < Infinity && (calm || usable(gradientsAt, count * lanes))) learnEvent(count, calm);
     else skipped++;
   }
   return skipped;
@@ -118,10 +119,12 @@ function differentiate(count: u32, g: f32): void {
   }
 }
 
-function learnEvent(count: u32): void {
+function learnEvent(count: u32, calm: bool): void {
   beginStep();
   for (let i: u32 = 0; i < count; i++) {
     const offset = <usize>i * laneBytes;
-    update(<usize>load<u32>(statesAt + (<usize>i << 2)), weightsAt + offset, gradientsAt + offset);
+    const state = <usize>load<u32>(statesAt + (<usize>i << 2));
+    if (!calm) clip(state, gradientsAt + offset);
+    update(state, weightsAt + offset, gradientsAt + offset);
   }
 }

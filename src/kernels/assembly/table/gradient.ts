@@ -55,6 +55,12 @@ export function sgdUpdate1(w: usize, g: f32): void {
   store<f32>(w, load<f32>(w) - rate * g);
 }
 
+/** The gradient that moves a weight by 1. */
+@inline
+export function reach(): f32 {
+  return <f32>1 / rate;
+}
+
 /** Duchi et al. 2011: acc += g^2; w -= rate g / (sqrt(acc) + epsilon). */
 @inline
 export function adagradUpdate(w: usize, acc: usize, g: usize, bytes: usize, scale: f32): void {

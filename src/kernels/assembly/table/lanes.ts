@@ -38,17 +38,24 @@ export function addScaled(to: usize, from: usize, count: u32, c: f32): void {
   for (; i < bytes; i += 4) store<f32>(to + i, load<f32>(to + i) + c * load<f32>(from + i));
 }
 
-/**
- * True when every one of `count` floats is a gradient an optimizer can square: |g| <= 1e15. False for NaN and infinity.
- */
+/** A gradient above this is not applied: its square would not stay finite for long. */
+export const MOST: f32 = 1e15;
+
+/** True when every one of `count` floats is a gradient an optimizer can square: |g| <= 1e15. False for NaN and infinity. */
+@inline
 export function usable(g: usize, count: u32): bool {
+  return within(g, count, MOST);
+}
+
+/** True when |g| <= limit for every one of `count` floats. False for NaN. */
+export function within(g: usize, count: u32, limit: f32): bool {
   const bytes = <usize>count << 2;
   const whole = bytes & ~15;
-  const most = f32x4.splat(1e15);
+  const most = f32x4.splat(limit);
   let good = i32x4.splat(-1);
   let i: usize = 0;
   for (; i < whole; i += 16) good = v128.and(good, f32x4.le(f32x4.abs(v128.load(g + i)), most));
   if (!i32x4.all_true(good)) return false;
-  for (; i < bytes; i += 4) if (!(abs<f32>(load<f32>(g + i)) <= 1e15)) return false;
+  for (; i < bytes; i += 4) if (!(abs<f32>(load<f32>(g + i)) <= limit)) return false;
   return true;
 }

@@ -19,13 +19,10 @@ import {
   warmByMask,
   weightsAt,
 } from "./events";
-import { sumLanes } from "./lanes";
+import { MOST, sumLanes } from "./lanes";
 import { workspace } from "./memory";
-import { beginStep, FTRL, kind, plain, update1, weight1 } from "./optimizer";
+import { beginStep, CALM, clip1, FTRL, kind, plain, update1, weight1 } from "./optimizer";
 import { blank, exact, rowCapacity, touchBlank } from "./store";
-
-/** A gradient above this is not applied: its square would not stay finite for long. */
-const MOST: f32 = 1e15;
 
 // FTRL's hyper-parameters for the path that updates four rows at once.
 let invAlpha: v128 = f32x4.splat(0);
@@ -66,8 +63,10 @@ export function learnLinear(rows: u32): i32 {
     const logit = logitOf(count, r, true, byMask);
     setLogit(r, logit);
     const g = (<f32>sigmoid(logit) - labelOf(r)) * importanceOf(r);
-    if (!(abs<f32>(logit) < Infinity) || !(abs<f32>(g) * largest <= MOST)) skipped++;
-    else learnEvent(count, g);
+    const steepest = abs<f32>(g) * largest;
+    if (!(abs<f32>(logit) < Infinity) || !(steepest <= MOST)) skipped++;
+    else if (steepest <= CALM) learnEvent(count, g);
+    else learnClipped(count, g);
   }
   return skipped;
 }
@@ -123,6 +122,15 @@ function learnEvent(count: u32, g: f32): void {
   beginStep();
   if (kind == FTRL && plain) updateFtrl(count, g);
   else updateEach(0, <usize>count << 2, g);
+}
+
+/** `learnEvent` where a number or the event's weight is so large that some gradients may have to be clipped. */
+function learnClipped(count: u32, g: f32): void {
+  beginStep();
+  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 4) {
+    const state = <usize>load<u32>(statesAt + at);
+    update1(state, load<f32>(weightsAt + at), clip1(state, g * load<f32>(valuesAt + at)));
+  }
 }
 
 /** The states {z, n} of the two rows whose addresses lie at `at`, as {z0, n0, z1, n1}. */

@@ -26,6 +26,7 @@ import {
   adamConfigure,
   adamUpdate,
   adamUpdate1,
+  reach,
   rowwiseUpdate,
   rowwiseUpdate1,
   sgdUpdate,
@@ -218,6 +219,40 @@ function step1(w: usize, a: usize, b: usize, g: f32): void {
   else if (kind == ROWWISE_ADAGRAD) rowwiseUpdate1(w, a, g);
   else if (kind == ADAM) adamUpdate1(w, a, b, g);
   else sgdUpdate1(w, g);
+}
+
+/** Gradients within it are never clipped: those of features of 1 in events of ordinary weight. */
+export const CALM: f32 = 10;
+
+/**
+ * Brings each of g[lanes] within 10 + sqrt(n) of the row at ptr, n the sum of the squared gradients before: one event cannot count for
+ * much more than all others together. Adam's v is a mean, of which ten times the root is taken. SGD remembers none: its
+ * weights move by no more than 1 beyond what a gradient of 10 does.
+ */
+export function clip(ptr: usize, g: usize): void {
+  if (codec != F32 && kind <= FTRL_GROUP) openFtrl(ptr);
+  for (let k: usize = 0; k < laneBytes; k += 4) store<f32>(g + k, clipped(load<f32>(g + k), CALM + rootOf(ptr, k)));
+}
+
+@inline
+function clipped(g: f32, most: f32): f32 {
+  return max<f32>(-most, min<f32>(most, g));
+}
+
+/** `clip` of the gradient of a row of one weight. */
+export function clip1(ptr: usize, g: f32): f32 {
+  store<f32>(single, g, 16);
+  clip(ptr, single + 16);
+  return load<f32>(single, 16);
+}
+
+/** What a gradient of the weight at byte k of the row at ptr may exceed 10 by. */
+function rootOf(ptr: usize, k: usize): f32 {
+  if (kind == SGD) return reach();
+  if (kind <= FTRL_GROUP && codec != F32) return load<f32>(bench + 3 * benchBytes + k);
+  const slots = ptr + (codec == F32 ? laneBytes : slotsAt);
+  if (kind == ADAM) return 10 * sqrt<f32>(load<f32>(slots + laneBytes + k));
+  return sqrt<f32>(load<f32>(kind == ROWWISE_ADAGRAD ? slots : slots + k));
 }
 
 function updatePacked(ptr: usize, w: usize, g: usize): void {
