@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { Batch, batchLayout } from "../../src/core/batch.js";
 import { Rng } from "../../src/core/rng.js";
 import { ProgressiveMetrics } from "../../src/metrics/progressive.js";
+import { createModel } from "../../src/model/create.js";
 import { EventModel } from "../../src/model/event-model.js";
 import { StreamClock } from "../../src/model/stream-clock.js";
+import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { parseSpec } from "../../src/spec/parse.js";
 
 const standardized = parseSpec(
@@ -47,6 +49,66 @@ describe("one record does not move what a whole stream goes by", () => {
       const spoilt = await aucOf({ [at]: 1e6 });
       expect(Math.abs(spoilt.auc - auc)).toBeLessThan(0.005);
       expect(spoilt.clipped).toBeGreaterThan(0);
+    }
+  });
+});
+
+/** A number and an id decide; the number is as large as it is. */
+function rawSpec(tower: string, number: string, rest = ""): CompiledSpec {
+  return parseSpec(
+    `
+name: huge
+events: { format: tsv, columns: [label, id, x] }
+label: { field: label }
+fields:
+  - { name: id, type: categorical, table: weights }
+  - { name: x, type: numeric${number} }
+tables: { weights: { encoding: exact, dim: ${tower === "lr" ? 1 : 4} } }
+tower: ${tower}
+train: { batch: 64 }
+${rest}`,
+    "huge.yaml",
+  );
+}
+
+async function aucWith(spec: CompiledSpec, change: Readonly<Record<number, { x?: number; weight?: number }>>) {
+  const layout = batchLayout(spec, 64);
+  const model = await createModel(spec, { layout, threads: 1, purpose: "train" });
+  const metrics = new ProgressiveMetrics({ window: 1e6 });
+  const rng = new Rng(11);
+  for (let row = 0; row < 6400; row += 64) {
+    const batch = new Batch(layout, 64, new ArrayBuffer(layout.bytes));
+    batch.weights.fill(1);
+    for (let i = 0; i < 64; i++) {
+      const x = 2 * (rng.uniform() + rng.uniform() + rng.uniform() - 1.5);
+      const id = rng.below(20);
+      batch.labels[i] = rng.uniform() < 1 / (1 + Math.exp(-x - (id - 10) / 5)) ? 1 : 0;
+      batch.keys(0)[i] = BigInt(id + 1);
+      batch.numbers[i] = change[row + i]?.x ?? x;
+      batch.weights[i] = change[row + i]?.weight ?? 1;
+    }
+    const { logits } = await model.learn(batch);
+    // The record itself may be scored anyhow.
+    metrics.add(
+      logits,
+      batch.labels,
+      batch.weights.map((_, i) => (change[row + i] ? 1e-6 : 1)),
+    );
+  }
+  await model.close();
+  return metrics.lifetime().auc ?? 0;
+}
+
+describe.each([
+  ["lr", rawSpec("lr", ", table: weights")],
+  ["fm", rawSpec("fm", ", table: weights")],
+])("%s", (_, spec) => {
+  it.each([{ x: 1e6 }, { x: -1e18 }, { weight: 1e6 }])("one record of %o leaves AUC where it was", async (record) => {
+    const clean = await aucWith(spec, {});
+    expect(clean).toBeGreaterThan(0.7);
+    for (const at of [1, 100, 3000]) {
+      const auc = await aucWith(spec, { [at]: record });
+      expect(Math.abs(auc - clean)).toBeLessThan(0.01);
     }
   });
 });
