@@ -70,6 +70,18 @@ describe("the source tree", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("is what ARCHITECTURE.md says: every folder, every kernel module", () => {
+    const text = readFileSync(join(root, "../docs/ARCHITECTURE.md"), "utf8");
+    const folders = (path: string) =>
+      readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) =>
+        entry.isDirectory() ? entry.name : [],
+      );
+    const listed = [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+    expect(listed.sort()).toEqual(folders(".").sort());
+    const [modules] = /The modules: [\s\S]*?\. Every table/.exec(text)!;
+    expect(folders("kernels/assembly").filter((name) => !modules.includes(`\`${name}\` (`))).toEqual([]);
+  });
+
   it("keeps serving apart from training", () => {
     const reached = reach("serve/server.ts");
     expect(reached.filter((file) => /^(train|source)\//.test(file))).toEqual([]);

@@ -52,6 +52,48 @@ describeKafka("a delta topic that is deleted under a running trainer", (kafka) =
   }, 180_000);
 });
 
+describeKafka("a topic of events that is deleted under a running trainer", (kafka) => {
+  it("ends the run, which keeps and publishes what it has learned", async () => {
+    const [topic, deltas, out] = [await kafka.topic(1), await kafka.topic(1), temporary()];
+    const child = start([
+      ...[
+        "train",
+        "--model",
+        "features/ads-demo-lr.yaml",
+        "--kafka",
+        kafka.brokers,
+        "--topic",
+        topic,
+        "--group",
+        topic,
+      ],
+      ...["--out", out, "--resume", "--checkpoint-seconds", "0", "--json"],
+      ...["--publish", `kafka://${kafka.brokers}/${deltas}`, "--publish-ms", "60000"],
+    ]);
+    const life = ended(child);
+    const learned = said(child, /"examples":1000,/);
+    await kafka.produce(
+      topic,
+      rows(1_000).map((value) => ({ value })),
+    );
+    await learned;
+    await kafka.admin.deleteTopic(topic);
+    const { status, stdout, stderr } = await life;
+    expect([status, stderr]).toEqual([8, expect.stringContaining(topic)]);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: "kafka_topic_missing",
+      hint: expect.stringMatching(
+        /what was learned until then is saved in .*checkpoint-0+1000: --resume goes on there/,
+      ),
+    });
+    const [saved, follower] = [await Scorer.load(out), Scorer.follow(openFollow(`kafka://${kafka.brokers}/${deltas}`))];
+    expect(saved.version?.version).toBe(1_000);
+    for (let i = 0; i < 1500 && follower.version?.version !== 1_000; i++) await new Promise((go) => setTimeout(go, 20));
+    expect((await follower.score(body)).scores).toEqual((await saved.score(body)).scores);
+    await Promise.all([saved.close(), follower.close()]);
+  }, 120_000);
+});
+
 describeKafka("a topic of events that is deleted and made anew under its name", (kafka) => {
   it("is not read on, though it is longer than what was learned; what retention has deleted cannot be compared and is no fault", async () => {
     const [topic, out] = [await kafka.topic(2), temporary()];
