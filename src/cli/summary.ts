@@ -83,11 +83,13 @@ function validationLines(validation: Report["validation"]): string[] {
   return lines;
 }
 
-function clippedLines({ numbers, times }: Report["clipped"]): string[] {
+function clippedLines({ numbers, times, batches }: Report["clipped"]): string[] {
   const lines: string[] = [];
   if (numbers > 0) lines.push(`  clipped ${count(numbers)} numbers that lay beyond 10 deviations of those before`);
   if (times > 0)
     lines.push(`  ${count(times)} event times were over a day ahead of the stream's clock, which did not follow them`);
+  if (batches > 0)
+    lines.push(`  ${count(batches)} batches had far larger gradients than usual, and were learned from less`);
   return lines;
 }
 

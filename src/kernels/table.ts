@@ -97,6 +97,8 @@ export interface TableKernel {
   /** dX summed for each distinct key, to `uniqueGradientsAt`. */
   collect(rows: number): void;
   gradientUsable(rows: number): number;
+  /** The sum of dX's squares. */
+  gradientSquares(rows: number): number;
 
   /** Before `open`: rows of a hash table from this one on start around 1. */
   setUnitRows(from: number): void;
@@ -113,6 +115,7 @@ export interface TableKernel {
   denseInitialise(w: number, a: number, b: number, rows: number, columns: number): void;
   denseStep(w: number, a: number, b: number, g: number, rows: number, columns: number, scale: number): void;
   denseUsable(g: number, count: number): number;
+  denseSquares(g: number, count: number): number;
 
   readonly rowCount: KernelGlobal;
   readonly rowCapacity: KernelGlobal;

@@ -67,7 +67,7 @@ export class EventModel implements Model {
   }
 
   get clipped(): Clipped {
-    return { numbers: this.numbers.clipped, times: this.clock.clipped };
+    return { numbers: this.numbers.clipped, times: this.clock.clipped, batches: 0 };
   }
 
   shiftBias(shift: number): void {

@@ -34,6 +34,8 @@ export interface Clipped {
   readonly numbers: number;
   /** Event times, where ids come and go by event time. */
   readonly times: number;
+  /** Batches of a tower whose gradients were far larger than usual, and made smaller; 0 of lr and fm. */
+  readonly batches: number;
 }
 
 /** Tables + tower + optimizers: predicts and learns batches. No I/O, no clock. */

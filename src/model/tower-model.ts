@@ -18,6 +18,7 @@ import {
 import { Numbers } from "./numbers.js";
 import { Serving } from "./serving.js";
 import { StreamClock } from "./stream-clock.js";
+import { WildGradients } from "./wild-gradients.js";
 
 /** Views of all memory a run of `rows` rows reads and writes, good as long as no table's memory has grown. */
 interface Run {
@@ -42,6 +43,7 @@ export class TowerModel implements Model {
   private readonly logits: Float32Array;
   private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
   private readonly clock: StreamClock;
+  private readonly wild = new WildGradients();
   private readonly learning: boolean;
   private readonly replica: boolean;
   private last: Run | null = null;
@@ -98,16 +100,17 @@ export class TowerModel implements Model {
     await this.gather(batch, "learn");
     await this.run(batch, rows);
     const logits = this.logits.subarray(0, rows);
+    const factor = this.boundGradients(rows);
     for (const table of this.tables) await table.backward();
     this.clock.count(batch);
     if (!this.gradientsFinite()) return { logits, skipped: rows };
     for (const table of this.tables) table.apply();
-    this.dense.step(1 / rows);
+    this.dense.step(factor / rows);
     return { logits, skipped: 0 };
   }
 
   get clipped(): Clipped {
-    return { numbers: this.numbers.clipped, times: this.clock.clipped };
+    return { numbers: this.numbers.clipped, times: this.clock.clipped, batches: this.wild.clipped };
   }
 
   shiftBias(shift: number): void {
@@ -124,7 +127,7 @@ export class TowerModel implements Model {
   blocks(): StateBlock[] {
     if (this.replica) throw servesOnly();
     const tables = this.tables.flatMap((table) => table.blocks());
-    return [...tables, ...this.dense.blocks(), ...this.numbers.blocks(), ...this.clock.blocks()];
+    return [...tables, ...this.dense.blocks(), ...this.numbers.blocks(), ...this.clock.blocks(), ...this.wild.blocks()];
   }
 
   restore(blocks: ReadonlyMap<string, StateBlock>): void {
@@ -133,6 +136,7 @@ export class TowerModel implements Model {
     this.dense.restore(blocks);
     this.numbers.restore(blocks);
     this.clock.restore(blocks);
+    this.wild.restore(blocks);
   }
 
   /**
@@ -158,6 +162,19 @@ export class TowerModel implements Model {
     const numbers = this.numbers.values.subarray(0, batch.rows * this.numbers.columns);
     const clock = this.clock.before(batch);
     for (const table of this.tables) await table.gather(batch, mode, numbers, clock);
+  }
+
+  /** Makes a wild batch's dX smaller. @returns what the dense gradients are to be multiplied by */
+  private boundGradients(rows: number): number {
+    const dense = Math.sqrt(this.dense.gradientSquares()) / rows;
+    const vectors = Math.sqrt(this.tables.reduce((sum, table) => sum + table.gradientSquares(), 0) / rows);
+    if (!Number.isFinite(dense + vectors)) return 1; // to be skipped
+    const factor = this.wild.factor([dense, vectors], rows);
+    if (factor === 1) return 1;
+    for (const { gradient, width } of this.tables) {
+      for (let i = 0; i < rows * width; i++) gradient[i] *= factor;
+    }
+    return factor;
   }
 
   private gradientsFinite(): boolean {

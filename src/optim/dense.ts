@@ -104,6 +104,11 @@ export class DenseOptimizer {
     }
   }
 
+  /** The sum of the gradients' squares; not finite where they are not. */
+  gradientSquares(): number {
+    return this.regions.reduce((sum, { gradient, size }) => sum + this.kernel.denseSquares(gradient, size), 0);
+  }
+
   /** False when a gradient is NaN, infinite or so large (over 1e15) that its square would not stay finite. */
   gradientsFinite(): boolean {
     return this.regions.every(({ gradient, size }) => this.kernel.denseUsable(gradient, size) === 1);

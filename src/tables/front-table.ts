@@ -89,6 +89,10 @@ export class FrontTable implements Table {
     if (mode === "learn") this.learning = { rows: batch.rows, count };
   }
 
+  gradientSquares(): number {
+    return this.kernel.gradientSquares(this.learning.rows);
+  }
+
   async backward(): Promise<void> {
     const { rows, count } = this.learning;
     this.kernel.collect(rows);

@@ -68,6 +68,10 @@ export class StoreTable implements Table {
     if (mode === "learn") this.learning = batch.rows;
   }
 
+  gradientSquares(): number {
+    return this.store.kernel.gradientSquares(this.learning);
+  }
+
   backward(): void {}
 
   gradientsFinite(): boolean {

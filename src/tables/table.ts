@@ -39,6 +39,8 @@ export interface Table {
    * @throws HashbrookError table_full, before anything has changed
    */
   gather(batch: Batch, mode: "learn" | "score", numbers?: Float32Array, clock?: Clock): void | Promise<void>;
+  /** The sum of dX's squares over the rows of the last "learn" gather. Before `backward`. */
+  gradientSquares(): number;
   /** Carries dX back to the weights inside; changes no weight. */
   backward(): void | Promise<void>;
   /** False when a gradient holds NaN, infinity or anything over 1e15 (whose square would not stay finite). After `backward`. */

@@ -164,7 +164,7 @@ export interface Progress {
   readonly rejected: number;
   readonly duplicates: number;
   readonly skipped: number;
-  /** Values and event times that moved statistics or clock less than they said. */
+  /** Values, event times and batches that moved statistics, clock or weights less than they said. */
   readonly clipped: Clipped;
   /** Examples learned since the last durable checkpoint: what a kill would make a resumed run learn again. */
   readonly unsaved: number;
@@ -226,7 +226,7 @@ export interface Report extends Quality {
   readonly oracle: Quality | null;
   readonly oracle_auc: number | null;
   readonly oracle_last_tenth: Quality | null;
-  /** Values and event times so far from those before that they moved statistics or clock less than they said. */
+  /** Values, event times and batches so far from those before that they moved statistics, clock or weights less than they said. */
   readonly clipped: Clipped;
   readonly tables: readonly TableReport[];
   readonly bytes_total: number;

@@ -41,7 +41,7 @@ export class TrainMetrics {
     const clipped = () => Object.entries(this.progress?.clipped ?? {});
     this.labelled(
       "clipped_total",
-      "Numbers and event times too far from those before to count in full",
+      "Numbers, event times and batches (by their gradients) too far from those before to count in full",
       "what",
       clipped,
     );

@@ -17,7 +17,7 @@ const progress: Progress = {
   duplicates: 0,
   warnings: [],
   skipped: 0,
-  clipped: { numbers: 0, times: 0 },
+  clipped: { numbers: 0, times: 0, batches: 0 },
   unsaved: 0,
   seconds: 10,
   lifetime: quality,

@@ -76,7 +76,7 @@ async function aucWith(spec: CompiledSpec, change: Readonly<Record<number, { x?:
   const model = await createModel(spec, { layout, threads: 1, purpose: "train" });
   const metrics = new ProgressiveMetrics({ window: 1e6 });
   const rng = new Rng(11);
-  for (let row = 0; row < 6400; row += 64) {
+  for (let row = 0; row < 12_800; row += 64) {
     const batch = new Batch(layout, 64, new ArrayBuffer(layout.bytes));
     batch.weights.fill(1);
     for (let i = 0; i < 64; i++) {
@@ -102,12 +102,15 @@ async function aucWith(spec: CompiledSpec, change: Readonly<Record<number, { x?:
 describe.each([
   ["lr", rawSpec("lr", ", table: weights")],
   ["fm", rawSpec("fm", ", table: weights")],
+  ["deep_crossing", rawSpec("deep_crossing", "")],
+  ["deep_crossing with a wide number", rawSpec("deep_crossing", "", "wide: { fields: [id, x] }")],
 ])("%s", (_, spec) => {
   it.each([{ x: 1e6 }, { x: -1e18 }, { weight: 1e6 }])("one record of %o leaves AUC where it was", async (record) => {
     const clean = await aucWith(spec, {});
     expect(clean).toBeGreaterThan(0.7);
     for (const at of [1, 100, 3000]) {
       const auc = await aucWith(spec, { [at]: record });
+
       expect(Math.abs(auc - clean)).toBeLessThan(0.01);
     }
   });

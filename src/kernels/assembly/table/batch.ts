@@ -4,7 +4,7 @@
 // once and updated once with its summed gradient, in the order of first appearance.
 import { admits, admitting } from "./admission";
 import { choose, markUsed, metaBytes, policy, sweep } from "./eviction";
-import { addFloats, addScaled, copyFloats, usable } from "./lanes";
+import { addFloats, addScaled, copyFloats, squares, usable } from "./lanes";
 import { workspaceOf } from "./memory";
 import { beginStep, dim, laneBytes, update, weights } from "./optimizer";
 import {
@@ -402,4 +402,9 @@ function collectList(list: u32, rows: u32): void {
 /** True when every float of dX is usable (see `usable`). */
 export function gradientUsable(rows: u32): bool {
   return usable(gradientAt, rows * cells * dim);
+}
+
+/** The sum of dX's squares. */
+export function gradientSquares(rows: u32): f32 {
+  return squares(gradientAt, rows * cells * dim);
 }

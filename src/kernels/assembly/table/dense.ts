@@ -1,6 +1,6 @@
 // Dense weights: a parameter is one or more rows of contiguous floats, its slots lie apart (structure of arrays), and its
 // weights are always materialised so that a graph reads them in place. The update kernels are those of sparse rows.
-import { usable } from "./lanes";
+import { squares, usable } from "./lanes";
 import { initialiseApart, kind, ROWWISE_ADAGRAD, updateApart } from "./optimizer";
 
 /** Bytes from row to row of the other slots: row-wise AdaGrad's accumulator has 4 floats a row, other slots as many as w. */
@@ -36,4 +36,9 @@ export function denseStep(w: usize, a: usize, b: usize, g: usize, rows: u32, col
 
 export function denseUsable(g: usize, count: u32): bool {
   return usable(g, count);
+}
+
+/** The sum of `count` squared floats. */
+export function denseSquares(g: usize, count: u32): f32 {
+  return squares(g, count);
 }

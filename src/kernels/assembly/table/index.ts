@@ -6,6 +6,7 @@ export {
   gather,
   gatherKeys,
   gradientAt,
+  gradientSquares,
   gradientUsable,
   keysAt,
   openBatch,
@@ -29,7 +30,7 @@ export {
 } from "./composition";
 export { restoreRoundings, roundings } from "./codec";
 export { filterAddress, openAdmission } from "./admission";
-export { denseInitialise, denseStep, denseUsable } from "./dense";
+export { denseInitialise, denseSquares, denseStep, denseUsable } from "./dense";
 export { ghostsAddress, openEviction } from "./eviction";
 export { adamRestore, power1, power2 } from "./gradient";
 export {

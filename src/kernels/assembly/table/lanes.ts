@@ -38,6 +38,18 @@ export function addScaled(to: usize, from: usize, count: u32, c: f32): void {
   for (; i < bytes; i += 4) store<f32>(to + i, load<f32>(to + i) + c * load<f32>(from + i));
 }
 
+/** The sum of the squares of `count` floats; not finite where they are not, or far too large to square. */
+export function squares(g: usize, count: u32): f32 {
+  const bytes = <usize>count << 2;
+  const whole = bytes & ~15;
+  let sums = f32x4.splat(0);
+  let i: usize = 0;
+  for (; i < whole; i += 16) sums = f32x4.add(sums, f32x4.mul(v128.load(g + i), v128.load(g + i)));
+  let sum = sumLanes(sums);
+  for (; i < bytes; i += 4) sum += load<f32>(g + i) * load<f32>(g + i);
+  return sum;
+}
+
 /** A gradient above this is not applied: its square would not stay finite for long. */
 export const MOST: f32 = 1e15;
 
