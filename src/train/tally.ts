@@ -71,7 +71,7 @@ export class Tally {
     this.checkRejects(decoded, before);
   }
 
-  /** @throws HashbrookError all_rejected when not one event of this run could be read, as a model of nothing must not be saved */
+  /** @throws HashbrookError all_rejected when not one event of this run could be read; before a file's run is saved, after a topic's, whose rejects are not to come again */
   checkHopeless(endedBy: EndedBy): void {
     if (!this.doubts.hopeless || endedBy === "stopped") return;
     const [first] = this.doubts.samples.values();

@@ -269,7 +269,7 @@ export class Trainer implements Consumer {
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
-    this.tally.checkHopeless(endedBy);
+    if (!this.job.topic) this.tally.checkHopeless(endedBy);
     const { publication } = this;
     if (publication && !publication.clean) {
       publication.decideAnew();
@@ -282,6 +282,7 @@ export class Trainer implements Consumer {
     const best = kept && !isLast ? await this.best.load(kept.learned, this.job, this.layout) : null;
     const { path } = await this.checkpointer.finish(this.tally.examples, this.content(best ?? this.model));
     publication?.throwFailure(path);
+    this.tally.checkHopeless(endedBy);
     const report = this.tally.report(best ?? this.model, path, endedBy);
     await best?.close();
     const validation = this.validation.report(kept ?? this.validation.latest);

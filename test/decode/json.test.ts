@@ -230,6 +230,7 @@ describe("members", () => {
     expect(code('"list":["\\ud800x"]')).toBe("bad_utf8 list");
     expect(code('"x":"\\ud800"')).not.toBe("bad_utf8 x");
     expect(decode(Buffer.from('{"label":1,"a":"\xff"}', "latin1"))).toBe("bad_utf8 a");
+    expect(decode(Buffer.from('{"label":1,"list":{"\xff":1}}', "latin1"))).toBe("bad_utf8 list");
     expect(decode(Buffer.from('{"label":1,"x":"\xff"}', "latin1"))).not.toBe("bad_utf8");
     expect(decode('{"label":{}}')).toBe("bad_label label");
     expect(decode("{}")).toBe("bad_label label");

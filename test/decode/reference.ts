@@ -168,8 +168,7 @@ function readRow(spec: CompiledSpec, format: Format, columns: readonly string[],
 function checkTexts(event: Event, paths: readonly string[]): void {
   for (const path of paths) {
     const value = event.get(path) ?? event.get(`|${path}`) ?? missing;
-    if (!["object", "misplaced", "surrogate"].includes(value.kind) && !isUtf8(value.text))
-      throw new Refusal("bad_utf8", path);
+    if (!["misplaced", "surrogate"].includes(value.kind) && !isUtf8(value.text)) throw new Refusal("bad_utf8", path);
   }
 }
 
@@ -319,11 +318,10 @@ export function parseJson(text: string): JsonObject {
     if (!found || [...found[0]].some((c) => c < " ")) return refuse();
     at += found[0].length;
     const raw = Buffer.from(found[0].slice(1, -1), "latin1");
+    // As Latin-1: only escapes make surrogates.
+    if (/\p{Surrogate}/u.test(JSON.parse(found[0]) as string)) return { kind: "surrogate", text: utf8.encode("x") };
     if (!isUtf8(raw)) return { kind: "string", text: raw };
-    const unescaped = JSON.parse(Buffer.from(found[0], "latin1").toString()) as string;
-    return !/\p{Surrogate}/u.test(unescaped)
-      ? { kind: "string", text: utf8.encode(unescaped) }
-      : { kind: "surrogate", text: utf8.encode("x") };
+    return { kind: "string", text: utf8.encode(JSON.parse(Buffer.from(found[0], "latin1").toString()) as string) };
   };
   const list = (close: string, item: () => void) => {
     at++;
@@ -409,7 +407,7 @@ function vwEvent(bytes: Uint8Array, known: ReadonlySet<string>): Event {
   for (const namespace of namespaces) {
     const [, name, scaled, rest] = /^([^ \t:]*)(?::([^ \t]*))?[ \t]*(.*)$/s.exec(namespace)!;
     const key = Buffer.from(name, "latin1").toString();
-    if (!known.has(key)) continue;
+    if (!known.has(key) || ["label", "importance", "tag"].includes(key)) continue;
     if (event.has(`|${key}`)) throw new Refusal("bad_vw");
     const features = rest.split(/[ \t]+/).filter((word) => word !== "");
     const scale = scaled === undefined ? 1 : scaleOf(scaled);
@@ -536,13 +534,24 @@ function readHead(
   }
 }
 
+const CALENDAR =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?: ?(?:[Zz]|UTC|([+-])(\d\d)(?::?(\d\d))?))?)?$/;
+
 /** Milliseconds of a calendar time; undefined where the text is none. */
 function calendarOf({ kind, text }: Value): number | undefined {
-  const written = latin1(text);
-  const found = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?)?$/.exec(written);
+  const found = CALENDAR.exec(latin1(text));
   if (!found || !["text", "string"].includes(kind)) return undefined;
-  const time = Date.parse(`${found[1]}T${found[2] ?? "00:00"}${found[3] ?? ":00"}Z`);
-  return Number.isNaN(time) ? undefined : time;
+  const [year, month, day, hours, minutes, seconds] = found.slice(1, 7).map((digits) => Number(digits ?? 0));
+  const [east, offsetMinutes] = [found[8] !== "-", 60 * Number(found[9] ?? 0) + Number(found[10] ?? 0)];
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || day === 0) return undefined;
+  if (hours > 23 || minutes > 59 || seconds > 60 || Number(found[9] ?? 0) > 23 || Number(found[10] ?? 0) > 59)
+    return undefined;
+  const digits = (found[7] ?? "0").slice(0, 9);
+  const part = (Number(digits) * 1000) / 10 ** digits.length;
+  const local = date.getTime() + (hours * 60 + minutes) * 60_000 + (seconds * 1000 + part);
+  return local - (east ? offsetMinutes : -offsetMinutes) * 60_000;
 }
 
 function accept(spec: CompiledSpec, format: Format, event: Event, required: boolean): Row {

@@ -10,7 +10,7 @@ import { checkKept, keepRow } from "./kept";
 import { inRange, parseNumber, smallInteger } from "./number";
 import {
   BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_CELL_BYTES, BUCKET_OP_BYTES, BagCell, BagOp, BucketCell, BucketOp, CROSS_OP_BYTES, CrossOp, SMALL_NUMBERS,
-  BOOLEAN, FEATURES, HASH_OP_BYTES, HASH_RUN_BYTES, HashOp, HashRun, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, SCALED, SCALE_AFTER, SLOT_BYTES,
+  BOOLEAN, HASH_OP_BYTES, HASH_RUN_BYTES, HashOp, HashRun, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, OBJECT, SCALED, SCALE_AFTER, SLOT_BYTES,
   STRING, Slot, TEXT, VECTOR_OP_BYTES, VectorOp, fail, mayFail, plan,
 } from "./plan";
 import { isUtf8 } from "./utf8";
@@ -84,7 +84,7 @@ export function textsFault(): u32 {
   const end = plan.slotsEnd;
   for (let at = plan.slots; at < end; at += SLOT_BYTES) {
     const slot = changetype<Slot>(at);
-    const isText = slot.size && (slot.kind <= FEATURES || slot.kind == SCALED);
+    const isText = slot.size && (slot.kind <= OBJECT || slot.kind == SCALED);
     if (isText && !isUtf8(slot.at, slot.at + slot.size)) return fail(slot, BAD_UTF8);
   }
   return OK;
