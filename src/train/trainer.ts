@@ -242,8 +242,7 @@ export class Trainer implements Consumer {
     if (save && (examples > 0 || this.job.topic)) checkpointer.save(examples, this.content());
   }
 
-  /** @param ending the run ends anyhow */
-  private async publish(publication: Publication, ending = false): Promise<void> {
+  private async publish(publication: Publication, runEnds = false): Promise<void> {
     const changed = this.model.serving.takeChanged();
     this.checkpointer.note(changed);
     publication.note(changed);
@@ -251,7 +250,7 @@ export class Trainer implements Consumer {
     // A replay lets partitions that were added join only behind what was published without them.
     if (position && "messages" in position && !publication.replaying)
       this.order?.append([{ kind: "partitions", at: position.messages, count: position.offsets.length }]);
-    await publication.publish(this.tally.examples, ending);
+    await publication.publish(this.tally.examples, runEnds);
   }
 
   private async keepRejects(rejects: readonly RejectedRow[]): Promise<void> {
