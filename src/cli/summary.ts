@@ -88,8 +88,7 @@ function clippedLines({ numbers, times, batches }: Report["clipped"]): string[] 
   if (numbers > 0) lines.push(`  clipped ${count(numbers)} numbers that lay beyond 10 deviations of those before`);
   if (times > 0)
     lines.push(`  ${count(times)} event times were over a day ahead of the stream's clock, which did not follow them`);
-  if (batches > 0)
-    lines.push(`  ${count(batches)} batches had far larger gradients than usual, and were learned from less`);
+  if (batches > 0) lines.push(`  scaled down the gradients of ${count(batches)} batches, far larger than usual`);
   return lines;
 }
 
