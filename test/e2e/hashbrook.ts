@@ -32,9 +32,16 @@ export function report(args: readonly string[], input?: string): Report {
   return JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
 }
 
-/** Starts a command that goes on. */
-export function start(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+/**
+ * Starts a command that goes on.
+ * @param killAt where it is to die: "n before" or "n after" its n-th write to the run's directory (kill-at.mjs)
+ */
+export function start(args: readonly string[], killAt?: string): ChildProcess {
+  const dying = killAt === undefined ? [] : ["--import", "./test/e2e/kill-at.mjs"];
+  return spawn(process.execPath, [...dying, MAIN, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, HASHBROOK_KILL_AT: killAt ?? "" },
+  });
 }
 
 export async function ended(child: ChildProcess): Promise<{ status: number | null; stdout: string; stderr: string }> {
