@@ -29,7 +29,7 @@ interface Stream {
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const python = smoke ? null : peersPython();
   const streams = [];
-  for (const stream of streamsOf(smoke ? 1_000 : 60_000)) {
+  for (const stream of streamsOf(smoke ? 5_000 : 60_000)) {
     const learned = [];
     for (const [how, warmup] of HOW) learned.push({ how, ...(await learn(stream, how, warmup)) });
     const pytorch = python && stream.peer ? tuned(python, stream.path, stream.peer) : undefined;
