@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,7 +10,7 @@ import { kafkaOptions } from "../../src/source/kafka/client.js";
 import { KafkaProducer } from "../../src/source/kafka/producer.js";
 import { openFollow } from "../../src/sync/open.js";
 import type { Report } from "../../src/train/job.js";
-import { digests, ended, report, run, temporary } from "../e2e/hashbrook.js";
+import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { type BrokerFacts, describeBroker, killBroker, startBroker } from "./harness.js";
 
 /** HASHBROOK_SOAK=1 (npm run test:soak): a thousand kills. */
@@ -68,11 +68,7 @@ describeBroker("exactly once", () => {
   function mortal(args: readonly string[], rng: Rng, kill: number): { child: ChildProcess; timer?: NodeJS.Timeout } {
     const byStep = kill % 4 !== 0;
     const at = `${1 + rng.below(45)} ${rng.below(2) === 0 ? "before" : "after"}`;
-    const child = spawn(
-      process.execPath,
-      [...(byStep ? ["--import", "./test/e2e/kill-at.mjs"] : []), "dist/cli/main.js", ...args],
-      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, HASHBROOK_KILL_AT: at } },
-    );
+    const child = start(args, byStep ? at : undefined);
     if (byStep) return { child };
     return { child, timer: setTimeout(() => child.kill("SIGKILL"), 300 + rng.below(1100)) };
   }
