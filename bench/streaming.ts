@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killBroker, startBroker, whyUnavailable } from "../scripts/kafka-broker.mjs";
-import { withAdmin } from "../src/source/kafka/admin.js";
-import { kafkaOptions } from "../src/source/kafka/client.js";
+import { withAdmin } from "../src/sources/kafka/admin.js";
+import { kafkaOptions } from "../src/sources/kafka/client.js";
 import { background, residentMiB, said } from "./lib/background.js";
 import { median } from "./lib/run.js";
 

@@ -1,5 +1,5 @@
 import { Batch, batchLayout } from "../src/core/batch.js";
-import { DenseOptimizer } from "../src/optim/dense.js";
+import { DenseOptimizer } from "../src/optimizers/dense.js";
 import type { CompiledSpec, OptimizerSpec } from "../src/spec/compiled.js";
 import { StoreTable } from "../src/tables/table.js";
 import { fillKeys, oneTable, sequence, writeKey } from "./lib/one-table.js";

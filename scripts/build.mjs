@@ -56,7 +56,12 @@ async function bundle() {
   const typebox = "./dist/spec/typebox.js";
   await build({ input: typebox, output: { file: typebox }, platform: "node", logLevel: "warn" });
   rmSync("dist/chunks", { recursive: true, force: true });
-  for (const entry of ["cli/main", "train/decode-worker", "train/consumer-worker", "checkpoint/writer-worker"]) {
+  for (const entry of [
+    "cli/main",
+    "train/workers/decode-worker",
+    "train/workers/consumer-worker",
+    "checkpoints/writer-worker",
+  ]) {
     const output = { dir: "dist", entryFileNames: `${entry}.js`, chunkFileNames: "chunks/[name]-[hash].js" };
     await build({ input: `./dist/${entry}.js`, external, output, platform: "node", logLevel: "warn" });
   }

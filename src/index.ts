@@ -10,16 +10,17 @@
  * ```
  */
 export { type ErrorCode, HashbrookError } from "./core/errors.js";
+export type { DeltaSource } from "./delta-log/delta-log.js";
+export { openFollow } from "./delta-log/open.js";
+export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
 export { type FollowOptions, type Health, type ModelVersion, Scorer, type Scores } from "./serve/scorer.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
-export type { TopicSpec } from "./source/kafka/open-topic.js";
-export { type SimulatedFacts, type SimulateOptions, simulate } from "./source/simulate.js";
+export type { TopicSpec } from "./sources/kafka/open-topic.js";
+export { type SimulatedFacts, type SimulateOptions, simulate } from "./sources/simulator/run.js";
 export type { CompiledSpec } from "./spec/compiled.js";
 export { specHash } from "./spec/hash.js";
 export { loadSpec, parseSpec } from "./spec/parse.js";
 export type { SpecWarning } from "./spec/problems.js";
-export type { DeltaSource } from "./sync/channel.js";
-export { openFollow } from "./sync/open.js";
 export { type CheckOptions, type CheckReport, check } from "./train/check.js";
 export type { FieldCheck } from "./train/field-check.js";
 export type {
@@ -32,5 +33,4 @@ export type {
   ValidationReport,
   Warning,
 } from "./train/job.js";
-export { type MigrateOptions, type MigrationReport, migrate } from "./train/migrate.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { Rng } from "../../src/core/rng.js";
-import { simulate } from "../../src/source/simulate.js";
+import { simulate } from "../../src/sources/simulator/run.js";
 import { globo } from "../lib/globo.js";
 import { DATA } from "../lib/run.js";
 

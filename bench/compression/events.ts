@@ -1,6 +1,6 @@
 import { Batch } from "../../src/core/batch.js";
 import { Decoder } from "../../src/decode/decoder.js";
-import { openSource } from "../../src/source/source.js";
+import { openSource } from "../../src/sources/source.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { decodedBatches, START } from "../../src/train/stream.js";
 

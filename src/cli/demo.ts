@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
-import { simulate } from "../source/simulate.js";
+import { simulate } from "../sources/simulator/run.js";
 import { train } from "../train/run.js";
 import { listening } from "./listen.js";
 import { counting, host, port, seed } from "./options.js";

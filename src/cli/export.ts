@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { Command, Option } from "commander";
-import type { Steps } from "../checkpoint/data-file.js";
-import { exportFile, exportPaths, exportTableSteps, type TableRows } from "../checkpoint/export.js";
+import type { Steps } from "../checkpoints/data-file.js";
 import { refuseInputs } from "../core/output.js";
+import { exportFile, exportPaths, exportTableSteps, type TableRows } from "../exports/export.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { TowerModel } from "../model/tower-model.js";
-import { nonZeroRows } from "../tables/nonzero.js";
+import { nonZeroRows } from "../tables/nonzero-rows.js";
 import type { RowStore } from "../tables/table.js";
 import { stopSignal, tellStopped } from "./signals.js";
 import { tellPassedOver } from "./summary.js";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { openCheckpoint } from "../checkpoint/store.js";
+import { openCheckpoint } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
 import { specOf } from "../model/load.js";
 import type { CompiledSpec } from "../spec/compiled.js";

@@ -1,8 +1,8 @@
 import { Command } from "commander";
-import { openCheckpoint } from "../checkpoint/store.js";
+import { openCheckpoint } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
-import { type KafkaAdmin, type Watermarks, withAdmin } from "../source/kafka/admin.js";
-import { kafkaOptions } from "../source/kafka/options.js";
+import { type KafkaAdmin, type Watermarks, withAdmin } from "../sources/kafka/admin.js";
+import { kafkaOptions } from "../sources/kafka/options.js";
 import { brokers, KAFKA_ENVIRONMENT, topicName } from "./options.js";
 import { tellPassedOver } from "./summary.js";
 

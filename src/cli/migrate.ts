@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { type MigrationReport, migrate } from "../train/migrate.js";
+import { type MigrationReport, migrate } from "../migrate/migrate.js";
 import { wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
 import { tellPassedOver } from "./summary.js";

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { type Command, InvalidArgumentError } from "commander";
 import { HashbrookError } from "../core/errors.js";
-import { kafkaOptions, kafkaUrl } from "../source/kafka/options.js";
+import { kafkaOptions, kafkaUrl } from "../sources/kafka/options.js";
 
 /** The longest wait a flag can name: a day. */
 const MOST_MS = 86_400_000;

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
-import { kafkaOptions } from "../source/kafka/options.js";
-import { type Produced, produce } from "../source/kafka/produce.js";
+import { kafkaOptions } from "../sources/kafka/options.js";
+import { type Produced, produce } from "../sources/kafka/produce.js";
 import { brokers, counting, KAFKA_ENVIRONMENT, positive, topicName, wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
 import { stopSignal } from "./signals.js";

@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
-import { kafkaOptions } from "../source/kafka/options.js";
-import { type Precision, precisions } from "../sync/precision.js";
+import { type Precision, precisions } from "../delta-log/precision.js";
+import { kafkaOptions } from "../sources/kafka/options.js";
 import type { Job, PublishSpec } from "../train/job.js";
 import { counting, deltaLog, each, milliseconds, topicName } from "./options.js";
 

@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
-import { ServeMetrics } from "../serve/metrics.js";
+import { openFollow } from "../delta-log/open.js";
+import { ServeMetrics } from "../serve/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
 import { createServer } from "../serve/server.js";
-import { openFollow } from "../sync/open.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import { listening } from "./listen.js";
 import { deltaLog, host, KAFKA_ENVIRONMENT, notNegative, port } from "./options.js";

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { Output, writeOut } from "../core/output.js";
-import { type SimulatedFacts, simulate } from "../source/simulate.js";
+import { type SimulatedFacts, simulate } from "../sources/simulator/run.js";
 import { seed, wholeNumber } from "./options.js";
 import { count, figure } from "./progress.js";
 import { stopSignal, tellStopped } from "./signals.js";

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
-import type { TopicSpec, TopicStart, TopicStop } from "../source/kafka/open-topic.js";
-import { kafkaOptions } from "../source/kafka/options.js";
+import type { TopicSpec, TopicStart, TopicStop } from "../sources/kafka/open-topic.js";
+import { kafkaOptions } from "../sources/kafka/options.js";
 import { brokers, milliseconds, topicName } from "./options.js";
 
 /** The flags that name a topic to learn from. */

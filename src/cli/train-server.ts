@@ -1,12 +1,12 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { PortSource } from "../delta-log/in-process-log.js";
 import { answerExpectation, noEndpoint, refuse, send } from "../serve/http-errors.js";
-import { ServeMetrics } from "../serve/metrics.js";
+import { ServeMetrics } from "../serve/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
-import { PortSource } from "../sync/port.js";
 import type { Progress } from "../train/job.js";
-import { TrainMetrics } from "../train/metrics.js";
+import { TrainMetrics } from "../train/prometheus.js";
 import { listening } from "./listen.js";
 
 const READING = ["GET", "HEAD"];

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { builtFile } from "../core/built-file.js";
 
 /**
  * The compiled kernel modules: scan (bytes → batch), table (rows, optimizers, lr, fm), metric (streaming metrics), split (a
@@ -14,9 +15,7 @@ const modules = new Map<KernelName, WebAssembly.Module>();
 function moduleOf(name: KernelName): WebAssembly.Module {
   let module = modules.get(name);
   if (!module) {
-    const beside = new URL(`./${name}.wasm`, import.meta.url);
-    const built = new URL(`../../dist/kernels/${name}.wasm`, import.meta.url);
-    module = new WebAssembly.Module(readFileSync(existsSync(beside) ? beside : built));
+    module = new WebAssembly.Module(readFileSync(builtFile(`kernels/${name}.wasm`)));
     modules.set(name, module);
   }
   return module;

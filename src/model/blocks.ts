@@ -1,4 +1,4 @@
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import type { StateBlock } from "./model.js";
 
 /** A checkpoint's blocks by name, each read (and verified) when it is asked for. */

@@ -7,7 +7,7 @@ import { constantKey } from "../tables/batch-path.js";
 import { StoreTable } from "../tables/store-table.js";
 import { type Clipped, type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
-import { Serving } from "./serving.js";
+import { Serving } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
 
 const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };

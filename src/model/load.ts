@@ -1,5 +1,5 @@
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { openCheckpoint, type Skipped } from "../checkpoint/store.js";
+import type { Checkpoint } from "../checkpoints/checkpoint.js";
+import { openCheckpoint, type Skipped } from "../checkpoints/store.js";
 import { type BatchLayout, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { compiledFromJson } from "../spec/compile.js";

@@ -3,7 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { ServingPrecision, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
-import type { Serving } from "./serving.js";
+import type { Serving } from "./replica-state.js";
 
 /** A named tensor of a model's state: what a checkpoint stores. `data` is a view, valid until the model learns again. */
 export interface StateBlock {

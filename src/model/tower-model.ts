@@ -1,11 +1,11 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
-import { DenseOptimizer } from "../optim/dense.js";
-import { loadRuntime, type Session, type TensorView, type Views } from "../runtime/runtime.js";
-import { scoringRows } from "../runtime/scoring-rows.js";
+import { toOnnx } from "../graph/onnx.js";
+import { DenseOptimizer } from "../optimizers/dense.js";
+import { loadRuntime, type Session, type TensorView, type Views } from "../runtimes/runtime.js";
+import { scoringRows } from "../runtimes/scoring-rows.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { createTable, type Table } from "../tables/table.js";
-import { toOnnx } from "../tower/onnx.js";
-import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../tower/tower.js";
+import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../towers/tower.js";
 import {
   type Clipped,
   type Learned,
@@ -16,7 +16,7 @@ import {
   servesOnly,
 } from "./model.js";
 import { Numbers } from "./numbers.js";
-import { Serving } from "./serving.js";
+import { Serving } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
 import { WildGradients } from "./wild-gradients.js";
 

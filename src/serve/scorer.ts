@@ -1,8 +1,11 @@
-import type { Skipped } from "../checkpoint/store.js";
+import type { Skipped } from "../checkpoints/store.js";
 import { batchLayout } from "../core/batch.js";
 import { wallTime } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { Decoder, type RequestFailure } from "../decode/decoder.js";
+import type { DeltaSource } from "../delta-log/delta-log.js";
+import { Replica, type ReplicaModel, type ReplicaStatus } from "../delta-log/replica.js";
+import type { ServingState } from "../delta-log/state.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { createModel } from "../model/create.js";
 import { loadModel } from "../model/load.js";
@@ -10,9 +13,6 @@ import type { Model } from "../model/model.js";
 import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
-import type { DeltaSource } from "../sync/channel.js";
-import { Replica, type ReplicaModel, type ReplicaStatus } from "../sync/replica.js";
-import type { ServingState } from "../sync/state.js";
 import type { ServingPrecision } from "../tables/table.js";
 import { type Known, knownMembers, splitScoreRequest } from "./request.js";
 

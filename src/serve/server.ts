@@ -1,8 +1,8 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { HashbrookError, toPlainError } from "../core/errors.js";
-import type { ReplicaStatus } from "../sync/replica.js";
+import type { ReplicaStatus } from "../delta-log/replica.js";
 import { answerExpectation, errorBody, noEndpoint, refuse } from "./http-errors.js";
-import { ServeMetrics } from "./metrics.js";
+import { ServeMetrics } from "./prometheus.js";
 import type { Scorer } from "./scorer.js";
 
 declare module "fastify" {

@@ -1,11 +1,11 @@
 import { HashbrookError } from "../core/errors.js";
+import type { DecoderShape } from "../graph/small-network.js";
 import { type CodeKernel, codeKernel } from "../kernels/code.js";
-import type { DenseOptimizer } from "../optim/dense.js";
+import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { EncodingSpec } from "../spec/compiled.js";
-import type { DecoderShape } from "../tower/decoder.js";
-import { Decoder, type DecoderMatrices, paddedRows } from "./decoder.js";
 import type { Encoding, EncodingOptions } from "./encoding.js";
 import type { SavedBlocks, TableBlock } from "./row-store.js";
+import { Decoder, type DecoderMatrices, paddedRows } from "./small-network.js";
 
 /** Mean square of an element of a code. */
 const CODE_POWER = { uniform: 1 / 3, gaussian: 1 } as const;

@@ -1,4 +1,4 @@
-import type { DenseOptimizer } from "../optim/dense.js";
+import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { HotnessCounters } from "./hotness.js";
 import type { RowStore, SavedBlocks, ServingPrecision, TableBlock } from "./row-store.js";
 

@@ -1,8 +1,8 @@
-import type { DenseOptimizer } from "../optim/dense.js";
+import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { EncodingSpec, StoreSpec } from "../spec/compiled.js";
 import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
 import { Hotness, type HotnessCounters } from "./hotness.js";
-import { Parts } from "./parts.js";
+import { Parts } from "./key-partition.js";
 import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "./row-store.js";
 import { NONE, StoreEncoding } from "./store-encoding.js";
 

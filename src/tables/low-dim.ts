@@ -1,10 +1,10 @@
 import { HashbrookError } from "../core/errors.js";
-import type { DenseOptimizer } from "../optim/dense.js";
+import type { DecoderShape } from "../graph/small-network.js";
+import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { EncodingSpec } from "../spec/compiled.js";
-import type { DecoderShape } from "../tower/decoder.js";
-import { Decoder, type DecoderMatrices, paddedRows } from "./decoder.js";
 import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
 import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import { Decoder, type DecoderMatrices, paddedRows } from "./small-network.js";
 
 /** The spec of the rows inside a low_dim encoding: one of `low_dim.dim` floats for every key. */
 export function lowDimRows({ low_dim, ...rest }: EncodingSpec): EncodingSpec {

@@ -1,4 +1,4 @@
-import type { Slot } from "../optim/optimizer.js";
+import type { Slot } from "../optimizers/optimizer.js";
 import type { EvictionSpec } from "../spec/compiled.js";
 
 /** How numbers lie in a row: `q2.13` is a whole number of 2^-13 in two bytes, `int4` half a byte. */

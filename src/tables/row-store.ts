@@ -1,7 +1,7 @@
 import { hashSecret } from "../core/chance.js";
 import type { HashbrookError } from "../core/errors.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
-import { type Optimizer, optimizerFor } from "../optim/optimizer.js";
+import { type Optimizer, optimizerFor } from "../optimizers/optimizer.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import { type SavedBlocks, savedBlock, type TableBlock } from "./blocks.js";
 import { changedRows } from "./changed-rows.js";

@@ -1,7 +1,7 @@
 import type { AdmissionSpec, EncodingSpec, StoreSpec } from "../spec/compiled.js";
 import { xxh64 } from "../spec/hash.js";
 import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
-import { Parts } from "./parts.js";
+import { Parts } from "./key-partition.js";
 import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
 import { StoreEncoding } from "./store-encoding.js";
 

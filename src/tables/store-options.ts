@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import type { TableKernel } from "../kernels/table.js";
-import { type Optimizer, perWeight } from "../optim/optimizer.js";
+import { type Optimizer, perWeight } from "../optimizers/optimizer.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import { type RowLayout, rowLayout } from "./row-layout.js";
 

@@ -1,9 +1,9 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
-import type { DenseOptimizer } from "../optim/dense.js";
+import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { createEncoding } from "./create-encoding.js";
+import { FrontTable } from "./encoded-table.js";
 import type { Clock } from "./encoding.js";
-import { FrontTable } from "./front-table.js";
 import type { HotnessCounters } from "./hotness.js";
 import type { RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-store.js";
 import { isStore } from "./store-encoding.js";

@@ -1,8 +1,8 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { CheckpointContent } from "../checkpoint/checkpoint.js";
-import { checkpointName } from "../checkpoint/names.js";
-import { CheckpointStore } from "../checkpoint/store.js";
+import type { CheckpointContent } from "../checkpoints/checkpoint.js";
+import { checkpointName } from "../checkpoints/names.js";
+import { CheckpointStore } from "../checkpoints/store.js";
 import type { BatchLayout } from "../core/batch.js";
 import { blocksOf } from "../model/blocks.js";
 import { createModel } from "../model/create.js";

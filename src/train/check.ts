@@ -2,7 +2,7 @@ import { Batch } from "../core/batch.js";
 import { dateText } from "../core/clock.js";
 import { Decoder } from "../decode/decoder.js";
 import { type KeptRow, keptRows } from "../decode/kept-rows.js";
-import { openSource } from "../source/source.js";
+import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
 import type { SpecWarning } from "../spec/problems.js";

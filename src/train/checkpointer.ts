@@ -1,11 +1,11 @@
-import { BackgroundWriter } from "../checkpoint/background.js";
-import type { ChangedRows, Increment } from "../checkpoint/chain-writer.js";
-import type { CheckpointContent } from "../checkpoint/checkpoint.js";
-import type { ParentRef } from "../checkpoint/manifest.js";
-import type { CheckpointStore, Saved } from "../checkpoint/store.js";
+import type { ChangedRows, Increment } from "../checkpoints/chain-writer.js";
+import type { CheckpointContent } from "../checkpoints/checkpoint.js";
+import type { ParentRef } from "../checkpoints/manifest.js";
+import type { CheckpointStore, Saved } from "../checkpoints/store.js";
+import { BackgroundWriter } from "../checkpoints/writer-thread.js";
 import type { Clock } from "../core/clock.js";
 import type { RowStore } from "../tables/table.js";
-import { RowSet } from "./row-set.js";
+import { RowSet } from "./publishing/row-set.js";
 
 export interface CheckpointerOptions {
   /** Locked, where the run's directory is to be ours alone. */

@@ -1,5 +1,5 @@
 import type { Progress, Report, StreamPosition } from "./job.js";
-import type { Decision } from "./merge.js";
+import type { Decision } from "./ordering/merge.js";
 import type { FileEnd, Pass } from "./pass.js";
 import type { Plan } from "./plan.js";
 import type { DecodedBatch } from "./stream.js";

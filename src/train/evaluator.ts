@@ -3,8 +3,8 @@ import type { Clock } from "../core/clock.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import type { Consumer, EndedBy, SourceState } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
+import { Tally } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
-import { Tally } from "./tally.js";
 
 /** Rows scored at a time. */
 const CAPACITY = 512;

@@ -1,8 +1,8 @@
 import { Decoder } from "../decode/decoder.js";
-import { before, type Cut } from "../source/cut.js";
-import { changed } from "../source/fingerprint.js";
-import type { Input } from "../source/reader.js";
-import { type ByteSource, inputsFor, sourceOf } from "../source/source.js";
+import { before, type Cut } from "../sources/files/cut.js";
+import { changed } from "../sources/files/fingerprint.js";
+import type { Input } from "../sources/reader.js";
+import { type ByteSource, inputsFor, sourceOf } from "../sources/source.js";
 import type { Job } from "./job.js";
 import { heldOutCut, type Plan, placeOf } from "./plan.js";
 import { type DecodedBatch, decodedBatches } from "./stream.js";

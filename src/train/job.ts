@@ -1,14 +1,14 @@
 import type { OutputFile } from "../core/output.js";
+import type { Precision } from "../delta-log/precision.js";
 import type { Clipped } from "../model/model.js";
-import type { KafkaOptions } from "../source/kafka/client.js";
-import type { TopicSpec } from "../source/kafka/open-topic.js";
+import type { KafkaOptions } from "../sources/kafka/client.js";
+import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import type { Precision } from "../sync/precision.js";
 import type { HotnessCounters } from "../tables/hotness.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
-import type { TopicPosition } from "./merge.js";
-import type { SourceHealth } from "./messages.js";
+import type { TopicPosition } from "./ordering/merge.js";
 import type { LineOptions } from "./prediction-lines.js";
+import type { SourceHealth } from "./workers/thread-messages.js";
 
 /** What the pipeline's workers are told to do: plain data that crosses threads. */
 export interface Job {

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
-import { HEAD, parseFingerprint, readHead } from "../source/fingerprint.js";
-import type { Input } from "../source/reader.js";
+import { HEAD, parseFingerprint, readHead } from "../sources/files/fingerprint.js";
+import type { Input } from "../sources/reader.js";
 import { hex64, xxh64 } from "../spec/hash.js";
 import type { FilePosition } from "./job.js";
 import type { Pass } from "./pass.js";

@@ -1,7 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
-import { type Cut, cutOf } from "../source/cut.js";
-import { changed, parseFingerprint } from "../source/fingerprint.js";
-import type { Input } from "../source/reader.js";
+import { type Cut, cutOf } from "../sources/files/cut.js";
+import { changed, parseFingerprint } from "../sources/files/fingerprint.js";
+import type { Input } from "../sources/reader.js";
 import type { FilePosition, Job, KnownFile } from "./job.js";
 import {
   decodeLearned,
@@ -13,9 +13,9 @@ import {
   remember,
   without,
 } from "./learned-files.js";
-import type { ToDecoder } from "./messages.js";
 import { NEW_PASS, type Pass } from "./pass.js";
 import { type FileBegin, START } from "./stream.js";
+import type { ToDecoder } from "./workers/thread-messages.js";
 
 type Start = Pick<Extract<ToDecoder, { type: "start" }>, "position" | "pass" | "fingerprints" | "learned" | "examples">;
 

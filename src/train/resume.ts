@@ -1,14 +1,14 @@
-import type { ParentRef } from "../checkpoint/manifest.js";
-import type { CheckpointStore, Skipped } from "../checkpoint/store.js";
+import type { ParentRef } from "../checkpoints/manifest.js";
+import type { CheckpointStore, Skipped } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
+import type { PublisherState } from "../delta-log/publisher.js";
 import { blocksOf } from "../model/blocks.js";
 import { specHash } from "../spec/hash.js";
-import type { PublisherState } from "../sync/publisher.js";
 import type { FirstStepsState } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";
-import type { Entry } from "./order-log.js";
+import type { Entry } from "./ordering/order-log.js";
 import type { Pass } from "./pass.js";
-import type { TallyState } from "./tally.js";
+import type { TallyState } from "./run-metrics.js";
 import type { ValidationState } from "./validation.js";
 
 /** What a checkpoint's manifest keeps beside the spec. */

@@ -3,15 +3,15 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { Output, refuseInputs } from "../core/output.js";
-import type { TopicSpec } from "../source/kafka/open-topic.js";
-import { openSource } from "../source/source.js";
+import type { TopicSpec } from "../sources/kafka/open-topic.js";
+import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
 import type { SpecWarning } from "../spec/problems.js";
 import type { Job, PublishSpec, Report } from "./job.js";
-import { type PipelineOptions, runPipeline } from "./pipeline.js";
 import { formatOf, keptSources } from "./prediction-columns.js";
 import type { PredictionFormat } from "./prediction-lines.js";
+import { type PipelineOptions, runPipeline } from "./workers/pipeline.js";
 
 interface StreamOptions extends PipelineOptions {
   /** Paths, patterns, "-" (standard input) or "simulate:ROWS[:SEED[:FORMAT]]", read in order. */
@@ -178,7 +178,7 @@ export async function predict(options: PredictOptions): Promise<Report> {
 
 /** Training begins with a spec: it need not load what reads checkpoints. */
 async function checkpointed(path: string) {
-  const { openCheckpoint } = await import("../checkpoint/store.js");
+  const { openCheckpoint } = await import("../checkpoints/store.js");
   const { specOf } = await import("../model/load.js");
   const { checkpoint, skipped } = openCheckpoint(path);
   return { checkpoint, spec: specOf(checkpoint), passedOver: skipped };

@@ -1,8 +1,8 @@
 import type { Batch } from "../core/batch.js";
 import type { Model } from "../model/model.js";
 import type { FirstSteps } from "./first-steps.js";
+import type { Tally } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
-import type { Tally } from "./tally.js";
 
 /**
  * One step of test-then-train (progressive validation, McMahan 2013): every event is scored by the model as it was

@@ -1,9 +1,9 @@
 import { HashbrookError } from "../core/errors.js";
 import type { Decoder, Findings, Reject } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
-import type { ByteSource } from "../source/source.js";
+import type { ByteSource } from "../sources/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
-import type { Decision } from "./merge.js";
+import type { Decision } from "./ordering/merge.js";
 
 /** The start of the stream. */
 export const START: FilePosition = { epoch: 0, file: 0, offset: 0, row: 0 };

@@ -1,14 +1,14 @@
 import type { MessagePort } from "node:worker_threads";
-import type { CheckpointContent } from "../checkpoint/checkpoint.js";
-import { RejectedWriter } from "../checkpoint/rejected.js";
-import { CheckpointStore, type Skipped } from "../checkpoint/store.js";
+import type { CheckpointContent } from "../checkpoints/checkpoint.js";
+import { RejectedWriter } from "../checkpoints/rejected.js";
+import { CheckpointStore, type Skipped } from "../checkpoints/store.js";
 import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
+import type { PublisherState } from "../delta-log/publisher.js";
 import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
-import type { DeadLetterTopic } from "../source/kafka/dead-letter.js";
+import type { DeadLetterTopic } from "../sources/kafka/dead-letter.js";
 import { specHash } from "../spec/hash.js";
-import type { PublisherState } from "../sync/publisher.js";
 import { BestEpoch } from "./best-epoch.js";
 import { Checkpointer } from "./checkpointer.js";
 import { type Consumer, type EndedBy, isOver, type SourceState } from "./consumer.js";
@@ -16,17 +16,17 @@ import { DedupWindow } from "./dedup.js";
 import { Divergence } from "./divergence.js";
 import { FirstSteps } from "./first-steps.js";
 import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.js";
-import type { Decision } from "./merge.js";
-import { type Entry, OrderLog } from "./order-log.js";
+import type { Decision } from "./ordering/merge.js";
+import { type Entry, OrderLog } from "./ordering/order-log.js";
 import type { Pass } from "./pass.js";
-import { type Patience, patiently } from "./patience.js";
 import type { Plan } from "./plan.js";
-import type { Publication } from "./publication.js";
+import type { Publication } from "./publishing/publication.js";
 import { isAhead, type Resumed, resume, type TrainMeta } from "./resume.js";
+import { Tally, type TallyState } from "./run-metrics.js";
 import { step } from "./step.js";
 import type { DecodedBatch, RejectedRow } from "./stream.js";
-import { Tally, type TallyState } from "./tally.js";
 import { Validation, type ValidationState } from "./validation.js";
+import { type Patience, patiently } from "./workers/retry.js";
 
 /** Learns a stream: scores and learns batches, keeps rejects, commits checkpoints. The only writer of its directory. */
 export class Trainer implements Consumer {
@@ -135,12 +135,12 @@ export class Trainer implements Consumer {
     const { job, model, order, patience } = this;
     const { directory } = this.store;
     if (job.deadLetters) {
-      const { DeadLetterTopic } = await import("../source/kafka/dead-letter.js");
+      const { DeadLetterTopic } = await import("../sources/kafka/dead-letter.js");
       this.deadLetters = await DeadLetterTopic.open(job.deadLetters.kafka, job.deadLetters.topic);
     }
     if (!job.publish) return;
     const options = { spec: job.publish, model, order: order!, clock, directory, port, state, patience };
-    const { Publication } = await import("./publication.js");
+    const { Publication } = await import("./publishing/publication.js");
     this.publication = await Publication.open(options);
   }
 

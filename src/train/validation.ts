@@ -1,7 +1,7 @@
 import type { Batch } from "../core/batch.js";
 import { ProgressiveMetrics } from "../metrics/progressive.js";
 import type { EpochQuality, ValidationReport } from "./job.js";
-import { quality } from "./tally.js";
+import { quality } from "./run-metrics.js";
 
 /** What a checkpoint keeps of validation: plain JSON. */
 export interface ValidationState {

@@ -12,7 +12,7 @@ import {
   writeFileAtomically,
   writeFully,
 } from "../../src/core/files.js";
-import { temporaryDirectory } from "../checkpoint/samples.js";
+import { temporaryDirectory } from "../checkpoints/samples.js";
 
 describe("nodeFiles", () => {
   it("writes and reads where it is told, and truncates", () => {

@@ -11,7 +11,7 @@ import {
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Output, refuseInputs, writeOut } from "../../src/core/output.js";
-import { errorOf, temporaryDirectory } from "../checkpoint/samples.js";
+import { errorOf, temporaryDirectory } from "../checkpoints/samples.js";
 
 const folder = () => temporaryDirectory();
 const text = (path: string) => readFileSync(path, "utf8");

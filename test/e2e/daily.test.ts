@@ -2,7 +2,7 @@ import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFil
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
-import { simulate } from "../../src/source/simulate.js";
+import { simulate } from "../../src/sources/simulator/run.js";
 import { type TrainOptions, train } from "../../src/train/run.js";
 import { digests, ended, start, temporary } from "./hashbrook.js";
 
@@ -212,7 +212,7 @@ it("a topic where files were learned is an error that says what to do", async ()
 it("a checkpoint made before lists were remembered goes on over new files", async () => {
   await learn(days[0]);
   const directory = join(out, readdirSync(out).find((name) => name.startsWith("checkpoint-"))!);
-  const { CheckpointStore } = await import("../../src/checkpoint/store.js");
+  const { CheckpointStore } = await import("../../src/checkpoints/store.js");
   const store = new CheckpointStore(out);
   const { meta, blocks } = store.load(directory).content();
   const { pass: _, ...older } = meta;

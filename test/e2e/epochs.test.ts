@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
-import { simulate } from "../../src/source/simulate.js";
+import { simulate } from "../../src/sources/simulator/run.js";
 import { evaluate, type TrainOptions, train } from "../../src/train/run.js";
 import { digests, ended, run, start, temporary } from "./hashbrook.js";
 

@@ -4,13 +4,13 @@ import { afterAll, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import { Rng } from "../../src/core/rng.js";
 import { Decoder } from "../../src/decode/decoder.js";
+import { openSink } from "../../src/delta-log/open.js";
+import { Publisher } from "../../src/delta-log/publisher.js";
+import { EventTimes } from "../../src/delta-log/times.js";
 import { sigmoid } from "../../src/metrics/kernel.js";
 import { createModel } from "../../src/model/create.js";
 import { specHash } from "../../src/spec/hash.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import { openSink } from "../../src/sync/open.js";
-import { Publisher } from "../../src/sync/publisher.js";
-import { EventTimes } from "../../src/sync/times.js";
 import { servedSpec } from "../model/served.js";
 import { ended, run, start, temporary } from "./hashbrook.js";
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { MigrationReport } from "../../src/train/migrate.js";
+import type { MigrationReport } from "../../src/migrate/migrate.js";
 import { report, run } from "./hashbrook.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-migrate-"));

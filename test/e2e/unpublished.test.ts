@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
-import { openFollow } from "../../src/sync/open.js";
 import { train } from "../../src/train/run.js";
 import { temporary } from "./hashbrook.js";
 

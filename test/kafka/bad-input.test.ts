@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { withAdmin } from "../../src/source/kafka/admin.js";
-import { kafkaOptions } from "../../src/source/kafka/client.js";
-import { KafkaProducer } from "../../src/source/kafka/producer.js";
-import { simulate } from "../../src/source/simulate.js";
+import { withAdmin } from "../../src/sources/kafka/admin.js";
+import { kafkaOptions } from "../../src/sources/kafka/client.js";
+import { KafkaProducer } from "../../src/sources/kafka/producer.js";
+import { simulate } from "../../src/sources/simulator/run.js";
 import { digests, ended, type Outcome, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { type BrokerFacts, describeBroker, describeKafka, killBroker, startBroker } from "./harness.js";
 

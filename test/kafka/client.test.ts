@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { expect, it } from "vitest";
 import { USERS } from "../../scripts/kafka-broker.mjs";
-import { KafkaAdmin, withAdmin } from "../../src/source/kafka/admin.js";
-import { type Compression, kafkaOptions, kafkaZstdAvailable } from "../../src/source/kafka/client.js";
-import { KafkaProducer } from "../../src/source/kafka/producer.js";
+import { KafkaAdmin, withAdmin } from "../../src/sources/kafka/admin.js";
+import { type Compression, kafkaOptions, kafkaZstdAvailable } from "../../src/sources/kafka/client.js";
+import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { describeKafka, failure, readTopic } from "./harness.js";
 
 const sent: Compression[] = ["none", "gzip", "snappy", "zstd"];

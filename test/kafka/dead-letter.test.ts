@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { DeadLetterTopic } from "../../src/source/kafka/dead-letter.js";
+import { DeadLetterTopic } from "../../src/sources/kafka/dead-letter.js";
 import { describeKafka, failure } from "./harness.js";
 
 describeKafka("the dead-letter topic", (kafka) => {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
-import { openFollow } from "../../src/sync/open.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
 import { rows, said } from "./trainers.js";

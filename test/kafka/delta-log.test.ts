@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { KafkaSink } from "../../src/sync/kafka-sink.js";
-import { KafkaSource } from "../../src/sync/kafka-source.js";
-import { Publisher } from "../../src/sync/publisher.js";
-import { Replica } from "../../src/sync/replica.js";
-import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "../sync/world.js";
+import { KafkaSink } from "../../src/delta-log/kafka-sink.js";
+import { KafkaSource } from "../../src/delta-log/kafka-source.js";
+import { Publisher } from "../../src/delta-log/publisher.js";
+import { Replica } from "../../src/delta-log/replica.js";
+import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "../delta-log/world.js";
 import { describeKafka } from "./harness.js";
 
 async function until(condition: () => boolean, what: () => string): Promise<void> {

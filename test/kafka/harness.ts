@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { type BrokerFacts, startBroker, whyUnavailable } from "../../scripts/kafka-broker.mjs";
-import { KafkaAdmin } from "../../src/source/kafka/admin.js";
+import { KafkaAdmin } from "../../src/sources/kafka/admin.js";
 import {
   type Batch,
   type Compression,
@@ -12,8 +12,8 @@ import {
   type KafkaMessage,
   type KafkaOptions,
   kafkaOptions,
-} from "../../src/source/kafka/client.js";
-import { KafkaProducer, type KafkaRecord } from "../../src/source/kafka/producer.js";
+} from "../../src/sources/kafka/client.js";
+import { KafkaProducer, type KafkaRecord } from "../../src/sources/kafka/producer.js";
 
 export { type BrokerFacts, killBroker, startBroker, stopBroker } from "../../scripts/kafka-broker.mjs";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { CheckpointStore } from "../../src/checkpoint/store.js";
-import { createKafka } from "../../src/source/kafka/client.js";
+import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { createKafka } from "../../src/sources/kafka/client.js";
 import { ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 

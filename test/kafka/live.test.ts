@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
+import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
-import { KafkaProducer } from "../../src/source/kafka/producer.js";
-import { simulate } from "../../src/source/simulate.js";
-import { openFollow } from "../../src/sync/open.js";
+import { KafkaProducer } from "../../src/sources/kafka/producer.js";
+import { simulate } from "../../src/sources/simulator/run.js";
 import { digests, ended, report, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { createKafka, kafkaFailure, kafkaOptions, kafkaUrl } from "../../src/source/kafka/client.js";
-import { lz4Decompress } from "../../src/source/kafka/lz4.js";
+import { createKafka, kafkaFailure, kafkaOptions, kafkaUrl } from "../../src/sources/kafka/client.js";
+import { lz4Decompress } from "../../src/sources/kafka/lz4.js";
 
 it("brokers, TLS and the login come from the argument and the environment, as plain data", () => {
   expect(kafkaOptions("kafka://a:1, b:2,", {})).toEqual({ brokers: ["a:1", "b:2"] });

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { simulate } from "../../src/source/simulate.js";
+import { simulate } from "../../src/sources/simulator/run.js";
 import { ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type Received, type TestKafka } from "./harness.js";
 

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from "vitest";
-import { KafkaAdmin } from "../../src/source/kafka/admin.js";
-import { kafkaOptions } from "../../src/source/kafka/client.js";
-import { KafkaProducer } from "../../src/source/kafka/producer.js";
+import { KafkaAdmin } from "../../src/sources/kafka/admin.js";
+import { kafkaOptions } from "../../src/sources/kafka/client.js";
+import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { temporary } from "../e2e/hashbrook.js";
 import {
   type BrokerFacts,

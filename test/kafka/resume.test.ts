@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
-import { KafkaProducer } from "../../src/source/kafka/producer.js";
-import { openFollow } from "../../src/sync/open.js";
+import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 import { rows, said } from "./trainers.js";

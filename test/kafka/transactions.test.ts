@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { createKafka, type KafkaOptions } from "../../src/source/kafka/client.js";
-import { kafkaZstdAvailable } from "../../src/source/kafka/codecs.js";
+import { createKafka, type KafkaOptions } from "../../src/sources/kafka/client.js";
+import { kafkaZstdAvailable } from "../../src/sources/kafka/codecs.js";
 import { ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TrainServer } from "../../src/cli/train-server.js";
+import { DirectorySource } from "../../src/delta-log/directory-source.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
-import { DirectorySource } from "../../src/sync/directory-source.js";
 
 let port: number;
 let close: () => Promise<unknown>;

@@ -3,7 +3,7 @@ import { batchLayout } from "../../src/core/batch.js";
 import { EventModel } from "../../src/model/event-model.js";
 import type { AdmissionSpec, CompiledSpec } from "../../src/spec/compiled.js";
 import { StoreTable } from "../../src/tables/table.js";
-import { optimizerSpecs } from "../optim/specs.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import { DEFAULT_KEY, ExactCounts } from "./lifecycle-reference.js";
 import { mix } from "./reference.js";
 import { batchOf, dice, modelOf, type Row, randomRows, type TableShape } from "./samples.js";

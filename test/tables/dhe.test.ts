@@ -4,7 +4,7 @@ import type { EncodingSpec } from "../../src/spec/compiled.js";
 import { DheEncoding } from "../../src/tables/dhe.js";
 import type { EncodingOptions } from "../../src/tables/encoding.js";
 import { hashFunctions, hashOf, uniformCode } from "../kernels/code/reference.js";
-import { optimizerSpecs } from "../optim/specs.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import { checkDenseGradients, copyBlocks, keysOf, publish, randomFloats, restoreBlocks } from "./dense-gradients.js";
 import { encodingContract, learn, vectorsOf } from "./encoding.contract.js";
 

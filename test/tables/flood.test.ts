@@ -5,7 +5,7 @@ import { fixHashSecret } from "../../src/core/chance.js";
 import { StoreTable } from "../../src/tables/table.js";
 import { DedupWindow } from "../../src/train/dedup.js";
 import { mix, unmix } from "../mix.js";
-import { optimizerSpecs } from "../optim/specs.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import { batchOf, modelOf, SEED } from "./samples.js";
 
 const IDS = 20_000;

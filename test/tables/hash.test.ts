@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { optimizerSpecs } from "../optim/specs.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import { subjectOf, tableContract } from "./table.contract.js";
 
 describe("a hash table", () => {

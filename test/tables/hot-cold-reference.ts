@@ -1,5 +1,5 @@
 import type { EncodingSpec } from "../../src/spec/compiled.js";
-import { laneSum, type ReferenceOptimizer, referenceOptimizer, type State } from "../optim/reference.js";
+import { laneSum, type ReferenceOptimizer, referenceOptimizer, type State } from "../optimizers/reference.js";
 import { ReferenceHotness } from "./hotness-reference.js";
 import { drawWeights } from "./reference.js";
 

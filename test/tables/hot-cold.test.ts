@@ -4,7 +4,7 @@ import type { EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { createEncoding } from "../../src/tables/create-encoding.js";
 import { HotColdEncoding } from "../../src/tables/hot-cold.js";
 import { createTable } from "../../src/tables/table.js";
-import { optimizerSpecs } from "../optim/specs.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import {
   CAPACITY,
   distinctKeys,

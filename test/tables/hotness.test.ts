@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EncodingSpec } from "../../src/spec/compiled.js";
 import { Hotness } from "../../src/tables/hotness.js";
-import { optimizerSpecs } from "../optim/specs.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import { type HotnessOptions, NONE, ReferenceHotness } from "./hotness-reference.js";
 import { mix } from "./reference.js";
 import { dice, SEED } from "./samples.js";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { EncodingSpec } from "../../src/spec/compiled.js";
 import { createEncoding } from "../../src/tables/create-encoding.js";
 import type { Encoding, EncodingOptions } from "../../src/tables/encoding.js";
-import { optimizerSpecs } from "../optim/specs.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import {
   centralDifference,
   checkDenseGradients,

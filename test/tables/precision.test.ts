@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
+import { fromHalf, toHalf } from "../../src/delta-log/precision.js";
 import { precisionsOf } from "../../src/spec/precisions.js";
 import { rowBytes } from "../../src/spec/sizes.js";
-import { fromHalf, toHalf } from "../../src/sync/precision.js";
-import { nonZeroRows } from "../../src/tables/nonzero.js";
+import { nonZeroRows } from "../../src/tables/nonzero-rows.js";
 import { type ServingPrecision, StoreTable } from "../../src/tables/table.js";
-import { halfOf, rounded } from "../optim/packed-reference.js";
-import { optimizerSpecs } from "../optim/specs.js";
+import { halfOf, rounded } from "../optimizers/packed-reference.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import { batchOf, dice, modelOf, type TableShape } from "./samples.js";
 import { copyOf, subjectOf } from "./table.contract.js";
 

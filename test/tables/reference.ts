@@ -1,8 +1,8 @@
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { xxh64 } from "../../src/spec/hash.js";
 import { mix } from "../mix.js";
-import { packedOptimizer } from "../optim/packed-reference.js";
-import { type ReferenceOptimizer, referenceOptimizer, type State } from "../optim/reference.js";
+import { packedOptimizer } from "../optimizers/packed-reference.js";
+import { type ReferenceOptimizer, referenceOptimizer, type State } from "../optimizers/reference.js";
 import type { Row } from "./samples.js";
 
 export { mix } from "../mix.js";

@@ -6,7 +6,7 @@ import { createEncoding } from "../../src/tables/create-encoding.js";
 import { ShardedEncoding } from "../../src/tables/sharded.js";
 import { StoreEncoding } from "../../src/tables/store-encoding.js";
 import { createTable } from "../../src/tables/table.js";
-import { optimizerSpecs } from "../optim/specs.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import {
   CAPACITY,
   distinctKeys,

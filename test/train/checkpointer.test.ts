@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { BackgroundWriter } from "../../src/checkpoint/background.js";
-import { CheckpointStore } from "../../src/checkpoint/store.js";
+import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { BackgroundWriter } from "../../src/checkpoints/writer-thread.js";
 import { Batch, batchLayout } from "../../src/core/batch.js";
 import { StoreTable } from "../../src/tables/table.js";
 import { Checkpointer, type CheckpointerOptions } from "../../src/train/checkpointer.js";
-import { RowSet } from "../../src/train/row-set.js";
-import { temporaryDirectory } from "../checkpoint/samples.js";
+import { RowSet } from "../../src/train/publishing/row-set.js";
+import { temporaryDirectory } from "../checkpoints/samples.js";
 import { modelOf } from "../tables/samples.js";
 
 describe("RowSet", () => {

@@ -1,5 +1,5 @@
-import { gather, type Message } from "../../src/source/messages.js";
-import type { Chunk, PartitionedLog } from "../../src/source/topic.js";
+import { gather, type Message } from "../../src/sources/messages.js";
+import type { Chunk, PartitionedLog } from "../../src/sources/partitioned-log.js";
 
 /** A partitioned log in memory: messages are appended to it, and come to hand chunk by chunk as the test lets them. */
 export class MemoryLog implements PartitionedLog {

@@ -35,7 +35,7 @@ import {
 import { copyFloats } from "./lanes";
 import { workspace } from "./memory";
 
-/** The optimizers' numbers, as in src/optim. */
+/** The optimizers' numbers, as in src/optimizers. */
 export const FTRL: u32 = 0;
 export const FTRL_GROUP: u32 = 1;
 export const ADAGRAD: u32 = 2;
@@ -65,7 +65,7 @@ export let lanes: u32 = 1;
 export let laneBytes: usize = 4;
 let threshold: f32 = 0;
 
-/** Hyper-parameters in the order the optimizer's file in src/optim gives them; unused ones are 0. */
+/** Hyper-parameters in the order the optimizer's file in src/optimizers gives them; unused ones are 0. */
 export function configureOptimizer(kind_: u32, h0: f64, h1: f64, h2: f64, h3: f64, h4: f64): void {
   kind = kind_;
   if (kind <= FTRL_GROUP) ftrlConfigure(h0, h1, h2, h3, h4);

@@ -1,0 +1,157 @@
+import { basename, dirname, join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import type { Files } from "../core/files.js";
+import { CheckpointDirectory, damaged } from "./checkpoint-directory.js";
+import { CHUNK_BYTES, type JsonValue, MANIFEST, type ParentRef } from "./manifest.js";
+import { checkpointName, FRESH } from "./names.js";
+import { ChainBlock, dataName, rowsName } from "./patch.js";
+import type { Dtype, TensorSpec } from "./safetensors.js";
+
+/** A named array. Names are paths: "table/ids/rows", "dense/W0", "metrics/auc". */
+export interface Block extends TensorSpec {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** The elements, row-major, little-endian: as many bytes as dtype and shape ask for. */
+  readonly data: Uint8Array;
+}
+
+export interface CheckpointContent {
+  /** JSON that goes into the manifest: compiled spec, `spec_hash`, positions, counters. Numbers must be finite. */
+  readonly meta: { readonly [key: string]: JsonValue };
+  readonly blocks: readonly Block[];
+}
+
+/**
+ * A checkpoint, opened: a full one, or an increment with the checkpoints it builds on. Both read the same: an increment's
+ * blocks are those of its base with the changed rows of every increment since. Manifests have been checked, files have the
+ * right sizes and headers. Every read of a block checks that block's checksums; `verify` checks all.
+ */
+export class Checkpoint {
+  readonly path: string;
+  readonly examples: number;
+  readonly specHash: string | null;
+  readonly meta: { readonly [key: string]: JsonValue };
+  /** Size of all files, the manifests included; of an increment with those of all it builds on. */
+  readonly bytes: number;
+  /** The directories it is made of, the newest first: one where the checkpoint is full. */
+  readonly chain: readonly CheckpointDirectory[];
+  private readonly specs = new Map<string, TensorSpec>();
+
+  /**
+   * @throws checkpoint_missing, checkpoint_damaged (also where an increment's parent is missing or another one),
+   * checkpoint_mismatch (a newer format)
+   */
+  constructor(path: string, files: Files) {
+    this.chain = openChain(path, files);
+    const { manifest, tensors } = this.chain[0];
+    this.path = path;
+    this.examples = manifest.examples;
+    this.specHash = manifest.spec_hash;
+    this.meta = manifest.meta;
+    this.bytes = this.chain.reduce((sum, { bytes }) => sum + bytes, 0);
+    const patches = manifest.patches ?? [];
+    const parts = new Set(patches.flatMap(({ name }) => [rowsName(name), dataName(name)]));
+    for (const spec of [...tensors.filter(({ name }) => !parts.has(name)), ...patches]) this.specs.set(spec.name, spec);
+  }
+
+  /** Names, dtypes and shapes of all blocks, sorted by name. */
+  get blocks(): readonly TensorSpec[] {
+    const specs = [...this.specs.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+    return specs.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** All files it is made of. */
+  get files(): readonly string[] {
+    return this.chain.flatMap(({ path, manifest }) =>
+      [MANIFEST, ...manifest.files.map(({ name }) => name)].map((name) => join(path, name)),
+    );
+  }
+
+  has(name: string): boolean {
+    return this.specs.has(name);
+  }
+
+  /**
+   * Reads one block into memory of its own.
+   * @throws checkpoint_mismatch when there is none of that name; checkpoint_damaged
+   */
+  read(name: string): Block {
+    const block = this.open(name);
+    const data = new Uint8Array(block.bytes);
+    fillAll(block, data);
+    return { name, dtype: block.dtype, shape: block.shape, data };
+  }
+
+  /**
+   * Reads one block into `target` (say, a table's memory), which must have the block's size; on damage its content is undefined.
+   * @throws as `read`; checkpoint_mismatch when the sizes differ
+   */
+  readInto(name: string, target: Uint8Array): void {
+    const block = this.open(name);
+    if (target.byteLength !== block.bytes) {
+      const message = `${this.path}: block ${name} has ${block.bytes} bytes where the model needs ${target.byteLength}`;
+      throw new HashbrookError("checkpoint_mismatch", message);
+    }
+    fillAll(block, target);
+  }
+
+  /**
+   * A block for one pass over it, in pieces.
+   * @throws as `read`
+   */
+  open(name: string): ChainBlock {
+    const spec = this.specs.get(name);
+    if (!spec) throw new HashbrookError("checkpoint_mismatch", `${this.path}: has no block ${name}`);
+    return new ChainBlock(this.chain, spec);
+  }
+
+  /** All of it, in memory. */
+  content(): CheckpointContent {
+    return { meta: this.meta, blocks: this.blocks.map(({ name }) => this.read(name)) };
+  }
+
+  /**
+   * Reads every file and compares it with its checksum, holding little of it at a time.
+   * @throws checkpoint_damaged naming the file, and the block and bytes where the damage lies
+   */
+  verify(): void {
+    for (const directory of this.chain) directory.verify();
+    for (const { name } of this.chain[0].manifest.patches ?? []) this.open(name);
+  }
+}
+
+function fillAll(block: ChainBlock, target: Uint8Array): void {
+  for (let at = 0; at < block.bytes; at += CHUNK_BYTES) block.fill(target.subarray(at, at + CHUNK_BYTES), at);
+}
+
+function openChain(path: string, files: Files): CheckpointDirectory[] {
+  const chain = [new CheckpointDirectory(path, files)];
+  for (;;) {
+    const { manifest, path: child } = chain.at(-1)!;
+    if (!manifest.parent) return chain;
+    const parent = openParent(child, manifest.parent, files);
+    if (parent.manifest.examples >= manifest.examples || parent.manifest.spec_hash !== manifest.spec_hash) {
+      throw damaged(child, `its parent ${basename(parent.path)} cannot be one`);
+    }
+    chain.push(parent);
+  }
+}
+
+/** The checkpoint an increment builds on, which may just be giving way to its compacted form. */
+function openParent(child: string, { examples, checksum }: ParentRef, files: Files): CheckpointDirectory {
+  const path = join(dirname(child), checkpointName(examples));
+  const reasons: string[] = [];
+  for (const candidate of [path + FRESH, path]) {
+    if (!files.stat(join(candidate, MANIFEST))) continue;
+    try {
+      const parent = new CheckpointDirectory(candidate, files);
+      if (parent.checksum === checksum || parent.manifest.replaces === checksum) return parent;
+      reasons.push(`${basename(candidate)} is another one`);
+    } catch (error) {
+      if (!(error instanceof HashbrookError) || error.code === "checkpoint_mismatch") throw error;
+      reasons.push(error.message);
+    }
+  }
+  throw damaged(child, `its parent ${basename(path)} (${checksum}): ${reasons.join("; ") || "it is missing"}`);
+}

@@ -1,0 +1,122 @@
+import { dirname, join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import { type Files, nodeFiles, quietly, withFile, writeError, writeFile, writeFully } from "../core/files.js";
+import type { DeltaSink, Entry, WriterFacts } from "./delta-log.js";
+import { epochOf, fileName, type Listing, listLog, readFrames, writerName } from "./directory.js";
+import { sealFrame } from "./frame.js";
+
+/** Snapshots kept; deltas not after the oldest of them go. */
+const KEPT = 2;
+
+/** Writes the delta log into a directory: one file an entry, under its name only when it is whole and durable. */
+export class DirectorySink implements DeltaSink {
+  private readonly directory: string;
+  private readonly writer: WriterFacts;
+  private readonly files: Files;
+  private begun = false;
+
+  constructor(directory: string, writer: WriterFacts, files: Files = nodeFiles) {
+    this.directory = directory;
+    this.writer = writer;
+    this.files = files;
+  }
+
+  async needsSnapshot(): Promise<boolean> {
+    const { snapshots } = listLog(this.files, this.directory);
+    return snapshots.every((file) => epochOf(this.files, this.directory, file) === null);
+  }
+
+  async append(entry: Entry): Promise<void> {
+    const path = join(this.directory, fileName(entry.kind, entry.number));
+    try {
+      this.checkFence();
+      if (!this.begun) this.takeOver(entry.number);
+      this.begun = true;
+      if (this.holds(path, entry)) return;
+      this.write(path, entry);
+      if (entry.kind === "snapshot") this.prune(entry.number);
+    } catch (error) {
+      if (error instanceof HashbrookError) throw error;
+      const { message, hint } = writeError(path, error);
+      throw new HashbrookError("log_write", message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  private checkFence(): void {
+    const later = listLog(this.files, this.directory).writers.at(-1);
+    if (!later || later.epoch <= this.writer.epoch) return;
+    throw new HashbrookError(
+      "log_fenced",
+      `${this.directory}: writer ${later.epoch} has taken over from ${this.writer.epoch}`,
+      {
+        hint: "another trainer was started on the same run; let it go on",
+      },
+    );
+  }
+
+  /**
+   * Removes what an earlier writer wrote from `number` on: this one goes its own way from there. Its mark tells followers to
+   * look there again.
+   */
+  private takeOver(number: number): void {
+    const { files, directory } = this;
+    files.mkdir(directory);
+    const { deltas, snapshots, writers } = listLog(files, directory);
+    const stale = [...deltas, ...snapshots].filter((file) => file.number >= number && this.isEarlier(file));
+    for (const { name } of stale.reverse()) files.remove(join(directory, name));
+    writeFile(files, join(directory, writerName(this.writer.epoch, number)), new Uint8Array());
+    files.syncDirectory(directory);
+    for (const { name } of writers)
+      if (name !== writerName(this.writer.epoch, number)) files.remove(join(directory, name));
+  }
+
+  private isEarlier(file: Listing["deltas"][number]): boolean {
+    const epoch = epochOf(this.files, this.directory, file);
+    return epoch === null || epoch < this.writer.epoch;
+  }
+
+  /** True where this writer's file with the same bodies is there. */
+  private holds(path: string, entry: Entry): boolean {
+    if (!this.files.stat(path)) return false;
+    try {
+      const found = readFrames(this.files, path);
+      for (const body of entry.bodies()) {
+        const { value: frame } = found.next();
+        if (frame?.epoch !== this.writer.epoch || Buffer.compare(frame.body, body) !== 0) return false;
+      }
+      return found.next().done === true;
+    } catch {
+      return false;
+    }
+  }
+
+  private write(path: string, entry: Entry): void {
+    const { files } = this;
+    const { epoch, now } = this.writer;
+    const temporary = `${path}.tmp`;
+    try {
+      withFile(files, temporary, "w", (file) => {
+        let at = 0;
+        for (const body of entry.bodies()) at = writeFully(files, file, sealFrame({ epoch, sent: now(), body }), at);
+        files.fsync(file);
+      });
+      files.rename(temporary, path);
+      files.syncDirectory(dirname(path));
+    } catch (error) {
+      quietly(() => files.remove(temporary));
+      throw error;
+    }
+  }
+
+  /** Removes what no follower will begin with. Files with a higher number than the newest snapshot's are not this log's. */
+  private prune(newest: number): void {
+    const { deltas, snapshots } = listLog(this.files, this.directory);
+    const ours = snapshots.filter(({ number }) => number <= newest);
+    const oldest = ours.at(-KEPT);
+    if (!oldest) return;
+    const gone = [...deltas.filter(({ number }) => number <= oldest.number), ...ours.slice(0, -KEPT)];
+    for (const { name } of gone) this.files.remove(join(this.directory, name));
+  }
+}

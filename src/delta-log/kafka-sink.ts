@@ -1,0 +1,165 @@
+import { HashbrookError } from "../core/errors.js";
+import { withAdmin } from "../sources/kafka/admin.js";
+import type { KafkaOptions } from "../sources/kafka/client.js";
+import { KafkaProducer, type KafkaRecord } from "../sources/kafka/producer.js";
+import type { DeltaSink, Entry, WriterFacts } from "./delta-log.js";
+import { sealFrame } from "./frame.js";
+import { pause } from "./pause.js";
+import { TopicReader } from "./topic-reader.js";
+import { factsOf } from "./topic-scan.js";
+
+/** The log's only partition: its order is the order of the entries. */
+const PARTITION = 0;
+/** Snapshots kept; what lies before the oldest of them is deleted. */
+const KEPT = 2;
+
+const CONFIG = { "cleanup.policy": "compact" };
+/** Of one request, over about two seconds: entries may come twice, so whoever waits for brokers begins with a whole one. */
+const RETRIES = 4;
+/** Of an entry, whose topic is gone or another one each time. */
+const ATTEMPTS = 20;
+const RENEW_MS = 500;
+
+const keyOf = (kind: Entry["kind"], number: number, part: number, parts: number): string =>
+  `${kind}/${String(number).padStart(12, "0")}/${part}/${parts}`;
+
+const KEY = /^(delta|snapshot)\/(\d{12,})\/(\d+)\/(\d+)$/;
+
+/**
+ * Writes the delta log into a topic of one partition: a message for each part, with a key of its own, so that compaction
+ * drops nothing but what was written again or deleted.
+ */
+export class KafkaSink implements DeltaSink {
+  private readonly kafka: KafkaOptions;
+  private readonly topic: string;
+  private readonly producer: KafkaProducer;
+  /** Offset of the last message sent: they rise as long as the topic is the same one. */
+  private offset = 0n;
+  private readonly writer: WriterFacts;
+  private empty: boolean;
+  /** Numbers of the messages that are in the topic and not deleted, by their keys. */
+  private readonly left = { delta: new Map<string, number>(), snapshot: new Map<string, number>() };
+  /** Numbers of this writer's snapshots that are kept. */
+  private snapshots: number[] = [];
+  private readonly closing = new AbortController();
+
+  private constructor(kafka: KafkaOptions, producer: KafkaProducer, writer: WriterFacts, empty: boolean) {
+    this.kafka = kafka;
+    this.topic = producer.topic;
+    this.producer = producer;
+    this.writer = writer;
+    this.empty = empty;
+  }
+
+  /** Connects, and makes the topic (compacted, one partition) where it is missing. @throws kafka_… as its client does */
+  static async open(kafka: KafkaOptions, topic: string, writer: WriterFacts): Promise<KafkaSink> {
+    const [{ low, high }] = await withAdmin(kafka, async (admin) => {
+      await admin.createTopic(topic, 1, CONFIG);
+      return admin.watermarks(topic);
+    });
+    const producer = await KafkaProducer.open(kafka, topic, { retries: RETRIES });
+    const sink = new KafkaSink(kafka, producer, writer, low === high);
+    // In the background; where it fails, the writer after this one deletes what is left.
+    if (high > low) sink.remember(kafka, topic, low, high).catch(() => {});
+    return sink;
+  }
+
+  async needsSnapshot(): Promise<boolean> {
+    return this.empty;
+  }
+
+  /** Where the topic was deleted, it is made anew; the publisher then sees that it needs a snapshot. */
+  async append(entry: Entry): Promise<void> {
+    for (let attempt = 1; !(await this.written(entry)); attempt++) {
+      if (attempt > ATTEMPTS) throw deleted(this.topic);
+      await this.renew();
+    }
+    if (entry.kind === "snapshot") await this.prune(entry.number);
+  }
+
+  /** @returns false when the topic is not the one that was written to before */
+  private async written({ kind, number, parts, bodies }: Entry): Promise<boolean> {
+    let part = 0;
+    for (const body of bodies()) {
+      const { epoch, now } = this.writer;
+      const key = keyOf(kind, number, part++, parts);
+      if (!(await this.send([{ key, value: sealFrame({ epoch, sent: now(), body }), partition: PARTITION }])))
+        return false;
+      this.left[kind].set(key, number);
+    }
+    return true;
+  }
+
+  private async send(records: readonly KafkaRecord[]): Promise<boolean> {
+    try {
+      await this.producer.send(records);
+    } catch (error) {
+      if (error instanceof HashbrookError && error.code === "kafka_topic_missing") return false;
+      throw error;
+    }
+    const offset = this.producer.lastOffset(PARTITION) ?? this.offset;
+    const same = offset >= this.offset;
+    this.offset = offset;
+    return same;
+  }
+
+  /** The topic is gone, or another one: it has nothing of this log. */
+  private async renew(): Promise<void> {
+    const { kafka, topic } = this;
+    const made = await withAdmin(kafka, (admin) => admin.createTopic(topic, 1, CONFIG));
+    const what = made ? "was deleted, and is made anew" : "was deleted, and something else made it anew";
+    this.writer.tell?.(`delta log: topic ${topic} ${what}; a snapshot follows`);
+    this.empty = true;
+    this.offset = 0n;
+    this.snapshots = [];
+    for (const left of Object.values(this.left)) left.clear();
+    if (!made) await pause(RENEW_MS, this.closing.signal);
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.producer.close();
+  }
+
+  /** Notes what earlier writers left in the topic, so that it is deleted along with our own. */
+  private async remember(kafka: KafkaOptions, topic: string, low: bigint, high: bigint): Promise<void> {
+    const left = new Map<string, Entry["kind"]>();
+    let snapshots = 0;
+    const reader = await TopicReader.open(kafka, topic, low, this.closing.signal);
+    try {
+      for (let message = await reader.next(); message; message = await reader.next()) {
+        const [, kind] = KEY.exec(message.key) ?? [];
+        if (message.value && factsOf(message.value)?.kind === "snapshot") snapshots++;
+        if (message.value === null) left.delete(message.key);
+        else if (kind) left.set(message.key, kind as Entry["kind"]);
+        if (message.offset >= high - 1n) break;
+      }
+    } finally {
+      await reader.close();
+    }
+    if (this.closing.signal.aborted) return;
+    this.empty ||= snapshots === 0 && this.snapshots.length === 0;
+    for (const [key, kind] of left) this.left[kind].set(key, Number(KEY.exec(key)![2]));
+  }
+
+  /** Deletes what no follower will begin with, now that there is a snapshot `number`. */
+  private async prune(number: number): Promise<void> {
+    this.empty = false;
+    this.snapshots = [...this.snapshots.filter((kept) => kept !== number), number].slice(-KEPT);
+    // Earlier writers' snapshots do not count: they may have gone another way.
+    if (this.snapshots.length < KEPT) return;
+    const [oldest] = this.snapshots;
+    const gone = (["delta", "snapshot"] as const).flatMap((kind) =>
+      [...this.left[kind]].flatMap(([key, of]) => (of < oldest || (kind === "delta" && of === oldest) ? [key] : [])),
+    );
+    const same = await this.send(gone.map((key) => ({ key, value: null, partition: PARTITION })));
+    if (!same) this.empty = true;
+    for (const key of gone) for (const left of Object.values(this.left)) left.delete(key);
+  }
+}
+
+function deleted(topic: string): HashbrookError {
+  return new HashbrookError("kafka_topic_missing", `topic ${topic} of the delta log is deleted again and again`, {
+    hint: "--publish names a topic that something else deletes: find it, then go on with --resume",
+  });
+}

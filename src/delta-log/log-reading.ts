@@ -1,0 +1,278 @@
+import { Collector, type WholeEntry } from "./collector.js";
+import type { FollowFrom } from "./delta-log.js";
+import { decodePart, type EntryPart, linkOf } from "./entry.js";
+import type { Envelope, Frame } from "./frame.js";
+import type { Counters, Live, ReplicaModel } from "./live.js";
+import type { Branches } from "./writer-epochs.js";
+
+/** What a delivery led to: null, or why the log must be read again from a snapshot. */
+export type Trouble = "gap" | "conflict" | null;
+
+export interface PassOptions<M> {
+  /** Makes a model from the spec in a snapshot, checked against its hash. */
+  readonly open: (spec: unknown, run: string) => Promise<M>;
+  /** The run all entries must be of; null = the first snapshot's. */
+  readonly run: string | null;
+  readonly branches: Branches;
+  readonly counters: Counters;
+  /** The newest entry that was counted as applied, by any pass. */
+  readonly counted: { number: number; epoch: number };
+  /**
+   * The entry that is missing: the reading before this one ended there, too. Reading again would not help; it, or a later
+   * snapshot, is waited for. null: none.
+   */
+  readonly lost: number | null;
+  /** Runs a step that changes the model; while it serves, between two answers. */
+  readonly change: (step: () => void) => Promise<void>;
+}
+
+/** Checksums of applied entries that are remembered, to tell duplicates from conflicts. */
+const REMEMBERED = 4096;
+
+/** A snapshot in the making. */
+interface Loading<M> {
+  readonly number: number;
+  readonly version: number;
+  readonly link: string;
+  readonly run: string;
+  readonly model: M;
+  epoch: number;
+  /** Of the parts applied so far. */
+  readonly checksums: string[];
+}
+
+/** One reading of the log: a snapshot into a fresh model, then every entry after it. */
+export class Pass<M extends ReplicaModel> implements FollowFrom {
+  /** Null until the snapshot is whole. */
+  live: Live<M> | null = null;
+  /** The entry that is waited for since later ones have come; null: none. */
+  missing: number | null = null;
+  private readonly options: PassOptions<M>;
+  private readonly collector = new Collector();
+  private readonly known = new Map<number, { link: string; epoch: number }>();
+  private loading: Loading<M> | null = null;
+  /** The snapshot that was begun with, and its parts' checksums. */
+  private begun: { readonly number: number; readonly checksums: readonly string[] } | null = null;
+  /** The snapshot that was accepted last: the one that is delivered first. */
+  private chosen = "";
+
+  constructor(options: PassOptions<M>) {
+    this.options = options;
+  }
+
+  accepts({ number, epoch }: { number: number; epoch: number }): boolean {
+    const { branches } = this.options;
+    if (branches.isDead(epoch, number) || branches.isRefused(`${number}/${epoch}`)) return false;
+    this.chosen = `${number}/${epoch}`;
+    return true;
+  }
+
+  /** The model whose entries count; null before the first snapshot. */
+  get run(): string | null {
+    return this.live?.run ?? this.loading?.run ?? this.options.run;
+  }
+
+  /** @returns an entry that was applied, or the trouble it makes, or null */
+  async take(frame: Frame): Promise<WholeEntry | Trouble> {
+    const { counters, branches } = this.options;
+    const part = tryDecode(frame.body);
+    if (!part) {
+      this.damage();
+      return null;
+    }
+    if ((this.run !== null && part.run !== this.run) || branches.isDead(frame.epoch, part.number)) {
+      counters.ignored++;
+      return null;
+    }
+    branches.note(frame.epoch, part.number);
+    if (part.kind === "snapshot")
+      return this.live ? this.laterSnapshot(part, frame, this.live) : this.load(part, frame);
+    const entry = this.collector.add(part, frame);
+    if (!this.live) return this.loading && part.number <= this.loading.number ? null : this.refuseSnapshot();
+    return entry && this.delta(entry, this.live);
+  }
+
+  /** Counts damage. Whether anything is missing is for what follows to prove. */
+  damage(): void {
+    this.options.counters.damaged++;
+  }
+
+  /** Frees a model that never served. */
+  async abandon(): Promise<void> {
+    await (this.live ?? this.loading)?.model.close();
+  }
+
+  /** The snapshot is not whole: it is not begun with again. */
+  private refuseSnapshot(): Trouble {
+    this.options.branches.refuse(this.chosen);
+    return "gap";
+  }
+
+  private async load(part: EntryPart, envelope: Envelope): Promise<Trouble> {
+    const { epoch } = envelope;
+    const before = this.loading;
+    // A copy of an older snapshot, amid the parts of this one.
+    if (before && part.number < before.number && epoch <= before.epoch) return null;
+    const same = this.continues(part);
+    if (part.part === 0 && !(same && before!.checksums[0] === part.checksum)) await this.begin(part, epoch);
+    else if (!same) return this.refuseSnapshot();
+    const loading = this.loading!;
+    loading.epoch = Math.max(loading.epoch, epoch);
+    const { checksums } = loading;
+    if (checksums[part.part] === part.checksum) return null;
+    if (part.part !== checksums.length) return this.refuseSnapshot();
+    loading.model.apply(part.state);
+    checksums.push(part.checksum);
+    if (checksums.length === part.parts) this.goLive(loading, part, envelope);
+    return null;
+  }
+
+  private async begin(part: EntryPart, epoch: number): Promise<void> {
+    const { number, version, link, run } = part;
+    await this.loading?.model.close();
+    this.loading = null;
+    const model = await this.open(part);
+    this.loading = { number, version, link, run, model, epoch, checksums: [] };
+  }
+
+  private goLive(loading: Loading<M>, { times }: EntryPart, { sent }: Envelope): void {
+    const { model, run, number, version, link, epoch, checksums } = loading;
+    this.loading = null;
+    this.begun = { number, checksums };
+    this.known.set(number, { link: number === 0 ? linkOf(checksums) : link, epoch });
+    this.live = { model, run, number, version, epoch, sent, newestEvent: newest(times) };
+  }
+
+  private async open({ spec, run }: EntryPart): Promise<M> {
+    try {
+      return await this.options.open(spec, run);
+    } catch (error) {
+      this.refuseSnapshot();
+      throw error;
+    }
+  }
+
+  /** Whether a part is of the snapshot in the making: a later writer's has the same bytes. */
+  private continues({ number, version, link }: EntryPart): boolean {
+    const { loading } = this;
+    return loading?.number === number && loading.version === version && loading.link === link;
+  }
+
+  /** A snapshot that comes by while deltas are followed holds nothing new, unless the log went another way. */
+  private laterSnapshot(part: EntryPart, { epoch }: Envelope, live: Live<M>): Trouble {
+    const { number } = part;
+    const last = part.part === part.parts - 1;
+    if (number > live.number) return last ? this.gap(live, true) : null;
+    const writer = this.known.get(number)?.epoch ?? live.epoch;
+    if (epoch <= writer) return null;
+    if (!this.isOurs(part)) return this.trouble("conflict");
+    if (last) this.repeat(number, epoch, live);
+    return null;
+  }
+
+  /** Whether a snapshot holds what we have applied up to its number. */
+  private isOurs({ number, part, checksum, link }: EntryPart): boolean {
+    if (number > 0) return this.known.get(number)?.link === link;
+    return this.begun?.number === 0 && this.begun.checksums[part] === checksum;
+  }
+
+  private async delta(entry: WholeEntry, live: Live<M>): Promise<WholeEntry | Trouble> {
+    const { branches, counters, change } = this.options;
+    if (branches.isRefused(`${entry.number}:${entry.link}`)) {
+      counters.ignored++;
+      return null;
+    }
+    if (entry.number <= live.number) return this.repeated(entry, live);
+    if (entry.number > live.number + 1) return this.gap(live, false);
+    if (entry.previous !== this.known.get(live.number)!.link) return this.otherPast(entry);
+    await change(() => {
+      for (const { state } of entry.parts) live.model.apply(state);
+      this.advance(entry, live);
+    });
+    this.count(entry);
+    return entry;
+  }
+
+  private count({ number, epoch }: WholeEntry): void {
+    const { counters, counted } = this.options;
+    if (number <= counted.number && epoch <= counted.epoch) return;
+    counters.applied++;
+    Object.assign(counted, { number, epoch });
+  }
+
+  /**
+   * Entries are missing between ours and one that came.
+   * @param helps the one that came is a snapshot, to begin with anew
+   */
+  private gap(live: Live<M>, helps: boolean): Trouble {
+    const missing = live.number + 1;
+    if (missing !== this.options.lost) return this.trouble("gap");
+    this.missing = missing;
+    return helps ? "gap" : null;
+  }
+
+  private advance(entry: WholeEntry, live: Live<M>): void {
+    const { number, version, epoch, sent, link } = entry;
+    Object.assign(live, { number, version, epoch, sent });
+    live.newestEvent = newest(entry.times, live.newestEvent);
+    this.known.set(number, { link, epoch });
+    this.known.delete(number - REMEMBERED);
+    this.missing = null;
+  }
+
+  /** An entry that does not follow ours: its writer went another way, from the entry before it on or earlier. */
+  private otherPast({ number, epoch }: WholeEntry): Trouble {
+    const ours = this.known.get(number - 1)!;
+    if (epoch < ours.epoch) {
+      this.options.counters.ignored++;
+      return null;
+    }
+    if (epoch > ours.epoch) this.options.branches.note(epoch, number - 1);
+    else this.options.branches.refuse(`${number - 1}:${ours.link}`);
+    return this.trouble("conflict");
+  }
+
+  private repeated({ number, link, epoch }: WholeEntry, live: Live<M>): Trouble {
+    const { branches, counters } = this.options;
+    const ours = this.known.get(number);
+    const writer = ours?.epoch ?? live.epoch;
+    if (ours?.link === link) {
+      this.repeat(number, epoch, live);
+      return null;
+    }
+    // What is older than the snapshot cannot be compared; its own writer's is the same.
+    if (epoch < writer || (!ours && epoch === writer)) {
+      counters.ignored++;
+      return null;
+    }
+    if (ours) branches.refuse(`${number}:${ours.link}`);
+    return this.trouble("conflict");
+  }
+
+  /** Counts what is there already; from now on it is its latest writer's. */
+  private repeat(number: number, epoch: number, live: Live<M>): void {
+    const { counters, counted } = this.options;
+    counters.duplicates++;
+    const ours = this.known.get(number)!;
+    ours.epoch = Math.max(ours.epoch, epoch);
+    if (number === live.number) live.epoch = ours.epoch;
+    if (number === counted.number) counted.epoch = Math.max(counted.epoch, epoch);
+  }
+
+  private trouble(kind: "gap" | "conflict"): Trouble {
+    this.options.counters[kind === "gap" ? "gaps" : "conflicts"]++;
+    return kind;
+  }
+}
+
+function tryDecode(body: Uint8Array): EntryPart | null {
+  try {
+    return decodePart(body);
+  } catch {
+    return null;
+  }
+}
+
+function newest(times: readonly number[], before: number | null = null): number | null {
+  return times.reduce<number | null>((most, time) => Math.max(most ?? time, time), before);
+}

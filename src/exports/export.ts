@@ -1,0 +1,184 @@
+import { dirname, join } from "node:path";
+import { type Steps, toTheEnd } from "../checkpoints/data-file.js";
+import { safetensorsLayout } from "../checkpoints/safetensors.js";
+import { HashbrookError } from "../core/errors.js";
+import { type Files, nodeFiles, quietly, writeError, writeFileAtomically, writeFully } from "../core/files.js";
+import { npyHeader } from "./npy.js";
+
+/** Some rows of a table: `keys` [n], `weights` [n × dim] row-major. */
+export interface RowChunk {
+  readonly keys: BigUint64Array;
+  readonly weights: Float32Array;
+}
+
+export interface TableRows {
+  readonly name: string;
+  /** Rows all chunks together hold. */
+  readonly rows: number;
+  readonly dim: number;
+  /** Read once. A chunk's arrays may be reused for the next one. */
+  readonly chunks: Iterable<RowChunk>;
+}
+
+export type TableFormat = "safetensors" | "npy";
+
+/** Where a column's next bytes go. */
+interface Column {
+  readonly output: Output;
+  position: number;
+}
+
+/**
+ * Writes a table's keys (U64 [rows]) and weights (F32 [rows, dim]) into `directory`: `<table>.safetensors` with the
+ * tensors `keys` and `weights`, and `<table>.keys.npy` and `<table>.weights.npy`. Row i of one belongs to row i of the
+ * other. The files get their names when all are complete; existing ones are replaced.
+ * @returns the paths written
+ * @throws checkpoint_write; internal when the chunks do not hold `rows` rows
+ */
+export function exportTable(
+  directory: string,
+  table: TableRows,
+  formats: readonly TableFormat[] = ["safetensors", "npy"],
+  files: Files = nodeFiles,
+): string[] {
+  return toTheEnd(exportTableSteps(directory, table, formats, files));
+}
+
+/** `exportTable`, stopping after every chunk to let other work go first. Where it is not gone on with (`return`), nothing is left. */
+export function* exportTableSteps(
+  directory: string,
+  table: TableRows,
+  formats: readonly TableFormat[] = ["safetensors", "npy"],
+  files: Files = nodeFiles,
+): Steps<string[]> {
+  const outputs: Output[] = [];
+  const base = join(directory, encodeURIComponent(table.name));
+  try {
+    files.mkdir(directory);
+    const start = (path: string, header: Uint8Array): Output => {
+      const output = new Output(files, path);
+      outputs.push(output);
+      output.write(header, 0);
+      return output;
+    };
+    yield* writeChunks(table, openColumns(table, base, formats, start));
+    for (const output of outputs) output.finish();
+    for (const output of outputs) output.publish();
+    files.syncDirectory(directory);
+    return outputs.map(({ path }) => path);
+  } catch (error) {
+    throw writeError(base, error);
+  } finally {
+    for (const output of outputs) output.discard();
+  }
+}
+
+/** The paths that `exportTable` writes a table of this name to. */
+export function exportPaths(directory: string, name: string, formats: readonly TableFormat[]): string[] {
+  const base = join(directory, encodeURIComponent(name));
+  const endings = { safetensors: [".safetensors"], npy: [".keys.npy", ".weights.npy"] };
+  return formats.flatMap((format) => endings[format].map((ending) => base + ending));
+}
+
+/**
+ * Writes a file's bytes (an ONNX model: `tower.onnx`) so that under its name there is never half of it.
+ * @throws checkpoint_write
+ */
+export function exportFile(path: string, data: Uint8Array, files: Files = nodeFiles): void {
+  try {
+    files.mkdir(dirname(path));
+    writeFileAtomically(files, path, data);
+  } catch (error) {
+    throw writeError(path, error);
+  }
+}
+
+function openColumns(
+  table: TableRows,
+  base: string,
+  formats: readonly TableFormat[],
+  start: (path: string, header: Uint8Array) => Output,
+): { keys: Column[]; weights: Column[] } {
+  const keys = { name: "keys", dtype: "U64", shape: [table.rows] } as const;
+  const weights = { name: "weights", dtype: "F32", shape: [table.rows, table.dim] } as const;
+  const columns: { keys: Column[]; weights: Column[] } = { keys: [], weights: [] };
+  if (formats.includes("safetensors")) {
+    const { header, tensors } = safetensorsLayout([keys, weights]);
+    const output = start(`${base}.safetensors`, header);
+    for (const { name, offset } of tensors) columns[name as "keys" | "weights"].push({ output, position: offset });
+  }
+  if (formats.includes("npy")) {
+    for (const { name, dtype, shape } of [keys, weights]) {
+      const header = npyHeader(dtype, shape);
+      columns[name].push({ output: start(`${base}.${name}.npy`, header), position: header.byteLength });
+    }
+  }
+  return columns;
+}
+
+function* writeChunks(table: TableRows, columns: { keys: readonly Column[]; weights: readonly Column[] }): Steps<void> {
+  let rows = 0;
+  for (const { keys, weights } of table.chunks) {
+    rows += keys.length;
+    if (rows > table.rows || weights.length !== keys.length * table.dim) throw wrongRows(table, rows);
+    for (const column of columns.keys) append(column, keys);
+    for (const column of columns.weights) append(column, weights);
+    yield;
+  }
+  if (rows !== table.rows) throw wrongRows(table, rows);
+}
+
+function append(column: Column, data: BigUint64Array | Float32Array): void {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  column.position = column.output.write(bytes, column.position);
+}
+
+function wrongRows(table: TableRows, rows: number): HashbrookError {
+  return new HashbrookError(
+    "internal",
+    `table ${table.name}: ${table.rows} rows of ${table.dim} were announced, not ${rows}`,
+  );
+}
+
+/** A file written under a temporary name. */
+class Output {
+  readonly path: string;
+  private readonly files: Files;
+  private readonly temporary: string;
+  private file: number | undefined;
+  private published = false;
+
+  constructor(files: Files, path: string) {
+    this.files = files;
+    this.path = path;
+    this.temporary = `${path}.tmp`;
+    this.file = files.open(this.temporary, "w");
+  }
+
+  write(data: Uint8Array, position: number): number {
+    return writeFully(this.files, this.file!, data, position);
+  }
+
+  finish(): void {
+    this.files.fsync(this.file!);
+    this.close();
+  }
+
+  publish(): void {
+    this.files.rename(this.temporary, this.path);
+    this.published = true;
+  }
+
+  /** Leaves nothing of a file that was not published. */
+  discard(): void {
+    if (this.published) return;
+    quietly(() => this.close());
+    quietly(() => this.files.remove(this.temporary));
+  }
+
+  private close(): void {
+    const file = this.file;
+    this.file = undefined;
+    if (file !== undefined) this.files.close(file);
+  }
+}

@@ -1,0 +1,170 @@
+import type { CheckpointContent } from "../checkpoints/checkpoint.js";
+import { CheckpointStore, openCheckpoint, type Skipped } from "../checkpoints/store.js";
+import { Batch, batchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import { Decoder } from "../decode/decoder.js";
+import { blocksOf } from "../model/blocks.js";
+import { specOf } from "../model/load.js";
+import { openSource } from "../sources/source.js";
+import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
+import { canonicalJson, specHash } from "../spec/hash.js";
+import { loadSpec } from "../spec/parse.js";
+import type { Encoding } from "../tables/encoding.js";
+import { decodedBatches, START } from "../train/stream.js";
+import { distil, type Fit, openDistilled, teach } from "./distil.js";
+import { KeySet, storedKeys } from "./distinct-keys.js";
+import { checkSame, lossWarnings, type MigrationWarning } from "./migration.js";
+
+export interface MigrateOptions {
+  /** A run's directory or one checkpoint's. */
+  readonly checkpoint: string;
+  /** The new spec: the old one but for how tables are held and learn. Its path, or compiled. */
+  readonly model: string | CompiledSpec;
+  /** Directory of the new run. */
+  readonly out: string;
+  /** Events whose ids are carried over, for tables that do not know their ids (all but `exact`). */
+  readonly data?: string | readonly string[] | undefined;
+  /** Passes over the ids, for encodings that learn the old vectors. Default 20. */
+  readonly passes?: number | undefined;
+  readonly onPass?: ((table: string, fit: Fit) => void) | undefined;
+}
+
+export interface MigrationReport {
+  readonly checkpoint: string;
+  /** Damaged checkpoints that were passed over on the way to the one migrated, and why. */
+  readonly passed_over: readonly Skipped[];
+  readonly examples: number;
+  readonly spec_hash: string;
+  readonly tables: readonly {
+    readonly name: string;
+    readonly from: string;
+    readonly to: string;
+    /** Ids carried over. */
+    readonly ids: number;
+    readonly bytes: number;
+    /** Root mean squared difference to the old vectors, relative to them. */
+    readonly error: number;
+    /** What its optimizer had counted (FTRL's n, AdaGrad's accumulators, Adam's moments) is not carried over. */
+    readonly optimizer_state: "reset";
+  }[];
+  /** Tables that lost much of what they had learned. */
+  readonly warnings: readonly MigrationWarning[];
+}
+
+/**
+ * Carries a learned model over to other encodings of its tables: every id's old vector is evaluated, and the new encoding is made
+ * to give it. What the optimizers of these tables had counted begins at 0 again. Tower, metrics and the place in the stream stay, so `train --resume` goes on from there.
+ * @throws checkpoint_missing, checkpoint_damaged, spec_invalid, output_exists; checkpoint_mismatch where more differs than encodings
+ */
+export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
+  const { checkpoint, skipped } = openCheckpoint(options.checkpoint);
+  const from = specOf(checkpoint);
+  const to = typeof options.model === "string" ? loadSpec(options.model) : options.model;
+  checkSame(from, to, checkpoint.path);
+  const store = new CheckpointStore(options.out);
+  if (store.latest().checkpoint)
+    throw new HashbrookError("output_exists", `${options.out}: already holds a model`, { hint: "give another --out" });
+  const seen = options.data === undefined ? null : await keysSeen(from, options.data);
+  const saved = blocksOf(checkpoint);
+  const migrated: Migrated[] = [];
+  for (const [t, table] of to.tables.entries()) {
+    if (canonicalJson(table) !== canonicalJson(from.tables[t]))
+      migrated.push(await migrateTable(from, to, t, saved, seen?.[t], options));
+  }
+  const gone = new Set(migrated.flatMap((table) => table.gone));
+  const kept = checkpoint.blocks.filter(({ name }) => !gone.has(name)).map(({ name }) => checkpoint.read(name));
+  const meta = { ...checkpoint.meta, spec: to, spec_hash: specHash(to), rejected_bytes: 0 };
+  const blocks = [...kept, ...migrated.flatMap((table) => table.blocks)];
+  store.lock();
+  try {
+    const { path } = store.save(checkpoint.examples, { meta: JSON.parse(JSON.stringify(meta)), blocks });
+    const tables = migrated.map(({ facts }) => facts);
+    const { examples } = checkpoint;
+    const warnings = lossWarnings(tables);
+    return { checkpoint: path, examples, spec_hash: specHash(to), tables, warnings, passed_over: skipped };
+  } finally {
+    store.unlock();
+  }
+}
+
+interface Migrated {
+  readonly facts: MigrationReport["tables"][number];
+  /** Names of the old table's blocks. */
+  readonly gone: readonly string[];
+  readonly blocks: CheckpointContent["blocks"];
+}
+
+async function migrateTable(
+  from: CompiledSpec,
+  to: CompiledSpec,
+  t: number,
+  saved: ReturnType<typeof blocksOf>,
+  seen: BigUint64Array | undefined,
+  { passes = 20, onPass }: MigrateOptions,
+): Promise<Migrated> {
+  const { name, encoding } = to.tables[t];
+  const old = await open(from, t);
+  const fresh = await open(to, t);
+  old.restore(saved);
+  const taught = await teach(old, seen ?? knownKeys(old, name));
+  const distilOptions = {
+    passes,
+    seed: to.seed,
+    runtime: to.tower.runtime,
+    onPass: (fit: Fit) => onPass?.(name, fit),
+  };
+  const error = await distil(fresh, encodingSpec(to, t), taught, distilOptions);
+  const ids = taught.keys.length;
+  const facts = {
+    name,
+    from: from.tables[t].encoding,
+    to: encoding,
+    ids,
+    bytes: fresh.bytes,
+    error,
+    optimizer_state: "reset" as const,
+  };
+  const gone = old.blocks().map((block) => block.name);
+  const blocks = fresh.blocks().map((block) => ({ ...block, data: block.data.slice() }));
+  await old.close();
+  await fresh.close();
+  return { facts, gone, blocks };
+}
+
+/** A table's encoding by itself. A row of fm has its linear weight, too. */
+function encodingSpec({ tables, tower }: CompiledSpec, t: number): EncodingSpec {
+  const table = tables[t];
+  return tower.kind === "fm" ? { ...table, dim: table.dim + 1 } : table;
+}
+
+const open = (spec: CompiledSpec, t: number): Promise<Encoding> =>
+  openDistilled(encodingSpec(spec, t), spec.tower.runtime);
+
+/** The ids an encoding knows: the keys of its exact rows. */
+function knownKeys({ stores }: Encoding, name: string): BigUint64Array {
+  if (stores.length > 0 && stores.every(({ spec }) => spec.encoding === "exact")) return storedKeys(stores);
+  throw new HashbrookError("usage", `table ${name}: does not know its ids, only rows they share`, {
+    hint: "give the events whose ids shall be carried over: --data FILE...",
+  });
+}
+
+/** The distinct keys of every table in a stream of events. */
+async function keysSeen(spec: CompiledSpec, data: string | readonly string[]): Promise<BigUint64Array[]> {
+  const source = openSource(typeof data === "string" ? [data] : data);
+  const decoder = new Decoder(spec, { capacity: spec.batch, requireLabel: false });
+  const layout = batchLayout(spec, spec.batch);
+  const sets = spec.tables.map((table, t) => new KeySet(table, t, layout));
+  const buffer = new ArrayBuffer(layout.bytes);
+  const limit = Number.POSITIVE_INFINITY;
+  for await (const decoded of decodedBatches(source, decoder, {
+    start: START,
+    epochs: 1,
+    limit,
+    buffer: () => buffer,
+  })) {
+    const batch = new Batch(layout, decoded.rows, decoded.buffer);
+    for (const set of sets) set.add(batch);
+  }
+  await source.close();
+  return sets.map((set) => set.keys());
+}

@@ -1,0 +1,186 @@
+import { HashbrookError } from "../core/errors.js";
+import type { DenseSlice, Packed, Publishable, ServingRows, ServingState } from "../delta-log/state.js";
+import type { DenseOptimizer } from "../optimizers/dense.js";
+import type { RowStore, Table } from "../tables/table.js";
+import type { Numbers } from "./numbers.js";
+
+/** About how many bytes a piece of a packed model holds by default. */
+export const PART_BYTES = 512 << 10;
+
+/** The numbers at the end of a piece: items [from, to) of one thing that is packed. */
+interface Run {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One thing that is packed: `count` items of `unit` bytes, and how some of them join a piece. */
+interface Thing {
+  readonly count: number;
+  readonly unit: number;
+  add(run: Run, piece: Piece): void;
+}
+
+interface Piece {
+  tables: ServingRows[];
+  dense: DenseSlice[];
+  statistics: Float64Array | null;
+}
+
+/** The weights of a tower by name: views. */
+type Weights = Readonly<Record<string, { readonly data: Float32Array }>>;
+
+/** What a model predicts with, apart from how it learns: taken from a trainer's model, put into a replica's. */
+export class Serving implements Publishable {
+  private readonly stores: readonly RowStore[];
+  private readonly dense: Weights;
+  /** Dense weights of the tables, who keep what they made with them until they hear of a change. */
+  private readonly inTables: readonly DenseOptimizer[];
+  private readonly numbers: Numbers;
+
+  /** @param tables what they hold is served: their rows, store by store, and their dense weights beside the tower's */
+  constructor(tables: readonly Table[], tower: Weights, numbers: Numbers) {
+    this.stores = tables.flatMap(({ stores }) => stores);
+    this.inTables = tables.flatMap(({ dense }) => dense);
+    this.dense = Object.assign({}, tower, ...this.inTables.map((weights) => weights.parameters()));
+    this.numbers = numbers;
+  }
+
+  track(): void {
+    for (const store of this.stores) {
+      store.track();
+      store.trackRemoved();
+    }
+  }
+
+  takeChanged(): readonly Uint32Array[] {
+    return this.stores.map((store) => store.takeChanged());
+  }
+
+  pack(changed: readonly Uint32Array[] | "all", partBytes = PART_BYTES): Packed {
+    const things = [
+      this.statistics(),
+      ...this.denseThings(),
+      ...this.removed(changed === "all"),
+      ...this.stores.map((store, i) => rowsOf(store, changed, i)),
+    ];
+    const parts = layOut(things, partBytes);
+    return { parts: parts.length, states: () => pieces(things, parts) };
+  }
+
+  /**
+   * Puts a piece into a model that serves.
+   * @throws HashbrookError checkpoint_mismatch where it is of another model, and nothing has changed; table_full
+   */
+  apply(state: ServingState): void {
+    const stores = state.tables.map((rows) => this.storeFor(rows));
+    const dense = state.dense.map((slice) => this.denseFor(slice));
+    const { statistics } = state;
+    if (statistics && !this.numbers.fits(statistics)) throw mismatch("statistics", statistics.length);
+    state.tables.forEach((rows, i) => {
+      stores[i].remove(rows.removed);
+      stores[i].put(rows);
+    });
+    state.dense.forEach(({ at, data }, i) => {
+      dense[i].set(data, at);
+    });
+    if (dense.length > 0) for (const weights of this.inTables) weights.written();
+    if (statistics) this.numbers.use(new Uint8Array(statistics.buffer, statistics.byteOffset, statistics.byteLength));
+  }
+
+  private statistics(): Thing {
+    const statistics = this.numbers.snapshot();
+    const add = (_: Run, piece: Piece): void => {
+      piece.statistics = statistics;
+    };
+    return { count: 1, unit: statistics.byteLength, add };
+  }
+
+  private denseThings(): Thing[] {
+    return Object.entries(this.dense).map(([name, { data }]) => ({
+      count: data.length,
+      unit: 4,
+      add: ({ from, to }, piece) => void piece.dense.push({ name, at: from, data: data.slice(from, to) }),
+    }));
+  }
+
+  /** Rows given up since they were last asked for. Who gets all rows needs to know of none. */
+  private removed(all: boolean): Thing[] {
+    const removed = this.stores.map(removedOf);
+    return all ? [] : removed;
+  }
+
+  private storeFor({ name, dim, keys, weights }: ServingRows): RowStore {
+    const store = this.stores.find(({ spec }) => spec.name === name);
+    if (!store || store.layout.dim !== dim) throw mismatch(`table ${name}`, dim);
+    if (weights.length !== keys.length * dim) throw mismatch(`table ${name}`, weights.length);
+    if (store.spec.encoding === "hash" && keys.some((key) => key >= BigInt(store.spec.rows))) {
+      throw mismatch(`table ${name}`, keys.length);
+    }
+    return store;
+  }
+
+  private denseFor({ name, at, data }: DenseSlice): Float32Array {
+    const weight = Object.hasOwn(this.dense, name) ? this.dense[name].data : undefined;
+    if (!weight || at + data.length > weight.length) throw mismatch(`weight ${name}`, at + data.length);
+    return weight;
+  }
+}
+
+function mismatch(what: string, size: number): HashbrookError {
+  return new HashbrookError("checkpoint_mismatch", `${what}: ${size} values of an update do not fit this model`);
+}
+
+function rowsOf(store: RowStore, changed: readonly Uint32Array[] | "all", i: number): Thing {
+  const { name } = store.spec;
+  const { dim } = store.layout;
+  // Of the rows that changed some may have been given up since.
+  const some = changed === "all" ? null : store.present(changed[i]);
+  let next = 0;
+  const take = ({ from, to }: Run): Uint32Array => {
+    if (some) return some.subarray(from, to);
+    const rows = store.rowsFrom(from === 0 ? 0 : next, to - from);
+    next = (rows.at(-1) ?? 0) + 1;
+    return rows;
+  };
+  const add = (run: Run, piece: Piece): void => {
+    piece.tables.push({ name, dim, ...store.weightsOfRows(take(run)), removed: new BigUint64Array(0) });
+  };
+  return { count: some ? some.length : store.rows, unit: 8 + dim * 4, add };
+}
+
+function removedOf(store: RowStore): Thing {
+  const removed = store.takeRemoved();
+  const { dim } = store.layout;
+  const add = ({ from, to }: Run, piece: Piece): void => {
+    const rows = { name: store.spec.name, dim, keys: new BigUint64Array(0), weights: new Float32Array(0) };
+    piece.tables.push({ ...rows, removed: removed.slice(from, to) });
+  };
+  return { count: removed.length, unit: 8, add };
+}
+
+/** For each piece, the run of each thing (by its index) that it holds; a piece is closed when it is full. */
+function layOut(things: readonly Thing[], partBytes: number): (readonly [number, Run])[][] {
+  const parts: [number, Run][][] = [[]];
+  let room = partBytes;
+  things.forEach(({ count, unit }, index) => {
+    for (let from = 0; from < count; ) {
+      if (room < unit && parts.at(-1)!.length > 0) {
+        parts.push([]);
+        room = partBytes;
+      }
+      const to = Math.min(count, from + Math.max(1, Math.floor(room / Math.max(unit, 1))));
+      parts.at(-1)!.push([index, { from, to }]);
+      room -= (to - from) * unit;
+      from = to;
+    }
+  });
+  return parts;
+}
+
+function* pieces(things: readonly Thing[], parts: (readonly [number, Run])[][]): Generator<ServingState> {
+  for (const runs of parts) {
+    const piece: Piece = { tables: [], dense: [], statistics: null };
+    for (const [index, run] of runs) things[index].add(run, piece);
+    yield piece;
+  }
+}

@@ -1,0 +1,106 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { InferenceSession } from "onnxruntime-common";
+import { HashbrookError } from "../core/errors.js";
+import type { Graph } from "../graph/graph.js";
+import { toOnnx } from "../graph/onnx.js";
+import { type OnnxBinding, OnnxSession } from "./onnx-session.js";
+import { speedup } from "./probe.js";
+import type { Runtime, Session, Views } from "./runtime.js";
+
+type Ort = typeof import("onnxruntime-common");
+
+/** More threads must be this much faster: they take processor time from the decoding thread. */
+const WORTH = 1.1;
+
+/** ONNX Runtime on the CPU, over the caller's memory without copies. A run blocks the thread that calls it. */
+export async function loadOnnxruntime(): Promise<Runtime> {
+  const binding = nativeBinding();
+  const createSession = (model: Uint8Array, threads: number) =>
+    new OnnxSession(binding, model, sessionOptions(threads));
+  return {
+    name: "onnxruntime",
+    async load(graph, { threads, rows }) {
+      const model = toOnnx(graph);
+      const single = createSession(model, 1);
+      if (rows === undefined) return single;
+      // Another number of threads cuts matrix products at other places, which can change the order of additions.
+      for (let count = threads; count > 1; count = Math.floor(count / 2)) {
+        const several = createSession(model, count);
+        if ((await speedup(graph, rows, single, several)) > WORTH)
+          return new BatchSession(graph, rows, several, single);
+        await several.release();
+      }
+      return single;
+    },
+  };
+}
+
+/** The options of every session. Denormals stay: flushing them would change the calling thread's JavaScript too. */
+export function sessionOptions(threads: number): InferenceSession.SessionOptions {
+  return {
+    executionProviders: ["cpu"],
+    executionMode: "sequential",
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: "all",
+    // Pool threads wait for the next operator of a run without sleeping, but not for long and never between runs: that is
+    // a quarter faster for small towers, while pools that spin on cut each other to half their speed on busy cores.
+    extra: { session: { force_spinning_stop: "1", intra_op: { allow_spinning: "1", spin_duration_us: "100" } } },
+  };
+}
+
+/**
+ * ONNX Runtime's own interface, from the files that the build lays beside the package's (scripts/onnxruntime.mjs).
+ * @throws HashbrookError runtime_unavailable where it has no binaries, or they cannot be loaded
+ */
+export function onnxruntime(): Ort {
+  return loaded(() => createRequire(import.meta.url)("#onnxruntime") as Ort);
+}
+
+/** What `onnxruntime` calls in turn. */
+function nativeBinding(): OnnxBinding {
+  return loaded(() => {
+    const require = createRequire(import.meta.url);
+    const { binding, initOrt } = require(join(dirname(require.resolve("#onnxruntime")), "binding.js"));
+    initOrt();
+    return binding as OnnxBinding;
+  });
+}
+
+function loaded<T>(load: () => T): T {
+  try {
+    return load();
+  } catch (cause) {
+    const platform = `${process.platform}/${process.arch}`;
+    throw new HashbrookError("runtime_unavailable", `ONNX Runtime cannot be loaded on this machine (${platform})`, {
+      hint: "npm install @tensorflow/tfjs, and use runtime: tensorflow in the tower of the spec",
+      cause,
+    });
+  }
+}
+
+/** Whole batches run on several threads, all other runs on one. */
+class BatchSession implements Session {
+  readonly #input: string;
+  readonly #rows: number;
+  readonly #several: Session;
+  readonly #single: Session;
+
+  constructor(graph: Graph, rows: number, several: Session, single: Session) {
+    this.#input = graph.inputs[0].name;
+    this.#rows = rows;
+    this.#several = several;
+    this.#single = single;
+  }
+
+  async run(feeds: Views, fetches: Views): Promise<void> {
+    const whole = feeds[this.#input]?.shape[0] === this.#rows;
+    await (whole ? this.#several : this.#single).run(feeds, fetches);
+  }
+
+  async release(): Promise<void> {
+    await this.#several.release();
+    await this.#single.release();
+  }
+}

@@ -1,0 +1,114 @@
+import { createReadStream, statSync } from "node:fs";
+import type { Transform } from "node:stream";
+import * as zlib from "node:zlib";
+import { HashbrookError } from "../../core/errors.js";
+import { systemFailure, tooShort } from "../failure.js";
+import { ChunkReader, type Reader, skip } from "../reader.js";
+
+const COMPRESSED_CHUNK = 1 << 18;
+const CONTENT_CHUNK = 1 << 18;
+
+type Decompressor = Transform & { readonly bytesWritten: number };
+type ZstdOptions = { chunkSize?: number };
+const createZstdDecompress = (zlib as unknown as { createZstdDecompress?: (options: ZstdOptions) => Decompressor })
+  .createZstdDecompress;
+
+/** True where this Node can read .zst files (22.15 and later, 23.8 and later). */
+export const zstdAvailable = createZstdDecompress !== undefined;
+
+/** How each compressed form is recognised and undone. */
+const decompressors: Record<string, (name: string) => Decompressor> = {
+  ".gz": () => zlib.createGunzip({ chunkSize: CONTENT_CHUNK }),
+  ".zst": (name) => {
+    if (createZstdDecompress) return createZstdDecompress({ chunkSize: CONTENT_CHUNK });
+    throw new HashbrookError("source_unreadable", `${name}: Node ${process.versions.node} cannot read .zst files`, {
+      hint: "use Node 22.15 or later, or decompress it: zstd -dc FILE.zst | npx hashbrook train --data - ...",
+    });
+  },
+};
+
+/** The extension that says how a file is compressed, or undefined for a plain one. */
+export function compression(path: string): string | undefined {
+  return Object.keys(decompressors).find((extension) => path.endsWith(extension));
+}
+
+/**
+ * A .gz or .zst file, decompressed piece by piece: the file waits while nobody reads (memory: a few chunks).
+ * Several members (gzip) or frames (zstd) one after the other are one content, as for `zcat`.
+ */
+class CompressedReader implements Reader {
+  readonly #name: string;
+  readonly #path: string;
+  readonly #size: number;
+  #content = 0;
+  #before = 0;
+  #current: Decompressor;
+  #chunks: ChunkReader;
+
+  constructor(name: string, path: string) {
+    this.#name = name;
+    this.#path = path;
+    this.#size = statSync(path).size;
+    this.#current = this.#decompress();
+    this.#chunks = new ChunkReader(this.#current);
+  }
+
+  #decompress(): Decompressor {
+    const decompressor = decompressors[compression(this.#path)!](this.#name);
+    const file = createReadStream(this.#path, { start: this.#before, highWaterMark: COMPRESSED_CHUNK });
+    file.on("error", (error) => decompressor.destroy(error));
+    decompressor.on("close", () => file.destroy());
+    file.pipe(decompressor);
+    return decompressor;
+  }
+
+  async read(target: Uint8Array): Promise<number> {
+    try {
+      for (;;) {
+        const count = await this.#chunks.read(target);
+        this.#content += count;
+        if (count > 0 || !this.#nextFrame()) return count;
+      }
+    } catch (cause) {
+      throw this.#failure(cause);
+    }
+  }
+
+  /** Node's zstd stops after one frame: starts on the next, if there is one. Its gunzip goes on by itself. */
+  #nextFrame(): boolean {
+    if (compression(this.#path) !== ".zst" || this.consumed >= this.#size) return false;
+    this.#before = this.consumed;
+    this.#current = this.#decompress();
+    this.#chunks = new ChunkReader(this.#current);
+    return true;
+  }
+
+  #failure(cause: unknown): HashbrookError {
+    const { code = "", message } = cause as NodeJS.ErrnoException;
+    if (!/^(Z_|ZSTD_)/.test(code)) return systemFailure(this.#name, cause);
+    const truncated = code === "Z_BUF_ERROR";
+    const where = `after ${this.#content} bytes of content, at or after byte ${this.consumed} of the file's ${this.#size}`;
+    const text = truncated ? "the compressed file is cut off" : `the compressed file is damaged (${message})`;
+    return new HashbrookError("source_unreadable", `${this.#name}: ${text}, ${where}`, {
+      hint: "fetch or compress the file again, then go on with --resume",
+      cause,
+    });
+  }
+
+  get consumed(): number {
+    return this.#before + this.#current.bytesWritten;
+  }
+
+  close(): void {
+    this.#chunks.close();
+  }
+}
+
+/** Opens a compressed file at byte `offset` of its content, by decompressing and dropping what comes before. */
+export async function openCompressed(name: string, path: string, offset: number): Promise<Reader> {
+  const reader = new CompressedReader(name, path);
+  const skipped = await skip(reader, offset);
+  if (skipped === offset) return reader;
+  reader.close();
+  throw tooShort(name, offset, skipped);
+}

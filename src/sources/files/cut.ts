@@ -1,0 +1,119 @@
+import { HashbrookError } from "../../core/errors.js";
+import type { Input, Reader } from "../reader.js";
+
+/** A place between two rows of a list of inputs. */
+export interface Cut {
+  /** Index of the input. */
+  readonly file: number;
+  /** Bytes of its decompressed content before the place. */
+  readonly offset: number;
+}
+
+const NEWLINE = 10;
+const PIECE = 1 << 16;
+
+/**
+ * Where the last `share` of the inputs' content begins: the first row that starts at or behind that byte. Content is counted
+ * decompressed, so compressed and simulated inputs are read once for it.
+ * @param share 0..1
+ * @param begins bytes of each input that are left out before
+ * @throws usage when an input cannot be read twice, or when either part would be empty
+ */
+export async function cutOf(inputs: readonly Input[], share: number, begins: readonly number[] = []): Promise<Cut> {
+  const once = inputs.find(({ repeatable }) => !repeatable);
+  if (once) throw nothing(`${once.name}: a pipe has no last part that could be held out`);
+  const sizes: number[] = [];
+  for (const [i, input] of inputs.entries()) {
+    const content = input.content ?? (await contentOf(input));
+    sizes.push(Math.max(0, content - (begins[i] ?? 0)));
+  }
+  let left = Math.floor(sizes.reduce((sum, size) => sum + size, 0) * (1 - share));
+  let file = 0;
+  for (; file < sizes.length && left >= sizes[file]; file++) left -= sizes[file];
+  const cut = file < sizes.length ? await rowFrom(inputs[file], file, left + (begins[file] ?? 0)) : { file, offset: 0 };
+  if (cut.file === inputs.length) throw nothing("the data are too few: the part to hold out would be empty");
+  if (cut.file === 0 && cut.offset <= (begins[0] ?? 0))
+    throw nothing("the data are too few: nothing would be left to learn from");
+  return cut;
+}
+
+/** The inputs up to `cut`. */
+export function before(inputs: readonly Input[], { file, offset }: Cut): Input[] {
+  return inputs
+    .slice(0, offset > 0 ? file + 1 : file)
+    .map((input, i) => (i === file ? shortened(input, offset) : input));
+}
+
+function shortened(input: Input, end: number): Input {
+  const bytes = input.content === null ? input.bytes : end;
+  const open = async (offset: number) => new CutReader(await input.open(offset), end - offset);
+  return { ...input, bytes, content: end, open };
+}
+
+class CutReader implements Reader {
+  private readonly reader: Reader;
+  private left: number;
+
+  constructor(reader: Reader, left: number) {
+    this.reader = reader;
+    this.left = left;
+  }
+
+  async read(target: Uint8Array): Promise<number> {
+    if (this.left <= 0) return 0;
+    const count = await this.reader.read(target.subarray(0, Math.min(target.length, this.left)));
+    this.left -= count;
+    return count;
+  }
+
+  get consumed(): number {
+    return this.reader.consumed;
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+}
+
+async function contentOf(input: Input): Promise<number> {
+  let bytes = 0;
+  await readFrom(input, 0, (piece) => {
+    bytes += piece.length;
+    return false;
+  });
+  return bytes;
+}
+
+/** The first row of an input that starts at or behind a byte; the next input's first one where there is none. */
+async function rowFrom(input: Input, file: number, byte: number): Promise<Cut> {
+  if (byte === 0) return { file, offset: 0 };
+  let at = byte - 1;
+  const found = await readFrom(input, at, (piece) => {
+    const end = piece.indexOf(NEWLINE);
+    at += end < 0 ? piece.length : end + 1;
+    return end >= 0;
+  });
+  const more = found && (await readFrom(input, at, () => true));
+  return more ? { file, offset: at } : { file: file + 1, offset: 0 };
+}
+
+/** Reads pieces until `take` returns true, and returns whether it did. */
+async function readFrom(input: Input, offset: number, take: (piece: Uint8Array) => boolean): Promise<boolean> {
+  const reader = await input.open(offset);
+  const target = new Uint8Array(PIECE);
+  try {
+    for (;;) {
+      const count = await reader.read(target);
+      if (count === 0) return false;
+      if (take(target.subarray(0, count))) return true;
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+function nothing(message: string): HashbrookError {
+  return new HashbrookError("usage", `--validate-last: ${message}`, {
+    hint: "give more data or another share, or files of their own: --validate FILES",
+  });
+}

@@ -1,0 +1,48 @@
+import { HashbrookError } from "../../core/errors.js";
+import { hex64, xxh64 } from "../../spec/hash.js";
+import type { Input } from "../reader.js";
+
+/** Bytes of content that tell a file from another. */
+export const HEAD = 1 << 16;
+
+/**
+ * Identity of an input: "BYTES XXH64 NAME", where XXH64 (seed 0, hex) is of its first BYTES bytes of decompressed content,
+ * at most 64 KiB. An appended file keeps its identity. Pipes are known by name alone.
+ * @param bytes how many bytes to hash; fewer are used where the content is shorter
+ */
+export async function fingerprint(input: Input, bytes = HEAD): Promise<string> {
+  const head = input.repeatable ? await readHead(input, bytes) : new Uint8Array(0);
+  return `${head.length} ${hex64(xxh64(head))} ${input.id}`;
+}
+
+/** Throws `source_changed` unless `input` is still what `expected` was taken of. A file may have another name. */
+export async function verifyFingerprint(input: Input, expected: string): Promise<void> {
+  const { bytes, hash, name } = parseFingerprint(expected);
+  const found = parseFingerprint(await fingerprint(input, bytes));
+  if (found.bytes === bytes && found.hash === hash && (bytes > 0 || name === input.id)) return;
+  throw name === input.id
+    ? changed(`${input.name}: its beginning has changed since the checkpoint`)
+    : changed(`${input.name}: the checkpoint was made with ${name} in this place`);
+}
+
+export function parseFingerprint(text: string): { bytes: number; hash: string; name: string } {
+  const [bytes, hash, ...name] = text.split(" ");
+  return { bytes: Number(bytes), hash, name: name.join(" ") };
+}
+
+/** The error for data that are no longer those a checkpoint was made with. */
+export function changed(message: string): HashbrookError {
+  return new HashbrookError("source_changed", message, {
+    hint: "give the same data as before (the same topic, or the same files in the same order; later ones may be added), or start without --resume",
+  });
+}
+
+/** The first `bytes` bytes of an input's content; fewer where it is shorter. */
+export async function readHead(input: Input, bytes: number): Promise<Uint8Array> {
+  const head = new Uint8Array(bytes);
+  const reader = await input.open(0);
+  let length = 0;
+  for (let count = -1; count !== 0 && length < bytes; length += count) count = await reader.read(head.subarray(length));
+  reader.close();
+  return head.subarray(0, length);
+}

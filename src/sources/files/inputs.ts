@@ -1,0 +1,48 @@
+import { existsSync, statSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { HashbrookError } from "../../core/errors.js";
+import { systemFailure } from "../failure.js";
+import type { Input } from "../reader.js";
+import { simulatedInput } from "../simulator/input.js";
+import { compression, openCompressed } from "./compressed.js";
+import { glob, isGlob } from "./glob.js";
+import { openPipe } from "./pipe.js";
+import { PlainReader } from "./plain.js";
+
+/** What a `--data` argument stands for, in reading order. Throws `source_missing`, `source_unreadable` or `usage`. */
+export function inputsOf(spec: string, folder: string): Input[] {
+  if (spec === "-") return [pipeInput("-", null)];
+  if (spec.startsWith("simulate:")) return [simulatedInput(spec)];
+  if (!isGlob(spec) || existsSync(resolve(folder, spec))) return [fileInput(spec, folder)];
+  const names = glob(spec, folder);
+  if (names.length > 0) return names.map((name) => fileInput(name, folder));
+  throw new HashbrookError("source_missing", `${spec}: no file matches`, {
+    hint: "check the pattern (quoted, so that the shell leaves it alone); relative ones start from the current folder",
+  });
+}
+
+function fileInput(name: string, folder: string): Input {
+  const path = resolve(folder, name);
+  const stat = statOf(name, path);
+  if (!stat.isFile()) return pipeInput(name, path);
+  const compressed = compression(path) !== undefined;
+  const open = async (offset: number) =>
+    compressed ? openCompressed(name, path, offset) : new PlainReader(name, path, offset);
+  const content = compressed ? null : stat.size;
+  return { name, id: basename(path), bytes: stat.size, content, repeatable: true, open };
+}
+
+function statOf(name: string, path: string) {
+  try {
+    const stat = statSync(path);
+    if (stat.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+    return stat;
+  } catch (cause) {
+    throw systemFailure(name, cause);
+  }
+}
+
+function pipeInput(name: string, path: string | null): Input {
+  const open = (offset: number) => openPipe(name, path, offset);
+  return { name, id: basename(name), bytes: null, content: null, repeatable: false, open };
+}

@@ -1,0 +1,106 @@
+import { HashbrookError } from "../../core/errors.js";
+import type { MessagePrint } from "../messages.js";
+import { type KafkaAdmin, type Watermarks, withAdmin } from "./admin.js";
+import type { KafkaOptions } from "./client.js";
+import { KafkaLog } from "./kafka-log.js";
+import type { OnLost } from "./kafka-log-options.js";
+
+/** Where a run that has no checkpoint begins. */
+export type TopicStart =
+  | { readonly at: "earliest" }
+  | { readonly at: "latest" }
+  /** The first messages of this time (ms since the epoch) or later. */
+  | { readonly at: "time"; readonly time: number }
+  /** Decimal digits, by partition. */
+  | { readonly at: "offsets"; readonly offsets: readonly string[] };
+
+/** Where a run ends: never, at the messages that are there when it starts, or before a time. */
+export type TopicStop = { readonly at: "end" } | { readonly at: "time"; readonly time: number } | null;
+
+/** A topic to learn from: plain data that crosses threads. */
+export interface TopicSpec {
+  readonly kafka: KafkaOptions;
+  readonly topic: string;
+  readonly group: string;
+  readonly start: TopicStart;
+  readonly stop: TopicStop;
+  readonly onLost: OnLost;
+}
+
+export interface OpenTopic {
+  readonly log: KafkaLog;
+  /** The first offset of every partition. */
+  readonly offsets: readonly bigint[];
+  /** Offsets to stop at, by partition; null = never. */
+  readonly stops: readonly bigint[] | null;
+}
+
+/**
+ * Opens a topic where a checkpoint was taken (`resume`: the next offset of every partition, and the last message learned), or
+ * where the spec says. Partitions added since are read from their beginning.
+ * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, offsets_lost, stream_changed, usage; waiting for the
+ *   log, topic_replaced
+ */
+export async function openTopic(
+  spec: TopicSpec,
+  resume: { readonly offsets: readonly bigint[]; readonly last: readonly (MessagePrint | null)[] } | null,
+  member: { readonly former: string | null; readonly onJoin: (member: string) => void },
+): Promise<OpenTopic> {
+  const { kafka, topic, group, onLost } = spec;
+  const { offsets, stops } = await withAdmin(kafka, (admin) => boundsOf(spec, resume?.offsets ?? null, admin));
+  const last = resume?.last ?? [];
+  const options = { kafka, topic, group, offsets, last, onLost, formerMember: member.former, onJoin: member.onJoin };
+  return { log: await KafkaLog.open(options), offsets, stops };
+}
+
+async function boundsOf(
+  spec: TopicSpec,
+  resume: readonly bigint[] | null,
+  admin: KafkaAdmin,
+): Promise<Omit<OpenTopic, "log">> {
+  const { topic } = spec;
+  const marks = await admin.watermarks(topic);
+  const first = resume ?? (await startOf(spec, admin, marks));
+  if (first.length > marks.length) {
+    throw new HashbrookError("stream_changed", `topic ${topic}: has ${marks.length} partitions, had ${first.length}`, {
+      hint: "the topic was deleted and made anew: train into another --out directory",
+    });
+  }
+  return { offsets: marks.map(({ low }, p) => first[p] ?? low), stops: await stopsOf(spec, admin, marks) };
+}
+
+type Marks = readonly Watermarks[];
+
+async function startOf({ topic, start }: TopicSpec, admin: KafkaAdmin, marks: Marks): Promise<readonly bigint[]> {
+  switch (start.at) {
+    case "earliest":
+      return marks.map(({ low }) => low);
+    case "latest":
+      return marks.map(({ high }) => high);
+    case "time":
+      return admin.offsetsAt(topic, start.time);
+    case "offsets":
+      if (start.offsets.length === marks.length)
+        return start.offsets.map((offset, p) => within(topic, p, offset, marks));
+      throw new HashbrookError(
+        "usage",
+        `topic ${topic}: ${start.offsets.length} offsets for ${marks.length} partitions`,
+        {
+          hint: "give one offset for each partition, in order: --from 0,0,120",
+        },
+      );
+  }
+}
+
+/** @throws usage for an offset beyond the partition's end */
+function within(topic: string, partition: number, offset: string, marks: Marks): bigint {
+  const { low, high } = marks[partition];
+  if (BigInt(offset) <= high) return BigInt(offset);
+  const message = `topic ${topic}, partition ${partition}: offset ${offset} is beyond its end, ${high}`;
+  throw new HashbrookError("usage", message, { hint: `--from takes offsets of ${low} to ${high} here` });
+}
+
+async function stopsOf({ topic, stop }: TopicSpec, admin: KafkaAdmin, marks: Marks): Promise<readonly bigint[] | null> {
+  if (stop === null) return null;
+  return stop.at === "end" ? marks.map(({ high }) => high) : admin.offsetsAt(topic, stop.time);
+}

@@ -1,0 +1,26 @@
+import { HashbrookError } from "../../core/errors.js";
+import { tooShort } from "../failure.js";
+import { type Input, SIMULATED_ROW_BYTES, skip } from "../reader.js";
+import type { SimulatorFormat } from "./writer.js";
+
+/** The input `simulate:ROWS[:SEED[:FORMAT]]` stands for; SEED (32 bits) is 1, FORMAT tsv by default. Throws `usage`. */
+export function simulatedInput(name: string): Input {
+  const match = /^simulate:(\d[\d_]*)(?::(\d+)(?::(tsv|json))?)?$/.exec(name);
+  if (!match || Number(match[2] ?? 0) > 0xffffffff) {
+    throw new HashbrookError("usage", `${name}: not a simulated source`, {
+      hint: "simulate:ROWS[:SEED[:tsv|json]], for example simulate:2_000_000:7:json",
+    });
+  }
+  const rows = Number(match[1].replaceAll("_", ""));
+  const seed = Number(match[2] ?? 1);
+  const format = (match[3] ?? "tsv") as SimulatorFormat;
+  const open = async (offset: number) => {
+    const { SimulatedReader } = await import("./reader.js");
+    const reader = new SimulatedReader(rows, seed, format);
+    const skipped = await skip(reader, offset);
+    if (skipped < offset) throw tooShort(name, offset, skipped);
+    return reader;
+  };
+  const extent = rows * SIMULATED_ROW_BYTES;
+  return { name, id: `simulate:${seed}:${format}`, bytes: null, extent, content: null, repeatable: true, open };
+}

@@ -1,0 +1,141 @@
+import type { Batch, BatchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import { type TableKernel, tableKernel } from "../kernels/table.js";
+import type { DenseOptimizer } from "../optimizers/dense.js";
+import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
+import { BatchPath, paddedRows } from "./batch-path.js";
+import { type Clock, type Encoding, NO_CLOCK } from "./encoding.js";
+import type { HotnessCounters } from "./hotness.js";
+import { Matrices } from "./matrices.js";
+import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import type { Table } from "./table.js";
+
+/**
+ * A table whose vectors an encoding makes: this front finds a batch's distinct keys, spreads their vectors over the cells (bags
+ * combined), and sums the gradients that come back for each key. Keys, vectors and gradients are copied between the two.
+ */
+export class FrontTable implements Table {
+  readonly name: string;
+  readonly spec: CompiledTable;
+  readonly width: number;
+  private readonly encoding: Encoding;
+  private readonly path: BatchPath;
+  private readonly kernel: TableKernel;
+  private readonly memory: WebAssembly.Memory;
+  private readonly matrices: Matrices;
+  private readonly rows: number;
+  /** Rows and distinct keys of the last learning gather; 0 rows when there is none to apply. */
+  private learning = { rows: 0, count: 0 };
+
+  private constructor(spec: CompiledTable, rows: number, path: BatchPath, encoding: Encoding) {
+    this.spec = spec;
+    this.name = spec.name;
+    this.rows = rows;
+    this.path = path;
+    this.encoding = encoding;
+    this.width = path.cells * spec.dim;
+    const { kernel, memory } = tableKernel();
+    this.kernel = kernel;
+    this.memory = memory;
+    kernel.configureRow(spec.dim, spec.dim);
+    path.open(kernel);
+    if (kernel.uniqueGradientsAt.value === 0)
+      throw new HashbrookError("table_full", `table ${spec.name}: no room for batches of ${rows} rows`, {
+        hint: "lower train.batch, dim, or a bag's max_length",
+      });
+    this.matrices = new Matrices(memory, path.capacity * this.width);
+  }
+
+  static async create(
+    model: CompiledSpec,
+    tableIndex: number,
+    layout: BatchLayout,
+    encode: (capacity: number) => Promise<Encoding>,
+  ): Promise<FrontTable> {
+    const path = new BatchPath(model, tableIndex, layout, paddedRows(layout.capacity));
+    return new FrontTable(model.tables[tableIndex], layout.capacity, path, await encode(path.most));
+  }
+
+  get stores(): readonly RowStore[] {
+    return this.encoding.stores;
+  }
+
+  get dense(): readonly DenseOptimizer[] {
+    return this.encoding.dense;
+  }
+
+  get hotness(): HotnessCounters | null {
+    return this.encoding.hotness ?? null;
+  }
+
+  get output(): Float32Array {
+    return this.matrices.at(this.kernel.outputAt.value);
+  }
+
+  get gradient(): Float32Array {
+    return this.matrices.at(this.kernel.gradientAt.value);
+  }
+
+  async gather(batch: Batch, mode: "learn" | "score", numbers = batch.numbers, clock: Clock = NO_CLOCK): Promise<void> {
+    const { kernel, memory, encoding } = this;
+    if (batch.rows > this.rows)
+      throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
+    this.learning = { rows: 0, count: 0 };
+    const count = kernel.gatherKeys(this.path.load(batch, numbers, kernel, memory)) >>> 0;
+    encoding.keys.set(new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count));
+    await encoding.gather(count, mode, clock);
+    this.unique(kernel.uniqueWeightsAt.value, count).set(encoding.vectors.subarray(0, count * encoding.dim));
+    kernel.spread(batch.rows);
+    if (mode === "learn") this.learning = { rows: batch.rows, count };
+  }
+
+  gradientSquares(): number {
+    return this.kernel.gradientSquares(this.learning.rows);
+  }
+
+  async backward(): Promise<void> {
+    const { rows, count } = this.learning;
+    this.kernel.collect(rows);
+    if (count === 0) return; // nothing but empty bags
+    this.encoding.gradients.set(this.unique(this.kernel.uniqueGradientsAt.value, count));
+    await this.encoding.backward();
+  }
+
+  gradientsFinite(): boolean {
+    const { rows, count } = this.learning;
+    return this.kernel.gradientUsable(rows) === 1 && (count === 0 || this.encoding.gradientsFinite());
+  }
+
+  apply(): void {
+    if (this.learning.rows === 0)
+      throw new HashbrookError("internal", `table ${this.name}: apply without a learning gather`);
+    if (this.learning.count > 0) this.encoding.apply();
+    this.learning = { rows: 0, count: 0 };
+  }
+
+  stats(): { rows: number; capacity: number; bytes: number } {
+    const sum = (of: (store: RowStore) => number) => this.stores.reduce((total, store) => total + of(store), 0);
+    return { rows: sum(({ rows }) => rows), capacity: sum(({ capacity }) => capacity), bytes: this.encoding.bytes };
+  }
+
+  vectorOf(key: bigint): Float32Array | Promise<Float32Array> {
+    return this.encoding.vectorOf(key);
+  }
+
+  blocks(): TableBlock[] {
+    return this.encoding.blocks();
+  }
+
+  restore(blocks: SavedBlocks): void {
+    this.encoding.restore(blocks);
+  }
+
+  async close(): Promise<void> {
+    await this.encoding.close();
+  }
+
+  /** f32[count × dim] of the distinct keys, at an address. */
+  private unique(at: number, count: number): Float32Array {
+    return new Float32Array(this.memory.buffer, at >>> 0, count * this.spec.dim);
+  }
+}

@@ -1,0 +1,160 @@
+import type { Graph } from "../graph/graph.js";
+import { buildDecoder, type DecoderShape } from "../graph/small-network.js";
+import { DenseOptimizer } from "../optimizers/dense.js";
+import { type Arrays, BoundGraph } from "../runtimes/bound-graph.js";
+import type { Runtime } from "../runtimes/runtime.js";
+import { scoringRows } from "../runtimes/scoring-rows.js";
+import type { OptimizerSpec } from "../spec/compiled.js";
+import type { SavedBlocks, TableBlock } from "./row-store.js";
+
+export interface DecoderOptions {
+  readonly shape: DecoderShape;
+  /** Of the weights. */
+  readonly optimizer: OptimizerSpec;
+  /** Seed of the initial weights. */
+  readonly seed: number;
+  readonly runtime: Runtime["name"];
+  /** Most rows of a batch. */
+  readonly capacity: number;
+  /** Where a batch's matrices lie now. */
+  readonly matrices: () => DecoderMatrices;
+}
+
+/** Row-major, with room for `paddedRows(capacity)` rows. */
+export interface DecoderMatrices {
+  /** f32[rows × inputs]. */
+  readonly x: Float32Array;
+  /** f32[rows × outputs]. */
+  readonly vectors: Float32Array;
+  /** f32[rows × outputs]: gradients of `vectors`. */
+  readonly gradients: Float32Array;
+  /** f32[rows × inputs], where the inputs are learned. */
+  readonly inputGradients?: Float32Array;
+}
+
+/** A running statistic goes this part of the way to a batch's: a momentum of 0.99. */
+const STATISTICS_RATE = 0.01;
+/** Fewer rows say too little about a column: they are normalised by the running statistics, and leave them alone. */
+const FEWEST_ROWS = 32;
+/** Larger batches are padded to multiples of this, so that a session meets few shapes: it remembers each one's memory. */
+const ROW_GROUP = 64;
+
+/** The rows a decoder runs with for `rows` rows: what its matrices need room for. */
+export function paddedRows(rows: number): number {
+  return rows <= ROW_GROUP ? scoringRows(rows) : Math.ceil(rows / ROW_GROUP) * ROW_GROUP;
+}
+
+/**
+ * A small network from rows to vectors, with its weights and their optimizer. It runs on one thread: its batches have another
+ * number of rows every time, and several threads could add in another order for each.
+ */
+export class Decoder {
+  readonly weights: DenseOptimizer;
+  /** Running statistics of batch norm: each follows the batches' by steps down the squared distance. Null without batch norm. */
+  readonly statistics: DenseOptimizer | null;
+  private readonly outputs: number;
+  private readonly matrices: () => DecoderMatrices;
+  private readonly graphs: { readonly infer: BoundGraph; readonly forward: BoundGraph; readonly backward: BoundGraph };
+  /** Each row's part of the batch, and 1 where the batch's own statistics normalise it. */
+  private readonly share: Float32Array;
+  private readonly batch = new Float32Array(1);
+  /** Rows of the last forward pass. */
+  private rows = 0;
+
+  constructor({ shape, optimizer, seed, runtime, capacity, matrices }: DecoderOptions) {
+    const { parameters, statistics, infer, forward, backward } = buildDecoder(shape, seed);
+    this.weights = new DenseOptimizer(optimizer, parameters, shape.name);
+    this.statistics =
+      statistics.length > 0 ? new DenseOptimizer({ kind: "sgd", learning_rate: STATISTICS_RATE }, statistics) : null;
+    this.outputs = shape.outputs;
+    this.matrices = matrices;
+    this.share = new Float32Array(paddedRows(capacity));
+    const fixed = this.denseArrays();
+    const bound = (graph: Graph) => new BoundGraph(graph, runtime, () => arraysOf(matrices(), fixed));
+    const running = bound(infer);
+    this.graphs = {
+      infer: running,
+      forward: this.statistics ? bound(forward) : running,
+      backward: bound(backward),
+    };
+  }
+
+  /** Weights and statistics: what a replica is told of. */
+  get dense(): readonly DenseOptimizer[] {
+    return this.statistics ? [this.weights, this.statistics] : [this.weights];
+  }
+
+  /** Another number after every change of a weight or a statistic. */
+  get version(): number {
+    return this.dense.reduce((sum, { version }) => sum + version, 0);
+  }
+
+  /** Bytes of weights, their optimizer's state and the statistics. */
+  get bytes(): number {
+    return this.blocks().reduce((sum, { data }) => sum + data.byteLength, 0);
+  }
+
+  /** Fills `vectors` for the first `rows` rows of `x`; a vector's bits depend on nothing but its row and the weights. */
+  async decode(rows: number): Promise<void> {
+    if (rows > 0) await this.graphs.infer.run(paddedRows(rows));
+  }
+
+  /** Fills `vectors` for a training batch of `rows` rows. */
+  async forward(rows: number): Promise<void> {
+    this.rows = rows;
+    if (rows === 0) return;
+    this.share.fill(1 / rows, 0, rows).fill(0, rows);
+    this.batch[0] = this.followsBatch ? 1 : 0;
+    await this.graphs.forward.run(paddedRows(rows));
+  }
+
+  /** Carries `gradients` of the last `forward` back to the weights and to the inputs; changes no weight. */
+  async backward(): Promise<void> {
+    const rows = paddedRows(this.rows);
+    if (rows === 0) return;
+    this.matrices().gradients.fill(0, this.rows * this.outputs, rows * this.outputs);
+    await this.graphs.backward.run(rows);
+  }
+
+  gradientsFinite(): boolean {
+    if (this.rows === 0) return true;
+    return this.weights.gradientsFinite() && (!this.followsBatch || this.statistics!.gradientsFinite());
+  }
+
+  /** One optimizer step with the mean of the gradients over the batch's rows: its distinct keys. */
+  apply(): void {
+    if (this.rows === 0) return;
+    this.weights.step(1 / this.rows);
+    if (this.followsBatch) this.statistics!.step(1);
+  }
+
+  blocks(): TableBlock[] {
+    return this.dense.flatMap((optimizer) => optimizer.blocks());
+  }
+
+  /** @throws HashbrookError checkpoint_damaged */
+  restore(blocks: SavedBlocks): void {
+    for (const optimizer of this.dense) optimizer.restore(blocks);
+  }
+
+  async close(): Promise<void> {
+    for (const graph of Object.values(this.graphs)) await graph.close();
+  }
+
+  private get followsBatch(): boolean {
+    return this.statistics !== null && this.rows >= FEWEST_ROWS;
+  }
+
+  private denseArrays(): Arrays {
+    const arrays: Record<string, Float32Array> = { share: this.share, batch: this.batch };
+    for (const optimizer of this.dense) {
+      for (const [name, { data }] of Object.entries(optimizer.parameters())) arrays[name] = data;
+      for (const [name, { data }] of Object.entries(optimizer.gradients())) arrays[`d_${name}`] = data;
+    }
+    return arrays;
+  }
+}
+
+function arraysOf({ x, vectors, gradients, inputGradients }: DecoderMatrices, fixed: Arrays): Arrays {
+  return { ...fixed, x, vectors, d_vectors: gradients, ...(inputGradients ? { d_x: inputGradients } : {}) };
+}

@@ -1,0 +1,17 @@
+import { stack } from "./inputs.js";
+import type { TowerBuilder } from "./tower.js";
+
+/**
+ * Deep Crossing (Shan et al. 2016): x0 = all inputs side by side; per residual unit
+ * x' = relu(x + w1 · relu(w0 · x + b0) + b1), its inner width free, its outer width x0's; logit = w · x + b.
+ */
+export const deepCrossing: TowerBuilder = (layers, inputs, tower) => {
+  const { graph } = layers;
+  let x = stack(graph, inputs);
+  const width = x.shape[1] as number;
+  tower.residual.forEach((inner, i) => {
+    const hidden = layers.dense(x, `residual.${i}.inner`, inner);
+    x = graph.relu(graph.add(layers.linear(hidden, `residual.${i}.outer`, width), x));
+  });
+  return layers.linear(x, "score", 1);
+};

@@ -1,0 +1,87 @@
+import { HashbrookError } from "../core/errors.js";
+import type { Graph, Tensor, TensorOf } from "../graph/graph.js";
+
+/** What arrives at a tower: widths of each part. A part of width 0 does not exist. */
+export interface TowerShape {
+  /** Tables of role embedding: `x_<name>` is [B, cells × dim], cells side by side. */
+  readonly tables: readonly { readonly name: string; readonly cells: number; readonly dim: number }[];
+  /** Columns of `numbers`. */
+  readonly numbers: number;
+  /** Columns of `vectors`: all vector fields side by side. */
+  readonly vectors: number;
+  /** Cells of the wide table, 0 without one. */
+  readonly wide: number;
+}
+
+/** The tower's inputs in a graph. */
+export interface TowerInputs {
+  readonly shape: TowerShape;
+  readonly tables: readonly TensorOf<"input">[];
+  readonly numbers: TensorOf<"input"> | undefined;
+  readonly vectors: TensorOf<"input"> | undefined;
+  readonly wide: TensorOf<"input"> | undefined;
+}
+
+/** Adds the inputs of `shape` to a graph: `x_<table>`, `numbers`, `vectors`, `wide`. */
+export function towerInputs(graph: Graph, shape: TowerShape): TowerInputs {
+  const optional = (name: string, width: number) => (width > 0 ? graph.input(name, ["B", width]) : undefined);
+  return {
+    shape,
+    tables: shape.tables.map(({ name, cells, dim }) => graph.input(`x_${name}`, ["B", cells * dim])),
+    numbers: optional("numbers", shape.numbers),
+    vectors: optional("vectors", shape.vectors),
+    wide: optional("wide", shape.wide),
+  };
+}
+
+/** The dense inputs: numbers, then vectors. */
+export function denseInputs({ numbers, vectors }: TowerInputs): Tensor[] {
+  return [numbers, vectors].filter((tensor) => tensor !== undefined);
+}
+
+/** Everything but `wide`, side by side: embeddings in table order, numbers, vectors. [B, width] */
+export function stack(graph: Graph, inputs: TowerInputs): Tensor {
+  const parts = [...inputs.tables, ...denseInputs(inputs)];
+  if (parts.length === 0) {
+    throw new HashbrookError("spec_invalid", "fields: the tower has no input", {
+      hint: "give it at least one field with an embedding table, or a numeric or vector field",
+    });
+  }
+  return graph.concat(parts);
+}
+
+/**
+ * The sum of every row, [B, width] → [B, 1]. A product with ones: onnxruntime's reduction rounds by a row's place in
+ * memory, and a row's logit must not depend on the batch it came in.
+ */
+export function rowSum(graph: Graph, x: Tensor): Tensor {
+  const width = x.shape[1] as number;
+  return graph.gemm(x, graph.constant([width, 1], new Array<number>(width).fill(1)));
+}
+
+/**
+ * All embeddings side by side, for towers that compare fields: x is [B, cells · dim].
+ * @throws HashbrookError spec_invalid when there is none, or their dims differ
+ */
+export function fieldVectors(
+  graph: Graph,
+  inputs: TowerInputs,
+  tower: string,
+): { x: Tensor; cells: number; dim: number } {
+  const { tables } = inputs.shape;
+  if (tables.length === 0) {
+    throw new HashbrookError("spec_invalid", `tower.${tower}: needs an embedding table`, {
+      hint: "give at least one field a table",
+    });
+  }
+  const [{ name, dim }] = tables;
+  const other = tables.find((table) => table.dim !== dim);
+  if (other) {
+    throw new HashbrookError(
+      "spec_invalid",
+      `tables.${other.name}.dim: ${other.dim}, but ${tower} compares all fields and table ${name} has dim ${dim}`,
+      { hint: "give every table the same dim, or use tower deep_crossing, wide_deep or dcn_v2" },
+    );
+  }
+  return { x: graph.concat(inputs.tables), cells: tables.reduce((sum, table) => sum + table.cells, 0), dim };
+}

@@ -1,0 +1,250 @@
+import { type MessagePrint, type Messages, printOf } from "../../sources/messages.js";
+import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
+
+/** A place in a topic: everything before it was learned. Plain JSON, part of every checkpoint. */
+export interface TopicPosition {
+  readonly topic: string;
+  /** The next offset of every partition, in decimal digits. */
+  readonly offsets: readonly string[];
+  /** The partition whose turn it is, and how many of its messages this turn has had. */
+  readonly turn: number;
+  readonly taken: number;
+  /** Messages before this place, of all partitions. */
+  readonly messages: number;
+  /** The last message before this place of every partition, null where there is none: by it the topic is known again. */
+  readonly last?: readonly (MessagePrint | null)[];
+}
+
+/**
+ * What was decided by the clock or by what was at hand, and must be decided alike in a replay: after `at` messages
+ *
+ * - turn: the turn went to another partition than the next one;
+ * - close: the batch was closed before it was full;
+ * - partitions: so many partitions take turns from here on, since the topic was given more (noted at the beginning, too);
+ * - anew: what was noted of later places is void, since messages it speaks of are lost.
+ */
+export type Decision =
+  | { readonly kind: "turn"; readonly at: number; readonly partition: number }
+  | { readonly kind: "close"; readonly at: number }
+  | { readonly kind: "partitions"; readonly at: number; readonly count: number }
+  | { readonly kind: "anew"; readonly at: number };
+
+/** Messages of one partition that are next, not yet taken. */
+export interface Run {
+  readonly partition: number;
+  readonly messages: Messages;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Messages a partition may give in one turn. */
+export const TURN = 256;
+
+/**
+ * Merges the partitions of a log into one order that a replay reproduces: round robin, `TURN` messages a turn. A partition
+ * that has nothing (the log says so: slow is not idle) is passed over; that, and the closing of a batch while all partitions
+ * are idle, are decisions. Whoever is given the same messages and the same decisions gets the same order; a log that is no
+ * longer written to gives the same decisions. Partitions that are new since `position` join when nothing is left to replay.
+ */
+export class Merge {
+  private readonly log: PartitionedLog;
+  private readonly offsets: bigint[];
+  private readonly stops: readonly bigint[] | null;
+  private replay: Decision[];
+  /** Partitions that take turns: the first so many; 0 = not decided yet. */
+  private width: number;
+  private losses = 0;
+  private fresh: Decision[] = [];
+  private turn: number;
+  private taken: number;
+  private messages: number;
+  private readonly last: (MessagePrint | null)[];
+
+  /**
+   * @param position its offsets are those of the partitions that took turns then
+   * @param replay decisions made after `position` before: they are followed before any new one is made
+   * @param stops offsets to stop at, by partition; null = never
+   * @param offsets where to begin, by partition; by default the position's, and 0 in new partitions
+   */
+  constructor(
+    log: PartitionedLog,
+    position: TopicPosition,
+    replay: readonly Decision[] = [],
+    stops: readonly bigint[] | null = null,
+    offsets: readonly bigint[] = [],
+  ) {
+    this.log = log;
+    this.offsets = Array.from({ length: log.partitions }, (_, p) => offsets[p] ?? BigInt(position.offsets[p] ?? 0));
+    this.width = position.messages > 0 ? position.offsets.length : 0;
+    this.stops = stops;
+    // A run that was stopped while it replayed has noted its own place behind the later ones of the run before.
+    this.replay = replay.filter(({ at }) => at >= position.messages).sort((a, b) => a.at - b.at);
+    this.turn = position.turn;
+    this.taken = position.taken;
+    this.messages = position.messages;
+    this.last = Array.from({ length: log.partitions }, (_, p) => position.last?.[p] ?? null);
+  }
+
+  get position(): TopicPosition {
+    const { turn, taken, messages, width } = this;
+    return {
+      topic: this.log.topic,
+      offsets: this.offsets.slice(0, width || undefined).map(String),
+      turn,
+      taken,
+      messages,
+      ...(this.last.some((print) => print !== null) && { last: this.last.slice(0, width || undefined) }),
+    };
+  }
+
+  /** The decisions made since the last call; those of a replay are not among them. */
+  takeDecisions(): Decision[] {
+    const { fresh } = this;
+    this.fresh = [];
+    return fresh;
+  }
+
+  /**
+   * What comes next: messages to `take` from; "close": the batch ends here; "wait": nothing at hand; "end": all partitions
+   * have reached their stops.
+   * @param due true when a batch with events in it has waited long enough
+   */
+  next(due: boolean): Run | "close" | "wait" | "end" {
+    if (this.log.losses > this.losses) this.decideAnew();
+    for (;;) {
+      if (this.follow()) return "close";
+      this.widen();
+      const run = this.run();
+      if (run) return run;
+      if (this.replay.length > 0) return "wait";
+      const partition = this.nextBusy();
+      if (partition === this.turn) return "wait";
+      if (partition === undefined) return this.quiet(due);
+      this.decide({ kind: "turn", at: this.messages, partition });
+    }
+  }
+
+  /** The first `count` messages of the last run have been used. */
+  take(run: Run, count: number): void {
+    if (count === 0) return;
+    const end = run.from + count;
+    const { partition } = run;
+    const head = this.log.head(partition)!;
+    this.last[partition] = printOf(run.messages, end - 1);
+    if (end === head.messages.length) {
+      this.offsets[partition] = head.next;
+      this.log.shift(partition);
+    } else this.offsets[partition] = BigInt(run.messages.offsets[end - 1]) + 1n;
+    this.messages += count;
+    this.taken += count;
+    if (this.taken === TURN) this.give((partition + 1) % this.width);
+  }
+
+  /** Follows the replay's decisions for this place. @returns true at a close */
+  private follow(): boolean {
+    while (this.replay.length > 0 && this.replay[0].at === this.messages) {
+      const decision = this.replay.shift()!;
+      if (decision.kind === "close") return true;
+      if (decision.kind === "turn") this.give(decision.partition);
+      if (decision.kind === "partitions") this.width = decision.count;
+    }
+    return false;
+  }
+
+  /** All partitions take turns, but while a replay says how many did. */
+  private widen(): void {
+    const { partitions } = this.log;
+    const replaying = this.replay.length > 0;
+    if (this.width === partitions || (replaying && this.width > 0)) return;
+    this.width = partitions;
+    if (!replaying) this.fresh.push({ kind: "partitions", at: this.messages, count: partitions });
+  }
+
+  /** Messages were lost: what was decided over them can no longer be followed. */
+  private decideAnew(): void {
+    this.losses = this.log.losses;
+    const here = this.replay.filter(({ at }) => at === this.messages);
+    if (here.length < this.replay.length) this.fresh.push({ kind: "anew", at: this.messages });
+    this.replay = here;
+  }
+
+  private decide(decision: Extract<Decision, { kind: "turn" }>): void {
+    this.fresh.push(decision);
+    this.give(decision.partition);
+  }
+
+  private give(partition: number): void {
+    this.turn = partition;
+    this.taken = 0;
+  }
+
+  /** The messages at hand of the partition whose turn it is: up to the turn's end and to the next decision of a replay. */
+  private run(): Run | null {
+    const partition = this.turn;
+    const head = this.headOf(partition);
+    if (!head) return null;
+    const { messages } = head;
+    const from = this.firstFrom(messages, this.offsets[partition]);
+    const ahead = this.replay.length > 0 ? this.replay[0].at - this.messages : TURN;
+    const to = this.beforeStop(
+      partition,
+      messages,
+      from,
+      Math.min(messages.length, from + TURN - this.taken, from + ahead),
+    );
+    return to > from ? { partition, messages, from, to } : null;
+  }
+
+  /** The first chunk that still has messages; chunks of nothing but gaps are passed over. */
+  private headOf(partition: number): Chunk | undefined {
+    for (let head = this.log.head(partition); head; head = this.log.head(partition)) {
+      const { length, offsets } = head.messages;
+      if (length > 0 && offsets[length - 1] >= this.offsets[partition]) return head;
+      if (head.next > this.offsets[partition]) this.offsets[partition] = head.next;
+      this.log.shift(partition);
+    }
+    return undefined;
+  }
+
+  private firstFrom({ length, offsets }: Messages, offset: bigint): number {
+    let low = 0;
+    let high = length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (offsets[middle] < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private beforeStop(partition: number, messages: Messages, from: number, to: number): number {
+    const stop = this.stops?.[partition];
+    if (stop === undefined || to === from || messages.offsets[to - 1] < stop) return to;
+    return Math.min(to, this.firstFrom(messages, stop));
+  }
+
+  /** From the partition whose turn it is on, in order: the first one that is not known to have nothing. */
+  private nextBusy(): number | undefined {
+    for (let step = 0; step < this.width; step++) {
+      const partition = (this.turn + step) % this.width;
+      if (!this.stopped(partition) && !this.idle(partition)) return partition;
+    }
+    return undefined;
+  }
+
+  private idle(partition: number): boolean {
+    return this.headOf(partition) === undefined && this.log.idle(partition, this.offsets[partition]);
+  }
+
+  private stopped(partition: number): boolean {
+    const stop = this.stops?.[partition];
+    return stop !== undefined && this.offsets[partition] >= stop;
+  }
+
+  private quiet(due: boolean): "close" | "wait" | "end" {
+    if (this.stops && this.offsets.every((_, partition) => this.stopped(partition))) return "end";
+    if (!due) return "wait";
+    this.fresh.push({ kind: "close", at: this.messages });
+    return "close";
+  }
+}

@@ -1,0 +1,188 @@
+import { join } from "node:path";
+import { type Files, nodeFiles, readFully, withFile, writeError, writeFully } from "../../core/files.js";
+import { xxh64 } from "../../spec/hash.js";
+import type { Decision } from "./merge.js";
+
+/** A decision of the merge, or: after `at` examples the delta log's entry `number` was published. */
+export type Entry = Decision | { readonly kind: "publish"; readonly at: number; readonly number: number };
+
+/** Which entries a resumed run still has to follow. */
+export type Wanted = (entry: Entry) => boolean;
+
+const NAME = "order.log";
+const PIECE = 1 << 20;
+const LONGEST_LINE = 128;
+const LINE = /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)) ([0-9a-f]{16})$/;
+
+/**
+ * `order.log` of a run's directory: everything about the order of learning that followed from the clock or from what was at
+ * hand, one line each, in the order it happened. A run that is killed and resumed follows it, so that what it had published
+ * before comes out the same again. A line cut short by a kill, and what follows it, is dropped.
+ *
+ *     turn <messages> <partition> <checksum>
+ *     close <messages> <checksum>
+ *     partitions <messages> <count> <checksum>
+ *     publish <examples> <number> <checksum>     takes the place of those with its number or a higher one
+ *     anew <messages> <checksum>                 takes the place of what was decided for after it
+ */
+export class OrderLog {
+  readonly path: string;
+  /** What the file held when it was opened, of what is wanted. */
+  readonly entries: readonly Entry[];
+  private readonly files: Files;
+  private readonly file: number;
+  private length: number;
+  private pending = "";
+  private durable = true;
+
+  /**
+   * @param options.fresh a new run: what the file holds is of another one
+   * @param options.wanted default: all
+   * @throws checkpoint_write
+   */
+  constructor(
+    directory: string,
+    options: { readonly fresh?: boolean; readonly wanted?: Wanted } = {},
+    files: Files = nodeFiles,
+  ) {
+    this.files = files;
+    this.path = join(directory, NAME);
+    const opened = this.writing(() => {
+      files.mkdir(directory);
+      const { entries, length } = options.fresh
+        ? { entries: [], length: 0 }
+        : readEntries(files, this.path, options.wanted ?? (() => true));
+      const file = files.open(this.path, files.stat(this.path) ? "r+" : "w");
+      files.truncate(file, length);
+      return { entries, length, file };
+    });
+    this.entries = opened.entries;
+    this.length = opened.length;
+    this.file = opened.file;
+  }
+
+  append(entries: readonly Entry[]): void {
+    for (const entry of entries) this.pending += encode(entry);
+    if (this.pending.length > 0) this.durable = false;
+  }
+
+  /** Puts everything appended on disk: before anything that depends on it is published. */
+  sync(): void {
+    if (this.durable) return;
+    this.writing(() => {
+      this.flush();
+      this.files.fsync(this.file);
+    });
+    this.durable = true;
+  }
+
+  close(): void {
+    this.writing(() => {
+      this.flush();
+      this.files.close(this.file);
+    });
+  }
+
+  private flush(): void {
+    const text = Buffer.from(this.pending);
+    this.pending = "";
+    this.length = writeFully(this.files, this.file, text, this.length);
+  }
+
+  private writing<T>(write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      throw writeError(this.path, error);
+    }
+  }
+}
+
+function encode(entry: Entry): string {
+  const text = textOf(entry);
+  return `${text} ${checksum(text)}\n`;
+}
+
+function textOf(entry: Entry): string {
+  switch (entry.kind) {
+    case "turn":
+      return `turn ${entry.at} ${entry.partition}`;
+    case "publish":
+      return `publish ${entry.at} ${entry.number}`;
+    case "partitions":
+      return `partitions ${entry.at} ${entry.count}`;
+    case "close":
+    case "anew":
+      return `${entry.kind} ${entry.at}`;
+  }
+}
+
+function checksum(text: string): string {
+  return xxh64(text).toString(16).padStart(16, "0");
+}
+
+function readEntries(files: Files, path: string, wanted: Wanted): { entries: Entry[]; length: number } {
+  const bytes = files.stat(path)?.bytes ?? 0;
+  if (bytes === 0) return { entries: [], length: 0 };
+  return withFile(files, path, "r", (file) => {
+    const start = startOf(files, file, bytes, wanted);
+    const { entries, length } = parse(readPiece(files, file, start, bytes - start));
+    return { entries: settle(entries).filter(wanted), length: start + length };
+  });
+}
+
+/** Where the entries that are wanted begin, looked for from the end: the file grows for as long as a run lives. */
+function startOf(files: Files, file: number, bytes: number, wanted: Wanted): number {
+  for (let end = bytes; end > PIECE; end -= PIECE) {
+    const piece = readPiece(files, file, end - PIECE, Math.min(PIECE + LONGEST_LINE, bytes - end + PIECE));
+    const from = piece.indexOf(10) + 1;
+    const { entries } = parse(piece.subarray(from));
+    if (entries.length > 0 && !entries.some(wanted)) return end - PIECE + from;
+  }
+  return 0;
+}
+
+function readPiece(files: Files, file: number, at: number, bytes: number): Buffer {
+  const piece = Buffer.alloc(bytes);
+  return piece.subarray(0, readFully(files, file, piece, at));
+}
+
+/** The whole lines of `data`, up to one that is wrong, and how many bytes they have. */
+function parse(data: Buffer): { entries: Entry[]; length: number } {
+  const entries: Entry[] = [];
+  let length = 0;
+  for (let end = data.indexOf(10); end >= 0; end = data.indexOf(10, length)) {
+    const entry = decode(data.toString("latin1", length, end));
+    if (!entry) break;
+    entries.push(entry);
+    length = end + 1;
+  }
+  return { entries, length };
+}
+
+/** Entries without those whose place later ones have taken. */
+function settle(all: readonly Entry[]): Entry[] {
+  let entries: Entry[] = [];
+  let newest = -1;
+  for (const entry of all) {
+    const again = entry.kind === "anew" || (entry.kind === "publish" && entry.number <= newest);
+    if (again) entries = entries.filter((earlier) => !replaces(entry, earlier));
+    if (entry.kind === "publish") newest = entry.number;
+    if (entry.kind !== "anew") entries.push(entry);
+  }
+  return entries;
+}
+
+function replaces(entry: Entry, earlier: Entry): boolean {
+  if (entry.kind === "publish") return earlier.kind === "publish" && earlier.number >= entry.number;
+  return earlier.kind !== "publish" && earlier.at > entry.at;
+}
+
+function decode(line: string): Entry | null {
+  const [, text, pair, first, second, single, place, sum] = LINE.exec(line) ?? [];
+  if (text === undefined || checksum(text) !== sum) return null;
+  if (single !== undefined) return { kind: single as "close" | "anew", at: Number(place) };
+  const [at, value] = [Number(first), Number(second)];
+  if (pair === "turn") return { kind: pair, at, partition: value };
+  return pair === "publish" ? { kind: pair, at, number: value } : { kind: "partitions", at, count: value };
+}

@@ -1,0 +1,140 @@
+import { setImmediate } from "node:timers/promises";
+import type { Clock } from "../../core/clock.js";
+import type { Decoder } from "../../decode/decoder.js";
+import type { PartitionedLog } from "../../sources/partitioned-log.js";
+import type { DecodedBatch, RejectedRow } from "../stream.js";
+import type { Merge, Run } from "./merge.js";
+
+export interface TopicStreamOptions {
+  /** Events still wanted; Infinity = all. */
+  readonly limit: number;
+  /** A batch of a quiet topic is closed when its first event has waited this long, in ms. */
+  readonly lingerMs: number;
+  readonly clock: Clock;
+  /** A buffer for the next batch. */
+  readonly buffer: () => ArrayBufferLike;
+}
+
+/** The client library reads from the network in this thread: it must come to its turn so often, or sockets run full. */
+const TURN_MS = 2;
+/** How long to wait for news where nothing is due. */
+const IDLE_MS = 1_000;
+/**
+ * A batch of mostly rejected or empty messages is closed after so many of them, or so many bytes: a topic full of poison must
+ * neither fill the memory nor keep its offsets from being saved. It follows from the messages alone, so a replay does the same.
+ */
+const MOST_MESSAGES = 1 << 16;
+const MOST_BYTES = 64 << 20;
+/** The record time of every so many messages of a batch is kept: which ones must not depend on how they came to hand. */
+const TIME_EVERY = 64;
+
+/** Log → merge → decoder → batches, in the merge's order. A message is an event; an empty one is passed over. */
+export async function* decodedMessages(
+  log: PartitionedLog,
+  merge: Merge,
+  decoder: Decoder,
+  options: TopicStreamOptions,
+): AsyncGenerator<DecodedBatch> {
+  const { clock, lingerMs } = options;
+  const batch = new OpenBatch(log.topic, decoder);
+  let remaining = options.limit;
+  let openedAt = 0;
+  let turnedAt = 0;
+  const take = (): DecodedBatch => {
+    const taken = batch.take(merge, options.buffer());
+    remaining -= taken.rows;
+    return taken;
+  };
+  while (remaining > 0) {
+    const due = batch.messages > 0 && clock.now() - openedAt >= lingerMs;
+    const next = merge.next(due);
+    if (next === "end") break;
+    if (next === "wait") await log.wait(batch.messages > 0 ? Math.max(1, openedAt + lingerMs - clock.now()) : IDLE_MS);
+    else if (next === "close") {
+      // A checkpoint taken right at a close is followed by that close again.
+      if (batch.messages > 0) yield take();
+    } else {
+      if (batch.messages === 0) openedAt = clock.now();
+      const { count, full } = batch.decode(next, remaining);
+      merge.take(next, count);
+      if (full) yield take();
+      if (clock.now() - turnedAt >= TURN_MS) {
+        await setImmediate();
+        turnedAt = clock.now();
+      }
+    }
+  }
+  if (batch.messages > 0) yield take();
+}
+
+/** The batch being filled, with the rejects and record times of its messages. */
+class OpenBatch {
+  messages = 0;
+  private readonly topic: string;
+  private readonly decoder: Decoder;
+  private rejects: RejectedRow[] = [];
+  private times: number[] = [];
+  private bytes = 0;
+  /** `bytes` at which the batch is closed. */
+  private mostBytes = MOST_BYTES;
+  private readonly mostMessages: number;
+
+  constructor(topic: string, decoder: Decoder) {
+    this.topic = topic;
+    this.decoder = decoder;
+    this.mostMessages = Math.max(MOST_MESSAGES, 4 * decoder.layout.capacity);
+  }
+
+  /** Decodes messages until the batch is full or holds `wanted` rows. @returns how many were used */
+  decode(run: Run, wanted: number): { count: number; full: boolean } {
+    const { decoder } = this;
+    const capacity = Math.min(wanted, decoder.layout.capacity);
+    let full = false;
+    const last = run.from + this.mostMessages - this.messages;
+    const { bytes, starts, ends, offsets } = run.messages;
+    let at = run.from;
+    while (at < run.to && !full) {
+      this.bytes += ends[at] - starts[at];
+      decoder.message(bytes, starts[at], ends[at], offsets[at]);
+      at++;
+      full = decoder.rows >= capacity || at === last || this.bytes >= this.mostBytes;
+    }
+    this.keepTimes(run, at);
+    this.messages += at - run.from;
+    this.keepRejects(run.partition);
+    return { count: at - run.from, full };
+  }
+
+  take(merge: Merge, into: ArrayBufferLike): DecodedBatch {
+    const { batch, distinct } = this.decoder.take(into);
+    const taken: DecodedBatch = {
+      rows: batch.rows,
+      buffer: batch.buffer,
+      distinct,
+      rejects: this.rejects,
+      findings: this.decoder.findings(),
+      position: merge.position,
+      decisions: merge.takeDecisions(),
+      times: this.times,
+      bytesRead: this.bytes,
+      seen: [],
+      epochs: 0,
+    };
+    this.messages = 0;
+    this.mostBytes = this.bytes + MOST_BYTES;
+    this.rejects = [];
+    this.times = [];
+    return taken;
+  }
+
+  private keepTimes({ messages, from }: Run, to: number): void {
+    const first = from + ((TIME_EVERY - (this.messages % TIME_EVERY)) % TIME_EVERY);
+    for (let i = first; i < to; i += TIME_EVERY) this.times.push(messages.times[i]);
+  }
+
+  private keepRejects(partition: number): void {
+    const rejects = this.decoder.takeRejects();
+    const file = `${this.topic}[${partition}]`;
+    for (const reject of rejects) this.rejects.push({ ...reject, file });
+  }
+}

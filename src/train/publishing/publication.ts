@@ -1,0 +1,189 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { MessagePort } from "node:worker_threads";
+import { type Clock, wallTime } from "../../core/clock.js";
+import { HashbrookError } from "../../core/errors.js";
+import { nodeFiles, quietly, writeFileAtomically } from "../../core/files.js";
+import type { DeltaSink } from "../../delta-log/delta-log.js";
+import { PortSink } from "../../delta-log/in-process-log.js";
+import { openSink } from "../../delta-log/open.js";
+import { Publisher, type PublisherState } from "../../delta-log/publisher.js";
+import { SinkList } from "../../delta-log/sink-list.js";
+import { EventTimes, Freshness } from "../../delta-log/times.js";
+import type { Model } from "../../model/model.js";
+import { specHash } from "../../spec/hash.js";
+import type { PublishSpec } from "../job.js";
+import type { Entry, OrderLog } from "../ordering/order-log.js";
+import { type Patience, PatientSink } from "../workers/retry.js";
+import { RowSet } from "./row-set.js";
+
+/** While nothing is learned, an entry is published this often, so that followers can tell silence from death. */
+const HEARTBEAT_MS = 10_000;
+
+export interface PublicationOptions {
+  readonly spec: PublishSpec;
+  readonly model: Model;
+  readonly order: OrderLog;
+  readonly clock: Clock;
+  /** The run's directory: it keeps the writer's generation. */
+  readonly directory: string;
+  /** A follower in this process; null: none. */
+  readonly port: MessagePort | null;
+  /** Of the checkpoint that is resumed from; null: a new run. */
+  readonly state: PublisherState | null;
+  readonly patience: Patience;
+}
+
+/**
+ * When a run's changes are published: by the clock, and before every checkpoint. Every entry is noted in the order log first,
+ * so that a run that was killed publishes the same entries again, at the same places, before the clock decides anew.
+ */
+export class Publication {
+  private readonly options: PublicationOptions;
+  private readonly publisher: Publisher;
+  private readonly sink: DeltaSink;
+  private planned: Extract<Entry, { kind: "publish" }>[];
+  private readonly changed: readonly RowSet[];
+  private readonly times = new EventTimes();
+  readonly freshness = new Freshness(wallTime);
+  private dirty = false;
+  private failure: HashbrookError | null = null;
+  private lastMs: number;
+
+  private constructor(options: PublicationOptions, sink: DeltaSink) {
+    const { model, spec, state, order, clock } = options;
+    this.options = options;
+    this.sink = sink;
+    this.publisher = new Publisher({
+      sink,
+      spec: model.spec,
+      run: specHash(model.spec),
+      precision: spec.precision,
+      snapshotEvery: spec.snapshotEvery,
+    });
+    if (state) this.publisher.restore(state);
+    this.planned = order.entries.filter((entry) => entry.kind === "publish");
+    this.changed = model.tables.flatMap(({ stores }) => stores.map(() => new RowSet()));
+    this.lastMs = clock.now();
+    model.serving.track();
+  }
+
+  /** @throws HashbrookError usage, kafka_…, log_… */
+  static async open(options: PublicationOptions): Promise<Publication> {
+    const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
+    const writer = { epoch: nextEpoch(options.directory), now: wallTime, tell };
+    const opened = await Promise.all(options.spec.urls.map((url) => openSink(url, writer)));
+    const sinks: DeltaSink[] = opened.map((sink) => new PatientSink(sink, options.patience));
+    if (options.port) sinks.push(new PortSink(options.port, writer));
+    return new Publication(options, new SinkList(sinks));
+  }
+
+  /** True while entries of a run that was killed are published again. */
+  get replaying(): boolean {
+    return this.planned.length > 0;
+  }
+
+  /** What a run that was killed had published from here on is not repeated: it has gone another way. */
+  decideAnew(): void {
+    this.planned = [];
+  }
+
+  /**
+   * Once the run ends anyhow, its last checkpoint matters more than that followers have its last changes: nothing more is
+   * published, and they get a snapshot from the run that goes on.
+   */
+  private giveUp(failure: HashbrookError): void {
+    this.failure = failure;
+    const numbers = this.planned.map(({ number }) => number);
+    this.publisher.giveUp(Math.max(this.state.number, ...numbers) + 1);
+    this.planned = [];
+  }
+
+  /** For the checkpoint. */
+  get state(): PublisherState {
+    return this.publisher.state();
+  }
+
+  /** Rows that another reader has taken from the tables. */
+  note(changed: readonly Uint32Array[]): void {
+    changed.forEach((rows, i) => void this.changed[i].add(rows));
+  }
+
+  /** @param times ms since the epoch of events just learned; 0 = unknown */
+  learned(times: Float64Array): void {
+    this.times.add(times);
+    this.dirty = true;
+  }
+
+  /** Whether an entry is due after `examples`: as it was before, else by the clock. */
+  async due(examples: number): Promise<boolean> {
+    if (this.replaying) return this.planned[0].at <= examples;
+    if (this.failure) return false;
+    const { clock, spec } = this.options;
+    const waited = clock.now() - this.lastMs;
+    if (waited < spec.everyMs) return false;
+    return this.dirty || waited >= HEARTBEAT_MS || this.state.number < 0 || (await this.sink.needsSnapshot());
+  }
+
+  /**
+   * Publishes what has changed since the last entry. The model must not learn meanwhile.
+   * @param ending the run ends with it: where it cannot be published, `throwFailure` says so after the checkpoint
+   * @throws HashbrookError log_fenced, log_write, kafka_…; not the last two once the run was told to stop
+   */
+  async publish(examples: number, ending = false): Promise<void> {
+    try {
+      await this.publishNow(examples);
+    } catch (error) {
+      if (!(ending || this.options.patience.stop.aborted) || !isOfPublishing(error)) throw error;
+      this.giveUp(error);
+    }
+  }
+
+  /** @throws what kept the run's last changes from being published, saying where they are saved */
+  throwFailure(path: string): void {
+    if (!this.failure) return;
+    const { code, message } = this.failure;
+    throw new HashbrookError(code, `${message}: the last changes are not published, but saved in ${path}`, {
+      hint: "once the delta log (--publish) can be written again, go on with --resume: followers get a snapshot",
+    });
+  }
+
+  private async publishNow(examples: number): Promise<void> {
+    const { order, model, clock } = this.options;
+    if (this.replaying) this.planned.shift();
+    else order.append([{ kind: "publish", at: examples, number: this.state.number + 1 }]);
+    order.sync();
+    const times = this.times.take();
+    const changed = this.changed.map((rows) => rows.take());
+    await this.publisher.publish(model.serving, examples, times, changed);
+    this.freshness.add(times);
+    this.dirty = false;
+    this.lastMs = clock.now();
+  }
+
+  /** Nothing was learned since the last entry, or nothing is published any more. */
+  get clean(): boolean {
+    return !this.dirty || this.failure !== null;
+  }
+
+  async close(): Promise<void> {
+    await this.sink.close();
+  }
+}
+
+/** Brokers or disks of the delta log, and not another writer or the run's own directory. */
+function isOfPublishing(error: unknown): error is HashbrookError {
+  return error instanceof HashbrookError && /^kafka_|^log_write$/.test(error.code);
+}
+
+/** The writer's generation: higher than that of any process that wrote from this directory before. */
+function nextEpoch(directory: string): number {
+  const path = join(directory, "epoch");
+  let former = 0;
+  quietly(() => {
+    former = Number(readFileSync(path, "utf8")) || 0;
+  });
+  const epoch = Math.max(former + 1, wallTime());
+  writeFileAtomically(nodeFiles, path, new TextEncoder().encode(`${epoch}\n`));
+  return epoch;
+}

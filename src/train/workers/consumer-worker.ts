@@ -1,0 +1,166 @@
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { systemClock } from "../../core/clock.js";
+import { fromPlainError, HashbrookError, toPlainError } from "../../core/errors.js";
+import type { Consumer, EndedBy } from "../consumer.js";
+import type { Job, Report, StreamPosition } from "../job.js";
+import type { Patience } from "./retry.js";
+import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } from "./thread-messages.js";
+
+const PROGRESS_MS = 250;
+const IDLE_MS = 25;
+
+const { job, port, follower } = workerData as { job: Job; port: MessagePort; follower: MessagePort | null };
+const inbox: FromDecoder[] = [];
+let wake = () => {};
+const stopping = new AbortController();
+/** How the source is, and why the consumer itself cannot go on, if it cannot. */
+let source: SourceHealth | null = null;
+let blocked: string | null = null;
+let told = systemClock.now();
+let report = () => {};
+
+port.on("message", (message: FromDecoder) => {
+  if (message.type === "state") {
+    source = message.state;
+    // At once: the consumer may be waiting for brokers, which is what it tells.
+    report();
+    return;
+  }
+  inbox.push(message);
+  wake();
+});
+parentPort!.on("message", (_stop: ToConsumer) => {
+  stopping.abort();
+  wake();
+});
+
+const patience: Patience = {
+  stop: stopping.signal,
+  waiting(reason) {
+    if (reason === blocked) return;
+    blocked = reason;
+    report();
+  },
+};
+
+function reporter(consumer: Consumer): () => void {
+  return () => {
+    told = systemClock.now();
+    const health = blocked === null ? source : { ready: false, reason: blocked, lag: source?.lag ?? [] };
+    tell({ type: "progress", progress: { ...consumer.progress(), source: health } });
+  };
+}
+
+/** The next message; null: stop; undefined: none came for a while. */
+async function received(): Promise<FromDecoder | null | undefined> {
+  if (inbox.length === 0 && !stopping.signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, IDLE_MS);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+  return stopping.signal.aborted ? null : inbox.shift();
+}
+
+function tell(message: FromConsumer): void {
+  parentPort!.postMessage(message);
+}
+
+function tellDecoder(message: ToDecoder): void {
+  port.postMessage(message);
+}
+
+let committed: StreamPosition | null = null;
+
+function tellCommitted(consumer: Consumer): void {
+  if (!consumer.committed || consumer.committed === committed) return;
+  committed = consumer.committed;
+  tellDecoder({ type: "committed", position: committed });
+}
+
+/**
+ * The source has failed between two batches, which is as good a place to go on from as any: a trainer keeps what it has learned.
+ * @returns the failure, saying so
+ */
+async function failed(consumer: Consumer, failure: HashbrookError): Promise<HashbrookError> {
+  if (consumer.progress().unsaved === 0) return failure;
+  const { code, message, hint } = failure;
+  const because = (more: string) => new HashbrookError(code, message, { hint: hint ? `${hint}; ${more}` : more });
+  // As when it is told to stop: nobody is waited for without an end.
+  stopping.abort();
+  try {
+    const { checkpoint } = await consumer.finish("stopped");
+    return because(`what was learned until then is saved in ${checkpoint}: --resume goes on there`);
+  } catch (error) {
+    return because(`and then: ${toPlainError(error).message}`);
+  }
+}
+
+async function consumeAll(consumer: Consumer): Promise<EndedBy> {
+  let buffers: readonly SharedArrayBuffer[] = [];
+  report = reporter(consumer);
+  for (;;) {
+    if (consumer.ended) return consumer.ended;
+    const message = await received();
+    if (message === null) return "stopped";
+    if (message === undefined) {
+      await consumer.idle?.();
+      tellCommitted(consumer);
+      continue;
+    }
+    if (message.type === "end") return message.endedBy;
+    if (message.type === "error") throw await failed(consumer, fromPlainError(message.error));
+    if (message.type === "buffers") {
+      buffers = message.buffers;
+      continue;
+    }
+    if (message.type === "opened") {
+      await consumer.opened?.(message.position, message.fingerprints);
+      continue;
+    }
+    if (message.type === "began") {
+      consumer.began?.(message.plan);
+      continue;
+    }
+    if (message.type === "validated") {
+      consumer.validationEnded?.(message.epoch, message.data);
+      report();
+      continue;
+    }
+    if (message.type !== "batch") continue;
+    const decoded = { ...message.decoded, buffer: buffers[message.slot] };
+    if (message.kind === "validate") await consumer.validate?.(decoded);
+    else await consumer.consume(decoded, message);
+    tellDecoder({ type: "free", slot: message.slot });
+    tellCommitted(consumer);
+    if (systemClock.now() - told >= PROGRESS_MS) report();
+  }
+}
+
+/** What each kind of job does with batches; only the one asked for is loaded. */
+const kinds = {
+  train: async () => (await import("../trainer.js")).Trainer,
+  eval: async () => (await import("../evaluator.js")).Evaluator,
+  predict: async () => (await import("../predictor.js")).Predictor,
+};
+
+async function run(): Promise<Report> {
+  const consumer: Consumer = await (await kinds[job.kind]()).open(job, systemClock, follower, patience);
+  try {
+    const { start, replay, limit, fingerprints, capacity, pass, learned, examples, validated } = consumer;
+    const known = { fingerprints, pass, learned, examples, validated };
+    tellDecoder({ type: "start", position: start, replay, limit, capacity, ...known });
+    return await consumer.finish(await consumeAll(consumer)).finally(() => tellCommitted(consumer));
+  } finally {
+    tellDecoder({ type: "stop" });
+    await consumer.close();
+  }
+}
+
+run()
+  .then((report) => tell({ type: "done", report }))
+  .catch((error) => tell({ type: "error", error: toPlainError(error) }))
+  .finally(() => port.close());

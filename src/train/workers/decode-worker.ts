@@ -1,0 +1,169 @@
+import { type MessagePort, workerData } from "node:worker_threads";
+import { systemClock } from "../../core/clock.js";
+import { toPlainError } from "../../core/errors.js";
+import { Decoder } from "../../decode/decoder.js";
+import { changed } from "../../sources/files/fingerprint.js";
+import { inputsFor, sourceOf } from "../../sources/source.js";
+import { HeldOut } from "../held-out.js";
+import type { Job } from "../job.js";
+import type { TopicPosition } from "../ordering/merge.js";
+import { mixed, planFiles } from "../plan.js";
+import { decodedBatches } from "../stream.js";
+import { type Piece, validated } from "../validated.js";
+import type { BatchMessage, FromDecoder, ToDecoder } from "./thread-messages.js";
+
+/** Batches on their way to the consumer; a further one waits until a buffer is free. */
+const IN_FLIGHT = 4;
+const STATE_MS = 500;
+
+type Start = Extract<ToDecoder, { type: "start" }>;
+
+/** What the consumer needs to know of the source with every batch. */
+type Known = Pick<BatchMessage, "fingerprints" | "totalBytes" | "ends">;
+
+const { job, port } = workerData as { job: Job; port: MessagePort };
+const free: number[] = [];
+let wake = () => {};
+let committed = (_position: TopicPosition) => {};
+let letGo = async () => {};
+/** What reading a topic needs is loaded while the other thread loads the model. */
+const topicModules = job.topic ? loadTopicModules() : null;
+topicModules?.catch(() => {}); // whoever waits for it is told
+
+port.on("message", (message: ToDecoder) => {
+  if (message.type === "start") run(message).catch((error) => send({ type: "error", error: toPlainError(error) }));
+  else if (message.type === "stop") letGo().finally(() => process.exit());
+  else if (message.type === "committed") committed(message.position as TopicPosition);
+  else {
+    free.push(message.slot);
+    wake();
+  }
+});
+
+function send(message: FromDecoder): void {
+  port.postMessage(message);
+}
+
+async function run(start: Start): Promise<void> {
+  const reading = job.kind === "predict" ? { requireLabel: false, kept: job.kept } : {};
+  const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, ...reading });
+  const buffers = Array.from({ length: IN_FLIGHT }, () => new SharedArrayBuffer(decoder.layout.bytes));
+  free.push(...buffers.keys());
+  send({ type: "buffers", buffers });
+  const buffer = () => buffers[free[0]];
+  const limited = await (job.topic ? runTopic(start, decoder, buffer) : runFiles(start, decoder, buffer));
+  send({ type: "end", endedBy: limited ? "limit" : "end" });
+}
+
+async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+  const { epochs } = job;
+  const { inputs, ...plan } = await planFiles(job, inputsFor(job.data, { epochs }), start);
+  const held = await HeldOut.open(job, { inputs, ...plan });
+  const source = sourceOf(held.learned, { epochs });
+  await source.verify(plan.fingerprints);
+  if (job.kind === "train") send({ type: "began", plan: { ...plan, pass: { ...plan.pass, held_out: held.place } } });
+  const { begins, from } = plan.pass;
+  const ends = [...plan.pass.ends];
+  const onFileEnd = (file: number, { rows, ...end }: { offset: number; row: number; rows: number }) => {
+    const stored = file === held.cutFile ? null : source.files[file].bytes;
+    ends[file] = { ...end, stored, examples: start.examples + rows };
+  };
+  const limit = Math.max(0, (job.limit ?? Number.POSITIVE_INFINITY) - (start.examples - from));
+  const options = { start: plan.start, epochs, limit, buffer, everyEpoch: held.any, begins, onFileEnd };
+  const pieces = validated(decodedBatches(source, decoder, options), {
+    epochs: plan.start.epoch,
+    done: plan.fresh ? 0 : start.validated,
+    limit,
+    validation: held.any ? () => held.batches(start.capacity, buffer) : null,
+  });
+  const known = () => ({ fingerprints: source.fingerprints, totalBytes: source.totalBytes, ends });
+  const limited = await pass(pieces, limit, known, held.data);
+  await source.close();
+  return limited;
+}
+
+async function loadTopicModules() {
+  const { readRecordBatches } = await import("../../sources/kafka/fetched-batch.js");
+  readRecordBatches();
+  const { openTopic } = await import("../../sources/kafka/open-topic.js");
+  const { Member } = await import("./group-member.js");
+  const { Merge } = await import("../ordering/merge.js");
+  const { decodedMessages } = await import("../ordering/topic-stream.js");
+  return { openTopic, Member, Merge, decodedMessages };
+}
+
+async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+  const { openTopic, Member, Merge, decodedMessages } = await topicModules!;
+  if (start.position && !("messages" in start.position)) throw mixed("files", `topic ${job.topic!.topic} is given`);
+  const member = new Member(job.out);
+  const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
+  if (expected !== fingerprintOf(job.topic!.topic)) {
+    throw changed(`topic ${job.topic!.topic}: the checkpoint was made with ${expected.replace("kafka:", "topic ")}`);
+  }
+  const resume = start.position as TopicPosition | null;
+  const { log, offsets, stops } = await openTopic(
+    job.topic!,
+    resume && { offsets: resume.offsets.map(BigInt), last: resume.last ?? [] },
+    {
+      former: member.former,
+      onJoin: (id) => member.remember(id),
+    },
+  );
+  const { topic } = log;
+  const first = resume ?? { topic, turn: 0, taken: 0, messages: 0, offsets: offsets.map(String) };
+  const merge = new Merge(log, first, start.replay, stops, offsets);
+  const known = { fingerprints: [fingerprintOf(topic)], totalBytes: null, ends: [] };
+  send({ type: "opened", position: merge.position, fingerprints: known.fingerprints });
+  let commit = Promise.resolve();
+  committed = (position) => {
+    commit = log.commit(position.offsets.map(BigInt));
+  };
+  const timer = setInterval(() => {
+    const lag = offsets.map((offset, p) => Number(log.end(p) - BigInt(merge.position.offsets[p] ?? offset)));
+    send({ type: "state", state: { ...log.state, lag } });
+  }, STATE_MS);
+  // Not before the consumer has finished: its last checkpoint is told to the brokers, too.
+  letGo = async () => {
+    clearInterval(timer);
+    await commit;
+    await log.close();
+  };
+  const options = { limit: start.limit, lingerMs: job.lingerMs, clock: systemClock, buffer };
+  const pieces = validated(decodedMessages(log, merge, decoder, options), {
+    epochs: 0,
+    done: 0,
+    limit: start.limit,
+    validation: null,
+  });
+  return pass(pieces, start.limit, () => known, "");
+}
+
+/** What a checkpoint remembers a topic by. */
+function fingerprintOf(topic: string): string {
+  return `kafka:${topic}`;
+}
+
+/** Hands batches to the consumer, each in a free buffer. @returns true when the limit was reached */
+async function pass(
+  pieces: AsyncIterable<Piece>,
+  limit: number,
+  known: () => Known,
+  validation: string,
+): Promise<boolean> {
+  let left = limit;
+  for await (const piece of pieces) {
+    if (piece.kind === "validated") {
+      send({ type: "validated", epoch: piece.epoch, data: validation });
+      continue;
+    }
+    const { buffer: _, ...decoded } = piece.decoded;
+    if (piece.kind === "learn") left -= decoded.rows;
+    send({ type: "batch", kind: piece.kind, slot: free.shift()!, decoded, ...known() });
+    while (free.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
+  return left === 0;
+}

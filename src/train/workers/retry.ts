@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { HashbrookError } from "../../core/errors.js";
+import type { DeltaSink, Entry } from "../../delta-log/delta-log.js";
+
+/** How long a run that cannot send waits for brokers: until it is told to stop. */
+export interface Patience {
+  readonly stop: AbortSignal;
+  /** Told why the run cannot go on; null when it can again. */
+  readonly waiting: (reason: string | null) => void;
+}
+
+const LATE_MS = 5_000;
+const RETRY_MS = 1_000;
+
+/**
+ * Does `work` again for as long as no broker answers: an outage stops a trainer, it does not end it. The work must bear to be
+ * done twice.
+ * @param what who is waited for, as the reason says it
+ * @throws HashbrookError kafka_unreachable only after `stop`; all others at once
+ */
+export async function patiently<T>(what: string, work: () => Promise<T>, { stop, waiting }: Patience): Promise<T> {
+  const late = setInterval(() => waiting(`${what}: no answer from the brokers`), LATE_MS);
+  try {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (stop.aborted || !(error instanceof HashbrookError) || error.code !== "kafka_unreachable") throw error;
+        waiting(`${what}: ${error.message}`);
+      }
+      await sleep(RETRY_MS, undefined, { signal: stop }).catch(() => {});
+    }
+  } finally {
+    clearInterval(late);
+    waiting(null);
+  }
+}
+
+/** A delta log that waits for its brokers. Entries are sent again as a whole: followers know them by their numbers. */
+export class PatientSink implements DeltaSink {
+  private readonly sink: DeltaSink;
+  private readonly patience: Patience;
+
+  constructor(sink: DeltaSink, patience: Patience) {
+    this.sink = sink;
+    this.patience = patience;
+  }
+
+  needsSnapshot(): Promise<boolean> {
+    return this.sink.needsSnapshot();
+  }
+
+  append(entry: Entry): Promise<void> {
+    return patiently("publishing", () => this.sink.append(entry), this.patience);
+  }
+
+  close(): Promise<void> {
+    return this.sink.close();
+  }
+}

@@ -1,0 +1,78 @@
+import type { PlainError } from "../../core/errors.js";
+import type { Progress, Report, StreamPosition } from "../job.js";
+import type { Decision } from "../ordering/merge.js";
+import type { FileEnd, Pass } from "../pass.js";
+import type { Plan } from "../plan.js";
+import type { DecodedBatch } from "../stream.js";
+
+/** Consumer → decoder. A free buffer is also the permission to decode one more batch. */
+export type ToDecoder =
+  | {
+      readonly type: "start";
+      /** null: from the beginning. */
+      readonly position: StreamPosition | null;
+      /** Decisions made after it before, which a topic's merge follows. */
+      readonly replay: readonly Decision[];
+      readonly limit: number;
+      readonly fingerprints: readonly string[];
+      readonly capacity: number;
+      /** The list of files of the run that is resumed; null: none. */
+      readonly pass: Pass | null;
+      /** Files of earlier lists (see `LearnedFile`), and examples learned. */
+      readonly learned: readonly string[];
+      readonly examples: number;
+      /** Passes over the data that have been validated. */
+      readonly validated: number;
+    }
+  | { readonly type: "free"; readonly slot: number }
+  /** Nothing more is wanted: lets go of the source. */
+  | { readonly type: "stop" }
+  /** A checkpoint up to this place is durable. */
+  | { readonly type: "committed"; readonly position: StreamPosition };
+
+/** How a topic's reading goes. */
+export interface SourceHealth {
+  /** False while nothing can be read; then with the reason. */
+  readonly ready: boolean;
+  readonly reason: string | null;
+  /** Messages not yet read, by partition. */
+  readonly lag: readonly number[];
+}
+
+/** A batch in one of the shared buffers. */
+export interface BatchMessage {
+  readonly type: "batch";
+  /** To be learned, or a validation event to be scored alone. */
+  readonly kind: "learn" | "validate";
+  readonly slot: number;
+  readonly decoded: Omit<DecodedBatch, "buffer">;
+  readonly fingerprints: readonly string[];
+  readonly totalBytes: number | null;
+  readonly ends: readonly FileEnd[];
+}
+
+/**
+ * Decoder → consumer. The buffers are shared once and used in turn: transferring one with every batch makes the garbage
+ * collector believe that memory is short.
+ */
+export type FromDecoder =
+  | { readonly type: "buffers"; readonly buffers: readonly SharedArrayBuffer[] }
+  /** A topic is open, and is read from here on. */
+  | { readonly type: "opened"; readonly position: StreamPosition; readonly fingerprints: readonly string[] }
+  /** Files are open, and are learned so. */
+  | { readonly type: "began"; readonly plan: Omit<Plan, "inputs"> }
+  | BatchMessage
+  /** All validation events have been handed out: those of `data`, after `epoch` passes (null: at the limit). */
+  | { readonly type: "validated"; readonly epoch: number | null; readonly data: string }
+  | { readonly type: "state"; readonly state: SourceHealth }
+  | { readonly type: "end"; readonly endedBy: "end" | "limit" }
+  | { readonly type: "error"; readonly error: PlainError };
+
+/** Main thread → consumer. */
+export type ToConsumer = { readonly type: "stop" };
+
+/** Consumer → main thread. */
+export type FromConsumer =
+  | { readonly type: "progress"; readonly progress: Progress }
+  | { readonly type: "done"; readonly report: Report }
+  | { readonly type: "error"; readonly error: PlainError };

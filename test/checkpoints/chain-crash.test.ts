@@ -1,0 +1,154 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { ChainWriter } from "../../src/checkpoints/chain-writer.js";
+import { CheckpointStore } from "../../src/checkpoints/store.js";
+import type { Files } from "../../src/core/files.js";
+import { Rng } from "../../src/core/rng.js";
+import { modelAt, saveSteps, writerOf } from "./chains.js";
+import { type Fault, FaultyFiles } from "./faulty-files.js";
+import { MemoryFiles } from "./memory-files.js";
+import { quickFiles, sorted, temporaryDirectory } from "./samples.js";
+
+/** What a run's writer does when it is cut short, and at how many examples the run may then be found. */
+interface Scenario {
+  readonly name: string;
+  /** Increments there are before. */
+  readonly before: number;
+  readonly options: { readonly keep: number; readonly mostIncrements: number };
+  readonly act: (writer: ChainWriter) => void;
+  /** The last is where `act` ends. */
+  readonly allowed: readonly number[];
+}
+
+const many = 1e9;
+
+function compact(writer: ChainWriter): void {
+  while (writer.step());
+}
+
+const scenarios: readonly Scenario[] = [
+  {
+    name: "the first increment",
+    before: 0,
+    options: { keep: 3, mostIncrements: many },
+    act: (writer) => saveSteps(writer, 1, 1),
+    allowed: [0, 1],
+  },
+  {
+    name: "an increment",
+    before: 2,
+    options: { keep: 3, mostIncrements: many },
+    act: (writer) => saveSteps(writer, 3, 3),
+    allowed: [2, 3],
+  },
+  {
+    name: "an increment, compaction, pruning",
+    before: 3,
+    options: { keep: 1, mostIncrements: 2 },
+    act: (writer) => {
+      saveSteps(writer, 4, 4);
+      compact(writer);
+    },
+    allowed: [3, 4],
+  },
+  {
+    name: "increments while a compaction is under way",
+    before: 3,
+    options: { keep: 2, mostIncrements: 2 },
+    act: (writer) => {
+      saveSteps(writer, 4, 4);
+      writer.step();
+      saveSteps(writer, 5, 5);
+      compact(writer);
+    },
+    allowed: [3, 4, 5],
+  },
+  {
+    name: "a merge of an increment without new examples",
+    before: 3,
+    options: { keep: 2, mostIncrements: many },
+    act: (writer) => {
+      const model = modelAt(3);
+      model.increment();
+      writer.save(model.increment());
+    },
+    allowed: [3],
+  },
+];
+
+/** Asserts that the newest checkpoint is one of the allowed ones, whole, and returns its examples. */
+function expectOneOf(directory: string, files: Files, allowed: readonly number[], what: string): number {
+  const { checkpoint } = new CheckpointStore(directory, files).latest();
+  const examples = checkpoint?.examples ?? 0;
+  expect(allowed, what).toContain(examples);
+  if (checkpoint) expect(sorted(checkpoint.content().blocks), what).toEqual(sorted(modelAt(examples).content().blocks));
+  return examples;
+}
+
+/** Does the rest of the run that `act` would have done, as a resumed run would, and a step more. */
+function goOn(directory: string, files: Files, { options, allowed }: Scenario, from: number, what: string): void {
+  const writer = writerOf(directory, files, options);
+  const end = allowed.at(-1)! + 1;
+  saveSteps(writer, from + 1, end);
+  compact(writer);
+  expectOneOf(directory, files, [end], `${what}, then done again`);
+  new CheckpointStore(directory, files).save(end, modelAt(end).content());
+  new CheckpointStore(directory, files).prune(1);
+  expect(files.list(directory), what).toEqual([`checkpoint-${String(end).padStart(12, "0")}`]);
+}
+
+/** Runs the scenario with the fault at every operation. Returns how many there are. */
+function atEveryOperation(
+  scenario: Scenario,
+  fault: Fault,
+  check: (ruin: { inner: Files; directory: string; what: string; error: unknown }) => void,
+  make: () => Files = () => quickFiles,
+): number {
+  for (let at = 1; ; at++) {
+    const inner = make();
+    const directory = inner === quickFiles ? join(temporaryDirectory(), "run") : "run";
+    if (scenario.before > 0)
+      saveSteps(writerOf(directory, inner, { keep: 3, mostIncrements: many }), 1, scenario.before);
+    const faulty = new FaultyFiles(inner, fault, at);
+    let error: unknown;
+    try {
+      scenario.act(writerOf(directory, faulty.files, scenario.options));
+    } catch (thrown) {
+      if (!faulty.struck) throw thrown;
+      error = thrown;
+    }
+    if (!faulty.struck) return at - 1;
+    check({ inner, directory, error, what: `${fault} at ${at}: ${faulty.trace[at - 1]}` });
+  }
+}
+
+describe.each(scenarios)("$name", (scenario) => {
+  it.each<Fault>(["kill-before", "kill-midway", "kill-after"])("is safe against a kill everywhere (%s)", (fault) => {
+    const operations = atEveryOperation(scenario, fault, ({ inner, directory, what }) => {
+      goOn(directory, inner, scenario, expectOneOf(directory, inner, scenario.allowed, what), what);
+    });
+    expect(operations).toBeGreaterThan(10);
+  });
+
+  it("is safe against a power cut everywhere, whatever the disk kept of what was not synced", () => {
+    const rng = new Rng(20261124);
+    for (let round = 0; round < 5; round++) {
+      atEveryOperation(
+        scenario,
+        "kill-after",
+        ({ inner, directory, what }) => {
+          (inner as MemoryFiles).powerCut((n) => rng.below(n));
+          goOn(directory, inner, scenario, expectOneOf(directory, inner, scenario.allowed, what), what);
+        },
+        () => new MemoryFiles(),
+      );
+    }
+  });
+
+  it.each<Fault>(["ENOSPC", "EIO", "short"])("fails cleanly with %s everywhere", (fault) => {
+    atEveryOperation(scenario, fault, ({ inner, directory, what, error }) => {
+      expect(error === undefined || (error as { code: string }).code === "checkpoint_write", what).toBe(true);
+      goOn(directory, inner, scenario, expectOneOf(directory, inner, scenario.allowed, what), what);
+    });
+  });
+});

@@ -1,0 +1,316 @@
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ChainWriter } from "../../src/checkpoints/chain-writer.js";
+import { Checkpoint } from "../../src/checkpoints/checkpoint.js";
+import { CHUNK_BYTES } from "../../src/checkpoints/manifest.js";
+import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { type Files, nodeFiles } from "../../src/core/files.js";
+import { modelAt, pathOf, SmallModel, saveSteps, writerOf } from "./chains.js";
+import { block, bytesOf, errorOf, quickFiles, sorted, temporaryDirectory } from "./samples.js";
+
+const never = { mostIncrements: 1e9, leastBytes: 1e9 };
+
+function contentOf(directory: string) {
+  const { checkpoint } = new CheckpointStore(directory, quickFiles).latest();
+  const { meta, blocks } = checkpoint!.content();
+  return { meta, blocks: sorted(blocks) };
+}
+
+function expected(model: SmallModel) {
+  const { meta, blocks } = model.content();
+  return { meta, blocks: sorted(blocks) };
+}
+
+/** Names and bytes of the files of a directory. */
+function listing(path: string): Record<string, string> {
+  const names = readdirSync(path);
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(path, name)).toString("hex")]));
+}
+
+const steps = fc.array(
+  fc.record({
+    exact: fc.array(fc.nat(12), { maxLength: 6 }),
+    hash: fc.array(fc.nat(5), { maxLength: 4 }),
+    save: fc.boolean(),
+    compact: fc.nat(9),
+  }),
+  { minLength: 1, maxLength: 25 },
+);
+
+describe("a chain", () => {
+  it("reads as the full checkpoint would, whatever changed, grew, was compacted or pruned in between", () => {
+    fc.assert(
+      fc.property(steps, fc.boolean(), fc.integer({ min: 0, max: 4 }), (steps, fullFirst, mostIncrements) => {
+        const directory = temporaryDirectory();
+        const model = new SmallModel();
+        if (fullFirst) {
+          model.learn([0, 1, 2], [3]);
+          new CheckpointStore(directory, quickFiles).save(model.examples, model.content());
+          model.increment();
+        }
+        const writer = writerOf(directory, quickFiles, { mostIncrements, keep: 2 });
+        for (const { exact, hash, save, compact } of steps) {
+          model.learn(exact, hash);
+          if (!save) continue;
+          writer.save(model.increment());
+          for (let i = 0; i < compact; i++) writer.step();
+          expect(contentOf(directory)).toEqual(expected(model));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("is compacted into the bytes of a full checkpoint, but for the manifest's word of what it replaces", () => {
+    const directory = temporaryDirectory();
+    const writer = writerOf(directory, quickFiles, { mostIncrements: 3 });
+    saveSteps(writer, 1, 5);
+    while (writer.step()) expect(contentOf(directory)).toEqual(expected(modelAt(5)));
+    const full = new CheckpointStore(temporaryDirectory(), quickFiles).save(5, modelAt(5).content());
+    const { "manifest.json": mine, ...files } = listing(pathOf(directory, 5));
+    const { "manifest.json": theirs, ...other } = listing(full.path);
+    expect(files).toEqual(other);
+    expect(mine).not.toEqual(theirs);
+    expect(new Checkpoint(pathOf(directory, 5), nodeFiles).chain).toHaveLength(1);
+  });
+
+  it("goes on over an increment that is compacted meanwhile", () => {
+    const directory = temporaryDirectory();
+    const writer = writerOf(directory, quickFiles, { mostIncrements: 3 });
+    saveSteps(writer, 1, 5);
+    writer.step();
+    saveSteps(writer, 6, 7);
+    while (writer.step()) expect(contentOf(directory)).toEqual(expected(modelAt(7)));
+    const chain = new CheckpointStore(directory).latest().checkpoint!.chain;
+    expect(chain.map(({ path }) => path)).toEqual([7, 6, 5].map((n) => pathOf(directory, n)));
+    expect(chain[2].manifest.parent).toBeUndefined();
+  });
+
+  it("is read as the newest checkpoint although all of its compaction falls into the reading", () => {
+    // Every opening of a file is a place for it; there are some thirty.
+    let openings = 0;
+    for (let when = 1; when === 1 || openings >= when - 1; when++) {
+      const directory = temporaryDirectory();
+      const writer = writerOf(directory, quickFiles, { mostIncrements: 3 });
+      saveSteps(writer, 1, 5);
+      openings = 0;
+      const open: Files["open"] = (path, flags) => {
+        if (++openings === when) while (writer.step());
+        return quickFiles.open(path, flags);
+      };
+      const { checkpoint } = new CheckpointStore(directory, { ...quickFiles, open }).latest();
+      expect(checkpoint?.examples, `compacted before opening ${when}`).toBe(5);
+    }
+    expect(openings).toBeGreaterThan(10);
+  });
+
+  it("ends in the same full checkpoint as without increments", () => {
+    const [one, other] = [temporaryDirectory(), temporaryDirectory()];
+    saveSteps(writerOf(one, quickFiles), 1, 5);
+    for (const directory of [one, other]) new CheckpointStore(directory, quickFiles).save(5, modelAt(5).content());
+    expect(listing(pathOf(one, 5))).toEqual(listing(pathOf(other, 5)));
+  });
+
+  it("merges an increment that has as many examples as its parent, a full or another increment", () => {
+    for (const before of [1, 3]) {
+      const directory = temporaryDirectory();
+      const writer = writerOf(directory, quickFiles, never);
+      saveSteps(writer, 1, before);
+      const model = modelAt(before);
+      model.increment();
+      const again = { ...model.increment(), meta: { ...model.meta, position: 99 } };
+      for (let i = 0; i < 2; i++) writer.save(again);
+      expect(contentOf(directory)).toEqual({ ...expected(model), meta: again.meta });
+      saveSteps(writer, before + 1, before + 2);
+      expect(contentOf(directory)).toEqual(expected(modelAt(before + 2)));
+    }
+  });
+
+  it("covers blocks larger than a checksummed piece, with rows that lie across pieces", () => {
+    const directory = temporaryDirectory();
+    const stride = 1_000_003;
+    const rows = 40;
+    const data = new Uint8Array(rows * stride).map((_, i) => (i * 7) >>> 3);
+    new CheckpointStore(directory, quickFiles).save(1, {
+      meta: {},
+      blocks: [block("table/e/rows", "U8", [rows, stride], data)],
+    });
+    const wanted = new Uint8Array((rows + 3) * stride);
+    wanted.set(data);
+    const changed = Uint32Array.of(...Array.from({ length: 20 }, (_, i) => i + 7), 33, 39, 40, 41, 42);
+    const patch = new Uint8Array(changed.length * stride).map((_, i) => i >>> 5);
+    changed.forEach((row, i) => void wanted.set(patch.subarray(i * stride, (i + 1) * stride), row * stride));
+    writerOf(directory, quickFiles).save({
+      examples: 2,
+      meta: {},
+      blocks: [],
+      patches: [{ name: "table/e/rows", dtype: "U8", shape: [rows + 3, stride], rows: changed, data: patch }],
+    });
+    expect(patch.byteLength).toBeGreaterThan(CHUNK_BYTES);
+    const found = new CheckpointStore(directory).latest().checkpoint!.read("table/e/rows");
+    expect(Buffer.compare(found.data, wanted)).toBe(0);
+  });
+});
+
+describe("retention", () => {
+  it("counts what can be restored, and keeps what that builds on", () => {
+    const directory = temporaryDirectory();
+    const writer = writerOf(directory, quickFiles, { ...never, keep: 2 });
+    saveSteps(writer, 1, 6);
+    expect(readdirSync(directory)).toHaveLength(6);
+    const store = new CheckpointStore(directory, quickFiles);
+    store.save(7, modelAt(7).content());
+    store.prune(2);
+    expect(readdirSync(directory)).toHaveLength(7);
+    store.prune(1);
+    expect(readdirSync(directory)).toEqual(["checkpoint-000000000007"]);
+  });
+
+  it("lets go of a chain once enough newer checkpoints do without it", () => {
+    const directory = temporaryDirectory();
+    const writer = writerOf(directory, quickFiles, { mostIncrements: 3, keep: 2 });
+    saveSteps(writer, 1, 5);
+    while (writer.step());
+    saveSteps(writer, 6, 6);
+    expect(readdirSync(directory)).toEqual(["checkpoint-000000000005", "checkpoint-000000000006"]);
+  });
+});
+
+/** A full checkpoint at 2 and increments at 3, 4 and 5, and the files of each. */
+function smallChain() {
+  const directory = temporaryDirectory();
+  new CheckpointStore(directory, quickFiles).save(2, modelAt(2).content());
+  saveSteps(writerOf(directory, quickFiles, never), 3, 5);
+  const files = [2, 3, 4, 5].flatMap((examples) =>
+    readdirSync(pathOf(directory, examples)).map((name) => {
+      const path = join(pathOf(directory, examples), name);
+      return { examples, name, path, data: readFileSync(path) };
+    }),
+  );
+  return { directory, store: new CheckpointStore(directory, quickFiles), files };
+}
+
+/** Asserts that what builds on `damaged` is passed over, and the checkpoint before it is used, whole. */
+function expectBefore(store: CheckpointStore, damaged: number, what: string): void {
+  if (damaged === 2) {
+    expect(errorOf(() => store.latest()).code, what).toBe("checkpoint_damaged");
+    return;
+  }
+  const { checkpoint, skipped } = store.latest();
+  expect(checkpoint?.examples, what).toBe(damaged - 1);
+  expect(skipped.map(({ path }) => path)).toEqual(
+    [5, 4, 3].filter((n) => n >= damaged).map((n) => pathOf(store.directory, n)),
+  );
+  expect(sorted(checkpoint!.content().blocks), what).toEqual(expected(modelAt(damaged - 1)).blocks);
+}
+
+/** Thousands of restores: seconds where nothing else runs, minutes on a busy machine. */
+const PATIENT = 600_000;
+
+describe("damage in a chain", () => {
+  it("is found at every byte of every file", { timeout: PATIENT }, () => {
+    const { store, files } = smallChain();
+    for (const { name, path, data, examples } of files) {
+      for (let at = 0; at < data.byteLength; at++) {
+        const flipped = Buffer.from(data);
+        flipped[at] ^= 1 << (at % 8);
+        writeFileSync(path, flipped);
+        expectBefore(store, examples, `${examples}/${name}, byte ${at}`);
+      }
+      writeFileSync(path, data);
+    }
+    expect(store.latest().checkpoint!.examples).toBe(5);
+  });
+
+  it("is found when a file is cut short, gone, or another checkpoint's", { timeout: PATIENT }, () => {
+    const { directory, store, files } = smallChain();
+    for (const { name, path, data, examples } of files) {
+      for (let bytes = data.byteLength - 1; bytes >= 0; bytes -= 5) {
+        truncateSync(path, bytes);
+        expectBefore(store, examples, `${examples}/${name}, ${bytes} bytes`);
+      }
+      for (const other of [2, 3, 4, 5].filter((n) => n !== examples)) {
+        cpSync(join(pathOf(directory, other), name), path);
+        expectBefore(store, examples, `${examples}/${name} of ${other}`);
+      }
+      if (name !== "manifest.json") {
+        rmSync(path);
+        expectBefore(store, examples, `${examples}/${name} gone`);
+      }
+      writeFileSync(path, data);
+    }
+  });
+
+  it("is found when a parent is missing, or another one of the same examples", () => {
+    for (const lost of [3, 4]) {
+      const { directory, store } = smallChain();
+      rmSync(pathOf(directory, lost), { recursive: true });
+      const { checkpoint, skipped } = store.latest();
+      expect(checkpoint!.examples).toBe(lost - 1);
+      expect(skipped.at(-1)!.reason).toContain("its parent");
+      expect(skipped.at(-1)!.reason).toContain("it is missing");
+    }
+    const { directory, store } = smallChain();
+    store.save(3, { ...modelAt(3).content(), meta: { spec_hash: "00000000deadbeef", other: true } });
+    const { checkpoint, skipped } = store.latest();
+    expect(checkpoint!.examples).toBe(3);
+    expect(skipped.map(({ path }) => path)).toEqual([pathOf(directory, 5), pathOf(directory, 4)]);
+    expect(skipped[1].reason).toContain("is another one");
+  });
+
+  it("names the file and the block", () => {
+    const { directory, store, files } = smallChain();
+    const { path, data } = files.find(({ examples, name }) => examples === 4 && name === "table-e.safetensors")!;
+    const flipped = Buffer.from(data);
+    flipped[data.byteLength - 1] ^= 1;
+    writeFileSync(path, flipped);
+    const { message } = errorOf(() => store.load(pathOf(directory, 5)));
+    expect(message).toContain(path);
+    expect(message).toContain("block table/e/rows@data: bytes 0 to");
+  });
+
+  it("is refused where a patch does not hold together, though its checksums are right", () => {
+    const wrong = (patch: { rows: number[]; shape: number[]; dtype?: "F32" }) => {
+      const directory = temporaryDirectory();
+      new CheckpointStore(directory, quickFiles).save(1, modelAt(1).content());
+      const rows = Uint32Array.from(patch.rows);
+      const { shape, dtype = "U8" } = patch;
+      const size = shape.slice(1).reduce((a, b) => a * b, dtype === "F32" ? 4 : 1);
+      const data = bytesOf(new Uint8Array(rows.length * size));
+      writerOf(directory, quickFiles, never).save({
+        examples: 2,
+        meta: modelAt(1).meta,
+        blocks: [],
+        patches: [{ name: "table/e/rows", dtype, shape, rows, data }],
+      });
+      return errorOf(() => new CheckpointStore(directory).load(pathOf(directory, 2)));
+    };
+    const rows = modelAt(1).rows.length;
+    for (const [patch, reason] of [
+      [{ rows: [1, 0], shape: [rows, 5] }, "out of order"],
+      [{ rows: [0, 0], shape: [rows, 5] }, "out of order"],
+      [{ rows: [rows], shape: [rows, 5] }, "past the block's end"],
+      [{ rows: [rows], shape: [rows + 2, 5] }, "past|new"],
+      [{ rows: [rows + 1], shape: [rows + 2, 5] }, "lacks rows that are new"],
+      [{ rows: [0], shape: [rows, 4] }, "does not fit"],
+      [{ rows: [0], shape: [rows, 5], dtype: "F32" }, "does not fit"],
+    ] as const) {
+      const error = wrong(patch as never);
+      expect(error.code).toBe("checkpoint_damaged");
+      expect(error.message).toMatch(new RegExp(reason));
+    }
+  });
+});
+
+it("stops with checkpoint_locked when its lock is gone, and writes nothing", () => {
+  const directory = temporaryDirectory();
+  const store = new CheckpointStore(directory);
+  store.lock();
+  const writer = new ChainWriter(directory, { keep: 3, parent: null, lock: store.lockPath! });
+  saveSteps(writer, 1, 1);
+  rmSync(store.lockPath!);
+  expect(errorOf(() => saveSteps(writer, 2, 2)).code).toBe("checkpoint_locked");
+  expect(readdirSync(directory)).toEqual(["checkpoint-000000000001"]);
+});

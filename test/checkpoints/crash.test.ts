@@ -1,0 +1,181 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { type Files, nodeFiles } from "../../src/core/files.js";
+import { Rng } from "../../src/core/rng.js";
+import { type Fault, FaultyFiles } from "./faulty-files.js";
+import { MemoryFiles } from "./memory-files.js";
+import { content, errorOf, quickFiles, sorted, temporaryDirectory } from "./samples.js";
+
+/** What a run does at a checkpoint, and which contents may be found if it is cut short. */
+interface Scenario {
+  readonly name: string;
+  /** Brings the directory into the state before. */
+  readonly before: (store: CheckpointStore) => void;
+  readonly act: (store: CheckpointStore) => void;
+  /** [examples, step] pairs; the last is what must be found after `act` has returned. */
+  readonly allowed: readonly (readonly [number, number])[];
+}
+
+const scenarios: readonly Scenario[] = [
+  {
+    name: "the next checkpoint",
+    before: (store) => void store.save(1, content(1)),
+    act: (store) => void store.save(2, content(2)),
+    allowed: [
+      [1, 1],
+      [2, 2],
+    ],
+  },
+  {
+    name: "the next checkpoint, then pruning",
+    before: (store) => [1, 2, 3].forEach((step) => void store.save(step, content(step))),
+    act: (store) => {
+      store.save(4, content(4));
+      store.prune(1);
+    },
+    allowed: [
+      [3, 3],
+      [4, 4],
+    ],
+  },
+  {
+    name: "replacing a checkpoint",
+    before: (store) => void store.save(1, content(1)),
+    act: (store) => void store.save(1, content(5)),
+    allowed: [
+      [1, 1],
+      [1, 5],
+    ],
+  },
+  {
+    name: "saving the same again",
+    before: (store) => void store.save(1, content(1)),
+    act: (store) => void store.save(1, content(1)),
+    allowed: [[1, 1]],
+  },
+];
+
+/** Asserts that the newest checkpoint is one of the allowed ones, whole. */
+function expectOneOf(store: CheckpointStore, allowed: Scenario["allowed"], what: string): void {
+  const { checkpoint } = store.latest();
+  expect(checkpoint, what).toBeDefined();
+  const step = allowed.find(([examples, step]) => {
+    const rejected = (checkpoint!.meta.counters as { rejected: number }).rejected;
+    return examples === checkpoint!.examples && step === rejected;
+  });
+  expect(step, `${what}: found ${checkpoint!.examples}`).toBeDefined();
+  expect(checkpoint!.content().blocks, what).toEqual(sorted(content(step![1]).blocks));
+}
+
+/** Runs the scenario with the fault at every operation, and hands each ruin to `check`. Returns the operations' names. */
+function atEveryOperation(
+  scenario: Scenario,
+  fault: Fault,
+  check: (ruin: { inner: Files; directory: string; faulty: FaultyFiles; at: number }) => void,
+  make: () => Files = () => quickFiles,
+): string[] {
+  for (let at = 1; ; at++) {
+    const inner = make();
+    const directory = inner === quickFiles ? join(temporaryDirectory(), "run") : "run";
+    scenario.before(new CheckpointStore(directory, inner));
+    const faulty = new FaultyFiles(inner, fault, at);
+    if (!strikes(faulty, () => scenario.act(new CheckpointStore(directory, faulty.files)))) return faulty.trace;
+    check({ inner, directory, faulty, at });
+  }
+}
+
+/** Runs `act` and tells whether the fault struck: there may be fewer operations than the fault waits for. */
+function strikes(faulty: FaultyFiles, act: () => void): boolean {
+  try {
+    act();
+  } catch (error) {
+    if (!faulty.struck) throw error;
+  }
+  return faulty.struck;
+}
+
+describe.each(scenarios)("$name", (scenario) => {
+  it.each<Fault>(["kill-before", "kill-midway", "kill-after"])(
+    "is safe against a kill at every operation (%s)",
+    (fault) => {
+      const trace = atEveryOperation(scenario, fault, ({ inner, directory, at, faulty }) => {
+        const store = new CheckpointStore(directory, inner);
+        const what = `killed at ${at}: ${faulty.trace.at(-1)}`;
+        expectOneOf(store, scenario.allowed, what);
+        scenario.act(store);
+        expectOneOf(store, scenario.allowed.slice(-1), `${what}, then done again`);
+        store.prune(1);
+        expect(inner.list(directory), what).toHaveLength(1);
+      });
+      if (scenario.allowed.length > 1) {
+        for (const operation of ["open", "write", "fsync", "mkdir", "rename", "syncDirectory"]) {
+          expect(
+            trace.some((line) => line.startsWith(operation)),
+            operation,
+          ).toBe(true);
+        }
+      }
+    },
+  );
+
+  it("is safe against a power cut at every operation, whatever the disk kept of what was not synced", () => {
+    const rng = new Rng(20261123);
+    for (let round = 0; round < 20; round++) {
+      atEveryOperation(
+        scenario,
+        "kill-after",
+        ({ inner, directory, at, faulty }) => {
+          (inner as MemoryFiles).powerCut((n) => rng.below(n));
+          const store = new CheckpointStore(directory, inner);
+          expectOneOf(store, scenario.allowed, `round ${round}, power cut at ${at}: ${faulty.trace.at(-1)}`);
+          scenario.act(store);
+          (inner as MemoryFiles).powerCut(() => 0);
+          expectOneOf(store, scenario.allowed.slice(-1), `round ${round}, ${at}, then done again`);
+        },
+        () => new MemoryFiles(),
+      );
+    }
+  });
+
+  it.each<Fault>(["ENOSPC", "EIO", "short"])("fails cleanly with %s at every operation", (fault) => {
+    atEveryOperation(scenario, fault, ({ inner, directory, at, faulty }) => {
+      const what = `${fault} at ${at}: ${faulty.trace[at - 1]}`;
+      const store = new CheckpointStore(directory, inner);
+      expectOneOf(store, scenario.allowed, what);
+      const left = inner.list(directory).filter((name) => !inner.stat(join(directory, name, "manifest.json")));
+      const couldRemove = !faulty.trace[at - 1].startsWith("remove");
+      if (couldRemove) expect(left, `${what}: half-written`).toEqual([]);
+      scenario.act(store);
+      expectOneOf(store, scenario.allowed.slice(-1), `${what}, then done again`);
+    });
+  });
+});
+
+describe("a failed save", () => {
+  it("is a checkpoint_write with the system's reason; a full disk has a hint", () => {
+    for (const [fault, reason, hint] of [
+      ["ENOSPC", /ENOSPC/, /Free some space/],
+      ["EIO", /EIO/, undefined],
+      ["short", /ENOSPC/, /Free some space/],
+    ] as const) {
+      const faulty = new FaultyFiles(nodeFiles, fault, 5);
+      const directory = temporaryDirectory();
+      const error = errorOf(() => new CheckpointStore(directory, faulty.files).save(1, content(1)));
+      expect(faulty.trace[4]).toMatch(/^write/);
+      expect([error.code, error.exit]).toEqual(["checkpoint_write", 6]);
+      expect(error.message).toContain(join(directory, "checkpoint-000000000001"));
+      expect(error.message).toMatch(reason);
+      if (hint) expect(error.hint).toMatch(hint);
+      else expect(error.hint).toBeUndefined();
+      expect(nodeFiles.list(directory)).toEqual([]);
+    }
+  });
+
+  it("goes on when the disk takes less than it is given, and then the rest", () => {
+    const directory = temporaryDirectory();
+    const hesitant: Files = { ...nodeFiles, write: (file, data, at) => nodeFiles.write(file, data.subarray(0, 7), at) };
+    new CheckpointStore(directory, hesitant).save(1, content(1));
+    expectOneOf(new CheckpointStore(directory), [[1, 1]], "short writes");
+  });
+});

@@ -1,0 +1,188 @@
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MessageChannel } from "node:worker_threads";
+import { describe, expect, it } from "vitest";
+import type { DeltaSink, DeltaSource } from "../../src/delta-log/delta-log.js";
+import { DirectorySink } from "../../src/delta-log/directory-sink.js";
+import { DirectorySource } from "../../src/delta-log/directory-source.js";
+import { PortSink, PortSource } from "../../src/delta-log/in-process-log.js";
+import { openFollow, openSink } from "../../src/delta-log/open.js";
+import { Publisher } from "../../src/delta-log/publisher.js";
+import { Replica } from "../../src/delta-log/replica.js";
+import { EventTimes, sampleEvenly } from "../../src/delta-log/times.js";
+import { MemoryFiles } from "../checkpoints/memory-files.js";
+import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "./world.js";
+
+const directory = (): string => join(mkdtempSync(join(tmpdir(), "hashbrook-log-")), "log");
+const now = () => 77;
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; !condition(); i++) {
+    if (i > 1500) throw new Error("it did not converge");
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+function follow(source: DeltaSource) {
+  const replica = new Replica({ source, open: async () => new TinyModel(), exclusive: chain(), now, retryMs: 1 });
+  const stop = new AbortController();
+  const following = replica.follow(stop.signal);
+  const end = async () => {
+    stop.abort();
+    await following;
+  };
+  return { replica, end, reaches: (version: number) => until(() => replica.live?.version === version) };
+}
+
+const publisherTo = (sink: DeltaSink, snapshotEvery = 4) =>
+  new Publisher({ sink, spec: SPEC, run: RUN, snapshotEvery });
+
+async function publish(publisher: Publisher, trainer: TinyTrainer, version: number): Promise<void> {
+  for (let i = 0; i < 7; i++) trainer.learn((version * 5 + i) % 30, version);
+  await publisher.publish(trainer, version, [version]);
+}
+
+describe("the log in a directory", () => {
+  it("keeps the two newest snapshots and the deltas after the older one", async () => {
+    const log = directory();
+    const publisher = publisherTo(new DirectorySink(log, { epoch: 3, now }));
+    const trainer = new TinyTrainer();
+    for (let version = 0; version <= 10; version++) await publish(publisher, trainer, version);
+    const number = (n: number) => String(n).padStart(12, "0");
+    expect(readdirSync(log).sort()).toEqual([
+      ...[5, 6, 7, 8, 9, 10].map((n) => `delta-${number(n)}.hbd`),
+      ...[4, 8].map((n) => `snapshot-${number(n)}.hbd`),
+      `writer-${number(3)}-${number(0)}`,
+    ]);
+  });
+
+  it("is followed live, by late replicas, past damage, and across a writer that goes back", async () => {
+    const log = directory();
+    const source = () => new DirectorySource(log, { pollMs: 2 });
+    const early = follow(source());
+    const trainer = new TinyTrainer();
+    const publisher = publisherTo(new DirectorySink(log, { epoch: 1, now }));
+    await publish(publisher, trainer, 0);
+    await early.reaches(0);
+    for (let version = 1; version <= 5; version++) await publish(publisher, trainer, version);
+    await early.reaches(5);
+    const checkpoint = publisher.state();
+    const rows = new Map(trainer.rows);
+    await publish(publisher, trainer, 6);
+    await early.reaches(6);
+    expect(early.replica.status()).toMatchObject({ resyncs: 0, applied: 6 });
+
+    const again = new TinyTrainer();
+    for (const [key, value] of rows) again.rows.set(key, value);
+    const second = publisherTo(new DirectorySink(log, { epoch: 2, now }));
+    second.restore(checkpoint);
+    await publish(second, again, 106);
+    await early.reaches(106);
+    expect(early.replica.live!.model.answer()).toBe(again.answer());
+    await expect(publish(publisher, trainer, 7)).rejects.toMatchObject({ code: "log_fenced" });
+
+    for (const name of readdirSync(log).filter((name) => name.startsWith("snapshot"))) {
+      const bytes = readFileSync(join(log, name));
+      bytes[bytes.length - 20] ^= 1;
+      if (name.includes("4.hbd")) writeFileSync(join(log, name), bytes);
+    }
+    const late = follow(source());
+    await late.reaches(106);
+    expect(late.replica.status().damaged).toBe(1);
+    expect(late.replica.live!.model.answer()).toBe(again.answer());
+    await Promise.all([early.end(), late.end()]);
+  });
+
+  it("has a snapshot as soon as the deltas after the last one outweigh it, 60 of them at least", async () => {
+    const log = directory();
+    const trainer = new TinyTrainer();
+    const publisher = publisherTo(new DirectorySink(log, { epoch: 3, now }), 600);
+    for (let version = 0; version <= 130; version++) await publish(publisher, trainer, version);
+    const snapshots = readdirSync(log).filter((name) => name.startsWith("snapshot"));
+    expect(snapshots.map((name) => Number(/\d+/.exec(name)![0]))).toEqual([60, 120]);
+  });
+
+  it("leaves an entry that is there, and replaces one with other bytes", async () => {
+    const log = directory();
+    const sink = new DirectorySink(log, { epoch: 1, now });
+    const entry = (...bytes: number[]) => ({
+      kind: "delta" as const,
+      number: 7,
+      parts: 1,
+      bodies: () => [Uint8Array.from(bytes)],
+    });
+    const path = join(log, "delta-000000000007.hbd");
+    await sink.append(entry(1, 2, 3));
+    const first = readFileSync(path);
+    await new DirectorySink(log, { epoch: 1, now: () => 99 }).append(entry(1, 2, 3));
+    expect(readFileSync(path)).toEqual(first);
+    await sink.append(entry(1, 2, 4));
+    expect(readFileSync(path)).not.toEqual(first);
+  });
+
+  it("has a whole entry or none under its name after a power cut", async () => {
+    const files = new MemoryFiles();
+    const sink = new DirectorySink("/log", { epoch: 1, now }, files);
+    const trainer = new TinyTrainer();
+    const publisher = publisherTo(sink);
+    for (let version = 0; version <= 6; version++) await publish(publisher, trainer, version);
+    files.powerCut(() => 0);
+    const { replica, reaches, end } = follow(new DirectorySource("/log", { files, pollMs: 1 }));
+    await reaches(6);
+    expect(replica.live!.model.answer()).toBe(trainer.answer());
+    expect(replica.status().damaged).toBe(0);
+    await end();
+  });
+});
+
+describe("the log in a port", () => {
+  it("is followed from a snapshot, and again from a fresh one", async () => {
+    const { port1, port2 } = new MessageChannel();
+    const sink = new PortSink(port1, { epoch: 1, now });
+    const trainer = new TinyTrainer();
+    const publisher = publisherTo(sink, 1000);
+    for (let version = 0; version <= 3; version++) await publish(publisher, trainer, version);
+    const source = new PortSource(port2);
+    let version = 3;
+    for (let round = 0; round < 2; round++) {
+      const { replica, end } = follow(source);
+      for (let i = 0; replica.live === null && i < 200; i++) {
+        await publish(publisher, trainer, ++version);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      for (let i = 0; i < 60; i++) await publish(publisher, trainer, ++version);
+      await until(() => replica.live?.version === version);
+      expect(replica.live!.model.answer()).toBe(trainer.answer());
+      expect(replica.status().resyncs).toBe(0);
+      await end();
+    }
+    port1.close();
+  });
+});
+
+describe("openSink and openFollow", () => {
+  it("take directories and topics, and nothing else", async () => {
+    expect(await openSink(directory(), { epoch: 1, now })).toBeInstanceOf(DirectorySink);
+    expect(openFollow("./log")).toBeInstanceOf(DirectorySource);
+    expect(openFollow("kafka://localhost:9092/deltas").constructor.name).toBe("KafkaSource");
+    for (const wrong of ["", "http://a/b", "kafka://a:1", "kafka://a/b"]) {
+      expect(() => openFollow(wrong), wrong).toThrow(expect.objectContaining({ code: "usage" }));
+    }
+  });
+});
+
+describe("event times", () => {
+  it("are sampled evenly, at most 64, the same for the same events", () => {
+    const times = new EventTimes();
+    times.add(Float64Array.from({ length: 10 }, (_, i) => i));
+    expect(times.take()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (let i = 0; i < 100; i++) times.add(Float64Array.from({ length: 100 }, (_, j) => 1 + i * 100 + j));
+    const sample = times.take();
+    expect(sample).toHaveLength(64);
+    expect(Math.min(...sample)).toBeLessThan(200);
+    expect(Math.max(...sample)).toBeGreaterThan(9800);
+    expect(times.take()).toEqual([]);
+    expect(sampleEvenly([1, 2, 3, 4], 2)).toEqual([2, 4]);
+  });
+});

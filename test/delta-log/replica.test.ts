@@ -1,0 +1,257 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Frame } from "../../src/delta-log/frame.js";
+import type { PublisherState } from "../../src/delta-log/publisher.js";
+import { Replica } from "../../src/delta-log/replica.js";
+import { dice } from "../tables/samples.js";
+import { chain, MemoryLog, MemorySource, RUN, TinyModel, TinyTrainer } from "./world.js";
+
+const flipped = (frame: Frame, at: number): Frame => {
+  const body = frame.body.slice();
+  body[at % body.length] ^= 1;
+  return { ...frame, body };
+};
+
+/** Drops, repeats, damages and moves some frames. */
+function faults(roll: (n: number) => number, budget: { left: number }): (frames: Frame[]) => (Frame | "damaged")[] {
+  return (frames) => {
+    const out: (Frame | "damaged")[] = [];
+    for (const frame of frames) {
+      const fault = budget.left > 0 ? roll(12) : 12;
+      if (fault < 5) budget.left--;
+      if (fault === 0) continue;
+      if (fault === 1) out.push(frame, frame);
+      else if (fault === 2) out.push(flipped(frame, roll(1000)));
+      else if (fault === 3) out.push("damaged");
+      else if (fault === 4) out.splice(Math.max(0, out.length - 1 - roll(4)), 0, frame);
+      else out.push(frame);
+    }
+    return out;
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; !condition(); i++) {
+    if (i > 1500) throw new Error("it did not converge");
+    await new Promise((resolve) => setTimeout(resolve, i < 200 ? 0 : 2));
+  }
+}
+
+/** A run of a trainer: entries, restarts from a checkpoint, zombies of earlier epochs. */
+class History {
+  readonly log = new MemoryLog();
+  private readonly roll: (n: number) => number;
+  private epoch = 1;
+  private trainer = new TinyTrainer();
+  private publisher = this.log.publisher(1, 7);
+  private checkpoint: { rows: Map<bigint, number>; state: PublisherState };
+  private version = 0;
+
+  constructor(roll: (n: number) => number) {
+    this.roll = roll;
+    this.checkpoint = { rows: new Map(), state: this.publisher.state() };
+  }
+
+  get newest(): string {
+    return this.trainer.answer();
+  }
+
+  async step(): Promise<void> {
+    const what = this.roll(20);
+    if (what === 0) this.checkpoint = { rows: new Map(this.trainer.rows), state: this.publisher.state() };
+    else if (what === 1 && this.checkpoint.state.number >= 0) await this.restart();
+    else await this.entry();
+  }
+
+  async entry(): Promise<void> {
+    for (let i = this.roll(12); i >= 0; i--) this.trainer.learn(this.roll(30), this.roll(1000));
+    this.version++;
+    await this.publisher.publish(this.trainer, this.version, [1, 2, 3]);
+    this.log.published.set(this.version, this.trainer.answer());
+  }
+
+  /** A new writer goes on from the checkpoint; the old one may write some more. */
+  private async restart(): Promise<void> {
+    const { trainer: oldTrainer, publisher: old } = this;
+    this.trainer = new TinyTrainer();
+    for (const [key, value] of this.checkpoint.rows) this.trainer.rows.set(key, value);
+    this.publisher = this.log.publisher(++this.epoch, 7);
+    this.publisher.restore(this.checkpoint.state);
+    const zombie = this.roll(2) === 0;
+    await this.entry();
+    for (let i = 0; zombie && i < 3; i++) {
+      oldTrainer.learn(this.roll(30), -1);
+      this.version++;
+      await old.publish(oldTrainer, this.version, []);
+      this.log.published.set(this.version, oldTrainer.answer());
+      await this.entry();
+    }
+  }
+}
+
+function replicaOf(source: MemorySource, onApplied?: (times: readonly number[]) => void) {
+  const exclusive = chain();
+  const options = { source, open: async () => new TinyModel(), exclusive, now: () => 5000, retryMs: 0 };
+  const replica = new Replica(onApplied ? { ...options, onApplied } : options);
+  const answer = () =>
+    exclusive(() => {
+      const { live } = replica;
+      return live && { version: live.version, text: live.model.answer() };
+    });
+  return { replica, answer };
+}
+
+describe("a replica", () => {
+  it("converges to its trainer whatever happens on the way, and answers as one published version at any time", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 2 ** 31 }), fc.integer({ min: 1, max: 60 }), async (seed, steps) => {
+        const roll = dice(seed);
+        const history = new History(roll);
+        await history.entry();
+        const budget = { left: 12 };
+        let asked = 0;
+        const check = async () => {
+          const found = await answer();
+          asked++;
+          if (found && found.text !== history.log.published.get(found.version))
+            throw new Error(`a mixed state: ${found.version}`);
+        };
+        const { replica, answer } = replicaOf(new MemorySource(history.log, faults(roll, budget), check));
+        const stop = new AbortController();
+        const following = replica.follow(stop.signal);
+        for (let i = 0; i < steps; i++) {
+          await history.step();
+          if (roll(3) === 0) await new Promise((resolve) => setImmediate(resolve));
+          await check();
+        }
+        budget.left = 0;
+        // One of them has a snapshot: what was lost on the way twice is not asked for again.
+        for (let i = 0; i < 8; i++) await history.entry();
+        const converged = () => replica.live !== null && replica.live.model.answer() === history.newest;
+        await until(converged).catch((error) => {
+          throw new Error(`${error}: ${JSON.stringify(replica.status())} after ${asked} answers`);
+        });
+        stop.abort();
+        await following;
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("follows an untroubled log without ever reading it again, and reports how it stands", async () => {
+    const history = new History(dice(5));
+    const told: (readonly number[])[] = [];
+    const { replica, answer } = replicaOf(new MemorySource(history.log), (times) => told.push(times));
+    expect(replica.status()).toMatchObject({ ready: false, version: null, staleness: null });
+    await history.entry();
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    await until(() => replica.live?.version === 1);
+    for (let i = 0; i < 30; i++) await history.entry();
+    await until(() => replica.live?.version === 31);
+    expect(await answer()).toEqual({ version: 31, text: history.newest });
+    expect(replica.status()).toMatchObject({
+      ready: true,
+      number: 30,
+      version: 31,
+      epoch: 1,
+      applied: 30,
+      staleness: 5,
+    });
+    expect(replica.status()).toMatchObject({
+      gaps: 0,
+      conflicts: 0,
+      damaged: 0,
+      resyncs: 0,
+      ignored: 0,
+      eventAge: 4.997,
+    });
+    expect(told.length).toBeGreaterThan(20);
+    expect(told.every((times) => times.join() === "1,2,3")).toBe(true);
+    stop.abort();
+    await following;
+  });
+
+  it("takes what a restarted trainer sends again, byte for byte, as duplicates", async () => {
+    const log = new MemoryLog();
+    const trainer = new TinyTrainer();
+    const again = new TinyTrainer();
+    const [first, second] = [log.publisher(1, 100), log.publisher(2, 100)];
+    const publish = async (publisher: typeof first, from: TinyTrainer, number: number) => {
+      from.learn(number % 4, number);
+      await publisher.publish(from, number, []);
+      log.published.set(number, from.answer());
+    };
+    const { replica } = replicaOf(new MemorySource(log));
+    for (let n = 0; n < 3; n++) await publish(first, trainer, n);
+    const checkpoint = first.state();
+    for (let n = 3; n < 6; n++) await publish(first, trainer, n);
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    await until(() => replica.live?.version === 5);
+    for (let n = 0; n < 3; n++) again.learn(n % 4, n);
+    again.takeChanged();
+    second.restore(checkpoint);
+    for (let n = 3; n < 9; n++) await publish(second, again, n);
+    await until(() => replica.live?.version === 8);
+    expect(replica.status()).toMatchObject({ duplicates: 3, resyncs: 0, conflicts: 0, epoch: 2, number: 8 });
+    stop.abort();
+    await following;
+  });
+
+  it("passes over another model's log, and a snapshot whose spec it cannot use", async () => {
+    const history = new History(dice(5));
+    await history.entry();
+    const exclusive = chain();
+    let fails = true;
+    const open = async (_: unknown, run: string) => {
+      expect(run).toBe(RUN);
+      if (fails) throw new Error("not my spec");
+      return new TinyModel();
+    };
+    const source = new MemorySource(history.log);
+    const replica = new Replica({ source, open, exclusive, now: () => 0, retryMs: 1 });
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    await until(() => replica.status().trouble !== null);
+    expect(replica.live).toBeNull();
+    fails = false;
+    for (let i = 0; i < 7; i++) await history.entry();
+    await until(() => replica.live?.version === 8);
+    stop.abort();
+    await following;
+    await replica.close();
+  });
+
+  it("waits longer and longer before it reads a log again that stays contradictory", async () => {
+    const history = new History(dice(7));
+    for (let i = 0; i < 3; i++) await history.entry();
+    let readings = 0;
+    // A delta that names another past than the snapshot's.
+    const { frames } = history.log;
+    const other = new MemoryLog();
+    const publisher = other.publisher(1, 100);
+    const trainer = new TinyTrainer();
+    for (let n = 0; n < 4; n++) {
+      trainer.learn(n, n + 1);
+      await publisher.publish(trainer, n, []);
+    }
+    const source = new MemorySource(history.log, (some) => {
+      if (some.length === 0) return some;
+      readings++;
+      return [...some, other.frames.at(-1)!];
+    });
+    expect(frames.length).toBeGreaterThan(0);
+    const exclusive = chain();
+    const replica = new Replica({ source, open: async () => new TinyModel(), exclusive, now: () => 0, retryMs: 20 });
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    stop.abort();
+    await following;
+    // At 20 ms each there would be two dozen; with waits of 20, 20, 40, 80, 160 and 320 ms there are 7 at most.
+    expect(readings).toBeGreaterThan(1);
+    expect(readings).toBeLessThan(8);
+    await replica.close();
+  });
+});

@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { DenseOptimizer } from "../../src/optimizers/dense.js";
+import { savedOf } from "./optimizer.contract.js";
+import { optimizerSpecs } from "./specs.js";
+
+const parameters = [
+  { name: "a.w", shape: [2, 3], initial: Float32Array.from([1, 2, 3, 4, 5, 6]) },
+  { name: "a.b", shape: [3], initial: Float32Array.from([7, 8, 9]) },
+];
+
+describe("dense weights", () => {
+  it("are views with the parameters' names, shapes and values", () => {
+    const dense = new DenseOptimizer(optimizerSpecs.sgd, parameters);
+    const views = dense.parameters();
+    expect(Object.keys(views)).toEqual(["a.w", "a.b"]);
+    for (const { name, shape, initial } of parameters) expect(views[name]).toEqual({ shape, data: initial });
+    expect(dense.gradients()["a.w"].data).toEqual(new Float32Array(6));
+  });
+
+  it("move in place, by the scaled gradient", () => {
+    const dense = new DenseOptimizer(optimizerSpecs.sgd, parameters);
+    const views = dense.parameters();
+    dense.gradients()["a.b"].data.set([4, 0, -4]);
+    dense.step(0.25);
+    const rate = Math.fround(0.1);
+    expect([...views["a.b"].data]).toEqual([Math.fround(7 - rate), 8, Math.fround(9 + rate)]);
+    expect([...views["a.w"].data]).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it("see gradients that are not finite or too large to square", () => {
+    const dense = new DenseOptimizer(optimizerSpecs.adam, parameters);
+    expect(dense.gradientsFinite()).toBe(true);
+    for (const { data } of Object.values(dense.gradients())) {
+      for (let i = 0; i < data.length; i++) {
+        for (const bad of [Number.NaN, Number.NEGATIVE_INFINITY, -2e15]) {
+          data[i] = bad;
+          expect(dense.gradientsFinite()).toBe(false);
+        }
+        data[i] = 0;
+      }
+    }
+    expect(dense.gradientsFinite()).toBe(true);
+  });
+
+  it("refuse a checkpoint that lacks a block or has another size, and stay as they were", () => {
+    const dense = new DenseOptimizer(optimizerSpecs.adam, parameters);
+    dense.gradients()["a.w"].data.fill(1);
+    dense.step(1);
+    const saved = savedOf(dense);
+    expect([...saved.keys()]).toContain("dense/powers");
+    for (const name of saved.keys()) {
+      const other = new Map([...saved].map(([key, { data }]) => [key, { data: data.map((x) => x ^ 1) }]));
+      other.delete(name);
+      expect(() => dense.restore(other)).toThrow(expect.objectContaining({ code: "checkpoint_damaged" }));
+      other.set(name, { data: new Uint8Array(4) });
+      expect(() => dense.restore(other)).toThrow(expect.objectContaining({ code: "checkpoint_damaged" }));
+    }
+    expect(savedOf(dense)).toEqual(saved);
+  });
+});

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import type { Graph } from "../../src/graph/graph.js";
+import { type LoadOptions, loadRuntime, type TensorView } from "../../src/runtimes/runtime.js";
+import { buildTower, type TowerShape } from "../../src/towers/tower.js";
+import { combinations, emptyFetches, randomFeeds, towers } from "../towers/fixtures.js";
+import { runtimeContract } from "./contract.js";
+
+runtimeContract("onnxruntime");
+
+const criteo: TowerShape = { tables: [{ name: "ids", cells: 26, dim: 16 }], numbers: 13, vectors: 0, wide: 27 };
+
+async function run(
+  graph: Graph,
+  feeds: Record<string, TensorView>,
+  rows: number,
+  options: LoadOptions = { threads: 1 },
+) {
+  const session = await (await loadRuntime("onnxruntime")).load(graph, options);
+  const fetches = emptyFetches(graph, rows);
+  await session.run(feeds, fetches);
+  await session.run(feeds, fetches);
+  await session.release();
+  return Object.fromEntries(Object.entries(fetches).map(([name, { data }]) => [name, digest(data)]));
+}
+
+function digest(data: Float32Array): string {
+  return createHash("sha256")
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest("hex");
+}
+
+/** The same values, 4 bytes further on: what lies on a 16-byte boundary changes. */
+function shifted(feeds: Record<string, TensorView>): Record<string, TensorView> {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, { data, shape }]) => {
+      const copy = new Float32Array(data.length + 1).subarray(1);
+      copy.set(data);
+      return [name, { data: copy, shape }];
+    }),
+  );
+}
+
+describe("onnxruntime", () => {
+  const large = Object.entries(towers).map(([name, tower]): (typeof combinations)[number] => [
+    `${name}, criteo`,
+    { ...tower, residual: [100, 64], hidden: [128, 40], bottom: [32] },
+    criteo,
+  ]);
+  it.each([...combinations, ...large])(
+    "%s: same bits in every session, wherever the feeds lie",
+    async (_, tower, shape) => {
+      const { train, parameters } = buildTower(tower, shape, 5);
+      const feeds = randomFeeds(train, parameters, 96);
+      expect(await run(train, shifted(feeds), 96)).toEqual(await run(train, feeds, 96));
+    },
+  );
+
+  it.each(large)(
+    "%s: same bits on 1, 2, 3 and 4 threads, also for the last, shorter batch",
+    async (_, tower, shape) => {
+      const { train, parameters } = buildTower(tower, shape, 5);
+      for (const rows of [128, 77]) {
+        const feeds = randomFeeds(train, parameters, rows);
+        const expected = await run(train, feeds, rows);
+        for (const threads of [2, 3, 4]) {
+          expect(await run(train, feeds, rows, { threads, rows: 128 }), `${rows} rows`).toEqual(expected);
+          expect(await run(train, feeds, rows, { threads, rows }), `${rows} rows`).toEqual(expected);
+        }
+      }
+    },
+  );
+
+  it("keeps no copies of a run's outputs for the garbage collector", async () => {
+    const { train, parameters } = buildTower(towers.deep_crossing, criteo, 5);
+    const session = await (await loadRuntime("onnxruntime")).load(train, { threads: 1 });
+    const feeds = randomFeeds(train, parameters, 512);
+    const fetches = emptyFetches(train, 512);
+    await session.run(feeds, fetches);
+    const outputs = Object.values(fetches).reduce((sum, { data }) => sum + data.byteLength, 0);
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 10; i++) await session.run(feeds, fetches);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(outputs);
+    await session.release();
+  });
+
+  it("leaves denormal numbers to the calling thread", async () => {
+    const { infer } = buildTower(towers.wide_deep, criteo, 5);
+    await (await loadRuntime("onnxruntime")).load(infer, { threads: 1 });
+    const smallest = new Float64Array([Number.MIN_VALUE]);
+    expect(smallest[0] * (1 + smallest.length)).toBeGreaterThan(0);
+  });
+});

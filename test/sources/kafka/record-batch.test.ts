@@ -1,0 +1,139 @@
+import { createRequire } from "node:module";
+import * as fc from "fast-check";
+import kafkajs from "kafkajs";
+import { expect, it } from "vitest";
+import { registerCodecs } from "../../../src/sources/kafka/codecs.js";
+import { decodeBatch } from "../../../src/sources/kafka/record-batch.js";
+
+// kafkajs's own writer and reader of record batches, which the broker and its users have agreed with for years.
+const require = createRequire(import.meta.url);
+const { RecordBatch } = require("kafkajs/src/protocol/recordBatch/v0");
+const Record = require("kafkajs/src/protocol/recordBatch/record/v0");
+const Decoder = require("kafkajs/src/protocol/decoder");
+const decodeTheirs = require("kafkajs/src/protocol/recordBatch/v0/decoder");
+const { lookupCodecByAttributes } = require("kafkajs/src/protocol/message/compression");
+registerCodecs();
+
+interface Written {
+  readonly value: Buffer | null;
+  readonly key: Buffer | null;
+  readonly headers: { [name: string]: Buffer };
+  /** Since the record before it. */
+  readonly later: number;
+  readonly gap: number;
+}
+
+const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((found) => Buffer.from(found));
+const written: fc.Arbitrary<Written> = fc.record({
+  value: fc.option(bytes(300)),
+  key: fc.option(bytes(20)),
+  headers: fc.dictionary(fc.string({ maxLength: 5 }), bytes(5), { maxKeys: 3 }),
+  later: fc.integer({ min: -5, max: 5_000_000_000 }),
+  gap: fc.integer({ min: 0, max: 3 }),
+});
+const FIRST_TIME = 1_700_000_000_000;
+
+async function encode(records: readonly Written[], first: bigint, compression = 0): Promise<Buffer> {
+  let time = 0;
+  let offset = -1;
+  const encoded = records.map(({ value, key, headers, later, gap }) => {
+    time += later;
+    offset += 1 + gap;
+    return Record({ offsetDelta: offset, timestampDelta: time, key, value, headers });
+  });
+  const batch = await RecordBatch({
+    firstOffset: first,
+    firstTimestamp: FIRST_TIME,
+    maxTimestamp: FIRST_TIME + time,
+    lastOffsetDelta: Math.max(0, offset),
+    producerId: 77n,
+    transactional: records.length % 2 === 0,
+    compression,
+    records: encoded,
+  });
+  return batch.buffer;
+}
+
+it("reads what kafkajs writes, as kafkajs reads it", async () => {
+  const compressions = fc.constantFrom(0, kafkajs.CompressionTypes.GZIP, kafkajs.CompressionTypes.Snappy);
+  const first = fc.bigInt({ min: 0n, max: 1n << 52n });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(written, { minLength: 1, maxLength: 50 }),
+      first,
+      compressions,
+      async (records, first, type) => {
+        const buffer = await encode(records, first, type);
+        const theirs = (await decodeTheirs(new Decoder(buffer))).records;
+        const source = { buffer, offset: 0 };
+        const ours = (await decodeBatch(source, lookupCodecByAttributes))!;
+        expect(source.offset).toBe(buffer.length);
+        expect(ours.offset).toBe(theirs.at(-1).offset);
+        expect(ours.batchContext).toEqual({
+          producerId: theirs[0].batchContext.producerId,
+          inTransaction: theirs[0].batchContext.inTransaction,
+        });
+        const { starts, ends, offsets, times, length } = ours.records;
+        const found = Array.from({ length }, (_, i) => ({
+          offset: String(offsets[i]),
+          timestamp: String(times[i]),
+          value: Buffer.from(ours.records.bytes.slice(starts[i], ends[i])),
+        }));
+        const wanted = theirs.map(
+          ({ offset, timestamp, value }: { offset: string; timestamp: string; value: Buffer }) => ({
+            offset,
+            timestamp,
+            value: value ?? Buffer.alloc(0),
+          }),
+        );
+        expect(found).toEqual(wanted);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+it("leaves a batch that the response cuts off to the next fetch", async () => {
+  const whole = await encode([{ value: Buffer.from("x"), key: null, headers: {}, later: 0, gap: 0 }], 5n);
+  for (let length = 49; length < whole.length; length++) {
+    await expect(decodeBatch({ buffer: whole.subarray(0, length), offset: 0 }, () => null)).rejects.toMatchObject({
+      name: "KafkaJSPartialMessageError",
+    });
+  }
+});
+
+it("a damaged batch is an error, never an event", async () => {
+  const record = { value: Buffer.from("a value"), key: null, headers: {}, later: 1, gap: 0 };
+  const whole = await encode([record, record, record], 5n);
+  const lengthOfFirst = 61;
+  const damage = [
+    [lengthOfFirst, 0x7e], // its length reaches into the next record
+    [lengthOfFirst + 5, 0x7e], // its value is longer than the record
+    [60, 0x7f], // many more records than there are bytes
+  ];
+  let refused = 0;
+  for (const [at, byte] of damage) {
+    const buffer = Buffer.from(whole);
+    buffer[at] = byte;
+    await decodeBatch({ buffer, offset: 0 }, () => null).catch((error) => {
+      expect(error).toMatchObject({ code: "kafka_failed", message: expect.stringContaining("offset 5") });
+      refused++;
+    });
+  }
+  expect(refused).toBe(damage.length);
+});
+
+it("tells kafkajs which batches are control batches, and their key", async () => {
+  const marker = {
+    value: Buffer.from([0, 0, 0, 0, 0, 0]),
+    key: Buffer.from([0, 0, 0, 0]),
+    headers: {},
+    later: 0,
+    gap: 0,
+  };
+  const buffer = await encode([marker], 9n);
+  buffer.writeInt16BE(0x30, 21);
+  const batch = (await decodeBatch({ buffer, offset: 0 }, () => null))!;
+  expect(batch).toMatchObject({ offset: "9", isControlRecord: true, batchContext: { inTransaction: true } });
+  expect(batch.key).toEqual(marker.key);
+});

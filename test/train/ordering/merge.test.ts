@@ -1,0 +1,221 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { LastMessages } from "../../../src/sources/kafka/last-messages.js";
+import { gather, type Messages, printOf } from "../../../src/sources/messages.js";
+import { type Decision, Merge, type TopicPosition, TURN } from "../../../src/train/ordering/merge.js";
+import { MemoryLog } from "../memory-log.js";
+
+const START: TopicPosition = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
+
+function text({ bytes, starts, ends }: Messages, i: number): string {
+  return Buffer.from(bytes.subarray(starts[i], ends[i])).toString();
+}
+
+/** Takes up to `most` messages (all there are by default), `step` at a time; everything not at hand is delivered when waited for. */
+function drain(
+  merge: Merge,
+  log: MemoryLog,
+  options: { most?: number; step?: number; chunk?: () => number } = {},
+): string[] {
+  const { most = Number.POSITIVE_INFINITY, step = 7, chunk = () => 1000 } = options;
+  const seen: string[] = [];
+  for (let waits = 0; seen.length < most && waits < 3; ) {
+    const next = merge.next(false);
+    if (next === "end") break;
+    if (next === "close") {
+      seen.push("|");
+      continue;
+    }
+    if (next === "wait") {
+      let came = false;
+      for (let p = 0; p < log.partitions; p++) came = log.deliver(p, chunk()) || came;
+      waits = came ? 0 : waits + 1;
+      continue;
+    }
+    const count = Math.min(step, next.to - next.from, most - seen.length);
+    for (let i = 0; i < count; i++) seen.push(text(next.messages, next.from + i));
+    merge.take(next, count);
+  }
+  return seen;
+}
+
+function filled(counts: readonly number[], gap = (_: number) => 0, offsets: readonly string[] = []): MemoryLog {
+  const log = new MemoryLog(counts.length, offsets);
+  counts.forEach((count, p) => {
+    for (let i = 0; i < count; i++) log.append(p, `${p}:${i}`, gap(i));
+  });
+  return log;
+}
+
+describe("the merge of partitions", () => {
+  it("gives every partition its turn of 256 messages", () => {
+    const log = filled([600, 600]);
+    const seen = drain(new Merge(log, START), log);
+    expect(seen.slice(0, 2 * TURN + 1).map((text) => text[0])).toEqual([
+      ...Array(TURN).fill("0"),
+      ...Array(TURN).fill("1"),
+      "0",
+    ]);
+    expect(seen).toHaveLength(1200);
+  });
+
+  it("has one order for a log that is not written to, however its messages come to hand", () => {
+    const shape = fc.record({
+      counts: fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 5 }),
+      gap: fc.integer({ min: 0, max: 3 }),
+      chunks: fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 }),
+      step: fc.integer({ min: 1, max: 300 }),
+    });
+    fc.assert(
+      fc.property(shape, ({ counts, gap, chunks, step }) => {
+        const gaps = (i: number) => (i % 5 === 0 ? gap : 0);
+        const plain = filled(counts, gaps);
+        const whole = drain(new Merge(plain, START), plain);
+        let turn = 0;
+        const log = filled(counts, gaps);
+        const found = drain(new Merge(log, START), log, { step, chunk: () => chunks[turn++ % chunks.length] });
+        expect(found).toEqual(whole);
+        expect(found).toHaveLength(counts.reduce((a, b) => a + b, 0));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("remembers the last message of every partition, also of those that give nothing after a resume", () => {
+    const log = filled([3, 0, 2]);
+    const merge = new Merge(log, START);
+    expect(merge.position.last).toBeUndefined();
+    drain(merge, log);
+    const first = gather([{ offset: 2, time: 1_700_000_000_000, value: Buffer.from("0:2") }]);
+    const { last } = merge.position;
+    expect(last).toEqual([printOf(first, 0), null, expect.objectContaining({ offset: "1" })]);
+    const later = gather([{ offset: 2, time: 1_700_000_000_001, value: Buffer.from("0:2") }]);
+    expect(printOf(later, 0).xxh64).not.toBe(printOf(first, 0).xxh64);
+    const again = filled([3, 0, 2]);
+    again.append(2, "new");
+    const resumed = new Merge(again, merge.position);
+    drain(resumed, again);
+    expect(resumed.position.last).toEqual([last![0], null, expect.objectContaining({ offset: "2" })]);
+    // The message itself, another one at its offset, and none.
+    for (const [messages, found] of [[first, null] as const, [later, "2"] as const, [gather([]), null] as const]) {
+      const learned = new LastMessages(last!);
+      expect([learned.begin(0, 3n, 0n), learned.begin(1, 0n, 0n), learned.pending]).toEqual([2n, 0n, true]);
+      expect(learned.contradiction(0, [{ messages, bytes: 0, next: 9n }])).toBe(found);
+      expect(learned.pending).toBe(found !== null);
+    }
+    expect(new LastMessages(last!).begin(0, 3n, 3n)).toBe(3n);
+  });
+
+  it("goes on in the same order from any position", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 700 }), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 0, max: 2000 }),
+        (counts, cut) => {
+          const log = filled(counts);
+          const whole = drain(new Merge(log, START), log);
+          const first = filled(counts);
+          const merge = new Merge(first, START);
+          const before = drain(merge, first, { most: cut });
+          const { position } = merge;
+          const second = filled(counts, undefined, position.offsets);
+          expect([...before, ...drain(new Merge(second, position), second)]).toEqual(whole);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("follows a replay's decisions where messages came late", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 1, max: 300 })), {
+          minLength: 3,
+          maxLength: 30,
+        }),
+        (arrivals) => {
+          const live = new MemoryLog(3);
+          const merge = new Merge(live, START);
+          const decisions: Decision[] = [];
+          const seen: string[] = [];
+          const counts = [0, 0, 0];
+          for (const [partition, count] of arrivals) {
+            for (let i = 0; i < count; i++) live.append(partition, `${partition}:${counts[partition]++}`);
+            live.deliver(partition);
+            for (let next = merge.next(true); next !== "wait"; next = merge.next(false)) {
+              if (next === "close") seen.push("|");
+              else if (next !== "end") {
+                for (let i = next.from; i < next.to; i++) seen.push(text(next.messages, i));
+                merge.take(next, next.to - next.from);
+              }
+            }
+            decisions.push(...merge.takeDecisions());
+          }
+          const later = filled(counts);
+          const again = new Merge(later, START, decisions);
+          expect(drain(again, later, { step: 1 })).toEqual(seen);
+          expect(again.position).toEqual(merge.position);
+          expect(again.takeDecisions()).toEqual([]);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("waits for a partition that has messages the log has not handed out", () => {
+    const log = filled([10, 10]);
+    log.deliver(1);
+    expect(new Merge(log, START).next(true)).toBe("wait");
+  });
+
+  it("closes a batch only where all partitions have nothing", () => {
+    const log = filled([2, 0]);
+    const merge = new Merge(log, START);
+    drain(merge, log);
+    expect(merge.next(false)).toBe("wait");
+    expect(merge.next(true)).toBe("close");
+    expect(merge.takeDecisions()).toContainEqual({ kind: "close", at: 2 });
+  });
+
+  it("stops at the offsets it is given", () => {
+    const log = filled([300, 300]);
+    const merge = new Merge(log, START, [], [100n, 20n]);
+    expect(drain(merge, log)).toHaveLength(120);
+    expect(merge.next(true)).toBe("end");
+    expect(merge.position.offsets).toEqual(["100", "20"]);
+  });
+
+  it("replays what came before partitions were added without them, and lets them join behind it", () => {
+    const two = filled([300, 40]);
+    const live = new Merge(two, START);
+    const before = drain(live, two);
+    // What is published is noted with the partitions of its time: a replay must not let others join before.
+    const decisions: Decision[] = [...live.takeDecisions(), { kind: "partitions", at: 340, count: 2 }];
+    for (const kept of [0, 130]) {
+      const log = filled([300, 40, 70]);
+      const first = new Merge(log, START, decisions);
+      const start = drain(first, log, { most: kept });
+      const later = filled([300, 40, 70], undefined, kept > 0 ? first.position.offsets : []);
+      const again = new Merge(later, kept > 0 ? first.position : START, decisions);
+      const seen = [...start, ...drain(again, later)];
+      expect(seen.slice(0, before.length)).toEqual(before);
+      expect(seen.slice(before.length)).toEqual(Array.from({ length: 70 }, (_, i) => `2:${i}`));
+      expect(again.takeDecisions()).toContainEqual({ kind: "partitions", at: 340, count: 3 });
+    }
+  });
+
+  it("does not wait for ever for messages that are lost: it decides anew", () => {
+    const live = filled([300, 300]);
+    const merge = new Merge(live, START);
+    drain(merge, live, { most: 200 });
+    const { position } = merge;
+    drain(merge, live);
+    const decisions: Decision[] = [...merge.takeDecisions(), { kind: "close", at: 590 }];
+    const log = filled([300, 300], undefined, ["250", "0"]);
+    log.losses = 1;
+    const again = new Merge(log, position, decisions, [300n, 300n]);
+    expect(drain(again, log)).toHaveLength(350);
+    expect(again.next(true)).toBe("end");
+    expect(again.takeDecisions()[0]).toEqual({ kind: "anew", at: 200 });
+  });
+});

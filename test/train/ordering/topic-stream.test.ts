@@ -1,0 +1,63 @@
+import { expect, it } from "vitest";
+import { Decoder } from "../../../src/decode/decoder.js";
+import { parseSpec } from "../../../src/spec/parse.js";
+import { Merge } from "../../../src/train/ordering/merge.js";
+import { decodedMessages } from "../../../src/train/ordering/topic-stream.js";
+import { MemoryLog } from "../memory-log.js";
+
+const SPEC = parseSpec(
+  `name: t
+events: { format: tsv, columns: [label, a] }
+label: { field: label }
+fields: [{ name: a, type: categorical, table: w }]
+tables: { w: { encoding: hash, rows: 64 } }
+tower: lr
+`,
+  "t.yaml",
+);
+
+/** Messages, rows and rejects of every batch, the log's messages coming to hand `chunk` at a time. */
+async function batches(log: MemoryLog, messages: number, chunk: number): Promise<number[][]> {
+  const decoder = new Decoder(SPEC, { capacity: 64 });
+  const start = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
+  const merge = new Merge(log, start, [], [BigInt(messages)]);
+  log.wait = async () => void log.deliver(0, chunk);
+  const buffer = () => new ArrayBuffer(decoder.layout.bytes);
+  const options = { limit: Number.POSITIVE_INFINITY, lingerMs: 1e9, clock: { now: () => 0 }, buffer };
+  const seen: number[][] = [];
+  for await (const { position, rows, rejects } of decodedMessages(log, merge, decoder, options)) {
+    seen.push([(position as { messages: number }).messages, rows, rejects.length]);
+  }
+  return seen;
+}
+
+function logOf(count: number, text: (i: number) => string): MemoryLog {
+  const log = new MemoryLog(1);
+  for (let i = 0; i < count; i++) log.append(0, text(i));
+  return log;
+}
+
+it("a topic of nothing but poison, or of empty messages, goes on batch by batch", async () => {
+  for (const [text, rejected] of [
+    ["poison", true],
+    ["", false],
+  ] as const) {
+    const seen = await batches(
+      logOf(150_000, () => text),
+      150_000,
+      9_999,
+    );
+    expect(seen.map(([messages]) => messages)).toEqual([65_536, 131_072, 150_000]);
+    expect(
+      seen.every(([, rows, rejects], i) => rows === 0 && rejects === (rejected ? [65_536, 65_536, 18_928][i] : 0)),
+    );
+  }
+});
+
+it("large rejected messages close a batch by their bytes, at the same place however they come to hand", async () => {
+  const events = (i: number) => (i % 50 === 0 ? "1\tx" : "p".repeat(1 << 20));
+  const [one, other] = [await batches(logOf(200, events), 200, 7), await batches(logOf(200, events), 200, 200)];
+  expect(one).toEqual(other);
+  expect(one.map(([messages]) => messages)).toEqual([66, 131, 196, 200]);
+  expect(one.reduce((sum, [, rows]) => sum + rows, 0)).toBe(4);
+});

@@ -1,0 +1,69 @@
+import { expect, it } from "vitest";
+import { Freshness } from "../../src/delta-log/times.js";
+import type { Progress } from "../../src/train/job.js";
+import { TrainMetrics } from "../../src/train/prometheus.js";
+
+const quality = { examples: 10, logloss: 0.5, auc: null, auc_error: null, normalized_entropy: 1, calibration: 1 };
+const progress: Progress = {
+  examples: 10,
+  examples_this_run: 10,
+  rejected: 1,
+  duplicates: 2,
+  warnings: [],
+  skipped: 0,
+  clipped: { numbers: 5, times: 6, batches: 7 },
+  unsaved: 4,
+  seconds: 1,
+  lifetime: quality,
+  window: quality,
+  oracle_auc: null,
+  seen: null,
+  validation: null,
+  table_rows: 3,
+  table_bytes: 300,
+  memory_bytes: 1000,
+  done: null,
+  freshness: { p50: 0.25, p99: 1.5 },
+  lifecycle: null,
+  source: { ready: false, reason: "no answer", lag: [7, 0] },
+};
+
+it("a trainer tells counts, lag, freshness and readiness; what has no value is left out", async () => {
+  const metrics = new TrainMetrics();
+  expect([metrics.ready, metrics.reason]).toEqual([false, "starting"]);
+  metrics.show(progress);
+  metrics.show(progress);
+  expect([metrics.ready, metrics.reason]).toEqual([false, "no answer"]);
+  const lines = (await metrics.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      "hashbrook_train_examples_total 10",
+      "hashbrook_train_rejected_total 1",
+      "hashbrook_train_duplicates_total 2",
+      "hashbrook_train_unsaved 4",
+      "hashbrook_train_ready 0",
+      'hashbrook_train_clipped_total{what="numbers"} 5',
+      'hashbrook_train_clipped_total{what="times"} 6',
+      'hashbrook_train_clipped_total{what="batches"} 7',
+      'hashbrook_train_lag{partition="0"} 7',
+      'hashbrook_train_lag{partition="1"} 0',
+      'hashbrook_train_freshness_quantile_seconds{quantile="0.5"} 0.25',
+      'hashbrook_train_freshness_quantile_seconds{quantile="0.99"} 1.5',
+    ]),
+  );
+  metrics.show({ ...progress, source: { ready: true, reason: null, lag: [3] }, freshness: null });
+  const text = await metrics.text();
+  expect(text).toMatch(/^hashbrook_train_lag\{partition="0"\} 3$/m);
+  expect(text).not.toMatch(/partition="1"|_seconds\{/);
+});
+
+it("freshness is the percentiles of the last ages", () => {
+  let now = 0;
+  const freshness = new Freshness(() => now);
+  expect(freshness.percentiles()).toBe(null);
+  now = 1000;
+  freshness.add([1000, 900, 0]);
+  expect(freshness.percentiles()).toEqual({ p50: 0.1, p99: 1 });
+  freshness.add(Array(5000).fill(750));
+  expect(freshness.percentiles()).toEqual({ p50: 0.25, p99: 0.25 });
+});
