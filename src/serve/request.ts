@@ -18,6 +18,8 @@ interface MutableKnown extends Known {
 
 /** More names of unknown members than this are counted. */
 const MAX_UNKNOWN = 100;
+/** Levels of objects that the decoder reads. */
+const MAX_DEPTH = 512;
 const QUOTE = 34;
 const BACKSLASH = 92;
 const OPEN = new Set([91, 123]);
@@ -117,11 +119,11 @@ function placeOf(known: Known, path: string): Known | undefined {
   return place;
 }
 
-/** Dotted paths of a value's leaves (arrays count as leaves). */
-function* leafPaths(value: unknown, path: string): Generator<string> {
-  const members = isObject(value) ? Object.entries(value) : [];
+/** Dotted paths of a value's leaves (arrays count as leaves), `depth` deep at most: the decoder refuses what is deeper. */
+function* leafPaths(value: unknown, path: string, depth = MAX_DEPTH): Generator<string> {
+  const members = isObject(value) && depth > 0 ? Object.entries(value) : [];
   if (members.length === 0) yield path;
-  for (const [name, inner] of members) yield* leafPaths(inner, `${path}.${name}`);
+  for (const [name, inner] of members) yield* leafPaths(inner, `${path}.${name}`, depth - 1);
 }
 
 /** The raw value bytes of a JSON object's members; of doubled names the last counts, as in JSON.parse. The text is known to be valid JSON. */

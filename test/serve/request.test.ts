@@ -47,6 +47,12 @@ describe("splitScoreRequest", () => {
     expect([unknown.length, unknown[99], unknown[100]]).toEqual([101, "context.m1099", "… and 150 more"]);
   });
 
+  it("has no internal error for a body that is nested 100,000 levels deep: the decoder refuses it", () => {
+    const nested = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
+    const { unknown } = split(`{"context": ${nested}, "candidates": [{"b": ${nested}}]}`);
+    expect(unknown.map((path) => path.split(".").length)).toEqual([514, 514]);
+  });
+
   it.each([
     ["{", /not valid JSON/],
     ["3", /body: must be an object/],
