@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 
@@ -106,6 +106,80 @@ describe("the source tree", () => {
     expect(long.map(({ file }) => file)).toEqual([]);
   });
 });
+
+const home = resolve(root, "..");
+const documents = readdirSync(home)
+  .filter((name) => !["node_modules", "dist", "build", "runs", ".git"].includes(name))
+  .flatMap((name) => (name.endsWith(".md") ? name : markdownIn(name)))
+  .map((file) => ({ file, text: readFileSync(join(home, file), "utf8").replace(/^```[\s\S]*?^```/gm, "") }));
+
+describe("the documents", () => {
+  it("link to files and headings that are there", () => {
+    const broken = documents.flatMap(({ file, text }) =>
+      [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+        .map(([, link]) => link)
+        .filter((link) => !/^[a-z]+:/.test(link) && !leadsSomewhere(file, link))
+        .map((link) => `${file}: ${link}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it("can all be reached from the README", () => {
+    const reached = new Set(["README.md"]);
+    for (const name of reached) {
+      const { text } = documents.find(({ file }) => file === name)!;
+      for (const [, link] of text.matchAll(/\]\(([^)\s#]+\.md)/g))
+        if (!/^[a-z]+:/.test(link)) reached.add(join(dirname(name), link));
+    }
+    const files = documents.map(({ file }) => file).filter((file) => !file.startsWith(".github"));
+    expect(files.filter((file) => !reached.has(file))).toEqual([]);
+  });
+
+  it("name commands of npm that are there", () => {
+    const { scripts } = JSON.parse(readFileSync(join(home, "package.json"), "utf8")) as { scripts: object };
+    const wrong = documents.flatMap(({ file, text }) =>
+      [...text.matchAll(/\bnpm (?:run )?((?<=run )[\w:]+|test|start)/g)]
+        .filter(([, name]) => !Object.hasOwn(scripts, name))
+        .map(([command]) => `${file}: ${command}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("name files that are there", () => {
+    const wrong = documents.flatMap(({ file, text }) =>
+      [...text.matchAll(/`([\w.-]+(?:\/[\w.-]+)+\.(?:d\.ts|ts|mjs|py|sh|yaml))`/g)]
+        .map(([, name]) => name)
+        .filter((name) => !["", "src", "test", dirname(file)].some((base) => existsSync(join(home, base, name))))
+        .map((name) => `${file}: ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+function markdownIn(folder: string): string[] {
+  if (!statSync(join(home, folder)).isDirectory()) return [];
+  return readdirSync(join(home, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md") && !name.includes("node_modules"))
+    .map((name) => join(folder, name));
+}
+
+/** Whether a relative link leads to a file, and to a heading of it where it names one. */
+function leadsSomewhere(file: string, link: string): boolean {
+  const [path, anchor] = link.split("#");
+  const target = path === "" ? join(home, file) : resolve(home, dirname(file), path);
+  if (!existsSync(target)) return false;
+  return anchor === undefined || headings(readFileSync(target, "utf8")).includes(anchor);
+}
+
+/** The anchors that GitHub gives a document's headings. */
+function headings(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
 
 function isAllowed(file: string, target: string): boolean {
   const from = folderOf(file);
