@@ -53,8 +53,8 @@ if (!only) {
 async function bundle() {
   const inside = /^(commander|typebox|yaml)(\/|$)/;
   const external = (id) => /^[a-z@]/.test(id) && !inside.test(id);
-  const typebox = "./dist/spec/typebox.js";
-  await build({ input: typebox, output: { file: typebox }, platform: "node", logLevel: "warn" });
+  for (const door of ["./dist/schema/typebox.js", "./dist/schema/compile.js"])
+    await build({ input: door, output: { file: door }, platform: "node", logLevel: "warn" });
   rmSync("dist/chunks", { recursive: true, force: true });
   for (const entry of [
     "cli/main",

@@ -13,6 +13,7 @@ export { type ErrorCode, HashbrookError } from "./core/errors.js";
 export type { DeltaSource } from "./delta-log/delta-log.js";
 export { openFollow } from "./delta-log/open.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
+export type { SpecWarning } from "./schema/problems.js";
 export { type FollowOptions, type Health, type ModelVersion, Scorer, type Scores } from "./serve/scorer.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
 export type { TopicSpec } from "./sources/kafka/open-topic.js";
@@ -20,7 +21,6 @@ export { type SimulatedFacts, type SimulateOptions, simulate } from "./sources/s
 export type { CompiledSpec } from "./spec/compiled.js";
 export { specHash } from "./spec/hash.js";
 export { loadSpec, parseSpec } from "./spec/parse.js";
-export type { SpecWarning } from "./spec/problems.js";
 export { type CheckOptions, type CheckReport, check } from "./train/check.js";
 export type { FieldCheck } from "./train/field-check.js";
 export type {

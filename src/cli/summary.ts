@@ -1,4 +1,4 @@
-import type { SpecWarning } from "../spec/problems.js";
+import type { SpecWarning } from "../schema/problems.js";
 import type { HotnessCounters } from "../tables/hotness.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { KnownFile, Quality, Report } from "../train/job.js";

@@ -1,8 +1,8 @@
+import type { Problems } from "../schema/problems.js";
 import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileFields, type ExpandedField } from "./fields.js";
 import { compileLabel } from "./label.js";
-import type { Problems } from "./problems.js";
 import type { ModelSpec } from "./schema.js";
 import { compileEvents, Sources } from "./sources.js";
 import { compileTables, compileWide } from "./tables.js";

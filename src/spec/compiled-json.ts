@@ -1,17 +1,11 @@
 import { HashbrookError } from "../core/errors.js";
+import { closed } from "../schema/basics.js";
+import { Compile } from "../schema/compile.js";
+import { atLeastZero, count, hex, orNull, aboveZero as rate, text, widths } from "../schema/compiled.js";
+import { type Static, type TProperties, Type } from "../schema/typebox.js";
 import type { CompiledField, CompiledSpec, CompiledTable, EncodingSpec } from "./compiled.js";
 import { BIAS, cellKind, hasOwnSeeds } from "./tables.js";
 import { isLinear } from "./tower.js";
-import { Compile, type Static, Type } from "./typebox.js";
-
-const closed = { additionalProperties: false };
-const text = Type.String({ minLength: 1 });
-const count = (maximum: number) => Type.Integer({ minimum: 1, maximum });
-const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const atLeastZero = Type.Number({ minimum: 0 });
-const rate = Type.Number({ exclusiveMinimum: 0 });
-const hex = Type.String({ pattern: "^[0-9a-f]{16}$" });
-const widths = Type.Array(count(4096), { maxItems: 64 });
 
 const Events = Type.Object(
   {
@@ -39,7 +33,7 @@ const Label = Type.Object(
 );
 
 const separator = Type.String({ minLength: 1, maxLength: 8 });
-const field = <K extends string, P extends Type.TProperties>(type: K, properties: P) =>
+const field = <K extends string, P extends TProperties>(type: K, properties: P) =>
   Type.Object({ name: text, type: Type.Literal(type), ...properties }, closed);
 
 const Field = Type.Union([

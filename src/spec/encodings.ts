@@ -1,9 +1,9 @@
+import type { Problems } from "../schema/problems.js";
 import type { AdmissionSpec, EncodingKind, EncodingSpec, EvictionSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { encodingOptions } from "./encoding-options.js";
 import { checkFit, sized } from "./fit.js";
 import { checkPrecision } from "./precisions.js";
-import type { Problems } from "./problems.js";
 import type { EncodedSource, TableSource } from "./schema.js";
 import { FILTER_CELL_BYTES, parseBytes, parseSeconds } from "./sizes.js";
 import { compileOptimizer } from "./tower.js";

@@ -1,7 +1,7 @@
+import { type Problems, suggestion } from "../schema/problems.js";
 import { evenBoundaries, integerBoundaries, logBoundaries } from "./buckets.js";
 import type { CompiledField } from "./compiled.js";
 import { defaults } from "./defaults.js";
-import { type Problems, suggestion } from "./problems.js";
 import { expand } from "./ranges.js";
 import type { FieldSource, ModelSpec, TransformSource } from "./schema.js";
 import { unescaped } from "./separators.js";

@@ -1,8 +1,8 @@
+import type { Problems } from "../schema/problems.js";
 import type { EncodingKind, EncodingSpec, StoreSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import type { EncodingContext, EncodingSource } from "./encodings.js";
 import { chineseRemainders, equalRadices, notCoprime } from "./partitions.js";
-import type { Problems } from "./problems.js";
 import { decoderBytes, denseBytes, FILTER_CELL_BYTES, filterBytes, sizeText, storeBytes } from "./sizes.js";
 
 /** One store lies in one WebAssembly memory. */

@@ -1,6 +1,6 @@
+import type { Problems } from "../schema/problems.js";
 import type { LabelSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
-import type { Problems } from "./problems.js";
 import type { ModelSpec } from "./schema.js";
 import type { Sources } from "./sources.js";
 

@@ -1,6 +1,6 @@
+import { type Problems, suggestion } from "../schema/problems.js";
 import { defaults } from "./defaults.js";
 import type { ExpandedField } from "./fields.js";
-import { type Problems, suggestion } from "./problems.js";
 import type { TableSource } from "./schema.js";
 
 /** The table of one field of a table with mixed dimensions. */

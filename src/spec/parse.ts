@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { HashbrookError } from "../core/errors.js";
+import { Problems, type SpecWarning } from "../schema/problems.js";
 import { compileSpec } from "./compile.js";
 import type { CompiledSpec } from "./compiled.js";
-import { Problems, type SpecWarning } from "./problems.js";
 import { type ModelSpec, specSchema } from "./schema.js";
 import { readShape, type Shape } from "./shape.js";
 

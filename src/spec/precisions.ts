@@ -1,5 +1,5 @@
+import type { Problems } from "../schema/problems.js";
 import type { EncodingSpec, OptimizerSpec, StoreSpec } from "./compiled.js";
-import type { Problems } from "./problems.js";
 
 type Precision = NonNullable<StoreSpec["precision"]>;
 

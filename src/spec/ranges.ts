@@ -1,4 +1,4 @@
-import type { Problems } from "./problems.js";
+import type { Problems } from "../schema/problems.js";
 
 const RANGE = /^(.*?)(\d+)\.\.(.*?)(\d+)$/s;
 const LONGEST = 10_000;

@@ -1,6 +1,6 @@
+import { aboveZero, closed, NAME, optional, size, TABLE_NAME, text } from "../schema/basics.js";
+import { Type } from "../schema/typebox.js";
 import { defaults } from "./defaults.js";
-import { aboveZero, closed, NAME, optional, size, TABLE_NAME, text } from "./schema-basics.js";
-import { Type } from "./typebox.js";
 
 const separator = (value: string) =>
   optional(

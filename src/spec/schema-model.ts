@@ -1,6 +1,6 @@
+import { aboveZero, atLeastZero, closed, optional, size, text, widths } from "../schema/basics.js";
+import { Type } from "../schema/typebox.js";
 import { defaults } from "./defaults.js";
-import { aboveZero, atLeastZero, closed, optional, size, text, widths } from "./schema-basics.js";
-import { Type } from "./typebox.js";
 
 const rate = (value: number) => optional(aboveZero("Learning rate.", value));
 const adagradKnobs = (kind: "adagrad" | "rowwise_adagrad") => ({

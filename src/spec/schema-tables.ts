@@ -1,7 +1,7 @@
+import { aboveZero, atLeastZero, closed, optional, size } from "../schema/basics.js";
+import { Type } from "../schema/typebox.js";
 import { defaults } from "./defaults.js";
-import { aboveZero, atLeastZero, closed, optional, size } from "./schema-basics.js";
 import { optimizer, rows, salt } from "./schema-model.js";
-import { Type } from "./typebox.js";
 
 const { dhe, hot_cold, shared, multi_hash, compositional, low_dim, admission } = defaults;
 const whole = (description: string, value?: number, maximum = 2 ** 32 - 1) =>

@@ -1,9 +1,9 @@
+import { closed, NAME, optional, size, TABLE_NAME, text } from "../schema/basics.js";
+import { type Static, Type } from "../schema/typebox.js";
 import { defaults } from "./defaults.js";
-import { closed, NAME, optional, size, TABLE_NAME, text } from "./schema-basics.js";
 import { Field, type Transform } from "./schema-fields.js";
 import { Tower, Wide } from "./schema-model.js";
 import { type Encoded, Table } from "./schema-tables.js";
-import { type Static, Type } from "./typebox.js";
 
 const Time = Type.Union(
   [

@@ -10,7 +10,7 @@ import {
   parseDocument,
   type YAMLMap,
 } from "yaml";
-import { inside, nearest, type Place, type Problems, suggestion } from "./problems.js";
+import { inside, nearest, type Place, type Problems, suggestion } from "../schema/problems.js";
 
 /** The part of JSON Schema that `specSchema` uses. */
 export interface Shape {

@@ -1,6 +1,6 @@
+import { type Problems, suggestion } from "../schema/problems.js";
 import type { EventFormat } from "./compiled.js";
 import { defaults } from "./defaults.js";
-import { type Problems, suggestion } from "./problems.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec } from "./schema.js";
 import { isColumnSeparator, separatorOf } from "./separators.js";

@@ -1,10 +1,10 @@
+import { type Problems, suggestion } from "../schema/problems.js";
 import type { CompiledCell, CompiledField, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileEncoding } from "./encodings.js";
 import type { ExpandedField } from "./fields.js";
 import { fromHex64, hex64, xxh64 } from "./hash.js";
 import { mixedDimensions } from "./mixed-dimensions.js";
-import { type Problems, suggestion } from "./problems.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec, TableSource } from "./schema.js";
 import { isLinear } from "./tower.js";

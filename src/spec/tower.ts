@@ -1,6 +1,6 @@
+import { listed, type Problems } from "../schema/problems.js";
 import type { CompiledTower, OptimizerSpec, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
-import { listed, type Problems } from "./problems.js";
 import type { ModelSpec, OptimizerSource } from "./schema.js";
 
 type OptimizerKind = OptimizerSpec["kind"];

@@ -1,0 +1,12 @@
+/** Parts of the compiled spec's schema: what a checkpoint's spec is checked with. They have no descriptions and no defaults. */
+import { type TSchema, Type } from "./typebox.js";
+
+export const text = Type.String({ minLength: 1 });
+export const count = (maximum: number) => Type.Integer({ minimum: 1, maximum });
+export const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const atLeastZero = Type.Number({ minimum: 0 });
+export const aboveZero = Type.Number({ exclusiveMinimum: 0 });
+/** A 64-bit number. */
+export const hex = Type.String({ pattern: "^[0-9a-f]{16}$" });
+/** Of layers. */
+export const widths = Type.Array(count(4096), { maxItems: 64 });

@@ -1,0 +1,24 @@
+/**
+ * What specs are described with. A file of its own because the build puts the part of TypeBox that is used here into it: 680
+ * small modules would cost every start, and every start of a thread, half a second.
+ */
+import * as typebox from "typebox";
+
+export type { Static, TObject, TOptional, TProperties, TSchema } from "typebox";
+
+/** The builders that schemas are made with. */
+export const Type = {
+  Array: typebox.Array,
+  Boolean: typebox.Boolean,
+  Enum: typebox.Enum,
+  Integer: typebox.Integer,
+  Literal: typebox.Literal,
+  Null: typebox.Null,
+  Number: typebox.Number,
+  Object: typebox.Object,
+  Optional: typebox.Optional,
+  Record: typebox.Record,
+  String: typebox.String,
+  Union: typebox.Union,
+  Unsafe: typebox.Unsafe,
+};
