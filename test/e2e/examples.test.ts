@@ -1,0 +1,57 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { temporary } from "./hashbrook.js";
+
+const programs = readdirSync("examples").filter((name) => name.endsWith(".mjs"));
+
+/** What an example prints, run in an empty folder of its own. */
+function output(name: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [join("examples", `${name}.mjs`), temporary()], (error, stdout, stderr) =>
+      error || stderr ? reject(error ?? new Error(stderr)) : resolve(stdout),
+    );
+  });
+}
+
+describe.concurrent("examples", () => {
+  it("train.mjs learns who likes what, and tells the quality", async () => {
+    const text = await output("train");
+    expect(Number(/last tenth[\s\S]*auc: ([\d.]+)/.exec(text)?.[1])).toBeGreaterThan(0.7);
+    expect(text).toMatch(/^rejected: 0, distinct users: (9\d|10\d)$/m);
+    expect(text).toMatch(/checkpoint-000000030000$/m);
+  });
+
+  it("score.mjs ranks the candidates, and says what is wrong with a request", async () => {
+    const text = await output("score");
+    const ranked = [...text.matchAll(/'(a1|a2|a3|never seen)' +│ (0\.\d+)/g)];
+    expect(ranked.map(([, ad]) => ad).sort()).toEqual(["a1", "a2", "a3", "never seen"]);
+    const probabilities = ranked.map(([, , probability]) => Number(probability));
+    expect(probabilities).toEqual(probabilities.toSorted((a, b) => b - a));
+    expect(text).toContain("no field reads: [ 'candidates[].colour' ]");
+    expect(text).toContain("request_invalid: candidates[1].ad: bad_type");
+  });
+
+  it("serve.mjs answers over HTTP, and counts", async () => {
+    const text = await output("serve");
+    expect(text).toMatch(/status: 200,\s+scores: \[ 0\.\d+, 0\.\d+ \]/);
+    expect(text).toMatch(/status: 400,[\s\S]*code: 'request_invalid'/);
+    expect(text).toContain("ready: true");
+    expect(text).toContain(`hashbrook_score_requests_total{status="400"} 1`);
+  });
+
+  it("follow.mjs answers with what the trainer has learned since", async () => {
+    const text = await output("follow");
+    expect(text).toContain("before anything was learned: false null");
+    const answers = [...text.matchAll(/scores: (\[.*\])[\s\S]*?version: (\d+)/g)];
+    expect(answers.map(([, , version]) => Number(version))).toEqual([2000, 4000]);
+    expect(answers[0][1]).not.toBe(answers[1][1]);
+    expect(text).toContain("gaps: 0");
+  });
+});
+
+it.each(programs)("examples/%s is short, and told in examples/README.md", (name) => {
+  expect(readFileSync(join("examples", name), "utf8").trim().split("\n").length).toBeLessThanOrEqual(60);
+  expect(readFileSync("examples/README.md", "utf8")).toContain(`[${name}](${name})`);
+});
