@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { towerKinds } from "../src/towers/index.js";
 
 /** Folders in the order data flows; a file may import from folders before its own (and from its own). */
 const LAYERS: readonly (readonly string[])[] = [
@@ -99,6 +100,12 @@ describe("the source tree", () => {
       ({ file, code }) =>
         !/^(core|cli)\//.test(file) && /Math\.random|Date\.now|new Date\(|performance\.now/.test(code),
     );
+    expect(wrong.map(({ file }) => file)).toEqual([]);
+  });
+
+  it("names no kind of tower outside of its registry", () => {
+    const named = new RegExp(`["'](${towerKinds.join("|")})["']`);
+    const wrong = files.filter(({ file, code }) => !file.startsWith("towers/") && named.test(code));
     expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 

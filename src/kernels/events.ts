@@ -2,7 +2,7 @@ import type { TableKernel } from "./table.js";
 
 /**
  * The part of kernels/table.wasm that learns event by event. The order of calls: configureOptimizer, configureRow,
- * openEvents, setParts, every setBag and setConstant, openLinear or openFm, then open.
+ * openEvents, setParts, every setBag and setConstant, openModel, then open.
  */
 export interface EventKernel extends TableKernel {
   /** Returns the address of the region that takes the batch's parts, 0 where the memory limit forbids it. */
@@ -19,16 +19,14 @@ export interface EventKernel extends TableKernel {
   setBag(bag: number, offsets: number, keys: number, weights: number, combiner: number): void;
   setConstant(constant: number, key: bigint, column: number): void;
   logits(): number;
-  openLinear(most: number, alpha: number, beta: number, l1: number, l2: number): number;
+  /** Takes the workspace of the model of this number (assembly/table/event-models.ts) for events of up to `most` features of `cells` cells. */
+  openModel(model: number, most: number, cells: number): number;
   /**
    * Events skipped, or -1 where the table has no room for the batch's new keys: with nothing changed, or, of a table with a
    * budget, after the events that still fitted.
    */
-  learnLinear(rows: number): number;
-  scoreLinear(rows: number): void;
-  openFm(most: number, factors: number): number;
-  learnFm(rows: number): number;
-  scoreFm(rows: number): void;
+  learnEvents(rows: number): number;
+  scoreEvents(rows: number): void;
 }
 
 /** The column of a constant feature that is the bias: always 1. */

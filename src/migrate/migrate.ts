@@ -10,6 +10,7 @@ import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
 import { canonicalJson, specHash } from "../spec/hash.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Encoding } from "../tables/encoding.js";
+import { rowOf } from "../towers/index.js";
 import { decodedBatches, START } from "../train/stream.js";
 import { distil, type Fit, openDistilled, teach } from "./distil.js";
 import { KeySet, storedKeys } from "./distinct-keys.js";
@@ -131,10 +132,10 @@ async function migrateTable(
   return { facts, gone, blocks };
 }
 
-/** A table's encoding by itself. A row of fm has its linear weight, too. */
+/** A table's encoding by itself, with rows as long as its tower has them. */
 function encodingSpec({ tables, tower }: CompiledSpec, t: number): EncodingSpec {
   const table = tables[t];
-  return tower.kind === "fm" ? { ...table, dim: table.dim + 1 } : table;
+  return { ...table, dim: rowOf(tower.kind, table).floats };
 }
 
 const open = (spec: CompiledSpec, t: number): Promise<Encoding> =>

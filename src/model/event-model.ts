@@ -4,7 +4,9 @@ import { BIAS_COLUMN, type EventKernel } from "../kernels/events.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { constantKey } from "../tables/batch-path.js";
+import { lanesOf } from "../tables/row-layout.js";
 import { StoreTable } from "../tables/store-table.js";
+import { rowOf, towerOf } from "../towers/index.js";
 import { type Clipped, type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { Serving } from "./replica-state.js";
@@ -13,13 +15,12 @@ import { StreamClock } from "./stream-clock.js";
 const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
 
 /**
- * `lr` (logistic regression) and `fm` (factorization machine, Rendle 2010): one table, learned event by event inside the
- * table's kernel. For each event all its weights are read, the logit they give is the event's progressive prediction, and
+ * A model of one table (src/towers: those that learn "events"), learned event by event inside the table's kernel. For each event all its weights are read, the logit they give is the event's progressive prediction, and
  * every feature's row is updated with the gradient of the logarithmic loss; a row that occurs twice in an event is updated twice,
  * one after the other, with the weights that were read.
  *
- * A row of `lr` is one weight. A row of `fm` is `dim` factors and, after them, the linear weight, which starts at 0: its table
- * has dim + 1 columns. A number multiplies its weight; where it is 0 or missing the feature is absent. An event whose logit
+ * A row's last float is the linear weight. What lies before it is the model's; its table has as many columns as both together.
+ * A number multiplies its weight; where it is 0 or missing the feature is absent. An event whose logit
  * or gradient is not finite (or over 1e15) updates nothing and is counted as skipped; it may leave fresh rows at their
  * initial weights.
  */
@@ -29,7 +30,8 @@ export class EventModel implements Model {
   readonly serving: Serving;
   private readonly replica: boolean;
   private readonly layout: BatchLayout;
-  private readonly kind: "lr" | "fm";
+  /** Floats of a row that are drawn at random. */
+  private readonly drawn: number;
   private readonly kernel: EventKernel;
   readonly numbers: Numbers;
   private readonly clock: StreamClock;
@@ -38,14 +40,15 @@ export class EventModel implements Model {
   constructor(spec: CompiledSpec, options: Pick<ModelOptions, "layout"> & Partial<ModelOptions>) {
     this.spec = spec;
     this.layout = options.layout;
-    this.kind = spec.tower.kind === "fm" ? "fm" : "lr";
     this.numbers = new Numbers(spec, new Float32Array(options.layout.capacity * spec.numbers.length));
     this.clock = new StreamClock(spec);
     const [table] = spec.tables;
-    const widened = { ...spec, tables: [{ ...table, dim: this.kind === "fm" ? table.dim + 1 : 1 }] };
+    const { floats, drawn } = rowOf(spec.tower.kind, table);
+    this.drawn = drawn;
+    const widened = { ...spec, tables: [{ ...table, dim: floats }] };
     this.replica = options.purpose === "serve";
     const { servingPrecision } = options;
-    const workspace = (kernel: TableKernel) => this.open(kernel, table);
+    const workspace = (kernel: TableKernel) => this.open(kernel, widened.tables[0]);
     // The table's own path for mini-batches is not used, so it is made for one row.
     this.tables = [
       new StoreTable(widened, 0, batchLayout(spec, 1), { workspace, serving: this.replica, servingPrecision }),
@@ -61,7 +64,7 @@ export class EventModel implements Model {
     const { store } = this.tables[0];
     store.lifecycle?.setClock(this.clock.before(batch));
     this.clock.count(batch);
-    const skipped = this.kind === "fm" ? this.kernel.learnFm(batch.rows) : this.kernel.learnLinear(batch.rows);
+    const skipped = this.kernel.learnEvents(batch.rows);
     if (skipped < 0) throw store.full(store.rows + 1);
     return { logits: this.logits(batch.rows), skipped };
   }
@@ -75,17 +78,16 @@ export class EventModel implements Model {
     const key = constantKey(spec.cells.find(({ kind }) => kind === "bias")!);
     const weights = store.weightsOf(key);
     weights[weights.length - 1] += shift;
-    // fm's rows are drawn without their last weight, which is the one that is given here.
+    // A row may be drawn without its last weight, which is the one that is given here.
     const { lanes } = store.layout;
     store.kernel.configureRow(weights.length, lanes);
     store.plant({ keys: BigUint64Array.of(key), weights });
-    if (this.kind === "fm") store.kernel.configureRow(weights.length - 1, lanes);
+    store.kernel.configureRow(this.drawn, lanes);
   }
 
   async predict(batch: Batch): Promise<Float32Array> {
     this.copy(batch);
-    if (this.kind === "fm") this.kernel.scoreFm(batch.rows);
-    else this.kernel.scoreLinear(batch.rows);
+    this.kernel.scoreEvents(batch.rows);
     return this.logits(batch.rows);
   }
 
@@ -114,7 +116,7 @@ export class EventModel implements Model {
     const { singles, offset } = layout.keys[0];
     const constants = table.cells.filter((cell) => cell.kind === "number" || cell.kind === "bias");
     const most = singles + constants.length + layout.bags.reduce((sum, bag) => sum + bag.maxLength, 0);
-    if (this.kind === "fm") kernel.configureRow(table.dim, (table.dim + 4) & ~3);
+    kernel.configureRow(this.drawn, lanesOf(table.dim));
     const sizes = [singles, spec.numbers.length, layout.bags.length, constants.length, most] as const;
     this.region = kernel.openEvents(layout.capacity, layout.bytes, ...sizes) >>> 0;
     kernel.setParts(offset, layout.numbers, layout.labels, layout.weights);
@@ -125,7 +127,7 @@ export class EventModel implements Model {
       const column = cell.kind === "bias" ? BIAS_COLUMN : spec.numbers.indexOf(cell.field);
       kernel.setConstant(i, constantKey(cell), column);
     });
-    const opened = this.kind === "fm" ? kernel.openFm(most, table.dim) : kernel.openLinear(most, ...ftrlOf(table));
+    const opened = kernel.openModel(modelOf(spec), most, table.cells.length);
     if (this.region === 0 || opened !== 1) {
       throw new HashbrookError("table_full", `table ${table.name}: no room for batches of ${layout.capacity} rows`);
     }
@@ -162,7 +164,9 @@ export class EventModel implements Model {
   }
 }
 
-/** The hyper-parameters of the path that updates four FTRL rows at once; the other optimizers do not use them. */
-function ftrlOf({ optimizer }: CompiledTable): [number, number, number, number] {
-  return optimizer.kind === "ftrl" ? [optimizer.alpha, optimizer.beta, optimizer.l1, optimizer.l2] : [1, 0, 0, 0];
+/** The model's number in the kernel. */
+function modelOf({ tower }: CompiledSpec): number {
+  const kind = towerOf(tower.kind);
+  if (kind.learns === "events") return kind.model;
+  throw new HashbrookError("internal", `tower.${tower.kind}: does not learn event by event`);
 }

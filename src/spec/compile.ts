@@ -1,4 +1,5 @@
 import type { Problems } from "../schema/problems.js";
+import { learnsByEvent, towerOf } from "../towers/index.js";
 import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileFields, type ExpandedField } from "./fields.js";
@@ -6,7 +7,7 @@ import { compileLabel } from "./label.js";
 import type { ModelSpec } from "./schema.js";
 import { compileEvents, Sources } from "./sources.js";
 import { compileTables, compileWide } from "./tables.js";
-import { compileTower, isLinear, reportTowerKind, towerKind } from "./tower.js";
+import { compileTower, reportTowerKind, towerKind } from "./tower.js";
 
 export { compiledFromJson } from "./compiled-json.js";
 export { canonicalJson, specHash } from "./hash.js";
@@ -30,8 +31,8 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
   const compiled: CompiledSpec = {
     name: spec.name,
     seed: spec.train?.seed ?? defaults.train.seed,
-    batch: spec.train?.batch ?? (isLinear(kind) ? defaults.train.event_batch : defaults.train.batch),
-    ...compileWarmup(spec, isLinear(kind), problems),
+    batch: spec.train?.batch ?? (learnsByEvent(kind) ? defaults.train.event_batch : defaults.train.batch),
+    ...compileWarmup(spec, kind, problems),
     window: spec.train?.window ?? defaults.train.window,
     events,
     label,
@@ -48,10 +49,10 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
 }
 
 /** A default is left out: specs of before there was a choice keep their hash. */
-function compileWarmup({ train }: ModelSpec, linear: boolean, problems: Problems): { warmup?: number } {
+function compileWarmup({ train }: ModelSpec, kind: TowerKind, problems: Problems): { warmup?: number } {
   const { warmup, batch = defaults.train.batch } = train ?? {};
-  if (warmup !== undefined && linear)
-    problems.add("train.warmup", "lr and fm learn event by event", "it is for towers: remove it");
+  if (warmup !== undefined && learnsByEvent(kind))
+    problems.add("train.warmup", `${kind} learns event by event`, "it is for towers: remove it");
   return warmup === undefined || warmup === batch * defaults.train.warmup_batches ? {} : { warmup };
 }
 
@@ -65,7 +66,7 @@ function checkUses(
   const wide = new Set(
     tables.filter(({ role }) => role === "wide").flatMap(({ cells }) => cells.map(({ field }) => field)),
   );
-  const linear = isLinear(tower.kind);
+  const linear = learnsByEvent(tower.kind);
   for (const { field, table, path } of fields) {
     const dense = field.type === "numeric" || field.type === "vector";
     if (linear && field.type === "vector") {
@@ -104,51 +105,42 @@ function checkLeaks({ label }: CompiledSpec, fields: readonly ExpandedField[], p
   }
 }
 
-/** What each tower asks of tables, numbers and the wide part. */
+/** What a tower asks of tables, numbers and the wide part. */
 function checkInputs(
   kind: TowerKind,
-  embeddings: readonly CompiledTable[],
+  tables: readonly CompiledTable[],
   wide: CompiledTable | undefined,
   fields: readonly ExpandedField[],
   problems: Problems,
 ): void {
-  const dims = new Set(embeddings.map(({ dim }) => dim));
-  const dense = fields.some(({ field }) => field.type === "numeric" || field.type === "vector");
-  if (isLinear(kind)) {
-    if (embeddings.length !== 1)
+  const tower = towerOf(kind);
+  if (wide && tower.wide === "none")
+    problems.add("wide", `${kind} has no wide part`, "remove it: give the fields the table instead");
+  if (!wide && tower.wide === "required")
+    problems.add("tower", `${kind} needs a \`wide\` part`, "add wide: { fields: [...] }");
+  if (tower.learns === "events") {
+    if (tables.length !== 1)
       problems.add(
         "tables",
-        `${kind} has exactly one table, not ${embeddings.length}`,
+        `${kind} has exactly one table, not ${tables.length}`,
         "let all fields name the same table",
       );
-    if (wide) problems.add("wide", `${kind} has no wide part`, "remove it: give the fields the table instead");
     return;
   }
-  if (kind === "wide_deep" && !wide)
-    problems.add("tower", "wide_deep needs a `wide` part", "add wide: { fields: [...] }");
-  const needsTable = kind === "deepfm" || kind === "dlrm";
-  if (embeddings.length === 0 && (needsTable || !dense)) {
-    problems.add(
-      "tower",
-      `${kind} has no embeddings${needsTable ? "" : " and no numbers"} to work on`,
-      "give fields a table",
-    );
+  const dense = fields.some(({ field }) => field.type === "numeric" || field.type === "vector");
+  if (tables.length === 0 && (tower.compares || !dense)) {
+    const none = tower.compares ? "" : " and no numbers";
+    problems.add("tower", `${kind} has no embeddings${none} to work on`, "give fields a table");
   }
-  const vectors = embeddings.reduce((sum, { cells }) => sum + cells.length, 0) + (dense ? 1 : 0);
-  if (kind === "dlrm" && vectors === 1) {
-    problems.add(
-      "tower",
-      "dlrm has one vector and nothing to multiply it with",
-      "give it two fields with a table, or one and a number",
-    );
-  }
-  if (needsTable && dims.size > 1) {
+  const dims = new Set(tables.map(({ dim }) => dim));
+  if (tower.compares && dims.size > 1) {
     problems.add(
       "tables",
       `${kind} multiplies embeddings with each other, but dims are ${[...dims].join(", ")}`,
       "give all tables the same dim",
     );
   }
+  tower.check?.({ tables, dense }, problems);
 }
 
 function checkBatch({ batch, fields, tables, numbers }: CompiledSpec, problems: Problems): void {

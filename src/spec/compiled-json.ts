@@ -1,11 +1,11 @@
 import { HashbrookError } from "../core/errors.js";
 import { closed } from "../schema/basics.js";
 import { Compile } from "../schema/compile.js";
-import { atLeastZero, count, hex, orNull, aboveZero as rate, text, widths } from "../schema/compiled.js";
+import { atLeastZero, count, hex, orNull, aboveZero as rate, text } from "../schema/compiled.js";
 import { type Static, type TProperties, Type } from "../schema/typebox.js";
-import type { CompiledField, CompiledSpec, CompiledTable, EncodingSpec } from "./compiled.js";
+import { towerKinds, towerOf } from "../towers/index.js";
+import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, EncodingSpec, TowerKind } from "./compiled.js";
 import { BIAS, cellKind, hasOwnSeeds } from "./tables.js";
-import { isLinear } from "./tower.js";
 
 const Events = Type.Object(
   {
@@ -153,19 +153,9 @@ const Table = Type.Object(
   closed,
 );
 
-const Tower = Type.Object(
-  {
-    kind: Type.Enum(["lr", "fm", "deep_crossing", "wide_deep", "deepfm", "dcn_v2", "dlrm"]),
-    residual: widths,
-    hidden: widths,
-    bottom: widths,
-    cross_layers: Type.Integer({ minimum: 0, maximum: 16 }),
-    rank: Type.Integer({ minimum: 0, maximum: 4096 }),
-    optimizer: Optimizer,
-    runtime: Type.Enum(["onnxruntime", "tensorflow"]),
-  },
-  closed,
-);
+/** What all towers have; a kind's own knobs are checked by `checkTower`. */
+const tower = { optimizer: Optimizer, runtime: Type.Enum(["onnxruntime", "tensorflow"]) };
+const Tower = Type.Unsafe<CompiledTower>(Type.Object({ kind: Type.Enum([...towerKinds]), ...tower }));
 
 const Compiled = Type.Object(
   {
@@ -190,6 +180,8 @@ type Mutable<T> = T extends string | number | boolean | null ? T : { -readonly [
 true satisfies Same<Mutable<Static<typeof Compiled>>, Mutable<CompiledSpec>>;
 
 const validator = Compile(Compiled);
+const towerValidator = (kind: TowerKind) =>
+  Compile(Type.Object({ kind: Type.Literal(kind), ...towerOf(kind).compiled, ...tower }, closed));
 
 /**
  * Reads the compiled spec that a checkpoint holds, trusting nothing.
@@ -197,10 +189,9 @@ const validator = Compile(Compiled);
  */
 export function compiledFromJson(json: string): CompiledSpec {
   const value = parseJson(json);
-  if (!validator.Check(value)) {
-    const [error] = validator.Errors(value);
-    throw damaged(`${error?.instancePath || "/"} ${error?.message ?? "is not understood"}`);
-  }
+  if (!validator.Check(value)) throw misshapen("", validator.Errors(value));
+  const towers = towerValidator(value.tower.kind);
+  if (!towers.Check(value.tower)) throw misshapen("/tower", towers.Errors(value.tower));
   const wrong = disagreement(value);
   if (wrong !== undefined) throw damaged(wrong);
   return value;
@@ -219,6 +210,10 @@ const damaged = (what: string, cause?: unknown): HashbrookError =>
     hint: "the checkpoint was not written by Hashbrook, or was changed since: use another checkpoint, or train again",
     cause,
   });
+
+function misshapen(path: string, [error]: readonly { instancePath: string; message: string }[]): HashbrookError {
+  return damaged(`${path + (error?.instancePath ?? "") || "/"} ${error?.message ?? "is not understood"}`);
+}
 
 /** What parts of the spec say against each other, if anything. */
 function disagreement(spec: CompiledSpec): string | undefined {
@@ -271,8 +266,10 @@ function towerDisagreement({ tower, tables }: CompiledSpec): string | undefined 
   const wide = tables.filter(({ role }) => role === "wide");
   if (wide.length > 1 || (wide.length === 1 && (tables.at(-1) !== wide[0] || wide[0].dim !== 1)))
     return "the wide table is not the last, of dim 1";
-  if (isLinear(tower.kind))
-    return tables.length === 1 && wide.length === 0 ? undefined : `${tower.kind} has not exactly one table`;
+  const { learns, wide: rule = "optional" } = towerOf(tower.kind);
+  if (wide.length > 0 && rule === "none") return `${tower.kind} has a wide table`;
+  if (learns === "events")
+    return tables.length - wide.length === 1 ? undefined : `${tower.kind} has not exactly one table`;
   const dense = tables.some(({ cells, role }) =>
     cells.some(({ kind }) => kind === "bias" || (kind === "number" && role !== "wide")),
   );

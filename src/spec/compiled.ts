@@ -1,3 +1,5 @@
+import type { TowerKnobs } from "../towers/index.js";
+
 /**
  * The canonical compiled form of a model spec: everything resolved, no defaults left open, no ranges, seeds computed.
  * It is plain JSON; its canonical text (keys sorted) is stored in every checkpoint and its XXH64 is the `spec_hash`.
@@ -7,7 +9,7 @@ export interface CompiledSpec {
   readonly name: string;
   /** `train.seed`: seeds hashing, embedding initialisation and the tower's initial weights. */
   readonly seed: number;
-  /** Rows learned per update (towers) or handed over per message (lr, fm, which learn event by event). */
+  /** Rows learned per update (towers) or handed over per message (models that learn event by event). */
   readonly batch: number;
   /** Events over which a tower's steps grow to whole batches; absent: 16 batches. 0: they are whole from the start. */
   readonly warmup?: number;
@@ -200,7 +202,7 @@ export interface EncodingSpec extends Omit<StoreSpec, "encoding"> {
 }
 
 export interface CompiledTable extends EncodingSpec {
-  /** "embedding" feeds the tower; "wide" (dim 1) adds the sum of its weights to the logit. lr and fm have one table of role "embedding". */
+  /** "embedding" feeds the tower; "wide" (dim 1) adds the sum of its weights to the logit. A model that learns event by event has one of role "embedding". */
   readonly role: "embedding" | "wide";
   /** One cell = one block of `dim` columns of this table's output matrix, in this order. */
   readonly cells: readonly CompiledCell[];
@@ -209,8 +211,8 @@ export interface CompiledTable extends EncodingSpec {
 export interface CompiledCell {
   readonly field: string;
   /**
-   * single: one key a row (categorical, buckets, cross). bag: many keys, combined. number: a numeric field in lr/fm/wide:
-   * a constant key, multiplied by the field's value. bias (lr/fm): a constant key with value 1, field "(bias)".
+   * single: one key a row (categorical, buckets, cross). bag: many keys, combined. number: a numeric field in wide, or of a model that learns event by event:
+   * a constant key, multiplied by the field's value. bias (of the latter): a constant key with value 1, field "(bias)".
    * All singles come first, then bags, then numbers, then bias.
    */
   readonly kind: "single" | "bag" | "number" | "bias";
@@ -249,24 +251,14 @@ export type OptimizerSpec =
     }
   | { readonly kind: "sgd"; readonly learning_rate: number };
 
-export type TowerKind = "lr" | "fm" | "deep_crossing" | "wide_deep" | "deepfm" | "dcn_v2" | "dlrm";
+export type { TowerKind } from "../towers/index.js";
 
-export interface CompiledTower {
-  readonly kind: TowerKind;
-  /** deep_crossing: inner width of each residual unit. */
-  readonly residual: readonly number[];
-  /** wide_deep, deepfm, dcn_v2 (parallel/stacked MLP), dlrm (top MLP): hidden widths. */
-  readonly hidden: readonly number[];
-  /** dlrm: hidden widths of the bottom MLP over the numbers (its output width is the tables' dim). */
-  readonly bottom: readonly number[];
-  /** dcn_v2: number of cross layers. */
-  readonly cross_layers: number;
-  /** dcn_v2: rank of W = U V^T; 0 = full. */
-  readonly rank: number;
-  /** Optimizer of the dense weights (not used by lr, fm). */
+/** The tower's kind and knobs, and what every tower has. */
+export type CompiledTower = TowerKnobs & {
+  /** Optimizer of the dense weights (unused where a tower learns event by event). */
   readonly optimizer: OptimizerSpec;
   readonly runtime: "onnxruntime" | "tensorflow";
-}
+};
 
 /** True for the fields whose values are hashed: their distinct values are counted. */
 export function isHashed(field: CompiledField): boolean {

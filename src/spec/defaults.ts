@@ -1,4 +1,4 @@
-/** Every default of the spec language, in one place. `features/README.md` and the JSON Schema quote these values. */
+/** Defaults of the spec language that belong to no kind (those are with the kinds, e.g. in src/towers). `features/README.md` and the JSON Schema quote these values. */
 export const defaults = {
   separator: { tsv: "\t", csv: "," },
   header: false,
@@ -13,9 +13,6 @@ export const defaults = {
   /** Boundaries from `min` to `max` with `per_doubling` steps in each doubling. */
   log_buckets: { per_doubling: 4, min: 1, max: 2 ** 32 },
   table: { encoding: "exact", rows: 1024, dim: 16, init: 0.01, salt: "table" },
-  /** The one table of lr and fm holds every field, so its fields are kept apart by default. */
-  lr: { init: 0, salt: "field" },
-  fm: { dim: 8, salt: "field" },
   wide: { bits: 22, init: 0, salt: "field" },
   /** Fields of a shared table are kept apart: the pool is for all of them. */
   shared_salt: "field",
@@ -47,15 +44,6 @@ export const defaults = {
   },
   /** FTRL where every gradient is one event's (lr, fm) or the sum over a linear part (wide): slower, more damped. */
   linear_ftrl: { alpha: 0.1, beta: 1 },
-  tower: {
-    lr: {},
-    fm: {},
-    deep_crossing: { residual: [256, 256] },
-    wide_deep: { hidden: [256, 128] },
-    deepfm: { hidden: [256, 128] },
-    dcn_v2: { hidden: [256, 128], cross_layers: 2, rank: 0 },
-    dlrm: { hidden: [256, 128], bottom: [64] },
-  },
   runtime: "onnxruntime",
   train: { batch: 512, event_batch: 4096, warmup_batches: 16, seed: 42, window: 100_000 },
 } as const;

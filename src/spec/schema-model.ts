@@ -1,5 +1,6 @@
-import { aboveZero, atLeastZero, closed, optional, size, text, widths } from "../schema/basics.js";
-import { Type } from "../schema/typebox.js";
+import { aboveZero, atLeastZero, closed, optional, text } from "../schema/basics.js";
+import { type TObject, type TOptional, Type } from "../schema/typebox.js";
+import { eventKinds, type TowerKind, towerKinds, towerOf, type towers } from "../towers/index.js";
 import { defaults } from "./defaults.js";
 
 const rate = (value: number) => optional(aboveZero("Learning rate.", value));
@@ -19,11 +20,14 @@ const OptimizerKnobs = {
     Type.Object(
       {
         alpha: optional(
-          aboveZero(`Learning rate. Default ${ftrl.alpha}; lr, fm, wide: ${defaults.linear_ftrl.alpha}.`, ftrl.alpha),
+          aboveZero(
+            `Learning rate. Default ${ftrl.alpha}; ${eventKinds}, wide: ${defaults.linear_ftrl.alpha}.`,
+            ftrl.alpha,
+          ),
         ),
         beta: optional(
           atLeastZero(
-            `Damps the first steps of a coordinate. Default ${ftrl.beta}; lr, fm, wide: ${defaults.linear_ftrl.beta}.`,
+            `Damps the first steps of a coordinate. Default ${ftrl.beta}; ${eventKinds}, wide: ${defaults.linear_ftrl.beta}.`,
             ftrl.beta,
           ),
         ),
@@ -99,60 +103,17 @@ export const Wide = Type.Object(
   { ...closed, description: "A linear part beside the tower: one hashed table of single weights." },
 );
 
-const hidden = (value: readonly number[]) => optional(widths("Hidden widths of the MLP.", value));
-const { deep_crossing, wide_deep, deepfm, dcn_v2, dlrm } = defaults.tower;
-
-const TowerKnobs = {
-  lr: optional(
-    Type.Object({}, { ...closed, description: "Logistic regression: the sum of the weights. Learns event by event." }),
-  ),
-  fm: optional(Type.Object({}, { ...closed, description: "Factorization machine. Learns event by event." })),
-  deep_crossing: optional(
-    Type.Object(
-      { residual: optional(widths("Inner width of each residual unit.", deep_crossing.residual)) },
-      { ...closed, description: "Embeddings stacked, residual units, one logit (Shan 2016)." },
-    ),
-  ),
-  wide_deep: optional(
-    Type.Object({ hidden: hidden(wide_deep.hidden) }, { ...closed, description: "MLP beside `wide` (Cheng 2016)." }),
-  ),
-  deepfm: optional(
-    Type.Object(
-      { hidden: hidden(deepfm.hidden) },
-      { ...closed, description: "FM and MLP over the same embeddings; `wide` is its linear part (Guo 2017)." },
-    ),
-  ),
-  dcn_v2: optional(
-    Type.Object(
-      {
-        hidden: hidden(dcn_v2.hidden),
-        cross_layers: optional(size("Cross layers.", { maximum: 16, default: dcn_v2.cross_layers })),
-        rank: optional(
-          Type.Integer({
-            minimum: 0,
-            maximum: 4096,
-            default: dcn_v2.rank,
-            description: "Rank of each cross matrix; 0 = full.",
-          }),
-        ),
-      },
-      { ...closed, description: "Cross network beside an MLP (Wang 2021)." },
-    ),
-  ),
-  dlrm: optional(
-    Type.Object(
-      {
-        hidden: hidden(dlrm.hidden),
-        bottom: optional(widths("Hidden widths of the MLP over the numbers.", dlrm.bottom)),
-      },
-      { ...closed, description: "Dot products of all embeddings, then an MLP (Naumov 2019)." },
-    ),
-  ),
-};
+/** The knobs of every tower, by its word. */
+const TowerKnobs = Object.fromEntries(
+  towerKinds.map((kind) => {
+    const { source, description } = towerOf(kind);
+    return [kind, optional(Type.Object(source, { ...closed, description }))];
+  }),
+) as unknown as { [K in TowerKind]: TOptional<TObject<(typeof towers)[K]["source"]>> };
 
 export const Tower = Type.Union(
   [
-    Type.Enum(["lr", "fm", "deep_crossing", "wide_deep", "deepfm", "dcn_v2", "dlrm"], {
+    Type.Enum([...towerKinds], {
       description: "A tower with its defaults.",
     }),
     Type.Object(

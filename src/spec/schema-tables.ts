@@ -1,5 +1,6 @@
 import { aboveZero, atLeastZero, closed, optional, size } from "../schema/basics.js";
 import { Type } from "../schema/typebox.js";
+import { tableDefaults } from "../towers/index.js";
 import { defaults } from "./defaults.js";
 import { optimizer, rows, salt } from "./schema-model.js";
 
@@ -168,7 +169,7 @@ const options = {
   ),
   init: optional(
     atLeastZero(
-      `A new row's weights are uniform in [-init, init]. Default ${defaults.table.init}; lr: ${defaults.lr.init}.`,
+      `A new row's weights are uniform in [-init, init]. Default ${defaults.table.init}; ${tableDefaults("init")}.`,
       defaults.table.init,
     ),
   ),
@@ -249,10 +250,8 @@ export const Table = Type.Object(
       defaults.table.encoding,
       "exact: a row of its own for every key, growing. hash: key mod rows, a fixed size. The others compress: docs/COMPRESSION.md.",
     ),
-    dim: optional(
-      size(`Floats a row. Default ${defaults.table.dim}; fm: factors, default ${defaults.fm.dim}; lr: always 1.`),
-    ),
-    salt: salt("table; shared, lr and fm: field"),
+    dim: optional(size(`Floats a row. Default ${defaults.table.dim}; ${tableDefaults("dim")}.`)),
+    salt: salt(`table; shared: field; ${tableDefaults("salt")}`),
     ...options,
     hot_cold: optional(HotCold),
   },

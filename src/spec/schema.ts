@@ -1,5 +1,6 @@
 import { closed, NAME, optional, size, TABLE_NAME, text } from "../schema/basics.js";
 import { type Static, Type } from "../schema/typebox.js";
+import { eventKinds } from "../towers/index.js";
 import { defaults } from "./defaults.js";
 import { Field, type Transform } from "./schema-fields.js";
 import { Tower, Wide } from "./schema-model.js";
@@ -97,7 +98,7 @@ const Train = Type.Object(
   {
     batch: optional(
       size(
-        `Rows learned per update. Default ${defaults.train.batch}; lr, fm: ${defaults.train.event_batch} (rows handed over at once; they learn event by event).`,
+        `Rows learned per update. Default ${defaults.train.batch}; ${eventKinds}: ${defaults.train.event_batch} (rows handed over at once; they learn event by event).`,
         { maximum: 65536 },
       ),
     ),

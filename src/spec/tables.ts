@@ -1,4 +1,5 @@
 import { type Problems, suggestion } from "../schema/problems.js";
+import { learnsByEvent, towerOf } from "../towers/index.js";
 import type { CompiledCell, CompiledField, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileEncoding } from "./encodings.js";
@@ -7,7 +8,6 @@ import { fromHex64, hex64, xxh64 } from "./hash.js";
 import { mixedDimensions } from "./mixed-dimensions.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec, TableSource } from "./schema.js";
-import { isLinear } from "./tower.js";
 
 const WIDE = "wide";
 export const BIAS = "(bias)";
@@ -55,15 +55,17 @@ function compileTable(
 ): CompiledTable {
   if (name === WIDE)
     problems.add(path, `"${WIDE}" is the name of the wide part's table`, "give this table another name");
-  const { dim, init, salt } = { ...defaults.table, ...linearDefaults(kind), ...definedKeys(source) };
-  if (kind === "lr" && dim !== 1)
-    problems.add(`${path}.dim`, `must be 1 for lr, got ${dim}`, "remove it: lr has one weight a key");
-  const linear = isLinear(kind);
+  const { table: rules } = towerOf(kind);
+  const { dim, init, salt } = { ...defaults.table, ...rules?.defaults, ...definedKeys(source) };
+  if (rules?.only && dim !== rules.only.dim)
+    problems.add(`${path}.dim`, `must be ${rules.only.dim} for ${kind}, got ${dim}`, `remove it: ${rules.only.why}`);
+  const linear = learnsByEvent(kind);
   const embedded = fields.map(({ field }) => field);
   const kept = source.salt ?? (source.encoding === "shared" ? defaults.shared_salt : salt);
   if (kept === "table" && source.salt === undefined) warnOfSharedKeys(embedded, path, problems);
   const cells = identity(name, trainSeed(spec), kept, linear ? [...embedded, "bias"] : embedded);
-  const context = { name, dim, seed: cells.seed, path, problems, linear, init };
+  const floats = rules?.dim?.(dim, fields.length) ?? dim;
+  const context = { name, dim: floats, seed: cells.seed, path, problems, linear, init };
   return { ...compileEncoding(source, context), role: "embedding", ...cells };
 }
 
@@ -78,11 +80,6 @@ function warnOfSharedKeys(fields: readonly CompiledField[], path: string, proble
     "write `salt: field` to keep the fields apart (what unlike fields need), or `salt: table` if they name the same things",
   );
 }
-
-const linearDefaults = (kind: TowerKind): Partial<Required<TableSource>> => {
-  if (kind === "lr") return { ...defaults.lr, dim: 1 };
-  return kind === "fm" ? defaults.fm : {};
-};
 
 const definedKeys = (source: TableSource): TableSource =>
   Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined));

@@ -1,14 +1,10 @@
 import { listed, type Problems } from "../schema/problems.js";
+import { learnsByEvent, towerKinds, towerOf } from "../towers/index.js";
 import type { CompiledTower, OptimizerSpec, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import type { ModelSpec, OptimizerSource } from "./schema.js";
 
 type OptimizerKind = OptimizerSpec["kind"];
-
-const towerKinds = Object.keys(defaults.tower) as TowerKind[];
-
-/** lr and fm have no dense weights and learn event by event. */
-export const isLinear = (kind: TowerKind): boolean => kind === "lr" || kind === "fm";
 
 /** The kind a spec's `tower` names; undefined when it names none or several. */
 export function towerKind(tower: ModelSpec["tower"]): TowerKind | undefined {
@@ -17,10 +13,10 @@ export function towerKind(tower: ModelSpec["tower"]): TowerKind | undefined {
   return named.length === 1 ? named[0] : undefined;
 }
 
-/** Resolves `tower`; knobs a kind does not have are empty. */
+/** Resolves `tower`: the knobs its kind keeps, the optimizer and the runtime. */
 export function compileTower(spec: ModelSpec, kind: TowerKind, problems: Problems): CompiledTower {
   const written = typeof spec.tower === "string" ? {} : spec.tower;
-  if (isLinear(kind)) {
+  if (learnsByEvent(kind)) {
     for (const key of ["optimizer", "runtime"] as const) {
       if (written[key] !== undefined)
         problems.add(
@@ -30,15 +26,13 @@ export function compileTower(spec: ModelSpec, kind: TowerKind, problems: Problem
         );
     }
   }
-  const none = { residual: [], hidden: [], bottom: [], cross_layers: 0, rank: 0 };
   return {
     kind,
-    ...none,
-    ...defaults.tower[kind],
+    ...towerOf(kind).defaults,
     ...written[kind],
     optimizer: compileOptimizer(written.optimizer ?? defaults.tower_optimizer, "tower.optimizer", problems),
     runtime: written.runtime ?? defaults.runtime,
-  };
+  } as CompiledTower;
 }
 
 /** Reports a `tower` that names no kind, or several. */

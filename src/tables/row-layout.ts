@@ -40,6 +40,9 @@ export interface RowLayout {
   readonly stride: number;
 }
 
+/** Floats that `dim` weights take in memory: 1, or a multiple of 4. */
+export const lanesOf = (dim: number): number => (dim === 1 ? 1 : (dim + 3) & ~3);
+
 /** The layout of a table's rows for an optimizer's slots. `eviction`: of exact tables whose rows can be given up. */
 export function rowLayout(
   encoding: "hash" | "exact",
@@ -48,7 +51,7 @@ export function rowLayout(
   precision: RowPrecision = "f32",
   eviction?: EvictionSpec,
 ): RowLayout {
-  const lanes = dim === 1 ? 1 : (dim + 3) & ~3;
+  const lanes = lanesOf(dim);
   const sections: Section[] = [];
   let stateBytes = 0;
   for (const piece of slots.flatMap((slot, i) => piecesOf(slot, i === 0, lanes, precision))) {

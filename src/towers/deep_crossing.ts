@@ -1,17 +1,27 @@
+import { optional, widths } from "../schema/basics.js";
+import { firstKnobs, noKnobs } from "./first-knobs.js";
 import { stack } from "./inputs.js";
-import type { TowerBuilder } from "./tower.js";
+import { batchTower } from "./kind.js";
+
+const defaults = { ...noKnobs, residual: [256, 256] };
 
 /**
  * Deep Crossing (Shan et al. 2016): x0 = all inputs side by side; per residual unit
  * x' = relu(x + w1 · relu(w0 · x + b0) + b1), its inner width free, its outer width x0's; logit = w · x + b.
  */
-export const deepCrossing: TowerBuilder = (layers, inputs, tower) => {
-  const { graph } = layers;
-  let x = stack(graph, inputs);
-  const width = x.shape[1] as number;
-  tower.residual.forEach((inner, i) => {
-    const hidden = layers.dense(x, `residual.${i}.inner`, inner);
-    x = graph.relu(graph.add(layers.linear(hidden, `residual.${i}.outer`, width), x));
-  });
-  return layers.linear(x, "score", 1);
-};
+export const deepCrossing = batchTower({
+  description: "Embeddings stacked, residual units, one logit (Shan 2016).",
+  source: { residual: optional(widths("Inner width of each residual unit.", defaults.residual)) },
+  compiled: firstKnobs,
+  defaults,
+  build(layers, inputs, { residual }) {
+    const { graph } = layers;
+    let x = stack(graph, inputs);
+    const width = x.shape[1] as number;
+    residual.forEach((inner, i) => {
+      const hidden = layers.dense(x, `residual.${i}.inner`, inner);
+      x = graph.relu(graph.add(layers.linear(hidden, `residual.${i}.outer`, width), x));
+    });
+    return layers.linear(x, "score", 1);
+  },
+});

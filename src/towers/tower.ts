@@ -1,32 +1,15 @@
 import { HashbrookError } from "../core/errors.js";
 import { gradients } from "../graph/differentiate.js";
-import { Graph, type Tensor } from "../graph/graph.js";
+import { Graph } from "../graph/graph.js";
 import { Layers, type Parameter } from "../graph/layers.js";
-import type { CompiledTower, TowerKind } from "../spec/compiled.js";
-import { dcnV2 } from "./dcn_v2.js";
-import { deepCrossing } from "./deep_crossing.js";
-import { deepFm } from "./deepfm.js";
-import { dlrm } from "./dlrm.js";
-import { rowSum, type TowerInputs, type TowerShape, towerInputs } from "./inputs.js";
-import { wideDeep } from "./wide_deep.js";
+import { type TowerKnobs, towerOf } from "./index.js";
+import { rowSum, type TowerShape, towerInputs } from "./inputs.js";
 
 export type { Parameter } from "../graph/layers.js";
 export type { TowerShape } from "./inputs.js";
 
 /** The parameter that every tower adds to its logit as it is. */
 export const OUTPUT_BIAS = "score.b";
-
-/** A tower adds its layers and returns the logits [B, 1], without the wide part. */
-export type TowerBuilder = (layers: Layers, inputs: TowerInputs, tower: CompiledTower) => Tensor;
-
-/** lr and fm learn inside their table's kernel and have no graph. */
-const builders: { readonly [K in Exclude<TowerKind, "lr" | "fm">]: TowerBuilder } = {
-  deep_crossing: deepCrossing,
-  wide_deep: wideDeep,
-  deepfm: deepFm,
-  dcn_v2: dcnV2,
-  dlrm,
-};
 
 /** A tower ready to run. Inputs of both graphs: see TowerShape, then every parameter by its name. */
 export interface Tower {
@@ -45,7 +28,7 @@ export interface Tower {
  * @param seed the weights' seed: same seed, same shape, same bytes
  * @throws HashbrookError spec_invalid when the tower cannot take such a shape
  */
-export function buildTower(tower: CompiledTower, shape: TowerShape, seed: number): Tower {
+export function buildTower(tower: TowerKnobs, shape: TowerShape, seed: number): Tower {
   const infer = new Graph();
   infer.output("logits", addLogits(infer, tower, shape, seed).logits);
   const train = new Graph();
@@ -61,13 +44,12 @@ export function buildTower(tower: CompiledTower, shape: TowerShape, seed: number
   return { parameters, train, infer };
 }
 
-function addLogits(graph: Graph, tower: CompiledTower, shape: TowerShape, seed: number) {
-  if (tower.kind === "lr" || tower.kind === "fm") {
-    throw new HashbrookError("internal", `tower.${tower.kind}: learns without a graph`);
-  }
+function addLogits(graph: Graph, tower: TowerKnobs, shape: TowerShape, seed: number) {
+  const kind = towerOf(tower.kind);
+  if (kind.learns === "events") throw new HashbrookError("internal", `tower.${tower.kind}: learns without a graph`);
   const inputs = towerInputs(graph, shape);
   const layers = new Layers(graph, seed);
-  const deep = builders[tower.kind](layers, inputs, tower);
+  const deep = kind.build(layers, inputs, tower);
   const logits = inputs.wide ? graph.add(deep, rowSum(graph, inputs.wide)) : deep;
   return { inputs, parameters: layers.parameters, logits };
 }

@@ -1,8 +1,16 @@
+import { firstKnobs, hidden, noKnobs } from "./first-knobs.js";
 import { stack } from "./inputs.js";
-import type { TowerBuilder } from "./tower.js";
+import { batchTower } from "./kind.js";
+
+const defaults = { ...noKnobs, hidden: [256, 128] };
 
 /** Wide & Deep (Cheng et al. 2016): an MLP over all inputs side by side; the wide table's weights are added to its logit. */
-export const wideDeep: TowerBuilder = (layers, inputs, tower) => {
-  const hidden = layers.mlp(stack(layers.graph, inputs), "mlp", tower.hidden);
-  return layers.linear(hidden, "score", 1);
-};
+export const wideDeep = batchTower({
+  description: "MLP beside `wide` (Cheng 2016).",
+  source: { hidden: hidden(defaults.hidden) },
+  compiled: firstKnobs,
+  defaults,
+  wide: "required",
+  build: (layers, inputs, { hidden }) =>
+    layers.linear(layers.mlp(stack(layers.graph, inputs), "mlp", hidden), "score", 1),
+});

@@ -3,6 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { Model, Norms } from "../model/model.js";
 import type { CompiledSpec, OptimizerSpec } from "../spec/compiled.js";
 import { defaults } from "../spec/defaults.js";
+import { learnsByEvent } from "../towers/index.js";
 
 /** Examples in this process before anything is judged. */
 const LEAST = 1_000;
@@ -78,7 +79,7 @@ function ratesOf({ tower, tables }: CompiledSpec): Rate[] {
   const rates = tables.map(({ name, role, optimizer }) =>
     rateOf(role === "wide" ? "wide" : `tables.${name}`, optimizer),
   );
-  if (tower.kind !== "lr" && tower.kind !== "fm") rates.push(rateOf("tower", tower.optimizer));
+  if (!learnsByEvent(tower.kind)) rates.push(rateOf("tower", tower.optimizer));
   return rates.sort((a, b) => b.times - a.times).slice(0, 3);
 }
 

@@ -1,9 +1,9 @@
 import { type Batch, copyRows } from "../core/batch.js";
 import { ln } from "../metrics/kernel.js";
-import { learnsByEvent } from "../model/create.js";
 import type { Learned, Model } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { defaults } from "../spec/defaults.js";
+import { learnsByEvent } from "../towers/index.js";
 
 /** How far a run has come since its beginning: part of its checkpoints, plain JSON. */
 export interface FirstStepsState {
@@ -45,7 +45,7 @@ export class FirstSteps {
     this.reached = state;
     this.batch = spec.batch;
     this.prior = spec.label.prior;
-    this.byEvent = learnsByEvent(spec);
+    this.byEvent = learnsByEvent(spec.tower.kind);
     this.warmup = this.byEvent ? 0 : (spec.warmup ?? spec.batch * defaults.train.warmup_batches);
   }
 

@@ -53,7 +53,7 @@ test.each([
   ['"field":"tags","kind":"bag"', '"field":"tags","kind":"single"', "table ids has a single cell for tags"],
   ['"field":"a_x_b","kind":"single"', '"field":"a_x_b","kind":"number"', "table wide has a number cell for a_x_b"],
   ['"role":"wide"', '"role":"embedding"', "deep_crossing has a bias or number cell in an embedding table"],
-  ['"kind":"deep_crossing"', '"kind":"lr"', "lr has not exactly one table"],
+  ['"kind":"deep_crossing"', '"kind":"lr"', "lr has a wide table"],
 ])("%s → %s is damage", (from, to, what) => {
   expect(good).toContain(from);
   const error = errorOf(from === "" ? "{" : good.replace(from, to));

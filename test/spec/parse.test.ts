@@ -93,19 +93,19 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "dim: 8",
       "dim: 0",
       "f.yaml:13:15: tables.ids.dim: must be at least 1, got 0",
-      "Floats a row. Default 16; fm: factors, default 8; lr: always 1.",
+      "Floats a row. Default 16; lr: 1; fm: 8.",
     ],
     [
       "dim: 8",
       "dim: 4097",
       "f.yaml:13:15: tables.ids.dim: must be at most 4096, got 4097",
-      "Floats a row. Default 16; fm: factors, default 8; lr: always 1.",
+      "Floats a row. Default 16; lr: 1; fm: 8.",
     ],
     [
       "dim: 8",
       "dim: 1.5",
       "f.yaml:13:15: tables.ids.dim: expected a whole number, got the number 1.5",
-      "Floats a row. Default 16; fm: factors, default 8; lr: always 1.",
+      "Floats a row. Default 16; lr: 1; fm: 8.",
     ],
     [
       "dim: 8",
@@ -445,7 +445,7 @@ test("everything wrong is told at once, in file order, each with its mend", () =
     '3:17: did you mean "label"?',
     '8:40: did you mean "table"?',
     '10:41: did you mean "b"?',
-    "13:15: Floats a row. Default 16; fm: factors, default 8; lr: always 1.",
+    "13:15: Floats a row. Default 16; lr: 1; fm: 8.",
   ]);
 });
 

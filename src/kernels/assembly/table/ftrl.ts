@@ -4,10 +4,10 @@
 // Group lasso (l21 > 0): u = soft(z, l1), t = l21 sqrt(dim); the row is 0 where |u| <= t, else w_i = -(1 - t/|u|) u_i / D_i.
 import { sumLanes } from "./lanes";
 
-let invAlpha: f32 = 0;
-let beta: f32 = 0;
-let l1: f32 = 0;
-let l2: f32 = 0;
+export let invAlpha: f32 = 0;
+export let beta: f32 = 0;
+export let l1: f32 = 0;
+export let l2: f32 = 0;
 let l21: f64 = 0;
 
 export function ftrlConfigure(alpha: f64, beta_: f64, l1_: f64, l2_: f64, l21_: f64): void {

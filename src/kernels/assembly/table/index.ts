@@ -75,5 +75,4 @@ export {
   seedIndex,
 } from "./store";
 export { logits, openEvents, setBag, setConstant, setParts } from "./events";
-export { learnFm, openFm, scoreFm } from "./fm";
-export { learnLinear, openLinear, scoreLinear } from "./linear";
+export { learnEvents, openModel, scoreEvents } from "./event-loop";

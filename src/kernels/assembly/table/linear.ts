@@ -19,6 +19,7 @@ import {
   warmByMask,
   weightsAt,
 } from "./events";
+import * as ftrl from "./ftrl";
 import { MOST, sumLanes } from "./lanes";
 import { workspace } from "./memory";
 import { beginStep, CALM, clip1, FTRL, kind, plain, update1, weight1 } from "./optimizer";
@@ -36,18 +37,18 @@ let rootsAt: usize = 0;
 /** Four FTRL states that stay at z = 0, n = 1: the padding of an event's last group. */
 let padStates: usize = 0;
 
-/** Takes the workspace for events of up to `most` features, after `openEvents`, and FTRL's hyper-parameters. */
-export function openLinear(most: u32, alpha: f64, beta_: f64, l1_: f64, l2_: f64): bool {
+/** Takes the workspace for events of up to `most` features, after `openEvents` and `configureOptimizer`. */
+export function openLinear(most: u32): bool {
   const room = ((<usize>most + 3) & ~3) << 2;
   countsAt = workspace(room);
   rootsAt = workspace(room);
   padStates = workspace(32);
   if (padStates == 0) return false;
   for (let at = padStates; at < padStates + 32; at += 8) store<f32>(at, 1, 4);
-  invAlpha = f32x4.splat(<f32>(1 / alpha));
-  beta = f32x4.splat(<f32>beta_);
-  l1 = f32x4.splat(<f32>l1_);
-  l2 = f32x4.splat(<f32>l2_);
+  invAlpha = f32x4.splat(ftrl.invAlpha);
+  beta = f32x4.splat(ftrl.beta);
+  l1 = f32x4.splat(ftrl.l1);
+  l2 = f32x4.splat(ftrl.l2);
   return true;
 }
 

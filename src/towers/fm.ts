@@ -1,0 +1,15 @@
+import { firstKnobs, noKnobs } from "./first-knobs.js";
+import { eventTower } from "./kind.js";
+
+/** Factorization machine (Rendle 2010): a row is `dim` factors and, behind them, the linear weight. */
+export const fm = eventTower({
+  description: "Factorization machine of `dim` factors a key. Learns event by event.",
+  source: {},
+  compiled: firstKnobs,
+  defaults: noKnobs,
+  // The one table holds every field, so its fields are kept apart.
+  table: { defaults: { dim: 8, salt: "field" } },
+  wide: "none",
+  model: 1,
+  row: (dim) => ({ floats: dim + 1, drawn: dim }),
+});

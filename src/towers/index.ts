@@ -1,0 +1,53 @@
+import { dcnV2 } from "./dcn_v2.js";
+import { deepCrossing } from "./deep_crossing.js";
+import { deepFm } from "./deepfm.js";
+import { dlrm } from "./dlrm.js";
+import { fm } from "./fm.js";
+import type { BatchTower, EventTower, Knobs } from "./kind.js";
+import { lr } from "./lr.js";
+import { wideDeep } from "./wide_deep.js";
+
+/** Every tower, by the word that a spec names it with. */
+export const towers = {
+  lr,
+  fm,
+  deep_crossing: deepCrossing,
+  wide_deep: wideDeep,
+  deepfm: deepFm,
+  dcn_v2: dcnV2,
+  dlrm,
+};
+
+export type TowerKind = keyof typeof towers;
+export const towerKinds = Object.keys(towers) as TowerKind[];
+
+/** A tower's kind and the knobs it has, as a compiled spec keeps them. */
+export type TowerKnobs = { [K in TowerKind]: { kind: K } & Knobs<(typeof towers)[K]["compiled"]> }[TowerKind];
+
+/** What there is to know of a kind. */
+export const towerOf = (kind: TowerKind): BatchTower | EventTower => towers[kind];
+
+/** True for models without a dense tower, which learn event by event. */
+export const learnsByEvent = (kind: TowerKind): boolean => towerOf(kind).learns === "events";
+
+/** The towers that learn event by event, for descriptions: `lr, fm`. */
+export const eventKinds = towerKinds.filter(learnsByEvent).join(", ");
+
+/** The towers whose tables have a default of their own, for descriptions: `lr: 1; fm: 8`. */
+export function tableDefaults(option: "dim" | "init" | "salt"): string {
+  const kinds = new Map<unknown, TowerKind[]>();
+  for (const kind of towerKinds) {
+    const value = towerOf(kind).table?.defaults?.[option];
+    if (value !== undefined) kinds.set(value, [...(kinds.get(value) ?? []), kind]);
+  }
+  return [...kinds].map(([value, some]) => `${some.join(", ")}: ${value}`).join("; ");
+}
+
+/** Floats of a row of one of the model's tables, and how many of them are drawn at random: the others, behind them, start at 0. */
+export function rowOf(
+  kind: TowerKind,
+  { role, dim }: { readonly role: "embedding" | "wide"; readonly dim: number },
+): { readonly floats: number; readonly drawn: number } {
+  const tower = towerOf(kind);
+  return tower.learns === "events" && role === "embedding" ? tower.row(dim) : { floats: dim, drawn: dim };
+}
