@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import { Optimizer } from "../optimizers/schema.js";
 import { closed } from "../schema/basics.js";
 import { Compile } from "../schema/compile.js";
 import { atLeastZero, count, hex, orNull, aboveZero as rate, text } from "../schema/compiled.js";
@@ -48,19 +49,6 @@ const Field = Type.Union([
   field("buckets", { from: text, boundaries: Type.Array(Type.Number(), { minItems: 1, maxItems: 4096 }) }),
   field("cross", { of: Type.Array(text, { minItems: 2 }) }),
   field("vector", { from: text, separator, length: count(65536), take: count(65536) }),
-]);
-
-const adagrad = { learning_rate: rate, initial_accumulator: atLeastZero, epsilon: rate };
-const decay = Type.Number({ minimum: 0, exclusiveMaximum: 1 });
-const Optimizer = Type.Union([
-  Type.Object(
-    { kind: Type.Literal("ftrl"), alpha: rate, beta: atLeastZero, l1: atLeastZero, l2: atLeastZero, l21: atLeastZero },
-    closed,
-  ),
-  Type.Object({ kind: Type.Literal("adagrad"), ...adagrad }, closed),
-  Type.Object({ kind: Type.Literal("rowwise_adagrad"), ...adagrad }, closed),
-  Type.Object({ kind: Type.Literal("adam"), learning_rate: rate, beta1: decay, beta2: decay, epsilon: rate }, closed),
-  Type.Object({ kind: Type.Literal("sgd"), learning_rate: rate }, closed),
 ]);
 
 const encodings = ["hash", "exact", "shared", "compositional", "multi_hash", "dhe", "hot_cold", "low_dim"] as const;

@@ -35,15 +35,6 @@ export const defaults = {
   admission: { filter_capacity: 1_000_000 },
   table_optimizer: "ftrl",
   tower_optimizer: "adam",
-  optimizer: {
-    ftrl: { alpha: 0.2, beta: 0.05, l1: 0, l2: 0, l21: 0 },
-    adagrad: { learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 },
-    rowwise_adagrad: { learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 },
-    adam: { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-    sgd: { learning_rate: 0.05 },
-  },
-  /** FTRL where every gradient is one event's (lr, fm) or the sum over a linear part (wide): slower, more damped. */
-  linear_ftrl: { alpha: 0.1, beta: 1 },
   runtime: "onnxruntime",
   train: { batch: 512, event_batch: 4096, warmup_batches: 16, seed: 42, window: 100_000 },
 } as const;

@@ -1,3 +1,4 @@
+import { compileOptimizer } from "../optimizers/schema.js";
 import type { Problems } from "../schema/problems.js";
 import type { AdmissionSpec, EncodingKind, EncodingSpec, EvictionSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
@@ -6,7 +7,6 @@ import { checkFit, sized } from "./fit.js";
 import { checkPrecision } from "./precisions.js";
 import type { EncodedSource, TableSource } from "./schema.js";
 import { FILTER_CELL_BYTES, parseBytes, parseSeconds } from "./sizes.js";
-import { compileOptimizer } from "./tower.js";
 
 /** What the table around an encoding gives it. */
 export interface EncodingContext {

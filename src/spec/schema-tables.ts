@@ -1,8 +1,9 @@
+import { optimizer } from "../optimizers/schema.js";
 import { aboveZero, atLeastZero, closed, optional, size } from "../schema/basics.js";
 import { Type } from "../schema/typebox.js";
 import { tableDefaults } from "../towers/index.js";
 import { defaults } from "./defaults.js";
-import { optimizer, rows, salt } from "./schema-model.js";
+import { rows, salt } from "./schema-model.js";
 
 const { dhe, hot_cold, shared, multi_hash, compositional, low_dim, admission } = defaults;
 const whole = (description: string, value?: number, maximum = 2 ** 32 - 1) =>

@@ -1,10 +1,9 @@
+import { compileOptimizer } from "../optimizers/schema.js";
 import { listed, type Problems } from "../schema/problems.js";
 import { learnsByEvent, towerKinds, towerOf } from "../towers/index.js";
-import type { CompiledTower, OptimizerSpec, TowerKind } from "./compiled.js";
+import type { CompiledTower, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
-import type { ModelSpec, OptimizerSource } from "./schema.js";
-
-type OptimizerKind = OptimizerSpec["kind"];
+import type { ModelSpec } from "./schema.js";
 
 /** The kind a spec's `tower` names; undefined when it names none or several. */
 export function towerKind(tower: ModelSpec["tower"]): TowerKind | undefined {
@@ -38,23 +37,4 @@ export function compileTower(spec: ModelSpec, kind: TowerKind, problems: Problem
 /** Reports a `tower` that names no kind, or several. */
 export function reportTowerKind(problems: Problems): void {
   problems.add("tower", "must name exactly one tower", `one of ${listed(towerKinds)}`);
-}
-
-/**
- * Resolves an optimizer: its name alone, or its name and some of its knobs.
- * @param linear whether it is for single weights, whose FTRL has defaults of its own
- */
-export function compileOptimizer(
-  source: OptimizerSource,
-  path: string,
-  problems: Problems,
-  linear = false,
-): OptimizerSpec {
-  const kinds = Object.keys(defaults.optimizer) as OptimizerKind[];
-  const named = typeof source === "string" ? [source] : kinds.filter((kind) => source[kind] !== undefined);
-  if (named.length !== 1) problems.add(path, "must name exactly one optimizer", `one of ${listed(kinds)}`);
-  const kind = named[0] ?? defaults.table_optimizer;
-  const knobs = typeof source === "string" ? {} : source[kind];
-  const own = linear && kind === "ftrl" ? defaults.linear_ftrl : {};
-  return { kind, ...defaults.optimizer[kind], ...own, ...knobs } as OptimizerSpec;
 }

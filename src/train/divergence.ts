@@ -1,8 +1,8 @@
 import type { Batch } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Model, Norms } from "../model/model.js";
+import { defaults as usual } from "../optimizers/schema.js";
 import type { CompiledSpec, OptimizerSpec } from "../spec/compiled.js";
-import { defaults } from "../spec/defaults.js";
 import { learnsByEvent } from "../towers/index.js";
 
 /** Examples in this process before anything is judged. */
@@ -85,7 +85,6 @@ function ratesOf({ tower, tables }: CompiledSpec): Rate[] {
 
 function rateOf(of: string, optimizer: OptimizerSpec): Rate {
   const path = `${of}.optimizer.${optimizer.kind}`;
-  const { optimizer: usual } = defaults;
   if (optimizer.kind === "ftrl")
     return { path: `${path}.alpha`, value: optimizer.alpha, times: optimizer.alpha / usual.ftrl.alpha };
   const { learning_rate: value } = optimizer;
