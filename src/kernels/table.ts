@@ -13,7 +13,7 @@ export interface KernelGlobal {
  */
 export interface TableKernel {
   configureOptimizer(kind: number, h0: number, h1: number, h2: number, h3: number, h4: number): void;
-  /** Rows will hold weights alone, as a codec's (src/tables/row-layout.ts), and cannot learn. */
+  /** Rows will hold weights alone, as a codec's (src/core/row-layout.ts), and cannot learn. */
   setServing(codec: number): void;
   configureRow(dim: number, lanes: number): void;
   /** Rows that learn will hold their weights as a codec's codes, rounded to the nearest or by chance. */

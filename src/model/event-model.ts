@@ -1,10 +1,10 @@
 import { type Batch, type BatchLayout, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
+import { lanesOf } from "../core/row-layout.js";
 import { BIAS_COLUMN, type EventKernel } from "../kernels/events.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { constantKey } from "../tables/batch-path.js";
-import { lanesOf } from "../tables/row-layout.js";
 import { StoreTable } from "../tables/store-table.js";
 import { rowOf, towerOf } from "../towers/index.js";
 import { type Clipped, type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";

@@ -1,11 +1,12 @@
-import { type Optimizer, perWeight, type SpecOf } from "./optimizer.js";
+import { optimizerKind } from "./kind.js";
+import { adagradKnobs } from "./knobs.js";
 
 /** AdaGrad (Duchi et al. 2011): accumulator += g²; w -= learning_rate · g / (sqrt(accumulator) + epsilon). */
-export function adagrad(spec: SpecOf<"adagrad">): Optimizer {
-  return {
-    id: 2,
-    slots: [perWeight("w"), perWeight("accumulator")],
-    hyper: [spec.learning_rate, spec.initial_accumulator, spec.epsilon, 0, 0],
-    countsSteps: false,
-  };
-}
+export const adagrad = optimizerKind({
+  description: "AdaGrad, one accumulator a coordinate.",
+  ...adagradKnobs,
+  rate: "learning_rate",
+  slots: [{ name: "w" }, { name: "accumulator" }],
+  number: () => 2,
+  hyper: ({ learning_rate, initial_accumulator, epsilon }) => [learning_rate, initial_accumulator, epsilon],
+});

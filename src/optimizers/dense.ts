@@ -1,7 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
-import type { OptimizerSpec } from "../spec/compiled.js";
-import { type Optimizer, optimizerFor } from "./optimizer.js";
+import { type Optimizer, type OptimizerSpec, optimizerFor } from "./index.js";
 
 /** A dense weight of a tower and its initial values, row-major. */
 export interface Parameter {
@@ -56,7 +55,7 @@ export class DenseOptimizer {
     this.kernel = kernel;
     this.memory = memory;
     kernel.configureOptimizer(this.optimizer.id, ...this.optimizer.hyper);
-    this.regions = parameters.map((parameter) => this.allocate(parameter, spec));
+    this.regions = parameters.map((parameter) => this.allocate(parameter));
     parameters.forEach((parameter, i) => {
       this.initialise(this.regions[i], parameter.initial);
     });
@@ -139,11 +138,10 @@ export class DenseOptimizer {
     this.kernel.adamRestore(power1, power2);
   }
 
-  private allocate({ name, shape }: Parameter, spec: OptimizerSpec): Region {
+  private allocate({ name, shape }: Parameter): Region {
     const size = shape.reduce((product, length) => product * length, 1);
     const last = shape[shape.length - 1] ?? 1;
-    const byRow = spec.kind === "rowwise_adagrad" || (spec.kind === "ftrl" && spec.l21 > 0);
-    const rows = byRow && shape.length > 1 && last % 4 === 0 ? size / last : 1;
+    const rows = this.optimizer.wholeRows && shape.length > 1 && last % 4 === 0 ? size / last : 1;
     const take = (floats: number): number => {
       const at = this.kernel.workspace(((floats + 3) & ~3) * 4) >>> 0;
       if (at === 0) throw new HashbrookError("table_full", "the tower's dense weights need more than 4 GiB");

@@ -6,6 +6,14 @@ import * as typebox from "typebox";
 
 export type { Static, TObject, TOptional, TProperties, TSchema } from "typebox";
 
+/** A type whose values nobody changes. */
+export type Immutable<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : { readonly [K in keyof T]: Immutable<T[K]> };
+
+/** Part of a compiled spec, by the schemas of its keys. */
+export type Compiled<P extends typebox.TProperties> = Immutable<typebox.Static<typebox.TObject<P>>>;
+
 /** The builders that schemas are made with. */
 export const Type = {
   Array: typebox.Array,

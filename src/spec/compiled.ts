@@ -1,3 +1,4 @@
+import type { OptimizerSpec } from "../optimizers/index.js";
 import type { TowerKnobs } from "../towers/index.js";
 
 /**
@@ -220,37 +221,7 @@ export interface CompiledCell {
   readonly seed: string;
 }
 
-export type OptimizerSpec =
-  /** l21 > 0 adds the group lasso over rows (design research 1.6). */
-  | {
-      readonly kind: "ftrl";
-      readonly alpha: number;
-      readonly beta: number;
-      readonly l1: number;
-      readonly l2: number;
-      readonly l21: number;
-    }
-  | {
-      readonly kind: "adagrad";
-      readonly learning_rate: number;
-      readonly initial_accumulator: number;
-      readonly epsilon: number;
-    }
-  | {
-      readonly kind: "rowwise_adagrad";
-      readonly learning_rate: number;
-      readonly initial_accumulator: number;
-      readonly epsilon: number;
-    }
-  | {
-      readonly kind: "adam";
-      readonly learning_rate: number;
-      readonly beta1: number;
-      readonly beta2: number;
-      readonly epsilon: number;
-    }
-  | { readonly kind: "sgd"; readonly learning_rate: number };
-
+export type { OptimizerSpec } from "../optimizers/index.js";
 export type { TowerKind } from "../towers/index.js";
 
 /** The tower's kind and knobs, and what every tower has. */

@@ -33,8 +33,6 @@ export const defaults = {
   hot_cold: { hotness: "gradient", threshold: 2, decay: 0.99, decay_steps: 100, cold: { encoding: "shared" } },
   low_dim: { dim: 4, optimizer: "adam", alpha: 0.3 },
   admission: { filter_capacity: 1_000_000 },
-  table_optimizer: "ftrl",
-  tower_optimizer: "adam",
   runtime: "onnxruntime",
   train: { batch: 512, event_batch: 4096, warmup_batches: 16, seed: 42, window: 100_000 },
 } as const;

@@ -1,8 +1,8 @@
-import { compileOptimizer } from "../optimizers/schema.js";
+import { compileOptimizer, type OptimizerSource } from "../optimizers/schema.js";
 import type { EncodingSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileEncoding, type EncodingContext, type EncodingSource } from "./encodings.js";
-import type { EncodedSource, OptimizerSource, TableSource } from "./schema.js";
+import type { EncodedSource, TableSource } from "./schema.js";
 
 /** Of a hot_cold table's budget, what the cold part gets where the spec does not say. */
 const COLD_SHARE = 0.7;

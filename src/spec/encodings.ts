@@ -1,3 +1,4 @@
+import { usualOptimizer } from "../optimizers/index.js";
 import { compileOptimizer } from "../optimizers/schema.js";
 import type { Problems } from "../schema/problems.js";
 import type { AdmissionSpec, EncodingKind, EncodingSpec, EvictionSpec } from "./compiled.js";
@@ -47,7 +48,7 @@ export function compileEncoding(source: EncodingSource, context: EncodingContext
     rows: source.rows ?? defaults.table.rows,
     dim,
     init: source.init ?? init,
-    optimizer: compileOptimizer(source.optimizer ?? defaults.table_optimizer, `${path}.optimizer`, problems, linear),
+    optimizer: compileOptimizer(source.optimizer ?? usualOptimizer.table, `${path}.optimizer`, problems, linear),
     seed,
     ...storage(source, encoding, budget, context),
   };

@@ -1,3 +1,4 @@
+import { storesWeights } from "../optimizers/index.js";
 import type { Problems } from "../schema/problems.js";
 import type { EncodingSpec, OptimizerSpec, StoreSpec } from "./compiled.js";
 
@@ -9,7 +10,7 @@ type Precision = NonNullable<StoreSpec["precision"]>;
  */
 export function precisionsOf({ kind }: OptimizerSpec, dim: number): readonly Precision[] {
   if (dim === 1) return ["f16", "q2.13"];
-  return kind === "ftrl" ? ["f16"] : ["f16", "int8"];
+  return storesWeights(kind) ? ["f16", "int8"] : ["f16"];
 }
 
 /** Refuses a precision that a table's rows cannot learn in. */

@@ -1,3 +1,4 @@
+import { usualOptimizer } from "../optimizers/index.js";
 import { optimizer } from "../optimizers/schema.js";
 import { atLeastZero, closed, optional, text } from "../schema/basics.js";
 import { type TObject, type TOptional, Type } from "../schema/typebox.js";
@@ -26,7 +27,7 @@ export const Wide = Type.Object(
     rows: rows("Number of rows, instead of bits."),
     init: init(defaults.wide.init),
     salt: salt(defaults.wide.salt),
-    optimizer: optimizer(defaults.table_optimizer),
+    optimizer: optimizer(usualOptimizer.table),
   },
   { ...closed, description: "A linear part beside the tower: one hashed table of single weights." },
 );
@@ -47,7 +48,7 @@ export const Tower = Type.Union(
     Type.Object(
       {
         ...TowerKnobs,
-        optimizer: optimizer(defaults.tower_optimizer),
+        optimizer: optimizer(usualOptimizer.tower),
         runtime: optional(
           Type.Enum(["onnxruntime", "tensorflow"], {
             default: defaults.runtime,

@@ -1,3 +1,4 @@
+import { usualOptimizer } from "../optimizers/index.js";
 import { optimizer } from "../optimizers/schema.js";
 import { aboveZero, atLeastZero, closed, optional, size } from "../schema/basics.js";
 import { Type } from "../schema/typebox.js";
@@ -174,7 +175,7 @@ const options = {
       defaults.table.init,
     ),
   ),
-  optimizer: optimizer(defaults.table_optimizer),
+  optimizer: optimizer(usualOptimizer.table),
   precision: optional(
     Type.Enum(["f32", "f16", "int8", "q2.13"], {
       default: "f32",

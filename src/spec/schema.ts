@@ -160,7 +160,6 @@ export type ModelSpec = Static<typeof specSchema>;
 export type FieldSource = Static<typeof Field>;
 export type TableSource = Static<typeof Table>;
 export type EncodedSource = Static<typeof Encoded>;
-export type { OptimizerSource } from "../optimizers/schema.js";
 export type TransformSource = Static<typeof Transform>;
 
 /** The text of `features/schema.json`. */

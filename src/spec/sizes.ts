@@ -1,30 +1,10 @@
-import type { EncodingSpec, EvictionSpec, OptimizerSpec, StoreSpec } from "./compiled.js";
+import { rowLayout } from "../core/row-layout.js";
+import { optimizerOf } from "../optimizers/index.js";
+import type { EncodingSpec, OptimizerSpec, StoreSpec } from "./compiled.js";
 
-/** Weights of a row as they lie in memory: rounded up to whole vectors, a single one by itself. */
-const lanesOf = (dim: number): number => (dim === 1 ? 1 : (dim + 3) & ~3);
-
-/** Bytes of an optimizer's state beside the weights; `z` of ftrl takes their place. */
-function slotBytes({ kind }: OptimizerSpec, lanes: number, precision: StoreSpec["precision"]): number {
-  const shared = precision ? 4 : Math.min(lanes, 4) * 4;
-  const n = precision ? lanes * 2 : lanes * 4;
-  return { ftrl: n, adagrad: lanes * 4, rowwise_adagrad: shared, adam: lanes * 8, sgd: 0 }[kind];
-}
-
-/** Bytes of `lanes` weights; those of int8 have a scale. */
-function codeBytes(lanes: number, precision: StoreSpec["precision"]): number {
-  if (precision === undefined) return lanes * 4;
-  return precision === "int8" ? lanes + 2 : lanes * 2;
-}
-
-function metaBytes({ expire_time, policy }: EvictionSpec): number {
-  return expire_time !== undefined && policy === "lfu" ? 16 : 8;
-}
-
-/** Bytes of one row of a store, without what finds it (see src/tables/row-layout.ts; a test compares the two). */
+/** Bytes of one row of a store, without what finds it. */
 export function rowBytes({ encoding, dim, optimizer, eviction, precision }: StoreSpec): number {
-  const head = encoding === "exact" ? 8 + (eviction ? metaBytes(eviction) : 0) : 0;
-  const lanes = lanesOf(dim);
-  return head + codeBytes(lanes, precision) + slotBytes(optimizer, lanes, precision);
+  return rowLayout(encoding, dim, optimizerOf(optimizer.kind).slots, precision, eviction).stride;
 }
 
 /** Bytes of a cell of an admission filter. */
@@ -61,7 +41,7 @@ export function decoderBytes({ dim, dhe }: EncodingSpec): number {
 
 /** Bytes of dense weights and their optimizer's state. */
 export function denseBytes(weights: number, optimizer: OptimizerSpec): number {
-  return weights * 4 + slotBytes(optimizer, weights, undefined);
+  return 4 * optimizerOf(optimizer.kind).slots.reduce((sum, { shared }) => sum + (shared ? 4 : weights), 0);
 }
 
 /** "1.5 MB", for messages. */

@@ -1,3 +1,4 @@
+import { usualOptimizer } from "../optimizers/index.js";
 import { compileOptimizer } from "../optimizers/schema.js";
 import { listed, type Problems } from "../schema/problems.js";
 import { learnsByEvent, towerKinds, towerOf } from "../towers/index.js";
@@ -29,7 +30,7 @@ export function compileTower(spec: ModelSpec, kind: TowerKind, problems: Problem
     kind,
     ...towerOf(kind).defaults,
     ...written[kind],
-    optimizer: compileOptimizer(written.optimizer ?? defaults.tower_optimizer, "tower.optimizer", problems),
+    optimizer: compileOptimizer(written.optimizer ?? usualOptimizer.tower, "tower.optimizer", problems),
     runtime: written.runtime ?? defaults.runtime,
   } as CompiledTower;
 }

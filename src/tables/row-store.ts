@@ -1,13 +1,13 @@
 import { hashSecret } from "../core/chance.js";
 import type { HashbrookError } from "../core/errors.js";
+import { codecs, type RowLayout } from "../core/row-layout.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
-import { type Optimizer, optimizerFor } from "../optimizers/optimizer.js";
+import { type Optimizer, optimizerFor } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import { type SavedBlocks, savedBlock, type TableBlock } from "./blocks.js";
 import { changedRows } from "./changed-rows.js";
 import { type Lifecycle, openLifecycle } from "./lifecycle.js";
 import { RemovedKeys } from "./removed-keys.js";
-import { codecs, type RowLayout } from "./row-layout.js";
 import { GIB, layoutOf, type StoreOptions, tableFull } from "./store-options.js";
 
 export type { SavedBlocks, TableBlock } from "./blocks.js";

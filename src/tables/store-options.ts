@@ -1,8 +1,8 @@
 import { HashbrookError } from "../core/errors.js";
+import { type RowLayout, rowLayout } from "../core/row-layout.js";
 import type { TableKernel } from "../kernels/table.js";
-import { type Optimizer, perWeight } from "../optimizers/optimizer.js";
+import type { Optimizer } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
-import { type RowLayout, rowLayout } from "./row-layout.js";
 
 export interface StoreOptions {
   /** Bytes the table's memory may grow to; 4 GiB by default and at most. */
@@ -27,7 +27,7 @@ export function layoutOf(spec: StoreSpec, optimizer: Optimizer, options: StoreOp
   if (!options.serving) return rowLayout(encoding, dim, optimizer.slots, precision, eviction);
   const { servingPrecision = "f32" } = options;
   const scaled = servingPrecision === "int8" || servingPrecision === "int4";
-  return rowLayout(encoding, dim, [perWeight("w")], scaled && dim === 1 ? "f16" : servingPrecision);
+  return rowLayout(encoding, dim, [{ name: "w" }], scaled && dim === 1 ? "f16" : servingPrecision);
 }
 
 /** The error for a store that would need room for `rows` rows of `stride` bytes, and may have `limit` bytes. */

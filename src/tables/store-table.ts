@@ -1,10 +1,10 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
+import type { RowLayout } from "../core/row-layout.js";
 import type { CompiledSpec, CompiledTable, StoreSpec } from "../spec/compiled.js";
 import { BatchPath, paddedRows } from "./batch-path.js";
 import type { Clock } from "./encoding.js";
 import { Matrices } from "./matrices.js";
-import type { RowLayout } from "./row-layout.js";
 import type { RowState, RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-store.js";
 import { openStore } from "./store-encoding.js";
 import type { Table } from "./table.js";

@@ -1,9 +1,10 @@
+import type { Compiled } from "../schema/typebox.js";
 import { dcnV2 } from "./dcn_v2.js";
 import { deepCrossing } from "./deep_crossing.js";
 import { deepFm } from "./deepfm.js";
 import { dlrm } from "./dlrm.js";
 import { fm } from "./fm.js";
-import type { BatchTower, EventTower, Knobs } from "./kind.js";
+import type { BatchTower, EventTower } from "./kind.js";
 import { lr } from "./lr.js";
 import { wideDeep } from "./wide_deep.js";
 
@@ -22,7 +23,7 @@ export type TowerKind = keyof typeof towers;
 export const towerKinds = Object.keys(towers) as TowerKind[];
 
 /** A tower's kind and the knobs it has, as a compiled spec keeps them. */
-export type TowerKnobs = { [K in TowerKind]: { kind: K } & Knobs<(typeof towers)[K]["compiled"]> }[TowerKind];
+export type TowerKnobs = { [K in TowerKind]: { kind: K } & Compiled<(typeof towers)[K]["compiled"]> }[TowerKind];
 
 /** What there is to know of a kind. */
 export const towerOf = (kind: TowerKind): BatchTower | EventTower => towers[kind];

@@ -1,11 +1,8 @@
 import type { Tensor } from "../graph/graph.js";
 import type { Layers } from "../graph/layers.js";
 import type { Problems } from "../schema/problems.js";
-import type { Static, TObject, TProperties } from "../schema/typebox.js";
+import type { Compiled, TProperties } from "../schema/typebox.js";
 import type { TowerInputs } from "./inputs.js";
-
-/** The knobs of a compiled tower, by their schema. */
-export type Knobs<C extends TProperties> = Static<TObject<C>>;
 
 /** What a model has for its tower. */
 export interface Given {
@@ -33,7 +30,7 @@ interface Kind<S extends TProperties, C extends TProperties> {
   /** Its knobs in a compiled spec, all there. */
   readonly compiled: C;
   /** Of the compiled knobs, where a spec leaves them out. */
-  readonly defaults: Knobs<C>;
+  readonly defaults: Compiled<C>;
   readonly table?: TableRules;
   /** May there be a linear part beside it? Default: "optional". */
   readonly wide?: "none" | "optional" | "required";
@@ -48,7 +45,7 @@ export interface BatchTower<S extends TProperties = TProperties, C extends TProp
   /** Reports what else it misses. */
   check?(given: Given, problems: Problems): void;
   /** Adds its layers to a graph. @returns the logits [B, 1], without the wide part */
-  build(layers: Layers, inputs: TowerInputs, knobs: Knobs<C>): Tensor;
+  build(layers: Layers, inputs: TowerInputs, knobs: Compiled<C>): Tensor;
 }
 
 /** A model of one table that learns event by event, in the table's kernel: it has no dense weights and no graph. */

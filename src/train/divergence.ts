@@ -1,7 +1,7 @@
 import type { Batch } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Model, Norms } from "../model/model.js";
-import { defaults as usual } from "../optimizers/schema.js";
+import { learningRate } from "../optimizers/index.js";
 import type { CompiledSpec, OptimizerSpec } from "../spec/compiled.js";
 import { learnsByEvent } from "../towers/index.js";
 
@@ -84,9 +84,6 @@ function ratesOf({ tower, tables }: CompiledSpec): Rate[] {
 }
 
 function rateOf(of: string, optimizer: OptimizerSpec): Rate {
-  const path = `${of}.optimizer.${optimizer.kind}`;
-  if (optimizer.kind === "ftrl")
-    return { path: `${path}.alpha`, value: optimizer.alpha, times: optimizer.alpha / usual.ftrl.alpha };
-  const { learning_rate: value } = optimizer;
-  return { path: `${path}.learning_rate`, value, times: value / usual[optimizer.kind].learning_rate };
+  const { knob, value, times } = learningRate(optimizer);
+  return { path: `${of}.optimizer.${optimizer.kind}.${knob}`, value, times };
 }

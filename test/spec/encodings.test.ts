@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { optimizerFor } from "../../src/optimizers/optimizer.js";
+import { rowLayout } from "../../src/core/row-layout.js";
+import { optimizerFor } from "../../src/optimizers/index.js";
 import type { CompiledTable } from "../../src/spec/compiled.js";
 import { encodingBytes } from "../../src/spec/fit.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { parseBytes, parseSeconds, rowBytes } from "../../src/spec/sizes.js";
-import { rowLayout } from "../../src/tables/row-layout.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
 
 const text = (table: string, tower = "deep_crossing") => `name: m

@@ -117,7 +117,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "dim: 8",
       "optimizer: { ftrl: { alpha: 0 } }",
       "f.yaml:13:38: tables.ids.optimizer.ftrl.alpha: must be above 0, got 0",
-      "Learning rate. Default 0.2; lr, fm, wide: 0.1.",
+      "Learning rate. Default 0.2; 0.1 in wide and in models that learn event by event.",
     ],
     [
       "dim: 8",

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { defaults } from "../../src/optimizers/schema.js";
+import { optimizers } from "../../src/optimizers/index.js";
 import { bucketOf, crossKeys, valueKeys } from "../../src/spec/keys.js";
 import { loadSpec, parseSpec } from "../../src/spec/parse.js";
 import { pythonHas, runPython } from "../python.js";
@@ -42,7 +42,7 @@ test.skipIf(!pythonHas("xxhash"))("the Python example prints what its comments s
 });
 
 test("every default it quotes for an optimizer is the code's", () => {
-  for (const [kind, knobs] of Object.entries(defaults)) {
+  for (const [kind, { defaults }] of Object.entries(optimizers)) {
     const row = readme
       .split("\n")
       .find(
@@ -51,7 +51,7 @@ test("every default it quotes for an optimizer is the code's", () => {
           line.split("|")[1].includes(`\`${kind}\``) &&
           line.includes("`alpha`") === (kind === "ftrl"),
       );
-    for (const [knob, value] of Object.entries(knobs))
+    for (const [knob, value] of Object.entries(defaults))
       expect(row, kind).toMatch(new RegExp(`\`${knob}\` (${value}|${value.toExponential().replace("+", "")})[ ,.(|]`));
   }
 });

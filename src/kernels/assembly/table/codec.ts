@@ -8,7 +8,7 @@
 import { mix } from "./initial";
 import { copyFloats } from "./lanes";
 
-/** The codecs' numbers, as in src/tables/row-layout.ts. */
+/** The codecs' numbers, as in src/core/row-layout.ts. */
 export const F32: u32 = 0;
 export const F16: u32 = 1;
 export const Q2_13: u32 = 2;

@@ -1,5 +1,5 @@
 // The optimizer of this instance: which one, its hyper-parameters, and the shape of the rows it works on.
-// A row is `sections` of `lanes` floats (RowLayout in src/tables/row-layout.ts); section 0 is z (ftrl) or w (the others).
+// A row is `sections` of `lanes` floats (RowLayout in src/core/row-layout.ts); section 0 is z (ftrl) or w (the others).
 // In low precision a row is in another form, see `configurePrecision`, and a replica's row is nothing but its weights' codes (codec.ts).
 import { codeBytes, decode, drawRounding, encode, F16, F32, INT8, scaleOf, seedRounding } from "./codec";
 import {

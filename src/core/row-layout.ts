@@ -1,5 +1,12 @@
-import type { Slot } from "../optimizers/optimizer.js";
 import type { EvictionSpec } from "../spec/compiled.js";
+
+/** One named piece of a row's state: a float for every weight, or (`shared`) one float for the whole row. */
+export interface Slot {
+  readonly name: string;
+  readonly shared?: boolean;
+  /** How rows of a low precision keep it. Default: f32. */
+  readonly packed?: "f16" | "f32";
+}
 
 /** How numbers lie in a row: `q2.13` is a whole number of 2^-13 in two bytes, `int4` half a byte. */
 export type NumberType = "f32" | "bf16" | "f16" | "q2.13" | "int8" | "int4";
@@ -25,7 +32,7 @@ export interface Section {
  *
  * In f32 a section is `lanes` floats, a shared slot 1 float, padded to 4 where lanes > 1. In another precision the first section
  * is the weights' codes, after int8 and int4 codes comes their scale, and the other slots are f32, a shared one 1 float. FTRL then
- * keeps z / D(n), which has a weight's scale, and sqrt(n) as f16 (src/kernels/assembly/table/ftrl.ts).
+ * keeps z / D(n), which has a weight's scale, and sqrt(n) as f16 (src/kernels/assembly/table/optimizers/ftrl.ts).
  */
 export interface RowLayout {
   readonly dim: number;
@@ -66,9 +73,14 @@ export function rowLayout(
 
 type Piece = Omit<Section, "offset">;
 
-function piecesOf({ name, shared }: Slot, first: boolean, lanes: number, precision: RowPrecision): Piece[] {
+function piecesOf(
+  { name, shared, packed = "f32" }: Slot,
+  first: boolean,
+  lanes: number,
+  precision: RowPrecision,
+): Piece[] {
   if (precision === "f32") return [{ name, type: "f32", count: shared ? Math.min(lanes, 4) : lanes }];
-  if (!first) return [{ name, type: name === "n" ? "f16" : "f32", count: shared ? 1 : lanes }];
+  if (!first) return [{ name, type: packed, count: shared ? 1 : lanes }];
   const codes: Piece = { name, type: precision, count: lanes };
   const scaled = precision === "int8" || precision === "int4";
   return scaled ? [codes, { name: "scale", type: "bf16", count: 1 }] : [codes];

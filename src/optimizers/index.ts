@@ -1,0 +1,65 @@
+import type { Slot } from "../core/row-layout.js";
+import type { Compiled } from "../schema/typebox.js";
+import { adagrad } from "./adagrad.js";
+import { adam } from "./adam.js";
+import { ftrl } from "./ftrl.js";
+import type { Kind } from "./kind.js";
+import { rowwiseAdagrad } from "./rowwise_adagrad.js";
+import { sgd } from "./sgd.js";
+
+/** Every optimizer, by the word that a spec names it with. */
+export const optimizers = { ftrl, adagrad, rowwise_adagrad: rowwiseAdagrad, adam, sgd };
+
+export type OptimizerKind = keyof typeof optimizers;
+export const optimizerKinds = Object.keys(optimizers) as OptimizerKind[];
+
+/** The optimizer of rows, and that of a tower's dense weights, where a spec names none. */
+export const usualOptimizer = { table: "ftrl", tower: "adam" } as const satisfies Record<string, OptimizerKind>;
+
+/** An optimizer's kind and knobs, as a compiled spec keeps them. */
+export type OptimizerSpec = {
+  [K in OptimizerKind]: { readonly kind: K } & Compiled<(typeof optimizers)[K]["compiled"]>;
+}[OptimizerKind];
+
+/** What an optimizer is to the tables and to the kernel. */
+export interface Optimizer {
+  /** Its number in src/kernels/assembly/table/optimizers/index.ts. */
+  readonly id: number;
+  /** In the order they lie in a row. The first is "w", or "z" where weights are derived from the others. */
+  readonly slots: readonly Slot[];
+  /** Hyper-parameters in the kernel's order; unused ones are 0. */
+  readonly hyper: readonly [number, number, number, number, number];
+  /** True when the step count is part of the state. */
+  readonly countsSteps: boolean;
+  /** True when it looks at whole rows, beyond each weight by itself. */
+  readonly wholeRows: boolean;
+}
+
+/** What there is to know of a kind. */
+export const optimizerOf = (kind: OptimizerKind): Kind => optimizers[kind];
+
+/** The optimizer a spec names. */
+export function optimizerFor(spec: OptimizerSpec): Optimizer {
+  const kind = optimizerOf(spec.kind);
+  const [h0, h1 = 0, h2 = 0, h3 = 0, h4 = 0] = kind.hyper(spec);
+  return {
+    id: kind.number(spec),
+    slots: kind.slots,
+    hyper: [h0, h1, h2, h3, h4],
+    countsSteps: kind.countsSteps === true,
+    wholeRows: kind.wholeRows?.(spec) === true,
+  };
+}
+
+/** True where rows hold their weights; false where these are derived from other slots. */
+export const storesWeights = (kind: OptimizerKind): boolean => optimizerOf(kind).slots[0].name === "w";
+
+/** True where the optimizer makes whole rows zero. */
+export const emptiesRows = (spec: OptimizerSpec): boolean => optimizerOf(spec.kind).emptiesRows?.(spec) === true;
+
+/** A spec's learning rate: the knob, its value, and how many times the default it is. */
+export function learningRate(spec: OptimizerSpec): { knob: string; value: number; times: number } {
+  const { rate, defaults } = optimizerOf(spec.kind);
+  const value = (spec as unknown as Record<string, number>)[rate];
+  return { knob: rate, value, times: value / (defaults as Record<string, number>)[rate] };
+}

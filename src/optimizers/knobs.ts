@@ -1,0 +1,21 @@
+import { aboveZero, atLeastZero, optional } from "../schema/basics.js";
+import * as compiled from "../schema/compiled.js";
+
+export const rate = (value: number) => optional(aboveZero("Learning rate.", value));
+
+const defaults = { learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 };
+
+/** The knobs that AdaGrad has in both its forms. */
+export const adagradKnobs = {
+  source: {
+    learning_rate: rate(defaults.learning_rate),
+    initial_accumulator: optional(atLeastZero("Sum of squared gradients to start from.", defaults.initial_accumulator)),
+    epsilon: optional(aboveZero("Added to the root of the sum.", defaults.epsilon)),
+  },
+  compiled: {
+    learning_rate: compiled.aboveZero,
+    initial_accumulator: compiled.atLeastZero,
+    epsilon: compiled.aboveZero,
+  },
+  defaults,
+};
