@@ -1,6 +1,10 @@
 /**
  * Hashbrook: a recommender-system sparse embedding engine. The functions here are what the command line is made of.
  *
+ * `train` learns a model from events, `evaluate` and `predict` score files with it, `Scorer` answers requests in process and
+ * `createServer` over HTTP; `parseSpec` and `loadSpec` read model specs. What goes wrong is a `HashbrookError`.
+ *
+ * @packageDocumentation
  * @example
  * ```ts
  * import { Scorer, train } from "hashbrook";
@@ -9,23 +13,40 @@
  * const { scores } = await scorer.score(Buffer.from('{"context": {"user": "u1"}, "candidates": [{"ad": "a1"}, {"ad": "a2"}]}'));
  * ```
  */
+export type { Skipped } from "./checkpoints/store.js";
 export { type ErrorCode, HashbrookError } from "./core/errors.js";
 export type { DeltaSource } from "./delta-log/delta-log.js";
+export type { Counters } from "./delta-log/live.js";
 export { openFollow } from "./delta-log/open.js";
+export type { Precision } from "./delta-log/precision.js";
+export type { ReplicaStatus } from "./delta-log/replica.js";
+export type { Fit } from "./migrate/distil.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
+export type { MigrationWarning } from "./migrate/migration.js";
+export type { Clipped } from "./model/model.js";
 export type { SpecWarning } from "./schema/problems.js";
+export { ServeMetrics } from "./serve/prometheus.js";
 export { type FollowOptions, type Health, type ModelVersion, Scorer, type Scores } from "./serve/scorer.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
-export type { TopicSpec } from "./sources/kafka/open-topic.js";
+export type { OnLost } from "./sources/kafka/kafka-log-options.js";
+export type { TopicSpec, TopicStart, TopicStop } from "./sources/kafka/open-topic.js";
+export type { KafkaOptions, SaslMechanism } from "./sources/kafka/options.js";
 export { type SimulatedFacts, type SimulateOptions, simulate } from "./sources/simulator/run.js";
+export type { SimulatorOptions } from "./sources/simulator/simulator.js";
+export type { SimulatorFormat } from "./sources/simulator/writer.js";
 export type { CompiledSpec } from "./spec/compiled.js";
 export { specHash } from "./spec/hash.js";
 export { loadSpec, parseSpec } from "./spec/parse.js";
+export type { HotnessCounters } from "./tables/hotness.js";
+export type { LifecycleCounts } from "./tables/lifecycle.js";
+export type { ServingPrecision } from "./tables/table.js";
 export { type CheckOptions, type CheckReport, check } from "./train/check.js";
 export type { FieldCheck } from "./train/field-check.js";
 export type {
   EpochQuality,
+  KnownFile,
   Progress,
+  PublishSpec,
   Quality,
   RejectSample,
   Report,
@@ -33,4 +54,6 @@ export type {
   ValidationReport,
   Warning,
 } from "./train/job.js";
+export type { PredictionFormat } from "./train/prediction-lines.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";
+export type { SourceHealth } from "./train/workers/thread-messages.js";

@@ -10,7 +10,9 @@ import { checkpointName, FRESH, newestFirst } from "./names.js";
 
 /** A checkpoint that could not be used, and why. */
 export interface Skipped {
+  /** Its directory. */
   readonly path: string;
+  /** The first damage found in it, or in what it builds on. */
   readonly reason: string;
 }
 

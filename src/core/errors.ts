@@ -41,6 +41,7 @@ export const errorFacts = {
   internal: { exit: 70, status: 500 },
 } as const satisfies Record<string, ErrorFacts>;
 
+/** What an error is: a row of docs/ERRORS.md. */
 export type ErrorCode = keyof typeof errorFacts;
 
 /**
@@ -48,7 +49,9 @@ export type ErrorCode = keyof typeof errorFacts;
  * `message` names the place (file, line, field) first.
  */
 export class HashbrookError extends Error {
+  /** What a program branches on. */
   readonly code: ErrorCode;
+  /** What a person may do about it. */
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
@@ -58,10 +61,12 @@ export class HashbrookError extends Error {
     this.hint = options.hint;
   }
 
+  /** Exit status of a command that ends with it. */
   get exit(): number {
     return errorFacts[this.code].exit;
   }
 
+  /** HTTP status of an answer that says it. */
   get status(): number {
     return errorFacts[this.code].status;
   }

@@ -56,5 +56,6 @@ export interface DeltaSource {
    * can write to the log can name something wrongly.
    */
   follow(from: FollowFrom, signal: AbortSignal): AsyncIterable<Delivery>;
+  /** Gives up connections and watches; `follow` must have ended. */
   close(): Promise<void>;
 }

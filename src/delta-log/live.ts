@@ -21,6 +21,7 @@ export interface Live<M> {
   newestEvent: number | null;
 }
 
+/** What a follower has met in its log, counted. */
 export interface Counters {
   /** Entries applied; not again when a log is read again. */
   applied: number;
@@ -28,9 +29,12 @@ export interface Counters {
   duplicates: number;
   /** Entries of earlier writers, or of other models. */
   ignored: number;
+  /** Entries that were truly missing. */
   gaps: number;
+  /** Entries that contradict those applied. */
   conflicts: number;
   /** Messages or parts that are no entry, or have a wrong byte: passed over. */
   damaged: number;
+  /** Times the log was read anew from a snapshot. */
   resyncs: number;
 }

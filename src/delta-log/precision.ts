@@ -1,5 +1,6 @@
 /** How an entry writes weights: 4 bytes each, 2, or 1 or a half and a scale (f32) for each row. */
 export const precisions = ["f32", "f16", "int8", "int4"] as const;
+/** How rows are written into the delta log. */
 export type Precision = (typeof precisions)[number];
 
 /** The largest finite f16; what lies beyond is written as this. */

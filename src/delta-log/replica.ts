@@ -25,9 +25,13 @@ export interface ReplicaOptions<M> {
 
 /** How a replica stands. Ages in seconds; null before the first snapshot. */
 export interface ReplicaStatus extends Readonly<Counters> {
+  /** A snapshot was applied. */
   readonly ready: boolean;
+  /** Of the newest entry applied. */
   readonly number: number | null;
+  /** Examples learned by what answers. */
   readonly version: number | null;
+  /** Generation of the writer followed. */
   readonly epoch: number | null;
   /** Since the newest applied entry was sent. */
   readonly staleness: number | null;

@@ -9,6 +9,7 @@ export const DISTIL_BATCH = 1024;
 
 /** How far a new encoding is from what it shall give, after a pass over all keys. */
 export interface Fit {
+  /** Passes made, from 1. */
   readonly pass: number;
   /** Root of the mean squared difference of a weight, as a share of the weights' own root mean square: 0 = the same. */
   readonly error: number;

@@ -16,6 +16,7 @@ import { distil, type Fit, openDistilled, teach } from "./distil.js";
 import { KeySet, storedKeys } from "./distinct-keys.js";
 import { checkSame, lossWarnings, type MigrationWarning } from "./migration.js";
 
+/** What to carry over, and to where. */
 export interface MigrateOptions {
   /** A run's directory or one checkpoint's. */
   readonly checkpoint: string;
@@ -27,21 +28,31 @@ export interface MigrateOptions {
   readonly data?: string | readonly string[] | undefined;
   /** Passes over the ids, for encodings that learn the old vectors. Default 20. */
   readonly passes?: number | undefined;
+  /** Told how close a table has come to its old vectors, after every pass. */
   readonly onPass?: ((table: string, fit: Fit) => void) | undefined;
 }
 
+/** What a migration did. */
 export interface MigrationReport {
+  /** The checkpoint written. */
   readonly checkpoint: string;
   /** Damaged checkpoints that were passed over on the way to the one migrated, and why. */
   readonly passed_over: readonly Skipped[];
+  /** Examples the model has learned. */
   readonly examples: number;
+  /** Of the new spec, 16 hex digits. */
   readonly spec_hash: string;
+  /** The tables whose encoding is another now. */
   readonly tables: readonly {
+    /** As the spec names it. */
     readonly name: string;
+    /** Its encoding before. */
     readonly from: string;
+    /** Its encoding now. */
     readonly to: string;
     /** Ids carried over. */
     readonly ids: number;
+    /** Bytes of index and rows now. */
     readonly bytes: number;
     /** Root mean squared difference to the old vectors, relative to them. */
     readonly error: number;

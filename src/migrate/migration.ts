@@ -7,8 +7,11 @@ const MUCH = 0.5;
 
 /** What was lost on the way, and what to do. */
 export interface MigrationWarning {
+  /** The table that lost. */
   readonly table: string;
+  /** What was lost, with figures. */
   readonly message: string;
+  /** What may lose less. */
   readonly hint: string;
 }
 

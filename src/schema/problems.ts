@@ -18,6 +18,7 @@ interface Problem extends Place {
 export interface SpecWarning {
   /** `file:line:column: path: what` */
   readonly message: string;
+  /** How to write what is usually meant. */
   readonly hint: string;
 }
 

@@ -7,9 +7,13 @@ const FRESHNESS_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300];
 
 /** What a scorer tells Prometheus. One per process or server: it keeps a registry of its own. */
 export class ServeMetrics {
+  /** Of `text`, for the answer's header. */
   readonly contentType: string;
   /** Something else in the process that tells metrics: a trainer. */
-  beside: { text(): Promise<string> } | null = null;
+  beside: {
+    /** Its metrics, in Prometheus' text format. */
+    text(): Promise<string>;
+  } | null = null;
   private readonly registry = new Registry();
   private readonly requests: Counter<"status">;
   private readonly candidates: Counter;

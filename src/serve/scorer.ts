@@ -23,20 +23,25 @@ export const MAX_CANDIDATES = 10_000;
 
 /** What made a score: a model's name, how much it had learned, and the spec it was built from. */
 export interface ModelVersion {
+  /** `name` of the spec. */
   readonly model: string;
   /** Examples learned. */
   readonly version: number;
+  /** Hash of the compiled spec, 16 hex digits. */
   readonly spec_hash: string;
 }
 
+/** An answer to a request. */
 export interface Scores {
   /** Click probabilities in the order of the candidates. */
   readonly scores: number[];
+  /** The one model that made all scores of this answer. */
   readonly model: ModelVersion;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored: readonly string[];
 }
 
+/** How a scorer follows a delta log. */
 export interface FollowOptions {
   /** Ready only while the newest applied entry was sent at most so many seconds ago. Default: no bound. */
   readonly maxStaleness?: number | undefined;
@@ -48,7 +53,9 @@ export interface FollowOptions {
 
 /** How a scorer stands; `version` and `spec_hash` are null before a first snapshot. */
 export interface Health {
+  /** There is a model, and it is fresh enough. */
   readonly ready: boolean;
+  /** The model that would answer now. */
   readonly version: ModelVersion | null;
   /** Of the delta log it follows; null for a checkpoint. */
   readonly replica: ReplicaStatus | null;
@@ -175,6 +182,7 @@ export class Scorer {
     return now && versionOf(now);
   }
 
+  /** Whether it can answer, and how well it follows; what `GET /v2/health/ready` tells. */
   health(): Health {
     const replica = this.replica?.status() ?? null;
     const fresh = (replica?.staleness ?? 0) <= this.maxStaleness;
@@ -190,6 +198,7 @@ export class Scorer {
     return this.inTurn(() => this.scoreNow(body));
   }
 
+  /** Waits for requests under way, and lets the model go. */
   async close(): Promise<void> {
     await this.last;
     await this.end();

@@ -12,6 +12,7 @@ declare module "fastify" {
   }
 }
 
+/** How a server listens to its clients. */
 export interface ServerOptions {
   /** Log every request as a JSON line. Default false. */
   readonly log?: boolean;

@@ -7,6 +7,7 @@ import type { TowerKnobs } from "../towers/index.js";
  * All 64-bit numbers are 16-digit lower-case hex strings.
  */
 export interface CompiledSpec {
+  /** Of the model. */
   readonly name: string;
   /** `train.seed`: seeds hashing, embedding initialisation and the tower's initial weights. */
   readonly seed: number;
@@ -16,7 +17,9 @@ export interface CompiledSpec {
   readonly warmup?: number;
   /** Events per metrics window. */
   readonly window: number;
+  /** How a line of text is one event. */
   readonly events: EventFormat;
+  /** What is learned, and when and which event it is of. */
   readonly label: LabelSpec;
   /** In spec order. */
   readonly fields: readonly CompiledField[];
@@ -24,6 +27,7 @@ export interface CompiledSpec {
   readonly tables: readonly CompiledTable[];
   /** Names of the numeric fields that are columns of the dense matrix `numbers`, in column order. */
   readonly numbers: readonly string[];
+  /** What makes a logit of vectors and numbers, and how its weights learn. */
   readonly tower: CompiledTower;
 }
 

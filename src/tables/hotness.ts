@@ -22,10 +22,13 @@ export interface Pending {
 
 /** What happened since the table was new. */
 export interface HotnessCounters {
+  /** Ids that became hot: they got a row of their own. */
   readonly promoted: number;
+  /** Ids that lost theirs to hotter ones. */
   readonly demoted: number;
-  /** Distinct keys of all batches learned, and how many of them had a row of their own. */
+  /** Distinct keys of all batches learned, summed over the batches. */
   readonly keys: number;
+  /** Of `keys`, those that had a row of their own. */
   readonly hot_keys: number;
 }
 

@@ -11,12 +11,17 @@ export interface LifecycleCounts {
   readonly refused: number;
   /** Ids admitted before their occurrences reached the threshold, because the filter took them for others: an estimate. */
   readonly falsely_admitted: number;
-  /** Rows given up, by what ended them; `all_zero`: the group lasso emptied them; `capacity`: by lru or lfu. */
+  /** Rows given up, by what ended them. */
   readonly evicted: {
+    /** Not learned for so long, in event time. */
     readonly expire_time: number;
+    /** Not learned for so many examples. */
     readonly steps_to_live: number;
+    /** Their weights were too small. */
     readonly l2_weight_threshold: number;
+    /** Their weights were all 0: the group lasso emptied them. */
     readonly all_zero: number;
+    /** To make room, by lru or lfu. */
     readonly capacity: number;
   };
   /** Rows made for ids whose row was given up earlier: an estimate from a sample of those given up, and too low rather than too high. */

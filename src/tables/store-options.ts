@@ -17,6 +17,7 @@ export interface StoreOptions {
 
 /** What a replica can hold its rows in. */
 export const servingPrecisions = ["f32", "f16", "int8", "int4"] as const;
+/** How rows are held for scoring alone. */
 export type ServingPrecision = (typeof servingPrecisions)[number];
 
 export const GIB = 2 ** 30;

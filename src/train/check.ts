@@ -12,6 +12,7 @@ import type { RejectSample, Warning } from "./job.js";
 import { rejectSamples } from "./rejects.js";
 import { type DecodedBatch, decodedBatches, START } from "./stream.js";
 
+/** What to look at. */
 export interface CheckOptions {
   /** Path of a model spec, or a compiled one. */
   readonly model: string | CompiledSpec;
@@ -25,20 +26,28 @@ export interface CheckOptions {
 export interface CheckReport {
   /** Events read. */
   readonly rows: number;
+  /** Events that would be learned. */
   readonly accepted: number;
+  /** Events that would be rejected. */
   readonly rejected: number;
+  /** How many, by reject code (docs/FORMATS.md). */
   readonly rejected_by_code: Readonly<Record<string, number>>;
+  /** By code, the first event rejected with it. */
   readonly rejected_samples: Readonly<Record<string, RejectSample>>;
+  /** What the labels are. */
   readonly label: {
+    /** Column, path or namespace it is read from. */
     readonly from: string;
     /** Mean label; null without one. */
     readonly positive_rate: number | null;
     /** The most frequent texts of labels, and how often they came. */
     readonly values: readonly { readonly text: string; readonly count: number }[];
   };
-  /** Earliest and latest event time, UTC; null where the spec has none. */
+  /** Where event times are read from, the earliest and the latest (UTC); null where the spec has none. */
   readonly time: { readonly from: string; readonly first: string | null; readonly last: string | null } | null;
+  /** In the order of the spec. */
   readonly fields: readonly FieldCheck[];
+  /** What is doubtful in the data. */
   readonly warnings: readonly Warning[];
   /** What the spec may say, but seldom means, whatever the data. */
   readonly spec_warnings: readonly SpecWarning[];

@@ -3,9 +3,11 @@ import type { CompiledField, Format } from "../spec/compiled.js";
 
 /** What the first events have of one field. */
 export interface FieldCheck {
+  /** As the spec names it. */
   readonly name: string;
   /** Column, path or namespace it is read from. */
   readonly from: string;
+  /** As the spec says: categorical, numeric, … */
   readonly type: string;
   /** Share of the events that have it, 0 to 1. */
   readonly present: number;
@@ -15,7 +17,9 @@ export interface FieldCheck {
   readonly examples: readonly string[];
   /** Of numbers (of all in a vector); null for what is no number. */
   readonly min: number | null;
+  /** The largest, likewise. */
   readonly max: number | null;
+  /** Their mean, likewise. */
   readonly mean: number | null;
 }
 

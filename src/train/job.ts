@@ -1,3 +1,4 @@
+import type { Skipped } from "../checkpoints/store.js";
 import type { OutputFile } from "../core/output.js";
 import type { Precision } from "../delta-log/precision.js";
 import type { Clipped } from "../model/model.js";
@@ -63,7 +64,9 @@ export interface Job {
 export interface PublishSpec {
   /** Directories and kafka://HOST:PORT/TOPIC; may be empty where the only follower is in this process. */
   readonly urls: readonly string[];
+  /** Milliseconds between entries. */
   readonly everyMs: number;
+  /** Of the rows in entries; with f32 followers score bit for bit as the trainer does. */
   readonly precision: Precision;
   /** Deltas between snapshots. */
   readonly snapshotEvery: number;
@@ -84,11 +87,15 @@ export interface FilePosition {
 
 /** Quality over a stretch of the stream; null where it has no value (for instance the AUC of one class). */
 export interface Quality {
+  /** Events it is of. */
   readonly examples: number;
+  /** Mean logistic loss, in nats. */
   readonly logloss: number | null;
+  /** Area under the ROC curve. */
   readonly auc: number | null;
   /** The most that `auc` may differ from the exact area; 0 up to 65,536 events. */
   readonly auc_error: number | null;
+  /** Log loss ÷ that of always predicting the click rate; below 1 is better than that. */
   readonly normalized_entropy: number | null;
   /** Sum of predicted probabilities ÷ number of positives: 1 is perfect, 1.1 predicts 10 % too many clicks. */
   readonly calibration: number | null;
@@ -113,18 +120,23 @@ export interface ValidationReport extends EpochQuality {
 
 /** A file of which something was learned by an earlier run into the directory. */
 export interface KnownFile {
+  /** As it was given now. */
   readonly name: string;
   /** Its name then. */
   readonly learned_as: string;
   /** Which of the run's examples it was. */
   readonly first: number;
+  /** Of its last learned one. */
   readonly last: number;
   /** Lines of it that are passed over, where it was gone on with; null: all of it is. */
   readonly went_on_behind_line: number | null;
 }
 
+/** How a table stands. */
 export interface TableReport {
+  /** As the spec names it. */
   readonly name: string;
+  /** How ids become vectors: hash, exact, … */
   readonly encoding: string;
   /** Learned rows. */
   readonly rows: number;
@@ -144,40 +156,57 @@ export interface Warning {
   readonly code: string;
   /** The field or source, when there is one. */
   readonly field: string | null;
+  /** What was seen, with figures. */
   readonly message: string;
+  /** What to look at, or to write. */
   readonly hint: string;
 }
 
 /** The first event that was rejected with a code. */
 export interface RejectSample {
+  /** As given; of a topic its name and partition. */
   readonly file: string;
+  /** From 1; of a topic the offset. */
   readonly row: number;
+  /** Column or field at fault; null where it is the whole row. */
   readonly column: string | null;
+  /** What stands there, shortened. */
   readonly value: string | null;
+  /** What would not have been rejected. */
   readonly expected: string;
 }
 
 /** The state of a running job, sent to the main thread a few times a second. */
 export interface Progress {
+  /** Examples learned (or scored), by earlier runs into the directory too. */
   readonly examples: number;
+  /** Of these, by this run. */
   readonly examples_this_run: number;
+  /** Malformed events. */
   readonly rejected: number;
+  /** Examples left out because their id was among the last ones learned. */
   readonly duplicates: number;
+  /** Examples that changed nothing because their gradient was not finite. */
   readonly skipped: number;
   /** Values, event times and batches that moved statistics, clock or weights less than they said. */
   readonly clipped: Clipped;
   /** Examples learned since the last durable checkpoint: what a kill would make a resumed run learn again. */
   readonly unsaved: number;
+  /** Since the run began. */
   readonly seconds: number;
+  /** Of all events, each scored before it was learned. */
   readonly lifetime: Quality;
   /** The window at hand. */
   readonly window: Quality;
+  /** Of the true click probabilities, where data are simulated. */
   readonly oracle_auc: number | null;
   /** Of events learned before, in an earlier epoch: null while there is none. */
   readonly seen: Quality | null;
   /** The newest validation; null before the first. */
   readonly validation: EpochQuality | null;
+  /** Learned rows of all tables. */
   readonly table_rows: number;
+  /** Bytes of their index and rows. */
   readonly table_bytes: number;
   /** What became of the ids of all tables; null where every id has a row for ever. */
   readonly lifecycle: LifecycleCounts | null;
@@ -202,7 +231,9 @@ export interface Report extends Quality {
   readonly examples: number;
   /** Examples learned or scored by this run (less than `examples` after --resume). */
   readonly examples_this_run: number;
+  /** Malformed events. */
   readonly rejected: number;
+  /** How many, by reject code (docs/FORMATS.md). */
   readonly rejected_by_code: Readonly<Record<string, number>>;
   /** By code, the first event that this run rejected with it. */
   readonly rejected_samples: Readonly<Record<string, RejectSample>>;
@@ -212,8 +243,11 @@ export interface Report extends Quality {
   readonly duplicates: number;
   /** Examples that changed nothing because their gradient was not finite. */
   readonly skipped: number;
+  /** Of this run. */
   readonly seconds: number;
+  /** Of this run. */
   readonly examples_per_second: number;
+  /** Of the last whole window (`train.window` events), or of what there is. */
   readonly window: Quality;
   /** Events scored after they had been learned in an earlier epoch: a measure of memory. null where there are none. */
   readonly seen: Quality | null;
@@ -221,26 +255,32 @@ export interface Report extends Quality {
   readonly validation: ValidationReport | null;
   /** From about the middle of the stream on: from row `from`. */
   readonly second_half: Quality & { readonly from: number };
+  /** Of the last tenth of the stream: from row `from` on. */
   readonly last_tenth: Quality & { readonly from: number };
   /** The true click probabilities of simulated data, scored like a model: the best that can be reached. */
   readonly oracle: Quality | null;
+  /** The AUC of `oracle`. */
   readonly oracle_auc: number | null;
+  /** The same of the last tenth. */
   readonly oracle_last_tenth: Quality | null;
   /** Values, event times and batches so far from those before that they moved statistics, clock or weights less than they said. */
   readonly clipped: Clipped;
+  /** In the order of the compiled spec. */
   readonly tables: readonly TableReport[];
+  /** Bytes of index and rows of all tables. */
   readonly bytes_total: number;
-  /** Estimated distinct values per hashed field. */
+  /** Estimated distinct values of every hashed field, by its name. */
   readonly fields: readonly { readonly name: string; readonly distinct: number }[];
   /** The checkpoint written (train) or scored with. */
   readonly checkpoint: string;
+  /** Hash of the compiled spec, 16 hex digits. */
   readonly spec_hash: string;
   /** Files given that were learned before, wholly or in part. */
   readonly known_files: readonly KnownFile[];
   /** Files that an earlier run did not learn to their end, and that were not given to this one. */
   readonly left_files: readonly KnownFile[];
   /** Damaged checkpoints that were passed over on the way to the one gone on with or scored with, and why. */
-  readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
+  readonly passed_over: readonly Skipped[];
   /** "end" of the data, "limit" reached, "early_stop" (validation got no better), or "stopped" by a signal. */
   readonly ended_by: "end" | "limit" | "early_stop" | "stopped";
 }

@@ -2,6 +2,7 @@ import { type KeptValue, keptRows } from "../decode/kept-rows.js";
 
 /** How predictions are written: a score a line; or a table with a header; or an object a line. */
 export const predictionFormats = ["scores", "tsv", "csv", "jsonl"] as const;
+/** How a line of predictions is written (docs/FORMATS.md). */
 export type PredictionFormat = (typeof predictionFormats)[number];
 
 /** What a row's line has. */

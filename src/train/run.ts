@@ -24,6 +24,7 @@ interface StreamOptions extends PipelineOptions {
   readonly maxRejects?: number | undefined;
 }
 
+/** What to learn, from what, and how to keep it. */
 export interface TrainOptions extends StreamOptions {
   /** Learn from a Kafka topic instead of `data`. */
   readonly topic?: TopicSpec | undefined;
@@ -67,11 +68,13 @@ export interface TrainOptions extends StreamOptions {
   readonly keep?: number | undefined;
 }
 
+/** What to score, with what. */
 export interface EvaluateOptions extends StreamOptions {
   /** A run's directory or one checkpoint's directory. */
   readonly checkpoint: string;
 }
 
+/** What to score, with what, and how to write it. */
 export interface PredictOptions extends EvaluateOptions {
   /** File to write, one probability a line; "-" = standard output. It may not be one of the inputs. */
   readonly out: string;

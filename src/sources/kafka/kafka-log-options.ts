@@ -17,4 +17,5 @@ export interface TopicLogOptions {
   readonly onJoin: (member: string) => void;
 }
 
+/** Where messages were deleted unlearned: end with `offsets_lost`, or go on at the first or behind the last one there is. */
 export type OnLost = "stop" | "earliest" | "latest";

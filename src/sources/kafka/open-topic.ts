@@ -19,11 +19,17 @@ export type TopicStop = { readonly at: "end" } | { readonly at: "time"; readonly
 
 /** A topic to learn from: plain data that crosses threads. */
 export interface TopicSpec {
+  /** How to reach the brokers. */
   readonly kafka: KafkaOptions;
+  /** Its name. */
   readonly topic: string;
+  /** Consumer group: one of its members learns, the others stand by. */
   readonly group: string;
+  /** Where a run without a checkpoint begins. */
   readonly start: TopicStart;
+  /** Where it ends; null: never. */
   readonly stop: TopicStop;
+  /** What to do about messages that retention deleted before they were learned. */
   readonly onLost: OnLost;
 }
 

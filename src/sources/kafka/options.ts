@@ -1,6 +1,7 @@
 import { HashbrookError } from "../../core/errors.js";
 
 export const saslMechanisms = ["plain", "scram-sha-256", "scram-sha-512"] as const;
+/** How to log in to brokers. */
 export type SaslMechanism = (typeof saslMechanisms)[number];
 
 /** How to reach a Kafka cluster. Plain data: it can be sent to another thread. */
@@ -11,7 +12,7 @@ export interface KafkaOptions {
   readonly clientId?: string;
   /** TLS: true with the system's authorities, or paths of PEM files. Default: none. */
   readonly ssl?: boolean | { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  /** Default: none. */
+  /** How to log in, and as whom. Default: none. */
   readonly sasl?: { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string };
   /** Attempts after a first failed one, 0.1 s later, then twice as long, at most 2 s. Default 5 (about 3 s). */
   readonly retries?: number;

@@ -4,10 +4,13 @@ import { ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat } from "./writer.
 const CHUNK = 1 << 20;
 const BINS = 1 << 14;
 
+/** Which stream to simulate, and where its bytes go. */
 export interface SimulateOptions extends SimulatorOptions {
+  /** Impressions. */
   readonly rows: number;
   /** A 32-bit integer. */
   readonly seed: number;
+  /** Tab-separated columns, or JSON lines. */
   readonly format: SimulatorFormat;
   /** Takes the bytes of whole rows, in order; they are valid until it returns (or its promise is fulfilled). */
   readonly write: (bytes: Uint8Array) => void | Promise<void>;
@@ -15,7 +18,9 @@ export interface SimulateOptions extends SimulatorOptions {
 
 /** What is known of a simulated stream: the best any model can do, and how much there is to learn. */
 export interface SimulatedFacts {
+  /** Impressions. */
   readonly rows: number;
+  /** Of their text. */
   readonly bytes: number;
   /** Share of clicks. */
   readonly baseRate: number;
@@ -23,6 +28,7 @@ export interface SimulatedFacts {
   readonly oracleAuc: number;
   /** Mean log loss of the true click probability, in nats. */
   readonly oracleLogloss: number;
+  /** Ids that occurred, by kind. */
   readonly distinct: Readonly<Record<"user" | "site" | "ad" | "campaign" | "advertiser", number>>;
 }
 

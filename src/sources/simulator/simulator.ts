@@ -24,6 +24,7 @@ const MATCH = [-0.05, 0.25, 0.35, 0.4];
 const TRAFFIC = Array.from({ length: 24 }, (_, hour) => 1 + 0.6 * triangle((hour - 19) / 24));
 const pageShares = cumulative([4, 3, 2, 1]);
 
+/** How time passes in a simulated stream. */
 export interface SimulatorOptions {
   /** Time of the first impression, ms since the epoch. Default: Monday 2025-01-06 00:00 UTC. */
   readonly start?: number;

@@ -1,6 +1,7 @@
 import { type Impression, simulatorColumns } from "./impression.js";
 import * as names from "./names.js";
 
+/** Tab-separated columns, or JSON lines. */
 export type SimulatorFormat = "tsv" | "json";
 
 /** The most bytes one row can take, in either format. */

@@ -32,8 +32,9 @@ export type ToDecoder =
 
 /** How a topic's reading goes. */
 export interface SourceHealth {
-  /** False while nothing can be read; then with the reason. */
+  /** False while nothing can be read. */
   readonly ready: boolean;
+  /** Why nothing can be read; null while it can. */
   readonly reason: string | null;
   /** Messages not yet read, by partition. */
   readonly lag: readonly number[];
