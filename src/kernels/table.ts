@@ -87,7 +87,8 @@ export interface TableKernel {
   /** Of the first `count` keys there, keeps those without a row; returns how many. */
   keepAbsent(count: number): number;
 
-  setList(list: number, cell: number, combiner: number, first: number): number;
+  /** A list's items are combined in one cell, or lie in `width` cells side by side. */
+  setList(list: number, cell: number, combiner: number, first: number, width: number): number;
   gather(rows: number, occurrences: number, learn: number): number;
   apply(rows: number): void;
   /** Where vectors come from elsewhere: leaves the distinct keys at `keysAt` and returns their number. */

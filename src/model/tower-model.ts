@@ -3,7 +3,7 @@ import { toOnnx } from "../graph/onnx.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
 import { loadRuntime, type Session, type TensorView, type Views } from "../runtimes/runtime.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
-import type { CompiledSpec } from "../spec/compiled.js";
+import { type CompiledSpec, vectorCount } from "../spec/compiled.js";
 import { createTable, type Table } from "../tables/table.js";
 import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../towers/tower.js";
 import {
@@ -241,7 +241,7 @@ export function towerShape(spec: CompiledSpec, layout: BatchLayout): TowerShape 
   const embeddings = spec.tables.filter((table) => table.role === "embedding");
   const wide = spec.tables.find((table) => table.role === "wide");
   return {
-    tables: embeddings.map((table) => ({ name: table.name, cells: table.cells.length, dim: table.dim })),
+    tables: embeddings.map((table) => ({ name: table.name, cells: vectorCount(table.cells), dim: table.dim })),
     numbers: layout.numberCount,
     vectors: layout.vectorWidth,
     wide: wide?.cells.length ?? 0,

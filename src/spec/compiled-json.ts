@@ -134,7 +134,10 @@ const Table = Type.Object(
     hot_cold: maybe(HotCold),
     role: Type.Enum(["embedding", "wide"]),
     cells: Type.Array(
-      Type.Object({ field: text, kind: Type.Enum(["single", "bag", "number", "bias"]), seed: hex }, closed),
+      Type.Object(
+        { field: text, kind: Type.Enum(["single", "bag", "number", "bias"]), items: maybe(count(4096)), seed: hex },
+        closed,
+      ),
       { minItems: 1 },
     ),
   },
@@ -240,11 +243,13 @@ function tableDisagreement(
   const kinds = ["single", "bag", "number", "bias"];
   if (table.cells.some(({ kind }, i, all) => i > 0 && kinds.indexOf(kind) < kinds.indexOf(all[i - 1].kind)))
     return "has cells out of order";
-  for (const { field: name, kind } of table.cells) {
+  for (const { field: name, kind, items } of table.cells) {
     const field = fields.get(name);
     const right =
       kind === "bias" ? name === BIAS : field !== undefined && field.type !== "vector" && cellKind(field) === kind;
     if (!right) return `has a ${kind} cell for ${name}`;
+    const pooled = table.role === "wide" || field?.type !== "bag" || items !== field.max_length;
+    if (items !== undefined && pooled) return `has ${items} items of ${name} side by side`;
   }
   if (new Set(table.cells.map(({ field }) => field)).size !== table.cells.length) return "has a field twice";
   return undefined;

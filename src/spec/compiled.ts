@@ -209,7 +209,7 @@ export interface EncodingSpec extends Omit<StoreSpec, "encoding"> {
 export interface CompiledTable extends EncodingSpec {
   /** "embedding" feeds the tower; "wide" (dim 1) adds the sum of its weights to the logit. A model that learns event by event has one of role "embedding". */
   readonly role: "embedding" | "wide";
-  /** One cell = one block of `dim` columns of this table's output matrix, in this order. */
+  /** One cell = one vector (`items` of them) of `dim` columns of this table's output matrix, in this order. */
   readonly cells: readonly CompiledCell[];
 }
 
@@ -221,6 +221,11 @@ export interface CompiledCell {
    * All singles come first, then bags, then numbers, then bias.
    */
   readonly kind: "single" | "bag" | "number" | "bias";
+  /**
+   * A bag that is pooled behind the table: its items' vectors lie side by side, so many of them (the field's `max_length`), zeros
+   * behind the last item. Absent: the table combines them into one.
+   */
+  readonly items?: number;
   /** Seed of this cell's value hash. salt "table": the table's seed. salt "field": XXH64(UTF-8 of the field's name, seed = table's seed). */
   readonly seed: string;
 }
@@ -234,6 +239,19 @@ export type CompiledTower = TowerKnobs & {
   readonly optimizer: OptimizerSpec;
   readonly runtime: "onnxruntime" | "tensorflow";
 };
+
+/** How many of a row's vectors each of a table's cells has, and which is its first. */
+export function cellVectors(cells: readonly CompiledCell[]): { readonly first: number; readonly vectors: number }[] {
+  let first = 0;
+  return cells.map(({ items = 1 }) => {
+    first += items;
+    return { first: first - items, vectors: items };
+  });
+}
+
+/** A row's vectors: one a cell, one an item where a cell's items lie side by side. */
+export const vectorCount = (cells: readonly CompiledCell[]): number =>
+  cells.reduce((sum, { items = 1 }) => sum + items, 0);
 
 /** True for the fields whose values are hashed: their distinct values are counted. */
 export function isHashed(field: CompiledField): boolean {

@@ -1,15 +1,18 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
 import type { TableKernel } from "../kernels/table.js";
-import type { Combiner, CompiledCell, CompiledSpec } from "../spec/compiled.js";
+import { type Combiner, type CompiledCell, type CompiledSpec, cellVectors, vectorCount } from "../spec/compiled.js";
 import { xxh64 } from "../spec/hash.js";
 
 const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
 
 /** A cell whose keys carry weights: a bag, or one constant key a row (number, bias). */
 type List =
-  | { readonly kind: "bag"; readonly cell: number; readonly combiner: number; readonly region: number }
-  | { readonly kind: "number"; readonly cell: number; readonly key: bigint; readonly column: number }
-  | { readonly kind: "bias"; readonly cell: number; readonly key: bigint };
+  | (Place & { readonly kind: "bag"; readonly combiner: number; readonly region: number })
+  | (Place & { readonly kind: "number"; readonly key: bigint; readonly column: number })
+  | (Place & { readonly kind: "bias"; readonly key: bigint });
+
+/** Which of a row's vectors a list fills. */
+type Place = ReturnType<typeof cellVectors>[number];
 
 /** The key of a number cell (of its field's name) or of the bias cell. */
 export function constantKey(cell: CompiledCell): bigint {
@@ -24,7 +27,8 @@ export const paddedRows = (capacity: number): number => Math.ceil(capacity / ROW
 
 /** Carries batches into a table kernel's workspace: which cells a table has, and where their keys and weights go. */
 export class BatchPath {
-  readonly cells: number;
+  /** Vectors a row: one a cell, and one an item where a cell's items lie side by side. */
+  readonly vectors: number;
   readonly capacity: number;
   private readonly tableIndex: number;
   private readonly singles: number;
@@ -36,9 +40,10 @@ export class BatchPath {
     const { cells } = model.tables[tableIndex];
     this.tableIndex = tableIndex;
     this.capacity = capacity;
-    this.cells = cells.length;
+    this.vectors = vectorCount(cells);
     this.singles = layout.keys[tableIndex].singles;
-    this.lists = cells.flatMap((cell, c) => listOf(model, tableIndex, layout, cell, c));
+    const places = cellVectors(cells);
+    this.lists = cells.flatMap((cell, c) => listOf(model, tableIndex, layout, cell, c, places[c]));
     this.most = this.lists.reduce(
       (sum, list) => sum + layout.capacity * (list.kind === "bag" ? layout.bags[list.region].maxLength : 1),
       layout.capacity * this.singles,
@@ -47,7 +52,7 @@ export class BatchPath {
 
   /** Takes the kernel's workspace for batches. Where there is no room, opening the rows behind it fails. */
   open(kernel: TableKernel): void {
-    kernel.openBatch(this.capacity, this.cells, this.singles, this.lists.length, this.most);
+    kernel.openBatch(this.capacity, this.vectors, this.singles, this.lists.length, this.most);
   }
 
   /**
@@ -61,7 +66,8 @@ export class BatchPath {
     keys.set(batch.keys(this.tableIndex));
     let first = batch.rows * this.singles;
     this.lists.forEach((list, i) => {
-      const at = kernel.setList(i, list.cell, list.kind === "bag" ? list.combiner : 0, first) >>> 0;
+      const combiner = list.kind === "bag" ? list.combiner : combiners.sum;
+      const at = kernel.setList(i, list.first, combiner, first, list.vectors) >>> 0;
       const offsets = new Uint32Array(memory.buffer, at, batch.rows + 1);
       if (list.kind === "bag") {
         const bag = batch.bag(list.region);
@@ -80,19 +86,27 @@ export class BatchPath {
   }
 }
 
-function listOf(model: CompiledSpec, table: number, layout: BatchLayout, cell: CompiledCell, c: number): List[] {
+function listOf(
+  model: CompiledSpec,
+  table: number,
+  layout: BatchLayout,
+  cell: CompiledCell,
+  c: number,
+  place: Place,
+): List[] {
   switch (cell.kind) {
     case "single":
       return [];
     case "bag": {
       const field = model.fields.find(({ name }) => name === cell.field);
       const region = layout.bags.findIndex((bag) => bag.table === table && bag.cell === c);
-      return [{ kind: "bag", cell: c, combiner: combiners[field?.type === "bag" ? field.combiner : "sum"], region }];
+      const combiner = field?.type === "bag" && cell.items === undefined ? field.combiner : "sum";
+      return [{ ...place, kind: "bag", combiner: combiners[combiner], region }];
     }
     case "number":
-      return [{ kind: "number", cell: c, key: constantKey(cell), column: model.numbers.indexOf(cell.field) }];
+      return [{ ...place, kind: "number", key: constantKey(cell), column: model.numbers.indexOf(cell.field) }];
     case "bias":
-      return [{ kind: "bias", cell: c, key: constantKey(cell) }];
+      return [{ ...place, kind: "bias", key: constantKey(cell) }];
   }
 }
 

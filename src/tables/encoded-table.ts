@@ -33,7 +33,7 @@ export class FrontTable implements Table {
     this.rows = rows;
     this.path = path;
     this.encoding = encoding;
-    this.width = path.cells * spec.dim;
+    this.width = path.vectors * spec.dim;
     const { kernel, memory } = tableKernel();
     this.kernel = kernel;
     this.memory = memory;

@@ -42,7 +42,7 @@ export class StoreTable implements Table {
     });
     this.stores = [this.store];
     this.layout = this.store.layout;
-    this.width = this.path.cells * this.spec.dim;
+    this.width = this.path.vectors * this.spec.dim;
     this.matrices = new Matrices(this.store.memory, this.path.capacity * this.width);
   }
 

@@ -24,10 +24,10 @@ export interface Table {
   readonly stores: readonly RowStore[];
   /** Dense weights inside (decoders, projections). */
   readonly dense: readonly DenseOptimizer[];
-  /** Columns of X: cells × dim. */
+  /** Columns of X: vectors × dim; a cell has one, or as many as its items where these lie side by side. */
   readonly width: number;
   /**
-   * X, f32[capacity × width], row-major; cell c of row r at r·width + c·dim. `gather` writes the batch's rows, the others keep
+   * X, f32[capacity × width], row-major; vector v of row r at r·width + v·dim. `gather` writes the batch's rows, the others keep
    * what they held. A view over the table's memory, another one after growth: ask again after every gather.
    */
   readonly output: Float32Array;

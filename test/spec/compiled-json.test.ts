@@ -52,6 +52,8 @@ test.each([
   ['"seed":42', '"seed":43', "table ids has seeds that its names do not give"],
   ['"field":"tags","kind":"bag"', '"field":"tags","kind":"single"', "table ids has a single cell for tags"],
   ['"field":"a_x_b","kind":"single"', '"field":"a_x_b","kind":"number"', "table wide has a number cell for a_x_b"],
+  ['"field":"tags","kind"', '"field":"tags","items":49,"kind"', "table ids has 49 items of tags side by side"],
+  ['"field":"a","kind"', '"field":"a","items":2,"kind"', "table ids has 2 items of a side by side"],
   ['"role":"wide"', '"role":"embedding"', "deep_crossing has a bias or number cell in an embedding table"],
   ['"kind":"deep_crossing"', '"kind":"lr"', "lr has a wide table"],
 ])("%s → %s is damage", (from, to, what) => {

@@ -21,7 +21,8 @@ export function drawWeights(id: bigint, seed: bigint, init: number, dim: number)
 
 interface Occurrence {
   readonly r: number;
-  readonly cell: number;
+  /** Which of the row's vectors it adds to. */
+  readonly vector: number;
   readonly key: bigint;
   readonly coefficient: number | null;
 }
@@ -42,7 +43,7 @@ export class ReferenceTable {
   }
 
   get width(): number {
-    return this.table.cells.length * this.table.dim;
+    return this.table.cells.reduce((sum, { items = 1 }) => sum + items, 0) * this.table.dim;
   }
 
   private get table() {
@@ -62,11 +63,11 @@ export class ReferenceTable {
     const { dim } = this.table;
     this.occurrences = this.occurrencesOf(rows);
     const x = new Float32Array(rows.length * this.width);
-    for (const { r, cell, key, coefficient } of this.occurrences) {
+    for (const { r, vector, key, coefficient } of this.occurrences) {
       const id = this.idOf(key);
       if (learn && !this.rows.has(id)) this.rows.set(id, this.fresh(id));
       this.weightsOf(key).forEach((w, i) => {
-        const at = r * this.width + cell * dim + i;
+        const at = r * this.width + vector * dim + i;
         x[at] = coefficient === null ? w : x[at] + f(coefficient * w);
       });
     }
@@ -76,11 +77,11 @@ export class ReferenceTable {
   apply(gradient: Float32Array): void {
     const { dim } = this.table;
     const sums = new Map<bigint, number[]>();
-    for (const { r, cell, key, coefficient } of this.occurrences) {
+    for (const { r, vector, key, coefficient } of this.occurrences) {
       const sum = sums.get(this.idOf(key)) ?? Array<number>(dim).fill(0);
       sums.set(this.idOf(key), sum);
       for (let i = 0; i < dim; i++) {
-        const g = gradient[r * this.width + cell * dim + i];
+        const g = gradient[r * this.width + vector * dim + i];
         sum[i] = f(sum[i] + (coefficient === null ? g : f(coefficient * g)));
       }
     }
@@ -98,7 +99,7 @@ export class ReferenceTable {
     const { cells } = this.table;
     const kinds = cells.map(({ kind }) => kind);
     const singles = rows.flatMap(({ singles = [] }, r) =>
-      singles.map((key, cell) => ({ r, cell, key, coefficient: null })),
+      singles.map((key, vector) => ({ r, vector, key, coefficient: null })),
     );
     const bags = cells.flatMap((_, cell) => (kinds[cell] === "bag" ? this.bagOccurrences(rows, cell) : []));
     const constants = cells.flatMap(({ field, kind, seed }, cell) => {
@@ -107,7 +108,7 @@ export class ReferenceTable {
       const column = this.model.numbers.indexOf(field);
       return rows.map(({ numbers = [] }, r) => ({
         r,
-        cell,
+        vector: this.firstVector(cell),
         key,
         coefficient: kind === "bias" ? 1 : numbers[column] || 0,
       }));
@@ -115,18 +116,24 @@ export class ReferenceTable {
     return [...singles, ...bags, ...constants];
   }
 
+  /** Where a cell's vectors begin in a row. */
+  private firstVector(cell: number): number {
+    return this.table.cells.slice(0, cell).reduce((sum, { items = 1 }) => sum + items, 0);
+  }
+
   private bagOccurrences(rows: readonly Row[], cell: number): Occurrence[] {
     const field = this.model.fields.find(({ name }) => name === this.table.cells[cell].field);
-    const combiner = field?.type === "bag" ? field.combiner : "sum";
+    const { items } = this.table.cells[cell];
+    const combiner = field?.type === "bag" && items === undefined ? field.combiner : "sum";
     const index = cell - this.table.cells.filter(({ kind }) => kind === "single").length;
     return rows.flatMap(({ bags = [] }, r) => {
       const divisor = divisorOf(
         combiner,
         bags[index].map(({ weight }) => weight),
       );
-      return bags[index].map(({ key, weight }) => ({
+      return bags[index].map(({ key, weight }, i) => ({
         r,
-        cell,
+        vector: this.firstVector(cell) + (items === undefined ? 0 : i),
         key,
         coefficient: divisor === 0 ? 0 : f(weight / divisor),
       }));

@@ -16,9 +16,9 @@ export interface TableShape {
   readonly init?: number;
   readonly precision?: "f16" | "int8" | "q2.13";
   readonly rounding?: "nearest";
-  /** Cells: how many single ones, a bag for each combiner, how many number cells, and a bias. */
+  /** Cells: how many single ones, a bag for each combiner (or one whose items lie side by side), how many number cells, and a bias. */
   readonly singles?: number;
-  readonly bags?: readonly Combiner[];
+  readonly bags?: readonly (Combiner | "side by side")[];
   readonly numbers?: number;
   readonly bias?: boolean;
   /** Budget, admission and eviction of an exact table. */
@@ -44,7 +44,7 @@ export function modelOf(shape: TableShape): CompiledSpec {
         type: "bag",
         from: `bag${i}`,
         separator: ",",
-        combiner,
+        combiner: combiner === "side by side" ? "mean" : combiner,
         max_length: MAX_LENGTH,
       } as const;
     }),
@@ -73,7 +73,10 @@ export function modelOf(shape: TableShape): CompiledSpec {
         ...shape.life,
         cells: [
           ...singles.map(cell("single")),
-          ...names("bag", bags.length).map(cell("bag")),
+          ...bags.map((combiner, i) => ({
+            ...cell("bag")(`bag${i}`),
+            ...(combiner === "side by side" && { items: MAX_LENGTH }),
+          })),
           ...numbers.map(cell("number")),
           ...(shape.bias ? [cell("bias")("(bias)")] : []),
         ],

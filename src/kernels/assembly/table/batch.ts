@@ -32,8 +32,8 @@ const MEAN: u32 = 1;
 /** In place of the row of a key that is not admitted: its occurrences have the default row's place. */
 const REFUSED: u32 = NONE - 1;
 
-/** Bytes of a list's head: first cell, combiner, first occurrence, address of its offsets (u32 each). */
-const LIST_BYTES: u32 = 16;
+/** Bytes of a list's head: first cell, combiner, first occurrence, address of its offsets, cells (u32 each). */
+const LIST_BYTES: u32 = 20;
 
 let capacity: u32 = 0;
 let cells: u32 = 0;
@@ -88,14 +88,19 @@ export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, mo
   return uniqueGradientsAt != 0;
 }
 
-/** Describes list `i` of the next batch; returns the address of its u32[rows + 1] offsets, which count from its first occurrence. */
-export function setList(i: u32, cell: u32, combiner: u32, first: u32): usize {
+/**
+ * Describes list `i` of the next batch, whose items go to `width` cells from `cell` on: all combined in one, or one in each, and
+ * zeros behind the last (`width` at least the longest run, the combiner SUM). Returns the address of its u32[rows + 1] offsets,
+ * which count from its first occurrence.
+ */
+export function setList(i: u32, cell: u32, combiner: u32, first: u32, width: u32): usize {
   const head = listsAt + <usize>i * LIST_BYTES;
   const offsets = listsAt + <usize>lists * LIST_BYTES + <usize>i * ((capacity + 1) << 2);
   store<u32>(head, cell);
   store<u32>(head, combiner, 4);
   store<u32>(head, first, 8);
   store<u32>(head, <u32>offsets, 12);
+  store<u32>(head, width, 16);
   return offsets;
 }
 
@@ -330,16 +335,27 @@ function spreadSingles(rows: u32): void {
   }
 }
 
+/** Bytes from an item's cell to the next one's: none where all go to the same. */
+@inline
+function stepOf(head: usize): usize {
+  return load<u32>(head, 16) > 1 ? <usize>dim << 2 : 0;
+}
+
 function spreadList(list: u32, rows: u32): void {
   const head = listsAt + <usize>list * LIST_BYTES;
   const offsets = <usize>load<u32>(head, 12);
   const rowBytes = <usize>cells * dim << 2;
+  const width = <usize>load<u32>(head, 16) * dim << 2;
+  const step = stepOf(head);
   let out = outputAt + (<usize>load<u32>(head) * dim << 2);
   let i = load<u32>(head, 8);
   for (let r: u32 = 0; r < rows; r++) {
     const end = load<u32>(head, 8) + load<u32>(offsets + (<usize>r << 2), 4);
-    memory.fill(out, 0, <usize>dim << 2);
-    for (; i < end; i++) addScaled(out, weightsAt(i), dim, load<f32>(coefficientsAt + (<usize>i << 2)));
+    memory.fill(out, 0, width);
+    for (let to = out; i < end; i++) {
+      addScaled(to, weightsAt(i), dim, load<f32>(coefficientsAt + (<usize>i << 2)));
+      to += step;
+    }
     out += rowBytes;
   }
 }
@@ -390,11 +406,15 @@ function collectList(list: u32, rows: u32): void {
   const head = listsAt + <usize>list * LIST_BYTES;
   const offsets = <usize>load<u32>(head, 12);
   const rowBytes = <usize>cells * dim << 2;
+  const step = stepOf(head);
   let dx = gradientAt + (<usize>load<u32>(head) * dim << 2);
   let i = load<u32>(head, 8);
   for (let r: u32 = 0; r < rows; r++) {
     const end = load<u32>(head, 8) + load<u32>(offsets + (<usize>r << 2), 4);
-    for (; i < end; i++) addScaled(gradientOf(i), dx, dim, load<f32>(coefficientsAt + (<usize>i << 2)));
+    for (let from = dx; i < end; i++) {
+      addScaled(gradientOf(i), from, dim, load<f32>(coefficientsAt + (<usize>i << 2)));
+      from += step;
+    }
     dx += rowBytes;
   }
 }
