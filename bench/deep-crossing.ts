@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import type { Tensor } from "onnxruntime-common";
 import { batchLayout } from "../src/core/batch.js";
 import { Rng } from "../src/core/rng.js";
-import type { Graph } from "../src/graph/graph.js";
+import { type Graph, withRows } from "../src/graph/graph.js";
 import { toOnnx } from "../src/graph/onnx.js";
 import { towerShape } from "../src/model/tower-model.js";
 import { onnxruntime, sessionOptions } from "../src/runtimes/onnxruntime.js";
@@ -98,7 +98,7 @@ async function stepRate(spec: CompiledSpec, seconds: number, open: OpenSession):
   const initial = new Map(tower.parameters.map((parameter) => [parameter.name, parameter.initial]));
   const feeds: Record<string, TensorView> = {};
   for (const { name, shape } of [...tower.train.inputs, ...tower.train.parameters]) {
-    const sizes = fixed(shape, spec.batch);
+    const sizes = withRows(shape, spec.batch);
     const data = initial.get(name) ?? Float32Array.from({ length: product(sizes) }, () => rng.uniform() * 0.1 - 0.05);
     feeds[name] = { data, shape: sizes };
   }
@@ -116,12 +116,10 @@ async function stepRate(spec: CompiledSpec, seconds: number, open: OpenSession):
 function outputsOf(graph: Graph, rows: number): Record<string, TensorView> {
   return Object.fromEntries(
     [...graph.outputs].map(([name, { shape }]) => {
-      const sizes = fixed(shape, rows);
+      const sizes = withRows(shape, rows);
       return [name, { data: new Float32Array(product(sizes)), shape: sizes }];
     }),
   );
 }
 
-const fixed = (shape: readonly (number | "B")[], rows: number): number[] =>
-  shape.map((size) => (size === "B" ? rows : size));
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);

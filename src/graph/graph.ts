@@ -1,5 +1,6 @@
-/** A dimension: a fixed size, or "B", the rows of a batch, known only when the graph runs. */
-export type Dim = number | "B";
+/** A dimension: a fixed size, or one known only when the graph runs: "B", the rows of a batch, or a multiple of them ("20B"). */
+export type Dim = number | BatchDim;
+export type BatchDim = "B" | `${number}B`;
 export type Shape = readonly Dim[];
 
 /** What a tensor is made by. Binary operations broadcast as NumPy does; axis 0 is always the batch in slice, pad, gather, concat. */
@@ -32,12 +33,20 @@ export type TensorOf<K extends OpName> = Extract<Tensor, { op: K }>;
 
 /** Elements of a tensor of `shape` when the batch has `rows` rows. */
 export function sizeOf(shape: Shape, rows = 1): number {
-  return shape.reduce<number>((product, dim) => product * (dim === "B" ? rows : dim), 1);
+  return withRows(shape, rows).reduce((product, dim) => product * dim, 1);
 }
 
 /** `shape` with the batch's rows put in. */
 export function withRows(shape: Shape, rows: number): number[] {
-  return shape.map((dim) => (dim === "B" ? rows : dim));
+  return shape.map((dim) => (typeof dim === "number" ? dim : rows * (dim === "B" ? 1 : Number.parseInt(dim, 10))));
+}
+
+/** `count` times the rows of a batch, as one dimension. */
+export const timesRows = (count: number): BatchDim => (count === 1 ? "B" : `${count}B`);
+
+/** `shape` with a number in the batch's place. */
+export function withBatchAs(shape: Shape, size: number): number[] {
+  return shape.map((dim) => (typeof dim === "number" ? dim : size));
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
@@ -212,7 +221,7 @@ export class Graph {
 
 /** A dimension that must not be the batch's. */
 function fixed(dim: Dim): number {
-  if (dim === "B") throw new Error("the batch dimension cannot be used here");
+  if (typeof dim !== "number") throw new Error("the batch dimension cannot be used here");
   return dim;
 }
 

@@ -1,5 +1,5 @@
 import onnxProto, { type onnx as Onnx } from "onnx-proto";
-import { type Graph, type OpName, type Shape, type Tensor, type TensorOf, withRows } from "./graph.js";
+import { type Graph, type OpName, type Shape, type Tensor, type TensorOf, withBatchAs } from "./graph.js";
 
 const { onnx } = onnxProto;
 
@@ -88,9 +88,9 @@ const emitters: { [K in OpName]: (writer: Writer, y: TensorOf<K>) => void } = {
     writer.node("Pad", y, [[0, y.before, ...rest, 0, y.after, ...rest]]);
   },
   gather: (writer, y) => writer.node("Gather", y, [y.indices], { axis: 1 }),
-  reshape: (writer, y) => writer.node("Reshape", y, [withRows(y.shape, -1)]),
+  reshape: (writer, y) => writer.node("Reshape", y, [withBatchAs(y.shape, -1)]),
   // Expand broadcasts both ways, so 1 stands for the batch dimension, which the input brings.
-  expand: (writer, y) => writer.node("Expand", y, [withRows(y.shape, 1)]),
+  expand: (writer, y) => writer.node("Expand", y, [withBatchAs(y.shape, 1)]),
   reduceSum: (writer, y) => writer.node("ReduceSum", y, [y.axes], { keepdims: y.keepDims ? 1 : 0 }),
 };
 
@@ -177,6 +177,6 @@ class Writer {
 }
 
 function valueInfo(name: string, shape: Shape): Onnx.IValueInfoProto {
-  const dim = shape.map((size) => (size === "B" ? { dimParam: "B" } : { dimValue: size }));
+  const dim = shape.map((size) => (typeof size === "number" ? { dimValue: size } : { dimParam: size }));
   return { name, type: { tensorType: { elemType: onnx.TensorProto.DataType.FLOAT, shape: { dim } } } };
 }

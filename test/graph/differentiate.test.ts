@@ -162,6 +162,10 @@ const cases: Record<string, Case> = {
   pad: { inputs: [["B", 3]], build: (g, [a]) => g.pad(a, 2, 1) },
   gather: { inputs: [["B", 6]], build: (g, [a]) => g.gather(a, [5, 0, 3]) },
   reshape: { inputs: [["B", 6]], build: (g, [a]) => g.reshape(a, ["B", 2, 3]) },
+  "reshape to more rows": {
+    inputs: [["B", 6], [3, 4], [4]],
+    build: (g, [a, w, bias]) => g.reshape(g.gemm(g.reshape(a, ["2B", 3]), w, { bias }), ["B", 2, 4]),
+  },
   expand: { inputs: [["B", 1]], build: (g, [a]) => g.expand(a, ["B", 4]) },
   "reduceSum over the batch": { inputs: [["B", 4]], build: (g, [a]) => g.reduceSum(a, [0], false) },
   "reduceSum over columns, kept": { inputs: [["B", 4]], build: (g, [a]) => g.reduceSum(a, [1], true) },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { broadcastShape, Graph, sizeOf, withRows } from "../../src/graph/graph.js";
+import { broadcastShape, Graph, sizeOf, timesRows, withRows } from "../../src/graph/graph.js";
 
 describe("Graph", () => {
   it("infers shapes", () => {
@@ -58,5 +58,7 @@ describe("shapes", () => {
     expect(broadcastShape([1, 3], ["B", 3])).toEqual(["B", 3]);
     expect(sizeOf(["B", 3], 5)).toBe(15);
     expect(withRows(["B", 3], 5)).toEqual([5, 3]);
+    expect(withRows([timesRows(20), 3], 5)).toEqual([100, 3]);
+    expect(timesRows(1)).toBe("B");
   });
 });

@@ -26,6 +26,7 @@ export function runtimeContract(name: Runtime["name"]): void {
       graph.output("expand", graph.expand(column, ["B", 3]));
       graph.output("reduced", graph.reduceSum(graph.reshape(x, ["B", 2, 2]), [0, 2], true));
       graph.output("middle", graph.reduceSum(graph.reshape(x, ["B", 2, 2]), [1], false));
+      graph.output("rows", graph.reshape(graph.relu(graph.reshape(x, ["2B", 2])), ["B", 4]));
       graph.output("padded", graph.pad(graph.reshape(x, ["B", 2, 2]), 1, 2));
       graph.output("sliced", graph.slice(graph.reshape(x, ["B", 4, 1]), 1, 3));
       graph.output("gathered", graph.gather(x, [3, 1]));

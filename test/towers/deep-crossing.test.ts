@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { withRows } from "../../src/graph/graph.js";
 import { buildTower } from "../../src/towers/tower.js";
 import { towers } from "./fixtures.js";
 import { evaluate } from "./reference.js";
@@ -30,7 +31,7 @@ describe("deep crossing", () => {
         name,
         {
           data: Float64Array.from(feeds[name as keyof typeof feeds]),
-          shape: shape.map((dim) => (dim === "B" ? 2 : dim)),
+          shape: withRows(shape, 2),
         },
       ]),
     );
