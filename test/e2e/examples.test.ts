@@ -23,6 +23,15 @@ describe.concurrent("examples", () => {
     expect(text).toMatch(/checkpoint-000000030000$/m);
   });
 
+  it("daily.mjs scores each day before it learns it, and learns none twice", async () => {
+    const text = await output("daily");
+    expect(text).toMatch(/ok: true,\s+accepted: 3000,\s+rejected: 0/);
+    expect(text.match(/^day \d, before it was learned: AUC 0\.\d+/gm)).toHaveLength(2);
+    expect(text).toContain("9000 events learned, 3000 of them now");
+    expect(text).toMatch(/^event_id,score\n\w+,0\.\d+$/m);
+    expect(text).toMatch(/^already_learned: .*day1\.tsv/m);
+  });
+
   it("score.mjs ranks the candidates, and says what is wrong with a request", async () => {
     const text = await output("score");
     const ranked = [...text.matchAll(/'(a1|a2|a3|never seen)' +│ (0\.\d+)/g)];

@@ -1,0 +1,48 @@
+// A file of events a day: look at it, score it with yesterday's model, learn it.
+//
+//   node examples/daily.mjs [DIR]      DIR: where events, model and predictions go (a temporary folder)
+import { createWriteStream, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { check, evaluate, HashbrookError, predict, simulate, train } from "hashbrook";
+
+const folder = process.argv[2] ?? mkdtempSync(join(tmpdir(), "hashbrook-"));
+const model = fileURLToPath(import.meta.resolve("hashbrook/features/ads-demo-lr.yaml"));
+const out = join(folder, "model");
+
+/** A day's log. Here it is simulated; any TSV, CSV, JSON lines or Vowpal Wabbit text will do, .gz and .zst too. */
+async function logOf(day) {
+  const path = join(folder, `day${day}.tsv`);
+  const file = createWriteStream(path);
+  const write = (bytes) => new Promise((resolve) => file.write(bytes, resolve));
+  await simulate({ rows: 3000, seed: day, format: "tsv", write, start: Date.UTC(2026, 0, day) });
+  await new Promise((resolve) => file.end(resolve));
+  return path;
+}
+
+// Before anything is learned: what would be rejected, what is odd, what the labels are.
+const first = await logOf(1);
+const { ok, accepted, rejected, label, warnings } = await check({ model, data: first });
+console.log({ ok, accepted, rejected, positive_rate: label.positive_rate, warnings });
+await train({ model, data: first, out });
+
+for (const day of [2, 3]) {
+  const data = await logOf(day);
+  const { auc, calibration } = await evaluate({ checkpoint: out, data });
+  console.log(`day ${day}, before it was learned: AUC ${auc}, predicted ÷ actual clicks ${calibration}`);
+  await predict({ checkpoint: out, data, out: join(folder, `day${day}.csv`), columns: ["event_id"] });
+
+  // `resume` goes on from the newest checkpoint, over files that it has not learned yet: yesterday's may be gone.
+  const report = await train({ model, data, out, resume: true });
+  console.log(`${report.examples} events learned, ${report.examples_this_run} of them now`);
+}
+console.log(readFileSync(join(folder, "day3.csv"), "utf8").split("\n").slice(0, 3).join("\n"));
+
+// Files are known by their content: the same one again is an error, not learned twice.
+try {
+  await train({ model, data: first, out, resume: true });
+} catch (error) {
+  if (!(error instanceof HashbrookError)) throw error;
+  console.log(`${error.code}: ${error.message}`);
+}
