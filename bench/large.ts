@@ -1,5 +1,5 @@
+import { createEncoding } from "../src/encodings/create.js";
 import type { EncodingSpec } from "../src/spec/compiled.js";
-import { createEncoding } from "../src/tables/create-encoding.js";
 import type { Encoding } from "../src/tables/encoding.js";
 import { sequence, writeKey } from "./lib/one-table.js";
 import { round } from "./lib/run.js";

@@ -37,7 +37,7 @@ export type { SimulatorFormat } from "./sources/simulator/writer.js";
 export type { CompiledSpec } from "./spec/compiled.js";
 export { specHash } from "./spec/hash.js";
 export { loadSpec, parseSpec } from "./spec/parse.js";
-export type { HotnessCounters } from "./tables/hotness.js";
+export type { HotnessCounters } from "./tables/encoding.js";
 export type { LifecycleCounts } from "./tables/lifecycle.js";
 export type { ServingPrecision } from "./tables/table.js";
 export { type CheckOptions, type CheckReport, check } from "./train/check.js";

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { encodingKinds, kindsThat } from "../src/encodings/index.js";
 import { towerKinds } from "../src/towers/index.js";
 
 /** Folders in the order data flows; a file may import from folders before its own (and from its own). */
@@ -8,14 +9,16 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core"],
   ["schema", "kernels", "graph"],
   ["optimizers", "towers"],
-  ["spec", "sources", "decode", "tables", "runtimes", "metrics", "checkpoints", "delta-log"],
+  ["runtimes"],
+  ["tables"],
+  ["encodings"],
+  ["spec", "sources", "decode", "metrics", "checkpoints", "delta-log"],
   ["exports", "model"],
   ["migrate", "train", "serve"],
   ["cli"],
 ];
 /** Sideways imports that are allowed, with the reason. */
 const ALLOWED: Readonly<Record<string, string>> = {
-  "tables → runtimes": "an encoding may be a small network, run as a tower is",
   "migrate → train": "a migrated model is a trained one, checked and counted as such",
 };
 /** Single doors that another folder may go through, with the reason. */
@@ -53,7 +56,9 @@ const files = readdirSync(root, { recursive: true, encoding: "utf8" })
     const imports = [...code.matchAll(/(?:from|import|require\(import\.meta\.url\))\s*\(?\s*"([^"]+)"/gi)].map(
       (match) => match[1],
     );
-    return { file, text, code, imports };
+    // What is loaded with the file: no types, and nothing that is loaded when it is needed.
+    const loads = [...code.matchAll(/^(?:import|export)(?! type)[^;]*?\sfrom "([^"]+)"/gm)].map((match) => match[1]);
+    return { file, text, code, imports, loads };
   });
 
 const folderOf = (path: string) => path.split("/")[0];
@@ -107,6 +112,21 @@ describe("the source tree", () => {
     const named = new RegExp(`["'](${towerKinds.join("|")})["']`);
     const wrong = files.filter(({ file, code }) => !file.startsWith("towers/") && named.test(code));
     expect(wrong.map(({ file }) => file)).toEqual([]);
+  });
+
+  it("names no kind of encoding outside of its registry; that of rows is named by the stores of rows, too", () => {
+    const rows = kindsThat(({ store }) => store);
+    const named = new RegExp(`["'](${encodingKinds.filter((kind) => !rows.includes(kind)).join("|")})["']`);
+    const any = new RegExp(`["'](${encodingKinds.join("|")})["']`);
+    const wrong = files.filter(
+      ({ file, code }) => !file.startsWith("encodings/") && (file.startsWith("spec/") ? any : named).test(code),
+    );
+    expect(wrong.map(({ file }) => file)).toEqual([]);
+  });
+
+  it("describes kinds without loading what works", () => {
+    const reached = ["encodings/index.ts"].flatMap((start) => reach(start, "loads"));
+    expect(reached.filter((file) => /^(kernels|runtimes|graph|tables\/(?!spec|bytes))/.test(file))).toEqual([]);
   });
 
   it("has files that read on few screens", () => {
@@ -197,13 +217,13 @@ function isAllowed(file: string, target: string): boolean {
   return layerOf(to) < layerOf(from);
 }
 
-/** All files `start` imports, directly or not (types too). */
-function reach(start: string, seen = new Set<string>()): string[] {
+/** All files `start` imports, directly or not; types too, unless asked for what it `loads`. */
+function reach(start: string, by: "imports" | "loads" = "imports", seen = new Set<string>()): string[] {
   if (seen.has(start)) return [];
   seen.add(start);
-  const { imports } = files.find(({ file }) => file === start)!;
-  for (const name of imports.filter((name) => name.startsWith("."))) {
-    reach(relative(root, resolve(root, dirname(start), name)).replace(/\.js$/, ".ts"), seen);
+  const found = files.find(({ file }) => file === start)!;
+  for (const name of found[by].filter((name) => name.startsWith("."))) {
+    reach(relative(root, resolve(root, dirname(start), name)).replace(/\.js$/, ".ts"), by, seen);
   }
   return [...seen];
 }

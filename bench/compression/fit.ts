@@ -1,8 +1,8 @@
 import { batchLayout } from "../../src/core/batch.js";
 import { HashbrookError } from "../../src/core/errors.js";
+import { createTable } from "../../src/encodings/create.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import { createTable } from "../../src/tables/table.js";
 import type { Dataset } from "./datasets.js";
 import type { Entry, Layout, MeasuredTable } from "./encodings.js";
 

@@ -1,5 +1,5 @@
 import type { SpecWarning } from "../schema/problems.js";
-import type { HotnessCounters } from "../tables/hotness.js";
+import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { KnownFile, Quality, Report } from "../train/job.js";
 import { sampleText } from "../train/rejects.js";

@@ -1,8 +1,8 @@
 import { Rng } from "../core/rng.js";
+import { createEncoding } from "../encodings/create.js";
+import { HotColdEncoding } from "../encodings/hot_cold/hot_cold.js";
 import type { EncodingSpec } from "../spec/compiled.js";
-import { createEncoding } from "../tables/create-encoding.js";
 import { type Encoding, type EncodingOptions, NO_CLOCK } from "../tables/encoding.js";
-import { HotColdEncoding } from "../tables/hot-cold.js";
 
 /** Keys worked on together. */
 export const DISTIL_BATCH = 1024;

@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import { kindOf } from "../encodings/index.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { canonicalJson } from "../spec/hash.js";
 
@@ -73,7 +74,8 @@ function identityDifference(old: CompiledTable, table: CompiledTable): Differenc
   if (canonicalJson(old.cells) === canonicalJson(table.cells) && old.seed === table.seed) return undefined;
   const [was, is] = [saltOf(old), saltOf(table)];
   if (was === is) return { what: `${place}: its seed is another`, hint: "leave train.seed as it was" };
-  const why = table.encoding === "shared" ? " (encoding shared keeps fields apart unless told)" : "";
+  const { encoding } = table;
+  const why = kindOf(encoding).salt === "field" ? ` (encoding ${encoding} keeps fields apart unless told)` : "";
   return { what: `${place}.salt is ${is}, was ${was}${why}`, hint: `write \`salt: ${was}\` in ${place}` };
 }
 

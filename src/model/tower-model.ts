@@ -1,10 +1,11 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
+import { createTable } from "../encodings/create.js";
 import { toOnnx } from "../graph/onnx.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
 import { loadRuntime, type Session, type TensorView, type Views } from "../runtimes/runtime.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
 import { type CompiledSpec, vectorCount } from "../spec/compiled.js";
-import { createTable, type Table } from "../tables/table.js";
+import type { Table } from "../tables/table.js";
 import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../towers/tower.js";
 import {
   type Clipped,

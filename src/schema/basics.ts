@@ -9,6 +9,11 @@ export const optional = Type.Optional;
 export const text = (description: string, options = {}) => Type.String({ minLength: 1, description, ...options });
 export const size = (description: string, options = {}) =>
   Type.Integer({ minimum: 1, maximum: 4096, description, ...options });
+export const whole = (description: string, value?: number, maximum = 2 ** 32 - 1) =>
+  optional(Type.Integer({ minimum: 1, maximum, description, ...(value !== undefined && { default: value }) }));
+/** Above 0 and below 1. */
+export const share = (description: string) =>
+  optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, description }));
 export const atLeastZero = (description: string, value: number) =>
   Type.Number({ minimum: 0, default: value, description });
 export const aboveZero = (description: string, value: number) =>

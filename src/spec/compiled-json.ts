@@ -1,11 +1,14 @@
 import { HashbrookError } from "../core/errors.js";
+import { type EncodingKind, encodingKinds, kindOf, plainKinds } from "../encodings/index.js";
 import { Optimizer } from "../optimizers/schema.js";
 import { closed } from "../schema/basics.js";
 import { Compile } from "../schema/compile.js";
-import { atLeastZero, count, hex, orNull, aboveZero as rate, text } from "../schema/compiled.js";
+import { count, hex, orNull, text } from "../schema/compiled.js";
 import { type Static, type TProperties, Type } from "../schema/typebox.js";
+import { rowProperties } from "../tables/spec.js";
 import { towerKinds, towerOf } from "../towers/index.js";
-import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, EncodingSpec, TowerKind } from "./compiled.js";
+import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, TowerKind } from "./compiled.js";
+
 import { BIAS, cellKind, hasOwnSeeds } from "./tables.js";
 
 const Events = Type.Object(
@@ -51,98 +54,31 @@ const Field = Type.Union([
   field("vector", { from: text, separator, length: count(65536), take: count(65536) }),
 ]);
 
-const encodings = ["hash", "exact", "shared", "compositional", "multi_hash", "dhe", "hot_cold", "low_dim"] as const;
-const share = Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 });
-const rows = count(2 ** 32 - 1);
-const maybe = Type.Optional;
+const cells = Type.Array(
+  Type.Object(
+    {
+      field: text,
+      kind: Type.Enum(["single", "bag", "number", "bias"]),
+      items: Type.Optional(count(4096)),
+      seed: hex,
+    },
+    closed,
+  ),
+  { minItems: 1 },
+);
+const role = Type.Enum(["embedding", "wide"]);
+const Table = Type.Unsafe<CompiledTable>(Type.Object({ ...encodingProperties(encodingKinds), role, cells }, closed));
 
-const Admission = Type.Object(
-  {
-    occurrence_threshold: maybe(Type.Integer({ minimum: 2, maximum: 65535 })),
-    filter_capacity: maybe(rows),
-    admit_probability: maybe(share),
-  },
-  closed,
-);
-const Eviction = Type.Object(
-  {
-    expire_time: maybe(rate),
-    steps_to_live: maybe(count(Number.MAX_SAFE_INTEGER)),
-    l2_weight_threshold: maybe(rate),
-    policy: maybe(Type.Enum(["lru", "lfu"])),
-  },
-  closed,
-);
-const Compositional = Type.Object(
-  {
-    partitions: Type.Array(rows, { minItems: 2, maxItems: 16 }),
-    scheme: Type.Enum(["mixed_radix", "chinese_remainder"]),
-    combine: Type.Enum(["add", "mult", "concat"]),
-    range: count(Number.MAX_SAFE_INTEGER),
-  },
-  closed,
-);
-const Dhe = Type.Object(
-  {
-    hashes: count(4096),
-    code: Type.Enum(["uniform", "gaussian"]),
-    depth: count(16),
-    width: count(4096),
-    activation: Type.Enum(["mish", "relu"]),
-    batch_norm: Type.Boolean(),
-    optimizer: Optimizer,
-    cache_rows: rows,
-  },
-  closed,
-);
-const hotness = {
-  hotness: Type.Enum(["gradient", "frequency"]),
-  threshold: rate,
-  decay: Type.Number({ exclusiveMinimum: 0, maximum: 1 }),
-  decay_steps: rows,
-  sketch_rows: rows,
-};
-
-/** What every encoding has, and the options of those that may be the cold part of another. */
-const encoding = {
-  name: Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,63}(\\.[a-z]+)*$" }),
-  encoding: Type.Enum([...encodings]),
-  rows,
-  dim: count(4096),
-  init: atLeastZero,
-  optimizer: Optimizer,
-  seed: hex,
-  precision: maybe(Type.Enum(["f16", "int8", "q2.13"])),
-  rounding: maybe(Type.Literal("nearest")),
-  budget: maybe(count(Number.MAX_SAFE_INTEGER)),
-  admission: maybe(Admission),
-  eviction: maybe(Eviction),
-  shards: maybe(count(64)),
-  shared: maybe(Type.Object({ lookups: count(16), combine: Type.Enum(["sum", "concat"]) }, closed)),
-  compositional: maybe(Compositional),
-  multi_hash: maybe(Type.Object({ hashes: count(16), importance_rows: rows }, closed)),
-  dhe: maybe(Dhe),
-  low_dim: maybe(Type.Object({ dim: count(4096), optimizer: Optimizer }, closed)),
-};
-
-/** A cold part has none of its own. */
-const HotCold = Type.Object({ ...hotness, cold: Type.Unsafe<EncodingSpec>(Type.Object(encoding, closed)) }, closed);
-
-const Table = Type.Object(
-  {
-    ...encoding,
-    hot_cold: maybe(HotCold),
-    role: Type.Enum(["embedding", "wide"]),
-    cells: Type.Array(
-      Type.Object(
-        { field: text, kind: Type.Enum(["single", "bag", "number", "bias"]), items: maybe(count(4096)), seed: hex },
-        closed,
-      ),
-      { minItems: 1 },
-    ),
-  },
-  closed,
-);
+/** What an encoding has, its kind being one of `kinds`. An encoding inside has none inside. */
+function encodingProperties(kinds: readonly EncodingKind[]): TProperties {
+  const own = kinds.flatMap((kind) => {
+    const { compiled, inner } = kindOf(kind);
+    if (!compiled) return [];
+    const inside = inner && { [inner.option]: Type.Object(encodingProperties(plainKinds), closed) };
+    return [[kind, Type.Optional(Type.Object({ ...compiled, ...inside }, closed))] as const];
+  });
+  return { encoding: Type.Enum([...encodingKinds]), ...rowProperties, ...Object.fromEntries(own) };
+}
 
 /** What all towers have; a kind's own knobs are checked by `checkTower`. */
 const tower = { optimizer: Optimizer, runtime: Type.Enum(["onnxruntime", "tensorflow"]) };

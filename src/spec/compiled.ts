@@ -1,3 +1,4 @@
+import type { EncodingSpec } from "../encodings/index.js";
 import type { OptimizerSpec } from "../optimizers/index.js";
 import type { TowerKnobs } from "../towers/index.js";
 
@@ -102,116 +103,15 @@ export type CompiledField =
 
 export type Combiner = "sum" | "mean" | "sqrtn";
 
-export type EncodingKind =
-  | "hash"
-  | "exact"
-  | "shared"
-  | "compositional"
-  | "multi_hash"
-  | "dhe"
-  | "hot_cold"
-  | "low_dim";
+export type { EncodingKind, EncodingSpec } from "../encodings/index.js";
+export type { AdmissionSpec, EvictionSpec, StoreSpec } from "../tables/spec.js";
 
-/** A store of rows: a fixed number of them (hash), or one for every key (exact). */
-export interface StoreSpec {
-  /** Names its blocks `table/<name>/…` in a checkpoint and its rows in the delta log. */
-  readonly name: string;
-  readonly encoding: "hash" | "exact";
-  /** hash: the fixed number of rows. exact: rows to reserve at the start (it grows). */
-  readonly rows: number;
-  readonly dim: number;
-  /** A new row's weights are uniform in [-init, init], a function of key and seed alone. */
-  readonly init: number;
-  readonly optimizer: OptimizerSpec;
-  readonly seed: string;
-  /** How a row's weights lie in memory while they learn. Absent: f32. */
-  readonly precision?: "f16" | "int8" | "q2.13";
-  /** How they are rounded to that. Absent: stochastically, by the model's seed. */
-  readonly rounding?: "nearest";
-  /** exact: bytes of index and rows it never exceeds; from then on `eviction.policy` makes room. Absent: up to its memory. */
-  readonly budget?: number;
-  readonly admission?: AdmissionSpec;
-  readonly eviction?: EvictionSpec;
-}
-
-/** Which new ids of an exact store get a row. The others share one default row. Exactly one of the two is there. */
-export interface AdmissionSpec {
-  /** Occurrences before an id gets a row, 2 to 65535. */
-  readonly occurrence_threshold?: number;
-  /** occurrence_threshold: counters of the filter that counts unadmitted ids. */
-  readonly filter_capacity?: number;
-  /** The chance that an occurrence admits its id, above 0 and below 1. */
-  readonly admit_probability?: number;
-}
-
-/** Which rows of an exact store are given up. Each condition that is there counts. */
-export interface EvictionSpec {
-  /** Seconds of event time since the row was last learned from. */
-  readonly expire_time?: number;
-  /** Examples learned since the row was last learned from. */
-  readonly steps_to_live?: number;
-  /** Rows whose weights have a smaller Euclidean norm than this. */
-  readonly l2_weight_threshold?: number;
-  /** Which row makes room in a full table. Absent: none, and a full table ends the run. */
-  readonly policy?: "lru" | "lfu";
-}
-
-/** What turns keys into vectors: a table without the cells that use it. Of the options below, the encoding's own is there. */
-export interface EncodingSpec extends Omit<StoreSpec, "encoding"> {
-  readonly encoding: EncodingKind;
-  /** hash, exact: the keys are split over this many memories. Absent: 1. */
-  readonly shards?: number;
-  /** Unified embedding (Coleman et al. 2023): `lookups` rows of one pool for every key, summed, or side by side. */
-  readonly shared?: { readonly lookups: number; readonly combine: "sum" | "concat" };
-  /** Quotient-remainder and its generalisation (Shi et al. 2019): one row of each of k partitions. */
-  readonly compositional?: {
-    /** Rows of each partition. */
-    readonly partitions: readonly number[];
-    /** mixed_radix: the digits of id; chinese_remainder: its residues, partitions pairwise coprime. */
-    readonly scheme: "mixed_radix" | "chinese_remainder";
-    readonly combine: "add" | "mult" | "concat";
-    /** Keys are reduced modulo this first; at most the product of the partitions. */
-    readonly range: number;
-  };
-  /** Hash embeddings (Svenstrup et al. 2017): `hashes` candidate rows, weighed by learned importances. */
-  readonly multi_hash?: { readonly hashes: number; readonly importance_rows: number };
-  /** Deep hash embedding (Kang et al. 2021). */
-  readonly dhe?: {
-    /** Length of the code. */
-    readonly hashes: number;
-    readonly code: "uniform" | "gaussian";
-    /** Hidden layers of the decoder and their width. */
-    readonly depth: number;
-    readonly width: number;
-    readonly activation: "mish" | "relu";
-    readonly batch_norm: boolean;
-    /** Of the decoder's weights. */
-    readonly optimizer: OptimizerSpec;
-    /** Decoded vectors a scorer keeps. */
-    readonly cache_rows: number;
-  };
-  /** CAFE (Zhang et al. 2024): hot ids own one of `rows` rows, the others are encoded by `cold`. */
-  readonly hot_cold?: {
-    readonly hotness: "gradient" | "frequency";
-    /** Ids are hot from this score on. */
-    readonly threshold: number;
-    /** Scores are multiplied by this every `decay_steps` batches. */
-    readonly decay: number;
-    readonly decay_steps: number;
-    /** Ids the sketch can hold. */
-    readonly sketch_rows: number;
-    readonly cold: EncodingSpec;
-  };
-  /** Rows of `dim` floats, projected to the table's dim by one matrix for each table. */
-  readonly low_dim?: { readonly dim: number; readonly optimizer: OptimizerSpec };
-}
-
-export interface CompiledTable extends EncodingSpec {
+export type CompiledTable = EncodingSpec & {
   /** "embedding" feeds the tower; "wide" (dim 1) adds the sum of its weights to the logit. A model that learns event by event has one of role "embedding". */
   readonly role: "embedding" | "wide";
   /** One cell = one vector (`items` of them) of `dim` columns of this table's output matrix, in this order. */
   readonly cells: readonly CompiledCell[];
-}
+};
 
 export interface CompiledCell {
   readonly field: string;

@@ -1,13 +1,16 @@
+import { kindOf, kindsThat, usual } from "../encodings/index.js";
+import type { AnyKind, AnyOwn } from "../encodings/kind.js";
 import { usualOptimizer } from "../optimizers/index.js";
 import { compileOptimizer } from "../optimizers/schema.js";
 import type { Problems } from "../schema/problems.js";
-import type { AdmissionSpec, EncodingKind, EncodingSpec, EvictionSpec } from "./compiled.js";
-import { defaults } from "./defaults.js";
-import { encodingOptions } from "./encoding-options.js";
+import { parseBytes, parseSeconds } from "../schema/units.js";
+import { FILTER_CELL_BYTES } from "../tables/bytes.js";
+import type { AdmissionSpec, EncodingBase, EvictionSpec, TableOptions } from "../tables/spec.js";
+import { defaults as rowDefaults } from "../tables/spec.js";
+import type { EncodingSpec } from "./compiled.js";
 import { checkFit, sized } from "./fit.js";
+import { givenOptions, withOwn } from "./own-options.js";
 import { checkPrecision } from "./precisions.js";
-import type { EncodedSource, TableSource } from "./schema.js";
-import { FILTER_CELL_BYTES, parseBytes, parseSeconds } from "./sizes.js";
 
 /** What the table around an encoding gives it. */
 export interface EncodingContext {
@@ -22,62 +25,84 @@ export interface EncodingContext {
   readonly init: number;
 }
 
-/** A table, or the cold part of one. */
-export type EncodingSource = TableSource | EncodedSource;
+/** A table, or the encoding inside one. */
+export type EncodingSource = TableOptions & { readonly encoding?: string };
 
-/** Options of the encoding they are named after. */
 /** Of a table's budget, what its admission filter gets at most where the spec does not say. */
 const FILTER_SHARE = 0.1;
-const BLOCKS = ["shared", "compositional", "multi_hash", "dhe", "low_dim", "hot_cold"] as const;
-/** Options that some encodings have. */
-const ONLY: Readonly<Record<string, readonly EncodingKind[]>> = {
-  admission: ["exact"],
-  eviction: ["exact"],
-  shards: ["hash", "exact"],
+/** Options that some encodings have, beside those under their names. */
+const ONLY = {
+  admission: ({ lifecycle }: AnyKind) => lifecycle,
+  eviction: ({ lifecycle }: AnyKind) => lifecycle,
+  shards: ({ store }: AnyKind) => store,
 };
 
 /** Resolves what encodes a table's keys. Rows follow from the budget where they are not given. */
 export function compileEncoding(source: EncodingSource, context: EncodingContext): EncodingSpec {
   const { name, dim, seed, path, problems, linear, init } = context;
-  const encoding = source.encoding ?? defaults.table.encoding;
+  const encoding = source.encoding ?? usual.table;
   checkOptions(source, encoding, context);
   const budget = budgetOf(source, context);
-  const spec: EncodingSpec = {
+  const base: EncodingBase = {
     name,
     encoding,
-    rows: source.rows ?? defaults.table.rows,
+    rows: source.rows ?? rowDefaults.rows,
     dim,
     init: source.init ?? init,
     optimizer: compileOptimizer(source.optimizer ?? usualOptimizer.table, `${path}.optimizer`, problems, linear),
     seed,
-    ...storage(source, encoding, budget, context),
+    ...storage(source, kindOf(encoding), budget, context),
   };
-  const whole = sized({ ...spec, ...encodingOptions(source, spec, budget, context) }, source, budget, context);
-  checkPrecision(whole, path, problems);
-  checkFit(whole, budget, path, problems);
-  return whole;
+  const spec = sized(withOwn(base, ownCompiled(source, base, budget, context)), source, budget, context);
+  checkPrecision(spec, path, problems);
+  checkFit(spec, budget, path, problems);
+  return spec as EncodingSpec;
 }
 
-function checkOptions(
+/** The options of the encoding's own kind, as far as they do not follow from its rows. */
+function ownCompiled(
   source: EncodingSource,
-  encoding: EncodingKind,
-  { path, problems, linear }: EncodingContext,
-): void {
-  const has = (key: string) => (source as Record<string, unknown>)[key] !== undefined;
-  for (const block of BLOCKS) {
-    if (has(block) && block !== encoding)
-      problems.add(`${path}.${block}`, `has no meaning for ${encoding}`, `write encoding: ${block}, or remove it`);
-  }
-  for (const [key, kinds] of Object.entries(ONLY)) {
-    if (has(key) && !kinds.includes(encoding))
+  base: EncodingBase,
+  budget: number | undefined,
+  context: EncodingContext,
+): AnyOwn | undefined {
+  const path = `${context.path}.${base.encoding}`;
+  const { inner, compile } = kindOf(base.encoding);
+  const inside = (given: EncodingSource, share: number): EncodingBase => {
+    const { option = "", encoding } = inner ?? {};
+    const unsized = given.rows === undefined && given.budget === undefined && budget !== undefined;
+    const own: EncodingSource = {
+      ...(encoding !== undefined && { encoding }),
+      ...(source.optimizer !== undefined && { optimizer: source.optimizer }),
+      ...(unsized && kindOf(given.encoding ?? usual.table).rows !== "none" && { budget: Math.floor(budget * share) }),
+      ...given,
+    };
+    return compileEncoding(own, {
+      ...context,
+      name: `${base.name}.${option}`,
+      path: `${path}.${option}`,
+      init: base.init,
+    });
+  };
+  return compile?.(givenOptions(source, base.encoding), { path, problems: context.problems, inner: inside });
+}
+
+function checkOptions(source: EncodingSource, encoding: string, { path, problems, linear }: EncodingContext): void {
+  const given = source as Record<string, unknown>;
+  const meant = (key: string, kinds: readonly string[]) => {
+    if (given[key] !== undefined && !kinds.includes(encoding))
       problems.add(
         `${path}.${key}`,
         `has no meaning for ${encoding}`,
         `write encoding: ${kinds.join(" or ")}, or remove it`,
       );
+  };
+  for (const kind of kindsThat(({ source }) => source)) meant(kind, [kind]);
+  for (const [key, has] of Object.entries(ONLY)) meant(key, kindsThat(has));
+  if (linear && !kindOf(encoding).store) {
+    const able = kindsThat(({ store }) => store).join(" or ");
+    problems.add(`${path}.encoding`, `lr and fm learn event by event, which ${encoding} cannot`, `use ${able}`);
   }
-  if (linear && encoding !== "hash" && encoding !== "exact")
-    problems.add(`${path}.encoding`, `lr and fm learn event by event, which ${encoding} cannot`, "use hash or exact");
 }
 
 function budgetOf({ budget }: EncodingSource, { path, problems }: EncodingContext): number | undefined {
@@ -88,14 +113,14 @@ function budgetOf({ budget }: EncodingSource, { path, problems }: EncodingContex
 }
 
 /** How rows are kept, who gets one and who loses it: only what is not the default. */
-function storage(source: EncodingSource, encoding: EncodingKind, budget: number | undefined, context: EncodingContext) {
+function storage(source: EncodingSource, { lifecycle }: AnyKind, budget: number | undefined, context: EncodingContext) {
   const { precision = "f32", rounding, shards = 1, admission, eviction } = source;
   if (eviction?.policy && budget === undefined)
     context.problems.add(`${context.path}.eviction.policy`, "needs a budget, and there is none", "e.g. budget: 200 MB");
   return {
     ...(precision !== "f32" && { precision }),
     ...(rounding === "nearest" && { rounding }),
-    ...(budget !== undefined && encoding === "exact" && { budget }),
+    ...(budget !== undefined && lifecycle && { budget }),
     ...(shards > 1 && { shards }),
     ...(admission && { admission: compileAdmission(admission, budget, context) }),
     ...(eviction && { eviction: compileEviction(eviction, emptiesRows(source), context) }),
@@ -103,7 +128,7 @@ function storage(source: EncodingSource, encoding: EncodingKind, budget: number 
 }
 
 function compileAdmission(
-  admission: NonNullable<TableSource["admission"]>,
+  admission: NonNullable<TableOptions["admission"]>,
   budget: number | undefined,
   { path, problems }: EncodingContext,
 ): AdmissionSpec {
@@ -120,7 +145,7 @@ function compileAdmission(
 
 /** Cells of an admission filter where the spec does not say: as many as a tenth of the budget has room for, at most. */
 function filterCells(budget: number | undefined): number {
-  const most = defaults.admission.filter_capacity;
+  const most = rowDefaults.filter_capacity;
   return budget === undefined
     ? most
     : Math.min(most, Math.max(1, Math.floor((budget * FILTER_SHARE) / FILTER_CELL_BYTES)));
@@ -132,7 +157,7 @@ function emptiesRows({ optimizer }: EncodingSource): boolean {
 }
 
 function compileEviction(
-  eviction: NonNullable<TableSource["eviction"]>,
+  eviction: NonNullable<TableOptions["eviction"]>,
   empties: boolean,
   { path, problems }: EncodingContext,
 ): EvictionSpec {

@@ -1,6 +1,8 @@
+import { kindOf, ownOptions } from "../encodings/index.js";
 import { storesWeights } from "../optimizers/index.js";
 import type { Problems } from "../schema/problems.js";
-import type { EncodingSpec, OptimizerSpec, StoreSpec } from "./compiled.js";
+import type { EncodingBase, StoreSpec } from "../tables/spec.js";
+import type { OptimizerSpec } from "./compiled.js";
 
 type Precision = NonNullable<StoreSpec["precision"]>;
 
@@ -14,16 +16,17 @@ export function precisionsOf({ kind }: OptimizerSpec, dim: number): readonly Pre
 }
 
 /** Refuses a precision that a table's rows cannot learn in. */
-export function checkPrecision(spec: EncodingSpec, path: string, problems: Problems): void {
-  const { precision, rounding, optimizer, dim, dhe } = spec;
+export function checkPrecision(spec: EncodingBase, path: string, problems: Problems): void {
+  const { precision, rounding, optimizer, dim, encoding } = spec;
+  const { rows, rowDim } = kindOf(encoding);
   if (rounding && !precision)
     problems.add(`${path}.rounding`, "rounds to a precision, and there is none", "give a precision, or remove it");
   if (!precision) return;
-  if (dhe) {
-    problems.add(`${path}.precision`, "has no meaning for dhe, which has no rows", "remove it");
+  if (rows === "none") {
+    problems.add(`${path}.precision`, `has no meaning for ${encoding}, which has no rows`, "remove it");
     return;
   }
-  const fitting = precisionsOf(optimizer, spec.low_dim?.dim ?? dim);
+  const fitting = precisionsOf(optimizer, rowDim?.(ownOptions(spec), spec) ?? dim);
   if (!fitting.includes(precision))
     problems.add(
       `${path}.precision`,

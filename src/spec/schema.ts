@@ -4,7 +4,7 @@ import { eventKinds } from "../towers/index.js";
 import { defaults } from "./defaults.js";
 import { Field, type Transform } from "./schema-fields.js";
 import { Tower, Wide } from "./schema-model.js";
-import { type Encoded, Table } from "./schema-tables.js";
+import { Table } from "./schema-tables.js";
 
 const Time = Type.Union(
   [
@@ -159,7 +159,6 @@ export const specSchema = Type.Object(
 export type ModelSpec = Static<typeof specSchema>;
 export type FieldSource = Static<typeof Field>;
 export type TableSource = Static<typeof Table>;
-export type EncodedSource = Static<typeof Encoded>;
 export type TransformSource = Static<typeof Transform>;
 
 /** The text of `features/schema.json`. */

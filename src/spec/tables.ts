@@ -1,3 +1,4 @@
+import { encodingKinds, kindOf, usual } from "../encodings/index.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { learnsByEvent, towerOf } from "../towers/index.js";
 import type { CompiledCell, CompiledField, CompiledTable, TowerKind } from "./compiled.js";
@@ -5,7 +6,7 @@ import { defaults } from "./defaults.js";
 import { compileEncoding } from "./encodings.js";
 import type { ExpandedField } from "./fields.js";
 import { fromHex64, hex64, xxh64 } from "./hash.js";
-import { mixedDimensions } from "./mixed-dimensions.js";
+import { givenOptions } from "./own-options.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec, TableSource } from "./schema.js";
 
@@ -33,15 +34,30 @@ export function compileTables(
     if (!used.has(name))
       problems.add(`tables.${name}`, "no field uses this table", `remove it, or give a field \`table: ${name}\``);
   }
-  return [...used].flatMap((name) => {
-    const source = sources[name];
-    const mine = fields.filter((field) => field.table === name);
-    const compile = (part: string, given: TableSource, some: readonly ExpandedField[]) =>
-      compileTable(part, given, `tables.${name}`, spec, kind, some, problems);
-    return source.low_dim?.distinct
-      ? mixedDimensions(name, source, mine, problems).map(({ part, given, field }) => compile(part, given, [field]))
-      : [compile(name, source, mine)];
-  });
+  return [...used].flatMap((name) =>
+    tablesOf(name, sources[name], fields, problems).map(({ source, name: part, fields: some }) =>
+      compileTable(part, source, `tables.${name}`, spec, kind, some, problems),
+    ),
+  );
+}
+
+interface Part {
+  readonly name: string;
+  readonly source: TableSource;
+  readonly fields: readonly ExpandedField[];
+}
+
+/** The tables that a table of the spec becomes: itself, where no encoding makes one for each field of it. */
+function tablesOf(name: string, source: TableSource, all: readonly ExpandedField[], problems: Problems): Part[] {
+  const fields = all.filter(({ table }) => table === name);
+  const { dim = defaults.table.dim } = source;
+  const whole = { name, dim, source, fields: fields.map(({ field }) => field.name) };
+  for (const kind of encodingKinds) {
+    const parts = kindOf(kind).split?.(givenOptions(source, kind), whole, `tables.${name}.${kind}`, problems);
+    if (parts)
+      return parts.map((part, i) => ({ name: part.name, source: part.source as TableSource, fields: [fields[i]] }));
+  }
+  return [{ name, source, fields }];
 }
 
 function compileTable(
@@ -61,7 +77,7 @@ function compileTable(
     problems.add(`${path}.dim`, `must be ${rules.only.dim} for ${kind}, got ${dim}`, `remove it: ${rules.only.why}`);
   const linear = learnsByEvent(kind);
   const embedded = fields.map(({ field }) => field);
-  const kept = source.salt ?? (source.encoding === "shared" ? defaults.shared_salt : salt);
+  const kept = source.salt ?? kindOf(source.encoding ?? usual.table).salt ?? salt;
   if (kept === "table" && source.salt === undefined) warnOfSharedKeys(embedded, path, problems);
   const cells = identity(name, trainSeed(spec), kept, linear ? [...embedded, "bias"] : embedded);
   const floats = rules?.dim?.(dim, fields.length) ?? dim;
@@ -100,7 +116,7 @@ export function compileWide(
   );
   const cells = identity(WIDE, trainSeed(spec), wide.salt ?? defaults.wide.salt, wideFields(names, fields, problems));
   const source = {
-    encoding: "hash" as const,
+    encoding: usual.wide,
     rows: wide.rows ?? 2 ** (wide.bits ?? defaults.wide.bits),
     ...(wide.optimizer !== undefined && { optimizer: wide.optimizer }),
   };

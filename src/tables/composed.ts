@@ -1,19 +1,19 @@
 import { HashbrookError } from "../core/errors.js";
 import type { TableKernel } from "../kernels/table.js";
-import type { EncodingSpec, StoreSpec } from "../spec/compiled.js";
-import { hex64, xxh64 } from "../spec/hash.js";
+import { xxh64 } from "../spec/hash.js";
 import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
 import { HashStore } from "./hash.js";
 import { Matrices } from "./matrices.js";
 import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
-import { StoreEncoding } from "./store-encoding.js";
+import type { StoreSpec } from "./spec.js";
+import type { StoreEncoding } from "./store-encoding.js";
 
 /** Numbers of src/kernels/assembly/table/composition.ts. */
 const COMBINE = { concat: 0, sum: 1, add: 1, mult: 2, weighed: 3 } as const;
 const SCHEME = { hashed: 0, mixed_radix: 1, chinese_remainder: 2 } as const;
 
 /** How a key's vector is made of rows of one pool. */
-interface Composition {
+export interface Composition {
   readonly combine: keyof typeof COMBINE;
   readonly scheme: keyof typeof SCHEME;
   /** First row and rows of each part a key has one row of. Pooled parts lie over each other. */
@@ -25,9 +25,9 @@ interface Composition {
 }
 
 /**
- * Vectors made of several rows a key, of one fixed pool: `shared` (k hashed rows, summed or side by side), `compositional` (a row
- * of each of k partitions, by the digits or remainders of the key) and `multi_hash` (k hashed rows, weighed by learned
- * importances, which lie in a second pool). Rows are updated once a batch, with the gradients of all keys that met there.
+ * Vectors made of several rows a key, of one fixed pool: k hashed rows, or a row of each of k partitions; summed, multiplied, side
+ * by side, or weighed by learned importances, which lie in a second pool. Rows are updated once a batch, with the gradients of all
+ * keys that met there.
  */
 export class ComposedEncoding implements Encoding {
   readonly dim: number;
@@ -40,18 +40,28 @@ export class ComposedEncoding implements Encoding {
   private readonly matrices: Matrices;
   private learning = 0;
 
-  constructor(spec: EncodingSpec, options: EncodingOptions) {
-    const composition = compositionOf(spec);
+  /**
+   * @param pool the store of all rows
+   * @param dim of a key's vector
+   * @param importance what weighs a key's rows: a weight for each
+   * @throws HashbrookError table_full when its rows do not fit
+   */
+  constructor(
+    pool: StoreSpec,
+    dim: number,
+    composition: Composition,
+    options: EncodingOptions,
+    importance: StoreEncoding | null = null,
+  ) {
     const { capacity, serving, servingPrecision, memoryLimit } = options;
-    this.dim = spec.dim;
+    this.dim = dim;
     this.capacity = capacity;
     this.parts = composition.parts.length;
-    const dim = composition.combine === "concat" ? spec.dim / this.parts : spec.dim;
-    const workspace = (kernel: TableKernel) => open(kernel, spec, composition, capacity);
+    const workspace = (kernel: TableKernel) => open(kernel, pool, composition, capacity);
     const limit = memoryLimit === undefined ? {} : { memoryLimit };
-    this.pool = new HashStore({ ...spec, encoding: "hash", dim }, { workspace, serving, servingPrecision, ...limit });
-    this.matrices = new Matrices(this.pool.memory, capacity * spec.dim);
-    this.importance = spec.multi_hash ? new StoreEncoding(importanceSpec(spec), { ...options, unitRows: 0 }) : null;
+    this.pool = new HashStore(pool, { workspace, serving, servingPrecision, ...limit });
+    this.matrices = new Matrices(this.pool.memory, capacity * dim);
+    this.importance = importance;
     this.stores = this.importance ? [this.pool, this.importance.store] : [this.pool];
   }
 
@@ -125,37 +135,17 @@ export class ComposedEncoding implements Encoding {
   }
 }
 
-function compositionOf(spec: EncodingSpec): Composition {
-  const pooled = (count: number) => Array.from({ length: count }, () => ({ first: 0, rows: spec.rows }));
-  if (spec.shared)
-    return { combine: spec.shared.combine, scheme: "hashed", parts: pooled(spec.shared.lookups), range: 1 };
-  if (spec.multi_hash) return { combine: "weighed", scheme: "hashed", parts: pooled(spec.multi_hash.hashes), range: 1 };
-  if (!spec.compositional) throw new HashbrookError("internal", `table ${spec.name}: ${spec.encoding} is not composed`);
-  const { partitions, combine, scheme, range } = spec.compositional;
-  let first = 0;
-  const parts = partitions.map((rows) => {
-    first += rows;
-    return { first: first - rows, rows };
-  });
-  return { combine, scheme, parts, range, ...(combine === "mult" && { unitRows: partitions[0] }) };
-}
+/** `count` parts that are each the whole of a pool of `rows` rows. */
+export const pooled = (rows: number, count: number): Composition["parts"] =>
+  Array.from({ length: count }, () => ({ first: 0, rows }));
 
-function open(kernel: TableKernel, spec: EncodingSpec, composition: Composition, capacity: number): void {
+function open(kernel: TableKernel, { seed: hex }: StoreSpec, composition: Composition, capacity: number): void {
   const { combine, scheme, parts, range, unitRows } = composition;
   if (unitRows !== undefined) kernel.setUnitRows(unitRows);
   kernel.openBatch(capacity, parts.length, parts.length, 0, capacity * parts.length);
   kernel.openComposition(capacity, parts.length, COMBINE[combine], SCHEME[scheme], BigInt(range));
-  const seed = BigInt(`0x${spec.seed}`);
+  const seed = BigInt(`0x${hex}`);
   parts.forEach(({ first, rows }, j) => {
     kernel.setPartition(j, xxh64(`hash ${j}`, seed), first, rows);
   });
-}
-
-/** The pool of importances: rows of one weight for each hash, which start around 1, found by the key's own remainder. */
-function importanceSpec(spec: EncodingSpec): StoreSpec {
-  const { hashes, importance_rows } = spec.multi_hash!;
-  const name = `${spec.name}.importance`;
-  const seed = hex64(xxh64("importance", BigInt(`0x${spec.seed}`)));
-  const { init, optimizer } = spec;
-  return { name, encoding: "hash", rows: importance_rows, dim: hashes, init, optimizer, seed };
 }

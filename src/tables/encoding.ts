@@ -1,5 +1,4 @@
 import type { DenseOptimizer } from "../optimizers/dense.js";
-import type { HotnessCounters } from "./hotness.js";
 import type { RowStore, SavedBlocks, ServingPrecision, TableBlock } from "./row-store.js";
 
 /** Where a stream is: what admission, eviction and hotness go by. The same for every encoding of a model. */
@@ -55,6 +54,18 @@ export interface Encoding {
   /** @throws HashbrookError checkpoint_damaged */
   restore(blocks: SavedBlocks): void;
   close(): Promise<void>;
+}
+
+/** What became of hot ids since the table was new. */
+export interface HotnessCounters {
+  /** Ids that became hot: they got a row of their own. */
+  readonly promoted: number;
+  /** Ids that lost theirs to hotter ones. */
+  readonly demoted: number;
+  /** Distinct keys of all batches learned, summed over the batches. */
+  readonly keys: number;
+  /** Of `keys`, those that had a row of their own. */
+  readonly hot_keys: number;
 }
 
 export interface EncodingOptions {

@@ -1,13 +1,19 @@
-import type { AdmissionSpec, EncodingSpec, StoreSpec } from "../spec/compiled.js";
 import { xxh64 } from "../spec/hash.js";
 import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
 import { Parts } from "./key-partition.js";
 import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import type { AdmissionSpec, EncodingBase, StoreSpec } from "./spec.js";
 import { StoreEncoding } from "./store-encoding.js";
 
-/** True for a store whose rows lie in several memories. */
-export function isSharded(spec: EncodingSpec): spec is EncodingSpec & StoreSpec {
-  return (spec.encoding === "hash" || spec.encoding === "exact") && (spec.shards ?? 1) > 1;
+/** A store whose rows may lie in several memories. */
+type Sharded = StoreSpec & Pick<EncodingBase, "shards">;
+
+/**
+ * Makes a store that is asked for distinct keys, in one memory or in several.
+ * @throws HashbrookError table_full when its first rows do not fit
+ */
+export function openRows(spec: Sharded, options: EncodingOptions): Encoding {
+  return (spec.shards ?? 1) > 1 ? new ShardedEncoding(spec, options) : new StoreEncoding(spec, options);
 }
 
 /**
@@ -27,7 +33,7 @@ export class ShardedEncoding implements Encoding {
   private learning = 0;
 
   /** @throws HashbrookError table_full when its first rows do not fit */
-  constructor(spec: EncodingSpec & StoreSpec, options: EncodingOptions) {
+  constructor(spec: Sharded, options: EncodingOptions) {
     const shards = spec.shards ?? 1;
     this.dim = spec.dim;
     this.seed = xxh64("shard", BigInt(`0x${spec.seed}`));
@@ -110,7 +116,7 @@ export class ShardedEncoding implements Encoding {
 }
 
 /** Shard `i` of `shards`: the rows that remain go to the last ones. */
-function shardSpec(spec: EncodingSpec & StoreSpec, i: number, shards: number): StoreSpec {
+function shardSpec(spec: Sharded, i: number, shards: number): StoreSpec {
   const { encoding, rows, dim, init, optimizer, seed, precision, rounding, budget, admission, eviction } = spec;
   return {
     name: `${spec.name}.${i}`,

@@ -1,19 +1,15 @@
 import { HashbrookError } from "../core/errors.js";
 import type { TableKernel } from "../kernels/table.js";
-import type { EncodingSpec, StoreSpec } from "../spec/compiled.js";
+
 import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
 import { ExactStore } from "./exact.js";
 import { HashStore } from "./hash.js";
 import { Matrices } from "./matrices.js";
 import type { RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-store.js";
+import type { StoreSpec } from "./spec.js";
 
 /** The row of a key that has none. */
 export const NONE = 0xffffffff;
-
-/** True for what is one store of rows and nothing else. */
-export function isStore(spec: EncodingSpec): spec is EncodingSpec & StoreSpec {
-  return (spec.encoding === "hash" || spec.encoding === "exact") && (spec.shards ?? 1) === 1;
-}
 
 /** @throws HashbrookError table_full when its first rows do not fit */
 export function openStore(spec: StoreSpec, options: StoreOptions): RowStore {

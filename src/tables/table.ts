@@ -1,13 +1,8 @@
-import type { Batch, BatchLayout } from "../core/batch.js";
+import type { Batch } from "../core/batch.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
-import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
-import { createEncoding } from "./create-encoding.js";
-import { FrontTable } from "./encoded-table.js";
-import type { Clock } from "./encoding.js";
-import type { HotnessCounters } from "./hotness.js";
-import type { RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-store.js";
-import { isStore } from "./store-encoding.js";
-import { StoreTable } from "./store-table.js";
+import type { CompiledTable } from "../spec/compiled.js";
+import type { Clock, HotnessCounters } from "./encoding.js";
+import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
 
 export type { RowChunk, RowState, RowStore, ServingPrecision, StoreOptions, TableBlock } from "./row-store.js";
 export { servingPrecisions } from "./row-store.js";
@@ -61,29 +56,4 @@ export interface Table {
   /** @throws HashbrookError checkpoint_damaged */
   restore(blocks: SavedBlocks): void;
   close(): Promise<void>;
-}
-
-/**
- * Makes table `tableIndex` of a model, with nothing learned, for batches laid out by `layout`.
- * @throws HashbrookError table_full when its first rows do not fit
- */
-export async function createTable(
-  model: CompiledSpec,
-  tableIndex: number,
-  layout: BatchLayout,
-  options: StoreOptions & { readonly learns?: boolean } = {},
-): Promise<Table> {
-  const spec = model.tables[tableIndex];
-  if (isStore(spec)) return new StoreTable(model, tableIndex, layout, options);
-  const { learns = true, serving = false, servingPrecision, memoryLimit } = options;
-  return FrontTable.create(model, tableIndex, layout, (capacity) =>
-    createEncoding(spec, {
-      capacity,
-      learns,
-      serving,
-      runtime: model.tower.runtime,
-      servingPrecision,
-      ...(memoryLimit && { memoryLimit }),
-    }),
-  );
 }

@@ -5,7 +5,7 @@ import type { Clipped } from "../model/model.js";
 import type { KafkaOptions } from "../sources/kafka/client.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import type { HotnessCounters } from "../tables/hotness.js";
+import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { TopicPosition } from "./ordering/merge.js";
 import type { LineOptions } from "./prediction-lines.js";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import { fromHalf, toHalf } from "../../src/delta-log/precision.js";
 import { precisionsOf } from "../../src/spec/precisions.js";
-import { rowBytes } from "../../src/spec/sizes.js";
+import { rowBytes } from "../../src/tables/bytes.js";
 import { nonZeroRows } from "../../src/tables/nonzero-rows.js";
 import { type ServingPrecision, StoreTable } from "../../src/tables/table.js";
 import { halfOf, rounded } from "../optimizers/packed-reference.js";

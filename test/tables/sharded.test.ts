@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
+import { createEncoding, createTable } from "../../src/encodings/create.js";
 import type { EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { xxh64 } from "../../src/spec/hash.js";
-import { createEncoding } from "../../src/tables/create-encoding.js";
 import { ShardedEncoding } from "../../src/tables/sharded.js";
 import { StoreEncoding } from "../../src/tables/store-encoding.js";
-import { createTable } from "../../src/tables/table.js";
-import { optimizerSpecs } from "../optimizers/specs.js";
 import {
   CAPACITY,
   distinctKeys,
@@ -16,7 +14,8 @@ import {
   savedBlocks,
   tell,
   vectorsOf,
-} from "./encoding-driver.js";
+} from "../encodings/driver.js";
+import { optimizerSpecs } from "../optimizers/specs.js";
 import { mix } from "./reference.js";
 import { batchOf, dice, modelOf, randomRows, SEED } from "./samples.js";
 

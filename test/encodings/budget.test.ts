@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { createEncoding } from "../../src/encodings/create.js";
+import { encodingBytes } from "../../src/encodings/index.js";
 import type { EncodingSpec } from "../../src/spec/compiled.js";
-import { encodingBytes } from "../../src/spec/fit.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import { createEncoding } from "../../src/tables/create-encoding.js";
 
 const tableOf = (options: string): EncodingSpec =>
   parseSpec(

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { EncodingSpec } from "../../src/spec/compiled.js";
-import { createEncoding } from "../../src/tables/create-encoding.js";
-import type { Encoding, EncodingOptions } from "../../src/tables/encoding.js";
-import { optimizerSpecs } from "../optimizers/specs.js";
+import { createEncoding } from "../../../src/encodings/create.js";
+import type { EncodingSpec } from "../../../src/spec/compiled.js";
+import type { Encoding, EncodingOptions } from "../../../src/tables/encoding.js";
+import { optimizerSpecs } from "../../optimizers/specs.js";
 import {
   centralDifference,
   checkDenseGradients,
@@ -11,8 +11,8 @@ import {
   publish,
   randomFloats,
   restoreBlocks,
-} from "./dense-gradients.js";
-import { encodingContract, learn, vectorsOf } from "./encoding.contract.js";
+} from "../dense-gradients.js";
+import { encodingContract, learn, vectorsOf } from "../encoding.contract.js";
 
 const CAPACITY = 150;
 const DIM = 6;

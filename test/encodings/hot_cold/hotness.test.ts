@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { EncodingSpec } from "../../src/spec/compiled.js";
-import { Hotness } from "../../src/tables/hotness.js";
-import { optimizerSpecs } from "../optimizers/specs.js";
+import { Hotness } from "../../../src/encodings/hot_cold/hotness.js";
+import type { EncodingSpec } from "../../../src/spec/compiled.js";
+import { optimizerSpecs } from "../../optimizers/specs.js";
+import { mix } from "../../tables/reference.js";
+import { dice, SEED } from "../../tables/samples.js";
 import { type HotnessOptions, NONE, ReferenceHotness } from "./hotness-reference.js";
-import { mix } from "./reference.js";
-import { dice, SEED } from "./samples.js";
 
 const CAPACITY = 64;
 
@@ -43,7 +43,7 @@ class Pair {
       cold,
     } as const;
     const seed = SEED.toString(16).padStart(16, "0");
-    this.hotness = new Hotness({ ...cold, name: "ids", encoding: "hot_cold", rows, seed, hot_cold }, CAPACITY);
+    this.hotness = new Hotness({ ...cold, name: "ids", encoding: "hot_cold", rows, seed }, hot_cold, CAPACITY);
     const options: HotnessOptions = { sketchRows, rows, threshold, decay, decaySteps, seed: SEED, most: CAPACITY };
     this.reference = new ReferenceHotness(options);
   }

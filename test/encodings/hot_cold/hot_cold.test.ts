@@ -1,23 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { batchLayout } from "../../src/core/batch.js";
-import type { EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
-import { createEncoding } from "../../src/tables/create-encoding.js";
-import { HotColdEncoding } from "../../src/tables/hot-cold.js";
-import { createTable } from "../../src/tables/table.js";
-import { optimizerSpecs } from "../optimizers/specs.js";
-import {
-  CAPACITY,
-  distinctKeys,
-  gradientsFor,
-  learn,
-  OPTIONS,
-  savedBlocks,
-  tell,
-  vectorsOf,
-} from "./encoding-driver.js";
+import { batchLayout } from "../../../src/core/batch.js";
+import { createEncoding, createTable } from "../../../src/encodings/create.js";
+import { HotColdEncoding } from "../../../src/encodings/hot_cold/hot_cold.js";
+import type { EncodingSpec, OptimizerSpec } from "../../../src/spec/compiled.js";
+import { optimizerSpecs } from "../../optimizers/specs.js";
+import { mix } from "../../tables/reference.js";
+import { batchOf, dice, modelOf } from "../../tables/samples.js";
+import { CAPACITY, distinctKeys, gradientsFor, learn, OPTIONS, savedBlocks, tell, vectorsOf } from "../driver.js";
 import { ReferenceHotCold } from "./hot-cold-reference.js";
-import { mix } from "./reference.js";
-import { batchOf, dice, modelOf } from "./samples.js";
 
 const ids = Array.from({ length: 120 }, (_, i) => mix(BigInt(i)));
 const { sgd } = optimizerSpecs;

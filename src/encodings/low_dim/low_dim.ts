@@ -1,20 +1,20 @@
-import { HashbrookError } from "../core/errors.js";
-import type { DecoderShape } from "../graph/small-network.js";
-import type { DenseOptimizer } from "../optimizers/dense.js";
-import type { EncodingSpec } from "../spec/compiled.js";
-import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
-import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
-import { Decoder, type DecoderMatrices, paddedRows } from "./small-network.js";
+import type { DecoderShape } from "../../graph/small-network.js";
+import type { DenseOptimizer } from "../../optimizers/dense.js";
+import type { Clock, Encoding, EncodingOptions } from "../../tables/encoding.js";
+import type { RowStore, SavedBlocks, TableBlock } from "../../tables/row-store.js";
+import { Decoder, type DecoderMatrices, paddedRows } from "../../tables/small-network.js";
+import type { EncodingBase } from "../../tables/spec.js";
+import type { LowDimOptions } from "./spec.js";
 
-/** The spec of the rows inside a low_dim encoding: one of `low_dim.dim` floats for every key. */
-export function lowDimRows({ low_dim, ...rest }: EncodingSpec): EncodingSpec {
-  if (!low_dim) throw new HashbrookError("internal", `table ${rest.name}: ${rest.encoding} is not low_dim`);
-  return { ...rest, encoding: "exact", dim: low_dim.dim };
-}
-
-/** What the rows inside need room for, in a low_dim encoding made with these options. */
-export function lowDimOptions(options: EncodingOptions): EncodingOptions {
-  return { ...options, capacity: paddedRows(options.capacity) };
+/** @param encode makes the rows inside: one of `own.dim` floats for every key */
+export async function createLowDim(
+  spec: EncodingBase,
+  own: LowDimOptions,
+  options: EncodingOptions,
+  encode: (spec: EncodingBase, options: EncodingOptions) => Promise<Encoding>,
+): Promise<Encoding> {
+  const padded = { ...options, capacity: paddedRows(options.capacity) };
+  return new LowDimEncoding(spec, own, await encode({ ...spec, encoding: "exact", dim: own.dim }, padded), options);
 }
 
 /**
@@ -29,8 +29,7 @@ export class LowDimEncoding implements Encoding {
   private readonly projection: Decoder;
   private count = 0;
 
-  /** @param rows made from `lowDimRows` and `lowDimOptions` */
-  constructor(spec: EncodingSpec, rows: Encoding, options: EncodingOptions) {
+  constructor(spec: EncodingBase, own: LowDimOptions, rows: Encoding, options: EncodingOptions) {
     const floats = paddedRows(options.capacity) * spec.dim;
     this.dim = spec.dim;
     this.rows = rows;
@@ -38,7 +37,7 @@ export class LowDimEncoding implements Encoding {
     this.gradients = new Float32Array(options.learns ? floats : 0);
     this.projection = new Decoder({
       shape: shapeOf(spec, rows.dim),
-      optimizer: spec.low_dim!.optimizer,
+      optimizer: own.optimizer,
       seed: Number(BigInt.asUintN(32, BigInt(`0x${spec.seed}`))),
       runtime: options.runtime,
       capacity: options.capacity,
@@ -112,7 +111,7 @@ export class LowDimEncoding implements Encoding {
 }
 
 /** P keeps lengths: a vector starts with the mean square of its row's weights, uniform in ±init. */
-function shapeOf({ name, dim, init }: EncodingSpec, inputs: number): DecoderShape {
+function shapeOf({ name, dim, init }: EncodingBase, inputs: number): DecoderShape {
   const power = (init * init) / 3;
   return {
     name: `${name}.projection`,

@@ -1,7 +1,9 @@
-import { HashbrookError } from "../core/errors.js";
-import { type HotnessKernel, hotnessKernel } from "../kernels/hotness.js";
-import type { EncodingSpec } from "../spec/compiled.js";
-import type { SavedBlocks, TableBlock } from "./row-store.js";
+import { HashbrookError } from "../../core/errors.js";
+import { type HotnessKernel, hotnessKernel } from "../../kernels/hotness.js";
+import type { HotnessCounters } from "../../tables/encoding.js";
+import type { SavedBlocks, TableBlock } from "../../tables/row-store.js";
+import type { EncodingBase } from "../../tables/spec.js";
+import type { HotColdOptions } from "./spec.js";
 
 /** Ids in a bucket of the sketch, and its bytes. */
 const CELLS = 4;
@@ -18,18 +20,6 @@ export interface Pending {
   readonly scores: Float32Array;
   /** The hot row each takes over; 0xffffffff: a free one. */
   readonly victims: Uint32Array;
-}
-
-/** What happened since the table was new. */
-export interface HotnessCounters {
-  /** Ids that became hot: they got a row of their own. */
-  readonly promoted: number;
-  /** Ids that lost theirs to hotter ones. */
-  readonly demoted: number;
-  /** Distinct keys of all batches learned, summed over the batches. */
-  readonly keys: number;
-  /** Of `keys`, those that had a row of their own. */
-  readonly hot_keys: number;
 }
 
 /**
@@ -53,8 +43,8 @@ export class Hotness {
    * @param capacity distinct keys of a batch, at most
    * @throws HashbrookError table_full where it does not fit in 4 GiB
    */
-  constructor(spec: EncodingSpec & Required<Pick<EncodingSpec, "hot_cold">>, capacity: number) {
-    const { threshold, decay, decay_steps, sketch_rows } = spec.hot_cold;
+  constructor(spec: EncodingBase, own: HotColdOptions, capacity: number) {
+    const { threshold, decay, decay_steps, sketch_rows } = own;
     const { kernel, memory } = hotnessKernel();
     const buckets = Math.ceil(sketch_rows / CELLS);
     this.name = spec.name;

@@ -1,4 +1,4 @@
-import { mix } from "./reference.js";
+import { mix } from "../../tables/reference.js";
 
 const f = Math.fround;
 export const NONE = 0xffffffff;
@@ -19,7 +19,7 @@ export interface HotnessOptions {
   readonly most: number;
 }
 
-/** src/tables/hotness.ts with objects and Maps: what it must equal. */
+/** src/encodings/hot_cold/hotness.ts with objects and Maps: what it must equal. */
 export class ReferenceHotness {
   readonly buckets: Cell[][];
   /** Keys and scores by row. */

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { chineseRemainders, equalRadices } from "../../src/encodings/compositional/partitions.js";
 import type { EncodingSpec } from "../../src/spec/compiled.js";
 import { hex64, xxh64 } from "../../src/spec/hash.js";
-import { chineseRemainders, equalRadices } from "../../src/spec/partitions.js";
+import { drawWeights, mix } from "../tables/reference.js";
 import { encodingContract, encodingOf, learn, vectorsOf } from "./encoding.contract.js";
-import { drawWeights, mix } from "./reference.js";
 
 const SEED = 0x0123456789abcdefn;
 const base = { name: "ids", rows: 50, dim: 8, init: 0.1, seed: hex64(SEED) } as const;

@@ -1,11 +1,11 @@
-import type { EncodingSpec } from "../../src/spec/compiled.js";
-import { laneSum, type ReferenceOptimizer, referenceOptimizer, type State } from "../optimizers/reference.js";
+import type { EncodingSpec } from "../../../src/spec/compiled.js";
+import { laneSum, type ReferenceOptimizer, referenceOptimizer, type State } from "../../optimizers/reference.js";
+import { drawWeights } from "../../tables/reference.js";
 import { ReferenceHotness } from "./hotness-reference.js";
-import { drawWeights } from "./reference.js";
 
 const f = Math.fround;
 
-/** A hot_cold table whose cold part is `hash`, with Maps: what src/tables/hot-cold.ts must equal bit for bit. */
+/** A hot_cold table whose cold part is `hash`, with Maps: what src/encodings/hot_cold/hot_cold.ts must equal bit for bit. */
 export class ReferenceHotCold {
   readonly hot = new Map<bigint, State>();
   readonly hotness: ReferenceHotness;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { Rng } from "../../src/core/rng.js";
-import type { EncodingSpec } from "../../src/spec/compiled.js";
-import { DheEncoding } from "../../src/tables/dhe.js";
-import type { EncodingOptions } from "../../src/tables/encoding.js";
-import { hashFunctions, hashOf, uniformCode } from "../kernels/code/reference.js";
-import { optimizerSpecs } from "../optimizers/specs.js";
-import { checkDenseGradients, copyBlocks, keysOf, publish, randomFloats, restoreBlocks } from "./dense-gradients.js";
-import { encodingContract, learn, vectorsOf } from "./encoding.contract.js";
+import { Rng } from "../../../src/core/rng.js";
+import { DheEncoding } from "../../../src/encodings/dhe/dhe.js";
+import type { EncodingSpec } from "../../../src/spec/compiled.js";
+import type { EncodingOptions } from "../../../src/tables/encoding.js";
+import { hashFunctions, hashOf, uniformCode } from "../../kernels/code/reference.js";
+import { optimizerSpecs } from "../../optimizers/specs.js";
+import { checkDenseGradients, copyBlocks, keysOf, publish, randomFloats, restoreBlocks } from "../dense-gradients.js";
+import { encodingContract, learn, vectorsOf } from "../encoding.contract.js";
 
 const CAPACITY = 200;
 const DIM = 4;
@@ -42,7 +42,8 @@ const specOf = (dhe: Partial<Dhe>): EncodingSpec => ({
 });
 
 function encodingOf(dhe: Partial<Dhe> = {}, options: Partial<EncodingOptions> = {}): DheEncoding {
-  return new DheEncoding(specOf(dhe), {
+  const spec = specOf(dhe);
+  return new DheEncoding(spec, spec.dhe!, {
     capacity: CAPACITY,
     learns: true,
     serving: false,

@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rowLayout } from "../../src/core/row-layout.js";
+import { encodingBytes } from "../../src/encodings/index.js";
 import { optimizerFor } from "../../src/optimizers/index.js";
+import { parseBytes, parseSeconds } from "../../src/schema/units.js";
 import type { CompiledTable } from "../../src/spec/compiled.js";
-import { encodingBytes } from "../../src/spec/fit.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import { parseBytes, parseSeconds, rowBytes } from "../../src/spec/sizes.js";
+import { rowBytes } from "../../src/tables/bytes.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
 
 const text = (table: string, tower = "deep_crossing") => `name: m

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { createEncoding } from "../../src/encodings/create.js";
 import type { EncodingSpec } from "../../src/spec/compiled.js";
-import { createEncoding } from "../../src/tables/create-encoding.js";
 import { type Encoding, NO_CLOCK } from "../../src/tables/encoding.js";
-import { dice } from "./samples.js";
+import { dice } from "../tables/samples.js";
 
 export const CAPACITY = 64;
 

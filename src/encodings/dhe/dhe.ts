@@ -1,17 +1,16 @@
-import { HashbrookError } from "../core/errors.js";
-import type { DecoderShape } from "../graph/small-network.js";
-import { type CodeKernel, codeKernel } from "../kernels/code.js";
-import type { DenseOptimizer } from "../optimizers/dense.js";
-import type { EncodingSpec } from "../spec/compiled.js";
-import type { Encoding, EncodingOptions } from "./encoding.js";
-import type { SavedBlocks, TableBlock } from "./row-store.js";
-import { Decoder, type DecoderMatrices, paddedRows } from "./small-network.js";
+import { HashbrookError } from "../../core/errors.js";
+import type { DecoderShape } from "../../graph/small-network.js";
+import { type CodeKernel, codeKernel } from "../../kernels/code.js";
+import type { DenseOptimizer } from "../../optimizers/dense.js";
+import type { Encoding, EncodingOptions } from "../../tables/encoding.js";
+import type { SavedBlocks, TableBlock } from "../../tables/row-store.js";
+import { Decoder, type DecoderMatrices, paddedRows } from "../../tables/small-network.js";
+import type { EncodingBase } from "../../tables/spec.js";
+import type { DheOptions } from "./spec.js";
 
 /** Mean square of an element of a code. */
 const CODE_POWER = { uniform: 1 / 3, gaussian: 1 } as const;
 const GIB = 2 ** 30;
-
-type DheSpec = NonNullable<EncodingSpec["dhe"]>;
 
 /**
  * Deep hash embedding (Kang et al. 2021): k hash functions turn a key into a dense code, a small network decodes it. There are
@@ -24,7 +23,7 @@ type DheSpec = NonNullable<EncodingSpec["dhe"]>;
 export class DheEncoding implements Encoding {
   readonly dim: number;
   readonly stores = [];
-  private readonly spec: DheSpec;
+  private readonly spec: DheOptions;
   private readonly kernel: CodeKernel;
   private readonly memory: WebAssembly.Memory;
   private readonly decoder: Decoder;
@@ -34,19 +33,18 @@ export class DheEncoding implements Encoding {
   private cached = 0;
 
   /** @throws HashbrookError table_full when a batch does not fit its memory */
-  constructor(spec: EncodingSpec, options: EncodingOptions) {
-    if (!spec.dhe) throw new HashbrookError("internal", `table ${spec.name}: ${spec.encoding} is not dhe`);
-    this.spec = spec.dhe;
+  constructor(spec: EncodingBase, own: DheOptions, options: EncodingOptions) {
+    this.spec = own;
     this.dim = spec.dim;
     this.capacity = options.capacity;
-    this.caching = !options.learns && spec.dhe.cache_rows > 0;
+    this.caching = !options.learns && own.cache_rows > 0;
     const { kernel, memory } = codeKernel();
     this.kernel = kernel;
     this.memory = memory;
     this.open(spec, options);
     this.decoder = new Decoder({
-      shape: shapeOf(spec, spec.dhe),
-      optimizer: spec.dhe.optimizer,
+      shape: shapeOf(spec, own),
+      optimizer: own.optimizer,
       seed: Number(BigInt.asUintN(32, seedOf(spec))),
       runtime: options.runtime,
       capacity: options.capacity,
@@ -120,7 +118,7 @@ export class DheEncoding implements Encoding {
     this.kernel.settle(missed);
   }
 
-  private open(spec: EncodingSpec, { learns, memoryLimit = 4 * GIB }: EncodingOptions): void {
+  private open(spec: EncodingBase, { learns, memoryLimit = 4 * GIB }: EncodingOptions): void {
     const { kernel, caching } = this;
     const { hashes, code, cache_rows } = this.spec;
     const rows = paddedRows(this.capacity);
@@ -130,7 +128,7 @@ export class DheEncoding implements Encoding {
     if (caching && !kernel.openCache(cache_rows, rows)) throw this.full(spec);
   }
 
-  private full({ name }: EncodingSpec): HashbrookError {
+  private full({ name }: EncodingBase): HashbrookError {
     return new HashbrookError("table_full", `table ${name}: no room for batches of ${this.capacity} keys`, {
       hint: "lower train.batch, hashes, dim, cache_rows, or a bag's max_length",
     });
@@ -154,7 +152,7 @@ export class DheEncoding implements Encoding {
 }
 
 /** The output starts with the mean square of table rows, uniform in ±init. */
-function shapeOf({ name, dim, init }: EncodingSpec, dhe: DheSpec): DecoderShape {
+function shapeOf({ name, dim, init }: EncodingBase, dhe: DheOptions): DecoderShape {
   const { hashes, depth, width, activation, batch_norm, code } = dhe;
   return {
     name: `${name}.decoder`,
@@ -170,6 +168,6 @@ function shapeOf({ name, dim, init }: EncodingSpec, dhe: DheSpec): DecoderShape 
   };
 }
 
-function seedOf({ seed }: EncodingSpec): bigint {
+function seedOf({ seed }: EncodingBase): bigint {
   return BigInt(`0x${seed}`);
 }

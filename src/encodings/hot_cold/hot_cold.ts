@@ -1,17 +1,22 @@
-import type { DenseOptimizer } from "../optimizers/dense.js";
-import type { EncodingSpec, StoreSpec } from "../spec/compiled.js";
-import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
-import { Hotness, type HotnessCounters } from "./hotness.js";
-import { Parts } from "./key-partition.js";
-import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "./row-store.js";
-import { NONE, StoreEncoding } from "./store-encoding.js";
+import type { DenseOptimizer } from "../../optimizers/dense.js";
+import type { Clock, Encoding, EncodingOptions, HotnessCounters } from "../../tables/encoding.js";
+import { Parts } from "../../tables/key-partition.js";
+import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "../../tables/row-store.js";
+import type { EncodingBase, StoreSpec } from "../../tables/spec.js";
+import { NONE, StoreEncoding } from "../../tables/store-encoding.js";
+import { Hotness } from "./hotness.js";
+import type { HotColdOptions } from "./spec.js";
 
 const [HOT, COLD] = [0, 1];
 
-type HotColdSpec = EncodingSpec & Required<Pick<EncodingSpec, "hot_cold">>;
-
-export function isHotCold(spec: EncodingSpec): spec is HotColdSpec {
-  return spec.encoding === "hot_cold" && spec.hot_cold !== undefined;
+/** @param encode makes the cold part */
+export async function createHotCold(
+  spec: EncodingBase,
+  own: HotColdOptions,
+  options: EncodingOptions,
+  encode: (spec: EncodingBase, options: EncodingOptions) => Promise<Encoding>,
+): Promise<Encoding> {
+  return new HotColdEncoding(spec, own, await encode(own.cold, options), options);
 }
 
 /**
@@ -35,16 +40,16 @@ export class HotColdEncoding implements Encoding {
   private learning = 0;
 
   /** @throws HashbrookError table_full when its rows, or the sketch, do not fit */
-  constructor(spec: HotColdSpec, cold: Encoding, options: EncodingOptions) {
+  constructor(spec: EncodingBase, own: HotColdOptions, cold: Encoding, options: EncodingOptions) {
     this.dim = spec.dim;
     this.hot = new StoreEncoding(hotSpec(spec), options);
     this.cold = cold;
     this.stores = [this.hot.store, ...cold.stores];
     this.dense = cold.dense;
     this.parts = new Parts(spec.name, options.capacity, spec.dim, 2);
-    this.scores = options.serving ? null : new Hotness(spec, options.capacity);
-    this.threshold = spec.hot_cold.threshold;
-    this.byGradient = spec.hot_cold.hotness === "gradient";
+    this.scores = options.serving ? null : new Hotness(spec, own, options.capacity);
+    this.threshold = own.threshold;
+    this.byGradient = own.hotness === "gradient";
     this.scores?.gains.fill(1);
   }
 
@@ -183,7 +188,7 @@ export class HotColdEncoding implements Encoding {
   }
 }
 
-function hotSpec({ name, rows, dim, init, optimizer, seed, precision, rounding }: HotColdSpec): StoreSpec {
+function hotSpec({ name, rows, dim, init, optimizer, seed, precision, rounding }: EncodingBase): StoreSpec {
   const low = { ...(precision && { precision }), ...(rounding && { rounding }) };
   return { name: `${name}.hot`, encoding: "exact", rows, dim, init, optimizer, seed, ...low };
 }

@@ -1,0 +1,43 @@
+import type { BatchLayout } from "../core/batch.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { FrontTable } from "../tables/encoded-table.js";
+import type { Encoding, EncodingOptions } from "../tables/encoding.js";
+import type { StoreOptions } from "../tables/row-store.js";
+import type { EncodingBase } from "../tables/spec.js";
+import { StoreTable } from "../tables/store-table.js";
+import type { Table } from "../tables/table.js";
+import { kindOf, ownOptions } from "./index.js";
+
+/**
+ * Makes an encoding with nothing learned.
+ * @throws HashbrookError table_full when its first rows do not fit
+ */
+export function createEncoding(spec: EncodingBase, options: EncodingOptions): Promise<Encoding> {
+  return kindOf(spec.encoding).create(spec, ownOptions(spec), options, createEncoding);
+}
+
+/**
+ * Makes table `tableIndex` of a model, with nothing learned, for batches laid out by `layout`.
+ * @throws HashbrookError table_full when its first rows do not fit
+ */
+export async function createTable(
+  model: CompiledSpec,
+  tableIndex: number,
+  layout: BatchLayout,
+  options: StoreOptions & { readonly learns?: boolean } = {},
+): Promise<Table> {
+  const spec = model.tables[tableIndex];
+  if (kindOf(spec.encoding).store && (spec.shards ?? 1) === 1)
+    return new StoreTable(model, tableIndex, layout, options);
+  const { learns = true, serving = false, servingPrecision, memoryLimit } = options;
+  return FrontTable.create(model, tableIndex, layout, (capacity) =>
+    createEncoding(spec, {
+      capacity,
+      learns,
+      serving,
+      runtime: model.tower.runtime,
+      servingPrecision,
+      ...(memoryLimit && { memoryLimit }),
+    }),
+  );
+}

@@ -1,0 +1,82 @@
+import { compileOptimizer, Optimizer, optimizer } from "../../optimizers/schema.js";
+import { optional, size, whole } from "../../schema/basics.js";
+import { count, rows } from "../../schema/compiled.js";
+import { Type } from "../../schema/typebox.js";
+import { denseBytes } from "../../tables/bytes.js";
+import { encoding, type Own } from "../kind.js";
+
+/** A long code, a narrow decoder and AdaGrad learned best of what a CPU can train (docs/COMPRESSION.md). */
+const defaults = {
+  hashes: 128,
+  code: "gaussian",
+  depth: 2,
+  width: 64,
+  activation: "relu",
+  batch_norm: false,
+  optimizer: { adagrad: { learning_rate: 0.02 } },
+  cache_rows: 65536,
+} as const;
+const code = ["uniform", "gaussian"] as const;
+const activation = ["mish", "relu"] as const;
+
+const source = {
+  hashes: optional(size("Length of the code.", { default: defaults.hashes })),
+  code: optional(Type.Enum(code, { default: defaults.code, description: "Distribution of the code." })),
+  depth: whole("Hidden layers of the decoder.", defaults.depth, 16),
+  width: optional(size("Units of a hidden layer.", { default: defaults.width })),
+  activation: optional(Type.Enum(activation, { default: defaults.activation, description: "Of the hidden layers." })),
+  batch_norm: optional(
+    Type.Boolean({
+      default: defaults.batch_norm,
+      description: "Batch norm before every activation; serving uses running statistics.",
+    }),
+  ),
+  optimizer: optimizer(defaults.optimizer),
+  cache_rows: whole("Decoded vectors a scorer keeps.", defaults.cache_rows),
+};
+
+const compiled = {
+  /** Length of the code. */
+  hashes: count(4096),
+  code: Type.Enum(code),
+  /** Hidden layers of the decoder and their width. */
+  depth: count(16),
+  width: count(4096),
+  activation: Type.Enum(activation),
+  batch_norm: Type.Boolean(),
+  /** Of the decoder's weights. */
+  optimizer: Optimizer,
+  /** Decoded vectors a scorer keeps. */
+  cache_rows: rows,
+};
+
+export type DheOptions = Own<typeof compiled>;
+
+/** Deep hash embedding (Kang et al. 2021). */
+export const dhe = encoding({
+  description: "hashes of the key, decoded by a small network; no rows",
+  rows: "none",
+  mend: "a smaller width or code",
+  source,
+  compiled,
+  compile: (given, { path, problems }) => ({
+    ...defaults,
+    ...given,
+    optimizer: compileOptimizer(given.optimizer ?? defaults.optimizer, `${path}.optimizer`, problems),
+  }),
+  bytes: decoderBytes,
+  async create(spec, own, options) {
+    const { DheEncoding } = await import("./dhe.js");
+    return new DheEncoding(spec, own, options);
+  },
+});
+
+/**
+ * Layers of `width` over a code of `hashes`, each with a bias (or, normed, scale and shift, and running mean and variance), the
+ * last one of `dim`.
+ */
+function decoderBytes({ hashes, width, depth, batch_norm, optimizer }: DheOptions, { dim }: { dim: number }): number {
+  const layer = (inputs: number) => (inputs + (batch_norm ? 2 : 1)) * width;
+  const weights = layer(hashes) + (depth - 1) * layer(width) + (width + 1) * dim;
+  return denseBytes(weights, optimizer) + (batch_norm ? 8 * width * depth : 0);
+}

@@ -1,0 +1,14 @@
+import { exactBytes } from "../../tables/bytes.js";
+import { store } from "../kind.js";
+
+/** One row for every distinct key: grows, or keeps to a budget. */
+export const exact = store({
+  description: "a row of its own for every key, growing",
+  rows: "growing",
+  lifecycle: true,
+  bytes: (_, spec) => exactBytes(spec),
+  async create(spec, _, options) {
+    const { openRows } = await import("../../tables/sharded.js");
+    return openRows({ ...spec, encoding: "exact" }, options);
+  },
+});

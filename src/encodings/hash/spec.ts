@@ -1,0 +1,13 @@
+import { fixedStore, storeBytes } from "../../tables/bytes.js";
+import { store } from "../kind.js";
+
+/** The hashing trick: a fixed number of rows, row = key mod rows; keys that meet share a row. */
+export const hash = store({
+  description: "key mod rows, a fixed size",
+  rows: "fixed",
+  bytes: (_, spec) => storeBytes(fixedStore(spec)),
+  async create(spec, _, options) {
+    const { openRows } = await import("../../tables/sharded.js");
+    return openRows(fixedStore(spec), options);
+  },
+});

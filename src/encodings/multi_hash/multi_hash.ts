@@ -1,0 +1,36 @@
+import { hex64, xxh64 } from "../../spec/hash.js";
+import { ComposedEncoding, pooled } from "../../tables/composed.js";
+import type { Encoding, EncodingOptions } from "../../tables/encoding.js";
+import type { EncodingBase, StoreSpec } from "../../tables/spec.js";
+import { StoreEncoding } from "../../tables/store-encoding.js";
+import type { MultiHashOptions } from "./spec.js";
+
+/** A key's candidate rows lie where its hashes say; its importances, which start around 1, are found by its own remainder. */
+export function createMultiHash(spec: EncodingBase, own: MultiHashOptions, options: EncodingOptions): Encoding {
+  const importances = new StoreEncoding(importanceStore(spec, own), { ...options, unitRows: 0 });
+  const parts = pooled(spec.rows, own.hashes);
+  const pool = { ...spec, encoding: "hash" } as const;
+  return new ComposedEncoding(
+    pool,
+    spec.dim,
+    { combine: "weighed", scheme: "hashed", parts, range: 1 },
+    options,
+    importances,
+  );
+}
+
+/** Rows of one weight for each hash. */
+function importanceStore(
+  { name, init, optimizer, seed }: EncodingBase,
+  { hashes, importance_rows }: MultiHashOptions,
+): StoreSpec {
+  return {
+    name: `${name}.importance`,
+    encoding: "hash",
+    rows: importance_rows,
+    dim: hashes,
+    init,
+    optimizer,
+    seed: hex64(xxh64("importance", BigInt(`0x${seed}`))),
+  };
+}

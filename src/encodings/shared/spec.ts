@@ -1,0 +1,43 @@
+import { optional, whole } from "../../schema/basics.js";
+import { count } from "../../schema/compiled.js";
+import { Type } from "../../schema/typebox.js";
+import { storeBytes } from "../../tables/bytes.js";
+import type { EncodingBase, StoreSpec } from "../../tables/spec.js";
+import { encoding, type Own } from "../kind.js";
+import { checkParts, partDim } from "../parts.js";
+
+const defaults = { lookups: 2, combine: "concat" } as const;
+const combine = ["sum", "concat"] as const;
+const compiled = { lookups: count(16), combine: Type.Enum(combine) };
+
+export type SharedOptions = Own<typeof compiled>;
+
+/** The pool that all keys have their rows in. */
+export const poolOf = (spec: EncodingBase, { lookups, combine }: SharedOptions): StoreSpec => ({
+  ...spec,
+  encoding: "hash",
+  dim: partDim(spec, combine === "concat", lookups),
+});
+
+/** Unified embedding (Coleman et al. 2023): `lookups` rows of one pool for every key, summed, or side by side. */
+export const shared = encoding({
+  description: "a key's vector is made of several rows of one pool",
+  rows: "fixed",
+  // The pool is for all fields: they are kept apart.
+  salt: "field",
+  source: {
+    lookups: whole("Rows a key is made of.", defaults.lookups, 16),
+    combine: optional(Type.Enum(combine, { default: defaults.combine, description: "How its rows become a vector." })),
+  },
+  compiled,
+  compile: (given) => ({ ...defaults, ...given }),
+  check({ lookups, combine }, spec, path, problems) {
+    if (combine === "concat") checkParts(lookups, "sum", spec, path, problems);
+  },
+  pool: (own, spec) => poolOf(spec, own),
+  bytes: (own, spec) => storeBytes(poolOf(spec, own)),
+  async create(spec, own, options) {
+    const { createShared } = await import("./shared.js");
+    return createShared(spec, own, options);
+  },
+});

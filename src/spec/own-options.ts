@@ -1,0 +1,13 @@
+import type { AnyGiven, AnyOwn } from "../encodings/kind.js";
+import type { EncodingBase } from "../tables/spec.js";
+import type { EncodingSource } from "./encodings.js";
+
+/** What a spec gives of the options of a kind's own. */
+export function givenOptions(source: EncodingSource, kind: string): AnyGiven {
+  return (source as Record<string, AnyGiven | undefined>)[kind] ?? {};
+}
+
+/** The encoding with options of its own kind. */
+export function withOwn<E extends EncodingBase>(spec: E, own: AnyOwn | undefined): E {
+  return own === undefined ? spec : { ...spec, [spec.encoding]: own };
+}
