@@ -47,6 +47,8 @@ export interface TableKernel {
   unpack(row: number, out: number): void;
   adoptRows(count: number): void;
   adoptBitmap(): void;
+  /** Brings a hash table's bitmap of learned rows up to date: before it, or the bitmap of changes, is read. */
+  settleMarks(): void;
   indexAddress(): number;
   rowsAddress(): number;
   /** From now on changed rows are noted in the bitmap at `changesAddress()`, which the host clears. */

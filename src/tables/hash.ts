@@ -6,6 +6,7 @@ import { RowStore, type SavedBlocks, type TableBlock } from "./row-store.js";
  */
 export class HashStore extends RowStore {
   protected rowBlocks(): TableBlock[] {
+    this.kernel.settleMarks();
     const { precision, stateBytes } = this.layout;
     const state =
       precision === "f32"

@@ -137,6 +137,7 @@ export abstract class RowStore {
 
   /** Numbers of the learned rows that changed since the last call (or since `track`), ascending. */
   takeChanged(): Uint32Array {
+    this.kernel.settleMarks();
     const limit = this.spec.encoding === "exact" ? this.rows : this.capacity;
     const bitmap = this.view(this.kernel.changesAddress(), Math.ceil(limit / 32) * 4);
     return this.present(changedRows(bitmap));

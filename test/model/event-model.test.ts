@@ -288,6 +288,33 @@ describe("FTRL through the lr path (research/algorithms.md 1.3: hand-computed g 
   });
 });
 
+test.each([4096, 1021])(
+  "of %d rows those learned are marked and counted, however often changes were asked for",
+  async (rows) => {
+    const spec = eventSpec("lr", optimizers.ftrl, { encoding: "hash", rows });
+    const [model, tracked] = [open(spec), open(spec)];
+    const { store } = tracked.tables[0];
+    store.track();
+    const changed = new Set<number>();
+    const events = randomEvents(400, 11, 3000);
+    events[33] = { ...events[33], importance: Number.NaN };
+    for (let i = 0; i < events.length; i += BATCH) {
+      for (const each of [model, tracked]) await learnAll(each, events.slice(i, i + BATCH));
+      for (const row of i % 3 === 0 ? store.takeChanged() : []) changed.add(row);
+      expect(model.tables[0].store.rows).toBe(store.rows);
+    }
+    for (const row of store.takeChanged()) changed.add(row);
+    const blocks = snapshot(model);
+    expect(sameBlocks(blocks, snapshot(tracked))).toBe(true);
+    const state = new BigUint64Array(blocks.get("table/weights/state")!.data.buffer);
+    const learned = [...state.keys()].filter((row) => state[row] !== 0n);
+    const { data } = blocks.get("table/weights/touched")!;
+    expect([...state.keys()].filter((row) => (data[row >> 3] >> (row & 7)) & 1)).toEqual(learned);
+    expect([...changed].sort((a, b) => a - b)).toEqual(learned);
+    expect(store.rows).toBe(learned.length);
+  },
+);
+
 test("a table that cannot take a batch's new keys says so", async () => {
   const spec = eventSpec("lr", optimizers.ftrl, { encoding: "exact", rows: 0 });
   const model = open(spec);

@@ -13,6 +13,7 @@ import {
   initialWeights,
   isTouched,
   keyAt,
+  late,
   makeRoomFor,
   NONE,
   note,
@@ -71,7 +72,7 @@ let aheadAt: usize = 0;
 let aheadBytes: usize = 0;
 /** Features without a row, while scoring: {u64 id, u32 feature} each. */
 let unbornAt: usize = 0;
-let unborn: u32 = 0;
+export let unborn: u32 = 0;
 
 /**
  * Takes the workspace for batches of up to `rows` rows: `bytes` bytes for the copied parts, `most` features an event.
@@ -285,7 +286,7 @@ function keysOf(r: u32): usize {
 @inline
 function locate(i: u32, keyAt: usize, found: usize, learning: bool): void {
   const key = load<u64>(keyAt);
-  const state = learning ? stateToLearn(exact ? rowToLearn(key, load<u32>(found)) : rowFor(key)) : bornState(i, key);
+  const state = learning ? stateToLearn(exact ? rowToLearn(key, load<u32>(found)) : late ? rowOf(key) : rowFor(key)) : bornState(i, key);
   store<u32>(statesAt + (<usize>i << 2), <u32>state);
 }
 

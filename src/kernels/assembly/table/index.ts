@@ -68,6 +68,7 @@ export {
   rowsOf,
   rowsAddress,
   setUnitRows,
+  settleMarks,
   setBudget,
   shareDefault,
   track,

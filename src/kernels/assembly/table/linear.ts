@@ -14,6 +14,7 @@ import {
   setLogit,
   settle,
   statesAt,
+  unborn,
   valuesAt,
   WARM,
   warmByMask,
@@ -23,7 +24,7 @@ import * as ftrl from "./ftrl";
 import { MOST, sumLanes } from "./lanes";
 import { workspace } from "./memory";
 import { beginStep, CALM, clip1, FTRL, kind, plain, update1, weight1 } from "./optimizer";
-import { blank, exact, rowCapacity, touchBlank } from "./store";
+import { blank, countLearned, exact, late, markLate, rowCapacity } from "./store";
 
 // FTRL's hyper-parameters for the path that updates four rows at once.
 let invAlpha: v128 = f32x4.splat(0);
@@ -49,6 +50,7 @@ export function openLinear(most: u32): bool {
   beta = f32x4.splat(ftrl.beta);
   l1 = f32x4.splat(ftrl.l1);
   l2 = f32x4.splat(ftrl.l2);
+  if (kind == FTRL && plain) markLate();
   return true;
 }
 
@@ -90,15 +92,22 @@ function hasMask(): bool {
 @inline
 function logitOf(count: u32, r: u32, learning: bool, byMask: bool): f32 {
   pad(count);
-  if (kind == FTRL && plain) readFtrl(count, r, learning, byMask);
-  else readWeights(count);
+  if (kind == FTRL && plain) {
+    const sums = readFtrl(count, r, learning, byMask && !blank);
+    if (!unborn) return sumLanes(sums);
+  } else readWeights(count);
   fillUnborn();
+  return sumLanes(weighted(count));
+}
+
+@inline
+function weighted(count: u32): v128 {
   const weights = weightsAt, values = valuesAt;
   let sums = f32x4.splat(0);
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
     sums = f32x4.add(sums, f32x4.mul(v128.load(weights + at), v128.load(values + at)));
   }
-  return sumLanes(sums);
+  return sums;
 }
 
 /** Fills the last group of four with features of value 0. */
@@ -130,7 +139,7 @@ function learnClipped(count: u32, g: f32): void {
   beginStep();
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 4) {
     const state = <usize>load<u32>(statesAt + at);
-    update1(state, load<f32>(weightsAt + at), clip1(state, g * load<f32>(valuesAt + at)));
+    updateOne(state, load<f32>(weightsAt + at), clip1(state, g * load<f32>(valuesAt + at)));
   }
 }
 
@@ -140,25 +149,27 @@ function loadPair(at: usize): v128 {
   return v128.load64_lane(<usize>load<u32>(at, 4), v128.load64_zero(<usize>load<u32>(at)), 1);
 }
 
-/** Weights of the features' FTRL rows, and their n and sqrt(n), four at a time. */
+/**
+ * Weights of the features' FTRL rows, and their n and sqrt(n), four at a time; their sum of w x, as `weighted`.
+ * @param settles rows found by mask may have to be made
+ */
 @inline
-function readFtrl(count: u32, r: u32, learning: bool, byMask: bool): void {
+function readFtrl(count: u32, r: u32, learning: bool, settles: bool): v128 {
   // The compiler would read what may change anew in every turn.
-  const states = statesAt, weights = weightsAt, counts = countsAt, roots = rootsAt;
+  const states = statesAt, weights = weightsAt, values = valuesAt, counts = countsAt, roots = rootsAt;
   const beta_ = beta, invAlpha_ = invAlpha, l1_ = l1, l2_ = l2;
+  let sums = f32x4.splat(0);
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
-    const n = readGroup(states + at, weights + at, counts + at, roots + at, beta_, invAlpha_, l1_, l2_);
-    if (!byMask) continue;
-    const fresh = i32x4.bitmask(f32x4.eq(n, f32x4.splat(0)));
-    if (fresh == 0) continue;
-    if (!blank) settleGroup(at, r, learning);
-    else if (learning) touchGroup(at, fresh);
+    let w = readGroup(states + at, weights + at, counts + at, roots + at, beta_, invAlpha_, l1_, l2_);
+    if (settles && v128.any_true(f32x4.eq(v128.load(counts + at), f32x4.splat(0)))) w = settleGroup(at, r, learning);
+    sums = f32x4.add(sums, f32x4.mul(w, v128.load(values + at)));
   }
+  return sums;
 }
 
 /**
  * The closed form (see ftrl.ts) for the four rows whose addresses lie at `states`, to `weights`, `counts` and `roots`; returns
- * their n. A feature without a row (state 0) gets some number, which `fillUnborn` replaces.
+ * the weights. A feature without a row (state 0) gets some number, which `fillUnborn` replaces.
  */
 @inline
 function readGroup(
@@ -171,27 +182,22 @@ function readGroup(
   const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
   const root = f32x4.sqrt(n);
   const size = f32x4.pmax(f32x4.sub(f32x4.abs(z), l1), zero);
-  const w = f32x4.div(size, f32x4.add(f32x4.mul(f32x4.add(beta, root), invAlpha), l2));
+  const ratio = f32x4.div(size, f32x4.add(f32x4.mul(f32x4.add(beta, root), invAlpha), l2));
   const sign = v128.andnot(i32x4.splat(0x80000000), z);
-  v128.store(weights, v128.and(v128.xor(w, sign), f32x4.gt(size, zero)));
+  const w = v128.and(v128.xor(ratio, sign), f32x4.gt(size, zero));
+  v128.store(weights, w);
   v128.store(counts, n);
   v128.store(roots, root);
-  return n;
-}
-
-/** Rows of zeros are as good as born: those of the group at `at` whose bits are set in `fresh` are counted from now on. */
-@inline
-function touchGroup(at: usize, fresh: i32): void {
-  for (let left = fresh; left; left &= left - 1) touchBlank(<usize>load<u32>(statesAt + at + (<usize>ctz(left) << 2)));
+  return w;
 }
 
 /** Some rows of the group at `at` may not exist yet: settles them and reads the group again. */
-function settleGroup(at: usize, r: u32, learning: bool): void {
+function settleGroup(at: usize, r: u32, learning: bool): v128 {
   const first = <u32>(at >> 2);
   for (let i = first; i < first + 4; i++) {
     if (load<f32>(countsAt + (<usize>i << 2)) == 0) settle(i, r, learning);
   }
-  readGroup(statesAt + at, weightsAt + at, countsAt + at, rootsAt + at, beta, invAlpha, l1, l2);
+  return readGroup(statesAt + at, weightsAt + at, countsAt + at, rootsAt + at, beta, invAlpha, l1, l2);
 }
 
 /** FTRL's update of the features' rows, four at a time; groups in which a row occurs twice go one by one. */
@@ -199,6 +205,7 @@ function updateFtrl(count: u32, g: f32): void {
   const gs = f32x4.splat(g);
   const addresses = statesAt, weights = weightsAt, values = valuesAt, counts = countsAt, roots = rootsAt;
   const perAlpha = invAlpha;
+  let blanks = i32x4.splat(0);
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
     const states = v128.load(addresses + at);
     if (repeats(states)) {
@@ -209,6 +216,7 @@ function updateFtrl(count: u32, g: f32): void {
     const high = loadPair(addresses + at + 8);
     const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
     const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
+    blanks = i32x4.sub(blanks, i32x4.eq(v128.or(z, n), i32x4.splat(0)));
     // An earlier group of this event may have had the same row.
     const fresh = v128.any_true(f32x4.ne(n, v128.load(counts + at)));
     const before = fresh ? f32x4.sqrt(n) : v128.load(roots + at);
@@ -223,6 +231,12 @@ function updateFtrl(count: u32, g: f32): void {
     v128.store64_lane(<usize>i32x4.extract_lane(states, 2), second, 0);
     v128.store64_lane(<usize>i32x4.extract_lane(states, 3), second, 1);
   }
+  if (late && v128.any_true(blanks)) countLearned(sumCounts(blanks));
+}
+
+@inline
+function sumCounts(x: v128): u32 {
+  return i32x4.extract_lane(x, 0) + i32x4.extract_lane(x, 1) + i32x4.extract_lane(x, 2) + i32x4.extract_lane(x, 3);
 }
 
 /** True when two of the four addresses are equal. */
@@ -234,6 +248,12 @@ function repeats(states: v128): bool {
 
 function updateEach(from: usize, to: usize, g: f32): void {
   for (let at = from; at < to; at += 4) {
-    update1(<usize>load<u32>(statesAt + at), load<f32>(weightsAt + at), g * load<f32>(valuesAt + at));
+    updateOne(<usize>load<u32>(statesAt + at), load<f32>(weightsAt + at), g * load<f32>(valuesAt + at));
   }
+}
+
+@inline
+function updateOne(state: usize, w: f32, g: f32): void {
+  if (late && load<u64>(state) == 0) countLearned(1);
+  update1(state, w, g);
 }

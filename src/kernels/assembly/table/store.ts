@@ -61,6 +61,13 @@ const BLOCK: u32 = 128;
 let warmth: u32 = 0;
 /** State of a row that does not exist, to read its weights from. */
 let unborn: usize = 0;
+/**
+ * True where rows are marked as learned late, by `settleMarks`: they start with zeros, so that any other state is a learned one. A
+ * mark is seldom in the cache when its row is learned first.
+ */
+export let late: bool = false;
+/** True where a row may have no mark yet. */
+let unsettled: bool = false;
 
 /** Nothing that is learned or saved depends on it. Before anything has a place. */
 export function seedIndex(secret_: u64): void {
@@ -93,6 +100,7 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
   blank = serving || (init == 0 && kind <= FTRL_GROUP && unitFrom == NONE);
   head = exact ? 8 + metaBytes : 0;
   stride = <usize>stateBytes + head;
+  late = late && blank && !exact && stride == 8;
   unborn = workspace(3 * laneBytes + 16);
   if (unborn == 0) return false;
   indexBase = workspaceEnd;
@@ -174,8 +182,51 @@ export function rowPtr(row: u32): usize {
 /** True once a hash table's row was learned (exact tables: any row that exists). */
 @inline
 export function isTouched(row: u32): bool {
-  if (exact) return true;
+  if (exact || (late && load<u64>(rowPtr(row)))) return true;
   return <bool>((load<u8>(indexBase + (row >> 3)) >> (row & 7)) & 1);
+}
+
+/** Rows of 8 bytes that start with zeros are marked late; who learns one for the first time calls `countLearned`. Before `open`. */
+export function markLate(): void {
+  late = true;
+}
+
+/** So many rows were learned whose state was all zeros. */
+@inline
+export function countLearned(rows: u32): void {
+  rowCount += rows;
+  unsettled = true;
+}
+
+/** Marks the rows that were learned since the last call, and counts all. The host calls it before it reads marks or changes. */
+export function settleMarks(): void {
+  if (!unsettled) return;
+  unsettled = false;
+  if (tracking) markChanged();
+  else for (let mark: usize = 0, end = marks(); mark < end; mark++) markEight(mark);
+  adoptBitmap();
+}
+
+function markChanged(): void {
+  for (let mark: usize = 0, end = marks(); mark < end; mark++) if (load<u8>(changesBase + mark)) markEight(mark);
+}
+
+/** Bytes of the marks. */
+@inline
+function marks(): usize {
+  return (<usize>rowCapacity + 7) >> 3;
+}
+
+/** Marks those of eight rows that are not zeros; behind the last row are zeros. */
+@inline
+function markEight(mark: usize): void {
+  const row = rowsBase + (mark << 6);
+  const a = v128.load(row), b = v128.load(row, 16), c = v128.load(row, 32), d = v128.load(row, 48);
+  if (!v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) return;
+  const zero = i64x2.splat(0);
+  const low = i64x2.bitmask(i64x2.ne(a, zero)) | (i64x2.bitmask(i64x2.ne(b, zero)) << 2);
+  const high = i64x2.bitmask(i64x2.ne(c, zero)) | (i64x2.bitmask(i64x2.ne(d, zero)) << 2);
+  store<u8>(indexBase + mark, load<u8>(indexBase + mark) | low | (high << 4));
 }
 
 /** The row of a key: hash: always one; exact: NONE where the key was never learned. Changes nothing. */
@@ -289,16 +340,6 @@ function touch(row: u32): void {
   note(row);
 }
 
-/** `touch` of the row of a blank table whose state lies at `ptr`. Without a branch, since the bit is seldom in the cache. */
-@inline
-export function touchBlank(ptr: usize): void {
-  const row = <u32>((ptr - rowsBase) / stride);
-  const at = indexBase + (row >> 3);
-  const bits = <u32>load<u8>(at);
-  rowCount += ~(bits >> (row & 7)) & 1;
-  store<u8>(at, bits | (1 << (row & 7)));
-}
-
 /** Notes that a row changes, for a host that tracks changes. */
 @inline
 export function note(row: u32): void {
@@ -309,6 +350,7 @@ export function note(row: u32): void {
 
 /** Begins to note the rows that change. The host reads and clears the bitmap. */
 export function track(): void {
+  settleMarks();
   tracking = true;
 }
 
