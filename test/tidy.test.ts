@@ -13,8 +13,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ["tables"],
   ["encodings"],
   ["spec", "sources", "decode", "metrics", "checkpoints", "delta-log"],
-  ["exports", "model"],
-  ["migrate", "train", "serve"],
+  ["model"],
+  ["exports", "migrate", "train", "serve"],
   ["cli"],
 ];
 /** Sideways imports that are allowed, with the reason. */

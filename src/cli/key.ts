@@ -3,7 +3,7 @@ import { openCheckpoint } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
 import { specOf } from "../model/load.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import { crossKeys, type ValueKey, valueKeys } from "../spec/keys.js";
+import { keysOf } from "../spec/keys.js";
 import { loadSpec } from "../spec/parse.js";
 import { tellPassedOver } from "./summary.js";
 
@@ -45,24 +45,4 @@ export function specOfFlags(flags: { model?: string; checkpoint?: string }): Com
   throw new HashbrookError("usage", "neither --model nor --checkpoint is given", {
     hint: "name the spec the key is for",
   });
-}
-
-/** @throws usage when the field is not looked up in any table, or the number of values is wrong */
-export function keysOf(spec: CompiledSpec, name: string, values: readonly string[]): ValueKey[] {
-  const field = spec.fields.find((candidate) => candidate.name === name);
-  if (!field) {
-    const names = spec.fields.map((candidate) => candidate.name).join(", ");
-    throw new HashbrookError("usage", `--field ${name}: the spec has no such field`, { hint: `fields: ${names}` });
-  }
-  const wanted = field.type === "cross" ? field.of.length : 1;
-  if (values.length !== wanted) {
-    throw new HashbrookError(
-      "usage",
-      `${name} takes ${wanted} value${wanted > 1 ? `s (${"of" in field ? field.of.join(", ") : ""})` : ""}, not ${values.length}`,
-    );
-  }
-  const keys = field.type === "cross" ? crossKeys(spec, name, values) : valueKeys(spec, name, values[0]);
-  if (keys.length === 0)
-    throw new HashbrookError("usage", `--field ${name}: its values are not looked up in any table`);
-  return keys;
 }

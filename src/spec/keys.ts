@@ -1,11 +1,37 @@
+import { HashbrookError } from "../core/errors.js";
 import type { CompiledField, CompiledSpec } from "./compiled.js";
 import { fromHex64, hex64, xxh64 } from "./hash.js";
 
 /** The key of a value in one of the tables that look it up. */
 export interface ValueKey {
+  /** As the spec names it. */
   readonly table: string;
   /** 16 hex digits. */
   readonly key: string;
+}
+
+/**
+ * The keys of a field's value, in every table that looks the field up.
+ * @param values the value's text; for a cross one text per component; for buckets the bucket's index
+ * @throws HashbrookError usage when there is no such field, it is not looked up in any table, or the number of values is wrong
+ */
+export function keysOf(spec: CompiledSpec, name: string, values: readonly string[]): ValueKey[] {
+  const field = spec.fields.find((candidate) => candidate.name === name);
+  if (!field) {
+    const names = spec.fields.map((candidate) => candidate.name).join(", ");
+    throw new HashbrookError("usage", `--field ${name}: the spec has no such field`, { hint: `fields: ${names}` });
+  }
+  const wanted = field.type === "cross" ? field.of.length : 1;
+  if (values.length !== wanted) {
+    throw new HashbrookError(
+      "usage",
+      `${name} takes ${wanted} value${wanted > 1 ? `s (${"of" in field ? field.of.join(", ") : ""})` : ""}, not ${values.length}`,
+    );
+  }
+  const keys = field.type === "cross" ? crossKeys(spec, name, values) : valueKeys(spec, name, values[0]);
+  if (keys.length === 0)
+    throw new HashbrookError("usage", `--field ${name}: its values are not looked up in any table`);
+  return keys;
 }
 
 /**

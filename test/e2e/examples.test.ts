@@ -58,6 +58,16 @@ describe.concurrent("examples", () => {
     expect(answers[0][1]).not.toBe(answers[1][1]);
     expect(text).toContain("gaps: 0");
   });
+
+  it("export.mjs finds the rows of ids in what it has exported", async () => {
+    const text = await output("export");
+    expect(text).toMatch(/^model\.json tower\.onnx users\.safetensors ids\.safetensors ads\.safetensors/);
+    const [, rows, dim, found] = /^(\d+) ads of (\d+) weights, (\d+) of them/m.exec(text)!.map(Number);
+    expect([rows > 100, dim, found > 50 && found <= rows]).toEqual([true, 8, true]);
+    const near = [...text.matchAll(/cosine: ([\d.]+)/g)].map(([, cosine]) => Number(cosine));
+    expect(near).toEqual(near.toSorted((a, b) => b - a));
+    expect([near.length, near[0] > 0.3 && near[0] <= 1]).toEqual([3, true]);
+  });
 });
 
 it.each(programs)("examples/%s is short, and told in examples/README.md", (name) => {

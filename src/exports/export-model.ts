@@ -1,0 +1,116 @@
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import type { Steps } from "../checkpoints/data-file.js";
+import type { Skipped } from "../checkpoints/store.js";
+import { refuseInputs } from "../core/output.js";
+import { type LoadedModel, loadModel } from "../model/load.js";
+import { TowerModel } from "../model/tower-model.js";
+import { nonZeroRows } from "../tables/nonzero-rows.js";
+import type { RowStore } from "../tables/table.js";
+import { exportFile, exportPaths, exportTableSteps, type TableRows } from "./export.js";
+
+/** What is written beside `model.json`. `onnx`: the tower; `safetensors`, `npy`: the tables. */
+export type ExportFormat = "onnx" | "safetensors" | "npy";
+/** All of them. */
+export const exportFormats: readonly ExportFormat[] = ["onnx", "safetensors", "npy"];
+
+/** What to export, and to where. */
+export interface ExportOptions {
+  /** A run's directory (its newest whole checkpoint) or one checkpoint's directory. */
+  readonly checkpoint: string;
+  /** Directory to write to; files of the same names are replaced. */
+  readonly out: string;
+  /** Default: all. lr and fm have no tower. */
+  readonly formats?: readonly ExportFormat[] | undefined;
+  /** Leave out the rows whose weights are all 0. Default false. */
+  readonly nonzero?: boolean | undefined;
+  /** When it aborts, the table at hand is not written, nor are those behind it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What an export wrote. */
+export interface ExportReport {
+  /** Paths of the files, all of them complete. */
+  readonly files: readonly string[];
+  /** Damaged checkpoints that were passed over on the way to the one exported, and why. */
+  readonly passed_over: readonly Skipped[];
+  /** The path that the table at hand would have got when `signal` came; null: everything was written. */
+  readonly stopped_before: string | null;
+}
+
+/**
+ * Writes a checkpoint's tower as ONNX, its tables as safetensors and npy, and what a program needs beside them to score as
+ * `model.json` (docs/FORMATS.md).
+ * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch; usage where an output is one of the
+ *   checkpoint's files; checkpoint_write
+ */
+export async function exportModel(options: ExportOptions): Promise<ExportReport> {
+  const loaded = await loadModel(options.checkpoint, { capacity: 1, threads: 1 });
+  try {
+    return { passed_over: loaded.skipped, ...(await write(loaded, options)) };
+  } finally {
+    await loaded.model.close();
+  }
+}
+
+async function write(
+  loaded: LoadedModel,
+  { out, formats = exportFormats, nonzero = false, signal }: ExportOptions,
+): Promise<Omit<ExportReport, "passed_over">> {
+  const { model, checkpoint } = loaded;
+  const tables = formats.filter((name) => name !== "onnx");
+  const stores = tables.length > 0 ? model.tables.flatMap(({ stores }) => stores) : [];
+  const description = join(out, "model.json");
+  const tower = formats.includes("onnx") && model instanceof TowerModel ? join(out, "tower.onnx") : null;
+  const paths = stores.flatMap(({ spec }) => exportPaths(out, spec.name, tables));
+  for (const path of [description, ...(tower ? [tower] : []), ...paths]) refuseInputs(path, checkpoint.files);
+  const files = [description];
+  exportFile(description, describe(loaded));
+  if (tower) {
+    exportFile(tower, (model as TowerModel).onnx(identity(loaded)));
+    files.push(tower);
+  }
+  for (const store of stores) {
+    const written = await unlessStopped(exportTableSteps(out, rowsOf(store, nonzero), tables), signal);
+    if (!written) return { files, stopped_before: join(out, store.spec.name) };
+    files.push(...written);
+  }
+  return { files, stopped_before: null };
+}
+
+/** What the ONNX file says of itself. */
+function identity({ spec, specHash, examples }: LoadedModel): Record<string, string> {
+  return {
+    model: spec.name,
+    version: String(examples),
+    spec_hash: specHash,
+    output: "logits: probability = sigmoid(logit)",
+  };
+}
+
+/** model.json: what a program needs beside the weights. */
+function describe({ spec, specHash, examples, model }: LoadedModel): Uint8Array {
+  const standardize = model.numbers.scales(spec.numbers);
+  const text = { model: spec.name, version: examples, spec_hash: specHash, standardize, spec };
+  return Buffer.from(`${JSON.stringify(text, null, 2)}\n`);
+}
+
+/** Does all steps, or ends them when the signal comes. */
+async function unlessStopped<T>(steps: Steps<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await setImmediate();
+    if (signal?.aborted) return void steps.return(undefined as T);
+  }
+}
+
+/** A store's rows to export. Those that are not all 0 are counted first: a file begins with how many it has. */
+function rowsOf(store: RowStore, nonzero: boolean): TableRows {
+  const { dim } = store.layout;
+  const { name } = store.spec;
+  if (!nonzero) return { name, rows: store.rows, dim, chunks: store.exportRows() };
+  let rows = 0;
+  for (const { keys } of nonZeroRows(store.exportRows(), dim)) rows += keys.length;
+  return { name, rows, dim, chunks: nonZeroRows(store.exportRows(), dim) };
+}
