@@ -12,7 +12,7 @@ const newest = (folder) =>
 
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
-for (const name of ["scan", "table", "metric", "split", "hotness", "code", "hash"]) {
+for (const name of readdirSync(ASSEMBLY)) {
   if (only && only !== name) continue;
   const target = join(OUT, `${name}.wasm`);
   const entry = join(ASSEMBLY, name, "index.ts");
@@ -42,8 +42,18 @@ for (const name of ["scan", "table", "metric", "split", "hotness", "code", "hash
 }
 if (!only) {
   layOnnxruntime(thisPlatform());
+  removeStale();
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
   await bundle();
+}
+
+/** Removes what earlier builds made of sources that are gone: a package would carry it. */
+function removeStale() {
+  for (const file of readdirSync("dist", { recursive: true })) {
+    const source = join("src", file.replace(/(\.d)?\.[jt]s$/, ".ts"));
+    if (/^(onnxruntime|chunks)\b/.test(file) || !file.match(/\.[jt]s$/) || existsSync(source)) continue;
+    rmSync(join("dist", file));
+  }
 }
 
 /**
