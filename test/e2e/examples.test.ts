@@ -15,7 +15,7 @@ function output(name: string): Promise<string> {
   });
 }
 
-describe.concurrent("examples", () => {
+describe.concurrent("examples", { timeout: 180_000 }, () => {
   it("train.mjs learns who likes what, and tells the quality", async () => {
     const text = await output("train");
     expect(Number(/last tenth[\s\S]*auc: ([\d.]+)/.exec(text)?.[1])).toBeGreaterThan(0.7);
@@ -26,8 +26,8 @@ describe.concurrent("examples", () => {
   it("daily.mjs scores each day before it learns it, and learns none twice", async () => {
     const text = await output("daily");
     expect(text).toMatch(/ok: true,\s+accepted: 3000,\s+rejected: 0/);
-    expect(text.match(/^day \d, before it was learned: AUC 0\.\d+/gm)).toHaveLength(2);
-    expect(text).toContain("9000 events learned, 3000 of them now");
+    expect(text).toMatch(/^day 2, before it was learned: AUC 0\.\d+/m);
+    expect(text).toContain("6000 events learned, 3000 of them now");
     expect(text).toMatch(/^event_id,score\n\w+,0\.\d+$/m);
     expect(text).toMatch(/^already_learned: .*day1\.tsv/m);
   });
