@@ -6,7 +6,8 @@ import { admits, admitting } from "./admission";
 import { choose, markUsed, metaBytes, policy, sweep } from "./eviction";
 import { addFloats, addScaled, copyFloats, squares, usable } from "./lanes";
 import { workspaceOf } from "./memory";
-import { beginStep, dim, laneBytes, update, weights } from "./optimizer";
+import { dim, laneBytes, update, weights } from "./optimizer";
+import { beginStep } from "./optimizers/index";
 import {
   claim,
   DEFAULT_KEY,

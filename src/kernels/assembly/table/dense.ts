@@ -1,20 +1,15 @@
 // Dense weights: a parameter is one or more rows of contiguous floats, its slots lie apart (structure of arrays), and its
 // weights are always materialised so that a graph reads them in place. The update kernels are those of sparse rows.
 import { squares, usable } from "./lanes";
-import { initialiseApart, kind, ROWWISE_ADAGRAD, updateApart } from "./optimizer";
-
-/** Bytes from row to row of the other slots: row-wise AdaGrad's accumulator has 4 floats a row, other slots as many as w. */
-@inline
-function slotBytes(bytes: usize): usize {
-  return kind == ROWWISE_ADAGRAD ? 16 : bytes;
-}
+import * as ftrl from "./optimizers/ftrl";
+import { apartBytes, derives, initialiseSums, readWeights, step, thresholdOf } from "./optimizers/index";
 
 /** Makes the slots a, b of a parameter w[rows, columns] from its initial weights; columns a multiple of 4 where rows > 1. */
 export function denseInitialise(w: usize, a: usize, b: usize, rows: u32, columns: u32): void {
   const bytes = <usize>((columns + 3) & ~3) << 2;
-  const apart = slotBytes(bytes);
+  const apart = apartBytes(bytes);
   for (let r: u32 = 0; r < rows; r++) {
-    initialiseApart(w, a, b, columns);
+    initialiseRow(w, a, b, columns, bytes);
     w += bytes;
     a += apart;
     b += apart;
@@ -24,14 +19,34 @@ export function denseInitialise(w: usize, a: usize, b: usize, rows: u32, columns
 /** One step over a parameter w[rows, columns] with gradient g of the same shape, times `scale`. Call `beginStep` before the first. */
 export function denseStep(w: usize, a: usize, b: usize, g: usize, rows: u32, columns: u32, scale: f32): void {
   const bytes = <usize>((columns + 3) & ~3) << 2;
-  const apart = slotBytes(bytes);
+  const apart = apartBytes(bytes);
   for (let r: u32 = 0; r < rows; r++) {
-    updateApart(w, a, b, g, columns, scale);
+    updateRow(w, a, b, g, columns, bytes, scale);
     w += bytes;
     g += bytes;
     a += apart;
     b += apart;
   }
+}
+
+/**
+ * Makes the other slots of a row of `dim` weights w, `bytes` bytes long. Adam's are left as they are: zeros at first, and a weight that is
+ * moved while it learns (the output's bias) keeps its moments.
+ */
+function initialiseRow(w: usize, a: usize, b: usize, dim: u32, bytes: usize): void {
+  if (derives()) {
+    memory.copy(a, w, bytes);
+    ftrl.initialise(a, b, <u32>(bytes >> 2), thresholdOf(dim));
+    readWeights(a, b, w, bytes, thresholdOf(dim));
+  } else initialiseSums(a, <u32>(bytes >> 2), 4);
+}
+
+@inline
+function updateRow(w: usize, a: usize, b: usize, g: usize, dim: u32, bytes: usize, scale: f32): void {
+  if (derives()) {
+    ftrl.update(a, b, w, g, bytes, scale);
+    readWeights(a, b, w, bytes, thresholdOf(dim));
+  } else step(w, a, b, g, bytes, dim, scale);
 }
 
 export function denseUsable(g: usize, count: u32): bool {

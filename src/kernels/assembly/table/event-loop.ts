@@ -19,7 +19,8 @@ import {
 import { usable, within } from "./lanes";
 import { learnLinear, openLinear, scoreLinear } from "./linear";
 import { workspace } from "./memory";
-import { beginStep, CALM, clip, laneBytes, lanes, update, weights } from "./optimizer";
+import { CALM, clip, laneBytes, lanes, update, weights } from "./optimizer";
+import { beginStep } from "./optimizers/index";
 
 /** f32[features × lanes]. */
 let gradientsAt: usize = 0;

@@ -23,7 +23,8 @@ import {
   SWEPT,
 } from "./lifecycle";
 import { workspace } from "./memory";
-import { FTRL_GROUP, kind, laneBytes, lanes, weights } from "./optimizer";
+import { laneBytes, lanes, weights } from "./optimizer";
+import { emptiesRows } from "./optimizers/index";
 import { DEFAULT_KEY, keyAt, NONE, note, removeRow, rowAt, rowCount, rowPtr, touchIndex, unindex } from "./store";
 
 const LRU: u32 = 1;
@@ -167,9 +168,9 @@ function reasonToGo(row: u32): usize {
   if (stepsToLive && age > stepsToLive) return IDLE;
   // A row still being learned from may be small on its way up.
   if (<f64>age <= examples() - numberAt(LAP_BEFORE)) return 0;
-  if (leastSquare == 0 && kind != FTRL_GROUP) return 0;
+  if (leastSquare == 0 && !emptiesRows()) return 0;
   const square = squareOf(row);
-  if (kind == FTRL_GROUP && square == 0) return EMPTY;
+  if (emptiesRows() && square == 0) return EMPTY;
   return square < leastSquare ? SMALL : 0;
 }
 

@@ -32,7 +32,6 @@ export { restoreRoundings, roundings } from "./codec";
 export { filterAddress, openAdmission } from "./admission";
 export { denseInitialise, denseSquares, denseStep, denseUsable } from "./dense";
 export { ghostsAddress, openEviction } from "./eviction";
-export { adamRestore, power1, power2 } from "./gradient";
 export {
   clearRemoved,
   collectRemoved,
@@ -46,7 +45,9 @@ export {
   setClock,
 } from "./lifecycle";
 export { setLimit, workspace } from "./memory";
-export { beginStep, configureOptimizer, configurePrecision, configureRow, setServing, unpack } from "./optimizer";
+export { configurePrecision, configureRow, setServing, unpack } from "./optimizer";
+export { adamRestore, power1, power2 } from "./optimizers/adam";
+export { beginStep, configureOptimizer } from "./optimizers/index";
 export {
   adoptBitmap,
   adoptRows,

@@ -20,10 +20,11 @@ import {
   warmByMask,
   weightsAt,
 } from "./events";
-import * as ftrl from "./ftrl";
 import { MOST, sumLanes } from "./lanes";
 import { workspace } from "./memory";
-import { beginStep, CALM, clip1, FTRL, kind, plain, update1, weight1 } from "./optimizer";
+import { CALM, clip1, plain, update1, weight1 } from "./optimizer";
+import * as ftrl from "./optimizers/ftrl";
+import { beginStep, FTRL, kind } from "./optimizers/index";
 import { blank, countLearned, exact, late, markLate, rowCapacity } from "./store";
 
 // FTRL's hyper-parameters for the path that updates four rows at once.
@@ -168,23 +169,19 @@ function readFtrl(count: u32, r: u32, learning: bool, settles: bool): v128 {
 }
 
 /**
- * The closed form (see ftrl.ts) for the four rows whose addresses lie at `states`, to `weights`, `counts` and `roots`; returns
- * the weights. A feature without a row (state 0) gets some number, which `fillUnborn` replaces.
+ * The weights of the four rows whose addresses lie at `states`, to `weights`, and their `counts` and `roots`; returns the weights.
+ * A feature without a row (state 0) gets some number, which `fillUnborn` replaces.
  */
 @inline
 function readGroup(
   states: usize, weights: usize, counts: usize, roots: usize, beta: v128, invAlpha: v128, l1: v128, l2: v128,
 ): v128 {
-  const zero = f32x4.splat(0);
   const low = loadPair(states);
   const high = loadPair(states + 8);
   const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
   const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
   const root = f32x4.sqrt(n);
-  const size = f32x4.pmax(f32x4.sub(f32x4.abs(z), l1), zero);
-  const ratio = f32x4.div(size, f32x4.add(f32x4.mul(f32x4.add(beta, root), invAlpha), l2));
-  const sign = v128.andnot(i32x4.splat(0x80000000), z);
-  const w = v128.and(v128.xor(ratio, sign), f32x4.gt(size, zero));
+  const w = ftrl.closedForm(z, ftrl.softSize(z, l1), ftrl.divisor(root, beta, invAlpha, l2));
   v128.store(weights, w);
   v128.store(counts, n);
   v128.store(roots, root);
@@ -222,8 +219,7 @@ function updateFtrl(count: u32, g: f32): void {
     const before = fresh ? f32x4.sqrt(n) : v128.load(roots + at);
     const gi = f32x4.mul(gs, v128.load(values + at));
     const after = f32x4.add(n, f32x4.mul(gi, gi));
-    const sigma = f32x4.mul(f32x4.sub(f32x4.sqrt(after), before), perAlpha);
-    const moved = f32x4.add(z, f32x4.sub(gi, f32x4.mul(sigma, v128.load(weights + at))));
+    const moved = ftrl.moved(z, gi, v128.load(weights + at), before, f32x4.sqrt(after), perAlpha);
     const first = v128.shuffle<f32>(moved, after, 0, 4, 1, 5);
     const second = v128.shuffle<f32>(moved, after, 2, 6, 3, 7);
     v128.store64_lane(<usize>i32x4.extract_lane(states, 0), first, 0);

@@ -1,49 +1,21 @@
-// The optimizer of this instance: which one, its hyper-parameters, and the shape of the rows it works on.
+// The rows of this instance: their shape, and how an optimizer (optimizers/index.ts) reads, makes and updates one.
 // A row is `sections` of `lanes` floats (RowLayout in src/core/row-layout.ts); section 0 is z (ftrl) or w (the others).
 // In low precision a row is in another form, see `configurePrecision`, and a replica's row is nothing but its weights' codes (codec.ts).
 import { codeBytes, decode, drawRounding, encode, F16, F32, INT8, scaleOf, seedRounding } from "./codec";
-import {
-  ftrlConfigure,
-  ftrlGroupWeight1,
-  ftrlGroupWeights,
-  ftrlInitialise,
-  ftrlRoots,
-  ftrlScale,
-  ftrlScaledUpdate,
-  ftrlUnscale,
-  ftrlUpdate,
-  ftrlUpdate1,
-  ftrlWeight1,
-  ftrlWeights,
-  groupThreshold,
-} from "./ftrl";
-import {
-  accumulatorInitialise,
-  adagradConfigure,
-  adagradUpdate,
-  adagradUpdate1,
-  adamBegin,
-  adamConfigure,
-  adamUpdate,
-  adamUpdate1,
-  reach,
-  rowwiseUpdate,
-  rowwiseUpdate1,
-  sgdUpdate,
-  sgdUpdate1,
-} from "./gradient";
-import { copyFloats } from "./lanes";
 import { workspace } from "./memory";
+import * as ftrl from "./optimizers/ftrl";
+import {
+  derives,
+  initialiseSlots,
+  readWeight1,
+  readWeights,
+  rootOf,
+  slotBytes,
+  step,
+  step1,
+  thresholdOf,
+} from "./optimizers/index";
 
-/** The optimizers' numbers, as in src/optimizers. */
-export const FTRL: u32 = 0;
-export const FTRL_GROUP: u32 = 1;
-export const ADAGRAD: u32 = 2;
-export const ROWWISE_ADAGRAD: u32 = 3;
-export const ADAM: u32 = 4;
-export const SGD: u32 = 5;
-
-export let kind: u32 = SGD;
 /** True in a replica: a row is its weights and nothing else; the optimizer only says what an unlearned row predicts. */
 export let serving: bool = false;
 /** The codec of a replica's rows, and that of rows that learn. */
@@ -65,14 +37,6 @@ export let lanes: u32 = 1;
 export let laneBytes: usize = 4;
 let threshold: f32 = 0;
 
-/** Hyper-parameters in the order the optimizer's file in src/optimizers gives them; unused ones are 0. */
-export function configureOptimizer(kind_: u32, h0: f64, h1: f64, h2: f64, h3: f64, h4: f64): void {
-  kind = kind_;
-  if (kind <= FTRL_GROUP) ftrlConfigure(h0, h1, h2, h3, h4);
-  else if (kind == ADAM) adamConfigure(h0, h1, h2, h3);
-  else adagradConfigure(h0, h1, h2);
-}
-
 /** Rows will hold nothing but their weights, in the form of a codec. */
 export function setServing(codec: u32): void {
   serving = true;
@@ -84,12 +48,12 @@ export function configureRow(dim_: u32, lanes_: u32): void {
   dim = dim_;
   lanes = lanes_;
   laneBytes = <usize>lanes << 2;
-  threshold = groupThreshold(dim);
+  threshold = thresholdOf(dim);
 }
 
 /**
  * Rows that learn will be packed: [codes of w] [the other slots, f32; a shared one is one float], or for ftrl
- * [codes of u] [r as f16], see ftrl.ts. False where there is no room to work. After `configureRow`.
+ * [codes of u] [r as f16], see optimizers/ftrl.ts. False where there is no room to work. After `configureRow`.
  */
 export function configurePrecision(codec_: u32, nearest_: bool, seed: u64): bool {
   codec = codec_;
@@ -100,12 +64,6 @@ export function configurePrecision(codec_: u32, nearest_: bool, seed: u64): bool
   bench = workspace(5 * benchBytes);
   seedRounding(seed);
   return bench != 0;
-}
-
-/** Call once before the updates of a step (a mini-batch, or an event of lr and fm): Adam counts steps. */
-@inline
-export function beginStep(): void {
-  if (kind == ADAM) adamBegin();
 }
 
 /** out[lanes] = the weights of the row at ptr; padding lanes are 0. */
@@ -129,14 +87,12 @@ export function derive(ptr: usize, out: usize): void {
 
 @inline
 function deriveFloats(ptr: usize, out: usize): void {
-  if (lanes == 1) store<f32>(out, derive1(ptr));
-  else if (kind == FTRL) ftrlWeights(ptr, ptr + laneBytes, out, laneBytes);
-  else if (kind == FTRL_GROUP) ftrlGroupWeights(ptr, ptr + laneBytes, out, laneBytes, threshold);
-  else copyFloats(out, ptr, lanes);
+  if (lanes == 1) store<f32>(out, readWeight1(ptr, threshold));
+  else readWeights(ptr, ptr + laneBytes, out, laneBytes, threshold);
 }
 
 function derivePacked(ptr: usize, out: usize): void {
-  if (kind > FTRL_GROUP) decode(codec, ptr, out, lanes);
+  if (!derives()) decode(codec, ptr, out, lanes);
   else {
     unpack(ptr, bench);
     deriveFloats(bench, out);
@@ -145,20 +101,13 @@ function derivePacked(ptr: usize, out: usize): void {
 
 /** out = the optimizer's floats of a packed row: each slot `lanes` floats, a shared one one. Writes up to 16 bytes behind. */
 export function unpack(ptr: usize, out: usize): void {
-  if (kind <= FTRL_GROUP) {
+  if (derives()) {
     openFtrl(ptr);
-    ftrlUnscale(bench + 2 * benchBytes, bench + 3 * benchBytes, out, out + laneBytes, laneBytes);
+    ftrl.unscale(bench + 2 * benchBytes, bench + 3 * benchBytes, out, out + laneBytes, laneBytes);
     return;
   }
   decode(codec, ptr, out, lanes);
-  memory.copy(out + laneBytes, ptr + slotsAt, slotBytes());
-}
-
-/** Bytes of the slots behind a packed row's codes. */
-@inline
-function slotBytes(): usize {
-  if (kind == ADAM) return 2 * laneBytes;
-  return kind == ADAGRAD ? laneBytes : kind == ROWWISE_ADAGRAD ? 4 : 0;
+  memory.copy(out + laneBytes, ptr + slotsAt, slotBytes(laneBytes, 4));
 }
 
 /** Brings u and r of a packed row to places 2 and 3 of the bench. */
@@ -171,7 +120,7 @@ function openFtrl(ptr: usize): void {
 /** `weights` of a one-float row. */
 @inline
 export function weight1(ptr: usize): f32 {
-  if (plain) return derive1(ptr);
+  if (plain) return readWeight1(ptr, threshold);
   return serving && held == F32 ? load<f32>(ptr) : decodedWeight1(ptr);
 }
 
@@ -180,58 +129,33 @@ function decodedWeight1(ptr: usize): f32 {
   return load<f32>(single);
 }
 
-@inline
-function derive1(ptr: usize): f32 {
-  if (kind == FTRL) return ftrlWeight1(load<f32>(ptr), load<f32>(ptr, 4));
-  if (kind == FTRL_GROUP) return ftrlGroupWeight1(load<f32>(ptr), load<f32>(ptr, 4), threshold);
-  return load<f32>(ptr);
-}
-
 /** Applies gradient g[lanes] to the row at ptr, whose current weights are w[lanes] (from `weights`). */
 @inline
 export function update(ptr: usize, w: usize, g: usize): void {
   if (codec != F32) updatePacked(ptr, w, g);
   else if (lanes == 1) update1(ptr, load<f32>(w), load<f32>(g));
-  else if (kind <= FTRL_GROUP) ftrlUpdate(ptr, ptr + laneBytes, w, g, laneBytes, 1);
-  else step(ptr, ptr + laneBytes, ptr + 2 * laneBytes, g);
-}
-
-/** `update` of weights w and other slots a, b that lie apart, for the optimizers that store their weights. */
-@inline
-function step(w: usize, a: usize, b: usize, g: usize): void {
-  if (kind == ADAGRAD) adagradUpdate(w, a, g, laneBytes, 1);
-  else if (kind == ROWWISE_ADAGRAD) rowwiseUpdate(w, a, g, laneBytes, dim, 1);
-  else if (kind == ADAM) adamUpdate(w, a, b, g, laneBytes, 1);
-  else sgdUpdate(w, g, laneBytes, 1);
+  else if (derives()) ftrl.update(ptr, ptr + laneBytes, w, g, laneBytes, 1);
+  else step(ptr, ptr + laneBytes, ptr + 2 * laneBytes, g, laneBytes, dim, 1);
 }
 
 /** `update` of a one-float row. */
 @inline
 export function update1(ptr: usize, w: f32, g: f32): void {
   if (codec != F32) updatePacked1(ptr, w, g);
-  else if (kind <= FTRL_GROUP) ftrlUpdate1(ptr, ptr + 4, w, g);
+  else if (derives()) ftrl.update1(ptr, ptr + 4, w, g);
   else step1(ptr, ptr + 4, ptr + 8, g);
-}
-
-@inline
-function step1(w: usize, a: usize, b: usize, g: f32): void {
-  if (kind == ADAGRAD) adagradUpdate1(w, a, g);
-  else if (kind == ROWWISE_ADAGRAD) rowwiseUpdate1(w, a, g);
-  else if (kind == ADAM) adamUpdate1(w, a, b, g);
-  else sgdUpdate1(w, g);
 }
 
 /** Gradients within it are never clipped: those of features of 1 in events of ordinary weight. */
 export const CALM: f32 = 10;
 
 /**
- * Brings each of g[lanes] within 10 + sqrt(n) of the row at ptr, n the sum of the squared gradients before: one event cannot count for
- * much more than all others together. Adam's v is a mean, of which ten times the root is taken. SGD remembers none: its
- * weights move by no more than 1 beyond what a gradient of 10 does.
+ * Brings each of g[lanes] within 10 + sqrt(n) of the row at ptr, n the sum of the squared gradients before (see `rootOf`): one event cannot
+ * count for much more than all others together.
  */
 export function clip(ptr: usize, g: usize): void {
-  if (codec != F32 && kind <= FTRL_GROUP) openFtrl(ptr);
-  for (let k: usize = 0; k < laneBytes; k += 4) store<f32>(g + k, clipped(load<f32>(g + k), CALM + rootOf(ptr, k)));
+  if (codec != F32 && derives()) openFtrl(ptr);
+  for (let k: usize = 0; k < laneBytes; k += 4) store<f32>(g + k, clipped(load<f32>(g + k), CALM + rootAt(ptr, k)));
 }
 
 @inline
@@ -246,23 +170,19 @@ export function clip1(ptr: usize, g: f32): f32 {
   return load<f32>(single, 16);
 }
 
-/** What a gradient of the weight at byte k of the row at ptr may exceed 10 by. */
-function rootOf(ptr: usize, k: usize): f32 {
-  if (kind == SGD) return reach();
-  if (kind <= FTRL_GROUP && codec != F32) return load<f32>(bench + 3 * benchBytes + k);
-  const slots = ptr + (codec == F32 ? laneBytes : slotsAt);
-  if (kind == ADAM) return 10 * sqrt<f32>(load<f32>(slots + laneBytes + k));
-  return sqrt<f32>(load<f32>(kind == ROWWISE_ADAGRAD ? slots : slots + k));
+function rootAt(ptr: usize, k: usize): f32 {
+  if (codec == F32) return rootOf(ptr + laneBytes, laneBytes, k);
+  return derives() ? load<f32>(bench + 3 * benchBytes + k) : rootOf(ptr + slotsAt, laneBytes, k);
 }
 
 function updatePacked(ptr: usize, w: usize, g: usize): void {
   if (!nearest) drawRounding();
-  if (kind <= FTRL_GROUP) updatePackedFtrl(ptr, w, g);
+  if (derives()) updatePackedFtrl(ptr, w, g);
   else {
     const slots = ptr + slotsAt;
     decode(codec, ptr, bench, lanes);
     if (lanes == 1) step1(bench, slots, slots + 4, load<f32>(g));
-    else step(bench, slots, slots + laneBytes, g);
+    else step(bench, slots, slots + laneBytes, g, laneBytes, dim, 1);
     encode(codec, bench, ptr, lanes, nearest, 0, codec >= INT8 ? scaleOf(codec, ptr, lanes) : 0);
   }
 }
@@ -272,10 +192,10 @@ function updatePackedFtrl(ptr: usize, w: usize, g: usize): void {
   const u = bench + 2 * benchBytes;
   const before = u + benchBytes;
   const after = before + benchBytes;
-  ftrlRoots(before, g, after, laneBytes);
+  ftrl.roots(before, g, after, laneBytes);
   encode(F16, after, ptr + slotsAt, lanes, nearest, lanes, 0);
   decode(F16, ptr + slotsAt, after, lanes);
-  ftrlScaledUpdate(u, before, after, w, g, laneBytes);
+  ftrl.scaledUpdate(u, before, after, w, g, laneBytes);
   encode(codec, u, ptr, lanes, nearest, 0, 0);
 }
 
@@ -294,52 +214,16 @@ export function cradle(ptr: usize): usize {
 /** Makes the state of a fresh row whose initial weights (padding 0) lie in its cradle. */
 export function initialise(ptr: usize): void {
   if (codec != F32) initialisePacked(ptr);
-  else if (kind <= FTRL_GROUP) ftrlInitialise(ptr, ptr + laneBytes, lanes, kind == FTRL_GROUP ? threshold : 0);
-  else initialiseSlots(ptr + laneBytes, min<u32>(lanes, 4));
-}
-
-/** The other slots of a fresh row; row-wise AdaGrad's has `shared` floats. */
-function initialiseSlots(slots: usize, shared: u32): void {
-  if (kind == ADAGRAD) accumulatorInitialise(slots, lanes);
-  else if (kind == ROWWISE_ADAGRAD) accumulatorInitialise(slots, shared);
-  else if (kind == ADAM) memory.fill(slots, 0, 2 * laneBytes);
+  else if (derives()) ftrl.initialise(ptr, ptr + laneBytes, lanes, threshold);
+  else initialiseSlots(ptr + laneBytes, ptr + 2 * laneBytes, lanes, min<u32>(lanes, 4));
 }
 
 function initialisePacked(ptr: usize): void {
-  if (kind <= FTRL_GROUP) {
-    ftrlInitialise(bench, bench + benchBytes, lanes, kind == FTRL_GROUP ? threshold : 0);
-    ftrlScale(bench, laneBytes);
-    memory.fill(ptr + slotsAt, 0, <usize>lanes << 1);
-  } else initialiseSlots(ptr + slotsAt, 1);
+  const slots = ptr + slotsAt;
+  if (derives()) {
+    ftrl.initialise(bench, bench + benchBytes, lanes, threshold);
+    ftrl.scaled(bench, laneBytes);
+    memory.fill(slots, 0, <usize>lanes << 1);
+  } else initialiseSlots(slots, slots + laneBytes, lanes, 1);
   encode(codec, bench, ptr, lanes, true, 0, 0);
-}
-
-/** The dense form of `update`: one row of `dim` weights w whose other slots a, b (ftrl: z, n; adam: m, v) lie apart. */
-export function updateApart(w: usize, a: usize, b: usize, g: usize, dim: u32, scale: f32): void {
-  const bytes = <usize>((dim + 3) & ~3) << 2;
-  if (kind <= FTRL_GROUP) {
-    ftrlUpdate(a, b, w, g, bytes, scale);
-    ftrlApart(w, a, b, dim, bytes);
-  } else if (kind == ADAGRAD) adagradUpdate(w, a, g, bytes, scale);
-  else if (kind == ROWWISE_ADAGRAD) rowwiseUpdate(w, a, g, bytes, dim, scale);
-  else if (kind == ADAM) adamUpdate(w, a, b, g, bytes, scale);
-  else sgdUpdate(w, g, bytes, scale);
-}
-
-/** The dense form of `initialise`: makes the other slots for initial weights w. */
-export function initialiseApart(w: usize, a: usize, b: usize, dim: u32): void {
-  const padded = (dim + 3) & ~3;
-  const bytes = <usize>padded << 2;
-  if (kind <= FTRL_GROUP) {
-    memory.copy(a, w, bytes);
-    ftrlInitialise(a, b, padded, kind == FTRL_GROUP ? groupThreshold(dim) : 0);
-    ftrlApart(w, a, b, dim, bytes);
-  } else if (kind == ADAGRAD) accumulatorInitialise(a, padded);
-  else if (kind == ROWWISE_ADAGRAD) accumulatorInitialise(a, 4);
-}
-
-@inline
-function ftrlApart(w: usize, z: usize, n: usize, dim: u32, bytes: usize): void {
-  if (kind == FTRL) ftrlWeights(z, n, w, bytes);
-  else ftrlGroupWeights(z, n, w, bytes, groupThreshold(dim));
 }

@@ -11,7 +11,8 @@ import { displace, metaBytes, policy, welcome } from "./eviction";
 import { noteRemoved } from "./lifecycle";
 import { copyFloats } from "./lanes";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
-import { cradle, derive, dim, FTRL_GROUP, hold, initialise, kind, laneBytes, lanes, serving, weights } from "./optimizer";
+import { cradle, derive, dim, hold, initialise, laneBytes, lanes, serving, weights } from "./optimizer";
+import { derives } from "./optimizers/index";
 
 export const NONE: u32 = 0xffffffff;
 /** The key of the default row, which keys share that are not admitted. A real id with this key is treated as one of them. */
@@ -97,7 +98,7 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
   exact = exact_;
   seed = seed_;
   init = init_;
-  blank = serving || (init == 0 && kind <= FTRL_GROUP && unitFrom == NONE);
+  blank = serving || (init == 0 && derives() && unitFrom == NONE);
   head = exact ? 8 + metaBytes : 0;
   stride = <usize>stateBytes + head;
   late = late && blank && !exact && stride == 8;

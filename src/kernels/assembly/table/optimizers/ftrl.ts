@@ -1,31 +1,23 @@
 // FTRL-Proximal (McMahan et al. 2013), state (z, n), weights derived when read:
 //   w = 0 where |z| <= l1, else -(z - sgn(z) l1) / ((beta + sqrt(n)) / alpha + l2)
 //   sigma = (sqrt(n + g^2) - sqrt(n)) / alpha;  z += g - sigma w;  n += g^2
-// Group lasso (l21 > 0): u = soft(z, l1), t = l21 sqrt(dim); the row is 0 where |u| <= t, else w_i = -(1 - t/|u|) u_i / D_i.
-import { sumLanes } from "./lanes";
+// The group lasso over rows is group-ftrl.ts.
+import { sumLanes } from "../lanes";
 
 export let invAlpha: f32 = 0;
 export let beta: f32 = 0;
 export let l1: f32 = 0;
 export let l2: f32 = 0;
-let l21: f64 = 0;
 
-export function ftrlConfigure(alpha: f64, beta_: f64, l1_: f64, l2_: f64, l21_: f64): void {
+export function configure(alpha: f64, beta_: f64, l1_: f64, l2_: f64): void {
   invAlpha = <f32>(1 / alpha);
   beta = <f32>beta_;
   l1 = <f32>l1_;
   l2 = <f32>l2_;
-  l21 = l21_;
-}
-
-/** t of the group lasso for a row of `dim` weights. */
-@inline
-export function groupThreshold(dim: u32): f32 {
-  return <f32>(l21 * sqrt<f64>(<f64>dim));
 }
 
 @inline
-export function ftrlWeight1(z: f32, n: f32): f32 {
+export function weight1(z: f32, n: f32): f32 {
   const size = abs<f32>(z) - l1;
   if (!(size > 0)) return 0;
   const w = size / ((beta + sqrt<f32>(n)) * invAlpha + l2);
@@ -33,16 +25,7 @@ export function ftrlWeight1(z: f32, n: f32): f32 {
 }
 
 @inline
-export function ftrlGroupWeight1(z: f32, n: f32, t: f32): f32 {
-  const size = abs<f32>(z) - l1;
-  if (!(size > 0) || !(size > t)) return 0;
-  const shrink: f32 = <f32>1 - t / size;
-  const w = (shrink * size) / ((beta + sqrt<f32>(n)) * invAlpha + l2);
-  return z > 0 ? -w : w;
-}
-
-@inline
-export function ftrlUpdate1(z: usize, n: usize, w: f32, g: f32): void {
+export function update1(z: usize, n: usize, w: f32, g: f32): void {
   const before = load<f32>(n);
   const after = before + g * g;
   const sigma = (sqrt<f32>(after) - sqrt<f32>(before)) * invAlpha;
@@ -50,56 +33,63 @@ export function ftrlUpdate1(z: usize, n: usize, w: f32, g: f32): void {
   store<f32>(n, after);
 }
 
+// The formulas for four floats take hyper-parameters, each four times: a loop (linear.ts) may have them at hand.
+
 /** |z| - l1 where that is positive, else 0. */
 @inline
-function softSize(z: v128): v128 {
-  return f32x4.pmax(f32x4.sub(f32x4.abs(z), f32x4.splat(l1)), f32x4.splat(0));
+export function softSize(z: v128, l1: v128): v128 {
+  return f32x4.pmax(f32x4.sub(f32x4.abs(z), l1), f32x4.splat(0));
 }
 
-/** size / D with the sign opposite to z's; 0 where size is 0. */
+/** D = (beta + root) / alpha + l2. */
 @inline
-function closedForm(z: v128, n: v128, size: v128): v128 {
-  const d = f32x4.add(f32x4.mul(f32x4.add(f32x4.splat(beta), f32x4.sqrt(n)), f32x4.splat(invAlpha)), f32x4.splat(l2));
+export function divisor(root: v128, beta: v128, invAlpha: v128, l2: v128): v128 {
+  return f32x4.add(f32x4.mul(f32x4.add(beta, root), invAlpha), l2);
+}
+
+/** The weights: size / D with the sign opposite to z's; 0 where size is 0. */
+@inline
+export function closedForm(z: v128, size: v128, d: v128): v128 {
   const sign = v128.andnot(i32x4.splat(0x80000000), z);
   return v128.and(v128.xor(f32x4.div(size, d), sign), f32x4.gt(size, f32x4.splat(0)));
 }
 
+/** z after the gradient g at weights w, where sqrt(n) went from `before` to `after`. */
+@inline
+export function moved(z: v128, g: v128, w: v128, before: v128, after: v128, invAlpha: v128): v128 {
+  const sigma = f32x4.mul(f32x4.sub(after, before), invAlpha);
+  return f32x4.add(z, f32x4.sub(g, f32x4.mul(sigma, w)));
+}
+
+@inline
+function divisorOf(root: v128): v128 {
+  return divisor(root, f32x4.splat(beta), f32x4.splat(invAlpha), f32x4.splat(l2));
+}
+
+/** `closedForm` of this instance's hyper-parameters. */
+@inline
+export function weightsOf(z: v128, n: v128, size: v128): v128 {
+  return closedForm(z, size, divisorOf(f32x4.sqrt(n)));
+}
+
 /** out[bytes / 4] = weights of (z, n). */
 @inline
-export function ftrlWeights(z: usize, n: usize, out: usize, bytes: usize): void {
+export function weights(z: usize, n: usize, out: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     const zi = v128.load(z + i);
-    v128.store(out + i, closedForm(zi, v128.load(n + i), softSize(zi)));
-  }
-}
-
-/** out[bytes / 4] = weights of (z, n) under the group lasso with threshold t. */
-export function ftrlGroupWeights(z: usize, n: usize, out: usize, bytes: usize, t: f32): void {
-  let squares = f32x4.splat(0);
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const u = softSize(v128.load(z + i));
-    squares = f32x4.add(squares, f32x4.mul(u, u));
-  }
-  const norm = sqrt<f32>(sumLanes(squares));
-  if (!(norm > t)) {
-    memory.fill(out, 0, bytes);
-    return;
-  }
-  const shrink = f32x4.splat(<f32>1 - t / norm);
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const zi = v128.load(z + i);
-    v128.store(out + i, closedForm(zi, v128.load(n + i), f32x4.mul(shrink, softSize(zi))));
+    v128.store(out + i, weightsOf(zi, v128.load(n + i), softSize(zi, f32x4.splat(l1))));
   }
 }
 
 @inline
-export function ftrlUpdate(z: usize, n: usize, w: usize, g: usize, bytes: usize, scale: f32): void {
+export function update(z: usize, n: usize, w: usize, g: usize, bytes: usize, scale: f32): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     const gi = f32x4.mul(v128.load(g + i), f32x4.splat(scale));
     const before = v128.load(n + i);
     const after = f32x4.add(before, f32x4.mul(gi, gi));
-    const sigma = f32x4.mul(f32x4.sub(f32x4.sqrt(after), f32x4.sqrt(before)), f32x4.splat(invAlpha));
-    v128.store(z + i, f32x4.add(v128.load(z + i), f32x4.sub(gi, f32x4.mul(sigma, v128.load(w + i)))));
+    const wi = v128.load(w + i);
+    const zi = moved(v128.load(z + i), gi, wi, f32x4.sqrt(before), f32x4.sqrt(after), f32x4.splat(invAlpha));
+    v128.store(z + i, zi);
     v128.store(n + i, after);
   }
 }
@@ -109,7 +99,7 @@ export function ftrlUpdate(z: usize, n: usize, w: usize, g: usize, bytes: usize,
  * z = -w (D + t / |w|) - sgn(w) l1. Without it the first gradient would wipe out most of a random initial row.
  * A zero weight starts at z = 0. `count` floats; one float or a multiple of four.
  */
-export function ftrlInitialise(z: usize, n: usize, count: u32, t: f32): void {
+export function initialise(z: usize, n: usize, count: u32, t: f32): void {
   const norm = lengthOf(z, count);
   const slope: f32 = beta * invAlpha + l2 + (t > 0 && norm > 0 ? t / norm : 0);
   for (let i: u32 = 0; i < count; i++) {
@@ -135,13 +125,8 @@ function lengthOf(w: usize, count: u32): f32 {
 //   u' = u + (g - (r' - r) / alpha (u + w)) / D(r')
 // so that w moves by -g / D(r') whatever the rounding of r did, and by nothing at all where g = 0. Where D = 0, u = 0.
 
-@inline
-function divisorOf(r: v128): v128 {
-  return f32x4.add(f32x4.mul(f32x4.add(f32x4.splat(beta), r), f32x4.splat(invAlpha)), f32x4.splat(l2));
-}
-
 /** r[bytes / 4] = sqrt(r^2 + g^2). */
-export function ftrlRoots(r: usize, g: usize, out: usize, bytes: usize): void {
+export function roots(r: usize, g: usize, out: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     const ri = v128.load(r + i);
     const gi = v128.load(g + i);
@@ -150,7 +135,7 @@ export function ftrlRoots(r: usize, g: usize, out: usize, bytes: usize): void {
 }
 
 /** Moves u by the gradient g at weights w, where the root went from `before` to `after`. */
-export function ftrlScaledUpdate(u: usize, before: usize, after: usize, w: usize, g: usize, bytes: usize): void {
+export function scaledUpdate(u: usize, before: usize, after: usize, w: usize, g: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     const ui = v128.load(u + i);
     const r = v128.load(after + i);
@@ -163,7 +148,7 @@ export function ftrlScaledUpdate(u: usize, before: usize, after: usize, w: usize
 }
 
 /** (u, r) to (z, n). */
-export function ftrlUnscale(u: usize, r: usize, z: usize, n: usize, bytes: usize): void {
+export function unscale(u: usize, r: usize, z: usize, n: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     const ri = v128.load(r + i);
     v128.store(z + i, f32x4.mul(v128.load(u + i), divisorOf(ri)));
@@ -172,7 +157,7 @@ export function ftrlUnscale(u: usize, r: usize, z: usize, n: usize, bytes: usize
 }
 
 /** z of a fresh row (n = 0) to u, in place. */
-export function ftrlScale(z: usize, bytes: usize): void {
+export function scaled(z: usize, bytes: usize): void {
   const d = divisorOf(f32x4.splat(0));
   for (let i: usize = 0; i < bytes; i += 16) {
     v128.store(z + i, v128.and(f32x4.div(v128.load(z + i), d), f32x4.gt(d, f32x4.splat(0))));
