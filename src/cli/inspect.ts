@@ -3,7 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import { loadModel } from "../model/load.js";
 import { hex64 } from "../spec/hash.js";
 import { keysOf } from "../spec/keys.js";
-import { type RowStore, StoreTable, type Table } from "../tables/table.js";
+import type { RowStore, Table } from "../tables/table.js";
 import { wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
 import { hotnessText, lifecycleText, tellPassedOver } from "./summary.js";
@@ -102,7 +102,7 @@ type TableText = Awaited<ReturnType<typeof describe>>;
 /** A key's vector: of a table with a row for each id only where the id was learned. */
 async function look(table: Table, key: string): Promise<{ key: string; row: number | null; weights: number[] | null }> {
   const id = BigInt(`0x${key}`);
-  if (!(table instanceof StoreTable)) return { key, row: null, weights: Array.from(await table.vectorOf(id)) };
+  if (!table.lookup) return { key, row: null, weights: Array.from(await table.vectorOf(id)) };
   const found = table.lookup(id);
   return { key, row: found?.row ?? null, weights: found ? Array.from(found.weights) : null };
 }

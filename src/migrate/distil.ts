@@ -1,8 +1,7 @@
 import { Rng } from "../core/rng.js";
 import { createEncoding } from "../encodings/create.js";
-import { HotColdEncoding } from "../encodings/hot_cold/hot_cold.js";
-import type { EncodingSpec } from "../spec/compiled.js";
 import { type Encoding, type EncodingOptions, NO_CLOCK } from "../tables/encoding.js";
+import type { EncodingBase } from "../tables/spec.js";
 
 /** Keys worked on together. */
 export const DISTIL_BATCH = 1024;
@@ -30,7 +29,7 @@ export interface DistilOptions {
 }
 
 /** An encoding to be asked for keys, or taught. */
-export function openDistilled(spec: EncodingSpec, runtime: EncodingOptions["runtime"]): Promise<Encoding> {
+export function openDistilled(spec: EncodingBase, runtime: EncodingOptions["runtime"]): Promise<Encoding> {
   return createEncoding(spec, { capacity: DISTIL_BATCH, learns: true, serving: false, runtime });
 }
 
@@ -49,27 +48,30 @@ export async function teach(encoding: Encoding, keys: BigUint64Array): Promise<T
 
 /**
  * Makes a fresh encoding give the taught vectors, its optimizer's state that of rows never learned. Rows of an id's own take
- * them as they are (of a hot_cold table the longest ones, which have learned the most); shared rows and decoders get what fits
+ * them as they are (the longest ones where not every id has one: they have learned the most); shared rows and decoders get what fits
  * best, by least squares.
  * @returns the error, as in `Fit`
  */
 export async function distil(
   encoding: Encoding,
-  spec: EncodingSpec,
+  spec: EncodingBase,
   taught: Taught,
   options: DistilOptions,
 ): Promise<number> {
-  if (spec.encoding === "exact") for (const some of chunks(taught, encoding.dim)) encoding.stores[0].plant(some);
-  else if (encoding instanceof HotColdEncoding && spec.hot_cold) {
-    const { hot, cold } = byLength(taught, encoding.dim, spec.rows);
-    encoding.plantHot({ keys: hot.keys, weights: hot.vectors });
-    await fit(encoding.cold, spec.hot_cold.cold, cold, options);
-  } else await fit(encoding, spec, taught, options);
+  const { owned } = encoding;
+  if (!owned) await fit(encoding, spec, taught, options);
+  else if (!owned.others) for (const some of chunks(taught, encoding.dim)) owned.plant(some);
+  else {
+    const { room, encoding: others, spec: otherSpec } = owned.others;
+    const { hot, cold } = byLength(taught, encoding.dim, room);
+    owned.plant({ keys: hot.keys, weights: hot.vectors });
+    await fit(others, otherSpec, cold, options);
+  }
   return distance(encoding, taught);
 }
 
 /** Least squares with AdaGrad on rows of an encoding apart, whose weights are then planted in the one that was asked for. */
-async function fit(encoding: Encoding, spec: EncodingSpec, taught: Taught, options: DistilOptions): Promise<void> {
+async function fit(encoding: Encoding, spec: EncodingBase, taught: Taught, options: DistilOptions): Promise<void> {
   const fitted = await openDistilled(fitting(spec, rootMeanSquare(taught.vectors)), options.runtime);
   const order = Uint32Array.from(taught.keys.keys());
   const rng = new Rng(options.seed);
@@ -91,7 +93,7 @@ async function fit(encoding: Encoding, spec: EncodingSpec, taught: Taught, optio
 }
 
 /** The same encoding with rows that learn fast and keep all their bits. */
-function fitting(spec: EncodingSpec, size: number): EncodingSpec {
+function fitting(spec: EncodingBase, size: number): EncodingBase {
   const { precision: _, rounding: __, ...rest } = spec;
   const optimizer = { kind: "adagrad", learning_rate: size || 1, initial_accumulator: 0, epsilon: 1e-10 } as const;
   return { ...rest, optimizer };

@@ -152,9 +152,9 @@ function encodingSpec({ tables, tower }: CompiledSpec, t: number): EncodingSpec 
 const open = (spec: CompiledSpec, t: number): Promise<Encoding> =>
   openDistilled(encodingSpec(spec, t), spec.tower.runtime);
 
-/** The ids an encoding knows: the keys of its exact rows. */
+/** The ids an encoding knows: the keys that its rows are known by. */
 function knownKeys({ stores }: Encoding, name: string): BigUint64Array {
-  if (stores.length > 0 && stores.every(({ spec }) => spec.encoding === "exact")) return storedKeys(stores);
+  if (stores.length > 0 && stores.every(({ keyed }) => keyed)) return storedKeys(stores);
   throw new HashbrookError("usage", `table ${name}: does not know its ids, only rows they share`, {
     hint: "give the events whose ids shall be carried over: --data FILE...",
   });

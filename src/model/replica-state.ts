@@ -113,9 +113,7 @@ export class Serving implements Publishable {
     const store = this.stores.find(({ spec }) => spec.name === name);
     if (!store || store.layout.dim !== dim) throw mismatch(`table ${name}`, dim);
     if (weights.length !== keys.length * dim) throw mismatch(`table ${name}`, weights.length);
-    if (store.spec.encoding === "hash" && keys.some((key) => key >= BigInt(store.spec.rows))) {
-      throw mismatch(`table ${name}`, keys.length);
-    }
+    if (!keys.every((key) => store.isKey(key))) throw mismatch(`table ${name}`, keys.length);
     return store;
   }
 

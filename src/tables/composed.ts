@@ -2,7 +2,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { TableKernel } from "../kernels/table.js";
 import { xxh64 } from "../spec/hash.js";
 import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
-import { HashStore } from "./hash.js";
+import { HashStore } from "./hash-store.js";
 import { Matrices } from "./matrices.js";
 import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";

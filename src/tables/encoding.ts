@@ -1,5 +1,6 @@
-import type { DenseOptimizer } from "../optimizers/dense.js";
-import type { RowStore, SavedBlocks, ServingPrecision, TableBlock } from "./row-store.js";
+import type { Learner } from "./learner.js";
+import type { RowChunk, ServingPrecision } from "./row-store.js";
+import type { EncodingBase } from "./spec.js";
 
 /** Where a stream is: what admission, eviction and hotness go by. The same for every encoding of a model. */
 export interface Clock {
@@ -19,7 +20,7 @@ export const NO_CLOCK: Clock = { time: 0, examples: 0 };
  *
  * All views are void after anything that may make a memory grow: ask again.
  */
-export interface Encoding {
+export interface Encoding extends Learner {
   /** Floats of a vector. */
   readonly dim: number;
   /** u64[capacity]: the batch's distinct keys, in the order of their first occurrence. Used up by `gather`. */
@@ -33,27 +34,21 @@ export interface Encoding {
    * @throws HashbrookError table_full, before anything has changed
    */
   gather(count: number, mode: "learn" | "score", clock: Clock): void | Promise<void>;
-  /** Carries `gradients` back to the weights inside; changes no weight. */
-  backward(): void | Promise<void>;
-  /** False when a gradient inside is NaN, infinite or over 1e15. After `backward`. */
-  gradientsFinite(): boolean;
-  /** One optimizer step with the gradients of `backward`. */
-  apply(): void;
-  /** f32[dim]: what a key is encoded as now. For inspection. */
-  vectorOf(key: bigint): Float32Array | Promise<Float32Array>;
-  /** The rows inside, in a fixed order: increments and the delta log go over them one by one. */
-  readonly stores: readonly RowStore[];
-  /** Dense weights inside (decoders, projections), in a fixed order; their names are unique within the model. */
-  readonly dense: readonly DenseOptimizer[];
   /** Bytes of everything it needs to learn: rows, slots, index, sketches, filters, decoders. */
   readonly bytes: number;
-  /** What became of hot ids; there only where some ids own a row and others do not. */
-  readonly hotness?: HotnessCounters | null;
-  /** Everything that learning changes, that of `stores` and `dense` included, in a fixed order. Data are views. */
-  blocks(): TableBlock[];
-  /** @throws HashbrookError checkpoint_damaged */
-  restore(blocks: SavedBlocks): void;
-  close(): Promise<void>;
+  /** There only where ids own rows. */
+  readonly owned?: OwnedRows | undefined;
+}
+
+/** Rows that are one id's alone, and so can start at any vector. */
+export interface OwnedRows {
+  /**
+   * Gives new ids rows that start at the given vectors.
+   * @throws HashbrookError table_full
+   */
+  plant(chunk: RowChunk): void;
+  /** What encodes the other ids, where only `room` of them own a row; null where all do. */
+  readonly others: { readonly room: number; readonly encoding: Encoding; readonly spec: EncodingBase } | null;
 }
 
 /** What became of hot ids since the table was new. */

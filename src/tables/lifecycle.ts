@@ -85,9 +85,8 @@ export function openLifecycle(
   options: { readonly stride: number; readonly memoryLimit?: number; readonly serving?: boolean },
 ): Lifecycle | null {
   const { kernel } = opening;
-  const { encoding, admission, eviction } = spec;
+  const { admission, eviction } = spec;
   kernel.openLifecycle();
-  if (encoding === "hash") return null;
   if (admission) kernel.shareDefault();
   if (options.serving) return null;
   const memory = options.memoryLimit ?? 2 ** 32;

@@ -22,7 +22,7 @@ export interface RowState {
   readonly state: Readonly<Record<string, Float32Array>>;
 }
 
-/** Some rows of a table: keys (exact) or row numbers (hash), and weights f32[keys × dim]. */
+/** Some rows of a store: what they are known by (keys or row numbers), and weights f32[keys × dim]. */
 export interface RowChunk {
   readonly keys: BigUint64Array;
   readonly weights: Float32Array;
@@ -32,11 +32,13 @@ export interface RowChunk {
 const PACKED = 256;
 
 /**
- * The rows of one table in a kernel instance of their own, with the optimizer set up: what `hash` and `exact` tables share.
+ * The rows of one table in a kernel instance of their own, with the optimizer set up: what stores of a fixed number of rows and growing ones share.
  * All addresses and views are void after anything that may add rows.
  */
 export abstract class RowStore {
   readonly spec: StoreSpec;
+  /** True where rows are known by their keys, false where by their numbers. */
+  readonly keyed: boolean;
   readonly optimizer: Optimizer;
   readonly layout: RowLayout;
   readonly kernel: TableKernel;
@@ -52,8 +54,9 @@ export abstract class RowStore {
   /** Room for the numbers and the bytes of some rows. */
   private readonly packing: number;
 
-  constructor(spec: StoreSpec, options: StoreOptions) {
+  constructor(spec: StoreSpec, options: StoreOptions, keyed: boolean) {
     this.spec = spec;
+    this.keyed = keyed;
     this.optimizer = optimizerFor(spec.optimizer);
     this.layout = layoutOf(spec, this.optimizer, options);
     const { kernel, memory } = tableKernel((count) => this.removedKeys.collect(count));
@@ -73,8 +76,7 @@ export abstract class RowStore {
     this.keyProbe = kernel.workspace(8) >>> 0;
     this.packing = kernel.workspace(PACKED * (4 + this.layout.stride)) >>> 0;
     this.lifecycle = openLifecycle(spec, { kernel, memory }, { ...options, stride: this.layout.stride });
-    const exact = spec.encoding === "exact" ? 1 : 0;
-    if (!kernel.open(exact, spec.rows, this.layout.stateBytes, seed, spec.init)) throw this.full(spec.rows);
+    if (!kernel.open(keyed ? 1 : 0, spec.rows, this.layout.stateBytes, seed, spec.init)) throw this.full(spec.rows);
   }
 
   /** Learned rows. */
@@ -138,17 +140,8 @@ export abstract class RowStore {
   /** Numbers of the learned rows that changed since the last call (or since `track`), ascending. */
   takeChanged(): Uint32Array {
     this.kernel.settleMarks();
-    const limit = this.spec.encoding === "exact" ? this.rows : this.capacity;
-    const bitmap = this.view(this.kernel.changesAddress(), Math.ceil(limit / 32) * 4);
+    const bitmap = this.view(this.kernel.changesAddress(), Math.ceil(this.end / 32) * 4);
     return this.present(changedRows(bitmap));
-  }
-
-  /** Those of the rows, ascending, that are still there. */
-  present(rows: Uint32Array): Uint32Array {
-    if (this.spec.encoding === "hash") return rows.filter((row) => this.kernel.isTouched(row) === 1);
-    let end = rows.length;
-    while (end > 0 && rows[end - 1] >= this.rows) end--;
-    return rows.subarray(0, end);
   }
 
   /** Begins to collect the keys of rows that are given up, for `takeRemoved`. */
@@ -156,21 +149,21 @@ export abstract class RowStore {
     this.kernel.collectRemoved();
   }
 
-  /** Keys (hash: row numbers) of rows given up since the last call (or `trackRemoved`) and not there now: each once, ascending. */
+  /** What rows are known by that were given up since the last call (or `trackRemoved`) and not there now: each once, ascending. */
   takeRemoved(): BigUint64Array {
     return this.removedKeys.take();
   }
 
   /** The next `count` learned rows from row `from` on, ascending; fewer at the table's end. */
   rowsFrom(from: number, count: number): Uint32Array {
-    const end = this.spec.encoding === "exact" ? this.rows : this.capacity;
+    const { end } = this;
     const rows = new Uint32Array(count);
     let found = 0;
     for (let row = from; row < end && found < count; row++) if (this.kernel.isTouched(row)) rows[found++] = row;
     return rows.subarray(0, found);
   }
 
-  /** Keys (exact) or numbers (hash) of rows, and their weights, f32[rows × dim]: what a replica is told of them. */
+  /** What rows are known by, and their weights, f32[rows × dim]: what a replica is told of them. */
   weightsOfRows(rows: Uint32Array): RowChunk {
     const { dim } = this.layout;
     const keys = new BigUint64Array(rows.length);
@@ -186,7 +179,7 @@ export abstract class RowStore {
 
   /**
    * Writes rows of a serving table, made where they are new.
-   * @param chunk keys (exact) or row numbers (hash), and f32[keys × dim]
+   * @param chunk what rows are known by, and f32[keys × dim]
    * @throws HashbrookError table_full, and nothing has changed
    */
   put({ keys, weights }: RowChunk): void {
@@ -268,9 +261,19 @@ export abstract class RowStore {
     return this.spec.precision !== undefined && this.spec.rounding !== "nearest";
   }
 
+  /** The block that has the rows alone, `stride` bytes each: of it increments store the rows that changed. */
+  abstract get rowsBlock(): string;
+  /** True for what a row can be known by: a key, or the number of a row. */
+  abstract isKey(key: bigint): boolean;
+  /** Those of the rows, ascending, that are still there. */
+  abstract present(rows: Uint32Array): Uint32Array;
+  /** Numbers of learned rows are below this. */
+  protected abstract get end(): number;
+  /** What to do where its rows do not fit. */
+  protected abstract get mend(): string;
   protected abstract rowBlocks(): TableBlock[];
   protected abstract restoreRows(blocks: SavedBlocks): void;
-  /** What a row is known by outside: its key (exact) or its number (hash). */
+  /** What a row is known by outside: its key or its number. */
   protected abstract keyOf(row: number): bigint;
   protected abstract learnedRows(): Iterable<{ row: number; key: bigint }>;
 
@@ -306,6 +309,6 @@ export abstract class RowStore {
 
   /** The error for a table that would need room for `rows` rows. */
   full(rows: number): HashbrookError {
-    return tableFull(this.spec, rows, this.layout.stride, this.memoryLimit);
+    return tableFull(this.spec, rows, this.layout.stride, this.memoryLimit, this.mend);
   }
 }

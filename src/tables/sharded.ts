@@ -1,7 +1,7 @@
 import { xxh64 } from "../spec/hash.js";
-import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
+import type { Clock, Encoding, EncodingOptions, OwnedRows } from "./encoding.js";
 import { Parts } from "./key-partition.js";
-import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "./row-store.js";
 import type { AdmissionSpec, EncodingBase, StoreSpec } from "./spec.js";
 import { StoreEncoding } from "./store-encoding.js";
 
@@ -25,6 +25,7 @@ export class ShardedEncoding implements Encoding {
   readonly dim: number;
   readonly stores: readonly RowStore[];
   readonly dense = [];
+  readonly owned?: OwnedRows;
   private readonly shards: readonly StoreEncoding[];
   private readonly parts: Parts;
   private readonly seed: bigint;
@@ -40,7 +41,9 @@ export class ShardedEncoding implements Encoding {
     this.shards = Array.from({ length: shards }, (_, i) => new StoreEncoding(shardSpec(spec, i, shards), options));
     this.stores = this.shards.map(({ store }) => store);
     this.parts = new Parts(spec.name, options.capacity, spec.dim, shards);
-    this.refuses = spec.encoding === "exact" && spec.budget === undefined;
+    const { keyed } = this.stores[0];
+    this.refuses = keyed && spec.budget === undefined;
+    if (keyed) this.owned = { plant: (chunk) => this.plant(chunk), others: null };
   }
 
   get keys(): BigUint64Array {
@@ -103,6 +106,19 @@ export class ShardedEncoding implements Encoding {
   }
 
   async close(): Promise<void> {}
+
+  private plant({ keys, weights }: RowChunk): void {
+    const { dim, shards, parts, seed } = this;
+    const shardOf = Array.from(keys, (key) => parts.kernel.partOf(key, seed));
+    shards.forEach(({ store }, p) => {
+      const mine = [...keys.keys()].filter((i) => shardOf[i] === p);
+      const planted = new Float32Array(mine.length * dim);
+      mine.forEach((i, at) => {
+        planted.set(weights.subarray(i * dim, (i + 1) * dim), at * dim);
+      });
+      store.plant({ keys: BigUint64Array.from(mine, (i) => keys[i]), weights: planted });
+    });
+  }
 
   /** Makes room in every shard before any of them takes a row: a batch is learned by all or by none. */
   private reserve(): void {

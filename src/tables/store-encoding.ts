@@ -1,43 +1,31 @@
-import { HashbrookError } from "../core/errors.js";
 import type { TableKernel } from "../kernels/table.js";
-
-import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
-import { ExactStore } from "./exact.js";
-import { HashStore } from "./hash.js";
+import type { Clock, Encoding, EncodingOptions, OwnedRows } from "./encoding.js";
 import { Matrices } from "./matrices.js";
-import type { RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
+import { StoreLearner } from "./store-learner.js";
 
 /** The row of a key that has none. */
 export const NONE = 0xffffffff;
 
-/** @throws HashbrookError table_full when its first rows do not fit */
-export function openStore(spec: StoreSpec, options: StoreOptions): RowStore {
-  return spec.encoding === "exact" ? new ExactStore(spec, options) : new HashStore(spec, options);
-}
-
 /** A store of rows that is asked for distinct keys: `hash` and `exact` where they are part of something larger. */
-export class StoreEncoding implements Encoding {
+export class StoreEncoding extends StoreLearner implements Encoding {
   readonly dim: number;
-  readonly store: RowStore;
-  readonly stores: readonly [RowStore];
-  readonly dense = [];
+  readonly owned: OwnedRows | undefined;
   private readonly capacity: number;
   private readonly matrices: Matrices;
-  /** Keys of the last learning gather, null where there is none to apply. */
-  private learning: number | null = null;
 
   /** @param options.unitRows rows from this one on start around 1 */
   constructor(spec: StoreSpec, options: EncodingOptions & { readonly unitRows?: number }) {
-    this.dim = spec.dim;
-    this.capacity = options.capacity;
     const { capacity, serving, servingPrecision, memoryLimit, unitRows } = options;
     const workspace = (kernel: TableKernel): void => {
       if (unitRows !== undefined) kernel.setUnitRows(unitRows);
       kernel.openBatch(capacity, 1, 1, 0, capacity);
     };
-    this.store = openStore(spec, { workspace, serving, servingPrecision, ...(memoryLimit && { memoryLimit }) });
-    this.stores = [this.store];
+    super(spec, { workspace, serving, servingPrecision, ...(memoryLimit && { memoryLimit }) });
+    this.dim = spec.dim;
+    this.capacity = capacity;
+    const { store } = this;
+    this.owned = store.keyed ? { plant: (chunk) => store.plant(chunk), others: null } : undefined;
     this.matrices = new Matrices(this.store.memory, capacity * this.dim);
   }
 
@@ -65,22 +53,6 @@ export class StoreEncoding implements Encoding {
     this.learning = mode === "learn" ? count : null;
   }
 
-  backward(): void {}
-
-  gradientsFinite(): boolean {
-    return this.store.kernel.gradientUsable(this.learning ?? 0) === 1;
-  }
-
-  apply(): void {
-    if (this.learning === null) throw new HashbrookError("internal", `${this.store.spec.name}: nothing to apply`);
-    this.store.kernel.apply(this.learning);
-    this.learning = null;
-  }
-
-  vectorOf(key: bigint): Float32Array {
-    return this.store.weightsOf(key);
-  }
-
   /** How many of the first `count` keys have no row. */
   missing(count: number): number {
     return this.rowsOf(count).filter((row) => row === NONE).length;
@@ -106,14 +78,4 @@ export class StoreEncoding implements Encoding {
     const { kernel } = this.store;
     kernel.plant(kernel.keysAt.value, keys.length, kernel.outputAt.value);
   }
-
-  blocks(): TableBlock[] {
-    return this.store.blocks();
-  }
-
-  restore(blocks: SavedBlocks): void {
-    this.store.restore(blocks);
-  }
-
-  async close(): Promise<void> {}
 }

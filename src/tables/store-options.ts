@@ -32,13 +32,12 @@ export function layoutOf(spec: StoreSpec, optimizer: Optimizer, options: StoreOp
 }
 
 /** The error for a store that would need room for `rows` rows of `stride` bytes, and may have `limit` bytes. */
-export function tableFull(spec: StoreSpec, rows: number, stride: number, limit: number): HashbrookError {
-  const { name, encoding, budget, eviction } = spec;
+export function tableFull(spec: StoreSpec, rows: number, stride: number, limit: number, mend: string): HashbrookError {
+  const { name, budget, eviction } = spec;
   const place = budget ? `budget of ${budget} bytes` : `memory (limit ${(limit / GIB).toFixed(2)} GiB)`;
   const message = `table ${name}: ${rows} rows of ${stride} bytes do not fit in its ${place}`;
-  const other = encoding === "exact" ? "use encoding: hash with a fixed number of rows" : "set fewer rows";
   const evict = budget && !eviction?.policy ? "set eviction.policy to lru or lfu, " : "";
   return new HashbrookError("table_full", message, {
-    hint: `${evict}${other}, a smaller dim, an optimizer with less state (rowwise_adagrad, sgd), or split the fields over several tables`,
+    hint: `${evict}${mend}, a smaller dim, an optimizer with less state (rowwise_adagrad, sgd), or split the fields over several tables`,
   });
 }

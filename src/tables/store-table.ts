@@ -1,46 +1,42 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { RowLayout } from "../core/row-layout.js";
-import type { CompiledSpec, CompiledTable, StoreSpec } from "../spec/compiled.js";
+import type { TableKernel } from "../kernels/table.js";
+import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { BatchPath, paddedRows } from "./batch-path.js";
 import type { Clock } from "./encoding.js";
 import { Matrices } from "./matrices.js";
-import type { RowState, RowStore, SavedBlocks, StoreOptions, TableBlock } from "./row-store.js";
-import { openStore } from "./store-encoding.js";
+import type { RowState, StoreOptions } from "./row-store.js";
+import type { StoreSpec } from "./spec.js";
+import { StoreLearner } from "./store-learner.js";
 import type { Table } from "./table.js";
 
 /**
  * A `hash` or `exact` table: the batch's keys go straight to the rows of one store, in one kernel. A row is materialised once
  * and updated once a batch.
  */
-export class StoreTable implements Table {
+export class StoreTable extends StoreLearner implements Table {
   readonly name: string;
   readonly spec: CompiledTable;
   readonly layout: RowLayout;
-  readonly store: RowStore;
-  readonly stores: readonly [RowStore];
-  readonly dense = [];
   readonly width: number;
   private readonly path: BatchPath;
   /** Rows of the largest batch. */
   private readonly rows: number;
-  /** Rows of the last learning gather, 0 when there is none to apply. */
-  private learning = 0;
   private readonly matrices: Matrices;
 
   constructor(model: CompiledSpec, tableIndex: number, layout: BatchLayout, options: StoreOptions = {}) {
-    this.spec = model.tables[tableIndex];
-    this.name = this.spec.name;
+    const spec = model.tables[tableIndex];
+    const path = new BatchPath(model, tableIndex, layout, paddedRows(layout.capacity));
+    const workspace = (kernel: TableKernel): void => {
+      path.open(kernel);
+      options.workspace?.(kernel);
+    };
+    super(spec as StoreSpec, { ...options, workspace });
+    this.spec = spec;
+    this.name = spec.name;
     this.rows = layout.capacity;
-    this.path = new BatchPath(model, tableIndex, layout, paddedRows(layout.capacity));
-    this.store = openStore(this.spec as StoreSpec, {
-      ...options,
-      workspace: (kernel) => {
-        this.path.open(kernel);
-        options.workspace?.(kernel);
-      },
-    });
-    this.stores = [this.store];
+    this.path = path;
     this.layout = this.store.layout;
     this.width = this.path.vectors * this.spec.dim;
     this.matrices = new Matrices(this.store.memory, this.path.capacity * this.width);
@@ -61,7 +57,7 @@ export class StoreTable implements Table {
     }
     const occurrences = this.path.load(batch, numbers, kernel, memory);
     if (mode === "learn" && clock) this.store.lifecycle?.setClock(clock);
-    this.learning = 0;
+    this.learning = null;
     if (!kernel.gather(batch.rows, occurrences, mode === "learn" ? 1 : 0)) {
       throw this.store.full(this.store.rows + occurrences);
     }
@@ -69,20 +65,7 @@ export class StoreTable implements Table {
   }
 
   gradientSquares(): number {
-    return this.store.kernel.gradientSquares(this.learning);
-  }
-
-  backward(): void {}
-
-  gradientsFinite(): boolean {
-    return this.store.kernel.gradientUsable(this.learning) === 1;
-  }
-
-  apply(): void {
-    if (this.learning === 0)
-      throw new HashbrookError("internal", `table ${this.name}: apply without a learning gather`);
-    this.store.kernel.apply(this.learning);
-    this.learning = 0;
+    return this.store.kernel.gradientSquares(this.learning ?? 0);
   }
 
   stats(): { rows: number; capacity: number; bytes: number } {
@@ -94,18 +77,4 @@ export class StoreTable implements Table {
   lookup(key: bigint): RowState | null {
     return this.store.lookup(key);
   }
-
-  vectorOf(key: bigint): Float32Array {
-    return this.store.weightsOf(key);
-  }
-
-  blocks(): TableBlock[] {
-    return this.store.blocks();
-  }
-
-  restore(blocks: SavedBlocks): void {
-    this.store.restore(blocks);
-  }
-
-  async close(): Promise<void> {}
 }

@@ -223,7 +223,7 @@ export class Checkpointer {
 
   private increment(examples: number, { meta, blocks }: CheckpointContent): Increment {
     this.collect();
-    const copies = new Map(this.options.stores.map((store, i) => [rowBlock(store), this.copy(store, i)]));
+    const copies = new Map(this.options.stores.map((store, i) => [store.rowsBlock, this.copy(store, i)]));
     const whole = blocks.filter(({ name }) => !copies.has(name));
     const patched = blocks.filter(({ name }) => copies.has(name));
     return {
@@ -238,11 +238,6 @@ export class Checkpointer {
   private copy(store: RowStore, i: number): ChangedRows {
     const rows = store.present(this.changed[i].take());
     const data = this.writer().memory.take(rows.length * store.layout.stride);
-    return { name: rowBlock(store), rows, data: store.readRows(rows, data) };
+    return { name: store.rowsBlock, rows, data: store.readRows(rows, data) };
   }
-}
-
-/** The block of a store of which increments store the changed rows alone. */
-function rowBlock({ spec }: RowStore): string {
-  return `table/${spec.name}/${spec.encoding === "exact" ? "rows" : "state"}`;
 }

@@ -94,8 +94,8 @@ export function encodingContract(name: string, spec: EncodingSpec, sgd: { spec: 
       // So that all rows are there, and none is at its start.
       for (let step = 0; step < 3; step++) await learn(encoding, asked, (v) => random(roll, v.length, 0.5));
       const c = random(roll, asked.length * encoding.dim);
-      const before = weightsOf(encoding);
       const lossBefore = dot(c, await vectorsOf(encoding, asked, "learn"));
+      const before = weightsOf(encoding);
       await learn(encoding, asked, () => c);
       const moved = weightsOf(encoding).reduce((sum, now, i) => sum + squaredDistance(now, before[i]), 0);
       const lossAfter = dot(c, await vectorsOf(encoding, asked, "learn"));

@@ -27,6 +27,13 @@ describe("carrying vectors over", () => {
     expect((await teach(encoding, keys)).vectors).toEqual(vectors);
   });
 
+  it("gives an exact table over several memories the very vectors, too", async () => {
+    const { encoding, error } = await taught({ encoding: "exact", rows: 16, shards: 3 });
+    expect(error).toBe(0);
+    expect((await teach(encoding, keys)).vectors).toEqual(vectors);
+    expect(encoding.stores.map(({ rows }) => rows > 900)).toEqual([true, true, true]);
+  });
+
   it("learns them where there is room for every key, ever better", async () => {
     const fits: Fit[] = [];
     const shared = { lookups: 2, combine: "sum" } as const;

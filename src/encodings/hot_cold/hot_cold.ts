@@ -1,5 +1,5 @@
 import type { DenseOptimizer } from "../../optimizers/dense.js";
-import type { Clock, Encoding, EncodingOptions, HotnessCounters } from "../../tables/encoding.js";
+import type { Clock, Encoding, EncodingOptions, HotnessCounters, OwnedRows } from "../../tables/encoding.js";
 import { Parts } from "../../tables/key-partition.js";
 import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "../../tables/row-store.js";
 import type { EncodingBase, StoreSpec } from "../../tables/spec.js";
@@ -30,8 +30,9 @@ export class HotColdEncoding implements Encoding {
   readonly dim: number;
   readonly stores: readonly RowStore[];
   readonly dense: readonly DenseOptimizer[];
+  readonly owned: OwnedRows;
   private readonly hot: StoreEncoding;
-  readonly cold: Encoding;
+  private readonly cold: Encoding;
   private readonly parts: Parts;
   /** None in a replica, which is told what is hot. */
   private readonly scores: Hotness | null;
@@ -51,6 +52,8 @@ export class HotColdEncoding implements Encoding {
     this.threshold = own.threshold;
     this.byGradient = own.hotness === "gradient";
     this.scores?.gains.fill(1);
+    const others = { room: spec.rows, encoding: cold, spec: own.cold };
+    this.owned = { plant: (chunk) => this.plant(chunk), others };
   }
 
   get keys(): BigUint64Array {
@@ -125,18 +128,6 @@ export class HotColdEncoding implements Encoding {
     return this.cold.close();
   }
 
-  /**
-   * Gives ids rows of their own from the start.
-   * @param chunk at most as many keys as there are hot rows
-   */
-  plantHot(chunk: RowChunk): void {
-    const first = this.hot.store.rows;
-    this.hot.store.plant(chunk);
-    chunk.keys.forEach((_, i) => {
-      this.scores?.kernel.promote(first + i, this.threshold);
-    });
-  }
-
   /** The parts that have keys in the batch. */
   private inUse(): { part: number; encoding: Encoding }[] {
     const all = [
@@ -176,6 +167,15 @@ export class HotColdEncoding implements Encoding {
     hot.plant(keys, cold.vectors.subarray(0, keys.length * this.dim));
     scores.forEach((score, i) => {
       hotness.kernel.promote(first + i, score);
+    });
+  }
+
+  /** Gives ids rows of their own from the start. */
+  private plant(chunk: RowChunk): void {
+    const first = this.hot.store.rows;
+    this.hot.store.plant(chunk);
+    chunk.keys.forEach((_, i) => {
+      this.scores?.kernel.promote(first + i, this.threshold);
     });
   }
 

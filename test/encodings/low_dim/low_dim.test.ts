@@ -12,7 +12,7 @@ import {
   randomFloats,
   restoreBlocks,
 } from "../dense-gradients.js";
-import { encodingContract, learn, vectorsOf } from "../encoding.contract.js";
+import { learn, vectorsOf } from "../encoding.contract.js";
 
 const CAPACITY = 150;
 const DIM = 6;
@@ -45,12 +45,6 @@ const stores: Readonly<Record<string, Partial<EncodingSpec>>> = {
   "a row for every key": { optimizer: optimizerSpecs.ftrl },
   "rows over three memories": { shards: 3 },
 };
-
-const rate = 0.002;
-// The contract's step has 48 keys, by whose number the matrix's gradients are divided and the rows' are not.
-const sgd = { kind: "sgd", learning_rate: rate } as const;
-const plain = { ...spec, optimizer: sgd, low_dim: { dim: ROW, optimizer: { ...sgd, learning_rate: 48 * rate } } };
-encodingContract("low_dim", { ...spec, optimizer: optimizerSpecs.ftrl }, { spec: plain, rate });
 
 describe("LowDimEncoding", () => {
   it("is a row times the matrix", async () => {

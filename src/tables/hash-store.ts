@@ -1,10 +1,35 @@
-import { RowStore, type SavedBlocks, type TableBlock } from "./row-store.js";
+import { RowStore, type SavedBlocks, type StoreOptions, type TableBlock } from "./row-store.js";
+import type { StoreSpec } from "./spec.js";
 
 /**
  * The hashing trick: a fixed number of rows, row = key mod rows; keys that meet share a row. A bitmap marks the rows that
  * were learned; the others still predict with their initial weights. Exported "keys" are row numbers.
  */
 export class HashStore extends RowStore {
+  constructor(spec: StoreSpec, options: StoreOptions) {
+    super(spec, options, false);
+  }
+
+  get rowsBlock(): string {
+    return this.blockName("state");
+  }
+
+  isKey(key: bigint): boolean {
+    return key < BigInt(this.spec.rows);
+  }
+
+  present(rows: Uint32Array): Uint32Array {
+    return rows.filter((row) => this.kernel.isTouched(row) === 1);
+  }
+
+  protected get end(): number {
+    return this.capacity;
+  }
+
+  protected get mend(): string {
+    return "set fewer rows";
+  }
+
   protected rowBlocks(): TableBlock[] {
     this.kernel.settleMarks();
     const { precision, stateBytes } = this.layout;
@@ -13,7 +38,7 @@ export class HashStore extends RowStore {
         ? ({ dtype: "F32", shape: [this.capacity, stateBytes / 4] } as const)
         : ({ dtype: "U8", shape: [this.capacity, stateBytes] } as const);
     return [
-      { name: this.blockName("state"), ...state, data: this.stateView() },
+      { name: this.rowsBlock, ...state, data: this.stateView() },
       { name: this.blockName("touched"), dtype: "U8", shape: [this.bitmapBytes()], data: this.bitmap() },
     ];
   }

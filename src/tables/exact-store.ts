@@ -1,4 +1,5 @@
-import { RowStore, type SavedBlocks, type TableBlock } from "./row-store.js";
+import { RowStore, type SavedBlocks, type StoreOptions, type TableBlock } from "./row-store.js";
+import type { StoreSpec } from "./spec.js";
 
 /**
  * One row for every distinct 64-bit key, in the order they came; grows, or keeps to its budget. Rows that are given up leave
@@ -6,9 +7,35 @@ import { RowStore, type SavedBlocks, type TableBlock } from "./row-store.js";
  * from their keys.
  */
 export class ExactStore extends RowStore {
+  constructor(spec: StoreSpec, options: StoreOptions) {
+    super(spec, options, true);
+  }
+
+  get rowsBlock(): string {
+    return this.blockName("rows");
+  }
+
+  isKey(): boolean {
+    return true;
+  }
+
+  present(rows: Uint32Array): Uint32Array {
+    let { length } = rows;
+    while (length > 0 && rows[length - 1] >= this.rows) length--;
+    return rows.subarray(0, length);
+  }
+
+  protected get end(): number {
+    return this.rows;
+  }
+
+  protected get mend(): string {
+    return "use encoding: hash with a fixed number of rows";
+  }
+
   protected rowBlocks(): TableBlock[] {
     const shape = [this.rows, this.layout.stride];
-    return [{ name: this.blockName("rows"), dtype: "U8", shape, data: this.rowBytes(this.rows) }];
+    return [{ name: this.rowsBlock, dtype: "U8", shape, data: this.rowBytes(this.rows) }];
   }
 
   protected restoreRows(blocks: SavedBlocks): void {

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { encodingKinds, kindOf } from "../../src/encodings/index.js";
+import { distil, openDistilled } from "../../src/migrate/distil.js";
+import type { CompiledSpec, EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
+import { compiledFromJson } from "../../src/spec/compiled-json.js";
+import { canonicalJson } from "../../src/spec/hash.js";
+import { parseSpec } from "../../src/spec/parse.js";
+import { encodingContract, encodingOf, vectorsOf } from "./encoding.contract.js";
+
+/** A model whose one table has the kind, with nothing but a size. */
+function modelOf(kind: string, seed = 42): CompiledSpec {
+  const { inner } = kindOf(kind);
+  const own = inner ? `, ${kind}: { ${inner.option}: { rows: 40 } }` : "";
+  const text = `name: m
+events: { format: tsv, columns: [label, id] }
+fields: [{ name: id, type: categorical, table: ids }]
+tables: { ids: { encoding: ${kind}, rows: 50, dim: 8, init: 0.1${own} } }
+tower: deep_crossing
+train: { seed: ${seed} }
+`;
+  return parseSpec(text, `${kind}.yaml`);
+}
+
+const RATE = 1e-3;
+/** Keys of the contract's step, by whose number gradients of dense weights are divided. */
+const KEYS = 48;
+
+/** The same with plain gradient steps: of its rows, and of the dense weights that its own options name an optimizer for. */
+function plain(spec: EncodingSpec): EncodingSpec {
+  const sgd = (learning_rate: number): OptimizerSpec => ({ kind: "sgd", learning_rate });
+  const own = (spec as unknown as Record<string, object | undefined>)[spec.encoding];
+  if (!own) return { ...spec, optimizer: sgd(RATE) };
+  const stepped = Object.entries(own).map(([key, value]) => {
+    if (key === "optimizer") return [key, sgd(KEYS * RATE)];
+    return [key, key === kindOf(spec.encoding).inner?.option ? plain(value) : value];
+  });
+  return { ...spec, optimizer: sgd(RATE), [spec.encoding]: Object.fromEntries(stepped) };
+}
+
+describe.each(encodingKinds)("%s, as it is without further options", (kind) => {
+  const model = modelOf(kind);
+  const [spec] = model.tables;
+  encodingContract(kind, spec, { spec: plain(spec), rate: RATE });
+
+  it("is read again as it was compiled", () => {
+    const json = canonicalJson(model);
+    expect(canonicalJson(compiledFromJson(json))).toBe(json);
+  });
+
+  it("can be told vectors to give", async () => {
+    const keys = BigUint64Array.from({ length: 30 }, (_, i) => BigInt(i * 7 + 1));
+    const vectors = Float32Array.from({ length: keys.length * spec.dim }, (_, i) => Math.fround(Math.sin(i)));
+    const encoding = await openDistilled(spec, "onnxruntime");
+    const error = await distil(encoding, spec, { keys, vectors }, { passes: 30, seed: 1, runtime: "onnxruntime" });
+    expect(error).toBeLessThan(0.9);
+    await encoding.close();
+  });
+
+  it("gives the same vectors for the same spec and seed, other ones for another seed", async () => {
+    const specs = [spec, spec, modelOf(kind, 43).tables[0]];
+    const [first, second, other] = await Promise.all(specs.map((some) => encodingOf(some)));
+    const asked = [1n, 2n, 2n ** 63n];
+    const given = [...(await vectorsOf(first, asked))];
+    expect([...(await vectorsOf(second, asked))]).toEqual(given);
+    expect([...(await vectorsOf(other, asked))]).not.toEqual(given);
+    await Promise.all([first.close(), second.close(), other.close()]);
+  });
+});
