@@ -73,7 +73,7 @@ function atEveryOperation(
   scenario: Scenario,
   fault: Fault,
   check: (ruin: { inner: Files; directory: string; faulty: FaultyFiles; at: number }) => void,
-  make: () => Files = () => quickFiles,
+  make: () => Files = () => new MemoryFiles(),
 ): string[] {
   for (let at = 1; ; at++) {
     const inner = make();
@@ -122,19 +122,14 @@ describe.each(scenarios)("$name", (scenario) => {
   it("is safe against a power cut at every operation, whatever the disk kept of what was not synced", () => {
     const rng = new Rng(20261123);
     for (let round = 0; round < 20; round++) {
-      atEveryOperation(
-        scenario,
-        "kill-after",
-        ({ inner, directory, at, faulty }) => {
-          (inner as MemoryFiles).powerCut((n) => rng.below(n));
-          const store = new CheckpointStore(directory, inner);
-          expectOneOf(store, scenario.allowed, `round ${round}, power cut at ${at}: ${faulty.trace.at(-1)}`);
-          scenario.act(store);
-          (inner as MemoryFiles).powerCut(() => 0);
-          expectOneOf(store, scenario.allowed.slice(-1), `round ${round}, ${at}, then done again`);
-        },
-        () => new MemoryFiles(),
-      );
+      atEveryOperation(scenario, "kill-after", ({ inner, directory, at, faulty }) => {
+        (inner as MemoryFiles).powerCut((n) => rng.below(n));
+        const store = new CheckpointStore(directory, inner);
+        expectOneOf(store, scenario.allowed, `round ${round}, power cut at ${at}: ${faulty.trace.at(-1)}`);
+        scenario.act(store);
+        (inner as MemoryFiles).powerCut(() => 0);
+        expectOneOf(store, scenario.allowed.slice(-1), `round ${round}, ${at}, then done again`);
+      });
     }
   });
 
@@ -150,6 +145,23 @@ describe.each(scenarios)("$name", (scenario) => {
       expectOneOf(store, scenario.allowed.slice(-1), `${what}, then done again`);
     });
   });
+});
+
+it("what holds in memory holds on a disk, killed in the midst of any operation", () => {
+  const scenario = scenarios[1];
+  const onDisk = atEveryOperation(
+    scenario,
+    "kill-midway",
+    ({ inner, directory, at, faulty }) => {
+      const store = new CheckpointStore(directory, inner);
+      const what = `killed at ${at}: ${faulty.trace.at(-1)}`;
+      expectOneOf(store, scenario.allowed, what);
+      scenario.act(store);
+      expectOneOf(store, scenario.allowed.slice(-1), `${what}, then done again`);
+    },
+    () => quickFiles,
+  );
+  expect(onDisk.length).toBe(atEveryOperation(scenario, "kill-midway", () => {}).length);
 });
 
 describe("a failed save", () => {

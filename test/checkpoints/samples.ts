@@ -5,7 +5,7 @@ import { afterEach } from "vitest";
 import type { Block, CheckpointContent } from "../../src/checkpoints/checkpoint.js";
 import type { Dtype } from "../../src/checkpoints/safetensors.js";
 import { HashbrookError } from "../../src/core/errors.js";
-import { type Files, nodeFiles } from "../../src/core/files.js";
+import { type Files, nodeFiles, withFile } from "../../src/core/files.js";
 
 /** A directory that is gone after the test that asked for it. */
 export function temporaryDirectory(): string {
@@ -22,6 +22,18 @@ afterEach(() => {
 
 /** The real file system without waiting for the disk: for tests in which processes die but the power stays on. */
 export const quickFiles: Files = { ...nodeFiles, fsync: () => {}, syncDirectory: () => {} };
+
+/** All bytes of a file. */
+export function readAll(files: Files, path: string): Uint8Array {
+  const data = new Uint8Array(files.stat(path)!.bytes);
+  withFile(files, path, "r", (file) => files.read(file, data, 0));
+  return data;
+}
+
+/** Gives a file these bytes and no others. */
+export function writeAll(files: Files, path: string, data: Uint8Array): void {
+  withFile(files, path, "w", (file) => files.write(file, data, 0));
+}
 
 export function bytesOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
