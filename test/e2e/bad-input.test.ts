@@ -34,7 +34,7 @@ function rejects(out: string) {
   );
 }
 
-describe("a malformed row is rejected with a code, kept, and training goes on", () => {
+describe("a malformed row is rejected with a code, kept, and training goes on", async () => {
   const good = ["1\t1000\tu1\t2.5", "0\t1001\tu2\t", "0\t1002\t\t-3e2"];
   const bad: [string, string | Uint8Array, string][] = [
     ["a wrong column count", "1\t1000\tu1", "column_count"],
@@ -49,9 +49,9 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
     ["a bad time", "1\tyesterday\tu1\t1", "bad_time"],
   ];
 
-  it.each(bad)("%s", (_, row, code) => {
+  it.each(bad)("%s", async (_, row, code) => {
     const { out, args } = trainOn("tsv", [good[0], row, good[1], good[2]]);
-    expect(report(args)).toMatchObject({ examples: 3, rejected: 1, rejected_by_code: { [code]: 1 } });
+    expect(await report(args)).toMatchObject({ examples: 3, rejected: 1, rejected_by_code: { [code]: 1 } });
     expect(rejects(out)).toMatchObject([{ code, row: 2, offset: good[0].length + 1 }]);
   });
 
@@ -63,28 +63,28 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
     ["an infinite number", '{"label": 1, "ts": 5, "price": 1e999}', "number_out_of_range"],
     ["no label", '{"ts": 5, "user": "u1"}', "bad_label"],
     ["no time", '{"label": 1, "user": "u1"}', "missing_time"],
-  ])("JSON: %s", (_, row, code) => {
+  ])("JSON: %s", async (_, row, code) => {
     const fine = '{"label": 1, "ts": 5, "user": "u1", "price": 3, "other": [1, {"x": "}"}]}';
     const { out, args } = trainOn("json", [fine, row, fine]);
-    expect(report(args)).toMatchObject({ examples: 2, rejected: 1, rejected_by_code: { [code]: 1 } });
+    expect(await report(args)).toMatchObject({ examples: 2, rejected: 1, rejected_by_code: { [code]: 1 } });
     expect(rejects(out)).toMatchObject([{ code, row: 2, raw: row }]);
   });
 
-  it("--max-rejects stops the run and names the first row beyond", () => {
+  it("--max-rejects stops the run and names the first row beyond", async () => {
     const { args } = trainOn("tsv", [...good, "1\t1000", "1\t1000", "1", "0\t1\tu\t1"], "--max-rejects", "1");
-    const { status, stderr } = run(args);
+    const { status, stderr } = await run(args);
     expect([status, stderr]).toEqual([
       4,
       expect.stringMatching(/rows\.tsv:5.*column_count.*; 3 rows were rejected, --max-rejects is 1/),
     ]);
   });
 
-  it("nothing but rubbish is an error: no checkpoint, and all rows kept", () => {
+  it("nothing but rubbish is an error: no checkpoint, and all rows kept", async () => {
     const { out, args } = trainOn(
       "tsv",
       Array.from({ length: 500 }, (_, i) => `rubbish ${i}`),
     );
-    const { status, stdout, stderr } = run([...args, "--json"]);
+    const { status, stdout, stderr } = await run([...args, "--json"]);
     expect(status).toBe(4);
     expect(stderr).toMatch(/all 500 events were rejected.*rows\.tsv:1: column_count: 1 column, expected 4 columns/);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "all_rejected" } });
@@ -119,17 +119,17 @@ describe("what is wrong from the start never starts", () => {
     ],
   ];
 
-  it.each(cases)("%s: a clear error, nothing written", (_, args, status, message) => {
-    const outcome = run(args);
+  it.each(cases)("%s: a clear error, nothing written", async (_, args, status, message) => {
+    const outcome = await run(args);
     expect([outcome.status, outcome.stderr]).toEqual([status, expect.stringMatching(message)]);
     const out = args[args.indexOf("--out") + 1];
     expect(existsSync(out) ? readdirSync(out).filter((name) => name.startsWith("checkpoint")) : []).toEqual([]);
   });
 
-  it("a spec's errors name file, line and field, and --json gives them to programs", () => {
+  it("a spec's errors name file, line and field, and --json gives them to programs", async () => {
     const model = join(folder, "wrong.yaml");
     writeFileSync(model, spec("tsv").replace("table: ids", "table: idz"));
-    const { status, stdout, stderr } = run([
+    const { status, stdout, stderr } = await run([
       "train",
       "--model",
       model,
@@ -144,39 +144,50 @@ describe("what is wrong from the start never starts", () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "spec_invalid" } });
   });
 
-  it("flags that are wrong are an error for programs too", () => {
-    const { status, stdout } = run(["train", "--model", "m", "--data", "d", "--out", "o", "--limit", "-1", "--json"]);
+  it("flags that are wrong are an error for programs too", async () => {
+    const { status, stdout } = await run([
+      "train",
+      "--model",
+      "m",
+      "--data",
+      "d",
+      "--out",
+      "o",
+      "--limit",
+      "-1",
+      "--json",
+    ]);
     expect(status).toBe(2);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "usage", message: expect.stringContaining("--limit") } });
   });
 
-  it("a directory that already holds a model is refused without --resume, and unharmed", () => {
+  it("a directory that already holds a model is refused without --resume, and unharmed", async () => {
     const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t1\tu\t1"]);
-    report(args);
-    expect(run(args)).toMatchObject({ status: 5, stderr: expect.stringContaining("--resume") });
-    expect(report([...args, "--resume"])).toMatchObject({ examples: 2, examples_this_run: 0 });
+    await report(args);
+    expect(await run(args)).toMatchObject({ status: 5, stderr: expect.stringContaining("--resume") });
+    expect(await report([...args, "--resume"])).toMatchObject({ examples: 2, examples_this_run: 0 });
     expect(existsSync(out)).toBe(true);
   });
 
-  it("a checkpoint of another spec is refused", () => {
+  it("a checkpoint of another spec is refused", async () => {
     const { args } = trainOn("tsv", ["1\t1\tu\t1"]);
-    report(args);
+    await report(args);
     writeFileSync(args[2], spec("tsv").replace("dim: 4", "dim: 8"));
-    expect(run([...args, "--resume"])).toMatchObject({ status: 5, stderr: expect.stringContaining("spec") });
+    expect(await run([...args, "--resume"])).toMatchObject({ status: 5, stderr: expect.stringContaining("spec") });
   });
 
-  it("another content of a file that was learned in part is refused on --resume", () => {
+  it("another content of a file that was learned in part is refused on --resume", async () => {
     const { args } = trainOn("tsv", ["1\t1\tu\t1", "1\t1\tu\t1"]);
-    report([...args, "--limit", "1"]);
+    await report([...args, "--limit", "1"]);
     writeFileSync(args[4], "0\t1\tv\t1\n0\t1\tv\t1\n");
-    expect(run([...args, "--resume"])).toMatchObject({ status: 3, stderr: expect.stringContaining("changed") });
+    expect(await run([...args, "--resume"])).toMatchObject({ status: 3, stderr: expect.stringContaining("changed") });
   });
 
-  it("an output that cannot be written is a clear error", () => {
+  it("an output that cannot be written is a clear error", async () => {
     const file = join(folder, "a-file");
     mkdirSync(folder, { recursive: true });
     writeFileSync(file, "");
-    const outcome = run([
+    const outcome = await run([
       "train",
       "--model",
       "features/ads-demo.yaml",
@@ -188,30 +199,38 @@ describe("what is wrong from the start never starts", () => {
     expect([outcome.status, outcome.stderr]).toEqual([6, expect.stringContaining("a-file")]);
   });
 
-  it("simulated events that cannot be written are a clear error, however few", () => {
+  it("simulated events that cannot be written are a clear error, however few", async () => {
     const path = join(folder, "none", "events.tsv");
-    const outcome = run(["simulate", "--rows", "10", "--seed", "1", "--out", path]);
+    const outcome = await run(["simulate", "--rows", "10", "--seed", "1", "--out", path]);
     expect([outcome.status, outcome.stderr]).toEqual([
       3,
       expect.stringMatching(/events.tsv: cannot be written: ENOENT/),
     ]);
   });
 
-  it("predictions that cannot be written are a clear error", () => {
+  it("predictions that cannot be written are a clear error", async () => {
     const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t2\tv\t1"]);
-    report(args);
-    const outcome = run(["predict", "--checkpoint", out, "--data", args[4], "--out", join(folder, "none", "scores")]);
+    await report(args);
+    const outcome = await run([
+      "predict",
+      "--checkpoint",
+      out,
+      "--data",
+      args[4],
+      "--out",
+      join(folder, "none", "scores"),
+    ]);
     expect([outcome.status, outcome.stderr]).toEqual([3, expect.stringMatching(/scores: cannot be written: ENOENT/)]);
   });
 });
 
-it("numbers at the edge of their range leave the model finite", () => {
+it("numbers at the edge of their range leave the model finite", async () => {
   const rows = Array.from({ length: 64 }, (_, i) => `${i % 2}\t1\tu${i % 5}\t${i % 3 === 0 ? 1e18 : -1e18}`);
   const { args } = trainOn("tsv", rows);
-  const { logloss, skipped, examples } = report(args);
+  const { logloss, skipped, examples } = await report(args);
   expect(examples).toBe(64);
   expect(Number.isFinite(logloss) || skipped === 64).toBe(true);
-  const { stdout, status } = run(["predict", "--checkpoint", args[6], "--data", args[4], "--out", "-"]);
+  const { stdout, status } = await run(["predict", "--checkpoint", args[6], "--data", args[4], "--out", "-"]);
   expect(status).toBe(0);
   for (const line of stdout.trim().split("\n")) expect(Number(line)).toBeGreaterThan(0);
 });

@@ -1,13 +1,17 @@
-import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
-import { digests, ended, report, run, start, temporary } from "./hashbrook.js";
+import { openFollow } from "../../src/delta-log/open.js";
+import { Scorer } from "../../src/serve/scorer.js";
+import { createServer } from "../../src/serve/server.js";
+import type { Report } from "../../src/train/job.js";
+import { digests, ended, report, run, simulatedLines, start, temporary } from "./hashbrook.js";
 
 const folder = temporary();
-const ROWS = 12_000;
+const ROWS = 8_000;
+const KILLS = 4;
 
 /** The demo's model, its users and ads encoded otherwise. */
 function model(name: string, users: string, ads: string): string {
@@ -48,69 +52,109 @@ const models = {
   ),
 };
 
+/** A candidate's members are the columns of a row. */
+const data = join(folder, "events.tsv");
+let candidates: object[];
+let labels: number[];
+
+beforeAll(async () => {
+  const rows = await simulatedLines(2000, 5);
+  writeFileSync(data, `${rows.join("\n")}\n`);
+  labels = rows.map((row) => Number(row[0]));
+  candidates = (await simulatedLines(60, 5, "json")).map((line) => JSON.parse(line) as object);
+});
+
 describe.each(Object.entries(models))("%s", (_, path) => {
   const train = (out: string, ...more: string[]) => [
     ...["train", "--model", path, "--data", `simulate:${ROWS}:5`, "--out", out],
     ...more,
   ];
+  const [whole, threaded] = [temporary(), temporary()];
+  let trained: Report;
 
-  it("give the same bytes for any number of threads, and when killed and resumed", async () => {
-    const whole = temporary();
-    expect(report(train(whole, "--threads", "1")).examples).toBe(ROWS);
-    const threaded = temporary();
-    report(train(threaded, "--threads", "2", "--checkpoint-every", "3000"));
+  beforeAll(async () => {
+    trained = await report(train(whole, "--threads", "1"));
+    expect(trained.examples).toBe(ROWS);
+  });
+
+  it("give the same bytes for any number of threads", async () => {
+    await report(train(threaded, "--threads", "2", "--checkpoint-every", "3000"));
     expect(digests(threaded)).toEqual(digests(whole));
+  });
+
+  it("give the same bytes when killed at a write, again and again, and resumed", async () => {
     const out = temporary();
     const rng = new Rng(3);
-    for (let attempt = 0; attempt < 20; attempt++) {
-      const child = start(train(out, "--resume", "--checkpoint-every", "700", "--json"));
-      const timer = setTimeout(() => child.kill("SIGKILL"), attempt < 4 ? 300 + rng.below(900) : 100_000);
-      const { status, stderr } = await ended(child);
-      clearTimeout(timer);
+    let kills = 0;
+    for (; ; kills++) {
+      const at = kills < KILLS ? `${1 + rng.below(12)} ${rng.below(2) === 0 ? "before" : "after"}` : undefined;
+      const { status, stderr } = await ended(start(train(out, "--resume", "--checkpoint-every", "700", "--json"), at));
       if (status === 0) break;
       expect(status, stderr).toBeNull();
     }
+    expect(kills).toBe(KILLS);
     expect(digests(out)).toEqual(digests(whole));
-  });
+  }, 300_000);
 
-  it("are scored alike by predict, eval and inspect after a restore", () => {
-    const out = temporary();
-    const trained = report(train(out));
-    const data = `simulate:2000:5`;
-    const scores = run(["predict", "--checkpoint", out, "--data", data, "--out", "-"])
-      .stdout.trim()
-      .split("\n")
-      .map(Number);
-    expect(scores).toHaveLength(2000);
+  it("are scored alike by predict and eval after a restore, and inspect shows what was trained", async () => {
+    const out = join(temporary(), "scores");
+    const predicted = async (...more: string[]) => {
+      await report(["predict", "--checkpoint", whole, "--data", data, "--out", out, ...more]);
+      return numbersIn(out);
+    };
+    const scores = await predicted();
+    expect(scores).toHaveLength(labels.length);
     for (const score of scores) expect(score > 0 && score < 1).toBe(true);
-    const first = run(["predict", "--checkpoint", out, "--data", data, "--limit", "1", "--out", "-"]).stdout;
-    expect(Number(first)).toBe(scores[0]);
-    expect(report(["eval", "--checkpoint", out, "--data", data]).auc).toBeGreaterThan(0.6);
-    const inspected = JSON.parse(
-      run(["inspect", "--checkpoint", out, "--field", "user", "--value", "u1", "--json"]).stdout,
-    ) as { tables: { name: string; bytes: number }[] };
-    const bytes = (tables: readonly { name: string; bytes: number }[]) =>
-      tables.find(({ name }) => name === "users")!.bytes;
-    expect(bytes(inspected.tables)).toBeGreaterThan(0);
-    expect(bytes(trained.tables)).toBeGreaterThan(0);
+    expect(await predicted("--limit", "1")).toEqual(scores.slice(0, 1));
+    const { auc, logloss } = await report(["eval", "--checkpoint", whole, "--data", data]);
+    expect(auc).toBeGreaterThan(0.6);
+    expect(loglossOf(scores)).toBeCloseTo(logloss!, 5);
+    const inspected = await inspect(whole, "u1");
+    expect(inspected).toMatchObject({ examples: ROWS, spec_hash: trained.spec_hash });
+    const rows = (tables: readonly { name: string; rows: number }[]) => tables.map(({ name, rows }) => [name, rows]);
+    expect(rows(inspected.tables)).toEqual(rows(trained.tables));
+    const weights = inspected.tables.find(({ name }) => name === "users")!.asked!.weights;
+    expect(weights).toHaveLength(8);
+    expect(weights.every(Number.isFinite) && weights.some((weight) => weight !== 0)).toBe(true);
+    // Another user has another vector, and the other run's checkpoint the same one.
+    expect((await inspect(whole, "u2")).tables.find(({ name }) => name === "users")!.asked!.weights).not.toEqual(
+      weights,
+    );
+    expect((await inspect(threaded, "u1")).tables.map(({ asked }) => asked)).toEqual(
+      inspected.tables.map(({ asked }) => asked),
+    );
   });
 
   it("are answered alike by a scorer that followed the training", async () => {
-    const [out, log] = [temporary(), join(temporary(), "log")];
-    report(train(out, "--publish", log, "--publish-ms", "100"));
-    const events = run(["simulate", "--rows", "60", "--seed", "5", "--format", "json"]).stdout.trim().split("\n");
-    const data = join(temporary(), "events.tsv");
-    writeFileSync(data, run(["simulate", "--rows", "60", "--seed", "5"]).stdout);
-    const scores = run(["predict", "--checkpoint", out, "--data", data, "--out", "-"]).stdout.trim().split("\n");
-    const server = start(["serve", "--follow", log, "--port", "0"]);
-    const [line] = (await once(server.stdout!, "data")) as [Buffer];
-    const { listening } = JSON.parse(String(line)) as { listening: string };
-    for (let i = 0; i < 500 && !(await fetch(`${listening}/v2/health/ready`)).ok; i++) await sleep(20);
-    const body = JSON.stringify({ candidates: events.map((event) => JSON.parse(event)) });
-    const headers = { "content-type": "application/json" };
-    const answer = await (await fetch(`${listening}/v1/score`, { method: "POST", headers, body })).json();
-    server.kill("SIGINT");
-    expect((await ended(server)).status).toBe(0);
-    expect(answer).toMatchObject({ version: ROWS, scores: scores.map(Number) });
+    const [published, out] = [temporary(), join(temporary(), "scores")];
+    const log = join(published, "log");
+    await report(train(published, "--publish", log, "--publish-ms", "100"));
+    expect(weightsOf(published)).toEqual(weightsOf(whole));
+    await report(["predict", "--checkpoint", whole, "--data", data, "--limit", "60", "--out", out]);
+    const follower = Scorer.follow(openFollow(log));
+    const server = createServer(follower);
+    for (let i = 0; i < 500 && (await server.inject("/v2/health/ready")).statusCode !== 200; i++) await sleep(20);
+    const answer = await server.inject({ method: "POST", url: "/v1/score", payload: { candidates } });
+    expect(answer.json()).toMatchObject({ version: ROWS, scores: numbersIn(out) });
+    await server.close();
+    await follower.close();
   });
 });
+
+/** A publishing run's manifest also tells how far it has published. */
+const weightsOf = (out: string) => Object.entries(digests(out)).filter(([name]) => !name.endsWith("manifest.json"));
+
+const numbersIn = (path: string) => readFileSync(path, "utf8").trim().split("\n").map(Number);
+
+function loglossOf(scores: readonly number[]): number {
+  return scores.reduce((sum, p, i) => sum - Math.log(labels[i] ? p : 1 - p), 0) / scores.length;
+}
+
+async function inspect(checkpoint: string, user: string) {
+  const { stdout } = await run(["inspect", "--checkpoint", checkpoint, "--field", "user", "--value", user, "--json"]);
+  return JSON.parse(stdout) as {
+    examples: number;
+    spec_hash: string;
+    tables: { name: string; rows: number; asked?: { weights: number[] } }[];
+  };
+}

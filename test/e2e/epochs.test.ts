@@ -51,8 +51,18 @@ describe("figures of several epochs", () => {
     expect([resumed.logloss, resumed.seen]).toEqual([(await trained({})).logloss, (await trained({ epochs: 2 })).seen]);
   });
 
-  it("--epochs without validation warns; the text tells seen events apart", () => {
-    const { stdout, stderr } = run(["train", "--model", model, "--data", whole, "--epochs", "2", "--out", temporary()]);
+  it("--epochs without validation warns; the text tells seen events apart", async () => {
+    const { stdout, stderr } = await run([
+      "train",
+      "--model",
+      model,
+      "--data",
+      whole,
+      "--epochs",
+      "2",
+      "--out",
+      temporary(),
+    ]);
     expect(stderr).toMatch(/^warning: --epochs 2 without --validate/);
     expect(stdout).toMatch(/never seen before .*\n[\s\S]*seen before .*memory, not quality/);
   });
@@ -113,7 +123,7 @@ describe("validation", () => {
     const flags = ["--epochs", "12", "--validate-last", "20%", "--early-stop", "4", "--checkpoint-every", "700"];
     const args = (out: string) => ["train", "--model", model, "--data", whole, "--out", out, "--resume", ...flags];
     const [calm, killed] = [temporary(), temporary()];
-    expect(run(args(calm)).status).toBe(0);
+    expect((await run(args(calm))).status).toBe(0);
     const rng = new Rng(5);
     for (let attempt = 0, status: number | null = null; status !== 0; attempt++) {
       const child = start(args(killed));

@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { hashbrook } from "../../src/cli/program.js";
+import { simulate } from "../../src/sources/simulator/run.js";
 import type { Report } from "../../src/train/job.js";
 
 const MAIN = "dist/cli/main.js";
@@ -13,8 +15,17 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the built command line to its end. */
-export function run(args: readonly string[], input?: string): Outcome {
+/**
+ * Runs a command line to its end, in this process: a start costs more than most commands do. One that reads standard input, or
+ * writes bytes to standard output, gets a process of its own.
+ */
+export async function run(args: readonly string[], input?: string): Promise<Outcome> {
+  const piped = args.includes("-") || (args[0] === "simulate" && !args.includes("--out"));
+  return input !== undefined || piped ? runBuilt(args, input) : here(args);
+}
+
+/** Runs the built command line in a process of its own, to its end. */
+export function runBuilt(args: readonly string[], input?: string): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     encoding: "utf8",
     input,
@@ -25,11 +36,58 @@ export function run(args: readonly string[], input?: string): Outcome {
   return { status, stdout, stderr };
 }
 
+/** Only one command at a time may print. */
+let printing: Promise<unknown> = Promise.resolve();
+
+function here(args: readonly string[]): Promise<Outcome> {
+  const outcome = printing.then(async () => {
+    const [stdout, stderr] = [hearing(process.stdout), hearing(process.stderr)];
+    try {
+      const status = (await hashbrook(args)) || Number(process.exitCode ?? 0);
+      return { status, stdout: stdout.text(), stderr: stderr.text() };
+    } finally {
+      process.exitCode = undefined;
+      stdout.end();
+      stderr.end();
+    }
+  });
+  printing = outcome.catch(() => {});
+  return outcome;
+}
+
+/** Keeps what is written to a stream instead of writing it. */
+function hearing(stream: NodeJS.WriteStream) {
+  const { write } = stream;
+  let text = "";
+  stream.write = (data: string | Uint8Array, ...more: unknown[]) => {
+    text += typeof data === "string" ? data : Buffer.from(data).toString();
+    const done = more.at(-1);
+    if (typeof done === "function") done();
+    return true;
+  };
+  const end = () => {
+    stream.write = write;
+  };
+  return { text: () => text, end };
+}
+
 /** Runs a command with --json and returns its report; throws with its standard error when it fails. */
-export function report(args: readonly string[], input?: string): Report {
-  const { status, stdout, stderr } = run([...args, "--json"], input);
+export async function report(args: readonly string[], input?: string): Promise<Report> {
+  const { status, stdout, stderr } = await run([...args, "--json"], input);
   if (status !== 0) throw new Error(`hashbrook ${args.join(" ")}: exit ${status}: ${stderr}`);
   return JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
+}
+
+/** The simulator's stream, as `simulate` prints it. */
+export async function simulated(rows: number, seed: number, format: "tsv" | "json" = "tsv"): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  await simulate({ rows, seed, format, write: (bytes) => void chunks.push(bytes.slice()) });
+  return Buffer.concat(chunks).toString();
+}
+
+/** Its lines. */
+export async function simulatedLines(rows: number, seed: number, format: "tsv" | "json" = "tsv"): Promise<string[]> {
+  return (await simulated(rows, seed, format)).split("\n").slice(0, rows);
 }
 
 /**

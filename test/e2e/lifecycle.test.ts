@@ -28,7 +28,7 @@ describe.each(Object.entries(models))("training %s whose ids are admitted and ev
 
   it("keeps to its budget, reports what became of the ids, and gives the same bytes when killed and resumed", async () => {
     const whole = temporary();
-    const { tables } = report(train(whole));
+    const { tables } = await report(train(whole));
     const [{ bytes, rows, lifecycle }] = tables.filter((table) => table.lifecycle);
     expect(bytes).toBeLessThanOrEqual(600_000);
     expect(rows).toBeGreaterThan(1000);
@@ -49,10 +49,10 @@ describe.each(Object.entries(models))("training %s whose ids are admitted and ev
     expect(kills).toBe(6);
     expect(digests(out)).toEqual(digests(whole));
 
-    const { stdout } = run(["inspect", "--checkpoint", out, "--top", "0", "--json"]);
+    const { stdout } = await run(["inspect", "--checkpoint", out, "--top", "0", "--json"]);
     const shown = JSON.parse(stdout).tables.flatMap((table: { stores: object[] }) => table.stores);
     expect(shown).toContainEqual(expect.objectContaining({ lifecycle }));
-    expect(run(["inspect", "--checkpoint", out, "--top", "0"]).stdout).toMatch(
+    expect((await run(["inspect", "--checkpoint", out, "--top", "0"])).stdout).toMatch(
       /admitted .* refused .* evicted .*capacity/,
     );
   }, 300_000);

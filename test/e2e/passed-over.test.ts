@@ -11,10 +11,10 @@ const out = join(folder, "run");
 let damaged: string;
 
 /** A run of two checkpoints, the newer of which lost its last byte. */
-beforeAll(() => {
+beforeAll(async () => {
   const args = ["train", "--model", "features/ads-demo-lr.yaml", "--data", "simulate:2000:5", "--out", out];
-  report([...args, "--limit", "1000"]);
-  report([...args, "--resume"]);
+  await report([...args, "--limit", "1000"]);
+  await report([...args, "--resume"]);
   const newest = readdirSync(out)
     .filter((name) => name.startsWith("checkpoint-"))
     .sort()
@@ -42,8 +42,8 @@ it.each([
   ["inspect", []],
   ["export", ["--out", join(folder, "export")]],
   ["migrate", ["--model", "features/ads-demo-lr.yaml", "--out", join(folder, "migrated")]],
-])("a damaged checkpoint that is passed over is told by %s, to people and to programs", (command, args) => {
-  const { status, stdout, stderr } = run([command, "--checkpoint", out, ...args, "--json"]);
+])("a damaged checkpoint that is passed over is told by %s, to people and to programs", async (command, args) => {
+  const { status, stdout, stderr } = await run([command, "--checkpoint", out, ...args, "--json"]);
   expect([status, stderr]).toEqual([0, expect.stringContaining(`hashbrook: passed over ${damaged}: `)]);
   expect(JSON.parse(stdout.trim().split("\n").at(-1)!).passed_over).toEqual(told());
 });

@@ -9,9 +9,9 @@ import { ended, run, start, temporary } from "./hashbrook.js";
 const folder = temporary();
 const [file, model] = [join(folder, "events.tsv"), join(folder, "run")];
 
-beforeAll(() => {
-  run(["simulate", "--rows", "40000", "--seed", "3", "--out", file]);
-  run(["train", "--model", "features/ads-demo-lr.yaml", "--data", file, "--limit", "2000", "--out", model]);
+beforeAll(async () => {
+  await run(["simulate", "--rows", "40000", "--seed", "3", "--out", file]);
+  await run(["train", "--model", "features/ads-demo-lr.yaml", "--data", file, "--limit", "2000", "--out", model]);
 });
 
 /** The lines a command writes into a pipe that nobody reads for a while: it is full long before the command is done. */
@@ -107,24 +107,24 @@ it.each([
   expect([readdirSync(directory), readFileSync(out, "utf8")]).toEqual([["out"], "yesterday"]);
 });
 
-it("predict that fails half way leaves yesterday's file and nothing beside it", () => {
+it("predict that fails half way leaves yesterday's file and nothing beside it", async () => {
   const directory = mkdtempSync(join(folder, "fails-"));
   const [out, broken] = [join(directory, "out"), join(folder, "broken.tsv")];
   writeFileSync(out, "yesterday");
   writeFileSync(broken, `${readFileSync(file, "utf8")}rubbish\n`);
-  expect(run(["predict", "--checkpoint", model, "--data", broken, "--out", out]).status).toBe(4);
+  expect((await run(["predict", "--checkpoint", model, "--data", broken, "--out", out])).status).toBe(4);
   expect([readdirSync(directory), readFileSync(out, "utf8")]).toEqual([["out"], "yesterday"]);
 });
 
-it("predict refuses to write over what it reads, be it named by a pattern or redirected", () => {
+it("predict refuses to write over what it reads, be it named by a pattern or redirected", async () => {
   const args = (out: string) => ["predict", "--checkpoint", model, "--data", join(folder, "ev*.tsv"), "--out", out];
   const before = readFileSync(file);
-  expect(run(args(file))).toMatchObject({ status: 2, stderr: expect.stringContaining("is one of the inputs") });
+  expect(await run(args(file))).toMatchObject({ status: 2, stderr: expect.stringContaining("is one of the inputs") });
   const script = `"$0" "$@" >>"${file}"`;
   const shell = spawnSync("bash", ["-c", script, process.execPath, "dist/cli/main.js", ...args("-")], {
     encoding: "utf8",
   });
   expect([shell.status, shell.stderr]).toEqual([2, expect.stringContaining("--out -: is one of the inputs")]);
-  expect(run(args(join(model, "checkpoint-000000002000", "manifest.json"))).status).toBe(2);
+  expect((await run(args(join(model, "checkpoint-000000002000", "manifest.json")))).status).toBe(2);
   expect(readFileSync(file).equals(before)).toBe(true);
 });

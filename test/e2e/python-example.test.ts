@@ -38,10 +38,10 @@ function crossedEvents(rows: number, offset: number): string {
 }
 
 /** The largest difference between what the program and the example say of the same events. */
-function difference(checkpoint: string, events: string): { rows: number; most: number } {
+async function difference(checkpoint: string, events: string): Promise<{ rows: number; most: number }> {
   const [out, exported] = [join(folder, "scores.txt"), join(folder, `${checkpoint}-exported`)];
-  report(["predict", "--checkpoint", join(folder, checkpoint), "--data", events, "--out", out]);
-  expect(run(["export", "--checkpoint", join(folder, checkpoint), "--out", exported]).status).toBe(0);
+  await report(["predict", "--checkpoint", join(folder, checkpoint), "--data", events, "--out", out]);
+  expect((await run(["export", "--checkpoint", join(folder, checkpoint), "--out", exported])).status).toBe(0);
   const lines = (text: string) => text.trim().split("\n").map(Number);
   const [ours, theirs] = [lines(readFileSync(out, "utf8")), lines(runPython([EXAMPLE, exported, events]))];
   expect(theirs).toHaveLength(ours.length);
@@ -56,23 +56,23 @@ it("the example is short, and its function for new ids is that of docs/FORMATS.m
 });
 
 describe.skipIf(!pythonHas("numpy", "onnxruntime", "xxhash"))("examples/python/score.py", () => {
-  it("scores as predict does: ids never seen, bags, buckets and scaled numbers", () => {
+  it("scores as predict does: ids never seen, bags, buckets and scaled numbers", async () => {
     const events = join(folder, "events.tsv");
-    report(["simulate", "--rows", "500", "--seed", "9", "--out", events]);
+    await report(["simulate", "--rows", "500", "--seed", "9", "--out", events]);
     const model = "features/ads-demo.yaml";
-    report(["train", "--model", model, "--data", "simulate:5000:7", "--out", join(folder, "ads")]);
-    const { rows, most } = difference("ads", events);
+    await report(["train", "--model", model, "--data", "simulate:5000:7", "--out", join(folder, "ads")]);
+    const { rows, most } = await difference("ads", events);
     expect(rows).toBe(500);
     expect(most).toBeLessThan(1e-6);
   });
 
-  it("scores as predict does: crosses, a hash table, a wide part, missing numbers, quoted values", () => {
+  it("scores as predict does: crosses, a hash table, a wide part, missing numbers, quoted values", async () => {
     const [model, train, later] = ["crossed.yaml", "train.csv", "later.csv"].map((name) => join(folder, name));
     writeFileSync(model, CROSSED);
     writeFileSync(train, crossedEvents(600, 0));
     writeFileSync(later, crossedEvents(400, 601));
-    report(["train", "--model", model, "--data", train, "--out", join(folder, "crossed")]);
-    const { rows, most } = difference("crossed", later);
+    await report(["train", "--model", model, "--data", train, "--out", join(folder, "crossed")]);
+    const { rows, most } = await difference("crossed", later);
     expect(rows).toBe(400);
     expect(most).toBeLessThan(1e-6);
   });

@@ -10,9 +10,9 @@ const events = join(folder, "events.tsv");
 const json = join(folder, "events.json");
 const ROWS = 300;
 
-beforeAll(() => {
-  run(["simulate", "--rows", String(ROWS), "--seed", "9", "--out", events]);
-  run(["simulate", "--rows", String(ROWS), "--seed", "9", "--format", "json", "--out", json]);
+beforeAll(async () => {
+  await run(["simulate", "--rows", String(ROWS), "--seed", "9", "--out", events]);
+  await run(["simulate", "--rows", String(ROWS), "--seed", "9", "--format", "json", "--out", json]);
 });
 
 describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
@@ -23,7 +23,7 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
     fetch(`${url}/v1/score`, { method: "POST", headers: { "content-type": type }, body });
 
   beforeAll(async () => {
-    report(["train", "--model", `features/${name}.yaml`, "--data", "simulate:20000:5", "--out", out]);
+    await report(["train", "--model", `features/${name}.yaml`, "--data", "simulate:20000:5", "--out", out]);
     server = start(["serve", "--checkpoint", out, "--port", "0"]);
     const line = await new Promise<string>((resolve) => server.stdout!.once("data", (data) => resolve(String(data))));
     url = JSON.parse(line).listening;
@@ -36,7 +36,7 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
 
   it("answers with predict's bits, whatever the number of candidates", async () => {
     const file = join(folder, `${name}.txt`);
-    report(["predict", "--checkpoint", out, "--data", events, "--out", file]);
+    await report(["predict", "--checkpoint", out, "--data", events, "--out", file]);
     const expected = readFileSync(file, "utf8").trim().split("\n").map(Number);
     expect(expected).toHaveLength(ROWS);
     const candidates = readFileSync(json, "utf8").trim().split("\n");
@@ -138,9 +138,17 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
   });
 });
 
-it("scores an empty file with no lines", () => {
+it("scores an empty file with no lines", async () => {
   const empty = join(folder, "empty.tsv");
   writeFileSync(empty, "");
-  const { status, stdout } = run(["predict", "--checkpoint", join(folder, "ads-demo"), "--data", empty, "--out", "-"]);
+  const { status, stdout } = await run([
+    "predict",
+    "--checkpoint",
+    join(folder, "ads-demo"),
+    "--data",
+    empty,
+    "--out",
+    "-",
+  ]);
   expect([status, stdout]).toEqual([0, ""]);
 });

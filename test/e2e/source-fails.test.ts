@@ -16,21 +16,21 @@ const args = (out: string) => [
   join(folder, out),
 ];
 
-it("what was learned before a file turned out to be damaged is kept, and the run goes on there when it is mended", () => {
-  expect(run(["simulate", "--rows", "30000", "--out", join(folder, "ads.tsv")]).status).toBe(0);
+it("what was learned before a file turned out to be damaged is kept, and the run goes on there when it is mended", async () => {
+  expect((await run(["simulate", "--rows", "30000", "--out", join(folder, "ads.tsv")])).status).toBe(0);
   const whole = gzipSync(readFileSync(join(folder, "ads.tsv")));
   writeFileSync(file, whole.subarray(0, whole.length >> 1));
-  const cut = run(args("cut"));
+  const cut = await run(args("cut"));
   expect(cut.status).toBe(3);
   expect(cut.stderr).toMatch(
     /cut off.*\n.*what was learned until then is saved in .*checkpoint-0+\d{4,}: --resume goes on there/,
   );
-  const again = run([...args("cut"), "--resume"]);
+  const again = await run([...args("cut"), "--resume"]);
   expect([again.status, again.stderr]).toEqual([3, expect.not.stringContaining("saved in")]);
   writeFileSync(file, whole);
-  const { examples, examples_this_run } = report([...args("cut"), "--resume"]);
+  const { examples, examples_this_run } = await report([...args("cut"), "--resume"]);
   expect(examples).toBe(30_000);
   expect(examples_this_run).toBeLessThan(20_000);
-  report(args("whole"));
+  await report(args("whole"));
   expect(digests(join(folder, "cut"))).toEqual(digests(join(folder, "whole")));
 });

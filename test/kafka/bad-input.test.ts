@@ -5,20 +5,11 @@ import { describe, expect, it } from "vitest";
 import { withAdmin } from "../../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
-import { simulate } from "../../src/sources/simulator/run.js";
 import { digests, ended, type Outcome, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { type BrokerFacts, describeBroker, describeKafka, killBroker, startBroker } from "./harness.js";
+import { rows } from "./trainers.js";
 
 const MODEL = "features/ads-demo-lr.yaml";
-
-async function rows(count: number, seed = 3): Promise<string[]> {
-  let text = "";
-  const write = (bytes: Uint8Array) => {
-    text += Buffer.from(bytes).toString();
-  };
-  await simulate({ rows: count, seed, format: "tsv", write });
-  return text.split("\n").filter((line) => line !== "");
-}
 
 const flags = (brokers: string, topic: string, out: string) => [
   ...["train", "--model", MODEL, "--kafka", brokers, "--topic", topic, "--group", topic, "--out", out],
@@ -40,26 +31,30 @@ function expectFailure(outcome: Outcome, exit: number, message: RegExp): void {
 
 describeKafka("training from a topic", (kafka) => {
   describe("never starts", () => {
-    it("on a topic that is not there: the error names it", () => {
-      expectFailure(run(flags(kafka.brokers, "no-such-topic", temporary())), 8, /no-such-topic/);
+    it("on a topic that is not there: the error names it", async () => {
+      expectFailure(await run(flags(kafka.brokers, "no-such-topic", temporary())), 8, /no-such-topic/);
     });
 
-    it("where no broker answers", () => {
-      expectFailure(run(flags("127.0.0.1:1", "t", temporary())), 8, /127\.0\.0\.1:1/);
+    it("where no broker answers", async () => {
+      expectFailure(await run(flags("127.0.0.1:1", "t", temporary())), 8, /127\.0\.0\.1:1/);
     });
 
-    it("with wrong credentials", () => {
+    it("with wrong credentials", async () => {
       if (!kafka.saslBrokers) return;
       const before = { ...process.env };
       Object.assign(process.env, { KAFKA_USERNAME: "alice", KAFKA_PASSWORD: "wrong" });
-      const outcome = run(flags(kafka.saslBrokers, "t", temporary()));
+      const outcome = await run(flags(kafka.saslBrokers, "t", temporary()));
       process.env = before;
       expectFailure(outcome, 8, /kafka_auth|KAFKA_USERNAME/);
     });
 
-    it("with two sources, or half a topic", () => {
-      expectFailure(run([...flags(kafka.brokers, "t", temporary()), "--data", "x"]), 2, /--data/);
-      expectFailure(run(["train", "--model", MODEL, "--kafka", kafka.brokers, "--out", temporary()]), 2, /--topic/);
+    it("with two sources, or half a topic", async () => {
+      expectFailure(await run([...flags(kafka.brokers, "t", temporary()), "--data", "x"]), 2, /--data/);
+      expectFailure(
+        await run(["train", "--model", MODEL, "--kafka", kafka.brokers, "--out", temporary()]),
+        2,
+        /--topic/,
+      );
     });
 
     it("on another topic than the checkpoint's, or on files", async () => {
@@ -69,10 +64,10 @@ describeKafka("training from a topic", (kafka) => {
         one,
         (await rows(50)).map((value) => ({ value })),
       );
-      report([...flags(kafka.brokers, one, out), "--until", "end"]);
+      await report([...flags(kafka.brokers, one, out), "--until", "end"]);
       const before = digests(out);
-      expectFailure(run([...flags(kafka.brokers, two, out), "--until", "end", "--resume"]), 3, new RegExp(one));
-      const files = run(["train", "--model", MODEL, "--data", "simulate:100", "--out", out, "--resume"]);
+      expectFailure(await run([...flags(kafka.brokers, two, out), "--until", "end", "--resume"]), 3, new RegExp(one));
+      const files = await run(["train", "--model", MODEL, "--data", "simulate:100", "--out", out, "--resume"]);
       expectFailure(files, 3, /simulate/);
       expect(digests(out)).toEqual(before);
     });
@@ -91,8 +86,8 @@ describeKafka("training from a topic", (kafka) => {
       );
       const args = [...flags(kafka.brokers, topic, out), "--until", "end", "--dead-letter-topic", dead];
       // Where all are, the run fails, and yet its place is behind them.
-      if (every === 1) expectFailure(run(args), 4, /all 2,000 events were rejected/);
-      else expect(report(args)).toMatchObject({ examples: 2000 - 2000 / every, rejected: 2000 / every });
+      if (every === 1) expectFailure(await run(args), 4, /all 2,000 events were rejected/);
+      else expect(await report(args)).toMatchObject({ examples: 2000 - 2000 / every, rejected: 2000 / every });
       const places = events.flatMap((_, i) =>
         poison(i) ? [`${topic}[${i % 2}] ${Math.floor(i / 2)} poison ${i}`] : [],
       );
@@ -108,7 +103,7 @@ describeKafka("training from a topic", (kafka) => {
           .sort(),
       );
       // The offsets have advanced, durably: nothing is rejected again.
-      expect(report([...flags(kafka.brokers, topic, out), "--until", "end", "--resume"])).toMatchObject({
+      expect(await report([...flags(kafka.brokers, topic, out), "--until", "end", "--resume"])).toMatchObject({
         examples_this_run: 0,
         rejected: 2000 / every,
       });
@@ -123,7 +118,7 @@ describeKafka("training from a topic", (kafka) => {
     const producer = await KafkaProducer.open(kafka.options, topic);
     for (const record of records) await producer.send([record]);
     await producer.close();
-    expect(report([...flags(kafka.brokers, topic, out), "--until", "end"])).toMatchObject({
+    expect(await report([...flags(kafka.brokers, topic, out), "--until", "end"])).toMatchObject({
       examples: 20,
       rejected: 1,
     });
@@ -162,7 +157,7 @@ tower: lr
     const values = [...good, ...broken.map(([value]) => value)].map((value) => ({ value: JSON.stringify(value) }));
     await kafka.produce(topic, values);
     const args = [...flags(kafka.brokers, topic, out).with(2, model), "--until", "end"];
-    expect(report(args)).toMatchObject({ examples: 3, rejected: 6 });
+    expect(await report(args)).toMatchObject({ examples: 3, rejected: 6 });
     expect(rejectsOf(out).map(({ code, column, raw }) => [code, column, raw])).toEqual(
       broken.map(([value, code, column]) => [code, column, JSON.stringify(value)]),
     );
@@ -175,7 +170,11 @@ tower: lr
       topic,
       [...(await rows(5)), "bad", "worse", "worst"].map((value) => ({ value })),
     );
-    expectFailure(run([...flags(kafka.brokers, topic, out), "--until", "end", "--max-rejects", "2"]), 4, /max-rejects/);
+    expectFailure(
+      await run([...flags(kafka.brokers, topic, out), "--until", "end", "--max-rejects", "2"]),
+      4,
+      /max-rejects/,
+    );
     expect(rejectsOf(out)).toHaveLength(3);
   });
 
@@ -189,14 +188,14 @@ tower: lr
         lines.map((value, i) => ({ value, partition: i % 2 })),
       );
     await send(events.slice(0, 200));
-    report([...flags(kafka.brokers, topic, out), "--until", "end"]);
+    await report([...flags(kafka.brokers, topic, out), "--until", "end"]);
     await send(events.slice(200));
     await kafka.deleteBefore(topic, 1, 150n);
     const before = digests(out);
     const resumed = [...flags(kafka.brokers, topic, out), "--until", "end", "--resume"];
-    expectFailure(run(resumed), 3, /partition 1: offset 100 is gone, the oldest one kept is 150/);
+    expectFailure(await run(resumed), 3, /partition 1: offset 100 is gone, the oldest one kept is 150/);
     expect(digests(out)).toEqual(before);
-    expect(report([...resumed, "--on-lost-offsets", "earliest"])).toMatchObject({ examples: 350, rejected: 0 });
+    expect(await report([...resumed, "--on-lost-offsets", "earliest"])).toMatchObject({ examples: 350, rejected: 0 });
   });
 
   it("starts at a time, at offsets, at the end; replay learns a range again", async () => {
@@ -207,18 +206,18 @@ tower: lr
       topic,
       events.map((value, i) => ({ value, partition: i % 2, timestamp: time + i * 1000 })),
     );
-    const learn = (...more: string[]) =>
-      report([...flags(kafka.brokers, topic, temporary()), "--until", "end", ...more]).examples;
-    expect(learn("--from", "2026-01-01T00:00:40Z")).toBe(60);
-    expect(learn("--from", "45,10")).toBe(45);
-    expect(learn("--from", "latest")).toBe(0);
+    const learn = async (...more: string[]) =>
+      (await report([...flags(kafka.brokers, topic, temporary()), "--until", "end", ...more])).examples;
+    expect(await learn("--from", "2026-01-01T00:00:40Z")).toBe(60);
+    expect(await learn("--from", "45,10")).toBe(45);
+    expect(await learn("--from", "latest")).toBe(0);
     const from = (place: string) => run([...flags(kafka.brokers, topic, temporary()), "--from", place]);
-    expectFailure(from("0,51"), 2, /partition 1: offset 51 is beyond its end, 50/);
-    expectFailure(from("1,2,3"), 2, /3 offsets for 2 partitions/);
+    expectFailure(await from("0,51"), 2, /partition 1: offset 51 is beyond its end, 50/);
+    expectFailure(await from("1,2,3"), 2, /3 offsets for 2 partitions/);
     const replay = ["replay", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--out", temporary()];
     const range = [...replay, "--from", "2026-01-01T00:00:10Z", "--until", "2026-01-01T00:00:30Z"];
-    expect(report(range)).toMatchObject({ examples: 20, rejected: 0 });
-    expect(run(range)).toMatchObject({ status: 5 });
+    expect(await report(range)).toMatchObject({ examples: 20, rejected: 0 });
+    expect(await run(range)).toMatchObject({ status: 5 });
   });
 
   it("learns the messages of partitions that were added meanwhile", async () => {
@@ -229,13 +228,13 @@ tower: lr
       topic,
       events.slice(0, 100).map((value) => ({ value, partition: 0 })),
     );
-    report([...flags(kafka.brokers, topic, out), "--until", "end"]);
+    await report([...flags(kafka.brokers, topic, out), "--until", "end"]);
     await kafka.addPartitions(topic, 3);
     await kafka.produce(
       topic,
       events.slice(100).map((value, i) => ({ value, partition: i % 3 })),
     );
-    expect(report([...flags(kafka.brokers, topic, out), "--until", "end", "--resume"]).examples).toBe(300);
+    expect((await report([...flags(kafka.brokers, topic, out), "--until", "end", "--resume"])).examples).toBe(300);
   });
 
   it("refuses a second trainer on the same directory; one of the same group stands by", async () => {
@@ -247,7 +246,7 @@ tower: lr
     );
     const first = start([...flags(kafka.brokers, topic, out), "--metrics-port", "0", "--json"]);
     await said(first, /"examples":100,/);
-    expectFailure(run([...flags(kafka.brokers, topic, out), "--resume"]), 5, /is writing here/);
+    expectFailure(await run([...flags(kafka.brokers, topic, out), "--resume"]), 5, /is writing here/);
     const second = start([...flags(kafka.brokers, topic, temporary()), "--json"]);
     await said(second, /standing by: another trainer of group/);
     const lives = [ended(first), ended(second)];

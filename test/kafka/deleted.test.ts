@@ -20,7 +20,7 @@ describeKafka("a delta topic that is deleted under a running trainer", (kafka) =
       ...["--out", out, "--resume", "--publish", log, "--publish-ms", "100", "--json"],
     ]);
     const life = ended(child);
-    const events = rows(3_000).map((value) => ({ value }));
+    const events = (await rows(3_000)).map((value) => ({ value }));
     const learned = (count: number) => said(child, new RegExp(`"examples":${count},`));
     const first = learned(1_000);
     await kafka.produce(topic, events.slice(0, 1_000));
@@ -74,7 +74,7 @@ describeKafka("a topic of events that is deleted under a running trainer", (kafk
     const learned = said(child, /"examples":1000,/);
     await kafka.produce(
       topic,
-      rows(1_000).map((value) => ({ value })),
+      (await rows(1_000)).map((value) => ({ value })),
     );
     await learned;
     await kafka.admin.deleteTopic(topic);
@@ -97,7 +97,7 @@ describeKafka("a topic of events that is deleted under a running trainer", (kafk
 describeKafka("a topic of events that is deleted and made anew under its name", (kafka) => {
   it("is not read on, though it is longer than what was learned; what retention has deleted cannot be compared and is no fault", async () => {
     const [topic, out] = [await kafka.topic(2), temporary()];
-    const events = rows(300);
+    const events = await rows(300);
     const produce = (from: number, to: number, partition: number) =>
       kafka.produce(
         topic,
@@ -109,18 +109,18 @@ describeKafka("a topic of events that is deleted and made anew under its name", 
       ...["train", "--model", "features/ads-demo.yaml", "--kafka", kafka.brokers, "--topic", topic, "--group", topic],
       ...["--out", out, "--resume", "--until", "end"],
     ];
-    expect(report(args).examples).toBe(60);
+    expect((await report(args)).examples).toBe(60);
     // Everything learned is gone, and partition 1 has nothing new.
     await produce(60, 70, 0);
     await kafka.deleteBefore(topic, 0, 40n);
     await kafka.deleteBefore(topic, 1, 20n);
-    expect(report(args).examples).toBe(70);
+    expect((await report(args)).examples).toBe(70);
     const before = digests(out);
     await kafka.admin.deleteTopic(topic);
     await kafka.admin.createTopic(topic, 2);
     await produce(100, 200, 0);
     await produce(200, 300, 1);
-    const { status, stderr } = run([...args, "--on-lost-offsets", "earliest"]);
+    const { status, stderr } = await run([...args, "--on-lost-offsets", "earliest"]);
     const place = new RegExp(`topic ${topic}, partition (0: offset 49|1: offset 19) is another message`);
     expect([status, stderr]).toEqual([3, expect.stringMatching(place)]);
     expect(stderr).toContain("another --out");

@@ -6,22 +6,11 @@ import { Rng } from "../../src/core/rng.js";
 import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
-import { simulate } from "../../src/sources/simulator/run.js";
-import { digests, ended, report, start, temporary } from "../e2e/hashbrook.js";
+import { digests, ended, report, simulatedLines, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
 
 const EVENTS = 24_000;
 const MODEL = "features/ads-demo.yaml";
-
-/** The simulator's rows, and requests of their own for a few of them. */
-async function lines(format: "tsv" | "json", rows: number): Promise<string[]> {
-  let text = "";
-  const write = (bytes: Uint8Array) => {
-    text += Buffer.from(bytes).toString();
-  };
-  await simulate({ rows, seed: 3, format, write });
-  return text.split("\n").filter((line) => line !== "");
-}
 
 describeKafka("a trainer that is killed while events keep coming", (kafka) => {
   it("publishes the same entries again: a follower sees no contradiction, and ends as the trainer does", async () => {
@@ -67,19 +56,19 @@ describeKafka("a trainer that is killed while events keep coming", (kafka) => {
       kills++;
     }
     expect(kills).toBeGreaterThanOrEqual(4);
-    const done = report([...args, "--until", "end"]);
+    const done = await report([...args, "--until", "end"]);
     expect(done.examples).toBe(EVENTS);
     for (let i = 0; i < 200 && follower.version?.version !== EVENTS; i++) await sleep(50);
     expect(follower.health().replica).toMatchObject({ conflicts: 0, gaps: 0, damaged: 0, resyncs: 0 });
     const trained = await Scorer.load(out);
-    const rows = (await lines("json", 40)).map((line) => JSON.parse(line));
+    const rows = (await simulatedLines(40, 3, "json")).map((line) => JSON.parse(line));
     const body = Buffer.from(JSON.stringify({ candidates: rows }));
     expect((await follower.score(body)).scores).toEqual((await trained.score(body)).scores);
     expect((await follower.score(body)).model.version).toBe(EVENTS);
     // Learned again from the topic's beginning, by the decisions kept in order.log: the same bytes.
     const again = temporary();
     copyFileSync(join(out, "order.log"), join(again, "order.log"));
-    report([...flags.slice(0, -1), again, "--resume", "--until", "end"]);
+    await report([...flags.slice(0, -1), again, "--resume", "--until", "end"]);
     const data = (of: string) => Object.entries(digests(of)).filter(([name]) => !name.endsWith("manifest.json"));
     expect(data(again)).toEqual(data(out));
     await Promise.all([follower.close(), trained.close()]);
@@ -90,7 +79,7 @@ describeKafka("a trainer that is killed while events keep coming", (kafka) => {
 async function trickle(options: Parameters<typeof KafkaProducer.open>[0], topic: string): Promise<void> {
   const producer = await KafkaProducer.open(options, topic);
   const rng = new Rng(4);
-  const events = await lines("tsv", EVENTS);
+  const events = await simulatedLines(EVENTS, 3);
   for (let from = 0; from < events.length; ) {
     const count = 1 + rng.below(120);
     const partition = rng.below(3);

@@ -20,7 +20,7 @@ async function killedAfterPublishing(kafka: TestKafka) {
   const [topic, out] = [await kafka.topic(2, { "retention.ms": "-1" }), temporary()];
   const log = join(out, "deltas");
   const args = [...flags(kafka, topic, out), "--publish", log, "--publish-ms", "30", "--linger-ms", "10"];
-  const events = rows(3000);
+  const events = await rows(3000);
   const child = start([...args, "--json"]);
   const learned = said(child, /"examples":3000,/);
   const producer = await KafkaProducer.open(kafka.options, topic);
@@ -56,7 +56,7 @@ async function followerEquals(log: string, out: string): Promise<void> {
 describeKafka("a trainer that was killed", (kafka) => {
   it("goes on where its run began, not at the present end, when it had begun at the latest message and learned nothing", async () => {
     const [topic, out] = [await kafka.topic(2), temporary()];
-    const events = rows(60).map((value) => ({ value }));
+    const events = (await rows(60)).map((value) => ({ value }));
     await kafka.produce(topic, events.slice(0, 10));
     const args = [...flags(kafka, topic, out), "--from", "latest"];
     const child = start([...args, "--json"]);
@@ -66,22 +66,22 @@ describeKafka("a trainer that was killed", (kafka) => {
     child.kill("SIGKILL");
     await life;
     await kafka.produce(topic, events.slice(10));
-    expect(report([...args, "--until", "end"]).examples).toBe(50);
+    expect((await report([...args, "--until", "end"])).examples).toBe(50);
   });
 
   it("tells the brokers of its checkpoints on a quiet topic and at its end, too", async () => {
     const [topic, out] = [await kafka.topic(1), temporary()];
     await kafka.produce(
       topic,
-      rows(20).map((value) => ({ value })),
+      (await rows(20)).map((value) => ({ value })),
     );
-    report([...flags(kafka, topic, out), "--until", "end"]);
+    await report([...flags(kafka, topic, out), "--until", "end"]);
     expect(await kafka.admin.committed(topic, topic)).toEqual([20n]);
     const child = start([...flags(kafka, topic, out).slice(0, -4), "--checkpoint-seconds", "1", "--json"]);
     await said(child, /"ready":true/);
     await kafka.produce(
       topic,
-      rows(30).map((value) => ({ value })),
+      (await rows(30)).map((value) => ({ value })),
     );
     for (let i = 0; i < 300 && (await kafka.admin.committed(topic, topic))[0] !== 50n; i++) await sleep(50);
     expect(await kafka.admin.committed(topic, topic)).toEqual([50n]);
@@ -91,8 +91,8 @@ describeKafka("a trainer that was killed", (kafka) => {
   it("does not wait for ever for messages it had learned before and retention has deleted since", async () => {
     const { topic, args, log, out } = await killedAfterPublishing(kafka);
     await kafka.deleteBefore(topic, 1, 1200n);
-    expect(run(args)).toMatchObject({ status: 3, stderr: expect.stringContaining("offset 0 is gone") });
-    const { examples } = report([...args, "--on-lost-offsets", "earliest"]);
+    expect(await run(args)).toMatchObject({ status: 3, stderr: expect.stringContaining("offset 0 is gone") });
+    const { examples } = await report([...args, "--on-lost-offsets", "earliest"]);
     expect(examples).toBe(3000 - 1200);
     await followerEquals(log, out);
   });
@@ -104,9 +104,9 @@ describeKafka("a trainer that was killed", (kafka) => {
     await kafka.addPartitions(topic, 3);
     await kafka.produce(
       topic,
-      rows(100, 4).map((value) => ({ value, partition: 2 })),
+      (await rows(100, 4)).map((value) => ({ value, partition: 2 })),
     );
-    expect(report(args).examples).toBe(3100);
+    expect((await report(args)).examples).toBe(3100);
     await reaches(follower, 3100);
     expect(follower.health().replica).toMatchObject({ version: 3100, conflicts: 0, gaps: 0, resyncs: 0 });
     await follower.close();
@@ -115,9 +115,9 @@ describeKafka("a trainer that was killed", (kafka) => {
 
   it("can be stopped while it repeats what it had published: what it learned until then is published, too", async () => {
     const { args, log, out } = await killedAfterPublishing(kafka);
-    expect(report([...args, "--limit", "1030"])).toMatchObject({ examples: 1030, ended_by: "limit" });
+    expect(await report([...args, "--limit", "1030"])).toMatchObject({ examples: 1030, ended_by: "limit" });
     await followerEquals(log, out);
-    expect(report(args).examples).toBe(3000);
+    expect((await report(args)).examples).toBe(3000);
     await followerEquals(log, out);
   });
 });

@@ -18,7 +18,7 @@ describeKafka("a trainer that is killed again and again within seconds", (kafka)
     const [topic, out] = [await kafka.topic(2), temporary()];
     await kafka.produce(
       topic,
-      rows(EVENTS).map((value) => ({ value })),
+      (await rows(EVENTS)).map((value) => ({ value })),
     );
     const args = [
       ...["train", "--model", "features/ads-demo.yaml", "--kafka", kafka.brokers, "--topic", topic, "--group", topic],
@@ -36,6 +36,6 @@ describeKafka("a trainer that is killed again and again within seconds", (kafka)
       places.push(saved(out));
       expect(places[life + 1], stderr).toBeGreaterThan(places[life]);
     }
-    expect(report([...args, "--until", "end"]).examples).toBe(EVENTS);
+    expect((await report([...args, "--until", "end"])).examples).toBe(EVENTS);
   });
 });

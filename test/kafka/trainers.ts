@@ -1,10 +1,7 @@
-import { run, type start } from "../e2e/hashbrook.js";
+import { simulatedLines, type start } from "../e2e/hashbrook.js";
 
 /** Rows of the simulator, as messages hold them. */
-export function rows(count: number, seed = 3): string[] {
-  const { stdout } = run(["simulate", "--rows", String(count), "--seed", String(seed)]);
-  return stdout.split("\n").filter((line) => line !== "");
-}
+export const rows = (count: number, seed = 3): Promise<string[]> => simulatedLines(count, seed);
 
 /** Waits until a process has written a match to its standard error. */
 export function said(child: ReturnType<typeof start>, pattern: RegExp): Promise<void> {

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { createKafka, type KafkaOptions } from "../../src/sources/kafka/client.js";
 import { kafkaZstdAvailable } from "../../src/sources/kafka/codecs.js";
-import { ended, report, run, start, temporary } from "../e2e/hashbrook.js";
+import { ended, report, run, simulatedLines, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 
 const MODEL = "features/ads-demo-lr.yaml";
 const LASTING = { "retention.ms": "-1" };
 
-const events = run(["simulate", "--rows", "3000", "--seed", "5"]).stdout.split("\n").slice(0, 3000);
+const events = await simulatedLines(3000, 5);
 const records = (from: number, count: number, partition = 0) =>
   events.slice(from, from + count).map((value) => ({ value, partition }));
 
@@ -54,13 +54,14 @@ describeKafka("train from a topic with transactions", (kafka) => {
     await third.send({ topic, messages: records(600, 100) });
     await third.commit();
     await Promise.all([a.disconnect(), b.disconnect()]);
-    const learned = [0, 5, 10, 15, 20, 300, 519, 525].map((from) => {
-      const { examples, rejected } = report([
+    const learned: number[][] = [];
+    for (const from of [0, 5, 10, 15, 20, 300, 519, 525]) {
+      const { examples, rejected } = await report([
         ...flags(kafka, topic, temporary()),
         ...["--from", String(from), "--until", "end"],
       ]);
-      return [from, examples, rejected];
-    });
+      learned.push([from, examples, rejected]);
+    }
     expect(learned).toEqual(learned.map(([from]) => [from, 100, 0]));
   });
 
@@ -108,7 +109,7 @@ describeKafka("train from a topic", (kafka) => {
   it.skipIf(kafkaZstdAvailable)("says that this Node cannot read zstd, and ends", async () => {
     const topic = await kafka.topic(1, { ...LASTING, "compression.type": "zstd" });
     await kafka.produce(topic, records(0, 300));
-    const { status, stderr } = run([...flags(kafka, topic, temporary()), "--until", "end"]);
+    const { status, stderr } = await run([...flags(kafka, topic, temporary()), "--until", "end"]);
     expect(status).toBe(8);
     expect(stderr).toMatch(/zstd-compressed messages, and Node .* has no zstd/);
   });
