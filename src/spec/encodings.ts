@@ -1,6 +1,6 @@
 import { kindOf, kindsThat, usual } from "../encodings/index.js";
 import type { AnyKind, AnyOwn } from "../encodings/kind.js";
-import { usualOptimizer } from "../optimizers/index.js";
+import { emptiesRows, usualOptimizer } from "../optimizers/index.js";
 import { compileOptimizer } from "../optimizers/schema.js";
 import type { Problems } from "../schema/problems.js";
 import { parseBytes, parseSeconds } from "../schema/units.js";
@@ -20,7 +20,7 @@ export interface EncodingContext {
   readonly seed: string;
   readonly path: string;
   readonly problems: Problems;
-  /** True in lr and fm, which learn event by event and have other defaults. */
+  /** True of single weights that learn event by event, or in a linear part: other encodings and defaults. */
   readonly linear: boolean;
   readonly init: number;
 }
@@ -43,15 +43,16 @@ export function compileEncoding(source: EncodingSource, context: EncodingContext
   const encoding = source.encoding ?? usual.table;
   checkOptions(source, encoding, context);
   const budget = budgetOf(source, context);
+  const optimizer = compileOptimizer(source.optimizer ?? usualOptimizer.table, `${path}.optimizer`, problems, linear);
   const base: EncodingBase = {
     name,
     encoding,
     rows: source.rows ?? rowDefaults.rows,
     dim,
     init: source.init ?? init,
-    optimizer: compileOptimizer(source.optimizer ?? usualOptimizer.table, `${path}.optimizer`, problems, linear),
+    optimizer,
     seed,
-    ...storage(source, kindOf(encoding), budget, context),
+    ...storage(source, kindOf(encoding), emptiesRows(optimizer), budget, context),
   };
   const spec = sized(withOwn(base, ownCompiled(source, base, budget, context)), source, budget, context);
   checkPrecision(spec, path, problems);
@@ -101,7 +102,7 @@ function checkOptions(source: EncodingSource, encoding: string, { path, problems
   for (const [key, has] of Object.entries(ONLY)) meant(key, kindsThat(has));
   if (linear && !kindOf(encoding).store) {
     const able = kindsThat(({ store }) => store).join(" or ");
-    problems.add(`${path}.encoding`, `lr and fm learn event by event, which ${encoding} cannot`, `use ${able}`);
+    problems.add(`${path}.encoding`, `${encoding} learns in batches, and the model event by event`, `use ${able}`);
   }
 }
 
@@ -113,7 +114,13 @@ function budgetOf({ budget }: EncodingSource, { path, problems }: EncodingContex
 }
 
 /** How rows are kept, who gets one and who loses it: only what is not the default. */
-function storage(source: EncodingSource, { lifecycle }: AnyKind, budget: number | undefined, context: EncodingContext) {
+function storage(
+  source: EncodingSource,
+  { lifecycle }: AnyKind,
+  empties: boolean,
+  budget: number | undefined,
+  context: EncodingContext,
+) {
   const { precision = "f32", rounding, shards = 1, admission, eviction } = source;
   if (eviction?.policy && budget === undefined)
     context.problems.add(`${context.path}.eviction.policy`, "needs a budget, and there is none", "e.g. budget: 200 MB");
@@ -123,7 +130,7 @@ function storage(source: EncodingSource, { lifecycle }: AnyKind, budget: number 
     ...(budget !== undefined && lifecycle && { budget }),
     ...(shards > 1 && { shards }),
     ...(admission && { admission: compileAdmission(admission, budget, context) }),
-    ...(eviction && { eviction: compileEviction(eviction, emptiesRows(source), context) }),
+    ...(eviction && { eviction: compileEviction(eviction, empties, context) }),
   };
 }
 
@@ -149,11 +156,6 @@ function filterCells(budget: number | undefined): number {
   return budget === undefined
     ? most
     : Math.min(most, Math.max(1, Math.floor((budget * FILTER_SHARE) / FILTER_CELL_BYTES)));
-}
-
-/** The group lasso makes whole rows zero: wherever rows are given up, such rows are. */
-function emptiesRows({ optimizer }: EncodingSource): boolean {
-  return typeof optimizer === "object" && (optimizer.ftrl?.l21 ?? 0) > 0;
 }
 
 function compileEviction(

@@ -263,7 +263,7 @@ it.each(refused)("refuses %s", (table, message, hint) => {
 it("refuses encodings that lr and fm cannot learn", () => {
   for (const tower of ["lr", "fm"]) {
     expect(() => parseSpec(text("{ encoding: shared, rows: 9 }", tower), "f.yaml")).toThrow(
-      /lr and fm learn event by event, which shared cannot/,
+      /shared learns in batches, and the model event by event/,
     );
   }
 });
