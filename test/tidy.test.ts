@@ -35,7 +35,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "onnxruntime-common": /^runtimes\/onnx(-session|runtime)\.ts$/,
   "@tensorflow/tfjs": /^runtimes\/tensorflow/,
   "onnx-proto": /^graph\/onnx/,
-  kafkajs: /^sources\/kafka\/(assigner|client|codecs|record-batch|kafka-log)\.ts$/,
+  kafkajs: /^sources\/kafka\/(assigner|client|codecs|group-consumer|record-batch)\.ts$/,
   "kafkajs-snappy": /^sources\/kafka\/codecs\.ts$/,
   lz4js: /^sources\/kafka\/lz4\.ts$/,
   fastify: /^serve\//,

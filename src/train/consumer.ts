@@ -1,8 +1,8 @@
 import type { Progress, Report, StreamPosition } from "./job.js";
-import type { Decision } from "./ordering/merge.js";
-import type { FileEnd, Pass } from "./pass.js";
+import type { FileEnd } from "./pass.js";
 import type { Plan } from "./plan.js";
 import type { DecodedBatch } from "./stream.js";
+import type { StreamStart } from "./workers/thread-messages.js";
 
 export type EndedBy = Report["ended_by"];
 
@@ -19,29 +19,27 @@ export interface SourceState {
   readonly ends: readonly FileEnd[];
 }
 
+/**
+ * The decoding thread, as a consumer sees it that opens: it is told as soon as something is known, so that it gets ready while the
+ * model loads. What it has been told stays true, or the consumer does not open.
+ */
+export interface Upstream {
+  join(): void;
+  start(start: StreamStart): void;
+}
+
+/** The start of a stream that is read from its beginning. */
+export function fromTheStart(limit: number | null, capacity: number): StreamStart {
+  const none = { position: null, replay: [], fingerprints: [], pass: null, learned: [], examples: 0, validated: 0 };
+  return { ...none, limit: limit ?? Number.POSITIVE_INFINITY, capacity };
+}
+
 /** What stands at the end of the pipeline: the trainer, the evaluator or the predictor. */
 export interface Consumer {
-  /** Where the stream must begin; null = at its beginning. */
-  readonly start: StreamPosition | null;
-  /** What a topic's merge must decide alike after `start`. */
-  readonly replay: readonly Decision[];
   /** The place of the last checkpoint of this run, null before there is one. */
   readonly committed: StreamPosition | null;
-  /** Fingerprints of the files a resumed run has read, to be verified before it goes on. */
-  readonly fingerprints: readonly string[];
-  /** Examples this run may still consume; Infinity = all. */
-  readonly limit: number;
-  /** The list of files of the run that is resumed; null: none. */
-  readonly pass: Pass | null;
-  /** Files of earlier lists (see `LearnedFile`), and examples learned. */
-  readonly learned: readonly string[];
-  readonly examples: number;
-  /** Passes over the data that have been validated. */
-  readonly validated: number;
   /** Why nothing more is wanted; null: go on. */
   readonly ended: EndedBy | null;
-  /** Rows per batch. */
-  readonly capacity: number;
   /** A topic is open, and is read from `position` on. Comes before the first batch. */
   opened?(position: StreamPosition, fingerprints: readonly string[]): Promise<void>;
   /** Files are open. Comes before the first batch. */

@@ -1,7 +1,7 @@
 import { Batch } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
-import type { Consumer, EndedBy, SourceState } from "./consumer.js";
+import { type Consumer, type EndedBy, fromTheStart, type SourceState, type Upstream } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
 import { Tally } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
@@ -11,27 +11,18 @@ const CAPACITY = 512;
 
 /** Scores a stream with frozen weights and counts how well. */
 export class Evaluator implements Consumer {
-  readonly start = null;
-  readonly replay = [];
   readonly committed = null;
-  readonly fingerprints = [];
-  readonly pass = null;
-  readonly learned = [];
-  readonly examples = 0;
-  readonly validated = 0;
   readonly ended = null;
-  readonly limit: number;
-  readonly capacity = CAPACITY;
   private readonly loaded: LoadedModel;
   private readonly tally: Tally;
 
   private constructor(job: Job, clock: Clock, loaded: LoadedModel) {
-    this.limit = job.limit ?? Number.POSITIVE_INFINITY;
     this.loaded = loaded;
     this.tally = new Tally(loaded.spec, job, clock);
   }
 
-  static async open(job: Job, clock: Clock): Promise<Evaluator> {
+  static async open(job: Job, clock: Clock, upstream: Upstream): Promise<Evaluator> {
+    upstream.start(fromTheStart(job.limit, CAPACITY));
     return new Evaluator(job, clock, await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads }));
   }
 

@@ -15,9 +15,9 @@ import {
 } from "./learned-files.js";
 import { NEW_PASS, type Pass } from "./pass.js";
 import { type FileBegin, START } from "./stream.js";
-import type { ToDecoder } from "./workers/thread-messages.js";
+import type { StreamStart } from "./workers/thread-messages.js";
 
-type Start = Pick<Extract<ToDecoder, { type: "start" }>, "position" | "pass" | "fingerprints" | "learned" | "examples">;
+type Start = Pick<StreamStart, "position" | "pass" | "fingerprints" | "learned" | "examples">;
 
 /** Which files a run learns, from where on. */
 export interface Plan {

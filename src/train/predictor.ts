@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.js";
 import { type OutputFile, writeOut } from "../core/output.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
-import type { Consumer, EndedBy, SourceState } from "./consumer.js";
+import { type Consumer, type EndedBy, fromTheStart, type SourceState, type Upstream } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
 import { headerLine, type LineOptions, predictionLines } from "./prediction-lines.js";
 import { Tally } from "./run-metrics.js";
@@ -14,17 +14,8 @@ const CAPACITY = 512;
 
 /** Writes a line for every row of a stream: its probability, or none for a rejected one. */
 export class Predictor implements Consumer {
-  readonly start = null;
-  readonly replay = [];
   readonly committed = null;
-  readonly fingerprints = [];
-  readonly pass = null;
-  readonly learned = [];
-  readonly examples = 0;
-  readonly validated = 0;
   readonly ended = null;
-  readonly limit: number;
-  readonly capacity = CAPACITY;
   private readonly loaded: LoadedModel;
   private readonly tally: Tally;
   private readonly out: OutputFile & LineOptions;
@@ -32,14 +23,14 @@ export class Predictor implements Consumer {
   private header: string;
 
   private constructor(job: Job, clock: Clock, loaded: LoadedModel) {
-    this.limit = job.limit ?? Number.POSITIVE_INFINITY;
     this.loaded = loaded;
     this.tally = new Tally(loaded.spec, job, clock);
     this.out = job.output!;
     this.header = headerLine(this.out);
   }
 
-  static async open(job: Job, clock: Clock): Promise<Predictor> {
+  static async open(job: Job, clock: Clock, upstream: Upstream): Promise<Predictor> {
+    upstream.start(fromTheStart(job.limit, CAPACITY));
     return new Predictor(job, clock, await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads }));
   }
 

@@ -6,10 +6,11 @@ import { blocksOf } from "../model/blocks.js";
 import { specHash } from "../spec/hash.js";
 import type { FirstStepsState } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";
-import type { Entry } from "./ordering/order-log.js";
+import { type Entry, OrderLog } from "./ordering/order-log.js";
 import type { Pass } from "./pass.js";
 import type { TallyState } from "./run-metrics.js";
 import type { ValidationState } from "./validation.js";
+import type { StreamStart } from "./workers/thread-messages.js";
 
 /** What a checkpoint's manifest keeps beside the spec. */
 export interface TrainMeta {
@@ -45,11 +46,45 @@ export type Resumed = {
   readonly ref: ParentRef;
 } | null;
 
+/** What is known of a run before its model is loaded. */
+export interface Beginning {
+  readonly store: CheckpointStore;
+  /** null: a new run. */
+  readonly resumed: Resumed;
+  /** What a topic's replay must decide alike; null: files, and nothing is published. */
+  readonly order: OrderLog | null;
+  readonly start: StreamStart;
+}
+
+/**
+ * Where the job's run begins: behind the newest checkpoint, all of which has been verified, so that no other one can take its place.
+ * @throws as `resume`; checkpoint_write
+ */
+export function begin(job: Job, store: CheckpointStore): Beginning {
+  const resumed = resume(job, store);
+  const { meta } = resumed ?? {};
+  const options = { fresh: !job.resume, wanted: (entry: Entry) => isAhead(entry, meta) };
+  const order = job.topic || job.publish ? new OrderLog(store.directory, options, store.fenced) : null;
+  const examples = meta?.tally.examples ?? 0;
+  const start = {
+    position: meta?.position ?? null,
+    replay: order?.entries.filter((entry) => entry.kind !== "publish") ?? [],
+    limit: (job.limit ?? Number.POSITIVE_INFINITY) - examples,
+    fingerprints: meta?.sources ?? [],
+    capacity: job.spec.batch,
+    pass: meta?.pass ?? null,
+    learned: meta?.learned ?? [],
+    examples,
+    validated: meta?.validation?.epochs ?? 0,
+  };
+  return { store, resumed, order, start };
+}
+
 /**
  * The newest whole checkpoint of the job's directory, when the job resumes and there is one.
  * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch
  */
-export function resume(job: Job, store: CheckpointStore): Resumed {
+function resume(job: Job, store: CheckpointStore): Resumed {
   const { checkpoint, skipped } = store.latest();
   if (!checkpoint) return null;
   if (!job.resume) {

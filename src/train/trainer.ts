@@ -11,27 +11,31 @@ import type { DeadLetterTopic } from "../sources/kafka/dead-letter.js";
 import { specHash } from "../spec/hash.js";
 import { BestEpoch } from "./best-epoch.js";
 import { Checkpointer } from "./checkpointer.js";
-import { type Consumer, type EndedBy, isOver, type SourceState } from "./consumer.js";
+import { type Consumer, type EndedBy, isOver, type SourceState, type Upstream } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
 import { Divergence } from "./divergence.js";
 import { FirstSteps } from "./first-steps.js";
 import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.js";
-import type { Decision } from "./ordering/merge.js";
-import { type Entry, OrderLog } from "./ordering/order-log.js";
-import type { Pass } from "./pass.js";
+import type { OrderLog } from "./ordering/order-log.js";
 import type { Plan } from "./plan.js";
 import type { Publication } from "./publishing/publication.js";
-import { isAhead, type Resumed, resume, type TrainMeta } from "./resume.js";
+import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { Tally, type TallyState } from "./run-metrics.js";
 import { step } from "./step.js";
 import type { DecodedBatch, RejectedRow } from "./stream.js";
 import { Validation, type ValidationState } from "./validation.js";
 import { type Patience, patiently } from "./workers/retry.js";
 
+export interface TrainerOptions {
+  readonly clock: Clock;
+  /** Where a follower in this process reads the delta log; null: there is none. */
+  readonly follower: MessagePort | null;
+  readonly patience: Patience;
+  readonly upstream: Upstream;
+}
+
 /** Learns a stream: scores and learns batches, keeps rejects, commits checkpoints. The only writer of its directory. */
 export class Trainer implements Consumer {
-  readonly capacity: number;
-  readonly limit: number;
   private readonly job: Job;
   private readonly layout: BatchLayout;
   private readonly model: Model;
@@ -60,19 +64,16 @@ export class Trainer implements Consumer {
 
   private constructor(
     job: Job,
-    clock: Clock,
-    store: CheckpointStore,
+    { clock, patience }: TrainerOptions,
+    { store, order, resumed }: Beginning,
     model: Model,
-    layout: BatchLayout,
-    resumed: Resumed,
-    patience: Patience,
   ) {
     this.job = job;
     this.patience = patience;
     this.store = store;
+    this.order = order;
     this.model = model;
-    this.layout = layout;
-    this.capacity = layout.capacity;
+    this.layout = batchLayout(job.spec, job.spec.batch);
     this.tally = new Tally(job.spec, job, clock);
     if (resumed) this.tally.restore(resumed.meta.tally, resumed.blocks);
     if (resumed) model.restore(resumed.blocks);
@@ -83,14 +84,11 @@ export class Trainer implements Consumer {
     // Messages are sent twice by retries and replays upstream; a file is what it is.
     this.dedup = id_window === undefined || !job.topic ? null : new DedupWindow(id_window);
     if (resumed) this.dedup?.restore(resumed.blocks);
-    const order = { fresh: !job.resume, wanted: (entry: Entry) => isAhead(entry, resumed?.meta) };
-    this.order = job.topic || job.publish ? new OrderLog(store.directory, order, store.fenced) : null;
     this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
     this.validation = new Validation(job.spec.window, resumed?.meta.validation);
     this.best = new BestEpoch(store);
     this.divergence = new Divergence(job.maxSkipped, job.spec);
     this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes, store.fenced);
-    this.limit = (job.limit ?? Number.POSITIVE_INFINITY) - this.tally.examples;
     this.checkpointer = new Checkpointer({
       store,
       stores: model.tables.flatMap(({ stores }) => stores),
@@ -112,18 +110,21 @@ export class Trainer implements Consumer {
   }
 
   /**
+   * The decoding thread begins as soon as the checkpoint has been verified, and the model loads meanwhile.
    * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch when it was
    * built from another spec; checkpoint_locked while another process trains there
    */
-  static async open(job: Job, clock: Clock, port: MessagePort | null, patience: Patience): Promise<Trainer> {
+  static async open(job: Job, options: TrainerOptions): Promise<Trainer> {
     const store = new CheckpointStore(job.out!);
     store.lock();
     try {
-      const resumed = resume(job, store);
+      options.upstream.join();
+      const beginning = begin(job, store);
+      options.upstream.start(beginning.start);
       const layout = batchLayout(job.spec, job.spec.batch);
       const model = await createModel(job.spec, { layout, threads: job.threads, purpose: "train" });
-      const trainer = new Trainer(job, clock, store, model, layout, resumed, patience);
-      await trainer.connect(clock, resumed?.meta.publisher ?? null, port);
+      const trainer = new Trainer(job, options, beginning, model);
+      await trainer.connect(options, beginning.resumed?.meta.publisher ?? null);
       return trainer;
     } catch (error) {
       store.unlock();
@@ -131,7 +132,7 @@ export class Trainer implements Consumer {
     }
   }
 
-  private async connect(clock: Clock, state: PublisherState | null, port: MessagePort | null): Promise<void> {
+  private async connect({ clock, follower }: TrainerOptions, state: PublisherState | null): Promise<void> {
     const { job, model, order, patience } = this;
     const { directory } = this.store;
     if (job.deadLetters) {
@@ -139,37 +140,9 @@ export class Trainer implements Consumer {
       this.deadLetters = await DeadLetterTopic.open(job.deadLetters.kafka, job.deadLetters.topic);
     }
     if (!job.publish) return;
-    const options = { spec: job.publish, model, order: order!, clock, directory, port, state, patience };
+    const options = { spec: job.publish, model, order: order!, clock, directory, port: follower, state, patience };
     const { Publication } = await import("./publishing/publication.js");
     this.publication = await Publication.open(options);
-  }
-
-  get start(): StreamPosition | null {
-    return this.meta.position;
-  }
-
-  get replay(): readonly Decision[] {
-    return this.order?.entries.filter((entry) => entry.kind !== "publish") ?? [];
-  }
-
-  get fingerprints(): readonly string[] {
-    return this.meta.sources;
-  }
-
-  get pass(): Pass | null {
-    return this.meta.pass ?? null;
-  }
-
-  get validated(): number {
-    return this.validation.epochs;
-  }
-
-  get learned(): readonly string[] {
-    return this.meta.learned ?? [];
-  }
-
-  get examples(): number {
-    return this.tally.examples;
   }
 
   began(plan: Omit<Plan, "inputs">): void {

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../../core/errors.js";
 import type { MessagePrint } from "../messages.js";
-import { type KafkaAdmin, type Watermarks, withAdmin } from "./admin.js";
+import type { KafkaAdmin, Watermarks } from "./admin.js";
 import type { KafkaOptions } from "./client.js";
 import { KafkaLog } from "./kafka-log.js";
 import type { OnLost } from "./kafka-log-options.js";
@@ -33,8 +33,8 @@ export interface TopicSpec {
   readonly onLost: OnLost;
 }
 
-export interface OpenTopic {
-  readonly log: KafkaLog;
+/** The stretch of a topic that a run reads. */
+export interface Bounds {
   /** The first offset of every partition. */
   readonly offsets: readonly bigint[];
   /** Offsets to stop at, by partition; null = never. */
@@ -42,30 +42,40 @@ export interface OpenTopic {
 }
 
 /**
- * Opens a topic where a checkpoint was taken (`resume`: the next offset of every partition, and the last message learned), or
- * where the spec says. Partitions added since are read from their beginning.
+ * Joins a topic's group; nothing is read until `beginTopic`.
+ * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing
+ */
+export function joinTopic(
+  { kafka, topic, group, onLost }: TopicSpec,
+  { former, onJoin }: { readonly former: string | null; readonly onJoin: (member: string) => void },
+): Promise<KafkaLog> {
+  return KafkaLog.join({ kafka, topic, group, onLost, formerMember: former, onJoin });
+}
+
+/**
+ * Begins to read a topic where a checkpoint was taken (`resume`: the next offset of every partition, and the last message learned),
+ * or where the spec says. Partitions added since are read from their beginning.
  * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, offsets_lost, stream_changed, usage; waiting for the
  *   log, topic_replaced
  */
-export async function openTopic(
+export async function beginTopic(
+  log: KafkaLog,
   spec: TopicSpec,
   resume: { readonly offsets: readonly bigint[]; readonly last: readonly (MessagePrint | null)[] } | null,
-  member: { readonly former: string | null; readonly onJoin: (member: string) => void },
-): Promise<OpenTopic> {
-  const { kafka, topic, group, onLost } = spec;
-  const { offsets, stops } = await withAdmin(kafka, (admin) => boundsOf(spec, resume?.offsets ?? null, admin));
-  const last = resume?.last ?? [];
-  const options = { kafka, topic, group, offsets, last, onLost, formerMember: member.former, onJoin: member.onJoin };
-  return { log: await KafkaLog.open(options), offsets, stops };
+): Promise<Bounds> {
+  const marks = await log.watermarks();
+  const bounds = await boundsOf(spec, resume?.offsets ?? null, log.admin, marks);
+  log.begin(marks, bounds.offsets, resume?.last ?? []);
+  return bounds;
 }
 
 async function boundsOf(
   spec: TopicSpec,
   resume: readonly bigint[] | null,
   admin: KafkaAdmin,
-): Promise<Omit<OpenTopic, "log">> {
+  marks: Marks,
+): Promise<Bounds> {
   const { topic } = spec;
-  const marks = await admin.watermarks(topic);
   const first = resume ?? (await startOf(spec, admin, marks));
   if (first.length > marks.length) {
     throw new HashbrookError("stream_changed", `topic ${topic}: has ${marks.length} partitions, had ${first.length}`, {

@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../core/clock.js";
 import { fromPlainError, HashbrookError, toPlainError } from "../../core/errors.js";
-import type { Consumer, EndedBy } from "../consumer.js";
+import type { Consumer, EndedBy, Upstream } from "../consumer.js";
 import type { Job, Report, StreamPosition } from "../job.js";
 import type { Patience } from "./retry.js";
 import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } from "./thread-messages.js";
@@ -140,23 +140,28 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
   }
 }
 
+const upstream: Upstream = {
+  join: () => tellDecoder({ type: "join" }),
+  start: (start) => tellDecoder({ type: "start", start }),
+};
+
 /** What each kind of job does with batches; only the one asked for is loaded. */
-const kinds = {
-  train: async () => (await import("../trainer.js")).Trainer,
-  eval: async () => (await import("../evaluator.js")).Evaluator,
-  predict: async () => (await import("../predictor.js")).Predictor,
+const open: Record<Job["kind"], () => Promise<Consumer>> = {
+  train: async () =>
+    (await import("../trainer.js")).Trainer.open(job, { clock: systemClock, follower, patience, upstream }),
+  eval: async () => (await import("../evaluator.js")).Evaluator.open(job, systemClock, upstream),
+  predict: async () => (await import("../predictor.js")).Predictor.open(job, systemClock, upstream),
 };
 
 async function run(): Promise<Report> {
-  const consumer: Consumer = await (await kinds[job.kind]()).open(job, systemClock, follower, patience);
+  let consumer: Consumer | null = null;
   try {
-    const { start, replay, limit, fingerprints, capacity, pass, learned, examples, validated } = consumer;
-    const known = { fingerprints, pass, learned, examples, validated };
-    tellDecoder({ type: "start", position: start, replay, limit, capacity, ...known });
-    return await consumer.finish(await consumeAll(consumer)).finally(() => tellCommitted(consumer));
+    const opened = await open[job.kind]();
+    consumer = opened;
+    return await opened.finish(await consumeAll(opened)).finally(() => tellCommitted(opened));
   } finally {
     tellDecoder({ type: "stop" });
-    await consumer.close();
+    await consumer?.close();
   }
 }
 

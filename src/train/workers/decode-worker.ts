@@ -3,6 +3,8 @@ import { systemClock } from "../../core/clock.js";
 import { toPlainError } from "../../core/errors.js";
 import { Decoder } from "../../decode/decoder.js";
 import { changed } from "../../sources/files/fingerprint.js";
+import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
+import type { TopicSpec } from "../../sources/kafka/open-topic.js";
 import { inputsFor, sourceOf } from "../../sources/source.js";
 import { HeldOut } from "../held-out.js";
 import type { Job } from "../job.js";
@@ -10,13 +12,11 @@ import type { TopicPosition } from "../ordering/merge.js";
 import { mixed, planFiles } from "../plan.js";
 import { decodedBatches } from "../stream.js";
 import { type Piece, validated } from "../validated.js";
-import type { BatchMessage, FromDecoder, ToDecoder } from "./thread-messages.js";
+import type { BatchMessage, FromDecoder, StreamStart, ToDecoder } from "./thread-messages.js";
 
 /** Batches on their way to the consumer; a further one waits until a buffer is free. */
 const IN_FLIGHT = 4;
 const STATE_MS = 500;
-
-type Start = Extract<ToDecoder, { type: "start" }>;
 
 /** What the consumer needs to know of the source with every batch. */
 type Known = Pick<BatchMessage, "fingerprints" | "totalBytes" | "ends">;
@@ -26,13 +26,17 @@ const free: number[] = [];
 let wake = () => {};
 let committed = (_position: TopicPosition) => {};
 let letGo = async () => {};
+/** The topic's log, as soon as its group is to be joined. */
+let joined: Promise<KafkaLog> | null = null;
 /** What reading a topic needs is loaded while the other thread loads the model. */
 const topicModules = job.topic ? loadTopicModules() : null;
 topicModules?.catch(() => {}); // whoever waits for it is told
 
 port.on("message", (message: ToDecoder) => {
-  if (message.type === "start") run(message).catch((error) => send({ type: "error", error: toPlainError(error) }));
-  else if (message.type === "stop") letGo().finally(() => process.exit());
+  if (message.type === "join") joined = job.topic ? join(job.topic) : null;
+  else if (message.type === "start")
+    run(message.start).catch((error) => send({ type: "error", error: toPlainError(error) }));
+  else if (message.type === "stop") leave().finally(() => process.exit());
   else if (message.type === "committed") committed(message.position as TopicPosition);
   else {
     free.push(message.slot);
@@ -44,7 +48,7 @@ function send(message: FromDecoder): void {
   port.postMessage(message);
 }
 
-async function run(start: Start): Promise<void> {
+async function run(start: StreamStart): Promise<void> {
   const reading = job.kind === "predict" ? { requireLabel: false, kept: job.kept } : {};
   const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, ...reading });
   const buffers = Array.from({ length: IN_FLIGHT }, () => new SharedArrayBuffer(decoder.layout.bytes));
@@ -55,7 +59,7 @@ async function run(start: Start): Promise<void> {
   send({ type: "end", endedBy: limited ? "limit" : "end" });
 }
 
-async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+async function runFiles(start: StreamStart, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
   const { epochs } = job;
   const { inputs, ...plan } = await planFiles(job, inputsFor(job.data, { epochs }), start);
   const held = await HeldOut.open(job, { inputs, ...plan });
@@ -85,30 +89,40 @@ async function runFiles(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
 async function loadTopicModules() {
   const { readRecordBatches } = await import("../../sources/kafka/fetched-batch.js");
   readRecordBatches();
-  const { openTopic } = await import("../../sources/kafka/open-topic.js");
+  const { beginTopic, joinTopic } = await import("../../sources/kafka/open-topic.js");
   const { Member } = await import("./group-member.js");
   const { Merge } = await import("../ordering/merge.js");
   const { decodedMessages } = await import("../ordering/topic-stream.js");
-  return { openTopic, Member, Merge, decodedMessages };
+  return { beginTopic, joinTopic, Member, Merge, decodedMessages };
 }
 
-async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
-  const { openTopic, Member, Merge, decodedMessages } = await topicModules!;
+/** Joins the topic's group while the other thread loads the model. */
+function join(topic: TopicSpec): Promise<KafkaLog> {
+  const joining = topicModules!.then(({ joinTopic, Member }) => {
+    const member = new Member(job.out);
+    return joinTopic(topic, { former: member.former, onJoin: (id) => member.remember(id) });
+  });
+  joining.catch(() => {}); // whoever waits for it is told
+  return joining;
+}
+
+async function leave(): Promise<void> {
+  await letGo();
+  const log = await joined?.catch(() => null);
+  await log?.close();
+}
+
+async function runTopic(start: StreamStart, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+  const { beginTopic, Merge, decodedMessages } = await topicModules!;
   if (start.position && !("messages" in start.position)) throw mixed("files", `topic ${job.topic!.topic} is given`);
-  const member = new Member(job.out);
   const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
   if (expected !== fingerprintOf(job.topic!.topic)) {
     throw changed(`topic ${job.topic!.topic}: the checkpoint was made with ${expected.replace("kafka:", "topic ")}`);
   }
   const resume = start.position as TopicPosition | null;
-  const { log, offsets, stops } = await openTopic(
-    job.topic!,
-    resume && { offsets: resume.offsets.map(BigInt), last: resume.last ?? [] },
-    {
-      former: member.former,
-      onJoin: (id) => member.remember(id),
-    },
-  );
+  const log = await joined!;
+  const place = resume && { offsets: resume.offsets.map(BigInt), last: resume.last ?? [] };
+  const { offsets, stops } = await beginTopic(log, job.topic!, place);
   const { topic } = log;
   const first = resume ?? { topic, turn: 0, taken: 0, messages: 0, offsets: offsets.map(String) };
   const merge = new Merge(log, first, start.replay, stops, offsets);
@@ -126,7 +140,6 @@ async function runTopic(start: Start, decoder: Decoder, buffer: () => ArrayBuffe
   letGo = async () => {
     clearInterval(timer);
     await commit;
-    await log.close();
   };
   const options = { limit: start.limit, lingerMs: job.lingerMs, clock: systemClock, buffer };
   const pieces = validated(decodedMessages(log, merge, decoder, options), {

@@ -5,25 +5,32 @@ import type { FileEnd, Pass } from "../pass.js";
 import type { Plan } from "../plan.js";
 import type { DecodedBatch } from "../stream.js";
 
+/** Where and how the stream is to be read. */
+export interface StreamStart {
+  /** Where it begins; null: at its beginning. */
+  readonly position: StreamPosition | null;
+  /** Decisions made after it before, which a topic's merge follows. */
+  readonly replay: readonly Decision[];
+  /** Examples this run may still consume; Infinity = all. */
+  readonly limit: number;
+  /** Fingerprints of the files a resumed run has read, to be verified before it goes on. */
+  readonly fingerprints: readonly string[];
+  /** Rows per batch. */
+  readonly capacity: number;
+  /** The list of files of the run that is resumed; null: none. */
+  readonly pass: Pass | null;
+  /** Files of earlier lists (see `LearnedFile`), and examples learned. */
+  readonly learned: readonly string[];
+  readonly examples: number;
+  /** Passes over the data that have been validated. */
+  readonly validated: number;
+}
+
 /** Consumer → decoder. A free buffer is also the permission to decode one more batch. */
 export type ToDecoder =
-  | {
-      readonly type: "start";
-      /** null: from the beginning. */
-      readonly position: StreamPosition | null;
-      /** Decisions made after it before, which a topic's merge follows. */
-      readonly replay: readonly Decision[];
-      readonly limit: number;
-      readonly fingerprints: readonly string[];
-      readonly capacity: number;
-      /** The list of files of the run that is resumed; null: none. */
-      readonly pass: Pass | null;
-      /** Files of earlier lists (see `LearnedFile`), and examples learned. */
-      readonly learned: readonly string[];
-      readonly examples: number;
-      /** Passes over the data that have been validated. */
-      readonly validated: number;
-    }
+  /** The topic's consumer group can be joined: the run's directory is this process's. Nothing is read yet. */
+  | { readonly type: "join" }
+  | { readonly type: "start"; readonly start: StreamStart }
   | { readonly type: "free"; readonly slot: number }
   /** Nothing more is wanted: lets go of the source. */
   | { readonly type: "stop" }

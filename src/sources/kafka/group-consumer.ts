@@ -1,0 +1,207 @@
+import type { Cluster } from "kafkajs";
+import { systemClock, wallTime } from "../../core/clock.js";
+import { HashbrookError } from "../../core/errors.js";
+import { evictMember, singleAssigner } from "./assigner.js";
+import { type Consumer, createKafka, kafkaFailure } from "./client.js";
+import { ownFailure } from "./failure.js";
+import type { TopicLogOptions } from "./kafka-log-options.js";
+import type { Batch } from "./partition.js";
+
+/**
+ * The broker answers a fetch when it has so many bytes, or after so long: events in ones and twos would cost a request each,
+ * thousands a second.
+ */
+const MIN_BYTES = 64 << 10;
+const MAX_WAIT_MS = 25;
+/** Fetches are answered every MAX_WAIT_MS: without an answer for so long, nothing can be read. */
+const QUIET_MS = 5_000;
+/** Without any answer for so long, the connection is made anew. */
+const SILENCE_MS = 45_000;
+const RETRY_MS = 1_000;
+/** What no waiting mends. */
+const fatal: ReadonlySet<string> = new Set(["kafka_auth", "kafka_topic_missing", "offsets_lost", "stream_changed"]);
+
+export function isFatal(error: unknown): error is HashbrookError {
+  return error instanceof HashbrookError && fatal.has(error.code);
+}
+
+/** Who takes what a group's consumer reads. */
+export interface Reader {
+  /** The offset wanted next of a partition; undefined: none yet, nothing is fetched before `begin`. */
+  next(partition: number): bigint | undefined;
+  accept(batch: Batch): void;
+  /** Whether nothing is fetched since every partition is paused. */
+  full(): boolean;
+  /** A new consumer takes the place of one that was lost: no partition is paused. */
+  renewed(): void;
+  /** Nothing more will come. */
+  failed(failure: HashbrookError): void;
+}
+
+/**
+ * This process's membership of a consumer group, over all of its kafkajs consumers: a connection that is lost is made anew. A
+ * consumer is sent where its reader wants to go on whenever it joins.
+ */
+export class GroupConsumer {
+  private readonly options: TopicLogOptions;
+  private readonly partitions: number;
+  private readonly reader: Reader;
+  private readonly joined = wallTime();
+  private consumer: Consumer | null = null;
+  private activeSince = 0;
+  private heardAt = systemClock.now();
+  private reason: string | null = "connecting";
+  private closed = false;
+  /** The name this process has, or had, in the group. */
+  private member: string | null;
+  private watchdog: NodeJS.Timeout | null = null;
+
+  /** @param partitions how many the topic has */
+  constructor(options: TopicLogOptions, partitions: number, reader: Reader) {
+    this.options = options;
+    this.partitions = partitions;
+    this.reader = reader;
+    this.member = options.formerMember;
+  }
+
+  /** @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing */
+  async join(): Promise<void> {
+    await this.connect();
+    this.watchdog = setInterval(() => this.watch(), RETRY_MS);
+  }
+
+  get state(): { ready: boolean; reason: string | null } {
+    return { ready: this.reason === null, reason: this.reason };
+  }
+
+  /** All partitions are fetched from where the reader wants them. */
+  begin(): void {
+    for (let partition = 0; partition < this.partitions; partition++) this.seek(partition);
+    this.tell((consumer, topic) => consumer.resume([{ topic }]));
+  }
+
+  seek(partition: number): void {
+    const next = this.reader.next(partition);
+    if (next === undefined) return;
+    this.tell((consumer, topic) => consumer.seek({ topic, partition, offset: String(next) }));
+  }
+
+  pause(partition: number): void {
+    this.tell((consumer, topic) => consumer.pause([{ topic, partitions: [partition] }]));
+  }
+
+  resume(partition: number): void {
+    this.tell((consumer, topic) => consumer.resume([{ topic, partitions: [partition] }]));
+  }
+
+  async commit(offsets: readonly bigint[]): Promise<void> {
+    const { topic } = this.options;
+    if (this.activeSince === 0) return;
+    await this.consumer
+      ?.commitOffsets(offsets.map((offset, partition) => ({ topic, partition, offset: String(offset) })))
+      .catch(() => {}); // the next commit tells the same and more
+  }
+
+  /** Leaves the group. */
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.watchdog) clearInterval(this.watchdog);
+    await this.consumer?.disconnect().catch(() => {});
+  }
+
+  private tell(order: (consumer: Consumer, topic: string) => void): void {
+    try {
+      if (this.consumer) order(this.consumer, this.options.topic);
+    } catch {
+      // It has just ended, or not joined yet: a consumer that joins begins as it should.
+    }
+  }
+
+  private async connect(): Promise<void> {
+    const { kafka, group, topic } = this.options;
+    const standing = () => ({ activeSince: this.activeSince, joined: this.joined });
+    let cluster: Cluster | null = null;
+    const consumer = createKafka(kafka).kafka.consumer({
+      groupId: group,
+      partitionAssigners: [singleAssigner(standing, (found) => (cluster = found))],
+      minBytes: MIN_BYTES,
+      maxWaitTimeInMs: MAX_WAIT_MS,
+      maxBytesPerPartition: 1 << 20,
+      maxBytes: 16 << 20,
+      retry: { retries: 8, restartOnFailure: async () => false },
+    });
+    this.consumer = consumer;
+    const { events } = consumer;
+    consumer.on(events.GROUP_JOIN, ({ payload }) => this.placed(consumer, payload));
+    consumer.on(events.FETCH, () => this.hear());
+    consumer.on(events.CRASH, ({ payload }) => this.crashed(consumer, payload.error));
+    try {
+      await consumer.connect();
+      if (this.member && cluster) await evictMember(cluster, group, this.member);
+      await consumer.subscribe({ topics: [topic], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        partitionsConsumedConcurrently: this.partitions,
+        eachBatch: async ({ batch }) => {
+          if (consumer === this.consumer) this.reader.accept(batch as Batch);
+        },
+      });
+    } catch (error) {
+      await consumer.disconnect().catch(() => {});
+      throw kafkaFailure(error, `topic ${topic}`);
+    }
+  }
+
+  private placed(consumer: Consumer, payload: { memberId: string; memberAssignment: Record<string, number[]> }): void {
+    const { topic, group, onJoin } = this.options;
+    this.member = payload.memberId;
+    onJoin(payload.memberId);
+    const mine = payload.memberAssignment[topic] ?? [];
+    this.hear();
+    if (mine.length === 0) {
+      this.activeSince = 0;
+      this.reason = `standing by: another trainer of group ${group} is at work`;
+      return;
+    }
+    if (this.activeSince === 0) this.activeSince = wallTime();
+    if (this.reader.next(0) === undefined) consumer.pause([{ topic }]);
+    else for (const partition of mine) this.seek(partition);
+  }
+
+  private hear(): void {
+    this.heardAt = systemClock.now();
+    if (this.activeSince > 0) this.reason = null;
+  }
+
+  private crashed(consumer: Consumer, cause: unknown): void {
+    if (consumer !== this.consumer || this.closed) return;
+    const failure = kafkaFailure(cause, `topic ${this.options.topic}`);
+    this.reason = failure.message;
+    if (isFatal(failure) || failure === ownFailure(cause)) this.reader.failed(failure);
+    else this.reconnect();
+  }
+
+  private watch(): void {
+    if (this.reader.full() || this.activeSince === 0) this.heardAt = systemClock.now();
+    const silent = systemClock.now() - this.heardAt;
+    if (silent > QUIET_MS) this.reason = `no answer from the brokers for ${Math.round(silent / 1000)} s`;
+    if (silent > SILENCE_MS) this.reconnect();
+  }
+
+  private reconnect(): void {
+    const former = this.consumer;
+    this.consumer = null;
+    this.heardAt = systemClock.now();
+    this.reader.renewed();
+    const again = () => {
+      if (this.closed || this.consumer !== null) return;
+      this.connect().catch((error) => {
+        this.consumer = null;
+        this.reason = (error as Error).message;
+        if (error instanceof HashbrookError && error.code === "kafka_auth") this.reader.failed(error);
+        else setTimeout(again, RETRY_MS);
+      });
+    };
+    (former?.disconnect() ?? Promise.resolve()).catch(() => {}).finally(() => setTimeout(again, RETRY_MS));
+  }
+}

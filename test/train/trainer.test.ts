@@ -1,0 +1,78 @@
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { systemClock } from "../../src/core/clock.js";
+import { specHash } from "../../src/spec/hash.js";
+import { loadSpec } from "../../src/spec/parse.js";
+import type { Job } from "../../src/train/job.js";
+import { Trainer } from "../../src/train/trainer.js";
+
+const spec = loadSpec("features/ads-demo.yaml");
+
+/** A topic's job that goes on in a directory of checkpoints after so many messages, which are whole but hold nothing to load. */
+function interrupted(...examples: number[]): Job {
+  const store = new CheckpointStore(mkdtempSync(join(tmpdir(), "hashbrook-test-")));
+  for (const at of examples) store.save(at, { meta: metaAt(at), blocks: [] });
+  const out = store.directory;
+  return { kind: "train", spec, out, resume: true, limit: null, topic: { topic: "events" }, threads: 1 } as Job;
+}
+
+function metaAt(examples: number) {
+  const position = { topic: "events", offsets: [String(examples)], turn: 0, taken: 0, messages: examples };
+  const tally = { examples, skipped: 0, rejected_by_code: {} };
+  const meta = { spec_hash: specHash(spec), position, sources: ["kafka:events"], rejected_bytes: 0, tally };
+  return JSON.parse(JSON.stringify(meta));
+}
+
+/** What a trainer that opens does, in order: what it tells the decoding thread, and how its model loads. */
+async function steps(job: Job): Promise<string[]> {
+  const taken: string[] = [];
+  const upstream = {
+    join: () => void taken.push("join"),
+    start: ({ position }: { position: unknown }) =>
+      void taken.push(`start at ${(position as { offsets: string[] } | null)?.offsets.join() ?? "the beginning"}`),
+  };
+  const patience = { stop: new AbortController().signal, waiting: () => {} };
+  try {
+    const trainer = await Trainer.open(job, { clock: systemClock, follower: null, patience, upstream });
+    taken.push("loaded");
+    await trainer.close();
+  } catch (error) {
+    taken.push((error as { code: string }).code);
+  }
+  return taken;
+}
+
+const locks = ({ out }: Job) => readdirSync(out!).filter((name) => name.endsWith(".lock"));
+
+function damage(job: Job, examples: number): void {
+  const path = join(job.out!, `checkpoint-${String(examples).padStart(12, "0")}`, "manifest.json");
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(path, bytes);
+}
+
+it("a trainer has the consumer group joined before it reads a checkpoint, and the topic opened before it loads the model", async () => {
+  expect(await steps(interrupted())).toEqual(["join", "start at the beginning", "loaded"]);
+});
+
+it("a model that does not load ends the run after the topic was opened, and leaves the directory to others", async () => {
+  const job = interrupted(100, 200);
+  expect(await steps(job)).toEqual(["join", "start at 200", "checkpoint_damaged"]);
+  expect(locks(job)).toEqual([]);
+});
+
+it("where a damaged checkpoint is passed over, the topic is opened at the older one's place, and at no other before", async () => {
+  const job = interrupted(100, 200);
+  damage(job, 200);
+  expect(await steps(job)).toEqual(["join", "start at 100", "checkpoint_damaged"]);
+});
+
+it("where no checkpoint is whole, the topic is not opened at all", async () => {
+  const job = interrupted(100);
+  damage(job, 100);
+  expect(await steps(job)).toEqual(["join", "checkpoint_damaged"]);
+  expect(locks(job)).toEqual([]);
+});
