@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { commands } from "../src/cli/commands.js";
 import { encodingKinds, kindsThat } from "../src/encodings/index.js";
 import { optimizerKinds } from "../src/optimizers/index.js";
-import { towerKinds } from "../src/towers/index.js";
+import { learnsByEvent, towerKinds } from "../src/towers/index.js";
 
 /** Folders in the order data flows; a file may import from folders before its own (and from its own). */
 const LAYERS: readonly (readonly string[])[] = [
@@ -207,6 +208,48 @@ describe("the documents", () => {
         .map((name) => `${file}: ${name}`),
     );
     expect(wrong).toEqual([]);
+  });
+});
+
+describe("adding one thing takes what CONTRIBUTING.md says", () => {
+  const subfolders = (path: string) => readdirSync(join(home, path)).filter((name) => !name.includes("."));
+  const modules = (path: string) => readdirSync(join(home, path)).map((name) => name.replace(/\.ts$/, ""));
+  const kinds: Readonly<Record<string, readonly string[]>> = {
+    "an encoding": encodingKinds,
+    "an optimizer": optimizerKinds,
+    "a tower": towerKinds.filter((kind) => !learnsByEvent(kind)),
+    "a model that learns event by event": towerKinds.filter(learnsByEvent),
+    "a kernel module": subfolders("src/kernels/assembly"),
+    "a command": Object.keys(commands),
+    "a benchmark": modules("bench").filter((name) => existsSync(join(home, `bench/${name}.ts`))),
+  };
+  const [, table] = readFileSync(join(home, "CONTRIBUTING.md"), "utf8").split("## Adding one thing");
+  const rows = [...table.matchAll(/^\| (an? [^|]*?) \|([^|]*)\|([^|]*)\|$/gm)].map((match) => match.slice(1, 4));
+  /** A path in a cell, and whether every kind has it. */
+  const paths = (cell: string) =>
+    [...cell.matchAll(/`([\w./<>-]+)`( \([^)]*\bwhere )?/g)].map(([, path, where]) => ({ path, all: !where }));
+  /** A kind's file: its name has a hyphen where the kind has an underscore, or has that as well. */
+  const fileOf = (path: string, kind: string) =>
+    [kind, kind.replaceAll("_", "-")]
+      .map((name) => path.replaceAll("<kind>", name))
+      .find((at) => existsSync(join(home, at)));
+
+  it.each(rows)("%s", (what, write, lines) => {
+    for (const { path, all } of paths(write)) {
+      const missing = kinds[what].filter((kind) => !fileOf(path, kind));
+      if (all) expect(missing, path).toEqual([]);
+      else expect(missing.length, path).toBeLessThan(kinds[what].length);
+    }
+    for (const { path } of paths(lines)) {
+      const text = readFileSync(join(home, path), "utf8");
+      const whole = (kinds[what] ?? []).filter((kind) => paths(write).every(({ path }) => fileOf(path, kind)));
+      const unnamed = whole.filter((kind) => !new RegExp(kind.replaceAll("_", "[_-]?"), "i").test(text));
+      expect(unnamed, path).toEqual([]);
+    }
+  });
+
+  it("and the table has all that have a registry", () => {
+    expect(Object.keys(kinds).filter((what) => !rows.some(([name]) => name === what))).toEqual([]);
   });
 });
 
