@@ -10,7 +10,8 @@
 import { add, ADMITTED, ASKED, FALSELY_ADMITTED, numberAt, REFUSED, setNumber } from "./lifecycle";
 import { mix } from "./initial";
 import { workspace, workspaceOf } from "./memory";
-import { DEFAULT_KEY, NONE, rowFor, rowOf } from "./store";
+import { rowFor } from "./new-rows";
+import { DEFAULT_KEY, NONE, rowOf } from "./store";
 
 const LINE: usize = 64;
 const BUCKET: usize = 128;

@@ -3,17 +3,17 @@
 // weighted keys (bags; number and bias cells have one key a row). Rows are de-duplicated: each is looked up and materialised
 // once and updated once with its summed gradient, in the order of first appearance.
 import { admits, admitting } from "./admission";
-import { choose, markUsed, metaBytes, policy, sweep } from "./eviction";
+import { choose, markUsed, policy, sweep } from "./eviction";
 import { addFloats, addScaled, copyFloats, squares, usable } from "./lanes";
+import { metaBytes } from "./lifecycle";
 import { workspaceOf } from "./memory";
+import { claim, makeRoomFor } from "./new-rows";
 import { dim, laneBytes, update, weights } from "./optimizer";
 import { beginStep } from "./optimizers/index";
 import {
-  claim,
   DEFAULT_KEY,
   exact,
   hashOf,
-  makeRoomFor,
   NONE,
   note,
   room,

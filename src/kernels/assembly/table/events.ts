@@ -2,24 +2,22 @@
 // An event's features are its singles (x = 1), its bags' items (x = the item's weight, combined), and constant keys: numbers
 // (x = the value) and the bias (x = 1). A feature with x = 0 or x = NaN is absent.
 import { admittedRow, admitting } from "./admission";
-import { markUsed, metaBytes, policy, sweep } from "./eviction";
-import { beginEvent } from "./lifecycle";
+import { markUsed, policy, sweep } from "./eviction";
+import { beginEvent, metaBytes } from "./lifecycle";
 import { workspace } from "./memory";
+import { claim, makeRoomFor, rowFor } from "./new-rows";
 import { laneBytes } from "./optimizer";
 import {
   budgeted,
-  claim,
   exact,
   initialWeights,
   isTouched,
   keyAt,
   late,
-  makeRoomFor,
   NONE,
   note,
   reserve,
   rowCapacity,
-  rowFor,
   rowInstead,
   rowOf,
   rowPtr,

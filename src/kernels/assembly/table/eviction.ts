@@ -13,11 +13,13 @@ import {
   IDLE,
   LAP,
   LAP_BEFORE,
+  metaBytes,
   noteRemoved,
   now,
   numberAt,
   READMITTED,
   seconds,
+  setMetaBytes,
   setNumber,
   SMALL,
   SWEPT,
@@ -40,8 +42,6 @@ export const MOST_CHOSEN: u32 = 128;
 /** A use counts so much, and is worth half after 2^halfLife examples. */
 const USE: u32 = 256;
 
-/** Bytes of a row between key and state; 0 where no row is ever given up. */
-export let metaBytes: usize = 0;
 export let policy: u32 = 0;
 let expireSeconds: u32 = 0;
 let stepsToLive: u32 = 0;
@@ -83,7 +83,7 @@ export function openEviction(
   lapExamples = steps > 0 ? min(<f64>steps, LAP_EXAMPLES) : LAP_EXAMPLES;
   secondsAt = seconds_ > 0 ? 12 : 0;
   frequencyAt = policy != LFU ? 0 : secondsAt > 0 ? 16 : 12;
-  metaBytes = frequencyAt == 16 ? 16 : 8;
+  setMetaBytes(frequencyAt == 16 ? 16 : 8);
   halfLife = halfLife_;
   salt = mix(seed + 0x6576696374696f6e);
   ghostMask = ghosts - 1;

@@ -35,7 +35,6 @@ export { ghostsAddress, openEviction } from "./eviction";
 export {
   clearRemoved,
   collectRemoved,
-  keepAbsent,
   lifecycleAddress,
   openLifecycle,
   readClock,
@@ -45,6 +44,7 @@ export {
   setClock,
 } from "./lifecycle";
 export { setLimit, workspace } from "./memory";
+export { plant, put, rowFor } from "./new-rows";
 export { configurePrecision, configureRow, setServing, unpack } from "./optimizer";
 export { adamRestore, power1, power2 } from "./optimizers/adam";
 export { beginStep, configureOptimizer } from "./optimizers/index";
@@ -54,10 +54,9 @@ export {
   changesAddress,
   indexAddress,
   isTouched,
+  keepAbsent,
   open,
   packRows,
-  plant,
-  put,
   probes,
   remove,
   reserve,
@@ -65,7 +64,6 @@ export {
   rowCount,
   rowOf,
   rowPtr,
-  rowFor,
   rowsOf,
   rowsAddress,
   setUnitRows,

@@ -1,7 +1,6 @@
 // The life of an exact table's rows: where the stream is, and what was done. One block of numbers, f64 each, that the host
 // saves and restores whole; src/tables/lifecycle.ts names them in the same order.
 import { workspace } from "./memory";
-import { has } from "./store";
 
 /** Examples learned before the batch at hand, and event time in seconds. */
 const EXAMPLES: usize = 0;
@@ -34,6 +33,14 @@ let stateAt: usize = 0;
 /** The examples as rows remember them: modulo 2^32. */
 export let now: u32 = 0;
 export let seconds: u32 = 0;
+
+/** Bytes of a row between key and state; 0 where no row is ever given up. */
+export let metaBytes: usize = 0;
+
+/** Before `open`. */
+export function setMetaBytes(bytes: usize): void {
+  metaBytes = bytes;
+}
 
 let collecting: bool = false;
 let removedAt: usize = 0;
@@ -109,17 +116,6 @@ export function removedCount(): u32 {
 
 export function removedRoom(): u32 {
   return REMOVED_KEYS;
-}
-
-/** Keeps those of the first `count` waiting keys that have no row, moved together; returns how many. */
-export function keepAbsent(count: u32): u32 {
-  let kept = removedAt;
-  for (let at = removedAt, end = removedAt + (<usize>count << 3); at < end; at += 8) {
-    const key = load<u64>(at);
-    store<u64>(kept, key);
-    kept += <usize>!has(key) << 3;
-  }
-  return <u32>((kept - removedAt) >> 3);
 }
 
 export function clearRemoved(): void {

@@ -7,11 +7,9 @@
 // Between index and rows lies a bitmap of the rows that changed since the host last looked.
 // Rows that can be given up have what eviction.ts keeps of them between key and state.
 import { drawWeights, mix } from "./initial";
-import { displace, metaBytes, policy, welcome } from "./eviction";
-import { noteRemoved } from "./lifecycle";
-import { copyFloats } from "./lanes";
+import { metaBytes, noteRemoved, removedAddress } from "./lifecycle";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
-import { cradle, derive, dim, hold, initialise, laneBytes, lanes, serving, weights } from "./optimizer";
+import { cradle, derive, dim, initialise, laneBytes, lanes, serving, weights } from "./optimizer";
 import { derives } from "./optimizers/index";
 
 export const NONE: u32 = 0xffffffff;
@@ -61,7 +59,7 @@ const BLOCK: u32 = 128;
 /** Kept where the compiler cannot see that nobody reads it. */
 let warmth: u32 = 0;
 /** State of a row that does not exist, to read its weights from. */
-let unborn: usize = 0;
+export let unborn: usize = 0;
 /**
  * True where rows are marked as learned late, by `settleMarks`: they start with zeros, so that any other state is a learned one. A
  * mark is seldom in the cache when its row is learned first.
@@ -242,45 +240,12 @@ export function has(key: u64): bool {
   return row != NONE && isTouched(row);
 }
 
-/** The row of a key, made if need be. exact: call `reserve` for enough new rows before. */
-@inline
-export function rowFor(key: u64): u32 {
-  const row = rowOf(key);
-  if (exact) return row == NONE ? append(key) : row;
-  touch(row);
-  return row;
-}
-
-/** `rowFor` where `rowOf` was asked before: the rows of a batch may have come since. */
-@inline
-export function claim(key: u64, row: u32): u32 {
-  if (exact) return row == NONE ? rowFor(key) : row;
-  touch(row);
-  return row;
-}
-
 /** Writes the row of each of `count` keys (u64) to `out` (u32), NONE where an exact table has none. Changes nothing. */
 export function rowsOf(keys: usize, count: u32, out: usize): void {
   for (let from: u32 = 0; from < count; from += BLOCK) {
     const to = min(from + BLOCK, count);
     if (exact) for (let u = from; u < to; u++) warmth += touchIndex(load<u64>(keys + (<usize>u << 3)));
     for (let u = from; u < to; u++) store<u32>(out + (<usize>u << 2), rowOf(load<u64>(keys + (<usize>u << 3))));
-  }
-}
-
-/**
- * `rowFor` each of `count` keys (u64), but the rows start at the given weights, f32[count × dim], as if they had been drawn.
- * exact: call `reserve` before.
- */
-export function plant(keys: usize, count: u32, given: usize): void {
-  for (let u: u32 = 0; u < count; u++) {
-    const row = rowFor(load<u64>(keys + (<usize>u << 3)));
-    const w = serving ? unborn : cradle(rowPtr(row));
-    memory.fill(w, 0, laneBytes);
-    copyFloats(w, given + (<usize>u * dim << 2), dim);
-    if (serving) hold(w, rowPtr(row));
-    else initialise(rowPtr(row));
-    note(row);
   }
 }
 
@@ -315,7 +280,8 @@ export function setUnitRows(from: u32): void {
   unitFrom = from;
 }
 
-function birth(id: u64, ptr: usize): void {
+/** Makes the state of a fresh row. */
+export function birth(id: u64, ptr: usize): void {
   const w = cradle(ptr);
   drawWeights(id, seed, init, dim, lanes, w);
   if (!exact && id >= <u64>unitFrom) addOne(w);
@@ -331,8 +297,9 @@ function hashRow(key: u64): u32 {
   return <u32>(rowMask ? key & rowMask : key % <u64>rowCapacity);
 }
 
+/** Marks a hash table's row as learned, and makes it where it was not. */
 @inline
-function touch(row: u32): void {
+export function touch(row: u32): void {
   if (isTouched(row)) return;
   const at = indexBase + (row >> 3);
   store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(row & 7)));
@@ -408,23 +375,14 @@ export function touchRow(row: u32): u32 {
   return sum;
 }
 
-/** Writes the weights w[lanes] of a replica's row, made if need be (exact: after `reserve`). */
-export function put(key: u64, w: usize): void {
-  hold(w, rowPtr(rowFor(key)));
-}
-
-function append(key: u64): u32 {
-  const row = rowCount < room ? rowCount++ : displace();
-  store<u64>(rowAt(row), key);
-  if (!serving) birth(key, rowPtr(row));
-  if (metaBytes) welcome(row, key);
-  index(key, row);
-  note(row);
-  return row;
+/** The number of a new row, behind the others. There is room for it. */
+@inline
+export function nextRow(): u32 {
+  return rowCount++;
 }
 
 /** Enters a key that is not in the index yet. */
-function index(key: u64, row: u32): void {
+export function index(key: u64, row: u32): void {
   const hash = hashOf(key);
   let group = <u32>hash & groupMask;
   while (true) {
@@ -459,14 +417,6 @@ export function reserve(extra: u32): bool {
   if (groups > <u64>groupMask + 1) regroup(<u32>groups, <usize>base);
   room = <u32>min(capacity, groups * GROUP_KEYS);
   return true;
-}
-
-/**
- * `reserve` before a batch that uses `used` rows, new ones among them: where there is no more room, rows it does not use can
- * be displaced.
- */
-export function makeRoomFor(extra: u32, used: u32): bool {
-  return reserve(extra) || (policy > 0 && used <= room);
 }
 
 /** Moves the rows up to `base` and builds the index of `groups` groups, and the bitmap of changes, before them. */
@@ -577,4 +527,16 @@ export function rowsAddress(): usize {
 
 export function indexAddress(): usize {
   return indexBase;
+}
+
+/** Keeps those of the first `count` keys that wait for the host (lifecycle.ts) that have no row, moved together; returns how many. */
+export function keepAbsent(count: u32): u32 {
+  const from = removedAddress();
+  let kept = from;
+  for (let at = from, end = from + (<usize>count << 3); at < end; at += 8) {
+    const key = load<u64>(at);
+    store<u64>(kept, key);
+    kept += <usize>!has(key) << 3;
+  }
+  return <u32>((kept - from) >> 3);
 }

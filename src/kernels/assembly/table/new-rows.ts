@@ -1,0 +1,77 @@
+// Rows that come into being: the row of a key, made if need be, where there is no more room in another one's place.
+import { displace, policy, welcome } from "./eviction";
+import { copyFloats } from "./lanes";
+import { metaBytes } from "./lifecycle";
+import { cradle, dim, hold, initialise, laneBytes, serving } from "./optimizer";
+import {
+  birth,
+  exact,
+  index,
+  NONE,
+  nextRow,
+  note,
+  reserve,
+  room,
+  rowAt,
+  rowCount,
+  rowOf,
+  rowPtr,
+  touch,
+  unborn,
+} from "./store";
+
+/** The row of a key, made if need be. exact: call `reserve` for enough new rows before. */
+@inline
+export function rowFor(key: u64): u32 {
+  const row = rowOf(key);
+  if (exact) return row == NONE ? append(key) : row;
+  touch(row);
+  return row;
+}
+
+/** `rowFor` where `rowOf` was asked before: the rows of a batch may have come since. */
+@inline
+export function claim(key: u64, row: u32): u32 {
+  if (exact) return row == NONE ? rowFor(key) : row;
+  touch(row);
+  return row;
+}
+
+/**
+ * `rowFor` each of `count` keys (u64), but the rows start at the given weights, f32[count × dim], as if they had been drawn.
+ * exact: call `reserve` before.
+ */
+export function plant(keys: usize, count: u32, given: usize): void {
+  for (let u: u32 = 0; u < count; u++) {
+    const row = rowFor(load<u64>(keys + (<usize>u << 3)));
+    const w = serving ? unborn : cradle(rowPtr(row));
+    memory.fill(w, 0, laneBytes);
+    copyFloats(w, given + (<usize>u * dim << 2), dim);
+    if (serving) hold(w, rowPtr(row));
+    else initialise(rowPtr(row));
+    note(row);
+  }
+}
+
+/** Writes the weights w[lanes] of a replica's row, made if need be (exact: after `reserve`). */
+export function put(key: u64, w: usize): void {
+  hold(w, rowPtr(rowFor(key)));
+}
+
+function append(key: u64): u32 {
+  const row = rowCount < room ? nextRow() : displace();
+  store<u64>(rowAt(row), key);
+  if (!serving) birth(key, rowPtr(row));
+  if (metaBytes) welcome(row, key);
+  index(key, row);
+  note(row);
+  return row;
+}
+
+/**
+ * `reserve` before a batch that uses `used` rows, new ones among them: where there is no more room, rows it does not use can
+ * be displaced.
+ */
+export function makeRoomFor(extra: u32, used: u32): bool {
+  return reserve(extra) || (policy > 0 && used <= room);
+}

@@ -1,0 +1,33 @@
+import { expect, it } from "vitest";
+import { Compile } from "../../src/schema/compile.js";
+import { Type } from "../../src/schema/typebox.js";
+import { rowOf, tableDefaults, towerKinds, towerOf } from "../../src/towers/index.js";
+
+const closed = { additionalProperties: false };
+
+it.each(towerKinds)("%s: its defaults are a compiled tower's, its options are knobs of it", (kind) => {
+  const { source, compiled, defaults } = towerOf(kind);
+  expect(Compile(Type.Object(compiled, closed)).Check(defaults)).toBe(true);
+  expect(Object.keys(compiled)).toEqual(expect.arrayContaining(Object.keys(source)));
+  for (const [knob, schema] of Object.entries(source)) {
+    expect((schema as { default?: unknown }).default).toEqual((defaults as Record<string, unknown>)[knob]);
+  }
+});
+
+it("models that learn event by event have numbers of their own, and rows that end with the linear weight", () => {
+  const models = towerKinds.map(towerOf).flatMap((kind) => (kind.learns === "events" ? kind : []));
+  expect(new Set(models.map(({ model }) => model)).size).toBe(models.length);
+  for (const { row } of models) expect(row(8).floats - row(8).drawn).toBeLessThanOrEqual(1);
+});
+
+it("a row is as long as its tower says, that of a wide part and of a graph's table as its dim", () => {
+  expect(rowOf("fm", { role: "embedding", dim: 8 })).toEqual({ floats: 9, drawn: 8 });
+  expect(rowOf("lr", { role: "embedding", dim: 1 })).toEqual({ floats: 1, drawn: 1 });
+  expect(rowOf("fm", { role: "wide", dim: 1 })).toEqual({ floats: 1, drawn: 1 });
+  expect(rowOf("dlrm", { role: "embedding", dim: 16 })).toEqual({ floats: 16, drawn: 16 });
+});
+
+it("the defaults of tables are told with their towers", () => {
+  expect(tableDefaults("dim")).toMatch(/^lr: 1; fm: 8/);
+  expect(tableDefaults("salt")).toMatch(/^lr, fm.*: field/);
+});
