@@ -27,7 +27,7 @@ let gradientsAt: usize = 0;
 
 /** Takes the workspace of a model for events of up to `most` features of `cells` cells, after `openEvents`. */
 export function openModel(model_: u32, most: u32, cells: u32): bool {
-  if (model_ == LINEAR) return openLinear(most);
+  if (model_ == LINEAR) return openLinear();
   gradientsAt = workspace(<usize>most * laneBytes);
   return openPairs(model_, cells) && gradientsAt != 0;
 }

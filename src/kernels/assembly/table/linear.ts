@@ -33,17 +33,11 @@ let beta: v128 = f32x4.splat(0);
 let l1: v128 = f32x4.splat(0);
 let l2: v128 = f32x4.splat(0);
 
-/** f32[features rounded up to 4]: n and sqrt(n) as they were when the weights were read. */
-let countsAt: usize = 0;
-let rootsAt: usize = 0;
 /** Four FTRL states that stay at z = 0, n = 1: the padding of an event's last group. */
 let padStates: usize = 0;
 
-/** Takes the workspace for events of up to `most` features, after `openEvents` and `configureOptimizer`. */
-export function openLinear(most: u32): bool {
-  const room = ((<usize>most + 3) & ~3) << 2;
-  countsAt = workspace(room);
-  rootsAt = workspace(room);
+/** Takes the workspace, after `openEvents` and `configureOptimizer`. */
+export function openLinear(): bool {
   padStates = workspace(32);
   if (padStates == 0) return false;
   for (let at = padStates; at < padStates + 32; at += 8) store<f32>(at, 1, 4);
@@ -151,56 +145,50 @@ function loadPair(at: usize): v128 {
 }
 
 /**
- * Weights of the features' FTRL rows, and their n and sqrt(n), four at a time; their sum of w x, as `weighted`.
+ * Weights of the features' FTRL rows, four at a time; their sum of w x, as `weighted`.
  * @param settles rows found by mask may have to be made
  */
 @inline
 function readFtrl(count: u32, r: u32, learning: bool, settles: bool): v128 {
   // The compiler would read what may change anew in every turn.
-  const states = statesAt, weights = weightsAt, values = valuesAt, counts = countsAt, roots = rootsAt;
+  const states = statesAt, weights = weightsAt, values = valuesAt;
   const beta_ = beta, invAlpha_ = invAlpha, l1_ = l1, l2_ = l2;
   let sums = f32x4.splat(0);
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
-    let w = readGroup(states + at, weights + at, counts + at, roots + at, beta_, invAlpha_, l1_, l2_);
-    if (settles && v128.any_true(f32x4.eq(v128.load(counts + at), f32x4.splat(0)))) w = settleGroup(at, r, learning);
+    if (settles) settleGroup(at, r, learning);
+    const w = weightsOf4(states + at, beta_, invAlpha_, l1_, l2_);
+    v128.store(weights + at, w);
     sums = f32x4.add(sums, f32x4.mul(w, v128.load(values + at)));
   }
   return sums;
 }
 
 /**
- * The weights of the four rows whose addresses lie at `states`, to `weights`, and their `counts` and `roots`; returns the weights.
- * A feature without a row (state 0) gets some number, which `fillUnborn` replaces.
+ * The weights of the four rows whose addresses lie at `states`. A feature without a row (state 0) gets some number, which
+ * `fillUnborn` replaces.
  */
 @inline
-function readGroup(
-  states: usize, weights: usize, counts: usize, roots: usize, beta: v128, invAlpha: v128, l1: v128, l2: v128,
-): v128 {
+function weightsOf4(states: usize, beta: v128, invAlpha: v128, l1: v128, l2: v128): v128 {
   const low = loadPair(states);
   const high = loadPair(states + 8);
   const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
   const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
-  const root = f32x4.sqrt(n);
-  const w = ftrl.closedForm(z, ftrl.softSize(z, l1), ftrl.divisor(root, beta, invAlpha, l2));
-  v128.store(weights, w);
-  v128.store(counts, n);
-  v128.store(roots, root);
-  return w;
+  return ftrl.closedForm(z, ftrl.softSize(z, l1), ftrl.divisor(f32x4.sqrt(n), beta, invAlpha, l2));
 }
 
-/** Some rows of the group at `at` may not exist yet: settles them and reads the group again. */
-function settleGroup(at: usize, r: u32, learning: bool): v128 {
+/** Settles those rows of the group at `at` that may not exist yet. */
+function settleGroup(at: usize, r: u32, learning: bool): void {
   const first = <u32>(at >> 2);
   for (let i = first; i < first + 4; i++) {
-    if (load<f32>(countsAt + (<usize>i << 2)) == 0) settle(i, r, learning);
+    const state = <usize>load<u32>(statesAt + (<usize>i << 2));
+    if (load<f32>(state, 4) == 0) settle(i, r, learning);
   }
-  return readGroup(statesAt + at, weightsAt + at, countsAt + at, rootsAt + at, beta, invAlpha, l1, l2);
 }
 
 /** FTRL's update of the features' rows, four at a time; groups in which a row occurs twice go one by one. */
 function updateFtrl(count: u32, g: f32): void {
   const gs = f32x4.splat(g);
-  const addresses = statesAt, weights = weightsAt, values = valuesAt, counts = countsAt, roots = rootsAt;
+  const addresses = statesAt, weights = weightsAt, values = valuesAt;
   const perAlpha = invAlpha;
   let blanks = i32x4.splat(0);
   for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
@@ -214,9 +202,7 @@ function updateFtrl(count: u32, g: f32): void {
     const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
     const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
     blanks = i32x4.sub(blanks, i32x4.eq(v128.or(z, n), i32x4.splat(0)));
-    // An earlier group of this event may have had the same row.
-    const fresh = v128.any_true(f32x4.ne(n, v128.load(counts + at)));
-    const before = fresh ? f32x4.sqrt(n) : v128.load(roots + at);
+    const before = f32x4.sqrt(n);
     const gi = f32x4.mul(gs, v128.load(values + at));
     const after = f32x4.add(n, f32x4.mul(gi, gi));
     const moved = ftrl.moved(z, gi, v128.load(weights + at), before, f32x4.sqrt(after), perAlpha);
