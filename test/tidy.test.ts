@@ -5,6 +5,7 @@ import { commands } from "../src/cli/commands.js";
 import { encodingKinds, kindsThat } from "../src/encodings/index.js";
 import { optimizerKinds } from "../src/optimizers/index.js";
 import { learnsByEvent, towerKinds } from "../src/towers/index.js";
+import { poolingKinds } from "../src/towers/poolings/index.js";
 
 /** Folders in the order data flows; a file may import from folders before its own (and from its own). */
 const LAYERS: readonly (readonly string[])[] = [
@@ -115,8 +116,8 @@ describe("the source tree", () => {
     expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 
-  it("names no kind of tower outside of its registry", () => {
-    const named = new RegExp(`["'](${towerKinds.join("|")})["']`);
+  it("names no kind of tower or pooling outside of its registry", () => {
+    const named = new RegExp(`["'](${[...towerKinds, ...poolingKinds].join("|")})["']`);
     const wrong = files.filter(({ file, code }) => !file.startsWith("towers/") && named.test(code));
     expect(wrong.map(({ file }) => file)).toEqual([]);
   });

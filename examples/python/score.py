@@ -18,6 +18,8 @@ def initial(row, seed, init, dim):  # of an id never learned; row: its key (hash
     u = ((x ^ x >> np.uint64(31)) >> np.uint64(40)).astype("i8")
     return np.float32(init) * ((2 * u + 1 - 2**24) / 2**24).astype("f4")
 
+items_of = lambda field, event: [item for item in event[field["from"]].split(field["separator"]) if item][: field["max_length"]]
+
 class Table:
     def __init__(self, table):
         assert table["encoding"] in ("exact", "hash") and not {"precision", "shards", "admission"} & set(table), table
@@ -27,14 +29,15 @@ class Table:
     def __getitem__(self, key):
         row = key % self.table["rows"] if self.table["encoding"] == "hash" else key
         return self.rows[row] if row in self.rows else initial(row, self.seed, self.table["init"], self.dim)
-    def cell(self, field, kind, seed, event):
+    def cell(self, field, kind, seed, event, most=0):
         if kind == "number": return self[hash64(field["name"], seed)] * number(field, event)
         if kind == "single": return self[key(field, seed, event)]
-        items = [item for item in event[field["from"]].split(field["separator"]) if item][: field["max_length"]]
-        total = sum((self[hash64(item, seed)] for item in items), np.zeros(self.dim, "f4"))
+        items = [self[hash64(item, seed)] for item in items_of(field, event)]
+        if most: return np.concatenate(items + [np.zeros((most - len(items)) * self.dim, "f4")])
+        total = sum(items, np.zeros(self.dim, "f4"))
         return total / max(len(items), 1) ** np.float32({"sum": 0, "mean": 1, "sqrtn": 0.5}[field["combiner"]])
     def cells(self, event):  # a row of x_<table>: all cells side by side
-        return np.concatenate([self.cell(fields[c["field"]], c["kind"], int(c["seed"], 16), event) for c in self.table["cells"]])
+        return np.concatenate([self.cell(fields[c["field"]], c["kind"], int(c["seed"], 16), event, c.get("items")) for c in self.table["cells"]])
 
 def key(field, seed, event):
     if field["type"] == "cross":
@@ -57,4 +60,6 @@ texts = {"delimiter": form["separator"], "quoting": csv.QUOTE_MINIMAL if form["f
 for event in csv.DictReader(open(events, newline="", encoding="utf-8"), None if form["header"] else form["columns"], **texts):
     inputs = {name: table.cells(event)[None] for name, table in tables.items()}
     if spec["numbers"]: inputs["numbers"] = np.array([[number(fields[name], event) for name in spec["numbers"]]], "f4")
+    for bag in (fields[pooling["over"]] for pooling in spec.get("poolings", [])):
+        inputs[f"length_{bag['name']}"] = np.array([[len(items_of(bag, event))]], "f4")
     print(1 / (1 + np.exp(-tower.run(["logits"], inputs)[0][0, 0])))

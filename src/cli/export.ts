@@ -23,7 +23,7 @@ export function exportCommand(): Command {
       "after",
       `
 model.json            name, version, compiled spec, and how standardize scales: what a program needs to score (docs/FORMATS.md)
-tower.onnx            inputs x_<table> [B, cells × dim], numbers, vectors, wide; output logits [B, 1], before the sigmoid
+tower.onnx            inputs x_<table> [B, cells × dim], numbers, vectors, wide, length_<bag>; output logits [B, 1], before the sigmoid
 <table>.safetensors   keys U64 [n] (hash tables: row numbers), weights F32 [n, dim]
 <table>.keys.npy, <table>.weights.npy   the same`,
     )

@@ -34,14 +34,14 @@ export class Layers {
   /** x · w + b, w [width of x, width] */
   linear(x: Tensor, name: string, width: number): Tensor {
     const inputs = x.shape[1] as number;
-    const w = this.#draw(`${name}.w`, [inputs, width], inputs);
-    return this.graph.gemm(x, w, { bias: this.#draw(`${name}.b`, [width], inputs) });
+    const w = this.weight(`${name}.w`, [inputs, width], inputs);
+    return this.graph.gemm(x, w, { bias: this.weight(`${name}.b`, [width], inputs) });
   }
 
   /** x · w */
   projection(x: Tensor, name: string, width: number): Tensor {
     const inputs = x.shape[1] as number;
-    return this.graph.gemm(x, this.#draw(`${name}.w`, [inputs, width], inputs));
+    return this.graph.gemm(x, this.weight(`${name}.w`, [inputs, width], inputs));
   }
 
   /** Dense layers `<name>.0`, `<name>.1` ... of these widths. */
@@ -49,7 +49,8 @@ export class Layers {
     return widths.reduce((h, width, i) => this.dense(h, `${name}.${i}`, width), x);
   }
 
-  #draw(name: string, shape: readonly number[], inputs: number): Tensor {
+  /** A weight that starts uniform in ±1/√inputs. */
+  weight(name: string, shape: readonly number[], inputs: number): Tensor {
     const limit = 1 / Math.sqrt(inputs);
     const length = shape.reduce((product, side) => product * side, 1);
     const initial = Float32Array.from({ length }, () => (2 * this.#rng.uniform() - 1) * limit);

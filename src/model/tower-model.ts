@@ -17,6 +17,7 @@ import {
   servesOnly,
 } from "./model.js";
 import { Numbers } from "./numbers.js";
+import { PooledBags, pooledBags } from "./pooled-bags.js";
 import { Serving } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
 import { WildGradients } from "./wild-gradients.js";
@@ -24,6 +25,8 @@ import { WildGradients } from "./wild-gradients.js";
 /** Views of all memory a run of `rows` rows reads and writes, good as long as no table's memory has grown. */
 interface Run {
   readonly rows: number;
+  /** Whether its rows share the items of their pooled bags. */
+  readonly shared: boolean;
   readonly outputs: readonly Float32Array[];
   readonly feeds: Views;
   readonly fetches: Views;
@@ -41,6 +44,9 @@ export class TowerModel implements Model {
   private readonly parameterGradients: Views;
   readonly numbers: Numbers;
   private readonly session: Session;
+  /** Scores batches whose rows share the items of their pooled bags. */
+  private readonly sharedSession: Session | null;
+  private readonly bags: PooledBags;
   private readonly logits: Float32Array;
   private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
   private readonly clock: StreamClock;
@@ -55,6 +61,7 @@ export class TowerModel implements Model {
     tables: readonly Table[],
     tower: Tower,
     session: Session,
+    sharedSession: Session | null,
   ) {
     const rows = scoringRows(options.layout.capacity);
     this.spec = spec;
@@ -67,6 +74,8 @@ export class TowerModel implements Model {
     this.parameters = this.dense.parameters();
     this.parameterGradients = prefixed("d_", this.dense.gradients());
     this.session = session;
+    this.sharedSession = sharedSession;
+    this.bags = new PooledBags(spec, options.layout, rows);
     this.numbers = new Numbers(spec, new Float32Array(rows * spec.numbers.length));
     this.serving = new Serving(this.tables, this.parameters, this.numbers);
     this.clock = new StreamClock(spec);
@@ -87,11 +96,12 @@ export class TowerModel implements Model {
         : await runtime.load(tower.infer, { threads: 1 });
     const learns = options.purpose === "train";
     const serving = options.purpose === "serve";
+    const shared = tower.shared && !learns ? await runtime.load(tower.shared, { threads: 1 }) : null;
     const { servingPrecision } = options;
     const tables: Table[] = [];
     for (const t of spec.tables.keys())
       tables.push(await createTable(spec, t, options.layout, { learns, serving, servingPrecision }));
-    return new TowerModel(spec, options, tables, tower, session);
+    return new TowerModel(spec, options, tables, tower, session, shared);
   }
 
   async learn(batch: Batch): Promise<Learned> {
@@ -156,6 +166,7 @@ export class TowerModel implements Model {
   async close(): Promise<void> {
     for (const table of this.tables) await table.close();
     await this.session.release();
+    await this.sharedSession?.release();
   }
 
   private async gather(batch: Batch, mode: "learn" | "score"): Promise<void> {
@@ -189,20 +200,24 @@ export class TowerModel implements Model {
       this.padded.labels.set(batch.labels);
       this.padded.weights.set(batch.weights);
     }
-    const { feeds, fetches } = this.viewsOf(rows);
-    await this.session.run(feeds, fetches);
+    this.bags.count(batch);
+    const shared = this.sharedSession !== null && this.bags.areShared(batch);
+    const { feeds, fetches } = this.viewsOf(rows, shared);
+    await (shared ? this.sharedSession! : this.session).run(feeds, fetches);
   }
 
-  private viewsOf(rows: number): Run {
+  private viewsOf(rows: number, shared: boolean): Run {
     const outputs = this.tables.map((table) => table.output);
     const { last } = this;
-    if (last?.rows === rows && outputs.every((output, i) => output === last.outputs[i])) return last;
-    this.last = { rows, outputs, feeds: this.feeds(rows), fetches: this.fetches(rows) };
+    if (last?.rows === rows && last.shared === shared && outputs.every((output, i) => output === last.outputs[i]))
+      return last;
+    this.last = { rows, shared, outputs, feeds: this.feeds(rows, shared), fetches: this.fetches(rows) };
     return this.last;
   }
 
-  private feeds(rows: number): Views {
-    const feeds: Record<string, TensorView> = { ...this.parameters };
+  private feeds(rows: number, shared: boolean): Views {
+    const bags = this.bags.feeds(rows, this.tables, shared);
+    const feeds: Record<string, TensorView> = { ...this.parameters, ...bags };
     for (const table of this.tables) feeds[inputName(table)] = matrix(table.output, rows, table.width);
     if (this.numbers.columns > 0) feeds.numbers = matrix(this.numbers.values, rows, this.numbers.columns);
     if (this.layout.vectorWidth > 0) feeds.vectors = matrix(this.padded.vectors, rows, this.layout.vectorWidth);
@@ -246,5 +261,6 @@ export function towerShape(spec: CompiledSpec, layout: BatchLayout): TowerShape 
     numbers: layout.numberCount,
     vectors: layout.vectorWidth,
     wide: wide?.cells.length ?? 0,
+    ...(spec.poolings && { pooled: pooledBags(spec) }),
   };
 }

@@ -4,7 +4,7 @@
  */
 import * as typebox from "typebox";
 
-export type { Static, TObject, TOptional, TProperties, TSchema } from "typebox";
+export type { Static, TArray, TObject, TOptional, TProperties, TSchema, TUnion } from "typebox";
 
 /** A type whose values nobody changes. */
 export type Immutable<T> = T extends string | number | boolean | null | undefined

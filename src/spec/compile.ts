@@ -4,6 +4,7 @@ import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileFields, type ExpandedField } from "./fields.js";
 import { compileLabel } from "./label.js";
+import { checkVectors, compilePoolings } from "./poolings.js";
 import type { ModelSpec } from "./schema.js";
 import { compileEvents, Sources } from "./sources.js";
 import { compileTables, compileWide } from "./tables.js";
@@ -28,6 +29,7 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
   }
   const embeddings = compileTables(spec, kind, fields, problems);
   const wide = compileWide(spec, fields, problems);
+  const { tables, ...pooled } = compilePoolings(spec, kind, fields, embeddings, problems);
   const compiled: CompiledSpec = {
     name: spec.name,
     seed: spec.train?.seed ?? defaults.train.seed,
@@ -37,14 +39,16 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
     events,
     label,
     fields: fields.map(({ field }) => field),
-    tables: wide ? [...embeddings, wide] : embeddings,
+    tables: wide ? [...tables, wide] : tables,
     numbers: fields.filter(({ field }) => field.type === "numeric").map(({ field }) => field.name),
+    ...pooled,
     tower: compileTower(spec, kind, problems),
   };
   checkUses(compiled, fields, problems);
   checkLeaks(compiled, fields, problems);
   checkInputs(kind, embeddings, wide, fields, problems);
   checkBatch(compiled, problems);
+  checkVectors(compiled, problems);
   return compiled;
 }
 

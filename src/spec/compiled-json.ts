@@ -8,7 +8,7 @@ import { type Static, type TProperties, Type } from "../schema/typebox.js";
 import { rowProperties } from "../tables/spec.js";
 import { towerKinds, towerOf } from "../towers/index.js";
 import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, TowerKind } from "./compiled.js";
-
+import { Poolings, poolingDisagreement } from "./poolings.js";
 import { BIAS, cellKind, hasOwnSeeds } from "./tables.js";
 
 const Events = Type.Object(
@@ -96,6 +96,7 @@ const Compiled = Type.Object(
     fields: Type.Array(Field, { minItems: 1 }),
     tables: Type.Array(Table),
     numbers: Type.Array(text),
+    poolings: Type.Optional(Poolings),
     tower: Tower,
   },
   closed,
@@ -158,7 +159,7 @@ function disagreement(spec: CompiledSpec): string | undefined {
     const wrong = tableDisagreement(table, spec, fields);
     if (wrong !== undefined) return `table ${table.name} ${wrong}`;
   }
-  return towerDisagreement(spec);
+  return towerDisagreement(spec) ?? poolingDisagreement(spec);
 }
 
 function fieldDisagreement(field: CompiledField, fields: ReadonlyMap<string, CompiledField>): string | undefined {

@@ -1,6 +1,7 @@
 import type { EncodingSpec } from "../encodings/index.js";
 import type { OptimizerSpec } from "../optimizers/index.js";
 import type { TowerKnobs } from "../towers/index.js";
+import type { CompiledPooling } from "../towers/poolings/index.js";
 
 /**
  * The canonical compiled form of a model spec: everything resolved, no defaults left open, no ranges, seeds computed.
@@ -28,6 +29,8 @@ export interface CompiledSpec {
   readonly tables: readonly CompiledTable[];
   /** Names of the numeric fields that are columns of the dense matrix `numbers`, in column order. */
   readonly numbers: readonly string[];
+  /** Bags that are pooled in the tower's graph, in the order of their cells. Absent: none. */
+  readonly poolings?: readonly CompiledPooling[];
   /** What makes a logit of vectors and numbers, and how its weights learn. */
   readonly tower: CompiledTower;
 }

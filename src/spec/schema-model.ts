@@ -1,8 +1,9 @@
 import { usualOptimizer } from "../optimizers/index.js";
 import { optimizer } from "../optimizers/schema.js";
 import { atLeastZero, closed, optional, text } from "../schema/basics.js";
-import { type TObject, type TOptional, Type } from "../schema/typebox.js";
+import { type TArray, type TObject, type TOptional, type TUnion, Type } from "../schema/typebox.js";
 import { type TowerKind, towerKinds, towerOf, type towers } from "../towers/index.js";
+import { type PoolingKind, poolingKinds, poolingOf, type poolings } from "../towers/poolings/index.js";
 import { defaults } from "./defaults.js";
 
 export const salt = (value: string) =>
@@ -31,6 +32,24 @@ export const Wide = Type.Object(
   },
   { ...closed, description: "A linear part beside the tower: one hashed table of single weights." },
 );
+
+/** What every pooling is told. */
+const pooled = {
+  query: text("The field whose vector asks: one key a row, in a table of the bag's dim."),
+  over: text("The bag whose items are pooled."),
+};
+
+/** Every pooling, by its word: one, or a list. */
+export const Poolings = Object.fromEntries(
+  poolingKinds.map((kind) => {
+    const { source, description } = poolingOf(kind);
+    const one = Type.Object({ ...pooled, ...source }, { ...closed, description });
+    return [kind, optional(Type.Union([one, Type.Array(one, { minItems: 1, description })], { description }))];
+  }),
+) as unknown as { [K in PoolingKind]: TOptional<PoolingSource<K>> };
+
+type PoolingObject<K extends PoolingKind> = TObject<typeof pooled & (typeof poolings)[K]["source"]>;
+type PoolingSource<K extends PoolingKind> = TUnion<[PoolingObject<K>, TArray<PoolingObject<K>>]>;
 
 /** The knobs of every tower, by its word. */
 const TowerKnobs = Object.fromEntries(

@@ -3,7 +3,7 @@ import { type Static, Type } from "../schema/typebox.js";
 import { eventKinds } from "../towers/index.js";
 import { defaults } from "./defaults.js";
 import { Field, type Transform } from "./schema-fields.js";
-import { Tower, Wide } from "./schema-model.js";
+import { Poolings, Tower, Wide } from "./schema-model.js";
 import { Table } from "./schema-tables.js";
 
 const Time = Type.Union(
@@ -147,6 +147,7 @@ export const specSchema = Type.Object(
     ),
     tower: Tower,
     wide: optional(Wide),
+    ...Poolings,
     train: optional(Train),
   },
   {

@@ -1,9 +1,18 @@
 import { HashbrookError } from "../core/errors.js";
 import type { Graph, Tensor, TensorOf } from "../graph/graph.js";
+import type { CompiledPooling } from "./poolings/index.js";
+
+/** A bag that is pooled in the graph: where its items' vectors lie among its table's, and the vector that asks for them. */
+export interface PooledBag {
+  readonly over: string;
+  readonly items: { readonly table: number; readonly first: number; readonly most: number };
+  readonly query: { readonly table: number; readonly first: number };
+  readonly pooling: CompiledPooling;
+}
 
 /** What arrives at a tower: widths of each part. A part of width 0 does not exist. */
 export interface TowerShape {
-  /** Tables of role embedding: `x_<name>` is [B, cells × dim], cells side by side. */
+  /** Tables of role embedding: `x_<name>` is [B, cells × dim], cells side by side; a pooled bag has a cell for each item. */
   readonly tables: readonly { readonly name: string; readonly cells: number; readonly dim: number }[];
   /** Columns of `numbers`. */
   readonly numbers: number;
@@ -11,19 +20,39 @@ export interface TowerShape {
   readonly vectors: number;
   /** Cells of the wide table, 0 without one. */
   readonly wide: number;
+  /** Bags that a pooling makes one vector of, in the order of their cells. Absent: none. */
+  readonly pooled?: readonly PooledBag[];
 }
 
-/** The tower's inputs in a graph. */
+/** A pooled bag's inputs. */
+export interface PooledInput {
+  readonly bag: PooledBag;
+  /** `length_<bag>`, [B, 1]: how many items a row has. */
+  readonly length: TensorOf<"input">;
+  /** `items_<bag>`, [1, most × dim]: the items' vectors, where all rows have the same. */
+  readonly shared?: TensorOf<"input">;
+}
+
+/** The inputs of a graph. */
+export interface GraphInputs extends TowerInputs {
+  readonly tables: readonly TensorOf<"input">[];
+  readonly pooled: readonly PooledInput[];
+}
+
+/** What a tower is built on. */
 export interface TowerInputs {
   readonly shape: TowerShape;
-  readonly tables: readonly TensorOf<"input">[];
+  readonly tables: readonly Tensor[];
   readonly numbers: TensorOf<"input"> | undefined;
   readonly vectors: TensorOf<"input"> | undefined;
   readonly wide: TensorOf<"input"> | undefined;
 }
 
-/** Adds the inputs of `shape` to a graph: `x_<table>`, `numbers`, `vectors`, `wide`. */
-export function towerInputs(graph: Graph, shape: TowerShape): TowerInputs {
+/**
+ * Adds the inputs of `shape` to a graph: `x_<table>`, `numbers`, `vectors`, `wide`, `length_<bag>`.
+ * @param shared true for rows that have the same items in every pooled bag: these are given once more, as `items_<bag>`
+ */
+export function graphInputs(graph: Graph, shape: TowerShape, shared = false): GraphInputs {
   const optional = (name: string, width: number) => (width > 0 ? graph.input(name, ["B", width]) : undefined);
   return {
     shape,
@@ -31,7 +60,15 @@ export function towerInputs(graph: Graph, shape: TowerShape): TowerInputs {
     numbers: optional("numbers", shape.numbers),
     vectors: optional("vectors", shape.vectors),
     wide: optional("wide", shape.wide),
+    pooled: (shape.pooled ?? []).map((bag) => pooledInput(graph, shape, bag, shared)),
   };
+}
+
+function pooledInput(graph: Graph, { tables }: TowerShape, bag: PooledBag, shared: boolean): PooledInput {
+  const length = graph.input(`length_${bag.over}`, ["B", 1]);
+  if (!shared) return { bag, length };
+  const { table, most } = bag.items;
+  return { bag, length, shared: graph.input(`items_${bag.over}`, [1, most * tables[table].dim]) };
 }
 
 /** The dense inputs: numbers, then vectors. */

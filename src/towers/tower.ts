@@ -3,10 +3,11 @@ import { gradients } from "../graph/differentiate.js";
 import { Graph } from "../graph/graph.js";
 import { Layers, type Parameter } from "../graph/layers.js";
 import { type TowerKnobs, towerOf } from "./index.js";
-import { rowSum, type TowerShape, towerInputs } from "./inputs.js";
+import { graphInputs, rowSum, type TowerShape } from "./inputs.js";
+import { poolBags } from "./pooled.js";
 
 export type { Parameter } from "../graph/layers.js";
-export type { TowerShape } from "./inputs.js";
+export type { PooledBag, TowerShape } from "./inputs.js";
 
 /** The parameter that every tower adds to its logit as it is. */
 export const OUTPUT_BIAS = "score.b";
@@ -21,6 +22,8 @@ export interface Tower {
   readonly train: Graph;
   /** Output `logits` [B, 1]. */
   readonly infer: Graph;
+  /** The same for rows that have the same items in every pooled bag: see `graphInputs`. Only where there is one. */
+  readonly shared?: Graph;
 }
 
 /**
@@ -31,6 +34,8 @@ export interface Tower {
 export function buildTower(tower: TowerKnobs, shape: TowerShape, seed: number): Tower {
   const infer = new Graph();
   infer.output("logits", addLogits(infer, tower, shape, seed).logits);
+  const shared = new Graph();
+  if (shape.pooled) shared.output("logits", addLogits(shared, tower, shape, seed, true).logits);
   const train = new Graph();
   const { inputs, parameters, logits } = addLogits(train, tower, shape, seed);
   train.output("logits", logits);
@@ -41,15 +46,15 @@ export function buildTower(tower: TowerKnobs, shape: TowerShape, seed: number): 
   gradients(train, [[logits, dLogits]], wrt).forEach((d, i) => {
     train.output(`d_${wrt[i].name}`, d);
   });
-  return { parameters, train, infer };
+  return { parameters, train, infer, ...(shape.pooled && { shared }) };
 }
 
-function addLogits(graph: Graph, tower: TowerKnobs, shape: TowerShape, seed: number) {
+function addLogits(graph: Graph, tower: TowerKnobs, shape: TowerShape, seed: number, shared = false) {
   const kind = towerOf(tower.kind);
   if (kind.learns === "events") throw new HashbrookError("internal", `tower.${tower.kind}: learns without a graph`);
-  const inputs = towerInputs(graph, shape);
+  const inputs = graphInputs(graph, shape, shared);
   const layers = new Layers(graph, seed);
-  const deep = kind.build(layers, inputs, tower);
+  const deep = kind.build(layers, shape.pooled ? poolBags(layers, inputs) : inputs, tower);
   const logits = inputs.wide ? graph.add(deep, rowSum(graph, inputs.wide)) : deep;
   return { inputs, parameters: layers.parameters, logits };
 }

@@ -1,0 +1,78 @@
+import type { Batch, BatchLayout } from "../core/batch.js";
+import type { TensorView, Views } from "../runtimes/runtime.js";
+import { type CompiledSpec, cellVectors } from "../spec/compiled.js";
+import type { Table } from "../tables/table.js";
+import type { PooledBag } from "../towers/tower.js";
+
+interface Bag {
+  readonly shape: PooledBag;
+  /** Which of the batch's bag regions it is. */
+  readonly region: number;
+  /** f32[rows]: items a row. */
+  readonly lengths: Float32Array;
+}
+
+/** Where the vectors of pooled bags and of their queries lie. */
+export function pooledBags({ poolings = [], tables }: CompiledSpec): PooledBag[] {
+  const placeOf = (field: string) => {
+    const table = tables.findIndex(
+      ({ role, cells }) => role === "embedding" && cells.some((cell) => cell.field === field),
+    );
+    const { cells } = tables[table];
+    const { first, vectors } = cellVectors(cells)[cells.findIndex((cell) => cell.field === field)];
+    return { table, first, most: vectors };
+  };
+  return poolings.map((pooling) => {
+    const { over, query } = pooling;
+    return { over, query: placeOf(query), items: placeOf(over), pooling };
+  });
+}
+
+/** What a graph needs to know of the bags it pools, beside their items' vectors. */
+export class PooledBags {
+  private readonly bags: readonly Bag[];
+
+  /** @param rows of the largest run */
+  constructor(spec: CompiledSpec, layout: BatchLayout, rows: number) {
+    this.bags = pooledBags(spec).map((shape) => {
+      const cell = spec.tables[shape.items.table].cells.findIndex(({ field }) => field === shape.over);
+      const region = layout.bags.findIndex((bag) => bag.table === shape.items.table && bag.cell === cell);
+      return { shape, region, lengths: new Float32Array(rows) };
+    });
+  }
+
+  /** Takes the lengths of a batch's bags. */
+  count(batch: Batch): void {
+    for (const { region, lengths } of this.bags) {
+      const { offsets } = batch.bag(region);
+      for (let r = 0; r < batch.rows; r++) lengths[r] = offsets[r + 1] - offsets[r];
+    }
+  }
+
+  /** True where there are bags, and all of the batch's rows have the same items in them: candidates of one context. */
+  areShared(batch: Batch): boolean {
+    return this.bags.length > 0 && batch.rows > 1 && this.bags.every(({ region }) => isRepeated(batch.bag(region)));
+  }
+
+  /** `length_<bag>` of `rows` rows, and of shared items `items_<bag>`. */
+  feeds(rows: number, tables: readonly Table[], shared: boolean): Views {
+    const feeds: Record<string, TensorView> = {};
+    for (const { shape, lengths } of this.bags) {
+      feeds[`length_${shape.over}`] = { data: lengths.subarray(0, rows), shape: [rows, 1] };
+      if (!shared) continue;
+      const { output, spec } = tables[shape.items.table];
+      const [from, size] = [shape.items.first * spec.dim, shape.items.most * spec.dim];
+      feeds[`items_${shape.over}`] = { data: output.subarray(from, from + size), shape: [1, size] };
+    }
+    return feeds;
+  }
+}
+
+/** True when every row's items and weights are the first row's. */
+function isRepeated({ offsets, keys, weights }: ReturnType<Batch["bag"]>): boolean {
+  const length = offsets[1];
+  for (let r = 1; r < offsets.length; r++) if (offsets[r] !== r * length) return false;
+  for (let i = length; i < keys.length; i++)
+    if (keys[i] !== keys[i - length] || weights[i] !== weights[i - length]) return false;
+  return true;
+}
