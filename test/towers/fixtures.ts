@@ -2,7 +2,7 @@ import { Rng } from "../../src/core/rng.js";
 import { type Graph, sizeOf, withRows } from "../../src/graph/graph.js";
 import type { TensorView } from "../../src/runtimes/runtime.js";
 import type { CompiledTower } from "../../src/spec/compiled.js";
-import type { Parameter, TowerShape } from "../../src/towers/tower.js";
+import type { Parameter, PooledBag, TowerShape } from "../../src/towers/tower.js";
 
 const base = {
   residual: [12, 5],
@@ -24,6 +24,10 @@ export const towers: Readonly<Record<string, CompiledTower>> = {
   dlrm: { ...base, kind: "dlrm" },
 };
 
+function attended(over: string, items: PooledBag["items"], query: PooledBag["query"]): PooledBag {
+  return { over, items, query, pooling: { kind: "attention", over, query: "id", hidden: [6, 3], activation: "relu" } };
+}
+
 /** Everything at once, odd widths; embeddings only. */
 export const shapes: Readonly<Record<string, TowerShape>> = {
   "all inputs": {
@@ -34,6 +38,19 @@ export const shapes: Readonly<Record<string, TowerShape>> = {
     numbers: 3,
     vectors: 4,
     wide: 7,
+  },
+  "pooled bags": {
+    tables: [
+      { name: "ids", cells: 2 + 3, dim: 5 },
+      { name: "tags", cells: 1 + 4 + 1, dim: 5 },
+    ],
+    numbers: 3,
+    vectors: 0,
+    wide: 0,
+    pooled: [
+      attended("seen", { table: 0, first: 2, most: 3 }, { table: 0, first: 1 }),
+      attended("tags", { table: 1, first: 1, most: 4 }, { table: 0, first: 0 }),
+    ],
   },
   "embeddings only": { tables: [{ name: "ids", cells: 4, dim: 8 }], numbers: 0, vectors: 0, wide: 0 },
 };
@@ -47,7 +64,7 @@ export const combinations: [string, CompiledTower, TowerShape][] = Object.entrie
   ]),
 );
 
-/** Random inputs (labels 0 or 1, weights in 0.5..1.5) and the initial parameters, biases made non-zero. */
+/** Random inputs (labels 0 or 1, weights in 0.5..1.5, lengths 0 to 3) and the initial parameters, biases made non-zero. */
 export function randomFeeds(
   graph: Graph,
   parameters: readonly Parameter[],
@@ -59,7 +76,8 @@ export function randomFeeds(
   const centered = () => 2 * rng.uniform() - 1;
   const feeds: Record<string, TensorView> = {};
   for (const { name, shape } of graph.inputs) {
-    const data = Float32Array.from({ length: sizeOf(shape, rows) }, draw[name] ?? centered);
+    const fill = name.startsWith("length_") ? () => rng.below(4) : (draw[name] ?? centered);
+    const data = Float32Array.from({ length: sizeOf(shape, rows) }, fill);
     feeds[name] = { data, shape: withRows(shape, rows) };
   }
   for (const { name, shape, initial } of parameters) {

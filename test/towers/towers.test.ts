@@ -67,6 +67,40 @@ const formulas: Record<string, Formula> = {
   },
 };
 
+/** Σ (1 + MLP([v, q, v − q, v · q])) v over a bag's items v (Zhou et al. 2018, but for the 1). */
+function attend(weights: Weights, name: string, hidden: readonly number[], items: Row[], q: Row): Row {
+  const sum = q.map(() => 0);
+  for (const v of items) {
+    const first = [...v, ...q, ...v.map((x, i) => x - q[i]), ...v.map((x, i) => x * q[i])];
+    const w = ["item", "query", "difference", "product"].flatMap((part) => weights(`${name}.0.${part}.w`));
+    const start = matrix(w, first).map((x, n) => Math.max(0, x + weights(`${name}.0.b`)[n]));
+    const h = hidden
+      .slice(1)
+      .reduce((x, _, i) => affine(weights, `${name}.${i + 1}`, x).map((y) => Math.max(0, y)), start);
+    const [score] = affine(weights, `${name}.score`, h);
+    v.forEach((x, i) => {
+      sum[i] += (1 + score) * x;
+    });
+  }
+  return sum;
+}
+
+/** A row's vectors, table by table, its pooled bags as one each. */
+function vectorsOf({ tables, pooled = [] }: TowerShape, weights: Weights, row: (name: string) => Row): Row {
+  const rows = tables.map(({ name, dim }) => chunks(row(`x_${name}`), dim));
+  return rows.flatMap((own, t) =>
+    own.flatMap((vector, i) => {
+      const bag = pooled.find(({ items }) => items.table === t && i >= items.first && i < items.first + items.most);
+      if (!bag) return vector;
+      const { first } = bag.items;
+      if (i > first) return [];
+      const items = own.slice(first, first + row(`length_${bag.over}`)[0]);
+      const query = rows[bag.query.table][bag.query.first];
+      return attend(weights, `attention.${bag.over}`, bag.pooling.hidden as number[], items, query);
+    }),
+  );
+}
+
 const cases = Object.entries(towers)
   .filter(([, { kind }]) => kind in formulas)
   .flatMap(([name, tower]) =>
@@ -90,14 +124,15 @@ describe("towers", () => {
       const view = feeds[name];
       return view ? [...view.data.subarray(r * view.shape[1], (r + 1) * view.shape[1])] : [];
     };
+    const weights = (name: string): Row => [...feeds[name].data];
     for (let r = 0; r < ROWS; r++) {
       const parts: Parts = {
-        embeddings: shape.tables.flatMap(({ name }) => row(`x_${name}`, r)),
+        embeddings: vectorsOf(shape, weights, (name) => row(name, r)),
         dense: [...row("numbers", r), ...row("vectors", r)],
         dim: shape.tables[0].dim,
       };
       const wide = row("wide", r).reduce((sum, value) => sum + value, 0);
-      const expected = formulas[tower.kind]((name) => [...feeds[name].data], parts, tower) + wide;
+      const expected = formulas[tower.kind](weights, parts, tower) + wide;
       expect(logits.data[r]).toBeCloseTo(expected, 10);
     }
   });

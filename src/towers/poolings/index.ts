@@ -1,8 +1,11 @@
 import type { Compiled, TProperties } from "../../schema/typebox.js";
+import { attention } from "./attention.js";
 import type { Pooling } from "./kind.js";
 
 /** Every pooling, by the word that a spec names it with. */
-export const poolings = {};
+export const poolings = {
+  attention,
+};
 
 export type PoolingKind = keyof typeof poolings;
 export const poolingKinds = Object.keys(poolings) as PoolingKind[];

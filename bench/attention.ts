@@ -1,0 +1,50 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type HistorySource, histories } from "./lib/histories.js";
+import { round, trainOnce } from "./lib/run.js";
+
+const SPEC = "features/tmall-attention.yaml";
+
+/** What attention over a user's history is worth beside the history's mean: one pass, every event scored before it is learned from. */
+export async function run({ smoke }: { smoke: boolean }): Promise<object> {
+  const seeds = smoke ? [1] : [1, 2, 3];
+  return {
+    what: "progressive AUC over items taken next, attention over the history and its mean, the same tower, paired by seed",
+    tmall: compare("tmall", seeds, smoke),
+    "amazon-games": compare("amazon-games", seeds, smoke),
+  };
+}
+
+function compare(source: HistorySource, seeds: readonly number[], smoke: boolean): object {
+  const data = histories(source, smoke ? 5_000 : undefined);
+  if (!data) return { skipped: `no data for ${source}` };
+  const pairs = seeds.map((seed) => [trainOnce(variant(seed, true), data), trainOnce(variant(seed, false), data)]);
+  const [attention, mean] = [0, 1].map((side) => summary(pairs.map((pair) => pair[side])));
+  const gains = pairs.map(([a, b]) => (a.auc ?? 0) - (b.auc ?? 0));
+  const gain = average(gains);
+  const spread = Math.sqrt(average(gains.map((one) => (one - gain) ** 2)) / Math.max(1, gains.length - 1));
+  if (!smoke && gain < 3 * spread) throw new Error(`${source}: attention gains ${gain} ± ${spread}`);
+  return { examples: pairs[0][0].examples, attention, mean, gain: round(gain, 5), standard_error: round(spread, 5) };
+}
+
+function summary(reports: readonly ReturnType<typeof trainOnce>[]): object {
+  const over = (of: (report: (typeof reports)[number]) => number | null) => average(reports.map((one) => of(one) ?? 0));
+  return {
+    auc: round(over(({ auc }) => auc)),
+    auc_second_half: round(over(({ second_half }) => second_half.auc)),
+    auc_last_tenth: round(over(({ last_tenth }) => last_tenth.auc)),
+    logloss: round(over(({ logloss }) => logloss)),
+    examples_per_second: Math.round(over(({ examples_per_second }) => examples_per_second)),
+  };
+}
+
+/** The shipped spec with another seed, and without its attention. */
+function variant(seed: number, attention: boolean): string {
+  const text = readFileSync(SPEC, "utf8");
+  const path = join(mkdtempSync(join(tmpdir(), "hashbrook-spec-")), "spec.yaml");
+  writeFileSync(path, `${attention ? text : text.replace(/^attention: .*$/m, "")}train: { seed: ${seed} }\n`);
+  return path;
+}
+
+const average = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;

@@ -1,0 +1,99 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { Rng } from "../../src/core/rng.js";
+import { DATA } from "./run.js";
+
+/** Somebody took an item. */
+interface Taken {
+  /** Seconds. */
+  readonly time: number;
+  readonly user: string;
+  readonly item: string;
+}
+
+/** Streams of users and the items they take: the file, and how it is read. */
+const sources = {
+  /** Carts, favourites and purchases of ten days, in time. */
+  tmall: { file: "tmall-mb/events.csv.gz", read: timed },
+  /** Reviewed video games: their order within a user alone is known, so every user's are spread over one year by chance. */
+  "amazon-games": { file: "amazon-seq/Video.txt.gz", read: spread },
+} as const;
+
+export type HistorySource = keyof typeof sources;
+
+const NEGATIVES = 4;
+const LONGEST = 20;
+/** Negatives are drawn from so many of the last items that anybody took. */
+const RECENT = 50_000;
+/** Items that are taken before the first event, so that there is something to draw from. */
+const FIRST = 1_000;
+
+/**
+ * Events of a stream of taken items, made once under the temporary folder: every item that a user with a history takes for the first
+ * time is a positive event, beside four of items that others took lately and this user never did. Columns: label, ts (seconds), user,
+ * item, history (the last 20 items the user took before, separated by `|`).
+ * @param most of the first ones, an item taken
+ * @returns its path, or null (with a line) where the data is not there
+ */
+export function histories(source: HistorySource, most = Number.POSITIVE_INFINITY): string | null {
+  const { file, read } = sources[source];
+  const data = join(DATA, file);
+  if (!existsSync(data)) {
+    console.error(`skipped: no ${file} under ../shared/data`);
+    return null;
+  }
+  const folder = join(tmpdir(), "hashbrook-bench");
+  const path = join(folder, `${source}-${most}.tsv`);
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  const lines = gunzipSync(readFileSync(data)).toString().trim().split("\n");
+  writeFileSync(`${path}.tmp`, [...events(read(lines).slice(0, most))].join(""));
+  renameSync(`${path}.tmp`, path);
+  return path;
+}
+
+function timed([, ...lines]: readonly string[]): Taken[] {
+  return lines.map((line) => {
+    const [time, user, item] = line.split(",");
+    return { time: Number(time), user, item };
+  });
+}
+
+function spread(lines: readonly string[]): Taken[] {
+  const users = new Map<string, string[]>();
+  for (const line of lines) {
+    const [user, item] = line.split(" ");
+    const items = users.get(user) ?? [];
+    users.set(user, items);
+    items.push(item);
+  }
+  const [rng, start, year] = [new Rng(1), 1_700_000_000, 365 * 86_400];
+  const taken = [...users].flatMap(([user, items]) => {
+    const times = items.map(() => start + rng.below(year)).sort((a, b) => a - b);
+    return items.map((item, i) => ({ time: times[i], user, item }));
+  });
+  return taken.sort((a, b) => a.time - b.time);
+}
+
+function* events(taken: readonly Taken[]): Generator<string> {
+  const rng = new Rng(2);
+  const histories = new Map<string, string[]>();
+  for (const [n, { time, user, item }] of taken.entries()) {
+    const history = histories.get(user) ?? [];
+    histories.set(user, history);
+    if (n >= FIRST && history.length > 0 && !history.includes(item)) {
+      const offered = [item];
+      while (offered.length <= NEGATIVES) {
+        const other = taken[n - 1 - rng.below(Math.min(n, RECENT))].item;
+        if (other !== item && !history.includes(other)) offered.push(other);
+      }
+      const place = rng.below(offered.length);
+      [offered[0], offered[place]] = [offered[place], offered[0]];
+      const seen = history.slice(-LONGEST).join("|");
+      for (const one of offered) yield `${Number(one === item)}\t${time}\t${user}\t${one}\t${seen}\n`;
+    }
+    history.push(item);
+  }
+}
