@@ -21,6 +21,7 @@ const LONG = [
   "runtimes/onnxruntime",
   "kafka/produce",
   "e2e/commands",
+  "e2e/examples",
   "kafka/short-lives",
   "e2e/pipes",
   "kafka/client",
