@@ -38,7 +38,8 @@ export class Evaluator implements Consumer {
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
-    this.tally.checkHopeless(endedBy);
+    const hopeless = this.tally.hopeless(endedBy);
+    if (hopeless) throw hopeless;
     return this.tally.report(this.loaded.model, this.loaded.path, endedBy);
   }
 

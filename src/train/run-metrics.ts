@@ -71,11 +71,11 @@ export class Tally {
     this.checkRejects(decoded, before);
   }
 
-  /** @throws HashbrookError all_rejected when not one event of this run could be read; before a file's run is saved, after a topic's, whose rejects are not to come again */
-  checkHopeless(endedBy: EndedBy): void {
-    if (!this.doubts.hopeless || endedBy === "stopped") return;
+  /** all_rejected when not one event of this run could be read. */
+  hopeless(endedBy: EndedBy): HashbrookError | null {
+    if (!this.doubts.hopeless || endedBy === "stopped") return null;
     const [first] = this.doubts.samples.values();
-    throw new HashbrookError(
+    return new HashbrookError(
       "all_rejected",
       `all ${this.rejected.toLocaleString("en")} events were rejected, the first: ${rejectText(first)}`,
       {

@@ -241,7 +241,9 @@ export class Trainer implements Consumer {
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
-    if (!this.job.topic) this.tally.checkHopeless(endedBy);
+    const hopeless = this.tally.hopeless(endedBy);
+    // A topic's rejects are not to come again: where nothing could be read is saved before the run fails. Files are mended and given anew.
+    if (hopeless && !this.job.topic) throw hopeless;
     const { publication } = this;
     if (publication && !publication.clean) {
       publication.decideAnew();
@@ -254,7 +256,7 @@ export class Trainer implements Consumer {
     const best = kept && !isLast ? await this.best.load(kept.learned, this.job, this.layout) : null;
     const { path } = await this.checkpointer.finish(this.tally.examples, this.content(best ?? this.model));
     publication?.throwFailure(path);
-    this.tally.checkHopeless(endedBy);
+    if (hopeless) throw hopeless;
     const report = this.tally.report(best ?? this.model, path, endedBy);
     await best?.close();
     const validation = this.validation.report(kept ?? this.validation.latest);

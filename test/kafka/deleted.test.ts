@@ -127,3 +127,43 @@ describeKafka("a topic of events that is deleted and made anew under its name", 
     expect(digests(out)).toEqual(before);
   });
 });
+
+describeKafka("a dead-letter topic that is deleted under a running trainer", (kafka) => {
+  it("ends the run with its name and the mend; once it is made anew, every reject is in it and every event is learned once", async () => {
+    const [topic, letters, out] = [await kafka.topic(1), await kafka.topic(1), temporary()];
+    const args = [
+      ...[
+        "train",
+        "--model",
+        "features/ads-demo-lr.yaml",
+        "--kafka",
+        kafka.brokers,
+        "--topic",
+        topic,
+        "--group",
+        topic,
+      ],
+      ...["--out", out, "--resume", "--dead-letter-topic", letters],
+    ];
+    const child = start([...args, "--json"]);
+    const life = ended(child);
+    const events = (await rows(1_500)).map((value) => ({ value }));
+    const learned = said(child, /"examples":1000,/);
+    await kafka.produce(topic, events.slice(0, 1_000));
+    await learned;
+    await kafka.admin.deleteTopic(letters);
+    const poison = Array.from({ length: 10 }, (_, i) => ({ value: `poison ${i}` }));
+    await kafka.produce(topic, [...events.slice(1_000, 1_200), ...poison, ...events.slice(1_200)]);
+    const { status, stdout } = await life;
+    expect(status).toBe(8);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: "kafka_topic_missing",
+      message: expect.stringContaining(letters),
+      hint: expect.stringMatching(/--dead-letter-topic was deleted: make it anew, then go on with --resume/),
+    });
+    await kafka.admin.createTopic(letters, 1);
+    expect(await report([...args, "--until", "end"])).toMatchObject({ examples: 1_500, rejected: 10 });
+    const kept = (await kafka.read(letters)).map(({ value }) => value.toString());
+    expect([...new Set(kept)].sort()).toEqual(poison.map(({ value }) => value));
+  }, 120_000);
+});
