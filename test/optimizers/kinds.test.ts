@@ -11,6 +11,11 @@ import {
 import { compileOptimizer, Optimizer } from "../../src/optimizers/schema.js";
 import { Compile } from "../../src/schema/compile.js";
 import { Problems } from "../../src/schema/problems.js";
+import { optimizerSpecs } from "./specs.js";
+
+it("the contract suite has every kind", () => {
+  expect(new Set(Object.values(optimizerSpecs).map(({ kind }) => kind))).toEqual(new Set(optimizerKinds));
+});
 
 const validator = Compile(Optimizer);
 const specs = optimizerKinds.map((kind) => compileOptimizer(kind, "optimizer", new Problems("f.yaml")));

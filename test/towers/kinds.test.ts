@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { Compile } from "../../src/schema/compile.js";
 import { Type } from "../../src/schema/typebox.js";
 import { rowOf, tableDefaults, towerKinds, towerOf } from "../../src/towers/index.js";
+import { towers } from "./fixtures.js";
 
 const closed = { additionalProperties: false };
 
@@ -12,6 +13,11 @@ it.each(towerKinds)("%s: its defaults are a compiled tower's, its options are kn
   for (const [knob, schema] of Object.entries(source)) {
     expect((schema as { default?: unknown }).default).toEqual((defaults as Record<string, unknown>)[knob]);
   }
+});
+
+it("the suites of graphs have every kind that is one", () => {
+  const graphs = towerKinds.filter((kind) => towerOf(kind).learns === "batches");
+  expect(new Set(Object.values(towers).map(({ kind }) => kind))).toEqual(new Set(graphs));
 });
 
 it("models that learn event by event have numbers of their own, and rows that end with the linear weight", () => {

@@ -8,7 +8,7 @@ import { addFloats, addScaled, copyFloats, squares, usable } from "./lanes";
 import { metaBytes } from "./lifecycle";
 import { workspaceOf } from "./memory";
 import { claim, makeRoomFor } from "./new-rows";
-import { dim, laneBytes, update, weights } from "./optimizer";
+import { dim, laneBytes, update, weights } from "./row-state";
 import { beginStep } from "./optimizers/index";
 import {
   DEFAULT_KEY,

@@ -5,7 +5,7 @@ import { gradientAt, keysAt, outputAt } from "./batch";
 import { mix } from "./initial";
 import { addFloats, addScaled, copyFloats } from "./lanes";
 import { workspaceOf } from "./memory";
-import { dim } from "./optimizer";
+import { dim } from "./row-state";
 
 /** How k rows become a vector: side by side (X itself), summed, multiplied, summed with the key's importances. */
 const CONCAT: u32 = 0;

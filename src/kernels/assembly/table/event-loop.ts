@@ -19,7 +19,7 @@ import {
 import { usable, within } from "./lanes";
 import { learnLinear, openLinear, scoreLinear } from "./linear";
 import { workspace } from "./memory";
-import { CALM, clip, laneBytes, lanes, update, weights } from "./optimizer";
+import { CALM, clip, laneBytes, lanes, update, weights } from "./row-state";
 import { beginStep } from "./optimizers/index";
 
 /** f32[features × lanes]. */

@@ -6,7 +6,7 @@ import { markUsed, policy, sweep } from "./eviction";
 import { beginEvent, metaBytes } from "./lifecycle";
 import { workspace } from "./memory";
 import { claim, makeRoomFor, rowFor } from "./new-rows";
-import { laneBytes } from "./optimizer";
+import { laneBytes } from "./row-state";
 import {
   budgeted,
   exact,

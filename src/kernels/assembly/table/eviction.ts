@@ -25,7 +25,7 @@ import {
   SWEPT,
 } from "./lifecycle";
 import { workspace } from "./memory";
-import { laneBytes, lanes, weights } from "./optimizer";
+import { laneBytes, lanes, weights } from "./row-state";
 import { emptiesRows } from "./optimizers/index";
 import { DEFAULT_KEY, keyAt, NONE, note, removeRow, rowAt, rowCount, rowPtr, touchIndex, unindex } from "./store";
 
@@ -108,23 +108,23 @@ export function markUsed(row: u32): bool {
     const frequency = frequencyOf(at);
     store<u32>(at + frequencyAt, frequency > 0xffffffff - USE ? 0xffffffff : frequency + USE);
   }
-  remember(at);
+  markTimes(at);
   note(row);
   return true;
 }
 
 /** Writes what is kept of a fresh row. */
 @inline
-export function welcome(row: u32, key: u64): void {
+export function startMeta(row: u32, key: u64): void {
   const at = rowAt(row);
   store<u64>(at + metaBytes, 0);
-  remember(at);
+  markTimes(at);
   if (frequencyAt) store<u32>(at + frequencyAt, USE);
-  recognise(key);
+  countReadmitted(key);
 }
 
 @inline
-function remember(at: usize): void {
+function markTimes(at: usize): void {
   store<u32>(at, now, stepAt);
   if (secondsAt) store<u32>(at + secondsAt, seconds);
 }
@@ -200,7 +200,7 @@ function squareOf(row: u32): f32 {
 
 function giveUp(row: u32, reason: usize): void {
   add(reason, 1);
-  haunt(keyAt(row));
+  rememberEvicted(keyAt(row));
   removeRow(row);
 }
 
@@ -226,7 +226,7 @@ export function displace(): u32 {
   const row = taken < chosen ? load<u32>(chosenAt + (<usize>(taken++) << 2)) : victim(numberAt(DISPLACED));
   const key = keyAt(row);
   add(DISPLACED, 1);
-  haunt(key);
+  rememberEvicted(key);
   noteRemoved(key);
   unindex(key, row);
   return row;
@@ -273,7 +273,7 @@ function nextUnused(): u32 {
 
 /** Remembers a key that was given up. */
 @inline
-function haunt(key: u64): void {
+function rememberEvicted(key: u64): void {
   const hash = mix(key ^ salt);
   if (<u32>hash & ((1 << ghostShift) - 1)) return;
   store<u32>(ghostOf(hash), printOf(hash));
@@ -281,7 +281,7 @@ function haunt(key: u64): void {
 
 /** Counts a new key that is remembered: those of a sample stand for all. */
 @inline
-function recognise(key: u64): void {
+function countReadmitted(key: u64): void {
   const hash = mix(key ^ salt);
   if (<u32>hash & ((1 << ghostShift) - 1)) return;
   const at = ghostOf(hash);

@@ -4,7 +4,7 @@
 import { valuesAt, weightsAt } from "./events";
 import { sumLanes } from "./lanes";
 import { workspace } from "./memory";
-import { dim, laneBytes } from "./optimizer";
+import { dim, laneBytes } from "./row-state";
 
 /** Byte offset of the linear weight in a row. */
 let linearAt: usize = 0;

@@ -45,7 +45,7 @@ export {
 } from "./lifecycle";
 export { setLimit, workspace } from "./memory";
 export { plant, put, rowFor } from "./new-rows";
-export { configurePrecision, configureRow, setServing, unpack } from "./optimizer";
+export { configurePrecision, configureRow, setServing, unpack } from "./row-state";
 export { adamRestore, power1, power2 } from "./optimizers/adam";
 export { beginStep, configureOptimizer } from "./optimizers/index";
 export {

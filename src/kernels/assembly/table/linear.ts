@@ -22,7 +22,7 @@ import {
 } from "./events";
 import { MOST, sumLanes } from "./lanes";
 import { workspace } from "./memory";
-import { CALM, clip1, plain, update1, weight1 } from "./optimizer";
+import { CALM, clip1, plain, update1, weight1 } from "./row-state";
 import * as ftrl from "./optimizers/ftrl";
 import { beginStep, FTRL, kind } from "./optimizers/index";
 import { blank, countLearned, exact, late, markLate, rowCapacity } from "./store";

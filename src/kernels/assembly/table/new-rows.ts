@@ -1,10 +1,10 @@
-// Rows that come into being: the row of a key, made if need be, where there is no more room in another one's place.
-import { displace, policy, welcome } from "./eviction";
+// New rows: the row of a key, made if need be; where there is no more room, in the place of a row that is evicted.
+import { displace, policy, startMeta } from "./eviction";
 import { copyFloats } from "./lanes";
 import { metaBytes } from "./lifecycle";
-import { cradle, dim, hold, initialise, laneBytes, serving } from "./optimizer";
+import { dim, hold, initialAt, initialise, laneBytes, serving } from "./row-state";
 import {
-  birth,
+  makeState,
   exact,
   index,
   NONE,
@@ -17,7 +17,7 @@ import {
   rowOf,
   rowPtr,
   touch,
-  unborn,
+  scratchState,
 } from "./store";
 
 /** The row of a key, made if need be. exact: call `reserve` for enough new rows before. */
@@ -44,7 +44,7 @@ export function claim(key: u64, row: u32): u32 {
 export function plant(keys: usize, count: u32, given: usize): void {
   for (let u: u32 = 0; u < count; u++) {
     const row = rowFor(load<u64>(keys + (<usize>u << 3)));
-    const w = serving ? unborn : cradle(rowPtr(row));
+    const w = serving ? scratchState : initialAt(rowPtr(row));
     memory.fill(w, 0, laneBytes);
     copyFloats(w, given + (<usize>u * dim << 2), dim);
     if (serving) hold(w, rowPtr(row));
@@ -61,8 +61,8 @@ export function put(key: u64, w: usize): void {
 function append(key: u64): u32 {
   const row = rowCount < room ? nextRow() : displace();
   store<u64>(rowAt(row), key);
-  if (!serving) birth(key, rowPtr(row));
-  if (metaBytes) welcome(row, key);
+  if (!serving) makeState(key, rowPtr(row));
+  if (metaBytes) startMeta(row, key);
   index(key, row);
   note(row);
   return row;

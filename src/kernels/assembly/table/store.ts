@@ -9,7 +9,7 @@
 import { drawWeights, mix } from "./initial";
 import { metaBytes, noteRemoved, removedAddress } from "./lifecycle";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
-import { cradle, derive, dim, initialise, laneBytes, lanes, serving, weights } from "./optimizer";
+import { derive, dim, initialAt, initialise, laneBytes, lanes, serving, weights } from "./row-state";
 import { derives } from "./optimizers/index";
 
 export const NONE: u32 = 0xffffffff;
@@ -59,7 +59,7 @@ const BLOCK: u32 = 128;
 /** Kept where the compiler cannot see that nobody reads it. */
 let warmth: u32 = 0;
 /** State of a row that does not exist, to read its weights from. */
-export let unborn: usize = 0;
+export let scratchState: usize = 0;
 /**
  * True where rows are marked as learned late, by `settleMarks`: they start with zeros, so that any other state is a learned one. A
  * mark is seldom in the cache when its row is learned first.
@@ -100,8 +100,8 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
   head = exact ? 8 + metaBytes : 0;
   stride = <usize>stateBytes + head;
   late = late && blank && !exact && stride == 8;
-  unborn = workspace(3 * laneBytes + 16);
-  if (unborn == 0) return false;
+  scratchState = workspace(3 * laneBytes + 16);
+  if (scratchState == 0) return false;
   indexBase = workspaceEnd;
   return exact ? openExact(rows) : openHash(rows);
 }
@@ -271,8 +271,8 @@ export function weightsOf(key: u64, row: u32, out: usize): void {
  * what the row gives once it exists.
  */
 export function initialWeights(id: u64, out: usize): void {
-  birth(id, unborn);
-  derive(unborn, out);
+  makeState(id, scratchState);
+  derive(scratchState, out);
 }
 
 /** Call before `open`. */
@@ -281,8 +281,8 @@ export function setUnitRows(from: u32): void {
 }
 
 /** Makes the state of a fresh row. */
-export function birth(id: u64, ptr: usize): void {
-  const w = cradle(ptr);
+export function makeState(id: u64, ptr: usize): void {
+  const w = initialAt(ptr);
   drawWeights(id, seed, init, dim, lanes, w);
   if (!exact && id >= <u64>unitFrom) addOne(w);
   initialise(ptr);
@@ -304,7 +304,7 @@ export function touch(row: u32): void {
   const at = indexBase + (row >> 3);
   store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(row & 7)));
   rowCount++;
-  if (!blank) birth(<u64>row, rowPtr(row));
+  if (!blank) makeState(<u64>row, rowPtr(row));
   note(row);
 }
 

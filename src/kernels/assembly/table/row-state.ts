@@ -27,8 +27,8 @@ export let plain: bool = true;
 /** Bytes of a packed row before its other slots. */
 let slotsAt: usize = 0;
 /** Room to work on one packed row: five times f32[lanes], each padded to 16 bytes. */
-let bench: usize = 0;
-let benchBytes: usize = 16;
+let scratch: usize = 0;
+let scratchBytes: usize = 16;
 /** The weight and the gradient of a row of one weight, 16 bytes each. */
 const single: usize = memory.data(32, 16);
 /** Weights of a row, the floats they take (1, or `dim` rounded up to a multiple of 4), and the bytes of that. */
@@ -60,10 +60,10 @@ export function configurePrecision(codec_: u32, nearest_: bool, seed: u64): bool
   nearest = nearest_;
   plain = false;
   slotsAt = codeBytes(codec, lanes);
-  benchBytes = (laneBytes + 15) & ~15;
-  bench = workspace(5 * benchBytes);
+  scratchBytes = (laneBytes + 15) & ~15;
+  scratch = workspace(5 * scratchBytes);
   seedRounding(seed);
-  return bench != 0;
+  return scratch != 0;
 }
 
 /** out[lanes] = the weights of the row at ptr; padding lanes are 0. */
@@ -94,8 +94,8 @@ function deriveFloats(ptr: usize, out: usize): void {
 function derivePacked(ptr: usize, out: usize): void {
   if (!derives()) decode(codec, ptr, out, lanes);
   else {
-    unpack(ptr, bench);
-    deriveFloats(bench, out);
+    unpack(ptr, scratch);
+    deriveFloats(scratch, out);
   }
 }
 
@@ -103,18 +103,18 @@ function derivePacked(ptr: usize, out: usize): void {
 export function unpack(ptr: usize, out: usize): void {
   if (derives()) {
     openFtrl(ptr);
-    ftrl.unscale(bench + 2 * benchBytes, bench + 3 * benchBytes, out, out + laneBytes, laneBytes);
+    ftrl.unscale(scratch + 2 * scratchBytes, scratch + 3 * scratchBytes, out, out + laneBytes, laneBytes);
     return;
   }
   decode(codec, ptr, out, lanes);
   memory.copy(out + laneBytes, ptr + slotsAt, slotBytes(laneBytes, 4));
 }
 
-/** Brings u and r of a packed row to places 2 and 3 of the bench. */
+/** Brings u and r of a packed row to places 2 and 3 of the scratch room. */
 @inline
 function openFtrl(ptr: usize): void {
-  decode(codec, ptr, bench + 2 * benchBytes, lanes);
-  decode(F16, ptr + slotsAt, bench + 3 * benchBytes, lanes);
+  decode(codec, ptr, scratch + 2 * scratchBytes, lanes);
+  decode(F16, ptr + slotsAt, scratch + 3 * scratchBytes, lanes);
 }
 
 /** `weights` of a one-float row. */
@@ -172,7 +172,7 @@ export function clip1(ptr: usize, g: f32): f32 {
 
 function rootAt(ptr: usize, k: usize): f32 {
   if (codec == F32) return rootOf(ptr + laneBytes, laneBytes, k);
-  return derives() ? load<f32>(bench + 3 * benchBytes + k) : rootOf(ptr + slotsAt, laneBytes, k);
+  return derives() ? load<f32>(scratch + 3 * scratchBytes + k) : rootOf(ptr + slotsAt, laneBytes, k);
 }
 
 function updatePacked(ptr: usize, w: usize, g: usize): void {
@@ -180,18 +180,18 @@ function updatePacked(ptr: usize, w: usize, g: usize): void {
   if (derives()) updatePackedFtrl(ptr, w, g);
   else {
     const slots = ptr + slotsAt;
-    decode(codec, ptr, bench, lanes);
-    if (lanes == 1) step1(bench, slots, slots + 4, load<f32>(g));
-    else step(bench, slots, slots + laneBytes, g, laneBytes, dim, 1);
-    encode(codec, bench, ptr, lanes, nearest, 0, codec >= INT8 ? scaleOf(codec, ptr, lanes) : 0);
+    decode(codec, ptr, scratch, lanes);
+    if (lanes == 1) step1(scratch, slots, slots + 4, load<f32>(g));
+    else step(scratch, slots, slots + laneBytes, g, laneBytes, dim, 1);
+    encode(codec, scratch, ptr, lanes, nearest, 0, codec >= INT8 ? scaleOf(codec, ptr, lanes) : 0);
   }
 }
 
 function updatePackedFtrl(ptr: usize, w: usize, g: usize): void {
   openFtrl(ptr);
-  const u = bench + 2 * benchBytes;
-  const before = u + benchBytes;
-  const after = before + benchBytes;
+  const u = scratch + 2 * scratchBytes;
+  const before = u + scratchBytes;
+  const after = before + scratchBytes;
   ftrl.roots(before, g, after, laneBytes);
   encode(F16, after, ptr + slotsAt, lanes, nearest, lanes, 0);
   decode(F16, ptr + slotsAt, after, lanes);
@@ -207,11 +207,11 @@ function updatePacked1(ptr: usize, w: f32, g: f32): void {
 
 /** Where the initial weights of a row to be made at ptr are to be drawn, before `initialise`. */
 @inline
-export function cradle(ptr: usize): usize {
-  return codec == F32 ? ptr : bench;
+export function initialAt(ptr: usize): usize {
+  return codec == F32 ? ptr : scratch;
 }
 
-/** Makes the state of a fresh row whose initial weights (padding 0) lie in its cradle. */
+/** Makes the state of a fresh row whose initial weights (padding 0) lie at `initialAt(ptr)`. */
 export function initialise(ptr: usize): void {
   if (codec != F32) initialisePacked(ptr);
   else if (derives()) ftrl.initialise(ptr, ptr + laneBytes, lanes, threshold);
@@ -221,9 +221,9 @@ export function initialise(ptr: usize): void {
 function initialisePacked(ptr: usize): void {
   const slots = ptr + slotsAt;
   if (derives()) {
-    ftrl.initialise(bench, bench + benchBytes, lanes, threshold);
-    ftrl.scaled(bench, laneBytes);
+    ftrl.initialise(scratch, scratch + scratchBytes, lanes, threshold);
+    ftrl.scaled(scratch, laneBytes);
     memory.fill(slots, 0, <usize>lanes << 1);
   } else initialiseSlots(slots, slots + laneBytes, lanes, 1);
-  encode(codec, bench, ptr, lanes, true, 0, 0);
+  encode(codec, scratch, ptr, lanes, true, 0, 0);
 }
