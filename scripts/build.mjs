@@ -32,6 +32,7 @@ for (const name of readdirSync(ASSEMBLY)) {
       "--runtime",
       "stub",
       "--importMemory",
+      "--zeroFilledMemory",
       "--initialMemory",
       "16",
       "--maximumMemory",
