@@ -10,7 +10,7 @@ import type { Report } from "../../src/train/job.js";
 import { digests, ended, report, run, simulatedLines, start, temporary } from "./hashbrook.js";
 
 const folder = temporary();
-const ROWS = 8_000;
+const ROWS = 6_000;
 const KILLS = 4;
 
 /** The demo's model, its users and ads encoded otherwise. */

@@ -1,4 +1,4 @@
-import { afterEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { KafkaAdmin } from "../../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
@@ -16,13 +16,13 @@ import {
 describeBroker("when the broker", () => {
   let broker: BrokerFacts;
   let restarting: Promise<unknown>;
-  afterEach(async () => {
-    await restarting;
-    await killBroker(broker);
-  });
+  beforeAll(async () => {
+    broker = await startBroker({ dir: temporary() });
+  }, 120_000);
+  afterEach(() => restarting);
+  afterAll(() => killBroker(broker));
 
   it("is killed and comes back while messages are sent, all arrive once and in order", async () => {
-    broker = await startBroker({ dir: temporary() });
     const options = kafkaOptions(broker.brokers);
     const admin = await KafkaAdmin.open(options);
     await admin.createTopic("t", 2);
@@ -45,18 +45,17 @@ describeBroker("when the broker", () => {
   });
 
   it("stays away, sending fails as unreachable, and the same producer goes on once it is back", async () => {
-    broker = await startBroker({ dir: temporary() });
     const options = kafkaOptions(broker.brokers);
     const admin = await KafkaAdmin.open(options);
-    await admin.createTopic("t", 1);
+    await admin.createTopic("away", 1);
     await admin.close();
-    const producer = await KafkaProducer.open(options, "t", { retries: 2 });
+    const producer = await KafkaProducer.open(options, "away", { retries: 2 });
     await producer.send([{ value: "before" }]);
     await stopBroker(broker);
     await failure(producer.send([{ value: "lost" }]), "kafka_unreachable");
     broker = await startBroker({ dir: broker.dir, keep: true });
     await producer.send([{ value: "after" }]);
     await producer.close();
-    expect((await readTopic(options, "t")).map(({ value }) => String(value))).toEqual(["before", "after"]);
+    expect((await readTopic(options, "away")).map(({ value }) => String(value))).toEqual(["before", "after"]);
   });
 });
