@@ -47,7 +47,7 @@ export interface ExportReport {
 export async function exportModel(options: ExportOptions): Promise<ExportReport> {
   const loaded = await loadModel(options.checkpoint, { capacity: 1, threads: 1 });
   try {
-    return { passed_over: loaded.skipped, ...(await write(loaded, options)) };
+    return { ...(await write(loaded, options)), passed_over: loaded.skipped };
   } finally {
     await loaded.model.close();
   }

@@ -1,0 +1,25 @@
+// What needs no comment, or no page, of its own.
+import { Converter, makeRecursiveVisitor, ReflectionKind } from "typedoc";
+
+/** Only these are asked for a comment; naming others would be a warning of its own. */
+const isAsked = (property) => !property.hasComment() && !property.parent.parent?.kindOf(ReflectionKind.Parameter);
+
+export function load(app) {
+  const add = (option, names) =>
+    app.options.setValue(option, [...new Set([...app.options.getValue(option), ...names])]);
+
+  app.converter.on(Converter.EVENT_END, ({ project }) => {
+    // Members of an unnamed object: what they mean is told by the comment of what holds it.
+    const properties = project.getReflectionsByKind(ReflectionKind.Property).filter(isAsked);
+    const names = properties.map((property) => property.getFullName());
+    add(
+      "intentionallyNotDocumented",
+      names.filter((name) => name.includes(".__type.")),
+    );
+    // Parts of a compiled spec: they follow from the schemas of the kinds, and are made by the compiler alone.
+    const parts = [];
+    const note = makeRecursiveVisitor({ reference: ({ name, reflection }) => reflection || parts.push(name) });
+    for (const { type } of project.getChildByName("CompiledSpec").children) type.visit(note);
+    add("intentionallyNotExported", parts);
+  });
+}
