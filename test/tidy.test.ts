@@ -215,7 +215,6 @@ describe("adding one thing takes what CONTRIBUTING.md says", () => {
     "an encoding": encodingKinds,
     "an optimizer": optimizerKinds,
     "a tower": towerKinds.filter((kind) => !learnsByEvent(kind)),
-    "a pooling of a bag in the graph": poolingKinds,
     "a model that learns event by event": towerKinds.filter(learnsByEvent),
     "a pooling of a bag's items": poolingKinds,
     "a kernel module": subfolders("src/kernels/assembly"),
