@@ -216,7 +216,6 @@ describe("adding one thing takes what CONTRIBUTING.md says", () => {
     "an optimizer": optimizerKinds,
     "a tower": towerKinds.filter((kind) => !learnsByEvent(kind)),
     "a model that learns event by event": towerKinds.filter(learnsByEvent),
-    "a pooling of a bag's items": poolingKinds,
     "a kernel module": subfolders("src/kernels/assembly"),
     "a command": Object.keys(commands),
     "a benchmark": modules("bench").filter((name) => existsSync(join(home, `bench/${name}.ts`))),
