@@ -32,7 +32,9 @@ async function killedAfterPublishing(kafka: TestKafka) {
   await producer.close();
   await learned;
   const life = ended(child);
-  await sleep(300);
+  const follower = Scorer.follow(openFollow(log));
+  await reaches(follower, 3000);
+  await follower.close();
   child.kill("SIGKILL");
   await life;
   return { topic, out, log, args: [...args, "--until", "end"] };
