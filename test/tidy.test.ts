@@ -30,7 +30,7 @@ const ALLOWED_DOORS: Readonly<Record<string, RegExp>> = {
   "delta-log": /^sources\/kafka\/(client|admin|producer|options)$/,
 };
 /** Types every stage may know. */
-const SHARED = new Set(["spec/compiled", "spec/hash"]);
+const SHARED = new Set(["spec/compiled"]);
 /** One door per outside library. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   "#onnxruntime": /^runtimes\/onnxruntime\.ts$/,

@@ -6,7 +6,7 @@ import { type Steps, type StreamedBlock, streamed, toTheEnd } from "./data-file.
 import { DirectoryWriter, type Written } from "./directory-writer.js";
 import { MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH } from "./names.js";
-import { dataName, rowBytes, rowsName } from "./patch.js";
+import { dataName, patchRowBytes, rowsName } from "./patch.js";
 import type { TensorSpec } from "./safetensors.js";
 import { CheckpointStore, describe, lockLost, type Saved } from "./store.js";
 
@@ -229,7 +229,7 @@ function fromChain(checkpoint: Checkpoint, name: string): StreamedBlock {
 
 /** Bytes of the rows an increment's manifest says it holds. */
 function bytesOf({ files, patches }: Manifest): number {
-  const sizes = new Map((patches ?? []).map((patch) => [rowsName(patch.name), rowBytes(patch) + 4]));
+  const sizes = new Map((patches ?? []).map((patch) => [rowsName(patch.name), patchRowBytes(patch) + 4]));
   const lists = files.flatMap(({ blocks }) => blocks).filter(({ name }) => sizes.has(name));
   return lists.reduce((sum, { name, shape }) => sum + shape[0] * sizes.get(name)!, 0);
 }

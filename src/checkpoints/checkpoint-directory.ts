@@ -1,16 +1,9 @@
 import { basename, join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { errorCode, type Files, readFully, withFile } from "../core/files.js";
-import { Xxh64, xxh64 } from "./hash.js";
-import {
-  CHUNK_BYTES,
-  canonicalJson,
-  decodeManifest,
-  type FileEntry,
-  MANIFEST,
-  type Manifest,
-  manifestChecksum,
-} from "./manifest.js";
+import { canonicalJson } from "../core/hash.js";
+import { Checksum, checksumOf } from "./checksum.js";
+import { CHUNK_BYTES, decodeManifest, type FileEntry, MANIFEST, type Manifest, manifestChecksum } from "./manifest.js";
 import { readSafetensorsLayout, type TensorPlace, type TensorSpec } from "./safetensors.js";
 
 /** A block in its file, with its checksums. */
@@ -84,7 +77,7 @@ export class CheckpointDirectory {
       for (let at = from; at < end; at += CHUNK_BYTES) {
         const chunk = into(at);
         const count = readFully(this.files, file, chunk, block.offset + at);
-        if (count < chunk.byteLength || xxh64(chunk) !== block.chunks[at / CHUNK_BYTES]) {
+        if (count < chunk.byteLength || checksumOf(chunk) !== block.chunks[at / CHUNK_BYTES]) {
           throw damagedBlock(block, at, chunk.byteLength);
         }
       }
@@ -111,7 +104,7 @@ export class CheckpointDirectory {
 
   private hashFile(path: string, bytes: number): string {
     return this.withFile(path, (file) => {
-      const hash = new Xxh64();
+      const hash = new Checksum();
       const buffer = new Uint8Array(Math.min(bytes, READ_BYTES));
       for (let at = 0; at < bytes; at += buffer.byteLength) {
         const count = readFully(this.files, file, buffer.subarray(0, bytes - at), at);

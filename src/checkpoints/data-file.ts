@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import type { Block } from "./checkpoint.js";
-import { Xxh64 } from "./hash.js";
+import { Checksum } from "./checksum.js";
 import { type BlockEntry, CHUNK_BYTES, type FileEntry } from "./manifest.js";
 import { safetensorsLayout, type TensorSpec } from "./safetensors.js";
 
@@ -52,7 +52,7 @@ export function streamFile(name: string, blocks: readonly Block[], sink: Sink): 
 export function* streamFileSteps(name: string, blocks: readonly StreamedBlock[], sink: Sink): Steps<FileEntry> {
   const layout = safetensorsLayout(blocks);
   const data = new Map(blocks.map((block) => [block.name, block]));
-  const hash = new Xxh64();
+  const hash = new Checksum();
   const put = (slice: Uint8Array): void => {
     hash.update(slice);
     sink(slice);
@@ -76,7 +76,7 @@ export function* streamFileSteps(name: string, blocks: readonly StreamedBlock[],
 }
 
 function streamChunk(chunk: Uint8Array, put: Sink): string {
-  const hash = new Xxh64();
+  const hash = new Checksum();
   for (let at = 0; at < chunk.byteLength; at += SLICE_BYTES) {
     const slice = chunk.subarray(at, at + SLICE_BYTES);
     hash.update(slice);

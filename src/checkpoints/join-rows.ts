@@ -1,5 +1,5 @@
 import type { ChangedRows, Patch } from "./chain-writer.js";
-import { rowBytes } from "./patch.js";
+import { patchRowBytes } from "./patch.js";
 
 /**
  * A patch and the copies of its block's rows that were made before it, oldest first, as one patch: of every row the newest
@@ -10,7 +10,7 @@ export function joinRows(earlier: readonly ChangedRows[], patch: Patch): Patch {
   const copies = [...earlier, patch];
   const newest = newestCopies(copies, patch.shape[0]);
   const rows = newest.reduce((count, copy) => count + Math.sign(copy), 0);
-  const stride = rowBytes(patch);
+  const stride = patchRowBytes(patch);
   const joined = { rows: new Uint32Array(rows), data: Buffer.alloc(rows * stride) };
   const next = new Uint32Array(copies.length);
   let count = 0;

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { errorCode, type Files, quietly } from "../core/files.js";
-import { xxh64 } from "./hash.js";
+import { checksumOf } from "./checksum.js";
 
 /** Which process: a pid is used again, a pid with its start time is not. */
 export interface ProcessId {
@@ -58,7 +58,7 @@ function machine(): string {
   quietly(() => {
     name = readFileSync("/proc/sys/kernel/random/boot_id", "latin1") + readlinkSync("/proc/self/ns/pid");
   });
-  return xxh64(new TextEncoder().encode(name)).slice(0, 8);
+  return checksumOf(new TextEncoder().encode(name)).slice(0, 8);
 }
 
 /**

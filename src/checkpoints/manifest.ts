@@ -1,5 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
-import { xxh64 } from "./hash.js";
+import { canonicalJson } from "../core/hash.js";
+import { checksumOf } from "./checksum.js";
 import { isDtype, isRecord, isShape, type TensorSpec } from "./safetensors.js";
 
 /*
@@ -56,27 +57,11 @@ export interface Manifest {
   readonly replaces?: string;
 }
 
-/**
- * JSON with sorted keys and no spaces: equal values have equal bytes.
- * @throws internal on a number JSON cannot hold (NaN, an infinity)
- */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
-  if (isRecord(value)) {
-    const keys = Object.keys(value).filter((key) => value[key] !== undefined);
-    return `{${keys.sort().map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`)}}`;
-  }
-  if (typeof value === "number" && !Number.isFinite(value)) {
-    throw new HashbrookError("internal", `a checkpoint's meta cannot hold the number ${value}`);
-  }
-  return JSON.stringify(value);
-}
-
 /** The bytes of manifest.json. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const version = manifest.parent || manifest.patches || manifest.replaces ? VERSION : 1;
   const body = `${canonicalJson({ ...manifest, format: FORMAT, version })}\n`;
-  const checksum = xxh64(new TextEncoder().encode(body));
+  const checksum = checksumOf(new TextEncoder().encode(body));
   return new TextEncoder().encode(`{"checksum":"${checksum}",${body.slice(1)}`);
 }
 
@@ -93,7 +78,7 @@ export function decodeManifest(data: Uint8Array, path: string): Manifest {
   const checksum = manifestChecksum(data);
   const body = new Uint8Array(data.subarray(HEAD_BYTES - 1));
   body[0] = 0x7b;
-  if (checksum !== xxh64(body)) throw damaged(path, "its checksum does not fit its text");
+  if (checksum !== checksumOf(body)) throw damaged(path, "its checksum does not fit its text");
   const manifest = parseJson(body, path);
   if (!isRecord(manifest) || manifest.format !== FORMAT) throw damaged(path, `it is not a ${FORMAT}`);
   if (manifest.version !== 1 && manifest.version !== VERSION) throw newer(path, manifest.version);

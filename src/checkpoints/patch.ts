@@ -13,7 +13,7 @@ export function dataName(block: string): string {
 }
 
 /** Bytes of one row (one entry along the first dimension) of a block. */
-export function rowBytes({ dtype, shape }: TensorSpec): number {
+export function patchRowBytes({ dtype, shape }: TensorSpec): number {
   return shape.slice(1).reduce((product, size) => product * size, dtypeBytes[dtype]);
 }
 
@@ -41,7 +41,7 @@ export class PatchCursor {
     if (before && (before.dtype !== spec.dtype || `${before.shape.slice(1)}` !== `${rest}`)) {
       throw wrong("does not fit the block it changes");
     }
-    this.stride = rowBytes(spec);
+    this.stride = patchRowBytes(spec);
     this.rows = new Uint32Array(list.shape[0]);
     directory.readInto(list, new Uint8Array(this.rows.buffer));
     this.data = new SequentialReader(directory, data);

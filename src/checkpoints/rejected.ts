@@ -4,7 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, quietly, writeError, writeFully } from "../core/files.js";
 
 /** An event that could not be learned from. */
-export interface Reject {
+export interface RejectedEvent {
   /** Why: "bad_label", "column_count", … */
   readonly code: string;
   /** Where in the event, when one column or field is to blame. */
@@ -60,7 +60,7 @@ export class RejectedWriter {
    * Adds the next reject of the stream.
    * @throws checkpoint_write on a full disk; the writer is of no use then but to be closed
    */
-  append({ raw, ...facts }: Reject): void {
+  append({ raw, ...facts }: RejectedEvent): void {
     const { code, column, value, expected, file, row, offset, length } = facts;
     const told = { code, column, value, expected, file, row, offset, length, ...rawText(raw) };
     const line = Buffer.from(`${JSON.stringify(told)}\n`);

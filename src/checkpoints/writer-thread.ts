@@ -13,7 +13,7 @@ const POLL_MS = 2;
  * A thread that writes increments while the caller goes on learning. One save at a time; the caller asks with `poll` what
  * has become of it.
  */
-export class BackgroundWriter {
+export class WriterThread {
   /** Where copies to be handed over are made. */
   readonly memory = new CopyMemory();
   private readonly worker: Worker;

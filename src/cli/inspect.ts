@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { HashbrookError } from "../core/errors.js";
+import { hex64 } from "../core/hash.js";
 import { loadModel } from "../model/load.js";
-import { hex64 } from "../spec/hash.js";
 import { keysOf } from "../spec/keys.js";
 import type { RowStore, Table } from "../tables/table.js";
 import { wholeNumber } from "./options.js";

@@ -1,7 +1,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { PortSource } from "../delta-log/in-process-log.js";
+import { InProcessSource } from "../delta-log/in-process-log.js";
 import { answerExpectation, noEndpoint, refuse, send } from "../serve/http-errors.js";
 import { ServeMetrics } from "../serve/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
@@ -61,7 +61,7 @@ export class TrainServer {
   private async score(port: MessagePort, on: number, host: string): Promise<void> {
     const metrics = new ServeMetrics();
     metrics.beside = this.metrics;
-    const scorer = Scorer.follow(new PortSource(port), { onVisible: (ages) => metrics.visible(ages) });
+    const scorer = Scorer.follow(new InProcessSource(port), { onVisible: (ages) => metrics.visible(ages) });
     // Loading the web framework would cost every trainer's start.
     const { createServer } = await import("../serve/server.js");
     const app = createServer(scorer, { metrics });

@@ -4,12 +4,12 @@ import type { CompiledSpec, Format } from "../spec/compiled.js";
 import { Arena } from "./arena.js";
 import { rejectOf } from "./expected.js";
 import { checkHeader, columnsOfMessages, headerLine, headerNames } from "./header.js";
-import { Input } from "./input.js";
+import { ScanInput } from "./input.js";
 import { type ScanKernel, STATUS, scanKernel } from "./kernel.js";
 import { LongRow } from "./long-row.js";
 import type { DecoderOptions, Taken } from "./options.js";
 import { sourcesOf } from "./places.js";
-import { layPlan, type Plan } from "./plan.js";
+import { layPlan, type ScanPlan } from "./plan.js";
 import { copyRegion } from "./region.js";
 import { MAX_REJECT_BYTES, MAX_ROW, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
 import { type RequestFailure, readRequest } from "./request.js";
@@ -37,8 +37,8 @@ export class Decoder {
   readonly #isDelimited: boolean;
   readonly #memory: WebAssembly.Memory;
   readonly #kernel: ScanKernel;
-  readonly #plan: Plan;
-  readonly #input: Input;
+  readonly #plan: ScanPlan;
+  readonly #input: ScanInput;
   /** Columns and paths that an event must be able to have. */
   readonly #needed: readonly string[];
   #rejects = new RejectList();
@@ -60,7 +60,7 @@ export class Decoder {
     [this.#format, this.#memory, this.#kernel] = [format, memory, kernel];
     this.#plan = layPlan(spec, { capacity, format, requireLabel, distinct, kept, watch }, kernel, arena);
     this.layout = this.#plan.layout;
-    this.#input = new Input(memory, arena);
+    this.#input = new ScanInput(memory, arena);
     if (watch) this.#sampler = new Sampler(memory, kernel, this.#plan.places, spec, format);
     this.#needed = [...new Set([...(requireLabel ? sourcesOf(spec, format) : fields), ...(kept ?? [])])];
     this.#isDelimited = format === "tsv" || format === "csv";

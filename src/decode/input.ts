@@ -12,7 +12,7 @@ const NEWLINE = 10;
  * The bytes waiting to be scanned, a window in the kernel's memory: [read, end). Keeps the place in the file.
  * All addresses are the kernel's.
  */
-export class Input {
+export class ScanInput {
   readonly #memory: WebAssembly.Memory;
   readonly #base: number;
   read: number;

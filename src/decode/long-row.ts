@@ -1,4 +1,4 @@
-import type { Input } from "./input.js";
+import type { ScanInput } from "./input.js";
 import { MAX_REJECT_BYTES, MAX_ROW } from "./reject.js";
 
 /** A row longer than MAX_ROW whose end has not come yet: it is passed over piece by piece. */
@@ -7,18 +7,18 @@ export class LongRow {
   readonly #offset: number;
   #length = 0;
 
-  private constructor(input: Input) {
+  private constructor(input: ScanInput) {
     this.#bytes = input.bytes(input.read, input.read + MAX_REJECT_BYTES).slice();
     this.#offset = input.offset;
   }
 
   /** The row at hand, if it is too long to be kept until its end comes. */
-  static at(input: Input): LongRow | undefined {
+  static at(input: ScanInput): LongRow | undefined {
     return input.unread <= MAX_ROW || input.limit > input.read ? undefined : new LongRow(input);
   }
 
   /** Passes over what has come. @returns the row as it is rejected, once its end has come */
-  skip(input: Input): { bytes: Uint8Array<ArrayBuffer>; offset: number; length: number } | undefined {
+  skip(input: ScanInput): { bytes: Uint8Array<ArrayBuffer>; offset: number; length: number } | undefined {
     const hasEnd = input.limit > input.read;
     const part = hasEnd ? input.bytes(input.read, input.limit).indexOf(10) : input.unread;
     this.#length += part;

@@ -28,7 +28,7 @@ export interface PlanOptions {
 }
 
 /** Where the decoder finds things in the kernel's memory. */
-export interface Plan {
+export interface ScanPlan {
   readonly layout: BatchLayout;
   /** Address of the batch region. */
   readonly region: number;
@@ -61,7 +61,7 @@ const KEPT_VALUE_BYTES = 65_535 + 8;
 const POSITION_BYTES = 16 + 4 * (MAX_COLUMNS + 1024);
 
 /** Lays the decode plan of a spec out in the kernel's memory (structs: src/kernels/assembly/scan/plan.ts) and puts it into use. */
-export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKernel, arena: Arena): Plan {
+export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKernel, arena: Arena): ScanPlan {
   const { capacity, format, distinct } = options;
   const layout = batchLayout(spec, capacity);
   const region = arena.take(layout.bytes);
@@ -108,7 +108,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   return { layout, region, places, changes, keptRows, slotsCopy: arena.take(places.end - places.at), setColumns };
 }
 
-/** The kernel's Plan, in order of its fields. */
+/** The kernel's ScanPlan, in order of its fields. */
 function planStruct(
   { spec, arena, layout, region, places, ops }: FieldContext,
   { format, requireLabel, kept }: PlanOptions,

@@ -1,6 +1,6 @@
-import type { Input } from "./input.js";
+import type { ScanInput } from "./input.js";
 import type { ScanKernel } from "./kernel.js";
-import type { Plan } from "./plan.js";
+import type { ScanPlan } from "./plan.js";
 import { MAX_ROW, type RejectCode, RejectList } from "./reject.js";
 
 /** The first part of a request that could not be decoded; candidate -1 = the context. */
@@ -13,8 +13,8 @@ export interface RequestFailure {
 /** Reads a context and makes a row of every candidate over it; the context and each candidate have at most 2 MiB. */
 export function readRequest(
   kernel: ScanKernel,
-  { slotsCopy, places }: Plan,
-  input: Input,
+  { slotsCopy, places }: ScanPlan,
+  input: ScanInput,
   context: Uint8Array,
   candidates: readonly Uint8Array[],
 ): RequestFailure | undefined {

@@ -1,6 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
-import { canonicalJson, hex64, xxh64 } from "../spec/hash.js";
-import { checkHeader, type EntryHeader } from "./header.js";
+import { canonicalJson, hex64 } from "../core/hash.js";
+import { xxh64 } from "../kernels/hash.js";
+import { checkEntryHeader, type EntryHeader } from "./header.js";
 import {
   finite,
   fromHalves,
@@ -150,7 +151,7 @@ function readHeader(bytes: Uint8Array): EntryHeader {
   if (version !== VERSION) throw newer(version);
   if (HEAD + headerBytes(bytes) > body.length) throw damaged("its header is longer than the entry");
   const text = new TextDecoder().decode(body.subarray(HEAD, HEAD + headerBytes(bytes)));
-  return checkHeader(parse(text));
+  return checkEntryHeader(parse(text));
 }
 
 function headerBytes(bytes: Uint8Array): number {

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
-import { xxh64 } from "../spec/hash.js";
+import { xxh64 } from "../kernels/hash.js";
 
 /** What travels with a part but is not of it: a part that is sent again after a crash has the same bytes, its envelope has not. */
 export interface Envelope {

@@ -49,7 +49,7 @@ function isListOf(value: unknown, members: Readonly<Record<string, (value: unkno
  * Checks a header's members.
  * @throws HashbrookError log_damaged naming the member
  */
-export function checkHeader(value: unknown): EntryHeader {
+export function checkEntryHeader(value: unknown): EntryHeader {
   if (!isObject(value)) throw wrong("is no object");
   for (const [name, is] of Object.entries(checks)) if (!is(value[name])) throw wrong(`has a wrong ${name}`);
   const header = value as unknown as EntryHeader;

@@ -15,7 +15,7 @@ type ToFollower =
   | { readonly type: "caught-up"; readonly id: number };
 
 /** The writing end of an in-process log: nothing is kept; a follower gets a snapshot with the next entry after it asked. */
-export class PortSink implements DeltaSink {
+export class InProcessSink implements DeltaSink {
   private readonly port: MessagePort;
   private readonly writer: WriterFacts;
   private follower: { readonly id: number; begun: boolean } | null = null;
@@ -67,7 +67,7 @@ export class PortSink implements DeltaSink {
 }
 
 /** The reading end of an in-process log. */
-export class PortSource implements DeltaSource {
+export class InProcessSource implements DeltaSource {
   private readonly port: MessagePort;
   private readonly inbox: ToFollower[] = [];
   private id = 0;

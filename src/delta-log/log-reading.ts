@@ -3,17 +3,17 @@ import type { FollowFrom } from "./delta-log.js";
 import { decodePart, type EntryPart, linkOf } from "./entry.js";
 import type { Envelope, Frame } from "./frame.js";
 import type { Counters, Live, ReplicaModel } from "./live.js";
-import type { Branches } from "./writer-epochs.js";
+import type { WriterEpochs } from "./writer-epochs.js";
 
 /** What a delivery led to: null, or why the log must be read again from a snapshot. */
 export type Trouble = "gap" | "conflict" | null;
 
-export interface PassOptions<M> {
+export interface LogReadingOptions<M> {
   /** Makes a model from the spec in a snapshot, checked against its hash. */
   readonly open: (spec: unknown, run: string) => Promise<M>;
   /** The run all entries must be of; null = the first snapshot's. */
   readonly run: string | null;
-  readonly branches: Branches;
+  readonly branches: WriterEpochs;
   readonly counters: Counters;
   /** The newest entry that was counted as applied, by any pass. */
   readonly counted: { number: number; epoch: number };
@@ -42,12 +42,12 @@ interface Loading<M> {
 }
 
 /** One reading of the log: a snapshot into a fresh model, then every entry after it. */
-export class Pass<M extends ReplicaModel> implements FollowFrom {
+export class LogReading<M extends ReplicaModel> implements FollowFrom {
   /** Null until the snapshot is whole. */
   live: Live<M> | null = null;
   /** The entry that is waited for since later ones have come; null: none. */
   missing: number | null = null;
-  private readonly options: PassOptions<M>;
+  private readonly options: LogReadingOptions<M>;
   private readonly collector = new Collector();
   private readonly known = new Map<number, { link: string; epoch: number }>();
   private loading: Loading<M> | null = null;
@@ -56,7 +56,7 @@ export class Pass<M extends ReplicaModel> implements FollowFrom {
   /** The snapshot that was accepted last: the one that is delivered first. */
   private chosen = "";
 
-  constructor(options: PassOptions<M>) {
+  constructor(options: LogReadingOptions<M>) {
     this.options = options;
   }
 

@@ -1,8 +1,8 @@
 import type { Delivery, DeltaSource } from "./delta-log.js";
 import type { Counters, Live, ReplicaModel } from "./live.js";
-import { Pass, type Trouble } from "./log-reading.js";
+import { LogReading, type Trouble } from "./log-reading.js";
 import { pause } from "./pause.js";
-import { Branches } from "./writer-epochs.js";
+import { WriterEpochs } from "./writer-epochs.js";
 
 export type { Counters, Live, ReplicaModel } from "./live.js";
 
@@ -52,7 +52,7 @@ const LONGEST_WAIT_MS = 5000;
  */
 export class Replica<M extends ReplicaModel> {
   private readonly options: ReplicaOptions<M>;
-  private readonly branches = new Branches();
+  private readonly branches = new WriterEpochs();
   private readonly counters: Counters = {
     applied: 0,
     duplicates: 0,
@@ -116,7 +116,7 @@ export class Replica<M extends ReplicaModel> {
 
   /** Reads the log from a snapshot on, until something is wrong; returns what. */
   private async read(lost: number | null, signal: AbortSignal): Promise<string> {
-    const pass: Pass<M> = new Pass<M>({
+    const pass: LogReading<M> = new LogReading<M>({
       open: this.options.open,
       run: this.serving?.run ?? null,
       branches: this.branches,
@@ -139,7 +139,7 @@ export class Replica<M extends ReplicaModel> {
     }
   }
 
-  private async take(delivery: Delivery, following: { pass: Pass<M>; caughtUp: boolean }): Promise<Trouble> {
+  private async take(delivery: Delivery, following: { pass: LogReading<M>; caughtUp: boolean }): Promise<Trouble> {
     const { pass } = following;
     const wasCaughtUp = following.caughtUp && this.serving === pass.live;
     if (delivery.type === "caught-up") following.caughtUp = true;
@@ -165,7 +165,7 @@ export class Replica<M extends ReplicaModel> {
   }
 
   /** Lets the pass's model answer when it is as good as the one that does. */
-  private async promote({ pass, caughtUp }: { pass: Pass<M>; caughtUp: boolean }): Promise<void> {
+  private async promote({ pass, caughtUp }: { pass: LogReading<M>; caughtUp: boolean }): Promise<void> {
     const { live } = pass;
     const { serving } = this;
     if (!live || live === serving) return;

@@ -2,7 +2,7 @@ import type { FollowFrom } from "./delta-log.js";
 import { type EntryPart, readFacts } from "./entry.js";
 import { type Envelope, openFrames } from "./frame.js";
 import type { TopicMessage } from "./topic-source.js";
-import { Branches } from "./writer-epochs.js";
+import { WriterEpochs } from "./writer-epochs.js";
 
 type Facts = Omit<EntryPart, "state"> & Envelope;
 
@@ -25,7 +25,7 @@ interface Snapshot {
 
 /** The entries of one model in the messages that were looked at. */
 class RunScan {
-  readonly branches = new Branches();
+  readonly branches = new WriterEpochs();
   /** Snapshots all of whose parts lie here in their order. */
   readonly snapshots: Snapshot[] = [];
   readonly deltas = new Map<string, { readonly number: number; readonly epoch: number }>();

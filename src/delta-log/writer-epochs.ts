@@ -2,7 +2,7 @@
  * Which entries count where several writers wrote one log. A writer that starts again from a checkpoint has a higher epoch and
  * goes its own way from some number on: whatever earlier writers wrote from there on counts no more.
  */
-export class Branches {
+export class WriterEpochs {
   /** The lowest number seen of each epoch. */
   private readonly firsts = new Map<number, number>();
   /** Entries and snapshots that turned out wrong. */

@@ -1,6 +1,6 @@
 import type { BatchLayout } from "../core/batch.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import { FrontTable } from "../tables/encoded-table.js";
+import { EncodedTable } from "../tables/encoded-table.js";
 import type { Encoding, EncodingOptions } from "../tables/encoding.js";
 import type { StoreOptions } from "../tables/row-store.js";
 import type { EncodingBase } from "../tables/spec.js";
@@ -30,7 +30,7 @@ export async function createTable(
   if (kindOf(spec.encoding).store && (spec.shards ?? 1) === 1)
     return new StoreTable(model, tableIndex, layout, options);
   const { learns = true, serving = false, servingPrecision, memoryLimit } = options;
-  return FrontTable.create(model, tableIndex, layout, (capacity) =>
+  return EncodedTable.create(model, tableIndex, layout, (capacity) =>
     createEncoding(spec, {
       capacity,
       learns,

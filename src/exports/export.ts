@@ -6,7 +6,7 @@ import { type Files, nodeFiles, quietly, writeError, writeFileAtomically, writeF
 import { npyHeader } from "./npy.js";
 
 /** Some rows of a table: `keys` [n], `weights` [n × dim] row-major. */
-export interface RowChunk {
+export interface ExportChunk {
   readonly keys: BigUint64Array;
   readonly weights: Float32Array;
 }
@@ -17,7 +17,7 @@ export interface TableRows {
   readonly rows: number;
   readonly dim: number;
   /** Read once. A chunk's arrays may be reused for the next one. */
-  readonly chunks: Iterable<RowChunk>;
+  readonly chunks: Iterable<ExportChunk>;
 }
 
 export type TableFormat = "safetensors" | "npy";

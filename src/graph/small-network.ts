@@ -4,7 +4,7 @@ import { Graph, type Tensor, type TensorOf } from "./graph.js";
 import type { Parameter } from "./layers.js";
 
 /** What a decoder maps, and how it starts. */
-export interface DecoderShape {
+export interface SmallNetworkShape {
   /** Before the name of every weight: `<name>.0.w`, … */
   readonly name: string;
   readonly inputs: number;
@@ -23,7 +23,7 @@ export interface DecoderShape {
 }
 
 /** A decoder's graphs and initial weights. Every graph has input `x` [B, inputs] and the parameters it needs. */
-export interface DecoderGraphs {
+export interface SmallNetworkGraphs {
   readonly parameters: readonly Parameter[];
   /** Running mean and variance of every normalised layer, `<name>.<layer>.mean` and `.variance`; none without batch norm. */
   readonly statistics: readonly Parameter[];
@@ -50,7 +50,7 @@ const POWER = { relu: 0.5, mish: 0.4523 } as const;
  * wanted power (He et al. 2015).
  * @param seed the weights' seed: same seed, same shape, same bytes
  */
-export function buildDecoder(shape: DecoderShape, seed: number): DecoderGraphs {
+export function buildSmallNetwork(shape: SmallNetworkShape, seed: number): SmallNetworkGraphs {
   const running = new DecoderLayers(shape, seed, "running");
   running.graph.output("vectors", running.decode());
   const forward = new DecoderLayers(shape, seed, "batch");
@@ -61,7 +61,7 @@ export function buildDecoder(shape: DecoderShape, seed: number): DecoderGraphs {
 }
 
 /** Runs the forward pass again: that costs a quarter of a step, and keeping it would copy every activation out and in. */
-function backwardOf(shape: DecoderShape, seed: number): Graph {
+function backwardOf(shape: SmallNetworkShape, seed: number): Graph {
   const layers = new DecoderLayers(shape, seed, "batch");
   const { graph } = layers;
   const vectors = layers.decode();
@@ -82,12 +82,12 @@ class DecoderLayers {
   readonly statistics: Parameter[] = [];
   /** Running less batch statistics, by the statistic's name. */
   readonly deviations: { readonly name: string; readonly d: Tensor }[] = [];
-  private readonly shape: DecoderShape;
+  private readonly shape: SmallNetworkShape;
   private readonly rng: Rng;
   private readonly share: Tensor | null;
   private readonly batch: Tensor | null;
 
-  constructor(shape: DecoderShape, seed: number, normalisedBy: "batch" | "running") {
+  constructor(shape: SmallNetworkShape, seed: number, normalisedBy: "batch" | "running") {
     this.shape = shape;
     this.rng = new Rng(seed);
     this.x = this.graph.input("x", ["B", shape.inputs]);

@@ -1,6 +1,6 @@
 import { Rng } from "../core/rng.js";
 import { createEncoding } from "../encodings/create.js";
-import { type Encoding, type EncodingOptions, NO_CLOCK } from "../tables/encoding.js";
+import { type Encoding, type EncodingOptions, NO_TIME } from "../tables/encoding.js";
 import type { EncodingBase } from "../tables/spec.js";
 
 /** Keys worked on together. */
@@ -40,7 +40,7 @@ export async function teach(encoding: Encoding, keys: BigUint64Array): Promise<T
   for (let from = 0; from < keys.length; from += DISTIL_BATCH) {
     const some = keys.subarray(from, from + DISTIL_BATCH);
     encoding.keys.set(some);
-    await encoding.gather(some.length, "score", NO_CLOCK);
+    await encoding.gather(some.length, "score", NO_TIME);
     vectors.set(encoding.vectors.subarray(0, some.length * dim), from * dim);
   }
   return { keys, vectors };
@@ -103,7 +103,7 @@ function fitting(spec: EncodingBase, size: number): EncodingBase {
 async function step(encoding: Encoding, { keys, vectors }: Taught, some: Uint32Array): Promise<void> {
   const { dim } = encoding;
   encoding.keys.set(BigUint64Array.from(some, (i) => keys[i]));
-  await encoding.gather(some.length, "learn", NO_CLOCK);
+  await encoding.gather(some.length, "learn", NO_TIME);
   const { vectors: given, gradients } = encoding;
   some.forEach((key, i) => {
     for (let c = 0; c < dim; c++) gradients[i * dim + c] = given[i * dim + c] - vectors[key * dim + c];

@@ -1,14 +1,14 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
 import type { CompiledTable } from "../spec/compiled.js";
 import { constantKey } from "../tables/batch-path.js";
-import { NO_CLOCK } from "../tables/encoding.js";
+import { NO_TIME } from "../tables/encoding.js";
 import type { RowStore } from "../tables/row-store.js";
 import { StoreEncoding } from "../tables/store-encoding.js";
 
 const CAPACITY = 4096;
 
 /** The distinct keys of one table in batches: an exact table of one weight a key. */
-export class KeySet {
+export class DistinctKeys {
   private readonly table: number;
   private readonly layout: BatchLayout;
   private readonly set: StoreEncoding;
@@ -40,7 +40,7 @@ export class KeySet {
     for (let from = 0; from < keys.length; from += CAPACITY) {
       const some = keys.subarray(from, from + CAPACITY);
       this.set.keys.set(some);
-      this.set.gather(some.length, "learn", NO_CLOCK);
+      this.set.gather(some.length, "learn", NO_TIME);
     }
   }
 }

@@ -2,18 +2,19 @@ import type { CheckpointContent } from "../checkpoints/checkpoint.js";
 import { CheckpointStore, openCheckpoint, type Skipped } from "../checkpoints/store.js";
 import { Batch, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
+import { canonicalJson } from "../core/hash.js";
 import { Decoder } from "../decode/decoder.js";
 import { blocksOf } from "../model/blocks.js";
 import { specOf } from "../model/load.js";
 import { openSource } from "../sources/source.js";
 import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
-import { canonicalJson, specHash } from "../spec/hash.js";
+import { specHash } from "../spec/hash.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Encoding } from "../tables/encoding.js";
 import { rowOf } from "../towers/index.js";
 import { decodedBatches, START } from "../train/stream.js";
 import { distil, type Fit, openDistilled, teach } from "./distil.js";
-import { KeySet, storedKeys } from "./distinct-keys.js";
+import { DistinctKeys, storedKeys } from "./distinct-keys.js";
 import { checkSame, lossWarnings, type MigrationWarning } from "./migration.js";
 
 /** What to carry over, and to where. */
@@ -165,7 +166,7 @@ async function keysSeen(spec: CompiledSpec, data: string | readonly string[]): P
   const source = openSource(typeof data === "string" ? [data] : data);
   const decoder = new Decoder(spec, { capacity: spec.batch, requireLabel: false });
   const layout = batchLayout(spec, spec.batch);
-  const sets = spec.tables.map((table, t) => new KeySet(table, t, layout));
+  const sets = spec.tables.map((table, t) => new DistinctKeys(table, t, layout));
   const buffer = new ArrayBuffer(layout.bytes);
   const limit = Number.POSITIVE_INFINITY;
   for await (const decoded of decodedBatches(source, decoder, {

@@ -1,7 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
+import { canonicalJson } from "../core/hash.js";
 import { kindOf } from "../encodings/index.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
-import { canonicalJson } from "../spec/hash.js";
 
 /** Relative error from which on a table is not what it was: the old vectors are lost by half of their size. */
 const MUCH = 0.5;

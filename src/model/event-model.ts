@@ -9,7 +9,7 @@ import { StoreTable } from "../tables/store-table.js";
 import { rowOf, towerOf } from "../towers/index.js";
 import { type Clipped, type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
-import { Serving } from "./replica-state.js";
+import { ReplicaState } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
 
 const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
@@ -27,7 +27,7 @@ const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 
 export class EventModel implements Model {
   readonly spec: CompiledSpec;
   readonly tables: readonly [StoreTable];
-  readonly serving: Serving;
+  readonly serving: ReplicaState;
   private readonly replica: boolean;
   private readonly layout: BatchLayout;
   /** Floats of a row that are drawn at random. */
@@ -53,7 +53,7 @@ export class EventModel implements Model {
     this.tables = [
       new StoreTable(widened, 0, batchLayout(spec, 1), { workspace, serving: this.replica, servingPrecision }),
     ];
-    this.serving = new Serving(this.tables, {}, this.numbers);
+    this.serving = new ReplicaState(this.tables, {}, this.numbers);
     this.kernel = this.tables[0].store.kernel as EventKernel;
   }
 

@@ -3,7 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { ServingPrecision, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
-import type { Serving } from "./replica-state.js";
+import type { ReplicaState } from "./replica-state.js";
 
 /** A named tensor of a model's state: what a checkpoint stores. `data` is a view, valid until the model learns again. */
 export interface StateBlock {
@@ -43,7 +43,7 @@ export interface Model {
   readonly spec: CompiledSpec;
   readonly tables: readonly Table[];
   /** What it predicts with, to take (train) or to put (serve). */
-  readonly serving: Serving;
+  readonly serving: ReplicaState;
   /** The numeric columns' stage: how `standardize` scales. */
   readonly numbers: Numbers;
   readonly clipped: Clipped;

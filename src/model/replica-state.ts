@@ -8,7 +8,7 @@ import type { Numbers } from "./numbers.js";
 export const PART_BYTES = 512 << 10;
 
 /** The numbers at the end of a piece: items [from, to) of one thing that is packed. */
-interface Run {
+interface ItemRange {
   readonly from: number;
   readonly to: number;
 }
@@ -17,7 +17,7 @@ interface Run {
 interface Thing {
   readonly count: number;
   readonly unit: number;
-  add(run: Run, piece: Piece): void;
+  add(run: ItemRange, piece: Piece): void;
 }
 
 interface Piece {
@@ -30,7 +30,7 @@ interface Piece {
 type Weights = Readonly<Record<string, { readonly data: Float32Array }>>;
 
 /** What a model predicts with, apart from how it learns: taken from a trainer's model, put into a replica's. */
-export class Serving implements Publishable {
+export class ReplicaState implements Publishable {
   private readonly stores: readonly RowStore[];
   private readonly dense: Weights;
   /** Dense weights of the tables, who keep what they made with them until they hear of a change. */
@@ -89,7 +89,7 @@ export class Serving implements Publishable {
 
   private statistics(): Thing {
     const statistics = this.numbers.snapshot();
-    const add = (_: Run, piece: Piece): void => {
+    const add = (_: ItemRange, piece: Piece): void => {
       piece.statistics = statistics;
     };
     return { count: 1, unit: statistics.byteLength, add };
@@ -134,13 +134,13 @@ function rowsOf(store: RowStore, changed: readonly Uint32Array[] | "all", i: num
   // Of the rows that changed some may have been given up since.
   const some = changed === "all" ? null : store.present(changed[i]);
   let next = 0;
-  const take = ({ from, to }: Run): Uint32Array => {
+  const take = ({ from, to }: ItemRange): Uint32Array => {
     if (some) return some.subarray(from, to);
     const rows = store.rowsFrom(from === 0 ? 0 : next, to - from);
     next = (rows.at(-1) ?? 0) + 1;
     return rows;
   };
-  const add = (run: Run, piece: Piece): void => {
+  const add = (run: ItemRange, piece: Piece): void => {
     piece.tables.push({ name, dim, ...store.weightsOfRows(take(run)), removed: new BigUint64Array(0) });
   };
   return { count: some ? some.length : store.rows, unit: 8 + dim * 4, add };
@@ -149,7 +149,7 @@ function rowsOf(store: RowStore, changed: readonly Uint32Array[] | "all", i: num
 function removedOf(store: RowStore): Thing {
   const removed = store.takeRemoved();
   const { dim } = store.layout;
-  const add = ({ from, to }: Run, piece: Piece): void => {
+  const add = ({ from, to }: ItemRange, piece: Piece): void => {
     const rows = { name: store.spec.name, dim, keys: new BigUint64Array(0), weights: new Float32Array(0) };
     piece.tables.push({ ...rows, removed: removed.slice(from, to) });
   };
@@ -157,8 +157,8 @@ function removedOf(store: RowStore): Thing {
 }
 
 /** For each piece, the run of each thing (by its index) that it holds; a piece is closed when it is full. */
-function layOut(things: readonly Thing[], partBytes: number): (readonly [number, Run])[][] {
-  const parts: [number, Run][][] = [[]];
+function layOut(things: readonly Thing[], partBytes: number): (readonly [number, ItemRange])[][] {
+  const parts: [number, ItemRange][][] = [[]];
   let room = partBytes;
   things.forEach(({ count, unit }, index) => {
     for (let from = 0; from < count; ) {
@@ -175,7 +175,7 @@ function layOut(things: readonly Thing[], partBytes: number): (readonly [number,
   return parts;
 }
 
-function* pieces(things: readonly Thing[], parts: (readonly [number, Run])[][]): Generator<ServingState> {
+function* pieces(things: readonly Thing[], parts: (readonly [number, ItemRange])[][]): Generator<ServingState> {
   for (const runs of parts) {
     const piece: Piece = { tables: [], dense: [], statistics: null };
     for (const [index, run] of runs) things[index].add(run, piece);

@@ -1,6 +1,6 @@
 import type { Batch } from "../core/batch.js";
 import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
-import { type Clock, NO_CLOCK } from "../tables/encoding.js";
+import { NO_TIME, type StreamTime } from "../tables/encoding.js";
 import type { StateBlock } from "./model.js";
 
 const BLOCK = "model/clock";
@@ -39,8 +39,8 @@ export class StreamClock {
   }
 
   /** The clock for a batch about to be learned: its own events' times included. It stands still where nothing goes by it. */
-  before(batch: Batch): Clock {
-    if (!this.saved) return NO_CLOCK;
+  before(batch: Batch): StreamTime {
+    if (!this.saved) return NO_TIME;
     return { time: this.moved(this.with(batch).times).time, examples: this.examples };
   }
 

@@ -18,12 +18,12 @@ import {
 } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { PooledBags, pooledBags } from "./pooled-bags.js";
-import { Serving } from "./replica-state.js";
+import { ReplicaState } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
 import { WildGradients } from "./wild-gradients.js";
 
 /** Views of all memory a run of `rows` rows reads and writes, good as long as no table's memory has grown. */
-interface Run {
+interface BoundRun {
   readonly rows: number;
   /** Whether its rows share the items of their pooled bags. */
   readonly shared: boolean;
@@ -36,7 +36,7 @@ interface Run {
 export class TowerModel implements Model {
   readonly spec: CompiledSpec;
   readonly tables: readonly Table[];
-  readonly serving: Serving;
+  readonly serving: ReplicaState;
   private readonly layout: BatchLayout;
   private readonly tower: Tower;
   private readonly dense: DenseOptimizer;
@@ -53,7 +53,7 @@ export class TowerModel implements Model {
   private readonly wild = new WildGradients();
   private readonly learning: boolean;
   private readonly replica: boolean;
-  private last: Run | null = null;
+  private last: BoundRun | null = null;
 
   private constructor(
     spec: CompiledSpec,
@@ -77,7 +77,7 @@ export class TowerModel implements Model {
     this.sharedSession = sharedSession;
     this.bags = new PooledBags(spec, options.layout, rows);
     this.numbers = new Numbers(spec, new Float32Array(rows * spec.numbers.length));
-    this.serving = new Serving(this.tables, this.parameters, this.numbers);
+    this.serving = new ReplicaState(this.tables, this.parameters, this.numbers);
     this.clock = new StreamClock(spec);
     this.logits = new Float32Array(rows);
     this.padded = {
@@ -206,7 +206,7 @@ export class TowerModel implements Model {
     await (shared ? this.sharedSession! : this.session).run(feeds, fetches);
   }
 
-  private viewsOf(rows: number, shared: boolean): Run {
+  private viewsOf(rows: number, shared: boolean): BoundRun {
     const outputs = this.tables.map((table) => table.output);
     const { last } = this;
     if (last?.rows === rows && last.shared === shared && outputs.every((output, i) => output === last.outputs[i]))

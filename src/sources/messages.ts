@@ -1,4 +1,5 @@
-import { hex64, xxh64 } from "../spec/hash.js";
+import { hex64 } from "../core/hash.js";
+import { xxh64 } from "../kernels/hash.js";
 
 /** Messages of one partition, in order: places in one piece of memory, so that a message costs no object. */
 export interface Messages {
@@ -48,7 +49,7 @@ export function emptyPlaces(length: number): Omit<Messages, "bytes"> {
 }
 
 /** About what messages take in memory. */
-export function sizeOf({ bytes, length }: Messages): number {
+export function bytesOfMessages({ bytes, length }: Messages): number {
   return bytes.length + 24 * length;
 }
 

@@ -10,8 +10,9 @@ import { compileEvents, Sources } from "./sources.js";
 import { compileTables, compileWide } from "./tables.js";
 import { compileTower, reportTowerKind, towerKind } from "./tower.js";
 
+export { canonicalJson } from "../core/hash.js";
 export { compiledFromJson } from "./compiled-json.js";
-export { canonicalJson, specHash } from "./hash.js";
+export { specHash } from "./hash.js";
 
 /** A batch crosses threads as one buffer of at most this size. */
 const BATCH_BYTES = 2 ** 30;

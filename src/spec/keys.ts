@@ -1,6 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
+import { fromHex64, hex64 } from "../core/hash.js";
+import { xxh64 } from "../kernels/hash.js";
 import type { CompiledField, CompiledSpec } from "./compiled.js";
-import { fromHex64, hex64, xxh64 } from "./hash.js";
 
 /** The key of a value in one of the tables that look it up. */
 export interface ValueKey {

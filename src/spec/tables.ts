@@ -1,11 +1,12 @@
+import { fromHex64, hex64 } from "../core/hash.js";
 import { encodingKinds, kindOf, usual } from "../encodings/index.js";
+import { xxh64 } from "../kernels/hash.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { learnsByEvent, towerOf } from "../towers/index.js";
 import type { CompiledCell, CompiledField, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileEncoding } from "./encodings.js";
 import type { ExpandedField } from "./fields.js";
-import { fromHex64, hex64, xxh64 } from "./hash.js";
 import { givenOptions } from "./own-options.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec, TableSource } from "./schema.js";

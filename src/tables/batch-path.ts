@@ -1,7 +1,7 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
+import { xxh64 } from "../kernels/hash.js";
 import type { TableKernel } from "../kernels/table.js";
 import { type Combiner, type CompiledCell, type CompiledSpec, cellVectors, vectorCount } from "../spec/compiled.js";
-import { xxh64 } from "../spec/hash.js";
 
 const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
 

@@ -1,7 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
+import { xxh64 } from "../kernels/hash.js";
 import type { TableKernel } from "../kernels/table.js";
-import { xxh64 } from "../spec/hash.js";
-import type { Clock, Encoding, EncodingOptions } from "./encoding.js";
+import type { Encoding, EncodingOptions, StreamTime } from "./encoding.js";
 import { HashStore } from "./hash-store.js";
 import { Matrices } from "./matrices.js";
 import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
@@ -82,7 +82,7 @@ export class ComposedEncoding implements Encoding {
     return this.stores.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  gather(count: number, mode: "learn" | "score", clock: Clock): void {
+  gather(count: number, mode: "learn" | "score", clock: StreamTime): void {
     const { kernel } = this.pool;
     const { importance } = this;
     if (importance) {

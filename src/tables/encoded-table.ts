@@ -5,7 +5,7 @@ import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { BatchPath, paddedRows } from "./batch-path.js";
 import type { HotnessCounters } from "./encoding.js";
-import { type Clock, type Encoding, NO_CLOCK } from "./encoding.js";
+import { type Encoding, NO_TIME, type StreamTime } from "./encoding.js";
 import { Matrices } from "./matrices.js";
 import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
 import type { Table } from "./table.js";
@@ -14,7 +14,7 @@ import type { Table } from "./table.js";
  * A table whose vectors an encoding makes: this front finds a batch's distinct keys, spreads their vectors over the cells (bags
  * combined), and sums the gradients that come back for each key. Keys, vectors and gradients are copied between the two.
  */
-export class FrontTable implements Table {
+export class EncodedTable implements Table {
   readonly name: string;
   readonly spec: CompiledTable;
   readonly width: number;
@@ -51,9 +51,9 @@ export class FrontTable implements Table {
     tableIndex: number,
     layout: BatchLayout,
     encode: (capacity: number) => Promise<Encoding>,
-  ): Promise<FrontTable> {
+  ): Promise<EncodedTable> {
     const path = new BatchPath(model, tableIndex, layout, paddedRows(layout.capacity));
-    return new FrontTable(model.tables[tableIndex], layout.capacity, path, await encode(path.most));
+    return new EncodedTable(model.tables[tableIndex], layout.capacity, path, await encode(path.most));
   }
 
   get stores(): readonly RowStore[] {
@@ -76,7 +76,12 @@ export class FrontTable implements Table {
     return this.matrices.at(this.kernel.gradientAt.value);
   }
 
-  async gather(batch: Batch, mode: "learn" | "score", numbers = batch.numbers, clock: Clock = NO_CLOCK): Promise<void> {
+  async gather(
+    batch: Batch,
+    mode: "learn" | "score",
+    numbers = batch.numbers,
+    clock: StreamTime = NO_TIME,
+  ): Promise<void> {
     const { kernel, memory, encoding } = this;
     if (batch.rows > this.rows)
       throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);

@@ -3,7 +3,7 @@ import type { RowChunk, ServingPrecision } from "./row-store.js";
 import type { EncodingBase } from "./spec.js";
 
 /** Where a stream is: what admission, eviction and hotness go by. The same for every encoding of a model. */
-export interface Clock {
+export interface StreamTime {
   /** Event time in ms since the epoch of the newest event so far, 0 where the spec has no time. */
   readonly time: number;
   /** Examples learned before this batch. */
@@ -11,7 +11,7 @@ export interface Clock {
 }
 
 /** Where nothing goes by the clock. */
-export const NO_CLOCK: Clock = { time: 0, examples: 0 };
+export const NO_TIME: StreamTime = { time: 0, examples: 0 };
 
 /**
  * Turns distinct keys into vectors and learns from their gradients: what every encoding is. A batch is worked on in this
@@ -33,7 +33,7 @@ export interface Encoding extends Learner {
    * Fills `vectors` for the first `count` keys. "learn" makes what is new; "score" changes nothing.
    * @throws HashbrookError table_full, before anything has changed
    */
-  gather(count: number, mode: "learn" | "score", clock: Clock): void | Promise<void>;
+  gather(count: number, mode: "learn" | "score", clock: StreamTime): void | Promise<void>;
   /** Bytes of everything it needs to learn: rows, slots, index, sketches, filters, decoders. */
   readonly bytes: number;
   /** There only where ids own rows. */

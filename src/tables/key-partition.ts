@@ -5,7 +5,7 @@ import { type SplitKernel, splitKernel } from "../kernels/split.js";
  * A batch's distinct keys divided among parts, and the way back: vectors come from the parts in the batch's order, gradients go
  * to the parts in theirs. Everything lies in one memory that never grows, so all views stay valid.
  */
-export class Parts {
+export class KeyPartition {
   readonly kernel: SplitKernel;
   /** u64[capacity]: the batch's keys, and u32[capacity]: their rows, for `byRow`. */
   readonly keys: BigUint64Array;

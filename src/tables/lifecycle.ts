@@ -1,7 +1,7 @@
 import type { TableKernel } from "../kernels/table.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import { type SavedBlocks, savedBlock, type TableBlock } from "./blocks.js";
-import type { Clock } from "./encoding.js";
+import type { StreamTime } from "./encoding.js";
 
 /** What became of a table's ids and rows since it was made. */
 export interface LifecycleCounts {
@@ -145,7 +145,7 @@ export class Lifecycle {
   }
 
   /** Says where the stream is, before a batch is learned. */
-  setClock({ examples, time }: Clock): void {
+  setClock({ examples, time }: StreamTime): void {
     this.kernel.setClock(examples, Math.floor(time / 1000));
   }
 

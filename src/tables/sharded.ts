@@ -1,6 +1,6 @@
-import { xxh64 } from "../spec/hash.js";
-import type { Clock, Encoding, EncodingOptions, OwnedRows } from "./encoding.js";
-import { Parts } from "./key-partition.js";
+import { xxh64 } from "../kernels/hash.js";
+import type { Encoding, EncodingOptions, OwnedRows, StreamTime } from "./encoding.js";
+import { KeyPartition } from "./key-partition.js";
 import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "./row-store.js";
 import type { AdmissionSpec, EncodingBase, StoreSpec } from "./spec.js";
 import { StoreEncoding } from "./store-encoding.js";
@@ -27,7 +27,7 @@ export class ShardedEncoding implements Encoding {
   readonly dense = [];
   readonly owned?: OwnedRows;
   private readonly shards: readonly StoreEncoding[];
-  private readonly parts: Parts;
+  private readonly parts: KeyPartition;
   private readonly seed: bigint;
   /** True where a store that has no room for its new rows refuses a batch. */
   private readonly refuses: boolean;
@@ -40,7 +40,7 @@ export class ShardedEncoding implements Encoding {
     this.seed = xxh64("shard", BigInt(`0x${spec.seed}`));
     this.shards = Array.from({ length: shards }, (_, i) => new StoreEncoding(shardSpec(spec, i, shards), options));
     this.stores = this.shards.map(({ store }) => store);
-    this.parts = new Parts(spec.name, options.capacity, spec.dim, shards);
+    this.parts = new KeyPartition(spec.name, options.capacity, spec.dim, shards);
     const { keyed } = this.stores[0];
     this.refuses = keyed && spec.budget === undefined;
     if (keyed) this.owned = { plant: (chunk) => this.plant(chunk), others: null };
@@ -62,7 +62,7 @@ export class ShardedEncoding implements Encoding {
     return this.shards.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  gather(count: number, mode: "learn" | "score", clock: Clock): void {
+  gather(count: number, mode: "learn" | "score", clock: StreamTime): void {
     const { parts } = this;
     this.learning = 0;
     parts.kernel.byHash(count, this.seed);

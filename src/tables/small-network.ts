@@ -1,5 +1,5 @@
 import type { Graph } from "../graph/graph.js";
-import { buildDecoder, type DecoderShape } from "../graph/small-network.js";
+import { buildSmallNetwork, type SmallNetworkShape } from "../graph/small-network.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
 import { type Arrays, BoundGraph } from "../runtimes/bound-graph.js";
 import type { Runtime } from "../runtimes/runtime.js";
@@ -7,8 +7,8 @@ import { scoringRows } from "../runtimes/scoring-rows.js";
 import type { OptimizerSpec } from "../spec/compiled.js";
 import type { SavedBlocks, TableBlock } from "./row-store.js";
 
-export interface DecoderOptions {
-  readonly shape: DecoderShape;
+export interface SmallNetworkOptions {
+  readonly shape: SmallNetworkShape;
   /** Of the weights. */
   readonly optimizer: OptimizerSpec;
   /** Seed of the initial weights. */
@@ -17,11 +17,11 @@ export interface DecoderOptions {
   /** Most rows of a batch. */
   readonly capacity: number;
   /** Where a batch's matrices lie now. */
-  readonly matrices: () => DecoderMatrices;
+  readonly matrices: () => SmallNetworkMatrices;
 }
 
 /** Row-major, with room for `paddedRows(capacity)` rows. */
-export interface DecoderMatrices {
+export interface SmallNetworkMatrices {
   /** f32[rows × inputs]. */
   readonly x: Float32Array;
   /** f32[rows × outputs]. */
@@ -40,7 +40,7 @@ const FEWEST_ROWS = 32;
 const ROW_GROUP = 64;
 
 /** The rows a decoder runs with for `rows` rows: what its matrices need room for. */
-export function paddedRows(rows: number): number {
+export function networkRows(rows: number): number {
   return rows <= ROW_GROUP ? scoringRows(rows) : Math.ceil(rows / ROW_GROUP) * ROW_GROUP;
 }
 
@@ -48,12 +48,12 @@ export function paddedRows(rows: number): number {
  * A small network from rows to vectors, with its weights and their optimizer. It runs on one thread: its batches have another
  * number of rows every time, and several threads could add in another order for each.
  */
-export class Decoder {
+export class SmallNetwork {
   readonly weights: DenseOptimizer;
   /** Running statistics of batch norm: each follows the batches' by steps down the squared distance. Null without batch norm. */
   readonly statistics: DenseOptimizer | null;
   private readonly outputs: number;
-  private readonly matrices: () => DecoderMatrices;
+  private readonly matrices: () => SmallNetworkMatrices;
   private readonly graphs: { readonly infer: BoundGraph; readonly forward: BoundGraph; readonly backward: BoundGraph };
   /** Each row's part of the batch, and 1 where the batch's own statistics normalise it. */
   private readonly share: Float32Array;
@@ -61,14 +61,14 @@ export class Decoder {
   /** Rows of the last forward pass. */
   private rows = 0;
 
-  constructor({ shape, optimizer, seed, runtime, capacity, matrices }: DecoderOptions) {
-    const { parameters, statistics, infer, forward, backward } = buildDecoder(shape, seed);
+  constructor({ shape, optimizer, seed, runtime, capacity, matrices }: SmallNetworkOptions) {
+    const { parameters, statistics, infer, forward, backward } = buildSmallNetwork(shape, seed);
     this.weights = new DenseOptimizer(optimizer, parameters, shape.name);
     this.statistics =
       statistics.length > 0 ? new DenseOptimizer({ kind: "sgd", learning_rate: STATISTICS_RATE }, statistics) : null;
     this.outputs = shape.outputs;
     this.matrices = matrices;
-    this.share = new Float32Array(paddedRows(capacity));
+    this.share = new Float32Array(networkRows(capacity));
     const fixed = this.denseArrays();
     const bound = (graph: Graph) => new BoundGraph(graph, runtime, () => arraysOf(matrices(), fixed));
     const running = bound(infer);
@@ -96,7 +96,7 @@ export class Decoder {
 
   /** Fills `vectors` for the first `rows` rows of `x`; a vector's bits depend on nothing but its row and the weights. */
   async decode(rows: number): Promise<void> {
-    if (rows > 0) await this.graphs.infer.run(paddedRows(rows));
+    if (rows > 0) await this.graphs.infer.run(networkRows(rows));
   }
 
   /** Fills `vectors` for a training batch of `rows` rows. */
@@ -105,12 +105,12 @@ export class Decoder {
     if (rows === 0) return;
     this.share.fill(1 / rows, 0, rows).fill(0, rows);
     this.batch[0] = this.followsBatch ? 1 : 0;
-    await this.graphs.forward.run(paddedRows(rows));
+    await this.graphs.forward.run(networkRows(rows));
   }
 
   /** Carries `gradients` of the last `forward` back to the weights and to the inputs; changes no weight. */
   async backward(): Promise<void> {
-    const rows = paddedRows(this.rows);
+    const rows = networkRows(this.rows);
     if (rows === 0) return;
     this.matrices().gradients.fill(0, this.rows * this.outputs, rows * this.outputs);
     await this.graphs.backward.run(rows);
@@ -155,6 +155,6 @@ export class Decoder {
   }
 }
 
-function arraysOf({ x, vectors, gradients, inputGradients }: DecoderMatrices, fixed: Arrays): Arrays {
+function arraysOf({ x, vectors, gradients, inputGradients }: SmallNetworkMatrices, fixed: Arrays): Arrays {
   return { ...fixed, x, vectors, d_vectors: gradients, ...(inputGradients ? { d_x: inputGradients } : {}) };
 }

@@ -1,5 +1,5 @@
 import type { TableKernel } from "../kernels/table.js";
-import type { Clock, Encoding, EncodingOptions, OwnedRows } from "./encoding.js";
+import type { Encoding, EncodingOptions, OwnedRows, StreamTime } from "./encoding.js";
 import { Matrices } from "./matrices.js";
 import type { StoreSpec } from "./spec.js";
 import { StoreLearner } from "./store-learner.js";
@@ -45,7 +45,7 @@ export class StoreEncoding extends StoreLearner implements Encoding {
     return this.store.bytes;
   }
 
-  gather(count: number, mode: "learn" | "score", clock: Clock): void {
+  gather(count: number, mode: "learn" | "score", clock: StreamTime): void {
     if (mode === "learn") this.store.lifecycle?.setClock(clock);
     if (!this.store.kernel.gather(count, count, mode === "learn" ? 1 : 0)) {
       throw this.store.full(this.store.rows + count);

@@ -4,7 +4,7 @@ import type { RowLayout } from "../core/row-layout.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { BatchPath, paddedRows } from "./batch-path.js";
-import type { Clock } from "./encoding.js";
+import type { StreamTime } from "./encoding.js";
 import { Matrices } from "./matrices.js";
 import type { RowState, StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
@@ -50,7 +50,7 @@ export class StoreTable extends StoreLearner implements Table {
     return this.matrices.at(this.store.kernel.gradientAt.value);
   }
 
-  gather(batch: Batch, mode: "learn" | "score", numbers = batch.numbers, clock?: Clock): void {
+  gather(batch: Batch, mode: "learn" | "score", numbers = batch.numbers, clock?: StreamTime): void {
     const { kernel, memory } = this.store;
     if (batch.rows > this.rows) {
       throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);

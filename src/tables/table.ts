@@ -1,6 +1,6 @@
 import type { Batch } from "../core/batch.js";
 import type { CompiledTable } from "../spec/compiled.js";
-import type { Clock } from "./encoding.js";
+import type { StreamTime } from "./encoding.js";
 import type { Learner } from "./learner.js";
 import type { RowState } from "./row-store.js";
 
@@ -30,7 +30,7 @@ export interface Table extends Learner {
    * @param numbers f32[batch rows × numbers]: what number cells multiply by (batch.numbers by default); NaN counts as 0
    * @throws HashbrookError table_full, before anything has changed
    */
-  gather(batch: Batch, mode: "learn" | "score", numbers?: Float32Array, clock?: Clock): void | Promise<void>;
+  gather(batch: Batch, mode: "learn" | "score", numbers?: Float32Array, clock?: StreamTime): void | Promise<void>;
   /** The sum of dX's squares over the rows of the last "learn" gather. Before `backward`. */
   gradientSquares(): number;
   /** Learned rows, rows there is room for, and the bytes of all it needs to learn. */

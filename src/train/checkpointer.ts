@@ -2,7 +2,7 @@ import type { ChangedRows, Increment } from "../checkpoints/chain-writer.js";
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
 import type { ParentRef } from "../checkpoints/manifest.js";
 import type { CheckpointStore, Saved } from "../checkpoints/store.js";
-import { BackgroundWriter } from "../checkpoints/writer-thread.js";
+import { WriterThread } from "../checkpoints/writer-thread.js";
 import type { Clock } from "../core/clock.js";
 import type { RowStore } from "../tables/table.js";
 import { RowSet } from "./publishing/row-set.js";
@@ -56,7 +56,7 @@ export class Checkpointer {
   private readonly periodic: boolean;
   private tracking = false;
   private parent: ParentRef | null;
-  private background: BackgroundWriter | null = null;
+  private background: WriterThread | null = null;
   private pending: CheckpointContent["meta"] | null = null;
   private taken: { examples: number; ms: number };
   /** To the next save by time, while they come early. */
@@ -125,9 +125,9 @@ export class Checkpointer {
     this.countFrom(examples);
   }
 
-  private writer(): BackgroundWriter {
+  private writer(): WriterThread {
     const { store, keep } = this.options;
-    this.background ??= new BackgroundWriter({
+    this.background ??= new WriterThread({
       directory: store.directory,
       options: { keep, parent: this.parent, lock: store.lockPath ?? null },
     });

@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { type Consumer, type EndedBy, fromTheStart, type SourceState, type Upstream } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
-import { Tally } from "./run-metrics.js";
+import { RunMetrics } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Rows scored at a time. */
@@ -14,11 +14,11 @@ export class Evaluator implements Consumer {
   readonly committed = null;
   readonly ended = null;
   private readonly loaded: LoadedModel;
-  private readonly tally: Tally;
+  private readonly runMetrics: RunMetrics;
 
   private constructor(job: Job, clock: Clock, loaded: LoadedModel) {
     this.loaded = loaded;
-    this.tally = new Tally(loaded.spec, job, clock);
+    this.runMetrics = new RunMetrics(loaded.spec, job, clock);
   }
 
   static async open(job: Job, clock: Clock, upstream: Upstream): Promise<Evaluator> {
@@ -28,19 +28,19 @@ export class Evaluator implements Consumer {
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
-    if (batch.rows > 0) this.tally.score(await this.loaded.model.predict(batch), batch);
-    this.tally.distinct.merge(decoded.distinct);
-    this.tally.count(batch, decoded, 0, totalBytes);
+    if (batch.rows > 0) this.runMetrics.score(await this.loaded.model.predict(batch), batch);
+    this.runMetrics.distinct.merge(decoded.distinct);
+    this.runMetrics.count(batch, decoded, 0, totalBytes);
   }
 
   progress(): Omit<Progress, "source"> {
-    return this.tally.progress(this.loaded.model);
+    return this.runMetrics.progress(this.loaded.model);
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
-    const hopeless = this.tally.hopeless(endedBy);
+    const hopeless = this.runMetrics.hopeless(endedBy);
     if (hopeless) throw hopeless;
-    return this.tally.report(this.loaded.model, this.loaded.path, endedBy);
+    return this.runMetrics.report(this.loaded.model, this.loaded.path, endedBy);
   }
 
   async close(): Promise<void> {

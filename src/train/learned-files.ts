@@ -1,7 +1,8 @@
 import { HashbrookError } from "../core/errors.js";
+import { hex64 } from "../core/hash.js";
+import { xxh64 } from "../kernels/hash.js";
 import { HEAD, parseFingerprint, readHead } from "../sources/files/fingerprint.js";
 import type { Input } from "../sources/reader.js";
-import { hex64, xxh64 } from "../spec/hash.js";
 import type { FilePosition } from "./job.js";
 import type { Pass } from "./pass.js";
 

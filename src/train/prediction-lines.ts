@@ -15,7 +15,7 @@ export interface LineOptions {
 }
 
 /** The first line, of formats that have one. */
-export function headerLine({ format, columns, rejected }: LineOptions): string {
+export function predictionHeader({ format, columns, rejected }: LineOptions): string {
   if (format === "scores" || format === "jsonl") return "";
   const names = [...columns, "score", ...(rejected ? ["rejected"] : [])];
   return tableLine(format, names);

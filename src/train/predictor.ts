@@ -5,8 +5,8 @@ import { sigmoid } from "../metrics/kernel.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { type Consumer, type EndedBy, fromTheStart, type SourceState, type Upstream } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
-import { headerLine, type LineOptions, predictionLines } from "./prediction-lines.js";
-import { Tally } from "./run-metrics.js";
+import { type LineOptions, predictionHeader, predictionLines } from "./prediction-lines.js";
+import { RunMetrics } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Rows scored at a time. */
@@ -17,16 +17,16 @@ export class Predictor implements Consumer {
   readonly committed = null;
   readonly ended = null;
   private readonly loaded: LoadedModel;
-  private readonly tally: Tally;
+  private readonly runMetrics: RunMetrics;
   private readonly out: OutputFile & LineOptions;
   /** Not written yet. */
   private header: string;
 
   private constructor(job: Job, clock: Clock, loaded: LoadedModel) {
     this.loaded = loaded;
-    this.tally = new Tally(loaded.spec, job, clock);
+    this.runMetrics = new RunMetrics(loaded.spec, job, clock);
     this.out = job.output!;
-    this.header = headerLine(this.out);
+    this.header = predictionHeader(this.out);
   }
 
   static async open(job: Job, clock: Clock, upstream: Upstream): Promise<Predictor> {
@@ -37,17 +37,17 @@ export class Predictor implements Consumer {
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
     const scores = batch.rows > 0 ? sigmoid(await this.loaded.model.predict(batch)) : new Float32Array();
-    this.tally.count(batch, decoded, 0, totalBytes);
+    this.runMetrics.count(batch, decoded, 0, totalBytes);
     await this.write(predictionLines(this.out, decoded.kept!, scores));
   }
 
   progress(): Omit<Progress, "source"> {
-    return this.tally.progress(this.loaded.model);
+    return this.runMetrics.progress(this.loaded.model);
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
     await this.write("");
-    return this.tally.report(this.loaded.model, this.loaded.path, endedBy);
+    return this.runMetrics.report(this.loaded.model, this.loaded.path, endedBy);
   }
 
   private async write(lines: string): Promise<void> {

@@ -6,9 +6,9 @@ import { blocksOf } from "../model/blocks.js";
 import { specHash } from "../spec/hash.js";
 import type { FirstStepsState } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";
-import { type Entry, OrderLog } from "./ordering/order-log.js";
+import { type Decision, OrderLog } from "./ordering/order-log.js";
 import type { Pass } from "./pass.js";
-import type { TallyState } from "./run-metrics.js";
+import type { RunMetricsState } from "./run-metrics.js";
 import type { ValidationState } from "./validation.js";
 import type { StreamStart } from "./workers/thread-messages.js";
 
@@ -19,7 +19,7 @@ export interface TrainMeta {
   readonly sources: readonly string[];
   readonly rejected_bytes: number;
   readonly publisher?: PublisherState;
-  readonly tally: TallyState;
+  readonly tally: RunMetricsState;
   /** Absent where the run began before there were first steps. */
   readonly first_steps?: FirstStepsState;
   /** Files: how the list is learned. */
@@ -31,7 +31,7 @@ export interface TrainMeta {
 }
 
 /** Whether an entry of the order log speaks of what comes after a checkpoint. */
-export function isAhead(entry: Entry, meta: TrainMeta | undefined): boolean {
+export function isAhead(entry: Decision, meta: TrainMeta | undefined): boolean {
   if (!meta) return true;
   // A checkpoint without a publisher: the entries are of a time when changes were published, which begins anew now.
   if (entry.kind === "publish") return meta.publisher !== undefined && entry.number > meta.publisher.number;
@@ -63,7 +63,7 @@ export interface Beginning {
 export function begin(job: Job, store: CheckpointStore): Beginning {
   const resumed = resume(job, store);
   const { meta } = resumed ?? {};
-  const options = { fresh: !job.resume, wanted: (entry: Entry) => isAhead(entry, meta) };
+  const options = { fresh: !job.resume, wanted: (entry: Decision) => isAhead(entry, meta) };
   const order = job.topic || job.publish ? new OrderLog(store.directory, options, store.fenced) : null;
   const examples = meta?.tally.examples ?? 0;
   const start = {

@@ -15,7 +15,7 @@ import { rejectSamples, rejectText } from "./rejects.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Counters of a run that a checkpoint keeps: plain JSON. */
-export interface TallyState {
+export interface RunMetricsState {
   readonly examples: number;
   readonly skipped: number;
   readonly rejected_by_code: Record<string, number>;
@@ -23,7 +23,7 @@ export interface TallyState {
 }
 
 /** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
-export class Tally {
+export class RunMetrics {
   private readonly metrics: SplitMetrics;
   readonly distinct: DistinctCounts;
   private readonly oracle: SplitMetrics | null;
@@ -168,7 +168,7 @@ export class Tally {
     };
   }
 
-  state(): TallyState {
+  state(): RunMetricsState {
     const { examples, duplicates } = this;
     return { examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode(), duplicates };
   }
@@ -178,7 +178,7 @@ export class Tally {
     return [...this.metrics.blocks("metrics/model"), ...oracle, ...this.distinct.blocks("metrics/distinct")];
   }
 
-  restore(state: TallyState, blocks: ReadonlyMap<string, StateBlock>): void {
+  restore(state: RunMetricsState, blocks: ReadonlyMap<string, StateBlock>): void {
     this.examples = state.examples;
     this.examplesBefore = state.examples;
     this.skippedRows = state.skipped;

@@ -1,7 +1,7 @@
 import type { Batch } from "../core/batch.js";
 import type { Model } from "../model/model.js";
 import type { FirstSteps } from "./first-steps.js";
-import type { Tally } from "./run-metrics.js";
+import type { RunMetrics } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
 
 /**
@@ -18,12 +18,12 @@ import type { DecodedBatch } from "./stream.js";
 export async function step(
   model: Model,
   first: FirstSteps,
-  tally: Tally,
+  runMetrics: RunMetrics,
   batch: Batch,
   { distinct, seen }: Pick<DecodedBatch, "distinct" | "seen">,
 ): Promise<number> {
   const { logits, skipped } = await first.learn(model, batch);
-  tally.score(logits, batch, seen);
-  tally.distinct.merge(distinct);
+  runMetrics.score(logits, batch, seen);
+  runMetrics.distinct.merge(distinct);
   return skipped;
 }

@@ -3,7 +3,7 @@ import type { Decoder, Findings, Reject } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
 import type { ByteSource } from "../sources/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
-import type { Decision } from "./ordering/merge.js";
+import type { MergeDecision } from "./ordering/merge.js";
 
 /** The start of the stream. */
 export const START: FilePosition = { epoch: 0, file: 0, offset: 0, row: 0 };
@@ -26,7 +26,7 @@ export interface DecodedBatch {
   /** Right after the batch's last row. */
   readonly position: StreamPosition;
   /** What was decided on the way here and must be decided alike in a replay. */
-  readonly decisions: readonly Decision[];
+  readonly decisions: readonly MergeDecision[];
   /** A topic's record times of some of its events, ms since the epoch. */
   readonly times: readonly number[];
   /** Bytes of input consumed so far, in the measure of the source's total. */

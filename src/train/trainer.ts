@@ -20,17 +20,17 @@ import type { OrderLog } from "./ordering/order-log.js";
 import type { Plan } from "./plan.js";
 import type { Publication } from "./publishing/publication.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
-import { Tally, type TallyState } from "./run-metrics.js";
+import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
 import { step } from "./step.js";
 import type { DecodedBatch, RejectedRow } from "./stream.js";
 import { Validation, type ValidationState } from "./validation.js";
-import { type Patience, patiently } from "./workers/retry.js";
+import { type RetryOptions, retried } from "./workers/retry.js";
 
 export interface TrainerOptions {
   readonly clock: Clock;
   /** Where a follower in this process reads the delta log; null: there is none. */
   readonly follower: MessagePort | null;
-  readonly patience: Patience;
+  readonly retry: RetryOptions;
   readonly upstream: Upstream;
 }
 
@@ -41,7 +41,7 @@ export class Trainer implements Consumer {
   private readonly model: Model;
   private readonly store: CheckpointStore;
   private readonly rejected: RejectedWriter;
-  private readonly tally: Tally;
+  private readonly runMetrics: RunMetrics;
   private readonly dedup: DedupWindow | null;
   /** What a topic's replay must decide alike; files leave nothing to decide. */
   private readonly order: OrderLog | null;
@@ -56,29 +56,24 @@ export class Trainer implements Consumer {
   committed: StreamPosition | null = null;
   /** Examples in the last durable checkpoint. */
   private saved: number;
-  private readonly patience: Patience;
+  private readonly retry: RetryOptions;
   private readonly checkpointer: Checkpointer;
   private publication: Publication | null = null;
   private deadLetters: DeadLetterTopic | null = null;
   private readonly passedOver: readonly Skipped[];
 
-  private constructor(
-    job: Job,
-    { clock, patience }: TrainerOptions,
-    { store, order, resumed }: Beginning,
-    model: Model,
-  ) {
+  private constructor(job: Job, { clock, retry }: TrainerOptions, { store, order, resumed }: Beginning, model: Model) {
     this.job = job;
-    this.patience = patience;
+    this.retry = retry;
     this.store = store;
     this.order = order;
     this.model = model;
     this.layout = batchLayout(job.spec, job.spec.batch);
-    this.tally = new Tally(job.spec, job, clock);
-    if (resumed) this.tally.restore(resumed.meta.tally, resumed.blocks);
+    this.runMetrics = new RunMetrics(job.spec, job, clock);
+    if (resumed) this.runMetrics.restore(resumed.meta.tally, resumed.blocks);
     if (resumed) model.restore(resumed.blocks);
-    this.first = FirstSteps.of(job.spec, this.tally.examples, resumed?.meta.first_steps);
-    this.saved = this.tally.examples;
+    this.first = FirstSteps.of(job.spec, this.runMetrics.examples, resumed?.meta.first_steps);
+    this.saved = this.runMetrics.examples;
     this.passedOver = resumed?.skipped ?? [];
     const { id_window } = job.spec.label;
     // Messages are sent twice by retries and replays upstream; a file is what it is.
@@ -97,14 +92,14 @@ export class Trainer implements Consumer {
       every: job.checkpointEvery,
       keep: job.keep,
       resumed: resumed?.ref ?? null,
-      examples: this.tally.examples,
+      examples: this.runMetrics.examples,
       // A file can be read again at leisure; a topic's readers must not wait for a long copy.
       ...(job.topic ? {} : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
       onChanged: (changed) => this.publication?.note(changed),
       onCommitted: ({ position, tally, validation }) => {
         this.best.forget(validation as unknown as ValidationState | undefined);
         this.committed = position as unknown as StreamPosition;
-        this.saved = (tally as unknown as TallyState).examples;
+        this.saved = (tally as unknown as RunMetricsState).examples;
       },
     });
   }
@@ -133,14 +128,14 @@ export class Trainer implements Consumer {
   }
 
   private async connect({ clock, follower }: TrainerOptions, state: PublisherState | null): Promise<void> {
-    const { job, model, order, patience } = this;
+    const { job, model, order, retry } = this;
     const { directory } = this.store;
     if (job.deadLetters) {
       const { DeadLetterTopic } = await import("../sources/kafka/dead-letter.js");
       this.deadLetters = await DeadLetterTopic.open(job.deadLetters.kafka, job.deadLetters.topic);
     }
     if (!job.publish) return;
-    const options = { spec: job.publish, model, order: order!, clock, directory, port: follower, state, patience };
+    const options = { spec: job.publish, model, order: order!, clock, directory, port: follower, state, retry };
     const { Publication } = await import("./publishing/publication.js");
     this.publication = await Publication.open(options);
   }
@@ -158,17 +153,17 @@ export class Trainer implements Consumer {
   async opened(position: StreamPosition, fingerprints: readonly string[]): Promise<void> {
     if (this.meta.position !== null) return;
     this.meta = { ...this.meta, position, sources: fingerprints };
-    await this.checkpointer.first(this.tally.examples, this.content());
+    await this.checkpointer.first(this.runMetrics.examples, this.content());
   }
 
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes, ends }: SourceState): Promise<void> {
     const all = new Batch(this.layout, decoded.rows, decoded.buffer);
     const batch = this.dedup?.rest(all) ?? all;
-    this.tally.duplicates += all.rows - batch.rows;
-    const skipped = batch.rows > 0 ? await step(this.model, this.first, this.tally, batch, decoded) : 0;
+    this.runMetrics.duplicates += all.rows - batch.rows;
+    const skipped = batch.rows > 0 ? await step(this.model, this.first, this.runMetrics, batch, decoded) : 0;
     await this.keepRejects(decoded.rejects);
-    this.tally.count(batch, decoded, skipped, totalBytes);
-    this.divergence.check(batch, skipped, this.model, { now: this.tally.examples, saved: this.saved });
+    this.runMetrics.count(batch, decoded, skipped, totalBytes);
+    this.divergence.check(batch, skipped, this.model, { now: this.runMetrics.examples, saved: this.saved });
     this.order?.append(decoded.decisions);
     if (decoded.decisions.some(({ kind }) => kind === "anew")) this.publication?.decideAnew();
     const { bytesWritten } = this.rejected;
@@ -185,7 +180,7 @@ export class Trainer implements Consumer {
   }
 
   validationEnded(epoch: number | null, data: string): void {
-    const { examples } = this.tally;
+    const { examples } = this.runMetrics;
     const better = this.validation.end(epoch, examples, data);
     if (this.job.earlyStop === null) return;
     if (better) this.best.save(examples, this.content());
@@ -207,7 +202,7 @@ export class Trainer implements Consumer {
    */
   private async settle(): Promise<void> {
     const { publication, checkpointer } = this;
-    const { examples } = this.tally;
+    const { examples } = this.runMetrics;
     while (publication?.replaying && (await publication.due(examples))) await this.publish(publication);
     const save = (!publication?.replaying || publication.clean) && checkpointer.due(examples);
     if (publication && !publication.replaying && (save ? !publication.clean : await publication.due(examples)))
@@ -223,7 +218,7 @@ export class Trainer implements Consumer {
     // A replay lets partitions that were added join only behind what was published without them.
     if (position && "messages" in position && !publication.replaying)
       this.order?.append([{ kind: "partitions", at: position.messages, count: position.offsets.length }]);
-    await publication.publish(this.tally.examples, runEnds);
+    await publication.publish(this.runMetrics.examples, runEnds);
   }
 
   private async keepRejects(rejects: readonly RejectedRow[]): Promise<void> {
@@ -231,17 +226,17 @@ export class Trainer implements Consumer {
     const { deadLetters } = this;
     if (!deadLetters || rejects.length === 0) return;
     const letters = rejects.map(({ bytes, ...reject }) => ({ ...reject, raw: bytes }));
-    await patiently("dead letters", () => deadLetters.send(letters), this.patience);
+    await retried("dead letters", () => deadLetters.send(letters), this.retry);
   }
 
   progress(): Omit<Progress, "source"> {
-    const unsaved = this.tally.examples - this.saved;
+    const unsaved = this.runMetrics.examples - this.saved;
     const freshness = this.publication?.freshness.percentiles() ?? null;
-    return { ...this.tally.progress(this.model), unsaved, freshness, validation: this.validation.latest };
+    return { ...this.runMetrics.progress(this.model), unsaved, freshness, validation: this.validation.latest };
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
-    const hopeless = this.tally.hopeless(endedBy);
+    const hopeless = this.runMetrics.hopeless(endedBy);
     // A topic's rejects are not to come again: where nothing could be read is saved before the run fails. Files are mended and given anew.
     if (hopeless && !this.job.topic) throw hopeless;
     const { publication } = this;
@@ -254,10 +249,10 @@ export class Trainer implements Consumer {
     if (pass && isOver(endedBy)) this.meta = { ...this.meta, pass: { ...pass, finished: true } };
     const isLast = kept?.epoch === this.validation.latest?.epoch;
     const best = kept && !isLast ? await this.best.load(kept.learned, this.job, this.layout) : null;
-    const { path } = await this.checkpointer.finish(this.tally.examples, this.content(best ?? this.model));
+    const { path } = await this.checkpointer.finish(this.runMetrics.examples, this.content(best ?? this.model));
     publication?.throwFailure(path);
     if (hopeless) throw hopeless;
-    const report = this.tally.report(best ?? this.model, path, endedBy);
+    const report = this.runMetrics.report(best ?? this.model, path, endedBy);
     await best?.close();
     const validation = this.validation.report(kept ?? this.validation.latest);
     const { known = [], left = [] } = this.plan ?? {};
@@ -287,8 +282,8 @@ export class Trainer implements Consumer {
     const publisher = this.publication ? { publisher: this.publication.state } : {};
     const { state } = this.validation;
     const kept = { ...this.meta, ...publisher, ...(state ? { validation: state } : {}), ...this.first.meta };
-    const meta = { spec, spec_hash: specHash(spec), ...kept, tally: this.tally.state() };
-    const blocks = [...model.blocks(), ...this.tally.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
+    const meta = { spec, spec_hash: specHash(spec), ...kept, tally: this.runMetrics.state() };
+    const blocks = [...model.blocks(), ...this.runMetrics.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
     return { meta: JSON.parse(JSON.stringify(meta)), blocks };
   }
 }

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { xxh64 } from "../../src/checkpoints/hash.js";
-import { canonicalJson, decodeManifest, encodeManifest, type Manifest } from "../../src/checkpoints/manifest.js";
+import { checksumOf } from "../../src/checkpoints/checksum.js";
+import { decodeManifest, encodeManifest, type Manifest } from "../../src/checkpoints/manifest.js";
+import { canonicalJson } from "../../src/core/hash.js";
 import { errorOf } from "./samples.js";
 
 const manifest: Manifest = {
@@ -18,7 +19,7 @@ const text = (data: Uint8Array) => new TextDecoder().decode(data);
 /** A manifest with any body and the checksum that fits it. */
 function sealed(body: unknown): Uint8Array {
   const json = typeof body === "string" ? body : JSON.stringify(body);
-  return Buffer.from(`{"checksum":"${xxh64(Buffer.from(json))}",${json.slice(1)}`);
+  return Buffer.from(`{"checksum":"${checksumOf(Buffer.from(json))}",${json.slice(1)}`);
 }
 
 describe("encodeManifest", () => {

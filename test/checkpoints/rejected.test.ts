@@ -2,11 +2,11 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Reject, RejectedWriter } from "../../src/checkpoints/rejected.js";
+import { type RejectedEvent, RejectedWriter } from "../../src/checkpoints/rejected.js";
 import { FaultyFiles } from "./faulty-files.js";
 import { errorOf, quickFiles, temporaryDirectory } from "./samples.js";
 
-function reject(row: number, raw: Uint8Array = Buffer.from(`1\t${row}`)): Reject {
+function reject(row: number, raw: Uint8Array = Buffer.from(`1\t${row}`)): RejectedEvent {
   const fault = { code: "column_count", column: null, value: "2 columns", expected: "3 columns" };
   return { ...fault, file: "day-1.tsv", row, offset: row * 10, length: raw.byteLength, raw };
 }

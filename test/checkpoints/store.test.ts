@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Block, Checkpoint, type CheckpointContent } from "../../src/checkpoints/checkpoint.js";
-import { xxh64 } from "../../src/checkpoints/hash.js";
+import { checksumOf } from "../../src/checkpoints/checksum.js";
 import { encodeManifest } from "../../src/checkpoints/manifest.js";
 import { type Dtype, dtypeBytes, tensorBytes } from "../../src/checkpoints/safetensors.js";
 import { CheckpointStore, openCheckpoint } from "../../src/checkpoints/store.js";
@@ -234,11 +234,11 @@ describe("openCheckpoint", () => {
 /** The manifest's text as a version 3 would write it: only `xxh64` over the body makes it valid. */
 function newerVersion(text: string): string {
   const body = `{${text.slice('{"checksum":"0123456789abcdef",'.length)}`.replace('"version":1', '"version":3');
-  return `{"checksum":"${checksumOf(body)}",${body.slice(1)}`;
+  return `{"checksum":"${textChecksum(body)}",${body.slice(1)}`;
 }
 
-function checksumOf(text: string): string {
-  return xxh64(new TextEncoder().encode(text));
+function textChecksum(text: string): string {
+  return checksumOf(new TextEncoder().encode(text));
 }
 
 describe("Checkpoint", () => {

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { DeltaSink, DeltaSource } from "../../src/delta-log/delta-log.js";
 import { DirectorySink } from "../../src/delta-log/directory-sink.js";
 import { DirectorySource } from "../../src/delta-log/directory-source.js";
-import { PortSink, PortSource } from "../../src/delta-log/in-process-log.js";
+import { InProcessSink, InProcessSource } from "../../src/delta-log/in-process-log.js";
 import { openFollow, openSink } from "../../src/delta-log/open.js";
 import { Publisher } from "../../src/delta-log/publisher.js";
 import { Replica } from "../../src/delta-log/replica.js";
@@ -139,11 +139,11 @@ describe("the log in a directory", () => {
 describe("the log in a port", () => {
   it("is followed from a snapshot, and again from a fresh one", async () => {
     const { port1, port2 } = new MessageChannel();
-    const sink = new PortSink(port1, { epoch: 1, now });
+    const sink = new InProcessSink(port1, { epoch: 1, now });
     const trainer = new TinyTrainer();
     const publisher = publisherTo(sink, 1000);
     for (let version = 0; version <= 3; version++) await publish(publisher, trainer, version);
-    const source = new PortSource(port2);
+    const source = new InProcessSource(port2);
     let version = 3;
     for (let round = 0; round < 2; round++) {
       const { replica, end } = follow(source);

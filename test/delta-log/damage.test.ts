@@ -344,7 +344,7 @@ describe("a file in the delta log's directory that is no entry", () => {
     const early = follow(source());
     await early.reaches(0);
     const huge = sealFrame({ epoch: 5, sent: 0, body: new Uint8Array(8) });
-    const { xxh64 } = await import("../../src/spec/hash.js");
+    const { xxh64 } = await import("../../src/kernels/hash.js");
     const view = new DataView(huge.buffer);
     view.setUint32(4, 0xffffffff, true);
     view.setBigUint64(24, xxh64(huge.subarray(0, 24)), true);

@@ -89,7 +89,7 @@ describe("an entry's part", () => {
   });
 
   it("says that a newer Hashbrook wrote it", async () => {
-    const { xxh64 } = await import("../../src/spec/hash.js");
+    const { xxh64 } = await import("../../src/kernels/hash.js");
     const bytes = encodePart(fc.sample(facts, 1)[0], fc.sample(states, 1)[0]);
     const view = new DataView(bytes.buffer);
     view.setUint32(8, 2, true);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createEncoding } from "../../src/encodings/create.js";
 import type { EncodingSpec } from "../../src/spec/compiled.js";
-import { type Encoding, NO_CLOCK } from "../../src/tables/encoding.js";
+import { type Encoding, NO_TIME } from "../../src/tables/encoding.js";
 import { dice } from "../tables/samples.js";
 
 export const CAPACITY = 64;
@@ -27,7 +27,7 @@ export async function vectorsOf(
   mode: "learn" | "score" = "score",
 ): Promise<Float32Array> {
   encoding.keys.set(BigUint64Array.from(keys));
-  await encoding.gather(keys.length, mode, NO_CLOCK);
+  await encoding.gather(keys.length, mode, NO_TIME);
   return encoding.vectors.slice(0, keys.length * encoding.dim);
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { canonicalJson } from "../../src/core/hash.js";
 import { encodingKinds, kindOf } from "../../src/encodings/index.js";
 import { distil, openDistilled } from "../../src/migrate/distil.js";
 import type { CompiledSpec, EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { compiledFromJson } from "../../src/spec/compiled-json.js";
-import { canonicalJson } from "../../src/spec/hash.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { encodingContract, encodingOf, vectorsOf } from "./encoding.contract.js";
 

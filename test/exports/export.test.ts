@@ -4,13 +4,19 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readSafetensorsLayout } from "../../src/checkpoints/safetensors.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
-import { exportFile, exportTable, exportTableSteps, type RowChunk, type TableRows } from "../../src/exports/export.js";
+import {
+  type ExportChunk,
+  exportFile,
+  exportTable,
+  exportTableSteps,
+  type TableRows,
+} from "../../src/exports/export.js";
 import { decodeNpy } from "../../src/exports/npy.js";
 import { FaultyFiles } from "../checkpoints/faulty-files.js";
 import { bytesOf, errorOf, quickFiles, temporaryDirectory } from "../checkpoints/samples.js";
 
 /** Rows [0, rows) in chunks of the given sizes; one pair of arrays is reused, as a table's memory would be. */
-function* chunksOf(rows: number, dim: number, size: number): Iterable<RowChunk> {
+function* chunksOf(rows: number, dim: number, size: number): Iterable<ExportChunk> {
   const keys = new BigUint64Array(size);
   const weights = new Float32Array(size * dim);
   for (let start = 0; start < rows; start += size) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { type Graph, withRows } from "../../src/graph/graph.js";
-import { buildDecoder, type DecoderGraphs, type DecoderShape } from "../../src/graph/small-network.js";
+import { buildSmallNetwork, type SmallNetworkGraphs, type SmallNetworkShape } from "../../src/graph/small-network.js";
 import { evaluate, type Value } from "../towers/reference.js";
 import { checkGradients, randomValue } from "./gradient-check.js";
 
@@ -9,7 +9,7 @@ const ROWS = 12;
 /** Of those, padding. */
 const PADDING = 3;
 
-const base: DecoderShape = {
+const base: SmallNetworkShape = {
   name: "ids.decoder",
   inputs: 5,
   outputs: 3,
@@ -21,7 +21,7 @@ const base: DecoderShape = {
   inputPower: 1 / 3,
   outputPower: 0.25,
 };
-const shapes: Readonly<Record<string, DecoderShape>> = {
+const shapes: Readonly<Record<string, SmallNetworkShape>> = {
   "mish, batch norm": base,
   "relu, batch norm": { ...base, activation: "relu" },
   "mish, biases": { ...base, batchNorm: false },
@@ -30,7 +30,7 @@ const shapes: Readonly<Record<string, DecoderShape>> = {
 };
 
 /** Random rows, weights away from where they start, statistics that are no batch's, `share` of a batch with padding. */
-function feedsOf({ parameters, statistics }: DecoderGraphs, graph: Graph, byBatch: number): Map<string, Value> {
+function feedsOf({ parameters, statistics }: SmallNetworkGraphs, graph: Graph, byBatch: number): Map<string, Value> {
   const rng = new Rng(4);
   const feeds = new Map<string, Value>();
   for (const { name, shape } of graph.inputs) feeds.set(name, randomValue(rng, withRows(shape, ROWS)));
@@ -52,7 +52,7 @@ describe("buildDecoder", () => {
   it.each(Object.entries(shapes))(
     "%s: gradients equal finite differences, by the batch and by running statistics",
     (_, shape) => {
-      const built = buildDecoder(shape, 3);
+      const built = buildSmallNetwork(shape, 3);
       const { backward, forward } = built;
       for (const byBatch of [1, 0]) {
         const feeds = feedsOf(built, backward, byBatch);
@@ -73,7 +73,7 @@ describe("buildDecoder", () => {
   );
 
   it("normalises a batch by its own statistics, whatever its padding holds", () => {
-    const built = buildDecoder({ ...base, depth: 1 }, 3);
+    const built = buildSmallNetwork({ ...base, depth: 1 }, 3);
     const feeds = feedsOf(built, built.forward, 1);
     const before = evaluate(feeds, ROWS, [output(built.forward, "vectors")])[0].data.slice(0, (ROWS - PADDING) * 3);
     feeds.get("x")!.data.fill(7, (ROWS - PADDING) * 5);
@@ -83,7 +83,7 @@ describe("buildDecoder", () => {
   });
 
   it("gives the distance of the running statistics from the batch's", () => {
-    const built = buildDecoder({ ...base, depth: 1 }, 3);
+    const built = buildSmallNetwork({ ...base, depth: 1 }, 3);
     const feeds = feedsOf(built, built.forward, 1);
     const [x, w] = [feeds.get("x")!.data, feeds.get("ids.decoder.0.w")!.data];
     const count = ROWS - PADDING;
@@ -104,7 +104,7 @@ describe("buildDecoder", () => {
   });
 
   it("infers as it trains, where the running statistics are the batch's", () => {
-    const built = buildDecoder({ ...base, depth: 1 }, 3);
+    const built = buildSmallNetwork({ ...base, depth: 1 }, 3);
     const feeds = feedsOf(built, built.forward, 1);
     for (const { name } of built.statistics) {
       const [deviation] = evaluate(feeds, ROWS, [output(built.forward, `d_${name}`)]);
@@ -120,7 +120,7 @@ describe("buildDecoder", () => {
 
   it.each(["mish", "relu"] as const)("starts with outputs of the wanted power: %s", (activation) => {
     const shape = { ...base, activation, inputs: 64, width: 64, outputs: 16, depth: 3, inputPower: 1 / 3 };
-    const built = buildDecoder(shape, 8);
+    const built = buildSmallNetwork(shape, 8);
     const rng = new Rng(2);
     const data = Float64Array.from({ length: 64 * 64 }, () => 2 * rng.uniform() - 1);
     const feeds = new Map<string, Value>([["x", { shape: [64, 64], data }]]);
@@ -134,8 +134,8 @@ describe("buildDecoder", () => {
 
   it("learns no inputs where it need not, and has the same weights for the same seed", () => {
     const shape = { ...base, learnsInputs: false };
-    expect(buildDecoder(shape, 1).backward.outputs.has("d_x")).toBe(false);
-    expect(buildDecoder(shape, 1).parameters).toEqual(buildDecoder(shape, 1).parameters);
-    expect(buildDecoder(shape, 1).parameters).not.toEqual(buildDecoder(shape, 2).parameters);
+    expect(buildSmallNetwork(shape, 1).backward.outputs.has("d_x")).toBe(false);
+    expect(buildSmallNetwork(shape, 1).parameters).toEqual(buildSmallNetwork(shape, 1).parameters);
+    expect(buildSmallNetwork(shape, 1).parameters).not.toEqual(buildSmallNetwork(shape, 2).parameters);
   });
 });

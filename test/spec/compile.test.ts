@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import xxhash from "xxhash-wasm";
 import { stringify } from "yaml";
+import { canonicalJson, fromHex64 } from "../../src/core/hash.js";
 import { compiledFromJson } from "../../src/spec/compile.js";
-import { canonicalJson, fromHex64, specHash } from "../../src/spec/hash.js";
+import { specHash } from "../../src/spec/hash.js";
 import { crossKeys, valueKeys } from "../../src/spec/keys.js";
 import { parseSpec } from "../../src/spec/parse.js";
 

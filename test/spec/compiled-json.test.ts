@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
+import { canonicalJson } from "../../src/core/hash.js";
 import { compiledFromJson } from "../../src/spec/compile.js";
-import { canonicalJson } from "../../src/spec/hash.js";
 import { parseSpec } from "../../src/spec/parse.js";
 
 const good = canonicalJson(

@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import Schema from "typebox/schema";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { canonicalJson } from "../../src/core/hash.js";
 import { compiledFromJson } from "../../src/spec/compile.js";
-import { canonicalJson } from "../../src/spec/hash.js";
 import { loadSpec } from "../../src/spec/parse.js";
 
 const folder = new URL("../../features/", import.meta.url);

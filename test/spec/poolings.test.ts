@@ -1,7 +1,8 @@
 import { describe, expect, it, test } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
+import { canonicalJson } from "../../src/core/hash.js";
 import { compiledFromJson } from "../../src/spec/compile.js";
-import { canonicalJson, specHash } from "../../src/spec/hash.js";
+import { specHash } from "../../src/spec/hash.js";
 import { parseSpec } from "../../src/spec/parse.js";
 
 const spec = (attention: string, { tower = "deep_crossing", length = 20, batch = 512 } = {}) => `name: shop

@@ -1,5 +1,5 @@
+import { xxh64 } from "../../src/kernels/hash.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
-import { xxh64 } from "../../src/spec/hash.js";
 import { mix } from "../mix.js";
 import { packedOptimizer } from "../optimizers/packed-reference.js";
 import { type ReferenceOptimizer, referenceOptimizer, type State } from "../optimizers/reference.js";

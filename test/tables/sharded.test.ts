@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import { createEncoding, createTable } from "../../src/encodings/create.js";
+import { xxh64 } from "../../src/kernels/hash.js";
 import type { EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
-import { xxh64 } from "../../src/spec/hash.js";
 import { ShardedEncoding } from "../../src/tables/sharded.js";
 import { StoreEncoding } from "../../src/tables/store-encoding.js";
 import {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
-import { BackgroundWriter } from "../../src/checkpoints/writer-thread.js";
+import { WriterThread } from "../../src/checkpoints/writer-thread.js";
 import { Batch, batchLayout } from "../../src/core/batch.js";
 import { StoreTable } from "../../src/tables/table.js";
 import { Checkpointer, type CheckpointerOptions } from "../../src/train/checkpointer.js";
@@ -153,7 +153,7 @@ describe.each(["exact", "hash", "evicting"] as const)("Checkpointer over a table
 
   it("copies rows in pieces while a save is under way, and saves what the table was when it was asked", async () => {
     const run = new Run(encoding, { mostChangedBytes: 1 });
-    const pieces = vi.spyOn(BackgroundWriter.prototype, "copyAhead");
+    const pieces = vi.spyOn(WriterThread.prototype, "copyAhead");
     for (let i = 0; i < 24; i++) {
       run.learn();
       run.save();

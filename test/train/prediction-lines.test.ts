@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { headerLine, type LineOptions, predictionLines } from "../../src/train/prediction-lines.js";
+import { type LineOptions, predictionHeader, predictionLines } from "../../src/train/prediction-lines.js";
 
 const MISSING = 0;
 const TEXT = 1;
@@ -26,7 +26,7 @@ const kept = Buffer.concat([
 ]);
 const lines = (options: Partial<LineOptions>) => {
   const all = { format: "tsv", columns: ["id", "n"], rejected: true, ...options } as LineOptions;
-  return headerLine(all) + predictionLines(all, kept, Float32Array.of(0.5, 0.25));
+  return predictionHeader(all) + predictionLines(all, kept, Float32Array.of(0.5, 0.25));
 };
 
 describe("a prediction has a line for every row", () => {

@@ -34,9 +34,9 @@ async function steps(job: Job): Promise<string[]> {
     start: ({ position }: { position: unknown }) =>
       void taken.push(`start at ${(position as { offsets: string[] } | null)?.offsets.join() ?? "the beginning"}`),
   };
-  const patience = { stop: new AbortController().signal, waiting: () => {} };
+  const retry = { stop: new AbortController().signal, waiting: () => {} };
   try {
-    const trainer = await Trainer.open(job, { clock: systemClock, follower: null, patience, upstream });
+    const trainer = await Trainer.open(job, { clock: systemClock, follower: null, retry, upstream });
     taken.push("loaded");
     await trainer.close();
   } catch (error) {

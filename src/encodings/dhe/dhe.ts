@@ -1,10 +1,10 @@
 import { HashbrookError } from "../../core/errors.js";
-import type { DecoderShape } from "../../graph/small-network.js";
+import type { SmallNetworkShape } from "../../graph/small-network.js";
 import { type CodeKernel, codeKernel } from "../../kernels/code.js";
 import type { DenseOptimizer } from "../../optimizers/dense.js";
 import type { Encoding, EncodingOptions } from "../../tables/encoding.js";
 import type { SavedBlocks, TableBlock } from "../../tables/row-store.js";
-import { Decoder, type DecoderMatrices, paddedRows } from "../../tables/small-network.js";
+import { networkRows, SmallNetwork, type SmallNetworkMatrices } from "../../tables/small-network.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import type { DheOptions } from "./spec.js";
 
@@ -26,7 +26,7 @@ export class DheEncoding implements Encoding {
   private readonly spec: DheOptions;
   private readonly kernel: CodeKernel;
   private readonly memory: WebAssembly.Memory;
-  private readonly decoder: Decoder;
+  private readonly decoder: SmallNetwork;
   private readonly capacity: number;
   private readonly caching: boolean;
   /** The decoder's version that the cached vectors are of. */
@@ -42,7 +42,7 @@ export class DheEncoding implements Encoding {
     this.kernel = kernel;
     this.memory = memory;
     this.open(spec, options);
-    this.decoder = new Decoder({
+    this.decoder = new SmallNetwork({
       shape: shapeOf(spec, own),
       optimizer: own.optimizer,
       seed: Number(BigInt.asUintN(32, seedOf(spec))),
@@ -121,7 +121,7 @@ export class DheEncoding implements Encoding {
   private open(spec: EncodingBase, { learns, memoryLimit = 4 * GIB }: EncodingOptions): void {
     const { kernel, caching } = this;
     const { hashes, code, cache_rows } = this.spec;
-    const rows = paddedRows(this.capacity);
+    const rows = networkRows(this.capacity);
     kernel.setLimit(memoryLimit);
     const gaussian = code === "gaussian" ? 1 : 0;
     if (!kernel.openCodes(rows, hashes, gaussian, seedOf(spec), spec.dim, learns ? 1 : 0)) throw this.full(spec);
@@ -135,9 +135,9 @@ export class DheEncoding implements Encoding {
   }
 
   /** Views of a memory that does not grow: made once. */
-  private matrices(learns: boolean): () => DecoderMatrices {
+  private matrices(learns: boolean): () => SmallNetworkMatrices {
     const { kernel, dim } = this;
-    const rows = paddedRows(this.capacity);
+    const rows = networkRows(this.capacity);
     const made = {
       x: this.floats(kernel.codesAt.value, rows * this.spec.hashes),
       vectors: this.floats(kernel.decodedAt.value, rows * dim),
@@ -152,7 +152,7 @@ export class DheEncoding implements Encoding {
 }
 
 /** The output starts with the mean square of table rows, uniform in ±init. */
-function shapeOf({ name, dim, init }: EncodingBase, dhe: DheOptions): DecoderShape {
+function shapeOf({ name, dim, init }: EncodingBase, dhe: DheOptions): SmallNetworkShape {
   const { hashes, depth, width, activation, batch_norm, code } = dhe;
   return {
     name: `${name}.decoder`,

@@ -1,6 +1,6 @@
 import type { DenseOptimizer } from "../../optimizers/dense.js";
-import type { Clock, Encoding, EncodingOptions, HotnessCounters, OwnedRows } from "../../tables/encoding.js";
-import { Parts } from "../../tables/key-partition.js";
+import type { Encoding, EncodingOptions, HotnessCounters, OwnedRows, StreamTime } from "../../tables/encoding.js";
+import { KeyPartition } from "../../tables/key-partition.js";
 import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "../../tables/row-store.js";
 import type { EncodingBase, StoreSpec } from "../../tables/spec.js";
 import { NONE, StoreEncoding } from "../../tables/store-encoding.js";
@@ -33,7 +33,7 @@ export class HotColdEncoding implements Encoding {
   readonly owned: OwnedRows;
   private readonly hot: StoreEncoding;
   private readonly cold: Encoding;
-  private readonly parts: Parts;
+  private readonly parts: KeyPartition;
   /** None in a replica, which is told what is hot. */
   private readonly scores: Hotness | null;
   private readonly byGradient: boolean;
@@ -47,7 +47,7 @@ export class HotColdEncoding implements Encoding {
     this.cold = cold;
     this.stores = [this.hot.store, ...cold.stores];
     this.dense = cold.dense;
-    this.parts = new Parts(spec.name, options.capacity, spec.dim, 2);
+    this.parts = new KeyPartition(spec.name, options.capacity, spec.dim, 2);
     this.scores = options.serving ? null : new Hotness(spec, own, options.capacity);
     this.threshold = own.threshold;
     this.byGradient = own.hotness === "gradient";
@@ -77,7 +77,7 @@ export class HotColdEncoding implements Encoding {
     return this.scores?.counters ?? null;
   }
 
-  async gather(count: number, mode: "learn" | "score", clock: Clock): Promise<void> {
+  async gather(count: number, mode: "learn" | "score", clock: StreamTime): Promise<void> {
     const { parts } = this;
     this.learning = 0;
     if (mode === "learn") await this.settle(clock);
@@ -155,7 +155,7 @@ export class HotColdEncoding implements Encoding {
   }
 
   /** Gives the ids that turned hot their rows. */
-  private async settle(clock: Clock): Promise<void> {
+  private async settle(clock: StreamTime): Promise<void> {
     if (!this.scores) return;
     const { keys, scores, victims } = this.scores.takePending();
     if (keys.length === 0) return;

@@ -1,8 +1,8 @@
-import type { DecoderShape } from "../../graph/small-network.js";
+import type { SmallNetworkShape } from "../../graph/small-network.js";
 import type { DenseOptimizer } from "../../optimizers/dense.js";
-import type { Clock, Encoding, EncodingOptions } from "../../tables/encoding.js";
+import type { Encoding, EncodingOptions, StreamTime } from "../../tables/encoding.js";
 import type { RowStore, SavedBlocks, TableBlock } from "../../tables/row-store.js";
-import { Decoder, type DecoderMatrices, paddedRows } from "../../tables/small-network.js";
+import { networkRows, SmallNetwork, type SmallNetworkMatrices } from "../../tables/small-network.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import type { LowDimOptions } from "./spec.js";
 
@@ -13,7 +13,7 @@ export async function createLowDim(
   options: EncodingOptions,
   encode: (spec: EncodingBase, options: EncodingOptions) => Promise<Encoding>,
 ): Promise<Encoding> {
-  const padded = { ...options, capacity: paddedRows(options.capacity) };
+  const padded = { ...options, capacity: networkRows(options.capacity) };
   return new LowDimEncoding(spec, own, await encode({ ...spec, encoding: "exact", dim: own.dim }, padded), options);
 }
 
@@ -26,16 +26,16 @@ export class LowDimEncoding implements Encoding {
   readonly vectors: Float32Array;
   readonly gradients: Float32Array;
   private readonly rows: Encoding;
-  private readonly projection: Decoder;
+  private readonly projection: SmallNetwork;
   private count = 0;
 
   constructor(spec: EncodingBase, own: LowDimOptions, rows: Encoding, options: EncodingOptions) {
-    const floats = paddedRows(options.capacity) * spec.dim;
+    const floats = networkRows(options.capacity) * spec.dim;
     this.dim = spec.dim;
     this.rows = rows;
     this.vectors = new Float32Array(floats);
     this.gradients = new Float32Array(options.learns ? floats : 0);
-    this.projection = new Decoder({
+    this.projection = new SmallNetwork({
       shape: shapeOf(spec, rows.dim),
       optimizer: own.optimizer,
       seed: Number(BigInt.asUintN(32, BigInt(`0x${spec.seed}`))),
@@ -61,7 +61,7 @@ export class LowDimEncoding implements Encoding {
     return this.rows.bytes + this.projection.bytes;
   }
 
-  async gather(count: number, mode: "learn" | "score", clock: Clock): Promise<void> {
+  async gather(count: number, mode: "learn" | "score", clock: StreamTime): Promise<void> {
     await this.rows.gather(count, mode, clock);
     if (mode === "score") return this.projection.decode(count);
     this.count = count;
@@ -104,14 +104,14 @@ export class LowDimEncoding implements Encoding {
     await this.projection.close();
   }
 
-  private matrices(): DecoderMatrices {
+  private matrices(): SmallNetworkMatrices {
     const { vectors, gradients, rows } = this;
     return { x: rows.vectors, vectors, gradients, inputGradients: rows.gradients };
   }
 }
 
 /** P keeps lengths: a vector starts with the mean square of its row's weights, uniform in ±init. */
-function shapeOf({ name, dim, init }: EncodingBase, inputs: number): DecoderShape {
+function shapeOf({ name, dim, init }: EncodingBase, inputs: number): SmallNetworkShape {
   const power = (init * init) / 3;
   return {
     name: `${name}.projection`,

@@ -1,4 +1,5 @@
-import { hex64, xxh64 } from "../../spec/hash.js";
+import { hex64 } from "../../core/hash.js";
+import { xxh64 } from "../../kernels/hash.js";
 import { ComposedEncoding, pooled } from "../../tables/composed.js";
 import type { Encoding, EncodingOptions } from "../../tables/encoding.js";
 import type { EncodingBase, StoreSpec } from "../../tables/spec.js";

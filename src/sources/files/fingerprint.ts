@@ -1,5 +1,6 @@
 import { HashbrookError } from "../../core/errors.js";
-import { hex64, xxh64 } from "../../spec/hash.js";
+import { hex64 } from "../../core/hash.js";
+import { xxh64 } from "../../kernels/hash.js";
 import type { Input } from "../reader.js";
 
 /** Bytes of content that tell a file from another. */

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { HashbrookError } from "../../core/errors.js";
-import { type BatchMessage, type Codec, decodeBatch, type FetchBytes } from "./record-batch.js";
+import { type Codec, decodeBatch, type FetchBytes, type RecordBatchMessage } from "./record-batch.js";
 
 /** What a fetch response says of one partition. */
 interface PartitionData {
@@ -20,8 +20,8 @@ interface KafkajsBatch {
   readonly highWatermark: string;
   readonly fetchedOffset: string;
   readonly rawMessages: readonly unknown[];
-  readonly messagesWithinOffset: readonly BatchMessage[];
-  messages: readonly BatchMessage[];
+  readonly messagesWithinOffset: readonly RecordBatchMessage[];
+  messages: readonly RecordBatchMessage[];
   lastOffset(): string;
 }
 
@@ -78,9 +78,9 @@ function fetchedBatchOf(Batch: new (topic: string, fetchedOffset: string, data: 
  * their ends.
  */
 export function committed(
-  batches: readonly BatchMessage[],
+  batches: readonly RecordBatchMessage[],
   aborted: readonly AbortedTransaction[],
-): readonly BatchMessage[] {
+): readonly RecordBatchMessage[] {
   const begins = aborted.map(({ producerId, firstOffset }) => ({ producerId, first: BigInt(firstOffset) }));
   begins.sort((a, b) => (a.first < b.first ? -1 : 1));
   const open = new Set<string>();

@@ -4,8 +4,8 @@ import { HashbrookError } from "../../core/errors.js";
 import { evictMember, singleAssigner } from "./assigner.js";
 import { type Consumer, createKafka, kafkaFailure } from "./client.js";
 import { ownFailure } from "./failure.js";
-import type { TopicLogOptions } from "./kafka-log-options.js";
-import type { Batch } from "./partition.js";
+import type { KafkaLogOptions } from "./kafka-log-options.js";
+import type { PartitionBatch } from "./partition.js";
 
 /**
  * The broker answers a fetch when it has so many bytes, or after so long: events in ones and twos would cost a request each,
@@ -29,7 +29,7 @@ export function isFatal(error: unknown): error is HashbrookError {
 export interface Reader {
   /** The offset wanted next of a partition; undefined: none yet, nothing is fetched before `begin`. */
   next(partition: number): bigint | undefined;
-  accept(batch: Batch): void;
+  accept(batch: PartitionBatch): void;
   /** Whether nothing is fetched since every partition is paused. */
   full(): boolean;
   /** A new consumer takes the place of one that was lost: no partition is paused. */
@@ -43,7 +43,7 @@ export interface Reader {
  * consumer is sent where its reader wants to go on whenever it joins.
  */
 export class GroupConsumer {
-  private readonly options: TopicLogOptions;
+  private readonly options: KafkaLogOptions;
   private readonly partitions: number;
   private readonly reader: Reader;
   private readonly joined = wallTime();
@@ -57,7 +57,7 @@ export class GroupConsumer {
   private watchdog: NodeJS.Timeout | null = null;
 
   /** @param partitions how many the topic has */
-  constructor(options: TopicLogOptions, partitions: number, reader: Reader) {
+  constructor(options: KafkaLogOptions, partitions: number, reader: Reader) {
     this.options = options;
     this.partitions = partitions;
     this.reader = reader;
@@ -143,7 +143,7 @@ export class GroupConsumer {
         autoCommit: false,
         partitionsConsumedConcurrently: this.partitions,
         eachBatch: async ({ batch }) => {
-          if (consumer === this.consumer) this.reader.accept(batch as Batch);
+          if (consumer === this.consumer) this.reader.accept(batch as PartitionBatch);
         },
       });
     } catch (error) {

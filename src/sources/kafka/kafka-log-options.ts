@@ -1,6 +1,6 @@
 import type { KafkaOptions } from "./client.js";
 
-export interface TopicLogOptions {
+export interface KafkaLogOptions {
   readonly kafka: KafkaOptions;
   readonly topic: string;
   readonly group: string;

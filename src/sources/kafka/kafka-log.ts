@@ -3,10 +3,10 @@ import type { MessagePrint } from "../messages.js";
 import type { Chunk, PartitionedLog } from "../partitioned-log.js";
 import { KafkaAdmin, type Watermarks } from "./admin.js";
 import { GroupConsumer, isFatal } from "./group-consumer.js";
-import type { TopicLogOptions } from "./kafka-log-options.js";
+import type { KafkaLogOptions } from "./kafka-log-options.js";
 import { LastMessages } from "./last-messages.js";
 import { offsetsLost, topicReplaced, topicReplacedAt } from "./lost.js";
-import { type Batch, chunksOf, gap, type Partition } from "./partition.js";
+import { chunksOf, gap, type Partition, type PartitionBatch } from "./partition.js";
 
 /** Message bytes that may be at hand in all, and of one partition at least; beyond, it is paused until half are used. */
 const ROOM = 64 << 20;
@@ -23,7 +23,7 @@ export class KafkaLog implements PartitionedLog {
   readonly admin: KafkaAdmin;
   /** How many there were when the group was joined: those added since are nobody's yet. */
   readonly partitions: number;
-  private readonly options: TopicLogOptions;
+  private readonly options: KafkaLogOptions;
   private readonly group: GroupConsumer;
   /** Empty until reading begins. */
   private parts: readonly Partition[] = [];
@@ -33,7 +33,7 @@ export class KafkaLog implements PartitionedLog {
   private lost = 0;
   private wake = () => {};
 
-  private constructor(options: TopicLogOptions, admin: KafkaAdmin, partitions: number) {
+  private constructor(options: KafkaLogOptions, admin: KafkaAdmin, partitions: number) {
     this.options = options;
     this.topic = options.topic;
     this.admin = admin;
@@ -54,7 +54,7 @@ export class KafkaLog implements PartitionedLog {
    * Joins the group. Nothing is read until `begin`.
    * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing
    */
-  static async join(options: TopicLogOptions): Promise<KafkaLog> {
+  static async join(options: KafkaLogOptions): Promise<KafkaLog> {
     const admin = await KafkaAdmin.open(options.kafka);
     try {
       const log = new KafkaLog(options, admin, await admin.partitionsOf(options.topic));
@@ -153,7 +153,7 @@ export class KafkaLog implements PartitionedLog {
     part.chunks.push(gap(part.next));
   }
 
-  private accept(batch: Batch): void {
+  private accept(batch: PartitionBatch): void {
     const { partition } = batch;
     const part = this.parts[partition];
     if (!part) return;
@@ -189,7 +189,7 @@ export class KafkaLog implements PartitionedLog {
    * The consumer is not where it should be: back, unless what was wanted is gone. Before it stands only a consumer that was told
    * that there is no such offset, not even as the next one: the topic is another one.
    */
-  private displaced({ partition, fetchedOffset, highWatermark }: Batch): void {
+  private displaced({ partition, fetchedOffset, highWatermark }: PartitionBatch): void {
     const part = this.parts[partition];
     this.admin
       .watermarks(this.topic)

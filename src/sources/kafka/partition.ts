@@ -1,10 +1,10 @@
-import { gather, type Message, type Messages, sizeOf } from "../messages.js";
+import { bytesOfMessages, gather, type Message, type Messages } from "../messages.js";
 import type { Chunk } from "../partitioned-log.js";
 import type { EachBatchPayload, KafkaMessage } from "./client.js";
-import type { BatchMessage } from "./record-batch.js";
+import type { RecordBatchMessage } from "./record-batch.js";
 
 /** A fetched batch, as `fetched-batch.ts` makes them. */
-export type Batch = EachBatchPayload["batch"] & { readonly fetchedOffset: string; readonly end: string };
+export type PartitionBatch = EachBatchPayload["batch"] & { readonly fetchedOffset: string; readonly end: string };
 
 /** A partition being read. */
 export interface Partition {
@@ -27,10 +27,10 @@ export function gap(next: bigint): Chunk {
 }
 
 /** The messages of a fetched batch, record batch by record batch; those of an older format are gathered. */
-export function chunksOf({ messages }: Batch, next: bigint): Chunk[] {
+export function chunksOf({ messages }: PartitionBatch, next: bigint): Chunk[] {
   const found: Messages[] = [];
   const plain: KafkaMessage[] = [];
-  for (const message of messages as readonly (KafkaMessage | BatchMessage)[]) {
+  for (const message of messages as readonly (KafkaMessage | RecordBatchMessage)[]) {
     if (!("records" in message)) plain.push(message);
     else if (message.records.length > 0) found.push(message.records);
   }
@@ -39,7 +39,7 @@ export function chunksOf({ messages }: Batch, next: bigint): Chunk[] {
 }
 
 function chunkOf(messages: Messages): Chunk {
-  return { messages, bytes: sizeOf(messages), next: BigInt(messages.offsets[messages.length - 1]) + 1n };
+  return { messages, bytes: bytesOfMessages(messages), next: BigInt(messages.offsets[messages.length - 1]) + 1n };
 }
 
 function numbered({ offset, timestamp, value }: KafkaMessage): Message {

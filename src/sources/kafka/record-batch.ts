@@ -24,7 +24,7 @@ const LEAST_RECORD_BYTES = 7;
  * A record batch (Kafka's message format 2) that kafkajs takes for one message: its last one. So kafkajs does all it does for
  * messages (retries, offsets, aborted transactions, control records) once for a batch, and what is in it stays bytes.
  */
-export interface BatchMessage {
+export interface RecordBatchMessage {
   /** The batch's last offset. */
   readonly offset: string;
   readonly records: Messages;
@@ -41,7 +41,7 @@ export interface BatchMessage {
 export async function decodeBatch(
   source: FetchBytes,
   codecOf: (attributes: number) => Codec | null,
-): Promise<BatchMessage> {
+): Promise<RecordBatchMessage> {
   const { buffer, offset: at } = source;
   const end = at + UNCOUNTED_BYTES + buffer.readInt32BE(at + 8);
   if (end > buffer.length) {

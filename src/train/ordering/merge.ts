@@ -23,14 +23,14 @@ export interface TopicPosition {
  * - partitions: so many partitions take turns from here on, since the topic was given more (noted at the beginning, too);
  * - anew: what was noted of later places is void, since messages it speaks of are lost.
  */
-export type Decision =
+export type MergeDecision =
   | { readonly kind: "turn"; readonly at: number; readonly partition: number }
   | { readonly kind: "close"; readonly at: number }
   | { readonly kind: "partitions"; readonly at: number; readonly count: number }
   | { readonly kind: "anew"; readonly at: number };
 
 /** Messages of one partition that are next, not yet taken. */
-export interface Run {
+export interface MessageRun {
   readonly partition: number;
   readonly messages: Messages;
   readonly from: number;
@@ -50,11 +50,11 @@ export class Merge {
   private readonly log: PartitionedLog;
   private readonly offsets: bigint[];
   private readonly stops: readonly bigint[] | null;
-  private replay: Decision[];
+  private replay: MergeDecision[];
   /** Partitions that take turns: the first so many; 0 = not decided yet. */
   private width: number;
   private losses = 0;
-  private fresh: Decision[] = [];
+  private fresh: MergeDecision[] = [];
   private turn: number;
   private taken: number;
   private messages: number;
@@ -69,7 +69,7 @@ export class Merge {
   constructor(
     log: PartitionedLog,
     position: TopicPosition,
-    replay: readonly Decision[] = [],
+    replay: readonly MergeDecision[] = [],
     stops: readonly bigint[] | null = null,
     offsets: readonly bigint[] = [],
   ) {
@@ -98,7 +98,7 @@ export class Merge {
   }
 
   /** The decisions made since the last call; those of a replay are not among them. */
-  takeDecisions(): Decision[] {
+  takeDecisions(): MergeDecision[] {
     const { fresh } = this;
     this.fresh = [];
     return fresh;
@@ -109,7 +109,7 @@ export class Merge {
    * have reached their stops.
    * @param due true when a batch with events in it has waited long enough
    */
-  next(due: boolean): Run | "close" | "wait" | "end" {
+  next(due: boolean): MessageRun | "close" | "wait" | "end" {
     if (this.log.losses > this.losses) this.decideAnew();
     for (;;) {
       if (this.follow()) return "close";
@@ -125,7 +125,7 @@ export class Merge {
   }
 
   /** The first `count` messages of the last run have been used. */
-  take(run: Run, count: number): void {
+  take(run: MessageRun, count: number): void {
     if (count === 0) return;
     const end = run.from + count;
     const { partition } = run;
@@ -168,7 +168,7 @@ export class Merge {
     this.replay = here;
   }
 
-  private decide(decision: Extract<Decision, { kind: "turn" }>): void {
+  private decide(decision: Extract<MergeDecision, { kind: "turn" }>): void {
     this.fresh.push(decision);
     this.give(decision.partition);
   }
@@ -179,7 +179,7 @@ export class Merge {
   }
 
   /** The messages at hand of the partition whose turn it is: up to the turn's end and to the next decision of a replay. */
-  private run(): Run | null {
+  private run(): MessageRun | null {
     const partition = this.turn;
     const head = this.headOf(partition);
     if (!head) return null;

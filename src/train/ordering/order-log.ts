@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { type Files, nodeFiles, readFully, withFile, writeError, writeFully } from "../../core/files.js";
-import { xxh64 } from "../../spec/hash.js";
-import type { Decision } from "./merge.js";
+import { xxh64 } from "../../kernels/hash.js";
+import type { MergeDecision } from "./merge.js";
 
 /** A decision of the merge, or: after `at` examples the delta log's entry `number` was published. */
-export type Entry = Decision | { readonly kind: "publish"; readonly at: number; readonly number: number };
+export type Decision = MergeDecision | { readonly kind: "publish"; readonly at: number; readonly number: number };
 
 /** Which entries a resumed run still has to follow. */
-export type Wanted = (entry: Entry) => boolean;
+export type Wanted = (entry: Decision) => boolean;
 
 const NAME = "order.log";
 const PIECE = 1 << 20;
@@ -28,7 +28,7 @@ const LINE = /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)) ([0-9a
 export class OrderLog {
   readonly path: string;
   /** What the file held when it was opened, of what is wanted. */
-  readonly entries: readonly Entry[];
+  readonly entries: readonly Decision[];
   private readonly files: Files;
   private readonly file: number;
   private length: number;
@@ -61,7 +61,7 @@ export class OrderLog {
     this.file = opened.file;
   }
 
-  append(entries: readonly Entry[]): void {
+  append(entries: readonly Decision[]): void {
     for (const entry of entries) this.pending += encode(entry);
     if (this.pending.length > 0) this.durable = false;
   }
@@ -98,12 +98,12 @@ export class OrderLog {
   }
 }
 
-function encode(entry: Entry): string {
+function encode(entry: Decision): string {
   const text = textOf(entry);
   return `${text} ${checksum(text)}\n`;
 }
 
-function textOf(entry: Entry): string {
+function textOf(entry: Decision): string {
   switch (entry.kind) {
     case "turn":
       return `turn ${entry.at} ${entry.partition}`;
@@ -121,7 +121,7 @@ function checksum(text: string): string {
   return xxh64(text).toString(16).padStart(16, "0");
 }
 
-function readEntries(files: Files, path: string, wanted: Wanted): { entries: Entry[]; length: number } {
+function readEntries(files: Files, path: string, wanted: Wanted): { entries: Decision[]; length: number } {
   const bytes = files.stat(path)?.bytes ?? 0;
   if (bytes === 0) return { entries: [], length: 0 };
   return withFile(files, path, "r", (file) => {
@@ -148,8 +148,8 @@ function readPiece(files: Files, file: number, at: number, bytes: number): Buffe
 }
 
 /** The whole lines of `data`, up to one that is wrong, and how many bytes they have. */
-function parse(data: Buffer): { entries: Entry[]; length: number } {
-  const entries: Entry[] = [];
+function parse(data: Buffer): { entries: Decision[]; length: number } {
+  const entries: Decision[] = [];
   let length = 0;
   for (let end = data.indexOf(10); end >= 0; end = data.indexOf(10, length)) {
     const entry = decode(data.toString("latin1", length, end));
@@ -161,8 +161,8 @@ function parse(data: Buffer): { entries: Entry[]; length: number } {
 }
 
 /** Entries without those whose place later ones have taken. */
-function settle(all: readonly Entry[]): Entry[] {
-  let entries: Entry[] = [];
+function settle(all: readonly Decision[]): Decision[] {
+  let entries: Decision[] = [];
   let newest = -1;
   for (const entry of all) {
     const again = entry.kind === "anew" || (entry.kind === "publish" && entry.number <= newest);
@@ -173,12 +173,12 @@ function settle(all: readonly Entry[]): Entry[] {
   return entries;
 }
 
-function replaces(entry: Entry, earlier: Entry): boolean {
+function replaces(entry: Decision, earlier: Decision): boolean {
   if (entry.kind === "publish") return earlier.kind === "publish" && earlier.number >= entry.number;
   return earlier.kind !== "publish" && earlier.at > entry.at;
 }
 
-function decode(line: string): Entry | null {
+function decode(line: string): Decision | null {
   const [, text, pair, first, second, single, place, sum] = LINE.exec(line) ?? [];
   if (text === undefined || checksum(text) !== sum) return null;
   if (single !== undefined) return { kind: single as "close" | "anew", at: Number(place) };

@@ -3,7 +3,7 @@ import type { Clock } from "../../core/clock.js";
 import type { Decoder } from "../../decode/decoder.js";
 import type { PartitionedLog } from "../../sources/partitioned-log.js";
 import type { DecodedBatch, RejectedRow } from "../stream.js";
-import type { Merge, Run } from "./merge.js";
+import type { Merge, MessageRun } from "./merge.js";
 
 export interface TopicStreamOptions {
   /** Events still wanted; Infinity = all. */
@@ -86,7 +86,7 @@ class OpenBatch {
   }
 
   /** Decodes messages until the batch is full or holds `wanted` rows. @returns how many were used */
-  decode(run: Run, wanted: number): { count: number; full: boolean } {
+  decode(run: MessageRun, wanted: number): { count: number; full: boolean } {
     const { decoder } = this;
     const capacity = Math.min(wanted, decoder.layout.capacity);
     let full = false;
@@ -127,7 +127,7 @@ class OpenBatch {
     return taken;
   }
 
-  private keepTimes({ messages, from }: Run, to: number): void {
+  private keepTimes({ messages, from }: MessageRun, to: number): void {
     const first = from + ((TIME_EVERY - (this.messages % TIME_EVERY)) % TIME_EVERY);
     for (let i = first; i < to; i += TIME_EVERY) this.times.push(messages.times[i]);
   }

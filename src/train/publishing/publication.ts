@@ -5,7 +5,7 @@ import { type Clock, wallTime } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
 import { nodeFiles, quietly, writeFileAtomically } from "../../core/files.js";
 import type { DeltaSink } from "../../delta-log/delta-log.js";
-import { PortSink } from "../../delta-log/in-process-log.js";
+import { InProcessSink } from "../../delta-log/in-process-log.js";
 import { openSink } from "../../delta-log/open.js";
 import { Publisher, type PublisherState } from "../../delta-log/publisher.js";
 import { SinkList } from "../../delta-log/sink-list.js";
@@ -13,8 +13,8 @@ import { EventTimes, Freshness } from "../../delta-log/times.js";
 import type { Model } from "../../model/model.js";
 import { specHash } from "../../spec/hash.js";
 import type { PublishSpec } from "../job.js";
-import type { Entry, OrderLog } from "../ordering/order-log.js";
-import { type Patience, PatientSink } from "../workers/retry.js";
+import type { Decision, OrderLog } from "../ordering/order-log.js";
+import { RetryingSink, type RetryOptions } from "../workers/retry.js";
 import { RowSet } from "./row-set.js";
 
 /** While nothing is learned, an entry is published this often, so that followers can tell silence from death. */
@@ -31,7 +31,7 @@ export interface PublicationOptions {
   readonly port: MessagePort | null;
   /** Of the checkpoint that is resumed from; null: a new run. */
   readonly state: PublisherState | null;
-  readonly patience: Patience;
+  readonly retry: RetryOptions;
 }
 
 /**
@@ -42,7 +42,7 @@ export class Publication {
   private readonly options: PublicationOptions;
   private readonly publisher: Publisher;
   private readonly sink: DeltaSink;
-  private planned: Extract<Entry, { kind: "publish" }>[];
+  private planned: Extract<Decision, { kind: "publish" }>[];
   private readonly changed: readonly RowSet[];
   private readonly times = new EventTimes();
   readonly freshness = new Freshness(wallTime);
@@ -73,8 +73,8 @@ export class Publication {
     const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
     const writer = { epoch: nextEpoch(options.directory), now: wallTime, tell };
     const opened = await Promise.all(options.spec.urls.map((url) => openSink(url, writer)));
-    const sinks: DeltaSink[] = opened.map((sink) => new PatientSink(sink, options.patience));
-    if (options.port) sinks.push(new PortSink(options.port, writer));
+    const sinks: DeltaSink[] = opened.map((sink) => new RetryingSink(sink, options.retry));
+    if (options.port) sinks.push(new InProcessSink(options.port, writer));
     return new Publication(options, new SinkList(sinks));
   }
 
@@ -134,7 +134,7 @@ export class Publication {
     try {
       await this.publishNow(examples);
     } catch (error) {
-      if (!(ending || this.options.patience.stop.aborted) || !isOfPublishing(error)) throw error;
+      if (!(ending || this.options.retry.stop.aborted) || !isOfPublishing(error)) throw error;
       this.giveUp(error);
     }
   }

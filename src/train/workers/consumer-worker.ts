@@ -3,7 +3,7 @@ import { systemClock } from "../../core/clock.js";
 import { fromPlainError, HashbrookError, toPlainError } from "../../core/errors.js";
 import type { Consumer, EndedBy, Upstream } from "../consumer.js";
 import type { Job, Report, StreamPosition } from "../job.js";
-import type { Patience } from "./retry.js";
+import type { RetryOptions } from "./retry.js";
 import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } from "./thread-messages.js";
 
 const PROGRESS_MS = 250;
@@ -34,7 +34,7 @@ parentPort!.on("message", (_stop: ToConsumer) => {
   wake();
 });
 
-const patience: Patience = {
+const retry: RetryOptions = {
   stop: stopping.signal,
   waiting(reason) {
     if (reason === blocked) return;
@@ -148,7 +148,7 @@ const upstream: Upstream = {
 /** What each kind of job does with batches; only the one asked for is loaded. */
 const open: Record<Job["kind"], () => Promise<Consumer>> = {
   train: async () =>
-    (await import("../trainer.js")).Trainer.open(job, { clock: systemClock, follower, patience, upstream }),
+    (await import("../trainer.js")).Trainer.open(job, { clock: systemClock, follower, retry, upstream }),
   eval: async () => (await import("../evaluator.js")).Evaluator.open(job, systemClock, upstream),
   predict: async () => (await import("../predictor.js")).Predictor.open(job, systemClock, upstream),
 };

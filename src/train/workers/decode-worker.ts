@@ -90,16 +90,16 @@ async function loadTopicModules() {
   const { readRecordBatches } = await import("../../sources/kafka/fetched-batch.js");
   readRecordBatches();
   const { beginTopic, joinTopic } = await import("../../sources/kafka/open-topic.js");
-  const { Member } = await import("./group-member.js");
+  const { GroupMember } = await import("./group-member.js");
   const { Merge } = await import("../ordering/merge.js");
   const { decodedMessages } = await import("../ordering/topic-stream.js");
-  return { beginTopic, joinTopic, Member, Merge, decodedMessages };
+  return { beginTopic, joinTopic, GroupMember, Merge, decodedMessages };
 }
 
 /** Joins the topic's group while the other thread loads the model. */
 function join(topic: TopicSpec): Promise<KafkaLog> {
-  const joining = topicModules!.then(({ joinTopic, Member }) => {
-    const member = new Member(job.out);
+  const joining = topicModules!.then(({ joinTopic, GroupMember }) => {
+    const member = new GroupMember(job.out);
     return joinTopic(topic, { former: member.former, onJoin: (id) => member.remember(id) });
   });
   joining.catch(() => {}); // whoever waits for it is told

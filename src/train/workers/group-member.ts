@@ -6,7 +6,7 @@ import { nodeFiles, quietly, writeFileAtomically } from "../../core/files.js";
  * `member` of a run's directory: the name its process had in the consumer group. Whoever holds the directory's lock knows that
  * the process of that name is dead, and can take its leave of the group instead of waiting until the group misses it.
  */
-export class Member {
+export class GroupMember {
   readonly former: string | null;
   private readonly path: string | null;
 

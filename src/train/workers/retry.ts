@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import type { DeltaSink, Entry } from "../../delta-log/delta-log.js";
 
-/** How long a run that cannot send waits for brokers: until it is told to stop. */
-export interface Patience {
+/** A run that cannot send tries again until brokers answer or it is told to stop. */
+export interface RetryOptions {
   readonly stop: AbortSignal;
   /** Told why the run cannot go on; null when it can again. */
   readonly waiting: (reason: string | null) => void;
@@ -13,12 +13,12 @@ const LATE_MS = 5_000;
 const RETRY_MS = 1_000;
 
 /**
- * Does `work` again for as long as no broker answers: an outage stops a trainer, it does not end it. The work must bear to be
- * done twice.
+ * Does `work` again for as long as no broker answers: an outage stops a trainer, it does not end it. The work must be
+ * idempotent.
  * @param what who is waited for, as the reason says it
  * @throws HashbrookError kafka_unreachable only after `stop`; all others at once
  */
-export async function patiently<T>(what: string, work: () => Promise<T>, { stop, waiting }: Patience): Promise<T> {
+export async function retried<T>(what: string, work: () => Promise<T>, { stop, waiting }: RetryOptions): Promise<T> {
   const late = setInterval(() => waiting(`${what}: no answer from the brokers`), LATE_MS);
   try {
     for (;;) {
@@ -37,13 +37,13 @@ export async function patiently<T>(what: string, work: () => Promise<T>, { stop,
 }
 
 /** A delta log that waits for its brokers. Entries are sent again as a whole: followers know them by their numbers. */
-export class PatientSink implements DeltaSink {
+export class RetryingSink implements DeltaSink {
   private readonly sink: DeltaSink;
-  private readonly patience: Patience;
+  private readonly retry: RetryOptions;
 
-  constructor(sink: DeltaSink, patience: Patience) {
+  constructor(sink: DeltaSink, retry: RetryOptions) {
     this.sink = sink;
-    this.patience = patience;
+    this.retry = retry;
   }
 
   needsSnapshot(): Promise<boolean> {
@@ -51,7 +51,7 @@ export class PatientSink implements DeltaSink {
   }
 
   append(entry: Entry): Promise<void> {
-    return patiently("publishing", () => this.sink.append(entry), this.patience);
+    return retried("publishing", () => this.sink.append(entry), this.retry);
   }
 
   close(): Promise<void> {

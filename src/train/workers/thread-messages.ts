@@ -1,6 +1,6 @@
 import type { PlainError } from "../../core/errors.js";
 import type { Progress, Report, StreamPosition } from "../job.js";
-import type { Decision } from "../ordering/merge.js";
+import type { MergeDecision } from "../ordering/merge.js";
 import type { FileEnd, Pass } from "../pass.js";
 import type { Plan } from "../plan.js";
 import type { DecodedBatch } from "../stream.js";
@@ -10,7 +10,7 @@ export interface StreamStart {
   /** Where it begins; null: at its beginning. */
   readonly position: StreamPosition | null;
   /** Decisions made after it before, which a topic's merge follows. */
-  readonly replay: readonly Decision[];
+  readonly replay: readonly MergeDecision[];
   /** Examples this run may still consume; Infinity = all. */
   readonly limit: number;
   /** Fingerprints of the files a resumed run has read, to be verified before it goes on. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Parts } from "../../../src/tables/key-partition.js";
+import { KeyPartition } from "../../../src/tables/key-partition.js";
 import { mix } from "../../tables/reference.js";
 
 const NONE = 0xffffffff;
@@ -13,7 +13,7 @@ function vectorOf(key: bigint, dim: number): number[] {
   return Array.from({ length: dim }, (_, i) => Math.fround(Number(mix(key + BigInt(i)) >> 40n) / 1000));
 }
 
-function spreadVectors(split: Parts, parts: number, dim: number): void {
+function spreadVectors(split: KeyPartition, parts: number, dim: number): void {
   for (let p = 0; p < parts; p++) {
     const vectors = [...split.keysOf(p)].flatMap((key) => vectorOf(key, dim));
     split.take(p, Float32Array.from([...vectors, ...Array<number>(dim).fill(7)]));
@@ -30,7 +30,7 @@ describe("the split kernel", () => {
   it("sends keys to parts by hash and brings vectors and gradients back, whatever the batch", () => {
     fc.assert(
       fc.property(keys, fc.integer({ min: 1, max: 9 }), fc.constantFrom(1, 3, 4, 10), (batch, parts, dim) => {
-        const split = new Parts("ids", 50, dim, parts);
+        const split = new KeyPartition("ids", 50, dim, parts);
         split.keys.set(batch);
         split.kernel.byHash(batch.length, SEED);
         for (let p = 0; p < parts; p++) {
@@ -50,7 +50,7 @@ describe("the split kernel", () => {
   });
 
   it("parts keys that have a row from those that have none, in order", () => {
-    const split = new Parts("ids", 8, 4, 2);
+    const split = new KeyPartition("ids", 8, 4, 2);
     split.keys.set([10n, 11n, 12n, 13n, 14n]);
     split.rows.set([3, NONE, 0, NONE, NONE]);
     split.kernel.byRow(5);
@@ -66,7 +66,7 @@ describe("the split kernel", () => {
     ["mixed with the same seed", (i: number) => mix(BigInt(i))],
   ])("divides %s keys evenly", (_, keyOf) => {
     const [count, parts] = [20_000, 7];
-    const split = new Parts("ids", count, 1, parts);
+    const split = new KeyPartition("ids", count, 1, parts);
     for (let i = 0; i < count; i++) split.keys[i] = keyOf(i);
     split.kernel.byHash(count, SEED);
     const expected = count / parts;
@@ -76,7 +76,7 @@ describe("the split kernel", () => {
   });
 
   it.each([1, 3, 4, 18])("measures the length of gradients of %i floats, and their mean", (dim) => {
-    const split = new Parts("ids", 10, dim, 2);
+    const split = new KeyPartition("ids", 10, dim, 2);
     const gradients = Array.from({ length: 10 * dim }, (_, i) => Math.sin(i));
     split.gradients.set(gradients);
     const mean = split.kernel.measure(10);
@@ -89,6 +89,6 @@ describe("the split kernel", () => {
   });
 
   it("does not start where a batch does not fit in its memory", () => {
-    expect(() => new Parts("ids", 2 ** 20, 4096, 2)).toThrow(expect.objectContaining({ code: "table_full" }));
+    expect(() => new KeyPartition("ids", 2 ** 20, 4096, 2)).toThrow(expect.objectContaining({ code: "table_full" }));
   });
 });

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { type AbortedTransaction, committed } from "../../../src/sources/kafka/fetched-batch.js";
-import type { BatchMessage } from "../../../src/sources/kafka/record-batch.js";
+import type { RecordBatchMessage } from "../../../src/sources/kafka/record-batch.js";
 import { gather } from "../../../src/sources/messages.js";
 
 /** What producers do, one step each: write a batch inside or outside of a transaction, commit or abort it. */
@@ -21,7 +21,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 );
 
 interface Log {
-  readonly batches: BatchMessage[];
+  readonly batches: RecordBatchMessage[];
   /** Offsets of batches that a read_committed consumer must see. */
   readonly visible: Set<string>;
   /** Where each aborted transaction begins and ends, in the order of the ends, as a broker lists them. */
@@ -30,7 +30,7 @@ interface Log {
 
 /** A partition as a broker would write it; transactions that are still open at the end are not read, and not in it. */
 function logOf(steps: readonly Step[]): Log {
-  const batches: BatchMessage[] = [];
+  const batches: RecordBatchMessage[] = [];
   const visible = new Set<string>();
   const aborted: Log["aborted"] = [];
   const open = new Map<number, { first: number; offsets: string[] }>();

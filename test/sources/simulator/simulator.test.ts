@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { hex64 } from "../../../src/core/hash.js";
+import { xxh64 } from "../../../src/kernels/hash.js";
 import { simulatorColumns } from "../../../src/sources/simulator/impression.js";
 import { simulate } from "../../../src/sources/simulator/run.js";
 import { Simulator } from "../../../src/sources/simulator/simulator.js";
 import type { SimulatorFormat } from "../../../src/sources/simulator/writer.js";
 import { openSource } from "../../../src/sources/source.js";
-import { hex64, xxh64 } from "../../../src/spec/hash.js";
 
 async function stream(rows: number, seed: number, format: SimulatorFormat) {
   const pieces: Uint8Array[] = [];

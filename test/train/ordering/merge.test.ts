@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LastMessages } from "../../../src/sources/kafka/last-messages.js";
 import { gather, type Messages, printOf } from "../../../src/sources/messages.js";
-import { type Decision, Merge, type TopicPosition, TURN } from "../../../src/train/ordering/merge.js";
+import { Merge, type MergeDecision, type TopicPosition, TURN } from "../../../src/train/ordering/merge.js";
 import { MemoryLog } from "../memory-log.js";
 
 const START: TopicPosition = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
@@ -136,7 +136,7 @@ describe("the merge of partitions", () => {
         (arrivals) => {
           const live = new MemoryLog(3);
           const merge = new Merge(live, START);
-          const decisions: Decision[] = [];
+          const decisions: MergeDecision[] = [];
           const seen: string[] = [];
           const counts = [0, 0, 0];
           for (const [partition, count] of arrivals) {
@@ -190,7 +190,7 @@ describe("the merge of partitions", () => {
     const live = new Merge(two, START);
     const before = drain(live, two);
     // What is published is noted with the partitions of its time: a replay must not let others join before.
-    const decisions: Decision[] = [...live.takeDecisions(), { kind: "partitions", at: 340, count: 2 }];
+    const decisions: MergeDecision[] = [...live.takeDecisions(), { kind: "partitions", at: 340, count: 2 }];
     for (const kept of [0, 130]) {
       const log = filled([300, 40, 70]);
       const first = new Merge(log, START, decisions);
@@ -210,7 +210,7 @@ describe("the merge of partitions", () => {
     drain(merge, live, { most: 200 });
     const { position } = merge;
     drain(merge, live);
-    const decisions: Decision[] = [...merge.takeDecisions(), { kind: "close", at: 590 }];
+    const decisions: MergeDecision[] = [...merge.takeDecisions(), { kind: "close", at: 590 }];
     const log = filled([300, 300], undefined, ["250", "0"]);
     log.losses = 1;
     const again = new Merge(log, position, decisions, [300n, 300n]);

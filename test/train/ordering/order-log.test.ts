@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { nodeFiles } from "../../../src/core/files.js";
-import { type Entry, OrderLog } from "../../../src/train/ordering/order-log.js";
+import { type Decision, OrderLog } from "../../../src/train/ordering/order-log.js";
 
-const entries: Entry[] = [
+const entries: Decision[] = [
   { kind: "partitions", at: 0, count: 4 },
   { kind: "turn", at: 0, partition: 3 },
   { kind: "turn", at: 17, partition: 1 },
@@ -84,7 +84,7 @@ describe("order.log", () => {
   it("gives what is wanted of a long file, of which it reads the end alone", () => {
     const directory = mkdtempSync(join(tmpdir(), "hashbrook-order-"));
     const log = new OrderLog(directory);
-    const many = Array.from({ length: 200_000 }, (_, at): Entry => ({ kind: "close", at }));
+    const many = Array.from({ length: 200_000 }, (_, at): Decision => ({ kind: "close", at }));
     log.append(many);
     log.close();
     let bytes = 0;
@@ -96,7 +96,7 @@ describe("order.log", () => {
         return count;
       },
     };
-    const wanted = ({ at }: Entry) => at >= 199_990;
+    const wanted = ({ at }: Decision) => at >= 199_990;
     const tail = new OrderLog(directory, { wanted }, files);
     expect(tail.entries).toEqual(many.slice(-10));
     expect(bytes).toBeLessThan(5 << 20);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { HashbrookError } from "../../../src/core/errors.js";
-import { PatientSink, patiently } from "../../../src/train/workers/retry.js";
+import { RetryingSink, retried } from "../../../src/train/workers/retry.js";
 
 const unreachable = new HashbrookError("kafka_unreachable", "kafka:9092: no answer");
 
@@ -16,38 +16,38 @@ function flaky(errors: Error[]) {
   return { calls, work };
 }
 
-function patience() {
+function retry() {
   const stop = new AbortController();
   const reasons: (string | null)[] = [];
   return {
     stop,
     reasons,
-    patience: { stop: stop.signal, waiting: (reason: string | null) => void reasons.push(reason) },
+    retry: { stop: stop.signal, waiting: (reason: string | null) => void reasons.push(reason) },
   };
 }
 
 it("an outage is waited for, with its reason told, until the work is done", async () => {
   const { work, calls } = flaky([unreachable, unreachable]);
-  const { reasons, patience: options } = patience();
-  expect(await patiently("publishing", work, options)).toBe("done");
+  const { reasons, retry: options } = retry();
+  expect(await retried("publishing", work, options)).toBe("done");
   expect(calls).toEqual([2, 1, 0]);
   expect(reasons).toEqual([...Array(2).fill("publishing: kafka:9092: no answer"), null]);
 });
 
 it("other errors, and an outage after the stop, are thrown", async () => {
   const wrong = new HashbrookError("kafka_auth", "no");
-  const { patience: options, stop, reasons } = patience();
-  await expect(patiently("publishing", flaky([wrong]).work, options)).rejects.toBe(wrong);
+  const { retry: options, stop, reasons } = retry();
+  await expect(retried("publishing", flaky([wrong]).work, options)).rejects.toBe(wrong);
   setTimeout(() => stop.abort(), 100);
-  await expect(patiently("publishing", flaky(Array(99).fill(unreachable)).work, options)).rejects.toBe(unreachable);
+  await expect(retried("publishing", flaky(Array(99).fill(unreachable)).work, options)).rejects.toBe(unreachable);
   expect(reasons.at(-1)).toBe(null);
 });
 
 it("a delta log's entry is sent again as a whole", async () => {
   const { work, calls } = flaky([unreachable]);
   const sink = { needsSnapshot: async () => true, append: async () => void (await work()), close: async () => {} };
-  const { patience: options } = patience();
-  const patient = new PatientSink(sink, options);
+  const { retry: options } = retry();
+  const patient = new RetryingSink(sink, options);
   await patient.append({ kind: "delta", number: 1, parts: 1, bodies: () => [] });
   expect([calls.length, await patient.needsSnapshot()]).toEqual([2, true]);
 });
