@@ -33,6 +33,8 @@ for (const name of readdirSync(ASSEMBLY)) {
       "stub",
       "--importMemory",
       "--zeroFilledMemory",
+      "--transform",
+      "./scripts/layouts.mjs",
       "--initialMemory",
       "16",
       "--maximumMemory",

@@ -1,3 +1,4 @@
+import { structBytes } from "../kernels/layouts.js";
 import { ensureBytes } from "../kernels/wasm.js";
 
 /** Bytes beyond every allocation that vector loads and stores may touch. */
@@ -45,15 +46,10 @@ export class Arena {
     return this.bytes(struct.bytes());
   }
 
-  /** Structs side by side. @returns the addresses of the first and of the end */
-  structs(list: readonly Struct[]): { at: number; end: number } {
+  /** Structs or pointers side by side. @returns the addresses of the first and of the end */
+  structs(list: readonly Laid[]): { at: number; end: number } {
     const at = this.bytes(Buffer.concat(list.map((struct) => struct.bytes())));
     return { at, end: at + list.reduce((sum, struct) => sum + struct.bytes().length, 0) };
-  }
-
-  /** Writes a struct at an address. */
-  set(at: number, struct: Struct): void {
-    new Uint8Array(this.#memory.buffer).set(struct.bytes(), at);
   }
 
   /** Fills `count` f32 from an address on. */
@@ -71,35 +67,33 @@ export class Arena {
   }
 }
 
-/** The fields of one kernel struct, in order of declaration: u32, u64 and f64, each aligned to its size. */
-export class Struct {
-  readonly #fields: { at: number; write: (view: DataView, at: number) => void }[] = [];
-  #size = 0;
+/** What is laid out in a kernel's memory. */
+export interface Laid {
+  bytes(): Uint8Array;
+}
 
-  #add(bytes: number, write: (view: DataView, at: number) => void): this {
-    const at = (this.#size + bytes - 1) & -bytes;
-    this.#fields.push({ at, write });
-    this.#size = at + bytes;
-    return this;
-  }
+/** One struct of the scan kernel, its fields by name: as the kernel lays them out itself. */
+export class Struct implements Laid {
+  readonly #bytes: Uint8Array;
 
-  u32(...values: number[]): this {
-    for (const value of values) this.#add(4, (view, at) => view.setUint32(at, value, true));
-    return this;
-  }
-
-  u64(value: bigint): this {
-    return this.#add(8, (view, at) => view.setBigUint64(at, value, true));
-  }
-
-  f64(value: number): this {
-    return this.#add(8, (view, at) => view.setFloat64(at, value, true));
+  constructor(name: string, fields: Readonly<Record<string, number | bigint>>) {
+    this.#bytes = structBytes("scan", name, fields);
   }
 
   bytes(): Uint8Array {
-    const bytes = new Uint8Array(this.#size);
-    const view = new DataView(bytes.buffer);
-    for (const { at, write } of this.#fields) write(view, at);
-    return bytes;
+    return this.#bytes;
+  }
+}
+
+/** A pointer to a struct, in a list of such. */
+export class Pointer implements Laid {
+  readonly #to: number;
+
+  constructor(to: number) {
+    this.#to = to;
+  }
+
+  bytes(): Uint8Array {
+    return new Uint8Array(Uint32Array.of(this.#to).buffer);
   }
 }

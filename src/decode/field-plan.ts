@@ -1,6 +1,7 @@
 import type { BatchLayout } from "../core/batch.js";
+import { constantOf } from "../kernels/layouts.js";
 import type { CompiledField, CompiledSpec } from "../spec/compiled.js";
-import { type Arena, Struct } from "./arena.js";
+import { type Arena, type Laid, Pointer, Struct } from "./arena.js";
 import type { ScanKernel } from "./kernel.js";
 import type { Places } from "./places.js";
 
@@ -20,11 +21,7 @@ export const opKinds = [
   "distinctBags",
   "watches",
 ] as const;
-export type Ops = Record<(typeof opKinds)[number], Struct[]>;
-
-/** As in src/kernels/assembly/scan/plan.ts. */
-const SMALL_NUMBERS = 4096;
-const UNSEEN = 0xffffffff;
+export type Ops = Record<(typeof opKinds)[number], Laid[]>;
 
 /** What laying out one field needs to know. */
 export interface FieldContext {
@@ -88,19 +85,20 @@ function layCategorical(context: FieldContext, field: Field<"categorical">, inde
 
 /** Hashing to keys that lie side by side goes in one run. */
 export function layHashes({ arena, hashed, ops }: FieldContext): void {
-  ops.texts = [...new Set(hashed.map(({ slot }) => slot))].map((slot) => new Struct().u32(slot));
+  ops.texts = [...new Set(hashed.map(({ slot }) => slot))].map((slot) => new Pointer(slot));
   for (const run of runsOf(hashed)) {
-    const { at, end } = arena.structs(run.map(({ slot, seed }) => new Struct().u32(slot, 0).u64(seed)));
-    ops.hashes.push(new Struct().u32(run[0].to, run[0].stride, at, end));
+    const { at, end } = arena.structs(run.map(({ slot, seed }) => new Struct("HashOp", { slot, seed })));
+    const { to, stride } = run[0];
+    ops.hashes.push(new Struct("HashRun", { to, stride, ops: at, opsEnd: end }));
   }
 }
 
 export function layDistincts({ arena, counted, ops }: FieldContext): void {
   for (const run of runsOf(counted)) {
     const fields = arena.words(run.map(({ field }) => field));
-    ops.distincts.push(
-      new Struct().u32(run[0].to, run[0].stride, run.length, fields, arena.take(run.length * REGISTERS), 0),
-    );
+    const { to: keys, stride } = run[0];
+    const registers = arena.take(run.length * REGISTERS);
+    ops.distincts.push(new Struct("DistinctRun", { keys, stride, count: run.length, fields, registers }));
   }
 }
 
@@ -111,7 +109,8 @@ export function layWatches({ spec, places, ops }: FieldContext): void {
     const number = field.type === "numeric" || field.type === "buckets";
     return [places.slot(field.from, field.type === "categorical" ? "text" : number ? "number" : "items")];
   });
-  ops.watches = [...new Set(slots)].map((slot) => new Struct().u32(slot, UNSEEN).u64(0n));
+  const size = constantOf("scan", "UNSEEN");
+  ops.watches = [...new Set(slots)].map((slot) => new Struct("Watch", { slot, size, bytes: 0n }));
 }
 
 /** Sorts cells and parts them into runs that lie side by side in a row. */
@@ -129,9 +128,9 @@ function layNumeric({ spec, places, layout, region, ops }: FieldContext, field: 
   const column = spec.numbers.indexOf(field.name);
   if (column < 0) return;
   const to = region + layout.numbers + 4 * column;
-  ops.numbers.push(
-    new Struct().u32(places.slot(field.from, "number"), to, 4 * layout.numberCount, +(field.transform === "log1p")),
-  );
+  const slot = places.slot(field.from, "number");
+  const log1p = +(field.transform === "log1p");
+  ops.numbers.push(new Struct("NumberOp", { slot, to, stride: 4 * layout.numberCount, log1p }));
 }
 
 /** The keys of all buckets of a cell are computed once: bucket 0, 1, ..., the last, missing. */
@@ -142,31 +141,31 @@ function layBuckets(context: FieldContext, field: Field<"buckets">, index: numbe
   const list = arena.structs(
     cells.map(({ to, stride, seed }) => {
       const keys = BigUint64Array.from(texts.map((text) => xxh64(kernel, arena, text, seed)));
-      return new Struct().u32(to, stride, arena.longs(keys), 0);
+      return new Struct("BucketCell", { to, stride, keys: arena.longs(keys) });
     }),
   );
   const boundaries = arena.doubles(field.boundaries);
   ops.buckets.push(
-    new Struct().u32(
-      places.slot(field.from, "number"),
+    new Struct("BucketOp", {
+      slot: places.slot(field.from, "number"),
       boundaries,
-      field.boundaries.length,
-      list.at,
-      cells.length,
-      smallBuckets(context, field.boundaries),
-    ),
+      boundaryCount: field.boundaries.length,
+      cells: list.at,
+      cellCount: cells.length,
+      small: smallBuckets(context, field.boundaries),
+    }),
   );
   countDistinct(context, cells, index);
 }
 
-/** Address of u16[4096]: the buckets of 0, 1, 2, ... among these boundaries. Fields with equal boundaries share it. */
+/** Address of u16[SMALL_NUMBERS]: the buckets of 0, 1, 2, ... among these boundaries. Fields with equal boundaries share it. */
 function smallBuckets({ arena, smallTables }: FieldContext, boundaries: readonly number[]): number {
   const name = boundaries.join();
   let at = smallTables.get(name);
   if (at === undefined) {
-    const table = new Uint16Array(SMALL_NUMBERS);
+    const table = new Uint16Array(constantOf("scan", "SMALL_NUMBERS"));
     let bucket = 0;
-    for (let x = 0; x < SMALL_NUMBERS; x++) {
+    for (let x = 0; x < table.length; x++) {
       while (bucket < boundaries.length && boundaries[bucket] <= x) bucket++;
       table[x] = bucket;
     }
@@ -179,8 +178,9 @@ function smallBuckets({ arena, smallTables }: FieldContext, boundaries: readonly
 function layCross(context: FieldContext, field: Field<"cross">, index: number): void {
   const parts = context.arena.words(field.of.map((name) => context.parts.get(name)!));
   const cells = keyCells(context, field.name);
+  const count = field.of.length;
   for (const { to, stride, seed } of cells)
-    context.ops.crosses.push(new Struct().u32(parts, field.of.length, to, stride).u64(seed));
+    context.ops.crosses.push(new Struct("CrossOp", { parts, count, to, stride, seed }));
   countDistinct(context, cells, index);
 }
 
@@ -192,33 +192,50 @@ function layBag(
   const bags = layout.bags.filter(({ table, cell }) => spec.tables[table].cells[cell].field === field.name);
   if (bags.length === 0) return;
   const cells = arena.structs(
-    bags.map(({ table, cell, offsets, keys, weights }) =>
-      new Struct()
-        .u64(BigInt(`0x${spec.tables[table].cells[cell].seed}`))
-        .u32(region + offsets, region + keys, region + weights, 0),
+    bags.map(
+      ({ table, cell, offsets, keys, weights }) =>
+        new Struct("BagCell", {
+          seed: BigInt(`0x${spec.tables[table].cells[cell].seed}`),
+          offsets: region + offsets,
+          keys: region + keys,
+          weights: region + weights,
+        }),
     ),
   );
-  const op = withSeparator(new Struct().u32(places.slot(field.from, "items")), field.separator);
-  ops.bags.push(op.u32(field.max_length, cells.at, bags.length, 0));
-  if (distinct) {
-    ops.distinctBags.push(
-      new Struct().u32(region + bags[0].offsets, region + bags[0].keys, index, arena.take(REGISTERS)),
-    );
-  }
+  ops.bags.push(
+    new Struct("BagOp", {
+      slot: places.slot(field.from, "items"),
+      ...separatorOf(field.separator),
+      maxLength: field.max_length,
+      cells: cells.at,
+      cellCount: bags.length,
+    }),
+  );
+  if (!distinct) return;
+  const [offsets, keys] = [region + bags[0].offsets, region + bags[0].keys];
+  ops.distinctBags.push(new Struct("DistinctBagOp", { offsets, keys, field: index, registers: arena.take(REGISTERS) }));
 }
 
 function layVector({ spec, places, layout, region, ops }: FieldContext, field: Field<"vector">): void {
   const before = spec.fields.slice(0, spec.fields.indexOf(field));
   const offset = before.reduce((sum, other) => sum + (other.type === "vector" ? other.take : 0), 0);
-  const op = withSeparator(new Struct().u32(places.slot(field.from, "items")), field.separator);
-  ops.vectors.push(op.u32(field.length, field.take, region + layout.vectors + 4 * offset, 4 * layout.vectorWidth));
+  ops.vectors.push(
+    new Struct("VectorOp", {
+      slot: places.slot(field.from, "items"),
+      ...separatorOf(field.separator),
+      length: field.length,
+      take: field.take,
+      to: region + layout.vectors + 4 * offset,
+      stride: 4 * layout.vectorWidth,
+    }),
+  );
 }
 
-/** Adds a separator of 1 to 8 bytes: its size, and its bytes as one little-endian word. */
-function withSeparator(struct: Struct, separator: string): Struct {
+/** A separator of 1 to 8 bytes: its size, and its bytes as one little-endian word. */
+function separatorOf(text: string): { separatorSize: number; separator: bigint } {
   const bytes = Buffer.alloc(8);
-  const size = bytes.write(separator);
-  return struct.u32(size).u64(bytes.readBigUInt64LE());
+  const separatorSize = bytes.write(text);
+  return { separatorSize, separator: bytes.readBigUInt64LE() };
 }
 
 /** Every place the key of a single-valued field goes to: its cells in all tables, then its part in crosses. */

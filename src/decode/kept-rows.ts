@@ -1,3 +1,4 @@
+import { constantOf } from "../kernels/layouts.js";
 import { type RejectCode, RejectList } from "./reject.js";
 
 /** What stands behind a kept text: nothing, text, or JSON as it was written (a number, an array, …). */
@@ -14,14 +15,11 @@ export interface KeptRow {
   readonly values: readonly KeptValue[];
 }
 
-/** Kinds of the kernel's slots (src/kernels/assembly/scan/plan.ts). */
-const MISSING = 0;
-const FEATURES = 6;
-const JSON_KINDS = new Set([2, 3, 5, 7]);
-
 /** The rows in `bytes`, as `Decoder.take` hands them over, in the order of the stream. @param columns values of a row */
 export function* keptRows(bytes: Uint8Array, columns: number): Generator<KeptRow> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const kinds = kindsOfSlots();
+  const features = constantOf("scan", "FEATURES");
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < bytes.length; ) {
     const code = view.getUint32(at, true);
@@ -32,13 +30,16 @@ export function* keptRows(bytes: Uint8Array, columns: number): Generator<KeptRow
       const end = start + view.getUint32(at, true);
       const kind = view.getUint32(at + 4, true);
       const value = text.toString("utf8", start, end);
-      values.push({ kind: kindOf(kind), text: kind === FEATURES ? value.trimEnd() : value });
+      values.push({ kind: kinds.get(kind) ?? "text", text: kind === features ? value.trimEnd() : value });
       at = end;
     }
     yield { rejected: code === 0 ? null : RejectList.codeOf(code), values };
   }
 }
 
-function kindOf(kind: number): KeptKind {
-  return kind === MISSING ? "missing" : JSON_KINDS.has(kind) ? "json" : "text";
+/** Kinds of the kernel's slots that hold no plain text. */
+function kindsOfSlots(): Map<number, KeptKind> {
+  const kind = (name: string) => constantOf("scan", name);
+  const json = ["NUMBER", "BOOLEAN", "ARRAY", "OBJECT"].map((name) => [kind(name), "json"] as const);
+  return new Map<number, KeptKind>([[kind("MISSING"), "missing"], ...json]);
 }

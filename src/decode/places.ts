@@ -1,13 +1,7 @@
+import { constantOf, structOf } from "../kernels/layouts.js";
 import type { CompiledSpec, Format } from "../spec/compiled.js";
 import { type Arena, Struct } from "./arena.js";
 import type { ScanKernel } from "./kernel.js";
-
-/** Bytes of the kernel's structs. */
-const SLOT_BYTES = 16;
-const NODE_BYTES = 28;
-const MEMBER_BYTES = 24;
-/** Kind of a slot that holds plain text. */
-const TEXT = 1;
 
 /** Words before the first bar of a vw example that a spec can name. */
 export const vwHead = ["label", "importance", "tag"] as const;
@@ -97,18 +91,19 @@ export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more
   numberSlots(root, 0);
   const places = [...preorder(root)];
   const names = places.flatMap((place) => Array.from({ length: place.slots }, () => place.path));
-  const kind = format === "tsv" || format === "csv" ? TEXT : 0;
-  const { at, end } = arena.structs(names.map((_, column) => new Struct().u32(0, 0, kind, column)));
+  const kind = constantOf("scan", format === "tsv" || format === "csv" ? "TEXT" : "MISSING");
+  const { at, end } = arena.structs(names.map((_, column) => new Struct("Slot", { at: 0, size: 0, kind, column })));
+  const slotBytes = structOf("scan", "Slot").size;
   const bySource = new Map(places.filter(({ slots }) => slots > 0).map((place) => [place.path, place]));
   return {
     at,
     end,
     root,
-    nameOf: (slot) => (slot ? names[(slot - at) / SLOT_BYTES] : ""),
+    nameOf: (slot) => (slot ? names[(slot - at) / slotBytes] : ""),
     has: (from) => bySource.has(from),
     slot(from, role) {
       const place = bySource.get(from)!;
-      return at + SLOT_BYTES * (place.first + (place.slots === NAMESPACE_SLOTS ? vwRoles[role] : 0));
+      return at + slotBytes * (place.first + (place.slots === NAMESPACE_SLOTS ? vwRoles[role] : 0));
     },
   };
 }
@@ -119,24 +114,27 @@ export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more
  * @returns the address of the root node
  */
 export function layMembers(places: Places, format: Format, kernel: ScanKernel, arena: Arena): number {
-  const slotAt = (index: number) => places.at + SLOT_BYTES * index;
+  const slotBytes = structOf("scan", "Slot").size;
+  const slotAt = (index: number) => places.at + slotBytes * index;
   const isInner = (place: Place) => place.children.size > 0 || format === "vw";
   const all = [...preorder(places.root)].filter((place) => format !== "vw" || place.slots !== 1);
   const nodes = [...all.filter(isInner), ...all.filter((place) => !isInner(place))];
   const { at } = arena.structs(
-    nodes.map((place) =>
-      new Struct().u32(
-        place.slots ? slotAt(place.first) : 0,
-        slotAt(place.first),
-        slotAt(place.end),
-        +isInner(place),
-        0,
-        0,
-        0,
-      ),
+    nodes.map(
+      (place) =>
+        new Struct("Node", {
+          slot: place.slots ? slotAt(place.first) : 0,
+          slots: slotAt(place.first),
+          slotsEnd: slotAt(place.end),
+          inner: +isInner(place),
+          seen: 0,
+          seenInContext: 0,
+          first: 0,
+        }),
     ),
   );
-  const nodeAt = new Map(nodes.map((place, i) => [place, at + i * NODE_BYTES]));
+  const nodeBytes = structOf("scan", "Node").size;
+  const nodeAt = new Map(nodes.map((place, i) => [place, at + i * nodeBytes]));
   const members = nodes.flatMap((parent) =>
     [...preorder(parent)]
       .slice(1)
@@ -145,7 +143,7 @@ export function layMembers(places: Places, format: Format, kernel: ScanKernel, a
   );
   const headCount = 2 ** Math.ceil(Math.log2(members.length * 2 + 1));
   const heads = arena.take(headCount * 4);
-  const innerEnd = at + nodes.filter(isInner).length * NODE_BYTES;
+  const innerEnd = at + nodes.filter(isInner).length * nodeBytes;
   kernel.setMembers(heads, headCount, at, innerEnd);
   for (const { parent, node, name } of members) layMember(parent, node, name, kernel, arena);
   return at;
@@ -161,7 +159,6 @@ function layMember(parent: number, node: number, name: string, kernel: ScanKerne
   if (!plain) bytes[0] = 0;
   const quoted = arena.bytes(bytes);
   const chain = kernel.chainOf(parent, quoted + 1, bytes.length - 2);
-  const member = arena.take(MEMBER_BYTES);
-  arena.set(member, new Struct().u32(node, parent, quoted, bytes.length, 0, arena.peek(chain)));
-  arena.poke(chain, member);
+  const next = { next: 0, chain: arena.peek(chain) };
+  arena.poke(chain, arena.struct(new Struct("Member", { node, parent, quoted, quotedSize: bytes.length, ...next })));
 }

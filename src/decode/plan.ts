@@ -1,6 +1,7 @@
 import { type BatchLayout, batchLayout } from "../core/batch.js";
+import { offsetOf, structOf } from "../kernels/layouts.js";
 import { type CompiledSpec, type Format, positiveNumber } from "../spec/compiled.js";
-import { type Arena, Struct } from "./arena.js";
+import { type Arena, type Laid, Struct } from "./arena.js";
 import {
   type FieldContext,
   layDistincts,
@@ -12,7 +13,7 @@ import {
   REGISTERS,
 } from "./field-plan.js";
 import type { ScanKernel } from "./kernel.js";
-import { layMembers, layPlaces, type Places, vwHead, weightSource } from "./places.js";
+import { layMembers, layPlaces, type Places, type vwHead, weightSource } from "./places.js";
 import { powersOfFive } from "./powers.js";
 
 export interface PlanOptions {
@@ -51,8 +52,6 @@ const QUOTE = 34;
 const TAB = 9;
 /** For the unescaped text of one row, or of a request's context and one candidate. */
 const SCRATCH_BYTES = 9 << 20;
-/** Where the end of the columns stands in the kernel's Plan. */
-const COLUMNS_END = 20;
 /** Kept rows wait for the host until they have so many bytes. */
 const KEPT_BYTES = 1 << 20;
 /** Longest text of one value, and what stands before it. */
@@ -69,7 +68,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   arena.fill(region + layout.oracle, Number.NaN, capacity);
 
   const places = layPlaces(spec, format, arena, options.kept ?? []);
-  const ops = Object.fromEntries(opKinds.map((kind) => [kind, [] as Struct[]])) as unknown as Ops;
+  const ops = Object.fromEntries(opKinds.map((kind) => [kind, [] as Laid[]])) as unknown as Ops;
   const crossed = new Set(spec.fields.flatMap((field) => (field.type === "cross" ? field.of : [])));
   const parts = new Map([...crossed].map((name) => [name, arena.take(8)]));
   const context: FieldContext = {
@@ -99,16 +98,17 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   const widest = Math.max(1, ...spec.fields.map((field) => (field.type === "cross" ? field.of.length : 0)));
   kernel.configure(at, arena.take(widest * 8), arena.longs(powersOfFive()));
 
-  const ignored = arena.take(16);
+  const ignored = arena.take(structOf("scan", "Slot").size);
+  const columnsEnd = offsetOf("scan", "Plan", "columnsEnd");
   const setColumns = (names: readonly string[]) => {
     const slots = names.map((name) => (places.has(name) ? places.slot(name, "text") : ignored));
     for (const [i, slot] of [...slots, ignored, ignored, ignored].entries()) arena.poke(columns + 4 * i, slot);
-    arena.poke(at + COLUMNS_END, columns + 4 * names.length);
+    arena.poke(at + columnsEnd, columns + 4 * names.length);
   };
   return { layout, region, places, changes, keptRows, slotsCopy: arena.take(places.end - places.at), setColumns };
 }
 
-/** The kernel's ScanPlan, in order of its fields. */
+/** The kernel's Plan. */
 function planStruct(
   { spec, arena, layout, region, places, ops }: FieldContext,
   { format, requireLabel, kept }: PlanOptions,
@@ -119,37 +119,57 @@ function planStruct(
     from == null ? 0 : places.slot(from, role);
   const separator = events.separator === "" ? TAB : events.separator.charCodeAt(0);
   const positive = Buffer.from("equals" in label.positive ? label.positive.equals : "");
-  const plan = new Struct()
-    .f64(threshold(label.positive))
-    .f64(label.time?.unit === "s" ? 1000 : 1)
-    .u32(columns, columns, arena.take(POSITION_BYTES) + 16, arena.take(POSITION_BYTES) + 16)
-    .u32(slot(label.from, "text"), arena.bytes(positive), positive.length)
-    .u32(slot(weightSource(spec, format), "number"), slot(label.time?.from, "number"))
-    .u32(slot(label.id, "text"), slot(label.oracle, "number"), +requireLabel, +(label.soft ?? false))
-    .u32(
-      region + layout.labels,
-      region + layout.weights,
-      region + layout.times,
-      region + layout.ids,
-      region + layout.oracle,
-    )
-    .u32(places.at, places.end);
-  for (const kind of opKinds) {
-    const { at, end } = arena.structs(ops[kind]);
-    plan.u32(at, end);
-  }
-  const vw = vwHead.map((name) => (format === "vw" ? places.slot(name, "text") : 0));
-  return plan
-    .u32(changes, changes, separator, format === "csv" ? QUOTE : separator)
-    .u32(root, ...vw, arena.take(SCRATCH_BYTES))
-    .u32(...keptStruct(arena, places, kept ?? []))
-    .u32(keptRows, keptRows, keptRows + KEPT_BYTES);
+  const vw = (name: (typeof vwHead)[number]) => (format === "vw" ? places.slot(name, "text") : 0);
+  return new Struct("Plan", {
+    atLeast: threshold(label.positive),
+    timeScale: label.time?.unit === "s" ? 1000 : 1,
+    columns,
+    columnsEnd: columns,
+    positions: arena.take(POSITION_BYTES) + 16,
+    lines: arena.take(POSITION_BYTES) + 16,
+    labelSlot: slot(label.from, "text"),
+    positive: arena.bytes(positive),
+    positiveSize: positive.length,
+    weightSlot: slot(weightSource(spec, format), "number"),
+    timeSlot: slot(label.time?.from, "number"),
+    idSlot: slot(label.id, "text"),
+    oracleSlot: slot(label.oracle, "number"),
+    required: +requireLabel,
+    soft: +(label.soft ?? false),
+    labels: region + layout.labels,
+    weights: region + layout.weights,
+    times: region + layout.times,
+    ids: region + layout.ids,
+    oracles: region + layout.oracle,
+    slots: places.at,
+    slotsEnd: places.end,
+    ...opLists(arena, ops),
+    changes,
+    changesEnd: changes,
+    separator,
+    quote: format === "csv" ? QUOTE : separator,
+    root,
+    vwLabel: vw("label"),
+    vwImportance: vw("importance"),
+    vwTag: vw("tag"),
+    scratch: arena.take(SCRATCH_BYTES),
+    ...keptList(arena, places, kept ?? []),
+    keptRows,
+    keptRowsEnd: keptRows,
+    keptRowsLimit: keptRows + KEPT_BYTES,
+  });
+}
+
+/** Where each list of structs is, and where it ends. */
+function opLists(arena: Arena, ops: Ops): Record<string, number> {
+  const lists = opKinds.map((kind) => ({ kind, ...arena.structs(ops[kind]) }));
+  return Object.fromEntries(lists.flatMap(({ kind, at, end }) => [[kind, at] as const, [`${kind}End`, end] as const]));
 }
 
 /** Where the slots of kept values are listed, and where the list ends. */
-function keptStruct(arena: Arena, places: Places, kept: readonly string[]): [number, number] {
+function keptList(arena: Arena, places: Places, kept: readonly string[]): { kept: number; keptEnd: number } {
   const at = arena.words(kept.map((from) => places.slot(from, "items")));
-  return [at, at + 4 * kept.length];
+  return { kept: at, keptEnd: at + 4 * kept.length };
 }
 
 /** Registers can rise once per key of a batch at most, and 53 times each. */

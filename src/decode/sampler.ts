@@ -1,4 +1,5 @@
 import { nearest } from "../core/nearest.js";
+import { offsetOf, structOf } from "../kernels/layouts.js";
 import type { CompiledSpec, Format } from "../spec/compiled.js";
 import type { ScanKernel } from "./kernel.js";
 import type { Places } from "./places.js";
@@ -20,7 +21,6 @@ export interface Findings {
   readonly labels: readonly string[];
 }
 
-const WATCH_BYTES = 16;
 const MOST_LABELS = 3;
 const MOST_LOOKS = 1000;
 const NEWLINE = 10;
@@ -72,8 +72,10 @@ export class Sampler {
 
   *#watched(): Generator<number> {
     const view = new DataView(this.#memory.buffer);
+    const bytes = structOf("scan", "Watch").size;
+    const slot = offsetOf("scan", "Watch", "slot");
     const end = this.#kernel.getWatchesEnd() >>> 0;
-    for (let at = this.#kernel.getWatches() >>> 0; at < end; at += WATCH_BYTES) yield view.getUint32(at, true);
+    for (let at = this.#kernel.getWatches() >>> 0; at < end; at += bytes) yield view.getUint32(at + slot, true);
   }
 
   #textOf(slot: number): string {

@@ -1,16 +1,16 @@
-/** Kinds of the kernel's slots (src/kernels/assembly/scan/plan.ts) whose text can be shown. */
-const LAST_TEXT = 7;
-const SCALED = 10;
+import { constantOf, offsetOf } from "../kernels/layouts.js";
+
 /** Longest text that is shown. */
 const MOST_BYTES = 60;
 
 /** The text of the value in a slot, shortened; null where it has none that can be shown. */
 export function shortText(memory: ArrayBuffer, slot: number): string | null {
   const view = new DataView(memory);
-  const size = view.getUint32(slot + 4, true);
-  const kind = view.getUint32(slot + 8, true);
-  if (kind > LAST_TEXT && kind !== SCALED) return null;
-  return shortened(Buffer.from(memory, view.getUint32(slot, true), Math.min(size, MOST_BYTES + 4)), size);
+  const read = (field: string) => view.getUint32(slot + offsetOf("scan", "Slot", field), true);
+  const size = read("size");
+  const kind = read("kind");
+  if (kind > constantOf("scan", "OBJECT") && kind !== constantOf("scan", "SCALED")) return null;
+  return shortened(Buffer.from(memory, read("at"), Math.min(size, MOST_BYTES + 4)), size);
 }
 
 /** The beginning of a text, cut between two characters. */

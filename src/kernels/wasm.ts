@@ -12,7 +12,8 @@ export const PAGE_BYTES = 65536;
 
 const modules = new Map<KernelName, WebAssembly.Module>();
 
-function moduleOf(name: KernelName): WebAssembly.Module {
+/** A kernel module, compiled once. */
+export function moduleOf(name: KernelName): WebAssembly.Module {
   let module = modules.get(name);
   if (!module) {
     module = new WebAssembly.Module(readFileSync(builtFile(`kernels/${name}.wasm`)));

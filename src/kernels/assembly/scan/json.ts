@@ -25,7 +25,7 @@ export class Node {
   /** The member expected first. */
   first: Member | null;
 }
-export const NODE_BYTES: usize = 28;
+export const NODE_BYTES: usize = offsetof<Node>();
 
 const SEEN_OBJECT: u32 = 1;
 const SEEN_OTHER: u32 = 2;

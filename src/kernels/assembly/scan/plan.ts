@@ -1,5 +1,5 @@
-// The decode plan: what to do with each value of an event. src/decode/plan.ts writes these structs, field by field as
-// declared here; all pointers are addresses in this memory, `column` is what a reject names.
+// The decode plan: what to do with each value of an event. src/decode/plan.ts writes these structs, whose layouts the module
+// carries; all pointers are addresses in this memory, `column` is what a reject names.
 
 /** What a slot holds. A kind up to STRING is text that can be hashed, up to NUMBER text that may be parsed as a number. */
 export const MISSING: u32 = 0;
@@ -28,7 +28,7 @@ export class Slot {
   /** Index of the source column or path, named by rejects. */
   column: u32;
 }
-export const SLOT_BYTES: usize = 16;
+export const SLOT_BYTES: usize = offsetof<Slot>();
 /** From a VW namespace's number slot to the slot of its scale, and from its items slot. */
 export const SCALE_AFTER: usize = 2 * SLOT_BYTES;
 export const SCALE_AFTER_ITEMS: usize = SLOT_BYTES;
@@ -40,7 +40,7 @@ export class HashOp {
   pad: u32;
   seed: u64;
 }
-export const HASH_OP_BYTES: usize = 16;
+export const HASH_OP_BYTES: usize = offsetof<HashOp>();
 
 /** Hash one text after the other, to u64s side by side from `to + row * stride` on. */
 @unmanaged
@@ -50,7 +50,7 @@ export class HashRun {
   ops: usize;
   opsEnd: usize;
 }
-export const HASH_RUN_BYTES: usize = 16;
+export const HASH_RUN_BYTES: usize = offsetof<HashRun>();
 
 /** Parse the slot's text to f32 at `to + row * stride`. */
 @unmanaged
@@ -60,7 +60,7 @@ export class NumberOp {
   stride: u32;
   log1p: u32;
 }
-export const NUMBER_OP_BYTES: usize = 16;
+export const NUMBER_OP_BYTES: usize = offsetof<NumberOp>();
 
 /** Where one bucket key goes: u64 at `to + row * stride`, taken from keys[bucket]; keys[count of boundaries + 1] = missing. */
 @unmanaged
@@ -70,7 +70,7 @@ export class BucketCell {
   keys: usize;
   pad: u32;
 }
-export const BUCKET_CELL_BYTES: usize = 16;
+export const BUCKET_CELL_BYTES: usize = offsetof<BucketCell>();
 
 /** Whole numbers below this have their buckets in a table. */
 export const SMALL_NUMBERS: u32 = 4096;
@@ -85,7 +85,7 @@ export class BucketOp {
   cellCount: u32;
   small: usize;
 }
-export const BUCKET_OP_BYTES: usize = 24;
+export const BUCKET_OP_BYTES: usize = offsetof<BucketOp>();
 
 /** Hash `count` component keys, found through the pointers at `parts`, to u64 at `to + row * stride`. */
 @unmanaged
@@ -96,7 +96,7 @@ export class CrossOp {
   stride: u32;
   seed: u64;
 }
-export const CROSS_OP_BYTES: usize = 24;
+export const CROSS_OP_BYTES: usize = offsetof<CrossOp>();
 
 /** One CSR region of a bag. */
 @unmanaged
@@ -107,7 +107,7 @@ export class BagCell {
   weights: usize;
   pad: u32;
 }
-export const BAG_CELL_BYTES: usize = 24;
+export const BAG_CELL_BYTES: usize = offsetof<BagCell>();
 
 /** Split the slot's value into items, hash each for every cell. */
 @unmanaged
@@ -121,7 +121,7 @@ export class BagOp {
   cellCount: u32;
   pad: u32;
 }
-export const BAG_OP_BYTES: usize = 32;
+export const BAG_OP_BYTES: usize = offsetof<BagOp>();
 
 /** Parse exactly `length` numbers, keep `take` of them as f32 at `to + row * stride`. */
 @unmanaged
@@ -134,7 +134,7 @@ export class VectorOp {
   to: usize;
   stride: u32;
 }
-export const VECTOR_OP_BYTES: usize = 32;
+export const VECTOR_OP_BYTES: usize = offsetof<VectorOp>();
 
 /** Count the `count` keys side by side from `keys + row * stride` on, each into 4096 registers of its own; fields: u32 each. */
 @unmanaged
@@ -146,7 +146,7 @@ export class DistinctRun {
   registers: usize;
   pad: u32;
 }
-export const DISTINCT_RUN_BYTES: usize = 24;
+export const DISTINCT_RUN_BYTES: usize = offsetof<DistinctRun>();
 
 /** Count every item of a bag. */
 @unmanaged
@@ -156,7 +156,7 @@ export class DistinctBagOp {
   field: u32;
   registers: usize;
 }
-export const DISTINCT_BAG_OP_BYTES: usize = 16;
+export const DISTINCT_BAG_OP_BYTES: usize = offsetof<DistinctBagOp>();
 
 /** A value of which all rows so far had the same: its size (UNSEEN: there was no row), and its bytes, hashed where there are more than 8. */
 @unmanaged
@@ -165,7 +165,7 @@ export class Watch {
   size: u32;
   bytes: u64;
 }
-export const WATCH_BYTES: usize = 16;
+export const WATCH_BYTES: usize = offsetof<Watch>();
 export const UNSEEN: u32 = 0xFFFFFFFF;
 
 /** Everything about one model's events. Slots that the spec has no use for are null. */

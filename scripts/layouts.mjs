@@ -1,0 +1,42 @@
+// A transform of the AssemblyScript compiler: a kernel module carries the layouts of its structs (unmanaged classes) and the
+// exported 32-bit constants of its files, as JSON in a custom section. src/kernels/layouts.ts reads them.
+import binaryen from "assemblyscript/binaryen";
+import { Transform } from "assemblyscript/transform";
+
+const OURS = "src/kernels/assembly/";
+/** The compiler's CommonFlags.Export and CommonFlags.Const. */
+const EXPORTED_CONSTANT = 2 | 8;
+
+export default class extends Transform {
+  afterCompile(module) {
+    const structs = {};
+    const constants = {};
+    for (const [name, element] of this.program.elementsByName) {
+      if (!name.startsWith(OURS)) continue;
+      const [struct] = element.instances?.values() ?? [];
+      if (struct?.type?.isUnmanaged && struct.members) structs[element.name] = layoutOf(struct);
+      if (element.is(EXPORTED_CONSTANT) && element.type?.size === 32 && element.type.isIntegerValue)
+        Object.assign(constants, constantOf(module, element));
+    }
+    module.addCustomSection("layouts", new TextEncoder().encode(JSON.stringify({ structs, constants })));
+  }
+}
+
+/** The size of a struct, and the offset and type of each of its fields. */
+function layoutOf(struct) {
+  const fields = {};
+  for (const [name, { instance }] of struct.members)
+    if (instance?.isField) fields[name] = [instance.memoryOffset, typeOf(instance.type)];
+  return { size: struct.nextMemoryOffset, fields };
+}
+
+/** Constants that nothing uses are not compiled: they are left out. */
+function constantOf(module, { name, internalName }) {
+  const global = module.getGlobal(internalName);
+  if (!global) return {};
+  const { id, value } = binaryen.getExpressionInfo(binaryen.getGlobalInfo(global).init);
+  return id === binaryen.ConstId ? { [name]: value >>> 0 } : {};
+}
+
+/** Pointers to structs are u32 numbers to the host. */
+const typeOf = (type) => (type.isFloatValue ? `f${type.size}` : `u${type.size}`);
