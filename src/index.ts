@@ -21,6 +21,16 @@ export { openFollow } from "./delta-log/open.js";
 export type { Precision } from "./delta-log/precision.js";
 export type { ReplicaStatus } from "./delta-log/replica.js";
 export { type ExportFormat, type ExportOptions, type ExportReport, exportModel } from "./exports/export-model.js";
+export {
+  type AskedRow,
+  type InspectedRow,
+  type InspectedStore,
+  type InspectedTable,
+  type InspectOptions,
+  type InspectReport,
+  inspect,
+} from "./inspect/inspect.js";
+export { type LagOptions, type LagReport, lag, type PartitionLag } from "./inspect/lag.js";
 export type { Fit } from "./migrate/distil.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
 export type { MigrationWarning } from "./migrate/migration.js";
@@ -32,6 +42,7 @@ export { createServer, type ServerOptions } from "./serve/server.js";
 export type { OnLost } from "./sources/kafka/kafka-log-options.js";
 export type { TopicSpec, TopicStart, TopicStop } from "./sources/kafka/open-topic.js";
 export type { KafkaOptions, SaslMechanism } from "./sources/kafka/options.js";
+export { type Produced, type ProduceOptions, produce } from "./sources/kafka/produce.js";
 export { type SimulatedFacts, type SimulateOptions, simulate } from "./sources/simulator/run.js";
 export type { SimulatorOptions } from "./sources/simulator/simulator.js";
 export type { SimulatorFormat } from "./sources/simulator/writer.js";

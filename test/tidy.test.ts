@@ -17,7 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["encodings"],
   ["spec", "sources", "decode", "metrics", "checkpoints", "delta-log"],
   ["model"],
-  ["exports", "migrate", "train", "serve"],
+  ["exports", "inspect", "migrate", "train", "serve"],
   ["cli"],
 ];
 /** Sideways imports that are allowed, with the reason. */

@@ -8,8 +8,11 @@ import { chunksOfLines } from "./lines.js";
 import { keyFrom } from "./message-key.js";
 import { KafkaProducer, type KafkaRecord } from "./producer.js";
 
+/** What to send, and to where. */
 export interface ProduceOptions {
+  /** The cluster. */
   readonly kafka: KafkaOptions;
+  /** The topic to send to. */
   readonly topic: string;
   /** As `train --data` takes it: files, patterns, "-", simulate:ROWS[:SEED[:FORMAT]]. */
   readonly data: readonly string[];
@@ -21,22 +24,31 @@ export interface ProduceOptions {
   readonly partitions?: number;
   /** Column or JSON member that messages are keyed (and so put into partitions) by. Default: no key, partitions in turn. */
   readonly key?: string;
+  /** Leaves out the first line of every file. Default false. */
   readonly skipHeader?: boolean;
   /** Default "none". */
   readonly compression?: Compression;
   /** Ends the sending early; what was sent is reported. */
   readonly signal?: AbortSignal;
+  /** Called after every batch. */
   readonly onProgress?: (sent: Produced) => void;
+  /** @internal What `rate` and `seconds` are measured by. Default: the system's. */
   readonly clock?: Clock;
 }
 
+/** What was sent. */
 export interface Produced {
+  /** The topic's name. */
   readonly topic: string;
+  /** That the topic has. */
   readonly partitions: number;
+  /** That were sent. */
   readonly messages: number;
   /** Of the messages' values. */
   readonly bytes: number;
+  /** That the sending took. */
   readonly seconds: number;
+  /** A whole number. */
   readonly messages_per_second: number;
 }
 
@@ -46,7 +58,7 @@ const RUN = 5000;
 
 /**
  * Sends every line of the data as one message with the present time, in order within each partition.
- * @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed; source_missing, source_unreadable; usage
+ * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed; source_missing, source_unreadable; usage
  */
 export async function produce(options: ProduceOptions): Promise<Produced> {
   const { kafka, topic, rate } = options;

@@ -1,0 +1,208 @@
+import type { Skipped } from "../checkpoints/store.js";
+import { HashbrookError } from "../core/errors.js";
+import { hex64 } from "../core/hash.js";
+import { loadModel } from "../model/load.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { keysOf } from "../spec/keys.js";
+import type { HotnessCounters } from "../tables/encoding.js";
+import type { LifecycleCounts } from "../tables/lifecycle.js";
+import type { RowStore, Table } from "../tables/table.js";
+
+/** What to show of a checkpoint. */
+export interface InspectOptions {
+  /** A run's directory (its newest whole checkpoint) or one checkpoint's directory. */
+  readonly checkpoint: string;
+  /** Field whose value is looked up; goes with `value`. */
+  readonly field?: string | undefined;
+  /** The value's text; for a cross one text per component; for buckets the bucket's index. */
+  readonly value?: readonly string[] | undefined;
+  /** Rows to show of every table: the nearest to the value's row by cosine, or without a value the longest. Default 5. */
+  readonly top?: number | undefined;
+}
+
+/** A learned row: its key and weights. */
+export interface InspectedRow {
+  /** 16 hex digits. */
+  readonly key: string;
+  /** Euclidean length of the weights. */
+  readonly norm: number;
+  /** The table's `dim` weights. */
+  readonly weights: readonly number[];
+  /** Cosine to the row that was asked for. */
+  readonly similarity?: number;
+}
+
+/** The vector of the value that was asked for. */
+export interface AskedRow {
+  /** 16 hex digits. */
+  readonly key: string;
+  /** Its row; null in a table whose vectors are no rows, and for an id that was never learned. */
+  readonly row: number | null;
+  /** The table's `dim` weights; null: never learned. */
+  readonly weights: readonly number[] | null;
+}
+
+/** A store of rows that a table is made of. */
+export interface InspectedStore {
+  /** As its files are named. */
+  readonly name: string;
+  /** Weights of a row. */
+  readonly dim: number;
+  /** Rows in use. */
+  readonly rows: number;
+  /** Rows it can hold. */
+  readonly capacity: number;
+  /** Of its memory. */
+  readonly bytes: number;
+  /** Weights with their optimizer's state. */
+  readonly bytes_per_row: number;
+  /** Absent where rows are neither admitted nor evicted. */
+  readonly lifecycle: LifecycleCounts | undefined;
+}
+
+/** What a table holds. */
+export interface InspectedTable {
+  /** As the spec names it. */
+  readonly name: string;
+  /** Kind of the encoding. */
+  readonly encoding: string;
+  /** Kind of the rows' optimizer. */
+  readonly optimizer: string;
+  /** Weights of an id's vector. */
+  readonly dim: number;
+  /** The fields that are looked up in it. */
+  readonly fields: readonly string[];
+  /** Rows in use. */
+  readonly rows: number;
+  /** Rows it can hold; 0: it has no rows. */
+  readonly capacity: number;
+  /** `rows` of `capacity`, 0 to 1. */
+  readonly fill: number;
+  /** Weights that all ids share. */
+  readonly dense_weights: number;
+  /** Of its memory. */
+  readonly bytes: number;
+  /** Empty where the encoding has no rows. */
+  readonly stores: readonly InspectedStore[];
+  /** Absent where the encoding does not tell hot ids from cold ones. */
+  readonly hotness?: HotnessCounters;
+  /** Undefined where no value was asked for, or its field is not looked up here. */
+  readonly asked: AskedRow | undefined;
+  /** The nearest to the row asked for, or the longest first. */
+  readonly top: readonly InspectedRow[];
+}
+
+/** What a checkpoint holds. */
+export interface InspectReport {
+  /** Its directory. */
+  readonly checkpoint: string;
+  /** The model's name. */
+  readonly model: string;
+  /** Kind of the tower. */
+  readonly tower: string;
+  /** 16 hex digits. */
+  readonly spec_hash: string;
+  /** Events it had learned. */
+  readonly examples: number;
+  /** Of its files. */
+  readonly bytes: number;
+  /** The place in the source that it was taken at, as the source wrote it. */
+  readonly position: object;
+  /** The run's metrics so far, as they are kept. */
+  readonly tally: object;
+  /** In the spec's order. */
+  readonly tables: readonly InspectedTable[];
+  /** Damaged checkpoints that were passed over on the way to this one, and why. */
+  readonly passed_over: readonly Skipped[];
+  /** The compiled spec, with every default. */
+  readonly spec: CompiledSpec;
+}
+
+/**
+ * What a checkpoint holds: its spec, tables, their fill and bytes, and the rows of an id or the longest ones.
+ * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch; usage where only one of `field` and
+ *   `value` is given, or the spec does not look such a value up
+ */
+export async function inspect({ checkpoint: at, field, value, top = 5 }: InspectOptions): Promise<InspectReport> {
+  if ((field === undefined) !== (value === undefined)) {
+    throw new HashbrookError("usage", "--field and --value go together");
+  }
+  const { model, spec, specHash, examples, path, checkpoint, skipped } = await loadModel(at, {
+    capacity: 1,
+    threads: 1,
+  });
+  try {
+    const asked = field ? keysOf(spec, field, value!) : [];
+    const tables: InspectedTable[] = [];
+    for (const table of model.tables)
+      tables.push(await describe(table, asked.find((key) => key.table === table.name)?.key, top));
+    const { tally, position } = checkpoint.meta as unknown as { tally: object; position: object };
+    const about = { checkpoint: path, model: spec.name, tower: spec.tower.kind, spec_hash: specHash, examples };
+    return { ...about, bytes: checkpoint.bytes, position, tally, tables, passed_over: skipped, spec };
+  } finally {
+    await model.close();
+  }
+}
+
+async function describe(table: Table, key: string | undefined, top: number): Promise<InspectedTable> {
+  const { rows, capacity, bytes } = table.stats();
+  const { encoding, dim, optimizer, cells } = table.spec;
+  const asked = key === undefined ? undefined : await look(table, key);
+  const to = asked?.weights ?? undefined;
+  const shown = top > 0 && (key === undefined || to) ? topRows(table, top, to) : [];
+  return {
+    name: table.name,
+    encoding,
+    optimizer: optimizer.kind,
+    dim,
+    fields: cells.map((cell) => cell.field),
+    rows,
+    capacity,
+    fill: capacity > 0 ? rows / capacity : 0,
+    dense_weights: table.dense.reduce((sum, weights) => sum + weights.size, 0),
+    bytes,
+    stores: table.stores.map(describeStore),
+    ...(table.hotness && { hotness: table.hotness }),
+    asked,
+    top: shown,
+  };
+}
+
+/** A key's vector: of a table with a row for each id only where the id was learned. */
+async function look(table: Table, key: string): Promise<AskedRow> {
+  const id = BigInt(`0x${key}`);
+  if (!table.lookup) return { key, row: null, weights: Array.from(await table.vectorOf(id)) };
+  const found = table.lookup(id);
+  return { key, row: found?.row ?? null, weights: found ? Array.from(found.weights) : null };
+}
+
+function describeStore({ spec, layout, rows, capacity, bytes, lifecycle }: RowStore): InspectedStore {
+  const about = { name: spec.name, dim: layout.dim, rows, capacity, bytes, bytes_per_row: layout.stride };
+  return { ...about, lifecycle: lifecycle?.counts() };
+}
+
+/** The rows with the largest norm, or the nearest to `to` by cosine. */
+function topRows(table: Table, top: number, to?: readonly number[]): InspectedRow[] {
+  let best: InspectedRow[] = [];
+  const rank = (row: InspectedRow) => row.similarity ?? row.norm;
+  const { dim } = table.spec;
+  const vectors = table.stores.filter(({ layout }) => layout.dim === dim);
+  for (const { keys, weights } of chunksOf(vectors)) {
+    const rows = Array.from(keys, (key, i): InspectedRow => {
+      const values = Array.from(weights.subarray(i * dim, (i + 1) * dim));
+      const norm = Math.hypot(...values);
+      return { key: hex64(key), norm, weights: values, ...(to && { similarity: cosine(values, to) }) };
+    });
+    best = [...best, ...rows].sort((a, b) => rank(b) - rank(a)).slice(0, top);
+  }
+  return best;
+}
+
+function* chunksOf(stores: readonly RowStore[]) {
+  for (const store of stores) yield* store.exportRows();
+}
+
+function cosine(a: readonly number[], b: readonly number[]): number {
+  const lengths = Math.hypot(...a) * Math.hypot(...b);
+  return lengths > 0 ? a.reduce((sum, x, i) => sum + x * b[i], 0) / lengths : 0;
+}

@@ -1,0 +1,64 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { inspect, lag, loadSpec, specHash, train } from "../../src/index.js";
+import { keysOf } from "../../src/spec/keys.js";
+import { run, temporary } from "../e2e/hashbrook.js";
+
+const MODEL = "features/ads-demo.yaml";
+const out = temporary();
+
+beforeAll(async () => {
+  await train({ model: MODEL, data: "simulate:3000:7", out });
+}, 60_000);
+
+describe("inspect", () => {
+  it("says what a checkpoint holds, and is what the command prints", async () => {
+    const { spec, ...report } = await inspect({ checkpoint: out });
+    expect(report).toMatchObject({ examples: 3000, spec_hash: specHash(loadSpec(MODEL)), passed_over: [] });
+    expect(specHash(spec)).toBe(report.spec_hash);
+    expect(report.tables.map(({ top }) => top.length)).toEqual(report.tables.map(({ rows }) => Math.min(rows, 5)));
+    for (const { top } of report.tables) {
+      const norms = top.map(({ norm }) => norm);
+      expect(norms).toEqual([...norms].sort((a, b) => b - a));
+    }
+    const { stdout } = await run(["inspect", "--checkpoint", out, "--json"]);
+    expect(stdout).toBe(`${JSON.stringify(report)}\n`);
+  });
+
+  it("finds the row of a value by its key, nearest to itself", async () => {
+    const { tables, spec } = await inspect({ checkpoint: out, field: "ad", value: ["a1"], top: 1 });
+    const [{ table, key }] = keysOf(spec, "ad", ["a1"]);
+    const { asked, top } = tables.find(({ name }) => name === table)!;
+    expect(asked?.key).toBe(key);
+    expect(asked?.weights).not.toBeNull();
+    expect(top).toMatchObject([{ key, weights: asked?.weights, similarity: expect.closeTo(1, 6) }]);
+  });
+
+  it("asks for a field with its value, and for a checkpoint", async () => {
+    await expect(inspect({ checkpoint: out, field: "ad" })).rejects.toMatchObject({ code: "usage" });
+    await expect(inspect({ checkpoint: out, field: "no", value: ["1"] })).rejects.toMatchObject({ code: "usage" });
+    await expect(inspect({ checkpoint: temporary() })).rejects.toMatchObject({ code: "checkpoint_missing" });
+  });
+});
+
+describe("lag", () => {
+  const nowhere = { brokers: ["127.0.0.1:1"] };
+
+  it("asks for one of group and checkpoint", async () => {
+    await expect(lag({ kafka: nowhere, topic: "t" })).rejects.toMatchObject({ code: "usage" });
+    const both = { kafka: nowhere, topic: "t", group: "g", checkpoint: out };
+    await expect(lag(both)).rejects.toMatchObject({ code: "usage" });
+  });
+
+  it("tells a checkpoint of files, and one of another topic, before the cluster is asked", async () => {
+    const files = { kafka: nowhere, topic: "t", checkpoint: out };
+    await expect(lag(files)).rejects.toMatchObject({ code: "checkpoint_mismatch" });
+    const directory = temporary();
+    const store = new CheckpointStore(directory);
+    store.lock();
+    store.save(10, { meta: { position: { topic: "clicks", offsets: ["1"] } }, blocks: [] });
+    store.unlock();
+    const other = { kafka: nowhere, topic: "t", checkpoint: directory };
+    await expect(lag(other)).rejects.toMatchObject({ code: "stream_changed", hint: "--topic clicks" });
+  });
+});
