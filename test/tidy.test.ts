@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commands } from "../src/cli/commands.js";
 import { encodingKinds, kindsThat } from "../src/encodings/index.js";
+import { fieldKinds } from "../src/fields/index.js";
 import { optimizerKinds } from "../src/optimizers/index.js";
 import { learnsByEvent, towerKinds } from "../src/towers/index.js";
 import { poolingKinds } from "../src/towers/poolings/index.js";
@@ -11,7 +12,7 @@ import { poolingKinds } from "../src/towers/poolings/index.js";
 const LAYERS: readonly (readonly string[])[] = [
   ["core"],
   ["schema", "kernels", "graph"],
-  ["optimizers", "towers"],
+  ["fields", "optimizers", "towers"],
   ["runtimes"],
   ["tables"],
   ["encodings"],
@@ -133,10 +134,21 @@ describe("the source tree", () => {
   });
 
   it("describes kinds without loading what works", () => {
-    const reached = ["encodings/index.ts", "optimizers/index.ts", "towers/index.ts"].flatMap((start) =>
-      reach(start, "loads"),
+    const reached = ["encodings/index.ts", "fields/index.ts", "optimizers/index.ts", "towers/index.ts"].flatMap(
+      (start) => reach(start, "loads"),
     );
     expect(reached.filter((file) => /^(kernels|runtimes|graph|tables\/(?!spec|bytes))/.test(file))).toEqual([]);
+  });
+
+  it("names no type of field in the spec", () => {
+    // "bag" is a kind of cell, too.
+    const named = new RegExp(
+      `["'](${Object.keys(fieldKinds)
+        .filter((type) => type !== "bag")
+        .join("|")})["']|type [!=]== "bag"`,
+    );
+    const wrong = files.filter(({ file, code }) => file.startsWith("spec/") && named.test(code));
+    expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 
   it("names no kind of optimizer in the spec", () => {

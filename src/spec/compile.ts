@@ -1,3 +1,4 @@
+import { calledType, fieldOf, isDense, isNumber } from "../fields/index.js";
 import type { Problems } from "../schema/problems.js";
 import { learnsByEvent, towerOf } from "../towers/index.js";
 import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
@@ -41,7 +42,7 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
     label,
     fields: fields.map(({ field }) => field),
     tables: wide ? [...tables, wide] : tables,
-    numbers: fields.filter(({ field }) => field.type === "numeric").map(({ field }) => field.name),
+    numbers: fields.filter(({ field }) => isNumber(field)).map(({ field }) => field.name),
     ...pooled,
     tower: compileTower(spec, kind, problems),
   };
@@ -67,20 +68,20 @@ function checkUses(
   fields: readonly ExpandedField[],
   problems: Problems,
 ): void {
-  const crossed = new Set(compiled.flatMap((field) => (field.type === "cross" ? field.of : [])));
+  const crossed = new Set(compiled.flatMap((field) => ("of" in field ? field.of : [])));
   const wide = new Set(
     tables.filter(({ role }) => role === "wide").flatMap(({ cells }) => cells.map(({ field }) => field)),
   );
   const linear = learnsByEvent(tower.kind);
   for (const { field, table, path } of fields) {
-    const dense = field.type === "numeric" || field.type === "vector";
-    if (linear && field.type === "vector") {
+    const dense = isDense(field);
+    if (linear && !fieldOf(field.type).cell) {
       problems.add(
         path,
-        `${tower.kind} cannot use the vector "${field.name}"`,
+        `${tower.kind} cannot use ${calledType(field).replace(/^an? /, "the ")} "${field.name}"`,
         "use a tower such as deep_crossing, or remove the field",
       );
-    } else if (!linear && field.type === "numeric" && table !== undefined) {
+    } else if (!linear && isNumber(field) && table !== undefined) {
       problems.add(
         `${path}.table`,
         `the number "${field.name}" feeds the tower as it is, not by a table`,
@@ -132,7 +133,7 @@ function checkInputs(
       );
     return;
   }
-  const dense = fields.some(({ field }) => field.type === "numeric" || field.type === "vector");
+  const dense = fields.some(({ field }) => isDense(field));
   if (tables.length === 0 && (tower.compares || !dense)) {
     const none = tower.compares ? "" : " and no numbers";
     problems.add("tower", `${kind} has no embeddings${none} to work on`, "give fields a table");
@@ -151,8 +152,8 @@ function checkInputs(
 function checkBatch({ batch, fields, tables, numbers }: CompiledSpec, problems: Problems): void {
   const singles = tables.flatMap(({ cells }) => cells).filter(({ kind }) => kind === "single").length;
   const bags = tables.flatMap(({ cells }) => cells.map((cell) => fields.find(({ name }) => name === cell.field)));
-  const items = bags.reduce((sum, field) => sum + (field?.type === "bag" ? field.max_length : 0), 0);
-  const vectors = fields.reduce((sum, field) => sum + (field.type === "vector" ? field.take : 0), 0);
+  const items = bags.reduce((sum, field) => sum + (field && "max_length" in field ? field.max_length : 0), 0);
+  const vectors = fields.reduce((sum, field) => sum + ("take" in field ? field.take : 0), 0);
   const bytes = batch * (28 + 4 * (numbers.length + vectors) + 8 * singles + 12 * items);
   if (bytes <= BATCH_BYTES) return;
   problems.add(

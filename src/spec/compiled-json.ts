@@ -1,5 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { type EncodingKind, encodingKinds, kindOf, plainKinds } from "../encodings/index.js";
+import { fieldKinds, fieldOf, isBag, isCrossable, isNumber } from "../fields/index.js";
 import { Optimizer } from "../optimizers/schema.js";
 import { closed } from "../schema/basics.js";
 import { Compile } from "../schema/compile.js";
@@ -9,7 +10,7 @@ import { rowProperties } from "../tables/spec.js";
 import { towerKinds, towerOf } from "../towers/index.js";
 import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, TowerKind } from "./compiled.js";
 import { Poolings, poolingDisagreement } from "./poolings.js";
-import { BIAS, cellKind, hasOwnSeeds } from "./tables.js";
+import { BIAS, hasOwnSeeds } from "./tables.js";
 
 const Events = Type.Object(
   {
@@ -36,23 +37,13 @@ const Label = Type.Object(
   closed,
 );
 
-const separator = Type.String({ minLength: 1, maxLength: 8 });
-const field = <K extends string, P extends TProperties>(type: K, properties: P) =>
-  Type.Object({ name: text, type: Type.Literal(type), ...properties }, closed);
-
-const Field = Type.Union([
-  field("categorical", { from: text }),
-  field("bag", { from: text, separator, combiner: Type.Enum(["sum", "mean", "sqrtn"]), max_length: count(4096) }),
-  field("numeric", {
-    from: text,
-    transform: Type.Enum(["raw", "log1p", "standardize"]),
-    missing: Type.Number(),
-    half_life: Type.Optional(Type.Number({ minimum: 100 })),
-  }),
-  field("buckets", { from: text, boundaries: Type.Array(Type.Number(), { minItems: 1, maxItems: 4096 }) }),
-  field("cross", { of: Type.Array(text, { minItems: 2 }) }),
-  field("vector", { from: text, separator, length: count(65536), take: count(65536) }),
-]);
+const Field = Type.Unsafe<CompiledField>(
+  Type.Union(
+    Object.entries(fieldKinds).map(([type, { compiled }]) =>
+      Type.Object({ name: text, type: Type.Literal(type), ...compiled }, closed),
+    ),
+  ),
+);
 
 const cells = Type.Array(
   Type.Object(
@@ -147,7 +138,7 @@ function misshapen(path: string, [error]: readonly { instancePath: string; messa
 function disagreement(spec: CompiledSpec): string | undefined {
   const fields = new Map(spec.fields.map((field) => [field.name, field]));
   const names = spec.tables.map(({ name }) => name);
-  const numeric = spec.fields.filter(({ type }) => type === "numeric").map(({ name }) => name);
+  const numeric = spec.fields.filter(isNumber).map(({ name }) => name);
   if (fields.size !== spec.fields.length) return "two fields have the same name";
   if (new Set(names).size !== names.length) return "two tables have the same name";
   if (numeric.join() !== spec.numbers.join()) return "/numbers are not the numeric fields";
@@ -163,11 +154,12 @@ function disagreement(spec: CompiledSpec): string | undefined {
 }
 
 function fieldDisagreement(field: CompiledField, fields: ReadonlyMap<string, CompiledField>): string | undefined {
-  if (field.type === "vector" && field.take > field.length) return "takes more numbers than it has";
-  if (field.type === "buckets" && field.boundaries.some((x, i, all) => i > 0 && x <= all[i - 1]))
-    return "has boundaries out of order";
-  if (field.type !== "cross") return undefined;
-  const wrong = field.of.find((name) => !["categorical", "buckets"].includes(fields.get(name)?.type ?? ""));
+  const alone = fieldOf(field.type).disagreement?.(field);
+  if (alone !== undefined || !("of" in field)) return alone;
+  const wrong = field.of.find((name) => {
+    const part = fields.get(name);
+    return part === undefined || !isCrossable(part);
+  });
   return wrong === undefined ? undefined : `crosses ${wrong}, which cannot be crossed`;
 }
 
@@ -182,10 +174,9 @@ function tableDisagreement(
     return "has cells out of order";
   for (const { field: name, kind, items } of table.cells) {
     const field = fields.get(name);
-    const right =
-      kind === "bias" ? name === BIAS : field !== undefined && field.type !== "vector" && cellKind(field) === kind;
+    const right = kind === "bias" ? name === BIAS : field !== undefined && fieldOf(field.type).cell === kind;
     if (!right) return `has a ${kind} cell for ${name}`;
-    const pooled = table.role === "wide" || field?.type !== "bag" || items !== field.max_length;
+    const pooled = table.role === "wide" || !field || !isBag(field) || items !== field.max_length;
     if (items !== undefined && pooled) return `has ${items} items of ${name} side by side`;
   }
   if (new Set(table.cells.map(({ field }) => field)).size !== table.cells.length) return "has a field twice";

@@ -1,4 +1,5 @@
 import type { EncodingSpec } from "../encodings/index.js";
+import type { CompiledField } from "../fields/index.js";
 import type { OptimizerSpec } from "../optimizers/index.js";
 import type { TowerKnobs } from "../towers/index.js";
 import type { CompiledPooling } from "../towers/poolings/index.js";
@@ -71,42 +72,8 @@ export interface LabelSpec {
   readonly oracle: string | null;
 }
 
-interface FieldBase {
-  readonly name: string;
-}
-
-export type CompiledField =
-  | (FieldBase & { readonly type: "categorical"; readonly from: string })
-  | (FieldBase & {
-      readonly type: "bag";
-      readonly from: string;
-      readonly separator: string;
-      readonly combiner: Combiner;
-      readonly max_length: number;
-    })
-  | (FieldBase & {
-      readonly type: "numeric";
-      readonly from: string;
-      readonly transform: "raw" | "log1p" | "standardize";
-      readonly missing: number;
-      /** standardize: values after which one counts half in the statistics; not there: all count alike. */
-      readonly half_life?: number;
-    })
-  /** Bucket index = count of boundaries <= x (0..boundaries.length); its key hashes the index's decimal text; missing hashes the empty text. */
-  | (FieldBase & { readonly type: "buckets"; readonly from: string; readonly boundaries: readonly number[] })
-  /** `of`: two or more fields of type categorical or buckets. */
-  | (FieldBase & { readonly type: "cross"; readonly of: readonly string[] })
-  | (FieldBase & {
-      readonly type: "vector";
-      readonly from: string;
-      readonly separator: string;
-      readonly length: number;
-      readonly take: number;
-    });
-
-export type Combiner = "sum" | "mean" | "sqrtn";
-
 export type { EncodingKind, EncodingSpec } from "../encodings/index.js";
+export type { Combiner, CompiledField } from "../fields/index.js";
 export type { AdmissionSpec, EvictionSpec, StoreSpec } from "../tables/spec.js";
 
 export type CompiledTable = EncodingSpec & {
@@ -155,11 +122,6 @@ export function cellVectors(cells: readonly CompiledCell[]): { readonly first: n
 /** A row's vectors: one a cell, one an item where a cell's items lie side by side. */
 export const vectorCount = (cells: readonly CompiledCell[]): number =>
   cells.reduce((sum, { items = 1 }) => sum + items, 0);
-
-/** True for the fields whose values are hashed: their distinct values are counted. */
-export function isHashed(field: CompiledField): boolean {
-  return field.type !== "numeric" && field.type !== "vector";
-}
 
 /** The number that a positive label is, within what events may hold; undefined where it is a word or a threshold. */
 export function positiveNumber(positive: LabelSpec["positive"]): number | undefined {

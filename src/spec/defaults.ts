@@ -9,11 +9,6 @@ export const defaults = {
   soft: false,
   id_window: 1_000_000,
   time_unit: "ms",
-  bag: { separator: "|", combiner: "mean", max_length: 50 },
-  vector: { separator: "|" },
-  numeric: { transform: "raw", missing: 0 },
-  /** Boundaries from `min` to `max` with `per_doubling` steps in each doubling. */
-  log_buckets: { per_doubling: 4, min: 1, max: 2 ** 32 },
   table: { dim: 16, init: rows.init, salt: "table" },
   wide: { bits: 22, init: 0, salt: "field" },
   runtime: "onnxruntime",

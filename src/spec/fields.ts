@@ -1,10 +1,7 @@
+import { type CompiledField, calledType, compileField, type FieldSource, isCrossable } from "../fields/index.js";
 import { type Problems, suggestion } from "../schema/problems.js";
-import { evenBoundaries, integerBoundaries, logBoundaries } from "./buckets.js";
-import type { CompiledField } from "./compiled.js";
-import { defaults } from "./defaults.js";
 import { expand } from "./ranges.js";
-import type { FieldSource, ModelSpec, TransformSource } from "./schema.js";
-import { unescaped } from "./separators.js";
+import type { ModelSpec } from "./schema.js";
 import type { Sources } from "./sources.js";
 
 /** A field after range expansion, with what only the compiler needs to know. */
@@ -16,26 +13,25 @@ export interface ExpandedField {
   readonly path: string;
 }
 
-const MOST_BOUNDARIES = 4096;
-
-type NumericSource = Extract<FieldSource, { type: "numeric" }>;
-
 /** Expands ranges and resolves every field by itself, then checks the crosses. */
 export function compileFields(spec: ModelSpec, sources: Sources, problems: Problems): ExpandedField[] {
   const fields = spec.fields.flatMap((source, i) => expandField(source, `fields[${i}]`, sources, problems));
   reportTwins(fields, problems);
-  for (const { field, path } of fields) if (field.type === "cross") checkCross(field.of, path, fields, problems);
+  for (const { field, path } of fields) if ("of" in field) checkCross(field.of, path, fields, problems);
   return fields;
 }
 
 function expandField(source: FieldSource, path: string, sources: Sources, problems: Problems): ExpandedField[] {
   const names = expand(source.name, `${path}.name`, problems);
-  const table = source.type === "vector" ? undefined : source.table;
-  if (source.type === "cross") {
+  const table = "table" in source ? source.table : undefined;
+  const compiled = (written: FieldSource, name: string, from: string): ExpandedField => {
+    return { field: compileField(written, { name, from, path, problems }), table, path };
+  };
+  if ("of" in source) {
     if (names.length > 1)
       problems.add(`${path}.name`, "a cross has one name, not a range", "write one cross for each pair");
     const of = source.of.flatMap((name, i) => expand(name, `${path}.of[${i}]`, problems));
-    return names.slice(0, 1).map((name) => ({ field: { name, type: "cross", of }, table, path }));
+    return names.slice(0, 1).map((name) => compiled({ ...source, of }, name, ""));
   }
   const froms = source.from === undefined ? names : expand(source.from, `${path}.from`, problems);
   if (froms.length !== names.length) {
@@ -47,120 +43,7 @@ function expandField(source: FieldSource, path: string, sources: Sources, proble
     return [];
   }
   for (const from of froms) sources.check(from, source.from === undefined ? `${path}.name` : `${path}.from`);
-  return names.map((name, i) => ({ field: compileField(source, name, froms[i], path, problems), table, path }));
-}
-
-function compileField(
-  source: Exclude<FieldSource, { type: "cross" }>,
-  name: string,
-  from: string,
-  path: string,
-  problems: Problems,
-): CompiledField {
-  switch (source.type) {
-    case "categorical":
-      return { name, type: "categorical", from };
-    case "bag": {
-      const {
-        separator = defaults.bag.separator,
-        combiner = defaults.bag.combiner,
-        max_length = defaults.bag.max_length,
-      } = source;
-      const by = itemSeparator(separator, path, problems);
-      return { name, type: "bag", from, separator: by, combiner, max_length };
-    }
-    case "vector": {
-      const { length, take = length, separator = defaults.vector.separator } = source;
-      const by = itemSeparator(separator, path, problems);
-      if (take > length) problems.add(`${path}.take`, `takes ${take} of ${length} numbers`, "take at most `length`");
-      return { name, type: "vector", from, separator: by, length, take };
-    }
-    case "numeric":
-      return compileNumeric(source, name, from, path, problems);
-  }
-}
-
-function compileNumeric(
-  source: NumericSource,
-  name: string,
-  from: string,
-  path: string,
-  problems: Problems,
-): CompiledField {
-  const transform = source.transform ?? defaults.numeric.transform;
-  const continuous = transform === "raw" || transform === "log1p";
-  if (source.missing !== undefined && !continuous) {
-    const why = transform === "standardize" ? "a missing value is the mean" : "missing has a bucket of its own";
-    problems.add(`${path}.missing`, `has no use here: ${why}`, "remove it (it is for raw and log1p)");
-  }
-  if (source.half_life !== undefined && transform !== "standardize") {
-    problems.add(`${path}.half_life`, "has no use here", "remove it (it is for transform: standardize)");
-  }
-  if (continuous || transform === "standardize") {
-    const missing = source.missing ?? defaults.numeric.missing;
-    const { half_life } = source;
-    return { name, type: "numeric", from, transform, missing, ...(half_life !== undefined && { half_life }) };
-  }
-  return { name, type: "buckets", from, boundaries: compileBoundaries(transform, path, problems) };
-}
-
-type BucketTransform = Exclude<TransformSource, "raw" | "log1p" | "standardize">;
-
-function compileBoundaries(transform: BucketTransform, path: string, problems: Problems): readonly number[] {
-  const { per_doubling, min, max } = defaults.log_buckets;
-  if (transform === "log1p-bucket") return integerBoundaries(max, per_doubling);
-  const at = `${path}.transform`;
-  const { buckets, log_buckets: log, even_buckets: even } = transform;
-  if ([buckets, log, even].filter((given) => given !== undefined).length !== 1) {
-    problems.add(
-      at,
-      "needs exactly one of buckets, log_buckets, even_buckets",
-      "e.g. transform: { buckets: [0, 10, 100] }",
-    );
-    return [0];
-  }
-  if (buckets) return checkAscending(buckets, `${at}.buckets`, problems);
-  if (even) return evenBuckets(even.width, even.max, `${at}.even_buckets`, problems);
-  return logBuckets({ per_doubling, min, max, ...log }, `${at}.log_buckets`, problems);
-}
-
-function checkAscending(boundaries: readonly number[], path: string, problems: Problems): readonly number[] {
-  const wrong = boundaries.findIndex((boundary, i) => i > 0 && boundary <= boundaries[i - 1]);
-  if (wrong > 0)
-    problems.add(`${path}[${wrong}]`, "is not above the boundary before it", "write the boundaries in ascending order");
-  return boundaries;
-}
-
-function evenBuckets(width: number, max: number, path: string, problems: Problems): number[] {
-  const steps = max / width;
-  if (steps < MOST_BOUNDARIES) return evenBoundaries(width, max);
-  problems.add(path, `makes more than ${MOST_BOUNDARIES} boundaries`, "lower max or raise width");
-  return [0];
-}
-
-function logBuckets(
-  log: { per_doubling: number; min: number; max: number },
-  path: string,
-  problems: Problems,
-): number[] {
-  const boundaries = log.min > 0 ? logBoundaries(log.min, log.max, log.per_doubling) : [];
-  if (log.max < log.min) problems.add(path, `max ${log.max} is below min ${log.min}`, "raise max or lower min");
-  if (boundaries.length > MOST_BOUNDARIES) {
-    problems.add(path, `makes more than ${MOST_BOUNDARIES} boundaries`, "lower max or per_doubling, or raise min");
-  }
-  return boundaries;
-}
-
-/** What stands between the items of a value: 1 to 8 bytes of UTF-8 on one line. */
-function itemSeparator(written: string, path: string, problems: Problems): string {
-  const separator = unescaped(written);
-  if (Buffer.byteLength(separator) > 8 || /[\r\n]/.test(separator))
-    problems.add(
-      `${path}.separator`,
-      `${JSON.stringify(separator)} cannot separate items`,
-      "1 to 8 bytes without a line break",
-    );
-  return separator;
+  return names.map((name, i) => compiled(source, name, froms[i]));
 }
 
 function reportTwins(fields: readonly ExpandedField[], problems: Problems): void {
@@ -179,9 +62,7 @@ function reportTwins(fields: readonly ExpandedField[], problems: Problems): void
 }
 
 function checkCross(of: readonly string[], path: string, fields: readonly ExpandedField[], problems: Problems): void {
-  const crossable = fields
-    .filter(({ field }) => field.type === "categorical" || field.type === "buckets")
-    .map(({ field }) => field.name);
+  const crossable = fields.filter(({ field }) => isCrossable(field)).map(({ field }) => field.name);
   for (const [i, name] of of.entries()) {
     const at = `${path}.of[${i}]`;
     const found = fields.find(({ field }) => field.name === name)?.field;
@@ -189,13 +70,10 @@ function checkCross(of: readonly string[], path: string, fields: readonly Expand
     else if (!crossable.includes(name)) {
       problems.add(
         at,
-        `"${name}" is ${kindOf(found)}, which cannot be crossed`,
+        `"${name}" is ${calledType(found)}, which cannot be crossed`,
         "cross categorical fields and numeric fields with a bucket transform",
       );
     }
     if (of.indexOf(name) !== i) problems.add(at, `"${name}" is there twice`, "name every field of a cross once");
   }
 }
-
-const kindOf = (field: CompiledField): string =>
-  field.type === "numeric" ? `numeric (${field.transform})` : `a ${field.type}`;

@@ -22,14 +22,14 @@ export function keysOf(spec: CompiledSpec, name: string, values: readonly string
     const names = spec.fields.map((candidate) => candidate.name).join(", ");
     throw new HashbrookError("usage", `--field ${name}: the spec has no such field`, { hint: `fields: ${names}` });
   }
-  const wanted = field.type === "cross" ? field.of.length : 1;
+  const wanted = "of" in field ? field.of.length : 1;
   if (values.length !== wanted) {
     throw new HashbrookError(
       "usage",
       `${name} takes ${wanted} value${wanted > 1 ? `s (${"of" in field ? field.of.join(", ") : ""})` : ""}, not ${values.length}`,
     );
   }
-  const keys = field.type === "cross" ? crossKeys(spec, name, values) : valueKeys(spec, name, values[0]);
+  const keys = "of" in field ? crossKeys(spec, name, values) : valueKeys(spec, name, values[0]);
   if (keys.length === 0)
     throw new HashbrookError("usage", `--field ${name}: its values are not looked up in any table`);
   return keys;
@@ -46,7 +46,7 @@ export function valueKeys(spec: CompiledSpec, field: string, text: string): Valu
 /** The keys of a cross of the given component texts (in `of` order), in every table that looks the cross up. */
 export function crossKeys(spec: CompiledSpec, cross: string, texts: readonly string[]): ValueKey[] {
   const field = spec.fields.find((candidate) => candidate.name === cross);
-  if (field?.type !== "cross") throw new RangeError(`"${cross}" is not a cross`);
+  if (!field || !("of" in field)) throw new RangeError(`"${cross}" is not a cross`);
   const components = componentBytes(spec, field, texts);
   return keysInTables(spec, cross, (seed) => xxh64(components, seed));
 }
@@ -54,7 +54,7 @@ export function crossKeys(spec: CompiledSpec, cross: string, texts: readonly str
 /** Component keys as 8-byte little-endian numbers; a component's seed is XXH64(its name, `train.seed`), whatever the table. */
 function componentBytes(
   spec: CompiledSpec,
-  cross: Extract<CompiledField, { type: "cross" }>,
+  cross: Extract<CompiledField, { of: readonly string[] }>,
   texts: readonly string[],
 ): Uint8Array {
   const view = new DataView(new ArrayBuffer(cross.of.length * 8));

@@ -1,3 +1,4 @@
+import { isBag } from "../fields/index.js";
 import { closed } from "../schema/basics.js";
 import { text } from "../schema/compiled.js";
 import { listed, type Problems, suggestion } from "../schema/problems.js";
@@ -76,15 +77,15 @@ function laidOut(
   fields: readonly ExpandedField[],
 ): CompiledCell {
   const field = fields.find((known) => known.field.name === cell.field)?.field;
-  if (field?.type !== "bag" || !given.some(({ source }) => source.over === cell.field)) return cell;
+  if (!field || !isBag(field) || !given.some(({ source }) => source.over === cell.field)) return cell;
   return { ...cell, items: field.max_length };
 }
 
 function checkBag({ over }: Source, path: string, fields: readonly ExpandedField[], problems: Problems): void {
-  const bags = fields.filter(({ field }) => field.type === "bag").map(({ field }) => field.name);
+  const bags = fields.filter(({ field }) => isBag(field)).map(({ field }) => field.name);
   const found = fields.find(({ field }) => field.name === over);
   if (!found) problems.add(`${path}.over`, `"${over}" is not a field`, suggestion(over, bags));
-  else if (found.field.type !== "bag")
+  else if (!isBag(found.field))
     problems.add(`${path}.over`, `"${over}" is no bag but a ${found.field.type} field`, `one of ${listed(bags)}`);
   else if (found.table === undefined)
     problems.add(`${path}.over`, `the bag "${over}" has no table`, "give it the table of the query");

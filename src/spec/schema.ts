@@ -2,7 +2,7 @@ import { closed, NAME, optional, size, TABLE_NAME, text } from "../schema/basics
 import { type Static, Type } from "../schema/typebox.js";
 import { eventKinds } from "../towers/index.js";
 import { defaults } from "./defaults.js";
-import { Field, type Transform } from "./schema-fields.js";
+import { Field } from "./schema-fields.js";
 import { Poolings, Tower, Wide } from "./schema-model.js";
 import { Table } from "./schema-tables.js";
 
@@ -158,9 +158,7 @@ export const specSchema = Type.Object(
 );
 
 export type ModelSpec = Static<typeof specSchema>;
-export type FieldSource = Static<typeof Field>;
 export type TableSource = Static<typeof Table>;
-export type TransformSource = Static<typeof Transform>;
 
 /** The text of `features/schema.json`. */
 export function schemaJson(): string {

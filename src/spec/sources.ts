@@ -1,9 +1,9 @@
 import { type Problems, suggestion } from "../schema/problems.js";
+import { isColumnSeparator, separatorOf } from "../schema/separators.js";
 import type { EventFormat } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec } from "./schema.js";
-import { isColumnSeparator, separatorOf } from "./separators.js";
 
 const isTable = (format: string): format is "tsv" | "csv" => format === "tsv" || format === "csv";
 

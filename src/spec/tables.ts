@@ -1,5 +1,6 @@
 import { fromHex64, hex64 } from "../core/hash.js";
 import { encodingKinds, kindOf, usual } from "../encodings/index.js";
+import { calledType, fieldOf } from "../fields/index.js";
 import { xxh64 } from "../kernels/hash.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { learnsByEvent, towerOf } from "../towers/index.js";
@@ -88,7 +89,7 @@ function compileTable(
 
 /** Equal values of two fields are one row: an item's 3 and a category's. A cross's key is of several values, and meets no other's. */
 function warnOfSharedKeys(fields: readonly CompiledField[], path: string, problems: Problems): void {
-  const names = fields.filter(({ type }) => type !== "cross").map(({ name }) => name);
+  const names = fields.filter((field) => !("of" in field)).map(({ name }) => name);
   if (names.length < 2) return;
   const more = names.length > 5 ? ` and ${names.length - 4} more fields` : "";
   problems.warn(
@@ -135,7 +136,8 @@ function wideFields(
   return names.flatMap(({ name, path }, i) => {
     const field = fields.find((candidate) => candidate.field.name === name)?.field;
     if (!field) problems.add(path, `"${name}" is not a field`, suggestion(name, known));
-    else if (field.type === "vector") problems.add(path, `"${name}" is a vector: it feeds the tower only`, "remove it");
+    else if (!fieldOf(field.type).cell)
+      problems.add(path, `"${name}" is ${calledType(field)}: it feeds the tower only`, "remove it");
     else if (names.findIndex((other) => other.name === name) !== i)
       problems.add(path, `"${name}" is there twice`, "name it once");
     else return [field];
@@ -156,19 +158,13 @@ function identity(
   const cells = fields.map((field): CompiledCell => {
     const fieldName = field === "bias" ? BIAS : field.name;
     const cellSeed = salt === "table" ? tableSeed : xxh64(fieldName, tableSeed);
-    return { field: fieldName, kind: field === "bias" ? "bias" : cellKind(field), seed: hex64(cellSeed) };
+    return { field: fieldName, kind: field === "bias" ? "bias" : fieldOf(field.type).cell!, seed: hex64(cellSeed) };
   });
   const order = ["single", "bag", "number", "bias"];
   return { seed: hex64(tableSeed), cells: cells.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind)) };
 }
 
 const tableSeedOf = (name: string, seed: bigint): bigint => xxh64(name, seed);
-
-/** What a field is in a table: one key, many keys, or a constant key times its value. */
-export function cellKind(field: CompiledField): CompiledCell["kind"] {
-  if (field.type === "bag") return "bag";
-  return field.type === "numeric" ? "number" : "single";
-}
 
 /** Are these the seeds that the table's and fields' names give? */
 export function hasOwnSeeds(table: CompiledTable, seed: number): boolean {

@@ -1,4 +1,5 @@
 import type { KeptValue } from "../decode/kept-rows.js";
+import { fieldOf } from "../fields/index.js";
 import type { CompiledField, Format } from "../spec/compiled.js";
 
 /** What the first events have of one field. */
@@ -60,7 +61,7 @@ export class FieldStats {
     return {
       name,
       from,
-      type: type === "buckets" ? "numeric" : type,
+      type: fieldOf(type).writtenAs ?? type,
       present: this.rows > 0 ? this.present / this.rows : 0,
       distinct: this.values.size,
       examples: [...this.values].slice(0, EXAMPLES),
@@ -71,7 +72,7 @@ export class FieldStats {
   }
 
   private get isNumber(): boolean {
-    return ["numeric", "buckets", "vector"].includes(this.field.type);
+    return fieldOf(this.field.type).numeric === true;
   }
 
   private addNumber(x: number): void {
@@ -85,7 +86,7 @@ export class FieldStats {
   /** The texts that are hashed, or parsed as numbers. */
   private itemsOf({ kind, text }: KeptValue): string[] {
     const { field } = this;
-    const many = field.type === "bag" || field.type === "vector";
+    const many = "separator" in field;
     if (kind === "missing") return [];
     if (this.format === "vw") return featuresOf(text, many, this.isNumber);
     if (!many) return [text];

@@ -1,11 +1,12 @@
 import type { Batch } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { isHashed } from "../fields/index.js";
 import { DistinctCounts } from "../metrics/distinct.js";
 import type { Metrics } from "../metrics/result.js";
 import { type Span, SplitMetrics } from "../metrics/split.js";
 import type { Model, StateBlock } from "../model/model.js";
-import { type CompiledSpec, isHashed } from "../spec/compiled.js";
+import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
 import type { EndedBy } from "./consumer.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { evenBoundaries, integerBoundaries, logBoundaries } from "../../src/spec/buckets.js";
+import { evenBoundaries, integerBoundaries, logBoundaries } from "../../src/fields/boundaries.js";
 import { bucketOf } from "../../src/spec/keys.js";
 
 test("log boundaries step evenly within each doubling, and stop at max", () => {

@@ -1,0 +1,41 @@
+import { optional, size } from "../schema/basics.js";
+import { count, text } from "../schema/compiled.js";
+import { Type } from "../schema/typebox.js";
+import { fieldKind } from "./kind.js";
+import { compiledSeparator, from, itemSeparator, separator, table } from "./options.js";
+
+const combiners = ["sum", "mean", "sqrtn"] as const;
+export type Combiner = (typeof combiners)[number];
+
+export const bagDefaults = { separator: "|", combiner: "mean", max_length: 50 } as const;
+
+/** A list of ids a row. */
+export const bag = fieldKind({
+  description: "A list of ids a row.",
+  source: {
+    from,
+    separator: separator(bagDefaults.separator),
+    combiner: optional(
+      Type.Enum([...combiners], {
+        default: bagDefaults.combiner,
+        description: "How the items' embeddings become one: sum, sum / n, sum / sqrt(n).",
+      }),
+    ),
+    max_length: optional(
+      size("Items kept; the rest of a longer list is dropped.", { default: bagDefaults.max_length }),
+    ),
+    table,
+  },
+  compiled: { from: text, separator: compiledSeparator, combiner: Type.Enum([...combiners]), max_length: count(4096) },
+  cell: "bag",
+  hashed: true,
+  compile(source, context) {
+    const { name, from } = context;
+    const {
+      separator = bagDefaults.separator,
+      combiner = bagDefaults.combiner,
+      max_length = bagDefaults.max_length,
+    } = source;
+    return { name, type: "bag" as const, from, separator: itemSeparator(separator, context), combiner, max_length };
+  },
+});

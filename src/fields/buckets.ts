@@ -1,0 +1,23 @@
+import { text } from "../schema/compiled.js";
+import { Type } from "../schema/typebox.js";
+import { derivedKind } from "./kind.js";
+
+export const MOST_BOUNDARIES = 4096;
+
+/**
+ * What a numeric field with a bucket transform compiles to. Bucket index = count of boundaries <= x (0..boundaries.length); its key hashes
+ * the index's decimal text; missing hashes the empty text.
+ */
+export const buckets = derivedKind({
+  compiled: {
+    from: text,
+    boundaries: Type.Array(Type.Number(), { minItems: 1, maxItems: MOST_BOUNDARIES }),
+  },
+  writtenAs: "numeric",
+  cell: "single",
+  hashed: true,
+  numeric: true,
+  crossable: true,
+  disagreement: ({ boundaries }) =>
+    boundaries.some((x, i) => i > 0 && x <= boundaries[i - 1]) ? "has boundaries out of order" : undefined,
+});

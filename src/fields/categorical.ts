@@ -1,0 +1,14 @@
+import { text } from "../schema/compiled.js";
+import { fieldKind } from "./kind.js";
+import { from, table } from "./options.js";
+
+/** One id or word a row. */
+export const categorical = fieldKind({
+  description: "One id or word a row: hashed to a key.",
+  source: { from, table },
+  compiled: { from: text },
+  cell: "single",
+  hashed: true,
+  crossable: true,
+  compile: (_, { name, from }) => ({ name, type: "categorical" as const, from }),
+});

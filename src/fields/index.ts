@@ -1,0 +1,63 @@
+import type { Compiled, Static, TObject, TProperties } from "../schema/typebox.js";
+import { bag } from "./bag.js";
+import { buckets } from "./buckets.js";
+import { categorical } from "./categorical.js";
+import { cross } from "./cross.js";
+import type { FieldContext, FieldKind, WrittenKind } from "./kind.js";
+import { numeric } from "./numeric.js";
+import { vector } from "./vector.js";
+
+export type { Combiner } from "./bag.js";
+
+/** Every type of field, by the word that a compiled spec names it with; those with a `source` may be written in a spec. */
+export const fieldKinds = { categorical, numeric, bag, cross, vector, buckets };
+
+export type FieldType = keyof typeof fieldKinds;
+
+/** A field as a compiled spec keeps it. */
+export type CompiledField = {
+  [K in FieldType]: { readonly name: string; readonly type: K } & Compiled<(typeof fieldKinds)[K]["compiled"]>;
+}[FieldType];
+
+/** What there is to know of a type. */
+export const fieldOf = (type: FieldType): FieldKind => fieldKinds[type];
+
+/** True for the fields whose values are hashed: their distinct values are counted. */
+export const isHashed = ({ type }: CompiledField): boolean => fieldOf(type).hashed === true;
+
+/** True for the fields that feed a tower as they are, without a table. */
+export const isDense = ({ type }: CompiledField): boolean => fieldOf(type).dense === true;
+
+/** True for the fields that crosses may be made of. */
+export const isCrossable = ({ type }: CompiledField): boolean => fieldOf(type).crossable === true;
+
+/** True for the fields of several keys, which something combines. */
+export const isBag = (field: CompiledField): field is Extract<CompiledField, { max_length: number }> =>
+  fieldOf(field.type).cell === "bag";
+
+/** True for the fields that are columns of the dense matrix `numbers`. */
+export const isNumber = ({ type }: CompiledField): boolean => fieldOf(type).cell === "number";
+
+type Kinds = typeof fieldKinds;
+
+/** The types that a spec can write. */
+export type WrittenType = { [K in FieldType]: Kinds[K] extends { compile: unknown } ? K : never }[FieldType];
+export const writtenTypes = (Object.keys(fieldKinds) as FieldType[]).filter(
+  (type): type is WrittenType => fieldOf(type).source !== undefined,
+);
+
+/** A field as a spec writes it. */
+export type FieldSource = {
+  [K in WrittenType]: { readonly name: string; readonly type: K } & Static<TObject<Kinds[K]["source"]>>;
+}[WrittenType];
+
+/** Resolves one field of a spec; what is wrong goes to the context's problems. */
+export function compileField(source: FieldSource, context: FieldContext): CompiledField {
+  const kind = fieldKinds[source.type] as unknown as WrittenKind<TProperties, TProperties, CompiledField>;
+  return kind.compile(source, context);
+}
+
+/** A field's type, for messages. */
+export function calledType(field: CompiledField): string {
+  return fieldOf(field.type).called?.(field) ?? `a ${field.type}`;
+}

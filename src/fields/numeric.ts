@@ -1,0 +1,73 @@
+import { optional } from "../schema/basics.js";
+import { text } from "../schema/compiled.js";
+import { Type } from "../schema/typebox.js";
+import { type FieldContext, fieldKind } from "./kind.js";
+import { from, table } from "./options.js";
+import { bucketBoundaries, isContinuous, Transform } from "./transform.js";
+
+export const numericDefaults = { transform: "raw", missing: 0 } as const;
+
+const compiled = {
+  from: text,
+  transform: Type.Enum(["raw", "log1p", "standardize"]),
+  missing: Type.Number(),
+  /** standardize: values after which one counts half in the statistics; not there: all count alike. */
+  half_life: Type.Optional(Type.Number({ minimum: 100 })),
+};
+
+/** A number: an input of the tower, or, by a bucket transform, a categorical value (buckets.ts). */
+export const numeric = fieldKind({
+  description: "A number: an input of the tower, or (bucket transforms) a categorical value.",
+  source: {
+    from,
+    transform: optional(Transform),
+    missing: optional(
+      Type.Number({
+        default: numericDefaults.missing,
+        description: "raw, log1p: what stands for a missing value, after the transform.",
+      }),
+    ),
+    half_life: optional(
+      Type.Number({
+        minimum: 100,
+        description:
+          "standardize: events after which a value counts half in mean and deviation. Default: all count alike.",
+      }),
+    ),
+    table,
+  },
+  compiled,
+  cell: "number",
+  numeric: true,
+  dense: true,
+  called: ({ transform }) => `numeric (${transform})`,
+  compile(source, context) {
+    const { name, from } = context;
+    const { transform = numericDefaults.transform, missing, half_life } = source;
+    checkUse(transform, source, context);
+    if (!isContinuous(transform))
+      return { name, type: "buckets" as const, from, boundaries: bucketBoundaries(transform, context) };
+    return {
+      name,
+      type: "numeric" as const,
+      from,
+      transform,
+      missing: missing ?? numericDefaults.missing,
+      ...(half_life !== undefined && { half_life }),
+    };
+  },
+});
+
+function checkUse(
+  transform: unknown,
+  { missing, half_life }: { missing?: number; half_life?: number },
+  { path, problems }: FieldContext,
+): void {
+  const standardize = transform === "standardize";
+  if (missing !== undefined && transform !== "raw" && transform !== "log1p") {
+    const why = standardize ? "a missing value is the mean" : "missing has a bucket of its own";
+    problems.add(`${path}.missing`, `has no use here: ${why}`, "remove it (it is for raw and log1p)");
+  }
+  if (half_life !== undefined && !standardize)
+    problems.add(`${path}.half_life`, "has no use here", "remove it (it is for transform: standardize)");
+}

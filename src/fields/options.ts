@@ -1,0 +1,36 @@
+import { optional, TABLE_NAME, text } from "../schema/basics.js";
+import { unescaped } from "../schema/separators.js";
+import { Type } from "../schema/typebox.js";
+import type { FieldContext } from "./kind.js";
+
+/** Options of a spec that several types have. */
+export const from = optional(
+  text(
+    "Where the value is: a column (tsv, csv), a dotted path (json), a namespace (vw). May be a range. Default: the field's name.",
+  ),
+);
+export const table = optional(
+  Type.String({ pattern: TABLE_NAME, description: "The table that embeds this field's values." }),
+);
+export const separator = (value: string) =>
+  optional(
+    text(
+      `What stands between the items of a text value, 1 to 8 bytes. Default ${JSON.stringify(value)}. JSON arrays need none.`,
+      { default: value },
+    ),
+  );
+
+/** What stands between the items of a value: 1 to 8 bytes of UTF-8 on one line. */
+export function itemSeparator(written: string, { path, problems }: FieldContext): string {
+  const separator = unescaped(written);
+  if (Buffer.byteLength(separator) > 8 || /[\r\n]/.test(separator))
+    problems.add(
+      `${path}.separator`,
+      `${JSON.stringify(separator)} cannot separate items`,
+      "1 to 8 bytes without a line break",
+    );
+  return separator;
+}
+
+/** The same in a compiled spec. */
+export const compiledSeparator = Type.String({ minLength: 1, maxLength: 8 });

@@ -1,0 +1,116 @@
+import { aboveZero, closed, optional, size } from "../schema/basics.js";
+import { type Static, Type } from "../schema/typebox.js";
+import { evenBoundaries, integerBoundaries, logBoundaries } from "./boundaries.js";
+import { MOST_BOUNDARIES } from "./buckets.js";
+import type { FieldContext } from "./kind.js";
+
+/** Boundaries from `min` to `max` with `per_doubling` steps in each doubling. */
+export const logBucketDefaults = { per_doubling: 4, min: 1, max: 2 ** 32 } as const;
+
+const LogBuckets = Type.Object(
+  {
+    per_doubling: optional(
+      size("Buckets in each doubling of the value.", { maximum: 64, default: logBucketDefaults.per_doubling }),
+    ),
+    min: optional(
+      aboveZero("First positive boundary; smaller values from 0 up share a bucket.", logBucketDefaults.min),
+    ),
+    max: optional(aboveZero("No boundary lies above; larger values share a bucket.", logBucketDefaults.max)),
+  },
+  {
+    ...closed,
+    description:
+      "Boundaries 0, min, … max, evenly spaced within each doubling. Negative values have a bucket of their own.",
+  },
+);
+
+const EvenBuckets = Type.Object(
+  {
+    width: Type.Number({ exclusiveMinimum: 0, description: "Width of a bucket." }),
+    max: Type.Number({ exclusiveMinimum: 0, description: "No boundary lies above." }),
+  },
+  { ...closed, description: "Boundaries 0, width, 2·width, … max. Negative values have a bucket of their own." },
+);
+
+/** What is done to a number before the model sees it. */
+export const Transform = Type.Union(
+  [
+    Type.Enum(["raw", "log1p", "standardize", "log1p-bucket"], {
+      description:
+        "raw: as it is. log1p: sign(x)·ln(1+|x|). standardize: (x - mean) / deviation, streaming, within ±10. log1p-bucket: integers 0..8 apart, then 4 buckets a doubling.",
+    }),
+    Type.Object(
+      {
+        buckets: optional(
+          Type.Array(Type.Number(), {
+            minItems: 1,
+            maxItems: MOST_BOUNDARIES,
+            description: "Ascending boundaries: bucket = how many of them are <= x.",
+          }),
+        ),
+        log_buckets: optional(LogBuckets),
+        even_buckets: optional(EvenBuckets),
+      },
+      { ...closed, description: "Exactly one of buckets, log_buckets, even_buckets." },
+    ),
+  ],
+  { default: "raw", description: "What is done to the number before the model sees it." },
+);
+
+type TransformSource = Static<typeof Transform>;
+type Continuous = "raw" | "log1p" | "standardize";
+
+/** True where the number stays one. */
+export const isContinuous = (transform: TransformSource): transform is Continuous =>
+  transform === "raw" || transform === "log1p" || transform === "standardize";
+
+/** The boundaries that a bucket transform stands for. */
+export function bucketBoundaries(
+  transform: Exclude<TransformSource, Continuous>,
+  { path, problems }: FieldContext,
+): readonly number[] {
+  const { per_doubling, min, max } = logBucketDefaults;
+  if (transform === "log1p-bucket") return integerBoundaries(max, per_doubling);
+  const at = `${path}.transform`;
+  const { buckets, log_buckets: log, even_buckets: even } = transform;
+  if ([buckets, log, even].filter((given) => given !== undefined).length !== 1) {
+    problems.add(
+      at,
+      "needs exactly one of buckets, log_buckets, even_buckets",
+      "e.g. transform: { buckets: [0, 10, 100] }",
+    );
+    return [0];
+  }
+  if (buckets) return checkAscending(buckets, `${at}.buckets`, problems);
+  if (even) return evenBuckets(even.width, even.max, `${at}.even_buckets`, problems);
+  return logBuckets({ per_doubling, min, max, ...log }, `${at}.log_buckets`, problems);
+}
+
+type Problems = FieldContext["problems"];
+
+function checkAscending(boundaries: readonly number[], path: string, problems: Problems): readonly number[] {
+  const wrong = boundaries.findIndex((boundary, i) => i > 0 && boundary <= boundaries[i - 1]);
+  if (wrong > 0)
+    problems.add(`${path}[${wrong}]`, "is not above the boundary before it", "write the boundaries in ascending order");
+  return boundaries;
+}
+
+function evenBuckets(width: number, max: number, path: string, problems: Problems): number[] {
+  const steps = max / width;
+  if (steps < MOST_BOUNDARIES) return evenBoundaries(width, max);
+  problems.add(path, `makes more than ${MOST_BOUNDARIES} boundaries`, "lower max or raise width");
+  return [0];
+}
+
+function logBuckets(
+  log: { per_doubling: number; min: number; max: number },
+  path: string,
+  problems: Problems,
+): number[] {
+  const boundaries = log.min > 0 ? logBoundaries(log.min, log.max, log.per_doubling) : [];
+  if (log.max < log.min) problems.add(path, `max ${log.max} is below min ${log.min}`, "raise max or lower min");
+  if (boundaries.length > MOST_BOUNDARIES) {
+    problems.add(path, `makes more than ${MOST_BOUNDARIES} boundaries`, "lower max or per_doubling, or raise min");
+  }
+  return boundaries;
+}

@@ -1,0 +1,28 @@
+import { optional, size } from "../schema/basics.js";
+import { count, text } from "../schema/compiled.js";
+import { fieldKind } from "./kind.js";
+import { compiledSeparator, from, itemSeparator, separator } from "./options.js";
+
+export const vectorDefaults = { separator: "|" } as const;
+
+/** A precomputed embedding. */
+export const vector = fieldKind({
+  description: "A precomputed embedding: numbers that feed the tower as they are.",
+  source: {
+    from,
+    length: size("Numbers in every value; a row with another count is rejected.", { maximum: 65536 }),
+    take: optional(size("Only the first `take` numbers feed the tower. Default: length.", { maximum: 65536 })),
+    separator: separator(vectorDefaults.separator),
+  },
+  compiled: { from: text, separator: compiledSeparator, length: count(65536), take: count(65536) },
+  numeric: true,
+  dense: true,
+  compile(source, context) {
+    const { name, from, path, problems } = context;
+    const { length, take = length, separator = vectorDefaults.separator } = source;
+    const by = itemSeparator(separator, context);
+    if (take > length) problems.add(`${path}.take`, `takes ${take} of ${length} numbers`, "take at most `length`");
+    return { name, type: "vector" as const, from, separator: by, length, take };
+  },
+  disagreement: ({ take, length }) => (take > length ? "takes more numbers than it has" : undefined),
+});
