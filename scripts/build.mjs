@@ -17,7 +17,12 @@ for (const name of readdirSync(ASSEMBLY)) {
   const target = join(OUT, `${name}.wasm`);
   const entry = join(ASSEMBLY, name, "index.ts");
   if (!existsSync(entry)) continue;
-  if (!only && existsSync(target) && statSync(target).mtimeMs > newest(ASSEMBLY)) continue;
+  if (
+    !only &&
+    existsSync(target) &&
+    statSync(target).mtimeMs > Math.max(newest(ASSEMBLY), statSync("scripts/layouts.mjs").mtimeMs)
+  )
+    continue;
   execFileSync(
     process.execPath,
     [

@@ -1,11 +1,11 @@
 // A transform of the AssemblyScript compiler: a kernel module carries the layouts of its structs (unmanaged classes) and the
-// exported 32-bit constants of its files, as JSON in a custom section. src/kernels/layouts.ts reads them.
+// 32-bit constants of its files, as JSON in a custom section. src/kernels/layouts.ts reads them.
 import binaryen from "assemblyscript/binaryen";
 import { Transform } from "assemblyscript/transform";
 
 const OURS = "src/kernels/assembly/";
-/** The compiler's CommonFlags.Export and CommonFlags.Const. */
-const EXPORTED_CONSTANT = 2 | 8;
+/** The compiler's CommonFlags.Const. */
+const CONSTANT = 8;
 
 export default class extends Transform {
   afterCompile(module) {
@@ -15,10 +15,17 @@ export default class extends Transform {
       if (!name.startsWith(OURS)) continue;
       const [struct] = element.instances?.values() ?? [];
       if (struct?.type?.isUnmanaged && struct.members) structs[element.name] = layoutOf(struct);
-      if (element.is(EXPORTED_CONSTANT) && element.type?.size === 32 && element.type.isIntegerValue)
-        Object.assign(constants, constantOf(module, element));
+      if (element.is(CONSTANT) && element.type?.size === 32 && element.type.isIntegerValue)
+        add(constants, constantOf(module, element));
     }
     module.addCustomSection("layouts", new TextEncoder().encode(JSON.stringify({ structs, constants })));
+  }
+}
+
+/** A name that two files give different values says nothing: it is left out. */
+function add(constants, more) {
+  for (const [name, value] of Object.entries(more)) {
+    constants[name] = name in constants && constants[name] !== value ? undefined : value;
   }
 }
 

@@ -1,3 +1,4 @@
+import { constantOf } from "../kernels/layouts.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import { type SavedBlocks, savedBlock, type TableBlock } from "./blocks.js";
@@ -28,9 +29,8 @@ export interface LifecycleCounts {
   readonly readmitted: number;
 }
 
-/** The kernel's state, f64 each: its first seven numbers are where the stream, the hand and the draws are. */
+/** Bytes of the kernel's state, f64 each. */
 const STATE_BYTES = 128;
-const COUNTS = 7;
 const LINE_CELLS = 16;
 const BUCKET_BYTES = 128;
 /** Cells of the memory of given-up keys: one for every 1 KiB of the budget, within these. */
@@ -150,10 +150,21 @@ export class Lifecycle {
   }
 
   counts(): LifecycleCounts {
-    const [admitted, refused, falsely_admitted, ...gone] = this.numbers().slice(COUNTS);
-    const [expire_time, steps_to_live, l2_weight_threshold, all_zero, capacity, readmitted] = gone;
-    const evicted = { expire_time, steps_to_live, l2_weight_threshold, all_zero, capacity };
-    return { admitted, refused, falsely_admitted, evicted, readmitted };
+    const numbers = this.numbers();
+    const count = (name: string) => numbers[constantOf("table", name) / 8];
+    return {
+      admitted: count("ADMITTED"),
+      refused: count("REFUSED"),
+      falsely_admitted: count("FALSELY_ADMITTED"),
+      evicted: {
+        expire_time: count("EXPIRED"),
+        steps_to_live: count("IDLE"),
+        l2_weight_threshold: count("SMALL"),
+        all_zero: count("EMPTY"),
+        capacity: count("DISPLACED"),
+      },
+      readmitted: count("READMITTED"),
+    };
   }
 
   blocks(): TableBlock[] {

@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { codecs } from "../../src/core/row-layout.js";
 import { STATUS } from "../../src/decode/kernel.js";
 import { MAX_ROW, rejectCodes } from "../../src/decode/reject.js";
 import { constantOf, offsetOf, structBytes, structOf } from "../../src/kernels/layouts.js";
+import { optimizerOf } from "../../src/optimizers/index.js";
+import { fm } from "../../src/towers/fm.js";
+import { lr } from "../../src/towers/lr.js";
 
 describe("the layouts a kernel module carries", () => {
   it("place fields and align them as the kernel does", () => {
@@ -24,5 +28,10 @@ describe("the layouts a kernel module carries", () => {
       Object.values(STATUS),
     );
     expect(constantOf("scan", "MAX_ROW")).toBe(MAX_ROW);
+    expect([lr.model, fm.model]).toEqual([constantOf("table", "LINEAR"), constantOf("table", "FM")]);
+    for (const kind of ["adagrad", "rowwise_adagrad", "adam", "sgd"] as const)
+      expect(optimizerOf(kind).number({} as never), kind).toBe(constantOf("table", kind.toUpperCase()));
+    for (const [codec, number] of Object.entries(codecs))
+      expect(constantOf("table", codec.toUpperCase().replace(".", "_")), codec).toBe(number);
   });
 });

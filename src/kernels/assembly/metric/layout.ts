@@ -2,7 +2,7 @@
 // An accumulator over them is f64[2] a cell, weights of negatives and positives.
 import { begin, visit } from "./area";
 
-export const MOST_CELLS: u32 = 24_576;
+const MOST_CELLS: u32 = 24_576;
 const SLOTS: usize = 1 << 16;
 
 /** u32 each: the cell's first number (as many largest numbers follow the last cell's), its bits, the cell around it. */

@@ -25,14 +25,14 @@ export class Node {
   /** The member expected first. */
   first: Member | null;
 }
-export const NODE_BYTES: usize = offsetof<Node>();
+const NODE_BYTES: usize = offsetof<Node>();
 
 const SEEN_OBJECT: u32 = 1;
 const SEEN_OTHER: u32 = 2;
 
 /** A name under an object, with what it leads to. */
 @unmanaged
-export class Member {
+class Member {
   node: Node;
   parent: Node;
   /** The name in quotes, padded to a whole vector (the first quote is 0 where JSON would escape the name: it never matches as it stands). */

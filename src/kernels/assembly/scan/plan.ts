@@ -170,7 +170,7 @@ export const UNSEEN: u32 = 0xFFFFFFFF;
 
 /** Everything about one model's events. Slots that the spec has no use for are null. */
 @unmanaged
-export class Plan {
+class Plan {
   atLeast: f64;
   timeScale: f64;
   /**

@@ -5,7 +5,7 @@ import { setFailedSlot } from "./plan";
 /** What a scan ends with: the input is used up, the batch is full, or a row is rejected. */
 export const MORE: u32 = 0;
 export const FULL: u32 = 1;
-export const REJECT: u32 = 2;
+const REJECT: u32 = 2;
 
 /** The next byte to read, the rows in the batch, the lines read since `setCursor`. */
 export let cursor: usize = 0;

@@ -31,7 +31,7 @@ const SUM: u32 = 0;
 const MEAN: u32 = 1;
 
 /** In place of the row of a key that is not admitted: its occurrences have the default row's place. */
-const REFUSED: u32 = NONE - 1;
+const NOT_ADMITTED: u32 = NONE - 1;
 
 /** Bytes of a list's head: first cell, combiner, first occurrence, address of its offsets, cells (u32 each). */
 const LIST_BYTES: u32 = 20;
@@ -213,7 +213,7 @@ function admit(): u32 {
 @inline
 function adopt(row: usize): u32 {
   const fresh = load<u32>(row) == NONE;
-  if (fresh) store<u32>(row, REFUSED);
+  if (fresh) store<u32>(row, NOT_ADMITTED);
   return u32(fresh);
 }
 
@@ -221,7 +221,7 @@ function adopt(row: usize): u32 {
 @inline
 function turnOver(row: usize): u32 {
   const was = load<u32>(row);
-  if (was >= REFUSED) store<u32>(row, was == NONE ? REFUSED : NONE);
+  if (was >= NOT_ADMITTED) store<u32>(row, was == NONE ? NOT_ADMITTED : NONE);
   return u32(was == NONE);
 }
 
@@ -294,7 +294,7 @@ function materialiseOne(u: u32, found: u32, learn: bool): void {
 function touchRows(from: u32, to: u32): void {
   for (let u = from; u < to; u++) {
     const row = load<u32>(uniqueAt + (<usize>u << 2));
-    if (row < REFUSED) warmth += touchRow(row);
+    if (row < NOT_ADMITTED) warmth += touchRow(row);
   }
 }
 
@@ -371,7 +371,7 @@ export function apply(rows: u32): void {
     for (let u = from; u < to; u++) {
       const offset = <usize>u * laneBytes;
       const row = load<u32>(uniqueAt + (<usize>u << 2));
-      if (row == REFUSED) continue;
+      if (row == NOT_ADMITTED) continue;
       note(row);
       update(rowPtr(row), uniqueWeightsAt + offset, uniqueGradientsAt + offset);
     }

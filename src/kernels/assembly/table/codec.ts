@@ -11,9 +11,9 @@ import { copyFloats } from "./lanes";
 /** The codecs' numbers, as in src/core/row-layout.ts. */
 export const F32: u32 = 0;
 export const F16: u32 = 1;
-export const Q2_13: u32 = 2;
+const Q2_13: u32 = 2;
 export const INT8: u32 = 3;
-export const INT4: u32 = 4;
+const INT4: u32 = 4;
 
 /** Room above the largest weight of a row that has outgrown its scale; and the share of a scale a row must use to keep it. */
 const HEADROOM: f32 = 1.125;
