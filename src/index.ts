@@ -21,6 +21,7 @@ export { openFollow } from "./delta-log/open.js";
 export type { Precision } from "./delta-log/precision.js";
 export type { ReplicaStatus } from "./delta-log/replica.js";
 export { type ExportFormat, type ExportOptions, type ExportReport, exportModel } from "./exports/export-model.js";
+export { type CheckpointSpec, checkpointSpec } from "./inspect/checkpoint-spec.js";
 export {
   type AskedRow,
   type InspectedRow,

@@ -1,7 +1,6 @@
 import { Command } from "commander";
-import { openCheckpoint } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
-import { specOf } from "../model/load.js";
+import { checkpointSpec } from "../inspect/checkpoint-spec.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { keysOf } from "../spec/keys.js";
 import { loadSpec } from "../spec/parse.js";
@@ -35,12 +34,12 @@ export function keyCommand(): Command {
 }
 
 /** The spec named by --model or --checkpoint. */
-export function specOfFlags(flags: { model?: string; checkpoint?: string }): CompiledSpec {
+function specOfFlags(flags: { model?: string; checkpoint?: string }): CompiledSpec {
   if (flags.model) return loadSpec(flags.model);
   if (flags.checkpoint) {
-    const { checkpoint, skipped } = openCheckpoint(flags.checkpoint);
-    tellPassedOver(skipped);
-    return specOf(checkpoint);
+    const { spec, passed_over } = checkpointSpec(flags.checkpoint);
+    tellPassedOver(passed_over);
+    return spec;
   }
   throw new HashbrookError("usage", "neither --model nor --checkpoint is given", {
     hint: "name the spec the key is for",

@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
-import { inspect, lag, loadSpec, specHash, train } from "../../src/index.js";
-import { keysOf } from "../../src/spec/keys.js";
+import { checkpointSpec, inspect, keysOf, lag, loadSpec, specHash, train } from "../../src/index.js";
 import { run, temporary } from "../e2e/hashbrook.js";
 
 const MODEL = "features/ads-demo.yaml";
@@ -38,6 +37,19 @@ describe("inspect", () => {
     await expect(inspect({ checkpoint: out, field: "ad" })).rejects.toMatchObject({ code: "usage" });
     await expect(inspect({ checkpoint: out, field: "no", value: ["1"] })).rejects.toMatchObject({ code: "usage" });
     await expect(inspect({ checkpoint: temporary() })).rejects.toMatchObject({ code: "checkpoint_missing" });
+  });
+});
+
+describe("checkpointSpec", () => {
+  it("is the spec that was learned, from which keys are as the command prints them", async () => {
+    const { spec, passed_over } = checkpointSpec(out);
+    expect([specHash(spec), passed_over]).toEqual([specHash(loadSpec(MODEL)), []]);
+    const { stdout } = await run(["key", "--checkpoint", out, "--field", "ad", "a1", "--json"]);
+    expect(stdout).toBe(`${JSON.stringify({ keys: keysOf(spec, "ad", ["a1"]) })}\n`);
+  });
+
+  it("names a directory without one", () => {
+    expect(() => checkpointSpec(temporary())).toThrow(expect.objectContaining({ code: "checkpoint_missing" }));
   });
 });
 
