@@ -1,5 +1,6 @@
 import { Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
+import { defaultSnapshotEvery } from "../delta-log/defaults.js";
 import { type Precision, precisions } from "../delta-log/precision.js";
 import { kafkaOptions } from "../sources/kafka/options.js";
 import type { Job, PublishSpec } from "../train/job.js";
@@ -27,7 +28,7 @@ export function publishOptions(): Option[] {
     new Option("--precision <p>", "how published weights travel").choices([...precisions]).default("f32"),
     new Option("--snapshot-every <n>", "entries between snapshots, at most; new scorers start from one")
       .argParser(counting)
-      .default(600),
+      .default(defaultSnapshotEvery),
     new Option(
       "--dead-letter-topic <topic>",
       "rejected events also go to this topic of --kafka: raw bytes, place and code",
@@ -36,7 +37,7 @@ export function publishOptions(): Option[] {
 }
 
 export function publishOf(flags: PublishFlags): Partial<PublishSpec> {
-  const { publish = [], publishMs, precision = "f32", snapshotEvery = 600 } = flags;
+  const { publish = [], publishMs, precision = "f32", snapshotEvery = defaultSnapshotEvery } = flags;
   return { urls: publish, precision, snapshotEvery, ...(publishMs === undefined ? {} : { everyMs: publishMs }) };
 }
 

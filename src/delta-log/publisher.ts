@@ -1,3 +1,4 @@
+import { defaultSnapshotEvery } from "./defaults.js";
 import type { DeltaSink } from "./delta-log.js";
 import { checksumOf, type EntryFacts, encodePart, linkOf, NO_LINK } from "./entry.js";
 import type { Precision } from "./precision.js";
@@ -53,7 +54,7 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.options = options;
-    this.snapshotEvery = options.snapshotEvery ?? 600;
+    this.snapshotEvery = options.snapshotEvery ?? defaultSnapshotEvery;
   }
 
   state(): PublisherState {

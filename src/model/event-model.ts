@@ -4,15 +4,13 @@ import { lanesOf } from "../core/row-layout.js";
 import { BIAS_COLUMN, type EventKernel } from "../kernels/events.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
-import { constantKey } from "../tables/batch-path.js";
+import { combiners, constantKey } from "../tables/batch-path.js";
 import { StoreTable } from "../tables/store-table.js";
 import { rowOf, towerOf } from "../towers/index.js";
 import { type Clipped, type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { ReplicaState } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
-
-const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
 
 /**
  * A model of one table (src/towers: those that learn "events"), learned event by event inside the table's kernel. For each event all its weights are read, the logit they give is the event's progressive prediction, and

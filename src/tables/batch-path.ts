@@ -3,7 +3,8 @@ import { xxh64 } from "../kernels/hash.js";
 import type { TableKernel } from "../kernels/table.js";
 import { type Combiner, type CompiledCell, type CompiledSpec, cellVectors, vectorCount } from "../spec/compiled.js";
 
-const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
+/** The numbers that the kernels know combiners by. */
+export const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
 
 /** A cell whose keys carry weights: a bag, or one constant key a row (number, bias). */
 type List =

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { Output, refuseInputs } from "../core/output.js";
+import { defaultSnapshotEvery } from "../delta-log/defaults.js";
 import type { SpecWarning } from "../schema/problems.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { openSource } from "../sources/source.js";
@@ -144,7 +145,12 @@ function validationOf(options: TrainOptions): Pick<Job, "validate" | "validateLa
 /** A follower in this process is cheap to tell: ten times as often. */
 function publishSpec({ publish, follower }: TrainOptions): PublishSpec | null {
   if (!publish?.urls?.length && !follower) return null;
-  const { urls = [], everyMs = follower ? 100 : 1000, precision = "f32", snapshotEvery = 600 } = publish ?? {};
+  const {
+    urls = [],
+    everyMs = follower ? 100 : 1000,
+    precision = "f32",
+    snapshotEvery = defaultSnapshotEvery,
+  } = publish ?? {};
   return { urls, everyMs, precision, snapshotEvery };
 }
 

@@ -1,0 +1,2 @@
+/** Entries between a log's snapshots, at most: new scorers start from one. */
+export const defaultSnapshotEvery = 600;
