@@ -1,7 +1,7 @@
 import { Rng } from "../core/rng.js";
 import type { Graph, Tensor } from "./graph.js";
 
-/** A dense weight of a tower and the value training starts from. */
+/** A dense weight of a tower and the values training starts from, row-major. */
 export interface Parameter {
   readonly name: string;
   readonly shape: readonly number[];

@@ -1,13 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
+import type { Parameter } from "../graph/layers.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, type OptimizerSpec, optimizerFor } from "./index.js";
-
-/** A dense weight of a tower and its initial values, row-major. */
-export interface Parameter {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly initial: Float32Array;
-}
 
 /** A named tensor over this optimizer's memory. */
 export interface DenseView {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
-import { DenseOptimizer, type Parameter } from "../../src/optimizers/dense.js";
+import type { Parameter } from "../../src/graph/layers.js";
+import { DenseOptimizer } from "../../src/optimizers/dense.js";
 import type { OptimizerSpec } from "../../src/spec/compiled.js";
 import { StoreTable } from "../../src/tables/table.js";
 import { drawWeights } from "../tables/reference.js";
