@@ -157,6 +157,7 @@ export class Trainer implements Consumer {
   }
 
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes, ends }: SourceState): Promise<void> {
+    await this.repeat();
     const all = new Batch(this.layout, decoded.rows, decoded.buffer);
     const batch = this.dedup?.rest(all) ?? all;
     this.runMetrics.duplicates += all.rows - batch.rows;
@@ -203,11 +204,17 @@ export class Trainer implements Consumer {
   private async settle(): Promise<void> {
     const { publication, checkpointer } = this;
     const { examples } = this.runMetrics;
-    while (publication?.replaying && (await publication.due(examples))) await this.publish(publication);
+    await this.repeat();
     const save = (!publication?.replaying || publication.clean) && checkpointer.due(examples);
     if (publication && !publication.replaying && (save ? !publication.clean : await publication.due(examples)))
       await this.publish(publication);
     if (save && (examples > 0 || this.job.topic)) checkpointer.save(examples, this.content());
+  }
+
+  /** Publishes what a run that was killed had published at this place: before anything more is learned, which would be in it. */
+  private async repeat(): Promise<void> {
+    const { publication } = this;
+    while (publication?.replaying && (await publication.due(this.runMetrics.examples))) await this.publish(publication);
   }
 
   private async publish(publication: Publication, runEnds = false): Promise<void> {

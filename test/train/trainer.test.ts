@@ -1,13 +1,18 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
 import { systemClock } from "../../src/core/clock.js";
+import { Decoder } from "../../src/decode/decoder.js";
+import { FRAME_HEAD } from "../../src/delta-log/frame.js";
+import { simulate } from "../../src/sources/simulator/run.js";
 import { specHash } from "../../src/spec/hash.js";
 import { loadSpec } from "../../src/spec/parse.js";
 import type { Job } from "../../src/train/job.js";
+import type { DecodedBatch } from "../../src/train/stream.js";
 import { Trainer } from "../../src/train/trainer.js";
+import { feed } from "../decode/feed.js";
 
 const spec = loadSpec("features/ads-demo.yaml");
 
@@ -75,4 +80,45 @@ it("where no checkpoint is whole, the topic is not opened at all", async () => {
   damage(job, 100);
   expect(await steps(job)).toEqual(["join", "checkpoint_damaged"]);
   expect(locks(job)).toEqual([]);
+});
+
+const small = { ...spec, batch: 20 };
+
+/** Two batches of the simulator's events, as the decoding thread hands them over. */
+async function twoBatches(): Promise<DecodedBatch[]> {
+  const lines: Buffer[] = [];
+  await simulate({ rows: 40, seed: 3, format: "tsv", write: (bytes) => void lines.push(Buffer.from(bytes)) });
+  const taken = feed(new Decoder(small, { capacity: small.batch, watch: true }), Buffer.concat(lines)).slice(0, 2);
+  const none = { rejects: [], decisions: [], times: [], seen: [], epochs: 0, bytesRead: 0 };
+  return taken.map(({ batch: { rows, buffer }, distinct }, i) => {
+    const findings = { missing: [], constant: [] };
+    return { ...none, rows, buffer, distinct, findings, position: placeAt(20 * (i + 1)) } as unknown as DecodedBatch;
+  });
+}
+
+const placeAt = (messages: number) => ({ topic: "events", offsets: [String(messages)], turn: 0, taken: 0, messages });
+
+/** What a trainer publishes that learns two batches, having been idle before them or not; it is not closed. */
+async function published(out: string, idle: boolean): Promise<Record<string, Buffer>> {
+  const log = mkdtempSync(join(tmpdir(), "hashbrook-test-"));
+  const publish = { urls: [log], everyMs: 0, precision: "f32", snapshotEvery: 600 };
+  const saving = { checkpointSeconds: 0, checkpointEvery: 1_000_000, keep: 2, maxSkipped: 1, earlyStop: null };
+  const job = { ...interrupted(), ...saving, spec: small, out, publish } as unknown as Job;
+  const retry = { stop: new AbortController().signal, waiting: () => {} };
+  const upstream = { join: () => {}, start: () => {} };
+  const trainer = await Trainer.open(job, { clock: systemClock, follower: null, retry, upstream });
+  const source = { fingerprints: ["kafka:events"], totalBytes: null, ends: [] };
+  await trainer.opened(placeAt(0), source.fingerprints);
+  if (idle) await trainer.idle();
+  for (const batch of await twoBatches()) await trainer.consume(batch, source);
+  const files = readdirSync(log).filter((name) => name.endsWith(".hbd"));
+  return Object.fromEntries(files.map((name) => [name, readFileSync(join(log, name)).subarray(FRAME_HEAD)]));
+}
+
+it("what a killed run had published before its first batch is repeated before it, also where that batch was at hand at once", async () => {
+  const [out, copy] = [1, 2].map(() => mkdtempSync(join(tmpdir(), "hashbrook-test-")));
+  const before = await published(out, true);
+  expect(Object.keys(before)).toHaveLength(3);
+  cpSync(out, copy, { recursive: true, filter: (path) => !path.endsWith(".lock") });
+  expect(await published(copy, false)).toEqual(before);
 });
