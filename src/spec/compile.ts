@@ -131,6 +131,7 @@ function checkInputs(
         `${kind} has exactly one table, not ${tables.length}`,
         "let all fields name the same table",
       );
+    else tower.check?.({ tables, dense: false }, problems);
     return;
   }
   const dense = fields.some(({ field }) => isDense(field));

@@ -34,6 +34,8 @@ interface Kind<S extends TProperties, C extends TProperties> {
   readonly table?: TableRules;
   /** May there be a linear part beside it? Default: "optional". */
   readonly wide?: "none" | "optional" | "required";
+  /** Reports what else it misses. */
+  check?(given: Given, problems: Problems): void;
 }
 
 /** A tower that is a graph: it learns batches. */
@@ -42,8 +44,6 @@ export interface BatchTower<S extends TProperties = TProperties, C extends TProp
   readonly learns: "batches";
   /** True where it compares embeddings with each other: there must be some, all of one dim. */
   readonly compares?: boolean;
-  /** Reports what else it misses. */
-  check?(given: Given, problems: Problems): void;
   /** Adds its layers to a graph. @returns the logits [B, 1], without the wide part */
   build(layers: Layers, inputs: TowerInputs, knobs: Compiled<C>): Tensor;
 }

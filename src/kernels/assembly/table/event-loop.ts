@@ -29,7 +29,7 @@ let gradientsAt: usize = 0;
 export function openModel(model_: u32, most: u32, cells: u32): bool {
   if (model_ == LINEAR) return openLinear();
   gradientsAt = workspace(<usize>most * laneBytes);
-  return openPairs(model_, cells) && gradientsAt != 0;
+  return openPairs(model_, cells, gradientsAt) && gradientsAt != 0;
 }
 
 /** Scores and learns `rows` events one after the other. Returns how many were skipped, -1 when the table has no room for more. */

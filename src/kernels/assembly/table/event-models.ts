@@ -7,8 +7,8 @@ const FM: u32 = 1;
 
 export let model: u32 = LINEAR;
 
-/** Takes the model's workspace for events of features of `cells` cells. */
-export function openPairs(model_: u32, cells: u32): bool {
+/** Takes the model's workspace for events of features of `cells` cells; `gradients`: where their rows' will be wanted. */
+export function openPairs(model_: u32, cells: u32, gradients: usize): bool {
   model = model_;
   if (model == FM) return openFm();
   return false;

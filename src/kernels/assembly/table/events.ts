@@ -45,7 +45,7 @@ let numbersAt: usize = 0;
 let labelsAt: usize = 0;
 let importanceAt: usize = 0;
 let logitsAt: usize = 0;
-let singles: u32 = 0;
+export let singles: u32 = 0;
 let columns: u32 = 0;
 let bags: u32 = 0;
 let bagsAt: usize = 0;
@@ -56,6 +56,8 @@ let constantsAt: usize = 0;
 export let statesAt: usize = 0;
 export let valuesAt: usize = 0;
 export let weightsAt: usize = 0;
+/** u32 per feature of the event last read: its cell. */
+export let cellsAt: usize = 0;
 /** The largest |x| of the event last read, at least 1. */
 export let largest: f32 = 1;
 /** Exact tables: u32 per key of the batch, its row as `makeRoom` found it, or NONE. */
@@ -91,14 +93,18 @@ export function openEvents(
   constantsAt = workspace(<usize>constants * CONSTANT_BYTES + 1);
   statesAt = workspace(room << 2);
   valuesAt = workspace(room << 2);
+  cellsAt = workspace(room << 2);
   unbornAt = workspace(room << 4);
   aheadBytes = room << 2;
   aheadAt = workspace(aheadBytes * WARM);
   foundAt = workspace(<usize>rows * most << 2);
   weightsAt = workspace(room * laneBytes);
   if (weightsAt == 0) return 0;
-  // Singles come first and their x is always 1.
-  for (let i: usize = 0; i < singles; i++) store<f32>(valuesAt + (i << 2), 1);
+  // Singles come first, each is a cell, and their x is always 1.
+  for (let i: usize = 0; i < singles; i++) {
+    store<f32>(valuesAt + (i << 2), 1);
+    store<u32>(cellsAt + (i << 2), <u32>i);
+  }
   return region;
 }
 
@@ -328,17 +334,18 @@ export function fillUnborn(): void {
 @inline
 function readValued(r: u32, learning: bool): u32 {
   let count = singles;
-  for (let i: u32 = 0; i < bags; i++) count = readBag(bagsAt + <usize>i * BAG_BYTES, r, count, learning);
+  for (let i: u32 = 0; i < bags; i++) count = readBag(i, r, count, learning);
   for (let i: u32 = 0; i < constants; i++) {
     const at = constantsAt + <usize>i * CONSTANT_BYTES;
     const column = load<u32>(at, 8);
     const x: f32 = column == NONE ? 1 : load<f32>(numbersAt + (<usize>(r * columns + column) << 2));
-    count = addValued(count, at, at + 12, x, learning);
+    count = addValued(count, singles + bags + i, at, at + 12, x, learning);
   }
   return count;
 }
 
-function readBag(bag: usize, r: u32, count: u32, learning: bool): u32 {
+function readBag(b: u32, r: u32, count: u32, learning: bool): u32 {
+  const bag = bagsAt + <usize>b * BAG_BYTES;
   const offsets = <usize>load<u32>(bag) + (<usize>r << 2);
   const from = <usize>load<u32>(offsets);
   const to = <usize>load<u32>(offsets, 4);
@@ -348,7 +355,7 @@ function readBag(bag: usize, r: u32, count: u32, learning: bool): u32 {
   const divisor = divisorOf(weights + (from << 2), weights + (to << 2), load<u32>(bag, 16));
   for (let i = from; i < to; i++) {
     const x: f32 = divisor == 0 ? 0 : load<f32>(weights + (i << 2)) / divisor;
-    count = addValued(count, keys + (i << 3), found + (i << 2), x, learning);
+    count = addValued(count, singles + b, keys + (i << 3), found + (i << 2), x, learning);
   }
   return count;
 }
@@ -365,10 +372,11 @@ function divisorOf(from: usize, to: usize, combiner: u32): f32 {
 
 /** Adds a feature unless it is absent; returns the new number of features. */
 @inline
-function addValued(count: u32, keyAt: usize, found: usize, x: f32, learning: bool): u32 {
+function addValued(count: u32, cell: u32, keyAt: usize, found: usize, x: f32, learning: bool): u32 {
   if (x == 0 || x != x) return count;
   largest = max<f32>(largest, abs<f32>(x));
   store<f32>(valuesAt + (<usize>count << 2), x);
+  store<u32>(cellsAt + (<usize>count << 2), cell);
   locate(count, keyAt, found, learning);
   return count + 1;
 }
