@@ -51,7 +51,7 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
   return {
     model,
     batch: spec.batch,
-    residual: spec.tower.residual,
+    ...("residual" in spec.tower && { residual: spec.tower.residual }),
     bare_rows_per_second: bare.map(Math.round),
     session_rows_per_second: session.map(Math.round),
     file_to_checkpoint_rows_per_second: full.map(Math.round),

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
 import { loadSpec, parseSpec } from "../../src/spec/parse.js";
+import { tableDefaults, towerKinds } from "../../src/towers/index.js";
 
 const good = `name: t
 events: { format: tsv, columns: [label, oracle, w, ts, id, a, b, x, C1..C3, tags, vec] }
@@ -93,25 +94,25 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "dim: 8",
       "dim: 0",
       "f.yaml:13:15: tables.ids.dim: must be at least 1, got 0",
-      "Floats a row. Default 16; lr: 1; fm: 8.",
+      `Floats a row. Default 16; ${tableDefaults("dim")}.`,
     ],
     [
       "dim: 8",
       "dim: 4097",
       "f.yaml:13:15: tables.ids.dim: must be at most 4096, got 4097",
-      "Floats a row. Default 16; lr: 1; fm: 8.",
+      `Floats a row. Default 16; ${tableDefaults("dim")}.`,
     ],
     [
       "dim: 8",
       "dim: 1.5",
       "f.yaml:13:15: tables.ids.dim: expected a whole number, got the number 1.5",
-      "Floats a row. Default 16; lr: 1; fm: 8.",
+      `Floats a row. Default 16; ${tableDefaults("dim")}.`,
     ],
     [
       "dim: 8",
       "init: .inf",
       "f.yaml:13:16: tables.ids.init: must be finite, got Infinity",
-      "A new row's weights are uniform in [-init, init]. Default 0.01; lr: 0.",
+      `A new row's weights are uniform in [-init, init]. Default 0.01; ${tableDefaults("init")}.`,
     ],
     [
       "dim: 8",
@@ -152,7 +153,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "tower: deep_crossing",
       "tower: 3",
-      "f.yaml:15:8: tower: expected one of lr, fm, deep_crossing, wide_deep, deepfm, dcn_v2, dlrm, got the number 3",
+      `f.yaml:15:8: tower: expected one of ${towerKinds.join(", ")}, got the number 3`,
       "A tower with its defaults.",
     ],
   ],
@@ -390,7 +391,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "tower: deep_crossing",
       "tower: { lr: {}, fm: {} }",
       "f.yaml:15:8: tower: must name exactly one tower",
-      "one of lr, fm, deep_crossing, wide_deep, deepfm, dcn_v2, dlrm",
+      `one of ${towerKinds.join(", ")}`,
     ],
     [
       "tower: deep_crossing",
@@ -445,7 +446,7 @@ test("everything wrong is told at once, in file order, each with its mend", () =
     '3:17: did you mean "label"?',
     '8:40: did you mean "table"?',
     '10:41: did you mean "b"?',
-    "13:15: Floats a row. Default 16; lr: 1; fm: 8.",
+    `13:15: Floats a row. Default 16; ${tableDefaults("dim")}.`,
   ]);
 });
 

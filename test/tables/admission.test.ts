@@ -267,7 +267,7 @@ describe.each(["lr", "fm"] as const)("%s, which learns event by event", (kind) =
     } as const;
     const specOf = (life: TableShape["life"]): CompiledSpec => {
       const spec = modelOf({ ...shape, ...(life && { life }) });
-      return { ...spec, tower: { ...spec.tower, kind } };
+      return { ...spec, tower: { ...spec.tower, kind } as CompiledSpec["tower"] };
     };
     const layout = batchLayout(specOf({}), CAPACITY);
     const model = new EventModel(specOf({ admission: roomy(threshold) }), { layout });
@@ -317,7 +317,7 @@ describe.each(["lr", "fm"] as const)("%s, which learns event by event", (kind) =
       eviction: { policy: "lfu" },
     } as const;
     const spec = modelOf({ ...shape, life });
-    const events = { ...spec, tower: { ...spec.tower, kind } };
+    const events = { ...spec, tower: { ...spec.tower, kind } as CompiledSpec["tower"] };
     const layout = batchLayout(events, CAPACITY);
     const [model, other] = [new EventModel(events, { layout }), new EventModel(events, { layout })];
     const roll = dice(3);

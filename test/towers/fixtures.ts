@@ -4,6 +4,9 @@ import type { TensorView } from "../../src/runtimes/runtime.js";
 import type { CompiledTower } from "../../src/spec/compiled.js";
 import type { Parameter, PooledBag, TowerShape } from "../../src/towers/tower.js";
 
+/** A tower of those that have all of `firstKnobs`. */
+export type FirstTower = Extract<CompiledTower, { readonly rank: number }>;
+
 const base = {
   residual: [12, 5],
   hidden: [9, 6],
@@ -12,10 +15,10 @@ const base = {
   rank: 0,
   optimizer: { kind: "sgd", learning_rate: 0.1 },
   runtime: "onnxruntime",
-} as const satisfies Omit<CompiledTower, "kind">;
+} as const satisfies Omit<FirstTower, "kind">;
 
 /** Every tower, in each of its forms. */
-export const towers: Readonly<Record<string, CompiledTower>> = {
+export const towers: Readonly<Record<string, FirstTower>> = {
   deep_crossing: { ...base, kind: "deep_crossing" },
   wide_deep: { ...base, kind: "wide_deep" },
   deepfm: { ...base, kind: "deepfm" },

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { CompiledTower } from "../../src/spec/compiled.js";
 import { buildTower, type TowerShape } from "../../src/towers/tower.js";
-import { randomFeeds, shapes, towers } from "./fixtures.js";
+import { type FirstTower, randomFeeds, shapes, towers } from "./fixtures.js";
 import { evaluate } from "./reference.js";
 
 /** Towers written again as plain loops over one row, straight from their papers' formulas. */
@@ -36,7 +35,7 @@ interface Parts {
   readonly dim: number;
 }
 
-type Formula = (weights: Weights, parts: Parts, tower: CompiledTower) => number;
+type Formula = (weights: Weights, parts: Parts, tower: FirstTower) => number;
 
 const formulas: Record<string, Formula> = {
   wide_deep: (w, { embeddings, dense }, { hidden }) =>
@@ -104,7 +103,7 @@ function vectorsOf({ tables, pooled = [] }: TowerShape, weights: Weights, row: (
 const cases = Object.entries(towers)
   .filter(([, { kind }]) => kind in formulas)
   .flatMap(([name, tower]) =>
-    Object.entries(shapes).map(([inputs, shape]): [string, CompiledTower, TowerShape] => [
+    Object.entries(shapes).map(([inputs, shape]): [string, FirstTower, TowerShape] => [
       `${name}, ${inputs}`,
       tower,
       shape,
