@@ -3,6 +3,7 @@ import { dcnV2 } from "./dcn_v2.js";
 import { deepCrossing } from "./deep_crossing.js";
 import { deepFm } from "./deepfm.js";
 import { dlrm } from "./dlrm.js";
+import { ffm } from "./ffm.js";
 import { fm } from "./fm.js";
 import type { BatchTower, EventTower } from "./kind.js";
 import { lr } from "./lr.js";
@@ -12,6 +13,7 @@ import { wideDeep } from "./wide_deep.js";
 export const towers = {
   lr,
   fm,
+  ffm,
   deep_crossing: deepCrossing,
   wide_deep: wideDeep,
   deepfm: deepFm,

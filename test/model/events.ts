@@ -10,7 +10,7 @@ export const MAX_LENGTH = 5;
 const COMBINERS: readonly Combiner[] = ["sum", "mean", "sqrtn"];
 
 export function eventSpec(
-  kind: "lr" | "fm",
+  kind: "lr" | "fm" | "ffm",
   optimizer: OptimizerSpec,
   table: Partial<Pick<CompiledTable, "encoding" | "rows" | "dim" | "init">> = {},
   singles = 5,
