@@ -115,6 +115,7 @@ describe("ffm in a spec", () => {
   test.each([
     [1, 4, /nothing to pair it with/],
     [5, 3, /must be 2 or a multiple of 4 for ffm, got 3/],
+    [10, 456, /tables\.t\.dim: 456 for each of 9 other fields: a row has at most 4096/],
   ])("of %i fields and dim %i is refused", (fields, dim, message) => {
     expect(() => parseSpec(text(fields, dim), "a.yaml")).toThrow(message);
   });
