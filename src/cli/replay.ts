@@ -42,7 +42,8 @@ async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   try {
-    const report = await train({ model: flags.model, out: flags.out, topic, signal, onProgress: progress.show });
+    const { model, out, lingerMs } = flags;
+    const report = await train({ model, out, topic, lingerMs, signal, onProgress: progress.show });
     progress.end();
     printReport(report, flags.json ?? false);
   } finally {

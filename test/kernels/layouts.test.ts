@@ -4,6 +4,7 @@ import { STATUS } from "../../src/decode/kernel.js";
 import { MAX_ROW, rejectCodes } from "../../src/decode/reject.js";
 import { constantOf, offsetOf, structBytes, structOf } from "../../src/kernels/layouts.js";
 import { optimizerOf } from "../../src/optimizers/index.js";
+import { ffm } from "../../src/towers/ffm.js";
 import { fm } from "../../src/towers/fm.js";
 import { lr } from "../../src/towers/lr.js";
 
@@ -28,7 +29,7 @@ describe("the layouts a kernel module carries", () => {
       Object.values(STATUS),
     );
     expect(constantOf("scan", "MAX_ROW")).toBe(MAX_ROW);
-    expect([lr.model, fm.model]).toEqual([constantOf("table", "LINEAR"), constantOf("table", "FM")]);
+    expect([lr.model, fm.model, ffm.model]).toEqual(["LINEAR", "FM", "FFM"].map((name) => constantOf("table", name)));
     for (const kind of ["adagrad", "rowwise_adagrad", "adam", "sgd"] as const)
       expect(optimizerOf(kind).number({} as never), kind).toBe(constantOf("table", kind.toUpperCase()));
     for (const [codec, number] of Object.entries(codecs))

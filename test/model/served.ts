@@ -6,7 +6,7 @@ export function servedSpec(
   tower: string,
   { encoding = "exact", optimizer = "adam", batch = 64, life = "" } = {},
 ): string {
-  const byEvent = tower === "lr" || tower === "fm";
+  const byEvent = ["lr", "fm", "ffm"].includes(tower);
   const table = `{ encoding: ${encoding}, ${encoding === "hash" ? "rows: 256, " : ""}${tower === "lr" ? "" : "dim: 4, init: 0.1, "}salt: field, optimizer: ${optimizer}${life} }`;
   return `
 name: ${tower.replaceAll("_", "-")}
