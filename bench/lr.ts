@@ -1,25 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Report } from "../src/train/job.js";
 import { criteoLike } from "./lib/criteo-like.js";
-import { type Measured, measured } from "./lib/measured.js";
+import { type Measured, measured, ratio, readThrough, result } from "./lib/measured.js";
 import { peersPython, round } from "./lib/run.js";
 
 const BITS = "-b 23";
 const RUNS = 4;
 /** Events of the run that gives Fwumious Wabbit's log loss. */
 const CHECK = 500_000;
-
-/** Runs of one program: the least of each measure, as whatever else runs can only add to it. */
-interface Result {
-  readonly wall_seconds: number;
-  readonly processor_seconds: number;
-  readonly rows_per_second: number;
-  readonly rows_per_processor_second: number;
-  readonly runs: readonly Measured[];
-}
 
 /**
  * lr with FTRL, from a text file of 39-field rows to a checkpoint; in the same run Vowpal Wabbit and, where FW=PATH names its
@@ -81,26 +72,6 @@ function size(rows: number, smoke: boolean): object {
   };
 }
 
-/** How many times as fast as a peer. */
-function ratio(ours: Result, peer: Result): object {
-  return {
-    processor: round(peer.processor_seconds / ours.processor_seconds, 2),
-    wall: round(peer.wall_seconds / ours.wall_seconds, 2),
-  };
-}
-
-function result(rows: number, runs: readonly Measured[]): Result {
-  const wall = Math.min(...runs.map((run) => run.wall_seconds));
-  const processor = Math.min(...runs.map((run) => run.processor_seconds));
-  return {
-    wall_seconds: wall,
-    processor_seconds: processor,
-    rows_per_second: Math.round(rows / wall),
-    rows_per_processor_second: Math.round(rows / processor),
-    runs,
-  };
-}
-
 function hashbrook(data: string, ...more: string[]): Measured & { report: Report } {
   readThrough(data);
   const out = mkdtempSync(join(tmpdir(), "hashbrook-run-"));
@@ -155,12 +126,4 @@ function peersText(data: string): string {
 
 function bytes(file: string, rows: number): number {
   return Math.round(statSync(file).size / rows);
-}
-
-/** Brings a file into the system's cache, so that all sides read memory and not the disk. */
-function readThrough(file: string): void {
-  const block = Buffer.alloc(1 << 22);
-  const open = openSync(file, "r");
-  while (readSync(open, block) > 0);
-  closeSync(open);
 }

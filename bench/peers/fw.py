@@ -6,8 +6,8 @@ There is no package of it: give the program, built from its public source, by --
     fw.py --binary PATH --data EVENTS.vw --args "-b 23 -l 0.05" --runs 3
 
 Every run is a process of its own, its start included, that ends with the model saved: wall seconds, and processor seconds of user and
-system. The runs from text come first, then those from Fwumious Wabbit's own cache of the parsed text, whose making is not timed. The
-log loss needs the predictions written, each made before its event was learned: a further run, not timed, of the first --check events.
+system. The runs from text come first, then those from Fwumious Wabbit's own cache of the parsed text, whose making is not timed. Log
+loss and AUC need the predictions written, each made before its event was learned: a further run, not timed, of the first --check events.
 """
 
 import argparse
@@ -44,25 +44,37 @@ def names_of(data):
     return names
 
 
-def logloss(data, predictions):
-    total, count = 0.0, 0
+def quality(data, predictions):
+    """Log loss and AUC (ties count half)."""
     with open(data) as events, open(predictions) as scores:
-        for event, score in zip(events, scores):
-            p = min(max(float(score), 1e-7), 1 - 1e-7)
-            total -= math.log(1 - p if event.startswith("-") else p)
-            count += 1
-    return total / count
+        pairs = [(float(score), not event.startswith("-")) for event, score in zip(events, scores)]
+    total = 0.0
+    for score, positive in pairs:
+        p = min(max(score, 1e-7), 1 - 1e-7)
+        total -= math.log(p if positive else 1 - p)
+    pairs.sort()
+    below, won, clicks = 0, 0.0, sum(positive for _, positive in pairs)
+    at = 0
+    while at < len(pairs):
+        end = at
+        while end < len(pairs) and pairs[end][0] == pairs[at][0]:
+            end += 1
+        positives = sum(positive for _, positive in pairs[at:end])
+        won += positives * (below + (end - at - positives) / 2)
+        below += end - at - positives
+        at = end
+    return {"logloss": round(total / len(pairs), 6), "auc": round(won / (clicks * below), 6)}
 
 
 def check(command, data, events, folder):
-    """Log loss of the first events."""
+    """Log loss and AUC of the first events."""
     head, predictions = os.path.join(folder, "head.vw"), os.path.join(folder, "predictions")
     with open(data) as source, open(head, "w") as file:
         for _, line in zip(range(events), source):
             file.write(line)
     names_of(head)
     timed([*command, "--data", head, "-p", predictions])
-    return logloss(head, predictions)
+    return quality(head, predictions)
 
 
 def main():
@@ -72,7 +84,7 @@ def main():
     parser.add_argument("--args", default="-b 23 -l 0.05", help="arguments beside those every run has: " + FIXED)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--cache", action="store_true", help="also from its cache")
-    parser.add_argument("--check", type=int, default=0, help="events of the run that gives the log loss")
+    parser.add_argument("--check", type=int, default=0, help="events of the run that gives log loss and AUC")
     options = parser.parse_args()
     names = names_of(options.data)
     keep = [word for name in names for word in ("--keep", name)]
@@ -89,7 +101,7 @@ def main():
             result["cache"] = [timed([*whole, "-c"]) for _ in range(options.runs)]
             os.remove(cache)
         if options.check:
-            result["logloss"] = round(check(command, options.data, options.check, folder), 6)
+            result.update(check(command, options.data, options.check, folder))
     print(json.dumps(result))
 
 
