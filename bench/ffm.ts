@@ -1,12 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Report } from "../src/train/job.js";
 import { globo } from "./lib/globo.js";
-import { type Measured, measured, ratio, readThrough, result } from "./lib/measured.js";
+import type { Measured } from "./lib/measured.js";
+import { type FwumiousWabbit, fwumiousWabbit, peersText, ratio, result, trainedFrom } from "./lib/peers.js";
 import { round } from "./lib/run.js";
 
+const MODEL = "features/globo-ffm.yaml";
 const RUNS = 3;
 /** Its features are named A to J in the text made for it; k and rates as ours are given in features/globo-ffm.yaml, tuned on the same events. */
 const FIELDS = [..."ABCDEFGHIJ"].map((letter) => `--ffm_field ${letter}`).join(" ");
@@ -20,18 +18,18 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const data = globo(smoke ? 1_000 : 400_000);
   if (data === null) return { skipped: "no Globo data" };
   const binary = smoke ? undefined : process.env.FW;
-  const text = binary && peersText(data);
+  const text = binary && peersText(data, "globo-linear");
   const ours: Measured[] = [];
   const fw: Measured[] = [];
   let report: Report | undefined;
   for (let i = 0; i < (smoke ? 1 : RUNS); i++) {
-    const { report: now, ...times } = hashbrook(data);
+    const { report: now, times } = trainedFrom(MODEL, data);
     if (report && now.logloss !== report.logloss) throw new Error("runs differ");
     if (now.skipped > 0 || now.rejected > 0 || !(now.auc! > 0.5))
       throw new Error(`AUC ${now.auc} of ${now.examples} events`);
     report = now;
     ours.push(times);
-    if (binary && text) fw.push(...fwumiousWabbit(binary, text).text);
+    if (binary && text) fw.push(...fwumiousWabbit(binary, text, PEER).text);
   }
   const { examples, auc, logloss } = report!;
   const hashbrookResult = { ...result(examples, ours), auc: round(auc!, 5), logloss: round(logloss, 5) };
@@ -45,44 +43,8 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   };
 }
 
-function hashbrook(data: string): Measured & { report: Report } {
-  readThrough(data);
-  const out = mkdtempSync(join(tmpdir(), "hashbrook-run-"));
-  try {
-    const files = ["--model", "features/globo-ffm.yaml", "--data", data, "--out", out];
-    const options = ["--checkpoint-seconds", "0", "--json"];
-    const { stdout, ...times } = measured(process.execPath, "dist/cli/main.js", "train", ...files, ...options);
-    return { ...times, report: JSON.parse(stdout.trim().split("\n").at(-1)!) as Report };
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
-}
-
-interface FwumiousWabbit {
-  readonly text: readonly Measured[];
-  readonly logloss?: number;
-  readonly auc?: number;
-}
-
-function fwumiousWabbit(binary: string, text: string, ...options: string[]): FwumiousWabbit {
-  readThrough(text);
-  const words = ["--binary", binary, "--data", text, `--args=${PEER}`, ...options];
-  const out = execFileSync("python3", ["bench/peers/fw.py", ...words], { encoding: "utf8" });
-  return JSON.parse(out.trim().split("\n").at(-1)!) as FwumiousWabbit;
-}
-
 /** By the predictions of a run of its own, which is not timed. */
 function qualityOf(binary: string, text: string, events: number): Pick<FwumiousWabbit, "auc" | "logloss"> {
-  const { auc, logloss } = fwumiousWabbit(binary, text, "--check", String(events), "--runs", "0");
+  const { auc, logloss } = fwumiousWabbit(binary, text, PEER, "--check", String(events), "--runs", "0");
   return { auc, logloss };
-}
-
-/** The same events and fields as text of Vowpal Wabbit, names of one letter, written once. */
-function peersText(data: string): string {
-  const path = data.replace(/\.tsv$/, "-short.vw");
-  if (existsSync(path)) return path;
-  const options = ["--preset", "globo-linear", "--names", "short", "--in", data, "--out", `${path}.tmp`];
-  execFileSync(process.execPath, ["bench/peers/to-vw.mjs", ...options]);
-  renameSync(`${path}.tmp`, path);
-  return path;
 }

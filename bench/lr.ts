@@ -1,13 +1,16 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Report } from "../src/train/job.js";
 import { criteoLike } from "./lib/criteo-like.js";
-import { type Measured, measured, ratio, readThrough, result } from "./lib/measured.js";
+import { type Measured, measured } from "./lib/measured.js";
+import { fwumiousWabbit, peersText, ratio, readThrough, result, trainedFrom } from "./lib/peers.js";
 import { peersPython, round } from "./lib/run.js";
 
 const BITS = "-b 23";
+const MODEL = "features/criteo-lr.yaml";
+/** Of Fwumious Wabbit. */
+const PEER = `${BITS} -l 0.05`;
 const RUNS = 4;
 /** Events of the run that gives Fwumious Wabbit's log loss. */
 const CHECK = 500_000;
@@ -26,7 +29,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
 
 function size(rows: number, smoke: boolean): object {
   const data = criteoLike(rows);
-  const text = smoke ? null : peersText(data);
+  const text = smoke ? null : peersText(data, "criteo");
   const ours: Measured[] = [];
   const vw: Measured[] = [];
   const fw: Record<"text" | "cache", Measured[]> = { text: [], cache: [] };
@@ -35,13 +38,13 @@ function size(rows: number, smoke: boolean): object {
   let report: Report | undefined;
   let loss: number | undefined;
   for (let i = 0; i < (smoke ? 1 : RUNS); i++) {
-    const { report: now, ...times } = hashbrook(data);
+    const { report: now, times } = trainedFrom(MODEL, data);
     if (report && now.logloss !== report.logloss) throw new Error("runs differ");
     if (now.examples !== rows || now.rejected > 0) throw new Error(`learned ${now.examples} of ${rows} rows`);
     report = now;
     ours.push(times);
     if (binary && text) {
-      const more = fwumiousWabbit(binary, text, "--cache");
+      const more = fwumiousWabbit(binary, text, PEER, "--cache");
       fw.text.push(...more.text);
       fw.cache.push(...more.cache!);
     }
@@ -72,19 +75,6 @@ function size(rows: number, smoke: boolean): object {
   };
 }
 
-function hashbrook(data: string, ...more: string[]): Measured & { report: Report } {
-  readThrough(data);
-  const out = mkdtempSync(join(tmpdir(), "hashbrook-run-"));
-  try {
-    const files = ["--model", "features/criteo-lr.yaml", "--data", data, "--out", out];
-    const options = ["--checkpoint-seconds", "0", "--json", ...more];
-    const { stdout, ...times } = measured(process.execPath, "dist/cli/main.js", "train", ...files, ...options);
-    return { ...times, report: JSON.parse(stdout.trim().split("\n").at(-1)!) as Report };
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
-}
-
 function vowpalWabbit(python: string, text: string): Measured & { logloss: number } {
   readThrough(text);
   const hyper = "--ftrl --ftrl_alpha 0.06 --ftrl_beta 1 --l2 1 --hash all";
@@ -94,34 +84,11 @@ function vowpalWabbit(python: string, text: string): Measured & { logloss: numbe
   return { ...times, logloss: (JSON.parse(stdout.trim().split("\n").at(-1)!) as { logloss: number }).logloss };
 }
 
-interface FwumiousWabbit {
-  readonly text: readonly Measured[];
-  readonly cache?: readonly Measured[];
-  readonly logloss?: number;
-}
-
-function fwumiousWabbit(binary: string, text: string, ...options: string[]): FwumiousWabbit {
-  readThrough(text);
-  const words = ["--binary", binary, "--data", text, "--args", `${BITS} -l 0.05`, ...options];
-  const out = execFileSync("python3", ["bench/peers/fw.py", ...words], { encoding: "utf8" });
-  return JSON.parse(out.trim().split("\n").at(-1)!) as FwumiousWabbit;
-}
-
 /** The log loss of both over the first events: Fwumious Wabbit tells its own only by its predictions. */
 function firstEvents(data: string, text: string, binary: string): object {
-  const { report } = hashbrook(data, "--limit", String(CHECK));
-  const { logloss } = fwumiousWabbit(binary, text, "--check", String(CHECK));
+  const { report } = trainedFrom(MODEL, data, "--limit", String(CHECK));
+  const { logloss } = fwumiousWabbit(binary, text, PEER, "--check", String(CHECK));
   return { events: CHECK, hashbrook: round(report.logloss, 5), fw: round(logloss!, 5) };
-}
-
-/** The same events as text of Vowpal Wabbit, names of one letter, written once. */
-function peersText(data: string): string {
-  const path = data.replace(/\.tsv$/, "-short.vw");
-  if (existsSync(path)) return path;
-  const options = ["--preset", "criteo", "--names", "short", "--in", data, "--out", `${path}.tmp`];
-  execFileSync(process.execPath, ["bench/peers/to-vw.mjs", ...options]);
-  renameSync(`${path}.tmp`, path);
-  return path;
 }
 
 function bytes(file: string, rows: number): number {

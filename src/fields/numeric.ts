@@ -3,9 +3,7 @@ import { text } from "../schema/compiled.js";
 import { Type } from "../schema/typebox.js";
 import { type FieldContext, fieldKind } from "./kind.js";
 import { from, table } from "./options.js";
-import { bucketBoundaries, isContinuous, Transform } from "./transform.js";
-
-export const numericDefaults = { transform: "raw", missing: 0 } as const;
+import { bucketBoundaries, isContinuous, numericDefaults, Transform } from "./transform.js";
 
 const compiled = {
   from: text,

@@ -4,6 +4,8 @@ import { evenBoundaries, integerBoundaries, logBoundaries } from "./boundaries.j
 import { MOST_BOUNDARIES } from "./buckets.js";
 import type { FieldContext } from "./kind.js";
 
+export const numericDefaults = { transform: "raw", missing: 0 } as const;
+
 /** Boundaries from `min` to `max` with `per_doubling` steps in each doubling. */
 export const logBucketDefaults = { per_doubling: 4, min: 1, max: 2 ** 32 } as const;
 
@@ -54,7 +56,7 @@ export const Transform = Type.Union(
       { ...closed, description: "Exactly one of buckets, log_buckets, even_buckets." },
     ),
   ],
-  { default: "raw", description: "What is done to the number before the model sees it." },
+  { default: numericDefaults.transform, description: "What is done to the number before the model sees it." },
 );
 
 type TransformSource = Static<typeof Transform>;

@@ -1,0 +1,76 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, existsSync, openSync, readSync, renameSync } from "node:fs";
+import type { Report } from "../../src/train/job.js";
+import type { Measured } from "./measured.js";
+import { round, trainOnce } from "./run.js";
+
+/** Runs of one program: the least of each measure, as whatever else runs can only add to it. */
+export interface Result {
+  readonly wall_seconds: number;
+  readonly processor_seconds: number;
+  readonly rows_per_second: number;
+  readonly rows_per_processor_second: number;
+  readonly runs: readonly Measured[];
+}
+
+/** How many times as fast as a peer. */
+export function ratio(ours: Result, peer: Result): object {
+  return {
+    processor: round(peer.processor_seconds / ours.processor_seconds, 2),
+    wall: round(peer.wall_seconds / ours.wall_seconds, 2),
+  };
+}
+
+export function result(rows: number, runs: readonly Measured[]): Result {
+  const wall = Math.min(...runs.map((run) => run.wall_seconds));
+  const processor = Math.min(...runs.map((run) => run.processor_seconds));
+  return {
+    wall_seconds: wall,
+    processor_seconds: processor,
+    rows_per_second: Math.round(rows / wall),
+    rows_per_processor_second: Math.round(rows / processor),
+    runs,
+  };
+}
+
+/** Brings a file into the system's cache, so that all sides read memory and not the disk. */
+export function readThrough(file: string): void {
+  const block = Buffer.alloc(1 << 22);
+  const open = openSync(file, "r");
+  while (readSync(open, block) > 0);
+  closeSync(open);
+}
+
+/** One run of a spec over a file that is in the system's cache: what it took, and its report. */
+export function trainedFrom(model: string, data: string, ...more: string[]): { times: Measured; report: Report } {
+  readThrough(data);
+  const report = trainOnce(model, data, ...more);
+  const { wall_seconds, processor_seconds } = report;
+  return { times: { wall_seconds, processor_seconds }, report };
+}
+
+/** What bench/peers/fw.py tells. */
+export interface FwumiousWabbit {
+  readonly text: readonly Measured[];
+  readonly cache?: readonly Measured[];
+  readonly logloss?: number;
+  readonly auc?: number;
+}
+
+/** Fwumious Wabbit over a text that is in the system's cache. @param args its own arguments */
+export function fwumiousWabbit(binary: string, text: string, args: string, ...options: string[]): FwumiousWabbit {
+  readThrough(text);
+  const words = ["--binary", binary, "--data", text, `--args=${args}`, ...options];
+  const out = execFileSync("python3", ["bench/peers/fw.py", ...words], { encoding: "utf8" });
+  return JSON.parse(out.trim().split("\n").at(-1)!) as FwumiousWabbit;
+}
+
+/** The same events as text of Vowpal Wabbit, names of one letter, written once. @param preset of to-vw.mjs */
+export function peersText(data: string, preset: string): string {
+  const path = data.replace(/\.tsv$/, "-short.vw");
+  if (existsSync(path)) return path;
+  const options = ["--preset", preset, "--names", "short", "--in", data, "--out", `${path}.tmp`];
+  execFileSync(process.execPath, ["bench/peers/to-vw.mjs", ...options]);
+  renameSync(`${path}.tmp`, path);
+  return path;
+}
