@@ -24,6 +24,8 @@ const MAX_CROWDING = 4e-4;
 const GROWTH = 1.03;
 const FEW_ROWS = 256;
 const URGENT = 5;
+/** More than the f32 weights of segments change an AUC by: each is off by up to 2^-24 of itself, in the area and in both classes. */
+const SEGMENT_ROUNDING = 2 ** -22;
 /** What a checkpoint has of every cell. */
 const SAVED = ["all", "window", "segment"] as const;
 
@@ -114,7 +116,9 @@ export class ProgressiveMetrics {
     const from = first * this.segmentRows;
     const segments = this.segments.slice(first);
     const totals = segments.reduce<Totals>((all, { totals }) => sum(all, totals), this.cells.totals());
-    return this.measure(from, totals, this.laidOutAt ? this.withKept("segment", segments) : this.cells.list(from));
+    if (!this.laidOutAt) return this.measure(from, totals, this.cells.list(from));
+    const measured = this.measure(from, totals, this.withKept("segment", segments));
+    return { ...measured, auc_error: measured.auc_error === null ? null : measured.auc_error + SEGMENT_ROUNDING };
   }
 
   /** The state, as blocks named `prefix`/…; views, valid until the next call of `add`. */

@@ -10,7 +10,7 @@ export interface Metrics {
   readonly logloss: number | null;
   /** Area under the ROC curve. */
   readonly auc: number | null;
-  /** The most that `auc` may differ from the exact area; 0 up to 65,536 rows. */
+  /** The most that `auc` may differ from the exact area; 0 up to 65,536 rows, at least 2^-22 of a share of more rows than that. */
   readonly auc_error: number | null;
   /** logloss / entropy of the run's own click rate: below 1 is better than always predicting that rate (He et al. 2014). */
   readonly normalized_entropy: number | null;

@@ -1,6 +1,6 @@
-import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { compare } from "../../bench/compression/statistics.js";
+import fc from "../properties.js";
 
 /** 1 where the positive scores higher, 1/2 at a tie: the kernel of the Mann-Whitney statistic. */
 const psi = (positive: number, negative: number) => (positive > negative ? 1 : positive === negative ? 0.5 : 0);

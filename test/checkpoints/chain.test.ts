@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ChainWriter } from "../../src/checkpoints/chain-writer.js";
 import { Checkpoint } from "../../src/checkpoints/checkpoint.js";
 import { CHUNK_BYTES } from "../../src/checkpoints/manifest.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
 import { type Files, nodeFiles } from "../../src/core/files.js";
+import fc from "../properties.js";
 import { modelAt, pathOf, SmallModel, saveSteps, writerOf } from "./chains.js";
 import { MemoryFiles } from "./memory-files.js";
 import { block, bytesOf, errorOf, quickFiles, readAll, sorted, temporaryDirectory, writeAll } from "./samples.js";

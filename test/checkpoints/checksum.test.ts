@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { Checksum, checksumOf } from "../../src/checkpoints/checksum.js";
+import fc from "../properties.js";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ChangedRows, Patch } from "../../src/checkpoints/chain-writer.js";
 import { joinRows } from "../../src/checkpoints/join-rows.js";
+import fc from "../properties.js";
 
 const STRIDE = 3;
 

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checksumOf } from "../../src/checkpoints/checksum.js";
 import { decodeManifest, encodeManifest, type Manifest } from "../../src/checkpoints/manifest.js";
 import { canonicalJson } from "../../src/core/hash.js";
+import fc from "../properties.js";
 import { errorOf } from "./samples.js";
 
 const manifest: Manifest = {

@@ -1,8 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type RejectedEvent, RejectedWriter } from "../../src/checkpoints/rejected.js";
+import fc from "../properties.js";
 import { FaultyFiles } from "./faulty-files.js";
 import { errorOf, quickFiles, temporaryDirectory } from "./samples.js";
 

@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   type Dtype,
@@ -11,6 +10,7 @@ import {
   tensorBytes,
 } from "../../src/checkpoints/safetensors.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
+import fc from "../properties.js";
 import { errorOf, temporaryDirectory } from "./samples.js";
 
 const dtypes = Object.keys(dtypeBytes) as Dtype[];

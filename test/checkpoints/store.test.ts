@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Block, Checkpoint, type CheckpointContent } from "../../src/checkpoints/checkpoint.js";
 import { checksumOf } from "../../src/checkpoints/checksum.js";
@@ -8,6 +7,7 @@ import { encodeManifest } from "../../src/checkpoints/manifest.js";
 import { type Dtype, dtypeBytes, tensorBytes } from "../../src/checkpoints/safetensors.js";
 import { CheckpointStore, openCheckpoint } from "../../src/checkpoints/store.js";
 import { type Files, nodeFiles } from "../../src/core/files.js";
+import fc from "../properties.js";
 import { block, content, errorOf, quickFiles, sorted, temporaryDirectory } from "./samples.js";
 
 function listing(path: string): Record<string, Buffer> {

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import type { CompiledSpec, Format } from "../../src/spec/compiled.js";
+import fc from "../properties.js";
 import { expectDecoded, expectRows, feed, feedFile, outcome, plainReject, rowsOf } from "./feed.js";
 import { everySpec, rowText, specOf } from "./generate.js";
 import { decodeFile, hash, hashText } from "./reference.js";

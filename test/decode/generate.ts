@@ -1,6 +1,7 @@
 // Random specs and events of every field type, as text in every format.
-import fc from "fast-check";
+
 import type { CompiledField, CompiledSpec, Format } from "../../src/spec/compiled.js";
+import fc from "../properties.js";
 import { hashText } from "./reference.js";
 
 const hex = (value: bigint) => value.toString(16).padStart(16, "0");

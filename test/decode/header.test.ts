@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import { headerNames } from "../../src/decode/header.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
+import fc from "../properties.js";
 import { feed, feedFile, outcome, rowsOf } from "./feed.js";
 import { specOf } from "./generate.js";
 

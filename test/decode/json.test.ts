@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import type { CompiledField } from "../../src/spec/compiled.js";
+import fc from "../properties.js";
 import { feed, rowsOf } from "./feed.js";
 import { everySpec, specOf } from "./generate.js";
 import { decodeFile, hashText, parseJson } from "./reference.js";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
+import fc from "../properties.js";
 import { expectRows, feed, rowsOf } from "./feed.js";
 import { everySpec, rowText, specOf } from "./generate.js";
 import { decodeFile, decodeMerged } from "./reference.js";

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodePart, encodePart } from "../../src/delta-log/entry.js";
 import { openFrames, sealFrame } from "../../src/delta-log/frame.js";
 import { fromHalf, precisions, toHalf } from "../../src/delta-log/precision.js";
+import fc from "../properties.js";
 import { facts, states } from "./samples.js";
 
 const runs = { numRuns: 60 };

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Frame } from "../../src/delta-log/frame.js";
 import type { PublisherState } from "../../src/delta-log/publisher.js";
 import { Replica } from "../../src/delta-log/replica.js";
+import fc from "../properties.js";
 import { dice } from "../tables/samples.js";
 import { chain, MemoryLog, MemorySource, RUN, TinyModel, TinyTrainer } from "./world.js";
 

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import type { EntryFacts } from "../../src/delta-log/entry.js";
 import type { ServingState } from "../../src/delta-log/state.js";
+import fc from "../properties.js";
 
 const finite = fc.float({ noNaN: true, noDefaultInfinity: true });
 const name = fc.stringMatching(/^[a-z][a-z0-9_]{0,8}$/);

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hex64 } from "../../src/core/hash.js";
 import { chineseRemainders, equalRadices } from "../../src/encodings/compositional/partitions.js";
 import { xxh64 } from "../../src/kernels/hash.js";
 import type { EncodingSpec } from "../../src/spec/compiled.js";
+import fc from "../properties.js";
 import { drawWeights, mix } from "../tables/reference.js";
 import { encodingContract, encodingOf, learn, vectorsOf } from "./encoding.contract.js";
 

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rowLayout } from "../../src/core/row-layout.js";
 import { encodingBytes } from "../../src/encodings/index.js";
@@ -8,6 +7,7 @@ import type { CompiledTable } from "../../src/spec/compiled.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { rowBytes } from "../../src/tables/bytes.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
+import fc from "../properties.js";
 
 const text = (table: string, tower = "deep_crossing") => `name: m
 events: { format: tsv, columns: [label, a, b] }

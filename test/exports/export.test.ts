@@ -1,6 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readSafetensorsLayout } from "../../src/checkpoints/safetensors.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
@@ -14,6 +13,7 @@ import {
 import { decodeNpy } from "../../src/exports/npy.js";
 import { FaultyFiles } from "../checkpoints/faulty-files.js";
 import { bytesOf, errorOf, quickFiles, temporaryDirectory } from "../checkpoints/samples.js";
+import fc from "../properties.js";
 
 /** Rows [0, rows) in chunks of the given sizes; one pair of arrays is reused, as a table's memory would be. */
 function* chunksOf(rows: number, dim: number, size: number): Iterable<ExportChunk> {

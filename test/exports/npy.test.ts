@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type Dtype, dtypeBytes, tensorBytes } from "../../src/checkpoints/safetensors.js";
 import { decodeNpy, npyHeader } from "../../src/exports/npy.js";
+import fc from "../properties.js";
 
 // What numpy 2.4's np.save writes before the data of np.zeros((3, 2), "<f4").
 it("is what NumPy writes", () => {

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { evenBoundaries, integerBoundaries, logBoundaries } from "../../src/fields/boundaries.js";
 import { bucketOf } from "../../src/spec/keys.js";
+import fc from "../properties.js";
 
 test("log boundaries step evenly within each doubling, and stop at max", () => {
   expect(logBoundaries(1, 8, 4)).toEqual([0, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8]);

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { ProgressiveMetrics } from "../../src/metrics/progressive.js";
+import fc from "../properties.js";
 import { exactAuc } from "./exact.js";
 
 /** A score for row `i` of `rows`. */
@@ -83,7 +83,13 @@ describe("AUC is within 1e-4 of sorting all scores, whatever they are", () => {
         }
       },
     );
-    fc.assert(property, { numRuns: 8 });
+    // Segments hold weights in f32: 2.4e-9 beside an error of 0 was found here.
+    const rounded = [
+      { first: "a usual spread", next: "a few hundred values", seed: 1513358563, order: 0.5, weighted: true },
+      { rows: 66_008, window: 3000 },
+      0.01,
+    ] as const;
+    fc.assert(property, { numRuns: 8, examples: [[...rounded]] });
   });
 
   test("up to 65,536 rows it is exact, with ties of the smallest and largest floats and both zeros", () => {

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ln, sigmoid } from "../../src/metrics/kernel.js";
+import fc from "../properties.js";
 
 test("sigmoid is 1 / (1 + exp(-x)) to the last bit of an f32, within one", () => {
   fc.assert(

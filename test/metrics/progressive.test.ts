@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import type { MetricBlock } from "../../src/metrics/block.js";
 import { ProgressiveMetrics } from "../../src/metrics/progressive.js";
+import fc from "../properties.js";
 import { exactAuc, exactLogloss } from "./exact.js";
 
 interface Stream {

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DenseOptimizer } from "../../src/optimizers/dense.js";
+import fc from "../properties.js";
 
 const bytes = (values: readonly number[]): { data: Uint8Array } => ({
   data: new Uint8Array(Float32Array.from(values).buffer),

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cumulative, Draws, exp, mix, sigmoid, triangle, zipf } from "../../src/sources/simulator/math.js";
+import fc from "../properties.js";
 
 describe("arithmetic without libm", () => {
   it("exp is e^x", () => {

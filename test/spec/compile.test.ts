@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import xxhash from "xxhash-wasm";
 import { stringify } from "yaml";
@@ -7,6 +6,7 @@ import { compiledFromJson } from "../../src/spec/compile.js";
 import { specHash } from "../../src/spec/hash.js";
 import { crossKeys, valueKeys } from "../../src/spec/keys.js";
 import { parseSpec } from "../../src/spec/parse.js";
+import fc from "../properties.js";
 
 const compile = (text: string) => parseSpec(text, "f.yaml");
 

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
 import { canonicalJson } from "../../src/core/hash.js";
 import { compiledFromJson } from "../../src/spec/compile.js";
 import { parseSpec } from "../../src/spec/parse.js";
+import fc from "../properties.js";
 
 const good = canonicalJson(
   parseSpec(

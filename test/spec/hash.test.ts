@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import xxhash from "xxhash-wasm";
 import { canonicalJson, fromHex64, hex64 } from "../../src/core/hash.js";
 import { xxh64 } from "../../src/kernels/hash.js";
+import fc from "../properties.js";
 
 const PRIME32 = 2654435761n;
 

@@ -1,11 +1,11 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
 import { loadSpec, parseSpec } from "../../src/spec/parse.js";
 import { tableDefaults, towerKinds } from "../../src/towers/index.js";
+import fc from "../properties.js";
 
 const good = `name: t
 events: { format: tsv, columns: [label, oracle, w, ts, id, a, b, x, C1..C3, tags, vec] }

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { expandRange } from "../../src/spec/ranges.js";
+import fc from "../properties.js";
 
 test.each([
   ["C1..C3", ["C1", "C2", "C3"]],

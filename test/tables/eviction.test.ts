@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import type { EvictionSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { StoreTable } from "../../src/tables/table.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
+import fc from "../properties.js";
 import { ReferenceRows } from "./lifecycle-reference.js";
 import { mix } from "./reference.js";
 import { batchOf, dice, modelOf, SEED } from "./samples.js";

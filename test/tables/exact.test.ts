@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import { StoreTable } from "../../src/tables/table.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
+import fc from "../properties.js";
 import { mix } from "./reference.js";
 import { batchOf, modelOf, SEED } from "./samples.js";
 import { copyOf, type Subject, subjectOf, tableContract } from "./table.contract.js";

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import { fromHalf, toHalf } from "../../src/delta-log/precision.js";
@@ -8,6 +7,7 @@ import { nonZeroRows } from "../../src/tables/nonzero-rows.js";
 import { type ServingPrecision, StoreTable } from "../../src/tables/table.js";
 import { halfOf, rounded } from "../optimizers/packed-reference.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
+import fc from "../properties.js";
 import { batchOf, dice, modelOf, type TableShape } from "./samples.js";
 import { copyOf, subjectOf } from "./table.contract.js";
 

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import type { OptimizerSpec } from "../../src/spec/compiled.js";
 import { StoreTable, type TableBlock } from "../../src/tables/table.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
+import fc from "../properties.js";
 import { drawWeights, ReferenceTable } from "./reference.js";
 import { batchOf, dice, modelOf, type Row, randomRows, SEED, type TableShape } from "./samples.js";
 

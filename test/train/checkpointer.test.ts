@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
 import { WriterThread } from "../../src/checkpoints/writer-thread.js";
@@ -11,6 +10,7 @@ import { StoreTable } from "../../src/tables/table.js";
 import { Checkpointer, type CheckpointerOptions } from "../../src/train/checkpointer.js";
 import { RowSet } from "../../src/train/publishing/row-set.js";
 import { temporaryDirectory } from "../checkpoints/samples.js";
+import fc from "../properties.js";
 import { modelOf } from "../tables/samples.js";
 
 describe("RowSet", () => {

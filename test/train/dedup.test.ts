@@ -1,7 +1,7 @@
-import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { StateBlock } from "../../src/model/model.js";
 import { DedupWindow } from "../../src/train/dedup.js";
+import fc from "../properties.js";
 
 /** The same, with an array. */
 class Plain {

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Hotness } from "../../../src/encodings/hot_cold/hotness.js";
 import type { EncodingSpec } from "../../../src/spec/compiled.js";
 import { optimizerSpecs } from "../../optimizers/specs.js";
+import fc from "../../properties.js";
 import { mix } from "../../tables/reference.js";
 import { dice, SEED } from "../../tables/samples.js";
 import { type HotnessOptions, NONE, ReferenceHotness } from "./hotness-reference.js";

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { EventModel } from "../../../src/model/event-model.js";
 import { Reference } from "../../model/event-reference.js";
 import { eventSpec, featuresOf, layoutOf, toBatch } from "../../model/events.js";
+import fc from "../../properties.js";
 
 const FTRL = { kind: "ftrl", alpha: 0.3, beta: 1, l1: 0.01, l2: 0.1, l21: 0 } as const;
 const plain = { importance: 1, bags: [[], [], []], numbers: [Number.NaN, 0] };

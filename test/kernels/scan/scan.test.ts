@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import xxhash from "xxhash-wasm";
 import { Arena } from "../../../src/decode/arena.js";
 import { scanKernel } from "../../../src/decode/kernel.js";
 import { powersOfFive } from "../../../src/decode/powers.js";
 import { numberText } from "../../decode/generate.js";
+import fc from "../../properties.js";
 
 const { h64Raw } = await xxhash();
 const { memory, kernel } = scanKernel();

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { KeyPartition } from "../../../src/tables/key-partition.js";
+import fc from "../../properties.js";
 import { mix } from "../../tables/reference.js";
 
 const NONE = 0xffffffff;

@@ -1,8 +1,8 @@
-import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { type AbortedTransaction, committed } from "../../../src/sources/kafka/fetched-batch.js";
 import type { RecordBatchMessage } from "../../../src/sources/kafka/record-batch.js";
 import { gather } from "../../../src/sources/messages.js";
+import fc from "../../properties.js";
 
 /** What producers do, one step each: write a batch inside or outside of a transaction, commit or abort it. */
 interface Step {

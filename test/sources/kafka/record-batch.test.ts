@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
-import * as fc from "fast-check";
 import kafkajs from "kafkajs";
 import { expect, it } from "vitest";
 import { registerCodecs } from "../../../src/sources/kafka/codecs.js";
 import { decodeBatch } from "../../../src/sources/kafka/record-batch.js";
+import fc from "../../properties.js";
 
 // kafkajs's own writer and reader of record batches, which the broker and its users have agreed with for years.
 const require = createRequire(import.meta.url);

@@ -1,8 +1,8 @@
-import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LastMessages } from "../../../src/sources/kafka/last-messages.js";
 import { gather, type Messages, printOf } from "../../../src/sources/messages.js";
 import { Merge, type MergeDecision, type TopicPosition, TURN } from "../../../src/train/ordering/merge.js";
+import fc from "../../properties.js";
 import { MemoryLog } from "../memory-log.js";
 
 const START: TopicPosition = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
