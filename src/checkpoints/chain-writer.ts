@@ -1,13 +1,13 @@
 import { join } from "node:path";
+import { type Block, bytesOf, type TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, writeError } from "../core/files.js";
-import { type Block, Checkpoint } from "./checkpoint.js";
+import { Checkpoint } from "./checkpoint.js";
 import { type Steps, type StreamedBlock, streamed, toTheEnd } from "./data-file.js";
 import { DirectoryWriter, type Written } from "./directory-writer.js";
 import { MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH } from "./names.js";
 import { dataName, patchRowBytes, rowsName } from "./patch.js";
-import type { TensorSpec } from "./safetensors.js";
 import { CheckpointStore, describe, lockLost, type Saved } from "./store.js";
 
 /** Rows of one block, copied. */
@@ -175,7 +175,7 @@ export class ChainWriter {
     const path = this.pathOf(this.head!.examples);
     const { chain } = new Checkpoint(path, this.files);
     const base = chain.at(-1)!;
-    const patched = chain.slice(0, -1).reduce((sum, { manifest }) => sum + bytesOf(manifest), 0);
+    const patched = chain.slice(0, -1).reduce((sum, { manifest }) => sum + sizeOf(manifest), 0);
     if (chain.length - 1 <= mostIncrements && patched <= Math.max(leastBytes, base.bytes / 2)) return null;
     return { path: path + FRESH, steps: this.compacted(path) };
   }
@@ -215,7 +215,7 @@ export class ChainWriter {
 }
 
 function patchBlocks({ name, dtype, shape, rows, data }: Patch): Block[] {
-  const list = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
+  const list = bytesOf(rows);
   return [
     { name: rowsName(name), dtype: "U32", shape: [rows.length], data: list },
     { name: dataName(name), dtype, shape: [rows.length, ...shape.slice(1)], data },
@@ -228,7 +228,7 @@ function fromChain(checkpoint: Checkpoint, name: string): StreamedBlock {
 }
 
 /** Bytes of the rows an increment's manifest says it holds. */
-function bytesOf({ files, patches }: Manifest): number {
+function sizeOf({ files, patches }: Manifest): number {
   const sizes = new Map((patches ?? []).map((patch) => [rowsName(patch.name), patchRowBytes(patch) + 4]));
   const lists = files.flatMap(({ blocks }) => blocks).filter(({ name }) => sizes.has(name));
   return lists.reduce((sum, { name, shape }) => sum + shape[0] * sizes.get(name)!, 0);

@@ -1,10 +1,11 @@
 import { basename, join } from "node:path";
+import type { TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { errorCode, type Files, readFully, withFile } from "../core/files.js";
 import { canonicalJson } from "../core/hash.js";
 import { Checksum, checksumOf } from "./checksum.js";
 import { CHUNK_BYTES, decodeManifest, type FileEntry, MANIFEST, type Manifest, manifestChecksum } from "./manifest.js";
-import { readSafetensorsLayout, type TensorPlace, type TensorSpec } from "./safetensors.js";
+import { readSafetensorsLayout, type TensorPlace } from "./safetensors.js";
 
 /** A block in its file, with its checksums. */
 export interface StoredBlock extends TensorPlace {

@@ -1,20 +1,11 @@
 import { basename, dirname, join } from "node:path";
+import type { Block, TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Files } from "../core/files.js";
 import { CheckpointDirectory, damaged } from "./checkpoint-directory.js";
 import { CHUNK_BYTES, type JsonValue, MANIFEST, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH } from "./names.js";
 import { ChainBlock, dataName, rowsName } from "./patch.js";
-import type { Dtype, TensorSpec } from "./safetensors.js";
-
-/** A named array. Names are paths: "table/ids/rows", "dense/W0", "metrics/auc". */
-export interface Block extends TensorSpec {
-  readonly name: string;
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  /** The elements, row-major, little-endian: as many bytes as dtype and shape ask for. */
-  readonly data: Uint8Array;
-}
 
 export interface CheckpointContent {
   /** JSON that goes into the manifest: compiled spec, `spec_hash`, positions, counters. Numbers must be finite. */

@@ -1,8 +1,8 @@
+import type { Block, TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
-import type { Block } from "./checkpoint.js";
 import { Checksum } from "./checksum.js";
 import { type BlockEntry, CHUNK_BYTES, type FileEntry } from "./manifest.js";
-import { safetensorsLayout, type TensorSpec } from "./safetensors.js";
+import { safetensorsLayout } from "./safetensors.js";
 
 /** Takes a file's bytes in order. */
 type Sink = (slice: Uint8Array) => void;

@@ -1,7 +1,8 @@
+import type { TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
 import { checksumOf } from "./checksum.js";
-import { isDtype, isRecord, isShape, type TensorSpec } from "./safetensors.js";
+import { isDtype, isRecord, isShape } from "./safetensors.js";
 
 /*
  * manifest.json is one line of canonical JSON (keys sorted, no spaces) and a newline; "checksum" sorts first:

@@ -1,6 +1,7 @@
+import { dtypeBytes, type TensorSpec } from "../core/blocks.js";
 import { type CheckpointDirectory, damaged, type StoredBlock } from "./checkpoint-directory.js";
 import { CHUNK_BYTES } from "./manifest.js";
-import { dtypeBytes, type TensorSpec, tensorBytes } from "./safetensors.js";
+import { tensorBytes } from "./safetensors.js";
 
 /** The tensor that lists a patch's changed rows: U32 [n], ascending. */
 export function rowsName(block: string): string {

@@ -1,17 +1,6 @@
+import { type Dtype, dtypeBytes, type TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, readFully } from "../core/files.js";
-
-/** Element types, by the format's names; bytes of one element. All little-endian. */
-export const dtypeBytes = { U8: 1, I8: 1, F16: 2, U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8 } as const;
-
-export type Dtype = keyof typeof dtypeBytes;
-
-export interface TensorSpec {
-  readonly name: string;
-  readonly dtype: Dtype;
-  /** Sizes from the slowest-moving to the fastest (row-major); `[]` is a scalar. */
-  readonly shape: readonly number[];
-}
 
 export interface TensorPlace extends TensorSpec {
   /** Bytes from the start of the file. */

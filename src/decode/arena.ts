@@ -1,3 +1,4 @@
+import { bytesOf } from "../core/blocks.js";
 import { structBytes } from "../kernels/layouts.js";
 import { ensureBytes } from "../kernels/wasm.js";
 
@@ -34,7 +35,7 @@ export class Arena {
   }
 
   longs(values: BigUint64Array): number {
-    return this.bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    return this.bytes(bytesOf(values));
   }
 
   /** u32 words. */

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { type Steps, toTheEnd } from "../checkpoints/data-file.js";
 import { safetensorsLayout } from "../checkpoints/safetensors.js";
+import { bytesOf } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, quietly, writeError, writeFileAtomically, writeFully } from "../core/files.js";
 import { npyHeader } from "./npy.js";
@@ -129,7 +130,7 @@ function* writeChunks(table: TableRows, columns: { keys: readonly Column[]; weig
 }
 
 function append(column: Column, data: BigUint64Array | Float32Array): void {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const bytes = bytesOf(data);
   column.position = column.output.write(bytes, column.position);
 }
 

@@ -1,4 +1,5 @@
 import onnxProto, { type onnx as Onnx } from "onnx-proto";
+import { bytesOf } from "../core/blocks.js";
 import { type Graph, type OpName, type Shape, type Tensor, type TensorOf, withBatchAs } from "./graph.js";
 
 const { onnx } = onnxProto;
@@ -148,12 +149,7 @@ class Writer {
   }
 
   initializer(name: string, dims: readonly number[], data: Float32Array): void {
-    this.#raw(
-      name,
-      dims,
-      onnx.TensorProto.DataType.FLOAT,
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    );
+    this.#raw(name, dims, onnx.TensorProto.DataType.FLOAT, bytesOf(data));
   }
 
   /** Outputs that are also inputs, or the same tensor under a second name. */

@@ -1,4 +1,4 @@
-import { blockData, type MetricBlock } from "./block.js";
+import { type Block, type SavedBlocks, savedBytes } from "../core/blocks.js";
 import { ln } from "./kernel.js";
 
 /** log2 of the registers per field. */
@@ -47,12 +47,12 @@ export class DistinctCounts {
   }
 
   /** The state, as a block named `prefix`/registers; a view, valid until the next merge. */
-  blocks(prefix: string): MetricBlock[] {
+  blocks(prefix: string): Block[] {
     return [{ name: `${prefix}/registers`, dtype: "U8", shape: [this.fields, REGISTERS], data: this.registers }];
   }
 
   /** @throws HashbrookError checkpoint_damaged when the block is missing or has the wrong size */
-  restore(prefix: string, blocks: ReadonlyMap<string, MetricBlock>): void {
-    this.registers.set(blockData(blocks, `${prefix}/registers`, { bytes: this.registers.byteLength }));
+  restore(prefix: string, blocks: SavedBlocks): void {
+    this.registers.set(savedBytes(blocks, `${prefix}/registers`, { bytes: this.registers.byteLength }));
   }
 }

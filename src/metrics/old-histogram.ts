@@ -1,4 +1,4 @@
-import { blockData, type MetricBlock, type Size } from "./block.js";
+import { type BlockSize, type SavedBlocks, savedNumbers } from "../core/blocks.js";
 import { type CellList, FACTOR, TOTALS } from "./score-cells.js";
 
 /** Checkpoints once counted logits from -16 to 16 in equal bins: f64[8] totals, then negatives and positives a bin. */
@@ -25,10 +25,9 @@ export interface Histograms {
  * The state of blocks named `prefix`/…, undefined where they have another form.
  * @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong size
  */
-export function histograms(prefix: string, blocks: ReadonlyMap<string, MetricBlock>): Histograms | undefined {
+export function histograms(prefix: string, blocks: SavedBlocks): Histograms | undefined {
   if (!blocks.has(`${prefix}/accumulators`)) return undefined;
-  const floats = (name: string, size: Size) =>
-    new Float64Array(blockData(blocks, `${prefix}/${name}`, size).slice().buffer);
+  const floats = (name: string, size: BlockSize) => savedNumbers(blocks, `${prefix}/${name}`, size);
   const [rows, segmentRows] = floats("position", { bytes: 16 });
   const used = Math.floor(rows / segmentRows) + 1;
   const [open, window, all] = split(floats("accumulators", { each: 24 }), 3);

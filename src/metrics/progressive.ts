@@ -1,4 +1,4 @@
-import { blockData, bytesOf, type MetricBlock, type Size } from "./block.js";
+import { type Block, type BlockSize, bytesOf, type SavedBlocks, savedBytes, savedNumbers } from "../core/blocks.js";
 import { type Histograms, histograms, split } from "./old-histogram.js";
 import { type Metrics, metrics } from "./result.js";
 import { type Accumulator, type CellList, FACTOR, KEPT_ROWS, ScoreCells, TOTALS } from "./score-cells.js";
@@ -122,8 +122,8 @@ export class ProgressiveMetrics {
   }
 
   /** The state, as blocks named `prefix`/…; views, valid until the next call of `add`. */
-  blocks(prefix: string): MetricBlock[] {
-    const block = (name: string, dtype: MetricBlock["dtype"], width: number, data: Float64Array | Float32Array) => {
+  blocks(prefix: string): Block[] {
+    const block = (name: string, dtype: Block["dtype"], width: number, data: Float64Array | Float32Array) => {
       const shape = [data.length / width, width];
       return { name: `${prefix}/${name}`, dtype, shape, data: bytesOf(data) };
     };
@@ -142,11 +142,11 @@ export class ProgressiveMetrics {
   }
 
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong size */
-  restore(prefix: string, blocks: ReadonlyMap<string, MetricBlock>): void {
+  restore(prefix: string, blocks: SavedBlocks): void {
     const old = histograms(prefix, blocks);
     if (old) return void this.restoreHistograms(old);
-    const bytes = (name: string, size: Size) => blockData(blocks, `${prefix}/${name}`, size);
-    const floats = (name: string, size: Size) => new Float64Array(bytes(name, size).slice().buffer);
+    const bytes = (name: string, size: BlockSize) => savedBytes(blocks, `${prefix}/${name}`, size);
+    const floats = (name: string, size: BlockSize) => savedNumbers(blocks, `${prefix}/${name}`, size);
     const [rows, segmentRows, laidOutAt] = floats("position", { bytes: 24 });
     this.place(rows, segmentRows, floats("windows", { each: 8 * RESULT }), RESULT);
     this.laidOutAt = laidOutAt;

@@ -1,4 +1,4 @@
-import type { MetricBlock } from "./block.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import { ProgressiveMetrics, type ProgressiveOptions } from "./progressive.js";
 
 /** Rows [from, to) of a batch. */
@@ -42,12 +42,12 @@ export class SplitMetrics {
   }
 
   /** The state: `prefix`/…, and `prefix`-seen/… once there were such events. Views, as of `ProgressiveMetrics.blocks`. */
-  blocks(prefix: string): MetricBlock[] {
+  blocks(prefix: string): Block[] {
     return [...this.fresh.blocks(prefix), ...(this.again?.blocks(`${prefix}-seen`) ?? [])];
   }
 
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong size */
-  restore(prefix: string, blocks: ReadonlyMap<string, MetricBlock>): void {
+  restore(prefix: string, blocks: SavedBlocks): void {
     this.fresh.restore(prefix, blocks);
     if (!blocks.has(`${prefix}-seen/position`)) return;
     this.again = new ProgressiveMetrics(this.options);

@@ -1,10 +1,10 @@
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
+import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import { CheckpointStore, openCheckpoint, type Skipped } from "../checkpoints/store.js";
 import { Batch, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
 import { Decoder } from "../decode/decoder.js";
-import { blocksOf } from "../model/blocks.js";
 import { specOf } from "../model/load.js";
 import { openSource } from "../sources/source.js";
 import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";

@@ -1,4 +1,5 @@
 import { type Batch, type BatchLayout, batchLayout } from "../core/batch.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { lanesOf } from "../core/row-layout.js";
 import { BIAS_COLUMN, type EventKernel } from "../kernels/events.js";
@@ -7,7 +8,7 @@ import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js"
 import { combiners, constantKey } from "../tables/batch-path.js";
 import { StoreTable } from "../tables/store-table.js";
 import { rowOf, towerOf } from "../towers/index.js";
-import { type Clipped, type Learned, type Model, type ModelOptions, type StateBlock, servesOnly } from "./model.js";
+import { type Clipped, type Learned, type Model, type ModelOptions, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { ReplicaState } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
@@ -89,12 +90,12 @@ export class EventModel implements Model {
     return this.logits(batch.rows);
   }
 
-  blocks(): StateBlock[] {
+  blocks(): Block[] {
     if (this.replica) throw servesOnly();
     return [...this.tables[0].blocks(), ...this.numbers.blocks(), ...this.clock.blocks()];
   }
 
-  restore(blocks: ReadonlyMap<string, StateBlock>): void {
+  restore(blocks: SavedBlocks): void {
     if (this.replica) throw servesOnly();
     this.tables[0].restore(blocks);
     this.numbers.restore(blocks);

@@ -1,11 +1,11 @@
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
+import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import { openCheckpoint, type Skipped } from "../checkpoints/store.js";
 import { type BatchLayout, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
-import { blocksOf } from "./blocks.js";
 import { createModel } from "./create.js";
 import type { Model } from "./model.js";
 

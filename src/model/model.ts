@@ -1,17 +1,10 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { ServingPrecision, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
 import type { ReplicaState } from "./replica-state.js";
-
-/** A named tensor of a model's state: what a checkpoint stores. `data` is a view, valid until the model learns again. */
-export interface StateBlock {
-  readonly name: string;
-  readonly dtype: "U8" | "U32" | "U64" | "F32" | "F64";
-  readonly shape: readonly number[];
-  readonly data: Uint8Array;
-}
 
 /** What one call of `learn` did. */
 export interface Learned {
@@ -54,9 +47,9 @@ export interface Model {
   /** f32[rows] logits; changes nothing; a row's bits do not depend on the rest of its batch. A view, valid until the next call. */
   predict(batch: Batch): Promise<Float32Array>;
   /** Everything that learning changes, in a fixed order. */
-  blocks(): StateBlock[];
+  blocks(): Block[];
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong shape */
-  restore(blocks: ReadonlyMap<string, StateBlock>): void;
+  restore(blocks: SavedBlocks): void;
   /** null where there are no dense weights. */
   norms(): Norms | null;
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 import type { Batch } from "../core/batch.js";
+import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blocks.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import type { StateBlock } from "./model.js";
 import { FIRST_VALUES, robustStatistics } from "./robust.js";
 
 /** Standardized values are kept within this many standard deviations: one freak value must not throw the tower. */
@@ -139,10 +139,9 @@ export class Numbers {
   }
 
   /** The statistics, and where columns are standardized what guards them. */
-  blocks(): StateBlock[] {
-    const block = (name: string, width: number, data: Float64Array): StateBlock => {
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      return { name, dtype: "F64", shape: [this.columns, width], data: bytes };
+  blocks(): Block[] {
+    const block = (name: string, width: number, data: Float64Array): Block => {
+      return { name, dtype: "F64", shape: [this.columns, width], data: bytesOf(data) };
     };
     const statistics = block(STATISTICS, 3, this.statistics);
     return this.scaled.length > 0 ? [statistics, block(BEGINNING, WIDTH, this.beginning)] : [statistics];
@@ -164,12 +163,12 @@ export class Numbers {
   }
 
   /** Checkpoints of old have no beginning: their statistics go on as they are. */
-  restore(blocks: ReadonlyMap<string, StateBlock>): void {
-    const statistics = blocks.get(STATISTICS);
-    if (statistics) this.use(statistics.data);
-    const beginning = blocks.get(BEGINNING);
-    if (beginning) new Uint8Array(this.beginning.buffer).set(beginning.data);
-    else if (statistics) this.withoutBeginning();
+  restore(blocks: SavedBlocks): void {
+    if (!blocks.has(STATISTICS)) return;
+    const { statistics, beginning } = this;
+    statistics.set(savedNumbers(blocks, STATISTICS, { bytes: statistics.byteLength }));
+    if (!blocks.has(BEGINNING)) this.withoutBeginning();
+    else beginning.set(savedNumbers(blocks, BEGINNING, { bytes: beginning.byteLength }));
   }
 
   private withoutBeginning(): void {

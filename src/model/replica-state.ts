@@ -1,3 +1,4 @@
+import { bytesOf } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { DenseSlice, Packed, Publishable, ServingRows, ServingState } from "../delta-log/state.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
@@ -84,7 +85,7 @@ export class ReplicaState implements Publishable {
       dense[i].set(data, at);
     });
     if (dense.length > 0) for (const weights of this.inTables) weights.written();
-    if (statistics) this.numbers.use(new Uint8Array(statistics.buffer, statistics.byteOffset, statistics.byteLength));
+    if (statistics) this.numbers.use(bytesOf(statistics));
   }
 
   private statistics(): Thing {

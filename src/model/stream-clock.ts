@@ -1,7 +1,7 @@
 import type { Batch } from "../core/batch.js";
+import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blocks.js";
 import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
 import { NO_TIME, type StreamTime } from "../tables/encoding.js";
-import type { StateBlock } from "./model.js";
 
 const BLOCK = "model/clock";
 /** Event times that the clock goes by. */
@@ -53,18 +53,17 @@ export class StreamClock {
     this.examples += batch.rows;
   }
 
-  blocks(): StateBlock[] {
+  blocks(): Block[] {
     if (!this.saved) return [];
     const head = [this.time, this.examples, this.step, this.clipped, this.next];
-    const data = new Uint8Array(Float64Array.from([...head, ...this.times]).buffer);
+    const data = bytesOf(Float64Array.from([...head, ...this.times]));
     return [{ name: BLOCK, dtype: "F64", shape: [HEAD + this.times.length], data }];
   }
 
   /** Checkpoints of old have the time and the examples alone. */
-  restore(blocks: ReadonlyMap<string, StateBlock>): void {
-    const data = this.saved ? blocks.get(BLOCK)?.data : undefined;
-    if (!data) return;
-    const [time, examples, step = DAY, clipped = 0, next = 0, ...times] = new Float64Array(data.slice().buffer);
+  restore(blocks: SavedBlocks): void {
+    if (!this.saved || !blocks.has(BLOCK)) return;
+    const [time, examples, step = DAY, clipped = 0, next = 0, ...times] = savedNumbers(blocks, BLOCK, { each: 8 });
     [this.time, this.examples, this.step, this.clipped, this.next] = [time, examples, step, clipped, next];
     this.times = times;
   }

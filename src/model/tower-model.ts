@@ -1,4 +1,5 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import { createTable } from "../encodings/create.js";
 import { toOnnx } from "../graph/onnx.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
@@ -7,15 +8,7 @@ import { scoringRows } from "../runtimes/scoring-rows.js";
 import { type CompiledSpec, vectorCount } from "../spec/compiled.js";
 import type { Table } from "../tables/table.js";
 import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../towers/tower.js";
-import {
-  type Clipped,
-  type Learned,
-  type Model,
-  type ModelOptions,
-  type Norms,
-  type StateBlock,
-  servesOnly,
-} from "./model.js";
+import { type Clipped, type Learned, type Model, type ModelOptions, type Norms, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { PooledBags, pooledBags } from "./pooled-bags.js";
 import { ReplicaState } from "./replica-state.js";
@@ -135,13 +128,13 @@ export class TowerModel implements Model {
     return this.logits.subarray(0, batch.rows);
   }
 
-  blocks(): StateBlock[] {
+  blocks(): Block[] {
     if (this.replica) throw servesOnly();
     const tables = this.tables.flatMap((table) => table.blocks());
     return [...tables, ...this.dense.blocks(), ...this.numbers.blocks(), ...this.clock.blocks(), ...this.wild.blocks()];
   }
 
-  restore(blocks: ReadonlyMap<string, StateBlock>): void {
+  restore(blocks: SavedBlocks): void {
     if (this.replica) throw servesOnly();
     for (const table of this.tables) table.restore(blocks);
     this.dense.restore(blocks);

@@ -1,4 +1,4 @@
-import type { StateBlock } from "./model.js";
+import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blocks.js";
 
 const BLOCK = "model/gradients";
 /** Batches whose norms tell what is usual. */
@@ -35,16 +35,15 @@ export class WildGradients {
     return Math.fround(factor);
   }
 
-  blocks(): StateBlock[] {
+  blocks(): Block[] {
     const state = Float64Array.from([this.clipped, this.next, ...this.norms.flat()]);
-    return [{ name: BLOCK, dtype: "F64", shape: [state.length], data: new Uint8Array(state.buffer) }];
+    return [{ name: BLOCK, dtype: "F64", shape: [state.length], data: bytesOf(state) }];
   }
 
   /** Checkpoints of old have none: what is usual is learned anew. */
-  restore(blocks: ReadonlyMap<string, StateBlock>): void {
-    const data = blocks.get(BLOCK)?.data;
-    if (!data) return;
-    const state = new Float64Array(data.slice().buffer);
+  restore(blocks: SavedBlocks): void {
+    if (!blocks.has(BLOCK)) return;
+    const state = savedNumbers(blocks, BLOCK, { each: 16 });
     [this.clipped, this.next] = state;
     this.norms = Array.from({ length: (state.length - HEAD) / 2 }, (_, i) => [
       state[HEAD + 2 * i],

@@ -1,3 +1,4 @@
+import { type Block, bytesOf, type SavedBlocks, savedBytes } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Parameter } from "../graph/layers.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
@@ -7,13 +8,6 @@ import { type Optimizer, type OptimizerSpec, optimizerFor } from "./index.js";
 export interface DenseView {
   readonly data: Float32Array;
   readonly shape: readonly number[];
-}
-
-interface StateBlock {
-  readonly name: string;
-  readonly dtype: "F32" | "F64";
-  readonly shape: readonly number[];
-  readonly data: Uint8Array;
 }
 
 /** Where one parameter lies: addresses of its weights, its gradient and its other slots, all 64-byte aligned. */
@@ -108,8 +102,8 @@ export class DenseOptimizer {
   }
 
   /** Weights and slots as `dense/<parameter>/<slot>`, and Adam's powers of beta as `dense/powers` (`dense/<name>/powers`). Data are views. */
-  blocks(): StateBlock[] {
-    const blocks: StateBlock[] = this.regions.flatMap((region) =>
+  blocks(): Block[] {
+    const blocks: Block[] = this.regions.flatMap((region) =>
       this.tensors(region).map(({ slot, shape, view }) => {
         return { name: `dense/${region.name}/${slot}`, dtype: "F32" as const, shape, data: bytesOf(view) };
       }),
@@ -122,8 +116,10 @@ export class DenseOptimizer {
   }
 
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has another size; nothing is changed then. */
-  restore(blocks: ReadonlyMap<string, { readonly data: Uint8Array }>): void {
-    const saved = this.blocks().map((block) => ({ block, data: blockData(blocks, block.name, block.data.byteLength) }));
+  restore(blocks: SavedBlocks): void {
+    const saved = this.blocks().map((block) => {
+      return { block, data: savedBytes(blocks, block.name, { bytes: block.data.byteLength }) };
+    });
     for (const { block, data } of saved) block.data.set(data);
     this.changes++;
     const powers = saved.find(({ block }) => block.name === this.powersName);
@@ -179,20 +175,4 @@ export class DenseOptimizer {
 
 function slotAddresses({ slots }: Region): [number, number] {
   return [slots[0]?.at ?? 0, slots[1]?.at ?? 0];
-}
-
-function bytesOf(view: Float32Array | Float64Array): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
-function blockData(
-  blocks: ReadonlyMap<string, { readonly data: Uint8Array }>,
-  name: string,
-  bytes: number,
-): Uint8Array {
-  const data = blocks.get(name)?.data;
-  if (data?.byteLength !== bytes) {
-    throw new HashbrookError("checkpoint_damaged", `block ${name}: ${data?.byteLength ?? "no"} bytes, not ${bytes}`);
-  }
-  return data;
 }

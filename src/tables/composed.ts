@@ -1,10 +1,11 @@
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { Encoding, EncodingOptions, StreamTime } from "./encoding.js";
 import { HashStore } from "./hash-store.js";
 import { Matrices } from "./matrices.js";
-import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import type { RowStore } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 import type { StoreEncoding } from "./store-encoding.js";
 
@@ -119,7 +120,7 @@ export class ComposedEncoding implements Encoding {
     return this.vectors.slice(0, this.dim);
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     return this.stores.flatMap((store) => store.blocks());
   }
 

@@ -1,4 +1,5 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
@@ -7,7 +8,7 @@ import { BatchPath, paddedRows } from "./batch-path.js";
 import type { HotnessCounters } from "./encoding.js";
 import { type Encoding, NO_TIME, type StreamTime } from "./encoding.js";
 import { Matrices } from "./matrices.js";
-import type { RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import type { RowStore } from "./row-store.js";
 import type { Table } from "./table.js";
 
 /**
@@ -127,7 +128,7 @@ export class EncodedTable implements Table {
     return this.encoding.vectorOf(key);
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     return this.encoding.blocks();
   }
 

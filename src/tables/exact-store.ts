@@ -1,4 +1,5 @@
-import { RowStore, type SavedBlocks, type StoreOptions, type TableBlock } from "./row-store.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
+import { RowStore, type StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
 /**
@@ -33,14 +34,14 @@ export class ExactStore extends RowStore {
     return "use encoding: hash with a fixed number of rows";
   }
 
-  protected rowBlocks(): TableBlock[] {
+  protected rowBlocks(): Block[] {
     const shape = [this.rows, this.layout.stride];
     return [{ name: this.rowsBlock, dtype: "U8", shape, data: this.rowBytes(this.rows) }];
   }
 
   protected restoreRows(blocks: SavedBlocks): void {
     const { stride } = this.layout;
-    const data = this.saved(blocks, "rows", (bytes) => bytes % stride === 0);
+    const data = this.saved(blocks, "rows", { each: stride });
     const count = data.byteLength / stride;
     this.reserve(Math.max(0, count - this.rows));
     this.rowBytes(count).set(data);

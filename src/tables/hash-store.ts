@@ -1,4 +1,5 @@
-import { RowStore, type SavedBlocks, type StoreOptions, type TableBlock } from "./row-store.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
+import { RowStore, type StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
 /**
@@ -30,7 +31,7 @@ export class HashStore extends RowStore {
     return "set fewer rows";
   }
 
-  protected rowBlocks(): TableBlock[] {
+  protected rowBlocks(): Block[] {
     this.kernel.settleMarks();
     const { precision, stateBytes } = this.layout;
     const state =
@@ -44,8 +45,8 @@ export class HashStore extends RowStore {
   }
 
   protected restoreRows(blocks: SavedBlocks): void {
-    const state = this.saved(blocks, "state", this.capacity * this.layout.stateBytes);
-    const touched = this.saved(blocks, "touched", this.bitmapBytes());
+    const state = this.saved(blocks, "state", { bytes: this.capacity * this.layout.stateBytes });
+    const touched = this.saved(blocks, "touched", { bytes: this.bitmapBytes() });
     this.stateView().set(state);
     this.bitmap().set(touched);
     this.kernel.adoptBitmap();

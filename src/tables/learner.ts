@@ -1,5 +1,5 @@
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
-import type { SavedBlocks, TableBlock } from "./blocks.js";
 import type { HotnessCounters } from "./encoding.js";
 import type { RowStore } from "./row-store.js";
 
@@ -20,7 +20,7 @@ export interface Learner {
   /** f32[dim]: what a key is embedded as now, learned or not. For inspection. */
   vectorOf(key: bigint): Float32Array | Promise<Float32Array>;
   /** Everything that learning changes, that of `stores` and `dense` included, in a fixed order. Data are views. */
-  blocks(): TableBlock[];
+  blocks(): Block[];
   /** @throws HashbrookError checkpoint_damaged */
   restore(blocks: SavedBlocks): void;
   close(): Promise<void>;

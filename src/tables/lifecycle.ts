@@ -1,7 +1,7 @@
+import { type Block, type SavedBlocks, savedBytes } from "../core/blocks.js";
 import { constantOf } from "../kernels/layouts.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { StoreSpec } from "../spec/compiled.js";
-import { type SavedBlocks, savedBlock, type TableBlock } from "./blocks.js";
 import type { StreamTime } from "./encoding.js";
 
 /** What became of a table's ids and rows since it was made. */
@@ -167,7 +167,7 @@ export class Lifecycle {
     };
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     return this.regions().map(({ part, bytes, at }) => ({
       name: `${this.prefix}/${part}`,
       dtype: "U8",
@@ -181,7 +181,7 @@ export class Lifecycle {
    * @throws HashbrookError checkpoint_damaged, and nothing has changed
    */
   restoring(saved: SavedBlocks): () => void {
-    const blocks = this.blocks().map(({ name, data }) => savedBlock(saved, name, data.byteLength));
+    const blocks = this.blocks().map(({ name, data }) => savedBytes(saved, name, { bytes: data.byteLength }));
     return () => {
       this.blocks().forEach(({ data }, i) => {
         data.set(blocks[i]);

@@ -1,16 +1,15 @@
+import { type Block, type BlockSize, bytesOf, type SavedBlocks, savedBytes, savedNumbers } from "../core/blocks.js";
 import { hashSecret } from "../core/chance.js";
 import type { HashbrookError } from "../core/errors.js";
 import { codecs, type RowLayout } from "../core/row-layout.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, optimizerFor } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
-import { type SavedBlocks, savedBlock, type TableBlock } from "./blocks.js";
 import { changedRows } from "./changed-rows.js";
 import { type Lifecycle, openLifecycle } from "./lifecycle.js";
 import { RemovedKeys } from "./removed-keys.js";
 import { GIB, layoutOf, type StoreOptions, tableFull } from "./store-options.js";
 
-export type { SavedBlocks, TableBlock } from "./blocks.js";
 export { type ServingPrecision, type StoreOptions, servingPrecisions } from "./store-options.js";
 
 /** One learned row. */
@@ -230,30 +229,29 @@ export abstract class RowStore {
   }
 
   /** Everything that learning changes, in a fixed order, named `table/<table>/…`. */
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     const blocks = this.rowBlocks();
     if (this.roundsByChance) {
       const count = Float64Array.of(Number(this.kernel.roundings.value));
-      blocks.push({ name: this.blockName("roundings"), dtype: "F64", shape: [1], data: new Uint8Array(count.buffer) });
+      blocks.push({ name: this.blockName("roundings"), dtype: "F64", shape: [1], data: bytesOf(count) });
     }
     if (this.optimizer.countsSteps) {
       const powers = Float64Array.of(this.kernel.power1.value, this.kernel.power2.value);
-      blocks.push({ name: this.blockName("powers"), dtype: "F64", shape: [2], data: new Uint8Array(powers.buffer) });
+      blocks.push({ name: this.blockName("powers"), dtype: "F64", shape: [2], data: bytesOf(powers) });
     }
     return [...blocks, ...(this.lifecycle?.blocks() ?? [])];
   }
 
   /** @throws HashbrookError checkpoint_damaged where a block is missing or does not fit, table_full where the rows do not */
   restore(blocks: SavedBlocks): void {
-    const powers = this.optimizer.countsSteps ? this.saved(blocks, "powers", 16) : null;
-    const roundings = this.roundsByChance ? this.saved(blocks, "roundings", 8) : null;
+    const numbers = (part: string, count: number) => savedNumbers(blocks, this.blockName(part), { bytes: 8 * count });
+    const powers = this.optimizer.countsSteps ? numbers("powers", 2) : null;
+    const roundings = this.roundsByChance ? numbers("roundings", 1) : null;
     const restoreLifecycle = this.lifecycle?.restoring(blocks);
     this.restoreRows(blocks);
     restoreLifecycle?.();
-    if (roundings) this.kernel.restoreRoundings(BigInt(new Float64Array(roundings.slice().buffer)[0]));
-    if (!powers) return;
-    const [power1, power2] = new Float64Array(powers.slice().buffer);
-    this.kernel.adamRestore(power1, power2);
+    if (roundings) this.kernel.restoreRoundings(BigInt(roundings[0]));
+    if (powers) this.kernel.adamRestore(powers[0], powers[1]);
   }
 
   /** True where rounding draws random bits: how many rows were rounded is part of the state. */
@@ -271,7 +269,7 @@ export abstract class RowStore {
   protected abstract get end(): number;
   /** What to do where its rows do not fit. */
   protected abstract get mend(): string;
-  protected abstract rowBlocks(): TableBlock[];
+  protected abstract rowBlocks(): Block[];
   protected abstract restoreRows(blocks: SavedBlocks): void;
   /** What a row is known by outside: its key or its number. */
   protected abstract keyOf(row: number): bigint;
@@ -286,9 +284,8 @@ export abstract class RowStore {
     return new Uint8Array(this.memory.buffer, at >>> 0, bytes);
   }
 
-  /** A saved block's data; `fits`: see `savedBlock`. */
-  protected saved(blocks: SavedBlocks, part: string, fits: Parameters<typeof savedBlock>[2]): Uint8Array {
-    return savedBlock(blocks, this.blockName(part), fits);
+  protected saved(blocks: SavedBlocks, part: string, size: BlockSize): Uint8Array {
+    return savedBytes(blocks, this.blockName(part), size);
   }
 
   private stateOf(row: number): Record<string, Float32Array> {

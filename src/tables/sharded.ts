@@ -1,7 +1,8 @@
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { Encoding, EncodingOptions, OwnedRows, StreamTime } from "./encoding.js";
 import { KeyPartition } from "./key-partition.js";
-import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "./row-store.js";
+import type { RowChunk, RowStore } from "./row-store.js";
 import type { AdmissionSpec, EncodingBase, StoreSpec } from "./spec.js";
 import { StoreEncoding } from "./store-encoding.js";
 
@@ -97,7 +98,7 @@ export class ShardedEncoding implements Encoding {
     return this.shards[this.parts.kernel.partOf(key, this.seed)].vectorOf(key);
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     return this.shards.flatMap((shard) => shard.blocks());
   }
 

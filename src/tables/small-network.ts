@@ -1,3 +1,4 @@
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import type { Graph } from "../graph/graph.js";
 import { buildSmallNetwork, type SmallNetworkShape } from "../graph/small-network.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
@@ -5,7 +6,6 @@ import { type Arrays, BoundGraph } from "../runtimes/bound-graph.js";
 import type { Runtime } from "../runtimes/runtime.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
 import type { OptimizerSpec } from "../spec/compiled.js";
-import type { SavedBlocks, TableBlock } from "./row-store.js";
 
 export interface SmallNetworkOptions {
   readonly shape: SmallNetworkShape;
@@ -128,7 +128,7 @@ export class SmallNetwork {
     if (this.followsBatch) this.statistics!.step(1);
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     return this.dense.flatMap((optimizer) => optimizer.blocks());
   }
 

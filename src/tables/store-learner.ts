@@ -1,5 +1,5 @@
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
-import type { SavedBlocks, TableBlock } from "./blocks.js";
 import { ExactStore } from "./exact-store.js";
 import { HashStore } from "./hash-store.js";
 import type { Learner } from "./learner.js";
@@ -37,7 +37,7 @@ export abstract class StoreLearner implements Learner {
     return this.store.weightsOf(key);
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     return this.store.blocks();
   }
 

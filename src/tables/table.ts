@@ -4,7 +4,7 @@ import type { StreamTime } from "./encoding.js";
 import type { Learner } from "./learner.js";
 import type { RowState } from "./row-store.js";
 
-export type { RowChunk, RowState, RowStore, ServingPrecision, StoreOptions, TableBlock } from "./row-store.js";
+export type { RowChunk, RowState, RowStore, ServingPrecision, StoreOptions } from "./row-store.js";
 export { servingPrecisions } from "./row-store.js";
 export { StoreTable } from "./store-table.js";
 

@@ -1,10 +1,10 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
+import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import { checkpointName } from "../checkpoints/names.js";
 import { CheckpointStore } from "../checkpoints/store.js";
 import type { BatchLayout } from "../core/batch.js";
-import { blocksOf } from "../model/blocks.js";
 import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
 import type { Job } from "./job.js";

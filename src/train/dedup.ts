@@ -1,6 +1,6 @@
 import { type Batch, keepRows } from "../core/batch.js";
+import { type Block, bytesOf, type SavedBlocks, savedBytes } from "../core/blocks.js";
 import { hashSecret } from "../core/chance.js";
-import type { StateBlock } from "../model/model.js";
 
 const NAME = "dedup/ids";
 
@@ -63,19 +63,17 @@ export class DedupWindow {
   }
 
   /** u64[ids], oldest first. */
-  block(): StateBlock {
+  block(): Block {
     const { ring, window, oldest, count } = this;
     const ids = new Uint32Array(count * 2);
     const unbroken = Math.min(count, window - oldest);
     ids.set(ring.subarray(2 * oldest, 2 * (oldest + unbroken)));
     ids.set(ring.subarray(0, 2 * (count - unbroken)), 2 * unbroken);
-    return { name: NAME, dtype: "U64", shape: [this.count], data: new Uint8Array(ids.buffer) };
+    return { name: NAME, dtype: "U64", shape: [this.count], data: bytesOf(ids) };
   }
 
-  restore(blocks: ReadonlyMap<string, StateBlock>): void {
-    const data = blocks.get(NAME)?.data;
-    if (!data) return;
-    this.admit(new BigUint64Array(data.slice().buffer));
+  restore(blocks: SavedBlocks): void {
+    if (blocks.has(NAME)) this.admit(new BigUint64Array(savedBytes(blocks, NAME, { each: 8 }).slice().buffer));
   }
 
   /** Slots that are read to find an id, or to see that it is not there. */

@@ -1,8 +1,8 @@
+import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import type { ParentRef } from "../checkpoints/manifest.js";
 import type { CheckpointStore, Skipped } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
 import type { PublisherState } from "../delta-log/publisher.js";
-import { blocksOf } from "../model/blocks.js";
 import { specHash } from "../spec/hash.js";
 import type { FirstStepsState } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";

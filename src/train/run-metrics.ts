@@ -1,11 +1,12 @@
 import type { Batch } from "../core/batch.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
 import type { Clock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { isHashed } from "../fields/index.js";
 import { DistinctCounts } from "../metrics/distinct.js";
 import type { Metrics } from "../metrics/result.js";
 import { type Span, SplitMetrics } from "../metrics/split.js";
-import type { Model, StateBlock } from "../model/model.js";
+import type { Model } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
@@ -174,12 +175,12 @@ export class RunMetrics {
     return { examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode(), duplicates };
   }
 
-  blocks(): StateBlock[] {
+  blocks(): Block[] {
     const oracle = this.oracle?.blocks("metrics/oracle") ?? [];
     return [...this.metrics.blocks("metrics/model"), ...oracle, ...this.distinct.blocks("metrics/distinct")];
   }
 
-  restore(state: RunMetricsState, blocks: ReadonlyMap<string, StateBlock>): void {
+  restore(state: RunMetricsState, blocks: SavedBlocks): void {
     this.examples = state.examples;
     this.examplesBefore = state.examples;
     this.skippedRows = state.skipped;

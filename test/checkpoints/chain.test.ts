@@ -5,11 +5,12 @@ import { ChainWriter } from "../../src/checkpoints/chain-writer.js";
 import { Checkpoint } from "../../src/checkpoints/checkpoint.js";
 import { CHUNK_BYTES } from "../../src/checkpoints/manifest.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { bytesOf } from "../../src/core/blocks.js";
 import { type Files, nodeFiles } from "../../src/core/files.js";
 import fc from "../properties.js";
 import { modelAt, pathOf, SmallModel, saveSteps, writerOf } from "./chains.js";
 import { MemoryFiles } from "./memory-files.js";
-import { block, bytesOf, errorOf, quickFiles, readAll, sorted, temporaryDirectory, writeAll } from "./samples.js";
+import { block, errorOf, quickFiles, readAll, sorted, temporaryDirectory, writeAll } from "./samples.js";
 
 const never = { mostIncrements: 1e9, leastBytes: 1e9 };
 

@@ -3,8 +3,9 @@ import type { ChainOptions, Increment, Patch } from "../../src/checkpoints/chain
 import { ChainWriter } from "../../src/checkpoints/chain-writer.js";
 import type { CheckpointContent } from "../../src/checkpoints/checkpoint.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { bytesOf } from "../../src/core/blocks.js";
 import type { Files } from "../../src/core/files.js";
-import { block, bytesOf } from "./samples.js";
+import { block } from "./samples.js";
 
 export const STRIDE = 5;
 

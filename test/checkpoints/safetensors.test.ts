@@ -2,13 +2,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
-  type Dtype,
-  dtypeBytes,
   readSafetensorsLayout,
   type SafetensorsLayout,
   safetensorsLayout,
   tensorBytes,
 } from "../../src/checkpoints/safetensors.js";
+import { type Dtype, dtypeBytes } from "../../src/core/blocks.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
 import fc from "../properties.js";
 import { errorOf, temporaryDirectory } from "./samples.js";

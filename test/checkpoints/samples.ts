@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
-import type { Block, CheckpointContent } from "../../src/checkpoints/checkpoint.js";
-import type { Dtype } from "../../src/checkpoints/safetensors.js";
+import type { CheckpointContent } from "../../src/checkpoints/checkpoint.js";
+import { type Block, bytesOf, type Dtype } from "../../src/core/blocks.js";
 import { HashbrookError } from "../../src/core/errors.js";
 import { type Files, nodeFiles, withFile } from "../../src/core/files.js";
 
@@ -33,10 +33,6 @@ export function readAll(files: Files, path: string): Uint8Array {
 /** Gives a file these bytes and no others. */
 export function writeAll(files: Files, path: string, data: Uint8Array): void {
   withFile(files, path, "w", (file) => files.write(file, data, 0));
-}
-
-export function bytesOf(view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 export function block(name: string, dtype: Dtype, shape: number[], view: ArrayBufferView): Block {

@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Block, Checkpoint, type CheckpointContent } from "../../src/checkpoints/checkpoint.js";
+import { Checkpoint, type CheckpointContent } from "../../src/checkpoints/checkpoint.js";
 import { checksumOf } from "../../src/checkpoints/checksum.js";
 import { encodeManifest } from "../../src/checkpoints/manifest.js";
-import { type Dtype, dtypeBytes, tensorBytes } from "../../src/checkpoints/safetensors.js";
+import { tensorBytes } from "../../src/checkpoints/safetensors.js";
 import { CheckpointStore, openCheckpoint } from "../../src/checkpoints/store.js";
+import { type Block, type Dtype, dtypeBytes } from "../../src/core/blocks.js";
 import { type Files, nodeFiles } from "../../src/core/files.js";
 import fc from "../properties.js";
 import { block, content, errorOf, quickFiles, sorted, temporaryDirectory } from "./samples.js";

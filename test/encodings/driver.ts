@@ -1,5 +1,6 @@
+import type { SavedBlocks } from "../../src/core/blocks.js";
 import type { Encoding, EncodingOptions } from "../../src/tables/encoding.js";
-import type { RowStore, SavedBlocks } from "../../src/tables/row-store.js";
+import type { RowStore } from "../../src/tables/row-store.js";
 
 export const CAPACITY = 32;
 export const OPTIONS: EncodingOptions = {

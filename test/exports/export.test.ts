@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readSafetensorsLayout } from "../../src/checkpoints/safetensors.js";
+import { bytesOf } from "../../src/core/blocks.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
 import {
   type ExportChunk,
@@ -12,7 +13,7 @@ import {
 } from "../../src/exports/export.js";
 import { decodeNpy } from "../../src/exports/npy.js";
 import { FaultyFiles } from "../checkpoints/faulty-files.js";
-import { bytesOf, errorOf, quickFiles, temporaryDirectory } from "../checkpoints/samples.js";
+import { errorOf, quickFiles, temporaryDirectory } from "../checkpoints/samples.js";
 import fc from "../properties.js";
 
 /** Rows [0, rows) in chunks of the given sizes; one pair of arrays is reused, as a table's memory would be. */

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { type Dtype, dtypeBytes, tensorBytes } from "../../src/checkpoints/safetensors.js";
+import { tensorBytes } from "../../src/checkpoints/safetensors.js";
+import { type Dtype, dtypeBytes } from "../../src/core/blocks.js";
 import { decodeNpy, npyHeader } from "../../src/exports/npy.js";
 import fc from "../properties.js";
 

@@ -90,7 +90,7 @@ describeKafka("a trainer that has joined its group while its model loads", (kafk
     const committed = await kafka.admin.committed(topic, topic);
     const hollow = saveHollow(out);
     const { status, stderr } = await run(args(topic, out));
-    expect([status, stderr]).toEqual([5, expect.stringContaining("this block is missing")]);
+    expect([status, stderr]).toEqual([5, expect.stringContaining("is missing")]);
     expect(await members(kafka, topic)).toBe(0);
     expect(await kafka.admin.committed(topic, topic)).toEqual(committed);
     truncateSync(join(hollow, "manifest.json"), 100);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import type { Block } from "../../src/core/blocks.js";
 import { Rng } from "../../src/core/rng.js";
-import type { MetricBlock } from "../../src/metrics/block.js";
 import { ProgressiveMetrics } from "../../src/metrics/progressive.js";
 import fc from "../properties.js";
 import { exactAuc, exactLogloss } from "./exact.js";
@@ -31,11 +31,11 @@ function cut(s: Stream, from: number, to = s.logits.length): [Float32Array, Floa
 }
 
 /** Every block's name, shape and a digest of its bytes: what `toEqual` compares quickly. */
-function fingerprint(blocks: Iterable<MetricBlock>): string[] {
+function fingerprint(blocks: Iterable<Block>): string[] {
   return [...blocks].map((b) => `${b.name} ${b.shape} ${createHash("sha256").update(b.data).digest("hex")}`);
 }
 
-const asMap = (blocks: MetricBlock[]) => new Map(blocks.map((b) => [b.name, { ...b, data: b.data.slice() }]));
+const asMap = (blocks: Block[]) => new Map(blocks.map((b) => [b.name, { ...b, data: b.data.slice() }]));
 const all = { from: 0, to: 0, skipped: 0 };
 
 describe("values", () => {
@@ -190,7 +190,7 @@ describe("state", () => {
   const rows = 150_000;
   const s = stream(rows, 11, 1, true);
 
-  function run(cuts: number[], restoreAt: number[]): Map<string, MetricBlock> {
+  function run(cuts: number[], restoreAt: number[]): Map<string, Block> {
     let metrics = new ProgressiveMetrics({ window: 9999 });
     let from = 0;
     for (const to of [...cuts, rows]) {
@@ -233,7 +233,7 @@ describe("state", () => {
     const metrics = new ProgressiveMetrics({ window: 10 });
     const blocks = asMap(metrics.blocks("m"));
     blocks.set("m/all", { ...blocks.get("m/all")!, data: new Uint8Array(8) });
-    expect(() => metrics.restore("m", blocks)).toThrow(/m\/all: 8 bytes/);
+    expect(() => metrics.restore("m", blocks)).toThrow(/m\/all has 8 bytes/);
     blocks.delete("m/position");
     expect(() => metrics.restore("m", blocks)).toThrow(/m\/position.*missing/);
   });

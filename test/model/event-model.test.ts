@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Block } from "../../src/core/blocks.js";
 import { EventModel } from "../../src/model/event-model.js";
-import type { StateBlock } from "../../src/model/model.js";
 import type { CompiledSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { constantKey } from "../../src/tables/batch-path.js";
 import { Reference } from "./event-reference.js";
@@ -65,9 +65,9 @@ function referenceOf(spec: CompiledSpec): Reference {
   });
 }
 
-const snapshot = (model: EventModel): Map<string, StateBlock> =>
+const snapshot = (model: EventModel): Map<string, Block> =>
   new Map(model.blocks().map((block) => [block.name, { ...block, data: block.data.slice() }]));
-const sameBlocks = (a: Map<string, StateBlock>, b: Map<string, StateBlock>): boolean =>
+const sameBlocks = (a: Map<string, Block>, b: Map<string, Block>): boolean =>
   a.size === b.size &&
   [...a].every(([name, { data }]) => Buffer.compare(data, b.get(name)?.data ?? data.subarray(1)) === 0);
 

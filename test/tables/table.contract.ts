@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
+import type { Block } from "../../src/core/blocks.js";
 import type { OptimizerSpec } from "../../src/spec/compiled.js";
-import { StoreTable, type TableBlock } from "../../src/tables/table.js";
+import { StoreTable } from "../../src/tables/table.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
 import fc from "../properties.js";
 import { drawWeights, ReferenceTable } from "./reference.js";
@@ -46,7 +47,7 @@ export function subjectOf(shape: TableShape): Subject {
   };
 }
 
-export const copyOf = (blocks: readonly TableBlock[]): Map<string, TableBlock> =>
+export const copyOf = (blocks: readonly Block[]): Map<string, Block> =>
   new Map(blocks.map((block) => [block.name, { ...block, data: block.data.slice() }]));
 
 /** The bytes of every learned row, by its number. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { StateBlock } from "../../src/model/model.js";
+import type { Block } from "../../src/core/blocks.js";
 import { DedupWindow } from "../../src/train/dedup.js";
 import fc from "../properties.js";
 
@@ -43,7 +43,7 @@ describe("the window of event ids", () => {
         admit(first, before);
         const second = new DedupWindow(window);
         const block = first.block();
-        second.restore(new Map<string, StateBlock>([[block.name, block]]));
+        second.restore(new Map<string, Block>([[block.name, block]]));
         expect(second.block()).toEqual(block);
         expect(admit(second, after)).toEqual(admit(first, after));
       }),

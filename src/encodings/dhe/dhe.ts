@@ -1,9 +1,9 @@
+import type { Block, SavedBlocks } from "../../core/blocks.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { SmallNetworkShape } from "../../graph/small-network.js";
 import { type CodeKernel, codeKernel } from "../../kernels/code.js";
 import type { DenseOptimizer } from "../../optimizers/dense.js";
 import type { Encoding, EncodingOptions } from "../../tables/encoding.js";
-import type { SavedBlocks, TableBlock } from "../../tables/row-store.js";
 import { networkRows, SmallNetwork, type SmallNetworkMatrices } from "../../tables/small-network.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import type { DheOptions } from "./spec.js";
@@ -97,7 +97,7 @@ export class DheEncoding implements Encoding {
     return this.vectors.slice(0, this.dim);
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     return this.decoder.blocks();
   }
 

@@ -1,7 +1,8 @@
+import type { Block, SavedBlocks } from "../../core/blocks.js";
 import type { DenseOptimizer } from "../../optimizers/dense.js";
 import type { Encoding, EncodingOptions, HotnessCounters, OwnedRows, StreamTime } from "../../tables/encoding.js";
 import { KeyPartition } from "../../tables/key-partition.js";
-import type { RowChunk, RowStore, SavedBlocks, TableBlock } from "../../tables/row-store.js";
+import type { RowChunk, RowStore } from "../../tables/row-store.js";
 import type { EncodingBase, StoreSpec } from "../../tables/spec.js";
 import { NONE, StoreEncoding } from "../../tables/store-encoding.js";
 import { Hotness } from "./hotness.js";
@@ -114,7 +115,7 @@ export class HotColdEncoding implements Encoding {
     return this.hot.store.kernel.rowOf(key) >>> 0 === NONE ? this.cold.vectorOf(key) : this.hot.vectorOf(key);
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     return [...this.hot.blocks(), ...(this.scores?.blocks() ?? []), ...this.cold.blocks()];
   }
 

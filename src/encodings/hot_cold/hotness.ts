@@ -1,7 +1,7 @@
+import { type Block, type SavedBlocks, savedBytes } from "../../core/blocks.js";
 import { HashbrookError } from "../../core/errors.js";
 import { type HotnessKernel, hotnessKernel } from "../../kernels/hotness.js";
 import type { HotnessCounters } from "../../tables/encoding.js";
-import type { SavedBlocks, TableBlock } from "../../tables/row-store.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import type { HotColdOptions } from "./spec.js";
 
@@ -95,7 +95,7 @@ export class Hotness {
     };
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     const { name, control, scores, sketch } = this;
     return [
       { name: `table/${name}/hotness`, dtype: "U8", shape: [control.length], data: control },
@@ -106,12 +106,9 @@ export class Hotness {
 
   /** @throws HashbrookError checkpoint_damaged where a block is missing or does not fit, and nothing has changed */
   restore(saved: SavedBlocks): void {
-    const blocks = this.blocks().map(({ name, data }) => ({ name, data, from: saved.get(name)?.data }));
-    for (const { name, data, from } of blocks) {
-      if (from?.byteLength === data.byteLength) continue;
-      const found = from ? `${from.byteLength} bytes do not fit the table` : "is missing";
-      throw new HashbrookError("checkpoint_damaged", `block ${name}: ${found}`);
-    }
-    for (const { data, from } of blocks) if (from) data.set(from);
+    const blocks = this.blocks().map(({ name, data }) => {
+      return { data, from: savedBytes(saved, name, { bytes: data.byteLength }) };
+    });
+    for (const { data, from } of blocks) data.set(from);
   }
 }

@@ -1,7 +1,8 @@
+import type { Block, SavedBlocks } from "../../core/blocks.js";
 import type { SmallNetworkShape } from "../../graph/small-network.js";
 import type { DenseOptimizer } from "../../optimizers/dense.js";
 import type { Encoding, EncodingOptions, StreamTime } from "../../tables/encoding.js";
-import type { RowStore, SavedBlocks, TableBlock } from "../../tables/row-store.js";
+import type { RowStore } from "../../tables/row-store.js";
 import { networkRows, SmallNetwork, type SmallNetworkMatrices } from "../../tables/small-network.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import type { LowDimOptions } from "./spec.js";
@@ -90,7 +91,7 @@ export class LowDimEncoding implements Encoding {
     return this.vectors.slice(0, this.dim);
   }
 
-  blocks(): TableBlock[] {
+  blocks(): Block[] {
     return [...this.rows.blocks(), ...this.projection.blocks()];
   }
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { blocksOf } from "../../src/checkpoints/lazy-blocks.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
-import { blocksOf } from "../../src/model/blocks.js";
 
 it("a checkpoint's blocks are a whole map: its size, names and blocks agree with has and get", () => {
   const { checkpoint } = new CheckpointStore("test/fixtures/earlier/lr").latest();

@@ -1,12 +1,12 @@
-import type { Checkpoint } from "../checkpoints/checkpoint.js";
-import type { StateBlock } from "./model.js";
+import type { Block } from "../core/blocks.js";
+import type { Checkpoint } from "./checkpoint.js";
 
 /** A checkpoint's blocks by name, in the order of their names, each read (and verified) when it is asked for. */
-export function blocksOf(checkpoint: Checkpoint): ReadonlyMap<string, StateBlock> {
+export function blocksOf(checkpoint: Checkpoint): ReadonlyMap<string, Block> {
   return new LazyBlocks(checkpoint);
 }
 
-class LazyBlocks implements ReadonlyMap<string, StateBlock> {
+class LazyBlocks implements ReadonlyMap<string, Block> {
   private readonly checkpoint: Checkpoint;
 
   constructor(checkpoint: Checkpoint) {
@@ -21,7 +21,7 @@ class LazyBlocks implements ReadonlyMap<string, StateBlock> {
     return this.checkpoint.has(name);
   }
 
-  get(name: string): StateBlock | undefined {
+  get(name: string): Block | undefined {
     return this.has(name) ? this.read(name) : undefined;
   }
 
@@ -29,23 +29,23 @@ class LazyBlocks implements ReadonlyMap<string, StateBlock> {
     return this.checkpoint.blocks.map(({ name }) => name).values();
   }
 
-  *values(): MapIterator<StateBlock> {
+  *values(): MapIterator<Block> {
     for (const name of this.keys()) yield this.read(name);
   }
 
-  *entries(): MapIterator<[string, StateBlock]> {
+  *entries(): MapIterator<[string, Block]> {
     for (const name of this.keys()) yield [name, this.read(name)];
   }
 
-  [Symbol.iterator](): MapIterator<[string, StateBlock]> {
+  [Symbol.iterator](): MapIterator<[string, Block]> {
     return this.entries();
   }
 
-  forEach(each: (block: StateBlock, name: string, blocks: ReadonlyMap<string, StateBlock>) => void): void {
+  forEach(each: (block: Block, name: string, blocks: ReadonlyMap<string, Block>) => void): void {
     for (const [name, block] of this) each(block, name, this);
   }
 
-  private read(name: string): StateBlock {
-    return this.checkpoint.read(name) as StateBlock;
+  private read(name: string): Block {
+    return this.checkpoint.read(name);
   }
 }
