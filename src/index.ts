@@ -38,7 +38,14 @@ export type { MigrationWarning } from "./migrate/migration.js";
 export type { Clipped } from "./model/model.js";
 export type { SpecWarning } from "./schema/problems.js";
 export { ServeMetrics } from "./serve/prometheus.js";
-export { type FollowOptions, type Health, type ModelVersion, Scorer, type Scores } from "./serve/scorer.js";
+export {
+  type FollowOptions,
+  type Health,
+  type ModelVersion,
+  type ScoreOptions,
+  Scorer,
+  type Scores,
+} from "./serve/scorer.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
 export type { OnLost } from "./sources/kafka/kafka-log-options.js";
 export type { TopicSpec, TopicStart, TopicStop } from "./sources/kafka/open-topic.js";

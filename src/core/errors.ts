@@ -30,6 +30,7 @@ export const errorFacts = {
   log_fenced: { exit: 5, status: 500 },
   log_write: { exit: 6, status: 500 },
   not_ready: { exit: 5, status: 503 },
+  request_aborted: { exit: 5, status: 499 },
   model_unknown: { exit: 5, status: 404 },
   overloaded: { exit: 5, status: 503 },
   deadline_exceeded: { exit: 5, status: 503 },

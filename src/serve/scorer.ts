@@ -1,6 +1,6 @@
 import type { Skipped } from "../checkpoints/store.js";
 import { batchLayout } from "../core/batch.js";
-import { wallTime } from "../core/clock.js";
+import { systemClock, wallTime } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { Decoder, type RequestFailure } from "../decode/decoder.js";
 import type { DeltaSource } from "../delta-log/delta-log.js";
@@ -39,6 +39,14 @@ export interface Scores {
   readonly model: ModelVersion;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored: readonly string[];
+}
+
+/** What one request may ask for beside its body. */
+export interface ScoreOptions {
+  /** Gives the request up: what of it was not scored yet is not. */
+  readonly signal?: AbortSignal | undefined;
+  /** A time of `systemClock`: what of the request was not scored by then is refused. */
+  readonly deadline?: number | undefined;
 }
 
 /** How a scorer follows a delta log. */
@@ -192,10 +200,10 @@ export class Scorer {
   /**
    * Scores the candidates of a request body `{"context": {...}, "candidates": [{...}, ...]}`. A candidate's members are
    * added to the context's at every depth, its own winning member by member.
-   * @throws HashbrookError request_invalid naming the candidate and the member; not_ready
+   * @throws HashbrookError request_invalid naming the candidate and the member; not_ready; deadline_exceeded; request_aborted
    */
-  score(body: Uint8Array): Promise<Scores> {
-    return this.inTurn(() => this.scoreNow(body));
+  score(body: Uint8Array, options: ScoreOptions = {}): Promise<Scores> {
+    return this.inTurn(() => this.scoreNow(body, options));
   }
 
   /** Waits for requests under way, and lets the model go. */
@@ -211,7 +219,8 @@ export class Scorer {
     return run;
   }
 
-  private async scoreNow(body: Uint8Array): Promise<Scores> {
+  private async scoreNow(body: Uint8Array, options: ScoreOptions): Promise<Scores> {
+    refuseLate(options);
     const now = this.answering();
     if (!now) {
       throw new HashbrookError("not_ready", "no snapshot of the delta log was applied yet", {
@@ -222,6 +231,7 @@ export class Scorer {
     const { context, candidates, unknown } = splitScoreRequest(body, known, MAX_CANDIDATES);
     const scores: number[] = [];
     for (let from = 0; from < candidates.length; from += CAPACITY) {
+      refuseLate(options);
       const part = candidates.slice(from, from + CAPACITY);
       const decoded = decoder.decodeRequest(context, part);
       if ("failure" in decoded) throw rejected(decoded.failure, part, from);
@@ -230,6 +240,15 @@ export class Scorer {
     }
     return { scores, model: versionOf(now), ignored: unknown };
   }
+}
+
+/** @throws HashbrookError deadline_exceeded; request_aborted */
+function refuseLate({ signal, deadline = Number.POSITIVE_INFINITY }: ScoreOptions): void {
+  if (signal?.aborted) throw new HashbrookError("request_aborted", "the request was given up before it was scored");
+  if (systemClock.now() < deadline) return;
+  throw new HashbrookError("deadline_exceeded", "the request's deadline passed before it was scored", {
+    hint: "ask for fewer candidates at a time, or give it longer",
+  });
 }
 
 function versionOf({ scoring, examples }: { scoring: ScoringModel; examples: number }): ModelVersion {

@@ -1,0 +1,19 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { systemClock } from "../../src/core/clock.js";
+import { DirectorySource } from "../../src/delta-log/directory-source.js";
+import { Scorer } from "../../src/serve/scorer.js";
+
+const body = Buffer.from('{"candidates": [{}]}');
+const empty = () => Scorer.follow(new DirectorySource(mkdtempSync(join(tmpdir(), "hashbrook-scorer-"))));
+
+it("refuses what is late or given up before anything is scored", async () => {
+  const scorer = empty();
+  const late = scorer.score(body, { deadline: systemClock.now() - 1 });
+  await expect(late).rejects.toMatchObject({ code: "deadline_exceeded" });
+  await expect(scorer.score(body, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "request_aborted" });
+  await expect(scorer.score(body)).rejects.toMatchObject({ code: "not_ready" });
+  await scorer.close();
+});
