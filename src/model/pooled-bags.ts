@@ -1,5 +1,4 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
-import type { TensorView, Views } from "../runtimes/runtime.js";
 import { type CompiledSpec, cellVectors } from "../spec/compiled.js";
 import type { Table } from "../tables/table.js";
 import type { PooledBag } from "../towers/tower.js";
@@ -54,17 +53,18 @@ export class PooledBags {
     return this.bags.length > 0 && batch.rows > 1 && this.bags.every(({ region }) => isRepeated(batch.bag(region)));
   }
 
-  /** `length_<bag>` of `rows` rows, and of shared items `items_<bag>`. */
-  feeds(rows: number, tables: readonly Table[], shared: boolean): Views {
-    const feeds: Record<string, TensorView> = {};
-    for (const { shape, lengths } of this.bags) {
-      feeds[`length_${shape.over}`] = { data: lengths.subarray(0, rows), shape: [rows, 1] };
-      if (!shared) continue;
+  /** `length_<bag>`, f32[rows]. */
+  lengths(): Record<string, Float32Array> {
+    return Object.fromEntries(this.bags.map(({ shape, lengths }) => [`length_${shape.over}`, lengths]));
+  }
+
+  /** `items_<bag>`: the items' vectors of the first row, over the table's present memory. */
+  items(tables: readonly Table[]): Record<string, Float32Array> {
+    const items = this.bags.map(({ shape }) => {
       const { output, spec } = tables[shape.items.table];
-      const [from, size] = [shape.items.first * spec.dim, shape.items.most * spec.dim];
-      feeds[`items_${shape.over}`] = { data: output.subarray(from, from + size), shape: [1, size] };
-    }
-    return feeds;
+      return [`items_${shape.over}`, output.subarray(shape.items.first * spec.dim)];
+    });
+    return Object.fromEntries(items);
   }
 }
 

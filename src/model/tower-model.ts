@@ -1,9 +1,11 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { createTable } from "../encodings/create.js";
+import type { Graph } from "../graph/graph.js";
 import { toOnnx } from "../graph/onnx.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
-import { loadRuntime, type Session, type TensorView, type Views } from "../runtimes/runtime.js";
+import { type Arrays, BoundGraph } from "../runtimes/bound-graph.js";
+import type { Views } from "../runtimes/runtime.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
 import { type CompiledSpec, vectorCount } from "../spec/compiled.js";
 import type { Table } from "../tables/table.js";
@@ -15,59 +17,41 @@ import { ReplicaState } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
 import { WildGradients } from "./wild-gradients.js";
 
-/** Views of all memory a run of `rows` rows reads and writes, good as long as no table's memory has grown. */
-interface BoundRun {
-  readonly rows: number;
-  /** Whether its rows share the items of their pooled bags. */
-  readonly shared: boolean;
-  readonly outputs: readonly Float32Array[];
-  readonly feeds: Views;
-  readonly fetches: Views;
-}
-
 /** Embedding tables feeding a dense tower: one gather per table, one graph run, one update per touched row. */
 export class TowerModel implements Model {
   readonly spec: CompiledSpec;
   readonly tables: readonly Table[];
   readonly serving: ReplicaState;
   private readonly layout: BatchLayout;
-  private readonly tower: Tower;
+  private readonly infer: Graph;
   private readonly dense: DenseOptimizer;
   private readonly parameters: Views;
   private readonly parameterGradients: Views;
   readonly numbers: Numbers;
-  private readonly session: Session;
+  private readonly graph: BoundGraph;
   /** Scores batches whose rows share the items of their pooled bags. */
-  private readonly sharedSession: Session | null;
+  private readonly sharedGraph: BoundGraph | null;
   private readonly bags: PooledBags;
   private readonly logits: Float32Array;
   private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
   private readonly clock: StreamClock;
   private readonly wild = new WildGradients();
+  private readonly fixed: Arrays;
+  private placed: { readonly outputs: readonly Float32Array[]; readonly arrays: Arrays } | null = null;
   private readonly learning: boolean;
   private readonly replica: boolean;
-  private last: BoundRun | null = null;
 
-  private constructor(
-    spec: CompiledSpec,
-    options: ModelOptions,
-    tables: readonly Table[],
-    tower: Tower,
-    session: Session,
-    sharedSession: Session | null,
-  ) {
+  private constructor(spec: CompiledSpec, options: ModelOptions, tables: readonly Table[], tower: Tower) {
     const rows = scoringRows(options.layout.capacity);
     this.spec = spec;
     this.layout = options.layout;
     this.learning = options.purpose === "train";
     this.replica = options.purpose === "serve";
     this.tables = tables;
-    this.tower = tower;
+    this.infer = tower.infer;
     this.dense = new DenseOptimizer(spec.tower.optimizer, tower.parameters);
     this.parameters = this.dense.parameters();
     this.parameterGradients = prefixed("d_", this.dense.gradients());
-    this.session = session;
-    this.sharedSession = sharedSession;
     this.bags = new PooledBags(spec, options.layout, rows);
     this.numbers = new Numbers(spec, new Float32Array(rows * spec.numbers.length));
     this.serving = new ReplicaState(this.tables, this.parameters, this.numbers);
@@ -78,23 +62,27 @@ export class TowerModel implements Model {
       weights: new Float32Array(rows),
       vectors: new Float32Array(rows * options.layout.vectorWidth),
     };
+    const { runtime } = spec.tower;
+    this.fixed = this.fixedArrays();
+    const arrays = () => this.arrays();
+    this.graph = this.learning
+      ? new BoundGraph(tower.train, runtime, arrays, { threads: options.threads, rows: spec.batch })
+      : new BoundGraph(tower.infer, runtime, arrays);
+    this.sharedGraph = tower.shared && !this.learning ? new BoundGraph(tower.shared, runtime, arrays) : null;
   }
 
   static async create(spec: CompiledSpec, options: ModelOptions): Promise<TowerModel> {
     const tower = buildTower(spec.tower, towerShape(spec, options.layout), spec.seed);
-    const runtime = await loadRuntime(spec.tower.runtime);
-    const session =
-      options.purpose === "train"
-        ? await runtime.load(tower.train, { threads: options.threads, rows: spec.batch })
-        : await runtime.load(tower.infer, { threads: 1 });
     const learns = options.purpose === "train";
     const serving = options.purpose === "serve";
-    const shared = tower.shared && !learns ? await runtime.load(tower.shared, { threads: 1 }) : null;
     const { servingPrecision } = options;
     const tables: Table[] = [];
     for (const t of spec.tables.keys())
       tables.push(await createTable(spec, t, options.layout, { learns, serving, servingPrecision }));
-    return new TowerModel(spec, options, tables, tower, session, shared);
+    const model = new TowerModel(spec, options, tables, tower);
+    await model.graph.load();
+    await model.sharedGraph?.load();
+    return model;
   }
 
   async learn(batch: Batch): Promise<Learned> {
@@ -149,7 +137,7 @@ export class TowerModel implements Model {
    */
   onnx(metadata: Readonly<Record<string, string>> = {}): Uint8Array {
     const initializers = new Map(Object.entries(this.parameters).map(([name, { data }]) => [name, data]));
-    return toOnnx(this.tower.infer, { initializers, metadata });
+    return toOnnx(this.infer, { initializers, metadata });
   }
 
   norms(): Norms {
@@ -158,8 +146,8 @@ export class TowerModel implements Model {
 
   async close(): Promise<void> {
     for (const table of this.tables) await table.close();
-    await this.session.release();
-    await this.sharedSession?.release();
+    await this.graph.close();
+    await this.sharedGraph?.close();
   }
 
   private async gather(batch: Batch, mode: "learn" | "score"): Promise<void> {
@@ -194,36 +182,34 @@ export class TowerModel implements Model {
       this.padded.weights.set(batch.weights);
     }
     this.bags.count(batch);
-    const shared = this.sharedSession !== null && this.bags.areShared(batch);
-    const { feeds, fetches } = this.viewsOf(rows, shared);
-    await (shared ? this.sharedSession! : this.session).run(feeds, fetches);
+    const graph = this.sharedGraph && this.bags.areShared(batch) ? this.sharedGraph : this.graph;
+    await graph.run(rows);
   }
 
-  private viewsOf(rows: number, shared: boolean): BoundRun {
-    const outputs = this.tables.map((table) => table.output);
-    const { last } = this;
-    if (last?.rows === rows && last.shared === shared && outputs.every((output, i) => output === last.outputs[i]))
-      return last;
-    this.last = { rows, shared, outputs, feeds: this.feeds(rows, shared), fetches: this.fetches(rows) };
-    return this.last;
+  /** Where everything lies; the same object until a table's memory has moved. */
+  private arrays(): Arrays {
+    const outputs = this.tables.map(({ output }) => output);
+    if (!this.placed?.outputs.every((output, i) => output === outputs[i]))
+      this.placed = { outputs, arrays: { ...this.fixed, ...this.tableArrays() } };
+    return this.placed.arrays;
   }
 
-  private feeds(rows: number, shared: boolean): Views {
-    const bags = this.bags.feeds(rows, this.tables, shared);
-    const feeds: Record<string, TensorView> = { ...this.parameters, ...bags };
-    for (const table of this.tables) feeds[inputName(table)] = matrix(table.output, rows, table.width);
-    if (this.numbers.columns > 0) feeds.numbers = matrix(this.numbers.values, rows, this.numbers.columns);
-    if (this.layout.vectorWidth > 0) feeds.vectors = matrix(this.padded.vectors, rows, this.layout.vectorWidth);
-    if (!this.learning) return feeds;
-    return { ...feeds, labels: matrix(this.padded.labels, rows, 1), weights: matrix(this.padded.weights, rows, 1) };
+  /** What keeps its place: of both graphs, by the names of their inputs and outputs. */
+  private fixedArrays(): Arrays {
+    const { logits, padded, numbers, bags } = this;
+    const dense = { ...this.parameters, ...this.parameterGradients };
+    const arrays = Object.entries(dense).map(([name, { data }]) => [name, data]);
+    return { ...Object.fromEntries(arrays), ...padded, ...bags.lengths(), logits, numbers: numbers.values };
   }
 
-  private fetches(rows: number): Views {
-    const logits = matrix(this.logits, rows, 1);
-    if (!this.learning) return { logits };
-    const fetches: Record<string, TensorView> = { logits, ...this.parameterGradients };
-    for (const table of this.tables) fetches[`d_${inputName(table)}`] = matrix(table.gradient, rows, table.width);
-    return fetches;
+  /** What moves where a table grows. */
+  private tableArrays(): Arrays {
+    const arrays: Record<string, Float32Array> = this.sharedGraph ? this.bags.items(this.tables) : {};
+    for (const table of this.tables) {
+      arrays[inputName(table)] = table.output;
+      if (this.learning) arrays[`d_${inputName(table)}`] = table.gradient;
+    }
+    return arrays;
   }
 }
 
@@ -231,10 +217,6 @@ function norm(views: Views): number {
   let sum = 0;
   for (const { data } of Object.values(views)) for (const value of data) sum += value * value;
   return Math.sqrt(sum);
-}
-
-function matrix(data: Float32Array, rows: number, columns: number): TensorView {
-  return { data: data.subarray(0, rows * columns), shape: [rows, columns] };
 }
 
 function prefixed(prefix: string, views: Views): Views {

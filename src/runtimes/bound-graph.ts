@@ -1,38 +1,54 @@
 import { type Graph, sizeOf, type Tensor, withRows } from "../graph/graph.js";
-import { loadRuntime, type Runtime, type Session, type Views } from "./runtime.js";
+import { type LoadOptions, loadRuntime, type Runtime, type Session, type Views } from "./runtime.js";
 
 /** Memory of a graph's inputs, parameters and outputs by name: each long enough for the rows of a run. */
 export type Arrays = Readonly<Record<string, Float32Array>>;
 
 /** Views of one run's memory. */
 interface Binding {
-  readonly arrays: readonly Float32Array[];
+  readonly arrays: Arrays;
   readonly feeds: Views;
   readonly fetches: Views;
 }
 
-/**
- * A graph that runs on one thread with any number of rows, in memory that may move between runs. Its session is loaded by the
- * first run.
- */
+/** Row counts whose views are kept: runs of other batches, as a topic with little traffic brings, must not fill the memory. */
+const MOST_BINDINGS = 64;
+
+/** A graph that runs with any number of rows, in memory that may move between runs. */
 export class BoundGraph {
   private readonly graph: Graph;
   private readonly runtime: Runtime["name"];
   private readonly arrays: () => Arrays;
+  private readonly options: LoadOptions;
+  /** Of all it reads and writes. */
+  private readonly names: readonly string[];
   private readonly bindings = new Map<number, Binding>();
   private session: Promise<Session> | null = null;
 
-  /** @param arrays where everything lies at the time of a run */
-  constructor(graph: Graph, runtime: Runtime["name"], arrays: () => Arrays) {
+  /**
+   * @param arrays where everything lies at the time of a run; it may have more than the graph asks for, and may be the same object until something has moved
+   * @param options how its session is loaded; one thread by default
+   */
+  constructor(graph: Graph, runtime: Runtime["name"], arrays: () => Arrays, options: LoadOptions = { threads: 1 }) {
     this.graph = graph;
     this.runtime = runtime;
     this.arrays = arrays;
+    const { inputs, parameters, outputs } = graph;
+    this.names = [...inputs, ...parameters].map(({ name }) => name).concat(...outputs.keys());
+    this.options = options;
   }
 
-  /** @throws HashbrookError runtime_unavailable */
+  /**
+   * Loads its session, which the first run does otherwise.
+   * @throws HashbrookError runtime_unavailable
+   */
+  async load(): Promise<void> {
+    await this.loaded();
+  }
+
+  /** @throws as `load` */
   async run(rows: number): Promise<void> {
-    this.session ??= this.load();
-    const session = await this.session;
+    const session = await this.loaded();
     const { feeds, fetches } = this.bind(rows);
     await session.run(feeds, fetches);
   }
@@ -42,27 +58,26 @@ export class BoundGraph {
     this.session = null;
   }
 
-  private async load(): Promise<Session> {
-    const runtime = await loadRuntime(this.runtime);
-    return runtime.load(this.graph, { threads: 1 });
+  private loaded(): Promise<Session> {
+    this.session ??= loadRuntime(this.runtime).then((runtime) => runtime.load(this.graph, this.options));
+    return this.session;
   }
 
   /** Sessions keep what they prepare for views they have seen, so views are made again only where memory has moved. */
   private bind(rows: number): Binding {
     const arrays = this.arrays();
-    const { inputs, parameters, outputs } = this.graph;
-    const all = [...inputs, ...parameters].map(({ name }) => arrays[name]);
-    all.push(...[...outputs.keys()].map((name) => arrays[name]));
     const known = this.bindings.get(rows);
-    if (known?.arrays.every((array, i) => sameMemory(array, all[i]))) return known;
-    const feeds = views(
-      [...inputs, ...parameters].map((tensor) => [tensor.name, tensor]),
-      arrays,
-      rows,
-    );
-    const made = { arrays: all, feeds, fetches: views(outputs, arrays, rows) };
+    if (known && this.isSame(known.arrays, arrays)) return known;
+    const { inputs, parameters, outputs } = this.graph;
+    const fed = [...inputs, ...parameters].map((tensor) => [tensor.name, tensor] as const);
+    const made = { arrays, feeds: views(fed, arrays, rows), fetches: views(outputs, arrays, rows) };
+    if (this.bindings.size === MOST_BINDINGS) this.bindings.clear();
     this.bindings.set(rows, made);
     return made;
+  }
+
+  private isSame(before: Arrays, now: Arrays): boolean {
+    return before === now || this.names.every((name) => sameMemory(before[name], now[name]));
   }
 }
 
