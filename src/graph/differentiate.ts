@@ -127,5 +127,5 @@ function scatter(graph: Graph, d: Tensor, indices: readonly number[], width: num
   indices.forEach((column, i) => {
     back[column] = i;
   });
-  return graph.gather(graph.pad(d, 0, 1), back);
+  return graph.gather(indices.length < width ? graph.pad(d, 0, 1) : d, back);
 }

@@ -173,9 +173,9 @@ export class Graph {
     return this.#make({ op: "pad", before, after }, [x], [x.shape[0], width, ...x.shape.slice(2)]);
   }
 
-  /** Columns `indices` of a matrix. */
+  /** Columns `indices` of axis 1. */
   gather(x: Tensor, indices: readonly number[]): Tensor {
-    return this.#make({ op: "gather", indices }, [x], [x.shape[0], indices.length]);
+    return this.#make({ op: "gather", indices }, [x], [x.shape[0], indices.length, ...x.shape.slice(2)]);
   }
 
   reshape(x: Tensor, shape: Shape): Tensor {

@@ -161,6 +161,8 @@ const cases: Record<string, Case> = {
   slice: { inputs: [["B", 6]], build: (g, [a]) => g.slice(a, 2, 5) },
   pad: { inputs: [["B", 3]], build: (g, [a]) => g.pad(a, 2, 1) },
   gather: { inputs: [["B", 6]], build: (g, [a]) => g.gather(a, [5, 0, 3]) },
+  "gather of vectors": { inputs: [["B", 4, 2]], build: (g, [a]) => g.gather(a, [3, 0]) },
+  "gather of all columns": { inputs: [["B", 4, 2]], build: (g, [a]) => g.gather(a, [3, 0, 1, 2]) },
   reshape: { inputs: [["B", 6]], build: (g, [a]) => g.reshape(a, ["B", 2, 3]) },
   "reshape to more rows": {
     inputs: [["B", 6], [3, 4], [4]],

@@ -17,6 +17,7 @@ describe("Graph", () => {
     expect(graph.reduceSum(x, [0], false).shape).toEqual([6]);
     expect(graph.reduceSum(x, [1], true).shape).toEqual(["B", 1]);
     expect(graph.gather(graph.pad(graph.slice(x, 1, 3), 2, 0), [3]).shape).toEqual(["B", 1]);
+    expect(graph.gather(graph.reshape(x, ["B", 3, 2]), [2, 0]).shape).toEqual(["B", 2, 2]);
   });
 
   it("refuses shapes that do not fit", () => {

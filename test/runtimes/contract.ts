@@ -32,6 +32,7 @@ export function runtimeContract(name: Runtime["name"]): void {
       graph.output("gathered", graph.gather(x, [3, 1]));
       graph.output("product", graph.gemm(x, x, { transA: true }));
       const cube = graph.reshape(x, ["B", 2, 2]);
+      graph.output("gathered vectors", graph.gather(cube, [1, 0, 1]));
       graph.output("turned", graph.matmul(cube, cube, { transA: true, transB: true }));
       const positive = graph.add(graph.mul(x, x), graph.constant([1], [0.5]));
       graph.output("root", graph.sqrt(positive));

@@ -86,7 +86,7 @@ function compute(y: Tensor, x: Value[], feeds: ReadonlyMap<string, Value>, rows:
         return from >= 0 && from < x[0].shape[1] ? read(x[0], [row, from, ...rest]) : 0;
       });
     case "gather":
-      return make(([row, column]) => read(x[0], [row, y.indices[column]]));
+      return make(([row, column, ...rest]) => read(x[0], [row, y.indices[column], ...rest]));
     case "reshape":
       return { shape, data: x[0].data };
     case "expand":
