@@ -36,9 +36,10 @@ export function compileTables(
     if (!used.has(name))
       problems.add(`tables.${name}`, "no field uses this table", `remove it, or give a field \`table: ${name}\``);
   }
+  const embedded = fields.filter(({ table }) => table !== undefined).length;
   return [...used].flatMap((name) =>
-    tablesOf(name, sources[name], fields, problems).map(({ source, name: part, fields: some }) =>
-      compileTable(part, source, `tables.${name}`, spec, kind, some, problems),
+    tablesOf(name, sources[name], fields, problems).map((part) =>
+      compileTable(part, `tables.${name}`, { spec, kind, embedded }, problems),
     ),
   );
 }
@@ -62,15 +63,17 @@ function tablesOf(name: string, source: TableSource, all: readonly ExpandedField
   return [{ name, source, fields }];
 }
 
-function compileTable(
-  name: string,
-  source: TableSource,
-  path: string,
-  spec: ModelSpec,
-  kind: TowerKind,
-  fields: readonly ExpandedField[],
-  problems: Problems,
-): CompiledTable {
+/** What a table is a part of. */
+interface Whole {
+  readonly spec: ModelSpec;
+  readonly kind: TowerKind;
+  /** How many fields have a table. */
+  readonly embedded: number;
+}
+
+function compileTable(part: Part, path: string, whole: Whole, problems: Problems): CompiledTable {
+  const { name, source, fields } = part;
+  const { spec, kind } = whole;
   if (name === WIDE)
     problems.add(path, `"${WIDE}" is the name of the wide part's table`, "give this table another name");
   const { table: rules } = towerOf(kind);
@@ -82,7 +85,7 @@ function compileTable(
   const kept = source.salt ?? kindOf(source.encoding ?? usual.table).salt ?? salt;
   if (kept === "table" && source.salt === undefined) warnOfSharedKeys(embedded, path, problems);
   const cells = identity(name, trainSeed(spec), kept, linear ? [...embedded, "bias"] : embedded);
-  const floats = rules?.dim?.(dim, fields.length) ?? dim;
+  const floats = rules?.dim?.(dim, whole.embedded) ?? dim;
   const context = { name, dim: floats, seed: cells.seed, path, problems, linear, init };
   return { ...compileEncoding(source, context), role: "embedding", ...cells };
 }

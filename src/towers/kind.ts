@@ -18,7 +18,7 @@ interface TableRules {
   readonly defaults?: { readonly dim?: number; readonly init?: number; readonly salt?: "table" | "field" };
   /** The only `dim` it can have, and why. */
   readonly only?: { readonly dim: number; readonly why: string };
-  /** The compiled table's dim, where it is not the one that a spec gives: by that and the number of the table's fields. */
+  /** The compiled table's dim, where it is not the one that a spec gives: by that and the number of fields that have a table. */
   readonly dim?: (dim: number, fields: number) => number;
 }
 

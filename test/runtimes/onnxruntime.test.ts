@@ -2,13 +2,11 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../../src/graph/graph.js";
 import { type LoadOptions, loadRuntime, type TensorView } from "../../src/runtimes/runtime.js";
-import { buildTower, type TowerShape } from "../../src/towers/tower.js";
-import { combinations, emptyFetches, randomFeeds, towers } from "../towers/fixtures.js";
+import { buildTower } from "../../src/towers/tower.js";
+import { combinations, emptyFetches, manyFields, randomFeeds, towers } from "../towers/fixtures.js";
 import { runtimeContract } from "./contract.js";
 
 runtimeContract("onnxruntime");
-
-const criteo: TowerShape = { tables: [{ name: "ids", cells: 26, dim: 16 }], numbers: 13, vectors: 0, wide: 27 };
 
 async function run(
   graph: Graph,
@@ -43,9 +41,9 @@ function shifted(feeds: Record<string, TensorView>): Record<string, TensorView> 
 
 describe("onnxruntime", () => {
   const large = Object.entries(towers).map(([name, tower]): (typeof combinations)[number] => [
-    `${name}, criteo`,
+    `${name}, many fields`,
     { ...tower, residual: [100, 64], hidden: [128, 40], bottom: [32] },
-    criteo,
+    manyFields,
   ]);
   it.each([...combinations, ...large])(
     "%s: same bits in every session, wherever the feeds lie",
@@ -72,7 +70,7 @@ describe("onnxruntime", () => {
   );
 
   it("keeps no copies of a run's outputs for the garbage collector", async () => {
-    const { train, parameters } = buildTower(towers.deep_crossing, criteo, 5);
+    const { train, parameters } = buildTower(towers.deep_crossing, manyFields, 5);
     const session = await (await loadRuntime("onnxruntime")).load(train, { threads: 1 });
     const feeds = randomFeeds(train, parameters, 512);
     const fetches = emptyFetches(train, 512);
@@ -85,7 +83,7 @@ describe("onnxruntime", () => {
   });
 
   it("leaves denormal numbers to the calling thread", async () => {
-    const { infer } = buildTower(towers.wide_deep, criteo, 5);
+    const { infer } = buildTower(towers.wide_deep, manyFields, 5);
     await (await loadRuntime("onnxruntime")).load(infer, { threads: 1 });
     const smallest = new Float64Array([Number.MIN_VALUE]);
     expect(smallest[0] * (1 + smallest.length)).toBeGreaterThan(0);

@@ -3,7 +3,7 @@ import { loadRuntime, type Session, type TensorView } from "../../src/runtimes/r
 import { scoringRows } from "../../src/runtimes/scoring-rows.js";
 import type { CompiledTower } from "../../src/spec/compiled.js";
 import { buildTower, type TowerShape } from "../../src/towers/tower.js";
-import { randomFeeds, shapes, towers } from "../towers/fixtures.js";
+import { manyFields, randomFeeds, shapes, towers } from "../towers/fixtures.js";
 
 const ALL = 512;
 
@@ -15,7 +15,7 @@ const widths: Record<string, Partial<CompiledTower>> = {
 
 const inputs: Record<string, TowerShape> = {
   ...shapes,
-  criteo: { tables: [{ name: "ids", cells: 26, dim: 16 }], numbers: 13, vectors: 0, wide: 27 },
+  "many fields": manyFields,
 };
 
 const cases = Object.entries(towers).flatMap(([name, tower]) =>
@@ -68,7 +68,7 @@ describe("scoringRows", () => {
   });
 
   it("is needed: without padding some batch sizes give other bits", async () => {
-    const { session, feeds } = await load(towers.deep_crossing, inputs.criteo);
+    const { session, feeds } = await load(towers.deep_crossing, manyFields);
     const expected = await score(session, feeds, 0, ALL);
     const differing: number[] = [];
     for (let count = 1; count <= 16; count++) {

@@ -4,9 +4,6 @@ import type { TensorView } from "../../src/runtimes/runtime.js";
 import type { CompiledTower } from "../../src/spec/compiled.js";
 import type { Parameter, PooledBag, TowerShape } from "../../src/towers/tower.js";
 
-/** A tower of those that have all of `firstKnobs`. */
-export type FirstTower = Extract<CompiledTower, { readonly rank: number }>;
-
 const base = {
   residual: [12, 5],
   hidden: [9, 6],
@@ -15,28 +12,28 @@ const base = {
   rank: 0,
   optimizer: { kind: "sgd", learning_rate: 0.1 },
   runtime: "onnxruntime",
-} as const satisfies Omit<FirstTower, "kind">;
+} as const;
 
 /** Every tower, in each of its forms. */
-export const towers: Readonly<Record<string, FirstTower>> = {
+export const towers = {
   deep_crossing: { ...base, kind: "deep_crossing" },
   wide_deep: { ...base, kind: "wide_deep" },
   deepfm: { ...base, kind: "deepfm" },
   "dcn_v2, full rank": { ...base, kind: "dcn_v2" },
   "dcn_v2, low rank, no MLP": { ...base, kind: "dcn_v2", rank: 3, hidden: [] },
   dlrm: { ...base, kind: "dlrm" },
-};
+} as const satisfies Readonly<Record<string, CompiledTower>>;
 
 function attended(over: string, items: PooledBag["items"], query: PooledBag["query"]): PooledBag {
   return { over, items, query, pooling: { kind: "attention", over, query: "id", hidden: [6, 3], activation: "relu" } };
 }
 
-/** Everything at once, odd widths; embeddings only. */
+/** Everything at once, odd widths; embeddings only. Every vector has a part for each other field. */
 export const shapes: Readonly<Record<string, TowerShape>> = {
   "all inputs": {
     tables: [
-      { name: "ids", cells: 3, dim: 5 },
-      { name: "tags", cells: 1, dim: 5 },
+      { name: "ids", cells: 3, dim: 6 },
+      { name: "tags", cells: 1, dim: 6 },
     ],
     numbers: 3,
     vectors: 4,
@@ -55,7 +52,15 @@ export const shapes: Readonly<Record<string, TowerShape>> = {
       attended("tags", { table: 1, first: 1, most: 4 }, { table: 0, first: 0 }),
     ],
   },
-  "embeddings only": { tables: [{ name: "ids", cells: 4, dim: 8 }], numbers: 0, vectors: 0, wide: 0 },
+  "embeddings only": { tables: [{ name: "ids", cells: 3, dim: 8 }], numbers: 0, vectors: 0, wide: 0 },
+};
+
+/** About as many fields as a log of display ads has. */
+export const manyFields: TowerShape = {
+  tables: [{ name: "ids", cells: 17, dim: 16 }],
+  numbers: 13,
+  vectors: 0,
+  wide: 27,
 };
 
 /** Every tower with every shape, for `it.each`: [title, tower, shape]. */

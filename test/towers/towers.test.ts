@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { CompiledTower, TowerKind } from "../../src/spec/compiled.js";
 import { buildTower, type TowerShape } from "../../src/towers/tower.js";
-import { type FirstTower, randomFeeds, shapes, towers } from "./fixtures.js";
+import { randomFeeds, shapes, towers } from "./fixtures.js";
 import { evaluate } from "./reference.js";
 
 /** Towers written again as plain loops over one row, straight from their papers' formulas. */
@@ -35,9 +36,9 @@ interface Parts {
   readonly dim: number;
 }
 
-type Formula = (weights: Weights, parts: Parts, tower: FirstTower) => number;
+type Formula<T> = (weights: Weights, parts: Parts, tower: T) => number;
 
-const formulas: Record<string, Formula> = {
+const formulas: { readonly [K in TowerKind]?: Formula<Extract<CompiledTower, { kind: K }>> } = {
   wide_deep: (w, { embeddings, dense }, { hidden }) =>
     affine(w, "score", mlp(w, "mlp", hidden, [...embeddings, ...dense]))[0],
   deepfm: (w, { embeddings, dense, dim }, { hidden }) => {
@@ -103,7 +104,7 @@ function vectorsOf({ tables, pooled = [] }: TowerShape, weights: Weights, row: (
 const cases = Object.entries(towers)
   .filter(([, { kind }]) => kind in formulas)
   .flatMap(([name, tower]) =>
-    Object.entries(shapes).map(([inputs, shape]): [string, FirstTower, TowerShape] => [
+    Object.entries(shapes).map(([inputs, shape]): [string, CompiledTower, TowerShape] => [
       `${name}, ${inputs}`,
       tower,
       shape,
@@ -131,7 +132,7 @@ describe("towers", () => {
         dim: shape.tables[0].dim,
       };
       const wide = row("wide", r).reduce((sum, value) => sum + value, 0);
-      const expected = formulas[tower.kind](weights, parts, tower) + wide;
+      const expected = (formulas[tower.kind] as Formula<CompiledTower>)(weights, parts, tower) + wide;
       expect(logits.data[r]).toBeCloseTo(expected, 10);
     }
   });

@@ -1,0 +1,36 @@
+import type { Problems } from "../schema/problems.js";
+import type { Given } from "./kind.js";
+
+/** Floats of all a key's vectors: what a compiled table may have. */
+const MOST = 4096;
+
+/** Tables of field-aware towers: a key has a vector of `dim` factors for each other field. Unlike fields meet, so they are kept apart. */
+export const factorTable = {
+  defaults: { dim: 4, init: 0.05, salt: "field" },
+  dim: (dim: number, fields: number) => dim * (fields - 1),
+} as const;
+
+/**
+ * Reports tables that have no pairs of fields, or more factors than a row may have.
+ * @param others fields that a field is paired with
+ * @param fits may a vector have so many factors? Default: any number
+ */
+export function checkFactors(
+  kind: string,
+  { tables }: Given,
+  others: number,
+  problems: Problems,
+  { fits, rule }: { fits(dim: number): boolean; rule: string } = { fits: () => true, rule: "" },
+): void {
+  if (others < 1) {
+    problems.add("tables", `${kind} has one field and nothing to pair it with`, "give two fields the table");
+    return;
+  }
+  for (const { name, dim: floats } of tables) {
+    const dim = floats / others;
+    const at = `tables.${name}.dim`;
+    if (!fits(dim)) problems.add(at, `must be ${rule} for ${kind}, got ${dim}`, "e.g. dim: 4");
+    else if (floats > MOST)
+      problems.add(at, `${dim} for each of ${others} other fields: a row has at most ${MOST}`, "e.g. dim: 4");
+  }
+}
