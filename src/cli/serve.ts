@@ -44,9 +44,11 @@ export function serveCommand(): Command {
     .addHelpText(
       "after",
       `
-POST /v1/score          {"context": {...}, "candidates": [{...}, ...]} -> {"scores": [...], "model", "version", "spec_hash"}
-GET  /v2/health/ready   200 when the model is loaded (and fresh enough), else 503
-GET  /metrics           Prometheus text
+POST /v1/models/NAME:score   {"context": {...}, "candidates": [{...}, ...]} -> {"scores": [...], "model", "version", "spec_hash"}
+POST /v1/score               the same, for the only model
+GET  /v2/health/ready        200 when the model is loaded (and fresh enough), else 503
+GET  /metrics                Prometheus text
+GET  /docs, /openapi.json    every endpoint
 Members are the model's source columns (JSON models: the events' own nesting); a candidate's members are
 added to the context's at every depth and win over them. "ignored" names the members that no field reads.
 

@@ -10,6 +10,7 @@ export const errorFacts = {
   spec_invalid: { exit: 2, status: 400 },
   request_invalid: { exit: 2, status: 400 },
   request_too_large: { exit: 2, status: 413 },
+  items_too_many: { exit: 2, status: 422 },
   source_missing: { exit: 3, status: 500 },
   source_changed: { exit: 3, status: 500 },
   already_learned: { exit: 3, status: 500 },

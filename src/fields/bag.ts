@@ -29,6 +29,7 @@ export const bag = fieldKind({
   compiled: { from: text, separator: compiledSeparator, combiner: Type.Enum([...combiners]), max_length: count(4096) },
   cell: "bag",
   hashed: true,
+  whenMissing: () => "is an empty list: zeros",
   compile(source, context) {
     const { name, from } = context;
     const {

@@ -18,6 +18,7 @@ export const buckets = derivedKind({
   hashed: true,
   numeric: true,
   crossable: true,
+  whenMissing: () => "has a bucket of its own",
   disagreement: ({ boundaries }) =>
     boundaries.some((x, i) => i > 0 && x <= boundaries[i - 1]) ? "has boundaries out of order" : undefined,
 });

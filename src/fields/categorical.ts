@@ -10,5 +10,6 @@ export const categorical = fieldKind({
   cell: "single",
   hashed: true,
   crossable: true,
+  whenMissing: () => "is the empty text, a value like any other",
   compile: (_, { name, from }) => ({ name, type: "categorical" as const, from }),
 });

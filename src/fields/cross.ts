@@ -18,5 +18,6 @@ export const cross = fieldKind({
   compiled: { of: Type.Array(compiledText, { minItems: 2 }) },
   cell: "single",
   hashed: true,
+  whenMissing: () => "of a field that it combines: is combined like any other value",
   compile: ({ of }, { name }) => ({ name, type: "cross" as const, of }),
 });

@@ -37,6 +37,8 @@ export interface FieldKind<C extends TProperties = TProperties> {
   readonly crossable?: true;
   /** True where it feeds a tower as it is, without a table. */
   readonly dense?: true;
+  /** What it means that a value is missing, null or empty: for people. */
+  whenMissing(field: Compiled<C>): string;
   /** How messages call it, where that is more than `a <type>`. */
   called?(field: Compiled<C>): string;
   /** What is wrong with a compiled field by itself, if anything: nothing that `compile` would make. */

@@ -38,6 +38,8 @@ export const numeric = fieldKind({
   cell: "number",
   numeric: true,
   dense: true,
+  whenMissing: ({ transform, missing }) =>
+    transform === "standardize" ? "is the mean: 0 after the transform" : `is ${missing}, after the transform`,
   called: ({ transform }) => `numeric (${transform})`,
   compile(source, context) {
     const { name, from } = context;

@@ -17,6 +17,7 @@ export const vector = fieldKind({
   compiled: { from: text, separator: compiledSeparator, length: count(65536), take: count(65536) },
   numeric: true,
   dense: true,
+  whenMissing: () => "is zeros",
   compile(source, context) {
     const { name, from, path, problems } = context;
     const { length, take = length, separator = vectorDefaults.separator } = source;

@@ -1,9 +1,12 @@
 import { HashbrookError } from "../core/errors.js";
+import { rawElements, rawMembers } from "./raw-json.js";
 
 /** A score request: the raw JSON bytes of its context object and of every candidate object. */
 export interface ScoreRequest {
   readonly context: Uint8Array;
   readonly candidates: readonly Uint8Array[];
+  /** The raw JSON bytes of the options object, where there is one. */
+  readonly options: Uint8Array | undefined;
   /** Dotted paths of members no field reads, behind "context." or "candidates[].": told to the caller, not used. At most 100. */
   readonly unknown: readonly string[];
 }
@@ -20,23 +23,20 @@ interface MutableKnown extends Known {
 const MAX_UNKNOWN = 100;
 /** Levels of objects that the decoder reads. */
 const MAX_DEPTH = 512;
-const QUOTE = 34;
-const BACKSLASH = 92;
-const OPEN = new Set([91, 123]);
-const CLOSE = new Set([93, 125]);
+const MEMBERS = ["context", "candidates", "options"];
 const EMPTY_OBJECT = new TextEncoder().encode("{}");
 
 /**
- * Splits a request body `{"context": {...}, "candidates": [{...}, ...]}` into byte ranges. The ranges go to the decoder as
+ * Splits a request body `{"context": {...}, "candidates": [{...}, ...], "options": {...}}` into byte ranges. The ranges go to the decoder as
  * they are, so a number keeps its text (64-bit ids are never rounded) and is hashed just as in training.
  * @param known every member that is of use
- * @throws HashbrookError request_invalid naming the place
+ * @throws HashbrookError request_invalid naming the place, items_too_many
  */
 export function splitScoreRequest(body: Uint8Array, known: Known, maxCandidates: number): ScoreRequest {
   const parsed = parseBody(body);
   checkShape(parsed, maxCandidates);
-  const members = topLevelMembers(body);
-  const candidates = elements(members.get("candidates")!);
+  const members = rawMembers(body);
+  const candidates = rawElements(members.get("candidates")!);
   const { context: contextObject, candidates: candidateObjects } = parsed as {
     context?: object | null;
     candidates: object[];
@@ -45,7 +45,7 @@ export function splitScoreRequest(body: Uint8Array, known: Known, maxCandidates:
   const unknown = new Set<string>();
   noteUnknown(contextObject ?? {}, known, "context.", unknown);
   for (const object of candidateObjects) noteUnknown(object, known, "candidates[].", unknown);
-  return { context, candidates, unknown: bounded([...unknown].sort()) };
+  return { context, candidates, options: members.get("options"), unknown: bounded([...unknown].sort()) };
 }
 
 function bounded(names: readonly string[]): readonly string[] {
@@ -71,6 +71,11 @@ function invalid(message: string, hint?: string): HashbrookError {
   return new HashbrookError("request_invalid", message, hint === undefined ? {} : { hint });
 }
 
+/** The error for a list in a request that is too long. */
+export function tooMany(what: string, count: number, most: number): HashbrookError {
+  return new HashbrookError("items_too_many", `${what}: ${count} are more than ${most}`, { hint: "split the request" });
+}
+
 function parseBody(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
@@ -90,15 +95,14 @@ function checkShape(parsed: unknown, maxCandidates: number): void {
   if (!isObject(parsed))
     throw invalid("body: must be an object", 'send {"context": {...}, "candidates": [{...}, ...]}');
   for (const name of Object.keys(parsed)) {
-    if (name !== "context" && name !== "candidates")
-      throw invalid(`body.${name}: unknown member`, "allowed: context, candidates");
+    if (!MEMBERS.includes(name)) throw invalid(`body.${name}: unknown member`, `allowed: ${MEMBERS.join(", ")}`);
   }
   if (parsed.context != null && !isObject(parsed.context)) throw invalid("context: must be an object");
+  if (parsed.options !== undefined && !isObject(parsed.options)) throw invalid("options: must be an object");
   const { candidates } = parsed;
   if (!Array.isArray(candidates)) throw invalid("candidates: must be an array of objects");
   if (candidates.length === 0) throw invalid("candidates: must hold at least one candidate");
-  if (candidates.length > maxCandidates)
-    throw invalid(`candidates: ${candidates.length} are more than ${maxCandidates}`, "split the request");
+  if (candidates.length > maxCandidates) throw tooMany("candidates", candidates.length, maxCandidates);
   candidates.forEach((candidate, i) => {
     if (!isObject(candidate)) throw invalid(`candidates[${i}]: must be an object`);
   });
@@ -124,52 +128,4 @@ function* leafPaths(value: unknown, path: string, depth = MAX_DEPTH): Generator<
   const members = isObject(value) && depth > 0 ? Object.entries(value) : [];
   if (members.length === 0) yield path;
   for (const [name, inner] of members) yield* leafPaths(inner, `${path}.${name}`, depth - 1);
-}
-
-/** The raw value bytes of a JSON object's members; of doubled names the last counts, as in JSON.parse. The text is known to be valid JSON. */
-function topLevelMembers(text: Uint8Array): Map<string, Uint8Array> {
-  const members = new Map<string, Uint8Array>();
-  for (const part of split(text)) {
-    const nameEnd = skipString(part, 0);
-    const name = JSON.parse(Buffer.from(part.subarray(0, nameEnd)).toString()) as string;
-    members.set(name, trim(part.subarray(part.indexOf(58, nameEnd) + 1)));
-  }
-  return members;
-}
-
-/** The raw bytes of a JSON array's elements. */
-function elements(text: Uint8Array): Uint8Array[] {
-  return [...split(text)];
-}
-
-/** The comma-separated parts between the outer brackets of a valid JSON object or array, white space trimmed. */
-function* split(text: Uint8Array): Generator<Uint8Array> {
-  let depth = 0;
-  let start = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (c === QUOTE) i = skipString(text, i) - 1;
-    else if (OPEN.has(c) && ++depth === 1) start = i + 1;
-    else if ((CLOSE.has(c) && --depth === 0) || (c === 44 && depth === 1)) {
-      const part = trim(text.subarray(start, i));
-      if (part.length > 0) yield part;
-      start = i + 1;
-    }
-  }
-}
-
-/** @returns the index right after the string that starts at `at` */
-function skipString(text: Uint8Array, at: number): number {
-  let i = at + 1;
-  while (text[i] !== QUOTE) i += text[i] === BACKSLASH ? 2 : 1;
-  return i + 1;
-}
-
-function trim(bytes: Uint8Array): Uint8Array {
-  const blank = (c: number) => c === 32 || c === 9 || c === 10 || c === 13;
-  let start = 0;
-  let end = bytes.length;
-  while (start < end && blank(bytes[start])) start++;
-  while (end > start && blank(bytes[end - 1])) end--;
-  return bytes.subarray(start, end);
 }

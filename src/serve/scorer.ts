@@ -35,10 +35,14 @@ export interface ModelVersion {
 export interface Scores {
   /** Click probabilities in the order of the candidates. */
   readonly scores: number[];
+  /** The same by the model's calibrator, where it has one. */
+  readonly calibrated?: number[] | undefined;
   /** The one model that made all scores of this answer. */
   readonly model: ModelVersion;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored: readonly string[];
+  /** The raw JSON bytes of the body's options object, where it has one: not read here. */
+  readonly options?: Uint8Array | undefined;
 }
 
 /** What one request may ask for beside its body. */
@@ -190,6 +194,11 @@ export class Scorer {
     return now && versionOf(now);
   }
 
+  /** The compiled spec of the model that would answer now; null before a first snapshot. */
+  get spec(): CompiledSpec | null {
+    return this.answering()?.scoring.spec ?? null;
+  }
+
   /** Whether it can answer, and how well it follows; what `GET /v2/health/ready` tells. */
   health(): Health {
     const replica = this.replica?.status() ?? null;
@@ -198,9 +207,9 @@ export class Scorer {
   }
 
   /**
-   * Scores the candidates of a request body `{"context": {...}, "candidates": [{...}, ...]}`. A candidate's members are
+   * Scores the candidates of a request body `{"context": {...}, "candidates": [{...}, ...], "options": {...}}`. A candidate's members are
    * added to the context's at every depth, its own winning member by member.
-   * @throws HashbrookError request_invalid naming the candidate and the member; not_ready; deadline_exceeded; request_aborted
+   * @throws HashbrookError request_invalid naming the candidate and the member; items_too_many; not_ready; deadline_exceeded; request_aborted
    */
   score(body: Uint8Array, options: ScoreOptions = {}): Promise<Scores> {
     return this.inTurn(() => this.scoreNow(body, options));
@@ -228,7 +237,7 @@ export class Scorer {
       });
     }
     const { model, decoder, known } = now.scoring;
-    const { context, candidates, unknown } = splitScoreRequest(body, known, MAX_CANDIDATES);
+    const { context, candidates, unknown, ...asked } = splitScoreRequest(body, known, MAX_CANDIDATES);
     const scores: number[] = [];
     for (let from = 0; from < candidates.length; from += CAPACITY) {
       refuseLate(options);
@@ -238,7 +247,7 @@ export class Scorer {
       const probabilities = sigmoid(await model.predict(decoded.batch));
       for (const p of probabilities) scores.push(p);
     }
-    return { scores, model: versionOf(now), ignored: unknown };
+    return { scores, model: versionOf(now), ignored: unknown, options: asked.options };
   }
 }
 

@@ -3,9 +3,12 @@ import { HashbrookError, toPlainError } from "../core/errors.js";
 import { readBody, SEND_JSON } from "./body.js";
 import { answerExpectation, errorBody, noEndpoint, refuse } from "./http-errors.js";
 import { Models } from "./models.js";
+import type { Told } from "./openapi.js";
 import { ServeMetrics } from "./prometheus.js";
 import type { Routes } from "./routes/context.js";
 import { healthRoutes } from "./routes/health.js";
+import { modelRoutes } from "./routes/models.js";
+import { openApiRoutes } from "./routes/openapi.js";
 import { scoreRoutes } from "./routes/score.js";
 import type { Scorer } from "./scorer.js";
 
@@ -19,10 +22,34 @@ export interface ServerOptions {
   readonly metrics?: ServeMetrics;
 }
 
-const ENDPOINTS = "POST /v1/score, GET /v2/health/ready, GET /metrics";
+const ENDPOINTS = "GET /docs or /openapi.json has every endpoint";
+
+/** The methods that a path takes. */
+class RouteMethods {
+  private readonly patterns = new Map<string, { readonly pattern: RegExp; readonly methods: string[] }>();
+
+  /** @param url as fastify takes it: `/v1/models/:name([^:/]+)::score` */
+  add(url: string, method: string): void {
+    const parts = url.split(/((?<!:):\w+(?:\([^)]*\))?)/);
+    const source = parts.map((part, i) =>
+      i % 2
+        ? (/\((.*)\)/.exec(part)?.[1] ?? "[^/]+")
+        : part.replaceAll("::", ":").replace(/[.*+?^${}()|[\]\\]/g, "\\$&"),
+    );
+    const entry = this.patterns.get(url) ?? { pattern: new RegExp(`^${source.join("")}$`), methods: [] };
+    entry.methods.push(method);
+    this.patterns.set(url, entry);
+  }
+
+  of(path: string): string[] {
+    return [
+      ...new Set([...this.patterns.values()].flatMap(({ pattern, methods }) => (pattern.test(path) ? methods : []))),
+    ];
+  }
+}
 
 /** Every endpoint belongs to one of these groups. */
-const routes: readonly Routes[] = [scoreRoutes, healthRoutes];
+const routes: readonly Routes[] = [scoreRoutes, modelRoutes, healthRoutes, openApiRoutes];
 
 /**
  * The HTTP door of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until the model is
@@ -37,6 +64,8 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
     return503OnClosing: false,
     clientErrorHandler: refuse,
     frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+    // What a client sends is what is meant: nothing is coerced, nothing dropped.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     http: {
       headersTimeout: 5_000,
       requestTimeout: 10_000,
@@ -45,9 +74,13 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
     },
   });
   answerExpectation(app.server);
-  const methods = new Map<string, string[]>();
-  app.addHook("onRoute", ({ url, method }) => {
-    methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()]);
+  const methods = new RouteMethods();
+  const told: Told[] = [];
+  app.addHook("onRoute", ({ url, method, config }) => {
+    for (const one of [method].flat()) {
+      methods.add(url, one);
+      if (config?.endpoint && one !== "HEAD") told.push({ method: one, url, endpoint: config.endpoint });
+    }
   });
   const metrics = options.metrics ?? new ServeMetrics();
   const models = served instanceof Models ? served : Models.of(served);
@@ -57,9 +90,9 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
     readBody(request, payload, options.bodyLimit ?? 4 << 20),
   );
 
-  for (const group of routes) group(app, { models, metrics });
+  for (const group of routes) group(app, { models, metrics, told });
   app.setNotFoundHandler((request, reply) => {
-    const allowed = methods.get(request.url.split("?")[0]) ?? [];
+    const allowed = methods.of(request.url.split("?")[0]);
     const { status, allow, body } = noEndpoint(request.method, request.url, allowed, ENDPOINTS);
     if (allow !== undefined) reply.header("allow", allow);
     return reply.code(status).send(body);

@@ -1,19 +1,41 @@
 import type { ReplicaStatus } from "../../delta-log/replica.js";
+import { Type } from "../../schema/typebox.js";
+import type { Endpoint } from "../endpoint.js";
 import type { Scorer } from "../scorer.js";
 import type { Routes } from "./context.js";
 
-/** `GET /v2/health/live`, `GET /v2/health/ready` (503 until every model is there and fresh enough), `GET /metrics`, `GET /v2`. */
+const ready: Endpoint = {
+  summary: "Whether every model is there and fresh enough",
+  answer: Type.Unsafe<object>({ type: "object" }),
+  others: { 503: "Not yet, or not any more" },
+};
+const live: Endpoint = { summary: "Whether the server runs", answer: Type.Object({ live: Type.Literal(true) }) };
+const counted: Endpoint = { summary: "What Prometheus reads", answer: "text/plain" };
+
+/**
+ * `GET /v2/health/live` and `/healthz`, `GET /v2/health/ready` and `/readyz` (503 until every model is there and fresh enough),
+ * `GET /metrics`.
+ */
 export const healthRoutes: Routes = (app, { models, metrics }) => {
-  app.get("/v2/health/live", async () => ({ live: true }));
-  app.get("/v2/health/ready", async (_, reply) => {
-    const ready = models.all.every((scorer) => scorer.health().ready);
-    const [only] = models.all;
-    const told = models.all.length === 1 ? standing(only) : { models: models.all.map(standing) };
-    return reply.code(ready ? 200 : 503).send({ ...told, ready });
-  });
-  app.get("/metrics", async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+  for (const path of ["/v2/health/live", "/healthz"])
+    app.get(path, { config: { endpoint: live } }, async () => ({ live: true }));
+  for (const path of ["/v2/health/ready", "/readyz"]) {
+    app.get(path, { config: { endpoint: ready } }, async (_, reply) => {
+      const { body, status } = readiness(models.all);
+      return reply.code(status).send(body);
+    });
+  }
+  app.get("/metrics", { config: { endpoint: counted } }, async (_, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  );
   app.get("/v2", async () => ({ name: "hashbrook", extensions: [], ...models.all[0]?.version }));
 };
+
+function readiness(scorers: readonly Scorer[]): { readonly status: number; readonly body: object } {
+  const ready = scorers.every((scorer) => scorer.health().ready);
+  const told = scorers.length === 1 ? standing(scorers[0]) : { models: scorers.map(standing) };
+  return { status: ready ? 200 : 503, body: { ...told, ready } };
+}
 
 /** How a scorer stands. */
 function standing(scorer: Scorer): object {

@@ -1,0 +1,95 @@
+import { HashbrookError } from "../core/errors.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { rawElements, rawMembers } from "./raw-json.js";
+import { tooMany } from "./request.js";
+import type { Explanation } from "./schemas.js";
+import { MAX_CANDIDATES, type Scorer, type Scores } from "./scorer.js";
+
+/** How often an explanation is begun anew because the model has changed since its candidates were scored. */
+const ATTEMPTS = 3;
+
+/** The `k` best scores, best first; of equals the first. */
+export function best(scores: readonly number[], k: number): { readonly index: number; readonly score: number }[] {
+  const ranked = scores.map((score, index) => ({ index, score }));
+  return ranked.sort((a, b) => b.score - a.score || a.index - b.index).slice(0, k);
+}
+
+/** Scores, and what they are made of; all of one version. */
+export interface Explained {
+  readonly scored: Scores;
+  readonly explain: readonly Explanation[];
+}
+
+/**
+ * What each field adds to the logit of some candidates: what is lost when the field is missing.
+ * @param first the scores of the body
+ * @param chosen places of candidates by the scores
+ * @throws HashbrookError items_too_many where candidates × fields are over 10,000; overloaded where the model changes too fast
+ */
+export async function explained(
+  scorer: Scorer,
+  body: Uint8Array,
+  first: Scores,
+  chosen: (scores: readonly number[]) => readonly number[],
+): Promise<Explained> {
+  for (let scored = first, attempt = 0; attempt < ATTEMPTS; attempt++, scored = await scorer.score(body)) {
+    const sources = sourcesOf(scorer.spec!);
+    const places = chosen(scored.scores);
+    const without = await scorer.score(variants(body, places, [...new Set(sources.values())]));
+    if (without.model.version !== scored.model.version || without.model.spec_hash !== scored.model.spec_hash) continue;
+    return { scored, explain: sharesOf(scored.scores, without.scores, places, sources) };
+  }
+  throw new HashbrookError("overloaded", "explain: the model changed while its answer was made", { hint: "ask again" });
+}
+
+/** The member each field is read from. Crosses have none: they go with what they are made of. */
+function sourcesOf(spec: CompiledSpec): Map<string, string> {
+  return new Map(spec.fields.flatMap((field) => ("from" in field ? [[field.name, field.from] as const] : [])));
+}
+
+/** A request of the chosen candidates, once without each of the members. */
+function variants(body: Uint8Array, places: readonly number[], paths: readonly string[]): Uint8Array {
+  const count = places.length * paths.length;
+  if (count > MAX_CANDIDATES) throw tooMany("options.explain: candidates × fields", count, MAX_CANDIDATES);
+  const members = rawMembers(body);
+  const candidates = rawElements(members.get("candidates")!);
+  const nulls = paths.map((path) => Buffer.from(`${JSON.stringify(path)}:null}`));
+  const parts = places.flatMap((place) => nulls.map((missing) => withMember(candidates[place], missing)));
+  const joined = parts.flatMap((part, i) => (i === 0 ? part : [COMMA, ...part]));
+  const context = members.get("context") ?? Buffer.from("null");
+  return Buffer.concat([Buffer.from('{"context":'), context, Buffer.from(',"candidates":['), ...joined, END]);
+}
+
+const COMMA = Buffer.from(",");
+const END = Buffer.from("]}");
+
+/** An object with one more member at its end, which wins over those before it. @param member with the closing bracket */
+function withMember(object: Uint8Array, member: Uint8Array): Uint8Array[] {
+  const open = object.subarray(0, -1);
+  const empty = Buffer.from(open).toString().trim() === "{";
+  return empty ? [open, member] : [open, COMMA, member];
+}
+
+function sharesOf(
+  scores: readonly number[],
+  without: readonly number[],
+  places: readonly number[],
+  sources: ReadonlyMap<string, string>,
+): Explanation[] {
+  const paths = [...new Set(sources.values())];
+  return places.map((index, i) => {
+    const logit = logitOf(scores[index]);
+    const share = (path: string) => logit - logitOf(without[i * paths.length + paths.indexOf(path)]);
+    return { index, logit, shares: Object.fromEntries([...sources].map(([name, path]) => [name, share(path)])) };
+  });
+}
+
+/** The least probability that is not 0 and the greatest that is not 1: what a logit of f32 can be told of. */
+const LEAST = 2 ** -149;
+const GREATEST = 1 - 2 ** -24;
+
+/** Finite for any probability. */
+function logitOf(probability: number): number {
+  const p = Math.min(Math.max(probability, LEAST), GREATEST);
+  return Math.log(p) - Math.log1p(-p);
+}

@@ -1,0 +1,22 @@
+import { HashbrookError } from "../../core/errors.js";
+import { MODEL } from "../endpoint.js";
+import { cardOf } from "../model-card.js";
+import { ModelAnswer, ModelsAnswer } from "../schemas.js";
+import type { Routes } from "./context.js";
+
+/** `GET /v1/models`, `GET /v1/models/{name}`: what there is, and what each model reads. */
+export const modelRoutes: Routes = (app, { models }) => {
+  app.get("/v1/models", { config: { endpoint: { summary: "The models here", answer: ModelsAnswer } } }, async () => ({
+    models: models.all.flatMap(({ version }) => version ?? []),
+  }));
+  const summary = "A model: its version, its fields and what a missing one means, its tables";
+  app.get<{ Params: { name: string } }>(
+    `/v1/models/${MODEL}`,
+    { config: { endpoint: { summary, answer: ModelAnswer } } },
+    async ({ params }) => {
+      const { version, spec } = models.choose(params.name);
+      if (!version || !spec) throw new HashbrookError("not_ready", `model ${params.name}: has not been loaded yet`);
+      return { ...version, ...cardOf(spec) };
+    },
+  );
+};
