@@ -20,7 +20,13 @@ export type { Counters } from "./delta-log/live.js";
 export { openFollow } from "./delta-log/open.js";
 export type { Precision } from "./delta-log/precision.js";
 export type { ReplicaStatus } from "./delta-log/replica.js";
-export { type ExportFormat, type ExportOptions, type ExportReport, exportModel } from "./exports/export-model.js";
+export {
+  type ExportFormat,
+  type ExportOptions,
+  type ExportReport,
+  exportModel,
+  type OnnxScope,
+} from "./exports/export-model.js";
 export { type CheckpointSpec, checkpointSpec } from "./inspect/checkpoint-spec.js";
 export {
   type AskedRow,

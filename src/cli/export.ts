@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { type ExportFormat, exportFormats, exportModel } from "../exports/export-model.js";
+import { type ExportFormat, exportFormats, exportModel, type OnnxScope, onnxScopes } from "../exports/export-model.js";
 import { stopSignal, tellStopped } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 
@@ -7,6 +7,7 @@ interface Flags {
   checkpoint: string;
   out: string;
   format: ExportFormat[];
+  onnx: OnnxScope;
   nonzero?: true;
   json?: true;
 }
@@ -17,6 +18,11 @@ export function exportCommand(): Command {
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption("--out <dir>", "directory to write to; files of the same names are replaced")
     .addOption(new Option("--format <names...>", "what to write").choices(exportFormats).default([...exportFormats]))
+    .addOption(
+      new Option("--onnx <scope>", "the tower alone, or the whole model: 64-bit keys to scores in one file")
+        .choices(onnxScopes)
+        .default("tower"),
+    )
     .option("--nonzero", "leave out the rows whose weights are all 0")
     .option("--json", 'print the written files as one JSON object, {"files": [...], "passed_over": [...]}')
     .addHelpText(
@@ -24,16 +30,24 @@ export function exportCommand(): Command {
       `
 model.json            name, version, compiled spec, and how standardize scales: what a program needs to score (docs/FORMATS.md)
 tower.onnx            inputs x_<table> [B, cells × dim], numbers, vectors, wide, length_<bag>; output logits [B, 1], before the sigmoid
+model.onnx            with --onnx whole, in its place: inputs keys_<table> (int64), numbers; output probability [B, 1]
 <table>.safetensors   keys U64 [n] (hash tables: row numbers), weights F32 [n, dim]
 <table>.keys.npy, <table>.weights.npy   the same`,
     )
     .action(run);
 }
 
-async function run({ checkpoint, out, format, nonzero, json }: Flags): Promise<void> {
+async function run({ checkpoint, out, format, onnx, nonzero, json }: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   try {
-    const { stopped_before, ...report } = await exportModel({ checkpoint, out, formats: format, nonzero, signal });
+    const { stopped_before, ...report } = await exportModel({
+      checkpoint,
+      out,
+      formats: format,
+      onnx,
+      nonzero,
+      signal,
+    });
     tellPassedOver(report.passed_over);
     if (stopped_before !== null) return tellStopped(signal, stopped_before);
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : report.files.map((path) => `${path}\n`).join(""));

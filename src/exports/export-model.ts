@@ -8,11 +8,16 @@ import { TowerModel } from "../model/tower-model.js";
 import { nonZeroRows } from "../tables/nonzero-rows.js";
 import type { RowStore } from "../tables/table.js";
 import { exportFile, exportPaths, exportTableSteps, type TableRows } from "./export.js";
+import { wholeOnnx } from "./whole/whole.js";
 
 /** What is written beside `model.json`. `onnx`: the tower; `safetensors`, `npy`: the tables. */
 export type ExportFormat = "onnx" | "safetensors" | "npy";
 /** All of them. */
 export const exportFormats: readonly ExportFormat[] = ["onnx", "safetensors", "npy"];
+
+/** What the ONNX file holds. `tower`: what follows the tables, `tower.onnx`; `whole`: rows and hashing's end as well, `model.onnx`. */
+export type OnnxScope = "tower" | "whole";
+export const onnxScopes: readonly OnnxScope[] = ["tower", "whole"];
 
 /** What to export, and to where. */
 export interface ExportOptions {
@@ -22,6 +27,8 @@ export interface ExportOptions {
   readonly out: string;
   /** Default: all. lr and fm have no tower. */
   readonly formats?: readonly ExportFormat[] | undefined;
+  /** Default: the tower. */
+  readonly onnx?: OnnxScope | undefined;
   /** Leave out the rows whose weights are all 0. Default false. */
   readonly nonzero?: boolean | undefined;
   /** When it aborts, the table at hand is not written, nor are those behind it. */
@@ -42,7 +49,7 @@ export interface ExportReport {
  * Writes a checkpoint's tower as ONNX, its tables as safetensors and npy, and what a program needs beside them to score as
  * `model.json` (docs/FORMATS.md).
  * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch; usage where an output is one of the
- *   checkpoint's files; checkpoint_write
+ *   checkpoint's files, or the whole model does not fit in an ONNX file; checkpoint_write
  */
 export async function exportModel(options: ExportOptions): Promise<ExportReport> {
   const loaded = await loadModel(options.checkpoint, { capacity: 1, threads: 1 });
@@ -55,20 +62,22 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
 
 async function write(
   loaded: LoadedModel,
-  { out, formats = exportFormats, nonzero = false, signal }: ExportOptions,
+  { out, formats = exportFormats, onnx = "tower", nonzero = false, signal }: ExportOptions,
 ): Promise<Omit<ExportReport, "passed_over">> {
   const { model, checkpoint } = loaded;
   const tables = formats.filter((name) => name !== "onnx");
   const stores = tables.length > 0 ? model.tables.flatMap(({ stores }) => stores) : [];
   const description = join(out, "model.json");
-  const tower = formats.includes("onnx") && model instanceof TowerModel ? join(out, "tower.onnx") : null;
+  const encode = formats.includes("onnx") ? encoderOf(loaded, onnx) : null;
+  const file = join(out, onnx === "whole" ? "model.onnx" : "tower.onnx");
   const paths = stores.flatMap(({ spec }) => exportPaths(out, spec.name, tables));
-  for (const path of [description, ...(tower ? [tower] : []), ...paths]) refuseInputs(path, checkpoint.files);
+  for (const path of [description, ...(encode ? [file] : []), ...paths]) refuseInputs(path, checkpoint.files);
+  const encoded = encode?.();
   const files = [description];
   exportFile(description, describe(loaded));
-  if (tower) {
-    exportFile(tower, (model as TowerModel).onnx(identity(loaded)));
-    files.push(tower);
+  if (encoded) {
+    exportFile(file, encoded);
+    files.push(file);
   }
   for (const store of stores) {
     const written = await unlessStopped(exportTableSteps(out, rowsOf(store, nonzero), tables), signal);
@@ -78,14 +87,17 @@ async function write(
   return { files, stopped_before: null };
 }
 
+/** What makes the ONNX file's bytes; null where there is nothing to write. */
+function encoderOf(loaded: LoadedModel, scope: OnnxScope): (() => Uint8Array) | null {
+  const { model } = loaded;
+  if (scope === "whole") return () => wholeOnnx(loaded, identity(loaded));
+  const output = "logits: probability = sigmoid(logit)";
+  return model instanceof TowerModel ? () => model.onnx({ metadata: { ...identity(loaded), output } }) : null;
+}
+
 /** What the ONNX file says of itself. */
 function identity({ spec, specHash, examples }: LoadedModel): Record<string, string> {
-  return {
-    model: spec.name,
-    version: String(examples),
-    spec_hash: specHash,
-    output: "logits: probability = sigmoid(logit)",
-  };
+  return { model: spec.name, version: String(examples), spec_hash: specHash };
 }
 
 /** model.json: what a program needs beside the weights. */

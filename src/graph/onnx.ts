@@ -1,27 +1,40 @@
-import onnxProto, { type onnx as Onnx } from "onnx-proto";
-import { bytesOf } from "../core/blocks.js";
-import { type Graph, type OpName, type Shape, type Tensor, type TensorOf, withBatchAs } from "./graph.js";
+import { type Graph, type OpName, type Tensor, type TensorOf, withBatchAs } from "./graph.js";
+import { type Attributes, encodeModel, OnnxNodes, tensorTypes } from "./onnx-nodes.js";
 
-const { onnx } = onnxProto;
-
-/** ONNX IR version 8 with operator set 17: readable by onnxruntime >= 1.12 and every current tool. */
-const IR_VERSION = 8;
+/** Operator set 17: readable by onnxruntime >= 1.12 and every current tool. */
 const OPSET = 17;
 
 export interface OnnxOptions {
   readonly initializers?: ReadonlyMap<string, Float32Array>;
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly surroundings?: Surroundings;
 }
+
+/** Nodes around a graph, in one model with it. They may take operators of set 18 (onnxruntime >= 1.14). */
+export interface Surroundings {
+  /** What comes before it, with the model's inputs. */
+  readonly nodes: OnnxNodes;
+  /** The graph's inputs, each the name of a tensor that `nodes` makes. */
+  readonly feeds: ReadonlyMap<string, string>;
+  /** Adds what comes behind it, and outputs beside the graph's. */
+  after(nodes: OnnxNodes): void;
+}
+
+const WIDER_OPSET = 18;
 
 /**
  * Writes a graph as an ONNX model. Only what the outputs need is written; inputs, parameters and outputs keep their
  * names, and the batch dimension is the symbolic "B".
  * @param options.initializers parameter values by name, baked into the file (an export); without, parameters are inputs
  * @param options.metadata texts by name that the file carries (`metadata_props`)
+ * @param options.surroundings nodes that make the graph's inputs, and of its outputs others
  */
 export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
-  const { initializers, metadata = {} } = options;
-  const writer = new Writer(graph);
+  const { initializers, metadata = {}, surroundings } = options;
+  const nodes = surroundings?.nodes ?? new OnnxNodes();
+  const writer = new Writer(graph, nodes, surroundings?.feeds);
+  for (const { name, shape } of [...(surroundings ? [] : graph.inputs), ...(initializers ? [] : graph.parameters)])
+    nodes.input(name, "f32", shape);
   for (const tensor of graph.live()) emit(writer, tensor);
   writer.nameOutputs();
   for (const { name, shape } of initializers ? graph.parameters : []) {
@@ -29,21 +42,9 @@ export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
     if (!data) throw new Error(`no value for parameter ${name}`);
     writer.initializer(name, shape as readonly number[], data);
   }
-  const inputs = initializers ? graph.inputs : [...graph.inputs, ...graph.parameters];
-  const model: Onnx.IModelProto = {
-    irVersion: IR_VERSION,
-    opsetImport: [{ domain: "", version: OPSET }],
-    producerName: "hashbrook",
-    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
-    graph: {
-      name: "tower",
-      node: writer.nodes,
-      initializer: writer.initializers,
-      input: inputs.map((input) => valueInfo(input.name, input.shape)),
-      output: [...graph.outputs].map(([name, tensor]) => valueInfo(name, tensor.shape)),
-    },
-  };
-  return onnx.ModelProto.encode(model).finish();
+  for (const [name, { shape }] of graph.outputs) nodes.output(name, "f32", shape);
+  surroundings?.after(nodes);
+  return encodeModel(nodes, { name: "tower", opset: surroundings ? WIDER_OPSET : OPSET, metadata });
 }
 
 /** How each operation is written. */
@@ -63,7 +64,7 @@ const emitters: { [K in OpName]: (writer: Writer, y: TensorOf<K>) => void } = {
   // 0 · (negative) is -0, and onnxruntime's sums of -0 depend on its thread count.
   reluGradient: (writer, y) => {
     const [output, d] = y.inputs.map((x) => writer.name(x));
-    const positive = writer.helper(y, "positive", "Cast", [output], { to: onnx.TensorProto.DataType.BOOL });
+    const positive = writer.helper(y, "positive", "Cast", [output], { to: tensorTypes.bool });
     writer.write("Where", [positive, d, writer.scalar(0)], writer.name(y));
   },
   // tanh(ln(1 + e^x)) = m / (2 - m) with m = s (2 - s), s = sigmoid(x): Softplus takes one element at a time.
@@ -99,19 +100,18 @@ function emit(writer: Writer, tensor: Tensor): void {
   (emitters[tensor.op] as (writer: Writer, y: Tensor) => void)(writer, tensor);
 }
 
-type Attributes = Readonly<Record<string, number | readonly number[]>>;
-
-/** Collects the nodes and initializers of one model. */
+/** Collects the nodes and initializers of one graph. */
 class Writer {
-  readonly nodes: Onnx.INodeProto[] = [];
-  readonly initializers: Onnx.ITensorProto[] = [];
+  readonly #nodes: OnnxNodes;
   readonly #graph: Graph;
   readonly #names = new Map<number, string>();
   readonly #written = new Set<string>();
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, nodes: OnnxNodes, feeds?: ReadonlyMap<string, string>) {
     this.#graph = graph;
-    for (const leaf of [...graph.inputs, ...graph.parameters]) this.#names.set(leaf.id, leaf.name);
+    this.#nodes = nodes;
+    for (const { id, name } of graph.inputs) this.#names.set(id, feeds?.get(name) ?? name);
+    for (const { id, name } of graph.parameters) this.#names.set(id, name);
     for (const [name, tensor] of graph.outputs) if (!this.#names.has(tensor.id)) this.#names.set(tensor.id, name);
   }
 
@@ -133,12 +133,7 @@ class Writer {
   }
 
   write(opType: string, operands: readonly string[], output: string, attributes: Attributes = {}): void {
-    const attribute = Object.entries(attributes).map(([name, value]) =>
-      typeof value === "number"
-        ? { name, i: value, type: onnx.AttributeProto.AttributeType.INT }
-        : { name, ints: [...value], type: onnx.AttributeProto.AttributeType.INTS },
-    );
-    this.nodes.push({ opType, name: output, input: [...operands], output: [output], attribute });
+    this.#nodes.write(opType, operands, output, attributes);
   }
 
   /** A number, written once. */
@@ -149,7 +144,8 @@ class Writer {
   }
 
   initializer(name: string, dims: readonly number[], data: Float32Array): void {
-    this.#raw(name, dims, onnx.TensorProto.DataType.FLOAT, bytesOf(data));
+    this.#written.add(name);
+    this.#nodes.initializer(name, dims, data);
   }
 
   /** Outputs that are also inputs, or the same tensor under a second name. */
@@ -161,18 +157,8 @@ class Writer {
 
   #integers(values: readonly number[]): string {
     const name = `#${values.join("_")}`;
-    const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-    if (!this.#written.has(name)) this.#raw(name, [values.length], onnx.TensorProto.DataType.INT64, data);
+    if (!this.#written.has(name)) this.#nodes.initializer(name, [values.length], BigInt64Array.from(values, BigInt));
+    this.#written.add(name);
     return name;
   }
-
-  #raw(name: string, dims: readonly number[], dataType: number, rawData: Uint8Array): void {
-    this.#written.add(name);
-    this.initializers.push({ name, dims: [...dims], dataType, rawData });
-  }
-}
-
-function valueInfo(name: string, shape: Shape): Onnx.IValueInfoProto {
-  const dim = shape.map((size) => (typeof size === "number" ? { dimValue: size } : { dimParam: size }));
-  return { name, type: { tensorType: { elemType: onnx.TensorProto.DataType.FLOAT, shape: { dim } } } };
 }

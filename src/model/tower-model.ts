@@ -2,7 +2,7 @@ import type { Batch, BatchLayout } from "../core/batch.js";
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { createTable } from "../encodings/create.js";
 import type { Graph } from "../graph/graph.js";
-import { toOnnx } from "../graph/onnx.js";
+import { type OnnxOptions, toOnnx } from "../graph/onnx.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
 import { type Arrays, BoundGraph } from "../runtimes/bound-graph.js";
 import type { Views } from "../runtimes/runtime.js";
@@ -133,11 +133,12 @@ export class TowerModel implements Model {
 
   /**
    * The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1].
-   * @param metadata texts by name that the file carries
+   * @param options.metadata texts by name that the file carries
+   * @param options.surroundings nodes that make those inputs
    */
-  onnx(metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  onnx(options: Omit<OnnxOptions, "initializers"> = {}): Uint8Array {
     const initializers = new Map(Object.entries(this.parameters).map(([name, { data }]) => [name, data]));
-    return toOnnx(this.infer, { initializers, metadata });
+    return toOnnx(this.infer, { ...options, initializers });
   }
 
   norms(): Norms {

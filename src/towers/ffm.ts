@@ -17,8 +17,34 @@ export const ffm = eventTower({
   wide: "none",
   model: 2,
   row: (dim) => ({ floats: dim + 1, drawn: dim }),
+  logits(graph, { cells }) {
+    const [, count, floats] = cells.shape as [unknown, number, number];
+    const fields = count - 1;
+    const factors = graph.reshape(graph.slice(cells, 0, fields), ["B", fields * floats]);
+    const places = range(fields, (field) => range(floats - 1, (k) => field * floats + k)).flat();
+    const vectors = graph.reshape(graph.gather(factors, places), [
+      "B",
+      fields * (fields - 1),
+      (floats - 1) / (fields - 1),
+    ]);
+    const pairs = range(fields, (i) => range(fields - 1 - i, (j) => [i, i + 1 + j] as const)).flat();
+    // Of field i, the vector for j > i is the (j - 1)th, of j the one for i the i-th.
+    const own = pairs.map(([i, j]) => i * (fields - 1) + j - 1);
+    const other = pairs.map(([i, j]) => j * (fields - 1) + i);
+    const products = graph.reduceSum(
+      graph.mul(graph.gather(vectors, own), graph.gather(vectors, other)),
+      [1, 2],
+      false,
+    );
+    const linear = graph.gather(graph.reduceSum(cells, [1], false), [floats - 1]);
+    return graph.add(linear, graph.reshape(products, ["B", 1]));
+  },
   check(given, problems) {
     const [{ cells }] = given.tables;
     checkFactors("ffm", given, cells.length - 2, problems, sizes); // one cell is the bias
   },
 });
+
+function range<T>(length: number, at: (i: number) => T): T[] {
+  return Array.from({ length }, (_, i) => at(i));
+}

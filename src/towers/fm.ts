@@ -12,4 +12,11 @@ export const fm = eventTower({
   wide: "none",
   model: 1,
   row: (dim) => ({ floats: dim + 1, drawn: dim }),
+  logits(graph, { cells, squares }) {
+    const factors = (cells.shape[2] as number) - 1;
+    const sums = graph.reduceSum(cells, [1], false);
+    const v = graph.slice(sums, 0, factors);
+    const pairs = graph.sub(graph.mul(v, v), graph.slice(squares, 0, factors));
+    return graph.add(graph.slice(sums, factors, factors + 1), graph.scale(graph.reduceSum(pairs, [1], true), 0.5));
+  },
 });

@@ -1,4 +1,4 @@
-import type { Tensor } from "../graph/graph.js";
+import type { Graph, Tensor } from "../graph/graph.js";
 import type { Layers } from "../graph/layers.js";
 import type { Problems } from "../schema/problems.js";
 import type { Compiled, TProperties } from "../schema/typebox.js";
@@ -56,6 +56,16 @@ export interface EventTower<S extends TProperties = TProperties, C extends TProp
   readonly model: number;
   /** Floats of a row of a table of `dim`: `drawn` of them are drawn at random, the others, behind them, start at 0. The last one is the linear weight. */
   row(dim: number): { readonly floats: number; readonly drawn: number };
+  /** Its logits [B, 1] as a graph, for exports: what the kernel computes, up to rounding. */
+  logits(graph: Graph, features: EventFeatures): Tensor;
+}
+
+/** What an event's features add up to. */
+export interface EventFeatures {
+  /** [B, cells, floats]: for each cell the sum of value · row over its features; the bias is the last cell. */
+  readonly cells: Tensor;
+  /** [B, floats]: the sum of (value · row)² over all features. */
+  readonly squares: Tensor;
 }
 
 /** Says that a kind is a graph; checks its types. */

@@ -12,4 +12,5 @@ export const lr = eventTower({
   wide: "none",
   model: 0,
   row: () => ({ floats: 1, drawn: 1 }),
+  logits: (graph, { cells }) => graph.reduceSum(cells, [1], false),
 });

@@ -6,6 +6,7 @@ import { report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
 const EXAMPLE = "examples/python/score.py";
+const WHOLE = "examples/python/whole.py";
 
 /** Crosses, a hash table, a wide part with a number, a bag by its root, all numbers raw; csv with a header. */
 const CROSSED = `
@@ -40,15 +41,25 @@ function crossedEvents(rows: number, offset: number): string {
   return `label,user,ad,price,tags\n${lines.join("\n")}\n`;
 }
 
-/** The largest difference between what the program and the example say of the same events. */
+/** The largest difference between what the program and the examples say of the same events. */
 async function difference(checkpoint: string, events: string): Promise<{ rows: number; most: number }> {
   const [out, exported] = [join(folder, "scores.txt"), join(folder, `${checkpoint}-exported`)];
   await report(["predict", "--checkpoint", join(folder, checkpoint), "--data", events, "--out", out]);
   expect((await run(["export", "--checkpoint", join(folder, checkpoint), "--out", exported])).status).toBe(0);
   const lines = (text: string) => text.trim().split("\n").map(Number);
-  const [ours, theirs] = [lines(readFileSync(out, "utf8")), lines(runPython([EXAMPLE, exported, events]))];
-  expect(theirs).toHaveLength(ours.length);
-  return { rows: ours.length, most: Math.max(...ours.map((score, i) => Math.abs(score - theirs[i]))) };
+  const ours = lines(readFileSync(out, "utf8"));
+  const whole = ["--format", "onnx", "--onnx", "whole"];
+  const one = await run(["export", "--checkpoint", join(folder, checkpoint), "--out", exported, ...whole]);
+  expect(one.stdout.trim().split("\n")).toEqual(["model.json", "model.onnx"].map((file) => join(exported, file)));
+  const most = [
+    [EXAMPLE, exported, events],
+    [WHOLE, join(exported, "model.onnx"), events],
+  ].map((args) => {
+    const theirs = lines(runPython(args));
+    expect(theirs).toHaveLength(ours.length);
+    return Math.max(...ours.map((score, i) => Math.abs(score - theirs[i])));
+  });
+  return { rows: ours.length, most: Math.max(...most) };
 }
 
 it("the example is short, and its function for new ids is that of docs/FORMATS.md", () => {
@@ -58,7 +69,7 @@ it("the example is short, and its function for new ids is that of docs/FORMATS.m
   expect(readFileSync("docs/FORMATS.md", "utf8")).toContain(body);
 });
 
-describe.skipIf(!pythonHas("numpy", "onnxruntime", "xxhash"))("examples/python/score.py", () => {
+describe.skipIf(!pythonHas("numpy", "onnxruntime", "xxhash"))("examples/python", () => {
   it("scores as predict does: ids never seen, bags, buckets and scaled numbers", async () => {
     const events = join(folder, "events.tsv");
     await report(["simulate", "--rows", "500", "--seed", "9", "--out", events]);

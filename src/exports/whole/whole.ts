@@ -1,0 +1,123 @@
+import { HashbrookError } from "../../core/errors.js";
+import { Graph } from "../../graph/graph.js";
+import { type Surroundings, toOnnx } from "../../graph/onnx.js";
+import { OnnxNodes } from "../../graph/onnx-nodes.js";
+import type { LoadedModel } from "../../model/load.js";
+import { pooledBags } from "../../model/pooled-bags.js";
+import { TowerModel } from "../../model/tower-model.js";
+import { rowOf, towerOf } from "../../towers/index.js";
+import { Inputs, TableCells } from "./cells.js";
+import { resolveNumbers } from "./numbers.js";
+import { rowBytes, TableRows } from "./rows.js";
+
+/** What of a loaded model goes into the file. */
+export type WholeModel = Pick<LoadedModel, "model" | "spec" | "layout">;
+
+/** Bytes a protobuf, and so an ONNX file, may have, less what is not rows. */
+const MOST_BYTES = 2 ** 31 - 2 ** 26;
+
+const LEAST = 2 ** -126;
+const MOST = 1 - 2 ** -24;
+
+/** How an event's text becomes the model's inputs, for the file's metadata. */
+const KEYS =
+  "XXH64 of a value's UTF-8 bytes, its seed the column's (16 hex digits in `inputs`), taken for a signed number; `hashbrook key` prints it. " +
+  "Of a cross: of its parts' keys, 8 bytes each, least significant first; see docs/FORMATS.md.";
+const VALUES =
+  "weights_<bag>: 1 for an item without a weight of its own, 0 for padding; items behind the field's max_length are left out. " +
+  "numbers: NaN where a value is missing; log1p and the like are applied before.";
+
+/**
+ * A model in one ONNX file: inputs are what its fields hash to, 64-bit keys, and raw numbers; outputs `logits` and `probability`, both
+ * f32 [B, 1]. Keys that were never learned have the weights that training would start them with.
+ * @param identity texts that the file carries beside the description of its inputs
+ * @throws HashbrookError usage where a table's rows are not found by one key, or the file would be larger than ONNX files can be
+ */
+export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, string>>): Uint8Array {
+  const { model, spec } = loaded;
+  checkSize(loaded);
+  const nodes = new OnnxNodes();
+  const inputs = new Inputs(nodes);
+  const numbers = numbersOf(loaded, nodes, inputs);
+  const matrices = model.tables.map((table, t) => {
+    const rows = new TableRows(nodes, table, rowOf(spec.tower.kind, spec.tables[t]).drawn);
+    return new TableCells(nodes, inputs, rows, spec, spec.tables[t]).matrix(numbers);
+  });
+  const around = (feeds: readonly (readonly [string, string])[]) => ({
+    metadata: { ...identity, ...describe(inputs, loaded) },
+    surroundings: { nodes, feeds: new Map(feeds), after: addProbability } satisfies Surroundings,
+  });
+  if (model instanceof TowerModel) {
+    const tables = spec.tables.map(
+      ({ name, role }, t) => [role === "wide" ? "wide" : `x_${name}`, matrices[t].x] as const,
+    );
+    return model.onnx(around([["numbers", numbers], ...tables, ...othersOf(loaded, inputs)]));
+  }
+  const graph = eventGraph(loaded);
+  const [rows, squares] = graph.inputs;
+  const [{ x, squares: squared }] = matrices;
+  const feeds: [string, string][] = [
+    [rows.name, nodes.make("Reshape", [x, nodes.integers(-1, ...rows.shape.slice(1).map(Number))])],
+  ];
+  if (graph.live().includes(squares)) feeds.push([squares.name, squared()]);
+  return toOnnx(graph, { initializers: new Map(), ...around(feeds) });
+}
+
+/** What the file says of its inputs and output. */
+function describe(inputs: Inputs, { spec }: WholeModel): Record<string, string> {
+  const [facts, compiled] = [JSON.stringify(inputs.facts), JSON.stringify(spec)];
+  return { output: "probability = sigmoid(logits)", inputs: facts, keys: KEYS, values: VALUES, spec: compiled };
+}
+
+/** The numbers as the tower reads them; "" where there are none. */
+function numbersOf({ spec, model }: WholeModel, nodes: OnnxNodes, inputs: Inputs): string {
+  const { numbers: fields } = spec;
+  if (fields.length === 0) return "";
+  const raw = inputs.of({ name: "numbers", dtype: "float32", shape: ["B", fields.length], fields });
+  return resolveNumbers(nodes, raw, model.numbers, spec);
+}
+
+/** Inputs that go to the tower as they are. */
+function othersOf({ spec, layout: { vectorWidth } }: WholeModel, inputs: Inputs): [string, string][] {
+  const given = (name: string, width: number, fields: readonly string[]): [string, string] => [
+    name,
+    inputs.of({ name, dtype: "float32", shape: ["B", width], fields }),
+  ];
+  const vectors = spec.fields.flatMap((field) => (field.type === "vector" ? Array(field.take).fill(field.name) : []));
+  return [
+    ...pooledBags(spec).map(({ over }) => given(`length_${over}`, 1, [over])),
+    ...(vectorWidth > 0 ? [given("vectors", vectorWidth, vectors)] : []),
+  ];
+}
+
+/** The logits of a model that learns event by event. */
+function eventGraph({ spec, model }: WholeModel): Graph {
+  const kind = towerOf(spec.tower.kind);
+  if (kind.learns !== "events")
+    throw new HashbrookError("internal", `tower.${spec.tower.kind}: has a graph of its own`);
+  const floats = model.tables[0].stores[0].layout.dim;
+  const graph = new Graph();
+  const cells = graph.input("cells", ["B", spec.tables[0].cells.length, floats]);
+  const squares = graph.input("squares", ["B", floats]);
+  graph.output("logits", kind.logits(graph, { cells, squares }));
+  return graph;
+}
+
+/** As src/kernels/assembly/metric/logistic.ts: in f64, rounded to f32 and kept inside (0, 1). */
+function addProbability(nodes: OnnxNodes): void {
+  const one = nodes.constant(Float64Array.of(1));
+  const power = nodes.make("Exp", [nodes.make("Neg", [nodes.cast("logits", "f64")])]);
+  const p = nodes.cast(nodes.make("Div", [one, nodes.make("Add", [one, power])]), "f32");
+  const bounds = [LEAST, MOST].map((bound) => nodes.constant(Float32Array.of(bound), []));
+  nodes.write("Clip", [p, ...bounds], "probability");
+  nodes.output("probability", "f32", ["B", 1]);
+}
+
+function checkSize({ model }: WholeModel): void {
+  const bytes = model.tables.reduce((sum, table) => sum + rowBytes(table), 0);
+  if (bytes <= MOST_BYTES) return;
+  const gib = (bytes / 2 ** 30).toFixed(1);
+  throw new HashbrookError("usage", `export: --onnx whole: the tables have ${gib} GiB, an ONNX file holds 2`, {
+    hint: "leave --onnx whole away: the tower and the tables in files of their own",
+  });
+}
