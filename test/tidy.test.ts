@@ -46,7 +46,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   yaml: /^spec\//,
   typebox: /^schema\/(typebox|compile)\.ts$/,
-  "typebox/compile": /^schema\/compile\.ts$/,
+  "typebox/schema": /^schema\/compile\.ts$/,
 };
 /** Longest file allowed; hot kernels (assembly) may be longer. */
 const MAX_LINES = 320;

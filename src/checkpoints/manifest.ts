@@ -1,8 +1,9 @@
-import type { TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
+import { type Immutable, type Static, Type } from "../schema/typebox.js";
+import { validator } from "../schema/validator.js";
 import { checksumOf } from "./checksum.js";
-import { isDtype, isRecord, isShape } from "./safetensors.js";
+import { tensorProperties } from "./safetensors.js";
 
 /*
  * manifest.json is one line of canonical JSON (keys sorted, no spaces) and a newline; "checksum" sorts first:
@@ -24,39 +25,54 @@ export const CHUNK_BYTES = 16 << 20;
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-export interface BlockEntry extends TensorSpec {
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+
+const Tensor = Type.Object({ name: Type.String(), ...tensorProperties });
+
+const Entry = Type.Object({
+  ...Tensor.properties,
   /** XXH64 of each 16 MiB of the block's bytes, the last one shorter; none for an empty block. */
-  readonly chunks: readonly string[];
-}
+  chunks: Type.Array(Type.String()),
+});
 
-export interface FileEntry {
-  readonly name: string;
-  readonly bytes: number;
+const File = Type.Object({
+  name: Type.String({ pattern: "^[^/\\\\\\0]*\\.safetensors$" }),
+  bytes: Count,
   /** XXH64 of the whole file. */
-  readonly xxh64: string;
-  readonly blocks: readonly BlockEntry[];
-}
+  xxh64: Type.String(),
+  blocks: Type.Array(Entry),
+});
 
-/** A checkpoint that an increment builds on. */
-export interface ParentRef {
-  readonly examples: number;
+const Parent = Type.Object({
+  examples: Count,
   /** The checksum of its manifest. */
-  readonly checksum: string;
+  checksum: Type.String(),
+});
+
+/** All but `meta`. */
+const Described = Type.Object({
+  /** Examples learned from when the checkpoint was taken. */
+  examples: Count,
+  spec_hash: Type.Union([Type.String(), Type.Null()]),
+  files: Type.Array(File),
+  /** What the patches change; absent where they change zeros (or where there are none). */
+  parent: Type.Optional(Parent),
+  /** Blocks of which only changed rows are stored: their names, dtypes and shapes when the patch is applied. */
+  patches: Type.Optional(Type.Array(Tensor)),
+  /** Checksum of the increment whose state this compacted checkpoint holds: it is a parent in that one's place. */
+  replaces: Type.Optional(Type.String()),
+});
+
+export type BlockEntry = Immutable<Static<typeof Entry>>;
+export type FileEntry = Immutable<Static<typeof File>>;
+/** A checkpoint that an increment builds on. */
+export type ParentRef = Immutable<Static<typeof Parent>>;
+export interface Manifest extends Immutable<Static<typeof Described>> {
+  readonly meta: { readonly [key: string]: JsonValue };
 }
 
-export interface Manifest {
-  /** Examples learned from when the checkpoint was taken. */
-  readonly examples: number;
-  readonly spec_hash: string | null;
-  readonly meta: { readonly [key: string]: JsonValue };
-  readonly files: readonly FileEntry[];
-  /** What the patches change; absent where they change zeros (or where there are none). */
-  readonly parent?: ParentRef;
-  /** Blocks of which only changed rows are stored: their names, dtypes and shapes when the patch is applied. */
-  readonly patches?: readonly TensorSpec[];
-  /** Checksum of the increment whose state this compacted checkpoint holds: it is a parent in that one's place. */
-  readonly replaces?: string;
-}
+const manifestOf = validator(Type.Unsafe<Manifest>(Type.Object({ ...Described.properties, meta: Type.Object({}) })));
+const versionOf = validator(Type.Object({ format: Type.Literal(FORMAT), version: Type.Unknown() }));
 
 /** The bytes of manifest.json. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
@@ -81,10 +97,9 @@ export function decodeManifest(data: Uint8Array, path: string): Manifest {
   body[0] = 0x7b;
   if (checksum !== checksumOf(body)) throw damaged(path, "its checksum does not fit its text");
   const manifest = parseJson(body, path);
-  if (!isRecord(manifest) || manifest.format !== FORMAT) throw damaged(path, `it is not a ${FORMAT}`);
-  if (manifest.version !== 1 && manifest.version !== VERSION) throw newer(path, manifest.version);
-  if (!isManifest(manifest)) throw damaged(path, "a field is missing or of the wrong kind");
-  return manifest;
+  const { version } = versionOf(manifest, () => damaged(path, `it is not a ${FORMAT}`));
+  if (version !== 1 && version !== VERSION) throw newer(path, version);
+  return manifestOf(manifest, (what) => damaged(path, what));
 }
 
 function parseJson(text: Uint8Array, path: string): unknown {
@@ -93,48 +108,6 @@ function parseJson(text: Uint8Array, path: string): unknown {
   } catch (error) {
     throw damaged(path, (error as Error).message);
   }
-}
-
-function isManifest(value: Record<string, unknown>): value is Record<string, unknown> & Manifest {
-  return (
-    Number.isSafeInteger(value.examples) &&
-    (value.spec_hash === null || typeof value.spec_hash === "string") &&
-    isRecord(value.meta) &&
-    Array.isArray(value.files) &&
-    value.files.every(isFileEntry) &&
-    (value.parent === undefined || isParent(value.parent)) &&
-    (value.patches === undefined || (Array.isArray(value.patches) && value.patches.every(isTensorSpec))) &&
-    (value.replaces === undefined || typeof value.replaces === "string")
-  );
-}
-
-function isParent(value: unknown): value is ParentRef {
-  return isRecord(value) && Number.isSafeInteger(value.examples) && typeof value.checksum === "string";
-}
-
-function isTensorSpec(value: unknown): value is TensorSpec {
-  return isRecord(value) && typeof value.name === "string" && isDtype(value.dtype) && isShape(value.shape);
-}
-
-function isFileEntry(value: unknown): value is FileEntry {
-  return (
-    isRecord(value) &&
-    typeof value.name === "string" &&
-    /^[^/\\\0]*\.safetensors$/.test(value.name) &&
-    Number.isSafeInteger(value.bytes) &&
-    typeof value.xxh64 === "string" &&
-    Array.isArray(value.blocks) &&
-    value.blocks.every(isBlockEntry)
-  );
-}
-
-function isBlockEntry(value: unknown): value is BlockEntry {
-  return (
-    isTensorSpec(value) &&
-    "chunks" in value &&
-    Array.isArray(value.chunks) &&
-    value.chunks.every((chunk) => typeof chunk === "string")
-  );
 }
 
 function damaged(path: string, reason: string): HashbrookError {

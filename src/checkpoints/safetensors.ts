@@ -1,6 +1,8 @@
 import { type Dtype, dtypeBytes, type TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, readFully } from "../core/files.js";
+import { Type } from "../schema/typebox.js";
+import { validator } from "../schema/validator.js";
 
 export interface TensorPlace extends TensorSpec {
   /** Bytes from the start of the file. */
@@ -16,6 +18,17 @@ export interface SafetensorsLayout {
   /** Size of the whole file. */
   readonly bytes: number;
 }
+
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+
+/** What is said of a tensor beside its name. */
+export const tensorProperties = {
+  dtype: Type.Enum(Object.keys(dtypeBytes) as Dtype[]),
+  shape: Type.Array(Count),
+};
+
+const headerOf = validator(Type.Unsafe<Record<string, unknown>>(Type.Object({})));
+const entryOf = validator(Type.Object({ ...tensorProperties, data_offsets: Type.Tuple([Count, Count]) }));
 
 /** The longest JSON header read: some 80,000 tensors. The limit bounds what a hostile file can make the reader hold. */
 const MAX_HEADER_BYTES = 8 << 20;
@@ -84,8 +97,8 @@ export function readSafetensorsLayout(files: Files, file: number, size: number, 
 function parseHeader(json: Uint8Array, path: string): [string, unknown][] {
   try {
     const header: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
-    if (!isRecord(header)) throw new Error("it is not an object");
-    return Object.entries(header).filter(([name]) => name !== "__metadata__");
+    const entries = Object.entries(headerOf(header, (what) => new Error(what)));
+    return entries.filter(([name]) => name !== "__metadata__");
   } catch (error) {
     throw damaged(path, `its header is not valid JSON: ${(error as Error).message}`);
   }
@@ -104,12 +117,8 @@ function placeTensors(entries: [string, unknown][], dataStart: number, size: num
 }
 
 function placeTensor(name: string, entry: unknown, dataStart: number, path: string): TensorPlace {
-  if (!isRecord(entry)) throw damaged(path, `tensor ${name} is not described`);
-  const { dtype, shape, data_offsets: offsets } = entry;
-  if (!isDtype(dtype)) throw damaged(path, `tensor ${name} has the unknown dtype ${JSON.stringify(dtype)}`);
-  if (!isShape(shape) || !isShape(offsets) || offsets.length !== 2) {
-    throw damaged(path, `tensor ${name} has a shape or data_offsets that are not lists of sizes`);
-  }
+  const described = entryOf(entry, (what) => damaged(path, `tensor ${name}: ${what}`));
+  const { dtype, shape, data_offsets: offsets } = described;
   const bytes = tensorBytes({ dtype, shape });
   if (bytes !== offsets[1] - offsets[0]) {
     throw damaged(path, `tensor ${name} of shape [${shape}] needs ${bytes} bytes, its data_offsets span ${offsets}`);
@@ -121,15 +130,7 @@ function damaged(path: string, reason: string): HashbrookError {
   return new HashbrookError("checkpoint_damaged", `${path}: not a sound safetensors file: ${reason}`);
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-export function isDtype(value: unknown): value is Dtype {
-  return typeof value === "string" && Object.hasOwn(dtypeBytes, value);
-}
-
 /** A list of sizes: whole numbers, 0 or more. */
-export function isShape(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+function isShape(shape: readonly number[]): boolean {
+  return shape.every((size) => Number.isSafeInteger(size) && size >= 0);
 }

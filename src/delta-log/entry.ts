@@ -1,7 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson, hex64 } from "../core/hash.js";
 import { xxh64 } from "../kernels/hash.js";
-import { checkEntryHeader, type EntryHeader } from "./header.js";
+import { checkEntryHeader, type EntryFacts, type EntryHeader } from "./header.js";
 import {
   finite,
   fromHalves,
@@ -30,27 +30,7 @@ export const VERSION = 1;
 const HEAD = 16;
 const TAIL = 8;
 
-/** What an entry says beside its arrays. */
-export interface EntryFacts {
-  readonly kind: "delta" | "snapshot";
-  /** Hash of the model's spec. */
-  readonly run: string;
-  readonly number: number;
-  /** Examples learned. */
-  readonly version: number;
-  /**
-   * What came before: of a delta the link of the entry before it, of a snapshot the link of the delta with its number; zeros in
-   * snapshot 0. See `linkOf`.
-   */
-  readonly link: string;
-  readonly part: number;
-  readonly parts: number;
-  readonly precision: Precision;
-  /** Event times (ms since the epoch) out of those this entry made visible. */
-  readonly times: readonly number[];
-  /** The compiled spec, in a snapshot's first part; null elsewhere. */
-  readonly spec: unknown;
-}
+export type { EntryFacts } from "./header.js";
 
 export interface EntryPart extends EntryFacts {
   readonly state: ServingState;

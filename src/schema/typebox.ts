@@ -7,9 +7,11 @@ import * as typebox from "typebox";
 export type { Static, TArray, TObject, TOptional, TProperties, TSchema, TUnion } from "typebox";
 
 /** A type whose values nobody changes. */
-export type Immutable<T> = T extends string | number | boolean | null | undefined
+export type Immutable<T> = unknown extends T
   ? T
-  : { readonly [K in keyof T]: Immutable<T[K]> };
+  : T extends string | number | boolean | null | undefined
+    ? T
+    : { readonly [K in keyof T]: Immutable<T[K]> };
 
 /** Part of a compiled spec, by the schemas of its keys. */
 export type Compiled<P extends typebox.TProperties> = Immutable<typebox.Static<typebox.TObject<P>>>;
@@ -27,6 +29,8 @@ export const Type = {
   Optional: typebox.Optional,
   Record: typebox.Record,
   String: typebox.String,
+  Tuple: typebox.Tuple,
   Union: typebox.Union,
+  Unknown: typebox.Unknown,
   Unsafe: typebox.Unsafe,
 };

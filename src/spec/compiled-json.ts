@@ -3,9 +3,9 @@ import { type EncodingKind, encodingKinds, kindOf, plainKinds } from "../encodin
 import { fieldKinds, fieldOf, isBag, isCrossable, isNumber } from "../fields/index.js";
 import { Optimizer } from "../optimizers/schema.js";
 import { closed } from "../schema/basics.js";
-import { Compile } from "../schema/compile.js";
 import { count, hex, orNull, text } from "../schema/compiled.js";
 import { type Static, type TProperties, Type } from "../schema/typebox.js";
+import { type Validator, validator } from "../schema/validator.js";
 import { rowProperties } from "../tables/spec.js";
 import { towerKinds, towerOf } from "../towers/index.js";
 import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, TowerKind } from "./compiled.js";
@@ -98,19 +98,17 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
 type Mutable<T> = T extends string | number | boolean | null ? T : { -readonly [K in keyof T]: Mutable<T[K]> };
 true satisfies Same<Mutable<Static<typeof Compiled>>, Mutable<CompiledSpec>>;
 
-const validator = Compile(Compiled);
-const towerValidator = (kind: TowerKind) =>
-  Compile(Type.Object({ kind: Type.Literal(kind), ...towerOf(kind).compiled, ...tower }, closed));
+const compiledOf = validator(Compiled);
+const checkTower = (kind: TowerKind): Validator<object> =>
+  validator(Type.Object({ kind: Type.Literal(kind), ...towerOf(kind).compiled, ...tower }, closed));
 
 /**
  * Reads the compiled spec that a checkpoint holds, trusting nothing.
  * @throws HashbrookError("checkpoint_damaged") that names what is wrong
  */
 export function compiledFromJson(json: string): CompiledSpec {
-  const value = parseJson(json);
-  if (!validator.Check(value)) throw misshapen("", validator.Errors(value));
-  const towers = towerValidator(value.tower.kind);
-  if (!towers.Check(value.tower)) throw misshapen("/tower", towers.Errors(value.tower));
+  const value: CompiledSpec = compiledOf(parseJson(json), damaged);
+  checkTower(value.tower.kind)(value.tower, (what) => damaged(`/tower${what}`));
   const wrong = disagreement(value);
   if (wrong !== undefined) throw damaged(wrong);
   return value;
@@ -129,10 +127,6 @@ const damaged = (what: string, cause?: unknown): HashbrookError =>
     hint: "the checkpoint was not written by Hashbrook, or was changed since: use another checkpoint, or train again",
     cause,
   });
-
-function misshapen(path: string, [error]: readonly { instancePath: string; message: string }[]): HashbrookError {
-  return damaged(`${path + (error?.instancePath ?? "") || "/"} ${error?.message ?? "is not understood"}`);
-}
 
 /** What parts of the spec say against each other, if anything. */
 function disagreement(spec: CompiledSpec): string | undefined {

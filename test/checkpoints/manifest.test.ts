@@ -65,6 +65,12 @@ describe("decodeManifest", () => {
     expect(error.message).toMatch(/^dir\/manifest.json: damaged: /);
   });
 
+  it("names what is wrong", () => {
+    const wrong = { ...good, files: [{ ...file, bytes: 2 ** 60 }] };
+    expect(errorOf(() => decodeManifest(sealed(wrong), "m")).message).toMatch(/^m: damaged: \/files\/0\/bytes must be/);
+    expect(errorOf(() => decodeManifest(sealed([]), "m")).message).toMatch(/^m: damaged: /);
+  });
+
   it("refuses anything that is not a manifest", () => {
     fc.assert(
       fc.property(fc.uint8Array(), (data) => {

@@ -1,0 +1,26 @@
+import { Compile } from "./compile.js";
+import type { Static, TSchema } from "./typebox.js";
+
+/**
+ * Checks a value that was read, and says what is wrong with it: "/files/0/bytes must be integer".
+ * @throws what `wrong` makes of that
+ */
+export type Validator<T> = (value: unknown, wrong: (what: string) => Error) => T;
+
+/** Made of a schema, which is compiled when the first value comes. */
+export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
+  const compiled = once(() => Compile(schema));
+  return (value, wrong) => {
+    if (compiled().Check(value)) return value as Static<S>;
+    const [, [error]] = compiled().Errors(value);
+    throw wrong(`${error?.instancePath || "/"} ${error?.message ?? "is not understood"}`);
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
