@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Graph } from "../../src/graph/graph.js";
 import { type LoadOptions, loadRuntime, type TensorView } from "../../src/runtimes/runtime.js";
 import { buildTower } from "../../src/towers/tower.js";
-import { combinations, emptyFetches, manyFields, randomFeeds, towers } from "../towers/fixtures.js";
+import { combinations, emptyFetches, manyFields, randomFeeds, resized, towers } from "../towers/fixtures.js";
 import { runtimeContract } from "./contract.js";
 
 runtimeContract("onnxruntime");
@@ -42,7 +42,7 @@ function shifted(feeds: Record<string, TensorView>): Record<string, TensorView> 
 describe("onnxruntime", () => {
   const large = Object.entries(towers).map(([name, tower]): (typeof combinations)[number] => [
     `${name}, many fields`,
-    { ...tower, residual: [100, 64], hidden: [128, 40], bottom: [32] },
+    resized(tower, { residual: [100, 64], hidden: [128, 40], bottom: [32] }),
     manyFields,
   ]);
   it.each([...combinations, ...large])(

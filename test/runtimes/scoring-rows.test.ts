@@ -3,11 +3,11 @@ import { loadRuntime, type Session, type TensorView } from "../../src/runtimes/r
 import { scoringRows } from "../../src/runtimes/scoring-rows.js";
 import type { CompiledTower } from "../../src/spec/compiled.js";
 import { buildTower, type TowerShape } from "../../src/towers/tower.js";
-import { manyFields, randomFeeds, shapes, towers } from "../towers/fixtures.js";
+import { manyFields, randomFeeds, resized, shapes, towers } from "../towers/fixtures.js";
 
 const ALL = 512;
 
-const widths: Record<string, Partial<CompiledTower>> = {
+const widths: Record<string, Record<string, number[]>> = {
   narrow: { residual: [7], hidden: [5], bottom: [3] },
   wide: { residual: [130, 64], hidden: [128, 33], bottom: [40] },
   "no hidden layer": { residual: [], hidden: [], bottom: [] },
@@ -22,7 +22,7 @@ const cases = Object.entries(towers).flatMap(([name, tower]) =>
   Object.entries(widths).flatMap(([width, change]) =>
     Object.entries(inputs).map(([input, shape]): [string, CompiledTower, TowerShape] => [
       `${name}, ${width}, ${input}`,
-      tower.hidden.length === 0 ? { ...tower, ...change, hidden: [] } : { ...tower, ...change },
+      resized(tower, tower.hidden.length === 0 ? { ...change, hidden: [] } : change),
       shape,
     ]),
   ),

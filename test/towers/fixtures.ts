@@ -72,6 +72,11 @@ export const combinations: [string, CompiledTower, TowerShape][] = Object.entrie
   ]),
 );
 
+/** A tower with other widths, of those that it has. */
+export function resized<T extends CompiledTower>(tower: T, widths: Readonly<Record<string, readonly number[]>>): T {
+  return { ...tower, ...Object.fromEntries(Object.entries(widths).filter(([knob]) => knob in tower)) };
+}
+
 /** Random inputs (labels 0 or 1, weights in 0.5..1.5, lengths 0 to 3) and the initial parameters, biases made non-zero. */
 export function randomFeeds(
   graph: Graph,
