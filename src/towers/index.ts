@@ -1,6 +1,7 @@
 import type { Compiled } from "../schema/typebox.js";
 import { dcnV2 } from "./dcn_v2.js";
 import { deepCrossing } from "./deep_crossing.js";
+import { deepFfm } from "./deep_ffm.js";
 import { deepFm } from "./deepfm.js";
 import { dlrm } from "./dlrm.js";
 import { ffm } from "./ffm.js";
@@ -17,6 +18,7 @@ export const towers = {
   deep_crossing: deepCrossing,
   wide_deep: wideDeep,
   deepfm: deepFm,
+  deep_ffm: deepFfm,
   dcn_v2: dcnV2,
   dlrm,
 };

@@ -7,7 +7,7 @@ import { parseSpec } from "../../src/spec/parse.js";
 import type { ServingPrecision } from "../../src/tables/table.js";
 import { servedBatch, servedSpec } from "./served.js";
 
-const towers = ["lr", "fm", "ffm", "deep_crossing", "wide_deep", "deepfm", "dcn_v2", "dlrm"] as const;
+const towers = ["lr", "fm", "ffm", "deep_crossing", "wide_deep", "deepfm", "deep_ffm", "dcn_v2", "dlrm"] as const;
 const encodings = ["hash", "exact"] as const;
 /** Encodings with dense weights of their own: for towers alone. */
 const decoded = ["dhe", "low_dim"] as const;

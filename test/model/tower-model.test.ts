@@ -55,7 +55,7 @@ const meanLoss = (logits: Float32Array, labels: Float32Array) =>
 const stateOf = (model: TowerModel) =>
   new Map(model.blocks().map((block) => [block.name, { ...block, data: block.data.slice() }]));
 
-describe.each(["deep_crossing", "wide_deep", "dcn_v2", "dlrm", "deepfm"])(
+describe.each(["deep_crossing", "wide_deep", "dcn_v2", "dlrm", "deepfm", "deep_ffm"])(
   "%s over tables, bags, numbers, vectors and a wide part",
   (kind) => {
     it("learns, starting near chance", async () => {

@@ -19,6 +19,7 @@ export const towers = {
   deep_crossing: { ...base, kind: "deep_crossing" },
   wide_deep: { ...base, kind: "wide_deep" },
   deepfm: { ...base, kind: "deepfm" },
+  deep_ffm: { kind: "deep_ffm", hidden: base.hidden, optimizer: base.optimizer, runtime: base.runtime },
   "dcn_v2, full rank": { ...base, kind: "dcn_v2" },
   "dcn_v2, low rank, no MLP": { ...base, kind: "dcn_v2", rank: 3, hidden: [] },
   dlrm: { ...base, kind: "dlrm" },

@@ -49,6 +49,14 @@ const formulas: { readonly [K in TowerKind]?: Formula<Extract<CompiledTower, { k
     });
     return pairs + affine(w, "score", mlp(w, "mlp", hidden, [...embeddings, ...dense]))[0];
   },
+  deep_ffm: (w, { embeddings, dense, dim }, { hidden }) => {
+    const fields = chunks(embeddings, dim);
+    const vector = (i: number, j: number) => chunks(fields[i], dim / (fields.length - 1))[j > i ? j - 1 : j];
+    const z = fields.flatMap((_, j) =>
+      fields.slice(0, j).flatMap((_, i) => vector(i, j).map((v, k) => v * vector(j, i)[k])),
+    );
+    return z.reduce((a, b) => a + b) + affine(w, "score", mlp(w, "mlp", hidden, [...z, ...dense]))[0];
+  },
   dcn_v2: (w, { embeddings, dense }, { hidden, cross_layers, rank }) => {
     const x0 = [...embeddings, ...dense];
     let x = x0;

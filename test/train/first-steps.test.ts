@@ -148,7 +148,7 @@ describe("a tower's first steps", () => {
   });
 });
 
-describe.each(["deep_crossing", "dcn_v2", "deepfm", "dlrm", "wide_deep", "lr", "fm"])(
+describe.each(["deep_crossing", "dcn_v2", "deepfm", "deep_ffm", "dlrm", "wide_deep", "lr", "fm"])(
   "label.prior with %s",
   (tower) => {
     it("is what is predicted before anything is known", async () => {
