@@ -1,63 +1,49 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { openFollow } from "../delta-log/open.js";
+import { createAdminServer } from "../serve/admin-server.js";
+import { Models } from "../serve/models.js";
 import { ServeMetrics } from "../serve/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
+import { ServedModel } from "../serve/served-model.js";
 import { createServer } from "../serve/server.js";
-import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import { listening } from "./listen.js";
-import { deltaLog, host, KAFKA_ENVIRONMENT, notNegative, port } from "./options.js";
+import { KAFKA_ENVIRONMENT } from "./options.js";
+import {
+  listenOptions,
+  MAX_STALENESS,
+  modelOptions,
+  type Named,
+  type ServeFlags,
+  serverOptions,
+  tokensOf,
+} from "./serve-options.js";
 import { stopSignal } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 
-interface Flags {
-  checkpoint?: string;
-  follow?: string;
-  maxStaleness?: number;
-  precision?: ServingPrecision;
-  port: number;
-  host: string;
-  log?: true;
-}
-
-/** A trainer that lives sends something every ten seconds; one that is restarted is back long before. */
-const MAX_STALENESS = 300;
-
 export function serveCommand(): Command {
-  return new Command("serve")
-    .description("Answer score requests over HTTP, from a checkpoint or following a trainer's delta log")
-    .option("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
-    .option("--follow <log>", "a delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC", deltaLog)
-    .option(
-      "--max-staleness <seconds>",
-      `with --follow: not ready once nothing came for so long; 0 = never (default: ${MAX_STALENESS})`,
-      notNegative,
-    )
-    .addOption(
-      new Option("--precision <p>", "hold the rows' weights alone, so; scores then differ by their rounding").choices([
-        ...servingPrecisions,
-      ]),
-    )
-    .option("--port <n>", "port to listen on; 0 picks a free one", port, 8080)
-    .option("--host <address>", "address to listen on", host, "127.0.0.1")
-    .option("--log", "log every request as a JSON line")
+  const command = new Command("serve").description(
+    "Answer score requests over HTTP, from checkpoints or following trainers' delta logs",
+  );
+  return serverOptions(modelOptions(command))
     .addHelpText(
       "after",
       `
 POST /v1/models/NAME:score   {"context": {...}, "candidates": [{...}, ...]} -> {"scores": [...], "model", "version", "spec_hash"}
 POST /v1/score               the same, for the only model
-GET  /v2/health/ready        200 when the model is loaded (and fresh enough), else 503
+GET  /v2/health/ready        200 when the models are loaded (and fresh enough), else 503
 GET  /metrics                Prometheus text
 GET  /docs, /openapi.json    every endpoint
 Members are the model's source columns (JSON models: the events' own nesting); a candidate's members are
 added to the context's at every depth and win over them. "ignored" names the members that no field reads.
+With a token every endpoint but the health ones wants "Authorization: Bearer TOKEN".
 
 ${KAFKA_ENVIRONMENT}`,
     )
     .action(run);
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: ServeFlags): Promise<void> {
   const { signal, release } = stopSignal();
   try {
     await serve(flags, signal);
@@ -68,36 +54,102 @@ async function run(flags: Flags): Promise<void> {
 
 /** Serves until `signal` aborts, then finishes the requests at hand. */
 export async function serve(
-  flags: Flags,
+  flags: ServeFlags,
   signal: AbortSignal,
   onReady: (url: string) => void = () => {},
 ): Promise<void> {
+  const options = listenOptions(flags);
+  const adminTokens = adminTokensOf(flags);
   const metrics = new ServeMetrics();
-  const scorer = await open(flags, metrics);
-  const { passedOver } = scorer.health();
-  tellPassedOver(passedOver);
-  const app = createServer(scorer, { log: flags.log ?? false, metrics });
+  const models = await openModels(flags, metrics);
+  const apps: ReturnType<typeof createServer>[] = [];
+  const listen = async (app: ReturnType<typeof createServer>, port: number, flag: string) => {
+    apps.push(app);
+    return listening(() => app.listen({ port, host: flags.host }), flag);
+  };
   try {
-    const url = await listening(() => app.listen({ port: flags.port, host: flags.host }), "--port");
+    const passedOver = models.scorers.flatMap((scorer) => scorer.health().passedOver);
+    tellPassedOver(passedOver);
+    const log = flags.log ?? false;
+    const url = await listen(createServer(models, { ...options, log, metrics }), flags.port, "--port");
+    const load = (path: string) => Scorer.load(path, { precision: flags.precision });
+    const admin = adminTokens && createAdminServer(models, { tokens: adminTokens, load, log, tls: options.tls });
+    const adminUrl = admin && (await listen(admin, flags.adminPort!, "--admin-port"));
     const damage = passedOver.length > 0 && { passed_over: passedOver };
-    process.stdout.write(`${JSON.stringify({ listening: url, ...scorer.version, ...damage })}\n`);
+    const started = { listening: url, ...(adminUrl && { admin: adminUrl }), ...told(models), ...damage };
+    process.stdout.write(`${JSON.stringify(started)}\n`);
     onReady(url);
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    await stopped(signal);
+    models.draining = true;
+    if (signal.reason === "SIGTERM") await new Promise((resolve) => setTimeout(resolve, flags.drainMs ?? 0));
   } finally {
-    await app.close();
-    await scorer.close();
+    await Promise.all(apps.map((app) => app.close()));
+    await models.close();
   }
 }
 
-async function open({ checkpoint, follow, maxStaleness, precision }: Flags, metrics: ServeMetrics): Promise<Scorer> {
-  if ((checkpoint === undefined) === (follow === undefined)) {
-    throw new HashbrookError("usage", "serve: give exactly one of --checkpoint and --follow");
+function told(models: Models): object {
+  if (models.all.length === 1) return { ...models.model().stable.version };
+  return { models: models.all.map((model) => ({ name: model.name, ...model.stable.version })) };
+}
+
+async function stopped(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}
+
+function adminTokensOf({ adminPort, adminTokenFile }: ServeFlags): string[] | undefined {
+  const tokens = tokensOf(adminTokenFile, "HASHBROOK_ADMIN_TOKEN");
+  if (adminPort === undefined) {
+    if (adminTokenFile === undefined) return undefined;
+    throw new HashbrookError("usage", "--admin-token-file: is for --admin-port");
   }
-  if (checkpoint === undefined) {
-    const bound = (maxStaleness ?? MAX_STALENESS) || undefined;
-    const onVisible = (ages: readonly number[]) => metrics.visible(ages);
-    return Scorer.follow(openFollow(follow!), { maxStaleness: bound, precision, onVisible });
+  if (tokens) return tokens;
+  throw new HashbrookError("usage", "--admin-port: needs --admin-token-file (or HASHBROOK_ADMIN_TOKEN)", {
+    hint: "make a token: openssl rand -hex 32 > admin.token",
+  });
+}
+
+/** @throws HashbrookError usage where the flags do not say what is served by which name */
+async function openModels(flags: ServeFlags, metrics: ServeMetrics): Promise<Models> {
+  const { checkpoint = [], follow = [], name } = flags;
+  const all = [...checkpoint, ...follow];
+  if (all.length === 0) throw new HashbrookError("usage", "serve: give --checkpoint or --follow");
+  if (flags.maxStaleness !== undefined && follow.length === 0) {
+    throw new HashbrookError("usage", "serve: --max-staleness is for --follow");
   }
-  if (maxStaleness === undefined) return Scorer.load(checkpoint, { precision });
-  throw new HashbrookError("usage", "serve: --max-staleness is for --follow");
+  checkNames(all, name);
+  const models = new Models();
+  const add = (scorer: Scorer, { name: own, source }: Named) =>
+    models.add(new ServedModel(own ?? name ?? "", { scorer, source }));
+  try {
+    for (const from of checkpoint) add(await Scorer.load(from.source, { precision: flags.precision }), from);
+    for (const from of follow) add(following(flags, from.source, metrics), from);
+    return models;
+  } catch (error) {
+    await models.close();
+    throw error;
+  }
+}
+
+function following({ maxStaleness, precision }: ServeFlags, log: string, metrics: ServeMetrics): Scorer {
+  const bound = (maxStaleness ?? MAX_STALENESS) || undefined;
+  const onVisible = (ages: readonly number[]) => metrics.visible(ages);
+  return Scorer.follow(openFollow(log), { maxStaleness: bound, precision, onVisible });
+}
+
+function checkNames(all: readonly Named[], only: string | undefined): void {
+  const names = all.map(({ name }) => name);
+  if (all.length === 1) {
+    if (only === undefined || names[0] === undefined) return;
+    throw new HashbrookError("usage", `--name ${only}: the model is already named ${names[0]}`);
+  }
+  if (only !== undefined) throw new HashbrookError("usage", "--name: is for one model; write NAME=… for each");
+  const unnamed = all.find(({ name }) => name === undefined);
+  if (unnamed) {
+    throw new HashbrookError("usage", `serve: ${unnamed.source}: several models need names`, {
+      hint: `write NAME=${unnamed.source}`,
+    });
+  }
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new HashbrookError("usage", `serve: two models are named ${twice}`);
 }

@@ -5,6 +5,7 @@ import { InProcessSource } from "../delta-log/in-process-log.js";
 import { answerExpectation, noEndpoint, refuse, send } from "../serve/http-errors.js";
 import { ServeMetrics } from "../serve/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
+import type { ServerOptions } from "../serve/server.js";
 import type { Progress } from "../train/job.js";
 import { TrainMetrics } from "../train/prometheus.js";
 import { listening } from "./listen.js";
@@ -13,8 +14,8 @@ const READING = ["GET", "HEAD"];
 const ENDPOINTS = ["/metrics", "/v2/health/live", "/v2/health/ready"];
 
 interface TrainServerOptions {
-  /** Port to score on; undefined: not. */
-  readonly serve: number | undefined;
+  /** How to score; undefined: not. */
+  readonly serve: (ServerOptions & { readonly port: number }) | undefined;
   /** Port of the trainer's own metrics; undefined: none. */
   readonly metrics: number | undefined;
   readonly host: string;
@@ -58,18 +59,22 @@ export class TrainServer {
     for (const close of this.closing) await close();
   }
 
-  private async score(port: MessagePort, on: number, host: string): Promise<void> {
+  private async score(
+    from: MessagePort,
+    { port, ...options }: ServerOptions & { port: number },
+    host: string,
+  ): Promise<void> {
     const metrics = new ServeMetrics();
     metrics.beside = this.metrics;
-    const scorer = Scorer.follow(new InProcessSource(port), { onVisible: (ages) => metrics.visible(ages) });
+    const scorer = Scorer.follow(new InProcessSource(from), { onVisible: (ages) => metrics.visible(ages) });
     // Loading the web framework would cost every trainer's start.
     const { createServer } = await import("../serve/server.js");
-    const app = createServer(scorer, { metrics });
+    const app = createServer(scorer, { ...options, metrics });
     this.closing.push(
       () => app.close(),
       () => scorer.close(),
     );
-    const url = await listening(() => app.listen({ port: on, host }), "--serve");
+    const url = await listening(() => app.listen({ port, host }), "--serve");
     process.stderr.write(`${JSON.stringify({ listening: url })}\n`);
   }
 

@@ -5,15 +5,15 @@ import { train } from "../train/run.js";
 import { counting, host, KAFKA_ENVIRONMENT, port, share, threads, wholeNumber, wholeShare } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
+import { listenOptions, type ProtectionFlags } from "./serve-options.js";
 import { stopSignal } from "./signals.js";
 import { printReport, tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
 import { tellWarnings } from "./warnings.js";
 
-interface Flags extends TopicFlags, PublishFlags {
+interface Flags extends TopicFlags, PublishFlags, ProtectionFlags {
   serve?: number;
   metricsPort?: number;
-  host: string;
   model: string;
   data?: string[];
   out: string;
@@ -76,6 +76,8 @@ export function trainCommand(): Command {
     .option("--serve <port>", "also answer score requests, always with the newest weights; 0 picks a free port", port)
     .option("--metrics-port <port>", "answer GET /metrics (Prometheus) and /v2/health/ready of the trainer", port)
     .option("--host <address>", "address to listen on", host, "127.0.0.1")
+    .option("--token-file <file>", "with --serve: answer only who sends one of these tokens (or HASHBROOK_TOKEN)")
+    .option("--insecure", "with --serve: listen beyond this machine without a token")
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
@@ -138,8 +140,13 @@ async function run(flags: Flags): Promise<void> {
 }
 
 /** Most trainers answer nobody, and need not load what answers. */
-async function serverBeside({ serve, metricsPort: metrics, host }: Flags) {
+async function serverBeside(flags: Flags) {
+  const { serve, metricsPort: metrics, host } = flags;
   if (serve === undefined && metrics === undefined) return undefined;
   const { TrainServer } = await import("./train-server.js");
-  return TrainServer.open({ serve, metrics, host });
+  return TrainServer.open({
+    serve: serve === undefined ? undefined : { port: serve, ...listenOptions(flags) },
+    metrics,
+    host,
+  });
 }

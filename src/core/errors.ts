@@ -34,7 +34,7 @@ export const errorFacts = {
   request_aborted: { exit: 5, status: 499 },
   model_unknown: { exit: 5, status: 404 },
   overloaded: { exit: 5, status: 503 },
-  deadline_exceeded: { exit: 5, status: 503 },
+  deadline_exceeded: { exit: 5, status: 504 },
   rate_limited: { exit: 5, status: 429 },
   unauthorized: { exit: 2, status: 401 },
   output_exists: { exit: 5, status: 500 },

@@ -1,39 +1,68 @@
 import { HashbrookError } from "../core/errors.js";
 import type { Scorer } from "./scorer.js";
+import { ServedModel, type Wanted } from "./served-model.js";
 
-/**
- * The models a server answers for, by name. A name has one or more versions, each a scorer; which of them answers a request
- * follows from the request.
- */
+/** The models a server answers for, by name. */
 export class Models {
-  private readonly byName = new Map<string, Scorer>();
+  private readonly byName = new Map<string, ServedModel>();
+  /** The server is about to end: it answers, and says that it is not ready. */
+  draining = false;
 
-  /** A server of one model, by whatever name its spec gives it. */
+  /** One model, by the name its spec gives it. */
   static of(scorer: Scorer): Models {
     const models = new Models();
-    models.add("", scorer);
+    models.add(new ServedModel("", { scorer, source: "" }));
     return models;
   }
 
-  add(name: string, scorer: Scorer): void {
-    this.byName.set(name, scorer);
+  add(model: ServedModel): void {
+    this.byName.set(model.name, model);
   }
 
-  get all(): readonly Scorer[] {
+  get all(): readonly ServedModel[] {
     return [...this.byName.values()];
   }
 
+  /** Every version of every model. */
+  get scorers(): readonly Scorer[] {
+    return this.all.flatMap(({ scorers }) => scorers);
+  }
+
+  get ready(): boolean {
+    return !this.draining && this.all.every(({ ready }) => ready);
+  }
+
   /**
-   * The scorer for a request.
    * @param name undefined: the only model
    * @throws HashbrookError model_unknown
    */
-  choose(name?: string): Scorer {
-    const [only] = this.byName.values();
-    if (this.byName.size === 1 && (name === undefined || name === only.version?.model)) return only;
-    const scorer = name === undefined ? undefined : this.byName.get(name);
-    if (scorer) return scorer;
-    const names = [...this.byName.keys()].join(", ");
-    throw new HashbrookError("model_unknown", `model ${name}: is not served`, { hint: `models here: ${names}` });
+  model(name?: string): ServedModel {
+    const found = this.find(name);
+    if (found) return found;
+    const names = this.all.map(nameOf).join(", ");
+    const asked = name === undefined ? "there are several models: name one" : `model ${name}: is not served`;
+    throw new HashbrookError("model_unknown", asked, { hint: `models here: ${names}` });
   }
+
+  /**
+   * The scorer that answers a request.
+   * @throws HashbrookError model_unknown
+   */
+  choose(name?: string, wanted?: Wanted): Scorer {
+    return this.model(name).choose(wanted);
+  }
+
+  async close(): Promise<void> {
+    for (const scorer of this.scorers) await scorer.close();
+  }
+
+  private find(name?: string): ServedModel | undefined {
+    if (name === undefined) return this.byName.size === 1 ? this.all[0] : undefined;
+    return this.byName.get(name) ?? this.all.find((model) => model.name === "" && nameOf(model) === name);
+  }
+}
+
+/** What a model is called: as the server was told, or as its spec says. */
+export function nameOf(model: ServedModel): string {
+  return model.name || (model.stable.version?.model ?? "");
 }

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
-import type { Scorer } from "./scorer.js";
+import type { ReplicaStatus } from "../delta-log/replica.js";
+import { type Models, nameOf } from "./models.js";
+import type { Health } from "./scorer.js";
 
 /** Seconds; an answer should take milliseconds. */
 const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -20,6 +22,8 @@ export class ServeMetrics {
   private readonly latency: Histogram;
   private readonly freshness: Histogram;
   private readonly freshnessSummary: Summary;
+  private readonly refusals: Counter<"reason">;
+  private readonly shadowDifference: Summary<"model">;
 
   constructor() {
     const registers = [this.registry];
@@ -55,6 +59,19 @@ export class ServeMetrics {
       ageBuckets: 6,
       registers,
     });
+    this.refusals = new Counter({
+      name: "hashbrook_refused_requests_total",
+      help: "Score requests that were not scored, by the code of their answer",
+      labelNames: ["reason"],
+      registers,
+    });
+    this.shadowDifference = new Summary({
+      name: "hashbrook_shadow_difference",
+      help: "Mean absolute difference of a shadow's probabilities from those answered, per request",
+      labelNames: ["model"],
+      percentiles: [0.5, 0.99],
+      registers,
+    });
   }
 
   /** One answered score request. */
@@ -72,29 +89,39 @@ export class ServeMetrics {
     }
   }
 
-  /** Adds the state of a scorer, read when Prometheus asks. */
-  watch(scorer: Scorer): void {
-    const { replica } = scorer.health();
-    this.gauge("hashbrook_ready", "1 while the scorer answers with a fresh enough model", () =>
-      Number(scorer.health().ready),
+  /** A request that was not let in, or given up before it was scored. @param reason the code its answer has */
+  refused(reason: string): void {
+    this.refusals.inc({ reason });
+  }
+
+  /** A shadow's answer beside the one that was given. @param difference mean absolute difference of the probabilities */
+  shadowed(model: string, difference: number): void {
+    this.shadowDifference.observe({ model }, difference);
+  }
+
+  /** Adds the state of the models, read when Prometheus asks. */
+  watch(models: Models): void {
+    this.gauge("hashbrook_ready", "1 while the model answers and is fresh enough", models, ({ ready }) =>
+      Number(ready),
     );
-    this.gauge(
-      "hashbrook_model_version",
-      "Examples the answering model had learned",
-      () => scorer.version?.version ?? 0,
-    );
+    const learned = "Examples the answering model had learned";
+    this.gauge("hashbrook_model_version", learned, models, ({ version }) => version?.version ?? 0);
     const passedOver = "Damaged checkpoints passed over on the way to the one that answers";
-    this.gauge("hashbrook_passed_over_checkpoints", passedOver, () => scorer.health().passedOver.length);
-    if (!replica) return;
-    const status = () => scorer.health().replica!;
-    this.gauge("hashbrook_replica_entry", "Number of the delta log's last applied entry", () => status().number ?? -1);
-    this.gauge("hashbrook_replica_epoch", "Generation of the writer that is followed", () => status().epoch ?? -1);
-    const stale = "Time since the newest applied entry was sent";
-    this.gauge("hashbrook_replica_staleness_seconds", stale, () => status().staleness ?? Number.NaN);
-    const age = "Time since the newest visible event";
-    this.gauge("hashbrook_replica_event_age_seconds", age, () => status().eventAge ?? Number.NaN);
+    this.gauge("hashbrook_passed_over_checkpoints", passedOver, models, (health) => health.passedOver.length);
+    const replica = (
+      name: string,
+      help: string,
+      read: (status: ReplicaStatus) => number | null,
+      kind?: typeof Counter,
+    ) =>
+      this.gauge(`hashbrook_replica_${name}`, help, models, (health) => health.replica && read(health.replica), kind);
+    replica("entry", "Number of the delta log's last applied entry", ({ number }) => number ?? -1);
+    replica("epoch", "Generation of the writer that is followed", ({ epoch }) => epoch ?? -1);
+    const [stale, age] = ["Time since the newest applied entry was sent", "Time since the newest visible event"];
+    replica("staleness_seconds", stale, ({ staleness }) => staleness ?? Number.NaN);
+    replica("event_age_seconds", age, ({ eventAge }) => eventAge ?? Number.NaN);
     for (const [name, help] of Object.entries(counted)) {
-      this.gauge(`hashbrook_replica_${name}_total`, help, () => status()[name as keyof typeof counted], Counter);
+      replica(`${name}_total`, help, (status) => status[name as keyof typeof counted], Counter);
     }
   }
 
@@ -104,16 +131,28 @@ export class ServeMetrics {
     return this.beside ? `${own}\n${await this.beside.text()}` : own;
   }
 
-  /** A number that is read when it is asked for. */
-  private gauge(name: string, help: string, read: () => number, Kind: typeof Gauge | typeof Counter = Gauge): void {
+  /** A number of every labelled version that is read when it is asked for; null: it has none. */
+  private gauge(
+    name: string,
+    help: string,
+    models: Models,
+    read: (health: Health) => number | null,
+    Kind: typeof Gauge<"model" | "label"> | typeof Counter<"model" | "label"> = Gauge,
+  ): void {
     const registers = [this.registry];
     new Kind({
       name,
       help,
       registers,
-      collect(this: Gauge | Counter) {
+      labelNames: ["model", "label"],
+      collect(this: Gauge<"model" | "label"> | Counter<"model" | "label">) {
         this.reset();
-        this.inc(read());
+        for (const model of models.all) {
+          for (const [label, scorer] of model.labelled) {
+            const value = read(scorer.health());
+            if (value !== null) this.inc({ model: nameOf(model), label }, value);
+          }
+        }
       },
     });
   }

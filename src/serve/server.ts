@@ -1,7 +1,9 @@
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { HashbrookError, toPlainError } from "../core/errors.js";
-import { readBody, SEND_JSON } from "./body.js";
-import { answerExpectation, errorBody, noEndpoint, refuse } from "./http-errors.js";
+import rateLimit from "@fastify/rate-limit";
+import underPressure from "@fastify/under-pressure";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { HashbrookError } from "../core/errors.js";
+import { Admission } from "./admission.js";
+import { type AppOptions, createApp } from "./app.js";
 import { Models } from "./models.js";
 import type { Told } from "./openapi.js";
 import { ServeMetrics } from "./prometheus.js";
@@ -13,102 +15,72 @@ import { scoreRoutes } from "./routes/score.js";
 import type { Scorer } from "./scorer.js";
 
 /** How a server listens to its clients. */
-export interface ServerOptions {
-  /** Log every request as a JSON line. Default false. */
-  readonly log?: boolean;
-  /** Largest request body in bytes. Default 4 MiB. */
-  readonly bodyLimit?: number;
+export interface ServerOptions extends AppOptions {
   /** What `GET /metrics` tells; by default a fresh one. */
-  readonly metrics?: ServeMetrics;
+  readonly metrics?: ServeMetrics | undefined;
+  /** Requests that may wait for their scores; more are refused with 503. Default 256. */
+  readonly maxQueue?: number | undefined;
+  /** Requests a second that a client (its token, else its address) may send; more are refused with 429. Default: no bound. */
+  readonly rateLimit?: number | undefined;
 }
 
+const MAX_QUEUE = 256;
+/** Longer than the slowest slice of anybody's request: who waits so long for the thread of HTTP should ask another server. */
+const MAX_EVENT_LOOP_DELAY_MS = 500;
 const ENDPOINTS = "GET /docs or /openapi.json has every endpoint";
-
-/** The methods that a path takes. */
-class RouteMethods {
-  private readonly patterns = new Map<string, { readonly pattern: RegExp; readonly methods: string[] }>();
-
-  /** @param url as fastify takes it: `/v1/models/:name([^:/]+)::score` */
-  add(url: string, method: string): void {
-    const parts = url.split(/((?<!:):\w+(?:\([^)]*\))?)/);
-    const source = parts.map((part, i) =>
-      i % 2
-        ? (/\((.*)\)/.exec(part)?.[1] ?? "[^/]+")
-        : part.replaceAll("::", ":").replace(/[.*+?^${}()|[\]\\]/g, "\\$&"),
-    );
-    const entry = this.patterns.get(url) ?? { pattern: new RegExp(`^${source.join("")}$`), methods: [] };
-    entry.methods.push(method);
-    this.patterns.set(url, entry);
-  }
-
-  of(path: string): string[] {
-    return [
-      ...new Set([...this.patterns.values()].flatMap(({ pattern, methods }) => (pattern.test(path) ? methods : []))),
-    ];
-  }
-}
 
 /** Every endpoint belongs to one of these groups. */
 const routes: readonly Routes[] = [scoreRoutes, modelRoutes, healthRoutes, openApiRoutes];
 
 /**
- * The HTTP door of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until the model is
- * there and fresh enough), `GET /v2`, and `GET /metrics` in Prometheus' text format.
+ * The HTTP door of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until the
+ * models are there and fresh enough), `GET /v2`, and `GET /metrics` in Prometheus' text format. Where more come than can be
+ * answered, they are refused with 503 or 429 and `Retry-After`.
  * Every error answers `{"error": message, "code", "hint"}` with a 4xx for a bad request.
  */
 export function createServer(served: Scorer | Models, options: ServerOptions = {}): FastifyInstance {
-  const app = Fastify({
-    logger: options.log ?? false,
-    requestTimeout: 10_000,
-    // A request that came in before the end is answered.
-    return503OnClosing: false,
-    clientErrorHandler: refuse,
-    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
-    // What a client sends is what is meant: nothing is coerced, nothing dropped.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
-    http: {
-      headersTimeout: 5_000,
-      requestTimeout: 10_000,
-      connectionsCheckingInterval: 1_000,
-      requireHostHeader: false,
-    },
-  });
-  answerExpectation(app.server);
-  const methods = new RouteMethods();
-  const told: Told[] = [];
-  app.addHook("onRoute", ({ url, method, config }) => {
-    for (const one of [method].flat()) {
-      methods.add(url, one);
-      if (config?.endpoint && one !== "HEAD") told.push({ method: one, url, endpoint: config.endpoint });
-    }
-  });
   const metrics = options.metrics ?? new ServeMetrics();
   const models = served instanceof Models ? served : Models.of(served);
-  for (const scorer of models.all) metrics.watch(scorer);
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: AsyncIterable<Buffer>) =>
-    readBody(request, payload, options.bodyLimit ?? 4 << 20),
-  );
-
-  for (const group of routes) group(app, { models, metrics, told });
-  app.setNotFoundHandler((request, reply) => {
-    const allowed = methods.of(request.url.split("?")[0]);
-    const { status, allow, body } = noEndpoint(request.method, request.url, allowed, ENDPOINTS);
-    if (allow !== undefined) reply.header("allow", allow);
-    return reply.code(status).send(body);
+  metrics.watch(models);
+  const app = createApp(options, ENDPOINTS, new Admission(options.maxQueue ?? MAX_QUEUE, metrics));
+  const told: Told[] = [];
+  app.addHook("onRoute", ({ url, method, config }) => {
+    for (const one of [method].flat())
+      if (config?.endpoint && one !== "HEAD") told.push({ method: one, url, endpoint: config.endpoint });
   });
-  app.setErrorHandler(answerError);
+  shed(app, metrics, options);
+  app.register(async (inner) => {
+    for (const group of routes) group(inner, { models, metrics, told });
+  });
   return app;
 }
 
-function answerError(error: FastifyError | HashbrookError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (error instanceof HashbrookError) {
-    const { message, code, hint } = error;
-    return reply.code(error.status).send({ error: message, code, hint });
-  }
-  const status = error.statusCode ?? 500;
-  if (status >= 500) request.log.error(toPlainError(error));
-  const message = status >= 500 ? "internal error" : error.message;
-  const hint = status === 415 ? SEND_JSON : status < 500 ? ENDPOINTS : undefined;
-  return reply.code(status).send(errorBody(status, message, hint));
+/** Refuses while the event loop is behind, and who sends more than a client may. */
+function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOptions): void {
+  const { rateLimit: perSecond, tokens } = options;
+  app.register(underPressure, {
+    maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS,
+    sampleInterval: 1000,
+    pressureHandler: async (request) => {
+      if (request.routeOptions.config.open) return;
+      metrics.refused("overloaded");
+      throw new HashbrookError("overloaded", "the server is behind with its requests", {
+        hint: "wait as Retry-After says, and ask again",
+      });
+    },
+  });
+  if (perSecond === undefined) return;
+  app.register(rateLimit, {
+    max: Math.max(1, Math.ceil(perSecond)),
+    timeWindow: perSecond < 1 ? Math.ceil(1000 / perSecond) : 1000,
+    // Without tokens a client could call itself anything.
+    keyGenerator: ({ headers, ip }: FastifyRequest) => (tokens ? headers.authorization! : ip),
+    allowList: (request) => request.routeOptions.config.open === true,
+    errorResponseBuilder: (_, { max }) => {
+      metrics.refused("rate_limited");
+      return new HashbrookError("rate_limited", `more than ${max} requests a second`, {
+        hint: "wait as Retry-After says, and send fewer",
+      });
+    },
+  });
 }

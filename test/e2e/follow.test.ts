@@ -132,9 +132,11 @@ it("serve --follow DIR: versions rise, each answer is one version's own bits, an
     trouble: null,
   });
   const metrics = await (await fetch(`${url}/metrics`)).text();
-  expect(metrics).toContain(`hashbrook_model_version ${trainer.version()}`);
+  expect(metrics).toMatch(
+    new RegExp(`^hashbrook_model_version\\{model="[^"]+",label="stable"\\} ${trainer.version()}$`, "m"),
+  );
   expect(metrics).toMatch(/hashbrook_score_requests_total\{status="200"\} \d+/);
-  expect(metrics).toMatch(/hashbrook_replica_applied_total \d+/);
+  expect(metrics).toMatch(/hashbrook_replica_applied_total\{.*\} \d+/);
   expect(metrics).toMatch(/hashbrook_freshness_quantile_seconds\{quantile="0.99"\} \d+\.\d+/);
   server.kill("SIGTERM");
   expect((await ended(server)).status).toBe(0);

@@ -56,7 +56,7 @@ it("a damaged checkpoint that is passed over is told by a server's readiness and
     200,
     expect.objectContaining({ ready: true, version: 1000, passed_over: told() }),
   ]);
-  expect((await app.inject("/metrics")).body).toMatch(/^hashbrook_passed_over_checkpoints 1$/m);
+  expect((await app.inject("/metrics")).body).toMatch(/^hashbrook_passed_over_checkpoints\{.*label="stable"\} 1$/m);
   await app.close();
   await scorer.close();
 });

@@ -105,7 +105,7 @@ describe("POST /v1/models/{name}:score", () => {
 describe("GET /v1/models", () => {
   it("tells what is there, and of a model what a missing field means", async () => {
     const { models } = (await served.app.inject("/v1/models")).json();
-    expect(models).toEqual([{ model: "shop", version: 3000, spec_hash: expect.any(String) }]);
+    expect(models).toEqual([{ name: "shop", model: "shop", version: 3000, spec_hash: expect.any(String) }]);
     const card = (await served.app.inject("/v1/models/shop")).json();
     expect(card.fields).toContainEqual({
       name: "tags",

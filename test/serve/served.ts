@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
+import { train } from "../../src/train/run.js";
 import { report, temporary } from "../e2e/hashbrook.js";
 
 const SPEC = `
@@ -53,4 +54,17 @@ export async function shop(): Promise<{
   const app = createServer(scorer);
   await app.ready();
   return { app, scorer, checkpoint, close: () => app.close().then(() => scorer.close()) };
+}
+
+/** Two versions of one model, 1,000 and 2,000 examples, and a request they take. */
+export async function twoVersions(): Promise<{ older: string; newer: string; body: string }> {
+  const folder = temporary();
+  const learn = async (limit: number) => {
+    const out = join(folder, String(limit));
+    await train({ model: "features/ads-demo-lr.yaml", data: "simulate:2000:7", limit, out });
+    return out;
+  };
+  const candidates = Array.from({ length: 3 }, (_, i) => ({ ad: `ad${i}`, price: i }));
+  const body = JSON.stringify({ context: { user: "u1", user_country: "US" }, candidates });
+  return { older: await learn(1000), newer: await learn(2000), body };
 }

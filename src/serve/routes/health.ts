@@ -1,7 +1,9 @@
 import type { ReplicaStatus } from "../../delta-log/replica.js";
 import { Type } from "../../schema/typebox.js";
 import type { Endpoint } from "../endpoint.js";
+import { type Models, nameOf } from "../models.js";
 import type { Scorer } from "../scorer.js";
+import type { ServedModel } from "../served-model.js";
 import type { Routes } from "./context.js";
 
 const ready: Endpoint = {
@@ -18,22 +20,26 @@ const counted: Endpoint = { summary: "What Prometheus reads", answer: "text/plai
  */
 export const healthRoutes: Routes = (app, { models, metrics }) => {
   for (const path of ["/v2/health/live", "/healthz"])
-    app.get(path, { config: { endpoint: live } }, async () => ({ live: true }));
+    app.get(path, { config: { endpoint: live, open: true } }, async () => ({ live: true }));
   for (const path of ["/v2/health/ready", "/readyz"]) {
-    app.get(path, { config: { endpoint: ready } }, async (_, reply) => {
-      const { body, status } = readiness(models.all);
+    app.get(path, { config: { endpoint: ready, open: true } }, async (_, reply) => {
+      const { body, status } = readiness(models);
       return reply.code(status).send(body);
     });
   }
   app.get("/metrics", { config: { endpoint: counted } }, async (_, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   );
-  app.get("/v2", async () => ({ name: "hashbrook", extensions: [], ...models.all[0]?.version }));
+  app.get("/v2", async () => ({
+    name: "hashbrook",
+    extensions: [],
+    ...(models.all.length === 1 && models.model().stable.version),
+  }));
 };
 
-function readiness(scorers: readonly Scorer[]): { readonly status: number; readonly body: object } {
-  const ready = scorers.every((scorer) => scorer.health().ready);
-  const told = scorers.length === 1 ? standing(scorers[0]) : { models: scorers.map(standing) };
+function readiness({ ready, all }: Models): { readonly status: number; readonly body: object } {
+  const named = (model: ServedModel) => ({ name: nameOf(model), ...standing(model.stable), ready: model.ready });
+  const told = all.length === 1 ? standing(all[0].stable) : { models: all.map(named) };
   return { status: ready ? 200 : 503, body: { ...told, ready } };
 }
 

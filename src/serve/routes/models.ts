@@ -1,13 +1,17 @@
 import { HashbrookError } from "../../core/errors.js";
 import { MODEL } from "../endpoint.js";
 import { cardOf } from "../model-card.js";
+import { nameOf } from "../models.js";
 import { ModelAnswer, ModelsAnswer } from "../schemas.js";
 import type { Routes } from "./context.js";
 
 /** `GET /v1/models`, `GET /v1/models/{name}`: what there is, and what each model reads. */
 export const modelRoutes: Routes = (app, { models }) => {
   app.get("/v1/models", { config: { endpoint: { summary: "The models here", answer: ModelsAnswer } } }, async () => ({
-    models: models.all.flatMap(({ version }) => version ?? []),
+    models: models.all.flatMap((model) => {
+      const { version } = model.stable;
+      return version ? [{ name: nameOf(model), ...version }] : [];
+    }),
   }));
   const summary = "A model: its version, its fields and what a missing one means, its tables";
   app.get<{ Params: { name: string } }>(

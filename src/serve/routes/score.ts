@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { HashbrookError } from "../../core/errors.js";
+import { deadlineOf } from "../deadline.js";
 import { bytesOf, checked, type Endpoint, MODEL, parsed } from "../endpoint.js";
 import { best, explained } from "../explain.js";
 import { ScoreAnswer, ScoreBody, ScoreRequestOptions } from "../schemas.js";
@@ -26,7 +27,7 @@ export const scoreRoutes: Routes = (app, { models, metrics }) => {
 
 async function answer(scorer: Scorer, request: FastifyRequest): Promise<object> {
   const body = bytesOf(request);
-  const scored = await scorer.score(body);
+  const scored = await scorer.score(body, { signal: request.signal, deadline: deadlineOf(request) });
   request.scored = scored.scores.length;
   return scored.options ? withOptions(scorer, request, body, scored) : plain(scored);
 }

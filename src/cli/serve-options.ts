@@ -1,0 +1,145 @@
+import { readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { HashbrookError } from "../core/errors.js";
+import type { ServerOptions } from "../serve/server.js";
+import { checkedTokens, readTokens } from "../serve/token.js";
+import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
+import { counting, deltaLog, host, milliseconds, notNegative, port, positive } from "./options.js";
+
+/** A source of versions, and the name it is served by. */
+export interface Named {
+  /** undefined: as the model's spec says. */
+  readonly name: string | undefined;
+  readonly source: string;
+}
+
+/** How a server is protected from its clients. */
+export interface ProtectionFlags {
+  tokenFile?: string;
+  tlsCert?: string;
+  tlsKey?: string;
+  insecure?: true;
+  maxQueue?: number;
+  maxConnections?: number;
+  rateLimit?: number;
+  host: string;
+}
+
+export interface ServeFlags extends ProtectionFlags {
+  checkpoint?: Named[];
+  follow?: Named[];
+  name?: string;
+  maxStaleness?: number;
+  precision?: ServingPrecision;
+  port: number;
+  adminPort?: number;
+  adminTokenFile?: string;
+  drainMs?: number;
+  log?: true;
+}
+
+/** A trainer that lives sends something every ten seconds; one that is restarted is back long before. */
+export const MAX_STALENESS = 300;
+const MAX_QUEUE = 256;
+const MAX_CONNECTIONS = 4096;
+
+/** `NAME=SOURCE`, or a source alone; a name is letters, digits and . _ -. */
+function named(parse: (text: string) => string): (text: string, before?: Named[]) => Named[] {
+  return (text, before = []) => {
+    const [, name, source = text] = /^([\w.-]+)=(.+)$/s.exec(text) ?? [];
+    return [...before, { name, source: parse(source) }];
+  };
+}
+
+function directory(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new InvalidArgumentError("It must be a run's directory, or NAME=DIRECTORY.");
+}
+
+/** What is served. */
+export function modelOptions(command: Command): Command {
+  return command
+    .option(
+      "--checkpoint <[name=]dir>",
+      "a run's directory (its newest checkpoint) or one checkpoint; several, named: --checkpoint ads=DIR --checkpoint feed=DIR",
+      named(directory),
+    )
+    .option(
+      "--follow <[name=]log>",
+      "a trainer's delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC; several, named",
+      named(deltaLog),
+    )
+    .option("--name <name>", "what the only model is called (default: as its spec says)")
+    .option(
+      "--max-staleness <seconds>",
+      `with --follow: not ready once nothing came for so long; 0 = never (default: ${MAX_STALENESS})`,
+      notNegative,
+    )
+    .addOption(
+      new Option("--precision <p>", "hold the rows' weights alone, so; scores then differ by their rounding").choices([
+        ...servingPrecisions,
+      ]),
+    );
+}
+
+/** Where it listens, and whom it answers. */
+export function serverOptions(command: Command): Command {
+  return command
+    .option("--port <n>", "port to listen on; 0 picks a free one", port, 8080)
+    .option("--host <address>", "address to listen on; beyond this machine a token is needed", host, "127.0.0.1")
+    .option("--admin-port <n>", "port of the admin endpoints, on the same address; needs its own token", port)
+    .option("--admin-token-file <file>", "their tokens, one a line (or HASHBROOK_ADMIN_TOKEN)")
+    .option("--token-file <file>", "answer only who sends one of these tokens, one a line (or HASHBROOK_TOKEN)")
+    .option("--tls-cert <file>", "certificate (PEM), for HTTPS")
+    .option("--tls-key <file>", "its private key (PEM)")
+    .option("--insecure", "listen beyond this machine without a token")
+    .option("--max-queue <n>", "requests that may wait; more are refused with 503 and Retry-After", counting, MAX_QUEUE)
+    .option("--max-connections <n>", "open connections; more are closed at once", counting, MAX_CONNECTIONS)
+    .option(
+      "--rate-limit <n>",
+      "requests a second a client (its token, else its address) may send; more get 429",
+      positive,
+    )
+    .option("--drain-ms <ms>", "after SIGTERM, not ready for so long before connections close", milliseconds, 1000)
+    .option("--log", "log every request as a JSON line");
+}
+
+const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/i;
+
+/**
+ * How a server is to listen.
+ * @throws HashbrookError usage where it would be open to others without a token, or a file cannot be read
+ */
+export function listenOptions(flags: ProtectionFlags): ServerOptions {
+  const { tlsCert, tlsKey, maxQueue, maxConnections, rateLimit } = flags;
+  const tokens = tokensOf(flags.tokenFile, "HASHBROOK_TOKEN");
+  if (!tokens && !flags.insecure && !LOOPBACK.test(flags.host)) {
+    throw new HashbrookError(
+      "usage",
+      `--host ${flags.host}: others could reach this server, and it asks for no token`,
+      {
+        hint: "give --token-file (or HASHBROOK_TOKEN), or --insecure where the network is trusted",
+      },
+    );
+  }
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new HashbrookError("usage", "--tls-cert, --tls-key: each needs the other");
+  }
+  const tls = tlsCert !== undefined && { tls: { cert: pem(tlsCert, "--tls-cert"), key: pem(tlsKey!, "--tls-key") } };
+  return { maxQueue, maxConnections, rateLimit, tokens, ...tls };
+}
+
+/** The tokens of a file, or else of the environment; undefined where there is neither. */
+export function tokensOf(file: string | undefined, variable: string): string[] | undefined {
+  if (file !== undefined) return readTokens(file);
+  const value = process.env[variable];
+  return value ? checkedTokens(value, variable) : undefined;
+}
+
+function pem(file: string, flag: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new HashbrookError("usage", `${flag} ${file}: cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}

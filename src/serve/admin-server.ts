@@ -1,0 +1,90 @@
+import type { FastifyInstance } from "fastify";
+import { type Static, Type } from "../schema/typebox.js";
+import { type AppOptions, createApp } from "./app.js";
+import type { Models } from "./models.js";
+import type { Scorer } from "./scorer.js";
+import { labels } from "./served-model.js";
+
+export interface AdminOptions extends AppOptions {
+  /** Who knows one may change what is served, and read any checkpoint the server can. */
+  readonly tokens: readonly string[];
+  /** Loads a version. */
+  readonly load: (checkpoint: string) => Promise<Scorer>;
+}
+
+const closed = { additionalProperties: false };
+const version = Type.Integer({ minimum: 0 });
+const orNone = Type.Optional(Type.Union([version, Type.Null()]));
+
+const LoadBody = Type.Object(
+  { checkpoint: Type.String({ minLength: 1 }), label: Type.Optional(Type.Enum([...labels])) },
+  closed,
+);
+const UnloadBody = Type.Object({ version }, closed);
+const LabelsBody = Type.Object(
+  {
+    stable: Type.Optional(version),
+    canary: orNone,
+    shadow: orNone,
+    canary_share: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  },
+  { ...closed, minProperties: 1 },
+);
+
+/** A name has no colon, so that `:load` may follow. */
+const MODEL = "/v1/models/:name([^:/]+)";
+const ENDPOINTS = `GET /v1/models, POST ${MODEL.replace(/:name\(.*/, "NAME")}:load, :unload, :labels, :rollback`;
+
+interface Named<Body> {
+  readonly Params: { readonly name: string };
+  readonly Body: Body;
+}
+
+/**
+ * Model control, on an address of its own:
+ * - `GET /v1/models`: every model's versions and labels;
+ * - `POST /v1/models/NAME:load {"checkpoint": DIR, "label"?}`: loads a version beside the others, and then puts the label on it;
+ * - `POST /v1/models/NAME:labels {"stable"?, "canary"?, "shadow"?, "canary_share"?}`: moves labels between loaded versions, at once;
+ * - `POST /v1/models/NAME:rollback`: `stable` returns to the version it was on before;
+ * - `POST /v1/models/NAME:unload {"version"}`: lets go of a version that has no label.
+ * All answer the model's state.
+ */
+export function createAdminServer(models: Models, options: AdminOptions): FastifyInstance {
+  const app = createApp(options, ENDPOINTS);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "string" }, app.getDefaultJsonParser("error", "error"));
+  app.get("/v1/models", async () => ({ models: models.all.map((model) => model.state()) }));
+  app.post<Named<Static<typeof LoadBody>>>(
+    `${MODEL}::load`,
+    { schema: { body: LoadBody } },
+    async ({ params, body }) => {
+      const model = models.model(params.name);
+      model.add({ scorer: await options.load(body.checkpoint), source: body.checkpoint }, body.label);
+      return model.state();
+    },
+  );
+  app.post<Named<Static<typeof UnloadBody>>>(
+    `${MODEL}::unload`,
+    { schema: { body: UnloadBody } },
+    async ({ params, body }) => {
+      const model = models.model(params.name);
+      await model.remove(body.version).close();
+      return model.state();
+    },
+  );
+  app.post<Named<Static<typeof LabelsBody>>>(
+    `${MODEL}::labels`,
+    { schema: { body: LabelsBody } },
+    async ({ params, body: { canary_share, ...moved } }) => {
+      const model = models.model(params.name);
+      model.relabel(moved, canary_share);
+      return model.state();
+    },
+  );
+  app.post<Named<unknown>>(`${MODEL}::rollback`, async ({ params }) => {
+    const model = models.model(params.name);
+    model.rollback();
+    return model.state();
+  });
+  return app;
+}

@@ -1,0 +1,23 @@
+import type { FastifyRequest } from "fastify";
+import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+
+/** The header that says how long a client waits, in milliseconds from the request's arrival. */
+export const DEADLINE_HEADER = "x-request-timeout-ms";
+
+/** A day: more than anybody waits. */
+const MOST = 86_400_000;
+
+/**
+ * When a client gives up, on the monotonic clock; undefined where it does not say.
+ * @throws HashbrookError request_invalid where the header is no number of milliseconds
+ */
+export function deadlineOf({ headers }: FastifyRequest): number | undefined {
+  const text = headers[DEADLINE_HEADER];
+  if (text === undefined) return undefined;
+  const wait = typeof text === "string" && /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  if (wait <= MOST) return systemClock.now() + wait;
+  throw new HashbrookError("request_invalid", `${DEADLINE_HEADER}: must be milliseconds, 0 to ${MOST}`, {
+    hint: "send a number such as 50",
+  });
+}

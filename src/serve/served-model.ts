@@ -1,0 +1,202 @@
+import { HashbrookError } from "../core/errors.js";
+import { xxh64 } from "../kernels/hash.js";
+import type { Scorer } from "./scorer.js";
+
+/**
+ * What a version is for. `stable` answers; `canary` answers the requests that the split gives it; `shadow` scores what the
+ * others answer, and is never answered with.
+ */
+export const labels = ["stable", "canary", "shadow"] as const;
+export type Label = (typeof labels)[number];
+
+/** One version of a model, loaded. */
+export interface ServedVersion {
+  readonly scorer: Scorer;
+  /** Where it came from: a run's directory, a checkpoint, or a delta log. */
+  readonly source: string;
+}
+
+/** Which version a request asks for; nothing: the split decides by its key. */
+export interface Wanted {
+  readonly label?: Label | undefined;
+  /** Examples the version had learned. */
+  readonly version?: number | undefined;
+  /** Requests of one key are answered by one label: a user, a session; by default the request's id. */
+  readonly key?: string | undefined;
+}
+
+/** How a model is served. */
+export interface ServedState {
+  readonly name: string;
+  /** The version of each label; null where the label is on none. */
+  readonly labels: Readonly<Record<Label, number | null>>;
+  /** Share of the keys that `canary` answers. */
+  readonly canary_share: number;
+  /** The version `rollback` would return to. */
+  readonly previous: number | null;
+  readonly versions: readonly {
+    readonly version: number | null;
+    readonly spec_hash: string | null;
+    readonly source: string;
+    readonly ready: boolean;
+  }[];
+}
+
+const SPLIT_SEED = 0x73706c6974n; // "split"
+
+/** The versions of one model, and which of them answers. */
+export class ServedModel {
+  readonly name: string;
+  private loaded: ServedVersion[] = [];
+  private readonly byLabel = new Map<Label, ServedVersion>();
+  private previous: ServedVersion | null = null;
+  private canaryShare = 0;
+
+  constructor(name: string, stable: ServedVersion) {
+    this.name = name;
+    this.loaded.push(stable);
+    this.byLabel.set("stable", stable);
+  }
+
+  get stable(): Scorer {
+    return this.byLabel.get("stable")!.scorer;
+  }
+
+  /** Scores what others answer; null where no version is labelled so. */
+  get shadow(): Scorer | null {
+    return this.byLabel.get("shadow")?.scorer ?? null;
+  }
+
+  /** The labels that are on a version. */
+  get labelled(): readonly (readonly [Label, Scorer])[] {
+    return [...this.byLabel].map(([label, { scorer }]) => [label, scorer]);
+  }
+
+  get scorers(): readonly Scorer[] {
+    return this.loaded.map(({ scorer }) => scorer);
+  }
+
+  /** Every version that may be asked for has a model that is fresh enough. */
+  get ready(): boolean {
+    return [...this.byLabel.values()].every(({ scorer }) => scorer.health().ready);
+  }
+
+  /**
+   * The version that answers a request.
+   * @throws HashbrookError model_unknown
+   */
+  choose({ label, version, key }: Wanted = {}): Scorer {
+    if (label !== undefined) return this.labelOf(label).scorer;
+    if (version !== undefined) return this.versionOf(version).scorer;
+    const canary = this.byLabel.get("canary");
+    if (!canary || key === undefined || placeOf(key) >= this.canaryShare) return this.stable;
+    return canary.scorer;
+  }
+
+  /** Takes a version; without a label nobody is answered by it yet, unless they ask for it. */
+  add(added: ServedVersion, label?: Label): void {
+    this.loaded.push(added);
+    if (label) this.place(label, added);
+  }
+
+  /**
+   * Moves labels, and sets the canary's share; all of it or nothing.
+   * @param moved the version of each label named; null takes it away (not from `stable`)
+   * @throws HashbrookError model_unknown, request_invalid
+   */
+  relabel(moved: Partial<Record<Label, number | null>>, canaryShare = this.canaryShare): void {
+    const places = labels.flatMap((label) => {
+      const version = moved[label];
+      return version === undefined ? [] : [[label, version === null ? null : this.versionOf(version)] as const];
+    });
+    if (places.some(([label, to]) => label === "stable" && to === null)) {
+      throw new HashbrookError("request_invalid", "stable: must be on a version", { hint: "name another version" });
+    }
+    for (const [label, to] of places) {
+      if (to) this.place(label, to);
+      else this.byLabel.delete(label);
+    }
+    this.canaryShare = canaryShare;
+  }
+
+  /**
+   * Puts `stable` back on the version it was on before.
+   * @throws HashbrookError model_unknown where there is none, or it was unloaded
+   */
+  rollback(): void {
+    if (!this.previous) {
+      throw new HashbrookError("model_unknown", `model ${this.name}: has no previous version`, {
+        hint: "load one with :load, then move the label with :labels",
+      });
+    }
+    this.place("stable", this.previous);
+  }
+
+  /**
+   * Takes a version out; who asked for it before is still answered.
+   * @returns what is to be closed
+   * @throws HashbrookError model_unknown; request_invalid where it answers requests
+   */
+  remove(version: number): Scorer {
+    const found = this.versionOf(version);
+    const held = labels.filter((label) => this.byLabel.get(label) === found);
+    if (held.length > 0) {
+      throw new HashbrookError("request_invalid", `version ${version}: is ${held.join(" and ")}`, {
+        hint: "move the label first, with :labels",
+      });
+    }
+    this.loaded = this.loaded.filter((other) => other !== found);
+    if (this.previous === found) this.previous = null;
+    return found.scorer;
+  }
+
+  state(): ServedState {
+    const versionAt = (label: Label) => versionIn(this.byLabel.get(label));
+    return {
+      name: this.name,
+      labels: { stable: versionAt("stable"), canary: versionAt("canary"), shadow: versionAt("shadow") },
+      canary_share: this.canaryShare,
+      previous: versionIn(this.previous),
+      versions: this.loaded.map(({ scorer, source }) => ({
+        version: scorer.version?.version ?? null,
+        spec_hash: scorer.version?.spec_hash ?? null,
+        source,
+        ready: scorer.health().ready,
+      })),
+    };
+  }
+
+  private place(label: Label, to: ServedVersion): void {
+    const before = this.byLabel.get(label);
+    if (label === "stable" && before && before !== to) this.previous = before;
+    this.byLabel.set(label, to);
+  }
+
+  private labelOf(label: Label): ServedVersion {
+    const found = this.byLabel.get(label);
+    if (found) return found;
+    throw new HashbrookError("model_unknown", `model ${this.name}: no version is ${label}`, {
+      hint: `labels here: ${[...this.byLabel.keys()].join(", ")}`,
+    });
+  }
+
+  private versionOf(version: number): ServedVersion {
+    const found = this.loaded.findLast(({ scorer }) => scorer.version?.version === version);
+    if (found) return found;
+    const here = this.loaded.map((other) => versionIn(other) ?? "none yet").join(", ");
+    throw new HashbrookError("model_unknown", `model ${this.name}: version ${version} is not loaded`, {
+      hint: `versions here: ${here}`,
+    });
+  }
+}
+
+function versionIn(version: ServedVersion | null | undefined): number | null {
+  return version?.scorer.version?.version ?? null;
+}
+
+const encoder = new TextEncoder();
+
+/** Where a key lies in [0, 1): the same in every server, whatever its models. */
+function placeOf(key: string): number {
+  return Number(xxh64(encoder.encode(key), SPLIT_SEED) >> 11n) / 2 ** 53;
+}

@@ -1,0 +1,117 @@
+import type { FastifyInstance } from "fastify";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createAdminServer } from "../../src/serve/admin-server.js";
+import { Models } from "../../src/serve/models.js";
+import { Scorer } from "../../src/serve/scorer.js";
+import { ServedModel } from "../../src/serve/served-model.js";
+import { createServer } from "../../src/serve/server.js";
+import { twoVersions } from "./served.js";
+
+const TOKEN = "an-admin's-token-of-32-characters";
+let files: Awaited<ReturnType<typeof twoVersions>>;
+let models: Models;
+let app: FastifyInstance;
+let admin: FastifyInstance;
+
+beforeAll(async () => {
+  files = await twoVersions();
+  models = new Models();
+  const add = async (name: string, source: string) =>
+    models.add(new ServedModel(name, { scorer: await Scorer.load(source), source }));
+  await add("ads", files.older);
+  await add("feed", files.newer);
+  app = createServer(models);
+  admin = createAdminServer(models, { tokens: [TOKEN], load: (path) => Scorer.load(path) });
+});
+afterAll(async () => {
+  await app.close();
+  await admin.close();
+  await models.close();
+});
+
+async function control(action: string, body?: object, token = TOKEN) {
+  const headers = { authorization: `Bearer ${token}` };
+  const url = `/v1/models/${action}`;
+  const response = await admin.inject({ method: "POST", url, headers, ...(body && { payload: body }) });
+  return { status: response.statusCode, ...response.json() };
+}
+const versionOf = (key: string) => models.choose("ads", { key }).version?.version;
+const keys = Array.from({ length: 2000 }, (_, i) => `user-${i}`);
+
+describe("a server of several models", () => {
+  it("answers for the model that is named, and says which there are", () => {
+    expect(models.choose("ads").version?.version).toBe(1000);
+    expect(models.choose("feed").version?.version).toBe(2000);
+    expect(() => models.choose("shop")).toThrow(expect.objectContaining({ code: "model_unknown" }));
+    expect(() => models.choose()).toThrow(expect.objectContaining({ hint: "models here: ads, feed" }));
+  });
+
+  it("loads a version beside the others, gives it a share of the keys, moves labels, rolls back and unloads", async () => {
+    const loaded = await control("ads:load", { checkpoint: files.newer, label: "canary" });
+    expect(loaded).toMatchObject({
+      status: 200,
+      labels: { stable: 1000, canary: 2000, shadow: null },
+      canary_share: 0,
+    });
+    expect(keys.every((key) => versionOf(key) === 1000)).toBe(true);
+
+    expect(await control("ads:labels", { canary_share: 0.1 })).toMatchObject({ status: 200, canary_share: 0.1 });
+    const canaries = keys.filter((key) => versionOf(key) === 2000);
+    expect(canaries.length).toBeGreaterThan(150);
+    expect(canaries.length).toBeLessThan(250);
+    await control("ads:labels", { canary_share: 0.3 });
+    expect(canaries.every((key) => versionOf(key) === 2000)).toBe(true);
+
+    expect(await control("ads:labels", { stable: 2000, canary: null })).toMatchObject({
+      labels: { stable: 2000, canary: null },
+      previous: 1000,
+    });
+    expect(versionOf("anybody")).toBe(2000);
+    expect(await control("ads:rollback")).toMatchObject({ status: 200, labels: { stable: 1000 }, previous: 2000 });
+    expect(versionOf("anybody")).toBe(1000);
+
+    expect(await control("ads:unload", { version: 1000 })).toMatchObject({ status: 400, code: "request_invalid" });
+    expect(await control("ads:unload", { version: 2000 })).toMatchObject({ status: 200, previous: null });
+    expect(await control("ads:rollback")).toMatchObject({ status: 404, code: "model_unknown" });
+  });
+
+  it.each([
+    ["feed:labels", { stable: 3 }, 404, "model_unknown"],
+    ["feed:labels", { stable: null }, 400, "bad_request"],
+    ["feed:labels", { canary_share: 1.5 }, 400, "bad_request"],
+    ["feed:labels", { canary_share: "0.5" }, 400, "bad_request"],
+    ["feed:labels", { latest: 2000 }, 400, "bad_request"],
+    ["feed:load", { checkpoint: "nowhere/at/all" }, 503, "checkpoint_missing"],
+    ["shop:rollback", undefined, 404, "model_unknown"],
+    ["feed:destroy", undefined, 404, "not_found"],
+  ])("refuses %s %j and changes nothing", async (action, body, status, code) => {
+    const before = models.model("feed").state();
+    expect(await control(action, body)).toMatchObject({ status, code, hint: expect.any(String) });
+    expect(models.model("feed").state()).toEqual(before);
+  });
+
+  it("takes no orders without the token", async () => {
+    expect(await control("ads:rollback", undefined, "another token, of 32 characters")).toMatchObject({
+      status: 401,
+      code: "unauthorized",
+    });
+    expect((await admin.inject("/v1/models")).statusCode).toBe(401);
+  });
+
+  it("tells metrics and readiness of each", async () => {
+    const { body } = await app.inject("/metrics");
+    expect(body).toMatch(/^hashbrook_model_version\{model="ads",label="stable"\} 1000$/m);
+    expect(body).toMatch(/^hashbrook_model_version\{model="feed",label="stable"\} 2000$/m);
+    const ready = (await app.inject("/v2/health/ready")).json();
+    expect(ready).toMatchObject({
+      ready: true,
+      models: [
+        { name: "ads", version: 1000 },
+        { name: "feed", version: 2000 },
+      ],
+    });
+    models.draining = true;
+    expect((await app.inject("/v2/health/ready")).statusCode).toBe(503);
+    models.draining = false;
+  });
+});

@@ -1,0 +1,137 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { listenOptions } from "../../src/cli/serve-options.js";
+import { Scorer } from "../../src/serve/scorer.js";
+import { createServer, type ServerOptions } from "../../src/serve/server.js";
+import { checkedTokens, readTokens } from "../../src/serve/token.js";
+import { twoVersions } from "./served.js";
+
+const TOKENS = ["the-first-client's-token", "the-second-client's-token"];
+let scorer: Scorer;
+let body: string;
+const apps: FastifyInstance[] = [];
+
+beforeAll(async () => {
+  const files = await twoVersions();
+  scorer = await Scorer.load(files.newer);
+  body = files.body;
+});
+afterEach(() => Promise.all(apps.splice(0).map((app) => app.close())));
+afterAll(() => scorer.close());
+
+function serving(options: ServerOptions): FastifyInstance {
+  const app = createServer(scorer, options);
+  apps.push(app);
+  return app;
+}
+const score = (app: FastifyInstance, headers: Record<string, string> = {}) =>
+  app.inject({
+    method: "POST",
+    url: "/v1/score",
+    payload: body,
+    headers: { "content-type": "application/json", ...headers },
+  });
+
+describe("tokens", () => {
+  it("every endpoint but the health ones wants one of them", async () => {
+    const app = serving({ tokens: TOKENS });
+    for (const token of TOKENS) expect((await score(app, { authorization: `Bearer ${token}` })).statusCode).toBe(200);
+    for (const authorization of ["", "Bearer", "Bearer x", `Basic ${TOKENS[0]}`, `Bearer ${TOKENS[0]}x`]) {
+      const refused = await score(app, { authorization });
+      expect([refused.statusCode, refused.headers["www-authenticate"]]).toEqual([401, "Bearer"]);
+      expect(refused.json()).toMatchObject({ code: "unauthorized", hint: expect.stringContaining("Bearer") });
+    }
+    expect((await app.inject("/metrics")).statusCode).toBe(401);
+    expect((await app.inject("/v1/nothing")).statusCode).toBe(401);
+    expect((await app.inject("/v2/health/live")).statusCode).toBe(200);
+    expect((await app.inject("/v2/health/ready")).statusCode).toBe(200);
+  });
+
+  it("are lines of a file; what could be guessed or is no token is refused with its line", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "hashbrook-token-")), "tokens");
+    writeFileSync(file, `# clients\n${TOKENS[0]}\r\n\n  ${TOKENS[1]}\n`);
+    expect(readTokens(file)).toEqual(TOKENS);
+    expect(() => readTokens(`${file}.none`)).toThrow(/cannot be read/);
+    expect(() => checkedTokens("# none\n", "f")).toThrow(/^f: has no token/);
+    expect(() => checkedTokens(`${TOKENS[0]}\nshort\n`, "f")).toThrow(/^f:2: is no token/);
+  });
+
+  it("are needed beyond this machine, unless the network is said to be trusted", () => {
+    expect(() => listenOptions({ host: "0.0.0.0" })).toThrow(expect.objectContaining({ code: "usage" }));
+    for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+      expect(listenOptions({ host }).tokens).toBeUndefined();
+    expect(listenOptions({ host: "0.0.0.0", insecure: true }).tokens).toBeUndefined();
+    expect(() => listenOptions({ host: "::1", tlsCert: "cert.pem" })).toThrow(/each needs the other/);
+  });
+});
+
+describe("deadlines", () => {
+  it("a request whose deadline has passed is refused before it is scored", async () => {
+    const app = serving({});
+    expect((await score(app, { "x-request-timeout-ms": "0" })).json()).toMatchObject({ code: "deadline_exceeded" });
+    expect((await score(app, { "x-request-timeout-ms": "60000" })).statusCode).toBe(200);
+    for (const bad of ["-1", "soon", "1e3", "99999999999"]) {
+      const refused = await score(app, { "x-request-timeout-ms": bad });
+      expect([refused.statusCode, refused.json().code]).toEqual([400, "request_invalid"]);
+    }
+  });
+});
+
+describe("load", () => {
+  it("a client that sends more than it may is told when to come again", async () => {
+    const app = serving({ rateLimit: 3 });
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await score(app)).statusCode);
+    expect(statuses).toEqual([200, 200, 200, 429, 429]);
+    const refused = await score(app);
+    expect(refused.json()).toMatchObject({ code: "rate_limited", hint: expect.any(String) });
+    expect(refused.headers["retry-after"]).toMatch(/^\d+$/);
+    expect((await app.inject("/v2/health/live")).statusCode).toBe(200);
+  });
+
+  it("requests beyond the queue are refused at once, and those in it are answered", async () => {
+    const app = serving({ maxQueue: 2 });
+    const url = await app.listen({ port: 0, host: "127.0.0.1" });
+    const { port } = new URL(url);
+    // Two that say they will send a body, and wait.
+    const slow = [0, 1].map(() => connect(Number(port), "127.0.0.1"));
+    const answers = slow.map(
+      (socket) => new Promise<string>((resolve) => socket.once("data", (data) => resolve(String(data)))),
+    );
+    const head = `POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    for (const socket of slow) socket.write(head);
+    const refused = await overloaded(url);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(await refused.json()).toMatchObject({ code: "overloaded", hint: expect.any(String) });
+    for (const socket of slow) socket.write(body);
+    for (const answer of answers) expect(await answer).toMatch(/^HTTP\/1.1 200/);
+    for (const socket of slow) socket.destroy();
+    expect(
+      (await fetch(`${url}/metrics`).then((r) => r.text())).includes('refused_requests_total{reason="overloaded"}'),
+    ).toBe(true);
+    expect((await post(url)).status).toBe(200);
+  });
+
+  const post = (url: string) =>
+    fetch(`${url}/v1/score`, { method: "POST", body, headers: { "content-type": "application/json" } });
+
+  /** Asks until the server has seen both that wait. */
+  async function overloaded(url: string): Promise<Response> {
+    const response = await post(url);
+    return response.status === 503 ? response : overloaded(url);
+  }
+});
+
+describe("requests", () => {
+  it("have an id, the client's where it is one, in the answer and beside errors", async () => {
+    const app = serving({});
+    expect((await score(app, { "x-request-id": "order-17" })).headers["x-request-id"]).toBe("order-17");
+    const own = (await score(app, { "x-request-id": "x".repeat(500) })).headers["x-request-id"];
+    expect(own).toMatch(/^[\w-]{3,30}$/);
+    expect((await app.inject("/v1/nothing")).headers["x-request-id"]).toMatch(/./);
+  });
+});
