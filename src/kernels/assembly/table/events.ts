@@ -26,8 +26,8 @@ import {
   tracking,
 } from "./store";
 
-/** Events whose rows `warm` brings into the cache together, at most. */
-export const WARM: u32 = 8;
+/** Events whose rows are brought into the cache together, at most; a multiple of 8. */
+export const WARM: u32 = 32;
 
 /** How a bag's weights w become values: w, w / sum(w), w / sqrt(sum(w^2)). */
 const SUM: u32 = 0;
@@ -70,6 +70,8 @@ let tight: bool = false;
 let aheadAt: usize = 0;
 /** Bytes of one event there. */
 let aheadBytes: usize = 0;
+/** The same by feature, WARM events each. */
+let columnsAt: usize = 0;
 /** Features without a row, while scoring: {u64 id, u32 feature} each. */
 let unbornAt: usize = 0;
 export let unborn: u32 = 0;
@@ -97,6 +99,7 @@ export function openEvents(
   unbornAt = workspace(room << 4);
   aheadBytes = room << 2;
   aheadAt = workspace(aheadBytes * WARM);
+  columnsAt = workspace(aheadBytes * WARM);
   foundAt = workspace(<usize>rows * most << 2);
   weightsAt = workspace(room * laneBytes);
   if (weightsAt == 0) return 0;
@@ -253,27 +256,57 @@ export function warm(from: u32, to: u32, learning: bool): void {
 }
 
 /**
- * `warm` for `readEventByMask`, which finds the singles' states where this leaves them. The fewer instructions a load takes, the
- * more of them wait for memory at a time.
+ * `warm` for `readEventByMask`, which finds the singles' states where this leaves them. Loads go feature by feature: those of a field of
+ * many ids, which miss the cache most, stand side by side, so that as many wait for memory at a time as the processor can hold.
  */
 export function warmByMask(from: u32, to: u32): void {
-  const mask = i32x4.splat(rowCapacity - 1);
-  const base = i32x4.splat(<i32>rowsAddress());
   const bytes = <usize>singles << 2;
-  let end = aheadAt;
-  for (let r = from; r < to; r++, end += aheadBytes) {
+  const mask = i32x4.splat(rowCapacity - 1), base = i32x4.splat(<i32>rowsAddress());
+  const keysBytes = bytes << 1, rowBytes = aheadBytes;
+  let at = aheadAt, list = columnsAt;
+  // Events behind the last one are of no harm: any number, masked, is a row.
+  for (let r = from; r < to; r += 4, at += rowBytes << 2, list += 16) {
     const keys = keysOf(r);
     for (let i: usize = 0; i < bytes; i += 16) {
-      const rows = v128.shuffle<i32>(v128.load(keys + (i << 1)), v128.load(keys + (i << 1), 16), 0, 2, 4, 6);
-      v128.store(end + i, i32x4.add(base, i32x4.shl(v128.and(rows, mask), 3)));
+      const key = keys + (i << 1);
+      const a = statesOf(key, mask, base), b = statesOf(key + keysBytes, mask, base);
+      const c = statesOf(key + (keysBytes << 1), mask, base), d = statesOf(key + 3 * keysBytes, mask, base);
+      v128.store(at + i, a);
+      v128.store(at + i + rowBytes, b);
+      v128.store(at + i + (rowBytes << 1), c);
+      v128.store(at + i + 3 * rowBytes, d);
+      storeColumns(list + i * WARM, a, b, c, d);
     }
   }
+  const events = <usize>(to - from) << 2;
   let sum: u32 = 0;
-  for (let at = aheadAt; at < end; at += 16) {
-    sum ^= load<u8>(<usize>load<u32>(at)) ^ load<u8>(<usize>load<u32>(at, 4));
-    sum ^= load<u8>(<usize>load<u32>(at, 8)) ^ load<u8>(<usize>load<u32>(at, 12));
+  for (let column = columnsAt, end = column + bytes * WARM; column < end; column += WARM << 2) {
+    for (let at = column, last = column + events; at < last; at += 32) {
+      sum ^= load<u8>(<usize>load<u32>(at)) ^ load<u8>(<usize>load<u32>(at, 4));
+      sum ^= load<u8>(<usize>load<u32>(at, 8)) ^ load<u8>(<usize>load<u32>(at, 12));
+      sum ^= load<u8>(<usize>load<u32>(at, 16)) ^ load<u8>(<usize>load<u32>(at, 20));
+      sum ^= load<u8>(<usize>load<u32>(at, 24)) ^ load<u8>(<usize>load<u32>(at, 28));
+    }
   }
   touched = sum;
+}
+
+/** Transposes the states of four features of four events. */
+@inline
+function storeColumns(to: usize, a: v128, b: v128, c: v128, d: v128): void {
+  const lowAb = v128.shuffle<i32>(a, b, 0, 4, 1, 5), lowCd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+  const highAb = v128.shuffle<i32>(a, b, 2, 6, 3, 7), highCd = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<i64>(lowAb, lowCd, 0, 2));
+  v128.store(to + (WARM << 2), v128.shuffle<i64>(lowAb, lowCd, 1, 3));
+  v128.store(to + (WARM << 3), v128.shuffle<i64>(highAb, highCd, 0, 2));
+  v128.store(to + 12 * WARM, v128.shuffle<i64>(highAb, highCd, 1, 3));
+}
+
+/** States of four keys that lie side by side. */
+@inline
+function statesOf(keys: usize, mask: v128, base: v128): v128 {
+  const rows = v128.shuffle<i32>(v128.load(keys), v128.load(keys, 16), 0, 2, 4, 6);
+  return i32x4.add(base, i32x4.shl(v128.and(rows, mask), 3));
 }
 
 /** Makes sure that the row of event r's feature i exists (learning), or notes that it has none (scoring). */
