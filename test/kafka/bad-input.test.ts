@@ -7,13 +7,7 @@ import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { digests, ended, type Outcome, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { type BrokerFacts, describeBroker, describeKafka, killBroker, startBroker } from "./harness.js";
-import { rows } from "./trainers.js";
-
-const MODEL = "features/ads-demo-lr.yaml";
-
-const flags = (brokers: string, topic: string, out: string) => [
-  ...["train", "--model", MODEL, "--kafka", brokers, "--topic", topic, "--group", topic, "--out", out],
-];
+import { LR, rows, said, training } from "./trainers.js";
 
 const rejectsOf = (out: string) =>
   readFileSync(join(out, "rejected/rejected.jsonl"), "utf8")
@@ -32,29 +26,25 @@ function expectFailure(outcome: Outcome, exit: number, message: RegExp): void {
 describeKafka("training from a topic", (kafka) => {
   describe("never starts", () => {
     it("on a topic that is not there: the error names it", async () => {
-      expectFailure(await run(flags(kafka.brokers, "no-such-topic", temporary())), 8, /no-such-topic/);
+      expectFailure(await run(training(kafka, "no-such-topic", temporary())), 8, /no-such-topic/);
     });
 
     it("where no broker answers", async () => {
-      expectFailure(await run(flags("127.0.0.1:1", "t", temporary())), 8, /127\.0\.0\.1:1/);
+      expectFailure(await run(training({ brokers: "127.0.0.1:1" }, "t", temporary())), 8, /127\.0\.0\.1:1/);
     });
 
     it("with wrong credentials", async () => {
       if (!kafka.saslBrokers) return;
       const before = { ...process.env };
       Object.assign(process.env, { KAFKA_USERNAME: "alice", KAFKA_PASSWORD: "wrong" });
-      const outcome = await run(flags(kafka.saslBrokers, "t", temporary()));
+      const outcome = await run(training({ brokers: kafka.saslBrokers }, "t", temporary()));
       process.env = before;
       expectFailure(outcome, 8, /kafka_auth|KAFKA_USERNAME/);
     });
 
     it("with two sources, or half a topic", async () => {
-      expectFailure(await run([...flags(kafka.brokers, "t", temporary()), "--data", "x"]), 2, /--data/);
-      expectFailure(
-        await run(["train", "--model", MODEL, "--kafka", kafka.brokers, "--out", temporary()]),
-        2,
-        /--topic/,
-      );
+      expectFailure(await run([...training(kafka, "t", temporary()), "--data", "x"]), 2, /--data/);
+      expectFailure(await run(["train", "--model", LR, "--kafka", kafka.brokers, "--out", temporary()]), 2, /--topic/);
     });
 
     it("on another topic than the checkpoint's, or on files", async () => {
@@ -64,10 +54,10 @@ describeKafka("training from a topic", (kafka) => {
         one,
         (await rows(50)).map((value) => ({ value })),
       );
-      await report([...flags(kafka.brokers, one, out), "--until", "end"]);
+      await report([...training(kafka, one, out), "--until", "end"]);
       const before = digests(out);
-      expectFailure(await run([...flags(kafka.brokers, two, out), "--until", "end", "--resume"]), 3, new RegExp(one));
-      const files = await run(["train", "--model", MODEL, "--data", "simulate:100", "--out", out, "--resume"]);
+      expectFailure(await run([...training(kafka, two, out), "--until", "end", "--resume"]), 3, new RegExp(one));
+      const files = await run(["train", "--model", LR, "--data", "simulate:100", "--out", out, "--resume"]);
       expectFailure(files, 3, /simulate/);
       expect(digests(out)).toEqual(before);
     });
@@ -84,7 +74,7 @@ describeKafka("training from a topic", (kafka) => {
         topic,
         events.map((line, i) => ({ value: poison(i) ? `poison ${i}` : line, partition: i % 2 })),
       );
-      const args = [...flags(kafka.brokers, topic, out), "--until", "end", "--dead-letter-topic", dead];
+      const args = [...training(kafka, topic, out), "--until", "end", "--dead-letter-topic", dead];
       // Where all are, the run fails, and yet its place is behind them.
       if (every === 1) expectFailure(await run(args), 4, /all 2,000 events were rejected/);
       else expect(await report(args)).toMatchObject({ examples: 2000 - 2000 / every, rejected: 2000 / every });
@@ -103,7 +93,7 @@ describeKafka("training from a topic", (kafka) => {
           .sort(),
       );
       // The offsets have advanced, durably: nothing is rejected again.
-      expect(await report([...flags(kafka.brokers, topic, out), "--until", "end", "--resume"])).toMatchObject({
+      expect(await report([...training(kafka, topic, out), "--until", "end", "--resume"])).toMatchObject({
         examples_this_run: 0,
         rejected: 2000 / every,
       });
@@ -118,7 +108,7 @@ describeKafka("training from a topic", (kafka) => {
     const producer = await KafkaProducer.open(kafka.options, topic);
     for (const record of records) await producer.send([record]);
     await producer.close();
-    expect(await report([...flags(kafka.brokers, topic, out), "--until", "end"])).toMatchObject({
+    expect(await report([...training(kafka, topic, out), "--until", "end"])).toMatchObject({
       examples: 20,
       rejected: 1,
     });
@@ -156,7 +146,7 @@ tower: lr
     ] as const;
     const values = [...good, ...broken.map(([value]) => value)].map((value) => ({ value: JSON.stringify(value) }));
     await kafka.produce(topic, values);
-    const args = [...flags(kafka.brokers, topic, out).with(2, model), "--until", "end"];
+    const args = [...training(kafka, topic, out, { model }), "--until", "end"];
     expect(await report(args)).toMatchObject({ examples: 3, rejected: 6 });
     expect(rejectsOf(out).map(({ code, column, raw }) => [code, column, raw])).toEqual(
       broken.map(([value, code, column]) => [code, column, JSON.stringify(value)]),
@@ -171,7 +161,7 @@ tower: lr
       [...(await rows(5)), "bad", "worse", "worst"].map((value) => ({ value })),
     );
     expectFailure(
-      await run([...flags(kafka.brokers, topic, out), "--until", "end", "--max-rejects", "2"]),
+      await run([...training(kafka, topic, out), "--until", "end", "--max-rejects", "2"]),
       4,
       /max-rejects/,
     );
@@ -188,11 +178,11 @@ tower: lr
         lines.map((value, i) => ({ value, partition: i % 2 })),
       );
     await send(events.slice(0, 200));
-    await report([...flags(kafka.brokers, topic, out), "--until", "end"]);
+    await report([...training(kafka, topic, out), "--until", "end"]);
     await send(events.slice(200));
     await kafka.deleteBefore(topic, 1, 150n);
     const before = digests(out);
-    const resumed = [...flags(kafka.brokers, topic, out), "--until", "end", "--resume"];
+    const resumed = [...training(kafka, topic, out), "--until", "end", "--resume"];
     expectFailure(await run(resumed), 3, /partition 1: offset 100 is gone, the oldest one kept is 150/);
     expect(digests(out)).toEqual(before);
     expect(await report([...resumed, "--on-lost-offsets", "earliest"])).toMatchObject({ examples: 350, rejected: 0 });
@@ -207,14 +197,14 @@ tower: lr
       events.map((value, i) => ({ value, partition: i % 2, timestamp: time + i * 1000 })),
     );
     const learn = async (...more: string[]) =>
-      (await report([...flags(kafka.brokers, topic, temporary()), "--until", "end", ...more])).examples;
+      (await report([...training(kafka, topic, temporary()), "--until", "end", ...more])).examples;
     expect(await learn("--from", "2026-01-01T00:00:40Z")).toBe(60);
     expect(await learn("--from", "45,10")).toBe(45);
     expect(await learn("--from", "latest")).toBe(0);
-    const from = (place: string) => run([...flags(kafka.brokers, topic, temporary()), "--from", place]);
+    const from = (place: string) => run([...training(kafka, topic, temporary()), "--from", place]);
     expectFailure(await from("0,51"), 2, /partition 1: offset 51 is beyond its end, 50/);
     expectFailure(await from("1,2,3"), 2, /3 offsets for 2 partitions/);
-    const replay = ["replay", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--out", temporary()];
+    const replay = ["replay", "--model", LR, "--kafka", kafka.brokers, "--topic", topic, "--out", temporary()];
     const range = [...replay, "--from", "2026-01-01T00:00:10Z", "--until", "2026-01-01T00:00:30Z"];
     expect(await report(range)).toMatchObject({ examples: 20, rejected: 0 });
     expect(await run(range)).toMatchObject({ status: 5 });
@@ -228,13 +218,13 @@ tower: lr
       topic,
       events.slice(0, 100).map((value) => ({ value, partition: 0 })),
     );
-    await report([...flags(kafka.brokers, topic, out), "--until", "end"]);
+    await report([...training(kafka, topic, out), "--until", "end"]);
     await kafka.addPartitions(topic, 3);
     await kafka.produce(
       topic,
       events.slice(100).map((value, i) => ({ value, partition: i % 3 })),
     );
-    expect((await report([...flags(kafka.brokers, topic, out), "--until", "end", "--resume"])).examples).toBe(300);
+    expect((await report([...training(kafka, topic, out), "--until", "end", "--resume"])).examples).toBe(300);
   });
 
   it("refuses a second trainer on the same directory; one of the same group stands by", async () => {
@@ -244,10 +234,10 @@ tower: lr
       topic,
       (await rows(100)).map((value) => ({ value })),
     );
-    const first = start([...flags(kafka.brokers, topic, out), "--metrics-port", "0", "--json"]);
+    const first = start([...training(kafka, topic, out), "--metrics-port", "0", "--json"]);
     await said(first, /"examples":100,/);
-    expectFailure(await run([...flags(kafka.brokers, topic, out), "--resume"]), 5, /is writing here/);
-    const second = start([...flags(kafka.brokers, topic, temporary()), "--json"]);
+    expectFailure(await run([...training(kafka, topic, out), "--resume"]), 5, /is writing here/);
+    const second = start([...training(kafka, topic, temporary()), "--json"]);
     await said(second, /standing by: another trainer of group/);
     const lives = [ended(first), ended(second)];
     first.kill("SIGINT");
@@ -268,7 +258,7 @@ describeBroker("training while the broker goes away and comes back", () => {
     };
     await withAdmin(options, (admin) => admin.createTopic("t", 2));
     await send(events.slice(0, 1000));
-    const child = start([...flags(broker.brokers, "t", temporary()), "--metrics-port", "0", "--json"]);
+    const child = start([...training(broker, "t", temporary()), "--metrics-port", "0", "--json"]);
     const life = ended(child);
     const [, url] = await said(child, /"metrics":"(http:[^"]+)\/metrics"/);
     const ready = async () => (await fetch(`${url}/v2/health/ready`)).status;
@@ -286,20 +276,6 @@ describeBroker("training while the broker goes away and comes back", () => {
     await killBroker(broker);
   }, 180_000);
 });
-
-/** Waits until a process has written a match to its standard error. */
-async function said(child: ReturnType<typeof start>, pattern: RegExp): Promise<RegExpExecArray> {
-  let text = "";
-  return new Promise((resolve, reject) => {
-    const hear = (data: Buffer) => {
-      text += data;
-      const match = pattern.exec(text);
-      if (match) resolve(match);
-    };
-    child.stderr!.on("data", hear);
-    child.on("close", () => reject(new Error(`it ended: ${text.slice(-2000)}`)));
-  });
-}
 
 async function until(done: () => Promise<boolean>): Promise<void> {
   for (let i = 0; i < 600; i++) {

@@ -3,7 +3,7 @@ import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
-import { rows, said } from "./trainers.js";
+import { DEEP_CROSSING, rows, said, training } from "./trainers.js";
 
 const body = Buffer.from(JSON.stringify({ candidates: [{ ad: "a1", campaign: "c1", user: "u1", site: "s1" }] }));
 
@@ -16,8 +16,8 @@ describeKafka("a delta topic that is deleted under a running trainer", (kafka) =
     ];
     const log = `kafka://${kafka.brokers}/${deltas}`;
     const child = start([
-      ...["train", "--model", "features/ads-demo.yaml", "--kafka", kafka.brokers, "--topic", topic, "--group", topic],
-      ...["--out", out, "--resume", "--publish", log, "--publish-ms", "100", "--json"],
+      ...training(kafka, topic, out, { model: DEEP_CROSSING }),
+      ...["--resume", "--publish", log, "--publish-ms", "100", "--json"],
     ]);
     const life = ended(child);
     const events = (await rows(3_000)).map((value) => ({ value }));
@@ -56,18 +56,8 @@ describeKafka("a topic of events that is deleted under a running trainer", (kafk
   it("ends the run, which keeps and publishes what it has learned", async () => {
     const [topic, deltas, out] = [await kafka.topic(1), await kafka.topic(1), temporary()];
     const child = start([
-      ...[
-        "train",
-        "--model",
-        "features/ads-demo-lr.yaml",
-        "--kafka",
-        kafka.brokers,
-        "--topic",
-        topic,
-        "--group",
-        topic,
-      ],
-      ...["--out", out, "--resume", "--checkpoint-seconds", "0", "--json"],
+      ...training(kafka, topic, out),
+      ...["--resume", "--checkpoint-seconds", "0", "--json"],
       ...["--publish", `kafka://${kafka.brokers}/${deltas}`, "--publish-ms", "60000"],
     ]);
     const life = ended(child);
@@ -105,10 +95,7 @@ describeKafka("a topic of events that is deleted and made anew under its name", 
       );
     await produce(0, 40, 0);
     await produce(40, 60, 1);
-    const args = [
-      ...["train", "--model", "features/ads-demo.yaml", "--kafka", kafka.brokers, "--topic", topic, "--group", topic],
-      ...["--out", out, "--resume", "--until", "end"],
-    ];
+    const args = [...training(kafka, topic, out, { model: DEEP_CROSSING }), ...["--resume", "--until", "end"]];
     expect((await report(args)).examples).toBe(60);
     // Everything learned is gone, and partition 1 has nothing new.
     await produce(60, 70, 0);
@@ -131,20 +118,7 @@ describeKafka("a topic of events that is deleted and made anew under its name", 
 describeKafka("a dead-letter topic that is deleted under a running trainer", (kafka) => {
   it("ends the run with its name and the mend; once it is made anew, every reject is in it and every event is learned once", async () => {
     const [topic, letters, out] = [await kafka.topic(1), await kafka.topic(1), temporary()];
-    const args = [
-      ...[
-        "train",
-        "--model",
-        "features/ads-demo-lr.yaml",
-        "--kafka",
-        kafka.brokers,
-        "--topic",
-        topic,
-        "--group",
-        topic,
-      ],
-      ...["--out", out, "--resume", "--dead-letter-topic", letters],
-    ];
+    const args = [...training(kafka, topic, out), ...["--resume", "--dead-letter-topic", letters]];
     const child = start([...args, "--json"]);
     const life = ended(child);
     const events = (await rows(1_500)).map((value) => ({ value }));

@@ -12,6 +12,7 @@ import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import type { Report } from "../../src/train/job.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { type BrokerFacts, describeBroker, killBroker, startBroker } from "./harness.js";
+import { DEEP_CROSSING, LR, training } from "./trainers.js";
 
 /** Fifty in `npm run test:soak`; HASHBROOK_KILLS=1000 takes two hours. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 14);
@@ -60,8 +61,8 @@ describeBroker("exactly once", () => {
   }
 
   const train = (model: string, out: string, ...more: string[]) => [
-    ...["train", "--model", model, "--kafka", broker.brokers, "--topic", "events", "--group", out, "--until", "end"],
-    ...["--out", out, "--resume", "--json", ...more],
+    ...training(broker, "events", out, { model, group: out }),
+    ...["--until", "end", "--resume", "--json", ...more],
   ];
 
   /** Starts a trainer that dies at a random moment, or at a random step of its writes. */
@@ -94,21 +95,12 @@ describeBroker("exactly once", () => {
     `learns every event once through ${KILLS} kills, in the midst of checkpoints too, and a broker killed twice`,
     async () => {
       const [whole, out] = [join(folder, "whole"), join(folder, "killed")];
-      const expected = await report(train("features/ads-demo.yaml", whole).filter((arg) => arg !== "--json"));
+      const expected = await report(train(DEEP_CROSSING, whole).filter((arg) => arg !== "--json"));
       expect(expected.duplicates).toBeGreaterThan(EVENTS / 800);
       expect(expected.rejected).toBe(EVENTS / 1000);
       expect(expected.examples + expected.rejected).toBe(EVENTS);
       const log = join(folder, "deltas");
-      const args = train(
-        "features/ads-demo.yaml",
-        out,
-        "--checkpoint-every",
-        "1024",
-        "--publish",
-        log,
-        "--publish-ms",
-        "50",
-      );
+      const args = train(DEEP_CROSSING, out, "--checkpoint-every", "1024", "--publish", log, "--publish-ms", "50");
       const kills = await survive(args, KILLS, [KILLS >> 2, KILLS >> 1]);
       expect(kills).toBe(KILLS);
       expect(lasting(await report(args.filter((arg) => arg !== "--json")))).toEqual(lasting(expected));
@@ -124,8 +116,8 @@ describeBroker("exactly once", () => {
     "gives the same bytes as an uninterrupted run, manifest and all",
     async () => {
       const [whole, out] = [join(folder, "lr-whole"), join(folder, "lr-killed")];
-      await report(train("features/ads-demo-lr.yaml", whole).filter((arg) => arg !== "--json"));
-      const args = train("features/ads-demo-lr.yaml", out, "--checkpoint-every", "2048");
+      await report(train(LR, whole).filter((arg) => arg !== "--json"));
+      const args = train(LR, out, "--checkpoint-every", "2048");
       expect(await survive(args, 8, [])).toBeGreaterThanOrEqual(4);
       await report(args.filter((arg) => arg !== "--json"));
       expect(digests(out)).toEqual(digests(whole));

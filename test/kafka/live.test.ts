@@ -8,39 +8,19 @@ import { Scorer } from "../../src/serve/scorer.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { digests, ended, report, simulatedLines, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
+import { DEEP_CROSSING, training } from "./trainers.js";
 
 const EVENTS = 24_000;
-const MODEL = "features/ads-demo.yaml";
 
 describeKafka("a trainer that is killed while events keep coming", (kafka) => {
   it("publishes the same entries again: a follower sees no contradiction, and ends as the trainer does", async () => {
     const topic = await kafka.topic(3);
     const out = temporary();
     const log = join(out, "deltas");
-    const flags = [
-      "train",
-      "--model",
-      MODEL,
-      "--kafka",
-      kafka.brokers,
-      "--topic",
-      topic,
-      "--group",
-      topic,
-      "--out",
-      out,
-    ];
+    const flags = (directory: string) => [...training(kafka, topic, directory, { model: DEEP_CROSSING }), "--resume"];
     const args = [
-      ...flags,
-      "--resume",
-      "--publish",
-      log,
-      "--publish-ms",
-      "40",
-      "--linger-ms",
-      "20",
-      "--checkpoint-every",
-      "3000",
+      ...flags(out),
+      ...["--publish", log, "--publish-ms", "40", "--linger-ms", "20", "--checkpoint-every", "3000"],
     ];
     const follower = Scorer.follow(openFollow(log));
     const producing = trickle(kafka.options, topic);
@@ -68,7 +48,7 @@ describeKafka("a trainer that is killed while events keep coming", (kafka) => {
     // Learned again from the topic's beginning, by the decisions kept in order.log: the same bytes.
     const again = temporary();
     copyFileSync(join(out, "order.log"), join(again, "order.log"));
-    await report([...flags.slice(0, -1), again, "--resume", "--until", "end"]);
+    await report([...flags(again), "--until", "end"]);
     const data = (of: string) => Object.entries(digests(of)).filter(([name]) => !name.endsWith("manifest.json"));
     expect(data(again)).toEqual(data(out));
     await Promise.all([follower.close(), trained.close()]);

@@ -6,14 +6,13 @@ import { Scorer } from "../../src/serve/scorer.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
-import { rows, said } from "./trainers.js";
+import { DEEP_CROSSING, NO_CHECKPOINTS, rows, said, training } from "./trainers.js";
 
-const MODEL = "features/ads-demo.yaml";
-
-const flags = (kafka: TestKafka, topic: string, out: string) => [
-  ...["train", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--group", topic, "--out", out],
-  ...["--resume", "--checkpoint-seconds", "0", "--checkpoint-every", "1000000"],
+const resuming = (kafka: TestKafka, topic: string, out: string) => [
+  ...training(kafka, topic, out, { model: DEEP_CROSSING }),
+  "--resume",
 ];
+const flags = (...of: Parameters<typeof resuming>) => [...resuming(...of), ...NO_CHECKPOINTS];
 
 /** A trainer that has learned and published 3,000 events as they came, and was killed with no checkpoint but its first. */
 async function killedAfterPublishing(kafka: TestKafka) {
@@ -79,7 +78,7 @@ describeKafka("a trainer that was killed", (kafka) => {
     );
     await report([...flags(kafka, topic, out), "--until", "end"]);
     expect(await kafka.admin.committed(topic, topic)).toEqual([20n]);
-    const child = start([...flags(kafka, topic, out).slice(0, -4), "--checkpoint-seconds", "1", "--json"]);
+    const child = start([...resuming(kafka, topic, out), "--checkpoint-seconds", "1", "--json"]);
     await said(child, /"ready":true/);
     await kafka.produce(
       topic,

@@ -3,13 +3,31 @@ import { simulatedLines, type start } from "../e2e/hashbrook.js";
 /** Rows of the simulator, as messages hold them. */
 export const rows = (count: number, seed = 3): Promise<string[]> => simulatedLines(count, seed);
 
+/** `features/ads-demo.yaml` is a Deep Crossing, this one an `lr`. */
+export const LR = "features/ads-demo-lr.yaml";
+export const DEEP_CROSSING = "features/ads-demo.yaml";
+
+/** The command line of a trainer that learns a topic as a member of a group, which is named as the topic is. */
+export function training(
+  { brokers }: { readonly brokers: string },
+  topic: string,
+  out: string,
+  { model = LR, group = topic }: { readonly model?: string; readonly group?: string } = {},
+): string[] {
+  return ["train", "--model", model, "--kafka", brokers, "--topic", topic, "--group", group, "--out", out];
+}
+
+/** Only what it learns by and by is saved: when it has begun, and when it ends. */
+export const NO_CHECKPOINTS = ["--checkpoint-seconds", "0", "--checkpoint-every", "1000000"];
+
 /** Waits until a process has written a match to its standard error. */
-export function said(child: ReturnType<typeof start>, pattern: RegExp): Promise<void> {
+export function said(child: ReturnType<typeof start>, pattern: RegExp): Promise<RegExpExecArray> {
   let text = "";
   return new Promise((resolve, reject) => {
     child.stderr!.on("data", (data) => {
       text += data;
-      if (pattern.test(text)) resolve();
+      const match = pattern.exec(text);
+      if (match) resolve(match);
     });
     child.on("close", () => reject(new Error(`it ended: ${text.slice(-2000)}`)));
   });

@@ -4,8 +4,8 @@ import { createKafka, type KafkaOptions } from "../../src/sources/kafka/client.j
 import { kafkaZstdAvailable } from "../../src/sources/kafka/codecs.js";
 import { ended, report, run, simulatedLines, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
+import { NO_CHECKPOINTS, training } from "./trainers.js";
 
-const MODEL = "features/ads-demo-lr.yaml";
 const LASTING = { "retention.ms": "-1" };
 
 const events = await simulatedLines(3000, 5);
@@ -13,8 +13,8 @@ const records = (from: number, count: number, partition = 0) =>
   events.slice(from, from + count).map((value) => ({ value, partition }));
 
 const flags = (kafka: TestKafka, topic: string, out: string) => [
-  ...["train", "--model", MODEL, "--kafka", kafka.brokers, "--topic", topic, "--group", topic, "--out", out],
-  ...["--resume", "--checkpoint-seconds", "0", "--checkpoint-every", "1000000"],
+  ...training(kafka, topic, out),
+  ...["--resume", ...NO_CHECKPOINTS],
 ];
 
 async function transactional(options: KafkaOptions, topic: string, id: string) {
