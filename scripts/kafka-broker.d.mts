@@ -9,6 +9,8 @@ export interface BrokerOptions {
   sasl?: boolean;
   /** Also listens with SASL_SSL, under a certificate of its own. Default false. */
   tls?: boolean;
+  /** How long a group that was empty waits for further members (group.initial.rebalance.delay.ms). Default 0; Kafka's is 3000. */
+  rebalanceDelayMs?: number;
 }
 export interface BrokerFacts {
   /** "127.0.0.1:PORT" */

@@ -19,7 +19,7 @@ const KEYSTORE_PASSWORD = "hashbrook";
 export const USERS = { alice: "alice-secret" };
 
 /**
- * @typedef {{ port?: number, dir?: string, keep?: boolean, sasl?: boolean, tls?: boolean }} BrokerOptions
+ * @typedef {{ port?: number, dir?: string, keep?: boolean, sasl?: boolean, tls?: boolean, rebalanceDelayMs?: number }} BrokerOptions
  * @typedef {{ brokers: string, saslBrokers: string | null, tlsBrokers: string | null, ca: string | null, pid: number, dir: string,
  *   port: number, ports: number[] }} BrokerFacts
  */
@@ -100,7 +100,11 @@ export async function startBroker(options = {}) {
   const [client, controller, saslPort, tlsPort] = ports;
   const sasl = options.sasl ? saslPort : undefined;
   const tls = options.tls ? tlsPort : undefined;
-  const settings = { data: join(dir, "data"), client, controller, sasl, tls, keystore: join(dir, KEYSTORE) };
+  const { rebalanceDelayMs = 0 } = options;
+  const settings = {
+    ...{ data: join(dir, "data"), client, controller, sasl, tls, keystore: join(dir, KEYSTORE) },
+    rebalanceDelayMs,
+  };
   const ca = tls ? await certify(dir) : null;
   writeFileSync(join(dir, "server.properties"), properties(settings));
   writeFileSync(join(dir, "log4j2.xml"), log4j(join(dir, "broker.log")));
@@ -218,7 +222,7 @@ async function freePorts(count) {
   return ports;
 }
 
-function properties({ data, client, controller, sasl, tls, keystore }) {
+function properties({ data, client, controller, sasl, tls, keystore, rebalanceDelayMs = 0 }) {
   const login = "org.apache.kafka.common.security";
   const plainUsers = Object.entries(USERS).map(([name, password]) => `user_${name}="${password}"`);
   const outside = [sasl && `SASL://127.0.0.1:${sasl}`, tls && `TLS://127.0.0.1:${tls}`].filter(Boolean);
@@ -254,7 +258,7 @@ transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
-group.initial.rebalance.delay.ms=0
+group.initial.rebalance.delay.ms=${rebalanceDelayMs}
 group.min.session.timeout.ms=1000
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500

@@ -38,7 +38,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "onnxruntime-common": /^runtimes\/onnx(-session|runtime)\.ts$/,
   "@tensorflow/tfjs": /^runtimes\/tensorflow/,
   "onnx-proto": /^graph\/onnx/,
-  kafkajs: /^sources\/kafka\/(assigner|client|codecs|group-consumer|record-batch)\.ts$/,
+  kafkajs: /^sources\/kafka\/(assigner|client|codecs|membership|record-batch)\.ts$/,
   "kafkajs-snappy": /^sources\/kafka\/codecs\.ts$/,
   lz4js: /^sources\/kafka\/lz4\.ts$/,
   fastify: /^serve\//,

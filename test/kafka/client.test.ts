@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { createServer } from "node:net";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { USERS } from "../../scripts/kafka-broker.mjs";
 import { KafkaAdmin, withAdmin } from "../../src/sources/kafka/admin.js";
 import { type Compression, kafkaOptions, kafkaZstdAvailable } from "../../src/sources/kafka/client.js";
@@ -106,7 +106,8 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
     expect(await kafka.admin.createTopic(topic, 2)).toBe(false);
     expect(await kafka.admin.partitionsOf(topic)).toBe(2);
     await kafka.admin.deleteTopic(topic);
-    await failure(kafka.admin.partitionsOf(topic), "kafka_topic_missing");
+    // The broker that is asked hears of it by and by.
+    await vi.waitFor(() => failure(kafka.admin.partitionsOf(topic), "kafka_topic_missing"), 30_000);
   });
 
   it("sending to a missing topic says so", async () => {

@@ -1,12 +1,14 @@
-import { readdirSync, truncateSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { CheckpointStore, openCheckpoint } from "../../src/checkpoints/store.js";
-import { createKafka } from "../../src/sources/kafka/client.js";
+import { withAdmin } from "../../src/sources/kafka/admin.js";
+import { createKafka, type KafkaOptions, kafkaOptions } from "../../src/sources/kafka/client.js";
+import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
-import { describeKafka, type TestKafka } from "./harness.js";
-import { rows } from "./trainers.js";
+import { type BrokerFacts, describeBroker, describeKafka, killBroker, startBroker } from "./harness.js";
+import { DEEP_CROSSING, rows, training } from "./trainers.js";
 
 const EVENTS = 60_000;
 
@@ -16,31 +18,46 @@ function saved(out: string): number {
   return Math.max(-1, ...numbers);
 }
 
-describeKafka("a trainer that is killed again and again within seconds", (kafka) => {
-  it("goes on in every life, with the default time between checkpoints, while it repeats what it had published, too", async () => {
-    const [topic, out] = [await kafka.topic(2), temporary()];
-    await kafka.produce(
-      topic,
-      (await rows(EVENTS)).map((value) => ({ value })),
-    );
+describeBroker("a trainer that is killed again and again within seconds", () => {
+  let broker: BrokerFacts;
+  beforeAll(async () => {
+    // A group that was empty waits as long as at Kafka's default settings.
+    broker = await startBroker({ dir: temporary(), rebalanceDelayMs: 3_000 });
+  }, 120_000);
+  afterAll(() => killBroker(broker));
+
+  it("goes on in every life but those before its group's first delay is over: each takes the dead one's place", async () => {
+    const [topic, out] = ["events", temporary()];
+    await withAdmin(kafkaOptions(broker.brokers), (admin) => admin.createTopic(topic, 2));
+    const producer = await KafkaProducer.open(kafkaOptions(broker.brokers), topic);
+    await producer.send((await rows(EVENTS)).map((value) => ({ value })));
+    await producer.close();
     const args = [
-      ...["train", "--model", "features/ads-demo.yaml", "--kafka", kafka.brokers, "--topic", topic, "--group", topic],
-      ...["--out", out, "--resume", "--publish", `${out}/deltas`, "--publish-ms", "50"],
+      ...training(broker, topic, out, { model: DEEP_CROSSING }),
+      ...["--resume", "--publish", `${out}/deltas`, "--publish-ms", "50"],
     ];
-    const places = [0];
-    for (let life = 0; life < 4; life++) {
+    const live = async (until: () => boolean) => {
       const child = start(args);
       const over = ended(child);
-      for (let i = 0; i < 600 && saved(out) <= places[life]; i++) await sleep(50);
+      for (let i = 0; i < 20_000 && !until(); i++) await sleep(5);
       // Some more is learned and published, which the next life repeats.
-      await sleep(150);
+      if (saved(out) > 0) await sleep(150);
       child.kill("SIGKILL");
-      const { stderr } = await over;
+      return (await over).stderr;
+    };
+    const path = join(out, "member");
+    const member = () => (existsSync(path) ? readFileSync(path, "utf8") : null);
+    await live(() => member() !== null);
+    const [first, places] = [member(), [0]];
+    for (let life = 0; life < 4; life++) {
+      const stderr = await live(() => saved(out) > places[life]);
       places.push(saved(out));
       expect(places[life + 1], stderr).toBeGreaterThan(places[life]);
+      expect(member()).toBe(first);
+      expect(await members(kafkaOptions(broker.brokers), topic)).toBe(1);
     }
     expect((await report([...args, "--until", "end"])).examples).toBe(EVENTS);
-  });
+  }, 300_000);
 });
 
 /** A checkpoint that is whole, of twice as many events, from which no model can be loaded. */
@@ -57,8 +74,8 @@ function saveHollow(out: string): string {
   return new CheckpointStore(out).save(2 * examples, { meta: { ...meta, position: later, tally }, blocks: [] }).path;
 }
 
-async function members(kafka: TestKafka, group: string): Promise<number> {
-  const admin = createKafka(kafka.options).kafka.admin();
+async function members(options: KafkaOptions, group: string): Promise<number> {
+  const admin = createKafka(options).kafka.admin();
   await admin.connect();
   const { groups } = await admin.describeGroups([group]);
   await admin.disconnect();
@@ -73,25 +90,15 @@ describeKafka("a trainer that has joined its group while its model loads", (kafk
       (await rows(9_000)).map((value) => ({ value })),
     );
     const args = (group: string, directory: string) => [
-      ...[
-        "train",
-        "--model",
-        "features/ads-demo-lr.yaml",
-        "--kafka",
-        kafka.brokers,
-        "--topic",
-        topic,
-        "--group",
-        group,
-      ],
-      ...["--out", directory, "--resume", "--until", "end"],
+      ...training(kafka, topic, directory, { group }),
+      ...["--resume", "--until", "end"],
     ];
     await report([...args(topic, out), "--limit", "4096"]);
     const committed = await kafka.admin.committed(topic, topic);
     const hollow = saveHollow(out);
     const { status, stderr } = await run(args(topic, out));
     expect([status, stderr]).toEqual([5, expect.stringContaining("is missing")]);
-    expect(await members(kafka, topic)).toBe(0);
+    expect(await members(kafka.options, topic)).toBe(0);
     expect(await kafka.admin.committed(topic, topic)).toEqual(committed);
     truncateSync(join(hollow, "manifest.json"), 100);
     const { examples, passed_over } = await report(args(topic, out));

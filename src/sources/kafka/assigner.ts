@@ -53,20 +53,6 @@ function assignerOf(cluster: Cluster, standing: () => Standing): Assigner {
   };
 }
 
-interface Coordinator {
-  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
-}
-
-/** Takes the leave of a member that is known to be dead, so that the group need not wait for it. */
-export async function evictMember(cluster: Cluster, groupId: string, memberId: string): Promise<void> {
-  try {
-    const coordinator = (await cluster.findGroupCoordinator({ groupId })) as unknown as Coordinator;
-    await coordinator.leaveGroup({ groupId, memberId });
-  } catch {
-    // The group has missed it already, or will.
-  }
-}
-
 function standingOf(metadata: Buffer): Standing {
   try {
     const { activeSince, joined } = JSON.parse(

@@ -1,10 +1,10 @@
-import type { Cluster } from "kafkajs";
 import { systemClock, wallTime } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
-import { evictMember, singleAssigner } from "./assigner.js";
+import { singleAssigner } from "./assigner.js";
 import { type Consumer, createKafka, kafkaFailure } from "./client.js";
 import { ownFailure } from "./failure.js";
 import type { KafkaLogOptions } from "./kafka-log-options.js";
+import { joinsAs } from "./membership.js";
 import type { PartitionBatch } from "./partition.js";
 
 /**
@@ -52,8 +52,6 @@ export class GroupConsumer {
   private heardAt = systemClock.now();
   private reason: string | null = "connecting";
   private closed = false;
-  /** The name this process has, or had, in the group. */
-  private member: string | null;
   private watchdog: NodeJS.Timeout | null = null;
 
   /** @param partitions how many the topic has */
@@ -61,7 +59,6 @@ export class GroupConsumer {
     this.options = options;
     this.partitions = partitions;
     this.reader = reader;
-    this.member = options.formerMember;
   }
 
   /** @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing */
@@ -118,12 +115,11 @@ export class GroupConsumer {
   }
 
   private async connect(): Promise<void> {
-    const { kafka, group, topic } = this.options;
+    const { kafka, group, topic, membership } = this.options;
     const standing = () => ({ activeSince: this.activeSince, joined: this.joined });
-    let cluster: Cluster | null = null;
     const consumer = createKafka(kafka).kafka.consumer({
       groupId: group,
-      partitionAssigners: [singleAssigner(standing, (found) => (cluster = found))],
+      partitionAssigners: [singleAssigner(standing, (cluster) => joinsAs(cluster, membership))],
       minBytes: MIN_BYTES,
       maxWaitTimeInMs: MAX_WAIT_MS,
       maxBytesPerPartition: 1 << 20,
@@ -137,7 +133,6 @@ export class GroupConsumer {
     consumer.on(events.CRASH, ({ payload }) => this.crashed(consumer, payload.error));
     try {
       await consumer.connect();
-      if (this.member && cluster) await evictMember(cluster, group, this.member);
       await consumer.subscribe({ topics: [topic], fromBeginning: true });
       await consumer.run({
         autoCommit: false,
@@ -152,10 +147,8 @@ export class GroupConsumer {
     }
   }
 
-  private placed(consumer: Consumer, payload: { memberId: string; memberAssignment: Record<string, number[]> }): void {
-    const { topic, group, onJoin } = this.options;
-    this.member = payload.memberId;
-    onJoin(payload.memberId);
+  private placed(consumer: Consumer, payload: { memberAssignment: Record<string, number[]> }): void {
+    const { topic, group } = this.options;
     const mine = payload.memberAssignment[topic] ?? [];
     this.hear();
     if (mine.length === 0) {

@@ -1,4 +1,5 @@
 import type { KafkaOptions } from "./client.js";
+import type { Membership } from "./membership.js";
 
 export interface KafkaLogOptions {
   readonly kafka: KafkaOptions;
@@ -6,10 +7,8 @@ export interface KafkaLogOptions {
   readonly group: string;
   /** What to do where messages wanted next were deleted by the topic's retention. */
   readonly onLost: OnLost;
-  /** The member a process that died had been, to be told to leave at once: else the group waits for it. */
-  readonly formerMember: string | null;
-  /** Called with the member id whenever this process has joined the group. */
-  readonly onJoin: (member: string) => void;
+  /** This process's name in the group, or that of a dead one whose place it takes. */
+  readonly membership: Membership;
 }
 
 /** Where messages were deleted unlearned: end with `offsets_lost`, or go on at the first or behind the last one there is. */

@@ -4,6 +4,7 @@ import type { KafkaAdmin, Watermarks } from "./admin.js";
 import type { KafkaOptions } from "./client.js";
 import { KafkaLog } from "./kafka-log.js";
 import type { OnLost } from "./kafka-log-options.js";
+import type { Membership } from "./membership.js";
 
 /** Where a run that has no checkpoint begins. */
 export type TopicStart =
@@ -45,11 +46,8 @@ export interface Bounds {
  * Joins a topic's group; nothing is read until `beginTopic`.
  * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing
  */
-export function joinTopic(
-  { kafka, topic, group, onLost }: TopicSpec,
-  { former, onJoin }: { readonly former: string | null; readonly onJoin: (member: string) => void },
-): Promise<KafkaLog> {
-  return KafkaLog.join({ kafka, topic, group, onLost, formerMember: former, onJoin });
+export function joinTopic({ kafka, topic, group, onLost }: TopicSpec, membership: Membership): Promise<KafkaLog> {
+  return KafkaLog.join({ kafka, topic, group, onLost, membership });
 }
 
 /**

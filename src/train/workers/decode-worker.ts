@@ -98,10 +98,7 @@ async function loadTopicModules() {
 
 /** Joins the topic's group while the other thread loads the model. */
 function join(topic: TopicSpec): Promise<KafkaLog> {
-  const joining = topicModules!.then(({ joinTopic, GroupMember }) => {
-    const member = new GroupMember(job.out);
-    return joinTopic(topic, { former: member.former, onJoin: (id) => member.remember(id) });
-  });
+  const joining = topicModules!.then(({ joinTopic, GroupMember }) => joinTopic(topic, new GroupMember(job.out)));
   joining.catch(() => {}); // whoever waits for it is told
   return joining;
 }

@@ -1,29 +1,37 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { nodeFiles, quietly, writeFileAtomically } from "../../core/files.js";
+import type { Membership } from "../../sources/kafka/membership.js";
 
 /**
- * `member` of a run's directory: the name its process had in the consumer group. Whoever holds the directory's lock knows that
- * the process of that name is dead, and can take its leave of the group instead of waiting until the group misses it.
+ * `member` of a run's directory: the name its process has, or had, in the consumer group; and the directory's inode. Whoever holds
+ * the directory's lock knows that the process of that name is dead, and takes its place in the group; in a copy of the directory
+ * that is not known.
  */
-export class GroupMember {
-  readonly former: string | null;
-  private readonly path: string | null;
+export class GroupMember implements Membership {
+  id: string | null = null;
+  private readonly directory: string | null;
 
   constructor(directory: string | null) {
-    this.path = directory === null ? null : join(directory, "member");
-    let former: string | null = null;
-    if (this.path !== null) {
-      const path = this.path;
-      quietly(() => {
-        former = readFileSync(path, "utf8").trim() || null;
-      });
-    }
-    this.former = former;
+    this.directory = directory;
+    if (directory === null) return;
+    quietly(() => {
+      const [id, inode] = readFileSync(join(directory, "member"), "utf8").split("\n");
+      if (id && (!inode || inode === inodeOf(directory))) this.id = id;
+    });
   }
 
-  remember(id: string): void {
-    const { path } = this;
-    if (path !== null) quietly(() => writeFileAtomically(nodeFiles, path, new TextEncoder().encode(`${id}\n`)));
+  named(id: string): void {
+    this.id = id;
+    const { directory } = this;
+    if (directory === null) return;
+    quietly(() => {
+      const lines = `${id}\n${inodeOf(directory)}\n`;
+      writeFileAtomically(nodeFiles, join(directory, "member"), new TextEncoder().encode(lines));
+    });
   }
+}
+
+function inodeOf(directory: string): string {
+  return String(statSync(directory, { bigint: true }).ino);
 }
