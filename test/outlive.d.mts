@@ -1,0 +1,1 @@
+export function letNothingOutlive(folder: string): () => Promise<void>;
