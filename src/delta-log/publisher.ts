@@ -80,14 +80,14 @@ export class Publisher {
    * Writes the next entry. The model must not learn until the promise is kept.
    * @param version examples learned
    * @param times event times (ms) of what was learned since the last entry; 64 of them are sent
-   * @param changed what `model.takeChanged()` gave since the last entry
+   * @param changed the rows of each store that changed since the last entry
    * @returns the entry's number
    */
   async publish(
     model: Publishable,
     version: number,
     times: readonly number[],
-    changed: readonly Uint32Array[] = model.takeChanged(),
+    changed: readonly Uint32Array[],
   ): Promise<number> {
     const number = this.last.number + 1;
     const { sink, partBytes } = this.options;

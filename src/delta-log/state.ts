@@ -39,12 +39,9 @@ export interface Packed {
 
 /** The trainer's side: what a publisher asks of a model. */
 export interface Publishable {
-  /** Begins to note which rows change. */
-  track(): void;
-  /** Per store the numbers of learned rows that changed since the last call (or since `track`), ascending. */
-  takeChanged(): readonly Uint32Array[];
   /**
    * The weights of these rows of each store (or of all learned rows), and everything dense.
+   * @param changed per store, ascending
    * @param partBytes about how much a piece may hold; 512 KiB by default
    */
   pack(changed: readonly Uint32Array[] | "all", partBytes?: number): Packed;

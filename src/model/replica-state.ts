@@ -30,6 +30,12 @@ interface Piece {
 /** The weights of a tower by name: views. */
 type Weights = Readonly<Record<string, { readonly data: Float32Array }>>;
 
+/** A reader of which rows of a model change. */
+export interface ModelChanges {
+  /** Per store the numbers of learned rows that changed since the last `take`, or since the reader was made: ascending. */
+  take(): readonly Uint32Array[];
+}
+
 /** What a model predicts with, apart from how it learns: taken from a trainer's model, put into a replica's. */
 export class ReplicaState implements Publishable {
   private readonly stores: readonly RowStore[];
@@ -46,15 +52,13 @@ export class ReplicaState implements Publishable {
     this.numbers = numbers;
   }
 
-  track(): void {
-    for (const store of this.stores) {
-      store.track();
+  /** A new reader of what changes from now on. There is at most one: what is packed says which rows were given up, once. */
+  changes(): ModelChanges {
+    const readers = this.stores.map((store) => {
       store.trackRemoved();
-    }
-  }
-
-  takeChanged(): readonly Uint32Array[] {
-    return this.stores.map((store) => store.takeChanged());
+      return store.changes();
+    });
+    return { take: () => readers.map((reader) => reader.take()) };
   }
 
   pack(changed: readonly Uint32Array[] | "all", partBytes = PART_BYTES): Packed {

@@ -5,7 +5,7 @@ import { codecs, type RowLayout } from "../core/row-layout.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, optimizerFor } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
-import { changedRows } from "./changed-rows.js";
+import { ChangeFeed, type ChangeReader } from "./change-feed.js";
 import { type Lifecycle, openLifecycle } from "./lifecycle.js";
 import { RemovedKeys } from "./removed-keys.js";
 import { GIB, layoutOf, type StoreOptions, tableFull } from "./store-options.js";
@@ -46,6 +46,11 @@ export abstract class RowStore {
   readonly lifecycle: Lifecycle | null;
   private readonly memoryLimit: number;
   private readonly removedKeys: RemovedKeys;
+  private readonly feed = new ChangeFeed({
+    track: () => this.kernel.track(),
+    noted: () => this.noted(),
+    present: (rows) => this.present(rows),
+  });
   /** Room for one row's weights, or for all of its floats. */
   private readonly probe: number;
   /** Room for one key. */
@@ -131,16 +136,14 @@ export abstract class RowStore {
     if (keys.length > 0) yield { keys: BigUint64Array.from(keys), weights: weights.slice(0, keys.length * dim) };
   }
 
-  /** Begins to note which rows change, for `takeChanged`. */
-  track(): void {
-    this.kernel.track();
+  /** A new reader of which rows change from now on. */
+  changes(): ChangeReader {
+    return this.feed.reader();
   }
 
-  /** Numbers of the learned rows that changed since the last call (or since `track`), ascending. */
-  takeChanged(): Uint32Array {
+  private noted(): Uint32Array {
     this.kernel.settleMarks();
-    const bitmap = this.view(this.kernel.changesAddress(), Math.ceil(this.end / 32) * 4);
-    return this.present(changedRows(bitmap));
+    return new Uint32Array(this.memory.buffer, this.kernel.changesAddress() >>> 0, Math.ceil(this.end / 32));
   }
 
   /** Begins to collect the keys of rows that are given up, for `takeRemoved`. */

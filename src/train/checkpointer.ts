@@ -4,8 +4,8 @@ import type { ParentRef } from "../checkpoints/manifest.js";
 import type { CheckpointStore, Saved } from "../checkpoints/store.js";
 import { WriterThread } from "../checkpoints/writer-thread.js";
 import type { Clock } from "../core/clock.js";
+import type { ChangeReader } from "../tables/change-feed.js";
 import type { RowStore } from "../tables/table.js";
-import { RowSet } from "./publishing/row-set.js";
 
 export interface CheckpointerOptions {
   /** Locked, where the run's directory is to be ours alone. */
@@ -30,8 +30,6 @@ export interface CheckpointerOptions {
    * learning meanwhile. Default false.
    */
   readonly patient?: boolean;
-  /** Given the rows taken from the stores, for others who need them. */
-  readonly onChanged?: (changed: readonly Uint32Array[]) => void;
   /** Told of every checkpoint when it is durable, in order, with the meta it was saved with. */
   readonly onCommitted?: (meta: CheckpointContent["meta"], saved: Saved) => void;
 }
@@ -52,9 +50,9 @@ const MOST_COPIES = 8;
 export class Checkpointer {
   private readonly options: CheckpointerOptions;
   private readonly limit: number;
-  private readonly changed: readonly RowSet[];
   private readonly periodic: boolean;
-  private tracking = false;
+  /** Of every store, where rows are tracked. */
+  private changes: readonly ChangeReader[] | null = null;
   private parent: ParentRef | null;
   private background: WriterThread | null = null;
   private pending: CheckpointContent["meta"] | null = null;
@@ -71,18 +69,11 @@ export class Checkpointer {
     this.options = options;
     this.limit = options.mostChangedBytes ?? MOST_CHANGED_BYTES;
     this.periodic = options.seconds > 0 || options.every !== null;
-    this.changed = options.stores.map(() => new RowSet());
     this.taken = { examples: options.examples, ms: options.clock.now() };
     this.copied = options.examples;
     this.nextCount = options.examples;
     this.parent = options.resumed;
     if (this.periodic && !options.patient) this.track();
-  }
-
-  /** Rows that are known to have changed: what another reader took from the stores (`takeChanged`), one list a store. */
-  note(changed: readonly Uint32Array[]): void {
-    if (!this.tracking) return;
-    changed.forEach((rows, i) => void this.changed[i].add(rows));
   }
 
   /**
@@ -95,10 +86,11 @@ export class Checkpointer {
     if (!this.periodic) return false;
     const busy = this.background?.busy === true;
     if (!busy && this.isTime(examples)) return true;
-    if (!this.crowded(examples)) return false;
+    const { changes } = this;
+    if (!changes || !this.crowded(examples, changes)) return false;
     if (!busy && this.ahead >= (MOST_COPIES - 1) * this.limit) return true;
     // Copies take no more memory than the rows themselves, or than one save; changes beyond that wait for the next save.
-    if (this.ahead < Math.max(this.rowBytes, MOST_COPIES * this.limit)) this.copyAhead(examples);
+    if (this.ahead < Math.max(this.rowBytes, MOST_COPIES * this.limit)) this.copyAhead(examples, changes);
     return false;
   }
 
@@ -112,11 +104,12 @@ export class Checkpointer {
 
   /** Copies what has changed and hands it to the writer. `content` is all of the model's and the run's state, as views. */
   save(examples: number, content: CheckpointContent): void {
-    if (!this.tracking) {
+    const { changes } = this;
+    if (!changes) {
       this.saveWhole(examples, content);
       return;
     }
-    this.writer().save(this.increment(examples, content));
+    this.writer().save(this.increment(examples, content, changes));
     this.pending = content.meta;
     // Where a run begins is saved before anything is learned.
     if (examples > this.taken.examples) this.earlyMs = Math.max(EARLY_MS, 2 * this.earlyMs);
@@ -134,8 +127,8 @@ export class Checkpointer {
     return this.background;
   }
 
-  private copyAhead(examples: number): void {
-    const rows = this.options.stores.map((store, i) => this.copy(store, i));
+  private copyAhead(examples: number, changes: readonly ChangeReader[]): void {
+    const rows = this.options.stores.map((store, i) => this.copy(store, changes[i]));
     this.ahead += rows.reduce((sum, { data }) => sum + data.byteLength, 0);
     this.writer().copyAhead(rows);
     this.countFrom(examples);
@@ -167,8 +160,7 @@ export class Checkpointer {
   }
 
   private track(): void {
-    this.tracking = true;
-    for (const store of this.options.stores) store.track();
+    this.changes = this.options.stores.map((store) => store.changes());
   }
 
   /**
@@ -204,10 +196,9 @@ export class Checkpointer {
   }
 
   /** Counts the changed rows now and then: the nearer the limit, the sooner again. */
-  private crowded(examples: number): boolean {
-    if (!this.tracking || examples < this.nextCount) return false;
-    this.collect();
-    const bytes = this.options.stores.reduce((sum, { layout }, i) => sum + this.changed[i].size * layout.stride, 0);
+  private crowded(examples: number, changes: readonly ChangeReader[]): boolean {
+    if (examples < this.nextCount) return false;
+    const bytes = this.options.stores.reduce((sum, { layout }, i) => sum + changes[i].count * layout.stride, 0);
     if (bytes >= this.limit) return true;
     const seen = examples - this.copied;
     const left = (Math.max((this.limit - bytes) / 2, this.limit / 16) * seen) / Math.max(bytes, 1);
@@ -215,15 +206,12 @@ export class Checkpointer {
     return false;
   }
 
-  private collect(): void {
-    const changed = this.options.stores.map((store) => store.takeChanged());
-    this.note(changed);
-    this.options.onChanged?.(changed);
-  }
-
-  private increment(examples: number, { meta, blocks }: CheckpointContent): Increment {
-    this.collect();
-    const copies = new Map(this.options.stores.map((store, i) => [store.rowsBlock, this.copy(store, i)]));
+  private increment(
+    examples: number,
+    { meta, blocks }: CheckpointContent,
+    changes: readonly ChangeReader[],
+  ): Increment {
+    const copies = new Map(this.options.stores.map((store, i) => [store.rowsBlock, this.copy(store, changes[i])]));
     const whole = blocks.filter(({ name }) => !copies.has(name));
     const patched = blocks.filter(({ name }) => copies.has(name));
     return {
@@ -234,9 +222,9 @@ export class Checkpointer {
     };
   }
 
-  /** Copies the changed rows of the i-th store. */
-  private copy(store: RowStore, i: number): ChangedRows {
-    const rows = store.present(this.changed[i].take());
+  /** Copies a store's changed rows. */
+  private copy(store: RowStore, changes: ChangeReader): ChangedRows {
+    const rows = changes.take();
     const data = this.writer().memory.take(rows.length * store.layout.stride);
     return { name: store.rowsBlock, rows, data: store.readRows(rows, data) };
   }

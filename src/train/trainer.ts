@@ -95,7 +95,6 @@ export class Trainer implements Consumer {
       examples: this.runMetrics.examples,
       // A file can be read again at leisure; a topic's readers must not wait for a long copy.
       ...(job.topic ? {} : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
-      onChanged: (changed) => this.publication?.note(changed),
       onCommitted: ({ position, tally, validation }) => {
         this.best.forget(validation as unknown as ValidationState | undefined);
         this.committed = position as unknown as StreamPosition;
@@ -218,9 +217,6 @@ export class Trainer implements Consumer {
   }
 
   private async publish(publication: Publication, runEnds = false): Promise<void> {
-    const changed = this.model.serving.takeChanged();
-    this.checkpointer.note(changed);
-    publication.note(changed);
     const { position } = this.meta;
     // A replay lets partitions that were added join only behind what was published without them.
     if (position && "messages" in position && !publication.replaying)

@@ -40,7 +40,7 @@ const publisherTo = (sink: DeltaSink, snapshotEvery = 4) =>
 
 async function publish(publisher: Publisher, trainer: TinyTrainer, version: number): Promise<void> {
   for (let i = 0; i < 7; i++) trainer.learn((version * 5 + i) % 30, version);
-  await publisher.publish(trainer, version, [version]);
+  await publisher.publish(trainer, version, [version], trainer.takeChanged());
 }
 
 describe("the log in a directory", () => {

@@ -60,7 +60,7 @@ class Writer {
   async entry(keys = 1): Promise<void> {
     this.version++;
     for (let i = 0; i < keys; i++) this.trainer.learn((this.version + i) % 20, this.version);
-    await this.publisher.publish(this.trainer, this.version, []);
+    await this.publisher.publish(this.trainer, this.version, [], this.trainer.takeChanged());
   }
 }
 

@@ -66,7 +66,7 @@ class History {
   async entry(): Promise<void> {
     for (let i = this.roll(12); i >= 0; i--) this.trainer.learn(this.roll(30), this.roll(1000));
     this.version++;
-    await this.publisher.publish(this.trainer, this.version, [1, 2, 3]);
+    await this.publisher.publish(this.trainer, this.version, [1, 2, 3], this.trainer.takeChanged());
     this.log.published.set(this.version, this.trainer.answer());
   }
 
@@ -82,7 +82,7 @@ class History {
     for (let i = 0; zombie && i < 3; i++) {
       oldTrainer.learn(this.roll(30), -1);
       this.version++;
-      await old.publish(oldTrainer, this.version, []);
+      await old.publish(oldTrainer, this.version, [], oldTrainer.takeChanged());
       this.log.published.set(this.version, oldTrainer.answer());
       await this.entry();
     }
@@ -179,7 +179,7 @@ describe("a replica", () => {
     const [first, second] = [log.publisher(1, 100), log.publisher(2, 100)];
     const publish = async (publisher: typeof first, from: TinyTrainer, number: number) => {
       from.learn(number % 4, number);
-      await publisher.publish(from, number, []);
+      await publisher.publish(from, number, [], from.takeChanged());
       log.published.set(number, from.answer());
     };
     const { replica } = replicaOf(new MemorySource(log));
@@ -234,7 +234,7 @@ describe("a replica", () => {
     const trainer = new TinyTrainer();
     for (let n = 0; n < 4; n++) {
       trainer.learn(n, n + 1);
-      await publisher.publish(trainer, n, []);
+      await publisher.publish(trainer, n, [], trainer.takeChanged());
     }
     const source = new MemorySource(history.log, (some) => {
       if (some.length === 0) return some;

@@ -43,8 +43,6 @@ export class TinyTrainer extends TinyModel implements Publishable {
     this.removed.delete(BigInt(key));
   }
 
-  track(): void {}
-
   takeChanged(): readonly Uint32Array[] {
     const rows = [...this.changed].sort((a, b) => (a < b ? -1 : 1)).map(Number);
     this.changed = new Set();

@@ -42,7 +42,7 @@ async function trainerInto(log: string, asked: readonly object[]) {
     return decoded.batch;
   };
   let version = 0;
-  model.serving.track();
+  const changes = model.serving.changes();
   const step = async () => {
     const batch = decode(Array.from({ length: 64 }, () => candidate(rng)));
     for (let r = 0; r < batch.rows; r++) batch.labels[r] = rng.below(2);
@@ -51,7 +51,7 @@ async function trainerInto(log: string, asked: readonly object[]) {
     await model.learn(batch);
     version += batch.rows;
     answers.set(version, [...sigmoid(await model.predict(decode(asked)))]);
-    await publisher.publish(model.serving, version, times.take());
+    await publisher.publish(model.serving, version, times.take(), changes.take());
   };
   return { step, answers, hash: specHash(spec), version: () => version, close: () => model.close() };
 }

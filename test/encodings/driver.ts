@@ -49,14 +49,17 @@ export function savedBlocks(encoding: Encoding): SavedBlocks & Map<string, { dat
   return new Map(encoding.blocks().map(({ name, data }) => [name, { data: data.slice() }]));
 }
 
+/** Stores, and what changes in them from now on. */
+export const changesOf = (stores: readonly RowStore[]) => stores.map((store) => ({ store, changes: store.changes() }));
+
 /** Tells a replica's stores what changed in a trainer's, by name; rows that went are `gone`. */
 export function tell(
-  trainer: readonly RowStore[],
+  trainer: ReturnType<typeof changesOf>,
   replica: readonly RowStore[],
   gone: (store: RowStore) => BigUint64Array,
 ): void {
-  trainer.forEach((store, i) => {
+  trainer.forEach(({ store, changes }, i) => {
     replica[i].remove(gone(store));
-    replica[i].put(store.weightsOfRows(store.takeChanged()));
+    replica[i].put(store.weightsOfRows(changes.take()));
   });
 }

@@ -122,12 +122,12 @@ export function encodingContract(name: string, spec: EncodingSpec, sgd: { spec: 
     it("gives the trainer's bits in a replica that was told what changed", async () => {
       const trainer = await encodingOf(spec);
       const replica = await encodingOf(spec, "serve");
-      for (const store of trainer.stores) store.track();
+      const changes = trainer.stores.map((store) => store.changes());
       const roll = dice(9);
       for (let step = 0; step < 4; step++) {
         await learn(trainer, someKeys(roll, 30), (v) => random(roll, v.length, 0.1));
         trainer.stores.forEach((store, i) => {
-          replica.stores[i].put(store.weightsOfRows(store.takeChanged()));
+          replica.stores[i].put(store.weightsOfRows(changes[i].take()));
         });
         trainer.dense.forEach((weights, i) => {
           for (const [key, { data }] of Object.entries(weights.parameters()))

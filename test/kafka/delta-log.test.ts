@@ -38,7 +38,7 @@ describeKafka("the delta log in a topic", (kafka) => {
   };
   const publish = async (publisher: Publisher, trainer: TinyTrainer, version: number) => {
     for (let i = 0; i < 8; i++) trainer.learn((version * 3 + i) % 40, version);
-    await publisher.publish(trainer, version, []);
+    await publisher.publish(trainer, version, [], trainer.takeChanged());
   };
 
   it("is followed live and from its newest snapshot, also by replicas that come late, and across a writer's restart", async () => {

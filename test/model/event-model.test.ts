@@ -294,16 +294,16 @@ test.each([4096, 1021])(
     const spec = eventSpec("lr", optimizers.ftrl, { encoding: "hash", rows });
     const [model, tracked] = [open(spec), open(spec)];
     const { store } = tracked.tables[0];
-    store.track();
+    const changes = store.changes();
     const changed = new Set<number>();
     const events = randomEvents(400, 11, 3000);
     events[33] = { ...events[33], importance: Number.NaN };
     for (let i = 0; i < events.length; i += BATCH) {
       for (const each of [model, tracked]) await learnAll(each, events.slice(i, i + BATCH));
-      for (const row of i % 3 === 0 ? store.takeChanged() : []) changed.add(row);
+      for (const row of i % 3 === 0 ? changes.take() : []) changed.add(row);
       expect(model.tables[0].store.rows).toBe(store.rows);
     }
-    for (const row of store.takeChanged()) changed.add(row);
+    for (const row of changes.take()) changed.add(row);
     const blocks = snapshot(model);
     expect(sameBlocks(blocks, snapshot(tracked))).toBe(true);
     const state = new BigUint64Array(blocks.get("table/weights/state")!.data.buffer);

@@ -31,10 +31,10 @@ describe.each(towers)("%s, told to a replica", (tower) => {
     async (encoding, optimizer) => {
       const spec = parseSpec(servedSpec(tower, { encoding, optimizer }), "test.yaml");
       const [trainer, replica] = [await open(spec, "train"), await open(spec, "serve")];
-      trainer.model.serving.track();
+      const changes = trainer.model.serving.changes();
       for (let i = 0; i < 5; i++) {
         await trainer.model.learn(servedBatch(trainer.layout, 1 + i * 15, i, 30));
-        const packed = trainer.model.serving.pack(i === 0 ? "all" : trainer.model.serving.takeChanged(), 700);
+        const packed = trainer.model.serving.pack(i === 0 ? "all" : changes.take(), 700);
         const states = [...packed.states()];
         expect(states).toHaveLength(packed.parts);
         for (const state of states) replica.model.serving.apply(state);
@@ -57,10 +57,10 @@ it.each([
 ] as const)("%s, %s in %s, told to a replica: predicts the trainer's bits", async (tower, optimizer, precision) => {
   const spec = lowPrecision(parseSpec(servedSpec(tower, { encoding: "hash", optimizer }), "test.yaml"), precision);
   const [trainer, replica] = [await open(spec, "train"), await open(spec, "serve")];
-  trainer.model.serving.track();
+  const changes = trainer.model.serving.changes();
   for (let i = 0; i < 4; i++) {
     await trainer.model.learn(servedBatch(trainer.layout, 60, i, 30));
-    for (const state of trainer.model.serving.pack(trainer.model.serving.takeChanged()).states()) {
+    for (const state of trainer.model.serving.pack(changes.take()).states()) {
       replica.model.serving.apply(state);
     }
     const unseen = servedBatch(trainer.layout, 64, 100 + i, 60);
@@ -114,15 +114,15 @@ describe.each(["lr", "fm", "deep_crossing"] as const)("%s, whose rows come and g
   it.each(Object.entries(lives))("%s: a replica predicts the trainer's bits", async (_, life) => {
     const spec = parseSpec(servedSpec(tower, { optimizer: "ftrl", life }), "test.yaml");
     const [trainer, replica] = [await open(spec, "train"), await open(spec, "serve")];
-    trainer.model.serving.track();
+    const changes = trainer.model.serving.changes();
     let removed = 0;
     for (let i = 0; i < 60; i++) {
       await trainer.model.learn(servedBatch(trainer.layout, 64, i, 30 + i * 40));
       if (i % 3 > 0) continue;
       // Some changes were taken before the last rows went.
-      const changed = trainer.model.serving.takeChanged();
+      const changed = changes.take();
       await trainer.model.learn(servedBatch(trainer.layout, 64, 1000 + i, 30 + i * 40));
-      const later = trainer.model.serving.takeChanged();
+      const later = changes.take();
       const both = changed.map((rows, s) => Uint32Array.from(new Set([...rows, ...later[s]])).sort());
       const packed = trainer.model.serving.pack(i === 0 ? "all" : both, 3000);
       const states = [...packed.states()];
@@ -148,15 +148,15 @@ it("packs the same bytes after a restore as in the run that went on", async () =
   ] as const) {
     const spec = parseSpec(servedSpec(tower, { encoding, optimizer: "ftrl" }), "test.yaml");
     const [first, second] = [await open(spec, "train"), await open(spec, "train")];
-    first.model.serving.track();
+    const before = first.model.serving.changes();
     for (let i = 0; i < 4; i++) await first.model.learn(servedBatch(first.layout, 61, i, 30));
-    first.model.serving.takeChanged();
+    before.take();
     second.model.restore(
       new Map(first.model.blocks().map((block) => [block.name, { ...block, data: block.data.slice() }])),
     );
-    second.model.serving.track();
+    const changes = [before, second.model.serving.changes()];
     for (const { model, layout } of [first, second]) await model.learn(servedBatch(layout, 7, 9, 30));
-    const packs = [first, second].map(({ model }) => [...model.serving.pack(model.serving.takeChanged()).states()]);
+    const packs = [first, second].map(({ model }, i) => [...model.serving.pack(changes[i].take()).states()]);
     expect(packs[1]).toEqual(packs[0]);
   }
 });

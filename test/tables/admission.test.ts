@@ -190,11 +190,11 @@ describe("admission by occurrences", () => {
   it("a replica that is told the rows gives unknown ids the default row's weights", () => {
     const { shape, layout, table } = tableWith(roomy(2));
     const replica = new StoreTable(modelOf(shape), 0, layout, { serving: true });
-    table.store.track();
+    const changes = table.store.changes();
     const keys = Array.from({ length: 20 }, (_, i) => mix(BigInt(i)));
     learn(table, layout, singles(keys));
     learn(table, layout, singles(keys.slice(0, 5)));
-    replica.store.put(table.store.weightsOfRows(table.store.takeChanged()));
+    replica.store.put(table.store.weightsOfRows(changes.take()));
     for (const each of [table, replica]) each.gather(batchOf(layout, singles(keys)), "score");
     expect(replica.output.slice(0, 80)).toEqual(table.output.slice(0, 80));
     expect(replica.stats().rows).toBe(6);

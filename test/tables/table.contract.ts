@@ -120,19 +120,19 @@ export function tableContract(encoding: "hash" | "exact"): void {
       const { table, learn, score } = subjectOf(shape);
       const roll = dice(19);
       learn(randomRows(shape, keys, CAPACITY, roll));
-      table.store.track();
-      expect([...table.store.takeChanged()]).toEqual([]);
+      const changes = table.store.changes();
+      expect([...changes.take()]).toEqual([]);
       for (let step = 0; step < 8; step++) {
         const before = rowBytes(table);
         learn(randomRows(shape, keys, 1 + roll(4), roll));
         score(randomRows(shape, keys, CAPACITY, roll));
         const after = rowBytes(table);
-        const changed = [...table.store.takeChanged()];
+        const changed = [...changes.take()];
         const differing = [...after].filter(([row, bytes]) => before.get(row) !== bytes).map(([row]) => row);
         expect(differing.filter((row) => !changed.includes(row))).toEqual([]);
         for (const row of changed) expect(after.has(row)).toBe(true);
         expect(changed.length).toBeLessThanOrEqual(4 * (3 + 4 * 6 + 2 + 1));
-        expect([...table.store.takeChanged()]).toEqual([]);
+        expect([...changes.take()]).toEqual([]);
       }
     });
 
@@ -141,11 +141,11 @@ export function tableContract(encoding: "hash" | "exact"): void {
       const trainer = subjectOf(shape);
       const layout = batchLayout(modelOf(shape), CAPACITY);
       const replica = new StoreTable(modelOf(shape), 0, layout, { serving: true });
-      trainer.table.store.track();
+      const changes = trainer.table.store.changes();
       const roll = dice(dim);
       for (let step = 0; step < 6; step++) {
         trainer.learn(randomRows(shape, keys.slice(0, 30), 1 + roll(CAPACITY), roll));
-        replica.store.put(trainer.table.store.weightsOfRows(trainer.table.store.takeChanged()));
+        replica.store.put(trainer.table.store.weightsOfRows(changes.take()));
         const rows = randomRows(shape, keys, CAPACITY, roll);
         const expected = trainer.score(rows);
         replica.gather(batchOf(layout, rows), "score");

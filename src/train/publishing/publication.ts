@@ -11,11 +11,11 @@ import { Publisher, type PublisherState } from "../../delta-log/publisher.js";
 import { SinkList } from "../../delta-log/sink-list.js";
 import { EventTimes, Freshness } from "../../delta-log/times.js";
 import type { Model } from "../../model/model.js";
+import type { ModelChanges } from "../../model/replica-state.js";
 import { specHash } from "../../spec/hash.js";
 import type { PublishSpec } from "../job.js";
 import type { Decision, OrderLog } from "../ordering/order-log.js";
 import { RetryingSink, type RetryOptions } from "../workers/retry.js";
-import { RowSet } from "./row-set.js";
 
 /** While nothing is learned, an entry is published this often, so that followers can tell silence from death. */
 const HEARTBEAT_MS = 10_000;
@@ -43,7 +43,7 @@ export class Publication {
   private readonly publisher: Publisher;
   private readonly sink: DeltaSink;
   private planned: Extract<Decision, { kind: "publish" }>[];
-  private readonly changed: readonly RowSet[];
+  private readonly changes: ModelChanges;
   private readonly times = new EventTimes();
   readonly freshness = new Freshness(wallTime);
   private dirty = false;
@@ -63,9 +63,8 @@ export class Publication {
     });
     if (state) this.publisher.restore(state);
     this.planned = order.entries.filter((entry) => entry.kind === "publish");
-    this.changed = model.tables.flatMap(({ stores }) => stores.map(() => new RowSet()));
+    this.changes = model.serving.changes();
     this.lastMs = clock.now();
-    model.serving.track();
   }
 
   /** @throws HashbrookError usage, kafka_…, log_… */
@@ -102,11 +101,6 @@ export class Publication {
   /** For the checkpoint. */
   get state(): PublisherState {
     return this.publisher.state();
-  }
-
-  /** Rows that another reader has taken from the tables. */
-  note(changed: readonly Uint32Array[]): void {
-    changed.forEach((rows, i) => void this.changed[i].add(rows));
   }
 
   /** @param times ms since the epoch of events just learned; 0 = unknown */
@@ -154,8 +148,7 @@ export class Publication {
     else order.append([{ kind: "publish", at: examples, number: this.state.number + 1 }]);
     order.sync();
     const times = this.times.take();
-    const changed = this.changed.map((rows) => rows.take());
-    await this.publisher.publish(model.serving, examples, times, changed);
+    await this.publisher.publish(model.serving, examples, times, this.changes.take());
     this.freshness.add(times);
     this.dirty = false;
     this.lastMs = clock.now();

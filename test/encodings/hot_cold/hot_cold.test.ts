@@ -6,7 +6,17 @@ import type { EncodingSpec, OptimizerSpec } from "../../../src/spec/compiled.js"
 import { optimizerSpecs } from "../../optimizers/specs.js";
 import { mix } from "../../tables/reference.js";
 import { batchOf, dice, modelOf } from "../../tables/samples.js";
-import { CAPACITY, distinctKeys, gradientsFor, learn, OPTIONS, savedBlocks, tell, vectorsOf } from "../driver.js";
+import {
+  CAPACITY,
+  changesOf,
+  distinctKeys,
+  gradientsFor,
+  learn,
+  OPTIONS,
+  savedBlocks,
+  tell,
+  vectorsOf,
+} from "../driver.js";
 import { ReferenceHotCold } from "./hot-cold-reference.js";
 
 const ids = Array.from({ length: 120 }, (_, i) => mix(BigInt(i)));
@@ -106,13 +116,13 @@ describe.each(Object.entries(optimizerSpecs))("a hot_cold table with %s", (_, op
 
   it("predicts the same bits in a replica that was told its rows", async () => {
     const [trainer, replica] = [await tableOf({ optimizer }), await tableOf({ optimizer }, { serving: true })];
-    for (const store of trainer.stores) store.track();
+    const changes = changesOf(trainer.stores);
     for (const { keys, gradients } of batches(50, 4)) {
       const before = hotKeys(trainer);
       await learn(trainer, keys, gradients);
       const now = new Set(hotKeys(trainer));
       const gone = BigUint64Array.from(before.filter((key) => !now.has(key)));
-      tell(trainer.stores, replica.stores, (store) => (store === trainer.stores[0] ? gone : new BigUint64Array()));
+      tell(changes, replica.stores, (store) => (store === trainer.stores[0] ? gone : new BigUint64Array()));
       const asked = distinctKeys(ids, CAPACITY, dice(keys.length));
       expect(await vectorsOf(replica, asked)).toEqual(await vectorsOf(trainer, asked));
     }
