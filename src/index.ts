@@ -82,5 +82,7 @@ export type {
   Warning,
 } from "./train/job.js";
 export type { PredictionFormat } from "./train/prediction-lines.js";
+export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";
+export type { Given, StreamSettings, TrainSettings } from "./train/settings.js";
 export type { SourceHealth } from "./train/workers/thread-messages.js";

@@ -1,11 +1,11 @@
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
-import { train } from "../train/run.js";
+import { replay } from "../train/replay.js";
 import { KAFKA_ENVIRONMENT } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { stopSignal } from "./signals.js";
-import { printReport } from "./summary.js";
+import { printReport, tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
 
 interface Flags extends TopicFlags {
@@ -37,13 +37,14 @@ Example:
 }
 
 async function run(flags: Flags): Promise<void> {
-  const topic = topicOf({ group: `hashbrook-replay-${process.pid}`, ...flags, until: flags.until ?? { at: "end" } });
+  const topic = topicOf(flags);
   if (!topic) throw new HashbrookError("usage", "no source: give --kafka BROKERS --topic T");
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   try {
-    const { model, out, lingerMs } = flags;
-    const report = await train({ model, out, topic, lingerMs, signal, onProgress: progress.show });
+    const { model, out, lingerMs, group } = flags;
+    const heard = { onProgress: progress.show, onSpecWarning: tellSpecWarning };
+    const report = await replay({ model, out, topic: { ...topic, group }, lingerMs, signal, ...heard });
     progress.end();
     printReport(report, flags.json ?? false);
   } finally {

@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import type { TopicSpec, TopicStart, TopicStop } from "../sources/kafka/open-topic.js";
 import { kafkaOptions } from "../sources/kafka/options.js";
+import { defaultSettings } from "../train/settings.js";
 import { brokers, milliseconds, topicName } from "./options.js";
 
 /** The flags that name a topic to learn from. */
@@ -41,7 +42,7 @@ export function topicOptions(): Option[] {
       .default("stop"),
     new Option("--linger-ms <n>", "longest an event of a quiet topic waits for others before it is learned")
       .argParser(milliseconds)
-      .default(50),
+      .default(defaultSettings.lingerMs),
   ];
 }
 

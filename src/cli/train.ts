@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
+import { defaultSettings } from "../train/settings.js";
 import { counting, host, KAFKA_ENVIRONMENT, port, share, threads, wholeNumber, wholeShare } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
@@ -49,7 +50,7 @@ export function trainCommand(): Command {
       "--epochs <n>",
       "passes over the data; figures of events seen in an earlier one are told apart",
       counting,
-      1,
+      defaultSettings.epochs,
     )
     .option("--validate <file...>", "files scored after every epoch and never learned")
     .option("--validate-last <share>", "hold out the last part of --data for that (20% or 0.2, by bytes)", share)
@@ -68,11 +69,16 @@ export function trainCommand(): Command {
       "--max-skipped <share>",
       "stop with an error when more of the newest examples have gradients that are not finite",
       wholeShare,
-      0.1,
+      defaultSettings.maxSkipped,
     )
-    .option("--checkpoint-seconds <n>", "seconds between checkpoints; 0 = only at the end", wholeNumber, 60)
+    .option(
+      "--checkpoint-seconds <n>",
+      "seconds between checkpoints; 0 = only at the end",
+      wholeNumber,
+      defaultSettings.checkpointSeconds,
+    )
     .option("--checkpoint-every <n>", "also checkpoint every n examples", counting)
-    .option("--keep <n>", "checkpoints to keep (and those that they build on)", counting, 3)
+    .option("--keep <n>", "checkpoints to keep (and those that they build on)", counting, defaultSettings.keep)
     .option("--serve <port>", "also answer score requests, always with the newest weights; 0 picks a free port", port)
     .option("--metrics-port <port>", "answer GET /metrics (Prometheus) and /v2/health/ready of the trainer", port)
     .option("--host <address>", "address to listen on", host, "127.0.0.1")

@@ -9,10 +9,11 @@ import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { TopicPosition } from "./ordering/merge.js";
 import type { LineOptions } from "./prediction-lines.js";
+import type { TrainSettings } from "./settings.js";
 import type { SourceHealth } from "./workers/thread-messages.js";
 
 /** What the pipeline's workers are told to do: plain data that crosses threads. */
-export interface Job {
+export interface Job extends TrainSettings {
   readonly kind: "train" | "eval" | "predict";
   readonly spec: CompiledSpec;
   /** Paths, globs, "-" or "simulate:ROWS[:SEED]", in order. */
@@ -23,8 +24,6 @@ export interface Job {
   readonly publish: PublishSpec | null;
   /** Rejected events also go to this Kafka topic. */
   readonly deadLetters: { readonly kafka: KafkaOptions; readonly topic: string } | null;
-  /** Milliseconds that an event of a quiet topic waits for others before its batch is learned. */
-  readonly lingerMs: number;
   /** train: the run's directory. */
   readonly out: string | null;
   /** predict: where the rows' lines go. */
@@ -35,29 +34,8 @@ export interface Job {
   readonly checkpoint: string | null;
   /** eval, predict: damaged checkpoints that were passed over on the way to it. */
   readonly passedOver: Report["passed_over"];
-  readonly resume: boolean;
-  /** Stop after this many events have been learned, counted from the start of the data; null = all. */
-  readonly limit: number | null;
-  readonly epochs: number;
   /** Files that are scored after every epoch and never learned; empty: none. */
   readonly validate: readonly string[];
-  /** The share of the data, its last part, that is scored after every epoch and never learned; null: none. */
-  readonly validateLast: number | null;
-  /** Stop after so many epochs without a better validation logloss, and keep the best one's weights; null: never. */
-  readonly earlyStop: number | null;
-  /** Learn files again that were learned before. */
-  readonly again: boolean;
-  readonly threads: number;
-  /** Stop with an error once more rows than this were rejected; null = never. */
-  readonly maxRejects: number | null;
-  /** train: stop with an error once this share of the newest examples changed nothing, their gradients not being finite. */
-  readonly maxSkipped: number;
-  /** Seconds between checkpoints; 0 = only at the end. */
-  readonly checkpointSeconds: number;
-  /** Also checkpoint every so many examples; null = by time alone. */
-  readonly checkpointEvery: number | null;
-  /** Checkpoints to keep. */
-  readonly keep: number;
 }
 
 /** Where and how often changes are published. */

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { Output, refuseInputs } from "../core/output.js";
@@ -12,21 +11,16 @@ import { loadSpec } from "../spec/parse.js";
 import type { Job, PublishSpec, Report } from "./job.js";
 import { formatOf, keptSources } from "./prediction-columns.js";
 import type { PredictionFormat } from "./prediction-lines.js";
+import { type Given, type StreamSettings, settingsOf, type TrainSettings } from "./settings.js";
 import { type PipelineOptions, runPipeline } from "./workers/pipeline.js";
 
-interface StreamOptions extends PipelineOptions {
+interface StreamOptions extends PipelineOptions, Given<StreamSettings> {
   /** Paths, patterns, "-" (standard input) or "simulate:ROWS[:SEED[:FORMAT]]", read in order. */
   readonly data?: string | readonly string[] | undefined;
-  /** Stop after this many events. Default: all. */
-  readonly limit?: number | undefined;
-  /** Threads of the dense runtime. Default: all cores. The result is the same for any number. */
-  readonly threads?: number | undefined;
-  /** Stop with too_many_rejects once more rows than this were rejected. Default: never (predict: 0). */
-  readonly maxRejects?: number | undefined;
 }
 
 /** What to learn, from what, and how to keep it. */
-export interface TrainOptions extends StreamOptions {
+export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   /** Learn from a Kafka topic instead of `data`. */
   readonly topic?: TopicSpec | undefined;
   /**
@@ -36,37 +30,14 @@ export interface TrainOptions extends StreamOptions {
   readonly publish?: Partial<PublishSpec> | undefined;
   /** Rejected events also go to this Kafka topic. */
   readonly deadLetters?: Job["deadLetters"] | undefined;
-  /** Milliseconds that an event of a quiet topic waits for others before its batch is learned. Default 50. */
-  readonly lingerMs?: number | undefined;
   /** Path of a model spec (features/*.yaml), or a compiled one. */
   readonly model: string | CompiledSpec;
   /** Told what the model spec may say, but seldom means. */
   readonly onSpecWarning?: ((warning: SpecWarning) => void) | undefined;
   /** Directory of the run: checkpoints and rejected rows. */
   readonly out: string;
-  /** Go on from the directory's newest checkpoint: in the files it was cut short in, or over new ones. Default false: a directory that holds a model is an error. */
-  readonly resume?: boolean | undefined;
-  /** Passes over the data. Default 1. */
-  readonly epochs?: number | undefined;
   /** Files scored after every epoch and never learned; with `validateLast`, an error. */
   readonly validate?: string | readonly string[] | undefined;
-  /** Share of the data, its last part by bytes, that is scored after every epoch and never learned: 0.2 is the last fifth. */
-  readonly validateLast?: number | undefined;
-  /** Stop after so many epochs without a better validation logloss, and leave the best epoch's weights. */
-  readonly earlyStop?: number | undefined;
-  /** With `resume`: learn files again that this run has learned before. Default false: only what is new in `data` is learned. */
-  readonly again?: boolean | undefined;
-  /**
-   * End with `diverged` once more than this share of the newest 10,000 to 20,000 examples changed nothing, since their gradients were
-   * not finite; judged from 1,000 examples of this run on. Default 0.1; 1 = never.
-   */
-  readonly maxSkipped?: number | undefined;
-  /** Seconds between checkpoints. Default 60; 0 = only at the end. */
-  readonly checkpointSeconds?: number | undefined;
-  /** Also checkpoint every so many examples. */
-  readonly checkpointEvery?: number | undefined;
-  /** Checkpoints to keep. Default 3. */
-  readonly keep?: number | undefined;
 }
 
 /** What to score, with what. */
@@ -85,24 +56,16 @@ export interface PredictOptions extends EvaluateOptions {
   readonly format?: PredictionFormat | undefined;
 }
 
-/** Learns a model from a stream of events, test-then-train, and returns the final report. `limit` counts from the start of the data, also after `resume`. */
+/** Learns a model from a stream of events, test-then-train, and returns the final report. */
 export async function train(options: TrainOptions): Promise<Report> {
   const spec = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
   const job: Job = {
     ...streamJob("train", spec, options),
     topic: options.topic ?? null,
-    lingerMs: options.lingerMs ?? 50,
     publish: publishSpec(options),
     deadLetters: options.deadLetters ?? null,
     out: options.out,
-    resume: options.resume ?? false,
-    epochs: atLeast("epochs", options.epochs, 1) ?? 1,
-    ...validationOf(options),
-    again: options.again ?? false,
-    maxSkipped: options.maxSkipped ?? 0.1,
-    checkpointSeconds: options.checkpointSeconds ?? 60,
-    checkpointEvery: options.checkpointEvery ?? null,
-    keep: options.keep ?? 3,
+    validate: validationFiles(options),
   };
   refuseRejected(job);
   return runPipeline(job, options);
@@ -119,8 +82,9 @@ function namesOf(data: readonly string[]): string[] {
   return openSource(data).files.map(({ name }) => name);
 }
 
-function validationOf(options: TrainOptions): Pick<Job, "validate" | "validateLast" | "earlyStop"> {
-  const { validate = [], validateLast, earlyStop, topic, publish, follower } = options;
+function validationFiles(options: TrainOptions): readonly string[] {
+  const { validate = [], topic, publish, follower } = options;
+  const [validateLast, earlyStop] = [options.validateLast ?? undefined, options.earlyStop ?? undefined];
   const files = typeof validate === "string" ? [validate] : validate;
   const refuse = (message: string, hint: string) => {
     throw new HashbrookError("usage", message, { hint });
@@ -139,7 +103,7 @@ function validationOf(options: TrainOptions): Pick<Job, "validate" | "validateLa
     refuse("--early-stop: followers cannot go back to an earlier epoch", "publish from a run without it");
   if (validateLast !== undefined && !(validateLast > 0 && validateLast < 1))
     refuse(`--validate-last ${validateLast}: must lie between 0 and 1`, "20% or 0.2 holds out the last fifth");
-  return { validate: files, validateLast: validateLast ?? null, earlyStop: atLeast("early-stop", earlyStop, 1) };
+  return files;
 }
 
 /** A follower in this process is cheap to tell: ten times as often. */
@@ -193,18 +157,13 @@ async function checkpointed(path: string) {
   return { checkpoint, spec: specOf(checkpoint), passedOver: skipped };
 }
 
-function atLeast(name: string, value: number | undefined, least: number): number | null {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return value ?? null;
-  throw new HashbrookError("usage", `${name} ${value}: must be a whole number of at least ${least}`);
-}
-
 function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions): Job {
   return {
+    ...settingsOf(options),
     kind,
     spec,
     data: typeof options.data === "string" ? [options.data] : (options.data ?? []),
     topic: null,
-    lingerMs: 0,
     publish: null,
     deadLetters: null,
     out: null,
@@ -212,18 +171,6 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     kept: [],
     checkpoint: null,
     passedOver: [],
-    resume: false,
-    limit: atLeast("limit", options.limit, 0),
-    epochs: 1,
     validate: [],
-    validateLast: null,
-    earlyStop: null,
-    again: false,
-    maxSkipped: 1,
-    threads: atLeast("threads", options.threads, 1) ?? availableParallelism(),
-    maxRejects: atLeast("max-rejects", options.maxRejects, 0),
-    checkpointSeconds: 0,
-    checkpointEvery: null,
-    keep: 1,
   };
 }

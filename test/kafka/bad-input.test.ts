@@ -5,8 +5,9 @@ import { describe, expect, it } from "vitest";
 import { withAdmin } from "../../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
+import { replay } from "../../src/train/replay.js";
 import { digests, ended, type Outcome, report, run, start, temporary } from "../e2e/hashbrook.js";
-import { type BrokerFacts, describeBroker, describeKafka, killBroker, startBroker } from "./harness.js";
+import { type BrokerFacts, describeBroker, describeKafka, failure, killBroker, startBroker } from "./harness.js";
 import { LR, rows, said, training } from "./trainers.js";
 
 const rejectsOf = (out: string) =>
@@ -17,6 +18,8 @@ const rejectsOf = (out: string) =>
       (line) =>
         JSON.parse(line) as { code: string; column: string; file: string; offset: number; raw: string; length: number },
     );
+
+const WHOLE = { start: { at: "earliest" }, onLost: "stop" } as const;
 
 function expectFailure(outcome: Outcome, exit: number, message: RegExp): void {
   expect(outcome.stderr).toMatch(message);
@@ -204,10 +207,13 @@ tower: lr
     const from = (place: string) => run([...training(kafka, topic, temporary()), "--from", place]);
     expectFailure(await from("0,51"), 2, /partition 1: offset 51 is beyond its end, 50/);
     expectFailure(await from("1,2,3"), 2, /3 offsets for 2 partitions/);
-    const replay = ["replay", "--model", LR, "--kafka", kafka.brokers, "--topic", topic, "--out", temporary()];
-    const range = [...replay, "--from", "2026-01-01T00:00:10Z", "--until", "2026-01-01T00:00:30Z"];
+    const command = ["replay", "--model", LR, "--kafka", kafka.brokers, "--topic", topic, "--out", temporary()];
+    const range = [...command, "--from", "2026-01-01T00:00:10Z", "--until", "2026-01-01T00:00:30Z"];
     expect(await report(range)).toMatchObject({ examples: 20, rejected: 0 });
     expect(await run(range)).toMatchObject({ status: 5 });
+    const again = { model: LR, out: temporary(), topic: { kafka: kafka.options, topic, ...WHOLE } };
+    expect(await replay(again)).toMatchObject({ examples: 100, ended_by: "end" });
+    await failure(replay(again), "output_exists");
   });
 
   it("learns the messages of partitions that were added meanwhile", async () => {

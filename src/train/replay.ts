@@ -1,0 +1,29 @@
+import type { TopicSpec } from "../sources/kafka/open-topic.js";
+import type { Report } from "./job.js";
+import { type TrainOptions, train } from "./run.js";
+
+/** The stretch of a topic to learn. */
+export interface ReplayedTopic extends Omit<TopicSpec, "group" | "stop"> {
+  /** Consumer group. Default: one of this process alone, which disturbs no trainer. */
+  readonly group?: string | undefined;
+  /** Where it ends. Default: at the messages that are there when it starts. */
+  readonly stop?: TopicSpec["stop"] | undefined;
+}
+
+type Kept = "model" | "onSpecWarning" | "out" | "lingerMs" | "threads" | "onProgress" | "signal";
+
+/** What to learn again, and into which new model. */
+export interface ReplayOptions extends Pick<TrainOptions, Kept> {
+  /** The topic. */
+  readonly topic: ReplayedTopic;
+}
+
+/**
+ * Learns a stretch of a Kafka topic again, into a new model. The order is that of `train`: the same stretch gives the same bytes. To go
+ * on behind it, `train` with `resume` and the same directory and topic.
+ * @throws HashbrookError output_exists where the directory holds a model; as `train`
+ */
+export async function replay({ topic, ...options }: ReplayOptions): Promise<Report> {
+  const { group = `hashbrook-replay-${process.pid}`, stop } = topic;
+  return train({ ...options, topic: { ...topic, group, stop: stop ?? { at: "end" } } });
+}
