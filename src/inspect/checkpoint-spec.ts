@@ -16,6 +16,6 @@ export interface CheckpointSpec {
  * @throws HashbrookError checkpoint_missing | checkpoint_damaged
  */
 export function checkpointSpec(path: string): CheckpointSpec {
-  const { checkpoint, skipped } = openCheckpoint(path);
-  return { spec: specOf(checkpoint), passed_over: skipped };
+  const opened = openCheckpoint(path);
+  return { spec: specOf(opened), passed_over: opened.skipped };
 }

@@ -70,8 +70,9 @@ export interface MigrationReport {
  * @throws checkpoint_missing, checkpoint_damaged, spec_invalid, output_exists; checkpoint_mismatch where more differs than encodings
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
-  const { checkpoint, skipped } = openCheckpoint(options.checkpoint);
-  const from = specOf(checkpoint);
+  const opened = openCheckpoint(options.checkpoint);
+  const { checkpoint, skipped } = opened;
+  const from = specOf(opened);
   const to = typeof options.model === "string" ? loadSpec(options.model) : options.model;
   checkSame(from, to, checkpoint.path);
   const store = new CheckpointStore(options.out);

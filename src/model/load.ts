@@ -24,14 +24,34 @@ export interface LoadedModel {
   readonly model: Model;
 }
 
-/** The compiled spec a checkpoint carries, checked against the hash it carries. */
-export function specOf(checkpoint: Checkpoint): CompiledSpec {
-  const spec = compiledFromJson(JSON.stringify(checkpoint.meta.spec ?? null));
-  if (specHash(spec) === checkpoint.specHash) return spec;
-  throw new HashbrookError(
-    "checkpoint_damaged",
-    `${checkpoint.path}: its spec does not have the hash it was saved with`,
-  );
+/**
+ * The compiled spec a checkpoint carries, checked against the hash it carries.
+ * @param opened with the damaged checkpoints that were passed over, if any: an error names those, too
+ * @throws HashbrookError checkpoint_damaged
+ */
+export function specOf({ checkpoint, skipped }: Opened): CompiledSpec {
+  try {
+    const spec = compiledFromJson(JSON.stringify(checkpoint.meta.spec ?? null));
+    if (specHash(spec) === checkpoint.specHash) return spec;
+    throw new HashbrookError(
+      "checkpoint_damaged",
+      `${checkpoint.path}: its spec does not have the hash it was saved with`,
+    );
+  } catch (error) {
+    throw skipped.length > 0 ? naming(skipped, error) : error;
+  }
+}
+
+interface Opened {
+  readonly checkpoint: Checkpoint;
+  readonly skipped: readonly Skipped[];
+}
+
+function naming(skipped: readonly Skipped[], error: unknown): unknown {
+  if (!(error instanceof HashbrookError)) return error;
+  const before = skipped.map(({ reason }) => reason).join("; ");
+  const { code, message, hint } = error;
+  return new HashbrookError(code, `${message}; passed over before it: ${before}`, { hint, cause: error });
 }
 
 interface LoadOptions {
@@ -55,8 +75,9 @@ export async function loadModel(path: string, options: LoadOptions): Promise<Loa
 }
 
 async function load(path: string, options: LoadOptions): Promise<LoadedModel> {
-  const { checkpoint, skipped } = openCheckpoint(path);
-  const spec = specOf(checkpoint);
+  const opened = openCheckpoint(path);
+  const { checkpoint, skipped } = opened;
+  const spec = specOf(opened);
   const layout = batchLayout(spec, options.capacity);
   const model = await createModel(spec, { layout, threads: options.threads, purpose: "score" });
   model.restore(blocksOf(checkpoint));

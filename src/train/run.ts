@@ -153,8 +153,8 @@ export async function predict(options: PredictOptions): Promise<Report> {
 async function checkpointed(path: string) {
   const { openCheckpoint } = await import("../checkpoints/store.js");
   const { specOf } = await import("../model/load.js");
-  const { checkpoint, skipped } = openCheckpoint(path);
-  return { checkpoint, spec: specOf(checkpoint), passedOver: skipped };
+  const opened = openCheckpoint(path);
+  return { checkpoint: opened.checkpoint, spec: specOf(opened), passedOver: opened.skipped };
 }
 
 function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions): Job {

@@ -1,5 +1,7 @@
+import { truncateSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { CheckpointStore, openCheckpoint } from "../../src/checkpoints/store.js";
 import { checkpointSpec, inspect, keysOf, lag, loadSpec, specHash, train } from "../../src/index.js";
 import { run, temporary } from "../e2e/hashbrook.js";
 
@@ -46,6 +48,20 @@ describe("checkpointSpec", () => {
     expect([specHash(spec), passed_over]).toEqual([specHash(loadSpec(MODEL)), []]);
     const { stdout } = await run(["key", "--checkpoint", out, "--field", "ad", "a1", "--json"]);
     expect(stdout).toBe(`${JSON.stringify({ keys: keysOf(spec, "ad", ["a1"]) })}\n`);
+  });
+
+  it("names what was passed over also where the next one's spec has not its hash", () => {
+    const directory = temporary();
+    const store = new CheckpointStore(directory);
+    const save = (examples: number, meta = {}) =>
+      store.save(examples, { meta: { spec: null, spec_hash: "0", ...meta }, blocks: [] }).path;
+    const { meta } = openCheckpoint(out).checkpoint;
+    const older = save(1, { spec: meta.spec });
+    const newer = save(2);
+    truncateSync(join(newer, "manifest.json"), 20);
+    const message = `${older}: its spec does not have the hash it was saved with; passed over before it: ${newer}/manifest.json`;
+    expect(() => checkpointSpec(directory)).toThrow(message);
+    expect(() => checkpointSpec(older)).toThrow(/it was saved with$/);
   });
 
   it("names a directory without one", () => {
