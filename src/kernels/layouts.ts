@@ -55,6 +55,24 @@ const writers: Record<FieldType, (view: DataView, at: number, value: number | bi
   f64: (view, at, value) => view.setFloat64(at, Number(value), true),
 };
 
+const readers: Record<FieldType, (view: DataView, at: number) => number | bigint> = {
+  u8: (view, at) => view.getUint8(at),
+  u16: (view, at) => view.getUint16(at, true),
+  u32: (view, at) => view.getUint32(at, true),
+  u64: (view, at) => view.getBigUint64(at, true),
+  f32: (view, at) => view.getFloat32(at, true),
+  f64: (view, at) => view.getFloat64(at, true),
+};
+
+/** The fields of `count` structs that lie back to back from the start of `bytes`. */
+export function structsIn(kernel: KernelName, name: string, bytes: Uint8Array, count: number) {
+  const { size, fields } = structOf(kernel, name);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, count * size);
+  const read = (from: number): Readonly<Record<string, number | bigint>> =>
+    Object.fromEntries(Object.entries(fields).map(([field, [at, type]]) => [field, readers[type](view, from + at)]));
+  return Array.from({ length: count }, (_, i) => read(i * size));
+}
+
 /** The bytes of a struct. @param values of every field but `pad` @throws Error when a field is missing or unknown */
 export function structBytes(kernel: KernelName, name: string, values: Readonly<Record<string, number | bigint>>) {
   const { size, fields } = structOf(kernel, name);

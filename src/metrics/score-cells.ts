@@ -1,20 +1,25 @@
+import { constantOf, offsetOf, structOf } from "../kernels/layouts.js";
 import { ensureBytes } from "../kernels/wasm.js";
 import { type MetricKernel, metricKernel } from "./kernel.js";
 
 /** Rows handed to the kernel at a time. */
 const INPUT_ROWS = 4096;
+/** Score, label and weight of each. */
+const COLUMNS = 3;
 /** Rows kept as they came, until they are counted in cells. */
 export const KEPT_ROWS = 65_536;
-/** Bytes of a row that is kept: the place of its score (u32), weights of the negative and of the positive (f32). */
-const ROW = 12;
-/** f64: rows, skipped, weight, positives, predicted, loss, and a factor whose logarithm the loss lacks. */
-export const TOTALS = 8;
-export const FACTOR = 6;
-/** f64 of a cell in a list. */
-const CELL = 3;
+/** Bytes of a row that is kept. */
+const ROW = structOf("metric", "Row").size;
+/** f64 of the totals, among them the loss and a factor whose logarithm it lacks. */
+export const TOTALS = structOf("metric", "Totals").size / 8;
+const LOSS = offsetOf("metric", "Totals", "loss") / 8;
+export const FACTOR = offsetOf("metric", "Totals", "factor") / 8;
+/** f64 of a cell in a list, and of what is measured. */
+const CELL = structOf("metric", "Cell").size / 8;
+const RESULT = structOf("metric", "Result").size / 8;
 /** Cells that weights are put into; those around them come on top, up to MOST_CELLS. */
 const CELLS = 12_000;
-const MOST_CELLS = 24_576;
+const MOST_CELLS = constantOf("metric", "MOST_CELLS");
 
 /** Weights of negatives and of positives in every cell of the layout. `scratch` is empty between calls. */
 export type Accumulator = "scratch" | "all" | "window" | "segment";
@@ -44,8 +49,8 @@ export class ScoreCells {
     this.probabilities = scores === "probabilities" ? 1 : 0;
     const list = (KEPT_ROWS + MOST_CELLS) * CELL * 8;
     const rows = KEPT_ROWS * ROW;
-    const totals = base + INPUT_ROWS * 12;
-    const kept = totals + 128;
+    const totals = base + INPUT_ROWS * COLUMNS * 4;
+    const kept = totals + 2 * TOTALS * 8;
     const sort = kept + rows;
     const a = sort + 2 * rows;
     const [b, sum, scratch] = [a + list, a + 2 * list, a + 4 * list];
@@ -63,7 +68,7 @@ export class ScoreCells {
 
   /** Counts examples in the totals, and keeps them. */
   count(scores: Float32Array, labels: Float32Array, weights: Float32Array): void {
-    const input = new Float32Array(this.memory.buffer, this.at.input, INPUT_ROWS * 3);
+    const input = new Float32Array(this.memory.buffer, this.at.input, INPUT_ROWS * COLUMNS);
     input.set(scores, 0);
     input.set(labels, INPUT_ROWS);
     input.set(weights, INPUT_ROWS * 2);
@@ -78,7 +83,7 @@ export class ScoreCells {
   /** The totals since the last `takeTotals`. */
   totals(): Float64Array<ArrayBuffer> {
     const totals = this.floats(this.at.totals, TOTALS).slice();
-    totals[FACTOR - 1] += this.kernel.ln(totals[FACTOR]);
+    totals[LOSS] += this.kernel.ln(totals[FACTOR]);
     totals[FACTOR] = 1;
     return totals;
   }
@@ -167,12 +172,12 @@ export class ScoreCells {
     this.kernel.spread(a, this.give(list, a), this.at[into]);
   }
 
-  /** f64[9]: rows, skipped, weight, positives, logloss, auc, normalized entropy, calibration, the most that auc is wrong. */
+  /** A Result's numbers: rows, skipped, weight, positives, logloss, auc, normalized entropy, calibration, the most that auc is wrong. */
   evaluate(totals: Float64Array, list: CellList): number[] {
     const { a, b, sum } = this.at;
     this.floats(b, TOTALS).set(totals);
     this.kernel.evaluate(b, a, this.give(list, a), sum);
-    return [...this.floats(sum, 9)];
+    return [...this.floats(sum, RESULT)];
   }
 
   /** The rows kept, as a checkpoint saves them; views. */

@@ -1,5 +1,5 @@
 import { type Block, type SavedBlocks, savedBytes } from "../core/blocks.js";
-import { constantOf } from "../kernels/layouts.js";
+import { constantOf, structOf, structsIn } from "../kernels/layouts.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import type { StreamTime } from "./encoding.js";
@@ -29,13 +29,8 @@ export interface LifecycleCounts {
   readonly readmitted: number;
 }
 
-/** Bytes of the kernel's state, f64 each. */
-const STATE_BYTES = 128;
-const LINE_CELLS = 16;
-const BUCKET_BYTES = 128;
 /** Cells of the memory of given-up keys: one for every 1 KiB of the budget, within these. */
 const GHOSTS = { least: 16, most: 16384, perBytes: 1024 };
-const policies = { lru: 1, lfu: 2 } as const;
 /** lfu: half of a row's frequency is left after so many examples for every row there is room for. */
 const HALF_LIFE = 8;
 /** Longer spans than this many seconds or examples never end. */
@@ -105,6 +100,8 @@ export class Lifecycle {
   private readonly kernel: TableKernel;
   private readonly memory: WebAssembly.Memory;
   private readonly prefix: string;
+  /** Of the kernel's numbers. */
+  private readonly stateBytes = structOf("table", "Life").size;
   private readonly filterBytes: number;
   private readonly ghostBytes: number;
 
@@ -120,8 +117,9 @@ export class Lifecycle {
     const { admission, eviction } = spec;
     const seed = BigInt(`0x${spec.seed}`);
     const threshold = admission?.occurrence_threshold ?? 0;
-    const buckets = threshold > 0 ? Math.ceil((admission?.filter_capacity ?? 0) / (2 * LINE_CELLS)) || 1 : 0;
-    this.filterBytes = buckets * BUCKET_BYTES;
+    const buckets =
+      threshold > 0 ? Math.ceil((admission?.filter_capacity ?? 0) / (2 * constantOf("table", "LINE_CELLS"))) || 1 : 0;
+    this.filterBytes = buckets * constantOf("table", "BUCKET");
     if (admission) kernel.openAdmission(seed, threshold, buckets, admission.admit_probability ?? 1);
     const ghosts = eviction ? ghostsFor(budget) : 0;
     this.ghostBytes = ghosts * 4;
@@ -129,7 +127,7 @@ export class Lifecycle {
     const rows = budget / stride;
     kernel.openEviction(
       seed,
-      eviction.policy ? policies[eviction.policy] : 0,
+      eviction.policy ? constantOf("table", eviction.policy.toUpperCase()) : 0,
       Math.min(Math.ceil(eviction.expire_time ?? 0), FOREVER),
       Math.min(eviction.steps_to_live ?? 0, FOREVER),
       eviction.l2_weight_threshold ?? 0,
@@ -141,7 +139,7 @@ export class Lifecycle {
 
   /** Bytes beside index and rows. */
   get bytes(): number {
-    return STATE_BYTES + this.filterBytes + this.ghostBytes;
+    return this.stateBytes + this.filterBytes + this.ghostBytes;
   }
 
   /** Says where the stream is, before a batch is learned. */
@@ -150,20 +148,20 @@ export class Lifecycle {
   }
 
   counts(): LifecycleCounts {
-    const numbers = this.numbers();
-    const count = (name: string) => numbers[constantOf("table", name) / 8];
+    const state = new Uint8Array(this.memory.buffer, this.kernel.lifecycleAddress() >>> 0);
+    const [life] = structsIn("table", "Life", state, 1);
     return {
-      admitted: count("ADMITTED"),
-      refused: count("REFUSED"),
-      falsely_admitted: count("FALSELY_ADMITTED"),
+      admitted: Number(life.admitted),
+      refused: Number(life.refused),
+      falsely_admitted: Number(life.falselyAdmitted),
       evicted: {
-        expire_time: count("EXPIRED"),
-        steps_to_live: count("IDLE"),
-        l2_weight_threshold: count("SMALL"),
-        all_zero: count("EMPTY"),
-        capacity: count("DISPLACED"),
+        expire_time: Number(life.expired),
+        steps_to_live: Number(life.idle),
+        l2_weight_threshold: Number(life.small),
+        all_zero: Number(life.empty),
+        capacity: Number(life.displaced),
       },
-      readmitted: count("READMITTED"),
+      readmitted: Number(life.readmitted),
     };
   }
 
@@ -193,14 +191,10 @@ export class Lifecycle {
   private regions(): { part: string; bytes: number; at: number }[] {
     const { kernel, filterBytes, ghostBytes } = this;
     return [
-      { part: "lifecycle", bytes: STATE_BYTES, at: kernel.lifecycleAddress() >>> 0 },
+      { part: "lifecycle", bytes: this.stateBytes, at: kernel.lifecycleAddress() >>> 0 },
       { part: "filter", bytes: filterBytes, at: kernel.filterAddress() >>> 0 },
       { part: "evicted", bytes: ghostBytes, at: kernel.ghostsAddress() >>> 0 },
     ].filter(({ bytes }) => bytes > 0);
-  }
-
-  private numbers(): Float64Array {
-    return new Float64Array(this.memory.buffer, this.kernel.lifecycleAddress() >>> 0, STATE_BYTES / 8);
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { codecs } from "../../src/core/row-layout.js";
 import { STATUS } from "../../src/decode/kernel.js";
 import { MAX_ROW, rejectCodes } from "../../src/decode/reject.js";
-import { constantOf, offsetOf, structBytes, structOf } from "../../src/kernels/layouts.js";
+import { constantOf, offsetOf, structBytes, structOf, structsIn } from "../../src/kernels/layouts.js";
 import { optimizerOf } from "../../src/optimizers/index.js";
 import { ffm } from "../../src/towers/ffm.js";
 import { fm } from "../../src/towers/fm.js";
@@ -14,6 +14,25 @@ describe("the layouts a kernel module carries", () => {
     expect(offsetOf("scan", "Watch", "bytes")).toBe(8);
     const bytes = structBytes("scan", "HashOp", { slot: 7, seed: 0x0102030405060708n });
     expect([...bytes]).toEqual([7, 0, 0, 0, 0, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1]);
+  });
+
+  it("read structs back that lie one behind the other", () => {
+    const entries = [
+      { key: 2n ** 63n, score: 1.5, victim: 0xffffffff },
+      { key: 7n, score: -0.25, victim: 3 },
+    ];
+    const bytes = Buffer.concat(entries.map((entry) => structBytes("hotness", "Entry", entry)));
+    expect(structsIn("hotness", "Entry", bytes, 2)).toEqual(entries);
+  });
+
+  it("keep those that checkpoints hold as they are", () => {
+    const fields = (kernel: "metric" | "hotness" | "table", name: string) => Object.keys(structOf(kernel, name).fields);
+    expect(fields("metric", "Row")).toEqual(["place", "negative", "positive"]);
+    expect(fields("metric", "Totals").join()).toBe("rows,skipped,weight,positive,predicted,loss,factor,spare");
+    expect(fields("hotness", "Counters").join()).toBe("steps,promoted,demoted,hotKeys,keys,hand,pending");
+    expect([structOf("hotness", "Entry").size, constantOf("hotness", "BUCKET_BYTES")]).toEqual([16, 64]);
+    expect(fields("table", "Life").slice(7, 9)).toEqual(["admitted", "refused"]);
+    expect([structOf("table", "Life").size, constantOf("table", "BUCKET")]).toEqual([128, 128]);
   });
 
   it("refuse a struct with a field too few, and one with a field the kernel does not have", () => {

@@ -1,16 +1,11 @@
 import { type Block, type SavedBlocks, savedBytes } from "../../core/blocks.js";
 import { HashbrookError } from "../../core/errors.js";
 import { type HotnessKernel, hotnessKernel } from "../../kernels/hotness.js";
+import { constantOf, structOf, structsIn } from "../../kernels/layouts.js";
 import type { HotnessCounters } from "../../tables/encoding.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import type { HotColdOptions } from "./spec.js";
 
-/** Ids in a bucket of the sketch, and its bytes. */
-const CELLS = 4;
-const BUCKET_BYTES = 64;
-/** Bytes of the counters, and of each pending id behind them. */
-const COUNTER_BYTES = 48;
-const ENTRY_BYTES = 16;
 /** Ids that get a row after one batch, at most: a bound on the time that takes. The saved state has room for so many. */
 const PROMOTIONS = 1024;
 
@@ -35,6 +30,7 @@ export class Hotness {
   readonly bytes: number;
   readonly kernel: HotnessKernel;
   private readonly name: string;
+  private readonly bucketBytes: number;
   private readonly control: Uint8Array;
   private readonly scores: Uint8Array;
   private readonly sketch: Uint8Array;
@@ -46,7 +42,9 @@ export class Hotness {
   constructor(spec: EncodingBase, own: HotColdOptions, capacity: number) {
     const { threshold, decay, decay_steps, sketch_rows } = own;
     const { kernel, memory } = hotnessKernel();
-    const buckets = Math.ceil(sketch_rows / CELLS);
+    const buckets = Math.ceil(sketch_rows / constantOf("hotness", "CELLS"));
+    const counterBytes = structOf("hotness", "Counters").size;
+    this.bucketBytes = constantOf("hotness", "BUCKET_BYTES");
     this.name = spec.name;
     this.kernel = kernel;
     if (!kernel.open(capacity, buckets, spec.rows, PROMOTIONS, BigInt(`0x${spec.seed}`))) {
@@ -64,14 +62,14 @@ export class Hotness {
     this.keys = new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, capacity);
     this.rows = new Uint32Array(memory.buffer, kernel.rowsAt.value >>> 0, capacity);
     this.gains = new Float32Array(memory.buffer, kernel.gainsAt.value >>> 0, capacity);
-    this.control = bytes(kernel.controlAt, COUNTER_BYTES + PROMOTIONS * ENTRY_BYTES);
+    this.control = bytes(kernel.controlAt, counterBytes + PROMOTIONS * structOf("hotness", "Entry").size);
     this.scores = bytes(kernel.scoresAt, spec.rows * 4);
-    this.sketch = bytes(kernel.bucketsAt, buckets * BUCKET_BYTES);
-    this.bytes = COUNTER_BYTES + this.scores.length + this.sketch.length;
+    this.sketch = bytes(kernel.bucketsAt, buckets * this.bucketBytes);
+    this.bytes = counterBytes + this.scores.length + this.sketch.length;
   }
 
   get counters(): HotnessCounters {
-    const [, promoted, demoted, hotKeys, keys] = new BigUint64Array(this.control.buffer, this.control.byteOffset, 5);
+    const [{ promoted, demoted, keys, hotKeys }] = structsIn("hotness", "Counters", this.control, 1);
     return {
       promoted: Number(promoted),
       demoted: Number(demoted),
@@ -83,24 +81,21 @@ export class Hotness {
   /** The ids that turned hot, which leave the sketch now: give each a row. */
   takePending(): Pending {
     const count = this.kernel.takePending();
-    const { buffer } = this.control;
-    const at = this.kernel.pendingAt() >>> 0;
-    const keys = new BigUint64Array(buffer, at, count * 2);
-    const scores = new Float32Array(buffer, at, count * 4);
-    const victims = new Uint32Array(buffer, at, count * 4);
+    const from = new Uint8Array(this.control.buffer, this.kernel.pendingAt() >>> 0);
+    const entries = structsIn("hotness", "Entry", from, count);
     return {
-      keys: BigUint64Array.from({ length: count }, (_, i) => keys[2 * i]),
-      scores: Float32Array.from({ length: count }, (_, i) => scores[4 * i + 2]),
-      victims: Uint32Array.from({ length: count }, (_, i) => victims[4 * i + 3]),
+      keys: BigUint64Array.from(entries, ({ key }) => BigInt(key)),
+      scores: Float32Array.from(entries, ({ score }) => Number(score)),
+      victims: Uint32Array.from(entries, ({ victim }) => Number(victim)),
     };
   }
 
   blocks(): Block[] {
-    const { name, control, scores, sketch } = this;
+    const { name, control, scores, sketch, bucketBytes } = this;
     return [
       { name: `table/${name}/hotness`, dtype: "U8", shape: [control.length], data: control },
       { name: `table/${name}/scores`, dtype: "F32", shape: [scores.length / 4], data: scores },
-      { name: `table/${name}/sketch`, dtype: "U8", shape: [sketch.length / BUCKET_BYTES, BUCKET_BYTES], data: sketch },
+      { name: `table/${name}/sketch`, dtype: "U8", shape: [sketch.length / bucketBytes, bucketBytes], data: sketch },
     ];
   }
 

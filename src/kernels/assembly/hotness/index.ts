@@ -11,16 +11,29 @@ export { scoresAt } from "./rows";
 /** Ids whose buckets are brought into the cache together. */
 const BLOCK: u32 = 128;
 
-/** Offsets in the control block: u64 counters, then u32s, then the pending ids {key u64, score f32, row to take or NONE u32}. */
-const STEPS: usize = 0;
-const PROMOTED: usize = 8;
-const DEMOTED: usize = 16;
-const HOT_KEYS: usize = 24;
-const KEYS: usize = 32;
-const HAND: usize = 40;
-const PENDING: usize = 44;
-const ENTRIES: usize = 48;
-const ENTRY_BYTES: usize = 16;
+/** What the control block begins with; the pending ids follow. */
+@unmanaged
+class Counters {
+  steps: u64;
+  promoted: u64;
+  demoted: u64;
+  /** Keys of all batches with a row, and all. */
+  hotKeys: u64;
+  keys: u64;
+  /** Where the next look for a cold row begins. */
+  hand: u32;
+  pending: u32;
+}
+
+/** A pending id. */
+@unmanaged
+class Entry {
+  key: u64;
+  score: f32;
+  /** The row it takes over, or NONE. */
+  victim: u32;
+}
+const ENTRY_BYTES: usize = offsetof<Entry>();
 
 let decay: f32 = 1;
 let decaySteps: u32 = 1;
@@ -43,7 +56,7 @@ export function open(capacity: u32, buckets_: u32, rows: u32, most: u32, seed: u
   keysAt = workspaceOf(capacity, 8);
   rowsAt = workspaceOf(capacity, 4);
   gainsAt = workspaceOf(capacity, 4);
-  controlAt = workspace(ENTRIES + <usize>most * ENTRY_BYTES);
+  controlAt = workspace(offsetof<Counters>() + <usize>most * ENTRY_BYTES);
   return controlAt != 0 && openRows(rows) && openSketch(buckets_, seed);
 }
 
@@ -55,8 +68,13 @@ export function configure(threshold_: f32, decay_: f32, decaySteps_: u32): void 
 }
 
 @inline
-function count(field: usize, n: u64): void {
-  store<u64>(controlAt + field, load<u64>(controlAt + field) + n);
+function counters(): Counters {
+  return changetype<Counters>(controlAt);
+}
+
+@inline
+function entry(i: u32): Entry {
+  return changetype<Entry>(pendingAt() + <usize>i * ENTRY_BYTES);
 }
 
 @inline
@@ -85,9 +103,9 @@ export function observe(n: u32, rows: u32, scale: f32): void {
   for (let u: u32 = 0; u < n; u++) {
     if (rowAt(u) == NONE) continue;
     warm(rowAt(u), gainAt(u, scale));
-    count(HOT_KEYS, 1);
+    counters().hotKeys++;
   }
-  count(KEYS, n);
+  counters().keys += n;
   let free = room - rows;
   for (let from: u32 = 0; from < n; from += BLOCK) {
     const to = min(from + BLOCK, n);
@@ -103,8 +121,7 @@ export function observe(n: u32, rows: u32, scale: f32): void {
 
 /** Multiplies this step's share of all scores by the decay: each score once in every `decaySteps` steps. */
 function fade(): void {
-  const step = load<u64>(controlAt, STEPS) % decaySteps;
-  count(STEPS, 1);
+  const step = counters().steps++ % decaySteps;
   if (decay == 1) return;
   decayBuckets(share(buckets, step), share(buckets, step + 1), decay);
   const quads = (room + 3) >> 2;
@@ -118,46 +135,46 @@ function share(all: u32, step: u64): u32 {
 
 /** Notes a hot id: for a free row (`rows` NONE), or for one of the `rows` rows, if one is clearly colder. */
 function nominate(key: u64, score: f32, rows: u32): bool {
-  const pending = load<u32>(controlAt, PENDING);
+  const pending = counters().pending;
   if (pending == mostPending) return false;
   const victim = rows == NONE ? NONE : findVictim(score, rows);
   if (rows != NONE && victim == NONE) return false;
-  const at = controlAt + ENTRIES + <usize>pending * ENTRY_BYTES;
-  store<u64>(at, key);
-  store<f32>(at, score, 8);
-  store<u32>(at, victim, 12);
-  store<u32>(controlAt, pending + 1, PENDING);
+  const noted = entry(pending);
+  noted.key = key;
+  noted.score = score;
+  noted.victim = victim;
+  counters().pending = pending + 1;
   return true;
 }
 
 function findVictim(score: f32, rows: u32): u32 {
   if (rows == 0) return NONE;
-  const hand = load<u32>(controlAt, HAND);
-  store<u32>(controlAt, (hand + SAMPLE) % rows, HAND);
+  const hand = counters().hand;
+  counters().hand = (hand + SAMPLE) % rows;
   return chooseVictim(score, hand, rows);
 }
 
 /** Takes the pending ids out of the sketch; returns how many lie at `pendingAt()` until the next `observe`. */
 export function takePending(): u32 {
-  const pending = load<u32>(controlAt, PENDING);
-  for (let i: u32 = 0; i < pending; i++) release(load<u64>(pendingAt() + <usize>i * ENTRY_BYTES));
-  store<u32>(controlAt, 0, PENDING);
+  const pending = counters().pending;
+  for (let i: u32 = 0; i < pending; i++) release(entry(i).key);
+  counters().pending = 0;
   return pending;
 }
 
 export function pendingAt(): usize {
-  return controlAt + ENTRIES;
+  return controlAt + offsetof<Counters>();
 }
 
 /** A key has given up its row, into whose place the last of `rows` moves: the sketch takes its score back. */
 export function demote(key: u64, row: u32, rows: u32): void {
   const score = drop(row, rows);
   if (score > 0) add(key, score);
-  count(DEMOTED, 1);
+  counters().demoted++;
 }
 
 /** A key has got a row. */
 export function promote(row: u32, score: f32): void {
   setScore(row, score);
-  count(PROMOTED, 1);
+  counters().promoted++;
 }

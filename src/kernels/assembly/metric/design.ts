@@ -1,5 +1,6 @@
 // Which cells to count in: those of a list, the cell of all numbers, and between them the smallest cells around two neighbours,
 // unless nothing of such a cell is left between what is inside it. Examples whose score lies between two cells of the list then have one, too.
+import { Cell, CELL_BYTES } from "./records";
 
 /** Cells that are open while the list is gone through backwards, the smallest last: u64 first, u64 bits, f64 numbers covered by what is inside. */
 const open = memory.data(34 * 24, 16);
@@ -45,14 +46,14 @@ export function design(list: usize, count: u32, ids: usize): u32 {
   const last = ids + (<usize>count << 4) + 16;
   to = last;
   top = open;
-  for (let cell = list + <usize>count * 24; cell > list; ) {
-    cell -= 24;
-    const id = <u64>load<f64>(cell);
+  for (let cell = list + <usize>count * CELL_BYTES; cell > list; ) {
+    cell -= CELL_BYTES;
+    const id = <u64>changetype<Cell>(cell).id;
     const first = id >> 6;
     const bits = 32 - (id & 63);
     if (isTop(first, bits)) top -= 24;
     emit(first, bits);
-    const before = cell > list ? <u64>load<f64>(cell - 24) : 0;
+    const before = cell > list ? <u64>changetype<Cell>(cell - CELL_BYTES).id : 0;
     const around = cell > list ? max(64 - clz<u64>((before >> 6) ^ first), 32 - (before & 63)) : 33;
     pass(<f64>(<u64>1 << bits), (first >> around) << around, around);
   }

@@ -1,6 +1,7 @@
 // The cells that examples are counted in at present, in the order of their ids (see cells.ts): some nested, one around all others.
 // An accumulator over them is f64[2] a cell, weights of negatives and positives.
 import { begin, visit } from "./area";
+import { Cell, CELL_BYTES, CELL_WEIGHTS, Row, ROW_BYTES, WEIGHTS } from "./records";
 
 const MOST_CELLS: u32 = 24_576;
 const SLOTS: usize = 1 << 16;
@@ -59,21 +60,21 @@ function cellOf(number: u32): u32 {
 
 /** Adds `count` rows (see totals.ts) to an accumulator. */
 export function tally(rows: usize, count: u32, accumulator: usize): void {
-  for (let end = rows + <usize>count * 12; rows < end; rows += 12) {
-    const at = accumulator + (<usize>cellOf(load<u32>(rows)) << 4);
-    v128.store(at, f64x2.add(v128.load(at), f64x2.promote_low_f32x4(v128.load64_zero(rows + 4))));
+  for (let end = rows + <usize>count * ROW_BYTES; rows < end; rows += ROW_BYTES) {
+    const at = accumulator + (<usize>cellOf(changetype<Row>(rows).place) << 4);
+    v128.store(at, f64x2.add(v128.load(at), f64x2.promote_low_f32x4(v128.load64_zero(rows, WEIGHTS))));
   }
 }
 
 /** Adds a list of cells, each to the smallest cell that holds all of it. */
 export function spread(list: usize, count: u32, accumulator: usize): void {
-  for (let end = list + <usize>count * 24; list < end; list += 24) {
-    const id = <u64>load<f64>(list);
+  for (let end = list + <usize>count * CELL_BYTES; list < end; list += CELL_BYTES) {
+    const id = <u64>changetype<Cell>(list).id;
     const size: u32 = 32 - <u32>(id & 63);
     let cell = cellOf(<u32>(id >> 6));
     while (load<u32>(sizes + (<usize>cell << 2)) < size) cell = load<u32>(parents + (<usize>cell << 2));
     const at = accumulator + (<usize>cell << 4);
-    v128.store(at, f64x2.add(v128.load(at), v128.load(list, 8)));
+    v128.store(at, f64x2.add(v128.load(at), v128.load(list, CELL_WEIGHTS)));
   }
 }
 
@@ -123,9 +124,9 @@ export function listOf(accumulator: usize, list: usize): u32 {
     const weights = v128.load(accumulator + (<usize>cell << 4));
     if (!v128.any_true(weights)) continue;
     const at = <usize>cell << 2;
-    store<f64>(to, <f64>((<u64>load<u32>(firsts + at) << 6) | (32 - load<u32>(sizes + at))));
-    v128.store(to, weights, 8);
-    to += 24;
+    changetype<Cell>(to).id = <f64>((<u64>load<u32>(firsts + at) << 6) | (32 - load<u32>(sizes + at)));
+    v128.store(to, weights, CELL_WEIGHTS);
+    to += CELL_BYTES;
   }
-  return <u32>((to - list) / 24);
+  return <u32>((to - list) / CELL_BYTES);
 }

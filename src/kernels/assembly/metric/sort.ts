@@ -1,6 +1,6 @@
 // Radix sort of rows (see totals.ts) by the place of their score, least significant digit first: stable, three passes.
+import { Row, ROW_BYTES } from "./records";
 
-const ROW: usize = 12;
 const DIGIT: u32 = 11;
 const BUCKETS: usize = 1 << 11;
 const counts = memory.data(4 << 11, 16);
@@ -19,14 +19,14 @@ export function sort(from: usize, other: usize, count: u32): usize {
 // @ts-ignore: decorator
 @inline
 function bucketOf(row: usize, shift: u32): usize {
-  return counts + ((<usize>(load<u32>(row) >> shift) & (BUCKETS - 1)) << 2);
+  return counts + ((<usize>(changetype<Row>(row).place >> shift) & (BUCKETS - 1)) << 2);
 }
 
 /** One pass; false, with nothing done, where all have the same digit. */
 function scatter(from: usize, to: usize, count: u32, shift: u32): bool {
-  const end = from + <usize>count * ROW;
+  const end = from + <usize>count * ROW_BYTES;
   memory.fill(counts, 0, BUCKETS << 2);
-  for (let row = from; row < end; row += ROW) {
+  for (let row = from; row < end; row += ROW_BYTES) {
     const bucket = bucketOf(row, shift);
     store<u32>(bucket, load<u32>(bucket) + 1);
   }
@@ -37,12 +37,13 @@ function scatter(from: usize, to: usize, count: u32, shift: u32): bool {
     store<u32>(bucket, place);
     place += size;
   }
-  for (let row = from; row < end; row += ROW) {
+  for (let row = from; row < end; row += ROW_BYTES) {
     const bucket = bucketOf(row, shift);
     const index = load<u32>(bucket);
     store<u32>(bucket, index + 1);
-    store<u64>(to + <usize>index * ROW, load<u64>(row));
-    store<u32>(to + <usize>index * ROW, load<u32>(row, 8), 8);
+    const into = to + <usize>index * ROW_BYTES;
+    store<u64>(into, load<u64>(row));
+    store<u32>(into, load<u32>(row, 8), 8);
   }
   return true;
 }

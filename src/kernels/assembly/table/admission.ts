@@ -7,14 +7,16 @@
 // Ageing: one line of a bucket counts, the other keeps what was counted before; a key's count is the sum of both. A hand
 // turns one bucket for every 8 occurrences: the older line is emptied and counts from then on. Counts so hold at least
 // the last 8 x buckets occurrences, at most twice as many, and no moment has more to do than another.
-import { add, ADMITTED, ASKED, FALSELY_ADMITTED, numberAt, REFUSED, setNumber } from "./lifecycle";
+import { life } from "./lifecycle";
 import { mix } from "./initial";
 import { workspace, workspaceOf } from "./memory";
 import { rowFor } from "./new-rows";
 import { DEFAULT_KEY, NONE, rowOf } from "./store";
 
-const LINE: usize = 64;
-const BUCKET: usize = 128;
+const LINE_CELLS: usize = 16;
+/** Bytes of a bucket and of a line. */
+const LINE: usize = 4 * LINE_CELLS;
+const BUCKET: usize = 2 * LINE;
 /** Occurrences from one turn of the hand to the next: half the cells of a line are taken when it stops to count. */
 const TURN: u64 = 8;
 
@@ -46,10 +48,11 @@ export function filterAddress(): usize {
 /** Decides on an occurrence of a key that has no row. */
 export function admits(key: u64): bool {
   if (key == DEFAULT_KEY) return true;
-  const asked = <u64>numberAt(ASKED);
-  setNumber(ASKED, <f64>(asked + 1));
+  const asked = <u64>life().asked;
+  life().asked = <f64>(asked + 1);
   const yes = threshold > 0 ? count(key, asked) >= threshold : drawn(key, asked) < probability;
-  add(yes ? ADMITTED : REFUSED, 1);
+  if (yes) life().admitted++;
+  else life().refused++;
   return yes;
 }
 
@@ -141,10 +144,10 @@ function leastOf(line: usize): u32 {
  */
 function estimateFalse(bucket: usize, sum: u32): void {
   if (sum >= threshold) {
-    add(FALSELY_ADMITTED, 1);
+    life().falselyAdmitted++;
     return;
   }
   let near: u32 = 0;
   for (let at = bucket; at < bucket + BUCKET; at += 4) near += u32(countAt(at) + 1 >= threshold);
-  if (near > 0) add(FALSELY_ADMITTED, <f64>near / 65535);
+  if (near > 0) life().falselyAdmitted += <f64>near / 65535;
 }

@@ -33,8 +33,23 @@ const MEAN: u32 = 1;
 /** In place of the row of a key that is not admitted: its occurrences have the default row's place. */
 const NOT_ADMITTED: u32 = NONE - 1;
 
-/** Bytes of a list's head: first cell, combiner, first occurrence, address of its offsets, cells (u32 each). */
-const LIST_BYTES: u32 = 20;
+/** A list of the batch: see `setList`. */
+@unmanaged
+class List {
+  cell: u32;
+  combiner: u32;
+  /** Its first occurrence. */
+  first: u32;
+  offsets: usize;
+  /** Cells. */
+  width: u32;
+}
+const LIST_BYTES: u32 = <u32>offsetof<List>();
+
+@inline
+function listOf(i: u32): List {
+  return changetype<List>(listsAt + <usize>i * LIST_BYTES);
+}
 
 let capacity: u32 = 0;
 let cells: u32 = 0;
@@ -95,13 +110,13 @@ export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, mo
  * which count from its first occurrence.
  */
 export function setList(i: u32, cell: u32, combiner: u32, first: u32, width: u32): usize {
-  const head = listsAt + <usize>i * LIST_BYTES;
+  const list = listOf(i);
   const offsets = listsAt + <usize>lists * LIST_BYTES + <usize>i * ((capacity + 1) << 2);
-  store<u32>(head, cell);
-  store<u32>(head, combiner, 4);
-  store<u32>(head, first, 8);
-  store<u32>(head, <u32>offsets, 12);
-  store<u32>(head, width, 16);
+  list.cell = cell;
+  list.combiner = combiner;
+  list.first = first;
+  list.offsets = offsets;
+  list.width = width;
   return offsets;
 }
 
@@ -306,11 +321,11 @@ function weightsAt(i: u32): usize {
 
 /** Turns a list's weights into coefficients. A row whose weights have no mean (none, or sum 0) gets zeros. */
 function combine(list: u32, rows: u32): void {
-  const head = listsAt + <usize>list * LIST_BYTES;
-  const combiner = load<u32>(head, 4);
+  const head = listOf(list);
+  const combiner = head.combiner;
   if (combiner == SUM) return;
-  const base = coefficientsAt + (<usize>load<u32>(head, 8) << 2);
-  const offsets = <usize>load<u32>(head, 12);
+  const base = coefficientsAt + (<usize>head.first << 2);
+  const offsets = head.offsets;
   for (let r: u32 = 0; r < rows; r++) {
     const from = base + (<usize>load<u32>(offsets + (<usize>r << 2)) << 2);
     const to = base + (<usize>load<u32>(offsets + (<usize>r << 2), 4) << 2);
@@ -338,20 +353,20 @@ function spreadSingles(rows: u32): void {
 
 /** Bytes from an item's cell to the next one's: none where all go to the same. */
 @inline
-function stepOf(head: usize): usize {
-  return load<u32>(head, 16) > 1 ? <usize>dim << 2 : 0;
+function stepOf(list: List): usize {
+  return list.width > 1 ? <usize>dim << 2 : 0;
 }
 
 function spreadList(list: u32, rows: u32): void {
-  const head = listsAt + <usize>list * LIST_BYTES;
-  const offsets = <usize>load<u32>(head, 12);
+  const head = listOf(list);
+  const offsets = head.offsets;
   const rowBytes = <usize>cells * dim << 2;
-  const width = <usize>load<u32>(head, 16) * dim << 2;
+  const width = <usize>head.width * dim << 2;
   const step = stepOf(head);
-  let out = outputAt + (<usize>load<u32>(head) * dim << 2);
-  let i = load<u32>(head, 8);
+  let out = outputAt + (<usize>head.cell * dim << 2);
+  let i = head.first;
   for (let r: u32 = 0; r < rows; r++) {
-    const end = load<u32>(head, 8) + load<u32>(offsets + (<usize>r << 2), 4);
+    const end = head.first + load<u32>(offsets + (<usize>r << 2), 4);
     memory.fill(out, 0, width);
     for (let to = out; i < end; i++) {
       addScaled(to, weightsAt(i), dim, load<f32>(coefficientsAt + (<usize>i << 2)));
@@ -404,14 +419,14 @@ function collectSingles(rows: u32): void {
 }
 
 function collectList(list: u32, rows: u32): void {
-  const head = listsAt + <usize>list * LIST_BYTES;
-  const offsets = <usize>load<u32>(head, 12);
+  const head = listOf(list);
+  const offsets = head.offsets;
   const rowBytes = <usize>cells * dim << 2;
   const step = stepOf(head);
-  let dx = gradientAt + (<usize>load<u32>(head) * dim << 2);
-  let i = load<u32>(head, 8);
+  let dx = gradientAt + (<usize>head.cell * dim << 2);
+  let i = head.first;
   for (let r: u32 = 0; r < rows; r++) {
-    const end = load<u32>(head, 8) + load<u32>(offsets + (<usize>r << 2), 4);
+    const end = head.first + load<u32>(offsets + (<usize>r << 2), 4);
     for (let from = dx; i < end; i++) {
       addScaled(gradientOf(i), from, dim, load<f32>(coefficientsAt + (<usize>i << 2)));
       from += step;

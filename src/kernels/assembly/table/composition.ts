@@ -17,8 +17,16 @@ const WEIGHED: u32 = 3;
 const HASHED: u32 = 0;
 const DIGITS: u32 = 1;
 
-/** A partition: seed u64, its first row u32, its rows u32, and the product of the rows of those before it u64. */
-const PARTITION_BYTES: usize = 24;
+@unmanaged
+class Partition {
+  seed: u64;
+  /** Its first row. */
+  first: u32;
+  rows: u32;
+  /** The product of the rows of those before it. */
+  before: u64;
+}
+const PARTITION_BYTES: usize = offsetof<Partition>();
 
 let parts: u32 = 0;
 let combine: u32 = CONCAT;
@@ -55,11 +63,12 @@ export function openComposition(capacity: u32, parts_: u32, combine_: u32, schem
 /** Describes partition `j`, in order. */
 export function setPartition(j: u32, seed: u64, first: u32, rows: u32): void {
   const at = partitionsAt + <usize>j * PARTITION_BYTES;
-  store<u64>(at, seed);
-  store<u32>(at, first, 8);
-  store<u32>(at, rows, 12);
-  const before = at - PARTITION_BYTES;
-  store<u64>(at, j == 0 ? 1 : load<u64>(before, 16) * load<u32>(before, 12), 16);
+  const partition = changetype<Partition>(at);
+  partition.seed = seed;
+  partition.first = first;
+  partition.rows = rows;
+  const last = changetype<Partition>(at - PARTITION_BYTES);
+  partition.before = j == 0 ? 1 : last.before * last.rows;
 }
 
 /** Turns the first `count` keys into their row numbers, where `gather` takes its keys. */
@@ -69,17 +78,18 @@ export function expand(count: u32): void {
     const key = load<u64>(sourceKeysAt + (<usize>u << 3));
     const id = scheme == HASHED ? key : key % range;
     for (let at = partitionsAt, end = at + <usize>parts * PARTITION_BYTES; at < end; at += PARTITION_BYTES, out += 8) {
-      store<u64>(out, <u64>load<u32>(at, 8) + <u64>rowIn(at, id));
+      const partition = changetype<Partition>(at);
+      store<u64>(out, <u64>partition.first + <u64>rowIn(partition, id));
     }
   }
 }
 
 /** A hash's upper half as a fraction of the rows (Lemire 2019): every row as likely, without a division. */
 @inline
-function rowIn(partition: usize, id: u64): u32 {
-  const rows = <u64>load<u32>(partition, 12);
-  if (scheme == HASHED) return <u32>(((mix(id ^ load<u64>(partition)) >> 32) * rows) >> 32);
-  return <u32>((scheme == DIGITS ? id / load<u64>(partition, 16) : id) % rows);
+function rowIn(partition: Partition, id: u64): u32 {
+  const rows = <u64>partition.rows;
+  if (scheme == HASHED) return <u32>(((mix(id ^ partition.seed) >> 32) * rows) >> 32);
+  return <u32>((scheme == DIGITS ? id / partition.before : id) % rows);
 }
 
 /** Makes the vectors of the first `count` keys out of their rows. */

@@ -4,25 +4,17 @@
 // full, a row is displaced: the oldest (lru) or least frequent (lfu) of a sample; the new row takes its place.
 import { GOLDEN, mix } from "./initial";
 import {
-  add,
-  DISPLACED,
+  countGivenUp,
   EMPTY,
-  examples,
   EXPIRED,
-  HAND,
   IDLE,
-  LAP,
-  LAP_BEFORE,
+  life,
   metaBytes,
   noteRemoved,
   now,
-  numberAt,
-  READMITTED,
   seconds,
   setMetaBytes,
-  setNumber,
   SMALL,
-  SWEPT,
 } from "./lifecycle";
 import { workspace } from "./memory";
 import { laneBytes, lanes, weights } from "./row-state";
@@ -142,21 +134,21 @@ function frequencyOf(at: usize): u32 {
 
 /** Moves the hand as far as the examples since its last step have it. Rows may move: call before rows are looked up. */
 export function sweep(): void {
-  const due = floor<f64>((<f64>rowCount * (examples() - numberAt(SWEPT))) / lapExamples);
+  const due = floor<f64>((<f64>rowCount * (life().examples - life().swept)) / lapExamples);
   if (due < 1) return;
-  setNumber(SWEPT, examples());
-  let hand = <u32>numberAt(HAND);
+  life().swept = life().examples;
+  let hand = <u32>life().hand;
   for (let visits = <u32>min(due, MOST_VISITS); visits > 0 && rowCount > 0; visits--) {
     if (hand >= rowCount) {
       hand = 0;
-      setNumber(LAP_BEFORE, numberAt(LAP));
-      setNumber(LAP, examples());
+      life().lapBefore = life().lap;
+      life().lap = life().examples;
     }
     const reason = reasonToGo(hand);
     if (reason) giveUp(hand, reason);
     else hand++;
   }
-  setNumber(HAND, <f64>hand);
+  life().hand = <f64>hand;
 }
 
 /** Why a row is to go: the place of that reason's counter, or 0. */
@@ -167,7 +159,7 @@ function reasonToGo(row: u32): usize {
   if (secondsAt && hasExpired(row)) return EXPIRED;
   if (stepsToLive && age > stepsToLive) return IDLE;
   // A row still being learned from may be small on its way up.
-  if (<f64>age <= examples() - numberAt(LAP_BEFORE)) return 0;
+  if (<f64>age <= life().examples - life().lapBefore) return 0;
   if (leastSquare == 0 && !emptiesRows()) return 0;
   const square = squareOf(row);
   if (emptiesRows() && square == 0) return EMPTY;
@@ -199,7 +191,7 @@ function squareOf(row: u32): f32 {
 }
 
 function giveUp(row: u32, reason: usize): void {
-  add(reason, 1);
+  countGivenUp(reason);
   rememberEvicted(keyAt(row));
   removeRow(row);
 }
@@ -211,7 +203,7 @@ function giveUp(row: u32, reason: usize): void {
 export function choose(count: u32): void {
   chosen = count;
   taken = 0;
-  const before = numberAt(DISPLACED);
+  const before = life().displaced;
   for (let i: u32 = 0; i < count; i++) {
     const row = victim(before + <f64>i);
     // Nobody chooses it again.
@@ -223,9 +215,9 @@ export function choose(count: u32): void {
 
 /** Gives up a row for a new one and returns its number. There is a row the batch at hand does not use. */
 export function displace(): u32 {
-  const row = taken < chosen ? load<u32>(chosenAt + (<usize>(taken++) << 2)) : victim(numberAt(DISPLACED));
+  const row = taken < chosen ? load<u32>(chosenAt + (<usize>(taken++) << 2)) : victim(life().displaced);
   const key = keyAt(row);
-  add(DISPLACED, 1);
+  life().displaced++;
   rememberEvicted(key);
   noteRemoved(key);
   unindex(key, row);
@@ -264,10 +256,10 @@ function evictability(row: u32): u64 {
 }
 
 function nextUnused(): u32 {
-  let hand = <u32>numberAt(HAND);
+  let hand = <u32>life().hand;
   do hand = hand + 1 < rowCount ? hand + 1 : 0;
   while (evictability(hand) == 0);
-  setNumber(HAND, <f64>hand);
+  life().hand = <f64>hand;
   return hand;
 }
 
@@ -287,7 +279,7 @@ function countReadmitted(key: u64): void {
   const at = ghostOf(hash);
   if (load<u32>(at) != printOf(hash)) return;
   store<u32>(at, 0);
-  add(READMITTED, <f64>(1 << ghostShift));
+  life().readmitted += <f64>(1 << ghostShift);
 }
 
 @inline

@@ -1,30 +1,38 @@
-// The life of an exact table's rows: where the stream is, and what was done. One block of numbers, f64 each, that the host
-// saves and restores whole; src/tables/lifecycle.ts names them in the same order.
+// The life of an exact table's rows: where the stream is, and what was done. One block of numbers that the host
+// saves and restores whole.
 import { workspace } from "./memory";
 
-/** Examples learned before the batch at hand, and event time in seconds. */
-const EXAMPLES: usize = 0;
-const SECONDS: usize = 8;
-/** eviction.ts: the row its hand points at; the examples at its last step, at its lap's start and at the lap's before. */
-export const HAND: usize = 16;
-export const SWEPT: usize = 24;
-export const LAP: usize = 32;
-export const LAP_BEFORE: usize = 40;
-/** admission.ts: what its draws and its ageing go by. */
-export const ASKED: usize = 48;
-/** New keys that got a row; occurrences that were sent to the default row; keys admitted before their time, estimated. */
-export const ADMITTED: usize = 56;
-export const REFUSED: usize = 64;
-export const FALSELY_ADMITTED: usize = 72;
-/** Rows given up, by reason. */
-export const EXPIRED: usize = 80;
-export const IDLE: usize = 88;
-export const SMALL: usize = 96;
-export const EMPTY: usize = 104;
-export const DISPLACED: usize = 112;
-/** Rows made for keys that had one before, estimated. */
-export const READMITTED: usize = 120;
-const STATE_BYTES: usize = 128;
+@unmanaged
+class Life {
+  /** Examples learned before the batch at hand, and event time in seconds. */
+  examples: f64;
+  seconds: f64;
+  /** eviction.ts: the row its hand points at; the examples at its last step, at its lap's start and at the lap's before. */
+  hand: f64;
+  swept: f64;
+  lap: f64;
+  lapBefore: f64;
+  /** admission.ts: what its draws and its ageing go by. */
+  asked: f64;
+  /** New keys that got a row; occurrences that were sent to the default row; keys admitted before their time, estimated. */
+  admitted: f64;
+  refused: f64;
+  falselyAdmitted: f64;
+  /** Rows given up, by reason. */
+  expired: f64;
+  idle: f64;
+  small: f64;
+  empty: f64;
+  displaced: f64;
+  /** Rows made for keys that had one before, estimated. */
+  readmitted: f64;
+}
+
+/** Reasons to give a row up: the places of their counts. */
+export const EXPIRED: usize = offsetof<Life>("expired");
+export const IDLE: usize = offsetof<Life>("idle");
+export const SMALL: usize = offsetof<Life>("small");
+export const EMPTY: usize = offsetof<Life>("empty");
 
 /** Keys of given-up rows that wait for the host; it takes them when there are so many. */
 const REMOVED_KEYS: u32 = 1024;
@@ -52,7 +60,7 @@ declare function takeRemoved(count: u32): void;
 
 /** Takes the workspace. Call before `openAdmission`, `openEviction` and `open`; false where there is no room. */
 export function openLifecycle(): bool {
-  stateAt = workspace(STATE_BYTES);
+  stateAt = workspace(offsetof<Life>());
   removedAt = workspace(<usize>REMOVED_KEYS << 3);
   return removedAt != 0;
 }
@@ -63,41 +71,32 @@ export function lifecycleAddress(): usize {
 
 /** Says where the stream is before a batch is learned. Neither ever goes back. */
 export function setClock(examples: f64, time: f64): void {
-  store<f64>(stateAt + EXAMPLES, max<f64>(examples, numberAt(EXAMPLES)));
-  store<f64>(stateAt + SECONDS, max<f64>(time, numberAt(SECONDS)));
+  life().examples = max<f64>(examples, life().examples);
+  life().seconds = max<f64>(time, life().seconds);
   readClock();
 }
 
 /** Rows learned from now on belong to event r of the batch. */
 @inline
 export function beginEvent(r: u32): void {
-  now = <u32>(<u64>numberAt(EXAMPLES) + r);
+  now = <u32>(<u64>life().examples + r);
 }
 
 /** Takes the clock from the state, after the host has restored it. */
 export function readClock(): void {
-  now = <u32>(<u64>numberAt(EXAMPLES));
-  seconds = <u32>(<u64>numberAt(SECONDS));
+  now = <u32>(<u64>life().examples);
+  seconds = <u32>(<u64>life().seconds);
 }
 
 @inline
-export function examples(): f64 {
-  return numberAt(EXAMPLES);
+export function life(): Life {
+  return changetype<Life>(stateAt);
 }
 
+/** Counts a row that is given up, for one of the reasons above. */
 @inline
-export function numberAt(place: usize): f64 {
-  return load<f64>(stateAt + place);
-}
-
-@inline
-export function setNumber(place: usize, value: f64): void {
-  store<f64>(stateAt + place, value);
-}
-
-@inline
-export function add(place: usize, count: f64): void {
-  setNumber(place, numberAt(place) + count);
+export function countGivenUp(reason: usize): void {
+  store<f64>(stateAt + reason, load<f64>(stateAt + reason) + 1);
 }
 
 /** Begins to collect the keys (hash: row numbers) of rows that are given up. */
