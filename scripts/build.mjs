@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "rolldown";
+import { bundleForBrowsers } from "./browser.mjs";
 import { layOnnxruntime, thisPlatform } from "./onnxruntime.mjs";
 
 const ASSEMBLY = "src/kernels/assembly";
@@ -53,6 +54,7 @@ if (!only) {
   removeStale();
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
   await bundle();
+  await bundleForBrowsers();
 }
 
 /** Removes what earlier builds made of sources that are gone: a package would carry it. */

@@ -19,6 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["spec", "sources", "decode", "metrics", "checkpoints", "delta-log"],
   ["model"],
   ["exports", "inspect", "migrate", "train", "serve"],
+  ["portable"],
   ["cli"],
 ];
 /** Sideways imports that are allowed, with the reason. */
@@ -35,7 +36,8 @@ const SHARED = new Set(["spec/compiled"]);
 /** One door per outside library. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   "#onnxruntime": /^runtimes\/onnxruntime\.ts$/,
-  "onnxruntime-common": /^runtimes\/onnx(-session|runtime)\.ts$/,
+  "onnxruntime-common": /^runtimes\/onnx(-session|runtime|runtime-web)\.ts$/,
+  "onnxruntime-web/wasm": /^runtimes\/onnxruntime-web\.ts$/,
   "@tensorflow/tfjs": /^runtimes\/tensorflow/,
   "onnx-proto": /^graph\/onnx/,
   kafkajs: /^sources\/kafka\/(assigner|client|codecs|membership|record-batch)\.ts$/,
@@ -111,6 +113,13 @@ describe("the source tree", () => {
   it("keeps serving apart from training", () => {
     const reached = reach("serve/server.ts");
     expect(reached.filter((file) => /^(train|sources)\//.test(file))).toEqual([]);
+  });
+
+  it("keeps the scorer without a server apart from Kafka, training and the web framework", () => {
+    const reached = reach("portable/node.ts");
+    expect(reached.filter((file) => /^(train|sources|cli|serve\/(server|routes))\b/.test(file))).toEqual([]);
+    const loaded = reached.flatMap((path) => files.find(({ file }) => file === path)!.imports);
+    expect(loaded.filter((name) => /^(fastify|kafkajs|prom-client|commander|yaml)/.test(name))).toEqual([]);
   });
 
   it("has one door to every outside library", () => {

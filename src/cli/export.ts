@@ -1,5 +1,13 @@
 import { Command, Option } from "commander";
-import { type ExportFormat, exportFormats, exportModel, type OnnxScope, onnxScopes } from "../exports/export-model.js";
+import { type Precision, precisions } from "../delta-log/precision.js";
+import {
+  defaultFormats,
+  type ExportFormat,
+  exportFormats,
+  exportModel,
+  type OnnxScope,
+  onnxScopes,
+} from "../exports/export-model.js";
 import { stopSignal, tellStopped } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 
@@ -8,6 +16,7 @@ interface Flags {
   out: string;
   format: ExportFormat[];
   onnx: OnnxScope;
+  precision: Precision;
   nonzero?: true;
   json?: true;
 }
@@ -17,11 +26,14 @@ export function exportCommand(): Command {
     .description("Write a checkpoint's tower as ONNX and its tables as safetensors and npy")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption("--out <dir>", "directory to write to; files of the same names are replaced")
-    .addOption(new Option("--format <names...>", "what to write").choices(exportFormats).default([...exportFormats]))
+    .addOption(new Option("--format <names...>", "what to write").choices(exportFormats).default([...defaultFormats]))
     .addOption(
       new Option("--onnx <scope>", "the tower alone, or the whole model: 64-bit keys to scores in one file")
         .choices(onnxScopes)
         .default("tower"),
+    )
+    .addOption(
+      new Option("--precision <p>", "of the rows' weights in the scorer's file").choices(precisions).default("f32"),
     )
     .option("--nonzero", "leave out the rows whose weights are all 0")
     .option("--json", 'print the written files as one JSON object, {"files": [...], "passed_over": [...]}')
@@ -31,13 +43,14 @@ export function exportCommand(): Command {
 model.json            name, version, compiled spec, and how standardize scales: what a program needs to score (docs/FORMATS.md)
 tower.onnx            inputs x_<table> [B, cells × dim], numbers, vectors, wide, length_<bag>; output logits [B, 1], before the sigmoid
 model.onnx            with --onnx whole, in its place: inputs keys_<table> (int64), numbers; output probability [B, 1]
+scorer.hbd            with --format scorer: the whole model for hashbrook/scorer, in Node or a browser
 <table>.safetensors   keys U64 [n] (hash tables: row numbers), weights F32 [n, dim]
 <table>.keys.npy, <table>.weights.npy   the same`,
     )
     .action(run);
 }
 
-async function run({ checkpoint, out, format, onnx, nonzero, json }: Flags): Promise<void> {
+async function run({ checkpoint, out, format, onnx, precision, nonzero, json }: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   try {
     const { stopped_before, ...report } = await exportModel({
@@ -45,6 +58,7 @@ async function run({ checkpoint, out, format, onnx, nonzero, json }: Flags): Pro
       out,
       formats: format,
       onnx,
+      precision,
       nonzero,
       signal,
     });

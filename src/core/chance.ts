@@ -1,5 +1,3 @@
-import { randomBytes } from "node:crypto";
-
 let secret: bigint | undefined;
 
 /**
@@ -7,7 +5,7 @@ let secret: bigint | undefined;
  * can make keys that meet. Nothing that is learned, answered or saved may depend on them.
  */
 export function hashSecret(): bigint {
-  secret ??= randomBytes(8).readBigUInt64LE();
+  secret ??= crypto.getRandomValues(new BigUint64Array(1))[0];
   return secret;
 }
 

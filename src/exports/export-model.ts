@@ -3,17 +3,20 @@ import { setImmediate } from "node:timers/promises";
 import type { Steps } from "../checkpoints/data-file.js";
 import type { Skipped } from "../checkpoints/store.js";
 import { refuseInputs } from "../core/output.js";
+import type { Precision } from "../delta-log/precision.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { TowerModel } from "../model/tower-model.js";
 import { nonZeroRows } from "../tables/nonzero-rows.js";
 import type { RowStore } from "../tables/table.js";
-import { exportFile, exportPaths, exportTableSteps, type TableRows } from "./export.js";
+import { exportFile, exportPaths, exportPieces, exportTableSteps, type TableRows } from "./export.js";
+import { snapshotPieces } from "./snapshot.js";
 import { wholeOnnx } from "./whole/whole.js";
 
-/** What is written beside `model.json`. `onnx`: the tower; `safetensors`, `npy`: the tables. */
-export type ExportFormat = "onnx" | "safetensors" | "npy";
-/** All of them. */
-export const exportFormats: readonly ExportFormat[] = ["onnx", "safetensors", "npy"];
+/** What is written beside `model.json`. `onnx`: the tower; `safetensors`, `npy`: the tables; `scorer`: all that `hashbrook/scorer` needs. */
+export type ExportFormat = "onnx" | "safetensors" | "npy" | "scorer";
+export const exportFormats: readonly ExportFormat[] = ["onnx", "safetensors", "npy", "scorer"];
+export const defaultFormats: readonly ExportFormat[] = ["onnx", "safetensors", "npy"];
+const tableFormats = ["safetensors", "npy"] as const;
 
 /** What the ONNX file holds. `tower`: what follows the tables, `tower.onnx`; `whole`: rows and hashing's end as well, `model.onnx`. */
 export type OnnxScope = "tower" | "whole";
@@ -25,10 +28,12 @@ export interface ExportOptions {
   readonly checkpoint: string;
   /** Directory to write to; files of the same names are replaced. */
   readonly out: string;
-  /** Default: all. lr and fm have no tower. */
+  /** Default: onnx, safetensors and npy. lr, fm and ffm have no tower. */
   readonly formats?: readonly ExportFormat[] | undefined;
   /** Default: the tower. */
   readonly onnx?: OnnxScope | undefined;
+  /** How the scorer's file writes the rows' weights. Default: f32, which scores the same bits. */
+  readonly precision?: Precision | undefined;
   /** Leave out the rows whose weights are all 0. Default false. */
   readonly nonzero?: boolean | undefined;
   /** When it aborts, the table at hand is not written, nor are those behind it. */
@@ -62,16 +67,18 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
 
 async function write(
   loaded: LoadedModel,
-  { out, formats = exportFormats, onnx = "tower", nonzero = false, signal }: ExportOptions,
+  { out, formats = defaultFormats, onnx = "tower", precision = "f32", nonzero = false, signal }: ExportOptions,
 ): Promise<Omit<ExportReport, "passed_over">> {
   const { model, checkpoint } = loaded;
-  const tables = formats.filter((name) => name !== "onnx");
+  const tables = tableFormats.filter((name) => formats.includes(name));
   const stores = tables.length > 0 ? model.tables.flatMap(({ stores }) => stores) : [];
   const description = join(out, "model.json");
   const encode = formats.includes("onnx") ? encoderOf(loaded, onnx) : null;
   const file = join(out, onnx === "whole" ? "model.onnx" : "tower.onnx");
   const paths = stores.flatMap(({ spec }) => exportPaths(out, spec.name, tables));
-  for (const path of [description, ...(encode ? [file] : []), ...paths]) refuseInputs(path, checkpoint.files);
+  const scorer = formats.includes("scorer") ? [join(out, "scorer.hbd")] : [];
+  for (const path of [description, ...(encode ? [file] : []), ...scorer, ...paths])
+    refuseInputs(path, checkpoint.files);
   const encoded = encode?.();
   const files = [description];
   exportFile(description, describe(loaded));
@@ -79,9 +86,16 @@ async function write(
     exportFile(file, encoded);
     files.push(file);
   }
-  for (const store of stores) {
-    const written = await unlessStopped(exportTableSteps(out, rowsOf(store, nonzero), tables), signal);
-    if (!written) return { files, stopped_before: join(out, store.spec.name) };
+  const jobs = [
+    ...scorer.map((path) => ({ path, steps: exportPieces(path, snapshotPieces(loaded, precision)) })),
+    ...stores.map((store) => ({
+      path: join(out, store.spec.name),
+      steps: exportTableSteps(out, rowsOf(store, nonzero), tables),
+    })),
+  ];
+  for (const { path, steps } of jobs) {
+    const written = await unlessStopped(steps, signal);
+    if (!written) return { files, stopped_before: path };
     files.push(...written);
   }
   return { files, stopped_before: null };

@@ -94,6 +94,32 @@ export function exportFile(path: string, data: Uint8Array, files: Files = nodeFi
   }
 }
 
+/**
+ * Writes a file piece by piece, stopping after each to let other work go first; it gets its name when it is complete.
+ * @returns the path
+ * @throws checkpoint_write
+ */
+export function* exportPieces(path: string, pieces: Iterable<Uint8Array>, files: Files = nodeFiles): Steps<string[]> {
+  let output: Output | undefined;
+  try {
+    files.mkdir(dirname(path));
+    output = new Output(files, path);
+    let at = 0;
+    for (const piece of pieces) {
+      at = output.write(piece, at);
+      yield;
+    }
+    output.finish();
+    output.publish();
+    files.syncDirectory(dirname(path));
+    return [path];
+  } catch (error) {
+    throw writeError(path, error);
+  } finally {
+    output?.discard();
+  }
+}
+
 function openColumns(
   table: TableRows,
   base: string,

@@ -20,11 +20,12 @@ const { memory, kernel } = instantiate<HashKernel>("hash");
 memory.grow(PIECE_BYTES / PAGE_BYTES + 1);
 const input = new Uint8Array(memory.buffer, kernel.inputAt.value, PIECE_BYTES);
 const state = new Uint8Array(memory.buffer, kernel.stateAt.value, STATE_BYTES);
+const encoder = new TextEncoder();
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
 /** XXH64 of bytes, or of a text's UTF-8 bytes. `seed` is an unsigned 64-bit number, 0 by default. */
 export function xxh64(data: string | Uint8Array, seed = 0n): bigint {
-  const bytes = typeof data === "string" ? Buffer.from(data) : data;
+  const bytes = typeof data === "string" ? encoder.encode(data) : data;
   if (bytes.byteLength > PIECE_BYTES) return new Xxh64(seed).update(bytes).digest();
   input.set(bytes);
   return unsigned(kernel.hash(bytes.byteLength, seed));

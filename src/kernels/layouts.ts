@@ -20,7 +20,7 @@ function layoutsOf(kernel: KernelName): Layouts {
   let layouts = known.get(kernel);
   if (!layouts) {
     const [section] = WebAssembly.Module.customSections(moduleOf(kernel), "layouts");
-    layouts = JSON.parse(Buffer.from(section).toString()) as Layouts;
+    layouts = JSON.parse(new TextDecoder().decode(section)) as Layouts;
     known.set(kernel, layouts);
   }
   return layouts;

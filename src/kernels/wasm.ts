@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { builtFile } from "../core/built-file.js";
+import { moduleBytes } from "./module-bytes.js";
 
 /**
  * The compiled kernel modules: scan (bytes → batch), table (rows, optimizers, lr, fm), metric (streaming metrics), split (a
@@ -16,7 +15,7 @@ const modules = new Map<KernelName, WebAssembly.Module>();
 export function moduleOf(name: KernelName): WebAssembly.Module {
   let module = modules.get(name);
   if (!module) {
-    module = new WebAssembly.Module(readFileSync(builtFile(`kernels/${name}.wasm`)));
+    module = new WebAssembly.Module(moduleBytes(name));
     modules.set(name, module);
   }
   return module;

@@ -121,17 +121,21 @@ describe.each([
     expect(JSON.parse(trained.stdout)).toMatchObject({ examples: 4000, rejected: 0, skipped: 0 });
     const program = `
       import { Scorer } from "hashbrook";
+      import { Scorer as Portable } from "hashbrook/scorer";
       import manifest from "hashbrook/package.json" with { type: "json" };
       import schema from "hashbrook/schema.json" with { type: "json" };
       const scorer = await Scorer.load("run");
       const { scores } = await scorer.score(Buffer.from('{"candidates": [{"ad": "a1"}, {"ad": "a2"}]}'));
+      const candidates = [{ ad: "a1" }, { ad: "a2" }];
+      const portable = (await (await Portable.load("run")).score({ candidates })).scores;
       const features = import.meta.resolve("hashbrook/features/ads-demo.yaml");
-      console.log(JSON.stringify({ scores, version: manifest.version, schema: typeof schema, features }));
+      console.log(JSON.stringify({ scores, portable, version: manifest.version, schema: typeof schema, features }));
       process.exit(0);`;
     writeFileSync(join(folder, "score.mjs"), program);
     const scored = spawnSync(process.execPath, ["score.mjs"], { cwd: folder, encoding: "utf8" });
     expect(scored.status, scored.stderr).toBe(0);
-    const { scores, ...found } = JSON.parse(scored.stdout);
+    const { scores, portable, ...found } = JSON.parse(scored.stdout);
+    expect(portable).toEqual(scores);
     expect(scores.map((score: number) => score > 0 && score < 1)).toEqual([true, true]);
     expect(found).toMatchObject({ version: manifest.version, schema: "object" });
     expect(existsSync(new URL(found.features))).toBe(true);

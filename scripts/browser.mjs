@@ -1,0 +1,45 @@
+// Bundles `hashbrook/scorer` for browsers into one file: dist/portable/browser.js. The tower's runtime stays outside, the kernels come within.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "rolldown";
+
+const ENTRY = "dist/portable/browser.js";
+const BUFFER = "dist/portable/buffer.js";
+/** Modules that have another one in their place in a browser. */
+const INSTEAD = { "./onnxruntime.js": "dist/runtimes/onnxruntime-web.js", "node:buffer": BUFFER };
+const KERNELS = ["scan", "table", "metric", "split", "hotness", "code", "hash"];
+const BYTES = "kernels/module-bytes.js";
+
+export async function bundleForBrowsers() {
+  const { output } = await build({
+    input: ENTRY,
+    external: /^(onnxruntime-web|@tensorflow)\b/,
+    platform: "browser",
+    logLevel: "warn",
+    plugins: [forBrowsers()],
+    transform: { inject: { Buffer: [join(process.cwd(), BUFFER), "Buffer"] } },
+    output: { file: ENTRY, codeSplitting: false, minify: true },
+  });
+  const [{ imports }] = output;
+  const foreign = imports.filter((name) => name.startsWith("node:"));
+  if (foreign.length > 0) throw new Error(`${ENTRY} imports ${foreign}: a browser has none of them`);
+}
+
+function forBrowsers() {
+  return {
+    name: "browser",
+    resolveId(id) {
+      return Object.hasOwn(INSTEAD, id) ? join(process.cwd(), INSTEAD[id]) : undefined;
+    },
+    load(id) {
+      return id.endsWith(BYTES) ? inlined() : undefined;
+    },
+  };
+}
+
+/** `moduleBytes` with the modules in it. */
+function inlined() {
+  const texts = KERNELS.map((name) => `${name}: "${readFileSync(`dist/kernels/${name}.wasm`, "base64")}"`);
+  return `const texts = { ${texts.join(", ")} };
+export const moduleBytes = (name) => Uint8Array.from(atob(texts[name]), (c) => c.charCodeAt(0));`;
+}

@@ -1,0 +1,25 @@
+import { HashbrookError } from "./errors.js";
+
+/**
+ * A value as JSON, whose numbers are whole: a bigint is written with all its digits, where JSON.stringify refuses it.
+ * Members without a value are left out, as JSON.stringify does.
+ * @throws HashbrookError request_invalid naming the place of a number that is not finite, or of what JSON has no word for
+ */
+export function jsonText(value: unknown, place = "body"): string {
+  if (typeof value === "bigint") return String(value);
+  if (typeof value === "number" && !Number.isFinite(value)) throw unwritable(place, `${value} is no number of JSON`);
+  if (typeof value === "function" || typeof value === "symbol") throw unwritable(place, `is a ${typeof value}`);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return jsonText(Array.from(value as never), place);
+  if (Array.isArray(value)) return `[${value.map((item, i) => jsonText(item, `${place}[${i}]`)).join(",")}]`;
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON === "function") return jsonText(toJSON.call(value), place);
+  const given = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return `{${given.map(([name, inner]) => `${JSON.stringify(name)}:${jsonText(inner, `${place}.${name}`)}`).join(",")}}`;
+}
+
+function unwritable(place: string, why: string): HashbrookError {
+  return new HashbrookError("request_invalid", `${place}: ${why}`, {
+    hint: "leave the member out where it is unknown",
+  });
+}

@@ -1,0 +1,70 @@
+import { batchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import { Decoder } from "../decode/decoder.js";
+import { sigmoid } from "../metrics/kernel.js";
+import { createModel } from "../model/create.js";
+import type { Model } from "../model/model.js";
+import { knownMembers, splitScoreRequest } from "../serve/request.js";
+import { compiledFromJson } from "../spec/compile.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { specHash } from "../spec/hash.js";
+import { readSnapshot } from "./snapshot.js";
+
+/** Candidates are scored in runs of at most this many. */
+export const CAPACITY = 512;
+
+/** A model with what reads requests for it. */
+export class Ready {
+  readonly spec: CompiledSpec;
+  readonly specHash: string;
+  readonly examples: number;
+  private readonly model: Model;
+  private readonly decoder: Decoder;
+  private readonly known: ReturnType<typeof knownMembers>;
+
+  constructor(spec: CompiledSpec, model: Model, examples: number) {
+    this.spec = spec;
+    this.specHash = specHash(spec);
+    this.model = model;
+    this.examples = examples;
+    this.decoder = new Decoder(spec, { capacity: CAPACITY, format: "json", requireLabel: false });
+    this.known = knownMembers(knownPaths(spec));
+  }
+
+  /** @throws HashbrookError request_invalid */
+  async score(body: Uint8Array): Promise<{ scores: number[]; ignored: readonly string[] }> {
+    const { context, candidates, unknown, options } = splitScoreRequest(body, this.known, Number.POSITIVE_INFINITY);
+    if (options) throw new HashbrookError("request_invalid", "body.options: is for servers", { hint: "leave it away" });
+    const scores: number[] = [];
+    for (let from = 0; from < candidates.length; from += CAPACITY) {
+      const decoded = this.decoder.decodeRequest(context, candidates.slice(from, from + CAPACITY));
+      if ("failure" in decoded) {
+        const { candidate, code, column } = decoded.failure;
+        const place = candidate < 0 ? "context" : `candidates[${from + candidate}]`;
+        throw new HashbrookError("request_invalid", `${place}${column ? `.${column}` : ""}: ${code}`);
+      }
+      scores.push(...sigmoid(await this.model.predict(decoded.batch)));
+    }
+    return { scores, ignored: unknown };
+  }
+
+  close(): Promise<void> {
+    return this.model.close();
+  }
+}
+
+export async function loadSnapshot(bytes: Uint8Array): Promise<Ready> {
+  const { spec, run, version, states } = readSnapshot(bytes);
+  const compiled = compiledFromJson(JSON.stringify(spec));
+  if (specHash(compiled) !== run)
+    throw new HashbrookError("log_mismatch", `model file: its spec has the hash ${specHash(compiled)}, not ${run}`);
+  const layout = batchLayout(compiled, CAPACITY);
+  const model = await createModel(compiled, { layout, threads: 1, purpose: "serve" });
+  for (const state of states()) model.serving.apply(state);
+  return new Ready(compiled, model, version);
+}
+
+function knownPaths({ label, fields }: CompiledSpec): string[] {
+  const head = [label.from, label.weight, label.time?.from, label.id, label.oracle];
+  return [...head.filter((path) => path != null), ...fields.flatMap((field) => ("from" in field ? [field.from] : []))];
+}

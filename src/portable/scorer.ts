@@ -1,0 +1,80 @@
+import { HashbrookError } from "../core/errors.js";
+import { jsonText } from "../core/json.js";
+import { loadSnapshot, type Ready } from "./ready.js";
+
+/** What a request scores: a context, and candidates whose members are added to it at every depth, their own winning. */
+export interface ScoreRequest {
+  /** What all candidates have in common; ids of 64 bits as texts or bigints. */
+  readonly context?: object | null;
+  readonly candidates: readonly object[];
+}
+
+/** What made a score. */
+export interface ModelVersion {
+  /** `name` of the spec. */
+  readonly model: string;
+  /** Examples learned. */
+  readonly version: number;
+  /** Hash of the compiled spec, 16 hex digits. */
+  readonly spec_hash: string;
+}
+
+export interface Scores {
+  /** Click probabilities in the order of the candidates. */
+  readonly scores: number[];
+  readonly model: ModelVersion;
+  /** Paths of members that no field reads, at most 100. */
+  readonly ignored: readonly string[];
+}
+
+/** Scores candidates in this thread, without a server: what the scorers of Node and of browsers share. */
+export class PortableScorer {
+  readonly model: ModelVersion;
+  private readonly ready: Ready;
+  private last: Promise<unknown> = Promise.resolve();
+
+  protected constructor(ready: Ready) {
+    const { spec, specHash, examples } = ready;
+    this.ready = ready;
+    this.model = { model: spec.name, version: examples, spec_hash: specHash };
+  }
+
+  /**
+   * Scores a request's candidates. Calls are answered one after the other.
+   * @param request an object, or its JSON as text or UTF-8 bytes, whose numbers keep all their digits
+   * @throws HashbrookError request_invalid naming the candidate and the member
+   */
+  score(request: ScoreRequest | string | Uint8Array): Promise<Scores> {
+    const run = this.last.then(async () => {
+      const { scores, ignored } = await this.ready.score(bytesOf(request));
+      return { scores, model: this.model, ignored };
+    });
+    this.last = run.catch(() => undefined);
+    return run;
+  }
+
+  /** Waits for requests under way, and lets the model go. */
+  async close(): Promise<void> {
+    await this.last;
+    await this.ready.close();
+  }
+}
+
+function bytesOf(request: ScoreRequest | string | Uint8Array): Uint8Array {
+  if (request instanceof Uint8Array) return request;
+  return new TextEncoder().encode(typeof request === "string" ? request : jsonText(request));
+}
+
+/** A model of a file's bytes, ready to score. @throws HashbrookError log_damaged, log_mismatch, runtime_unavailable */
+export function ready(bytes: Uint8Array | ArrayBuffer): Promise<Ready> {
+  return loadSnapshot(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
+}
+
+/** The bytes behind an address. @throws HashbrookError source_missing */
+export async function fetched(address: string | URL): Promise<Uint8Array> {
+  const response = await fetch(address).catch((cause: unknown) => {
+    throw new HashbrookError("source_missing", `${address}: cannot be fetched`, { cause });
+  });
+  if (!response.ok) throw new HashbrookError("source_missing", `${address}: answers ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}

@@ -1,0 +1,48 @@
+import { HashbrookError } from "../core/errors.js";
+import { decodePart, type EntryPart, readFacts } from "../delta-log/entry.js";
+import { openFrames } from "../delta-log/frame.js";
+import type { ServingState } from "../delta-log/state.js";
+
+/** A model as one file has it: a snapshot of the delta log (docs/FORMATS.md). */
+export interface Snapshot {
+  readonly spec: unknown;
+  /** Hash of the compiled spec. */
+  readonly run: string;
+  /** Examples learned. */
+  readonly version: number;
+  /** What it predicts with, piece by piece: each is read when it is asked for. */
+  states(): Iterable<ServingState>;
+}
+
+/**
+ * Reads the frames of a snapshot.
+ * @throws HashbrookError log_damaged where a byte is wrong or a part is missing; log_mismatch where a newer Hashbrook wrote it
+ */
+export function readSnapshot(bytes: Uint8Array): Snapshot {
+  const bodies = Array.from(openFrames(bytes), ({ body }) => body);
+  const first = bodies.length > 0 ? decodePart(bodies[0]) : undefined;
+  if (first?.kind !== "snapshot" || first.spec === null)
+    throw damaged("it does not begin with a snapshot's first part");
+  bodies.forEach((body, number) => {
+    checkPart(readFacts(body), first, number);
+  });
+  if (bodies.length !== first.parts) throw damaged(`it has ${bodies.length} of ${first.parts} parts`);
+  const { spec, run, version } = first;
+  return {
+    spec,
+    run,
+    version,
+    *states() {
+      for (const body of bodies) yield decodePart(body).state;
+    },
+  };
+}
+
+function checkPart(part: Omit<EntryPart, "state">, first: EntryPart, number: number): void {
+  const same = part.run === first.run && part.version === first.version && part.parts === first.parts;
+  if (!same || part.part !== number) throw damaged(`part ${number} is of another model, or not in its place`);
+}
+
+function damaged(reason: string): HashbrookError {
+  return new HashbrookError("log_damaged", `model file: damaged: ${reason}`, { hint: "export it again" });
+}
