@@ -22,6 +22,9 @@ export interface AppOptions {
   readonly maxConnections?: number | undefined;
 }
 
+/** Bytes of a request's body, by default. */
+export const BODY_LIMIT = 4 << 20;
+
 /** How long a client may take for its request, and a connection wait for another one. */
 const HEADERS_MS = 5_000;
 const REQUEST_MS = 10_000;
@@ -69,7 +72,7 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
   if (options.tokens) app.addHook("onRequest", requireToken(options.tokens));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: AsyncIterable<Buffer>) =>
-    readBody(request, payload, options.bodyLimit ?? 4 << 20),
+    readBody(request, payload, options.bodyLimit ?? BODY_LIMIT),
   );
   app.setNotFoundHandler((request, reply) => {
     const allowed = methods.of(request.url.split("?")[0]);

@@ -1,9 +1,20 @@
 import type { FastifyRequest } from "fastify";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import type { ScoreOptions } from "./scorer.js";
 
 /** The header that says how long a client waits, in milliseconds from the request's arrival. */
 export const DEADLINE_HEADER = "x-request-timeout-ms";
+
+/**
+ * Until when a request's scores are waited for.
+ * @param wait what the client allows besides the header, in milliseconds
+ * @throws HashbrookError request_invalid
+ */
+export function limitsOf(request: FastifyRequest, wait = Number.POSITIVE_INFINITY): ScoreOptions {
+  const deadline = Math.min(deadlineOf(request) ?? Number.POSITIVE_INFINITY, systemClock.now() + wait);
+  return { signal: request.signal, deadline };
+}
 
 /** A day: more than anybody waits. */
 const MOST = 86_400_000;

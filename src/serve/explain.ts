@@ -3,7 +3,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { rawElements, rawMembers } from "./raw-json.js";
 import { tooMany } from "./request.js";
 import type { Explanation } from "./schemas.js";
-import { MAX_CANDIDATES, type Scorer, type Scores } from "./scorer.js";
+import { MAX_CANDIDATES, type ScoreOptions, type Scorer, type Scores } from "./scorer.js";
 
 /** How often an explanation is begun anew because the model has changed since its candidates were scored. */
 const ATTEMPTS = 3;
@@ -31,11 +31,12 @@ export async function explained(
   body: Uint8Array,
   first: Scores,
   chosen: (scores: readonly number[]) => readonly number[],
+  limits: ScoreOptions,
 ): Promise<Explained> {
-  for (let scored = first, attempt = 0; attempt < ATTEMPTS; attempt++, scored = await scorer.score(body)) {
+  for (let scored = first, attempt = 0; attempt < ATTEMPTS; attempt++, scored = await scorer.score(body, limits)) {
     const sources = sourcesOf(scorer.spec!);
     const places = chosen(scored.scores);
-    const without = await scorer.score(variants(body, places, [...new Set(sources.values())]));
+    const without = await scorer.score(variants(body, places, [...new Set(sources.values())]), limits);
     if (without.model.version !== scored.model.version || without.model.spec_hash !== scored.model.spec_hash) continue;
     return { scored, explain: sharesOf(scored.scores, without.scores, places, sources) };
   }

@@ -34,8 +34,8 @@ const context = Type.Optional(
 );
 const options = Type.Optional(ScoreRequestOptions);
 
-/** The body of a score request. */
-export const ScoreBody = strict({
+/** The body of a score request: an object a candidate. */
+export const CandidatesBody = strict({
   context,
   candidates: Type.Array(
     members("One candidate's members: added to the context's at every depth, and winning over them."),
@@ -46,6 +46,21 @@ export const ScoreBody = strict({
   ),
   options,
 });
+
+/** The same with a list a member instead of an object a candidate. */
+export const ColumnsBody = strict({
+  context,
+  columns: Type.Unsafe<Record<string, readonly unknown[]>>({
+    type: "object",
+    minProperties: 1,
+    additionalProperties: { type: "array", minItems: 1, maxItems: MAX_CANDIDATES },
+    description: "By the members' dotted paths: a value a candidate, null where it has none. All are of one length.",
+  }),
+  options,
+});
+
+/** The body of a score request. */
+export const ScoreBody = Type.Union([CandidatesBody, ColumnsBody]);
 
 /** What made an answer. */
 export const version = {

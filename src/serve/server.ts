@@ -1,9 +1,9 @@
 import rateLimit from "@fastify/rate-limit";
 import underPressure from "@fastify/under-pressure";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HashbrookError } from "../core/errors.js";
 import { Admission } from "./admission.js";
-import { type AppOptions, createApp } from "./app.js";
+import { type AppOptions, BODY_LIMIT, createApp } from "./app.js";
 import { Models } from "./models.js";
 import type { Told } from "./openapi.js";
 import { ServeMetrics } from "./prometheus.js";
@@ -12,7 +12,9 @@ import { healthRoutes } from "./routes/health.js";
 import { modelRoutes } from "./routes/models.js";
 import { openApiRoutes } from "./routes/openapi.js";
 import { scoreRoutes } from "./routes/score.js";
+import { v2Routes } from "./routes/v2.js";
 import type { Scorer } from "./scorer.js";
+import { AnswerCounts } from "./stats.js";
 
 /** How a server listens to its clients. */
 export interface ServerOptions extends AppOptions {
@@ -20,6 +22,8 @@ export interface ServerOptions extends AppOptions {
   readonly metrics?: ServeMetrics | undefined;
   /** Requests that may wait for their scores; more are refused with 503. Default 256. */
   readonly maxQueue?: number | undefined;
+  /** Milliseconds that the event loop may be late before requests are refused with 503; 0: no bound. Default 500. */
+  readonly maxEventLoopDelay?: number | undefined;
   /** Requests a second that a client (its token, else its address) may send; more are refused with 429. Default: no bound. */
   readonly rateLimit?: number | undefined;
 }
@@ -30,11 +34,11 @@ const MAX_EVENT_LOOP_DELAY_MS = 500;
 const ENDPOINTS = "GET /docs or /openapi.json has every endpoint";
 
 /** Every endpoint belongs to one of these groups. */
-const routes: readonly Routes[] = [scoreRoutes, modelRoutes, healthRoutes, openApiRoutes];
+const routes: readonly Routes[] = [scoreRoutes, modelRoutes, v2Routes, healthRoutes, openApiRoutes];
 
 /**
  * The HTTP door of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until the
- * models are there and fresh enough), `GET /v2`, and `GET /metrics` in Prometheus' text format. Where more come than can be
+ * models are there and fresh enough), and `GET /metrics` in Prometheus' text format. Where more come than can be
  * answered, they are refused with 503 or 429 and `Retry-After`.
  * Every error answers `{"error": message, "code", "hint"}` with a 4xx for a bad request.
  */
@@ -49,8 +53,16 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
       if (config?.endpoint && one !== "HEAD") told.push({ method: one, url, endpoint: config.endpoint });
   });
   shed(app, metrics, options);
+  const counts = new AnswerCounts();
+  const count = async (request: FastifyRequest, reply: FastifyReply) => {
+    metrics.answered(reply.statusCode, request.scored, reply.elapsedTime / 1000);
+    counts.add(request.model, reply.statusCode, request.scored, reply.elapsedTime);
+  };
+  app.decorateRequest("scored", 0);
+  app.decorateRequest("model", "");
+  const context = { models, metrics, counts, count, bodyLimit: options.bodyLimit ?? BODY_LIMIT, told };
   app.register(async (inner) => {
-    for (const group of routes) group(inner, { models, metrics, told });
+    for (const group of routes) group(inner, context);
   });
   return app;
 }
@@ -59,7 +71,7 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
 function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOptions): void {
   const { rateLimit: perSecond, tokens } = options;
   app.register(underPressure, {
-    maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS,
+    maxEventLoopDelay: options.maxEventLoopDelay ?? MAX_EVENT_LOOP_DELAY_MS,
     sampleInterval: 1000,
     pressureHandler: async (request) => {
       if (request.routeOptions.config.open) return;

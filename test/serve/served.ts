@@ -51,7 +51,7 @@ export async function shop(): Promise<{
   writeFileSync(data, Array.from({ length: 3000 }, (_, i) => event(i)).join("\n"));
   await report(["train", "--model", spec, "--data", data, "--out", checkpoint]);
   const scorer = await Scorer.load(checkpoint);
-  const app = createServer(scorer);
+  const app = createServer(scorer, { maxEventLoopDelay: 0 });
   await app.ready();
   return { app, scorer, checkpoint, close: () => app.close().then(() => scorer.close()) };
 }

@@ -1,12 +1,15 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Models } from "../models.js";
 import type { Told } from "../openapi.js";
 import type { ServeMetrics } from "../prometheus.js";
+import type { AnswerCounts } from "../stats.js";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** Candidates scored. */
     scored: number;
+    /** The model that scores; "" before one was chosen. */
+    model: string;
   }
 }
 
@@ -14,6 +17,12 @@ declare module "fastify" {
 export interface RouteContext {
   readonly models: Models;
   readonly metrics: ServeMetrics;
+  /** What every model has answered. */
+  readonly counts: AnswerCounts;
+  /** Counts a score request's answer: `onResponse` of every route that scores. */
+  count(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** Bytes. */
+  readonly bodyLimit: number;
   /** The routes that are told of: all of them once the server is ready. */
   readonly told: readonly Told[];
 }

@@ -30,11 +30,6 @@ export const healthRoutes: Routes = (app, { models, metrics }) => {
   app.get("/metrics", { config: { endpoint: counted } }, async (_, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   );
-  app.get("/v2", async () => ({
-    name: "hashbrook",
-    extensions: [],
-    ...(models.all.length === 1 && models.model().stable.version),
-  }));
 };
 
 function readiness({ ready, all }: Models): { readonly status: number; readonly body: object } {

@@ -1,15 +1,14 @@
-import { readFileSync } from "node:fs";
-import { builtFile } from "../../core/built-file.js";
 import { Type } from "../../schema/typebox.js";
 import { openApi } from "../openapi.js";
 import { pageOf } from "../openapi-page.js";
+import { packageVersion } from "../package-version.js";
 import type { Routes } from "./context.js";
 
 const anything = Type.Unsafe<object>({ type: "object" });
 
 /** `GET /openapi.json`: every endpoint, from the schemas that requests are checked by; `GET /docs`: the same for people. */
 export const openApiRoutes: Routes = (app, { told }) => {
-  const document = () => openApi(told, versionHere());
+  const document = () => openApi(told, packageVersion());
   const asJson = { summary: "Every endpoint, as OpenAPI 3.1", answer: anything };
   const asPage = { summary: "Every endpoint, as a page", answer: "text/html" };
   app.get("/openapi.json", { config: { endpoint: asJson } }, async () => document());
@@ -17,8 +16,3 @@ export const openApiRoutes: Routes = (app, { told }) => {
     reply.type("text/html; charset=utf-8").send(pageOf(document())),
   );
 };
-
-/** Of the package. */
-function versionHere(): string {
-  return (JSON.parse(readFileSync(builtFile("../package.json"), "utf8")) as { version: string }).version;
-}

@@ -1,9 +1,11 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
-import { HashbrookError } from "../../core/errors.js";
-import { deadlineOf } from "../deadline.js";
+import type { FastifyRequest } from "fastify";
+import { withCandidates } from "../columns.js";
+import { limitsOf } from "../deadline.js";
 import { bytesOf, checked, type Endpoint, MODEL, parsed } from "../endpoint.js";
 import { best, explained } from "../explain.js";
+import { nameOf } from "../models.js";
 import { ScoreAnswer, ScoreBody, ScoreRequestOptions } from "../schemas.js";
+import { finite } from "../scored.js";
 import type { Scorer, Scores } from "../scorer.js";
 import type { Routes } from "./context.js";
 
@@ -14,29 +16,29 @@ const endpoint: Endpoint = {
 };
 
 /** `POST /v1/models/{name}:score`, and `POST /v1/score` for the only model: scores of a context's candidates. */
-export const scoreRoutes: Routes = (app, { models, metrics }) => {
-  app.decorateRequest("scored", 0);
-  const counts = async (request: FastifyRequest, reply: FastifyReply) =>
-    metrics.answered(reply.statusCode, request.scored, reply.elapsedTime / 1000);
-  const route = { onResponse: counts, config: { endpoint } };
-  app.post("/v1/score", route, (request) => answer(models.choose(), request));
+export const scoreRoutes: Routes = (app, { models, count }) => {
+  const route = { onResponse: count, config: { endpoint } };
+  const score = (request: FastifyRequest, name?: string) => {
+    const model = models.model(name);
+    request.model = nameOf(model);
+    return answer(model.choose(), request);
+  };
+  app.post("/v1/score", route, (request) => score(request));
   app.post<{ Params: { name: string } }>(`/v1/models/${MODEL}::score`, route, (request) =>
-    answer(models.choose(request.params.name), request),
+    score(request, request.params.name),
   );
 };
 
 async function answer(scorer: Scorer, request: FastifyRequest): Promise<object> {
-  const body = bytesOf(request);
-  const scored = await scorer.score(body, { signal: request.signal, deadline: deadlineOf(request) });
+  const body = withCandidates(bytesOf(request));
+  const scored = await scorer.score(body, limitsOf(request));
   request.scored = scored.scores.length;
   return scored.options ? withOptions(scorer, request, body, scored) : plain(scored);
 }
 
 /** An answer without what was not asked for. */
-function plain({ scores, calibrated, model, ignored }: Scores): object {
-  if (!scores.every(Number.isFinite)) {
-    throw new HashbrookError("internal", "scores: the model gave a number that is not finite");
-  }
+function plain(scored: Scores): object {
+  const { scores, calibrated, model, ignored } = finite(scored);
   return { scores, ...(calibrated && { calibrated }), ...model, ...(ignored.length > 0 && { ignored }) };
 }
 
@@ -46,6 +48,6 @@ async function withOptions(scorer: Scorer, request: FastifyRequest, body: Uint8A
   if (!explain) return { ...plain(first), top_k: ranked(first.scores) };
   const chosen = (scores: readonly number[]) =>
     (ranked(scores) ?? scores.map((_, index) => ({ index }))).map(({ index }) => index);
-  const { scored, explain: told } = await explained(scorer, body, first, chosen);
+  const { scored, explain: told } = await explained(scorer, body, first, chosen, limitsOf(request));
   return { ...plain(scored), top_k: ranked(scored.scores), explain: told };
 }

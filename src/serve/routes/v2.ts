@@ -1,0 +1,100 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { HashbrookError } from "../../core/errors.js";
+import { Type } from "../../schema/typebox.js";
+import { readBody } from "../body.js";
+import { limitsOf } from "../deadline.js";
+import { bytesOf, type Endpoint } from "../endpoint.js";
+import { nameOf } from "../models.js";
+import { packageVersion } from "../package-version.js";
+import { finite } from "../scored.js";
+import type { Scorer } from "../scorer.js";
+import { answerOf } from "../v2/infer-answer.js";
+import { readInfer } from "../v2/infer-request.js";
+import { metadataOf, statisticsOf } from "../v2/metadata.js";
+import { InferAnswer, InferBody, ModelMetadata, ServerMetadata, Statistics } from "../v2/schemas.js";
+import type { RouteContext, Routes } from "./context.js";
+
+interface Path {
+  Params: { name: string; version?: string };
+}
+
+const server: Endpoint = { summary: "Open Inference Protocol: the server", answer: ServerMetadata };
+const model: Endpoint = { summary: "Open Inference Protocol: a model's tensors", answer: ModelMetadata };
+const ready: Endpoint = {
+  summary: "Open Inference Protocol: whether a model answers",
+  answer: Type.Object({ name: Type.String(), ready: Type.Boolean() }),
+  others: { 503: "Not yet, or not any more" },
+};
+const stats: Endpoint = { summary: "Open Inference Protocol: what was answered", answer: Statistics };
+const infer: Endpoint = {
+  summary: "Open Inference Protocol: scores of tensors' rows",
+  headers: { "Inference-Header-Content-Length": "Bytes of the JSON; binary tensors follow it." },
+  body: {
+    "application/json": InferBody,
+    "application/octet-stream": Type.Unsafe<string>({ type: "string", format: "binary" }),
+  },
+  answer: InferAnswer,
+};
+
+/** The Open Inference Protocol, version 2, with its binary tensors and statistics. */
+export const v2Routes: Routes = (app, context) => {
+  const { models, counts, bodyLimit } = context;
+  const extensions = ["binary_tensor_data", "statistics"];
+  app.get("/v2", { config: { endpoint: server } }, async () => ({
+    name: "hashbrook",
+    version: packageVersion(),
+    extensions,
+  }));
+  app.get("/v2/models/stats", { config: { endpoint: stats } }, async () =>
+    statisticsOf(
+      models.all.map((one) => ({ name: nameOf(one), scorer: one.stable })),
+      counts,
+    ),
+  );
+  for (const path of ["/v2/models/:name", "/v2/models/:name/versions/:version"]) {
+    app.get<Path>(path, { config: { endpoint: model } }, async ({ params }) => {
+      const { name, scorer } = chosen(context, params);
+      return metadataOf(name, scorer, params.version === undefined ? models.model(name).scorers : [scorer]);
+    });
+    app.get<Path>(`${path}/stats`, { config: { endpoint: stats } }, async ({ params }) =>
+      statisticsOf([chosen(context, params)], counts),
+    );
+    app.get<Path>(`${path}/ready`, { config: { endpoint: ready } }, async ({ params }, reply) => {
+      const isReady = chosen(context, params).scorer.health().ready;
+      return reply.code(isReady ? 200 : 503).send({ name: params.name, ready: isReady });
+    });
+  }
+  // Clients of the protocol send no content type, or any.
+  app.register(async (scope) => {
+    scope.addContentTypeParser("*", async (request: FastifyRequest, payload: AsyncIterable<Buffer>) =>
+      readBody(request, payload, bodyLimit),
+    );
+    for (const path of ["/v2/models/:name/infer", "/v2/models/:name/versions/:version/infer"]) {
+      scope.post<Path>(path, { onResponse: context.count, config: { endpoint: infer } }, (request, reply) =>
+        answer(context, request, reply),
+      );
+    }
+  });
+};
+
+/** @throws HashbrookError model_unknown */
+function chosen({ models }: RouteContext, { name, version }: Path["Params"]): { name: string; scorer: Scorer } {
+  const model = models.model(name);
+  return { name: nameOf(model), scorer: model.choose(version === undefined ? {} : { version: Number(version) }) };
+}
+
+async function answer(context: RouteContext, request: FastifyRequest<Path>, reply: FastifyReply): Promise<unknown> {
+  const { name, scorer } = chosen(context, request.params);
+  request.model = name;
+  const { spec } = scorer;
+  if (!spec) throw new HashbrookError("not_ready", `model ${name}: has not been loaded yet`);
+  const { asked, body } = readInfer(request, bytesOf(request), spec);
+  const timeout = asked.parameters?.timeout;
+  const scored = await scorer.score(body, limitsOf(request, timeout && timeout / 1000));
+  request.scored = scored.scores.length;
+  const { header, binary } = answerOf(name, asked, finite(scored));
+  if (binary.length === 0) return header;
+  const json = Buffer.from(JSON.stringify(header));
+  reply.header("inference-header-content-length", json.length).type("application/octet-stream");
+  return reply.send(Buffer.concat([json, ...binary]));
+}

@@ -1,0 +1,49 @@
+import { HashbrookError } from "../../core/errors.js";
+import type { Scores } from "../scorer.js";
+import type { InferAnswer, InferBody } from "./schemas.js";
+
+/** An answer: JSON, and the binary tensors behind it where there are some. */
+export interface EncodedAnswer {
+  readonly header: InferAnswer;
+  readonly binary: readonly Uint8Array[];
+}
+
+/**
+ * The outputs that were asked for, all by default: `score`, and `calibrated` where the model has a calibrator.
+ * @throws HashbrookError request_invalid where an output is asked for that is not there
+ */
+export function answerOf(
+  name: string,
+  { id, outputs, parameters }: InferBody,
+  { scores, calibrated, model }: Scores,
+): EncodedAnswer {
+  const all = new Map<string, readonly number[]>([["score", scores]]);
+  if (calibrated) all.set("calibrated", calibrated);
+  const wanted = outputs ?? [...all.keys()].map((name) => ({ name, parameters: undefined }));
+  const binary: Uint8Array[] = [];
+  const told = wanted.map(({ name, parameters: own }) => {
+    const values = all.get(name);
+    if (!values) throw noOutput(name, [...all.keys()]);
+    const base = { name, datatype: "FP32" as const, shape: [values.length] };
+    if (!(own?.binary_data ?? parameters?.binary_data_output)) return { ...base, data: [...values] };
+    const bytes = floats(values);
+    binary.push(bytes);
+    return { ...base, parameters: { binary_data_size: bytes.length } };
+  });
+  const { version, spec_hash } = model;
+  const header = { model_name: name, model_version: String(version), ...(id !== undefined && { id }) };
+  return { header: { ...header, parameters: { spec_hash }, outputs: told }, binary };
+}
+
+function noOutput(name: string, names: readonly string[]): HashbrookError {
+  return new HashbrookError("request_invalid", `outputs.${name}: is not there`, {
+    hint: `outputs: ${names.join(", ")}`,
+  });
+}
+
+/** f32, little-endian. */
+function floats(values: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(4 * values.length));
+  for (const [i, value] of values.entries()) view.setFloat32(4 * i, value, true);
+  return new Uint8Array(view.buffer);
+}

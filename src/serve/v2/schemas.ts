@@ -1,0 +1,91 @@
+import { type Static, Type } from "../../schema/typebox.js";
+import { strict, version } from "../schemas.js";
+import { datatypes } from "./datatypes.js";
+
+const names = Object.keys(datatypes);
+const elements = Type.Unsafe<readonly unknown[]>({ type: "array", description: "Row-major, flat or nested." });
+const datatype = Type.Unsafe<string>({ type: "string", enum: names });
+const shape = (description: string) =>
+  Type.Array(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 }), { minItems: 1, maxItems: 2, description });
+
+/** A tensor of a request: the values of one field, a row a candidate. */
+export const InputTensor = strict({
+  name: Type.String({ minLength: 1, description: "A field, or the member's path that one reads." }),
+  shape: shape("[rows], [rows, 1]; of vectors and bags [rows, length]. One row holds for all."),
+  datatype,
+  data: Type.Optional(elements),
+  parameters: Type.Optional(
+    strict({ binary_data_size: Type.Integer({ minimum: 0, description: "Bytes behind the JSON header, in order." }) }),
+  ),
+});
+export type InputTensor = Static<typeof InputTensor>;
+
+const RequestedOutput = strict({
+  name: Type.String(),
+  parameters: Type.Optional(strict({ binary_data: Type.Optional(Type.Boolean()) })),
+});
+
+/** The JSON of an inference request. */
+export const InferBody = strict({
+  id: Type.Optional(Type.String({ description: "Comes back with the answer." })),
+  parameters: Type.Optional(
+    strict({
+      binary_data_output: Type.Optional(Type.Boolean({ description: "Outputs are binary where they do not say it." })),
+      timeout: Type.Optional(
+        Type.Integer({ minimum: 1, description: "Microseconds: what was not scored by then is refused." }),
+      ),
+    }),
+  ),
+  inputs: Type.Array(InputTensor, { minItems: 1, maxItems: 4096 }),
+  outputs: Type.Optional(Type.Array(RequestedOutput, { minItems: 1, maxItems: 16, description: "Default: all." })),
+});
+export type InferBody = Static<typeof InferBody>;
+
+/** The JSON of an inference answer. */
+export const InferAnswer = strict({
+  model_name: version.model,
+  model_version: Type.String(),
+  id: Type.Optional(Type.String()),
+  parameters: strict({ spec_hash: version.spec_hash }),
+  outputs: Type.Array(
+    strict({
+      name: Type.String(),
+      datatype: Type.Literal("FP32"),
+      shape: Type.Array(Type.Integer()),
+      data: Type.Optional(Type.Array(Type.Number())),
+      parameters: Type.Optional(strict({ binary_data_size: Type.Integer() })),
+    }),
+  ),
+});
+export type InferAnswer = Static<typeof InferAnswer>;
+
+const tensor = strict({ name: Type.String(), datatype: Type.String(), shape: Type.Array(Type.Integer()) });
+
+/** What the protocol tells of a model. */
+export const ModelMetadata = strict({
+  name: version.model,
+  versions: Type.Array(Type.String()),
+  platform: Type.String(),
+  inputs: Type.Array(tensor, { description: "None of them has to be there." }),
+  outputs: Type.Array(tensor),
+});
+
+export const ServerMetadata = Type.Object({
+  name: Type.String(),
+  version: Type.String(),
+  extensions: Type.Array(Type.String()),
+});
+
+const duration = strict({ count: Type.Integer(), ns: Type.Integer() });
+
+export const Statistics = strict({
+  model_stats: Type.Array(
+    strict({
+      name: version.model,
+      version: Type.String(),
+      last_inference: Type.Integer({ description: "Milliseconds since 1970; 0: none yet." }),
+      inference_count: Type.Integer({ description: "Candidates scored." }),
+      inference_stats: strict({ success: duration, fail: duration }),
+    }),
+  ),
+});
