@@ -13,7 +13,7 @@ import {
   toInt4,
   toInt8,
 } from "./precision.js";
-import type { DenseSlice, ServingRows, ServingState } from "./state.js";
+import type { CalibrationState, DenseSlice, ServingRows, ServingState } from "./state.js";
 
 /*
  * One part of an entry (docs/FORMATS.md):
@@ -27,6 +27,8 @@ import type { DenseSlice, ServingRows, ServingState } from "./state.js";
  */
 const MAGIC = 0x0a41544c45444248n;
 export const VERSION = 1;
+/** f64 a slice of a calibrator. */
+const TOTALS = 5;
 const HEAD = 16;
 const TAIL = 8;
 
@@ -40,7 +42,7 @@ export interface EntryPart extends EntryFacts {
 
 const padded = (bytes: number): number => (bytes + 7) & ~7;
 
-type Arrays = Uint8Array | Uint16Array | Int8Array | Float32Array | Float64Array | BigUint64Array;
+type Arrays = Uint8Array | Uint16Array | Uint32Array | Int8Array | Float32Array | Float64Array | BigUint64Array;
 
 /** The bytes of one part. Equal facts and states have equal bytes. */
 export function encodePart(facts: EntryFacts, state: ServingState): Uint8Array {
@@ -51,6 +53,8 @@ export function encodePart(facts: EntryFacts, state: ServingState): Uint8Array {
   for (const table of state.tables) {
     arrays.push(table.keys, table.removed, ...weightArrays(table, facts.precision));
   }
+  const { calibration } = state;
+  if (calibration) arrays.push(calibration.keys, calibration.lengths, calibration.values, calibration.totals);
   const header: EntryHeader = {
     ...facts,
     statistics: state.statistics?.length ?? null,
@@ -58,6 +62,7 @@ export function encodePart(facts: EntryFacts, state: ServingState): Uint8Array {
     tables: state.tables.map(({ name, dim, keys, removed }) => {
       return { name, dim, rows: keys.length, removed: removed.length };
     }),
+    ...(calibration && { calibration: lengthsOf(calibration) }),
   };
   const text = new TextEncoder().encode(canonicalJson(header));
   const bytes = HEAD + padded(text.length) + arrays.reduce((sum, array) => sum + padded(array.byteLength), 0) + TAIL;
@@ -75,6 +80,11 @@ export function encodePart(facts: EntryFacts, state: ServingState): Uint8Array {
   }
   view.setBigUint64(at, xxh64(out.subarray(0, at)), true);
   return out;
+}
+
+/** Slices of values, and floats of all curves. */
+function lengthsOf({ keys, values, names }: CalibrationState): NonNullable<EntryHeader["calibration"]> {
+  return { slices: keys.length, values: values.length, names };
 }
 
 function weightArrays({ weights: raw, dim }: ServingRows, precision: Precision): Arrays[] {
@@ -105,10 +115,12 @@ export function decodePart(bytes: Uint8Array): EntryPart {
     const gone = new BigUint64Array(arrays.take(removed, 8));
     return { name, dim, keys, removed: gone, weights: readWeights(arrays, rows, dim, header.precision) };
   });
+  const calibration = header.calibration && readCalibration(arrays, header.calibration);
   arrays.end(bytes.length - TAIL);
   const { kind, run, number, version, link, part, parts, precision, times, spec } = header;
   const facts = { kind, run, number, version, link, part, parts, precision, times, spec };
-  return { ...facts, state: { tables, dense, statistics }, checksum: checksumOf(bytes) };
+  const state = { tables, dense, statistics, ...(calibration && { calibration }) };
+  return { ...facts, state, checksum: checksumOf(bytes) };
 }
 
 /**
@@ -116,7 +128,7 @@ export function decodePart(bytes: Uint8Array): EntryPart {
  * @throws HashbrookError as decodePart does
  */
 export function readFacts(bytes: Uint8Array): Omit<EntryPart, "state"> {
-  const { statistics: _, dense: __, tables: ___, ...facts } = readHeader(bytes);
+  const { statistics: _, dense: __, tables: ___, calibration: ____, ...facts } = readHeader(bytes);
   return { ...facts, checksum: checksumOf(bytes) };
 }
 
@@ -158,6 +170,16 @@ function parse(text: string): unknown {
   } catch (error) {
     throw damaged((error as Error).message);
   }
+}
+
+function readCalibration(
+  arrays: Reader,
+  { slices, values, names }: NonNullable<EntryHeader["calibration"]>,
+): CalibrationState {
+  const keys = new BigUint64Array(arrays.take(slices, 8));
+  const lengths = new Uint32Array(arrays.take(slices + 1, 4));
+  const curves = new Float32Array(arrays.take(values, 4));
+  return { keys, names, lengths, values: curves, totals: new Float64Array(arrays.take((slices + 1) * TOTALS, 8)) };
 }
 
 function readWeights(arrays: Reader, rows: number, dim: number, precision: Precision): Float32Array {

@@ -33,6 +33,8 @@ const Header = Type.Object({
   statistics: Type.Union([Type.Null(), Count]),
   dense: Type.Array(Type.Object({ name: Type.String(), at: Count, size: Count })),
   tables: Type.Array(Type.Object({ name: Type.String(), dim: Count, rows: Count, removed: Count })),
+  /** Of a calibrator: slices of values, floats of all curves, and the values' texts. Absent: this part has none. */
+  calibration: Type.Optional(Type.Object({ slices: Count, values: Count, names: Type.Array(Type.String()) })),
 });
 
 /** What an entry says beside its arrays. */

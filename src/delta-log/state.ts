@@ -19,6 +19,20 @@ export interface DenseSlice {
   readonly data: Float32Array;
 }
 
+/** A calibrator's curves, and how its slices do: number 0 is that of all events, which has no key. */
+export interface CalibrationState {
+  /** Of slices of values. */
+  readonly keys: BigUint64Array;
+  /** Their values, where they are known; "" where not. */
+  readonly names: readonly string[];
+  /** Floats of each slice's curve. */
+  readonly lengths: Uint32Array;
+  /** The curves, one after the other. */
+  readonly values: Float32Array;
+  /** f64[slices × 5]: events, weight, positive, predicted, calibrated. */
+  readonly totals: Float64Array;
+}
+
 /**
  * A piece of what a model predicts with, as plain data. Pieces are put into a serving model in any order; all pieces of one
  * packing together make it predict the trainer's bits.
@@ -28,6 +42,8 @@ export interface ServingState {
   readonly dense: readonly DenseSlice[];
   /** f64[columns × 3] of the numeric columns (count, mean, squared deviations); null where another piece has them. */
   readonly statistics: Float64Array | null;
+  /** The whole calibrator; absent where another piece has it, or the model has none. */
+  readonly calibration?: CalibrationState;
 }
 
 /** What changed, ready to be sent: pieces of bounded size, made one by one. The model must not learn until the last is made. */

@@ -2,9 +2,11 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Steps } from "../checkpoints/data-file.js";
 import type { Skipped } from "../checkpoints/store.js";
+import { hex64 } from "../core/hash.js";
 import { refuseInputs } from "../core/output.js";
 import type { Precision } from "../delta-log/precision.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
+import { logitShift } from "../model/logit-shift.js";
 import { TowerModel } from "../model/tower-model.js";
 import { nonZeroRows } from "../tables/nonzero-rows.js";
 import type { RowStore } from "../tables/table.js";
@@ -111,14 +113,31 @@ function encoderOf(loaded: LoadedModel, scope: OnnxScope): (() => Uint8Array) | 
 
 /** What the ONNX file says of itself. */
 function identity({ spec, specHash, examples }: LoadedModel): Record<string, string> {
-  return { model: spec.name, version: String(examples), spec_hash: specHash };
+  const shift = logitShift(spec);
+  const told = `logits hold it, ln ${spec.negative_sampling}: the share of negatives that is learned`;
+  const corrected: Record<string, string> = shift === 0 ? {} : { logit_shift: `${shift}; ${told}` };
+  return { model: spec.name, version: String(examples), spec_hash: specHash, ...corrected };
 }
 
 /** model.json: what a program needs beside the weights. */
 function describe({ spec, specHash, examples, model }: LoadedModel): Uint8Array {
   const standardize = model.numbers.scales(spec.numbers);
-  const text = { model: spec.name, version: examples, spec_hash: specHash, standardize, spec };
+  const shift = logitShift(spec);
+  const told = { ...(shift === 0 ? {} : { logit_shift: shift }), ...calibrationOf(model) };
+  const text = { model: spec.name, version: examples, spec_hash: specHash, standardize, ...told, spec };
   return Buffer.from(`${JSON.stringify(text, null, 2)}\n`);
+}
+
+/** The curves: that of all events, and by key (16 hex digits) those of the slices. */
+function calibrationOf({ calibrator }: LoadedModel["model"]): object {
+  if (!calibrator) return {};
+  const { keys, lengths, values } = calibrator.snapshot();
+  let end = 0;
+  const [all, ...slices] = Array.from(lengths, (length) => {
+    end += length;
+    return [...values.subarray(end - length, end)];
+  });
+  return { calibration: { all, slices: Object.fromEntries(slices.map((curve, i) => [hex64(keys[i]), curve])) } };
 }
 
 /** Does all steps, or ends them when the signal comes. */

@@ -4,6 +4,7 @@ import { ensureBytes, instantiate } from "../kernels/wasm.js";
 export interface MetricKernel {
   heapBase(): number;
   sigmoid(logits: number, out: number, rows: number): void;
+  logistic(x: number): number;
   ln(x: number): number;
   accumulate(
     totals: number,
@@ -52,6 +53,12 @@ export function sigmoid(logits: Float32Array): Float32Array<ArrayBuffer> {
   inPlace.set(logits);
   kernel.sigmoid(base, base, logits.length);
   return inPlace.slice();
+}
+
+/** The probability of one logit as `sigmoid` computes it, before it is rounded to f32. */
+export function logistic(logit: number): number {
+  shared ??= metricKernel();
+  return shared.kernel.logistic(logit);
 }
 
 /** Natural logarithm by the kernel: the same bits under every version of Node, which Math.log does not promise. */

@@ -1,3 +1,4 @@
+import { Calibrator } from "../calibration/calibrator.js";
 import { type Batch, type BatchLayout, batchLayout } from "../core/batch.js";
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
@@ -8,6 +9,7 @@ import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js"
 import { combiners, constantKey } from "../tables/batch-path.js";
 import { StoreTable } from "../tables/store-table.js";
 import { rowOf, towerOf } from "../towers/index.js";
+import { logitShift, shifted } from "./logit-shift.js";
 import { type Clipped, type Learned, type Model, type ModelOptions, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { ReplicaState } from "./replica-state.js";
@@ -33,6 +35,8 @@ export class EventModel implements Model {
   private readonly drawn: number;
   private readonly kernel: EventKernel;
   readonly numbers: Numbers;
+  readonly calibrator: Calibrator | null;
+  private readonly shift: number;
   private readonly clock: StreamClock;
   private region = 0;
 
@@ -52,14 +56,17 @@ export class EventModel implements Model {
     this.tables = [
       new StoreTable(widened, 0, batchLayout(spec, 1), { workspace, serving: this.replica, servingPrecision }),
     ];
-    this.serving = new ReplicaState(this.tables, {}, this.numbers);
+    this.calibrator = Calibrator.of(spec);
+    this.shift = logitShift(spec);
+    this.serving = new ReplicaState(this.tables, {}, this.numbers, this.calibrator);
     this.kernel = this.tables[0].store.kernel as EventKernel;
   }
 
-  async learn(batch: Batch): Promise<Learned> {
+  async learn(batch: Batch, taken?: Uint8Array): Promise<Learned> {
     if (this.replica) throw servesOnly();
     this.numbers.count(batch);
     this.copy(batch);
+    if (taken) this.leaveOut(taken);
     const { store } = this.tables[0];
     store.lifecycle?.setClock(this.clock.before(batch));
     this.clock.count(batch);
@@ -92,7 +99,8 @@ export class EventModel implements Model {
 
   blocks(): Block[] {
     if (this.replica) throw servesOnly();
-    return [...this.tables[0].blocks(), ...this.numbers.blocks(), ...this.clock.blocks()];
+    const calibration = this.calibrator?.blocks() ?? [];
+    return [...this.tables[0].blocks(), ...this.numbers.blocks(), ...this.clock.blocks(), ...calibration];
   }
 
   restore(blocks: SavedBlocks): void {
@@ -100,6 +108,7 @@ export class EventModel implements Model {
     this.tables[0].restore(blocks);
     this.numbers.restore(blocks);
     this.clock.restore(blocks);
+    this.calibrator?.restore(blocks);
   }
 
   norms(): null {
@@ -158,8 +167,16 @@ export class EventModel implements Model {
     });
   }
 
+  /** The kernel scores rows without importance, and learns nothing of them. */
+  private leaveOut(taken: Uint8Array): void {
+    const { buffer } = this.tables[0].store.memory;
+    const weights = new Float32Array(buffer, this.region + this.layout.weights, taken.length);
+    for (let r = 0; r < taken.length; r++) if (taken[r] === 0) weights[r] = 0;
+  }
+
   private logits(rows: number): Float32Array {
-    return new Float32Array(this.tables[0].store.memory.buffer, this.kernel.logits() >>> 0, rows);
+    const logits = new Float32Array(this.tables[0].store.memory.buffer, this.kernel.logits() >>> 0, rows);
+    return shifted(logits, this.shift);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Calibrator } from "../calibration/calibrator.js";
 import type { Batch, BatchLayout } from "../core/batch.js";
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
@@ -8,7 +9,7 @@ import type { ReplicaState } from "./replica-state.js";
 
 /** What one call of `learn` did. */
 export interface Learned {
-  /** f32[rows]: every row's logit from BEFORE anything in this batch was learned (lr, fm: before that row was). A view, valid until the next call. */
+  /** f32[rows]: every row's logit from BEFORE anything in this batch was learned (lr, fm: before that row was), corrected for negative sampling. A view, valid until the next call. */
   readonly logits: Float32Array;
   /** Rows that changed nothing because their loss or gradient was not finite. */
   readonly skipped: number;
@@ -39,12 +40,17 @@ export interface Model {
   readonly serving: ReplicaState;
   /** The numeric columns' stage: how `standardize` scales. */
   readonly numbers: Numbers;
+  /** Part of the model's state; it is the caller's to apply it to logits, and to let it learn from them. null: the spec has none. */
+  readonly calibrator: Calibrator | null;
   readonly clipped: Clipped;
-  /** Scores, then learns. */
-  learn(batch: Batch): Promise<Learned>;
+  /**
+   * Scores, then learns.
+   * @param taken u8[rows], 0 for rows that are scored alone: they change statistics and the stream's clock, no weight. Default: all are learned
+   */
+  learn(batch: Batch, taken?: Uint8Array): Promise<Learned>;
   /** Adds to the output's bias, and so to every logit. Only before anything was learned. */
   shiftBias(shift: number): void;
-  /** f32[rows] logits; changes nothing; a row's bits do not depend on the rest of its batch. A view, valid until the next call. */
+  /** f32[rows] logits, corrected for negative sampling and not calibrated; changes nothing; a row's bits do not depend on the rest of its batch. A view, valid until the next call. */
   predict(batch: Batch): Promise<Float32Array>;
   /** Everything that learning changes, in a fixed order. */
   blocks(): Block[];

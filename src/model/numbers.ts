@@ -1,5 +1,6 @@
 import type { Batch } from "../core/batch.js";
 import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blocks.js";
+import { keepOf } from "../core/half-life.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { FIRST_VALUES, robustStatistics } from "./robust.js";
 
@@ -42,7 +43,9 @@ export class Numbers {
     this.values = values;
     this.missing = Float64Array.from(fields, (field) => (field?.type === "numeric" ? field.missing : 0));
     this.scaled = fields.flatMap((field, column) =>
-      field?.type === "numeric" && field.transform === "standardize" ? [{ column, keep: keepOf(field.half_life) }] : [],
+      field?.type === "numeric" && field.transform === "standardize"
+        ? [{ column, keep: field.half_life === undefined ? 1 : keepOf(field.half_life) }]
+        : [],
     );
     this.statistics = new Float64Array(this.columns * 3);
     this.beginning = new Float64Array(this.columns * WIDTH);
@@ -176,16 +179,4 @@ export class Numbers {
       if (this.statistics[column * 3] > 0) this.beginningOf(column).fill(0, FIRST);
     }
   }
-}
-
-/** 2^(-1/halfLife), by the series of exp: its bits are the same everywhere. */
-function keepOf(halfLife: number | undefined): number {
-  if (halfLife === undefined) return 1;
-  const x = -Math.LN2 / halfLife;
-  let [term, sum] = [1, 1];
-  for (let k = 1; k <= 8; k++) {
-    term *= x / k;
-    sum += term;
-  }
-  return sum;
 }

@@ -1,6 +1,14 @@
+import type { Calibrator } from "../calibration/calibrator.js";
 import { bytesOf } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
-import type { DenseSlice, Packed, Publishable, ServingRows, ServingState } from "../delta-log/state.js";
+import type {
+  CalibrationState,
+  DenseSlice,
+  Packed,
+  Publishable,
+  ServingRows,
+  ServingState,
+} from "../delta-log/state.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { RowStore, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
@@ -25,6 +33,7 @@ interface Piece {
   tables: ServingRows[];
   dense: DenseSlice[];
   statistics: Float64Array | null;
+  calibration?: CalibrationState;
 }
 
 /** The weights of a tower by name: views. */
@@ -43,13 +52,15 @@ export class ReplicaState implements Publishable {
   /** Dense weights of the tables, who keep what they made with them until they hear of a change. */
   private readonly inTables: readonly DenseOptimizer[];
   private readonly numbers: Numbers;
+  private readonly calibrator: Calibrator | null;
 
   /** @param tables what they hold is served: their rows, store by store, and their dense weights beside the tower's */
-  constructor(tables: readonly Table[], tower: Weights, numbers: Numbers) {
+  constructor(tables: readonly Table[], tower: Weights, numbers: Numbers, calibrator: Calibrator | null) {
     this.stores = tables.flatMap(({ stores }) => stores);
     this.inTables = tables.flatMap(({ dense }) => dense);
     this.dense = Object.assign({}, tower, ...this.inTables.map((weights) => weights.parameters()));
     this.numbers = numbers;
+    this.calibrator = calibrator;
   }
 
   /** A new reader of what changes from now on. There is at most one: what is packed says which rows were given up, once. */
@@ -64,6 +75,7 @@ export class ReplicaState implements Publishable {
   pack(changed: readonly Uint32Array[] | "all", partBytes = PART_BYTES): Packed {
     const things = [
       this.statistics(),
+      ...this.calibration(),
       ...this.denseThings(),
       ...this.removed(changed === "all"),
       ...this.stores.map((store, i) => rowsOf(store, changed, i)),
@@ -79,7 +91,8 @@ export class ReplicaState implements Publishable {
   apply(state: ServingState): void {
     const stores = state.tables.map((rows) => this.storeFor(rows));
     const dense = state.dense.map((slice) => this.denseFor(slice));
-    const { statistics } = state;
+    const { statistics, calibration } = state;
+    if (calibration && !this.calibrator?.fits(calibration)) throw mismatch("calibration", calibration.values.length);
     if (statistics && !this.numbers.fits(statistics)) throw mismatch("statistics", statistics.length);
     state.tables.forEach((rows, i) => {
       stores[i].remove(rows.removed);
@@ -89,6 +102,7 @@ export class ReplicaState implements Publishable {
       dense[i].set(data, at);
     });
     if (dense.length > 0) for (const weights of this.inTables) weights.written();
+    if (calibration) this.calibrator!.use(calibration);
     if (statistics) this.numbers.use(bytesOf(statistics));
   }
 
@@ -98,6 +112,15 @@ export class ReplicaState implements Publishable {
       piece.statistics = statistics;
     };
     return { count: 1, unit: statistics.byteLength, add };
+  }
+
+  private calibration(): Thing[] {
+    const calibration = this.calibrator?.snapshot();
+    if (!calibration) return [];
+    const add = (_: ItemRange, piece: Piece): void => {
+      piece.calibration = calibration;
+    };
+    return [{ count: 1, unit: calibration.values.byteLength + calibration.totals.byteLength, add }];
   }
 
   private denseThings(): Thing[] {

@@ -1,4 +1,5 @@
-import type { Batch, BatchLayout } from "../core/batch.js";
+import { Calibrator } from "../calibration/calibrator.js";
+import { type Batch, type BatchLayout, copyRows, keepRows } from "../core/batch.js";
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { createTable } from "../encodings/create.js";
 import type { Graph } from "../graph/graph.js";
@@ -8,8 +9,10 @@ import { type Arrays, BoundGraph } from "../runtimes/bound-graph.js";
 import type { Views } from "../runtimes/runtime.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
 import { type CompiledSpec, vectorCount } from "../spec/compiled.js";
+import type { StreamTime } from "../tables/encoding.js";
 import type { Table } from "../tables/table.js";
 import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../towers/tower.js";
+import { logitShift, shifted } from "./logit-shift.js";
 import { type Clipped, type Learned, type Model, type ModelOptions, type Norms, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { PooledBags, pooledBags } from "./pooled-bags.js";
@@ -28,7 +31,12 @@ export class TowerModel implements Model {
   private readonly parameters: Views;
   private readonly parameterGradients: Views;
   readonly numbers: Numbers;
+  readonly calibrator: Calibrator | null;
+  private readonly shift: number;
   private readonly graph: BoundGraph;
+  /** Scores the rows of a batch that are not all learned. */
+  private readonly scoring: BoundGraph | null;
+  private part: ArrayBuffer | null = null;
   /** Scores batches whose rows share the items of their pooled bags. */
   private readonly sharedGraph: BoundGraph | null;
   private readonly bags: PooledBags;
@@ -54,7 +62,9 @@ export class TowerModel implements Model {
     this.parameterGradients = prefixed("d_", this.dense.gradients());
     this.bags = new PooledBags(spec, options.layout, rows);
     this.numbers = new Numbers(spec, new Float32Array(rows * spec.numbers.length));
-    this.serving = new ReplicaState(this.tables, this.parameters, this.numbers);
+    this.calibrator = Calibrator.of(spec);
+    this.shift = logitShift(spec);
+    this.serving = new ReplicaState(this.tables, this.parameters, this.numbers, this.calibrator);
     this.clock = new StreamClock(spec);
     this.logits = new Float32Array(rows);
     this.padded = {
@@ -65,9 +75,12 @@ export class TowerModel implements Model {
     const { runtime } = spec.tower;
     this.fixed = this.fixedArrays();
     const arrays = () => this.arrays();
+    const batches = { threads: options.threads, rows: spec.batch };
     this.graph = this.learning
-      ? new BoundGraph(tower.train, runtime, arrays, { threads: options.threads, rows: spec.batch })
+      ? new BoundGraph(tower.train, runtime, arrays, batches)
       : new BoundGraph(tower.infer, runtime, arrays);
+    const samples = this.learning && spec.negative_sampling !== undefined;
+    this.scoring = samples ? new BoundGraph(tower.infer, runtime, arrays, batches) : null;
     this.sharedGraph = tower.shared && !this.learning ? new BoundGraph(tower.shared, runtime, arrays) : null;
   }
 
@@ -81,24 +94,39 @@ export class TowerModel implements Model {
       tables.push(await createTable(spec, t, options.layout, { learns, serving, servingPrecision }));
     const model = new TowerModel(spec, options, tables, tower);
     await model.graph.load();
+    await model.scoring?.load();
     await model.sharedGraph?.load();
     return model;
   }
 
-  async learn(batch: Batch): Promise<Learned> {
+  async learn(batch: Batch, taken?: Uint8Array): Promise<Learned> {
     if (this.replica) throw servesOnly();
-    const { rows } = batch;
     this.numbers.count(batch);
-    await this.gather(batch, "learn");
-    await this.run(batch, rows);
-    const logits = this.logits.subarray(0, rows);
+    const clock = this.clock.before(batch);
+    if (!taken) {
+      const skipped = await this.step(batch, clock);
+      this.clock.count(batch);
+      return { logits: shifted(this.logits.subarray(0, batch.rows), this.shift), skipped };
+    }
+    const logits = (await this.predict(batch)).slice();
+    this.part ??= new ArrayBuffer(this.layout.bytes);
+    const part = keepRows(copyRows(batch, 0, batch.rows, this.part), taken);
+    const skipped = part.rows > 0 ? await this.step(part, clock) : 0;
+    this.clock.count(batch);
+    return { logits, skipped };
+  }
+
+  /** Learns all rows, and leaves their logits. @returns rows that changed nothing */
+  private async step(batch: Batch, clock: StreamTime): Promise<number> {
+    const { rows } = batch;
+    await this.gather(batch, "learn", clock);
+    await this.run(batch, this.graph, rows);
     const factor = this.boundGradients(rows);
     for (const table of this.tables) await table.backward();
-    this.clock.count(batch);
-    if (!this.gradientsFinite()) return { logits, skipped: rows };
+    if (!this.gradientsFinite()) return rows;
     for (const table of this.tables) table.apply();
     this.dense.step(factor / rows);
-    return { logits, skipped: 0 };
+    return 0;
   }
 
   get clipped(): Clipped {
@@ -111,15 +139,18 @@ export class TowerModel implements Model {
 
   async predict(batch: Batch): Promise<Float32Array> {
     const rows = scoringRows(batch.rows);
-    await this.gather(batch, "score");
-    await this.run(batch, rows);
-    return this.logits.subarray(0, batch.rows);
+    await this.gather(batch, "score", this.clock.before(batch));
+    const shared = this.sharedGraph && this.bags.areShared(batch) ? this.sharedGraph : null;
+    await this.run(batch, shared ?? this.scoring ?? this.graph, rows);
+    return shifted(this.logits.subarray(0, batch.rows), this.shift);
   }
 
   blocks(): Block[] {
     if (this.replica) throw servesOnly();
     const tables = this.tables.flatMap((table) => table.blocks());
-    return [...tables, ...this.dense.blocks(), ...this.numbers.blocks(), ...this.clock.blocks(), ...this.wild.blocks()];
+    const calibration = this.calibrator?.blocks() ?? [];
+    const stages = [...this.numbers.blocks(), ...this.clock.blocks(), ...this.wild.blocks()];
+    return [...tables, ...this.dense.blocks(), ...stages, ...calibration];
   }
 
   restore(blocks: SavedBlocks): void {
@@ -129,16 +160,20 @@ export class TowerModel implements Model {
     this.numbers.restore(blocks);
     this.clock.restore(blocks);
     this.wild.restore(blocks);
+    this.calibrator?.restore(blocks);
   }
 
   /**
-   * The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1].
+   * The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1], corrected for
+   * negative sampling in the output's bias.
    * @param options.metadata texts by name that the file carries
    * @param options.surroundings nodes that make those inputs
    */
   onnx(options: Omit<OnnxOptions, "initializers"> = {}): Uint8Array {
-    const initializers = new Map(Object.entries(this.parameters).map(([name, { data }]) => [name, data]));
-    return toOnnx(this.infer, { ...options, initializers });
+    const weights = Object.entries(this.parameters).map(([name, { data }]) => {
+      return [name, name === OUTPUT_BIAS ? shifted(data.slice(), this.shift) : data] as const;
+    });
+    return toOnnx(this.infer, { ...options, initializers: new Map(weights) });
   }
 
   norms(): Norms {
@@ -148,13 +183,13 @@ export class TowerModel implements Model {
   async close(): Promise<void> {
     for (const table of this.tables) await table.close();
     await this.graph.close();
+    await this.scoring?.close();
     await this.sharedGraph?.close();
   }
 
-  private async gather(batch: Batch, mode: "learn" | "score"): Promise<void> {
+  private async gather(batch: Batch, mode: "learn" | "score", clock: StreamTime): Promise<void> {
     this.numbers.resolve(batch);
     const numbers = this.numbers.values.subarray(0, batch.rows * this.numbers.columns);
-    const clock = this.clock.before(batch);
     for (const table of this.tables) await table.gather(batch, mode, numbers, clock);
   }
 
@@ -176,14 +211,13 @@ export class TowerModel implements Model {
   }
 
   /** One run for `rows` rows; those past the batch's own (padding of a scoring run) hold left-over values nobody reads. */
-  private async run(batch: Batch, rows: number): Promise<void> {
+  private async run(batch: Batch, graph: BoundGraph, rows: number): Promise<void> {
     if (this.layout.vectorWidth > 0) this.padded.vectors.set(batch.vectors);
     if (this.learning) {
       this.padded.labels.set(batch.labels);
       this.padded.weights.set(batch.weights);
     }
     this.bags.count(batch);
-    const graph = this.sharedGraph && this.bags.areShared(batch) ? this.sharedGraph : this.graph;
     await graph.run(rows);
   }
 

@@ -1,6 +1,7 @@
 import { calledType, fieldOf, isDense, isNumber } from "../fields/index.js";
 import type { Problems } from "../schema/problems.js";
 import { learnsByEvent, towerOf } from "../towers/index.js";
+import { compileCalibration } from "./calibration.js";
 import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileFields, type ExpandedField } from "./fields.js";
@@ -32,16 +33,18 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
   const embeddings = compileTables(spec, kind, fields, problems);
   const wide = compileWide(spec, fields, problems);
   const { tables, ...pooled } = compilePoolings(spec, kind, fields, embeddings, problems);
+  const used = { fields: fields.map(({ field }) => field), tables: wide ? [...tables, wide] : tables };
   const compiled: CompiledSpec = {
     name: spec.name,
     seed: spec.train?.seed ?? defaults.train.seed,
     batch: spec.train?.batch ?? (learnsByEvent(kind) ? defaults.train.event_batch : defaults.train.batch),
     ...compileWarmup(spec, kind, problems),
     window: spec.train?.window ?? defaults.train.window,
+    ...compileSampling(spec, problems),
+    ...compileCalibration(spec.calibration, used, problems),
     events,
     label,
-    fields: fields.map(({ field }) => field),
-    tables: wide ? [...tables, wide] : tables,
+    ...used,
     numbers: fields.filter(({ field }) => isNumber(field)).map(({ field }) => field.name),
     ...pooled,
     tower: compileTower(spec, kind, problems),
@@ -60,6 +63,14 @@ function compileWarmup({ train }: ModelSpec, kind: TowerKind, problems: Problems
   if (warmup !== undefined && learnsByEvent(kind))
     problems.add("train.warmup", `${kind} learns event by event`, "it is for towers: remove it");
   return warmup === undefined || warmup === batch * defaults.train.warmup_batches ? {} : { warmup };
+}
+
+/** All negatives are learned unless it is said otherwise; specs of before there was a choice keep their hash. */
+function compileSampling({ train, label }: ModelSpec, problems: Problems): { negative_sampling?: number } {
+  const rate = train?.negative_sampling ?? 1;
+  if (rate < 1 && label?.soft)
+    problems.add("train.negative_sampling", "a soft label is no negative", "remove it, or label.soft");
+  return rate === 1 ? {} : { negative_sampling: rate };
 }
 
 /** Every field must reach the model: through a table, a cross, the wide part, or as numbers into the tower. */

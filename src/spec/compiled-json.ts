@@ -8,6 +8,7 @@ import { type Static, type TProperties, Type } from "../schema/typebox.js";
 import { type Validator, validator } from "../schema/validator.js";
 import { rowProperties } from "../tables/spec.js";
 import { towerKinds, towerOf } from "../towers/index.js";
+import { CompiledCalibration, hasKeys } from "./calibration.js";
 import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, TowerKind } from "./compiled.js";
 import { Poolings, poolingDisagreement } from "./poolings.js";
 import { BIAS, hasOwnSeeds } from "./tables.js";
@@ -82,6 +83,8 @@ const Compiled = Type.Object(
     batch: count(65536),
     warmup: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
     window: count(2 ** 31 - 1),
+    negative_sampling: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
+    calibration: Type.Optional(CompiledCalibration),
     events: Events,
     label: Label,
     fields: Type.Array(Field, { minItems: 1 }),
@@ -144,7 +147,7 @@ function disagreement(spec: CompiledSpec): string | undefined {
     const wrong = tableDisagreement(table, spec, fields);
     if (wrong !== undefined) return `table ${table.name} ${wrong}`;
   }
-  return towerDisagreement(spec) ?? poolingDisagreement(spec);
+  return towerDisagreement(spec) ?? poolingDisagreement(spec) ?? calibrationDisagreement(spec);
 }
 
 function fieldDisagreement(field: CompiledField, fields: ReadonlyMap<string, CompiledField>): string | undefined {
@@ -175,6 +178,13 @@ function tableDisagreement(
   }
   if (new Set(table.cells.map(({ field }) => field)).size !== table.cells.length) return "has a field twice";
   return undefined;
+}
+
+function calibrationDisagreement({ calibration, label, negative_sampling, tables }: CompiledSpec): string | undefined {
+  if (label.soft && negative_sampling !== undefined) return "soft labels have no negatives to sample";
+  if (calibration?.by === undefined) return undefined;
+  if (calibration.slices === undefined) return "calibration has no number of slices";
+  return hasKeys(tables, calibration.by) ? undefined : `calibration.by is ${calibration.by}, which no table embeds`;
 }
 
 function towerDisagreement({ tower, tables }: CompiledSpec): string | undefined {

@@ -20,6 +20,10 @@ export interface CompiledSpec {
   readonly warmup?: number;
   /** Events per metrics window. */
   readonly window: number;
+  /** The share of negatives that is learned, above 0 and below 1; absent: all. */
+  readonly negative_sampling?: number;
+  /** How scores are calibrated; absent: they are not. */
+  readonly calibration?: CalibrationSpec;
   /** How a line of text is one event. */
   readonly events: EventFormat;
   /** What is learned, and when and which event it is of. */
@@ -70,6 +74,17 @@ export interface LabelSpec {
   readonly prior?: number;
   /** A column with the true click probability (simulated data): scored beside the model, never learned from. */
   readonly oracle: string | null;
+}
+
+/** How probabilities are calibrated. */
+export interface CalibrationSpec {
+  readonly method: "isotonic" | "platt";
+  /** A field whose values have curves of their own. Absent: all events share one. */
+  readonly by?: string;
+  /** Values that have one, at most; there only with `by`. */
+  readonly slices?: number;
+  /** Events of a slice after which one counts half. */
+  readonly half_life: number;
 }
 
 export type { EncodingKind, EncodingSpec } from "../encodings/index.js";

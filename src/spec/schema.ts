@@ -1,6 +1,7 @@
 import { closed, NAME, optional, size, TABLE_NAME, text } from "../schema/basics.js";
 import { type Static, Type } from "../schema/typebox.js";
 import { eventKinds } from "../towers/index.js";
+import { Calibration } from "./calibration.js";
 import { defaults } from "./defaults.js";
 import { Field } from "./schema-fields.js";
 import { Poolings, Tower, Wide } from "./schema-model.js";
@@ -125,6 +126,14 @@ const Train = Type.Object(
         description: "Events per metrics window.",
       }),
     ),
+    negative_sampling: optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        default: 1,
+        description: "The share of negatives that is learned; what the model tells is corrected for it.",
+      }),
+    ),
   },
   { ...closed, description: "How it is learned." },
 );
@@ -148,6 +157,7 @@ export const specSchema = Type.Object(
     tower: Tower,
     wide: optional(Wide),
     ...Poolings,
+    calibration: optional(Calibration),
     train: optional(Train),
   },
   {

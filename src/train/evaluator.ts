@@ -28,9 +28,15 @@ export class Evaluator implements Consumer {
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
-    if (batch.rows > 0) this.runMetrics.score(await this.loaded.model.predict(batch), batch);
+    if (batch.rows > 0) await this.score(batch);
     this.runMetrics.distinct.merge(decoded.distinct);
     this.runMetrics.count(batch, decoded, 0, totalBytes);
+  }
+
+  private async score(batch: Batch): Promise<void> {
+    const { model } = this.loaded;
+    const logits = await model.predict(batch);
+    this.runMetrics.score(logits, batch, [], model.calibrator?.apply(logits, batch));
   }
 
   progress(): Omit<Progress, "source"> {

@@ -63,15 +63,16 @@ export class FirstSteps {
     return this.reached ? { first_steps: this.reached } : {};
   }
 
-  /** `model.learn`, a part of the batch after the other. */
-  async learn(model: Model, batch: Batch): Promise<Learned> {
-    if (this.rows() >= batch.rows) return this.learnPart(model, batch);
+  /** `model.learn`, a part of the batch after the other. The rate of positives is that of all rows, which logits are corrected to. */
+  async learn(model: Model, batch: Batch, taken?: Uint8Array): Promise<Learned> {
+    if (this.rows() >= batch.rows) return this.learnPart(model, batch, taken);
     const logits = new Float32Array(batch.rows);
     let skipped = 0;
     this.buffer ??= new ArrayBuffer(batch.layout.bytes);
     for (let from = 0, to = 0; from < batch.rows; from = to) {
       to = Math.min(batch.rows, from + this.rows());
-      const learned = await this.learnPart(model, copyRows(batch, from, to, this.buffer));
+      const part = copyRows(batch, from, to, this.buffer);
+      const learned = await this.learnPart(model, part, taken?.subarray(from, to));
       logits.set(learned.logits, from);
       skipped += learned.skipped;
     }
@@ -79,21 +80,21 @@ export class FirstSteps {
     return { logits, skipped };
   }
 
-  private async learnPart(model: Model, part: Batch): Promise<Learned> {
+  private async learnPart(model: Model, part: Batch, taken: Uint8Array | undefined): Promise<Learned> {
     const before = this.reached;
-    if (before === null) return model.learn(part);
+    if (before === null) return model.learn(part, taken);
     const now = counted(before, part);
     this.reached = now;
-    if (before.examples >= FOLLOWED) return model.learn(part);
+    if (before.examples >= FOLLOWED) return model.learn(part, taken);
     if (this.prior !== undefined || this.byEvent) {
       if (before.examples === 0 && this.prior !== undefined) await startFrom(model, part, logit(this.prior));
-      return model.learn(part);
+      return model.learn(part, taken);
     }
     if (before.examples === 0) {
       const logits = await startFrom(model, part, rateLogit(now));
-      return { ...(await model.learn(part)), logits };
+      return { ...(await model.learn(part, taken)), logits };
     }
-    const learned = await model.learn(part);
+    const learned = await model.learn(part, taken);
     shift(model, rateLogit(now) - rateLogit(before));
     return learned;
   }

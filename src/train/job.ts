@@ -1,3 +1,4 @@
+import type { SliceReport } from "../calibration/calibrator.js";
 import type { Skipped } from "../checkpoints/store.js";
 import type { OutputFile } from "../core/output.js";
 import type { Precision } from "../delta-log/precision.js";
@@ -28,7 +29,7 @@ export interface Job extends TrainSettings {
   readonly out: string | null;
   /** predict: where the rows' lines go. */
   readonly output: (OutputFile & LineOptions) | null;
-  /** predict: the sources of the values in `output.columns`. */
+  /** The sources of values whose texts are kept: of `output.columns` (predict), of a calibration's slices (train), of what eval tells apart. */
   readonly kept: readonly string[];
   /** eval, predict: the checkpoint to score with. train: unused. */
   readonly checkpoint: string | null;
@@ -94,6 +95,15 @@ export interface ValidationReport extends EpochQuality {
   readonly best_epoch: number | null;
   /** Every epoch's figures, the newest 100. */
   readonly epochs: readonly EpochQuality[];
+}
+
+/** Of calibrated probabilities, each told before its event was learned. */
+export interface CalibratedReport extends Quality {
+  /** As of the raw ones. */
+  readonly second_half: Quality & { readonly from: number };
+  readonly last_tenth: Quality & { readonly from: number };
+  /** Predicted ÷ actual of all events and of values of the spec's `calibration.by`, lately. */
+  readonly slices: readonly SliceReport[];
 }
 
 /** A file of which something was learned by an earlier run into the directory. */
@@ -180,6 +190,12 @@ export interface Progress {
   readonly oracle_auc: number | null;
   /** Of events learned before, in an earlier epoch: null while there is none. */
   readonly seen: Quality | null;
+  /** Of calibrated probabilities; null where the spec has no calibration. */
+  readonly calibrated: Quality | null;
+  /** Predicted ÷ actual lately, of all events and by slice; empty where the spec has no calibration. */
+  readonly slices: readonly SliceReport[];
+  /** Negatives scored and not learned, where the spec samples them. */
+  readonly left_out: number;
   /** The newest validation; null before the first. */
   readonly validation: EpochQuality | null;
   /** Learned rows of all tables. */
@@ -229,6 +245,10 @@ export interface Report extends Quality {
   readonly window: Quality;
   /** Events scored after they had been learned in an earlier epoch: a measure of memory. null where there are none. */
   readonly seen: Quality | null;
+  /** Where the spec has a calibration. */
+  readonly calibrated?: CalibratedReport;
+  /** Negatives scored and not learned; there only where the spec samples them. */
+  readonly left_out?: number;
   /** null without validation events. */
   readonly validation: ValidationReport | null;
   /** From about the middle of the stream on: from row `from`. */

@@ -12,12 +12,13 @@ export function formatOf(out: string, columns: readonly string[] | undefined): P
  * Where the values that are passed through stand: a column, a path, or `label.id` for the event's id.
  * @throws HashbrookError usage for a column that the events do not have
  */
-export function keptSources({ events, label }: CompiledSpec, columns: readonly string[]): string[] {
+export function keptSources({ events, label, calibration }: CompiledSpec, columns: readonly string[]): string[] {
   const known = events.format === "json" || events.format === "vw" || events.header ? null : events.columns;
   return columns.map((name) => {
     const from = name === "label.id" && label.id != null && !known?.includes(name) ? label.id : name;
-    if (name === "" || name === "score" || columns.filter((other) => other === name).length > 1)
-      throw new HashbrookError("usage", `--columns "${name}": names each column once, and none "score"`);
+    const taken = name === "score" || (calibration !== undefined && name === "calibrated");
+    if (name === "" || taken || columns.filter((other) => other === name).length > 1)
+      throw new HashbrookError("usage", `--columns "${name}": names each column once, and none as the score's`);
     if (!known || known.includes(from)) return from;
     const hint = `columns: ${known.join(", ")}`;
     throw new HashbrookError("usage", `--columns ${name}: the events have no such column`, { hint });

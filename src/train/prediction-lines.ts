@@ -12,12 +12,23 @@ export interface LineOptions {
   readonly columns: readonly string[];
   /** A table has a column that says why a row was rejected. */
   readonly rejected: boolean;
+  /** The calibrated probability stands behind the raw one. */
+  readonly calibrated: boolean;
 }
 
+/** What was predicted of the accepted rows, in their order. */
+export interface Predictions {
+  readonly raw: Float32Array;
+  /** null where the model has no calibration. */
+  readonly calibrated: Float32Array | null;
+}
+
+const none = { raw: "", calibrated: "" };
+
 /** The first line, of formats that have one. */
-export function predictionHeader({ format, columns, rejected }: LineOptions): string {
+export function predictionHeader({ format, columns, rejected, calibrated }: LineOptions): string {
   if (format === "scores" || format === "jsonl") return "";
-  const names = [...columns, "score", ...(rejected ? ["rejected"] : [])];
+  const names = [...columns, "score", ...(calibrated ? ["calibrated"] : []), ...(rejected ? ["rejected"] : [])];
   return tableLine(format, names);
 }
 
@@ -25,32 +36,44 @@ export function predictionHeader({ format, columns, rejected }: LineOptions): st
  * A line for every row, in the order of the stream: accepted ones take the scores in turn, rejected ones have none.
  * @param kept the rows, as the decoder kept them
  */
-export function predictionLines(options: LineOptions, kept: Uint8Array, scores: Float32Array): string {
+export function predictionLines(options: LineOptions, kept: Uint8Array, scores: Predictions): string {
   let lines = "";
   let next = 0;
   for (const { rejected, values } of keptRows(kept, options.columns.length)) {
-    lines += line(options, values, rejected === null ? String(scores[next++]) : "", rejected);
+    lines += line(options, values, rejected === null ? textOf(scores, next++) : none, rejected);
   }
   return lines;
 }
 
-function line(options: LineOptions, values: readonly KeptValue[], score: string, rejected: string | null): string {
+/** A row's probabilities as texts: of a rejected one they are empty. */
+interface ScoreTexts {
+  readonly raw: string;
+  readonly calibrated: string;
+}
+
+function textOf({ raw, calibrated }: Predictions, row: number): ScoreTexts {
+  return { raw: String(raw[row]), calibrated: calibrated ? String(calibrated[row]) : "" };
+}
+
+function line(options: LineOptions, values: readonly KeptValue[], score: ScoreTexts, rejected: string | null): string {
   const { format } = options;
-  if (format === "scores") return `${score}\n`;
+  const scores = options.calibrated ? [score.raw, score.calibrated] : [score.raw];
+  if (format === "scores") return `${rejected === null ? scores.join("\t") : ""}\n`;
   if (format === "jsonl") return objectLine(options, values, score, rejected);
-  const cells = [...values.map(({ text }) => text), score];
+  const cells = [...values.map(({ text }) => text), ...scores];
   if (options.rejected) cells.push(rejected ?? "");
   return tableLine(format, cells);
 }
 
 function objectLine(
-  { columns }: LineOptions,
+  { columns, calibrated }: LineOptions,
   values: readonly KeptValue[],
-  score: string,
+  score: ScoreTexts,
   rejected: string | null,
 ): string {
   const members = values.map((value, i) => `${JSON.stringify(columns[i])}: ${jsonOf(value)}`);
-  members.push(`"score": ${score || "null"}`);
+  members.push(`"score": ${score.raw || "null"}`);
+  if (calibrated) members.push(`"calibrated": ${score.calibrated || "null"}`);
   if (rejected !== null) members.push(`"rejected": "${rejected}"`);
   return `{${members.join(", ")}}\n`;
 }

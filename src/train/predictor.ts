@@ -5,7 +5,7 @@ import { sigmoid } from "../metrics/kernel.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { type Consumer, type EndedBy, fromTheStart, type SourceState, type Upstream } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
-import { type LineOptions, predictionHeader, predictionLines } from "./prediction-lines.js";
+import { type LineOptions, type Predictions, predictionHeader, predictionLines } from "./prediction-lines.js";
 import { RunMetrics } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
 
@@ -36,9 +36,16 @@ export class Predictor implements Consumer {
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
-    const scores = batch.rows > 0 ? sigmoid(await this.loaded.model.predict(batch)) : new Float32Array();
+    const scores = await this.predict(batch);
     this.runMetrics.count(batch, decoded, 0, totalBytes);
     await this.write(predictionLines(this.out, decoded.kept!, scores));
+  }
+
+  private async predict(batch: Batch): Promise<Predictions> {
+    const { model } = this.loaded;
+    const logits = batch.rows > 0 ? await model.predict(batch) : new Float32Array();
+    const calibrated = model.calibrator?.apply(logits, batch);
+    return { raw: sigmoid(logits), calibrated: calibrated ? sigmoid(calibrated) : null };
   }
 
   progress(): Omit<Progress, "source"> {

@@ -12,7 +12,7 @@ import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
 import type { EndedBy } from "./consumer.js";
 import { Doubts } from "./doubts.js";
-import type { Job, Progress, Quality, Report, TableReport, Warning } from "./job.js";
+import type { CalibratedReport, Job, Progress, Quality, Report, TableReport, Warning } from "./job.js";
 import { rejectSamples, rejectText } from "./rejects.js";
 import type { DecodedBatch } from "./stream.js";
 
@@ -22,6 +22,7 @@ export interface RunMetricsState {
   readonly skipped: number;
   readonly rejected_by_code: Record<string, number>;
   readonly duplicates?: number;
+  readonly left_out?: number;
 }
 
 /** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
@@ -29,6 +30,7 @@ export class RunMetrics {
   private readonly metrics: SplitMetrics;
   readonly distinct: DistinctCounts;
   private readonly oracle: SplitMetrics | null;
+  private readonly calibrated: SplitMetrics | null;
   private readonly spec: CompiledSpec;
   private readonly job: Job;
   private readonly clock: Clock;
@@ -43,6 +45,8 @@ export class RunMetrics {
   examples = 0;
   /** Events that were not learned because their id was among the last ones. */
   duplicates = 0;
+  /** Negatives that were scored and not learned. */
+  leftOut = 0;
 
   constructor(spec: CompiledSpec, job: Job, clock: Clock) {
     this.spec = spec;
@@ -51,13 +55,20 @@ export class RunMetrics {
     this.startedMs = clock.now();
     this.metrics = new SplitMetrics({ window: spec.window });
     this.oracle = spec.label.oracle ? new SplitMetrics({ window: spec.window, scores: "probabilities" }) : null;
+    this.calibrated = spec.calibration ? new SplitMetrics({ window: spec.window }) : null;
     this.distinct = new DistinctCounts(spec.fields.length);
     this.doubts = new Doubts(spec);
   }
 
-  /** Counts a batch's logits, made before it was learned. @param seen its rows that were learned in an earlier pass */
-  score(logits: Float32Array, batch: Batch, seen: readonly Span[] = []): void {
-    this.metrics.add(logits, batch.labels, batch.weights, seen);
+  /**
+   * Counts a batch's logits, made before it was learned.
+   * @param seen its rows that were learned in an earlier pass
+   * @param calibrated the logits after calibration
+   */
+  score(logits: Float32Array, batch: Batch, seen: readonly Span[] = [], calibrated?: Float32Array): void {
+    const { labels, weights } = batch;
+    this.metrics.add(logits, labels, weights, seen);
+    if (calibrated) this.calibrated?.add(calibrated, labels, weights, seen);
   }
 
   /** Counts a batch whose logits have been counted. */
@@ -109,6 +120,9 @@ export class RunMetrics {
       window: quality(this.latestWindow()),
       oracle_auc: oracle,
       seen: seen && quality(seen.lifetime()),
+      calibrated: this.calibrated && quality(this.calibrated.fresh.lifetime()),
+      slices: model.calibrator?.report() ?? [],
+      left_out: this.leftOut,
       validation: null,
       table_rows: sizes.reduce((sum, { rows }) => sum + rows, 0),
       table_bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -149,6 +163,8 @@ export class RunMetrics {
       examples_per_second: seconds > 0 ? Math.round(thisRun / seconds) : 0,
       window: quality(this.latestWindow()),
       seen: seen && quality(seen.lifetime()),
+      ...this.calibratedReport(model),
+      ...(this.spec.negative_sampling === undefined ? {} : { left_out: this.leftOut }),
       validation: null,
       second_half: { from: half.from, ...quality(half) },
       last_tenth: { from: tenth.from, ...quality(tenth) },
@@ -170,14 +186,32 @@ export class RunMetrics {
     };
   }
 
+  private calibratedReport({ calibrator }: Model): { calibrated?: CalibratedReport } {
+    const fresh = this.calibrated?.fresh;
+    if (!calibrator || !fresh) return {};
+    const [half, tenth] = [fresh.last(0.5), fresh.last(0.1)];
+    const parts = {
+      second_half: { from: half.from, ...quality(half) },
+      last_tenth: { from: tenth.from, ...quality(tenth) },
+    };
+    return { calibrated: { ...quality(fresh.lifetime()), ...parts, slices: calibrator.report() } };
+  }
+
   state(): RunMetricsState {
-    const { examples, duplicates } = this;
-    return { examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode(), duplicates };
+    const { examples, duplicates, leftOut } = this;
+    const left = this.spec.negative_sampling === undefined ? {} : { left_out: leftOut };
+    return { examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode(), duplicates, ...left };
   }
 
   blocks(): Block[] {
     const oracle = this.oracle?.blocks("metrics/oracle") ?? [];
-    return [...this.metrics.blocks("metrics/model"), ...oracle, ...this.distinct.blocks("metrics/distinct")];
+    const calibrated = this.calibrated?.blocks("metrics/calibrated") ?? [];
+    return [
+      ...this.metrics.blocks("metrics/model"),
+      ...oracle,
+      ...calibrated,
+      ...this.distinct.blocks("metrics/distinct"),
+    ];
   }
 
   restore(state: RunMetricsState, blocks: SavedBlocks): void {
@@ -187,7 +221,9 @@ export class RunMetrics {
     this.duplicates = state.duplicates ?? 0;
     for (const [code, count] of Object.entries(state.rejected_by_code)) this.rejectedByCode.set(code, count);
     this.metrics.restore("metrics/model", blocks);
+    this.leftOut = state.left_out ?? 0;
     this.oracle?.restore("metrics/oracle", blocks);
+    this.calibrated?.restore("metrics/calibrated", blocks);
     this.distinct.restore("metrics/distinct", blocks);
   }
 

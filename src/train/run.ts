@@ -12,6 +12,7 @@ import type { Job, PublishSpec, Report } from "./job.js";
 import { formatOf, keptSources } from "./prediction-columns.js";
 import type { PredictionFormat } from "./prediction-lines.js";
 import { type Given, type StreamSettings, settingsOf, type TrainSettings } from "./settings.js";
+import { sliceSource } from "./slice-names.js";
 import { type PipelineOptions, runPipeline } from "./workers/pipeline.js";
 
 interface StreamOptions extends PipelineOptions, Given<StreamSettings> {
@@ -65,6 +66,7 @@ export async function train(options: TrainOptions): Promise<Report> {
     publish: publishSpec(options),
     deadLetters: options.deadLetters ?? null,
     out: options.out,
+    kept: sliceSource(spec),
     validate: validationFiles(options),
   };
   refuseRejected(job);
@@ -139,7 +141,8 @@ export async function predict(options: PredictOptions): Promise<Report> {
   const output = Output.open(options.out, [...namesOf(job.data), ...checkpoint.files]);
   try {
     const { name, file } = output;
-    const lines = { format, columns, rejected: job.maxRejects! > 0 };
+    const calibrated = spec.calibration !== undefined;
+    const lines = { format, columns, rejected: job.maxRejects! > 0, calibrated };
     const to = { checkpoint: checkpoint.path, passedOver, output: { name, file, ...lines }, kept };
     const report = await runPipeline({ ...job, ...to }, options);
     if (report.ended_by !== "stopped") output.commit();

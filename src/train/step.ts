@@ -1,8 +1,19 @@
 import type { Batch } from "../core/batch.js";
 import type { Model } from "../model/model.js";
 import type { FirstSteps } from "./first-steps.js";
+import type { NegativeSampling } from "./negative-sampling.js";
 import type { RunMetrics } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
+
+/** Who takes part in a step. */
+export interface Learners {
+  readonly model: Model;
+  /** Learns a new run's batches in parts. */
+  readonly first: FirstSteps;
+  /** null: all negatives are learned. */
+  readonly sampling: NegativeSampling | null;
+  readonly runMetrics: RunMetrics;
+}
 
 /**
  * One step of test-then-train (progressive validation, McMahan 2013): every event is scored by the model as it was
@@ -11,19 +22,20 @@ import type { DecodedBatch } from "./stream.js";
  * `model.learn` is: gather the rows of every table → one run of the tower (forward, loss, backward) → sum the
  * gradients of each row → optimizers. lr and fm do the same one event at a time.
  *
- * @param first learns a new run's batches in parts
  * @param decoded what the decoder says of the batch: changes of its distinct-id sketches, and rows learned before
  * @returns rows that were scored but not learned, because their gradient was not finite
  */
 export async function step(
-  model: Model,
-  first: FirstSteps,
-  runMetrics: RunMetrics,
+  { model, first, sampling, runMetrics }: Learners,
   batch: Batch,
   { distinct, seen }: Pick<DecodedBatch, "distinct" | "seen">,
 ): Promise<number> {
-  const { logits, skipped } = await first.learn(model, batch);
-  runMetrics.score(logits, batch, seen);
+  const taken = sampling?.taken(batch, runMetrics.examples);
+  const { logits, skipped } = await first.learn(model, batch, taken);
+  const calibrated = model.calibrator?.apply(logits, batch);
+  runMetrics.score(logits, batch, seen, calibrated);
+  if (calibrated) model.calibrator?.learn(logits, calibrated, batch, seen);
+  if (taken) runMetrics.leftOut += batch.rows - taken.reduce((sum, one) => sum + one, 0);
   runMetrics.distinct.merge(distinct);
   return skipped;
 }

@@ -18,7 +18,7 @@ export interface DecodedBatch {
   readonly rows: number;
   readonly buffer: ArrayBufferLike;
   readonly distinct: Uint32Array;
-  /** Every row, with the texts that are kept of it (predict alone). */
+  /** Every row, with the texts that are kept of it; empty where none are. */
   readonly kept?: Uint8Array;
   readonly rejects: readonly RejectedRow[];
   /** What stands out in the accepted rows so far. */

@@ -16,11 +16,13 @@ import { DedupWindow } from "./dedup.js";
 import { Divergence } from "./divergence.js";
 import { FirstSteps } from "./first-steps.js";
 import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.js";
+import { NegativeSampling } from "./negative-sampling.js";
 import type { OrderLog } from "./ordering/order-log.js";
 import type { Plan } from "./plan.js";
 import type { Publication } from "./publishing/publication.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
+import { nameSlices } from "./slice-names.js";
 import { step } from "./step.js";
 import type { DecodedBatch, RejectedRow } from "./stream.js";
 import { Validation, type ValidationState } from "./validation.js";
@@ -38,15 +40,16 @@ export interface TrainerOptions {
 export class Trainer implements Consumer {
   private readonly job: Job;
   private readonly layout: BatchLayout;
-  private readonly model: Model;
+  readonly model: Model;
   private readonly store: CheckpointStore;
   private readonly rejected: RejectedWriter;
-  private readonly runMetrics: RunMetrics;
+  readonly runMetrics: RunMetrics;
   private readonly dedup: DedupWindow | null;
   /** What a topic's replay must decide alike; files leave nothing to decide. */
   private readonly order: OrderLog | null;
   private meta: Omit<TrainMeta, "tally" | "validation">;
-  private readonly first: FirstSteps;
+  readonly first: FirstSteps;
+  readonly sampling: NegativeSampling | null;
   private readonly validation: Validation;
   private readonly divergence: Divergence;
   private readonly best: BestEpoch;
@@ -73,6 +76,7 @@ export class Trainer implements Consumer {
     if (resumed) this.runMetrics.restore(resumed.meta.tally, resumed.blocks);
     if (resumed) model.restore(resumed.blocks);
     this.first = FirstSteps.of(job.spec, this.runMetrics.examples, resumed?.meta.first_steps);
+    this.sampling = NegativeSampling.of(job.spec);
     this.saved = this.runMetrics.examples;
     this.passedOver = resumed?.skipped ?? [];
     const { id_window } = job.spec.label;
@@ -158,9 +162,11 @@ export class Trainer implements Consumer {
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes, ends }: SourceState): Promise<void> {
     await this.repeat();
     const all = new Batch(this.layout, decoded.rows, decoded.buffer);
+    const { calibrator } = this.model;
+    if (calibrator && decoded.kept) nameSlices(calibrator, all, decoded.kept);
     const batch = this.dedup?.rest(all) ?? all;
     this.runMetrics.duplicates += all.rows - batch.rows;
-    const skipped = batch.rows > 0 ? await step(this.model, this.first, this.runMetrics, batch, decoded) : 0;
+    const skipped = batch.rows > 0 ? await step(this, batch, decoded) : 0;
     await this.keepRejects(decoded.rejects);
     this.runMetrics.count(batch, decoded, skipped, totalBytes);
     this.divergence.check(batch, skipped, this.model, { now: this.runMetrics.examples, saved: this.saved });

@@ -25,7 +25,19 @@ const rows = fc
     }),
   );
 
-export const states: fc.Arbitrary<ServingState> = fc.record({
+const calibration = fc.array(fc.array(finite, { maxLength: 6 }), { minLength: 1, maxLength: 4 }).chain((curves) =>
+  fc.record({
+    keys: fc
+      .array(key, { minLength: curves.length - 1, maxLength: curves.length - 1 })
+      .map((keys) => BigUint64Array.from(keys)),
+    names: fc.array(fc.string(), { maxLength: curves.length - 1 }),
+    lengths: fc.constant(Uint32Array.from(curves, ({ length }) => length)),
+    values: fc.constant(Float32Array.from(curves.flat())),
+    totals: fc.constant(Float64Array.from({ length: curves.length * 5 }, (_, i) => i / 3)),
+  }),
+);
+
+const parts = fc.record({
   tables: fc.array(rows, { maxLength: 3 }),
   dense: fc.array(
     fc.record({
@@ -41,6 +53,10 @@ export const states: fc.Arbitrary<ServingState> = fc.record({
       .map((data) => Float64Array.from(data)),
   ),
 });
+
+export const states: fc.Arbitrary<ServingState> = fc
+  .tuple(parts, fc.option(calibration))
+  .map(([state, calibration]) => (calibration ? { ...state, calibration } : state));
 
 export const facts: fc.Arbitrary<EntryFacts> = fc
   .record({

@@ -58,6 +58,7 @@ tables:
 tower: { dcn_v2: {} }`,
   lr: ONE("lr", "encoding: hash, rows: 4096"),
   "lr, exact rows": ONE("lr", "init: 0.1"),
+  "lr, negatives sampled": ONE("lr", "init: 0.1").replace("train: {", "train: { negative_sampling: 0.1,"),
   fm: ONE("fm", "dim: 5, init: 0.2"),
   ffm: ONE("ffm", "dim: 4, init: 0.2"),
 };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Calibrator } from "../../src/calibration/calibrator.js";
 import { type BatchLayout, batchLayout } from "../../src/core/batch.js";
 import { createModel } from "../../src/model/create.js";
 import type { Model } from "../../src/model/model.js";
@@ -190,6 +191,10 @@ it("a replica refuses what is not of its model, and stays as it was", async () =
     { ...none, tables: [rows], dense: [{ name: "nothing", at: 0, data: new Float32Array(1) }] },
     { ...none, tables: [rows], dense: [{ name: "toString", at: 0, data: new Float32Array(1) }] },
     { ...none, statistics: new Float64Array(99) },
+    {
+      ...none,
+      calibration: Calibrator.of({ ...model.spec, calibration: { method: "platt", half_life: 9 } })!.snapshot(),
+    },
   ];
   for (const state of wrong) {
     expect(() => model.serving.apply(state)).toThrow(expect.objectContaining({ code: "checkpoint_mismatch" }));
@@ -197,3 +202,31 @@ it("a replica refuses what is not of its model, and stays as it was", async () =
   expect(bits(await model.predict(batch))).toEqual(before);
   await model.close();
 });
+
+it.each(["lr", "deep_crossing"] as const)(
+  "%s with a calibration and sampled negatives, told to a replica",
+  async (tower) => {
+    const sampled = "batch: 64, negative_sampling: 0.5";
+    const text = servedSpec(tower).replace("batch: 64", sampled);
+    const spec = parseSpec(`${text}calibration: { by: a }\n`, "test.yaml");
+    const [trainer, replica] = [await open(spec, "train"), await open(spec, "serve")];
+    const calibrator = trainer.model.calibrator!;
+    for (let i = 0; i < 5; i++) {
+      const batch = servedBatch(trainer.layout, 64, i, 30);
+      const taken = Uint8Array.from(batch.labels, (label, r) => Number(label > 0 || r % 2 === 0));
+      const { logits } = await trainer.model.learn(batch, taken);
+      calibrator.learn(logits, calibrator.apply(logits, batch), batch);
+      for (const state of trainer.model.serving.pack("all", 700).states()) replica.model.serving.apply(state);
+      const unseen = servedBatch(trainer.layout, 64, 100 + i, 60);
+      const [expected, told] = [
+        (await trainer.model.predict(unseen)).slice(),
+        (await replica.model.predict(unseen)).slice(),
+      ];
+      expect(bits(told)).toEqual(bits(expected));
+      const calibrated = calibrator.apply(expected, unseen);
+      expect(bits(replica.model.calibrator!.apply(told, unseen))).toEqual(bits(calibrated));
+      expect(calibrated).not.toEqual(expected);
+    }
+    await Promise.all([trainer.model.close(), replica.model.close()]);
+  },
+);

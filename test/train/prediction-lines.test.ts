@@ -24,9 +24,10 @@ const kept = Buffer.concat([
   row(BAD_NUMBER, [TEXT, "i"], [MISSING, ""]),
   row(0, [TEXT, ""], [TEXT, "z"]),
 ]);
+const scores = { raw: Float32Array.of(0.5, 0.25), calibrated: null };
 const lines = (options: Partial<LineOptions>) => {
   const all = { format: "tsv", columns: ["id", "n"], rejected: true, ...options } as LineOptions;
-  return predictionHeader(all) + predictionLines(all, kept, Float32Array.of(0.5, 0.25));
+  return predictionHeader(all) + predictionLines(all, kept, scores);
 };
 
 describe("a prediction has a line for every row", () => {
@@ -51,7 +52,23 @@ describe("a prediction has a line for every row", () => {
 
   it("as a score alone, empty where the row was rejected", () => {
     const bare = Buffer.concat([row(0), row(BAD_NUMBER), row(0)]);
-    const options = { format: "scores", columns: [], rejected: true } as const;
-    expect(predictionLines(options, bare, Float32Array.of(0.5, 0.25))).toBe("0.5\n\n0.25\n");
+    const options = { format: "scores", columns: [], rejected: true, calibrated: false } as const;
+    expect(predictionLines(options, bare, scores)).toBe("0.5\n\n0.25\n");
+  });
+
+  it("with the calibrated probability behind the raw one, where the model has a calibration", () => {
+    const both = { ...scores, calibrated: Float32Array.of(0.75, 0.125) };
+    const text = (format: LineOptions["format"]) => {
+      const all = { format, columns: format === "scores" ? [] : ["id", "n"], rejected: true, calibrated: true };
+      const rows = format === "scores" ? Buffer.concat([row(0), row(BAD_NUMBER), row(0)]) : kept;
+      return predictionHeader(all) + predictionLines(all, rows, both);
+    };
+    expect(text("scores")).toBe("0.5\t0.75\n\n0.25\t0.125\n");
+    expect(text("csv")).toBe(
+      'id,n,score,calibrated,rejected\n"a ""b"",\tc\nd",9007199254740993,0.5,0.75,\ni,,,,bad_number\n,z,0.25,0.125,\n',
+    );
+    expect(text("jsonl")).toMatch(
+      /"score": 0.5, "calibrated": 0.75\}\n.*"score": null, "calibrated": null, "rejected"/,
+    );
   });
 });

@@ -3,6 +3,7 @@ import { Graph } from "../../graph/graph.js";
 import { type Surroundings, toOnnx } from "../../graph/onnx.js";
 import { OnnxNodes } from "../../graph/onnx-nodes.js";
 import type { LoadedModel } from "../../model/load.js";
+import { logitShift } from "../../model/logit-shift.js";
 import { pooledBags } from "../../model/pooled-bags.js";
 import { TowerModel } from "../../model/tower-model.js";
 import { rowOf, towerOf } from "../../towers/index.js";
@@ -99,7 +100,9 @@ function eventGraph({ spec, model }: WholeModel): Graph {
   const graph = new Graph();
   const cells = graph.input("cells", ["B", spec.tables[0].cells.length, floats]);
   const squares = graph.input("squares", ["B", floats]);
-  graph.output("logits", kind.logits(graph, { cells, squares }));
+  const logits = kind.logits(graph, { cells, squares });
+  const shift = logitShift(spec);
+  graph.output("logits", shift === 0 ? logits : graph.add(logits, graph.constant([1, 1], [shift])));
   return graph;
 }
 

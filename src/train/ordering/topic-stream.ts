@@ -106,11 +106,12 @@ class OpenBatch {
   }
 
   take(merge: Merge, into: ArrayBufferLike): DecodedBatch {
-    const { batch, distinct } = this.decoder.take(into);
+    const { batch, distinct, kept } = this.decoder.take(into);
     const taken: DecodedBatch = {
       rows: batch.rows,
       buffer: batch.buffer,
       distinct,
+      kept,
       rejects: this.rejects,
       findings: this.decoder.findings(),
       position: merge.position,

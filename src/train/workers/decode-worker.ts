@@ -49,8 +49,9 @@ function send(message: FromDecoder): void {
 }
 
 async function run(start: StreamStart): Promise<void> {
-  const reading = job.kind === "predict" ? { requireLabel: false, kept: job.kept } : {};
-  const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, ...reading });
+  const requireLabel = job.kind !== "predict";
+  const kept = requireLabel && job.kept.length === 0 ? undefined : job.kept;
+  const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, requireLabel, kept });
   const buffers = Array.from({ length: IN_FLIGHT }, () => new SharedArrayBuffer(decoder.layout.bytes));
   free.push(...buffers.keys());
   send({ type: "buffers", buffers });

@@ -1,5 +1,5 @@
 // Kernel module `metric`: probabilities and streaming metrics.
-import { sigmoid as logistic } from "./logistic";
+import { sigmoid as probability } from "./logistic";
 
 export { aucError, crowding } from "./area";
 export { merge, shrink, toCells } from "./cells";
@@ -16,8 +16,13 @@ export function heapBase(): usize {
 /** f32 logits to f32 probabilities, `rows` of them. */
 export function sigmoid(logits: usize, out: usize, rows: u32): void {
   for (let at: usize = 0, end = <usize>rows << 2; at < end; at += 4) {
-    store<f32>(out + at, <f32>logistic(<f64>load<f32>(logits + at)));
+    store<f32>(out + at, <f32>probability(<f64>load<f32>(logits + at)));
   }
+}
+
+/** The probability of one logit, in f64. */
+export function logistic(x: f64): f64 {
+  return probability(x);
 }
 
 /** Natural logarithm: the same bits under every version of Node, which Math.log does not promise. */

@@ -32,14 +32,22 @@ export function openModel(model_: u32, most: u32, cells: u32): bool {
   return openPairs(model_, cells, gradientsAt) && gradientsAt != 0;
 }
 
-/** Scores and learns `rows` events one after the other. Returns how many were skipped, -1 when the table has no room for more. */
+/**
+ * Scores and learns `rows` events one after the other; those without importance are scored alone. Returns how many were skipped, -1
+ * when the table has no room for more.
+ */
 export function learnEvents(rows: u32): i32 {
   if (model == LINEAR) return learnLinear(rows);
   if (!makeRoom(rows)) return -1;
   let skipped: i32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
-    if (!enterEvent(r)) return -1;
+    const learning = importanceOf(r) != 0;
+    if (learning && !enterEvent(r)) return -1;
     if (r % WARM == 0) warm(r, min(r + WARM, rows), true);
+    if (!learning) {
+      scoreEvent(r);
+      continue;
+    }
     const count = readEvent(r, true);
     const logit = logitOf(count);
     setLogit(r, logit);
@@ -53,8 +61,12 @@ export function scoreEvents(rows: u32): void {
   if (model == LINEAR) return scoreLinear(rows);
   for (let r: u32 = 0; r < rows; r++) {
     if (r % WARM == 0) warm(r, min(r + WARM, rows), false);
-    setLogit(r, logitOf(readEvent(r, false)));
+    scoreEvent(r);
   }
+}
+
+function scoreEvent(r: u32): void {
+  setLogit(r, logitOf(readEvent(r, false)));
 }
 
 @inline

@@ -49,14 +49,19 @@ export function openLinear(): bool {
   return true;
 }
 
-/** Scores and learns `rows` events one after the other. Returns how many were skipped, -1 when the table has no room for more. */
+/** `learnEvents` of linear models. */
 export function learnLinear(rows: u32): i32 {
   if (!makeRoom(rows)) return -1;
   const byMask = hasMask();
   let skipped: i32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
-    if (!byMask && !enterEvent(r)) return -1;
+    const learning = importanceOf(r) != 0;
+    if (learning && !byMask && !enterEvent(r)) return -1;
     if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, rows));
+    if (!learning) {
+      scoreOne(r, byMask);
+      continue;
+    }
     const count = byMask ? readEventByMask(r, true) : readEvent(r, true);
     const logit = logitOf(count, r, true, byMask);
     setLogit(r, logit);
@@ -74,8 +79,12 @@ export function scoreLinear(rows: u32): void {
   const byMask = hasMask();
   for (let r: u32 = 0; r < rows; r++) {
     if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, rows));
-    setLogit(r, logitOf(byMask ? readEventByMask(r, false) : readEvent(r, false), r, false, byMask));
+    scoreOne(r, byMask);
   }
+}
+
+function scoreOne(r: u32, byMask: bool): void {
+  setLogit(r, logitOf(byMask ? readEventByMask(r, false) : readEvent(r, false), r, false, byMask));
 }
 
 /** True where a key's FTRL state is found by masking its bits. */

@@ -1,0 +1,256 @@
+import type { Batch } from "../core/batch.js";
+import { type Block, bytesOf, type SavedBlocks, savedBytes, savedNumbers } from "../core/blocks.js";
+import { HashbrookError } from "../core/errors.js";
+import { keepOf } from "../core/half-life.js";
+import { hex64 } from "../core/hash.js";
+import type { CalibrationState } from "../delta-log/state.js";
+import { sigmoid } from "../metrics/kernel.js";
+import type { Span } from "../metrics/split.js";
+import type { CalibrationSpec, CompiledSpec } from "../spec/compiled.js";
+import { type Curve, type ValueAt, valueOfKnots, valueOfLine } from "./curve.js";
+import { isotonic } from "./isotonic.js";
+import { platt } from "./platt.js";
+import { SLICE, Slice, type Totals } from "./slice.js";
+import { SliceIndex } from "./slice-index.js";
+
+/** Where a batch has a field's key: which of its table's `singles` single keys of a row it is. */
+interface Column {
+  readonly table: number;
+  readonly cell: number;
+  readonly singles: number;
+}
+
+const KEYS = "calibration/keys";
+const SLICES = "calibration/slices";
+const NAMES = "calibration/names";
+/** A slice's name has at most so many characters. */
+const MOST_NAME = 64;
+/** f64 a slice that a replica is told beside its curve: `Totals`. */
+const TOTALS = 5;
+
+/** How a slice's predictions have done lately. */
+export interface SliceReport {
+  /** The field's value (its key as 16 hex digits where the value is not known); null: all events. */
+  readonly slice: string | null;
+  /** Events, those of `half_life` events ago counting half. */
+  readonly events: number;
+  /** Positives among them, weighted. */
+  readonly actual: number;
+  /** Sum of raw probabilities ÷ positives; null without positives. */
+  readonly raw: number | null;
+  /** The same of calibrated ones. */
+  readonly calibrated: number | null;
+}
+
+/**
+ * Learns from scores told before their events were learned how probable a click really is at a score, over all events and for
+ * values of a field; and corrects scores by it. Its curves follow from its sums alone: what is counted, not when it was asked.
+ */
+export class Calibrator {
+  private readonly spec: CalibrationSpec;
+  private readonly growth: number;
+  private readonly valueAt: ValueAt;
+  /** Where a batch has the field's key; null: all events share a curve. */
+  private readonly column: Column | null;
+  private readonly index: SliceIndex;
+  private names: string[] = [];
+  /** Of values that have no slice yet. */
+  private named = new Map<bigint, string>();
+  /** Sums by slice; of a replica there are none. */
+  private slices: Slice[] = [new Slice()];
+  /** By slice; undefined: follows from its sums when it is asked for. */
+  private curves: (Curve | undefined)[] = [];
+  /** Of a replica: what the trainer told of its slices. */
+  private told: readonly Totals[] | null = null;
+
+  private constructor(spec: CalibrationSpec, column: Column | null) {
+    this.spec = spec;
+    this.growth = 1 / keepOf(spec.half_life);
+    this.valueAt = spec.method === "platt" ? valueOfLine : valueOfKnots;
+    this.column = column;
+    this.index = new SliceIndex(spec.slices ?? 0);
+  }
+
+  /** null where the spec asks for none. */
+  static of(spec: CompiledSpec): Calibrator | null {
+    const { calibration } = spec;
+    if (!calibration) return null;
+    return new Calibrator(calibration, calibration.by === undefined ? null : columnOf(spec, calibration.by));
+  }
+
+  /** f32[rows]: calibrated logits. */
+  apply(logits: Float32Array, batch: Batch): Float32Array<ArrayBuffer> {
+    const keys = this.keysOf(batch);
+    const calibrated = new Float32Array(logits.length);
+    for (let r = 0; r < logits.length; r++) {
+      const slice = keys.length > 0 ? this.index.find(keys[2 * r], keys[2 * r + 1], false) : 0;
+      calibrated[r] = this.valueAt(this.curveOf(slice), logits[r]);
+    }
+    return calibrated;
+  }
+
+  /**
+   * Counts events that were scored before they were learned.
+   * @param calibrated what `apply` gave of the logits
+   * @param seen rows learned in an earlier pass: their scores tell what is remembered, and are left out
+   */
+  learn(logits: Float32Array, calibrated: Float32Array, batch: Batch, seen: readonly Span[] = []): void {
+    const { labels, weights } = batch;
+    const keys = this.keysOf(batch);
+    const [before, after] = [sigmoid(logits), sigmoid(calibrated)];
+    const counts = new Uint8Array(logits.length).fill(1);
+    for (const { from, to } of seen) counts.fill(0, from, to);
+    for (let r = 0; r < logits.length; r++) {
+      if (counts[r] === 0 || !Number.isFinite(logits[r])) continue;
+      const event = {
+        logit: logits[r],
+        label: labels[r],
+        weight: weights[r],
+        predicted: before[r],
+        calibrated: after[r],
+      };
+      this.slices[0].count(event, this.growth);
+      if (keys.length > 0) this.sliceOf(keys[2 * r], keys[2 * r + 1])?.count(event, this.growth);
+    }
+    this.curves = [];
+    this.named.clear();
+  }
+
+  /** The rows whose values have no slice yet, though there is room for more: their values' texts give slices their names. */
+  unnamed(batch: Batch): number[] {
+    const keys = this.keysOf(batch);
+    if (this.index.full) return [];
+    return Array.from({ length: keys.length / 2 }, (_, r) => r).filter(
+      (r) => this.index.find(keys[2 * r], keys[2 * r + 1], false) === 0,
+    );
+  }
+
+  /** Tells the text of a row's value, before the row is learned. */
+  name(batch: Batch, row: number, text: string): void {
+    const { table, cell, singles } = this.column!;
+    this.named.set(batch.keys(table)[row * singles + cell], text.slice(0, MOST_NAME));
+  }
+
+  /** How every slice does, that of all events first. */
+  report(): SliceReport[] {
+    const { keys } = this.index;
+    const totals = this.told ?? this.slices.map((slice) => slice.totals);
+    return totals.map(({ events, positive, predicted, calibrated }, i) => {
+      const ratio = (sum: number) => (positive > 0 ? sum / positive : null);
+      const slice = i === 0 ? null : this.names[i - 1] || hex64(keys[i - 1]);
+      return { slice, events, actual: positive, raw: ratio(predicted), calibrated: ratio(calibrated) };
+    });
+  }
+
+  blocks(): Block[] {
+    const { keys } = this.index;
+    const slices = new Float64Array(this.slices.length * SLICE);
+    for (const [i, { data }] of this.slices.entries()) slices.set(data, i * SLICE);
+    const names = Buffer.from(JSON.stringify(this.names));
+    return [
+      { name: KEYS, dtype: "U64", shape: [keys.length], data: bytesOf(keys) },
+      { name: NAMES, dtype: "U8", shape: [names.length], data: names },
+      { name: SLICES, dtype: "F64", shape: [this.slices.length, SLICE], data: bytesOf(slices) },
+    ];
+  }
+
+  /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong size */
+  restore(blocks: SavedBlocks): void {
+    const slices = savedNumbers(blocks, SLICES, { each: SLICE * 8 });
+    this.slices = Array.from({ length: slices.length / SLICE }, (_, i) => {
+      return new Slice(slices.slice(i * SLICE, (i + 1) * SLICE));
+    });
+    const keys = savedBytes(blocks, KEYS, { bytes: (this.slices.length - 1) * 8 });
+    this.index.restore(new BigUint64Array(keys.slice().buffer));
+    this.names = JSON.parse(Buffer.from(savedBytes(blocks, NAMES, { each: 1 })).toString());
+    this.curves = [];
+  }
+
+  /** What a replica needs: the curves, and what there is to tell of slices. */
+  snapshot(): CalibrationState {
+    const { keys } = this.index;
+    const curves = Array.from({ length: keys.length + 1 }, (_, slice) => this.curveOf(slice));
+    const totals = this.told ?? this.slices.map((slice) => slice.totals);
+    return {
+      keys,
+      names: this.names,
+      lengths: Uint32Array.from(curves, ({ length }) => length),
+      values: Float32Array.from(curves.flatMap((curve) => [...curve])),
+      totals: Float64Array.from(totals.flatMap((t) => [t.events, t.weight, t.positive, t.predicted, t.calibrated])),
+    };
+  }
+
+  /** True for what a calibrator of this spec tells. */
+  fits({ keys, names, lengths, values, totals }: CalibrationState): boolean {
+    const slices = keys.length + 1;
+    const floats = lengths.reduce((sum, length) => sum + length, 0);
+    const most = this.spec.slices ?? 0;
+    if (keys.length > most || names.length > keys.length || lengths.length !== slices) return false;
+    return floats === values.length && totals.length === slices * TOTALS && lengths.every((length) => length % 2 === 0);
+  }
+
+  /** Takes what a trainer's calibrator told, as a replica does. */
+  use({ keys, names, lengths, values, totals }: CalibrationState): void {
+    this.index.restore(keys);
+    this.names = [...names];
+    let end = 0;
+    this.curves = Array.from(lengths, (length) => {
+      end += length;
+      return values.slice(end - length, end);
+    });
+    this.told = Array.from(lengths, (_, i) => {
+      const [events, weight, positive, predicted, calibrated] = totals.subarray(i * TOTALS, (i + 1) * TOTALS);
+      return { events, weight, positive, predicted, calibrated };
+    });
+  }
+
+  /** The slice that an event of this key counts in beside that of all; a new one where there is room. */
+  private sliceOf(low: number, high: number): Slice | undefined {
+    const slice = this.index.find(low, high, true);
+    if (slice === 0) return undefined;
+    if (slice === this.slices.length) {
+      this.slices.push(new Slice());
+      this.names.push(this.named.get((BigInt(high) << 32n) | BigInt(low)) ?? "");
+    }
+    return this.slices[slice];
+  }
+
+  private curveOf(slice: number): Curve {
+    const known = this.curves[slice];
+    if (known) return known;
+    const points = this.slices[slice].points();
+    const whole = slice === 0 ? NONE : this.curveOf(0);
+    const curve =
+      this.spec.method === "platt" ? platt(points, whole) : isotonic(points, (logit) => this.valueAt(whole, logit));
+    this.curves[slice] = curve;
+    return curve;
+  }
+
+  /** u32[2 × rows], the halves of the field's keys; empty where there is no field. */
+  private keysOf(batch: Batch): Uint32Array {
+    if (!this.column) return NO_KEYS;
+    const { table, cell, singles } = this.column;
+    const keys = batch.keys(table);
+    const all = new Uint32Array(keys.buffer, keys.byteOffset, 2 * keys.length);
+    if (singles === 1) return all;
+    const halves = new Uint32Array(2 * batch.rows);
+    for (let r = 0, at = 2 * cell; r < batch.rows; r++, at += 2 * singles) {
+      halves[2 * r] = all[at];
+      halves[2 * r + 1] = all[at + 1];
+    }
+    return halves;
+  }
+}
+
+const NONE: Curve = new Float32Array(0);
+const NO_KEYS = new Uint32Array(0);
+
+/** Where a batch has the keys of a field: in the first table that embeds it. */
+function columnOf({ tables }: CompiledSpec, field: string): Column {
+  for (const [table, { cells }] of tables.entries()) {
+    const singles = cells.filter(({ kind }) => kind === "single");
+    const cell = singles.findIndex((single) => single.field === field);
+    if (cell >= 0) return { table, cell, singles: singles.length };
+  }
+  throw new HashbrookError("internal", `calibration.by: no table embeds ${field}`);
+}

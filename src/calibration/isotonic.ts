@@ -1,0 +1,77 @@
+import { ln, logistic } from "../metrics/kernel.js";
+import type { Curve } from "./curve.js";
+import type { Point } from "./slice.js";
+
+/** What is known before any event: a logit is within half a unit (1 / sqrt(4)) of where it would be without this slice. */
+export const PRIOR = 4;
+/** Of f32: a knot's logit is no farther from zero. */
+const FARTHEST = 30;
+
+/** Neighbours that share one value: those from `from` up to, not including, `to`. */
+export interface Pool {
+  readonly from: number;
+  readonly to: number;
+  readonly value: number;
+  readonly weight: number;
+}
+
+/** Isotonic regression: the never falling values of least squared distance, by pooling adjacent violators (Ayer et al. 1955). */
+export function poolAdjacentViolators(values: readonly number[], weights: readonly number[]): Pool[] {
+  const pools: Pool[] = [];
+  values.forEach((value, i) => {
+    let pool: Pool = { from: i, to: i + 1, value, weight: weights[i] };
+    for (let last = pools.at(-1); last && last.value >= pool.value; last = pools.at(-1)) {
+      const weight = last.weight + pool.weight;
+      pool = {
+        from: last.from,
+        to: pool.to,
+        value: (last.value * last.weight + pool.value * pool.weight) / weight,
+        weight,
+      };
+      pools.pop();
+    }
+    pools.push(pool);
+  });
+  return pools;
+}
+
+/**
+ * Isotonic calibration (Zadrozny and Elkan 2002) of few events as well as of many: a slice's curve is the one it is part of,
+ * moved by what the slice's positives say together, then cell by cell by what theirs say, each as far as its events weigh more
+ * than the prior. Knots are the pools' mean logits, so that between them scores keep their order.
+ * @param whole the curve this slice is part of
+ */
+export function isotonic(points: readonly Point[], whole: (logit: number) => number, prior = PRIOR): Curve {
+  const offset = offsetOf(points, whole, prior);
+  const cells = points.map(({ logit, events, positive }) => {
+    const p = logistic(whole(logit) + offset);
+    const known = prior / (p * (1 - p));
+    return { rate: (positive + known * p) / (events + known), weight: events + known };
+  });
+  const pools = poolAdjacentViolators(
+    cells.map(({ rate }) => rate),
+    cells.map(({ weight }) => weight),
+  );
+  return Float32Array.from(pools.flatMap(({ from, to, value }) => [meanLogit(points.slice(from, to)), logitOf(value)]));
+}
+
+/** How far all logits are off together. */
+function offsetOf(points: readonly Point[], whole: (logit: number) => number, prior: number): number {
+  let [events, positive, predicted] = [0, 0, 0];
+  for (const point of points) {
+    events += point.events;
+    positive += point.positive;
+    predicted += point.events * logistic(whole(point.logit));
+  }
+  const odds = (of: number) => (of + prior) / (events - of + prior);
+  return prior > 0 ? ln(odds(positive) / odds(predicted)) : 0;
+}
+
+function meanLogit(points: readonly Point[]): number {
+  const events = points.reduce((sum, point) => sum + point.events, 0);
+  return points.reduce((sum, point) => sum + point.events * point.logit, 0) / events;
+}
+
+function logitOf(rate: number): number {
+  return Math.max(-FARTHEST, Math.min(FARTHEST, ln(rate / (1 - rate))));
+}

@@ -1,0 +1,106 @@
+/** Cells of the logit, each this wide; those at the ends take what lies beyond. */
+const LEAST = -12;
+const WIDTH = 0.25;
+export const CELLS = 96;
+/** A logit counts as no farther from zero: sums of freak ones must not swallow the others. */
+const FARTHEST = 16;
+
+/** f64 in front of the cells: what an event weighs now, then sums of `Totals`. */
+const [SCALE, EVENTS, WEIGHT, POSITIVE, PREDICTED, CALIBRATED] = [0, 1, 2, 3, 4, 5];
+const HEAD = 6;
+/** f64 a cell: sums of weight, of weight × label and of weight × logit. */
+const CELL = 3;
+/** f64 of a slice. */
+export const SLICE = HEAD + CELLS * CELL;
+/** What an event weighs is brought back to 1 when it has grown to this. */
+const LARGE = 2 ** 40;
+
+/** Events of about one logit: their mean logit, how many, and how many of them were positive (in events of the slice's mean weight). */
+export interface Point {
+  readonly logit: number;
+  readonly events: number;
+  readonly positive: number;
+}
+
+/** An event as a calibrator counts it: its probabilities were told before anything learned it. */
+export interface Counted {
+  readonly logit: number;
+  readonly label: number;
+  readonly weight: number;
+  readonly predicted: number;
+  readonly calibrated: number;
+}
+
+/** Sums over a slice's events; an event of `half_life` events ago counts half. */
+export interface Totals {
+  readonly events: number;
+  /** Of weights. */
+  readonly weight: number;
+  /** Of weight × label. */
+  readonly positive: number;
+  /** Of weight × probability, before calibration and after it. */
+  readonly predicted: number;
+  readonly calibrated: number;
+}
+
+/**
+ * What is known of a slice, in bounded memory: how many events had which logit, and how many of them were positive. Later events
+ * weigh more, by a factor each, which is the same as earlier ones counting less; so the state does not depend on batches.
+ */
+export class Slice {
+  /** f64[SLICE]: the state. */
+  readonly data: Float64Array;
+
+  constructor(data = Float64Array.of(1, ...new Float64Array(SLICE - 1))) {
+    this.data = data;
+  }
+
+  /** @param growth what the next event weighs more than this one */
+  count({ logit, label, weight, predicted, calibrated }: Counted, growth: number): void {
+    const { data } = this;
+    const scale = data[SCALE];
+    const w = weight * scale;
+    data[EVENTS] += scale;
+    data[WEIGHT] += w;
+    data[POSITIVE] += w * label;
+    data[PREDICTED] += w * predicted;
+    data[CALIBRATED] += w * calibrated;
+    const cell = Math.max(0, Math.min(CELLS - 1, Math.floor((logit - LEAST) / WIDTH)));
+    const at = HEAD + cell * CELL;
+    data[at] += w;
+    data[at + 1] += w * label;
+    data[at + 2] += w * Math.max(-FARTHEST, Math.min(FARTHEST, logit));
+    data[SCALE] = scale * growth;
+    if (data[SCALE] > LARGE) this.shrink();
+  }
+
+  /** The cells that have events, in the order of their logits. */
+  points(): Point[] {
+    const { data } = this;
+    const unit = data[WEIGHT] / data[EVENTS];
+    const points: Point[] = [];
+    for (let at = HEAD; at < SLICE; at += CELL) {
+      const weight = data[at];
+      if (!(weight > 0)) continue;
+      const event = unit * data[SCALE];
+      points.push({ logit: data[at + 2] / weight, events: weight / event, positive: data[at + 1] / event });
+    }
+    return points;
+  }
+
+  get totals(): Totals {
+    const [scale, events, weight, positive, predicted, calibrated] = this.data;
+    return {
+      events: events / scale,
+      weight: weight / scale,
+      positive: positive / scale,
+      predicted: predicted / scale,
+      calibrated: calibrated / scale,
+    };
+  }
+
+  private shrink(): void {
+    const scale = this.data[SCALE];
+    for (let i = 0; i < SLICE; i++) this.data[i] /= scale;
+  }
+}
