@@ -1,11 +1,8 @@
 import { readFileSync } from "node:fs";
-import type { Command } from "commander";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { KAFKA_VERSION } from "../../scripts/kafka-broker.mjs";
-import { produceCommand } from "../../src/cli/produce.js";
-import { serveCommand } from "../../src/cli/serve.js";
-import { trainCommand } from "../../src/cli/train.js";
+import { unknownFlags } from "./files.js";
 
 interface Service {
   readonly image: string;
@@ -23,8 +20,7 @@ const services = Object.entries(compose.services);
 const lines = services.flatMap(([name, { command }]) =>
   typeof command === "string" && command.startsWith("hashbrook ") ? [[name, command] as const] : [],
 );
-const commands: Record<string, () => Command> = { train: trainCommand, serve: serveCommand, produce: produceCommand };
-it("the compose file starts a broker, a trainer, two scorers and Prometheus", () => {
+it("the compose file starts a broker, a trainer, two scorers, Prometheus and Grafana", () => {
   expect(lines.map(([name, line]) => `${name}: ${line.split(" ")[1]}`)).toEqual([
     "events: produce",
     "trainer: train",
@@ -32,13 +28,11 @@ it("the compose file starts a broker, a trainer, two scorers and Prometheus", ()
     "scorer-2: serve",
   ]);
   expect(compose.services.prometheus.image).toMatch(/^prom\/prometheus:/);
+  expect(compose.services.grafana.image).toMatch(/^grafana\/grafana:/);
 });
 
 it.each(lines)("%s runs a command line the program takes", (_, line) => {
-  const [, name, ...args] = line.trim().split(/\s+/);
-  const known = commands[name]().options.flatMap(({ long }) => long ?? []);
-  const flags = args.filter((arg) => arg.startsWith("--"));
-  expect(flags.filter((flag) => !known.includes(flag))).toEqual([]);
+  expect(unknownFlags(line.trim().split(/\s+/))).toEqual([]);
 });
 
 it("the compose file names only services and volumes that are there, and no port open to the network", () => {

@@ -1,0 +1,96 @@
+import { expect, it } from "vitest";
+import { InProcessSource } from "../../src/delta-log/in-process-log.js";
+import { Models } from "../../src/serve/models.js";
+import { ServeMetrics } from "../../src/serve/prometheus.js";
+import { Scorer } from "../../src/serve/scorer.js";
+import { TrainMetrics } from "../../src/train/prometheus.js";
+import { text, yaml } from "./files.js";
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string };
+}
+interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly targets?: readonly { readonly expr: string; readonly datasource: { readonly uid: string } }[];
+}
+
+const rules = yaml<{ groups: { rules: Rule[] }[] }>("deploy/alerts.yml")[0].groups.flatMap((group) => group.rules);
+const dashboard = JSON.parse(text("deploy/grafana/dashboard.json")) as { uid: string; panels: Panel[] };
+const panels = dashboard.panels.filter(({ type }) => type !== "row");
+
+/** The names of what /metrics of trainers and scorers tells; a histogram's and a summary's parts, too. */
+async function exposed(): Promise<Set<string>> {
+  const { port1, port2 } = new MessageChannel();
+  const scorer = Scorer.follow(new InProcessSource(port1 as never));
+  const serve = new ServeMetrics();
+  serve.watch(Models.of(scorer));
+  const told = `${await serve.text()}\n${await new TrainMetrics().text()}`;
+  await scorer.close();
+  port2.close();
+  return new Set(
+    [...told.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name, kind]) =>
+      kind === "histogram" ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    ),
+  );
+}
+
+const namesIn = (expr: string): string[] => expr.match(/\bhashbrook_\w+/g) ?? [];
+
+it("alerts and dashboard ask for metrics that are told", async () => {
+  const known = await exposed();
+  expect(known.size).toBeGreaterThan(30);
+  const asked = [...rules, ...panels.flatMap(({ targets }) => targets ?? [])].flatMap(({ expr }) => namesIn(expr));
+  expect(new Set(asked).size).toBeGreaterThan(25);
+  expect(asked.filter((name) => !known.has(name))).toEqual([]);
+});
+
+it("every alert has a name of its own, a severity, and a text that says what is the matter", () => {
+  expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
+  for (const { alert, labels, annotations } of rules) {
+    expect(alert).toMatch(/^Hashbrook[A-Z]\w+$/);
+    expect(["page", "ticket"]).toContain(labels.severity);
+    expect(annotations.summary.length).toBeGreaterThan(10);
+  }
+});
+
+it("every metric that docs/OPERATIONS.md says to page on has an alert", () => {
+  const alerted = new Set(rules.flatMap(({ expr }) => namesIn(expr)));
+  for (const name of ["hashbrook_train_ready", "hashbrook_ready", "hashbrook_train_lag", "hashbrook_train_unsaved"]) {
+    expect(text("docs/OPERATIONS.md")).toContain(`\`${name}`);
+    expect(alerted).toContain(name);
+  }
+});
+
+it("the dashboard's panels have numbers of their own, a source, and no place in common", () => {
+  expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
+  const [{ datasources }] = yaml<{ datasources: { uid: string; url: string }[] }>("deploy/grafana/datasource.yaml");
+  for (const { title, targets } of panels) {
+    expect(targets, title).not.toEqual([]);
+    expect(new Set(targets?.map(({ datasource }) => datasource.uid))).toEqual(new Set([datasources[0].uid]));
+  }
+  const taken = new Map<string, string>();
+  for (const { title, gridPos } of dashboard.panels)
+    for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
+      for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+        expect(taken.get(`${x},${y}`), title).toBeUndefined();
+        taken.set(`${x},${y}`, title);
+      }
+});
+
+it("Prometheus and Grafana are given the files where they look for them", () => {
+  const [{ services }] = yaml<{ services: Record<string, { volumes: string[] }> }>("deploy/compose.yaml");
+  const mounts = Object.fromEntries(
+    [...services.prometheus.volumes, ...services.grafana.volumes].map((volume) => volume.split(":").slice(0, 2)),
+  );
+  const [{ rule_files }] = yaml<{ rule_files: string[] }>("deploy/prometheus.yml");
+  expect(mounts["./alerts.yml"]).toBe(`/etc/prometheus/${rule_files[0]}`);
+  const [{ providers }] = yaml<{ providers: { options: { path: string } }[] }>("deploy/grafana/provider.yaml");
+  expect(mounts["./grafana/dashboard.json"].startsWith(`${providers[0].options.path}/`)).toBe(true);
+  for (const file of Object.keys(mounts)) expect(text(`deploy/${file}`).length).toBeGreaterThan(0);
+});
