@@ -1,6 +1,6 @@
 // Builds the package into dist/: AssemblyScript kernels, ONNX Runtime for this platform, TypeScript, and what a start loads in few files.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "rolldown";
 import { bundleForBrowsers } from "./browser.mjs";
@@ -53,6 +53,7 @@ if (!only) {
   layOnnxruntime(thisPlatform());
   removeStale();
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
+  cpSync("src/serve/page", "dist/serve/page", { recursive: true });
   await bundle();
   await bundleForBrowsers();
 }
@@ -61,7 +62,7 @@ if (!only) {
 function removeStale() {
   for (const file of readdirSync("dist", { recursive: true })) {
     const source = join("src", file.replace(/(\.d)?\.[jt]s$/, ".ts"));
-    if (/^(onnxruntime|chunks)\b/.test(file) || !file.match(/\.[jt]s$/) || existsSync(source)) continue;
+    if (/^(onnxruntime|chunks|serve\/page)\b/.test(file) || !file.match(/\.[jt]s$/) || existsSync(source)) continue;
     rmSync(join("dist", file));
   }
 }

@@ -1,5 +1,6 @@
 import { type Block, type BlockSize, bytesOf, type SavedBlocks, savedBytes, savedNumbers } from "../core/blocks.js";
 import { type Histograms, histograms, split } from "./old-histogram.js";
+import { type ReliabilityPoint, reliability } from "./reliability.js";
 import { type Metrics, metrics } from "./result.js";
 import { type Accumulator, type CellList, FACTOR, KEPT_ROWS, ScoreCells, TOTALS } from "./score-cells.js";
 
@@ -89,6 +90,11 @@ export class ProgressiveMetrics {
   lifetime(): Metrics {
     const list = this.laidOutAt ? this.withKept("all") : this.cells.list();
     return this.measure(0, sum(this.totals.all, this.cells.totals()), list);
+  }
+
+  /** A calibration plot of the whole stream so far, of at most so many points; of logits. */
+  reliability(points: number): ReliabilityPoint[] {
+    return reliability(this.laidOutAt ? this.withKept("all") : this.cells.list(), points);
   }
 
   /** Metrics of the window that is still open. */

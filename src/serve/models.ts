@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import { HashbrookError } from "../core/errors.js";
 import type { Scorer } from "./scorer.js";
 import { ServedModel, type Wanted } from "./served-model.js";
@@ -65,4 +66,13 @@ export class Models {
 /** What a model is called: as the server was told, or as its spec says. */
 export function nameOf(model: ServedModel): string {
   return model.name || (model.stable.version?.model ?? "");
+}
+
+/** Requests of one key are answered by one label: a user, a session. */
+const KEY_HEADER = "x-request-key";
+
+/** What the split goes by: the key that a request brings, else its id. */
+export function keyOf({ headers, id }: FastifyRequest): string {
+  const key = headers[KEY_HEADER];
+  return typeof key === "string" ? key : id;
 }

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
+import { systemClock } from "../core/clock.js";
 import type { ReplicaStatus } from "../delta-log/replica.js";
+import { TrafficWindow } from "./live/window.js";
 import { type Models, nameOf } from "./models.js";
 import type { Health } from "./scorer.js";
 
@@ -16,6 +18,8 @@ export class ServeMetrics {
     /** Its metrics, in Prometheus' text format. */
     text(): Promise<string>;
   } | null = null;
+  /** The last ten minutes' requests, for the page. */
+  readonly traffic = new TrafficWindow(systemClock);
   private readonly registry = new Registry();
   private readonly requests: Counter<"status">;
   private readonly candidates: Counter;
@@ -79,6 +83,7 @@ export class ServeMetrics {
     this.requests.inc({ status: String(status) });
     this.candidates.inc(candidates);
     this.latency.observe(seconds);
+    this.traffic.answered(status, 1000 * seconds, candidates);
   }
 
   /** Ages in seconds of events that became visible. */

@@ -11,6 +11,7 @@ import type { Routes } from "./routes/context.js";
 import { healthRoutes } from "./routes/health.js";
 import { modelRoutes } from "./routes/models.js";
 import { openApiRoutes } from "./routes/openapi.js";
+import { pageRoutes } from "./routes/page.js";
 import { scoreRoutes } from "./routes/score.js";
 import { v2Routes } from "./routes/v2.js";
 import type { Scorer } from "./scorer.js";
@@ -34,7 +35,7 @@ const MAX_EVENT_LOOP_DELAY_MS = 500;
 const ENDPOINTS = "GET /docs or /openapi.json has every endpoint";
 
 /** Every endpoint belongs to one of these groups. */
-const routes: readonly Routes[] = [scoreRoutes, modelRoutes, v2Routes, healthRoutes, openApiRoutes];
+const routes: readonly Routes[] = [scoreRoutes, modelRoutes, v2Routes, healthRoutes, openApiRoutes, pageRoutes];
 
 /**
  * The HTTP door of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until the

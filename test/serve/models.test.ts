@@ -75,6 +75,31 @@ describe("a server of several models", () => {
     expect(await control("ads:rollback")).toMatchObject({ status: 404, code: "model_unknown" });
   });
 
+  it("answers by the version or label that a path names, and has a shadow score what was answered", async () => {
+    const ask = async (path: string, key = "k") => {
+      const headers = { "content-type": "application/json", "x-request-key": key };
+      const response = await app.inject({
+        method: "POST",
+        url: `/v1/models/ads${path}:score`,
+        payload: files.body,
+        headers,
+      });
+      return { status: response.statusCode, ...response.json() };
+    };
+    await control("ads:load", { checkpoint: files.newer, label: "shadow" });
+    expect(await ask("")).toMatchObject({ status: 200, version: 1000 });
+    expect(await ask("/versions/2000")).toMatchObject({ status: 200, version: 2000 });
+    expect(await ask("/labels/shadow")).toMatchObject({ status: 200, version: 2000 });
+    expect(await ask("/labels/canary")).toMatchObject({ status: 404, code: "model_unknown" });
+    expect(await ask("/labels/best")).toMatchObject({ status: 404, code: "model_unknown" });
+    expect(await ask("/versions/3")).toMatchObject({ status: 404, code: "model_unknown" });
+    expect((await app.inject("/metrics")).body).toMatch(/^hashbrook_shadow_difference_count\{model="ads"\} [1-9]/m);
+    await control("ads:labels", { shadow: null, canary: 2000, canary_share: 1 });
+    expect(await ask("", "anybody")).toMatchObject({ version: 2000 });
+    await control("ads:labels", { canary: null });
+    await control("ads:unload", { version: 2000 });
+  });
+
   it.each([
     ["feed:labels", { stable: 3 }, 404, "model_unknown"],
     ["feed:labels", { stable: null }, 400, "bad_request"],

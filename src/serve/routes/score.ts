@@ -3,11 +3,16 @@ import { withCandidates } from "../columns.js";
 import { limitsOf } from "../deadline.js";
 import { bytesOf, checked, type Endpoint, MODEL, parsed } from "../endpoint.js";
 import { best, explained } from "../explain.js";
-import { nameOf } from "../models.js";
+import { keyOf, nameOf } from "../models.js";
 import { ScoreAnswer, ScoreBody, ScoreRequestOptions } from "../schemas.js";
 import { finite } from "../scored.js";
 import type { Scorer, Scores } from "../scorer.js";
+import type { Label, ServedModel, Wanted } from "../served-model.js";
+import { Shadows } from "../shadow.js";
 import type { Routes } from "./context.js";
+
+/** Scores of an answer that the page's histogram counts: the first. */
+const SHOWN = 32;
 
 const endpoint: Endpoint = {
   summary: "Click probabilities of a context's candidates, in their order",
@@ -15,25 +20,39 @@ const endpoint: Endpoint = {
   answer: ScoreAnswer,
 };
 
-/** `POST /v1/models/{name}:score`, and `POST /v1/score` for the only model: scores of a context's candidates. */
-export const scoreRoutes: Routes = (app, { models, count }) => {
+/**
+ * `POST /v1/models/{name}:score`, and `POST /v1/score` for the only model: scores of a context's candidates, by the version that
+ * the split chooses; `POST /v1/models/{name}/versions/{version}:score` and `…/labels/{label}:score` by the one that is named.
+ */
+export const scoreRoutes: Routes = (app, { models, metrics, count }) => {
+  const shadows = new Shadows(metrics);
   const route = { onResponse: count, config: { endpoint } };
-  const score = (request: FastifyRequest, name?: string) => {
+  const score = (request: FastifyRequest, name?: string, wanted: Wanted = {}) => {
     const model = models.model(name);
     request.model = nameOf(model);
-    return answer(model.choose(), request);
+    return answer(model, model.choose({ key: keyOf(request), ...wanted }), request);
   };
   app.post("/v1/score", route, (request) => score(request));
-  app.post<{ Params: { name: string } }>(`/v1/models/${MODEL}::score`, route, (request) =>
-    score(request, request.params.name),
+  app.post<Named>(`/v1/models/${MODEL}::score`, route, (request) => score(request, request.params.name));
+  app.post<Named>(`/v1/models/${MODEL}/versions/:version(\\d+)::score`, route, (request) =>
+    score(request, request.params.name, { version: Number(request.params.version) }),
   );
+  app.post<Named>(`/v1/models/${MODEL}/labels/:label([^:/]+)::score`, route, (request) =>
+    score(request, request.params.name, { label: request.params.label as Label }),
+  );
+
+  async function answer(model: ServedModel, scorer: Scorer, request: FastifyRequest): Promise<object> {
+    const body = withCandidates(bytesOf(request));
+    const scored = await scorer.score(body, limitsOf(request));
+    request.scored = scored.scores.length;
+    metrics.traffic.scored(scored.scores.slice(0, SHOWN));
+    if (model.shadow) void shadows.follow(request.model, model, body, scored, request.log);
+    return scored.options ? withOptions(scorer, request, body, scored) : plain(scored);
+  }
 };
 
-async function answer(scorer: Scorer, request: FastifyRequest): Promise<object> {
-  const body = withCandidates(bytesOf(request));
-  const scored = await scorer.score(body, limitsOf(request));
-  request.scored = scored.scores.length;
-  return scored.options ? withOptions(scorer, request, body, scored) : plain(scored);
+interface Named {
+  readonly Params: { readonly name: string; readonly version: string; readonly label: string };
 }
 
 /** An answer without what was not asked for. */

@@ -4,7 +4,7 @@ import { Type } from "../../schema/typebox.js";
 import { readBody } from "../body.js";
 import { limitsOf } from "../deadline.js";
 import { bytesOf, type Endpoint } from "../endpoint.js";
-import { nameOf } from "../models.js";
+import { keyOf, nameOf } from "../models.js";
 import { packageVersion } from "../package-version.js";
 import { finite } from "../scored.js";
 import type { Scorer } from "../scorer.js";
@@ -78,13 +78,17 @@ export const v2Routes: Routes = (app, context) => {
 };
 
 /** @throws HashbrookError model_unknown */
-function chosen({ models }: RouteContext, { name, version }: Path["Params"]): { name: string; scorer: Scorer } {
+function chosen(
+  { models }: RouteContext,
+  { name, version }: Path["Params"],
+  key?: string,
+): { name: string; scorer: Scorer } {
   const model = models.model(name);
-  return { name: nameOf(model), scorer: model.choose(version === undefined ? {} : { version: Number(version) }) };
+  return { name: nameOf(model), scorer: model.choose(version === undefined ? { key } : { version: Number(version) }) };
 }
 
 async function answer(context: RouteContext, request: FastifyRequest<Path>, reply: FastifyReply): Promise<unknown> {
-  const { name, scorer } = chosen(context, request.params);
+  const { name, scorer } = chosen(context, request.params, keyOf(request));
   request.model = name;
   const { spec } = scorer;
   if (!spec) throw new HashbrookError("not_ready", `model ${name}: has not been loaded yet`);

@@ -1,0 +1,44 @@
+import { blocksOf } from "../../checkpoints/lazy-blocks.js";
+import { openCheckpoint } from "../../checkpoints/store.js";
+import { ProgressiveMetrics } from "../../metrics/progressive.js";
+import type { ReliabilityPoint } from "../../metrics/reliability.js";
+import { specOf } from "../../model/load.js";
+
+/** Points of the calibration plot. */
+const POINTS = 20;
+
+/** How well a model predicted the events that it learned, each before it was learned. */
+export interface ServedQuality {
+  /** Of the whole stream. */
+  readonly lifetime: WindowQuality;
+  /** Window by window, oldest first. */
+  readonly windows: readonly WindowQuality[];
+  readonly reliability: readonly ReliabilityPoint[];
+}
+
+export interface WindowQuality {
+  /** Where it ends: examples from the start of the stream. */
+  readonly to: number;
+  readonly auc: number | null;
+  readonly logloss: number | null;
+  /** Predicted ÷ actual. */
+  readonly calibration: number | null;
+}
+
+/**
+ * What a checkpoint says of its model's quality.
+ * @param path a run's directory (its newest checkpoint) or one checkpoint
+ * @throws HashbrookError checkpoint_missing | checkpoint_damaged
+ */
+export function qualityOf(path: string): ServedQuality {
+  const opened = openCheckpoint(path);
+  const { checkpoint } = opened;
+  const metrics = new ProgressiveMetrics({ window: specOf(opened).window });
+  metrics.restore("metrics/model", blocksOf(checkpoint));
+  const shown = ({ to, auc, logloss, calibration }: WindowQuality) => ({ to, auc, logloss, calibration });
+  return {
+    lifetime: shown(metrics.lifetime()),
+    windows: metrics.windows.map(shown),
+    reliability: metrics.reliability(POINTS),
+  };
+}

@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import helmet from "@fastify/helmet";
+import { builtFile } from "../../core/built-file.js";
+import { Type } from "../../schema/typebox.js";
+import type { Endpoint } from "../endpoint.js";
+import { LiveModels } from "../live/models.js";
+import type { Routes } from "./context.js";
+
+const endpoint: Endpoint = {
+  summary: "What the page shows: the models, the requests of the last ten minutes, quality while learning",
+  answer: Type.Unsafe<object>({ type: "object" }),
+};
+
+/** Nothing but what the server itself has, and no script or style within the page. */
+const policy = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      "default-src": ["'self'"],
+      "img-src": ["data:"],
+      "frame-ancestors": ["'none'"],
+      "form-action": ["'none'"],
+    },
+  },
+  // It would make browsers ask for HTTPS where there may be none.
+  strictTransportSecurity: false,
+};
+
+/** What the page is made of; uPlot draws it. */
+function files(): readonly (readonly [path: string, type: string, text: Buffer])[] {
+  const page = (name: string) => readFileSync(builtFile(`serve/page/${name}`));
+  const plot = (name: string) => readFileSync(createRequire(import.meta.url).resolve(`uplot/dist/${name}`));
+  return [
+    ["/", "text/html", page("index.html")],
+    ["/live/page.css", "text/css", page("page.css")],
+    ["/live/page.js", "text/javascript", page("page.js")],
+    ["/live/uplot.css", "text/css", plot("uPlot.min.css")],
+    ["/live/uplot.js", "text/javascript", plot("uPlot.iife.min.js")],
+  ];
+}
+
+/** `GET /`: a page of the models and the last minutes' requests; `GET /v1/live`: what it shows. The page itself needs no token. */
+export const pageRoutes: Routes = (app, { models, metrics }) => {
+  const live = new LiveModels(models);
+  app.get("/v1/live", { config: { endpoint } }, async () => ({
+    models: live.state(),
+    traffic: metrics.traffic.traffic(),
+  }));
+  app.register(async (pages) => {
+    await pages.register(helmet, policy);
+    for (const [path, type, text] of files()) {
+      pages.get(path, { config: { open: true } }, async (_, reply) => reply.type(`${type}; charset=utf-8`).send(text));
+    }
+  });
+};

@@ -1,0 +1,107 @@
+import type { FastifyInstance } from "fastify";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Models } from "../../src/serve/models.js";
+import { Scorer } from "../../src/serve/scorer.js";
+import { ServedModel } from "../../src/serve/served-model.js";
+import { createServer } from "../../src/serve/server.js";
+import { hasBrowser, openBrowser } from "../portable/browser.js";
+import { shop } from "./served.js";
+
+const TOKEN = "the-only-client's-token";
+let served: Awaited<ReturnType<typeof shop>>;
+let app: FastifyInstance;
+let scorer: Scorer;
+let url: string;
+
+beforeAll(async () => {
+  served = await shop();
+  scorer = await Scorer.load(served.checkpoint);
+  const models = new Models();
+  models.add(new ServedModel("shop", { scorer, source: served.checkpoint }));
+  app = createServer(models, { tokens: [TOKEN] });
+  url = await app.listen({ port: 0, host: "127.0.0.1" });
+});
+afterAll(async () => {
+  await app.close();
+  await scorer.close();
+  await served.close();
+});
+
+const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+const score = (candidates: object[]) =>
+  fetch(`${url}/v1/score`, { method: "POST", headers, body: JSON.stringify({ candidates }) });
+
+describe("GET /v1/live", () => {
+  it("tells the last minutes' requests and how well the model predicted", async () => {
+    await score([{ item: { id: "i1" } }, { item: { id: "i2" } }]);
+    await score([]);
+    const live = (await app.inject({ url: "/v1/live", headers })).json();
+    const sum = (column: number[]) => column.reduce((a, b) => a + b, 0);
+    const { requests, errors, candidates, scores } = live.traffic;
+    expect([sum(requests), sum(errors), sum(candidates), sum(scores.counts)]).toEqual([2, 1, 2, 2]);
+    const [model] = live.models;
+    expect(model).toMatchObject({ name: "shop", version: 3000, ready: true, staleness: null });
+    expect(model.quality.lifetime).toMatchObject({ to: 3000, auc: expect.any(Number), logloss: expect.any(Number) });
+    expect(sum(model.quality.reliability.map((point: { examples: number }) => point.examples))).toBe(3000);
+  });
+
+  it("needs the token; the page itself has nothing to hide, and runs no script but its own", async () => {
+    expect((await app.inject("/v1/live")).statusCode).toBe(401);
+    for (const path of ["/", "/live/page.js", "/live/page.css", "/live/uplot.js", "/live/uplot.css"]) {
+      const { statusCode, headers } = await app.inject(path);
+      expect([path, statusCode]).toEqual([path, 200]);
+      expect(headers["content-security-policy"]).toContain("default-src 'self'");
+    }
+  });
+});
+
+describe.skipIf(!hasBrowser())("the page in Chromium", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await openBrowser();
+  });
+  afterAll(() => browser.close());
+
+  it.each([
+    [1280, "light"],
+    [400, "dark"],
+  ] as const)(
+    "at %i pixels, %s: shows figures and plots, scores by hand, looks an id up",
+    async (width, colorScheme) => {
+      const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+      const errors: string[] = [];
+      page.on("pageerror", (error) => errors.push(error.message));
+      await page.goto(url);
+      await page.fill("#login input", TOKEN);
+      await page.click("#login button");
+      await page.waitForSelector("#state.ready");
+      expect(await page.textContent("#state")).toContain("version 3000");
+      await page.waitForSelector("#card tr:nth-child(7)");
+      expect(await page.textContent("#card")).toContain("item.price");
+      for (const plot of ["requests", "latency", "scores", "reliability"])
+        expect(await inked(page, plot)).toBeGreaterThan(100);
+
+      await page.click("#score button");
+      await page.waitForFunction(`document.querySelector("#score output").textContent`);
+      expect(JSON.parse((await page.textContent("#score output"))!).scores).toEqual([expect.any(Number)]);
+      await page.fill("#score textarea", "{}");
+      await page.click("#score button");
+      await page.waitForSelector("#score output.bad");
+      expect(await page.textContent("#score output")).toMatch(/candidates/);
+
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+      expect(errors).toEqual([]);
+      await page.close();
+    },
+  );
+
+  /** Pixels of a plot that something is drawn on. */
+  function inked(page: Page, plot: string): Promise<number> {
+    return page.evaluate(`{
+      const canvas = document.querySelector("#${plot} canvas");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      data.filter((value, i) => i % 4 === 3 && value > 0).length;
+    }`);
+  }
+});
