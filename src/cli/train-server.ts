@@ -1,17 +1,11 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { InProcessSource } from "../delta-log/in-process-log.js";
-import { answerExpectation, noEndpoint, refuse, send } from "../serve/http-errors.js";
 import { ServeMetrics } from "../serve/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
 import type { ServerOptions } from "../serve/server.js";
 import type { Progress } from "../train/job.js";
 import { TrainMetrics } from "../train/prometheus.js";
 import { listening } from "./listen.js";
-
-const READING = ["GET", "HEAD"];
-const ENDPOINTS = ["/metrics", "/v2/health/live", "/v2/health/ready"];
 
 interface TrainServerOptions {
   /** How to score; undefined: not. */
@@ -78,38 +72,11 @@ export class TrainServer {
     process.stderr.write(`${JSON.stringify({ listening: url })}\n`);
   }
 
-  private async tell(on: number, host: string): Promise<void> {
-    const server = createHttpServer({ requireHostHeader: false }, (request, response) =>
-      this.answer(request, response),
-    );
-    server.on("clientError", refuse);
-    answerExpectation(server);
-    await listening(() => listen(server, on, host), "--metrics-port");
-    const { port } = server.address() as AddressInfo;
-    process.stderr.write(`${JSON.stringify({ metrics: `http://${host}:${port}/metrics` })}\n`);
-    this.closing.push(async () => server.close());
+  private async tell(port: number, host: string): Promise<void> {
+    const { createMetricsServer } = await import("../serve/metrics-server.js");
+    const app = createMetricsServer(this.metrics);
+    this.closing.push(() => app.close());
+    const url = await listening(() => app.listen({ port, host }), "--metrics-port");
+    process.stderr.write(`${JSON.stringify({ metrics: `${url}/metrics` })}\n`);
   }
-
-  private async answer({ method = "GET", url = "/" }: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { ready, reason, contentType } = this.metrics;
-    const path = url.split("?")[0];
-    if (!ENDPOINTS.includes(path) || !READING.includes(method)) {
-      const allowed = ENDPOINTS.includes(path) ? READING : [];
-      const { status, body, allow } = noEndpoint(method, url, allowed, `GET ${ENDPOINTS.join(", ")}`);
-      send(response, status, body, allow);
-    } else if (path === "/metrics") {
-      response.setHeader("content-type", contentType).end(await this.metrics.text());
-    } else {
-      const live = path.endsWith("live");
-      response.writeHead(live || ready ? 200 : 503, { "content-type": "application/json" });
-      response.end(`${JSON.stringify(live ? { live } : { ready, reason })}\n`);
-    }
-  }
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
 }

@@ -1,0 +1,27 @@
+import type { FastifyInstance } from "fastify";
+import { createApp } from "./app.js";
+
+/** What a process that serves no scores tells: a trainer. */
+export interface Told {
+  readonly ready: boolean;
+  /** Why it is not ready; null where it is. */
+  readonly reason: string | null;
+  /** Of `text`. */
+  readonly contentType: string;
+  /** Its metrics, in Prometheus' text format. */
+  text(): Promise<string>;
+}
+
+/** `GET /metrics`, `GET /v2/health/live`, `GET /v2/health/ready` (503 with a reason) and their short forms; nothing else. */
+export function createMetricsServer(told: Told): FastifyInstance {
+  const app = createApp({}, "GET /metrics, GET /v2/health/live, GET /v2/health/ready");
+  app.get("/metrics", async (_, reply) => reply.type(told.contentType).send(await told.text()));
+  for (const path of ["/v2/health/live", "/healthz"]) app.get(path, async () => ({ live: true }));
+  for (const path of ["/v2/health/ready", "/readyz"]) {
+    app.get(path, async (_, reply) => {
+      const { ready, reason } = told;
+      return reply.code(ready ? 200 : 503).send({ ready, reason });
+    });
+  }
+  return app;
+}
