@@ -113,6 +113,7 @@ export class ServeMetrics {
     this.gauge("hashbrook_model_version", learned, models, ({ version }) => version?.version ?? 0);
     const passedOver = "Damaged checkpoints passed over on the way to the one that answers";
     this.gauge("hashbrook_passed_over_checkpoints", passedOver, models, (health) => health.passedOver.length);
+    this.slices(models);
     const replica = (
       name: string,
       help: string,
@@ -128,6 +129,28 @@ export class ServeMetrics {
     for (const [name, help] of Object.entries(counted)) {
       replica(`${name}_total`, help, (status) => status[name as keyof typeof counted], Counter);
     }
+  }
+
+  /** Predicted over actual by slice, of raw and of calibrated probabilities; the one of all events has no slice. */
+  private slices(models: Models): void {
+    new Gauge({
+      name: "hashbrook_predicted_over_actual",
+      help: "Predicted over actual clicks by slice of the calibration, of the training events lately",
+      registers: [this.registry],
+      labelNames: ["model", "label", "slice", "probability"],
+      collect() {
+        this.reset();
+        for (const model of models.all) {
+          for (const [label, { slices }] of model.labelled) {
+            for (const { slice, ...ratios } of slices) {
+              const of = { model: nameOf(model), label, slice: slice ?? "" };
+              for (const probability of ["raw", "calibrated"] as const)
+                if (ratios[probability] !== null) this.set({ ...of, probability }, ratios[probability]);
+            }
+          }
+        }
+      },
+    });
   }
 
   /** The Prometheus text, with that of `beside`. */

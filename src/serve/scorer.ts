@@ -1,3 +1,4 @@
+import type { SliceReport } from "../calibration/calibrator.js";
 import type { Skipped } from "../checkpoints/store.js";
 import { batchLayout } from "../core/batch.js";
 import { systemClock, wallTime } from "../core/clock.js";
@@ -199,6 +200,11 @@ export class Scorer {
     return this.answering()?.scoring.spec ?? null;
   }
 
+  /** How the slices of the model that would answer now did in training, lately; empty where it has no calibrator. */
+  get slices(): readonly SliceReport[] {
+    return this.answering()?.scoring.model.calibrator?.report() ?? [];
+  }
+
   /** Whether it can answer, and how well it follows; what `GET /v2/health/ready` tells. */
   health(): Health {
     const replica = this.replica?.status() ?? null;
@@ -239,15 +245,17 @@ export class Scorer {
     const { model, decoder, known } = now.scoring;
     const { context, candidates, unknown, ...asked } = splitScoreRequest(body, known, MAX_CANDIDATES);
     const scores: number[] = [];
+    const calibrated: number[] | undefined = model.calibrator ? [] : undefined;
     for (let from = 0; from < candidates.length; from += CAPACITY) {
       refuseLate(options);
       const part = candidates.slice(from, from + CAPACITY);
       const decoded = decoder.decodeRequest(context, part);
       if ("failure" in decoded) throw rejected(decoded.failure, part, from);
-      const probabilities = sigmoid(await model.predict(decoded.batch));
-      for (const p of probabilities) scores.push(p);
+      const logits = await model.predict(decoded.batch);
+      for (const p of sigmoid(logits)) scores.push(p);
+      if (model.calibrator) calibrated?.push(...sigmoid(model.calibrator.apply(logits, decoded.batch)));
     }
-    return { scores, model: versionOf(now), ignored: unknown, options: asked.options };
+    return { scores, calibrated, model: versionOf(now), ignored: unknown, options: asked.options };
   }
 }
 

@@ -46,6 +46,24 @@ export class TrainMetrics {
       clipped,
     );
     this.lifecycle();
+    value("left_out_total", "Negatives scored and not learned", (p) => p.left_out, Counter);
+    value(
+      "calibrated_logloss",
+      "Progressive log loss of calibrated probabilities",
+      (p) => p.calibrated?.logloss ?? null,
+    );
+    this.slices();
+  }
+
+  /** The slice of all events has no name. */
+  private slices(): void {
+    new Gauge({
+      name: "hashbrook_train_predicted_over_actual",
+      help: "Predicted over actual clicks by slice of the calibration, lately",
+      registers: [this.registry],
+      labelNames: ["slice", "probability"],
+      collect: fillSlices(() => this.progress?.slices ?? []),
+    });
   }
 
   show(progress: Progress): void {
@@ -97,6 +115,15 @@ export class TrainMetrics {
       },
     });
   }
+}
+
+function fillSlices(slices: () => Progress["slices"]) {
+  return function collect(this: Gauge<"slice" | "probability">): void {
+    this.reset();
+    for (const { slice, ...ratios } of slices())
+      for (const probability of ["raw", "calibrated"] as const)
+        if (ratios[probability] !== null) this.set({ slice: slice ?? "", probability }, ratios[probability]);
+  };
 }
 
 type Kind = typeof Gauge | typeof Counter;
