@@ -1,6 +1,6 @@
 // AdaGrad (Duchi et al. 2011): acc += g^2; w -= rate g / (sqrt(acc) + epsilon).
-let rate: f32 = 0;
-let epsilon: f32 = 0;
+export let rate: f32 = 0;
+export let epsilon: f32 = 0;
 let accumulator: f32 = 0;
 
 export function configure(learningRate: f64, initialAccumulator: f64, epsilon_: f64): void {
@@ -9,7 +9,7 @@ export function configure(learningRate: f64, initialAccumulator: f64, epsilon_: 
   epsilon = <f32>epsilon_;
 }
 
-/** Fills a fresh row's `count` accumulators. */
+/** Fills a fresh row's `count` accumulators, their padding included. */
 export function initialise(acc: usize, count: u32): void {
   for (let i: u32 = 0; i < count; i++) store<f32>(acc + (<usize>i << 2), accumulator);
 }

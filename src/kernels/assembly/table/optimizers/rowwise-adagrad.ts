@@ -1,21 +1,10 @@
 // AdaGrad with one accumulator a row, the mean of g^2 over its `dim` weights (as in DLRM): acc += mean(g^2);
 // w -= rate / (sqrt(acc) + epsilon) g.
+// Its numbers and its fresh rows are AdaGrad's.
 import { sumLanes } from "../lanes";
+import { epsilon, rate } from "./adagrad";
 
-let rate: f32 = 0;
-let epsilon: f32 = 0;
-let accumulator: f32 = 0;
-
-export function configure(learningRate: f64, initialAccumulator: f64, epsilon_: f64): void {
-  rate = <f32>learningRate;
-  accumulator = <f32>initialAccumulator;
-  epsilon = <f32>epsilon_;
-}
-
-/** Fills a fresh row's accumulator and its padding, `count` floats. */
-export function initialise(acc: usize, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) store<f32>(acc + (<usize>i << 2), accumulator);
-}
+export { configure, initialise } from "./adagrad";
 
 @inline
 export function step(w: usize, acc: usize, g: usize, bytes: usize, dim: u32, scale: f32): void {
