@@ -175,19 +175,6 @@ export function writeFile(files: Files, path: string, data: Uint8Array): void {
   });
 }
 
-/** Writes a whole file so that under its name there is, at every instant, either what was there before or all of `data`. */
-export function writeFileAtomically(files: Files, path: string, data: Uint8Array): void {
-  const temporary = `${path}.tmp`;
-  try {
-    writeFile(files, temporary, data);
-    files.rename(temporary, path);
-    files.syncDirectory(dirname(path));
-  } catch (error) {
-    quietly(() => files.remove(temporary));
-    throw error;
-  }
-}
-
 /** The error of an output that a command cannot write: a file, or "-". */
 export function outputError(path: string, cause: unknown): HashbrookError {
   return new HashbrookError("source_unreadable", `${path}: cannot be written: ${(cause as Error).message}`, { cause });

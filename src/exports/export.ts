@@ -1,9 +1,10 @@
 import { dirname, join } from "node:path";
 import { type Steps, toTheEnd } from "../checkpoints/data-file.js";
 import { safetensorsLayout } from "../checkpoints/safetensors.js";
+import { AtomicFile, writeFileAtomically } from "../core/atomic-file.js";
 import { bytesOf } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
-import { type Files, nodeFiles, quietly, writeError, writeFileAtomically, writeFully } from "../core/files.js";
+import { type Files, nodeFiles, writeError } from "../core/files.js";
 import { npyHeader } from "./npy.js";
 
 /** Some rows of a table: `keys` [n], `weights` [n × dim] row-major. */
@@ -25,7 +26,7 @@ export type TableFormat = "safetensors" | "npy";
 
 /** Where a column's next bytes go. */
 interface Column {
-  readonly output: Output;
+  readonly output: AtomicFile;
   position: number;
 }
 
@@ -52,12 +53,12 @@ export function* exportTableSteps(
   formats: readonly TableFormat[] = ["safetensors", "npy"],
   files: Files = nodeFiles,
 ): Steps<string[]> {
-  const outputs: Output[] = [];
+  const outputs: AtomicFile[] = [];
   const base = join(directory, encodeURIComponent(table.name));
   try {
     files.mkdir(directory);
-    const start = (path: string, header: Uint8Array): Output => {
-      const output = new Output(files, path);
+    const start = (path: string, header: Uint8Array): AtomicFile => {
+      const output = new AtomicFile(files, path);
       outputs.push(output);
       output.write(header, 0);
       return output;
@@ -100,10 +101,10 @@ export function exportFile(path: string, data: Uint8Array, files: Files = nodeFi
  * @throws checkpoint_write
  */
 export function* exportPieces(path: string, pieces: Iterable<Uint8Array>, files: Files = nodeFiles): Steps<string[]> {
-  let output: Output | undefined;
+  let output: AtomicFile | undefined;
   try {
     files.mkdir(dirname(path));
-    output = new Output(files, path);
+    output = new AtomicFile(files, path);
     let at = 0;
     for (const piece of pieces) {
       at = output.write(piece, at);
@@ -124,7 +125,7 @@ function openColumns(
   table: TableRows,
   base: string,
   formats: readonly TableFormat[],
-  start: (path: string, header: Uint8Array) => Output,
+  start: (path: string, header: Uint8Array) => AtomicFile,
 ): { keys: Column[]; weights: Column[] } {
   const keys = { name: "keys", dtype: "U64", shape: [table.rows] } as const;
   const weights = { name: "weights", dtype: "F32", shape: [table.rows, table.dim] } as const;
@@ -165,47 +166,4 @@ function wrongRows(table: TableRows, rows: number): HashbrookError {
     "internal",
     `table ${table.name}: ${table.rows} rows of ${table.dim} were announced, not ${rows}`,
   );
-}
-
-/** A file written under a temporary name. */
-class Output {
-  readonly path: string;
-  private readonly files: Files;
-  private readonly temporary: string;
-  private file: number | undefined;
-  private published = false;
-
-  constructor(files: Files, path: string) {
-    this.files = files;
-    this.path = path;
-    this.temporary = `${path}.tmp`;
-    this.file = files.open(this.temporary, "w");
-  }
-
-  write(data: Uint8Array, position: number): number {
-    return writeFully(this.files, this.file!, data, position);
-  }
-
-  finish(): void {
-    this.files.fsync(this.file!);
-    this.close();
-  }
-
-  publish(): void {
-    this.files.rename(this.temporary, this.path);
-    this.published = true;
-  }
-
-  /** Leaves nothing of a file that was not published. */
-  discard(): void {
-    if (this.published) return;
-    quietly(() => this.close());
-    quietly(() => this.files.remove(this.temporary));
-  }
-
-  private close(): void {
-    const file = this.file;
-    this.file = undefined;
-    if (file !== undefined) this.files.close(file);
-  }
 }

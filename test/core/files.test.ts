@@ -1,17 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { writeFileAtomically } from "../../src/core/atomic-file.js";
 import { HashbrookError } from "../../src/core/errors.js";
-import {
-  errorCode,
-  type Files,
-  nodeFiles,
-  readFully,
-  withFile,
-  writeError,
-  writeFileAtomically,
-  writeFully,
-} from "../../src/core/files.js";
+import { errorCode, type Files, nodeFiles, readFully, withFile, writeError, writeFully } from "../../src/core/files.js";
 import { temporaryDirectory } from "../checkpoints/samples.js";
 
 describe("nodeFiles", () => {

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
+import { writeFileAtomically } from "../../core/atomic-file.js";
 import { type Clock, wallTime } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
-import { nodeFiles, quietly, writeFileAtomically } from "../../core/files.js";
+import { nodeFiles, quietly } from "../../core/files.js";
 import type { DeltaSink } from "../../delta-log/delta-log.js";
 import { InProcessSink } from "../../delta-log/in-process-log.js";
 import { openSink } from "../../delta-log/open.js";

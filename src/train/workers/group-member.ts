@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { nodeFiles, quietly, writeFileAtomically } from "../../core/files.js";
+import { writeFileAtomically } from "../../core/atomic-file.js";
+import { nodeFiles, quietly } from "../../core/files.js";
 import type { Membership } from "../../sources/kafka/membership.js";
 
 /**

@@ -1,0 +1,59 @@
+import { dirname } from "node:path";
+import { type Files, quietly, writeFully } from "./files.js";
+
+/** A file that is written beside its name, and gets it when it is complete: `finish`, `publish`, then sync its directory. */
+export class AtomicFile {
+  readonly path: string;
+  private readonly files: Files;
+  private readonly temporary: string;
+  private file: number | undefined;
+  private published = false;
+
+  constructor(files: Files, path: string) {
+    this.files = files;
+    this.path = path;
+    this.temporary = `${path}.tmp`;
+    this.file = files.open(this.temporary, "w");
+  }
+
+  /** @returns the position after the last byte */
+  write(data: Uint8Array, position: number): number {
+    return writeFully(this.files, this.file!, data, position);
+  }
+
+  finish(): void {
+    this.files.fsync(this.file!);
+    this.close();
+  }
+
+  publish(): void {
+    this.files.rename(this.temporary, this.path);
+    this.published = true;
+  }
+
+  /** Leaves nothing of a file that was not published. */
+  discard(): void {
+    if (this.published) return;
+    quietly(() => this.close());
+    quietly(() => this.files.remove(this.temporary));
+  }
+
+  private close(): void {
+    const file = this.file;
+    this.file = undefined;
+    if (file !== undefined) this.files.close(file);
+  }
+}
+
+/** Writes a whole file so that under its name there is, at every instant, either what was there before or all of `data`. */
+export function writeFileAtomically(files: Files, path: string, data: Uint8Array): void {
+  const output = new AtomicFile(files, path);
+  try {
+    output.write(data, 0);
+    output.finish();
+    output.publish();
+    files.syncDirectory(dirname(path));
+  } finally {
+    output.discard();
+  }
+}
