@@ -161,14 +161,14 @@ describe("the source tree", () => {
     expect(reached.filter((file) => /^(kernels|runtimes|graph|tables\/(?!spec|bytes))/.test(file))).toEqual([]);
   });
 
-  it("names no type of field in the spec", () => {
+  it("names no type of field outside of its registry; what decodes fields has a registry of its own", () => {
     // "bag" is a kind of cell, too.
     const named = new RegExp(
       `["'](${Object.keys(fieldKinds)
         .filter((type) => type !== "bag")
         .join("|")})["']|type [!=]== "bag"`,
     );
-    const wrong = files.filter(({ file, code }) => file.startsWith("spec/") && named.test(code));
+    const wrong = files.filter(({ file, code }) => !/^(fields\/|decode\/field-plan\.)/.test(file) && named.test(code));
     expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 

@@ -50,7 +50,7 @@ export function batchLayout(spec: CompiledSpec, capacity: number): BatchLayout {
     end = (end + bytes + 15) & ~15;
     return at;
   };
-  const vectorWidth = spec.fields.reduce((sum, field) => sum + (field.type === "vector" ? field.take : 0), 0);
+  const vectorWidth = spec.fields.reduce((sum, field) => sum + ("take" in field ? field.take : 0), 0);
   const head = {
     labels: take(capacity * 4),
     weights: take(capacity * 4),
@@ -67,7 +67,7 @@ export function batchLayout(spec: CompiledSpec, capacity: number): BatchLayout {
   const bags = spec.tables.flatMap((table, t) =>
     table.cells.flatMap((cell, c) => {
       const field = spec.fields.find((f) => f.name === cell.field);
-      if (cell.kind !== "bag" || field?.type !== "bag") return [];
+      if (cell.kind !== "bag" || !field || !("max_length" in field)) return [];
       return {
         table: t,
         cell: c,

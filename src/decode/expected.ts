@@ -1,3 +1,4 @@
+import { fieldOf } from "../fields/index.js";
 import { type CompiledField, type CompiledSpec, type Format, positiveNumber } from "../spec/compiled.js";
 import { columnsIn } from "./header.js";
 import type { Reject, RejectCode } from "./reject.js";
@@ -21,8 +22,8 @@ function expectedInstead(spec: CompiledSpec, code: RejectCode, column: string, c
   if (code === "number_out_of_range")
     return column === spec.label.oracle ? "a number from 0 to 1" : "a number within ±1e18";
   if (code === "bad_vector") {
-    const field = readers(spec, column).find(({ type }) => type === "vector");
-    return field?.type === "vector" ? `${field.length} numbers` : "numbers";
+    const [wanted] = readers(spec, column).flatMap((field) => fieldOf(field.type).expects?.(field) ?? []);
+    return wanted ?? "numbers";
   }
   return others[code];
 }
@@ -73,9 +74,10 @@ function readers({ fields }: CompiledSpec, column: string): CompiledField[] {
 }
 
 function expectedType(spec: CompiledSpec, column: string): string {
-  const types = new Set(readers(spec, column).map(({ type }) => type));
-  if (types.has("numeric") || types.has("buckets") || column === spec.label.oracle) return "a number";
-  if (types.has("vector")) return "a list of numbers";
-  if (types.has("bag")) return "a list of texts and numbers";
+  const kinds = readers(spec, column).map(({ type }) => fieldOf(type));
+  if (kinds.some(({ reads }) => reads === "number") || column === spec.label.oracle) return "a number";
+  const lists = kinds.filter(({ reads }) => reads === "items");
+  if (lists.some(({ numeric }) => numeric)) return "a list of numbers";
+  if (lists.length > 0) return "a list of texts and numbers";
   return "a text, a number, true or false";
 }

@@ -1,4 +1,5 @@
 import type { BatchLayout } from "../core/batch.js";
+import { type FieldType, fieldOf, vectorOf } from "../fields/index.js";
 import { constantOf } from "../kernels/layouts.js";
 import type { CompiledField, CompiledSpec } from "../spec/compiled.js";
 import { type Arena, type Laid, Pointer, Struct } from "./arena.js";
@@ -50,31 +51,23 @@ interface KeyCell {
   readonly seed: bigint;
 }
 
+type Field<T extends FieldType> = Extract<CompiledField, { type: T }>;
+type Lay<T extends FieldType> = (context: FieldContext, field: Field<T>, index: number) => void;
+
+/** What each type of field lays into the plan. */
+const layers: { readonly [T in FieldType]: Lay<T> } = {
+  categorical: layCategorical,
+  numeric: layNumeric,
+  buckets: layBuckets,
+  cross: layCross,
+  bag: layBag,
+  vector: layVector,
+};
+
 /** Lays out everything one field does to a row. */
 export function layField(context: FieldContext, field: CompiledField, index: number): void {
-  switch (field.type) {
-    case "categorical":
-      layCategorical(context, field, index);
-      break;
-    case "numeric":
-      layNumeric(context, field);
-      break;
-    case "buckets":
-      layBuckets(context, field, index);
-      break;
-    case "cross":
-      layCross(context, field, index);
-      break;
-    case "bag":
-      layBag(context, field, index);
-      break;
-    case "vector":
-      layVector(context, field);
-      break;
-  }
+  (layers[field.type] as Lay<FieldType>)(context, field, index);
 }
-
-type Field<T extends CompiledField["type"]> = Extract<CompiledField, { type: T }>;
 
 function layCategorical(context: FieldContext, field: Field<"categorical">, index: number): void {
   const slot = context.places.slot(field.from, "text");
@@ -105,9 +98,8 @@ export function layDistincts({ arena, counted, ops }: FieldContext): void {
 /** Every value that a field reads is watched until it varies. */
 export function layWatches({ spec, places, ops }: FieldContext): void {
   const slots = spec.fields.flatMap((field) => {
-    if (field.type === "cross") return [];
-    const number = field.type === "numeric" || field.type === "buckets";
-    return [places.slot(field.from, field.type === "categorical" ? "text" : number ? "number" : "items")];
+    const { reads } = fieldOf(field.type);
+    return reads && "from" in field ? [places.slot(field.from, reads)] : [];
   });
   const size = constantOf("scan", "UNSEEN");
   ops.watches = [...new Set(slots)].map((slot) => new Struct("Watch", { slot, size, bytes: 0n }));
@@ -218,7 +210,7 @@ function layBag(
 
 function layVector({ spec, places, layout, region, ops }: FieldContext, field: Field<"vector">): void {
   const before = spec.fields.slice(0, spec.fields.indexOf(field));
-  const offset = before.reduce((sum, other) => sum + (other.type === "vector" ? other.take : 0), 0);
+  const offset = before.reduce((sum, other) => sum + vectorOf(other), 0);
   ops.vectors.push(
     new Struct("VectorOp", {
       slot: places.slot(field.from, "items"),

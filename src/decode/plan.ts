@@ -1,4 +1,5 @@
 import { type BatchLayout, batchLayout } from "../core/batch.js";
+import { partsOf } from "../fields/index.js";
 import { offsetOf, structOf } from "../kernels/layouts.js";
 import { type CompiledSpec, type Format, positiveNumber } from "../spec/compiled.js";
 import { type Arena, type Laid, Struct } from "./arena.js";
@@ -69,7 +70,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
 
   const places = layPlaces(spec, format, arena, options.kept ?? []);
   const ops = Object.fromEntries(opKinds.map((kind) => [kind, [] as Laid[]])) as unknown as Ops;
-  const crossed = new Set(spec.fields.flatMap((field) => (field.type === "cross" ? field.of : [])));
+  const crossed = new Set(spec.fields.flatMap(partsOf));
   const parts = new Map([...crossed].map((name) => [name, arena.take(8)]));
   const context: FieldContext = {
     spec,
@@ -95,7 +96,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   const root = layMembers(places, format, kernel, arena);
   const keptRows = options.kept ? arena.take(KEPT_BYTES + 4 + options.kept.length * KEPT_VALUE_BYTES) : 0;
   const at = arena.struct(planStruct(context, options, { columns, changes, root, keptRows }));
-  const widest = Math.max(1, ...spec.fields.map((field) => (field.type === "cross" ? field.of.length : 0)));
+  const widest = Math.max(1, ...spec.fields.map((field) => partsOf(field).length));
   kernel.configure(at, arena.take(widest * 8), arena.longs(powersOfFive()));
 
   const ignored = arena.take(structOf("scan", "Slot").size);

@@ -28,6 +28,7 @@ export const bag = fieldKind({
   },
   compiled: { from: text, separator: compiledSeparator, combiner: Type.Enum([...combiners]), max_length: count(4096) },
   cell: "bag",
+  reads: "items",
   hashed: true,
   whenMissing: () => "is an empty list: zeros",
   compile(source, context) {

@@ -15,6 +15,7 @@ export const buckets = derivedKind({
   },
   writtenAs: "numeric",
   cell: "single",
+  reads: "number",
   hashed: true,
   numeric: true,
   crossable: true,

@@ -8,6 +8,7 @@ export const categorical = fieldKind({
   source: { from, table },
   compiled: { from: text },
   cell: "single",
+  reads: "text",
   hashed: true,
   crossable: true,
   whenMissing: () => "is the empty text, a value like any other",

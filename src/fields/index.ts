@@ -1,5 +1,5 @@
 import type { Compiled, Static, TObject, TProperties } from "../schema/typebox.js";
-import { bag } from "./bag.js";
+import { bag, type Combiner } from "./bag.js";
 import { buckets } from "./buckets.js";
 import { categorical } from "./categorical.js";
 import { cross } from "./cross.js";
@@ -7,7 +7,7 @@ import type { FieldContext, FieldKind, WrittenKind } from "./kind.js";
 import { numeric } from "./numeric.js";
 import { vector } from "./vector.js";
 
-export type { Combiner } from "./bag.js";
+export type { Combiner };
 
 /** Every type of field, by the word that a compiled spec names it with; those with a `source` may be written in a spec. */
 export const fieldKinds = { categorical, numeric, bag, cross, vector, buckets };
@@ -36,7 +36,18 @@ export const isBag = (field: CompiledField): field is Extract<CompiledField, { m
   fieldOf(field.type).cell === "bag";
 
 /** True for the fields that are columns of the dense matrix `numbers`. */
-export const isNumber = ({ type }: CompiledField): boolean => fieldOf(type).cell === "number";
+export const isNumber = (field: CompiledField): field is Extract<CompiledField, { missing: number }> =>
+  fieldOf(field.type).cell === "number";
+
+/** How a bag's items become one; of any other field, the sum of one. */
+export const combinerOf = (field: CompiledField | undefined): Combiner =>
+  field && isBag(field) ? field.combiner : "sum";
+
+/** The fields that a field is a combination of. */
+export const partsOf = (field: CompiledField): readonly string[] => ("of" in field ? field.of : []);
+
+/** Numbers that a field feeds a tower as they are, side by side. */
+export const vectorOf = (field: CompiledField): number => ("take" in field ? field.take : 0);
 
 type Kinds = typeof fieldKinds;
 

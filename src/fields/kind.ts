@@ -29,6 +29,8 @@ export interface FieldKind<C extends TProperties = TProperties> {
   readonly writtenAs?: string;
   /** What it is in a table: one key a row, many, or a constant key times its value. Absent: no table takes it. */
   readonly cell?: "single" | "bag" | "number";
+  /** How its value is read: as a text, a number, or a list of items. Absent where it has no value of its own, but other fields'. */
+  readonly reads?: "text" | "number" | "items";
   /** True where its values are hashed: the distinct ones are counted. */
   readonly hashed?: true;
   /** True where its values are numbers as they are read. */
@@ -41,6 +43,8 @@ export interface FieldKind<C extends TProperties = TProperties> {
   whenMissing(field: Compiled<C>): string;
   /** How messages call it, where that is more than `a <type>`. */
   called?(field: Compiled<C>): string;
+  /** What a list should have had that was rejected for what it has: "8 numbers". */
+  expects?(field: Compiled<C>): string;
   /** What is wrong with a compiled field by itself, if anything: nothing that `compile` would make. */
   disagreement?(field: Compiled<C>): string | undefined;
 }

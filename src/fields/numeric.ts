@@ -36,6 +36,7 @@ export const numeric = fieldKind({
   },
   compiled,
   cell: "number",
+  reads: "number",
   numeric: true,
   dense: true,
   whenMissing: ({ transform, missing }) =>

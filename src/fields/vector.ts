@@ -15,6 +15,7 @@ export const vector = fieldKind({
     separator: separator(vectorDefaults.separator),
   },
   compiled: { from: text, separator: compiledSeparator, length: count(65536), take: count(65536) },
+  reads: "items",
   numeric: true,
   dense: true,
   whenMissing: () => "is zeros",
@@ -25,5 +26,6 @@ export const vector = fieldKind({
     if (take > length) problems.add(`${path}.take`, `takes ${take} of ${length} numbers`, "take at most `length`");
     return { name, type: "vector" as const, from, separator: by, length, take };
   },
+  expects: ({ length }) => `${length} numbers`,
   disagreement: ({ take, length }) => (take > length ? "takes more numbers than it has" : undefined),
 });

@@ -3,6 +3,7 @@ import { type Batch, type BatchLayout, batchLayout } from "../core/batch.js";
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { lanesOf } from "../core/row-layout.js";
+import { combinerOf } from "../fields/index.js";
 import { BIAS_COLUMN, type EventKernel } from "../kernels/events.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
@@ -142,8 +143,7 @@ export class EventModel implements Model {
   }
 
   private combinerOf(name: string): Combiner {
-    const field = this.spec.fields.find((candidate) => candidate.name === name);
-    return field?.type === "bag" ? field.combiner : "sum";
+    return combinerOf(this.spec.fields.find((field) => field.name === name));
   }
 
   /** Copies what the kernel reads of a batch into its region, each part at its offset of the layout. */

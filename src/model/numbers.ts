@@ -1,6 +1,7 @@
 import type { Batch } from "../core/batch.js";
 import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blocks.js";
 import { keepOf } from "../core/half-life.js";
+import { isNumber } from "../fields/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { FIRST_VALUES, robustStatistics } from "./robust.js";
 
@@ -41,9 +42,9 @@ export class Numbers {
     const fields = spec.numbers.map((name) => spec.fields.find((field) => field.name === name));
     this.columns = fields.length;
     this.values = values;
-    this.missing = Float64Array.from(fields, (field) => (field?.type === "numeric" ? field.missing : 0));
+    this.missing = Float64Array.from(fields, (field) => (field && isNumber(field) ? field.missing : 0));
     this.scaled = fields.flatMap((field, column) =>
-      field?.type === "numeric" && field.transform === "standardize"
+      field && isNumber(field) && field.transform === "standardize"
         ? [{ column, keep: field.half_life === undefined ? 1 : keepOf(field.half_life) }]
         : [],
     );

@@ -1,4 +1,5 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
+import { combinerOf } from "../fields/index.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { TableKernel } from "../kernels/table.js";
 import { type Combiner, type CompiledCell, type CompiledSpec, cellVectors, vectorCount } from "../spec/compiled.js";
@@ -101,7 +102,7 @@ function listOf(
     case "bag": {
       const field = model.fields.find(({ name }) => name === cell.field);
       const region = layout.bags.findIndex((bag) => bag.table === table && bag.cell === c);
-      const combiner = field?.type === "bag" && cell.items === undefined ? field.combiner : "sum";
+      const combiner = cell.items === undefined ? combinerOf(field) : "sum";
       return [{ ...place, kind: "bag", combiner: combiners[combiner], region }];
     }
     case "number":

@@ -1,12 +1,13 @@
 import type { Calibrator } from "../calibration/calibrator.js";
 import type { Batch } from "../core/batch.js";
 import { keptRows } from "../decode/kept-rows.js";
+import { fieldOf } from "../fields/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 
 /** Where the texts of the slices' values stand: they are kept beside the events. Slices of crosses and buckets have keys alone. */
 export function sliceSource({ calibration, fields }: CompiledSpec): string[] {
   const field = fields.find(({ name }) => name === calibration?.by);
-  return field?.type === "categorical" ? [field.from] : [];
+  return field && "from" in field && fieldOf(field.type).reads === "text" ? [field.from] : [];
 }
 
 /** Tells a calibrator the texts of values that have no slice yet, before it learns their batch. */

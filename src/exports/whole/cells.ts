@@ -1,3 +1,4 @@
+import { combinerOf } from "../../fields/index.js";
 import type { OnnxNodes } from "../../graph/onnx-nodes.js";
 import type { Combiner, CompiledCell, CompiledSpec, CompiledTable } from "../../spec/compiled.js";
 import { constantKey } from "../../tables/batch-path.js";
@@ -165,7 +166,6 @@ export class TableCells {
   }
 
   private combinerOf(name: string): Combiner {
-    const field = this.spec.fields.find((candidate) => candidate.name === name);
-    return field?.type === "bag" ? field.combiner : "sum";
+    return combinerOf(this.spec.fields.find((field) => field.name === name));
   }
 }

@@ -1,3 +1,4 @@
+import { isNumber } from "../../fields/index.js";
 import type { OnnxNodes } from "../../graph/onnx-nodes.js";
 import { MAX_DEVIATIONS, type Numbers } from "../../model/numbers.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
@@ -9,9 +10,9 @@ import type { CompiledSpec } from "../../spec/compiled.js";
 export function resolveNumbers(nodes: OnnxNodes, raw: string, numbers: Numbers, spec: CompiledSpec): string {
   const fields = spec.numbers.map((name) => spec.fields.find((field) => field.name === name));
   const missing = nodes.make("IsNaN", [raw]);
-  const instead = Float32Array.from(fields, (field) => (field?.type === "numeric" ? field.missing : 0));
+  const instead = Float32Array.from(fields, (field) => (field && isNumber(field) ? field.missing : 0));
   const plain = nodes.make("Where", [missing, nodes.constant(instead), raw]);
-  const scaled = fields.map((field) => field?.type === "numeric" && field.transform === "standardize");
+  const scaled = fields.map((field) => field !== undefined && isNumber(field) && field.transform === "standardize");
   if (!scaled.includes(true)) return plain;
   const scales = fields.map((_, column) => numbers.scaleOf(column));
   const means = nodes.constant(Float64Array.from(scales, ({ mean }) => mean));

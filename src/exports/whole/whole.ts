@@ -1,4 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
+import { vectorOf } from "../../fields/index.js";
 import { Graph } from "../../graph/graph.js";
 import { type Surroundings, toOnnx } from "../../graph/onnx.js";
 import { OnnxNodes } from "../../graph/onnx-nodes.js";
@@ -84,7 +85,7 @@ function othersOf({ spec, layout: { vectorWidth } }: WholeModel, inputs: Inputs)
     name,
     inputs.of({ name, dtype: "float32", shape: ["B", width], fields }),
   ];
-  const vectors = spec.fields.flatMap((field) => (field.type === "vector" ? Array(field.take).fill(field.name) : []));
+  const vectors = spec.fields.flatMap((field) => Array<string>(vectorOf(field)).fill(field.name));
   return [
     ...pooledBags(spec).map(({ over }) => given(`length_${over}`, 1, [over])),
     ...(vectorWidth > 0 ? [given("vectors", vectorWidth, vectors)] : []),

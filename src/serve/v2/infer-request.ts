@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { HashbrookError } from "../../core/errors.js";
-import { isBag } from "../../fields/index.js";
+import { fieldOf } from "../../fields/index.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import { checked, parsed } from "../endpoint.js";
 import { rawElements, rawMembers } from "../raw-json.js";
@@ -76,7 +76,7 @@ function columnOf(spec: CompiledSpec, tensor: InputTensor, data: Uint8Array | un
   const field = fieldFor(spec, tensor);
   if (shape[0] > MAX_CANDIDATES) throw tooMany(`inputs.${name}: rows`, shape[0], MAX_CANDIDATES);
   const texts = elementsOf(tensor, data ? { json: data } : { binary: binary.take(name, size!) });
-  const isList = field.type === "vector" || isBag(field);
+  const isList = fieldOf(field.type).reads === "items";
   return { name, path: field.from, values: isList ? lists(texts, shape[0], shape[1]) : texts };
 }
 

@@ -13,7 +13,7 @@ export const readFields = ({ fields }: CompiledSpec): ReadField[] =>
 
 /** What protocol tensors hold a field's values best, and how many of them a row. */
 export function tensorOf(field: ReadField): { readonly datatype: string; readonly shape: number[] } {
-  if (field.type === "vector") return { datatype: "FP32", shape: [-1, field.length] };
+  if ("length" in field) return { datatype: "FP32", shape: [-1, field.length] };
   if (isBag(field)) return { datatype: "BYTES", shape: [-1, -1] };
   return { datatype: fieldOf(field.type).numeric ? "FP64" : "BYTES", shape: [-1] };
 }
@@ -36,7 +36,7 @@ export function fieldFor(spec: CompiledSpec, { name, datatype, shape }: InputTen
   const { kind } = datatypes[datatype];
   const fits = fieldOf(field.type).numeric ? kind === "float" || kind === "integer" : kind !== "float";
   if (!fits) throw wrong(name, `a ${field.type} field takes no ${datatype}`, `send ${tensorOf(field).datatype}`);
-  const isList = field.type === "vector" || isBag(field);
+  const isList = fieldOf(field.type).reads === "items";
   if (!isList && (shape[1] ?? 1) !== 1) throw wrong(name, "has one value a row", `send shape [${shape[0]}]`);
   if (isList && shape.length === 1) throw wrong(name, "is a list a row", "send shape [rows, length]");
   return field;
