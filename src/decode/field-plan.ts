@@ -37,8 +37,9 @@ export interface FieldContext {
   readonly ops: Ops;
   /** Tables of `smallBuckets`, by their boundaries. */
   readonly smallTables: Map<string, number>;
-  /** Texts to hash, and keys to count, in spec order. */
+  /** Texts to hash, numbers to put into buckets, and keys to count, in spec order. */
   readonly hashed: (KeyCell & { readonly slot: number })[];
+  readonly bucketed: (KeyCell & { readonly op: Struct })[];
   readonly counted: (KeyCell & { readonly field: number })[];
   /** Address of the key of each field that is part of a cross. */
   readonly parts: Map<string, number>;
@@ -79,15 +80,24 @@ function layCategorical(context: FieldContext, field: Field<"categorical">, inde
 /** Hashing to keys that lie side by side goes in one run. */
 export function layHashes({ arena, hashed, ops }: FieldContext): void {
   ops.texts = [...new Set(hashed.map(({ slot }) => slot))].map((slot) => new Pointer(slot));
-  for (const run of runsOf(hashed)) {
+  for (const run of runsOf(sorted(hashed))) {
     const { at, end } = arena.structs(run.map(({ slot, seed }) => new Struct("HashOp", { slot, seed })));
     const { to, stride } = run[0];
     ops.hashes.push(new Struct("HashRun", { to, stride, ops: at, opsEnd: end }));
   }
 }
 
+/** In the order of the spec, whose first bad number is the one a reject names. */
+export function layBucketRuns({ arena, bucketed, ops }: FieldContext): void {
+  for (const run of runsOf(bucketed)) {
+    const { at, end } = arena.structs(run.map(({ op }) => op));
+    const { to, stride } = run[0];
+    ops.buckets.push(new Struct("BucketRun", { to, stride, ops: at, opsEnd: end }));
+  }
+}
+
 export function layDistincts({ arena, counted, ops }: FieldContext): void {
-  for (const run of runsOf(counted)) {
+  for (const run of runsOf(sorted(counted))) {
     const fields = arena.words(run.map(({ field }) => field));
     const { to: keys, stride } = run[0];
     const registers = arena.take(run.length * REGISTERS);
@@ -105,10 +115,14 @@ export function layWatches({ spec, places, ops }: FieldContext): void {
   ops.watches = [...new Set(slots)].map((slot) => new Struct("Watch", { slot, size, bytes: 0n }));
 }
 
-/** Sorts cells and parts them into runs that lie side by side in a row. */
+function sorted<T extends KeyCell>(cells: readonly T[]): T[] {
+  return [...cells].sort((a, b) => a.to - b.to);
+}
+
+/** Parts cells into runs that lie side by side in a row. */
 function runsOf<T extends KeyCell>(cells: readonly T[]): T[][] {
   const runs: T[][] = [];
-  for (const cell of [...cells].sort((a, b) => a.to - b.to)) {
+  for (const cell of cells) {
     const last = runs.at(-1)?.at(-1);
     if (last && last.to + 8 === cell.to && last.stride === cell.stride) runs.at(-1)!.push(cell);
     else runs.push([cell]);
@@ -127,26 +141,17 @@ function layNumeric({ spec, places, layout, region, ops }: FieldContext, field: 
 
 /** The keys of all buckets of a cell are computed once: bucket 0, 1, ..., the last, missing. */
 function layBuckets(context: FieldContext, field: Field<"buckets">, index: number): void {
-  const { arena, kernel, places, ops } = context;
-  const texts = [...Array.from({ length: field.boundaries.length + 1 }, (_, bucket) => String(bucket)), ""];
-  const cells = keyCells(context, field.name);
-  const list = arena.structs(
-    cells.map(({ to, stride, seed }) => {
-      const keys = BigUint64Array.from(texts.map((text) => xxh64(kernel, arena, text, seed)));
-      return new Struct("BucketCell", { to, stride, keys: arena.longs(keys) });
-    }),
-  );
+  const { arena, kernel, places } = context;
+  const missing = field.boundaries.length + 1;
+  const texts = [...Array.from({ length: missing }, (_, bucket) => String(bucket)), ""];
   const boundaries = arena.doubles(field.boundaries);
-  ops.buckets.push(
-    new Struct("BucketOp", {
-      slot: places.slot(field.from, "number"),
-      boundaries,
-      boundaryCount: field.boundaries.length,
-      cells: list.at,
-      cellCount: cells.length,
-      small: smallBuckets(context, field.boundaries),
-    }),
-  );
+  const parts = { slot: places.slot(field.from, "number"), missing, boundaries };
+  const small = smallBuckets(context, field.boundaries);
+  const cells = keyCells(context, field.name);
+  for (const cell of cells) {
+    const keys = arena.longs(BigUint64Array.from(texts.map((text) => xxh64(kernel, arena, text, cell.seed))));
+    context.bucketed.push({ ...cell, op: new Struct("BucketOp", { ...parts, small, keys }) });
+  }
   countDistinct(context, cells, index);
 }
 

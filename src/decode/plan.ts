@@ -5,6 +5,7 @@ import { type CompiledSpec, type Format, positiveNumber } from "../spec/compiled
 import { type Arena, type Laid, Struct } from "./arena.js";
 import {
   type FieldContext,
+  layBucketRuns,
   layDistincts,
   layField,
   layHashes,
@@ -84,10 +85,12 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
     parts,
     smallTables: new Map(),
     hashed: [],
+    bucketed: [],
     counted: [],
   };
   for (const [index, field] of spec.fields.entries()) layField(context, field, index);
   layHashes(context);
+  layBucketRuns(context);
   layDistincts(context);
   if (options.watch) layWatches(context);
 

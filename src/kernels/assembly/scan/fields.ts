@@ -9,7 +9,7 @@ import { item, itemKind, itemScale, itemSize, itemsFailed, itemValue, itemValued
 import { checkKept, keepRow } from "./kept";
 import { inRange, parseNumber, smallInteger } from "./number";
 import {
-  BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_CELL_BYTES, BUCKET_OP_BYTES, BagCell, BagOp, BucketCell, BucketOp, CROSS_OP_BYTES, CrossOp, SMALL_NUMBERS,
+  BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_OP_BYTES, BUCKET_RUN_BYTES, BagCell, BagOp, BucketOp, BucketRun, CROSS_OP_BYTES, CrossOp, SMALL_NUMBERS,
   BOOLEAN, HASH_OP_BYTES, HASH_RUN_BYTES, HashOp, HashRun, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, OBJECT, SCALED, SCALE_AFTER, SLOT_BYTES,
   STRING, Slot, TEXT, VECTOR_OP_BYTES, VectorOp, fail, mayFail, plan,
 } from "./plan";
@@ -130,7 +130,8 @@ function label(to: usize): u32 {
     if (mayFail && textFault(slot)) return fail(slot, BAD_LABEL);
     const same = slot.size == size ? sameText(slot.at, plan.positive, size) : false;
     const small = slot.size < 8 ? smallInteger(slot.at, slot.size) : -1;
-    store<f32>(to, <f32><i32>(same || <f64>small == plan.atLeast));
+    // Without a branch: which of both a label is cannot be foreseen.
+    store<f32>(to, <f32>(<i32>same | <i32>(<f64>small == plan.atLeast)));
     // Beside a positive word (atLeast is NaN) any text is a negative.
     return <u32>small <= 1 || isNaN(plan.atLeast) || same ? OK : numberLabel(slot, to);
   }
@@ -275,24 +276,27 @@ function bucketOf(x: f64, boundaries: usize, count: u32): u32 {
 
 function buckets(row: usize): u32 {
   const end = plan.bucketsEnd;
-  for (let at = plan.buckets; at < end; at += BUCKET_OP_BYTES) {
-    const op = changetype<BucketOp>(at);
-    const slot = op.slot;
-    let bucket = op.boundaryCount + 1;
-    const small = slot.size < 8 && slot.kind <= NUMBER ? smallInteger(slot.at, slot.size) : -1;
-    // Whether a value is missing cannot be foreseen: no branch depends on it.
-    if (<u32>small < SMALL_NUMBERS) bucket = select<u32>(load<u16>(op.small + (<usize>small << 1)), bucket, slot.size);
-    else if (slot.size) {
-      const fault = numberFault(slot);
-      if (fault) return fail(slot, fault);
-      const x = numberOf(slot);
-      if (!isFinite(x)) return fail(slot, isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE);
-      bucket = bucketOf(x, op.boundaries, op.boundaryCount);
-    }
-    const cellsEnd = op.cells + <usize>op.cellCount * BUCKET_CELL_BYTES;
-    for (let c = op.cells; c < cellsEnd; c += BUCKET_CELL_BYTES) {
-      const cell = changetype<BucketCell>(c);
-      store<u64>(cell.to + row * cell.stride, load<u64>(cell.keys + (<usize>bucket << 3)));
+  for (let at = plan.buckets; at < end; at += BUCKET_RUN_BYTES) {
+    const run = changetype<BucketRun>(at);
+    const opsEnd = run.opsEnd;
+    let to = run.to + row * run.stride;
+    for (let at = run.ops; at < opsEnd; at += BUCKET_OP_BYTES) {
+      const op = changetype<BucketOp>(at);
+      const slot = op.slot;
+      const size = slot.size;
+      let bucket = op.missing;
+      const small = size < 8 && slot.kind <= NUMBER ? smallInteger(slot.at, size) : -1;
+      // Whether a value is missing cannot be foreseen: no branch depends on it.
+      if (<u32>small < SMALL_NUMBERS) bucket = select<u32>(load<u16>(op.small + (<usize>small << 1)), bucket, size);
+      else if (size) {
+        const fault = numberFault(slot);
+        if (fault) return fail(slot, fault);
+        const x = numberOf(slot);
+        if (!isFinite(x)) return fail(slot, isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE);
+        bucket = bucketOf(x, op.boundaries, bucket - 1);
+      }
+      store<u64>(to, load<u64>(op.keys + (<usize>bucket << 3)));
+      to += 8;
     }
   }
   return OK;

@@ -62,30 +62,32 @@ export class NumberOp {
 }
 export const NUMBER_OP_BYTES: usize = offsetof<NumberOp>();
 
-/** Where one bucket key goes: u64 at `to + row * stride`, taken from keys[bucket]; keys[count of boundaries + 1] = missing. */
-@unmanaged
-export class BucketCell {
-  to: usize;
-  stride: u32;
-  keys: usize;
-  pad: u32;
-}
-export const BUCKET_CELL_BYTES: usize = offsetof<BucketCell>();
-
 /** Whole numbers below this have their buckets in a table. */
 export const SMALL_NUMBERS: u32 = 4096;
 
-/** Find the bucket of the slot's number among f64 boundaries; `small`: u16[SMALL_NUMBERS], the buckets of 0, 1, 2, ... */
+/**
+ * Find the bucket of the slot's number among `missing` - 1 boundaries, f64 each, and take its key of `keys`, u64 each; a missing number
+ * has the bucket `missing`. `small`: u16[SMALL_NUMBERS], the buckets of 0, 1, 2, ...
+ */
 @unmanaged
 export class BucketOp {
   slot: Slot;
-  boundaries: usize;
-  boundaryCount: u32;
-  cells: usize;
-  cellCount: u32;
+  keys: usize;
+  missing: u32;
   small: usize;
+  boundaries: usize;
 }
 export const BUCKET_OP_BYTES: usize = offsetof<BucketOp>();
+
+/** Find one bucket after the other; keys go to u64s side by side from `to + row * stride` on. */
+@unmanaged
+export class BucketRun {
+  to: usize;
+  stride: u32;
+  ops: usize;
+  opsEnd: usize;
+}
+export const BUCKET_RUN_BYTES: usize = offsetof<BucketRun>();
 
 /** Hash `count` component keys, found through the pointers at `parts`, to u64 at `to + row * stride`. */
 @unmanaged
