@@ -71,6 +71,8 @@ export interface ModelOptions {
    * fills it, and it takes neither `learn` nor `restore`.
    */
   readonly purpose: "train" | "score" | "serve";
+  /** "train": told in every batch that the tower has run. What follows takes one thread, so that other threads find a processor. */
+  readonly onTowerRun?: () => void;
   /** "serve": how its rows hold their weights. Default f32. */
   readonly servingPrecision?: ServingPrecision | undefined;
 }

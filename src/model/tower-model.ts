@@ -48,6 +48,7 @@ export class TowerModel implements Model {
   private placed: { readonly outputs: readonly Float32Array[]; readonly arrays: Arrays } | null = null;
   private readonly learning: boolean;
   private readonly replica: boolean;
+  private readonly onTowerRun: () => void;
 
   private constructor(spec: CompiledSpec, options: ModelOptions, tables: readonly Table[], tower: Tower) {
     const rows = scoringRows(options.layout.capacity);
@@ -55,6 +56,7 @@ export class TowerModel implements Model {
     this.layout = options.layout;
     this.learning = options.purpose === "train";
     this.replica = options.purpose === "serve";
+    this.onTowerRun = options.onTowerRun ?? (() => {});
     this.tables = tables;
     this.infer = tower.infer;
     this.dense = new DenseOptimizer(spec.tower.optimizer, tower.parameters);
@@ -121,6 +123,7 @@ export class TowerModel implements Model {
     const { rows } = batch;
     await this.gather(batch, "learn", clock);
     await this.run(batch, this.graph, rows);
+    this.onTowerRun();
     const factor = this.boundGradients(rows);
     for (const table of this.tables) await table.backward();
     if (!this.gradientsFinite()) return rows;

@@ -26,6 +26,8 @@ export interface SourceState {
 export interface Upstream {
   join(): void;
   start(start: StreamStart): void;
+  /** Told in every batch where it is a good moment to decode the next one. Who never tells it is taken to have none better than a batch's end. */
+  spare(): void;
 }
 
 /** The start of a stream that is read from its beginning. */

@@ -120,7 +120,8 @@ export class Trainer implements Consumer {
       const beginning = begin(job, store);
       options.upstream.start(beginning.start);
       const layout = batchLayout(job.spec, job.spec.batch);
-      const model = await createModel(job.spec, { layout, threads: job.threads, purpose: "train" });
+      const onTowerRun = () => options.upstream.spare();
+      const model = await createModel(job.spec, { layout, threads: job.threads, purpose: "train", onTowerRun });
       const trainer = new Trainer(job, options, beginning, model);
       await trainer.connect(options, beginning.resumed?.meta.publisher ?? null);
       return trainer;

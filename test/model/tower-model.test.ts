@@ -107,6 +107,22 @@ it("a batch whose gradient is not finite changes no weight and is counted", asyn
   expect([skipped, logits.every(Number.isFinite)]).toEqual([0, true]);
 });
 
+it("tells that the tower has run, once in a batch, before any weight moves", async () => {
+  const spec = parseSpec(source("deep_crossing"), "test.yaml");
+  const layout = batchLayout(spec, spec.batch);
+  const weights: unknown[] = [];
+  const onTowerRun = () => weights.push(stateOf(model).get("dense/score.b/w"));
+  const model = await TowerModel.create(spec, { layout, threads: 1, purpose: "train", onTowerRun });
+  const before: unknown[] = [];
+  for (let i = 0; i < 3; i++) {
+    before.push(stateOf(model).get("dense/score.b/w"));
+    await model.learn(randomBatch(layout, 64, i));
+  }
+  expect(before[0]).toBeDefined();
+  expect(weights).toEqual(before);
+  expect(before[1]).not.toEqual(before[2]);
+});
+
 it("learns alike in both runtimes", async () => {
   const [ort, tf] = [await modelOf("deep_crossing"), await modelOf("deep_crossing", "adam", "tensorflow")];
   for (let i = 0; i < 5; i++) {

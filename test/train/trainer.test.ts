@@ -38,6 +38,7 @@ async function steps(job: Job): Promise<string[]> {
     join: () => void taken.push("join"),
     start: ({ position }: { position: unknown }) =>
       void taken.push(`start at ${(position as { offsets: string[] } | null)?.offsets.join() ?? "the beginning"}`),
+    spare: () => {},
   };
   const retry = { stop: new AbortController().signal, waiting: () => {} };
   try {
@@ -105,7 +106,7 @@ async function published(out: string, idle: boolean): Promise<Record<string, Buf
   const saving = { checkpointSeconds: 0, checkpointEvery: 1_000_000, keep: 2, maxSkipped: 1, earlyStop: null };
   const job = { ...interrupted(), ...saving, spec: small, out, publish } as unknown as Job;
   const retry = { stop: new AbortController().signal, waiting: () => {} };
-  const upstream = { join: () => {}, start: () => {} };
+  const upstream = { join: () => {}, start: () => {}, spare: () => {} };
   const trainer = await Trainer.open(job, { clock: systemClock, follower: null, retry, upstream });
   const source = { fingerprints: ["kafka:events"], totalBytes: null, ends: [] };
   await trainer.opened(placeAt(0), source.fingerprints);

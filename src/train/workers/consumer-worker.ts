@@ -12,6 +12,10 @@ const IDLE_MS = 25;
 const { job, port, follower } = workerData as { job: Job; port: MessagePort; follower: MessagePort | null };
 const inbox: FromDecoder[] = [];
 let wake = () => {};
+/** Buffers of batches that were consumed, which the decoding thread is not told of yet. */
+let freed: number[] = [];
+/** Whether the consumer tells when another batch is best decoded. */
+let spares = false;
 const stopping = new AbortController();
 /** How the source is, and why the consumer itself cannot go on, if it cannot. */
 let source: SourceHealth | null = null;
@@ -53,7 +57,10 @@ function reporter(consumer: Consumer): () => void {
 
 /** The next message; null: stop; undefined: none came for a while. */
 async function received(): Promise<FromDecoder | null | undefined> {
+  // Messages that have come are handed over between two turns of the event loop.
+  if (inbox.length === 0) await new Promise(setImmediate);
   if (inbox.length === 0 && !stopping.signal.aborted) {
+    free();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, IDLE_MS);
       wake = () => {
@@ -63,6 +70,12 @@ async function received(): Promise<FromDecoder | null | undefined> {
     });
   }
   return stopping.signal.aborted ? null : inbox.shift();
+}
+
+/** Lets the decoding thread, which this wakes, fill the buffers again. */
+function free(): void {
+  for (const slot of freed) tellDecoder({ type: "free", slot });
+  freed = [];
 }
 
 function tell(message: FromConsumer): void {
@@ -134,7 +147,8 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
     const decoded = { ...message.decoded, buffer: buffers[message.slot] };
     if (message.kind === "validate") await consumer.validate?.(decoded);
     else await consumer.consume(decoded, message);
-    tellDecoder({ type: "free", slot: message.slot });
+    freed.push(message.slot);
+    if (!spares) free();
     tellCommitted(consumer);
     if (systemClock.now() - told >= PROGRESS_MS) report();
   }
@@ -143,6 +157,10 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
 const upstream: Upstream = {
   join: () => tellDecoder({ type: "join" }),
   start: (start) => tellDecoder({ type: "start", start }),
+  spare() {
+    spares = true;
+    free();
+  },
 };
 
 /** What each kind of job does with batches; only the one asked for is loaded. */
