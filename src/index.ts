@@ -13,6 +13,7 @@
  * const { scores } = await scorer.score(Buffer.from('{"context": {"user": "u1"}, "candidates": [{"ad": "a1"}, {"ad": "a2"}]}'));
  * ```
  */
+export type { SliceReport } from "./calibration/calibrator.js";
 export type { Skipped } from "./checkpoints/store.js";
 export { type ErrorCode, HashbrookError } from "./core/errors.js";
 export type { DeltaSource } from "./delta-log/delta-log.js";
@@ -38,6 +39,7 @@ export {
   inspect,
 } from "./inspect/inspect.js";
 export { type LagOptions, type LagReport, lag, type PartitionLag } from "./inspect/lag.js";
+export type { BinnedQuality } from "./metrics/score-bins.js";
 export type { Fit } from "./migrate/distil.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
 export type { MigrationWarning } from "./migrate/migration.js";
@@ -67,9 +69,11 @@ export { loadSpec, parseSpec } from "./spec/parse.js";
 export type { HotnessCounters } from "./tables/encoding.js";
 export type { LifecycleCounts } from "./tables/lifecycle.js";
 export type { ServingPrecision } from "./tables/table.js";
+export type { ByReport } from "./train/by-value.js";
 export { type CheckOptions, type CheckReport, check } from "./train/check.js";
 export type { FieldCheck } from "./train/field-check.js";
 export type {
+  CalibratedReport,
   EpochQuality,
   KnownFile,
   Progress,

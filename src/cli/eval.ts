@@ -13,6 +13,8 @@ interface Flags {
   limit?: number;
   threads?: number;
   maxRejects?: number;
+  by?: string;
+  top?: number;
   json?: true;
 }
 
@@ -27,6 +29,8 @@ export function evalCommand(): Command {
     .option("--limit <n>", "stop after n events", wholeNumber)
     .option("--threads <n>", "threads of the tower's runtime (default: all cores)", threads)
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
+    .option("--by <field>", "tell quality by value of a field (or a column, or a JSON path) and by bin of the score")
+    .option("--top <n>", "with --by: values to tell one by one, those with most events (default: 20)", wholeNumber)
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .action(run);
 }

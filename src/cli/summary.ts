@@ -3,8 +3,12 @@ import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { KnownFile, Quality, Report } from "../train/job.js";
 import { sampleText } from "../train/rejects.js";
+import { byLines } from "./by-value.js";
 import { bytes, count, duration, figure } from "./progress.js";
 import { tellWarnings } from "./warnings.js";
+
+/** Slices of a calibration that are told one by one. */
+const MOST_SLICES = 10;
 
 /** Prints a finished run: for a person, or with `json` as ONE last line of standard output. */
 export function printReport(report: Report, json: boolean): void {
@@ -39,6 +43,8 @@ export function summary(report: Report): string {
   lines.push(...rejectedLines(report));
   if (report.duplicates > 0) lines.push(`  left out ${report.duplicates} events whose id had come before`);
   lines.push(...clippedLines(report.clipped));
+  if (report.left_out) lines.push(`  left out ${count(report.left_out)} negatives, which were scored and not learned`);
+  if (report.by) lines.push(...byLines(report.by));
   if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
   lines.push(...knownLines(report), `  checkpoint ${report.checkpoint}`);
   return lines.join("\n");
@@ -53,8 +59,20 @@ function qualityLines(report: Report): string[] {
   ];
   if (oracle) lines.push(row("oracle, whole stream", oracle));
   if (oracle_last_tenth) lines.push(row("oracle, last tenth", oracle_last_tenth));
+  if (report.calibrated) lines.push(...calibratedLines(report.calibrated));
   if (seen) lines.push(`${row("seen before", seen)}  (learned before: memory, not quality)`);
   return [...lines, ...validationLines(report.validation)];
+}
+
+/** Of calibrated probabilities: quality, and lately predicted ÷ actual by slice. */
+function calibratedLines({ slices, second_half, ...whole }: NonNullable<Report["calibrated"]>): string[] {
+  const shown = slices.slice(0, MOST_SLICES).map(({ slice, events, raw, calibrated }) => {
+    const name = `  ${slice ?? "all events"}`;
+    return `  ${name.padEnd(22)} predicted ÷ actual ${figure(raw)} raw, ${figure(calibrated)} calibrated: of ${count(Math.round(events))} training events, lately`;
+  });
+  const more = slices.length > MOST_SLICES ? [`    and ${slices.length - MOST_SLICES} more slices: see --json`] : [];
+  const half = row(`calibrated, from ${count(second_half.from)}`, second_half);
+  return [row("calibrated", whole), half, ...shown, ...more];
 }
 
 /** Files that were learned before, and such as were left in their middle. */

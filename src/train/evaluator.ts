@@ -1,6 +1,7 @@
 import { Batch } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
+import { QualityByValue } from "./by-value.js";
 import { type Consumer, type EndedBy, fromTheStart, type SourceState, type Upstream } from "./consumer.js";
 import type { Job, Progress, Report } from "./job.js";
 import { RunMetrics } from "./run-metrics.js";
@@ -15,10 +16,12 @@ export class Evaluator implements Consumer {
   readonly ended = null;
   private readonly loaded: LoadedModel;
   private readonly runMetrics: RunMetrics;
+  private readonly byValue: QualityByValue | null;
 
   private constructor(job: Job, clock: Clock, loaded: LoadedModel) {
     this.loaded = loaded;
     this.runMetrics = new RunMetrics(loaded.spec, job, clock);
+    this.byValue = job.by && new QualityByValue(job.by, loaded.model.calibrator !== null);
   }
 
   static async open(job: Job, clock: Clock, upstream: Upstream): Promise<Evaluator> {
@@ -28,15 +31,17 @@ export class Evaluator implements Consumer {
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
     const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
-    if (batch.rows > 0) await this.score(batch);
+    if (batch.rows > 0) await this.score(batch, decoded);
     this.runMetrics.distinct.merge(decoded.distinct);
     this.runMetrics.count(batch, decoded, 0, totalBytes);
   }
 
-  private async score(batch: Batch): Promise<void> {
+  private async score(batch: Batch, { kept }: DecodedBatch): Promise<void> {
     const { model } = this.loaded;
     const logits = await model.predict(batch);
-    this.runMetrics.score(logits, batch, [], model.calibrator?.apply(logits, batch));
+    const calibrated = model.calibrator?.apply(logits, batch);
+    this.runMetrics.score(logits, batch, [], calibrated);
+    if (kept) this.byValue?.add(logits, calibrated, batch, kept);
   }
 
   progress(): Omit<Progress, "source"> {
@@ -46,7 +51,8 @@ export class Evaluator implements Consumer {
   async finish(endedBy: EndedBy): Promise<Report> {
     const hopeless = this.runMetrics.hopeless(endedBy);
     if (hopeless) throw hopeless;
-    return this.runMetrics.report(this.loaded.model, this.loaded.path, endedBy);
+    const report = this.runMetrics.report(this.loaded.model, this.loaded.path, endedBy);
+    return this.byValue ? { ...report, by: this.byValue.report() } : report;
   }
 
   async close(): Promise<void> {

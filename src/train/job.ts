@@ -8,6 +8,7 @@ import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
+import type { ByReport, BySpec } from "./by-value.js";
 import type { TopicPosition } from "./ordering/merge.js";
 import type { LineOptions } from "./prediction-lines.js";
 import type { TrainSettings } from "./settings.js";
@@ -31,6 +32,8 @@ export interface Job extends TrainSettings {
   readonly output: (OutputFile & LineOptions) | null;
   /** The sources of values whose texts are kept: of `output.columns` (predict), of a calibration's slices (train), of what eval tells apart. */
   readonly kept: readonly string[];
+  /** eval: what events are told apart by, its source being `kept`; null: by nothing. */
+  readonly by: BySpec | null;
   /** eval, predict: the checkpoint to score with. train: unused. */
   readonly checkpoint: string | null;
   /** eval, predict: damaged checkpoints that were passed over on the way to it. */
@@ -247,6 +250,8 @@ export interface Report extends Quality {
   readonly seen: Quality | null;
   /** Where the spec has a calibration. */
   readonly calibrated?: CalibratedReport;
+  /** eval: quality by value of a field and by bin of the score, where it was asked for. */
+  readonly by?: ByReport;
   /** Negatives scored and not learned; there only where the spec samples them. */
   readonly left_out?: number;
   /** null without validation events. */

@@ -9,18 +9,35 @@ export function formatOf(out: string, columns: readonly string[] | undefined): P
 }
 
 /**
+ * Where the values of `eval --by` stand: a field is read from its source; else as for `keptSources`.
+ * @throws HashbrookError usage
+ */
+export function bySource(spec: CompiledSpec, name: string): string[] {
+  const field = spec.fields.find((one) => one.name === name);
+  if (!field) return keptSources(spec, [name], "--by");
+  if ("from" in field) return [field.from];
+  throw new HashbrookError("usage", `--by ${name}: a cross stands nowhere in the events`, {
+    hint: "name a field that is read from them, or a column",
+  });
+}
+
+/**
  * Where the values that are passed through stand: a column, a path, or `label.id` for the event's id.
  * @throws HashbrookError usage for a column that the events do not have
  */
-export function keptSources({ events, label, calibration }: CompiledSpec, columns: readonly string[]): string[] {
+export function keptSources(
+  { events, label, calibration }: CompiledSpec,
+  columns: readonly string[],
+  flag = "--columns",
+): string[] {
   const known = events.format === "json" || events.format === "vw" || events.header ? null : events.columns;
   return columns.map((name) => {
     const from = name === "label.id" && label.id != null && !known?.includes(name) ? label.id : name;
     const taken = name === "score" || (calibration !== undefined && name === "calibrated");
     if (name === "" || taken || columns.filter((other) => other === name).length > 1)
-      throw new HashbrookError("usage", `--columns "${name}": names each column once, and none as the score's`);
+      throw new HashbrookError("usage", `${flag} "${name}": names each column once, and none as the score's`);
     if (!known || known.includes(from)) return from;
     const hint = `columns: ${known.join(", ")}`;
-    throw new HashbrookError("usage", `--columns ${name}: the events have no such column`, { hint });
+    throw new HashbrookError("usage", `${flag} ${name}: the events have no such column`, { hint });
   });
 }

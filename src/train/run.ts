@@ -9,7 +9,7 @@ import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Job, PublishSpec, Report } from "./job.js";
-import { formatOf, keptSources } from "./prediction-columns.js";
+import { bySource, formatOf, keptSources } from "./prediction-columns.js";
 import type { PredictionFormat } from "./prediction-lines.js";
 import { type Given, type StreamSettings, settingsOf, type TrainSettings } from "./settings.js";
 import { sliceSource } from "./slice-names.js";
@@ -45,10 +45,17 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
 export interface EvaluateOptions extends StreamOptions {
   /** A run's directory or one checkpoint's directory. */
   readonly checkpoint: string;
+  /** Tell quality by value of this, too, and by bin of the score: a field, a column or a JSON path. */
+  readonly by?: string | undefined;
+  /** With `by`: values to tell one by one, those with most events. Default 20. */
+  readonly top?: number | undefined;
 }
 
+/** Values that `by` tells one by one, by default. */
+const TOP_VALUES = 20;
+
 /** What to score, with what, and how to write it. */
-export interface PredictOptions extends EvaluateOptions {
+export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top"> {
   /** File to write, one probability a line; "-" = standard output. It may not be one of the inputs. */
   readonly out: string;
   /** Values to pass through, before the score: columns, JSON paths, vw namespaces, or "label.id" for the event's id. */
@@ -124,7 +131,11 @@ function publishSpec({ publish, follower }: TrainOptions): PublishSpec | null {
 export async function evaluate(options: EvaluateOptions): Promise<Report> {
   const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
   const job = streamJob("eval", spec, options);
-  return runPipeline({ ...job, checkpoint: checkpoint.path, passedOver }, options);
+  const { by, top = TOP_VALUES } = options;
+  if (!Number.isSafeInteger(top) || top < 1)
+    throw new HashbrookError("usage", `top ${top}: must be a whole number of at least 1`);
+  const apart = by === undefined ? {} : { by: { field: by, top }, kept: bySource(spec, by) };
+  return runPipeline({ ...job, ...apart, checkpoint: checkpoint.path, passedOver }, options);
 }
 
 /**
@@ -172,6 +183,7 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     out: null,
     output: null,
     kept: [],
+    by: null,
     checkpoint: null,
     passedOver: [],
     validate: [],

@@ -70,3 +70,22 @@ it("freshness is the percentiles of the last ages", () => {
   freshness.add(Array(5000).fill(750));
   expect(freshness.percentiles()).toEqual({ p50: 0.25, p99: 0.25 });
 });
+
+it("tells predicted over actual by slice, that of all events without a name", async () => {
+  const metrics = new TrainMetrics();
+  const slices = [
+    { slice: null, events: 9, actual: 2, raw: 1.5, calibrated: 1.25 },
+    { slice: 'a "phone"', events: 1, actual: 0, raw: null, calibrated: null },
+    { slice: "tv", events: 1, actual: 1, raw: 0.5, calibrated: 0.75 },
+  ];
+  metrics.show({ ...progress, slices, left_out: 7 });
+  const text = await metrics.text();
+  const ratios = text.match(/^hashbrook_train_predicted_over_actual\{.*$/gm);
+  expect(ratios).toEqual([
+    'hashbrook_train_predicted_over_actual{slice="",probability="raw"} 1.5',
+    'hashbrook_train_predicted_over_actual{slice="",probability="calibrated"} 1.25',
+    'hashbrook_train_predicted_over_actual{slice="tv",probability="raw"} 0.5',
+    'hashbrook_train_predicted_over_actual{slice="tv",probability="calibrated"} 0.75',
+  ]);
+  expect(text).toContain("hashbrook_train_left_out_total 7");
+});

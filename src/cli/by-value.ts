@@ -1,0 +1,46 @@
+import type { ByReport } from "../train/by-value.js";
+import { count, figure } from "./progress.js";
+
+type Row = ByReport["bins"][number] | NonNullable<ByReport["rest"]>;
+
+/** Longest value that is written as it is. */
+const WIDEST = 24;
+
+/** What `eval --by` found, as two tables. */
+export function byLines({ field, values, rest, distinct, bins }: ByReport): string[] {
+  const calibrated = bins.some((bin) => bin.calibrated !== undefined);
+  const head = [
+    "events",
+    "predicted",
+    "actual",
+    "p ÷ a",
+    ...(calibrated ? ["calibrated"] : []),
+    "logloss",
+    "NE",
+    "AUC",
+  ];
+  const others = rest ? [row(distinct > values.length ? "(all others)" : "(others)", rest)] : [];
+  return [
+    `  ${title(`by ${field}`)}${cells(head)}`,
+    ...values.map((value) => row(shown(value.value), value)),
+    ...others,
+    `  ${title("by score")}${cells(head)}`,
+    ...bins.map((bin) => row(`${figure(bin.from)} to ${figure(bin.to)}`, bin)),
+  ];
+}
+
+function row(name: string, of: Row): string {
+  const { events, predicted, actual, calibration, calibrated, logloss, normalized_entropy, auc } = of;
+  const mended = calibrated === undefined ? [] : [calibrated];
+  const figures = [predicted, actual, calibration, ...mended, logloss, normalized_entropy, auc].map(figure);
+  return `  ${title(name)}${cells([count(events), ...figures])}`;
+}
+
+const title = (text: string): string => text.padEnd(WIDEST);
+const cells = (texts: readonly string[]): string => texts.map((text) => text.padStart(11)).join("");
+
+/** A value on one line. */
+function shown(value: string): string {
+  const plain = value === "" ? "(none)" : value.replace(/\s/g, " ");
+  return plain.length > WIDEST - 2 ? `${plain.slice(0, WIDEST - 3)}…` : plain;
+}
