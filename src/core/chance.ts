@@ -13,3 +13,6 @@ export function hashSecret(): bigint {
 export function fixHashSecret(value: bigint | undefined): void {
   secret = value;
 }
+
+/** A random number in [0, 1): for how long to wait, never for what is learned. */
+export const drawn = (): number => crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32;

@@ -13,6 +13,12 @@ import { readSnapshot } from "./snapshot.js";
 /** Candidates are scored in runs of at most this many. */
 export const CAPACITY = 512;
 
+interface ReadyScores {
+  readonly scores: number[];
+  readonly calibrated?: number[];
+  readonly ignored: readonly string[];
+}
+
 /** A model with what reads requests for it. */
 export class Ready {
   readonly spec: CompiledSpec;
@@ -32,10 +38,10 @@ export class Ready {
   }
 
   /** @throws HashbrookError request_invalid */
-  async score(body: Uint8Array): Promise<{ scores: number[]; ignored: readonly string[] }> {
+  async score(body: Uint8Array): Promise<ReadyScores> {
     const { context, candidates, unknown, options } = splitScoreRequest(body, this.known, Number.POSITIVE_INFINITY);
     if (options) throw new HashbrookError("request_invalid", "body.options: is for servers", { hint: "leave it away" });
-    const scores: number[] = [];
+    const [scores, calibrated]: [number[], number[]] = [[], []];
     for (let from = 0; from < candidates.length; from += CAPACITY) {
       const decoded = this.decoder.decodeRequest(context, candidates.slice(from, from + CAPACITY));
       if ("failure" in decoded) {
@@ -43,9 +49,12 @@ export class Ready {
         const place = candidate < 0 ? "context" : `candidates[${from + candidate}]`;
         throw new HashbrookError("request_invalid", `${place}${column ? `.${column}` : ""}: ${code}`);
       }
-      scores.push(...sigmoid(await this.model.predict(decoded.batch)));
+      const logits = await this.model.predict(decoded.batch);
+      const corrected = this.model.calibrator?.apply(logits, decoded.batch);
+      scores.push(...sigmoid(logits));
+      if (corrected) calibrated.push(...sigmoid(corrected));
     }
-    return { scores, ignored: unknown };
+    return { scores, ...(this.model.calibrator && { calibrated }), ignored: unknown };
   }
 
   close(): Promise<void> {

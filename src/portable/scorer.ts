@@ -22,6 +22,8 @@ export interface ModelVersion {
 export interface Scores {
   /** Click probabilities in the order of the candidates. */
   readonly scores: number[];
+  /** The same by the model's calibrator, where it has one. */
+  readonly calibrated?: number[];
   readonly model: ModelVersion;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored: readonly string[];
@@ -46,8 +48,8 @@ export class PortableScorer {
    */
   score(request: ScoreRequest | string | Uint8Array): Promise<Scores> {
     const run = this.last.then(async () => {
-      const { scores, ignored } = await this.ready.score(bytesOf(request));
-      return { scores, model: this.model, ignored };
+      const { ignored, ...scored } = await this.ready.score(bytesOf(request));
+      return { ...scored, model: this.model, ignored };
     });
     this.last = run.catch(() => undefined);
     return run;

@@ -142,10 +142,13 @@ describe.each([
   });
 
   it("can be required from CommonJS", () => {
-    writeFileSync(join(folder, "require.cjs"), 'console.log(typeof require("hashbrook").train);');
+    writeFileSync(
+      join(folder, "require.cjs"),
+      'console.log(typeof require("hashbrook").train, typeof require("hashbrook/client").Client);',
+    );
     const { status, stdout, stderr } = spawnSync(process.execPath, ["require.cjs"], { cwd: folder, encoding: "utf8" });
     expect(status, stderr).toBe(0);
-    expect(stdout.trim()).toBe("function");
+    expect(stdout.trim()).toBe("function function");
   });
 
   it("says how to get TensorFlow.js where a spec asks for it", () => {

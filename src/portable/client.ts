@@ -1,0 +1,188 @@
+/**
+ * `hashbrook/client`: asks a server of `hashbrook serve` for scores, from Node or a browser. Objects in, typed answers and errors out.
+ *
+ * @packageDocumentation
+ * @example
+ * ```ts
+ * import { Client } from "hashbrook/client";
+ * const client = new Client("http://localhost:8080", { timeoutMs: 50 });
+ * const { scores, version } = await client.score({ context: { user: { id: 9007199254740993n } }, candidates: [{ item: { id: "i3" } }] });
+ * ```
+ */
+import { drawn } from "../core/chance.js";
+import { systemClock } from "../core/clock.js";
+import { jsonText } from "../core/json.js";
+import { answerOf, ClientError, failure, retryAfter } from "./client-error.js";
+
+export { HashbrookError } from "../core/errors.js";
+export { ClientError } from "./client-error.js";
+
+/** How a client asks, unless a call says otherwise. */
+export interface ClientOptions {
+  /** Sent as `Authorization: Bearer TOKEN`. */
+  readonly token?: string;
+  /** Milliseconds for a call, its retries included; the server is told what is left of them. Default 1000. */
+  readonly timeoutMs?: number;
+  /** How often a call is tried again where the server is overloaded, not ready or not reached. Default 2. */
+  readonly retries?: number;
+  /** Longest wait before the first retry where the server names none, in milliseconds; doubled each time, and drawn at random. Default 20. */
+  readonly backoffMs?: number;
+  /** In place of the global `fetch`: with an agent or a certificate of your own. */
+  readonly fetch?: typeof fetch;
+}
+
+/** What to score. Ids of 64 bits are texts or bigints: a number has 53. */
+export interface ScoreRequest<Candidate extends object = object, Context extends object = object> {
+  /** Members that all candidates share; a candidate's own are added at every depth, and win. */
+  readonly context?: Context;
+  readonly candidates: readonly Candidate[];
+  /** The model's name; default: the only one. */
+  readonly model?: string;
+  /** Answer the best so many as well. */
+  readonly topK?: number;
+  /** Answer each field's share of the logit. */
+  readonly explain?: boolean;
+}
+
+/** How one call asks. */
+export interface CallOptions {
+  readonly timeoutMs?: number;
+  /** Ends the call; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Sent as `x-request-id`, and written in the server's log. */
+  readonly requestId?: string;
+}
+
+/** What the server answers. */
+export interface ScoreAnswer {
+  /** Click probabilities in the order of the candidates. */
+  readonly scores: readonly number[];
+  /** The same by the model's calibrator, where it has one. */
+  readonly calibrated?: readonly number[];
+  readonly model: string;
+  /** Examples learned by the version that made all scores of the answer. */
+  readonly version: number;
+  readonly spec_hash: string;
+  /** Paths of members that no field reads, at most 100. */
+  readonly ignored?: readonly string[];
+  /** With `topK`: the best, best first. */
+  readonly top_k?: readonly { readonly index: number; readonly score: number }[];
+  /** With `explain`: each field's share of the logit. */
+  readonly explain?: readonly {
+    readonly index: number;
+    readonly logit: number;
+    readonly shares: Readonly<Record<string, number>>;
+  }[];
+}
+
+const RETRIED = new Set([429, 503]);
+/** The longest time a server is told. */
+const DAY_MS = 86_400_000;
+
+/** Asks one server, or what balances several. It keeps no connections of its own: `fetch` does. */
+export class Client {
+  private readonly base: string;
+  private readonly options: Required<Omit<ClientOptions, "token">>;
+  private readonly token: string | undefined;
+
+  /** @param url of the server: `http://localhost:8080` */
+  constructor(url: string | URL, { token, ...options }: ClientOptions = {}) {
+    this.base = String(url).replace(/\/+$/, "");
+    this.token = token;
+    this.options = { timeoutMs: 1000, retries: 2, backoffMs: 20, fetch: (...args) => fetch(...args), ...options };
+  }
+
+  /**
+   * Scores a context's candidates.
+   * @throws ClientError with the server's code and hint; `deadline_exceeded` where the time was over, `unreachable` where no server
+   *   answered. HashbrookError request_invalid where the request holds what JSON does not, a NaN
+   */
+  async score<Candidate extends object, Context extends object>(
+    { model, topK, explain, ...request }: ScoreRequest<Candidate, Context>,
+    options: CallOptions = {},
+  ): Promise<ScoreAnswer> {
+    const path = model === undefined ? "/v1/score" : `/v1/models/${encodeURIComponent(model)}:score`;
+    const asked = topK !== undefined || explain !== undefined ? { options: { top_k: topK, explain } } : {};
+    const body = jsonText({ ...request, ...asked });
+    return (await this.call(path, { method: "POST", body }, options)) as ScoreAnswer;
+  }
+
+  /** Whether every model of the server is there and fresh enough. @throws ClientError unreachable, deadline_exceeded */
+  async ready(options: CallOptions = {}): Promise<boolean> {
+    try {
+      await this.call("/v2/health/ready", { method: "GET" }, options, 0);
+      return true;
+    } catch (error) {
+      if (error instanceof ClientError && error.status !== null) return false;
+      throw error;
+    }
+  }
+
+  private async call(
+    path: string,
+    request: { readonly method: string; readonly body?: string },
+    { timeoutMs = this.options.timeoutMs, signal, requestId }: CallOptions,
+    retries = this.options.retries,
+  ): Promise<unknown> {
+    const deadline = systemClock.now() + timeoutMs;
+    for (let attempt = 0; ; attempt++) {
+      const left = Math.min(deadline - systemClock.now(), DAY_MS);
+      if (left <= 0) throw new ClientError("deadline_exceeded", `${path}: no answer within ${timeoutMs} ms`);
+      const outcome = await this.ask(path, request, { left, signal, requestId });
+      if (!(outcome instanceof ClientError)) return outcome.answer;
+      const wait = this.waitFor(outcome, attempt);
+      const retried = outcome.status === null ? outcome.code === "unreachable" : RETRIED.has(outcome.status);
+      if (!retried || attempt >= retries || systemClock.now() + wait >= deadline) throw outcome;
+      await pause(wait, signal);
+    }
+  }
+
+  /** Milliseconds before another attempt: what the server named, and a random part, so that clients do not come back together. */
+  private waitFor({ retryAfterMs }: ClientError, attempt: number): number {
+    return (retryAfterMs ?? 0) + drawn() * this.options.backoffMs * 2 ** attempt;
+  }
+
+  /** One attempt. @returns the answer, or what went wrong @throws the signal's reason */
+  private async ask(
+    path: string,
+    request: { readonly method: string; readonly body?: string },
+    { left, signal, requestId }: { left: number; signal: AbortSignal | undefined; requestId: string | undefined },
+  ): Promise<{ readonly answer: unknown } | ClientError> {
+    const timeout = AbortSignal.timeout(Math.ceil(left));
+    const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    try {
+      const headers = this.headers(left, requestId);
+      const response = await this.options.fetch(this.base + path, { ...request, headers, signal: either });
+      const text = await response.text();
+      return (response.ok && answerOf(text)) || failure(path, response, text, retryAfter(response));
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (timeout.aborted) return new ClientError("deadline_exceeded", `${path}: no answer in time`, { cause });
+      return new ClientError("unreachable", `${this.base}${path}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  private headers(left: number, requestId: string | undefined): Record<string, string> {
+    return {
+      "content-type": "application/json",
+      "x-request-timeout-ms": String(Math.max(1, Math.floor(left))),
+      ...(this.token !== undefined && { authorization: `Bearer ${this.token}` }),
+      ...(requestId !== undefined && { "x-request-id": requestId }),
+    };
+  }
+}
+
+/** @throws the signal's reason */
+async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  let end = () => {};
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    end = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    signal?.addEventListener("abort", end);
+  });
+  signal?.removeEventListener("abort", end);
+  signal?.throwIfAborted();
+}
