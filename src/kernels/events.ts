@@ -1,10 +1,10 @@
-import type { TableKernel } from "./table.js";
+import type { TableKernel, WideKernel } from "./table.js";
 
 /**
  * The part of kernels/table.wasm that learns event by event. The order of calls: configureOptimizer, configureRow,
  * openEvents, setParts, every setBag and setConstant, openModel, then open.
  */
-export interface EventKernel extends TableKernel {
+export interface EventKernel extends TableKernel, WideKernel {
   /** Returns the address of the region that takes the batch's parts, 0 where the memory limit forbids it. */
   openEvents(
     rows: number,
@@ -20,7 +20,7 @@ export interface EventKernel extends TableKernel {
   setConstant(constant: number, key: bigint, column: number): void;
   logits(): number;
   /** Takes the workspace of the model of this number (assembly/table/event-models.ts) for events of up to `most` features of `cells` cells. */
-  openModel(model: number, most: number, cells: number): number;
+  openModel(model: number, most: number, cells: number, wide: number): number;
   /**
    * Events skipped, or -1 where the table has no room for the batch's new keys: with nothing changed, or, of a table with a
    * budget, after the events that still fitted.

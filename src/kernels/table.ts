@@ -139,15 +139,28 @@ export interface TableKernel {
   readonly power2: KernelGlobal;
 }
 
+/** What a model that learns event by event asks of the kernel of the wide part's table: src/kernels/assembly/table/linear.ts. */
+export interface WideKernel {
+  beginLinear(rows: number, learning: number): number;
+  readLinear(row: number, learning: number): number;
+  learnLinear(gradient: number): number;
+}
+
+const none: WideKernel = { beginLinear: () => 0, readLinear: () => Number.NaN, learnLinear: () => 0 };
+
 /**
  * A fresh table kernel with a memory of its own.
  * @param takeRemoved takes the keys that wait at `removedAddress()`, when there is no more room for them
+ * @param wide of the wide part's table: its exports are called as they are, from kernel to kernel
  */
-export function tableKernel(takeRemoved: (count: number) => void = () => {}): {
-  memory: WebAssembly.Memory;
-  kernel: TableKernel;
-} {
+export function tableKernel(
+  takeRemoved: (count: number) => void = () => {},
+  wide: WideKernel = none,
+): { memory: WebAssembly.Memory; kernel: TableKernel } {
   return instantiate<TableKernel>("table", {
+    beginWide: wide.beginLinear,
+    readWide: wide.readLinear,
+    learnWide: wide.learnLinear,
     takeRemoved: (count) => {
       takeRemoved(count >>> 0);
       return 0;

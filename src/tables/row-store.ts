@@ -63,7 +63,7 @@ export abstract class RowStore {
     this.keyed = keyed;
     this.optimizer = optimizerFor(spec.optimizer);
     this.layout = layoutOf(spec, this.optimizer, options);
-    const { kernel, memory } = tableKernel((count) => this.removedKeys.collect(count));
+    const { kernel, memory } = tableKernel((count) => this.removedKeys.collect(count), options.wide);
     this.kernel = kernel;
     this.memory = memory;
     this.removedKeys = new RemovedKeys(kernel, memory);

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { type RowLayout, rowLayout } from "../core/row-layout.js";
-import type { TableKernel } from "../kernels/table.js";
+import type { TableKernel, WideKernel } from "../kernels/table.js";
 import type { Optimizer } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
 
@@ -9,6 +9,8 @@ export interface StoreOptions {
   readonly memoryLimit?: number;
   /** Takes workspace in the kernel's memory before the rows are laid behind it. */
   readonly workspace?: (kernel: TableKernel) => void;
+  /** Of a table that learns event by event: the kernel of the wide part's. */
+  readonly wide?: WideKernel | undefined;
   /** A replica's table: rows hold weights alone, `put` writes them, nothing can be learned. Default false. */
   readonly serving?: boolean;
   /** How a replica's rows hold their weights: f32 by default. A row of one weight has no scale of its own: it is f16 instead. */

@@ -1,3 +1,4 @@
+import { HashbrookError } from "../core/errors.js";
 import type { Compiled } from "../schema/typebox.js";
 import { dcnV2 } from "./dcn_v2.js";
 import { deepCrossing } from "./deep_crossing.js";
@@ -55,4 +56,11 @@ export function rowOf(
 ): { readonly floats: number; readonly drawn: number } {
   const tower = towerOf(kind);
   return tower.learns === "events" && role === "embedding" ? tower.row(dim) : { floats: dim, drawn: dim };
+}
+
+/** The number, in src/kernels/assembly/table/event-models.ts, of what one of an event-learned model's tables is: a wide part is linear. */
+export function eventModelOf(kind: TowerKind, { role }: { readonly role: "embedding" | "wide" }): number {
+  const tower = role === "wide" ? lr : towerOf(kind);
+  if (tower.learns === "events") return tower.model;
+  throw new HashbrookError("internal", `tower.${kind}: does not learn event by event`);
 }

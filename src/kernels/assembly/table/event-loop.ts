@@ -1,14 +1,16 @@
 // How every model that learns event by event goes through a batch: the rows of an event's features are read, the model makes a
 // logit of their weights, and gradients of the loss for each of them; then all rows are updated. A row that occurs twice in an
-// event is updated twice, one after the other, with the weights that were read.
+// event is updated twice, one after the other, with the weights that were read. Beside a model may stand a wide part (wide.ts):
+// its logit is added, and an event is learned by both or by neither.
 import { sigmoid } from "../metric/logistic";
 import { LINEAR, model, modelGradients, modelLogit, openPairs } from "./event-models";
 import {
+  batchRows,
+  beginBatch,
   enterEvent,
   fillUnborn,
   importanceOf,
   labelOf,
-  makeRoom,
   readEvent,
   setLogit,
   statesAt,
@@ -17,16 +19,20 @@ import {
   weightsAt,
 } from "./events";
 import { usable, within } from "./lanes";
-import { learnLinear, openLinear, scoreLinear } from "./linear";
+import { beginLinear, learnLinear, openLinear, readLinear } from "./linear";
 import { workspace } from "./memory";
 import { CALM, clip, laneBytes, lanes, update, weights } from "./row-state";
 import { beginStep } from "./optimizers/index";
+import { beginWide, learnWide, readWide, setWide, wide } from "./wide";
 
 /** f32[features × lanes]. */
 let gradientsAt: usize = 0;
+/** Features of the event last read. */
+let count: u32 = 0;
 
 /** Takes the workspace of a model for events of up to `most` features of `cells` cells, after `openEvents`. */
-export function openModel(model_: u32, most: u32, cells: u32): bool {
+export function openModel(model_: u32, most: u32, cells: u32, wide_: bool): bool {
+  setWide(wide_);
   if (model_ == LINEAR) return openLinear();
   gradientsAt = workspace(<usize>most * laneBytes);
   return openPairs(model_, cells, gradientsAt) && gradientsAt != 0;
@@ -37,40 +43,47 @@ export function openModel(model_: u32, most: u32, cells: u32): bool {
  * when the table has no room for more.
  */
 export function learnEvents(rows: u32): i32 {
-  if (model == LINEAR) return learnLinear(rows);
-  if (!makeRoom(rows)) return -1;
+  if (!begin(rows, true)) return -1;
   let skipped: i32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
-    const learning = importanceOf(r) != 0;
-    if (learning && !enterEvent(r)) return -1;
-    if (r % WARM == 0) warm(r, min(r + WARM, rows), true);
-    if (!learning) {
+    if (importanceOf(r) == 0) {
       scoreEvent(r);
       continue;
     }
-    const count = readEvent(r, true);
-    const logit = logitOf(count);
+    if (!enterEvent(r)) return -1;
+    const logit = read(r, true);
     setLogit(r, logit);
-    if (!learnEvent(count, logit, (<f32>sigmoid(logit) - labelOf(r)) * importanceOf(r))) skipped++;
+    if (!(abs<f32>(logit) < Infinity && learn((<f32>sigmoid(logit) - labelOf(r)) * importanceOf(r)))) skipped++;
   }
   return skipped;
 }
 
 /** Logits of `rows` events; nothing changes. */
 export function scoreEvents(rows: u32): void {
-  if (model == LINEAR) return scoreLinear(rows);
-  for (let r: u32 = 0; r < rows; r++) {
-    if (r % WARM == 0) warm(r, min(r + WARM, rows), false);
-    scoreEvent(r);
-  }
+  begin(rows, false);
+  for (let r: u32 = 0; r < rows; r++) scoreEvent(r);
 }
 
 function scoreEvent(r: u32): void {
-  setLogit(r, logitOf(readEvent(r, false)));
+  setLogit(r, read(r, false));
 }
 
 @inline
-function logitOf(count: u32): f32 {
+function begin(rows: u32, learning: bool): bool {
+  return (model == LINEAR ? beginLinear(rows, learning) : beginBatch(rows, learning)) && (!wide || beginWide(rows, learning));
+}
+
+/** The logit of event r. */
+@inline
+function read(r: u32, learning: bool): f32 {
+  const logit = model == LINEAR ? readLinear(r, learning) : readPairs(r, learning);
+  return wide ? logit + readWide(r, learning) : logit;
+}
+
+@inline
+function readPairs(r: u32, learning: bool): f32 {
+  if (r % WARM == 0) warm(r, min(r + WARM, batchRows));
+  count = readEvent(r, learning);
   for (let i: u32 = 0; i < count; i++) {
     const state = <usize>load<u32>(statesAt + (<usize>i << 2));
     if (state) weights(state, weightsAt + <usize>i * laneBytes);
@@ -79,12 +92,17 @@ function logitOf(count: u32): f32 {
   return modelLogit(count);
 }
 
-/** Learns from the gradient g of the logit; false, with nothing changed, where something is not finite or far too large. */
+/** Learns the event last read from the gradient g of its logit; false, with nothing changed, where a weight's is far too large. */
 @inline
-function learnEvent(count: u32, logit: f32, g: f32): bool {
+function learn(g: f32): bool {
+  return model == LINEAR ? learnLinear(g) : learnPairs(g);
+}
+
+@inline
+function learnPairs(g: f32): bool {
   modelGradients(count, g, gradientsAt);
   const calm = within(gradientsAt, count * lanes, CALM);
-  if (!(abs<f32>(logit) < Infinity) || !(calm || usable(gradientsAt, count * lanes))) return false;
+  if (!(calm || usable(gradientsAt, count * lanes)) || (wide && !learnWide(g))) return false;
   beginStep();
   for (let i: u32 = 0; i < count; i++) {
     const offset = <usize>i * laneBytes;

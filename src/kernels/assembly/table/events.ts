@@ -52,6 +52,11 @@ let bagsAt: usize = 0;
 let constants: u32 = 0;
 let constantsAt: usize = 0;
 
+/** Events of the batch. */
+export let batchRows: u32 = 0;
+/** Whether the batch is learned, but for some events of it. */
+let batchLearns: bool = false;
+
 /** The features of the event last read: u32 state addresses, f32 values, f32[lanes] weights; room for a multiple of 4. */
 export let statesAt: usize = 0;
 export let valuesAt: usize = 0;
@@ -156,12 +161,17 @@ export function importanceOf(r: u32): f32 {
 }
 
 /**
- * Begins learning a batch: finds its keys' rows in an exact table and makes room for the new ones. False, with nothing
+ * Begins a batch. Where it is to be learned, finds its keys' rows in an exact table and makes room for the new ones. False, with nothing
  * changed, where they do not fit. Of a table with a budget they may be fewer than it seems, since not every new key's
  * occurrence makes a row, and rows can be displaced by then: `enterEvent` decides. Hash tables have all their rows.
  */
-export function makeRoom(rows: u32): bool {
-  if (!exact) return true;
+export function beginBatch(rows: u32, learning: bool): bool {
+  batchRows = rows;
+  batchLearns = learning;
+  return !learning || !exact || makeRoom(rows);
+}
+
+function makeRoom(rows: u32): bool {
   if (metaBytes) sweep();
   let missing = findRows(keysAt, foundAt, rows * singles);
   let found = foundAt + (<usize>(rows * singles) << 2);
@@ -239,8 +249,8 @@ let touched: u64 = 0;
  * Loads the rows of the singles of events [from, to) once, so that they lie in the cache when the events are read. Addresses
  * first, then nothing but loads: that way many cache misses overlap, while an event has to wait for the one before it.
  */
-export function warm(from: u32, to: u32, learning: bool): void {
-  if (exact && !learning) return;
+export function warm(from: u32, to: u32): void {
+  if (exact && !batchLearns) return;
   const first = from * singles;
   const end = aheadAt + (<usize>(to * singles - first) << 2);
   for (let at = aheadAt, i = <usize>first; at < end; at += 4, i++) {

@@ -76,3 +76,4 @@ export {
 } from "./store";
 export { logits, openEvents, setBag, setConstant, setParts } from "./events";
 export { learnEvents, openModel, scoreEvents } from "./event-loop";
+export { beginLinear, learnLinear, readLinear } from "./linear";

@@ -1,17 +1,13 @@
 // Logistic regression, event by event: logit = sum of w x over the event's features, gradient of w = (p - y) importance x.
 // All weights of an event are read before any is updated; a row that occurs twice in an event is updated twice, one after
 // the other, each time with the weight that was read. Rows have one weight.
-import { sigmoid } from "../metric/logistic";
 import {
-  enterEvent,
+  batchRows,
+  beginBatch,
   fillUnborn,
-  importanceOf,
-  labelOf,
   largest,
-  makeRoom,
   readEvent,
   readEventByMask,
-  setLogit,
   settle,
   statesAt,
   unborn,
@@ -26,12 +22,17 @@ import { CALM, clip1, plain, update1, weight1 } from "./row-state";
 import * as ftrl from "./optimizers/ftrl";
 import { beginStep, FTRL, kind } from "./optimizers/index";
 import { blank, countLearned, exact, late, markLate, rowCapacity } from "./store";
+import { learnWide, wide } from "./wide";
 
 // FTRL's hyper-parameters for the path that updates four rows at once.
 let invAlpha: v128 = f32x4.splat(0);
 let beta: v128 = f32x4.splat(0);
 let l1: v128 = f32x4.splat(0);
 let l2: v128 = f32x4.splat(0);
+
+/** Whether the batch's singles are found by mask; the features of the event last read. */
+let byMask: bool = false;
+let count: u32 = 0;
 
 /** Four FTRL states that stay at z = 0, n = 1: the padding of an event's last group. */
 let padStates: usize = 0;
@@ -49,42 +50,28 @@ export function openLinear(): bool {
   return true;
 }
 
-/** `learnEvents` of linear models. */
-export function learnLinear(rows: u32): i32 {
-  if (!makeRoom(rows)) return -1;
-  const byMask = hasMask();
-  let skipped: i32 = 0;
-  for (let r: u32 = 0; r < rows; r++) {
-    const learning = importanceOf(r) != 0;
-    if (learning && !byMask && !enterEvent(r)) return -1;
-    if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, rows));
-    if (!learning) {
-      scoreOne(r, byMask);
-      continue;
-    }
-    const count = byMask ? readEventByMask(r, true) : readEvent(r, true);
-    const logit = logitOf(count, r, true, byMask);
-    setLogit(r, logit);
-    const g = (<f32>sigmoid(logit) - labelOf(r)) * importanceOf(r);
-    const steepest = abs<f32>(g) * largest;
-    if (!(abs<f32>(logit) < Infinity) || !(steepest <= MOST)) skipped++;
-    else if (steepest <= CALM) learnEvent(count, g);
-    else learnClipped(count, g);
-  }
-  return skipped;
+/** Begins a batch of `rows` events; false, with nothing changed, where the table has no room for what it may learn of them. */
+export function beginLinear(rows: u32, learning: bool): bool {
+  byMask = hasMask();
+  return beginBatch(rows, learning);
 }
 
-/** Logits of `rows` events; nothing changes. */
-export function scoreLinear(rows: u32): void {
-  const byMask = hasMask();
-  for (let r: u32 = 0; r < rows; r++) {
-    if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, rows));
-    scoreOne(r, byMask);
-  }
+/** Reads event r, which comes after those before it, and makes the rows it needs where it is to be learned; returns its logit. */
+@inline
+export function readLinear(r: u32, learning: bool): f32 {
+  if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, batchRows));
+  count = byMask ? readEventByMask(r, learning) : readEvent(r, learning);
+  return logitOf(count, r, learning, byMask);
 }
 
-function scoreOne(r: u32, byMask: bool): void {
-  setLogit(r, logitOf(byMask ? readEventByMask(r, false) : readEvent(r, false), r, false, byMask));
+/** Learns the event last read from the gradient g of its logit. False, with nothing changed, where a weight's is far too large. */
+@inline
+export function learnLinear(g: f32): bool {
+  const steepest = abs<f32>(g) * largest;
+  if (!(steepest <= MOST) || (wide && !learnWide(g))) return false;
+  if (steepest <= CALM) learnEvent(count, g);
+  else learnClipped(count, g);
+  return true;
 }
 
 /** True where a key's FTRL state is found by masking its bits. */

@@ -1,0 +1,17 @@
+// The linear part beside a model that learns event by event. Its table is another instance of this module, in a memory of its own,
+// with the same events; a model asks it for its share of an event's logit, and tells it the logit's gradient.
+
+/** True where there is one. */
+export let wide: bool = false;
+
+export function setWide(given: bool): void {
+  wide = given;
+}
+
+/** The other instance's `beginLinear`, `readLinear` and `learnLinear`. */
+@external("env", "beginWide")
+export declare function beginWide(rows: u32, learning: bool): bool;
+@external("env", "readWide")
+export declare function readWide(r: u32, learning: bool): f32;
+@external("env", "learnWide")
+export declare function learnWide(g: f32): bool;

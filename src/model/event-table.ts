@@ -1,0 +1,128 @@
+import { type Batch, type BatchLayout, batchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import { lanesOf } from "../core/row-layout.js";
+import { combinerOf } from "../fields/index.js";
+import { BIAS_COLUMN, type EventKernel } from "../kernels/events.js";
+import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js";
+import { combiners, constantKey } from "../tables/batch-path.js";
+import { StoreTable } from "../tables/store-table.js";
+import { eventModelOf, rowOf } from "../towers/index.js";
+import type { ModelOptions } from "./model.js";
+
+/**
+ * A table of a model that learns event by event, inside the table's kernel. A row's last float is the linear weight. What lies before
+ * it is the model's; the table has as many columns as both together.
+ */
+export class EventTable {
+  readonly table: StoreTable;
+  readonly kernel: EventKernel;
+  private readonly spec: CompiledSpec;
+  private readonly index: number;
+  private readonly layout: BatchLayout;
+  /** Floats of a row that are drawn at random. */
+  private readonly drawn: number;
+  private readonly wide: EventTable | undefined;
+  private region = 0;
+
+  /** @param wide of the model's main table: that of the linear part beside it */
+  constructor(
+    spec: CompiledSpec,
+    index: number,
+    options: Pick<ModelOptions, "layout"> & Partial<ModelOptions>,
+    wide?: EventTable,
+  ) {
+    const { layout, servingPrecision, purpose } = options;
+    const { floats, drawn } = rowOf(spec.tower.kind, spec.tables[index]);
+    this.spec = spec;
+    this.index = index;
+    this.layout = layout;
+    this.drawn = drawn;
+    this.wide = wide;
+    const widened = { ...spec, tables: spec.tables.with(index, { ...spec.tables[index], dim: floats }) };
+    // The table's own path for mini-batches is not used, so it is made for one row.
+    this.table = new StoreTable(widened, index, batchLayout(spec, 1), {
+      workspace: (kernel) => this.open(kernel as EventKernel, widened.tables[index]),
+      wide: wide?.kernel,
+      serving: purpose === "serve",
+      servingPrecision,
+    });
+    this.kernel = this.table.store.kernel as EventKernel;
+  }
+
+  /** Adds to the bias. */
+  shiftBias(shift: number): void {
+    const { spec, store } = this.table;
+    const key = constantKey(spec.cells.find(({ kind }) => kind === "bias")!);
+    const weights = store.weightsOf(key);
+    weights[weights.length - 1] += shift;
+    // A row may be drawn without its last weight, which is the one that is given here.
+    const { lanes } = store.layout;
+    store.kernel.configureRow(weights.length, lanes);
+    store.plant({ keys: BigUint64Array.of(key), weights });
+    store.kernel.configureRow(this.drawn, lanes);
+  }
+
+  /**
+   * Copies what the kernel reads of a batch into its region, each part at its offset of the layout.
+   * @param numbers f32[rows × columns]
+   */
+  copy(batch: Batch, numbers: Float32Array): void {
+    const { layout, index } = this;
+    const { buffer } = this.table.store.memory;
+    const floats = (at: number, data: Float32Array) =>
+      new Float32Array(buffer, this.region + at, data.length).set(data);
+    const keys = (at: number, data: BigUint64Array) =>
+      new BigUint64Array(buffer, this.region + at, data.length).set(data);
+    floats(layout.labels, batch.labels);
+    floats(layout.weights, batch.weights);
+    floats(layout.numbers, numbers);
+    keys(layout.keys[index].offset, batch.keys(index));
+    layout.bags.forEach((region, i) => {
+      if (region.table !== index) return;
+      const bag = batch.bag(i);
+      new Uint32Array(buffer, this.region + region.offsets, bag.offsets.length).set(bag.offsets);
+      keys(region.keys, bag.keys);
+      floats(region.weights, bag.weights);
+    });
+  }
+
+  /** The kernel scores rows without importance, and learns nothing of them. */
+  leaveOut(taken: Uint8Array): void {
+    const { buffer } = this.table.store.memory;
+    const weights = new Float32Array(buffer, this.region + this.layout.weights, taken.length);
+    for (let r = 0; r < taken.length; r++) if (taken[r] === 0) weights[r] = 0;
+  }
+
+  /** Of the batch last learned or scored; a view. */
+  logits(rows: number): Float32Array {
+    return new Float32Array(this.table.store.memory.buffer, this.kernel.logits() >>> 0, rows);
+  }
+
+  /** Takes the kernel's workspace and describes the table's cells. */
+  private open(kernel: EventKernel, table: CompiledTable): void {
+    const { layout, spec, index } = this;
+    const { singles, offset } = layout.keys[index];
+    const bags = layout.bags.filter((bag) => bag.table === index);
+    const constants = table.cells.filter((cell) => cell.kind === "number" || cell.kind === "bias");
+    const most = singles + constants.length + bags.reduce((sum, bag) => sum + bag.maxLength, 0);
+    kernel.configureRow(this.drawn, lanesOf(table.dim));
+    const sizes = [singles, spec.numbers.length, bags.length, constants.length, most] as const;
+    this.region = kernel.openEvents(layout.capacity, layout.bytes, ...sizes) >>> 0;
+    kernel.setParts(offset, layout.numbers, layout.labels, layout.weights);
+    bags.forEach((bag, i) => {
+      kernel.setBag(i, bag.offsets, bag.keys, bag.weights, combiners[this.combinerOf(table.cells[bag.cell].field)]);
+    });
+    constants.forEach((cell, i) => {
+      const column = cell.kind === "bias" ? BIAS_COLUMN : spec.numbers.indexOf(cell.field);
+      kernel.setConstant(i, constantKey(cell), column);
+    });
+    const opened = kernel.openModel(eventModelOf(spec.tower.kind, table), most, table.cells.length, this.wide ? 1 : 0);
+    if (this.region === 0 || opened !== 1) {
+      throw new HashbrookError("table_full", `table ${table.name}: no room for batches of ${layout.capacity} rows`);
+    }
+  }
+
+  private combinerOf(name: string): Combiner {
+    return combinerOf(this.spec.fields.find((field) => field.name === name));
+  }
+}
