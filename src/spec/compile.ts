@@ -131,10 +131,7 @@ function checkInputs(
   problems: Problems,
 ): void {
   const tower = towerOf(kind);
-  if (wide && tower.wide === "none")
-    problems.add("wide", `${kind} has no wide part`, "remove it: give the fields the table instead");
-  if (!wide && tower.wide === "required")
-    problems.add("tower", `${kind} needs a \`wide\` part`, "add wide: { fields: [...] }");
+  if (!wide && tower.needsWide) problems.add("tower", `${kind} needs a \`wide\` part`, "add wide: { fields: [...] }");
   if (tower.learns === "events") {
     if (tables.length !== 1)
       problems.add(

@@ -191,10 +191,10 @@ function towerDisagreement({ tower, tables }: CompiledSpec): string | undefined 
   const wide = tables.filter(({ role }) => role === "wide");
   if (wide.length > 1 || (wide.length === 1 && (tables.at(-1) !== wide[0] || wide[0].dim !== 1)))
     return "the wide table is not the last, of dim 1";
-  const { learns, wide: rule = "optional" } = towerOf(tower.kind);
-  if (wide.length > 0 && rule === "none") return `${tower.kind} has a wide table`;
-  if (learns === "events")
-    return tables.length - wide.length === 1 ? undefined : `${tower.kind} has not exactly one table`;
+  if (towerOf(tower.kind).learns === "events") {
+    if (tables.length - wide.length !== 1) return `${tower.kind} has not exactly one table`;
+    return tables[0].cells.at(-1)?.kind === "bias" ? undefined : `${tower.kind} has no bias`;
+  }
   const dense = tables.some(({ cells, role }) =>
     cells.some(({ kind }) => kind === "bias" || (kind === "number" && role !== "wide")),
   );

@@ -14,7 +14,6 @@ export const ffm = eventTower({
   compiled: {},
   defaults: {},
   table: factorTable,
-  wide: "none",
   model: 2,
   row: (dim) => ({ floats: dim + 1, drawn: dim }),
   logits(graph, { cells }) {

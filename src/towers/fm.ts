@@ -9,7 +9,6 @@ export const fm = eventTower({
   defaults: noKnobs,
   // The one table holds every field, so its fields are kept apart.
   table: { defaults: { dim: 8, salt: "field" } },
-  wide: "none",
   model: 1,
   row: (dim) => ({ floats: dim + 1, drawn: dim }),
   logits(graph, { cells, squares }) {

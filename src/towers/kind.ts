@@ -32,8 +32,8 @@ interface Kind<S extends TProperties, C extends TProperties> {
   /** Of the compiled knobs, where a spec leaves them out. */
   readonly defaults: Compiled<C>;
   readonly table?: TableRules;
-  /** May there be a linear part beside it? Default: "optional". */
-  readonly wide?: "none" | "optional" | "required";
+  /** True where it must have a linear part beside it, which every kind may have. */
+  readonly needsWide?: boolean;
   /** Reports what else it misses. */
   check?(given: Given, problems: Problems): void;
 }
@@ -48,7 +48,7 @@ export interface BatchTower<S extends TProperties = TProperties, C extends TProp
   build(layers: Layers, inputs: TowerInputs, knobs: Compiled<C>): Tensor;
 }
 
-/** A model of one table that learns event by event, in the table's kernel: it has no dense weights and no graph. */
+/** A model of one table (and the wide part's) that learns event by event, in the table's kernel: it has no dense weights and no graph. */
 export interface EventTower<S extends TProperties = TProperties, C extends TProperties = TProperties>
   extends Kind<S, C> {
   readonly learns: "events";

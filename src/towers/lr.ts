@@ -9,7 +9,6 @@ export const lr = eventTower({
   defaults: noKnobs,
   // The one table holds every field, so its fields are kept apart.
   table: { defaults: { dim: 1, init: 0, salt: "field" }, only: { dim: 1, why: "lr has one weight a key" } },
-  wide: "none",
   model: 0,
   row: () => ({ floats: 1, drawn: 1 }),
   logits: (graph, { cells }) => graph.reduceSum(cells, [1], false),

@@ -10,7 +10,7 @@ export const wideDeep = batchTower({
   source: { hidden: hidden(defaults.hidden) },
   compiled: firstKnobs,
   defaults,
-  wide: "required",
+  needsWide: true,
   build: (layers, inputs, { hidden }) =>
     layers.linear(layers.mlp(stack(layers.graph, inputs), "mlp", hidden), "score", 1),
 });

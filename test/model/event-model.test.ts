@@ -4,7 +4,7 @@ import { EventModel } from "../../src/model/event-model.js";
 import type { CompiledSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { constantKey } from "../../src/tables/batch-path.js";
 import { Reference } from "./event-reference.js";
-import { type Event, eventSpec, featuresOf, layoutOf, randomEvents, toBatch } from "./events.js";
+import { type Event, eventSpec, featuresOf, layoutOf, randomEvents, toBatch, wideOf, withWide } from "./events.js";
 
 const optimizers: Record<string, OptimizerSpec> = {
   ftrl: { kind: "ftrl", alpha: 0.3, beta: 1, l1: 0.01, l2: 0.1, l21: 0 },
@@ -53,10 +53,10 @@ async function predictAll(model: EventModel, events: Event[], size = BATCH): Pro
   return logits;
 }
 
-function referenceOf(spec: CompiledSpec): Reference {
-  const [table] = spec.tables;
+function referenceOf(spec: CompiledSpec, index = 0): Reference {
+  const table = spec.tables[index];
   return new Reference({
-    kind: spec.tower.kind === "fm" ? "fm" : "lr",
+    kind: index === 0 && spec.tower.kind === "fm" ? "fm" : "lr",
     factors: table.dim,
     optimizer: table.optimizer,
     seed: BigInt(`0x${table.seed}`),
@@ -181,6 +181,76 @@ describe.each(["lr", "fm"] as const)("%s", (kind) => {
     expect(skipped).toBeGreaterThanOrEqual(bad.length - 1);
     for (const { weights } of model.tables[0].store.exportRows()) expect(weights.every(Number.isFinite)).toBe(true);
     expect((await predictAll(model, randomEvents(20, 8))).every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe.each(["lr", "fm"] as const)("%s and a wide part", (kind) => {
+  const shape = kind === "lr" ? { dim: 1, init: 0.05 } : { dim: 6, init: 0.1 };
+  /** The logits of two references that learn from one error. */
+  const expectedOf = (spec: CompiledSpec, events: readonly Event[]) => {
+    const [main, wide] = [referenceOf(spec), referenceOf(spec, 1)];
+    const logits = events.map((e) => {
+      const beside = { reference: wide, features: featuresOf(spec, wideOf(e), 1) };
+      return main.event(featuresOf(spec, e), e.label, e.importance, beside);
+    });
+    return { logits, main, wide };
+  };
+
+  describe.each(["exact", "hash, 64 rows"] as const)("%s", (encoding) => {
+    test.each([
+      ["ftrl", "ftrl", 32],
+      ["ftrl", "ftrl", 37],
+      ["adagrad", "ftrl", 32],
+      ["sgd", "adam", 37],
+    ])("%s beside %s of %i rows equals the scalar references", async (optimizer, beside, rows) => {
+      const base = eventSpec(kind, optimizers[optimizer], { ...encodings[encoding], ...shape });
+      const spec = withWide(base, optimizers[beside], rows);
+      const events = randomEvents(300, 5).map((event, i): Event => {
+        if (i % 50 === 3) return { ...event, numbers: [10 ** (1 + (i % 7)), event.numbers[1]] };
+        return i % 50 === 9 ? { ...event, importance: 10 ** (i % 6) } : event;
+      });
+      const model = open(spec);
+      const expected = expectedOf(spec, events);
+      expect(bits((await learnAll(model, events)).logits)).toEqual(bits(expected.logits));
+      for (const [t, reference] of [expected.main, expected.wide].entries()) {
+        const seen = events.slice(0, 20).flatMap((event) => featuresOf(spec, t === 0 ? event : wideOf(event), t));
+        for (const { key } of seen) {
+          const weights = model.tables[t].store.weightsOf(key);
+          expect(bits(weights)).toEqual(bits(reference.weightsOf(key).subarray(0, weights.length)));
+        }
+      }
+      expect(bits((await learnAll(open(base), events)).logits)).not.toEqual(bits(expected.logits));
+    });
+  });
+
+  test("an event that one of them cannot learn is learned by neither", async () => {
+    const spec = withWide(eventSpec(kind, optimizers.sgd, { ...shape, encoding: "exact" }), optimizers.sgd);
+    const events = randomEvents(40, 4);
+    events[10] = { ...events[10], label: 0.5, numbers: [3e38, 1] }; // in both
+    events[20] = { ...events[20], label: 0.5, numbers: [1, 3e38] }; // in the main table alone
+    events[30] = { ...events[30], importance: Number.NaN };
+    const model = open(spec);
+    const wide = (blocks: Map<string, Block>) => [...blocks].filter(([name]) => name.startsWith("table/wide/"));
+    for (const [i, event] of events.entries()) {
+      const before = snapshot(model);
+      const { skipped } = await learnAll(model, [event]);
+      expect(skipped).toBe(Number([10, 20, 30].includes(i)));
+      if (skipped) expect(wide(snapshot(model))).toEqual(wide(before));
+    }
+    for (const { store } of model.tables)
+      for (const { weights } of store.exportRows()) expect(weights.every(Number.isFinite)).toBe(true);
+  });
+
+  test("learns the same bytes for any cut into batches and after a restore; predicts what it would learn from", async () => {
+    const spec = withWide(eventSpec(kind, optimizers.ftrl, { ...shape, encoding: "exact" }), optimizers.ftrl);
+    const events = randomEvents(120, 3, 500);
+    const [model, half, resumed] = [open(spec), open(spec), open(spec)];
+    const { logits } = await learnAll(model, events);
+    await learnAll(half, events.slice(0, 41), 7);
+    resumed.restore(snapshot(half));
+    expect(bits(await predictAll(resumed, [events[41]]))).toEqual(bits([logits[41]]));
+    await learnAll(resumed, events.slice(41));
+    expect(sameBlocks(snapshot(model), snapshot(resumed))).toBe(true);
   });
 });
 

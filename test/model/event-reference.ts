@@ -50,24 +50,44 @@ export class Reference {
     this.lanes = options.kind === "lr" ? 1 : (options.factors + 4) & ~3;
   }
 
-  /** Returns the logit; learns unless `label` is null. */
-  event(features: readonly Feature[], label: number | null, importance = 1): number {
-    const rows = features.map(({ key }) => this.row(key, label !== null));
+  /**
+   * Returns the logit; learns unless `label` is null.
+   * @param wide a linear part, and what it sees of the event
+   */
+  event(
+    features: readonly Feature[],
+    label: number | null,
+    importance = 1,
+    wide?: { readonly reference: Reference; readonly features: readonly Feature[] },
+  ): number {
+    const parts = [this.read(features, label !== null)];
+    if (wide) parts.push(wide.reference.read(wide.features, label !== null));
+    const logit = parts.map((part) => part.logit).reduce((a, b) => f(a + b));
+    if (label === null) return logit;
+    const g = f(f(sigmoid(Float32Array.of(logit))[0] - label) * importance);
+    const learners = parts.map(({ learner }) => learner(g));
+    if (!Number.isFinite(logit) || learners.includes(null)) this.skipped++;
+    else for (const learn of learners) learn!();
+    return logit;
+  }
+
+  /** An event's logit, and what learns it from a gradient of that: null where one of a weight is too large. */
+  private read(features: readonly Feature[], keep: boolean) {
+    const rows = features.map(({ key }) => this.row(key, keep));
     const xs = features.map(({ x }) => f(x));
     const weights = rows.map((row) => this.weights(row));
     const { logit, sums } = this.logit(weights, xs);
-    if (label === null) return logit;
-    const g = f(f(sigmoid(Float32Array.of(logit))[0] - label) * importance);
-    const gradients = weights.map((w, i) => this.gradient(w, xs[i], g, sums));
-    if (!Number.isFinite(logit) || gradients.some((row) => row.some((v) => !(Math.abs(v) <= f(1e15))))) {
-      this.skipped++;
-      return logit;
-    }
-    this.beginStep();
-    rows.forEach((row, i) => {
-      this.update(row, weights[i], this.clip(row, gradients[i]));
-    });
-    return logit;
+    const learner = (g: number): (() => void) | null => {
+      const gradients = weights.map((w, i) => this.gradient(w, xs[i], g, sums));
+      if (gradients.some((row) => row.some((v) => !(Math.abs(v) <= f(1e15))))) return null;
+      return () => {
+        this.beginStep();
+        rows.forEach((row, i) => {
+          this.update(row, weights[i], this.clip(row, gradients[i]));
+        });
+      };
+    };
+    return { logit, learner };
   }
 
   weightsOf(key: bigint): Float32Array {

@@ -117,14 +117,16 @@ export function toBatch(layout: BatchLayout, events: readonly Event[]): Batch {
   batch.weights.set(events.map((e) => e.importance));
   batch.numbers.set(events.flatMap((e) => [...e.numbers]));
   batch.keys(0).set(events.flatMap((e) => [...e.singles]));
+  if (layout.keys.length > 1) batch.keys(1).set(events.flatMap((e) => [...wideOf(e).singles]));
   bags.forEach((bag, b) => {
     events.forEach((event, r) => {
       const from = bag.offsets[r];
-      event.bags[b].forEach(({ key, weight }, i) => {
+      const items = layout.bags[b].table === 0 ? event.bags[b] : wideOf(event).bags[1];
+      items.forEach(({ key, weight }, i) => {
         bag.keys[from + i] = key;
         bag.weights[from + i] = weight;
       });
-      bag.offsets[r + 1] = from + event.bags[b].length;
+      bag.offsets[r + 1] = from + items.length;
     });
   });
   return batch;
@@ -136,9 +138,28 @@ export function layoutOf(spec: CompiledSpec, capacity: number): BatchLayout {
 
 const f = Math.fround;
 
-/** An event's features in the kernel's order. */
-export function featuresOf(spec: CompiledSpec, event: Event): Feature[] {
-  const constants = spec.tables[0].cells.filter((cell) => cell.kind === "number" || cell.kind === "bias");
+/** The same model with a linear part beside it, of some of its fields: two singles, a bag (mean) and a number. */
+export function withWide(spec: CompiledSpec, optimizer: OptimizerSpec, rows = 32): CompiledSpec {
+  const cells = spec.tables[0].cells.filter(({ field }) => WIDE.includes(field));
+  const shape = { name: "wide", role: "wide", encoding: "hash", rows, dim: 1, init: 0.02 } as const;
+  return { ...spec, tables: [...spec.tables, { ...shape, seed: "fedcba9876543210", optimizer, cells }] };
+}
+
+const WIDE = ["c0", "c1", "mean", "u"];
+
+/** What the wide part sees of an event. */
+export function wideOf(event: Event): Event {
+  return {
+    ...event,
+    singles: event.singles.slice(0, 2),
+    bags: [[], event.bags[1], []],
+    numbers: event.numbers.slice(0, 1),
+  };
+}
+
+/** An event's features in the kernel's order; of the wide part by `wideOf`. */
+export function featuresOf(spec: CompiledSpec, event: Event, table = 0): Feature[] {
+  const constants = spec.tables[table].cells.filter((cell) => cell.kind === "number" || cell.kind === "bias");
   const divisors = [
     () => 1,
     (ws: number[]) => ws.reduce((sum, w) => f(sum + w), 0),

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { EventModel } from "../../src/model/event-model.js";
 import type { CompiledSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import { type Event, eventSpec, featuresOf, layoutOf, randomEvents, toBatch } from "./events.js";
+import { type Event, eventSpec, featuresOf, layoutOf, randomEvents, toBatch, wideOf, withWide } from "./events.js";
 
 const FIELDS = 10; // five singles, three bags, two numbers
 const ftrl: OptimizerSpec = { kind: "ftrl", alpha: 0.3, beta: 1, l1: 0.01, l2: 0.1, l21: 0 };
@@ -30,24 +30,24 @@ function fieldsOf(event: Event): number[] {
   return [...event.singles.map((_, i) => i), ...bags, ...numbers, FIELDS];
 }
 
-/** Juan et al.'s formula over all pairs of features of different fields. */
-function logitOf(rows: readonly number[][], xs: readonly number[], fields: readonly number[], k: number): number {
+/** Juan et al.'s formula over all pairs of features of different fields; `size`: the same of all terms' absolute values. */
+function formula(rows: readonly number[][], xs: readonly number[], fields: readonly number[], k: number) {
   const vector = (i: number, field: number) => {
     const at = (field > fields[i] ? field - 1 : field) * k;
     return rows[i].slice(at, at + k);
   };
-  let logit = 0;
-  rows.forEach((row, i) => {
-    logit += row[(FIELDS - 1) * k] * xs[i];
+  const terms = rows.map((row, i) => row[(FIELDS - 1) * k] * xs[i]);
+  rows.forEach((_, i) => {
     for (let j = 0; j < i; j++) {
       if (fields[i] === fields[j] || fields[i] === FIELDS) continue;
       const b = vector(j, fields[i]);
       vector(i, fields[j]).forEach((v, n) => {
-        logit += v * b[n] * xs[i] * xs[j];
+        terms.push(v * b[n] * xs[i] * xs[j]);
       });
     }
   });
-  return logit;
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b);
+  return { logit: sum(terms), size: sum(terms.map(Math.abs)) };
 }
 
 describe.each([2, 4, 8])("ffm of %i factors", (k) => {
@@ -61,31 +61,48 @@ describe.each([2, 4, 8])("ffm of %i factors", (k) => {
     const model = open(specOf(k, optimizer, "hash"));
     for (const event of randomEvents(60, 5)) {
       const xs = featuresOf(model.spec, event).map(({ x }) => x);
-      const expected = logitOf(rowsOf(model, event), xs, fieldsOf(event), k);
+      const { logit: expected, size } = formula(rowsOf(model, event), xs, fieldsOf(event), k);
       const [predicted] = await model.predict(toBatch(layoutOf(model.spec, 32), [event]));
       const [logit] = await learn(model, [event]);
-      expect(logit).toBeCloseTo(expected, 3);
+      expect(Math.abs(logit - expected)).toBeLessThan(1e-6 * size);
       expect(logit).toBe(predicted);
     }
   });
 
   test("gradients are those of finite differences", async () => {
-    const rate = 1 / 1024;
-    const model = open(specOf(k, { kind: "sgd", learning_rate: rate }));
+    const model = open(specOf(k, { kind: "sgd", learning_rate: 1 }));
     const event = { ...randomEvents(1, 12, 1e6)[0], label: 1, importance: 1 };
     const features = featuresOf(model.spec, event);
     const rows = rowsOf(model, event);
     const xs = features.map(({ x }) => x);
-    const loss = (weights: number[][]) => Math.log1p(Math.exp(-logitOf(weights, xs, fieldsOf(event), k)));
+    const loss = (weights: number[][]) => Math.log1p(Math.exp(-formula(weights, xs, fieldsOf(event), k).logit));
     await learn(model, [event]);
     features.forEach(({ key }, i) => {
       const learned = model.tables[0].store.weightsOf(key);
       for (let n = 0; n < rows[i].length; n++) {
         const moved = (step: number) =>
           loss(rows.map((row, j) => row.map((w, m) => (j === i && m === n ? w + step : w))));
-        expect((rows[i][n] - learned[n]) / rate).toBeCloseTo((moved(1e-5) - moved(-1e-5)) / 2e-5, 2);
+        expect(rows[i][n] - learned[n]).toBeCloseTo((moved(1e-5) - moved(-1e-5)) / 2e-5, 6);
       }
     });
+  });
+
+  test("with a wide part, the sum of its weights is added", async () => {
+    const model = open(withWide(specOf(k, ftrl), ftrl));
+    for (const event of randomEvents(40, 5)) {
+      const { logit, size } = formula(
+        rowsOf(model, event),
+        featuresOf(model.spec, event).map(({ x }) => x),
+        fieldsOf(event),
+        k,
+      );
+      const wide = featuresOf(model.spec, wideOf(event), 1).map(
+        ({ key, x }) => x * model.tables[1].store.weightsOf(key)[0],
+      );
+      const [learned] = await learn(model, [event]);
+      expect(Math.abs(learned - wide.reduce((a, b) => a + b, logit))).toBeLessThan(1e-6 * (size + 1));
+    }
+    expect(model.tables[1].store.rows).toBeGreaterThan(10);
   });
 
   test("learns the same bytes for any cut into batches, and after a restore", async () => {

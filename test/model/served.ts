@@ -21,7 +21,7 @@ ${byEvent ? "" : "  - { name: v, type: vector, length: 3 }"}
   - { name: axb, type: cross, of: [a, b]${byEvent ? ", table: ids" : ""} }
 tables: { ids: ${table} }
 tower: ${byEvent ? tower : `{ ${tower}: {}, optimizer: ${optimizer} }`}
-${byEvent ? "" : "wide: { fields: [axb], bits: 10 }"}
+${tower === "lr" ? "" : "wide: { fields: [axb], bits: 10 }"}
 train: { batch: ${batch} }
 `;
 }

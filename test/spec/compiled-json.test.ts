@@ -55,7 +55,7 @@ test.each([
   ['"field":"tags","kind"', '"field":"tags","items":49,"kind"', "table ids has 49 items of tags side by side"],
   ['"field":"a","kind"', '"field":"a","items":2,"kind"', "table ids has 2 items of a side by side"],
   ['"role":"wide"', '"role":"embedding"', "deep_crossing has a bias or number cell in an embedding table"],
-  ['"kind":"deep_crossing"', '"kind":"lr"', "lr has a wide table"],
+  ['"kind":"deep_crossing"', '"kind":"lr"', "lr has no bias"],
 ])("%s → %s is damage", (from, to, what) => {
   expect(good).toContain(from);
   const error = errorOf(from === "" ? "{" : good.replace(from, to));

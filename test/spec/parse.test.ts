@@ -462,6 +462,10 @@ tower: lr
 
   test("are good with one table", () => {
     expect(parseSpec(linear, "f.yaml").tables).toHaveLength(1);
+    expect(parseSpec(`${linear}wide: { fields: [a] }\n`, "f.yaml").tables).toMatchObject([
+      { role: "embedding" },
+      { role: "wide" },
+    ]);
   });
 
   test.each([
@@ -472,7 +476,6 @@ tower: lr
     ],
     [["w: {}", "w: { dim: 4 }"], "f.yaml:6:21: tables.w.dim: must be 1 for lr, got 4"],
     [["tower: lr", "tower: { lr: {}, optimizer: adam }"], "f.yaml:7:29: tower.optimizer: lr has no dense weights"],
-    [["tower: lr", "tower: lr\nwide: { fields: [a] }"], "f.yaml:8:7: wide: lr has no wide part"],
   ])("%s", ([from, to], message) => {
     expect(errorOf(linear.replace(from, to)).message).toBe(message);
   });
