@@ -38,21 +38,23 @@ export function poolAdjacentViolators(values: readonly number[], weights: readon
 /**
  * Isotonic calibration (Zadrozny and Elkan 2002) of few events as well as of many: a slice's curve is the one it is part of,
  * moved by what the slice's positives say together, then cell by cell by what theirs say, each as far as its events weigh more
- * than the prior. Knots are the pools' mean logits, so that between them scores keep their order.
+ * than the prior. Knots are the logits of the pools' mean probabilities, so that between them scores keep their order.
  * @param whole the curve this slice is part of
  */
 export function isotonic(points: readonly Point[], whole: (logit: number) => number, prior = PRIOR): Curve {
   const offset = offsetOf(points, whole, prior);
-  const cells = points.map(({ logit, events, positive }) => {
+  const rates = points.map(({ logit, events, positive }) => {
     const p = logistic(whole(logit) + offset);
     const known = prior / (p * (1 - p));
-    return { rate: (positive + known * p) / (events + known), weight: events + known };
+    return (positive + known * p) / (events + known);
   });
   const pools = poolAdjacentViolators(
-    cells.map(({ rate }) => rate),
-    cells.map(({ weight }) => weight),
+    rates,
+    points.map(({ events }) => events),
   );
-  return Float32Array.from(pools.flatMap(({ from, to, value }) => [meanLogit(points.slice(from, to)), logitOf(value)]));
+  return Float32Array.from(
+    pools.flatMap(({ from, to, value }) => [logitOf(meanOf(points.slice(from, to))), logitOf(value)]),
+  );
 }
 
 /** How far all logits are off together. */
@@ -67,9 +69,10 @@ function offsetOf(points: readonly Point[], whole: (logit: number) => number, pr
   return prior > 0 ? ln(odds(positive) / odds(predicted)) : 0;
 }
 
-function meanLogit(points: readonly Point[]): number {
+/** The mean probability of some cells. */
+function meanOf(points: readonly Point[]): number {
   const events = points.reduce((sum, point) => sum + point.events, 0);
-  return points.reduce((sum, point) => sum + point.events * point.logit, 0) / events;
+  return points.reduce((sum, point) => sum + point.events * logistic(point.logit), 0) / events;
 }
 
 function logitOf(rate: number): number {

@@ -1,21 +1,21 @@
+import { ln } from "../metrics/kernel.js";
+
 /** Cells of the logit, each this wide; those at the ends take what lies beyond. */
 const LEAST = -12;
 const WIDTH = 0.25;
 export const CELLS = 96;
-/** A logit counts as no farther from zero: sums of freak ones must not swallow the others. */
-const FARTHEST = 16;
 
 /** f64 in front of the cells: what an event weighs now, then sums of `Totals`. */
 const [SCALE, EVENTS, WEIGHT, POSITIVE, PREDICTED, CALIBRATED] = [0, 1, 2, 3, 4, 5];
 const HEAD = 6;
-/** f64 a cell: sums of weight, of weight × label and of weight × logit. */
+/** f64 a cell: sums of weight, of weight × label and of weight × probability. */
 const CELL = 3;
 /** f64 of a slice. */
 export const SLICE = HEAD + CELLS * CELL;
 /** What an event weighs is brought back to 1 when it has grown to this. */
 const LARGE = 2 ** 40;
 
-/** Events of about one logit: their mean logit, how many, and how many of them were positive (in events of the slice's mean weight). */
+/** Events of about one logit: that of their mean probability, how many, and how many of them were positive (in events of the slice's mean weight). */
 export interface Point {
   readonly logit: number;
   readonly events: number;
@@ -69,7 +69,7 @@ export class Slice {
     const at = HEAD + cell * CELL;
     data[at] += w;
     data[at + 1] += w * label;
-    data[at + 2] += w * Math.max(-FARTHEST, Math.min(FARTHEST, logit));
+    data[at + 2] += w * predicted;
     data[SCALE] = scale * growth;
     if (data[SCALE] > LARGE) this.shrink();
   }
@@ -83,7 +83,8 @@ export class Slice {
       const weight = data[at];
       if (!(weight > 0)) continue;
       const event = unit * data[SCALE];
-      points.push({ logit: data[at + 2] / weight, events: weight / event, positive: data[at + 1] / event });
+      const p = data[at + 2] / weight;
+      points.push({ logit: ln(p / (1 - p)), events: weight / event, positive: data[at + 1] / event });
     }
     return points;
   }

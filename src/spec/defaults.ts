@@ -12,6 +12,6 @@ export const defaults = {
   table: { dim: 16, init: rows.init, salt: "table" },
   wide: { bits: 22, init: 0, salt: "field" },
   runtime: "onnxruntime",
-  calibration: { method: "isotonic", slices: 64, half_life: 200_000 },
+  calibration: { method: "isotonic", slices: 64, half_life: 100_000 },
   train: { batch: 512, event_batch: 4096, warmup_batches: 16, seed: 42, window: 100_000 },
 } as const;

@@ -108,7 +108,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(data|model|out|checkpoint|group|field|value|columns|key|validate|validate-last|max-staleness|max-skipped)$/;
+    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|validate|validate-last|max-staleness|max-skipped)$/;
   const known = [...refused.map(([flags]) => flags), plain];
   for (const name of Object.keys(commands)) {
     const flags = (await open(name)).options.filter(takesValue).map(({ long }) => long!);
