@@ -13,41 +13,18 @@ const newest = (folder) =>
 
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
+/** Kernels that are built a second time, for memory that threads share. */
+const SHARED = ["table"];
+const common = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--zeroFilledMemory"];
+const memory = ["--initialMemory", "16", "--maximumMemory", "65536"];
+const transform = ["--transform", "./scripts/layouts.mjs"];
+const threads = ["--enable", "threads", "--sharedMemory"];
 for (const name of readdirSync(ASSEMBLY)) {
   if (only && only !== name) continue;
-  const target = join(OUT, `${name}.wasm`);
   const entry = join(ASSEMBLY, name, "index.ts");
   if (!existsSync(entry)) continue;
-  if (
-    !only &&
-    existsSync(target) &&
-    statSync(target).mtimeMs > Math.max(newest(ASSEMBLY), statSync("scripts/layouts.mjs").mtimeMs)
-  )
-    continue;
-  execFileSync(
-    process.execPath,
-    [
-      "node_modules/assemblyscript/bin/asc.js",
-      entry,
-      "-o",
-      target,
-      "--enable",
-      "simd",
-      "-O3",
-      "--noAssert",
-      "--runtime",
-      "stub",
-      "--importMemory",
-      "--zeroFilledMemory",
-      "--transform",
-      "./scripts/layouts.mjs",
-      "--initialMemory",
-      "16",
-      "--maximumMemory",
-      "65536",
-    ],
-    { stdio: "inherit" },
-  );
+  compile(entry, join(OUT, `${name}.wasm`), []);
+  if (SHARED.includes(name)) compile(entry, join(OUT, `${name}-shared.wasm`), threads);
 }
 if (!only) {
   layOnnxruntime(thisPlatform());
@@ -56,6 +33,14 @@ if (!only) {
   cpSync("src/serve/page", "dist/serve/page", { recursive: true });
   await bundle();
   await bundleForBrowsers();
+}
+
+/** Compiles a kernel, unless it is newer than all sources. */
+function compile(entry, target, more) {
+  const sources = Math.max(newest(ASSEMBLY), statSync("scripts/layouts.mjs").mtimeMs);
+  if (!only && existsSync(target) && statSync(target).mtimeMs > sources) return;
+  const options = ["-o", target, "--enable", "simd", ...common, ...transform, ...memory, ...more];
+  execFileSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", entry, ...options], { stdio: "inherit" });
 }
 
 /** Removes what earlier builds made of sources that are gone: a package would carry it. */
@@ -82,6 +67,8 @@ async function bundle() {
     "train/workers/decode-worker",
     "train/workers/consumer-worker",
     "checkpoints/writer-worker",
+    "serve/model-worker",
+    "serve/scoring-worker",
   ]) {
     const output = { dir: "dist", entryFileNames: `${entry}.js`, chunkFileNames: "chunks/[name]-[hash].js" };
     await build({ input: `./dist/${entry}.js`, external, output, platform: "node", logLevel: "warn" });

@@ -16,6 +16,11 @@ export function counting(text: string): number {
   return within(text, 1, Number.MAX_SAFE_INTEGER, "a whole number of at least 1");
 }
 
+/** Threads that score. */
+export function workers(text: string): number {
+  return within(text, 0, 256, "a whole number of 0 to 256");
+}
+
 export function threads(text: string): number {
   return within(text, 1, 1024, "a whole number of 1 to 1024");
 }

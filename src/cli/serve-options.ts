@@ -4,7 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { ServerOptions } from "../serve/server.js";
 import { checkedTokens, readTokens } from "../serve/token.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
-import { counting, deltaLog, host, milliseconds, notNegative, port, positive } from "./options.js";
+import { counting, deltaLog, host, milliseconds, notNegative, port, positive, workers } from "./options.js";
 
 /** A source of versions, and the name it is served by. */
 export interface Named {
@@ -31,6 +31,7 @@ export interface ServeFlags extends ProtectionFlags {
   name?: string;
   maxStaleness?: number;
   precision?: ServingPrecision;
+  workers?: number;
   port: number;
   adminPort?: number;
   adminTokenFile?: string;
@@ -85,6 +86,11 @@ export function modelOptions(command: Command): Command {
 /** Where it listens, and whom it answers. */
 export function serverOptions(command: Command): Command {
   return command
+    .option(
+      "--workers <n>",
+      "threads that score, for all models together; 0: none beside HTTP's (default: cores - 1)",
+      workers,
+    )
     .option("--port <n>", "port to listen on; 0 picks a free one", port, 8080)
     .option("--host <address>", "address to listen on; beyond this machine a token is needed", host, "127.0.0.1")
     .option("--admin-port <n>", "port of the admin endpoints, on the same address; needs its own token", port)

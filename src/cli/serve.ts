@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { openFollow } from "../delta-log/open.js";
@@ -7,6 +8,7 @@ import { ServeMetrics } from "../serve/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
 import { ServedModel } from "../serve/served-model.js";
 import { createServer } from "../serve/server.js";
+import { ScoringThreads } from "../serve/threads.js";
 import { listening } from "./listen.js";
 import { KAFKA_ENVIRONMENT } from "./options.js";
 import {
@@ -61,7 +63,11 @@ export async function serve(
   const options = listenOptions(flags);
   const adminTokens = adminTokensOf(flags);
   const metrics = new ServeMetrics();
-  const models = await openModels(flags, metrics);
+  const threads = threadsOf(flags);
+  const models = await openModels(flags, threads, metrics).catch(async (error) => {
+    await threads?.close();
+    throw error;
+  });
   const apps: ReturnType<typeof createServer>[] = [];
   const listen = async (app: ReturnType<typeof createServer>, port: number, flag: string) => {
     apps.push(app);
@@ -72,7 +78,7 @@ export async function serve(
     tellPassedOver(passedOver);
     const log = flags.log ?? false;
     const url = await listen(createServer(models, { ...options, log, metrics }), flags.port, "--port");
-    const load = (path: string) => Scorer.load(path, { precision: flags.precision });
+    const load = (path: string) => Scorer.load(path, { precision: flags.precision, workers: threads });
     const admin = adminTokens && createAdminServer(models, { tokens: adminTokens, load, log, tls: options.tls });
     const adminUrl = admin && (await listen(admin, flags.adminPort!, "--admin-port"));
     const damage = passedOver.length > 0 && { passed_over: passedOver };
@@ -85,7 +91,13 @@ export async function serve(
   } finally {
     await Promise.all(apps.map((app) => app.close()));
     await models.close();
+    await threads?.close();
   }
+}
+
+/** The threads that score for all models; undefined: the main thread does. */
+function threadsOf({ workers = Math.max(1, availableParallelism() - 1) }: ServeFlags): ScoringThreads | undefined {
+  return workers > 0 ? new ScoringThreads(workers) : undefined;
 }
 
 function told(models: Models): object {
@@ -110,7 +122,11 @@ function adminTokensOf({ adminPort, adminTokenFile }: ServeFlags): string[] | un
 }
 
 /** @throws HashbrookError usage where the flags do not say what is served by which name */
-async function openModels(flags: ServeFlags, metrics: ServeMetrics): Promise<Models> {
+async function openModels(
+  flags: ServeFlags,
+  workers: ScoringThreads | undefined,
+  metrics: ServeMetrics,
+): Promise<Models> {
   const { checkpoint = [], follow = [], name } = flags;
   const all = [...checkpoint, ...follow];
   if (all.length === 0) throw new HashbrookError("usage", "serve: give --checkpoint or --follow");
@@ -122,8 +138,9 @@ async function openModels(flags: ServeFlags, metrics: ServeMetrics): Promise<Mod
   const add = (scorer: Scorer, { name: own, source }: Named) =>
     models.add(new ServedModel(own ?? name ?? "", { scorer, source }));
   try {
-    for (const from of checkpoint) add(await Scorer.load(from.source, { precision: flags.precision }), from);
-    for (const from of follow) add(following(flags, from.source, metrics), from);
+    const { precision } = flags;
+    for (const from of checkpoint) add(await Scorer.load(from.source, { precision, workers }), from);
+    for (const from of follow) add(following(flags, from.source, workers, metrics), from);
     return models;
   } catch (error) {
     await models.close();
@@ -131,10 +148,15 @@ async function openModels(flags: ServeFlags, metrics: ServeMetrics): Promise<Mod
   }
 }
 
-function following({ maxStaleness, precision }: ServeFlags, log: string, metrics: ServeMetrics): Scorer {
+function following(
+  { maxStaleness, precision }: ServeFlags,
+  log: string,
+  workers: ScoringThreads | undefined,
+  metrics: ServeMetrics,
+): Scorer {
   const bound = (maxStaleness ?? MAX_STALENESS) || undefined;
   const onVisible = (ages: readonly number[]) => metrics.visible(ages);
-  return Scorer.follow(openFollow(log), { maxStaleness: bound, precision, onVisible });
+  return Scorer.follow(openFollow(log), { maxStaleness: bound, precision, workers, onVisible });
 }
 
 function checkNames(all: readonly Named[], only: string | undefined): void {

@@ -12,13 +12,13 @@ import { sourcesOf } from "./places.js";
 import { layPlan, type ScanPlan } from "./plan.js";
 import { copyRegion } from "./region.js";
 import { MAX_REJECT_BYTES, MAX_ROW, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
-import { type RequestFailure, readRequest } from "./request.js";
+import { RequestReader } from "./request.js";
 import { type Findings, Sampler } from "./sampler.js";
 import { shortText } from "./values.js";
 
 export type { DecoderOptions, Taken } from "./options.js";
 export type { Reject, RejectCode } from "./reject.js";
-export type { RequestFailure } from "./request.js";
+export type { RequestFailure, RequestReader } from "./request.js";
 export type { Constant, Findings } from "./sampler.js";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
@@ -38,6 +38,8 @@ export class Decoder {
   readonly #memory: WebAssembly.Memory;
   readonly #kernel: ScanKernel;
   readonly #plan: ScanPlan;
+  readonly #arena: Arena;
+  #requests: RequestReader | undefined;
   readonly #input: ScanInput;
   /** Columns and paths that an event must be able to have. */
   readonly #needed: readonly string[];
@@ -57,7 +59,7 @@ export class Decoder {
     const arena = new Arena(memory, kernel.heapBase());
     const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
     this.#spec = spec;
-    [this.#format, this.#memory, this.#kernel] = [format, memory, kernel];
+    [this.#format, this.#memory, this.#kernel, this.#arena] = [format, memory, kernel, arena];
     this.#plan = layPlan(spec, { capacity, format, requireLabel, distinct, kept, watch }, kernel, arena);
     this.layout = this.#plan.layout;
     this.#input = new ScanInput(memory, arena);
@@ -289,21 +291,9 @@ export class Decoder {
     return status === STATUS.full && kernel.getCursor() >>> 0 !== end + 1 ? kernel.refuseMessage(start, end) : status;
   }
 
-  /**
-   * Decodes one scoring request (format json): a row per candidate, its members being the context's, at every depth replaced or
-   * extended by the candidate's own. Not to be mixed with `commit` and `scan`.
-   * @returns the batch, a view valid until the next call, or the first failure
-   * @throws HashbrookError request_invalid when there are more candidates than the capacity
-   */
-  decodeRequest(
-    context: Uint8Array,
-    candidates: readonly Uint8Array[],
-  ): { batch: Batch } | { failure: RequestFailure } {
-    const { layout, region } = this.#plan;
-    if (candidates.length > layout.capacity) {
-      throw new HashbrookError("request_invalid", `${candidates.length} candidates are more than ${layout.capacity}`);
-    }
-    const failure = readRequest(this.#kernel, this.#plan, this.#input, context, candidates);
-    return failure ? { failure } : { batch: new Batch(layout, candidates.length, this.#memory.buffer, region) };
+  /** What reads score requests into rows (format json). Not to be mixed with `commit` and `scan`. */
+  get requests(): RequestReader {
+    this.#requests ??= new RequestReader(this.#kernel, this.#memory, this.#plan, this.#input, this.#arena);
+    return this.#requests;
   }
 }

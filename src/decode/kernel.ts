@@ -3,6 +3,9 @@ import { instantiate } from "../kernels/wasm.js";
 /** What a scan ended with. */
 export const STATUS = { more: 0, full: 1, reject: 2 } as const;
 
+/** What reading a score request ended with: there are more candidates, that was the last, or it is not just what it should be. */
+export const REQUEST = { more: 0, last: 1, odd: 2 } as const;
+
 /** Exports of the kernel module `scan` (src/kernels/assembly/scan/index.ts). Addresses and sizes are unsigned 32-bit numbers. */
 export interface ScanKernel {
   heapBase(): number;
@@ -21,6 +24,22 @@ export interface ScanKernel {
   refuseMessage(start: number, end: number): number;
   readContext(at: number, end: number, copy: number): number;
   readCandidate(at: number, end: number, copy: number, row: number): number;
+  /** Finds context, candidates and options in the request body [at, end), behind which is a zero. @returns REQUEST.more, .last (all of it was looked at) or .odd */
+  openRequest(at: number, end: number): number;
+  /** Reads candidates from `at` on as rows from `row` to before `most`. @returns one of REQUEST */
+  readCandidates(at: number, copy: number, row: number, most: number): number;
+  /** Whether behind the candidates, [at, end), is nothing, or the options where they are `wanted`. */
+  endRequest(at: number, end: number, wanted: boolean): number;
+  getOptionsAt(): number;
+  getOptionsEnd(): number;
+  getContextAt(): number;
+  getContextEnd(): number;
+  getNextAt(): number;
+  getNextRow(): number;
+  /** Room for a list of members that no field reads, and for 256 u64. */
+  openUnknown(at: number, limit: number, seen: number): void;
+  /** Bytes of that list, which is forgotten; ends the reading of a request's part. */
+  takeUnknown(): number;
   takeChanges(): number;
   /** Where the values that never varied are listed (struct Watch). */
   getWatches(): number;

@@ -108,12 +108,19 @@ export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more
   };
 }
 
+/** The tree of member names in the kernel's memory. */
+interface MemberTree {
+  /** Address of its root. */
+  readonly root: number;
+  /** Dotted paths of nodes, by their addresses. */
+  readonly paths: ReadonlyMap<number, string>;
+}
+
 /**
  * Lays out the tree of member names that the JSON and vw kernels walk (structs Node and Member). A path leads to its
  * place both by nested objects and by names with the dots in them.
- * @returns the address of the root node
  */
-export function layMembers(places: Places, format: Format, kernel: ScanKernel, arena: Arena): number {
+export function layMembers(places: Places, format: Format, kernel: ScanKernel, arena: Arena): MemberTree {
   const slotBytes = structOf("scan", "Slot").size;
   const slotAt = (index: number) => places.at + slotBytes * index;
   const isInner = (place: Place) => place.children.size > 0 || format === "vw";
@@ -146,7 +153,7 @@ export function layMembers(places: Places, format: Format, kernel: ScanKernel, a
   const innerEnd = at + nodes.filter(isInner).length * nodeBytes;
   kernel.setMembers(heads, headCount, at, innerEnd);
   for (const { parent, node, name } of members) layMember(parent, node, name, kernel, arena);
-  return at;
+  return { root: at, paths: new Map(nodes.map((place) => [nodeAt.get(place)!, place.path])) };
 }
 
 function nameBelow(parent: Place, place: Place): string {

@@ -36,6 +36,8 @@ export interface ScanPlan {
   /** Address of the batch region. */
   readonly region: number;
   readonly places: Places;
+  /** Dotted paths of the nodes that member names are found below, by their addresses. */
+  readonly paths: ReadonlyMap<number, string>;
   /** Address of the list of risen registers. */
   readonly changes: number;
   /** Address of the rows kept, 0: none are. */
@@ -96,7 +98,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
 
   const columns = arena.take((MAX_COLUMNS + 4) * 4);
   const changes = arena.take(changesBytes(context, capacity));
-  const root = layMembers(places, format, kernel, arena);
+  const { root, paths } = layMembers(places, format, kernel, arena);
   const keptRows = options.kept ? arena.take(KEPT_BYTES + 4 + options.kept.length * KEPT_VALUE_BYTES) : 0;
   const at = arena.struct(planStruct(context, options, { columns, changes, root, keptRows }));
   const widest = Math.max(1, ...spec.fields.map((field) => partsOf(field).length));
@@ -109,7 +111,8 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
     for (const [i, slot] of [...slots, ignored, ignored, ignored].entries()) arena.poke(columns + 4 * i, slot);
     arena.poke(at + columnsEnd, columns + 4 * names.length);
   };
-  return { layout, region, places, changes, keptRows, slotsCopy: arena.take(places.end - places.at), setColumns };
+  const slotsCopy = arena.take(places.end - places.at);
+  return { layout, region, places, paths, changes, keptRows, slotsCopy, setColumns };
 }
 
 /** The kernel's Plan. */

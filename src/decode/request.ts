@@ -1,7 +1,16 @@
+import { isUtf8 } from "node:buffer";
+import { Batch } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import { offsetOf, structOf } from "../kernels/layouts.js";
+import type { Arena } from "./arena.js";
 import type { ScanInput } from "./input.js";
-import type { ScanKernel } from "./kernel.js";
+import { REQUEST, type ScanKernel } from "./kernel.js";
 import type { ScanPlan } from "./plan.js";
 import { MAX_ROW, type RejectCode, RejectList } from "./reject.js";
+import type { RequestCursor } from "./request-cursor.js";
+import { leafPaths } from "./unknown-members.js";
+
+export { RequestCursor } from "./request-cursor.js";
 
 /** The first part of a request that could not be decoded; candidate -1 = the context. */
 export interface RequestFailure {
@@ -10,28 +19,176 @@ export interface RequestFailure {
   readonly column: string;
 }
 
-/** Reads a context and makes a row of every candidate over it; the context and each candidate have at most 2 MiB. */
-export function readRequest(
-  kernel: ScanKernel,
-  { slotsCopy, places }: ScanPlan,
-  input: ScanInput,
-  context: Uint8Array,
-  candidates: readonly Uint8Array[],
-): RequestFailure | undefined {
-  const part = (candidate: number, bytes: Uint8Array, at: number, read: (end: number) => number) => {
-    const fail = (code: RejectCode, column = "") => ({ candidate, code, column });
-    if (bytes.length > MAX_ROW / 2) return fail("row_too_long");
-    const end = input.write(bytes, at) + bytes.length;
-    if (!kernel.isUtf8(at, end)) return fail("bad_utf8");
-    const code = read(end);
-    return code ? fail(RejectList.codeOf(code), places.nameOf(kernel.getFailedSlot() >>> 0)) : undefined;
-  };
-  kernel.takeChanges();
-  const start = input.read;
-  const after = start + context.length + 1;
-  let failure = part(-1, context, start, (end) => kernel.readContext(start, end, slotsCopy));
-  for (let i = 0; i < candidates.length && !failure; i++) {
-    failure = part(i, candidates[i], after, (end) => kernel.readCandidate(after, end, slotsCopy, i));
+/** Members that no field reads are listed up to so many bytes: some 600 of them. */
+const UNKNOWN_BYTES = 16 << 10;
+const SEEN_BYTES = 256 * 8;
+/** The most of a body that is looked at at a time. */
+const WINDOW_BYTES = 5 << 20;
+const EMPTY_OBJECT = new TextEncoder().encode("{}");
+
+/**
+ * Reads score requests (JSON) into rows of one batch: a row per candidate, its members being the context's, at every depth replaced
+ * or extended by the candidate's own. Numbers keep their text: they are hashed just as in training.
+ */
+export class RequestReader {
+  readonly #kernel: ScanKernel;
+  readonly #memory: WebAssembly.Memory;
+  readonly #plan: ScanPlan;
+  readonly #input: ScanInput;
+  readonly #unknown: number;
+  /** Where a body's bytes are laid. */
+  readonly #base: number;
+
+  constructor(kernel: ScanKernel, memory: WebAssembly.Memory, plan: ScanPlan, input: ScanInput, arena: Arena) {
+    [this.#kernel, this.#memory, this.#plan, this.#input] = [kernel, memory, plan, input];
+    this.#base = input.read;
+    this.#unknown = arena.take(UNKNOWN_BYTES);
+    kernel.openUnknown(this.#unknown, this.#unknown + UNKNOWN_BYTES, arena.take(SEEN_BYTES));
   }
-  return failure;
+
+  /** Rows that a batch has room for. */
+  get capacity(): number {
+    return this.#plan.layout.capacity;
+  }
+
+  /** The rows read, a view that is valid until others are. */
+  batch(rows: number): Batch {
+    return new Batch(this.#plan.layout, rows, this.#memory.buffer, this.#plan.region);
+  }
+
+  /**
+   * Reads on in a request, as rows from `row` to before `most`; no object is made of it.
+   * @returns rows read, at least 1; undefined where the request is not just what it should be: read it with `readParts`, which tells why
+   */
+  read(cursor: RequestCursor, row: number, most: number): number | undefined {
+    if (!cursor.opened && !isUtf8(cursor.body)) return undefined;
+    for (let bytes = cursor.bytesFor(most - row); ; bytes *= 4) {
+      const whole = cursor.rest <= bytes;
+      if (!whole && bytes > WINDOW_BYTES) return undefined;
+      const rows = cursor.rest <= WINDOW_BYTES || !whole ? this.#readFrom(cursor, row, most, bytes) : undefined;
+      this.#kernel.takeUnknown();
+      if (rows !== undefined || whole) return rows;
+    }
+  }
+
+  /**
+   * Makes rows from `row` on of a context and candidates, raw JSON objects that have at most 2 MiB each.
+   * @returns the first failure
+   * @throws HashbrookError request_invalid when there are more candidates than there is room for
+   */
+  readParts(context: Uint8Array, candidates: readonly Uint8Array[], row = 0): RequestFailure | undefined {
+    if (candidates.length > this.capacity - row) {
+      const message = `${candidates.length} candidates are more than ${this.capacity - row}`;
+      throw new HashbrookError("request_invalid", message);
+    }
+    const failure = this.#readParts(context, candidates, row);
+    this.#kernel.takeUnknown();
+    return failure;
+  }
+
+  #readParts(context: Uint8Array, candidates: readonly Uint8Array[], row: number): RequestFailure | undefined {
+    const kernel = this.#kernel;
+    const { slotsCopy, places } = this.#plan;
+    const part = (candidate: number, bytes: Uint8Array, at: number, read: (end: number) => number) => {
+      const fail = (code: RejectCode, column = "") => ({ candidate, code, column });
+      if (bytes.length > MAX_ROW / 2) return fail("row_too_long");
+      const end = this.#input.write(bytes, at) + bytes.length;
+      if (!kernel.isUtf8(at, end)) return fail("bad_utf8");
+      const code = read(end);
+      return code ? fail(RejectList.codeOf(code), places.nameOf(kernel.getFailedSlot() >>> 0)) : undefined;
+    };
+    const start = this.#base;
+    const after = start + context.length + 1;
+    let failure = part(-1, context, start, (end) => kernel.readContext(start, end, slotsCopy));
+    for (let i = 0; i < candidates.length && !failure; i++) {
+      failure = part(i, candidates[i], after, (end) => kernel.readCandidate(after, end, slotsCopy, row + i));
+    }
+    return failure;
+  }
+
+  /** Reads on with the next `bytes` bytes, which may end amid a candidate. */
+  #readFrom(cursor: RequestCursor, row: number, most: number, bytes: number): number | undefined {
+    const kernel = this.#kernel;
+    const start = cursor.opened ? this.#lay(cursor.context ?? EMPTY_OBJECT, this.#base) : this.#base;
+    const end = this.#lay(cursor.body.subarray(cursor.next, cursor.next + bytes), start);
+    const at = cursor.opened ? this.#again(start) : this.#open(cursor, start, end);
+    if (at === undefined) return cursor.reopen();
+    const status = kernel.readCandidates(at, this.#plan.slotsCopy, row, most);
+    this.#takeUnknown(cursor);
+    const rows = (kernel.getNextRow() >>> 0) - row;
+    const whole = cursor.next + end - start === cursor.body.length;
+    if (status === REQUEST.odd && (whole || rows === 0)) return cursor.reopen();
+    cursor.advance((kernel.getNextAt() >>> 0) - start, rows, status === REQUEST.last);
+    return cursor.ended && !this.#ends(cursor) ? undefined : rows;
+  }
+
+  /** Finds the members of a body, of which [start, end) is there, and reads the context. @returns where candidates begin */
+  #open(cursor: RequestCursor, start: number, end: number): number | undefined {
+    const kernel = this.#kernel;
+    const found = kernel.openRequest(start, end);
+    if (found === REQUEST.odd) return undefined;
+    const at = kernel.getNextAt() >>> 0;
+    const contextEnd = kernel.getContextEnd() >>> 0;
+    const contextAt = contextEnd ? kernel.getContextAt() >>> 0 : end + 1;
+    const context = contextEnd ? ([contextAt - start, contextEnd - start] as const) : null;
+    cursor.open(context, this.#options(start), found === REQUEST.last);
+    const to = contextEnd || this.#lay(EMPTY_OBJECT, contextAt);
+    const failed = this.#tooLong(cursor.context) || kernel.readContext(contextAt, to, this.#plan.slotsCopy);
+    return failed ? undefined : at;
+  }
+
+  /** Reads the context, which ends where candidates begin. */
+  #again(start: number): number | undefined {
+    return this.#kernel.readContext(this.#base, start, this.#plan.slotsCopy) ? undefined : start;
+  }
+
+  /** Whether what is behind the last candidate is as it should be. */
+  #ends(cursor: RequestCursor): boolean {
+    if (cursor.verified) return true;
+    const rest = cursor.body.subarray(cursor.next);
+    if (rest.length > WINDOW_BYTES) return false;
+    const end = this.#lay(rest, this.#base);
+    if (!this.#kernel.endRequest(this.#base, end, cursor.options === undefined)) return false;
+    cursor.tell(this.#options(this.#base - cursor.next));
+    return true;
+  }
+
+  /** Where in the body the options are that the kernel found; the body begins at an address. */
+  #options(start: number): readonly [number, number] | null {
+    const end = this.#kernel.getOptionsEnd() >>> 0;
+    return end ? [(this.#kernel.getOptionsAt() >>> 0) - start, end - start] : null;
+  }
+
+  #tooLong(context: Uint8Array | null): boolean {
+    return context !== null && context.length > MAX_ROW / 2;
+  }
+
+  /** Lays bytes at an address, a zero behind them. @returns the zero's address */
+  #lay(bytes: Uint8Array, at: number): number {
+    const target = this.#input.bytes(at, at + bytes.length + 1);
+    target.set(bytes);
+    target[bytes.length] = 0;
+    return at + bytes.length;
+  }
+
+  #takeUnknown(cursor: RequestCursor): void {
+    const bytes = this.#kernel.takeUnknown();
+    if (bytes > 0) this.#nameUnknown(cursor, bytes);
+  }
+
+  /** Names the members listed; a full list may lack some. */
+  #nameUnknown(cursor: RequestCursor, bytes: number): void {
+    const view = new DataView(this.#memory.buffer);
+    const { size } = structOf("scan", "UnknownMember");
+    if (bytes + size > UNKNOWN_BYTES) cursor.unlisted = true;
+    for (let at = this.#unknown; at < this.#unknown + bytes; at += size) {
+      const read = (field: string) => view.getUint32(at + offsetOf("scan", "UnknownMember", field), true);
+      const json = (from: string, to: string, more = 0): unknown =>
+        JSON.parse(Buffer.from(this.#memory.buffer, read(from) - more, read(to) - read(from) + 2 * more).toString());
+      const parent = this.#plan.paths.get(read("parent"));
+      const name = `${parent ? `${parent}.` : ""}${json("name", "nameEnd", 1)}`;
+      const prefix = read("inCandidate") ? "candidates[]." : "context.";
+      for (const path of leafPaths(json("value", "valueEnd"), prefix + name)) cursor.unknown.add(path);
+    }
+  }
 }

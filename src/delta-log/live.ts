@@ -2,7 +2,8 @@ import type { ServingState } from "./state.js";
 
 /** A model that takes what a publisher sends. */
 export interface ReplicaModel {
-  apply(state: ServingState): void;
+  /** Applies the pieces of an update, of which nothing is answered by half. @param examples it has learned then */
+  apply(states: readonly ServingState[], examples: number): void | Promise<void>;
   close(): Promise<void>;
 }
 

@@ -23,7 +23,7 @@ export interface LogReadingOptions<M> {
    */
   readonly lost: number | null;
   /** Runs a step that changes the model; while it serves, between two answers. */
-  readonly change: (step: () => void) => Promise<void>;
+  readonly change: (step: () => Promise<void>) => Promise<void>;
 }
 
 /** Checksums of applied entries that are remembered, to tell duplicates from conflicts. */
@@ -121,7 +121,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     const { checksums } = loading;
     if (checksums[part.part] === part.checksum) return null;
     if (part.part !== checksums.length) return this.refuseSnapshot();
-    loading.model.apply(part.state);
+    await loading.model.apply([part.state], part.version);
     checksums.push(part.checksum);
     if (checksums.length === part.parts) this.goLive(loading, part, envelope);
     return null;
@@ -185,8 +185,9 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     if (entry.number <= live.number) return this.repeated(entry, live);
     if (entry.number > live.number + 1) return this.gap(live, false);
     if (entry.previous !== this.known.get(live.number)!.link) return this.otherPast(entry);
-    await change(() => {
-      for (const { state } of entry.parts) live.model.apply(state);
+    await change(async () => {
+      const states = entry.parts.map(({ state }) => state);
+      await live.model.apply(states, entry.version);
       this.advance(entry, live);
     });
     this.count(entry);

@@ -14,7 +14,7 @@ export interface ReplicaOptions<M> {
    */
   readonly open: (spec: unknown, run: string) => Promise<M>;
   /** Runs a step while no answer is in the making. */
-  readonly exclusive: <T>(step: () => T) => Promise<T>;
+  readonly exclusive: <T>(step: () => T | Promise<T>) => Promise<T>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Before the log is read again, at first: doubles up to 5 s while nothing new comes of it. Default 20 ms. */
@@ -123,7 +123,7 @@ export class Replica<M extends ReplicaModel> {
       counters: this.counters,
       counted: this.counted,
       lost,
-      change: (step) => (this.serving === pass.live ? this.change(step) : Promise.resolve(step())),
+      change: (step) => (this.serving === pass.live ? this.change(step) : step()),
     });
     const following = { pass, caughtUp: false };
     try {
@@ -153,10 +153,10 @@ export class Replica<M extends ReplicaModel> {
   }
 
   /** Changes the model that answers. A change that fails half-way leaves nothing to answer with. */
-  private change(step: () => void): Promise<void> {
-    return this.options.exclusive(() => {
+  private change(step: () => Promise<void>): Promise<void> {
+    return this.options.exclusive(async () => {
       try {
-        step();
+        await step();
       } catch (error) {
         this.serving = null;
         throw error;

@@ -29,7 +29,7 @@ export async function createTable(
   const spec = model.tables[tableIndex];
   if (kindOf(spec.encoding).store && (spec.shards ?? 1) === 1)
     return new StoreTable(model, tableIndex, layout, options);
-  const { learns = true, serving = false, servingPrecision, memoryLimit } = options;
+  const { learns = true, serving = false, servingPrecision, memoryLimit, sharing } = options;
   return EncodedTable.create(model, tableIndex, layout, (capacity) =>
     createEncoding(spec, {
       capacity,
@@ -37,6 +37,7 @@ export async function createTable(
       serving,
       runtime: model.tower.runtime,
       servingPrecision,
+      sharing,
       ...(memoryLimit && { memoryLimit }),
     }),
   );

@@ -19,11 +19,19 @@ export interface TableKernel {
   /** Rows that learn will hold their weights as a codec's codes, rounded to the nearest or by chance. */
   configurePrecision(codec: number, nearest: number, seed: bigint): number;
   setLimit(bytes: number): void;
+  /** Workspace is taken from an address on that another instance has set aside in the memory both share. */
+  useWorkspace(at: number): void;
   workspace(bytes: number): number;
   openBatch(rows: number, cells: number, singles: number, lists: number, most: number): number;
   /** Before anything is looked up: what the places of keys in the index and in a batch follow from. */
   seedIndex(secret: bigint): void;
   open(exact: number, rows: number, stateBytes: number, seed: bigint, init: number): number;
+  /** In place of `open`: takes up a table that another instance over the same memory has opened, and told of at `at`. */
+  attach(exact: number, stateBytes: number, seed: bigint, init: number, at: number): number;
+  /** Tells of the table at `at`, for instances that read it. */
+  share(at: number): void;
+  /** Reads what was told. */
+  refresh(at: number): void;
   reserve(extra: number): number;
 
   rowOf(key: bigint): number;
@@ -120,6 +128,8 @@ export interface TableKernel {
   denseUsable(g: number, count: number): number;
   denseSquares(g: number, count: number): number;
 
+  /** The first byte behind the workspace taken so far. */
+  readonly workspaceEnd: KernelGlobal;
   readonly rowCount: KernelGlobal;
   readonly rowCapacity: KernelGlobal;
   readonly keysAt: KernelGlobal;
@@ -152,18 +162,21 @@ const none: WideKernel = { beginLinear: () => 0, readLinear: () => Number.NaN, l
  * A fresh table kernel with a memory of its own.
  * @param takeRemoved takes the keys that wait at `removedAddress()`, when there is no more room for them
  * @param wide of the wide part's table: its exports are called as they are, from kernel to kernel
+ * @param memory one that threads share, in place of its own
  */
 export function tableKernel(
   takeRemoved: (count: number) => void = () => {},
   wide: WideKernel = none,
+  memory?: WebAssembly.Memory,
 ): { memory: WebAssembly.Memory; kernel: TableKernel } {
-  return instantiate<TableKernel>("table", {
+  const host = {
     beginWide: wide.beginLinear,
     readWide: wide.readLinear,
     learnWide: wide.learnLinear,
-    takeRemoved: (count) => {
+    takeRemoved: (count: number) => {
       takeRemoved(count >>> 0);
       return 0;
     },
-  });
+  };
+  return instantiate<TableKernel>("table", host, memory);
 }

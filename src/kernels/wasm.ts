@@ -9,31 +9,41 @@ export type KernelName = "scan" | "table" | "metric" | "split" | "hotness" | "co
 /** Linear memories are addressed with 32 bits: 65,536 pages of 64 KiB = 4 GiB. */
 export const PAGE_BYTES = 65536;
 
-const modules = new Map<KernelName, WebAssembly.Module>();
+const modules = new Map<string, WebAssembly.Module>();
 
-/** A kernel module, compiled once. */
-export function moduleOf(name: KernelName): WebAssembly.Module {
-  let module = modules.get(name);
+/** A kernel module, compiled once. @param form "-shared": the one for memory that threads share */
+export function moduleOf(name: KernelName, form: "" | "-shared" = ""): WebAssembly.Module {
+  const file = `${name}${form}`;
+  let module = modules.get(file);
   if (!module) {
-    module = new WebAssembly.Module(moduleBytes(name));
-    modules.set(name, module);
+    module = new WebAssembly.Module(moduleBytes(file));
+    modules.set(file, module);
   }
   return module;
+}
+
+/** A memory that several threads can use. ONNX Runtime cannot: what it reads is copied. */
+export function sharedMemory(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
 }
 
 /**
  * Makes a fresh instance of a kernel module over a memory of its own (not shared, so that ONNX Runtime can use it in place).
  * @param host functions the kernel may call, by name
+ * @param shared a memory that threads share, in place of its own
  */
 export function instantiate<Exports>(
   name: KernelName,
   host: Record<string, (...args: number[]) => number> = {},
+  shared?: WebAssembly.Memory,
 ): { memory: WebAssembly.Memory; kernel: Exports } {
-  const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
+  const memory = shared ?? new WebAssembly.Memory({ initial: 16, maximum: 65536 });
   const abort = () => {
     throw new Error(`kernel ${name} aborted`);
   };
-  const instance = new WebAssembly.Instance(moduleOf(name), { env: { memory, abort, ...host } });
+  const instance = new WebAssembly.Instance(moduleOf(name, shared ? "-shared" : ""), {
+    env: { memory, abort, ...host },
+  });
   return { memory, kernel: instance.exports as Exports };
 }
 

@@ -9,7 +9,8 @@ declare namespace WebAssembly {
     readonly exports: Record<string, unknown>;
   }
   class Memory {
-    constructor(descriptor: { initial: number; maximum?: number });
+    constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
+    /** A SharedArrayBuffer where the memory is shared. */
     readonly buffer: ArrayBuffer;
     /** @returns the size before, in pages */
     grow(pages: number): number;

@@ -5,7 +5,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import type { StoreTable } from "../tables/store-table.js";
 import { EventTable } from "./event-table.js";
 import { logitShift, shifted } from "./logit-shift.js";
-import { type Clipped, type Learned, type Model, type ModelOptions, servesOnly } from "./model.js";
+import { type Clipped, isReplica, type Learned, type Model, type ModelOptions, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { ReplicaState } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
@@ -36,7 +36,7 @@ export class EventModel implements Model {
     this.spec = spec;
     this.numbers = new Numbers(spec, new Float32Array(options.layout.capacity * spec.numbers.length));
     this.clock = new StreamClock(spec);
-    this.replica = options.purpose === "serve";
+    this.replica = isReplica(options);
     const wide = spec.tables.length > 1 ? new EventTable(spec, 1, options) : undefined;
     this.main = new EventTable(spec, 0, options, wide);
     this.parts = wide ? [this.main, wide] : [this.main];
@@ -67,9 +67,10 @@ export class EventModel implements Model {
     this.main.shiftBias(shift);
   }
 
-  async predict(batch: Batch): Promise<Float32Array> {
+  async predict(batch: Batch, gathered?: () => void): Promise<Float32Array> {
     this.copy(batch);
     this.main.kernel.scoreEvents(batch.rows);
+    gathered?.();
     return this.logits(batch.rows);
   }
 

@@ -7,7 +7,7 @@ import type { Combiner, CompiledSpec, CompiledTable } from "../spec/compiled.js"
 import { combiners, constantKey } from "../tables/batch-path.js";
 import { StoreTable } from "../tables/store-table.js";
 import { eventModelOf, rowOf } from "../towers/index.js";
-import type { ModelOptions } from "./model.js";
+import { isReplica, type ModelOptions } from "./model.js";
 
 /**
  * A table of a model that learns event by event, inside the table's kernel. A row's last float is the linear weight. What lies before
@@ -31,7 +31,7 @@ export class EventTable {
     options: Pick<ModelOptions, "layout"> & Partial<ModelOptions>,
     wide?: EventTable,
   ) {
-    const { layout, servingPrecision, purpose } = options;
+    const { layout, servingPrecision, sharing } = options;
     const { floats, drawn } = rowOf(spec.tower.kind, spec.tables[index]);
     this.spec = spec;
     this.index = index;
@@ -43,8 +43,9 @@ export class EventTable {
     this.table = new StoreTable(widened, index, batchLayout(spec, 1), {
       workspace: (kernel) => this.open(kernel as EventKernel, widened.tables[index]),
       wide: wide?.kernel,
-      serving: purpose === "serve",
+      serving: isReplica(options),
       servingPrecision,
+      sharing,
     });
     this.kernel = this.table.store.kernel as EventKernel;
   }

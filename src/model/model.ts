@@ -3,6 +3,7 @@ import type { Batch, BatchLayout } from "../core/batch.js";
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import type { Sharing } from "../tables/sharing.js";
 import type { ServingPrecision, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
 import type { ReplicaState } from "./replica-state.js";
@@ -50,8 +51,11 @@ export interface Model {
   learn(batch: Batch, taken?: Uint8Array): Promise<Learned>;
   /** Adds to the output's bias, and so to every logit. Only before anything was learned. */
   shiftBias(shift: number): void;
-  /** f32[rows] logits, corrected for negative sampling and not calibrated; changes nothing; a row's bits do not depend on the rest of its batch. A view, valid until the next call. */
-  predict(batch: Batch): Promise<Float32Array>;
+  /**
+   * f32[rows] logits, corrected for negative sampling and not calibrated; changes nothing; a row's bits do not depend on the rest of its batch. A view, valid until the next call.
+   * @param gathered called when the tables are not looked at any more
+   */
+  predict(batch: Batch, gathered?: () => void): Promise<Float32Array>;
   /** Everything that learning changes, in a fixed order. */
   blocks(): Block[];
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong shape */
@@ -68,14 +72,19 @@ export interface ModelOptions {
   readonly threads: number;
   /**
    * "score" builds no training graph and no gradients. "serve" is a replica's: its tables hold weights alone, `serving.apply`
-   * fills it, and it takes neither `learn` nor `restore`.
+   * fills it, and it takes neither `learn` nor `restore`. "hold": the same, but its rows are for other threads, and it loads no graph.
    */
-  readonly purpose: "train" | "score" | "serve";
+  readonly purpose: "train" | "score" | "serve" | "hold";
   /** "train": told in every batch that the tower has run. What follows takes one thread, so that other threads find a processor. */
   readonly onTowerRun?: () => void;
+  /** "serve", "hold": its rows are several threads'. */
+  readonly sharing?: Sharing | undefined;
   /** "serve": how its rows hold their weights. Default f32. */
   readonly servingPrecision?: ServingPrecision | undefined;
 }
+
+/** True where tables hold weights alone. */
+export const isReplica = ({ purpose }: Partial<ModelOptions>): boolean => purpose === "serve" || purpose === "hold";
 
 /** The error for what a replica's model cannot do. */
 export function servesOnly(): HashbrookError {

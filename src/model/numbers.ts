@@ -156,6 +156,11 @@ export class Numbers {
     return this.statistics.slice();
   }
 
+  /** The statistics themselves. */
+  get all(): Float64Array {
+    return this.statistics;
+  }
+
   /** True for statistics of as many columns. */
   fits(statistics: Float64Array): boolean {
     return statistics.length === this.statistics.length;

@@ -106,6 +106,38 @@ export class ReplicaState implements Publishable {
     if (statistics) this.numbers.use(bytesOf(statistics));
   }
 
+  /** Bytes of what is served beside rows. */
+  get denseBytes(): number {
+    return this.besides().reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  /** Tells readers of the rows as they are now, and writes what is served beside them. */
+  tell(dense: SharedArrayBuffer): void {
+    for (const { sharing } of this.stores) sharing?.tell();
+    this.eachBeside(dense, (from, to) => to.set(from));
+  }
+
+  /** A reader's: takes all as it is now. */
+  refresh(dense: SharedArrayBuffer): void {
+    for (const { sharing } of this.stores) sharing?.refresh();
+    this.eachBeside(dense, (to, from) => to.set(from));
+    for (const weights of this.inTables) weights.written();
+  }
+
+  /** Bytes of all that is served beside rows, in a fixed order. */
+  private besides(): Uint8Array[] {
+    const arrays = [this.numbers.all, ...Object.values(this.dense).map(({ data }) => data)];
+    return arrays.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+  }
+
+  private eachBeside(dense: SharedArrayBuffer, each: (own: Uint8Array, shared: Uint8Array) => void): void {
+    let at = 0;
+    for (const own of this.besides()) {
+      each(own, new Uint8Array(dense, at, own.byteLength));
+      at += own.byteLength;
+    }
+  }
+
   private statistics(): Thing {
     const statistics = this.numbers.snapshot();
     const add = (_: ItemRange, piece: Piece): void => {

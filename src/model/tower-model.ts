@@ -13,7 +13,15 @@ import type { StreamTime } from "../tables/encoding.js";
 import type { Table } from "../tables/table.js";
 import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../towers/tower.js";
 import { logitShift, shifted } from "./logit-shift.js";
-import { type Clipped, type Learned, type Model, type ModelOptions, type Norms, servesOnly } from "./model.js";
+import {
+  type Clipped,
+  isReplica,
+  type Learned,
+  type Model,
+  type ModelOptions,
+  type Norms,
+  servesOnly,
+} from "./model.js";
 import { Numbers } from "./numbers.js";
 import { PooledBags, pooledBags } from "./pooled-bags.js";
 import { ReplicaState } from "./replica-state.js";
@@ -55,7 +63,7 @@ export class TowerModel implements Model {
     this.spec = spec;
     this.layout = options.layout;
     this.learning = options.purpose === "train";
-    this.replica = options.purpose === "serve";
+    this.replica = isReplica(options);
     this.onTowerRun = options.onTowerRun ?? (() => {});
     this.tables = tables;
     this.infer = tower.infer;
@@ -89,12 +97,13 @@ export class TowerModel implements Model {
   static async create(spec: CompiledSpec, options: ModelOptions): Promise<TowerModel> {
     const tower = buildTower(spec.tower, towerShape(spec, options.layout), spec.seed);
     const learns = options.purpose === "train";
-    const serving = options.purpose === "serve";
-    const { servingPrecision } = options;
+    const serving = isReplica(options);
+    const { servingPrecision, sharing } = options;
     const tables: Table[] = [];
     for (const t of spec.tables.keys())
-      tables.push(await createTable(spec, t, options.layout, { learns, serving, servingPrecision }));
+      tables.push(await createTable(spec, t, options.layout, { learns, serving, servingPrecision, sharing }));
     const model = new TowerModel(spec, options, tables, tower);
+    if (options.purpose === "hold") return model;
     await model.graph.load();
     await model.scoring?.load();
     await model.sharedGraph?.load();
@@ -140,9 +149,10 @@ export class TowerModel implements Model {
     this.dense.start(OUTPUT_BIAS, this.parameters[OUTPUT_BIAS].data[0] + shift);
   }
 
-  async predict(batch: Batch): Promise<Float32Array> {
+  async predict(batch: Batch, gathered?: () => void): Promise<Float32Array> {
     const rows = scoringRows(batch.rows);
     await this.gather(batch, "score", this.clock.before(batch));
+    gathered?.();
     const shared = this.sharedGraph && this.bags.areShared(batch) ? this.sharedGraph : null;
     await this.run(batch, shared ?? this.scoring ?? this.graph, rows);
     return shifted(this.logits.subarray(0, batch.rows), this.shift);

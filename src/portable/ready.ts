@@ -1,10 +1,11 @@
 import { batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
-import { Decoder } from "../decode/decoder.js";
+import { Decoder, type RequestReader } from "../decode/decoder.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
-import { knownMembers, splitScoreRequest } from "../serve/request.js";
+import { knownMembers } from "../serve/request.js";
+import { WholeRequest } from "../serve/whole-request.js";
 import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
@@ -25,7 +26,7 @@ export class Ready {
   readonly specHash: string;
   readonly examples: number;
   private readonly model: Model;
-  private readonly decoder: Decoder;
+  private readonly requests: RequestReader;
   private readonly known: ReturnType<typeof knownMembers>;
 
   constructor(spec: CompiledSpec, model: Model, examples: number) {
@@ -33,28 +34,24 @@ export class Ready {
     this.specHash = specHash(spec);
     this.model = model;
     this.examples = examples;
-    this.decoder = new Decoder(spec, { capacity: CAPACITY, format: "json", requireLabel: false });
+    this.requests = new Decoder(spec, { capacity: CAPACITY, format: "json", requireLabel: false }).requests;
     this.known = knownMembers(knownPaths(spec));
   }
 
   /** @throws HashbrookError request_invalid */
   async score(body: Uint8Array): Promise<ReadyScores> {
-    const { context, candidates, unknown, options } = splitScoreRequest(body, this.known, Number.POSITIVE_INFINITY);
-    if (options) throw new HashbrookError("request_invalid", "body.options: is for servers", { hint: "leave it away" });
+    const request = new WholeRequest(body, this.known, Number.POSITIVE_INFINITY);
+    if (request.options)
+      throw new HashbrookError("request_invalid", "body.options: is for servers", { hint: "leave it away" });
     const [scores, calibrated]: [number[], number[]] = [[], []];
-    for (let from = 0; from < candidates.length; from += CAPACITY) {
-      const decoded = this.decoder.decodeRequest(context, candidates.slice(from, from + CAPACITY));
-      if ("failure" in decoded) {
-        const { candidate, code, column } = decoded.failure;
-        const place = candidate < 0 ? "context" : `candidates[${from + candidate}]`;
-        throw new HashbrookError("request_invalid", `${place}${column ? `.${column}` : ""}: ${code}`);
-      }
-      const logits = await this.model.predict(decoded.batch);
-      const corrected = this.model.calibrator?.apply(logits, decoded.batch);
+    while (scores.length < request.candidates) {
+      const batch = this.requests.batch(request.read(this.requests, scores.length, 0, CAPACITY));
+      const logits = await this.model.predict(batch);
+      const corrected = this.model.calibrator?.apply(logits, batch);
       scores.push(...sigmoid(logits));
       if (corrected) calibrated.push(...sigmoid(corrected));
     }
-    return { scores, ...(this.model.calibrator && { calibrated }), ignored: unknown };
+    return { scores, ...(calibrated.length > 0 && { calibrated }), ignored: request.ignored };
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import { leafPaths } from "../decode/unknown-members.js";
 import { rawElements, rawMembers } from "./raw-json.js";
 
 /** A score request: the raw JSON bytes of its context object and of every candidate object. */
@@ -21,8 +22,6 @@ interface MutableKnown extends Known {
 
 /** More names of unknown members than this are counted. */
 const MAX_UNKNOWN = 100;
-/** Levels of objects that the decoder reads. */
-const MAX_DEPTH = 512;
 const MEMBERS = ["context", "candidates", "options"];
 const EMPTY_OBJECT = new TextEncoder().encode("{}");
 
@@ -45,10 +44,12 @@ export function splitScoreRequest(body: Uint8Array, known: Known, maxCandidates:
   const unknown = new Set<string>();
   noteUnknown(contextObject ?? {}, known, "context.", unknown);
   for (const object of candidateObjects) noteUnknown(object, known, "candidates[].", unknown);
-  return { context, candidates, options: members.get("options"), unknown: bounded([...unknown].sort()) };
+  return { context, candidates, options: members.get("options"), unknown: namesOf(unknown) };
 }
 
-function bounded(names: readonly string[]): readonly string[] {
+/** The names in their order, at most 100. */
+export function namesOf(unknown: ReadonlySet<string>): readonly string[] {
+  const names = [...unknown].sort();
   const more = names.length - MAX_UNKNOWN;
   return more <= 0 ? names : [...names.slice(0, MAX_UNKNOWN), `… and ${more} more`];
 }
@@ -121,11 +122,4 @@ function placeOf(known: Known, path: string): Known | undefined {
   let place: Known | undefined = known;
   for (const name of path.split(".")) place = place?.children.get(name);
   return place;
-}
-
-/** Dotted paths of a value's leaves (arrays count as leaves), `depth` deep at most: the decoder refuses what is deeper. */
-function* leafPaths(value: unknown, path: string, depth = MAX_DEPTH): Generator<string> {
-  const members = isObject(value) && depth > 0 ? Object.entries(value) : [];
-  if (members.length === 0) yield path;
-  for (const [name, inner] of members) yield* leafPaths(inner, `${path}.${name}`, depth - 1);
 }

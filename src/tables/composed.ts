@@ -54,13 +54,13 @@ export class ComposedEncoding implements Encoding {
     options: EncodingOptions,
     importance: StoreEncoding | null = null,
   ) {
-    const { capacity, serving, servingPrecision, memoryLimit } = options;
+    const { capacity, serving, servingPrecision, memoryLimit, sharing } = options;
     this.dim = dim;
     this.capacity = capacity;
     this.parts = composition.parts.length;
     const workspace = (kernel: TableKernel) => open(kernel, pool, composition, capacity);
     const limit = memoryLimit === undefined ? {} : { memoryLimit };
-    this.pool = new HashStore(pool, { workspace, serving, servingPrecision, ...limit });
+    this.pool = new HashStore(pool, { workspace, serving, servingPrecision, sharing, ...limit });
     this.matrices = new Matrices(this.pool.memory, capacity * dim);
     this.importance = importance;
     this.stores = this.importance ? [this.pool, this.importance.store] : [this.pool];

@@ -1,5 +1,6 @@
 import type { Learner } from "./learner.js";
 import type { RowChunk, ServingPrecision } from "./row-store.js";
+import type { Sharing } from "./sharing.js";
 import type { EncodingBase } from "./spec.js";
 
 /** Where a stream is: what admission, eviction and hotness go by. The same for every encoding of a model. */
@@ -72,6 +73,8 @@ export interface EncodingOptions {
   readonly serving: boolean;
   /** How a replica's stores hold their weights. Default f32. */
   readonly servingPrecision?: ServingPrecision | undefined;
+  /** Rows of stores are several threads'. Default: its own. */
+  readonly sharing?: Sharing | undefined;
   /** What runs decoders. */
   readonly runtime: "onnxruntime" | "tensorflow";
   /** Bytes each memory may grow to; 4 GiB by default. */

@@ -8,6 +8,7 @@ import type { StoreSpec } from "../spec/compiled.js";
 import { ChangeFeed, type ChangeReader } from "./change-feed.js";
 import { type Lifecycle, openLifecycle } from "./lifecycle.js";
 import { RemovedKeys } from "./removed-keys.js";
+import { memoryOf, StoreSharing } from "./sharing.js";
 import { GIB, layoutOf, type StoreOptions, tableFull } from "./store-options.js";
 
 export { type ServingPrecision, type StoreOptions, servingPrecisions } from "./store-options.js";
@@ -44,6 +45,8 @@ export abstract class RowStore {
   readonly memory: WebAssembly.Memory;
   /** Admission and eviction; null where every id has a row for ever, and in a replica. */
   readonly lifecycle: Lifecycle | null;
+  /** null: no other thread has to do with it. */
+  readonly sharing: StoreSharing | null;
   private readonly memoryLimit: number;
   private readonly removedKeys: RemovedKeys;
   private readonly feed = new ChangeFeed({
@@ -51,11 +54,9 @@ export abstract class RowStore {
     noted: () => this.noted(),
     present: (rows) => this.present(rows),
   });
-  /** Room for one row's weights, or for all of its floats. */
+  /** Room for one row's weights, or for all of its floats; for one key. */
   private readonly probe: number;
-  /** Room for one key. */
   private readonly keyProbe: number;
-  /** Room for the numbers and the bytes of some rows. */
   private readonly packing: number;
 
   constructor(spec: StoreSpec, options: StoreOptions, keyed: boolean) {
@@ -63,24 +64,28 @@ export abstract class RowStore {
     this.keyed = keyed;
     this.optimizer = optimizerFor(spec.optimizer);
     this.layout = layoutOf(spec, this.optimizer, options);
-    const { kernel, memory } = tableKernel((count) => this.removedKeys.collect(count), options.wide);
-    this.kernel = kernel;
-    this.memory = memory;
+    const { sharing, serving, workspace } = options;
+    const own = memoryOf(sharing, spec.name);
+    const { kernel, memory } = tableKernel((count) => this.removedKeys.collect(count), options.wide, own);
+    [this.kernel, this.memory] = [kernel, memory];
     this.removedKeys = new RemovedKeys(kernel, memory);
     this.memoryLimit = options.memoryLimit ?? 4 * GIB;
     kernel.setLimit(this.memoryLimit);
+    const start = StoreSharing.enter(kernel, sharing, spec.name);
     kernel.seedIndex(hashSecret());
     kernel.configureOptimizer(this.optimizer.id, ...this.optimizer.hyper);
-    if (options.serving) kernel.setServing(codecs[this.layout.precision]);
+    if (serving) kernel.setServing(codecs[this.layout.precision]);
     kernel.configureRow(spec.dim, this.layout.lanes);
     const seed = BigInt(`0x${spec.seed}`);
     if (spec.precision) kernel.configurePrecision(codecs[spec.precision], spec.rounding === "nearest" ? 1 : 0, seed);
-    options.workspace?.(kernel);
+    workspace?.(kernel);
     this.probe = kernel.workspace(this.layout.lanes * 12 + 16) >>> 0;
     this.keyProbe = kernel.workspace(8) >>> 0;
     this.packing = kernel.workspace(PACKED * (4 + this.layout.stride)) >>> 0;
     this.lifecycle = openLifecycle(spec, { kernel, memory }, { ...options, stride: this.layout.stride });
-    if (!kernel.open(keyed ? 1 : 0, spec.rows, this.layout.stateBytes, seed, spec.init)) throw this.full(spec.rows);
+    this.sharing = StoreSharing.begin(kernel, memory, sharing, spec.name, start, this.layout.lanes * 12);
+    const { stateBytes } = this.layout;
+    if (!(this.sharing ?? kernel).open(+keyed, spec.rows, stateBytes, seed, spec.init)) throw this.full(spec.rows);
   }
 
   /** Learned rows. */

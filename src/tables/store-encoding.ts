@@ -13,20 +13,23 @@ export class StoreEncoding extends StoreLearner implements Encoding {
   readonly owned: OwnedRows | undefined;
   private readonly capacity: number;
   private readonly matrices: Matrices;
+  /** The vectors for those who cannot read memory that threads share: all but kernels. */
+  private readonly copy: Float32Array | null;
 
   /** @param options.unitRows rows from this one on start around 1 */
   constructor(spec: StoreSpec, options: EncodingOptions & { readonly unitRows?: number }) {
-    const { capacity, serving, servingPrecision, memoryLimit, unitRows } = options;
+    const { capacity, serving, servingPrecision, memoryLimit, sharing, unitRows } = options;
     const workspace = (kernel: TableKernel): void => {
       if (unitRows !== undefined) kernel.setUnitRows(unitRows);
       kernel.openBatch(capacity, 1, 1, 0, capacity);
     };
-    super(spec, { workspace, serving, servingPrecision, ...(memoryLimit && { memoryLimit }) });
+    super(spec, { workspace, serving, servingPrecision, sharing, ...(memoryLimit && { memoryLimit }) });
     this.dim = spec.dim;
     this.capacity = capacity;
     const { store } = this;
     this.owned = store.keyed ? { plant: (chunk) => store.plant(chunk), others: null } : undefined;
     this.matrices = new Matrices(this.store.memory, capacity * this.dim);
+    this.copy = sharing ? new Float32Array(capacity * this.dim) : null;
   }
 
   get keys(): BigUint64Array {
@@ -34,6 +37,11 @@ export class StoreEncoding extends StoreLearner implements Encoding {
   }
 
   get vectors(): Float32Array {
+    return this.copy ?? this.found;
+  }
+
+  /** The vectors as the kernel makes them. */
+  private get found(): Float32Array {
     return this.matrices.at(this.store.kernel.outputAt.value);
   }
 
@@ -51,6 +59,7 @@ export class StoreEncoding extends StoreLearner implements Encoding {
       throw this.store.full(this.store.rows + count);
     }
     this.learning = mode === "learn" ? count : null;
+    this.copy?.set(this.found.subarray(0, count * this.dim));
   }
 
   /** How many of the first `count` keys have no row. */

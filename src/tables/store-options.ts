@@ -3,6 +3,7 @@ import { type RowLayout, rowLayout } from "../core/row-layout.js";
 import type { TableKernel, WideKernel } from "../kernels/table.js";
 import type { Optimizer } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
+import type { Sharing } from "./sharing.js";
 
 export interface StoreOptions {
   /** Bytes the table's memory may grow to; 4 GiB by default and at most. */
@@ -15,6 +16,8 @@ export interface StoreOptions {
   readonly serving?: boolean;
   /** How a replica's rows hold their weights: f32 by default. A row of one weight has no scale of its own: it is f16 instead. */
   readonly servingPrecision?: ServingPrecision | undefined;
+  /** Its rows are several threads'. Default: its own. */
+  readonly sharing?: Sharing | undefined;
 }
 
 /** What a replica can hold its rows in. */

@@ -24,6 +24,8 @@ export class StoreTable extends StoreLearner implements Table {
   /** Rows of the largest batch. */
   private readonly rows: number;
   private readonly matrices: Matrices;
+  /** X for those who cannot read memory that threads share: all but kernels. */
+  private readonly copy: Float32Array | null;
 
   constructor(model: CompiledSpec, tableIndex: number, layout: BatchLayout, options: StoreOptions = {}) {
     const spec = model.tables[tableIndex];
@@ -40,9 +42,15 @@ export class StoreTable extends StoreLearner implements Table {
     this.layout = this.store.layout;
     this.width = this.path.vectors * this.spec.dim;
     this.matrices = new Matrices(this.store.memory, this.path.capacity * this.width);
+    this.copy = options.sharing ? new Float32Array(this.path.capacity * this.width) : null;
   }
 
   get output(): Float32Array {
+    return this.copy ?? this.found;
+  }
+
+  /** X as the kernel makes it. */
+  private get found(): Float32Array {
     return this.matrices.at(this.store.kernel.outputAt.value);
   }
 
@@ -62,6 +70,7 @@ export class StoreTable extends StoreLearner implements Table {
       throw this.store.full(this.store.rows + occurrences);
     }
     if (mode === "learn") this.learning = batch.rows;
+    this.copy?.set(this.found.subarray(0, batch.rows * this.width));
   }
 
   gradientSquares(): number {

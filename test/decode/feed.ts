@@ -1,7 +1,7 @@
 // Drives a decoder and reads its batches back, for tests.
 import { expect } from "vitest";
 import type { Batch } from "../../src/core/batch.js";
-import type { Decoder, Reject, Taken } from "../../src/decode/decoder.js";
+import type { Decoder, Reject, RequestFailure, Taken } from "../../src/decode/decoder.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import type { Decoded, RefusedRow, Row } from "./reference.js";
 
@@ -84,4 +84,14 @@ export function expectDecoded(spec: CompiledSpec, taken: readonly Taken[], expec
 /** Everything of a take that may not depend on how the input was cut. */
 export function outcome(spec: CompiledSpec, { batch, rejects, offset, row, distinct }: Taken) {
   return { rows: rowsOf(spec, batch), rejects, offset, row, distinct: [...distinct] };
+}
+
+/** A request's rows, or its first failure. */
+export function decodeRequest(
+  { requests }: Decoder,
+  context: Uint8Array,
+  candidates: readonly Uint8Array[],
+): { batch: Batch } | { failure: RequestFailure } {
+  const failure = requests.readParts(context, candidates);
+  return failure ? { failure } : { batch: requests.batch(candidates.length) };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import fc from "../properties.js";
-import { expectRows, feed, rowsOf } from "./feed.js";
+import { decodeRequest, expectRows, feed, rowsOf } from "./feed.js";
 import { everySpec, rowText, specOf } from "./generate.js";
 import { decodeFile, decodeMerged } from "./reference.js";
 
@@ -9,7 +9,8 @@ const spec = everySpec("json");
 const decoder = new Decoder(spec, { capacity: 8, requireLabel: false });
 
 function request(context: string, candidates: string[]) {
-  return decoder.decodeRequest(
+  return decodeRequest(
+    decoder,
     Buffer.from(context),
     candidates.map((text) => Buffer.from(text)),
   );
@@ -118,7 +119,7 @@ describe("a request", () => {
     });
     expect(failure(`{"x":"${"y".repeat(3 << 20)}"}`, [])).toEqual({ candidate: -1, code: "row_too_long", column: "" });
     expect(failure("{}", [])).toBeUndefined();
-    const bad = decoder.decodeRequest(Buffer.from("{}"), [Buffer.from([123, 34, 0xff, 34, 58, 49, 125])]);
+    const bad = decodeRequest(decoder, Buffer.from("{}"), [Buffer.from([123, 34, 0xff, 34, 58, 49, 125])]);
     expect(bad).toEqual({ failure: { candidate: 0, code: "bad_utf8", column: "" } });
   });
 
@@ -149,7 +150,7 @@ describe("a request", () => {
       expect(batch.rows, example).toBe(1);
       const expected = rowsOf(vw, batch);
       for (const text of requests) {
-        const result = json.decodeRequest(Buffer.from("{}"), [Buffer.from(text)]);
+        const result = decodeRequest(json, Buffer.from("{}"), [Buffer.from(text)]);
         expect("batch" in result && rowsOf(vw, result.batch), text).toEqual(expected);
         const [own] = feed(new Decoder(vw, { capacity: 8, format: "json", requireLabel: false }), Buffer.from(text));
         expect(rowsOf(vw, own.batch), text).toEqual(expected);
@@ -185,7 +186,7 @@ describe("a request", () => {
     const fields = [{ name: "a", type: "categorical", from: "a" } as const];
     const tsv = specOf(fields, { events: { format: "tsv", columns: ["label", "a"], header: true, separator: "\t" } });
     const json = new Decoder(tsv, { capacity: 2, format: "json", requireLabel: false });
-    const result = json.decodeRequest(Buffer.from("{}"), [Buffer.from('{"a":"x"}')]);
+    const result = decodeRequest(json, Buffer.from("{}"), [Buffer.from('{"a":"x"}')]);
     const [{ batch }] = feed(new Decoder(tsv, { capacity: 2 }), Buffer.from("label\ta\n1\tx\n"));
     expect("batch" in result && rowsOf(tsv, result.batch)[0].keys).toEqual(rowsOf(tsv, batch)[0].keys);
   });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
-import { feed, feedFile } from "./feed.js";
+import { decodeRequest, feed, feedFile } from "./feed.js";
 import { specOf } from "./generate.js";
 
 const spec = (format: "tsv" | "json" | "vw"): CompiledSpec =>
@@ -54,7 +54,7 @@ it("messages are watched too, requests are not", () => {
   for (const text of ["1\tx\ty\t1\t", "0\tx\ty\t2\t"]) decoder.message(Buffer.from(text), 0, text.length, 0);
   expect(constants(decoder)).toEqual(["a=x", "b=y", "gone="]);
   const scoring = new Decoder(spec("json"), { capacity: 8, format: "json", requireLabel: false });
-  scoring.decodeRequest(Buffer.from("{}"), [Buffer.from('{"a":"x"}')]);
+  decodeRequest(scoring, Buffer.from("{}"), [Buffer.from('{"a":"x"}')]);
   expect(scoring.findings()).toEqual({ constants: [], labels: [] });
 });
 

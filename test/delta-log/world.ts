@@ -13,7 +13,8 @@ export class TinyModel implements ReplicaModel {
   readonly rows = new Map<bigint, number>();
   closed = false;
 
-  apply({ tables }: ServingState): void {
+  apply(states: readonly ServingState[]): void {
+    const tables = states.flatMap((state) => state.tables);
     for (const { keys, weights, removed } of tables) {
       for (const key of removed) this.rows.delete(key);
       keys.forEach((key, i) => {

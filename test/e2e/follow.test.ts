@@ -1,59 +1,30 @@
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { batchLayout } from "../../src/core/batch.js";
 import { Rng } from "../../src/core/rng.js";
-import { Decoder } from "../../src/decode/decoder.js";
 import { openSink } from "../../src/delta-log/open.js";
 import { Publisher } from "../../src/delta-log/publisher.js";
 import { EventTimes } from "../../src/delta-log/times.js";
-import { sigmoid } from "../../src/metrics/kernel.js";
-import { createModel } from "../../src/model/create.js";
-import { specHash } from "../../src/spec/hash.js";
-import { parseSpec } from "../../src/spec/parse.js";
 import { servedSpec } from "../model/served.js";
+import { candidate, trainerOf } from "../serve/trainer.js";
 import { ended, run, start, temporary } from "./hashbrook.js";
-
-const encoder = new TextEncoder();
-const candidate = (rng: Rng) => ({
-  a: `a${rng.below(30)}`,
-  b: `b${rng.below(30)}`,
-  tags: Array.from({ length: rng.below(4) }, () => `t${rng.below(9)}`),
-  x: rng.below(1000) / 10,
-  v: [rng.uniform(), rng.uniform(), rng.uniform()],
-});
 
 /** Learns pseudo-random events and publishes after each batch; remembers what each version answers to `asked`. */
 async function trainerInto(log: string, asked: readonly object[]) {
-  const spec = parseSpec(servedSpec("deep_crossing"), "test.yaml");
-  const layout = batchLayout(spec, 64);
-  const model = await createModel(spec, { layout, threads: 1, purpose: "train" });
-  const decoder = new Decoder(spec, { capacity: 64, format: "json", requireLabel: false });
+  const trainer = await trainerOf(servedSpec("deep_crossing"));
+  const { model, spec, hash } = trainer;
   const sink = await openSink(log, { epoch: 1, now: Date.now });
-  const publisher = new Publisher({ sink, spec, run: specHash(spec), snapshotEvery: 20 });
-  const rng = new Rng(3);
+  const publisher = new Publisher({ sink, spec, run: hash, snapshotEvery: 20 });
   const answers = new Map<number, number[]>();
-  const decode = (objects: readonly object[]) => {
-    const decoded = decoder.decodeRequest(
-      encoder.encode("{}"),
-      objects.map((each) => encoder.encode(JSON.stringify(each))),
-    );
-    if ("failure" in decoded) throw new Error(JSON.stringify(decoded.failure));
-    return decoded.batch;
-  };
-  let version = 0;
   const changes = model.serving.changes();
   const step = async () => {
-    const batch = decode(Array.from({ length: 64 }, () => candidate(rng)));
-    for (let r = 0; r < batch.rows; r++) batch.labels[r] = rng.below(2);
     const times = new EventTimes();
     times.add(Float64Array.from({ length: 64 }, () => Date.now() - 5));
-    await model.learn(batch);
-    version += batch.rows;
-    answers.set(version, [...sigmoid(await model.predict(decode(asked)))]);
-    await publisher.publish(model.serving, version, times.take(), changes.take());
+    await trainer.learn();
+    answers.set(trainer.examples, await trainer.answers(asked));
+    await publisher.publish(model.serving, trainer.examples, times.take(), changes.take());
   };
-  return { step, answers, hash: specHash(spec), version: () => version, close: () => model.close() };
+  return { step, answers, hash, version: () => trainer.examples, close: () => model.close() };
 }
 
 const servers: ChildProcess[] = [];

@@ -1,9 +1,8 @@
 // The kernel module `scan`: bytes of events → one batch region, by the decode plan the host laid out (plan.ts).
-import { OK } from "./codes";
-import { acceptRow, fillLogs, setJoined } from "./fields";
-import { clearRow, forgetContext, keepContext, readObject, toContext } from "./json";
+import { fillLogs, setJoined } from "./fields";
 import { setPowers } from "./number";
-import { failedSlot, plan, scratchEnd, setFailedSlot, setMayFail, setPlan } from "./plan";
+import { failedSlot, plan, setPlan } from "./plan";
+import { contextAt, contextEnd, nextAt, nextRow, optionsAt, optionsEnd } from "./request";
 import { code, cursor, lines, rowEnd, rowLine, rowStart, rows } from "./rows";
 import { xxh64 as hash } from "./xxh64";
 
@@ -13,6 +12,8 @@ export { parseNumber } from "./number";
 export { scanDelimited } from "./delimited";
 export { scanLines, scanMessage } from "./lines";
 export { refuseMessage, setCursor, setRows } from "./rows";
+export { endRequest, openRequest, readCandidate, readCandidates, readContext } from "./request";
+export { openUnknown, takeUnknown } from "./unknown";
 export { isUtf8 } from "./utf8";
 
 /** The first free byte of the memory. */
@@ -58,28 +59,23 @@ export function getFailedSlot(): usize {
   return failedSlot;
 }
 
-/** Where the text of the context ends among the unescaped texts. */
-let contextScratch: usize = 0;
-
-/** Reads the context of a request, [at, end); `copy` has room for all slots. @returns a reject code */
-export function readContext(at: usize, end: usize, copy: usize): u32 {
-  setFailedSlot(0);
-  forgetContext();
-  clearRow();
-  const why = readObject(at, end);
-  if (why) return why;
-  keepContext(copy);
-  contextScratch = scratchEnd;
-  return OK;
+export function getContextAt(): usize {
+  return contextAt;
 }
-
-/** Reads one candidate over the context and makes it row `row`. @returns a reject code */
-export function readCandidate(at: usize, end: usize, copy: usize, row: u32): u32 {
-  setFailedSlot(0);
-  toContext(copy, contextScratch);
-  const why = readObject(at, end);
-  setMayFail(true);
-  return why ? why : acceptRow(row);
+export function getContextEnd(): usize {
+  return contextEnd;
+}
+export function getOptionsAt(): usize {
+  return optionsAt;
+}
+export function getOptionsEnd(): usize {
+  return optionsEnd;
+}
+export function getNextAt(): usize {
+  return nextAt;
+}
+export function getNextRow(): u32 {
+  return nextRow;
 }
 
 export function getWatches(): usize {

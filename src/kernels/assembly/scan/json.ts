@@ -6,6 +6,7 @@ import {
   ARRAY, BOOLEAN, LONE_SURROGATE, MISPLACED, MISSING, NUMBER, OBJECT, STRING, Slot, SLOT_BYTES, plan, scratchEnd, setMayFail,
   setScratchEnd,
 } from "./plan";
+import { noteUnknown, noting } from "./unknown";
 import { xxh64 } from "./xxh64";
 
 /** A place in the events' objects: a value somebody reads, or an object with such values inside. */
@@ -127,7 +128,7 @@ function matches(p: usize, member: Member): bool {
 }
 
 /** @param at right after the opening brace @param depth brackets open, its own included */
-function object(at: usize, node: Node, depth: u32): usize {
+export function object(at: usize, node: Node, depth: u32): usize {
   let p = skipSpace(at);
   if (load<u8>(p) == 125) return p + 1;
   let expected = node.first;
@@ -135,12 +136,14 @@ function object(at: usize, node: Node, depth: u32): usize {
   while (true) {
     if (load<u8>(p) != 34) return 0;
     let member = expected;
+    const name = p + 1;
+    let nameEnd: usize = 0;
     if (member != null && matches(p, member)) p += member.quotedSize;
     else {
-      const start = p + 1;
-      p = skipString(start);
+      p = skipString(name);
       if (!p) return 0;
-      member = lookUp(node, start, p - 1);
+      nameEnd = p - 1;
+      member = lookUp(node, name, nameEnd);
       if (member) {
         if (last) last.next = member;
         else node.first = member;
@@ -155,7 +158,11 @@ function object(at: usize, node: Node, depth: u32): usize {
       last = member;
       expected = member.next;
       p = value(p, member.node, depth);
-    } else p = skip(p, depth);
+    } else {
+      const from = p;
+      p = skip(p, depth);
+      if (noting && p) noteUnknown(changetype<usize>(node), name, nameEnd, from, p);
+    }
     if (!p) return 0;
     p = skipSpace(p);
     const c: u32 = load<u8>(p++);

@@ -43,7 +43,7 @@ export {
   removedRoom,
   setClock,
 } from "./lifecycle";
-export { setLimit, workspace } from "./memory";
+export { setLimit, useWorkspace, workspace, workspaceEnd } from "./memory";
 export { plant, put, rowFor } from "./new-rows";
 export { configurePrecision, configureRow, setServing, unpack } from "./row-state";
 export { adamRestore, power1, power2 } from "./optimizers/adam";
@@ -51,6 +51,7 @@ export { beginStep, configureOptimizer } from "./optimizers/index";
 export {
   adoptBitmap,
   adoptRows,
+  attach,
   changesAddress,
   indexAddress,
   isTouched,
@@ -63,8 +64,10 @@ export {
   rowCapacity,
   rowCount,
   rowOf,
+  refresh,
   rowPtr,
   rowsOf,
+  share,
   rowsAddress,
   setUnitRows,
   settleMarks,

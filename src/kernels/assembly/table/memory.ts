@@ -13,6 +13,11 @@ export function setLimit(bytes: f64): void {
   limit = min(<u64>bytes, 65535 * PAGE);
 }
 
+/** From now on workspace is taken from `at` on: memory that another instance has set aside for this one. Before any is taken. */
+export function useWorkspace(at: usize): void {
+  workspaceEnd = at;
+}
+
 let refused: bool = false;
 
 /**

@@ -30,12 +30,18 @@ let slotsAt: usize = 0;
 let scratch: usize = 0;
 let scratchBytes: usize = 16;
 /** The weight and the gradient of a row of one weight, 16 bytes each. */
-const single: usize = memory.data(32, 16);
+let single: usize = 0;
 /** Weights of a row, the floats they take (1, or `dim` rounded up to a multiple of 4), and the bytes of that. */
 export let dim: u32 = 1;
 export let lanes: u32 = 1;
 export let laneBytes: usize = 4;
 let threshold: f32 = 0;
+
+/** Takes the room for it: memory that several instances share has nothing that is one of them's alone but workspace. */
+export function takeSingle(): bool {
+  single = workspace(32);
+  return single != 0;
+}
 
 /** Rows will hold nothing but their weights, in the form of a codec. */
 export function setServing(codec: u32): void {

@@ -9,7 +9,7 @@
 import { drawWeights, mix } from "./initial";
 import { metaBytes, noteRemoved, removedAddress } from "./lifecycle";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
-import { derive, dim, initialAt, initialise, laneBytes, lanes, serving, weights } from "./row-state";
+import { derive, dim, initialAt, initialise, laneBytes, lanes, serving, takeSingle, weights } from "./row-state";
 import { derives } from "./optimizers/index";
 
 export const NONE: u32 = 0xffffffff;
@@ -93,6 +93,19 @@ export function setBudget(bytes: f64): void {
  * all rows (hash) or rows to reserve (exact, may be 0). False when the memory limit does not allow it.
  */
 export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_: f32): bool {
+  if (!describe(exact_, stateBytes, seed_, init_)) return false;
+  indexBase = workspaceEnd;
+  return exact ? openExact(rows) : openHash(rows);
+}
+
+/** Takes up a table that another instance over the same memory has opened, and told of at `at` (`share`): this one reads it. */
+export function attach(exact_: bool, stateBytes: u32, seed_: u64, init_: f32, at: usize): bool {
+  if (!describe(exact_, stateBytes, seed_, init_)) return false;
+  refresh(at);
+  return true;
+}
+
+function describe(exact_: bool, stateBytes: u32, seed_: u64, init_: f32): bool {
   exact = exact_;
   seed = seed_;
   init = init_;
@@ -101,9 +114,44 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
   stride = <usize>stateBytes + head;
   late = late && blank && !exact && stride == 8;
   scratchState = workspace(3 * laneBytes + 16);
-  if (scratchState == 0) return false;
-  indexBase = workspaceEnd;
-  return exact ? openExact(rows) : openHash(rows);
+  return takeSingle() && scratchState != 0;
+}
+
+/** What changes about a table, or is of its opener's choice: for instances that read it. */
+@unmanaged
+class SharedTable {
+  secret: u64;
+  indexBase: usize;
+  changesBase: usize;
+  rowsBase: usize;
+  rowCount: u32;
+  rowCapacity: u32;
+  groupMask: u32;
+}
+
+/** Writes it to `at`, for other instances over this memory, while none of them reads. */
+export function share(at: usize): void {
+  const told = changetype<SharedTable>(at);
+  told.secret = secret;
+  told.indexBase = indexBase;
+  told.changesBase = changesBase;
+  told.rowsBase = rowsBase;
+  told.rowCount = rowCount;
+  told.rowCapacity = rowCapacity;
+  told.groupMask = groupMask;
+}
+
+/** Reads it, after every change of the table. */
+export function refresh(at: usize): void {
+  const told = changetype<SharedTable>(at);
+  secret = told.secret;
+  indexBase = told.indexBase;
+  changesBase = told.changesBase;
+  rowsBase = told.rowsBase;
+  rowCount = told.rowCount;
+  rowCapacity = told.rowCapacity;
+  groupMask = told.groupMask;
+  rowMask = (rowCapacity & (rowCapacity - 1)) == 0 ? rowCapacity - 1 : 0;
 }
 
 function openHash(rows: u32): bool {

@@ -1,0 +1,152 @@
+import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import type { Outcome, Scored } from "./engine.js";
+
+/** What one request may ask for beside its body. */
+export interface ScoreOptions {
+  /** Gives the request up: what of it was not scored yet is not. */
+  readonly signal?: AbortSignal | undefined;
+  /** A time of `systemClock`: what of the request was not scored by then is refused. */
+  readonly deadline?: number | undefined;
+}
+
+export interface Ask {
+  readonly id: number;
+  readonly body: Uint8Array;
+}
+
+/** What a lane says after a turn: what is finished, and how many requests it still has. */
+export interface TurnResult {
+  readonly outcomes: readonly Outcome[];
+  readonly open: number;
+}
+
+/** A place where requests are scored, one run at a time. */
+export interface Lane {
+  /** Takes requests, gives some up, and makes one run. */
+  turn(asked: readonly Ask[], dropped: readonly number[]): Promise<TurnResult>;
+}
+
+interface Pending extends Ask {
+  readonly options: ScoreOptions;
+  readonly resolve: (scored: Scored) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A lane takes at most so many requests and bytes in a turn, so that others have some, too. */
+const MOST_ASKED = 256;
+const MOST_BYTES = 1 << 20;
+
+/** Gives requests to lanes: at once to one that has nothing to do, and to a busy one all that came during its run. */
+export class Dispatcher {
+  private readonly idle: Set<Lane>;
+  private queue: Pending[] = [];
+  private readonly given = new Map<Lane, Map<number, Pending>>();
+  private next = 0;
+  private planned = false;
+  private readonly rest: (() => void)[] = [];
+
+  constructor(lanes: readonly Lane[]) {
+    this.idle = new Set(lanes);
+    for (const lane of lanes) this.given.set(lane, new Map());
+  }
+
+  /** Requests that are not answered yet. */
+  get waiting(): number {
+    return [...this.given.values()].reduce((sum, given) => sum + given.size, this.queue.length);
+  }
+
+  /** @throws HashbrookError whatever is wrong with the request; deadline_exceeded; request_aborted */
+  score(body: Uint8Array, options: ScoreOptions): Promise<Scored> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ id: this.next++, body, options, resolve, reject });
+      this.plan();
+    });
+  }
+
+  /** Waits until all requests are answered. */
+  async close(): Promise<void> {
+    while (this.waiting > 0) await new Promise<void>((resolve) => this.rest.push(resolve));
+  }
+
+  /** Requests that come in one go are taken together. */
+  private plan(): void {
+    if (this.planned || this.idle.size === 0) return;
+    this.planned = true;
+    setImmediate(() => {
+      this.planned = false;
+      for (const lane of this.idle) void this.turns(lane);
+    });
+  }
+
+  /** Lets a lane run for as long as there is anything. */
+  private async turns(lane: Lane): Promise<void> {
+    const given = this.given.get(lane)!;
+    this.refuseLate();
+    if (this.queue.length === 0 && given.size === 0) return;
+    this.idle.delete(lane);
+    while (this.queue.length > 0 || given.size > 0) {
+      await this.turn(lane, given);
+      this.refuseLate();
+    }
+    this.idle.add(lane);
+    for (const resolve of this.rest.splice(0)) resolve();
+  }
+
+  private async turn(lane: Lane, given: Map<number, Pending>): Promise<void> {
+    const dropped = this.late(given);
+    const asked = this.takeSome();
+    for (const pending of asked) given.set(pending.id, pending);
+    try {
+      const { outcomes } = await lane.turn(
+        asked.map(({ id, body }) => ({ id, body })),
+        dropped,
+      );
+      for (const outcome of outcomes) settle(given, outcome);
+    } catch (error) {
+      for (const { reject } of given.values()) reject(error);
+      given.clear();
+    }
+  }
+
+  /** What a lane takes from the queue: its share of it, where others are idle. */
+  private takeSome(): Pending[] {
+    const share = Math.ceil(this.queue.length / (this.idle.size + 1));
+    let count = 0;
+    let bytes = 0;
+    while (count < Math.min(share, MOST_ASKED) && bytes < MOST_BYTES) bytes += this.queue[count++].body.byteLength;
+    return this.queue.splice(0, count);
+  }
+
+  /** Refuses what of the queue is late. */
+  private refuseLate(): void {
+    const refused = new Set(this.queue.filter((pending) => refusedLate(pending)));
+    if (refused.size > 0) this.queue = this.queue.filter((pending) => !refused.has(pending));
+  }
+
+  /** Refuses what of a lane's requests is late. @returns their ids */
+  private late(given: Map<number, Pending>): number[] {
+    const late = [...given.values()].filter((pending) => refusedLate(pending)).map(({ id }) => id);
+    for (const id of late) given.delete(id);
+    return late;
+  }
+}
+
+function settle(given: Map<number, Pending>, outcome: Outcome): void {
+  const pending = given.get(outcome.id);
+  given.delete(outcome.id);
+  if ("error" in outcome) pending?.reject(outcome.error);
+  else pending?.resolve(outcome);
+}
+
+/** Rejects a request that nobody waits for any more. */
+function refusedLate({ options: { signal, deadline }, reject }: Pending): boolean {
+  if (signal?.aborted) {
+    reject(new HashbrookError("request_aborted", "the request was given up before it was scored"));
+    return true;
+  }
+  if (deadline === undefined || systemClock.now() < deadline) return false;
+  const hint = "ask for fewer candidates at a time, or give it longer";
+  reject(new HashbrookError("deadline_exceeded", "the request's deadline passed before it was scored", { hint }));
+  return true;
+}

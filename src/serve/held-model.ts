@@ -1,0 +1,62 @@
+import { batchLayout } from "../core/batch.js";
+import type { CalibrationState, ServingState } from "../delta-log/state.js";
+import { createModel } from "../model/create.js";
+import type { Model } from "../model/model.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import type { SharedStore } from "../tables/sharing.js";
+import type { ServingPrecision } from "../tables/table.js";
+import { Gate } from "./gate.js";
+import type { SharedModel } from "./model-calls.js";
+import { CAPACITY } from "./scoring-model.js";
+import { SharedValue } from "./shared-value.js";
+
+/** A model whose rows other threads read. It scores nothing itself. */
+export class HeldModel {
+  readonly shared: SharedModel;
+  private readonly model: Model;
+  private readonly gate: Gate;
+  private readonly calibration: SharedValue<CalibrationState>;
+
+  private constructor(shared: SharedModel, model: Model) {
+    this.shared = shared;
+    this.model = model;
+    this.gate = new Gate(shared.gate);
+    this.calibration = new SharedValue(shared.calibration);
+  }
+
+  /** An empty one, for so many readers. */
+  static async create(
+    spec: CompiledSpec,
+    { id, readers, precision }: { id: number; readers: number; precision: ServingPrecision | undefined },
+  ): Promise<HeldModel> {
+    const stores = new Map<string, SharedStore>();
+    const sharing = { role: "owner", readers, stores } as const;
+    const layout = batchLayout(spec, CAPACITY);
+    const model = await createModel(spec, {
+      layout,
+      threads: 1,
+      purpose: "hold",
+      servingPrecision: precision,
+      sharing,
+    });
+    const dense = new SharedArrayBuffer(model.serving.denseBytes);
+    model.serving.tell(dense);
+    const gate = Gate.memoryFor(readers);
+    const { memory } = new SharedValue();
+    return new HeldModel({ id, spec, precision, stores, gate, dense, calibration: memory }, model);
+  }
+
+  /** Applies the pieces of an update, of which readers see all or nothing. */
+  apply(states: Iterable<ServingState>, examples: number): void {
+    const { model, gate, shared } = this;
+    gate.change(() => {
+      for (const state of states) model.serving.apply(state);
+      model.serving.tell(shared.dense);
+      if (model.calibrator) this.calibration.write(model.calibrator.snapshot());
+    }, examples);
+  }
+
+  close(): Promise<void> {
+    return this.model.close();
+  }
+}

@@ -1,0 +1,64 @@
+import { systemClock } from "../core/clock.js";
+import { loadModel } from "../model/load.js";
+import type { ServingPrecision } from "../tables/table.js";
+import type { Ask, Lane, TurnResult } from "./dispatcher.js";
+import { type Answering, Engine } from "./engine.js";
+import type { Current, Host, HostedCheckpoint } from "./host.js";
+import { CAPACITY, ScoringModel } from "./scoring-model.js";
+
+/** Scores in the calling thread. */
+export class LocalHost implements Host, Lane {
+  readonly lanes = [this];
+  private readonly precision: ServingPrecision | undefined;
+  private readonly engine: Engine;
+  private current: () => Current | null = () => null;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(precision?: ServingPrecision) {
+    this.precision = precision;
+    this.engine = new Engine({ enter: () => this.answering(), leave: () => {}, now: () => systemClock.now() });
+  }
+
+  answer(current: () => Current | null): void {
+    this.current = current;
+  }
+
+  open(spec: unknown, run: string): Promise<ScoringModel> {
+    return ScoringModel.open(spec, run, this.precision);
+  }
+
+  /** The rows stay as they were trained where no precision is asked for. */
+  async load(path: string): Promise<HostedCheckpoint> {
+    const { spec, examples, model, skipped } = await loadModel(path, { capacity: CAPACITY, threads: 1 });
+    const { precision } = this;
+    const scoring = precision ? await ScoringModel.held(model, precision) : new ScoringModel(spec, model);
+    return { model: scoring, examples, skipped };
+  }
+
+  async turn(asked: readonly Ask[], dropped: readonly number[]): Promise<TurnResult> {
+    for (const id of dropped) this.engine.drop(id);
+    for (const { id, body } of asked) this.engine.add(id, body);
+    const outcomes = await this.between(() => this.engine.run());
+    // What came in during the run is seen to.
+    if (this.engine.open > 0) await new Promise((resolve) => setImmediate(resolve));
+    return { outcomes, open: this.engine.open };
+  }
+
+  /** Runs a step when all before it are done: a run as a whole, or a change of the model as a whole. */
+  between<T>(step: () => T | Promise<T>): Promise<T> {
+    const run = this.last.then(step);
+    this.last = run.catch(() => undefined);
+    return run;
+  }
+
+  async close(): Promise<void> {
+    await this.last;
+  }
+
+  private answering(): Answering | null {
+    const now = this.current();
+    if (!now) return null;
+    const scoring = now.model as ScoringModel;
+    return { scoring, examples: now.examples, stamp: `${scoring.serial} ${scoring.changes}` };
+  }
+}

@@ -1,0 +1,85 @@
+import type { Skipped } from "../checkpoints/store.js";
+import type { PlainError } from "../core/errors.js";
+import type { ServingState } from "../delta-log/state.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import type { SharedStore } from "../tables/sharing.js";
+import type { ServingPrecision } from "../tables/table.js";
+import type { ModelVersion } from "./engine.js";
+
+/** A model that one thread holds and others read. */
+export interface SharedModel {
+  readonly id: number;
+  readonly spec: CompiledSpec;
+  readonly precision: ServingPrecision | undefined;
+  readonly stores: ReadonlyMap<string, SharedStore>;
+  /** The memory of its Gate, and of what is served beside rows. */
+  readonly gate: SharedArrayBuffer;
+  readonly dense: SharedArrayBuffer;
+  /** A SharedValue of its calibrator's state. */
+  readonly calibration: SharedArrayBuffer;
+}
+
+interface Opening {
+  readonly id: number;
+  readonly readers: number;
+  readonly precision: ServingPrecision | undefined;
+}
+
+/** A model made of a checkpoint. */
+export interface Loaded {
+  readonly model: SharedModel;
+  readonly examples: number;
+  readonly path: string;
+  readonly skipped: readonly Skipped[];
+}
+
+/** What the thread that holds models can be asked. */
+export type ModelCalls = {
+  /** An empty model of a spec, which must have the hash `run`. */
+  readonly open: readonly [Opening & { readonly spec: unknown; readonly run: string }, SharedModel];
+  /** The model of a run's newest checkpoint, or of one. */
+  readonly load: readonly [Opening & { readonly path: string }, Loaded];
+  /** Pieces of an update, which readers see together. */
+  readonly apply: readonly [
+    { readonly id: number; readonly states: readonly ServingState[]; readonly examples: number },
+    undefined,
+  ];
+  readonly close: readonly [{ readonly id: number }, undefined];
+};
+
+/** Bodies of requests, one behind the other. */
+export interface PackedAsks {
+  readonly ids: readonly number[];
+  readonly lengths: readonly number[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What a run finished: scores one behind the other, and what only some requests have, by their ids. */
+export interface PackedOutcomes {
+  readonly open: number;
+  readonly model: ModelVersion | null;
+  readonly ids: readonly number[];
+  readonly counts: readonly number[];
+  readonly scores: Float32Array<ArrayBuffer>;
+  readonly calibrated: Float32Array<ArrayBuffer> | undefined;
+  readonly ignored: ReadonlyMap<number, readonly string[]>;
+  readonly options: ReadonlyMap<number, Uint8Array>;
+  readonly errors: ReadonlyMap<number, PlainError>;
+}
+
+/** What a scoring thread can be asked. */
+export type ScoringCalls = {
+  /** Takes a model up, and makes it ready to score. */
+  readonly attach: readonly [{ readonly model: SharedModel; readonly reader: number }, undefined];
+  readonly detach: readonly [{ readonly id: number }, undefined];
+  /** Takes requests of a host, gives some up, and makes one run of a model; null: there is none. */
+  readonly turn: readonly [
+    {
+      readonly host: number;
+      readonly model: number | null;
+      readonly asked: PackedAsks;
+      readonly dropped: readonly number[];
+    },
+    PackedOutcomes,
+  ];
+};

@@ -1,0 +1,62 @@
+import { fromPlainError, toPlainError } from "../core/errors.js";
+import type { Ask, TurnResult } from "./dispatcher.js";
+import type { Outcome, Scored } from "./engine.js";
+import { joined } from "./joined.js";
+import type { PackedAsks, PackedOutcomes } from "./model-calls.js";
+
+/** Requests as one piece of memory, to be handed over. */
+export function packAsks(asked: readonly Ask[]): PackedAsks {
+  const lengths = asked.map(({ body }) => body.byteLength);
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  let at = 0;
+  for (const { body } of asked) {
+    bytes.set(body, at);
+    at += body.byteLength;
+  }
+  return { ids: asked.map(({ id }) => id), lengths, bytes };
+}
+
+export function* unpackAsks({ ids, lengths, bytes }: PackedAsks): Generator<Ask> {
+  let at = 0;
+  for (const [i, id] of ids.entries()) {
+    yield { id, body: bytes.subarray(at, at + lengths[i]) };
+    at += lengths[i];
+  }
+}
+
+/** What one run finished: all of one model. */
+export function packOutcomes(outcomes: readonly Outcome[], open: number): PackedOutcomes {
+  const scored = outcomes.filter((outcome): outcome is Scored => "scores" in outcome);
+  const calibrated = scored.flatMap((outcome) => outcome.calibrated ?? []);
+  return {
+    open,
+    model: scored[0]?.model ?? null,
+    ids: scored.map(({ id }) => id),
+    counts: scored.map((outcome) => outcome.scores.length),
+    scores: joined(scored.map(({ scores }) => scores)),
+    calibrated: calibrated.length > 0 ? joined(calibrated) : undefined,
+    ignored: new Map(scored.flatMap(({ id, ignored }) => (ignored.length > 0 ? [[id, ignored]] : []))),
+    options: new Map(scored.flatMap(({ id, options }) => (options ? [[id, options.slice()]] : []))),
+    errors: new Map(
+      outcomes.flatMap((outcome) => ("error" in outcome ? [[outcome.id, toPlainError(outcome.error)]] : [])),
+    ),
+  };
+}
+
+export function unpackOutcomes(packed: PackedOutcomes): TurnResult {
+  const { ids, counts, scores, calibrated, model, ignored, options, errors, open } = packed;
+  let at = 0;
+  const scored = ids.map((id, i): Outcome => {
+    at += counts[i];
+    return {
+      id,
+      scores: scores.subarray(at - counts[i], at),
+      calibrated: calibrated?.subarray(at - counts[i], at),
+      model: model!,
+      ignored: ignored.get(id) ?? [],
+      options: options.get(id),
+    };
+  });
+  const failed = [...errors].map(([id, error]): Outcome => ({ id, error: fromPlainError(error) }));
+  return { outcomes: [...scored, ...failed], open };
+}

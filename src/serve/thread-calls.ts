@@ -1,0 +1,120 @@
+import type { MessagePort, TransferListItem, Worker } from "node:worker_threads";
+import { fromPlainError, HashbrookError, type PlainError, toPlainError } from "../core/errors.js";
+
+/** What a thread can be asked, by name: what is sent and what comes back. */
+export type Calls = Readonly<Record<string, readonly [sent: unknown, answer: unknown]>>;
+
+/** In place of a call: the thread is to end. */
+const END = "end";
+
+interface CallMessage {
+  readonly call: number;
+  readonly name: string;
+  readonly sent: unknown;
+}
+type AnswerMessage =
+  | { readonly call: number; readonly answer: unknown }
+  | { readonly call: number; readonly error: PlainError };
+
+/** An answer with memory that goes along. */
+export class Transferred<T> {
+  readonly answer: T;
+  readonly list: readonly TransferListItem[];
+
+  constructor(answer: T, list: readonly TransferListItem[]) {
+    this.answer = answer;
+    this.list = list;
+  }
+}
+
+/** Asks a thread, which answers one call after the other. */
+export class ThreadCalls<C extends Calls> {
+  private readonly worker: Worker;
+  private readonly open = new Map<number, { resolve(answer: unknown): void; reject(error: unknown): void }>();
+  private readonly what: string;
+  private next = 0;
+  private dead: HashbrookError | null = null;
+  /** Resolves when the thread has ended. */
+  readonly ended: Promise<void>;
+
+  /** @param what the thread is, for errors */
+  constructor(worker: Worker, what: string) {
+    this.worker = worker;
+    this.what = what;
+    worker.on("message", (message: AnswerMessage) => this.settle(message));
+    let cause = "";
+    worker.on("error", (error) => {
+      cause = `: ${error.message}`;
+    });
+    this.ended = new Promise((resolve) => {
+      worker.on("exit", (code) => {
+        this.end(cause || ` with code ${code}`);
+        resolve();
+      });
+    });
+  }
+
+  get alive(): boolean {
+    return this.dead === null;
+  }
+
+  /** @throws HashbrookError what went wrong in the thread; internal where it has ended */
+  call<N extends keyof C & string>(
+    name: N,
+    sent: C[N][0],
+    transfer: readonly TransferListItem[] = [],
+  ): Promise<C[N][1]> {
+    if (this.dead) return Promise.reject(this.dead);
+    return new Promise((resolve, reject) => {
+      const call = this.next++;
+      this.open.set(call, { resolve: resolve as (answer: unknown) => void, reject });
+      this.worker.postMessage({ call, name, sent } satisfies CallMessage, [...transfer]);
+    });
+  }
+
+  /** Lets the thread end when it has answered: ending it amid a run of ONNX Runtime would end the process. */
+  async close(): Promise<void> {
+    if (this.alive) this.worker.postMessage(END);
+    await this.ended;
+  }
+
+  private settle(message: AnswerMessage): void {
+    const waiting = this.open.get(message.call);
+    this.open.delete(message.call);
+    if ("error" in message) waiting?.reject(fromPlainError(message.error));
+    else waiting?.resolve(message.answer);
+  }
+
+  private end(how: string): void {
+    const { open } = this;
+    this.dead = new HashbrookError("internal", `${this.what} ended${how}`);
+    for (const { reject } of open.values()) reject(this.dead);
+    open.clear();
+  }
+}
+
+type Handlers<C extends Calls> = {
+  readonly [N in keyof C]: (sent: C[N][0]) => C[N][1] | Transferred<C[N][1]> | Promise<C[N][1] | Transferred<C[N][1]>>;
+};
+
+/** In the thread: answers calls in their order. */
+export function answerCalls<C extends Calls>(port: MessagePort, handlers: Handlers<C>): void {
+  let last: Promise<void> = Promise.resolve();
+  port.on("message", (message: CallMessage | typeof END) => {
+    last = last.then(() => (message === END ? port.close() : answer(port, message, handlers)));
+  });
+}
+
+async function answer<C extends Calls>(
+  port: MessagePort,
+  { call, name, sent }: CallMessage,
+  handlers: Handlers<C>,
+): Promise<void> {
+  try {
+    const found = await handlers[name](sent);
+    if (found instanceof Transferred) port.postMessage({ call, answer: found.answer }, [...found.list]);
+    else port.postMessage({ call, answer: found });
+  } catch (error) {
+    port.postMessage({ call, error: toPlainError(error) });
+  }
+}

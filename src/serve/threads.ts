@@ -1,0 +1,182 @@
+import { Worker } from "node:worker_threads";
+import { Calibrator, type SliceReport } from "../calibration/calibrator.js";
+import { builtFile } from "../core/built-file.js";
+import type { CalibrationState, ServingState } from "../delta-log/state.js";
+import { specHash } from "../spec/hash.js";
+import type { ServingPrecision } from "../tables/table.js";
+import type { Ask, Lane, TurnResult } from "./dispatcher.js";
+import { Gate } from "./gate.js";
+import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
+import type { ModelCalls, ScoringCalls, SharedModel } from "./model-calls.js";
+import { packAsks, unpackOutcomes } from "./packing.js";
+import { SharedValue } from "./shared-value.js";
+import { ThreadCalls } from "./thread-calls.js";
+
+/** A thread that ends so often without having scored anything is not started again. */
+const MOST_STARTS = 3;
+
+/** A thread that scores; where it ends, another one takes its place. */
+class ScoringThread {
+  private readonly reader: number;
+  private readonly models: ReadonlyMap<number, SharedModel>;
+  private calls: ThreadCalls<ScoringCalls>;
+  private ready: Promise<unknown> = Promise.resolve();
+  private starts = 0;
+  private closed = false;
+
+  constructor(reader: number, models: ReadonlyMap<number, SharedModel>) {
+    this.reader = reader;
+    this.models = models;
+    this.calls = this.start();
+  }
+
+  /** A run for the requests of host number `host`, by a model; null: there is none. */
+  async turn(
+    host: number,
+    model: number | null,
+    asked: readonly Ask[],
+    dropped: readonly number[],
+  ): Promise<TurnResult> {
+    await this.ready;
+    const packed = packAsks(asked);
+    const answer = await this.calls.call("turn", { host, model, asked: packed, dropped }, [packed.bytes.buffer]);
+    this.starts = 0;
+    return unpackOutcomes(answer);
+  }
+
+  async attach(model: SharedModel): Promise<void> {
+    await this.calls.call("attach", { model, reader: this.reader });
+  }
+
+  /** Where the thread has ended, it has let go of all. */
+  async detach(id: number): Promise<void> {
+    await this.calls.call("detach", { id }).catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.calls.close();
+  }
+
+  private start(): ThreadCalls<ScoringCalls> {
+    this.starts++;
+    const calls = new ThreadCalls<ScoringCalls>(new Worker(builtFile("serve/scoring-worker.js")), "a scoring thread");
+    void calls.ended.then(() => this.restart());
+    return calls;
+  }
+
+  private restart(): void {
+    const models = [...this.models.values()];
+    for (const { gate } of models) new Gate(gate).forget(this.reader);
+    if (this.closed || this.starts >= MOST_STARTS) return;
+    this.calls = this.start();
+    this.ready = Promise.all(models.map((model) => this.attach(model))).catch(() => undefined);
+  }
+}
+
+/** Threads that score, by any number of models, and one that holds the models for all of them. */
+export class ScoringThreads {
+  private readonly threads: readonly ScoringThread[];
+  private readonly holder: ThreadCalls<ModelCalls>;
+  private readonly models = new Map<number, SharedModel>();
+  private nextModel = 0;
+  private nextHost = 0;
+
+  /** @param count threads that score */
+  constructor(count: number) {
+    this.holder = new ThreadCalls(new Worker(builtFile("serve/model-worker.js")), "the thread that holds models");
+    this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
+  }
+
+  /** A host for one scorer's requests. Closing it leaves the threads. @param precision how rows hold their weights, f32 by default */
+  host(precision?: ServingPrecision): Host {
+    const host = this.nextHost++;
+    let current: () => Current | null = () => null;
+    const model = () => (current()?.model as ThreadModel | undefined)?.shared.id ?? null;
+    const lanes = this.threads.map((thread): Lane => {
+      return { turn: (asked, dropped) => thread.turn(host, model(), asked, dropped) };
+    });
+    return {
+      lanes,
+      answer: (now) => {
+        current = now;
+      },
+      open: (spec, run) => this.open(spec, run, precision),
+      load: (path) => this.load(path, precision),
+      // The thread that holds the models sees to it that none is read while it changes.
+      between: async (step) => step(),
+      close: async () => {},
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.holder.close(), ...this.threads.map((thread) => thread.close())]);
+  }
+
+  /** Applies the pieces of an update, which answers see together. */
+  async apply(id: number, states: readonly ServingState[], examples: number): Promise<void> {
+    await this.holder.call("apply", { id, states, examples });
+  }
+
+  async drop(id: number): Promise<void> {
+    this.models.delete(id);
+    for (const thread of this.threads) await thread.detach(id);
+    if (this.holder.alive) await this.holder.call("close", { id });
+  }
+
+  private async open(spec: unknown, run: string, precision: ServingPrecision | undefined): Promise<ThreadModel> {
+    return this.take(await this.holder.call("open", { ...this.opening(precision), spec, run }));
+  }
+
+  private async load(path: string, precision: ServingPrecision | undefined): Promise<HostedCheckpoint> {
+    const { model, ...loaded } = await this.holder.call("load", { ...this.opening(precision), path });
+    return { ...loaded, model: await this.take(model) };
+  }
+
+  private opening(precision: ServingPrecision | undefined) {
+    return { id: this.nextModel++, readers: this.threads.length, precision };
+  }
+
+  private async take(shared: SharedModel): Promise<ThreadModel> {
+    this.models.set(shared.id, shared);
+    await Promise.all(this.threads.map((thread) => thread.attach(shared)));
+    return new ThreadModel(this, shared);
+  }
+}
+
+/** A model that a thread holds and others score by. */
+class ThreadModel implements HostedModel {
+  readonly shared: SharedModel;
+  readonly specHash: string;
+  private readonly threads: ScoringThreads;
+  private told: readonly SliceReport[] = [];
+
+  constructor(threads: ScoringThreads, shared: SharedModel) {
+    this.threads = threads;
+    this.shared = shared;
+    this.specHash = specHash(shared.spec);
+  }
+
+  get spec() {
+    return this.shared.spec;
+  }
+
+  get slices(): readonly SliceReport[] {
+    const { spec, gate, calibration } = this.shared;
+    const state = new Gate(gate).peek(() => new SharedValue<CalibrationState>(calibration).read());
+    const calibrator = state && Calibrator.of(spec);
+    if (calibrator) {
+      calibrator.use(state);
+      this.told = calibrator.report();
+    }
+    return this.told;
+  }
+
+  apply(states: readonly ServingState[], examples: number): Promise<void> {
+    return this.threads.apply(this.shared.id, states, examples);
+  }
+
+  close(): Promise<void> {
+    return this.threads.drop(this.shared.id);
+  }
+}

@@ -1,0 +1,92 @@
+import type { TableKernel } from "../kernels/table.js";
+import { sharedMemory } from "../kernels/wasm.js";
+
+/** A store's memory as several threads have it. */
+export interface SharedStore {
+  readonly memory: WebAssembly.Memory;
+  /** Where each reader's workspace is, and its bytes. */
+  readonly workspaces: readonly number[];
+  readonly workspaceBytes: number;
+  /** Where the kernel tells what changes about the store. */
+  readonly at: number;
+}
+
+/**
+ * How the rows of a model's stores are shared: their owner opens them for so many readers and writes down where they are, and each
+ * reader, in a thread of its own, takes them up from there. What a reader works in is its own part of the memory.
+ */
+export type Sharing =
+  | { readonly role: "owner"; readonly readers: number; readonly stores: Map<string, SharedStore> }
+  | { readonly role: "reader"; readonly reader: number; readonly stores: ReadonlyMap<string, SharedStore> };
+
+/** Room that `open` takes beside the row's own floats. */
+const SPARE = 256;
+
+/** The memory of a store; undefined: it has one of its own. */
+export function memoryOf(sharing: Sharing | undefined, name: string): WebAssembly.Memory | undefined {
+  if (sharing?.role === "reader") return sharing.stores.get(name)!.memory;
+  return sharing && sharedMemory();
+}
+
+/** One store's part in it. */
+export class StoreSharing {
+  /** Where the kernel tells what changes about the store. */
+  readonly at: number;
+  private readonly reads: boolean;
+  private readonly kernel: TableKernel;
+
+  private constructor(kernel: TableKernel, at: number, reads: boolean) {
+    this.kernel = kernel;
+    this.at = at;
+    this.reads = reads;
+  }
+
+  /** Begins a reader's workspace, empty, in the part that is its own. Before any is taken. @returns where workspace begins */
+  static enter(kernel: TableKernel, sharing: Sharing | undefined, name: string): number {
+    if (sharing?.role !== "reader") return kernel.workspaceEnd.value >>> 0;
+    const { memory, workspaces, workspaceBytes } = sharing.stores.get(name)!;
+    const at = workspaces[sharing.reader];
+    new Uint8Array(memory.buffer, at, workspaceBytes).fill(0);
+    kernel.useWorkspace(at);
+    return at;
+  }
+
+  /**
+   * Sets readers' workspace aside, as much as the owner's from `start` on. After all of that was taken.
+   * @param row bytes that `open` takes
+   */
+  static begin(
+    kernel: TableKernel,
+    memory: WebAssembly.Memory,
+    sharing: Sharing | undefined,
+    name: string,
+    start: number,
+    row: number,
+  ): StoreSharing | null {
+    if (!sharing) return null;
+    if (sharing.role === "reader") return new StoreSharing(kernel, sharing.stores.get(name)!.at, true);
+    const workspaceBytes = (kernel.workspaceEnd.value >>> 0) - start + row + SPARE;
+    const workspaces = Array.from({ length: sharing.readers }, () => kernel.workspace(workspaceBytes) >>> 0);
+    const at = kernel.workspace(SPARE) >>> 0;
+    sharing.stores.set(name, { memory, workspaces, workspaceBytes, at });
+    return new StoreSharing(kernel, at, false);
+  }
+
+  /** A reader's: the store as it is now. */
+  refresh(): void {
+    if (this.reads) this.kernel.refresh(this.at);
+  }
+
+  /** The owner's: readers will see the store as it is now. */
+  tell(): void {
+    if (!this.reads) this.kernel.share(this.at);
+  }
+
+  /** Opens the store, or takes it up. @returns 0 where there is no room */
+  open(exact: number, rows: number, stateBytes: number, seed: bigint, init: number): number {
+    if (this.reads) return this.kernel.attach(exact, stateBytes, seed, init, this.at);
+    const opened = this.at && this.kernel.open(exact, rows, stateBytes, seed, init);
+    this.tell();
+    return opened;
+  }
+}

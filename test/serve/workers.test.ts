@@ -1,0 +1,200 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Worker } from "node:worker_threads";
+import { afterAll, describe, expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import type { ServingState } from "../../src/delta-log/state.js";
+import { Dispatcher } from "../../src/serve/dispatcher.js";
+import type { Current, Host, HostedModel } from "../../src/serve/host.js";
+import { LocalHost } from "../../src/serve/local-host.js";
+import { ScoringThreads } from "../../src/serve/threads.js";
+import { servedSpec } from "../model/served.js";
+import { bodyOf, candidate, trainerOf } from "./trainer.js";
+
+type Trainer = Awaited<ReturnType<typeof trainerOf>>;
+
+/** A host with what answers on it. */
+function world(host: Host) {
+  const now: { current: Current | null } = { current: null };
+  host.answer(() => now.current);
+  const dispatcher = new Dispatcher(host.lanes);
+  return {
+    host,
+    dispatcher,
+    /** Has the trainer's model answer, whole. */
+    async open({ spec, hash, model, examples, delta }: Trainer) {
+      const hosted = await host.open(JSON.parse(JSON.stringify(spec)), hash);
+      await hosted.apply([...model.serving.pack("all").states()], examples);
+      delta();
+      now.current = { model: hosted, examples };
+      return hosted;
+    },
+    /** Applies an update between two runs. */
+    change: (model: HostedModel, states: readonly ServingState[], examples: number) =>
+      host.between(async () => {
+        await model.apply(states, examples);
+        now.current = { model, examples };
+      }),
+    async score(candidates: readonly object[]) {
+      const { scores, calibrated, model } = await dispatcher.score(bodyOf(candidates), {});
+      return { scores: [...scores], calibrated: calibrated && [...calibrated], version: model.version };
+    },
+  };
+}
+
+const pool = new ScoringThreads(2);
+const threads = world(pool.host());
+const local = world(new LocalHost());
+afterAll(async () => {
+  await threads.dispatcher.close();
+  await pool.close();
+});
+
+const tower = (encoding: string, optimizer = "adam") => servedSpec("deep_crossing", { encoding, optimizer });
+const specs: [what: string, yaml: string][] = [
+  ["exact", tower("exact")],
+  ["exact, ftrl", tower("exact", "ftrl")],
+  ["hash", tower("hash")],
+  ["hash in shards", tower("hash, rows: 300, shards: 3")],
+  ["exact in shards", tower("exact, shards: 2")],
+  ["shared", tower("shared, rows: 64")],
+  ["compositional", tower("compositional, rows: 64")],
+  ["multi_hash", tower("multi_hash, rows: 64")],
+  ["dhe", tower("dhe, dhe: { hashes: 16, width: 16 }")],
+  ["low_dim", tower("low_dim, low_dim: { dim: 2 }")],
+  ["hot_cold", tower("hot_cold, rows: 20, hot_cold: { threshold: 2, cold: { rows: 64 } }")],
+  ["lr", servedSpec("lr", { optimizer: "ftrl" })],
+  ["lr, calibrated", `${servedSpec("lr", { optimizer: "ftrl" })}calibration: { by: a, slices: 2 }\n`],
+  ["fm", servedSpec("fm", { encoding: "hash" })],
+  ["ffm", servedSpec("ffm")],
+];
+
+it.each(specs)("scores in threads have predict's bits, whatever they are asked together: %s", async (_, yaml) => {
+  const trainer = await trainerOf(yaml);
+  for (let i = 0; i < 3; i++) await trainer.learn();
+  const hosted = [await threads.open(trainer), await local.open(trainer)];
+  const rng = new Rng(5);
+  const asked = Array.from({ length: 24 }, () => Array.from({ length: 1 + rng.below(130) }, () => candidate(rng)));
+  const check = async () => {
+    const expected: number[][] = [];
+    for (const candidates of asked) expected.push(await trainer.answers(candidates));
+    const all = [];
+    for (const { score } of [threads, local]) {
+      const answers = await Promise.all(asked.map((candidates) => score(candidates)));
+      expect(answers.map(({ scores }) => scores)).toEqual(expected);
+      all.push(answers.map(({ calibrated }) => calibrated));
+    }
+    expect(all[0]).toEqual(all[1]);
+    expect(all[0].every(Boolean)).toBe(trainer.model.calibrator !== null);
+  };
+  await check();
+  await trainer.learn();
+  const states = trainer.delta();
+  for (const model of hosted) await model.apply(states, trainer.examples);
+  await check();
+  expect(hosted[0].slices).toEqual(hosted[1].slices);
+  for (const model of hosted) await model.close();
+  await trainer.model.close();
+});
+
+describe("while entries are applied every few milliseconds", () => {
+  it.each([
+    ["threads", threads],
+    ["the calling thread", local],
+  ])("all scores of an answer are of one version, in %s", async (_, { open, score, change }) => {
+    const trainer = await trainerOf(tower("exact"));
+    await trainer.learn();
+    const hosted = await open(trainer);
+    const rng = new Rng(7);
+    const few = [candidate(rng)];
+    const many = Array.from({ length: 1500 }, () => candidate(rng));
+    const expected = new Map<number, { few: number[]; many: number[] }>();
+    const note = async () =>
+      void expected.set(trainer.examples, { few: await trainer.answers(few), many: await trainer.answers(many) });
+    await note();
+    const states = [];
+    for (let i = 0; i < 30; i++) {
+      await trainer.learn();
+      await note();
+      states.push({ delta: trainer.delta(), examples: trainer.examples });
+    }
+    let done = false;
+    const versions = new Set<number>();
+    const ask = async (name: "few" | "many", candidates: readonly object[]) => {
+      while (!done) {
+        const { scores, version } = await score(candidates);
+        versions.add(version);
+        expect(scores).toEqual(expected.get(version)![name]);
+      }
+    };
+    const asking = Promise.all([ask("many", many), ask("many", many), ask("few", few), ask("few", few)]);
+    for (const { delta, examples } of states) {
+      await change(hosted, delta, examples);
+      await sleep(5);
+    }
+    done = true;
+    await asking;
+    expect(versions.size).toBeGreaterThan(3);
+    await hosted.close();
+    await trainer.model.close();
+  });
+});
+
+describe("in threads", () => {
+  it("what is wrong with a request is its own alone", async () => {
+    const trainer = await trainerOf(tower("exact"));
+    await trainer.learn();
+    const hosted = await threads.open(trainer);
+    const rng = new Rng(9);
+    const good = Array.from({ length: 40 }, () => [candidate(rng), candidate(rng)]);
+    const expected = [];
+    for (const candidates of good) expected.push(await trainer.answers(candidates));
+    const bad = ['{"candidates":[{"a":"x"},{"a":[1]}]}', '{"candidates":[{"x":"y"}]}', '{"candidates":[{}', "[]", ""];
+    const failed: Promise<unknown>[] = [];
+    const answers: Promise<number[]>[] = [];
+    good.forEach((candidates, i) => {
+      answers.push(threads.score(candidates).then(({ scores }) => scores));
+      failed.push(threads.dispatcher.score(Buffer.from(bad[i % bad.length]), {}).catch((error) => error));
+    });
+    expect(await Promise.all(answers)).toEqual(expected);
+    const errors = (await Promise.all(failed)) as Error[];
+    expect(new Set(errors.map(({ message }) => message.replace(/:.*/, "")))).toEqual(
+      new Set(["candidates[1].a", "candidates[0].x", "body"]),
+    );
+    await hosted.close();
+    await trainer.model.close();
+  });
+
+  it("one that ends is replaced: its requests fail with a word, later ones are answered", async () => {
+    const trainer = await trainerOf(tower("exact"));
+    await trainer.learn();
+    const hosted = await threads.open(trainer);
+    const few = [candidate(new Rng(1))];
+    const expected = await trainer.answers(few);
+    const [thread] = (pool as unknown as { threads: { calls: { worker: Worker } }[] }).threads;
+    const large = Array.from({ length: 9_000 }, (_, i) => candidate(new Rng(i)));
+    const [first] = await Promise.all([
+      Promise.allSettled([threads.score(large), threads.score(large)]),
+      // No call: the thread fails over it.
+      sleep(20).then(() => thread.calls.worker.postMessage(null)),
+    ]);
+    const failed = first.filter((result) => result.status === "rejected");
+    expect(failed.map(({ reason }) => reason)).toMatchObject([{ code: "internal", message: /a scoring thread ended/ }]);
+    for (let i = 0; i < 4; i++) {
+      const answers = await Promise.all([threads.score(few), threads.score(few)]);
+      expect(answers.map(({ scores }) => scores)).toEqual([expected, expected]);
+    }
+    await hosted.apply([], trainer.examples);
+    await hosted.close();
+    await trainer.model.close();
+  });
+
+  it("nothing is left once they are closed", async () => {
+    const before = process.getActiveResourcesInfo().length;
+    const own = new ScoringThreads(2);
+    const trainer = await trainerOf(tower("exact"));
+    await world(own.host()).open(trainer);
+    await own.close();
+    await trainer.model.close();
+    expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);
+  });
+});
