@@ -49,10 +49,12 @@ export { ServeMetrics } from "./serve/prometheus.js";
 export {
   type FollowOptions,
   type Health,
+  type LoadOptions,
   type ModelVersion,
   type ScoreOptions,
   Scorer,
   type Scores,
+  type WorkerOptions,
 } from "./serve/scorer.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
 export type { OnLost } from "./sources/kafka/kafka-log-options.js";

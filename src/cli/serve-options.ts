@@ -32,6 +32,7 @@ export interface ServeFlags extends ProtectionFlags {
   maxStaleness?: number;
   precision?: ServingPrecision;
   workers?: number;
+  watch?: true;
   port: number;
   adminPort?: number;
   adminTokenFile?: string;
@@ -70,6 +71,7 @@ export function modelOptions(command: Command): Command {
       "a trainer's delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC; several, named",
       named(deltaLog),
     )
+    .option("--watch", "with --checkpoint: serve a run's newer checkpoints as they come")
     .option("--name <name>", "what the only model is called (default: as its spec says)")
     .option(
       "--max-staleness <seconds>",

@@ -78,7 +78,7 @@ export async function serve(
     tellPassedOver(passedOver);
     const log = flags.log ?? false;
     const url = await listen(createServer(models, { ...options, log, metrics }), flags.port, "--port");
-    const load = (path: string) => Scorer.load(path, { precision: flags.precision, workers: threads });
+    const load = (path: string) => Scorer.load(path, { precision: flags.precision, threads });
     const admin = adminTokens && createAdminServer(models, { tokens: adminTokens, load, log, tls: options.tls });
     const adminUrl = admin && (await listen(admin, flags.adminPort!, "--admin-port"));
     const damage = passedOver.length > 0 && { passed_over: passedOver };
@@ -124,7 +124,7 @@ function adminTokensOf({ adminPort, adminTokenFile }: ServeFlags): string[] | un
 /** @throws HashbrookError usage where the flags do not say what is served by which name */
 async function openModels(
   flags: ServeFlags,
-  workers: ScoringThreads | undefined,
+  threads: ScoringThreads | undefined,
   metrics: ServeMetrics,
 ): Promise<Models> {
   const { checkpoint = [], follow = [], name } = flags;
@@ -138,9 +138,9 @@ async function openModels(
   const add = (scorer: Scorer, { name: own, source }: Named) =>
     models.add(new ServedModel(own ?? name ?? "", { scorer, source }));
   try {
-    const { precision } = flags;
-    for (const from of checkpoint) add(await Scorer.load(from.source, { precision, workers }), from);
-    for (const from of follow) add(following(flags, from.source, workers, metrics), from);
+    const { precision, watch } = flags;
+    for (const from of checkpoint) add(await Scorer.load(from.source, { precision, watch, threads }), from);
+    for (const from of follow) add(following(flags, from.source, threads, metrics), from);
     return models;
   } catch (error) {
     await models.close();
@@ -151,12 +151,12 @@ async function openModels(
 function following(
   { maxStaleness, precision }: ServeFlags,
   log: string,
-  workers: ScoringThreads | undefined,
+  threads: ScoringThreads | undefined,
   metrics: ServeMetrics,
 ): Scorer {
   const bound = (maxStaleness ?? MAX_STALENESS) || undefined;
   const onVisible = (ages: readonly number[]) => metrics.visible(ages);
-  return Scorer.follow(openFollow(log), { maxStaleness: bound, precision, workers, onVisible });
+  return Scorer.follow(openFollow(log), { maxStaleness: bound, precision, threads, onVisible });
 }
 
 function checkNames(all: readonly Named[], only: string | undefined): void {

@@ -10,6 +10,7 @@ import type {
   ServingState,
 } from "../delta-log/state.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
+import { differing, lackedBy } from "../tables/difference.js";
 import type { RowStore, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
 
@@ -104,6 +105,20 @@ export class ReplicaState implements Publishable {
     if (dense.length > 0) for (const weights of this.inTables) weights.written();
     if (calibration) this.calibrator!.use(calibration);
     if (statistics) this.numbers.use(bytesOf(statistics));
+  }
+
+  /** What has to be put into this model so that it serves what another one of the same spec does: rows that differ alone. */
+  *difference(other: ReplicaState): Generator<ServingState> {
+    for (const state of other.pack("all").states()) {
+      const tables = state.tables.map((rows) => ({ ...rows, ...differing(this.storeFor(rows), rows) }));
+      yield { ...state, tables };
+    }
+    const tables = this.stores.map((store, i): ServingRows => {
+      const { name } = store.spec;
+      const removed = lackedBy(other.stores[i], store);
+      return { name, dim: store.layout.dim, keys: new BigUint64Array(0), weights: new Float32Array(0), removed };
+    });
+    yield { tables, dense: [], statistics: null };
   }
 
   /** Bytes of what is served beside rows. */

@@ -51,7 +51,7 @@ export class Ready {
       scores.push(...sigmoid(logits));
       if (corrected) calibrated.push(...sigmoid(corrected));
     }
-    return { scores, ...(calibrated.length > 0 && { calibrated }), ignored: request.ignored };
+    return { scores, ...(this.model.calibrator && { calibrated }), ignored: request.ignored };
   }
 
   close(): Promise<void> {

@@ -36,9 +36,10 @@ export interface Host {
   open(spec: unknown, run: string): Promise<HostedModel>;
   /**
    * Makes the model of a run's newest checkpoint, or of one.
+   * @param before what answers so far: it may become that model, with only what differs written into it
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
-  load(path: string): Promise<HostedCheckpoint>;
+  load(path: string, before?: HostedModel): Promise<HostedCheckpoint>;
   /** Runs a step that changes what answers, or by what, and nothing is scored by half of it. */
   between<T>(step: () => T | Promise<T>): Promise<T>;
   close(): Promise<void>;

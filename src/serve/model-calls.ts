@@ -29,7 +29,6 @@ interface Opening {
 export interface Loaded {
   readonly model: SharedModel;
   readonly examples: number;
-  readonly path: string;
   readonly skipped: readonly Skipped[];
 }
 
@@ -37,8 +36,8 @@ export interface Loaded {
 export type ModelCalls = {
   /** An empty model of a spec, which must have the hash `run`. */
   readonly open: readonly [Opening & { readonly spec: unknown; readonly run: string }, SharedModel];
-  /** The model of a run's newest checkpoint, or of one. */
-  readonly load: readonly [Opening & { readonly path: string }, Loaded];
+  /** The model of a run's newest checkpoint, or of one: that of number `before`, changed, where the spec is the same. */
+  readonly load: readonly [Opening & { readonly path: string; readonly before: number | undefined }, Loaded];
   /** Pieces of an update, which readers see together. */
   readonly apply: readonly [
     { readonly id: number; readonly states: readonly ServingState[]; readonly examples: number },

@@ -22,13 +22,19 @@ answerCalls<ModelCalls>(parentPort!, {
     return held.shared;
   },
 
-  async load({ id, path, readers, precision }) {
-    const { spec, examples, model, skipped, ...loaded } = await loadModel(path, { capacity: CAPACITY, threads: 1 });
+  async load({ id, path, readers, precision, before }) {
+    const { spec, examples, model, skipped } = await loadModel(path, { capacity: CAPACITY, threads: 1 });
+    const same = before === undefined ? undefined : models.get(before);
+    if (same && specHash(same.shared.spec) === specHash(spec)) {
+      same.become(model, examples);
+      await model.close();
+      return { model: same.shared, examples, skipped };
+    }
     const held = await HeldModel.create(spec, { id, readers, precision });
     held.apply(model.serving.pack("all").states(), examples);
     await model.close();
     models.set(id, held);
-    return { model: held.shared, examples, path: loaded.path, skipped };
+    return { model: held.shared, examples, skipped };
   },
 
   apply({ id, states, examples }) {

@@ -10,6 +10,7 @@ import type { ModelVersion } from "./engine.js";
 import type { Current, Host, HostedModel } from "./host.js";
 import { LocalHost } from "./local-host.js";
 import { ScoringThreads } from "./threads.js";
+import { RunWatch } from "./watch.js";
 
 export type { ScoreOptions } from "./dispatcher.js";
 export type { ModelVersion } from "./engine.js";
@@ -32,10 +33,19 @@ export interface Scores {
 /** Where a scorer works. */
 export interface WorkerOptions {
   /**
-   * Threads that score, beside one that holds the model for all of them: so many of its own, or those that several scorers share.
-   * 0: the calling thread does it all. Default 0.
+   * Threads that score, beside one that holds the model for all of them. 0: the calling thread does it all. Default 0.
    */
-  readonly workers?: number | ScoringThreads | undefined;
+  readonly workers?: number | undefined;
+  /** @internal Those of a server, for all its models. */
+  readonly threads?: ScoringThreads | undefined;
+}
+
+/** How a checkpoint is served. */
+export interface LoadOptions extends WorkerOptions {
+  /** How rows hold their weights. */
+  readonly precision?: ServingPrecision | undefined;
+  /** A run's directory: its newer checkpoints are served as they come, while answers go on. Default false. */
+  readonly watch?: boolean | undefined;
 }
 
 /** How a scorer follows a delta log. */
@@ -85,18 +95,25 @@ export class Scorer {
    * @param options.precision keeps the rows' weights alone, held so. Default: f32, or without workers the rows as they were trained
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
-  static async load(
-    path: string,
-    options: WorkerOptions & { readonly precision?: ServingPrecision | undefined } = {},
-  ): Promise<Scorer> {
+  static async load(path: string, options: LoadOptions = {}): Promise<Scorer> {
     const host = hostOf(options);
     try {
-      const loaded = await host.load(path);
-      const scorer = new Scorer(
-        host,
-        () => loaded,
-        () => loaded.model.close(),
-      );
+      let loaded = await host.load(path);
+      const renew = async () => {
+        const { model } = loaded;
+        const next = await host.load(path, model);
+        await host.between(() => {
+          loaded = next;
+        });
+        scorer.passedOver = next.skipped;
+        if (next.model !== model) await model.close();
+      };
+      const watch = options.watch ? new RunWatch(path, renew) : null;
+      const close = async () => {
+        await watch?.close();
+        await loaded.model.close();
+      };
+      const scorer = new Scorer(host, () => loaded, close);
       scorer.passedOver = loaded.skipped;
       return scorer;
     } catch (error) {
@@ -177,12 +194,9 @@ export class Scorer {
   }
 }
 
-function hostOf({
-  workers = 0,
-  precision,
-}: WorkerOptions & { readonly precision?: ServingPrecision | undefined }): Host {
+function hostOf({ workers = 0, threads, precision }: LoadOptions): Host {
+  if (threads) return threads.host(precision);
   if (workers === 0) return new LocalHost(precision);
-  if (typeof workers === "object") return workers.host(precision);
-  const threads = new ScoringThreads(workers);
-  return { ...threads.host(precision), close: () => threads.close() };
+  const own = new ScoringThreads(workers);
+  return { ...own.host(precision), close: () => own.close() };
 }

@@ -102,7 +102,7 @@ export class ScoringThreads {
         current = now;
       },
       open: (spec, run) => this.open(spec, run, precision),
-      load: (path) => this.load(path, precision),
+      load: (path, before) => this.load(path, precision, before as ThreadModel | undefined),
       // The thread that holds the models sees to it that none is read while it changes.
       between: async (step) => step(),
       close: async () => {},
@@ -128,9 +128,14 @@ export class ScoringThreads {
     return this.take(await this.holder.call("open", { ...this.opening(precision), spec, run }));
   }
 
-  private async load(path: string, precision: ServingPrecision | undefined): Promise<HostedCheckpoint> {
-    const { model, ...loaded } = await this.holder.call("load", { ...this.opening(precision), path });
-    return { ...loaded, model: await this.take(model) };
+  private async load(
+    path: string,
+    precision: ServingPrecision | undefined,
+    before: ThreadModel | undefined,
+  ): Promise<HostedCheckpoint> {
+    const sent = { ...this.opening(precision), path, before: before?.shared.id };
+    const { model, ...loaded } = await this.holder.call("load", sent);
+    return { ...loaded, model: before?.shared.id === model.id ? before : await this.take(model) };
   }
 
   private opening(precision: ServingPrecision | undefined) {
