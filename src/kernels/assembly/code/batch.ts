@@ -14,8 +14,8 @@ export let vectorBytes: usize = 0;
 
 /** Takes the memory for `rows` keys, of codes f32[hashes] and vectors f32[dim]. False where there is not enough. */
 export function openCodes(rows: u32, hashes: u32, gaussian: bool, seed: u64, dim: u32, learns: bool): bool {
-  codeBytes = <usize>hashes << 2;
-  vectorBytes = <usize>dim << 2;
+  codeBytes = (<usize>hashes) << 2;
+  vectorBytes = (<usize>dim) << 2;
   if (!openHashes(hashes, gaussian, seed)) return false;
   keysAt = workspaceOf(rows, 8);
   // writeCode may write up to three floats behind the last code.
@@ -40,5 +40,5 @@ export function encode(count: u32): void {
 /** Writes the code of key `i` as row `row` of the codes. */
 @inline
 export function encodeKey(i: u32, row: u32): void {
-  writeCode(load<u64>(keysAt + (<usize>i << 3)), codesAt + <usize>row * codeBytes);
+  writeCode(load<u64>(keysAt + ((<usize>i) << 3)), codesAt + <usize>row * codeBytes);
 }

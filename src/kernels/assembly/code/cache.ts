@@ -31,15 +31,15 @@ export function forget(): void {
 export function look(count: u32): u32 {
   let missed: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    const key = load<u64>(keysAt + (<usize>i << 3));
+    const key = load<u64>(keysAt + ((<usize>i) << 3));
     const place = placeOf(key);
-    const entry = entries + (<usize>place << 4);
+    const entry = entries + ((<usize>place) << 4);
     if (load<u32>(entry, 8) == generation && load<u64>(entry) == key) {
       store<u32>(entry, 1, 12);
       copyFloats(vectorsAt + <usize>i * vectorBytes, cached + <usize>place * vectorBytes, <u32>(vectorBytes >> 2));
       continue;
     }
-    store<u32>(missing + (<usize>missed << 2), i);
+    store<u32>(missing + ((<usize>missed) << 2), i);
     encodeKey(i, missed++);
   }
   return missed;
@@ -48,16 +48,16 @@ export function look(count: u32): u32 {
 /** Puts the vectors that were decoded for the `missed` keys in their places, and into the cache. */
 export function settle(missed: u32): void {
   for (let m: u32 = 0; m < missed; m++) {
-    const i = load<u32>(missing + (<usize>m << 2));
+    const i = load<u32>(missing + ((<usize>m) << 2));
     const vector = decodedAt + <usize>m * vectorBytes;
     copyFloats(vectorsAt + <usize>i * vectorBytes, vector, <u32>(vectorBytes >> 2));
-    keep(load<u64>(keysAt + (<usize>i << 3)), vector);
+    keep(load<u64>(keysAt + ((<usize>i) << 3)), vector);
   }
 }
 
 function keep(key: u64, vector: usize): void {
   const place = placeOf(key);
-  const entry = entries + (<usize>place << 4);
+  const entry = entries + ((<usize>place) << 4);
   if (load<u32>(entry, 8) == generation && load<u32>(entry, 12)) {
     store<u32>(entry, 0, 12);
     return;

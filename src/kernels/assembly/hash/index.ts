@@ -1,9 +1,9 @@
 // XXH64 of bytes that come in pieces. The host keeps the state of each hash and puts it back for the next piece.
 import { finish, merge, round, xxh64 } from "../scan/xxh64";
 
-const P1: u64 = 0x9E3779B185EBCA87;
-const P2: u64 = 0xC2B2AE3D27D4EB4F;
-const P5: u64 = 0x27D4EB2F165667C5;
+const P1: u64 = 0x9e3779b185ebca87;
+const P2: u64 = 0xc2b2ae3d27d4eb4f;
+const P5: u64 = 0x27d4eb2f165667c5;
 
 /** Four lanes, bytes so far, seed, and the bytes that are no whole block of 32 yet. */
 export const stateAt: usize = memory.data(80, 16);
@@ -55,7 +55,10 @@ export function digest(): u64 {
 /** Whole blocks of [at, end); returns where the rest begins. */
 function blocks(at: usize, end: usize): usize {
   let p = at;
-  let a = load<u64>(stateAt), b = load<u64>(stateAt, 8), c = load<u64>(stateAt, 16), d = load<u64>(stateAt, 24);
+  let a = load<u64>(stateAt),
+    b = load<u64>(stateAt, 8),
+    c = load<u64>(stateAt, 16),
+    d = load<u64>(stateAt, 24);
   while (p + 32 <= end) {
     a = round(a, load<u64>(p));
     b = round(b, load<u64>(p, 8));
@@ -71,7 +74,10 @@ function blocks(at: usize, end: usize): usize {
 }
 
 function merged(): u64 {
-  const a = load<u64>(stateAt), b = load<u64>(stateAt, 8), c = load<u64>(stateAt, 16), d = load<u64>(stateAt, 24);
+  const a = load<u64>(stateAt),
+    b = load<u64>(stateAt, 8),
+    c = load<u64>(stateAt, 16),
+    d = load<u64>(stateAt, 24);
   const hash = rotl(a, 1) + rotl(b, 7) + rotl(c, 12) + rotl(d, 18);
   return merge(merge(merge(merge(hash, a), b), c), d);
 }

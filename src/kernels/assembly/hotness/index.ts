@@ -79,18 +79,18 @@ function entry(i: u32): Entry {
 
 @inline
 function keyAt(u: u32): u64 {
-  return load<u64>(keysAt + (<usize>u << 3));
+  return load<u64>(keysAt + ((<usize>u) << 3));
 }
 
 @inline
 function rowAt(u: u32): u32 {
-  return load<u32>(rowsAt + (<usize>u << 2));
+  return load<u32>(rowsAt + ((<usize>u) << 2));
 }
 
 /** What a key gains: its gain times `scale`; 0 where that is no number to add. */
 @inline
 function gainAt(u: u32, scale: f32): f32 {
-  const x = load<f32>(gainsAt + (<usize>u << 2)) * scale;
+  const x = load<f32>(gainsAt + ((<usize>u) << 2)) * scale;
   return x > 0 && x < Infinity ? x : 0;
 }
 

@@ -21,7 +21,7 @@ export function openRows(rows: u32): bool {
 
 @inline
 function at(row: u32): usize {
-  return scoresAt + (<usize>row << 2);
+  return scoresAt + ((<usize>row) << 2);
 }
 
 @inline
@@ -65,6 +65,6 @@ export function setScore(row: u32, score: f32): void {
 
 /** Multiplies the scores of rows 4 * from up to 4 * to by `decay`. */
 export function decayRows(from: u32, to: u32, decay: f32): void {
-  const end = scoresAt + (<usize>to << 4);
-  for (let i = scoresAt + (<usize>from << 4); i < end; i += 16) v128.store(i, faded(v128.load(i), decay));
+  const end = scoresAt + ((<usize>to) << 4);
+  for (let i = scoresAt + ((<usize>from) << 4); i < end; i += 16) v128.store(i, faded(v128.load(i), decay));
 }

@@ -22,7 +22,6 @@ export function begin(): void {
   outerNegatives = outerPositives = negatives = positives = area = unknown = unknownNegatives = unknownPositives = 0;
 }
 
-// @ts-ignore: decorator
 @inline
 export function visit(first: u64, bits: u32, negative: f64, positive: f64): void {
   while (top > around && load<f64>(top - 24) <= <f64>first) {
@@ -41,7 +40,7 @@ export function visit(first: u64, bits: u32, negative: f64, positive: f64): void
   unknown += positive * negative;
   unknownNegatives += negative * negative;
   unknownPositives += positive * positive;
-  store<f64>(top, <f64>(first + (<u64>1 << bits)));
+  store<f64>(top, <f64>(first + ((<u64>1) << bits)));
   store<f64>(top, negative, 8);
   store<f64>(top, positive, 16);
   outerNegatives += negative;

@@ -5,19 +5,16 @@
 import { begin, visit } from "./area";
 import { Cell, CELL_BYTES, CELL_WEIGHTS, Row, ROW_BYTES, WEIGHTS } from "./records";
 
-// @ts-ignore: decorator
 @inline
 function firstOf(cell: usize): u64 {
   return <u64>changetype<Cell>(cell).id >> 6;
 }
 
-// @ts-ignore: decorator
 @inline
 function bitsOf(cell: usize): u32 {
   return 32 - <u32>(<u64>changetype<Cell>(cell).id & 63);
 }
 
-// @ts-ignore: decorator
 @inline
 function put(at: usize, first: u64, bits: u32, negatives: f64, positives: f64): void {
   const cell = changetype<Cell>(at);
@@ -26,13 +23,11 @@ function put(at: usize, first: u64, bits: u32, negatives: f64, positives: f64): 
   cell.positive = positives;
 }
 
-// @ts-ignore: decorator
 @inline
 function negativeOf(cell: usize): f64 {
   return changetype<Cell>(cell).negative;
 }
 
-// @ts-ignore: decorator
 @inline
 function positiveOf(cell: usize): f64 {
   return changetype<Cell>(cell).positive;

@@ -7,14 +7,12 @@ const open = memory.data(34 * 24, 16);
 let top: usize = 0;
 let to: usize = 0;
 
-// @ts-ignore: decorator
 @inline
 function emit(first: u64, bits: u64): void {
   to -= 8;
   store<f64>(to, <f64>((first << 6) | (32 - bits)));
 }
 
-// @ts-ignore: decorator
 @inline
 function isTop(first: u64, bits: u64): bool {
   return top > open && load<u64>(top - 24) == first && load<u64>(top - 24, 8) == bits;
@@ -28,7 +26,7 @@ function pass(numbers: f64, start: u64, bits: u64): void {
   while (top > open && load<u64>(top - 24, 8) < bits) {
     top -= 24;
     const own = load<u64>(top, 8);
-    const whole = <f64>(<u64>1 << own);
+    const whole = <f64>((<u64>1) << own);
     if (load<f64>(top, 16) + numbers < whole) emit(load<u64>(top), own);
     numbers = whole;
   }
@@ -43,7 +41,7 @@ function pass(numbers: f64, start: u64, bits: u64): void {
 
 /** Writes the ids of a list's `count` cells (ascending, f64[3] each) and of those around them, ascending. Returns how many. */
 export function design(list: usize, count: u32, ids: usize): u32 {
-  const last = ids + (<usize>count << 4) + 16;
+  const last = ids + ((<usize>count) << 4) + 16;
   to = last;
   top = open;
   for (let cell = list + <usize>count * CELL_BYTES; cell > list; ) {
@@ -55,7 +53,7 @@ export function design(list: usize, count: u32, ids: usize): u32 {
     emit(first, bits);
     const before = cell > list ? <u64>changetype<Cell>(cell - CELL_BYTES).id : 0;
     const around = cell > list ? max(64 - clz<u64>((before >> 6) ^ first), 32 - (before & 63)) : 33;
-    pass(<f64>(<u64>1 << bits), (first >> around) << around, around);
+    pass(<f64>((<u64>1) << bits), (first >> around) << around, around);
   }
   if (to == last || load<f64>(to) != 0) emit(0, 32);
   const written = last - to;

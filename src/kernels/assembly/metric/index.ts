@@ -15,7 +15,7 @@ export function heapBase(): usize {
 
 /** f32 logits to f32 probabilities, `rows` of them. */
 export function sigmoid(logits: usize, out: usize, rows: u32): void {
-  for (let at: usize = 0, end = <usize>rows << 2; at < end; at += 4) {
+  for (let at: usize = 0, end = (<usize>rows) << 2; at < end; at += 4) {
     store<f32>(out + at, <f32>probability(<f64>load<f32>(logits + at)));
   }
 }

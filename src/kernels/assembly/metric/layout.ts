@@ -21,47 +21,45 @@ export function layOut(ids: usize, count: u32): void {
   cells = count;
   let slot: usize = 0;
   for (let cell: u32 = 0; cell < count; cell++) {
-    const id = <u64>load<f64>(ids + (<usize>cell << 3));
+    const id = <u64>load<f64>(ids + ((<usize>cell) << 3));
     const first = <u32>(id >> 6);
-    const at = <usize>cell << 2;
+    const at = (<usize>cell) << 2;
     store<u32>(firsts + at, first);
     store<u32>(sizes + at, 32 - <u32>(id & 63));
     let parent = cell > 0 ? cell - 1 : 0;
-    while (parent > 0 && !inside(first, parent)) parent = load<u32>(parents + (<usize>parent << 2));
+    while (parent > 0 && !inside(first, parent)) parent = load<u32>(parents + ((<usize>parent) << 2));
     store<u32>(parents + at, parent);
     for (; slot < SLOTS && <u32>(slot << 16) < first; slot++) store<u16>(slots + (slot << 1), <u16>(cell - 1));
   }
   for (; slot <= SLOTS; slot++) store<u16>(slots + (slot << 1), <u16>(count - 1));
-  memory.fill(firsts + (<usize>count << 2), 255, <usize>MOST_CELLS << 2);
+  memory.fill(firsts + ((<usize>count) << 2), 255, (<usize>MOST_CELLS) << 2);
   let most: u32 = 0;
   for (let at = slots; at < slots + (SLOTS << 1); at += 2) most = max(most, <u32>load<u16>(at, 2) - load<u16>(at));
   reach = most > 0 ? 1 << (32 - clz(most)) : 1;
 }
 
-// @ts-ignore: decorator
 @inline
 function inside(number: u32, cell: u32): bool {
-  const at = <usize>cell << 2;
+  const at = (<usize>cell) << 2;
   return <u64>(number ^ load<u32>(firsts + at)) >> load<u32>(sizes + at) == 0;
 }
 
 /** The smallest cell around a number. */
-// @ts-ignore: decorator
 @inline
 function cellOf(number: u32): u32 {
-  let cell = <u32>load<u16>(slots + (<usize>(number >> 16) << 1));
+  let cell = <u32>load<u16>(slots + ((<usize>(number >> 16)) << 1));
   // Always as many steps: a processor guesses their end.
   for (let step = reach >> 1; step > 0; step >>= 1) {
-    cell = load<u32>(firsts + (<usize>(cell + step) << 2)) <= number ? cell + step : cell;
+    cell = load<u32>(firsts + ((<usize>(cell + step)) << 2)) <= number ? cell + step : cell;
   }
-  while (!inside(number, cell)) cell = load<u32>(parents + (<usize>cell << 2));
+  while (!inside(number, cell)) cell = load<u32>(parents + ((<usize>cell) << 2));
   return cell;
 }
 
 /** Adds `count` rows (see totals.ts) to an accumulator. */
 export function tally(rows: usize, count: u32, accumulator: usize): void {
   for (let end = rows + <usize>count * ROW_BYTES; rows < end; rows += ROW_BYTES) {
-    const at = accumulator + (<usize>cellOf(changetype<Row>(rows).place) << 4);
+    const at = accumulator + ((<usize>cellOf(changetype<Row>(rows).place)) << 4);
     v128.store(at, f64x2.add(v128.load(at), f64x2.promote_low_f32x4(v128.load64_zero(rows, WEIGHTS))));
   }
 }
@@ -72,8 +70,8 @@ export function spread(list: usize, count: u32, accumulator: usize): void {
     const id = <u64>changetype<Cell>(list).id;
     const size: u32 = 32 - <u32>(id & 63);
     let cell = cellOf(<u32>(id >> 6));
-    while (load<u32>(sizes + (<usize>cell << 2)) < size) cell = load<u32>(parents + (<usize>cell << 2));
-    const at = accumulator + (<usize>cell << 4);
+    while (load<u32>(sizes + ((<usize>cell) << 2)) < size) cell = load<u32>(parents + ((<usize>cell) << 2));
+    const at = accumulator + ((<usize>cell) << 4);
     v128.store(at, f64x2.add(v128.load(at), v128.load(list, CELL_WEIGHTS)));
   }
 }
@@ -82,9 +80,9 @@ export function spread(list: usize, count: u32, accumulator: usize): void {
 export function measureAll(accumulator: usize): void {
   begin();
   for (let cell: u32 = 0; cell < cells; cell++) {
-    const weights = v128.load(accumulator + (<usize>cell << 4));
+    const weights = v128.load(accumulator + ((<usize>cell) << 4));
     if (!v128.any_true(weights)) continue;
-    const at = <usize>cell << 2;
+    const at = (<usize>cell) << 2;
     const negative = f64x2.extract_lane(weights, 0);
     visit(<u64>load<u32>(firsts + at), load<u32>(sizes + at), negative, f64x2.extract_lane(weights, 1));
   }
@@ -92,7 +90,7 @@ export function measureAll(accumulator: usize): void {
 
 /** Moves what accumulator `from` has to three others. */
 export function moveTo(from: usize, a: usize, b: usize, c: usize): void {
-  for (let at: usize = 0, end = <usize>cells << 4; at < end; at += 16) {
+  for (let at: usize = 0, end = (<usize>cells) << 4; at < end; at += 16) {
     const weights = v128.load(from + at);
     if (!v128.any_true(weights)) continue;
     v128.store(from + at, f64x2.splat(0));
@@ -121,10 +119,10 @@ export function addSingles(singles: usize, accumulator: usize): void {
 export function listOf(accumulator: usize, list: usize): u32 {
   let to = list;
   for (let cell: u32 = 0; cell < cells; cell++) {
-    const weights = v128.load(accumulator + (<usize>cell << 4));
+    const weights = v128.load(accumulator + ((<usize>cell) << 4));
     if (!v128.any_true(weights)) continue;
-    const at = <usize>cell << 2;
-    changetype<Cell>(to).id = <f64>((<u64>load<u32>(firsts + at) << 6) | (32 - load<u32>(sizes + at)));
+    const at = (<usize>cell) << 2;
+    changetype<Cell>(to).id = <f64>(((<u64>load<u32>(firsts + at)) << 6) | (32 - load<u32>(sizes + at)));
     v128.store(to, weights, CELL_WEIGHTS);
     to += CELL_BYTES;
   }

@@ -16,7 +16,6 @@ export function sort(from: usize, other: usize, count: u32): usize {
   return from;
 }
 
-// @ts-ignore: decorator
 @inline
 function bucketOf(row: usize, shift: u32): usize {
   return counts + ((<usize>(changetype<Row>(row).place >> shift) & (BUCKETS - 1)) << 2);

@@ -9,14 +9,12 @@ import { Result, Row, ROW_BYTES, Totals } from "./records";
 const FULL: f64 = 1e300;
 
 /** The place of a score among all f32 numbers, as an unsigned integer; both zeros are one. */
-// @ts-ignore: decorator
 @inline
 function orderOf(score: f32): u32 {
   const bits = reinterpret<u32>(score + 0);
   return bits >> 31 ? ~bits : bits | 0x80000000;
 }
 
-// @ts-ignore: decorator
 @inline
 function put(at: usize, place: u32, negative: f32, positive: f32): void {
   const row = changetype<Row>(at);
@@ -31,7 +29,13 @@ function put(at: usize, place: u32, negative: f32, positive: f32): void {
  * label or weight is not finite is skipped and counted, and has no weight there.
  */
 export function accumulate(
-  sums: usize, kept: usize, scores: usize, probabilities: u32, labels: usize, weights: usize, rows: u32,
+  sums: usize,
+  kept: usize,
+  scores: usize,
+  probabilities: u32,
+  labels: usize,
+  weights: usize,
+  rows: u32,
 ): void {
   const totals = changetype<Totals>(sums);
   let skipped: u32 = 0;
@@ -40,7 +44,7 @@ export function accumulate(
   let predicted = totals.predicted;
   let loss = totals.loss;
   let factor = totals.factor;
-  for (let at: usize = 0, end = <usize>rows << 2; at < end; at += 4) {
+  for (let at: usize = 0, end = (<usize>rows) << 2; at < end; at += 4) {
     const score = load<f32>(scores + at);
     const x = probabilities ? logit(<f64>score) : <f64>score;
     const w = <f64>load<f32>(weights + at);
@@ -75,7 +79,6 @@ export function accumulate(
 }
 
 /** ln(p / (1 - p)): infinite at 0 and 1, NaN outside. */
-// @ts-ignore: decorator
 @inline
 function logit(p: f64): f64 {
   return NativeMath.log(p) - NativeMath.log1p(-p);

@@ -54,7 +54,7 @@ function fraction(): f64 {
     p++;
   }
   if (p == start) good = false;
-  return value * 1000 / unit;
+  return (value * 1000) / unit;
 }
 
 /** `HH:MM[:SS[.fraction]]` in milliseconds. */

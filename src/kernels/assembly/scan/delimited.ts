@@ -1,6 +1,17 @@
 // Rows of separated values: tsv, and csv in its plain form; rows with quotes are read by quoted.ts.
 import { MAX_ROW, MAX_VALUE, OK } from "./codes";
-import { block, highAhead, lookAhead, next, nextEnd, nextLine, nextLineEnd, passAhead, restartAt, skipTo } from "./delimiters";
+import {
+  block,
+  highAhead,
+  lookAhead,
+  next,
+  nextEnd,
+  nextLine,
+  nextLineEnd,
+  passAhead,
+  restartAt,
+  skipTo,
+} from "./delimiters";
 import { acceptRow, textsFault } from "./fields";
 import { keptFull } from "./kept";
 import { Slot, plan, setFailedSlot, setMayFail } from "./plan";

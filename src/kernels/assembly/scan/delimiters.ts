@@ -4,8 +4,12 @@ import { plan } from "./plan";
 /** One bit per byte of the 64 at `block`: those equal to `byte`. */
 @inline
 export function bytesEqual(a: v128, b: v128, c: v128, d: v128, byte: v128): u64 {
-  return <u64>i8x16.bitmask(i8x16.eq(a, byte)) | (<u64>i8x16.bitmask(i8x16.eq(b, byte)) << 16) |
-    (<u64>i8x16.bitmask(i8x16.eq(c, byte)) << 32) | (<u64>i8x16.bitmask(i8x16.eq(d, byte)) << 48);
+  return (
+    <u64>i8x16.bitmask(i8x16.eq(a, byte)) |
+    ((<u64>i8x16.bitmask(i8x16.eq(b, byte))) << 16) |
+    ((<u64>i8x16.bitmask(i8x16.eq(c, byte))) << 32) |
+    ((<u64>i8x16.bitmask(i8x16.eq(d, byte))) << 48)
+  );
 }
 
 /** Writes the positions of four set bits; where there are fewer, what is written does not count. @returns the bits left */
@@ -33,7 +37,7 @@ function writePositions(bits: u64, block: usize, list: usize): usize {
     left = writeFour(left, block, to + 32);
     to += 48;
   } while (left);
-  return list + (<usize>popcnt(bits) << 2);
+  return list + ((<usize>popcnt(bits)) << 2);
 }
 
 /**
@@ -60,7 +64,7 @@ export function restartAt(p: usize): void {
   nextLine = nextLineEnd = plan.lines;
   store<u32>(next - 4, <u32>p - 1);
   block = p & ~63;
-  blockMask = ~<u64>0 << <u64>(p & 63);
+  blockMask = ~(<u64>0) << (<u64>(p & 63));
   highBits = 0;
 }
 
@@ -82,12 +86,21 @@ export function lookAhead(bytes: usize, limit: usize): void {
   memory.copy(plan.lines, nextLine, nextLineEnd - nextLine);
   nextLineEnd = plan.lines + (nextLineEnd - nextLine);
   nextLine = plan.lines;
-  const separator = i8x16.splat(<i8>plan.separator), quote = i8x16.splat(<i8>plan.quote), newline = i8x16.splat(10);
+  const separator = i8x16.splat(<i8>plan.separator),
+    quote = i8x16.splat(<i8>plan.quote),
+    newline = i8x16.splat(10);
   const quoted = plan.quote != plan.separator;
   const enough = next + bytes + AHEAD;
-  let end = nextEnd, lineEnd = nextLineEnd, at = block, mask = blockMask, high: u32 = 0;
+  let end = nextEnd,
+    lineEnd = nextLineEnd,
+    at = block,
+    mask = blockMask,
+    high: u32 = 0;
   while (end < enough && at < limit) {
-    const a = v128.load(at), b = v128.load(at, 16), c = v128.load(at, 32), d = v128.load(at, 48);
+    const a = v128.load(at),
+      b = v128.load(at, 16),
+      c = v128.load(at, 32),
+      d = v128.load(at, 48);
     high |= i8x16.bitmask(v128.or(v128.or(a, b), v128.or(c, d)));
     const lines = bytesEqual(a, b, c, d, newline) & mask;
     let all = (bytesEqual(a, b, c, d, separator) & mask) | lines;
@@ -95,8 +108,8 @@ export function lookAhead(bytes: usize, limit: usize): void {
     end = writePositions(all, at, end);
     store<u32>(lineEnd, <u32>at + <u32>ctz(lines));
     if (popcnt(lines) > 1) lineEnd = writePositions(lines, at, lineEnd);
-    else lineEnd += <usize>popcnt(lines) << 2;
-    mask = ~<u64>0;
+    else lineEnd += (<usize>popcnt(lines)) << 2;
+    mask = ~(<u64>0);
     at += 64;
   }
   nextEnd = end;

@@ -19,7 +19,7 @@ function rises(key: u64, registers: usize): bool {
 function raise(key: u64, field: u32, registers: usize): void {
   const register = <usize>(key >> 52);
   store<u8>(registers + register, rank(key));
-  store<u32>(plan.changesEnd, (field << 20) | (<u32>register << 8) | rank(key));
+  store<u32>(plan.changesEnd, (field << 20) | ((<u32>register) << 8) | rank(key));
   plan.changesEnd += 4;
 }
 
@@ -29,7 +29,7 @@ export function countDistinct(row: usize): void {
   for (let at = plan.distincts; at < end; at += DISTINCT_RUN_BYTES) {
     const run = changetype<DistinctRun>(at);
     const first = run.keys + row * run.stride;
-    const last = first + (<usize>run.count << 3);
+    const last = first + ((<usize>run.count) << 3);
     let registers = run.registers;
     for (let p = first; p < last; p += 8) {
       const key = load<u64>(p);
@@ -41,8 +41,8 @@ export function countDistinct(row: usize): void {
   for (let at = plan.distinctBags; at < bagsEnd; at += DISTINCT_BAG_OP_BYTES) {
     const op = changetype<DistinctBagOp>(at);
     const offsets = op.offsets + (row << 2);
-    const last = op.keys + (<usize>load<u32>(offsets, 4) << 3);
-    for (let p = op.keys + (<usize>load<u32>(offsets) << 3); p < last; p += 8) {
+    const last = op.keys + ((<usize>load<u32>(offsets, 4)) << 3);
+    for (let p = op.keys + ((<usize>load<u32>(offsets)) << 3); p < last; p += 8) {
       const key = load<u64>(p);
       if (rises(key, op.registers)) raise(key, op.field, op.registers);
     }

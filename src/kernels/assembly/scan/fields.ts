@@ -1,17 +1,59 @@
 // Slots → one row of the batch: label and weights first, then every field, each kind in a loop of its own.
 import { calendarTime } from "./calendar";
 import {
-  BAD_LABEL, BAD_NUMBER, BAD_TIME, BAD_TYPE, BAD_UTF8, BAD_VECTOR, BAD_WEIGHT, IMPOSSIBLE_TIME, MAX_VALUE, MISSING_ID, MISSING_TIME,
-  NUMBER_OUT_OF_RANGE, OK, UNKNOWN_LABEL, VALUE_TOO_LONG,
+  BAD_LABEL,
+  BAD_NUMBER,
+  BAD_TIME,
+  BAD_TYPE,
+  BAD_UTF8,
+  BAD_VECTOR,
+  BAD_WEIGHT,
+  IMPOSSIBLE_TIME,
+  MAX_VALUE,
+  MISSING_ID,
+  MISSING_TIME,
+  NUMBER_OUT_OF_RANGE,
+  OK,
+  UNKNOWN_LABEL,
+  VALUE_TOO_LONG,
 } from "./codes";
 import { countDistinct } from "./distinct";
 import { item, itemKind, itemScale, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
 import { checkKept, keepRow } from "./kept";
 import { inRange, parseNumber, smallInteger } from "./number";
 import {
-  BAG_CELL_BYTES, BAG_OP_BYTES, BUCKET_OP_BYTES, BUCKET_RUN_BYTES, BagCell, BagOp, BucketOp, BucketRun, CROSS_OP_BYTES, CrossOp, SMALL_NUMBERS,
-  BOOLEAN, HASH_OP_BYTES, HASH_RUN_BYTES, HashOp, HashRun, LONE_SURROGATE, NUMBER, NUMBER_OP_BYTES, NumberOp, OBJECT, SCALED, SCALE_AFTER, SLOT_BYTES,
-  STRING, Slot, TEXT, VECTOR_OP_BYTES, VectorOp, fail, mayFail, plan,
+  BAG_CELL_BYTES,
+  BAG_OP_BYTES,
+  BUCKET_OP_BYTES,
+  BUCKET_RUN_BYTES,
+  BagCell,
+  BagOp,
+  BucketOp,
+  BucketRun,
+  CROSS_OP_BYTES,
+  CrossOp,
+  SMALL_NUMBERS,
+  BOOLEAN,
+  HASH_OP_BYTES,
+  HASH_RUN_BYTES,
+  HashOp,
+  HashRun,
+  LONE_SURROGATE,
+  NUMBER,
+  NUMBER_OP_BYTES,
+  NumberOp,
+  OBJECT,
+  SCALED,
+  SCALE_AFTER,
+  SLOT_BYTES,
+  STRING,
+  Slot,
+  TEXT,
+  VECTOR_OP_BYTES,
+  VectorOp,
+  fail,
+  mayFail,
+  plan,
 } from "./plan";
 import { isUtf8 } from "./utf8";
 import { watchRow } from "./watch";
@@ -115,7 +157,7 @@ function required(row: usize): u32 {
 @inline
 function sameText(a: usize, b: usize, size: u32): bool {
   if (size > 8) return memory.compare(a, b, size) == 0;
-  return ((load<u64>(a) ^ load<u64>(b)) << (64 - (<u64>size << 3))) == 0;
+  return (load<u64>(a) ^ load<u64>(b)) << (64 - ((<u64>size) << 3)) == 0;
 }
 
 function label(to: usize): u32 {
@@ -136,7 +178,7 @@ function label(to: usize): u32 {
     return <u32>small <= 1 || isNaN(plan.atLeast) || same ? OK : numberLabel(slot, to);
   }
   const x = plainNumber(slot);
-  store<f32>(to, <f32><i32>(x >= plan.atLeast));
+  store<f32>(to, <f32>(<i32>(x >= plan.atLeast)));
   return isFinite(x) ? OK : fail(slot, BAD_LABEL);
 }
 
@@ -145,7 +187,7 @@ function numberLabel(slot: Slot, to: usize): u32 {
   const x = truthOr(slot);
   if (!isFinite(x)) return fail(slot, BAD_LABEL);
   const positive = x == plan.atLeast;
-  store<f32>(to, <f32><i32>positive);
+  store<f32>(to, <f32>(<i32>positive));
   return positive || x == 0 || abs(x) == 1 ? OK : fail(slot, UNKNOWN_LABEL);
 }
 
@@ -163,7 +205,7 @@ function truthOr(slot: Slot): f64 {
   if (!isNaN(x)) return x;
   const text = load<u64>(slot.at) | 0x2020202020202020;
   if (slot.size == 4 && <u32>text == 0x65757274) return 1;
-  return slot.size == 5 && (text & 0xFFFFFFFFFF) == 0x65736C6166 ? 0 : NaN;
+  return slot.size == 5 && (text & 0xffffffffff) == 0x65736c6166 ? 0 : NaN;
 }
 
 /** A row that weighs more would count for more than all others. */
@@ -244,7 +286,7 @@ function numbers(row: usize): u32 {
     const to = op.to + row * op.stride;
     const small = size < 8 && slot.kind <= NUMBER ? smallInteger(slot.at, size) : -1;
     if (<u32>small < LOG_TABLE) {
-      const y = op.log1p ? load<f32>(logs + (<usize>small << 2)) : <f32>small;
+      const y = op.log1p ? load<f32>(logs + ((<usize>small) << 2)) : <f32>small;
       store<f32>(to, select<f32>(y, NaN, size));
       continue;
     }
@@ -267,7 +309,7 @@ function bucketOf(x: f64, boundaries: usize, count: u32): u32 {
   let size = count;
   while (size) {
     const half = size >> 1;
-    const above = load<f64>(boundaries + (<usize>(low + half) << 3)) <= x;
+    const above = load<f64>(boundaries + ((<usize>(low + half)) << 3)) <= x;
     low = above ? low + half + 1 : low;
     size = above ? size - half - 1 : half;
   }
@@ -287,7 +329,7 @@ function buckets(row: usize): u32 {
       let bucket = op.missing;
       const small = size < 8 && slot.kind <= NUMBER ? smallInteger(slot.at, size) : -1;
       // Whether a value is missing cannot be foreseen: no branch depends on it.
-      if (<u32>small < SMALL_NUMBERS) bucket = select<u32>(load<u16>(op.small + (<usize>small << 1)), bucket, size);
+      if (<u32>small < SMALL_NUMBERS) bucket = select<u32>(load<u16>(op.small + ((<usize>small) << 1)), bucket, size);
       else if (size) {
         const fault = numberFault(slot);
         if (fault) return fail(slot, fault);
@@ -295,7 +337,7 @@ function buckets(row: usize): u32 {
         if (!isFinite(x)) return fail(slot, isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE);
         bucket = bucketOf(x, op.boundaries, bucket - 1);
       }
-      store<u64>(to, load<u64>(op.keys + (<usize>bucket << 3)));
+      store<u64>(to, load<u64>(op.keys + ((<usize>bucket) << 3)));
       to += 8;
     }
   }
@@ -327,7 +369,8 @@ function bags(row: usize): u32 {
       if (count < full && itemsFailed) return fail(slot, itemsFailed);
     }
     const end = op.cells + <usize>op.cellCount * BAG_CELL_BYTES;
-    for (let c = op.cells; c < end; c += BAG_CELL_BYTES) store<u32>(changetype<BagCell>(c).offsets + (row << 2), count, 4);
+    for (let c = op.cells; c < end; c += BAG_CELL_BYTES)
+      store<u32>(changetype<BagCell>(c).offsets + (row << 2), count, 4);
   }
   return OK;
 }
@@ -336,8 +379,8 @@ function bagItem(op: BagOp, index: u32): void {
   const end = op.cells + <usize>op.cellCount * BAG_CELL_BYTES;
   for (let c = op.cells; c < end; c += BAG_CELL_BYTES) {
     const cell = changetype<BagCell>(c);
-    store<u64>(cell.keys + (<usize>index << 3), xxh64(item, itemSize, cell.seed));
-    store<f32>(cell.weights + (<usize>index << 2), <f32>itemValue);
+    store<u64>(cell.keys + ((<usize>index) << 3), xxh64(item, itemSize, cell.seed));
+    store<f32>(cell.weights + ((<usize>index) << 2), <f32>itemValue);
   }
 }
 
@@ -354,7 +397,8 @@ function vectors(row: usize): u32 {
 
 function vector(op: VectorOp, to: usize): u32 {
   const kind = op.slot.kind;
-  if (kind == NUMBER || kind == STRING || kind == BOOLEAN || !openItems(op.slot, op.separator, op.separatorSize, false)) return BAD_TYPE;
+  if (kind == NUMBER || kind == STRING || kind == BOOLEAN || !openItems(op.slot, op.separator, op.separatorSize, false))
+    return BAD_TYPE;
   let count: u32 = 0;
   while (nextItem()) {
     const size = itemSize;
@@ -362,7 +406,7 @@ function vector(op: VectorOp, to: usize): u32 {
     if (itemKind > NUMBER) return BAD_TYPE;
     const x = itemValued ? itemValue : inRange(parseNumber(item, size) * itemScale);
     if (!isFinite(x)) return isNaN(x) ? BAD_NUMBER : NUMBER_OUT_OF_RANGE;
-    if (count < op.take) store<f32>(to + (<usize>count << 2), <f32>x);
+    if (count < op.take) store<f32>(to + ((<usize>count) << 2), <f32>x);
     count++;
   }
   if (itemsFailed) return itemsFailed;

@@ -2,7 +2,19 @@
 import { OK, BAD_TYPE, BAD_UTF8, VALUE_TOO_LONG, MAX_VALUE, BAD_NUMBER, NUMBER_OUT_OF_RANGE } from "./codes";
 import { escaped, skip, skipNumber, skipSpace, skipString, unescape } from "./json-text";
 import { inRange, parseNumber } from "./number";
-import { ARRAY, FEATURES, MISSING, BOOLEAN, NUMBER, OBJECT, SCALE_AFTER_ITEMS, STRING, TEXT, Slot, scratchEnd } from "./plan";
+import {
+  ARRAY,
+  FEATURES,
+  MISSING,
+  BOOLEAN,
+  NUMBER,
+  OBJECT,
+  SCALE_AFTER_ITEMS,
+  STRING,
+  TEXT,
+  Slot,
+  scratchEnd,
+} from "./plan";
 
 /** The current item: its text, kind and weight (1 where none is written). */
 export let item: usize = 0;
@@ -77,7 +89,7 @@ function nextPart(): bool {
 function findSeparator(start: usize): usize {
   if (!separatorSize) return end;
   const first = i8x16.splat(<i8>separator);
-  const mask: u64 = separatorSize == 8 ? ~<u64>0 : (<u64>1 << (<u64>separatorSize << 3)) - 1;
+  const mask: u64 = separatorSize == 8 ? ~(<u64>0) : ((<u64>1) << ((<u64>separatorSize) << 3)) - 1;
   for (let block = start; block < end; block += 16) {
     let found = i8x16.bitmask(i8x16.eq(v128.load(block), first));
     while (found) {

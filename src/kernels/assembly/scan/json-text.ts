@@ -82,11 +82,11 @@ export function unescape(at: usize, end: usize, to: usize): i32 {
     }
     let point: u32 = hex4(p);
     p += 4;
-    if (point - 0xD800 < 0x800) {
-      const pair = point < 0xDC00 && p < end && load<u16>(p) == 0x755C;
-      const low: u32 = pair ? hex4(p + 2) - 0xDC00 : 0xFFFF;
+    if (point - 0xd800 < 0x800) {
+      const pair = point < 0xdc00 && p < end && load<u16>(p) == 0x755c;
+      const low: u32 = pair ? hex4(p + 2) - 0xdc00 : 0xffff;
       if (low >= 0x400) return -1;
-      point = 0x10000 + ((point - 0xD800) << 10) + low;
+      point = 0x10000 + ((point - 0xd800) << 10) + low;
       p += 6;
     }
     out = encode(point, out);
@@ -101,17 +101,17 @@ function encode(point: u32, out: usize): usize {
     return out + 1;
   }
   if (point < 0x800) {
-    store<u8>(out, 0xC0 | (point >> 6));
+    store<u8>(out, 0xc0 | (point >> 6));
     store<u8>(out, 0x80 | (point & 63), 1);
     return out + 2;
   }
   if (point < 0x10000) {
-    store<u8>(out, 0xE0 | (point >> 12));
+    store<u8>(out, 0xe0 | (point >> 12));
     store<u8>(out, 0x80 | ((point >> 6) & 63), 1);
     store<u8>(out, 0x80 | (point & 63), 2);
     return out + 3;
   }
-  store<u8>(out, 0xF0 | (point >> 18));
+  store<u8>(out, 0xf0 | (point >> 18));
   store<u8>(out, 0x80 | ((point >> 12) & 63), 1);
   store<u8>(out, 0x80 | ((point >> 6) & 63), 2);
   store<u8>(out, 0x80 | (point & 63), 3);
@@ -128,18 +128,22 @@ export function skipNumber(at: usize): usize {
   if (load<u8>(p) == 45) p++;
   if (!isDigit(p)) return 0;
   if (load<u8>(p) == 48) p++;
-  else do p++; while (isDigit(p));
+  else
+    do p++;
+    while (isDigit(p));
   if (load<u8>(p) == 46) {
     p++;
     if (!isDigit(p)) return 0;
-    do p++; while (isDigit(p));
+    do p++;
+    while (isDigit(p));
   }
   if ((load<u8>(p) | 32) == 101) {
     p++;
     const sign: u32 = load<u8>(p);
     if (sign == 43 || sign == 45) p++;
     if (!isDigit(p)) return 0;
-    do p++; while (isDigit(p));
+    do p++;
+    while (isDigit(p));
   }
   return p;
 }
@@ -148,8 +152,8 @@ export function skipNumber(at: usize): usize {
 @inline
 export function skipLiteral(p: usize): usize {
   const text = load<u32>(p);
-  if (text == 0x65757274 || text == 0x6C6C756E) return p + 4;
-  return text == 0x736C6166 && load<u8>(p, 4) == 101 ? p + 5 : 0;
+  if (text == 0x65757274 || text == 0x6c6c756e) return p + 4;
+  return text == 0x736c6166 && load<u8>(p, 4) == 101 ? p + 5 : 0;
 }
 
 /** A member's name, its colon, and the space around: from the opening quote to the value. */

@@ -14,7 +14,10 @@ let highBits: u32 = 0;
 
 @inline
 function newlines(block: usize): u64 {
-  const a = v128.load(block), b = v128.load(block, 16), c = v128.load(block, 32), d = v128.load(block, 48);
+  const a = v128.load(block),
+    b = v128.load(block, 16),
+    c = v128.load(block, 32),
+    d = v128.load(block, 48);
   highBits |= i8x16.bitmask(v128.or(v128.or(a, b), v128.or(c, d)));
   return bytesEqual(a, b, c, d, i8x16.splat(10));
 }

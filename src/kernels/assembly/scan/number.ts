@@ -12,7 +12,8 @@ declare function hostNumber(at: usize, size: usize): f64;
 
 /** f64[23]: 1e0 ... 1e22, exact. */
 const EXACT_POWERS: usize = memory.data<f64>([
-  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+  1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+  1e21, 1e22,
 ]);
 
 /** u64 pairs (high, low): 5^MIN_POWER ... 5^MAX_POWER, normalized; written by the host (src/decode/powers.ts). */
@@ -32,10 +33,15 @@ let lowWord: u64 = 0;
 
 @inline
 function multiply(a: u64, b: u64): u64 {
-  const al = a & 0xFFFFFFFF, ah = a >> 32, bl = b & 0xFFFFFFFF, bh = b >> 32;
-  const ll = al * bl, hl = ah * bl, lh = al * bh;
-  const middle = (ll >> 32) + (hl & 0xFFFFFFFF) + lh;
-  lowWord = (middle << 32) | (ll & 0xFFFFFFFF);
+  const al = a & 0xffffffff,
+    ah = a >> 32,
+    bl = b & 0xffffffff,
+    bh = b >> 32;
+  const ll = al * bl,
+    hl = ah * bl,
+    lh = al * bh;
+  const middle = (ll >> 32) + (hl & 0xffffffff) + lh;
+  lowWord = (middle << 32) | (ll & 0xffffffff);
   return ah * bh + (hl >> 32) + (middle >> 32);
 }
 
@@ -46,10 +52,10 @@ function multiply(a: u64, b: u64): u64 {
 function eiselLemire(digits: u64, power: i32): f64 {
   const shift = clz(digits);
   const normal = digits << shift;
-  const entry = powers + (<usize>(power - MIN_POWER) << 4);
+  const entry = powers + ((<usize>(power - MIN_POWER)) << 4);
   let high = multiply(normal, load<u64>(entry));
   let low = lowWord;
-  if ((high & 0x1FF) == 0x1FF) {
+  if ((high & 0x1ff) == 0x1ff) {
     const carry = multiply(normal, load<u64>(entry, 8));
     low += carry;
     if (carry > low) high++;
@@ -58,27 +64,27 @@ function eiselLemire(digits: u64, power: i32): f64 {
   const drop = top + 9;
   let mantissa = high >> drop;
   let exponent = <i64>(((217706 * power) >> 16) + 63) + <i64>top - <i64>shift + 1023;
-  if (low <= 1 && power >= -4 && power <= 23 && (mantissa & 3) == 1 && (mantissa << drop) == high) mantissa &= ~1;
+  if (low <= 1 && power >= -4 && power <= 23 && (mantissa & 3) == 1 && mantissa << drop == high) mantissa &= ~1;
   mantissa = (mantissa + (mantissa & 1)) >> 1;
   if (mantissa >> 53) {
     mantissa >>= 1;
     exponent++;
   }
-  return reinterpret<f64>((<u64>exponent << 52) | (mantissa & 0xFFFFFFFFFFFFF));
+  return reinterpret<f64>(((<u64>exponent) << 52) | (mantissa & 0xfffffffffffff));
 }
 
 /** `text` (lower case) at p, in any case. */
 @inline
 function spells(p: usize, end: usize, text: u64, size: usize): bool {
   if (end - p != size) return false;
-  const mask: u64 = (<u64>1 << (<u64>size << 3)) - 1;
+  const mask: u64 = ((<u64>1) << ((<u64>size) << 3)) - 1;
   return ((load<u64>(p) | 0x2020202020202020) & mask) == (text & mask);
 }
 
 /** "nan", "inf", "infinity": numbers to many writers, out of range to us; anything else is no number. */
 function word(p: usize, end: usize): f64 {
-  const infinity = end - p == 8 && (load<u64>(p) | 0x2020202020202020) == 0x7974696E69666E69;
-  return infinity || spells(p, end, 0x6E616E, 3) || spells(p, end, 0x666E69, 3) ? Infinity : NaN;
+  const infinity = end - p == 8 && (load<u64>(p) | 0x2020202020202020) == 0x7974696e69666e69;
+  return infinity || spells(p, end, 0x6e616e, 3) || spells(p, end, 0x666e69, 3) ? Infinity : NaN;
 }
 
 /** x, or Infinity when it is beyond ±1e18; NaN stays NaN. */
@@ -93,12 +99,16 @@ export function inRange(x: f64): f64 {
  */
 @inline
 export function smallInteger(p: usize, size: usize): i32 {
-  const bits = <u64>size << 3;
+  const bits = (<u64>size) << 3;
   const word = ((load<u64>(p) << 8) << (56 - bits)) | (0x3030303030303030 >> bits);
-  const odd = ((word & 0xF0F0F0F0F0F0F0F0) ^ 0x3030303030303030) | (((word & 0x0F0F0F0F0F0F0F0F) + 0x0606060606060606) & 0x1010101010101010);
-  const digits = word & 0x0F0F0F0F0F0F0F0F;
+  const odd =
+    ((word & 0xf0f0f0f0f0f0f0f0) ^ 0x3030303030303030) |
+    (((word & 0x0f0f0f0f0f0f0f0f) + 0x0606060606060606) & 0x1010101010101010);
+  const digits = word & 0x0f0f0f0f0f0f0f0f;
   const pairs = digits * 10 + (digits >> 8);
-  const value = ((pairs & 0x000000FF000000FF) * 0x000F424000000064 + ((pairs >> 16) & 0x000000FF000000FF) * 0x0000271000000001) >> 32;
+  const value =
+    ((pairs & 0x000000ff000000ff) * 0x000f424000000064 + ((pairs >> 16) & 0x000000ff000000ff) * 0x0000271000000001) >>
+    32;
   return odd ? -1 : <i32>value;
 }
 
@@ -116,7 +126,7 @@ export function parseNumber(at: usize, size: usize): f64 {
   const wholeStart = p;
   while (p < end && digit(p) < 10) digits = digits * 10 + digit(p++);
   let count = p - wholeStart;
-  if (p == end && count > 0 && count < 16) return negative ? -<f64>digits : <f64>digits;
+  if (p == end && count > 0 && count < 16) return negative ? -(<f64>digits) : <f64>digits;
   return parseLong(at, wholeStart, end, negative);
 }
 
@@ -163,9 +173,10 @@ function parseLong(at: usize, start: usize, end: usize, negative: bool): f64 {
   let x: f64;
   if (digits == 0) x = 0;
   else if (!dropped && digits >> 53 == 0 && power >= -22 && power <= 22) {
-    x = power < 0
-      ? <f64>digits / load<f64>(EXACT_POWERS + (<usize>(-power) << 3))
-      : <f64>digits * load<f64>(EXACT_POWERS + (<usize>power << 3));
+    x =
+      power < 0
+        ? <f64>digits / load<f64>(EXACT_POWERS + ((<usize>-power) << 3))
+        : <f64>digits * load<f64>(EXACT_POWERS + ((<usize>power) << 3));
   } else if (!dropped && power >= MIN_POWER && power <= MAX_POWER) x = eiselLemire(digits, power);
   else return inRange(hostNumber(at, end - at));
   return inRange(negative ? -x : x);

@@ -168,7 +168,7 @@ export class Watch {
   bytes: u64;
 }
 export const WATCH_BYTES: usize = offsetof<Watch>();
-export const UNSEEN: u32 = 0xFFFFFFFF;
+export const UNSEEN: u32 = 0xffffffff;
 
 /** Everything about one model's events. Slots that the spec has no use for are null. */
 @unmanaged

@@ -43,7 +43,7 @@ function firstLine(start: usize, limit: usize): usize {
 }
 
 function setSlot(column: usize, start: usize, end: usize): void {
-  store<u64>(load<usize>(column), <u64>start | (<u64>(end - start) << 32));
+  store<u64>(load<usize>(column), <u64>start | ((<u64>(end - start)) << 32));
 }
 
 /**

@@ -11,14 +11,14 @@ export function isUtf8(at: usize, end: usize): bool {
       p++;
       continue;
     }
-    const size: usize = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-    if (c < 0xC2 || c > 0xF4 || p + size > end) return false;
+    const size: usize = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (c < 0xc2 || c > 0xf4 || p + size > end) return false;
     const second: u32 = load<u8>(p, 1);
-    const low: u32 = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
-    const high: u32 = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+    const low: u32 = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    const high: u32 = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
     if (second < low || second > high) return false;
     for (let i: usize = 2; i < size; i++) {
-      if ((load<u8>(p + i) & 0xC0) != 0x80) return false;
+      if ((load<u8>(p + i) & 0xc0) != 0x80) return false;
     }
     p += size;
   }

@@ -88,7 +88,12 @@ function readNamespace(at: usize, end: usize): bool {
   const firstEnd = wordEnd(first, end);
   const colon = find(first, firstEnd, 58);
   set(changetype<Slot>(node.slots), first, colon, TEXT);
-  set(changetype<Slot>(node.slots + SLOT_BYTES), colon < firstEnd ? colon + 1 : first, firstEnd, scaled ? SCALED : TEXT);
+  set(
+    changetype<Slot>(node.slots + SLOT_BYTES),
+    colon < firstEnd ? colon + 1 : first,
+    firstEnd,
+    scaled ? SCALED : TEXT,
+  );
   set(changetype<Slot>(node.slots + 2 * SLOT_BYTES), first, end, FEATURES);
   return true;
 }

@@ -6,7 +6,7 @@ import { xxh64 } from "./xxh64";
 function bytesOf(slot: Slot): u64 {
   const size = slot.size;
   if (size == 0) return 0;
-  return size <= 8 ? load<u64>(slot.at) << (64 - (<u64>size << 3)) : xxh64(slot.at, size, 0);
+  return size <= 8 ? load<u64>(slot.at) << (64 - ((<u64>size) << 3)) : xxh64(slot.at, size, 0);
 }
 
 /** Compares the row at hand with those before; what differs is watched no more. */

@@ -1,9 +1,9 @@
 // XXH64 (Yann Collet, xxHash specification): the identity of every value.
-const P1: u64 = 0x9E3779B185EBCA87;
-const P2: u64 = 0xC2B2AE3D27D4EB4F;
-const P3: u64 = 0x165667B19E3779F9;
-const P4: u64 = 0x85EBCA77C2B2AE63;
-const P5: u64 = 0x27D4EB2F165667C5;
+const P1: u64 = 0x9e3779b185ebca87;
+const P2: u64 = 0xc2b2ae3d27d4eb4f;
+const P3: u64 = 0x165667b19e3779f9;
+const P4: u64 = 0x85ebca77c2b2ae63;
+const P5: u64 = 0x27d4eb2f165667c5;
 
 @inline
 export function round(lane: u64, word: u64): u64 {
@@ -67,7 +67,10 @@ function long(at: usize, size: usize, seed: u64): u64 {
   let p = at;
   const end = at + size;
   const lanesEnd = end - 32;
-  let a = seed + P1 + P2, b = seed + P2, c = seed, d = seed - P1;
+  let a = seed + P1 + P2,
+    b = seed + P2,
+    c = seed,
+    d = seed - P1;
   do {
     a = round(a, load<u64>(p));
     b = round(b, load<u64>(p, 8));

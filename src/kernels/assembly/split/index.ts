@@ -63,57 +63,58 @@ export function byHash(count: u32, seed: u64): void {
 
 /** Keys with a row are part 0, those without (row 0xffffffff) part 1. */
 export function byRow(count: u32): void {
-  for (let u: u32 = 0; u < count; u++) store<u8>(partAt + u, <u8>(load<u32>(rowsAt + (<usize>u << 2)) == NONE));
+  for (let u: u32 = 0; u < count; u++) store<u8>(partAt + u, <u8>(load<u32>(rowsAt + ((<usize>u) << 2)) == NONE));
   sort(count);
 }
 
 @inline
 function keyAt(u: u32): u64 {
-  return load<u64>(keysAt + (<usize>u << 3));
+  return load<u64>(keysAt + ((<usize>u) << 3));
 }
 
 /** Counting sort by part. starts[p] is first where part p begins, then grows to where it ends, then moves up by one. */
 function sort(count: u32): void {
-  memory.fill(startsAt, 0, <usize>(parts + 1) << 2);
+  memory.fill(startsAt, 0, (<usize>(parts + 1)) << 2);
   for (let u: u32 = 0; u < count; u++) {
-    const at = startsAt + (<usize>load<u8>(partAt + u) << 2);
+    const at = startsAt + ((<usize>load<u8>(partAt + u)) << 2);
     store<u32>(at, load<u32>(at, 4) + 1, 4);
   }
-  for (let at = startsAt, end = startsAt + (<usize>parts << 2); at < end; at += 4) {
+  for (let at = startsAt, end = startsAt + ((<usize>parts) << 2); at < end; at += 4) {
     store<u32>(at, load<u32>(at) + load<u32>(at, 4), 4);
   }
   for (let u: u32 = 0; u < count; u++) {
-    const at = startsAt + (<usize>load<u8>(partAt + u) << 2);
+    const at = startsAt + ((<usize>load<u8>(partAt + u)) << 2);
     const i = load<u32>(at);
     store<u32>(at, i + 1);
-    store<u32>(orderAt + (<usize>i << 2), u);
-    store<u64>(partKeysAt + (<usize>i << 3), keyAt(u));
+    store<u32>(orderAt + ((<usize>i) << 2), u);
+    store<u64>(partKeysAt + ((<usize>i) << 3), keyAt(u));
   }
-  memory.copy(startsAt + 4, startsAt, <usize>parts << 2);
+  memory.copy(startsAt + 4, startsAt, (<usize>parts) << 2);
   store<u32>(startsAt, 0);
 }
 
 @inline
 function placeOf(i: u32): usize {
-  return <usize>load<u32>(orderAt + (<usize>i << 2)) * dim << 2;
+  return (<usize>load<u32>(orderAt + ((<usize>i) << 2)) * dim) << 2;
 }
 
 /** vectors = the parts' vectors, in the batch's order. */
 export function spread(count: u32): void {
-  for (let i: u32 = 0; i < count; i++) copyFloats(vectorsAt + placeOf(i), partVectorsAt + (<usize>i * dim << 2), dim);
+  for (let i: u32 = 0; i < count; i++) copyFloats(vectorsAt + placeOf(i), partVectorsAt + ((<usize>i * dim) << 2), dim);
 }
 
 /** The parts' gradients = the batch's, in part order. */
 export function collect(count: u32): void {
-  for (let i: u32 = 0; i < count; i++) copyFloats(partGradientsAt + (<usize>i * dim << 2), gradientsAt + placeOf(i), dim);
+  for (let i: u32 = 0; i < count; i++)
+    copyFloats(partGradientsAt + ((<usize>i * dim) << 2), gradientsAt + placeOf(i), dim);
 }
 
 /** Writes the length (L2 norm) of each of `count` gradients to norms; returns their mean, 0 for no keys. */
 export function measure(count: u32): f64 {
   let sum: f64 = 0;
   for (let u: u32 = 0; u < count; u++) {
-    const norm = lengthOf(gradientsAt + (<usize>u * dim << 2));
-    store<f32>(normsAt + (<usize>u << 2), norm);
+    const norm = lengthOf(gradientsAt + ((<usize>u * dim) << 2));
+    store<f32>(normsAt + ((<usize>u) << 2), norm);
     sum += <f64>norm;
   }
   return count ? sum / <f64>count : 0;
@@ -121,7 +122,7 @@ export function measure(count: u32): f64 {
 
 @inline
 function lengthOf(g: usize): f32 {
-  const bytes = <usize>dim << 2;
+  const bytes = (<usize>dim) << 2;
   const whole = bytes & ~15;
   let squares = f32x4.splat(0);
   let i: usize = 0;

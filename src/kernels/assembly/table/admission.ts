@@ -106,7 +106,7 @@ function cellOf(line: usize, tag: u32): usize {
   const tags = i32x4.splat(tag);
   for (let at = line; at < line + LINE; at += 16) {
     const hits = i32x4.bitmask(i32x4.eq(i32x4.shr_u(v128.load(at), 16), tags));
-    if (hits) return at + (<usize>ctz(hits) << 2);
+    if (hits) return at + ((<usize>ctz(hits)) << 2);
   }
   return 0;
 }

@@ -97,8 +97,8 @@ export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, mo
   uniqueAt = workspaceOf(most + 1, 4);
   listsAt = workspaceOf(lists, LIST_BYTES + ((rows + 1) << 2));
   seenAt = workspaceOf(seen, 8);
-  outputAt = workspaceOf(rows, <usize>cells * dim << 2);
-  gradientAt = workspaceOf(rows, <usize>cells * dim << 2);
+  outputAt = workspaceOf(rows, (<usize>cells * dim) << 2);
+  gradientAt = workspaceOf(rows, (<usize>cells * dim) << 2);
   uniqueWeightsAt = workspaceOf(most + 1, laneBytes);
   uniqueGradientsAt = workspaceOf(most + 1, laneBytes);
   return uniqueGradientsAt != 0;
@@ -166,7 +166,7 @@ function deduplicate(byKey: bool): void {
   }
   for (let i: u32 = 0; i < occurrences; i++) {
     const key = identity(i);
-    store<u32>(placesAt + (<usize>i << 2), placeOf(byKey ? key : <u64>rowOf(key)));
+    store<u32>(placesAt + ((<usize>i) << 2), placeOf(byKey ? key : <u64>rowOf(key)));
   }
 }
 
@@ -174,11 +174,11 @@ function deduplicate(byKey: bool): void {
 function placeOf(id: u64): u32 {
   let i = <u32>(hashOf(id) >> seenShift);
   while (true) {
-    const at = seenAt + (<usize>i << 3);
+    const at = seenAt + ((<usize>i) << 3);
     if (load<u32>(at) != stamp) {
       store<u32>(at, stamp);
       store<u32>(at, unique, 4);
-      store<u64>(keysAt + (<usize>unique << 3), id);
+      store<u64>(keysAt + ((<usize>unique) << 3), id);
       return unique++;
     }
     const place = load<u32>(at, 4);
@@ -189,7 +189,7 @@ function placeOf(id: u64): u32 {
 
 @inline
 function identity(place: u32): u64 {
-  return load<u64>(keysAt + (<usize>place << 3));
+  return load<u64>(keysAt + ((<usize>place) << 3));
 }
 
 /** Unique rows worked on together: their index lines and rows fit in the L1 cache. At most MOST_CHOSEN. */
@@ -207,9 +207,9 @@ function admit(): u32 {
   let shared = NONE;
   let made: u32 = 0;
   for (let i: u32 = 0; i < occurrences; i++) {
-    const at = placesAt + (<usize>i << 2);
+    const at = placesAt + ((<usize>i) << 2);
     const place = load<u32>(at);
-    const row = uniqueAt + (<usize>place << 2);
+    const row = uniqueAt + ((<usize>place) << 2);
     if (place >= known || load<u32>(row) != NONE) continue;
     if (admits(identity(place))) {
       made += adopt(row);
@@ -219,8 +219,8 @@ function admit(): u32 {
     }
   }
   // A real id may have the default row's key.
-  if (shared < known) made += adopt(uniqueAt + (<usize>shared << 2));
-  for (let u: u32 = 0; u < known; u++) refused += turnOver(uniqueAt + (<usize>u << 2));
+  if (shared < known) made += adopt(uniqueAt + ((<usize>shared) << 2));
+  for (let u: u32 = 0; u < known; u++) refused += turnOver(uniqueAt + ((<usize>u) << 2));
   return made + lookUp(known, true);
 }
 
@@ -250,7 +250,7 @@ function lookUp(first: u32, learn: bool): u32 {
   for (let from = first; from < unique; from += BLOCK) {
     const to = min(from + BLOCK, unique);
     if (!exact) {
-      for (let u = from; u < to; u++) store<u32>(uniqueAt + (<usize>u << 2), <u32>identity(u));
+      for (let u = from; u < to; u++) store<u32>(uniqueAt + ((<usize>u) << 2), <u32>identity(u));
       continue;
     }
     for (let u = from; u < to; u++) warmth += touchIndex(identity(u));
@@ -264,7 +264,7 @@ function lookUp(first: u32, learn: bool): u32 {
 @inline
 function findRow(u: u32, learn: bool): bool {
   const row = rowOf(identity(u));
-  store<u32>(uniqueAt + (<usize>u << 2), row);
+  store<u32>(uniqueAt + ((<usize>u) << 2), row);
   if (row == NONE) return false;
   if (learn && metaBytes) markUsed(row);
   weights(rowPtr(row), uniqueWeightsAt + <usize>u * laneBytes);
@@ -278,7 +278,7 @@ function materialise(learn: bool): void {
     if (!exact) touchRows(from, to);
     else if (learn && policy) chooseFor(from, to);
     for (let u = from; u < to; u++) {
-      const row = load<u32>(uniqueAt + (<usize>u << 2));
+      const row = load<u32>(uniqueAt + ((<usize>u) << 2));
       if (!exact || row == NONE) materialiseOne(u, row, learn);
     }
   }
@@ -288,7 +288,7 @@ function materialise(learn: bool): void {
 function chooseFor(from: u32, to: u32): void {
   if (rowCount < room) return;
   let missing: u32 = 0;
-  for (let u = from; u < to; u++) missing += u32(load<u32>(uniqueAt + (<usize>u << 2)) == NONE);
+  for (let u = from; u < to; u++) missing += u32(load<u32>(uniqueAt + ((<usize>u) << 2)) == NONE);
   choose(missing);
 }
 
@@ -301,14 +301,14 @@ function materialiseOne(u: u32, found: u32, learn: bool): void {
     return;
   }
   const row = claim(id, found);
-  store<u32>(uniqueAt + (<usize>u << 2), row);
+  store<u32>(uniqueAt + ((<usize>u) << 2), row);
   weights(rowPtr(row), out);
 }
 
 @inline
 function touchRows(from: u32, to: u32): void {
   for (let u = from; u < to; u++) {
-    const row = load<u32>(uniqueAt + (<usize>u << 2));
+    const row = load<u32>(uniqueAt + ((<usize>u) << 2));
     if (row < NOT_ADMITTED) warmth += touchRow(row);
   }
 }
@@ -316,7 +316,7 @@ function touchRows(from: u32, to: u32): void {
 /** Address of an occurrence's weights. */
 @inline
 function weightsAt(i: u32): usize {
-  return uniqueWeightsAt + <usize>load<u32>(placesAt + (<usize>i << 2)) * laneBytes;
+  return uniqueWeightsAt + <usize>load<u32>(placesAt + ((<usize>i) << 2)) * laneBytes;
 }
 
 /** Turns a list's weights into coefficients. A row whose weights have no mean (none, or sum 0) gets zeros. */
@@ -324,11 +324,11 @@ function combine(list: u32, rows: u32): void {
   const head = listOf(list);
   const combiner = head.combiner;
   if (combiner == SUM) return;
-  const base = coefficientsAt + (<usize>head.first << 2);
+  const base = coefficientsAt + ((<usize>head.first) << 2);
   const offsets = head.offsets;
   for (let r: u32 = 0; r < rows; r++) {
-    const from = base + (<usize>load<u32>(offsets + (<usize>r << 2)) << 2);
-    const to = base + (<usize>load<u32>(offsets + (<usize>r << 2), 4) << 2);
+    const from = base + ((<usize>load<u32>(offsets + ((<usize>r) << 2))) << 2);
+    const to = base + ((<usize>load<u32>(offsets + ((<usize>r) << 2), 4)) << 2);
     let sum: f32 = 0;
     for (let at = from; at < to; at += 4) {
       const w = load<f32>(at);
@@ -340,13 +340,13 @@ function combine(list: u32, rows: u32): void {
 }
 
 function spreadSingles(rows: u32): void {
-  const rowBytes = <usize>cells * dim << 2;
+  const rowBytes = (<usize>cells * dim) << 2;
   let i: u32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
     let out = outputAt + <usize>r * rowBytes;
     for (let c: u32 = 0; c < singles; c++) {
       copyFloats(out, weightsAt(i++), dim);
-      out += <usize>dim << 2;
+      out += (<usize>dim) << 2;
     }
   }
 }
@@ -354,22 +354,22 @@ function spreadSingles(rows: u32): void {
 /** Bytes from an item's cell to the next one's: none where all go to the same. */
 @inline
 function stepOf(list: List): usize {
-  return list.width > 1 ? <usize>dim << 2 : 0;
+  return list.width > 1 ? (<usize>dim) << 2 : 0;
 }
 
 function spreadList(list: u32, rows: u32): void {
   const head = listOf(list);
   const offsets = head.offsets;
-  const rowBytes = <usize>cells * dim << 2;
-  const width = <usize>head.width * dim << 2;
+  const rowBytes = (<usize>cells * dim) << 2;
+  const width = (<usize>head.width * dim) << 2;
   const step = stepOf(head);
-  let out = outputAt + (<usize>head.cell * dim << 2);
+  let out = outputAt + ((<usize>head.cell * dim) << 2);
   let i = head.first;
   for (let r: u32 = 0; r < rows; r++) {
-    const end = head.first + load<u32>(offsets + (<usize>r << 2), 4);
+    const end = head.first + load<u32>(offsets + ((<usize>r) << 2), 4);
     memory.fill(out, 0, width);
     for (let to = out; i < end; i++) {
-      addScaled(to, weightsAt(i), dim, load<f32>(coefficientsAt + (<usize>i << 2)));
+      addScaled(to, weightsAt(i), dim, load<f32>(coefficientsAt + ((<usize>i) << 2)));
       to += step;
     }
     out += rowBytes;
@@ -385,7 +385,7 @@ export function apply(rows: u32): void {
     touchRows(from, to);
     for (let u = from; u < to; u++) {
       const offset = <usize>u * laneBytes;
-      const row = load<u32>(uniqueAt + (<usize>u << 2));
+      const row = load<u32>(uniqueAt + ((<usize>u) << 2));
       if (row == NOT_ADMITTED) continue;
       note(row);
       update(rowPtr(row), uniqueWeightsAt + offset, uniqueGradientsAt + offset);
@@ -403,17 +403,17 @@ export function collect(rows: u32): void {
 
 @inline
 function gradientOf(i: u32): usize {
-  return uniqueGradientsAt + <usize>load<u32>(placesAt + (<usize>i << 2)) * laneBytes;
+  return uniqueGradientsAt + <usize>load<u32>(placesAt + ((<usize>i) << 2)) * laneBytes;
 }
 
 function collectSingles(rows: u32): void {
-  const rowBytes = <usize>cells * dim << 2;
+  const rowBytes = (<usize>cells * dim) << 2;
   let i: u32 = 0;
   for (let r: u32 = 0; r < rows; r++) {
     let dx = gradientAt + <usize>r * rowBytes;
     for (let c: u32 = 0; c < singles; c++) {
       addFloats(gradientOf(i++), dx, dim);
-      dx += <usize>dim << 2;
+      dx += (<usize>dim) << 2;
     }
   }
 }
@@ -421,14 +421,14 @@ function collectSingles(rows: u32): void {
 function collectList(list: u32, rows: u32): void {
   const head = listOf(list);
   const offsets = head.offsets;
-  const rowBytes = <usize>cells * dim << 2;
+  const rowBytes = (<usize>cells * dim) << 2;
   const step = stepOf(head);
-  let dx = gradientAt + (<usize>head.cell * dim << 2);
+  let dx = gradientAt + ((<usize>head.cell * dim) << 2);
   let i = head.first;
   for (let r: u32 = 0; r < rows; r++) {
-    const end = head.first + load<u32>(offsets + (<usize>r << 2), 4);
+    const end = head.first + load<u32>(offsets + ((<usize>r) << 2), 4);
     for (let from = dx; i < end; i++) {
-      addScaled(gradientOf(i), from, dim, load<f32>(coefficientsAt + (<usize>i << 2)));
+      addScaled(gradientOf(i), from, dim, load<f32>(coefficientsAt + ((<usize>i) << 2)));
       from += step;
     }
     dx += rowBytes;

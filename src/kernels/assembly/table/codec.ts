@@ -74,7 +74,7 @@ export function encode(codec: u32, w: usize, codes: usize, lanes: u32, nearest: 
 /** The scale of a row of int8 or int4 codes. */
 @inline
 export function scaleOf(codec: u32, codes: usize, lanes: u32): f32 {
-  return reinterpret<f32>(<u32>load<u16>(codes + codeBytes(codec, lanes) - 2) << 16);
+  return reinterpret<f32>((<u32>load<u16>(codes + codeBytes(codec, lanes) - 2)) << 16);
 }
 
 /** Four numbers in [0, 2^16): random ones of weights i to i + 3, or the half that rounds to the nearest. */
@@ -122,15 +122,15 @@ function loadShorts(from: usize, lanes: u32): v128 {
 
 function encodeFixed(w: usize, codes: usize, lanes: u32, nearest: bool, first: u32): void {
   for (let i: u32 = 0; i < lanes; i += 4) {
-    const x = f32x4.mul(v128.load(w + (<usize>i << 2)), f32x4.splat(8192));
-    storeShorts(codes + (<usize>i << 1), roundTo(x, dither(first + i, nearest), -32768, 32767), lanes);
+    const x = f32x4.mul(v128.load(w + ((<usize>i) << 2)), f32x4.splat(8192));
+    storeShorts(codes + ((<usize>i) << 1), roundTo(x, dither(first + i, nearest), -32768, 32767), lanes);
   }
 }
 
 function decodeFixed(codes: usize, out: usize, lanes: u32): void {
   for (let i: u32 = 0; i < lanes; i += 4) {
-    const x = i32x4.extend_low_i16x8_s(loadShorts(codes + (<usize>i << 1), lanes));
-    storeFloats(out + (<usize>i << 2), f32x4.mul(f32x4.convert_i32x4_s(x), f32x4.splat(1.0 / 8192.0)), lanes);
+    const x = i32x4.extend_low_i16x8_s(loadShorts(codes + ((<usize>i) << 1), lanes));
+    storeFloats(out + ((<usize>i) << 2), f32x4.mul(f32x4.convert_i32x4_s(x), f32x4.splat(1.0 / 8192.0)), lanes);
   }
 }
 
@@ -142,8 +142,8 @@ function storeFloats(out: usize, x: v128, lanes: u32): void {
 
 function encodeHalves(w: usize, codes: usize, lanes: u32, nearest: bool, first: u32): void {
   for (let i: u32 = 0; i < lanes; i += 4) {
-    const x = halvesOf(v128.load(w + (<usize>i << 2)), dither(first + i, nearest), nearest);
-    storeShorts(codes + (<usize>i << 1), x, lanes);
+    const x = halvesOf(v128.load(w + ((<usize>i) << 2)), dither(first + i, nearest), nearest);
+    storeShorts(codes + ((<usize>i) << 1), x, lanes);
   }
 }
 
@@ -164,13 +164,13 @@ function halvesOf(any: v128, u: v128, nearest: bool): v128 {
 
 function decodeHalves(codes: usize, out: usize, lanes: u32): void {
   for (let i: u32 = 0; i < lanes; i += 4) {
-    const half = i32x4.extend_low_i16x8_u(loadShorts(codes + (<usize>i << 1), lanes));
+    const half = i32x4.extend_low_i16x8_u(loadShorts(codes + ((<usize>i) << 1), lanes));
     const size = v128.and(half, i32x4.splat(0x7fff));
     const normal = i32x4.add(i32x4.shl(size, 13), i32x4.splat(112 << 23));
     const small = f32x4.mul(f32x4.convert_i32x4_s(size), f32x4.splat(1.0 / 16777216.0));
     const sign = i32x4.shl(v128.and(half, i32x4.splat(0x8000)), 16);
     const x = v128.bitselect(small, normal, i32x4.lt_s(size, i32x4.splat(0x400)));
-    storeFloats(out + (<usize>i << 2), v128.or(sign, x), lanes);
+    storeFloats(out + ((<usize>i) << 2), v128.or(sign, x), lanes);
   }
 }
 
@@ -180,7 +180,7 @@ function encodeScaled(codec: u32, w: usize, codes: usize, lanes: u32, nearest: b
   store<u16>(codes + codeBytes(codec, lanes) - 2, <u16>(reinterpret<u32>(scale) >> 16));
   const divisor = f32x4.splat(scale > 0 ? scale : 1);
   for (let i: u32 = 0; i < lanes; i += 4) {
-    const x = f32x4.div(v128.load(w + (<usize>i << 2)), divisor);
+    const x = f32x4.div(v128.load(w + ((<usize>i) << 2)), divisor);
     const code = roundTo(x, dither(first + i, nearest), -most, most);
     if (codec == INT8) storeBytes(codes + i, code, lanes);
     else storeNibbles(codes + (i >> 1), code, lanes);
@@ -192,7 +192,7 @@ function encodeScaled(codec: u32, w: usize, codes: usize, lanes: u32, nearest: b
 function largestOf(w: usize, lanes: u32): f32 {
   if (lanes == 1) return min<f32>(abs<f32>(load<f32>(w)), LARGEST);
   let most = f32x4.splat(0);
-  for (let i: u32 = 0; i < lanes; i += 4) most = f32x4.pmax(most, f32x4.abs(v128.load(w + (<usize>i << 2))));
+  for (let i: u32 = 0; i < lanes; i += 4) most = f32x4.pmax(most, f32x4.abs(v128.load(w + ((<usize>i) << 2))));
   most = f32x4.pmax(most, v128.shuffle<f32>(most, most, 2, 3, 0, 1));
   return min<f32>(max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)), LARGEST);
 }
@@ -229,7 +229,7 @@ function decodeScaled(codec: u32, codes: usize, out: usize, lanes: u32): void {
   const scale = f32x4.splat(scaleOf(codec, codes, lanes));
   for (let i: u32 = 0; i < lanes; i += 4) {
     const code = codec == INT8 ? loadBytes(codes + i, lanes) : loadNibbles(codes + (i >> 1), lanes);
-    storeFloats(out + (<usize>i << 2), f32x4.mul(f32x4.convert_i32x4_s(code), scale), lanes);
+    storeFloats(out + ((<usize>i) << 2), f32x4.mul(f32x4.convert_i32x4_s(code), scale), lanes);
   }
 }
 

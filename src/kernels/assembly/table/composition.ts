@@ -53,10 +53,10 @@ export function openComposition(capacity: u32, parts_: u32, combine_: u32, schem
   range = range_;
   partitionsAt = workspaceOf(parts, PARTITION_BYTES);
   sourceKeysAt = workspaceOf(capacity, 8);
-  importanceAt = workspaceOf(combine == WEIGHED ? capacity : 1, <usize>parts << 2);
-  importanceGradientsAt = workspaceOf(combine == WEIGHED ? capacity : 1, <usize>parts << 2);
-  vectorsAt = combine == CONCAT ? outputAt : workspaceOf(capacity, <usize>dim << 2);
-  vectorGradientsAt = combine == CONCAT ? gradientAt : workspaceOf(capacity, <usize>dim << 2);
+  importanceAt = workspaceOf(combine == WEIGHED ? capacity : 1, (<usize>parts) << 2);
+  importanceGradientsAt = workspaceOf(combine == WEIGHED ? capacity : 1, (<usize>parts) << 2);
+  vectorsAt = combine == CONCAT ? outputAt : workspaceOf(capacity, (<usize>dim) << 2);
+  vectorGradientsAt = combine == CONCAT ? gradientAt : workspaceOf(capacity, (<usize>dim) << 2);
   return vectorGradientsAt != 0;
 }
 
@@ -75,7 +75,7 @@ export function setPartition(j: u32, seed: u64, first: u32, rows: u32): void {
 export function expand(count: u32): void {
   let out = keysAt;
   for (let u: u32 = 0; u < count; u++) {
-    const key = load<u64>(sourceKeysAt + (<usize>u << 3));
+    const key = load<u64>(sourceKeysAt + ((<usize>u) << 3));
     const id = scheme == HASHED ? key : key % range;
     for (let at = partitionsAt, end = at + <usize>parts * PARTITION_BYTES; at < end; at += PARTITION_BYTES, out += 8) {
       const partition = changetype<Partition>(at);
@@ -95,14 +95,15 @@ function rowIn(partition: Partition, id: u64): u32 {
 /** Makes the vectors of the first `count` keys out of their rows. */
 export function reduce(count: u32): void {
   if (combine == CONCAT) return;
-  const bytes = <usize>dim << 2;
+  const bytes = (<usize>dim) << 2;
   for (let u: u32 = 0; u < count; u++) {
     const rows = outputAt + <usize>u * parts * bytes;
     const out = vectorsAt + <usize>u * bytes;
     if (combine == WEIGHED) {
-      const importance = importanceAt + (<usize>(u * parts) << 2);
+      const importance = importanceAt + ((<usize>(u * parts)) << 2);
       memory.fill(out, 0, bytes);
-      for (let j: u32 = 0; j < parts; j++) addScaled(out, rows + <usize>j * bytes, dim, load<f32>(importance + (<usize>j << 2)));
+      for (let j: u32 = 0; j < parts; j++)
+        addScaled(out, rows + <usize>j * bytes, dim, load<f32>(importance + ((<usize>j) << 2)));
       continue;
     }
     copyFloats(out, rows, dim);
@@ -116,7 +117,7 @@ export function reduce(count: u32): void {
 /** Takes the gradients of the first `count` vectors back to those of the rows they were made of. */
 export function scatter(count: u32): void {
   if (combine == CONCAT) return;
-  const bytes = <usize>dim << 2;
+  const bytes = (<usize>dim) << 2;
   for (let u: u32 = 0; u < count; u++) {
     const from = vectorGradientsAt + <usize>u * bytes;
     for (let j: u32 = 0; j < parts; j++) {
@@ -130,7 +131,7 @@ export function scatter(count: u32): void {
 
 /** d row_j = d times all other rows. */
 function productGradient(u: u32, j: u32, d: usize, to: usize): void {
-  const bytes = <usize>dim << 2;
+  const bytes = (<usize>dim) << 2;
   const rows = outputAt + <usize>u * parts * bytes;
   copyFloats(to, d, dim);
   for (let i: u32 = 0; i < parts; i++) if (i != j) multiply(to, rows + <usize>i * bytes, dim);
@@ -138,11 +139,11 @@ function productGradient(u: u32, j: u32, d: usize, to: usize): void {
 
 /** d row_j = p_j d; d p_j = d . row_j. */
 function weighedGradient(u: u32, j: u32, d: usize, to: usize): void {
-  const at = <usize>(u * parts + j) << 2;
-  const row = outputAt + (<usize>(u * parts) + j) * (<usize>dim << 2);
+  const at = (<usize>(u * parts + j)) << 2;
+  const row = outputAt + (<usize>(u * parts) + j) * ((<usize>dim) << 2);
   const importance = load<f32>(importanceAt + at);
   let sum: f32 = 0;
-  for (let i: usize = 0, bytes = <usize>dim << 2; i < bytes; i += 4) {
+  for (let i: usize = 0, bytes = (<usize>dim) << 2; i < bytes; i += 4) {
     const di = load<f32>(d + i);
     store<f32>(to + i, importance * di);
     sum += di * load<f32>(row + i);
@@ -153,7 +154,7 @@ function weighedGradient(u: u32, j: u32, d: usize, to: usize): void {
 /** to[count] *= from[count]. */
 @inline
 function multiply(to: usize, from: usize, count: u32): void {
-  const bytes = <usize>count << 2;
+  const bytes = (<usize>count) << 2;
   const whole = bytes & ~15;
   let i: usize = 0;
   for (; i < whole; i += 16) v128.store(to + i, f32x4.mul(v128.load(to + i), v128.load(from + i)));

@@ -6,7 +6,7 @@ import { apartBytes, derives, initialiseSums, readWeights, step, thresholdOf } f
 
 /** Makes the slots a, b of a parameter w[rows, columns] from its initial weights; columns a multiple of 4 where rows > 1. */
 export function denseInitialise(w: usize, a: usize, b: usize, rows: u32, columns: u32): void {
-  const bytes = <usize>((columns + 3) & ~3) << 2;
+  const bytes = (<usize>((columns + 3) & ~3)) << 2;
   const apart = apartBytes(bytes);
   for (let r: u32 = 0; r < rows; r++) {
     initialiseRow(w, a, b, columns, bytes);
@@ -18,7 +18,7 @@ export function denseInitialise(w: usize, a: usize, b: usize, rows: u32, columns
 
 /** One step over a parameter w[rows, columns] with gradient g of the same shape, times `scale`. Call `beginStep` before the first. */
 export function denseStep(w: usize, a: usize, b: usize, g: usize, rows: u32, columns: u32, scale: f32): void {
-  const bytes = <usize>((columns + 3) & ~3) << 2;
+  const bytes = (<usize>((columns + 3) & ~3)) << 2;
   const apart = apartBytes(bytes);
   for (let r: u32 = 0; r < rows; r++) {
     updateRow(w, a, b, g, columns, bytes, scale);

@@ -66,7 +66,14 @@ let taken: u32 = 0;
  * is no room.
  */
 export function openEviction(
-  seed: u64, policy_: u32, seconds_: u32, steps: u32, norm: f64, ghosts: u32, ghostShift_: u32, halfLife_: u32,
+  seed: u64,
+  policy_: u32,
+  seconds_: u32,
+  steps: u32,
+  norm: f64,
+  ghosts: u32,
+  ghostShift_: u32,
+  halfLife_: u32,
 ): bool {
   policy = policy_;
   expireSeconds = seconds_;
@@ -80,7 +87,7 @@ export function openEviction(
   salt = mix(seed + 0x6576696374696f6e);
   ghostMask = ghosts - 1;
   ghostShift = ghostShift_;
-  ghostsAt = workspace(<usize>ghosts << 2);
+  ghostsAt = workspace((<usize>ghosts) << 2);
   scratch = workspace(laneBytes);
   samplesAt = workspace(SAMPLES << 2);
   chosenAt = workspace(MOST_CHOSEN << 2);
@@ -184,7 +191,7 @@ function squareOf(row: u32): f32 {
   weights(rowPtr(row), scratch);
   let sum: f32 = 0;
   for (let i: u32 = 0; i < lanes; i++) {
-    const w = load<f32>(scratch + (<usize>i << 2));
+    const w = load<f32>(scratch + ((<usize>i) << 2));
     sum += w * w;
   }
   return sum;
@@ -208,14 +215,15 @@ export function choose(count: u32): void {
     const row = victim(before + <f64>i);
     // Nobody chooses it again.
     store<u32>(rowAt(row), now, stepAt);
-    store<u32>(chosenAt + (<usize>i << 2), row);
+    store<u32>(chosenAt + ((<usize>i) << 2), row);
   }
-  for (let i: u32 = 0; i < count; i++) warmth += touchIndex(keyAt(load<u32>(chosenAt + (<usize>i << 2))));
+  for (let i: u32 = 0; i < count; i++) warmth += touchIndex(keyAt(load<u32>(chosenAt + ((<usize>i) << 2))));
 }
 
 /** Gives up a row for a new one and returns its number. There is a row the batch at hand does not use. */
 export function displace(): u32 {
-  const row = taken < chosen ? load<u32>(chosenAt + (<usize>(taken++) << 2)) : victim(life().displaced);
+  const row = taken < chosen ? load<u32>(chosenAt + ((<usize>taken) << 2)) : victim(life().displaced);
+  if (taken < chosen) taken++;
   const key = keyAt(row);
   life().displaced++;
   rememberEvicted(key);
@@ -252,7 +260,7 @@ function evictability(row: u32): u64 {
   const at = rowAt(row);
   const age = now - load<u32>(at, stepAt);
   if (age == 0 || keyAt(row) == DEFAULT_KEY) return 0;
-  return frequencyAt ? (<u64>(0xffffffff - frequencyOf(at)) << 32) | age : age;
+  return frequencyAt ? ((<u64>(0xffffffff - frequencyOf(at))) << 32) | age : age;
 }
 
 function nextUnused(): u32 {
@@ -284,7 +292,7 @@ function countReadmitted(key: u64): void {
 
 @inline
 function ghostOf(hash: u64): usize {
-  return ghostsAt + (<usize>(<u32>(hash >> 12) & ghostMask) << 2);
+  return ghostsAt + ((<usize>(<u32>(hash >> 12) & ghostMask)) << 2);
 }
 
 @inline

@@ -22,16 +22,16 @@ let summedSlopesAt: usize = 0;
 /** Takes the workspace of `ffm`, whose rows' `dim` random weights are the vectors; `gradients`: f32[features × lanes], to be written. */
 export function openFfm(cells: u32, gradients: usize): bool {
   fields = cells - 1;
-  linearAt = <usize>dim << 2;
+  linearAt = (<usize>dim) << 2;
   vectorBytes = linearAt / (fields - 1);
-  vectorsAt = workspace(<usize>fields << 2);
-  slopesAt = workspace(<usize>fields << 2);
+  vectorsAt = workspace((<usize>fields) << 2);
+  slopesAt = workspace((<usize>fields) << 2);
   summedAt = workspace(<usize>fields * laneBytes);
   summedSlopesAt = workspace(<usize>fields * laneBytes);
   if (summedSlopesAt == 0) return false;
   for (let f: u32 = 0; f < fields; f++) {
     const row = <usize>f * laneBytes;
-    const at = <usize>f << 2;
+    const at = (<usize>f) << 2;
     store<u32>(vectorsAt + at, <u32>((f < singles ? weightsAt : summedAt) + row));
     store<u32>(slopesAt + at, <u32>((f < singles ? gradients : summedSlopesAt) + row));
   }
@@ -43,7 +43,7 @@ export function ffmLogit(count: u32): f32 {
   sumFields(count);
   let linear: f32 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    linear += load<f32>(weightsAt + <usize>i * laneBytes + linearAt) * load<f32>(valuesAt + (<usize>i << 2));
+    linear += load<f32>(weightsAt + <usize>i * laneBytes + linearAt) * load<f32>(valuesAt + ((<usize>i) << 2));
   }
   return linear + pairs();
 }
@@ -52,16 +52,18 @@ export function ffmLogit(count: u32): f32 {
 function sumFields(count: u32): void {
   memory.fill(summedAt + <usize>singles * laneBytes, 0, <usize>(fields - singles) * laneBytes);
   for (let i = singles; i < count; i++) {
-    const field = load<u32>(cellsAt + (<usize>i << 2));
+    const field = load<u32>(cellsAt + ((<usize>i) << 2));
     if (field == fields) continue;
     const row = weightsAt + <usize>i * laneBytes;
-    addScaled(summedAt + <usize>field * laneBytes, row, lanes, load<f32>(valuesAt + (<usize>i << 2)));
+    addScaled(summedAt + <usize>field * laneBytes, row, lanes, load<f32>(valuesAt + ((<usize>i) << 2)));
   }
 }
 
 /** The sum of all pairs' dot products. Of field i, the vector for j > i is the (j - 1)th, of j the one for i the i-th. */
 function pairs(): f32 {
-  const bytes = vectorBytes, all = vectorsAt, end = all + (<usize>fields << 2);
+  const bytes = vectorBytes,
+    all = vectorsAt,
+    end = all + ((<usize>fields) << 2);
   let sums = f32x4.splat(0);
   let offset: usize = 0;
   for (let first = all; first < end; first += 4, offset += bytes) {
@@ -87,15 +89,17 @@ export function ffmGradients(count: u32, g: f32, gradients: usize): void {
   crossOver(g);
   for (let i: u32 = 0; i < count; i++) {
     const out = gradients + <usize>i * laneBytes;
-    const x = load<f32>(valuesAt + (<usize>i << 2));
-    if (i >= singles) scaleSlopes(load<u32>(cellsAt + (<usize>i << 2)), x, out);
+    const x = load<f32>(valuesAt + ((<usize>i) << 2));
+    if (i >= singles) scaleSlopes(load<u32>(cellsAt + ((<usize>i) << 2)), x, out);
     store<f32>(out + linearAt, g * x);
   }
 }
 
 /** Each vector, times g, is the gradient of the one it was multiplied with. */
 function crossOver(g: f32): void {
-  const bytes = vectorBytes, gs = f32x4.splat(g), last = fields << 2;
+  const bytes = vectorBytes,
+    gs = f32x4.splat(g),
+    last = fields << 2;
   let offset: usize = 0;
   for (let first: usize = 0; first < last; first += 4, offset += bytes) {
     let own = offset + <usize>load<u32>(vectorsAt + first);

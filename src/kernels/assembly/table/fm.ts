@@ -14,7 +14,7 @@ let squaresAt: usize = 0;
 
 /** Takes the workspace of `fm`, whose rows' `dim` random weights are the factors. */
 export function openFm(): bool {
-  linearAt = <usize>dim << 2;
+  linearAt = (<usize>dim) << 2;
   sumAt = workspace(laneBytes);
   squaresAt = workspace(laneBytes);
   return squaresAt != 0;
@@ -38,7 +38,7 @@ function addUp(count: u32): void {
     let sum = f32x4.splat(0);
     let squares = f32x4.splat(0);
     for (let i: u32 = 0; i < count; i++) {
-      const x = v128.load32_splat(valuesAt + (<usize>i << 2));
+      const x = v128.load32_splat(valuesAt + ((<usize>i) << 2));
       const vx = f32x4.mul(v128.load(weightsAt + <usize>i * laneBytes + k), x);
       sum = f32x4.add(sum, vx);
       squares = f32x4.add(squares, f32x4.mul(vx, vx));
@@ -53,7 +53,7 @@ function addUp(count: u32): void {
 /** Gradients of the features' rows, to f32[features × lanes]: g x (S - v x) in the factors' lanes, g x in the linear lane. */
 export function fmGradients(count: u32, g: f32, gradientsAt: usize): void {
   for (let i: u32 = 0; i < count; i++) {
-    const x = load<f32>(valuesAt + (<usize>i << 2));
+    const x = load<f32>(valuesAt + ((<usize>i) << 2));
     const xs = f32x4.splat(x);
     const gx = f32x4.splat(g * x);
     const row = weightsAt + <usize>i * laneBytes;

@@ -19,7 +19,7 @@ export function drawWeights(id: u64, seed: u64, init: f32, dim: u32, lanes: u32,
   for (let i: u32 = 0; i < dim; i++) {
     state += GOLDEN;
     const odd: i32 = 2 * <i32>(mix(state) >> 40) + 1 - (1 << 24);
-    store<f32>(out + (<usize>i << 2), init * (f32(odd) * HALF_STEP));
+    store<f32>(out + ((<usize>i) << 2), init * (f32(odd) * HALF_STEP));
   }
-  for (let i = dim; i < lanes; i++) store<f32>(out + (<usize>i << 2), 0);
+  for (let i = dim; i < lanes; i++) store<f32>(out + ((<usize>i) << 2), 0);
 }

@@ -2,15 +2,13 @@
 
 @inline
 export function sumLanes(x: v128): f32 {
-  return (
-    f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3))
-  );
+  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }
 
 /** to[count] = from[count], floats. */
 @inline
 export function copyFloats(to: usize, from: usize, count: u32): void {
-  const bytes = <usize>count << 2;
+  const bytes = (<usize>count) << 2;
   const whole = bytes & ~15;
   let i: usize = 0;
   for (; i < whole; i += 16) v128.store(to + i, v128.load(from + i));
@@ -20,7 +18,7 @@ export function copyFloats(to: usize, from: usize, count: u32): void {
 /** to[count] += from[count]. */
 @inline
 export function addFloats(to: usize, from: usize, count: u32): void {
-  const bytes = <usize>count << 2;
+  const bytes = (<usize>count) << 2;
   const whole = bytes & ~15;
   let i: usize = 0;
   for (; i < whole; i += 16) v128.store(to + i, f32x4.add(v128.load(to + i), v128.load(from + i)));
@@ -30,7 +28,7 @@ export function addFloats(to: usize, from: usize, count: u32): void {
 /** to[count] += c * from[count]. */
 @inline
 export function addScaled(to: usize, from: usize, count: u32, c: f32): void {
-  const bytes = <usize>count << 2;
+  const bytes = (<usize>count) << 2;
   const whole = bytes & ~15;
   const cs = f32x4.splat(c);
   let i: usize = 0;
@@ -40,7 +38,7 @@ export function addScaled(to: usize, from: usize, count: u32, c: f32): void {
 
 /** The sum of the squares of `count` floats; not finite where they are not, or far too large to square. */
 export function squares(g: usize, count: u32): f32 {
-  const bytes = <usize>count << 2;
+  const bytes = (<usize>count) << 2;
   const whole = bytes & ~15;
   let sums = f32x4.splat(0);
   let i: usize = 0;
@@ -61,7 +59,7 @@ export function usable(g: usize, count: u32): bool {
 
 /** True when |g| <= limit for every one of `count` floats. False for NaN. */
 export function within(g: usize, count: u32, limit: f32): bool {
-  const bytes = <usize>count << 2;
+  const bytes = (<usize>count) << 2;
   const whole = bytes & ~15;
   const most = f32x4.splat(limit);
   let good = i32x4.splat(-1);

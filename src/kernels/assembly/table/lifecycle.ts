@@ -54,14 +54,13 @@ let collecting: bool = false;
 let removedAt: usize = 0;
 let removed: u32 = 0;
 
-// @ts-ignore: a function of the host
 @external("env", "takeRemoved")
 declare function takeRemoved(count: u32): void;
 
 /** Takes the workspace. Call before `openAdmission`, `openEviction` and `open`; false where there is no room. */
 export function openLifecycle(): bool {
   stateAt = workspace(offsetof<Life>());
-  removedAt = workspace(<usize>REMOVED_KEYS << 3);
+  removedAt = workspace((<usize>REMOVED_KEYS) << 3);
   return removedAt != 0;
 }
 
@@ -124,7 +123,7 @@ export function clearRemoved(): void {
 @inline
 export function noteRemoved(key: u64): void {
   if (!collecting) return;
-  store<u64>(removedAt + (<usize>removed << 3), key);
+  store<u64>(removedAt + ((<usize>removed) << 3), key);
   if (++removed < REMOVED_KEYS) return;
   takeRemoved(removed);
   removed = 0;

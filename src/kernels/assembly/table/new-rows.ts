@@ -43,10 +43,10 @@ export function claim(key: u64, row: u32): u32 {
  */
 export function plant(keys: usize, count: u32, given: usize): void {
   for (let u: u32 = 0; u < count; u++) {
-    const row = rowFor(load<u64>(keys + (<usize>u << 3)));
+    const row = rowFor(load<u64>(keys + ((<usize>u) << 3)));
     const w = serving ? scratchState : initialAt(rowPtr(row));
     memory.fill(w, 0, laneBytes);
-    copyFloats(w, given + (<usize>u * dim << 2), dim);
+    copyFloats(w, given + ((<usize>u * dim) << 2), dim);
     if (serving) hold(w, rowPtr(row));
     else initialise(rowPtr(row));
     note(row);

@@ -11,7 +11,7 @@ export function configure(learningRate: f64, initialAccumulator: f64, epsilon_: 
 
 /** Fills a fresh row's `count` accumulators, their padding included. */
 export function initialise(acc: usize, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) store<f32>(acc + (<usize>i << 2), accumulator);
+  for (let i: u32 = 0; i < count; i++) store<f32>(acc + ((<usize>i) << 2), accumulator);
 }
 
 @inline

@@ -28,7 +28,7 @@ export function begin(): void {
   power1 *= beta1;
   power2 *= beta2;
   const correction = sqrt<f64>(1 - power2);
-  stepSize = <f32>(<f64>rate * correction / (1 - power1));
+  stepSize = <f32>((<f64>rate * correction) / (1 - power1));
   stepEpsilon = <f32>(<f64>epsilon * correction);
 }
 

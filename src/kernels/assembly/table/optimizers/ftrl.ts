@@ -103,18 +103,18 @@ export function initialise(z: usize, n: usize, count: u32, t: f32): void {
   const norm = lengthOf(z, count);
   const slope: f32 = beta * invAlpha + l2 + (t > 0 && norm > 0 ? t / norm : 0);
   for (let i: u32 = 0; i < count; i++) {
-    const at = z + (<usize>i << 2);
+    const at = z + ((<usize>i) << 2);
     const w = load<f32>(at);
     store<f32>(at, w == 0 ? 0 : -copysign<f32>(abs<f32>(w) * slope + l1, w));
   }
-  memory.fill(n, 0, <usize>count << 2);
+  memory.fill(n, 0, (<usize>count) << 2);
 }
 
 function lengthOf(w: usize, count: u32): f32 {
   if (count == 1) return abs<f32>(load<f32>(w));
   let squares = f32x4.splat(0);
   for (let i: u32 = 0; i < count; i += 4) {
-    const x = v128.load(w + (<usize>i << 2));
+    const x = v128.load(w + ((<usize>i) << 2));
     squares = f32x4.add(squares, f32x4.mul(x, x));
   }
   return sqrt<f32>(sumLanes(squares));

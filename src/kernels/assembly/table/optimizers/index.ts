@@ -92,8 +92,8 @@ export function step1(w: usize, a: usize, b: usize, g: f32): void {
 export function initialiseSlots(a: usize, b: usize, count: u32, shared: u32): void {
   initialiseSums(a, count, shared);
   if (kind != ADAM) return;
-  memory.fill(a, 0, <usize>count << 2);
-  memory.fill(b, 0, <usize>count << 2);
+  memory.fill(a, 0, (<usize>count) << 2);
+  memory.fill(b, 0, (<usize>count) << 2);
 }
 
 /** `initialiseSlots` of those slots that do not start at 0. */
