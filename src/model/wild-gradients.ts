@@ -28,7 +28,8 @@ export class WildGradients {
 
   /** What a batch's gradients are to be multiplied by, 1 as a rule; counts the batch. */
   factor(norms: BatchNorms, rows: number): number {
-    const factor = Math.min(1, ...norms.map((norm, i) => this.limit(i, rows) / norm));
+    const isUsual = norms.every((norm, i) => this.isUsual(norm, i, rows));
+    const factor = isUsual ? 1 : Math.min(1, ...norms.map((norm, i) => this.limit(i, rows) / norm));
     this.norms[this.next] = norms;
     this.next = (this.next + 1) % NORMS;
     if (factor < 1) this.clipped++;
@@ -49,6 +50,15 @@ export class WildGradients {
       state[HEAD + 2 * i],
       state[HEAD + 2 * i + 1],
     ]);
+  }
+
+  /** Whether a norm is at most the limit: told without sorting where it is so low as to need no median, or where half the norms are large enough. */
+  private isUsual(norm: number, i: number, rows: number): boolean {
+    if (this.norms.length < FEW) return norm <= FIRST;
+    if (norm <= WILD * (1 / Math.sqrt(rows))) return true;
+    let enough = 0;
+    for (const norms of this.norms) if (WILD * norms[i] >= norm) enough++;
+    return enough >= this.norms.length - ((this.norms.length - 1) >> 1);
   }
 
   private limit(i: number, rows: number): number {
