@@ -33,7 +33,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object | null>
     return null;
   }
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-kafka-bench-"));
-  const broker = await startBroker({ dir: join(folder, "broker") });
+  const broker = await startBroker({ dir: join(folder, "broker"), optimized: true });
   try {
     const from = await throughput(broker, folder, smoke);
     return {

@@ -26,7 +26,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object | null>
   }
   const minutes = smoke ? 0.1 : Number(process.env.HASHBROOK_MINUTES ?? 30);
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-streaming-"));
-  const broker = await startBroker({ dir: join(folder, "broker") });
+  const broker = await startBroker({ dir: join(folder, "broker"), optimized: true });
   try {
     return await stream(broker.brokers, folder, minutes);
   } finally {
