@@ -36,7 +36,7 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
   const whole = join(temporary(), "whole");
 
   beforeAll(async () => {
-    expect(await report(train(whole))).toMatchObject({
+    expect(await report(train(whole, "--threads", "1"))).toMatchObject({
       examples: ROWS,
       rejected: 2,
       rejected_by_code: { bad_label: 1, column_count: 1 },
@@ -44,7 +44,7 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
   });
 
   it("gives the same bytes again, for any number of threads", async () => {
-    for (const threads of ["1", "2", "3"]) {
+    for (const threads of ["2", "3"]) {
       const out = temporary();
       await report(train(out, "--threads", threads, "--checkpoint-every", "9000"));
       expect(digests(out)).toEqual(digests(whole));

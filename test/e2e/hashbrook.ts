@@ -20,8 +20,17 @@ export interface Outcome {
  * writes bytes to standard output, gets a process of its own.
  */
 export async function run(args: readonly string[], input?: string): Promise<Outcome> {
+  const line = oneThread(args);
   const piped = args.includes("-") || (args[0] === "simulate" && !args.includes("--out"));
-  return input !== undefined || piped ? runBuilt(args, input) : here(args);
+  return input !== undefined || piped ? runBuilt(line, input) : here(line);
+}
+
+/**
+ * A trainer of a tower tries how many threads are worth it, which takes longer than most runs of tests: one, where they are not about
+ * threads. What is learned is the same.
+ */
+function oneThread(args: readonly string[]): readonly string[] {
+  return args[0] === "train" && !args.includes("--threads") ? [...args, "--threads", "1"] : args;
 }
 
 /** Runs the built command line in a process of its own, to its end. */
@@ -96,7 +105,7 @@ export async function simulatedLines(rows: number, seed: number, format: "tsv" |
  */
 export function start(args: readonly string[], killAt?: string): ChildProcess {
   const dying = killAt === undefined ? [] : ["--import", "./test/e2e/kill-at.mjs"];
-  return spawn(process.execPath, [...dying, MAIN, ...args], {
+  return spawn(process.execPath, [...dying, MAIN, ...oneThread(args)], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, HASHBROOK_KILL_AT: killAt ?? "" },
   });

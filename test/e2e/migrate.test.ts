@@ -68,10 +68,10 @@ describe("migrate", () => {
         at(name),
         "--resume",
         "--limit",
-        "60000",
+        "45000",
       );
-      expect(more.examples).toBe(60000);
-      expect(more.examples_this_run).toBe(20000);
+      expect(more.examples).toBe(45000);
+      expect(more.examples_this_run).toBe(5000);
     },
   );
 
