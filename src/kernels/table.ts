@@ -51,6 +51,8 @@ export interface TableKernel {
   packRows(list: number, count: number, out: number): void;
   isTouched(row: number): number;
   weightsOf(key: bigint, row: number, out: number): void;
+  /** Writes how near the rows [from, to) are to `query`, f32 each; NaN where nothing was learned. */
+  similarities(query: number, from: number, to: number, cosine: number, probe: number, out: number): void;
   /** Writes the floats of a low precision row's slots to `out`. */
   unpack(row: number, out: number): void;
   adoptRows(count: number): void;

@@ -50,7 +50,7 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
   const app = Fastify({
     logger: options.log ? { redact: ["req.headers.authorization"] } : false,
     // What a client sends is what is meant: nothing is coerced, nothing dropped.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allowUnionTypes: true } },
     genReqId: ({ headers }) => idOf(headers[ID_HEADER]),
     // A request that came in before the end is answered.
     return503OnClosing: false,

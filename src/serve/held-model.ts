@@ -5,6 +5,7 @@ import type { Model } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { SharedStore } from "../tables/sharing.js";
 import type { ServingPrecision } from "../tables/table.js";
+import { answered, type Found, type Question } from "./embeddings/ask.js";
 import { Gate } from "./gate.js";
 import type { SharedModel } from "./model-calls.js";
 import { CAPACITY } from "./scoring-model.js";
@@ -59,6 +60,11 @@ export class HeldModel {
   /** Serves from now on what another model of the same spec does. What differs is found before readers have to wait. */
   become(other: Model, examples: number): void {
     this.apply([...this.model.serving.difference(other.serving)], examples);
+  }
+
+  /** What its tables say; no update comes meanwhile. */
+  ask(question: Question): Promise<Found> {
+    return answered(async (step) => step(this.model), question);
   }
 
   close(): Promise<void> {

@@ -3,6 +3,7 @@ import type { Skipped } from "../checkpoints/store.js";
 import type { ReplicaModel } from "../delta-log/live.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Lane } from "./dispatcher.js";
+import type { Found, Question } from "./embeddings/ask.js";
 
 /** A model that answers, wherever it is. */
 export interface HostedModel extends ReplicaModel {
@@ -40,6 +41,11 @@ export interface Host {
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
   load(path: string, before?: HostedModel): Promise<HostedCheckpoint>;
+  /**
+   * Asks the tables of what answers now.
+   * @throws HashbrookError request_invalid; not_ready; overloaded
+   */
+  ask(question: Question): Promise<Found>;
   /** Runs a step that changes what answers, or by what, and nothing is scored by half of it. */
   between<T>(step: () => T | Promise<T>): Promise<T>;
   close(): Promise<void>;

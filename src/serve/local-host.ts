@@ -2,6 +2,8 @@ import { systemClock } from "../core/clock.js";
 import { loadModel } from "../model/load.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { Ask, Lane, TurnResult } from "./dispatcher.js";
+import { answered, type Found, type Question } from "./embeddings/ask.js";
+import { steadily } from "./embeddings/steady.js";
 import { type Answering, Engine } from "./engine.js";
 import type { Current, Host, HostedCheckpoint } from "./host.js";
 import { CAPACITY, ScoringModel } from "./scoring-model.js";
@@ -42,6 +44,18 @@ export class LocalHost implements Host, Lane {
     // What came in during the run is seen to.
     if (this.engine.open > 0) await new Promise((resolve) => setImmediate(resolve));
     return { outcomes, open: this.engine.open };
+  }
+
+  ask(question: Question): Promise<Found> {
+    const now = () => {
+      const answering = this.answering();
+      return answering && { model: answering.scoring.model, stamp: String(answering.stamp) };
+    };
+    return steadily(
+      now,
+      (step) => this.between(step),
+      (look) => answered(look, question),
+    );
   }
 
   /** Runs a step when all before it are done: a run as a whole, or a change of the model as a whole. */

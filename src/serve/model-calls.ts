@@ -4,6 +4,7 @@ import type { ServingState } from "../delta-log/state.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { SharedStore } from "../tables/sharing.js";
 import type { ServingPrecision } from "../tables/table.js";
+import type { Found, Question } from "./embeddings/ask.js";
 import type { ModelVersion } from "./engine.js";
 
 /** A model that one thread holds and others read. */
@@ -43,6 +44,7 @@ export type ModelCalls = {
     { readonly id: number; readonly states: readonly ServingState[]; readonly examples: number },
     undefined,
   ];
+  readonly ask: readonly [{ readonly id: number; readonly question: Question }, Found];
   readonly close: readonly [{ readonly id: number }, undefined];
 };
 

@@ -41,6 +41,10 @@ answerCalls<ModelCalls>(parentPort!, {
     models.get(id)!.apply(states, examples);
   },
 
+  ask({ id, question }) {
+    return models.get(id)!.ask(question);
+  },
+
   async close({ id }) {
     await models.get(id)?.close();
     models.delete(id);

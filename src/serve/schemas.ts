@@ -131,4 +131,6 @@ export const ModelAnswer = strict({
   ),
 });
 
-export const ModelsAnswer = strict({ models: Type.Array(strict(version)) });
+export const ModelsAnswer = strict({
+  models: Type.Array(strict({ name: Type.String({ description: "What requests call it." }), ...version })),
+});

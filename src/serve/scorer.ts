@@ -6,6 +6,8 @@ import { Replica, type ReplicaStatus } from "../delta-log/replica.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { ServingPrecision } from "../tables/table.js";
 import { Dispatcher, type ScoreOptions } from "./dispatcher.js";
+import type { Found, Question } from "./embeddings/ask.js";
+import { tooFast } from "./embeddings/steady.js";
 import type { ModelVersion } from "./engine.js";
 import type { Current, Host, HostedModel } from "./host.js";
 import { LocalHost } from "./local-host.js";
@@ -73,6 +75,7 @@ export interface Health {
 /** Answers score requests, several in a run: from a checkpoint's model, or from one that follows a delta log. */
 export class Scorer {
   private readonly current: () => Current | null;
+  private readonly host: Host;
   private readonly dispatcher: Dispatcher;
   private replica: Replica<HostedModel> | null = null;
   /** Seconds; Infinity = no bound. */
@@ -82,6 +85,7 @@ export class Scorer {
 
   private constructor(host: Host, current: () => Current | null, end: () => Promise<void>) {
     this.current = current;
+    this.host = host;
     host.answer(current);
     this.dispatcher = new Dispatcher(host.lanes);
     this.end = async () => {
@@ -180,6 +184,19 @@ export class Scorer {
   async score(body: Uint8Array, options: ScoreOptions = {}): Promise<Scores> {
     const { id, scores, calibrated, ...scored } = await this.dispatcher.score(body, options);
     return { scores: [...scores], calibrated: calibrated && [...calibrated], ...scored };
+  }
+
+  /**
+   * Asks the model's tables: for vectors of ids, for what is near.
+   * @throws HashbrookError request_invalid; not_ready; overloaded where the model changes too fast
+   */
+  async ask(question: Question): Promise<{ readonly version: ModelVersion; readonly found: Found }> {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const { version } = this;
+      const found = await this.host.ask(question);
+      if (version && version.version === this.version?.version) return { version, found };
+    }
+    throw tooFast();
   }
 
   /** Requests that are not answered yet. */

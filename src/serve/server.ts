@@ -7,7 +7,8 @@ import { type AppOptions, BODY_LIMIT, createApp } from "./app.js";
 import { Models } from "./models.js";
 import type { Told } from "./openapi.js";
 import { ServeMetrics } from "./prometheus.js";
-import type { Routes } from "./routes/context.js";
+import type { RouteContext, Routes } from "./routes/context.js";
+import { embeddingRoutes } from "./routes/embeddings.js";
 import { healthRoutes } from "./routes/health.js";
 import { modelRoutes } from "./routes/models.js";
 import { openApiRoutes } from "./routes/openapi.js";
@@ -15,6 +16,7 @@ import { pageRoutes } from "./routes/page.js";
 import { scoreRoutes } from "./routes/score.js";
 import { v2Routes } from "./routes/v2.js";
 import type { Scorer } from "./scorer.js";
+import { Shadows } from "./shadow.js";
 import { AnswerCounts } from "./stats.js";
 
 /** How a server listens to its clients. */
@@ -32,10 +34,20 @@ export interface ServerOptions extends AppOptions {
 const MAX_QUEUE = 256;
 /** Longer than the slowest slice of anybody's request: who waits so long for the thread of HTTP should ask another server. */
 const MAX_EVENT_LOOP_DELAY_MS = 500;
+/** Scores of an answer that the page's histogram counts: the first. */
+const SHOWN = 32;
 const ENDPOINTS = "GET /docs or /openapi.json has every endpoint";
 
 /** Every endpoint belongs to one of these groups. */
-const routes: readonly Routes[] = [scoreRoutes, modelRoutes, v2Routes, healthRoutes, openApiRoutes, pageRoutes];
+const routes: readonly Routes[] = [
+  scoreRoutes,
+  modelRoutes,
+  embeddingRoutes,
+  v2Routes,
+  healthRoutes,
+  openApiRoutes,
+  pageRoutes,
+];
 
 /**
  * The HTTP door of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until the
@@ -61,7 +73,13 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   };
   app.decorateRequest("scored", 0);
   app.decorateRequest("model", "");
-  const context = { models, metrics, counts, count, bodyLimit: options.bodyLimit ?? BODY_LIMIT, told };
+  const shadows = new Shadows(metrics);
+  const scored: RouteContext["scored"] = (request, model, body, answered) => {
+    request.scored = answered.scores.length;
+    metrics.traffic.scored(answered.scores.slice(0, SHOWN));
+    if (model.shadow) void shadows.follow(request.model, model, body, answered, request.log);
+  };
+  const context = { models, metrics, counts, count, scored, bodyLimit: options.bodyLimit ?? BODY_LIMIT, told };
   app.register(async (inner) => {
     for (const group of routes) group(inner, context);
   });

@@ -5,6 +5,8 @@ import type { CalibrationState, ServingState } from "../delta-log/state.js";
 import { specHash } from "../spec/hash.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { Ask, Lane, TurnResult } from "./dispatcher.js";
+import type { Found, Question } from "./embeddings/ask.js";
+import { notReady } from "./embeddings/steady.js";
 import { Gate } from "./gate.js";
 import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
 import type { ModelCalls, ScoringCalls, SharedModel } from "./model-calls.js";
@@ -103,6 +105,7 @@ export class ScoringThreads {
       },
       open: (spec, run) => this.open(spec, run, precision),
       load: (path, before) => this.load(path, precision, before as ThreadModel | undefined),
+      ask: (question) => this.ask(model(), question),
       // The thread that holds the models sees to it that none is read while it changes.
       between: async (step) => step(),
       close: async () => {},
@@ -111,6 +114,12 @@ export class ScoringThreads {
 
   async close(): Promise<void> {
     await Promise.all([this.holder.close(), ...this.threads.map((thread) => thread.close())]);
+  }
+
+  /** Asks a model's tables in the thread that holds them, where nobody's scores wait. */
+  private async ask(id: number | null, question: Question): Promise<Found> {
+    if (id === null) throw notReady();
+    return this.holder.call("ask", { id, question });
   }
 
   /** Applies the pieces of an update, which answers see together. */

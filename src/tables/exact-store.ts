@@ -52,7 +52,7 @@ export class ExactStore extends RowStore {
     for (let row = 0; row < this.rows; row++) yield { row, key: this.keyOf(row) };
   }
 
-  protected keyOf(row: number): bigint {
+  keyOf(row: number): bigint {
     const at = (this.kernel.rowsAddress() >>> 0) + row * this.layout.stride;
     return new DataView(this.memory.buffer).getBigUint64(at, true);
   }

@@ -58,7 +58,7 @@ export class HashStore extends RowStore {
     }
   }
 
-  protected keyOf(row: number): bigint {
+  keyOf(row: number): bigint {
     return BigInt(row);
   }
 

@@ -29,7 +29,7 @@ export interface RowChunk {
 }
 
 /** Rows copied out together: they stay in the processor's cache. */
-const PACKED = 256;
+export const PACKED = 256;
 
 /**
  * The rows of one table in a kernel instance of their own, with the optimizer set up: what stores of a fixed number of rows and growing ones share.
@@ -57,7 +57,7 @@ export abstract class RowStore {
   /** Room for one row's weights, or for all of its floats; for one key. */
   private readonly probe: number;
   private readonly keyProbe: number;
-  private readonly packing: number;
+  readonly packing: number;
 
   constructor(spec: StoreSpec, options: StoreOptions, keyed: boolean) {
     this.spec = spec;
@@ -280,7 +280,7 @@ export abstract class RowStore {
   protected abstract rowBlocks(): Block[];
   protected abstract restoreRows(blocks: SavedBlocks): void;
   /** What a row is known by outside: its key or its number. */
-  protected abstract keyOf(row: number): bigint;
+  abstract keyOf(row: number): bigint;
   protected abstract learnedRows(): Iterable<{ row: number; key: bigint }>;
 
   protected blockName(part: string): string {

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Models } from "../models.js";
 import type { Told } from "../openapi.js";
 import type { ServeMetrics } from "../prometheus.js";
+import type { Scores } from "../scorer.js";
+import type { ServedModel } from "../served-model.js";
 import type { AnswerCounts } from "../stats.js";
 
 declare module "fastify" {
@@ -21,6 +23,8 @@ export interface RouteContext {
   readonly counts: AnswerCounts;
   /** Counts a score request's answer: `onResponse` of every route that scores. */
   count(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** Tells the live page and the model's shadow what a request was answered with. @param body for a scorer */
+  scored(request: FastifyRequest, model: ServedModel, body: Uint8Array, scores: Scores): void;
   /** Bytes. */
   readonly bodyLimit: number;
   /** The routes that are told of: all of them once the server is ready. */

@@ -8,11 +8,7 @@ import { ScoreAnswer, ScoreBody, ScoreRequestOptions } from "../schemas.js";
 import { finite } from "../scored.js";
 import type { Scorer, Scores } from "../scorer.js";
 import type { Label, ServedModel, Wanted } from "../served-model.js";
-import { Shadows } from "../shadow.js";
 import type { Routes } from "./context.js";
-
-/** Scores of an answer that the page's histogram counts: the first. */
-const SHOWN = 32;
 
 const endpoint: Endpoint = {
   summary: "Click probabilities of a context's candidates, in their order",
@@ -24,8 +20,8 @@ const endpoint: Endpoint = {
  * `POST /v1/models/{name}:score`, and `POST /v1/score` for the only model: scores of a context's candidates, by the version that
  * the split chooses; `POST /v1/models/{name}/versions/{version}:score` and `…/labels/{label}:score` by the one that is named.
  */
-export const scoreRoutes: Routes = (app, { models, metrics, count }) => {
-  const shadows = new Shadows(metrics);
+export const scoreRoutes: Routes = (app, context) => {
+  const { models, count } = context;
   const route = { onResponse: count, config: { endpoint } };
   const score = (request: FastifyRequest, name?: string, wanted: Wanted = {}) => {
     const model = models.model(name);
@@ -44,9 +40,7 @@ export const scoreRoutes: Routes = (app, { models, metrics, count }) => {
   async function answer(model: ServedModel, scorer: Scorer, request: FastifyRequest): Promise<object> {
     const body = withCandidates(bytesOf(request));
     const scored = await scorer.score(body, limitsOf(request));
-    request.scored = scored.scores.length;
-    metrics.traffic.scored(scored.scores.slice(0, SHOWN));
-    if (model.shadow) void shadows.follow(request.model, model, body, scored, request.log);
+    context.scored(request, model, body, scored);
     return scored.options ? withOptions(scorer, request, body, scored) : plain(scored);
   }
 };

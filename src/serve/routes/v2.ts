@@ -8,6 +8,7 @@ import { keyOf, nameOf } from "../models.js";
 import { packageVersion } from "../package-version.js";
 import { finite } from "../scored.js";
 import type { Scorer } from "../scorer.js";
+import type { ServedModel } from "../served-model.js";
 import { answerOf } from "../v2/infer-answer.js";
 import { readInfer } from "../v2/infer-request.js";
 import { metadataOf, statisticsOf } from "../v2/metadata.js";
@@ -82,20 +83,21 @@ function chosen(
   { models }: RouteContext,
   { name, version }: Path["Params"],
   key?: string,
-): { name: string; scorer: Scorer } {
+): { name: string; model: ServedModel; scorer: Scorer } {
   const model = models.model(name);
-  return { name: nameOf(model), scorer: model.choose(version === undefined ? { key } : { version: Number(version) }) };
+  const scorer = model.choose(version === undefined ? { key } : { version: Number(version) });
+  return { name: nameOf(model), model, scorer };
 }
 
 async function answer(context: RouteContext, request: FastifyRequest<Path>, reply: FastifyReply): Promise<unknown> {
-  const { name, scorer } = chosen(context, request.params, keyOf(request));
+  const { name, model, scorer } = chosen(context, request.params, keyOf(request));
   request.model = name;
   const { spec } = scorer;
   if (!spec) throw new HashbrookError("not_ready", `model ${name}: has not been loaded yet`);
   const { asked, body } = readInfer(request, bytesOf(request), spec);
   const timeout = asked.parameters?.timeout;
   const scored = await scorer.score(body, limitsOf(request, timeout && timeout / 1000));
-  request.scored = scored.scores.length;
+  context.scored(request, model, body, scored);
   const { header, binary } = answerOf(name, asked, finite(scored));
   if (binary.length === 0) return header;
   const json = Buffer.from(JSON.stringify(header));

@@ -44,6 +44,7 @@ export {
   setClock,
 } from "./lifecycle";
 export { setLimit, useWorkspace, workspace, workspaceEnd } from "./memory";
+export { similarities } from "./nearest";
 export { plant, put, rowFor } from "./new-rows";
 export { configurePrecision, configureRow, setServing, unpack } from "./row-state";
 export { adamRestore, power1, power2 } from "./optimizers/adam";

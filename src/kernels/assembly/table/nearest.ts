@@ -1,0 +1,32 @@
+// How near rows are to a vector: for searching a table.
+import { lanes, weights } from "./row-state";
+import { isTouched, rowPtr } from "./store";
+
+/**
+ * out[row - from] (f32) = the dot product of a vector with the weights of the rows [from, to), over their length where `cosine`;
+ * NaN where nothing was learned. Changes nothing.
+ * @param query lanes floats, zeros behind the last @param probe room for one row's weights
+ */
+export function similarities(query: usize, from: u32, to: u32, cosine: bool, probe: usize, out: usize): void {
+  for (let row = from; row < to; row++, out += 4) store<f32>(out, isTouched(row) ? similarity(query, row, cosine, probe) : NaN);
+}
+
+function similarity(query: usize, row: u32, cosine: bool, probe: usize): f32 {
+  let dots = f32x4.splat(0);
+  let squares = f32x4.splat(0);
+  weights(rowPtr(row), probe);
+  for (let at: usize = 0, end = <usize>lanes << 2; at < end; at += 16) {
+    const w = v128.load(probe + at);
+    dots = f32x4.add(dots, f32x4.mul(w, v128.load(query + at)));
+    squares = f32x4.add(squares, f32x4.mul(w, w));
+  }
+  const dot = sum(dots);
+  if (!cosine) return dot;
+  const length = sqrt<f32>(sum(squares));
+  return length > 0 ? dot / length : 0;
+}
+
+@inline
+function sum(x: v128): f32 {
+  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
+}

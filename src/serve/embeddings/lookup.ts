@@ -1,0 +1,58 @@
+import { fromHex64 } from "../../core/hash.js";
+import type { Model } from "../../model/model.js";
+import { hasRow } from "../../tables/similarities.js";
+import type { Table } from "../../tables/table.js";
+import { type Id, invalid, type Place } from "./places.js";
+import type { Look } from "./steady.js";
+
+/** An id as it is embedded now. */
+export interface Embedded {
+  readonly id: Id;
+  readonly key: string;
+  /** Whether something was learned for its row; null where an id has none of its own. */
+  readonly learned: boolean | null;
+  readonly vector: readonly number[];
+}
+
+/** Ids looked up in one go. */
+const SLICE = 64;
+
+/**
+ * The vectors of ids: what was learned, or what an id that is new starts with.
+ * @param placeIn where the ids are embedded
+ */
+export async function embedded(look: Look, placeIn: (model: Model) => Place, ids: readonly Id[]): Promise<Embedded[]> {
+  const found: Embedded[] = [];
+  for (let from = 0; from < ids.length; from += SLICE) {
+    await look(async (model) => {
+      // One after the other: a decoder's memory holds one vector.
+      for (const id of ids.slice(from, from + SLICE)) found.push(await embeddedOne(placeIn(model), id));
+    });
+  }
+  return found;
+}
+
+async function embeddedOne({ table, keyOf }: Place, id: Id): Promise<Embedded> {
+  const key = keyOf(id);
+  const vector = [...(await table.vectorOf(fromHex64(key)))];
+  return { id, key, learned: learned(table, fromHex64(key)), vector };
+}
+
+/** True where a table's rows are known by keys, so that they can be searched. */
+export function hasKeyedRows({ stores, dense, spec }: Table): boolean {
+  return dense.length === 0 && stores.length > 0 && stores.every((store) => store.keyed && store.spec.dim === spec.dim);
+}
+
+function learned(table: Table, key: bigint): boolean | null {
+  if (hasKeyedRows(table)) return table.stores.some((store) => hasRow(store, key));
+  return table.lookup ? hasRow(table.stores[0], key) : null;
+}
+
+/** @throws HashbrookError request_invalid */
+export function needKeyedRows(table: Table): void {
+  if (hasKeyedRows(table)) return;
+  throw invalid(
+    `table ${table.name}: its encoding (${table.spec.encoding}) has no rows by key, so it cannot be searched`,
+    "name the ids to compare with in `among`",
+  );
+}

@@ -1,0 +1,63 @@
+import { setImmediate } from "node:timers/promises";
+import { HashbrookError } from "../../core/errors.js";
+import type { Model } from "../../model/model.js";
+
+/** Runs a step with the model. */
+export type Look = <T>(step: (model: Model) => T | Promise<T>) => Promise<T>;
+
+/** The model that answers now, and what changes with what it has learned. */
+interface Now {
+  readonly model: Model;
+  readonly stamp: string;
+}
+
+/** How often what reads the model in several steps begins anew because it has changed between two of them. */
+const ATTEMPTS = 5;
+
+class Changed extends Error {}
+
+/** The error for a model that is not there yet. */
+export function notReady(): HashbrookError {
+  return new HashbrookError("not_ready", "no snapshot of the delta log was applied yet", {
+    hint: "wait until GET /v2/health/ready answers 200",
+  });
+}
+
+/** The error for a model that changes too fast. */
+export function tooFast(): HashbrookError {
+  return new HashbrookError("overloaded", "the model changed while it was read", { hint: "ask again" });
+}
+
+/**
+ * Runs what reads the model in short steps, so that scoring is not held up; all of them see one version.
+ * @param between runs a step between two runs of scoring
+ * @throws HashbrookError not_ready; overloaded where the model changes too fast
+ */
+export async function steadily<T>(
+  now: () => Now | null,
+  between: <U>(step: () => U | Promise<U>) => Promise<U>,
+  run: (look: Look) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    try {
+      return await run(lookAt(now, between));
+    } catch (error) {
+      if (!(error instanceof Changed)) throw error;
+    }
+  }
+  throw tooFast();
+}
+
+function lookAt(now: () => Now | null, between: <U>(step: () => U | Promise<U>) => Promise<U>): Look {
+  let first: string | undefined;
+  return async (step) => {
+    if (first !== undefined) await setImmediate();
+    return between(() => {
+      const current = now();
+      if (!current) throw notReady();
+      first ??= current.stamp;
+      if (current.stamp !== first) throw new Changed();
+      return step(current.model);
+    });
+  };
+}

@@ -1,0 +1,32 @@
+import { PACKED, type RowStore } from "./row-store.js";
+
+/**
+ * How near rows of a store are to a vector: dot products with their weights, over the weights' length where `cosine`.
+ * @param query f32[dim]
+ * @param count rows from `from` on, all below `rows`
+ * @returns f32[count]; NaN where nothing was learned
+ */
+export function similarities(
+  { packing, layout, kernel, memory }: RowStore,
+  query: Float32Array,
+  cosine: boolean,
+  { from, count }: { readonly from: number; readonly count: number },
+): Float32Array {
+  const [probe, out] = [packing + layout.lanes * 4, packing + layout.lanes * 8];
+  const given = new Float32Array(memory.buffer, packing, layout.lanes).fill(0);
+  given.set(query);
+  const most = Math.floor((PACKED * (4 + layout.stride)) / 4) - layout.lanes * 2;
+  const all = new Float32Array(count);
+  for (let at = 0; at < count; at += most) {
+    const some = Math.min(most, count - at);
+    kernel.similarities(packing, from + at, from + at + some, cosine ? 1 : 0, probe, out);
+    all.set(new Float32Array(memory.buffer, out, some), at);
+  }
+  return all;
+}
+
+/** True where something was learned for a key itself. */
+export function hasRow({ kernel }: RowStore, key: bigint): boolean {
+  const row = kernel.rowOf(key) >>> 0;
+  return row !== 0xffffffff && kernel.isTouched(row) === 1;
+}
