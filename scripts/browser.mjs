@@ -1,5 +1,5 @@
 // Bundles `hashbrook/scorer` for browsers into one file: dist/portable/browser.js. The tower's runtime stays outside, the kernels come within.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "rolldown";
 
@@ -7,7 +7,6 @@ const ENTRY = "dist/portable/browser.js";
 const BUFFER = "dist/portable/buffer.js";
 /** Modules that have another one in their place in a browser. */
 const INSTEAD = { "./onnxruntime.js": "dist/runtimes/onnxruntime-web.js", "node:buffer": BUFFER };
-const KERNELS = ["scan", "table", "metric", "split", "hotness", "code", "hash"];
 const BYTES = "kernels/module-bytes.js";
 
 export async function bundleForBrowsers() {
@@ -39,7 +38,8 @@ function forBrowsers() {
 
 /** `moduleBytes` with the modules in it. */
 function inlined() {
-  const texts = KERNELS.map((name) => `${name}: "${readFileSync(`dist/kernels/${name}.wasm`, "base64")}"`);
+  const files = readdirSync("dist/kernels").filter((file) => file.endsWith(".wasm"));
+  const texts = files.map((file) => `"${file}": "${readFileSync(join("dist/kernels", file), "base64")}"`);
   return `const texts = { ${texts.join(", ")} };
-export const moduleBytes = (name) => Uint8Array.from(atob(texts[name]), (c) => c.charCodeAt(0));`;
+export const moduleBytes = (name) => Uint8Array.from(atob(texts[name + ".wasm"]), (c) => c.charCodeAt(0));`;
 }

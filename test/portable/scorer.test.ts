@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { exportModel } from "../../src/exports/export-model.js";
 import { Scorer } from "../../src/portable/node.js";
 import { Scorer as ServerScorer } from "../../src/serve/scorer.js";
-import { train } from "../../src/train/run.js";
+import { simulate } from "../../src/sources/simulator/run.js";
+import { predict, train } from "../../src/train/run.js";
 import { hasBrowser, openBrowser, serveFolders } from "./browser.js";
 
 const folder = mkdtempSync(join(tmpdir(), "portable-"));
@@ -93,6 +94,31 @@ describe("hashbrook/scorer in Node", () => {
     writeFileSync(join(folder, "short.hbd"), bytes.subarray(0, bytes.length / 2));
     expect(await refused(Scorer.load(join(folder, "short.hbd")))).toMatch(/^log_damaged: /);
     expect(await refused(Scorer.load(join(folder, "nothing")))).toMatch(/^checkpoint_missing: /);
+  });
+
+  it("tells calibrated probabilities beside the raw ones, as predict does", async () => {
+    const [model, out, scored] = ["calibrated.yaml", "calibrated", "scored.jsonl"].map((name) => join(folder, name));
+    writeFileSync(model, `${readFileSync(MODELS.lr, "utf8")}\ncalibration: isotonic\n`);
+    await train({ model, data: "simulate:4000:7", out, threads: 1 });
+    const [tsv, json] = await Promise.all(
+      (["tsv", "json"] as const).map(async (format) => {
+        const path = join(folder, `events.${format}`);
+        writeFileSync(path, "");
+        await simulate({ rows: 50, seed: 9, format, write: (bytes) => appendFileSync(path, bytes) });
+        return path;
+      }),
+    );
+    await predict({ checkpoint: out, data: [tsv], out: scored, format: "jsonl", columns: ["ad"] });
+    const lines = (path: string) => readFileSync(path, "utf8").trim().split("\n");
+    const predicted = lines(scored).map((line) => JSON.parse(line) as { score: number; calibrated: number });
+    const request = `{"candidates": [${lines(json)}]}`;
+    await exportModel({ checkpoint: out, out, formats: ["scorer"] });
+    for (const source of [out, join(out, "scorer.hbd")]) {
+      const { scores, calibrated } = await withScorer(source, (scorer) => scorer.score(request));
+      const texts = (values: readonly number[]) => Array.from(Float32Array.from(values));
+      expect(scores).toEqual(texts(predicted.map(({ score }) => score)));
+      expect(calibrated).toEqual(texts(predicted.map((line) => line.calibrated)));
+    }
   });
 
   it("int8 weights make the file smaller and move scores little", async () => {
