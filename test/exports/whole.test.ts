@@ -61,6 +61,7 @@ tower: { dcn_v2: {} }`,
   "lr, negatives sampled": ONE("lr", "init: 0.1").replace("train: {", "train: { negative_sampling: 0.1,"),
   fm: ONE("fm", "dim: 5, init: 0.2"),
   ffm: ONE("ffm", "dim: 4, init: 0.2"),
+  "fm with a wide part": `${ONE("fm", "dim: 5, init: 0.2")}\nwide: { fields: [ad, both, price], bits: 8 }`,
 };
 
 function events(rows: number, offset: number): string[] {

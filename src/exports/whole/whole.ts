@@ -62,6 +62,7 @@ export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, 
     [rows.name, nodes.make("Reshape", [x, nodes.integers(-1, ...rows.shape.slice(1).map(Number))])],
   ];
   if (graph.live().includes(squares)) feeds.push([squares.name, squared()]);
+  if (matrices.length > 1) feeds.push(["wide", matrices[1].x]);
   return toOnnx(graph, { initializers: new Map(), ...around(feeds) });
 }
 
@@ -101,7 +102,9 @@ function eventGraph({ spec, model }: WholeModel): Graph {
   const graph = new Graph();
   const cells = graph.input("cells", ["B", spec.tables[0].cells.length, floats]);
   const squares = graph.input("squares", ["B", floats]);
-  const logits = kind.logits(graph, { cells, squares });
+  const own = kind.logits(graph, { cells, squares });
+  const [, wide] = spec.tables;
+  const logits = wide ? graph.add(own, graph.reduceSum(graph.input("wide", ["B", wide.cells.length]), [1], true)) : own;
   const shift = logitShift(spec);
   graph.output("logits", shift === 0 ? logits : graph.add(logits, graph.constant([1, 1], [shift])));
   return graph;
