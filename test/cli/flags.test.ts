@@ -49,12 +49,13 @@ const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
 /** Flag, values it refuses, what the refusal says. */
 const refused: readonly (readonly [flags: RegExp, values: readonly string[], says: RegExp])[] = [
   [/^--(limit|max-rejects|rows|checkpoint-seconds|top|passes)$/, WHOLE, /whole number of (0 or more|at least 1)/],
-  [/^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop)$/, COUNTS, /whole number of at least 1/],
+  [/^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|max-queue|max-connections)$/, COUNTS, /whole number of at least 1/],
   [/^--threads$/, [...COUNTS, "1025"], /whole number of 1 to 1024/],
+  [/^--workers$/, [...WHOLE, "1025"], /whole number of 0 to /],
   [/^--seed$/, [...WHOLE, "4294967296"], /0 to 4294967295/],
-  [/^--(port|serve|metrics-port)$/, PORTS, /a port, 0 to 65535/],
-  [/^--(linger-ms|publish-ms)$/, [...WHOLE, "86400001"], /milliseconds, 0 to 86400000/],
-  [/^--rate$/, POSITIVE, /a number above 0/],
+  [/^--(port|serve|metrics-port|admin-port)$/, PORTS, /a port, 0 to 65535/],
+  [/^--(linger-ms|publish-ms|drain-ms)$/, [...WHOLE, "86400001"], /milliseconds, 0 to 86400000/],
+  [/^--(rate|rate-limit)$/, POSITIVE, /a number above 0/],
   [/^--host$/, HOSTS, /a host's name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
   [/^--(topic|dead-letter-topic)$/, TOPICS, /a topic's name/],
@@ -65,7 +66,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
     /earliest, latest, an offset.*0,17,3.*2026-11-24T06:00:00Z/,
   ],
   [/^--until$/, ["-1", "x", "2026-13-45", "earliest"], /end, or a time such as 2026-11-24T06:00:00Z/],
-  [/^--(precision|format|compression|on-lost-offsets)$/, ["x", "F32"], /Allowed choices are/],
+  [/^--(precision|format|compression|on-lost-offsets|onnx)$/, ["x", "F32"], /Allowed choices are/],
 ];
 /** Values that must go on being taken. */
 const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = [
@@ -73,6 +74,7 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
   [/^--(port|serve|metrics-port)$/, ["0", "65535"]],
   [/^--kafka$/, ["h:9092", "a:1,b:2", "[::1]:9092", "kafka://h:1"]],
   [/^--(publish|follow)$/, ["runs/log", "kafka://h:9092,i:9092/deltas"]],
+  [/^--(follow|checkpoint)$/, ["ads=runs/log", "runs/a=b/c"]],
   [/^--host$/, ["0.0.0.0", "::", "localhost", "scorer-1.ads.internal", "my_host"]],
   [/^--from$/, ["earliest", "latest", "0,17,3", "2026-11-24", "2026-11-24T06:00:00Z"]],
   [/^--until$/, ["end", "2026-11-24T06:00:00Z"]],
@@ -108,7 +110,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|validate|validate-last|max-staleness|max-skipped)$/;
+    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|validate|validate-last|max-staleness|max-skipped|name|token-file|admin-token-file|tls-cert|tls-key)$/;
   const known = [...refused.map(([flags]) => flags), plain];
   for (const name of Object.keys(commands)) {
     const flags = (await open(name)).options.filter(takesValue).map(({ long }) => long!);
