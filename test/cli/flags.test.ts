@@ -49,7 +49,11 @@ const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
 /** Flag, values it refuses, what the refusal says. */
 const refused: readonly (readonly [flags: RegExp, values: readonly string[], says: RegExp])[] = [
   [/^--(limit|max-rejects|rows|checkpoint-seconds|top|passes)$/, WHOLE, /whole number of (0 or more|at least 1)/],
-  [/^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|max-queue|max-connections)$/, COUNTS, /whole number of at least 1/],
+  [
+    /^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|max-queue|max-connections)$/,
+    COUNTS,
+    /whole number of at least 1/,
+  ],
   [/^--threads$/, [...COUNTS, "1025"], /whole number of 1 to 1024/],
   [/^--workers$/, [...WHOLE, "1025"], /whole number of 0 to /],
   [/^--seed$/, [...WHOLE, "4294967296"], /0 to 4294967295/],

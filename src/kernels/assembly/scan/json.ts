@@ -3,7 +3,19 @@
 import { BAD_JSON, MAX_DEPTH, OK } from "./codes";
 import { escaped, skip, skipLiteral, skipNumber, skipSpace, skipString, unescape } from "./json-text";
 import {
-  ARRAY, BOOLEAN, LONE_SURROGATE, MISPLACED, MISSING, NUMBER, OBJECT, STRING, Slot, SLOT_BYTES, plan, scratchEnd, setMayFail,
+  ARRAY,
+  BOOLEAN,
+  LONE_SURROGATE,
+  MISPLACED,
+  MISSING,
+  NUMBER,
+  OBJECT,
+  STRING,
+  Slot,
+  SLOT_BYTES,
+  plan,
+  scratchEnd,
+  setMayFail,
   setScratchEnd,
 } from "./plan";
 import { noteUnknown, noting } from "./unknown";
@@ -69,7 +81,8 @@ export function chainOf(parent: usize, name: usize, size: u32): usize {
 export function findMember(parent: Node, name: usize, size: u32): Member | null {
   let member = changetype<Member | null>(load<usize>(chainOf(changetype<usize>(parent), name, size)));
   while (member) {
-    const same = member.parent == parent && member.quotedSize == size + 2 && memory.compare(member.quoted + 1, name, size) == 0;
+    const same =
+      member.parent == parent && member.quotedSize == size + 2 && memory.compare(member.quoted + 1, name, size) == 0;
     if (same) return member;
     member = member.chain;
   }

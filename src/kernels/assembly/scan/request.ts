@@ -148,7 +148,7 @@ function candidate(p: usize, copy: usize, row: u32): usize {
   if (load<u8>(p) != 123) return 0;
   toContext(copy, contextScratch);
   const end = object(p + 1, changetype<Node>(plan.root), 1);
-  if (!end || end - p > (MAX_ROW >> 1)) return 0;
+  if (!end || end - p > MAX_ROW >> 1) return 0;
   setMayFail(true);
   return acceptRow(row) == OK ? end : 0;
 }

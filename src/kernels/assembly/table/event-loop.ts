@@ -70,7 +70,9 @@ function scoreEvent(r: u32): void {
 
 @inline
 function begin(rows: u32, learning: bool): bool {
-  return (model == LINEAR ? beginLinear(rows, learning) : beginBatch(rows, learning)) && (!wide || beginWide(rows, learning));
+  return (
+    (model == LINEAR ? beginLinear(rows, learning) : beginBatch(rows, learning)) && (!wide || beginWide(rows, learning))
+  );
 }
 
 /** The logit of event r. */
@@ -85,7 +87,7 @@ function readPairs(r: u32, learning: bool): f32 {
   if (r % WARM == 0) warm(r, min(r + WARM, batchRows));
   count = readEvent(r, learning);
   for (let i: u32 = 0; i < count; i++) {
-    const state = <usize>load<u32>(statesAt + (<usize>i << 2));
+    const state = <usize>load<u32>(statesAt + ((<usize>i) << 2));
     if (state) weights(state, weightsAt + <usize>i * laneBytes);
   }
   fillUnborn();
@@ -106,7 +108,7 @@ function learnPairs(g: f32): bool {
   beginStep();
   for (let i: u32 = 0; i < count; i++) {
     const offset = <usize>i * laneBytes;
-    const state = <usize>load<u32>(statesAt + (<usize>i << 2));
+    const state = <usize>load<u32>(statesAt + ((<usize>i) << 2));
     if (!calm) clip(state, gradientsAt + offset);
     update(state, weightsAt + offset, gradientsAt + offset);
   }

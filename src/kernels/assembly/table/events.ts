@@ -86,7 +86,13 @@ export let unborn: u32 = 0;
  * Call before `open`, after `configureRow`. Returns the address of the copied parts, 0 when the memory limit forbids it.
  */
 export function openEvents(
-  rows: u32, bytes: usize, singles_: u32, columns_: u32, bags_: u32, constants_: u32, most: u32,
+  rows: u32,
+  bytes: usize,
+  singles_: u32,
+  columns_: u32,
+  bags_: u32,
+  constants_: u32,
+  most: u32,
 ): usize {
   const room = (<usize>most + 3) & ~3;
   singles = singles_;
@@ -95,7 +101,7 @@ export function openEvents(
   bags = bags_;
   constants = constants_;
   region = workspace(bytes);
-  logitsAt = workspace(<usize>rows << 2);
+  logitsAt = workspace((<usize>rows) << 2);
   bagsAt = workspace(<usize>bags * BAG_BYTES + 1);
   constantsAt = workspace(<usize>constants * CONSTANT_BYTES + 1);
   statesAt = workspace(room << 2);
@@ -105,7 +111,7 @@ export function openEvents(
   aheadBytes = room << 2;
   aheadAt = workspace(aheadBytes * WARM);
   columnsAt = workspace(aheadBytes * WARM);
-  foundAt = workspace(<usize>rows * most << 2);
+  foundAt = workspace((<usize>rows * most) << 2);
   weightsAt = workspace(room * laneBytes);
   if (weightsAt == 0) return 0;
   // Singles come first, each is a cell, and their x is always 1.
@@ -147,17 +153,17 @@ export function logits(): usize {
 
 @inline
 export function setLogit(r: u32, logit: f32): void {
-  store<f32>(logitsAt + (<usize>r << 2), logit);
+  store<f32>(logitsAt + ((<usize>r) << 2), logit);
 }
 
 @inline
 export function labelOf(r: u32): f32 {
-  return load<f32>(labelsAt + (<usize>r << 2));
+  return load<f32>(labelsAt + ((<usize>r) << 2));
 }
 
 @inline
 export function importanceOf(r: u32): f32 {
-  return load<f32>(importanceAt + (<usize>r << 2));
+  return load<f32>(importanceAt + ((<usize>r) << 2));
 }
 
 /**
@@ -174,12 +180,12 @@ export function beginBatch(rows: u32, learning: bool): bool {
 function makeRoom(rows: u32): bool {
   if (metaBytes) sweep();
   let missing = findRows(keysAt, foundAt, rows * singles);
-  let found = foundAt + (<usize>(rows * singles) << 2);
+  let found = foundAt + ((<usize>(rows * singles)) << 2);
   for (let bag = bagsAt, end = bagsAt + <usize>bags * BAG_BYTES; bag < end; bag += BAG_BYTES) {
-    const items = load<u32>(<usize>load<u32>(bag) + (<usize>rows << 2));
+    const items = load<u32>(<usize>load<u32>(bag) + ((<usize>rows) << 2));
     store<u32>(bag, <u32>found, 12);
     missing += findRows(<usize>load<u32>(bag, 4), found, items);
-    found += <usize>items << 2;
+    found += (<usize>items) << 2;
   }
   for (let i: u32 = 0; i < constants; i++) {
     const at = constantsAt + <usize>i * CONSTANT_BYTES;
@@ -202,8 +208,8 @@ export function enterEvent(r: u32): bool {
 function findRows(keys: usize, found: usize, count: u32): u32 {
   let missing: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    const row = rowOf(load<u64>(keys + (<usize>i << 3)));
-    store<u32>(found + (<usize>i << 2), row);
+    const row = rowOf(load<u64>(keys + ((<usize>i) << 3)));
+    store<u32>(found + ((<usize>i) << 2), row);
     missing += u32(row == NONE);
   }
   return missing;
@@ -219,7 +225,7 @@ export function readEvent(r: u32, learning: bool): u32 {
   largest = 1;
   unborn = 0;
   for (let i: u32 = 0; i < singles; i++) {
-    locate(i, keysAt + (<usize>(first + i) << 3), foundAt + (<usize>(first + i) << 2), learning);
+    locate(i, keysAt + ((<usize>(first + i)) << 3), foundAt + ((<usize>(first + i)) << 2), learning);
   }
   return readValued(r, learning);
 }
@@ -239,7 +245,8 @@ export function readEventByMask(r: u32, learning: bool): u32 {
 
 function noteSingles(): void {
   const base = rowsAddress();
-  for (let at = statesAt, end = at + (<usize>singles << 2); at < end; at += 4) note(<u32>((<usize>load<u32>(at) - base) >> 3));
+  for (let at = statesAt, end = at + ((<usize>singles) << 2); at < end; at += 4)
+    note(<u32>((<usize>load<u32>(at) - base) >> 3));
 }
 
 /** The loads of `warm`, kept so that they are not removed. */
@@ -252,7 +259,7 @@ let touched: u64 = 0;
 export function warm(from: u32, to: u32): void {
   if (exact && !batchLearns) return;
   const first = from * singles;
-  const end = aheadAt + (<usize>(to * singles - first) << 2);
+  const end = aheadAt + ((<usize>(to * singles - first)) << 2);
   for (let at = aheadAt, i = <usize>first; at < end; at += 4, i++) {
     const row = exact ? load<u32>(foundAt + (i << 2)) : rowOf(load<u64>(keysAt + (i << 3)));
     store<u32>(at, <u32>rowPtr(row == NONE ? 0 : row));
@@ -270,17 +277,22 @@ export function warm(from: u32, to: u32): void {
  * many ids, which miss the cache most, stand side by side, so that as many wait for memory at a time as the processor can hold.
  */
 export function warmByMask(from: u32, to: u32): void {
-  const bytes = <usize>singles << 2;
-  const mask = i32x4.splat(rowCapacity - 1), base = i32x4.splat(<i32>rowsAddress());
-  const keysBytes = bytes << 1, rowBytes = aheadBytes;
-  let at = aheadAt, list = columnsAt;
+  const bytes = (<usize>singles) << 2;
+  const mask = i32x4.splat(rowCapacity - 1),
+    base = i32x4.splat(<i32>rowsAddress());
+  const keysBytes = bytes << 1,
+    rowBytes = aheadBytes;
+  let at = aheadAt,
+    list = columnsAt;
   // Events behind the last one are of no harm: any number, masked, is a row.
   for (let r = from; r < to; r += 4, at += rowBytes << 2, list += 16) {
     const keys = keysOf(r);
     for (let i: usize = 0; i < bytes; i += 16) {
       const key = keys + (i << 1);
-      const a = statesOf(key, mask, base), b = statesOf(key + keysBytes, mask, base);
-      const c = statesOf(key + (keysBytes << 1), mask, base), d = statesOf(key + 3 * keysBytes, mask, base);
+      const a = statesOf(key, mask, base),
+        b = statesOf(key + keysBytes, mask, base);
+      const c = statesOf(key + (keysBytes << 1), mask, base),
+        d = statesOf(key + 3 * keysBytes, mask, base);
       v128.store(at + i, a);
       v128.store(at + i + rowBytes, b);
       v128.store(at + i + (rowBytes << 1), c);
@@ -288,7 +300,7 @@ export function warmByMask(from: u32, to: u32): void {
       storeColumns(list + i * WARM, a, b, c, d);
     }
   }
-  const events = <usize>(to - from) << 2;
+  const events = (<usize>(to - from)) << 2;
   let sum: u32 = 0;
   for (let column = columnsAt, end = column + bytes * WARM; column < end; column += WARM << 2) {
     for (let at = column, last = column + events; at < last; at += 32) {
@@ -304,8 +316,10 @@ export function warmByMask(from: u32, to: u32): void {
 /** Transposes the states of four features of four events. */
 @inline
 function storeColumns(to: usize, a: v128, b: v128, c: v128, d: v128): void {
-  const lowAb = v128.shuffle<i32>(a, b, 0, 4, 1, 5), lowCd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
-  const highAb = v128.shuffle<i32>(a, b, 2, 6, 3, 7), highCd = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+  const lowAb = v128.shuffle<i32>(a, b, 0, 4, 1, 5),
+    lowCd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+  const highAb = v128.shuffle<i32>(a, b, 2, 6, 3, 7),
+    highCd = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
   v128.store(to, v128.shuffle<i64>(lowAb, lowCd, 0, 2));
   v128.store(to + (WARM << 2), v128.shuffle<i64>(lowAb, lowCd, 1, 3));
   v128.store(to + (WARM << 3), v128.shuffle<i64>(highAb, highCd, 0, 2));
@@ -321,20 +335,22 @@ function statesOf(keys: usize, mask: v128, base: v128): v128 {
 
 /** Makes sure that the row of event r's feature i exists (learning), or notes that it has none (scoring). */
 export function settle(i: u32, r: u32, learning: bool): void {
-  if (i < singles) locate(i, keysOf(r) + (<usize>i << 3), 0, learning);
+  if (i < singles) locate(i, keysOf(r) + ((<usize>i) << 3), 0, learning);
 }
 
 @inline
 function keysOf(r: u32): usize {
-  return keysAt + (<usize>(r * singles) << 3);
+  return keysAt + ((<usize>(r * singles)) << 3);
 }
 
 /** Notes the state of feature i, whose key (and found row, in an exact table) lies at the addresses. */
 @inline
 function locate(i: u32, keyAt: usize, found: usize, learning: bool): void {
   const key = load<u64>(keyAt);
-  const state = learning ? stateToLearn(exact ? rowToLearn(key, load<u32>(found)) : late ? rowOf(key) : rowFor(key)) : bornState(i, key);
-  store<u32>(statesAt + (<usize>i << 2), <u32>state);
+  const state = learning
+    ? stateToLearn(exact ? rowToLearn(key, load<u32>(found)) : late ? rowOf(key) : rowFor(key))
+    : bornState(i, key);
+  store<u32>(statesAt + ((<usize>i) << 2), <u32>state);
 }
 
 /** The row of a key, which was `found` when the batch began: an event since may have displaced it. */
@@ -357,7 +373,7 @@ function bornState(i: u32, key: u64): usize {
   let row = rowOf(key);
   if (exact && row == NONE) row = rowInstead();
   if (row != NONE && isTouched(row)) return rowPtr(row);
-  const at = unbornAt + (<usize>unborn << 4);
+  const at = unbornAt + ((<usize>unborn) << 4);
   unborn++;
   store<u64>(at, exact ? key : <u64>row);
   store<u32>(at, i, 8);
@@ -368,7 +384,7 @@ function bornState(i: u32, key: u64): usize {
 @inline
 export function fillUnborn(): void {
   for (let u: u32 = 0; u < unborn; u++) {
-    const at = unbornAt + (<usize>u << 4);
+    const at = unbornAt + ((<usize>u) << 4);
     initialWeights(load<u64>(at), weightsAt + <usize>load<u32>(at, 8) * laneBytes);
   }
 }
@@ -381,7 +397,7 @@ function readValued(r: u32, learning: bool): u32 {
   for (let i: u32 = 0; i < constants; i++) {
     const at = constantsAt + <usize>i * CONSTANT_BYTES;
     const column = load<u32>(at, 8);
-    const x: f32 = column == NONE ? 1 : load<f32>(numbersAt + (<usize>(r * columns + column) << 2));
+    const x: f32 = column == NONE ? 1 : load<f32>(numbersAt + ((<usize>(r * columns + column)) << 2));
     count = addValued(count, singles + bags + i, at, at + 12, x, learning);
   }
   return count;
@@ -389,7 +405,7 @@ function readValued(r: u32, learning: bool): u32 {
 
 function readBag(b: u32, r: u32, count: u32, learning: bool): u32 {
   const bag = bagsAt + <usize>b * BAG_BYTES;
-  const offsets = <usize>load<u32>(bag) + (<usize>r << 2);
+  const offsets = <usize>load<u32>(bag) + ((<usize>r) << 2);
   const from = <usize>load<u32>(offsets);
   const to = <usize>load<u32>(offsets, 4);
   const keys = <usize>load<u32>(bag, 4);
@@ -418,8 +434,8 @@ function divisorOf(from: usize, to: usize, combiner: u32): f32 {
 function addValued(count: u32, cell: u32, keyAt: usize, found: usize, x: f32, learning: bool): u32 {
   if (x == 0 || x != x) return count;
   largest = max<f32>(largest, abs<f32>(x));
-  store<f32>(valuesAt + (<usize>count << 2), x);
-  store<u32>(cellsAt + (<usize>count << 2), cell);
+  store<f32>(valuesAt + ((<usize>count) << 2), x);
+  store<u32>(cellsAt + ((<usize>count) << 2), cell);
   locate(count, keyAt, found, learning);
   return count + 1;
 }

@@ -93,9 +93,10 @@ function logitOf(count: u32, r: u32, learning: bool, byMask: bool): f32 {
 
 @inline
 function weighted(count: u32): v128 {
-  const weights = weightsAt, values = valuesAt;
+  const weights = weightsAt,
+    values = valuesAt;
   let sums = f32x4.splat(0);
-  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
+  for (let at: usize = 0, end = (<usize>count) << 2; at < end; at += 16) {
     sums = f32x4.add(sums, f32x4.mul(v128.load(weights + at), v128.load(values + at)));
   }
   return sums;
@@ -105,14 +106,14 @@ function weighted(count: u32): v128 {
 @inline
 function pad(count: u32): void {
   for (let i = count; i & 3; i++) {
-    store<f32>(valuesAt + (<usize>i << 2), 0);
-    store<f32>(weightsAt + (<usize>i << 2), 0);
-    store<u32>(statesAt + (<usize>i << 2), <u32>(padStates + (<usize>(i & 3) << 3)));
+    store<f32>(valuesAt + ((<usize>i) << 2), 0);
+    store<f32>(weightsAt + ((<usize>i) << 2), 0);
+    store<u32>(statesAt + ((<usize>i) << 2), <u32>(padStates + ((<usize>(i & 3)) << 3)));
   }
 }
 
 function readWeights(count: u32): void {
-  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 4) {
+  for (let at: usize = 0, end = (<usize>count) << 2; at < end; at += 4) {
     const state = <usize>load<u32>(statesAt + at);
     if (state) store<f32>(weightsAt + at, weight1(state));
   }
@@ -122,13 +123,13 @@ function readWeights(count: u32): void {
 function learnEvent(count: u32, g: f32): void {
   beginStep();
   if (kind == FTRL && plain) updateFtrl(count, g);
-  else updateEach(0, <usize>count << 2, g);
+  else updateEach(0, (<usize>count) << 2, g);
 }
 
 /** `learnEvent` where a number or the event's weight is so large that some gradients may have to be clipped. */
 function learnClipped(count: u32, g: f32): void {
   beginStep();
-  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 4) {
+  for (let at: usize = 0, end = (<usize>count) << 2; at < end; at += 4) {
     const state = <usize>load<u32>(statesAt + at);
     updateOne(state, load<f32>(weightsAt + at), clip1(state, g * load<f32>(valuesAt + at)));
   }
@@ -147,10 +148,15 @@ function loadPair(at: usize): v128 {
 @inline
 function readFtrl(count: u32, r: u32, learning: bool, settles: bool): v128 {
   // The compiler would read what may change anew in every turn.
-  const states = statesAt, weights = weightsAt, values = valuesAt;
-  const beta_ = beta, invAlpha_ = invAlpha, l1_ = l1, l2_ = l2;
+  const states = statesAt,
+    weights = weightsAt,
+    values = valuesAt;
+  const beta_ = beta,
+    invAlpha_ = invAlpha,
+    l1_ = l1,
+    l2_ = l2;
   let sums = f32x4.splat(0);
-  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
+  for (let at: usize = 0, end = (<usize>count) << 2; at < end; at += 16) {
     if (settles) settleGroup(at, r, learning);
     const w = weightsOf4(states + at, beta_, invAlpha_, l1_, l2_);
     v128.store(weights + at, w);
@@ -176,7 +182,7 @@ function weightsOf4(states: usize, beta: v128, invAlpha: v128, l1: v128, l2: v12
 function settleGroup(at: usize, r: u32, learning: bool): void {
   const first = <u32>(at >> 2);
   for (let i = first; i < first + 4; i++) {
-    const state = <usize>load<u32>(statesAt + (<usize>i << 2));
+    const state = <usize>load<u32>(statesAt + ((<usize>i) << 2));
     if (load<f32>(state, 4) == 0) settle(i, r, learning);
   }
 }
@@ -184,10 +190,12 @@ function settleGroup(at: usize, r: u32, learning: bool): void {
 /** FTRL's update of the features' rows, four at a time; groups in which a row occurs twice go one by one. */
 function updateFtrl(count: u32, g: f32): void {
   const gs = f32x4.splat(g);
-  const addresses = statesAt, weights = weightsAt, values = valuesAt;
+  const addresses = statesAt,
+    weights = weightsAt,
+    values = valuesAt;
   const perAlpha = invAlpha;
   let blanks = i32x4.splat(0);
-  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
+  for (let at: usize = 0, end = (<usize>count) << 2; at < end; at += 16) {
     const states = v128.load(addresses + at);
     if (repeats(states)) {
       updateEach(at, at + 16, g);

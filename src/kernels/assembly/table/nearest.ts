@@ -8,14 +8,15 @@ import { isTouched, rowPtr } from "./store";
  * @param query lanes floats, zeros behind the last @param probe room for one row's weights
  */
 export function similarities(query: usize, from: u32, to: u32, cosine: bool, probe: usize, out: usize): void {
-  for (let row = from; row < to; row++, out += 4) store<f32>(out, isTouched(row) ? similarity(query, row, cosine, probe) : NaN);
+  for (let row = from; row < to; row++, out += 4)
+    store<f32>(out, isTouched(row) ? similarity(query, row, cosine, probe) : NaN);
 }
 
 function similarity(query: usize, row: u32, cosine: bool, probe: usize): f32 {
   let dots = f32x4.splat(0);
   let squares = f32x4.splat(0);
   weights(rowPtr(row), probe);
-  for (let at: usize = 0, end = <usize>lanes << 2; at < end; at += 16) {
+  for (let at: usize = 0, end = (<usize>lanes) << 2; at < end; at += 16) {
     const w = v128.load(probe + at);
     dots = f32x4.add(dots, f32x4.mul(w, v128.load(query + at)));
     squares = f32x4.add(squares, f32x4.mul(w, w));

@@ -53,7 +53,7 @@ export function setServing(codec: u32): void {
 export function configureRow(dim_: u32, lanes_: u32): void {
   dim = dim_;
   lanes = lanes_;
-  laneBytes = <usize>lanes << 2;
+  laneBytes = (<usize>lanes) << 2;
   threshold = thresholdOf(dim);
 }
 
@@ -229,7 +229,7 @@ function initialisePacked(ptr: usize): void {
   if (derives()) {
     ftrl.initialise(scratch, scratch + scratchBytes, lanes, threshold);
     ftrl.scaled(scratch, laneBytes);
-    memory.fill(slots, 0, <usize>lanes << 1);
+    memory.fill(slots, 0, (<usize>lanes) << 1);
   } else initialiseSlots(slots, slots + laneBytes, lanes, 1);
   encode(codec, scratch, ptr, lanes, true, 0, 0);
 }

@@ -268,7 +268,10 @@ function marks(): usize {
 @inline
 function markEight(mark: usize): void {
   const row = rowsBase + (mark << 6);
-  const a = v128.load(row), b = v128.load(row, 16), c = v128.load(row, 32), d = v128.load(row, 48);
+  const a = v128.load(row),
+    b = v128.load(row, 16),
+    c = v128.load(row, 32),
+    d = v128.load(row, 48);
   if (!v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) return;
   const zero = i64x2.splat(0);
   const low = i64x2.bitmask(i64x2.ne(a, zero)) | (i64x2.bitmask(i64x2.ne(b, zero)) << 2);
@@ -292,8 +295,8 @@ export function has(key: u64): bool {
 export function rowsOf(keys: usize, count: u32, out: usize): void {
   for (let from: u32 = 0; from < count; from += BLOCK) {
     const to = min(from + BLOCK, count);
-    if (exact) for (let u = from; u < to; u++) warmth += touchIndex(load<u64>(keys + (<usize>u << 3)));
-    for (let u = from; u < to; u++) store<u32>(out + (<usize>u << 2), rowOf(load<u64>(keys + (<usize>u << 3))));
+    if (exact) for (let u = from; u < to; u++) warmth += touchIndex(load<u64>(keys + ((<usize>u) << 3)));
+    for (let u = from; u < to; u++) store<u32>(out + ((<usize>u) << 2), rowOf(load<u64>(keys + ((<usize>u) << 3))));
   }
 }
 
@@ -337,7 +340,7 @@ export function makeState(id: u64, ptr: usize): void {
 }
 
 function addOne(w: usize): void {
-  for (let at = w, end = w + (<usize>dim << 2); at < end; at += 4) store<f32>(at, load<f32>(at) + 1);
+  for (let at = w, end = w + ((<usize>dim) << 2); at < end; at += 4) store<f32>(at, load<f32>(at) + 1);
 }
 
 @inline
@@ -350,7 +353,7 @@ function hashRow(key: u64): u32 {
 export function touch(row: u32): void {
   if (isTouched(row)) return;
   const at = indexBase + (row >> 3);
-  store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(row & 7)));
+  store<u8>(at, load<u8>(at) | ((<u8>1) << (<u8>(row & 7))));
   rowCount++;
   if (!blank) makeState(<u64>row, rowPtr(row));
   note(row);
@@ -361,7 +364,7 @@ export function touch(row: u32): void {
 export function note(row: u32): void {
   if (!tracking) return;
   const at = changesBase + (row >> 3);
-  store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(row & 7)));
+  store<u8>(at, load<u8>(at) | ((<u8>1) << (<u8>(row & 7))));
 }
 
 /** Begins to note the rows that change. The host reads and clears the bitmap. */
@@ -389,7 +392,7 @@ function find(key: u64): u32 {
     const at = indexBase + <usize>group * GROUP_BYTES;
     let hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS;
     while (hits) {
-      const row = load<u32>(at + (<usize>ctz(hits) << 2), 16);
+      const row = load<u32>(at + ((<usize>ctz(hits)) << 2), 16);
       if (keyAt(row) == key) return row;
       hits &= hits - 1;
     }
@@ -411,7 +414,7 @@ export function touchCandidate(key: u64): u32 {
   const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
   const at = indexBase + <usize>(<u32>hash & groupMask) * GROUP_BYTES;
   const hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS;
-  return hits ? touchRow(load<u32>(at + (<usize>ctz(hits) << 2), 16)) : 0;
+  return hits ? touchRow(load<u32>(at + ((<usize>ctz(hits)) << 2), 16)) : 0;
 }
 
 /** Reads a byte of each cache line of a row. */
@@ -487,7 +490,7 @@ function rebuild(): void {
 
 /** Copies the bytes (key and state) of the rows whose u32 numbers lie at `list` to `out`, one after the other. */
 export function packRows(list: usize, count: u32, out: usize): void {
-  for (const end = list + (<usize>count << 2); list < end; list += 4, out += stride) {
+  for (const end = list + ((<usize>count) << 2); list < end; list += 4, out += stride) {
     memory.copy(out, rowAt(load<u32>(list)), stride);
   }
 }
@@ -500,7 +503,7 @@ export function remove(key: u64): bool {
   else {
     rowCount--;
     const at = indexBase + (row >> 3);
-    store<u8>(at, load<u8>(at) & ~(<u8>1 << <u8>(row & 7)));
+    store<u8>(at, load<u8>(at) & ~((<u8>1) << (<u8>(row & 7))));
     noteRemoved(row);
   }
   return true;
@@ -539,7 +542,7 @@ function tagOf(key: u64, row: u32): usize {
   while (true) {
     const at = indexBase + <usize>group * GROUP_BYTES;
     for (let hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS; hits; hits &= hits - 1) {
-      if (load<u32>(at + (<usize>ctz(hits) << 2), 16) == row) return at + <usize>ctz(hits);
+      if (load<u32>(at + ((<usize>ctz(hits)) << 2), 16) == row) return at + <usize>ctz(hits);
     }
     group = after(group, hash);
   }
@@ -581,10 +584,10 @@ export function indexAddress(): usize {
 export function keepAbsent(count: u32): u32 {
   const from = removedAddress();
   let kept = from;
-  for (let at = from, end = from + (<usize>count << 3); at < end; at += 8) {
+  for (let at = from, end = from + ((<usize>count) << 3); at < end; at += 8) {
     const key = load<u64>(at);
     store<u64>(kept, key);
-    kept += <usize>!has(key) << 3;
+    kept += (<usize>!has(key)) << 3;
   }
   return <u32>((kept - from) >> 3);
 }
