@@ -83,12 +83,20 @@ describe.skipIf(!hasBrowser())("the page in Chromium", () => {
         expect(await inked(page, plot)).toBeGreaterThan(100);
 
       await page.click("#score button");
-      await page.waitForFunction(`document.querySelector("#score output").textContent`);
+      await page.waitForSelector("#score output:not(:empty)");
       expect(JSON.parse((await page.textContent("#score output"))!).scores).toEqual([expect.any(Number)]);
       await page.fill("#score textarea", "{}");
       await page.click("#score button");
       await page.waitForSelector("#score output.bad");
       expect(await page.textContent("#score output")).toMatch(/candidates/);
+
+      await page.selectOption("#lookup select", "item");
+      await page.fill("#lookup input", "i1");
+      await page.click("#lookup button");
+      await page.waitForSelector("#lookup output:not(:empty)");
+      const found = JSON.parse((await page.textContent("#lookup output"))!);
+      expect(found).toMatchObject({ id: "i1", learned: true, vector: expect.any(Array) });
+      expect(found.neighbors).toHaveLength(5);
 
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
       expect(errors).toEqual([]);

@@ -147,8 +147,9 @@ async function card(model) {
   const rows = fields.map(({ name, type, from, of, missing }) => [name, type, from ?? of?.join(" × ") ?? "", missing]);
   $("#card").replaceChildren(table(["field", "type", "member", "if missing"], rows));
   $("#score textarea").value ||= JSON.stringify(example(fields), null, 1);
-  const named = tables.filter(({ fields }) => fields.length > 0).map(({ name }) => new Option(name));
-  $("#lookup select").replaceChildren(...named);
+  const embedded = new Set(tables.flatMap(({ fields }) => fields));
+  const ids = fields.filter(({ name, type }) => embedded.has(name) && (type === "categorical" || type === "bag"));
+  $("#lookup select").replaceChildren(...ids.map(({ name }) => new Option(name)));
 }
 
 function example(fields) {
@@ -209,10 +210,13 @@ function answering(form, action) {
 const model = () => `v1/models/${encodeURIComponent(chosen)}`;
 answering($("#score"), () => ask(`${model()}:score`, $("#score textarea").value));
 answering($("#lookup"), async (form) => {
-  const [name, id] = [form.get("table"), form.get("id")];
-  const vector = await ask(`${model()}/embeddings/${encodeURIComponent(name)}/${encodeURIComponent(id)}`);
-  const neighbors = await ask(`${model()}/neighbors`, JSON.stringify({ table: name, id, k: 5 })).catch((error) => error.message);
-  return { ...vector, neighbors };
+  const [field, id] = [form.get("field"), form.get("id")];
+  const { vectors } = await ask(`${model()}/embeddings:lookup`, JSON.stringify({ field, ids: [id] }));
+  const near = await ask(`${model()}/neighbors`, JSON.stringify({ field, id, k: 5 })).then(
+    ({ neighbors }) => neighbors,
+    (error) => error.message,
+  );
+  return { ...vectors[0], neighbors: near };
 });
 $("#login").addEventListener("submit", (event) => {
   event.preventDefault();
