@@ -45,6 +45,7 @@ export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/mi
 export type { MigrationWarning } from "./migrate/migration.js";
 export type { Clipped } from "./model/model.js";
 export type { SpecWarning } from "./schema/problems.js";
+export { Models } from "./serve/models.js";
 export { ServeMetrics } from "./serve/prometheus.js";
 export {
   type FollowOptions,
@@ -56,6 +57,7 @@ export {
   type Scores,
   type WorkerOptions,
 } from "./serve/scorer.js";
+export { type Label, ServedModel, type ServedState, type ServedVersion, type Wanted } from "./serve/served-model.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
 export type { OnLost } from "./sources/kafka/kafka-log-options.js";
 export type { TopicSpec, TopicStart, TopicStop } from "./sources/kafka/open-topic.js";

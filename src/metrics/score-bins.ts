@@ -16,6 +16,7 @@ export interface Scored {
 
 /** Quality of some events, in bounded memory: null where it has no value. */
 export interface BinnedQuality {
+  /** Events counted. */
   readonly events: number;
   /** Mean logarithmic loss. */
   readonly logloss: number | null;
@@ -23,8 +24,9 @@ export interface BinnedQuality {
   readonly auc: number | null;
   /** logloss ÷ that of always predicting these events' click rate. */
   readonly normalized_entropy: number | null;
-  /** Mean probability and click rate. */
+  /** Mean probability. */
   readonly predicted: number | null;
+  /** Click rate. */
   readonly actual: number | null;
   /** Predicted ÷ actual clicks, of raw probabilities. */
   readonly calibration: number | null;

@@ -16,10 +16,12 @@ export class Models {
     return models;
   }
 
+  /** Serves a model by its name. */
   add(model: ServedModel): void {
     this.byName.set(model.name, model);
   }
 
+  /** In the order they were added. */
   get all(): readonly ServedModel[] {
     return [...this.byName.values()];
   }
@@ -29,6 +31,7 @@ export class Models {
     return this.all.flatMap(({ scorers }) => scorers);
   }
 
+  /** Every model is there and fresh enough, and the server is not about to end. */
   get ready(): boolean {
     return !this.draining && this.all.every(({ ready }) => ready);
   }
@@ -53,6 +56,7 @@ export class Models {
     return this.model(name).choose(wanted);
   }
 
+  /** Ends every version's scorer, when what is under way is answered. */
   async close(): Promise<void> {
     for (const scorer of this.scorers) await scorer.close();
   }

@@ -18,7 +18,7 @@ export class ServeMetrics {
     /** Its metrics, in Prometheus' text format. */
     text(): Promise<string>;
   } | null = null;
-  /** The last ten minutes' requests, for the page. */
+  /** The last ten minutes' requests, for the page. @internal */
   readonly traffic = new TrafficWindow(systemClock);
   private readonly registry = new Registry();
   private readonly requests: Counter<"status">;

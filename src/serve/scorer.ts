@@ -189,6 +189,7 @@ export class Scorer {
   /**
    * Asks the model's tables: for vectors of ids, for what is near.
    * @throws HashbrookError request_invalid; not_ready; overloaded where the model changes too fast
+   * @internal
    */
   async ask(question: Question): Promise<{ readonly version: ModelVersion; readonly found: Found }> {
     for (let attempt = 0; attempt < 5; attempt++) {

@@ -2,15 +2,17 @@ import { HashbrookError } from "../core/errors.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { Scorer } from "./scorer.js";
 
+/** The labels there are. */
+export const labels = ["stable", "canary", "shadow"] as const;
 /**
  * What a version is for. `stable` answers; `canary` answers the requests that the split gives it; `shadow` scores what the
  * others answer, and is never answered with.
  */
-export const labels = ["stable", "canary", "shadow"] as const;
 export type Label = (typeof labels)[number];
 
 /** One version of a model, loaded. */
 export interface ServedVersion {
+  /** Its model. */
   readonly scorer: Scorer;
   /** Where it came from: a run's directory, a checkpoint, or a delta log. */
   readonly source: string;
@@ -18,6 +20,7 @@ export interface ServedVersion {
 
 /** Which version a request asks for; nothing: the split decides by its key. */
 export interface Wanted {
+  /** The version that has it. */
   readonly label?: Label | undefined;
   /** Examples the version had learned. */
   readonly version?: number | undefined;
@@ -27,6 +30,7 @@ export interface Wanted {
 
 /** How a model is served. */
 export interface ServedState {
+  /** What requests call it; empty: as its spec says. */
   readonly name: string;
   /** The version of each label; null where the label is on none. */
   readonly labels: Readonly<Record<Label, number | null>>;
@@ -34,6 +38,7 @@ export interface ServedState {
   readonly canary_share: number;
   /** The version `rollback` would return to. */
   readonly previous: number | null;
+  /** Those that are loaded, oldest first. */
   readonly versions: readonly {
     readonly version: number | null;
     readonly spec_hash: string | null;
@@ -46,6 +51,7 @@ const SPLIT_SEED = 0x73706c6974n; // "split"
 
 /** The versions of one model, and which of them answers. */
 export class ServedModel {
+  /** What requests call it; empty: as its spec says. */
   readonly name: string;
   private loaded: ServedVersion[] = [];
   private readonly byLabel = new Map<Label, ServedVersion>();
@@ -58,6 +64,7 @@ export class ServedModel {
     this.byLabel.set("stable", stable);
   }
 
+  /** What answers, but for the canary's share. */
   get stable(): Scorer {
     return this.byLabel.get("stable")!.scorer;
   }
@@ -77,6 +84,7 @@ export class ServedModel {
     return [...this.byLabel].map(([label, { scorer }]) => [label, scorer]);
   }
 
+  /** Of all versions that are loaded. */
   get scorers(): readonly Scorer[] {
     return this.loaded.map(({ scorer }) => scorer);
   }
@@ -155,6 +163,7 @@ export class ServedModel {
     return found.scorer;
   }
 
+  /** How it is served now. */
   state(): ServedState {
     const versionAt = (label: Label) => versionIn(this.byLabel.get(label));
     return {

@@ -13,6 +13,7 @@ export interface BySpec {
 
 /** Quality by value of a field and by bin of the raw probability. */
 export interface ByReport {
+  /** What it is by. */
   readonly field: string;
   /** The values with most events, most first. */
   readonly values: readonly (BinnedQuality & { readonly value: string })[];

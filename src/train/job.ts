@@ -104,6 +104,7 @@ export interface ValidationReport extends EpochQuality {
 export interface CalibratedReport extends Quality {
   /** As of the raw ones. */
   readonly second_half: Quality & { readonly from: number };
+  /** As of the raw ones. */
   readonly last_tenth: Quality & { readonly from: number };
   /** Predicted ÷ actual of all events and of values of the spec's `calibration.by`, lately. */
   readonly slices: readonly SliceReport[];
