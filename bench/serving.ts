@@ -14,6 +14,7 @@ import { loadOnnxruntime } from "../src/runtimes/onnxruntime.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { buildTower } from "../src/towers/tower.js";
 import { closedLoop } from "./lib/closed-loop.js";
+import { openLoop } from "./lib/open-loop.js";
 import { hashbrook } from "./lib/run.js";
 
 const FIELDS = Array.from({ length: 10 }, (_, i) => `f${i}`);
@@ -56,7 +57,10 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
         closedLoop(url, bodyOf(1), 1, ms),
         closedLoop(url, bodyOf(smoke ? 1000 : 10_000), 2, ms),
       ]);
-      return { one, hundred, alone, beside };
+      const busy = await openLoop(url, bodyOf(1), 0.7 * one.requests_per_second, ms);
+      const flooded = await openLoop(url, bodyOf(100), 3 * hundred.requests_per_second, ms);
+      const recovered = await openLoop(url, bodyOf(100), 0.5 * hundred.requests_per_second, ms);
+      return { one, hundred, alone, beside, busy, flooded, recovered };
     });
     return {
       what: "Deep Crossing of 256-256, ten fields, one scoring thread; load generator on the same cores",
@@ -69,6 +73,10 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
       of_bare: ratio(served.hundred.requests_per_second * 100, bare),
       one_candidate_alone: served.alone,
       one_candidate_beside_10000: served.beside,
+      one_candidate_at_70_percent: served.busy,
+      hundred_candidates_at_3_times: served.flooded,
+      good_of_peak: ratio(served.flooded.good_per_second, served.hundred.requests_per_second),
+      hundred_candidates_at_half_right_after: served.recovered,
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -87,7 +95,7 @@ function train(folder: string): string {
 }
 
 function server(out: string): ChildProcess {
-  const more = ["--port", "0", "--workers", "1", "--max-queue", "1000"];
+  const more = ["--port", "0", "--workers", "1"];
   return spawn(process.execPath, ["dist/cli/main.js", "serve", "--checkpoint", out, ...more], {
     stdio: ["ignore", "pipe", "inherit"],
   });

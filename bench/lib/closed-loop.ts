@@ -12,9 +12,8 @@ const END = Buffer.from("\r\n\r\n");
 
 /** Posts a body on keep-alive connections for so long. @throws Error where an answer is not 200 */
 export async function closedLoop(url: string, body: Uint8Array, connections: number, ms: number): Promise<Load> {
-  const { hostname, port, pathname } = new URL(url);
-  const head = `POST ${pathname} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
-  const request = Buffer.concat([Buffer.from(head), body]);
+  const { hostname, port } = new URL(url);
+  const request = postOf(url, body);
   const times: number[] = [];
   const started = performance.now();
   const one = () =>
@@ -43,8 +42,14 @@ export async function closedLoop(url: string, body: Uint8Array, connections: num
   return { requests_per_second: Math.round(times.length / seconds), p50: at(0.5), p99: at(0.99) };
 }
 
+/** A request's bytes. */
+export function postOf(url: string, body: Uint8Array): Buffer {
+  const head = `POST ${new URL(url).pathname} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), body]);
+}
+
 /** Calls back with the status of every answer that has come whole. */
-function answers(socket: Socket, answered: (status: number) => void): void {
+export function answers(socket: Socket, answered: (status: number) => void): void {
   let waiting: Buffer = Buffer.alloc(0);
   socket.on("data", (data: Buffer) => {
     waiting = waiting.length > 0 ? Buffer.concat([waiting, data]) : data;
