@@ -215,7 +215,7 @@ async function streamed(broker: BrokerFacts, folder: string, model: string, seco
     begun: () => sleep(1000),
     ended: async (served) => {
       metrics = await (await fetch(`${served}/metrics`)).text();
-      return Number(/hashbrook_model_version (\d+)/.exec(metrics)?.[1]);
+      return Number(/hashbrook_model_version\{.*\} (\d+)/.exec(metrics)?.[1]);
     },
   });
   const half = apart.memory.slice(apart.memory.length >> 1);
