@@ -1,7 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "../schema/typebox.js";
 import { type AppOptions, createApp } from "./app.js";
+import { MODEL } from "./endpoint.js";
 import type { Models } from "./models.js";
+import { strict } from "./schemas.js";
 import type { Scorer } from "./scorer.js";
 import { labels } from "./served-model.js";
 
@@ -12,15 +14,14 @@ export interface AdminOptions extends AppOptions {
   readonly load: (checkpoint: string) => Promise<Scorer>;
 }
 
-const closed = { additionalProperties: false };
 const version = Type.Integer({ minimum: 0 });
 const orNone = Type.Optional(Type.Union([version, Type.Null()]));
 
-const LoadBody = Type.Object(
-  { checkpoint: Type.String({ minLength: 1 }), label: Type.Optional(Type.Enum([...labels])) },
-  closed,
-);
-const UnloadBody = Type.Object({ version }, closed);
+const LoadBody = strict({
+  checkpoint: Type.String({ minLength: 1 }),
+  label: Type.Optional(Type.Enum([...labels])),
+});
+const UnloadBody = strict({ version });
 const LabelsBody = Type.Object(
   {
     stable: Type.Optional(version),
@@ -28,12 +29,11 @@ const LabelsBody = Type.Object(
     shadow: orNone,
     canary_share: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   },
-  { ...closed, minProperties: 1 },
+  { additionalProperties: false, minProperties: 1 },
 );
 
-/** A name has no colon, so that `:load` may follow. */
-const MODEL = "/v1/models/:name([^:/]+)";
-const ENDPOINTS = `GET /v1/models, POST ${MODEL.replace(/:name\(.*/, "NAME")}:load, :unload, :labels, :rollback`;
+const PATH = `/v1/models/${MODEL}`;
+const ENDPOINTS = "GET /v1/models, POST /v1/models/NAME:load, :unload, :labels, :rollback";
 
 interface Named<Body> {
   readonly Params: { readonly name: string };
@@ -55,7 +55,7 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
   app.addContentTypeParser("application/json", { parseAs: "string" }, app.getDefaultJsonParser("error", "error"));
   app.get("/v1/models", async () => ({ models: models.all.map((model) => model.state()) }));
   app.post<Named<Static<typeof LoadBody>>>(
-    `${MODEL}::load`,
+    `${PATH}::load`,
     { schema: { body: LoadBody } },
     async ({ params, body }) => {
       const model = models.model(params.name);
@@ -64,7 +64,7 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
     },
   );
   app.post<Named<Static<typeof UnloadBody>>>(
-    `${MODEL}::unload`,
+    `${PATH}::unload`,
     { schema: { body: UnloadBody } },
     async ({ params, body }) => {
       const model = models.model(params.name);
@@ -73,7 +73,7 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
     },
   );
   app.post<Named<Static<typeof LabelsBody>>>(
-    `${MODEL}::labels`,
+    `${PATH}::labels`,
     { schema: { body: LabelsBody } },
     async ({ params, body: { canary_share, ...moved } }) => {
       const model = models.model(params.name);
@@ -81,7 +81,7 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
       return model.state();
     },
   );
-  app.post<Named<unknown>>(`${MODEL}::rollback`, async ({ params }) => {
+  app.post<Named<unknown>>(`${PATH}::rollback`, async ({ params }) => {
     const model = models.model(params.name);
     model.rollback();
     return model.state();

@@ -1,7 +1,6 @@
-import { HashbrookError } from "../core/errors.js";
 import { parsed } from "./endpoint.js";
 import { rawElements, rawMembers } from "./raw-json.js";
-import { tooMany } from "./request.js";
+import { invalid, isObject, tooMany } from "./request.js";
 import { MAX_CANDIDATES } from "./scorer.js";
 
 const NAME = '"columns"';
@@ -53,12 +52,4 @@ function joined(open: string, parts: readonly Uint8Array[], close: string): Uint
   const comma = Buffer.from(",");
   const list = parts.flatMap((part, i) => (i === 0 ? [part] : [comma, part]));
   return Buffer.concat([Buffer.from(open), ...list, Buffer.from(close)]);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function invalid(message: string, hint?: string): HashbrookError {
-  return new HashbrookError("request_invalid", message, hint === undefined ? {} : { hint });
 }

@@ -4,6 +4,7 @@ import type { ReplicaModel } from "../delta-log/live.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Lane } from "./dispatcher.js";
 import type { Found, Question } from "./embeddings/ask.js";
+import type { ServedQuality } from "./live/quality.js";
 
 /** A model that answers, wherever it is. */
 export interface HostedModel extends ReplicaModel {
@@ -23,6 +24,8 @@ export interface Current {
 export interface HostedCheckpoint extends Current {
   /** Damaged checkpoints that were passed over. */
   readonly skipped: readonly Skipped[];
+  /** How well it predicted while it learned; null where the checkpoint does not say. */
+  readonly quality: ServedQuality | null;
 }
 
 /** Where models are, and requests are scored by them: in the calling thread, or in threads of their own. */

@@ -6,6 +6,7 @@ import { answered, type Found, type Question } from "./embeddings/ask.js";
 import { steadily } from "./embeddings/steady.js";
 import { type Answering, Engine } from "./engine.js";
 import type { Current, Host, HostedCheckpoint } from "./host.js";
+import { qualityOf } from "./live/quality.js";
 import { CAPACITY, ScoringModel } from "./scoring-model.js";
 
 /** Scores in the calling thread. */
@@ -31,10 +32,11 @@ export class LocalHost implements Host, Lane {
 
   /** The rows stay as they were trained where no precision is asked for. */
   async load(path: string): Promise<HostedCheckpoint> {
-    const { spec, examples, model, skipped } = await loadModel(path, { capacity: CAPACITY, threads: 1 });
+    const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1 });
+    const { spec, examples, model, skipped } = loaded;
     const { precision } = this;
     const scoring = precision ? await ScoringModel.held(model, precision) : new ScoringModel(spec, model);
-    return { model: scoring, examples, skipped };
+    return { model: scoring, examples, skipped, quality: qualityOf(loaded) };
   }
 
   async turn(asked: readonly Ask[], dropped: readonly number[]): Promise<TurnResult> {

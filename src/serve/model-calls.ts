@@ -6,6 +6,7 @@ import type { SharedStore } from "../tables/sharing.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { Found, Question } from "./embeddings/ask.js";
 import type { ModelVersion } from "./engine.js";
+import type { ServedQuality } from "./live/quality.js";
 
 /** A model that one thread holds and others read. */
 export interface SharedModel {
@@ -31,6 +32,7 @@ export interface Loaded {
   readonly model: SharedModel;
   readonly examples: number;
   readonly skipped: readonly Skipped[];
+  readonly quality: ServedQuality | null;
 }
 
 /** What the thread that holds models can be asked. */

@@ -5,6 +5,7 @@ import { loadModel } from "../model/load.js";
 import { compiledFromJson } from "../spec/compile.js";
 import { specHash } from "../spec/hash.js";
 import { HeldModel } from "./held-model.js";
+import { qualityOf } from "./live/quality.js";
 import type { ModelCalls } from "./model-calls.js";
 import { CAPACITY } from "./scoring-model.js";
 import { answerCalls } from "./thread-calls.js";
@@ -23,18 +24,20 @@ answerCalls<ModelCalls>(parentPort!, {
   },
 
   async load({ id, path, readers, precision, before }) {
-    const { spec, examples, model, skipped } = await loadModel(path, { capacity: CAPACITY, threads: 1 });
+    const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1 });
+    const { spec, examples, model, skipped } = loaded;
+    const told = { examples, skipped, quality: qualityOf(loaded) };
     const same = before === undefined ? undefined : models.get(before);
     if (same && specHash(same.shared.spec) === specHash(spec)) {
       same.become(model, examples);
       await model.close();
-      return { model: same.shared, examples, skipped };
+      return { model: same.shared, ...told };
     }
     const held = await HeldModel.create(spec, { id, readers, precision });
     held.apply(model.serving.pack("all").states(), examples);
     await model.close();
     models.set(id, held);
-    return { model: held.shared, examples, skipped };
+    return { model: held.shared, ...told };
   },
 
   apply({ id, states, examples }) {

@@ -68,7 +68,7 @@ export function knownMembers(paths: readonly string[]): Known {
   return root;
 }
 
-function invalid(message: string, hint?: string): HashbrookError {
+export function invalid(message: string, hint?: string): HashbrookError {
   return new HashbrookError("request_invalid", message, hint === undefined ? {} : { hint });
 }
 
@@ -88,7 +88,8 @@ function parseBody(body: Uint8Array): unknown {
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** True for an object of JSON that is no array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -9,7 +9,8 @@ import { Dispatcher, type ScoreOptions } from "./dispatcher.js";
 import type { Found, Question } from "./embeddings/ask.js";
 import { tooFast } from "./embeddings/steady.js";
 import type { ModelVersion } from "./engine.js";
-import type { Current, Host, HostedModel } from "./host.js";
+import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
+import type { ServedQuality } from "./live/quality.js";
 import { LocalHost } from "./local-host.js";
 import { ScoringThreads } from "./threads.js";
 import { RunWatch } from "./watch.js";
@@ -81,6 +82,11 @@ export class Scorer {
   /** Seconds; Infinity = no bound. */
   maxStaleness = Number.POSITIVE_INFINITY;
   private passedOver: readonly Skipped[] = [];
+  /**
+   * How well the checkpoint's model predicted while it learned; null of a delta log, and where the checkpoint does not say.
+   * @internal
+   */
+  quality: ServedQuality | null = null;
   private readonly end: () => Promise<void>;
 
   private constructor(host: Host, current: () => Current | null, end: () => Promise<void>) {
@@ -109,7 +115,7 @@ export class Scorer {
         await host.between(() => {
           loaded = next;
         });
-        scorer.passedOver = next.skipped;
+        scorer.tell(next);
         if (next.model !== model) await model.close();
       };
       const watch = options.watch ? new RunWatch(path, renew) : null;
@@ -118,7 +124,7 @@ export class Scorer {
         await loaded.model.close();
       };
       const scorer = new Scorer(host, () => loaded, close);
-      scorer.passedOver = loaded.skipped;
+      scorer.tell(loaded);
       return scorer;
     } catch (error) {
       await host.close();
@@ -198,6 +204,11 @@ export class Scorer {
       if (version && version.version === this.version?.version) return { version, found };
     }
     throw tooFast();
+  }
+
+  private tell({ skipped, quality }: HostedCheckpoint): void {
+    this.passedOver = skipped;
+    this.quality = quality;
   }
 
   /** Requests that are not answered yet. */

@@ -69,11 +69,6 @@ export class ServedModel {
     return this.byLabel.get("stable")!.scorer;
   }
 
-  /** Where the version that is `stable` came from. */
-  get source(): string {
-    return this.byLabel.get("stable")!.source;
-  }
-
   /** Scores what others answer; null where no version is labelled so. */
   get shadow(): Scorer | null {
     return this.byLabel.get("shadow")?.scorer ?? null;

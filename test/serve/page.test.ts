@@ -1,3 +1,4 @@
+import { cpSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,7 +7,7 @@ import { Scorer } from "../../src/serve/scorer.js";
 import { ServedModel } from "../../src/serve/served-model.js";
 import { createServer } from "../../src/serve/server.js";
 import { hasBrowser, openBrowser } from "../portable/browser.js";
-import { shop } from "./served.js";
+import { shop, twoVersions } from "./served.js";
 
 const TOKEN = "the-only-client's-token";
 let served: Awaited<ReturnType<typeof shop>>;
@@ -45,6 +46,20 @@ describe("GET /v1/live", () => {
     expect(model.quality.lifetime).toMatchObject({ to: 3000, auc: expect.any(Number), logloss: expect.any(Number) });
     expect(sum(model.quality.reliability.map((point: { examples: number }) => point.examples))).toBe(3000);
   });
+
+  it.each([0, 1])(
+    "tells the quality of the version that answers, whatever came into its directory since (%i workers)",
+    async (workers) => {
+      const { older, newer } = await twoVersions();
+      const before = await Scorer.load(older, { workers });
+      cpSync(newer, older, { recursive: true });
+      const server = createServer(before);
+      const [model] = (await server.inject("/v1/live")).json().models;
+      expect(model).toMatchObject({ version: 1000, quality: { lifetime: { to: 1000 } } });
+      await server.close();
+      await before.close();
+    },
+  );
 
   it("needs the token; the page itself has nothing to hide, and runs no script but its own", async () => {
     expect((await app.inject("/v1/live")).statusCode).toBe(401);

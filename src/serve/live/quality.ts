@@ -1,8 +1,7 @@
 import { blocksOf } from "../../checkpoints/lazy-blocks.js";
-import { openCheckpoint } from "../../checkpoints/store.js";
 import { ProgressiveMetrics } from "../../metrics/progressive.js";
 import type { ReliabilityPoint } from "../../metrics/reliability.js";
-import { specOf } from "../../model/load.js";
+import type { LoadedModel } from "../../model/load.js";
 
 /** Points of the calibration plot. */
 const POINTS = 20;
@@ -25,16 +24,12 @@ export interface WindowQuality {
   readonly calibration: number | null;
 }
 
-/**
- * What a checkpoint says of its model's quality.
- * @param path a run's directory (its newest checkpoint) or one checkpoint
- * @throws HashbrookError checkpoint_missing | checkpoint_damaged
- */
-export function qualityOf(path: string): ServedQuality {
-  const opened = openCheckpoint(path);
-  const { checkpoint } = opened;
-  const metrics = new ProgressiveMetrics({ window: specOf(opened).window });
-  metrics.restore("metrics/model", blocksOf(checkpoint));
+/** What a checkpoint says of its model's quality; null where it holds no metrics. */
+export function qualityOf({ spec, checkpoint }: Pick<LoadedModel, "spec" | "checkpoint">): ServedQuality | null {
+  const blocks = blocksOf(checkpoint);
+  if (!blocks.has("metrics/model/position")) return null;
+  const metrics = new ProgressiveMetrics({ window: spec.window });
+  metrics.restore("metrics/model", blocks);
   const shown = ({ to, auc, logloss, calibration }: WindowQuality) => ({ to, auc, logloss, calibration });
   return {
     lifetime: shown(metrics.lifetime()),

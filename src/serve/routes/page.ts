@@ -4,7 +4,7 @@ import helmet from "@fastify/helmet";
 import { builtFile } from "../../core/built-file.js";
 import { Type } from "../../schema/typebox.js";
 import type { Endpoint } from "../endpoint.js";
-import { LiveModels } from "../live/models.js";
+import { liveModels } from "../live/models.js";
 import type { Routes } from "./context.js";
 
 const endpoint: Endpoint = {
@@ -42,9 +42,8 @@ function files(): readonly (readonly [path: string, type: string, text: Buffer])
 
 /** `GET /`: a page of the models and the last minutes' requests; `GET /v1/live`: what it shows. The page itself needs no token. */
 export const pageRoutes: Routes = (app, { models, metrics }) => {
-  const live = new LiveModels(models);
   app.get("/v1/live", { config: { endpoint } }, async () => ({
-    models: live.state(),
+    models: liveModels(models),
     traffic: metrics.traffic.traffic(),
   }));
   app.register(async (pages) => {
