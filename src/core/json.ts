@@ -1,5 +1,10 @@
 import { HashbrookError } from "./errors.js";
 
+/** True for an object of JSON that is no array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /**
  * A value as JSON, whose numbers are whole: a bigint is written with all its digits, where JSON.stringify refuses it.
  * Members without a value are left out, as JSON.stringify does.

@@ -1,3 +1,4 @@
+import { isObject } from "../core/json.js";
 import { nearest } from "../core/nearest.js";
 import { offsetOf, structOf } from "../kernels/layouts.js";
 import type { CompiledSpec, Format } from "../spec/compiled.js";
@@ -95,7 +96,6 @@ export class Sampler {
 }
 
 function* leafPaths(value: unknown, path = ""): Generator<string> {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (!isObject) yield path;
+  if (!isObject(value)) yield path;
   else for (const [name, inner] of Object.entries(value)) yield* leafPaths(inner, path ? `${path}.${name}` : name);
 }

@@ -34,6 +34,7 @@ export function metrics(from: number, to: number, values: readonly number[]): Me
   };
 }
 
-function known(value: number): number | null {
+/** null in place of what is not finite. */
+export function known(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }

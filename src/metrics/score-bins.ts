@@ -1,4 +1,5 @@
 import { ln } from "./kernel.js";
+import { known } from "./result.js";
 
 /** Cells of the logit: this many, over logits up to this far from zero; what lies beyond is in the last ones. */
 const CELLS = 1024;
@@ -100,8 +101,4 @@ export class ScoreBins {
 function cellOf(logit: number): number {
   const cell = Math.floor(((logit + FARTHEST) * CELLS) / (2 * FARTHEST));
   return Math.max(0, Math.min(CELLS - 1, cell));
-}
-
-function known(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
 }

@@ -12,7 +12,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadModel } from "../model/load.js";
-import { CAPACITY, Ready } from "./ready.js";
+import { CAPACITY, ScoringModel } from "../serve/scoring-model.js";
+import { Ready } from "./ready.js";
 import { fetched, PortableScorer, ready } from "./scorer.js";
 
 export { type ErrorCode, HashbrookError } from "../core/errors.js";
@@ -35,5 +36,5 @@ export class Scorer extends PortableScorer {
 async function opened(path: string): Promise<Ready> {
   if (statSync(path, { throwIfNoEntry: false })?.isFile()) return ready(readFileSync(path));
   const { spec, model, examples } = await loadModel(path, { capacity: CAPACITY, threads: 1 });
-  return new Ready(spec, model, examples);
+  return new Ready(new ScoringModel(spec, model), examples);
 }

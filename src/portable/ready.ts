@@ -1,18 +1,9 @@
-import { batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
-import { Decoder, type RequestReader } from "../decode/decoder.js";
-import { sigmoid } from "../metrics/kernel.js";
-import { createModel } from "../model/create.js";
-import type { Model } from "../model/model.js";
-import { knownMembers } from "../serve/request.js";
+import { CAPACITY, ScoringModel } from "../serve/scoring-model.js";
 import { WholeRequest } from "../serve/whole-request.js";
 import { compiledFromJson } from "../spec/compile.js";
-import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import { readSnapshot } from "./snapshot.js";
-
-/** Candidates are scored in runs of at most this many. */
-export const CAPACITY = 512;
 
 interface ReadyScores {
   readonly scores: number[];
@@ -20,42 +11,35 @@ interface ReadyScores {
   readonly ignored: readonly string[];
 }
 
-/** A model with what reads requests for it. */
+/** A model that scores whole requests, one at a time. */
 export class Ready {
-  readonly spec: CompiledSpec;
-  readonly specHash: string;
+  /** The model, with what reads requests for it. */
+  readonly scoring: ScoringModel;
+  /** How much it had learned. */
   readonly examples: number;
-  private readonly model: Model;
-  private readonly requests: RequestReader;
-  private readonly known: ReturnType<typeof knownMembers>;
 
-  constructor(spec: CompiledSpec, model: Model, examples: number) {
-    this.spec = spec;
-    this.specHash = specHash(spec);
-    this.model = model;
+  constructor(scoring: ScoringModel, examples: number) {
+    this.scoring = scoring;
     this.examples = examples;
-    this.requests = new Decoder(spec, { capacity: CAPACITY, format: "json", requireLabel: false }).requests;
-    this.known = knownMembers(knownPaths(spec));
   }
 
   /** @throws HashbrookError request_invalid */
   async score(body: Uint8Array): Promise<ReadyScores> {
-    const request = new WholeRequest(body, this.known, Number.POSITIVE_INFINITY);
+    const { known, requests, model } = this.scoring;
+    const request = new WholeRequest(body, known, Number.POSITIVE_INFINITY);
     if (request.options)
       throw new HashbrookError("request_invalid", "body.options: is for servers", { hint: "leave it away" });
     const [scores, calibrated]: [number[], number[]] = [[], []];
     while (scores.length < request.candidates) {
-      const batch = this.requests.batch(request.read(this.requests, scores.length, 0, CAPACITY));
-      const logits = await this.model.predict(batch);
-      const corrected = this.model.calibrator?.apply(logits, batch);
-      scores.push(...sigmoid(logits));
-      if (corrected) calibrated.push(...sigmoid(corrected));
+      const predicted = await this.scoring.predict(request.read(requests, scores.length, 0, CAPACITY));
+      scores.push(...predicted.scores);
+      calibrated.push(...(predicted.calibrated ?? []));
     }
-    return { scores, ...(this.model.calibrator && { calibrated }), ignored: request.ignored };
+    return { scores, ...(model.calibrator && { calibrated }), ignored: request.ignored };
   }
 
   close(): Promise<void> {
-    return this.model.close();
+    return this.scoring.close();
   }
 }
 
@@ -64,13 +48,7 @@ export async function loadSnapshot(bytes: Uint8Array): Promise<Ready> {
   const compiled = compiledFromJson(JSON.stringify(spec));
   if (specHash(compiled) !== run)
     throw new HashbrookError("log_mismatch", `model file: its spec has the hash ${specHash(compiled)}, not ${run}`);
-  const layout = batchLayout(compiled, CAPACITY);
-  const model = await createModel(compiled, { layout, threads: 1, purpose: "serve" });
-  for (const state of states()) model.serving.apply(state);
-  return new Ready(compiled, model, version);
-}
-
-function knownPaths({ label, fields }: CompiledSpec): string[] {
-  const head = [label.from, label.weight, label.time?.from, label.id, label.oracle];
-  return [...head.filter((path) => path != null), ...fields.flatMap((field) => ("from" in field ? [field.from] : []))];
+  const scoring = await ScoringModel.empty(compiled);
+  scoring.apply(states());
+  return new Ready(scoring, version);
 }

@@ -36,9 +36,9 @@ export class PortableScorer {
   private last: Promise<unknown> = Promise.resolve();
 
   protected constructor(ready: Ready) {
-    const { spec, specHash, examples } = ready;
+    const { scoring, examples } = ready;
     this.ready = ready;
-    this.model = { model: spec.name, version: examples, spec_hash: specHash };
+    this.model = { model: scoring.spec.name, version: examples, spec_hash: scoring.specHash };
   }
 
   /**

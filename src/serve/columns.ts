@@ -1,6 +1,7 @@
+import { isObject } from "../core/json.js";
 import { parsed } from "./endpoint.js";
 import { rawElements, rawMembers } from "./raw-json.js";
-import { invalid, isObject, tooMany } from "./request.js";
+import { invalid, tooMany } from "./request.js";
 import { MAX_CANDIDATES } from "./scorer.js";
 
 const NAME = '"columns"';

@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import { isObject } from "../core/json.js";
 import { leafPaths } from "../decode/unknown-members.js";
 import { rawElements, rawMembers } from "./raw-json.js";
 
@@ -86,11 +87,6 @@ function parseBody(body: Uint8Array): unknown {
       'send {"context": {...}, "candidates": [{...}, ...]}',
     );
   }
-}
-
-/** True for an object of JSON that is no array. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function checkShape(parsed: unknown, maxCandidates: number): void {
