@@ -92,7 +92,8 @@ describeKafka("train from a topic with transactions", (kafka) => {
     await producer.disconnect();
     await kafka.deleteBefore(topic, 0, 1505n);
     child.kill("SIGCONT");
-    await expect(life).resolves.toMatchObject({ status: 3, stderr: expect.stringContaining("offset 1000 is gone") });
+    // A fetch that was on its way when the trainer was stopped may have been answered with the 500.
+    await expect(life).resolves.toMatchObject({ status: 3, stderr: expect.stringMatching(/offset 1[05]00 is gone/) });
   });
 });
 
