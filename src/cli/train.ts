@@ -53,7 +53,11 @@ export function trainCommand(): Command {
       defaultSettings.epochs,
     )
     .option("--validate <file...>", "files scored after every epoch and never learned")
-    .option("--validate-last <share>", "hold out the last part of --data for that (20% or 0.2, by bytes)", share)
+    .option(
+      "--validate-last <share>",
+      "hold out the last part of --data for that: 20% or 0.2 of its bytes, the latest events where files are in the order of time",
+      share,
+    )
     .option(
       "--early-stop <n>",
       "stop after n epochs without a better validation logloss, keep the best one's weights",

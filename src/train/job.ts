@@ -91,6 +91,8 @@ export interface EpochQuality extends Quality {
   readonly learned: number;
   /** Malformed rows among the validation events. */
   readonly rejected: number;
+  /** Validation events earlier than the newest one learned; null or absent where events have no time. */
+  readonly earlier?: number | null;
 }
 
 export interface ValidationReport extends EpochQuality {
@@ -144,7 +146,7 @@ export interface TableReport {
 
 /** Something in the data that makes it unlikely that the model learns what it should. */
 export interface Warning {
-  /** one_class, always_missing, constant_field, time_before_2000, time_in_future or mostly_rejected. */
+  /** one_class, always_missing, constant_field, time_before_2000, time_in_future, mostly_rejected or validation_earlier. */
   readonly code: string;
   /** The field or source, when there is one. */
   readonly field: string | null;

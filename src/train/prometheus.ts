@@ -53,6 +53,15 @@ export class TrainMetrics {
       (p) => p.calibrated?.logloss ?? null,
     );
     this.slices();
+    for (const figure of ["auc", "logloss"] as const) {
+      value(
+        `seen_${figure}`,
+        `${figure} of events learned before: memory, not quality`,
+        (p) => p.seen?.[figure] ?? null,
+      );
+      const help = `${figure} of the newest pass over validation events, which are never learned`;
+      value(`validation_${figure}`, help, (p) => p.validation?.[figure] ?? null);
+    }
   }
 
   /** The slice of all events has no name. */
@@ -132,6 +141,8 @@ function shower(show: () => number | null) {
   return function collect(this: Gauge | Counter): void {
     this.reset();
     const value = show();
-    if (value !== null) this.inc(value);
+    // A metric without labels has a 0 from its beginning.
+    if (value === null) this.remove();
+    else this.inc(value);
   };
 }

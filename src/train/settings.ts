@@ -19,7 +19,7 @@ export interface TrainSettings extends StreamSettings {
   readonly resume: boolean;
   /** Passes over the data. Default 1. */
   readonly epochs: number;
-  /** Share of the data, its last part by bytes, that is scored after every epoch and never learned: 0.2 is the last fifth. Default: null, none. */
+  /** Share of the data, its last part by bytes (by time, where data are in its order), that is scored after every epoch and never learned: 0.2 is the last fifth. Default: null, none. */
   readonly validateLast: number | null;
   /** Stop after so many epochs without a better validation logloss, and leave the best epoch's weights. Default: null, never. */
   readonly earlyStop: number | null;

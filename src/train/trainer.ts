@@ -168,6 +168,7 @@ export class Trainer implements Consumer {
     const batch = this.dedup?.rest(all) ?? all;
     this.runMetrics.duplicates += all.rows - batch.rows;
     const skipped = batch.rows > 0 ? await step(this, batch, decoded) : 0;
+    if (this.validates && this.job.spec.label.time) this.validation.learned(batch);
     await this.keepRejects(decoded.rejects);
     this.runMetrics.count(batch, decoded, skipped, totalBytes);
     this.divergence.check(batch, skipped, this.model, { now: this.runMetrics.examples, saved: this.saved });
@@ -179,6 +180,10 @@ export class Trainer implements Consumer {
     this.meta = { ...this.meta, ...pass, position, sources: fingerprints, rejected_bytes: bytesWritten };
     this.publication?.learned(decoded.times.length > 0 ? Float64Array.from(decoded.times) : batch.times);
     await this.settle();
+  }
+
+  private get validates(): boolean {
+    return this.job.validate.length > 0 || this.job.validateLast !== null;
   }
 
   async validate(decoded: DecodedBatch): Promise<void> {
@@ -266,7 +271,8 @@ export class Trainer implements Consumer {
     await best?.close();
     const validation = this.validation.report(kept ?? this.validation.latest);
     const { known = [], left = [] } = this.plan ?? {};
-    return { ...report, validation, known_files: known, left_files: left, passed_over: this.passedOver };
+    const warnings = [...report.warnings, ...this.validation.warnings(this.job.spec.label.time?.from)];
+    return { ...report, warnings, validation, known_files: known, left_files: left, passed_over: this.passedOver };
   }
 
   /** The epoch whose weights an early stopping run leaves when it has come to its end. */

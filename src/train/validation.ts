@@ -1,6 +1,6 @@
 import type { Batch } from "../core/batch.js";
 import { ProgressiveMetrics } from "../metrics/progressive.js";
-import type { EpochQuality, ValidationReport } from "./job.js";
+import type { EpochQuality, ValidationReport, Warning } from "./job.js";
 import { quality } from "./run-metrics.js";
 
 /** What a checkpoint keeps of validation: plain JSON. */
@@ -14,11 +14,17 @@ export interface ValidationState {
   /** The figures of the lowest logloss, and passes since. */
   readonly best: EpochQuality | null;
   readonly since: number;
+  /** Event time of the newest batch learned; there only where events have times. */
+  readonly learned_until?: number;
 }
 
 const NONE: ValidationState = { data: "", epochs: 0, history: [], best: null, since: 0 };
 /** Passes whose figures are kept. */
 const HISTORY = 100;
+/** Event times of a batch that its middle one is taken of: a wild one among them is no matter. */
+const TIMES = 15;
+/** Clocks differ, and events come late: a share of validation events up to this is no matter. */
+const FEW = 0.01;
 
 /** Scores validation events after a pass over the data, and knows which pass was the best. */
 export class Validation {
@@ -26,6 +32,7 @@ export class Validation {
   private current: ValidationState;
   private metrics: ProgressiveMetrics | null = null;
   private rejected = 0;
+  private earlier = 0;
   private newest: EpochQuality | null;
 
   /** @param window rows of the metrics' windows */
@@ -63,9 +70,17 @@ export class Validation {
     this.newest = null;
   }
 
+  /** Notes the time of a batch that was learned; for events that have times. */
+  learned(batch: Batch): void {
+    const time = middleTime(batch.times);
+    if (time > (this.current.learned_until ?? 0)) this.current = { ...this.current, learned_until: time };
+  }
+
   /** Counts a batch of validation events. */
   add(logits: Float32Array, batch: Batch, rejected: number): void {
     this.metrics ??= new ProgressiveMetrics({ window: this.window });
+    const until = this.current.learned_until ?? 0;
+    for (const time of batch.times) if (time > 0 && time < until) this.earlier++;
     this.metrics.add(logits, batch.labels, batch.weights);
     this.rejected += rejected;
   }
@@ -80,9 +95,11 @@ export class Validation {
   end(epoch: number | null, learned: number, data: string): boolean {
     this.metrics ??= new ProgressiveMetrics({ window: this.window });
     const { rejected } = this;
-    const figures = { epoch, learned, ...quality(this.metrics.lifetime()), rejected };
+    const until = this.current.learned_until;
+    const earlier = until === undefined ? null : this.earlier;
+    const figures = { epoch, learned, ...quality(this.metrics.lifetime()), rejected, earlier };
     this.metrics = null;
-    this.rejected = 0;
+    this.rejected = this.earlier = 0;
     this.newest = figures;
     if (epoch === null) return false;
     const { history, best, since } = this.current.data === data ? this.current : NONE;
@@ -93,6 +110,7 @@ export class Validation {
       history: [...history, figures].slice(-HISTORY),
       best: better ? figures : best,
       since: better ? 0 : since + 1,
+      ...(until === undefined ? {} : { learned_until: until }),
     };
     return better;
   }
@@ -102,6 +120,23 @@ export class Validation {
     if (!kept) return null;
     return { ...kept, best_epoch: this.best?.epoch ?? null, epochs: this.current.history };
   }
+
+  /** Where many validation events are earlier than what was learned: the model knows what came after them. */
+  warnings(time: string | undefined): Warning[] {
+    const { examples, earlier } = this.newest ?? { examples: 0, earlier: null };
+    if (time === undefined || earlier === null || earlier === undefined || earlier <= FEW * examples) return [];
+    const share = ((100 * earlier) / examples).toFixed(1);
+    const message = `${share} % of the validation events are earlier than the newest event learned: their figures are of a model that has seen what came after`;
+    const hint = "give --data in the order of time, or later days of their own: --validate FILES";
+    return [{ code: "validation_earlier", field: time, message, hint }];
+  }
+}
+
+function middleTime(times: Float64Array): number {
+  const some = Float64Array.from({ length: Math.min(TIMES, times.length) }, (_, i) => {
+    return times[Math.floor((i * times.length) / Math.min(TIMES, times.length))];
+  });
+  return some.sort()[some.length >> 1] ?? 0;
 }
 
 function isLower(logloss: number | null, than: number | null): boolean {

@@ -97,6 +97,18 @@ describe("validation", () => {
     expect(several.validation).toEqual(one.validation);
   });
 
+  it("warns where validation events are earlier than what was learned, whether they were held out or given", async () => {
+    const later = await trained({ validateLast: 0.2 });
+    expect([later.validation!.earlier, later.warnings]).toEqual([0, []]);
+    const reversed = join(folder, "reversed.tsv");
+    writeFileSync(reversed, `${readFileSync(whole, "utf8").trim().split("\n").reverse().join("\n")}\n`);
+    const warning = { code: "validation_earlier", field: "ts_ms", message: expect.stringMatching(/^100.0 % of the/) };
+    const before = await trained({ data: reversed, validateLast: 0.2, epochs: 2 });
+    expect(before).toMatchObject({ warnings: [warning] });
+    expect(before.validation!.earlier).toBe(before.validation!.examples);
+    expect(await trained({ data: tail, validate: head })).toMatchObject({ warnings: [warning] });
+  });
+
   it("works where the run ends at its limit, and says that no epoch has ended", async () => {
     const { validation } = await trained({ validateLast: 0.2, limit: 1024 });
     expect(validation).toMatchObject({ epoch: null, learned: 1024, best_epoch: null, epochs: [] });

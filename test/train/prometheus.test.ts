@@ -54,6 +54,7 @@ it("a trainer tells counts, lag, freshness and readiness; what has no value is l
       'hashbrook_train_freshness_quantile_seconds{quantile="0.99"} 1.5',
     ]),
   );
+  expect(lines.join("\n")).not.toMatch(/^hashbrook_train_auc|^hashbrook_train_calibrated_logloss/m);
   metrics.show({ ...progress, source: { ready: true, reason: null, lag: [3] }, freshness: null });
   const text = await metrics.text();
   expect(text).toMatch(/^hashbrook_train_lag\{partition="0"\} 3$/m);
@@ -88,4 +89,21 @@ it("tells predicted over actual by slice, that of all events without a name", as
     'hashbrook_train_predicted_over_actual{slice="tv",probability="calibrated"} 0.75',
   ]);
   expect(text).toContain("hashbrook_train_left_out_total 7");
+});
+
+it("figures of seen and of validation events have names of their own, and are absent where there are none", async () => {
+  const metrics = new TrainMetrics();
+  metrics.show(progress);
+  expect(await metrics.text()).not.toMatch(/^hashbrook_train_(seen|validation)_\w+ /m);
+  const validation = { ...quality, auc: 0.6, epoch: 2, learned: 10, rejected: 0 };
+  metrics.show({ ...progress, seen: { ...quality, auc: 0.9 }, validation });
+  const text = await metrics.text();
+  for (const line of [
+    "seen_auc 0.9",
+    "seen_logloss 0.5",
+    "validation_auc 0.6",
+    "validation_logloss 0.5",
+    "logloss 0.5",
+  ])
+    expect(text).toMatch(new RegExp(`^hashbrook_train_${line}$`, "m"));
 });

@@ -103,7 +103,15 @@ const placeAt = (messages: number) => ({ topic: "events", offsets: [String(messa
 async function published(out: string, idle: boolean): Promise<Record<string, Buffer>> {
   const log = mkdtempSync(join(tmpdir(), "hashbrook-test-"));
   const publish = { urls: [log], everyMs: 0, precision: "f32", snapshotEvery: 600 };
-  const saving = { checkpointSeconds: 0, checkpointEvery: 1_000_000, keep: 2, maxSkipped: 1, earlyStop: null };
+  const saving = {
+    checkpointSeconds: 0,
+    checkpointEvery: 1_000_000,
+    keep: 2,
+    maxSkipped: 1,
+    earlyStop: null,
+    validate: [],
+    validateLast: null,
+  };
   const job = { ...interrupted(), ...saving, spec: small, out, publish } as unknown as Job;
   const retry = { stop: new AbortController().signal, waiting: () => {} };
   const upstream = { join: () => {}, start: () => {}, spare: () => {} };
