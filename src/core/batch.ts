@@ -81,6 +81,12 @@ export function batchLayout(spec: CompiledSpec, capacity: number): BatchLayout {
   return { capacity, ...head, numberCount: spec.numbers.length, vectorWidth, keys, bags, bytes: end };
 }
 
+/** Memory that a batch lies in: from byte `base` (a multiple of 16) of a buffer on, which it may share with others. */
+export interface Room {
+  readonly buffer: ArrayBufferLike;
+  readonly base: number;
+}
+
 /** A decoded batch: `rows` rows in a region laid out by `layout`. Labels etc. are views, made on demand. */
 export class Batch {
   readonly layout: BatchLayout;

@@ -1,4 +1,4 @@
-import { Batch, type BatchLayout } from "../core/batch.js";
+import { Batch, type BatchLayout, type Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec, Format } from "../spec/compiled.js";
 import { Arena } from "./arena.js";
@@ -224,17 +224,17 @@ export class Decoder {
 
   /**
    * Takes the rows decoded so far (any number up to the capacity) and the rejects among them.
-   * @param into a buffer of an earlier batch to use again
+   * @param into where the batch goes: a buffer of an earlier one to use again, or a part of one
    */
-  take(into?: ArrayBufferLike): Taken {
+  take(into?: ArrayBufferLike | Room): Taken {
     const { layout, region } = this.#plan;
     const rows = this.#kernel.getRows();
-    const buffer = copyRegion(layout, this.#memory.buffer, region, rows, into);
+    const { buffer, base } = copyRegion(layout, this.#memory.buffer, region, rows, into);
     this.#kernel.setRows(0);
     const changed = this.#kernel.takeChanges();
     const distinct = new Uint32Array(this.#memory.buffer, this.#plan.changes, changed / 4).slice();
     return {
-      batch: new Batch(layout, rows, buffer),
+      batch: new Batch(layout, rows, buffer, base),
       rejects: this.takeRejects(),
       ...this.place,
       distinct,

@@ -1,16 +1,16 @@
-import type { BatchLayout } from "../core/batch.js";
+import type { BatchLayout, Room } from "../core/batch.js";
 
-/** Copies the used parts of a batch's region into a buffer of its own: `into` when it has the right size. */
+/** Copies the used parts of a batch's region: into a room, or a buffer of its own, which is `into` when it has the right size. */
 export function copyRegion(
   layout: BatchLayout,
   source: ArrayBuffer,
   region: number,
   rows: number,
-  into?: ArrayBufferLike,
-): ArrayBufferLike {
-  const buffer = into?.byteLength === layout.bytes ? into : new ArrayBuffer(layout.bytes);
+  into?: ArrayBufferLike | Room,
+): Room {
+  const room = roomOf(layout, into);
   const from = new Uint8Array(source, region, layout.bytes);
-  const to = new Uint8Array(buffer);
+  const to = new Uint8Array(room.buffer, room.base, layout.bytes);
   const head = layout.bags.length > 0 ? layout.bags[0].offsets : layout.bytes;
   to.set(from.subarray(0, head));
   for (const { offsets, keys, weights } of layout.bags) {
@@ -20,5 +20,10 @@ export function copyRegion(
     part(keys, 8 * items);
     part(weights, 4 * items);
   }
-  return buffer;
+  return room;
+}
+
+function roomOf({ bytes }: BatchLayout, into: ArrayBufferLike | Room | undefined): Room {
+  if (into !== undefined && "base" in into) return into;
+  return { buffer: into?.byteLength === bytes ? into : new ArrayBuffer(bytes), base: 0 };
 }

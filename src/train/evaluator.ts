@@ -30,7 +30,7 @@ export class Evaluator implements Consumer {
   }
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
-    const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
+    const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer, decoded.base);
     if (batch.rows > 0) await this.score(batch, decoded);
     this.runMetrics.distinct.merge(decoded.distinct);
     this.runMetrics.count(batch, decoded, 0, totalBytes);

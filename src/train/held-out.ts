@@ -1,3 +1,4 @@
+import type { Room } from "../core/batch.js";
 import { Decoder } from "../decode/decoder.js";
 import { before, type Cut } from "../sources/files/cut.js";
 import { changed } from "../sources/files/fingerprint.js";
@@ -48,7 +49,7 @@ export class HeldOut {
   }
 
   /** All of them, from the first one on. */
-  async *batches(capacity: number, buffer: () => ArrayBufferLike): AsyncGenerator<DecodedBatch> {
+  async *batches(capacity: number, buffer: () => ArrayBufferLike | Room): AsyncGenerator<DecodedBatch> {
     this.decoder ??= new Decoder(this.job.spec, { capacity, distinct: false });
     const source: ByteSource = sourceOf(this.inputs);
     const start = { epoch: 0, ...this.from, row: 0 };

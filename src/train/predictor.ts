@@ -35,7 +35,7 @@ export class Predictor implements Consumer {
   }
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
-    const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer);
+    const batch = new Batch(this.loaded.layout, decoded.rows, decoded.buffer, decoded.base);
     const scores = await this.predict(batch);
     this.runMetrics.count(batch, decoded, 0, totalBytes);
     await this.write(predictionLines(this.out, decoded.kept!, scores));

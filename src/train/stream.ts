@@ -1,7 +1,8 @@
+import type { Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
-import type { Decoder, Findings, Reject } from "../decode/decoder.js";
+import type { Decoder, Findings, Reject, Taken } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
-import type { ByteSource } from "../sources/source.js";
+import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
 import type { MergeDecision } from "./ordering/merge.js";
 
@@ -17,6 +18,8 @@ export interface RejectedRow extends Reject {
 export interface DecodedBatch {
   readonly rows: number;
   readonly buffer: ArrayBufferLike;
+  /** Where it begins in the buffer. Default 0. */
+  readonly base?: number;
   readonly distinct: Uint32Array;
   /** Every row, with the texts that are kept of it; empty where none are. */
   readonly kept?: Uint8Array;
@@ -42,8 +45,8 @@ export interface StreamOptions {
   readonly epochs: number;
   /** Events still wanted; Infinity = all. */
   readonly limit: number;
-  /** A buffer for the next batch. */
-  readonly buffer: () => ArrayBufferLike;
+  /** Memory for the next batch. */
+  readonly buffer: () => ArrayBufferLike | Room;
   /** Also hand out an empty batch where a pass ends right behind a full one, so that `epochs` tells of every pass. */
   readonly everyEpoch?: boolean;
   /** Where files begin that do not begin at their start, by index. */
@@ -60,86 +63,178 @@ export interface FileBegin {
   readonly seen: boolean;
 }
 
-/**
- * Source → decoder → batches, in stream order. Batches are full except the very last one, so their boundaries do not
- * depend on files, chunks, rejected rows or on where the run was started.
- */
-export async function* decodedBatches(
+/** What has been decoded of a list of files, until it is taken: rows, and malformed ones among them. */
+export interface Feed {
+  readonly files: readonly SourceFile[];
+  /** Index of the file at hand. */
+  readonly file: number;
+  /** As of a `ByteSource`. */
+  readonly bytesRead: number;
+  /** Rows that were not taken yet. */
+  readonly rows: number;
+  /** Bytes of the file's decompressed content, and lines, before the next row. */
+  readonly place: { readonly offset: number; readonly row: number };
+  /** Goes to a place in the list. Rows that were not taken stay. */
+  goTo(place: SourcePosition): Promise<void>;
+  /** Decodes until there are `wanted` rows (at most as many as a batch has), or the file ends. */
+  fill(wanted: number): Promise<"full" | "end">;
+  take(into: ArrayBufferLike | Room): FeedTaken;
+  /** Takes the malformed rows alone. */
+  takeRejects(): readonly Reject[];
+  /** Goes to the start of the next file; false where there is none. */
+  nextFile(): Promise<boolean>;
+}
+
+export interface FeedTaken extends Taken {
+  readonly findings: Findings;
+}
+
+/** Source → decoder → batches, in stream order: see `batchesOf`. */
+export function decodedBatches(
   source: ByteSource,
   decoder: Decoder,
   options: StreamOptions,
 ): AsyncGenerator<DecodedBatch> {
+  return batchesOf(new TextFeed(source, decoder), options);
+}
+
+/**
+ * The batches of a feed. They are full except the very last one, so their boundaries do not depend on files, chunks, rejected rows or
+ * on where the run was started.
+ */
+export async function* batchesOf(feed: Feed, options: StreamOptions): AsyncGenerator<DecodedBatch> {
   let { epoch } = options.start;
   let remaining = options.limit;
   let epochs = epoch;
   let rowsTaken = 0;
   let held: RejectedRow[] = [];
   const seen = new SeenRows();
-  const name = () => source.files[source.file].name;
+  const named = (rejects: readonly Reject[]) => {
+    const file = feed.files[feed.file].name;
+    return rejects.map((reject) => ({ ...reject, file }));
+  };
   const take = (): DecodedBatch => {
-    const spans = seen.take(decoder.rows);
-    const { batch, rejects, offset, row, distinct, kept } = decoder.take(options.buffer());
-    const all = [...held, ...rejects.map((reject) => ({ ...reject, file: name() }))];
+    const spans = seen.take(feed.rows);
+    const { batch, rejects, offset, row, distinct, kept, findings } = feed.take(options.buffer());
+    const all = [...held, ...named(rejects)];
     held = [];
     remaining -= batch.rows;
     rowsTaken += batch.rows;
-    const position = { epoch, file: source.file, offset, row };
     return {
       rows: batch.rows,
       buffer: batch.buffer,
+      base: batch.base,
       distinct,
       kept,
       rejects: all,
-      findings: decoder.findings(),
-      position,
+      findings,
+      position: { epoch, file: feed.file, offset, row },
       decisions: [],
       times: [],
-      bytesRead: source.bytesRead,
+      bytesRead: feed.bytesRead,
       seen: spans,
       epochs,
     };
   };
-  const full = () => inFile(name(), () => decoder.scan(remaining) === "full");
 
   const { begins = {}, onFileEnd } = options;
-  const begin = (file: number) => seen.begin(epoch > 0 || (begins[file]?.seen ?? false), decoder.rows);
-  const goTo = async (place: FilePosition) => {
-    if (decoder.needsHeader && place.offset > 0) await readHeader(source, decoder, place.file);
-    await source.open(place);
-    decoder.startAt(place.offset, place.row);
-  };
-  await goTo(options.start);
+  const begin = (file: number) => seen.begin(epoch > 0 || (begins[file]?.seen ?? false), feed.rows);
+  await feed.goTo(options.start);
   begin(options.start.file);
   while (remaining > 0) {
-    if (full()) {
+    if ((await feed.fill(remaining)) === "full") {
       yield take();
       continue;
     }
-    const count = await source.read(decoder.room());
-    if (count > 0) {
-      decoder.commit(count);
-      continue;
-    }
-    decoder.endFile();
-    while (remaining > 0 && full()) yield take();
-    if (remaining === 0) return;
-    held.push(...decoder.takeRejects().map((reject) => ({ ...reject, file: name() })));
-    if (epoch === 0) onFileEnd?.(source.file, { ...decoder.place, rows: rowsTaken + decoder.rows });
-    if (await source.nextFile()) {
-      const { offset, row } = begins[source.file] ?? START;
-      if (offset > 0) await goTo({ epoch, file: source.file, offset, row });
-      begin(source.file);
+    held.push(...named(feed.takeRejects()));
+    if (epoch === 0) onFileEnd?.(feed.file, { ...feed.place, rows: rowsTaken + feed.rows });
+    if (await feed.nextFile()) {
+      const { offset, row } = begins[feed.file] ?? START;
+      if (offset > 0) await feed.goTo({ epoch, file: feed.file, offset, row });
+      begin(feed.file);
       continue;
     }
     epochs = epoch + 1;
     if (epochs >= options.epochs) break;
-    if (options.everyEpoch && decoder.rows === 0) yield take();
+    if (options.everyEpoch && feed.rows === 0) yield take();
     epoch = epochs;
     const { offset, row } = begins[0] ?? START;
-    await goTo({ epoch, file: 0, offset, row });
+    await feed.goTo({ epoch, file: 0, offset, row });
     begin(0);
   }
   yield take();
+}
+
+/** Decodes the bytes of files. */
+class TextFeed implements Feed {
+  private readonly source: ByteSource;
+  private readonly decoder: Decoder;
+  private ended = false;
+
+  constructor(source: ByteSource, decoder: Decoder) {
+    this.source = source;
+    this.decoder = decoder;
+  }
+
+  get files(): readonly SourceFile[] {
+    return this.source.files;
+  }
+
+  get file(): number {
+    return this.source.file;
+  }
+
+  get bytesRead(): number {
+    return this.source.bytesRead;
+  }
+
+  get rows(): number {
+    return this.decoder.rows;
+  }
+
+  get place(): { readonly offset: number; readonly row: number } {
+    return this.decoder.place;
+  }
+
+  async goTo(place: SourcePosition): Promise<void> {
+    const { source, decoder } = this;
+    if (decoder.needsHeader && place.offset > 0) await readHeader(source, decoder, place.file);
+    await source.open(place);
+    decoder.startAt(place.offset, place.row);
+    this.ended = false;
+  }
+
+  async fill(wanted: number): Promise<"full" | "end"> {
+    const { source, decoder } = this;
+    for (;;) {
+      if (this.full(wanted)) return "full";
+      if (this.ended) return "end";
+      const count = await source.read(decoder.room());
+      if (count > 0) decoder.commit(count);
+      else {
+        decoder.endFile();
+        this.ended = true;
+      }
+    }
+  }
+
+  take(into: ArrayBufferLike | Room): FeedTaken {
+    return { ...this.decoder.take(into), findings: this.decoder.findings() };
+  }
+
+  takeRejects(): readonly Reject[] {
+    return this.decoder.takeRejects();
+  }
+
+  async nextFile(): Promise<boolean> {
+    const more = await this.source.nextFile();
+    if (more) this.ended = false;
+    return more;
+  }
+
+  private full(wanted: number): boolean {
+    return inFile(this.source.files[this.source.file].name, () => this.decoder.scan(wanted) === "full");
+  }
 }
 
 /** Notes which rows of the batches to come have been seen. */

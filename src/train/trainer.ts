@@ -162,7 +162,7 @@ export class Trainer implements Consumer {
 
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes, ends }: SourceState): Promise<void> {
     await this.repeat();
-    const all = new Batch(this.layout, decoded.rows, decoded.buffer);
+    const all = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
     const { calibrator } = this.model;
     if (calibrator && decoded.kept) nameSlices(calibrator, all, decoded.kept);
     const batch = this.dedup?.rest(all) ?? all;
@@ -187,7 +187,7 @@ export class Trainer implements Consumer {
   }
 
   async validate(decoded: DecodedBatch): Promise<void> {
-    const batch = new Batch(this.layout, decoded.rows, decoded.buffer);
+    const batch = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
     this.validation.add(await this.model.predict(batch), batch, decoded.rejects.length);
   }
 

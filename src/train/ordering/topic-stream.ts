@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import type { Room } from "../../core/batch.js";
 import type { Clock } from "../../core/clock.js";
 import type { Decoder } from "../../decode/decoder.js";
 import type { PartitionedLog } from "../../sources/partitioned-log.js";
@@ -12,7 +13,7 @@ export interface TopicStreamOptions {
   readonly lingerMs: number;
   readonly clock: Clock;
   /** A buffer for the next batch. */
-  readonly buffer: () => ArrayBufferLike;
+  readonly buffer: () => ArrayBufferLike | Room;
 }
 
 /** The client library reads from the network in this thread: it must come to its turn so often, or sockets run full. */
@@ -105,11 +106,12 @@ class OpenBatch {
     return { count: at - run.from, full };
   }
 
-  take(merge: Merge, into: ArrayBufferLike): DecodedBatch {
+  take(merge: Merge, into: ArrayBufferLike | Room): DecodedBatch {
     const { batch, distinct, kept } = this.decoder.take(into);
     const taken: DecodedBatch = {
       rows: batch.rows,
       buffer: batch.buffer,
+      base: batch.base,
       distinct,
       kept,
       rejects: this.rejects,

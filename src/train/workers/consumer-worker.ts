@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import type { Room } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
 import { fromPlainError, HashbrookError, toPlainError } from "../../core/errors.js";
 import type { Consumer, EndedBy, Upstream } from "../consumer.js";
@@ -113,7 +114,7 @@ async function failed(consumer: Consumer, failure: HashbrookError): Promise<Hash
 }
 
 async function consumeAll(consumer: Consumer): Promise<EndedBy> {
-  let buffers: readonly SharedArrayBuffer[] = [];
+  let buffers: readonly Room[] = [];
   report = reporter(consumer);
   for (;;) {
     if (consumer.ended) return consumer.ended;
@@ -144,7 +145,7 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
       continue;
     }
     if (message.type !== "batch") continue;
-    const decoded = { ...message.decoded, buffer: buffers[message.slot] };
+    const decoded = { ...message.decoded, ...buffers[message.slot] };
     if (message.kind === "validate") await consumer.validate?.(decoded);
     else await consumer.consume(decoded, message);
     freed.push(message.slot);

@@ -1,4 +1,5 @@
 import { type MessagePort, workerData } from "node:worker_threads";
+import type { Room } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
 import { toPlainError } from "../../core/errors.js";
 import { Decoder } from "../../decode/decoder.js";
@@ -52,7 +53,8 @@ async function run(start: StreamStart): Promise<void> {
   const requireLabel = job.kind !== "predict";
   const kept = requireLabel && job.kept.length === 0 ? undefined : job.kept;
   const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, requireLabel, kept });
-  const buffers = Array.from({ length: IN_FLIGHT }, () => new SharedArrayBuffer(decoder.layout.bytes));
+  const { bytes } = decoder.layout;
+  const buffers = Array.from({ length: IN_FLIGHT }, (): Room => ({ buffer: new SharedArrayBuffer(bytes), base: 0 }));
   free.push(...buffers.keys());
   send({ type: "buffers", buffers });
   const buffer = () => buffers[free[0]];
@@ -60,7 +62,7 @@ async function run(start: StreamStart): Promise<void> {
   send({ type: "end", endedBy: limited ? "limit" : "end" });
 }
 
-async function runFiles(start: StreamStart, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+async function runFiles(start: StreamStart, decoder: Decoder, buffer: () => Room): Promise<boolean> {
   const { epochs } = job;
   const { inputs, ...plan } = await planFiles(job, inputsFor(job.data, { epochs }), start);
   const held = await HeldOut.open(job, { inputs, ...plan });
@@ -110,7 +112,7 @@ async function leave(): Promise<void> {
   await log?.close();
 }
 
-async function runTopic(start: StreamStart, decoder: Decoder, buffer: () => ArrayBufferLike): Promise<boolean> {
+async function runTopic(start: StreamStart, decoder: Decoder, buffer: () => Room): Promise<boolean> {
   const { beginTopic, Merge, decodedMessages } = await topicModules!;
   if (start.position && !("messages" in start.position)) throw mixed("files", `topic ${job.topic!.topic} is given`);
   const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
@@ -167,7 +169,7 @@ async function pass(
       send({ type: "validated", epoch: piece.epoch, data: validation });
       continue;
     }
-    const { buffer: _, ...decoded } = piece.decoded;
+    const { buffer: _, base: __, ...decoded } = piece.decoded;
     if (piece.kind === "learn") left -= decoded.rows;
     send({ type: "batch", kind: piece.kind, slot: free.shift()!, decoded, ...known() });
     while (free.length === 0) {

@@ -1,3 +1,4 @@
+import type { Room } from "../../core/batch.js";
 import type { PlainError } from "../../core/errors.js";
 import type { Progress, Report, StreamPosition } from "../job.js";
 import type { MergeDecision } from "../ordering/merge.js";
@@ -64,7 +65,7 @@ export interface BatchMessage {
  * collector believe that memory is short.
  */
 export type FromDecoder =
-  | { readonly type: "buffers"; readonly buffers: readonly SharedArrayBuffer[] }
+  | { readonly type: "buffers"; readonly buffers: readonly Room[] }
   /** A topic is open, and is read from here on. */
   | { readonly type: "opened"; readonly position: StreamPosition; readonly fingerprints: readonly string[] }
   /** Files are open, and are learned so. */
