@@ -46,7 +46,16 @@ const groupedInteger = {
   default: true,
   test: /^[-+]?\d+(_\d+)+$/,
   resolve: (text: string) => Number(text.replaceAll("_", "")),
+  stringify: ({ value }: { value?: unknown }) => String(value),
 };
+
+/** YAML as specs are written in it. */
+export function specYaml(text: string, lines?: LineCounter): Document {
+  return parseDocument(text, {
+    ...(lines && { lineCounter: lines }),
+    customTags: (tags) => [groupedInteger, ...tags],
+  });
+}
 
 /**
  * Reads YAML and checks it against `shape`. Problems go to `problems`; so do the places of all values.
@@ -55,7 +64,7 @@ const groupedInteger = {
  */
 export function readShape(text: string, shape: Shape, problems: Problems): unknown {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, customTags: (tags) => [groupedInteger, ...tags] });
+  const document = specYaml(text, lines);
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };

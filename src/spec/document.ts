@@ -1,0 +1,89 @@
+import { type Document, isCollection, isMap, isNode, isPair, isScalar, type Pair, visit } from "yaml";
+import { expandIn } from "./document-path.js";
+import { specYaml } from "./shape.js";
+
+/** A place in a spec: keys of maps and numbers of list items. */
+export type SpecPath = readonly (string | number)[];
+
+const COLUMNS = 120;
+
+/** The source of a spec, to be changed in places: what is not touched stays as it was written, comments too. */
+export class SpecDocument {
+  private readonly document: Document;
+
+  /** @param text valid YAML */
+  constructor(text: string) {
+    this.document = specYaml(text);
+    // A value that several places name is one of its own in each, so that one of them can be changed.
+    visit(this.document, { Alias: (_, alias) => alias.resolve(this.document)?.clone() as never });
+    visit(this.document, {
+      Node: (_, node) => {
+        if ("anchor" in node) delete node.anchor;
+      },
+    });
+  }
+
+  /** A document of its own with the same text. */
+  copy(): SpecDocument {
+    return new SpecDocument(this.text());
+  }
+
+  /** The plain value at a place; undefined where there is none. */
+  get(path: SpecPath): unknown {
+    const node = path.length === 0 ? this.document.contents : this.document.getIn(path, true);
+    return isNode(node) ? node.toJS(this.document) : node;
+  }
+
+  /** Puts a plain value at a place; maps on the way are made where they are missing. */
+  set(path: SpecPath, value: unknown): void {
+    this.document.setIn(path, this.document.createNode(value));
+  }
+
+  /** The same, written on one line as far as it fits. */
+  setCompact(path: SpecPath, value: unknown): void {
+    const node = this.document.createNode(value, { flow: true });
+    this.document.setIn(path, node);
+  }
+
+  /** Removes what is at a place. */
+  delete(path: SpecPath): void {
+    this.document.deleteIn(path);
+  }
+
+  /** Puts a comment above a member of a map. */
+  comment(path: SpecPath, text: string): void {
+    const pair = this.pairAt(path);
+    if (!pair || !isScalar(pair.key)) return;
+    pair.key.commentBefore = text
+      .split("\n")
+      .map((line) => ` ${line}`)
+      .join("\n");
+    for (let above = path.slice(0, -1); above.length > 0; above = above.slice(0, -1)) {
+      const node = this.document.getIn(above, true);
+      if (isCollection(node)) node.flow = false;
+    }
+  }
+
+  /** Puts a comment at the top of the file. */
+  heading(text: string): void {
+    const lines = text.split("\n").map((line) => ` ${line}`);
+    const before = this.document.commentBefore;
+    this.document.commentBefore = [...(before ? [before] : []), ...lines].join("\n");
+  }
+
+  /** The places that a path with `*` for any key stands for, in the document's order. @see expandIn */
+  expand(path: readonly string[]): SpecPath[] {
+    return expandIn(this.get([]), path);
+  }
+
+  /** The YAML. */
+  text(): string {
+    return this.document.toString({ lineWidth: COLUMNS, flowCollectionPadding: true });
+  }
+
+  private pairAt(path: SpecPath): Pair | undefined {
+    const map = path.length === 1 ? this.document.contents : this.document.getIn(path.slice(0, -1), true);
+    if (!isMap(map)) return undefined;
+    return map.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === path.at(-1));
+  }
+}

@@ -1,0 +1,121 @@
+import { HashbrookError } from "../core/errors.js";
+import { encodingBytes, kindOf } from "../encodings/index.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import type { SpecDocument } from "../spec/document.js";
+import { pathParts } from "../spec/document-path.js";
+import { sharedOut } from "./shares.js";
+import type { Proposal, TunedTable } from "./strategies/strategy.js";
+import { bounded, compiled, roomyBytes, split } from "./tables.js";
+
+/** A proposal as a spec that keeps to the budget. */
+export interface Fitted {
+  readonly document: SpecDocument;
+  readonly spec: CompiledSpec;
+  /** Bytes that its tables take at most: rows with their optimizer's state, index, filters, decoders. */
+  readonly bytes: number;
+}
+
+const TRIES = 4;
+/** A linear part's rows never fall below these. */
+const LEAST_WIDE_ROWS = 1;
+
+/** Bytes that a model's tables take at most; Infinity where one may grow without end. */
+export function mostBytes(spec: CompiledSpec): number {
+  return spec.tables.reduce((sum, table) => {
+    const grows = kindOf(table.encoding).rows === "growing" && table.budget === undefined;
+    return sum + (grows ? Number.POSITIVE_INFINITY : encodingBytes(table));
+  }, 0);
+}
+
+/**
+ * Puts a proposal into the full spec so that its tables never take more than `budget` bytes.
+ * @returns null where the spec language refuses it, or it does not fit
+ */
+export function fit(
+  full: SpecDocument,
+  tables: readonly TunedTable[],
+  proposal: Proposal,
+  budget: number,
+): Fitted | null {
+  const { small, tuned } = split(tables, budget);
+  const kept = Object.fromEntries(small.map(({ table, bytes }) => [table.name, bytes]));
+  const left = budget - small.reduce((sum, { bytes }) => sum + bytes, 0);
+  const most: Record<string, number> = {};
+  let room = left;
+  for (let i = 0; i < TRIES; i++) {
+    const document = full.copy();
+    for (const { table, bytes } of small) put(document, table, { options: table.options }, bytes, kept);
+    const parts = tuned.map((table) => [table.name, partOf(table, proposal, most[table.name])] as const);
+    const bytes = sharedOut(room, Object.fromEntries(parts));
+    for (const table of tuned)
+      put(document, table, proposal.tables[table.name] ?? { options: table.options }, bytes[table.name], kept);
+    for (const [path, value] of Object.entries(proposal.values ?? {})) document.set(pathParts(path), value);
+    const spec = accepted(document);
+    if (spec === null) return null;
+    const caps = capped(spec, tuned, bytes);
+    const taken = mostBytes(spec);
+    if (taken <= budget && caps.length === 0) return { document, spec, bytes: taken };
+    for (const { name, bytes } of caps) most[name] = bytes;
+    if (taken > budget) room -= taken - budget;
+    if (!(room > 0)) return null;
+  }
+  return null;
+}
+
+function partOf(table: TunedTable, { tables }: Proposal, cap: number | undefined) {
+  const { weight = table.bytes, most = Number.POSITIVE_INFINITY } = tables[table.name] ?? {};
+  return { weight, most: Math.min(most, cap ?? Number.POSITIVE_INFINITY) };
+}
+
+type Become = Pick<Proposal["tables"][string], "options"> & { readonly reason?: string };
+
+function put(
+  document: SpecDocument,
+  table: TunedTable,
+  { options, reason }: Become,
+  bytes: number,
+  kept: Readonly<Record<string, number>>,
+): void {
+  const { name } = table;
+  if (table.wide) {
+    putWide(document, table, bytes);
+    return;
+  }
+  const path = ["tables", name];
+  const own = typeof options === "function" ? options(bytes) : options;
+  const { encoding } = own as { encoding?: string };
+  const full = own === table.options || encoding === undefined;
+  document.setCompact(path, full ? bounded(own, bytes) : { ...own, budget: bytes });
+  document.comment(
+    path,
+    reason ??
+      (name in kept ? `all of its ${table.ids.toLocaleString("en")} ids, and some to spare` : "all ids that fit"),
+  );
+}
+
+function putWide(document: SpecDocument, table: TunedTable, bytes: number): void {
+  const { compiled } = table;
+  const each = encodingBytes({ ...compiled, rows: 512 }) / 512;
+  const rows = Math.max(LEAST_WIDE_ROWS, Math.min(compiled.rows, Math.floor(bytes / each / 512) * 512 || 1));
+  document.delete(["wide", "bits"]);
+  document.set(["wide", "rows"], rows);
+}
+
+/** Growing tables that were given more than all ids of the data have use for. */
+function capped(spec: CompiledSpec, tuned: readonly TunedTable[], bytes: Readonly<Record<string, number>>) {
+  return tuned.flatMap((table) => {
+    const compiled = spec.tables.find(({ name }) => name === table.name);
+    if (!compiled || kindOf(compiled.encoding).rows !== "growing") return [];
+    const useful = roomyBytes(compiled, table.ids);
+    return bytes[table.name] > useful ? [{ name: table.name, bytes: useful }] : [];
+  });
+}
+
+function accepted(document: SpecDocument): CompiledSpec | null {
+  try {
+    return compiled(document, "proposal.yaml");
+  } catch (error) {
+    if (error instanceof HashbrookError && error.code === "spec_invalid") return null;
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+import { byInformation, byRepeated } from "../shares.js";
+import type { Strategy, TableProposal, TunedTable } from "./strategy.js";
+import { everyTable, int8Options, percent } from "./table-options.js";
+
+/** Of late occurrences, ids that are new: above this, ids come and go. */
+const DRIFTING = 0.05;
+/** Of its ids, those that came once: above this, most rows would learn from one event. */
+const MOSTLY_ONCE = 0.5;
+
+/** Each table what its own ids ask for, by the profile. */
+export const byField: Strategy = {
+  name: "by_field",
+  description: "each table by its own ids: rows with admission where ids come and go, shared rows where all come again",
+  *propose(problem) {
+    const kinds = new Set(problem.tables.map(drifts));
+    if (problem.byEvent || kinds.size < 2) return;
+    yield { name: "by-repeated", tables: everyTable(problem, byRepeated(problem.tables), become) };
+    const shares = byInformation(problem.tables, problem.budget * 3);
+    yield { name: "by-information", tables: everyTable(problem, shares, become) };
+  },
+};
+
+function drifts({ fields, ids, repeated }: TunedTable): boolean {
+  return fields.some(({ churn }) => churn > DRIFTING) || 1 - repeated / Math.max(1, ids) > MOSTLY_ONCE;
+}
+
+function become(table: TunedTable): Omit<TableProposal, "weight"> {
+  const churn = percent(Math.max(0, ...table.fields.map((field) => field.churn)));
+  if (drifts(table))
+    return {
+      options: {
+        ...int8Options(table),
+        encoding: "exact",
+        admission: { occurrence_threshold: 2 },
+        eviction: { policy: "lru" },
+      },
+      reason: `its ids come and go (${churn} of late events bring a new one): rows from the second occurrence on`,
+    };
+  return {
+    options: { ...int8Options(table), encoding: "shared", shared: { lookups: table.dim % 2 === 0 ? 2 : 1 } },
+    reason: `its ids stay (${churn} of late events bring a new one): each has rows, shared with others`,
+  };
+}

@@ -1,0 +1,86 @@
+import { byIds, byInformation, byOccurrences, byRepeated, type Shares } from "../shares.js";
+import type { Problem, Proposal, Strategy, TableOptions, TunedTable } from "./strategy.js";
+import { everyTable, int8Options, percent } from "./table-options.js";
+
+/** Times as many rows as in f32, about. */
+const PACKED = { f32: 1, f16: 1.6, int8: 3.2 } as const;
+type Precision = keyof typeof PACKED;
+
+const lru = { encoding: "exact", eviction: { policy: "lru" } };
+const admitted = { ...lru, admission: { occurrence_threshold: 2 } };
+
+/** A row for every id that is worth one, in a table that keeps to its budget: ids that are not used make room. */
+export const exactRows: Strategy = {
+  name: "exact",
+  description:
+    "rows of their own for the ids that matter: admission at the second occurrence, least recently used rows go",
+  *propose(problem) {
+    const precisions: readonly Precision[] = problem.byEvent ? ["f16", "f32"] : ["int8", "f32", "f16"];
+    for (const precision of precisions) yield* ofPrecision(problem, precision);
+    if (!problem.byEvent) yield* smallerDims(problem);
+  },
+};
+
+function* ofPrecision(problem: Problem, precision: Precision): Iterable<Proposal> {
+  const { tables } = problem;
+  const bytes = problem.budget * PACKED[precision];
+  const shares: Readonly<Record<string, Shares>> =
+    tables.length === 1
+      ? { ids: byIds(tables) }
+      : {
+          repeated: byRepeated(tables),
+          occurrences: byOccurrences(tables, bytes),
+          information: byInformation(tables, bytes),
+        };
+  for (const [rule, share] of Object.entries(shares)) {
+    const suffix = tables.length === 1 ? "" : `-by-${rule}`;
+    yield proposal(problem, `admission-${precision}${suffix}`, share, (table) => ({
+      ...packed(table, precision),
+      ...admitted,
+    }));
+    if (rule === "ids" || rule === "information")
+      yield proposal(problem, `lru-${precision}${suffix}`, share, (table) => ({ ...packed(table, precision), ...lru }));
+  }
+  if (precision !== "int8") return;
+  for (const factor of [0.25, 4])
+    yield proposal(problem, `admission-int8-rate-x${factor}`, byRepeated(tables), (table) => ({
+      ...int8Options(table, factor),
+      ...admitted,
+    }));
+}
+
+function* smallerDims(problem: Problem): Iterable<Proposal> {
+  const most = Math.max(...problem.tables.map(({ dim }) => dim));
+  for (const divisor of [2, 4]) {
+    if (most / divisor < 2) continue;
+    const dimOf = ({ dim }: TunedTable) => Math.max(2, Math.round(dim / divisor));
+    yield proposal(problem, `admission-f32-dim-${most / divisor}`, byRepeated(problem.tables), (table) => ({
+      ...table.options,
+      ...admitted,
+      dim: dimOf(table),
+    }));
+  }
+}
+
+function packed(table: TunedTable, precision: Precision): TableOptions {
+  if (precision === "int8") return int8Options(table);
+  return precision === "f16" ? { ...table.options, precision } : table.options;
+}
+
+function proposal(
+  problem: Problem,
+  name: string,
+  shares: Shares,
+  options: (table: TunedTable) => TableOptions,
+): Proposal {
+  const become = (table: TunedTable) => ({ options: options(table), reason: reasonOf(table, name) });
+  return { name, tables: everyTable(problem, shares, become) };
+}
+
+function reasonOf({ ids, repeated, fields }: TunedTable, name: string): string {
+  const [once, churn] = [1 - repeated / Math.max(1, ids), Math.max(0, ...fields.map((field) => field.churn))];
+  const gone = name.startsWith("admission")
+    ? `${percent(once)} of its ${ids.toLocaleString("en")} ids came once: a row from the second occurrence on`
+    : `a row for each of its ${ids.toLocaleString("en")} ids as it comes`;
+  return `${gone}, those not used longest make room (${percent(churn)} of late events bring a new id)`;
+}

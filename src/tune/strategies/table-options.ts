@@ -1,0 +1,32 @@
+import { learningRate } from "../../optimizers/index.js";
+import type { Shares } from "../shares.js";
+import type { Problem, Proposal, TableOptions, TableProposal, TunedTable } from "./strategy.js";
+
+/** FTRL with a beta this small takes AdaGrad's steps; with a larger one, its first steps are about a quarter as long. */
+const SMALL_BETA = 0.2;
+
+/**
+ * The options of a table that holds a weight in a byte: `int8` needs an optimizer that stores weights, and one accumulator a row is the
+ * smallest.
+ * @param factor times the learning rate that its own optimizer's steps come to
+ */
+export function int8Options({ options, compiled: { optimizer } }: TunedTable, factor = 1): TableOptions {
+  const { value } = learningRate(optimizer);
+  const slow = optimizer.kind === "ftrl" && optimizer.beta > SMALL_BETA;
+  const learning_rate = Number((value * factor * (slow ? 0.25 : 1)).toPrecision(3));
+  return { ...options, precision: "int8", optimizer: { rowwise_adagrad: { learning_rate } } };
+}
+
+/** The same proposal for every table: options and reason by table, bytes by shares. */
+export function everyTable(
+  { tables }: Problem,
+  shares: Shares,
+  become: (table: TunedTable) => Omit<TableProposal, "weight">,
+): Proposal["tables"] {
+  return Object.fromEntries(
+    tables.map((table) => [table.name, { ...become(table), weight: Math.max(1, shares[table.name]) }]),
+  );
+}
+
+/** "12 %": shares of a whole in reasons. */
+export const percent = (share: number): string => `${Number((share * 100).toPrecision(2))} %`;

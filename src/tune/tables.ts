@@ -1,0 +1,107 @@
+import { encodingBytes, kindOf, usual } from "../encodings/index.js";
+import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
+import type { SpecDocument } from "../spec/document.js";
+import { parseSpec } from "../spec/parse.js";
+import { filterBytes, storeBytes } from "../tables/bytes.js";
+import type { StoreSpec } from "../tables/spec.js";
+import type { Profile } from "./profile/profile.js";
+import type { TableOptions, TunedTable } from "./strategies/strategy.js";
+
+/** What of a table's options stays when everything that makes it smaller is taken out. */
+const FULL_OPTIONS = ["dim", "salt", "init", "optimizer"];
+/** Of a budget, what tables may take together that keep all of their ids. */
+const SMALL_SHARE = 0.15;
+/** Rows beyond those of the data's ids: later data bring more. */
+const SPARE = 1.25;
+const SPARE_ROWS = 16;
+
+/** The spec with full tables: exact, f32, with a row for every id. */
+export function fullDocument(document: SpecDocument): SpecDocument {
+  const full = document.copy();
+  for (const [name, options] of Object.entries(tablesOf(document)))
+    full.set(["tables", name], fullOptions(options as TableOptions));
+  return full;
+}
+
+function fullOptions(options: TableOptions): TableOptions {
+  const { encoding = usual.table } = options as { encoding?: string };
+  const kept = Object.entries(options).filter(([option]) => FULL_OPTIONS.includes(option));
+  // Keys must stay what they are, whatever the encoding's default.
+  const salt = options.salt === undefined && kindOf(encoding).salt;
+  return { ...Object.fromEntries(kept), ...(salt && { salt }) };
+}
+
+/** The tables of a spec's source, by name. */
+function tablesOf(document: SpecDocument): Readonly<Record<string, unknown>> {
+  return (document.get(["tables"]) ?? {}) as Readonly<Record<string, unknown>>;
+}
+
+/** The full spec with a row reserved for every id that the data have: what a full model takes, no more. */
+export function referenceDocument(full: SpecDocument, tables: readonly TunedTable[]): SpecDocument {
+  const reference = full.copy();
+  for (const { name, wide, options, ids } of tables)
+    if (!wide) reference.setCompact(["tables", name], { ...options, rows: Math.max(1, ids) });
+  return reference;
+}
+
+/** Every table of the full spec, with what the data say of it. */
+export function tunedTables(full: SpecDocument, spec: CompiledSpec, { fields, tables }: Profile): TunedTable[] {
+  return spec.tables.map((compiled, t): TunedTable => {
+    const { name, dim, role } = compiled;
+    const { distinct, once, by_occurrences } = tables[t];
+    const own = fields.filter(({ table }) => table === name);
+    const wide = role === "wide";
+    const rows = Math.max(1, distinct);
+    return {
+      name,
+      wide,
+      dim,
+      options: wide ? {} : ((full.get(["tables", name]) ?? {}) as TableOptions),
+      compiled,
+      bytes: wide ? encodingBytes(compiled) : exactStoreBytes(compiled, rows),
+      ids: distinct,
+      repeated: distinct - once,
+      fields: own,
+      information: own.reduce((sum, { information }) => sum + information, 0),
+      occurrences: by_occurrences,
+    };
+  });
+}
+
+const exactStoreBytes = (table: CompiledTable, rows: number): number =>
+  storeBytes({ ...(table as unknown as StoreSpec), encoding: "exact", rows }) + filterBytes(table);
+
+/** Bytes of a growing table of these compiled options that has room for all ids of the data, and some to spare. */
+export const roomyBytes = (table: CompiledTable, ids: number): number =>
+  exactStoreBytes(table, Math.ceil(ids * SPARE) + SPARE_ROWS);
+
+/** A table that keeps all of its ids, and yet never takes more than `bytes`. */
+export const bounded = (options: TableOptions, bytes: number): TableOptions => ({
+  ...options,
+  budget: bytes,
+  eviction: { policy: "lru" },
+});
+
+/** Tables that keep all of their ids, with the bytes they take, and those whose size is to be chosen with the rest. */
+export function split(
+  tables: readonly TunedTable[],
+  budget: number,
+): { small: readonly { readonly table: TunedTable; readonly bytes: number }[]; tuned: readonly TunedTable[] } {
+  const sized = tables
+    .map((table) => ({ table, bytes: table.wide ? table.bytes : boundedBytes(table) }))
+    .sort((a, b) => a.bytes - b.bytes);
+  let left = budget * SMALL_SHARE;
+  const small = sized.filter(({ bytes }) => {
+    left -= bytes;
+    return left >= 0;
+  });
+  const names = new Set(small.map(({ table }) => table.name));
+  return { small, tuned: tables.filter(({ name }) => !names.has(name)) };
+}
+
+/** Of a table with room for all ids, by its budget. */
+export const boundedBytes = ({ compiled, ids }: TunedTable): number =>
+  roomyBytes({ ...compiled, eviction: { policy: "lru" } } as CompiledTable, ids);
+
+/** A document as a spec. @throws HashbrookError spec_invalid */
+export const compiled = (document: SpecDocument, file: string): CompiledSpec => parseSpec(document.text(), file);

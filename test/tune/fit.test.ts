@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import { SpecDocument } from "../../src/spec/document.js";
+import { parseSpec } from "../../src/spec/parse.js";
+import { learnsByEvent } from "../../src/towers/index.js";
+import { fit, mostBytes } from "../../src/tune/fit.js";
+import { readProfile } from "../../src/tune/profile/read.js";
+import { strategies } from "../../src/tune/strategies/index.js";
+import type { Problem, Proposal } from "../../src/tune/strategies/strategy.js";
+import { compiled, fullDocument, split, tunedTables } from "../../src/tune/tables.js";
+
+async function setUp(file: string, rows: number) {
+  const full = fullDocument(new SpecDocument(readFileSync(file, "utf8")));
+  const spec = compiled(full, file);
+  const { profile } = await readProfile(spec, { data: [`simulate:${rows}:7`] });
+  return { full, spec, profile, tables: tunedTables(full, spec, profile) };
+}
+
+const demo = await setUp("features/ads-demo.yaml", 20_000);
+const linear = await setUp("features/ads-demo-lr.yaml", 20_000);
+
+/** All proposals of all strategies for a budget. */
+function proposalsFor({ spec, tables }: typeof demo, budget: number): Proposal[] {
+  const { tuned } = split(tables, budget);
+  const problem: Problem = { spec, byEvent: learnsByEvent(spec.tower.kind), tables: tuned, budget, random: new Rng(1) };
+  return strategies.flatMap((strategy) => [...strategy.propose(problem)]);
+}
+
+it.each([0.5, 0.1, 0.03, 0.01])("keeps to %f of the full bytes, and uses most of it", (share) => {
+  for (const set of [demo, linear]) {
+    const budget = Math.floor(share * set.tables.reduce((sum, { bytes }) => sum + bytes, 0));
+    const fitted = proposalsFor(set, budget).map((proposal) => fit(set.full, set.tables, proposal, budget));
+    const ready = fitted.flatMap((one) => one ?? []);
+    expect(ready.length).toBeGreaterThan(fitted.length / 2);
+    for (const { document, bytes } of ready) {
+      expect(bytes).toBeLessThanOrEqual(budget);
+      expect(mostBytes(parseSpec(document.text(), "again.yaml"))).toBe(bytes);
+    }
+    expect(Math.max(...ready.map(({ bytes }) => bytes))).toBeGreaterThan(0.9 * budget);
+  }
+});
