@@ -21,6 +21,10 @@ export type { Counters } from "./delta-log/live.js";
 export { openFollow } from "./delta-log/open.js";
 export type { Precision } from "./delta-log/precision.js";
 export type { ReplicaStatus } from "./delta-log/replica.js";
+export type { Change } from "./explain/block-quality.js";
+export { type ExplainOptions, type ExplainProgress, type ExplainReport, explain } from "./explain/explain.js";
+export type { FieldGroups, GroupQuality } from "./explain/id-groups.js";
+export type { Importance } from "./explain/importance.js";
 export {
   type ExportFormat,
   type ExportOptions,

@@ -20,7 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["calibration"],
   ["model"],
   ["exports", "inspect", "migrate", "train", "serve"],
-  ["tune"],
+  ["tune", "explain"],
   ["portable"],
   ["cli"],
 ];

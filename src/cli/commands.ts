@@ -7,6 +7,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import("./check.js")).checkCommand(),
   train: async () => (await import("./train.js")).trainCommand(),
   eval: async () => (await import("./eval.js")).evalCommand(),
+  explain: async () => (await import("./explain.js")).explainCommand(),
   predict: async () => (await import("./predict.js")).predictCommand(),
   serve: async () => (await import("./serve.js")).serveCommand(),
   inspect: async () => (await import("./inspect.js")).inspectCommand(),

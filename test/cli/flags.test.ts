@@ -50,7 +50,7 @@ const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
 const refused: readonly (readonly [flags: RegExp, values: readonly string[], says: RegExp])[] = [
   [/^--(limit|max-rejects|rows|checkpoint-seconds|top|passes)$/, WHOLE, /whole number of (0 or more|at least 1)/],
   [
-    /^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|max-queue|max-connections)$/,
+    /^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|max-queue|max-connections|repetitions|block)$/,
     COUNTS,
     /whole number of at least 1/,
   ],

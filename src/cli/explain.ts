@@ -1,0 +1,99 @@
+import { dirname, join } from "node:path";
+import { Command } from "commander";
+import { writeFileAtomically } from "../core/atomic-file.js";
+import { nodeFiles } from "../core/files.js";
+import type { ExplainProgress, ExplainReport } from "../explain/explain.js";
+import { explain } from "../explain/explain.js";
+import { EXPLANATION } from "../explain/saved.js";
+import { byLines } from "./by-value.js";
+import { explanationText } from "./explanation.js";
+import { counting, seed, threads, wholeNumber } from "./options.js";
+import { count, duration } from "./progress.js";
+import { tellPassedOver } from "./summary.js";
+
+interface Flags {
+  checkpoint: string;
+  data: string[];
+  limit?: number;
+  repetitions?: number;
+  block?: number;
+  seed?: number;
+  by?: string;
+  top?: number;
+  threads?: number;
+  save?: true;
+  json?: boolean;
+}
+
+/** Between two lines of progress where standard error is no terminal. */
+const LOG_MS = 5000;
+const JSON_MS = 1000;
+
+export function explainCommand(): Command {
+  return new Command("explain")
+    .description(
+      "What a model has learned: what each field is worth, how well frequent, rare and unknown ids are scored",
+    )
+    .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
+    .requiredOption(
+      "--data <file...>",
+      "events that the model has not learned: files in order, or simulate:ROWS[:SEED]",
+    )
+    .option("--limit <n>", "stop after n events (default: 100000)", counting)
+    .option("--repetitions <n>", "times that each field is permuted (default: 3)", counting)
+    .option("--block <n>", "values are permuted among the next n events (default: 1024)", counting)
+    .option("--seed <n>", "of the permutations (default: 1)", seed)
+    .option(
+      "--by <field>",
+      "also tell quality by value of a field (or a column, or a JSON path) and by bin of the score",
+    )
+    .option("--top <n>", "with --by: values to tell one by one, those with most events (default: 20)", wholeNumber)
+    .option("--threads <n>", "threads of the tower's runtime (default: all cores)", threads)
+    .option("--save", `keep the result in the run's directory (${EXPLANATION}): hashbrook report draws it`)
+    .option("--json", "print the result as one JSON object, the last line of stdout")
+    .addHelpText(
+      "after",
+      `
+A field's worth is what the model loses without it: its values are permuted among the events of a block, and then left out,
+as if they were missing. Crosses are made anew from what has moved; each is also permuted by itself, its fields staying.
+Differences are paired, block by block, and so are their standard errors. A field that does not vary within a block (the hour)
+shows only when left out: "changed" is the share of events that permuting gave another value.
+
+Example:
+  hashbrook explain --checkpoint runs/shop --data tomorrow.json --by device --save`,
+    )
+    .action(run);
+}
+
+async function run({ json = false, save, ...flags }: Flags): Promise<void> {
+  const report = await explain({ ...flags, onProgress: teller(json) });
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[2K");
+  tellPassedOver(report.passed_over);
+  if (save) keep(report);
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${[...text(report)].join("\n")}\n`);
+}
+
+function* text(report: ExplainReport): Generator<string> {
+  yield* explanationText(report);
+  if (report.by) yield* byLines(report.by);
+}
+
+function keep(report: ExplainReport): void {
+  const path = join(dirname(report.checkpoint), EXPLANATION);
+  writeFileAtomically(nodeFiles, path, new TextEncoder().encode(`${JSON.stringify(report)}\n`));
+  process.stderr.write(`saved ${path}\n`);
+}
+
+function teller(json: boolean): (progress: ExplainProgress) => void {
+  let told = 0;
+  return (progress) => {
+    const { events, done, seconds } = progress;
+    const left = done ? ` ETA ${duration((seconds * (1 - done)) / done)}` : "";
+    const line = `${done === null ? "" : `${Math.floor(done * 100)} %${left} · `}${count(events)} events explained`;
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${line}`);
+    else if (seconds * 1000 - told >= (json ? JSON_MS : LOG_MS)) {
+      told = seconds * 1000;
+      process.stderr.write(json ? `${JSON.stringify({ progress })}\n` : `${line}\n`);
+    }
+  };
+}

@@ -1,0 +1,216 @@
+import { availableParallelism } from "node:os";
+import type { Skipped } from "../checkpoints/store.js";
+import { Batch } from "../core/batch.js";
+import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { Decoder } from "../decode/decoder.js";
+import { ProgressiveMetrics } from "../metrics/progressive.js";
+import type { ReliabilityPoint } from "../metrics/reliability.js";
+import { type LoadedModel, loadModel } from "../model/load.js";
+import { type ByteSource, openSource } from "../sources/source.js";
+import { type ByReport, QualityByValue } from "../train/by-value.js";
+import type { Quality } from "../train/job.js";
+import { bySource } from "../train/prediction-columns.js";
+import { quality } from "../train/run-metrics.js";
+import { type DecodedBatch, decodedBatches, START } from "../train/stream.js";
+import { type FieldGroups, IdGroups } from "./id-groups.js";
+import { type Importance, ImportanceMeter } from "./importance.js";
+import { asModelSees, withParts } from "./inputs.js";
+
+/** What to explain, and by which events. */
+export interface ExplainOptions {
+  /** A run's directory (its newest whole checkpoint) or one checkpoint's directory. */
+  readonly checkpoint: string;
+  /** Files, patterns, "-" or simulate:ROWS[:SEED[:FORMAT]]: events that the model has not learned, to be honest. */
+  readonly data: string | readonly string[];
+  /** Events at most. Default 100,000. */
+  readonly limit?: number | undefined;
+  /** Times that each field is permuted. Default 3. */
+  readonly repetitions?: number | undefined;
+  /** Events that values are permuted among: the next so many of the stream. Default 1,024. */
+  readonly block?: number | undefined;
+  /** Of the permutations. Default 1. */
+  readonly seed?: number | undefined;
+  /** Also tell quality by value of this: a field, a column or a JSON path. */
+  readonly by?: string | undefined;
+  /** With `by`: values to tell one by one. Default 20. */
+  readonly top?: number | undefined;
+  /** Threads of the dense runtime. Default: all cores. The result is the same for any number. */
+  readonly threads?: number | undefined;
+  /** Told a few times a second. */
+  readonly onProgress?: ((progress: ExplainProgress) => void) | undefined;
+}
+
+/** How far an explanation has come. */
+export interface ExplainProgress {
+  readonly events: number;
+  /** Of the data or of the limit, 0 to 1; null where nobody knows. */
+  readonly done: number | null;
+  readonly seconds: number;
+}
+
+/** What a model has learned, by what it loses without it. */
+export interface ExplainReport {
+  readonly checkpoint: string;
+  /** `name` of the spec. */
+  readonly model: string;
+  /** Kind of the tower. */
+  readonly tower: string;
+  /** 16 hex digits. */
+  readonly spec_hash: string;
+  /** Events that the model had learned. */
+  readonly examples: number;
+  /** As it was given. */
+  readonly data: readonly string[];
+  /** Malformed events. */
+  readonly rejected: number;
+  readonly limit: number;
+  readonly repetitions: number;
+  readonly block: number;
+  readonly seed: number;
+  /** Of all these events, by raw probabilities. */
+  readonly quality: Quality;
+  /** What each field is worth, the most important first; crosses by themselves behind the fields. */
+  readonly importance: readonly Importance[];
+  /** Quality of frequent, rare and unknown ids, field by field. */
+  readonly ids: readonly FieldGroups[];
+  /** Predicted beside actual, in bins of about equal weight. */
+  readonly reliability: readonly ReliabilityPoint[];
+  /** Where it was asked for. */
+  readonly by?: ByReport;
+  /** Damaged checkpoints that were passed over on the way to this one, and why. */
+  readonly passed_over: readonly Skipped[];
+}
+
+const LIMIT = 100_000;
+const REPETITIONS = 3;
+const BLOCK = 1024;
+const MOST_BLOCK = 65_536;
+const SEED = 1;
+const TOP = 20;
+/** Points of the calibration plot. */
+const POINTS = 20;
+const PROGRESS_MS = 250;
+
+type Asked = Required<Pick<ExplainReport, "limit" | "repetitions" | "block" | "seed">> & { readonly top: number };
+
+/**
+ * Scores events as they are, with each field's values permuted within blocks of events, and with each field missing: what the
+ * quality loses is what the field is worth. Crosses are made anew from the values that moved.
+ * @throws HashbrookError usage, checkpoint_missing, source_missing, source_unreadable; all_rejected where no event could be read
+ */
+export async function explain(options: ExplainOptions): Promise<ExplainReport> {
+  const asked = checked(options);
+  const data = typeof options.data === "string" ? [options.data] : options.data;
+  const source = openSource(data);
+  const threads = options.threads ?? availableParallelism();
+  const loaded = await loadModel(options.checkpoint, { capacity: asked.block, threads });
+  try {
+    const explanation = new Explanation(loaded, asked, options.by);
+    await explanation.read(source, options.onProgress ?? (() => {}));
+    return explanation.report(data);
+  } finally {
+    await source.close();
+    await loaded.model.close();
+  }
+}
+
+function checked(options: ExplainOptions): Asked {
+  const { limit = LIMIT, repetitions = REPETITIONS, block = BLOCK, seed = SEED, top = TOP } = options;
+  const whole = (name: string, value: number, least: number, most: number) => {
+    if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+    throw new HashbrookError("usage", `${name} ${value}: must be a whole number of ${least} to ${most}`);
+  };
+  whole("limit", limit, 1, Number.MAX_SAFE_INTEGER);
+  whole("repetitions", repetitions, 1, 1000);
+  whole("block", block, 2, MOST_BLOCK);
+  whole("seed", seed, 0, 0xffffffff);
+  whole("top", top, 1, 1000);
+  return { limit, repetitions, block, seed, top };
+}
+
+class Explanation {
+  private readonly loaded: LoadedModel;
+  private readonly asked: Asked;
+  private readonly decoder: Decoder;
+  private readonly metrics: ProgressiveMetrics;
+  private readonly importance: ImportanceMeter;
+  private readonly ids: IdGroups;
+  private readonly byValue: QualityByValue | null;
+  private readonly work: ArrayBuffer;
+  private events = 0;
+  private rejected = 0;
+
+  constructor(loaded: LoadedModel, asked: Asked, by: string | undefined) {
+    const { spec, model } = loaded;
+    const kept = by === undefined ? undefined : bySource(spec, by);
+    const calibrates = model.calibrator !== null;
+    this.loaded = loaded;
+    this.asked = asked;
+    this.decoder = new Decoder(withParts(spec), { capacity: asked.block, distinct: false, watch: false, kept });
+    this.metrics = new ProgressiveMetrics({ window: spec.window });
+    this.importance = new ImportanceMeter(model, this.decoder.layout, asked);
+    this.ids = new IdGroups(spec, model.tables, calibrates);
+    this.byValue = by === undefined ? null : new QualityByValue({ field: by, top: asked.top }, calibrates);
+    this.work = new ArrayBuffer(this.decoder.layout.bytes);
+  }
+
+  async read(source: ByteSource, onProgress: (progress: ExplainProgress) => void): Promise<void> {
+    const { limit } = this.asked;
+    const begun = systemClock.now();
+    let told = begun;
+    const buffer = () => this.work;
+    for await (const decoded of decodedBatches(source, this.decoder, { start: START, epochs: 1, limit, buffer })) {
+      await this.add(decoded);
+      const now = systemClock.now();
+      if (now - told < PROGRESS_MS) continue;
+      told = now;
+      const read = source.totalBytes ? decoded.bytesRead / source.totalBytes : null;
+      const done = Math.max(read ?? 0, this.events / limit);
+      onProgress({ events: this.events, done: Math.min(1, done), seconds: (now - begun) / 1000 });
+    }
+    if (this.events === 0) throw this.nothing();
+  }
+
+  private async add({ rows, buffer, rejects, kept }: DecodedBatch): Promise<void> {
+    this.rejected += rejects.length;
+    if (rows === 0) return;
+    const { model, spec } = this.loaded;
+    const batch = new Batch(this.decoder.layout, rows, buffer);
+    const logits = (await model.predict(asModelSees(batch, spec))).slice();
+    const calibrated = model.calibrator?.apply(logits, batch);
+    this.metrics.add(logits, batch.labels, batch.weights);
+    this.ids.add(batch, logits, calibrated ?? logits);
+    if (kept) this.byValue?.add(logits, calibrated, batch, kept);
+    await this.importance.add(batch, logits);
+    this.events += rows;
+  }
+
+  private nothing(): HashbrookError {
+    const seen = this.rejected > 0 ? `all ${this.rejected} events were rejected` : "there are no events";
+    return new HashbrookError("all_rejected", `explain: ${seen}`, {
+      hint: "hashbrook check --model SPEC --data FILE shows what is read",
+    });
+  }
+
+  report(data: readonly string[]): ExplainReport {
+    const { spec, specHash, examples, path, skipped } = this.loaded;
+    const { top: _, ...asked } = this.asked;
+    return {
+      checkpoint: path,
+      model: spec.name,
+      tower: spec.tower.kind,
+      spec_hash: specHash,
+      examples,
+      data,
+      rejected: this.rejected,
+      ...asked,
+      quality: quality(this.metrics.lifetime()),
+      importance: this.importance.result(),
+      ids: this.ids.result(),
+      reliability: this.metrics.reliability(POINTS),
+      ...(this.byValue ? { by: this.byValue.report() } : {}),
+      passed_over: skipped,
+    };
+  }
+}

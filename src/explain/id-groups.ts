@@ -1,0 +1,116 @@
+import type { Batch } from "../core/batch.js";
+import { sigmoid } from "../metrics/kernel.js";
+import { type BinnedQuality, ScoreBins } from "../metrics/score-bins.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import type { Table } from "../tables/table.js";
+
+/** Quality of the events of a field's frequent, rare and unknown ids. */
+export interface FieldGroups {
+  readonly field: string;
+  /** Distinct ids among the events. */
+  readonly distinct: number;
+  /** The most frequent ids that together have half of the events; absent groups have no events. */
+  readonly head?: GroupQuality;
+  /** The others that the model knows. */
+  readonly tail?: GroupQuality;
+  /** Ids that the model has no row for. Never there in tables that cannot tell. */
+  readonly unseen?: GroupQuality;
+}
+
+/** Quality of the events of some ids. */
+export interface GroupQuality extends BinnedQuality {
+  readonly ids: number;
+}
+
+const groups = ["head", "tail", "unseen"] as const;
+
+/** Where a field's key stands in a batch, and how its id is known. */
+interface Column {
+  readonly field: string;
+  readonly table: number;
+  readonly index: number;
+  readonly ids: Map<bigint, number>;
+  readonly counts: number[];
+  readonly known: boolean[];
+  /** Each event's id. */
+  readonly of: number[];
+}
+
+/** Tells events apart by how frequent their ids are, field by field. Memory: a few bytes an event and field. */
+export class IdGroups {
+  private readonly tables: readonly Table[];
+  private readonly columns: readonly Column[];
+  private readonly calibrates: boolean;
+  private readonly scored: { logit: number; p: number; q: number; label: number; weight: number }[] = [];
+
+  constructor({ tables }: CompiledSpec, model: readonly Table[], calibrates: boolean) {
+    this.tables = model;
+    this.calibrates = calibrates;
+    const all = tables.flatMap(({ cells }, table) =>
+      cells.filter(({ kind }) => kind === "single").map(({ field }, index) => ({ field, table, index })),
+    );
+    const first = all.filter(({ field }, i) => all.findIndex((other) => other.field === field) === i);
+    this.columns = first.map((at) => ({ ...at, ids: new Map(), counts: [], known: [], of: [] }));
+  }
+
+  /** @param calibrated the logits after calibration; the same where there is none */
+  add(batch: Batch, logits: Float32Array, calibrated: Float32Array): void {
+    const { labels, weights } = batch;
+    const raw = sigmoid(logits);
+    const mended = calibrated === logits ? raw : sigmoid(calibrated);
+    for (let r = 0; r < batch.rows; r++) {
+      if (!Number.isFinite(logits[r])) continue;
+      this.scored.push({ logit: logits[r], p: raw[r], q: mended[r], label: labels[r], weight: weights[r] });
+      for (const column of this.columns) this.count(column, batch.keys(column.table)[this.place(batch, column, r)]);
+    }
+  }
+
+  /** Of the fields that the events have at least so many ids of. */
+  result(least = 2): FieldGroups[] {
+    return this.columns.filter(({ counts }) => counts.length >= least).map((column) => this.groupsOf(column));
+  }
+
+  private place({ layout }: Batch, { table, index }: Column, r: number): number {
+    return r * layout.keys[table].singles + index;
+  }
+
+  private count({ ids, counts, known, of, table }: Column, key: bigint): void {
+    let id = ids.get(key);
+    if (id === undefined) {
+      id = counts.length;
+      ids.set(key, id);
+      counts.push(0);
+      const of = this.tables[table];
+      known.push(!of.lookup || of.lookup(key) !== null);
+    }
+    counts[id]++;
+    of.push(id);
+  }
+
+  private groupsOf({ field, counts, known, of }: Column): FieldGroups {
+    const group = groupsOf(counts, known);
+    const bins = groups.map(() => new ScoreBins());
+    for (const [event, id] of of.entries()) bins[group[id]].add(this.scored[event]);
+    const told = groups.flatMap((name, g) => {
+      if (bins[g].events === 0) return [];
+      const ids = group.reduce((sum, other) => sum + Number(other === g), 0);
+      return [[name, { ids, ...bins[g].quality(this.calibrates) }] as const];
+    });
+    return { field, distinct: counts.length, ...Object.fromEntries(told) };
+  }
+}
+
+/** Of every id: 0 head, 1 tail, 2 unseen. */
+function groupsOf(counts: readonly number[], known: readonly boolean[]): Uint8Array {
+  const group = Uint8Array.from(known, (is) => (is ? 1 : 2));
+  const frequent = counts.flatMap((count, id) => (known[id] ? [{ count, id }] : []));
+  frequent.sort((a, b) => b.count - a.count || a.id - b.id);
+  const total = frequent.reduce((sum, { count }) => sum + count, 0);
+  let before = 0;
+  for (const { count, id } of frequent) {
+    if (before >= total / 2) break;
+    group[id] = 0;
+    before += count;
+  }
+  return group;
+}

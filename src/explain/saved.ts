@@ -1,0 +1,2 @@
+/** What an explanation is called in a run's directory. */
+export const EXPLANATION = "explain.json";
