@@ -10,6 +10,7 @@ import { tellWarnings } from "./warnings.js";
 interface Flags {
   checkpoint: string;
   data: string[];
+  clicks?: string[];
   limit?: number;
   threads?: number;
   maxRejects?: number;
@@ -26,6 +27,7 @@ export function evalCommand(): Command {
       "--data <file...>",
       'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
     )
+    .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
     .option("--limit <n>", "stop after n events", wholeNumber)
     .option("--threads <n>", "threads of the tower's runtime (default: all cores)", threads)
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { type Command, InvalidArgumentError } from "commander";
 import { HashbrookError } from "../core/errors.js";
+import { parseSeconds } from "../schema/units.js";
 import { kafkaOptions, kafkaUrl } from "../sources/kafka/options.js";
 
 /** The longest wait a flag can name: a day. */
@@ -131,6 +132,13 @@ export function positive(text: string): number {
 /** What the environment says about reaching Kafka, for the help of every command that does. */
 export const KAFKA_ENVIRONMENT = `Environment: KAFKA_SSL=true (or KAFKA_SSL_CA, KAFKA_SSL_CERT, KAFKA_SSL_KEY, PEM files) for TLS; KAFKA_USERNAME,
 KAFKA_PASSWORD and KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512) to log in.`;
+
+/** Parses a time, in seconds: 90, "15m", "1d". */
+export function duration(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds === undefined) throw new InvalidArgumentError("It must be a time above 0: 90, 30s, 15m, 2h, 1d.");
+  return seconds;
+}
 
 /** Parses a number of 0 or more; underscores may group digits. */
 export function notNegative(text: string): number {

@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { Output, writeOut } from "../core/output.js";
 import { type SimulatedFacts, simulate } from "../sources/simulator/run.js";
-import { seed, wholeNumber } from "./options.js";
+import { duration, seed, wholeNumber } from "./options.js";
 import { count, figure } from "./progress.js";
 import { stopSignal, tellStopped } from "./signals.js";
 
@@ -11,7 +11,10 @@ interface Flags {
   rows: number;
   seed: number;
   format: "tsv" | "json";
-  out: string;
+  out?: string;
+  impressions?: string;
+  clicks?: string;
+  clickWindow: number;
   json?: true;
 }
 
@@ -23,15 +26,19 @@ export function simulateCommand(): Command {
     .requiredOption("--rows <n>", "impressions to generate", wholeNumber)
     .option("--seed <n>", "the same seed gives the same bytes", seed, 42)
     .addOption(new Option("--format <name>", "one row a line").choices(["tsv", "json"]).default("tsv"))
-    .option("--out <file>", 'file to write, "-" for stdout', "-")
+    .option("--out <file>", 'file of labelled events, "-" for stdout (default, but with --impressions or --clicks)')
+    .option("--impressions <file>", "file of the same impressions without labels, as a server tells them")
+    .option("--clicks <file>", "file of the clicks on them, each at its own later time: event_id, ts_ms")
+    .option("--click-window <time>", "clicks later than this after their impression are none (15m, 1d)", duration, 900)
     .option("--json", "print the facts (oracle_auc, base rate ...) as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
       `
 features/ads-demo.yaml is the spec of this stream; its columns are described there.
 
-Example:
-  hashbrook simulate --rows 1000000 --seed 7 --out ads.tsv`,
+Examples:
+  hashbrook simulate --rows 1000000 --seed 7 --out ads.tsv
+  hashbrook simulate --rows 1000000 --impressions shown.tsv --clicks clicks.tsv --out labelled.tsv`,
     )
     .action(run);
 }
@@ -39,22 +46,35 @@ Example:
 async function run(flags: Flags): Promise<void> {
   const started = systemClock.now();
   const { signal, release } = stopSignal();
-  const output = Output.open(flags.out);
-  const write = async (bytes: Uint8Array) => {
-    await writeOut(output, bytes);
+  const labelled = flags.out ?? (flags.impressions || flags.clicks ? undefined : "-");
+  const [events, impressions, clicks] = [labelled, flags.impressions, flags.clicks].map((name) =>
+    name === undefined ? undefined : Output.open(name),
+  );
+  const outputs = [events, impressions, clicks].filter((output) => output !== undefined);
+  const writes = (output: Output | undefined) => async (bytes: Uint8Array) => {
+    if (output) await writeOut(output, bytes);
     // Lets a signal in.
     await setImmediate();
     if (signal.aborted) throw STOPPED;
   };
+  const window = flags.clickWindow * 1000;
+  const split =
+    impressions || clicks ? { impressions: writes(impressions), clicks: writes(clicks), window } : undefined;
   try {
-    const facts = await simulate({ rows: flags.rows, seed: flags.seed, format: flags.format, write });
-    output.commit();
+    const facts = await simulate({
+      rows: flags.rows,
+      seed: flags.seed,
+      format: flags.format,
+      write: writes(events),
+      split,
+    });
+    for (const output of outputs) output.commit();
     print(flags, facts, (systemClock.now() - started) / 1000);
   } catch (error) {
     if (error !== STOPPED) throw error;
-    tellStopped(signal, flags.out);
+    tellStopped(signal, flags.out ?? flags.impressions ?? flags.clicks ?? "-");
   } finally {
-    output.discard();
+    for (const output of outputs) output.discard();
     release();
   }
 }

@@ -42,12 +42,18 @@ export function summary(report: Report): string {
   }
   lines.push(...rejectedLines(report));
   if (report.duplicates > 0) lines.push(`  left out ${report.duplicates} events whose id had come before`);
+  if (report.join) lines.push(`  ${joinText(report.join)}`);
   lines.push(...clippedLines(report.clipped));
   if (report.left_out) lines.push(`  left out ${count(report.left_out)} negatives, which were scored and not learned`);
   if (report.by) lines.push(...byLines(report.by));
   if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
   lines.push(...knownLines(report), `  checkpoint ${report.checkpoint}`);
   return lines.join("\n");
+}
+
+function joinText({ clicks, joined, duplicates, late }: NonNullable<Report["join"]>): string {
+  const more = [duplicates && `${count(duplicates)} came again`, late && `${count(late)} more came too late to count`];
+  return [`${count(clicks)} clicks labelled ${count(joined)} impressions`, ...more.filter(Boolean)].join(", ");
 }
 
 function qualityLines(report: Report): string[] {

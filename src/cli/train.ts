@@ -17,6 +17,7 @@ interface Flags extends TopicFlags, PublishFlags, ProtectionFlags {
   metricsPort?: number;
   model: string;
   data?: string[];
+  clicks?: string[];
   out: string;
   resume?: true;
   again?: true;
@@ -39,6 +40,7 @@ export function trainCommand(): Command {
     .description("Learn a model from events: every event is scored before it is learned from")
     .requiredOption("--model <spec>", "model spec, a YAML file of features/")
     .option("--data <file...>", 'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]')
+    .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
     .requiredOption("--out <dir>", "directory of the run: checkpoints, rejected rows")
     .option(
       "--resume",

@@ -111,6 +111,10 @@ export class Batch {
   get times(): Float64Array {
     return new Float64Array(this.buffer, this.base + this.layout.times, this.rows);
   }
+  /** Two halves an id, the lower first. */
+  get idHalves(): Uint32Array {
+    return new Uint32Array(this.buffer, this.base + this.layout.ids, 2 * this.rows);
+  }
   get ids(): BigUint64Array {
     return new BigUint64Array(this.buffer, this.base + this.layout.ids, this.rows);
   }

@@ -54,17 +54,19 @@ export class Decoder {
 
   constructor(spec: CompiledSpec, options: DecoderOptions) {
     const { capacity, format = spec.events.format, requireLabel = true, distinct = requireLabel } = options;
-    const { kept = null, watch = requireLabel } = options;
+    const { kept = null, watch = requireLabel, unlabelled = false } = options;
     const { memory, kernel } = scanKernel();
     const arena = new Arena(memory, kernel.heapBase());
     const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
     this.#spec = spec;
     [this.#format, this.#memory, this.#kernel, this.#arena] = [format, memory, kernel, arena];
-    this.#plan = layPlan(spec, { capacity, format, requireLabel, distinct, kept, watch }, kernel, arena);
+    this.#plan = layPlan(spec, { capacity, format, requireLabel, unlabelled, distinct, kept, watch }, kernel, arena);
     this.layout = this.#plan.layout;
     this.#input = new ScanInput(memory, arena);
-    if (watch) this.#sampler = new Sampler(memory, kernel, this.#plan.places, spec, format);
-    this.#needed = [...new Set([...(requireLabel ? sourcesOf(spec, format) : fields), ...(kept ?? [])])];
+    if (watch)
+      this.#sampler = new Sampler(memory, kernel, this.#plan.places, unlabelled ? null : spec.label.from, format);
+    const needed = requireLabel ? sourcesOf(spec, format) : fields;
+    this.#needed = [...new Set([...(unlabelled ? needed.slice(1) : needed), ...(kept ?? [])])];
     this.#isDelimited = format === "tsv" || format === "csv";
     this.needsHeader = this.#isDelimited && (options.header ?? spec.events.header);
     if (this.#isDelimited && !this.needsHeader) this.#nameColumns(spec.events.columns);

@@ -9,6 +9,8 @@ export interface DecoderOptions {
   readonly format?: Format;
   /** Default true. False, for scoring: label, weight, time and id may be missing (label NaN, weight 1, time and id 0). */
   readonly requireLabel?: boolean;
+  /** Events have no label: it is 0 until somebody else puts it in. Default false. */
+  readonly unlabelled?: boolean;
   /** The files name their columns in their first line. Default: as the spec says. */
   readonly header?: boolean;
   /** Report distinct-value registers. Default: as requireLabel. */

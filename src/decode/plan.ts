@@ -22,6 +22,8 @@ export interface PlanOptions {
   readonly capacity: number;
   readonly format: Format;
   readonly requireLabel: boolean;
+  /** Labels are 0, and not read. */
+  readonly unlabelled: boolean;
   /** Report risen registers of distinct-value estimates. */
   readonly distinct: boolean;
   /** Columns and paths whose texts are kept of every row; null: no row is kept. */
@@ -118,7 +120,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
 /** The kernel's Plan. */
 function planStruct(
   { spec, arena, layout, region, places, ops }: FieldContext,
-  { format, requireLabel, kept }: PlanOptions,
+  { format, requireLabel, unlabelled, kept }: PlanOptions,
   { columns, changes, root, keptRows }: Record<"columns" | "changes" | "root" | "keptRows", number>,
 ): Struct {
   const { label, events } = spec;
@@ -134,7 +136,7 @@ function planStruct(
     columnsEnd: columns,
     positions: arena.take(POSITION_BYTES) + 16,
     lines: arena.take(POSITION_BYTES) + 16,
-    labelSlot: slot(label.from, "text"),
+    labelSlot: unlabelled ? 0 : slot(label.from, "text"),
     positive: arena.bytes(positive),
     positiveSize: positive.length,
     weightSlot: slot(weightSource(spec, format), "number"),

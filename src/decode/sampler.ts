@@ -1,7 +1,7 @@
 import { isObject } from "../core/json.js";
 import { nearest } from "../core/nearest.js";
 import { offsetOf, structOf } from "../kernels/layouts.js";
-import type { CompiledSpec, Format } from "../spec/compiled.js";
+import type { Format } from "../spec/compiled.js";
 import type { ScanKernel } from "./kernel.js";
 import type { Places } from "./places.js";
 import { shortText } from "./values.js";
@@ -33,18 +33,19 @@ export class Sampler {
   readonly #kernel: ScanKernel;
   readonly #places: Places;
   readonly #format: Format;
-  readonly #labelSlot: number;
+  readonly #labelSlot: number | null;
   readonly #values = new Map<number, string>();
   readonly #labels = new Set<string>();
   #looks = 0;
   #first: string | undefined;
 
-  constructor(memory: WebAssembly.Memory, kernel: ScanKernel, places: Places, spec: CompiledSpec, format: Format) {
+  /** @param label where the label is; null: nowhere */
+  constructor(memory: WebAssembly.Memory, kernel: ScanKernel, places: Places, label: string | null, format: Format) {
     this.#memory = memory;
     this.#kernel = kernel;
     this.#places = places;
     this.#format = format;
-    this.#labelSlot = places.slot(spec.label.from, "text");
+    this.#labelSlot = label === null ? null : places.slot(label, "text");
   }
 
   /** Keeps the first row, which begins at `at`. */
@@ -59,7 +60,7 @@ export class Sampler {
   look(): void {
     if (this.#looks === MOST_LOOKS) return;
     if (this.#looks++ === 0) for (const slot of this.#watched()) this.#values.set(slot, this.#textOf(slot));
-    if (this.#labels.size < MOST_LABELS) this.#labels.add(this.#textOf(this.#labelSlot));
+    if (this.#labelSlot !== null && this.#labels.size < MOST_LABELS) this.#labels.add(this.#textOf(this.#labelSlot));
   }
 
   findings(): Findings {

@@ -5,6 +5,7 @@ import { compileCalibration } from "./calibration.js";
 import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileFields, type ExpandedField } from "./fields.js";
+import { compileJoin } from "./join.js";
 import { compileLabel } from "./label.js";
 import { checkVectors, compilePoolings } from "./poolings.js";
 import type { ModelSpec } from "./schema.js";
@@ -21,7 +22,7 @@ const BATCH_BYTES = 2 ** 30;
 
 /** Resolves a spec whose shape is right. Whatever is wrong goes to `problems`; the result counts only if there are none. */
 export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec | undefined {
-  const events = compileEvents(spec, problems);
+  const events = compileEvents(spec.events, problems);
   const sources = new Sources(events, problems);
   const label = compileLabel(spec, sources, problems);
   const fields = compileFields(spec, sources, problems);
@@ -44,6 +45,7 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
     ...compileCalibration(spec.calibration, used, problems),
     events,
     label,
+    ...compileJoin(spec.join, label, problems),
     ...used,
     numbers: fields.filter(({ field }) => isNumber(field)).map(({ field }) => field.name),
     ...pooled,

@@ -23,13 +23,25 @@ const Events = Type.Object(
   closed,
 );
 
+const Time = Type.Object({ from: text, unit: Type.Enum(["s", "ms"]) }, closed);
+
+const Join = Type.Object(
+  {
+    clicks: Type.Object({ events: Events, id: text, time: Time }, closed),
+    window: Type.Integer({ minimum: 1 }),
+    lateness: Type.Integer({ minimum: 0 }),
+    skew: Type.Integer({ minimum: 0 }),
+  },
+  closed,
+);
+
 const Label = Type.Object(
   {
     from: text,
     positive: Type.Union([Type.Object({ equals: text }, closed), Type.Object({ at_least: Type.Number() }, closed)]),
     soft: Type.Optional(Type.Literal(true)),
     weight: orNull(text),
-    time: orNull(Type.Object({ from: text, unit: Type.Enum(["s", "ms"]) }, closed)),
+    time: orNull(Time),
     id: orNull(text),
     id_window: Type.Optional(count(2 ** 30)),
     prior: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
@@ -87,6 +99,7 @@ const Compiled = Type.Object(
     calibration: Type.Optional(CompiledCalibration),
     events: Events,
     label: Label,
+    join: Type.Optional(Join),
     fields: Type.Array(Field, { minItems: 1 }),
     tables: Type.Array(Table),
     numbers: Type.Array(text),

@@ -28,6 +28,8 @@ export interface CompiledSpec {
   readonly events: EventFormat;
   /** What is learned, and when and which event it is of. */
   readonly label: LabelSpec;
+  /** Events are impressions, whose labels come from a stream of clicks; absent: events have their labels. */
+  readonly join?: JoinSpec;
   /** In spec order. */
   readonly fields: readonly CompiledField[];
   /** Order of tables here = order in the batch and in the tower. A table of role "wide" comes last. */
@@ -74,6 +76,24 @@ export interface LabelSpec {
   readonly prior?: number;
   /** A column with the true click probability (simulated data): scored beside the model, never learned from. */
   readonly oracle: string | null;
+}
+
+/** How impressions get their labels: 1 where a click came in time, else 0. All times in ms. */
+export interface JoinSpec {
+  readonly clicks: {
+    /** How a click is written. */
+    readonly events: EventFormat;
+    /** The id of the impression that was clicked. */
+    readonly id: string;
+    /** When. */
+    readonly time: NonNullable<LabelSpec["time"]>;
+  };
+  /** A click counts when it came within so long after its impression. */
+  readonly window: number;
+  /** How much older than its newest one a stream's clicks may be: older ones are late, and count for nothing. */
+  readonly lateness: number;
+  /** A click counts when it is told to have come at most so long before its impression: clocks differ. */
+  readonly skew: number;
 }
 
 /** How probabilities are calibrated. */

@@ -13,11 +13,12 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
     problems.add("label.from", "field and from are the same: both are given", "keep one of them");
   }
   const from = label.field ?? label.from ?? defaults.label;
-  const time = typeof label.time === "string" ? { from: label.time } : label.time;
+  const time = label.time === undefined ? null : compileTime(label.time);
   const { weight = null, oracle = null } = label;
   const id = spec.events.id ?? label.id ?? null;
   const at = (key: string, value: string | null | undefined) => value != null && sources.check(value, `label.${key}`);
-  at(label.from === undefined ? "field" : "from", from);
+  const joined = spec.join !== undefined && label.field === undefined && label.from === undefined;
+  if (!joined) at(label.from === undefined ? "field" : "from", from);
   at("weight", weight);
   at(typeof label.time === "string" ? "time" : "time.from", time?.from);
   if (id !== null) sources.check(id, spec.events.id === undefined ? "label.id" : "events.id");
@@ -33,12 +34,20 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
     positive: compilePositive(String(label.positive ?? defaults.positive), problems),
     ...(label.soft ? { soft: true } : {}),
     weight,
-    time: time ? { from: time.from, unit: time.unit ?? defaults.time_unit } : null,
+    time,
     id,
     ...(id === null ? {} : { id_window: spec.events.id_window ?? defaults.id_window }),
     ...(label.prior === undefined ? {} : { prior: label.prior }),
     oracle,
   };
+}
+
+/** Where a time is, and in what unit. */
+export function compileTime(
+  written: NonNullable<NonNullable<ModelSpec["label"]>["time"]>,
+): NonNullable<LabelSpec["time"]> {
+  const time = typeof written === "string" ? { from: written } : written;
+  return { from: time.from, unit: time.unit ?? defaults.time_unit };
 }
 
 function compilePositive(positive: string, problems: Problems): LabelSpec["positive"] {

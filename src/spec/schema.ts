@@ -3,25 +3,11 @@ import { type Static, Type } from "../schema/typebox.js";
 import { eventKinds } from "../towers/index.js";
 import { Calibration } from "./calibration.js";
 import { defaults } from "./defaults.js";
+import { Join } from "./join.js";
+import { Events, Time } from "./schema-events.js";
 import { Field } from "./schema-fields.js";
 import { Poolings, Tower, Wide } from "./schema-model.js";
 import { Table } from "./schema-tables.js";
-
-const Time = Type.Union(
-  [
-    text("Where the event time is, in milliseconds since 1970."),
-    Type.Object(
-      {
-        from: text("Where the event time is."),
-        unit: optional(
-          Type.Enum(["s", "ms"], { default: defaults.time_unit, description: "Seconds or milliseconds since 1970." }),
-        ),
-      },
-      closed,
-    ),
-  ],
-  { description: "Event time. A row without one is rejected." },
-);
 
 const POSITIVE = 'A positive label, a number ("1", also written 1.0) or a text, or a threshold (">= 4").';
 
@@ -59,40 +45,6 @@ const Label = Type.Object(
     ),
   },
   { ...closed, description: "What is learned." },
-);
-
-const Events = Type.Object(
-  {
-    format: Type.Enum(["tsv", "csv", "json", "vw"], {
-      description: "tsv, csv: a line an event. json: an object a line. vw: Vowpal Wabbit text.",
-      "x-not-in-this-version": ["libsvm"],
-    }),
-    columns: optional(
-      Type.Array(text("A column, or a range: C1..C26."), {
-        minItems: 1,
-        description: "tsv, csv: the columns in file order. Not needed with header: true.",
-      }),
-    ),
-    header: optional(
-      Type.Boolean({
-        default: defaults.header,
-        description: "tsv, csv: the first line of every file names the columns; they are matched by name.",
-      }),
-    ),
-    separator: optional(text('tsv, csv: one ASCII character, "\\x01", "tab". Default: a tab, a comma.')),
-    id: optional(
-      text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),
-    ),
-    id_window: optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 2 ** 30,
-        default: defaults.id_window,
-        description: "Events among which an id counts once.",
-      }),
-    ),
-  },
-  { ...closed, description: "How an event is written." },
 );
 
 const Train = Type.Object(
@@ -144,6 +96,7 @@ export const specSchema = Type.Object(
     name: text("The model's name.", { pattern: NAME }),
     events: Events,
     label: optional(Label),
+    join: optional(Join),
     fields: Type.Array(Field, {
       minItems: 1,
       description: "What the model sees of an event.",

@@ -7,34 +7,36 @@ import type { ModelSpec } from "./schema.js";
 
 const isTable = (format: string): format is "tsv" | "csv" => format === "tsv" || format === "csv";
 
-/** Resolves `events`. */
-export function compileEvents(spec: ModelSpec, problems: Problems): EventFormat {
-  const { format, columns, header, separator } = spec.events;
+type Written = Pick<ModelSpec["events"], "format" | "columns" | "header" | "separator">;
+
+/** Resolves `events`, or what else says how a line is written, at `path` of the spec. */
+export function compileEvents(written: Written, problems: Problems, path = "events"): EventFormat {
+  const { format, columns, header, separator } = written;
   if (!isTable(format)) {
     for (const key of ["columns", "header", "separator"] as const) {
-      if (spec.events[key] !== undefined)
-        problems.add(`events.${key}`, `has no meaning for ${format}`, "it is for tsv and csv: remove it");
+      if (written[key] !== undefined)
+        problems.add(`${path}.${key}`, `has no meaning for ${format}`, "it is for tsv and csv: remove it");
     }
     return { format, columns: [], header: false, separator: "" };
   }
   if (!columns && !header)
     problems.add(
-      "events",
+      path,
       `"columns" is missing: ${format} needs the names of its columns`,
       "e.g. columns: [label, I1..I13, C1..C26]; or header: true, when the first line of every file names them",
     );
   const names = (columns ?? []).flatMap((name, i) =>
-    expand(name, `events.columns[${i}]`, problems).map((column) => ({ column, i })),
+    expand(name, `${path}.columns[${i}]`, problems).map((column) => ({ column, i })),
   );
   for (const [at, { column, i }] of names.entries()) {
     const first = names.findIndex((other) => other.column === column);
     if (first !== at)
-      problems.add(`events.columns[${i}]`, `"${column}" is there twice`, "give every column a name of its own");
+      problems.add(`${path}.columns[${i}]`, `"${column}" is there twice`, "give every column a name of its own");
   }
   const by = separator === undefined ? defaults.separator[format] : separatorOf(separator);
   if (!isColumnSeparator(by)) {
     problems.add(
-      "events.separator",
+      `${path}.separator`,
       `${JSON.stringify(separator)} cannot separate columns`,
       'one ASCII character, not a quote or a line break: ";", "\\t", "\\x01"',
     );

@@ -9,6 +9,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { ByReport, BySpec } from "./by-value.js";
+import type { JoinCounts } from "./join/joiner.js";
 import type { TopicPosition } from "./ordering/merge.js";
 import type { LineOptions } from "./prediction-lines.js";
 import type { TrainSettings } from "./settings.js";
@@ -20,6 +21,8 @@ export interface Job extends TrainSettings {
   readonly spec: CompiledSpec;
   /** Paths, globs, "-" or "simulate:ROWS[:SEED]", in order. */
   readonly data: readonly string[];
+  /** Files of clicks, which give the events of `data` their labels; null: events have them. */
+  readonly clicks: readonly string[] | null;
   /** Learn from a Kafka topic, and `data` is empty. */
   readonly topic: TopicSpec | null;
   /** Publish a delta log; null: none. */
@@ -202,6 +205,8 @@ export interface Progress {
   readonly slices: readonly SliceReport[];
   /** Negatives scored and not learned, where the spec samples them. */
   readonly left_out: number;
+  /** What became of clicks; null where labels do not come from them. */
+  readonly join: JoinCounts | null;
   /** The newest validation; null before the first. */
   readonly validation: EpochQuality | null;
   /** Learned rows of all tables. */
@@ -257,6 +262,8 @@ export interface Report extends Quality {
   readonly by?: ByReport;
   /** Negatives scored and not learned; there only where the spec samples them. */
   readonly left_out?: number;
+  /** What became of clicks; there only where labels come from them. */
+  readonly join?: JoinCounts;
   /** null without validation events. */
   readonly validation: ValidationReport | null;
   /** From about the middle of the stream on: from row `from`. */

@@ -76,6 +76,7 @@ export function begin(job: Job, store: CheckpointStore): Beginning {
     learned: meta?.learned ?? [],
     examples,
     validated: meta?.validation?.epochs ?? 0,
+    join: meta?.tally.join ?? null,
   };
   return { store, resumed, order, start };
 }

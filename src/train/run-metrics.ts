@@ -12,6 +12,7 @@ import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
 import type { EndedBy } from "./consumer.js";
 import { Doubts } from "./doubts.js";
+import type { JoinCounts, JoinState } from "./join/joiner.js";
 import type { CalibratedReport, Job, Progress, Quality, Report, TableReport, Warning } from "./job.js";
 import { rejectSamples, rejectText } from "./rejects.js";
 import type { DecodedBatch } from "./stream.js";
@@ -23,6 +24,8 @@ export interface RunMetricsState {
   readonly rejected_by_code: Record<string, number>;
   readonly duplicates?: number;
   readonly left_out?: number;
+  /** There only where labels come from clicks. */
+  readonly join?: JoinState;
 }
 
 /** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
@@ -47,6 +50,7 @@ export class RunMetrics {
   duplicates = 0;
   /** Negatives that were scored and not learned. */
   leftOut = 0;
+  private join: JoinState | null = null;
 
   constructor(spec: CompiledSpec, job: Job, clock: Clock) {
     this.spec = spec;
@@ -75,6 +79,7 @@ export class RunMetrics {
   count(batch: Batch, decoded: DecodedBatch, skipped: number, totalBytes: number | null): void {
     this.oracle?.add(batch.oracle, batch.labels, batch.weights, decoded.seen);
     this.examples += batch.rows;
+    this.join = decoded.join ?? null;
     this.skippedRows += skipped;
     this.done = totalBytes ? Math.min(1, decoded.bytesRead / totalBytes) : null;
     const before = this.rejected;
@@ -123,6 +128,7 @@ export class RunMetrics {
       calibrated: this.calibrated && quality(this.calibrated.fresh.lifetime()),
       slices: model.calibrator?.report() ?? [],
       left_out: this.leftOut,
+      join: this.joined,
       validation: null,
       table_rows: sizes.reduce((sum, { rows }) => sum + rows, 0),
       table_bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -165,6 +171,7 @@ export class RunMetrics {
       seen: seen && quality(seen.lifetime()),
       ...this.calibratedReport(model),
       ...(this.spec.negative_sampling === undefined ? {} : { left_out: this.leftOut }),
+      ...(this.joined ? { join: this.joined } : {}),
       validation: null,
       second_half: { from: half.from, ...quality(half) },
       last_tenth: { from: tenth.from, ...quality(tenth) },
@@ -186,6 +193,12 @@ export class RunMetrics {
     };
   }
 
+  private get joined(): JoinCounts | null {
+    if (!this.join) return null;
+    const { clicks, joined, duplicates, late } = this.join;
+    return { clicks, joined, duplicates, late };
+  }
+
   private calibratedReport({ calibrator }: Model): { calibrated?: CalibratedReport } {
     const fresh = this.calibrated?.fresh;
     if (!calibrator || !fresh) return {};
@@ -200,7 +213,8 @@ export class RunMetrics {
   state(): RunMetricsState {
     const { examples, duplicates, leftOut } = this;
     const left = this.spec.negative_sampling === undefined ? {} : { left_out: leftOut };
-    return { examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode(), duplicates, ...left };
+    const join = this.join ? { join: this.join } : {};
+    return { examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode(), duplicates, ...left, ...join };
   }
 
   blocks(): Block[] {
@@ -222,6 +236,7 @@ export class RunMetrics {
     for (const [code, count] of Object.entries(state.rejected_by_code)) this.rejectedByCode.set(code, count);
     this.metrics.restore("metrics/model", blocks);
     this.leftOut = state.left_out ?? 0;
+    this.join = state.join ?? null;
     this.oracle?.restore("metrics/oracle", blocks);
     this.calibrated?.restore("metrics/calibrated", blocks);
     this.distinct.restore("metrics/distinct", blocks);

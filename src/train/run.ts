@@ -37,6 +37,8 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   readonly onSpecWarning?: ((warning: SpecWarning) => void) | undefined;
   /** Directory of the run: checkpoints and rejected rows. */
   readonly out: string;
+  /** Files of clicks, in order: what gives events their labels where the spec has a `join`. */
+  readonly clicks?: string | readonly string[] | undefined;
   /** Files scored after every epoch and never learned; with `validateLast`, an error. */
   readonly validate?: string | readonly string[] | undefined;
 }
@@ -45,6 +47,8 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
 export interface EvaluateOptions extends StreamOptions {
   /** A run's directory or one checkpoint's directory. */
   readonly checkpoint: string;
+  /** As `train`'s, where the events scored are impressions. */
+  readonly clicks?: string | readonly string[] | undefined;
   /** Tell quality by value of this, too, and by bin of the score: a field, a column or a JSON path. */
   readonly by?: string | undefined;
   /** With `by`: values to tell one by one, those with most events. Default 20. */
@@ -55,7 +59,7 @@ export interface EvaluateOptions extends StreamOptions {
 const TOP_VALUES = 20;
 
 /** What to score, with what, and how to write it. */
-export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top"> {
+export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top" | "clicks"> {
   /** File to write, one probability a line; "-" = standard output. It may not be one of the inputs. */
   readonly out: string;
   /** Values to pass through, before the score: columns, JSON paths, vw namespaces, or "label.id" for the event's id. */
@@ -75,9 +79,29 @@ export async function train(options: TrainOptions): Promise<Report> {
     out: options.out,
     kept: sliceSource(spec),
     validate: validationFiles(options),
+    clicks: clickFiles(spec, options),
   };
+  if (spec.join && job.clicks === null) throw unlabelled(spec);
   refuseRejected(job);
   return runPipeline(job, options);
+}
+
+/** The files that `clicks` names. @throws usage where nothing can be joined with them */
+function clickFiles(spec: CompiledSpec, options: TrainOptions | EvaluateOptions): readonly string[] | null {
+  if (options.clicks === undefined) return null;
+  const refuse = (message: string, hint: string) => new HashbrookError("usage", message, { hint });
+  if (!spec.join) throw refuse("--clicks: the spec has no join", "say in it how clicks are written: join: { clicks: ... }");
+  const { validate, validateLast, epochs = 1, topic } = options as TrainOptions;
+  if (topic) throw refuse("--clicks: files of clicks cannot label a topic's impressions", "give --data files");
+  if (validate?.length || validateLast != null || epochs > 1)
+    throw refuse("--clicks: impressions are learned in one pass", "leave --epochs, --validate and --validate-last away");
+  return typeof options.clicks === "string" ? [options.clicks] : options.clicks;
+}
+
+function unlabelled({ name }: CompiledSpec): HashbrookError {
+  return new HashbrookError("usage", `${name}: its labels come from clicks, and none are given`, {
+    hint: "name the files of clicks: --clicks FILES",
+  });
 }
 
 /** A run's rejected rows are written anew: they cannot be what it learns. */
@@ -135,7 +159,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
   if (!Number.isSafeInteger(top) || top < 1)
     throw new HashbrookError("usage", `top ${top}: must be a whole number of at least 1`);
   const apart = by === undefined ? {} : { by: { field: by, top }, kept: bySource(spec, by) };
-  return runPipeline({ ...job, ...apart, checkpoint: checkpoint.path, passedOver }, options);
+  const clicks = clickFiles(spec, options);
+  return runPipeline({ ...job, ...apart, clicks, checkpoint: checkpoint.path, passedOver }, options);
 }
 
 /**
@@ -177,6 +202,7 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     kind,
     spec,
     data: typeof options.data === "string" ? [options.data] : (options.data ?? []),
+    clicks: null,
     topic: null,
     publish: null,
     deadLetters: null,

@@ -4,6 +4,7 @@ import type { Decoder, Findings, Reject, Taken } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
 import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
+import type { JoinState } from "./join/joiner.js";
 import type { MergeDecision } from "./ordering/merge.js";
 
 /** The start of the stream. */
@@ -38,6 +39,8 @@ export interface DecodedBatch {
   readonly seen: readonly Span[];
   /** Passes over the data that have ended before the batch's end. */
   readonly epochs: number;
+  /** The join behind the batch, where labels come from clicks. */
+  readonly join?: JoinState;
 }
 
 export interface StreamOptions {

@@ -1,5 +1,6 @@
+import { DelayedClicks } from "./clicks.js";
 import { Simulator, type SimulatorOptions } from "./simulator.js";
-import { ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat } from "./writer.js";
+import { clickWriter, ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat } from "./writer.js";
 
 const CHUNK = 1 << 20;
 const BINS = 1 << 14;
@@ -13,7 +14,21 @@ export interface SimulateOptions extends SimulatorOptions {
   /** Tab-separated columns, or JSON lines. */
   readonly format: SimulatorFormat;
   /** Takes the bytes of whole rows, in order; they are valid until it returns (or its promise is fulfilled). */
-  readonly write: (bytes: Uint8Array) => void | Promise<void>;
+  readonly write: Sink;
+  /** The same stream as a server and its users tell it: impressions that nobody has labelled, and clicks that come later. */
+  readonly split?: SplitOptions | undefined;
+}
+
+type Sink = (bytes: Uint8Array) => void | Promise<void>;
+
+/** Where impressions without a label go, and the clicks on them in the order of their times. */
+export interface SplitOptions {
+  /** As `write`: the rows of `write`, the label being missing. */
+  readonly impressions?: Sink | undefined;
+  /** As `write`: rows of an event id and a time. */
+  readonly clicks?: Sink | undefined;
+  /** Milliseconds after its impression in which a click counts: a later one is none. */
+  readonly window: number;
 }
 
 /** What is known of a simulated stream: the best any model can do, and how much there is to learn. */
@@ -33,24 +48,97 @@ export interface SimulatedFacts {
 }
 
 /** Generates `rows` impressions, hands their text to `write`, and returns the facts about them. */
-export async function simulate(options: SimulateOptions): Promise<SimulatedFacts> {
-  const simulator = new Simulator(options.seed, options);
-  const writer = new ImpressionWriter(options.format);
+export async function simulate({
+  rows,
+  seed,
+  format,
+  write,
+  split,
+  ...world
+}: SimulateOptions): Promise<SimulatedFacts> {
+  const simulator = new Simulator(seed, world);
+  const writer = new ImpressionWriter(format);
   const facts = new FactCounter();
-  const chunk = new Uint8Array(CHUNK);
-  let end = 0;
-  let bytes = 0;
-  for (let i = 0; i < options.rows; i++) {
+  const events = new Chunks(write);
+  const parts = split && new Parts(seed, format, split);
+  for (let i = 0; i < rows; i++) {
     simulator.next();
-    facts.add(simulator.row);
-    end = writer.write(simulator.row, chunk, end);
-    if (end > CHUNK - MAX_ROW_BYTES || i === options.rows - 1) {
-      await options.write(chunk.subarray(0, end));
-      bytes += end;
-      end = 0;
+    const { row } = simulator;
+    if (row.label && parts?.click(row) === false) row.label = 0;
+    facts.add(row);
+    await events.add((bytes, at) => writer.write(row, bytes, at));
+    await parts?.add(row, writer);
+  }
+  await events.flush();
+  await parts?.flush();
+  return { bytes: events.bytes, ...facts.result() };
+}
+
+/** Rows gathered to larger pieces. */
+class Chunks {
+  bytes = 0;
+  readonly #write: Sink;
+  readonly #chunk = new Uint8Array(CHUNK);
+  #end = 0;
+
+  constructor(write: Sink) {
+    this.#write = write;
+  }
+
+  /** @param row writes one at a place of the bytes, and says where it ends */
+  add(row: (bytes: Uint8Array, at: number) => number): void | Promise<void> {
+    this.#end = row(this.#chunk, this.#end);
+    if (this.#end > CHUNK - MAX_ROW_BYTES) return this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const end = this.#end;
+    this.#end = 0;
+    this.bytes += end;
+    if (end > 0) await this.#write(this.#chunk.subarray(0, end));
+  }
+}
+
+/** Impressions and clicks apart. */
+class Parts {
+  readonly #impressions: Chunks;
+  readonly #clicks: Chunks;
+  readonly #delayed: DelayedClicks;
+  readonly #writeClick: ReturnType<typeof clickWriter>;
+
+  constructor(seed: number, format: SimulatorFormat, { impressions, clicks, window }: SplitOptions) {
+    this.#impressions = new Chunks(impressions ?? (() => {}));
+    this.#clicks = new Chunks(clicks ?? (() => {}));
+    this.#delayed = new DelayedClicks(seed, window);
+    this.#writeClick = clickWriter(format);
+  }
+
+  /** @returns whether the click on this impression will be told */
+  click(row: Simulator["row"]): boolean {
+    return this.#delayed.add(row);
+  }
+
+  async add(row: Simulator["row"], writer: ImpressionWriter): Promise<void> {
+    const { label } = row;
+    row.label = -1;
+    await this.#impressions.add((bytes, at) => writer.write(row, bytes, at));
+    row.label = label;
+    await this.#tell(row.time);
+  }
+
+  async flush(): Promise<void> {
+    await this.#tell(Number.POSITIVE_INFINITY);
+    await this.#impressions.flush();
+    await this.#clicks.flush();
+  }
+
+  /** Tells the clicks that come before a time. */
+  async #tell(time: number): Promise<void> {
+    for (let click = this.#delayed.next(time); click; click = this.#delayed.next(time)) {
+      const told = click;
+      await this.#clicks.add((bytes, at) => this.#writeClick(told, bytes, at));
     }
   }
-  return { bytes, ...facts.result() };
 }
 
 class FactCounter {

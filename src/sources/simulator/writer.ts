@@ -1,3 +1,4 @@
+import type { Click } from "./clicks.js";
 import { type Impression, simulatorColumns } from "./impression.js";
 import * as names from "./names.js";
 
@@ -178,4 +179,17 @@ export class ImpressionWriter {
       n = rest;
     }
   }
+}
+
+/** Writes clicks: an event id and a time, in the order of their names. */
+export function clickWriter(format: SimulatorFormat): (click: Click, bytes: Uint8Array, at: number) => number {
+  const text =
+    format === "tsv"
+      ? ({ event, time }: Click) => `e${event}\t${time}\n`
+      : ({ event, time }: Click) => `{"event_id":"e${event}","ts_ms":${time}}\n`;
+  return (click, bytes, at) => {
+    const row = ascii(text(click));
+    bytes.set(row, at);
+    return at + row.length;
+  };
 }

@@ -9,6 +9,7 @@ import type { TopicSpec } from "../../sources/kafka/open-topic.js";
 import { inputsFor, sourceOf } from "../../sources/source.js";
 import { HeldOut } from "../held-out.js";
 import type { Job } from "../job.js";
+import type { Joiner } from "../join/joiner.js";
 import type { TopicPosition } from "../ordering/merge.js";
 import { mixed, planFiles } from "../plan.js";
 import { decodedBatches } from "../stream.js";
@@ -52,7 +53,8 @@ function send(message: FromDecoder): void {
 async function run(start: StreamStart): Promise<void> {
   const requireLabel = job.kind !== "predict";
   const kept = requireLabel && job.kept.length === 0 ? undefined : job.kept;
-  const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, requireLabel, kept });
+  const unlabelled = job.clicks !== null;
+  const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, requireLabel, unlabelled, kept });
   const { bytes } = decoder.layout;
   const buffers = Array.from({ length: IN_FLIGHT }, (): Room => ({ buffer: new SharedArrayBuffer(bytes), base: 0 }));
   free.push(...buffers.keys());
@@ -84,9 +86,22 @@ async function runFiles(start: StreamStart, decoder: Decoder, buffer: () => Room
     validation: held.any ? () => held.batches(start.capacity, buffer) : null,
   });
   const known = () => ({ fingerprints: source.fingerprints, totalBytes: source.totalBytes, ends });
-  const limited = await pass(pieces, limit, known, held.data);
+  const joiner = job.clicks && (await openJoiner(job, decoder.layout, start.join, plan.fresh));
+  const limited = await pass(joiner ? labelled(pieces, joiner) : pieces, limit, known, held.data);
+  await joiner?.close();
   await source.close();
   return limited;
+}
+
+async function openJoiner(...args: Parameters<typeof import("../join/open.js")["openJoiner"]>): Promise<Joiner | null> {
+  const { openJoiner } = await import("../join/open.js");
+  return openJoiner(...args);
+}
+
+/** Impressions with their labels. */
+async function* labelled(pieces: AsyncIterable<Piece>, joiner: Joiner): AsyncGenerator<Piece> {
+  for await (const piece of pieces)
+    yield piece.kind === "validated" ? piece : { ...piece, decoded: await joiner.join(piece.decoded) };
 }
 
 async function loadTopicModules() {

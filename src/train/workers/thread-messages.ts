@@ -1,6 +1,7 @@
 import type { Room } from "../../core/batch.js";
 import type { PlainError } from "../../core/errors.js";
 import type { Progress, Report, StreamPosition } from "../job.js";
+import type { JoinState } from "../join/joiner.js";
 import type { MergeDecision } from "../ordering/merge.js";
 import type { FileEnd, Pass } from "../pass.js";
 import type { Plan } from "../plan.js";
@@ -25,6 +26,8 @@ export interface StreamStart {
   readonly examples: number;
   /** Passes over the data that have been validated. */
   readonly validated: number;
+  /** The join that a run goes on with; null: a new one, or labels do not come from clicks. */
+  readonly join: JoinState | null;
 }
 
 /** Consumer → decoder. A free buffer is also the permission to decode one more batch. */

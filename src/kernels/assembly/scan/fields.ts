@@ -162,6 +162,11 @@ function sameText(a: usize, b: usize, size: u32): bool {
 
 function label(to: usize): u32 {
   const slot = plan.labelSlot;
+  if (!slot) {
+    // The label comes later, from elsewhere.
+    store<f32>(to, 0);
+    return OK;
+  }
   if (slot.size == 0) {
     store<f32>(to, NaN);
     return plan.required ? fail(slot, BAD_LABEL) : OK;

@@ -185,7 +185,7 @@ class Plan {
   positions: usize;
   lines: usize;
 
-  labelSlot: Slot;
+  labelSlot: Slot | null;
   /** The positive text, whose number is atLeast (NaN: it is none); a size of 0 means: positive when the number is >= atLeast. */
   positive: usize;
   positiveSize: u32;

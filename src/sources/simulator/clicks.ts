@@ -1,0 +1,74 @@
+import { Rng } from "../../core/rng.js";
+import type { Impression } from "./impression.js";
+import { exp } from "./math.js";
+
+/** Half of the clicks come within this time of their impression, in ms. */
+const MEDIAN_MS = 20_000;
+/** Deviation of a delay's logarithm. */
+const SPREAD = 1.4;
+/** Draws of their own: the impressions are the same with and without a click log. */
+const DELAYS = 0x5bd1e995;
+
+/** A click as it is told: of which event, and when. */
+export interface Click {
+  readonly event: number;
+  /** ms since the epoch. */
+  readonly time: number;
+}
+
+/** When clicks come: log-normal delays, in the order of their times. A click beyond the window is never told. */
+export class DelayedClicks {
+  readonly #rng: Rng;
+  readonly #window: number;
+  /** A heap, the next click first. */
+  readonly #waiting: Click[] = [];
+
+  /** @param window ms */
+  constructor(seed: number, window: number) {
+    this.#rng = new Rng((seed ^ DELAYS) >>> 0);
+    this.#window = window;
+  }
+
+  /** Takes a click of this impression. @returns whether it will be told */
+  add({ event, time }: Impression): boolean {
+    const u = () => this.#rng.uniform();
+    const normal = (u() + u() + u() + u() - 2) * 1.7320508075688772;
+    const delay = Math.round(MEDIAN_MS * exp(SPREAD * normal));
+    if (delay > this.#window) return false;
+    this.#push({ event, time: time + delay });
+    return true;
+  }
+
+  /** The next click that comes before `time`, if there is one. */
+  next(time: number): Click | undefined {
+    const [first] = this.#waiting;
+    if (!first || first.time >= time) return undefined;
+    const last = this.#waiting.pop()!;
+    if (this.#waiting.length > 0) this.#sink(last);
+    return first;
+  }
+
+  #push(click: Click): void {
+    const heap = this.#waiting;
+    let at = heap.push(click) - 1;
+    for (let up = (at - 1) >> 1; at > 0 && before(click, heap[up]); at = up, up = (at - 1) >> 1) heap[at] = heap[up];
+    heap[at] = click;
+  }
+
+  /** Puts a click in the place of the first. */
+  #sink(click: Click): void {
+    const heap = this.#waiting;
+    let at = 0;
+    for (let child = 1; child < heap.length; child = 2 * at + 1) {
+      if (child + 1 < heap.length && before(heap[child + 1], heap[child])) child++;
+      if (!before(heap[child], click)) break;
+      heap[at] = heap[child];
+      at = child;
+    }
+    heap[at] = click;
+  }
+}
+
+function before(a: Click, b: Click): boolean {
+  return a.time < b.time || (a.time === b.time && a.event < b.event);
+}

@@ -1,0 +1,72 @@
+import { closed, optional, text } from "../schema/basics.js";
+import type { Problems } from "../schema/problems.js";
+import { type Static, Type } from "../schema/typebox.js";
+import { parseSeconds } from "../schema/units.js";
+import type { EventFormat, JoinSpec, LabelSpec } from "./compiled.js";
+import { defaults } from "./defaults.js";
+import { compileTime } from "./label.js";
+import { Events, Time } from "./schema-events.js";
+import { compileEvents, Sources } from "./sources.js";
+
+const { window, lateness, skew } = defaults.join;
+const { format, columns, header, separator } = Events.properties;
+const duration = (description: string, value: string) =>
+  optional(Type.Union([text(description), Type.Number({ minimum: 0, description })], { description, default: value }));
+
+/** A spec's `join`. */
+export const Join = Type.Object(
+  {
+    clicks: Type.Object(
+      { format, columns, header, separator, id: text("Where the id of the clicked impression is."), time: Time },
+      { ...closed, description: "How a click is written." },
+    ),
+    window: duration("A click counts when it came within so long after its impression (15m, 1d).", window),
+    lateness: duration("How much older than its newest one a stream's clicks may be; older ones are late.", lateness),
+    skew: duration("A click counts when it is told to have come at most so long before its impression.", skew),
+  },
+  { ...closed, description: "Events are impressions; their labels come from a stream of clicks." },
+);
+
+/** Resolves `join`; nothing where it is not given. */
+export function compileJoin(
+  written: Static<typeof Join> | undefined,
+  label: LabelSpec,
+  problems: Problems,
+): { join?: JoinSpec } {
+  if (written === undefined) return {};
+  checkLabel(label, problems);
+  const { clicks } = written;
+  const events = compileEvents(clicks, problems, "join.clicks");
+  const time = compileTime(clicks.time);
+  checkSources(events, clicks.id, time.from, problems);
+  return {
+    join: {
+      clicks: { events, id: clicks.id, time },
+      window: milliseconds("window", written.window ?? window, problems),
+      lateness: milliseconds("lateness", written.lateness ?? lateness, problems),
+      skew: milliseconds("skew", written.skew ?? skew, problems),
+    },
+  };
+}
+
+/** A click names its impression, and counts by when both were. */
+function checkLabel({ id, time, soft }: LabelSpec, problems: Problems): void {
+  if (id === null) problems.add("join", "impressions have no id", "add label.id: clicks name their impression by it");
+  if (time === null) problems.add("join", "impressions have no time", "add label.time");
+  if (soft) problems.add("label.soft", "a joined label is a class", "remove it");
+}
+
+function checkSources(events: EventFormat, id: string, time: string, problems: Problems): void {
+  const sources = new Sources(events, problems);
+  if (events.format === "vw") problems.add("join.clicks.format", "vw text has no times", "tsv, csv or json");
+  sources.check(id, "join.clicks.id");
+  sources.check(time, "join.clicks.time");
+}
+
+function milliseconds(key: "window" | "lateness" | "skew", given: string | number, problems: Problems): number {
+  const seconds = given === 0 || given === "0" ? 0 : parseSeconds(given);
+  const most = 3650 * 86_400;
+  if (seconds !== undefined && seconds <= most && (seconds > 0 || key !== "window")) return Math.round(seconds * 1000);
+  problems.add(`join.${key}`, `${given} is not a time`, "e.g. 30s, 15m, 2h, 7d");
+  return 1;
+}

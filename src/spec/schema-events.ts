@@ -1,0 +1,53 @@
+import { closed, optional, text } from "../schema/basics.js";
+import { Type } from "../schema/typebox.js";
+import { defaults } from "./defaults.js";
+
+export const Time = Type.Union(
+  [
+    text("Where the event time is, in milliseconds since 1970."),
+    Type.Object(
+      {
+        from: text("Where the event time is."),
+        unit: optional(
+          Type.Enum(["s", "ms"], { default: defaults.time_unit, description: "Seconds or milliseconds since 1970." }),
+        ),
+      },
+      closed,
+    ),
+  ],
+  { description: "Event time. A row without one is rejected." },
+);
+
+export const Events = Type.Object(
+  {
+    format: Type.Enum(["tsv", "csv", "json", "vw"], {
+      description: "tsv, csv: a line an event. json: an object a line. vw: Vowpal Wabbit text.",
+      "x-not-in-this-version": ["libsvm"],
+    }),
+    columns: optional(
+      Type.Array(text("A column, or a range: C1..C26."), {
+        minItems: 1,
+        description: "tsv, csv: the columns in file order. Not needed with header: true.",
+      }),
+    ),
+    header: optional(
+      Type.Boolean({
+        default: defaults.header,
+        description: "tsv, csv: the first line of every file names the columns; they are matched by name.",
+      }),
+    ),
+    separator: optional(text('tsv, csv: one ASCII character, "\\x01", "tab". Default: a tab, a comma.')),
+    id: optional(
+      text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),
+    ),
+    id_window: optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 2 ** 30,
+        default: defaults.id_window,
+        description: "Events among which an id counts once.",
+      }),
+    ),
+  },
+  { ...closed, description: "How an event is written." },
+);

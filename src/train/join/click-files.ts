@@ -1,0 +1,68 @@
+import { Batch } from "../../core/batch.js";
+import { Decoder } from "../../decode/decoder.js";
+import { inputsFor, sourceOf } from "../../sources/source.js";
+import type { CompiledSpec, JoinSpec } from "../../spec/compiled.js";
+import type { FilePosition } from "../job.js";
+import { decodedBatches, START } from "../stream.js";
+import type { ClickPlace, ClickRun, ClickSource, ClickStream } from "./click-stream.js";
+
+/** Clicks read at a time: where reading can begin anew depends on it, so it is part of what a checkpoint means. */
+const RUN = 1024;
+
+/** A spec by which the decoder reads clicks: an id and a time, and no fields. */
+export function clickSpec(spec: CompiledSpec, { clicks }: JoinSpec): CompiledSpec {
+  const { events, id, time } = clicks;
+  const label = { from: id, positive: { equals: "1" }, weight: null, time, id, oracle: null };
+  return { ...spec, events, label, fields: [], tables: [], numbers: [] };
+}
+
+/** Clicks in files, read in order as one stream. */
+export class ClickFiles implements ClickSource {
+  readonly streams = 1;
+  private readonly spec: CompiledSpec;
+  private readonly source: ReturnType<typeof sourceOf>;
+
+  /** @throws source_missing, usage */
+  constructor(spec: CompiledSpec, join: JoinSpec, files: readonly string[]) {
+    this.spec = clickSpec(spec, join);
+    this.source = sourceOf(inputsFor(files));
+  }
+
+  get fingerprints(): readonly string[] {
+    return this.source.fingerprints;
+  }
+
+  /** @throws source_changed when the files read before are not these any more */
+  verify(fingerprints: readonly string[]): Promise<void> {
+    return this.source.verify(fingerprints);
+  }
+
+  async open(_index: number, place: ClickPlace | null): Promise<ClickStream> {
+    const { source } = this;
+    const decoder = new Decoder(this.spec, { capacity: RUN, unlabelled: true, distinct: false, watch: false });
+    const buffer = new ArrayBuffer(decoder.layout.bytes);
+    const start = place === null ? START : positionOf(place);
+    const options = { start, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
+    return { next: runs(decodedBatches(source, decoder, options), decoder, start), close: () => source.close() };
+  }
+}
+
+function runs(batches: ReturnType<typeof decodedBatches>, { layout }: Decoder, start: FilePosition) {
+  let at = start;
+  return async (): Promise<ClickRun | null> => {
+    const { value, done } = await batches.next();
+    if (done) return null;
+    const { rows, rejects, position } = value;
+    const { idHalves: ids, times } = new Batch(layout, rows, value.buffer);
+    const run = { place: placeOf(at), rows, ids, times, rejects };
+    at = position as FilePosition;
+    return run;
+  };
+}
+
+const placeOf = ({ file, offset, row }: FilePosition): ClickPlace => `${file} ${offset} ${row}`;
+
+function positionOf(place: ClickPlace): FilePosition {
+  const [file, offset, row] = place.split(" ").map(Number);
+  return { ...START, file, offset, row };
+}

@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { report, run, temporary } from "./hashbrook.js";
+
+const JOIN = "features/ads-demo-join.yaml";
+const folder = temporary();
+const [shown, clicks, labelled] = ["shown.tsv", "clicks.tsv", "labelled.tsv"].map((name) => join(folder, name));
+const training = (out: string, clickFile = clicks) => [
+  ...["train", "--model", JOIN, "--data", shown, "--clicks", clickFile, "--out", join(folder, out)],
+];
+
+async function predictions(checkpoint: string): Promise<string> {
+  const out = join(folder, `${checkpoint}.txt`);
+  const told = await run(["predict", "--checkpoint", join(folder, checkpoint), "--data", labelled, "--out", out]);
+  expect(told.status).toBe(0);
+  return createHash("sha256").update(readFileSync(out)).digest("hex");
+}
+
+beforeAll(async () => {
+  const simulated = ["simulate", "--rows", "20000", "--seed", "11", "--impressions", shown, "--clicks", clicks];
+  expect((await run([...simulated, "--out", labelled])).status).toBe(0);
+  await report([...training("joined")]);
+});
+
+describe("train --clicks", () => {
+  it("learns from impressions and clicks what it learns from labelled events, byte for byte", async () => {
+    const model = "features/ads-demo-joined.yaml";
+    const told = await report(["train", "--model", model, "--data", labelled, "--out", join(folder, "labelled")]);
+    const joined = await report([...training("joined"), "--resume"]);
+    expect(joined).toMatchObject({ examples: 20_000, logloss: told.logloss, auc: told.auc });
+    expect(joined.join).toMatchObject({ late: 0, duplicates: 0, joined: joined.join!.clicks });
+    expect(await predictions("joined")).toBe(await predictions("labelled"));
+  });
+
+  it("goes on with --resume in the middle of both, and with clicks that were told since", async () => {
+    const lines = readFileSync(clicks, "utf8").split("\n");
+    const early = join(folder, "early.tsv");
+    writeFileSync(early, `${lines.slice(0, 2500).join("\n")}\n`);
+    await report([...training("halves", early), "--limit", String(18 * 512)]);
+    appendFileSync(early, lines.slice(2500).join("\n"));
+    const { join: counts } = await report([...training("halves", early), "--resume"]);
+    expect(counts).toEqual((await report([...training("joined"), "--resume"])).join);
+    expect(await predictions("halves")).toBe(await predictions("joined"));
+  });
+
+  it("rejects malformed clicks with their line, and learns on", async () => {
+    const bad = join(folder, "bad.tsv");
+    writeFileSync(bad, `e1\tnever\n\t1736121604146\n${readFileSync(clicks, "utf8")}`);
+    const told = await report(training("bad", bad));
+    expect(told.rejected_by_code).toEqual({ bad_time: 1, missing_id: 1 });
+    expect(told.rejected_samples).toMatchObject({ bad_time: { file: bad, row: 1 }, missing_id: { row: 2 } });
+    expect(await predictions("bad")).toBe(await predictions("joined"));
+  });
+
+  it("labels the impressions that eval scores", async () => {
+    const evaluation = ["eval", "--checkpoint", join(folder, "joined")];
+    const joined = await report([...evaluation, "--data", shown, "--clicks", clicks]);
+    expect(joined.auc).toBe((await report([...evaluation, "--data", labelled])).auc);
+  });
+
+  it.each([
+    [["train", "--model", JOIN, "--data", shown, "--out", "x"], "labels come from clicks"],
+    [["train", "--model", "features/ads-demo.yaml", "--data", labelled, "--clicks", clicks, "--out", "x"], "no join"],
+    [[...training("x"), "--epochs", "2"], "one pass"],
+    [training("x", join(folder, "none.tsv")), "none.tsv: no such file"],
+  ])("refuses what cannot be joined: %#", async (args, message) => {
+    const { status, stderr } = await run(args);
+    expect(status).toBeGreaterThan(1);
+    expect(stderr).toContain(message);
+  });
+});

@@ -1,0 +1,153 @@
+import { describe, expect, it } from "vitest";
+import { Batch, batchLayout } from "../../../src/core/batch.js";
+import { Rng } from "../../../src/core/rng.js";
+import { loadSpec } from "../../../src/spec/parse.js";
+import { clickSpec } from "../../../src/train/join/click-files.js";
+import type { ClickRun, ClickSource } from "../../../src/train/join/click-stream.js";
+import { Joiner, type JoinState } from "../../../src/train/join/joiner.js";
+import type { DecodedBatch } from "../../../src/train/stream.js";
+import fc from "../../properties.js";
+
+const spec = loadSpec("features/ads-demo-join.yaml");
+const join = { ...spec.join!, window: 1000, lateness: 100, skew: 5 };
+const ROWS = 8;
+const layout = batchLayout(clickSpec(spec, join), ROWS);
+
+interface Event {
+  readonly id: number;
+  readonly time: number;
+}
+
+interface World {
+  readonly impressions: readonly Event[];
+  readonly clicks: readonly Event[];
+}
+
+/** Impressions nearly in order, a third of them clicked, some clicks beyond the window. */
+function world(seed: number, count: number): World {
+  const rng = new Rng(seed);
+  const impressions = Array.from({ length: count }, (_, id) => ({ id, time: 10_000 + 20 * id + rng.below(60) }));
+  const clicks = impressions
+    .filter(() => rng.below(3) === 0)
+    .map(({ id, time }) => ({ id, time: time - 3 + rng.below(1200) }))
+    .sort((a, b) => a.time - b.time);
+  return { impressions, clicks };
+}
+
+/** In another order, none behind one that is newer by more than the lateness. */
+function shuffled(clicks: readonly Event[], seed: number): Event[] {
+  const rng = new Rng(seed);
+  const at = (click: Event) => ({ click, place: click.time + rng.below(join.lateness) });
+  return clicks
+    .map(at)
+    .sort((a, b) => a.place - b.place)
+    .map(({ click }) => click);
+}
+
+/** Clicks in several streams, told in runs of a few. */
+function source(clicks: readonly Event[], streams: number): ClickSource {
+  const RUN = 5;
+  const lists = Array.from({ length: streams }, (_, s) => clicks.filter((_, i) => i % streams === s));
+  const open = async (index: number, place: string | null) => {
+    let at = Number(place ?? 0);
+    const next = async (): Promise<ClickRun | null> => {
+      const run = lists[index].slice(at, at + RUN);
+      if (run.length === 0) return null;
+      const begun = { place: String(at), rows: run.length, rejects: [] };
+      at += run.length;
+      return {
+        ...begun,
+        ids: Uint32Array.from(run.flatMap(({ id }) => [id, 7])),
+        times: Float64Array.from(run, ({ time }) => time),
+      };
+    };
+    return { next, close: async () => {} };
+  };
+  return { streams, fingerprints: ["clicks"], open };
+}
+
+function batchOf(events: readonly Event[]): DecodedBatch {
+  const buffer = new ArrayBuffer(layout.bytes);
+  const batch = new Batch(layout, events.length, buffer);
+  batch.idHalves.set(events.flatMap(({ id }) => [id, 7]));
+  batch.times.set(events.map(({ time }) => time));
+  return { rows: events.length, buffer, rejects: [] as DecodedBatch["rejects"] } as DecodedBatch;
+}
+
+/** Labels of all impressions, the join being killed and resumed behind every `lives`th batch; and the state at the end. */
+async function labels({ impressions }: World, clicks: ClickSource, lives = Number.POSITIVE_INFINITY) {
+  let joiner = await Joiner.open(join, layout, clicks, null);
+  const found: number[] = [];
+  let state: JoinState | null = null;
+  for (let at = 0, n = 1; at < impressions.length; at += ROWS, n++) {
+    const joined = await joiner.join(batchOf(impressions.slice(at, at + ROWS)));
+    found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
+    state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
+    if (n % lives === 0) joiner = await Joiner.open(join, layout, clicks, state);
+  }
+  return { found, state: state! };
+}
+
+const oracle = ({ impressions, clicks }: World) =>
+  impressions.map(({ id, time }) =>
+    Number(clicks.some((c) => c.id === id && c.time >= time - join.skew && c.time <= time + join.window)),
+  );
+
+const seeds = fc.integer({ min: 0, max: 2 ** 31 });
+
+describe("Joiner", () => {
+  it("labels as one would who sees all clicks at once, however they are shuffled, repeated and spread", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, fc.integer({ min: 1, max: 8 }), async (seed, streams) => {
+        const all = world(seed, 120);
+        const expected = oracle(all);
+        const thrice = shuffled([...all.clicks, ...all.clicks, ...all.clicks], seed + 1);
+        const { found, state } = await labels(all, source(thrice, streams));
+        expect(found).toEqual(expected);
+        expect(state).toMatchObject({ late: 0, joined: expected.filter(Boolean).length });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("goes on after a kill as if there had been none", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        seeds,
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 6 }),
+        async (seed, streams, lives) => {
+          const all = world(seed, 120);
+          // Beyond the lateness, too: late clicks are the same ones, whoever reads them.
+          const unruly = shuffled(all.clicks, seed + 1).map((click, i) =>
+            i % 9 === 0 ? { ...click, time: click.time - 300 } : click,
+          );
+          const clicks = source(unruly, streams);
+          expect(await labels(all, clicks, lives)).toEqual(await labels(all, clicks));
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it("counts late clicks, which label nothing, and repeated ones", async () => {
+    const impressions = [1, 2, 3, 4].map((id) => ({ id, time: 1000 * id }));
+    const clicks = [
+      { id: 1, time: 1010 },
+      { id: 1, time: 1010 },
+      { id: 4, time: 4010 },
+      { id: 3, time: 3010 },
+    ];
+    const { found, state } = await labels({ impressions, clicks }, source(clicks, 1));
+    expect(found).toEqual([1, 0, 0, 1]);
+    expect(state).toMatchObject({ clicks: 3, joined: 2, duplicates: 1, late: 1 });
+  });
+
+  it("gives up clicks that no impression to come can have", async () => {
+    const all = world(3, 4000);
+    const { state } = await labels(all, source(all.clicks, 2));
+    // 16 batches of 8 impressions, 20 ms apart, a window and the lateness lie behind the place the index is read from again.
+    const first = Math.min(...state.streams.map(({ place }) => Number(place)));
+    expect(first).toBeGreaterThan(all.clicks.length / 2 - 120);
+  });
+});
