@@ -1,7 +1,7 @@
 import { canonicalJson, hex64 } from "../core/hash.js";
 import { isObject } from "../core/json.js";
 import { xxh64 } from "../kernels/hash.js";
-import type { CompiledField, CompiledSpec, CompiledTable, EventFormat, LabelSpec } from "./compiled.js";
+import type { CompiledField, CompiledSpec, CompiledTable, EventFormat, JoinSpec, LabelSpec } from "./compiled.js";
 
 /** A field, as far as it decides what is decoded: what its value is made of. */
 export interface FieldIdentity {
@@ -36,6 +36,8 @@ export interface DecodeIdentity {
   readonly hash: string;
   readonly value: {
     readonly events: EventFormat;
+    /** Where labels come from clicks. */
+    readonly join?: JoinSpec;
     readonly label: Pick<LabelSpec, "from" | "positive" | "soft" | "weight" | "time" | "id" | "oracle">;
     readonly fields: readonly FieldIdentity[];
     readonly tables: readonly TableIdentity[];
@@ -50,6 +52,7 @@ export function decodeIdentity(spec: CompiledSpec): DecodeIdentity {
   const crosses = spec.fields.some((field) => "of" in field) ? { crosses: spec.seed } : {};
   const value = {
     events: spec.events,
+    ...(spec.join ? { join: spec.join } : {}),
     label: { from, positive, ...(soft ? { soft } : {}), weight, time, id, oracle },
     fields: spec.fields.map(fieldIdentity),
     tables: spec.tables.map(tableIdentity).filter(({ singles, bags }) => singles.length + bags.length > 0),

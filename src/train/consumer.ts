@@ -32,7 +32,16 @@ export interface Upstream {
 
 /** The start of a stream that is read from its beginning. */
 export function fromTheStart(limit: number | null, capacity: number): StreamStart {
-  const none = { position: null, replay: [], fingerprints: [], pass: null, learned: [], examples: 0, validated: 0, join: null };
+  const none = {
+    position: null,
+    replay: [],
+    fingerprints: [],
+    pass: null,
+    learned: [],
+    examples: 0,
+    validated: 0,
+    join: null,
+  };
   return { ...none, limit: limit ?? Number.POSITIVE_INFINITY, capacity };
 }
 

@@ -47,6 +47,12 @@ export class TrainMetrics {
     );
     this.lifecycle();
     value("left_out_total", "Negatives scored and not learned", (p) => p.left_out, Counter);
+    const joined = (name: string, help: string, of: (counts: NonNullable<Progress["join"]>) => number) =>
+      value(name, help, ({ join }) => (join ? of(join) : Number.NaN), Counter);
+    joined("clicks_total", "Clicks that were in time", ({ clicks }) => clicks);
+    joined("clicks_late_total", "Clicks that came too late to count", ({ late }) => late);
+    joined("clicks_repeated_total", "Clicks of an impression that had one", ({ duplicates }) => duplicates);
+    joined("joined_total", "Impressions labelled by a click", ({ joined }) => joined);
     value(
       "calibrated_logloss",
       "Progressive log loss of calibrated probabilities",

@@ -12,8 +12,8 @@ import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
 import type { EndedBy } from "./consumer.js";
 import { Doubts } from "./doubts.js";
-import type { JoinCounts, JoinState } from "./join/joiner.js";
 import type { CalibratedReport, Job, Progress, Quality, Report, TableReport, Warning } from "./job.js";
+import type { JoinCounts, JoinState } from "./join/joiner.js";
 import { rejectSamples, rejectText } from "./rejects.js";
 import type { DecodedBatch } from "./stream.js";
 
@@ -214,7 +214,14 @@ export class RunMetrics {
     const { examples, duplicates, leftOut } = this;
     const left = this.spec.negative_sampling === undefined ? {} : { left_out: leftOut };
     const join = this.join ? { join: this.join } : {};
-    return { examples, skipped: this.skippedRows, rejected_by_code: this.rejectsByCode(), duplicates, ...left, ...join };
+    return {
+      examples,
+      skipped: this.skippedRows,
+      rejected_by_code: this.rejectsByCode(),
+      duplicates,
+      ...left,
+      ...join,
+    };
   }
 
   blocks(): Block[] {

@@ -90,11 +90,15 @@ export async function train(options: TrainOptions): Promise<Report> {
 function clickFiles(spec: CompiledSpec, options: TrainOptions | EvaluateOptions): readonly string[] | null {
   if (options.clicks === undefined) return null;
   const refuse = (message: string, hint: string) => new HashbrookError("usage", message, { hint });
-  if (!spec.join) throw refuse("--clicks: the spec has no join", "say in it how clicks are written: join: { clicks: ... }");
+  if (!spec.join)
+    throw refuse("--clicks: the spec has no join", "say in it how clicks are written: join: { clicks: ... }");
   const { validate, validateLast, epochs = 1, topic } = options as TrainOptions;
   if (topic) throw refuse("--clicks: files of clicks cannot label a topic's impressions", "give --data files");
   if (validate?.length || validateLast != null || epochs > 1)
-    throw refuse("--clicks: impressions are learned in one pass", "leave --epochs, --validate and --validate-last away");
+    throw refuse(
+      "--clicks: impressions are learned in one pass",
+      "leave --epochs, --validate and --validate-last away",
+    );
   return typeof options.clicks === "string" ? [options.clicks] : options.clicks;
 }
 

@@ -60,6 +60,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--(port|serve|metrics-port|admin-port)$/, PORTS, /a port, 0 to 65535/],
   [/^--(linger-ms|publish-ms|drain-ms)$/, [...WHOLE, "86400001"], /milliseconds, 0 to 86400000/],
   [/^--(rate|rate-limit)$/, POSITIVE, /a number above 0/],
+  [/^--click-window$/, ["-1", "0", "x", "15x", "1e9"], /a time above 0: 90, 30s, 15m, 2h, 1d/],
   [/^--host$/, HOSTS, /a host's name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
   [/^--(topic|dead-letter-topic)$/, TOPICS, /a topic's name/],
@@ -81,6 +82,7 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
   [/^--(follow|checkpoint)$/, ["ads=runs/log", "runs/a=b/c"]],
   [/^--host$/, ["0.0.0.0", "::", "localhost", "scorer-1.ads.internal", "my_host"]],
   [/^--from$/, ["earliest", "latest", "0,17,3", "2026-11-24", "2026-11-24T06:00:00Z"]],
+  [/^--click-window$/, ["90", "30s", "15m", "1.5h", "7d"]],
   [/^--until$/, ["end", "2026-11-24T06:00:00Z"]],
   [/^--topic$/, ["ads.v2-x_y"]],
 ];
@@ -114,7 +116,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|validate|validate-last|max-staleness|max-skipped|name|token-file|admin-token-file|tls-cert|tls-key)$/;
+    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|clicks|impressions|validate|validate-last|max-staleness|max-skipped|name|token-file|admin-token-file|tls-cert|tls-key)$/;
   const known = [...refused.map(([flags]) => flags), plain];
   for (const name of Object.keys(commands)) {
     const flags = (await open(name)).options.filter(takesValue).map(({ long }) => long!);

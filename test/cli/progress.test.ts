@@ -27,6 +27,7 @@ const progress: Progress = {
   calibrated: null,
   slices: [],
   left_out: 0,
+  join: null,
   validation: null,
   table_rows: 3000,
   table_bytes: 1 << 20,

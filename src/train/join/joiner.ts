@@ -83,7 +83,7 @@ export class Joiner {
 
   /** The batch with its labels, and what its clicks' reading has refused. */
   async join(decoded: DecodedBatch): Promise<DecodedBatch> {
-    const batch = new Batch(this.layout, decoded.rows, decoded.buffer);
+    const batch = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
     if (batch.rows > 0) await this.label(batch);
     const rejects = this.rejects.length > 0 ? [...decoded.rejects, ...this.rejects] : decoded.rejects;
     this.rejects = [];
