@@ -1,5 +1,6 @@
 import { createServer as createHttpServer, type ServerOptions as HttpOptions, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
+import type { Readable } from "node:stream";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { HashbrookError, toPlainError } from "../core/errors.js";
 import { type Admission, RETRY_AFTER } from "./admission.js";
@@ -68,10 +69,13 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
   app.addHook("onRoute", ({ url, method }) => {
     for (const one of [method].flat()) methods.add(url, one);
   });
-  app.addHook("onRequest", async (request, reply) => void reply.header(ID_HEADER, request.id));
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.header(ID_HEADER, request.id);
+    done();
+  });
   if (options.tokens) app.addHook("onRequest", requireToken(options.tokens));
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: AsyncIterable<Buffer>) =>
+  app.addContentTypeParser("application/json", (request: FastifyRequest, payload: Readable) =>
     readBody(request, payload, options.bodyLimit ?? BODY_LIMIT),
   );
   app.setNotFoundHandler((request, reply) => {

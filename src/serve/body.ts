@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { FastifyRequest } from "fastify";
 import { HashbrookError } from "../core/errors.js";
 
@@ -10,26 +11,33 @@ const DRAINED = 16;
  * The bytes of a request's body.
  * @throws HashbrookError request_invalid, request_too_large; Unsupported
  */
-export async function readBody(
-  { headers }: FastifyRequest,
-  payload: AsyncIterable<Buffer>,
-  limit: number,
-): Promise<Buffer> {
+export async function readBody({ headers }: FastifyRequest, payload: Readable, limit: number): Promise<Buffer> {
+  const body = await wholeOf(payload, limit);
   const encoding = headers["content-encoding"] ?? "identity";
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of payload) {
+  if (encoding.toLowerCase() !== "identity") throw new Unsupported(`content-encoding: ${encoding}: is not read`);
+  if (body) return body;
+  throw new HashbrookError("request_too_large", `body: over ${limit} bytes`, { hint: "split the request" });
+}
+
+/** What comes, once it has ended; undefined where it is over the limit. Listeners, not an iterator: most bodies come in one piece. */
+function wholeOf(payload: Readable, limit: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const cut = (cause?: Error) => reject(new HashbrookError("request_invalid", "body: was cut short", { cause }));
+    payload.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size <= limit) chunks.push(chunk);
-      else if (size > DRAINED * limit) break;
-    }
-  } catch (cause) {
-    throw new HashbrookError("request_invalid", "body: was cut short", { cause });
-  }
-  if (encoding.toLowerCase() !== "identity") throw new Unsupported(`content-encoding: ${encoding}: is not read`);
-  if (size <= limit) return Buffer.concat(chunks);
-  throw new HashbrookError("request_too_large", `body: over ${limit} bytes`, { hint: "split the request" });
+      else if (size > DRAINED * limit) payload.destroy();
+    });
+    payload.on("end", () => resolve(size > limit ? undefined : joined(chunks)));
+    payload.on("error", cut);
+    payload.on("close", () => (size > limit ? resolve(undefined) : cut()));
+  });
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
 }
 
 /** A body that is there, but in another form. */

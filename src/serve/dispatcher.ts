@@ -4,8 +4,8 @@ import type { Outcome, Scored } from "./engine.js";
 
 /** What one request may ask for beside its body. */
 export interface ScoreOptions {
-  /** Gives the request up: what of it was not scored yet is not. */
-  readonly signal?: AbortSignal | undefined;
+  /** Gives the request up, when it is aborted: what of it was not scored yet is not. */
+  readonly signal?: Pick<AbortSignal, "aborted"> | undefined;
   /** A time of `systemClock`: what of the request was not scored by then is refused. */
   readonly deadline?: number | undefined;
 }
@@ -36,24 +36,31 @@ interface Pending extends Ask {
 /** A lane takes at most so many requests and bytes in a turn, so that others have some, too. */
 const MOST_ASKED = 256;
 const MOST_BYTES = 1 << 20;
+/** While a lane is at a turn, the next one is on its way to it: it need not wait for who gives it. */
+const MOST_TURNS = 2;
 
-/** Gives requests to lanes: at once to one that has nothing to do, and to a busy one all that came during its run. */
+/** A lane and what it is at. */
+interface Place {
+  readonly lane: Lane;
+  readonly given: Map<number, Pending>;
+  turns: number;
+}
+
+/** Gives requests to lanes: at once to one that has nothing to do, and to a busy one all that came since its last turn. */
 export class Dispatcher {
-  private readonly idle: Set<Lane>;
+  private readonly places: readonly Place[];
   private queue: Pending[] = [];
-  private readonly given = new Map<Lane, Map<number, Pending>>();
   private next = 0;
   private planned = false;
   private readonly rest: (() => void)[] = [];
 
   constructor(lanes: readonly Lane[]) {
-    this.idle = new Set(lanes);
-    for (const lane of lanes) this.given.set(lane, new Map());
+    this.places = lanes.map((lane) => ({ lane, given: new Map(), turns: 0 }));
   }
 
   /** Requests that are not answered yet. */
   get waiting(): number {
-    return [...this.given.values()].reduce((sum, given) => sum + given.size, this.queue.length);
+    return this.places.reduce((sum, { given }) => sum + given.size, this.queue.length);
   }
 
   /** @throws HashbrookError whatever is wrong with the request; deadline_exceeded; request_aborted */
@@ -71,32 +78,32 @@ export class Dispatcher {
 
   /** Requests that come in one go are taken together. */
   private plan(): void {
-    if (this.planned || this.idle.size === 0) return;
+    if (this.planned) return;
     this.planned = true;
     setImmediate(() => {
       this.planned = false;
-      for (const lane of this.idle) void this.turns(lane);
+      this.give();
     });
   }
 
-  /** Lets a lane run for as long as there is anything. */
-  private async turns(lane: Lane): Promise<void> {
-    const given = this.given.get(lane)!;
+  /** Gives every lane that can take more its next turn, those first that do nothing. */
+  private give(): void {
     this.refuseLate();
-    if (this.queue.length === 0 && given.size === 0) return;
-    this.idle.delete(lane);
-    while (this.queue.length > 0 || given.size > 0) {
-      await this.turn(lane, given);
-      this.refuseLate();
+    for (let turns = 0; turns < MOST_TURNS; turns++) {
+      const free = this.places.filter((place) => place.turns === turns);
+      free.forEach((place, i) => {
+        const asked = this.takeSome(free.length - i);
+        if (asked.length > 0 || (turns === 0 && place.given.size > 0)) void this.turn(place, asked);
+      });
     }
-    this.idle.add(lane);
-    for (const resolve of this.rest.splice(0)) resolve();
+    if (this.waiting === 0) for (const resolve of this.rest.splice(0)) resolve();
   }
 
-  private async turn(lane: Lane, given: Map<number, Pending>): Promise<void> {
+  private async turn(place: Place, asked: readonly Pending[]): Promise<void> {
+    const { lane, given } = place;
     const dropped = this.late(given);
-    const asked = this.takeSome();
     for (const pending of asked) given.set(pending.id, pending);
+    place.turns++;
     try {
       const { outcomes } = await lane.turn(
         asked.map(({ id, body }) => ({ id, body })),
@@ -107,11 +114,13 @@ export class Dispatcher {
       for (const { reject } of given.values()) reject(error);
       given.clear();
     }
+    place.turns--;
+    this.give();
   }
 
-  /** What a lane takes from the queue: its share of it, where others are idle. */
-  private takeSome(): Pending[] {
-    const share = Math.ceil(this.queue.length / (this.idle.size + 1));
+  /** What a lane takes from the queue: its share of it, where so many can take some. */
+  private takeSome(lanes: number): Pending[] {
+    const share = Math.ceil(this.queue.length / lanes);
     let count = 0;
     let bytes = 0;
     while (count < Math.min(share, MOST_ASKED) && bytes < MOST_BYTES) bytes += this.queue[count++].body.byteLength;
@@ -120,8 +129,7 @@ export class Dispatcher {
 
   /** Refuses what of the queue is late. */
   private refuseLate(): void {
-    const refused = new Set(this.queue.filter((pending) => refusedLate(pending)));
-    if (refused.size > 0) this.queue = this.queue.filter((pending) => !refused.has(pending));
+    if (this.queue.length > 0) this.queue = this.queue.filter((pending) => !refusedLate(pending));
   }
 
   /** Refuses what of a lane's requests is late. @returns their ids */

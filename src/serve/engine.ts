@@ -47,8 +47,10 @@ export interface EngineOptions {
 }
 
 /** A run takes about so many milliseconds at most: what comes meanwhile waits no longer. */
-const RUN_MS = 3;
+const RUN_MS = 1.5;
 const LEAST_ROWS = 64;
+/** A request is short while so many bytes of it are not read yet, at most: some hundred candidates. */
+const SHORT_BYTES = 16 << 10;
 /** How much a run's speed counts for the estimate. */
 const WEIGHT = 0.2;
 /** A request whose model changes between its runs begins again so often; then it is scored while nothing can change. */
@@ -62,16 +64,19 @@ interface Segment {
 }
 
 /**
- * Scores requests, several in a run. The rows of a run are shared out among the requests that wait: small ones go in whole, large
- * ones part by part, so that a small one waits for the run under way at most. All candidates of a request are scored by one version
- * of the model.
+ * Scores requests, several in a run. The rows of a run are shared out among the requests that wait: short ones go in whole, long ones
+ * part by part; and after a run with long ones comes one of short ones alone, where there are any. So a short one waits for the run under way
+ * at most. All candidates of a request are scored by one version of the model.
  */
 export class Engine {
   private readonly options: EngineOptions;
-  private waiting: Work[] = [];
+  /** By number; those who wait longest come first. */
+  private readonly waiting = new Map<number, Work>();
   private done: Outcome[] = [];
   /** Estimate. */
   private rowMs = RUN_MS / LEAST_ROWS / 2;
+  /** The last run had long requests. */
+  private hadLong = false;
 
   constructor(options: EngineOptions) {
     this.options = options;
@@ -79,16 +84,16 @@ export class Engine {
 
   /** Requests that are not answered yet. */
   get open(): number {
-    return this.waiting.length;
+    return this.waiting.size;
   }
 
   add(id: number, body: Uint8Array): void {
-    this.waiting.push(new Work(id, body));
+    this.waiting.set(id, new Work(id, body));
   }
 
   /** Gives a request up; it has no outcome. */
   drop(id: number): void {
-    this.waiting = this.waiting.filter((work) => work.id !== id);
+    this.waiting.delete(id);
   }
 
   /** Runs the model once, for as many of the waiting candidates as it takes at a time. @returns what is finished now */
@@ -96,7 +101,7 @@ export class Engine {
     const now = this.options.enter();
     try {
       if (now) await this.runWith(now);
-      else for (const work of this.waiting) this.end({ id: work.id, error: notReady() });
+      else for (const id of [...this.waiting.keys()]) this.end({ id, error: notReady() });
     } finally {
       this.options.leave();
     }
@@ -106,10 +111,19 @@ export class Engine {
   }
 
   private async runWith(now: Answering): Promise<void> {
-    for (const work of this.waiting) work.begin(now.stamp);
-    const unlucky = this.waiting.find(({ restarts }) => restarts > RESTARTS);
-    if (unlucky) while (this.waiting.includes(unlucky)) await this.score(this.fill([unlucky], now), now, () => {});
-    else await this.score(this.fill(this.waiting.slice(), now), now, this.options.leave);
+    const works = [...this.waiting.values()];
+    for (const work of works) work.begin(now.stamp);
+    const unlucky = works.find(({ restarts }) => restarts > RESTARTS);
+    if (unlucky) while (this.waiting.has(unlucky.id)) await this.score(this.fill([unlucky], now), now, () => {});
+    else await this.score(this.fill(this.next(works), now), now, this.options.leave);
+  }
+
+  /** Whose turn it is. */
+  private next(works: readonly Work[]): readonly Work[] {
+    const short = works.filter(({ rest }) => rest <= SHORT_BYTES);
+    const shortAlone = this.hadLong && short.length > 0;
+    this.hadLong = !shortAlone && short.length < works.length;
+    return shortAlone ? short : works;
   }
 
   /** Reads candidates of requests, each at most its share of the rows, and then more of those that have more. */
@@ -145,10 +159,12 @@ export class Engine {
     const started = this.options.now();
     const predicted = await now.scoring.predict(rows, gathered);
     this.rowMs += WEIGHT * ((this.options.now() - started) / scoringRows(Math.max(rows, LEAST_ROWS)) - this.rowMs);
-    for (const { work, from, to } of segments) if (this.waiting.includes(work)) work.take(predicted, from, to);
-    for (const { work } of segments) if (work.ended) this.finish(work, now);
-    const served = new Set(segments.map(({ work }) => work));
-    this.waiting.sort((a, b) => Number(served.has(a)) - Number(served.has(b)));
+    for (const { work, from, to } of segments) work.take(predicted, from, to);
+    for (const { work } of segments) {
+      if (!this.waiting.delete(work.id)) continue;
+      if (work.ended) this.done.push(outcomeOf(work, now));
+      else this.waiting.set(work.id, work);
+    }
   }
 
   /** Rows of a run. */
@@ -157,17 +173,28 @@ export class Engine {
     return Math.min(rows, scoring.requests.capacity);
   }
 
-  private finish(work: Work, { scoring, examples }: Answering): void {
-    const { spec, specHash } = scoring;
-    const model = { model: spec.name, version: examples, spec_hash: specHash };
-    this.end({ id: work.id, ...work.result, model, ignored: work.ignored(scoring), options: work.options });
-  }
-
   private end(outcome: Outcome): void {
-    const { length } = this.waiting;
-    this.drop(outcome.id);
-    if (this.waiting.length < length) this.done.push(outcome);
+    if (this.waiting.delete(outcome.id)) this.done.push(outcome);
   }
+}
+
+function outcomeOf(work: Work, { scoring, examples }: Answering): Outcome {
+  const { id, result, options } = work;
+  const { spec, specHash } = scoring;
+  const model = { model: spec.name, version: examples, spec_hash: specHash };
+  if (!finite(result.scores) || !finite(result.calibrated)) return { id, error: notFinite() };
+  return { id, ...result, model, ignored: work.ignored(scoring), options };
+}
+
+/** JSON would say null, and a client take it for a score. */
+function finite(numbers: Float32Array = NONE): boolean {
+  return numbers.every(Number.isFinite);
+}
+
+const NONE = new Float32Array();
+
+function notFinite(): HashbrookError {
+  return new HashbrookError("internal", "scores: the model gave a number that is not finite");
 }
 
 function notReady(): HashbrookError {

@@ -1,22 +1,23 @@
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import type { Scored } from "./engine.js";
 import { rawElements, rawMembers } from "./raw-json.js";
 import { tooMany } from "./request.js";
 import type { Explanation } from "./schemas.js";
-import { MAX_CANDIDATES, type ScoreOptions, type Scorer, type Scores } from "./scorer.js";
+import { MAX_CANDIDATES, type ScoreOptions, type Scorer } from "./scorer.js";
 
 /** How often an explanation is begun anew because the model has changed since its candidates were scored. */
 const ATTEMPTS = 3;
 
 /** The `k` best scores, best first; of equals the first. */
-export function best(scores: readonly number[], k: number): { readonly index: number; readonly score: number }[] {
-  const ranked = scores.map((score, index) => ({ index, score }));
+export function best(scores: Float32Array, k: number): { readonly index: number; readonly score: number }[] {
+  const ranked = Array.from(scores, (score, index) => ({ index, score }));
   return ranked.sort((a, b) => b.score - a.score || a.index - b.index).slice(0, k);
 }
 
 /** Scores, and what they are made of; all of one version. */
 export interface Explained {
-  readonly scored: Scores;
+  readonly scored: Scored;
   readonly explain: readonly Explanation[];
 }
 
@@ -29,14 +30,14 @@ export interface Explained {
 export async function explained(
   scorer: Scorer,
   body: Uint8Array,
-  first: Scores,
-  chosen: (scores: readonly number[]) => readonly number[],
+  first: Scored,
+  chosen: (scores: Float32Array) => readonly number[],
   limits: ScoreOptions,
 ): Promise<Explained> {
-  for (let scored = first, attempt = 0; attempt < ATTEMPTS; attempt++, scored = await scorer.score(body, limits)) {
+  for (let scored = first, attempt = 0; attempt < ATTEMPTS; attempt++, scored = await scorer.scored(body, limits)) {
     const sources = sourcesOf(scorer.spec!);
     const places = chosen(scored.scores);
-    const without = await scorer.score(variants(body, places, [...new Set(sources.values())]), limits);
+    const without = await scorer.scored(variants(body, places, [...new Set(sources.values())]), limits);
     if (without.model.version !== scored.model.version || without.model.spec_hash !== scored.model.spec_hash) continue;
     return { scored, explain: sharesOf(scored.scores, without.scores, places, sources) };
   }
@@ -72,8 +73,8 @@ function withMember(object: Uint8Array, member: Uint8Array): Uint8Array[] {
 }
 
 function sharesOf(
-  scores: readonly number[],
-  without: readonly number[],
+  scores: Float32Array,
+  without: Float32Array,
   places: readonly number[],
   sources: ReadonlyMap<string, string>,
 ): Explanation[] {

@@ -8,7 +8,7 @@ import type { ServingPrecision } from "../tables/table.js";
 import { Dispatcher, type ScoreOptions } from "./dispatcher.js";
 import type { Found, Question } from "./embeddings/ask.js";
 import { tooFast } from "./embeddings/steady.js";
-import type { ModelVersion } from "./engine.js";
+import type { ModelVersion, Scored } from "./engine.js";
 import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
 import type { ServedQuality } from "./live/quality.js";
 import { LocalHost } from "./local-host.js";
@@ -189,7 +189,12 @@ export class Scorer {
    */
   async score(body: Uint8Array, options: ScoreOptions = {}): Promise<Scores> {
     const { id, scores, calibrated, ...scored } = await this.dispatcher.score(body, options);
-    return { scores: [...scores], calibrated: calibrated && [...calibrated], ...scored };
+    return { scores: Array.from(scores), calibrated: calibrated && Array.from(calibrated), ...scored };
+  }
+
+  /** `score` with the numbers as they are. @internal */
+  scored(body: Uint8Array, options: ScoreOptions = {}): Promise<Scored> {
+    return this.dispatcher.score(body, options);
   }
 
   /**

@@ -1,6 +1,6 @@
 import rateLimit from "@fastify/rate-limit";
 import underPressure from "@fastify/under-pressure";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { HashbrookError } from "../core/errors.js";
 import { Admission } from "./admission.js";
 import { type AppOptions, BODY_LIMIT, createApp } from "./app.js";
@@ -67,16 +67,17 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   });
   shed(app, metrics, options);
   const counts = new AnswerCounts();
-  const count = async (request: FastifyRequest, reply: FastifyReply) => {
+  const count: RouteContext["count"] = (request, reply, done) => {
     metrics.answered(reply.statusCode, request.scored, reply.elapsedTime / 1000);
     counts.add(request.model, reply.statusCode, request.scored, reply.elapsedTime);
+    done();
   };
   app.decorateRequest("scored", 0);
   app.decorateRequest("model", "");
   const shadows = new Shadows(metrics);
   const scored: RouteContext["scored"] = (request, model, body, answered) => {
     request.scored = answered.scores.length;
-    metrics.traffic.scored(answered.scores.slice(0, SHOWN));
+    metrics.traffic.scored(answered.scores.subarray(0, SHOWN));
     if (model.shadow) void shadows.follow(request.model, model, body, answered, request.log);
   };
   const context = { models, metrics, counts, count, scored, bodyLimit: options.bodyLimit ?? BODY_LIMIT, told };

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from "fastify";
+import type { Scored } from "./engine.js";
 import type { ServeMetrics } from "./prometheus.js";
-import type { Scores } from "./scorer.js";
 import type { ServedModel } from "./served-model.js";
 
 /** Requests that shadows score at a time, at most: those beyond are left out, so that they cost those who wait little. */
@@ -20,16 +20,16 @@ export class Shadows {
    * @param body what was scored
    * @param answered the scores that were answered
    */
-  async follow(name: string, { shadow }: ServedModel, body: Uint8Array, answered: Scores, log: FastifyBaseLogger) {
+  async follow(name: string, { shadow }: ServedModel, body: Uint8Array, answered: Scored, log: FastifyBaseLogger) {
     if (!shadow || this.underWay >= MOST) return;
     this.underWay++;
     try {
-      const { scores, model } = await shadow.score(body);
+      const { scores, model } = await shadow.scored(body);
       const differences = scores.map((score, i) => Math.abs(score - answered.scores[i]));
       this.metrics.shadowed(name, differences.reduce((sum, difference) => sum + difference, 0) / differences.length);
       log.info({
-        shadow: { model: name, version: model.version, scores },
-        answered: { version: answered.model.version, scores: answered.scores },
+        shadow: { model: name, version: model.version, scores: Array.from(scores) },
+        answered: { version: answered.model.version, scores: Array.from(answered.scores) },
       });
     } catch (error) {
       log.warn({ shadow: { model: name, error: (error as Error).message } });

@@ -32,6 +32,11 @@ export class Work {
     return this.whole ? this.read_ === this.whole.candidates : this.cursor.ended;
   }
 
+  /** Bytes not read yet. */
+  get rest(): number {
+    return this.whole ? this.body.length : this.cursor.rest;
+  }
+
   /** What answers now has this stamp: if another one did before, the work begins again. */
   begin(stamp: unknown): void {
     if (this.read_ > 0 && this.stamp !== stamp) {

@@ -62,7 +62,7 @@ export class TrafficWindow {
   }
 
   /** Probabilities that were answered. */
-  scored(probabilities: readonly number[]): void {
+  scored(probabilities: Iterable<number>): void {
     const { scores } = this.current();
     for (const p of probabilities) {
       const place = ((Math.log(p / (1 - p)) + LOGITS) / (2 * LOGITS)) * SCORE_BINS;

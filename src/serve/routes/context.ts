@@ -1,8 +1,8 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest, onResponseHookHandler } from "fastify";
+import type { Scored } from "../engine.js";
 import type { Models } from "../models.js";
 import type { Told } from "../openapi.js";
 import type { ServeMetrics } from "../prometheus.js";
-import type { Scores } from "../scorer.js";
 import type { ServedModel } from "../served-model.js";
 import type { AnswerCounts } from "../stats.js";
 
@@ -22,9 +22,9 @@ export interface RouteContext {
   /** What every model has answered. */
   readonly counts: AnswerCounts;
   /** Counts a score request's answer: `onResponse` of every route that scores. */
-  count(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  readonly count: onResponseHookHandler;
   /** Tells the live page and the model's shadow what a request was answered with. @param body for a scorer */
-  scored(request: FastifyRequest, model: ServedModel, body: Uint8Array, scores: Scores): void;
+  scored(request: FastifyRequest, model: ServedModel, body: Uint8Array, scored: Scored): void;
   /** Bytes. */
   readonly bodyLimit: number;
   /** The routes that are told of: all of them once the server is ready. */

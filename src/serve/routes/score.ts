@@ -2,11 +2,11 @@ import type { FastifyRequest } from "fastify";
 import { withCandidates } from "../columns.js";
 import { limitsOf } from "../deadline.js";
 import { bytesOf, checked, type Endpoint, MODEL, parsed } from "../endpoint.js";
+import type { Scored } from "../engine.js";
 import { best, explained } from "../explain.js";
 import { keyOf, nameOf } from "../models.js";
 import { ScoreAnswer, ScoreBody, ScoreRequestOptions } from "../schemas.js";
-import { finite } from "../scored.js";
-import type { Scorer, Scores } from "../scorer.js";
+import type { Scorer } from "../scorer.js";
 import type { Label, ServedModel, Wanted } from "../served-model.js";
 import type { Routes } from "./context.js";
 
@@ -39,7 +39,7 @@ export const scoreRoutes: Routes = (app, context) => {
 
   async function answer(model: ServedModel, scorer: Scorer, request: FastifyRequest): Promise<object> {
     const body = withCandidates(bytesOf(request));
-    const scored = await scorer.score(body, limitsOf(request));
+    const scored = await scorer.scored(body, limitsOf(request));
     context.scored(request, model, body, scored);
     return scored.options ? withOptions(scorer, request, body, scored) : plain(scored);
   }
@@ -50,17 +50,16 @@ interface Named {
 }
 
 /** An answer without what was not asked for. */
-function plain(scored: Scores): object {
-  const { scores, calibrated, model, ignored } = finite(scored);
-  return { scores, ...(calibrated && { calibrated }), ...model, ...(ignored.length > 0 && { ignored }) };
+function plain({ scores, calibrated, model, ignored }: Scored): object {
+  const numbers = { scores: Array.from(scores), ...(calibrated && { calibrated: Array.from(calibrated) }) };
+  return { ...numbers, ...model, ...(ignored.length > 0 && { ignored }) };
 }
 
-async function withOptions(scorer: Scorer, request: FastifyRequest, body: Uint8Array, first: Scores): Promise<object> {
+async function withOptions(scorer: Scorer, request: FastifyRequest, body: Uint8Array, first: Scored): Promise<object> {
   const { top_k, explain } = checked(request, parsed(first.options!), ScoreRequestOptions, "options");
-  const ranked = (scores: readonly number[]) => (top_k === undefined ? undefined : best(scores, top_k));
+  const ranked = (scores: Float32Array) => (top_k === undefined ? undefined : best(scores, top_k));
   if (!explain) return { ...plain(first), top_k: ranked(first.scores) };
-  const chosen = (scores: readonly number[]) =>
-    (ranked(scores) ?? scores.map((_, index) => ({ index }))).map(({ index }) => index);
+  const chosen = (scores: Float32Array) => ranked(scores)?.map(({ index }) => index) ?? [...scores.keys()];
   const { scored, explain: told } = await explained(scorer, body, first, chosen, limitsOf(request));
   return { ...plain(scored), top_k: ranked(scored.scores), explain: told };
 }

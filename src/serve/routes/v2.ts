@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { HashbrookError } from "../../core/errors.js";
 import { Type } from "../../schema/typebox.js";
@@ -6,7 +7,6 @@ import { limitsOf } from "../deadline.js";
 import { bytesOf, type Endpoint } from "../endpoint.js";
 import { keyOf, nameOf } from "../models.js";
 import { packageVersion } from "../package-version.js";
-import { finite } from "../scored.js";
 import type { Scorer } from "../scorer.js";
 import type { ServedModel } from "../served-model.js";
 import { answerOf } from "../v2/infer-answer.js";
@@ -67,7 +67,7 @@ export const v2Routes: Routes = (app, context) => {
   }
   // Clients of the protocol send no content type, or any.
   app.register(async (scope) => {
-    scope.addContentTypeParser("*", async (request: FastifyRequest, payload: AsyncIterable<Buffer>) =>
+    scope.addContentTypeParser("*", (request: FastifyRequest, payload: Readable) =>
       readBody(request, payload, bodyLimit),
     );
     for (const path of ["/v2/models/:name/infer", "/v2/models/:name/versions/:version/infer"]) {
@@ -96,9 +96,9 @@ async function answer(context: RouteContext, request: FastifyRequest<Path>, repl
   if (!spec) throw new HashbrookError("not_ready", `model ${name}: has not been loaded yet`);
   const { asked, body } = readInfer(request, bytesOf(request), spec);
   const timeout = asked.parameters?.timeout;
-  const scored = await scorer.score(body, limitsOf(request, timeout && timeout / 1000));
+  const scored = await scorer.scored(body, limitsOf(request, timeout && timeout / 1000));
   context.scored(request, model, body, scored);
-  const { header, binary } = answerOf(name, asked, finite(scored));
+  const { header, binary } = answerOf(name, asked, scored);
   if (binary.length === 0) return header;
   const json = Buffer.from(JSON.stringify(header));
   reply.header("inference-header-content-length", json.length).type("application/octet-stream");

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
-import type { Scores } from "../scorer.js";
+import type { Scored } from "../engine.js";
 import type { InferAnswer, InferBody } from "./schemas.js";
 
 /** An answer: JSON, and the binary tensors behind it where there are some. */
@@ -15,9 +15,9 @@ export interface EncodedAnswer {
 export function answerOf(
   name: string,
   { id, outputs, parameters }: InferBody,
-  { scores, calibrated, model }: Scores,
+  { scores, calibrated, model }: Scored,
 ): EncodedAnswer {
-  const all = new Map<string, readonly number[]>([["score", scores]]);
+  const all = new Map<string, Float32Array>([["score", scores]]);
   if (calibrated) all.set("calibrated", calibrated);
   const wanted = outputs ?? [...all.keys()].map((name) => ({ name, parameters: undefined }));
   const binary: Uint8Array[] = [];
@@ -26,7 +26,7 @@ export function answerOf(
     if (!values) throw noOutput(name, [...all.keys()]);
     const base = { name, datatype: "FP32" as const, shape: [values.length] };
     if (!(own?.binary_data ?? parameters?.binary_data_output)) return { ...base, data: [...values] };
-    const bytes = floats(values);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     binary.push(bytes);
     return { ...base, parameters: { binary_data_size: bytes.length } };
   });
@@ -39,11 +39,4 @@ function noOutput(name: string, names: readonly string[]): HashbrookError {
   return new HashbrookError("request_invalid", `outputs.${name}: is not there`, {
     hint: `outputs: ${names.join(", ")}`,
   });
-}
-
-/** f32, little-endian. */
-function floats(values: readonly number[]): Uint8Array {
-  const view = new DataView(new ArrayBuffer(4 * values.length));
-  for (const [i, value] of values.entries()) view.setFloat32(4 * i, value, true);
-  return new Uint8Array(view.buffer);
 }
