@@ -22,6 +22,8 @@ export const KAFKA_VERSION = "4.4.0";
 const LOG4J_VERSION = "2.25.5";
 const CLUSTER_ID = "aGFzaGJyb29rLXRlc3QtMQ";
 const START_MS = 90_000;
+const FIRST_PORT = 12_000;
+const PORTS = 20_000;
 const STATE = "broker.json";
 const KEYSTORE = "keystore.p12";
 const KEYSTORE_PASSWORD = "hashbrook";
@@ -245,17 +247,25 @@ function tail(path) {
   return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n").slice(-20).join("\n") : "";
 }
 
+/**
+ * Ports that nothing listens at, from below the range that systems hand out by themselves: nobody else is given one between here
+ * and the broker's start, or while it is down.
+ */
 async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise((done, fail) => server.on("error", fail).listen(0, "127.0.0.1", done));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
+  const ports = new Set();
+  while (ports.size < count) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port) {
+  const server = createServer();
+  return new Promise((done) => {
+    server.on("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
+  });
 }
 
 function properties({ data, client, controller, sasl, tls, keystore, rebalanceDelayMs = 0 }) {

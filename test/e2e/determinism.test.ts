@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
-import { digests, ended, report, simulated, start, temporary } from "./hashbrook.js";
+import { digests, ended, endedAfterKills, report, simulated, start, temporary } from "./hashbrook.js";
 
 const folder = temporary();
 const plain = join(folder, "ads.tsv");
@@ -53,16 +53,8 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
 
   it("gives the same bytes when it is killed again and again, and resumed", async () => {
     const out = temporary();
-    const rng = new Rng(11);
-    let kills = 0;
-    for (; ; kills++) {
-      // By its writes, not by time, which a fast machine would be through with.
-      const at = kills < 12 ? `${1 + rng.below(12)} ${rng.below(2) === 0 ? "before" : "after"}` : undefined;
-      const { status, stderr } = await ended(start(train(out, "--resume", "--checkpoint-every", "700", "--json"), at));
-      if (status === 0) break;
-      expect(status, stderr).toBeNull();
-    }
-    expect(kills).toBe(12);
+    const args = train(out, "--resume", "--checkpoint-every", "700", "--json");
+    expect(await endedAfterKills(args, 12, new Rng(11))).toBe(12);
     expect(digests(out)).toEqual(digests(whole));
   }, 300_000);
 

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { evaluate, type TrainOptions, train } from "../../src/train/run.js";
-import { digests, ended, run, start, temporary } from "./hashbrook.js";
+import { digests, endedAfterKills, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
 const [whole, head, tail] = ["whole.tsv", "head.tsv", "tail.tsv"].map((name) => join(folder, name));
@@ -131,18 +131,12 @@ describe("validation", () => {
     expect(digests(out)).toEqual(before);
   });
 
-  it("gives the same bytes when it is killed again and again, and resumed", async () => {
+  it("gives the same bytes when it is killed again and again, and resumed", { timeout: 300_000 }, async () => {
     const flags = ["--epochs", "12", "--validate-last", "20%", "--early-stop", "4", "--checkpoint-every", "700"];
     const args = (out: string) => ["train", "--model", model, "--data", whole, "--out", out, "--resume", ...flags];
     const [calm, killed] = [temporary(), temporary()];
     expect((await run(args(calm))).status).toBe(0);
-    const rng = new Rng(5);
-    for (let attempt = 0, status: number | null = null; status !== 0; attempt++) {
-      const child = start(args(killed));
-      const timer = setTimeout(() => child.kill("SIGKILL"), attempt < 8 ? 250 + rng.below(700) : 120_000);
-      ({ status } = await ended(child));
-      clearTimeout(timer);
-    }
+    expect(await endedAfterKills(args(killed), 8, new Rng(5))).toBe(8);
     expect(digests(killed)).toEqual(digests(calm));
   });
 

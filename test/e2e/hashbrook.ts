@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hashbrook } from "../../src/cli/program.js";
+import type { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import type { Report } from "../../src/train/job.js";
 
@@ -117,6 +118,19 @@ export async function ended(child: ChildProcess): Promise<{ status: number | nul
   child.stderr?.on("data", (data) => (text.stderr += data));
   const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
   return { status, ...text };
+}
+
+/**
+ * Starts a trainer, which resumes, until it ends by itself; before that it dies `kills` times, each at a write of its own: a time
+ * would be before its first event on a slow machine, and behind its last on a fast one. Returns how often it died.
+ */
+export async function endedAfterKills(args: readonly string[], kills: number, rng: Rng): Promise<number> {
+  for (let died = 0; ; died++) {
+    const at = died < kills ? `${1 + rng.below(12)} ${rng.below(2) === 0 ? "before" : "after"}` : undefined;
+    const { status, stderr } = await ended(start(args, at));
+    if (status === 0) return died;
+    if (status !== null) throw new Error(`exit ${status}: ${stderr}`);
+  }
 }
 
 export const temporary = () => mkdtempSync(join(tmpdir(), "hashbrook-test-"));

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
-import { digests, ended, report, run, start, temporary } from "./hashbrook.js";
+import { digests, endedAfterKills, report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
 const ROWS = 40_000;
@@ -37,16 +37,8 @@ describe.each(Object.entries(models))("training %s whose ids are admitted and ev
     expect(lifecycle?.evicted.capacity).toBeGreaterThan(100);
 
     const out = temporary();
-    const rng = new Rng(3);
-    let kills = 0;
-    for (; ; kills++) {
-      // By its writes, not by time, which a fast machine would be through with.
-      const at = kills < 6 ? `${1 + rng.below(12)} ${rng.below(2) === 0 ? "before" : "after"}` : undefined;
-      const { status, stderr } = await ended(start(train(out, "--resume", "--checkpoint-every", "1500", "--json"), at));
-      if (status === 0) break;
-      expect(status, stderr).toBeNull();
-    }
-    expect(kills).toBe(6);
+    const args = train(out, "--resume", "--checkpoint-every", "1500", "--json");
+    expect(await endedAfterKills(args, 6, new Rng(3))).toBe(6);
     expect(digests(out)).toEqual(digests(whole));
 
     const { stdout } = await run(["inspect", "--checkpoint", out, "--top", "0", "--json"]);

@@ -34,7 +34,7 @@ describeKafka("a delta topic that is deleted under a running trainer", (kafka) =
     await reaches(follower, 1_000);
     const anew = said(child, new RegExp(`delta log: topic ${deltas} was deleted, and .* anew`));
     const second = learned(2_000);
-    await kafka.admin.deleteTopic(deltas);
+    await kafka.deleteTopic(deltas);
     await kafka.produce(topic, events.slice(1_000, 2_000));
     await Promise.all([anew, second]);
     await reaches(follower, 2_000);
@@ -67,7 +67,7 @@ describeKafka("a topic of events that is deleted under a running trainer", (kafk
       (await rows(1_000)).map((value) => ({ value })),
     );
     await learned;
-    await kafka.admin.deleteTopic(topic);
+    await kafka.deleteTopic(topic);
     const { status, stdout, stderr } = await life;
     expect([status, stderr]).toEqual([8, expect.stringContaining(topic)]);
     expect(JSON.parse(stdout).error).toMatchObject({
@@ -103,7 +103,7 @@ describeKafka("a topic of events that is deleted and made anew under its name", 
     await kafka.deleteBefore(topic, 1, 20n);
     expect((await report(args)).examples).toBe(70);
     const before = digests(out);
-    await kafka.admin.deleteTopic(topic);
+    await kafka.deleteTopic(topic);
     await kafka.admin.createTopic(topic, 2);
     await produce(100, 200, 0);
     await produce(200, 300, 1);
@@ -125,7 +125,7 @@ describeKafka("a dead-letter topic that is deleted under a running trainer", (ka
     const learned = said(child, /"examples":1000,/);
     await kafka.produce(topic, events.slice(0, 1_000));
     await learned;
-    await kafka.admin.deleteTopic(letters);
+    await kafka.deleteTopic(letters);
     const poison = Array.from({ length: 10 }, (_, i) => ({ value: `poison ${i}` }));
     await kafka.produce(topic, [...events.slice(1_000, 1_200), ...poison, ...events.slice(1_200)]);
     const { status, stdout } = await life;

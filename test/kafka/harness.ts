@@ -86,6 +86,13 @@ export class TestKafka {
     await admin.connect();
     await admin.createPartitions({ topicPartitions: [{ topic, count }] });
     await admin.disconnect();
+    while ((await this.admin.partitionsOf(topic)) !== count) await sleep(20);
+  }
+
+  /** Deletes a topic and waits until the broker, which hears of it by and by, takes and gives nothing under its name. */
+  async deleteTopic(topic: string): Promise<void> {
+    await this.admin.deleteTopic(topic);
+    while ((await this.admin.topics()).includes(topic)) await sleep(20);
   }
 
   /** Deletes a partition's messages before `offset`, as retention does. */

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
@@ -62,8 +63,7 @@ describeKafka("a trainer that was killed", (kafka) => {
     const args = [...flags(kafka, topic, out), "--from", "latest"];
     const child = start([...args, "--json"]);
     const life = ended(child);
-    await said(child, /"ready":true/);
-    await sleep(500);
+    while (!readdirSync(out).some((name) => /^checkpoint-\d+$/.test(name))) await sleep(20);
     child.kill("SIGKILL");
     await life;
     await kafka.produce(topic, events.slice(10));

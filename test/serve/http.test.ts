@@ -13,7 +13,7 @@ let close: () => Promise<unknown>;
 
 beforeAll(async () => {
   const scorer = Scorer.follow(new DirectorySource(mkdtempSync(join(tmpdir(), "hashbrook-http-"))));
-  const app = createServer(scorer, { bodyLimit: 1000 });
+  const app = createServer(scorer, { bodyLimit: 1000, maxEventLoopDelay: 0 });
   port = Number(new URL(await app.listen({ port: 0, host: "127.0.0.1" })).port);
   close = () => app.close().then(() => scorer.close());
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
     models.add(new ServedModel(name, { scorer: await Scorer.load(source), source }));
   await add("ads", files.older);
   await add("feed", files.newer);
-  app = createServer(models);
+  app = createServer(models, { maxEventLoopDelay: 0 });
   admin = createAdminServer(models, { tokens: [TOKEN], load: (path) => Scorer.load(path) });
 });
 afterAll(async () => {

@@ -20,7 +20,7 @@ beforeAll(async () => {
   scorer = await Scorer.load(served.checkpoint);
   const models = new Models();
   models.add(new ServedModel("shop", { scorer, source: served.checkpoint }));
-  app = createServer(models, { tokens: [TOKEN] });
+  app = createServer(models, { tokens: [TOKEN], maxEventLoopDelay: 0 });
   url = await app.listen({ port: 0, host: "127.0.0.1" });
 });
 afterAll(async () => {
@@ -53,7 +53,7 @@ describe("GET /v1/live", () => {
       const { older, newer } = await twoVersions();
       const before = await Scorer.load(older, { workers });
       cpSync(newer, older, { recursive: true });
-      const server = createServer(before);
+      const server = createServer(before, { maxEventLoopDelay: 0 });
       const [model] = (await server.inject("/v1/live")).json().models;
       expect(model).toMatchObject({ version: 1000, quality: { lifetime: { to: 1000 } } });
       await server.close();

@@ -10,6 +10,7 @@ import { ScoringThreads } from "../../src/serve/threads.js";
 import { servedSpec } from "../model/served.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 
+type Calls = { readonly worker: Worker };
 type Trainer = Awaited<ReturnType<typeof trainerOf>>;
 
 /** A host with what answers on it. */
@@ -170,12 +171,12 @@ describe("in threads", () => {
     const hosted = await threads.open(trainer);
     const few = [candidate(new Rng(1))];
     const expected = await trainer.answers(few);
-    const [thread] = (pool as unknown as { threads: { calls: { worker: Worker } }[] }).threads;
+    const [thread] = (pool as unknown as { threads: { calls: Calls }[] }).threads;
     const large = Array.from({ length: 9_000 }, (_, i) => candidate(new Rng(i)));
     const [first] = await Promise.all([
       Promise.allSettled([threads.score(large), threads.score(large)]),
       // No call: the thread fails over it.
-      sleep(20).then(() => thread.calls.worker.postMessage(null)),
+      sleep(1).then(() => thread.calls.worker.postMessage(null)),
     ]);
     const failed = first.filter((result) => result.status === "rejected");
     expect(failed.map(({ reason }) => reason)).toMatchObject([{ code: "internal", message: /a scoring thread ended/ }]);
@@ -189,12 +190,15 @@ describe("in threads", () => {
   });
 
   it("nothing is left once they are closed", async () => {
-    const before = process.getActiveResourcesInfo().length;
     const own = new ScoringThreads(2);
     const trainer = await trainerOf(tower("exact"));
     await world(own.host()).open(trainer);
+    const { threads, holder } = own as unknown as { threads: { calls: Calls }[]; holder: Calls };
+    const workers = [holder, ...threads.map(({ calls }) => calls)].map(({ worker }) => worker);
+    expect(workers.every(({ threadId }) => threadId > 0)).toBe(true);
     await own.close();
     await trainer.model.close();
-    expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);
+    // Of a thread that has ended.
+    expect(workers.map(({ threadId }) => threadId)).toEqual([-1, -1, -1]);
   });
 });
