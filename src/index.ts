@@ -44,7 +44,6 @@ export {
 } from "./inspect/inspect.js";
 export { type LagOptions, type LagReport, lag, type PartitionLag } from "./inspect/lag.js";
 export type { BinnedQuality } from "./metrics/score-bins.js";
-export type { Fit } from "./migrate/distil.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
 export type { MigrationWarning } from "./migrate/migration.js";
 export type { Clipped } from "./model/model.js";
@@ -98,3 +97,5 @@ export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.j
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";
 export type { Given, StreamSettings, TrainSettings } from "./train/settings.js";
 export type { SourceHealth } from "./train/workers/thread-messages.js";
+export type { Fit } from "./warm-start/distil.js";
+export type { StartedPart, StartOutcome, StartReport } from "./warm-start/report.js";

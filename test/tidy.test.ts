@@ -19,6 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["spec", "sources", "decode", "metrics", "checkpoints", "delta-log"],
   ["calibration"],
   ["model"],
+  ["warm-start"],
   ["exports", "inspect", "migrate", "train", "serve"],
   ["tune", "explain"],
   ["portable"],

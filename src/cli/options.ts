@@ -103,6 +103,13 @@ export function checked(command: Command): Command {
   return command;
 }
 
+/** Parses names with commas between them. */
+export function names(text: string, before: readonly string[] = []): string[] {
+  const given = text.split(",").map((name) => name.trim());
+  if (given.every((name) => name !== "")) return [...before, ...given];
+  throw new InvalidArgumentError("It must be names with commas between them.");
+}
+
 /** Parses a share of a whole, of which something must be left: "20%" or 0.2. */
 export function share(text: string): number {
   const value = parsedShare(text);

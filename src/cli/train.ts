@@ -3,11 +3,12 @@ import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
-import { counting, host, KAFKA_ENVIRONMENT, port, share, threads, wholeNumber, wholeShare } from "./options.js";
+import { counting, host, KAFKA_ENVIRONMENT, names, port, share, threads, wholeNumber, wholeShare } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
 import { listenOptions, type ProtectionFlags } from "./serve-options.js";
 import { stopSignal } from "./signals.js";
+import { tellStarted } from "./started.js";
 import { printReport, tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
 import { tellWarnings } from "./warnings.js";
@@ -21,6 +22,8 @@ interface Flags extends TopicFlags, PublishFlags, ProtectionFlags {
   out: string;
   resume?: true;
   again?: true;
+  initFrom?: string;
+  freeze?: string[];
   limit?: number;
   epochs: number;
   validate?: string[];
@@ -47,6 +50,11 @@ export function trainCommand(): Command {
       "go on from the newest checkpoint in --out (start anew where there is none); files learned before are passed over",
     )
     .option("--again", "with --resume: learn files again that were learned before")
+    .option(
+      "--init-from <dir>",
+      "a new run's tables and tower start from this run or checkpoint, by their names; a line says what became of each",
+    )
+    .option("--freeze <parts>", "what does not learn, with commas between: tower, tables.NAME; none: all learns", names)
     .option("--limit <n>", "stop after n events, counted from the start of the data", wholeNumber)
     .option(
       "--epochs <n>",
@@ -104,6 +112,7 @@ ${KAFKA_ENVIRONMENT}
 Examples:
   hashbrook train --model features/ads-demo.yaml --data simulate:200000:7 --out runs/ads
   hashbrook train --model features/ads-demo.yaml --data day2.tsv --out runs/ads --resume       # the day after
+  hashbrook train --model features/ads-wider.yaml --data day2.tsv --out runs/wider --init-from runs/ads   # a spec with another field
   hashbrook train --model features/ads-demo.yaml --kafka localhost:9092 --topic ads --group ads --out runs/ads --resume`,
     )
     .action(run);
@@ -126,6 +135,7 @@ async function run(flags: Flags): Promise<void> {
   const deadLetters = deadLettersOf(flags);
   const beside = await serverBeside(flags);
   const onProgress = (now: Progress) => {
+    if (now.started) tellStarted(now.started);
     tellWarnings(now.warnings);
     progress.show(now);
     beside?.show(now);

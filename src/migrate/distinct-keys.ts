@@ -2,8 +2,8 @@ import type { Batch, BatchLayout } from "../core/batch.js";
 import type { CompiledTable } from "../spec/compiled.js";
 import { constantKey } from "../tables/batch-path.js";
 import { NO_TIME } from "../tables/encoding.js";
-import type { RowStore } from "../tables/row-store.js";
 import { StoreEncoding } from "../tables/store-encoding.js";
+import { storedKeys } from "../warm-start/stored-keys.js";
 
 const CAPACITY = 4096;
 
@@ -43,17 +43,4 @@ export class DistinctKeys {
       this.set.gather(some.length, "learn", NO_TIME);
     }
   }
-}
-
-/** The keys of exact stores, in row order. */
-export function storedKeys(stores: readonly RowStore[]): BigUint64Array {
-  const keys = new BigUint64Array(stores.reduce((sum, { rows }) => sum + rows, 0));
-  let at = 0;
-  for (const store of stores) {
-    for (const chunk of store.exportRows()) {
-      keys.set(chunk.keys, at);
-      at += chunk.keys.length;
-    }
-  }
-  return keys;
 }

@@ -13,8 +13,9 @@ import { loadSpec } from "../spec/parse.js";
 import type { Encoding } from "../tables/encoding.js";
 import { rowOf } from "../towers/index.js";
 import { decodedBatches, START } from "../train/stream.js";
-import { distil, type Fit, openDistilled, teach } from "./distil.js";
-import { DistinctKeys, storedKeys } from "./distinct-keys.js";
+import { distil, type Fit, openDistilled, teach } from "../warm-start/distil.js";
+import { storedKeys } from "../warm-start/stored-keys.js";
+import { DistinctKeys } from "./distinct-keys.js";
 import { checkSame, lossWarnings, type MigrationWarning } from "./migration.js";
 
 /** What to carry over, and to where. */

@@ -65,6 +65,14 @@ export interface Model {
   close(): Promise<void>;
 }
 
+/** What of a model does not learn. */
+export interface Frozen {
+  /** Names of tables. */
+  readonly tables: ReadonlySet<string>;
+  /** The tower's dense weights. */
+  readonly tower: boolean;
+}
+
 export interface ModelOptions {
   /** The layout of every batch the model will see. */
   readonly layout: BatchLayout;
@@ -75,6 +83,8 @@ export interface ModelOptions {
    * fills it, and it takes neither `learn` nor `restore`. "hold": the same, but its rows are for other threads, and it loads no graph.
    */
   readonly purpose: "train" | "score" | "serve" | "hold";
+  /** "train": what does not learn. Default: all of it learns. */
+  readonly frozen?: Frozen | undefined;
   /** "train": told in every batch that the tower has run. What follows takes one thread, so that other threads find a processor. */
   readonly onTowerRun?: () => void;
   /** "serve", "hold": its rows are several threads'. */

@@ -15,6 +15,7 @@ import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../towers/
 import { logitShift, shifted } from "./logit-shift.js";
 import {
   type Clipped,
+  type Frozen,
   isReplica,
   type Learned,
   type Model,
@@ -56,6 +57,7 @@ export class TowerModel implements Model {
   private placed: { readonly outputs: readonly Float32Array[]; readonly arrays: Arrays } | null = null;
   private readonly learning: boolean;
   private readonly replica: boolean;
+  private readonly frozen: Frozen | undefined;
   private readonly onTowerRun: () => void;
 
   private constructor(spec: CompiledSpec, options: ModelOptions, tables: readonly Table[], tower: Tower) {
@@ -64,6 +66,7 @@ export class TowerModel implements Model {
     this.layout = options.layout;
     this.learning = options.purpose === "train";
     this.replica = isReplica(options);
+    this.frozen = options.frozen;
     this.onTowerRun = options.onTowerRun ?? (() => {});
     this.tables = tables;
     this.infer = tower.infer;
@@ -134,10 +137,11 @@ export class TowerModel implements Model {
     await this.run(batch, this.graph, rows);
     this.onTowerRun();
     const factor = this.boundGradients(rows);
-    for (const table of this.tables) await table.backward();
+    const learning = this.tables.filter(({ name }) => !this.frozen?.tables.has(name));
+    for (const table of learning) await table.backward();
     if (!this.gradientsFinite()) return rows;
-    for (const table of this.tables) table.apply();
-    this.dense.step(factor / rows);
+    for (const table of learning) table.apply();
+    if (!this.frozen?.tower) this.dense.step(factor / rows);
     return 0;
   }
 
@@ -203,7 +207,10 @@ export class TowerModel implements Model {
   private async gather(batch: Batch, mode: "learn" | "score", clock: StreamTime): Promise<void> {
     this.numbers.resolve(batch);
     const numbers = this.numbers.values.subarray(0, batch.rows * this.numbers.columns);
-    for (const table of this.tables) await table.gather(batch, mode, numbers, clock);
+    for (const table of this.tables) {
+      const stays = this.frozen?.tables.has(table.name);
+      await table.gather(batch, stays ? "score" : mode, numbers, clock);
+    }
   }
 
   /** Makes a wild batch's dX smaller. @returns what the dense gradients are to be multiplied by */

@@ -49,9 +49,9 @@ export class FirstSteps {
     this.warmup = this.byEvent ? 0 : (spec.warmup ?? spec.batch * defaults.train.warmup_batches);
   }
 
-  /** Of a run that has learned so many examples, and what its checkpoint says. */
-  static of(spec: CompiledSpec, examples: number, saved: FirstStepsState | undefined): FirstSteps {
-    return new FirstSteps(spec, examples > 0 ? (saved ?? null) : undefined);
+  /** Of a run whose model has `learned` before, and what its checkpoint says. */
+  static of(spec: CompiledSpec, learned: boolean, saved: FirstStepsState | undefined): FirstSteps {
+    return new FirstSteps(spec, learned ? (saved ?? null) : undefined);
   }
 
   get state(): FirstStepsState | null {

@@ -8,6 +8,7 @@ import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
+import type { StartReport } from "../warm-start/report.js";
 import type { ByReport, BySpec } from "./by-value.js";
 import type { JoinCounts } from "./join/joiner.js";
 import type { TopicPosition } from "./ordering/merge.js";
@@ -215,6 +216,8 @@ export interface Progress {
   readonly table_bytes: number;
   /** What became of the ids of all tables; null where every id has a row for ever. */
   readonly lifecycle: LifecycleCounts | null;
+  /** How the run began from another model, in its first progress alone; null: it did not, or was told. */
+  readonly started: StartReport | null;
   /** Resident memory of the process. */
   readonly memory_bytes: number;
   /** Share of the input read, 0..1; null when its size is unknown. */
@@ -294,6 +297,8 @@ export interface Report extends Quality {
   readonly left_files: readonly KnownFile[];
   /** Damaged checkpoints that were passed over on the way to the one gone on with or scored with, and why. */
   readonly passed_over: readonly Skipped[];
+  /** How this run began from another model; there only where it did. */
+  readonly started?: StartReport;
   /** "end" of the data, "limit" reached, "early_stop" (validation got no better), or "stopped" by a signal. */
   readonly ended_by: "end" | "limit" | "early_stop" | "stopped";
 }

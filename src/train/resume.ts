@@ -9,6 +9,7 @@ import type { Job, StreamPosition } from "./job.js";
 import { type Decision, OrderLog } from "./ordering/order-log.js";
 import type { Pass } from "./pass.js";
 import type { RunMetricsState } from "./run-metrics.js";
+import type { StartedFrom } from "./start-model.js";
 import type { ValidationState } from "./validation.js";
 import type { StreamStart } from "./workers/thread-messages.js";
 
@@ -26,6 +27,10 @@ export interface TrainMeta {
   readonly pass?: Pass;
   /** Files of earlier lists (see `LearnedFile`), where there are any. */
   readonly learned?: readonly string[];
+  /** Where the run's weights were another model's at its beginning. */
+  readonly started?: StartedFrom;
+  /** What does not learn, where something does not. */
+  readonly freeze?: readonly string[];
   /** There once validation events were scored. */
   readonly validation?: ValidationState;
 }

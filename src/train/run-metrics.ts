@@ -120,6 +120,7 @@ export class RunMetrics {
       skipped: this.skippedRows,
       clipped: model.clipped,
       unsaved: 0,
+      started: null,
       seconds: this.seconds(),
       lifetime: quality(fresh.lifetime()),
       window: quality(this.latestWindow()),

@@ -17,6 +17,13 @@ export interface TrainSettings extends StreamSettings {
   readonly lingerMs: number;
   /** Go on from the directory's newest checkpoint: in the files it was cut short in, or over new ones. Default false: a directory that holds a model is an error. */
   readonly resume: boolean;
+  /**
+   * A run's or checkpoint's directory that a new run's tables and tower start from, by their names, as far as they mean the same; a run that
+   * goes on has started. Default: null, from nothing.
+   */
+  readonly initFrom: string | null;
+  /** What does not learn: `tower`, `tables.<name>`. Default: null: what the run that is gone on with was told, else all learns; `none`: all does. */
+  readonly freeze: readonly string[] | null;
   /** Passes over the data. Default 1. */
   readonly epochs: number;
   /** Share of the data, its last part by bytes (by time, where data are in its order), that is scored after every epoch and never learned: 0.2 is the last fifth. Default: null, none. */
@@ -48,6 +55,8 @@ export const defaultSettings: TrainSettings = {
   maxRejects: null,
   lingerMs: 50,
   resume: false,
+  initFrom: null,
+  freeze: null,
   epochs: 1,
   validateLast: null,
   earlyStop: null,

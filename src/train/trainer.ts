@@ -5,16 +5,16 @@ import { CheckpointStore, type Skipped } from "../checkpoints/store.js";
 import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
 import type { Clock } from "../core/clock.js";
 import type { PublisherState } from "../delta-log/publisher.js";
-import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
 import type { DeadLetterTopic } from "../sources/kafka/dead-letter.js";
 import { specHash } from "../spec/hash.js";
+import type { StartReport } from "../warm-start/report.js";
 import { BestEpoch } from "./best-epoch.js";
 import { Checkpointer } from "./checkpointer.js";
 import { type Consumer, type EndedBy, isOver, type SourceState, type Upstream } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
 import { Divergence } from "./divergence.js";
-import { FirstSteps } from "./first-steps.js";
+import type { FirstSteps } from "./first-steps.js";
 import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.js";
 import { NegativeSampling } from "./negative-sampling.js";
 import type { OrderLog } from "./ordering/order-log.js";
@@ -23,6 +23,7 @@ import type { Publication } from "./publishing/publication.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
 import { nameSlices } from "./slice-names.js";
+import { type Started, startModel } from "./start-model.js";
 import { step } from "./step.js";
 import type { DecodedBatch, RejectedRow } from "./stream.js";
 import { Validation, type ValidationState } from "./validation.js";
@@ -64,8 +65,15 @@ export class Trainer implements Consumer {
   private publication: Publication | null = null;
   private deadLetters: DeadLetterTopic | null = null;
   private readonly passedOver: readonly Skipped[];
+  private readonly started: StartReport | null;
+  private startTold = false;
 
-  private constructor(job: Job, { clock, retry }: TrainerOptions, { store, order, resumed }: Beginning, model: Model) {
+  private constructor(
+    job: Job,
+    { clock, retry }: TrainerOptions,
+    { store, order, resumed }: Beginning,
+    { model, report, ...started }: Started,
+  ) {
     this.job = job;
     this.retry = retry;
     this.store = store;
@@ -74,8 +82,8 @@ export class Trainer implements Consumer {
     this.layout = batchLayout(job.spec, job.spec.batch);
     this.runMetrics = new RunMetrics(job.spec, job, clock);
     if (resumed) this.runMetrics.restore(resumed.meta.tally, resumed.blocks);
-    if (resumed) model.restore(resumed.blocks);
-    this.first = FirstSteps.of(job.spec, this.runMetrics.examples, resumed?.meta.first_steps);
+    this.started = report;
+    this.first = started.first;
     this.sampling = NegativeSampling.of(job.spec);
     this.saved = this.runMetrics.examples;
     this.passedOver = resumed?.skipped ?? [];
@@ -83,7 +91,7 @@ export class Trainer implements Consumer {
     // Messages are sent twice by retries and replays upstream; a file is what it is.
     this.dedup = id_window === undefined || !job.topic ? null : new DedupWindow(id_window);
     if (resumed) this.dedup?.restore(resumed.blocks);
-    this.meta = resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 };
+    this.meta = { ...(resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 }), ...started.meta };
     this.validation = new Validation(job.spec.window, resumed?.meta.validation);
     this.best = new BestEpoch(store);
     this.divergence = new Divergence(job.maxSkipped, job.spec);
@@ -121,8 +129,8 @@ export class Trainer implements Consumer {
       options.upstream.start(beginning.start);
       const layout = batchLayout(job.spec, job.spec.batch);
       const onTowerRun = () => options.upstream.spare();
-      const model = await createModel(job.spec, { layout, threads: job.threads, purpose: "train", onTowerRun });
-      const trainer = new Trainer(job, options, beginning, model);
+      const model = { layout, threads: job.threads, purpose: "train", onTowerRun } as const;
+      const trainer = new Trainer(job, options, beginning, await startModel(job, beginning.resumed, model));
       await trainer.connect(options, beginning.resumed?.meta.publisher ?? null);
       return trainer;
     } catch (error) {
@@ -247,7 +255,10 @@ export class Trainer implements Consumer {
   progress(): Omit<Progress, "source"> {
     const unsaved = this.runMetrics.examples - this.saved;
     const freshness = this.publication?.freshness.percentiles() ?? null;
-    return { ...this.runMetrics.progress(this.model), unsaved, freshness, validation: this.validation.latest };
+    const { validation } = this;
+    const started = this.startTold ? null : this.started;
+    this.startTold = true;
+    return { ...this.runMetrics.progress(this.model), unsaved, freshness, started, validation: validation.latest };
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
@@ -272,7 +283,9 @@ export class Trainer implements Consumer {
     const validation = this.validation.report(kept ?? this.validation.latest);
     const { known = [], left = [] } = this.plan ?? {};
     const warnings = [...report.warnings, ...this.validation.warnings(this.job.spec.label.time?.from)];
-    return { ...report, warnings, validation, known_files: known, left_files: left, passed_over: this.passedOver };
+    const started = this.started ? { started: this.started } : {};
+    const files = { known_files: known, left_files: left, passed_over: this.passedOver };
+    return { ...report, ...started, warnings, validation, ...files };
   }
 
   /** The epoch whose weights an early stopping run leaves when it has come to its end. */

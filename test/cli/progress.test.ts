@@ -34,6 +34,7 @@ const progress: Progress = {
   memory_bytes: 1 << 28,
   done: 0.4,
   freshness: null,
+  started: null,
   lifecycle: null,
   source: null,
 };

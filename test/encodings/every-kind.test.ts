@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { canonicalJson } from "../../src/core/hash.js";
 import { encodingKinds, kindOf } from "../../src/encodings/index.js";
-import { distil, openDistilled } from "../../src/migrate/distil.js";
 import type { CompiledSpec, EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { compiledFromJson } from "../../src/spec/compiled-json.js";
 import { parseSpec } from "../../src/spec/parse.js";
+import { distil, openDistilled } from "../../src/warm-start/distil.js";
 import { encodingContract, encodingOf, vectorsOf } from "./encoding.contract.js";
 
 /** A model whose one table has the kind, with nothing but a size. */

@@ -28,6 +28,7 @@ const progress: Progress = {
   memory_bytes: 1000,
   done: null,
   freshness: { p50: 0.25, p99: 1.5 },
+  started: null,
   lifecycle: null,
   source: { ready: false, reason: "no answer", lag: [7, 0] },
 };

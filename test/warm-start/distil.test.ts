@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type DistilOptions, distil, type Fit, openDistilled, teach } from "../../src/migrate/distil.js";
 import type { EncodingSpec } from "../../src/spec/compiled.js";
+import { type DistilOptions, distil, type Fit, openDistilled, teach } from "../../src/warm-start/distil.js";
 
 const base = { name: "ids", dim: 4, init: 0.01, seed: "00000000000000ab" } as const;
 const optimizer = { kind: "adagrad", learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 } as const;

@@ -1,0 +1,35 @@
+import type { StartedPart, StartReport } from "../warm-start/report.js";
+
+/** Weights of a tower that are told one by one; of others, how many. */
+const MOST_WEIGHTS = 12;
+
+/** How a model started from another one: a line for every part. */
+export function startedLines({ from, examples, parts, frozen }: StartReport): string[] {
+  const tower = parts.filter(({ part }) => part === "tower");
+  const whole = tower.filter(({ outcome, reason }) => outcome === "taken" && reason === null);
+  const told = parts.filter((part) => !whole.includes(part));
+  const shown = told
+    .filter(({ part }) => part !== "tower")
+    .concat(told.filter(({ part }) => part === "tower").slice(0, MOST_WEIGHTS));
+  const more = told.length - shown.length;
+  return [
+    ...(from === null ? [] : [`starts from ${from} (${examples.toLocaleString("en")} examples)`]),
+    ...shown.map(partLine),
+    ...(whole.length > 0 ? [`  tower: ${whole.length} of ${tower.length} weights taken as they were`] : []),
+    ...(more > 0 ? [`  tower: ${more} more weights differ: see --json`] : []),
+    ...frozen.map((name) => `  ${name}: does not learn`),
+  ];
+}
+
+const units = { table: "rows", tower: "numbers", numbers: "", calibration: "" } as const;
+
+function partLine({ part, name, outcome, taken, reason }: StartedPart): string {
+  const amount = units[part] && taken > 0 ? `, ${taken.toLocaleString("en")} ${units[part]}` : "";
+  return `  ${part} ${name}: ${outcome}${amount}${reason === null ? "" : ` (${reason})`}`;
+}
+
+/** Says on standard error how a model started, as plain lines. */
+export function tellStarted(report: StartReport): void {
+  const clear = process.stderr.isTTY ? "\r\x1b[2K" : "";
+  process.stderr.write(`${clear}${startedLines(report).join("\n")}\n`);
+}

@@ -1,0 +1,63 @@
+import { createModel } from "../model/create.js";
+import type { Frozen, Model, ModelOptions } from "../model/model.js";
+import type { StartReport } from "../warm-start/report.js";
+import { FirstSteps } from "./first-steps.js";
+import type { Job } from "./job.js";
+import type { Resumed, TrainMeta } from "./resume.js";
+
+/** What a checkpoint's manifest says of the model that a run began from. */
+export interface StartedFrom {
+  /** Its checkpoint, as it was given. */
+  readonly from: string | null;
+  /** Examples it had learned. */
+  readonly examples: number;
+  /** Weights of the tower, or of a model that learns event by event, were taken: a run has no first steps then. */
+  readonly warm: boolean;
+}
+
+/** A model that is ready to learn: as it was at the checkpoint that is gone on from, as another model, or from nothing. */
+export interface Started {
+  readonly model: Model;
+  readonly first: FirstSteps;
+  /** How it started from another model; null: it did not. */
+  readonly report: StartReport | null;
+  /** For the run's checkpoints. */
+  readonly meta: Pick<TrainMeta, "started" | "freeze">;
+}
+
+/**
+ * Makes the job's model.
+ * @throws HashbrookError usage where it cannot be frozen so; what `startFrom` throws
+ */
+export async function startModel(job: Job, resumed: Resumed, options: Omit<ModelOptions, "frozen">): Promise<Started> {
+  const names = job.freeze ?? resumed?.meta.freeze ?? [];
+  const frozen = names.length > 0 ? await frozenOf(job, names) : undefined;
+  const model = await createModel(job.spec, { ...options, ...(frozen && { frozen: frozen.parts }) });
+  if (resumed) model.restore(resumed.blocks);
+  const report = resumed ? null : await startReport(job, model, frozen?.names ?? []);
+  const started = report ? startedFrom(report, model) : resumed?.meta.started;
+  const examples = resumed?.meta.tally.examples ?? 0;
+  const first = FirstSteps.of(job.spec, examples > 0 || started?.warm === true, resumed?.meta.first_steps);
+  return { model, first, report, meta: { ...(started && { started }), freeze: frozen?.names } };
+}
+
+async function frozenOf(
+  { spec }: Job,
+  given: readonly string[],
+): Promise<{ parts: Frozen; names: readonly string[] } | undefined> {
+  const { frozenParts } = await import("../warm-start/freeze.js");
+  const parts = frozenParts(spec, given);
+  const names = [...(parts.tower ? ["tower"] : []), ...[...parts.tables].map((name) => `tables.${name}`)];
+  return names.length > 0 ? { parts, names } : undefined;
+}
+
+async function startReport({ initFrom }: Job, model: Model, frozen: readonly string[]): Promise<StartReport | null> {
+  if (initFrom === null) return null;
+  const { startFrom } = await import("../warm-start/start.js");
+  return { ...(await startFrom(model, initFrom)), frozen };
+}
+
+function startedFrom({ from, examples, parts }: StartReport, model: Model): StartedFrom {
+  const learned = model.norms() === null ? "table" : "tower";
+  return { from, examples, warm: parts.some(({ part, taken }) => part === learned && taken > 1) };
+}

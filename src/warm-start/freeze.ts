@@ -1,0 +1,36 @@
+import { HashbrookError } from "../core/errors.js";
+import { nearest } from "../core/nearest.js";
+import type { Frozen } from "../model/model.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { learnsByEvent } from "../towers/index.js";
+
+/** Nothing is frozen: all of it learns. */
+export const NOTHING = "none";
+
+/**
+ * Reads names of what is not to learn: `tower`, `tables.<name>`; `none` alone: nothing.
+ * @throws HashbrookError usage where the model has no such part, or cannot learn without it
+ */
+export function frozenParts({ tables, tower }: CompiledSpec, names: readonly string[]): Frozen {
+  const wanted = names.filter((name) => name !== NOTHING);
+  const known = ["tower", ...tables.map(({ name }) => `tables.${name}`)];
+  for (const name of wanted) {
+    if (known.includes(name)) continue;
+    const meant = nearest(name, known);
+    throw new HashbrookError("usage", `--freeze ${name}: the model has no such part`, {
+      hint: meant ? `did you mean ${meant}?` : `it has ${known.join(", ")}`,
+    });
+  }
+  if (wanted.length > 0 && learnsByEvent(tower.kind))
+    throw new HashbrookError("usage", `--freeze: ${tower.kind} learns all of its weights or none`, {
+      hint: "freeze tables of a model with a tower, as wide_deep or deep_crossing",
+    });
+  if (wanted.length === known.length && wanted.length > 0)
+    throw new HashbrookError("usage", "--freeze: nothing would be left to learn", {
+      hint: "hashbrook eval scores without learning",
+    });
+  return {
+    tables: new Set(wanted.filter((name) => name !== "tower").map((name) => name.slice("tables.".length))),
+    tower: wanted.includes("tower"),
+  };
+}

@@ -1,0 +1,161 @@
+import type { SavedBlocks } from "../core/blocks.js";
+import type { CompiledSpec, CompiledTable, EncodingSpec } from "../spec/compiled.js";
+import type { Encoding } from "../tables/encoding.js";
+import type { RowStore } from "../tables/row-store.js";
+import { rowOf } from "../towers/index.js";
+import { distil, openDistilled, teach } from "./distil.js";
+import type { StartedPart } from "./report.js";
+import { storedKeys } from "./stored-keys.js";
+import { keepsState, matchTable, type TableMatch } from "./table-match.js";
+
+/** Passes over the ids, for encodings that learn the old vectors. */
+const PASSES = 20;
+
+/** A table's blocks where it starts from another one, and what became of it. */
+export interface StartedTable {
+  /** null: it starts fresh. */
+  readonly blocks: SavedBlocks | null;
+  readonly part: StartedPart;
+}
+
+/**
+ * A table's state, as far as the table of the same name in a checkpoint can give it.
+ * @param names the blocks of the new table
+ * @throws HashbrookError checkpoint_damaged; table_full where its rows do not fit
+ */
+export async function startedTable(
+  from: CompiledSpec,
+  to: CompiledSpec,
+  now: CompiledTable,
+  saved: SavedBlocks,
+  names: readonly string[],
+): Promise<StartedTable> {
+  const part = { part: "table", name: now.name, taken: 0 } as const;
+  const old = from.tables.find(({ name }) => name === now.name);
+  if (!old) return { blocks: null, part: { ...part, outcome: "fresh", reason: "the checkpoint has no such table" } };
+  const match = matchTable(from, old, to, now);
+  if (match.how === "refused") return { blocks: null, part: { ...part, outcome: "refused", reason: match.why } };
+  const there = await open(from, old);
+  there.restore(saved);
+  const taken = there.stores.reduce((sum, { rows }) => sum + rows, 0);
+  const reason = match.notes.join("; ") || null;
+  const blocks = match.how === "same" ? picked(saved, names) : await carried(there, match, old, to, now);
+  await there.close();
+  const outcome = match.how === "same" ? "taken" : "resized";
+  const sizes = outcome === "resized" ? `${told(to, now)}, was ${told(from, old)}` : null;
+  return { blocks, part: { ...part, outcome, taken, reason: [sizes, reason].filter(Boolean).join("; ") || null } };
+}
+
+const told = ({ tower }: CompiledSpec, table: CompiledTable) =>
+  `${table.encoding} of ${rowOf(tower.kind, table).floats} floats`;
+
+function picked(saved: SavedBlocks, names: readonly string[]): SavedBlocks {
+  return new Map(names.flatMap((name) => (saved.has(name) ? [[name, saved.get(name)!] as const] : [])));
+}
+
+/** A table's encoding by itself, with rows as long as its tower has them. */
+function open({ tower }: CompiledSpec, table: CompiledTable): Promise<Encoding> {
+  return openDistilled(withRows(tower.kind, table), tower.runtime);
+}
+
+function withRows(kind: CompiledSpec["tower"]["kind"], table: CompiledTable): EncodingSpec {
+  return { ...table, dim: rowOf(kind, table).floats };
+}
+
+async function carried(
+  there: Encoding,
+  match: Extract<TableMatch, { how: "rows" | "learned" }>,
+  old: CompiledTable,
+  to: CompiledSpec,
+  now: CompiledTable,
+): Promise<SavedBlocks> {
+  const here = await open(to, now);
+  const state = keepsState(old, now);
+  if (match.how === "rows")
+    there.stores.forEach((store, i) => {
+      carryRows(store, here.stores[i], { ...match, state });
+    });
+  else await learn(there, here, match.columns, to, now);
+  const blocks = new Map(here.blocks().map(({ name, data }) => [name, { data: data.slice() }]));
+  await here.close();
+  return blocks;
+}
+
+interface Carry {
+  readonly columns: Int32Array;
+  /** New rows that an old one is laid into: every so many numbers, as far as there are. */
+  readonly copies: number;
+  /** What the optimizer counted comes along. */
+  readonly state: boolean;
+}
+
+/** Lays every row of one store into another one. */
+function carryRows(there: RowStore, here: RowStore, { columns, copies, state }: Carry): void {
+  for (const { keys, weights } of there.exportRows()) {
+    for (let copy = 0; copy < copies; copy++) {
+      const moved = copy === 0 ? keys : keys.map((key) => key + BigInt(copy * there.spec.rows));
+      here.plant({ keys: moved, weights: laid(moved, weights, columns, here, there.layout.dim) });
+      if (state) for (const [i, key] of keys.entries()) carryState(there, key, here, moved[i], columns);
+    }
+  }
+  if (state && here.optimizer.countsSteps)
+    here.kernel.adamRestore(there.kernel.power1.value, there.kernel.power2.value);
+}
+
+/** The old floats where there are some, else those that the key starts with. */
+function laid(
+  keys: BigUint64Array,
+  weights: Float32Array,
+  columns: Int32Array,
+  here: RowStore,
+  dim: number,
+): Float32Array {
+  const out = new Float32Array(keys.length * columns.length);
+  const fresh = columns.includes(-1);
+  keys.forEach((key, k) => {
+    if (fresh) out.set(here.weightsOf(key), k * columns.length);
+    columns.forEach((at, c) => {
+      if (at >= 0) out[k * columns.length + c] = weights[k * dim + at];
+    });
+  });
+  return out;
+}
+
+/** Of rows that lie as f32: every slot, float by float. */
+function carryState(there: RowStore, old: bigint, here: RowStore, now: bigint, columns: Int32Array): void {
+  const row = here.kernel.rowOf(now) >>> 0;
+  if (row === 0xffffffff) return; // no room for it: another one has its place
+  const from = new Float32Array(
+    there.memory.buffer,
+    there.kernel.rowPtr(there.kernel.rowOf(old)) >>> 0,
+    there.layout.stateBytes / 4,
+  );
+  const to = new Float32Array(here.memory.buffer, here.kernel.rowPtr(row) >>> 0, here.layout.stateBytes / 4);
+  here.layout.sections.forEach(({ offset, count }, s) => {
+    const source = there.layout.sections[s];
+    const [a, b] = [source.offset / 4, offset / 4];
+    if (here.optimizer.slots[s].shared) for (let i = 0; i < Math.min(count, source.count); i++) to[b + i] = from[a + i];
+    else
+      columns.forEach((at, c) => {
+        if (at >= 0) to[b + c] = from[a + at];
+      });
+  });
+}
+
+/** Makes an encoding give the vectors that the old one gives for all the keys it knows. */
+async function learn(
+  there: Encoding,
+  here: Encoding,
+  columns: Int32Array,
+  to: CompiledSpec,
+  now: CompiledTable,
+): Promise<void> {
+  const taught = await teach(there, storedKeys(there.stores));
+  const fresh = await teach(here, taught.keys);
+  const vectors = fresh.vectors.map((value, i) => {
+    const at = columns[i % columns.length];
+    return at < 0 ? value : taught.vectors[Math.floor(i / columns.length) * there.dim + at];
+  });
+  const options = { passes: PASSES, seed: to.seed, runtime: to.tower.runtime };
+  await distil(here, withRows(to.tower.kind, now), { keys: taught.keys, vectors }, options);
+}

@@ -1,0 +1,159 @@
+import { canonicalJson } from "../core/hash.js";
+import { kindOf } from "../encodings/index.js";
+import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
+import { decodeIdentity } from "../spec/decode-identity.js";
+import { learnsByEvent, rowOf, towerOf } from "../towers/index.js";
+import { sameState } from "./optimizer-state.js";
+
+/** How a table can start from one of the same name. */
+export type TableMatch =
+  /** With the same bytes. */
+  | { readonly how: "same"; readonly notes: readonly string[] }
+  /** Row by row: each has the keys it had, and the floats at these places of the old row (-1: fresh). */
+  | { readonly how: "rows"; readonly columns: Int32Array; readonly copies: number; readonly notes: readonly string[] }
+  /** By learning the old vectors of the keys that the old table knows. */
+  | { readonly how: "learned"; readonly columns: Int32Array; readonly notes: readonly string[] }
+  | { readonly how: "refused"; readonly why: string };
+
+/** Whether, and how, table `now` of `to` can start from table `old` of `from`. */
+export function matchTable(from: CompiledSpec, old: CompiledTable, to: CompiledSpec, now: CompiledTable): TableMatch {
+  const other = otherKeys(from, old, to, now);
+  if (other) return { how: "refused", why: other };
+  const columns = columnsOf(from, old, to, now);
+  if (!columns)
+    return {
+      how: "refused",
+      why: "its rows have a part for each other field, in their order: put new fields behind the old ones",
+    };
+  const notes = fieldNotes(old, now);
+  if (sameBytes(old, now) && isIdentity(columns, rowOf(from.tower.kind, old).floats)) return { how: "same", notes };
+  const [a, b] = [kindOf(old.encoding), kindOf(now.encoding)];
+  const [keyed, keys] = [a.store && knowsKeys(old), b.store && knowsKeys(now)];
+  const shards = (old.shards ?? 1) === (now.shards ?? 1);
+  if (keyed && keys && shards) return { how: "rows", columns, copies: 1, notes: [...notes, ...stateNotes(old, now)] };
+  if (a.store && b.store && !keyed && !keys && (old.shards ?? 1) === 1 && shards && now.rows % old.rows === 0)
+    return { how: "rows", columns, copies: now.rows / old.rows, notes: [...notes, ...stateNotes(old, now)] };
+  if (keyed) return { how: "learned", columns, notes: [...notes, "the optimizer's state is fresh"] };
+  return { how: "refused", why: unknownKeys(old, now) };
+}
+
+/** Rows of a growing store are known by their keys; of a fixed one by their numbers. */
+const knowsKeys = ({ encoding }: CompiledTable): boolean => kindOf(encoding).rows === "growing";
+
+function unknownKeys(old: CompiledTable, now: CompiledTable): string {
+  if (kindOf(old.encoding).store && old.encoding === now.encoding)
+    return `${old.rows} rows are not to be told apart in ${now.rows}: give a multiple of the rows there were`;
+  return `a ${old.encoding} table does not know its ids, so nothing says what a ${now.encoding} one should give them: hashbrook migrate --data makes it so first`;
+}
+
+/** Why a key of the one table is another id's in the other; undefined: it is not. */
+function otherKeys(from: CompiledSpec, old: CompiledTable, to: CompiledSpec, now: CompiledTable): string | undefined {
+  if (old.role !== now.role) return `it is the ${now.role} table here, and was the ${old.role} one there`;
+  if (old.seed !== now.seed) return `train.seed is ${to.seed}, was ${from.seed}: keys are other ids'`;
+  for (const cell of now.cells) {
+    const was = old.cells.find(({ field }) => field === cell.field);
+    if (!was) continue;
+    const why =
+      otherField(from, to, cell.field) ?? (was.seed === cell.seed ? undefined : otherSalt(old, now, cell.field));
+    if (why) return `${why}: keys are other ids'`;
+  }
+  return undefined;
+}
+
+function otherSalt(old: CompiledTable, now: CompiledTable, field: string): string {
+  const salt = ({ cells, seed }: CompiledTable) =>
+    cells.find((cell) => cell.field === field)!.seed === seed ? "table" : "field";
+  return `salt is ${salt(now)}, was ${salt(old)}`;
+}
+
+/** How a field's keys are made differently; of where its value is and what its items are separated by they do not depend. */
+function otherField(from: CompiledSpec, to: CompiledSpec, name: string): string | undefined {
+  const of = (spec: CompiledSpec) => {
+    const { from: _, separator: __, max_length: ___, ...rest } = fieldOf(spec, name);
+    return rest;
+  };
+  const [was, is] = [of(from), of(to)];
+  if (canonicalJson(was) !== canonicalJson(is)) {
+    const [key] = [...new Set([...Object.keys(was), ...Object.keys(is)])].filter(
+      (key) => canonicalJson(was[key] ?? null) !== canonicalJson(is[key] ?? null),
+    );
+    return `field ${name}: another ${key} than there`;
+  }
+  const parts = is.of as readonly string[] | undefined;
+  for (const part of parts ?? []) {
+    const why = otherField(from, to, part);
+    if (why) return `field ${name} is made of ${part}, and ${why}`;
+  }
+  return undefined;
+}
+
+function fieldOf(spec: CompiledSpec, name: string): Readonly<Record<string, unknown>> {
+  const field = decodeIdentity(spec).value.fields.find((field) => field.name === name);
+  return field ?? { name };
+}
+
+/** For each float of a new row its place in the old one, -1 where it is fresh; null where that depends on whose row it is. */
+function columnsOf(from: CompiledSpec, old: CompiledTable, to: CompiledSpec, now: CompiledTable): Int32Array | null {
+  const [a, b] = [rowOf(from.tower.kind, old).floats, rowOf(to.tower.kind, now).floats];
+  const factors = [from, to].map(({ tower }) =>
+    now.role === "embedding" && towerOf(tower.kind).table?.dim !== undefined ? 1 : 0,
+  );
+  if (factors[0] !== factors[1]) return null;
+  const event = (spec: CompiledSpec) => now.role === "embedding" && learnsByEvent(spec.tower.kind);
+  if (event(from) !== event(to)) return null;
+  const tail = event(to) ? 1 : 0; // the linear weight comes last
+  const columns = Int32Array.from({ length: b }, (_, i) => (i < Math.min(a, b) - tail ? i : -1));
+  if (tail) columns[b - 1] = a - 1;
+  return factors[0] === 0 || factorsStay(from, to, old, now, columns) ? columns : null;
+}
+
+/** Field-aware rows stay as they were where the new fields, and with them their factors, come behind the old ones. */
+function factorsStay(
+  from: CompiledSpec,
+  to: CompiledSpec,
+  old: CompiledTable,
+  now: CompiledTable,
+  columns: Int32Array,
+): boolean {
+  const fields = ({ tables }: CompiledSpec) =>
+    tables
+      .filter(({ role }) => role === "embedding")
+      .flatMap(({ cells }) => cells.filter(({ kind }) => kind !== "bias").map(({ field }) => field));
+  const [was, is] = [fields(from), fields(to)];
+  const sameFactors = old.dim / (was.length - 1) === now.dim / (is.length - 1);
+  return columns.length > 0 && sameFactors && was.every((field, i) => is[i] === field);
+}
+
+const isIdentity = (columns: Int32Array, floats: number) =>
+  columns.length === floats && columns.every((at, i) => at === i);
+
+/** Whether rows, index and all else have the bytes they had: but for what only new rows depend on. */
+function sameBytes(old: CompiledTable, now: CompiledTable): boolean {
+  const of = (table: CompiledTable) => {
+    const { cells: _, optimizer: __, rows, init, ...rest } = table;
+    return canonicalJson(knowsKeys(table) && table.budget === undefined ? rest : { ...rest, rows, init });
+  };
+  return of(old) === of(now) && sameState(old.optimizer, now.optimizer);
+}
+
+function fieldNotes(old: CompiledTable, now: CompiledTable): string[] {
+  const names = ({ cells }: CompiledTable) => cells.map(({ field }) => field);
+  const [was, is] = [names(old), names(now)];
+  const added = is.filter((field) => !was.includes(field));
+  const gone = was.filter((field) => !is.includes(field));
+  return [
+    ...(added.length > 0 ? [`new fields, whose ids are fresh: ${added.join(", ")}`] : []),
+    ...(gone.length > 0 ? [`ids of ${gone.join(", ")} stay without use`] : []),
+  ];
+}
+
+function stateNotes(old: CompiledTable, now: CompiledTable): string[] {
+  return keepsState(old, now) ? [] : ["the optimizer's state is fresh"];
+}
+
+/** Whether what the optimizer counted of a row can be laid into another one: float by float, and with all bits. */
+export function keepsState(old: CompiledTable, now: CompiledTable): boolean {
+  const whole = (table: CompiledTable) =>
+    table.precision === undefined && !("l21" in table.optimizer && table.optimizer.l21 > 0);
+  return sameState(old.optimizer, now.optimizer) && whole(old) && whole(now);
+}
