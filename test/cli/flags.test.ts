@@ -71,6 +71,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
     /earliest, latest, an offset.*0,17,3.*2026-11-24T06:00:00Z/,
   ],
   [/^--until$/, ["-1", "x", "2026-13-45", "earliest"], /end, or a time such as 2026-11-24T06:00:00Z/],
+  [/^--freeze$/, [",", "tower,"], /names with commas between them/],
   [/^--(precision|format|compression|on-lost-offsets|onnx)$/, ["x", "F32"], /Allowed choices are/],
 ];
 /** Values that must go on being taken. */
@@ -85,6 +86,7 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
   [/^--click-window$/, ["90", "30s", "15m", "1.5h", "7d"]],
   [/^--until$/, ["end", "2026-11-24T06:00:00Z"]],
   [/^--topic$/, ["ads.v2-x_y"]],
+  [/^--freeze$/, ["tower", "tables.a, tables.b", "none"]],
 ];
 
 const takesValue = ({ required, optional }: Option) => required || optional;
@@ -116,7 +118,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|clicks|impressions|validate|validate-last|max-staleness|max-skipped|name|token-file|admin-token-file|tls-cert|tls-key)$/;
+    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|clicks|impressions|validate|validate-last|max-staleness|max-skipped|name|token-file|admin-token-file|tls-cert|tls-key|init-from)$/;
   const known = [...refused.map(([flags]) => flags), plain];
   for (const name of Object.keys(commands)) {
     const flags = (await open(name)).options.filter(takesValue).map(({ long }) => long!);
