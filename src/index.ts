@@ -66,7 +66,13 @@ export type { OnLost } from "./sources/kafka/kafka-log-options.js";
 export type { TopicSpec, TopicStart, TopicStop } from "./sources/kafka/open-topic.js";
 export type { KafkaOptions, SaslMechanism } from "./sources/kafka/options.js";
 export { type Produced, type ProduceOptions, produce } from "./sources/kafka/produce.js";
-export { type SimulatedFacts, type SimulateOptions, simulate } from "./sources/simulator/run.js";
+export {
+  type SimulatedFacts,
+  type SimulatedSink,
+  type SimulateOptions,
+  type SplitOptions,
+  simulate,
+} from "./sources/simulator/run.js";
 export type { SimulatorOptions } from "./sources/simulator/simulator.js";
 export type { SimulatorFormat } from "./sources/simulator/writer.js";
 export type { CompiledSpec } from "./spec/compiled.js";
@@ -92,6 +98,7 @@ export type {
   ValidationReport,
   Warning,
 } from "./train/job.js";
+export type { JoinCounts } from "./train/join/joiner.js";
 export type { PredictionFormat } from "./train/prediction-lines.js";
 export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";

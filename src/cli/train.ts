@@ -3,7 +3,19 @@ import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
-import { counting, host, KAFKA_ENVIRONMENT, names, port, share, threads, wholeNumber, wholeShare } from "./options.js";
+import {
+  counting,
+  host,
+  KAFKA_ENVIRONMENT,
+  milliseconds,
+  names,
+  port,
+  share,
+  threads,
+  topicName,
+  wholeNumber,
+  wholeShare,
+} from "./options.js";
 import { progressReporter } from "./progress.js";
 import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
 import { listenOptions, type ProtectionFlags } from "./serve-options.js";
@@ -19,6 +31,8 @@ interface Flags extends TopicFlags, PublishFlags, ProtectionFlags {
   model: string;
   data?: string[];
   clicks?: string[];
+  clicksTopic?: string;
+  clicksQuietMs: number;
   out: string;
   resume?: true;
   again?: true;
@@ -44,6 +58,13 @@ export function trainCommand(): Command {
     .requiredOption("--model <spec>", "model spec, a YAML file of features/")
     .option("--data <file...>", 'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]')
     .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
+    .option("--clicks-topic <topic>", "topic of clicks, which label the impressions of --topic", topicName)
+    .option(
+      "--clicks-quiet-ms <n>",
+      "a partition of clicks that is silent for so long holds up no impression, where others are not",
+      milliseconds,
+      10_000,
+    )
     .requiredOption("--out <dir>", "directory of the run: checkpoints, rejected rows")
     .option(
       "--resume",
@@ -143,6 +164,7 @@ async function run(flags: Flags): Promise<void> {
   const options = {
     ...rest,
     topic,
+    quietMs: flags.clicksQuietMs,
     deadLetters,
     publish: publishOf(flags),
     follower: beside?.follower,

@@ -16,6 +16,7 @@ export const errorFacts = {
   already_learned: { exit: 3, status: 500 },
   source_unreadable: { exit: 3, status: 500 },
   offsets_lost: { exit: 3, status: 500 },
+  retention_short: { exit: 3, status: 500 },
   stream_changed: { exit: 3, status: 500 },
   topic_replaced: { exit: 3, status: 500 },
   too_many_rejects: { exit: 4, status: 500 },

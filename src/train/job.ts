@@ -22,8 +22,8 @@ export interface Job extends TrainSettings {
   readonly spec: CompiledSpec;
   /** Paths, globs, "-" or "simulate:ROWS[:SEED]", in order. */
   readonly data: readonly string[];
-  /** Files of clicks, which give the events of `data` their labels; null: events have them. */
-  readonly clicks: readonly string[] | null;
+  /** Clicks, which give the events their labels; null: events have them. */
+  readonly clicks: ClicksSpec | null;
   /** Learn from a Kafka topic, and `data` is empty. */
   readonly topic: TopicSpec | null;
   /** Publish a delta log; null: none. */
@@ -45,6 +45,11 @@ export interface Job extends TrainSettings {
   /** Files that are scored after every epoch and never learned; empty: none. */
   readonly validate: readonly string[];
 }
+
+/** Where clicks come from: files, or a topic, of which a partition is quiet that has told nothing for `quietMs`. */
+export type ClicksSpec =
+  | { readonly files: readonly string[] }
+  | { readonly topic: TopicSpec; readonly quietMs: number };
 
 /** Where and how often changes are published. */
 export interface PublishSpec {

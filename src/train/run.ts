@@ -8,7 +8,7 @@ import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
-import type { Job, PublishSpec, Report } from "./job.js";
+import type { ClicksSpec, Job, PublishSpec, Report } from "./job.js";
 import { bySource, formatOf, keptSources } from "./prediction-columns.js";
 import type { PredictionFormat } from "./prediction-lines.js";
 import { type Given, type StreamSettings, settingsOf, type TrainSettings } from "./settings.js";
@@ -37,8 +37,12 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   readonly onSpecWarning?: ((warning: SpecWarning) => void) | undefined;
   /** Directory of the run: checkpoints and rejected rows. */
   readonly out: string;
-  /** Files of clicks, in order: what gives events their labels where the spec has a `join`. */
+  /** Files of clicks, in order: what gives the events of `data` their labels where the spec has a `join`. */
   readonly clicks?: string | readonly string[] | undefined;
+  /** A topic of clicks, on the brokers of `topic`: what gives its events their labels. */
+  readonly clicksTopic?: string | undefined;
+  /** A partition of it that has told nothing for so long (ms) holds up no impression, where another has. Default 10,000. */
+  readonly quietMs?: number | undefined;
   /** Files scored after every epoch and never learned; with `validateLast`, an error. */
   readonly validate?: string | readonly string[] | undefined;
 }
@@ -54,6 +58,9 @@ export interface EvaluateOptions extends StreamOptions {
   /** With `by`: values to tell one by one, those with most events. Default 20. */
   readonly top?: number | undefined;
 }
+
+/** How long a partition of clicks may tell nothing before it is passed over, in ms. */
+const QUIET_MS = 10_000;
 
 /** Values that `by` tells one by one, by default. */
 const TOP_VALUES = 20;
@@ -79,32 +86,48 @@ export async function train(options: TrainOptions): Promise<Report> {
     out: options.out,
     kept: sliceSource(spec),
     validate: validationFiles(options),
-    clicks: clickFiles(spec, options),
+    clicks: clicksOf(spec, options),
   };
   if (spec.join && job.clicks === null) throw unlabelled(spec);
   refuseRejected(job);
   return runPipeline(job, options);
 }
 
-/** The files that `clicks` names. @throws usage where nothing can be joined with them */
-function clickFiles(spec: CompiledSpec, options: TrainOptions | EvaluateOptions): readonly string[] | null {
-  if (options.clicks === undefined) return null;
+/** Where `clicks` or `clicksTopic` says that clicks are. @throws usage where nothing can be joined with them */
+function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOptions): ClicksSpec | null {
+  const {
+    clicks,
+    clicksTopic,
+    quietMs = QUIET_MS,
+    topic,
+    validate,
+    validateLast,
+    epochs = 1,
+  } = options as TrainOptions;
+  if (clicks === undefined && clicksTopic === undefined) return null;
   const refuse = (message: string, hint: string) => new HashbrookError("usage", message, { hint });
   if (!spec.join)
     throw refuse("--clicks: the spec has no join", "say in it how clicks are written: join: { clicks: ... }");
-  const { validate, validateLast, epochs = 1, topic } = options as TrainOptions;
-  if (topic) throw refuse("--clicks: files of clicks cannot label a topic's impressions", "give --data files");
+  if ((clicks === undefined) === (topic === undefined))
+    throw refuse(
+      "clicks and impressions are in files, or both in topics",
+      "--data with --clicks, --topic with --clicks-topic",
+    );
   if (validate?.length || validateLast != null || epochs > 1)
     throw refuse(
       "--clicks: impressions are learned in one pass",
       "leave --epochs, --validate and --validate-last away",
     );
-  return typeof options.clicks === "string" ? [options.clicks] : options.clicks;
+  if (clicks !== undefined) return { files: typeof clicks === "string" ? [clicks] : clicks };
+  return {
+    topic: { ...topic!, topic: clicksTopic!, group: `${topic!.group}.clicks`, start: { at: "earliest" } },
+    quietMs,
+  };
 }
 
 function unlabelled({ name }: CompiledSpec): HashbrookError {
   return new HashbrookError("usage", `${name}: its labels come from clicks, and none are given`, {
-    hint: "name the files of clicks: --clicks FILES",
+    hint: "name the files of clicks, --clicks FILES, or their topic, --clicks-topic T",
   });
 }
 
@@ -163,7 +186,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
   if (!Number.isSafeInteger(top) || top < 1)
     throw new HashbrookError("usage", `top ${top}: must be a whole number of at least 1`);
   const apart = by === undefined ? {} : { by: { field: by, top }, kept: bySource(spec, by) };
-  const clicks = clickFiles(spec, options);
+  const clicks = clicksOf(spec, options);
   return runPipeline({ ...job, ...apart, clicks, checkpoint: checkpoint.path, passedOver }, options);
 }
 

@@ -4,6 +4,7 @@ import type { Decoder, Findings, Reject, Taken } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
 import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
+import type { ClickMark } from "./join/click-stream.js";
 import type { JoinState } from "./join/joiner.js";
 import type { MergeDecision } from "./ordering/merge.js";
 
@@ -30,7 +31,7 @@ export interface DecodedBatch {
   /** Right after the batch's last row. */
   readonly position: StreamPosition;
   /** What was decided on the way here and must be decided alike in a replay. */
-  readonly decisions: readonly MergeDecision[];
+  readonly decisions: readonly (MergeDecision | ClickMark)[];
   /** A topic's record times of some of its events, ms since the epoch. */
   readonly times: readonly number[];
   /** Bytes of input consumed so far, in the measure of the source's total. */

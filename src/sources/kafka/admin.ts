@@ -5,6 +5,8 @@ import { type Admin, createKafka, type KafkaOptions, kafkaFailure } from "./clie
 /** A topic that was made is waited for so often, so long between. */
 const MADE_ATTEMPTS = 150;
 const MADE_MS = 100;
+/** Kafka's number of a topic among the kinds of resources. */
+const TOPIC = 2;
 
 /** What is in a partition: offsets from `low` up to, and without, `high`. */
 export interface Watermarks {
@@ -88,6 +90,14 @@ export class KafkaAdmin {
     } catch {
       return false;
     }
+  }
+
+  /** How long the topic keeps messages, in ms; null: for ever, or as long as there is room. */
+  async retentionOf(topic: string): Promise<number | null> {
+    const resources = [{ type: TOPIC, name: topic, configNames: ["retention.ms"] }];
+    const found = await this.#ask(topic, () => this.#admin.describeConfigs({ resources, includeSynonyms: false }));
+    const value = Number(found.resources[0]?.configEntries[0]?.configValue ?? -1);
+    return value < 0 ? null : value;
   }
 
   async deleteTopic(topic: string): Promise<void> {

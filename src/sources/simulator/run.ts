@@ -14,19 +14,20 @@ export interface SimulateOptions extends SimulatorOptions {
   /** Tab-separated columns, or JSON lines. */
   readonly format: SimulatorFormat;
   /** Takes the bytes of whole rows, in order; they are valid until it returns (or its promise is fulfilled). */
-  readonly write: Sink;
+  readonly write: SimulatedSink;
   /** The same stream as a server and its users tell it: impressions that nobody has labelled, and clicks that come later. */
   readonly split?: SplitOptions | undefined;
 }
 
-type Sink = (bytes: Uint8Array) => void | Promise<void>;
+/** Takes bytes, which are valid until it returns or its promise is fulfilled. */
+export type SimulatedSink = (bytes: Uint8Array) => void | Promise<void>;
 
 /** Where impressions without a label go, and the clicks on them in the order of their times. */
 export interface SplitOptions {
   /** As `write`: the rows of `write`, the label being missing. */
-  readonly impressions?: Sink | undefined;
+  readonly impressions?: SimulatedSink | undefined;
   /** As `write`: rows of an event id and a time. */
-  readonly clicks?: Sink | undefined;
+  readonly clicks?: SimulatedSink | undefined;
   /** Milliseconds after its impression in which a click counts: a later one is none. */
   readonly window: number;
 }
@@ -77,11 +78,11 @@ export async function simulate({
 /** Rows gathered to larger pieces. */
 class Chunks {
   bytes = 0;
-  readonly #write: Sink;
+  readonly #write: SimulatedSink;
   readonly #chunk = new Uint8Array(CHUNK);
   #end = 0;
 
-  constructor(write: Sink) {
+  constructor(write: SimulatedSink) {
     this.#write = write;
   }
 

@@ -43,15 +43,19 @@ export class ClickFiles implements ClickSource {
     const buffer = new ArrayBuffer(decoder.layout.bytes);
     const start = place === null ? START : positionOf(place);
     const options = { start, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
-    return { next: runs(decodedBatches(source, decoder, options), decoder, start), close: () => source.close() };
+    return { next: runs(decodedBatches(source, decoder, options), decoder, start) };
+  }
+
+  close(): Promise<void> {
+    return this.source.close();
   }
 }
 
 function runs(batches: ReturnType<typeof decodedBatches>, { layout }: Decoder, start: FilePosition) {
   let at = start;
-  return async (): Promise<ClickRun | null> => {
+  return async (): Promise<ClickRun | "end"> => {
     const { value, done } = await batches.next();
-    if (done) return null;
+    if (done) return "end";
     const { rows, rejects, position } = value;
     const { idHalves: ids, times } = new Batch(layout, rows, value.buffer);
     const run = { place: placeOf(at), rows, ids, times, rejects };

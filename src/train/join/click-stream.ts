@@ -1,11 +1,11 @@
 import type { RejectedRow } from "../stream.js";
 
-/** A place in a stream of clicks: plain JSON of its source. */
+/** A place in a stream of clicks: text of its source's own. */
 export type ClickPlace = string;
 
 /** Clicks that were read together, in the order of their stream. */
 export interface ClickRun {
-  /** Right before the first of them. */
+  /** Right before the first of them; of runs that are held and given up together, before the first of these. */
   readonly place: ClickPlace;
   readonly rows: number;
   /** Two halves of the id's hash a click, the lower first. */
@@ -18,9 +18,8 @@ export interface ClickRun {
 
 /** A stream of clicks in an order that is the same whenever it is read: a list of files, or a topic's partition. */
 export interface ClickStream {
-  /** The next clicks; null: the stream has ended. Waits for a topic's. */
-  next(): Promise<ClickRun | null>;
-  close(): Promise<void>;
+  /** The next clicks; "end": there are no more; "quiet": none have come for a while, and the source knows of none. */
+  next(): Promise<ClickRun | "end" | "quiet">;
 }
 
 /** Where clicks come from. */
@@ -31,4 +30,21 @@ export interface ClickSource {
   readonly fingerprints: readonly string[];
   /** Opens stream `index` at a place; null: at its beginning. */
   open(index: number, place: ClickPlace | null): Promise<ClickStream>;
+  close(): Promise<void>;
+}
+
+/**
+ * A stream of clicks was quiet while others told newer ones: what it still tells is taken to be as new. That follows from the
+ * clock, so a replay is told of it.
+ */
+export interface ClickMark {
+  readonly kind: "mark";
+  /** Impressions (messages) before the batch that could not wait. */
+  readonly at: number;
+  /** The stream. */
+  readonly partition: number;
+  /** Clicks of it that had been read. */
+  readonly clicks: number;
+  /** ms since the epoch. */
+  readonly time: number;
 }

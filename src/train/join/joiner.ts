@@ -1,9 +1,10 @@
 import { Batch, type BatchLayout } from "../../core/batch.js";
+import { dateText } from "../../core/clock.js";
 import type { JoinSpec } from "../../spec/compiled.js";
 import type { DecodedBatch, RejectedRow } from "../stream.js";
 import { ClickIndex } from "./click-index.js";
-import type { ClickSource } from "./click-stream.js";
-import { StreamHead, type StreamHeadState } from "./stream-head.js";
+import type { ClickMark, ClickSource } from "./click-stream.js";
+import { StreamHead, type StreamHeadState, type TakeClick } from "./stream-head.js";
 
 /** What became of impressions and clicks. */
 export interface JoinCounts {
@@ -47,6 +48,10 @@ export class Joiner {
   private floor: number;
   private oldest: readonly number[];
   private rejects: RejectedRow[] = [];
+  private replay: readonly ClickMark[] = [];
+  private marks: ClickMark[] = [];
+  /** Why no impression can be labelled now; null: they can. */
+  stalled: string | null = null;
 
   private constructor(
     spec: JoinSpec,
@@ -81,13 +86,26 @@ export class Joiner {
     return joiner;
   }
 
-  /** The batch with its labels, and what its clicks' reading has refused. */
-  async join(decoded: DecodedBatch): Promise<DecodedBatch> {
+  /** Marks that were made after the checkpoint before: they are followed before any new one is made. */
+  follow(replay: readonly ClickMark[]): void {
+    this.replay = replay;
+  }
+
+  /**
+   * The batch with its labels, and what its clicks' reading has refused and decided.
+   * @param at messages of a topic before the batch; of files 0
+   */
+  async join(decoded: DecodedBatch, at: number): Promise<DecodedBatch> {
     const batch = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
-    if (batch.rows > 0) await this.label(batch);
-    const rejects = this.rejects.length > 0 ? [...decoded.rejects, ...this.rejects] : decoded.rejects;
-    this.rejects = [];
-    return { ...decoded, rejects, join: this.state };
+    if (batch.rows > 0) await this.label(batch, at);
+    const [rejects, marks] = [this.rejects, this.marks];
+    [this.rejects, this.marks] = [[], []];
+    return {
+      ...decoded,
+      rejects: [...decoded.rejects, ...rejects],
+      decisions: [...decoded.decisions, ...marks],
+      join: this.state,
+    };
   }
 
   get state(): JoinState {
@@ -96,14 +114,16 @@ export class Joiner {
     return { ...counts, sources: source.fingerprints, streams: heads.map(({ state }) => state), floor: known, oldest };
   }
 
-  async close(): Promise<void> {
-    for (const head of this.heads) await head.close();
+  close(): Promise<void> {
+    return this.source.close();
   }
 
-  private async label(batch: Batch): Promise<void> {
+  private async label(batch: Batch, at: number): Promise<void> {
     const { times, labels } = batch;
     const { window, skew } = this.spec;
-    await this.readUntil(times.reduce((newest, time) => Math.max(newest, time), Number.NEGATIVE_INFINITY) + window);
+    const newest = times.reduce((newest, time) => Math.max(newest, time), Number.NEGATIVE_INFINITY);
+    await this.repeat(at);
+    await this.readUntil(newest + window, at);
     const ids = batch.idHalves;
     let joined = 0;
     for (let row = 0; row < batch.rows; row++) {
@@ -115,12 +135,47 @@ export class Joiner {
     this.forget(times.reduce((oldest, time) => Math.min(oldest, time), Number.POSITIVE_INFINITY));
   }
 
-  /** Reads every stream on until no click to come that is in time can be of `time` or before. */
-  private async readUntil(time: number): Promise<void> {
-    for (const [stream, head] of this.heads.entries()) {
-      await head.readUntil(time, (low, high, at, late) => this.take(stream, low, high, at, late));
-      this.rejects.push(...head.takeRejects());
+  /** Makes the marks that a run before made at this place. */
+  private async repeat(at: number): Promise<void> {
+    for (const mark of this.replay.filter((one) => one.at === at)) {
+      await this.heads[mark.partition]?.readTo(mark.clicks, this.taker(mark.partition));
+      this.heads[mark.partition]?.mark(mark.time);
     }
+  }
+
+  /** Reads every stream on until no click to come that is in time can be of `time` or before. */
+  private async readUntil(time: number, at: number): Promise<void> {
+    for (;;) {
+      const quiet: number[] = [];
+      for (const [stream, head] of this.heads.entries()) {
+        if (!(await head.readUntil(time, this.taker(stream)))) quiet.push(stream);
+        this.rejects.push(...head.takeRejects());
+      }
+      this.stalled = null;
+      if (quiet.length === 0) return;
+      if (quiet.length < this.heads.length) this.passOver(quiet, time, at);
+      else this.stalled = `join_stalled: no click newer than ${dateText(time + this.spec.lateness)} has come`;
+    }
+  }
+
+  /** Where others have told what a batch waits for, quiet streams have too: they have nothing to tell. */
+  private passOver(quiet: readonly number[], time: number, at: number): void {
+    for (const partition of quiet) {
+      const head = this.heads[partition];
+      const mark = {
+        kind: "mark",
+        at,
+        partition,
+        clicks: head.read,
+        time: Math.floor(time) + this.spec.lateness + 1,
+      } as const;
+      head.mark(mark.time);
+      this.marks.push(mark);
+    }
+  }
+
+  private taker(stream: number): TakeClick {
+    return (low, high, time, late) => this.take(stream, low, high, time, late);
   }
 
   private take(stream: number, low: number, high: number, time: number, late: boolean): void {
@@ -148,7 +203,8 @@ export class Joiner {
   private async rebuild(state: JoinState | null): Promise<void> {
     if (!state) return;
     for (const [stream, head] of this.heads.entries()) {
-      await head.readAgain((low, high, time, late) => {
+      const { before, clicks } = state.streams[stream] ?? { before: 0, clicks: 0 };
+      await head.readTo(before + clicks, (low, high, time, late) => {
         if (!late) this.index.add(stream, low, high, time);
       });
     }

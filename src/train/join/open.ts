@@ -1,25 +1,41 @@
 import type { BatchLayout } from "../../core/batch.js";
+import { systemClock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
-import type { Job } from "../job.js";
+import type { ClicksSpec, Job } from "../job.js";
+import { GroupMember } from "../workers/group-member.js";
 import { ClickFiles } from "./click-files.js";
+import type { ClickMark } from "./click-stream.js";
 import { Joiner, type JoinState } from "./joiner.js";
 
+interface Beginning {
+  /** The join to go on with; null: a new one. */
+  readonly state: JoinState | null;
+  /** The events are others than those that were learned before: so may the clicks be. */
+  readonly fresh: boolean;
+  /** Marks of a run before, made after the checkpoint. */
+  readonly replay: readonly ClickMark[];
+}
+
 /**
- * What gives a job's events their labels; null: they have them.
- * @param state the join to go on with; null: a new one
- * @param fresh the events are others than those that were learned before: so may the clicks be
- * @throws source_missing, source_changed
+ * What gives a job's events their labels.
+ * @throws source_missing, source_changed; of a topic as `ClickTopic.open`
  */
-export async function openJoiner(
-  { spec, clicks }: Job,
-  layout: BatchLayout,
-  state: JoinState | null,
-  fresh: boolean,
-): Promise<Joiner | null> {
-  if (clicks === null || !spec.join) return null;
-  const source = new ClickFiles(spec, spec.join, clicks);
-  const goesOn = state && (await isSame(source, state.sources, fresh));
-  return Joiner.open(spec.join, layout, source, goesOn ? state : state && anew(state));
+export async function openJoiner(job: Job, layout: BatchLayout, beginning: Beginning): Promise<Joiner> {
+  const { spec, out } = job;
+  const clicks = job.clicks as ClicksSpec;
+  const join = spec.join!;
+  const { state, fresh, replay } = beginning;
+  if ("files" in clicks) {
+    const source = new ClickFiles(spec, join, clicks.files);
+    const goesOn = state && (await isSame(source, state.sources, fresh));
+    return Joiner.open(join, layout, source, goesOn ? state : state && anew(state));
+  }
+  const { ClickTopic } = await import("./click-topic.js");
+  const membership = new GroupMember(out, "member.clicks");
+  const source = await ClickTopic.open({ spec, join, ...clicks, clock: systemClock, membership }, state);
+  const joiner = await Joiner.open(join, layout, source, state);
+  joiner.follow(replay);
+  return joiner;
 }
 
 /** Whether the clicks given are those of the checkpoint, and perhaps more. */

@@ -10,6 +10,15 @@ export interface StreamHeadState {
   /** Clicks read from that place on, and rows refused among them. */
   readonly clicks: number;
   readonly rejects: number;
+  /** Clicks read before that place. */
+  readonly before: number;
+  /** Times that the stream was taken to have told, each after so many clicks from that place on; absent: none. */
+  readonly marks?: readonly Mark[];
+}
+
+interface Mark {
+  readonly clicks: number;
+  readonly time: number;
 }
 
 /** What is done with a click: halves of its id's hash, its time, and whether it is late. */
@@ -35,16 +44,22 @@ export class StreamHead {
   private at = 0;
   private newest: number;
   private readonly held: Held[] = [];
+  private marks: Mark[];
+  /** Clicks read before what is held. */
+  private before: number;
+  private ended = false;
   private rejects: RejectedRow[] = [];
-  /** Rows that were refused, and told, before the checkpoint. */
-  private told: number;
+  /** Rows that were refused before the checkpoint, and are not to be told again. */
+  private known: number;
 
   private constructor(stream: ClickStream, lateness: number, from: StreamHeadState | null) {
     this.stream = stream;
     this.lateness = lateness;
     this.from = from;
     this.newest = from?.newest ?? Number.NEGATIVE_INFINITY;
-    this.told = from?.rejects ?? 0;
+    this.known = from?.rejects ?? 0;
+    this.marks = [...(from?.marks ?? [])];
+    this.before = from?.before ?? 0;
   }
 
   /** Opens a stream where a checkpoint was taken; null: at its beginning. */
@@ -53,23 +68,55 @@ export class StreamHead {
   }
 
   get state(): StreamHeadState {
-    const { held, from } = this;
+    const { held, from, before, marks } = this;
     const [first] = held;
-    if (!first) return from ?? { place: null, newest: null, clicks: 0, rejects: 0 };
-    const [clicks, rejects] = held.reduce(([c, r], one) => [c + one.clicks, r + one.rejects], [0, 0]);
-    return { place: first.place, newest: Number.isFinite(first.newest) ? first.newest : null, clicks, rejects };
+    const newest = first?.newest ?? from?.newest ?? Number.NEGATIVE_INFINITY;
+    const rejects = held.reduce((sum, one) => sum + one.rejects, 0);
+    return {
+      place: first?.place ?? from?.place ?? null,
+      newest: Number.isFinite(newest) ? newest : null,
+      clicks: this.clicks,
+      rejects,
+      before,
+      ...(marks.length > 0 && { marks }),
+    };
   }
 
-  /** Reads on until the clicks in time that are still to come are newer than `time`, or there are no more. */
-  async readUntil(time: number, take: TakeClick): Promise<void> {
-    while (this.newest - this.lateness <= time && (await this.fill())) {
-      while (this.at < this.run!.rows && this.newest - this.lateness <= time) this.read(take);
+  /** Clicks read, of all lives. */
+  get read(): number {
+    return this.before + this.clicks;
+  }
+
+  /** The newest time told; Infinity when there is nothing more. */
+  get told(): number {
+    return this.ended ? Number.POSITIVE_INFINITY : this.newest;
+  }
+
+  /**
+   * Reads on until the clicks in time that are still to come are newer than `time`, or there are no more.
+   * @returns false when the stream is quiet before that
+   */
+  async readUntil(time: number, take: TakeClick): Promise<boolean> {
+    while (this.told - this.lateness <= time) {
+      if (!(await this.fill())) return this.ended;
+      while (this.at < this.run!.rows && this.newest - this.lateness <= time) this.take(take);
+    }
+    return true;
+  }
+
+  /** Reads again what had been read when the checkpoint was taken, or on to where a mark was made. */
+  async readTo(clicks: number, take: TakeClick): Promise<void> {
+    this.followMarks();
+    while (this.read < clicks && (await this.filled())) {
+      this.take(take);
+      this.followMarks();
     }
   }
 
-  /** Reads again what had been read when the checkpoint was taken. */
-  async readAgain(take: TakeClick): Promise<void> {
-    for (let left = this.from?.clicks ?? 0; left > 0 && (await this.fill()); left--) this.read(take);
+  /** The stream is taken to have told a time. */
+  mark(time: number): void {
+    this.newest = Math.max(this.newest, time);
+    this.marks.push({ clicks: this.clicks, time });
   }
 
   /** The oldest `count` clicks have left the index. */
@@ -80,8 +127,17 @@ export class StreamHead {
       held[0].live -= gone;
       left -= gone;
       // What is read on is held, whatever of it is in the index: the place to go on from is behind it.
-      if (held[0].live === 0 && held.length > 1) held.shift();
+      if (held[0].live === 0 && held.length > 1) this.drop();
     }
+  }
+
+  private drop(): void {
+    const { clicks } = this.held.shift()!;
+    this.before += clicks;
+    // What was marked before is in the next run's `newest`.
+    this.marks = this.marks
+      .map((mark) => ({ ...mark, clicks: mark.clicks - clicks }))
+      .filter((mark) => mark.clicks > 0);
   }
 
   takeRejects(): RejectedRow[] {
@@ -90,15 +146,29 @@ export class StreamHead {
     return rejects;
   }
 
-  close(): Promise<void> {
-    return this.stream.close();
+  /** Clicks read from the first run held on. */
+  private get clicks(): number {
+    return this.held.reduce((sum, { clicks }) => sum + clicks, 0);
   }
 
-  /** @returns false when the stream has ended */
+  /** Marks that were made before the checkpoint, when as many clicks have been read as then. */
+  private followMarks(): void {
+    const { clicks } = this;
+    for (const mark of this.marks) if (mark.clicks === clicks) this.newest = Math.max(this.newest, mark.time);
+  }
+
+  /** As `fill`, and waits: the clicks were there before. */
+  private async filled(): Promise<boolean> {
+    while (!(await this.fill())) if (this.ended) return false;
+    return true;
+  }
+
+  /** @returns false when nothing has come, or the stream has ended */
   private async fill(): Promise<boolean> {
     while (!this.run || this.at === this.run.rows) {
       const run = await this.stream.next();
-      if (!run) return false;
+      if (run === "end") this.ended = true;
+      if (run === "end" || run === "quiet") return false;
       this.run = run;
       this.at = 0;
       this.hold(run);
@@ -113,12 +183,12 @@ export class StreamHead {
       this.held.push(last);
     }
     last.rejects += rejects.length;
-    const again = Math.min(this.told, rejects.length);
-    this.told -= again;
+    const again = Math.min(this.known, rejects.length);
+    this.known -= again;
     this.rejects.push(...rejects.slice(again));
   }
 
-  private read(take: TakeClick): void {
+  private take(take: TakeClick): void {
     const { at } = this;
     const { ids, times } = this.run!;
     const time = times[at];

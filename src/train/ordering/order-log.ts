@@ -1,10 +1,14 @@
 import { join } from "node:path";
 import { type Files, nodeFiles, readFully, withFile, writeError, writeFully } from "../../core/files.js";
 import { xxh64 } from "../../kernels/hash.js";
+import type { ClickMark } from "../join/click-stream.js";
 import type { MergeDecision } from "./merge.js";
 
-/** A decision of the merge, or: after `at` examples the delta log's entry `number` was published. */
-export type Decision = MergeDecision | { readonly kind: "publish"; readonly at: number; readonly number: number };
+/** A decision of the merge or of the join, or: after `at` examples the delta log's entry `number` was published. */
+export type Decision =
+  | MergeDecision
+  | ClickMark
+  | { readonly kind: "publish"; readonly at: number; readonly number: number };
 
 /** Which entries a resumed run still has to follow. */
 export type Wanted = (entry: Decision) => boolean;
@@ -12,7 +16,7 @@ export type Wanted = (entry: Decision) => boolean;
 const NAME = "order.log";
 const PIECE = 1 << 20;
 const LONGEST_LINE = 128;
-const LINE = /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)) ([0-9a-f]{16})$/;
+const LINE = /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)|mark (\d+) (\d+) (\d+) (\d+)) ([0-9a-f]{16})$/;
 
 /**
  * `order.log` of a run's directory: everything about the order of learning that followed from the clock or from what was at
@@ -23,6 +27,7 @@ const LINE = /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)) ([0-9a
  *     close <messages> <checksum>
  *     partitions <messages> <count> <checksum>
  *     publish <examples> <number> <checksum>     takes the place of those with its number or a higher one
+ *     mark <messages> <stream of clicks> <clicks> <time> <checksum>
  *     anew <messages> <checksum>                 takes the place of what was decided for after it
  */
 export class OrderLog {
@@ -111,6 +116,8 @@ function textOf(entry: Decision): string {
       return `publish ${entry.at} ${entry.number}`;
     case "partitions":
       return `partitions ${entry.at} ${entry.count}`;
+    case "mark":
+      return `mark ${entry.at} ${entry.partition} ${entry.clicks} ${entry.time}`;
     case "close":
     case "anew":
       return `${entry.kind} ${entry.at}`;
@@ -179,8 +186,10 @@ function replaces(entry: Decision, earlier: Decision): boolean {
 }
 
 function decode(line: string): Decision | null {
-  const [, text, pair, first, second, single, place, sum] = LINE.exec(line) ?? [];
-  if (text === undefined || checksum(text) !== sum) return null;
+  const [, text, pair, first, second, single, place, ...rest] = LINE.exec(line) ?? [];
+  if (text === undefined || checksum(text) !== rest.pop()) return null;
+  const [at_, partition, clicks, time] = rest.map(Number);
+  if (rest[0] !== undefined) return { kind: "mark", at: at_, partition, clicks, time };
   if (single !== undefined) return { kind: single as "close" | "anew", at: Number(place) };
   const [at, value] = [Number(first), Number(second)];
   if (pair === "turn") return { kind: pair, at, partition: value };

@@ -1,5 +1,5 @@
 import { type MessagePort, workerData } from "node:worker_threads";
-import type { Room } from "../../core/batch.js";
+import type { BatchLayout, Room } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
 import { toPlainError } from "../../core/errors.js";
 import { Decoder } from "../../decode/decoder.js";
@@ -28,6 +28,8 @@ const free: number[] = [];
 let wake = () => {};
 let committed = (_position: TopicPosition) => {};
 let letGo = async () => {};
+/** What gives events their labels; null where they have them, and before the first. */
+let joiner: Joiner | null = null;
 /** The topic's log, as soon as its group is to be joined. */
 let joined: Promise<KafkaLog> | null = null;
 /** What reading a topic needs is loaded while the other thread loads the model. */
@@ -86,22 +88,37 @@ async function runFiles(start: StreamStart, decoder: Decoder, buffer: () => Room
     validation: held.any ? () => held.batches(start.capacity, buffer) : null,
   });
   const known = () => ({ fingerprints: source.fingerprints, totalBytes: source.totalBytes, ends });
-  const joiner = job.clicks && (await openJoiner(job, decoder.layout, start.join, plan.fresh));
-  const limited = await pass(joiner ? labelled(pieces, joiner) : pieces, limit, known, held.data);
+  const { fresh } = plan;
+  const labels = job.clicks ? labelled(pieces, decoder.layout, { start, fresh }) : pieces;
+  const limited = await pass(labels, limit, known, held.data);
   await joiner?.close();
   await source.close();
   return limited;
 }
 
-async function openJoiner(...args: Parameters<typeof import("../join/open.js")["openJoiner"]>): Promise<Joiner | null> {
+/** Loaded where labels come from clicks. */
+async function openJoiner(...args: Parameters<typeof import("../join/open.js")["openJoiner"]>): Promise<Joiner> {
   const { openJoiner } = await import("../join/open.js");
-  return openJoiner(...args);
+  joiner = await openJoiner(...args);
+  return joiner;
 }
 
-/** Impressions with their labels. */
-async function* labelled(pieces: AsyncIterable<Piece>, joiner: Joiner): AsyncGenerator<Piece> {
-  for await (const piece of pieces)
-    yield piece.kind === "validated" ? piece : { ...piece, decoded: await joiner.join(piece.decoded) };
+/** Impressions with their labels. The clicks are opened with the first of them: then this process is the one that learns. */
+async function* labelled(
+  pieces: AsyncIterable<Piece>,
+  layout: BatchLayout,
+  { start, fresh }: { start: StreamStart; fresh: boolean },
+): AsyncGenerator<Piece> {
+  const replay = start.replay.filter((decision) => decision.kind === "mark");
+  let at = start.position && "messages" in start.position ? start.position.messages : 0;
+  for await (const piece of pieces) {
+    if (piece.kind === "learn") {
+      joiner ??= await openJoiner(job, layout, { state: start.join, fresh, replay });
+      yield { ...piece, decoded: await joiner.join(piece.decoded, at) };
+      const { position } = piece.decoded;
+      if ("messages" in position) at = position.messages;
+    } else yield piece;
+  }
 }
 
 async function loadTopicModules() {
@@ -124,6 +141,7 @@ function join(topic: TopicSpec): Promise<KafkaLog> {
 async function leave(): Promise<void> {
   await letGo();
   const log = await joined?.catch(() => null);
+  await joiner?.close();
   await log?.close();
 }
 
@@ -140,7 +158,13 @@ async function runTopic(start: StreamStart, decoder: Decoder, buffer: () => Room
   const { offsets, stops } = await beginTopic(log, job.topic!, place);
   const { topic } = log;
   const first = resume ?? { topic, turn: 0, taken: 0, messages: 0, offsets: offsets.map(String) };
-  const merge = new Merge(log, first, start.replay, stops, offsets);
+  const merge = new Merge(
+    log,
+    first,
+    start.replay.filter((decision) => decision.kind !== "mark"),
+    stops,
+    offsets,
+  );
   const known = { fingerprints: [fingerprintOf(topic)], totalBytes: null, ends: [] };
   send({ type: "opened", position: merge.position, fingerprints: known.fingerprints });
   let commit = Promise.resolve();
@@ -149,7 +173,8 @@ async function runTopic(start: StreamStart, decoder: Decoder, buffer: () => Room
   };
   const timer = setInterval(() => {
     const lag = offsets.map((offset, p) => Number(log.end(p) - BigInt(merge.position.offsets[p] ?? offset)));
-    send({ type: "state", state: { ...log.state, lag } });
+    const stalled = joiner?.stalled ? { ready: false, reason: joiner.stalled } : {};
+    send({ type: "state", state: { ...log.state, ...stalled, lag } });
   }, STATE_MS);
   // Not before the consumer has finished: its last checkpoint is told to the brokers, too.
   letGo = async () => {
@@ -163,7 +188,8 @@ async function runTopic(start: StreamStart, decoder: Decoder, buffer: () => Room
     limit: start.limit,
     validation: null,
   });
-  return pass(pieces, start.limit, () => known, "");
+  const labels = job.clicks ? labelled(pieces, decoder.layout, { start, fresh: false }) : pieces;
+  return pass(labels, start.limit, () => known, "");
 }
 
 /** What a checkpoint remembers a topic by. */

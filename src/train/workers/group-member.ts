@@ -12,12 +12,15 @@ import type { Membership } from "../../sources/kafka/membership.js";
 export class GroupMember implements Membership {
   id: string | null = null;
   private readonly directory: string | null;
+  private readonly file: string;
 
-  constructor(directory: string | null) {
+  /** @param file its name: a run that reads two topics is a member of two groups */
+  constructor(directory: string | null, file = "member") {
     this.directory = directory;
+    this.file = file;
     if (directory === null) return;
     quietly(() => {
-      const [id, inode] = readFileSync(join(directory, "member"), "utf8").split("\n");
+      const [id, inode] = readFileSync(join(directory, file), "utf8").split("\n");
       if (id && (!inode || inode === inodeOf(directory))) this.id = id;
     });
   }
@@ -28,7 +31,7 @@ export class GroupMember implements Membership {
     if (directory === null) return;
     quietly(() => {
       const lines = `${id}\n${inodeOf(directory)}\n`;
-      writeFileAtomically(nodeFiles, join(directory, "member"), new TextEncoder().encode(lines));
+      writeFileAtomically(nodeFiles, join(directory, this.file), new TextEncoder().encode(lines));
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { Room } from "../../core/batch.js";
 import type { PlainError } from "../../core/errors.js";
 import type { Progress, Report, StreamPosition } from "../job.js";
+import type { ClickMark } from "../join/click-stream.js";
 import type { JoinState } from "../join/joiner.js";
 import type { MergeDecision } from "../ordering/merge.js";
 import type { FileEnd, Pass } from "../pass.js";
@@ -12,7 +13,7 @@ export interface StreamStart {
   /** Where it begins; null: at its beginning. */
   readonly position: StreamPosition | null;
   /** Decisions made after it before, which a topic's merge follows. */
-  readonly replay: readonly MergeDecision[];
+  readonly replay: readonly (MergeDecision | ClickMark)[];
   /** Examples this run may still consume; Infinity = all. */
   readonly limit: number;
   /** Fingerprints of the files a resumed run has read, to be verified before it goes on. */

@@ -50,9 +50,9 @@ function source(clicks: readonly Event[], streams: number): ClickSource {
   const lists = Array.from({ length: streams }, (_, s) => clicks.filter((_, i) => i % streams === s));
   const open = async (index: number, place: string | null) => {
     let at = Number(place ?? 0);
-    const next = async (): Promise<ClickRun | null> => {
+    const next = async (): Promise<ClickRun | "end"> => {
       const run = lists[index].slice(at, at + RUN);
-      if (run.length === 0) return null;
+      if (run.length === 0) return "end";
       const begun = { place: String(at), rows: run.length, rejects: [] };
       at += run.length;
       return {
@@ -61,9 +61,9 @@ function source(clicks: readonly Event[], streams: number): ClickSource {
         times: Float64Array.from(run, ({ time }) => time),
       };
     };
-    return { next, close: async () => {} };
+    return { next };
   };
-  return { streams, fingerprints: ["clicks"], open };
+  return { streams, fingerprints: ["clicks"], open, close: async () => {} };
 }
 
 function batchOf(events: readonly Event[]): DecodedBatch {
@@ -71,7 +71,7 @@ function batchOf(events: readonly Event[]): DecodedBatch {
   const batch = new Batch(layout, events.length, buffer);
   batch.idHalves.set(events.flatMap(({ id }) => [id, 7]));
   batch.times.set(events.map(({ time }) => time));
-  return { rows: events.length, buffer, rejects: [] as DecodedBatch["rejects"] } as DecodedBatch;
+  return { rows: events.length, buffer, rejects: [], decisions: [] } as unknown as DecodedBatch;
 }
 
 /** Labels of all impressions, the join being killed and resumed behind every `lives`th batch; and the state at the end. */
@@ -80,7 +80,7 @@ async function labels({ impressions }: World, clicks: ClickSource, lives = Numbe
   const found: number[] = [];
   let state: JoinState | null = null;
   for (let at = 0, n = 1; at < impressions.length; at += ROWS, n++) {
-    const joined = await joiner.join(batchOf(impressions.slice(at, at + ROWS)));
+    const joined = await joiner.join(batchOf(impressions.slice(at, at + ROWS)), at);
     found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
     state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
     if (n % lives === 0) joiner = await Joiner.open(join, layout, clicks, state);

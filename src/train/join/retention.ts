@@ -1,0 +1,22 @@
+import { HashbrookError } from "../../core/errors.js";
+import type { KafkaAdmin } from "../../sources/kafka/admin.js";
+import type { JoinSpec } from "../../spec/compiled.js";
+
+/**
+ * Both topics are read again from where the oldest click or impression that still counts is: that must be there.
+ * @throws retention_short
+ */
+export async function refuseShortRetention(
+  admin: KafkaAdmin,
+  topic: string,
+  { window, lateness }: JoinSpec,
+): Promise<void> {
+  const kept = await admin.retentionOf(topic);
+  const needed = window + lateness;
+  if (kept === null || kept > needed) return;
+  throw new HashbrookError(
+    "retention_short",
+    `topic ${topic}: keeps messages for ${kept} ms, and the join's window and lateness are ${needed} ms`,
+    { hint: "raise the topic's retention.ms well above them: by the longest time that the trainer may stand still" },
+  );
+}
