@@ -35,6 +35,7 @@ export {
 export { type CheckpointSpec, checkpointSpec } from "./inspect/checkpoint-spec.js";
 export {
   type AskedRow,
+  type HeavyRow,
   type InspectedRow,
   type InspectedStore,
   type InspectedTable,

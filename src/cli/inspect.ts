@@ -1,6 +1,7 @@
 import { Command } from "commander";
-import { type InspectedTable, type InspectReport, inspect } from "../inspect/inspect.js";
-import { wholeNumber } from "./options.js";
+import { type InspectedRow, type InspectedTable, type InspectReport, inspect } from "../inspect/inspect.js";
+import { plain } from "./explanation.js";
+import { counting, wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
 import { hotnessText, lifecycleText, tellPassedOver } from "./summary.js";
 
@@ -8,7 +9,9 @@ interface Flags {
   checkpoint: string;
   field?: string;
   value?: string[];
-  top: number;
+  top?: number;
+  heaviest?: number;
+  names?: string[];
   spec?: true;
   json?: true;
 }
@@ -21,12 +24,27 @@ export function inspectCommand(): Command {
     .option("--value <text...>", "... its text (for a cross one per component)")
     .option(
       "--top <n>",
-      "rows to show: the nearest to the value's row by cosine, or without a value the longest",
+      "rows to show: the longest (default: 5), or with --value the nearest to its row by cosine (default: 0)",
       wholeNumber,
-      5,
+    )
+    .option(
+      "--heaviest <n>",
+      "of tables of one weight a row (lr, wide parts): the n greatest and the n least weights",
+      counting,
+    )
+    .option(
+      "--names <file...>",
+      "name the rows shown by their ids, which are found in these events (or simulate:ROWS[:SEED])",
     )
     .option("--spec", "print the compiled spec")
     .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  hashbrook inspect --checkpoint runs/shop --field item --value a17 --top 10 --names events.json     # what is like a17
+  hashbrook inspect --checkpoint runs/ads-lr --heaviest 20 --names ads.tsv                           # what lr goes by`,
+    )
     .action(run);
 }
 
@@ -34,7 +52,22 @@ async function run(flags: Flags): Promise<void> {
   const { spec, ...report } = await inspect(flags);
   tellPassedOver(report.passed_over);
   if (flags.json) process.stdout.write(`${JSON.stringify(flags.spec ? { ...report, spec } : report)}\n`);
-  else process.stdout.write(`${text(report)}${flags.spec ? `${JSON.stringify(spec, null, 2)}\n` : ""}`);
+  else
+    process.stdout.write(
+      `${flags.field === undefined ? text(report) : askedText(report, flags)}${flags.spec ? `${JSON.stringify(spec, null, 2)}\n` : ""}`,
+    );
+}
+
+/** One id, and what is like it. */
+function askedText({ tables }: Omit<InspectReport, "spec">, { field, value }: Flags): string {
+  const name = plain(`${field}=${value!.join(" × ")}`);
+  const lines = tables.flatMap(({ name: table, asked, top }) => {
+    const { key, row, weights } = asked!;
+    const place = row === null ? "" : `, row ${row}`;
+    const told = weights === null ? "never learned" : vector(weights);
+    return [`${name} in table ${table}: key ${key}${place}  ${told}`, ...top.map(rowText)];
+  });
+  return `${lines.join("\n")}\n`;
 }
 
 function text(report: Omit<InspectReport, "spec">): string {
@@ -60,15 +93,20 @@ function tableText(table: InspectedTable): string[] {
     ]),
     ...(table.hotness ? [`  ${hotnessText(table.hotness)}`] : []),
   ];
-  if (table.asked)
-    lines.push(
-      `  asked: ${table.asked.key} ${table.asked.weights === null ? "never learned" : `${table.asked.row === null ? "" : `row ${table.asked.row}: `}${vector(table.asked.weights)}`}`,
-    );
-  for (const row of table.top) {
-    const rank = row.similarity === undefined ? `norm ${row.norm.toFixed(4)}` : `cosine ${row.similarity.toFixed(4)}`;
-    lines.push(`  ${row.key}  ${rank}  ${vector(row.weights)}`);
-  }
+  lines.push(...table.top.map(rowText));
+  for (const { key, weight, names } of table.heaviest ?? [])
+    lines.push(`  ${key}  ${weight < 0 ? "" : "+"}${weight.toFixed(4)}${namesText(names)}`);
   return lines;
+}
+
+function rowText({ key, norm, weights, similarity, names }: InspectedRow): string {
+  const rank = similarity === undefined ? `norm ${norm.toFixed(4)}` : `cosine ${similarity.toFixed(4)}`;
+  return `  ${key}  ${rank}  ${vector(weights)}${namesText(names)}`;
+}
+
+function namesText(names: readonly string[] | undefined): string {
+  if (names === undefined) return "";
+  return `  ${names.length > 0 ? names.map(plain).join(" or ") : "(not among these events)"}`;
 }
 
 function vector(weights: readonly number[]): string {

@@ -2,11 +2,13 @@ import type { Skipped } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
 import { hex64 } from "../core/hash.js";
 import { loadModel } from "../model/load.js";
+import type { Model } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { keysOf } from "../spec/keys.js";
 import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { RowStore, Table } from "../tables/table.js";
+import { Names } from "./names.js";
 
 /** What to show of a checkpoint. */
 export interface InspectOptions {
@@ -16,8 +18,12 @@ export interface InspectOptions {
   readonly field?: string | undefined;
   /** The value's text; for a cross one text per component; for buckets the bucket's index. */
   readonly value?: readonly string[] | undefined;
-  /** Rows to show of every table: the nearest to the value's row by cosine, or without a value the longest. Default 5. */
+  /** Rows to show: of every table the longest (default 5), or where a value is asked for, of its tables the nearest by cosine (default 0). */
   readonly top?: number | undefined;
+  /** Rows of the greatest and of the least weight to show, of every table of one weight a row (`lr`, wide parts). Default 0. */
+  readonly heaviest?: number | undefined;
+  /** Events to find the ids of the rows shown in: files, patterns or simulate:ROWS[:SEED[:FORMAT]]. Default: none, rows have keys alone. */
+  readonly names?: string | readonly string[] | undefined;
 }
 
 /** A learned row: its key and weights. */
@@ -30,6 +36,17 @@ export interface InspectedRow {
   readonly weights: readonly number[];
   /** Cosine to the row that was asked for. */
   readonly similarity?: number;
+  /** With `names`: the ids of the row that were found, the most frequent first, three at most; several where a hashed row is shared. */
+  readonly names?: readonly string[];
+}
+
+/** A weight of a table that has one a row. */
+export interface HeavyRow {
+  /** 16 hex digits. */
+  readonly key: string;
+  readonly weight: number;
+  /** As of `InspectedRow`. */
+  readonly names?: readonly string[];
 }
 
 /** The vector of the value that was asked for. */
@@ -90,6 +107,8 @@ export interface InspectedTable {
   readonly asked: AskedRow | undefined;
   /** The nearest to the row asked for, or the longest first. */
   readonly top: readonly InspectedRow[];
+  /** The greatest weights, falling, then the least ones, rising; there only where they were asked for. */
+  readonly heaviest?: readonly HeavyRow[];
 }
 
 /** What a checkpoint holds. */
@@ -110,7 +129,7 @@ export interface InspectReport {
   readonly position: object;
   /** The run's metrics so far, as they are kept. */
   readonly tally: object;
-  /** In the spec's order. */
+  /** In the spec's order; where a value is asked for, those that look it up. */
   readonly tables: readonly InspectedTable[];
   /** Damaged checkpoints that were passed over on the way to this one, and why. */
   readonly passed_over: readonly Skipped[];
@@ -123,7 +142,8 @@ export interface InspectReport {
  * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch; usage where only one of `field` and
  *   `value` is given, or the spec does not look such a value up
  */
-export async function inspect({ checkpoint: at, field, value, top = 5 }: InspectOptions): Promise<InspectReport> {
+export async function inspect(options: InspectOptions): Promise<InspectReport> {
+  const { checkpoint: at, field, value, heaviest = 0, names } = options;
   if ((field === undefined) !== (value === undefined)) {
     throw new HashbrookError("usage", "--field and --value go together");
   }
@@ -133,9 +153,13 @@ export async function inspect({ checkpoint: at, field, value, top = 5 }: Inspect
   });
   try {
     const asked = field ? keysOf(spec, field, value!) : [];
-    const tables: InspectedTable[] = [];
-    for (const table of model.tables)
-      tables.push(await describe(table, asked.find((key) => key.table === table.name)?.key, top));
+    const keyIn = (table: Table) => asked.find((key) => key.table === table.name)?.key;
+    const shown = model.tables.filter((table) => field === undefined || keyIn(table) !== undefined);
+    if (heaviest > 0 && !shown.some(({ spec }) => spec.dim === 1)) throw noWeights(shown);
+    const { top = field === undefined ? (heaviest > 0 ? 0 : 5) : 0 } = options;
+    const described: InspectedTable[] = [];
+    for (const table of shown) described.push(await describe(table, keyIn(table), { top, heaviest }));
+    const tables = names === undefined ? described : await named(described, model, spec, names);
     const { tally, position } = checkpoint.meta as unknown as { tally: object; position: object };
     const about = { checkpoint: path, model: spec.name, tower: spec.tower.kind, spec_hash: specHash, examples };
     return { ...about, bytes: checkpoint.bytes, position, tally, tables, passed_over: skipped, spec };
@@ -144,7 +168,40 @@ export async function inspect({ checkpoint: at, field, value, top = 5 }: Inspect
   }
 }
 
-async function describe(table: Table, key: string | undefined, top: number): Promise<InspectedTable> {
+function noWeights(tables: readonly Table[]): HashbrookError {
+  const told = tables.map(({ name, spec }) => `${name} has ${spec.dim}`).join(", ");
+  return new HashbrookError("usage", `--heaviest: no table has one weight a row: ${told}`, {
+    hint: "it is for lr and for wide parts; --top shows the longest rows of any table",
+  });
+}
+
+/** Finds the ids of all rows shown. */
+async function named(
+  tables: readonly InspectedTable[],
+  model: Model,
+  spec: CompiledSpec,
+  data: string | readonly string[],
+): Promise<InspectedTable[]> {
+  const finder = new Names(spec, model.tables);
+  const places = tables.map(({ name }) => model.tables.findIndex((table) => table.name === name));
+  for (const [i, { top, heaviest = [] }] of tables.entries())
+    for (const { key } of [...top, ...heaviest]) finder.want(places[i], key);
+  await finder.read(typeof data === "string" ? [data] : data);
+  return tables.map(({ top, heaviest, ...table }, i) => {
+    const withNames = <T extends { readonly key: string }>(row: T) => ({
+      ...row,
+      names: finder.of(places[i], row.key),
+    });
+    return { ...table, top: top.map(withNames), ...(heaviest && { heaviest: heaviest.map(withNames) }) };
+  });
+}
+
+interface Shown {
+  readonly top: number;
+  readonly heaviest: number;
+}
+
+async function describe(table: Table, key: string | undefined, { top, heaviest }: Shown): Promise<InspectedTable> {
   const { rows, capacity, bytes } = table.stats();
   const { encoding, dim, optimizer, cells } = table.spec;
   const asked = key === undefined ? undefined : await look(table, key);
@@ -165,6 +222,7 @@ async function describe(table: Table, key: string | undefined, top: number): Pro
     ...(table.hotness && { hotness: table.hotness }),
     asked,
     top: shown,
+    ...(heaviest > 0 && dim === 1 && { heaviest: heaviestRows(table, heaviest) }),
   };
 }
 
@@ -196,6 +254,18 @@ function topRows(table: Table, top: number, to?: readonly number[]): InspectedRo
     best = [...best, ...rows].sort((a, b) => rank(b) - rank(a)).slice(0, top);
   }
   return best;
+}
+
+/** Those of most weight, falling, and those of least, rising: no row is both. */
+function heaviestRows(table: Table, most: number): HeavyRow[] {
+  let [high, low]: HeavyRow[][] = [[], []];
+  for (const { keys, weights } of chunksOf(table.stores.filter(({ layout }) => layout.dim === 1))) {
+    const rows = Array.from(keys, (key, i): HeavyRow => ({ key: hex64(key), weight: weights[i] }));
+    const signed = (sign: number) => rows.filter(({ weight }) => weight * sign > 0);
+    high = [...high, ...signed(1)].sort((a, b) => b.weight - a.weight).slice(0, most);
+    low = [...low, ...signed(-1)].sort((a, b) => a.weight - b.weight).slice(0, most);
+  }
+  return [...high, ...low];
 }
 
 function* chunksOf(stores: readonly RowStore[]) {

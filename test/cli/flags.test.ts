@@ -50,7 +50,7 @@ const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
 const refused: readonly (readonly [flags: RegExp, values: readonly string[], says: RegExp])[] = [
   [/^--(limit|max-rejects|rows|checkpoint-seconds|top|passes)$/, WHOLE, /whole number of (0 or more|at least 1)/],
   [
-    /^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|max-queue|max-connections|repetitions|block)$/,
+    /^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|max-queue|max-connections|repetitions|block|heaviest)$/,
     COUNTS,
     /whole number of at least 1/,
   ],
@@ -119,7 +119,8 @@ describe.each(Object.keys(commands))("%s", (name) => {
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
     /^--(data|model|out|checkpoint|group|field|by|value|columns|key|clicks|impressions|validate|validate-last|max-staleness|max-skipped|name|token-file|admin-token-file|tls-cert|tls-key|init-from)$/;
-  const known = [...refused.map(([flags]) => flags), plain];
+  const files = /^--(names|svg)$/;
+  const known = [...refused.map(([flags]) => flags), plain, files];
   for (const name of Object.keys(commands)) {
     const flags = (await open(name)).options.filter(takesValue).map(({ long }) => long!);
     expect(flags.filter((flag) => !known.some((pattern) => pattern.test(flag)))).toEqual([]);

@@ -191,7 +191,7 @@ describe("inspect, key and export", () => {
       (await run(["key", "--checkpoint", out, "--field", "user", user, "--json"])).stdout,
     ).keys;
     const { tables } = JSON.parse(
-      (await run(["inspect", "--checkpoint", out, "--field", "user", "--value", user, "--json"])).stdout,
+      (await run(["inspect", "--checkpoint", out, "--field", "user", "--value", user, "--top", "5", "--json"])).stdout,
     );
     const users = tables.find((table: { name: string }) => table.name === "users");
     expect(users.asked).toMatchObject({ key, row: expect.any(Number) });
