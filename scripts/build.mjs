@@ -66,6 +66,7 @@ async function bundle() {
     "cli/main",
     "train/workers/decode-worker",
     "train/workers/consumer-worker",
+    "train/together/learner-worker",
     "checkpoints/writer-worker",
     "serve/model-worker",
     "serve/scoring-worker",

@@ -44,6 +44,7 @@ export {
   inspect,
 } from "./inspect/inspect.js";
 export { type LagOptions, type LagReport, lag, type PartitionLag } from "./inspect/lag.js";
+export type { Difference, PairedDifference } from "./metrics/paired.js";
 export type { BinnedQuality } from "./metrics/score-bins.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
 export type { MigrationWarning } from "./migrate/migration.js";
@@ -104,6 +105,19 @@ export type { PredictionFormat } from "./train/prediction-lines.js";
 export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";
 export type { Given, StreamSettings, TrainSettings } from "./train/settings.js";
+export type {
+  ContenderOptions,
+  ContenderProgress,
+  ContenderReport,
+  Pair,
+  Round,
+  RoundContender,
+  RoundVerdict,
+  TogetherOptions,
+  TogetherProgress,
+  TogetherReport,
+} from "./train/together/options.js";
+export { trainTogether } from "./train/together/together.js";
 export type { SourceHealth } from "./train/workers/thread-messages.js";
 export type { Fit } from "./warm-start/distil.js";
 export type { StartedPart, StartOutcome, StartReport } from "./warm-start/report.js";

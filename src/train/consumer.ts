@@ -39,6 +39,7 @@ export function fromTheStart(limit: number | null, capacity: number): StreamStar
     pass: null,
     learned: [],
     examples: 0,
+    rejected: 0,
     validated: 0,
     join: null,
   };

@@ -1,4 +1,4 @@
-import { type Batch, keepRows } from "../core/batch.js";
+import { type Batch, copyRows, keepRows } from "../core/batch.js";
 import { type Block, bytesOf, type SavedBlocks, savedBytes } from "../core/blocks.js";
 import { hashSecret } from "../core/chance.js";
 
@@ -29,10 +29,15 @@ export class DedupWindow {
     this.mask = slots - 1;
   }
 
-  /** The events of a batch that have not come among the last ones; they count as come from here on. */
-  rest(batch: Batch): Batch {
+  /**
+   * The events of a batch that have not come among the last ones; they count as come from here on.
+   * @param shared others read the batch's memory: what is left is packed in a copy
+   */
+  rest(batch: Batch, shared = false): Batch {
     const keep = this.admit(batch.ids);
-    return keep.includes(0) ? keepRows(batch, keep) : batch;
+    if (!keep.includes(0)) return batch;
+    const own = shared ? copyRows(batch, 0, batch.rows, new ArrayBuffer(batch.layout.bytes)) : batch;
+    return keepRows(own, keep);
   }
 
   /**

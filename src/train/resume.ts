@@ -80,6 +80,7 @@ export function begin(job: Job, store: CheckpointStore): Beginning {
     pass: meta?.pass ?? null,
     learned: meta?.learned ?? [],
     examples,
+    rejected: Object.values(meta?.tally.rejected_by_code ?? {}).reduce((sum, count) => sum + count, 0),
     validated: meta?.validation?.epochs ?? 0,
     join: meta?.tally.join ?? null,
   };

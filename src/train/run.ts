@@ -77,6 +77,11 @@ export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top" | "cl
 
 /** Learns a model from a stream of events, test-then-train, and returns the final report. */
 export async function train(options: TrainOptions): Promise<Report> {
+  return runPipeline(trainJob(options), options);
+}
+
+/** What the threads of a run that learns are told. @throws usage */
+export function trainJob(options: TrainOptions): Job {
   const spec = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
   const job: Job = {
     ...streamJob("train", spec, options),
@@ -90,7 +95,7 @@ export async function train(options: TrainOptions): Promise<Report> {
   };
   if (spec.join && job.clicks === null) throw unlabelled(spec);
   refuseRejected(job);
-  return runPipeline(job, options);
+  return job;
 }
 
 /** Where `clicks` or `clicksTopic` says that clicks are. @throws usage where nothing can be joined with them */

@@ -3,6 +3,7 @@ import type { Model } from "../model/model.js";
 import type { FirstSteps } from "./first-steps.js";
 import type { NegativeSampling } from "./negative-sampling.js";
 import type { RunMetrics } from "./run-metrics.js";
+import type { Scored } from "./scored.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Who takes part in a step. */
@@ -13,6 +14,8 @@ export interface Learners {
   /** null: all negatives are learned. */
   readonly sampling: NegativeSampling | null;
   readonly runMetrics: RunMetrics;
+  /** Told of every batch's scores, made before it was learned. */
+  readonly scored?: Scored | undefined;
 }
 
 /**
@@ -26,7 +29,7 @@ export interface Learners {
  * @returns rows that were scored but not learned, because their gradient was not finite
  */
 export async function step(
-  { model, first, sampling, runMetrics }: Learners,
+  { model, first, sampling, runMetrics, scored }: Learners,
   batch: Batch,
   { distinct, seen }: Pick<DecodedBatch, "distinct" | "seen">,
 ): Promise<number> {
@@ -34,6 +37,7 @@ export async function step(
   const { logits, skipped } = await first.learn(model, batch, taken);
   const calibrated = model.calibrator?.apply(logits, batch);
   runMetrics.score(logits, batch, seen, calibrated);
+  scored?.(logits, batch, seen);
   if (calibrated) model.calibrator?.learn(logits, calibrated, batch, seen);
   if (taken) runMetrics.leftOut += batch.rows - taken.reduce((sum, one) => sum + one, 0);
   runMetrics.distinct.merge(distinct);

@@ -1,9 +1,7 @@
-import type { MessagePort } from "node:worker_threads";
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
 import { RejectedWriter } from "../checkpoints/rejected.js";
 import { CheckpointStore, type Skipped } from "../checkpoints/store.js";
 import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
-import type { Clock } from "../core/clock.js";
 import type { PublisherState } from "../delta-log/publisher.js";
 import type { Model } from "../model/model.js";
 import type { DeadLetterTopic } from "../sources/kafka/dead-letter.js";
@@ -11,7 +9,7 @@ import { specHash } from "../spec/hash.js";
 import type { StartReport } from "../warm-start/report.js";
 import { BestEpoch } from "./best-epoch.js";
 import { Checkpointer } from "./checkpointer.js";
-import { type Consumer, type EndedBy, isOver, type SourceState, type Upstream } from "./consumer.js";
+import { type Consumer, type EndedBy, isOver, type SourceState } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
 import { Divergence } from "./divergence.js";
 import type { FirstSteps } from "./first-steps.js";
@@ -22,20 +20,14 @@ import type { Plan } from "./plan.js";
 import type { Publication } from "./publishing/publication.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
+import type { Scored } from "./scored.js";
 import { nameSlices } from "./slice-names.js";
 import { type Started, startModel } from "./start-model.js";
 import { step } from "./step.js";
 import type { DecodedBatch, RejectedRow } from "./stream.js";
+import type { TrainerOptions } from "./trainer-options.js";
 import { Validation, type ValidationState } from "./validation.js";
 import { type RetryOptions, retried } from "./workers/retry.js";
-
-export interface TrainerOptions {
-  readonly clock: Clock;
-  /** Where a follower in this process reads the delta log; null: there is none. */
-  readonly follower: MessagePort | null;
-  readonly retry: RetryOptions;
-  readonly upstream: Upstream;
-}
 
 /** Learns a stream: scores and learns batches, keeps rejects, commits checkpoints. The only writer of its directory. */
 export class Trainer implements Consumer {
@@ -51,6 +43,7 @@ export class Trainer implements Consumer {
   private meta: Omit<TrainMeta, "tally" | "validation">;
   readonly first: FirstSteps;
   readonly sampling: NegativeSampling | null;
+  readonly scored: Scored | undefined;
   private readonly validation: Validation;
   private readonly divergence: Divergence;
   private readonly best: BestEpoch;
@@ -68,14 +61,12 @@ export class Trainer implements Consumer {
   private readonly started: StartReport | null;
   private startTold = false;
 
-  private constructor(
-    job: Job,
-    { clock, retry }: TrainerOptions,
-    { store, order, resumed }: Beginning,
-    { model, report, ...started }: Started,
-  ) {
+  private constructor(job: Job, options: TrainerOptions, beginning: Beginning, { model, report, ...started }: Started) {
+    const { clock } = options;
+    const { store, order, resumed } = beginning;
     this.job = job;
-    this.retry = retry;
+    this.retry = options.retry;
+    this.scored = options.scored;
     this.store = store;
     this.order = order;
     this.model = model;
@@ -152,6 +143,11 @@ export class Trainer implements Consumer {
     this.publication = await Publication.open(options);
   }
 
+  /** The place behind what has been learned; null before a new run knows where it begins. */
+  get position(): StreamPosition | null {
+    return this.meta.position;
+  }
+
   began(plan: Omit<Plan, "inputs">): void {
     const { pass, start, fingerprints, learned, fresh } = plan;
     this.plan = plan;
@@ -173,7 +169,7 @@ export class Trainer implements Consumer {
     const all = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
     const { calibrator } = this.model;
     if (calibrator && decoded.kept) nameSlices(calibrator, all, decoded.kept);
-    const batch = this.dedup?.rest(all) ?? all;
+    const batch = this.dedup?.rest(all, this.scored !== undefined) ?? all;
     this.runMetrics.duplicates += all.rows - batch.rows;
     const skipped = batch.rows > 0 ? await step(this, batch, decoded) : 0;
     if (this.validates && this.job.spec.label.time) this.validation.learned(batch);

@@ -11,10 +11,12 @@ import { HeldOut } from "../held-out.js";
 import type { Job } from "../job.js";
 import type { Joiner } from "../join/joiner.js";
 import type { TopicPosition } from "../ordering/merge.js";
-import { mixed, planFiles } from "../plan.js";
+import { mixed, type Plan, planFiles } from "../plan.js";
+import { firstOf, isBefore } from "../position.js";
 import { decodedBatches } from "../stream.js";
 import { type Piece, validated } from "../validated.js";
-import type { BatchMessage, FromDecoder, StreamStart, ToDecoder } from "./thread-messages.js";
+import { Outlets } from "./outlets.js";
+import type { BatchMessage, StreamStart } from "./thread-messages.js";
 
 /** Batches on their way to the consumer; a further one waits until a buffer is free. */
 const IN_FLIGHT = 4;
@@ -23,10 +25,24 @@ const STATE_MS = 500;
 /** What the consumer needs to know of the source with every batch. */
 type Known = Pick<BatchMessage, "fingerprints" | "totalBytes" | "ends">;
 
-const { job, port } = workerData as { job: Job; port: MessagePort };
-const free: number[] = [];
-let wake = () => {};
+const {
+  job,
+  port,
+  ports = [port],
+  starts,
+} = workerData as {
+  job: Job;
+  port: MessagePort;
+  /** Several consumers that learn the same batches; in place of `port`. */
+  ports?: readonly MessagePort[];
+  /** Where each of their models goes on, where that is known from the start. */
+  starts?: readonly StreamStart[];
+};
+/** Called when a consumer is ready. */
+let ready = (_port: MessagePort) => {};
 let committed = (_position: TopicPosition) => {};
+/** By consumer: the place that all of its models have saved. */
+const saved = new Map<MessagePort, TopicPosition>();
 let letGo = async () => {};
 /** What gives events their labels; null where they have them, and before the first. */
 let joiner: Joiner | null = null;
@@ -36,43 +52,68 @@ let joined: Promise<KafkaLog> | null = null;
 const topicModules = job.topic ? loadTopicModules() : null;
 topicModules?.catch(() => {}); // whoever waits for it is told
 
-port.on("message", (message: ToDecoder) => {
-  if (message.type === "join") joined = job.topic ? join(job.topic) : null;
-  else if (message.type === "start")
-    run(message.start).catch((error) => send({ type: "error", error: toPlainError(error) }));
-  else if (message.type === "stop") leave().finally(() => process.exit());
-  else if (message.type === "committed") committed(message.position as TopicPosition);
-  else {
-    free.push(message.slot);
-    wake();
-  }
+const outlets = new Outlets(ports, {
+  message(message, port) {
+    if (message.type === "join") joined = job.topic ? join(job.topic) : null;
+    else if (message.type === "start") begin([message.start]);
+    else if (message.type === "ready") ready(port);
+    else saved.set(port, message.position as TopicPosition);
+    if (message.type === "committed") tellCommitted();
+  },
+  left: () => leave().finally(() => process.exit()),
 });
+if (starts) begin(starts);
 
-function send(message: FromDecoder): void {
-  port.postMessage(message);
+/** Before any model learns, it is durable with all of them where the run begins. */
+function allReady(): Promise<void> {
+  const waiting = new Set(outlets.ports);
+  return new Promise((resolve) => {
+    ready = (port) => {
+      waiting.delete(port);
+      if (waiting.size === 0) resolve();
+    };
+  });
 }
 
-async function run(start: StreamStart): Promise<void> {
+/** The brokers are told of a place when all models have saved it. */
+function tellCommitted(): void {
+  const places = outlets.ports.flatMap((port) => saved.get(port) ?? []);
+  if (places.length < outlets.ports.length) return;
+  committed(places.reduce((least, place) => (isBefore(place, least) ? place : least)));
+}
+
+function begin(starts: readonly StreamStart[]): void {
+  run(starts).catch((error) => outlets.send({ type: "error", error: toPlainError(error) }));
+}
+
+async function run(starts: readonly StreamStart[]): Promise<void> {
   const requireLabel = job.kind !== "predict";
   const kept = requireLabel && job.kept.length === 0 ? undefined : job.kept;
   const unlabelled = job.clicks !== null;
-  const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, requireLabel, unlabelled, kept });
+  const { capacity } = starts[0];
+  const decoder = new Decoder(job.spec, { capacity, watch: true, requireLabel, unlabelled, kept });
   const { bytes } = decoder.layout;
   const buffers = Array.from({ length: IN_FLIGHT }, (): Room => ({ buffer: new SharedArrayBuffer(bytes), base: 0 }));
-  free.push(...buffers.keys());
-  send({ type: "buffers", buffers });
-  const buffer = () => buffers[free[0]];
-  const limited = await (job.topic ? runTopic(start, decoder, buffer) : runFiles(start, decoder, buffer));
-  send({ type: "end", endedBy: limited ? "limit" : "end" });
+  outlets.share(buffers);
+  const buffer = () => buffers[outlets.next];
+  const limited = await (job.topic ? runTopic(firstOf(starts), decoder, buffer) : runFiles(starts, decoder, buffer));
+  outlets.send({ type: "end", endedBy: limited ? "limit" : "end" });
 }
 
-async function runFiles(start: StreamStart, decoder: Decoder, buffer: () => Room): Promise<boolean> {
+async function runFiles(starts: readonly StreamStart[], decoder: Decoder, buffer: () => Room): Promise<boolean> {
   const { epochs } = job;
-  const { inputs, ...plan } = await planFiles(job, inputsFor(job.data, { epochs }), start);
+  const given = inputsFor(job.data, { epochs });
+  const plans: Plan[] = [];
+  for (const start of starts) plans.push(await planFiles(job, given, start));
+  const { inputs, ...plan } = plans.reduce((first, other) => (isBefore(other.start, first.start) ? other : first));
+  const start = starts[plans.findIndex(({ start }) => start === plan.start)];
   const held = await HeldOut.open(job, { inputs, ...plan });
   const source = sourceOf(held.learned, { epochs });
+  for (const { fingerprints } of plans) await source.verify(fingerprints);
   await source.verify(plan.fingerprints);
-  if (job.kind === "train") send({ type: "began", plan: { ...plan, pass: { ...plan.pass, held_out: held.place } } });
+  for (const [model, { inputs: _, ...own }] of plans.entries())
+    if (job.kind === "train")
+      outlets.send({ type: "began", model, plan: { ...own, pass: { ...own.pass, held_out: held.place } } });
   const { begins, from } = plan.pass;
   const ends = [...plan.pass.ends];
   const onFileEnd = (file: number, { rows, ...end }: { offset: number; row: number; rows: number }) => {
@@ -166,7 +207,8 @@ async function runTopic(start: StreamStart, decoder: Decoder, buffer: () => Room
     offsets,
   );
   const known = { fingerprints: [fingerprintOf(topic)], totalBytes: null, ends: [] };
-  send({ type: "opened", position: merge.position, fingerprints: known.fingerprints });
+  outlets.send({ type: "opened", position: merge.position, fingerprints: known.fingerprints });
+  if (starts) await allReady();
   let commit = Promise.resolve();
   committed = (position) => {
     commit = log.commit(position.offsets.map(BigInt));
@@ -174,7 +216,7 @@ async function runTopic(start: StreamStart, decoder: Decoder, buffer: () => Room
   const timer = setInterval(() => {
     const lag = offsets.map((offset, p) => Number(log.end(p) - BigInt(merge.position.offsets[p] ?? offset)));
     const stalled = joiner?.stalled ? { ready: false, reason: joiner.stalled } : {};
-    send({ type: "state", state: { ...log.state, ...stalled, lag } });
+    outlets.send({ type: "state", state: { ...log.state, ...stalled, lag } });
   }, STATE_MS);
   // Not before the consumer has finished: its last checkpoint is told to the brokers, too.
   letGo = async () => {
@@ -207,17 +249,12 @@ async function pass(
   let left = limit;
   for await (const piece of pieces) {
     if (piece.kind === "validated") {
-      send({ type: "validated", epoch: piece.epoch, data: validation });
+      outlets.send({ type: "validated", epoch: piece.epoch, data: validation });
       continue;
     }
     const { buffer: _, base: __, ...decoded } = piece.decoded;
     if (piece.kind === "learn") left -= decoded.rows;
-    send({ type: "batch", kind: piece.kind, slot: free.shift()!, decoded, ...known() });
-    while (free.length === 0) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
+    await outlets.sendBuffer((slot) => ({ type: "batch", kind: piece.kind, slot, decoded, ...known() }));
   }
   return left === 0;
 }

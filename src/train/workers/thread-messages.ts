@@ -25,6 +25,8 @@ export interface StreamStart {
   /** Files of earlier lists (see `LearnedFile`), and examples learned. */
   readonly learned: readonly string[];
   readonly examples: number;
+  /** Malformed events until then. */
+  readonly rejected: number;
   /** Passes over the data that have been validated. */
   readonly validated: number;
   /** The join that a run goes on with; null: a new one, or labels do not come from clicks. */
@@ -37,6 +39,8 @@ export type ToDecoder =
   | { readonly type: "join" }
   | { readonly type: "start"; readonly start: StreamStart }
   | { readonly type: "free"; readonly slot: number }
+  /** Several consumers: where the run begins is durable with this one's models. */
+  | { readonly type: "ready" }
   /** Nothing more is wanted: lets go of the source. */
   | { readonly type: "stop" }
   /** A checkpoint up to this place is durable. */
@@ -72,8 +76,8 @@ export type FromDecoder =
   | { readonly type: "buffers"; readonly buffers: readonly Room[] }
   /** A topic is open, and is read from here on. */
   | { readonly type: "opened"; readonly position: StreamPosition; readonly fingerprints: readonly string[] }
-  /** Files are open, and are learned so. */
-  | { readonly type: "began"; readonly plan: Omit<Plan, "inputs"> }
+  /** Files are open, and are learned so by the consumers' `model`-th model. */
+  | { readonly type: "began"; readonly model: number; readonly plan: Omit<Plan, "inputs"> }
   | BatchMessage
   /** All validation events have been handed out: those of `data`, after `epoch` passes (null: at the limit). */
   | { readonly type: "validated"; readonly epoch: number | null; readonly data: string }

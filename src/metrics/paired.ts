@@ -1,0 +1,144 @@
+import { BLOCK_EVENTS, CELLS, type ScoreBlock, type ScoredStream, widened } from "./score-blocks.js";
+
+/** A difference, and its standard error; null where there are too few blocks to tell. */
+export interface Difference {
+  /** The model's figure less the reference's. */
+  readonly difference: number;
+  readonly se: number | null;
+}
+
+/** How a model's progressive scores differ from those of the reference, on the same events. */
+export interface PairedDifference {
+  /** Events compared: those of finished blocks. */
+  readonly events: number;
+  /** Blocks they are in. */
+  readonly blocks: number;
+  /** Mean logistic loss, in nats: below 0 the model is better. */
+  readonly logloss: Difference;
+  /** Log loss ÷ that of always predicting the click rate. */
+  readonly normalized_entropy: Difference;
+  /** Area under the ROC curve: above 0 the model is better. null where one class is missing. */
+  readonly auc: Difference | null;
+  /**
+   * The chance, had both models the same loss, that the difference in logloss was ever as many standard errors from 0: it holds at whatever moment
+   * one looks, and however often. null where there is no standard error.
+   */
+  readonly p: number | null;
+}
+
+/** Fewer blocks have no standard error worth telling. */
+const LEAST_BLOCKS = 10;
+/** Blocks of `BLOCK_EVENTS` after which `p` falls soonest (see `alwaysValid`). */
+const SOONEST = 100;
+
+/**
+ * Compares the finished blocks that two models have in common. Standard errors are jackknife ones: every figure is computed anew
+ * without each block in turn, for both models, so that what both find hard cancels out and neighbouring events may be alike. For
+ * the mean loss that is the method of batch means.
+ */
+export function comparePaired(reference: ScoredStream, other: ScoredStream): PairedDifference {
+  const width = Math.max(reference.width, other.width);
+  const [one, two] = [widened(reference, width), widened(other, width)];
+  const count = Math.min(one.length, two.length);
+  const places = Array.from({ length: count }, (_, b) => b).filter((b) => one[b].weight > 0 && two[b].weight > 0);
+  const [a, b] = [places.map((place) => one[place]), places.map((place) => two[place])];
+  const logloss = jackknifed(lossOf(a), lossOf(b));
+  const { difference, se } = logloss;
+  return {
+    events: b.reduce((sum, { events }) => sum + events, 0),
+    blocks: places.length,
+    logloss,
+    normalized_entropy: jackknifed(entropyOf(a), entropyOf(b)),
+    auc: oneClass(a) || oneClass(b) ? null : jackknifed(aucOf(a), aucOf(b)),
+    p: se === null ? null : alwaysValid(se > 0 ? difference / se : 0, (places.length * width) / BLOCK_EVENTS),
+  };
+}
+
+/**
+ * The p-value of a mean that may be looked at all the time: one over the likelihood ratio of a normal mixture of means against a
+ * mean of 0 (Robbins 1970), of which Ville's inequality says that it ever exceeds 1/p with a chance of at most p.
+ * @param z the mean ÷ its standard error
+ * @param n independent parts it is of
+ */
+export function alwaysValid(z: number, n: number): number {
+  const ratio = n / SOONEST;
+  const p = Math.sqrt(1 + ratio) * Math.exp((-z * z * ratio) / (2 * (1 + ratio)));
+  return Math.min(1, p);
+}
+
+/** A figure of all blocks, and of all but each. */
+interface Figure {
+  readonly whole: number;
+  readonly without: Float64Array;
+}
+
+function jackknifed(reference: Figure, other: Figure): Difference {
+  const difference = other.whole - reference.whole;
+  const count = other.without.length;
+  if (count < LEAST_BLOCKS) return { difference: count === 0 ? 0 : difference, se: null };
+  const parts = other.without.map((value, b) => value - reference.without[b]);
+  const mean = parts.reduce((sum, x) => sum + x, 0) / count;
+  const squares = parts.reduce((sum, x) => sum + (x - mean) ** 2, 0);
+  const se = Math.sqrt(((count - 1) / count) * squares);
+  return { difference, se: Number.isFinite(se) ? se : null };
+}
+
+interface Sums {
+  readonly weight: number;
+  readonly positive: number;
+  readonly loss: number;
+}
+
+function totals(blocks: readonly ScoreBlock[]): Sums {
+  const sum = (name: keyof Sums) => blocks.reduce((all, block) => all + block[name], 0);
+  return { weight: sum("weight"), positive: sum("positive"), loss: sum("loss") };
+}
+
+function figure(blocks: readonly ScoreBlock[], of: (sums: Sums) => number): Figure {
+  const all = totals(blocks);
+  const without = Float64Array.from(blocks, ({ weight, positive, loss }) =>
+    of({ weight: all.weight - weight, positive: all.positive - positive, loss: all.loss - loss }),
+  );
+  return { whole: of(all), without };
+}
+
+const lossOf = (blocks: readonly ScoreBlock[]) => figure(blocks, ({ loss, weight }) => loss / weight);
+
+function entropyOf(blocks: readonly ScoreBlock[]): Figure {
+  return figure(blocks, ({ loss, weight, positive }) => {
+    const rate = positive / weight;
+    return loss / weight / -(rate * Math.log(rate) + (1 - rate) * Math.log1p(-rate));
+  });
+}
+
+function oneClass(blocks: readonly ScoreBlock[]): boolean {
+  const { weight, positive } = totals(blocks);
+  return !(positive > 0 && positive < weight);
+}
+
+/** Pairs of a positive and a negative in order, a tie counting half, ÷ all pairs; scores of one cell are ties. */
+function aucOf(blocks: readonly ScoreBlock[]): Figure {
+  const all = new Float64Array(2 * CELLS);
+  for (const { cells } of blocks) for (let i = 0; i < all.length; i++) all[i] += cells[i];
+  const { weight, positive } = totals(blocks);
+  const negative = weight - positive;
+  const ordered = pairs(all, all);
+  const without = Float64Array.from(blocks, ({ cells, ...block }) => {
+    // Without a block: neither the pairs it has with all others, on either side, nor those within it, taken off twice.
+    const rest = ordered - pairs(cells, all) - pairs(all, cells) + pairs(cells, cells);
+    return rest / ((positive - block.positive) * (negative - (block.weight - block.positive)));
+  });
+  return { whole: ordered / (positive * negative), without };
+}
+
+/** Weight of pairs in which a positive of `positives` is above a negative of `negatives`. */
+function pairs(positives: Float32Array | Float64Array, negatives: Float32Array | Float64Array): number {
+  let below = 0;
+  let sum = 0;
+  for (let cell = 0; cell < CELLS; cell++) {
+    const tied = negatives[cell];
+    sum += positives[CELLS + cell] * (below + tied / 2);
+    below += tied;
+  }
+  return sum;
+}

@@ -1,0 +1,140 @@
+import { ln, logistic } from "./kernel.js";
+
+/** Events of a block at first; blocks are joined in pairs, so that a stream has at most `MOST_BLOCKS`. */
+export const BLOCK_EVENTS = 512;
+const MOST_BLOCKS = 64;
+/** Scores are told apart by 1/64 of a logit, between -16 and 16. */
+export const CELLS = 2048;
+const PER_LOGIT = 64;
+/** The logarithm of 1 + exp(-x) comes from a table: linear between its places, wrong by 3e-8 at most. */
+const PLACES = 1024;
+const LARGEST = 24;
+
+/** What was scored in one block of the stream. */
+export interface ScoreBlock {
+  /** Its events that were scored. */
+  readonly events: number;
+  /** Sums of their weights, of weight × label, and of weight × logloss. */
+  readonly weight: number;
+  readonly positive: number;
+  readonly loss: number;
+  /** f32[2 × CELLS]: weights of negatives by the score's cell, then those of positives. */
+  readonly cells: Float32Array<ArrayBuffer>;
+}
+
+/** The finished blocks of a stream, oldest first: block b is of the places [b × width, (b + 1) × width). Plain data, for other threads. */
+export interface ScoredStream {
+  readonly width: number;
+  readonly blocks: readonly ScoreBlock[];
+}
+
+class Open implements ScoreBlock {
+  events = 0;
+  weight = 0;
+  positive = 0;
+  loss = 0;
+  readonly cells = new Float32Array(2 * CELLS);
+
+  join(other: ScoreBlock): void {
+    this.events += other.events;
+    this.weight += other.weight;
+    this.positive += other.positive;
+    this.loss += other.loss;
+    other.cells.forEach((weight, i) => {
+      this.cells[i] += weight;
+    });
+  }
+}
+
+/**
+ * A model's progressive scores in blocks of the stream, in bounded memory (16 KiB a block, 64 blocks): what a difference to
+ * another model's scores of the same events is measured by, with an error that holds where neighbouring events are alike.
+ */
+export class ScoreBlocks {
+  private width = BLOCK_EVENTS;
+  private blocks: Open[] = [];
+
+  /**
+   * Counts scores made before their events were learned. What is not finite is left out.
+   * @param place of the first one in the stream: the same for every model that is compared
+   */
+  add(place: number, logits: Float32Array, labels: Float32Array, weights: Float32Array): void {
+    for (let i = 0; i < logits.length; ) {
+      const block = this.blockAt(place + i);
+      const to = Math.min(logits.length, i + this.width - ((place + i) % this.width));
+      count(block, logits, labels, weights, i, to);
+      i = to;
+    }
+  }
+
+  /** The blocks that no event before `place` will be added to. Views: what is to be kept is to be copied. */
+  until(place: number): ScoredStream {
+    const finished = Math.floor(place / this.width);
+    const blocks = Array.from({ length: finished }, (_, b) => this.blocks[b] ?? new Open());
+    return { width: this.width, blocks };
+  }
+
+  private blockAt(place: number): Open {
+    while (place >= MOST_BLOCKS * this.width) {
+      this.blocks = joined(this.blocks, 2);
+      this.width *= 2;
+    }
+    const b = Math.floor(place / this.width);
+    for (let i = this.blocks.length; i <= b; i++) this.blocks.push(new Open());
+    return this.blocks[b];
+  }
+}
+
+/** A stream in blocks of `width`, a multiple of its own: what does not fill one is left out. */
+export function widened({ width: own, blocks }: ScoredStream, width: number): readonly ScoreBlock[] {
+  const each = width / own;
+  return each === 1 ? blocks : joined(blocks.slice(0, blocks.length - (blocks.length % each)), each);
+}
+
+function joined(blocks: readonly ScoreBlock[], each: number): Open[] {
+  const result: Open[] = [];
+  blocks.forEach((block, b) => {
+    if (b % each === 0) result.push(new Open());
+    result.at(-1)!.join(block);
+  });
+  return result;
+}
+
+function count(
+  block: Open,
+  logits: Float32Array,
+  labels: Float32Array,
+  weights: Float32Array,
+  from: number,
+  to: number,
+): void {
+  const { cells } = block;
+  let { events, weight, positive, loss } = block;
+  for (let i = from; i < to; i++) {
+    const x = logits[i];
+    const w = weights[i];
+    const y = labels[i];
+    // x - x is 0 for finite x and NaN otherwise.
+    if (x - x + (w - w) + (y - y) !== 0) continue;
+    events++;
+    weight += w;
+    positive += w * y;
+    loss += w * (Math.max(x, 0) - x * y + softplus(Math.abs(x)));
+    const cell = Math.min(CELLS - 1, Math.max(0, Math.floor(x * PER_LOGIT) + CELLS / 2));
+    cells[cell] += w * (1 - y);
+    cells[CELLS + cell] += w * y;
+  }
+  Object.assign(block, { events, weight, positive, loss });
+}
+
+let table: Float64Array | undefined;
+
+/** ln(1 + exp(-x)) of x >= 0. */
+function softplus(x: number): number {
+  // By the kernel: the same bits under every version of Node.
+  table ??= Float64Array.from({ length: LARGEST * PLACES + 2 }, (_, i) => -ln(logistic(i / PLACES)));
+  if (x >= LARGEST) return 0;
+  const at = x * PLACES;
+  const i = Math.floor(at);
+  return table[i] + (at - i) * (table[i + 1] - table[i]);
+}

@@ -1,0 +1,60 @@
+import type { MessagePort } from "node:worker_threads";
+import type { PlainError } from "../../core/errors.js";
+import type { ScoredStream } from "../../metrics/score-blocks.js";
+import type { Job, Progress, Report } from "../job.js";
+import type { StreamStart } from "../workers/thread-messages.js";
+
+/** What a learning thread is given: its contenders, by their numbers. */
+export interface LearnerData {
+  readonly contenders: readonly { readonly contender: number; readonly job: Job }[];
+  /** Milliseconds between two figures of every contender; null: nobody wants them. */
+  readonly progressMs: number | null;
+}
+
+/** Batches that some contenders learn, and how. */
+export interface StreamMessage {
+  /** Tells streams apart. */
+  readonly stream: number;
+  readonly port: MessagePort;
+  /** In the decoding thread's order, those of other learning threads too. */
+  readonly members: readonly number[];
+  /** Events (learned and rejected) before which no scores are compared. */
+  readonly since: number;
+  /** Examples of a round, and the first one that is told; null: there are none. */
+  readonly rounds: { readonly every: number; readonly first: number } | null;
+}
+
+/** A round is over: who is to leave, and that the others go on. */
+export interface Proceed {
+  readonly type: "proceed";
+  readonly stream: number;
+  readonly drop: readonly number[];
+  /** Nothing is saved of who leaves. */
+  readonly discard: boolean;
+}
+
+export type ToLearner =
+  | { readonly type: "streams"; readonly streams: readonly StreamMessage[] }
+  | Proceed
+  /** The batch at hand is finished, and everything is saved. */
+  | { readonly type: "stop" }
+  /** Nothing was begun, and nothing will be. */
+  | { readonly type: "abort" };
+
+/** A contender's figures at one moment. */
+export interface Figures {
+  readonly progress: Progress;
+  readonly scores: ScoredStream;
+}
+
+export type FromLearner =
+  | { readonly type: "start"; readonly contender: number; readonly start: StreamStart }
+  | { readonly type: "round"; readonly contender: number; readonly round: number; readonly figures: Figures }
+  | { readonly type: "progress"; readonly contender: number; readonly figures: Figures }
+  /** Saved, or given up where there is no report. */
+  | { readonly type: "done"; readonly contender: number; readonly report: Report | null; readonly figures: Figures }
+  | { readonly type: "failed"; readonly contender: number; readonly error: PlainError }
+  /** The source has failed. `saved` is the checkpoint of what was learned until then, or why there is none; "" where nothing was. */
+  | { readonly type: "interrupted"; readonly contender: number; readonly error: PlainError; readonly saved: string }
+  /** The thread has nothing more to do. */
+  | { readonly type: "ended" };

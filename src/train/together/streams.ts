@@ -1,0 +1,69 @@
+import { batchLayout } from "../../core/batch.js";
+import { HashbrookError } from "../../core/errors.js";
+import { inputsFor } from "../../sources/source.js";
+import { decodeIdentity, identityDifference } from "../../spec/decode-identity.js";
+import type { Job } from "../job.js";
+import { planFiles } from "../plan.js";
+import type { StreamStart } from "../workers/thread-messages.js";
+
+/** A contender's job, what it is called, and where it goes on. */
+export interface Entrant {
+  readonly name: string;
+  readonly job: Job;
+  readonly start: StreamStart;
+}
+
+/**
+ * Contenders by what they learn: those of a group get the same batches from one decoding thread. They read events alike, have
+ * batches of one size, and go on in the same list of files, at places that are ends of the same batches. Each group is
+ * decoded apart, so that whatever a model would reject or cut otherwise, it gets what it would get alone.
+ * @returns numbers of entrants, in order
+ * @throws usage where a topic or a pipe would have to be read more than once; as `planFiles`
+ */
+export async function streamsOf(entrants: readonly Entrant[]): Promise<number[][]> {
+  const groups = new Map<string, number[]>();
+  for (const [i, entrant] of entrants.entries()) {
+    const key = `${alike(entrant.job)} ${entrant.job.topic ? "" : await planned(entrant)}`;
+    groups.set(key, [...(groups.get(key) ?? []), i]);
+  }
+  const streams = [...groups.values()];
+  if (streams.length > 1) refuseOnce(entrants, streams);
+  return streams;
+}
+
+/** How a model reads events, and how its batches lie in memory. */
+function alike({ spec, kept }: Job): string {
+  const { keys, ...layout } = batchLayout(spec, spec.batch);
+  const used = keys.filter(({ singles }) => singles > 0);
+  return JSON.stringify([decodeIdentity(spec).hash, spec.batch, kept, layout, used]);
+}
+
+/** What is left to learn of the files, and where batches end in it. */
+async function planned({ job, start }: Entrant): Promise<string> {
+  const { inputs, pass, fresh } = await planFiles(job, inputsFor(job.data, job), start);
+  const { from, begins, held_out } = pass;
+  const examples = fresh ? 0 : start.examples - from;
+  const files = inputs.map(({ id }) => id);
+  return JSON.stringify([files, from, begins, held_out, fresh, start.validated, examples % job.spec.batch]);
+}
+
+function refuseOnce(entrants: readonly Entrant[], [[one], [other]]: readonly number[][]): void {
+  const [a, b] = [entrants[one], entrants[other]];
+  const pipe = inputsOnce(a.job);
+  if (!a.job.topic && !pipe) return;
+  const what = a.job.topic ? `topic ${a.job.topic.topic}` : pipe!;
+  const differs = identityDifference(decodeIdentity(a.job.spec), decodeIdentity(b.job.spec));
+  const sizes = `train.batch: ${a.job.spec.batch}, not ${b.job.spec.batch}`;
+  const why = differs || (a.job.spec.batch === b.job.spec.batch ? "they go on at different places" : sizes);
+  throw new HashbrookError(
+    "usage",
+    `${what}: is read once, and ${a.name} and ${b.name} read events differently: ${why}`,
+    {
+      hint: "make these equal in both specs, learn from files, or train them apart, each with a --group of its own",
+    },
+  );
+}
+
+function inputsOnce({ topic, data, epochs }: Job): string | undefined {
+  return topic ? undefined : inputsFor(data, { epochs }).find(({ repeatable }) => !repeatable)?.name;
+}

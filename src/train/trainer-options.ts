@@ -1,0 +1,16 @@
+import type { MessagePort } from "node:worker_threads";
+import type { Clock } from "../core/clock.js";
+import type { Upstream } from "./consumer.js";
+import type { Scored } from "./scored.js";
+import type { RetryOptions } from "./workers/retry.js";
+
+/** What a trainer is given beside its job. */
+export interface TrainerOptions {
+  readonly clock: Clock;
+  /** Where a follower in this process reads the delta log; null: there is none. */
+  readonly follower: MessagePort | null;
+  readonly retry: RetryOptions;
+  readonly upstream: Upstream;
+  /** Where other models learn the same batches: told of this one's scores. The batches' memory is only read. */
+  readonly scored?: Scored;
+}

@@ -1,0 +1,77 @@
+import type { MessagePort } from "node:worker_threads";
+import type { Room } from "../../core/batch.js";
+import type { FromDecoder, ToDecoder } from "./thread-messages.js";
+
+/** Told by consumers, and what is not about buffers. */
+export interface OutletEvents {
+  message(message: Exclude<ToDecoder, { type: "free" | "stop" }>, port: MessagePort): void;
+  /** The last consumer wants nothing more. */
+  left(): void;
+}
+
+/** The consumers of a decoding thread: all get what is sent, and a buffer is free again when every one has handed it back. */
+export class Outlets {
+  /** Buffers that each consumer has. */
+  private readonly held: Map<MessagePort, Set<number>>;
+  private readonly free: number[] = [];
+  private wake = () => {};
+
+  constructor(ports: readonly MessagePort[], events: OutletEvents) {
+    this.held = new Map(ports.map((port) => [port, new Set<number>()]));
+    for (const port of ports) {
+      port.on("message", (message: ToDecoder) => {
+        if (message.type === "free") this.handBack(port, message.slot);
+        else if (message.type === "stop") {
+          this.leave(port);
+          if (this.held.size === 0) events.left();
+        } else events.message(message, port);
+      });
+    }
+  }
+
+  /** Consumers that still want something. */
+  get ports(): readonly MessagePort[] {
+    return [...this.held.keys()];
+  }
+
+  /** Shares buffers, which are used in turn. */
+  share(buffers: readonly Room[]): void {
+    this.free.push(...buffers.keys());
+    this.send({ type: "buffers", buffers });
+  }
+
+  /** The buffer to decode into. */
+  get next(): number {
+    return this.free[0];
+  }
+
+  send(message: FromDecoder): void {
+    for (const port of this.held.keys()) port.postMessage(message);
+  }
+
+  /** Hands the next buffer to all, and waits until there is another free one. */
+  async sendBuffer(message: (slot: number) => FromDecoder): Promise<void> {
+    const slot = this.free.shift()!;
+    for (const slots of this.held.values()) slots.add(slot);
+    this.send(message(slot));
+    while (this.free.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+  }
+
+  private handBack(port: MessagePort, slot: number): void {
+    if (!this.held.get(port)?.delete(slot)) return;
+    for (const slots of this.held.values()) if (slots.has(slot)) return;
+    this.free.push(slot);
+    this.wake();
+  }
+
+  private leave(port: MessagePort): void {
+    const slots = [...(this.held.get(port) ?? [])];
+    // The last one's go back to nobody.
+    if (this.held.size > 1) for (const slot of slots) this.handBack(port, slot);
+    this.held.delete(port);
+  }
+}

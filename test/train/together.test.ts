@@ -1,0 +1,180 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type TrainOptions, train } from "../../src/train/run.js";
+import type { Round, TogetherOptions } from "../../src/train/together/options.js";
+import { trainTogether } from "../../src/train/together/together.js";
+import { digests, simulated, temporary } from "../e2e/hashbrook.js";
+
+const ROWS = 9000;
+const folder = temporary();
+const data = join(folder, "events.tsv");
+const spec = (name: string) => join(folder, `${name}.yaml`);
+/** Two that read events alike, one with a field less and other batches, one with a tower. */
+const names = ["lr", "lr-fast", "lr-narrow", "tower"] as const;
+const contenders = (out: string, which: readonly string[] = names) =>
+  which.map((name) => ({ name, spec: spec(name), out: join(out, name) }));
+
+beforeAll(async () => {
+  const lines = (await simulated(ROWS, 5)).trimEnd().split("\n");
+  // One row is malformed for all, one for those alone who read the price.
+  lines[4000] = lines[4000].replace(/^\S+/, "?");
+  lines[5000] = lines[5000].split("\t").with(-3, "dear").join("\t");
+  writeFileSync(data, `${lines.join("\n")}\n`);
+  const lr = readFileSync("features/ads-demo-lr.yaml", "utf8")
+    .replace("rows: 4_194_304", "rows: 65_536")
+    .concat("train: { batch: 512 }\n");
+  const tower = readFileSync("features/ads-demo.yaml", "utf8");
+  writeFileSync(spec("lr"), lr);
+  writeFileSync(spec("lr-fast"), lr.replace("alpha: 0.1", "alpha: 3"));
+  writeFileSync(spec("lr-narrow"), narrow(lr));
+  writeFileSync(spec("tower"), tower);
+});
+
+/** Without the price, in batches of another size. */
+function narrow(lr: string): string {
+  const without = lr.replace(/^ {2}- \{ name: price.*\n/m, "");
+  return without.replace("batch: 512", "batch: 300");
+}
+
+/** Everything that a run leaves in its directory. */
+const left = (out: string) => [digests(out), readdirSync(out).sort()];
+
+async function alone(name: string, options: Partial<TrainOptions> = {}) {
+  const out = temporary();
+  await train({ model: spec(name), data, out, threads: 1, ...options });
+  return left(out);
+}
+
+async function together(options: Partial<TogetherOptions> & { out?: string; which?: readonly string[] } = {}) {
+  const { out = temporary(), which, ...rest } = options;
+  const report = await trainTogether({ contenders: contenders(out, which), data, threads: 1, ...rest });
+  return { out, report };
+}
+
+describe("models that learn together", () => {
+  it("have the bytes they have alone, whatever they read, their batches, and on however many threads", async () => {
+    const wanted = [];
+    for (const name of names) wanted.push(await alone(name));
+    for (const workers of [1, 3]) {
+      const { out, report } = await together({ workers });
+      for (const [i, name] of names.entries()) expect(left(join(out, name)), name).toEqual(wanted[i]);
+      expect(report.contenders.map(({ report }) => report?.rejected)).toEqual([3, 3, 2, 3]);
+      expect([report.decoders, report.workers]).toEqual([3, workers]);
+    }
+  });
+
+  it("over several epochs and with validation, which stops each where it would stop alone", async () => {
+    const options = { epochs: 3, validateLast: 0.2, earlyStop: 1 };
+    const which = ["lr", "lr-fast"];
+    const { out, report } = await together({ which, ...options });
+    for (const name of which) expect(left(join(out, name)), name).toEqual(await alone(name, options));
+    expect(report.contenders.map(({ report }) => report!.validation!.epochs.length)).toContain(2);
+  });
+
+  it("come to the same bytes where they were stopped at different places and go on together", async () => {
+    const which = ["lr", "lr-fast", "tower"];
+    const out = temporary();
+    for (const [i, name] of which.entries())
+      await train({ model: spec(name), data, out: join(out, name), threads: 1, limit: 512 * (2 + 5 * i) });
+    const { report } = await together({ out, which, resume: true });
+    for (const name of which) expect(left(join(out, name))[0], name).toEqual((await alone(name))[0]);
+    // Compared is what all of them learned now.
+    expect(report.pairs.map(({ events }) => events)).toEqual([2558, 2558]);
+    expect(report.decoders).toBe(2);
+  });
+
+  it("and over the next day's file", async () => {
+    const next = join(folder, "next.tsv");
+    writeFileSync(next, await simulated(2000, 6));
+    const which = ["lr", "tower"];
+    const { out } = await together({ which });
+    await together({ out, which, data: next, resume: true });
+    const one = temporary();
+    for (const day of [data, next]) await train({ model: spec("lr"), data: day, out: one, resume: true });
+    expect(left(join(out, "lr"))).toEqual(left(one));
+  });
+});
+
+describe("rounds", () => {
+  it("tell what all have learned of the same events, the same whatever the threads; who is dropped is saved there", async () => {
+    const played: Round[][] = [];
+    for (const workers of [1, 2]) {
+      const rounds: Round[] = [];
+      const onRound = (round: Round) => {
+        rounds.push(round);
+        return round.round === 2 ? { drop: ["lr-fast"] } : undefined;
+      };
+      const which = ["lr", "lr-fast", "tower"];
+      const { out, report } = await together({ which, workers, roundExamples: 2000, onRound });
+      played.push(rounds);
+      expect(report.contenders.map(({ dropped }) => dropped)).toEqual([null, 2, null]);
+      expect(left(join(out, "lr-fast"))).toEqual(await alone("lr-fast", { limit: 4096 }));
+      expect(left(join(out, "tower"))).toEqual(await alone("tower"));
+    }
+    expect(played[0].map(({ events, contenders }) => [events, ...contenders.map(({ examples }) => examples)])).toEqual([
+      [2048, 2048, 2048, 2048],
+      [4096, 4096, 4096, 4096],
+      [6144, 6144, 6144],
+      [8192, 8192, 8192],
+    ]);
+    const facts = (round: Round) => ({ ...round, contenders: round.contenders.map(({ bytes: _, ...rest }) => rest) });
+    expect(played[1].map(facts)).toEqual(played[0].map(facts));
+  });
+
+  it("may end a contender without a word of it on the disk, or all of them", async () => {
+    const verdicts = [{ drop: ["lr-fast"], discard: true }, { stop: true }];
+    const onRound = ({ round }: Round) => verdicts[round - 1];
+    const { out, report } = await together({ which: ["lr", "lr-fast"], roundExamples: 1024, onRound });
+    expect(report.contenders.map(({ dropped, report }) => [dropped, report?.ended_by])).toEqual([
+      [null, "stopped"],
+      [1, undefined],
+    ]);
+    expect(readdirSync(join(out, "lr-fast")).filter((name) => name.startsWith("checkpoint"))).toEqual([]);
+    expect(report.contenders[0].report!.examples).toBeLessThan(ROWS / 2);
+  });
+});
+
+describe("a contender", () => {
+  it("that fails is told and dropped, and the others go on", async () => {
+    const { out, report } = await together({ which: ["lr", "lr-narrow"], maxRejects: 2 });
+    const [failed, other] = report.contenders;
+    expect(failed).toMatchObject({ name: "lr", report: null, error: { code: "too_many_rejects" } });
+    expect([other.error, other.report!.examples]).toEqual([null, ROWS - 2]);
+    expect(left(join(out, "lr-narrow"))).toEqual(await alone("lr-narrow"));
+    // Nothing holds the directory of the one that failed.
+    await together({ out, which: ["lr"] });
+  });
+
+  it("that is the last one to fail ends the run with its error", async () => {
+    await expect(together({ which: ["lr", "tower"], maxRejects: 0 })).rejects.toMatchObject({
+      code: "too_many_rejects",
+      message: expect.stringMatching(/^lr: /),
+    });
+  });
+
+  it("that cannot begin keeps all from beginning, and leaves every directory free", async () => {
+    const out = temporary();
+    await train({ model: spec("lr-fast"), data, out: join(out, "lr-fast"), limit: 512 });
+    await expect(together({ out, which: ["lr", "lr-fast"] })).rejects.toMatchObject({
+      code: "output_exists",
+      message: expect.stringMatching(/^lr-fast: /),
+    });
+    await together({ out, which: ["lr"] });
+  });
+
+  it("has a name and a directory of its own", async () => {
+    const one = { name: "a", spec: spec("lr"), out: temporary() };
+    await expect(trainTogether({ contenders: [one, { ...one, out: temporary() }], data })).rejects.toThrow(
+      "two models are called a",
+    );
+    await expect(trainTogether({ contenders: [one, { ...one, name: "b" }], data })).rejects.toThrow("two models write");
+    await expect(trainTogether({ contenders: [], data })).rejects.toThrow("no models given");
+  });
+});
+
+it("standard input is not read twice", async () => {
+  await expect(together({ which: ["lr", "tower"], data: "-" })).rejects.toThrow(
+    /-: is read once, and lr and tower read events differently/,
+  );
+});
