@@ -81,7 +81,7 @@ function layCategorical(context: FieldContext, field: Field<"categorical">, inde
 export function layHashes({ arena, hashed, ops }: FieldContext): void {
   ops.texts = [...new Set(hashed.map(({ slot }) => slot))].map((slot) => new Pointer(slot));
   for (const run of runsOf(sorted(hashed))) {
-    const { at, end } = arena.structs(run.map(({ slot, seed }) => new Struct("HashOp", { slot, seed })));
+    const { at, end } = arena.structs(run.map(({ slot, seed }) => new Struct("HashOp", { slot, seed, contextRow: 0 })));
     const { to, stride } = run[0];
     ops.hashes.push(new Struct("HashRun", { to, stride, ops: at, opsEnd: end }));
   }
@@ -206,6 +206,7 @@ function layBag(
       maxLength: field.max_length,
       cells: cells.at,
       cellCount: bags.length,
+      contextRow: 0,
     }),
   );
   if (!distinct) return;
@@ -224,6 +225,7 @@ function layVector({ spec, places, layout, region, ops }: FieldContext, field: F
       take: field.take,
       to: region + layout.vectors + 4 * offset,
       stride: 4 * layout.vectorWidth,
+      contextRow: 0,
     }),
   );
 }

@@ -12,7 +12,7 @@ describe("the layouts a kernel module carries", () => {
   it("place fields and align them as the kernel does", () => {
     expect(structOf("scan", "CrossOp").size).toBe(24);
     expect(offsetOf("scan", "Watch", "bytes")).toBe(8);
-    const bytes = structBytes("scan", "HashOp", { slot: 7, seed: 0x0102030405060708n });
+    const bytes = structBytes("scan", "HashOp", { slot: 7, contextRow: 0, seed: 0x0102030405060708n });
     expect([...bytes]).toEqual([7, 0, 0, 0, 0, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1]);
   });
 
@@ -36,8 +36,8 @@ describe("the layouts a kernel module carries", () => {
   });
 
   it("refuse a struct with a field too few, and one with a field the kernel does not have", () => {
-    expect(() => structBytes("scan", "HashOp", { slot: 7 })).toThrow("HashOp needs a seed");
-    expect(() => structBytes("scan", "HashOp", { slot: 7, sed: 1n, seed: 1n })).toThrow("HashOp has no field sed");
+    expect(() => structBytes("scan", "HashOp", { slot: 7, contextRow: 0 })).toThrow("HashOp needs a seed");
+    expect(() => structBytes("scan", "HashOp", { slot: 7, contextRow: 0, sed: 1n, seed: 1n })).toThrow("HashOp has no field sed");
     expect(() => structBytes("scan", "Hash", {})).toThrow("no struct Hash");
     expect(() => constantOf("scan", "toString")).toThrow("no constant toString");
   });

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import { isObject } from "../../src/core/json.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import { RequestCursor } from "../../src/decode/request.js";
-import { knownMembers, namesOf, splitScoreRequest } from "../../src/serve/request.js";
+import { type Known, knownMembers, namesOf, splitScoreRequest } from "../../src/serve/request.js";
 import { rowsOf } from "../decode/feed.js";
 import { everySpec, rowText } from "../decode/generate.js";
 import fc from "../properties.js";
@@ -70,6 +71,32 @@ it("reads a request as it comes: the rows and unknown names of its objects, howe
       if (!found) return;
       taken++;
       expect(found).toEqual(readWhole(bytes));
+    }),
+    { numRuns: 300 },
+  );
+  expect(taken).toBeGreaterThan(20);
+});
+
+/** What a candidate over a context says, as one object: members that fields read below are put together. */
+function merged(context: object, candidate: object, place: Known | undefined = known): object {
+  const members = Object.entries(candidate).map(([name, value]) => {
+    const under = (context as Record<string, unknown>)[name];
+    const below = place?.children.get(name);
+    return [name, below?.children.size && isObject(value) && isObject(under) ? merged(under, value, below) : value];
+  });
+  return { ...context, ...Object.fromEntries(members) };
+}
+
+it("takes what candidates have of the context over from row to row: as if each said it itself", () => {
+  let taken = 0;
+  fc.assert(
+    fc.property(object, fc.array(object, { minLength: 2, maxLength: 12 }), (context, some) => {
+      const candidates = [...some, {}, ...some.slice(0, 2), {}];
+      const found = read(Buffer.from(JSON.stringify({ context, candidates })), ROWS);
+      if (!found) return;
+      taken++;
+      const alone = candidates.map((candidate) => merged(context, candidate));
+      expect(found.rows).toEqual(read(Buffer.from(JSON.stringify({ candidates: alone })), 1)?.rows);
     }),
     { numRuns: 300 },
   );

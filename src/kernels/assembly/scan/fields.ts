@@ -18,6 +18,7 @@ import {
   VALUE_TOO_LONG,
 } from "./codes";
 import { countDistinct } from "./distinct";
+import { isOfContext } from "./json";
 import { item, itemKind, itemScale, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
 import { checkKept, keepRow } from "./kept";
 import { inRange, parseNumber, smallInteger } from "./number";
@@ -40,6 +41,7 @@ import {
   HashRun,
   LONE_SURROGATE,
   NUMBER,
+  NO_ROW,
   NUMBER_OP_BYTES,
   NumberOp,
   OBJECT,
@@ -76,6 +78,22 @@ export function setJoined(at: usize): void {
   joined = at;
 }
 
+/** The rows to come are candidates over a context that says something: what they have of it is taken from a row before. */
+let overContext: bool = false;
+
+/** A request's context was read: no row has anything of it yet. */
+export function beginContext(): void {
+  overContext = false;
+  for (let at = plan.slots; at < plan.slotsEnd && !overContext; at += SLOT_BYTES)
+    overContext = changetype<Slot>(at).size != 0;
+  for (let at = plan.hashes; at < plan.hashesEnd; at += HASH_RUN_BYTES) {
+    const run = changetype<HashRun>(at);
+    for (let at = run.ops; at < run.opsEnd; at += HASH_OP_BYTES) changetype<HashOp>(at).contextRow = NO_ROW;
+  }
+  for (let at = plan.bags; at < plan.bagsEnd; at += BAG_OP_BYTES) changetype<BagOp>(at).contextRow = NO_ROW;
+  for (let at = plan.vectors; at < plan.vectorsEnd; at += VECTOR_OP_BYTES) changetype<VectorOp>(at).contextRow = NO_ROW;
+}
+
 /** Writes row `row` of the batch. @returns a reject code; a rejected row leaves nothing behind */
 export function acceptRow(row: usize): u32 {
   let code = head(row);
@@ -86,7 +104,8 @@ export function acceptRow(row: usize): u32 {
   if (!code) code = vectors(row);
   if (!code && plan.keptRows) code = checkKept();
   if (code) return code;
-  hashes(row);
+  if (overContext) hashesOver(row);
+  else hashes(row);
   crosses(row);
   countDistinct(row);
   if (plan.watches != plan.watchesEnd) watchRow();
@@ -277,6 +296,28 @@ function hashes(row: usize): void {
   }
 }
 
+/** `hashes` over a context. A key that is part of a cross alone has no place of its own row by row. */
+function hashesOver(row: usize): void {
+  const end = plan.hashesEnd;
+  for (let at = plan.hashes; at < end; at += HASH_RUN_BYTES) {
+    const run = changetype<HashRun>(at);
+    const opsEnd = run.opsEnd;
+    const stride = <usize>run.stride;
+    let to = run.to + row * stride;
+    for (let at = run.ops; at < opsEnd; at += HASH_OP_BYTES) {
+      const op = changetype<HashOp>(at);
+      const slot = op.slot;
+      const same = stride != 0 && isOfContext(slot);
+      if (same && op.contextRow != NO_ROW) store<u64>(to, load<u64>(to - (row - op.contextRow) * stride));
+      else {
+        store<u64>(to, xxh64(slot.at, slot.size, op.seed));
+        if (same) op.contextRow = <u32>row;
+      }
+      to += 8;
+    }
+  }
+}
+
 /** sign(x) log1p(|x|). */
 function log1p(x: f64): f32 {
   return <f32>copysign<f64>(NativeMath.log1p(abs(x)), x);
@@ -365,7 +406,9 @@ function bags(row: usize): u32 {
     const slot = op.slot;
     const start = load<u32>(changetype<BagCell>(op.cells).offsets + (row << 2));
     let count = start;
-    if (slot.size) {
+    const same = overContext && isOfContext(slot);
+    if (same && op.contextRow != NO_ROW) count = bagAgain(op, start);
+    else if (slot.size) {
       if (!openItems(slot, op.separator, op.separatorSize, true)) return fail(slot, textFault(slot));
       const full = start + op.maxLength;
       while (count < full && nextItem()) {
@@ -376,8 +419,23 @@ function bags(row: usize): u32 {
     const end = op.cells + <usize>op.cellCount * BAG_CELL_BYTES;
     for (let c = op.cells; c < end; c += BAG_CELL_BYTES)
       store<u32>(changetype<BagCell>(c).offsets + (row << 2), count, 4);
+    if (same && op.contextRow == NO_ROW) op.contextRow = <u32>row;
   }
   return OK;
+}
+
+/** Takes the context's items from the row that has them. @returns where they end */
+function bagAgain(op: BagOp, start: u32): u32 {
+  const offsets = changetype<BagCell>(op.cells).offsets + ((<usize>op.contextRow) << 2);
+  const from = <usize>load<u32>(offsets);
+  const count = <usize>load<u32>(offsets, 4) - from;
+  const end = op.cells + <usize>op.cellCount * BAG_CELL_BYTES;
+  for (let c = op.cells; c < end; c += BAG_CELL_BYTES) {
+    const cell = changetype<BagCell>(c);
+    memory.copy(cell.keys + ((<usize>start) << 3), cell.keys + (from << 3), count << 3);
+    memory.copy(cell.weights + ((<usize>start) << 2), cell.weights + (from << 2), count << 2);
+  }
+  return start + <u32>count;
 }
 
 function bagItem(op: BagOp, index: u32): void {
@@ -393,9 +451,15 @@ function vectors(row: usize): u32 {
   for (let at = plan.vectors; at < plan.vectorsEnd; at += VECTOR_OP_BYTES) {
     const op = changetype<VectorOp>(at);
     const to = op.to + row * op.stride;
+    const same = overContext && isOfContext(op.slot);
+    if (same && op.contextRow != NO_ROW) {
+      memory.copy(to, to - (row - op.contextRow) * op.stride, op.take << 2);
+      continue;
+    }
     const code = op.slot.size ? vector(op, to) : OK;
     if (code) return fail(op.slot, code);
     if (!op.slot.size) memory.fill(to, 0, op.take << 2);
+    if (same) op.contextRow = <u32>row;
   }
   return OK;
 }

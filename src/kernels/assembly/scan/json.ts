@@ -119,6 +119,13 @@ export function toContext(copy: usize, scratch: usize): void {
   setScratchEnd(scratch);
 }
 
+/** Whether the slot is as the context left it; where there is one. */
+@inline
+export function isOfContext(slot: Slot): bool {
+  const copy = changetype<Slot>(contextSlots + (changetype<usize>(slot) - plan.slots));
+  return load<u64>(changetype<usize>(slot)) == load<u64>(changetype<usize>(copy)) && slot.kind == copy.kind;
+}
+
 /** Reads the object that is all of [at, end); slots of members it does not have stay as they are. @returns a reject code */
 export function readObject(at: usize, end: usize): u32 {
   const saved = load<u8>(end);

@@ -33,11 +33,15 @@ export const SLOT_BYTES: usize = offsetof<Slot>();
 export const SCALE_AFTER: usize = 2 * SLOT_BYTES;
 export const SCALE_AFTER_ITEMS: usize = SLOT_BYTES;
 
+/** `contextRow` of an op: no row has the value of the request's context yet. */
+export const NO_ROW: u32 = 0xffffffff;
+
 /** Hash the slot's text. */
 @unmanaged
 export class HashOp {
   slot: Slot;
-  pad: u32;
+  /** A row whose key is that of the context's text. */
+  contextRow: u32;
   seed: u64;
 }
 export const HASH_OP_BYTES: usize = offsetof<HashOp>();
@@ -121,7 +125,8 @@ export class BagOp {
   maxLength: u32;
   cells: usize;
   cellCount: u32;
-  pad: u32;
+  /** A row whose items are the context's. */
+  contextRow: u32;
 }
 export const BAG_OP_BYTES: usize = offsetof<BagOp>();
 
@@ -135,6 +140,9 @@ export class VectorOp {
   take: u32;
   to: usize;
   stride: u32;
+  /** A row whose numbers are the context's. */
+  contextRow: u32;
+  pad: u32;
 }
 export const VECTOR_OP_BYTES: usize = offsetof<VectorOp>();
 
