@@ -32,7 +32,10 @@ function wholeOf(payload: Readable, limit: number): Promise<Buffer | undefined> 
     });
     payload.on("end", () => resolve(size > limit ? undefined : joined(chunks)));
     payload.on("error", cut);
-    payload.on("close", () => (size > limit ? resolve(undefined) : cut()));
+    payload.on("close", () => {
+      if (size > limit) resolve(undefined);
+      else if (!payload.readableEnded) cut();
+    });
   });
 }
 

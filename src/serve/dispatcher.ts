@@ -1,6 +1,7 @@
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Outcome, Scored } from "./engine.js";
+import { SHORT_BYTES } from "./work.js";
 
 /** What one request may ask for beside its body. */
 export interface ScoreOptions {
@@ -36,7 +37,7 @@ interface Pending extends Ask {
 /** A lane takes at most so many requests and bytes in a turn, so that others have some, too. */
 const MOST_ASKED = 256;
 const MOST_BYTES = 1 << 20;
-/** While a lane is at a turn, the next one is on its way to it: it need not wait for who gives it. */
+/** A lane that is at long requests is given its next turn while it runs: what has come need not wait for who gives it. Short ones are joined. */
 const MOST_TURNS = 2;
 
 /** A lane and what it is at. */
@@ -90,7 +91,7 @@ export class Dispatcher {
   private give(): void {
     this.refuseLate();
     for (let turns = 0; turns < MOST_TURNS; turns++) {
-      const free = this.places.filter((place) => place.turns === turns);
+      const free = this.places.filter((place) => place.turns === turns && (turns === 0 || isLong(place)));
       free.forEach((place, i) => {
         const asked = this.takeSome(free.length - i);
         if (asked.length > 0 || (turns === 0 && place.given.size > 0)) void this.turn(place, asked);
@@ -138,6 +139,10 @@ export class Dispatcher {
     for (const id of late) given.delete(id);
     return late;
   }
+}
+
+function isLong({ given }: Place): boolean {
+  return [...given.values()].some(({ body }) => body.byteLength > SHORT_BYTES);
 }
 
 function settle(given: Map<number, Pending>, outcome: Outcome): void {

@@ -1,7 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
 import type { ScoringModel } from "./scoring-model.js";
-import { Work } from "./work.js";
+import { SHORT_BYTES, Work } from "./work.js";
 
 /** What answers. */
 export interface Answering {
@@ -49,8 +49,6 @@ export interface EngineOptions {
 /** A run takes about so many milliseconds at most: what comes meanwhile waits no longer. */
 const RUN_MS = 1.5;
 const LEAST_ROWS = 64;
-/** A request is short while so many bytes of it are not read yet, at most: some hundred candidates. */
-const SHORT_BYTES = 16 << 10;
 /** How much a run's speed counts for the estimate. */
 const WEIGHT = 0.2;
 /** A request whose model changes between its runs begins again so often; then it is scored while nothing can change. */

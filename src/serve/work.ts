@@ -6,6 +6,8 @@ import { WholeRequest } from "./whole-request.js";
 
 /** More candidates than this in one request are refused. */
 export const MAX_CANDIDATES = 10_000;
+/** A request is short while so many bytes of it are not read yet, at most: some hundred candidates. */
+export const SHORT_BYTES = 16 << 10;
 
 /** A request on its way: its body, how far it was read, and the scores so far. */
 export class Work {
