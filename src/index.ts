@@ -5,6 +5,7 @@
  * `createServer` over HTTP; `parseSpec` and `loadSpec` read model specs. What goes wrong is a `HashbrookError`.
  *
  * @packageDocumentation
+ * @module hashbrook
  * @example
  * ```ts
  * import { Scorer, train } from "hashbrook";

@@ -19,7 +19,8 @@ export function load(app) {
     // Parts of a compiled spec: they follow from the schemas of the kinds, and are made by the compiler alone.
     const parts = [];
     const note = makeRecursiveVisitor({ reference: ({ name, reflection }) => reflection || parts.push(name) });
-    for (const { type } of project.getChildByName("CompiledSpec").children) type.visit(note);
+    const compiled = project.getReflectionsByKind(ReflectionKind.Interface).find(({ name }) => name === "CompiledSpec");
+    for (const { type } of compiled.children) type.visit(note);
     add("intentionallyNotExported", parts);
   });
 }

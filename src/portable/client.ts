@@ -2,6 +2,7 @@
  * `hashbrook/client`: asks a server of `hashbrook serve` for scores, from Node or a browser. Objects in, typed answers and errors out.
  *
  * @packageDocumentation
+ * @module hashbrook/client
  * @example
  * ```ts
  * import { Client } from "hashbrook/client";
@@ -35,6 +36,7 @@ export interface ClientOptions {
 export interface ScoreRequest<Candidate extends object = object, Context extends object = object> {
   /** Members that all candidates share; a candidate's own are added at every depth, and win. */
   readonly context?: Context;
+  /** What is scored, at least one. */
   readonly candidates: readonly Candidate[];
   /** The model's name; default: the only one. */
   readonly model?: string;
@@ -46,6 +48,7 @@ export interface ScoreRequest<Candidate extends object = object, Context extends
 
 /** How one call asks. */
 export interface CallOptions {
+  /** Milliseconds for this call, its retries included. Default: the client's. */
   readonly timeoutMs?: number;
   /** Ends the call; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -59,9 +62,11 @@ export interface ScoreAnswer {
   readonly scores: readonly number[];
   /** The same by the model's calibrator, where it has one. */
   readonly calibrated?: readonly number[];
+  /** `name` of the model's spec. */
   readonly model: string;
   /** Examples learned by the version that made all scores of the answer. */
   readonly version: number;
+  /** Hash of the compiled spec, 16 hex digits. */
   readonly spec_hash: string;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored?: readonly string[];

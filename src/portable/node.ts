@@ -2,6 +2,7 @@
  * `hashbrook/scorer`: scores candidates in process, without Kafka, trainer or server.
  *
  * @packageDocumentation
+ * @module hashbrook/scorer
  * @example
  * ```ts
  * import { Scorer } from "hashbrook/scorer";

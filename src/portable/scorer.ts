@@ -6,6 +6,7 @@ import { loadSnapshot, type Ready } from "./ready.js";
 export interface ScoreRequest {
   /** What all candidates have in common; ids of 64 bits as texts or bigints. */
   readonly context?: object | null;
+  /** What is scored, at least one. */
   readonly candidates: readonly object[];
 }
 
@@ -19,11 +20,13 @@ export interface ModelVersion {
   readonly spec_hash: string;
 }
 
+/** An answer: all of one model. */
 export interface Scores {
   /** Click probabilities in the order of the candidates. */
   readonly scores: number[];
   /** The same by the model's calibrator, where it has one. */
   readonly calibrated?: number[];
+  /** What made the scores. */
   readonly model: ModelVersion;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored: readonly string[];
@@ -31,10 +34,12 @@ export interface Scores {
 
 /** Scores candidates in this thread, without a server: what the scorers of Node and of browsers share. */
 export class PortableScorer {
+  /** The model that answers. */
   readonly model: ModelVersion;
   private readonly ready: Ready;
   private last: Promise<unknown> = Promise.resolve();
 
+  /** @internal */
   protected constructor(ready: Ready) {
     const { scoring, examples } = ready;
     this.ready = ready;

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { createApp } from "./app.js";
+import { addHealth } from "./health.js";
 
 /** What a process that serves no scores tells: a trainer. */
 export interface Told {
@@ -15,13 +16,6 @@ export interface Told {
 /** `GET /metrics`, `GET /v2/health/live`, `GET /v2/health/ready` (503 with a reason) and their short forms; nothing else. */
 export function createMetricsServer(told: Told): FastifyInstance {
   const app = createApp({}, "GET /metrics, GET /v2/health/live, GET /v2/health/ready");
-  app.get("/metrics", async (_, reply) => reply.type(told.contentType).send(await told.text()));
-  for (const path of ["/v2/health/live", "/healthz"]) app.get(path, async () => ({ live: true }));
-  for (const path of ["/v2/health/ready", "/readyz"]) {
-    app.get(path, async (_, reply) => {
-      const { ready, reason } = told;
-      return reply.code(ready ? 200 : 503).send({ ready, reason });
-    });
-  }
+  addHealth(app, { readiness: () => ({ ready: told.ready, reason: told.reason }), metrics: told });
   return app;
 }

@@ -37,7 +37,9 @@ describe("the layouts a kernel module carries", () => {
 
   it("refuse a struct with a field too few, and one with a field the kernel does not have", () => {
     expect(() => structBytes("scan", "HashOp", { slot: 7, contextRow: 0 })).toThrow("HashOp needs a seed");
-    expect(() => structBytes("scan", "HashOp", { slot: 7, contextRow: 0, sed: 1n, seed: 1n })).toThrow("HashOp has no field sed");
+    expect(() => structBytes("scan", "HashOp", { slot: 7, contextRow: 0, sed: 1n, seed: 1n })).toThrow(
+      "HashOp has no field sed",
+    );
     expect(() => structBytes("scan", "Hash", {})).toThrow("no struct Hash");
     expect(() => constantOf("scan", "toString")).toThrow("no constant toString");
   });
