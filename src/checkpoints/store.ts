@@ -7,6 +7,7 @@ import { DirectoryWriter, written } from "./directory-writer.js";
 import { type Processes, systemProcesses, WriterLock } from "./lock.js";
 import { encodeManifest, MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH, newestFirst } from "./names.js";
+import { severalHeld, TOGETHER } from "./together-file.js";
 
 /** A checkpoint that could not be used, and why. */
 export interface Skipped {
@@ -266,6 +267,7 @@ export function openCheckpoint(path: string, files: Files = nodeFiles): { checkp
   if (files.stat(join(path, MANIFEST))) return { checkpoint: store.load(path), skipped: [] };
   const { checkpoint, skipped } = store.latest();
   if (checkpoint) return { checkpoint, skipped };
+  if (files.stat(join(path, TOGETHER))) throw severalHeld(path);
   const what = files.stat(path) ? "holds no finished checkpoint" : "is not there";
   throw new HashbrookError("checkpoint_missing", `${path}: ${what}`, {
     hint: NAME_A_RUN,

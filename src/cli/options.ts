@@ -80,7 +80,8 @@ function asked(text: string, check: (text: string) => unknown): string {
   }
 }
 
-function notEmpty(text: string): string {
+/** Any text but an empty one. */
+export function notEmpty(text: string): string {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("It must not be empty.");
 }

@@ -1,14 +1,19 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
+import { severalHeld, TOGETHER } from "../checkpoints/together-file.js";
 import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
 import {
   counting,
+  each,
   host,
   KAFKA_ENVIRONMENT,
   milliseconds,
   names,
+  notEmpty,
   port,
   share,
   threads,
@@ -28,7 +33,7 @@ import { tellWarnings } from "./warnings.js";
 interface Flags extends TopicFlags, PublishFlags, ProtectionFlags {
   serve?: number;
   metricsPort?: number;
-  model: string;
+  model: string[];
   data?: string[];
   clicks?: string[];
   clicksTopic?: string;
@@ -55,7 +60,11 @@ interface Flags extends TopicFlags, PublishFlags, ProtectionFlags {
 export function trainCommand(): Command {
   const command = new Command("train")
     .description("Learn a model from events: every event is scored before it is learned from")
-    .requiredOption("--model <spec>", "model spec, a YAML file of features/")
+    .requiredOption(
+      "--model <spec>",
+      "model spec, a YAML file of features/; given several times, all learn from one reading and are compared with the first",
+      each(notEmpty),
+    )
     .option("--data <file...>", 'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]')
     .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
     .option("--clicks-topic <topic>", "topic of clicks, which label the impressions of --topic", topicName)
@@ -134,6 +143,7 @@ Examples:
   hashbrook train --model features/ads-demo.yaml --data simulate:200000:7 --out runs/ads
   hashbrook train --model features/ads-demo.yaml --data day2.tsv --out runs/ads --resume       # the day after
   hashbrook train --model features/ads-wider.yaml --data day2.tsv --out runs/wider --init-from runs/ads   # a spec with another field
+  hashbrook train --model a.yaml --model b.yaml --data day1.tsv --out runs/ab         # challengers: runs/ab/a, runs/ab/b
   hashbrook train --model features/ads-demo.yaml --kafka localhost:9092 --topic ads --group ads --out runs/ads --resume`,
     )
     .action(run);
@@ -148,10 +158,24 @@ function unvalidated({ epochs }: Flags): string {
 }
 
 async function run(flags: Flags): Promise<void> {
+  if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) process.stderr.write(unvalidated(flags));
+  return flags.model.length > 1 ? several(flags) : one(flags);
+}
+
+/** Several models learn beside each other. */
+async function several(flags: Flags): Promise<void> {
+  const { runTogether, refuseForOne } = await import("./train-together.js");
+  const { serve, publish, clicks, freeze, model, json = false, topic: _, ...rest } = flags;
+  const { metricsPort, clicksTopic, initFrom, deadLetterTopic } = flags;
+  refuseForOne({ serve, metricsPort, publish, clicks, clicksTopic, initFrom, freeze, deadLetterTopic });
+  return runTogether({ ...rest, models: model, topic: topicOf(flags), json });
+}
+
+async function one(flags: Flags): Promise<void> {
+  if (existsSync(join(flags.out, TOGETHER))) throw severalHeld(flags.out);
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   const { topic: _, serve, publish, ...rest } = flags;
-  if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) process.stderr.write(unvalidated(flags));
   const topic = topicOf(flags);
   const deadLetters = deadLettersOf(flags);
   const beside = await serverBeside(flags);
@@ -163,6 +187,7 @@ async function run(flags: Flags): Promise<void> {
   };
   const options = {
     ...rest,
+    model: flags.model[0],
     topic,
     quietMs: flags.clicksQuietMs,
     deadLetters,

@@ -63,6 +63,10 @@ export interface Pair extends PairedDifference {
   readonly name: string;
   /** The name of the reference. */
   readonly reference: string;
+  /** `p`, times the number of models that are compared with the reference: the chance that any of them looked so different. */
+  readonly p_all: number | null;
+  /** By logloss, where `p_all` is below 0.05; null: no telling yet. */
+  readonly verdict: "better" | "worse" | null;
 }
 
 /** How contenders stand. */

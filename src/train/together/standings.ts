@@ -1,6 +1,9 @@
-import { comparePaired } from "../../metrics/paired.js";
+import { comparePaired, type PairedDifference } from "../../metrics/paired.js";
 import type { Figures } from "./messages.js";
 import type { Pair, Round, TogetherProgress } from "./options.js";
+
+/** How seldom something is to be told of models that do not differ. */
+const TELLING = 0.05;
 
 /** The newest figures of every contender, and how they compare. */
 export class Standings {
@@ -22,10 +25,16 @@ export class Standings {
     const [reference, ...others] = this.figures;
     if (!reference) return [];
     return others.flatMap((figures, i) =>
-      figures
-        ? [{ name: this.names[i + 1], reference: this.names[0], ...comparePaired(reference.scores, figures.scores) }]
-        : [],
+      figures ? [this.pair(this.names[i + 1], comparePaired(reference.scores, figures.scores))] : [],
     );
+  }
+
+  private pair(name: string, difference: PairedDifference): Pair {
+    const { p, logloss } = difference;
+    const p_all = p === null ? null : Math.min(1, p * (this.names.length - 1));
+    const told = p_all !== null && p_all < TELLING;
+    const verdict = told ? (logloss.difference < 0 ? "better" : "worse") : null;
+    return { name, reference: this.names[0], ...difference, p_all, verdict };
   }
 
   progress(active: readonly number[]): TogetherProgress {

@@ -1,0 +1,35 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import { isObject } from "../core/json.js";
+
+/** The file of a directory that holds a directory a model. */
+export const TOGETHER = "together.json";
+
+/** What it says. */
+export interface TogetherFile {
+  readonly version: 1;
+  /** In order; the first one is the reference. */
+  readonly models: readonly { readonly name: string; readonly spec_hash: string }[];
+}
+
+/** Which models a directory holds; null where it holds none, or is of one model. @throws checkpoint_damaged */
+export function readTogether(directory: string): TogetherFile | null {
+  const path = join(directory, TOGETHER);
+  if (!existsSync(path)) return null;
+  try {
+    const file: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (isObject(file) && file.version === 1 && Array.isArray(file.models)) return file as unknown as TogetherFile;
+  } catch {}
+  throw new HashbrookError("checkpoint_damaged", `${path}: is not what train writes`, {
+    hint: "remove it, and give the models of before in their order: it is written anew",
+  });
+}
+
+/** The error of who wants one model, where a directory holds several. @throws checkpoint_damaged */
+export function severalHeld(directory: string): HashbrookError {
+  const names = readTogether(directory)?.models.map(({ name }) => name) ?? [];
+  return new HashbrookError("checkpoint_missing", `${directory}: holds several models: ${names.join(", ")}`, {
+    hint: `name one of them: ${names.map((name) => join(directory, name)).join(" or ")}`,
+  });
+}

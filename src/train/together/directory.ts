@@ -1,0 +1,59 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { TOGETHER, type TogetherFile } from "../../checkpoints/together-file.js";
+import { writeFileAtomically } from "../../core/atomic-file.js";
+import { HashbrookError } from "../../core/errors.js";
+import { nodeFiles, writeError } from "../../core/files.js";
+import { specHash } from "../../spec/hash.js";
+import { loadSpec } from "../../spec/parse.js";
+import type { ContenderOptions } from "./options.js";
+
+/**
+ * Notes which models a directory holds.
+ * @param before what it held
+ * @throws output_exists; checkpoint_mismatch where other models go on in it; spec_invalid; checkpoint_write
+ */
+export function writeTogether(
+  directory: string,
+  contenders: readonly ContenderOptions[],
+  before: TogetherFile | null,
+  resume: boolean,
+): void {
+  if (existsSync(directory) && nodeFiles.list(directory).some((name) => name.startsWith("checkpoint-")))
+    throw new HashbrookError("output_exists", `${directory}: already holds a model of its own`, {
+      hint: "train several models into another --out directory",
+    });
+  const models = contenders.map(({ name, spec }) => ({
+    name,
+    spec_hash: specHash(typeof spec === "string" ? loadSpec(spec) : spec),
+  }));
+  const others = resume
+    ? (before?.models ?? []).filter(({ name }) => !models.some((model) => model.name === name))
+    : [];
+  if (before && resume) refuseOthers(directory, before.models, models);
+  const path = join(directory, TOGETHER);
+  try {
+    mkdirSync(directory, { recursive: true });
+    const text = JSON.stringify({ version: 1, models: [...models, ...others] } satisfies TogetherFile, null, 2);
+    writeFileAtomically(nodeFiles, path, Buffer.from(`${text}\n`));
+  } catch (error) {
+    throw writeError(path, error);
+  }
+}
+
+type Models = TogetherFile["models"];
+
+/** The order decides who is compared with whom, and names follow from it. Models may be added. */
+function refuseOthers(directory: string, before: Models, now: Models): void {
+  for (const { name, spec_hash } of now) {
+    const known = before.find((model) => model.name === name);
+    if (!known || known.spec_hash === spec_hash) continue;
+    throw new HashbrookError(
+      "checkpoint_mismatch",
+      `${directory}: ${name} was trained with spec ${known.spec_hash}, this spec is ${spec_hash}`,
+      {
+        hint: "resume with the specs of before, or train into another --out directory",
+      },
+    );
+  }
+}
