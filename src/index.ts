@@ -51,6 +51,7 @@ export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/mi
 export type { MigrationWarning } from "./migrate/migration.js";
 export type { Clipped } from "./model/model.js";
 export type { SpecWarning } from "./schema/problems.js";
+export type { Timeouts } from "./serve/app.js";
 export { Models } from "./serve/models.js";
 export { ServeMetrics } from "./serve/prometheus.js";
 export {

@@ -8,6 +8,12 @@ export function checkpointName(examples: number): string {
   return `checkpoint-${String(examples).padStart(12, "0")}`;
 }
 
+/** How many examples a checkpoint of this name has; undefined where it is no checkpoint's. */
+export function examplesOf(name: string): number | undefined {
+  const match = NAME.exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
 /** The checkpoints among the names in a directory, newest first; of two with as many examples, the replacement first. */
 export function newestFirst(names: readonly string[]): string[] {
   const found = names.flatMap((name) => {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "../schema/typebox.js";
 import { type AppOptions, createApp } from "./app.js";
-import { MODEL } from "./endpoint.js";
+import { checked, MODEL } from "./endpoint.js";
 import type { Models } from "./models.js";
 import { strict } from "./schemas.js";
 import type { Scorer } from "./scorer.js";
@@ -22,6 +22,7 @@ const LoadBody = strict({
   label: Type.Optional(Type.Enum([...labels])),
 });
 const UnloadBody = strict({ version });
+const RollbackBody = strict({ version: Type.Optional(version) });
 const LabelsBody = Type.Object(
   {
     stable: Type.Optional(version),
@@ -33,7 +34,7 @@ const LabelsBody = Type.Object(
 );
 
 const PATH = `/v1/models/${MODEL}`;
-const ENDPOINTS = "GET /v1/models, POST /v1/models/NAME:load, :unload, :labels, :rollback";
+const ENDPOINTS = "GET /v1/models, POST /v1/models/NAME:load, :unload, :labels, :rollback, :watch";
 
 interface Named<Body> {
   readonly Params: { readonly name: string };
@@ -45,7 +46,9 @@ interface Named<Body> {
  * - `GET /v1/models`: every model's versions and labels;
  * - `POST /v1/models/NAME:load {"checkpoint": DIR, "label"?}`: loads a version beside the others, and then puts the label on it;
  * - `POST /v1/models/NAME:labels {"stable"?, "canary"?, "shadow"?, "canary_share"?}`: moves labels between loaded versions, at once;
- * - `POST /v1/models/NAME:rollback`: `stable` returns to the version it was on before;
+ * - `POST /v1/models/NAME:rollback {"version"?}`: `stable` returns to the version it was on before, or to the one named; a watched run goes back
+ *   to the checkpoint before, or to the one named, and stays there;
+ * - `POST /v1/models/NAME:watch`: a watched run that went back serves its newest checkpoint again, and newer ones as they come;
  * - `POST /v1/models/NAME:unload {"version"}`: lets go of a version that has no label.
  * All answer the model's state.
  */
@@ -81,9 +84,15 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
       return model.state();
     },
   );
-  app.post<Named<unknown>>(`${PATH}::rollback`, async ({ params }) => {
+  app.post<Named<Static<typeof RollbackBody> | undefined>>(`${PATH}::rollback`, async (request) => {
+    const model = models.model(request.params.name);
+    const { version: wanted } = checked(request, request.body ?? {}, RollbackBody, "body");
+    await model.rollback(wanted);
+    return model.state();
+  });
+  app.post<Named<unknown>>(`${PATH}::watch`, async ({ params }) => {
     const model = models.model(params.name);
-    model.rollback();
+    await model.stable.goOn();
     return model.state();
   });
   return app;

@@ -21,22 +21,31 @@ export interface AppOptions {
   readonly tls?: { readonly cert: Buffer | string; readonly key: Buffer | string } | undefined;
   /** Open connections; more are closed at once. Default: no bound. */
   readonly maxConnections?: number | undefined;
+  /** How long connections may take, in milliseconds. */
+  readonly timeouts?: Timeouts | undefined;
+}
+
+/** How long a connection may take before it is closed, in milliseconds. */
+export interface Timeouts {
+  /** For a request's headers. Default 5,000. */
+  readonly headers?: number | undefined;
+  /** For a whole request. Default 10,000. */
+  readonly request?: number | undefined;
+  /** Between two requests. Default 65,000. */
+  readonly idle?: number | undefined;
 }
 
 /** Bytes of a request's body, by default. */
 export const BODY_LIMIT = 4 << 20;
 
-/** How long a client may take for its request, and a connection wait for another one. */
-const HEADERS_MS = 5_000;
-const REQUEST_MS = 10_000;
-const IDLE_MS = 65_000;
-const TIMES: HttpOptions = {
-  headersTimeout: HEADERS_MS,
-  requestTimeout: REQUEST_MS,
-  keepAliveTimeout: IDLE_MS,
-  connectionsCheckingInterval: 1_000,
-  requireHostHeader: false,
-};
+/** Connections are looked at so often, at least. */
+const LOOK_MS = 1_000;
+
+function timesOf({ headers = 5_000, request = 10_000, idle = 65_000 }: Timeouts = {}): HttpOptions {
+  const connectionsCheckingInterval = Math.min(LOOK_MS, headers, request);
+  const times = { headersTimeout: headers, requestTimeout: request, keepAliveTimeout: idle };
+  return { ...times, connectionsCheckingInterval, requireHostHeader: false };
+}
 
 /** A request's id goes into its answer and its log lines. */
 const ID_HEADER = "x-request-id";
@@ -59,7 +68,8 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
     frameworkErrors: (error, request, reply) => answerError(hint)(error, request, reply),
     serverFactory: (handler) => {
       const guarded = admission?.guard(handler) ?? handler;
-      return options.tls ? createHttpsServer({ ...TIMES, ...options.tls }, guarded) : createHttpServer(TIMES, guarded);
+      const times = timesOf(options.timeouts);
+      return options.tls ? createHttpsServer({ ...times, ...options.tls }, guarded) : createHttpServer(times, guarded);
     },
   });
   const server: Server = app.server;

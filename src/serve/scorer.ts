@@ -1,6 +1,7 @@
 import type { SliceReport } from "../calibration/calibrator.js";
 import type { Skipped } from "../checkpoints/store.js";
 import { wallTime } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
 import type { DeltaSource } from "../delta-log/delta-log.js";
 import { Replica, type ReplicaStatus } from "../delta-log/replica.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -88,6 +89,8 @@ export class Scorer {
    */
   quality: ServedQuality | null = null;
   private readonly end: () => Promise<void>;
+  /** null where nothing is watched. */
+  private watch: RunWatch | null = null;
 
   private constructor(host: Host, current: () => Current | null, end: () => Promise<void>) {
     this.current = current;
@@ -109,21 +112,22 @@ export class Scorer {
     const host = hostOf(options);
     try {
       let loaded = await host.load(path);
-      const renew = async () => {
+      const serve = async (from: string) => {
         const { model } = loaded;
-        const next = await host.load(path, model);
+        const next = await host.load(from, model);
         await host.between(() => {
           loaded = next;
         });
         scorer.tell(next);
         if (next.model !== model) await model.close();
       };
-      const watch = options.watch ? new RunWatch(path, renew) : null;
+      const watch = options.watch ? new RunWatch(path, serve) : null;
       const close = async () => {
         await watch?.close();
         await loaded.model.close();
       };
       const scorer = new Scorer(host, () => loaded, close);
+      scorer.watch = watch;
       scorer.tell(loaded);
       return scorer;
     } catch (error) {
@@ -173,6 +177,40 @@ export class Scorer {
   /** How the slices of the model that would answer now did in training, lately; empty where it has no calibrator. */
   get slices(): readonly SliceReport[] {
     return this.current()?.model.slices ?? [];
+  }
+
+  /** Newer checkpoints of its run are served as they come. */
+  get follows(): boolean {
+    return this.watch?.follows ?? false;
+  }
+
+  /** Checkpoints of its run are looked at, whether it follows them or went back. */
+  get watches(): boolean {
+    return this.watch !== null;
+  }
+
+  /**
+   * Goes back to an earlier checkpoint of the run that it watches, and stays with it until `goOn`.
+   * @param version examples it had learned; by default the one before what answers now
+   * @throws HashbrookError request_invalid where it watches no run; model_unknown where there is no such checkpoint; checkpoint_damaged
+   */
+  async goBack(version?: number): Promise<void> {
+    await this.watched().goTo(version, this.version?.version ?? 0);
+  }
+
+  /**
+   * Serves the newest checkpoint of the run that it watches, and newer ones as they come.
+   * @throws HashbrookError request_invalid where it watches no run; as `load`
+   */
+  async goOn(): Promise<void> {
+    await this.watched().goOn();
+  }
+
+  private watched(): RunWatch {
+    if (this.watch) return this.watch;
+    throw new HashbrookError("request_invalid", "the model's checkpoints are not watched", {
+      hint: "serve the run's directory with --watch",
+    });
   }
 
   /** Whether it can answer, and how well it follows; what `GET /v2/health/ready` tells. */

@@ -44,6 +44,8 @@ export interface ServedState {
     readonly spec_hash: string | null;
     readonly source: string;
     readonly ready: boolean;
+    /** Newer checkpoints of its run take its place as they come. */
+    readonly follows: boolean;
   }[];
 }
 
@@ -128,16 +130,21 @@ export class ServedModel {
   }
 
   /**
-   * Puts `stable` back on the version it was on before.
-   * @throws HashbrookError model_unknown where there is none, or it was unloaded
+   * Puts `stable` back on the version it was on before, or has a watched run go back to an earlier checkpoint and stay there.
+   * @param version a loaded one, or a checkpoint of the watched run, by the examples it had learned
+   * @throws HashbrookError model_unknown where there is none, or it was unloaded; as loading a checkpoint
    */
-  rollback(): void {
-    if (!this.previous) {
-      throw new HashbrookError("model_unknown", `model ${this.name}: has no previous version`, {
-        hint: "load one with :load, then move the label with :labels",
-      });
-    }
-    this.place("stable", this.previous);
+  async rollback(version?: number): Promise<void> {
+    const { stable } = this;
+    const other = ({ scorer }: ServedVersion) => scorer !== stable && scorer.version?.version === version;
+    const loaded = version === undefined ? this.previous : this.loaded.find(other);
+    if (loaded) return this.place("stable", loaded);
+    if (stable.watches) return stable.goBack(version);
+    if (version !== undefined && version === stable.version?.version) return;
+    if (version !== undefined) throw this.notLoaded(version);
+    throw new HashbrookError("model_unknown", `model ${this.name}: has no previous version`, {
+      hint: "load one with :load, then move the label with :labels",
+    });
   }
 
   /**
@@ -171,6 +178,7 @@ export class ServedModel {
         spec_hash: scorer.version?.spec_hash ?? null,
         source,
         ready: scorer.health().ready,
+        follows: scorer.follows,
       })),
     };
   }
@@ -192,8 +200,12 @@ export class ServedModel {
   private versionOf(version: number): ServedVersion {
     const found = this.loaded.findLast(({ scorer }) => scorer.version?.version === version);
     if (found) return found;
+    throw this.notLoaded(version);
+  }
+
+  private notLoaded(version: number): HashbrookError {
     const here = this.loaded.map((other) => versionIn(other) ?? "none yet").join(", ");
-    throw new HashbrookError("model_unknown", `model ${this.name}: version ${version} is not loaded`, {
+    return new HashbrookError("model_unknown", `model ${this.name}: version ${version} is not loaded`, {
       hint: `versions here: ${here}`,
     });
   }

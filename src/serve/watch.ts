@@ -1,7 +1,8 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MANIFEST } from "../checkpoints/manifest.js";
-import { newestFirst } from "../checkpoints/names.js";
+import { examplesOf, newestFirst } from "../checkpoints/names.js";
+import { HashbrookError } from "../core/errors.js";
 
 const LOOK_MS = 1000;
 /** After a checkpoint that could not be used, which may just have been replaced or removed. */
@@ -20,47 +21,97 @@ function newestOf(directory: string): string | undefined {
   return undefined;
 }
 
-/** Looks for a run's new checkpoints once a second. */
+/** The checkpoints of a run, newest first. */
+function checkpointsOf(directory: string): { readonly path: string; readonly version: number }[] {
+  const names = newestFirst(readdirSync(directory));
+  return names.map((name) => ({ path: join(directory, name), version: examplesOf(name)! }));
+}
+
+/** Looks for a run's new checkpoints once a second, unless it is held at one. */
 export class RunWatch {
   private readonly directory: string;
-  private readonly onNew: () => Promise<void>;
+  private readonly serve: (path: string) => Promise<void>;
   private seen: string | undefined;
   private looks = 0;
-  private working: Promise<void> = Promise.resolve();
+  private last: Promise<void> = Promise.resolve();
   private readonly timer: NodeJS.Timeout;
   private busy = false;
+  private held = false;
 
-  /** @param onNew uses the newest checkpoint; where it fails it is called again ten seconds later */
-  constructor(directory: string, onNew: () => Promise<void>) {
+  /** @param serve serves the newest checkpoint of a directory, or one; where the newest fails it is called again ten seconds later */
+  constructor(directory: string, serve: (path: string) => Promise<void>) {
     this.directory = directory;
-    this.onNew = onNew;
+    this.serve = serve;
     this.seen = newestOf(directory);
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.timer.unref();
   }
 
+  /** Newer checkpoints are served as they come. */
+  get follows(): boolean {
+    return !this.held;
+  }
+
+  /**
+   * Serves an earlier checkpoint of the run, and stays with it until `goOn`.
+   * @param version examples it had learned; undefined: the newest before `before`
+   * @throws HashbrookError model_unknown naming the versions there are; as loading a checkpoint
+   */
+  goTo(version: number | undefined, before: number): Promise<void> {
+    return this.inTurn(async () => {
+      const all = checkpointsOf(this.directory);
+      const found = all.find((one) => (version === undefined ? one.version < before : one.version === version));
+      if (!found) throw noCheckpoint(version, all);
+      await this.serve(found.path);
+      this.held = true;
+    });
+  }
+
+  /** Serves the newest checkpoint, and newer ones as they come. */
+  goOn(): Promise<void> {
+    return this.inTurn(async () => {
+      this.held = false;
+      await this.serveNewest(newestOf(this.directory));
+    });
+  }
+
   /** Looks no more, and waits for what is under way. */
   async close(): Promise<void> {
     clearInterval(this.timer);
-    await this.working;
+    await this.last;
   }
 
   private look(): void {
-    if (this.busy || ++this.looks < 0) return;
+    if (this.busy || this.held || ++this.looks < 0) return;
     const newest = newestOf(this.directory);
     if (newest === undefined || newest === this.seen) return;
     this.busy = true;
-    this.working = this.use(newest);
+    const used = this.inTurn(async () => {
+      if (!this.held) await this.serveNewest(newest);
+    });
+    void used
+      .catch(() => {
+        this.looks = -RETRY_LOOKS;
+      })
+      .finally(() => {
+        this.busy = false;
+      });
   }
 
-  private async use(newest: string): Promise<void> {
-    try {
-      await this.onNew();
-      this.seen = newest;
-    } catch {
-      this.looks = -RETRY_LOOKS;
-    } finally {
-      this.busy = false;
-    }
+  private async serveNewest(newest: string | undefined): Promise<void> {
+    await this.serve(this.directory);
+    this.seen = newest;
   }
+
+  private inTurn(step: () => Promise<void>): Promise<void> {
+    const done = this.last.then(step);
+    this.last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function noCheckpoint(version: number | undefined, all: readonly { readonly version: number }[]): HashbrookError {
+  const here = all.map((one) => one.version).join(", ");
+  const what = version === undefined ? "there is no earlier checkpoint" : `no checkpoint has ${version} examples`;
+  return new HashbrookError("model_unknown", what, { hint: `checkpoints of the run: ${here || "none"}` });
 }

@@ -137,3 +137,46 @@ describe("requests", () => {
     expect((await app.inject("/v1/nothing")).headers["x-request-id"]).toMatch(/./);
   });
 });
+
+describe("slow clients", () => {
+  /** Writes, then a byte at a time. @returns what the server has said when it has closed the connection */
+  function dripping(port: number, first: string, drip = ""): Promise<string> {
+    return new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1");
+      let [at, heard] = [0, ""];
+      const timer = setInterval(() => socket.write(drip.charAt(at++ % drip.length)), 40);
+      socket.write(first);
+      socket.on("error", () => {});
+      socket.on("data", (data) => {
+        heard += data;
+      });
+      socket.on("close", () => {
+        clearInterval(timer);
+        resolve(heard);
+      });
+    });
+  }
+
+  it("are closed, byte by byte or idle, and others are answered meanwhile", async () => {
+    const app = serving({ timeouts: { headers: 500, request: 1000, idle: 500 } });
+    const url = await app.listen({ port: 0 });
+    const port = Number(new URL(url).port);
+    const line = "POST /v1/score HTTP/1.1\r\n";
+    const head = `${line}host: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+    const idle = dripping(port, head + body);
+    let slow = true;
+    const others = (async () => {
+      const statuses = new Set<number>();
+      while (slow) statuses.add((await fetch(`${url}/v1/score`, { ...POST, body })).status);
+      return [...statuses];
+    })();
+    const eight = (first: string, drip: string) => Array.from({ length: 8 }, () => dripping(port, first, drip));
+    const heard = await Promise.all([...eight("", head), ...eight(line, "x: y\r\n"), ...eight(head, " ")]);
+    expect(heard.every((answer) => answer === "" || answer.startsWith("HTTP/1.1 408"))).toBe(true);
+    expect(await idle).toMatch(/^HTTP\/1.1 200/);
+    slow = false;
+    expect(await others).toEqual([200]);
+  });
+});
+
+const POST = { method: "POST", headers: { "content-type": "application/json" } };
