@@ -1,15 +1,14 @@
 // Builds the package into dist/: AssemblyScript kernels, ONNX Runtime for this platform, TypeScript, and what a start loads in few files.
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { build } from "rolldown";
 import { bundleForBrowsers } from "./browser.mjs";
 import { layOnnxruntime, thisPlatform } from "./onnxruntime.mjs";
 
 const ASSEMBLY = "src/kernels/assembly";
 const OUT = "dist/kernels";
-const newest = (folder) =>
-  Math.max(...readdirSync(folder, { recursive: true }).map((f) => statSync(join(folder, f)).mtimeMs));
 
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
@@ -35,12 +34,35 @@ if (!only) {
   await bundleForBrowsers();
 }
 
-/** Compiles a kernel, unless it is newer than all sources. */
+/** Compiles a kernel, unless it was made of the very same sources: `NAME.wasm.made` has their hash. */
 function compile(entry, target, more) {
-  const sources = Math.max(newest(ASSEMBLY), statSync("scripts/layouts.mjs").mtimeMs);
-  if (!only && existsSync(target) && statSync(target).mtimeMs > sources) return;
-  const options = ["-o", target, "--enable", "simd", ...common, ...transform, ...memory, ...more];
-  execFileSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", entry, ...options], { stdio: "inherit" });
+  const options = ["--enable", "simd", ...common, ...transform, ...memory, ...more];
+  const made = hashOf(
+    [...sourcesOf(entry), "scripts/layouts.mjs", "node_modules/assemblyscript/package.json"],
+    options,
+  );
+  const stamp = `${target}.made`;
+  if (!only && existsSync(target) && existsSync(stamp) && readFileSync(stamp, "utf8") === made) return;
+  const compiler = "node_modules/assemblyscript/bin/asc.js";
+  execFileSync(process.execPath, [compiler, entry, "-o", target, ...options], { stdio: "inherit" });
+  writeFileSync(stamp, made);
+}
+
+/** A source and all that it imports. */
+function sourcesOf(file, found = new Set()) {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const [, name] of readFileSync(file, "utf8").matchAll(/from "(\.[^"]+)"/g)) {
+    const path = join(dirname(file), name.replace(/\.js$/, ""));
+    sourcesOf(existsSync(`${path}.ts`) ? `${path}.ts` : join(path, "index.ts"), found);
+  }
+  return found;
+}
+
+function hashOf(files, options) {
+  const hash = createHash("sha256").update(JSON.stringify(options));
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest("hex");
 }
 
 /** Removes what earlier builds made of sources that are gone: a package would carry it. */

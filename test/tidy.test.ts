@@ -47,6 +47,8 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   kafkajs: /^sources\/kafka\/(assigner|client|codecs|membership|record-batch)\.ts$/,
   "kafkajs-snappy": /^sources\/kafka\/codecs\.ts$/,
   lz4js: /^sources\/kafka\/lz4\.ts$/,
+  fzstd: /^core\/zstd\.ts$/,
+  hyparquet: /^sources\/files\/parquet\.ts$/,
   fastify: /^serve\//,
   "prom-client": /^(serve|train)\/prometheus/,
   commander: /^cli\//,

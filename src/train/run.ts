@@ -4,6 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import { Output, refuseInputs } from "../core/output.js";
 import { defaultSnapshotEvery } from "../delta-log/defaults.js";
 import type { SpecWarning } from "../schema/problems.js";
+import { isParquet } from "../sources/files/parquet.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -229,6 +230,7 @@ async function checkpointed(path: string) {
 }
 
 function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions): Job {
+  refuseTables(spec, options.data ?? []);
   return {
     ...settingsOf(options),
     kind,
@@ -246,4 +248,13 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     passedOver: [],
     validate: [],
   };
+}
+
+/** A table's rows are read as JSON objects. @throws usage where the spec reads something else */
+function refuseTables({ name, events }: CompiledSpec, data: string | readonly string[]): void {
+  const table = [data].flat().find(isParquet);
+  if (table === undefined || events.format === "json") return;
+  throw new HashbrookError("usage", `${table}: its rows are read as JSON objects, and ${name} reads ${events.format}`, {
+    hint: "say so in the spec: events: { format: json }; columns are then members",
+  });
 }

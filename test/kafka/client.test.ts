@@ -20,16 +20,6 @@ function values(): Buffer[] {
 
 describeKafka("Kafka: messages", (kafka) => {
   it.each(codecs)("compressed by the broker with %s are read as they were sent", async (codec) => {
-    if (!available(codec)) {
-      const topic = await kafka.topic(1, { "compression.type": codec });
-      await kafka.produce(topic, [{ value: "x".repeat(1000) }]);
-      const error = await failure(
-        kafka.read(topic).catch((cause) => Promise.reject(cause.cause ?? cause)),
-        "kafka_failed",
-      );
-      expect(error.message).toContain(process.versions.node);
-      return;
-    }
     const topic = await kafka.topic(1, { "compression.type": codec === "none" ? "uncompressed" : codec });
     const all = values();
     await kafka.produce(

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { createKafka, type KafkaOptions } from "../../src/sources/kafka/client.js";
-import { kafkaZstdAvailable } from "../../src/sources/kafka/codecs.js";
-import { ended, report, run, simulatedLines, start, temporary } from "../e2e/hashbrook.js";
+import { ended, report, simulatedLines, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 import { NO_CHECKPOINTS, training } from "./trainers.js";
 
@@ -105,14 +104,6 @@ describeKafka("train from a topic", (kafka) => {
     await kafka.produce(topic, records(0, 300));
     child.kill("SIGCONT");
     await expect(life).resolves.toMatchObject({ status: 3, stderr: expect.stringContaining("made anew") });
-  });
-
-  it.skipIf(kafkaZstdAvailable)("says that this Node cannot read zstd, and ends", async () => {
-    const topic = await kafka.topic(1, { ...LASTING, "compression.type": "zstd" });
-    await kafka.produce(topic, records(0, 300));
-    const { status, stderr } = await run([...flags(kafka, topic, temporary()), "--until", "end"]);
-    expect(status).toBe(8);
-    expect(stderr).toMatch(/zstd-compressed messages, and Node .* has no zstd/);
   });
 });
 

@@ -6,6 +6,7 @@ import type { Input } from "../reader.js";
 import { simulatedInput } from "../simulator/input.js";
 import { compression, openCompressed } from "./compressed.js";
 import { glob, isGlob } from "./glob.js";
+import { isParquet, openParquet } from "./parquet.js";
 import { openPipe } from "./pipe.js";
 import { PlainReader } from "./plain.js";
 
@@ -25,10 +26,12 @@ function fileInput(name: string, folder: string): Input {
   const path = resolve(folder, name);
   const stat = statOf(name, path);
   if (!stat.isFile()) return pipeInput(name, path);
-  const compressed = compression(path) !== undefined;
-  const open = async (offset: number) =>
-    compressed ? openCompressed(name, path, offset) : new PlainReader(name, path, offset);
-  const content = compressed ? null : stat.size;
+  const [table, compressed] = [isParquet(path), compression(path) !== undefined];
+  const open = async (offset: number) => {
+    if (table) return openParquet(name, path, offset);
+    return compressed ? openCompressed(name, path, offset) : new PlainReader(name, path, offset);
+  };
+  const content = table || compressed ? null : stat.size;
   return { name, id: basename(path), bytes: stat.size, content, repeatable: true, open };
 }
 

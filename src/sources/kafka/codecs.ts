@@ -3,6 +3,7 @@ import * as zlib from "node:zlib";
 import kafkajs from "kafkajs";
 import snappy from "kafkajs-snappy";
 import { HashbrookError } from "../../core/errors.js";
+import { zstdDecompress } from "../../core/zstd.js";
 import { lz4Decompress } from "./lz4.js";
 
 type Encoder = { readonly buffer: Buffer };
@@ -11,12 +12,12 @@ interface Codec {
   decompress(data: Buffer): Promise<Buffer>;
 }
 type Transform = (data: Uint8Array) => Promise<Buffer>;
-type MaybeZstd = Partial<Record<"zstdCompress" | "zstdDecompress", Parameters<typeof promisify>[0]>>;
+type MaybeZstd = { readonly zstdCompress?: Parameters<typeof promisify>[0] };
 
-const { zstdCompress, zstdDecompress } = zlib as MaybeZstd;
+const { zstdCompress } = zlib as MaybeZstd;
 
-/** True where this Node can read and write zstd (22.15 and later, 23.8 and later). */
-export const kafkaZstdAvailable = zstdDecompress !== undefined;
+/** True where this Node can write zstd (22.15 and later, 23.8 and later); reading it, every Node can. */
+export const kafkaZstdAvailable = zstdCompress !== undefined;
 
 /** How record batches may be compressed when sent. LZ4 is only read: lz4js links blocks, and brokers refuse that. */
 export const compressionTypes = {
@@ -44,17 +45,11 @@ const lz4: Codec = {
 };
 
 const zstd: Codec = {
-  compress: async ({ buffer }) => zstdTransform(zstdCompress)(buffer),
-  decompress: async (data) => zstdTransform(zstdDecompress)(data),
+  compress: ({ buffer }) => {
+    if (zstdCompress) return (promisify(zstdCompress) as Transform)(buffer);
+    throw new HashbrookError("kafka_failed", `Node ${process.versions.node} reads zstd, and does not write it`, {
+      hint: "use Node 22.15 or later, or send with snappy or gzip",
+    });
+  },
+  decompress: async (data) => Buffer.from(zstdDecompress(data)),
 };
-
-function zstdTransform(transform: MaybeZstd[keyof MaybeZstd]): Transform {
-  if (transform) return promisify(transform) as Transform;
-  const error = new HashbrookError(
-    "kafka_failed",
-    `the topic holds zstd-compressed messages, and Node ${process.versions.node} has no zstd`,
-    { hint: "use Node 22.15 or later, or set the topic's compression.type to lz4, snappy or gzip" },
-  );
-  // Without this mark kafkajs would try again for ever.
-  throw Object.assign(error, { retriable: false });
-}

@@ -1,0 +1,94 @@
+import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openParquet } from "../../../src/sources/files/parquet.js";
+import { report, temporary } from "../../e2e/hashbrook.js";
+
+const FIXTURES = "test/fixtures/parquet";
+const lines = readFileSync(join(FIXTURES, "rows.jsonl"), "utf8");
+const ROWS = 600;
+
+async function contentOf(file: string, offset = 0): Promise<string> {
+  const reader = await openParquet(file, file, offset);
+  const chunks: Buffer[] = [];
+  const target = new Uint8Array(10_000);
+  for (let count = await reader.read(target); count > 0; count = await reader.read(target))
+    chunks.push(Buffer.from(target.subarray(0, count)));
+  reader.close();
+  return Buffer.concat(chunks).toString();
+}
+
+/** Digits beyond 2^53 are told apart, and 1 is 1.0. */
+const rowsOf = (text: string) =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line.replace(/"user":(\d+)/, '"user":"$1"')));
+
+describe("a Parquet file", () => {
+  it.each(["none", "snappy", "gzip", "zstd", "brotli"])(
+    "compressed by %s is read as pyarrow wrote it",
+    async (codec) => {
+      expect(rowsOf(await contentOf(join(FIXTURES, `${codec}.parquet`)))).toEqual(rowsOf(lines));
+    },
+  );
+
+  it("is gone on with in the middle of a row", async () => {
+    const file = join(FIXTURES, "zstd.parquet");
+    const whole = await contentOf(file);
+    for (const offset of [1, 40_000, whole.length]) expect(await contentOf(file, offset)).toBe(whole.slice(offset));
+    await expect(contentOf(file, whole.length + 1)).rejects.toMatchObject({ code: "source_changed" });
+  });
+
+  it("that is cut off or damaged is named, with the row group", async () => {
+    const folder = temporary();
+    const [cut, flipped] = [join(folder, "cut.parquet"), join(folder, "flipped.parquet")];
+    for (const file of [cut, flipped]) cpSync(join(FIXTURES, "zstd.parquet"), file);
+    truncateSync(cut, 5000);
+    await expect(contentOf(cut)).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringMatching(/cut\.parquet: its end/),
+    });
+    const bytes = readFileSync(flipped);
+    bytes.fill(0xff, 10, 60);
+    writeFileSync(flipped, bytes);
+    await expect(contentOf(flipped)).rejects.toMatchObject({
+      message: expect.stringContaining("flipped.parquet: row group 1 of 3"),
+    });
+  });
+
+  it("is refused where the spec reads no JSON", async () => {
+    const data = join(FIXTURES, "none.parquet");
+    await expect(report(["train", "--model", "features/criteo-lr.yaml", "--data", data, "--out", "x"])).rejects.toThrow(
+      "its rows are read as JSON objects, and criteo-lr reads tsv",
+    );
+  });
+
+  it("teaches what its JSON lines teach", async () => {
+    const folder = temporary();
+    const spec = join(folder, "spec.yaml");
+    writeFileSync(
+      spec,
+      `name: table
+events: { format: json }
+label: { field: label, positive: "true", time: ts }
+fields:
+  - { name: user, type: categorical, table: t }
+  - { name: ad, type: categorical, table: t }
+  - { name: tags, type: bag, max_length: 4, table: t }
+  - { name: site, from: site.name, type: categorical, table: t }
+  - { name: price, type: numeric, table: t }
+tables: { t: { rows: 65536, dim: 1 } }
+tower: lr
+`,
+    );
+    const learn = (data: string, out: string) =>
+      report(["train", "--model", spec, "--data", data, "--out", join(folder, out)]);
+    const [table, text] = [
+      await learn(join(FIXTURES, "snappy.parquet"), "a"),
+      await learn(join(FIXTURES, "rows.jsonl"), "b"),
+    ];
+    expect(table).toMatchObject({ examples: ROWS, rejected: 0, logloss: text.logloss, auc: text.auc });
+    expect(table.fields).toEqual(text.fields);
+  });
+});
