@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import type { Compared } from "../src/metrics/delong.js";
 import { curves } from "./compression/curves.js";
 import { datasets } from "./compression/datasets.js";
 import { ROUNDED } from "./compression/encodings.js";
 import { type Point, SEED } from "./compression/measure.js";
 import { plot } from "./compression/plot.js";
 import { speed } from "./compression/speed.js";
-import type { Compared } from "./compression/statistics.js";
 import { verdicts } from "./compression/verdicts.js";
 
 /**

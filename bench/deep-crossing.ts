@@ -5,7 +5,7 @@ import { batchLayout } from "../src/core/batch.js";
 import { Rng } from "../src/core/rng.js";
 import { type Graph, withRows } from "../src/graph/graph.js";
 import { toOnnx } from "../src/graph/onnx.js";
-import { towerShape } from "../src/model/tower-model.js";
+import { towerShape } from "../src/model/tower-shape.js";
 import { onnxruntime, sessionOptions } from "../src/runtimes/onnxruntime.js";
 import { loadRuntime, type Session, type TensorView } from "../src/runtimes/runtime.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";

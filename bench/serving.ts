@@ -9,7 +9,7 @@ import { Decoder } from "../src/decode/decoder.js";
 import { RequestCursor } from "../src/decode/request.js";
 import { type Graph, sizeOf, withRows } from "../src/graph/graph.js";
 import { specOf } from "../src/model/load.js";
-import { towerShape } from "../src/model/tower-model.js";
+import { towerShape } from "../src/model/tower-shape.js";
 import { loadOnnxruntime } from "../src/runtimes/onnxruntime.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { buildTower } from "../src/towers/tower.js";

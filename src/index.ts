@@ -80,6 +80,7 @@ export {
 export type { SimulatorOptions } from "./sources/simulator/simulator.js";
 export type { SimulatorFormat } from "./sources/simulator/writer.js";
 export type { CompiledSpec } from "./spec/compiled.js";
+export type { Dims } from "./spec/cut.js";
 export { specHash } from "./spec/hash.js";
 export { keysOf, type ValueKey } from "./spec/keys.js";
 export { loadSpec, parseSpec } from "./spec/parse.js";
@@ -104,6 +105,7 @@ export type {
 } from "./train/job.js";
 export type { JoinCounts } from "./train/join/joiner.js";
 export type { PredictionFormat } from "./train/prediction-lines.js";
+export type { FieldCurve, NestedReport, PrefixQuality } from "./train/prefix-curves.js";
 export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";
 export type { Given, StreamSettings, TrainSettings } from "./train/settings.js";

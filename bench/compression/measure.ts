@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { batchLayout } from "../../src/core/batch.js";
 import { HashbrookError } from "../../src/core/errors.js";
+import { average, type Compared, compare } from "../../src/metrics/delong.js";
 import { createModel } from "../../src/model/create.js";
 import type { Model } from "../../src/model/model.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
@@ -10,7 +11,6 @@ import { type Entry, EXACT, type Layout, type MeasuredTable } from "./encodings.
 import { batchesOf } from "./events.js";
 import { GROUPS, readFacts } from "./facts.js";
 import { compressed, fit, specOf } from "./fit.js";
-import { average, type Compared, compare } from "./statistics.js";
 
 /** The default of `train.seed`. */
 export const SEED = 42;

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import { evaluate } from "../train/run.js";
-import { threads, wholeNumber } from "./options.js";
+import { DIMS, dims, threads, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { stopSignal } from "./signals.js";
 import { printReport } from "./summary.js";
@@ -16,6 +16,8 @@ interface Flags {
   maxRejects?: number;
   by?: string;
   top?: number;
+  dims?: Record<string, number>;
+  curves?: true;
   json?: true;
 }
 
@@ -33,6 +35,8 @@ export function evalCommand(): Command {
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
     .option("--by <field>", "tell quality by value of a field (or a column, or a JSON path) and by bin of the score")
     .option("--top <n>", "with --by: values to tell one by one, those with most events (default: 20)", wholeNumber)
+    .option("--dims <list>", DIMS, dims)
+    .option("--curves", "of nested vectors: also score with every prefix, of all fields and of each")
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .action(run);
 }

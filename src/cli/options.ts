@@ -175,3 +175,15 @@ export function refuseUnknownFlags(command: Command, args: readonly string[]): v
     else if (option.required && value === undefined) i++;
   }
 }
+
+/** Parses components by field or table: "user=8,article=16" or "all=8"; a number alone is `all`. */
+export function dims(text: string, before: Record<string, number> = {}): Record<string, number> {
+  const parts = text.split(",").map((part) => /^(?:([A-Za-z_][\w.-]*)=)?(\d+)$/.exec(part.trim()));
+  if (parts.some((part) => part === null || Number(part[2]) < 1))
+    throw new InvalidArgumentError("It must be components by field or table, as user=8,article=16 or all=8.");
+  return { ...before, ...Object.fromEntries(parts.map((part) => [part![1] ?? "all", Number(part![2])])) };
+}
+
+/** What `--dims` is told to be, for every command that has it. */
+export const DIMS =
+  "cut nested vectors to prefixes: components by field or table, user=8,article=16, or all=8 (default: whole vectors)";

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import type { Report } from "../train/job.js";
 import { type PredictionFormat, predictionFormats } from "../train/prediction-lines.js";
 import { predict } from "../train/run.js";
-import { threads, wholeNumber } from "./options.js";
+import { DIMS, dims, threads, wholeNumber } from "./options.js";
 import { stopSignal, tellStopped } from "./signals.js";
 import { printReport, tellPassedOver } from "./summary.js";
 
@@ -14,6 +14,7 @@ interface Flags {
   threads?: number;
   maxRejects?: number;
   columns?: string[];
+  dims?: Record<string, number>;
   format?: PredictionFormat;
   json?: true;
 }
@@ -41,6 +42,7 @@ export function predictCommand(): Command {
       "malformed rows before stopping; each has a line without a score, so that line numbers match (default: 0)",
       wholeNumber,
     )
+    .option("--dims <list>", DIMS, dims)
     .option("--json", "with --out FILE: print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",

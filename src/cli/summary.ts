@@ -4,6 +4,7 @@ import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { KnownFile, Quality, Report } from "../train/job.js";
 import { sampleText } from "../train/rejects.js";
 import { byLines } from "./by-value.js";
+import { nestedLines } from "./nested.js";
 import { bytes, count, duration, figure } from "./progress.js";
 import { tellWarnings } from "./warnings.js";
 
@@ -45,6 +46,7 @@ export function summary(report: Report): string {
   if (report.join) lines.push(`  ${joinText(report.join)}`);
   lines.push(...clippedLines(report.clipped));
   if (report.left_out) lines.push(`  left out ${count(report.left_out)} negatives, which were scored and not learned`);
+  if (report.nested) lines.push(...nestedLines(report.nested));
   if (report.by) lines.push(...byLines(report.by));
   if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
   lines.push(...knownLines(report), `  checkpoint ${report.checkpoint}`);

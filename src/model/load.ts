@@ -5,6 +5,7 @@ import { type BatchLayout, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import { cutSpec, type Dims } from "../spec/cut.js";
 import { specHash } from "../spec/hash.js";
 import { createModel } from "./create.js";
 import type { Model } from "./model.js";
@@ -12,6 +13,7 @@ import type { Model } from "./model.js";
 /** A model ready to score, and what it was loaded from. */
 export interface LoadedModel {
   readonly spec: CompiledSpec;
+  /** That of the checkpoint's spec, cut or not. */
   readonly specHash: string;
   /** Examples it had learned. */
   readonly examples: number;
@@ -57,6 +59,8 @@ function naming(skipped: readonly Skipped[], error: unknown): unknown {
 interface LoadOptions {
   readonly capacity: number;
   readonly threads: number;
+  /** Cut nested vectors to prefixes. Default: whole vectors. */
+  readonly dims?: Dims | undefined;
 }
 
 /**
@@ -77,10 +81,11 @@ export async function loadModel(path: string, options: LoadOptions): Promise<Loa
 async function load(path: string, options: LoadOptions): Promise<LoadedModel> {
   const opened = openCheckpoint(path);
   const { checkpoint, skipped } = opened;
-  const spec = specOf(opened);
+  const saved = specOf(opened);
+  const spec = options.dims ? cutSpec(saved, options.dims) : saved;
   const layout = batchLayout(spec, options.capacity);
   const model = await createModel(spec, { layout, threads: options.threads, purpose: "score" });
   model.restore(blocksOf(checkpoint));
   const { examples } = checkpoint;
-  return { spec, specHash: specHash(spec), examples, path: checkpoint.path, checkpoint, skipped, layout, model };
+  return { spec, specHash: specHash(saved), examples, path: checkpoint.path, checkpoint, skipped, layout, model };
 }

@@ -5,6 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Sharing } from "../tables/sharing.js";
 import type { ServingPrecision, Table } from "../tables/table.js";
+import type { Prefixes } from "./nested-vectors.js";
 import type { Numbers } from "./numbers.js";
 import type { ReplicaState } from "./replica-state.js";
 
@@ -56,6 +57,11 @@ export interface Model {
    * @param gathered called when the tables are not looked at any more
    */
   predict(batch: Batch, gathered?: () => void): Promise<Float32Array>;
+  /**
+   * What `predict` would say if vectors were cut to prefixes: a list of logits for each cut. Changes nothing. Only towers have it.
+   * @param cuts by field, the components that are used; fields that are not named have all
+   */
+  predictCuts?(batch: Batch, cuts: readonly Prefixes[]): Promise<Float32Array[]>;
   /** Everything that learning changes, in a fixed order. */
   blocks(): Block[];
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong shape */

@@ -22,7 +22,7 @@ const HEAD = 5;
  * far, else half as far again: a gap of 30 days takes five batches. What lags only expires later.
  */
 export class StreamClock {
-  /** Whether any table goes by the clock. */
+  /** Whether any table goes by the clock, or by the numbers of events. */
   private readonly saved: boolean;
   private time = 0;
   private examples = 0;
@@ -35,7 +35,12 @@ export class StreamClock {
   private next = 0;
 
   constructor(spec: CompiledSpec) {
-    this.saved = spec.tables.some(goesByClock);
+    this.saved = spec.tables.some((table) => goesByClock(table) || table.nested !== undefined);
+  }
+
+  /** Events learned so far, counted where something goes by it. */
+  get events(): number {
+    return this.examples;
   }
 
   /** The clock for a batch about to be learned: its own events' times included. It stands still where nothing goes by it. */

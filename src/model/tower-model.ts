@@ -8,10 +8,10 @@ import { DenseOptimizer } from "../optimizers/dense.js";
 import { type Arrays, BoundGraph } from "../runtimes/bound-graph.js";
 import type { Views } from "../runtimes/runtime.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
-import { type CompiledSpec, vectorCount } from "../spec/compiled.js";
+import type { CompiledSpec } from "../spec/compiled.js";
 import type { StreamTime } from "../tables/encoding.js";
 import type { Table } from "../tables/table.js";
-import { buildTower, OUTPUT_BIAS, type Tower, type TowerShape } from "../towers/tower.js";
+import { buildTower, OUTPUT_BIAS, type Tower } from "../towers/tower.js";
 import { logitShift, shifted } from "./logit-shift.js";
 import {
   type Clipped,
@@ -23,10 +23,13 @@ import {
   type Norms,
   servesOnly,
 } from "./model.js";
+import { CutVectors, NestedVectors, type Prefixes } from "./nested-vectors.js";
 import { Numbers } from "./numbers.js";
-import { PooledBags, pooledBags } from "./pooled-bags.js";
+import { PooledBags } from "./pooled-bags.js";
 import { ReplicaState } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
+import { towerShape } from "./tower-shape.js";
+import { norm, prefixed } from "./views.js";
 import { WildGradients } from "./wild-gradients.js";
 
 /** Embedding tables feeding a dense tower: one gather per table, one graph run, one update per touched row. */
@@ -43,7 +46,7 @@ export class TowerModel implements Model {
   readonly calibrator: Calibrator | null;
   private readonly shift: number;
   private readonly graph: BoundGraph;
-  /** Scores the rows of a batch that are not all learned. */
+  /** Scores rows that are not all learned, or not as whole vectors. */
   private readonly scoring: BoundGraph | null;
   private part: ArrayBuffer | null = null;
   /** Scores batches whose rows share the items of their pooled bags. */
@@ -52,6 +55,9 @@ export class TowerModel implements Model {
   private readonly logits: Float32Array;
   private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
   private readonly clock: StreamClock;
+  /** Learning nested vectors; null: there are none. */
+  private readonly nested: NestedVectors | null;
+  private readonly cutVectors: CutVectors;
   private readonly wild = new WildGradients();
   private readonly fixed: Arrays;
   private placed: { readonly outputs: readonly Float32Array[]; readonly arrays: Arrays } | null = null;
@@ -78,6 +84,8 @@ export class TowerModel implements Model {
     this.calibrator = Calibrator.of(spec);
     this.shift = logitShift(spec);
     this.serving = new ReplicaState(this.tables, this.parameters, this.numbers, this.calibrator);
+    this.nested = this.learning ? NestedVectors.of(spec) : null;
+    this.cutVectors = new CutVectors(spec);
     this.clock = new StreamClock(spec);
     this.logits = new Float32Array(rows);
     this.padded = {
@@ -92,8 +100,8 @@ export class TowerModel implements Model {
     this.graph = this.learning
       ? new BoundGraph(tower.train, runtime, arrays, batches)
       : new BoundGraph(tower.infer, runtime, arrays);
-    const samples = this.learning && spec.negative_sampling !== undefined;
-    this.scoring = samples ? new BoundGraph(tower.infer, runtime, arrays, batches) : null;
+    const scores = this.learning && (spec.negative_sampling !== undefined || this.nested !== null);
+    this.scoring = scores ? new BoundGraph(tower.infer, runtime, arrays, batches) : null;
     this.sharedGraph = tower.shared && !this.learning ? new BoundGraph(tower.shared, runtime, arrays) : null;
   }
 
@@ -134,8 +142,9 @@ export class TowerModel implements Model {
   private async step(batch: Batch, clock: StreamTime): Promise<number> {
     const { rows } = batch;
     await this.gather(batch, "learn", clock);
-    await this.run(batch, this.graph, rows);
+    await (this.nested ? this.runNested(batch, this.nested) : this.run(batch, this.graph, rows));
     this.onTowerRun();
+    this.cutVectors.cut(this.gradients(), rows);
     const factor = this.boundGradients(rows);
     const learning = this.tables.filter(({ name }) => !this.frozen?.tables.has(name));
     for (const table of learning) await table.backward();
@@ -143,6 +152,17 @@ export class TowerModel implements Model {
     for (const table of learning) table.apply();
     if (!this.frozen?.tower) this.dense.step(factor / rows);
     return 0;
+  }
+
+  /** The logits are those of whole vectors; gradients, of vectors that were cut. */
+  private async runNested(batch: Batch, nested: NestedVectors): Promise<void> {
+    const { rows } = batch;
+    await this.run(batch, this.scoring!, scoringRows(rows));
+    const whole = this.logits.slice(0, rows);
+    nested.cut(this.outputs(), rows, this.clock.events);
+    await this.run(batch, this.graph, rows);
+    nested.cutGradients(this.gradients(), rows);
+    this.logits.set(whole);
   }
 
   get clipped(): Clipped {
@@ -160,6 +180,21 @@ export class TowerModel implements Model {
     const shared = this.sharedGraph && this.bags.areShared(batch) ? this.sharedGraph : null;
     await this.run(batch, shared ?? this.scoring ?? this.graph, rows);
     return shifted(this.logits.subarray(0, batch.rows), this.shift);
+  }
+
+  async predictCuts(batch: Batch, cuts: readonly Prefixes[]): Promise<Float32Array[]> {
+    await this.gather(batch, "score", this.clock.before(batch));
+    const whole = this.outputs().map((output, t) => output.slice(0, batch.rows * this.tables[t].width));
+    const scores: Float32Array[] = [];
+    for (const prefixes of cuts) {
+      whole.forEach((x, t) => {
+        this.tables[t].output.set(x);
+      });
+      new CutVectors(this.spec, prefixes).cut(this.outputs(), batch.rows);
+      await this.run(batch, this.scoring ?? this.graph, scoringRows(batch.rows));
+      scores.push(shifted(this.logits.slice(0, batch.rows), this.shift));
+    }
+    return scores;
   }
 
   blocks(): Block[] {
@@ -211,6 +246,15 @@ export class TowerModel implements Model {
       const stays = this.frozen?.tables.has(table.name);
       await table.gather(batch, stays ? "score" : mode, numbers, clock);
     }
+    this.cutVectors.cut(this.outputs(), batch.rows);
+  }
+
+  private outputs(): Float32Array[] {
+    return this.tables.map(({ output }) => output);
+  }
+
+  private gradients(): Float32Array[] {
+    return this.tables.map(({ gradient }) => gradient);
   }
 
   /** Makes a wild batch's dX smaller. @returns what the dense gradients are to be multiplied by */
@@ -243,7 +287,7 @@ export class TowerModel implements Model {
 
   /** Where everything lies; the same object until a table's memory has moved. */
   private arrays(): Arrays {
-    const outputs = this.tables.map(({ output }) => output);
+    const outputs = this.outputs();
     if (!this.placed?.outputs.every((output, i) => output === outputs[i]))
       this.placed = { outputs, arrays: { ...this.fixed, ...this.tableArrays() } };
     return this.placed.arrays;
@@ -268,29 +312,6 @@ export class TowerModel implements Model {
   }
 }
 
-function norm(views: Views): number {
-  let sum = 0;
-  for (const { data } of Object.values(views)) for (const value of data) sum += value * value;
-  return Math.sqrt(sum);
-}
-
-function prefixed(prefix: string, views: Views): Views {
-  return Object.fromEntries(Object.entries(views).map(([name, view]) => [prefix + name, view]));
-}
-
 function inputName(table: Table): string {
   return table.spec.role === "wide" ? "wide" : `x_${table.name}`;
-}
-
-/** The widths of what feeds the tower. */
-export function towerShape(spec: CompiledSpec, layout: BatchLayout): TowerShape {
-  const embeddings = spec.tables.filter((table) => table.role === "embedding");
-  const wide = spec.tables.find((table) => table.role === "wide");
-  return {
-    tables: embeddings.map((table) => ({ name: table.name, cells: vectorCount(table.cells), dim: table.dim })),
-    numbers: layout.numberCount,
-    vectors: layout.vectorWidth,
-    wide: wide?.cells.length ?? 0,
-    ...(spec.poolings && { pooled: pooledBags(spec) }),
-  };
 }

@@ -10,6 +10,7 @@ import { rowProperties } from "../tables/spec.js";
 import { towerKinds, towerOf } from "../towers/index.js";
 import { CompiledCalibration, hasKeys } from "./calibration.js";
 import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, TowerKind } from "./compiled.js";
+import { nestedDisagreement } from "./nested.js";
 import { Poolings, poolingDisagreement } from "./poolings.js";
 import { BIAS, hasOwnSeeds } from "./tables.js";
 
@@ -64,6 +65,7 @@ const cells = Type.Array(
       field: text,
       kind: Type.Enum(["single", "bag", "number", "bias"]),
       items: Type.Optional(count(4096)),
+      prefix: Type.Optional(count(4096)),
       seed: hex,
     },
     closed,
@@ -71,7 +73,10 @@ const cells = Type.Array(
   { minItems: 1 },
 );
 const role = Type.Enum(["embedding", "wide"]);
-const Table = Type.Unsafe<CompiledTable>(Type.Object({ ...encodingProperties(encodingKinds), role, cells }, closed));
+const nested = Type.Optional(Type.Array(count(4096), { minItems: 1, maxItems: 4096 }));
+const Table = Type.Unsafe<CompiledTable>(
+  Type.Object({ ...encodingProperties(encodingKinds), role, cells, nested }, closed),
+);
 
 /** What an encoding has, its kind being one of `kinds`. An encoding inside has none inside. */
 function encodingProperties(kinds: readonly EncodingKind[]): TProperties {
@@ -190,7 +195,7 @@ function tableDisagreement(
     if (items !== undefined && pooled) return `has ${items} items of ${name} side by side`;
   }
   if (new Set(table.cells.map(({ field }) => field)).size !== table.cells.length) return "has a field twice";
-  return undefined;
+  return nestedDisagreement(table);
 }
 
 function calibrationDisagreement({ calibration, label, negative_sampling, tables }: CompiledSpec): string | undefined {

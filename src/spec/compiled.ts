@@ -116,6 +116,8 @@ export type CompiledTable = EncodingSpec & {
   readonly role: "embedding" | "wide";
   /** One cell = one vector (`items` of them) of `dim` columns of this table's output matrix, in this order. */
   readonly cells: readonly CompiledCell[];
+  /** Nested vectors: the prefixes of a vector that are learned to do without the rest, ascending, the last one `dim`. Absent: none. */
+  readonly nested?: readonly number[];
 };
 
 export interface CompiledCell {
@@ -131,6 +133,8 @@ export interface CompiledCell {
    * behind the last item. Absent: the table combines them into one.
    */
   readonly items?: number;
+  /** Components of its vector that are used, of nested ones; the others are 0. Absent: all. */
+  readonly prefix?: number;
   /** Seed of this cell's value hash. salt "table": the table's seed. salt "field": XXH64(UTF-8 of the field's name, seed = table's seed). */
   readonly seed: string;
 }

@@ -13,6 +13,7 @@ import { type TObject, type TOptional, type TProperties, type TSchema, Type } fr
 import * as rows from "../tables/spec.js";
 import { tableDefaults } from "../towers/index.js";
 import { defaults } from "./defaults.js";
+import { nested } from "./nested.js";
 import { salt } from "./schema-model.js";
 
 const named = (is: (kind: AnyKind) => unknown): string => kindsThat(is).join(", ");
@@ -80,6 +81,7 @@ export const Table = Type.Object(
   {
     encoding: encoding(encodingKinds, usual.table, `${stores.join(" ")} The others compress: docs/COMPRESSION.md.`),
     dim: optional(size(`Floats a row. Default ${defaults.table.dim}; ${tableDefaults("dim")}.`)),
+    nested: optional(nested()),
     salt: salt(`table; ${keptApart.join("")}${tableDefaults("salt")}`),
     ...options,
     ...(ownOptions([...plainKinds, ...nesting]) as OwnSources),

@@ -4,6 +4,7 @@ import { eventKinds } from "../towers/index.js";
 import { Calibration } from "./calibration.js";
 import { defaults } from "./defaults.js";
 import { Join } from "./join.js";
+import { nested } from "./nested.js";
 import { Events, Time } from "./schema-events.js";
 import { Field } from "./schema-fields.js";
 import { Poolings, Tower, Wide } from "./schema-model.js";
@@ -86,6 +87,7 @@ const Train = Type.Object(
         description: "The share of negatives that is learned; what the model tells is corrected for it.",
       }),
     ),
+    nested: optional(nested("Of every table: ")),
   },
   { ...closed, description: "How it is learned." },
 );

@@ -8,6 +8,7 @@ import type { CompiledCell, CompiledField, CompiledTable, TowerKind } from "./co
 import { defaults } from "./defaults.js";
 import { compileEncoding } from "./encodings.js";
 import type { ExpandedField } from "./fields.js";
+import { compileNested } from "./nested.js";
 import { givenOptions } from "./own-options.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec, TableSource } from "./schema.js";
@@ -87,7 +88,8 @@ function compileTable(part: Part, path: string, whole: Whole, problems: Problems
   const cells = identity(name, trainSeed(spec), kept, linear ? [...embedded, "bias"] : embedded);
   const floats = rules?.dim?.(dim, whole.embedded) ?? dim;
   const context = { name, dim: floats, seed: cells.seed, path, problems, linear, init };
-  return { ...compileEncoding(source, context), role: "embedding", ...cells };
+  const prefixes = compileNested(spec, source, { path, kind, dim }, problems);
+  return { ...compileEncoding(source, context), role: "embedding", ...cells, ...prefixes };
 }
 
 /** Equal values of two fields are one row: an item's 3 and a category's. A cross's key is of several values, and meets no other's. */

@@ -26,7 +26,11 @@ export class Evaluator implements Consumer {
 
   static async open(job: Job, clock: Clock, upstream: Upstream): Promise<Evaluator> {
     upstream.start(fromTheStart(job.limit, CAPACITY));
-    return new Evaluator(job, clock, await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads }));
+    return new Evaluator(
+      job,
+      clock,
+      await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads, dims: job.dims }),
+    );
   }
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {
@@ -38,6 +42,7 @@ export class Evaluator implements Consumer {
 
   private async score(batch: Batch, { kept }: DecodedBatch): Promise<void> {
     const { model } = this.loaded;
+    await this.runMetrics.curves?.measure(model, batch, this.runMetrics.examples);
     const logits = await model.predict(batch);
     const calibrated = model.calibrator?.apply(logits, batch);
     this.runMetrics.score(logits, batch, [], calibrated);

@@ -6,6 +6,7 @@ import type { Clipped } from "../model/model.js";
 import type { KafkaOptions } from "../sources/kafka/client.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import type { Dims } from "../spec/cut.js";
 import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { StartReport } from "../warm-start/report.js";
@@ -13,6 +14,7 @@ import type { ByReport, BySpec } from "./by-value.js";
 import type { JoinCounts } from "./join/joiner.js";
 import type { TopicPosition } from "./ordering/merge.js";
 import type { LineOptions } from "./prediction-lines.js";
+import type { NestedReport } from "./prefix-curves.js";
 import type { TrainSettings } from "./settings.js";
 import type { SourceHealth } from "./workers/thread-messages.js";
 
@@ -40,6 +42,10 @@ export interface Job extends TrainSettings {
   readonly by: BySpec | null;
   /** eval, predict: the checkpoint to score with. train: unused. */
   readonly checkpoint: string | null;
+  /** eval, predict: nested vectors are cut to these prefixes. */
+  readonly dims: Dims | undefined;
+  /** eval: score the events with prefixes of nested vectors, too. */
+  readonly curves: boolean;
   /** eval, predict: damaged checkpoints that were passed over on the way to it. */
   readonly passedOver: Report["passed_over"];
   /** Files that are scored after every epoch and never learned; empty: none. */
@@ -266,6 +272,8 @@ export interface Report extends Quality {
   readonly seen: Quality | null;
   /** Where the spec has a calibration. */
   readonly calibrated?: CalibratedReport;
+  /** Of nested vectors: what every prefix is worth. train: of a sample of the newest events; eval: with `curves`, of the events scored. */
+  readonly nested?: NestedReport;
   /** eval: quality by value of a field and by bin of the score, where it was asked for. */
   readonly by?: ByReport;
   /** Negatives scored and not learned; there only where the spec samples them. */

@@ -1,4 +1,5 @@
 import type { Batch } from "../core/batch.js";
+import { mixed } from "../core/mix.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 
@@ -39,12 +40,4 @@ export class NegativeSampling {
     const [one, other] = this.seeds;
     return mixed(mixed(low ^ one) ^ high ^ other) >>> 0;
   }
-}
-
-/** MurmurHash3's finalizer: every bit of the result depends on every bit of x. */
-function mixed(x: number): number {
-  let h = x;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
 }

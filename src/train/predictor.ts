@@ -31,7 +31,11 @@ export class Predictor implements Consumer {
 
   static async open(job: Job, clock: Clock, upstream: Upstream): Promise<Predictor> {
     upstream.start(fromTheStart(job.limit, CAPACITY));
-    return new Predictor(job, clock, await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads }));
+    return new Predictor(
+      job,
+      clock,
+      await loadModel(job.checkpoint!, { capacity: CAPACITY, threads: job.threads, dims: job.dims }),
+    );
   }
 
   async consume(decoded: DecodedBatch, { totalBytes }: SourceState): Promise<void> {

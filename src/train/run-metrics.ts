@@ -14,6 +14,7 @@ import type { EndedBy } from "./consumer.js";
 import { Doubts } from "./doubts.js";
 import type { CalibratedReport, Job, Progress, Quality, Report, TableReport, Warning } from "./job.js";
 import type { JoinCounts, JoinState } from "./join/joiner.js";
+import { PrefixCurves } from "./prefix-curves.js";
 import { rejectSamples, rejectText } from "./rejects.js";
 import type { DecodedBatch } from "./stream.js";
 
@@ -43,6 +44,8 @@ export class RunMetrics {
   private skippedRows = 0;
   private done: number | null = null;
   private readonly doubts: Doubts;
+  /** Of nested vectors; null where there are none, or nobody asked. */
+  readonly curves: PrefixCurves | null;
   /** Of the first events. */
   private warnings: readonly Warning[] | null = null;
   examples = 0;
@@ -62,6 +65,7 @@ export class RunMetrics {
     this.calibrated = spec.calibration ? new SplitMetrics({ window: spec.window }) : null;
     this.distinct = new DistinctCounts(spec.fields.length);
     this.doubts = new Doubts(spec);
+    this.curves = PrefixCurves.of(spec, job);
   }
 
   /**
@@ -171,6 +175,7 @@ export class RunMetrics {
       window: quality(this.latestWindow()),
       seen: seen && quality(seen.lifetime()),
       ...this.calibratedReport(model),
+      ...(this.curves && { nested: this.curves.report(model) }),
       ...(this.spec.negative_sampling === undefined ? {} : { left_out: this.leftOut }),
       ...(this.joined ? { join: this.joined } : {}),
       validation: null,
@@ -233,6 +238,7 @@ export class RunMetrics {
       ...oracle,
       ...calibrated,
       ...this.distinct.blocks("metrics/distinct"),
+      ...(this.curves?.blocks() ?? []),
     ];
   }
 
@@ -248,6 +254,7 @@ export class RunMetrics {
     this.oracle?.restore("metrics/oracle", blocks);
     this.calibrated?.restore("metrics/calibrated", blocks);
     this.distinct.restore("metrics/distinct", blocks);
+    this.curves?.restore(blocks);
   }
 
   private seconds(): number {

@@ -8,6 +8,7 @@ import { isParquet } from "../sources/files/parquet.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import { cutSpec, type Dims } from "../spec/cut.js";
 import { loadSpec } from "../spec/parse.js";
 import type { ClicksSpec, Job, PublishSpec, Report } from "./job.js";
 import { bySource, formatOf, keptSources } from "./prediction-columns.js";
@@ -54,6 +55,10 @@ export interface EvaluateOptions extends StreamOptions {
   readonly checkpoint: string;
   /** As `train`'s, where the events scored are impressions. */
   readonly clicks?: string | readonly string[] | undefined;
+  /** Cut nested vectors to prefixes: components by field or table; `all` is every nested table. Default: whole vectors. */
+  readonly dims?: Dims | undefined;
+  /** Of nested vectors: score the events with every prefix, too. Default false. */
+  readonly curves?: boolean | undefined;
   /** Tell quality by value of this, too, and by bin of the score: a field, a column or a JSON path. */
   readonly by?: string | undefined;
   /** With `by`: values to tell one by one, those with most events. Default 20. */
@@ -67,7 +72,7 @@ const QUIET_MS = 10_000;
 const TOP_VALUES = 20;
 
 /** What to score, with what, and how to write it. */
-export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top" | "clicks"> {
+export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top" | "clicks" | "curves"> {
   /** File to write, one probability a line; "-" = standard output. It may not be one of the inputs. */
   readonly out: string;
   /** Values to pass through, before the score: columns, JSON paths, vw namespaces, or "label.id" for the event's id. */
@@ -191,9 +196,10 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
   const { by, top = TOP_VALUES } = options;
   if (!Number.isSafeInteger(top) || top < 1)
     throw new HashbrookError("usage", `top ${top}: must be a whole number of at least 1`);
+  const cut = cutOf(spec, options);
   const apart = by === undefined ? {} : { by: { field: by, top }, kept: bySource(spec, by) };
   const clicks = clicksOf(spec, options);
-  return runPipeline({ ...job, ...apart, clicks, checkpoint: checkpoint.path, passedOver }, options);
+  return runPipeline({ ...job, ...cut, ...apart, clicks, checkpoint: checkpoint.path, passedOver }, options);
 }
 
 /**
@@ -203,7 +209,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
  */
 export async function predict(options: PredictOptions): Promise<Report> {
   const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
-  const job = streamJob("predict", spec, { ...options, maxRejects: options.maxRejects ?? 0 });
+  const read = streamJob("predict", spec, { ...options, maxRejects: options.maxRejects ?? 0 });
+  const job = { ...read, ...cutOf(spec, options) };
   const format = options.format ?? formatOf(options.out, options.columns);
   const columns = options.columns ?? [];
   const kept = keptSources(spec, columns);
@@ -219,6 +226,18 @@ export async function predict(options: PredictOptions): Promise<Report> {
   } finally {
     output.discard();
   }
+}
+
+/** @throws HashbrookError usage where a model has no such prefixes */
+function cutOf(spec: CompiledSpec, { dims, curves = false }: Pick<EvaluateOptions, "dims" | "curves">) {
+  if (dims) cutSpec(spec, dims);
+  if (dims && curves)
+    throw new HashbrookError("usage", "--dims, --curves: give one of them", { hint: "curves are of all prefixes" });
+  if (curves && spec.tables.every(({ nested }) => nested === undefined))
+    throw new HashbrookError("usage", `--curves: ${spec.name} did not learn nested vectors`, {
+      hint: "train it with `train: { nested: true }`",
+    });
+  return { dims, curves };
 }
 
 /** Training begins with a spec: it need not load what reads checkpoints. */
@@ -245,6 +264,8 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     kept: [],
     by: null,
     checkpoint: null,
+    dims: undefined,
+    curves: false,
     passedOver: [],
     validate: [],
   };

@@ -34,6 +34,7 @@ export async function step(
   { distinct, seen }: Pick<DecodedBatch, "distinct" | "seen">,
 ): Promise<number> {
   const taken = sampling?.taken(batch, runMetrics.examples);
+  await runMetrics.curves?.measure(model, batch, runMetrics.examples);
   const { logits, skipped } = await first.learn(model, batch, taken);
   const calibrated = model.calibrator?.apply(logits, batch);
   runMetrics.score(logits, batch, seen, calibrated);

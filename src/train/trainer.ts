@@ -17,6 +17,7 @@ import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.
 import { NegativeSampling } from "./negative-sampling.js";
 import type { OrderLog } from "./ordering/order-log.js";
 import type { Plan } from "./plan.js";
+import { keepCurves } from "./prefix-curves.js";
 import type { Publication } from "./publishing/publication.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
@@ -275,6 +276,7 @@ export class Trainer implements Consumer {
     publication?.throwFailure(path);
     if (hopeless) throw hopeless;
     const report = this.runMetrics.report(best ?? this.model, path, endedBy);
+    if (report.nested) keepCurves(this.store.directory, report.nested);
     await best?.close();
     const validation = this.validation.report(kept ?? this.validation.latest);
     const { known = [], left = [] } = this.plan ?? {};

@@ -1,7 +1,7 @@
 import { batchLayout } from "../core/batch.js";
 import type { SavedBlocks } from "../core/blocks.js";
 import { type ParameterAxes, parameterAxes } from "../graph/axes.js";
-import { towerShape } from "../model/tower-model.js";
+import { towerShape } from "../model/tower-shape.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
 import { optimizerOf } from "../optimizers/index.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { compare } from "../../bench/compression/statistics.js";
+import { compare } from "../../src/metrics/delong.js";
 import fc from "../properties.js";
 
 /** 1 where the positive scores higher, 1/2 at a tie: the kernel of the Mann-Whitney statistic. */

@@ -61,6 +61,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--(linger-ms|publish-ms|drain-ms|clicks-quiet-ms)$/, [...WHOLE, "86400001"], /milliseconds, 0 to 86400000/],
   [/^--(rate|rate-limit)$/, POSITIVE, /a number above 0/],
   [/^--click-window$/, ["-1", "0", "x", "15x", "1e9"], /a time above 0: 90, 30s, 15m, 2h, 1d/],
+  [/^--dims$/, ["x", "0", "-1", "user=", "user=0", "user=x", "=8", "user=8,,ad=4"], /components by field or table/],
   [/^--host$/, HOSTS, /a host's name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
   [/^--(topic|dead-letter-topic|clicks-topic)$/, TOPICS, /a topic's name/],
@@ -87,6 +88,7 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
   [/^--until$/, ["end", "2026-11-24T06:00:00Z"]],
   [/^--topic$/, ["ads.v2-x_y"]],
   [/^--freeze$/, ["tower", "tables.a, tables.b", "none"]],
+  [/^--dims$/, ["8", "all=8", "user=8,C1=4", "user=8, ad=4"]],
 ];
 
 const takesValue = ({ required, optional }: Option) => required || optional;

@@ -88,7 +88,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "dim: 8",
       "colour: red, dim: 8",
       "f.yaml:13:10: tables.ids.colour: unknown key",
-      "known here: encoding, dim, salt, rows, init, optimizer, precision, rounding, budget, shards, admission, eviction, shared, compositional, multi_hash, dhe, low_dim, hot_cold",
+      "known here: encoding, dim, nested, salt, rows, init, optimizer, precision, rounding, budget, shards, admission, eviction, shared, compositional, multi_hash, dhe, low_dim, hot_cold",
     ],
     [
       "dim: 8",

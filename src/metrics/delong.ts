@@ -1,6 +1,8 @@
 /** How well scores order and fit labels, with standard errors. */
 export interface Quality {
+  /** Rows it is of. */
   readonly rows: number;
+  /** Area under the ROC curve. */
   readonly auc: number;
   readonly auc_se: number;
   readonly logloss: number;

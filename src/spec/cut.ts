@@ -1,0 +1,62 @@
+import { HashbrookError } from "../core/errors.js";
+import { suggestion } from "../schema/problems.js";
+import type { CompiledSpec, CompiledTable } from "./compiled.js";
+
+/** Components of vectors to use, by field or table; `all` is every nested table. */
+export type Dims = Readonly<Record<string, number>>;
+
+/**
+ * The spec of a model of nested vectors, cut to prefixes. A field's own word wins over its table's, and both over `all`, which cuts
+ * every table to its longest prefix of no more components.
+ * @throws HashbrookError usage where there is no such name, or no such prefix was learned
+ */
+export function cutSpec(spec: CompiledSpec, dims: Dims): CompiledSpec {
+  const tables = spec.tables.filter(({ nested }) => nested !== undefined);
+  if (tables.length === 0)
+    throw new HashbrookError("usage", `--dims: ${spec.name} did not learn nested vectors: none can be cut`, {
+      hint: "train it with `train: { nested: true }`, or with the dim itself",
+    });
+  checkNames(spec, tables, dims);
+  return { ...spec, tables: spec.tables.map((table) => cutTable(table, dims)) };
+}
+
+function cutTable(table: CompiledTable, dims: Dims): CompiledTable {
+  const { nested, name, dim } = table;
+  if (nested === undefined) return table;
+  const all = dims.all === undefined ? dim : upTo(table, nested, dims.all);
+  const whole = dims[name] === undefined ? all : learned(name, nested, dims[name]);
+  const cells = table.cells.map((cell) => {
+    const { prefix: _, ...rest } = cell;
+    const own = dims[cell.field];
+    const prefix = own === undefined ? whole : learned(cell.field, nested, own);
+    return prefix < dim ? { ...rest, prefix } : rest;
+  });
+  return { ...table, cells };
+}
+
+function learned(name: string, nested: readonly number[], prefix: number): number {
+  if (nested.includes(prefix)) return prefix;
+  throw new HashbrookError("usage", `--dims ${name}=${prefix}: its vectors learned the prefixes ${nested.join(", ")}`, {
+    hint: "give one of these",
+  });
+}
+
+function upTo({ name }: CompiledTable, nested: readonly number[], most: number): number {
+  const found = nested.findLast((prefix) => prefix <= most);
+  if (found !== undefined) return found;
+  throw new HashbrookError("usage", `--dims all=${most}: the shortest prefix of table ${name} is ${nested[0]}`, {
+    hint: `give at least all=${nested[0]}`,
+  });
+}
+
+function checkNames({ tables: every }: CompiledSpec, tables: readonly CompiledTable[], dims: Dims): void {
+  const namesOf = (some: readonly CompiledTable[]) =>
+    some.flatMap(({ name, cells }) => [name, ...cells.map(({ field }) => field)]);
+  const known = new Set(["all", ...namesOf(tables)]);
+  const unknown = Object.keys(dims).find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  const exists = namesOf(every).includes(unknown);
+  const what = exists ? "did not learn nested vectors" : "is neither a field nor a table of this model";
+  const hint = exists ? `those that did: ${[...known].slice(1).join(", ")}` : suggestion(unknown, [...known]);
+  throw new HashbrookError("usage", `--dims ${unknown}=${dims[unknown]}: ${unknown} ${what}`, { hint });
+}

@@ -1,0 +1,68 @@
+import type { Problems } from "../schema/problems.js";
+import { Type } from "../schema/typebox.js";
+import { type TowerKind, towerOf } from "../towers/index.js";
+import type { CompiledTable } from "./compiled.js";
+
+/** `nested` in a spec: true, or the prefixes. */
+export const nested = (of = "") =>
+  Type.Union(
+    [
+      Type.Boolean(),
+      Type.Array(Type.Integer({ minimum: 1, maximum: 4096, description: "Components." }), { minItems: 1 }),
+    ],
+    {
+      description: `${of}nested (Matryoshka) vectors: which prefixes of a vector learn to do without the rest. true: 1, 2, 4, … and dim. Default false.`,
+    },
+  );
+
+/** What a spec may give. */
+type NestedSource = boolean | readonly number[] | undefined;
+
+/** A table's prefixes; none where it is not nested, so that specs of before there was a choice keep their hash. */
+export function compileNested(
+  spec: { readonly train?: { readonly nested?: NestedSource } },
+  table: { readonly nested?: NestedSource },
+  { path, kind, dim }: { readonly path: string; readonly kind: TowerKind; readonly dim: number },
+  problems: Problems,
+): Pick<CompiledTable, "nested"> {
+  const own = table.nested !== undefined;
+  const given = own ? table.nested : spec.train?.nested;
+  if (given === undefined || given === false) return {};
+  const at = own ? `${path}.nested` : "train.nested";
+  const why = refusal(kind);
+  if (why) problems.add(at, why.message, why.hint);
+  const prefixes = given === true ? powersBelow(dim) : given;
+  if (own && prefixes.some((prefix) => prefix > dim))
+    problems.add(at, `${Math.max(...prefixes)} is more than the table's dim, ${dim}`, "name prefixes below dim");
+  const below = [...new Set(prefixes)].filter((prefix) => prefix < dim).sort((a, b) => a - b);
+  return below.length > 0 ? { nested: [...below, dim] } : {};
+}
+
+/** Why a kind of tower has no nested vectors; undefined where it has. */
+function refusal(kind: TowerKind): { readonly message: string; readonly hint: string } | undefined {
+  const { learns, table } = towerOf(kind);
+  if (table?.only?.dim === 1)
+    return { message: `${kind} has one weight a key: there is nothing to nest`, hint: "remove it" };
+  if (table?.dim)
+    return {
+      message: `${kind} has a vector for each other field in a row, of which no prefix can be cut`,
+      hint: "remove it, or use another tower",
+    };
+  if (learns === "events")
+    return { message: `${kind} learns event by event, without nested vectors`, hint: "remove it, or use deepfm" };
+  return undefined;
+}
+
+/** 1, 2, 4, … below `dim`. */
+function powersBelow(dim: number): number[] {
+  const powers: number[] = [];
+  for (let power = 1; power < dim; power *= 2) powers.push(power);
+  return powers;
+}
+
+/** What a compiled table says against itself, if anything. */
+export function nestedDisagreement({ nested, cells, dim }: CompiledTable): string | undefined {
+  if (nested && (nested.at(-1) !== dim || nested.some((prefix, i) => i > 0 && prefix <= nested[i - 1])))
+    return "has nested prefixes that do not ascend to its dim";
+  return cells.some(({ prefix = dim }) => prefix > dim) ? "has a prefix longer than its rows" : undefined;
+}
