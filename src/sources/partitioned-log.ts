@@ -27,9 +27,11 @@ export interface PartitionedLog {
   readonly losses: number;
   /** Offset after the partition's last message, as far as known: for lag. */
   end(partition: number): bigint;
+  /** The log cannot be read on: what is at hand is all there will be, and no partition is waited for. */
+  readonly failed: boolean;
   /**
    * Until something arrives, or for `milliseconds`.
-   * @throws HashbrookError offsets_lost, kafka_auth, kafka_topic_missing, … when the log cannot be read on
+   * @throws HashbrookError offsets_lost, kafka_auth, kafka_topic_missing, … once it has failed
    */
   wait(milliseconds: number): Promise<void>;
   /** Tells the log's keeper how far the checkpoints are; for dashboards alone. */

@@ -6,6 +6,8 @@ export class MemoryLog implements PartitionedLog {
   readonly topic = "events";
   readonly partitions: number;
   losses = 0;
+  /** Why it cannot be read on. */
+  failure: Error | null = null;
   readonly state = { ready: true, reason: null };
   private readonly all: Message[][];
   private readonly hands: Chunk[][];
@@ -43,7 +45,11 @@ export class MemoryLog implements PartitionedLog {
   }
 
   idle(partition: number, next: bigint): boolean {
-    return this.hands[partition].length === 0 && this.end(partition) <= next;
+    return this.hands[partition].length === 0 && (this.failed || this.end(partition) <= next);
+  }
+
+  get failed(): boolean {
+    return this.failure !== null;
   }
 
   end(partition: number): bigint {
@@ -52,6 +58,7 @@ export class MemoryLog implements PartitionedLog {
   }
 
   async wait(): Promise<void> {
+    if (this.failure) throw this.failure;
     for (let p = 0; p < this.partitions; p++) this.deliver(p);
   }
 

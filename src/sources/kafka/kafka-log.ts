@@ -110,7 +110,11 @@ export class KafkaLog implements PartitionedLog {
 
   idle(partition: number, next: bigint): boolean {
     const { chunks, end } = this.parts[partition];
-    return !this.learned.pending && chunks.length === 0 && end <= next;
+    return !this.learned.pending && chunks.length === 0 && (this.failed || end <= next);
+  }
+
+  get failed(): boolean {
+    return this.failure !== null;
   }
 
   get losses(): number {
@@ -130,7 +134,6 @@ export class KafkaLog implements PartitionedLog {
         resolve();
       };
     });
-    if (this.failure) throw this.failure;
   }
 
   commit(offsets: readonly bigint[]): Promise<void> {

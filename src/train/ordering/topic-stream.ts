@@ -29,7 +29,10 @@ const MOST_BYTES = 64 << 20;
 /** The record time of every so many messages of a batch is kept: which ones must not depend on how they came to hand. */
 const TIME_EVERY = 64;
 
-/** Log → merge → decoder → batches, in the merge's order. A message is an event; an empty one is passed over. */
+/**
+ * Log → merge → decoder → batches, in the merge's order. A message is an event; an empty one is passed over. Where the log fails, what
+ * is at hand comes before the error.
+ */
 export async function* decodedMessages(
   log: PartitionedLog,
   merge: Merge,
@@ -47,7 +50,7 @@ export async function* decodedMessages(
     return taken;
   };
   while (remaining > 0) {
-    const due = batch.messages > 0 && clock.now() - openedAt >= lingerMs;
+    const due = batch.messages > 0 && (log.failed || clock.now() - openedAt >= lingerMs);
     const next = merge.next(due);
     if (next === "end") break;
     if (next === "wait") await log.wait(batch.messages > 0 ? Math.max(1, openedAt + lingerMs - clock.now()) : IDLE_MS);

@@ -31,6 +31,35 @@ async function batches(log: MemoryLog, messages: number, chunk: number): Promise
   return seen;
 }
 
+it("what was at hand when the log failed comes before the error: of all partitions, in batches that a replay closes alike", async () => {
+  const log = new MemoryLog(3);
+  for (let i = 0; i < 300; i++) log.append(i % 3, `${i % 2}\tx`);
+  const decoder = new Decoder(SPEC, { capacity: 64 });
+  const start = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
+  const merge = new Merge(log, start);
+  const failure = new Error("the topic is gone");
+  log.wait = async () => {
+    if (log.failure) throw log.failure;
+    // Partition 0 has brought nothing yet when the connection breaks.
+    for (const partition of [1, 2]) log.deliver(partition, 50);
+    log.failure = failure;
+  };
+  const buffer = () => new ArrayBuffer(decoder.layout.bytes);
+  const options = { limit: Number.POSITIVE_INFINITY, lingerMs: 1e9, clock: { now: () => 0 }, buffer };
+  const seen: number[] = [];
+  const decided: string[] = [];
+  const reading = (async () => {
+    for await (const { rows, decisions } of decodedMessages(log, merge, decoder, options)) {
+      seen.push(rows);
+      decided.push(...decisions.map(({ kind, at }) => `${kind} ${at}`));
+    }
+  })();
+  await expect(reading).rejects.toBe(failure);
+  expect(seen).toEqual([64, 36]);
+  expect(merge.position.offsets).toEqual(["0", "50", "50"]);
+  expect(decided).toEqual(["partitions 0", "turn 0", "turn 50", "close 100"]);
+});
+
 function logOf(count: number, text: (i: number) => string): MemoryLog {
   const log = new MemoryLog(1);
   for (let i = 0; i < count; i++) log.append(0, text(i));
