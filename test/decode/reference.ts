@@ -232,8 +232,8 @@ function csvValues(
   const values: Uint8Array[] = [];
   let at = start;
   while (true) {
-    const value: number[] = [];
     if (file[at] === 34) {
+      const value: number[] = [];
       at++;
       while (file[at] !== 34 || file[at + 1] === 34) {
         if (at >= file.length) return null;
@@ -243,14 +243,13 @@ function csvValues(
       at++;
       if (file[at] === 13 && (at + 1 === file.length || file[at + 1] === 10)) at++;
       if (at < file.length && file[at] !== separator && file[at] !== 10) return "bad";
+      values.push(Uint8Array.from(value));
     } else {
-      while (at < file.length && file[at] !== separator && file[at] !== 10) {
-        if (file[at] === 34) return "bad";
-        value.push(file[at++]);
-      }
-      if (file[at] !== separator && value.at(-1) === 13) value.pop();
+      const from = at;
+      for (; at < file.length && file[at] !== separator && file[at] !== 10; at++) if (file[at] === 34) return "bad";
+      const cut = file[at] !== separator && at > from && file[at - 1] === 13;
+      values.push(file.subarray(from, cut ? at - 1 : at));
     }
-    values.push(Uint8Array.from(value));
     if (file[at] !== separator || at >= file.length) return { end: at, values };
     at++;
   }

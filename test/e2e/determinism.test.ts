@@ -9,7 +9,7 @@ import { digests, ended, endedAfterKills, report, simulated, start, temporary } 
 const folder = temporary();
 const plain = join(folder, "ads.tsv");
 const gzipped = join(folder, "ads-2.tsv.gz");
-const ROWS = 20_000;
+const ROWS = 10_000;
 
 beforeAll(async () => {
   writeFileSync(plain, await simulated(ROWS / 2, 3));
@@ -46,14 +46,14 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
   it("gives the same bytes again, for any number of threads", async () => {
     for (const threads of ["2", "3"]) {
       const out = temporary();
-      await report(train(out, "--threads", threads, "--checkpoint-every", "9000"));
+      await report(train(out, "--threads", threads, "--checkpoint-every", "4500"));
       expect(digests(out)).toEqual(digests(whole));
     }
   });
 
   it("gives the same bytes when it is killed again and again, and resumed", async () => {
     const out = temporary();
-    const args = train(out, "--resume", "--checkpoint-every", "700", "--json");
+    const args = train(out, "--resume", "--checkpoint-every", "350", "--json");
     expect(await endedAfterKills(args, 12, new Rng(11))).toBe(12);
     expect(digests(out)).toEqual(digests(whole));
   }, 300_000);

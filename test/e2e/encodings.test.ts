@@ -12,7 +12,7 @@ import { digests, endedAfterKills, report, run, simulatedLines, temporary } from
 
 const folder = temporary();
 const ROWS = 4_000;
-const KILLS = 4;
+const KILLS = 3;
 
 /** The demo's model, its users and ads encoded otherwise. */
 function model(name: string, users: string, ads: string): string {

@@ -1,13 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { withAdmin } from "../../src/sources/kafka/admin.js";
-import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { replay } from "../../src/train/replay.js";
 import { digests, ended, type Outcome, report, run, start, temporary } from "../e2e/hashbrook.js";
-import { type BrokerFacts, describeBroker, describeKafka, failure, killBroker, startBroker } from "./harness.js";
+import { describeKafka, failure } from "./harness.js";
 import { LR, rows, said, training } from "./trainers.js";
 
 const rejectsOf = (out: string) =>
@@ -251,42 +248,3 @@ tower: lr
     expect((await Promise.all(lives)).map(({ status }) => status)).toEqual([0, 0]);
   });
 });
-
-describeBroker("training while the broker goes away and comes back", () => {
-  it("is not ready meanwhile, and learns every event once", async () => {
-    let broker: BrokerFacts = await startBroker({ dir: temporary() });
-    const options = kafkaOptions(broker.brokers);
-    const events = await rows(3000);
-    const send = async (lines: string[]) => {
-      const producer = await KafkaProducer.open(options, "t");
-      await producer.send(lines.map((value, i) => ({ value, partition: i % 2 })));
-      await producer.close();
-    };
-    await withAdmin(options, (admin) => admin.createTopic("t", 2));
-    await send(events.slice(0, 1000));
-    const child = start([...training(broker, "t", temporary()), "--metrics-port", "0", "--json"]);
-    const life = ended(child);
-    const [, url] = await said(child, /"metrics":"(http:[^"]+)\/metrics"/);
-    const ready = async () => (await fetch(`${url}/v2/health/ready`)).status;
-    await until(async () => (await ready()) === 200);
-    await killBroker(broker);
-    await until(async () => (await ready()) === 503);
-    broker = await startBroker({ dir: broker.dir, keep: true });
-    await send(events.slice(1000));
-    await until(async () => (await ready()) === 200);
-    await said(child, /"examples":3000,/);
-    child.kill("SIGINT");
-    const { status, stdout } = await life;
-    expect(status).toBe(0);
-    expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ examples: 3000, rejected: 0, duplicates: 0 });
-    await killBroker(broker);
-  }, 180_000);
-});
-
-async function until(done: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 600; i++) {
-    if (await done()) return;
-    await sleep(100);
-  }
-  throw new Error("it did not happen within a minute");
-}

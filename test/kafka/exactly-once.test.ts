@@ -15,7 +15,7 @@ import { type BrokerFacts, describeBroker, killBroker, startBroker } from "./har
 import { DEEP_CROSSING, LR, training } from "./trainers.js";
 
 /** Fifty in `npm run test:soak`; HASHBROOK_KILLS=1000 takes two hours. */
-const KILLS = Number(process.env.HASHBROOK_KILLS ?? 14);
+const KILLS = Number(process.env.HASHBROOK_KILLS ?? 12);
 /** Enough for every life to get somewhere. */
 const EVENTS = 6000 * KILLS;
 const PARTITIONS = 4;

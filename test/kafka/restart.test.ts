@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { KafkaAdmin } from "../../src/sources/kafka/admin.js";
+import { KafkaAdmin, withAdmin } from "../../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
-import { temporary } from "../e2e/hashbrook.js";
+import { ended, start, temporary } from "../e2e/hashbrook.js";
 import {
   type BrokerFacts,
   describeBroker,
@@ -12,6 +13,7 @@ import {
   startBroker,
   stopBroker,
 } from "./harness.js";
+import { rows, said, training } from "./trainers.js";
 
 describeBroker("when the broker", () => {
   let broker: BrokerFacts;
@@ -42,7 +44,7 @@ describeBroker("when the broker", () => {
     const values = (await readTopic(options, "t")).map(({ value }) => Number(value));
     const numbers = Array.from({ length: 600 }, (_, n) => n);
     expect(values).toEqual([...numbers.filter((n) => n % 2 === 0), ...numbers.filter((n) => n % 2 === 1)]);
-  });
+  }, 180_000);
 
   it("stays away, sending fails as unreachable, and the same producer goes on once it is back", async () => {
     const options = kafkaOptions(broker.brokers);
@@ -57,5 +59,40 @@ describeBroker("when the broker", () => {
     await producer.send([{ value: "after" }]);
     await producer.close();
     expect((await readTopic(options, "away")).map(({ value }) => String(value))).toEqual(["before", "after"]);
-  });
+  }, 180_000);
+
+  it("is killed and comes back under a trainer, which is not ready meanwhile, and learns every event once", async () => {
+    const options = kafkaOptions(broker.brokers);
+    const events = await rows(3000);
+    const send = async (lines: string[]) => {
+      const producer = await KafkaProducer.open(options, "learned");
+      await producer.send(lines.map((value, i) => ({ value, partition: i % 2 })));
+      await producer.close();
+    };
+    await withAdmin(options, (admin) => admin.createTopic("learned", 2));
+    await send(events.slice(0, 1000));
+    const child = start([...training(broker, "learned", temporary()), "--metrics-port", "0", "--json"]);
+    const life = ended(child);
+    const [, url] = await said(child, /"metrics":"(http:[^"]+)\/metrics"/);
+    const ready = async () => (await fetch(`${url}/v2/health/ready`)).status;
+    await until(async () => (await ready()) === 200);
+    await killBroker(broker);
+    await until(async () => (await ready()) === 503);
+    broker = await startBroker({ dir: broker.dir, keep: true });
+    await send(events.slice(1000));
+    await until(async () => (await ready()) === 200);
+    await said(child, /"examples":3000,/);
+    child.kill("SIGINT");
+    const { status, stdout } = await life;
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ examples: 3000, rejected: 0, duplicates: 0 });
+  }, 180_000);
 });
+
+async function until(done: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    if (await done()) return;
+    await sleep(100);
+  }
+  throw new Error("it did not happen within a minute");
+}

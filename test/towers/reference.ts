@@ -30,6 +30,10 @@ function compute(y: Tensor, x: Value[], feeds: ReadonlyMap<string, Value>, rows:
     shape,
     data: Float64Array.from({ length: size }, (_, i) => f(position(i, shape), i)),
   });
+  const each = (f: (a: number, b: number) => number): Value => {
+    const [a, b = a] = x.map((operand) => spread(operand, shape).data);
+    return { shape, data: a.map((value, i) => f(value, b[i])) };
+  };
   switch (y.op) {
     case "input":
     case "parameter":
@@ -37,37 +41,26 @@ function compute(y: Tensor, x: Value[], feeds: ReadonlyMap<string, Value>, rows:
     case "constant":
       return { shape, data: Float64Array.from(y.data) };
     case "add":
-      return make((at) => read(x[0], at) + read(x[1], at));
+      return each((a, b) => a + b);
     case "sub":
-      return make((at) => read(x[0], at) - read(x[1], at));
+      return each((a, b) => a - b);
     case "mul":
-      return make((at) => read(x[0], at) * read(x[1], at));
+      return each((a, b) => a * b);
     case "div":
-      return make((at) => read(x[0], at) / read(x[1], at));
+      return each((a, b) => a / b);
     case "sqrt":
-      return make((at) => Math.sqrt(read(x[0], at)));
+      return each(Math.sqrt);
     case "mish":
-      return make((at) => read(x[0], at) * Math.tanh(Math.log1p(Math.exp(read(x[0], at)))));
+      return each((a) => a * Math.tanh(Math.log1p(Math.exp(a))));
     case "relu":
-      return make((at) => Math.max(0, read(x[0], at)));
+      return each((a) => Math.max(0, a));
     case "reluGradient":
-      return make((at) => (read(x[0], at) > 0 ? read(x[1], at) : 0));
+      return each((a, b) => (a > 0 ? b : 0));
     case "sigmoid":
-      return make((at) => 1 / (1 + Math.exp(-read(x[0], at))));
+      return each((a) => 1 / (1 + Math.exp(-a)));
     case "gemm":
-    case "matmul": {
-      const batch = (at: number[]) => at.slice(0, -2);
-      const inner = x[0].shape[x[0].shape.length - (y.transA ? 2 : 1)];
-      return make((at) => {
-        const [m, n] = at.slice(-2);
-        let sum = x[2] ? read(x[2], [n]) : 0;
-        for (let k = 0; k < inner; k++) {
-          const a = read(x[0], [...batch(at), ...(y.transA ? [k, m] : [m, k])]);
-          sum += a * read(x[1], [...batch(at), ...(y.transB ? [n, k] : [k, n])]);
-        }
-        return sum;
-      });
-    }
+    case "matmul":
+      return product(x, y, shape);
     case "concat":
       return make((at) => {
         let column = at[1];
@@ -90,10 +83,32 @@ function compute(y: Tensor, x: Value[], feeds: ReadonlyMap<string, Value>, rows:
     case "reshape":
       return { shape, data: x[0].data };
     case "expand":
-      return make((at) => read(x[0], at));
+      return spread(x[0], shape);
     case "reduceSum":
       return reduceSum(x[0], y.axes, shape);
   }
+}
+
+/** Products of matrices, one for each place in the leading dimensions. */
+function product([a, b, bias]: Value[], { transA, transB }: Turned, shape: number[]): Value {
+  const data = new Float64Array(shape.reduce((size, dim) => size * dim, 1));
+  const [m, n] = shape.slice(-2);
+  const inner = a.shape[a.shape.length - (transA ? 2 : 1)];
+  const [stepA, stepB] = [steps(a.shape, transA), steps(b.shape, transB)];
+  for (let matrix = 0, at = 0; at < data.length; matrix++) {
+    const place = [...position(matrix, shape.slice(0, -2)), 0, 0];
+    const [fromA, fromB] = [offset(place, a.shape), offset(place, b.shape)];
+    for (let row = 0; row < m; row++) {
+      for (let column = 0; column < n; column++, at++) {
+        data[at] = bias ? read(bias, [column]) : 0;
+        for (let k = 0; k < inner; k++) {
+          const left = a.data[fromA + row * stepA.row + k * stepA.column];
+          data[at] += left * b.data[fromB + k * stepB.row + column * stepB.column];
+        }
+      }
+    }
+  }
+  return { shape, data };
 }
 
 function reduceSum(x: Value, axes: readonly number[], shape: number[]): Value {
@@ -103,6 +118,21 @@ function reduceSum(x: Value, axes: readonly number[], shape: number[]): Value {
     data[offset(position(i, x.shape), kept)] += value;
   });
   return { shape, data };
+}
+
+/** A value broadcast to `shape`. */
+function spread(x: Value, shape: number[]): Value {
+  if (x.shape.length === shape.length && x.shape.every((dim, axis) => dim === shape[axis])) return x;
+  const size = shape.reduce((a, b) => a * b, 1);
+  return { shape, data: Float64Array.from({ length: size }, (_, i) => read(x, position(i, shape))) };
+}
+
+type Turned = { readonly transA: boolean; readonly transB: boolean };
+
+/** From a matrix's row to the next one, and from a column to the next one, as it is read: turned or not. */
+function steps(shape: readonly number[], turned: boolean): { row: number; column: number } {
+  const width = shape[shape.length - 1];
+  return turned ? { row: 1, column: width } : { row: width, column: 1 };
 }
 
 /** The index of element `i` of a row-major tensor. */
