@@ -45,6 +45,14 @@ export {
   inspect,
 } from "./inspect/inspect.js";
 export { type LagOptions, type LagReport, lag, type PartitionLag } from "./inspect/lag.js";
+export {
+  type Item2vecOptions,
+  type Item2vecReport,
+  item2vec,
+  type Neighbour,
+  neighboursOf,
+} from "./item2vec/item2vec.js";
+export type { Item2vecProgress, Item2vecSettings } from "./item2vec/learn.js";
 export type { Difference, PairedDifference } from "./metrics/paired.js";
 export type { BinnedQuality } from "./metrics/score-bins.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
@@ -125,3 +133,4 @@ export { trainTogether } from "./train/together/together.js";
 export type { SourceHealth } from "./train/workers/thread-messages.js";
 export type { Fit } from "./warm-start/distil.js";
 export type { StartedPart, StartOutcome, StartReport } from "./warm-start/report.js";
+export type { TableVectors } from "./warm-start/start-vectors.js";

@@ -20,7 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["calibration"],
   ["model"],
   ["warm-start"],
-  ["exports", "inspect", "migrate", "train", "serve"],
+  ["exports", "inspect", "migrate", "item2vec", "train", "serve"],
   ["tune", "explain"],
   ["portable"],
   ["cli"],
@@ -28,6 +28,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Sideways imports that are allowed, with the reason. */
 const ALLOWED: Readonly<Record<string, string>> = {
   "inspect → train": "ids' names are found in events, read as training reads them",
+  "item2vec → train": "sequences come from the events that training reads, in its order",
   "migrate → train": "a migrated model is a trained one, checked and counted as such",
 };
 /** Single doors that another folder may go through, with the reason. */

@@ -16,5 +16,6 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   produce: async () => (await import("./produce.js")).produceCommand(),
   lag: async () => (await import("./lag.js")).lagCommand(),
   replay: async () => (await import("./replay.js")).replayCommand(),
+  item2vec: async () => (await import("./item2vec.js")).item2vecCommand(),
   migrate: async () => (await import("./migrate.js")).migrateCommand(),
 };

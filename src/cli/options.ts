@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { parseSeconds } from "../schema/units.js";
 import { kafkaOptions, kafkaUrl } from "../sources/kafka/options.js";
+import type { TableVectors } from "../warm-start/start-vectors.js";
 
 /** The longest wait a flag can name: a day. */
 const MOST_MS = 86_400_000;
@@ -111,6 +112,13 @@ export function names(text: string, before: readonly string[] = []): string[] {
   throw new InvalidArgumentError("It must be names with commas between them.");
 }
 
+/** Parses a table's name and the folder of its vectors; adds them to those given before. */
+export function tableVectors(text: string, before: readonly TableVectors[] = []): TableVectors[] {
+  const [, table, path] = /^([A-Za-z_][\w-]*)=(.+)$/.exec(text) ?? [];
+  if (table !== undefined) return [...before, { table, path }];
+  throw new InvalidArgumentError("It must be a table's name and a folder: items=runs/vectors.");
+}
+
 /** Parses a share of a whole, of which something must be left: "20%" or 0.2. */
 export function share(text: string): number {
   const value = parsedShare(text);
@@ -146,6 +154,13 @@ export function duration(text: string): number {
   const seconds = parseSeconds(text);
   if (seconds === undefined) throw new InvalidArgumentError("It must be a time above 0: 90, 30s, 15m, 2h, 1d.");
   return seconds;
+}
+
+/** Parses a number; underscores may group digits. */
+export function number(text: string): number {
+  const value = numberOf(text);
+  if (!Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
+  return value;
 }
 
 /** Parses a number of 0 or more; underscores may group digits. */

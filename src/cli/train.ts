@@ -6,6 +6,7 @@ import { systemClock } from "../core/clock.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
+import type { TableVectors } from "../warm-start/start-vectors.js";
 import {
   counting,
   each,
@@ -16,6 +17,7 @@ import {
   notEmpty,
   port,
   share,
+  tableVectors,
   threads,
   topicName,
   wholeNumber,
@@ -43,6 +45,7 @@ interface Flags extends TopicFlags, PublishFlags, ProtectionFlags {
   again?: true;
   initFrom?: string;
   freeze?: string[];
+  initTable?: TableVectors[];
   limit?: number;
   epochs: number;
   validate?: string[];
@@ -83,6 +86,11 @@ export function trainCommand(): Command {
     .option(
       "--init-from <dir>",
       "a new run's tables and tower start from this run or checkpoint, by their names; a line says what became of each",
+    )
+    .option(
+      "--init-table <name=dir>",
+      "a new run's table starts from the vectors of ids in this folder (hashbrook item2vec); may be given for several",
+      tableVectors,
     )
     .option("--freeze <parts>", "what does not learn, with commas between: tower, tables.NAME; none: all learns", names)
     .option("--limit <n>", "stop after n events, counted from the start of the data", wholeNumber)
@@ -165,9 +173,9 @@ async function run(flags: Flags): Promise<void> {
 /** Several models learn beside each other. */
 async function several(flags: Flags): Promise<void> {
   const { runTogether, refuseForOne } = await import("./train-together.js");
-  const { serve, publish, clicks, freeze, model, json = false, topic: _, ...rest } = flags;
+  const { serve, publish, clicks, freeze, initTable, model, json = false, topic: _, ...rest } = flags;
   const { metricsPort, clicksTopic, initFrom, deadLetterTopic } = flags;
-  refuseForOne({ serve, metricsPort, publish, clicks, clicksTopic, initFrom, freeze, deadLetterTopic });
+  refuseForOne({ serve, metricsPort, publish, clicks, clicksTopic, initFrom, initTable, freeze, deadLetterTopic });
   return runTogether({ ...rest, models: model, topic: topicOf(flags), json });
 }
 
@@ -192,6 +200,7 @@ async function one(flags: Flags): Promise<void> {
     quietMs: flags.clicksQuietMs,
     deadLetters,
     publish: publishOf(flags),
+    initTables: flags.initTable,
     follower: beside?.follower,
     signal,
     onProgress,

@@ -5,7 +5,7 @@ import { AtomicFile, writeFileAtomically } from "../core/atomic-file.js";
 import { bytesOf } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, writeError } from "../core/files.js";
-import { npyHeader } from "./npy.js";
+import { npyHeader } from "../core/npy.js";
 
 /** Some rows of a table: `keys` [n], `weights` [n × dim] row-major. */
 export interface ExportChunk {

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { HashbrookError } from "../core/errors.js";
+import type { TableVectors } from "../warm-start/start-vectors.js";
 
 /** How a stream is read and learned: plain data that reaches all threads of a run as it is given here, or by default. */
 export interface StreamSettings {
@@ -22,6 +23,8 @@ export interface TrainSettings extends StreamSettings {
    * goes on has started. Default: null, from nothing.
    */
   readonly initFrom: string | null;
+  /** Tables of a new run whose ids start from vectors that were learned elsewhere (`item2vec`). Default: null, none. */
+  readonly initTables: readonly TableVectors[] | null;
   /** What does not learn: `tower`, `tables.<name>`. Default: null: what the run that is gone on with was told, else all learns; `none`: all does. */
   readonly freeze: readonly string[] | null;
   /** Passes over the data. Default 1. */
@@ -56,6 +59,7 @@ export const defaultSettings: TrainSettings = {
   lingerMs: 50,
   resume: false,
   initFrom: null,
+  initTables: null,
   freeze: null,
   epochs: 1,
   validateLast: null,

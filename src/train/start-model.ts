@@ -51,13 +51,24 @@ async function frozenOf(
   return names.length > 0 ? { parts, names } : undefined;
 }
 
-async function startReport({ initFrom }: Job, model: Model, frozen: readonly string[]): Promise<StartReport | null> {
-  if (initFrom === null) return null;
+async function startReport(
+  { initFrom, initTables }: Job,
+  model: Model,
+  frozen: readonly string[],
+): Promise<StartReport | null> {
+  if (initFrom === null && initTables === null) return null;
   const { startFrom } = await import("../warm-start/start.js");
-  return { ...(await startFrom(model, initFrom)), frozen };
+  const started = initFrom === null ? { from: null, examples: 0, parts: [] } : await startFrom(model, initFrom);
+  if (initTables === null) return { ...started, frozen };
+  const { startVectors } = await import("../warm-start/start-vectors.js");
+  const given = await startVectors(model, initTables);
+  const others = started.parts.filter(
+    ({ part, name, outcome }) => part !== "table" || outcome === "taken" || !given.some((one) => one.name === name),
+  );
+  return { ...started, parts: [...others, ...given], frozen };
 }
 
 function startedFrom({ from, examples, parts }: StartReport, model: Model): StartedFrom {
   const learned = model.norms() === null ? "table" : "tower";
-  return { from, examples, warm: parts.some(({ part, taken }) => part === learned && taken > 1) };
+  return { from, examples, warm: from !== null && parts.some(({ part, taken }) => part === learned && taken > 1) };
 }

@@ -72,6 +72,11 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
     /earliest, latest, an offset.*0,17,3.*2026-11-24T06:00:00Z/,
   ],
   [/^--until$/, ["-1", "x", "2026-13-45", "earliest"], /end, or a time such as 2026-11-24T06:00:00Z/],
+  [/^--init-table$/, ["items", "=x", "items="], /a table's name and a folder/],
+  [/^--(dim|window|negative|min-count)$/, COUNTS, /whole number of at least 1/],
+  [/^--exponent$/, ["x", "_", "NaN"], /It must be a number/],
+  [/^--sample$/, ["-1", "x"], /a number of 0 or more/],
+  [/^--architecture$/, ["x"], /Allowed choices are/],
   [/^--freeze$/, [",", "tower,"], /names with commas between them/],
   [/^--(precision|format|compression|on-lost-offsets|onnx)$/, ["x", "F32"], /Allowed choices are/],
 ];
@@ -120,7 +125,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|clicks|impressions|validate|validate-last|max-staleness|max-skipped|name|token-file|admin-token-file|tls-cert|tls-key|init-from)$/;
+    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|clicks|impressions|validate|validate-last|max-staleness|max-skipped|name|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors)$/;
   const files = /^--(names|svg)$/;
   const known = [...refused.map(([flags]) => flags), plain, files];
   for (const name of Object.keys(commands)) {

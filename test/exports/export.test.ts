@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { readSafetensorsLayout } from "../../src/checkpoints/safetensors.js";
 import { bytesOf } from "../../src/core/blocks.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
+import { decodeNpy } from "../../src/core/npy.js";
 import {
   type ExportChunk,
   exportFile,
@@ -11,7 +12,6 @@ import {
   exportTableSteps,
   type TableRows,
 } from "../../src/exports/export.js";
-import { decodeNpy } from "../../src/exports/npy.js";
 import { FaultyFiles } from "../checkpoints/faulty-files.js";
 import { errorOf, quickFiles, temporaryDirectory } from "../checkpoints/samples.js";
 import fc from "../properties.js";

@@ -1,4 +1,4 @@
-import { type Dtype, dtypeBytes } from "../core/blocks.js";
+import { type Dtype, dtypeBytes } from "./blocks.js";
 
 /** NumPy's type strings: byte order, kind, bytes. */
 const kinds: Record<Dtype, string> = {

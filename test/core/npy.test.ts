@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { tensorBytes } from "../../src/checkpoints/safetensors.js";
 import { type Dtype, dtypeBytes } from "../../src/core/blocks.js";
-import { decodeNpy, npyHeader } from "../../src/exports/npy.js";
+import { decodeNpy, npyHeader } from "../../src/core/npy.js";
 import fc from "../properties.js";
 
 // What numpy 2.4's np.save writes before the data of np.zeros((3, 2), "<f4").

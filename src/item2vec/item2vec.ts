@@ -1,0 +1,134 @@
+import { HashbrookError } from "../core/errors.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { loadSpec } from "../spec/parse.js";
+import type { Given } from "../train/settings.js";
+import { readIdVectors, writeIdVectors } from "../warm-start/id-vectors.js";
+import { type Item2vecProgress, type Item2vecSettings, item2vecDefaults, learnVectors } from "./learn.js";
+import { sequencesOfEvents, sequencesOfLines } from "./read-sequences.js";
+
+/** What vectors are learned from, and how. */
+export interface Item2vecOptions extends Given<Item2vecSettings> {
+  /** Files of sequences, a line each: ids with blanks, tabs or commas between them, or a JSON array. With `model`: of events. */
+  readonly data: string | readonly string[];
+  /** How events are written: a spec's path, or compiled. Takes `field` and `sequenceBy`. */
+  readonly model?: string | CompiledSpec | undefined;
+  /** Whose values are the ids: a field of the spec, or a column or path. */
+  readonly field?: string | undefined;
+  /** Whose values tell sequences apart, likewise: a user, a session. A sequence has its ids in the order of the stream. */
+  readonly sequenceBy?: string | undefined;
+  /** Takes the ids of negative events, too. Default false. */
+  readonly negatives?: boolean | undefined;
+  /** Folder to write: `vectors.npy`, `ids.tsv`, `item2vec.json`. */
+  readonly out: string;
+  /** Called a few times a second. */
+  readonly onProgress?: ((progress: Item2vecProgress) => void | Promise<void>) | undefined;
+}
+
+/** What was learned. */
+export interface Item2vecReport {
+  /** The folder. */
+  readonly out: string;
+  /** Ids that have a vector. */
+  readonly ids: number;
+  /** Floats of a vector. */
+  readonly dim: number;
+  /** Sequences of at least two such ids. */
+  readonly sequences: number;
+  /** Their occurrences in one pass. */
+  readonly words: number;
+  /** All settings, those by default too. */
+  readonly settings: Item2vecSettings;
+}
+
+/** Whole numbers and the least they may be. */
+const least = { dim: 1, window: 1, negative: 1, minCount: 1, epochs: 1, seed: 0 } as const;
+const DIM = 4096;
+
+/**
+ * Learns vectors of ids from the sequences they come in (word2vec; Barkan & Koenigstein 2016 for items), and writes them where `train --init-table` reads them.
+ * @throws HashbrookError usage, spec_invalid, source_missing, source_unreadable, table_full
+ */
+export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport> {
+  const settings = settingsOf(options);
+  const reader = await readerOf(options);
+  const sequences = reader.take(settings.minCount);
+  if (sequences.tokens.length === 0)
+    throw new HashbrookError("usage", "no sequence has two ids that occur often enough", {
+      hint: `--min-count ${settings.minCount}: a smaller one keeps rarer ids`,
+    });
+  const vectors = await learnVectors(sequences, settings, options.onProgress);
+  const { ids, counts } = sequences;
+  const words = sequences.tokens.length - sequences.sequences;
+  const facts = { ids: ids.length, dim: settings.dim, sequences: sequences.sequences, words, settings };
+  writeIdVectors(options.out, { ids, dim: settings.dim, vectors }, counts, {
+    format: "hashbrook-item2vec",
+    version: 1,
+    ...facts,
+  });
+  return { out: options.out, ...facts };
+}
+
+function readerOf({ data, model, field, sequenceBy, negatives }: Item2vecOptions) {
+  const files = typeof data === "string" ? [data] : data;
+  if (model === undefined) {
+    if (field !== undefined || sequenceBy !== undefined)
+      throw new HashbrookError(
+        "usage",
+        "--field and --sequence-by: without --model the data are sequences, not events",
+      );
+    return sequencesOfLines(files);
+  }
+  if (field === undefined || sequenceBy === undefined)
+    throw new HashbrookError("usage", "--model: say what of an event is the id, and what a sequence is", {
+      hint: "--field article --sequence-by user",
+    });
+  const spec = typeof model === "string" ? loadSpec(model) : model;
+  return sequencesOfEvents(files, { spec, field, sequenceBy, negatives });
+}
+
+function settingsOf(given: Given<Item2vecSettings>): Item2vecSettings {
+  const names = Object.keys(item2vecDefaults) as (keyof Item2vecSettings)[];
+  const settings = Object.fromEntries(
+    names.map((name) => [name, given[name] ?? item2vecDefaults[name]]),
+  ) as unknown as Item2vecSettings;
+  const { architecture, dim } = settings;
+  for (const [name, bound] of Object.entries(least)) {
+    const value = settings[name as keyof typeof least];
+    if (!Number.isSafeInteger(value) || value < bound)
+      throw new HashbrookError("usage", `${name} ${value}: must be a whole number of at least ${bound}`);
+  }
+  if (dim > DIM) throw new HashbrookError("usage", `dim ${dim}: at most ${DIM}`);
+  if (!(settings.rate > 0) || !(settings.sample >= 0) || !Number.isFinite(settings.exponent))
+    throw new HashbrookError("usage", "rate must be above 0, sample 0 or more, exponent a number");
+  return given.rate === undefined && architecture === "cbow" ? { ...settings, rate: 0.05 } : settings;
+}
+
+/** An id, and how near it is. */
+export interface Neighbour {
+  readonly id: string;
+  /** The cosine of the angle between both vectors. */
+  readonly similarity: number;
+}
+
+/**
+ * The ids whose vectors point most nearly where an id's does.
+ * @param directory as `item2vec` writes it
+ * @throws HashbrookError usage where there is no such id; what reading throws
+ */
+export function neighboursOf(directory: string, id: string, count = 10): Neighbour[] {
+  const { ids, dim, vectors } = readIdVectors(directory);
+  const at = ids.indexOf(id);
+  if (at < 0)
+    throw new HashbrookError("usage", `${directory}: has no id ${id}`, {
+      hint: "ids.tsv lists them: ids too rare have none",
+    });
+  const row = (i: number) => vectors.subarray(i * dim, (i + 1) * dim);
+  const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, x, c) => sum + x * b[c], 0);
+  const norms = ids.map((_, i) => Math.sqrt(dot(row(i), row(i))) || 1);
+  const near = ids.map((other, i) => ({ id: other, similarity: dot(row(at), row(i)) / (norms[at] * norms[i]), i }));
+  return near
+    .filter(({ i }) => i !== at)
+    .sort((a, b) => b.similarity - a.similarity || a.i - b.i)
+    .slice(0, count)
+    .map(({ id, similarity }) => ({ id, similarity }));
+}

@@ -1,0 +1,162 @@
+import { HashbrookError } from "../core/errors.js";
+import { Rng } from "../core/rng.js";
+import { type Word2vecKernel, word2vecKernel } from "../kernels/word2vec.js";
+import type { Sequences } from "./sequences.js";
+
+/** How vectors are learned (Mikolov et al. 2013). */
+export interface Item2vecSettings {
+  /** Floats of a vector. Default 16. */
+  readonly dim: number;
+  /** `skip-gram`: each id near by learns to tell the id; `cbow`: their mean does. Default skip-gram. */
+  readonly architecture: "skip-gram" | "cbow";
+  /** Ids looked at on each side: 1 to so many, drawn for every place. Default 5. */
+  readonly window: number;
+  /** Drawn ids for each that is there. Default 5. */
+  readonly negative: number;
+  /** Drawn ids are as frequent as their occurrences to this power. Default 0.75. */
+  readonly exponent: number;
+  /** Ids of a larger share of all occurrences are left out of sequences now and then; 0: none is. Default 1e-3. */
+  readonly sample: number;
+  /** Ids that occur less often have no vector. Default 5. */
+  readonly minCount: number;
+  /** Passes over the sequences. Default 5. */
+  readonly epochs: number;
+  /** The learning rate at the start; it falls to a 10,000th of it in a straight line. Default 0.025; cbow 0.05. */
+  readonly rate: number;
+  /** Of starts and draws. Default 42. */
+  readonly seed: number;
+}
+
+export const item2vecDefaults: Item2vecSettings = {
+  dim: 16,
+  architecture: "skip-gram",
+  window: 5,
+  negative: 5,
+  exponent: 0.75,
+  sample: 1e-3,
+  minCount: 5,
+  epochs: 5,
+  rate: 0.025,
+  seed: 42,
+};
+
+/** How far learning is. */
+export interface Item2vecProgress {
+  readonly epoch: number;
+  /** Occurrences passed over, of all epochs. */
+  readonly words: number;
+  /** Of all. */
+  readonly done: number;
+}
+
+/** Ids of one call of the kernel: the rate and the draws change with it. */
+const CHUNK = 8192;
+const END = 0xffffffff;
+const LEAST_RATE = 1e-4;
+
+/**
+ * Learns a vector of every id of the sequences. Same sequences, settings and seed: same bytes.
+ * @param onProgress called after every chunk of some thousand ids; what it returns is waited for
+ * @returns f32[ids × dim], row-major
+ * @throws HashbrookError table_full where the vectors need more than 4 GiB
+ */
+export async function learnVectors(
+  sequences: Sequences,
+  settings: Item2vecSettings,
+  onProgress: (progress: Item2vecProgress) => void | Promise<void> = () => {},
+): Promise<Float32Array> {
+  const { dim, window, negative, epochs, architecture } = settings;
+  const ids = sequences.counts.length;
+  const chunks = chunksOf(sequences.tokens);
+  const longest = chunks.reduce((most, [from, to]) => Math.max(most, to - from), 1);
+  const opened = word2vecKernel({ ids, dim, window, negative, cbow: architecture === "cbow", longest });
+  if (!opened)
+    throw new HashbrookError("table_full", `vectors of ${ids} ids with dim ${dim} need more than 4 GiB`, {
+      hint: "a smaller --dim, or a larger --min-count",
+    });
+  const { kernel, memory } = opened;
+  const lanes = (dim + 3) & ~3;
+  start(new Float32Array(memory.buffer, kernel.inputsAt() >>> 0, ids * lanes), dim, lanes, settings.seed);
+  prepare(kernel, memory, sequences.counts, settings);
+  const all = epochs * sequences.tokens.length;
+  const rng = new Rng(settings.seed + 1);
+  let [passed, words] = [0, 0];
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    for (const [from, to] of chunks) {
+      const rate = settings.rate * Math.max(LEAST_RATE, 1 - passed / all);
+      new Uint32Array(memory.buffer, kernel.idsAt() >>> 0, to - from).set(sequences.tokens.subarray(from, to));
+      kernel.train(to - from, (BigInt(rng.below(2 ** 32)) << 32n) | BigInt(rng.below(2 ** 32)), rate);
+      passed += to - from;
+      words = passed;
+      const told = onProgress({ epoch, words, done: passed / all });
+      if (told) await told;
+    }
+  }
+  return packed(new Float32Array(memory.buffer, kernel.inputsAt() >>> 0, ids * lanes), dim, lanes);
+}
+
+/** [from, to) of whole sequences, of some thousand ids together. */
+function chunksOf(tokens: Uint32Array): (readonly [number, number])[] {
+  const chunks: (readonly [number, number])[] = [];
+  let from = 0;
+  for (let at = 0; at < tokens.length; at++) {
+    if (tokens[at] !== END || (at + 1 - from < CHUNK && at + 1 < tokens.length)) continue;
+    chunks.push([from, at + 1]);
+    from = at + 1;
+  }
+  return chunks;
+}
+
+/** Uniform in ±0.5 / dim; padding stays 0. */
+function start(inputs: Float32Array, dim: number, lanes: number, seed: number): void {
+  const rng = new Rng(seed);
+  for (let row = 0; row < inputs.length; row += lanes)
+    for (let c = 0; c < dim; c++) inputs[row + c] = (rng.uniform() - 0.5) / dim;
+}
+
+/** Lays out what is drawn from, and the chances to stay. */
+function prepare(
+  kernel: Word2vecKernel,
+  memory: WebAssembly.Memory,
+  counts: Uint32Array,
+  { exponent, sample }: Item2vecSettings,
+): void {
+  const weights = Float64Array.from(counts, (count) => kernel.power(count, exponent));
+  layAlias(weights, new Uint32Array(memory.buffer, kernel.aliasAt() >>> 0, 2 * counts.length));
+  const keep = new Uint32Array(memory.buffer, kernel.keepAt() >>> 0, counts.length);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  counts.forEach((count, id) => {
+    const frequency = count / (sample * total);
+    const chance = sample > 0 ? (Math.sqrt(frequency) + 1) / frequency : 1;
+    keep[id] = chance >= 1 ? END : Math.floor(chance * 2 ** 32);
+  });
+}
+
+/** Walker's alias method (Vose 1991): {chance of the place's own id, the other id}. */
+function layAlias(weights: Float64Array, table: Uint32Array): void {
+  const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
+  const left = weights.map((weight) => weight / mean);
+  const [small, large]: [number[], number[]] = [[], []];
+  left.forEach((share, id) => {
+    (share < 1 ? small : large).push(id);
+  });
+  while (small.length > 0 && large.length > 0) {
+    const [id, other] = [small.pop()!, large.at(-1)!];
+    table[2 * id] = Math.floor(left[id] * 2 ** 32);
+    table[2 * id + 1] = other;
+    left[other] -= 1 - left[id];
+    if (left[other] < 1) small.push(large.pop()!);
+  }
+  for (const id of [...small, ...large]) {
+    table[2 * id] = END;
+    table[2 * id + 1] = id;
+  }
+}
+
+function packed(inputs: Float32Array, dim: number, lanes: number): Float32Array {
+  if (dim === lanes) return inputs.slice();
+  const vectors = new Float32Array((inputs.length / lanes) * dim);
+  for (let id = 0; id < inputs.length / lanes; id++)
+    vectors.set(inputs.subarray(id * lanes, id * lanes + dim), id * dim);
+  return vectors;
+}

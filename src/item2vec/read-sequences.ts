@@ -1,0 +1,106 @@
+import { Batch } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import { Decoder } from "../decode/decoder.js";
+import { keptRows } from "../decode/kept-rows.js";
+import { openSource } from "../sources/source.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { decodedBatches, START } from "../train/stream.js";
+import { SequenceReader } from "./sequences.js";
+
+const CAPACITY = 4096;
+
+/** What of events are sequences. */
+export interface EventSequences {
+  readonly spec: CompiledSpec;
+  /** Whose values are the ids: a field of the spec, or a column or path. */
+  readonly field: string;
+  /** Whose values tell sequences apart, likewise: a user, a session. */
+  readonly sequenceBy: string;
+  /** Takes negatives as well. Default false: an id counts where the label is positive. */
+  readonly negatives?: boolean | undefined;
+}
+
+/** Reads a sequence a line: ids with blanks, tabs or commas between them, or a JSON array. */
+export async function sequencesOfLines(data: readonly string[]): Promise<SequenceReader> {
+  const reader = new SequenceReader();
+  const source = openSource(data);
+  try {
+    await source.open({ file: 0, offset: 0, row: 0 });
+    do {
+      let rest = "";
+      let line = 0;
+      const file = source.files[source.file].name;
+      const decoder = new TextDecoder();
+      const chunk = new Uint8Array(1 << 18);
+      for (let count = await source.read(chunk); count > 0; count = await source.read(chunk)) {
+        const lines = (rest + decoder.decode(chunk.subarray(0, count), { stream: true })).split("\n");
+        rest = lines.pop()!;
+        for (const text of lines) reader.add(idsOf(text, file, ++line));
+      }
+      if (rest !== "") reader.add(idsOf(rest, file, ++line));
+    } while (await source.nextFile());
+  } finally {
+    await source.close();
+  }
+  return reader;
+}
+
+function idsOf(text: string, file: string, line: number): string[] {
+  if (!/^\s*\[/.test(text)) return text.split(/[\s,]+/).filter((id) => id !== "");
+  try {
+    return (JSON.parse(text) as unknown[]).map((id) => (typeof id === "string" ? id : JSON.stringify(id)));
+  } catch (error) {
+    throw new HashbrookError("source_unreadable", `${file}: line ${line}: ${(error as Error).message}`, {
+      hint: "a line is a sequence: a JSON array of ids, or ids with blanks, tabs or commas between them",
+    });
+  }
+}
+
+/** Reads the ids of events, in the order of the stream, a sequence for every value of `sequenceBy`. Malformed events are passed over. */
+export async function sequencesOfEvents(data: readonly string[], events: EventSequences): Promise<SequenceReader> {
+  const { spec, field, sequenceBy, negatives = false } = events;
+  const kept = [sourceOf(spec, field, "--field"), sourceOf(spec, sequenceBy, "--sequence-by")];
+  const reader = new SequenceReader();
+  const sequences = new Map<string, number[]>();
+  const decoder = new Decoder(spec, { capacity: CAPACITY, kept: [...new Set(kept)], distinct: false, watch: false });
+  const source = openSource(data);
+  const buffer = new ArrayBuffer(decoder.layout.bytes);
+  const options = { start: START, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
+  try {
+    for await (const decoded of decodedBatches(source, decoder, options)) {
+      const { labels } = new Batch(decoder.layout, decoded.rows, decoded.buffer);
+      let row = 0;
+      for (const { rejected, values } of keptRows(decoded.kept!, new Set(kept).size)) {
+        if (rejected !== null) continue;
+        if (!(labels[row++] > 0.5) && !negatives) continue;
+        const [id, key] = [values[0], values.at(-1)!];
+        if (id.kind === "missing" || id.text === "" || key.kind === "missing") continue;
+        const sequence = sequences.get(key.text);
+        if (sequence) sequence.push(reader.numberOf(id.text));
+        else sequences.set(key.text, [reader.numberOf(id.text)]);
+      }
+    }
+  } finally {
+    await source.close();
+  }
+  for (const sequence of sequences.values()) reader.addNumbered(sequence);
+  return reader;
+}
+
+/** Where a field's value stands; another name is a column or a path. */
+function sourceOf({ fields, events }: CompiledSpec, name: string, flag: string): string {
+  const field = fields.find((field) => field.name === name);
+  if (field && "from" in field) return field.from;
+  const isColumn = events.format === "json" || events.format === "vw" || events.header || events.columns.includes(name);
+  if (!field && isColumn) return name;
+  throw new HashbrookError(
+    "usage",
+    `${flag} ${name}: ${field ? "a cross stands nowhere in the events" : "neither a field nor a column"}`,
+    {
+      hint: `fields: ${fields
+        .filter((field) => "from" in field)
+        .map(({ name }) => name)
+        .join(", ")}`,
+    },
+  );
+}

@@ -1,0 +1,91 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomically } from "../core/atomic-file.js";
+import { bytesOf } from "../core/blocks.js";
+import { HashbrookError } from "../core/errors.js";
+import { type Files, nodeFiles } from "../core/files.js";
+import { decodeNpy, type NpyArray, npyHeader } from "../core/npy.js";
+
+const VECTORS = "vectors.npy";
+const IDS = "ids.tsv";
+const FACTS = "item2vec.json";
+
+/** A vector for each of some ids. */
+export interface IdVectors {
+  /** Their texts, each once. */
+  readonly ids: readonly string[];
+  readonly dim: number;
+  /** f32[ids × dim], row-major. */
+  readonly vectors: Float32Array;
+}
+
+/**
+ * Writes `vectors.npy`, `ids.tsv` (id and count, a line for each row, tabs and line breaks as \t, \n, \r, \\) and, last, `item2vec.json`.
+ * @throws HashbrookError source_unreadable where they cannot be written
+ */
+export function writeIdVectors(
+  directory: string,
+  { ids, dim, vectors }: IdVectors,
+  counts: Uint32Array,
+  facts: object,
+  files: Files = nodeFiles,
+): void {
+  try {
+    files.mkdir(directory);
+    const header = npyHeader("F32", [ids.length, dim]);
+    writeFileAtomically(files, join(directory, VECTORS), Buffer.concat([header, bytesOf(vectors)]));
+    const lines = ids.map((id, i) => `${escaped(id)}\t${counts[i]}\n`).join("");
+    writeFileAtomically(files, join(directory, IDS), Buffer.from(lines));
+    writeFileAtomically(files, join(directory, FACTS), Buffer.from(`${JSON.stringify(facts, null, 2)}\n`));
+  } catch (error) {
+    throw new HashbrookError("source_unreadable", `${directory}: cannot be written: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Reads a folder of `vectors.npy` (f32 or f64, a row an id) and `ids.tsv` (the id before the first tab) or `ids.txt`, as `item2vec` and others write them.
+ * @throws HashbrookError source_missing; source_unreadable where they do not belong together
+ */
+export function readIdVectors(directory: string): IdVectors {
+  const wrong = (message: string, hint = `${VECTORS} has a row for every line of ${IDS}`) =>
+    new HashbrookError("source_unreadable", `${directory}: ${message}`, { hint });
+  const names = [IDS, "ids.txt"].map((name) => join(directory, name));
+  const list = names.find((path) => existsSync(path));
+  if (!list || !existsSync(join(directory, VECTORS)))
+    throw new HashbrookError("source_missing", `${directory}: has no ${list ? VECTORS : IDS}`, {
+      hint: `a folder with ${VECTORS} and ${IDS}, as hashbrook item2vec writes it`,
+    });
+  const array = read(join(directory, VECTORS), wrong);
+  const ids = readFileSync(list, "utf8")
+    .replace(/\n$/, "")
+    .split("\n")
+    .map((line) => unescaped(line.split("\t", 1)[0]));
+  const [rows, dim] = array.shape;
+  if (array.shape.length !== 2 || dim === 0)
+    throw wrong(`${VECTORS} has the shape (${array.shape}), not (ids, floats)`);
+  if (rows !== ids.length) throw wrong(`${VECTORS} has ${rows} rows for ${ids.length} ids`);
+  if (new Set(ids).size !== ids.length) throw wrong("an id is there twice", "give each id one vector");
+  const vectors = floats(array);
+  if (!vectors) throw wrong(`${VECTORS} holds ${array.dtype}`, "save it as float32");
+  if (!vectors.every(Number.isFinite)) throw wrong("a vector holds what is not a finite number", "leave such ids out");
+  return { ids, dim, vectors };
+}
+
+function read(path: string, wrong: (message: string, hint: string) => HashbrookError): NpyArray {
+  try {
+    return decodeNpy(readFileSync(path));
+  } catch (error) {
+    throw wrong((error as Error).message, "numpy.save writes what is read here: a row-major array of float32");
+  }
+}
+
+function floats({ dtype, data }: NpyArray): Float32Array | null {
+  const { buffer, byteLength } = data.slice();
+  if (dtype === "F32") return new Float32Array(buffer, 0, byteLength / 4);
+  return dtype === "F64" ? Float32Array.from(new Float64Array(buffer, 0, byteLength / 8)) : null;
+}
+
+const letters = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" } as const;
+const escaped = (id: string) => id.replace(/[\\\t\n\r]/g, (letter) => letters[letter as keyof typeof letters]);
+const unescaped = (text: string) =>
+  text.replace(/\\([\\tnr])/g, (_, letter: string) => ({ "\\": "\\", t: "\t", n: "\n", r: "\r" })[letter]!);
