@@ -40,7 +40,7 @@ export class Trainer implements Consumer {
   readonly runMetrics: RunMetrics;
   private readonly dedup: DedupWindow | null;
   /** What a topic's replay must decide alike; files leave nothing to decide. */
-  private readonly order: OrderLog | null;
+  readonly order: OrderLog | null;
   private meta: Omit<TrainMeta, "tally" | "validation">;
   readonly first: FirstSteps;
   readonly sampling: NegativeSampling | null;

@@ -103,6 +103,16 @@ export class OrderLog {
   }
 }
 
+/** What the log of a directory says, of what is wanted. @throws checkpoint_write where it cannot be read */
+export function readOrder(directory: string, wanted: Wanted): readonly Decision[] {
+  const path = join(directory, NAME);
+  try {
+    return readEntries(nodeFiles, path, wanted).entries;
+  } catch (error) {
+    throw writeError(path, error);
+  }
+}
+
 function encode(entry: Decision): string {
   const text = textOf(entry);
   return `${text} ${checksum(text)}\n`;

@@ -18,6 +18,8 @@ export interface StreamMessage {
   readonly port: MessagePort;
   /** In the decoding thread's order, those of other learning threads too. */
   readonly members: readonly number[];
+  /** By member: what its log of a topic's order lacks. */
+  readonly missing: readonly StreamStart["replay"][];
   /** Events (learned and rejected) before which no scores are compared. */
   readonly since: number;
   /** Examples of a round, and the first one that is told; null: there are none. */

@@ -7,6 +7,7 @@ import type { Job, Report } from "../job.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 import type { FromLearner, LearnerData, StreamMessage, ToLearner } from "./messages.js";
 import type { ContenderReport, TogetherOptions, TogetherReport } from "./options.js";
+import { followOne, type TopicStarts } from "./order.js";
 import { Standings } from "./standings.js";
 import { streamsOf } from "./streams.js";
 
@@ -140,15 +141,18 @@ export class TogetherRun {
   /** All contenders have told where they go on: decoding begins. */
   private async begin(): Promise<void> {
     const { options, jobs, roundExamples } = this.given;
-    const starts = this.starts as StreamStart[];
-    const entrants = jobs.map((job, i) => ({ name: options.contenders[i].name, job, start: starts[i] }));
+    const told = this.starts as StreamStart[];
+    const entrants = jobs.map((job, i) => ({ name: options.contenders[i].name, job, start: told[i] }));
+    let followed: TopicStarts = { starts: told, missing: told.map(() => []) };
     try {
       this.streams = await streamsOf(entrants);
+      if (jobs[0].topic) followed = followOne(entrants);
     } catch (error) {
       return this.abort(error);
     }
     if (this.aborted) return;
     this.began = true;
+    const { starts } = followed;
     const since = Math.max(...starts.map(({ examples, rejected }) => examples + rejected));
     const behind = Math.max(...starts.map(({ examples }) => Math.floor(examples / roundExamples)));
     this.round = behind;
@@ -161,9 +165,14 @@ export class TogetherRun {
         if (!contenders.some((contender) => members.includes(contender))) continue;
         const { port1, port2 } = new MessageChannel();
         ports.push(port1);
-        messages[thread].push({ stream, port: port2, members, since, rounds });
+        const missing = members.map((member) => followed.missing[member]);
+        messages[thread].push({ stream, port: port2, members, missing, since, rounds });
       }
-      this.startDecoder(members, ports);
+      this.startDecoder(
+        members,
+        ports,
+        members.map((member) => starts[member]),
+      );
     }
     for (const [thread, streams] of messages.entries())
       this.learners[thread].postMessage(
@@ -172,12 +181,16 @@ export class TogetherRun {
       );
   }
 
-  private startDecoder(members: readonly number[], ports: readonly MessagePort[]): void {
+  private startDecoder(
+    members: readonly number[],
+    ports: readonly MessagePort[],
+    starts: readonly StreamStart[],
+  ): void {
     const { options, jobs } = this.given;
     const workerData = {
       job: { ...jobs[members[0]], out: options.out ?? null },
       ports,
-      starts: members.map((member) => this.starts[member]!),
+      starts,
     };
     const decoder = new Worker(builtFile("train/workers/decode-worker.js"), { workerData, transferList: [...ports] });
     decoder.on("error", (error) => this.fail(error));

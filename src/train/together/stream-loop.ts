@@ -90,6 +90,8 @@ export class StreamLoop {
   }
 
   private async opened(position: StreamPosition, fingerprints: readonly string[]): Promise<void> {
+    for (const [i, member] of this.message.members.entries())
+      this.left.get(member)?.trainer.order?.append(this.message.missing[i]);
     await this.each(async (contender) => {
       contender.begin(contender.trainer.position ?? position, position, this.message.since);
       await contender.trainer.opened(position, fingerprints);

@@ -39,7 +39,7 @@ export async function trainTogether(options: TogetherOptions): Promise<TogetherR
   return run.run();
 }
 
-function refuseUnclear({ contenders, topic, workers, roundExamples }: TogetherOptions): void {
+function refuseUnclear({ contenders, topic, out, workers, roundExamples }: TogetherOptions): void {
   const refuse = (message: string, hint: string) => {
     throw new HashbrookError("usage", message, { hint });
   };
@@ -49,7 +49,7 @@ function refuseUnclear({ contenders, topic, workers, roundExamples }: TogetherOp
   const twice = (texts: readonly string[]) => texts.find((text, i) => texts.indexOf(text) < i);
   if (twice(names)) refuse(`two models are called ${twice(names)}`, "give them names of their own");
   if (twice(outs)) refuse(`two models write to ${twice(outs)}`, "give them directories of their own");
-  if (topic) refuse("several models cannot learn from a topic yet", "learn from files, or train them apart");
+  if (topic && out === undefined) refuse("a topic without a directory of the run", "give `out`");
   for (const [name, value] of Object.entries({ workers, roundExamples }))
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
       refuse(`${name} ${value}: must be a whole number of at least 1`, "leave it out for the default");

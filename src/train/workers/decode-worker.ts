@@ -62,7 +62,10 @@ const outlets = new Outlets(ports, {
   },
   left: () => leave().finally(() => process.exit()),
 });
-if (starts) begin(starts);
+if (starts) {
+  joined = job.topic ? join(job.topic) : null;
+  begin(starts);
+}
 
 /** Before any model learns, it is durable with all of them where the run begins. */
 function allReady(): Promise<void> {
