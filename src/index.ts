@@ -131,6 +131,13 @@ export type {
 } from "./train/together/options.js";
 export { trainTogether } from "./train/together/together.js";
 export type { SourceHealth } from "./train/workers/thread-messages.js";
+export { type AgainReport, tuneAgain } from "./tune/again.js";
+export type { CandidateReport, TuneOptions, TuneProgress, TuneReport } from "./tune/options.js";
+export type { KeyFacts } from "./tune/profile/key-facts.js";
+export type { FieldProfile, Profile, TableProfile } from "./tune/profile/profile.js";
+export type { Metric } from "./tune/question.js";
+export { type ProfileOfOptions, profileOf, tune } from "./tune/tune.js";
+export type { Standing, Window, WindowQuality } from "./tune/windows.js";
 export type { Fit } from "./warm-start/distil.js";
 export type { StartedPart, StartOutcome, StartReport } from "./warm-start/report.js";
 export type { TableVectors } from "./warm-start/start-vectors.js";

@@ -6,6 +6,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   simulate: async () => (await import("./simulate.js")).simulateCommand(),
   check: async () => (await import("./check.js")).checkCommand(),
   train: async () => (await import("./train.js")).trainCommand(),
+  tune: async () => (await import("./tune.js")).tuneCommand(),
   eval: async () => (await import("./eval.js")).evalCommand(),
   explain: async () => (await import("./explain.js")).explainCommand(),
   predict: async () => (await import("./predict.js")).predictCommand(),

@@ -2,7 +2,7 @@ import { ln, logistic } from "./kernel.js";
 
 /** Events of a block at first; blocks are joined in pairs, so that a stream has at most `MOST_BLOCKS`. */
 export const BLOCK_EVENTS = 512;
-const MOST_BLOCKS = 64;
+const MOST_BLOCKS = 128;
 /** Scores are told apart by 1/64 of a logit, between -16 and 16. */
 export const CELLS = 2048;
 const PER_LOGIT = 64;
@@ -47,7 +47,7 @@ class Open implements ScoreBlock {
 }
 
 /**
- * A model's progressive scores in blocks of the stream, in bounded memory (16 KiB a block, 64 blocks): what a difference to
+ * A model's progressive scores in blocks of the stream, in bounded memory (16 KiB a block, 128 blocks): what a difference to
  * another model's scores of the same events is measured by, with an error that holds where neighbouring events are alike.
  */
 export class ScoreBlocks {

@@ -3,9 +3,9 @@ import { encodingBytes, kindOf } from "../encodings/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { SpecDocument } from "../spec/document.js";
 import { pathParts } from "../spec/document-path.js";
-import { sharedOut } from "./shares.js";
+import { type Part, sharedOut } from "./shares.js";
 import type { Proposal, TunedTable } from "./strategies/strategy.js";
-import { bounded, compiled, roomyBytes, split } from "./tables.js";
+import { bounded, compiled, leastBytes, roomyBytes, split } from "./tables.js";
 
 /** A proposal as a spec that keeps to the budget. */
 export interface Fitted {
@@ -15,7 +15,9 @@ export interface Fitted {
   readonly bytes: number;
 }
 
-const TRIES = 4;
+const TRIES = 6;
+/** No table gets less, however little its ids tell: some encodings are not to be had for less. */
+const LEAST_BYTES = 1024;
 /** A linear part's rows never fall below these. */
 const LEAST_WIDE_ROWS = 1;
 
@@ -40,31 +42,35 @@ export function fit(
   const { small, tuned } = split(tables, budget);
   const kept = Object.fromEntries(small.map(({ table, bytes }) => [table.name, bytes]));
   const left = budget - small.reduce((sum, { bytes }) => sum + bytes, 0);
-  const most: Record<string, number> = {};
+  const bounds: Record<string, { least?: number; most?: number }> = {};
   let room = left;
+  const least = Math.min(LEAST_BYTES, left / tuned.length / 4);
   for (let i = 0; i < TRIES; i++) {
     const document = full.copy();
     for (const { table, bytes } of small) put(document, table, { options: table.options }, bytes, kept);
-    const parts = tuned.map((table) => [table.name, partOf(table, proposal, most[table.name])] as const);
+    const parts = tuned.map(
+      (table) => [table.name, partOf(table, proposal, { least, ...bounds[table.name] })] as const,
+    );
     const bytes = sharedOut(room, Object.fromEntries(parts));
+    if (bytes === null) return null;
     for (const table of tuned)
       put(document, table, proposal.tables[table.name] ?? { options: table.options }, bytes[table.name], kept);
     for (const [path, value] of Object.entries(proposal.values ?? {})) document.set(pathParts(path), value);
     const spec = accepted(document);
     if (spec === null) return null;
-    const caps = capped(spec, tuned, bytes);
+    const found = newBounds(spec, tuned, bytes);
     const taken = mostBytes(spec);
-    if (taken <= budget && caps.length === 0) return { document, spec, bytes: taken };
-    for (const { name, bytes } of caps) most[name] = bytes;
+    if (taken <= budget && found.length === 0) return { document, spec, bytes: taken };
+    for (const [name, bound] of found) bounds[name] = { ...bounds[name], ...bound };
     if (taken > budget) room -= taken - budget;
     if (!(room > 0)) return null;
   }
   return null;
 }
 
-function partOf(table: TunedTable, { tables }: Proposal, cap: number | undefined) {
+function partOf(table: TunedTable, { tables }: Proposal, bound: { least?: number; most?: number } = {}): Part {
   const { weight = table.bytes, most = Number.POSITIVE_INFINITY } = tables[table.name] ?? {};
-  return { weight, most: Math.min(most, cap ?? Number.POSITIVE_INFINITY) };
+  return { weight, least: bound.least, most: Math.min(most, bound.most ?? Number.POSITIVE_INFINITY) };
 }
 
 type Become = Pick<Proposal["tables"][string], "options"> & { readonly reason?: string };
@@ -101,13 +107,18 @@ function putWide(document: SpecDocument, table: TunedTable, bytes: number): void
   document.set(["wide", "rows"], rows);
 }
 
-/** Growing tables that were given more than all ids of the data have use for. */
-function capped(spec: CompiledSpec, tuned: readonly TunedTable[], bytes: Readonly<Record<string, number>>) {
-  return tuned.flatMap((table) => {
+/** Growing tables that were given fewer bytes than a batch needs, or more than all ids of the data have use for. */
+function newBounds(
+  spec: CompiledSpec,
+  tuned: readonly TunedTable[],
+  bytes: Readonly<Record<string, number>>,
+): [string, { least?: number; most?: number }][] {
+  return tuned.flatMap((table): [string, { least?: number; most?: number }][] => {
     const compiled = spec.tables.find(({ name }) => name === table.name);
     if (!compiled || kindOf(compiled.encoding).rows !== "growing") return [];
-    const useful = roomyBytes(compiled, table.ids);
-    return bytes[table.name] > useful ? [{ name: table.name, bytes: useful }] : [];
+    const [least, most] = [leastBytes(compiled, table), roomyBytes(compiled, table.ids)];
+    if (bytes[table.name] < least) return [[table.name, { least }]];
+    return bytes[table.name] > Math.max(least, most) ? [[table.name, { most: Math.max(least, most) }]] : [];
   });
 }
 

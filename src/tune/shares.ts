@@ -54,30 +54,37 @@ function coveredBytes({ bytes, ids, occurrences }: TunedTable, least: number): n
   return (bytes / Math.max(1, ids)) * covered;
 }
 
-/**
- * Shares out `budget` bytes by weights; what a table has no use for goes to the others.
- * @param parts each one's weight and the most bytes that are of use
- */
-export function sharedOut(
-  budget: number,
-  parts: Readonly<Record<string, { readonly weight: number; readonly most?: number }>>,
-): Record<string, number> {
+/** A table's part in a sharing out. */
+export interface Part {
+  readonly weight: number;
+  /** Bytes it cannot do without. */
+  readonly least?: number | undefined;
+  /** Bytes beyond which more are of no use. */
+  readonly most?: number | undefined;
+}
+
+/** Shares out `budget` bytes by weights, within what each one needs and has a use for. null where not all get what they need. */
+export function sharedOut(budget: number, parts: Readonly<Record<string, Part>>): Record<string, number> | null {
   const open = new Set(Object.keys(parts));
   const shares: Record<string, number> = {};
   let left = budget;
-  for (let capped = true; capped && open.size > 0; ) {
-    const weights = [...open].reduce((sum, name) => sum + parts[name].weight, 0);
-    capped = false;
-    const each = left / weights;
-    for (const name of open) {
-      const { weight, most = Number.POSITIVE_INFINITY } = parts[name];
-      if (weight * each <= most) continue;
-      shares[name] = most;
-      left -= most;
-      open.delete(name);
-      capped = true;
+  // Those that need more than their part come first, and then those that have a use for less: each leaves the others another rest.
+  for (const bound of ["least", "most"] as const) {
+    for (let bounded = true; bounded; ) {
+      bounded = false;
+      const each = left / [...open].reduce((sum, name) => sum + parts[name].weight, 0);
+      for (const name of open) {
+        const { weight, [bound]: limit } = parts[name];
+        if (limit === undefined || (bound === "least" ? weight * each >= limit : weight * each <= limit)) continue;
+        shares[name] = limit;
+        left -= limit;
+        open.delete(name);
+        bounded = true;
+      }
     }
-    if (!capped) for (const name of open) shares[name] = parts[name].weight * each;
   }
+  if (left < 0) return null;
+  const each = left / [...open].reduce((sum, name) => sum + parts[name].weight, 0);
+  for (const name of open) shares[name] = parts[name].weight * each;
   return Object.fromEntries(Object.entries(shares).map(([name, bytes]) => [name, Math.floor(bytes)]));
 }

@@ -4,16 +4,23 @@ import type { SpecDocument } from "../spec/document.js";
 import { parseSpec } from "../spec/parse.js";
 import { filterBytes, storeBytes } from "../tables/bytes.js";
 import type { StoreSpec } from "../tables/spec.js";
+import { learnsByEvent } from "../towers/index.js";
 import type { Profile } from "./profile/profile.js";
 import type { TableOptions, TunedTable } from "./strategies/strategy.js";
 
 /** What of a table's options stays when everything that makes it smaller is taken out. */
 const FULL_OPTIONS = ["dim", "salt", "init", "optimizer"];
 /** Of a budget, what tables may take together that keep all of their ids. */
-const SMALL_SHARE = 0.15;
+const SMALL_SHARE = 0.25;
 /** Rows beyond those of the data's ids: later data bring more. */
 const SPARE = 1.25;
 const SPARE_ROWS = 16;
+/** Later batches may have more ids. */
+const BATCH_SPARE = 1.5;
+/** Of models that learn event by event: ids of an event, bags included. */
+const EVENT_IDS = 256;
+/** A budget is laid out in whole groups of the index. */
+const LAID_OUT = 1.15;
 
 /** The spec with full tables: exact, f32, with a row for every id. */
 export function fullDocument(document: SpecDocument): SpecDocument {
@@ -48,7 +55,7 @@ export function referenceDocument(full: SpecDocument, tables: readonly TunedTabl
 export function tunedTables(full: SpecDocument, spec: CompiledSpec, { fields, tables }: Profile): TunedTable[] {
   return spec.tables.map((compiled, t): TunedTable => {
     const { name, dim, role } = compiled;
-    const { distinct, once, by_occurrences } = tables[t];
+    const { distinct, once, by_occurrences, batch_ids } = tables[t];
     const own = fields.filter(({ table }) => table === name);
     const wide = role === "wide";
     const rows = Math.max(1, distinct);
@@ -61,6 +68,7 @@ export function tunedTables(full: SpecDocument, spec: CompiledSpec, { fields, ta
       bytes: wide ? encodingBytes(compiled) : exactStoreBytes(compiled, rows),
       ids: distinct,
       repeated: distinct - once,
+      batchIds: learnsByEvent(spec.tower.kind) ? Math.min(batch_ids, EVENT_IDS) : batch_ids,
       fields: own,
       information: own.reduce((sum, { information }) => sum + information, 0),
       occurrences: by_occurrences,
@@ -75,6 +83,10 @@ const exactStoreBytes = (table: CompiledTable, rows: number): number =>
 export const roomyBytes = (table: CompiledTable, ids: number): number =>
   exactStoreBytes(table, Math.ceil(ids * SPARE) + SPARE_ROWS);
 
+/** Bytes of a growing table of these compiled options that a batch of the data, and of somewhat richer ones, has room in. */
+export const leastBytes = (table: CompiledTable, { batchIds, ids }: TunedTable): number =>
+  Math.ceil(exactStoreBytes(table, Math.min(Math.ceil(batchIds * BATCH_SPARE), ids) + SPARE_ROWS) * LAID_OUT);
+
 /** A table that keeps all of its ids, and yet never takes more than `bytes`. */
 export const bounded = (options: TableOptions, bytes: number): TableOptions => ({
   ...options,
@@ -86,11 +98,12 @@ export const bounded = (options: TableOptions, bytes: number): TableOptions => (
 export function split(
   tables: readonly TunedTable[],
   budget: number,
+  share = SMALL_SHARE,
 ): { small: readonly { readonly table: TunedTable; readonly bytes: number }[]; tuned: readonly TunedTable[] } {
   const sized = tables
     .map((table) => ({ table, bytes: table.wide ? table.bytes : boundedBytes(table) }))
     .sort((a, b) => a.bytes - b.bytes);
-  let left = budget * SMALL_SHARE;
+  let left = budget * share;
   const small = sized.filter(({ bytes }) => {
     left -= bytes;
     return left >= 0;

@@ -50,18 +50,20 @@ const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
 const refused: readonly (readonly [flags: RegExp, values: readonly string[], says: RegExp])[] = [
   [/^--(limit|max-rejects|rows|checkpoint-seconds|top|passes)$/, WHOLE, /whole number of (0 or more|at least 1)/],
   [
-    /^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|max-queue|max-connections|repetitions|block|heaviest)$/,
+    /^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|random|candidates|max-queue|max-connections|repetitions|block|heaviest)$/,
     COUNTS,
     /whole number of at least 1/,
   ],
   [/^--threads$/, [...COUNTS, "1025"], /whole number of 1 to 1024/],
-  [/^--workers$/, [...WHOLE, "1025"], /whole number of 0 to /],
+  [/^--workers$/, [...WHOLE, "1025"], /whole number of [01] to /],
   [/^--seed$/, [...WHOLE, "4294967296"], /0 to 4294967295/],
   [/^--(port|serve|metrics-port|admin-port)$/, PORTS, /a port, 0 to 65535/],
   [/^--(linger-ms|publish-ms|drain-ms|clicks-quiet-ms)$/, [...WHOLE, "86400001"], /milliseconds, 0 to 86400000/],
   [/^--(rate|rate-limit)$/, POSITIVE, /a number above 0/],
   [/^--click-window$/, ["-1", "0", "x", "15x", "1e9"], /a time above 0: 90, 30s, 15m, 2h, 1d/],
   [/^--dims$/, ["x", "0", "-1", "user=", "user=0", "user=x", "=8", "user=8,,ad=4"], /components by field or table/],
+  [/^--budget$/, ["0", "-1", "x", "0%", "10 %%", "1e9 MB"], /bytes, or a share/],
+  [/^--time$/, ["-1", "0", "x", "15x"], /a time above 0/],
   [/^--host$/, HOSTS, /a host's name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
   [/^--(topic|dead-letter-topic|clicks-topic)$/, TOPICS, /a topic's name/],
@@ -78,7 +80,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--sample$/, ["-1", "x"], /a number of 0 or more/],
   [/^--architecture$/, ["x"], /Allowed choices are/],
   [/^--freeze$/, [",", "tower,"], /names with commas between them/],
-  [/^--(precision|format|compression|on-lost-offsets|onnx)$/, ["x", "F32"], /Allowed choices are/],
+  [/^--(precision|format|compression|on-lost-offsets|onnx|metric)$/, ["x", "F32"], /Allowed choices are/],
 ];
 /** Values that must go on being taken. */
 const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = [
@@ -87,6 +89,8 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
   [/^--kafka$/, ["h:9092", "a:1,b:2", "[::1]:9092", "kafka://h:1"]],
   [/^--(publish|follow)$/, ["runs/log", "kafka://h:9092,i:9092/deltas"]],
   [/^--(follow|checkpoint)$/, ["ads=runs/log", "runs/a=b/c"]],
+  [/^--budget$/, ["200MB", "1.5 GiB", "50_000_000", "10%", "0.5 %"]],
+  [/^--time$/, ["90", "30s", "15m", "1.5h"]],
   [/^--host$/, ["0.0.0.0", "::", "localhost", "scorer-1.ads.internal", "my_host"]],
   [/^--from$/, ["earliest", "latest", "0,17,3", "2026-11-24", "2026-11-24T06:00:00Z"]],
   [/^--click-window$/, ["90", "30s", "15m", "1.5h", "7d"]],
@@ -125,7 +129,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|clicks|impressions|validate|validate-last|max-staleness|max-skipped|name|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors)$/;
+    /^--(data|model|out|checkpoint|group|field|by|value|columns|key|clicks|impressions|validate|validate-last|max-staleness|max-skipped|name|set|strategies|again|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors)$/;
   const files = /^--(names|svg)$/;
   const known = [...refused.map(([flags]) => flags), plain, files];
   for (const name of Object.keys(commands)) {

@@ -108,13 +108,13 @@ describe("a paired difference", () => {
   });
 
   it("does not depend on how events were cut into batches, nor on whose blocks were joined first", () => {
-    const stream = events(70 * BLOCK_EVENTS + 100);
+    const stream = events(140 * BLOCK_EVENTS + 100);
     const whole = comparePaired(scored(stream, 0), scored(stream, 1));
-    expect(whole.blocks).toBe(35);
+    expect(whole.blocks).toBe(70);
     expect(comparePaired(scored(stream, 0, 700), scored(stream, 1, 333))).toEqual(whole);
-    const behind = scored(stream.slice(0, 60 * BLOCK_EVENTS), 0);
+    const behind = scored(stream.slice(0, 120 * BLOCK_EVENTS), 0);
     const ahead = comparePaired(behind, scored(stream, 1));
-    expect([ahead.blocks, ahead.events]).toEqual([30, 60 * BLOCK_EVENTS]);
+    expect([ahead.blocks, ahead.events]).toEqual([60, 120 * BLOCK_EVENTS]);
   });
 
   it("of one model is none; of a few blocks has no error, and of one class no AUC", () => {

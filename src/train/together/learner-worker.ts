@@ -31,7 +31,10 @@ function roundOver(stream: number): Promise<Proceed> {
     const goOn = () => resolve({ type: "proceed", stream, drop: [], discard: false });
     if (stopping.signal.aborted) goOn();
     stopping.signal.addEventListener("abort", goOn, { once: true });
-    waiting.set(stream, resolve);
+    waiting.set(stream, (proceed) => {
+      stopping.signal.removeEventListener("abort", goOn);
+      resolve(proceed);
+    });
   });
 }
 

@@ -1,5 +1,6 @@
 import type { PlainError } from "../../core/errors.js";
 import type { PairedDifference } from "../../metrics/paired.js";
+import type { ScoredStream } from "../../metrics/score-blocks.js";
 import type { TopicSpec } from "../../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import type { Progress, Quality, Report } from "../job.js";
@@ -88,6 +89,8 @@ export interface RoundContender {
   readonly window: Quality;
   /** Bytes of index and rows of all tables. */
   readonly bytes: number;
+  /** Scores of the stream so far, in blocks: what windows of it are compared by. */
+  readonly scores: ScoredStream;
 }
 
 /** The end of a round. */
@@ -110,6 +113,8 @@ export interface ContenderReport {
   readonly report: Report | null;
   /** Why it could not go on; null where it could. */
   readonly error: PlainError | null;
+  /** Scores of the stream as far as it came, in blocks; null where there are none. */
+  readonly scores: ScoredStream | null;
 }
 
 /** What a run of several models reports. */

@@ -254,7 +254,7 @@ export class TogetherRun {
       reference: contenders[0].name,
       contenders: contenders.map(({ name, out }, i): ContenderReport => {
         const { report = null, error = null } = this.outcomes[i] ?? {};
-        return { name, out, dropped: this.droppedAt[i] ?? null, report, error };
+        return { name, out, dropped: this.droppedAt[i] ?? null, report, error, scores: this.standings.scores(i) };
       }),
       pairs: this.standings.pairs(),
       decoders: this.decoders.length,

@@ -1,4 +1,5 @@
 import { comparePaired, type PairedDifference } from "../../metrics/paired.js";
+import type { ScoredStream } from "../../metrics/score-blocks.js";
 import type { Figures } from "./messages.js";
 import type { Pair, Round, TogetherProgress } from "./options.js";
 
@@ -18,6 +19,10 @@ export class Standings {
 
   set(contender: number, figures: Figures): void {
     this.figures[contender] = figures;
+  }
+
+  scores(contender: number): ScoredStream | null {
+    return this.figures[contender]?.scores ?? null;
   }
 
   /** Of all contenders but the reference that have figures. */
@@ -49,6 +54,7 @@ export class Standings {
 
   round(round: number, events: number, active: readonly number[]): Round {
     const contenders = this.progress(active).contenders.map(({ name, progress }) => ({
+      scores: this.scores(this.names.indexOf(name))!,
       name,
       examples: progress.examples,
       metrics: progress.lifetime,

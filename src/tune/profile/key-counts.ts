@@ -22,6 +22,11 @@ export class KeyCounts {
   private count: Uint32Array<ArrayBuffer>;
   private positive: Float32Array<ArrayBuffer>;
   private first: Float64Array<ArrayBuffer>;
+  /** The batch a key came in last. */
+  private batch: Uint32Array<ArrayBuffer>;
+  private batches = 0;
+  private inBatch = 0;
+  private mostInBatch = 0;
   private readonly most: number;
   private level = 0;
   private kept = 0;
@@ -34,6 +39,18 @@ export class KeyCounts {
     this.count = new Uint32Array(LEAST_SLOTS);
     this.positive = new Float32Array(LEAST_SLOTS);
     this.first = new Float64Array(LEAST_SLOTS);
+    this.batch = new Uint32Array(LEAST_SLOTS);
+  }
+
+  /** What is added from now on is of another batch. */
+  nextBatch(): void {
+    this.batches++;
+    this.inBatch = 0;
+  }
+
+  /** Distinct keys of the batch that had most. */
+  get batchDistinct(): number {
+    return this.mostInBatch * this.scale;
   }
 
   /** How many keys each kept one stands for. */
@@ -65,10 +82,12 @@ export class KeyCounts {
     if (this.level > 0 && high >>> (32 - this.level) !== 0) return;
     const slot = this.slotOf(low, high);
     const n = this.count[slot];
+    if (n === 0 || this.batch[slot] !== this.batches) this.mostInBatch = Math.max(this.mostInBatch, ++this.inBatch);
     if (n === 0) {
       this.insert(slot, low, high, 1, label, row);
       return;
     }
+    this.batch[slot] = this.batches;
     const p = (this.positive[slot] + prior * base) / (n + prior);
     this.gained += label * ln(p / base) + (1 - label) * ln((1 - p) / (1 - base));
     this.count[slot] = n + 1;
@@ -111,6 +130,7 @@ export class KeyCounts {
     this.count[slot] = n;
     this.positive[slot] = positive;
     this.first[slot] = first;
+    this.batch[slot] = this.batches;
     if (++this.kept > this.most) this.thin();
     else if (this.kept * 2 > this.count.length) this.resize(this.count.length * 2);
   }
@@ -119,16 +139,18 @@ export class KeyCounts {
   private thin(): void {
     this.level++;
     this.gained /= 2;
+    this.mostInBatch /= 2;
     this.resize(this.count.length);
   }
 
   private resize(slots: number): void {
-    const { low, high, count, positive, first } = this;
+    const { low, high, count, positive, first, batch } = this;
     this.low = new Uint32Array(slots);
     this.high = new Uint32Array(slots);
     this.count = new Uint32Array(slots);
     this.positive = new Float32Array(slots);
     this.first = new Float64Array(slots);
+    this.batch = new Uint32Array(slots);
     this.kept = 0;
     for (let i = 0; i < count.length; i++) {
       if (count[i] === 0 || (this.level > 0 && high[i] >>> (32 - this.level) !== 0)) continue;
@@ -138,6 +160,7 @@ export class KeyCounts {
       this.count[slot] = count[i];
       this.positive[slot] = positive[i];
       this.first[slot] = first[i];
+      this.batch[slot] = batch[i];
       this.kept++;
     }
   }

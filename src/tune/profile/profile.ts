@@ -16,6 +16,8 @@ export interface FieldProfile extends KeyFacts {
 /** What the ids of a table's fields are like together: fields that are not kept apart (`salt: table`) share their ids. */
 export interface TableProfile extends KeyFacts {
   readonly name: string;
+  /** Ids that a batch has at most: rows that a table must have at once. */
+  readonly batch_ids: number;
   /** How many ids came so often, most often first: [occurrences, ids]. */
   readonly by_occurrences: readonly (readonly [occurrences: number, ids: number])[];
 }
@@ -62,6 +64,7 @@ export class Profiler {
 
   add(batch: Batch): void {
     const { labels } = batch;
+    for (const { counts } of this.cells) counts.nextBatch();
     const bases = new Float64Array(batch.rows);
     let positives = this.positives;
     for (let r = 0; r < batch.rows; r++) {
@@ -127,7 +130,9 @@ export class Profiler {
     const all = new KeyCounts();
     // Fields that are kept apart have no key in common.
     for (const { table, counts } of this.cells) if (table === t) all.merge(counts);
-    return keyFacts(all, this.events);
+    const own = this.cells.filter(({ table }) => table === t);
+    const batch_ids = own.reduce((sum, { counts }) => sum + counts.batchDistinct, 0);
+    return { ...keyFacts(all, this.events), batch_ids };
   }
 }
 

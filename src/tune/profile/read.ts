@@ -6,9 +6,6 @@ import type { CompiledSpec } from "../../spec/compiled.js";
 import { decodedBatches, START } from "../../train/stream.js";
 import { type Profile, Profiler } from "./profile.js";
 
-/** Rows of a batch that is only counted. */
-const CAPACITY = 4096;
-
 /** How far a profile has come. */
 export interface ProfileProgress {
   readonly events: number;
@@ -36,7 +33,7 @@ export interface ProfiledData {
  * @throws HashbrookError metric_undefined where all labels are the same; all_rejected where no event could be read; request_aborted when stopped
  */
 export async function readProfile(spec: CompiledSpec, options: ProfileOptions): Promise<ProfiledData> {
-  const decoder = new Decoder(spec, { capacity: CAPACITY });
+  const decoder = new Decoder(spec, { capacity: spec.batch });
   const source = openSource(options.data);
   const profiler = new Profiler(spec);
   const memory = new ArrayBuffer(decoder.layout.bytes);

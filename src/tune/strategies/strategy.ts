@@ -19,6 +19,8 @@ export interface TunedTable {
   readonly ids: number;
   /** Ids that came at least twice. */
   readonly repeated: number;
+  /** Ids that a batch has at most: a table of rows of their own has at least as many. */
+  readonly batchIds: number;
   /** The fields it embeds, as the data have them. */
   readonly fields: readonly FieldProfile[];
   /** Bits about the label that its fields tell, summed up. */

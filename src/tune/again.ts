@@ -1,0 +1,83 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import { trainTogether } from "../train/together/together.js";
+import { Ledger, type LedgerRow } from "./ledger.js";
+import { fingerprintsOf, type Question } from "./question.js";
+import type { Plan } from "./session.js";
+import { entrantsOf } from "./tune.js";
+import { type Standing, standing } from "./windows.js";
+
+/** A row of a ledger, made again. */
+export interface AgainReport {
+  readonly row: number;
+  readonly name: string;
+  /** As the ledger has it, and as it came out now. */
+  readonly then: Standing;
+  readonly now: Standing;
+  /** Not one figure differs. */
+  readonly same: boolean;
+}
+
+/**
+ * Trains the model of a ledger's row anew, beside the reference, on the same events.
+ * @throws HashbrookError usage where the row has no figures; ledger_mismatch where the data have changed; as training
+ */
+export async function tuneAgain(
+  directory: string,
+  number: number,
+  options: { readonly workers?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
+): Promise<AgainReport> {
+  const ledger = new Ledger(directory);
+  const row = rowOf(ledger, number);
+  const [{ question }] = ledger.rows as unknown as { question: Question }[];
+  const [{ plan }] = ledger.of("plan") as unknown as { plan: Plan }[];
+  await checkData(ledger, question);
+  const scratch = join(directory, "again");
+  rmSync(scratch, { recursive: true, force: true });
+  const { reference, entrants } = entrantsOf(plan, directory);
+  const one = entrants.find(({ name }) => name === row.name);
+  const contenders = [reference, ...(one ? [one] : [])].map((entrant, i) => ({
+    ...entrant,
+    out: join(scratch, String(i)),
+  }));
+  try {
+    const report = await trainTogether({
+      ...options,
+      contenders,
+      data: question.data,
+      limit: row.events as number,
+      checkpointSeconds: 0,
+    });
+    options.signal?.throwIfAborted();
+    const [first, last = first] = report.contenders;
+    const then = figuresOf(row as unknown as Standing);
+    const now = figuresOf(standing(first.scores!, last.scores!, then)!);
+    return { row: number, name: row.name as string, then, now, same: JSON.stringify(then) === JSON.stringify(now) };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function rowOf(ledger: Ledger, number: number): LedgerRow {
+  const row = ledger.rows[number];
+  if (row && (row.kind === "rung" || row.kind === "judged")) return row;
+  const rows = ledger.rows.filter(({ kind }) => kind === "rung" || kind === "judged").map((one) => one.row);
+  throw new HashbrookError("usage", `${ledger.path}: row ${number} has no figures`, {
+    hint: rows.length > 0 ? `rows ${rows[0]} to ${rows.at(-1)} have` : "no candidate has been compared yet",
+  });
+}
+
+async function checkData(ledger: Ledger, { data, fingerprints }: Question): Promise<void> {
+  const now = await fingerprintsOf(data);
+  if (now.join("\n") === fingerprints.join("\n")) return;
+  throw new HashbrookError("ledger_mismatch", `${ledger.path}: the data have changed since`, {
+    hint: `the ledger is of ${data.join(" ")} as they were`,
+  });
+}
+
+/** Of a row, what is compared. */
+function figuresOf(row: Standing): Standing {
+  const { from, to, auc, logloss, normalized_entropy, auc_difference, auc_se, logloss_difference, logloss_se } = row;
+  return { from, to, auc, logloss, normalized_entropy, auc_difference, auc_se, logloss_difference, logloss_se };
+}

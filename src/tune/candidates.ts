@@ -1,0 +1,173 @@
+import { HashbrookError } from "../core/errors.js";
+import { hex64 } from "../core/hash.js";
+import { Rng } from "../core/rng.js";
+import { xxh64 } from "../kernels/hash.js";
+import { sizeText } from "../schema/units.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { decodeIdentity } from "../spec/decode-identity.js";
+import type { SpecDocument } from "../spec/document.js";
+import { specHash } from "../spec/hash.js";
+import { learnsByEvent } from "../towers/index.js";
+import { fit, mostBytes } from "./fit.js";
+import { type Dimension, type Setting, settingText, withSetting } from "./search.js";
+import { strategies as allStrategies } from "./strategies/index.js";
+import type { Problem, Proposal, Strategy, TunedTable } from "./strategies/strategy.js";
+import { compiled, split } from "./tables.js";
+
+/** A spec to be tried. */
+export interface Candidate {
+  /** Unique among the candidates: "exact/admission-int8-by-repeated". */
+  readonly name: string;
+  readonly document: SpecDocument;
+  readonly spec: CompiledSpec;
+  /** Bytes its tables take at most; Infinity where they may grow without end. */
+  readonly bytes: number;
+}
+
+/** What candidates are made from. */
+export interface Sizing {
+  /** The spec as written, and with full tables. */
+  readonly document: SpecDocument;
+  readonly full: SpecDocument;
+  readonly spec: CompiledSpec;
+  readonly tables: readonly TunedTable[];
+  readonly budget: number;
+  readonly seed: number;
+  /** Names of strategies; undefined: all. */
+  readonly strategies?: readonly string[] | undefined;
+  readonly most: number;
+}
+
+const BISECTIONS = 40;
+
+/**
+ * The specs to try for a budget: what the strategies propose, the spec as written, and the full one, as far as they fit.
+ * @throws HashbrookError budget_too_small, naming the smallest that something fits; usage where a strategy is unknown
+ */
+export function candidatesFor(sizing: Sizing): Candidate[] {
+  const chosen = strategiesNamed(sizing.strategies);
+  const lists = chosen.map((strategy) => [...proposed(strategy, sizing, sizing.budget)]);
+  const own = [fullCandidate(sizing), writtenCandidate(sizing)].flatMap((one) => one ?? []);
+  const all = distinct([...own, ...interleaved(lists, sizing.most - own.length)]);
+  if (all.length > 0) return all.slice(0, sizing.most);
+  const least = smallest(chosen, sizing);
+  throw new HashbrookError(
+    "budget_too_small",
+    `no model's tables fit ${sizeText(sizing.budget)} (${Math.floor(sizing.budget).toLocaleString("en")} bytes)`,
+    {
+      hint: least
+        ? `the smallest budget that something fits is ${least.toLocaleString("en")} bytes`
+        : "nothing fits at any size: the spec's tower takes none of the strategies' tables",
+    },
+  );
+}
+
+/** Specs of a search over values of the spec. @throws HashbrookError spec_invalid of the first setting, if all are refused */
+export function settingsAsCandidates(
+  document: SpecDocument,
+  dimensions: readonly Dimension[],
+  settings: readonly Setting[],
+): Candidate[] {
+  let refusal: unknown;
+  const all = settings.flatMap((setting): Candidate[] => {
+    const changed = withSetting(document, dimensions, setting);
+    const name = settingText(dimensions, setting);
+    try {
+      const spec = compiled(changed, name);
+      changed.heading(name);
+      return [{ name, document: changed, spec, bytes: mostBytes(spec) }];
+    } catch (error) {
+      if (!(error instanceof HashbrookError) || error.code !== "spec_invalid") throw error;
+      refusal ??= error;
+      return [];
+    }
+  });
+  if (all.length === 0 && refusal) throw refusal;
+  return distinct(all);
+}
+
+function strategiesNamed(names: readonly string[] | undefined): readonly Strategy[] {
+  if (!names) return allStrategies;
+  return names.map((name) => {
+    const found = allStrategies.find((strategy) => strategy.name === name);
+    if (found) return found;
+    throw new HashbrookError("usage", `--strategies ${name}: there is none of this name`, {
+      hint: `there are ${allStrategies.map((strategy) => strategy.name).join(", ")}`,
+    });
+  });
+}
+
+/** What a strategy proposes, as far as it fits. */
+function* proposed(strategy: Strategy, sizing: Sizing, budget: number): Iterable<Candidate> {
+  const { full, spec, tables } = sizing;
+  const { small, tuned } = split(tables, budget);
+  if (tuned.length === 0) return;
+  const problem: Problem = {
+    spec,
+    byEvent: learnsByEvent(spec.tower.kind),
+    tables: tuned,
+    budget: budget - small.reduce((sum, { bytes }) => sum + bytes, 0),
+    random: new Rng(seedOf(strategy.name, sizing.seed)),
+  };
+  const identity = decodeIdentity(spec).hash;
+  for (const proposal of strategy.propose(problem)) {
+    const fitted = fit(full, tables, proposal, budget);
+    if (!fitted || decodeIdentity(fitted.spec).hash !== identity) continue;
+    const name = `${strategy.name}/${proposal.name}`;
+    fitted.document.heading(`tune: ${name}, at most ${Math.floor(fitted.bytes).toLocaleString("en")} bytes of tables`);
+    yield { name, ...fitted };
+  }
+}
+
+const seedOf = (name: string, seed: number): number => Number(xxh64(name, BigInt(seed)) & 0xffffffffn);
+
+/** Everything has room. */
+function fullCandidate({ full, tables, budget }: Sizing): Candidate | null {
+  const all: Proposal = { name: "full", tables: {} };
+  const fitted = split(tables, budget, 1).tuned.length === 0 ? fit(full, tables, all, budget) : null;
+  return fitted && { name: "full", ...fitted };
+}
+
+function writtenCandidate({ document, spec, budget }: Sizing): Candidate | null {
+  const written = compiled(document, "as-written.yaml");
+  const bytes = mostBytes(written);
+  const alike = decodeIdentity(written).hash === decodeIdentity(spec).hash;
+  return bytes <= budget && alike ? { name: "as-written", document: document.copy(), spec: written, bytes } : null;
+}
+
+/** A list's first, the next one's first, …, all second ones: where there are too many, every list's last are left out. */
+function interleaved(lists: readonly (readonly Candidate[])[], most: number): Candidate[] {
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  const all = Array.from({ length: longest }, (_, i) => lists.flatMap((list) => list[i] ?? [])).flat();
+  return all.slice(0, Math.max(0, most));
+}
+
+/** Of specs that are the same, the first. */
+function distinct(candidates: readonly Candidate[]): Candidate[] {
+  const seen = new Set<string>();
+  return candidates.filter(({ spec }) => {
+    const hash = specHash(spec);
+    return !seen.has(hash) && seen.add(hash);
+  });
+}
+
+/** The smallest budget that any proposal fits; null where none does. */
+function smallest(chosen: readonly Strategy[], sizing: Sizing): number | null {
+  const fits = (budget: number) =>
+    chosen.some((strategy) => !proposed(strategy, sizing, budget)[Symbol.iterator]().next().done);
+  let low = sizing.budget;
+  let high = Math.max(low, ...sizing.tables.map(({ bytes }) => bytes)) * 4;
+  if (!fits(high)) return null;
+  for (let i = 0; i < BISECTIONS && high - low > Math.max(1, low / 100); i++) {
+    const middle = Math.floor((low + high) / 2);
+    if (fits(middle)) high = middle;
+    else low = middle;
+  }
+  return Math.ceil(high);
+}
+
+/** A name as a file: what is not a letter, digit or one of `.-_` becomes `-`. */
+export function fileName(number: number, name: string): string {
+  const word = name.replace(/[^\w.-]+/g, "-").slice(0, 60);
+  return `${String(number).padStart(3, "0")}-${word}-${hex64(xxh64(name)).slice(0, 4)}.yaml`;
+}

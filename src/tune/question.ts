@@ -1,0 +1,112 @@
+import { readFileSync } from "node:fs";
+import { HashbrookError } from "../core/errors.js";
+import { canonicalJson } from "../core/hash.js";
+import { parseBytes, parseSeconds } from "../schema/units.js";
+import { fingerprint } from "../sources/files/fingerprint.js";
+import { inputsFor } from "../sources/source.js";
+import type { Ledger } from "./ledger.js";
+
+/** By what candidates are ranked. */
+export const metrics = ["auc", "logloss"] as const;
+export type Metric = (typeof metrics)[number];
+
+/** What was asked, as the ledger keeps it: the same question has the same answer. */
+export interface Question {
+  /** The spec's path and text. */
+  readonly model: string;
+  readonly spec: string;
+  readonly data: readonly string[];
+  /** What the files are: as checkpoints know them again. */
+  readonly fingerprints: readonly string[];
+  /** Bytes, or a share of the full tables' as "10%"; null: whatever candidates take. */
+  readonly budget: string | null;
+  readonly limit: number | null;
+  readonly set: readonly string[];
+  readonly random: number | null;
+  readonly rates: boolean;
+  readonly strategies: readonly string[] | null;
+  readonly candidates: number;
+  readonly metric: Metric;
+  /** All candidates over all events. */
+  readonly exhaustive: boolean;
+  readonly seed: number;
+}
+
+/** The text of a spec file. @throws HashbrookError source_missing */
+export function specText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    throw new HashbrookError(
+      missing ? "source_missing" : "source_unreadable",
+      missing ? `${path}: no such file` : `${path}: ${(cause as Error).message}`,
+      { hint: "the shipped specs are in features/", cause },
+    );
+  }
+}
+
+/** What the data are. @throws HashbrookError usage for what can be read only once; source_missing; source_unreadable */
+export async function fingerprintsOf(data: readonly string[]): Promise<string[]> {
+  const topic = data.find((name) => /^kafka:/i.test(name));
+  if (topic !== undefined) throw filesOnly(topic);
+  const inputs = inputsFor(data);
+  const once = inputs.find(({ repeatable }) => !repeatable);
+  if (once)
+    throw new HashbrookError(
+      "usage",
+      `${once.name}: tune reads the data several times, and a pipe can be read only once`,
+      {
+        hint: "write it to a file first",
+      },
+    );
+  const prints: string[] = [];
+  for (const input of inputs) prints.push(await fingerprint(input));
+  return prints;
+}
+
+/** The error for a topic. */
+export function filesOnly(what: string): HashbrookError {
+  return new HashbrookError("usage", `${what}: tune reads files only, the same events for every candidate`, {
+    hint: "write a part of the topic to a file, tune on that, and train the ready spec from the topic",
+  });
+}
+
+/** A budget as given: bytes, or a share of the full tables' bytes. @throws HashbrookError usage */
+export function budgetBytes(text: string, full: number): number {
+  const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(text.trim());
+  const bytes = share ? Math.floor((full * Number(share[1])) / 100) : parseBytes(text.trim());
+  if (bytes !== undefined && bytes > 0) return bytes;
+  throw new HashbrookError("usage", `--budget ${text}: is not a number of bytes above 0`, {
+    hint: "e.g. 200MB, 1.5GiB, 50_000_000, or 10% of the full tables",
+  });
+}
+
+/** A time as given, in seconds. @throws HashbrookError usage */
+export function timeSeconds(text: string): number {
+  const seconds = parseSeconds(text.trim());
+  if (seconds !== undefined) return seconds;
+  throw new HashbrookError("usage", `--time ${text}: is not a time`, { hint: "e.g. 30m, 2h, 90s" });
+}
+
+/** @throws HashbrookError ledger_mismatch where a ledger is of another question */
+export function checkQuestion(ledger: Ledger, question: Question): void {
+  const [first] = ledger.rows;
+  if (!first) return;
+  const before = first.question as Readonly<Record<string, unknown>>;
+  const now = question as unknown as Readonly<Record<string, unknown>>;
+  const differing = Object.keys({ ...before, ...now }).filter(
+    (key) => canonicalJson(before[key] ?? null) !== canonicalJson(now[key] ?? null),
+  );
+  if (differing.length === 0) return;
+  const told = differing.map((key) => differenceOf(key, before[key], now[key]));
+  throw new HashbrookError("ledger_mismatch", `${ledger.path}: is of another question: ${told.join("; ")}`, {
+    hint: "give what was given then, or another --out; the ledger is as it was",
+  });
+}
+
+function differenceOf(key: string, before: unknown, now: unknown): string {
+  if (key === "fingerprints") return "the data's beginning has changed";
+  if (key === "spec") return "the spec's text has changed";
+  return `${key} was ${JSON.stringify(before ?? null)}, is ${JSON.stringify(now ?? null)}`;
+}

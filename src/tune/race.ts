@@ -1,0 +1,157 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { HashbrookError, type PlainError } from "../core/errors.js";
+import { BLOCK_EVENTS, type ScoredStream } from "../metrics/score-blocks.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import type { Report } from "../train/job.js";
+import type { Round } from "../train/together/options.js";
+import { trainTogether } from "../train/together/together.js";
+import type { Metric } from "./question.js";
+import type { Rung, Schedule } from "./schedule.js";
+import { type Standing, scoredTo, standing } from "./windows.js";
+
+/** A model that takes part. */
+export interface Entrant {
+  readonly name: string;
+  readonly spec: CompiledSpec;
+  /** Where it is kept while it learns. */
+  readonly out: string;
+}
+
+/** How an entrant stood at a rung. */
+export interface Placed extends Standing {
+  readonly name: string;
+  /** Bytes of its tables then. */
+  readonly bytes: number;
+  /** It goes on. */
+  readonly kept: boolean;
+}
+
+/** What happened at a rung: the best first. */
+export interface RungResult {
+  /** From 0; the last one is that which chooses. */
+  readonly rung: number;
+  /** Events learned by then. */
+  readonly events: number;
+  readonly placed: readonly Placed[];
+  readonly reference: Standing;
+}
+
+/** What became of the race. */
+export interface RaceResult {
+  /** On the events behind the last rung, of those that went on: in the order given. */
+  readonly judged: readonly Omit<Placed, "kept">[];
+  readonly reference: { readonly standing: Standing; readonly bytes: number; readonly report: Report };
+  /** Those that could not learn on, and why. */
+  readonly failed: readonly { readonly name: string; readonly error: PlainError }[];
+  readonly stopped: boolean;
+}
+
+export interface RaceOptions {
+  readonly reference: Entrant;
+  readonly entrants: readonly Entrant[];
+  readonly data: string | readonly string[];
+  readonly schedule: Schedule;
+  readonly metric: Metric;
+  /** Rungs that were decided before: their results, and which entrants had gone on. */
+  readonly decided: readonly RungResult[];
+  readonly workers?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onRung: (result: RungResult) => void;
+  readonly onRound?: ((round: Round) => void) | undefined;
+}
+
+/**
+ * Trains entrants and the reference side by side, and leaves the worse ones behind at every rung. Those that a decided rung has left behind do not begin: what
+ * is learned does not depend on who else learns.
+ * @throws HashbrookError metric_undefined where a window has one class only; as `trainTogether`
+ */
+export async function race(options: RaceOptions): Promise<RaceResult> {
+  const { reference, schedule, decided } = options;
+  const entrants = goingOn(options.entrants, decided);
+  const rungs = new Map(schedule.rungs.map((rung, i) => [rung.events, { ...rung, i }]));
+  let names: ReadonlySet<string> = new Set(entrants.map(({ name }) => name));
+  for (const { out } of [reference, ...entrants]) makeRoom(out);
+  const report = await trainTogether({
+    contenders: [reference, ...entrants],
+    data: options.data,
+    limit: schedule.events,
+    roundExamples: schedule.round,
+    checkpointSeconds: 0,
+    keep: 1,
+    workers: options.workers,
+    signal: options.signal,
+    onRound(round) {
+      options.onRound?.(round);
+      const rung = rungs.get(round.events);
+      if (!rung || rung.i < decided.length) return {};
+      const result = rungResult(round, rung, rung.i, options);
+      options.onRung(result);
+      const drop = result.placed.filter(({ kept }) => !kept).map(({ name }) => name);
+      names = new Set(result.placed.filter(({ kept }) => kept).map(({ name }) => name));
+      return { drop, discard: true };
+    },
+  });
+  const stopped = options.signal?.aborted ?? false;
+  const [first, ...others] = report.contenders;
+  if (first.error) throw new HashbrookError(first.error.code, first.error.message);
+  const failed = others.flatMap(({ name, error }) => (error ? [{ name, error }] : []));
+  return {
+    stopped,
+    failed,
+    ...(stopped ? { judged: [], reference: undefined as never } : judgement(first, others, names, options)),
+  };
+}
+
+type Told = Awaited<ReturnType<typeof trainTogether>>["contenders"][number];
+
+function judgement(first: Told, others: readonly Told[], names: ReadonlySet<string>, { schedule }: RaceOptions) {
+  const from = schedule.rungs.at(-1)!.events;
+  const window = { from, to: scoredTo(first.scores!) };
+  const stood = (told: Told) => known(standing(first.scores!, told.scores!, window));
+  const finished = others.filter(({ name, report, error }) => names.has(name) && report && !error);
+  return {
+    judged: finished.map((told) => ({ name: told.name, bytes: told.report!.bytes_total, ...stood(told) })),
+    reference: { standing: stood(first), bytes: first.report!.bytes_total, report: first.report! },
+  };
+}
+
+/** The entrants that the last decided rung let go on. */
+function goingOn(entrants: readonly Entrant[], decided: readonly RungResult[]): readonly Entrant[] {
+  const last = decided.at(-1);
+  if (!last) return entrants;
+  const kept = new Set(last.placed.filter((placed) => placed.kept).map(({ name }) => name));
+  return entrants.filter(({ name }) => kept.has(name));
+}
+
+/** The newer half of what was learned decides: what a model is like now, not how it began. */
+function rungResult(round: Round, { keep }: Rung, rung: number, { reference, metric }: RaceOptions): RungResult {
+  const [first, ...others] = round.contenders;
+  if (first.name !== reference.name) throw new HashbrookError("internal", "the reference has left the race");
+  const to = scoredTo(first.scores);
+  const window = { from: Math.floor(to / 2 / BLOCK_EVENTS) * BLOCK_EVENTS, to };
+  const standings = others.map(({ name, bytes, scores }) => ({ name, bytes, ...stood(first.scores, scores, window) }));
+  const worth = (one: Standing) => (metric === "auc" ? one.auc : -one.logloss);
+  const sorted = standings.sort((a, b) => worth(b) - worth(a) || (a.name < b.name ? -1 : 1));
+  return {
+    rung,
+    events: round.events,
+    placed: sorted.map((placed, i) => ({ ...placed, kept: i < keep })),
+    reference: stood(first.scores, first.scores, window),
+  };
+}
+
+const stood = (reference: ScoredStream, other: ScoredStream, window: { from: number; to: number }) =>
+  known(standing(reference, other, window));
+
+function known(found: Standing | null): Standing {
+  if (found) return found;
+  throw new HashbrookError("metric_undefined", "a part of the stream has labels of one class only, and no AUC", {
+    hint: "more events, or events in the order of time: a part must have both classes",
+  });
+}
+
+function makeRoom(out: string): void {
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(dirname(out), { recursive: true });
+}

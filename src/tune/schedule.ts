@@ -1,0 +1,77 @@
+import { HashbrookError } from "../core/errors.js";
+import { BLOCK_EVENTS } from "../metrics/score-blocks.js";
+
+/** When candidates are compared, and how many go on. */
+export interface Rung {
+  /** Events learned by then. */
+  readonly events: number;
+  readonly keep: number;
+}
+
+/** How a comparison goes through the stream. */
+export interface Schedule {
+  readonly events: number;
+  /** Events of a round: rungs lie at ends of rounds. */
+  readonly round: number;
+  /** The last one chooses; what comes behind it judges. */
+  readonly rungs: readonly Rung[];
+}
+
+/** Of the stream, its last part judges what was chosen by the events before it. */
+const JUDGED = 0.2;
+/** Parts of the stream before that by whose ends candidates are left behind, and shares of them that go on. */
+const RUNGS = [
+  { at: 1 / 8, keep: 1 / 3 },
+  { at: 1 / 4, keep: 1 / 6 },
+  { at: 1 / 2, keep: 1 / 9 },
+] as const;
+/** That go on from the last but one rung at least, and through the judged part. */
+const FINALISTS = 3;
+const ROUNDS = 32;
+/** Fewer events say too little to leave anybody behind. */
+const LEAST_RUNG = 4 * BLOCK_EVENTS;
+/** Fewer events tell nothing. */
+export const LEAST_EVENTS = 8 * BLOCK_EVENTS;
+
+/**
+ * Successive halving (Jamieson and Talwalkar 2016) over a stream: at each rung the better ones go on, from where they are.
+ * @param batch rows of the largest batch: rounds are whole batches of all
+ * @throws HashbrookError metric_undefined where there are too few events to tell anything
+ */
+export function schedule(candidates: number, events: number, batch: number, halving = true): Schedule {
+  if (events < LEAST_EVENTS)
+    throw new HashbrookError(
+      "metric_undefined",
+      `${events.toLocaleString("en")} events are too few to tell one model from another`,
+      { hint: `at least ${LEAST_EVENTS.toLocaleString("en")} events, and better 100,000` },
+    );
+  const round = Math.max(1, Math.floor(events / ROUNDS / batch)) * batch;
+  const rounded = (share: number) => Math.max(round, Math.round((events * share) / round) * round);
+  const chosen = Math.min(rounded(1 - JUDGED), Math.floor((events - 1) / round) * round);
+  const last = { events: chosen, keep: Math.min(candidates, FINALISTS) };
+  const rungs: Rung[] = [];
+  let left = candidates;
+  for (const { at, keep } of halving ? RUNGS : []) {
+    const rung = { events: rounded((1 - JUDGED) * at), keep: Math.max(FINALISTS, Math.ceil(candidates * keep)) };
+    if (
+      rung.events < LEAST_RUNG ||
+      rung.keep >= left ||
+      rung.events >= chosen ||
+      rung.events <= (rungs.at(-1)?.events ?? 0)
+    )
+      continue;
+    rungs.push(rung);
+    left = rung.keep;
+  }
+  return { events, round, rungs: [...rungs, { ...last, keep: Math.min(left, halving ? last.keep : left) }] };
+}
+
+/** Events that all models together learn: what a comparison costs. */
+export function trainedEvents({ events, rungs }: Pick<Schedule, "events" | "rungs">, candidates: number): number {
+  let [sum, before, left] = [events, 0, candidates];
+  for (const rung of [...rungs, { events, keep: 0 }]) {
+    sum += left * (rung.events - before);
+    [before, left] = [rung.events, Math.min(left, rung.keep)];
+  }
+  return sum;
+}

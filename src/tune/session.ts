@@ -1,0 +1,211 @@
+import { join } from "node:path";
+import { writeFileAtomically } from "../core/atomic-file.js";
+import { HashbrookError } from "../core/errors.js";
+import { nodeFiles } from "../core/files.js";
+import { Rng } from "../core/rng.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { SpecDocument } from "../spec/document.js";
+import { specHash } from "../spec/hash.js";
+import { parseSpec } from "../spec/parse.js";
+import { type Candidate, candidatesFor, fileName, settingsAsCandidates } from "./candidates.js";
+import { mostBytes } from "./fit.js";
+import { LEDGER_VERSION, Ledger } from "./ledger.js";
+import type { TuneOptions } from "./options.js";
+import type { Profile } from "./profile/profile.js";
+import { readProfile } from "./profile/read.js";
+import { budgetBytes, checkQuestion, fingerprintsOf, type Question, specText } from "./question.js";
+import { LEAST_RATE_EVENTS, RATE_SHARE, rateSettings, underFactors, withTowerMap } from "./rates.js";
+import { type Schedule, schedule } from "./schedule.js";
+import { dimension, gridOf, randomSettings } from "./search.js";
+import type { TunedTable } from "./strategies/strategy.js";
+import { compiled, fullDocument, referenceDocument, tunedTables } from "./tables.js";
+
+const CANDIDATES = 24;
+const SEED = 42;
+
+/** A candidate as the plan keeps it. */
+export interface PlannedCandidate {
+  readonly name: string;
+  /** File of its spec, in the directory. */
+  readonly spec: string;
+  readonly spec_hash: string;
+  /** null: may grow without end. */
+  readonly bytes: number | null;
+}
+
+/** What is going to be compared. */
+export interface Plan {
+  /** Bytes; null: none was given. */
+  readonly budget: number | null;
+  readonly reference: PlannedCandidate;
+  readonly candidates: readonly PlannedCandidate[];
+  readonly schedule: Schedule;
+}
+
+/** One question, its ledger and its directory. */
+export class Session {
+  readonly out: string;
+  readonly question: Question;
+  readonly ledger: Ledger;
+  private readonly options: TuneOptions;
+
+  private constructor(options: TuneOptions, out: string, question: Question, ledger: Ledger) {
+    [this.options, this.out, this.question, this.ledger] = [options, out, question, ledger];
+  }
+
+  /** Opens a directory. @throws HashbrookError usage, spec_invalid, ledger_mismatch, ledger_damaged, source_missing */
+  static async open(options: TuneOptions, versions: { readonly hashbrook: string }): Promise<Session> {
+    const question = await questionOf(options);
+    const spec = parseSpec(question.spec, options.model);
+    const out = options.out ?? join("runs", `tune-${spec.name}`);
+    const ledger = new Ledger(out);
+    checkQuestion(ledger, question);
+    if (ledger.rows.length === 0)
+      ledger.append({
+        kind: "question",
+        version: LEDGER_VERSION,
+        hashbrook: versions.hashbrook,
+        node: process.version,
+        platform: `${process.platform} ${process.arch}`,
+        seed: question.seed,
+        question,
+      });
+    return new Session(options, out, question, ledger);
+  }
+
+  /** The spec's source, compiled as written. */
+  get document(): SpecDocument {
+    return new SpecDocument(this.question.spec);
+  }
+
+  /** What the stream is like; read once. */
+  async profile(): Promise<Profile> {
+    const [row] = this.ledger.of("profile");
+    if (row) return row.profile as Profile;
+    const { signal, onProgress } = this.options;
+    const spec = compiled(fullDocument(this.document), this.options.model);
+    const { profile } = await readProfile(spec, {
+      data: this.question.data,
+      limit: this.question.limit ?? undefined,
+      signal,
+      onProgress: (progress) => onProgress?.({ stage: "profile", ...progress }),
+    });
+    this.ledger.append({ kind: "profile", profile });
+    return profile;
+  }
+
+  /** What is going to be compared; decided once. @param events that may be used: given a time, a part of them */
+  plan(profile: Profile, events: number, made = this.make(profile)): Plan {
+    const [row] = this.ledger.of("plan");
+    if (row) return row.plan as Plan;
+    const { reference, candidates, budget } = made;
+    const batch = Math.max(...[reference, ...candidates].map(({ spec }) => spec.batch));
+    const plan: Plan = {
+      budget,
+      reference: this.keep(0, reference),
+      candidates: candidates.map((candidate, i) => this.keep(i + 1, candidate)),
+      schedule: schedule(candidates.length, events, batch, !this.options.exhaustive),
+    };
+    this.ledger.append({ kind: "plan", plan });
+    return plan;
+  }
+
+  /** Events that may be used, were there time enough. */
+  eventsOf({ events }: Profile): number {
+    return this.question.rates
+      ? Math.min(events, Math.max(LEAST_RATE_EVENTS, Math.floor(events * RATE_SHARE)))
+      : events;
+  }
+
+  /** The candidates and the reference. @throws HashbrookError budget_too_small, usage, spec_invalid */
+  make(profile: Profile): { reference: Candidate; candidates: Candidate[]; budget: number | null } {
+    const { question, document } = this;
+    const full = fullDocument(document);
+    const fullSpec = compiled(full, this.options.model);
+    const tables = tunedTables(full, fullSpec, profile);
+    const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
+    const budget = question.budget === null ? null : budgetBytes(question.budget, bytes);
+    if (question.rates || question.set.length > 0) {
+      const candidates = (question.rates ? rateCandidates(document, fullSpec) : this.searched()).filter(
+        (one) => budget === null || one.bytes <= budget,
+      );
+      if (candidates.length === 0)
+        throw new HashbrookError("budget_too_small", "no combination of --set keeps to the budget", {
+          hint: "give tables a `budget` in the spec, or leave --budget out",
+        });
+      return { reference: candidateOf("as-written", document), candidates, budget };
+    }
+    const { candidates: most, strategies, seed } = question;
+    const sizing = {
+      document,
+      full,
+      spec: fullSpec,
+      tables,
+      budget: budget!,
+      seed,
+      strategies: strategies ?? undefined,
+      most,
+    };
+    return { reference: referenceOf(full, tables), candidates: candidatesFor(sizing), budget };
+  }
+
+  private searched(): Candidate[] {
+    const { set, random, seed } = this.question;
+    const { document } = this;
+    const dimensions = set.map((text) => dimension(text, document));
+    const settings = random === null ? gridOf(dimensions) : randomSettings(dimensions, random, new Rng(seed));
+    return settingsAsCandidates(document, dimensions, settings);
+  }
+
+  private keep(number: number, { name, document, spec, bytes }: Candidate): PlannedCandidate {
+    const file = join("specs", fileName(number, name));
+    nodeFiles.mkdir(join(this.out, "specs"));
+    writeFileAtomically(nodeFiles, join(this.out, file), Buffer.from(document.text()));
+    return { name, spec: file, spec_hash: specHash(spec), bytes: Number.isFinite(bytes) ? bytes : null };
+  }
+}
+
+function candidateOf(name: string, document: SpecDocument): Candidate {
+  const spec = compiled(document, name);
+  return { name, document, spec, bytes: mostBytes(spec) };
+}
+
+function referenceOf(full: SpecDocument, tables: readonly TunedTable[]): Candidate {
+  return candidateOf("reference", referenceDocument(full, tables));
+}
+
+function rateCandidates(document: SpecDocument, spec: CompiledSpec): Candidate[] {
+  const { rates, factors } = rateSettings(spec);
+  const base = withTowerMap(document);
+  return factors.flatMap((factor) => {
+    const { dimensions, setting, name } = underFactors(rates, factor);
+    return settingsAsCandidates(base, dimensions, [setting]).map((one) => ({ ...one, name }));
+  });
+}
+
+async function questionOf(options: TuneOptions): Promise<Question> {
+  const { model, budget, set = [], rates = false, random, limit, strategies } = options;
+  const data = typeof options.data === "string" ? [options.data] : options.data;
+  if (budget === undefined && set.length === 0 && !rates)
+    throw new HashbrookError("usage", "nothing to tune: no budget", {
+      hint: "--budget 200MB (or 10%), --set PATH=VALUES, or --rates",
+    });
+  if (random !== undefined && set.length === 0)
+    throw new HashbrookError("usage", "--random: there is nothing to draw", { hint: "add --set PATH=VALUES" });
+  return {
+    model,
+    spec: specText(model),
+    data,
+    fingerprints: await fingerprintsOf(data),
+    budget: budget === undefined ? null : String(budget),
+    limit: limit ?? null,
+    set: [...set],
+    random: random ?? null,
+    rates,
+    strategies: strategies ? [...strategies] : null,
+    candidates: options.candidates ?? CANDIDATES,
+    metric: options.metric ?? (rates ? "logloss" : "auc"),
+    exhaustive: options.exhaustive ?? false,
+    seed: options.seed ?? SEED,
+  };
+}

@@ -1,0 +1,74 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { trainTogether } from "../train/together/together.js";
+import type { Candidate } from "./candidates.js";
+import type { TuneOptions } from "./options.js";
+import { timeSeconds } from "./question.js";
+import { LEAST_EVENTS, schedule, trainedEvents } from "./schedule.js";
+import type { Session } from "./session.js";
+
+/** Events that all models learn to find how long one takes. */
+const PROBED = 4_096;
+/** Of the time given, what the comparison is planned to take: rates are not the same all the time. */
+const PLANNED = 0.8;
+
+/**
+ * So many events, the first ones, that the comparison of these candidates takes about the time.
+ * @throws HashbrookError time_too_short, naming how long the shortest comparison takes
+ */
+export async function eventsWithin(
+  time: string,
+  events: number,
+  { reference, candidates }: { readonly reference: Candidate; readonly candidates: readonly Candidate[] },
+  { out, question }: Session,
+  { workers, signal }: TuneOptions,
+): Promise<number> {
+  const left = timeSeconds(time) * PLANNED;
+  const probe = join(out, "probe");
+  rmSync(probe, { recursive: true, force: true });
+  const contenders = [reference, ...candidates].map(({ spec }, i) => ({
+    name: String(i),
+    spec,
+    out: join(probe, String(i)),
+  }));
+  const seconds = async (limit: number) => {
+    const began = systemClock.now();
+    await trainTogether({
+      contenders,
+      data: question.data,
+      limit,
+      checkpointSeconds: 0,
+      workers,
+      signal,
+      resume: true,
+    });
+    return (systemClock.now() - began) / 1000;
+  };
+  try {
+    const start = await seconds(512);
+    const learning = Math.max(1e-3, (await seconds(512 + PROBED)) - start) / (PROBED * contenders.length);
+    const batch = Math.max(...candidates.map(({ spec }) => spec.batch));
+    const takes = (n: number) =>
+      start + learning * trainedEvents(schedule(candidates.length, n, batch), candidates.length);
+    let [low, high] = [Math.min(events, LEAST_EVENTS), events];
+    if (takes(low) > left)
+      throw new HashbrookError(
+        "time_too_short",
+        `--time ${time}: comparing ${candidates.length} candidates takes about ${Math.ceil(takes(low) / PLANNED)} s at least`,
+        {
+          hint: `give more time, or fewer candidates (--candidates)`,
+        },
+      );
+    if (takes(high) <= left) return events;
+    while (high - low > LEAST_EVENTS) {
+      const middle = Math.floor((low + high) / 2);
+      if (takes(middle) <= left) low = middle;
+      else high = middle;
+    }
+    return low;
+  } finally {
+    rmSync(probe, { recursive: true, force: true });
+  }
+}

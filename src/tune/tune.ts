@@ -1,0 +1,170 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { packageVersion } from "../serve/package-version.js";
+import { parseSpec } from "../spec/parse.js";
+import type { TuneOptions, TuneReport } from "./options.js";
+import type { Profile } from "./profile/profile.js";
+import { type ProfileProgress, readProfile } from "./profile/read.js";
+import { fingerprintsOf, specText } from "./question.js";
+import { type Entrant, type RaceResult, type RungResult, race } from "./race.js";
+import { readySpec } from "./ready.js";
+import { reportOf } from "./report.js";
+import { scoringTimes } from "./scoring-time.js";
+import { type Plan, Session } from "./session.js";
+import { eventsWithin } from "./time-limit.js";
+
+/**
+ * Finds, for a budget of bytes, the tables that lose least: profiles the stream, proposes specs that keep to the budget, trains them side by side, leaves the
+ * worse ones behind, and judges the best one on events later than those it was chosen by. Everything is in a ledger; the same call goes on where it was stopped.
+ * @throws HashbrookError usage, spec_invalid, budget_too_small, metric_undefined, time_too_short, ledger_mismatch, ledger_damaged; request_aborted when stopped;
+ * what training throws
+ */
+export async function tune(options: TuneOptions): Promise<TuneReport> {
+  const session = await Session.open(options, { hashbrook: packageVersion() });
+  const { ledger } = session;
+  if (ledger.of("choice").length === 0) await compare(session, options);
+  return reportOf(session.out, ledger);
+}
+
+/** What the events of a stream are like through a spec. @throws as `tune` before it trains */
+export async function profileOf(options: ProfileOfOptions): Promise<Profile> {
+  const data = typeof options.data === "string" ? [options.data] : options.data;
+  await fingerprintsOf(data);
+  const spec = parseSpec(specText(options.model), options.model);
+  const onProgress = (progress: ProfileProgress) => options.onProgress?.({ stage: "profile", ...progress });
+  const { profile } = await readProfile(spec, { data, limit: options.limit, signal: options.signal, onProgress });
+  return profile;
+}
+
+/** What to look at. */
+export type ProfileOfOptions = Pick<TuneOptions, "model" | "data" | "limit" | "signal" | "onProgress">;
+
+async function compare(session: Session, options: TuneOptions): Promise<void> {
+  const { ledger, question, out } = session;
+  const { onProgress, signal } = options;
+  try {
+    const profile = await session.profile();
+    onProgress?.({ stage: "profiled", profile });
+    const plan = await planned(session, profile, options);
+    const { reference, entrants } = entrantsOf(plan, out);
+    const began = systemClock.now();
+    const seconds = () => (systemClock.now() - began) / 1000;
+    const { schedule } = plan;
+    const result = await race({
+      reference,
+      entrants,
+      data: question.data,
+      schedule,
+      metric: question.metric,
+      decided: rungsOf(session, plan),
+      workers: options.workers,
+      signal,
+      onRung: (rung) => {
+        ledger.append(...rungRows(rung, seconds()));
+        const left = rung.placed.filter(({ kept }) => kept).length;
+        onProgress?.({ stage: "rung", events: rung.events, kept: left, left: rung.placed.length - left });
+      },
+      onRound: ({ events, contenders: [_, ...others] }) => {
+        const leader = others.reduce<{ name: string; auc: number | null } | null>((best, { name, metrics }) => {
+          return best && (best.auc ?? 0) >= (metrics.auc ?? 0) ? best : { name, auc: metrics.auc };
+        }, null);
+        const done = events / schedule.events;
+        onProgress?.({ stage: "train", done, seconds: seconds(), candidates: others.length, leader });
+      },
+    });
+    if (result.stopped) signal?.throwIfAborted();
+    await choose(session, plan, result, seconds());
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    throw new HashbrookError("request_aborted", "stopped before a spec was chosen", {
+      hint: `what was found so far is in ${ledger.path}: the same command goes on`,
+      cause: error,
+    });
+  }
+}
+
+async function planned(session: Session, profile: Parameters<Session["plan"]>[0], options: TuneOptions): Promise<Plan> {
+  const events = session.eventsOf(profile);
+  if (options.time === undefined || session.ledger.of("plan").length > 0) return session.plan(profile, events);
+  const made = session.make(profile);
+  const within = await eventsWithin(options.time, events, made, session, options);
+  return session.plan(profile, within, made);
+}
+
+/** The models of a plan, as they are on disk. */
+export function entrantsOf(plan: Plan, out: string): { reference: Entrant; entrants: Entrant[] } {
+  const entrant = ({ name, spec }: Plan["reference"]): Entrant => ({
+    name,
+    spec: parseSpec(specText(join(out, spec)), spec),
+    out: join(out, "models", spec.replace(/^specs.|\.yaml$/g, "")),
+  });
+  return { reference: entrant(plan.reference), entrants: plan.candidates.map(entrant) };
+}
+
+/** A rung's rows: one a candidate, the best first, and the reference's. */
+function rungRows({ rung, events, placed, reference }: RungResult, seconds: number) {
+  const timing = { seconds: rounded(seconds) };
+  const of = placed.length;
+  return [
+    { kind: "rung", name: "reference", rung, events, of, ...reference, kept: true, timing },
+    ...placed.map((one) => ({ kind: "rung", rung, events, of, ...one, timing })),
+  ];
+}
+
+const rounded = (seconds: number): number => Number(seconds.toFixed(3));
+
+/** The rungs whose rows are all there. Rows of one that a crash cut short are dropped. */
+function rungsOf({ ledger }: Session, { schedule }: Plan): RungResult[] {
+  const decided: RungResult[] = [];
+  for (let rung = 0; rung < schedule.rungs.length; rung++) {
+    const rows = ledger.of("rung").filter((row) => row.rung === rung);
+    if (rows.length === 0 || rows.length < (rows[0].of as number) + 1) {
+      if (rows.length > 0) ledger.truncate(rows[0].row);
+      break;
+    }
+    const [reference, ...placed] = rows as unknown as RungResult["placed"];
+    decided.push({ rung, events: schedule.rungs[rung].events, placed, reference });
+  }
+  return decided;
+}
+
+/** The best of the last rung, whatever the later events say of it. */
+async function choose(session: Session, plan: Plan, result: RaceResult, seconds: number): Promise<void> {
+  const { ledger, out } = session;
+  const [chosen] = rungsOf(session, plan).at(-1)!.placed;
+  const models = entrantsOf(plan, out);
+  const judged = result.judged.find(({ name }) => name === chosen.name);
+  if (!judged) throw new HashbrookError("diverged", `${chosen.name} was chosen, and then could not learn on`);
+  const finalists = [
+    models.reference,
+    ...models.entrants.filter(({ name }) => result.judged.some((one) => one.name === name)),
+  ];
+  const times = await scoringTimes(finalists, session.question.data);
+  const timing = (name: string) => ({ seconds: rounded(seconds), us_per_score: times[name] ?? null });
+  const { standing, bytes } = result.reference;
+  const all = [
+    ...result.failed.map(({ name, error: { code, message } }) => ({ kind: "failed", name, error: { code, message } })),
+    {
+      kind: "judged",
+      name: "reference",
+      bytes,
+      events: plan.schedule.events,
+      ...standing,
+      timing: timing("reference"),
+    },
+    ...result.judged.map((one) => ({ kind: "judged", events: plan.schedule.events, ...one, timing: timing(one.name) })),
+  ];
+  const planned = plan.candidates.find(({ name }) => name === chosen.name)!;
+  const spec = readySpec(session, plan, planned, judged, result.reference.standing);
+  const checkpoint = models.entrants.find(({ name }) => name === chosen.name)!.out;
+  for (const { name, out } of models.entrants) if (name !== chosen.name) rmSync(out, { recursive: true, force: true });
+  rmSync(models.reference.out, { recursive: true, force: true });
+  ledger.append(...(all as never[]), {
+    kind: "choice",
+    name: chosen.name,
+    spec,
+    checkpoint: checkpoint.slice(out.length + 1),
+  });
+}

@@ -1,0 +1,86 @@
+import { comparePaired, type PairedDifference } from "../metrics/paired.js";
+import { CELLS, type ScoreBlock, type ScoredStream, widened } from "../metrics/score-blocks.js";
+
+/** A part of a stream, by places of events (learned and rejected). */
+export interface Window {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Quality of a model on a window of the stream, each event scored before it was learned. */
+export interface WindowQuality extends Window {
+  readonly auc: number;
+  readonly logloss: number;
+  readonly normalized_entropy: number;
+}
+
+/** The same, with how it differs from the reference on the same events. */
+export interface Standing extends WindowQuality {
+  /** AUC less the reference's, and the standard error of that, paired; null where the window is too short to tell. */
+  readonly auc_difference: number;
+  readonly auc_se: number | null;
+  readonly logloss_difference: number;
+  readonly logloss_se: number | null;
+}
+
+/** The end of what was scored whole. */
+export const scoredTo = ({ width, blocks }: ScoredStream): number => width * blocks.length;
+
+/** The blocks that lie within a window, at its width or twice, four times, … as wide: the window is trimmed to whole ones. */
+function within(
+  stream: ScoredStream,
+  { from, to }: Window,
+  width: number,
+): { window: Window; blocks: readonly ScoreBlock[] } {
+  const first = Math.ceil(from / width);
+  const last = Math.floor(to / width);
+  return { window: { from: first * width, to: last * width }, blocks: widened(stream, width).slice(first, last) };
+}
+
+/** How a model and the reference did on a window. null where one class is missing there, or nothing was scored. */
+export function standing(reference: ScoredStream, other: ScoredStream, asked: Window): Standing | null {
+  const width = Math.max(reference.width, other.width);
+  const { window, blocks } = within(other, asked, width);
+  const quality = qualityOf(blocks);
+  if (!quality) return null;
+  const paired = comparePaired({ width, blocks: within(reference, asked, width).blocks }, { width, blocks });
+  return { ...window, ...quality, ...differences(paired) };
+}
+
+function differences({ auc, logloss }: PairedDifference) {
+  return {
+    auc_difference: auc?.difference ?? 0,
+    auc_se: auc?.se ?? null,
+    logloss_difference: logloss.difference,
+    logloss_se: logloss.se,
+  };
+}
+
+function qualityOf(blocks: readonly ScoreBlock[]): Omit<WindowQuality, keyof Window> | null {
+  const sum = (name: "weight" | "positive" | "loss") => blocks.reduce((all, block) => all + block[name], 0);
+  const [weight, positive, loss] = [sum("weight"), sum("positive"), sum("loss")];
+  if (!(positive > 0 && positive < weight)) return null;
+  const rate = positive / weight;
+  const logloss = loss / weight;
+  return {
+    auc: aucOf(blocks, positive, weight - positive),
+    logloss,
+    normalized_entropy: logloss / -(rate * Math.log(rate) + (1 - rate) * Math.log1p(-rate)),
+  };
+}
+
+/** Pairs in order ÷ all pairs; scores of one cell are ties. */
+function aucOf(blocks: readonly ScoreBlock[], positives: number, negatives: number): number {
+  const cells = new Float64Array(2 * CELLS);
+  for (const block of blocks)
+    block.cells.forEach((weight, i) => {
+      cells[i] += weight;
+    });
+  let below = 0;
+  let ordered = 0;
+  for (let cell = 0; cell < CELLS; cell++) {
+    ordered += cells[CELLS + cell] * (below + cells[cell] / 2);
+    below += cells[cell];
+  }
+  return ordered / (positives * negatives);
+}

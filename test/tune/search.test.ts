@@ -1,0 +1,90 @@
+import { expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import { SpecDocument } from "../../src/spec/document.js";
+import { settingsAsCandidates } from "../../src/tune/candidates.js";
+import { dimension, gridOf, randomSettings, settingText, withSetting } from "../../src/tune/search.js";
+
+const document = new SpecDocument(`# A shop.
+name: shop
+events: { format: tsv, columns: [label, user, item, tags] }
+fields:
+  - { name: user, type: categorical, table: users }
+  - { name: item, type: categorical, table: items }
+  - { name: tags, type: bag, table: items }
+tables:
+  users: &rows { dim: 8, optimizer: ftrl } # people
+  items: *rows
+tower: { deep_crossing: { residual: [8] } }
+`);
+
+const dimensionsOf = (...texts: string[]) => texts.map((text) => dimension(text, document));
+
+it("takes lists and ranges, for one place or every one that a star stands for", () => {
+  const [dim, alpha, length] = dimensionsOf(
+    "tables.users.dim=4,8",
+    "tables.*.optimizer.ftrl.alpha=0.01:1:log:3",
+    "fields.tags.max_length=2:10:3",
+  );
+  expect(gridOf([dim, alpha]).map((setting) => settingText([dim, alpha], setting))).toEqual([
+    "tables.users.dim=4 tables.*.optimizer.ftrl.alpha=0.01",
+    "tables.users.dim=4 tables.*.optimizer.ftrl.alpha=0.1",
+    "tables.users.dim=4 tables.*.optimizer.ftrl.alpha=1",
+    "tables.users.dim=8 tables.*.optimizer.ftrl.alpha=0.01",
+    "tables.users.dim=8 tables.*.optimizer.ftrl.alpha=0.1",
+    "tables.users.dim=8 tables.*.optimizer.ftrl.alpha=1",
+  ]);
+  expect(gridOf([length])).toEqual([[2], [6], [10]]);
+  const changed = withSetting(document, [dim, alpha, length], [4, 0.5, 6]);
+  expect(changed.get(["tables"])).toEqual({
+    users: { dim: 4, optimizer: { ftrl: { alpha: 0.5 } } },
+    items: { dim: 8, optimizer: { ftrl: { alpha: 0.5 } } },
+  });
+  expect(changed.get(["fields", 2, "max_length"])).toBe(6);
+  expect(changed.text()).toContain("# A shop.");
+  expect(changed.text()).toContain("# people");
+});
+
+it("draws the same settings of a seed, each once, within the bounds", () => {
+  const dimensions = dimensionsOf("tables.*.dim=2:32", "train.seed=1,2");
+  const draw = (seed: number) => randomSettings(dimensions, 20, new Rng(seed));
+  expect(draw(1)).toEqual(draw(1));
+  expect(draw(1)).not.toEqual(draw(2));
+  expect(new Set(draw(1).map(String)).size).toBe(20);
+  for (const [dim] of draw(1) as number[][]) expect(dim >= 2 && dim <= 32 && Number.isInteger(dim)).toBe(true);
+});
+
+it.each([
+  ["tables.user.dim=4", 'there is no table "user"', 'did you mean "users"? tables has users, items'],
+  ["fields.prize.max_length=3", "nothing is there", "fields has user, item, tags"],
+  ["trian.batch=3", 'the spec has no "trian"', "the spec has name, events, fields, tables, tower"],
+  ["tables.users.dim", "needs PATH=VALUES", "tables.ids.dim=4,8,16"],
+  ["tables.users.dim=", "has no values", "4,8,16"],
+  ["tables.users.dim=8:4", "must go up", "0.05:1:log"],
+  ["tables.users.dim=0:4:log", "begins above 0", "0.05:1:log"],
+  ["tables.users.dim=1:4:1", "FROM:TO", "five points"],
+])("--set %s: %s", (text, message, hint) => {
+  expect(() => dimension(text, document)).toThrow(
+    expect.objectContaining({
+      code: "usage",
+      message: expect.stringContaining(message),
+      hint: expect.stringContaining(hint),
+    }),
+  );
+});
+
+it("refuses a name that is another, and a grid without end", () => {
+  const [rate] = dimensionsOf("tables.users.optimizer.adagrad.learning_rate=0.1");
+  expect(() => withSetting(document, [rate], [0.1])).toThrow(/tables\.users\.optimizer is "ftrl"/);
+  expect(() => gridOf(dimensionsOf("tables.users.dim=1:40:40", "tables.items.dim=1:40:40"))).toThrow(
+    /1,600 combinations/,
+  );
+});
+
+it("leaves out what the spec language refuses, and says why where nothing is left", () => {
+  const some = dimensionsOf("tables.users.dim=0,4");
+  expect(settingsAsCandidates(document, some, gridOf(some)).map(({ name }) => name)).toEqual(["tables.users.dim=4"]);
+  const none = dimensionsOf("tables.users.dim=0");
+  expect(() => settingsAsCandidates(document, none, gridOf(none))).toThrow(
+    expect.objectContaining({ code: "spec_invalid" }),
+  );
+});

@@ -1,0 +1,133 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { train } from "../../src/train/run.js";
+import { tuneAgain } from "../../src/tune/again.js";
+import { Ledger } from "../../src/tune/ledger.js";
+import type { TuneOptions } from "../../src/tune/options.js";
+import { tune } from "../../src/tune/tune.js";
+
+const folder = mkdtempSync(join(tmpdir(), "hashbrook-tune-"));
+const place = (name: string) => join(folder, name);
+const data = "simulate:8000:7";
+const { columns } = /columns:\s*(?<columns>(?:\n?\s*- \w+)+)/.exec(readFileSync("features/ads-demo.yaml", "utf8"))!
+  .groups!;
+const model = place("small.yaml");
+writeFileSync(
+  model,
+  `# A small model.
+name: small
+events: { format: tsv, columns: [${columns.match(/\w+/g)!.join(", ")}] }
+label: { field: label, positive: "1" }
+fields:
+  - { name: user, type: categorical, table: users }
+  - { name: ad, type: categorical, table: ads }
+  - { name: slot, type: categorical, table: context }
+tables: { users: { dim: 4 }, ads: { dim: 4 }, context: { dim: 4 } }
+tower: { deep_crossing: { residual: [8] } }
+train: { batch: 128 }
+`,
+);
+const options = { model, data, budget: "30%", candidates: 5, strategies: ["exact", "shared"] };
+
+/** A ledger's rows but for timings. */
+const rowsOf = (out: string) => new Ledger(out).rows.map(({ timing, ...row }) => row);
+const codeOf = (given: Partial<TuneOptions>) =>
+  tune({ ...options, out: place("wrong"), ...given }).then(
+    () => "none",
+    (error: { code: string }) => error.code,
+  );
+
+it("finds a spec that keeps to the budget, and judges it on later events", async () => {
+  const report = await tune({ ...options, out: place("whole") });
+  expect(report.budget).toBeGreaterThan(0);
+  expect(report.bytes).toBeLessThanOrEqual(report.budget!);
+  expect(report.auc).toBeGreaterThan(0.5);
+  expect(report.reference.bytes).toBeGreaterThan(report.bytes);
+  expect(report.candidates).toHaveLength(5);
+  expect(report.candidates[0]).toMatchObject({ name: report.chosen, auc: report.auc, judged: true });
+  for (const { bytes } of report.candidates) expect(bytes).toBeLessThanOrEqual(report.budget!);
+  const chosenBy = rowsOf(place("whole")).filter(({ kind, name }) => kind === "rung" && name === report.chosen);
+  for (const row of chosenBy) expect(row.to).toBeLessThanOrEqual(report.judged.from);
+  const trained = await train({ model: report.spec, data, out: place("trained") });
+  expect(trained.bytes_total).toBeLessThanOrEqual(report.budget!);
+  expect(readFileSync(report.spec, "utf8")).toContain("# A small model.");
+});
+
+it("tells a complete ledger's answer again, and makes any row again to the last digit", async () => {
+  const before = readFileSync(join(place("whole"), "ledger.jsonl"), "utf8");
+  const report = await tune({ ...options, out: place("whole") });
+  expect(readFileSync(join(place("whole"), "ledger.jsonl"), "utf8")).toBe(before);
+  const [first] = new Ledger(place("whole")).of("rung").slice(-2);
+  for (const row of [first.row, report.candidates[0].row!]) {
+    expect(await tuneAgain(place("whole"), row)).toMatchObject({ row, same: true });
+  }
+});
+
+it("goes on after being stopped amid rungs, twice, and ends with the same ledger", async () => {
+  const out = place("stopped");
+  for (const at of [2, 1]) {
+    const controller = new AbortController();
+    let rungs = 0;
+    const stop = tune({
+      ...options,
+      out,
+      signal: controller.signal,
+      onProgress: ({ stage }) => stage === "rung" && ++rungs === at && controller.abort(),
+    });
+    await expect(stop).rejects.toThrow(expect.objectContaining({ code: "request_aborted" }));
+    expect(rowsOf(out).at(-1)!.kind).toBe("rung");
+    // What a kill amid a rung's rows leaves.
+    new Ledger(out).truncate(rowsOf(out).length - 1);
+  }
+  await tune({ ...options, out });
+  expect(rowsOf(out)).toEqual(rowsOf(place("whole")));
+});
+
+it("searches values of a spec, by any metric", async () => {
+  const search = { set: ["tables.*.optimizer.ftrl.alpha=0.001,0.1", "train.batch=64,128"], budget: undefined };
+  const report = await tune({ ...options, ...search, metric: "logloss", out: place("search") });
+  expect(report.budget).toBeNull();
+  expect(report.candidates).toHaveLength(4);
+  expect(report.chosen).toContain("alpha=0.1");
+});
+
+it("finds learning rates, and writes a spec with them", async () => {
+  const report = await tune({ model, data: "simulate:5000:7", rates: true, out: place("rates") });
+  expect(report.chosen).toMatch(/^tables x\S+ tower x/);
+  expect(readFileSync(report.spec, "utf8")).toMatch(/alpha: /);
+});
+
+it("refuses another question in the same directory, and leaves the ledger as it is", async () => {
+  const before = readFileSync(join(place("whole"), "ledger.jsonl"), "utf8");
+  const asked = tune({ ...options, budget: "20%", out: place("whole") });
+  await expect(asked).rejects.toThrow(/budget was "30%", is "20%"/);
+  expect(readFileSync(join(place("whole"), "ledger.jsonl"), "utf8")).toBe(before);
+});
+
+it("tells what is wrong with codes", async () => {
+  const line = `${"x\t".repeat(columns.match(/\w+/g)!.length - 1)}x`;
+  writeFileSync(place("ones.tsv"), `1${line.slice(1)}\n`.repeat(5000));
+  writeFileSync(place("empty.tsv"), "");
+  expect(await codeOf({ budget: undefined })).toBe("usage");
+  expect(await codeOf({ budget: "many" })).toBe("usage");
+  expect(await codeOf({ data: "-", out: place("pipe") })).toBe("usage");
+  expect(await codeOf({ data: "kafka://localhost:9092/t", out: place("topic") })).toBe("usage");
+  expect(await codeOf({ strategies: ["magic"], out: place("magic") })).toBe("usage");
+  expect(await codeOf({ data: place("none.tsv"), out: place("none") })).toBe("source_missing");
+  expect(await codeOf({ data: place("empty.tsv"), out: place("empty") })).toBe("source_unreadable");
+  expect(await codeOf({ data: place("ones.tsv"), out: place("ones") })).toBe("metric_undefined");
+  expect(await codeOf({ data: "simulate:500:7", out: place("few") })).toBe("metric_undefined");
+  expect(await codeOf({ time: "1s", out: place("time") })).toBe("time_too_short");
+});
+
+it("names the smallest budget that something fits", async () => {
+  const asked = tune({ ...options, budget: "100", out: place("tiny") });
+  await expect(asked).rejects.toThrow(expect.objectContaining({ code: "budget_too_small" }));
+  await expect(asked).rejects.toThrow(
+    expect.objectContaining({
+      hint: expect.stringMatching(/^the smallest budget that something fits is [\d,]+ bytes$/),
+    }),
+  );
+});
