@@ -38,6 +38,7 @@ export function tuneText(report: TuneReport): string {
     ...table([HEADS, ...shown.map(candidateCells)]).map((line) => `  ${line}`),
     ...(candidates.length > SHOWN ? [`  and ${candidates.length - SHOWN} more in ${report.ledger}`] : []),
     "  * no other candidate of the same window is better and as small; † judged on later events",
+    ...curveLines(report),
     "",
     `all models together learned ${number(cost.trained_events)} events (${percent(cost.trained_events / cost.exhaustive_events)} of training each over all)`,
     `ready spec   ${report.spec}`,
@@ -49,6 +50,26 @@ export function tuneText(report: TuneReport): string {
     `  hashbrook train --model ${report.spec} --data FILES --out runs/NAME`,
   ];
   return lines.join("\n");
+}
+
+/** The curve of the chosen tables. */
+function curveLines({ curve, reference }: TuneReport): string[] {
+  if (curve.length === 0) return [];
+  const cells = curve.map(({ bytes, auc, auc_difference, auc_se, logloss, normalized_entropy, us_per_score }) => [
+    number(bytes),
+    percent(bytes / reference.bytes),
+    figure(auc),
+    `${points(auc_difference)}${auc_se === null ? "" : ` ± ${(auc_se * 100).toFixed(2)}`}`,
+    figure(logloss),
+    figure(normalized_entropy),
+    us_per_score === null ? "–" : us_per_score.toFixed(1),
+  ]);
+  const heads = ["bytes", "of full", "AUC", "vs reference", "logloss", "NE", "us/score"];
+  return [
+    "",
+    "the chosen tables at other sizes, judged alike:",
+    ...table([heads, ...cells]).map((line) => `  ${line}`),
+  ];
 }
 
 const HEADS = ["candidate", "bytes", "AUC", "vs reference", "logloss", "NE", "us/score", "events", "row"];

@@ -28,6 +28,7 @@ interface Flags {
   metric?: (typeof metrics)[number];
   seed?: number;
   exhaustive?: true;
+  curve?: true;
   workers?: number;
   profileOnly?: true;
   again?: string[];
@@ -63,6 +64,7 @@ export function tuneCommand(): Command {
     )
     .option("--seed <n>", "of random combinations (default: 42)", seed)
     .option("--exhaustive", "train all candidates over all events, and leave none behind")
+    .option("--curve", "also train what was chosen at 1/8 to 4 times the budget: AUC against bytes")
     .option("--workers <n>", "threads that learn (default: all cores); the result does not depend on it", threads)
     .option("--profile-only", "only say what the fields' ids are like")
     .option("--again <dir row...>", "make a row of a ledger again, and say whether it comes out the same")

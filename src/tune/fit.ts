@@ -1,10 +1,10 @@
 import { HashbrookError } from "../core/errors.js";
-import { encodingBytes, kindOf } from "../encodings/index.js";
+import { encodingBytes, kindOf, usual } from "../encodings/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { SpecDocument } from "../spec/document.js";
 import { pathParts } from "../spec/document-path.js";
 import { type Part, sharedOut } from "./shares.js";
-import type { Proposal, TunedTable } from "./strategies/strategy.js";
+import type { Proposal, TableOptions, TunedTable } from "./strategies/strategy.js";
 import { bounded, compiled, leastBytes, roomyBytes, split } from "./tables.js";
 
 /** A proposal as a spec that keeps to the budget. */
@@ -91,12 +91,19 @@ function put(
   const own = typeof options === "function" ? options(bytes) : options;
   const { encoding } = own as { encoding?: string };
   const full = own === table.options || encoding === undefined;
-  document.setCompact(path, full ? bounded(own, bytes) : { ...own, budget: bytes });
+  document.setCompact(path, full ? bounded(own, bytes) : { ...own, ...saltOf(table, own), budget: bytes });
   document.comment(
     path,
     reason ??
       (name in kept ? `all of its ${table.ids.toLocaleString("en")} ids, and some to spare` : "all ids that fit"),
   );
+}
+
+/** Keys must stay what they are: an encoding whose default differs is told how fields are kept apart. */
+function saltOf({ compiled }: TunedTable, { encoding = usual.table, salt }: TableOptions & { encoding?: string }) {
+  if (salt !== undefined || !kindOf(encoding).salt) return {};
+  const together = compiled.cells.every(({ seed }) => seed === compiled.seed);
+  return { salt: together ? "table" : "field" };
 }
 
 function putWide(document: SpecDocument, table: TunedTable, bytes: number): void {

@@ -32,6 +32,8 @@ export interface TuneOptions {
   readonly seed?: number | undefined;
   /** Train all candidates over all events, and leave none behind. Default false. */
   readonly exhaustive?: boolean | undefined;
+  /** Also train what was chosen at 1/8 to 4 times the budget: the curve of quality against bytes. Default false. */
+  readonly curve?: boolean | undefined;
   /** Threads that learn. Default: all cores. */
   readonly workers?: number | undefined;
   /** When it aborts, the ledger is kept, and the same call goes on. */
@@ -84,6 +86,15 @@ export interface CandidateReport {
   readonly row: number | null;
 }
 
+/** The chosen tables at one size. */
+export interface CurvePoint extends Standing {
+  /** Bytes that tables take at most. */
+  readonly bytes: number;
+  /** Path of the spec. */
+  readonly spec: string;
+  readonly us_per_score: number | null;
+}
+
 /** What tuning found. */
 export interface TuneReport {
   /** Bytes; null where none was given. */
@@ -110,6 +121,8 @@ export interface TuneReport {
   };
   /** The best first: those that came further before those that were left behind. */
   readonly candidates: readonly CandidateReport[];
+  /** With `curve`: what was chosen at other sizes, on the same events, the smallest first; itself among them. */
+  readonly curve: readonly CurvePoint[];
   readonly events: number;
   /** The events the choice was judged on. */
   readonly judged: { readonly from: number; readonly to: number };

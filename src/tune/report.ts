@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Ledger, LedgerRow } from "./ledger.js";
-import type { CandidateReport, TuneReport } from "./options.js";
+import type { CandidateReport, CurvePoint, TuneReport } from "./options.js";
 import type { Profile } from "./profile/profile.js";
 import { trainedEvents } from "./schedule.js";
 import type { Plan, PlannedCandidate } from "./session.js";
-import type { Standing } from "./windows.js";
+import type { Standing, Window } from "./windows.js";
 
 /** What a ledger that has a choice says. */
 export function reportOf(out: string, ledger: Ledger): TuneReport {
@@ -30,6 +30,7 @@ export function reportOf(out: string, ledger: Ledger): TuneReport {
     ...{ auc, logloss, normalized_entropy, auc_difference, auc_se },
     reference: { ...quality(reference), bytes: reference.bytes, spec: join(out, plan.reference.spec) },
     candidates: ranked(withPareto(candidates), chosen.name, ledger),
+    curve: curveOf(out, ledger, judged, chosen),
     events: schedule.events,
     judged: { from: judged.from, to: judged.to },
     cost: {
@@ -41,7 +42,28 @@ export function reportOf(out: string, ledger: Ledger): TuneReport {
   };
 }
 
-const quality = ({ auc, logloss, normalized_entropy }: Standing) => ({ auc, logloss, normalized_entropy });
+const quality = ({ auc, logloss, normalized_entropy }: Omit<Standing, keyof Window>) => ({
+  auc,
+  logloss,
+  normalized_entropy,
+});
+
+/** The chosen spec and its other sizes; nothing where these were not asked for. */
+function curveOf(out: string, ledger: Ledger, judged: LedgerRow & Standing, chosen: PlannedCandidate): CurvePoint[] {
+  const others = ledger.of("curve") as unknown as (LedgerRow & CurvePoint)[];
+  if (others.length === 0) return [];
+  const own = { ...judged, bytes: chosen.bytes!, spec: chosen.spec };
+  return [...others, own]
+    .map(({ bytes, spec, timing, from, to, ...row }) => ({
+      bytes,
+      spec: join(out, spec),
+      ...{ from, to, ...quality(row) },
+      ...{ auc_difference: row.auc_difference, auc_se: row.auc_se },
+      ...{ logloss_difference: row.logloss_difference, logloss_se: row.logloss_se },
+      us_per_score: timing?.us_per_score ?? null,
+    }))
+    .sort((a, b) => a.bytes - b.bytes);
+}
 
 /** The newest row with figures of every model. */
 function lastRows(ledger: Ledger): Map<string, LedgerRow> {

@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { HashbrookError } from "../core/errors.js";
@@ -7,7 +8,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { SpecDocument } from "../spec/document.js";
 import { specHash } from "../spec/hash.js";
 import { parseSpec } from "../spec/parse.js";
-import { type Candidate, candidatesFor, fileName, settingsAsCandidates } from "./candidates.js";
+import { type Candidate, candidatesFor, fileName, type Sizing, settingsAsCandidates } from "./candidates.js";
 import { mostBytes } from "./fit.js";
 import { LEDGER_VERSION, Ledger } from "./ledger.js";
 import type { TuneOptions } from "./options.js";
@@ -17,11 +18,12 @@ import { budgetBytes, checkQuestion, fingerprintsOf, type Question, specText } f
 import { LEAST_RATE_EVENTS, RATE_SHARE, rateSettings, underFactors, withTowerMap } from "./rates.js";
 import { type Schedule, schedule } from "./schedule.js";
 import { dimension, gridOf, randomSettings } from "./search.js";
-import type { TunedTable } from "./strategies/strategy.js";
 import { compiled, fullDocument, referenceDocument, tunedTables } from "./tables.js";
 
 const CANDIDATES = 24;
 const SEED = 42;
+/** However little memory there is. */
+const LEAST_CANDIDATES = 2;
 
 /** A candidate as the plan keeps it. */
 export interface PlannedCandidate {
@@ -120,13 +122,10 @@ export class Session {
   /** The candidates and the reference. @throws HashbrookError budget_too_small, usage, spec_invalid */
   make(profile: Profile): { reference: Candidate; candidates: Candidate[]; budget: number | null } {
     const { question, document } = this;
-    const full = fullDocument(document);
-    const fullSpec = compiled(full, this.options.model);
-    const tables = tunedTables(full, fullSpec, profile);
-    const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
-    const budget = question.budget === null ? null : budgetBytes(question.budget, bytes);
+    const sizing = this.sizing(profile);
+    const budget = question.budget === null ? null : sizing.budget;
     if (question.rates || question.set.length > 0) {
-      const candidates = (question.rates ? rateCandidates(document, fullSpec) : this.searched()).filter(
+      const candidates = (question.rates ? rateCandidates(document, sizing.spec) : this.searched()).filter(
         (one) => budget === null || one.bytes <= budget,
       );
       if (candidates.length === 0)
@@ -135,18 +134,30 @@ export class Session {
         });
       return { reference: candidateOf("as-written", document), candidates, budget };
     }
-    const { candidates: most, strategies, seed } = question;
-    const sizing = {
-      document,
-      full,
-      spec: fullSpec,
-      tables,
-      budget: budget!,
-      seed,
+    const reference = candidateOf("reference", referenceDocument(sizing.full, sizing.tables));
+    return { reference, candidates: candidatesFor({ ...sizing, most: this.most(sizing) }), budget };
+  }
+
+  /** What candidates are made from, for another budget too. */
+  sizing(profile: Profile, budget?: number): Sizing {
+    const { question, document } = this;
+    const full = fullDocument(document);
+    const spec = compiled(full, this.options.model);
+    const tables = tunedTables(full, spec, profile);
+    const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
+    const { candidates, strategies, seed } = question;
+    return {
+      ...{ document, full, spec, tables, seed },
+      budget: budget ?? (question.budget === null ? bytes : budgetBytes(question.budget, bytes)),
       strategies: strategies ?? undefined,
-      most,
+      most: candidates,
     };
-    return { reference: referenceOf(full, tables), candidates: candidatesFor(sizing), budget };
+  }
+
+  /** All candidates learn at the same time: no more than have room in half of the machine's memory beside the full tables. */
+  private most({ tables, budget, most }: Sizing): number {
+    const full = tables.reduce((sum, { bytes }) => sum + bytes, 0);
+    return Math.max(LEAST_CANDIDATES, Math.min(most, Math.floor((totalmem() / 2 - full) / budget)));
   }
 
   private searched(): Candidate[] {
@@ -157,7 +168,8 @@ export class Session {
     return settingsAsCandidates(document, dimensions, settings);
   }
 
-  private keep(number: number, { name, document, spec, bytes }: Candidate): PlannedCandidate {
+  /** Writes a candidate's spec. */
+  keep(number: number, { name, document, spec, bytes }: Candidate): PlannedCandidate {
     const file = join("specs", fileName(number, name));
     nodeFiles.mkdir(join(this.out, "specs"));
     writeFileAtomically(nodeFiles, join(this.out, file), Buffer.from(document.text()));
@@ -168,10 +180,6 @@ export class Session {
 function candidateOf(name: string, document: SpecDocument): Candidate {
   const spec = compiled(document, name);
   return { name, document, spec, bytes: mostBytes(spec) };
-}
-
-function referenceOf(full: SpecDocument, tables: readonly TunedTable[]): Candidate {
-  return candidateOf("reference", referenceDocument(full, tables));
 }
 
 function rateCandidates(document: SpecDocument, spec: CompiledSpec): Candidate[] {

@@ -12,6 +12,9 @@ import type { TableOptions, TunedTable } from "./strategies/strategy.js";
 const FULL_OPTIONS = ["dim", "salt", "init", "optimizer"];
 /** Of a budget, what tables may take together that keep all of their ids. */
 const SMALL_SHARE = 0.25;
+/** Tables of so few ids may take more: each of their rows is used all the time. */
+const FEW_IDS = 1000;
+const FEW_SHARE = 0.5;
 /** Rows beyond those of the data's ids: later data bring more. */
 const SPARE = 1.25;
 const SPARE_ROWS = 16;
@@ -103,10 +106,12 @@ export function split(
   const sized = tables
     .map((table) => ({ table, bytes: table.wide ? table.bytes : boundedBytes(table) }))
     .sort((a, b) => a.bytes - b.bytes);
-  let left = budget * share;
-  const small = sized.filter(({ bytes }) => {
-    left -= bytes;
-    return left >= 0;
+  let taken = 0;
+  const small = sized.filter(({ table, bytes }) => {
+    const most = table.ids <= FEW_IDS && !table.wide ? Math.max(share, FEW_SHARE) : share;
+    if (taken + bytes > budget * most) return false;
+    taken += bytes;
+    return true;
   });
   const names = new Set(small.map(({ table }) => table.name));
   return { small, tuned: tables.filter(({ name }) => !names.has(name)) };

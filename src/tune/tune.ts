@@ -24,7 +24,10 @@ import { eventsWithin } from "./time-limit.js";
 export async function tune(options: TuneOptions): Promise<TuneReport> {
   const session = await Session.open(options, { hashbrook: packageVersion() });
   const { ledger } = session;
-  if (ledger.of("choice").length === 0) await compare(session, options);
+  if (ledger.of("choice").length === 0) await stoppable(session, options, () => compare(session, options));
+  const curve = options.curve && session.question.budget !== null && session.question.set.length === 0;
+  if (curve && ledger.of("curve-end").length === 0)
+    await stoppable(session, options, async () => (await import("./curve.js")).trainCurve(session, options));
   return reportOf(session.out, ledger);
 }
 
@@ -44,41 +47,46 @@ export type ProfileOfOptions = Pick<TuneOptions, "model" | "data" | "limit" | "s
 async function compare(session: Session, options: TuneOptions): Promise<void> {
   const { ledger, question, out } = session;
   const { onProgress, signal } = options;
+  const profile = await session.profile();
+  onProgress?.({ stage: "profiled", profile });
+  const plan = await planned(session, profile, options);
+  const { reference, entrants } = entrantsOf(plan, out);
+  const began = systemClock.now();
+  const seconds = () => (systemClock.now() - began) / 1000;
+  const { schedule } = plan;
+  const result = await race({
+    reference,
+    entrants,
+    data: question.data,
+    schedule,
+    metric: question.metric,
+    decided: rungsOf(session, plan),
+    workers: options.workers,
+    signal,
+    onRung: (rung) => {
+      ledger.append(...rungRows(rung, seconds()));
+      const left = rung.placed.filter(({ kept }) => kept).length;
+      onProgress?.({ stage: "rung", events: rung.events, kept: left, left: rung.placed.length - left });
+    },
+    onRound: ({ events, contenders: [_, ...others] }) => {
+      const leader = others.reduce<{ name: string; auc: number | null } | null>((best, { name, metrics }) => {
+        return best && (best.auc ?? 0) >= (metrics.auc ?? 0) ? best : { name, auc: metrics.auc };
+      }, null);
+      const done = events / schedule.events;
+      onProgress?.({ stage: "train", done, seconds: seconds(), candidates: others.length, leader });
+    },
+  });
+  if (result.stopped) signal?.throwIfAborted();
+  await choose(session, plan, result, seconds());
+}
+
+/** What was learned before a stop is kept, and the error says how to go on. */
+async function stoppable({ ledger }: Session, { signal }: TuneOptions, run: () => Promise<void>): Promise<void> {
   try {
-    const profile = await session.profile();
-    onProgress?.({ stage: "profiled", profile });
-    const plan = await planned(session, profile, options);
-    const { reference, entrants } = entrantsOf(plan, out);
-    const began = systemClock.now();
-    const seconds = () => (systemClock.now() - began) / 1000;
-    const { schedule } = plan;
-    const result = await race({
-      reference,
-      entrants,
-      data: question.data,
-      schedule,
-      metric: question.metric,
-      decided: rungsOf(session, plan),
-      workers: options.workers,
-      signal,
-      onRung: (rung) => {
-        ledger.append(...rungRows(rung, seconds()));
-        const left = rung.placed.filter(({ kept }) => kept).length;
-        onProgress?.({ stage: "rung", events: rung.events, kept: left, left: rung.placed.length - left });
-      },
-      onRound: ({ events, contenders: [_, ...others] }) => {
-        const leader = others.reduce<{ name: string; auc: number | null } | null>((best, { name, metrics }) => {
-          return best && (best.auc ?? 0) >= (metrics.auc ?? 0) ? best : { name, auc: metrics.auc };
-        }, null);
-        const done = events / schedule.events;
-        onProgress?.({ stage: "train", done, seconds: seconds(), candidates: others.length, leader });
-      },
-    });
-    if (result.stopped) signal?.throwIfAborted();
-    await choose(session, plan, result, seconds());
+    await run();
   } catch (error) {
     if (!signal?.aborted) throw error;
-    throw new HashbrookError("request_aborted", "stopped before a spec was chosen", {
+    throw new HashbrookError("request_aborted", "stopped before everything was compared", {
       hint: `what was found so far is in ${ledger.path}: the same command goes on`,
       cause: error,
     });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
+import { decodeIdentity } from "../../src/spec/decode-identity.js";
 import { SpecDocument } from "../../src/spec/document.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { learnsByEvent } from "../../src/towers/index.js";
@@ -35,6 +36,7 @@ it.each([0.1, 0.01])("keeps to %f of the full bytes, and uses most of it", (shar
     expect(ready.length).toBeGreaterThanOrEqual(share >= 0.1 ? 5 : 1);
     for (const { document, bytes } of ready) {
       expect(bytes).toBeLessThanOrEqual(budget);
+      expect(decodeIdentity(compiled(document, "ready.yaml")).hash).toBe(decodeIdentity(set.spec).hash);
       expect(mostBytes(parseSpec(document.text(), "again.yaml"))).toBe(bytes);
     }
     expect(Math.max(...ready.map(({ bytes }) => bytes))).toBeGreaterThan(0.9 * budget);

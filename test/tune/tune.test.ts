@@ -65,6 +65,14 @@ it("tells a complete ledger's answer again, and makes any row again to the last 
   }
 });
 
+it("adds the curve of what was chosen behind a complete answer", async () => {
+  const report = await tune({ ...options, out: place("whole"), curve: true });
+  const { curve, bytes, auc } = report;
+  expect(curve.length).toBeGreaterThan(1);
+  expect(curve.map((point) => point.bytes)).toEqual(curve.map((point) => point.bytes).sort((a, b) => a - b));
+  expect(curve.find((point) => point.bytes === bytes)).toMatchObject({ auc });
+});
+
 it("goes on after being stopped amid rungs, twice, and ends with the same ledger", async () => {
   const out = place("stopped");
   for (const at of [2, 1]) {
@@ -82,7 +90,8 @@ it("goes on after being stopped amid rungs, twice, and ends with the same ledger
     new Ledger(out).truncate(rowsOf(out).length - 1);
   }
   await tune({ ...options, out });
-  expect(rowsOf(out)).toEqual(rowsOf(place("whole")));
+  const whole = rowsOf(place("whole"));
+  expect(rowsOf(out)).toEqual(whole.slice(0, 1 + whole.findIndex(({ kind }) => kind === "choice")));
 });
 
 it("searches values of a spec, by any metric", async () => {

@@ -1,4 +1,4 @@
-import { byIds } from "../shares.js";
+import { byInformation } from "../shares.js";
 import type { Strategy, TableOptions, TunedTable } from "./strategy.js";
 import { everyTable } from "./table-options.js";
 
@@ -19,7 +19,7 @@ export const decoders: Strategy = {
     if (problem.byEvent || problem.budget > MOST_BYTES) return;
     yield {
       name: "decoder",
-      tables: everyTable(problem, byIds(problem.tables), (table) => ({
+      tables: everyTable(problem, byInformation(problem.tables, problem.budget), (table) => ({
         options: (bytes) => decoder(table, bytes),
         reason: "bytes for few rows: a network decodes hashes of the id",
       })),
