@@ -3,6 +3,7 @@ import type { CalibrationState } from "../delta-log/state.js";
 import { createModel } from "../model/create.js";
 import type { Answering } from "./engine.js";
 import { Gate } from "./gate.js";
+import type { UnseenIds } from "./live/unseen.js";
 import type { SharedModel } from "./model-calls.js";
 import { CAPACITY, ScoringModel } from "./scoring-model.js";
 import { SharedValue } from "./shared-value.js";
@@ -51,6 +52,10 @@ export class AttachedModel {
 
   leave(): void {
     this.gate.leave();
+  }
+
+  get unseen(): UnseenIds[] {
+    return this.scoring.unseen.counts;
   }
 
   close(): Promise<void> {

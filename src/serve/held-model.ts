@@ -7,6 +7,7 @@ import type { SharedStore } from "../tables/sharing.js";
 import type { ServingPrecision } from "../tables/table.js";
 import { answered, type Found, type Question } from "./embeddings/ask.js";
 import { Gate } from "./gate.js";
+import { fillOf, type TableFill } from "./live/fill.js";
 import type { SharedModel } from "./model-calls.js";
 import { CAPACITY } from "./scoring-model.js";
 import { SharedValue } from "./shared-value.js";
@@ -65,6 +66,10 @@ export class HeldModel {
   /** What its tables say; no update comes meanwhile. */
   ask(question: Question): Promise<Found> {
     return answered(async (step) => step(this.model), question);
+  }
+
+  fill(): TableFill[] {
+    return fillOf(this.model);
   }
 
   close(): Promise<void> {

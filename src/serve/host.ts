@@ -4,6 +4,7 @@ import type { ReplicaModel } from "../delta-log/live.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Lane } from "./dispatcher.js";
 import type { Found, Question } from "./embeddings/ask.js";
+import type { TableFacts } from "./live/fill.js";
 import type { ServedQuality } from "./live/quality.js";
 
 /** A model that answers, wherever it is. */
@@ -49,6 +50,8 @@ export interface Host {
    * @throws HashbrookError request_invalid; not_ready; overloaded
    */
   ask(question: Question): Promise<Found>;
+  /** How full the tables of what answers now are, and what requests find in them. @throws HashbrookError not_ready */
+  facts(): Promise<TableFacts>;
   /** Runs a step that changes what answers, or by what, and nothing is scored by half of it. */
   between<T>(step: () => T | Promise<T>): Promise<T>;
   close(): Promise<void>;

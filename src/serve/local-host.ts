@@ -3,9 +3,10 @@ import { loadModel } from "../model/load.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { Ask, Lane, TurnResult } from "./dispatcher.js";
 import { answered, type Found, type Question } from "./embeddings/ask.js";
-import { steadily } from "./embeddings/steady.js";
+import { notReady, steadily } from "./embeddings/steady.js";
 import { type Answering, Engine } from "./engine.js";
 import type { Current, Host, HostedCheckpoint } from "./host.js";
+import { fillOf, type TableFacts } from "./live/fill.js";
 import { qualityOf } from "./live/quality.js";
 import { CAPACITY, ScoringModel } from "./scoring-model.js";
 
@@ -60,6 +61,13 @@ export class LocalHost implements Host, Lane {
     );
   }
 
+  facts(): Promise<TableFacts> {
+    return this.between(() => {
+      const { model, unseen } = this.answering()?.scoring ?? missing();
+      return { tables: fillOf(model), unseen: unseen.counts };
+    });
+  }
+
   /** Runs a step when all before it are done: a run as a whole, or a change of the model as a whole. */
   between<T>(step: () => T | Promise<T>): Promise<T> {
     const run = this.last.then(step);
@@ -77,4 +85,8 @@ export class LocalHost implements Host, Lane {
     const scoring = now.model as ScoringModel;
     return { scoring, examples: now.examples, stamp: `${scoring.serial} ${scoring.changes}` };
   }
+}
+
+function missing(): never {
+  throw notReady();
 }

@@ -6,7 +6,9 @@ import type { SharedStore } from "../tables/sharing.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { Found, Question } from "./embeddings/ask.js";
 import type { ModelVersion } from "./engine.js";
+import type { TableFill } from "./live/fill.js";
 import type { ServedQuality } from "./live/quality.js";
+import type { UnseenIds } from "./live/unseen.js";
 
 /** A model that one thread holds and others read. */
 export interface SharedModel {
@@ -47,6 +49,7 @@ export type ModelCalls = {
     undefined,
   ];
   readonly ask: readonly [{ readonly id: number; readonly question: Question }, Found];
+  readonly fill: readonly [{ readonly id: number }, readonly TableFill[]];
   readonly close: readonly [{ readonly id: number }, undefined];
 };
 
@@ -75,6 +78,7 @@ export type ScoringCalls = {
   /** Takes a model up, and makes it ready to score. */
   readonly attach: readonly [{ readonly model: SharedModel; readonly reader: number }, undefined];
   readonly detach: readonly [{ readonly id: number }, undefined];
+  readonly unseen: readonly [{ readonly id: number }, readonly UnseenIds[]];
   /** Takes requests of a host, gives some up, and makes one run of a model; null: there is none. */
   readonly turn: readonly [
     {

@@ -48,6 +48,10 @@ answerCalls<ModelCalls>(parentPort!, {
     return models.get(id)!.ask(question);
   },
 
+  fill({ id }) {
+    return models.get(id)!.fill();
+  },
+
   async close({ id }) {
     await models.get(id)?.close();
     models.delete(id);

@@ -11,6 +11,7 @@ import type { Found, Question } from "./embeddings/ask.js";
 import { tooFast } from "./embeddings/steady.js";
 import type { ModelVersion, Scored } from "./engine.js";
 import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
+import type { TableFacts } from "./live/fill.js";
 import type { ServedQuality } from "./live/quality.js";
 import { LocalHost } from "./local-host.js";
 import { ScoringThreads } from "./threads.js";
@@ -247,6 +248,11 @@ export class Scorer {
       if (version && version.version === this.version?.version) return { version, found };
     }
     throw tooFast();
+  }
+
+  /** How full its tables are, and what requests find in them; null before a first snapshot. @internal */
+  async facts(): Promise<TableFacts | null> {
+    return this.version && this.host.facts();
   }
 
   private tell({ skipped, quality }: HostedCheckpoint): void {

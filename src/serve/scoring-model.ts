@@ -11,6 +11,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { HostedModel } from "./host.js";
+import { UnseenCounts } from "./live/unseen.js";
 import { type Known, knownMembers } from "./request.js";
 
 /** Candidates are scored in runs of at most this many. */
@@ -32,10 +33,13 @@ export class ScoringModel implements HostedModel {
   readonly model: Model;
   readonly requests: RequestReader;
   readonly known: Known;
+  /** What requests' ids find in the tables, by a row of every run. */
+  readonly unseen: UnseenCounts;
   /** No other model of this thread has it. */
   readonly serial = made++;
   /** Another number after every change of what it predicts with. */
   changes = 0;
+  private runs = 0;
 
   constructor(spec: CompiledSpec, model: Model) {
     this.spec = spec;
@@ -43,6 +47,7 @@ export class ScoringModel implements HostedModel {
     this.model = model;
     this.requests = new Decoder(spec, { capacity: CAPACITY, format: "json", requireLabel: false }).requests;
     this.known = knownMembers(knownPaths(spec));
+    this.unseen = new UnseenCounts(model);
   }
 
   /** Makes the model of a snapshot: its spec must have the hash it says. */
@@ -81,6 +86,7 @@ export class ScoringModel implements HostedModel {
   async predict(rows: number, gathered?: () => void): Promise<Predicted> {
     const { model, requests } = this;
     const batch = requests.batch(rows);
+    this.unseen.look(batch, this.runs++ % rows);
     const logits = await model.predict(batch, gathered);
     const calibrated = model.calibrator ? sigmoid(model.calibrator.apply(logits, batch)) : undefined;
     return { scores: sigmoid(logits), calibrated };

@@ -33,6 +33,10 @@ answerCalls<ScoringCalls>(parentPort!, {
     await model?.close();
   },
 
+  unseen({ id }) {
+    return models.get(id)?.unseen ?? [];
+  },
+
   async turn({ host, model, asked, dropped }) {
     const engine = engineOf(host);
     current = model === null ? undefined : models.get(model);

@@ -9,6 +9,8 @@ import type { Found, Question } from "./embeddings/ask.js";
 import { notReady } from "./embeddings/steady.js";
 import { Gate } from "./gate.js";
 import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
+import type { TableFacts } from "./live/fill.js";
+import { together, type UnseenIds } from "./live/unseen.js";
 import type { ModelCalls, ScoringCalls, SharedModel } from "./model-calls.js";
 import { packAsks, unpackOutcomes } from "./packing.js";
 import { SharedValue } from "./shared-value.js";
@@ -53,6 +55,11 @@ class ScoringThread {
   /** Where the thread has ended, it has let go of all. */
   async detach(id: number): Promise<void> {
     await this.calls.call("detach", { id }).catch(() => undefined);
+  }
+
+  /** Nothing, where the thread has ended. */
+  async unseen(id: number): Promise<readonly UnseenIds[]> {
+    return this.calls.call("unseen", { id }).catch(() => []);
   }
 
   async close(): Promise<void> {
@@ -106,6 +113,7 @@ export class ScoringThreads {
       open: (spec, run) => this.open(spec, run, precision),
       load: (path, before) => this.load(path, precision, before as ThreadModel | undefined),
       ask: (question) => this.ask(model(), question),
+      facts: () => this.facts(model()),
       // The thread that holds the models sees to it that none is read while it changes.
       between: async (step) => step(),
       close: async () => {},
@@ -120,6 +128,15 @@ export class ScoringThreads {
   private async ask(id: number | null, question: Question): Promise<Found> {
     if (id === null) throw notReady();
     return this.holder.call("ask", { id, question });
+  }
+
+  private async facts(id: number | null): Promise<TableFacts> {
+    if (id === null) throw notReady();
+    const [tables, ...unseen] = await Promise.all([
+      this.holder.call("fill", { id }),
+      ...this.threads.map((thread) => thread.unseen(id)),
+    ]);
+    return { tables, unseen: together(unseen) };
   }
 
   /** Applies the pieces of an update, which answers see together. */

@@ -1,4 +1,5 @@
 import { PACKED, type RowStore } from "./row-store.js";
+import type { Table } from "./table.js";
 
 /**
  * How near rows of a store are to a vector: dot products with their weights, over the weights' length where `cosine`.
@@ -29,4 +30,9 @@ export function similarities(
 export function hasRow({ kernel }: RowStore, key: bigint): boolean {
   const row = kernel.rowOf(key) >>> 0;
   return row !== 0xffffffff && kernel.isTouched(row) === 1;
+}
+
+/** True where a table's rows are known by keys, so that they can be searched. */
+export function hasKeyedRows({ stores, dense, spec }: Table): boolean {
+  return dense.length === 0 && stores.length > 0 && stores.every((store) => store.keyed && store.spec.dim === spec.dim);
 }

@@ -48,6 +48,27 @@ describe("GET /v1/live", () => {
   });
 
   it.each([0, 1])(
+    "tells how full the tables are, and how many ids of requests are new to the model (%i workers)",
+    async (workers) => {
+      const own = await Scorer.load(served.checkpoint, { workers });
+      const server = createServer(own, { maxEventLoopDelay: 0 });
+      for (const id of ["i1", "i2", "never-seen", "i3"]) {
+        await own.score(Buffer.from(JSON.stringify({ candidates: [{ item: { id, tags: ["t1"] } }] })));
+      }
+      const [model] = (await server.inject("/v1/live")).json().models;
+      expect(model.tables.map(({ name }: { name: string }) => name)).toEqual(["users", "items", "makers"]);
+      expect(model.tables[1]).toMatchObject({ encoding: "exact", rows: 40 });
+      for (const { fill } of model.tables) expect(fill > 0 && fill < 0.1).toBe(true);
+      expect(model.unseen).toEqual([
+        { field: "user", looked: 0, unseen: 0 },
+        { field: "item", looked: 4, unseen: 1 },
+      ]);
+      await server.close();
+      await own.close();
+    },
+  );
+
+  it.each([0, 1])(
     "tells the quality of the version that answers, whatever came into its directory since (%i workers)",
     async (workers) => {
       const { older, newer } = await twoVersions();
@@ -94,6 +115,8 @@ describe.skipIf(!hasBrowser())("the page in Chromium", () => {
       expect(await page.textContent("#state")).toContain("version 3000");
       await page.waitForSelector("#card tr:nth-child(7)");
       expect(await page.textContent("#card")).toContain("item.price");
+      expect(await page.textContent("#tables")).toMatch(/items, exact40\d+(\.\d+)? %/);
+      expect(await page.textContent("#unseen")).toMatch(/item\d+ %\d/);
       for (const plot of ["requests", "latency", "scores", "reliability"])
         expect(await inked(page, plot)).toBeGreaterThan(100);
 

@@ -1,6 +1,6 @@
 import { fromHex64 } from "../../core/hash.js";
 import type { Model } from "../../model/model.js";
-import { hasRow } from "../../tables/similarities.js";
+import { hasKeyedRows, hasRow } from "../../tables/similarities.js";
 import type { Table } from "../../tables/table.js";
 import { type Id, invalid, type Place } from "./places.js";
 import type { Look } from "./steady.js";
@@ -36,11 +36,6 @@ async function embeddedOne({ table, keyOf }: Place, id: Id): Promise<Embedded> {
   const key = keyOf(id);
   const vector = [...(await table.vectorOf(fromHex64(key)))];
   return { id, key, learned: learned(table, fromHex64(key)), vector };
-}
-
-/** True where a table's rows are known by keys, so that they can be searched. */
-export function hasKeyedRows({ stores, dense, spec }: Table): boolean {
-  return dense.length === 0 && stores.length > 0 && stores.every((store) => store.keyed && store.spec.dim === spec.dim);
 }
 
 function learned(table: Table, key: bigint): boolean | null {

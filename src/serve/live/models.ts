@@ -1,5 +1,7 @@
 import { type Models, nameOf } from "../models.js";
+import type { TableFill } from "./fill.js";
 import type { ServedQuality } from "./quality.js";
+import type { UnseenIds } from "./unseen.js";
 
 /** A model as the page shows it. */
 export interface LiveModel {
@@ -14,15 +16,21 @@ export interface LiveModel {
   readonly staleness: number | null;
   /** null where nothing is known of it: of a delta log's follower. */
   readonly quality: ServedQuality | null;
+  /** How full its tables are; empty before a first snapshot. */
+  readonly tables: readonly TableFill[];
+  /** What ids of requests find in them lately, of a sample; fields whose ids have no rows of their own are left out. */
+  readonly unseen: readonly UnseenIds[];
 }
 
 /** What is known of the models that answer. */
-export function liveModels(models: Models): LiveModel[] {
-  return models.all.map((model) => {
+export function liveModels(models: Models): Promise<LiveModel[]> {
+  const live = models.all.map(async (model) => {
     const { stable, ready } = model;
     const { version, replica } = stable.health();
     const [learned, hash] = [version?.version ?? null, version?.spec_hash ?? null];
     const made = { name: nameOf(model), model: version?.model ?? null, version: learned, spec_hash: hash };
-    return { ...made, ready, staleness: replica?.staleness ?? null, quality: stable.quality };
+    const { tables = [], unseen = [] } = (await stable.facts()) ?? {};
+    return { ...made, ready, staleness: replica?.staleness ?? null, quality: stable.quality, tables, unseen };
   });
+  return Promise.all(live);
 }

@@ -31,7 +31,7 @@ function draw(id, columns, { series, time = false, scales = {}, none }) {
   if (columns[0].length === 0) {
     plots.get(id)?.plot.destroy();
     plots.delete(id);
-    figure.replaceChildren(Object.assign(document.createElement("p"), { textContent: none }));
+    figure.replaceChildren(note(none));
     return;
   }
   const look = `${figure.clientWidth} ${colour("--ink")}`;
@@ -132,6 +132,25 @@ function charts({ traffic }, model) {
   }
 }
 
+const percent = (part, whole) => (whole === 0 ? "–" : `${number((100 * part) / whole, 3)} %`);
+
+/** How full the tables are, and how many of the ids asked lately are new to the model. */
+function facts(model) {
+  const { tables = [], unseen = [] } = model ?? {};
+  const fills = tables.map(({ name, encoding, rows, bytes, fill }) => {
+    const full = fill === null ? "grows" : percent(fill, 1);
+    return [`${name}, ${encoding}`, rows.toLocaleString("en"), full, `${number(bytes / 2 ** 20, 3)} MiB`];
+  });
+  $("#tables").replaceChildren(table(["table", "rows", "full", "memory"], fills));
+  const asked = unseen.filter(({ looked }) => looked > 0);
+  const rates = asked.map(({ field, looked, unseen }) => [field, percent(unseen, looked), looked.toLocaleString("en")]);
+  const none = unseen.length ? "No ids were asked for yet." : "The ids of this model have no rows of their own.";
+  const told = rates.length ? table(["field", "new", "looked at"], rates) : note(none);
+  $("#unseen").replaceChildren(told);
+}
+
+const note = (textContent) => Object.assign(document.createElement("p"), { textContent });
+
 function state(model) {
   const place = $("#state");
   place.className = model?.ready ? "ready" : "bad";
@@ -185,6 +204,7 @@ async function refresh() {
     state(model);
     figures(live.traffic, model);
     charts(live, model);
+    facts(model);
     await card(model);
   } catch (error) {
     $("#state").className = "bad";

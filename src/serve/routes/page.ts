@@ -43,7 +43,7 @@ function files(): readonly (readonly [path: string, type: string, text: Buffer])
 /** `GET /`: a page of the models and the last minutes' requests; `GET /v1/live`: what it shows. The page itself needs no token. */
 export const pageRoutes: Routes = (app, { models, metrics }) => {
   app.get("/v1/live", { config: { endpoint } }, async () => ({
-    models: liveModels(models),
+    models: await liveModels(models),
     traffic: metrics.traffic.traffic(),
   }));
   app.register(async (pages) => {
