@@ -11,6 +11,9 @@ export interface OpenLoad {
   /** Milliseconds from when a request was due to its answer, of those with 200. */
   readonly p50: number;
   readonly p99: number;
+  /** Milliseconds that the client itself was late in sending, which the others hold: where it is near to them, they tell of the client. */
+  readonly client_late_p50: number;
+  readonly client_late_p99: number;
 }
 
 /** Connections at most: a request that finds none free waits for one, and its wait counts. */
@@ -23,6 +26,7 @@ export async function openLoop(url: string, body: Uint8Array, perSecond: number,
   const [idle, due]: [Socket[], number[]] = [[], []];
   const open = new Set<Socket>();
   const times: number[] = [];
+  const late: number[] = [];
   let [sent, refused, wrong] = [0, 0, 0];
   const sentAt = new Map<Socket, number>();
   const send = (socket: Socket, at: number) => {
@@ -49,6 +53,7 @@ export async function openLoop(url: string, body: Uint8Array, perSecond: number,
       const now = performance.now() - started;
       for (; sent < (Math.min(now, ms) * perSecond) / 1000; sent++) {
         const at = started + (sent * 1000) / perSecond;
+        late.push(performance.now() - at);
         const socket = idle.pop();
         if (socket) send(socket, at);
         else if (open.size < CONNECTIONS) connected(at);
@@ -62,14 +67,19 @@ export async function openLoop(url: string, body: Uint8Array, perSecond: number,
   const seconds = (performance.now() - started) / 1000;
   for (const socket of open) socket.destroy();
   if (wrong > 0) throw new Error(`${url}: ${wrong} of ${sent} answers are neither 200 nor 503`);
-  times.sort((a, b) => a - b);
-  const at = (share: number) => Number((times[Math.floor(times.length * share)] ?? Number.NaN).toFixed(2));
   const each = (count: number) => Math.round(count / seconds);
   return {
     offered_per_second: Math.round(perSecond),
     good_per_second: each(times.length),
     refused_per_second: each(refused),
-    p50: at(0.5),
-    p99: at(0.99),
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
+    client_late_p50: percentile(late, 0.5),
+    client_late_p99: percentile(late, 0.99),
   };
+}
+
+function percentile(values: number[], share: number): number {
+  const sorted = values.sort((a, b) => a - b);
+  return Number((sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(2));
 }

@@ -50,12 +50,15 @@ interface Place {
 /** Gives requests to lanes: at once to one that has nothing to do, and to a busy one all that came since its last turn. */
 export class Dispatcher {
   private readonly places: readonly Place[];
+  private readonly mostAsked: number;
   private queue: Pending[] = [];
   private next = 0;
   private planned = false;
   private readonly rest: (() => void)[] = [];
 
-  constructor(lanes: readonly Lane[]) {
+  /** @param mostAsked requests that a lane is given in a turn, at most */
+  constructor(lanes: readonly Lane[], mostAsked = MOST_ASKED) {
+    this.mostAsked = mostAsked;
     this.places = lanes.map((lane) => ({ lane, given: new Map(), turns: 0 }));
   }
 
@@ -124,7 +127,7 @@ export class Dispatcher {
     const share = Math.ceil(this.queue.length / lanes);
     let count = 0;
     let bytes = 0;
-    while (count < Math.min(share, MOST_ASKED) && bytes < MOST_BYTES) bytes += this.queue[count++].body.byteLength;
+    while (count < Math.min(share, this.mostAsked) && bytes < MOST_BYTES) bytes += this.queue[count++].body.byteLength;
     return this.queue.splice(0, count);
   }
 

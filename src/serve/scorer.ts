@@ -43,6 +43,8 @@ export interface WorkerOptions {
   readonly workers?: number | undefined;
   /** @internal Those of a server, for all its models. */
   readonly threads?: ScoringThreads | undefined;
+  /** Requests that share a run, at most. @internal */
+  readonly mostJoined?: number | undefined;
 }
 
 /** How a checkpoint is served. */
@@ -93,11 +95,16 @@ export class Scorer {
   /** null where nothing is watched. */
   private watch: RunWatch | null = null;
 
-  private constructor(host: Host, current: () => Current | null, end: () => Promise<void>) {
+  private constructor(
+    host: Host,
+    current: () => Current | null,
+    end: () => Promise<void>,
+    { mostJoined }: WorkerOptions,
+  ) {
     this.current = current;
     this.host = host;
     host.answer(current);
-    this.dispatcher = new Dispatcher(host.lanes);
+    this.dispatcher = new Dispatcher(host.lanes, mostJoined);
     this.end = async () => {
       await end();
       await host.close();
@@ -127,7 +134,7 @@ export class Scorer {
         await watch?.close();
         await loaded.model.close();
       };
-      const scorer = new Scorer(host, () => loaded, close);
+      const scorer = new Scorer(host, () => loaded, close, options);
       scorer.watch = watch;
       scorer.tell(loaded);
       return scorer;
@@ -145,12 +152,17 @@ export class Scorer {
     const stop = new AbortController();
     const host = hostOf(options);
     const current = () => replica.live && { model: replica.live.model, examples: replica.live.version };
-    const scorer = new Scorer(host, current, async () => {
-      stop.abort();
-      await following;
-      await replica.close();
-      await source.close();
-    });
+    const scorer = new Scorer(
+      host,
+      current,
+      async () => {
+        stop.abort();
+        await following;
+        await replica.close();
+        await source.close();
+      },
+      options,
+    );
     const replica = new Replica<HostedModel>({
       source,
       open: (spec, run) => host.open(spec, run),
