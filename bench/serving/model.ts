@@ -36,15 +36,15 @@ export function bodyOf(model: Served, count: number): Buffer {
   return Buffer.from(JSON.stringify({ context: {}, candidates }));
 }
 
-/** Trains a model in a folder. @returns the run's directory */
-export function trained(model: Served, folder: string, events: number): string {
+/** Trains a model in a folder, with the `first` of some events. @returns the run's directory */
+export function trained(model: Served, folder: string, events: number, first = events): string {
   const out = join(folder, "run");
   writeFileSync(join(folder, "spec.yaml"), specOf(model));
   const lines = Array.from({ length: events }, (_, i) =>
     JSON.stringify({ click: i % 3 ? 0 : 1, ...candidate(model, i) }),
   );
   writeFileSync(join(folder, "events.json"), lines.join("\n"));
-  learn(folder, "--limit", String(events));
+  learn(folder, "--limit", String(first));
   return out;
 }
 

@@ -9,7 +9,7 @@ import { server, withServer } from "./servers.js";
 export async function reload(folder: string, { smoke }: { smoke: boolean }): Promise<object> {
   const [events, ms, rate] = smoke ? [3000, 1500, 50] : [200_000, 6000, 1000];
   const model = served(10, 1_000_003, [256, 256]);
-  const run = trained(model, folder, events / 2);
+  const run = trained(model, folder, events, events / 2);
   const watched = join(folder, "watched");
   cpSync(run, watched, { recursive: true });
   learn(folder, "--limit", String(events));

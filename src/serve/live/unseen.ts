@@ -1,4 +1,5 @@
 import { type Batch, batchLayout } from "../../core/batch.js";
+import { type CompiledField, fieldOf } from "../../fields/index.js";
 import { xxh64 } from "../../kernels/hash.js";
 import type { Model } from "../../model/model.js";
 import { hasKeyedRows, hasRow } from "../../tables/similarities.js";
@@ -32,9 +33,7 @@ export class UnseenCounts {
 
   constructor({ spec, tables }: Pick<Model, "spec" | "tables">) {
     const layout = batchLayout(spec, 1);
-    const ids = new Set(
-      spec.fields.flatMap(({ name, type }) => (type === "categorical" || type === "bag" ? [name] : [])),
-    );
+    const ids = new Set(spec.fields.flatMap((field) => (hasIds(field) ? [field.name] : [])));
     this.places = spec.tables.flatMap(({ name, cells }, t) => {
       const table = tables.find((one) => one.name === name);
       if (!table || !hasKeyedRows(table)) return [];
@@ -68,6 +67,9 @@ export class UnseenCounts {
     return this.places.map(({ field, looked, unseen }) => ({ field, looked, unseen }));
   }
 }
+
+/** What is read as text is an id, alone or among others; a vector's numbers are in no table. */
+const hasIds = ({ type }: CompiledField) => ["text", "items"].includes(fieldOf(type).reads ?? "");
 
 const keyAt = (table: number, width: number, at: number) => (batch: Batch, row: number) =>
   batch.keys(table)[row * width + at];
