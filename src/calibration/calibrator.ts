@@ -14,7 +14,7 @@ import { SLICE, Slice, type Totals } from "./slice.js";
 import { SliceIndex } from "./slice-index.js";
 
 /** Where a batch has a field's key: which of its table's `singles` single keys of a row it is. */
-interface Column {
+export interface Column {
   readonly table: number;
   readonly cell: number;
   readonly singles: number;
@@ -246,7 +246,7 @@ const NONE: Curve = new Float32Array(0);
 const NO_KEYS = new Uint32Array(0);
 
 /** Where a batch has the keys of a field: in the first table that embeds it. */
-function columnOf({ tables }: CompiledSpec, field: string): Column {
+export function columnOf({ tables }: CompiledSpec, field: string): Column {
   for (const [table, { cells }] of tables.entries()) {
     const singles = cells.filter(({ kind }) => kind === "single");
     const cell = singles.findIndex((single) => single.field === field);

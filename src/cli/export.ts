@@ -42,7 +42,7 @@ export function exportCommand(): Command {
       `
 model.json            name, version, compiled spec, and how standardize scales: what a program needs to score (docs/FORMATS.md)
 tower.onnx            inputs x_<table> [B, cells × dim], numbers, vectors, wide, length_<bag>; output logits [B, 1], before the sigmoid
-model.onnx            with --onnx whole, in its place: inputs keys_<table> (int64), numbers; output probability [B, 1]
+model.onnx            with --onnx whole, in its place: inputs keys_<table> (int64), numbers; outputs probability [B, 1], calibrated
 scorer.hbd            with --format scorer: the whole model for hashbrook/scorer, in Node or a browser
 <table>.safetensors   keys U64 [n] (hash tables: row numbers), weights F32 [n, dim]
 <table>.keys.npy, <table>.weights.npy   the same`,

@@ -56,6 +56,14 @@ tables:
   ads: { dim: 4, init: 0.1, shards: 3 }
   tags: { dim: 3, init: 0.1, optimizer: { ftrl: { alpha: 0.1, l1: 0.01 } } }
 tower: { dcn_v2: {} }`,
+  "a calibrator of all events": `${TABLES}
+tower: { deep_crossing: { residual: [8] } }
+calibration: { method: isotonic }`,
+  "a calibrator by slices": `${TABLES}
+tower: { deep_crossing: { residual: [8] } }
+calibration: { method: isotonic, by: ad, slices: 20 }`,
+  "lr, a calibrator of lines": `${ONE("lr", "init: 0.1")}
+calibration: { method: platt, by: ad, slices: 5 }`,
   lr: ONE("lr", "encoding: hash, rows: 4096"),
   "lr, exact rows": ONE("lr", "init: 0.1"),
   "lr, negatives sampled": ONE("lr", "init: 0.1").replace("train: {", "train: { negative_sampling: 0.1,"),
@@ -130,7 +138,12 @@ async function trained(text: string): Promise<WholeModel> {
   const spec = parseSpec(text, "model.yaml");
   const layout = batchLayout(spec, ROWS);
   const learner = await createModel(spec, { layout, threads: 1, purpose: "train" });
-  for (let from = 0; from < 256; from += ROWS) await learner.learn(decoded(spec, events(ROWS, 31 * from), true));
+  for (let from = 0; from < 256; from += ROWS) {
+    const batch = decoded(spec, events(ROWS, 31 * from), true);
+    const { logits } = await learner.learn(batch);
+    const { calibrator } = learner;
+    calibrator?.learn(logits, calibrator.apply(logits, batch), batch);
+  }
   const model = await createModel(spec, { layout, threads: 1, purpose: "score" });
   model.restore(new Map(learner.blocks().map((block) => [block.name, block])));
   await learner.close();
@@ -152,12 +165,18 @@ describe.each(Object.entries(specs))("%s, in one ONNX file", (_, spec) => {
   it("scores keys as predict does, those never learned too", async () => {
     const batch = decoded(loaded.spec, events(ROWS, 500), false);
     const expected = sigmoid(await loaded.model.predict(batch));
-    const { probability, logits } = await session.run(feedsOf(loaded, batch, facts));
+    const { probability, logits, calibrated } = await session.run(feedsOf(loaded, batch, facts));
     expect([batch.rows, ...probability.dims]).toEqual([ROWS, ROWS, 1]);
     const differences = expected.map((p, i) => Math.abs(p - Number(probability.data[i])));
     expect(Math.max(...differences)).toBeLessThan(1e-6);
     expect(new Set(expected).size).toBeGreaterThan(ROWS / 2);
     expect([...sigmoid(logits.data as Float32Array)]).toEqual([...(probability.data as Float32Array)]);
+    const { calibrator } = loaded.model;
+    expect(calibrated === undefined).toBe(calibrator === null);
+    if (!calibrator) return;
+    const corrected = sigmoid(calibrator.apply(logits.data as Float32Array, batch));
+    expect([...(calibrated.data as Float32Array)]).toEqual([...corrected]);
+    expect(corrected.some((p, i) => Math.abs(p - expected[i]) > 0.01)).toBe(true);
   });
 });
 

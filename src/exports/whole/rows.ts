@@ -129,7 +129,7 @@ function placeOf(sorted: BigInt64Array, key: bigint): number {
 }
 
 /** `placeOf` as nodes, a step for each time what is left is halved; of a key that is not there, some place. */
-function search(nodes: OnnxNodes, index: string, count: number, keys: string): string {
+export function search(nodes: OnnxNodes, index: string, count: number, keys: string): string {
   let place = nodes.make("Sub", [keys, keys]);
   for (let left = count; left > 1; left -= left >>> 1) {
     const middle = nodes.make("Add", [place, nodes.integers(left >>> 1)]);

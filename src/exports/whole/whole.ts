@@ -8,6 +8,7 @@ import { logitShift } from "../../model/logit-shift.js";
 import { pooledBags } from "../../model/pooled-bags.js";
 import { TowerModel } from "../../model/tower-model.js";
 import { rowOf, towerOf } from "../../towers/index.js";
+import { calibratedLogits } from "./calibrated.js";
 import { Inputs, TableCells } from "./cells.js";
 import { resolveNumbers } from "./numbers.js";
 import { rowBytes, TableRows } from "./rows.js";
@@ -30,8 +31,8 @@ const VALUES =
   "numbers: NaN where a value is missing; log1p and the like are applied before.";
 
 /**
- * A model in one ONNX file: inputs are what its fields hash to, 64-bit keys, and raw numbers; outputs `logits` and `probability`, both
- * f32 [B, 1]. Keys that were never learned have the weights that training would start them with.
+ * A model in one ONNX file: inputs are what its fields hash to, 64-bit keys, and raw numbers; outputs `logits`, `probability` and,
+ * where the model has a calibrator, `calibrated`, all f32 [B, 1]. Keys that were never learned have the weights that training would start them with.
  * @param identity texts that the file carries beside the description of its inputs
  * @throws HashbrookError usage where a table's rows are not found by one key, or the file would be larger than ONNX files can be
  */
@@ -47,7 +48,7 @@ export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, 
   });
   const around = (feeds: readonly (readonly [string, string])[]) => ({
     metadata: { ...identity, ...describe(inputs, loaded) },
-    surroundings: { nodes, feeds: new Map(feeds), after: addProbability } satisfies Surroundings,
+    surroundings: { nodes, feeds: new Map(feeds), after: () => addOutputs(nodes, loaded) } satisfies Surroundings,
   });
   if (model instanceof TowerModel) {
     const tables = spec.tables.map(
@@ -69,7 +70,8 @@ export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, 
 /** What the file says of its inputs and output. */
 function describe(inputs: Inputs, { spec }: WholeModel): Record<string, string> {
   const [facts, compiled] = [JSON.stringify(inputs.facts), JSON.stringify(spec)];
-  return { output: "probability = sigmoid(logits)", inputs: facts, keys: KEYS, values: VALUES, spec: compiled };
+  const output = `probability = sigmoid(logits)${spec.calibration ? "; calibrated: the same of the logits on the calibrator's curve" : ""}`;
+  return { output, inputs: facts, keys: KEYS, values: VALUES, spec: compiled };
 }
 
 /** The numbers as the tower reads them; "" where there are none. */
@@ -110,14 +112,20 @@ function eventGraph({ spec, model }: WholeModel): Graph {
   return graph;
 }
 
-/** As src/kernels/assembly/metric/logistic.ts: in f64, rounded to f32 and kept inside (0, 1). */
-function addProbability(nodes: OnnxNodes): void {
+function addOutputs(nodes: OnnxNodes, { spec, model: { calibrator } }: WholeModel): void {
+  addProbability(nodes, "logits", "probability");
+  if (!calibrator) return;
+  addProbability(nodes, calibratedLogits(nodes, spec, calibrator, "logits"), "calibrated");
+}
+
+/** As src/kernels/assembly/metric/logistic.ts: in f64, rounded to f32 and kept inside (0, 1). @param logits f32 [B, 1] */
+function addProbability(nodes: OnnxNodes, logits: string, name: string): void {
   const one = nodes.constant(Float64Array.of(1));
-  const power = nodes.make("Exp", [nodes.make("Neg", [nodes.cast("logits", "f64")])]);
+  const power = nodes.make("Exp", [nodes.make("Neg", [nodes.cast(logits, "f64")])]);
   const p = nodes.cast(nodes.make("Div", [one, nodes.make("Add", [one, power])]), "f32");
   const bounds = [LEAST, MOST].map((bound) => nodes.constant(Float32Array.of(bound), []));
-  nodes.write("Clip", [p, ...bounds], "probability");
-  nodes.output("probability", "f32", ["B", 1]);
+  nodes.write("Clip", [p, ...bounds], name);
+  nodes.output(name, "f32", ["B", 1]);
 }
 
 function checkSize({ model }: WholeModel): void {
