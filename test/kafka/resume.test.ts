@@ -1,13 +1,15 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
 import { openFollow } from "../../src/delta-log/open.js";
+import { loadModel } from "../../src/model/load.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
-import { ended, report, run, start, temporary } from "../e2e/hashbrook.js";
+import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
-import { DEEP_CROSSING, NO_CHECKPOINTS, rows, said, training } from "./trainers.js";
+import { DEEP_CROSSING, LR, NO_CHECKPOINTS, rows, said, training } from "./trainers.js";
 
 const resuming = (kafka: TestKafka, topic: string, out: string) => [
   ...training(kafka, topic, out, { model: DEEP_CROSSING }),
@@ -77,6 +79,30 @@ describeKafka("a trainer that was killed", (kafka) => {
     await life;
     await kafka.produce(topic, events.slice(10));
     expect((await report([...args, "--until", "end"])).examples).toBe(50);
+  });
+
+  it("learns a calibrator to the bytes of a trainer that was not killed", async () => {
+    const [topic, folder] = [await kafka.topic(2), temporary()];
+    const model = join(folder, "calibrated.yaml");
+    writeFileSync(model, `${readFileSync(LR, "utf8")}calibration: { by: device, slices: 3 }\n`);
+    const events = await rows(3000);
+    await kafka.produce(
+      topic,
+      events.map((value, i) => ({ value: i === 5 ? "malformed" : value, partition: i % 2 })),
+    );
+    const every = ["--checkpoint-seconds", "0", "--checkpoint-every", "512"];
+    const args = (out: string) => [...training(kafka, topic, out, { model, group: out }), ...every, "--resume"];
+    const [whole, killed] = [join(folder, "whole"), join(folder, "killed")];
+    const { examples } = await report([...args(whole), "--until", "end"]);
+    expect(examples).toBe(2999);
+    const child = start([...args(killed), "--until", "end"], "20 after");
+    await ended(child);
+    expect(child.signalCode).toBe("SIGKILL");
+    const resumed = await report([...args(killed), "--until", "end"]);
+    expect(resumed.examples_this_run).toBeLessThan(2999);
+    expect(digests(killed)).toEqual(digests(whole));
+    const { calibrator } = (await loadModel(killed, { capacity: 8, threads: 1 })).model;
+    expect(calibrator?.report().map(({ events }) => events > 0)).toEqual([true, true, true, true]);
   });
 
   it("tells the brokers of its checkpoints on a quiet topic and at its end, too", async () => {
