@@ -27,6 +27,7 @@ const LONG = [
   "kafka/client",
   "model/tower-model",
   "e2e/daily",
+  "e2e/epochs",
   "kafka/delta-log",
   "checkpoints/chain",
   "tables/eviction",
@@ -46,7 +47,12 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-const limits = { testTimeout: 60_000, hookTimeout: 120_000, pool: "forks" } as const;
+const limits = {
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  pool: "forks" as const,
+  setupFiles: ["test/equality.ts"],
+};
 
 export default defineConfig(({ mode }) => {
   const quick = mode === "quick";
