@@ -1,12 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readSafetensorsLayout } from "../checkpoints/safetensors.js";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { bytesOf } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles } from "../core/files.js";
 import { decodeNpy, type NpyArray, npyHeader } from "../core/npy.js";
+import { fromHalf } from "../delta-log/precision.js";
 
 const VECTORS = "vectors.npy";
+const SAFETENSORS = "vectors.safetensors";
 const IDS = "ids.tsv";
 const FACTS = "item2vec.json";
 
@@ -43,7 +46,7 @@ export function writeIdVectors(
 }
 
 /**
- * Reads a folder of `vectors.npy` (f32 or f64, a row an id) and `ids.tsv` (the id before the first tab) or `ids.txt`, as `item2vec` and others write them.
+ * Reads a folder of `vectors.npy` (f32, f16 or f64, a row an id), or `vectors.safetensors` with one such tensor, and `ids.tsv` (the id before the first tab) or `ids.txt`, as `item2vec` and others write them.
  * @throws HashbrookError source_missing; source_unreadable where they do not belong together
  */
 export function readIdVectors(directory: string): IdVectors {
@@ -51,11 +54,12 @@ export function readIdVectors(directory: string): IdVectors {
     new HashbrookError("source_unreadable", `${directory}: ${message}`, { hint });
   const names = [IDS, "ids.txt"].map((name) => join(directory, name));
   const list = names.find((path) => existsSync(path));
-  if (!list || !existsSync(join(directory, VECTORS)))
+  const file = [VECTORS, SAFETENSORS].map((name) => join(directory, name)).find((path) => existsSync(path));
+  if (!list || !file)
     throw new HashbrookError("source_missing", `${directory}: has no ${list ? VECTORS : IDS}`, {
       hint: `a folder with ${VECTORS} and ${IDS}, as hashbrook item2vec writes it`,
     });
-  const array = read(join(directory, VECTORS), wrong);
+  const array = file.endsWith(VECTORS) ? readNpy(file, wrong) : readTensor(file, wrong);
   const ids = readFileSync(list, "utf8")
     .replace(/\n$/, "")
     .split("\n")
@@ -71,7 +75,9 @@ export function readIdVectors(directory: string): IdVectors {
   return { ids, dim, vectors };
 }
 
-function read(path: string, wrong: (message: string, hint: string) => HashbrookError): NpyArray {
+type Wrong = (message: string, hint?: string) => HashbrookError;
+
+function readNpy(path: string, wrong: Wrong): NpyArray {
   try {
     return decodeNpy(readFileSync(path));
   } catch (error) {
@@ -79,9 +85,24 @@ function read(path: string, wrong: (message: string, hint: string) => HashbrookE
   }
 }
 
+/** The one tensor of a safetensors file. */
+function readTensor(path: string, wrong: Wrong): NpyArray {
+  const bytes = readFileSync(path);
+  const file = nodeFiles.open(path, "r");
+  try {
+    const { tensors } = readSafetensorsLayout(nodeFiles, file, bytes.length, path);
+    if (tensors.length !== 1) throw wrong(`${SAFETENSORS} has ${tensors.length} tensors`, "save the vectors alone");
+    const [{ dtype, shape, offset, bytes: size }] = tensors;
+    return { dtype, shape, data: new Uint8Array(bytes.subarray(offset, offset + size)) };
+  } finally {
+    nodeFiles.close(file);
+  }
+}
+
 function floats({ dtype, data }: NpyArray): Float32Array | null {
   const { buffer, byteLength } = data.slice();
   if (dtype === "F32") return new Float32Array(buffer, 0, byteLength / 4);
+  if (dtype === "F16") return Float32Array.from(new Uint16Array(buffer, 0, byteLength / 2), fromHalf);
   return dtype === "F64" ? Float32Array.from(new Float64Array(buffer, 0, byteLength / 8)) : null;
 }
 
