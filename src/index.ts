@@ -55,6 +55,7 @@ export {
 export type { Item2vecProgress, Item2vecSettings } from "./item2vec/learn.js";
 export type { Difference, PairedDifference } from "./metrics/paired.js";
 export type { BinnedQuality } from "./metrics/score-bins.js";
+export { type CutOptions, type CutReport, cutCheckpoint } from "./migrate/cut.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
 export type { MigrationWarning } from "./migrate/migration.js";
 export type { Clipped } from "./model/model.js";

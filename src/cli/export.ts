@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Command, Option } from "commander";
 import { type Precision, precisions } from "../delta-log/precision.js";
 import {
@@ -8,6 +11,8 @@ import {
   type OnnxScope,
   onnxScopes,
 } from "../exports/export-model.js";
+import { cutCheckpoint } from "../migrate/cut.js";
+import { DIMS, dims } from "./options.js";
 import { stopSignal, tellStopped } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 
@@ -18,6 +23,7 @@ interface Flags {
   onnx: OnnxScope;
   precision: Precision;
   nonzero?: true;
+  dims?: Record<string, number>;
   json?: true;
 }
 
@@ -35,6 +41,7 @@ export function exportCommand(): Command {
     .addOption(
       new Option("--precision <p>", "of the rows' weights in the scorer's file").choices(precisions).default("f32"),
     )
+    .option("--dims <list>", DIMS, dims)
     .option("--nonzero", "leave out the rows whose weights are all 0")
     .option("--json", 'print the written files as one JSON object, {"files": [...], "passed_over": [...]}')
     .addHelpText(
@@ -50,7 +57,18 @@ scorer.hbd            with --format scorer: the whole model for hashbrook/scorer
     .action(run);
 }
 
-async function run({ checkpoint, out, format, onnx, precision, nonzero, json }: Flags): Promise<void> {
+async function run({ dims, ...flags }: Flags): Promise<void> {
+  if (dims === undefined) return write(flags);
+  const folder = mkdtempSync(join(tmpdir(), "hashbrook-cut-"));
+  try {
+    await cutCheckpoint({ checkpoint: flags.checkpoint, dims, out: folder });
+    await write({ ...flags, checkpoint: folder });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function write({ checkpoint, out, format, onnx, precision, nonzero, json }: Omit<Flags, "dims">): Promise<void> {
   const { signal, release } = stopSignal();
   try {
     const { stopped_before, ...report } = await exportModel({

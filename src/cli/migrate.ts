@@ -1,12 +1,15 @@
 import { Command } from "commander";
+import { HashbrookError } from "../core/errors.js";
+import { type CutOptions, type CutReport, cutCheckpoint } from "../migrate/cut.js";
 import { type MigrationReport, migrate } from "../migrate/migrate.js";
-import { wholeNumber } from "./options.js";
+import { dims, wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
 import { tellPassedOver } from "./summary.js";
 
 interface Flags {
   checkpoint: string;
-  model: string;
+  model?: string;
+  dims?: Record<string, number>;
   out: string;
   data?: string[];
   passes: number;
@@ -19,8 +22,9 @@ export function migrateCommand(): Command {
       "Carry a learned model over to other encodings, budgets or learning rates of its tables, without training anew",
     )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
-    .requiredOption("--model <spec>", "the new spec: the old one but for how tables are held and learn")
+    .option("--model <spec>", "the new spec: the old one but for how tables are held and learn")
     .requiredOption("--out <dir>", "directory of the new run")
+    .option("--dims <list>", "instead: shorten nested vectors to prefixes, user=8,article=16 or all=8", dims)
     .option("--data <file...>", "events whose ids are carried over; exact tables know theirs without")
     .option("--passes <n>", "passes over the ids, for encodings that learn the old vectors", wholeNumber, 20)
     .option("--json", "print the report as one JSON object, the last line of stdout")
@@ -34,20 +38,41 @@ What the optimizer of a changed table had counted (FTRL's n, AdaGrad's accumulat
 in large steps at first. Tables that are as they were keep all of it.
 The error is the root mean squared difference of a weight, relative to the old weights: 0 = the same, 1 = nothing carried over.
 
-Example:
-  hashbrook migrate --checkpoint runs/ads --model ads-small.yaml --out runs/ads-small`,
+With --dims the rows of a model of nested vectors are cut to prefixes: it scores as eval --dims says, and takes fewer bytes.
+
+Examples:
+  hashbrook migrate --checkpoint runs/ads --model ads-small.yaml --out runs/ads-small
+  hashbrook migrate --checkpoint runs/ads --dims user=8,ad=4 --out runs/ads-cut`,
     )
     .action(run);
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { checkpoint, model, out, data, passes } = flags;
+  const { checkpoint, model, dims, out, data, passes } = flags;
+  if ((model === undefined) === (dims === undefined))
+    throw new HashbrookError("usage", "migrate: give --model or --dims", { hint: "--dims is for nested vectors" });
+  if (dims !== undefined) return cut({ checkpoint, dims, out }, flags.json ?? false);
   const onPass = (table: string, { pass, error }: { pass: number; error: number }) =>
     void process.stderr.write(`table ${table}: pass ${pass} of ${passes}, error ${error.toFixed(4)}\n`);
-  const report = await migrate({ checkpoint, model, out, data, passes, onPass });
+  const report = await migrate({ checkpoint, model: model!, out, data, passes, onPass });
   tellPassedOver(report.passed_over);
   for (const { message, hint } of report.warnings) process.stderr.write(`warning: ${message}\n  ${hint}\n`);
   process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : text(report));
+}
+
+async function cut(options: CutOptions, json: boolean): Promise<void> {
+  const report = await cutCheckpoint(options);
+  tellPassedOver(report.passed_over);
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : cutText(report));
+}
+
+function cutText({ tables, examples, spec_hash, checkpoint }: CutReport): string {
+  const lines = tables.map(
+    ({ name, from, to, rows, bytes_before, bytes: now }) =>
+      `  table ${name}: ${from} → ${to} components, ${count(rows)} rows, ${bytes(bytes_before)} → ${bytes(now)}\n`,
+  );
+  const none = "  no table is shorter: each has a field that keeps all components\n";
+  return `${examples.toLocaleString("en")} examples, spec ${spec_hash}\n${lines.join("") || none}${checkpoint}\n`;
 }
 
 function text(report: MigrationReport): string {

@@ -4,7 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { ServerOptions } from "../serve/server.js";
 import { checkedTokens, readTokens } from "../serve/token.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
-import { counting, deltaLog, host, milliseconds, notNegative, port, positive, workers } from "./options.js";
+import { counting, DIMS, deltaLog, dims, host, milliseconds, notNegative, port, positive, workers } from "./options.js";
 
 /** A source of versions, and the name it is served by. */
 export interface Named {
@@ -31,6 +31,7 @@ export interface ServeFlags extends ProtectionFlags {
   name?: string;
   maxStaleness?: number;
   precision?: ServingPrecision;
+  dims?: Record<string, number>;
   workers?: number;
   watch?: true;
   port: number;
@@ -72,6 +73,7 @@ export function modelOptions(command: Command): Command {
       named(deltaLog),
     )
     .option("--watch", "with --checkpoint: serve a run's newer checkpoints as they come")
+    .option("--dims <list>", `with --checkpoint: ${DIMS}`, dims)
     .option("--name <name>", "what the only model is called (default: as its spec says)")
     .option(
       "--max-staleness <seconds>",

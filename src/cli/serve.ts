@@ -78,7 +78,8 @@ export async function serve(
     tellPassedOver(passedOver);
     const log = flags.log ?? false;
     const url = await listen(createServer(models, { ...options, log, metrics }), flags.port, "--port");
-    const load = (path: string) => Scorer.load(path, { precision: flags.precision, threads });
+    const { precision, dims } = flags;
+    const load = (path: string) => Scorer.load(path, { precision, dims, threads });
     const admin = adminTokens && createAdminServer(models, { tokens: adminTokens, load, log, tls: options.tls });
     const adminUrl = admin && (await listen(admin, flags.adminPort!, "--admin-port"));
     const damage = passedOver.length > 0 && { passed_over: passedOver };
@@ -133,13 +134,17 @@ async function openModels(
   if (flags.maxStaleness !== undefined && follow.length === 0) {
     throw new HashbrookError("usage", "serve: --max-staleness is for --follow");
   }
+  if (flags.dims !== undefined && follow.length > 0)
+    throw new HashbrookError("usage", "serve: --dims is for --checkpoint", {
+      hint: "what a trainer publishes has whole vectors",
+    });
   checkNames(all, name);
   const models = new Models();
   const add = (scorer: Scorer, { name: own, source }: Named) =>
     models.add(new ServedModel(own ?? name ?? "", { scorer, source }));
   try {
-    const { precision, watch } = flags;
-    for (const from of checkpoint) add(await Scorer.load(from.source, { precision, watch, threads }), from);
+    const { precision, watch, dims } = flags;
+    for (const from of checkpoint) add(await Scorer.load(from.source, { precision, watch, dims, threads }), from);
     for (const from of follow) add(following(flags, from.source, threads, metrics), from);
     return models;
   } catch (error) {

@@ -1,7 +1,9 @@
 import type { BatchLayout } from "../core/batch.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import { paddedRows } from "../tables/batch-path.js";
 import { EncodedTable } from "../tables/encoded-table.js";
 import type { Encoding, EncodingOptions } from "../tables/encoding.js";
+import { PaddedTable } from "../tables/padded-table.js";
 import type { StoreOptions } from "../tables/row-store.js";
 import type { EncodingBase } from "../tables/spec.js";
 import { StoreTable } from "../tables/store-table.js";
@@ -25,6 +27,18 @@ export async function createTable(
   tableIndex: number,
   layout: BatchLayout,
   options: StoreOptions & { readonly learns?: boolean } = {},
+): Promise<Table> {
+  const table = await createRows(model, tableIndex, layout, options);
+  const { dim, padded_dim = dim } = table.spec;
+  return padded_dim > dim ? new PaddedTable(table, paddedRows(layout.capacity)) : table;
+}
+
+/** Its rows, as long as they are. */
+async function createRows(
+  model: CompiledSpec,
+  tableIndex: number,
+  layout: BatchLayout,
+  options: StoreOptions & { readonly learns?: boolean },
 ): Promise<Table> {
   const spec = model.tables[tableIndex];
   if (kindOf(spec.encoding).store && (spec.shards ?? 1) === 1)

@@ -1,6 +1,6 @@
 import { mixed } from "../core/mix.js";
 import { xxh64 } from "../kernels/hash.js";
-import { type CompiledSpec, cellVectors } from "../spec/compiled.js";
+import { type CompiledSpec, cellVectors, vectorDim } from "../spec/compiled.js";
 
 /** Of the events, those whose fields are all cut to the same prefix; in the others each field has its own. */
 const TOGETHER = 0.75;
@@ -142,7 +142,7 @@ function prefixesOf({ tables }: CompiledSpec): Prefixes {
 function cellsOf({ tables }: CompiledSpec): Cell[] {
   return tables.flatMap((table, t) => {
     if (table.role === "wide") return [];
-    const { dim } = table;
+    const dim = vectorDim(table);
     const places = cellVectors(table.cells);
     const width = places.reduce((sum, { vectors }) => sum + vectors, 0) * dim;
     const nested = new Draw(table.nested ?? [dim]);

@@ -1,5 +1,5 @@
 import type { Batch, BatchLayout } from "../core/batch.js";
-import { type CompiledSpec, cellVectors } from "../spec/compiled.js";
+import { type CompiledSpec, cellVectors, vectorDim } from "../spec/compiled.js";
 import type { Table } from "../tables/table.js";
 import type { PooledBag } from "../towers/tower.js";
 
@@ -62,7 +62,7 @@ export class PooledBags {
   items(tables: readonly Table[]): Record<string, Float32Array> {
     const items = this.bags.map(({ shape }) => {
       const { output, spec } = tables[shape.items.table];
-      return [`items_${shape.over}`, output.subarray(shape.items.first * spec.dim)];
+      return [`items_${shape.over}`, output.subarray(shape.items.first * vectorDim(spec))];
     });
     return Object.fromEntries(items);
   }

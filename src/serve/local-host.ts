@@ -1,5 +1,6 @@
 import { systemClock } from "../core/clock.js";
 import { loadModel } from "../model/load.js";
+import type { Dims } from "../spec/cut.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { Ask, Lane, TurnResult } from "./dispatcher.js";
 import { answered, type Found, type Question } from "./embeddings/ask.js";
@@ -14,12 +15,15 @@ import { CAPACITY, ScoringModel } from "./scoring-model.js";
 export class LocalHost implements Host, Lane {
   readonly lanes = [this];
   private readonly precision: ServingPrecision | undefined;
+  private readonly dims: Dims | undefined;
   private readonly engine: Engine;
   private current: () => Current | null = () => null;
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(precision?: ServingPrecision) {
+  /** @param dims prefixes that nested vectors of checkpoints are cut to */
+  constructor(precision?: ServingPrecision, dims?: Dims) {
     this.precision = precision;
+    this.dims = dims;
     this.engine = new Engine({ enter: () => this.answering(), leave: () => {}, now: () => systemClock.now() });
   }
 
@@ -33,7 +37,7 @@ export class LocalHost implements Host, Lane {
 
   /** The rows stay as they were trained where no precision is asked for. */
   async load(path: string): Promise<HostedCheckpoint> {
-    const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1 });
+    const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1, dims: this.dims });
     const { spec, examples, model, skipped } = loaded;
     const { precision } = this;
     const scoring = precision ? await ScoringModel.held(model, precision) : new ScoringModel(spec, model);

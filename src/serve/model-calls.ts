@@ -2,6 +2,7 @@ import type { Skipped } from "../checkpoints/store.js";
 import type { PlainError } from "../core/errors.js";
 import type { ServingState } from "../delta-log/state.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import type { Dims } from "../spec/cut.js";
 import type { SharedStore } from "../tables/sharing.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { Found, Question } from "./embeddings/ask.js";
@@ -42,7 +43,10 @@ export type ModelCalls = {
   /** An empty model of a spec, which must have the hash `run`. */
   readonly open: readonly [Opening & { readonly spec: unknown; readonly run: string }, SharedModel];
   /** The model of a run's newest checkpoint, or of one: that of number `before`, changed, where the spec is the same. */
-  readonly load: readonly [Opening & { readonly path: string; readonly before: number | undefined }, Loaded];
+  readonly load: readonly [
+    Opening & { readonly path: string; readonly before: number | undefined; readonly dims: Dims | undefined },
+    Loaded,
+  ];
   /** Pieces of an update, which readers see together. */
   readonly apply: readonly [
     { readonly id: number; readonly states: readonly ServingState[]; readonly examples: number },

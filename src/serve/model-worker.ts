@@ -23,8 +23,8 @@ answerCalls<ModelCalls>(parentPort!, {
     return held.shared;
   },
 
-  async load({ id, path, readers, precision, before }) {
-    const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1 });
+  async load({ id, path, readers, precision, before, dims }) {
+    const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1, dims });
     const { spec, examples, model, skipped } = loaded;
     const told = { examples, skipped, quality: qualityOf(loaded) };
     const same = before === undefined ? undefined : models.get(before);

@@ -5,6 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { DeltaSource } from "../delta-log/delta-log.js";
 import { Replica, type ReplicaStatus } from "../delta-log/replica.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import type { Dims } from "../spec/cut.js";
 import type { ServingPrecision } from "../tables/table.js";
 import { Dispatcher, type ScoreOptions } from "./dispatcher.js";
 import type { Found, Question } from "./embeddings/ask.js";
@@ -51,6 +52,8 @@ export interface WorkerOptions {
 export interface LoadOptions extends WorkerOptions {
   /** How rows hold their weights. */
   readonly precision?: ServingPrecision | undefined;
+  /** Cut nested vectors to prefixes: components by field or table; `all` is every nested table. Default: whole vectors. */
+  readonly dims?: Dims | undefined;
   /** A run's directory: its newer checkpoints are served as they come, while answers go on. Default false. */
   readonly watch?: boolean | undefined;
 }
@@ -284,9 +287,9 @@ export class Scorer {
   }
 }
 
-function hostOf({ workers = 0, threads, precision }: LoadOptions): Host {
-  if (threads) return threads.host(precision);
-  if (workers === 0) return new LocalHost(precision);
+function hostOf({ workers = 0, threads, precision, dims }: LoadOptions): Host {
+  if (threads) return threads.host(precision, dims);
+  if (workers === 0) return new LocalHost(precision, dims);
   const own = new ScoringThreads(workers);
-  return { ...own.host(precision), close: () => own.close() };
+  return { ...own.host(precision, dims), close: () => own.close() };
 }

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { Calibrator, type SliceReport } from "../calibration/calibrator.js";
 import { builtFile } from "../core/built-file.js";
 import type { CalibrationState, ServingState } from "../delta-log/state.js";
+import type { Dims } from "../spec/cut.js";
 import { specHash } from "../spec/hash.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { Ask, Lane, TurnResult } from "./dispatcher.js";
@@ -97,8 +98,8 @@ export class ScoringThreads {
     this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
   }
 
-  /** A host for one scorer's requests. Closing it leaves the threads. @param precision how rows hold their weights, f32 by default */
-  host(precision?: ServingPrecision): Host {
+  /** A host for one scorer's requests. Closing it leaves the threads. @param precision how rows hold their weights, f32 by default @param dims prefixes that nested vectors of checkpoints are cut to */
+  host(precision?: ServingPrecision, dims?: Dims): Host {
     const host = this.nextHost++;
     let current: () => Current | null = () => null;
     const model = () => (current()?.model as ThreadModel | undefined)?.shared.id ?? null;
@@ -111,7 +112,7 @@ export class ScoringThreads {
         current = now;
       },
       open: (spec, run) => this.open(spec, run, precision),
-      load: (path, before) => this.load(path, precision, before as ThreadModel | undefined),
+      load: (path, before) => this.load(path, { precision, dims }, before as ThreadModel | undefined),
       ask: (question) => this.ask(model(), question),
       facts: () => this.facts(model()),
       // The thread that holds the models sees to it that none is read while it changes.
@@ -156,10 +157,10 @@ export class ScoringThreads {
 
   private async load(
     path: string,
-    precision: ServingPrecision | undefined,
+    { precision, dims }: { precision: ServingPrecision | undefined; dims: Dims | undefined },
     before: ThreadModel | undefined,
   ): Promise<HostedCheckpoint> {
-    const sent = { ...this.opening(precision), path, before: before?.shared.id };
+    const sent = { ...this.opening(precision), path, dims, before: before?.shared.id };
     const { model, ...loaded } = await this.holder.call("load", sent);
     return { ...loaded, model: before?.shared.id === model.id ? before : await this.take(model) };
   }

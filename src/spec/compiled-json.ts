@@ -74,8 +74,9 @@ const cells = Type.Array(
 );
 const role = Type.Enum(["embedding", "wide"]);
 const nested = Type.Optional(Type.Array(count(4096), { minItems: 1, maxItems: 4096 }));
+const padded_dim = Type.Optional(count(4096));
 const Table = Type.Unsafe<CompiledTable>(
-  Type.Object({ ...encodingProperties(encodingKinds), role, cells, nested }, closed),
+  Type.Object({ ...encodingProperties(encodingKinds), role, cells, nested, padded_dim }, closed),
 );
 
 /** What an encoding has, its kind being one of `kinds`. An encoding inside has none inside. */

@@ -118,6 +118,8 @@ export type CompiledTable = EncodingSpec & {
   readonly cells: readonly CompiledCell[];
   /** Nested vectors: the prefixes of a vector that are learned to do without the rest, ascending, the last one `dim`. Absent: none. */
   readonly nested?: readonly number[];
+  /** Floats of a vector as the tower has it, where that is more than a row has: zeros behind those. Absent: `dim`. */
+  readonly padded_dim?: number;
 };
 
 export interface CompiledCell {
@@ -148,6 +150,9 @@ export type CompiledTower = TowerKnobs & {
   readonly optimizer: OptimizerSpec;
   readonly runtime: "onnxruntime" | "tensorflow";
 };
+
+/** Floats of a table's vector as the tower has it. */
+export const vectorDim = ({ dim, padded_dim = dim }: Pick<CompiledTable, "dim" | "padded_dim">): number => padded_dim;
 
 /** How many of a row's vectors each of a table's cells has, and which is its first. */
 export function cellVectors(cells: readonly CompiledCell[]): { readonly first: number; readonly vectors: number }[] {

@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import { kindOf } from "../encodings/index.js";
 import { suggestion } from "../schema/problems.js";
 import type { CompiledSpec, CompiledTable } from "./compiled.js";
 
@@ -18,6 +19,30 @@ export function cutSpec(spec: CompiledSpec, dims: Dims): CompiledSpec {
     });
   checkNames(spec, tables, dims);
   return { ...spec, tables: spec.tables.map((table) => cutTable(table, dims)) };
+}
+
+/**
+ * The same with rows no longer than the longest prefix their fields are cut to. Its vectors are nested no more.
+ * @throws HashbrookError usage also where a table's rows are not its vectors
+ */
+export function shortenSpec(spec: CompiledSpec, dims: Dims): CompiledSpec {
+  const { tables } = cutSpec(spec, dims);
+  return { ...spec, tables: tables.map(shortenTable) };
+}
+
+function shortenTable(table: CompiledTable): CompiledTable {
+  const { nested: _, ...rest } = table;
+  const { dim, cells, encoding, name } = table;
+  const longest = Math.max(...cells.map(({ prefix = dim }) => prefix));
+  if (longest === dim) return rest;
+  if (kindOf(encoding).store) return { ...rest, dim: longest, padded_dim: dim };
+  throw new HashbrookError(
+    "usage",
+    `--dims: rows of table ${name} (${encoding}) are not its vectors: they cannot be cut`,
+    {
+      hint: "leave the table whole; eval, predict and serve cut its vectors with --dims as they score",
+    },
+  );
 }
 
 function cutTable(table: CompiledTable, dims: Dims): CompiledTable {

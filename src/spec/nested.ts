@@ -61,8 +61,9 @@ function powersBelow(dim: number): number[] {
 }
 
 /** What a compiled table says against itself, if anything. */
-export function nestedDisagreement({ nested, cells, dim }: CompiledTable): string | undefined {
+export function nestedDisagreement({ nested, cells, dim, padded_dim = dim }: CompiledTable): string | undefined {
   if (nested && (nested.at(-1) !== dim || nested.some((prefix, i) => i > 0 && prefix <= nested[i - 1])))
     return "has nested prefixes that do not ascend to its dim";
-  return cells.some(({ prefix = dim }) => prefix > dim) ? "has a prefix longer than its rows" : undefined;
+  if (padded_dim < dim || (nested && padded_dim > dim)) return "has vectors that are no longer than its rows";
+  return cells.some(({ prefix = padded_dim }) => prefix > dim) ? "has a prefix longer than its rows" : undefined;
 }

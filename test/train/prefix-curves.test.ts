@@ -2,6 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { openCheckpoint } from "../../src/checkpoints/store.js";
+import { cutCheckpoint } from "../../src/migrate/cut.js";
+import { specOf } from "../../src/model/load.js";
+import { Scorer } from "../../src/serve/scorer.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import type { NestedReport } from "../../src/train/prefix-curves.js";
 import { evaluate, train } from "../../src/train/run.js";
@@ -57,4 +61,42 @@ it("with --curves, eval tells what each prefix is worth, as eval with --dims tel
   const one = await evaluate({ ...later, dims: { ad: 4 } });
   expect(fields[1].prefixes[0].auc).toBeCloseTo(one.auc!, 6);
   await expect(evaluate({ ...later, dims: { all: 4 }, curves: true })).rejects.toThrow("give one of them");
+});
+
+it("a checkpoint with shorter rows takes fewer bytes, scores as the whole one does with --dims, and learns on", async () => {
+  const [out, short] = [folder(), folder()];
+  await train({ model: spec, data: "simulate:2000:5:json", out });
+  const cut = await cutCheckpoint({ checkpoint: out, dims: { all: 4 }, out: short });
+  expect(cut.tables).toMatchObject([{ name: "ids", from: 8, to: 4 }]);
+  expect(cut.tables[0].bytes).toBeLessThan(cut.tables[0].bytes_before);
+  const later = "simulate:500:6:json";
+  const masked = await evaluate({ checkpoint: out, data: later, dims: { all: 4 } });
+  const written = await evaluate({ checkpoint: short, data: later });
+  expect([written.auc, written.logloss]).toEqual([masked.auc, masked.logloss]);
+  const body = Buffer.from('{"context":{"device":"ios"},"candidates":[{"ad":"a1"},{"ad":"a25"}]}');
+  const scores: number[][] = [];
+  for (const [path, options] of [
+    [short, {}],
+    [out, { dims: { all: 4 } }],
+    [out, {}],
+  ] as const) {
+    const scorer = await Scorer.load(path, options);
+    scores.push((await scorer.score(body)).scores);
+    await scorer.close();
+  }
+  expect(scores[1]).toEqual(scores[0]);
+  expect(scores[2]).not.toEqual(scores[0]);
+  const size = (path: string) => readFileSync(join(path, "table-ids.safetensors")).length;
+  expect(size(cut.checkpoint)).toBeLessThan(size(join(out, "checkpoint-000000002000")));
+  const on = await train({
+    model: specOf(openCheckpoint(short)),
+    data: "simulate:3000:7:json",
+    out: short,
+    resume: true,
+  });
+  expect([on.examples, on.skipped]).toEqual([5000, 0]);
+  await expect(evaluate({ checkpoint: short, data: later, dims: { all: 4 } })).rejects.toThrow("did not learn nested");
+  await expect(cutCheckpoint({ checkpoint: out, dims: { all: 4 }, out: short })).rejects.toThrow(
+    "already holds a model",
+  );
 });

@@ -38,6 +38,7 @@ const VALUES =
  */
 export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, string>>): Uint8Array {
   const { model, spec } = loaded;
+  checkWhole(loaded);
   checkSize(loaded);
   const nodes = new OnnxNodes();
   const inputs = new Inputs(nodes);
@@ -126,6 +127,14 @@ function addProbability(nodes: OnnxNodes, logits: string, name: string): void {
   const bounds = [LEAST, MOST].map((bound) => nodes.constant(Float32Array.of(bound), []));
   nodes.write("Clip", [p, ...bounds], name);
   nodes.output(name, "f32", ["B", 1]);
+}
+
+/** Keys to scores in one file is told for whole vectors alone. */
+function checkWhole({ spec }: WholeModel): void {
+  if (spec.tables.every(({ cells }) => cells.every(({ prefix }) => prefix === undefined))) return;
+  throw new HashbrookError("usage", "--onnx whole: this model's vectors are cut to prefixes", {
+    hint: "write --onnx tower, or --format scorer",
+  });
 }
 
 function checkSize({ model }: WholeModel): void {
