@@ -13,7 +13,7 @@ const OUT = "dist/kernels";
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
 /** Kernels that are built a second time, for memory that threads share. */
-const SHARED = ["table"];
+const SHARED = ["table", "column"];
 const common = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--zeroFilledMemory"];
 const memory = ["--initialMemory", "16", "--maximumMemory", "65536"];
 const transform = ["--transform", "./scripts/layouts.mjs"];

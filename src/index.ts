@@ -22,6 +22,14 @@ export type { Counters } from "./delta-log/live.js";
 export { openFollow } from "./delta-log/open.js";
 export type { Precision } from "./delta-log/precision.js";
 export type { ReplicaStatus } from "./delta-log/replica.js";
+export {
+  type CacheOptions,
+  type CacheReport,
+  cacheEvents,
+} from "./event-cache/command.js";
+export type { MakeOptions } from "./event-cache/make.js";
+export { type OpenedCache, type OpenOrMakeOptions, openOrMakeCache } from "./event-cache/open-or-make.js";
+export type { CacheSize } from "./event-cache/writer.js";
 export type { Change } from "./explain/block-quality.js";
 export { type ExplainOptions, type ExplainProgress, type ExplainReport, explain } from "./explain/explain.js";
 export type { FieldGroups, GroupQuality } from "./explain/id-groups.js";

@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["tables"],
   ["encodings"],
   ["spec", "sources", "decode", "metrics", "checkpoints", "delta-log"],
+  ["event-cache"],
   ["calibration"],
   ["model"],
   ["warm-start"],

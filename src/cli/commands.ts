@@ -5,6 +5,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import("./demo.js")).demoCommand(),
   simulate: async () => (await import("./simulate.js")).simulateCommand(),
   check: async () => (await import("./check.js")).checkCommand(),
+  cache: async () => (await import("./cache.js")).cacheCommand(),
   train: async () => (await import("./train.js")).trainCommand(),
   tune: async () => (await import("./tune.js")).tuneCommand(),
   eval: async () => (await import("./eval.js")).evalCommand(),

@@ -27,7 +27,7 @@ export function evalCommand(): Command {
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption(
       "--data <file...>",
-      'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
+      'files in order (patterns, .gz, .zst), "-" for stdin, simulate:ROWS[:SEED[:FORMAT]], or cache:DIR',
     )
     .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
     .option("--limit <n>", "stop after n events", wholeNumber)

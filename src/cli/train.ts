@@ -68,7 +68,10 @@ export function trainCommand(): Command {
       "model spec, a YAML file of features/; given several times, all learn from one reading and are compared with the first",
       each(notEmpty),
     )
-    .option("--data <file...>", 'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]')
+    .option(
+      "--data <file...>",
+      'files in order (patterns, .gz, .zst), "-" for stdin, simulate:ROWS[:SEED[:FORMAT]], or cache:DIR',
+    )
     .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
     .option("--clicks-topic <topic>", "topic of clicks, which label the impressions of --topic", topicName)
     .option(

@@ -7,7 +7,8 @@ import { checkHeader, columnsOfMessages, headerLine, headerNames } from "./heade
 import { ScanInput } from "./input.js";
 import { type ScanKernel, STATUS, scanKernel } from "./kernel.js";
 import { LongRow } from "./long-row.js";
-import type { DecoderOptions, Taken } from "./options.js";
+import { MarkList } from "./marks.js";
+import type { DecoderOptions, Place, Taken } from "./options.js";
 import { sourcesOf } from "./places.js";
 import { layPlan, type ScanPlan } from "./plan.js";
 import { copyRegion } from "./region.js";
@@ -16,7 +17,7 @@ import { RequestReader } from "./request.js";
 import { type Findings, Sampler } from "./sampler.js";
 import { shortText } from "./values.js";
 
-export type { DecoderOptions, Taken } from "./options.js";
+export type { DecoderOptions, Place, Taken } from "./options.js";
 export type { Reject, RejectCode } from "./reject.js";
 export type { RequestFailure, RequestReader } from "./request.js";
 export type { Constant, Findings } from "./sampler.js";
@@ -51,18 +52,21 @@ export class Decoder {
   #columns = 0;
   #tooLong: LongRow | undefined;
   readonly #sampler: Sampler | undefined;
+  readonly #marks: MarkList | undefined;
 
   constructor(spec: CompiledSpec, options: DecoderOptions) {
     const { capacity, format = spec.events.format, requireLabel = true, distinct = requireLabel } = options;
-    const { kept = null, watch = requireLabel, unlabelled = false } = options;
+    const { kept = null, watch = requireLabel, unlabelled = false, marks = false } = options;
     const { memory, kernel } = scanKernel();
     const arena = new Arena(memory, kernel.heapBase());
     const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
     this.#spec = spec;
     [this.#format, this.#memory, this.#kernel, this.#arena] = [format, memory, kernel, arena];
-    this.#plan = layPlan(spec, { capacity, format, requireLabel, unlabelled, distinct, kept, watch }, kernel, arena);
+    const plan = { capacity, format, requireLabel, unlabelled, distinct, kept, watch, marks };
+    this.#plan = layPlan(spec, plan, kernel, arena);
     this.layout = this.#plan.layout;
     this.#input = new ScanInput(memory, arena);
+    if (marks) this.#marks = new MarkList(memory, this.#plan.marks, capacity);
     if (watch)
       this.#sampler = new Sampler(memory, kernel, this.#plan.places, unlabelled ? null : spec.label.from, format);
     const needed = requireLabel ? sourcesOf(spec, format) : fields;
@@ -78,7 +82,7 @@ export class Decoder {
   }
 
   /** Bytes of the decompressed file, and its lines, before the next row to read. */
-  get place(): { readonly offset: number; readonly row: number } {
+  get place(): Place {
     return { offset: this.#input.offset, row: this.#row };
   }
 
@@ -147,7 +151,9 @@ export class Decoder {
     if (status === STATUS.reject) this.#reject(offset - read);
     else if (kernel.getRows() > 0) this.#sampler?.look();
     this.#input.advance(kernel.getCursor());
+    this.#marks?.collect(kernel.getRows(), offset - read, this.#row, this.#input.offset);
     this.#row += kernel.getLines();
+    if (status === STATUS.reject) this.#marks?.reject(kernel.getRows(), this.place);
     return status;
   }
 
@@ -216,6 +222,7 @@ export class Decoder {
     this.#row += 1;
     this.#tooLong = undefined;
     this.#addTooLong(this.#row, passed);
+    this.#marks?.reject(this.rows, this.place);
     return true;
   }
 
@@ -241,6 +248,7 @@ export class Decoder {
       ...this.place,
       distinct,
       kept: this.#takeKept(),
+      ...(this.#marks && { marks: this.#marks.take() }),
     };
   }
 

@@ -1,6 +1,14 @@
 import type { Batch } from "../core/batch.js";
 import type { Format } from "../spec/compiled.js";
+import type { Marks } from "./marks.js";
 import type { Reject } from "./reject.js";
+
+/** A place in a file. */
+export interface Place {
+  /** Bytes of its decompressed content before it, and lines. */
+  readonly offset: number;
+  readonly row: number;
+}
 
 export interface DecoderOptions {
   /** Rows a batch has room for. */
@@ -19,6 +27,8 @@ export interface DecoderOptions {
   readonly kept?: readonly string[] | undefined;
   /** Watch for what never varies, for `findings`. Default: as requireLabel. */
   readonly watch?: boolean;
+  /** Tell where every row and reject stands. Default false. */
+  readonly marks?: boolean;
 }
 
 /** What `take` hands over. */
@@ -33,4 +43,6 @@ export interface Taken {
   readonly distinct: Uint32Array<ArrayBuffer>;
   /** Every row since the last take, refused ones too, with the texts that are kept of it (see kept-rows.ts); empty without `kept`. */
   readonly kept: Uint8Array<ArrayBuffer>;
+  /** There where they were asked for. */
+  readonly marks?: Marks;
 }

@@ -30,6 +30,8 @@ export interface PlanOptions {
   readonly kept: readonly string[] | null;
   /** List what never varies. */
   readonly watch: boolean;
+  /** Leave a mark for every row. */
+  readonly marks: boolean;
 }
 
 /** Where the decoder finds things in the kernel's memory. */
@@ -44,6 +46,8 @@ export interface ScanPlan {
   readonly changes: number;
   /** Address of the rows kept, 0: none are. */
   readonly keptRows: number;
+  /** Address of the rows' marks, 0: none are left. */
+  readonly marks: number;
   /** Room for a copy of all slots. */
   readonly slotsCopy: number;
   /** Says which source column each column of the file is, by name; columns nobody reads are passed over. */
@@ -59,7 +63,7 @@ const TAB = 9;
 /** For the unescaped text of one row, or of a request's context and one candidate. */
 const SCRATCH_BYTES = 9 << 20;
 /** Kept rows wait for the host until they have so many bytes. */
-const KEPT_BYTES = 1 << 20;
+export const KEPT_BYTES = 1 << 20;
 /** Longest text of one value, and what stands before it. */
 const KEPT_VALUE_BYTES = 65_535 + 8;
 /** Room for the addresses of delimiters that the kernel looks ahead for. */
@@ -102,7 +106,8 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   const changes = arena.take(changesBytes(context, capacity));
   const { root, paths } = layMembers(places, format, kernel, arena);
   const keptRows = options.kept ? arena.take(KEPT_BYTES + 4 + options.kept.length * KEPT_VALUE_BYTES) : 0;
-  const at = arena.struct(planStruct(context, options, { columns, changes, root, keptRows }));
+  const marks = options.marks ? arena.take(capacity * structOf("scan", "Mark").size) : 0;
+  const at = arena.struct(planStruct(context, options, { columns, changes, root, keptRows, marks }));
   const widest = Math.max(1, ...spec.fields.map((field) => partsOf(field).length));
   kernel.configure(at, arena.take(widest * 8), arena.longs(powersOfFive()));
 
@@ -114,14 +119,14 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
     arena.poke(at + columnsEnd, columns + 4 * names.length);
   };
   const slotsCopy = arena.take(places.end - places.at);
-  return { layout, region, places, paths, changes, keptRows, slotsCopy, setColumns };
+  return { layout, region, places, paths, changes, keptRows, marks, slotsCopy, setColumns };
 }
 
 /** The kernel's Plan. */
 function planStruct(
   { spec, arena, layout, region, places, ops }: FieldContext,
   { format, requireLabel, unlabelled, kept }: PlanOptions,
-  { columns, changes, root, keptRows }: Record<"columns" | "changes" | "root" | "keptRows", number>,
+  { columns, changes, root, keptRows, marks }: Record<"columns" | "changes" | "root" | "keptRows" | "marks", number>,
 ): Struct {
   const { label, events } = spec;
   const slot = (from: string | null | undefined, role: "text" | "number") =>
@@ -166,6 +171,7 @@ function planStruct(
     keptRows,
     keptRowsEnd: keptRows,
     keptRowsLimit: keptRows + KEPT_BYTES,
+    marks,
   });
 }
 

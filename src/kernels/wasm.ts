@@ -2,9 +2,10 @@ import { moduleBytes } from "./module-bytes.js";
 
 /**
  * The compiled kernel modules: scan (bytes → batch), table (rows, optimizers, lr, fm), metric (streaming metrics), split (a
- * batch's keys among several stores), hotness (which ids earn a row of their own), code (codes of deep hash embeddings), hash (XXH64 of bytes in pieces), word2vec (vectors of ids from sequences).
+ * batch's keys among several stores), hotness (which ids earn a row of their own), code (codes of deep hash embeddings), hash (XXH64 of bytes in pieces),
+ * word2vec (vectors of ids from sequences), column (columns of batches in an event cache).
  */
-export type KernelName = "scan" | "table" | "metric" | "split" | "hotness" | "code" | "hash" | "word2vec";
+export type KernelName = "scan" | "table" | "metric" | "split" | "hotness" | "code" | "hash" | "word2vec" | "column";
 
 /** Linear memories are addressed with 32 bits: 65,536 pages of 64 KiB = 4 GiB. */
 export const PAGE_BYTES = 65536;

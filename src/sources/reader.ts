@@ -20,6 +20,10 @@ export interface Input {
   readonly id: string;
   /** Size of the stored form, null where it cannot be known. */
   readonly bytes: number | null;
+  /** When it was changed last, ms since 1970; absent where that is not known. */
+  readonly modified?: number;
+  /** Where rows are known without reading: where the first one begins that begins at or behind a byte; null: there is none. */
+  readonly rowFrom?: (byte: number) => number | null;
   /** How far `consumed` of its readers goes, where that is known without a size. */
   readonly extent?: number;
   /** Size of the decompressed content, null where it is known only after reading. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { Output, refuseInputs } from "../core/output.js";
 import { defaultSnapshotEvery } from "../delta-log/defaults.js";
+import { filesOfCache, isCacheName } from "../event-cache/names.js";
 import type { SpecWarning } from "../schema/problems.js";
 import { isParquet } from "../sources/files/parquet.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
@@ -150,7 +151,11 @@ function refuseRejected({ out, data }: Job): void {
 
 /** The files that `--data` stands for. */
 function namesOf(data: readonly string[]): string[] {
-  return openSource(data).files.map(({ name }) => name);
+  const files = data.filter((name) => !isCacheName(name));
+  const cached = data.filter(isCacheName).flatMap(filesOfCache);
+  return files.length === 0 && cached.length > 0
+    ? cached
+    : [...openSource(files).files.map(({ name }) => name), ...cached];
 }
 
 function validationFiles(options: TrainOptions): readonly string[] {

@@ -89,6 +89,15 @@ export interface Feed {
   nextFile(): Promise<boolean>;
 }
 
+/** A feed that knows its files. */
+export interface FileFeed extends Feed {
+  /** As of a `ByteSource`. */
+  readonly fingerprints: readonly string[];
+  readonly totalBytes: number | null;
+  verify(fingerprints: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface FeedTaken extends Taken {
   readonly findings: Findings;
 }
@@ -170,7 +179,7 @@ export async function* batchesOf(feed: Feed, options: StreamOptions): AsyncGener
 }
 
 /** Decodes the bytes of files. */
-class TextFeed implements Feed {
+export class TextFeed implements FileFeed {
   private readonly source: ByteSource;
   private readonly decoder: Decoder;
   private ended = false;
@@ -190,6 +199,14 @@ class TextFeed implements Feed {
 
   get bytesRead(): number {
     return this.source.bytesRead;
+  }
+
+  get fingerprints(): readonly string[] {
+    return this.source.fingerprints;
+  }
+
+  get totalBytes(): number | null {
+    return this.source.totalBytes;
   }
 
   get rows(): number {
@@ -232,8 +249,18 @@ class TextFeed implements Feed {
 
   async nextFile(): Promise<boolean> {
     const more = await this.source.nextFile();
+    // An empty file has no first byte that would tell.
+    if (more) this.decoder.startAt(0, 0);
     if (more) this.ended = false;
     return more;
+  }
+
+  verify(fingerprints: readonly string[]): Promise<void> {
+    return this.source.verify(fingerprints);
+  }
+
+  close(): Promise<void> {
+    return this.source.close();
   }
 
   private full(wanted: number): boolean {

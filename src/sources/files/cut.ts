@@ -87,6 +87,10 @@ async function contentOf(input: Input): Promise<number> {
 /** The first row of an input that starts at or behind a byte; the next input's first one where there is none. */
 async function rowFrom(input: Input, file: number, byte: number): Promise<Cut> {
   if (byte === 0) return { file, offset: 0 };
+  if (input.rowFrom) {
+    const offset = input.rowFrom(byte);
+    return offset === null ? { file: file + 1, offset: 0 } : { file, offset };
+  }
   let at = byte - 1;
   const found = await readFrom(input, at, (piece) => {
     const end = piece.indexOf(NEWLINE);

@@ -12,6 +12,7 @@ import { PlainReader } from "./plain.js";
 
 /** What a `--data` argument stands for, in reading order. Throws `source_missing`, `source_unreadable` or `usage`. */
 export function inputsOf(spec: string, folder: string): Input[] {
+  if (spec.startsWith("cache:")) throw noCache(spec);
   if (spec === "-") return [pipeInput("-", null)];
   if (spec.startsWith("simulate:")) return [simulatedInput(spec)];
   if (!isGlob(spec) || existsSync(resolve(folder, spec))) return [fileInput(spec, folder)];
@@ -19,6 +20,12 @@ export function inputsOf(spec: string, folder: string): Input[] {
   if (names.length > 0) return names.map((name) => fileInput(name, folder));
   throw new HashbrookError("source_missing", `${spec}: no file matches`, {
     hint: "check the pattern (quoted, so that the shell leaves it alone); relative ones start from the current folder",
+  });
+}
+
+function noCache(spec: string): HashbrookError {
+  return new HashbrookError("usage", `${spec}: a cache of decoded events cannot be read here`, {
+    hint: "train, eval and predict read caches, and no other data beside them; name the files it was made of",
   });
 }
 
@@ -32,7 +39,7 @@ function fileInput(name: string, folder: string): Input {
     return compressed ? openCompressed(name, path, offset) : new PlainReader(name, path, offset);
   };
   const content = table || compressed ? null : stat.size;
-  return { name, id: basename(path), bytes: stat.size, content, repeatable: true, open };
+  return { name, id: basename(path), bytes: stat.size, modified: stat.mtimeMs, content, repeatable: true, open };
 }
 
 function statOf(name: string, path: string) {

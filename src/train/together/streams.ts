@@ -1,7 +1,7 @@
 import { batchLayout } from "../../core/batch.js";
 import { HashbrookError } from "../../core/errors.js";
-import { inputsFor } from "../../sources/source.js";
 import { decodeIdentity, identityDifference } from "../../spec/decode-identity.js";
+import { dataOf } from "../file-feeds.js";
 import type { Job } from "../job.js";
 import { planFiles } from "../plan.js";
 import type { StreamStart } from "../workers/thread-messages.js";
@@ -27,7 +27,7 @@ export async function streamsOf(entrants: readonly Entrant[]): Promise<number[][
     groups.set(key, [...(groups.get(key) ?? []), i]);
   }
   const streams = [...groups.values()];
-  if (streams.length > 1) refuseOnce(entrants, streams);
+  if (streams.length > 1) await refuseOnce(entrants, streams);
   return streams;
 }
 
@@ -40,16 +40,16 @@ function alike({ spec, kept }: Job): string {
 
 /** What is left to learn of the files, and where batches end in it. */
 async function planned({ job, start }: Entrant): Promise<string> {
-  const { inputs, pass, fresh } = await planFiles(job, inputsFor(job.data, job), start);
+  const { inputs, pass, fresh } = await planFiles(job, await dataOf(job), start);
   const { from, begins, held_out } = pass;
   const examples = fresh ? 0 : start.examples - from;
   const files = inputs.map(({ id }) => id);
   return JSON.stringify([files, from, begins, held_out, fresh, start.validated, examples % job.spec.batch]);
 }
 
-function refuseOnce(entrants: readonly Entrant[], [[one], [other]]: readonly number[][]): void {
+async function refuseOnce(entrants: readonly Entrant[], [[one], [other]]: readonly number[][]): Promise<void> {
   const [a, b] = [entrants[one], entrants[other]];
-  const pipe = inputsOnce(a.job);
+  const pipe = a.job.topic ? undefined : (await dataOf(a.job)).find(({ repeatable }) => !repeatable)?.name;
   if (!a.job.topic && !pipe) return;
   const what = a.job.topic ? `topic ${a.job.topic.topic}` : pipe!;
   const differs = identityDifference(decodeIdentity(a.job.spec), decodeIdentity(b.job.spec));
@@ -62,8 +62,4 @@ function refuseOnce(entrants: readonly Entrant[], [[one], [other]]: readonly num
       hint: "make these equal in both specs, learn from files, or train them apart, each with a --group of its own",
     },
   );
-}
-
-function inputsOnce({ topic, data, epochs }: Job): string | undefined {
-  return topic ? undefined : inputsFor(data, { epochs }).find(({ repeatable }) => !repeatable)?.name;
 }

@@ -6,20 +6,18 @@ import { Decoder } from "../../decode/decoder.js";
 import { changed } from "../../sources/files/fingerprint.js";
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import type { TopicSpec } from "../../sources/kafka/open-topic.js";
-import { inputsFor, sourceOf } from "../../sources/source.js";
+import { FileFeeds, roomsOf } from "../file-feeds.js";
 import { HeldOut } from "../held-out.js";
 import type { Job } from "../job.js";
 import type { Joiner } from "../join/joiner.js";
 import type { TopicPosition } from "../ordering/merge.js";
 import { mixed, type Plan, planFiles } from "../plan.js";
 import { firstOf, isBefore } from "../position.js";
-import { decodedBatches } from "../stream.js";
+import { batchesOf } from "../stream.js";
 import { type Piece, validated } from "../validated.js";
 import { Outlets } from "./outlets.js";
 import type { BatchMessage, StreamStart } from "./thread-messages.js";
 
-/** Batches on their way to the consumer; a further one waits until a buffer is free. */
-const IN_FLIGHT = 4;
 const STATE_MS = 500;
 
 /** What the consumer needs to know of the source with every batch. */
@@ -90,53 +88,51 @@ function begin(starts: readonly StreamStart[]): void {
 }
 
 async function run(starts: readonly StreamStart[]): Promise<void> {
-  const requireLabel = job.kind !== "predict";
-  const kept = requireLabel && job.kept.length === 0 ? undefined : job.kept;
-  const unlabelled = job.clicks !== null;
-  const { capacity } = starts[0];
-  const decoder = new Decoder(job.spec, { capacity, watch: true, requireLabel, unlabelled, kept });
-  const { bytes } = decoder.layout;
-  const buffers = Array.from({ length: IN_FLIGHT }, (): Room => ({ buffer: new SharedArrayBuffer(bytes), base: 0 }));
-  outlets.share(buffers);
-  const buffer = () => buffers[outlets.next];
-  const limited = await (job.topic ? runTopic(firstOf(starts), decoder, buffer) : runFiles(starts, decoder, buffer));
+  const limited = await (job.topic ? runTopic(firstOf(starts)) : runFiles(starts));
   outlets.send({ type: "end", endedBy: limited ? "limit" : "end" });
 }
 
-async function runFiles(starts: readonly StreamStart[], decoder: Decoder, buffer: () => Room): Promise<boolean> {
+/** Batches will lie in these, one after the other. @returns which of them is free */
+function share(buffers: readonly Room[]): () => Room {
+  outlets.share(buffers);
+  return () => buffers[outlets.next];
+}
+
+async function runFiles(starts: readonly StreamStart[]): Promise<boolean> {
   const { epochs } = job;
-  const given = inputsFor(job.data, { epochs });
+  const feeds = await FileFeeds.open(job, starts[0].capacity, (rooms) => rooms[outlets.next]);
+  const buffer = share(feeds.rooms);
   const plans: Plan[] = [];
-  for (const start of starts) plans.push(await planFiles(job, given, start));
+  for (const start of starts) plans.push(await planFiles(job, feeds.inputs, start));
   const { inputs, ...plan } = plans.reduce((first, other) => (isBefore(other.start, first.start) ? other : first));
   const start = starts[plans.findIndex(({ start }) => start === plan.start)];
-  const held = await HeldOut.open(job, { inputs, ...plan });
-  const source = sourceOf(held.learned, { epochs });
-  for (const { fingerprints } of plans) await source.verify(fingerprints);
-  await source.verify(plan.fingerprints);
+  const held = await HeldOut.open(job, feeds, { inputs, ...plan });
+  const feed = feeds.learned(held.learned);
+  for (const { fingerprints } of plans) await feed.verify(fingerprints);
+  await feed.verify(plan.fingerprints);
   for (const [model, { inputs: _, ...own }] of plans.entries())
     if (job.kind === "train")
       outlets.send({ type: "began", model, plan: { ...own, pass: { ...own.pass, held_out: held.place } } });
   const { begins, from } = plan.pass;
   const ends = [...plan.pass.ends];
   const onFileEnd = (file: number, { rows, ...end }: { offset: number; row: number; rows: number }) => {
-    const stored = file === held.cutFile ? null : source.files[file].bytes;
+    const stored = file === held.cutFile ? null : feed.files[file].bytes;
     ends[file] = { ...end, stored, examples: start.examples + rows };
   };
   const limit = Math.max(0, (job.limit ?? Number.POSITIVE_INFINITY) - (start.examples - from));
   const options = { start: plan.start, epochs, limit, buffer, everyEpoch: held.any, begins, onFileEnd };
-  const pieces = validated(decodedBatches(source, decoder, options), {
+  const pieces = validated(batchesOf(feed, options), {
     epochs: plan.start.epoch,
     done: plan.fresh ? 0 : start.validated,
     limit,
-    validation: held.any ? () => held.batches(start.capacity, buffer) : null,
+    validation: held.any ? () => held.batches(buffer) : null,
   });
-  const known = () => ({ fingerprints: source.fingerprints, totalBytes: source.totalBytes, ends });
+  const known = () => ({ fingerprints: feed.fingerprints, totalBytes: feed.totalBytes, ends });
   const { fresh } = plan;
-  const labels = job.clicks ? labelled(pieces, decoder.layout, { start, fresh }) : pieces;
+  const labels = job.clicks ? labelled(pieces, feeds.layout, { start, fresh }) : pieces;
   const limited = await pass(labels, limit, known, held.data);
   await joiner?.close();
-  await source.close();
+  await feed.close();
   return limited;
 }
 
@@ -189,7 +185,12 @@ async function leave(): Promise<void> {
   await log?.close();
 }
 
-async function runTopic(start: StreamStart, decoder: Decoder, buffer: () => Room): Promise<boolean> {
+async function runTopic(start: StreamStart): Promise<boolean> {
+  const requireLabel = job.kind !== "predict";
+  const kept = requireLabel && job.kept.length === 0 ? undefined : job.kept;
+  const unlabelled = job.clicks !== null;
+  const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, requireLabel, unlabelled, kept });
+  const buffer = share(roomsOf(decoder.layout));
   const { beginTopic, Merge, decodedMessages } = await topicModules!;
   if (start.position && !("messages" in start.position)) throw mixed("files", `topic ${job.topic!.topic} is given`);
   const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);

@@ -259,7 +259,21 @@ class Plan {
   keptRowsEnd: usize;
   /** Behind it no further row is kept before the host has taken those. */
   keptRowsLimit: usize;
+  /** Where a mark is left for every row of the batch; 0: none is. */
+  marks: usize;
 }
+
+/** Where a row ended. */
+@unmanaged
+export class Mark {
+  /** Address behind it. */
+  end: usize;
+  /** Lines read since `setCursor`, its own included. */
+  lines: u32;
+  /** Registers that have risen since the host took the changes, up to this row. */
+  risen: u32;
+}
+export const MARK_BYTES: usize = offsetof<Mark>();
 
 /** The plan in use. */
 export let plan: Plan = changetype<Plan>(0);

@@ -1,6 +1,6 @@
 // Where the scan stands: the place in the input, the rows in the batch, the row last refused.
 import { COLUMN_COUNT, OK } from "./codes";
-import { setFailedSlot } from "./plan";
+import { MARK_BYTES, Mark, plan, setFailedSlot } from "./plan";
 
 /** What a scan ends with: the input is used up, the batch is full, or a row is rejected. */
 export const MORE: u32 = 0;
@@ -27,12 +27,21 @@ export function setRows(count: u32): void {
   rows = count;
 }
 
-/** Goes past a row of `count` lines that ends at `end`; `accepted` rows were made of it. */
+/** Goes past a row of `count` lines that ends at `end`; `accepted` (0 or 1) rows were made of it. */
 @inline
 export function pass(end: usize, count: u32, accepted: u32): void {
-  rows += accepted;
   lines += count;
   cursor = end + 1;
+  if (!accepted) return;
+  if (plan.marks) mark();
+  rows++;
+}
+
+function mark(): void {
+  const at = changetype<Mark>(plan.marks + <usize>rows * MARK_BYTES);
+  at.end = cursor;
+  at.lines = lines;
+  at.risen = <u32>((plan.changesEnd - plan.changes) >> 2);
 }
 
 /** Goes past a row that cannot be used: its bytes are [start, end), `count` lines. */

@@ -1,0 +1,75 @@
+import { Command } from "commander";
+import { systemClock } from "../core/clock.js";
+import { type CacheReport, cacheEvents } from "../event-cache/command.js";
+import { bytes, count } from "./progress.js";
+import { stopSignal, tellStopped } from "./signals.js";
+
+interface Flags {
+  model: string;
+  data: string[];
+  out: string;
+  texts?: string[];
+  json?: true;
+}
+
+/** Between two lines of progress. */
+const PROGRESS_MS = 2000;
+
+export function cacheCommand(): Command {
+  return new Command("cache")
+    .description("Decode events once into a directory that train, eval and predict read many times: --data cache:DIR")
+    .requiredOption("--model <spec>", "model spec, a YAML file of features/: how events are read")
+    .requiredOption(
+      "--data <file...>",
+      'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
+    )
+    .requiredOption("--out <dir>", "directory of the cache; one that holds the same cache is left as it is")
+    .option(
+      "--texts <column...>",
+      "also keep the texts of these columns or JSON paths: for eval --by, predict --columns",
+    )
+    .option("--json", "print the report as one JSON object, the last line of stdout")
+    .addHelpText(
+      "after",
+      `
+Training from the cache gives the bytes that training from the data gives. It serves every spec that reads events alike:
+other encodings, dims, rows, towers, optimizers and rates, the same fields, tables' names, salts, label and seed.
+Rejected events are in it, too, with their code and place.
+
+Examples:
+  hashbrook cache --model features/ads-demo.yaml --data simulate:200000:7 --out caches/ads
+  hashbrook train --model features/ads-demo.yaml --data cache:caches/ads --out runs/ads --epochs 3 --validate-last 20%`,
+    )
+    .action(run);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const { signal, release } = stopSignal();
+  const started = systemClock.now();
+  let told = started;
+  try {
+    const report = await cacheEvents({
+      ...flags,
+      signal,
+      onProgress({ rows, bytes: size, bytesRead, totalBytes }) {
+        if (systemClock.now() - told < PROGRESS_MS) return;
+        told = systemClock.now();
+        const done = totalBytes ? `${Math.floor((100 * bytesRead) / totalBytes)} % · ` : "";
+        process.stderr.write(`${done}${count(rows)} events · ${bytes(size)}\n`);
+      },
+    });
+    if (!report) return tellStopped(signal, flags.out);
+    const seconds = (systemClock.now() - started) / 1000;
+    process.stdout.write(flags.json ? `${JSON.stringify({ ...report, seconds })}\n` : `${cacheText(report)}\n`);
+  } finally {
+    release();
+  }
+}
+
+function cacheText({ directory, rows, rejected, bytes: size, content, ratio, made, data }: CacheReport): string {
+  const share = ratio === null ? "" : `, ${(100 * ratio).toFixed(1)} % of the data's ${bytes(content)}`;
+  const refused = rejected > 0 ? ` and ${rejected.toLocaleString("en")} rejected ones` : "";
+  const what = `${rows.toLocaleString("en")} events${refused} in ${bytes(size)}${share}`;
+  const there = made === null ? `${directory}: is whole, and of these data: ${what}` : `${directory}: ${what}`;
+  return `${there}\n  read it with --data ${data}`;
+}

@@ -1,0 +1,77 @@
+import { structOf } from "../kernels/layouts.js";
+import type { Place } from "./options.js";
+
+/** Where rows and rejects of a batch stand in their file. */
+export interface Marks {
+  /** Of each row: bytes of the file's decompressed content up to its end, and lines. */
+  readonly ends: Float64Array;
+  readonly lines: Uint32Array;
+  /** Of each row: how many of the batch's changes of distinct-value registers had come with it. */
+  readonly risen: Uint32Array;
+  /** Of each reject. */
+  readonly rejects: readonly RejectMark[];
+}
+
+/** Where a reject stands. */
+export interface RejectMark {
+  /** Rows of the batch before it. */
+  readonly before: number;
+  /** Right behind it. */
+  readonly end: Place;
+}
+
+/** Collects the marks that the kernel leaves: its addresses mean something until its input moves. */
+export class MarkList {
+  readonly #memory: WebAssembly.Memory;
+  readonly #at: number;
+  readonly #ends: Float64Array;
+  readonly #lines: Uint32Array;
+  readonly #risen: Uint32Array;
+  #rejects: RejectMark[] = [];
+  #rows = 0;
+
+  constructor(memory: WebAssembly.Memory, at: number, capacity: number) {
+    this.#memory = memory;
+    this.#at = at;
+    this.#ends = new Float64Array(capacity);
+    this.#lines = new Uint32Array(capacity);
+    this.#risen = new Uint32Array(capacity);
+  }
+
+  /**
+   * Takes the marks of the rows up to number `rows`.
+   * @param shift from addresses to offsets in the file @param lines of the file before those that were read @param most the file's last offset so far
+   */
+  collect(rows: number, shift: number, lines: number, most: number): void {
+    const words = structOf("scan", "Mark").size >> 2;
+    const marks = new Uint32Array(this.#memory.buffer, this.#at, rows * words);
+    for (let r = this.#rows; r < rows; r++) {
+      this.#ends[r] = Math.min(marks[r * words] + shift, most);
+      this.#lines[r] = marks[r * words + 1] + lines;
+      this.#risen[r] = marks[r * words + 2];
+    }
+    this.#rows = rows;
+  }
+
+  reject(before: number, end: Place): void {
+    this.#rejects.push({ before, end });
+  }
+
+  take(): Marks {
+    const rows = this.#rows;
+    const [ends, lines, risen] = [this.#ends, this.#lines, this.#risen].map((list) => list.slice(0, rows));
+    this.#rows = 0;
+    return {
+      ends: ends as Float64Array,
+      lines: lines as Uint32Array,
+      risen: risen as Uint32Array,
+      rejects: this.takeRejects(),
+    };
+  }
+
+  takeRejects(): readonly RejectMark[] {
+    const rejects = this.#rejects;
+    this.#rejects = [];
+    return rejects;
+  }
+}

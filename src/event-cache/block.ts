@@ -1,0 +1,191 @@
+import { closeSync, openSync } from "node:fs";
+import { inflateRawSync } from "node:zlib";
+import type { BatchLayout } from "../core/batch.js";
+import { nodeFiles, readFully } from "../core/files.js";
+import { hex64 } from "../core/hash.js";
+import { Area, type ColumnMemory } from "../kernels/column.js";
+import { structOf } from "../kernels/layouts.js";
+import { damagedBlock, type EventCache } from "./cache.js";
+import { type ColumnPart, columnsOf, HEAD_BYTES, type Section, sectionAt } from "./columns.js";
+import { type BlockPlace, damaged } from "./manifest.js";
+import { eventsFile } from "./names.js";
+import type { Notes } from "./packer.js";
+
+const COLUMN_BYTES = structOf("column", "Column").size;
+const NUMBERS: ColumnPart = { to: 0, stride: 4, width: 4 };
+
+/** A block in memory: addresses of structs `Column`, and what the host reads. */
+interface Described {
+  /** Behind the rows' columns, which begin at `structs`. */
+  readonly columnsEnd: number;
+  /** Of each bag the column of lengths; those of keys and weights follow. */
+  readonly bags: readonly number[];
+  readonly advance: number;
+  readonly lines: number;
+  /** Changes of distinct-value registers, and the row that each came with. */
+  readonly rows: Uint32Array;
+  readonly changes: Uint32Array;
+  readonly notes: Notes;
+  readonly kept: Section;
+}
+
+/** Reads the blocks of a cache, one at a time, and unpacks rows of them into batches that lie in the same memory. */
+export class BlockReader {
+  private readonly cache: EventCache;
+  private readonly layout: BatchLayout;
+  private readonly memory: ColumnMemory;
+  private readonly columns: readonly ColumnPart[];
+  private readonly at: number;
+  private readonly structs: number;
+  private readonly lists: Area;
+  private readonly file: number;
+  private place: BlockPlace | null = null;
+  private described: Described | null = null;
+  /** Of each bag: rows whose items have been counted, and how many these are. */
+  private items: { row: number; items: number }[] = [];
+
+  constructor(cache: EventCache, layout: BatchLayout, memory: ColumnMemory) {
+    this.cache = cache;
+    this.layout = layout;
+    this.memory = memory;
+    this.columns = columnsOf(layout);
+    this.at = memory.take(cache.mostBytes);
+    this.structs = memory.take(COLUMN_BYTES * (this.columns.length + 3 * layout.bags.length + 4));
+    this.lists = new Area(memory);
+    this.file = openSync(eventsFile(cache.directory), "r");
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+
+  /** Goes to a block. @throws HashbrookError cache_damaged, naming it */
+  load(place: BlockPlace): void {
+    if (this.place === place) return;
+    const { memory, at, cache, layout } = this;
+    const { number, bytes, checksum } = place;
+    const read = readFully(nodeFiles, this.file, memory.bytes(at, bytes), place.at);
+    if (read < bytes || hex64(memory.hash(at, bytes)) !== checksum)
+      throw damagedBlock(eventsFile(cache.directory), number, place.at, bytes);
+    this.described = this.describe(place);
+    this.place = place;
+    this.items = layout.bags.map(() => ({ row: 0, items: 0 }));
+  }
+
+  get notes(): Notes {
+    return this.described!.notes;
+  }
+
+  /** The rows' kept texts, as the decoder kept them. */
+  kept(): Uint8Array {
+    const { values, count } = this.described!.kept;
+    return inflateRawSync(this.memory.bytes(values, count).slice());
+  }
+
+  /** Bytes and lines from the beginning of row `from` to that of row `from + count`. */
+  way(from: number, count: number): { bytes: number; lines: number } {
+    const { advance, lines } = this.described!;
+    const { kernel } = this.memory;
+    return { bytes: kernel.sum(advance, from, count), lines: kernel.sum(lines, from, count) };
+  }
+
+  /** How many rows end at or before a place `bytes` behind the block's beginning. */
+  rowsWithin(bytes: number): number {
+    let [low, high] = [0, this.place!.rows];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.way(0, middle).bytes <= bytes) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** Changes of distinct-value registers that came with rows [from, to). */
+  changes(from: number, to: number): Uint32Array {
+    const { rows, changes } = this.described!;
+    return changes.subarray(firstNotBelow(rows, from), firstNotBelow(rows, to));
+  }
+
+  /** Unpacks rows [from, from + count) to the rows from number `row` on of a batch at an address. */
+  unpack(from: number, count: number, batch: number, row: number): void {
+    const { memory, structs } = this;
+    const { columnsEnd, bags } = this.described!;
+    memory.kernel.unpack(structs, columnsEnd, from, count, batch, row);
+    for (const [i, bag] of bags.entries()) this.unpackBag(i, bag, { from, count }, { batch, row });
+  }
+
+  private unpackBag(
+    i: number,
+    column: number,
+    { from, count }: { from: number; count: number },
+    { batch, row }: { batch: number; row: number },
+  ): void {
+    const { kernel } = this.memory;
+    const first = this.itemsBefore(i, column, from);
+    const offsets = batch + this.layout.bags[i].offsets;
+    const there = row === 0 ? 0 : this.memory.words(offsets + 4 * row, 1)[0];
+    if (row === 0) this.memory.words(offsets, 1)[0] = 0;
+    const items = kernel.spread(column, from, count, offsets + 4 * (row + 1), there) - there;
+    kernel.unpack(column + COLUMN_BYTES, column + 3 * COLUMN_BYTES, first, items, batch, there);
+    this.items[i] = { row: from + count, items: first + items };
+  }
+
+  private itemsBefore(i: number, lengths: number, row: number): number {
+    const known = this.items[i];
+    return known.row === row ? known.items : this.memory.kernel.sum(lengths, 0, row);
+  }
+
+  /** Lays out structs for the kernel, section by section. */
+  private describe(place: BlockPlace): Described {
+    const end = this.at + place.bytes;
+    let [address, struct] = [this.at, this.structs];
+    const next = (width: number): Section => {
+      const view = new DataView(this.memory.memory.buffer);
+      const section = address + HEAD_BYTES <= end ? sectionAt(view, address, width) : null;
+      if (!section || section.end > end) throw this.misfit(place);
+      address = section.end;
+      return section;
+    };
+    const column = ({ to, stride, width }: ColumnPart): { at: number; count: number } => {
+      const { codec, values, codes, count } = next(width);
+      const at = struct;
+      struct = this.memory.writeColumns(at, [{ codec, width, values, codes, to, stride }]);
+      return { at, count };
+    };
+    for (const part of this.columns) column(part);
+    const columnsEnd = struct;
+    const bags = this.layout.bags.map(({ keys, weights }) => {
+      const { at } = column(NUMBERS);
+      column({ to: keys, stride: 8, width: 8 });
+      column({ to: weights, stride: 4, width: 4 });
+      return at;
+    });
+    const [advance, lines] = [column(NUMBERS).at, column(NUMBERS).at];
+    const [rows, changes] = [this.list(column(NUMBERS)), this.list(column(NUMBERS))];
+    const [notes, kept] = [next(1), next(1)];
+    if (address !== end) throw this.misfit(place);
+    const json = inflateRawSync(this.memory.bytes(notes.values, notes.count).slice()).toString();
+    return { columnsEnd, bags, advance, lines, rows, changes, notes: JSON.parse(json) as Notes, kept };
+  }
+
+  private list({ at, count }: { at: number; count: number }): Uint32Array {
+    const out = this.lists.reserve(4 * count);
+    this.memory.kernel.unpack(at, at + COLUMN_BYTES, 0, count, out, 0);
+    return this.memory.words(out, count).slice();
+  }
+
+  private misfit({ number }: BlockPlace) {
+    return damaged(eventsFile(this.cache.directory), `block ${number} is not of the columns that the manifest tells`);
+  }
+}
+
+/** The first index whose number is at least `least`. @param sorted ascending */
+function firstNotBelow(sorted: Uint32Array, least: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,122 @@
+import { resolve } from "node:path";
+import { inflateRawSync } from "node:zlib";
+import { HashbrookError } from "../core/errors.js";
+import { nodeFiles, readFully, withFile } from "../core/files.js";
+import { hex64 } from "../core/hash.js";
+import type { RejectCode } from "../decode/decoder.js";
+import { xxh64 } from "../kernels/hash.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { decodeIdentity, identityDifference } from "../spec/decode-identity.js";
+import { type BlockPlace, blocksOf, type CacheManifest, damaged, readManifest } from "./manifest.js";
+import { eventsFile, headsFile } from "./names.js";
+
+/** Why rows are refused that could be scored. */
+const ofLabels = new Set<string>([
+  "bad_label",
+  "unknown_label",
+  "bad_weight",
+  "missing_time",
+  "bad_time",
+  "impossible_time",
+  "missing_id",
+] satisfies RejectCode[]);
+
+/** An event cache that is there and whole, as far as its files' sizes and its manifest tell: blocks are checked as they are read. */
+export class EventCache {
+  readonly directory: string;
+  readonly manifest: CacheManifest;
+  readonly blocks: readonly BlockPlace[];
+  /** Bytes of the largest block. */
+  readonly mostBytes: number;
+  /** Of all files. */
+  readonly bytes: number;
+  private heads: Uint8Array | undefined;
+
+  /** @throws HashbrookError cache_missing, cache_damaged, cache_mismatch */
+  constructor(directory: string) {
+    this.directory = resolve(directory);
+    this.manifest = readManifest(directory);
+    this.blocks = blocksOf(this.manifest);
+    this.mostBytes = this.blocks.reduce((most, { bytes }) => Math.max(most, bytes), 0);
+    this.bytes = this.blocks.reduce((sum, { bytes }) => sum + bytes, 0);
+    const there = nodeFiles.stat(eventsFile(directory))?.bytes;
+    const expected = `${this.bytes} bytes were written`;
+    if (there === undefined) throw damaged(eventsFile(directory), "is not there");
+    if (there !== this.bytes) throw damaged(eventsFile(directory), `has ${there} bytes, but ${expected}`);
+  }
+
+  /**
+   * Refuses a spec that reads events otherwise than the one the cache was made with.
+   * @throws HashbrookError cache_mismatch, naming what differs
+   */
+  refuseOther(spec: CompiledSpec): void {
+    const { decode, made_for } = this.manifest;
+    const wanted = decodeIdentity(spec);
+    if (decode.hash === wanted.hash) return;
+    const difference = identityDifference(decode, wanted);
+    throw new HashbrookError(
+      "cache_mismatch",
+      `${this.directory}: was made for ${made_for}, which decodes events otherwise than ${spec.name}: ${difference}`,
+      { hint: "make a cache for this spec: hashbrook cache --model SPEC --data FILES --out DIR" },
+    );
+  }
+
+  /** @throws HashbrookError cache_mismatch where a column's texts are wanted that were not kept */
+  refuseMissing(wanted: readonly string[]): void {
+    const { kept } = this.manifest;
+    const missing = wanted.filter((name) => !kept.includes(name));
+    if (missing.length === 0) return;
+    throw new HashbrookError("cache_mismatch", `${this.directory}: the texts of ${missing.join(", ")} are not in it`, {
+      hint: `make it again with --texts ${missing.join(" ")}, or give the data itself`,
+    });
+  }
+
+  /**
+   * Refuses to stand for files of which rows are missing that need no label: a score needs neither label nor weight, time or id.
+   * @throws HashbrookError cache_mismatch
+   */
+  refuseUnlabelled(): void {
+    const { rejected_by_code: codes } = this.manifest;
+    const code = Object.keys(codes).find((name) => ofLabels.has(name));
+    if (code === undefined) return;
+    const message = `${this.directory}: ${codes[code]} events are not in it (${code}), which could be scored`;
+    throw new HashbrookError("cache_mismatch", message, { hint: "predict from the data itself" });
+  }
+
+  /** The first 64 KiB of a file's content. @throws HashbrookError cache_damaged */
+  head(file: number): Uint8Array {
+    const path = headsFile(this.directory);
+    if (!this.heads) {
+      const bytes = new Uint8Array(nodeFiles.stat(path)?.bytes ?? 0);
+      if (bytes.length > 0) withFile(nodeFiles, path, "r", (handle) => readFully(nodeFiles, handle, bytes, 0));
+      if (hex64(xxh64(bytes)) !== this.manifest.heads) throw damaged(path, "its checksum is not that of its content");
+      this.heads = bytes;
+    }
+    const [at, bytes] = this.manifest.files[file].head;
+    return inflateRawSync(this.heads.subarray(at, at + bytes));
+  }
+
+  /** Of a file, in order. */
+  blocksOf(file: number): readonly BlockPlace[] {
+    return this.blocks.filter((block) => block.file === file);
+  }
+
+  /** Reads everything. @throws HashbrookError cache_damaged */
+  verify(): void {
+    this.head(0);
+    const path = eventsFile(this.directory);
+    const bytes = new Uint8Array(this.mostBytes);
+    withFile(nodeFiles, path, "r", (handle) => {
+      for (const { number, at, bytes: size, checksum } of this.blocks) {
+        const block = bytes.subarray(0, size);
+        const read = readFully(nodeFiles, handle, block, at);
+        if (read < size || hex64(xxh64(block)) !== checksum) throw damagedBlock(path, number, at, size);
+      }
+    });
+  }
+}
+
+/** A block is not what was written. */
+export function damagedBlock(path: string, number: number, at: number, bytes: number): HashbrookError {
+  return damaged(path, `block ${number} (bytes ${at} to ${at + bytes}) has a wrong checksum`);
+}

@@ -1,0 +1,78 @@
+import type { BatchLayout } from "../core/batch.js";
+import { offsetOf, structOf } from "../kernels/layouts.js";
+
+/** How a section's elements are written, by the kernel's numbers (src/kernels/assembly/column/section.ts). */
+export const codecs = {
+  constant: 0,
+  nibbles: 1,
+  bytes: 2,
+  words: 3,
+  raw: 4,
+  steps8: 5,
+  steps16: 6,
+  steps32: 7,
+  opaque: 8,
+} as const;
+
+/** A column of a batch: one element a row. */
+export interface ColumnPart {
+  /** Where the first row's element lies in the batch, and the bytes from one row's to the next one's. */
+  readonly to: number;
+  readonly stride: number;
+  /** Bytes of an element; above 8 it is kept as it is. */
+  readonly width: number;
+  /** Its elements are whole numbers that are near each other. */
+  readonly whole?: true;
+}
+
+/** The columns of a batch's rows, in the order of a block's sections; each bag's lengths, keys and weights follow them. */
+export function columnsOf(layout: BatchLayout): ColumnPart[] {
+  const { labels, weights, times, ids, oracle, numbers, numberCount, vectors, vectorWidth, keys } = layout;
+  const side = (to: number, count: number, width: number): ColumnPart[] =>
+    Array.from({ length: count }, (_, i) => ({ to: to + i * width, stride: count * width, width }));
+  return [
+    { to: labels, stride: 4, width: 4 },
+    { to: weights, stride: 4, width: 4 },
+    { to: times, stride: 8, width: 8, whole: true },
+    { to: ids, stride: 8, width: 8 },
+    { to: oracle, stride: 4, width: 4 },
+    ...side(numbers, numberCount, 4),
+    ...(vectorWidth > 0 ? side(vectors, 1, 4 * vectorWidth) : []),
+    ...keys.flatMap(({ offset, singles }) => side(offset, singles, 8)),
+  ];
+}
+
+/** A section in memory. */
+export interface Section {
+  readonly codec: number;
+  readonly count: number;
+  /** Addresses. */
+  readonly values: number;
+  readonly codes: number;
+  readonly end: number;
+}
+
+export const HEAD_BYTES = structOf("column", "Head").size;
+const at = (name: string): number => offsetOf("column", "Head", name);
+const [CODEC, COUNT, VALUES, SIZE] = [at("codec"), at("count"), at("values"), at("size")];
+const filled = (bytes: number): number => (bytes + 15) & ~15;
+
+/** Reads the head of the section at an address. @param width bytes of its elements */
+export function sectionAt(view: DataView, address: number, width: number): Section {
+  const codec = view.getUint8(address + CODEC);
+  const values = address + HEAD_BYTES;
+  const codes = values + filled(view.getUint32(address + VALUES, true) * width);
+  const count = view.getUint32(address + COUNT, true);
+  return { codec, count, values, codes, end: values + view.getUint32(address + SIZE, true) };
+}
+
+/** A section that only the host reads. */
+export function opaqueSection(bytes: Uint8Array): Uint8Array {
+  const section = new Uint8Array(HEAD_BYTES + filled(bytes.length));
+  const view = new DataView(section.buffer);
+  view.setUint8(CODEC, codecs.opaque);
+  view.setUint32(COUNT, bytes.length, true);
+  view.setUint32(SIZE, filled(bytes.length), true);
+  section.set(bytes, HEAD_BYTES);
+  return section;
+}

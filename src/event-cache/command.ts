@@ -1,0 +1,65 @@
+import { HashbrookError } from "../core/errors.js";
+import { nodeFiles } from "../core/files.js";
+import { fieldOf } from "../fields/index.js";
+import { inputsFor } from "../sources/source.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { loadSpec } from "../spec/parse.js";
+import { EventCache } from "./cache.js";
+import { type MakeOptions, makeCache } from "./make.js";
+import { manifestFile } from "./names.js";
+import { describe, type OpenedCache, whyNot } from "./open-or-make.js";
+
+/** What to decode, once, for many runs. */
+export interface CacheOptions extends Omit<MakeOptions, "kept"> {
+  /** Path of a model spec, or a compiled one. */
+  readonly model: string | CompiledSpec;
+  /** Paths, patterns, "-" or "simulate:ROWS[:SEED[:FORMAT]]", in order. */
+  readonly data: string | readonly string[];
+  /** The cache's directory. */
+  readonly out: string;
+  /** Columns and JSON paths whose texts are kept, for `eval --by` and `predict --columns`; what a spec's calibration needs is kept anyway. */
+  readonly texts?: readonly string[] | undefined;
+}
+
+/** A cache, and what it took to make it. */
+export interface CacheReport extends OpenedCache {
+  /** Its bytes ÷ those of the data's content; null where there are none. */
+  readonly ratio: number | null;
+}
+
+/**
+ * Decodes events into a cache, which train, eval and predict read as `cache:DIR`. A directory that holds a whole cache of the same data and
+ * of a spec that reads them alike is left as it is.
+ * @returns null where it was stopped: nothing is left
+ * @throws HashbrookError output_exists where the directory holds another cache; cache_write; source_missing, source_unreadable, spec_invalid, usage
+ */
+export async function cacheEvents(options: CacheOptions): Promise<CacheReport | null> {
+  const { model, data, out, texts = [], onProgress, signal } = options;
+  const spec = typeof model === "string" ? loadSpec(model) : model;
+  if (spec.join) throw joined(spec);
+  const kept = [...new Set([...sliceColumns(spec), ...texts])];
+  const inputs = inputsFor(typeof data === "string" ? [data] : data);
+  const made = nodeFiles.stat(manifestFile(out)) ? await whyNot(out, { spec, inputs, kept }) : "there was none";
+  if (made !== null && made !== "there was none") throw exists(out, made);
+  if (made !== null && !(await makeCache(spec, inputs, out, { kept, onProgress, signal }))) return null;
+  const cache = describe(new EventCache(out));
+  return { ...cache, made, ratio: cache.content > 0 ? cache.bytes / cache.content : null };
+}
+
+/** Where the texts of a calibration's slices stand. */
+function sliceColumns({ calibration, fields }: CompiledSpec): string[] {
+  const field = fields.find(({ name }) => name === calibration?.by);
+  return field && "from" in field && fieldOf(field.type).reads === "text" ? [field.from] : [];
+}
+
+function joined({ name }: CompiledSpec): HashbrookError {
+  return new HashbrookError("usage", `${name}: its labels come from clicks: such events are not cached`, {
+    hint: "give the impressions and --clicks to train",
+  });
+}
+
+function exists(out: string, why: string): HashbrookError {
+  return new HashbrookError("output_exists", `${out}: holds another cache: ${why}`, {
+    hint: "remove it, or name another --out directory",
+  });
+}

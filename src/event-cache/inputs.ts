@@ -1,0 +1,69 @@
+import { HashbrookError } from "../core/errors.js";
+import type { Input, Reader } from "../sources/reader.js";
+import { EventCache } from "./cache.js";
+import { CACHE_PREFIX, isCacheName } from "./names.js";
+import { rowFrom } from "./row-from.js";
+
+/** A file that a cache was made of: known to a checkpoint as if it were there. */
+export interface CachedInput extends Input {
+  readonly cache: EventCache;
+  /** Its number among the cache's files. */
+  readonly index: number;
+  readonly content: number;
+}
+
+export const isCached = (input: Input): input is CachedInput => "cache" in input;
+
+/**
+ * What `cache:DIR` arguments stand for; null where the data are no caches.
+ * @throws HashbrookError usage where caches and other data stand beside each other; cache_missing, cache_damaged, cache_mismatch
+ */
+export function cachedInputs(data: readonly string[]): CachedInput[] | null {
+  const caches = data.filter(isCacheName);
+  if (caches.length === 0) return null;
+  const other = data.find((spec) => !isCacheName(spec));
+  if (other !== undefined)
+    throw new HashbrookError("usage", `${caches[0]} and ${other}: caches stand alone, or beside other caches`, {
+      hint: `make a cache of all files: hashbrook cache --data FILES --out DIR; or learn them one after the other, with --resume`,
+    });
+  return caches.flatMap((spec) => inputsOfCache(new EventCache(spec.slice(CACHE_PREFIX.length))));
+}
+
+/** The files of a cache, in order. */
+export function inputsOfCache(cache: EventCache): CachedInput[] {
+  return cache.manifest.files.map(({ name, id, stored, modified, repeatable, offset }, index) => ({
+    name,
+    id,
+    bytes: stored,
+    ...(modified === null ? {} : { modified }),
+    content: offset,
+    repeatable,
+    extent: offset,
+    cache,
+    index,
+    open: async (from) => new HeadReader(cache, index, from),
+    rowFrom: (byte) => rowFrom(cache, index, byte),
+  }));
+}
+
+const NEWLINE = 10;
+
+/** The beginning of a file's content. From a later byte on, where only the ends of rows are asked for: newlines. */
+class HeadReader implements Reader {
+  readonly consumed = 0;
+  private rest: Uint8Array;
+
+  constructor(cache: EventCache, index: number, offset: number) {
+    const { offset: end } = cache.manifest.files[index];
+    this.rest = offset === 0 ? cache.head(index) : new Uint8Array(Math.max(0, Math.min(2, end - offset))).fill(NEWLINE);
+  }
+
+  read(target: Uint8Array): number {
+    const count = Math.min(target.length, this.rest.length);
+    target.set(this.rest.subarray(0, count));
+    this.rest = this.rest.subarray(count);
+    return count;
+  }
+
+  close(): void {}
+}

@@ -1,0 +1,92 @@
+import { HashbrookError } from "../core/errors.js";
+import { nodeFiles } from "../core/files.js";
+import { fingerprint } from "../sources/files/fingerprint.js";
+import type { Input } from "../sources/reader.js";
+import { inputsFor } from "../sources/source.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { EventCache } from "./cache.js";
+import { inputsOfCache } from "./inputs.js";
+import { type MakeOptions, makeCache } from "./make.js";
+import { manifestFile } from "./names.js";
+
+/** What is to be cached, and where. */
+export interface OpenOrMakeOptions extends Partial<MakeOptions> {
+  readonly spec: CompiledSpec;
+  /** Paths, patterns, "-" or "simulate:ROWS[:SEED[:FORMAT]]", in order. */
+  readonly data: readonly string[];
+  readonly directory: string;
+}
+
+/** A cache that is there now. */
+export interface OpenedCache {
+  readonly directory: string;
+  /** What `data` is to train, eval and predict: "cache:DIR". */
+  readonly data: string;
+  readonly rows: number;
+  readonly rejected: number;
+  /** Of all its files. */
+  readonly bytes: number;
+  /** Of the data's decompressed content. */
+  readonly content: number;
+  /** Why it was made now, and not found; null: it was found. */
+  readonly made: string | null;
+}
+
+/**
+ * The cache in a directory, where it is of these data and this spec and whole, down to its last byte. Otherwise it is made anew in the place of
+ * whatever cache is there: it is meant for caches that a program keeps for itself.
+ * @returns null where it was stopped meanwhile
+ * @throws HashbrookError cache_write; source_missing, source_unreadable, usage
+ */
+export async function openOrMakeCache(options: OpenOrMakeOptions): Promise<OpenedCache | null> {
+  const { spec, data, directory, kept = [], onProgress, signal } = options;
+  const inputs = inputsFor(data);
+  const wrong = await whyNot(directory, { spec, inputs, kept });
+  if (wrong !== null && !(await makeCache(spec, inputs, directory, { kept, onProgress, signal }))) return null;
+  return { ...describe(new EventCache(directory)), made: wrong };
+}
+
+/** What a cache is, for people and programs. */
+export function describe(cache: EventCache): Omit<OpenedCache, "made"> {
+  const { directory, manifest, bytes } = cache;
+  const { rows, rejected, files } = manifest;
+  const content = files.reduce((sum, { offset }) => sum + offset, 0);
+  return { directory, data: `cache:${directory}`, rows, rejected, bytes: bytes + manifestBytes(directory), content };
+}
+
+const manifestBytes = (directory: string): number => nodeFiles.stat(manifestFile(directory))?.bytes ?? 0;
+
+/** Why the directory holds no whole cache of these data and this spec, in a few words; null where it does. */
+export async function whyNot(
+  directory: string,
+  { spec, inputs, kept }: { spec: CompiledSpec; inputs: readonly Input[]; kept: readonly string[] },
+): Promise<string | null> {
+  if (!nodeFiles.stat(manifestFile(directory))) return "there is none";
+  try {
+    const cache = new EventCache(directory);
+    cache.refuseOther(spec);
+    cache.refuseMissing(kept);
+    const other = await otherData(cache, inputs);
+    if (other !== null) return other;
+    cache.verify();
+    return null;
+  } catch (error) {
+    if (error instanceof HashbrookError && error.code.startsWith("cache_")) return error.message;
+    throw error;
+  }
+}
+
+async function otherData(cache: EventCache, inputs: readonly Input[]): Promise<string | null> {
+  const cached = inputsOfCache(cache);
+  if (cached.length !== inputs.length) return `it is of ${cached.length} files, ${inputs.length} are given`;
+  for (const [i, input] of inputs.entries()) {
+    const there = cached[i];
+    const same =
+      input.repeatable &&
+      input.bytes === there.bytes &&
+      input.modified === there.modified &&
+      (await fingerprint(input)) === (await fingerprint(there));
+    if (!same) return `${input.name} is not the ${there.name} that it was made of, or was changed since`;
+  }
+  return null;
+}

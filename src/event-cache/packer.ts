@@ -1,0 +1,130 @@
+import { deflateRawSync } from "node:zlib";
+import { Batch, type BatchLayout, type Room } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import type { Findings, Place, Reject, Taken } from "../decode/decoder.js";
+import { Area, ColumnMemory } from "../kernels/column.js";
+import { type ColumnPart, columnsOf, opaqueSection } from "./columns.js";
+
+/** A malformed row among a block's, as its notes keep it. */
+export interface KeptReject extends Omit<Reject, "bytes"> {
+  /** base64 */
+  readonly bytes: string;
+  /** Rows of the block before it, and the place right behind it. */
+  readonly before: number;
+  readonly end: Place;
+}
+
+/** What a block says beside its columns. */
+export interface Notes {
+  readonly rejects: readonly KeptReject[];
+  readonly findings: Findings;
+}
+
+/** What a block is made of. */
+export interface Decoded extends Taken {
+  readonly findings: Findings;
+}
+
+/** Slots of the table of distinct values, at most: the kernel gives up where there are half as many values. */
+const MOST_SLOTS = 1 << 17;
+const U32: Shape = { stride: 4, width: 4, whole: true };
+type Shape = Omit<ColumnPart, "to">;
+
+/** Packs batches into an event cache's blocks (docs/FORMATS.md). */
+export class BlockPacker {
+  private readonly layout: BatchLayout;
+  private readonly memory = new ColumnMemory({ shared: false });
+  private readonly region: number;
+  private readonly columns: readonly ColumnPart[];
+  private readonly list = new Area(this.memory);
+  private readonly scratch = new Area(this.memory);
+  private readonly out = new Area(this.memory);
+
+  constructor(layout: BatchLayout) {
+    this.layout = layout;
+    this.columns = columnsOf(layout);
+    this.region = this.memory.take(layout.bytes);
+  }
+
+  /** Where the batch is decoded to that is packed next. */
+  get room(): Room {
+    return { buffer: this.memory.memory.buffer, base: this.region };
+  }
+
+  /** The block of the batch in `room`. @param start where its first row begins */
+  pack({ batch, marks, distinct, kept, rejects, findings }: Decoded, start: Place): Uint8Array {
+    const { ends, lines, risen, rejects: ofRejects } = marks!;
+    const notes: Notes = { rejects: keptRejects(rejects, ofRejects), findings };
+    return Buffer.concat([
+      ...this.columns.map(({ to, ...shape }) => this.section(this.region + to, shape, batch.rows)),
+      ...this.layout.bags.flatMap((_, i) => this.bagSections(i, batch.rows)),
+      this.numbers(advances(ends, start.offset)),
+      this.numbers(advances(lines, start.row)),
+      this.numbers(rowsOfChanges(risen, distinct.length)),
+      this.numbers(distinct),
+      opaqueSection(deflateRawSync(JSON.stringify(notes))),
+      opaqueSection(deflateRawSync(kept)),
+    ]);
+  }
+
+  private bagSections(i: number, rows: number): Uint8Array[] {
+    const { keys, weights } = this.layout.bags[i];
+    const { offsets } = new Batch(this.layout, rows, this.room.buffer, this.region).bag(i);
+    const lengths = Uint32Array.from({ length: rows }, (_, r) => offsets[r + 1] - offsets[r]);
+    const items = offsets[rows];
+    return [
+      this.numbers(lengths),
+      this.section(this.region + keys, { stride: 8, width: 8 }, items),
+      this.section(this.region + weights, { stride: 4, width: 4 }, items),
+    ];
+  }
+
+  private numbers(list: Uint32Array): Uint8Array {
+    const at = this.list.reserve(list.byteLength);
+    this.memory.words(at, list.length).set(list);
+    return this.section(at, U32, list.length);
+  }
+
+  private section(from: number, { stride, width, whole }: Shape, count: number): Uint8Array {
+    const slots = Math.min(MOST_SLOTS, 2 ** Math.ceil(Math.log2(2 * count + 64)));
+    const scratch = this.scratch.reserve(4 * (slots + count));
+    const out = this.out.reserve(64 + count * Math.max(8, width));
+    const size = this.memory.kernel.pack(from, stride, width, count, Number(whole ?? false), out, scratch, slots);
+    return this.memory.bytes(out, size).slice();
+  }
+}
+
+/** The way from each row's end to the next one's. */
+function advances(ends: Float64Array | Uint32Array, start: number): Uint32Array {
+  const list = new Uint32Array(ends.length);
+  let before = start;
+  for (const [r, end] of ends.entries()) {
+    const way = end - before;
+    if (!(way >= 0 && way < 2 ** 32))
+      throw new HashbrookError("cache_write", "more than 4 GiB of malformed rows between two events cannot be cached", {
+        hint: "is it the right file? hashbrook check --model SPEC --data FILE shows what is read",
+      });
+    list[r] = way;
+    before = end;
+  }
+  return list;
+}
+
+/** The row that each change of a register came with. */
+function rowsOfChanges(risen: Uint32Array, changes: number): Uint32Array {
+  const rows = new Uint32Array(changes);
+  let from = 0;
+  for (const [row, until] of risen.entries()) {
+    rows.fill(row, from, until);
+    from = until;
+  }
+  return rows;
+}
+
+function keptRejects(rejects: readonly Reject[], marks: readonly { before: number; end: Place }[]): KeptReject[] {
+  return rejects.map(({ bytes, ...reject }, i) => ({
+    ...reject,
+    bytes: Buffer.from(bytes).toString("base64"),
+    ...marks[i],
+  }));
+}

@@ -1,0 +1,98 @@
+import { structBytes } from "./layouts.js";
+import { ensureBytes, instantiate, sharedMemory } from "./wasm.js";
+
+/** What kernels/column.wasm exports. */
+interface ColumnKernel {
+  heapBase(): number;
+  hash(at: number, size: number): bigint;
+  pack(
+    from: number,
+    stride: number,
+    width: number,
+    count: number,
+    kind: number,
+    to: number,
+    scratch: number,
+    slots: number,
+  ): number;
+  unpack(columns: number, end: number, from: number, count: number, batch: number, row: number): void;
+  sum(column: number, from: number, count: number): number;
+  spread(column: number, from: number, count: number, to: number, start: number): number;
+}
+
+/** Between two pieces of memory: what vectors and hashes may read beyond. */
+const SLACK = 64;
+
+/** Where a section is and its elements go (struct Column). */
+export interface ColumnStruct {
+  readonly codec: number;
+  readonly width: number;
+  readonly values: number;
+  readonly codes: number;
+  readonly to: number;
+  readonly stride: number;
+}
+
+/** The kernel with a memory of its own, of which it gives out parts, never back. Batches that other threads read lie in shared memory. */
+export class ColumnMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly kernel: ColumnKernel;
+  #end: number;
+
+  constructor({ shared }: { shared: boolean }) {
+    const { memory, kernel } = instantiate<ColumnKernel>("column", {}, shared ? sharedMemory() : undefined);
+    this.memory = memory;
+    this.kernel = kernel;
+    this.#end = kernel.heapBase();
+  }
+
+  /** @returns the address of `bytes` bytes, aligned to 64 */
+  take(bytes: number): number {
+    const at = (this.#end + 63) & ~63;
+    this.#end = at + bytes + SLACK;
+    ensureBytes(this.memory, this.#end);
+    return at;
+  }
+
+  /** A view, until the memory grows. */
+  bytes(at: number, size: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, at, size);
+  }
+
+  words(at: number, count: number): Uint32Array {
+    return new Uint32Array(this.memory.buffer, at, count);
+  }
+
+  writeColumns(at: number, columns: readonly ColumnStruct[]): number {
+    for (const column of columns) {
+      const bytes = structBytes("column", "Column", { ...column });
+      this.bytes(at, bytes.length).set(bytes);
+      at += bytes.length;
+    }
+    return at;
+  }
+
+  /** XXH64 (seed 0), unsigned. */
+  hash(at: number, size: number): bigint {
+    return BigInt.asUintN(64, this.kernel.hash(at, size));
+  }
+}
+
+/** A piece of memory that is replaced by a larger one where it is too small. */
+export class Area {
+  private readonly memory: ColumnMemory;
+  private at = 0;
+  private size = 0;
+
+  constructor(memory: ColumnMemory) {
+    this.memory = memory;
+  }
+
+  /** @returns the address of at least so many bytes */
+  reserve(bytes: number): number {
+    if (this.at > 0 && bytes <= this.size) return this.at;
+    this.size = Math.max(1 << 16, 2 * bytes);
+    this.at = this.memory.take(this.size);
+    return this.at;
+  }
+}

@@ -1,0 +1,103 @@
+import { type BatchLayout, batchLayout, type Room } from "../core/batch.js";
+import { Decoder } from "../decode/decoder.js";
+import type { CachedInput } from "../event-cache/inputs.js";
+import { isCacheName } from "../event-cache/names.js";
+import type { ColumnMemory } from "../kernels/column.js";
+import type { Input } from "../sources/reader.js";
+import { inputsFor, sourceOf } from "../sources/source.js";
+import type { Job } from "./job.js";
+import { type FileFeed, TextFeed } from "./stream.js";
+
+/** Batches on their way to the consumer; a further one waits until a room is free. */
+const IN_FLIGHT = 4;
+
+/** What reads caches; loaded where there are any. */
+type Caches = typeof import("./cached-feeds.js");
+
+/** Decodes lists of files, or reads what was decoded of them before, into rooms that the consumer shares. */
+export class FileFeeds {
+  readonly layout: BatchLayout;
+  readonly rooms: readonly Room[];
+  /** The data. */
+  readonly inputs: readonly Input[];
+  /** Events that are scored alone: files of their own; empty: none. */
+  readonly validation: readonly Input[];
+  private readonly job: Job;
+  private readonly room: () => Room;
+  private readonly caches: { readonly memory: ColumnMemory; readonly feedOf: Caches["cacheFeed"] } | null;
+  private readonly decoders: { learn?: Decoder; validate?: Decoder } = {};
+
+  private constructor(job: Job, capacity: number, caches: Caches | null, room: (rooms: readonly Room[]) => Room) {
+    this.job = job;
+    this.layout = batchLayout(job.spec, capacity);
+    const memory = caches?.columnMemory();
+    this.rooms = memory ? roomsIn(memory, this.layout) : roomsOf(this.layout);
+    this.caches = caches && memory ? { memory, feedOf: caches.cacheFeed } : null;
+    this.room = () => room(this.rooms);
+    const { epochs, data, validate } = job;
+    this.inputs = caches?.cachedInputs(data, job) ?? inputsFor(data, { epochs });
+    // Every epoch reads them anew, so they must bear to be read twice.
+    const twice = { epochs: 2 };
+    this.validation =
+      validate.length === 0
+        ? []
+        : (caches?.cachedInputs(validate, { kind: "eval", clicks: null }) ?? inputsFor(validate, twice));
+  }
+
+  /** @param room which of the rooms is free @throws usage; source_missing, …; as `cachedInputs` */
+  static async open(job: Job, capacity: number, room: (rooms: readonly Room[]) => Room): Promise<FileFeeds> {
+    const cached = [...job.data, ...job.validate].some(isCacheName);
+    return new FileFeeds(job, capacity, cached ? await import("./cached-feeds.js") : null, room);
+  }
+
+  /** What is learned, or scored by eval and predict. */
+  learned(inputs: readonly Input[]): FileFeed {
+    const { job, layout } = this;
+    const requireLabel = job.kind !== "predict";
+    const kept = requireLabel && job.kept.length === 0 ? undefined : job.kept;
+    const { epochs } = job;
+    const cached = this.cachedFeed(inputs, { kept, epochs });
+    if (cached) return cached;
+    const { capacity } = layout;
+    const unlabelled = job.clicks !== null;
+    this.decoders.learn ??= new Decoder(job.spec, { capacity, watch: true, requireLabel, unlabelled, kept });
+    return new TextFeed(sourceOf(inputs, { epochs }), this.decoders.learn);
+  }
+
+  /** What is scored beside a run that learns. */
+  validated(inputs: readonly Input[]): FileFeed {
+    const cached = this.cachedFeed(inputs, { distinct: false });
+    if (cached) return cached;
+    const { capacity } = this.layout;
+    this.decoders.validate ??= new Decoder(this.job.spec, { capacity, distinct: false });
+    return new TextFeed(sourceOf(inputs), this.decoders.validate);
+  }
+
+  private cachedFeed(
+    inputs: readonly Input[],
+    options: { kept?: readonly string[] | undefined; epochs?: number; distinct?: boolean },
+  ): FileFeed | null {
+    const { caches, job, layout, room } = this;
+    if (!caches || !inputs.every((input) => "cache" in input)) return null;
+    const { memory } = caches;
+    return caches.feedOf(inputs as CachedInput[], { spec: job.spec, layout, memory, room, ...options });
+  }
+}
+
+/** The files that a job learns or scores. @throws as `FileFeeds.open` */
+export async function dataOf(job: Job): Promise<readonly Input[]> {
+  const { data, epochs } = job;
+  if (!data.some(isCacheName)) return inputsFor(data, { epochs });
+  return (await import("./cached-feeds.js")).cachedInputs(data, job)!;
+}
+
+/** Rooms of their own. */
+export function roomsOf({ bytes }: BatchLayout): Room[] {
+  return Array.from({ length: IN_FLIGHT }, () => ({ buffer: new SharedArrayBuffer(bytes), base: 0 }));
+}
+
+/** Rooms that a kernel writes into. */
+function roomsIn(memory: ColumnMemory, { bytes }: BatchLayout): Room[] {
+  const bases = Array.from({ length: IN_FLIGHT }, () => memory.take(bytes));
+  return bases.map((base) => ({ buffer: memory.memory.buffer, base }));
+}

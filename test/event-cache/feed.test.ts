@@ -1,0 +1,163 @@
+import { mkdtempSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { Batch, batchLayout } from "../../src/core/batch.js";
+import { Decoder } from "../../src/decode/decoder.js";
+import { keptRows } from "../../src/decode/kept-rows.js";
+import { EventCache } from "../../src/event-cache/cache.js";
+import { CacheFeed } from "../../src/event-cache/feed.js";
+import { inputsOfCache } from "../../src/event-cache/inputs.js";
+import { makeCache } from "../../src/event-cache/make.js";
+import { ColumnMemory } from "../../src/kernels/column.js";
+import { before, cutOf } from "../../src/sources/files/cut.js";
+import { inputsFor, sourceOf } from "../../src/sources/source.js";
+import type { CompiledSpec, Format } from "../../src/spec/compiled.js";
+import { batchesOf, type DecodedBatch, START, type StreamOptions, TextFeed } from "../../src/train/stream.js";
+import { plainReject, rowsOf } from "../decode/feed.js";
+import { everySpec, rowText, specOf } from "../decode/generate.js";
+import fc from "../properties.js";
+
+const folder = () => mkdtempSync(join(tmpdir(), "cache-"));
+type Kept = readonly string[] | undefined;
+type Options = Omit<StreamOptions, "buffer">;
+
+/** What a batch says, in plain values. */
+function told(spec: CompiledSpec, capacity: number, columns: Kept, decoded: DecodedBatch) {
+  const batch = new Batch(batchLayout(spec, capacity), decoded.rows, decoded.buffer, decoded.base);
+  const { rejects, position, seen, epochs, kept } = decoded;
+  const { file, ...place } = position as { file: number; offset: number; row: number };
+  return {
+    rows: rowsOf(spec, batch),
+    rejects: rejects.map((reject) => ({
+      ...plainReject(reject),
+      expected: reject.expected,
+      value: reject.value,
+      length: reject.length,
+    })),
+    position: { file, ...place },
+    seen,
+    epochs,
+    ...(columns && { kept: [...keptRows(kept!, columns.length)] }),
+  };
+}
+
+async function ofText(spec: CompiledSpec, files: readonly string[], capacity: number, kept: Kept, options: Options) {
+  const feed = new TextFeed(sourceOf(inputsFor(files)), new Decoder(spec, { capacity, kept }));
+  return collected(spec, capacity, kept, batchesOf(feed, { ...options, buffer: () => new ArrayBuffer(0) }));
+}
+
+function ofCache(
+  spec: CompiledSpec,
+  inputs: ReturnType<typeof inputsOfCache>,
+  capacity: number,
+  kept: Kept,
+  options: Options,
+) {
+  const memory = new ColumnMemory({ shared: true });
+  const layout = batchLayout(spec, capacity);
+  const base = memory.take(layout.bytes);
+  const room = () => ({ buffer: memory.memory.buffer, base });
+  const feed = new CacheFeed(inputs, { spec, layout, memory, room, kept });
+  return collected(spec, capacity, kept, batchesOf(feed, { ...options, buffer: room })).finally(() => feed.close());
+}
+
+async function collected(spec: CompiledSpec, capacity: number, kept: Kept, batches: AsyncIterable<DecodedBatch>) {
+  const all: ReturnType<typeof told>[] = [];
+  const registers = new Map<number, number>();
+  for await (const decoded of batches) {
+    all.push(told(spec, capacity, kept, decoded));
+    for (const change of decoded.distinct)
+      registers.set(change >>> 8, Math.max(registers.get(change >>> 8) ?? 0, change & 255));
+  }
+  return { batches: all, distinct: [...registers].sort(([a], [b]) => a - b) };
+}
+
+const fileText = (spec: CompiledSpec) =>
+  fc
+    .tuple(
+      fc.array(fc.oneof({ weight: 9, arbitrary: rowText(spec) }, fc.constant("")), { maxLength: 30 }),
+      fc.boolean(),
+    )
+    .map(([rows, newline]) => rows.join("\n") + (newline ? "\n" : ""));
+
+const wholeRun: Options = { start: START, epochs: 1, limit: Number.POSITIVE_INFINITY };
+
+describe.each<Format>(["tsv", "csv", "json", "vw"])("%s from a cache", (format) => {
+  const spec = everySpec(format);
+  const kept = format === "vw" ? undefined : ["plain", "label"];
+
+  it("comes as from its text: batches of any size, rejects, places, epochs, limits, texts", async () => {
+    const files = fc.array(fileText(spec), { minLength: 1, maxLength: 3 });
+    const numbers = fc.record({
+      capacity: fc.integer({ min: 1, max: 9 }),
+      blockRows: fc.integer({ min: 1, max: 12 }),
+      limit: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.nat(40)),
+      epochs: fc.integer({ min: 1, max: 3 }),
+      pick: fc.nat(),
+    });
+    await fc.assert(
+      fc.asyncProperty(files, numbers, async (texts, { capacity, blockRows, limit, epochs, pick }) => {
+        const at = folder();
+        const names = texts.map((text, i) => {
+          const name = join(at, `${i}.txt`);
+          writeFileSync(name, text);
+          return name;
+        });
+        await makeCache(spec, inputsFor(names), join(at, "cache"), { kept: kept ?? [], blockRows });
+        const inputs = inputsOfCache(new EventCache(join(at, "cache")));
+        const options = { start: START, epochs, limit, everyEpoch: pick % 2 === 0 };
+        const wanted = pick % 3 === 0 ? kept : pick % 3 === 1 ? [] : undefined;
+        const text = await ofText(spec, names, capacity, wanted, options);
+        expect(await ofCache(spec, inputs, capacity, wanted, options)).toEqual(text);
+        // On from any batch's place, wherever the batches before came from.
+        const { position } = text.batches[pick % text.batches.length];
+        const start = { ...wholeRun, start: { epoch: 0, ...position } };
+        const rest = await ofText(spec, names, capacity, undefined, start);
+        expect((await ofCache(spec, inputs, capacity, undefined, start)).batches).toEqual(rest.batches);
+      }),
+      { numRuns: 10 },
+    );
+  });
+});
+
+const small = specOf([{ name: "a", type: "categorical", from: "a" }], {
+  events: { format: "tsv", columns: ["label", "a"], header: false, separator: "\t" },
+});
+
+describe("a cached file", () => {
+  it("is known, cut and gone on with as the file itself", async () => {
+    const at = folder();
+    const [name, other] = ["a.tsv", "b.tsv"].map((file) => join(at, file));
+    const rows = Array.from({ length: 3000 }, (_, i) => (i % 50 === 7 ? "bad" : `${i % 2}\tv${i}`));
+    writeFileSync(name, `${rows.join("\n")}\n`);
+    writeFileSync(other, "1\tx\n0\ty");
+    utimesSync(name, 1e9, 1e9);
+    await makeCache(small, inputsFor([name, other]), join(at, "cache"), { kept: [], blockRows: 700 });
+    const [texts, cached] = [inputsFor([name, other]), inputsOfCache(new EventCache(join(at, "cache")))];
+    for (const share of [0.001, 0.2, 0.37, 0.5, 0.9]) {
+      const cut = await cutOf(texts, share);
+      expect(await cutOf(cached, share)).toEqual(cut);
+      const [text, cache] = [before(texts, cut), before(cached, cut) as typeof cached];
+      const feed = new TextFeed(sourceOf(text), new Decoder(small, { capacity: 64 }));
+      const learned = collected(
+        small,
+        64,
+        undefined,
+        batchesOf(feed, { ...wholeRun, buffer: () => new ArrayBuffer(0) }),
+      );
+      expect(await ofCache(small, cache, 64, undefined, wholeRun)).toEqual(await learned);
+    }
+  });
+
+  it("ends a batch early rather than hold rejects without bound, as its text does", async () => {
+    const at = folder();
+    const name = join(at, "a.tsv");
+    writeFileSync(name, `1\tx\n${"bad\n".repeat(12_345)}0\ty\n`);
+    await makeCache(small, inputsFor([name]), join(at, "cache"), { kept: [] });
+    const inputs = inputsOfCache(new EventCache(join(at, "cache")));
+    const text = await ofText(small, [name], 8, undefined, wholeRun);
+    expect(text.batches.map(({ rejects }) => rejects.length)).toEqual([10_000, 2_345]);
+    expect(await ofCache(small, inputs, 8, undefined, wholeRun)).toEqual(text);
+  });
+});

@@ -1,0 +1,152 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { cacheEvents } from "../../src/event-cache/command.js";
+import { simulate } from "../../src/sources/simulator/run.js";
+import type { Report } from "../../src/train/job.js";
+import { evaluate, predict, type TrainOptions, train } from "../../src/train/run.js";
+import { digests, run, temporary } from "../e2e/hashbrook.js";
+
+const folder = temporary();
+const [first, second, other] = ["first.tsv", "second.tsv", "other.tsv"].map((name) => join(folder, name));
+const [model, calibrated] = ["model.yaml", "calibrated.yaml"].map((name) => join(folder, name));
+const cache = `cache:${join(folder, "cache")}`;
+const cached = `cache:${join(folder, "other")}`;
+const files = [first, second];
+
+async function simulated(rows: number, seed: number): Promise<string[]> {
+  const chunks: Uint8Array[] = [];
+  await simulate({ rows, seed, format: "tsv", write: (bytes: Uint8Array) => void chunks.push(bytes.slice()) });
+  return Buffer.concat(chunks).toString().split("\n").slice(0, -1);
+}
+
+beforeAll(async () => {
+  const rows = await simulated(5000, 9);
+  for (const at of [17, 400, 2999, 4999]) rows.splice(at, 0, "not an event", "");
+  writeFileSync(first, `${rows.slice(0, 3000).join("\n")}\n`);
+  writeFileSync(second, rows.slice(3000).join("\n"));
+  writeFileSync(other, (await simulated(700, 3)).join("\n"));
+  const demo = readFileSync("features/ads-demo-lr.yaml", "utf8").replace("rows: 4_194_304", "rows: 65_536");
+  writeFileSync(model, demo);
+  writeFileSync(calibrated, `${demo}\ncalibration: { by: device }\n`);
+  await cacheEvents({ model: calibrated, data: files, out: join(folder, "cache"), texts: ["user_country"] });
+  await cacheEvents({ model, data: other, out: join(folder, "other") });
+});
+
+/** A report without what depends on the time it took, or on the run's folder. */
+function figures({ seconds: _, examples_per_second: __, checkpoint, ...report }: Report) {
+  return { ...report, checkpoint: checkpoint.split("/").at(-1) };
+}
+
+const trained = async (options: Partial<TrainOptions>) => {
+  const out = options.out ?? temporary();
+  const report = await train({ model, data: files, threads: 1, ...options, out });
+  return { report: figures(report), files: digests(out), out };
+};
+const same = async (options: Partial<TrainOptions>, from: Partial<TrainOptions> = {}) => {
+  const { out: _, ...text } = await trained(options);
+  const { out: __, ...fromCache } = await trained({ ...options, data: cache, ...from });
+  expect(fromCache).toEqual(text);
+  return text.report;
+};
+
+describe("training from a cache leaves the bytes that training from the data leaves", () => {
+  it("with a report and rejected events that are the same", async () => {
+    const { examples, rejected } = await same({});
+    expect([examples, rejected]).toEqual([5000, 4]);
+  });
+
+  it("in several epochs, the last part held out, until it gets no better", async () => {
+    await same({ epochs: 3, validateLast: 0.2 });
+    await same({ epochs: 4, validateLast: 0.3, earlyStop: 1 });
+  });
+
+  it("with validation events from a cache or from files, beside either", async () => {
+    await same({ epochs: 2, validate: [other] }, { validate: [cached] });
+    await same({ epochs: 2, validate: [other] });
+    await same({ epochs: 2, validate: [other] }, { data: files, validate: [cached] });
+  });
+
+  it("of a calibrated model, whose slices have the texts that were kept", async () => {
+    const { calibrated: report } = await same({ model: calibrated });
+    expect(report!.slices.length).toBeGreaterThan(2);
+  });
+
+  it("of a tower, from several caches", async () => {
+    const tower = join(folder, "tower.yaml");
+    const text = readFileSync(model, "utf8");
+    const tables = text
+      .replace(/^tower: .*$/m, "tower: { deep_crossing: { residual: [16] } }")
+      .replace("tables:\n", "tables:\n");
+    writeFileSync(tower, tables.replace(/encoding: hash, rows: 65_536/, "encoding: hash, rows: 4096, dim: 4"));
+    await same({ model: tower, data: [...files, other], limit: 2000 }, { data: [cache, cached] });
+  });
+
+  it("where it is cut short and gone on with, from the cache or the data, in either order", async () => {
+    const whole = await trained({});
+    for (const order of [
+      [cache, cache],
+      [files, cache],
+      [cache, files],
+    ]) {
+      const out = temporary();
+      await trained({ out, data: order[0], limit: 2345 });
+      const { report, files: left } = await trained({ out, data: order[1], resume: true });
+      const newest = Object.entries(left).filter(([name]) => name.includes("5000/") || name.includes("rejected"));
+      expect(newest.length).toBeGreaterThan(3);
+      for (const [name, digest] of newest)
+        if (!name.endsWith("manifest.json")) expect(whole.files[name], name).toBe(digest);
+      expect(report.auc).toBe(whole.report.auc);
+    }
+  });
+
+  it("and a cache of events that were learned is known as the files are", async () => {
+    const { out } = await trained({});
+    const again = await trained({ out, data: cache, resume: true });
+    expect([again.report.examples, again.report.known_files.length]).toEqual([5000, 2]);
+    const { report } = await trained({ out, data: [cache, cached], resume: true });
+    expect([report.examples, report.known_files.length]).toEqual([5700, 2]);
+  });
+});
+
+describe("scoring from a cache", () => {
+  it("gives the figures and the lines that the data give", async () => {
+    const { out } = await trained({ limit: 3000 });
+    const scored = async (data: string | string[], by?: string) =>
+      figures(await evaluate({ checkpoint: out, data, ...(by ? { by } : {}) }));
+    expect(await scored(cache)).toEqual(await scored(files));
+    expect(await scored(cache, "user_country")).toEqual(await scored(files, "user_country"));
+    await expect(scored(cache, "hour_of_day")).rejects.toMatchObject({ code: "cache_mismatch" });
+    const lines = async (data: string | string[], columns?: string[]) => {
+      const to = join(temporary(), "scores");
+      await predict({ checkpoint: out, data, out: to, columns, maxRejects: 10 });
+      return readFileSync(to, "utf8");
+    };
+    expect(await lines(cache)).toBe(await lines(files));
+    expect(await lines(cache, ["device", "user_country"])).toBe(await lines(files, ["device", "user_country"]));
+  });
+});
+
+describe("hashbrook cache", () => {
+  it("reports what the cache takes, and does nothing where it is there", async () => {
+    const out = join(temporary(), "c");
+    const args = ["cache", "--model", model, "--data", ...files, "--out", out];
+    const { status, stdout } = await run([...args, "--json"]);
+    const report = JSON.parse(stdout);
+    expect([status, report.rows, report.rejected, report.made]).toEqual([0, 5000, 4, "there was none"]);
+    expect(report.ratio).toBeCloseTo(report.bytes / (readFileSync(first).length + readFileSync(second).length), 10);
+    const again = await run(args);
+    expect([again.status, again.stdout.includes("is whole, and of these data")]).toEqual([0, true]);
+  });
+
+  it("refuses what it cannot do, naming the mend", async () => {
+    const other = await run(["cache", "--model", calibrated, "--data", first, "--out", join(folder, "cache")]);
+    expect([other.status, other.stderr.includes("holds another cache")]).toEqual([5, true]);
+    const mixed = await run(["train", "--model", model, "--data", cache, first, "--out", temporary()]);
+    expect([mixed.status, mixed.stderr.includes("caches stand alone")]).toEqual([2, true]);
+    const checked = await run(["check", "--model", model, "--data", cache]);
+    expect([checked.status, checked.stderr.includes("cannot be read here")]).toEqual([2, true]);
+    const none = await run(["train", "--model", model, "--data", "cache:nowhere", "--out", temporary()]);
+    expect([none.status, none.stderr.includes("no such directory")]).toEqual([3, true]);
+  });
+});
