@@ -1,11 +1,12 @@
-import { statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { CacheReport } from "../src/event-cache/command.js";
 import type { Report } from "../src/train/job.js";
 import { criteoLike } from "./lib/criteo-like.js";
 import { type Measured, measured } from "./lib/measured.js";
-import { fwumiousWabbit, peersText, ratio, readThrough, result, trainedFrom } from "./lib/peers.js";
-import { peersPython, round } from "./lib/run.js";
+import { fwumiousWabbit, peersText, type Result, ratio, readThrough, result, trainedFrom } from "./lib/peers.js";
+import { peersPython, round, trainOnce } from "./lib/run.js";
 
 const BITS = "-b 23";
 const MODEL = "features/criteo-lr.yaml";
@@ -20,18 +21,35 @@ const CHECK = 500_000;
  * program, Fwumious Wabbit. Whole processes, their starts included; peers read the shortest text they take, and save their model.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
-  const sizes = smoke ? [20_000] : [2_000_000, 8_000_000];
+  const sizes = (smoke ? [20_000] : [2_000_000, 8_000_000]).map((rows) => size(rows, smoke));
+  const what = "lr + FTRL, 2^23 weights, text file to checkpoint, whole processes: the least of the runs";
+  return { what, sizes, ...(smoke ? {} : { processor_us_per_further_row: further(sizes) }) };
+}
+
+type Sizes = ReturnType<typeof size>[];
+
+/** What a row costs beside the start and the end of a process. */
+function further([less, more]: Sizes): object {
+  const of = (a: Result | string, b: Result | string) =>
+    typeof a === "string" || typeof b === "string"
+      ? null
+      : round((1e6 * (b.processor_seconds - a.processor_seconds)) / (more.rows - less.rows), 3);
+  const { hashbrook, hashbrook_cache, fw, fw_cache } = more;
   return {
-    what: "lr + FTRL, 2^23 weights, text file to checkpoint, whole processes: the least of the runs",
-    sizes: sizes.map((rows) => size(rows, smoke)),
+    hashbrook: of(less.hashbrook, hashbrook),
+    hashbrook_cache: of(less.hashbrook_cache, hashbrook_cache),
+    fw: of(less.fw, fw),
+    fw_cache: of(less.fw_cache, fw_cache),
   };
 }
 
-function size(rows: number, smoke: boolean): object {
+function size(rows: number, smoke: boolean) {
   const data = criteoLike(rows);
   const text = smoke ? null : peersText(data, "criteo");
   const ours: Measured[] = [];
   const vw: Measured[] = [];
+  const cached: Measured[] = [];
+  const cache = cacheOf(data);
   const fw: Record<"text" | "cache", Measured[]> = { text: [], cache: [] };
   const python = smoke ? null : peersPython();
   const binary = smoke ? undefined : process.env.FW;
@@ -43,6 +61,11 @@ function size(rows: number, smoke: boolean): object {
     if (now.examples !== rows || now.rejected > 0) throw new Error(`learned ${now.examples} of ${rows} rows`);
     report = now;
     ours.push(times);
+    readThrough(join(cache.directory, "events"));
+    const { wall_seconds, processor_seconds, ...fromCache } = trainOnce(MODEL, cache.data);
+    if (fromCache.logloss !== now.logloss || fromCache.auc !== now.auc)
+      throw new Error("learned otherwise from the cache");
+    cached.push({ wall_seconds, processor_seconds });
     if (binary && text) {
       const more = fwumiousWabbit(binary, text, PEER, "--cache");
       fw.text.push(...more.text);
@@ -56,6 +79,7 @@ function size(rows: number, smoke: boolean): object {
     }
   }
   const hashbrookResult = result(rows, ours);
+  const cacheResult = result(rows, cached);
   const peers = {
     vw: vw.length > 0 ? { ...result(rows, vw), logloss: round(loss!, 5) } : "skipped: bench/peers is not set up",
     fw: fw.text.length > 0 ? result(rows, fw.text) : "skipped: FW=PATH did not name a built program",
@@ -65,14 +89,29 @@ function size(rows: number, smoke: boolean): object {
     rows,
     bytes_per_row: { hashbrook: bytes(data, rows), ...(text ? { peers: bytes(text, rows) } : {}) },
     hashbrook: { ...hashbrookResult, logloss: round(report!.logloss, 5), auc: round(report!.auc, 5) },
+    hashbrook_cache: {
+      ...cacheResult,
+      bytes_of_text: round(cache.ratio, 3),
+      made_in: { wall_seconds: cache.wall_seconds, processor_seconds: cache.processor_seconds },
+      ratio: ratio(cacheResult, hashbrookResult),
+    },
     ...peers,
     ...(binary && text ? { first_events: firstEvents(data, text, binary) } : {}),
     ratio: Object.fromEntries(
       Object.entries(peers).flatMap(([name, peer]) =>
-        typeof peer === "string" ? [] : [[name, ratio(hashbrookResult, peer)]],
+        typeof peer === "string" ? [] : [[name, ratio(name === "fw_cache" ? cacheResult : hashbrookResult, peer)]],
       ),
     ),
   };
+}
+
+/** The events of a file, decoded once. */
+function cacheOf(data: string): CacheReport & Measured {
+  const out = data.replace(/\.tsv$/, "-cache");
+  rmSync(out, { recursive: true, force: true });
+  const args = ["cache", "--model", MODEL, "--data", data, "--out", out, "--json"];
+  const { stdout, ...times } = measured(process.execPath, "dist/cli/main.js", ...args);
+  return { ...(JSON.parse(stdout.trim().split("\n").at(-1)!) as CacheReport), ...times };
 }
 
 function vowpalWabbit(python: string, text: string): Measured & { logloss: number } {

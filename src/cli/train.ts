@@ -208,6 +208,7 @@ async function one(flags: Flags): Promise<void> {
     signal,
     onProgress,
     onSpecWarning: tellSpecWarning,
+    onNote: (note: string) => process.stderr.write(`note: ${note}\n`),
   };
   try {
     const report = await train(options);

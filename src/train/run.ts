@@ -11,6 +11,7 @@ import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { cutSpec, type Dims } from "../spec/cut.js";
 import { loadSpec } from "../spec/parse.js";
+import { decodeOnce } from "./decode-once.js";
 import type { ClicksSpec, Job, PublishSpec, Report } from "./job.js";
 import { bySource, formatOf, keptSources } from "./prediction-columns.js";
 import type { PredictionFormat } from "./prediction-lines.js";
@@ -38,6 +39,8 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   readonly model: string | CompiledSpec;
   /** Told what the model spec may say, but seldom means. */
   readonly onSpecWarning?: ((warning: SpecWarning) => void) | undefined;
+  /** Told what is done with the data where that is not plain: decoded once for several epochs, into the run's directory. */
+  readonly onNote?: ((note: string) => void) | undefined;
   /** Directory of the run: checkpoints and rejected rows. */
   readonly out: string;
   /** Files of clicks, in order: what gives the events of `data` their labels where the spec has a `join`. */
@@ -84,7 +87,13 @@ export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top" | "cl
 
 /** Learns a model from a stream of events, test-then-train, and returns the final report. */
 export async function train(options: TrainOptions): Promise<Report> {
-  return runPipeline(trainJob(options), options);
+  const job = trainJob(options);
+  const decoded = await decodeOnce(job, options);
+  try {
+    return await runPipeline(decoded?.job ?? job, options);
+  } finally {
+    decoded?.remove();
+  }
 }
 
 /** What the threads of a run that learns are told. @throws usage */

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { cacheEvents } from "../../src/event-cache/command.js";
@@ -59,6 +59,15 @@ describe("training from a cache leaves the bytes that training from the data lea
   it("in several epochs, the last part held out, until it gets no better", async () => {
     await same({ epochs: 3, validateLast: 0.2 });
     await same({ epochs: 4, validateLast: 0.3, earlyStop: 1 });
+  });
+
+  it("of themselves, where there are several epochs: decoded once, into the run's directory, and gone at the end", async () => {
+    const notes: string[] = [];
+    const once = await trained({ epochs: 3, onNote: (note) => notes.push(note) });
+    expect(notes).toEqual([expect.stringContaining("decoded once for 3 epochs")]);
+    expect(readdirSync(once.out).filter((name) => name.startsWith("decoded"))).toEqual([]);
+    const { out: _, ...each } = await trained({ epochs: 3, limit: 1e9 });
+    expect([once.report, once.files]).toEqual([each.report, each.files]);
   });
 
   it("with validation events from a cache or from files, beside either", async () => {

@@ -1,0 +1,101 @@
+import { readdirSync, rmSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import { nodeFiles, quietly } from "../core/files.js";
+import { isCacheName } from "../event-cache/names.js";
+import type { Input } from "../sources/reader.js";
+import { inputsFor } from "../sources/source.js";
+import type { Job } from "./job.js";
+
+/** Passes from which on it takes less to decode the data first, once, and to learn all passes from that. */
+const LEAST_EPOCHS = 3;
+/** Where a run keeps what it decoded, within its directory; the process's number follows. */
+const PREFIX = "decoded-";
+/** Bytes of content that a compressed byte may stand for. */
+const COMPRESSED = 8;
+
+export interface DecodeOnceOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told what is done, or why it is not. */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/** A job that reads what was decoded, and how to be rid of that. */
+export interface DecodedOnce {
+  readonly job: Job;
+  remove(): void;
+}
+
+/**
+ * Decodes the data of a run of several epochs into a cache within its directory, which all of them are learned from: checkpoints and reports are the same.
+ * Not for fewer than three epochs, a part of the data, a run that goes on, or what cannot be read twice; nor where the disk is short.
+ * @returns null where the data are read as they are
+ */
+export async function decodeOnce(job: Job, { signal, onNote }: DecodeOnceOptions): Promise<DecodedOnce | null> {
+  if (!isWorthIt(job)) return null;
+  const out = job.out!;
+  removeStale(out);
+  const inputs = inputsFor(job.data, { epochs: job.epochs });
+  const { openOrMakeCache } = await import("../event-cache/open-or-make.js");
+  nodeFiles.mkdir(out);
+  const short = shortOf(out, inputs);
+  if (short !== null) {
+    onNote?.(`every epoch decodes the data anew: ${short}`);
+    return null;
+  }
+  const directory = join(out, `${PREFIX}${process.pid}`);
+  const remove = () => quietly(() => rmSync(directory, { recursive: true, force: true }));
+  onNote?.(`the data are decoded once for ${job.epochs} epochs, into ${directory}, which is removed at the end`);
+  try {
+    const { spec, data, kept } = job;
+    const cache = await openOrMakeCache({ spec, data, directory, kept, signal });
+    if (cache) return { job: { ...job, data: [cache.data] }, remove };
+  } catch (error) {
+    remove();
+    if (!(error instanceof HashbrookError) || error.code !== "cache_write") throw error;
+    onNote?.(`every epoch decodes the data anew: ${error.message}`);
+  }
+  remove();
+  return null;
+}
+
+function isWorthIt({ kind, epochs, topic, clicks, data, limit, out }: Job): boolean {
+  if (kind !== "train" || epochs < LEAST_EPOCHS || topic || clicks || limit !== null) return false;
+  return !data.some(isCacheName) && !namesIn(out!).some((name) => name.startsWith("checkpoint-"));
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** What runs left that were killed. */
+function removeStale(out: string): void {
+  for (const name of namesIn(out)) {
+    const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : Number.NaN;
+    if (pid > 0 && !isAlive(pid)) quietly(() => rmSync(join(out, name), { recursive: true, force: true }));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Why the disk may not hold the cache beside everything else; null where it does. */
+function shortOf(out: string, inputs: readonly Input[]): string | null {
+  const sizes = inputs.map(({ content, bytes, extent }) => content ?? COMPRESSED * (bytes ?? extent ?? 0));
+  const needed = sizes.reduce((sum, size) => sum + size, 0);
+  const { bavail, bsize } = statfsSync(out);
+  const free = bavail * bsize;
+  if (free >= 2 * needed) return null;
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  return `the disk of ${out} has ${gib(free)} left, the data are up to ${gib(needed)}`;
+}
