@@ -16,7 +16,7 @@
  */
 export type { SliceReport } from "./calibration/calibrator.js";
 export type { Skipped } from "./checkpoints/store.js";
-export { type ErrorCode, HashbrookError } from "./core/errors.js";
+export { type ErrorCode, HashbrookError, type PlainError } from "./core/errors.js";
 export type { DeltaSource } from "./delta-log/delta-log.js";
 export type { Counters } from "./delta-log/live.js";
 export { openFollow } from "./delta-log/open.js";
@@ -63,6 +63,7 @@ export {
 export type { Item2vecProgress, Item2vecSettings } from "./item2vec/learn.js";
 export type { Difference, PairedDifference } from "./metrics/paired.js";
 export type { BinnedQuality } from "./metrics/score-bins.js";
+export type { ScoreBlock, ScoredStream } from "./metrics/score-blocks.js";
 export { type CutOptions, type CutReport, cutCheckpoint } from "./migrate/cut.js";
 export { type MigrateOptions, type MigrationReport, migrate } from "./migrate/migrate.js";
 export type { MigrationWarning } from "./migrate/migration.js";

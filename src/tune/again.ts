@@ -10,10 +10,13 @@ import { type Standing, standing } from "./windows.js";
 
 /** A row of a ledger, made again. */
 export interface AgainReport {
+  /** Its number. */
   readonly row: number;
+  /** The model that it is of. */
   readonly name: string;
-  /** As the ledger has it, and as it came out now. */
+  /** As the ledger has it. */
   readonly then: Standing;
+  /** As it came out now. */
   readonly now: Standing;
   /** Not one figure differs. */
   readonly same: boolean;

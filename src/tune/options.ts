@@ -38,6 +38,7 @@ export interface TuneOptions {
   readonly workers?: number | undefined;
   /** When it aborts, the ledger is kept, and the same call goes on. */
   readonly signal?: AbortSignal | undefined;
+  /** Called every now and then. */
   readonly onProgress?: ((progress: TuneProgress) => void) | undefined;
 }
 
@@ -57,6 +58,7 @@ export type TuneProgress =
 
 /** How one candidate came out. */
 export interface CandidateReport {
+  /** Unique among the candidates: the strategy, and its proposal. */
   readonly name: string;
   /** Path of its spec. */
   readonly spec: string;
@@ -68,9 +70,13 @@ export interface CandidateReport {
   readonly auc_se: number | null;
   /** AUC less the reference's on the same events. */
   readonly auc_difference: number | null;
+  /** Mean logarithmic loss, in nats. */
   readonly logloss: number | null;
+  /** Logloss ÷ that of always predicting the click rate. */
   readonly normalized_entropy: number | null;
+  /** The first event of its window. */
   readonly from: number;
+  /** Behind the last event of its window. */
   readonly to: number;
   /** Its window is of events later than those it was chosen by. */
   readonly judged: boolean;
@@ -92,6 +98,7 @@ export interface CurvePoint extends Standing {
   readonly bytes: number;
   /** Path of the spec. */
   readonly spec: string;
+  /** Microseconds to score an event in a request of 100. */
   readonly us_per_score: number | null;
 }
 
@@ -109,10 +116,13 @@ export interface TuneReport {
   readonly checkpoint: string;
   /** Of the ready spec on events later than those it was chosen by. */
   readonly auc: number;
+  /** Mean logarithmic loss, in nats. */
   readonly logloss: number;
+  /** Logloss ÷ that of always predicting the click rate. */
   readonly normalized_entropy: number;
   /** AUC less the reference's, and its standard error, paired. */
   readonly auc_difference: number;
+  /** Standard error of `auc_difference`. */
   readonly auc_se: number | null;
   /** The same model with full tables (set, rates: as written), on the same events. */
   readonly reference: Pick<Standing, "auc" | "logloss" | "normalized_entropy"> & {
@@ -123,11 +133,13 @@ export interface TuneReport {
   readonly candidates: readonly CandidateReport[];
   /** With `curve`: what was chosen at other sizes, on the same events, the smallest first; itself among them. */
   readonly curve: readonly CurvePoint[];
+  /** Events that were used. */
   readonly events: number;
   /** The events the choice was judged on. */
   readonly judged: { readonly from: number; readonly to: number };
   /** Events that all models together learned, and what all candidates over all events would have. */
   readonly cost: { readonly trained_events: number; readonly exhaustive_events: number };
+  /** What the fields are like. */
   readonly profile: Profile;
   /** Path of the ledger. */
   readonly ledger: string;

@@ -6,9 +6,10 @@ import { fingerprint } from "../sources/files/fingerprint.js";
 import { inputsFor } from "../sources/source.js";
 import type { Ledger } from "./ledger.js";
 
+/** All of them. */
+export const metrics = ["auc", "logloss"] as const satisfies readonly Metric[];
 /** By what candidates are ranked. */
-export const metrics = ["auc", "logloss"] as const;
-export type Metric = (typeof metrics)[number];
+export type Metric = "auc" | "logloss";
 
 /** What was asked, as the ledger keeps it: the same question has the same answer. */
 export interface Question {

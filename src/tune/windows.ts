@@ -3,14 +3,19 @@ import { CELLS, type ScoreBlock, type ScoredStream, widened } from "../metrics/s
 
 /** A part of a stream, by places of events (learned and rejected). */
 export interface Window {
+  /** The first event. */
   readonly from: number;
+  /** Behind the last event. */
   readonly to: number;
 }
 
 /** Quality of a model on a window of the stream, each event scored before it was learned. */
 export interface WindowQuality extends Window {
+  /** Area under the ROC curve. */
   readonly auc: number;
+  /** Mean logarithmic loss, in nats. */
   readonly logloss: number;
+  /** Logloss ÷ that of always predicting the click rate. */
   readonly normalized_entropy: number;
 }
 
@@ -18,8 +23,11 @@ export interface WindowQuality extends Window {
 export interface Standing extends WindowQuality {
   /** AUC less the reference's, and the standard error of that, paired; null where the window is too short to tell. */
   readonly auc_difference: number;
+  /** Standard error of `auc_difference`; null where the window is too short to tell. */
   readonly auc_se: number | null;
+  /** Logloss less the reference's on the same events, paired. */
   readonly logloss_difference: number;
+  /** Standard error of `logloss_difference`. */
   readonly logloss_se: number | null;
 }
 

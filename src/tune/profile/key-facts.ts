@@ -4,6 +4,7 @@ import type { KeyCounts } from "./key-counts.js";
 export interface KeyFacts {
   /** Of ids: events, or items of bags. */
   readonly occurrences: number;
+  /** Ids. */
   readonly distinct: number;
   /** Ids that came once. */
   readonly once: number;

@@ -5,7 +5,9 @@ import { type KeyFacts, keyFacts } from "./key-facts.js";
 
 /** What a field's ids are like. */
 export interface FieldProfile extends KeyFacts {
+  /** As in the spec. */
   readonly name: string;
+  /** Of the field. */
   readonly type: string;
   /** The table that embeds it. */
   readonly table: string;
@@ -15,6 +17,7 @@ export interface FieldProfile extends KeyFacts {
 
 /** What the ids of a table's fields are like together: fields that are not kept apart (`salt: table`) share their ids. */
 export interface TableProfile extends KeyFacts {
+  /** As in the spec. */
   readonly name: string;
   /** Ids that a batch has at most: rows that a table must have at once. */
   readonly batch_ids: number;
@@ -26,11 +29,15 @@ export interface TableProfile extends KeyFacts {
 export interface Profile {
   /** Events that could be read. */
   readonly events: number;
+  /** Events that could not be read. */
   readonly rejected: number;
+  /** Share of positives. */
   readonly positive_rate: number;
   /** Bits of a label, were nothing known: what `information` is a part of. */
   readonly label_entropy: number;
+  /** Fields whose values are ids, in the order of their tables. */
   readonly fields: readonly FieldProfile[];
+  /** In the order of the compiled spec. */
   readonly tables: readonly TableProfile[];
 }
 
