@@ -14,6 +14,7 @@ const MOST_ROWS = 65_536;
 /** Bytes of a decoded block, about. */
 const BLOCK_BYTES = 48 << 20;
 
+/** How a cache is made. */
 export interface MakeOptions {
   /** Columns and paths whose texts are kept of every row. */
   readonly kept: readonly string[];

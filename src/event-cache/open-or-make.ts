@@ -11,18 +11,23 @@ import { manifestFile } from "./names.js";
 
 /** What is to be cached, and where. */
 export interface OpenOrMakeOptions extends Partial<MakeOptions> {
+  /** How events are read. */
   readonly spec: CompiledSpec;
   /** Paths, patterns, "-" or "simulate:ROWS[:SEED[:FORMAT]]", in order. */
   readonly data: readonly string[];
+  /** Of the cache. */
   readonly directory: string;
 }
 
 /** A cache that is there now. */
 export interface OpenedCache {
+  /** Where it is: an absolute path. */
   readonly directory: string;
   /** What `data` is to train, eval and predict: "cache:DIR". */
   readonly data: string;
+  /** Events in it. */
   readonly rows: number;
+  /** Malformed ones, which are kept with their places. */
   readonly rejected: number;
   /** Of all its files. */
   readonly bytes: number;

@@ -10,8 +10,11 @@ import { eventsFile, headsFile, manifestFile } from "./names.js";
 
 /** What a cache takes so far. */
 export interface CacheSize {
+  /** Events. */
   readonly rows: number;
+  /** Malformed ones. */
   readonly rejected: number;
+  /** Of the blocks; of a cache that is made, of all files. */
   readonly bytes: number;
 }
 
