@@ -1,8 +1,10 @@
 import { Command } from "commander";
 import { HashbrookError } from "../core/errors.js";
-import { type CutOptions, type CutReport, cutCheckpoint } from "../migrate/cut.js";
+import { type CutTable, cutCheckpoint } from "../migrate/cut.js";
 import { type MigrationReport, migrate } from "../migrate/migrate.js";
-import { dims, wholeNumber } from "./options.js";
+import { pruneCheckpoint } from "../migrate/prune.js";
+import type { RewriteReport, Rewritten } from "../migrate/rewrite.js";
+import { dims, share, wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
 import { tellPassedOver } from "./summary.js";
 
@@ -10,6 +12,7 @@ interface Flags {
   checkpoint: string;
   model?: string;
   dims?: Record<string, number>;
+  keepRows?: number;
   out: string;
   data?: string[];
   passes: number;
@@ -25,6 +28,11 @@ export function migrateCommand(): Command {
     .option("--model <spec>", "the new spec: the old one but for how tables are held and learn")
     .requiredOption("--out <dir>", "directory of the new run")
     .option("--dims <list>", "instead: shorten nested vectors to prefixes, user=8,article=16 or all=8", dims)
+    .option(
+      "--keep-rows <share>",
+      "instead: keep so many of the exact tables' rows, those with the longest vectors: 20%",
+      share,
+    )
     .option("--data <file...>", "events whose ids are carried over; exact tables know theirs without")
     .option("--passes <n>", "passes over the ids, for encodings that learn the old vectors", wholeNumber, 20)
     .option("--json", "print the report as one JSON object, the last line of stdout")
@@ -38,6 +46,7 @@ What the optimizer of a changed table had counted (FTRL's n, AdaGrad's accumulat
 in large steps at first. Tables that are as they were keep all of it.
 The error is the root mean squared difference of a weight, relative to the old weights: 0 = the same, 1 = nothing carried over.
 
+With --keep-rows the ids of short vectors lose their rows (magnitude pruning), and are then scored as new ids are.
 With --dims the rows of a model of nested vectors are cut to prefixes: it scores as eval --dims says, and takes fewer bytes.
 
 Examples:
@@ -48,10 +57,13 @@ Examples:
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { checkpoint, model, dims, out, data, passes } = flags;
-  if ((model === undefined) === (dims === undefined))
-    throw new HashbrookError("usage", "migrate: give --model or --dims", { hint: "--dims is for nested vectors" });
-  if (dims !== undefined) return cut({ checkpoint, dims, out }, flags.json ?? false);
+  const { checkpoint, model, dims, keepRows: keep, out, data, passes, json = false } = flags;
+  if ([model, dims, keep].filter((given) => given !== undefined).length !== 1)
+    throw new HashbrookError("usage", "migrate: give one of --model, --dims and --keep-rows", {
+      hint: "--model NEW.yaml changes encodings, --dims shortens nested vectors, --keep-rows 20% drops rows",
+    });
+  if (dims !== undefined) return tell(await cutCheckpoint({ checkpoint, dims, out }), json);
+  if (keep !== undefined) return tell(await pruneCheckpoint({ checkpoint, keep, out }), json);
   const onPass = (table: string, { pass, error }: { pass: number; error: number }) =>
     void process.stderr.write(`table ${table}: pass ${pass} of ${passes}, error ${error.toFixed(4)}\n`);
   const report = await migrate({ checkpoint, model: model!, out, data, passes, onPass });
@@ -60,17 +72,17 @@ async function run(flags: Flags): Promise<void> {
   process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : text(report));
 }
 
-async function cut(options: CutOptions, json: boolean): Promise<void> {
-  const report = await cutCheckpoint(options);
+function tell(report: RewriteReport, json: boolean): void {
   tellPassedOver(report.passed_over);
-  process.stdout.write(json ? `${JSON.stringify(report)}\n` : cutText(report));
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : rewrittenText(report));
 }
 
-function cutText({ tables, examples, spec_hash, checkpoint }: CutReport): string {
-  const lines = tables.map(
-    ({ name, from, to, rows, bytes_before, bytes: now }) =>
-      `  table ${name}: ${from} → ${to} components, ${count(rows)} rows, ${bytes(bytes_before)} → ${bytes(now)}\n`,
-  );
+function rewrittenText({ tables, examples, spec_hash, checkpoint }: RewriteReport): string {
+  const lines = (tables as readonly (Rewritten & Partial<CutTable>)[]).map((table) => {
+    const short = table.from === undefined ? "" : `${table.from} → ${table.to} components, `;
+    const rows = table.rows === table.rows_before ? "" : `${count(table.rows_before)} → `;
+    return `  table ${table.name}: ${short}${rows}${count(table.rows)} rows, ${bytes(table.bytes_before)} → ${bytes(table.bytes)}\n`;
+  });
   const none = "  no table is shorter: each has a field that keeps all components\n";
   return `${examples.toLocaleString("en")} examples, spec ${spec_hash}\n${lines.join("") || none}${checkpoint}\n`;
 }

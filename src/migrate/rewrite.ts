@@ -1,0 +1,116 @@
+import type { CheckpointContent } from "../checkpoints/checkpoint.js";
+import { blocksOf } from "../checkpoints/lazy-blocks.js";
+import { CheckpointStore, openCheckpoint, type Skipped } from "../checkpoints/store.js";
+import { HashbrookError } from "../core/errors.js";
+import { specOf } from "../model/load.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { specHash } from "../spec/hash.js";
+import type { Encoding } from "../tables/encoding.js";
+import type { RowChunk } from "../tables/row-store.js";
+import { openDistilled } from "../warm-start/distil.js";
+
+/** A table whose rows are written anew. */
+export interface RewrittenTable {
+  /** Its number in the spec. */
+  readonly table: number;
+  /** What becomes of some of its rows. */
+  readonly rows: (chunk: RowChunk) => RowChunk;
+}
+
+/** What is known of a table that was written anew. */
+export interface Rewritten {
+  /** As the spec names it. */
+  readonly name: string;
+  /** Rows before. */
+  readonly rows_before: number;
+  /** Rows now. */
+  readonly rows: number;
+  /** Bytes before. */
+  readonly bytes_before: number;
+  /** Bytes now. */
+  readonly bytes: number;
+}
+
+/** A checkpoint that was written anew. */
+export interface RewriteReport {
+  /** The checkpoint written. */
+  readonly checkpoint: string;
+  /** Damaged checkpoints that were passed over on the way to the one read, and why. */
+  readonly passed_over: readonly Skipped[];
+  /** Examples the model has learned. */
+  readonly examples: number;
+  /** Of the new spec, 16 hex digits. */
+  readonly spec_hash: string;
+  /** The tables whose rows were written anew. */
+  readonly tables: readonly Rewritten[];
+}
+
+/** How a checkpoint is written anew. */
+interface Rewriting {
+  /** The new spec. */
+  readonly to: CompiledSpec;
+  readonly tables: readonly RewrittenTable[];
+}
+
+/** The rows of a model's tables, before anything is written. */
+export type OpenTable = (table: number) => Promise<Encoding>;
+
+/**
+ * Writes some tables of a checkpoint anew, from its rows; what their optimizers counted starts at 0. The rest stays as it is.
+ * @param plan told the spec, and how to open tables; what it says is done
+ * @throws HashbrookError checkpoint_missing, checkpoint_damaged, output_exists
+ */
+export async function rewriteCheckpoint(
+  path: string,
+  out: string,
+  plan: (from: CompiledSpec, open: OpenTable) => Rewriting | Promise<Rewriting>,
+): Promise<RewriteReport> {
+  const opened = openCheckpoint(path);
+  const { checkpoint, skipped } = opened;
+  const from = specOf(opened);
+  const saved = blocksOf(checkpoint);
+  const open = async (t: number) => {
+    const table = await openDistilled(from.tables[t], from.tower.runtime);
+    table.restore(saved);
+    return table;
+  };
+  const { to, tables } = await plan(from, open);
+  const store = new CheckpointStore(out);
+  if (store.latest().checkpoint)
+    throw new HashbrookError("output_exists", `${out}: already holds a model`, { hint: "give another --out" });
+  const done = [];
+  for (const table of tables) done.push(await rewriteTable(to, table, await open(table.table)));
+  const gone = new Set(done.flatMap((table) => table.gone));
+  const kept = checkpoint.blocks.filter(({ name }) => !gone.has(name) && !name.startsWith("nested/"));
+  const meta = { ...checkpoint.meta, spec: to, spec_hash: specHash(to), rejected_bytes: 0 };
+  const blocks = [...kept.map(({ name }) => checkpoint.read(name)), ...done.flatMap((table) => table.blocks)];
+  store.lock();
+  try {
+    const { examples } = checkpoint;
+    const written = store.save(examples, { meta: JSON.parse(JSON.stringify(meta)), blocks });
+    const facts = done.map((table) => table.facts);
+    return { checkpoint: written.path, passed_over: skipped, examples, spec_hash: specHash(to), tables: facts };
+  } finally {
+    store.unlock();
+  }
+}
+
+async function rewriteTable(to: CompiledSpec, { table, rows }: RewrittenTable, old: Encoding) {
+  const spec = to.tables[table];
+  const fresh = await openDistilled(spec, to.tower.runtime);
+  const count = { rows_before: 0, rows: 0 };
+  old.stores.forEach((store, i) => {
+    for (const chunk of store.exportRows()) {
+      const written = rows(chunk);
+      if (written.keys.length > 0) fresh.stores[i].plant(written);
+      count.rows_before += chunk.keys.length;
+      count.rows += written.keys.length;
+    }
+  });
+  const facts: Rewritten = { name: spec.name, ...count, bytes_before: old.bytes, bytes: fresh.bytes };
+  const gone = old.blocks().map(({ name }) => name);
+  const blocks: CheckpointContent["blocks"] = fresh.blocks().map((block) => ({ ...block, data: block.data.slice() }));
+  await old.close();
+  await fresh.close();
+  return { facts, gone, blocks };
+}

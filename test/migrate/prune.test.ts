@@ -1,0 +1,64 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { blocksOf } from "../../src/checkpoints/lazy-blocks.js";
+import { openCheckpoint } from "../../src/checkpoints/store.js";
+import { pruneCheckpoint } from "../../src/migrate/prune.js";
+import { specOf } from "../../src/model/load.js";
+import { parseSpec } from "../../src/spec/parse.js";
+import { evaluate, train } from "../../src/train/run.js";
+import { openDistilled } from "../../src/warm-start/distil.js";
+
+const spec = (tower: string, encoding = "exact") =>
+  parseSpec(
+    `
+name: pruned
+events: { format: json }
+label: { field: label }
+fields: [{ name: user, type: categorical, table: users }, { name: ad, type: categorical, table: ads }]
+tables: { users: { dim: 4 }, ads: { dim: 4, encoding: ${encoding}, rows: 64 } }
+tower: ${tower}
+`,
+    "test.yaml",
+  );
+const folder = () => mkdtempSync(join(tmpdir(), "hashbrook-test-"));
+
+/** Squared lengths of a checkpoint's rows, by table and key. */
+async function lengthsOf(path: string): Promise<Map<string, number>> {
+  const opened = openCheckpoint(path);
+  const { tables, tower } = specOf(opened);
+  const lengths = new Map<string, number>();
+  for (const table of tables) {
+    const rows = await openDistilled(table, tower.runtime);
+    rows.restore(blocksOf(opened.checkpoint));
+    for (const { keys, weights } of rows.stores[0].exportRows())
+      keys.forEach((key, r) => {
+        lengths.set(`${table.name} ${key}`, Math.hypot(...weights.subarray(4 * r, 4 * r + 4)));
+      });
+    await rows.close();
+  }
+  return lengths;
+}
+
+it("keeps the rows with the longest vectors of all tables, as they are, and scores on", async () => {
+  const [out, pruned] = [folder(), folder()];
+  await train({ model: spec("dcn_v2"), data: "simulate:2000:5:json", out });
+  const before = await lengthsOf(out);
+  const report = await pruneCheckpoint({ checkpoint: out, keep: 0.2, out: pruned });
+  const ranked = [...before].sort(([, a], [, b]) => b - a);
+  const kept = await lengthsOf(pruned);
+  expect(kept).toEqual(new Map(ranked.slice(0, kept.size)));
+  expect(Math.abs(kept.size - 0.2 * before.size)).toBeLessThanOrEqual(1);
+  expect(report.tables.map(({ name }) => name)).toEqual(["users", "ads"]);
+  const told = report.tables.reduce((sum, { rows }) => sum + rows, 0);
+  expect(told).toBe(kept.size);
+  const { auc, examples } = await evaluate({ checkpoint: pruned, data: "simulate:500:6:json" });
+  expect([examples, auc! > 0 && auc! < 1]).toEqual([500, true]);
+});
+
+it("refuses a share that is none, and a model whose rows are several ids'", async () => {
+  const [out, pruned] = [folder(), folder()];
+  await train({ model: spec("dcn_v2"), data: "simulate:300:5:json", out });
+  await expect(pruneCheckpoint({ checkpoint: out, keep: 1, out: pruned })).rejects.toThrow("between 0 and 1");
+});
