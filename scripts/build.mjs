@@ -29,7 +29,7 @@ if (!only) {
   layOnnxruntime(thisPlatform());
   removeStale();
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
-  cpSync("src/serve/page", "dist/serve/page", { recursive: true });
+  for (const page of ["serve/page", "report/page"]) cpSync(`src/${page}`, `dist/${page}`, { recursive: true });
   await bundle();
   await bundleForBrowsers();
 }
@@ -69,7 +69,8 @@ function hashOf(files, options) {
 function removeStale() {
   for (const file of readdirSync("dist", { recursive: true })) {
     const source = join("src", file.replace(/(\.d)?\.[jt]s$/, ".ts"));
-    if (/^(onnxruntime|chunks|serve\/page)\b/.test(file) || !file.match(/\.[jt]s$/) || existsSync(source)) continue;
+    if (/^(onnxruntime|chunks|serve\/page|report\/page)\b/.test(file) || !file.match(/\.[jt]s$/) || existsSync(source))
+      continue;
     rmSync(join("dist", file));
   }
 }

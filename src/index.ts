@@ -70,6 +70,7 @@ export type { MigrationWarning } from "./migrate/migration.js";
 export { type PruneOptions, pruneCheckpoint } from "./migrate/prune.js";
 export type { RewriteReport, Rewritten } from "./migrate/rewrite.js";
 export type { Clipped } from "./model/model.js";
+export { type ReportOptions, type WrittenReport, writeReport } from "./report/report.js";
 export type { SpecWarning } from "./schema/problems.js";
 export type { Timeouts } from "./serve/app.js";
 export { Models } from "./serve/models.js";

@@ -23,6 +23,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["warm-start"],
   ["exports", "inspect", "migrate", "item2vec", "train", "serve"],
   ["tune", "explain"],
+  ["report"],
   ["portable"],
   ["cli"],
 ];

@@ -10,6 +10,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   tune: async () => (await import("./tune.js")).tuneCommand(),
   eval: async () => (await import("./eval.js")).evalCommand(),
   explain: async () => (await import("./explain.js")).explainCommand(),
+  report: async () => (await import("./report.js")).reportCommand(),
   predict: async () => (await import("./predict.js")).predictCommand(),
   serve: async () => (await import("./serve.js")).serveCommand(),
   inspect: async () => (await import("./inspect.js")).inspectCommand(),

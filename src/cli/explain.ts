@@ -5,6 +5,8 @@ import { nodeFiles } from "../core/files.js";
 import type { ExplainProgress, ExplainReport } from "../explain/explain.js";
 import { explain } from "../explain/explain.js";
 import { EXPLANATION } from "../explain/saved.js";
+import { noteCommand } from "../train/commands-file.js";
+import { argumentsOf } from "./arguments.js";
 import { byLines } from "./by-value.js";
 import { explanationText } from "./explanation.js";
 import { counting, seed, threads, wholeNumber } from "./options.js";
@@ -14,6 +16,7 @@ import { tellPassedOver } from "./summary.js";
 interface Flags {
   checkpoint: string;
   data: string[];
+  clicks?: string[];
   limit?: number;
   repetitions?: number;
   block?: number;
@@ -39,6 +42,7 @@ export function explainCommand(): Command {
       "--data <file...>",
       "events that the model has not learned: files in order, or simulate:ROWS[:SEED]",
     )
+    .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
     .option("--limit <n>", "stop after n events (default: 100000)", counting)
     .option("--repetitions <n>", "times that each field is permuted (default: 3)", counting)
     .option("--block <n>", "values are permuted among the next n events (default: 1024)", counting)
@@ -65,11 +69,11 @@ Example:
     .action(run);
 }
 
-async function run({ json = false, save, ...flags }: Flags): Promise<void> {
+async function run({ json = false, save, ...flags }: Flags, command: Command): Promise<void> {
   const report = await explain({ ...flags, onProgress: teller(json) });
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[2K");
   tellPassedOver(report.passed_over);
-  if (save) keep(report);
+  if (save) keep(report, argumentsOf(command));
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${[...text(report)].join("\n")}\n`);
 }
 
@@ -78,9 +82,11 @@ function* text(report: ExplainReport): Generator<string> {
   if (report.by) yield* byLines(report.by);
 }
 
-function keep(report: ExplainReport): void {
-  const path = join(dirname(report.checkpoint), EXPLANATION);
+function keep(report: ExplainReport, command: readonly string[]): void {
+  const directory = dirname(report.checkpoint);
+  const path = join(directory, EXPLANATION);
   writeFileAtomically(nodeFiles, path, new TextEncoder().encode(`${JSON.stringify(report)}\n`));
+  noteCommand(directory, command);
   process.stderr.write(`saved ${path}\n`);
 }
 

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { severalHeld, TOGETHER } from "../checkpoints/together-file.js";
 import { systemClock } from "../core/clock.js";
+import { noteCommand } from "../train/commands-file.js";
 import type { Progress } from "../train/job.js";
 import { train } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
+import { argumentsOf } from "./arguments.js";
 import {
   counting,
   each,
@@ -168,21 +170,22 @@ function unvalidated({ epochs }: Flags): string {
 `;
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: Flags, command: Command): Promise<void> {
   if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) process.stderr.write(unvalidated(flags));
-  return flags.model.length > 1 ? several(flags) : one(flags);
+  return flags.model.length > 1 ? several(flags, argumentsOf(command)) : one(flags, argumentsOf(command));
 }
 
 /** Several models learn beside each other. */
-async function several(flags: Flags): Promise<void> {
+async function several(flags: Flags, line: readonly string[]): Promise<void> {
   const { runTogether, refuseForOne } = await import("./train-together.js");
   const { serve, publish, clicks, freeze, initTable, model, json = false, topic: _, ...rest } = flags;
   const { metricsPort, clicksTopic, initFrom, deadLetterTopic } = flags;
   refuseForOne({ serve, metricsPort, publish, clicks, clicksTopic, initFrom, initTable, freeze, deadLetterTopic });
-  return runTogether({ ...rest, models: model, topic: topicOf(flags), json });
+  await runTogether({ ...rest, models: model, topic: topicOf(flags), json });
+  noteCommand(flags.out, line);
 }
 
-async function one(flags: Flags): Promise<void> {
+async function one(flags: Flags, line: readonly string[]): Promise<void> {
   if (existsSync(join(flags.out, TOGETHER))) throw severalHeld(flags.out);
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
@@ -190,7 +193,12 @@ async function one(flags: Flags): Promise<void> {
   const topic = topicOf(flags);
   const deadLetters = deadLettersOf(flags);
   const beside = await serverBeside(flags);
+  const note = () => noteCommand(flags.out, line);
+  let noted = false;
   const onProgress = (now: Progress) => {
+    // Not before the directory is this run's.
+    if (!noted) note();
+    noted = true;
     if (now.started) tellStarted(now.started);
     tellWarnings(now.warnings);
     progress.show(now);
@@ -212,6 +220,7 @@ async function one(flags: Flags): Promise<void> {
   };
   try {
     const report = await train(options);
+    if (!noted) note();
     progress.end();
     printReport(report, flags.json ?? false);
     if (serve !== undefined && !signal.aborted && report.ended_by !== "stopped") await beside?.until(signal);

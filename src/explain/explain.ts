@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Skipped } from "../checkpoints/store.js";
-import { Batch } from "../core/batch.js";
+import { Batch, type BatchLayout } from "../core/batch.js";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { Decoder } from "../decode/decoder.js";
@@ -8,8 +8,11 @@ import { ProgressiveMetrics } from "../metrics/progressive.js";
 import type { ReliabilityPoint } from "../metrics/reliability.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { type ByteSource, openSource } from "../sources/source.js";
+import type { CompiledSpec } from "../spec/compiled.js";
 import { type ByReport, QualityByValue } from "../train/by-value.js";
 import type { Quality } from "../train/job.js";
+import type { Joiner } from "../train/join/joiner.js";
+import { openJoiner } from "../train/join/open.js";
 import { bySource } from "../train/prediction-columns.js";
 import { quality } from "../train/run-metrics.js";
 import { type DecodedBatch, decodedBatches, START } from "../train/stream.js";
@@ -23,6 +26,8 @@ export interface ExplainOptions {
   readonly checkpoint: string;
   /** Files, patterns, "-" or simulate:ROWS[:SEED[:FORMAT]]: events that the model has not learned, to be honest. */
   readonly data: string | readonly string[];
+  /** Files of clicks, in order: what gives events their labels where the spec has a `join`. */
+  readonly clicks?: string | readonly string[] | undefined;
   /** Events at most. Default 100,000. */
   readonly limit?: number | undefined;
   /** Times that each field is permuted. Default 3. */
@@ -107,7 +112,9 @@ export async function explain(options: ExplainOptions): Promise<ExplainReport> {
   const loaded = await loadModel(options.checkpoint, { capacity: asked.block, threads });
   try {
     const explanation = new Explanation(loaded, asked, options.by);
-    await explanation.read(source, options.onProgress ?? (() => {}));
+    const joiner = await joinerOf(loaded.spec, options, explanation.layout);
+    await explanation.read(source, joiner, options.onProgress ?? (() => {}));
+    await joiner?.close();
     return explanation.report(data);
   } finally {
     await source.close();
@@ -129,6 +136,21 @@ function checked(options: ExplainOptions): Asked {
   return { limit, repetitions, block, seed, top };
 }
 
+/** What gives events their labels; null: they have them. */
+async function joinerOf(spec: CompiledSpec, { clicks }: ExplainOptions, layout: BatchLayout): Promise<Joiner | null> {
+  if (!spec.join && clicks === undefined) return null;
+  if (!spec.join || clicks === undefined)
+    throw new HashbrookError(
+      "usage",
+      spec.join ? `${spec.name}: its labels come from clicks` : "--clicks: the spec has no join",
+      {
+        hint: spec.join ? "name the files of clicks: --clicks FILES" : "leave --clicks out",
+      },
+    );
+  const files = typeof clicks === "string" ? [clicks] : clicks;
+  return openJoiner({ spec, out: null, clicks: { files } }, layout, { state: null, fresh: true, replay: [] });
+}
+
 class Explanation {
   private readonly loaded: LoadedModel;
   private readonly asked: Asked;
@@ -147,7 +169,8 @@ class Explanation {
     const calibrates = model.calibrator !== null;
     this.loaded = loaded;
     this.asked = asked;
-    this.decoder = new Decoder(withParts(spec), { capacity: asked.block, distinct: false, watch: false, kept });
+    const options = { capacity: asked.block, distinct: false, watch: false, kept };
+    this.decoder = new Decoder(withParts(spec), { ...options, unlabelled: spec.join !== undefined });
     this.metrics = new ProgressiveMetrics({ window: spec.window });
     this.importance = new ImportanceMeter(model, this.decoder.layout, asked);
     this.ids = new IdGroups(spec, model.tables, calibrates);
@@ -155,13 +178,21 @@ class Explanation {
     this.work = new ArrayBuffer(this.decoder.layout.bytes);
   }
 
-  async read(source: ByteSource, onProgress: (progress: ExplainProgress) => void): Promise<void> {
+  get layout(): BatchLayout {
+    return this.decoder.layout;
+  }
+
+  async read(
+    source: ByteSource,
+    joiner: Joiner | null,
+    onProgress: (progress: ExplainProgress) => void,
+  ): Promise<void> {
     const { limit } = this.asked;
     const begun = systemClock.now();
     let told = begun;
     const buffer = () => this.work;
     for await (const decoded of decodedBatches(source, this.decoder, { start: START, epochs: 1, limit, buffer })) {
-      await this.add(decoded);
+      await this.add(joiner ? await joiner.join(decoded, 0) : decoded);
       const now = systemClock.now();
       if (now - told < PROGRESS_MS) continue;
       told = now;
@@ -172,11 +203,11 @@ class Explanation {
     if (this.events === 0) throw this.nothing();
   }
 
-  private async add({ rows, buffer, rejects, kept }: DecodedBatch): Promise<void> {
+  private async add({ rows, buffer, base, rejects, kept }: DecodedBatch): Promise<void> {
     this.rejected += rejects.length;
     if (rows === 0) return;
     const { model, spec } = this.loaded;
-    const batch = new Batch(this.decoder.layout, rows, buffer);
+    const batch = new Batch(this.decoder.layout, rows, buffer, base);
     const logits = (await model.predict(asModelSees(batch, spec))).slice();
     const calibrated = model.calibrator?.apply(logits, batch);
     this.metrics.add(logits, batch.labels, batch.weights);

@@ -63,8 +63,8 @@ export class Names {
     const buffer = () => new ArrayBuffer(decoder.layout.bytes);
     const options = { start: START, epochs: 1, limit: MOST_EVENTS, buffer };
     try {
-      for await (const { rows, buffer, kept } of decodedBatches(source, decoder, options)) {
-        this.add(new Batch(decoder.layout, rows, buffer), kept!);
+      for await (const { rows, buffer, base, kept } of decodedBatches(source, decoder, options)) {
+        this.add(new Batch(decoder.layout, rows, buffer, base), kept!);
         if (this.complete) break;
       }
     } finally {

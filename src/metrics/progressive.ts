@@ -109,6 +109,22 @@ export class ProgressiveMetrics {
     return this.finished.map(([from, to, ...values]) => metrics(from, to, values));
   }
 
+  /** The stream in 32 to 64 equal parts (fewer at its beginning), oldest first. Of parts of its older half there may be no AUC any more. */
+  curve(): Metrics[] {
+    return Array.from({ length: Math.ceil(this.rows / this.segmentRows) }, (_, s) => {
+      const [from, to] = [s * this.segmentRows, Math.min(this.rows, (s + 1) * this.segmentRows)];
+      const { totals = new Float64Array(TOTALS), cells } = this.segments[s] ?? {};
+      const open = to % this.segmentRows !== 0;
+      const list = this.partOf(from, to, open, cells);
+      return metrics(from, to, this.cells.evaluate(open ? sum(totals, this.cells.totals()) : totals, list));
+    });
+  }
+
+  private partOf(from: number, to: number, open: boolean, cells: Segment["cells"]): CellList {
+    if (!this.laidOutAt) return this.cells.list(from, to);
+    return open ? this.withKept("segment") : cells ? this.cells.listOfTaken(cells) : new Float64Array();
+  }
+
   /**
    * Metrics of about the last `share` (0 to 0.5, or 1) of the stream: it starts at the nearest end of a segment, and says where.
    * Of a share between, it gives what it still has.
@@ -252,15 +268,8 @@ export class ProgressiveMetrics {
   /** What was counted goes to the smallest new cells that hold all of its old ones. */
   private layOutAnew(): void {
     const lists = SAVED.map((name) => this.cells.listOf(name));
-    const segments = this.segments.map(({ cells }) => {
-      if (!cells) return undefined;
-      this.cells.put(cells, "scratch");
-      const list = this.cells.listOf("scratch");
-      this.cells.weights("scratch").fill(0);
-      return list;
-    });
-    const [all, window] = lists;
-    this.cells.use(this.cells.design([all, window, this.cells.list()]));
+    const segments = this.segments.map(({ cells }) => cells && this.cells.listOfTaken(cells));
+    this.cells.use(this.cells.design([...lists.slice(0, 2), this.cells.list()]));
     for (const [s, list] of segments.entries()) if (list) this.segments[s].cells = this.cellsOf(list);
     for (const [i, list] of lists.entries()) this.cells.spread(list, SAVED[i]);
     this.laidOutAt = this.rows;

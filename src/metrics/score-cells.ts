@@ -142,6 +142,14 @@ export class ScoreCells {
     this.kernel.addSingles(a, this.at[into]);
   }
 
+  /** What was taken as a list; `scratch` is empty before and after. */
+  listOfTaken(weights: Float32Array): CellList {
+    this.put(weights, "scratch");
+    const list = this.listOf("scratch");
+    this.weights("scratch").fill(0);
+    return list;
+  }
+
   /** Counts in `layout` from now on; every accumulator is empty. */
   use(layout: Float64Array<ArrayBuffer>): void {
     for (const accumulator of ["scratch", "all", "window", "segment"] as const) this.weights(accumulator).fill(0);

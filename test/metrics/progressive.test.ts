@@ -186,6 +186,23 @@ describe("windows and shares", () => {
   });
 });
 
+describe("the curve", () => {
+  test.each([300, 5000, 70_000, 200_000])("of %i rows is in equal parts that are together the whole stream", (rows) => {
+    const s = stream(rows, 4, 1, true);
+    const metrics = new ProgressiveMetrics({ window: 3000 });
+    metrics.add(...cut(s, 0));
+    const curve = metrics.curve();
+    expect([curve[0].from, curve.at(-1)!.to]).toEqual([0, rows]);
+    for (const [i, { from, to, logloss, auc, auc_error }] of curve.entries()) {
+      expect(from).toBe(curve[i - 1]?.to ?? 0);
+      expect(logloss).toBeCloseTo(exactLogloss(...cut(s, from, to)).logloss, 6);
+      const known = rows <= 65_536 || from >= rows / 2;
+      if (known) expect(Math.abs(auc! - exactAuc(...cut(s, from, to)))).toBeLessThanOrEqual(auc_error! + 1e-6);
+    }
+    expect(metrics.curve()).toEqual(curve);
+  });
+});
+
 describe("state", () => {
   const rows = 150_000;
   const s = stream(rows, 11, 1, true);

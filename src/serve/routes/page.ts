@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import helmet from "@fastify/helmet";
 import { builtFile } from "../../core/built-file.js";
+import { plotFile } from "../../core/plot-file.js";
 import { Type } from "../../schema/typebox.js";
 import type { Endpoint } from "../endpoint.js";
 import { liveModels } from "../live/models.js";
@@ -28,15 +28,14 @@ const policy = {
 };
 
 /** What the page is made of; uPlot draws it. */
-function files(): readonly (readonly [path: string, type: string, text: Buffer])[] {
+function files(): readonly (readonly [path: string, type: string, text: Buffer | string])[] {
   const page = (name: string) => readFileSync(builtFile(`serve/page/${name}`));
-  const plot = (name: string) => readFileSync(createRequire(import.meta.url).resolve(`uplot/dist/${name}`));
   return [
     ["/", "text/html", page("index.html")],
     ["/live/page.css", "text/css", page("page.css")],
     ["/live/page.js", "text/javascript", page("page.js")],
-    ["/live/uplot.css", "text/css", plot("uPlot.min.css")],
-    ["/live/uplot.js", "text/javascript", plot("uPlot.iife.min.js")],
+    ["/live/uplot.css", "text/css", plotFile("uPlot.min.css")],
+    ["/live/uplot.js", "text/javascript", plotFile("uPlot.iife.min.js")],
   ];
 }
 

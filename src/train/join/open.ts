@@ -20,7 +20,11 @@ interface Beginning {
  * What gives a job's events their labels.
  * @throws source_missing, source_changed; of a topic as `ClickTopic.open`
  */
-export async function openJoiner(job: Job, layout: BatchLayout, beginning: Beginning): Promise<Joiner> {
+export async function openJoiner(
+  job: Pick<Job, "spec" | "out" | "clicks">,
+  layout: BatchLayout,
+  beginning: Beginning,
+): Promise<Joiner> {
   const { spec, out } = job;
   const clicks = job.clicks as ClicksSpec;
   const join = spec.join!;

@@ -1,0 +1,112 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import type { Change } from "../explain/block-quality.js";
+import type { ExplainReport } from "../explain/explain.js";
+import type { FieldGroups } from "../explain/id-groups.js";
+import type { Importance } from "../explain/importance.js";
+import { EXPLANATION } from "../explain/saved.js";
+import { calibrationChart, FIGURES, figuresOf } from "./charts.js";
+import type { BarChart, DataTable, Section } from "./data.js";
+import { change, whole } from "./numbers.js";
+
+/** Fields of fewer ids have no rare ones worth telling. */
+const FEW_IDS = 50;
+/** Bars of a chart, at most. */
+const BARS = 30;
+
+/** What `explain --save` left in a run's directory; of another spec than `hash` it is of no use. @throws usage where it cannot be read */
+export function explanationSections(directory: string, hash: string): Section[] {
+  const explained = saved(join(directory, EXPLANATION));
+  if (!explained || explained.spec_hash !== hash) return [];
+  const { importance, ids, reliability, quality, repetitions, block, examples } = explained;
+  const events = `${whole(quality.examples)} events, by the model of ${whole(examples)} examples`;
+  const frequent = ids.filter(({ distinct }) => distinct >= FEW_IDS);
+  return [
+    {
+      id: "importance",
+      title: "What each field is worth",
+      note: `The change of quality without a field: its values permuted within blocks of ${block} events (${repetitions} times), and left out. ${events}. Crosses are made anew from what moved.`,
+      charts: [
+        bars("importance", "Logloss lost, permuted", importance, (of) => of.permuted),
+        bars("importance-left-out", "Logloss lost, left out", importance, (of) => of.left_out),
+      ],
+      tables: [importanceTable(importance)],
+    },
+    ...(frequent.length > 0
+      ? [
+          {
+            id: "ids",
+            title: "Frequent, rare and unseen ids",
+            note: `Head: the ids that have half of the events. Tail: the others. Unseen: the model has no row for them. ${events}.`,
+            tables: [idsTable(frequent)],
+          },
+        ]
+      : []),
+    {
+      id: "explained-calibration",
+      title: "Calibration on the explained events",
+      note: events,
+      charts: [calibrationChart("explained-calibration", [{ label: "predicted", points: reliability }])],
+    },
+  ];
+}
+
+function saved(path: string): ExplainReport | null {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+  try {
+    return JSON.parse(text) as ExplainReport;
+  } catch (cause) {
+    throw new HashbrookError("usage", `${path}: is not what explain --save writes`, {
+      hint: "write it anew, or delete it",
+      cause,
+    });
+  }
+}
+
+function bars(
+  id: string,
+  title: string,
+  importance: readonly Importance[],
+  of: (one: Importance) => Change | null,
+): BarChart {
+  const shown = importance
+    .flatMap((one) => {
+      const { logloss, logloss_se } = of(one) ?? { logloss: null, logloss_se: null };
+      return one.source === null || logloss === null ? [] : [{ name: one.name, value: logloss, se: logloss_se }];
+    })
+    .sort((a, b) => b.value - a.value);
+  return { kind: "bars", id, title, x: { label: "change of the logloss" }, bars: shown.slice(0, BARS) };
+}
+
+function importanceTable(importance: readonly Importance[]): DataTable {
+  const cells = (of: Change | null) => (of ? [change(of.logloss, of.logloss_se), change(of.auc, of.auc_se)] : ["", ""]);
+  const rows = importance.map(({ name, source, permuted, left_out, changed, crosses }) => [
+    name,
+    ...cells(permuted),
+    ...cells(left_out),
+    `${(100 * changed).toFixed(0)} %`,
+    source === null ? "the cross by itself" : crosses.join(", "),
+  ]);
+  const heads = ["field", "permuted: logloss", "AUC", "left out: logloss", "AUC", "changed", "crosses that move along"];
+  return { heads, rows, numeric: [1, 2, 3, 4, 5] };
+}
+
+function idsTable(ids: readonly FieldGroups[]): DataTable {
+  const rows = ids.flatMap(({ field, ...groups }) =>
+    (["head", "tail", "unseen"] as const).flatMap((group) => {
+      const of = groups[group];
+      return of ? [[field, group, whole(of.ids), whole(of.events), ...figuresOf(of)]] : [];
+    }),
+  );
+  return {
+    heads: ["field", "", "ids", "events", ...FIGURES.map(({ name }) => name)],
+    rows,
+    numeric: [2, 3, 4, 5, 6, 7],
+  };
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { NestedReport, PrefixQuality } from "../train/prefix-curves.js";
+import type { Chart, Point, Section } from "./data.js";
+import { change, figure, size, whole } from "./numbers.js";
+
+/** What nested vectors are worth at each size, of a run that has them. */
+export function nestedSections(directory: string): Section[] {
+  const nested = saved(join(directory, "nested.json"));
+  if (!nested || nested.events === 0) return [];
+  const { events, together, field_events, fields } = nested;
+  const y = { label: "AUC less that of whole vectors" };
+  const x = { label: "components", log: true };
+  const pointOf = ({ prefix, auc_difference, auc_se }: PrefixQuality): Point => ({
+    x: prefix,
+    y: auc_difference,
+    se: auc_se,
+  });
+  const all: Chart = {
+    kind: "lines",
+    id: "sizes",
+    title: "All fields cut",
+    x,
+    y,
+    series: [{ label: "all fields", points: together.map(pointOf) }],
+  };
+  const each: Chart = {
+    kind: "lines",
+    id: "sizes-by-field",
+    title: "Each field cut, the others whole",
+    x,
+    y,
+    series: fields.map(({ field, prefixes }) => ({ label: field, points: prefixes.map(pointOf) })),
+  };
+  const rows = together.map((of) => [
+    String(of.prefix),
+    size(of.bytes),
+    figure(of.auc),
+    change(of.auc_difference, of.auc_se),
+    figure(of.logloss),
+    change(of.logloss_difference, of.logloss_se),
+  ]);
+  const heads = [
+    "components",
+    "bytes of the rows",
+    "AUC",
+    "less that of whole vectors",
+    "logloss",
+    "less that of whole vectors",
+  ];
+  const apart = field_events > 0 ? [each] : [];
+  const note = `Nested vectors cut to their first components: all fields, on ${whole(events)} events, and each field by itself, on ${whole(field_events)}. hashbrook eval --dims and predict --dims score with cut vectors.`;
+  return [
+    {
+      id: "sizes",
+      title: "Quality by size",
+      note,
+      charts: [all, ...apart],
+      tables: [{ heads, rows, numeric: [0, 1, 2, 3, 4, 5] }],
+    },
+  ];
+}
+
+function saved(path: string): NestedReport | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as NestedReport;
+  } catch {
+    return null;
+  }
+}

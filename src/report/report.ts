@@ -1,0 +1,56 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomically } from "../core/atomic-file.js";
+import { nodeFiles, outputError } from "../core/files.js";
+import { htmlOf } from "./html.js";
+import { reportData } from "./report-data.js";
+import { svgOf } from "./svg.js";
+
+/** What to report of, and where to. */
+export interface ReportOptions {
+  /** The directory of a training run, or of models that learned side by side. */
+  readonly directory: string;
+  /** The HTML file. Default: report.html in the directory. */
+  readonly out?: string | undefined;
+  /** Directory for every chart as an SVG file. Default: none. */
+  readonly svg?: string | undefined;
+}
+
+/** What was written. */
+export interface WrittenReport {
+  /** The HTML file. */
+  readonly html: string;
+  /** The SVG files. */
+  readonly svgs: readonly string[];
+}
+
+/**
+ * Writes what is known of a run as one HTML file that works offline, and its charts as SVG files.
+ * @throws HashbrookError checkpoint_missing, checkpoint_damaged, source_unreadable where a file cannot be written
+ */
+export async function writeReport({ directory, out, svg }: ReportOptions): Promise<WrittenReport> {
+  const data = await reportData(directory);
+  const html = out ?? join(directory, "report.html");
+  write(html, htmlOf(data));
+  if (svg === undefined) return { html, svgs: [] };
+  written(svg, () => mkdirSync(svg, { recursive: true }));
+  const charts = data.sections.flatMap(({ charts = [] }) => charts);
+  const svgs = charts.map((chart) => {
+    const path = join(svg, `${chart.id}.svg`);
+    write(path, svgOf(chart));
+    return path;
+  });
+  return { html, svgs };
+}
+
+function write(path: string, text: string): void {
+  written(path, () => writeFileAtomically(nodeFiles, path, new TextEncoder().encode(text)));
+}
+
+function written(path: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    throw outputError(path, error);
+  }
+}

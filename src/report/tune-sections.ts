@@ -1,0 +1,218 @@
+import { readFileSync } from "node:fs";
+import { SpecDocument } from "../spec/document.js";
+import { Ledger } from "../tune/ledger.js";
+import type { CandidateReport, TuneReport } from "../tune/options.js";
+import { reportOf } from "../tune/report.js";
+import { commandsSection, quoted } from "./commands.js";
+import type { Chart, Point, ReportData, Section, Series } from "./data.js";
+import { lineDiff } from "./diff.js";
+import { change, figure, size, whole } from "./numbers.js";
+
+/** Rows of the ledger that are offered to be made again. */
+const AGAIN = 5;
+
+/** A rung's row of the ledger. */
+interface RungRow {
+  readonly name: string;
+  readonly events: number;
+  readonly auc_difference: number;
+  readonly auc_se: number | null;
+}
+
+/**
+ * What a ledger of `tune` says: quality over bytes, how candidates were left behind, and the ready spec beside the given one.
+ * @throws HashbrookError ledger_damaged, ledger_mismatch
+ */
+export function tuneReport(directory: string): ReportData {
+  const ledger = new Ledger(directory);
+  const asked = ledger.of("question")[0]?.question as { readonly model: string; readonly spec: string } | undefined;
+  const title = `Tuning of ${asked?.model ?? directory}`;
+  const commands = commandsSection(directory);
+  if (ledger.of("choice").length === 0) {
+    const subtitle = `${ledger.path}: nothing is chosen yet; the same command goes on`;
+    return { title, subtitle, sections: [rungsSection(ledger), ...commands] };
+  }
+  const report = reportOf(directory, ledger);
+  const subtitle = `${whole(report.events)} events · ${report.candidates.length} candidates · ${report.ledger}`;
+  const sections = [
+    resultSection(report),
+    paretoSection(report),
+    diffSection(asked?.spec ?? "", report.spec),
+    rungsSection(ledger),
+    candidatesSection(report),
+    profileSection(report),
+    ...commands,
+    againSection(directory, report),
+  ];
+  return { title, subtitle, sections };
+}
+
+function resultSection(report: TuneReport): Section {
+  const { budget, bytes, chosen, reference, judged, cost, auc_difference, auc_se } = report;
+  const row = (
+    name: string,
+    bytes: number,
+    of: Pick<TuneReport, "auc" | "logloss" | "normalized_entropy">,
+    more: string,
+  ) => [name, size(bytes), figure(of.auc), more, figure(of.logloss), figure(of.normalized_entropy)];
+  const heads = ["", "bytes of the tables", "AUC", "less the reference's", "logloss", "NE"];
+  const rows = [
+    row(`chosen: ${chosen}`, bytes, report, change(auc_difference, auc_se)),
+    row("reference", reference.bytes, reference, ""),
+  ];
+  const within = budget === null ? "" : `Budget ${size(budget)}. `;
+  const note = `${within}Judged on events ${whole(judged.from)} to ${whole(judged.to)}, later than those it was chosen by. All models together learned ${whole(cost.trained_events)} events, ${((100 * cost.trained_events) / cost.exhaustive_events).toFixed(0)} % of what all candidates over all events would have. The ready spec: ${report.spec}; its checkpoint: ${report.checkpoint}.`;
+  return { id: "result", title: "The ready spec", note, tables: [{ heads, rows }] };
+}
+
+/** Each candidate on its last window, against the reference on the same events. */
+function paretoSection({ candidates, chosen, reference }: TuneReport): Section {
+  const known = candidates.filter(({ auc_difference, bytes }) => auc_difference !== null && bytes !== null);
+  const point =
+    (of: (one: CandidateReport) => number) =>
+    (one: CandidateReport): Point => ({
+      x: of(one),
+      y: one.auc_difference,
+      se: one.auc_se,
+      name: one.name,
+    });
+  const seriesOf = (of: (one: CandidateReport) => number, more: readonly Series[]): Series[] => {
+    const some = (label: string, which: (one: CandidateReport) => boolean): Series[] => {
+      const points = known.filter(which).map(point(of));
+      return points.length > 0 ? [{ label, points, style: "points" }] : [];
+    };
+    return [
+      ...some("chosen", ({ name }) => name === chosen),
+      ...some("no other is better and smaller", ({ name, pareto }) => pareto && name !== chosen),
+      ...some("others", ({ name, pareto }) => !pareto && name !== chosen),
+      ...more,
+    ];
+  };
+  const y = { label: "AUC less the reference's" };
+  const whole: Series = { label: "reference", points: [{ x: reference.bytes, y: 0 }], style: "points" };
+  const charts: Chart[] = [
+    {
+      kind: "lines",
+      id: "pareto",
+      title: "AUC over bytes",
+      x: { label: "bytes of the tables", log: true },
+      y,
+      series: seriesOf(({ bytes }) => bytes!, [whole]),
+    },
+  ];
+  if (known.some(({ us_per_score }) => us_per_score !== null)) {
+    const series = seriesOf(({ us_per_score }) => us_per_score ?? Number.NaN, []).map((one) => ({
+      ...one,
+      points: one.points.filter(({ x }) => Number.isFinite(x)),
+    }));
+    charts.push({
+      kind: "lines",
+      id: "pareto-time",
+      title: "AUC over time",
+      x: { label: "µs to score an event" },
+      y,
+      series,
+    });
+  }
+  const note =
+    "The AUC of each candidate less the reference's on the same events, with its paired standard error. Candidates that were left behind early are told of fewer events.";
+  return { id: "pareto", title: "Quality and size", note, charts };
+}
+
+function rungsSection(ledger: Ledger): Section {
+  const rows = [...ledger.of("rung"), ...ledger.of("judged")] as unknown as RungRow[];
+  const names = [...new Set(rows.map(({ name }) => name))].filter((name) => name !== "reference");
+  const series = names.map(
+    (label): Series => ({
+      label,
+      points: rows
+        .filter(({ name }) => name === label)
+        .map(({ events, auc_difference, auc_se }) => ({ x: events, y: auc_difference, se: auc_se })),
+    }),
+  );
+  const chart: Chart = {
+    kind: "lines",
+    id: "rungs",
+    title: "AUC less the reference's, by events learned",
+    x: { label: "events" },
+    y: { label: "AUC less the reference's" },
+    series,
+  };
+  return { id: "rungs", title: "How candidates were left behind", charts: [chart] };
+}
+
+function candidatesSection({ candidates, chosen }: TuneReport): Section {
+  const rows = candidates.map((one) => [
+    one.name === chosen ? `${one.name} (chosen)` : one.name,
+    one.bytes === null ? "–" : size(one.bytes),
+    change(one.auc_difference, one.auc_se),
+    figure(one.auc),
+    figure(one.logloss),
+    figure(one.normalized_entropy),
+    `${whole(one.from)} to ${whole(one.to)}`,
+    one.us_per_score === null ? "–" : one.us_per_score.toFixed(2),
+    one.error ?? one.spec,
+  ]);
+  const heads = [
+    "candidate",
+    "bytes",
+    "AUC less the reference's",
+    "AUC",
+    "logloss",
+    "NE",
+    "on events",
+    "µs a score",
+    "spec",
+  ];
+  return { id: "candidates", title: "Candidates", tables: [{ heads, rows, numeric: [1, 2, 3, 4, 5, 6, 7] }] };
+}
+
+function diffSection(before: string, path: string): Section {
+  const text = (() => {
+    try {
+      // Written alike, so that what differs is what was changed.
+      return lineDiff(new SpecDocument(before).text(), readFileSync(path, "utf8"));
+    } catch {
+      return `${path} is not there any more`;
+    }
+  })();
+  return { id: "diff", title: "The ready spec, beside the given one", text };
+}
+
+function profileSection({ profile }: TuneReport): Section {
+  const rows = profile.fields.map((field) => [
+    field.name,
+    field.type,
+    field.table,
+    whole(field.distinct),
+    whole(field.once),
+    share(field.head),
+    share(field.tail),
+    share(field.churn),
+    field.entropy.toFixed(2),
+    `${((100 * field.information) / (profile.label_entropy || 1)).toFixed(2)} %`,
+  ]);
+  const note = `${whole(profile.events)} events, ${(100 * profile.positive_rate).toFixed(2)} % of them clicked. Head: occurrences of the fifth of ids that came most often; tail: of ids that came once or twice; churn: of ids that were new in the second half.`;
+  const heads = [
+    "field",
+    "type",
+    "table",
+    "distinct ids",
+    "of them once",
+    "head",
+    "tail",
+    "churn",
+    "entropy, bits",
+    "of the label's entropy",
+  ];
+  return { id: "profile", title: "The stream", note, tables: [{ heads, rows, numeric: [3, 4, 5, 6, 7, 8, 9] }] };
+}
+
+const share = (of: number): string => `${(100 * of).toFixed(1)} %`;
+
+function againSection(directory: string, { candidates, spec }: TuneReport): Section {
+  const made = candidates.filter(({ row }) => row !== null).slice(0, AGAIN);
+  const again = made.map(({ row, name }) => `hashbrook tune --again ${quoted(directory)} ${row}    # ${name}`);
+  const text = [`hashbrook train --model ${quoted(spec)} --data FILES --out DIR`, ...again].join("\n");
+  return { id: "again", title: "To train it, and to make rows of the ledger again", text };
+}

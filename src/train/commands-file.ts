@@ -1,0 +1,26 @@
+import { appendFileSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** The command lines that wrote into a run's directory: a JSON object a line. */
+export const COMMANDS = "commands.jsonl";
+
+/**
+ * Notes a command line in a run's directory, unless the one before it was the same. It is for people: where it cannot be written nothing
+ * fails.
+ * @param command what follows the program's name
+ */
+export function noteCommand(directory: string, command: readonly string[]): void {
+  const path = join(directory, COMMANDS);
+  const line = `${JSON.stringify({ command })}\n`;
+  try {
+    if (!textOf(path).endsWith(line)) appendFileSync(path, line);
+  } catch {}
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
