@@ -62,6 +62,7 @@ export {
 } from "./item2vec/item2vec.js";
 export type { Item2vecProgress, Item2vecSettings } from "./item2vec/learn.js";
 export type { Difference, PairedDifference } from "./metrics/paired.js";
+export type { ReliabilityPoint } from "./metrics/reliability.js";
 export type { BinnedQuality } from "./metrics/score-bins.js";
 export type { ScoreBlock, ScoredStream } from "./metrics/score-blocks.js";
 export { type CutOptions, type CutReport, type CutTable, cutCheckpoint } from "./migrate/cut.js";

@@ -91,8 +91,11 @@ export class HashbrookError extends Error {
 
 /** An error as plain data, for crossing threads and for `--json`. */
 export interface PlainError {
+  /** As of docs/ERRORS.md. */
   readonly code: ErrorCode;
+  /** What is wrong, and where. */
   readonly message: string;
+  /** What to do about it. */
   readonly hint: string | undefined;
 }
 

@@ -48,14 +48,17 @@ export interface ExplainOptions {
 
 /** How far an explanation has come. */
 export interface ExplainProgress {
+  /** Events explained. */
   readonly events: number;
   /** Of the data or of the limit, 0 to 1; null where nobody knows. */
   readonly done: number | null;
+  /** Since it began. */
   readonly seconds: number;
 }
 
 /** What a model has learned, by what it loses without it. */
 export interface ExplainReport {
+  /** The checkpoint's directory. */
   readonly checkpoint: string;
   /** `name` of the spec. */
   readonly model: string;
@@ -69,9 +72,13 @@ export interface ExplainReport {
   readonly data: readonly string[];
   /** Malformed events. */
   readonly rejected: number;
+  /** Events at most. */
   readonly limit: number;
+  /** Times that each field was permuted. */
   readonly repetitions: number;
+  /** Events that values were permuted among. */
   readonly block: number;
+  /** Of the permutations. */
   readonly seed: number;
   /** Of all these events, by raw probabilities. */
   readonly quality: Quality;

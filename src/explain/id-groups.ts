@@ -6,6 +6,7 @@ import type { Table } from "../tables/table.js";
 
 /** Quality of the events of a field's frequent, rare and unknown ids. */
 export interface FieldGroups {
+  /** Its name. */
   readonly field: string;
   /** Distinct ids among the events. */
   readonly distinct: number;
@@ -19,6 +20,7 @@ export interface FieldGroups {
 
 /** Quality of the events of some ids. */
 export interface GroupQuality extends BinnedQuality {
+  /** Distinct ids. */
   readonly ids: number;
 }
 

@@ -44,6 +44,7 @@ export interface InspectedRow {
 export interface HeavyRow {
   /** 16 hex digits. */
   readonly key: string;
+  /** Of the row; 0 is none. */
   readonly weight: number;
   /** As of `InspectedRow`. */
   readonly names?: readonly string[];

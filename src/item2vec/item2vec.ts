@@ -105,6 +105,7 @@ function settingsOf(given: Given<Item2vecSettings>): Item2vecSettings {
 
 /** An id, and how near it is. */
 export interface Neighbour {
+  /** Its text. */
   readonly id: string;
   /** The cosine of the angle between both vectors. */
   readonly similarity: number;

@@ -42,6 +42,7 @@ export const item2vecDefaults: Item2vecSettings = {
 
 /** How far learning is. */
 export interface Item2vecProgress {
+  /** The pass at hand, from 1. */
   readonly epoch: number;
   /** Occurrences passed over, of all epochs. */
   readonly words: number;

@@ -4,6 +4,7 @@ import { BLOCK_EVENTS, CELLS, type ScoreBlock, type ScoredStream, widened } from
 export interface Difference {
   /** The model's figure less the reference's. */
   readonly difference: number;
+  /** Standard error of the difference. */
   readonly se: number | null;
 }
 

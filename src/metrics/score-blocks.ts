@@ -14,9 +14,11 @@ const LARGEST = 24;
 export interface ScoreBlock {
   /** Its events that were scored. */
   readonly events: number;
-  /** Sums of their weights, of weight × label, and of weight × logloss. */
+  /** Sum of their weights. */
   readonly weight: number;
+  /** Sum of weight × label. */
   readonly positive: number;
+  /** Sum of the weighted losses, in nats. */
   readonly loss: number;
   /** f32[2 × CELLS]: weights of negatives by the score's cell, then those of positives. */
   readonly cells: Float32Array<ArrayBuffer>;
@@ -24,7 +26,9 @@ export interface ScoreBlock {
 
 /** The finished blocks of a stream, oldest first: block b is of the places [b × width, (b + 1) × width). Plain data, for other threads. */
 export interface ScoredStream {
+  /** Events of a block. */
   readonly width: number;
+  /** In the order of the stream. */
   readonly blocks: readonly ScoreBlock[];
 }
 

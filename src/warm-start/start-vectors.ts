@@ -23,6 +23,7 @@ const SIZE = 0.3;
 
 /** Vectors that a table starts from. */
 export interface TableVectors {
+  /** As the spec names it. */
   readonly table: string;
   /** A folder of `vectors.npy` and `ids.tsv`. */
   readonly path: string;

@@ -55,12 +55,15 @@ export interface RoundVerdict {
 
 /** A contender that still learns. */
 export interface ContenderProgress {
+  /** As it was given. */
   readonly name: string;
+  /** As `train`'s. */
   readonly progress: Progress;
 }
 
 /** How a contender differs from the reference. */
 export interface Pair extends PairedDifference {
+  /** The contender. */
   readonly name: string;
   /** The name of the reference. */
   readonly reference: string;
@@ -80,6 +83,7 @@ export interface TogetherProgress {
 
 /** Quality of a contender at the end of a round. */
 export interface RoundContender {
+  /** As it was given. */
   readonly name: string;
   /** Examples learned. */
   readonly examples: number;
@@ -99,13 +103,17 @@ export interface Round {
   readonly round: number;
   /** Examples of its end: `round` × those of a round. */
   readonly events: number;
+  /** Those that still learn. */
   readonly contenders: readonly RoundContender[];
+  /** Of all contenders but the reference. */
   readonly pairs: readonly Pair[];
 }
 
 /** What became of a contender. */
 export interface ContenderReport {
+  /** As it was given. */
   readonly name: string;
+  /** Its directory. */
   readonly out: string;
   /** The round after which it was dropped; null: it was not. */
   readonly dropped: number | null;
@@ -119,6 +127,7 @@ export interface ContenderReport {
 
 /** What a run of several models reports. */
 export interface TogetherReport {
+  /** The name of the first contender. */
   readonly reference: string;
   /** In the order given. */
   readonly contenders: readonly ContenderReport[];
@@ -128,5 +137,6 @@ export interface TogetherReport {
   readonly decoders: number;
   /** Threads that learned. */
   readonly workers: number;
+  /** Since the run began. */
   readonly seconds: number;
 }
