@@ -65,7 +65,7 @@ describeKafka("several models from one topic", (kafka) => {
     // What all have saved is what the brokers know.
     const lag = await run(["lag", "--kafka", kafka.brokers, "--topic", topic, "--group", `${topic}-all`, "--json"]);
     expect(lag.stdout).toMatch(/"lag":0/);
-    expect(readdirSync(out).sort()).toEqual(["fast", "lr", "member", "small", "together.json"]);
+    expect(readdirSync(out).sort()).toEqual(["commands.jsonl", "fast", "lr", "member", "small", "together.json"]);
   }, 600_000);
 
   it("that read events differently are refused, since a topic is read once", async () => {

@@ -10,6 +10,7 @@ import { simulate } from "../../src/sources/simulator/run.js";
 import { specHash } from "../../src/spec/hash.js";
 import { loadSpec } from "../../src/spec/parse.js";
 import type { Job } from "../../src/train/job.js";
+import { defaultSettings } from "../../src/train/settings.js";
 import type { DecodedBatch } from "../../src/train/stream.js";
 import { Trainer } from "../../src/train/trainer.js";
 import { feed } from "../decode/feed.js";
@@ -21,7 +22,8 @@ function interrupted(...examples: number[]): Job {
   const store = new CheckpointStore(mkdtempSync(join(tmpdir(), "hashbrook-test-")));
   for (const at of examples) store.save(at, { meta: metaAt(at), blocks: [] });
   const out = store.directory;
-  return { kind: "train", spec, out, resume: true, limit: null, topic: { topic: "events" }, threads: 1 } as Job;
+  const settings = { ...defaultSettings, resume: true, threads: 1 };
+  return { ...settings, kind: "train", spec, out, topic: { topic: "events" } } as Job;
 }
 
 function metaAt(examples: number) {
