@@ -33,7 +33,8 @@ let blanked = 0;
 /** Packs a copy of what is built, so that nothing changes under tests that run at the same time. */
 beforeAll(() => {
   const stage = temporary("stage");
-  for (const name of ["package.json", "README.md", "LICENSE", ...manifest.files.map((file) => file.split("/")[0])])
+  const packed = manifest.files.filter((file) => !file.startsWith("!")).map((file) => file.split("/")[0]);
+  for (const name of ["package.json", "README.md", "LICENSE", ...packed])
     cpSync(name, join(stage, name), { recursive: true });
   const onnxruntime = join(stage, "dist/onnxruntime");
   node("scripts/onnxruntime.mjs", "--all", "--into", onnxruntime);
