@@ -29,7 +29,7 @@ model = Word2Vec(
     seed=42,
 )
 model.build_vocab(sequences)
-words = args.epochs * sum(model.wv.get_vecattr(id, "count") for id in model.wv.index_to_key)
+words = args.epochs * int(sum(model.wv.get_vecattr(id, "count") for id in model.wv.index_to_key))
 wall, processor = time.time(), time.process_time()
 model.train(sequences, total_examples=len(sequences), epochs=args.epochs)
 wall, processor = time.time() - wall, time.process_time() - processor
