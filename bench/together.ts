@@ -96,6 +96,8 @@ function refuseDifferent(alone: string, together: string, models: number): void 
 
 function digest(out: string): string {
   const files = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const paths = files.map(({ parentPath, name }) => join(parentPath, name)).sort();
+  // What was typed to learn it is no part of a model.
+  const model = files.filter(({ name }) => name !== "commands.jsonl");
+  const paths = model.map(({ parentPath, name }) => join(parentPath, name)).sort();
   return paths.map((path) => checksumOf(readFileSync(path))).join();
 }
