@@ -63,3 +63,15 @@ export function printOf({ bytes, starts, ends, offsets, times }: Messages, i: nu
   const seed = BigInt.asUintN(64, BigInt(Math.trunc(times[i])));
   return { offset: String(offsets[i]), xxh64: hex64(xxh64(bytes.subarray(starts[i], ends[i]), seed)) };
 }
+
+/** The index of the first message at an offset or behind it; `length` where there is none. */
+export function firstFrom({ length, offsets }: Pick<Messages, "length" | "offsets">, offset: bigint): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (offsets[middle] < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -52,10 +52,13 @@ export interface Job extends TrainSettings {
   readonly validate: readonly string[];
 }
 
-/** Where clicks come from: files, or a topic, of which a partition is quiet that has told nothing for `quietMs`. */
+/**
+ * Where clicks come from: files, or a topic beside that of the impressions, of which a partition is quiet that has told nothing for
+ * `quietMs`.
+ */
 export type ClicksSpec =
   | { readonly files: readonly string[] }
-  | { readonly topic: TopicSpec; readonly quietMs: number };
+  | { readonly topic: TopicSpec; readonly impressions: string; readonly quietMs: number };
 
 /** Where and how often changes are published. */
 export interface PublishSpec {

@@ -142,6 +142,7 @@ function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOptions): 
   if (clicks !== undefined) return { files: typeof clicks === "string" ? [clicks] : clicks };
   return {
     topic: { ...topic!, topic: clicksTopic!, group: `${topic!.group}.clicks`, start: { at: "earliest" } },
+    impressions: topic!.topic,
     quietMs,
   };
 }

@@ -102,12 +102,15 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!).join.joined).toBeGreaterThan(10);
   });
 
-  it("refuses a topic that keeps clicks for a shorter time than they count", async () => {
+  it("refuses a topic that keeps clicks, or impressions, for a shorter time than clicks count", async () => {
     const [topic, clicksTopic] = [await kafka.topic(1, LASTING), await kafka.topic(1, { "retention.ms": "600000" })];
     await kafka.produce(topic, spread(all.shown.slice(0, 100), 1));
     const flags = [...training(kafka, topic, temporary(), { model: JOIN }), "--clicks-topic", clicksTopic];
     const { status, stderr } = await run([...flags, "--until", "end"]);
     expect(status).toBe(3);
-    expect(stderr).toContain("keeps messages for 600000 ms");
+    expect(stderr).toContain(`${clicksTopic}: keeps messages for 600000 ms`);
+    const short = [...training(kafka, clicksTopic, temporary(), { model: JOIN }), "--clicks-topic", topic];
+    await kafka.produce(clicksTopic, spread(all.shown.slice(0, 100), 1));
+    expect((await run([...short, "--until", "end"])).stderr).toContain(`${clicksTopic}: keeps messages for 600000 ms`);
   });
 });

@@ -43,7 +43,7 @@ export class ClickFiles implements ClickSource {
     const buffer = new ArrayBuffer(decoder.layout.bytes);
     const start = place === null ? START : positionOf(place);
     const options = { start, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
-    return { next: runs(decodedBatches(source, decoder, options), decoder, start) };
+    return { start: place, next: runs(decodedBatches(source, decoder, options), decoder, start) };
   }
 
   close(): Promise<void> {

@@ -18,6 +18,8 @@ export interface ClickRun {
 
 /** A stream of clicks in an order that is the same whenever it is read: a list of files, or a topic's partition. */
 export interface ClickStream {
+  /** Where it was opened; null: at its beginning. */
+  readonly start: ClickPlace | null;
   /** The next clicks; "end": there are no more; "quiet": none have come for a while, and the source knows of none. */
   next(): Promise<ClickRun | "end" | "quiet">;
 }

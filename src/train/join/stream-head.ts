@@ -45,8 +45,10 @@ export class StreamHead {
   private newest: number;
   private readonly held: Held[] = [];
   private marks: Mark[];
-  /** Clicks read before what is held. */
+  /** Clicks read before what is held, and of what is held; and rows refused among these. */
   private before: number;
+  private clicks = 0;
+  private refused = 0;
   private ended = false;
   private rejects: RejectedRow[] = [];
   /** Rows that were refused before the checkpoint, and are not to be told again. */
@@ -71,12 +73,11 @@ export class StreamHead {
     const { held, from, before, marks } = this;
     const [first] = held;
     const newest = first?.newest ?? from?.newest ?? Number.NEGATIVE_INFINITY;
-    const rejects = held.reduce((sum, one) => sum + one.rejects, 0);
     return {
-      place: first?.place ?? from?.place ?? null,
+      place: first?.place ?? this.stream.start,
       newest: Number.isFinite(newest) ? newest : null,
       clicks: this.clicks,
-      rejects,
+      rejects: this.refused,
       before,
       ...(marks.length > 0 && { marks }),
     };
@@ -132,8 +133,10 @@ export class StreamHead {
   }
 
   private drop(): void {
-    const { clicks } = this.held.shift()!;
+    const { clicks, rejects } = this.held.shift()!;
     this.before += clicks;
+    this.clicks -= clicks;
+    this.refused -= rejects;
     // What was marked before is in the next run's `newest`.
     this.marks = this.marks
       .map((mark) => ({ ...mark, clicks: mark.clicks - clicks }))
@@ -144,11 +147,6 @@ export class StreamHead {
     const { rejects } = this;
     this.rejects = [];
     return rejects;
-  }
-
-  /** Clicks read from the first run held on. */
-  private get clicks(): number {
-    return this.held.reduce((sum, { clicks }) => sum + clicks, 0);
   }
 
   /** Marks that were made before the checkpoint, when as many clicks have been read as then. */
@@ -183,6 +181,7 @@ export class StreamHead {
       this.held.push(last);
     }
     last.rejects += rejects.length;
+    this.refused += rejects.length;
     const again = Math.min(this.known, rejects.length);
     this.known -= again;
     this.rejects.push(...rejects.slice(again));
@@ -196,6 +195,7 @@ export class StreamHead {
     if (time > this.newest) this.newest = time;
     const last = this.held.at(-1)!;
     last.clicks++;
+    this.clicks++;
     if (!late) last.live++;
     take(ids[2 * at], ids[2 * at + 1], time, late);
     this.at++;

@@ -1,4 +1,4 @@
-import { type MessagePrint, type Messages, printOf } from "../../sources/messages.js";
+import { firstFrom, type MessagePrint, type Messages, printOf } from "../../sources/messages.js";
 import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
 
 /** A place in a topic: everything before it was learned. Plain JSON, part of every checkpoint. */
@@ -184,7 +184,7 @@ export class Merge {
     const head = this.headOf(partition);
     if (!head) return null;
     const { messages } = head;
-    const from = this.firstFrom(messages, this.offsets[partition]);
+    const from = firstFrom(messages, this.offsets[partition]);
     const ahead = this.replay.length > 0 ? this.replay[0].at - this.messages : TURN;
     const to = this.beforeStop(
       partition,
@@ -206,21 +206,10 @@ export class Merge {
     return undefined;
   }
 
-  private firstFrom({ length, offsets }: Messages, offset: bigint): number {
-    let low = 0;
-    let high = length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (offsets[middle] < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   private beforeStop(partition: number, messages: Messages, from: number, to: number): number {
     const stop = this.stops?.[partition];
     if (stop === undefined || to === from || messages.offsets[to - 1] < stop) return to;
-    return Math.min(to, this.firstFrom(messages, stop));
+    return Math.min(to, firstFrom(messages, stop));
   }
 
   /** From the partition whose turn it is on, in order: the first one that is not known to have nothing. */

@@ -61,7 +61,7 @@ function source(clicks: readonly Event[], streams: number): ClickSource {
         times: Float64Array.from(run, ({ time }) => time),
       };
     };
-    return { next };
+    return { start: place, next };
   };
   return { streams, fingerprints: ["clicks"], open, close: async () => {} };
 }

@@ -1,0 +1,83 @@
+import { Batch } from "../../core/batch.js";
+import type { Clock } from "../../core/clock.js";
+import type { Decoder } from "../../decode/decoder.js";
+import { firstFrom } from "../../sources/messages.js";
+import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
+import type { ClickRun, ClickStream } from "./click-stream.js";
+
+/** Offsets whose clicks are held and given up together: where reading begins anew must not depend on how they came to hand. */
+export const BLOCK = 256n;
+const WAIT_MS = 100;
+
+export interface ClickPartitionOptions {
+  readonly log: PartitionedLog;
+  readonly partition: number;
+  /** Reads clicks; it has room for a block of them. */
+  readonly decoder: Decoder;
+  /** Where to begin, and where to end; undefined: never. */
+  readonly from: bigint;
+  readonly stop: bigint | undefined;
+  /** It is quiet when it has told nothing for so long, in ms. */
+  readonly quietMs: number;
+  readonly clock: Clock;
+}
+
+/** A topic's partition of clicks. */
+export class ClickPartition implements ClickStream {
+  readonly start: string;
+  private readonly options: ClickPartitionOptions;
+  private at: bigint;
+  private heardMs: number;
+
+  constructor(options: ClickPartitionOptions) {
+    this.options = options;
+    this.start = String(options.from);
+    this.at = options.from;
+    this.heardMs = options.clock.now();
+  }
+
+  async next(): Promise<ClickRun | "end" | "quiet"> {
+    const { log, partition, stop, clock } = this.options;
+    for (;;) {
+      if (stop !== undefined && this.at >= stop) return "end";
+      const chunk = log.head(partition);
+      if (chunk && chunk.next <= this.at) log.shift(partition);
+      else if (chunk) {
+        this.heardMs = clock.now();
+        const run = this.read(chunk);
+        if (run) return run;
+      } else {
+        await log.wait(WAIT_MS);
+        if (this.isQuiet) return "quiet";
+      }
+    }
+  }
+
+  private get isQuiet(): boolean {
+    const { log, partition, quietMs, clock } = this.options;
+    return log.idle(partition, this.at) && clock.now() - this.heardMs >= quietMs;
+  }
+
+  /** Decodes what is at hand of the block at the place. @returns null where a gap reaches beyond it */
+  private read({ messages, next }: Chunk): ClickRun | null {
+    const { stop, from: begin, decoder } = this.options;
+    const { bytes, starts, ends, offsets, length } = messages;
+    const block = this.at - (this.at % BLOCK);
+    const end = block + BLOCK;
+    const from = firstFrom(messages, this.at);
+    const to = firstFrom(messages, stop !== undefined && stop < end ? stop : end);
+    this.at = to < length ? BigInt(offsets[to]) : next;
+    if (to <= from) return null;
+    for (let i = from; i < to; i++) decoder.message(bytes, starts[i], ends[i], offsets[i]);
+    // Nothing before the offset that reading began at is needed.
+    return this.take(String(block > begin ? block : begin));
+  }
+
+  private take(place: string): ClickRun {
+    const { log, partition, decoder } = this.options;
+    const { batch, rejects } = decoder.take();
+    const { idHalves: ids, times } = new Batch(batch.layout, batch.rows, batch.buffer);
+    const file = `${log.topic}[${partition}]`;
+    return { place, rows: batch.rows, ids, times, rejects: rejects.map((reject) => ({ ...reject, file })) };
+  }
+}
