@@ -11,7 +11,7 @@ import { createKafka, type KafkaOptions, kafkaOptions } from "../src/sources/kaf
 import { KafkaProducer } from "../src/sources/kafka/producer.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { loadSpec, parseSpec } from "../src/spec/parse.js";
-import type { Progress } from "../src/train/job.js";
+import type { Progress } from "../src/train/report.js";
 import { train } from "../src/train/run.js";
 import { background, lastWords, residentMiB, said } from "./lib/background.js";
 import { globo } from "./lib/globo.js";

@@ -112,23 +112,23 @@ export type { ServingPrecision } from "./tables/table.js";
 export type { ByReport } from "./train/by-value.js";
 export { type CheckOptions, type CheckReport, check } from "./train/check.js";
 export type { FieldCheck } from "./train/field-check.js";
+export type { PublishSpec } from "./train/job.js";
+export type { JoinCounts } from "./train/join/joiner.js";
+export type { PredictionFormat } from "./train/prediction-lines.js";
+export type { FieldCurve, NestedReport, PrefixQuality } from "./train/prefix-curves.js";
+export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
 export type {
   CalibratedReport,
   EpochQuality,
   KnownFile,
   Progress,
-  PublishSpec,
   Quality,
   RejectSample,
   Report,
   TableReport,
   ValidationReport,
   Warning,
-} from "./train/job.js";
-export type { JoinCounts } from "./train/join/joiner.js";
-export type { PredictionFormat } from "./train/prediction-lines.js";
-export type { FieldCurve, NestedReport, PrefixQuality } from "./train/prefix-curves.js";
-export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
+} from "./train/report.js";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";
 export type { Given, StreamSettings, TrainSettings } from "./train/settings.js";
 export type {

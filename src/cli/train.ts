@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { severalHeld, TOGETHER } from "../checkpoints/together-file.js";
 import { systemClock } from "../core/clock.js";
 import { noteCommand } from "../train/commands-file.js";
-import type { Progress } from "../train/job.js";
+import type { Progress } from "../train/report.js";
 import { train } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";

@@ -1,4 +1,4 @@
-import type { Warning } from "../train/job.js";
+import type { Warning } from "../train/report.js";
 
 const told = new Set<string>();
 

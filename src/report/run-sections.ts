@@ -2,7 +2,7 @@ import { isHashed } from "../fields/index.js";
 import { inspect } from "../inspect/inspect.js";
 import type { ProgressiveMetrics } from "../metrics/progressive.js";
 import type { Metrics } from "../metrics/result.js";
-import type { Quality } from "../train/job.js";
+import type { Quality } from "../train/report.js";
 import type { ValidationState } from "../train/validation.js";
 import { calibrationChart, FIGURES, figuresOf } from "./charts.js";
 import { commandsSection } from "./commands.js";

@@ -8,8 +8,8 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
 import { Doubts } from "./doubts.js";
 import { type FieldCheck, FieldStats, type SourceField } from "./field-check.js";
-import type { RejectSample, Warning } from "./job.js";
 import { rejectSamples } from "./rejects.js";
+import type { RejectSample, Warning } from "./report.js";
 import { type DecodedBatch, decodedBatches, START } from "./stream.js";
 
 /** What to look at. */

@@ -1,6 +1,7 @@
-import type { Progress, Report, StreamPosition } from "./job.js";
+import type { StreamPosition } from "./job.js";
 import type { FileEnd } from "./pass.js";
 import type { Plan } from "./plan.js";
+import type { Progress, Report } from "./report.js";
 import type { DecodedBatch } from "./stream.js";
 import type { StreamStart } from "./workers/thread-messages.js";
 

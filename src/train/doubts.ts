@@ -2,8 +2,8 @@ import type { Batch } from "../core/batch.js";
 import { dateText, wallTime } from "../core/clock.js";
 import type { Constant, Findings } from "../decode/decoder.js";
 import { type CompiledSpec, positiveNumber } from "../spec/compiled.js";
-import type { Warning } from "./job.js";
 import { rejectText } from "./rejects.js";
+import type { Warning } from "./report.js";
 import type { RejectedRow } from "./stream.js";
 
 /** Events, rejected ones too, after which doubts are told for the first time. */

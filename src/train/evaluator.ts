@@ -3,7 +3,8 @@ import type { Clock } from "../core/clock.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { QualityByValue } from "./by-value.js";
 import { type Consumer, type EndedBy, fromTheStart, type SourceState, type Upstream } from "./consumer.js";
-import type { Job, Progress, Report } from "./job.js";
+import type { Job } from "./job.js";
+import type { Progress, Report } from "./report.js";
 import { RunMetrics } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
 

@@ -2,7 +2,7 @@ import { HashbrookError } from "../core/errors.js";
 import { type Cut, cutOf } from "../sources/files/cut.js";
 import { changed, parseFingerprint } from "../sources/files/fingerprint.js";
 import type { Input } from "../sources/reader.js";
-import type { FilePosition, Job, KnownFile } from "./job.js";
+import type { FilePosition, Job } from "./job.js";
 import {
   decodeLearned,
   encodeLearned,
@@ -14,6 +14,7 @@ import {
   without,
 } from "./learned-files.js";
 import { NEW_PASS, type Pass } from "./pass.js";
+import type { KnownFile } from "./report.js";
 import { type FileBegin, START } from "./stream.js";
 import type { StreamStart } from "./workers/thread-messages.js";
 

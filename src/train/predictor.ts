@@ -4,8 +4,9 @@ import { type OutputFile, writeOut } from "../core/output.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { type Consumer, type EndedBy, fromTheStart, type SourceState, type Upstream } from "./consumer.js";
-import type { Job, Progress, Report } from "./job.js";
+import type { Job } from "./job.js";
 import { type LineOptions, type Predictions, predictionHeader, predictionLines } from "./prediction-lines.js";
+import type { Progress, Report } from "./report.js";
 import { RunMetrics } from "./run-metrics.js";
 import type { DecodedBatch } from "./stream.js";
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Registry } from "prom-client";
-import type { Progress } from "./job.js";
+import type { Progress } from "./report.js";
 
 /** What a trainer tells Prometheus: the progress it reports, read when Prometheus asks. */
 export class TrainMetrics {

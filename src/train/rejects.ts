@@ -1,4 +1,4 @@
-import type { RejectSample } from "./job.js";
+import type { RejectSample } from "./report.js";
 import type { RejectedRow } from "./stream.js";
 
 /** What is told of rejected events: by code, in the order of codes, the first one. */

@@ -12,10 +12,11 @@ import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
 import type { EndedBy } from "./consumer.js";
 import { Doubts } from "./doubts.js";
-import type { CalibratedReport, Job, Progress, Quality, Report, TableReport, Warning } from "./job.js";
+import type { Job } from "./job.js";
 import type { JoinCounts, JoinState } from "./join/joiner.js";
 import { PrefixCurves } from "./prefix-curves.js";
 import { rejectSamples, rejectText } from "./rejects.js";
+import type { CalibratedReport, Progress, Quality, Report, TableReport, Warning } from "./report.js";
 import type { DecodedBatch } from "./stream.js";
 
 /** Counters of a run that a checkpoint keeps: plain JSON. */

@@ -13,12 +13,13 @@ import { type Consumer, type EndedBy, isOver, type SourceState } from "./consume
 import { DedupWindow } from "./dedup.js";
 import { Divergence } from "./divergence.js";
 import type { FirstSteps } from "./first-steps.js";
-import type { EpochQuality, Job, Progress, Report, StreamPosition } from "./job.js";
+import type { Job, StreamPosition } from "./job.js";
 import { NegativeSampling } from "./negative-sampling.js";
 import type { OrderLog } from "./ordering/order-log.js";
 import type { Plan } from "./plan.js";
 import { keepCurves } from "./prefix-curves.js";
 import type { Publication } from "./publishing/publication.js";
+import type { EpochQuality, Progress, Report } from "./report.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
 import type { Scored } from "./scored.js";

@@ -1,6 +1,6 @@
 import type { Batch } from "../core/batch.js";
 import { ProgressiveMetrics } from "../metrics/progressive.js";
-import type { EpochQuality, ValidationReport, Warning } from "./job.js";
+import type { EpochQuality, ValidationReport, Warning } from "./report.js";
 import { quality } from "./run-metrics.js";
 
 /** What a checkpoint keeps of validation: plain JSON. */

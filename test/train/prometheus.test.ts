@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Freshness } from "../../src/delta-log/times.js";
-import type { Progress } from "../../src/train/job.js";
 import { TrainMetrics } from "../../src/train/prometheus.js";
+import type { Progress } from "../../src/train/report.js";
 
 const quality = { examples: 10, logloss: 0.5, auc: null, auc_error: null, normalized_entropy: 1, calibration: 1 };
 const progress: Progress = {

@@ -3,7 +3,8 @@ import type { Room } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
 import { fromPlainError, HashbrookError, toPlainError } from "../../core/errors.js";
 import type { Consumer, EndedBy, Upstream } from "../consumer.js";
-import type { Job, Report, StreamPosition } from "../job.js";
+import type { Job, StreamPosition } from "../job.js";
+import type { Report } from "../report.js";
 import type { RetryOptions } from "./retry.js";
 import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } from "./thread-messages.js";
 

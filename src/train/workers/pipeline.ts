@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { builtFile } from "../../core/built-file.js";
 import { fromPlainError, HashbrookError } from "../../core/errors.js";
-import type { Job, Progress, Report } from "../job.js";
+import type { Job } from "../job.js";
+import type { Progress, Report } from "../report.js";
 import type { FromConsumer, ToConsumer } from "./thread-messages.js";
 
 export interface PipelineOptions {
