@@ -20,6 +20,7 @@ export const errorFacts = {
   stream_changed: { exit: 3, status: 500 },
   topic_replaced: { exit: 3, status: 500 },
   too_many_rejects: { exit: 4, status: 500 },
+  wrong_time_unit: { exit: 4, status: 500 },
   diverged: { exit: 4, status: 500 },
   all_rejected: { exit: 4, status: 500 },
   metric_undefined: { exit: 4, status: 500 },

@@ -1,5 +1,5 @@
 import { fieldOf } from "../fields/index.js";
-import { type CompiledField, type CompiledSpec, type Format, positiveNumber } from "../spec/compiled.js";
+import { type CompiledField, type CompiledSpec, type Format, positiveNumber, type TimeUnit } from "../spec/compiled.js";
 import { columnsIn } from "./header.js";
 import type { Reject, RejectCode } from "./reject.js";
 
@@ -57,6 +57,7 @@ function expectedLabel({ label }: CompiledSpec): string {
   if (label.soft) return "a number from 0 to 1";
   const { positive } = label;
   if ("at_least" in positive) return "a number";
+  if ("any_of" in positive) return `${positive.any_of.join(", ")} (positive), or another text`;
   const number = positiveNumber(positive);
   if (number === undefined) return "a text";
   const negatives = [0, -1, 1].filter((x) => x !== number).slice(0, number > 1 || number < -1 ? 3 : 2);
@@ -64,9 +65,14 @@ function expectedLabel({ label }: CompiledSpec): string {
 }
 
 function expectedTime({ label }: CompiledSpec, code: RejectCode): string {
-  const unit = label.time?.unit === "s" ? "seconds" : "milliseconds";
+  const unit = unitName(label.time?.unit ?? "ms");
   const bounds = code === "impossible_time" ? ", before 2100" : "";
   return `${unit} since 1970${bounds}, or a date like 2024-05-31 23:59:59`;
+}
+
+/** A unit of time in a word. */
+export function unitName(unit: TimeUnit): string {
+  return { s: "seconds", ms: "milliseconds", us: "microseconds", ns: "nanoseconds" }[unit];
 }
 
 function readers({ fields }: CompiledSpec, column: string): CompiledField[] {

@@ -1,7 +1,7 @@
 import { type BatchLayout, batchLayout } from "../core/batch.js";
 import { partsOf } from "../fields/index.js";
-import { offsetOf, structOf } from "../kernels/layouts.js";
-import { type CompiledSpec, type Format, positiveNumber } from "../spec/compiled.js";
+import { constantOf, offsetOf, structOf } from "../kernels/layouts.js";
+import { type CompiledSpec, type Format, numberOf, positiveNumber, timeUnits } from "../spec/compiled.js";
 import { type Arena, type Laid, Struct } from "./arena.js";
 import {
   type FieldContext,
@@ -15,7 +15,7 @@ import {
   REGISTERS,
 } from "./field-plan.js";
 import type { ScanKernel } from "./kernel.js";
-import { layMembers, layPlaces, type Places, type vwHead, weightSource } from "./places.js";
+import { layMembers, layPlaces, type Places, sourcesOf, type vwHead, weightSource } from "./places.js";
 import { powersOfFive } from "./powers.js";
 
 export interface PlanOptions {
@@ -133,10 +133,14 @@ function planStruct(
     from == null ? 0 : places.slot(from, role);
   const separator = events.separator === "" ? TAB : events.separator.charCodeAt(0);
   const positive = Buffer.from("equals" in label.positive ? label.positive.equals : "");
+  const positives = layWords("any_of" in label.positive ? label.positive.any_of : [], arena);
+  const second = 1000 / timeUnits[label.time?.unit ?? "ms"];
   const vw = (name: (typeof vwHead)[number]) => (format === "vw" ? places.slot(name, "text") : 0);
   return new Struct("Plan", {
     atLeast: threshold(label.positive),
-    timeScale: label.time?.unit === "s" ? 1000 : 1,
+    timeScale: Math.max(1, second),
+    timeDivisor: Math.max(1, 1 / second),
+    zone: (label.time?.zone ?? 0) * 60_000,
     columns,
     columnsEnd: columns,
     positions: arena.take(POSITION_BYTES) + 16,
@@ -144,6 +148,10 @@ function planStruct(
     labelSlot: unlabelled ? 0 : slot(label.from, "text"),
     positive: arena.bytes(positive),
     positiveSize: positive.length,
+    positives: positives.at,
+    positivesEnd: positives.end,
+    ...layNulls(spec, format, places, arena),
+    stringKind: constantOf("scan", events.numbers_as_strings ? "TEXT" : "STRING"),
     weightSlot: slot(weightSource(spec, format), "number"),
     timeSlot: slot(label.time?.from, "number"),
     idSlot: slot(label.id, "text"),
@@ -196,4 +204,38 @@ function changesBytes({ spec, layout, counted }: FieldContext, capacity: number)
 /** The least positive number; for a positive text the number it is, or NaN. */
 function threshold(positive: CompiledSpec["label"]["positive"]): number {
   return "at_least" in positive ? positive.at_least : (positiveNumber(positive) ?? Number.NaN);
+}
+
+/** Texts to compare values with, and their numbers. */
+function layWords(texts: readonly string[], arena: Arena): { at: number; end: number } {
+  const words = texts.map((text) => {
+    const bytes = Buffer.from(text);
+    return new Struct("Word", { number: numberOf(text) ?? Number.NaN, at: arena.bytes(bytes), size: bytes.length });
+  });
+  return arena.structs(words);
+}
+
+/** What the null values of each source are. */
+function layNulls(
+  spec: CompiledSpec,
+  format: Format,
+  places: Places,
+  arena: Arena,
+): { nulls: number; nullsEnd: number } {
+  const ops = [...nullsOf(spec, format)].map(([from, texts]) => {
+    const { at: words, end: wordsEnd } = layWords(texts, arena);
+    return new Struct("NullOp", { slot: places.slot(from, "text"), words, wordsEnd });
+  });
+  const { at: nulls, end: nullsEnd } = arena.structs(ops);
+  return { nulls, nullsEnd };
+}
+
+/** Texts that mean that a value is missing, by the source that has them. */
+function nullsOf(spec: CompiledSpec, format: Format): Map<string, readonly string[]> {
+  const { null_values: all = [] } = spec.events;
+  const own = new Map(
+    spec.fields.flatMap((field) => ("from" in field ? [[field.from, field.null_values ?? []] as const] : [])),
+  );
+  const sources = sourcesOf(spec, format).map((from) => [from, [...all, ...(own.get(from) ?? [])]] as const);
+  return new Map(sources.filter(([, texts]) => texts.length > 0));
 }

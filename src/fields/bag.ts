@@ -2,7 +2,7 @@ import { optional, size } from "../schema/basics.js";
 import { count, text } from "../schema/compiled.js";
 import { Type } from "../schema/typebox.js";
 import { fieldKind } from "./kind.js";
-import { compiledSeparator, from, itemSeparator, separator, table } from "./options.js";
+import { compiledNulls, compiledSeparator, from, itemSeparator, null_values, separator, table } from "./options.js";
 
 const combiners = ["sum", "mean", "sqrtn"] as const;
 export type Combiner = (typeof combiners)[number];
@@ -14,6 +14,7 @@ export const bag = fieldKind({
   description: "A list of ids a row.",
   source: {
     from,
+    null_values,
     separator: separator(bagDefaults.separator),
     combiner: optional(
       Type.Enum([...combiners], {
@@ -26,7 +27,13 @@ export const bag = fieldKind({
     ),
     table,
   },
-  compiled: { from: text, separator: compiledSeparator, combiner: Type.Enum([...combiners]), max_length: count(4096) },
+  compiled: {
+    from: text,
+    null_values: compiledNulls,
+    separator: compiledSeparator,
+    combiner: Type.Enum([...combiners]),
+    max_length: count(4096),
+  },
   cell: "bag",
   reads: "items",
   hashed: true,

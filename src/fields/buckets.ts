@@ -1,6 +1,7 @@
 import { text } from "../schema/compiled.js";
 import { Type } from "../schema/typebox.js";
 import { derivedKind } from "./kind.js";
+import { compiledNulls } from "./options.js";
 
 export const MOST_BOUNDARIES = 4096;
 
@@ -11,6 +12,7 @@ export const MOST_BOUNDARIES = 4096;
 export const buckets = derivedKind({
   compiled: {
     from: text,
+    null_values: compiledNulls,
     boundaries: Type.Array(Type.Number(), { minItems: 1, maxItems: MOST_BOUNDARIES }),
   },
   writtenAs: "numeric",

@@ -1,12 +1,12 @@
 import { text } from "../schema/compiled.js";
 import { fieldKind } from "./kind.js";
-import { from, table } from "./options.js";
+import { compiledNulls, from, null_values, table } from "./options.js";
 
 /** One id or word a row. */
 export const categorical = fieldKind({
   description: "One id or word a row: hashed to a key.",
-  source: { from, table },
-  compiled: { from: text },
+  source: { from, null_values, table },
+  compiled: { from: text, null_values: compiledNulls },
   cell: "single",
   reads: "text",
   hashed: true,

@@ -65,7 +65,15 @@ export type FieldSource = {
 /** Resolves one field of a spec; what is wrong goes to the context's problems. */
 export function compileField(source: FieldSource, context: FieldContext): CompiledField {
   const kind = fieldKinds[source.type] as unknown as WrittenKind<TProperties, TProperties, CompiledField>;
-  return kind.compile(source, context);
+  const field = kind.compile(source, context);
+  const nulls = "null_values" in source ? compileNulls(source.null_values) : {};
+  return { ...field, ...nulls };
+}
+
+/** What of declared null values is kept: each text once; the empty one means a missing value anyway. */
+export function compileNulls(written: readonly (string | number)[] = []): { null_values?: string[] } {
+  const null_values = [...new Set(written.map(String))].filter((text) => text !== "");
+  return null_values.length === 0 ? {} : { null_values };
 }
 
 /** A field's type, for messages. */

@@ -2,11 +2,12 @@ import { optional } from "../schema/basics.js";
 import { text } from "../schema/compiled.js";
 import { Type } from "../schema/typebox.js";
 import { type FieldContext, fieldKind } from "./kind.js";
-import { from, table } from "./options.js";
+import { compiledNulls, from, null_values, table } from "./options.js";
 import { bucketBoundaries, isContinuous, numericDefaults, Transform } from "./transform.js";
 
 const compiled = {
   from: text,
+  null_values: compiledNulls,
   transform: Type.Enum(["raw", "log1p", "standardize"]),
   missing: Type.Number(),
   /** standardize: values after which one counts half in the statistics; not there: all count alike. */
@@ -18,6 +19,7 @@ export const numeric = fieldKind({
   description: "A number: an input of the tower, or (bucket transforms) a categorical value.",
   source: {
     from,
+    null_values,
     transform: optional(Transform),
     missing: optional(
       Type.Number({

@@ -1,4 +1,5 @@
-import { optional, TABLE_NAME, text } from "../schema/basics.js";
+import { nullValues, optional, TABLE_NAME, text } from "../schema/basics.js";
+import { nullValues as nulls } from "../schema/compiled.js";
 import { unescaped } from "../schema/separators.js";
 import { Type } from "../schema/typebox.js";
 import type { FieldContext } from "./kind.js";
@@ -8,6 +9,9 @@ export const from = optional(
   text(
     "Where the value is: a column (tsv, csv), a dotted path (json), a namespace (vw). May be a range. Default: the field's name.",
   ),
+);
+export const null_values = optional(
+  nullValues("Texts that mean that this value is missing, beside those of the events."),
 );
 export const table = optional(
   Type.String({ pattern: TABLE_NAME, description: "The table that embeds this field's values." }),
@@ -33,4 +37,5 @@ export function itemSeparator(written: string, { path, problems }: FieldContext)
 }
 
 /** The same in a compiled spec. */
+export const compiledNulls = Type.Optional(nulls);
 export const compiledSeparator = Type.String({ minLength: 1, maxLength: 8 });

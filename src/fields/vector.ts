@@ -1,7 +1,7 @@
 import { optional, size } from "../schema/basics.js";
 import { count, text } from "../schema/compiled.js";
 import { fieldKind } from "./kind.js";
-import { compiledSeparator, from, itemSeparator, separator } from "./options.js";
+import { compiledNulls, compiledSeparator, from, itemSeparator, null_values, separator } from "./options.js";
 
 export const vectorDefaults = { separator: "|" } as const;
 
@@ -10,11 +10,18 @@ export const vector = fieldKind({
   description: "A precomputed embedding: numbers that feed the tower as they are.",
   source: {
     from,
+    null_values,
     length: size("Numbers in every value; a row with another count is rejected.", { maximum: 65536 }),
     take: optional(size("Only the first `take` numbers feed the tower. Default: length.", { maximum: 65536 })),
     separator: separator(vectorDefaults.separator),
   },
-  compiled: { from: text, separator: compiledSeparator, length: count(65536), take: count(65536) },
+  compiled: {
+    from: text,
+    null_values: compiledNulls,
+    separator: compiledSeparator,
+    length: count(65536),
+    take: count(65536),
+  },
   reads: "items",
   numeric: true,
   dense: true,

@@ -7,6 +7,15 @@ export const TABLE_NAME = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$";
 export const closed = { additionalProperties: false };
 export const optional = Type.Optional;
 export const text = (description: string, options = {}) => Type.String({ minLength: 1, description, ...options });
+/** Texts that mean that a value is missing. */
+export const nullValues = (description: string) =>
+  Type.Array(
+    Type.Union([
+      Type.String({ maxLength: 1024, description: "A text, as it stands in the data." }),
+      Type.Number({ description: "A number; its text is compared." }),
+    ]),
+    { minItems: 1, maxItems: 64, description },
+  );
 export const size = (description: string, options = {}) =>
   Type.Integer({ minimum: 1, maximum: 4096, description, ...options });
 export const whole = (description: string, value?: number, maximum = 2 ** 32 - 1) =>

@@ -10,6 +10,8 @@ export const aboveZero = Type.Number({ exclusiveMinimum: 0 });
 export const share = Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 });
 /** A number of rows. */
 export const rows = count(2 ** 32 - 1);
+/** Texts that mean that a value is missing. */
+export const nullValues = Type.Array(text, { minItems: 1, maxItems: 64 });
 /** A 64-bit number. */
 export const hex = Type.String({ pattern: "^[0-9a-f]{16}$" });
 /** Of layers. */

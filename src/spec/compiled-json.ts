@@ -3,16 +3,18 @@ import { type EncodingKind, encodingKinds, kindOf, plainKinds } from "../encodin
 import { fieldKinds, fieldOf, isBag, isCrossable, isNumber } from "../fields/index.js";
 import { Optimizer } from "../optimizers/schema.js";
 import { closed } from "../schema/basics.js";
-import { count, hex, orNull, text } from "../schema/compiled.js";
+import { count, hex, nullValues, orNull, text } from "../schema/compiled.js";
 import { type Static, type TProperties, Type } from "../schema/typebox.js";
 import { type Validator, validator } from "../schema/validator.js";
 import { rowProperties } from "../tables/spec.js";
 import { towerKinds, towerOf } from "../towers/index.js";
 import { CompiledCalibration, hasKeys } from "./calibration.js";
 import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, TowerKind } from "./compiled.js";
+import { MOST_POSITIVES } from "./label.js";
 import { nestedDisagreement } from "./nested.js";
 import { Poolings, poolingDisagreement } from "./poolings.js";
 import { BIAS, hasOwnSeeds } from "./tables.js";
+import { MOST_ZONE } from "./time.js";
 
 const Events = Type.Object(
   {
@@ -20,11 +22,20 @@ const Events = Type.Object(
     columns: Type.Array(text),
     header: Type.Boolean(),
     separator: Type.String({ maxLength: 1 }),
+    null_values: Type.Optional(nullValues),
+    numbers_as_strings: Type.Optional(Type.Literal(true)),
   },
   closed,
 );
 
-const Time = Type.Object({ from: text, unit: Type.Enum(["s", "ms"]) }, closed);
+const Time = Type.Object(
+  {
+    from: text,
+    unit: Type.Enum(["s", "ms", "us", "ns"]),
+    zone: Type.Optional(Type.Integer({ minimum: -MOST_ZONE, maximum: MOST_ZONE })),
+  },
+  closed,
+);
 
 const Join = Type.Object(
   {
@@ -39,7 +50,11 @@ const Join = Type.Object(
 const Label = Type.Object(
   {
     from: text,
-    positive: Type.Union([Type.Object({ equals: text }, closed), Type.Object({ at_least: Type.Number() }, closed)]),
+    positive: Type.Union([
+      Type.Object({ equals: text }, closed),
+      Type.Object({ any_of: Type.Array(text, { minItems: 1, maxItems: MOST_POSITIVES }) }, closed),
+      Type.Object({ at_least: Type.Number() }, closed),
+    ]),
     soft: Type.Optional(Type.Literal(true)),
     weight: orNull(text),
     time: orNull(Time),

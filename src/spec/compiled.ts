@@ -52,22 +52,34 @@ export interface EventFormat {
   readonly header: boolean;
   /** One byte, tsv and csv only. */
   readonly separator: string;
+  /** Texts that mean that there is no value, beside the empty one; absent: none. */
+  readonly null_values?: readonly string[];
+  /** JSON strings may be numbers; absent: only where a label is read. */
+  readonly numbers_as_strings?: true;
 }
+
+/** Units of a time, by how many of them a second has. */
+export const timeUnits = { s: 1, ms: 1e3, us: 1e6, ns: 1e9 } as const;
+export type TimeUnit = keyof typeof timeUnits;
 
 export interface LabelSpec {
   /** Source column (tsv/csv), dotted path (json). For vw the label is the first token: "label". */
   readonly from: string;
   /**
-   * A row is positive when its label equals `equals`, as a number where that is one, else as a text; or, as a number, is >= `at_least`.
+   * A row is positive when its label equals `equals`, as a number where that is one, else as a text; or is equal to one of `any_of`, any
+   * other being a negative; or, as a number, is >= `at_least`.
    * Beside a number, 0, -1 and 1 are the negatives; else any other valid number/text.
    */
-  readonly positive: { readonly equals: string } | { readonly at_least: number };
+  readonly positive:
+    | { readonly equals: string }
+    | { readonly any_of: readonly string[] }
+    | { readonly at_least: number };
   /** The label is a probability in [0, 1], learned as it is; `positive` has no say. Absent: it is a class. */
   readonly soft?: true;
   /** Importance weight: a number > 0. */
   readonly weight: string | null;
   /** Event time. A row without one is rejected. */
-  readonly time: { readonly from: string; readonly unit: "s" | "ms" } | null;
+  readonly time: TimeSpec | null;
   /** Event id (hashed with seed 0). */
   readonly id: string | null;
   /** Events among which an id counts once; there only where there is an id. */
@@ -78,6 +90,14 @@ export interface LabelSpec {
   readonly oracle: string | null;
 }
 
+/** Where an event's time is: a number of units since 1970, or a calendar time. */
+export interface TimeSpec {
+  readonly from: string;
+  readonly unit: TimeUnit;
+  /** Minutes that calendar times without an offset of their own are ahead of UTC; absent: 0. */
+  readonly zone?: number;
+}
+
 /** How impressions get their labels: 1 where a click came in time, else 0. All times in ms. */
 export interface JoinSpec {
   readonly clicks: {
@@ -86,7 +106,7 @@ export interface JoinSpec {
     /** The id of the impression that was clicked. */
     readonly id: string;
     /** When. */
-    readonly time: NonNullable<LabelSpec["time"]>;
+    readonly time: TimeSpec;
   };
   /** A click counts when it came within so long after its impression. */
   readonly window: number;
@@ -167,9 +187,14 @@ export function cellVectors(cells: readonly CompiledCell[]): { readonly first: n
 export const vectorCount = (cells: readonly CompiledCell[]): number =>
   cells.reduce((sum, { items = 1 }) => sum + items, 0);
 
-/** The number that a positive label is, within what events may hold; undefined where it is a word or a threshold. */
+/** The number that a positive label is, within what events may hold; undefined where it is a word, a threshold or one of several. */
 export function positiveNumber(positive: LabelSpec["positive"]): number | undefined {
-  if ("at_least" in positive || !/^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(positive.equals)) return undefined;
-  const number = Number(positive.equals);
+  return "equals" in positive ? numberOf(positive.equals) : undefined;
+}
+
+/** The number that a text is to those who read events; undefined where it is none, or beyond what they may hold. */
+export function numberOf(text: string): number | undefined {
+  if (!/^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(text)) return undefined;
+  const number = Number(text);
   return Math.abs(number) <= 1e18 ? number : undefined;
 }

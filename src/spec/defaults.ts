@@ -9,6 +9,7 @@ export const defaults = {
   soft: false,
   id_window: 1_000_000,
   time_unit: "ms",
+  time_zone: "UTC",
   join: { window: "15m", lateness: "1m", skew: "5s" },
   table: { dim: 16, init: rows.init, salt: "table" },
   wide: { bits: 22, init: 0, salt: "field" },

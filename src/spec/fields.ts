@@ -17,6 +17,7 @@ export interface ExpandedField {
 export function compileFields(spec: ModelSpec, sources: Sources, problems: Problems): ExpandedField[] {
   const fields = spec.fields.flatMap((source, i) => expandField(source, `fields[${i}]`, sources, problems));
   reportTwins(fields, problems);
+  reportNulls(fields, problems);
   for (const { field, path } of fields) if ("of" in field) checkCross(field.of, path, fields, problems);
   return fields;
 }
@@ -58,6 +59,22 @@ function reportTwins(fields: readonly ExpandedField[], problems: Problems): void
       );
     }
     seen.set(field.name, first ?? path);
+  }
+}
+
+/** What a value means is the same to all that read it. */
+function reportNulls(fields: readonly ExpandedField[], problems: Problems): void {
+  const first = new Map<string, string>();
+  for (const { field, path } of fields) {
+    if (!("from" in field)) continue;
+    const nulls = JSON.stringify(field.null_values ?? []);
+    if ((first.get(field.from) ?? nulls) !== nulls)
+      problems.add(
+        `${path}.null_values`,
+        `another field that reads "${field.from}" has other ones`,
+        "give both fields the same, or name them in events.null_values",
+      );
+    first.set(field.from, nulls);
   }
 }
 

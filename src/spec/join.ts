@@ -4,12 +4,12 @@ import { type Static, Type } from "../schema/typebox.js";
 import { parseSeconds } from "../schema/units.js";
 import type { EventFormat, JoinSpec, LabelSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
-import { compileTime } from "./label.js";
 import { Events, Time } from "./schema-events.js";
 import { compileEvents, Sources } from "./sources.js";
+import { compileTime } from "./time.js";
 
 const { window, lateness, skew } = defaults.join;
-const { format, columns, header, separator } = Events.properties;
+const { format, columns, header, separator, null_values, numbers_as_strings } = Events.properties;
 const duration = (description: string, value: string) =>
   optional(Type.Union([text(description), Type.Number({ minimum: 0, description })], { description, default: value }));
 
@@ -17,7 +17,16 @@ const duration = (description: string, value: string) =>
 export const Join = Type.Object(
   {
     clicks: Type.Object(
-      { format, columns, header, separator, id: text("Where the id of the clicked impression is."), time: Time },
+      {
+        format,
+        columns,
+        header,
+        separator,
+        null_values,
+        numbers_as_strings,
+        id: text("Where the id of the clicked impression is."),
+        time: Time,
+      },
       { ...closed, description: "How a click is written." },
     ),
     window: duration("A click counts when it came within so long after its impression (15m, 1d).", window),
@@ -37,7 +46,7 @@ export function compileJoin(
   checkLabel(label, problems);
   const { clicks } = written;
   const events = compileEvents(clicks, problems, "join.clicks");
-  const time = compileTime(clicks.time);
+  const time = compileTime(clicks.time, problems, "join.clicks.time");
   checkSources(events, clicks.id, time.from, problems);
   return {
     join: {

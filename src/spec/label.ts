@@ -3,7 +3,10 @@ import type { LabelSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import type { ModelSpec } from "./schema.js";
 import type { Sources } from "./sources.js";
+import { compileTime } from "./time.js";
 
+/** Values of a label that may be positive. */
+export const MOST_POSITIVES = 64;
 const THRESHOLD = /^>=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$/;
 
 /** Resolves `label`. */
@@ -13,7 +16,7 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
     problems.add("label.from", "field and from are the same: both are given", "keep one of them");
   }
   const from = label.field ?? label.from ?? defaults.label;
-  const time = label.time === undefined ? null : compileTime(label.time);
+  const time = label.time === undefined ? null : compileTime(label.time, problems, "label.time");
   const { weight = null, oracle = null } = label;
   const id = spec.events.id ?? label.id ?? null;
   const at = (key: string, value: string | null | undefined) => value != null && sources.check(value, `label.${key}`);
@@ -31,7 +34,7 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
   at("oracle", oracle);
   return {
     from,
-    positive: compilePositive(String(label.positive ?? defaults.positive), problems),
+    positive: compilePositives(label.positive ?? defaults.positive, problems),
     ...(label.soft ? { soft: true } : {}),
     weight,
     time,
@@ -42,12 +45,21 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
   };
 }
 
-/** Where a time is, and in what unit. */
-export function compileTime(
-  written: NonNullable<NonNullable<ModelSpec["label"]>["time"]>,
-): NonNullable<LabelSpec["time"]> {
-  const time = typeof written === "string" ? { from: written } : written;
-  return { from: time.from, unit: time.unit ?? defaults.time_unit };
+/** One positive, or a list: beside these any other label is a negative. */
+function compilePositives(
+  written: NonNullable<NonNullable<ModelSpec["label"]>["positive"]>,
+  problems: Problems,
+): LabelSpec["positive"] {
+  if (!Array.isArray(written)) return compilePositive(String(written), problems);
+  const positives = [...new Set(written.map(String))];
+  for (const [i, positive] of positives.entries())
+    if (/^[<>=!]/.test(positive))
+      problems.add(
+        `label.positive[${i}]`,
+        `${JSON.stringify(positive)}: a threshold stands alone`,
+        'positive: ">= 4", or a list of values',
+      );
+  return { any_of: positives };
 }
 
 function compilePositive(positive: string, problems: Problems): LabelSpec["positive"] {

@@ -1,4 +1,4 @@
-import { closed, optional, text } from "../schema/basics.js";
+import { closed, nullValues, optional, text } from "../schema/basics.js";
 import { Type } from "../schema/typebox.js";
 import { defaults } from "./defaults.js";
 
@@ -9,7 +9,15 @@ export const Time = Type.Union(
       {
         from: text("Where the event time is."),
         unit: optional(
-          Type.Enum(["s", "ms"], { default: defaults.time_unit, description: "Seconds or milliseconds since 1970." }),
+          Type.Enum(["s", "ms", "us", "ns"], {
+            default: defaults.time_unit,
+            description: "Seconds, milli-, micro- or nanoseconds since 1970.",
+          }),
+        ),
+        zone: optional(
+          text('The zone of calendar times that do not say it: UTC or an offset, "+02:00".', {
+            default: defaults.time_zone,
+          }),
         ),
       },
       closed,
@@ -37,6 +45,13 @@ export const Events = Type.Object(
       }),
     ),
     separator: optional(text('tsv, csv: one ASCII character, "\\x01", "tab". Default: a tab, a comma.')),
+    null_values: optional(nullValues('Texts that mean that a value is missing, of any field: [NA, "\\\\N"].')),
+    numbers_as_strings: optional(
+      Type.Boolean({
+        default: false,
+        description: "json, and score requests: a number may be written as a string.",
+      }),
+    ),
     id: optional(
       text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),
     ),

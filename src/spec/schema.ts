@@ -4,23 +4,34 @@ import { eventKinds } from "../towers/index.js";
 import { Calibration } from "./calibration.js";
 import { defaults } from "./defaults.js";
 import { Join } from "./join.js";
+import { MOST_POSITIVES } from "./label.js";
 import { nested } from "./nested.js";
 import { Events, Time } from "./schema-events.js";
 import { Field } from "./schema-fields.js";
 import { Poolings, Tower, Wide } from "./schema-model.js";
 import { Table } from "./schema-tables.js";
 
-const POSITIVE = 'A positive label, a number ("1", also written 1.0) or a text, or a threshold (">= 4").';
+const POSITIVE =
+  'A positive label, a number ("1", also written 1.0) or a text, a list of them, or a threshold (">= 4").';
+
+const POSITIVES = "Positive labels, texts and numbers; any other label is a negative.";
+const [Word, Digits, Truth] = [
+  text(POSITIVE),
+  Type.Number({ description: POSITIVE }),
+  Type.Boolean({ description: POSITIVE }),
+];
+const Positives = Type.Array(Type.Union([Word, Digits, Truth]), {
+  minItems: 1,
+  maxItems: MOST_POSITIVES,
+  description: POSITIVES,
+});
 
 const Label = Type.Object(
   {
     field: optional(text("Where the label is; the same as `from`. Default label.", { default: defaults.label })),
     from: optional(text("Where the label is. Default label.", { default: defaults.label })),
     positive: optional(
-      Type.Union([text(POSITIVE), Type.Number({ description: POSITIVE }), Type.Boolean({ description: POSITIVE })], {
-        description: POSITIVE,
-        default: defaults.positive,
-      }),
+      Type.Union([Word, Digits, Truth, Positives], { description: POSITIVE, default: defaults.positive }),
     ),
     soft: optional(
       Type.Boolean({

@@ -1,3 +1,4 @@
+import { compileNulls } from "../fields/index.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { isColumnSeparator, separatorOf } from "../schema/separators.js";
 import type { EventFormat } from "./compiled.js";
@@ -7,17 +8,21 @@ import type { ModelSpec } from "./schema.js";
 
 const isTable = (format: string): format is "tsv" | "csv" => format === "tsv" || format === "csv";
 
-type Written = Pick<ModelSpec["events"], "format" | "columns" | "header" | "separator">;
+type Written = Pick<
+  ModelSpec["events"],
+  "format" | "columns" | "header" | "separator" | "null_values" | "numbers_as_strings"
+>;
 
 /** Resolves `events`, or what else says how a line is written, at `path` of the spec. */
 export function compileEvents(written: Written, problems: Problems, path = "events"): EventFormat {
   const { format, columns, header, separator } = written;
+  const values = compileValues(written, problems, path);
   if (!isTable(format)) {
     for (const key of ["columns", "header", "separator"] as const) {
       if (written[key] !== undefined)
         problems.add(`${path}.${key}`, `has no meaning for ${format}`, "it is for tsv and csv: remove it");
     }
-    return { format, columns: [], header: false, separator: "" };
+    return { format, columns: [], header: false, separator: "", ...values };
   }
   if (!columns && !header)
     problems.add(
@@ -46,7 +51,19 @@ export function compileEvents(written: Written, problems: Problems, path = "even
     columns: names.map(({ column }) => column),
     header: header ?? defaults.header,
     separator: by,
+    ...values,
   };
+}
+
+/** How values are read; what changes nothing is left out, so that specs of before there was a choice keep their hash. */
+function compileValues(
+  { format, null_values, numbers_as_strings }: Written,
+  problems: Problems,
+  path: string,
+): Pick<EventFormat, "null_values" | "numbers_as_strings"> {
+  if (null_values && format === "vw")
+    problems.add(`${path}.null_values`, "has no meaning for vw", "a feature that is missing is left out: remove it");
+  return { ...compileNulls(null_values), ...(numbers_as_strings ? { numbers_as_strings } : {}) };
 }
 
 /** Knows which sources of values (columns, paths, namespaces) an event has, and reports the others. */

@@ -1,17 +1,17 @@
 import type { Batch } from "../core/batch.js";
 import { dateText, wallTime } from "../core/clock.js";
 import type { Constant, Findings } from "../decode/decoder.js";
-import { type CompiledSpec, positiveNumber } from "../spec/compiled.js";
+import { unitName } from "../decode/expected.js";
+import { type CompiledSpec, positiveNumber, type TimeSpec, timeUnits } from "../spec/compiled.js";
 import { rejectText } from "./rejects.js";
 import type { Warning } from "./report.js";
 import type { RejectedRow } from "./stream.js";
+import { latestTime, saidUnit, unitHint, unitOf, YEAR_2000 } from "./time-unit.js";
 
 /** Events, rejected ones too, after which doubts are told for the first time. */
 const FIRST_ROWS = 1000;
 /** Of fewer events nothing follows. */
 const LEAST_ROWS = 10;
-const YEAR_2000 = Date.UTC(2000, 0);
-const MS_OF_YEAR = 365.25 * 86_400_000;
 
 /** What of a batch and of what came with it is looked at. */
 interface Piece {
@@ -106,7 +106,9 @@ export class Doubts {
       code: "mostly_rejected",
       field: first.column || null,
       message: `${share}, the first: ${rejectText(first)}`,
-      hint: "do the spec's `events` and `label` describe this data? hashbrook check shows what is read",
+      hint:
+        unitHint(this.spec, first, this.now) ??
+        "do the spec's `events` and `label` describe this data? hashbrook check shows what is read",
     };
   }
 
@@ -129,25 +131,27 @@ export class Doubts {
 
   private *timeWarnings(): Generator<Warning> {
     const { time } = this.spec.label;
-    const nextYear = this.now + MS_OF_YEAR;
+    const nextYear = latestTime(this.now);
     if (!time || this.earliest > this.latest) return;
     const span = `${time.from}: event times from ${dateText(this.earliest)} to ${dateText(this.latest)}`;
-    const hint = this.timeHint(time, nextYear);
+    const hint = this.timeHint(time);
     if (this.earliest < YEAR_2000)
       yield { code: "time_before_2000", field: time.from, message: `${span}, before 2000`, hint };
     if (this.latest > nextYear)
       yield { code: "time_in_future", field: time.from, message: `${span}, after the next year`, hint };
   }
 
-  private timeHint({ from, unit }: NonNullable<CompiledSpec["label"]["time"]>, nextYear: number): string {
-    const plausible = (x: number) => x >= YEAR_2000 && x <= nextYear;
-    if (unit === "ms" && plausible(this.earliest * 1000)) return `these are seconds: time: { from: ${from}, unit: s }`;
-    if (unit === "s" && plausible(this.earliest / 1000)) return `these are milliseconds: time: { from: ${from} }`;
+  private timeHint({ from, unit }: TimeSpec): string {
+    const number = (this.earliest / 1000) * timeUnits[unit];
+    const fitting = unitOf(number, this.now);
+    if (fitting && fitting !== unit) return `these are ${unitName(fitting)}: ${saidUnit(from, fitting)}`;
     const digits = String(unit === "s" ? this.earliest / 1000 : this.earliest);
     const date = compactDate(digits);
     if (date) return `${digits} looks like a date in digits: write it as ISO 8601 in the data, ${date}`;
     const said =
-      unit === "s" ? `seconds (unit: s)` : `milliseconds (the default; else time: { from: ${from}, unit: s })`;
+      unit === "ms"
+        ? `milliseconds (the default; else time: { from: ${from}, unit: s })`
+        : `${unitName(unit)} (unit: ${unit})`;
     return `is ${from} the event's time? the spec says: a number since 1970, in ${said}, or an ISO 8601 date`;
   }
 
@@ -177,6 +181,7 @@ function missing({ column, near }: Constant): string {
 
 function positiveText({ label: { positive } }: CompiledSpec): string {
   if ("at_least" in positive) return `>= ${positive.at_least}`;
+  if ("any_of" in positive) return positive.any_of.join(" or ");
   return positiveNumber(positive) === undefined ? `the text ${JSON.stringify(positive.equals)}` : positive.equals;
 }
 

@@ -18,6 +18,7 @@ import { PrefixCurves } from "./prefix-curves.js";
 import { rejectSamples, rejectText } from "./rejects.js";
 import type { CalibratedReport, Progress, Quality, Report, TableReport, Warning } from "./report.js";
 import type { DecodedBatch } from "./stream.js";
+import { TimeUnitCheck, unitHint } from "./time-unit.js";
 
 /** Counters of a run that a checkpoint keeps: plain JSON. */
 export interface RunMetricsState {
@@ -45,6 +46,7 @@ export class RunMetrics {
   private skippedRows = 0;
   private done: number | null = null;
   private readonly doubts: Doubts;
+  readonly timeUnit: TimeUnitCheck;
   /** Of nested vectors; null where there are none, or nobody asked. */
   readonly curves: PrefixCurves | null;
   /** Of the first events. */
@@ -66,6 +68,7 @@ export class RunMetrics {
     this.calibrated = spec.calibration ? new SplitMetrics({ window: spec.window }) : null;
     this.distinct = new DistinctCounts(spec.fields.length);
     this.doubts = new Doubts(spec);
+    this.timeUnit = new TimeUnitCheck(spec);
     this.curves = PrefixCurves.of(spec, job);
   }
 
@@ -102,7 +105,9 @@ export class RunMetrics {
       "all_rejected",
       `all ${this.rejected.toLocaleString("en")} events were rejected, the first: ${rejectText(first)}`,
       {
-        hint: "do the spec's `events` and `label` describe this data? hashbrook check --model SPEC --data FILE shows what is read",
+        hint:
+          unitHint(this.spec, first) ??
+          "do the spec's `events` and `label` describe this data? hashbrook check --model SPEC --data FILE shows what is read",
       },
     );
   }

@@ -169,6 +169,7 @@ export class Trainer implements Consumer {
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes, ends }: SourceState): Promise<void> {
     await this.repeat();
     const all = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
+    this.runMetrics.timeUnit.first(all, decoded.rejects);
     const { calibrator } = this.model;
     if (calibrator && decoded.kept) nameSlices(calibrator, all, decoded.kept);
     const batch = this.dedup?.rest(all, this.scored !== undefined) ?? all;

@@ -492,6 +492,7 @@ function readHead(
       () => {
         if ("at_least" in label.positive) return numberOf(labelValue) >= label.positive.at_least ? 1 : 0;
         const text = Buffer.from(textOf(labelValue)).toString();
+        if ("any_of" in label.positive) return listed(label.positive.any_of, text) ? 1 : 0;
         const positive = Number(label.positive.equals);
         if (text === label.positive.equals) return 1;
         if (Number.isNaN(positive)) return 0;
@@ -512,9 +513,9 @@ function readHead(
   }
   if (label.time) {
     const value = read(label.time.from, "number");
-    const scale = label.time.unit === "s" ? 1000 : 1;
+    const time = label.time;
     if (value.text.length > 0) {
-      head.time = trying(label.time.from, () => calendarOf(value) ?? numberOf(value) * scale, "bad_time");
+      head.time = trying(time.from, () => calendarOf(value, time.zone) ?? timeOf(value, time.unit), "bad_time");
       if (head.time <= 0 || head.time >= Date.UTC(2100, 0)) throw new Refusal("impossible_time", label.time.from);
     } else if (required) throw new Refusal("missing_time", label.time.from);
   }
@@ -533,15 +534,42 @@ function readHead(
   }
 }
 
+/** Whether a label is one of the positives, as a text or as a number. */
+function listed(positives: readonly string[], text: string): boolean {
+  const numberIn = (word: string): number | null => {
+    try {
+      return { true: 1, false: 0 }[word.toLowerCase()] ?? number(word);
+    } catch {
+      return null;
+    }
+  };
+  const x = numberIn(text);
+  return positives.some((word) => word === text || (x !== null && /\d/.test(word) && numberIn(word) === x));
+}
+
+/** Milliseconds of a number of units, whole ones exactly. */
+function timeOf(value: Value, unit: "s" | "ms" | "us" | "ns"): number {
+  if (unit === "s") return numberOf(value) * 1000;
+  if (unit === "ms") return numberOf(value);
+  const divisor = unit === "us" ? 1000 : 1e6;
+  const text = latin1(value.text);
+  if (!["text", "number"].includes(value.kind)) throw "bad_type";
+  if (!/^\d{1,19}$/.test(text))
+    return (Number(text) && /^[\d.+eE-]+$/.test(text) ? Number(text) : numberOf(value)) / divisor;
+  const units = BigInt(divisor);
+  return Number(BigInt(text) / units) + Number(BigInt(text) % units) / divisor;
+}
+
 const CALENDAR =
   /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?: ?(?:[Zz]|UTC|([+-])(\d\d)(?::?(\d\d))?))?)?$/;
 
 /** Milliseconds of a calendar time; undefined where the text is none. */
-function calendarOf({ kind, text }: Value): number | undefined {
+function calendarOf({ kind, text }: Value, zone = 0): number | undefined {
   const found = CALENDAR.exec(latin1(text));
   if (!found || !["text", "string"].includes(kind)) return undefined;
   const [year, month, day, hours, minutes, seconds] = found.slice(1, 7).map((digits) => Number(digits ?? 0));
   const [east, offsetMinutes] = [found[8] !== "-", 60 * Number(found[9] ?? 0) + Number(found[10] ?? 0)];
+  const told = /[Zz]|UTC|[+-]\d\d(?::?\d\d)?$/.test(latin1(text).slice(11));
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || day === 0) return undefined;
@@ -550,12 +578,26 @@ function calendarOf({ kind, text }: Value): number | undefined {
   const digits = (found[7] ?? "0").slice(0, 9);
   const part = (Number(digits) * 1000) / 10 ** digits.length;
   const local = date.getTime() + (hours * 60 + minutes) * 60_000 + (seconds * 1000 + part);
-  return local - (east ? offsetMinutes : -offsetMinutes) * 60_000;
+  return local - (told ? (east ? offsetMinutes : -offsetMinutes) : zone) * 60_000;
+}
+
+/** A value as the spec's `null_values` and `numbers_as_strings` have it. */
+function declared({ events, fields }: CompiledSpec, from: string, value: Value): Value {
+  const own = fields.flatMap((field) => ("from" in field && field.from === from ? (field.null_values ?? []) : []));
+  const nulls = [...(events.null_values ?? []), ...own].map(bytesOf);
+  const scalar = ["text", "number", "boolean", "string"].includes(value.kind);
+  if (scalar && nulls.some((text) => text === latin1(value.text))) return missing;
+  return events.numbers_as_strings ? plainStrings(value) : value;
+}
+
+function plainStrings(value: Value): Value {
+  const items = value.items?.map(plainStrings);
+  return { ...value, ...(items && { items }), ...(value.kind === "string" && { kind: "text" }) };
 }
 
 function accept(spec: CompiledSpec, format: Format, event: Event, required: boolean): Row {
   const read = (from: string, role: "text" | "number" | "items"): Value =>
-    format === "vw" ? vwValue(event, from, role) : (event.get(from) ?? missing);
+    format === "vw" ? vwValue(event, from, role) : declared(spec, from, event.get(from) ?? missing);
   const trying = <T>(column: string, run: () => T, code?: string): T => {
     try {
       return run();

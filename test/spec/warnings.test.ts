@@ -43,7 +43,8 @@ it("a positive label written without quotes is its text", () => {
   expect(hash("1.0")).toBe(hash('"1"'));
   expect(hash("0.5")).toBe(hash('"0.5"'));
   expect(hash("true")).toBe(hash('"true"'));
-  expect(() => hash("[1]")).toThrow(/label\.positive: expected a text, got a list/);
+  expect(hash("[1, yes]")).toBe(hash('["1", "yes", "1"]'));
+  expect(() => hash("{ is: 1 }")).toThrow(/label\.positive: expected a text, got a map/);
   expect(() => hash(".nan")).toThrow(/must be finite/);
 });
 

@@ -1,5 +1,5 @@
 // Calendar times → milliseconds since 1970: `YYYY-MM-DD`, then perhaps `T` or a blank and `HH:MM[:SS[.fraction]]`, then perhaps
-// `Z`, `UTC` or an offset `±HH[:MM]`, with or without a blank before it. UTC where nothing else is said.
+// `Z`, `UTC` or an offset `±HH[:MM]`, with or without a blank before it.
 
 let p: usize = 0;
 let stop: usize = 0;
@@ -87,8 +87,11 @@ function offset(): f64 {
   return east ? ahead : -ahead;
 }
 
-/** @returns milliseconds since 1970; NaN: the text is no such time */
-export function calendarTime(at: usize, size: usize): f64 {
+/**
+ * @param zone milliseconds that a time is ahead of UTC which does not say it
+ * @returns milliseconds since 1970; NaN: the text is no such time
+ */
+export function calendarTime(at: usize, size: usize, zone: f64): f64 {
   p = at;
   stop = at + size;
   good = true;
@@ -101,7 +104,7 @@ export function calendarTime(at: usize, size: usize): f64 {
   let time = <f64>daysOf(year, month, day) * 86400000;
   if (p < stop && (passes(84) || passes(116) || passes(32))) {
     time += clock();
-    if (p < stop) time -= offset();
-  }
+    time -= p < stop ? offset() : zone;
+  } else time -= zone;
   return good && p == stop ? time : NaN;
 }

@@ -21,7 +21,7 @@ import { countDistinct } from "./distinct";
 import { isOfContext } from "./json";
 import { item, itemKind, itemScale, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
 import { checkKept, keepRow } from "./kept";
-import { inRange, parseNumber, smallInteger } from "./number";
+import { inRange, parseNumber, parseTicks, smallInteger } from "./number";
 import {
   BAG_CELL_BYTES,
   BAG_OP_BYTES,
@@ -47,6 +47,10 @@ import {
   OBJECT,
   SCALED,
   SCALE_AFTER,
+  NULL_OP_BYTES,
+  NullOp,
+  WORD_BYTES,
+  Word,
   SLOT_BYTES,
   STRING,
   Slot,
@@ -96,6 +100,7 @@ export function beginContext(): void {
 
 /** Writes row `row` of the batch. @returns a reject code; a rejected row leaves nothing behind */
 export function acceptRow(row: usize): u32 {
+  if (plan.nulls != plan.nullsEnd) clearNulls();
   let code = head(row);
   if (!code && mayFail) code = checkTexts();
   if (!code) code = numbers(row);
@@ -111,6 +116,25 @@ export function acceptRow(row: usize): u32 {
   if (plan.watches != plan.watchesEnd) watchRow();
   if (plan.keptRows) keepRow(OK);
   return OK;
+}
+
+/** Values that are declared to mean nothing are missing from here on. */
+export function clearNulls(): void {
+  for (let at = plan.nulls; at < plan.nullsEnd; at += NULL_OP_BYTES) {
+    const op = changetype<NullOp>(at);
+    const slot = op.slot;
+    if (slot.size && slot.kind <= STRING && findWord(slot, op.words, op.wordsEnd, NaN)) slot.size = 0;
+  }
+}
+
+/** Whether the slot's text is one of the words, or its number the number of one. */
+function findWord(slot: Slot, words: usize, end: usize, number: f64): bool {
+  const size = slot.size;
+  for (let at = words; at < end; at += WORD_BYTES) {
+    const word = changetype<Word>(at);
+    if ((word.size == size && sameText(slot.at, word.at, size)) || word.number == number) return true;
+  }
+  return false;
 }
 
 /** Why the slot's value cannot be hashed, 0 when it can. */
@@ -191,6 +215,7 @@ function label(to: usize): u32 {
     return plan.required ? fail(slot, BAD_LABEL) : OK;
   }
   if (plan.soft) return softLabel(slot, to);
+  if (plan.positives != plan.positivesEnd) return listedLabel(slot, to);
   const size = plan.positiveSize;
   if (size) {
     if (mayFail && textFault(slot)) return fail(slot, BAD_LABEL);
@@ -213,6 +238,13 @@ function numberLabel(slot: Slot, to: usize): u32 {
   const positive = x == plan.atLeast;
   store<f32>(to, <f32>(<i32>positive));
   return positive || x == 0 || abs(x) == 1 ? OK : fail(slot, UNKNOWN_LABEL);
+}
+
+/** A label beside several positives: one of these, or any other text. */
+function listedLabel(slot: Slot, to: usize): u32 {
+  if (mayFail && textFault(slot)) return fail(slot, BAD_LABEL);
+  store<f32>(to, <f32>(<i32>findWord(slot, plan.positives, plan.positivesEnd, truthOr(slot))));
+  return OK;
 }
 
 function softLabel(slot: Slot, to: usize): u32 {
@@ -243,11 +275,18 @@ function weight(slot: Slot, to: usize): u32 {
 
 function time(slot: Slot, to: usize): u32 {
   if (slot.size == 0 && plan.required) return fail(slot, MISSING_TIME);
-  let x = slot.size ? plainNumber(slot) * plan.timeScale : 0;
-  if (isNaN(x) && (slot.kind == TEXT || slot.kind == STRING)) x = calendarTime(slot.at, slot.size);
+  let x: f64 = 0;
+  if (slot.size) x = plan.timeDivisor == 1 ? plainNumber(slot) * plan.timeScale : ticks(slot);
+  if (isNaN(x) && (slot.kind == TEXT || slot.kind == STRING)) x = calendarTime(slot.at, slot.size, plan.zone);
   store<f64>(to, x);
   if (!isFinite(x)) return fail(slot, BAD_TIME);
   return slot.size && (x <= 0 || x >= LATEST) ? fail(slot, IMPOSSIBLE_TIME) : OK;
+}
+
+/** Milliseconds of a count of smaller units. */
+function ticks(slot: Slot): f64 {
+  if (slot.kind == SCALED) return plainNumber(slot) / plan.timeDivisor;
+  return numberFault(slot) ? NaN : parseTicks(slot.at, slot.size, plan.timeDivisor);
 }
 
 function id(slot: Slot, to: usize): u32 {

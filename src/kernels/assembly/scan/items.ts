@@ -10,9 +10,9 @@ import {
   NUMBER,
   OBJECT,
   SCALE_AFTER_ITEMS,
-  STRING,
   TEXT,
   Slot,
+  plan,
   scratchEnd,
 } from "./plan";
 
@@ -174,7 +174,7 @@ function element(p: usize, end: usize, hasEscapes: bool): bool {
 }
 
 function stringElement(start: usize, stop: usize, hasEscapes: bool): bool {
-  itemKind = STRING;
+  itemKind = plan.stringKind;
   if (!hasEscapes) return done(start, stop - start);
   const size = unescape(start, stop, scratchEnd);
   return size == -1 ? failed(BAD_UTF8) : done(scratchEnd, size);

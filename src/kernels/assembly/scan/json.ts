@@ -10,7 +10,6 @@ import {
   MISSING,
   NUMBER,
   OBJECT,
-  STRING,
   Slot,
   SLOT_BYTES,
   plan,
@@ -216,7 +215,7 @@ function string(p: usize, slot: Slot): usize {
   else {
     slot.at = p;
     slot.size = <u32>(end - 1 - p);
-    slot.kind = STRING;
+    slot.kind = plan.stringKind;
   }
   return end;
 }
@@ -225,7 +224,7 @@ function unescapeTo(slot: Slot, start: usize, stop: usize): void {
   const size = unescape(start, stop, scratchEnd);
   slot.at = scratchEnd;
   slot.size = size < 0 ? 1 : size;
-  slot.kind = size < 0 ? LONE_SURROGATE : STRING;
+  slot.kind = size < 0 ? LONE_SURROGATE : plan.stringKind;
   if (size < 0) setMayFail(true);
   if (size > 0) setScratchEnd(scratchEnd + size);
 }

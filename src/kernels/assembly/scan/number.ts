@@ -127,10 +127,26 @@ export function parseNumber(at: usize, size: usize): f64 {
   while (p < end && digit(p) < 10) digits = digits * 10 + digit(p++);
   let count = p - wholeStart;
   if (p == end && count > 0 && count < 16) return negative ? -(<f64>digits) : <f64>digits;
-  return parseLong(at, wholeStart, end, negative);
+  return inRange(parseLong(at, wholeStart, end, negative));
 }
 
-/** The general case of parseNumber, from the first digit on. */
+/**
+ * A count of small units of time, in `divisor`s of them: a whole number up to 2^63 is divided as such, since an f64 cannot tell its
+ * last digits apart; any other as parseNumber reads it.
+ */
+export function parseTicks(at: usize, size: usize, divisor: f64): f64 {
+  const end = at + size;
+  let ticks: u64 = 0;
+  let p = at;
+  while (p < end && digit(p) < 10 && p - at < 18) ticks = ticks * 10 + digit(p++);
+  if (p < end && digit(p) < 10) ticks = ticks * 10 + digit(p++);
+  const units = <u64>divisor;
+  if (p == end) return <f64>(ticks / units) + <f64>(ticks % units) / divisor;
+  const signed = load<u8>(at) == 45 || load<u8>(at) == 43;
+  return parseLong(at, at + <usize>signed, end, load<u8>(at) == 45) / divisor;
+}
+
+/** The general case of parseNumber, from the first digit on, in no range. */
 function parseLong(at: usize, start: usize, end: usize, negative: bool): f64 {
   let p = start;
   let digits: u64 = 0;
@@ -178,6 +194,6 @@ function parseLong(at: usize, start: usize, end: usize, negative: bool): f64 {
         ? <f64>digits / load<f64>(EXACT_POWERS + ((<usize>-power) << 3))
         : <f64>digits * load<f64>(EXACT_POWERS + ((<usize>power) << 3));
   } else if (!dropped && power >= MIN_POWER && power <= MAX_POWER) x = eiselLemire(digits, power);
-  else return inRange(hostNumber(at, end - at));
-  return inRange(negative ? -x : x);
+  else return hostNumber(at, end - at);
+  return negative ? -x : x;
 }

@@ -178,11 +178,33 @@ export class Watch {
 export const WATCH_BYTES: usize = offsetof<Watch>();
 export const UNSEEN: u32 = 0xffffffff;
 
+/** A text that a value is compared with, and the number it makes; NaN: none. */
+@unmanaged
+export class Word {
+  number: f64;
+  at: usize;
+  size: u32;
+}
+export const WORD_BYTES: usize = offsetof<Word>();
+
+/** The words that, as a slot's value, mean that there is none. */
+@unmanaged
+export class NullOp {
+  slot: Slot;
+  words: usize;
+  wordsEnd: usize;
+}
+export const NULL_OP_BYTES: usize = offsetof<NullOp>();
+
 /** Everything about one model's events. Slots that the spec has no use for are null. */
 @unmanaged
 class Plan {
   atLeast: f64;
+  /** A time's number times this, divided by that, is milliseconds. */
   timeScale: f64;
+  timeDivisor: f64;
+  /** Milliseconds that calendar times without an offset are ahead of UTC. */
+  zone: f64;
   /**
    * Pointers to the slot of each file column (tsv, csv), filled up to a multiple of four; the host changes the end when it has
    * read a header.
@@ -197,6 +219,9 @@ class Plan {
   /** The positive text, whose number is atLeast (NaN: it is none); a size of 0 means: positive when the number is >= atLeast. */
   positive: usize;
   positiveSize: u32;
+  /** Words of which a positive label is one; none: `positive` says it. */
+  positives: usize;
+  positivesEnd: usize;
   weightSlot: Slot | null;
   timeSlot: Slot | null;
   idSlot: Slot | null;
@@ -214,6 +239,11 @@ class Plan {
 
   slots: usize;
   slotsEnd: usize;
+  /** What makes values missing. */
+  nulls: usize;
+  nullsEnd: usize;
+  /** What a JSON string is to its reader: STRING, or TEXT where numbers may be written as strings. */
+  stringKind: u32;
   /** Pointers to the slots that are hashed, in the order they are checked. */
   texts: usize;
   textsEnd: usize;

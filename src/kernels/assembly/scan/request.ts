@@ -2,7 +2,7 @@
 // found, then candidates are read one after the other, as many at a time as the host wants rows. Whatever is not just this form is
 // odd: the host reads it another way, which also finds the words for what is wrong.
 import { MAX_ROW, OK } from "./codes";
-import { acceptRow, beginContext } from "./fields";
+import { acceptRow, beginContext, clearNulls } from "./fields";
 import { Node, clearRow, forgetContext, keepContext, object, readObject, toContext } from "./json";
 import { skip, skipSpace } from "./json-text";
 import { plan, scratchEnd, setFailedSlot, setMayFail } from "./plan";
@@ -127,6 +127,7 @@ export function readContext(at: usize, end: usize, copy: usize): u32 {
   noteIn(false);
   const why = readObject(at, end);
   if (why) return why;
+  clearNulls();
   keepContext(copy);
   beginContext();
   contextScratch = scratchEnd;

@@ -1,0 +1,74 @@
+import { expect, it } from "vitest";
+import { compiledFromJson } from "../../src/spec/compile.js";
+import { decodeIdentity } from "../../src/spec/decode-identity.js";
+import { specHash } from "../../src/spec/hash.js";
+import { parseSpec } from "../../src/spec/parse.js";
+
+/** A spec with these lines under `events`, `label` and the field `age`. */
+const specOf = (events = "", label = "", age = "", more = "") =>
+  parseSpec(
+    `name: shop
+events: { format: json${events} }
+label: { field: clicked${label} }
+fields:
+  - { name: user, type: categorical, table: ids }
+  - { name: age, type: numeric${age} }
+${more}tables: { ids: { dim: 4 } }
+tower: deep_crossing
+`,
+    "shop.yaml",
+  );
+
+it("what changes nothing is not in the compiled spec: specs keep their hash", () => {
+  const hash = specHash(specOf());
+  expect(specHash(specOf(', null_values: [""], numbers_as_strings: false'))).toBe(hash);
+  expect(specHash(specOf("", "", ', null_values: [""]'))).toBe(hash);
+  const timed = specHash(specOf("", ", time: ts"));
+  expect(specHash(specOf("", ', time: { from: ts, unit: ms, zone: "UTC" }'))).toBe(timed);
+  expect(specHash(specOf("", ', time: { from: ts, zone: "+00:00" }'))).toBe(timed);
+});
+
+it("what changes values is compiled, read back from a checkpoint, and part of what a cache of events is known by", () => {
+  const plain = decodeIdentity(specOf()).hash;
+  for (const spec of [
+    specOf(', null_values: ["", NA, "\\\\N", NA]'),
+    specOf(", numbers_as_strings: true"),
+    specOf("", ", positive: [2, buy, true]"),
+    specOf("", ', time: { from: ts, unit: ns, zone: "-03:30" }'),
+    specOf("", "", ', null_values: ["-1"]'),
+  ]) {
+    expect(compiledFromJson(JSON.stringify(spec))).toEqual(spec);
+    expect(decodeIdentity(spec).hash).not.toBe(plain);
+  }
+  expect(specOf(', null_values: ["", NA, "\\\\N", NA]').events.null_values).toEqual(["NA", "\\N"]);
+  expect(specOf("", ", positive: [2, buy, true]").label.positive).toEqual({ any_of: ["2", "buy", "true"] });
+  expect(specOf("", ', time: { from: ts, zone: "-03:30" }').label.time).toEqual({ from: "ts", unit: "ms", zone: -210 });
+});
+
+it.each([
+  ["", ", time: { from: ts, zone: Europe/Berlin }", "", /"Europe\/Berlin" is a named zone/],
+  ["", ', time: { from: ts, zone: "+25:00" }', "", /"\+25:00" is no zone/],
+  ["", ", time: { from: ts, unit: min }", "", /"min" is not one of s, ms, us, ns/],
+  ["", ', positive: [1, ">= 4"]', "", /label\.positive\[1\]: ">= 4": a threshold stands alone/],
+  ["", ", positive: []", "", /needs 1 to 64 items/],
+  [", null_values: NA", "", "", /events\.null_values: expected a list/],
+])("%s%s%s is refused", (events, label, age, message) => {
+  expect(() => specOf(events, label, age)).toThrow(message);
+});
+
+it("two fields that read one value agree on what means nothing", () => {
+  const twice = "  - { name: years, from: age, type: numeric, null_values: [NA] }\n";
+  expect(specOf("", "", ", null_values: [-1]").fields[1]).toMatchObject({ null_values: ["-1"] });
+  expect(() => specOf("", "", ', null_values: ["-1"]', twice)).toThrow(/another field that reads "age"/);
+});
+
+it("vw leaves out what is missing", () => {
+  const text = `name: vw
+events: { format: vw, null_values: [NA] }
+label: { field: label }
+fields: [{ name: user, type: categorical, table: ids }]
+tables: { ids: { dim: 4 } }
+tower: deep_crossing
+`;
+  expect(() => parseSpec(text, "vw.yaml")).toThrow(/events\.null_values: has no meaning for vw/);
+});
