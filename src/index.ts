@@ -61,6 +61,7 @@ export {
   neighboursOf,
 } from "./item2vec/item2vec.js";
 export type { Item2vecProgress, Item2vecSettings } from "./item2vec/learn.js";
+export type { GroupedQuality } from "./metrics/grouped.js";
 export type { Difference, PairedDifference } from "./metrics/paired.js";
 export type { ReliabilityPoint } from "./metrics/reliability.js";
 export type { BinnedQuality } from "./metrics/score-bins.js";
@@ -112,6 +113,7 @@ export type { ServingPrecision } from "./tables/table.js";
 export type { ByReport } from "./train/by-value.js";
 export { type CheckOptions, type CheckReport, check } from "./train/check.js";
 export type { FieldCheck } from "./train/field-check.js";
+export type { GroupReport } from "./train/group-auc.js";
 export type { PublishSpec } from "./train/job.js";
 export type { JoinCounts } from "./train/join/joiner.js";
 export type { PredictionFormat } from "./train/prediction-lines.js";

@@ -1,24 +1,17 @@
 import type { Batch } from "../core/batch.js";
 import { type Block, bytesOf, type SavedBlocks, savedBytes, savedNumbers } from "../core/blocks.js";
-import { HashbrookError } from "../core/errors.js";
 import { keepOf } from "../core/half-life.js";
 import { hex64 } from "../core/hash.js";
 import type { CalibrationState } from "../delta-log/state.js";
 import { sigmoid } from "../metrics/kernel.js";
 import type { Span } from "../metrics/split.js";
 import type { CalibrationSpec, CompiledSpec } from "../spec/compiled.js";
+import { type KeyColumn, keyColumn, keyHalves } from "../spec/key-column.js";
 import { type Curve, type ValueAt, valueOfKnots, valueOfLine } from "./curve.js";
 import { isotonic } from "./isotonic.js";
 import { platt } from "./platt.js";
 import { SLICE, Slice, type Totals } from "./slice.js";
 import { SliceIndex } from "./slice-index.js";
-
-/** Where a batch has a field's key: which of its table's `singles` single keys of a row it is. */
-export interface Column {
-  readonly table: number;
-  readonly cell: number;
-  readonly singles: number;
-}
 
 const KEYS = "calibration/keys";
 const SLICES = "calibration/slices";
@@ -51,7 +44,7 @@ export class Calibrator {
   private readonly growth: number;
   private readonly valueAt: ValueAt;
   /** Where a batch has the field's key; null: all events share a curve. */
-  private readonly column: Column | null;
+  private readonly column: KeyColumn | null;
   private readonly index: SliceIndex;
   private names: string[] = [];
   /** Of values that have no slice yet. */
@@ -63,7 +56,7 @@ export class Calibrator {
   /** Of a replica: what the trainer told of its slices. */
   private told: readonly Totals[] | null = null;
 
-  private constructor(spec: CalibrationSpec, column: Column | null) {
+  private constructor(spec: CalibrationSpec, column: KeyColumn | null) {
     this.spec = spec;
     this.growth = 1 / keepOf(spec.half_life);
     this.valueAt = spec.method === "platt" ? valueOfLine : valueOfKnots;
@@ -75,7 +68,7 @@ export class Calibrator {
   static of(spec: CompiledSpec): Calibrator | null {
     const { calibration } = spec;
     if (!calibration) return null;
-    return new Calibrator(calibration, calibration.by === undefined ? null : columnOf(spec, calibration.by));
+    return new Calibrator(calibration, calibration.by === undefined ? null : keyColumn(spec, calibration.by));
   }
 
   /** f32[rows]: calibrated logits. */
@@ -228,29 +221,9 @@ export class Calibrator {
 
   /** u32[2 × rows], the halves of the field's keys; empty where there is no field. */
   private keysOf(batch: Batch): Uint32Array {
-    if (!this.column) return NO_KEYS;
-    const { table, cell, singles } = this.column;
-    const keys = batch.keys(table);
-    const all = new Uint32Array(keys.buffer, keys.byteOffset, 2 * keys.length);
-    if (singles === 1) return all;
-    const halves = new Uint32Array(2 * batch.rows);
-    for (let r = 0, at = 2 * cell; r < batch.rows; r++, at += 2 * singles) {
-      halves[2 * r] = all[at];
-      halves[2 * r + 1] = all[at + 1];
-    }
-    return halves;
+    return this.column ? keyHalves(this.column, batch) : NO_KEYS;
   }
 }
 
 const NONE: Curve = new Float32Array(0);
 const NO_KEYS = new Uint32Array(0);
-
-/** Where a batch has the keys of a field: in the first table that embeds it. */
-export function columnOf({ tables }: CompiledSpec, field: string): Column {
-  for (const [table, { cells }] of tables.entries()) {
-    const singles = cells.filter(({ kind }) => kind === "single");
-    const cell = singles.findIndex((single) => single.field === field);
-    if (cell >= 0) return { table, cell, singles: singles.length };
-  }
-  throw new HashbrookError("internal", `calibration.by: no table embeds ${field}`);
-}

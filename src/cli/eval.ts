@@ -16,6 +16,7 @@ interface Flags {
   maxRejects?: number;
   by?: string;
   top?: number;
+  groupAuc?: string;
   dims?: Record<string, number>;
   curves?: true;
   json?: true;
@@ -35,6 +36,10 @@ export function evalCommand(): Command {
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
     .option("--by <field>", "tell quality by value of a field (or a column, or a JSON path) and by bin of the score")
     .option("--top <n>", "with --by: values to tell one by one, those with most events (default: 20)", wholeNumber)
+    .option(
+      "--group-auc <field>",
+      "also tell AUC within the events of each value of a field, a column or a JSON path (default: the spec's `metrics.group`)",
+    )
     .option("--dims <list>", DIMS, dims)
     .option("--curves", "of nested vectors: also score with every prefix, of all fields and of each")
     .option("--json", "print the report as one JSON object, the last line of stdout")

@@ -4,6 +4,7 @@ import type { LifecycleCounts } from "../tables/lifecycle.js";
 import { sampleText } from "../train/rejects.js";
 import type { KnownFile, Quality, Report } from "../train/report.js";
 import { byLines } from "./by-value.js";
+import { groupLines } from "./group-auc.js";
 import { nestedLines } from "./nested.js";
 import { bytes, count, duration, figure } from "./progress.js";
 import { tellWarnings } from "./warnings.js";
@@ -46,6 +47,7 @@ export function summary(report: Report): string {
   if (report.join) lines.push(`  ${joinText(report.join)}`);
   lines.push(...clippedLines(report.clipped));
   if (report.left_out) lines.push(`  left out ${count(report.left_out)} negatives, which were scored and not learned`);
+  if (report.grouped) lines.push(...groupLines(report.grouped));
   if (report.nested) lines.push(...nestedLines(report.nested));
   if (report.by) lines.push(...byLines(report.by));
   if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);

@@ -68,13 +68,13 @@ export function compileCalibration(
     if (given.slices !== undefined) problems.add("calibration.slices", "there is one curve", "add `by`, or remove it");
     return { calibration: rest };
   }
-  const wrong = sliceProblem(by, compiled);
+  const wrong = keyedProblem(by, compiled);
   if (wrong) problems.add("calibration.by", ...wrong);
   return { calibration: { ...rest, by, slices: given.slices ?? slices } };
 }
 
-/** What is wrong with slices by this field, and its mend. */
-function sliceProblem(
+/** What is wrong with a field whose keys tell events apart, and its mend. */
+export function keyedProblem(
   by: string,
   { fields, tables }: Pick<CompiledSpec, "fields" | "tables">,
 ): [what: string, mend: string] | undefined {

@@ -7,6 +7,7 @@ import { defaults } from "./defaults.js";
 import { compileFields, type ExpandedField } from "./fields.js";
 import { compileJoin } from "./join.js";
 import { compileLabel } from "./label.js";
+import { compileMetrics } from "./metrics.js";
 import { checkVectors, compilePoolings } from "./poolings.js";
 import type { ModelSpec } from "./schema.js";
 import { compileEvents, Sources } from "./sources.js";
@@ -43,6 +44,7 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
     window: spec.train?.window ?? defaults.train.window,
     ...compileSampling(spec, problems),
     ...compileCalibration(spec.calibration, used, problems),
+    ...compileMetrics(spec.metrics, used, problems),
     events,
     label,
     ...compileJoin(spec.join, label, problems),

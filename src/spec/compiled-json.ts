@@ -11,6 +11,7 @@ import { towerKinds, towerOf } from "../towers/index.js";
 import { CompiledCalibration, hasKeys } from "./calibration.js";
 import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, TowerKind } from "./compiled.js";
 import { MOST_POSITIVES } from "./label.js";
+import { CompiledMetrics } from "./metrics.js";
 import { nestedDisagreement } from "./nested.js";
 import { Poolings, poolingDisagreement } from "./poolings.js";
 import { BIAS, hasOwnSeeds } from "./tables.js";
@@ -118,6 +119,7 @@ const Compiled = Type.Object(
     window: count(2 ** 31 - 1),
     negative_sampling: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
     calibration: Type.Optional(CompiledCalibration),
+    metrics: Type.Optional(CompiledMetrics),
     events: Events,
     label: Label,
     join: Type.Optional(Join),
@@ -214,7 +216,9 @@ function tableDisagreement(
   return nestedDisagreement(table);
 }
 
-function calibrationDisagreement({ calibration, label, negative_sampling, tables }: CompiledSpec): string | undefined {
+function calibrationDisagreement(spec: CompiledSpec): string | undefined {
+  const { calibration, label, metrics, negative_sampling, tables } = spec;
+  if (metrics && !hasKeys(tables, metrics.group)) return `metrics.group is ${metrics.group}, which no table embeds`;
   if (label.soft && negative_sampling !== undefined) return "soft labels have no negatives to sample";
   if (calibration?.by === undefined) return undefined;
   if (calibration.slices === undefined) return "calibration has no number of slices";

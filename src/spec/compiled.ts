@@ -24,6 +24,8 @@ export interface CompiledSpec {
   readonly negative_sampling?: number;
   /** How scores are calibrated; absent: they are not. */
   readonly calibration?: CalibrationSpec;
+  /** What is measured beside what always is; no part of the spec's hash. */
+  readonly metrics?: MetricsSpec;
   /** How a line of text is one event. */
   readonly events: EventFormat;
   /** What is learned, and when and which event it is of. */
@@ -125,6 +127,12 @@ export interface CalibrationSpec {
   readonly slices?: number;
   /** Events of a slice after which one counts half. */
   readonly half_life: number;
+}
+
+/** What is measured beside what always is. */
+export interface MetricsSpec {
+  /** A field: AUC is also told within the events of its values. */
+  readonly group: string;
 }
 
 export type { EncodingKind, EncodingSpec } from "../encodings/index.js";

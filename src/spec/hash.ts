@@ -2,5 +2,10 @@ import { canonicalJson, hex64 } from "../core/hash.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "./compiled.js";
 
-/** XXH64 (seed 0) of the canonical JSON's UTF-8 bytes, 16 hex digits: two models with this hash read events alike. */
-export const specHash = (spec: CompiledSpec): string => hex64(xxh64(canonicalJson(spec)));
+/**
+ * XXH64 (seed 0) of the canonical JSON's UTF-8 bytes, 16 hex digits: two models with this hash read events alike and learn alike. What is
+ * only watched is left out: a run may go on with another gate, or other metrics.
+ */
+export function specHash({ metrics: _, ...learned }: CompiledSpec): string {
+  return hex64(xxh64(canonicalJson(learned)));
+}

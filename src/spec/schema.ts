@@ -5,6 +5,7 @@ import { Calibration } from "./calibration.js";
 import { defaults } from "./defaults.js";
 import { Join } from "./join.js";
 import { MOST_POSITIVES } from "./label.js";
+import { Metrics } from "./metrics.js";
 import { nested } from "./nested.js";
 import { Events, Time } from "./schema-events.js";
 import { Field } from "./schema-fields.js";
@@ -124,6 +125,7 @@ export const specSchema = Type.Object(
     wide: optional(Wide),
     ...Poolings,
     calibration: optional(Calibration),
+    metrics: optional(Metrics),
     train: optional(Train),
   },
   {

@@ -9,6 +9,8 @@ export interface BySpec {
   readonly field: string;
   /** Values told of one by one. */
   readonly top: number;
+  /** Texts that are kept of a row, its own being the first. Default 1. */
+  readonly columns?: number;
 }
 
 /** Quality by value of a field and by bin of the raw probability. */
@@ -51,7 +53,7 @@ export class QualityByValue {
     const raw = sigmoid(logits);
     const mended = calibrated ? sigmoid(calibrated) : raw;
     let r = -1;
-    for (const { rejected, values } of keptRows(kept, 1)) {
+    for (const { rejected, values } of keptRows(kept, this.by.columns ?? 1)) {
       if (rejected !== null || !Number.isFinite(logits[++r])) continue;
       const scored = { logit: logits[r], p: raw[r], q: mended[r], label: labels[r], weight: weights[r] };
       this.of(values[0].text).add(scored);

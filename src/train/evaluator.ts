@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { QualityByValue } from "./by-value.js";
 import { type Consumer, type EndedBy, fromTheStart, type SourceState, type Upstream } from "./consumer.js";
+import { EvaluatedGroups } from "./group-auc.js";
 import type { Job } from "./job.js";
 import type { Progress, Report } from "./report.js";
 import { RunMetrics } from "./run-metrics.js";
@@ -18,10 +19,15 @@ export class Evaluator implements Consumer {
   private readonly loaded: LoadedModel;
   private readonly runMetrics: RunMetrics;
   private readonly byValue: QualityByValue | null;
+  private readonly grouped: EvaluatedGroups | null;
+  /** Texts that are kept of a row. */
+  private readonly columns: number;
 
   private constructor(job: Job, clock: Clock, loaded: LoadedModel) {
     this.loaded = loaded;
     this.runMetrics = new RunMetrics(loaded.spec, job, clock);
+    this.grouped = job.group && new EvaluatedGroups(job.group, loaded.spec);
+    this.columns = job.kept.length;
     this.byValue = job.by && new QualityByValue(job.by, loaded.model.calibrator !== null);
   }
 
@@ -47,6 +53,7 @@ export class Evaluator implements Consumer {
     const logits = await model.predict(batch);
     const calibrated = model.calibrator?.apply(logits, batch);
     this.runMetrics.score(logits, batch, [], calibrated);
+    this.grouped?.add(logits, batch, kept, this.columns);
     if (kept) this.byValue?.add(logits, calibrated, batch, kept);
   }
 
@@ -58,7 +65,8 @@ export class Evaluator implements Consumer {
     const hopeless = this.runMetrics.hopeless(endedBy);
     if (hopeless) throw hopeless;
     const report = this.runMetrics.report(this.loaded.model, this.loaded.path, endedBy);
-    return this.byValue ? { ...report, by: this.byValue.report() } : report;
+    const grouped = this.grouped ? { grouped: this.grouped.report() } : {};
+    return { ...report, ...grouped, ...(this.byValue ? { by: this.byValue.report() } : {}) };
   }
 
   async close(): Promise<void> {

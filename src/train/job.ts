@@ -5,6 +5,7 @@ import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Dims } from "../spec/cut.js";
 import type { BySpec } from "./by-value.js";
+import type { GroupSpec } from "./group-auc.js";
 import type { TopicPosition } from "./ordering/merge.js";
 import type { LineOptions } from "./prediction-lines.js";
 import type { Report } from "./report.js";
@@ -32,6 +33,8 @@ export interface Job extends TrainSettings {
   readonly kept: readonly string[];
   /** eval: what events are told apart by, its source being `kept`; null: by nothing. */
   readonly by: BySpec | null;
+  /** eval: AUC is also told within groups of events; null: not. train: as the spec's `metrics` say. */
+  readonly group: GroupSpec | null;
   /** eval, predict: the checkpoint to score with. train: unused. */
   readonly checkpoint: string | null;
   /** eval, predict: nested vectors are cut to these prefixes. */

@@ -9,14 +9,14 @@ export function formatOf(out: string, columns: readonly string[] | undefined): P
 }
 
 /**
- * Where the values of `eval --by` stand: a field is read from its source; else as for `keptSources`.
+ * Where the values of `eval --by` or `--group-auc` stand: a field is read from its source; else as for `keptSources`.
  * @throws HashbrookError usage
  */
-export function bySource(spec: CompiledSpec, name: string): string[] {
+export function bySource(spec: CompiledSpec, name: string, flag = "--by"): string[] {
   const field = spec.fields.find((one) => one.name === name);
-  if (!field) return keptSources(spec, [name], "--by");
+  if (!field) return keptSources(spec, [name], flag);
   if ("from" in field) return [field.from];
-  throw new HashbrookError("usage", `--by ${name}: a cross stands nowhere in the events`, {
+  throw new HashbrookError("usage", `${flag} ${name}: a cross stands nowhere in the events`, {
     hint: "name a field that is read from them, or a column",
   });
 }

@@ -58,6 +58,7 @@ export class TrainMetrics {
       "Progressive log loss of calibrated probabilities",
       (p) => p.calibrated?.logloss ?? null,
     );
+    value("group_auc", "Progressive AUC within groups of events, of the last whole window", (p) => p.group_auc);
     this.slices();
     for (const figure of ["auc", "logloss"] as const) {
       value(

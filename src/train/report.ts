@@ -5,6 +5,7 @@ import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { StartReport } from "../warm-start/report.js";
 import type { ByReport } from "./by-value.js";
+import type { GroupReport } from "./group-auc.js";
 import type { JoinCounts } from "./join/joiner.js";
 import type { NestedReport } from "./prefix-curves.js";
 import type { SourceHealth } from "./workers/thread-messages.js";
@@ -140,6 +141,8 @@ export interface Progress {
   readonly seen: Quality | null;
   /** Of calibrated probabilities; null where the spec has no calibration. */
   readonly calibrated: Quality | null;
+  /** AUC within groups (GAUC) of the last whole window; null before the first, and where the spec's `metrics` name no groups. */
+  readonly group_auc: number | null;
   /** Predicted ÷ actual lately, of all events and by slice; empty where the spec has no calibration. */
   readonly slices: readonly SliceReport[];
   /** Negatives scored and not learned, where the spec samples them. */
@@ -201,6 +204,8 @@ export interface Report extends Quality {
   readonly calibrated?: CalibratedReport;
   /** Of nested vectors: what every prefix is worth. train: of a sample of the newest events; eval: with `curves`, of the events scored. */
   readonly nested?: NestedReport;
+  /** AUC within groups of events (GAUC), where the spec's `metrics` or eval's `groupAuc` name what they are. */
+  readonly grouped?: GroupReport;
   /** eval: quality by value of a field and by bin of the score, where it was asked for. */
   readonly by?: ByReport;
   /** Negatives scored and not learned; there only where the spec samples them. */

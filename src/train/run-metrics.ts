@@ -12,6 +12,7 @@ import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
 import type { EndedBy } from "./consumer.js";
 import { Doubts } from "./doubts.js";
+import { LearnedGroups } from "./group-auc.js";
 import type { Job } from "./job.js";
 import type { JoinCounts, JoinState } from "./join/joiner.js";
 import { PrefixCurves } from "./prefix-curves.js";
@@ -37,6 +38,7 @@ export class RunMetrics {
   readonly distinct: DistinctCounts;
   private readonly oracle: SplitMetrics | null;
   private readonly calibrated: SplitMetrics | null;
+  private readonly grouped: LearnedGroups | null;
   private readonly spec: CompiledSpec;
   private readonly job: Job;
   private readonly clock: Clock;
@@ -66,6 +68,7 @@ export class RunMetrics {
     this.metrics = new SplitMetrics({ window: spec.window });
     this.oracle = spec.label.oracle ? new SplitMetrics({ window: spec.window, scores: "probabilities" }) : null;
     this.calibrated = spec.calibration ? new SplitMetrics({ window: spec.window }) : null;
+    this.grouped = LearnedGroups.of(spec, job.kind);
     this.distinct = new DistinctCounts(spec.fields.length);
     this.doubts = new Doubts(spec);
     this.timeUnit = new TimeUnitCheck(spec);
@@ -80,6 +83,7 @@ export class RunMetrics {
   score(logits: Float32Array, batch: Batch, seen: readonly Span[] = [], calibrated?: Float32Array): void {
     const { labels, weights } = batch;
     this.metrics.add(logits, labels, weights, seen);
+    this.grouped?.add(logits, batch, seen);
     if (calibrated) this.calibrated?.add(calibrated, labels, weights, seen);
   }
 
@@ -137,6 +141,7 @@ export class RunMetrics {
       oracle_auc: oracle,
       seen: seen && quality(seen.lifetime()),
       calibrated: this.calibrated && quality(this.calibrated.fresh.lifetime()),
+      group_auc: this.grouped?.latest?.auc ?? null,
       slices: model.calibrator?.report() ?? [],
       left_out: this.leftOut,
       join: this.joined,
@@ -181,6 +186,7 @@ export class RunMetrics {
       window: quality(this.latestWindow()),
       seen: seen && quality(seen.lifetime()),
       ...this.calibratedReport(model),
+      ...(this.grouped && { grouped: this.grouped.report() }),
       ...(this.curves && { nested: this.curves.report(model) }),
       ...(this.spec.negative_sampling === undefined ? {} : { left_out: this.leftOut }),
       ...(this.joined ? { join: this.joined } : {}),
@@ -244,6 +250,7 @@ export class RunMetrics {
       ...oracle,
       ...calibrated,
       ...this.distinct.blocks("metrics/distinct"),
+      ...(this.grouped?.blocks() ?? []),
       ...(this.curves?.blocks() ?? []),
     ];
   }
@@ -260,6 +267,7 @@ export class RunMetrics {
     this.oracle?.restore("metrics/oracle", blocks);
     this.calibrated?.restore("metrics/calibrated", blocks);
     this.distinct.restore("metrics/distinct", blocks);
+    this.grouped?.restore(blocks);
     this.curves?.restore(blocks);
   }
 

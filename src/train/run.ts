@@ -12,6 +12,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { cutSpec, type Dims } from "../spec/cut.js";
 import { loadSpec } from "../spec/parse.js";
 import { decodeOnce } from "./decode-once.js";
+import { groupSpec } from "./group-auc.js";
 import type { ClicksSpec, Job, PublishSpec } from "./job.js";
 import { bySource, formatOf, keptSources } from "./prediction-columns.js";
 import type { PredictionFormat } from "./prediction-lines.js";
@@ -68,6 +69,8 @@ export interface EvaluateOptions extends StreamOptions {
   readonly by?: string | undefined;
   /** With `by`: values to tell one by one, those with most events. Default 20. */
   readonly top?: number | undefined;
+  /** Also tell AUC within the events of each value of this (GAUC): a field, a column or a JSON path. Default: the spec's `metrics.group`. */
+  readonly groupAuc?: string | undefined;
 }
 
 /** How long a partition of clicks may tell nothing before it is passed over, in ms. */
@@ -77,7 +80,7 @@ const QUIET_MS = 10_000;
 const TOP_VALUES = 20;
 
 /** What to score, with what, and how to write it. */
-export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top" | "clicks" | "curves"> {
+export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top" | "groupAuc" | "clicks" | "curves"> {
   /** File to write, one probability a line; "-" = standard output. It may not be one of the inputs. */
   readonly out: string;
   /** Values to pass through, before the score: columns, JSON paths, vw namespaces, or "label.id" for the event's id. */
@@ -209,13 +212,21 @@ function publishSpec({ publish, follower }: TrainOptions): PublishSpec | null {
 export async function evaluate(options: EvaluateOptions): Promise<Report> {
   const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
   const job = streamJob("eval", spec, options);
-  const { by, top = TOP_VALUES } = options;
+  const { top = TOP_VALUES } = options;
   if (!Number.isSafeInteger(top) || top < 1)
     throw new HashbrookError("usage", `top ${top}: must be a whole number of at least 1`);
   const cut = cutOf(spec, options);
-  const apart = by === undefined ? {} : { by: { field: by, top }, kept: bySource(spec, by) };
+  const apart = toldApart(spec, options, top);
   const clicks = clicksOf(spec, options);
   return runPipeline({ ...job, ...cut, ...apart, clicks, checkpoint: checkpoint.path, passedOver }, options);
+}
+
+/** What eval tells events apart by, and the texts it needs for that. @throws HashbrookError usage */
+function toldApart(spec: CompiledSpec, { by, groupAuc = spec.metrics?.group }: EvaluateOptions, top: number) {
+  const source = by === undefined ? [] : bySource(spec, by);
+  const grouped = groupAuc === undefined ? { group: null, kept: [] } : groupSpec(spec, groupAuc, source);
+  const kept = [...source, ...grouped.kept];
+  return { by: by === undefined ? null : { field: by, top, columns: kept.length }, group: grouped.group, kept };
 }
 
 /**
@@ -279,6 +290,7 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     output: null,
     kept: [],
     by: null,
+    group: null,
     checkpoint: null,
     dims: undefined,
     curves: false,

@@ -21,6 +21,7 @@ const progress: Progress = {
   calibrated: null,
   slices: [],
   left_out: 0,
+  group_auc: null,
   join: null,
   validation: null,
   table_rows: 3,

@@ -1,6 +1,7 @@
-import { type Calibrator, columnOf } from "../../calibration/calibrator.js";
+import type { Calibrator } from "../../calibration/calibrator.js";
 import type { OnnxNodes } from "../../graph/onnx-nodes.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
+import { keyColumn } from "../../spec/key-column.js";
 import { search } from "./rows.js";
 
 /**
@@ -24,7 +25,7 @@ export function calibratedLogits(nodes: OnnxNodes, spec: CompiledSpec, calibrato
 
 /** i64 [B]: the number of each row's curve; 0 is that of all. */
 function sliceOf(nodes: OnnxNodes, spec: CompiledSpec, field: string, keys: BigUint64Array): string {
-  const { table, cell } = columnOf(spec, field);
+  const { table, cell } = keyColumn(spec, field);
   const input = `keys_${spec.tables[table].name}`;
   const key = nodes.make("Reshape", [
     nodes.make("Gather", [input, nodes.integers(cell)], { axis: 1 }),
