@@ -11,7 +11,7 @@ import { poolingKinds } from "../src/towers/poolings/index.js";
 /** Folders in the order data flows; a file may import from folders before its own (and from its own). */
 const LAYERS: readonly (readonly string[])[] = [
   ["core"],
-  ["schema", "kernels", "graph"],
+  ["schema", "kernels", "graph", "object-store"],
   ["fields", "optimizers", "towers"],
   ["runtimes"],
   ["tables"],
@@ -50,6 +50,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   kafkajs: /^sources\/kafka\/(assigner|client|codecs|membership|record-batch)\.ts$/,
   "kafkajs-snappy": /^sources\/kafka\/codecs\.ts$/,
   lz4js: /^sources\/kafka\/lz4\.ts$/,
+  aws4fetch: /^object-store\/s3-store\.ts$/,
   fzstd: /^core\/zstd\.ts$/,
   hyparquet: /^sources\/files\/parquet\.ts$/,
   fastify: /^serve\//,

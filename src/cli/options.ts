@@ -1,6 +1,8 @@
 import { isIP } from "node:net";
 import { type Command, InvalidArgumentError } from "commander";
 import { HashbrookError } from "../core/errors.js";
+import { deltaLogs } from "../delta-log/defaults.js";
+import { isStore, openReader, openStore } from "../object-store/open-store.js";
 import { parseSeconds } from "../schema/units.js";
 import { kafkaOptions, kafkaUrl } from "../sources/kafka/options.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
@@ -62,12 +64,17 @@ export function topicName(text: string): string {
   throw new InvalidArgumentError("It must be a topic's name: 1 to 249 of the letters a-z, A-Z, digits and . _ -.");
 }
 
-/** A delta log: a directory, or a topic's address. */
+/** A delta log to write: a directory, a topic's address or a store's. */
 export function deltaLog(text: string): string {
+  if (text.startsWith("kafka://")) return asked(text, (url) => topicName(kafkaUrl(url, {}).topic));
+  if (isStore(text)) return asked(text, (url) => openStore(url));
   if (!text.includes("://")) return notEmpty(text);
-  if (!text.startsWith("kafka://"))
-    throw new InvalidArgumentError("It must be a delta log: a directory, or kafka://HOST:PORT/TOPIC.");
-  return asked(text, (url) => topicName(kafkaUrl(url, {}).topic));
+  throw new InvalidArgumentError(`It must be a delta log: ${deltaLogs}.`);
+}
+
+/** A delta log to follow: objects that a web server hands out, too. */
+export function followedLog(text: string): string {
+  return /^https?:/i.test(text) ? asked(text, (url) => openReader(url)) : deltaLog(text);
 }
 
 /** The text, where nothing is thrown over it. */

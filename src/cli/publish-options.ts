@@ -20,7 +20,7 @@ export function publishOptions(): Option[] {
   return [
     new Option(
       "--publish <log...>",
-      "publish changes for scorers (serve --follow): a directory or kafka://HOST:PORT/TOPIC",
+      "publish changes for scorers (serve --follow): a directory, kafka://HOST:PORT/TOPIC, objects:DIR or s3://BUCKET/PREFIX",
     ).argParser(each(deltaLog)),
     new Option("--publish-ms <n>", "milliseconds between entries (default: 1000; with --serve 100)").argParser(
       milliseconds,

@@ -4,7 +4,18 @@ import { HashbrookError } from "../core/errors.js";
 import type { ServerOptions } from "../serve/server.js";
 import { checkedTokens, readTokens } from "../serve/token.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
-import { counting, DIMS, deltaLog, dims, host, milliseconds, notNegative, port, positive, workers } from "./options.js";
+import {
+  counting,
+  DIMS,
+  dims,
+  followedLog,
+  host,
+  milliseconds,
+  notNegative,
+  port,
+  positive,
+  workers,
+} from "./options.js";
 
 /** A source of versions, and the name it is served by. */
 export interface Named {
@@ -69,8 +80,8 @@ export function modelOptions(command: Command): Command {
     )
     .option(
       "--follow <[name=]log>",
-      "a trainer's delta log: a directory or kafka://HOST:PORT[,HOST:PORT…]/TOPIC; several, named",
-      named(deltaLog),
+      "a trainer's delta log: a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC, https://HOST/PATH, objects:DIR or s3://BUCKET/PREFIX; several, named",
+      named(followedLog),
     )
     .option("--watch", "with --checkpoint: serve a run's newer checkpoints as they come")
     .option("--dims <list>", `with --checkpoint: ${DIMS}`, dims)

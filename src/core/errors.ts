@@ -41,6 +41,8 @@ export const errorFacts = {
   log_mismatch: { exit: 5, status: 500 },
   log_fenced: { exit: 5, status: 500 },
   log_write: { exit: 6, status: 500 },
+  store_unreachable: { exit: 8, status: 503 },
+  store_refused: { exit: 8, status: 500 },
   not_ready: { exit: 5, status: 503 },
   request_aborted: { exit: 5, status: 499 },
   model_unknown: { exit: 5, status: 404 },

@@ -36,6 +36,8 @@ export type Delivery =
   | { readonly type: "frame"; readonly frame: Frame }
   /** Something was there that is no frame, and was passed over. */
   | { readonly type: "damaged"; readonly reason: string }
+  /** Nothing can be read now, and why; the source tries again. */
+  | { readonly type: "waiting"; readonly reason: string }
   /** All that was in the log when `follow` began has been delivered. Told once. */
   | { readonly type: "caught-up" };
 

@@ -1,38 +1,47 @@
 import { HashbrookError } from "../core/errors.js";
+import { isStore, openReader, openStore } from "../object-store/open-store.js";
 import { kafkaUrl } from "../sources/kafka/options.js";
+import { deltaLogs } from "./defaults.js";
 import type { DeltaSink, DeltaSource, WriterFacts } from "./delta-log.js";
 import { DirectorySink } from "./directory-sink.js";
 import { DirectorySource } from "./directory-source.js";
 import { KafkaSink } from "./kafka-sink.js";
 import { KafkaSource } from "./kafka-source.js";
+import { ObjectSink } from "./object-sink.js";
+import { ObjectSource } from "./object-source.js";
 
-/** True for a topic, false for a directory. @throws usage for anything else */
-function isTopic(url: string): boolean {
+/** What a delta log's address is of. @throws usage for anything else */
+function kindOf(url: string): "directory" | "objects" | "topic" {
+  if (isStore(url)) return "objects";
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url) ?? [];
-  if (scheme === "kafka") return true;
-  if (url !== "" && scheme === undefined) return false;
+  if (scheme === "kafka") return "topic";
+  if (url !== "" && scheme === undefined) return "directory";
   throw new HashbrookError("usage", `${JSON.stringify(url)}: is no delta log`, {
-    hint: "give a directory, or kafka://HOST:PORT[,HOST:PORT…]/TOPIC",
+    hint: `give ${deltaLogs}`,
   });
 }
 
 /**
- * Opens the writing end of the delta log at `url`: a directory, or kafka://HOST:PORT[,HOST:PORT…]/TOPIC (made where it is
- * missing).
- * @throws HashbrookError usage; kafka_…
+ * Opens the writing end of the delta log at `url`: a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC (made where it is
+ * missing), objects:DIR or s3://BUCKET/PREFIX.
+ * @throws HashbrookError usage; kafka_…; store_…
  */
 export async function openSink(url: string, writer: WriterFacts): Promise<DeltaSink> {
-  if (!isTopic(url)) return new DirectorySink(url, writer);
+  const kind = kindOf(url);
+  if (kind === "directory") return new DirectorySink(url, writer);
+  if (kind === "objects") return ObjectSink.open(openStore(url), writer);
   const { kafka, topic } = kafkaUrl(url);
   return KafkaSink.open(kafka, topic, writer);
 }
 
 /**
- * Opens the reading end of the delta log at `url`; it need not be there yet.
+ * Opens the reading end of the delta log at `url`, which may be an https:// address, too; it need not be there yet.
  * @throws HashbrookError usage
  */
 export function openFollow(url: string): DeltaSource {
-  if (!isTopic(url)) return new DirectorySource(url);
+  const kind = kindOf(url);
+  if (kind === "directory") return new DirectorySource(url);
+  if (kind === "objects") return new ObjectSource(openReader(url));
   const { kafka, topic } = kafkaUrl(url);
   return new KafkaSource(kafka, topic);
 }

@@ -147,7 +147,8 @@ export class Replica<M extends ReplicaModel> {
     const result = delivery.type === "frame" ? await pass.take(delivery.frame) : null;
     if (typeof result === "string") return result;
     await this.promote(following);
-    if (this.serving === pass.live) this.trouble = waitsFor(pass.missing);
+    if (delivery.type === "waiting") this.trouble = delivery.reason;
+    else if (this.serving === pass.live) this.trouble = waitsFor(pass.missing);
     if (result && wasCaughtUp) this.options.onApplied?.(result.times);
     return null;
   }

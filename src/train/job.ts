@@ -57,7 +57,7 @@ export type ClicksSpec =
 
 /** Where and how often changes are published. */
 export interface PublishSpec {
-  /** Directories and kafka://HOST:PORT/TOPIC; may be empty where the only follower is in this process. */
+  /** Addresses, as `--publish` takes them; may be empty where the only follower is in this process. */
   readonly urls: readonly string[];
   /** Milliseconds between entries. */
   readonly everyMs: number;

@@ -42,7 +42,7 @@ const BROKERS = [
   ",",
 ];
 const TOPICS = ["a/b", "a b", ".", "..", "é", "x".repeat(250)];
-const LOGS = ["kafka://h", "kafka://h/t", "kafka://h:99999/t", "kafka://h:1/a b", "http://h:1/t", "kafka://h:1/"];
+const LOGS = ["kafka://h", "kafka://h/t", "kafka://h:99999/t", "kafka://h:1/a b", "ftp://h:1/t", "kafka://h:1/"];
 const HOSTS = ["a b", "a..b", "http://h", "h:80", "-h", "1.2.3.4/8"];
 const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
 
@@ -67,7 +67,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--host$/, HOSTS, /a host's name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
   [/^--(topic|dead-letter-topic|clicks-topic)$/, TOPICS, /a topic's name/],
-  [/^--(publish|follow)$/, LOGS, /kafka:\/\/HOST:PORT\/TOPIC|host:port|a topic's name/],
+  [/^--(publish|follow)$/, LOGS, /kafka:\/\/HOST:PORT(\[.*\])?\/TOPIC|host:port|a topic's name/],
   [
     /^--from$/,
     ["-1,-1", "0,-1", "x", "2026-13-45", "1,,2", "yesterday"],

@@ -166,7 +166,7 @@ describe("openSink and openFollow", () => {
     expect(await openSink(directory(), { epoch: 1, now })).toBeInstanceOf(DirectorySink);
     expect(openFollow("./log")).toBeInstanceOf(DirectorySource);
     expect(openFollow("kafka://localhost:9092/deltas").constructor.name).toBe("KafkaSource");
-    for (const wrong of ["", "http://a/b", "kafka://a:1", "kafka://a/b"]) {
+    for (const wrong of ["", "ftp://a/b", "http://", "kafka://a:1", "kafka://a/b"]) {
       expect(() => openFollow(wrong), wrong).toThrow(expect.objectContaining({ code: "usage" }));
     }
   });

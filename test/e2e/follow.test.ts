@@ -6,6 +6,7 @@ import { openSink } from "../../src/delta-log/open.js";
 import { Publisher } from "../../src/delta-log/publisher.js";
 import { EventTimes } from "../../src/delta-log/times.js";
 import { servedSpec } from "../model/served.js";
+import { fileServer } from "../object-store/file-server.js";
 import { candidate, trainerOf } from "../serve/trainer.js";
 import { ended, run, start, temporary } from "./hashbrook.js";
 
@@ -155,4 +156,27 @@ it("refuses contradicting flags", async () => {
     const { status, stderr } = await run(["serve", ...flags]);
     expect([status, stderr]).toEqual([2, expect.stringMatching(/serve:|delta log/)]);
   }
+});
+
+it("serve --follow http://…: scores with the trainer's bits from objects that a web server hands out", async () => {
+  const log = join(temporary(), "log");
+  const rng = new Rng(7);
+  const asked = Array.from({ length: 40 }, () => candidate(rng));
+  const trainer = await trainerInto(`objects:${log}`, asked);
+  for (let step = 0; step < 3; step++) await trainer.step();
+  const { server, url } = await serve(await fileServer(log));
+  await trainer.step();
+  await ready(url, trainer.version());
+  const body = JSON.stringify({ candidates: asked });
+  const response = await fetch(`${url}/v1/score`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
+  const { scores, version } = (await response.json()) as { scores: number[]; version: number };
+  expect(version).toBe(trainer.version());
+  expect(scores).toEqual(trainer.answers.get(version));
+  server.kill("SIGTERM");
+  expect((await ended(server)).status).toBe(0);
+  await trainer.close();
 });

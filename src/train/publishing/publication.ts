@@ -68,7 +68,7 @@ export class Publication {
     this.lastMs = clock.now();
   }
 
-  /** @throws HashbrookError usage, kafka_…, log_… */
+  /** @throws HashbrookError usage, kafka_…, store_…, log_… */
   static async open(options: PublicationOptions): Promise<Publication> {
     const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
     const writer = { epoch: nextEpoch(options.directory), now: wallTime, tell };
@@ -123,7 +123,7 @@ export class Publication {
   /**
    * Publishes what has changed since the last entry. The model must not learn meanwhile.
    * @param ending the run ends with it: where it cannot be published, `throwFailure` says so after the checkpoint
-   * @throws HashbrookError log_fenced, log_write, kafka_…; not the last two once the run was told to stop
+   * @throws HashbrookError log_fenced, log_write, kafka_…, store_…; not the last three once the run was told to stop
    */
   async publish(examples: number, ending = false): Promise<void> {
     try {
@@ -165,9 +165,9 @@ export class Publication {
   }
 }
 
-/** Brokers or disks of the delta log, and not another writer or the run's own directory. */
+/** Brokers, stores or disks of the delta log, and not another writer or the run's own directory. */
 function isOfPublishing(error: unknown): error is HashbrookError {
-  return error instanceof HashbrookError && /^kafka_|^log_write$/.test(error.code);
+  return error instanceof HashbrookError && /^kafka_|^store_|^log_write$/.test(error.code);
 }
 
 /** The writer's generation: higher than that of any process that wrote from this directory before. */

@@ -2,30 +2,31 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import type { DeltaSink, Entry } from "../../delta-log/delta-log.js";
 
-/** A run that cannot send tries again until brokers answer or it is told to stop. */
+/** A run that cannot send tries again until brokers or stores answer or it is told to stop. */
 export interface RetryOptions {
   readonly stop: AbortSignal;
   /** Told why the run cannot go on; null when it can again. */
   readonly waiting: (reason: string | null) => void;
 }
 
+const UNREACHABLE = new Set(["kafka_unreachable", "store_unreachable"]);
 const LATE_MS = 5_000;
 const RETRY_MS = 1_000;
 
 /**
- * Does `work` again for as long as no broker answers: an outage stops a trainer, it does not end it. The work must be
+ * Does `work` again for as long as no broker and no store answers: an outage stops a trainer, it does not end it. The work must be
  * idempotent.
  * @param what who is waited for, as the reason says it
- * @throws HashbrookError kafka_unreachable only after `stop`; all others at once
+ * @throws HashbrookError kafka_unreachable, store_unreachable only after `stop`; all others at once
  */
 export async function retried<T>(what: string, work: () => Promise<T>, { stop, waiting }: RetryOptions): Promise<T> {
-  const late = setInterval(() => waiting(`${what}: no answer from the brokers`), LATE_MS);
+  const late = setInterval(() => waiting(`${what}: no answer`), LATE_MS);
   try {
     for (;;) {
       try {
         return await work();
       } catch (error) {
-        if (stop.aborted || !(error instanceof HashbrookError) || error.code !== "kafka_unreachable") throw error;
+        if (stop.aborted || !(error instanceof HashbrookError) || !UNREACHABLE.has(error.code)) throw error;
         waiting(`${what}: ${error.message}`);
       }
       await sleep(RETRY_MS, undefined, { signal: stop }).catch(() => {});
@@ -36,7 +37,7 @@ export async function retried<T>(what: string, work: () => Promise<T>, { stop, w
   }
 }
 
-/** A delta log that waits for its brokers. Entries are sent again as a whole: followers know them by their numbers. */
+/** A delta log that waits for its brokers or its store. Entries are sent again as a whole: followers know them by their numbers. */
 export class RetryingSink implements DeltaSink {
   private readonly sink: DeltaSink;
   private readonly retry: RetryOptions;

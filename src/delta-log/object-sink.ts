@@ -1,0 +1,106 @@
+import { HashbrookError } from "../core/errors.js";
+import type { ObjectStore } from "../object-store/object-store.js";
+import type { DeltaSink, Entry, WriterFacts } from "./delta-log.js";
+import { readFacts } from "./entry.js";
+import { sealFrame } from "./frame.js";
+import { HEAD_KEY, headBytes, isGone, type ObjectHead, objectKey, parseHead, withEntry } from "./object-head.js";
+
+/** Bytes of an object, about: what a writer and a follower hold at once. */
+const OBJECT_BYTES = 8 << 20;
+/** Of a head that somebody else changes at the same time. */
+const ATTEMPTS = 5;
+
+/**
+ * Writes the delta log as objects that never change, under names that hold the writer's generation, and a head that says which
+ * of them count. The head is changed only where it is as it was read: a writer that was taken over from cannot write on.
+ */
+export class ObjectSink implements DeltaSink {
+  private readonly store: ObjectStore;
+  private readonly writer: WriterFacts;
+  private head: ObjectHead | null = null;
+  private tag: string | null = null;
+
+  private readonly objectBytes: number;
+
+  private constructor(store: ObjectStore, writer: WriterFacts, objectBytes: number) {
+    this.store = store;
+    this.writer = writer;
+    this.objectBytes = objectBytes;
+  }
+
+  /** @throws HashbrookError store_unreachable, store_refused, log_damaged, log_fenced */
+  static async open(store: ObjectStore, writer: WriterFacts, objectBytes = OBJECT_BYTES): Promise<ObjectSink> {
+    const sink = new ObjectSink(store, writer, objectBytes);
+    await sink.load();
+    return sink;
+  }
+
+  async needsSnapshot(): Promise<boolean> {
+    return !this.head?.snapshots.length;
+  }
+
+  async append(entry: Entry): Promise<void> {
+    const run = await this.writeObjects(entry);
+    for (let attempt = 1; !(await this.point(entry, run)); attempt++) {
+      if (attempt === ATTEMPTS) throw contended(this.store.url);
+      await this.load();
+    }
+    if (entry.kind === "snapshot") await this.prune();
+  }
+
+  async close(): Promise<void> {}
+
+  /** @returns the run that the entry says it is of */
+  private async writeObjects(entry: Entry): Promise<string> {
+    const { epoch, now } = this.writer;
+    let run: string | undefined;
+    let frames: Uint8Array[] = [];
+    let index = 0;
+    const flush = async () => {
+      const key = objectKey(epoch, entry, index++);
+      // Where it is there, an attempt before this one wrote it, and was not told so.
+      await this.store.write(key, Buffer.concat(frames), { only: "absent", immutable: true });
+      frames = [];
+    };
+    for (const body of entry.bodies()) {
+      run ??= readFacts(body).run;
+      frames.push(sealFrame({ epoch, sent: now(), body }));
+      if (frames.reduce((sum, { length }) => sum + length, 0) >= this.objectBytes) await flush();
+    }
+    if (frames.length > 0) await flush();
+    return run!;
+  }
+
+  /** Makes the head point to the entry. @returns false where somebody else has changed the head */
+  private async point(entry: Entry, run: string): Promise<boolean> {
+    const head = withEntry(this.head, entry, { run, epoch: this.writer.epoch });
+    const only = this.tag === null ? ("absent" as const) : { tag: this.tag };
+    const tag = await this.store.write(HEAD_KEY, headBytes(head), { only, immutable: false });
+    if (tag === null) return false;
+    [this.head, this.tag] = [head, tag];
+    return true;
+  }
+
+  private async load(): Promise<void> {
+    const found = await this.store.read(HEAD_KEY);
+    [this.head, this.tag] = found && found !== "known" ? [parseHead(found.bytes), found.tag] : [null, null];
+    const later = this.head?.spans.at(-1)?.epoch ?? 0;
+    const { epoch } = this.writer;
+    if (later <= epoch) return;
+    throw new HashbrookError("log_fenced", `${this.store.url}: writer ${later} has taken over from ${epoch}`, {
+      hint: "another trainer was started on the same run; let it go on",
+    });
+  }
+
+  /** Removes what no follower will begin with. */
+  private async prune(): Promise<void> {
+    const keys = await this.store.list();
+    await this.store.remove(keys.filter((key) => isGone(this.head!, key)));
+  }
+}
+
+function contended(url: string): HashbrookError {
+  return new HashbrookError("log_fenced", `${url}: somebody else writes ${HEAD_KEY} again and again`, {
+    hint: "one trainer at a time: which other one publishes to this log?",
+  });
+}

@@ -1,0 +1,76 @@
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { type Files, nodeFiles, quietly, readFully, withFile, writeFile } from "../core/files.js";
+import { storeWriteError } from "./errors.js";
+import type { ObjectStore, ReadOptions, StoredObject, WriteOptions } from "./object-store.js";
+
+const TEMPORARY = ".tmp";
+
+/**
+ * Objects as files below a directory, for a web server to hand out. A condition is looked at before the write, not with it:
+ * one writer at a time, as a run's lock makes sure of.
+ */
+export class DirectoryStore implements ObjectStore {
+  readonly url: string;
+  private readonly directory: string;
+  private readonly files: Files;
+
+  constructor(directory: string, files: Files = nodeFiles) {
+    this.url = `objects:${directory}`;
+    this.directory = directory;
+    this.files = files;
+  }
+
+  async read(key: string, { known }: ReadOptions = {}): Promise<StoredObject | "known" | null> {
+    const found = this.found(key);
+    return found && found.tag === known ? "known" : found;
+  }
+
+  async write(key: string, bytes: Uint8Array, { only }: WriteOptions): Promise<string | null> {
+    const { files } = this;
+    const path = join(this.directory, key);
+    const temporary = path + TEMPORARY;
+    try {
+      if (only && this.found(key)?.tag !== (only === "absent" ? undefined : only.tag)) return null;
+      files.mkdir(dirname(path));
+      writeFile(files, temporary, bytes);
+      files.rename(temporary, path);
+      files.syncDirectory(dirname(path));
+    } catch (error) {
+      quietly(() => files.remove(temporary));
+      throw storeWriteError(path, error);
+    }
+    return tagOf(bytes);
+  }
+
+  async list(): Promise<string[]> {
+    return this.below("");
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.files.remove(join(this.directory, key));
+    for (const name of this.files.list(this.directory)) {
+      const path = join(this.directory, name);
+      if (this.files.stat(path)?.directory && this.files.list(path).length === 0) this.files.remove(path);
+    }
+  }
+
+  private found(key: string): StoredObject | null {
+    const path = join(this.directory, key);
+    const stat = this.files.stat(path);
+    if (!stat || stat.directory) return null;
+    const bytes = new Uint8Array(stat.bytes);
+    withFile(this.files, path, "r", (file) => readFully(this.files, file, bytes, 0));
+    return { bytes, tag: tagOf(bytes) };
+  }
+
+  private below(prefix: string): string[] {
+    return this.files.list(join(this.directory, prefix)).flatMap((name) => {
+      const key = prefix + name;
+      if (this.files.stat(join(this.directory, key))?.directory) return this.below(`${key}/`);
+      return name.endsWith(TEMPORARY) ? [] : [key];
+    });
+  }
+}
+
+const tagOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -1,0 +1,33 @@
+import { HashbrookError } from "../core/errors.js";
+import { writeError } from "../core/files.js";
+
+/** A file of a store that cannot be written. */
+export function storeWriteError(path: string, error: unknown): HashbrookError {
+  if (error instanceof HashbrookError) return error;
+  const { message, hint } = writeError(path, error);
+  return new HashbrookError("log_write", message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+}
+
+/** Nobody answers, or answers that it cannot now. */
+export function unreachable(url: string, why: string, cause?: unknown): HashbrookError {
+  return new HashbrookError("store_unreachable", `${url}: ${why}`, {
+    cause,
+    hint: "is the store up, is its address right, does this machine reach it?",
+  });
+}
+
+/** An answer to an HTTP request that is neither the object nor that there is none. */
+export function answerError(url: string, status: number): HashbrookError {
+  if (status === 408 || status === 429 || status >= 500) return unreachable(url, `answers with status ${status}`);
+  const hint =
+    status === 401 || status === 403
+      ? "the credentials are missing or not allowed to: see docs/OPERATIONS.md for the variables they come from"
+      : "is the address that of a delta log's objects?";
+  return new HashbrookError("store_refused", `${url}: answers with status ${status}`, { hint });
+}
+
+/** What kept a request from being answered, with the system's reason where there is one. */
+export function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}

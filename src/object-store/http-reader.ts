@@ -1,0 +1,88 @@
+import { HashbrookError } from "../core/errors.js";
+import { answerError, reasonOf, unreachable } from "./errors.js";
+import type { ObjectReader, ReadOptions, StoredObject } from "./object-store.js";
+
+/** Longer than any object takes, and short enough that a connection which died is noticed. */
+const TIMEOUT_MS = 60_000;
+
+/** Objects have 8 MiB and one part more; what goes on for longer is none. */
+const MOST_BYTES = 256 << 20;
+
+/** Sends a request; the same for every kind of store behind HTTP. */
+export type Ask = (address: string, request: RequestInit) => Promise<Response>;
+
+/** Objects that a web server, a cache or a content delivery network hands out. */
+export class HttpReader implements ObjectReader {
+  readonly url: string;
+  private readonly base: string;
+  private readonly token: string | undefined;
+
+  /**
+   * @param url of the folder that holds `head.json`
+   * @param token sent as a bearer token with every request
+   */
+  constructor(url: string, token?: string) {
+    this.base = url.endsWith("/") ? url : `${url}/`;
+    this.url = url;
+    this.token = token;
+  }
+
+  read(key: string, options: ReadOptions = {}): Promise<StoredObject | "known" | null> {
+    const headers: Record<string, string> = this.token === undefined ? {} : { authorization: `Bearer ${this.token}` };
+    return readOver((address, request) => fetch(address, request), this.base + key, headers, options);
+  }
+}
+
+/** Reads an object with a GET request. @throws HashbrookError store_unreachable, store_refused */
+export async function readOver(
+  ask: Ask,
+  address: string,
+  headers: Readonly<Record<string, string>>,
+  { known, signal: stop }: ReadOptions,
+): Promise<StoredObject | "known" | null> {
+  const request = { headers: { ...headers, ...(known !== undefined && { "if-none-match": known }) } };
+  return withDeadline(stop, async (signal) => {
+    try {
+      return await objectOf(await ask(address, { ...request, signal }), address);
+    } catch (error) {
+      throw error instanceof HashbrookError ? error : unreachable(address, reasonOf(error), error);
+    }
+  });
+}
+
+async function objectOf(response: Response, address: string): Promise<StoredObject | "known" | null> {
+  const { status, headers } = response;
+  if (status === 200) return { bytes: await bytesOf(response, address), tag: headers.get("etag") ?? "" };
+  await response.body?.cancel();
+  if (status === 304) return "known";
+  if (status === 404) return null;
+  throw answerError(address, status);
+}
+
+async function bytesOf({ body }: Response, address: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MOST_BYTES)
+      throw new HashbrookError("store_refused", `${address}: has more than ${MOST_BYTES} bytes, as no object has`, {
+        hint: "is the address that of a delta log's objects?",
+      });
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** Does `work` with a signal for time-outs and `stop`; AbortSignal.any would keep every one of them for as long as `stop` lives. */
+async function withDeadline<T>(stop: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const end = () => controller.abort(new Error("was given up"));
+  const timer = setTimeout(() => controller.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS);
+  stop?.addEventListener("abort", end);
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    stop?.removeEventListener("abort", end);
+  }
+}

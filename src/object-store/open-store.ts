@@ -1,0 +1,35 @@
+import { HashbrookError } from "../core/errors.js";
+import { DirectoryStore } from "./directory-store.js";
+import { HttpReader } from "./http-reader.js";
+import type { ObjectReader, ObjectStore } from "./object-store.js";
+import { S3Store, s3Options } from "./s3-store.js";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** True for the addresses that `openReader` takes. */
+export const isStore = (url: string): boolean => /^(objects:|s3:\/\/|https?:\/\/)/i.test(url);
+
+/**
+ * Opens a store of objects: `objects:DIR` or `s3://BUCKET/PREFIX`.
+ * @param env where credentials come from
+ * @throws HashbrookError usage
+ */
+export function openStore(url: string, env: Environment = process.env): ObjectStore {
+  const [, directory] = /^objects:(.+)$/i.exec(url) ?? [];
+  if (directory) return new DirectoryStore(directory);
+  const [, bucket, prefix = ""] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w./-]*))?$/i.exec(url) ?? [];
+  if (bucket) return new S3Store(bucket, prefix, s3Options(env));
+  const over = /^https?:/i.test(url) ? ": objects can be read over HTTP, and not written" : ": is no store of objects";
+  throw new HashbrookError("usage", `${JSON.stringify(url)}${over}`, {
+    hint: "objects:DIR, which a web server hands out, or s3://BUCKET/PREFIX (letters, digits, . _ - /)",
+  });
+}
+
+/** Opens a store to read from: also `https://…` and `http://…`. @throws HashbrookError usage */
+export function openReader(url: string, env: Environment = process.env): ObjectReader {
+  if (!/^https?:/i.test(url)) return openStore(url, env);
+  if (/^https?:\/\/[^/?#@]+(\/[^?#]*)?$/i.test(url)) return new HttpReader(url, env.HASHBROOK_LOG_TOKEN);
+  throw new HashbrookError("usage", `${JSON.stringify(url)}: is no address of objects`, {
+    hint: "https://HOST/PATH, without query and credentials; a token comes from HASHBROOK_LOG_TOKEN",
+  });
+}

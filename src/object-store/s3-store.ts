@@ -1,0 +1,118 @@
+import { AwsClient } from "aws4fetch";
+import { HashbrookError } from "../core/errors.js";
+import { answerError, reasonOf, unreachable } from "./errors.js";
+import { readOver } from "./http-reader.js";
+import type { ObjectStore, ReadOptions, StoredObject, WriteOptions } from "./object-store.js";
+
+/** Where a bucket is and who asks for it: what the variables of the AWS tools say. */
+export interface S3Options {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+  readonly region: string;
+  /** Of a store that is not Amazon's, such as http://localhost:9000. */
+  readonly endpoint?: string | undefined;
+}
+
+const FOR_EVER = "public, max-age=31536000, immutable";
+const A_SECOND = "public, max-age=1";
+const RETRIES = 3;
+/** Removals under way. */
+const AT_ONCE = 16;
+
+/** Objects in a bucket of Amazon S3, or of a store that speaks its protocol and knows conditional writes. */
+export class S3Store implements ObjectStore {
+  readonly url: string;
+  private readonly client: AwsClient;
+  /** Of the bucket, with a slash at its end. */
+  private readonly base: string;
+  /** Empty, or with a slash at its end. */
+  private readonly prefix: string;
+
+  constructor(bucket: string, prefix: string, { endpoint, region, ...credentials }: S3Options) {
+    this.url = `s3://${bucket}/${prefix}`;
+    this.prefix = prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
+    this.base = endpoint
+      ? `${endpoint.replace(/\/+$/, "")}/${bucket}/`
+      : `https://${bucket}.s3.${region}.amazonaws.com/`;
+    this.client = new AwsClient({ ...credentials, region, service: "s3", retries: RETRIES } as ConstructorParameters<
+      typeof AwsClient
+    >[0]);
+  }
+
+  read(key: string, options: ReadOptions = {}): Promise<StoredObject | "known" | null> {
+    return readOver((...asked) => this.client.fetch(...asked), this.addressOf(key), {}, options);
+  }
+
+  async write(key: string, bytes: Uint8Array, { only, immutable }: WriteOptions): Promise<string | null> {
+    const headers = {
+      "content-type": key.endsWith(".json") ? "application/json" : "application/octet-stream",
+      "cache-control": immutable ? FOR_EVER : A_SECOND,
+      ...(only === "absent" ? { "if-none-match": "*" } : only && { "if-match": only.tag }),
+    };
+    const response = await this.ask(this.addressOf(key), {
+      method: "PUT",
+      headers,
+      body: bytes as Uint8Array<ArrayBuffer>,
+    });
+    await response.arrayBuffer();
+    if (response.status === 412 || (only && response.status === 404)) return null;
+    // Two conditional writes at the same time: both may try again.
+    if (response.status === 409) throw unreachable(this.addressOf(key), "is being written by somebody else");
+    if (!response.ok) throw answerError(this.addressOf(key), response.status);
+    return response.headers.get("etag") ?? "";
+  }
+
+  async list(): Promise<string[]> {
+    const keys: string[] = [];
+    for (let after: string | undefined; ; after = keys.at(-1)) {
+      const query = new URLSearchParams({ "list-type": "2", prefix: this.prefix });
+      if (after !== undefined) query.set("start-after", this.prefix + after);
+      const response = await this.ask(`${this.base}?${query}`, {});
+      const text = await response.text();
+      if (!response.ok) throw answerError(this.base, response.status);
+      const page = [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key.slice(this.prefix.length));
+      keys.push(...page);
+      if (page.length === 0 || !/<IsTruncated>true</.test(text)) return keys.sort();
+    }
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    for (let at = 0; at < keys.length; at += AT_ONCE)
+      await Promise.all(keys.slice(at, at + AT_ONCE).map((key) => this.removeOne(key)));
+  }
+
+  private async removeOne(key: string): Promise<void> {
+    const response = await this.ask(this.addressOf(key), { method: "DELETE" });
+    await response.arrayBuffer();
+    if (!response.ok && response.status !== 404) throw answerError(this.addressOf(key), response.status);
+  }
+
+  private async ask(address: string, request: RequestInit): Promise<Response> {
+    try {
+      return await this.client.fetch(address, request);
+    } catch (error) {
+      throw unreachable(address, reasonOf(error), error);
+    }
+  }
+
+  private addressOf(key: string): string {
+    return this.base + this.prefix + key;
+  }
+}
+
+/** What the environment says of S3. @throws HashbrookError usage where it lacks the credentials */
+export function s3Options(env: Readonly<Record<string, string | undefined>>): S3Options {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  if (!accessKeyId || !secretAccessKey)
+    throw new HashbrookError("usage", "s3://… needs credentials, and the environment has none", {
+      hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_REGION and, for another store than Amazon's, AWS_ENDPOINT_URL",
+    });
+  return {
+    accessKeyId,
+    secretAccessKey,
+    sessionToken: env.AWS_SESSION_TOKEN,
+    region: env.AWS_REGION || env.AWS_DEFAULT_REGION || "us-east-1",
+    endpoint: env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL,
+  };
+}

@@ -1,0 +1,118 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { DirectoryStore } from "../../src/object-store/directory-store.js";
+import type { ObjectStore } from "../../src/object-store/object-store.js";
+import { openReader, openStore } from "../../src/object-store/open-store.js";
+import { fileServer } from "./file-server.js";
+import { describeS3 } from "./s3-server.js";
+
+const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "hashbrook-objects-"));
+const bytes = (text: string) => new TextEncoder().encode(text);
+const put = { immutable: true };
+
+/** What every store of objects does. */
+function contract(open: () => ObjectStore): void {
+  it("reads what was written, and says when it is known", async () => {
+    const store = open();
+    expect(await store.read("a/b-1.hbd")).toBeNull();
+    const tag = await store.write("a/b-1.hbd", bytes("one"), put);
+    const found = await store.read("a/b-1.hbd");
+    expect(found).toEqual({ bytes: bytes("one"), tag });
+    expect(await store.read("a/b-1.hbd", { known: tag! })).toBe("known");
+    await store.write("a/b-1.hbd", bytes("two"), put);
+    expect(await store.read("a/b-1.hbd", { known: tag! })).toMatchObject({ bytes: bytes("two") });
+  });
+
+  it("writes only where nothing is, or where the object is as it was", async () => {
+    const store = open();
+    const first = await store.write("head.json", bytes("1"), { only: "absent", immutable: false });
+    expect(await store.write("head.json", bytes("2"), { only: "absent", immutable: false })).toBeNull();
+    const second = await store.write("head.json", bytes("3"), { only: { tag: first! }, immutable: false });
+    expect(second).not.toBeNull();
+    expect(await store.write("head.json", bytes("4"), { only: { tag: first! }, immutable: false })).toBeNull();
+    expect(await store.read("head.json")).toMatchObject({ bytes: bytes("3") });
+    expect(await store.write("other.json", bytes("5"), { only: { tag: first! }, immutable: false })).toBeNull();
+    expect(await store.read("other.json")).toBeNull();
+  });
+
+  it("lists all keys, and removes", async () => {
+    const store = open();
+    const keys = Array.from({ length: 40 }, (_, i) => `000000000001/delta-${String(i).padStart(12, "0")}-0000.hbd`);
+    for (const key of [...keys, "head.json"]) await store.write(key, bytes(key), put);
+    expect(await store.list()).toEqual([...keys, "head.json"]);
+    await store.remove([...keys.slice(1), "never-there"]);
+    expect(await store.list()).toEqual([keys[0], "head.json"]);
+  });
+
+  it("keeps bytes as they are", async () => {
+    const store = open();
+    const all = Uint8Array.from({ length: 70_000 }, (_, i) => (i * 7) & 255);
+    await store.write("bytes.hbd", all, put);
+    expect(await store.read("bytes.hbd")).toMatchObject({ bytes: all });
+  });
+}
+
+describe("objects in a directory", () => {
+  contract(() => new DirectoryStore(join(temporaryFolder(), "log")));
+
+  it("says what cannot be written", async () => {
+    const store = new DirectoryStore("/proc/none");
+    await expect(store.write("head.json", bytes("1"), put)).rejects.toMatchObject({ code: "log_write" });
+  });
+});
+
+describeS3("objects in a bucket", (bucket) => {
+  contract(() => openStore(bucket.fresh(), bucket.env));
+
+  it("says that a bucket is not there, and that nobody answers", async () => {
+    const lost = openStore("s3://no-such-bucket/x", bucket.env);
+    await expect(lost.write("head.json", bytes("1"), put)).rejects.toMatchObject({ code: "store_refused" });
+    const nobody = openStore("s3://bucket/x", { ...bucket.env, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
+    await expect(nobody.read("head.json")).rejects.toMatchObject({ code: "store_unreachable" });
+  });
+});
+
+describe("objects over HTTP", () => {
+  it("are those of the directory that a web server hands out", async () => {
+    const directory = temporaryFolder();
+    const tag = await new DirectoryStore(directory).write("a/b.hbd", bytes("one"), put);
+    const url = await fileServer(directory);
+    const reader = openReader(`${url}/`, {});
+    const found = await reader.read("a/b.hbd");
+    expect(found).toMatchObject({ bytes: bytes("one") });
+    expect(tag).not.toBeNull();
+    const known = found && found !== "known" ? found.tag : "";
+    expect(await reader.read("a/b.hbd", { known })).toBe("known");
+    expect(await reader.read("a/c.hbd")).toBeNull();
+  });
+
+  it("ask with the token of the environment, and say what refuses", async () => {
+    const asked: (string | undefined)[] = [];
+    const url = await fileServer(temporaryFolder(), ({ headers }) => {
+      asked.push(headers.authorization);
+      return headers.authorization === "Bearer secret" ? 503 : 401;
+    });
+    await expect(openReader(url, {}).read("head.json")).rejects.toMatchObject({ code: "store_refused" });
+    const known = openReader(url, { HASHBROOK_LOG_TOKEN: "secret" });
+    await expect(known.read("head.json")).rejects.toMatchObject({ code: "store_unreachable" });
+    expect(asked).toEqual([undefined, "Bearer secret"]);
+  });
+});
+
+describe("addresses of objects", () => {
+  it.each([
+    ["https://host/path?x=1", "is no address of objects"],
+    ["https://user:password@host/path", "is no address of objects"],
+    ["s3://UP/x y", "is no store of objects"],
+    ["objects:", "is no store of objects"],
+  ])("%s is refused", (url, message) => {
+    expect(() => openReader(url, { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" })).toThrow(message);
+  });
+
+  it("cannot be written over HTTP, and s3:// wants credentials", () => {
+    expect(() => openStore("https://host/path", {})).toThrow("can be read over HTTP, and not written");
+    expect(() => openStore("s3://bucket/path", {})).toThrow("needs credentials");
+  });
+});
