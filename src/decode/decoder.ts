@@ -1,11 +1,11 @@
 import { Batch, type BatchLayout, type Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
-import type { CompiledSpec, Format } from "../spec/compiled.js";
+import { type CompiledSpec, type Format, isDelimited } from "../spec/compiled.js";
 import { Arena } from "./arena.js";
 import { rejectOf } from "./expected.js";
 import { checkHeader, columnsOfMessages, headerLine, headerNames } from "./header.js";
 import { ScanInput } from "./input.js";
-import { type ScanKernel, STATUS, scanKernel } from "./kernel.js";
+import { LINE_FORMAT, type ScanKernel, STATUS, scanKernel } from "./kernel.js";
 import { LongRow } from "./long-row.js";
 import { MarkList } from "./marks.js";
 import type { DecoderOptions, Place, Taken } from "./options.js";
@@ -35,7 +35,8 @@ export class Decoder {
   readonly needsHeader: boolean;
   readonly #spec: CompiledSpec;
   readonly #format: Format;
-  readonly #isDelimited: boolean;
+  /** Absent: rows are separated values. */
+  readonly #lineFormat: number | undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #kernel: ScanKernel;
   readonly #plan: ScanPlan;
@@ -71,9 +72,9 @@ export class Decoder {
       this.#sampler = new Sampler(memory, kernel, this.#plan.places, unlabelled ? null : spec.label.from, format);
     const needed = requireLabel ? sourcesOf(spec, format) : fields;
     this.#needed = [...new Set([...(unlabelled ? needed.slice(1) : needed), ...(kept ?? [])])];
-    this.#isDelimited = format === "tsv" || format === "csv";
-    this.needsHeader = this.#isDelimited && (options.header ?? spec.events.header);
-    if (this.#isDelimited && !this.needsHeader) this.#nameColumns(spec.events.columns);
+    this.#lineFormat = isDelimited(format) ? undefined : LINE_FORMAT[format];
+    this.needsHeader = isDelimited(format) && (options.header ?? spec.events.header);
+    if (isDelimited(format) && !this.needsHeader) this.#nameColumns(spec.events.columns);
   }
 
   /** Rows decoded and not taken yet. */
@@ -145,9 +146,10 @@ export class Decoder {
     if (limit <= read) return STATUS.more;
     kernel.setCursor(read);
     this.#sampler?.begin(read, limit);
-    const status = this.#isDelimited
-      ? kernel.scanDelimited(limit, end, ended, capacity)
-      : kernel.scanLines(limit, capacity, this.#format === "vw");
+    const status =
+      this.#lineFormat === undefined
+        ? kernel.scanDelimited(limit, end, ended, capacity)
+        : kernel.scanLines(limit, capacity, this.#lineFormat);
     if (status === STATUS.reject) this.#reject(offset - read);
     else if (kernel.getRows() > 0) this.#sampler?.look();
     this.#input.advance(kernel.getCursor());
@@ -296,7 +298,7 @@ export class Decoder {
   #scanMessage(start: number, end: number): number {
     const kernel = this.#kernel;
     kernel.setCursor(start);
-    if (!this.#isDelimited) return kernel.scanMessage(start, end, this.#format === "vw");
+    if (this.#lineFormat !== undefined) return kernel.scanMessage(start, end, this.#lineFormat);
     const status = kernel.scanDelimited(end + 1, end, true, kernel.getRows() + 1);
     return status === STATUS.full && kernel.getCursor() >>> 0 !== end + 1 ? kernel.refuseMessage(start, end) : status;
   }

@@ -50,6 +50,7 @@ const others: Readonly<Record<Plain, string>> = {
   row_too_long: "at most 4 MiB",
   missing_id: "an event id",
   bad_quote: "quotes around a whole value, doubled inside it",
+  bad_features: "label index:value … (libffm: label field:index:value …), perhaps a comment behind a #",
   bad_vw: "label [importance] ['tag]|namespace feature[:value] …, each namespace once",
 };
 

@@ -20,6 +20,7 @@ export function* keptRows(bytes: Uint8Array, columns: number): Generator<KeptRow
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kinds = kindsOfSlots();
   const features = constantOf("scan", "FEATURES");
+  const ofField = constantOf("scan", "FIELD_FEATURES");
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < bytes.length; ) {
     const code = view.getUint32(at, true);
@@ -29,12 +30,20 @@ export function* keptRows(bytes: Uint8Array, columns: number): Generator<KeptRow
       const start = at + 8;
       const end = start + view.getUint32(at, true);
       const kind = view.getUint32(at + 4, true);
-      const value = text.toString("utf8", start, end);
-      values.push({ kind: kinds.get(kind) ?? "text", text: kind === features ? value.trimEnd() : value });
+      const written = text.toString("utf8", start, end);
+      const value = kind === features ? written.trimEnd() : kind === ofField ? featuresOfField(written) : written;
+      values.push({ kind: kinds.get(kind) ?? "text", text: value });
       at = end;
     }
     yield { rejected: code === 0 ? null : RejectList.codeOf(code), values };
   }
+}
+
+/** Words of libffm from a field's first to its last one: those of the field, without its name. */
+function featuresOfField(text: string): string {
+  const field = text.slice(0, text.indexOf(":") + 1);
+  const words = text.split(/[ \t]+/).filter((word) => word.startsWith(field));
+  return words.map((word) => word.slice(field.length)).join(" ");
 }
 
 /** Kinds of the kernel's slots that hold no plain text. */

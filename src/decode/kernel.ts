@@ -3,6 +3,9 @@ import { instantiate } from "../kernels/wasm.js";
 /** What a scan ended with. */
 export const STATUS = { more: 0, full: 1, reject: 2 } as const;
 
+/** How a row that ends with its line is read. */
+export const LINE_FORMAT = { json: 0, vw: 1, libsvm: 2, libffm: 3 } as const;
+
 /** What reading a score request ended with: there are more candidates, that was the last, or it is not just what it should be. */
 export const REQUEST = { more: 0, last: 1, odd: 2 } as const;
 
@@ -19,8 +22,9 @@ export interface ScanKernel {
   setCursor(at: number): void;
   setRows(rows: number): void;
   scanDelimited(limit: number, end: number, ended: boolean, capacity: number): number;
-  scanLines(limit: number, capacity: number, vw: boolean): number;
-  scanMessage(start: number, end: number, vw: boolean): number;
+  /** @param format one of LINE_FORMAT */
+  scanLines(limit: number, capacity: number, format: number): number;
+  scanMessage(start: number, end: number, format: number): number;
   refuseMessage(start: number, end: number): number;
   readContext(at: number, end: number, copy: number): number;
   readCandidate(at: number, end: number, copy: number, row: number): number;

@@ -1,16 +1,30 @@
 import { constantOf, structOf } from "../kernels/layouts.js";
-import type { CompiledSpec, Format } from "../spec/compiled.js";
+import { type CompiledSpec, type Format, hasFeatures, isDelimited } from "../spec/compiled.js";
 import { type Arena, Struct } from "./arena.js";
 import type { ScanKernel } from "./kernel.js";
 
-/** Words before the first bar of a vw example that a spec can name. */
-export const vwHead = ["label", "importance", "tag"] as const;
-/** Slots of a vw namespace: the first feature's text, its value or its text, all features; then the scale of all values. */
-export const vwRoles = { text: 0, number: 1, items: 2 } as const;
-const NAMESPACE_SLOTS = 4;
-export type Role = keyof typeof vwRoles;
+/** Words before the features that a spec can name: label, weight, tag. */
+const heads: { readonly [F in Format]?: readonly string[] } = {
+  vw: ["label", "importance", "tag"],
+  libsvm: ["label", "", "qid"],
+  libffm: ["label", "", ""],
+};
 
-/** A source column, or a place in JSON's objects, or a vw namespace. */
+/** The names of what stands before the features, "" where a format has none: label, weight, tag. */
+export const headOf = (format: Format): readonly string[] => heads[format] ?? ["", "", ""];
+
+/** All features of a line of libsvm. */
+export const FEATURES = "features";
+
+/**
+ * Slots of a vw namespace or a libffm field: the first feature's text, its value or its text, all features; then the scale of all
+ * values. Of an index of libsvm all are its value.
+ */
+const roles = { text: 0, number: 1, items: 2 } as const;
+const NAMESPACE_SLOTS = 4;
+export type Role = keyof typeof roles;
+
+/** A source column, a place in JSON's objects, a vw namespace, an index of libsvm, or a field of libffm. */
 interface Place {
   readonly path: string;
   readonly children: Map<string, Place>;
@@ -28,7 +42,7 @@ export interface Places {
   readonly end: number;
   /** Source column or path of a slot. */
   nameOf(slot: number): string;
-  /** Address of the slot of a column or path; a vw namespace has three. */
+  /** Address of the slot of a column or path; one of features has three. */
   slot(from: string, role: Role): number;
   has(from: string): boolean;
   readonly root: Place;
@@ -50,14 +64,11 @@ function newPlace(path: string): Place {
   return { path, children: new Map(), slots: 0, first: 0, end: 0 };
 }
 
-function isHead(name: string): boolean {
-  return (vwHead as readonly string[]).includes(name);
-}
-
 /** Builds the tree of all places: JSON paths by their dots, anything else flat. */
 function placeTree(sources: readonly string[], format: Format): Place {
   const root = newPlace("");
-  for (const source of format === "vw" ? [...new Set([...vwHead, ...sources])] : sources) {
+  const head = headOf(format).filter((name) => name !== "");
+  for (const source of new Set([...head, ...sources])) {
     let place = root;
     let path = "";
     for (const name of format === "json" ? source.split(".") : [source]) {
@@ -66,7 +77,7 @@ function placeTree(sources: readonly string[], format: Format): Place {
       place.children.set(name, child);
       place = child;
     }
-    place.slots = format === "vw" && !isHead(source) ? NAMESPACE_SLOTS : 1;
+    place.slots = hasFeatures(format) && !head.includes(source) ? NAMESPACE_SLOTS : 1;
   }
   return root;
 }
@@ -91,7 +102,7 @@ export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more
   numberSlots(root, 0);
   const places = [...preorder(root)];
   const names = places.flatMap((place) => Array.from({ length: place.slots }, () => place.path));
-  const kind = constantOf("scan", format === "tsv" || format === "csv" ? "TEXT" : "MISSING");
+  const kind = constantOf("scan", isDelimited(format) ? "TEXT" : "MISSING");
   const { at, end } = arena.structs(names.map((_, column) => new Struct("Slot", { at: 0, size: 0, kind, column })));
   const slotBytes = structOf("scan", "Slot").size;
   const bySource = new Map(places.filter(({ slots }) => slots > 0).map((place) => [place.path, place]));
@@ -103,7 +114,7 @@ export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more
     has: (from) => bySource.has(from),
     slot(from, role) {
       const place = bySource.get(from)!;
-      return at + slotBytes * (place.first + (place.slots === NAMESPACE_SLOTS ? vwRoles[role] : 0));
+      return at + slotBytes * (place.first + (place.slots === NAMESPACE_SLOTS ? roles[role] : 0));
     },
   };
 }
@@ -117,14 +128,14 @@ interface MemberTree {
 }
 
 /**
- * Lays out the tree of member names that the JSON and vw kernels walk (structs Node and Member). A path leads to its
+ * Lays out the tree of member names that the kernels of JSON, vw, libsvm and libffm walk (structs Node and Member). A path leads to its
  * place both by nested objects and by names with the dots in them.
  */
 export function layMembers(places: Places, format: Format, kernel: ScanKernel, arena: Arena): MemberTree {
   const slotBytes = structOf("scan", "Slot").size;
   const slotAt = (index: number) => places.at + slotBytes * index;
-  const isInner = (place: Place) => place.children.size > 0 || format === "vw";
-  const all = [...preorder(places.root)].filter((place) => format !== "vw" || place.slots !== 1);
+  const isInner = (place: Place) => place.children.size > 0 || hasFeatures(format);
+  const all = [...preorder(places.root)].filter((place) => !hasFeatures(format) || place.slots !== 1);
   const nodes = [...all.filter(isInner), ...all.filter((place) => !isInner(place))];
   const { at } = arena.structs(
     nodes.map(

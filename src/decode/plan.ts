@@ -15,7 +15,7 @@ import {
   REGISTERS,
 } from "./field-plan.js";
 import type { ScanKernel } from "./kernel.js";
-import { layMembers, layPlaces, type Places, sourcesOf, type vwHead, weightSource } from "./places.js";
+import { FEATURES, headOf, layMembers, layPlaces, type Places, sourcesOf, weightSource } from "./places.js";
 import { powersOfFive } from "./powers.js";
 
 export interface PlanOptions {
@@ -135,7 +135,8 @@ function planStruct(
   const positive = Buffer.from("equals" in label.positive ? label.positive.equals : "");
   const positives = layWords("any_of" in label.positive ? label.positive.any_of : [], arena);
   const second = 1000 / timeUnits[label.time?.unit ?? "ms"];
-  const vw = (name: (typeof vwHead)[number]) => (format === "vw" ? places.slot(name, "text") : 0);
+  const [headLabel, headWeight, headTag] = headOf(format).map((name) => (name === "" ? 0 : places.slot(name, "text")));
+  const spare = arena.take(structOf("scan", "Slot").size);
   return new Struct("Plan", {
     atLeast: threshold(label.positive),
     timeScale: Math.max(1, second),
@@ -171,9 +172,10 @@ function planStruct(
     separator,
     quote: format === "csv" ? QUOTE : separator,
     root,
-    vwLabel: vw("label"),
-    vwImportance: vw("importance"),
-    vwTag: vw("tag"),
+    headLabel: headLabel || spare,
+    headWeight: headWeight || spare,
+    headTag: headTag || spare,
+    features: format === "libsvm" && places.has(FEATURES) ? places.slot(FEATURES, "items") : 0,
     scratch: arena.take(SCRATCH_BYTES),
     ...keptList(arena, places, kept ?? []),
     keptRows,

@@ -33,6 +33,8 @@ export const rejectCodes = [
   "unknown_label",
   /** Not after 1970, or not before 2100: no time, or one in another unit. */
   "impossible_time",
+  /** libsvm, libffm: a word that is no `index:value`, or no `field:index:value`. */
+  "bad_features",
 ] as const;
 
 export type RejectCode = (typeof rejectCodes)[number];

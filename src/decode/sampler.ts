@@ -1,7 +1,7 @@
 import { isObject } from "../core/json.js";
 import { nearest } from "../core/nearest.js";
 import { offsetOf, structOf } from "../kernels/layouts.js";
-import type { Format } from "../spec/compiled.js";
+import { type Format, isDelimited } from "../spec/compiled.js";
 import type { ScanKernel } from "./kernel.js";
 import type { Places } from "./places.js";
 import { shortText } from "./values.js";
@@ -50,7 +50,7 @@ export class Sampler {
 
   /** Keeps the first row, which begins at `at`. */
   begin(at: number, end: number): void {
-    if (this.#first !== undefined || this.#format === "tsv" || this.#format === "csv") return;
+    if (this.#first !== undefined || isDelimited(this.#format)) return;
     const bytes = new Uint8Array(this.#memory.buffer, at, Math.min(end - at, MOST_FIRST_BYTES));
     const newline = bytes.indexOf(NEWLINE);
     this.#first = Buffer.from(newline < 0 ? bytes : bytes.subarray(0, newline)).toString();
@@ -88,6 +88,7 @@ export class Sampler {
   #members(): string[] {
     const first = this.#first ?? "";
     if (this.#format === "vw") return [...first.matchAll(/\|([^\s:|]+)/g)].map(([, name]) => name);
+    if (this.#format !== "json") return [];
     try {
       return [...leafPaths(JSON.parse(first))];
     } catch {

@@ -5,7 +5,7 @@ import { type KeptValue, keptRows } from "../decode/kept-rows.js";
 import { isBag, partsOf } from "../fields/index.js";
 import { xxh64 } from "../kernels/hash.js";
 import { openSource } from "../sources/source.js";
-import type { CompiledCell, CompiledField, CompiledSpec } from "../spec/compiled.js";
+import { type CompiledCell, type CompiledField, type CompiledSpec, hasFeatures } from "../spec/compiled.js";
 import { bucketOf } from "../spec/keys.js";
 import { constantKey } from "../tables/batch-path.js";
 import type { RowStore, Table } from "../tables/table.js";
@@ -146,7 +146,7 @@ export class Names {
 
   /** The items of a bag, without their weights. */
   private itemsOf({ kind, text }: KeptValue, separator: string): string[] {
-    if (this.spec.events.format === "vw") return text.split(/\s+/).map((item) => item.replace(/:[^:]*$/, ""));
+    if (hasFeatures(this.spec.events.format)) return text.split(/\s+/).map((item) => item.replace(/:[^:]*$/, ""));
     if (kind !== "json") return text === "" ? [] : text.split(separator);
     const items: unknown = JSON.parse(text);
     if (!Array.isArray(items)) return Object.keys(Object(items));

@@ -3,7 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import { Decoder } from "../decode/decoder.js";
 import { keptRows } from "../decode/kept-rows.js";
 import { openSource } from "../sources/source.js";
-import type { CompiledSpec } from "../spec/compiled.js";
+import { type CompiledSpec, isDelimited } from "../spec/compiled.js";
 import { decodedBatches, START } from "../train/stream.js";
 import { SequenceReader } from "./sequences.js";
 
@@ -91,7 +91,7 @@ export async function sequencesOfEvents(data: readonly string[], events: EventSe
 function sourceOf({ fields, events }: CompiledSpec, name: string, flag: string): string {
   const field = fields.find((field) => field.name === name);
   if (field && "from" in field) return field.from;
-  const isColumn = events.format === "json" || events.format === "vw" || events.header || events.columns.includes(name);
+  const isColumn = !isDelimited(events.format) || events.header || events.columns.includes(name);
   if (!field && isColumn) return name;
   throw new HashbrookError(
     "usage",

@@ -9,7 +9,14 @@ import { type Validator, validator } from "../schema/validator.js";
 import { rowProperties } from "../tables/spec.js";
 import { towerKinds, towerOf } from "../towers/index.js";
 import { CompiledCalibration, hasKeys } from "./calibration.js";
-import type { CompiledField, CompiledSpec, CompiledTable, CompiledTower, TowerKind } from "./compiled.js";
+import {
+  type CompiledField,
+  type CompiledSpec,
+  type CompiledTable,
+  type CompiledTower,
+  formats,
+  type TowerKind,
+} from "./compiled.js";
 import { MOST_POSITIVES } from "./label.js";
 import { CompiledMetrics } from "./metrics.js";
 import { nestedDisagreement } from "./nested.js";
@@ -19,7 +26,7 @@ import { MOST_ZONE } from "./time.js";
 
 const Events = Type.Object(
   {
-    format: Type.Enum(["tsv", "csv", "json", "vw"]),
+    format: Type.Enum([...formats]),
     columns: Type.Array(text),
     header: Type.Boolean(),
     separator: Type.String({ maxLength: 1 }),

@@ -44,7 +44,14 @@ export interface CompiledSpec {
   readonly tower: CompiledTower;
 }
 
-export type Format = "tsv" | "csv" | "json" | "vw";
+export const formats = ["tsv", "csv", "json", "vw", "libsvm", "libffm"] as const;
+export type Format = (typeof formats)[number];
+
+/** Rows of separated values, whose columns are known. */
+export const isDelimited = (format: string): format is "tsv" | "csv" => format === "tsv" || format === "csv";
+
+/** Lines of words, whose features have values: `name:value`. */
+export const hasFeatures = (format: Format): boolean => !isDelimited(format) && format !== "json";
 
 export interface EventFormat {
   readonly format: Format;

@@ -2,7 +2,7 @@ import { closed, optional, text } from "../schema/basics.js";
 import type { Problems } from "../schema/problems.js";
 import { type Static, Type } from "../schema/typebox.js";
 import { parseSeconds } from "../schema/units.js";
-import type { EventFormat, JoinSpec, LabelSpec } from "./compiled.js";
+import { type EventFormat, hasFeatures, type JoinSpec, type LabelSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { Events, Time } from "./schema-events.js";
 import { compileEvents, Sources } from "./sources.js";
@@ -67,7 +67,8 @@ function checkLabel({ id, time, soft }: LabelSpec, problems: Problems): void {
 
 function checkSources(events: EventFormat, id: string, time: string, problems: Problems): void {
   const sources = new Sources(events, problems);
-  if (events.format === "vw") problems.add("join.clicks.format", "vw text has no times", "tsv, csv or json");
+  if (hasFeatures(events.format))
+    problems.add("join.clicks.format", `${events.format} text has no times`, "tsv, csv or json");
   sources.check(id, "join.clicks.id");
   sources.check(time, "join.clicks.time");
 }

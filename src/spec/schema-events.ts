@@ -1,5 +1,6 @@
 import { closed, nullValues, optional, text } from "../schema/basics.js";
 import { Type } from "../schema/typebox.js";
+import { formats } from "./compiled.js";
 import { defaults } from "./defaults.js";
 
 export const Time = Type.Union(
@@ -28,9 +29,9 @@ export const Time = Type.Union(
 
 export const Events = Type.Object(
   {
-    format: Type.Enum(["tsv", "csv", "json", "vw"], {
-      description: "tsv, csv: a line an event. json: an object a line. vw: Vowpal Wabbit text.",
-      "x-not-in-this-version": ["libsvm"],
+    format: Type.Enum([...formats], {
+      description:
+        "tsv, csv: a line an event. json: an object a line. vw: Vowpal Wabbit text. libsvm: label index:value. libffm: label field:index:value.",
     }),
     columns: optional(
       Type.Array(text("A column, or a range: C1..C26."), {

@@ -31,7 +31,6 @@ export interface Shape {
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
   readonly exclusiveMaximum?: number;
-  readonly "x-not-in-this-version"?: readonly string[];
   /** Not of JSON Schema: unknown keys pass (a field whose type is wrong: its other keys cannot be judged). */
   readonly open?: boolean;
 }
@@ -191,10 +190,8 @@ class Reader {
     const words = shape.enum!;
     if (typeof value !== "string") return this.wrongType(node, `one of ${words.join(", ")}`, shape, path);
     if (words.includes(value)) return value;
-    const planned = shape["x-not-in-this-version"]?.includes(value);
-    const message = planned ? `"${value}" is not in this version` : `"${value}" is not one of ${words.join(", ")}`;
-    this.problems.add(path, message, planned ? `use one of ${words.join(", ")}` : suggestion(value, words));
-    const meant = planned ? undefined : nearest(value, words);
+    this.problems.add(path, `"${value}" is not one of ${words.join(", ")}`, suggestion(value, words));
+    const meant = nearest(value, words);
     if (meant === undefined) this.understood = false;
     return meant;
   }

@@ -1,12 +1,10 @@
 import { compileNulls } from "../fields/index.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { isColumnSeparator, separatorOf } from "../schema/separators.js";
-import type { EventFormat } from "./compiled.js";
+import { type EventFormat, hasFeatures, isDelimited } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec } from "./schema.js";
-
-const isTable = (format: string): format is "tsv" | "csv" => format === "tsv" || format === "csv";
 
 type Written = Pick<
   ModelSpec["events"],
@@ -17,7 +15,7 @@ type Written = Pick<
 export function compileEvents(written: Written, problems: Problems, path = "events"): EventFormat {
   const { format, columns, header, separator } = written;
   const values = compileValues(written, problems, path);
-  if (!isTable(format)) {
+  if (!isDelimited(format)) {
     for (const key of ["columns", "header", "separator"] as const) {
       if (written[key] !== undefined)
         problems.add(`${path}.${key}`, `has no meaning for ${format}`, "it is for tsv and csv: remove it");
@@ -61,8 +59,12 @@ function compileValues(
   problems: Problems,
   path: string,
 ): Pick<EventFormat, "null_values" | "numbers_as_strings"> {
-  if (null_values && format === "vw")
-    problems.add(`${path}.null_values`, "has no meaning for vw", "a feature that is missing is left out: remove it");
+  if (null_values && hasFeatures(format))
+    problems.add(
+      `${path}.null_values`,
+      `has no meaning for ${format}`,
+      "a feature that is missing is left out: remove it",
+    );
   return { ...compileNulls(null_values), ...(numbers_as_strings ? { numbers_as_strings } : {}) };
 }
 
@@ -79,7 +81,7 @@ export class Sources {
   /** Reports `from` at `path` unless an event can have it. */
   check(from: string, path: string): void {
     const { format, columns } = this.events;
-    if (isTable(format) && columns.length > 0 && !columns.includes(from)) {
+    if (isDelimited(format) && columns.length > 0 && !columns.includes(from)) {
       this.problems.add(path, `"${from}" is not a column`, suggestion(from, columns));
     }
     if (format === "json" && from.split(".").includes("")) {
@@ -87,6 +89,10 @@ export class Sources {
     }
     if (format === "vw" && /[\s|:]/.test(from)) {
       this.problems.add(path, `"${from}" is not a namespace`, "a namespace has no spaces, | or :");
+    }
+    if ((format === "libsvm" || format === "libffm") && /[\s#:]/.test(from)) {
+      const what = format === "libsvm" ? "an index" : "a field";
+      this.problems.add(path, `"${from}" is not ${what}`, `${what} of ${format} has no spaces, # or :`);
     }
   }
 }

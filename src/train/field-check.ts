@@ -1,6 +1,6 @@
 import type { KeptValue } from "../decode/kept-rows.js";
 import { fieldOf } from "../fields/index.js";
-import type { CompiledField, Format } from "../spec/compiled.js";
+import { type CompiledField, type Format, hasFeatures } from "../spec/compiled.js";
 
 /** What the first events have of one field. */
 export interface FieldCheck {
@@ -88,7 +88,7 @@ export class FieldStats {
     const { field } = this;
     const many = "separator" in field;
     if (kind === "missing") return [];
-    if (this.format === "vw") return featuresOf(text, many, this.isNumber);
+    if (hasFeatures(this.format)) return featuresOf(text, many, this.isNumber);
     if (!many) return [text];
     if (kind !== "json") return text.split(field.separator);
     const items: unknown = JSON.parse(text);

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
-import type { CompiledSpec } from "../spec/compiled.js";
+import { type CompiledSpec, isDelimited } from "../spec/compiled.js";
 import type { PredictionFormat } from "./prediction-lines.js";
 
 /** Scores alone, or what the output's name asks for where values are passed through. */
@@ -30,7 +30,7 @@ export function keptSources(
   columns: readonly string[],
   flag = "--columns",
 ): string[] {
-  const known = events.format === "json" || events.format === "vw" || events.header ? null : events.columns;
+  const known = !isDelimited(events.format) || events.header ? null : events.columns;
   return columns.map((name) => {
     const from = name === "label.id" && label.id != null && !known?.includes(name) ? label.id : name;
     const taken = name === "score" || (calibration !== undefined && name === "calibrated");

@@ -8,7 +8,7 @@ import { expectDecoded, expectRows, feed, feedFile, outcome, plainReject, rowsOf
 import { everySpec, rowText, specOf } from "./generate.js";
 import { decodeFile, hash, hashText } from "./reference.js";
 
-const formats: Format[] = ["tsv", "csv", "json", "vw"];
+const formats = ["tsv", "csv", "json", "vw"] as const;
 
 /** A random file of a spec: any rows, with or without a last newline. */
 function fileOf(spec: CompiledSpec, maxRows: number): fc.Arbitrary<Buffer> {

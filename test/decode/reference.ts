@@ -153,10 +153,13 @@ function readRow(spec: CompiledSpec, format: Format, columns: readonly string[],
   const end = lineEnd(file, at);
   const text = file.subarray(at, end > at && file[end - 1] === 13 ? end - 1 : end);
   if (text.length === 0) return { end, lines: 1, event: null };
+  const commented = (format === "libsvm" || format === "libffm") && /^[ \t]*(#|$)/.test(latin1(text));
+  if (commented && end - at <= MAX_ROW) return { end, lines: 1, event: null };
   const event = () => {
     if (end - at > MAX_ROW) throw new Refusal("row_too_long");
     if (format === "tsv") return separated(spec, columns, splitBytes(text, Buffer.from(spec.events.separator)));
     const paths = pathsOf(spec);
+    if (format === "libsvm" || format === "libffm") return sparseEvent(text, format === "libffm", paths);
     const read = format === "json" ? eventOf(parseJson(latin1(text)), paths) : vwEvent(text, new Set(paths));
     checkTexts(read, format === "json" ? preorder(paths) : ["label", "importance", "tag", ...paths]);
     return read;
@@ -165,10 +168,11 @@ function readRow(spec: CompiledSpec, format: Format, columns: readonly string[],
 }
 
 /** What is read must be UTF-8; what nobody reads may be anything. */
-function checkTexts(event: Event, paths: readonly string[]): void {
+function checkTexts(event: Event, paths: readonly string[], name?: string): void {
   for (const path of paths) {
     const value = event.get(path) ?? event.get(`|${path}`) ?? missing;
-    if (!["misplaced", "surrogate"].includes(value.kind) && !isUtf8(value.text)) throw new Refusal("bad_utf8", path);
+    const isText = !["misplaced", "surrogate"].includes(value.kind);
+    if (isText && !isUtf8(value.text)) throw new Refusal("bad_utf8", name ?? path);
   }
 }
 
@@ -442,6 +446,50 @@ function vwValue(event: Event, from: string, role: "text" | "number" | "items"):
   return { kind: "text", text: role === "text" || value === null ? text : Buffer.from(value, "latin1"), scale };
 }
 
+// ---- libsvm, libffm ----
+
+/** Values by `role|source`. */
+function sparseEvent(bytes: Uint8Array, fields: boolean, paths: readonly string[]): Event {
+  const text = latin1(bytes).replace(/#.*$/s, "");
+  const words = [...text.matchAll(/[^ \t]+/g)].map(({ 0: word, index }) => ({ word, index, end: index + word.length }));
+  const event: Event = new Map();
+  const plain = (part: string): Value => ({ kind: "text", text: Buffer.from(part, "latin1") });
+  const scalar = (name: string, value: Value) => {
+    for (const role of ["text", "number", "items"]) event.set(`${role}|${name}`, value);
+  };
+  if (!words[0].word.includes(":")) scalar("label", plain(words.shift()!.word));
+  if (!fields && words[0]?.word.startsWith("qid:")) scalar("qid", plain(words.shift()!.word.slice(4)));
+  const span = (from: number, to: number, items: Value[]): Value => {
+    return { ...plain(text.slice(from, to)), kind: "features", items, scale: 1 };
+  };
+  if (words.some(({ word }) => !(fields ? /^[^:]+:[^:]+:/ : /^[^:]+:/).test(word))) throw new Refusal("bad_features");
+  const parts = words.map(({ word, ...place }) => ({ ...place, parts: /^([^:]+):(.*)$/s.exec(word)!.slice(1) }));
+  if (fields) {
+    for (const name of new Set(parts.map(({ parts: [field] }) => field))) {
+      const own = parts.filter(({ parts: [field] }) => field === name);
+      const key = Buffer.from(name, "latin1").toString();
+      if (key === "label") continue;
+      const [index, value] = /^([^:]*):(.*)$/s.exec(own[0].parts[1])!.slice(1);
+      event.set(`text|${key}`, plain(index));
+      event.set(`number|${key}`, plain(value));
+      const items = own.map(({ parts: [, rest] }) => plain(rest));
+      event.set(`items|${key}`, span(own[0].index, own.at(-1)!.end, items));
+    }
+  } else {
+    for (const {
+      parts: [index, value],
+    } of [...parts].reverse()) {
+      const key = Buffer.from(index, "latin1").toString();
+      if (!["features", "label", "qid"].includes(key) && value !== "") scalar(key, plain(value));
+    }
+    const items = words.map(({ word }) => plain(word));
+    if (items.length > 0) event.set("items|features", span(words[0].index, words.at(-1)!.end, items));
+  }
+  for (const path of [...(fields ? ["label"] : ["label", "qid"]), ...paths])
+    for (const role of ["text", "number", "items"]) checkTexts(event, [`${role}|${path}`], path);
+  return event;
+}
+
 // ---- fields ----
 
 /** @throws a code */
@@ -597,7 +645,11 @@ function plainStrings(value: Value): Value {
 
 function accept(spec: CompiledSpec, format: Format, event: Event, required: boolean): Row {
   const read = (from: string, role: "text" | "number" | "items"): Value =>
-    format === "vw" ? vwValue(event, from, role) : declared(spec, from, event.get(from) ?? missing);
+    format === "libsvm" || format === "libffm"
+      ? (event.get(`${role}|${from}`) ?? missing)
+      : format === "vw"
+        ? vwValue(event, from, role)
+        : declared(spec, from, event.get(from) ?? missing);
   const trying = <T>(column: string, run: () => T, code?: string): T => {
     try {
       return run();

@@ -68,14 +68,8 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "format: tsv",
       "format: tvs",
-      'f.yaml:2:19: events.format: "tvs" is not one of tsv, csv, json, vw',
+      'f.yaml:2:19: events.format: "tvs" is not one of tsv, csv, json, vw, libsvm, libffm',
       'did you mean "tsv"?',
-    ],
-    [
-      "format: tsv",
-      "format: libsvm",
-      'f.yaml:2:19: events.format: "libsvm" is not in this version',
-      "use one of tsv, csv, json, vw",
     ],
     [
       "type: categorical, table: ids",

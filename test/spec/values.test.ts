@@ -72,3 +72,18 @@ tower: deep_crossing
 `;
   expect(() => parseSpec(text, "vw.yaml")).toThrow(/events\.null_values: has no meaning for vw/);
 });
+
+it.each([
+  ["libsvm", "a b", /"a b" is not an index/],
+  ["libffm", "3:4", /"3:4" is not a field/],
+])("%s: a place is one word", (format, from, message) => {
+  const text = `name: t
+events: { format: ${format} }
+fields: [{ name: f0..f1, from: 0..1, type: categorical, table: ids }, { name: x, from: "${from}", type: numeric }]
+tables: { ids: { dim: 4 } }
+tower: deep_crossing
+`;
+  expect(() => parseSpec(text, "t.yaml")).toThrow(message);
+  const { fields } = parseSpec(text.replace(from, "7"), "t.yaml");
+  expect(fields.map((field) => "from" in field && field.from)).toEqual(["0", "1", "7"]);
+});

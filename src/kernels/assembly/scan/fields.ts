@@ -35,6 +35,7 @@ import {
   CrossOp,
   SMALL_NUMBERS,
   BOOLEAN,
+  FIELD_FEATURES,
   HASH_OP_BYTES,
   HASH_RUN_BYTES,
   HashOp,
@@ -169,7 +170,7 @@ export function textsFault(): u32 {
   const end = plan.slotsEnd;
   for (let at = plan.slots; at < end; at += SLOT_BYTES) {
     const slot = changetype<Slot>(at);
-    const isText = slot.size && (slot.kind <= OBJECT || slot.kind == SCALED);
+    const isText = slot.size && (slot.kind <= OBJECT || slot.kind == SCALED || slot.kind == FIELD_FEATURES);
     if (isText && !isUtf8(slot.at, slot.at + slot.size)) return fail(slot, BAD_UTF8);
   }
   return OK;

@@ -5,6 +5,7 @@ import { inRange, parseNumber } from "./number";
 import {
   ARRAY,
   FEATURES,
+  FIELD_FEATURES,
   MISSING,
   BOOLEAN,
   NUMBER,
@@ -15,6 +16,7 @@ import {
   plan,
   scratchEnd,
 } from "./plan";
+import { blanksEnd, find, isBlank, wordEnd } from "./words";
 
 /** The current item: its text, kind and weight (1 where none is written). */
 export let item: usize = 0;
@@ -33,6 +35,9 @@ let separator: u64 = 0;
 let separatorSize: u32 = 0;
 /** Items may have weights in JSON, too: ["a", 3] in an array, or the members of an object. */
 let weighted: bool = false;
+/** Of a libffm field: its name with the colon. */
+let prefix: usize = 0;
+let prefixSize: usize = 0;
 
 /** Starts on a slot. @returns false when its kind has no items */
 export function openItems(slot: Slot, by: u64, bySize: u32, weights: bool): bool {
@@ -45,10 +50,17 @@ export function openItems(slot: Slot, by: u64, bySize: u32, weights: bool): bool
   itemScale = 1;
   itemValued = false;
   itemKind = TEXT;
+  if (kind == FIELD_FEATURES) openField(slot.at);
   if (kind == FEATURES) openScale(changetype<Slot>(changetype<usize>(slot) + SCALE_AFTER_ITEMS));
   weighted = weights;
   if (kind == ARRAY || kind == OBJECT) cursor++;
-  return kind <= FEATURES || (kind == OBJECT && weights);
+  return kind <= FEATURES || kind == FIELD_FEATURES || (kind == OBJECT && weights);
+}
+
+/** The field is named by its first word. */
+function openField(at: usize): void {
+  prefix = at;
+  prefixSize = find(at, end, 58) + 1 - at;
 }
 
 /** The reader of VW has seen that it is a number. */
@@ -62,6 +74,7 @@ export function nextItem(): bool {
   if (kind == ARRAY) return nextElement();
   if (kind == OBJECT) return nextMember();
   if (kind == FEATURES) return nextFeature();
+  if (kind == FIELD_FEATURES) return nextOfField();
   return nextPart();
 }
 
@@ -180,18 +193,25 @@ function stringElement(start: usize, stop: usize, hasEscapes: bool): bool {
   return size == -1 ? failed(BAD_UTF8) : done(scratchEnd, size);
 }
 
-@inline
-function isBlank(p: usize): bool {
-  const c: u32 = load<u8>(p);
-  return c == 32 || c == 9;
+/** The next word that is of the field, without its name. */
+function nextOfField(): bool {
+  while (cursor < end) {
+    cursor = blanksEnd(cursor, end);
+    if (cursor + prefixSize <= end && memory.compare(cursor, prefix, prefixSize) == 0) {
+      cursor += prefixSize;
+      return nextFeature();
+    }
+    cursor = wordEnd(cursor, end);
+  }
+  return false;
 }
 
 function nextFeature(): bool {
-  while (cursor < end && isBlank(cursor)) cursor++;
+  cursor = blanksEnd(cursor, end);
   if (cursor == end) return false;
   const start = cursor;
   let colon: usize = 0;
-  for (; cursor < end && !isBlank(cursor); cursor++) {
+  for (; cursor < end && !isBlank(load<u8>(cursor)); cursor++) {
     if (load<u8>(cursor) == 58 && !colon) colon = cursor;
   }
   itemValue = itemScale;

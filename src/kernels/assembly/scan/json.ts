@@ -44,7 +44,7 @@ const SEEN_OTHER: u32 = 2;
 
 /** A name under an object, with what it leads to. */
 @unmanaged
-class Member {
+export class Member {
   node: Node;
   parent: Node;
   /** The name in quotes, padded to a whole vector (the first quote is 0 where JSON would escape the name: it never matches as it stands). */

@@ -1,4 +1,4 @@
-// Rows that end with their line: JSON lines and VW.
+// Rows that end with their line: JSON lines, VW, libsvm and libffm.
 import { MAX_ROW, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
 import { bytesEqual } from "./delimiters";
 import { acceptRow, textsFault } from "./fields";
@@ -6,6 +6,8 @@ import { clearRow, readObject } from "./json";
 import { keptFull } from "./kept";
 import { plan, setFailedSlot, setMayFail } from "./plan";
 import { FULL, MORE, cursor, pass, reject, rows, textEnd } from "./rows";
+import { BLANK } from "./quoted";
+import { readSparse } from "./sparse";
 import { isUtf8 } from "./utf8";
 import { readExample } from "./vw";
 
@@ -34,39 +36,50 @@ function findNewline(start: usize): usize {
   return block + <usize>ctz(found);
 }
 
-/** Scans rows that end with their line. @param limit right after the last newline of the input @param vw or JSON */
-export function scanLines(limit: usize, capacity: u32, vw: bool): u32 {
+/** How the text of a row is read; 2 is libsvm. */
+const JSON_OBJECT: u32 = 0;
+const VW: u32 = 1;
+const LIBFFM: u32 = 3;
+
+/** Scans rows that end with their line. @param limit right after the last newline of the input */
+export function scanLines(limit: usize, capacity: u32, format: u32): u32 {
   const keeps = plan.keptRows != 0;
   while (cursor < limit) {
     if (rows == capacity || (keeps && keptFull())) return FULL;
     const start = cursor;
     const newline = findNewline(start);
     const end = textEnd(start, newline);
+    let why: u32 = BLANK;
     if (end > start) {
       setFailedSlot(0);
-      const why = newline - start > MAX_ROW ? ROW_TOO_LONG : readLine(start, end, vw);
-      if (why) return reject(why, start, newline, 1);
+      why = newline - start > MAX_ROW ? ROW_TOO_LONG : readLine(start, end, format);
+      if (why != OK && why != BLANK) return reject(why, start, newline, 1);
     }
-    pass(newline, 1, <u32>(end > start));
+    pass(newline, 1, <u32>(why == OK));
   }
   return rows == capacity ? FULL : MORE;
 }
 
-/** One row of JSON or VW. @returns a reject code */
-function readLine(start: usize, end: usize, vw: bool): u32 {
+function readText(start: usize, end: usize, format: u32): u32 {
+  if (format == JSON_OBJECT) return readObject(start, end);
+  return format == VW ? readExample(start, end) : readSparse(start, end, format == LIBFFM);
+}
+
+/** One row. @returns a reject code, or BLANK */
+function readLine(start: usize, end: usize, format: u32): u32 {
   setFailedSlot(0);
   clearRow();
   setMayFail(end - start > MAX_VALUE);
-  let why = vw ? readExample(start, end) : readObject(start, end);
+  let why = readText(start, end, format);
   if (why == OK && highBits && !isUtf8(start, end)) why = textsFault();
   return why ? why : acceptRow(rows);
 }
 
-/** One message that is one event, [start, end), of JSON or VW. */
-export function scanMessage(start: usize, end: usize, vw: bool): u32 {
+/** One message that is one event, [start, end). */
+export function scanMessage(start: usize, end: usize, format: u32): u32 {
   highBits = 1;
-  const why = readLine(start, end, vw);
-  if (why) return reject(why, start, end, 1);
-  pass(end, 1, 1);
+  const why = readLine(start, end, format);
+  if (why != OK && why != BLANK) return reject(why, start, end, 1);
+  pass(end, 1, <u32>(why == OK));
   return MORE;
 }

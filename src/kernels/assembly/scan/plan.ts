@@ -29,6 +29,9 @@ export class Slot {
   column: u32;
 }
 export const SLOT_BYTES: usize = offsetof<Slot>();
+/** The words of a line of libffm from the first to the last one of a field: that of the first. */
+export const FIELD_FEATURES: u32 = 11;
+
 /** From a VW namespace's number slot to the slot of its scale, and from its items slot. */
 export const SCALE_AFTER: usize = 2 * SLOT_BYTES;
 export const SCALE_AFTER_ITEMS: usize = SLOT_BYTES;
@@ -274,12 +277,14 @@ class Plan {
   /** The quote byte of csv; the separator where nothing is quoted. */
   quote: u32;
 
-  /** The root of JSON's members, or VW's namespaces. */
+  /** The root of JSON's members, VW's namespaces, libsvm's indexes or libffm's fields. */
   root: usize;
-  /** What stands before VW's first bar. */
-  vwLabel: Slot;
-  vwImportance: Slot;
-  vwTag: Slot;
+  /** What stands before VW's first bar, and before the features of libsvm (whose tag is the qid). */
+  headLabel: Slot;
+  headWeight: Slot;
+  headTag: Slot;
+  /** All features of libsvm. */
+  features: Slot | null;
   /** Room for unescaped text. */
   scratch: usize;
   /** Pointers to the slots whose texts are kept for the host, and the rows kept since it took them; 0: none is kept. */

@@ -3,37 +3,7 @@ import { BAD_VW, OK } from "./codes";
 import { Node, findMember } from "./json";
 import { parseNumber } from "./number";
 import { FEATURES, SCALED, SLOT_BYTES, Slot, TEXT, plan } from "./plan";
-
-@inline
-function isBlank(c: u32): bool {
-  return c == 32 || c == 9;
-}
-
-@inline
-function set(slot: Slot, at: usize, end: usize, kind: u32): void {
-  slot.at = at;
-  slot.size = <u32>(end - at);
-  slot.kind = kind;
-}
-
-/** The end of the word at p. */
-function wordEnd(at: usize, end: usize): usize {
-  let p = at;
-  while (p < end && !isBlank(load<u8>(p))) p++;
-  return p;
-}
-
-function blanksEnd(at: usize, end: usize): usize {
-  let p = at;
-  while (p < end && isBlank(load<u8>(p))) p++;
-  return p;
-}
-
-function find(at: usize, end: usize, byte: u32): usize {
-  let p = at;
-  while (p < end && <u32>load<u8>(p) != byte) p++;
-  return p;
-}
+import { blanksEnd, find, set, wordEnd } from "./words";
 
 /** Reads [at, end). @returns a reject code */
 export function readExample(at: usize, end: usize): u32 {
@@ -57,12 +27,12 @@ function readHead(at: usize, bar: usize): bool {
     const quoted = load<u8>(p) == 39;
     const next = blanksEnd(end, bar);
     if (end == bar || quoted) {
-      set(plan.vwTag, p + <usize>quoted, end, TEXT);
+      set(plan.headTag, p + <usize>quoted, end, TEXT);
       return next == bar;
     }
     if (words == 3) return false;
-    if (words == 0) set(plan.vwLabel, p, end, TEXT);
-    if (words == 1) set(plan.vwImportance, p, end, TEXT);
+    if (words == 0) set(plan.headLabel, p, end, TEXT);
+    if (words == 1) set(plan.headWeight, p, end, TEXT);
     words++;
     p = next;
   }
