@@ -93,6 +93,7 @@ async function bundle() {
     "checkpoints/writer-worker",
     "serve/model-worker",
     "serve/scoring-worker",
+    "impression-log/log-worker",
   ]) {
     const output = { dir: "dist", entryFileNames: `${entry}.js`, chunkFileNames: "chunks/[name]-[hash].js" };
     await build({ input: `./dist/${entry}.js`, external, output, platform: "node", logLevel: "warn" });

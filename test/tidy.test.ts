@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["model"],
   ["warm-start"],
   ["exports", "inspect", "migrate", "item2vec", "train", "serve"],
-  ["tune", "explain"],
+  ["tune", "explain", "impression-log"],
   ["report"],
   ["portable"],
   ["cli"],

@@ -77,11 +77,23 @@ export function followedLog(text: string): string {
   return /^https?:/i.test(text) ? asked(text, (url) => openReader(url)) : deltaLog(text);
 }
 
+/** A log of impressions: a directory, or a topic's address. */
+export function eventLog(text: string): string {
+  if (text.startsWith("kafka://")) return asked(text, (url) => topicName(kafkaUrl(url, {}).topic));
+  if (!text.includes("://")) return notEmpty(text);
+  throw new InvalidArgumentError("It must be a log of impressions: a directory, or kafka://HOST:PORT/TOPIC.");
+}
+
 /** The text, where nothing is thrown over it. */
 function asked(text: string, check: (text: string) => unknown): string {
+  made(text, check);
+  return text;
+}
+
+/** What is made of a text; an error is told as one of the flag. */
+export function made<T>(text: string, make: (text: string) => T): T {
   try {
-    check(text);
-    return text;
+    return make(text);
   } catch (error) {
     if (!(error instanceof HashbrookError)) throw error;
     throw new InvalidArgumentError(`${error.message}: ${error.hint}.`);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
+import { Explorer } from "../serve/explore/policy.js";
 import type { ServerOptions } from "../serve/server.js";
 import { checkedTokens, readTokens } from "../serve/token.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
@@ -8,12 +9,15 @@ import {
   counting,
   DIMS,
   dims,
+  eventLog,
   followedLog,
   host,
+  made,
   milliseconds,
   notNegative,
   port,
   positive,
+  wholeShare,
   workers,
 } from "./options.js";
 
@@ -49,7 +53,15 @@ export interface ServeFlags extends ProtectionFlags {
   adminPort?: number;
   adminTokenFile?: string;
   drainMs?: number;
-  log?: true;
+  log?: LogFlag;
+  logShare?: number;
+  explore?: Explorer;
+}
+
+/** What `--log` asks for: requests as JSON lines, and impressions into a log. */
+export interface LogFlag {
+  readonly requests: boolean;
+  readonly to?: string;
 }
 
 /** A trainer that lives sends something every ten seconds; one that is restarted is back long before. */
@@ -122,7 +134,30 @@ export function serverOptions(command: Command): Command {
       positive,
     )
     .option("--drain-ms <ms>", "after SIGTERM, not ready for so long before connections close", milliseconds, 1000)
-    .option("--log", "log every request as a JSON line");
+    .addOption(
+      new Option(
+        "--log [to]",
+        "alone: log every request as a JSON line; a directory or kafka://HOST:PORT/TOPIC: write scored candidates as events there",
+      )
+        .preset(true)
+        .argParser(logTo),
+    )
+    .option("--log-share <share>", "share of the requests that are written so, by their ids (default: 0.1)", wholeShare)
+    .option(
+      "--explore <policy>",
+      "draw the order of candidates by chance: epsilon-greedy:E, softmax:T or thompson; answers tell rank and propensity",
+      exploring,
+    );
+}
+
+/** Both uses may be asked for, each by a flag of its own. */
+function logTo(text: string | true, before: LogFlag = { requests: false }): LogFlag {
+  if (text === true) return { ...before, requests: true };
+  return { ...before, to: eventLog(text) };
+}
+
+function exploring(text: string): Explorer {
+  return made(text, Explorer.of);
 }
 
 const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/i;

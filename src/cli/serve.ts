@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { openFollow } from "../delta-log/open.js";
+import { Recorder } from "../impression-log/recorder.js";
 import { createAdminServer } from "../serve/admin-server.js";
 import { Models } from "../serve/models.js";
 import { ServeMetrics } from "../serve/prometheus.js";
@@ -22,6 +23,8 @@ import {
 } from "./serve-options.js";
 import { stopSignal } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
+
+const LOG_SHARE = 0.1;
 
 export function serveCommand(): Command {
   const command = new Command("serve").description(
@@ -62,6 +65,7 @@ export async function serve(
 ): Promise<void> {
   const options = listenOptions(flags);
   const adminTokens = adminTokensOf(flags);
+  checkExploring(flags);
   const metrics = new ServeMetrics();
   const threads = threadsOf(flags);
   const models = await openModels(flags, threads, metrics).catch(async (error) => {
@@ -69,6 +73,7 @@ export async function serve(
     throw error;
   });
   const apps: ReturnType<typeof createServer>[] = [];
+  let impressions: Recorder | undefined;
   const listen = async (app: ReturnType<typeof createServer>, port: number, flag: string) => {
     apps.push(app);
     return listening(() => app.listen({ port, host: flags.host }), flag);
@@ -76,10 +81,12 @@ export async function serve(
   try {
     const passedOver = models.scorers.flatMap((scorer) => scorer.health().passedOver);
     tellPassedOver(passedOver);
-    const log = flags.log ?? false;
-    const url = await listen(createServer(models, { ...options, log, metrics }), flags.port, "--port");
-    const { precision, dims } = flags;
-    const load = (path: string) => Scorer.load(path, { precision, dims, threads });
+    const { precision, dims, explore: explorer } = flags;
+    impressions = await openLog(flags, metrics);
+    const log = flags.log?.requests ?? false;
+    const listeners = { ...options, log, metrics, impressions, explorer };
+    const url = await listen(createServer(models, listeners), flags.port, "--port");
+    const load = (path: string) => Scorer.load(path, { precision, dims, threads, prior: explorer?.prior });
     const admin = adminTokens && createAdminServer(models, { tokens: adminTokens, load, log, tls: options.tls });
     const adminUrl = admin && (await listen(admin, flags.adminPort!, "--admin-port"));
     const damage = passedOver.length > 0 && { passed_over: passedOver };
@@ -91,14 +98,39 @@ export async function serve(
     if (signal.reason === "SIGTERM") await new Promise((resolve) => setTimeout(resolve, flags.drainMs ?? 0));
   } finally {
     await Promise.all(apps.map((app) => app.close()));
+    await impressions?.close();
     await models.close();
     await threads?.close();
   }
 }
 
-/** The threads that score for all models; undefined: the main thread does. */
-function threadsOf({ workers = Math.max(1, availableParallelism() - 1) }: ServeFlags): ScoringThreads | undefined {
-  return workers > 0 ? new ScoringThreads(workers) : undefined;
+/** The threads that score for all models; undefined: the main thread does. Threads hold weights alone, and not how certain they are. */
+function threadsOf({ workers, explore }: ServeFlags): ScoringThreads | undefined {
+  const count = workers ?? (explore?.prior === undefined ? Math.max(1, availableParallelism() - 1) : 0);
+  return count > 0 ? new ScoringThreads(count) : undefined;
+}
+
+/** @throws HashbrookError usage */
+function checkExploring({ explore, workers = 0, precision, follow = [] }: ServeFlags): void {
+  if (explore?.prior === undefined || (workers === 0 && !precision && follow.length === 0)) return;
+  throw new HashbrookError("usage", `--explore ${explore.text}: needs what FTRL knows of its weights`, {
+    hint: "give --checkpoint, with --workers 0 and without --precision; or epsilon-greedy:E, softmax:T",
+  });
+}
+
+/** @throws HashbrookError usage; log_write, kafka_… where the log cannot be written */
+async function openLog(
+  { log, logShare, precision, dims }: ServeFlags,
+  metrics: ServeMetrics,
+): Promise<Recorder | undefined> {
+  if (log?.to === undefined) {
+    if (logShare === undefined) return undefined;
+    throw new HashbrookError("usage", "--log-share: is for --log DIRECTORY or --log kafka://HOST:PORT/TOPIC");
+  }
+  const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
+  const recorder = await Recorder.open(log.to, { precision, dims }, { share: logShare ?? LOG_SHARE, tell });
+  metrics.watchLog(recorder);
+  return recorder;
 }
 
 function told(models: Models): object {
@@ -143,8 +175,9 @@ async function openModels(
   const add = (scorer: Scorer, { name: own, source }: Named) =>
     models.add(new ServedModel(own ?? name ?? "", { scorer, source }));
   try {
-    const { precision, watch, dims } = flags;
-    for (const from of checkpoint) add(await Scorer.load(from.source, { precision, watch, dims, threads }), from);
+    const { precision, watch, dims, explore } = flags;
+    const options = { precision, watch, dims, threads, prior: explore?.prior };
+    for (const from of checkpoint) add(await Scorer.load(from.source, options), from);
     for (const from of follow) add(following(flags, from.source, threads, metrics), from);
     return models;
   } catch (error) {

@@ -11,3 +11,6 @@ export const systemClock: Clock = { now: () => performance.now() };
 
 /** A time (milliseconds since 1970) in UTC, to the second: `2024-05-31 23:59:59`. */
 export const dateText = (time: number): string => new Date(time).toISOString().replace("T", " ").replace(/\..*/, "");
+
+/** A time (milliseconds since 1970) in UTC, to the millisecond: `2024-05-31T23:59:59.000Z`. */
+export const isoText = (time: number): string => new Date(time).toISOString();

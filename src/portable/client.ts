@@ -70,7 +70,11 @@ export interface ScoreAnswer {
   readonly spec_hash: string;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored?: readonly string[];
-  /** With `topK`: the best, best first. */
+  /** Where the server explores: each candidate's place in the order that was drawn, 1 the first. */
+  readonly rank?: readonly number[];
+  /** Where the server explores: how probable it was that a candidate comes first. */
+  readonly propensity?: readonly number[];
+  /** With `topK`: the best, best first; where the server explores, the first of the order. */
   readonly top_k?: readonly { readonly index: number; readonly score: number }[];
   /** With `explain`: each field's share of the logit. */
   readonly explain?: readonly {

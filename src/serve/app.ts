@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type ServerOptions as HttpOptions, ty
 import { createServer as createHttpsServer } from "node:https";
 import type { Readable } from "node:stream";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { drawn } from "../core/chance.js";
 import { HashbrookError, toPlainError } from "../core/errors.js";
 import { type Admission, RETRY_AFTER } from "./admission.js";
 import { readBody, SEND_JSON } from "./body.js";
@@ -98,11 +99,13 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
   return app;
 }
 
+/** Ids of requests must differ between processes, for who joins what was answered with what came of it. */
+const prefix = Math.floor(drawn() * 36 ** 8).toString(36);
 let ids = 0;
 
 /** The id that a client chose, or one of this process. */
 function idOf(given: string | string[] | undefined): string {
-  return typeof given === "string" && ID.test(given) ? given : `${process.pid.toString(36)}-${(ids++).toString(36)}`;
+  return typeof given === "string" && ID.test(given) ? given : `${prefix}-${(ids++).toString(36)}`;
 }
 
 function answerError(endpoints: string) {

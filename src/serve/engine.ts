@@ -28,6 +28,8 @@ export interface Scored {
   readonly scores: Float32Array;
   /** The same by the model's calibrator, where it has one. */
   readonly calibrated: Float32Array | undefined;
+  /** Standard deviations of the logits, where they were asked for; of what differs between the candidates of one run. */
+  readonly deviations?: Float32Array | undefined;
   /** The one model that made all scores of this answer. */
   readonly model: ModelVersion;
   /** Paths of members that no field reads, at most 100. */
@@ -157,7 +159,7 @@ export class Engine {
     const started = this.options.now();
     const predicted = await now.scoring.predict(rows, gathered);
     this.rowMs += WEIGHT * ((this.options.now() - started) / scoringRows(Math.max(rows, LEAST_ROWS)) - this.rowMs);
-    for (const { work, from, to } of segments) work.take(predicted, from, to);
+    for (const { work, from, to } of segments) work.take(predicted, now.scoring, from, to);
     for (const { work } of segments) {
       if (!this.waiting.delete(work.id)) continue;
       if (work.ended) this.done.push(outcomeOf(work, now));

@@ -9,10 +9,16 @@ import { MAX_CANDIDATES, type ScoreOptions, type Scorer } from "./scorer.js";
 /** How often an explanation is begun anew because the model has changed since its candidates were scored. */
 const ATTEMPTS = 3;
 
-/** The `k` best scores, best first; of equals the first. */
-export function best(scores: Float32Array, k: number): { readonly index: number; readonly score: number }[] {
+/** The `k` first candidates: by the order that was drawn, else the best scores, best first; of equals the first. */
+export function best(scores: Float32Array, k: number, rank?: Uint32Array): Ranked[] {
   const ranked = Array.from(scores, (score, index) => ({ index, score }));
-  return ranked.sort((a, b) => b.score - a.score || a.index - b.index).slice(0, k);
+  const before = (a: Ranked, b: Ranked) => (rank ? rank[a.index] - rank[b.index] : b.score - a.score);
+  return ranked.sort((a, b) => before(a, b) || a.index - b.index).slice(0, k);
+}
+
+interface Ranked {
+  readonly index: number;
+  readonly score: number;
 }
 
 /** Scores, and what they are made of; all of one version. */
@@ -24,19 +30,19 @@ export interface Explained {
 /**
  * What each field adds to the logit of some candidates: what is lost when the field is missing.
  * @param first the scores of the body
- * @param chosen places of candidates by the scores
+ * @param chosen places of candidates by what was scored
  * @throws HashbrookError items_too_many where candidates × fields are over 10,000; overloaded where the model changes too fast
  */
 export async function explained(
   scorer: Scorer,
   body: Uint8Array,
   first: Scored,
-  chosen: (scores: Float32Array) => readonly number[],
+  chosen: (scored: Scored) => readonly number[],
   limits: ScoreOptions,
 ): Promise<Explained> {
   for (let scored = first, attempt = 0; attempt < ATTEMPTS; attempt++, scored = await scorer.scored(body, limits)) {
     const sources = sourcesOf(scorer.spec!);
-    const places = chosen(scored.scores);
+    const places = chosen(scored);
     const without = await scorer.scored(variants(body, places, [...new Set(sources.values())]), limits);
     if (without.model.version !== scored.model.version || without.model.spec_hash !== scored.model.spec_hash) continue;
     return { scored, explain: sharesOf(scored.scores, without.scores, places, sources) };

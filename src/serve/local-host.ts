@@ -16,14 +16,19 @@ export class LocalHost implements Host, Lane {
   readonly lanes = [this];
   private readonly precision: ServingPrecision | undefined;
   private readonly dims: Dims | undefined;
+  private readonly prior: number | undefined;
   private readonly engine: Engine;
   private current: () => Current | null = () => null;
   private last: Promise<unknown> = Promise.resolve();
 
-  /** @param dims prefixes that nested vectors of checkpoints are cut to */
-  constructor(precision?: ServingPrecision, dims?: Dims) {
+  /**
+   * @param dims prefixes that nested vectors of checkpoints are cut to
+   * @param prior tell how uncertain logits are: the precision of a weight that nothing is known of
+   */
+  constructor(precision?: ServingPrecision, dims?: Dims, prior?: number) {
     this.precision = precision;
     this.dims = dims;
+    this.prior = prior;
     this.engine = new Engine({ enter: () => this.answering(), leave: () => {}, now: () => systemClock.now() });
   }
 
@@ -39,8 +44,8 @@ export class LocalHost implements Host, Lane {
   async load(path: string): Promise<HostedCheckpoint> {
     const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1, dims: this.dims });
     const { spec, examples, model, skipped } = loaded;
-    const { precision } = this;
-    const scoring = precision ? await ScoringModel.held(model, precision) : new ScoringModel(spec, model);
+    const { precision, prior } = this;
+    const scoring = precision ? await ScoringModel.held(model, precision) : new ScoringModel(spec, model, prior);
     return { model: scoring, examples, skipped, quality: qualityOf(loaded) };
   }
 

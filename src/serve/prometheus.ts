@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
 import { systemClock } from "../core/clock.js";
 import type { ReplicaStatus } from "../delta-log/replica.js";
+import type { LogCounts } from "./impressions.js";
 import { TrafficWindow } from "./live/window.js";
 import { type Models, nameOf } from "./models.js";
 import type { Health } from "./scorer.js";
@@ -102,6 +103,38 @@ export class ServeMetrics {
   /** A shadow's answer beside the one that was given. @param difference mean absolute difference of the probabilities */
   shadowed(model: string, difference: number): void {
     this.shadowDifference.observe({ model }, difference);
+  }
+
+  /** Adds what becomes of the log of impressions. @internal */
+  watchLog(log: { readonly counts: LogCounts }): void {
+    const registers = [this.registry];
+    new Counter({
+      name: "hashbrook_impressions_logged_total",
+      help: "Candidates written to the log of impressions",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(log.counts.written);
+      },
+    });
+    new Counter({
+      name: "hashbrook_impressions_dropped_total",
+      help: "Candidates of sampled requests that the log lacks, by reason: the queue was full, not written, too long",
+      labelNames: ["reason"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [reason, count] of Object.entries(log.counts.dropped)) this.inc({ reason }, count);
+      },
+    });
+    new Gauge({
+      name: "hashbrook_impressions_waiting_bytes",
+      help: "Requests that wait to be written to the log of impressions",
+      registers,
+      collect() {
+        this.set(log.counts.waiting);
+      },
+    });
   }
 
   /** Adds the state of the models, read when Prometheus asks. */

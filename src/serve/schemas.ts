@@ -90,9 +90,19 @@ export const ScoreAnswer = strict({
   ignored: Type.Optional(
     Type.Array(Type.String(), { description: "Paths of members that no field reads, at most 100." }),
   ),
+  rank: Type.Optional(
+    Type.Array(Type.Integer({ minimum: 1 }), {
+      description: "Where the server explores: each candidate's place in the order that was drawn, 1 the first.",
+    }),
+  ),
+  propensity: Type.Optional(
+    Type.Array(probability("That the candidate comes first."), {
+      description: "Where the server explores: by the way the order was drawn. They sum to 1.",
+    }),
+  ),
   top_k: Type.Optional(
     Type.Array(strict({ index: Type.Integer({ minimum: 0 }), score: probability("As in scores.") }), {
-      description: "The best candidates, best first.",
+      description: "The best candidates, best first; where the server explores, the first of the order.",
     }),
   ),
   explain: Type.Optional(

@@ -54,6 +54,8 @@ export interface LoadOptions extends WorkerOptions {
   readonly precision?: ServingPrecision | undefined;
   /** Cut nested vectors to prefixes: components by field or table; `all` is every nested table. Default: whole vectors. */
   readonly dims?: Dims | undefined;
+  /** Tell how uncertain logits are: the precision of a weight that nothing is known of. Without workers and precision. @internal */
+  readonly prior?: number | undefined;
   /** A run's directory: its newer checkpoints are served as they come, while answers go on. Default false. */
   readonly watch?: boolean | undefined;
 }
@@ -287,9 +289,9 @@ export class Scorer {
   }
 }
 
-function hostOf({ workers = 0, threads, precision, dims }: LoadOptions): Host {
+function hostOf({ workers = 0, threads, precision, dims, prior }: LoadOptions): Host {
   if (threads) return threads.host(precision, dims);
-  if (workers === 0) return new LocalHost(precision, dims);
+  if (workers === 0) return new LocalHost(precision, dims, prior);
   const own = new ScoringThreads(workers);
   return { ...own.host(precision, dims), close: () => own.close() };
 }

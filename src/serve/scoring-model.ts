@@ -1,11 +1,12 @@
 import type { SliceReport } from "../calibration/calibrator.js";
-import { batchLayout } from "../core/batch.js";
+import { type Batch, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { Decoder, type RequestReader } from "../decode/decoder.js";
 import type { ServingState } from "../delta-log/state.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
+import { Uncertainty } from "../model/uncertainty.js";
 import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
@@ -40,14 +41,21 @@ export class ScoringModel implements HostedModel {
   /** Another number after every change of what it predicts with. */
   changes = 0;
   private runs = 0;
+  private scored: Batch | null = null;
+  private readonly uncertainty: Uncertainty | null;
 
-  constructor(spec: CompiledSpec, model: Model) {
+  /**
+   * @param prior tell how uncertain logits are: the precision of a weight that nothing is known of
+   * @throws HashbrookError usage where the model does not say
+   */
+  constructor(spec: CompiledSpec, model: Model, prior?: number) {
     this.spec = spec;
     this.specHash = specHash(spec);
     this.model = model;
     this.requests = new Decoder(spec, { capacity: CAPACITY, format: "json", requireLabel: false }).requests;
     this.known = knownMembers(knownPaths(spec));
     this.unseen = new UnseenCounts(model);
+    this.uncertainty = prior === undefined ? null : new Uncertainty(model, prior);
   }
 
   /** Makes the model of a snapshot: its spec must have the hash it says. */
@@ -87,9 +95,15 @@ export class ScoringModel implements HostedModel {
     const { model, requests } = this;
     const batch = requests.batch(rows);
     this.unseen.look(batch, this.runs++ % rows);
+    this.scored = batch;
     const logits = await model.predict(batch, gathered);
     const calibrated = model.calibrator ? sigmoid(model.calibrator.apply(logits, batch)) : undefined;
     return { scores: sigmoid(logits), calibrated };
+  }
+
+  /** Of the logits of rows [from, to) that were just predicted; undefined where they were not asked for. */
+  deviations(from: number, to: number): Float32Array | undefined {
+    return this.scored ? this.uncertainty?.deviations(this.scored, from, to) : undefined;
   }
 
   get slices(): readonly SliceReport[] {

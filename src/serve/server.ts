@@ -4,6 +4,8 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { HashbrookError } from "../core/errors.js";
 import { Admission } from "./admission.js";
 import { type AppOptions, BODY_LIMIT, createApp } from "./app.js";
+import type { Explorer } from "./explore/policy.js";
+import type { Impressions } from "./impressions.js";
 import { Models } from "./models.js";
 import type { Told } from "./openapi.js";
 import { ServeMetrics } from "./prometheus.js";
@@ -27,6 +29,10 @@ export interface ServerOptions extends AppOptions {
   readonly maxQueue?: number | undefined;
   /** Milliseconds that the event loop may be late before requests are refused with 503; 0: no bound. Default 500. */
   readonly maxEventLoopDelay?: number | undefined;
+  /** Takes what is answered, for a log of impressions. Default: nothing does. @internal */
+  readonly impressions?: Impressions | undefined;
+  /** Draws the order of candidates by chance: answers have `rank` and `propensity`. Default: none is drawn. @internal */
+  readonly explorer?: Explorer | undefined;
   /** Requests a second that a client (its token, else its address) may send; more are refused with 429. Default: no bound. */
   readonly rateLimit?: number | undefined;
 }
@@ -80,7 +86,11 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
     metrics.traffic.scored(answered.scores.subarray(0, SHOWN));
     if (model.shadow) void shadows.follow(request.model, model, body, answered, request.log);
   };
-  const context = { models, metrics, counts, count, scored, bodyLimit: options.bodyLimit ?? BODY_LIMIT, told };
+  const { impressions, explorer, bodyLimit = BODY_LIMIT } = options;
+  const log: RouteContext["log"] = ({ id }, { spec }, body, answered, drawn) => {
+    if (spec) impressions?.offer({ request: id, body, scored: answered, spec, drawn });
+  };
+  const context = { models, metrics, counts, count, scored, explorer, log, bodyLimit, told };
   app.register(async (inner) => {
     for (const group of routes) group(inner, context);
   });

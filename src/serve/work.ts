@@ -1,4 +1,5 @@
 import { RequestCursor } from "../decode/request.js";
+import type { Scored } from "./engine.js";
 import { joined } from "./joined.js";
 import { namesOf } from "./request.js";
 import type { Predicted, ScoringModel } from "./scoring-model.js";
@@ -21,6 +22,7 @@ export class Work {
   private read_ = 0;
   private scores: Float32Array[] = [];
   private calibrated: Float32Array[] = [];
+  private deviations: Float32Array[] = [];
   private stamp: unknown = null;
 
   constructor(id: number, body: Uint8Array) {
@@ -65,16 +67,20 @@ export class Work {
   }
 
   /** Takes what was predicted of rows [from, to): the candidates read next. */
-  take({ scores, calibrated }: Predicted, from: number, to: number): void {
+  take({ scores, calibrated }: Predicted, scoring: ScoringModel, from: number, to: number): void {
     this.scores.push(scores.slice(from, to));
     if (calibrated) this.calibrated.push(calibrated.slice(from, to));
+    const deviations = scoring.deviations(from, to);
+    if (deviations) this.deviations.push(deviations);
   }
 
   /** Of all candidates. */
-  get result(): Predicted {
+  get result(): Predicted & Pick<Scored, "deviations"> {
+    const some = (parts: readonly Float32Array[]) => (parts.length > 0 ? joined(parts) : undefined);
     return {
       scores: joined(this.scores),
-      calibrated: this.calibrated.length > 0 ? joined(this.calibrated) : undefined,
+      calibrated: some(this.calibrated),
+      deviations: some(this.deviations),
     };
   }
 
@@ -96,5 +102,6 @@ export class Work {
     this.read_ = 0;
     this.scores = [];
     this.calibrated = [];
+    this.deviations = [];
   }
 }

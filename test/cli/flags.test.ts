@@ -43,6 +43,17 @@ const BROKERS = [
 ];
 const TOPICS = ["a/b", "a b", ".", "..", "é", "x".repeat(250)];
 const LOGS = ["kafka://h", "kafka://h/t", "kafka://h:99999/t", "kafka://h:1/a b", "ftp://h:1/t", "kafka://h:1/"];
+const PLACES = ["kafka://h", "kafka://h:99999/t", "kafka://h:1/a b", "http://h:1/t", "kafka://h:1/"];
+const POLICIES = [
+  "x",
+  "softmax",
+  "softmax:0",
+  "softmax:x",
+  "epsilon-greedy",
+  "epsilon-greedy:1.5",
+  "thompson:0",
+  "thompson:1:2",
+];
 const HOSTS = ["a b", "a..b", "http://h", "h:80", "-h", "1.2.3.4/8"];
 const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
 
@@ -68,6 +79,9 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
   [/^--(topic|dead-letter-topic|clicks-topic)$/, TOPICS, /a topic's name/],
   [/^--(publish|follow)$/, LOGS, /kafka:\/\/HOST:PORT(\[.*\])?\/TOPIC|host:port|a topic's name/],
+  [/^--log$/, PLACES, /kafka:\/\/HOST:PORT\/TOPIC|host:port|a topic's name/],
+  [/^--log-share$/, ["-1", "x", "1.5", "110%"], /a share from 0 to 1/],
+  [/^--explore$/, POLICIES, /epsilon-greedy:E with E from 0 to 1, softmax:T with T above 0, or thompson/],
   [
     /^--from$/,
     ["-1,-1", "0,-1", "x", "2026-13-45", "1,,2", "yesterday"],
@@ -89,6 +103,8 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
   [/^--kafka$/, ["h:9092", "a:1,b:2", "[::1]:9092", "kafka://h:1"]],
   [/^--(publish|follow)$/, ["runs/log", "kafka://h:9092,i:9092/deltas"]],
   [/^--(follow|checkpoint)$/, ["ads=runs/log", "runs/a=b/c"]],
+  [/^--log$/, ["logs/scored", "kafka://h:9092,i:9092/scored"]],
+  [/^--explore$/, ["epsilon-greedy:0", "epsilon-greedy:0.1", "softmax:.5", "thompson", "thompson:10"]],
   [/^--budget$/, ["200MB", "1.5 GiB", "50_000_000", "10%", "0.5 %"]],
   [/^--time$/, ["90", "30s", "15m", "1.5h"]],
   [/^--host$/, ["0.0.0.0", "::", "localhost", "scorer-1.ads.internal", "my_host"]],

@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyRequest, onResponseHookHandler } from "fastify";
 import type { Scored } from "../engine.js";
+import type { Drawn, Explorer } from "../explore/policy.js";
 import type { Models } from "../models.js";
 import type { Told } from "../openapi.js";
 import type { ServeMetrics } from "../prometheus.js";
+import type { Scorer } from "../scorer.js";
 import type { ServedModel } from "../served-model.js";
 import type { AnswerCounts } from "../stats.js";
 
@@ -25,6 +27,10 @@ export interface RouteContext {
   readonly count: onResponseHookHandler;
   /** Tells the live page and the model's shadow what a request was answered with. @param body for a scorer */
   scored(request: FastifyRequest, model: ServedModel, body: Uint8Array, scored: Scored): void;
+  /** Draws the order of candidates by chance; undefined: answers say scores alone. */
+  readonly explorer: Explorer | undefined;
+  /** Tells the log of impressions what a request was answered with. @param body for a scorer */
+  log(request: FastifyRequest, scorer: Scorer, body: Uint8Array, scored: Scored, drawn?: Drawn): void;
   /** Bytes. */
   readonly bodyLimit: number;
   /** The routes that are told of: all of them once the server is ready. */

@@ -4,6 +4,7 @@ import { limitsOf } from "../deadline.js";
 import { bytesOf, checked, type Endpoint, MODEL, parsed } from "../endpoint.js";
 import type { Scored } from "../engine.js";
 import { best, explained } from "../explain.js";
+import type { Drawn } from "../explore/policy.js";
 import { keyOf, nameOf } from "../models.js";
 import { ScoreAnswer, ScoreBody, ScoreRequestOptions } from "../schemas.js";
 import type { Scorer } from "../scorer.js";
@@ -41,9 +42,33 @@ export const scoreRoutes: Routes = (app, context) => {
     const body = withCandidates(bytesOf(request));
     const scored = await scorer.scored(body, limitsOf(request));
     context.scored(request, model, body, scored);
-    return scored.options ? withOptions(scorer, request, body, scored) : plain(scored);
+    const { scored: last, drawn, more } = await asked(scorer, request, body, scored);
+    context.log(request, scorer, body, last, drawn);
+    const order = drawn && { rank: Array.from(drawn.rank), propensity: Array.from(drawn.propensity) };
+    return { ...plain(last), ...order, ...more };
+  }
+
+  /** What a request's options ask for besides scores; explaining may score anew. */
+  async function asked(scorer: Scorer, request: FastifyRequest, body: Uint8Array, first: Scored): Promise<Asked> {
+    const drawn = context.explorer?.draw(request.id, first);
+    if (!first.options) return { scored: first, drawn, more: {} };
+    const { top_k, explain } = checked(request, parsed(first.options), ScoreRequestOptions, "options");
+    const rankOf = (scored: Scored) => (scored === first ? drawn : context.explorer?.draw(request.id, scored))?.rank;
+    const ranked = (scored: Scored) => (top_k === undefined ? undefined : best(scored.scores, top_k, rankOf(scored)));
+    if (!explain) return { scored: first, drawn, more: { top_k: ranked(first) } };
+    const chosen = (scored: Scored) => ranked(scored)?.map(({ index }) => index) ?? [...scored.scores.keys()];
+    const { scored, explain: told } = await explained(scorer, body, first, chosen, limitsOf(request));
+    const last = scored === first ? drawn : context.explorer?.draw(request.id, scored);
+    return { scored, drawn: last, more: { top_k: ranked(scored), explain: told } };
   }
 };
+
+interface Asked {
+  readonly scored: Scored;
+  readonly drawn: Drawn | undefined;
+  /** Members of the answer. */
+  readonly more: object;
+}
 
 interface Named {
   readonly Params: { readonly name: string; readonly version: string; readonly label: string };
@@ -53,13 +78,4 @@ interface Named {
 function plain({ scores, calibrated, model, ignored }: Scored): object {
   const numbers = { scores: Array.from(scores), ...(calibrated && { calibrated: Array.from(calibrated) }) };
   return { ...numbers, ...model, ...(ignored.length > 0 && { ignored }) };
-}
-
-async function withOptions(scorer: Scorer, request: FastifyRequest, body: Uint8Array, first: Scored): Promise<object> {
-  const { top_k, explain } = checked(request, parsed(first.options!), ScoreRequestOptions, "options");
-  const ranked = (scores: Float32Array) => (top_k === undefined ? undefined : best(scores, top_k));
-  if (!explain) return { ...plain(first), top_k: ranked(first.scores) };
-  const chosen = (scores: Float32Array) => ranked(scores)?.map(({ index }) => index) ?? [...scores.keys()];
-  const { scored, explain: told } = await explained(scorer, body, first, chosen, limitsOf(request));
-  return { ...plain(scored), top_k: ranked(scored.scores), explain: told };
 }

@@ -98,6 +98,7 @@ async function answer(context: RouteContext, request: FastifyRequest<Path>, repl
   const timeout = asked.parameters?.timeout;
   const scored = await scorer.scored(body, limitsOf(request, timeout && timeout / 1000));
   context.scored(request, model, body, scored);
+  context.log(request, scorer, body, scored);
   const { header, binary } = answerOf(name, asked, scored);
   if (binary.length === 0) return header;
   const json = Buffer.from(JSON.stringify(header));

@@ -1,0 +1,94 @@
+import { MAX_ROW } from "../decode/reject.js";
+import { MEMBER } from "./impression.js";
+import type { Lines } from "./lines.js";
+import { EventWriter, type SplitRequest, type Stamp } from "./merge.js";
+import { type Shape, timeText } from "./shape.js";
+
+/** A request to be written down. Plain data. */
+export interface Scoring {
+  readonly request: string;
+  readonly body: Uint8Array;
+  readonly scores: Float32Array;
+  readonly calibrated: Float32Array | undefined;
+  readonly model: string;
+  readonly version: number;
+  readonly specHash: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly drawn:
+    | { readonly policy: string; readonly rank: Uint32Array; readonly propensity: Float64Array }
+    | undefined;
+}
+
+/** How a server scores, beside what a version says. */
+export interface Serving {
+  readonly precision?: string | undefined;
+  readonly dims?: Readonly<Record<string, number>> | undefined;
+}
+
+/** Bytes of one request's lines, at most: a large context of many candidates is written once a candidate. */
+const MOST_BYTES = 64 << 20;
+
+/** Writes requests down, a line a candidate. */
+export class Composer {
+  private readonly serving: Serving;
+  private readonly writers = new Map<string, { readonly shape: Shape; readonly writer: EventWriter }>();
+
+  constructor(serving: Serving) {
+    this.serving = serving;
+  }
+
+  /** Says how events of a spec are written, before the first one is. */
+  tell(specHash: string, shape: Shape): void {
+    this.writers.set(specHash, { shape, writer: new EventWriter(shape) });
+  }
+
+  /** @returns lines left out since they would be too long */
+  compose(lines: Lines, scoring: Scoring): number {
+    const { shape, writer } = this.writers.get(scoring.specHash)!;
+    const body = Buffer.from(scoring.body.buffer, scoring.body.byteOffset, scoring.body.byteLength);
+    const request = writer.split(body);
+    const count = request.candidates.length;
+    if (bytesOf(request) > MOST_BYTES) return count;
+    const head = this.head(scoring, count);
+    let left = 0;
+    for (let i = 0; i < count; i++) {
+      lines.text(head);
+      lines.text(scoreOf(scoring, i));
+      writer.write(lines, request, i, stampsOf(shape, scoring, i));
+      lines.text("}");
+      if (!lines.end(MAX_ROW)) left++;
+    }
+    return left;
+  }
+
+  /** What all lines of a request begin with. */
+  private head({ request, model, version, specHash, time, drawn }: Scoring, candidates: number): string {
+    const { precision, dims } = this.serving;
+    const said = { request, candidates, time, model, version, spec_hash: specHash };
+    const text = JSON.stringify({ ...said, precision, dims, explore: drawn?.policy });
+    return `{"${MEMBER}":${text.slice(0, -1)},`;
+  }
+}
+
+function scoreOf({ scores, calibrated, drawn }: Scoring, i: number): string {
+  let text = `"position":${i},"probability":${scores[i]}`;
+  if (calibrated) text += `,"calibrated":${calibrated[i]}`;
+  if (drawn) text += `,"rank":${drawn.rank[i]},"propensity":${drawn.propensity[i]}`;
+  return `${text}}`;
+}
+
+function stampsOf({ id, time }: Shape, { request, time: now }: Scoring, position: number): Stamp[] {
+  const stamps: Stamp[] = [];
+  if (id !== null) stamps.push({ path: id, value: JSON.stringify(eventId(request, position)) });
+  if (time) stamps.push({ path: time.from, value: timeText(time.unit, now) });
+  return stamps;
+}
+
+/** The id of a candidate's event, where it brings none: `REQUEST/POSITION`. */
+export const eventId = (request: string, position: number): string => `${request}/${position}`;
+
+/** About how many bytes a request's lines have. */
+function bytesOf({ body, context, candidates }: SplitRequest): number {
+  return body.length + candidates.length * (300 + (context ? context.to - context.from : 0));
+}

@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import { isoText } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { type Files, nodeFiles, quietly, readFully, writeError, writeFully } from "../core/files.js";
+import type { Lines } from "./lines.js";
+import type { LogSink } from "./sink.js";
+
+/** A file is complete after so many bytes, or so long. */
+const FILE_BYTES = 64 << 20;
+const FILE_MS = 600_000;
+/** A file that was begun so long ago, and is not complete, was left behind. */
+const LEFT_MS = 6 * FILE_MS;
+/** Behind the name of a file that is being written. */
+export const PART = ".part";
+const NAME = /^impressions-(\d{8}T\d{9}Z)-[0-9a-z]+-\d{6,}\.jsonl\.part$/;
+
+export interface DirectorySinkOptions {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Tells this process's files from others' that began at the same time: letters and digits. */
+  readonly writer: string;
+  readonly files?: Files;
+  readonly fileBytes?: number;
+}
+
+/**
+ * Writes a log into a directory, in files of about 64 MiB or ten minutes: `impressions-TIME-WRITER-NUMBER.jsonl`, whose names sort by time.
+ * A file has `.part` behind its name until it is complete and durable; it is synced about every second. Several servers may
+ * write into one directory.
+ */
+export class DirectorySink implements LogSink {
+  private readonly directory: string;
+  private readonly options: DirectorySinkOptions;
+  private readonly files: Files;
+  private readonly fileBytes: number;
+  private number = 0;
+  private open: { readonly file: number; readonly path: string; readonly since: number; size: number } | null = null;
+  /** There is something to sync. */
+  private dirty = false;
+
+  /** @throws HashbrookError log_write where nothing can be written there */
+  constructor(directory: string, options: DirectorySinkOptions) {
+    this.directory = directory;
+    this.options = options;
+    this.files = options.files ?? nodeFiles;
+    this.fileBytes = options.fileBytes ?? FILE_BYTES;
+    this.trying(directory, () => {
+      this.files.mkdir(directory);
+      this.open = this.begin();
+    });
+    this.finish();
+    this.adopt();
+  }
+
+  async write(lines: Lines): Promise<void> {
+    const bytes = lines.whole;
+    this.trying(this.open?.path ?? this.directory, () => {
+      this.open ??= this.begin();
+      // What a failed write has left behind is written over.
+      writeFully(this.files, this.open.file, bytes, this.open.size);
+    });
+    const open = this.open!;
+    open.size += bytes.length;
+    this.dirty = true;
+    if (open.size >= this.fileBytes) this.finish();
+  }
+
+  tick(): void {
+    const { open, dirty } = this;
+    if (!open) return;
+    if (this.options.now() - open.since >= FILE_MS) {
+      this.finish();
+      return;
+    }
+    this.dirty = false;
+    if (dirty) this.trying(open.path, () => this.files.fsync(open.file));
+  }
+
+  async close(): Promise<void> {
+    this.finish();
+  }
+
+  private begin(): NonNullable<DirectorySink["open"]> {
+    const number = String(this.number++).padStart(6, "0");
+    const since = this.options.now();
+    const path = join(this.directory, `impressions-${nameTime(since)}-${this.options.writer}-${number}.jsonl`);
+    return { file: this.files.open(path + PART, "wx"), path, since, size: 0 };
+  }
+
+  /** Gives the file its name; one that holds nothing goes. */
+  private finish(): void {
+    const { open, files } = this;
+    if (!open) return;
+    this.open = null;
+    this.dirty = false;
+    try {
+      this.trying(open.path, () => {
+        files.truncate(open.file, open.size);
+        files.fsync(open.file);
+      });
+    } finally {
+      quietly(() => files.close(open.file));
+    }
+    this.trying(open.path, () => {
+      if (open.size === 0) files.remove(open.path + PART);
+      else files.rename(open.path + PART, open.path);
+      files.syncDirectory(this.directory);
+    });
+  }
+
+  /** Completes files that a process has left when it was killed: those that any other would have completed long since. */
+  private adopt(): void {
+    const before = nameTime(this.options.now() - LEFT_MS);
+    for (const name of this.files.list(this.directory)) {
+      const began = NAME.exec(name)?.[1];
+      if (began !== undefined && began < before) quietly(() => this.complete(join(this.directory, name)));
+    }
+  }
+
+  /** A last line that was cut short goes. */
+  private complete(part: string): void {
+    const { files } = this;
+    const file = files.open(part, "r+");
+    try {
+      files.truncate(file, wholeLines(files, file, files.stat(part)!.bytes));
+      files.fsync(file);
+    } finally {
+      files.close(file);
+    }
+    files.rename(part, part.slice(0, -PART.length));
+    files.syncDirectory(this.directory);
+  }
+
+  private trying(path: string, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      throw new HashbrookError("log_write", writeError(path, error).message, { cause: error });
+    }
+  }
+}
+
+/** `20240531T235959000Z`. */
+const nameTime = (time: number): string => isoText(time).replace(/[-:.]/g, "");
+
+/** Bytes up to the last newline. */
+function wholeLines(files: Files, file: number, size: number): number {
+  const chunk = Buffer.alloc(64 << 10);
+  for (let end = size; end > 0; ) {
+    const from = Math.max(0, end - chunk.length);
+    const read = readFully(files, file, chunk.subarray(0, end - from), from);
+    const at = chunk.subarray(0, read).lastIndexOf(10);
+    if (at >= 0) return from + at + 1;
+    end = from;
+  }
+  return 0;
+}

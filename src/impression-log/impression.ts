@@ -1,0 +1,62 @@
+import { HashbrookError } from "../core/errors.js";
+import { isObject } from "../core/json.js";
+import { membersAt } from "./json-spans.js";
+
+/** What stands before an event's members: how it was scored. */
+export interface Impression {
+  /** The request's id. */
+  readonly request: string;
+  /** The candidate's place in it, 0 the first, and how many there were. */
+  readonly position: number;
+  readonly candidates: number;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly model: string;
+  /** Examples learned. */
+  readonly version: number;
+  readonly spec_hash: string;
+  /** How the rows were held, where serving was told (`--precision`), and what nested vectors were cut to (`--dims`). */
+  readonly precision?: string;
+  readonly dims?: Readonly<Record<string, number>>;
+  readonly probability: number;
+  /** By the model's calibrator, where it has one. */
+  readonly calibrated?: number;
+  /** Where the order was drawn: how, the candidate's place in it, 1 the first, and how probable it was that it came first. */
+  readonly explore?: string;
+  readonly rank?: number;
+  readonly propensity?: number;
+}
+
+/** The member that an impression stands in, the event's first. */
+export const MEMBER = "hashbrook";
+const START = Buffer.from(`{"${MEMBER}":{`);
+
+/**
+ * The impression of a line of a log.
+ * @param place for the error: file and line
+ * @throws HashbrookError source_unreadable
+ */
+export function readImpression(line: Buffer, place: string): Impression {
+  if (START.compare(line, 0, Math.min(START.length, line.length)) === 0) {
+    try {
+      const [{ from, to }] = membersAt(line, 0);
+      const value: unknown = JSON.parse(line.toString("utf8", from, to));
+      if (isImpression(value)) return value;
+    } catch {
+      // It is none.
+    }
+  }
+  throw new HashbrookError("source_unreadable", `${place}: is no line of a log of impressions`, {
+    hint: `lines of serve --log begin with {"${MEMBER}": {"request": …`,
+  });
+}
+
+function isImpression(value: unknown): value is Impression {
+  if (!isObject(value)) return false;
+  const { request, position, candidates, version, spec_hash, probability } = value;
+  return (
+    typeof request === "string" &&
+    typeof spec_hash === "string" &&
+    [position, candidates, version, probability].every((number) => typeof number === "number")
+  );
+}

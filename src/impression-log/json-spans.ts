@@ -1,0 +1,88 @@
+const QUOTE = 34;
+const BACKSLASH = 92;
+const COMMA = 44;
+const COLON = 58;
+
+/** A member of a JSON object: where its name's text (between quotes) and its value stand. */
+export interface Member {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The members of the object that begins at `at`, in order. @param text valid JSON */
+export function membersAt(text: Buffer, at: number): Member[] {
+  const members: Member[] = [];
+  let i = skipBlank(text, at + 1);
+  while (text[i] === QUOTE) {
+    const nameEnd = stringEnd(text, i);
+    const name = nameOf(text, i, nameEnd);
+    const from = skipBlank(text, afterColon(text, nameEnd));
+    const to = valueEnd(text, from);
+    members.push({ name, from, to });
+    i = skipBlank(text, to);
+    if (text[i] === COMMA) i = skipBlank(text, i + 1);
+  }
+  return members;
+}
+
+/** Where the elements of the array that begins at `at` begin and end. @param text valid JSON */
+export function elementsAt(text: Buffer, at: number): (readonly [from: number, to: number])[] {
+  const elements: (readonly [number, number])[] = [];
+  let i = skipBlank(text, at + 1);
+  while (i < text.length && text[i] !== 93) {
+    const to = valueEnd(text, i);
+    elements.push([i, to]);
+    i = skipBlank(text, to);
+    if (text[i] === COMMA) i = skipBlank(text, i + 1);
+  }
+  return elements;
+}
+
+function nameOf(text: Buffer, from: number, to: number): string {
+  for (let i = from; i < to; i++)
+    if (text[i] === BACKSLASH || text[i] > 127) return JSON.parse(text.toString("utf8", from, to)) as string;
+  return text.toString("latin1", from + 1, to - 1);
+}
+
+function afterColon(text: Buffer, at: number): number {
+  const i = skipBlank(text, at);
+  return text[i] === COLON ? i + 1 : i;
+}
+
+function skipBlank(text: Buffer, at: number): number {
+  let i = at;
+  while (text[i] === 32 || text[i] === 10 || text[i] === 13 || text[i] === 9) i++;
+  return i;
+}
+
+/** Behind the string that begins at `at`. */
+function stringEnd(text: Buffer, at: number): number {
+  let i = at + 1;
+  while (i < text.length && text[i] !== QUOTE) i += text[i] === BACKSLASH ? 2 : 1;
+  return i + 1;
+}
+
+/** Behind the value that begins at `at`. */
+function valueEnd(text: Buffer, at: number): number {
+  const first = text[at];
+  if (first === QUOTE) return stringEnd(text, at);
+  let i = at;
+  if (first !== 123 && first !== 91) {
+    while (i < text.length && !endsScalar(text[i])) i++;
+    return i;
+  }
+  for (let depth = 0; i < text.length; ) {
+    const c = text[i];
+    if (c === QUOTE) {
+      i = stringEnd(text, i);
+      continue;
+    }
+    i++;
+    if (c === 123 || c === 91) depth++;
+    else if ((c === 125 || c === 93) && --depth === 0) break;
+  }
+  return i;
+}
+
+const endsScalar = (c: number) => c === COMMA || c === 125 || c === 93 || c <= 32;

@@ -1,0 +1,73 @@
+const FIRST_BYTES = 64 << 10;
+const NEWLINE = 10;
+const RETURN = 13;
+
+/** Lines that are being written, one behind the other. */
+export class Lines {
+  private bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  private length = 0;
+  /** Where each line ends, its newline included. */
+  private readonly ends: number[] = [];
+
+  get count(): number {
+    return this.ends.length;
+  }
+
+  /** Of the lines that have ended. */
+  get size(): number {
+    return this.ends.at(-1) ?? 0;
+  }
+
+  text(text: string): void {
+    this.room(text.length * 3);
+    this.length += this.bytes.write(text, this.length, "utf8");
+  }
+
+  copy(source: Buffer, from: number, to: number): void {
+    this.room(to - from);
+    this.length += source.copy(this.bytes, this.length, from, to);
+  }
+
+  /** Ends the line. @returns false where it is longer than `most` bytes: it is left out then */
+  end(most: number): boolean {
+    const from = this.size;
+    if (this.length - from > most) {
+      this.length = from;
+      return false;
+    }
+    this.blank(from);
+    this.room(1);
+    this.bytes[this.length++] = NEWLINE;
+    this.ends.push(this.length);
+    return true;
+  }
+
+  /** All lines. */
+  get whole(): Buffer {
+    return this.bytes.subarray(0, this.size);
+  }
+
+  /** Each line, without its newline. */
+  get each(): Buffer[] {
+    return this.ends.map((end, i) => this.bytes.subarray(i === 0 ? 0 : this.ends[i - 1], end - 1));
+  }
+
+  clear(): void {
+    this.length = 0;
+    this.ends.length = 0;
+  }
+
+  /** Line ends within JSON are blanks between its tokens. */
+  private blank(from: number): void {
+    const line = this.bytes.subarray(from, this.length);
+    for (const end of [NEWLINE, RETURN])
+      for (let at = line.indexOf(end); at >= 0; at = line.indexOf(end, at)) line[at] = 32;
+  }
+
+  private room(more: number): void {
+    if (this.length + more <= this.bytes.length) return;
+    const bytes = Buffer.allocUnsafe(2 * (this.length + more));
+    this.bytes.copy(bytes, 0, 0, this.length);
+    this.bytes = bytes;
+  }
+}

@@ -1,0 +1,22 @@
+// The thread that writes a log of impressions: it merges requests' parts into events, and waits for disks and brokers.
+import { parentPort } from "node:worker_threads";
+import { answerCalls } from "../serve/thread-calls.js";
+import type { LogCalls } from "./log-calls.js";
+import { LogWriter } from "./log-writer.js";
+import { openSink } from "./open-sink.js";
+
+let writer: LogWriter;
+
+answerCalls<LogCalls>(parentPort!, {
+  async open({ to, serving }) {
+    writer = new LogWriter(await openSink(to), serving);
+    return undefined;
+  },
+  tell({ specHash, shape }) {
+    writer.tell(specHash, shape);
+    return undefined;
+  },
+  write: (scorings) => writer.write(scorings),
+  tick: () => writer.tick(),
+  close: () => writer.close(),
+});

@@ -1,0 +1,90 @@
+import { type PlainError, toPlainError } from "../core/errors.js";
+import { Composer, type Scoring, type Serving } from "./compose.js";
+import { Lines } from "./lines.js";
+import type { Shape } from "./shape.js";
+import type { LogSink } from "./sink.js";
+
+/** What became of requests' lines. Plain data. */
+export interface Written {
+  readonly written: number;
+  /** Longer than an event may be. */
+  readonly tooLong: number;
+  /** Not taken by the disk or the topic. */
+  readonly failed: number;
+  /** Why. */
+  readonly error: PlainError | undefined;
+}
+
+/** Lines are written when they have so many bytes. */
+const CHUNK_BYTES = 1 << 20;
+
+/** Writes scored requests into a log. Nothing it does throws: what cannot be written is counted. */
+export class LogWriter {
+  private readonly sink: LogSink;
+  private readonly composer: Composer;
+  private readonly lines = new Lines();
+  private keys: string[] = [];
+  /** Of what was last done. */
+  private written = 0;
+  private failed = 0;
+  private error: PlainError | undefined;
+
+  constructor(sink: LogSink, serving: Serving) {
+    this.sink = sink;
+    this.composer = new Composer(serving);
+  }
+
+  tell(specHash: string, shape: Shape): void {
+    this.composer.tell(specHash, shape);
+  }
+
+  async write(scorings: readonly Scoring[]): Promise<Written> {
+    let tooLong = 0;
+    for (const scoring of scorings) {
+      const before = this.lines.count;
+      tooLong += this.composer.compose(this.lines, scoring);
+      for (let i = before; i < this.lines.count; i++) this.keys.push(scoring.request);
+      if (this.lines.size >= CHUNK_BYTES) await this.flush();
+    }
+    await this.flush();
+    return this.told(tooLong);
+  }
+
+  /** Once a second. */
+  async tick(): Promise<Written> {
+    await this.trying(async () => this.sink.tick());
+    return this.told(0);
+  }
+
+  async close(): Promise<Written> {
+    await this.trying(() => this.sink.close());
+    return this.told(0);
+  }
+
+  private told(tooLong: number): Written {
+    const { written, failed, error } = this;
+    this.written = this.failed = 0;
+    this.error = undefined;
+    return { written, tooLong, failed, error };
+  }
+
+  private async flush(): Promise<void> {
+    const { lines, keys } = this;
+    const { count } = lines;
+    if (count === 0) return;
+    if (await this.trying(() => this.sink.write(lines, keys))) this.written += count;
+    else this.failed += count;
+    lines.clear();
+    this.keys = [];
+  }
+
+  private async trying(step: () => Promise<void>): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      this.error = toPlainError(error);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import { Worker } from "node:worker_threads";
+import { builtFile } from "../core/built-file.js";
+import { wallTime } from "../core/clock.js";
+import { xxh64 } from "../kernels/hash.js";
+import type { Answered, Impressions, LogCounts } from "../serve/impressions.js";
+import { ThreadCalls } from "../serve/thread-calls.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { specHash } from "../spec/hash.js";
+import type { Scoring, Serving } from "./compose.js";
+import type { LogCalls } from "./log-calls.js";
+import type { Written } from "./log-writer.js";
+import { type Shape, shapeOf } from "./shape.js";
+
+/** Writes what a recorder hands over, in its order, elsewhere. */
+export interface Writer {
+  tell(specHash: string, shape: Shape): void;
+  write(scorings: readonly Scoring[]): Promise<Written>;
+  tick(): Promise<Written>;
+  close(): Promise<Written>;
+}
+
+export interface RecorderOptions {
+  /** Share of the requests, by their ids. */
+  readonly share: number;
+  /** Told when writing begins to fail, and when it goes on. */
+  readonly tell: (text: string) => void;
+  /** Bytes of requests that may wait; more are dropped. Default 32 MiB. */
+  readonly queueBytes?: number;
+}
+
+const QUEUE_BYTES = 32 << 20;
+/** Requests are handed over together: so many bytes, or what came in so many milliseconds. */
+const HANDED_BYTES = 256 << 10;
+const HANDED_MS = 20;
+const TICK_MS = 1000;
+const SEED = 0x6c6f67n; // "log"
+
+/** Records a share of what a server answers. Whether a request is in it follows from its id. */
+export class Recorder implements Impressions {
+  private readonly options: Required<RecorderOptions>;
+  private readonly writer: Writer;
+  private readonly told = new Set<string>();
+  private next: Scoring[] = [];
+  private nextBytes = 0;
+  private waiting = 0;
+  private written = 0;
+  private readonly dropped = { queue: 0, write: 0, too_long: 0 };
+  private failing = false;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly ticking: NodeJS.Timeout;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(writer: Writer, options: RecorderOptions) {
+    this.writer = writer;
+    this.options = { queueBytes: QUEUE_BYTES, ...options };
+    this.ticking = setInterval(() => void this.settle(writer.tick(), 0, 0), TICK_MS);
+    this.ticking.unref();
+  }
+
+  /**
+   * Opens a log, which a thread of its own writes.
+   * @param to a directory, or `kafka://HOST:PORT[,HOST:PORT…]/TOPIC`
+   * @throws HashbrookError usage, log_write, kafka_… where it cannot be written
+   */
+  static async open(to: string, serving: Serving, options: RecorderOptions): Promise<Recorder> {
+    const worker = new Worker(builtFile("impression-log/log-worker.js"));
+    const calls = new ThreadCalls<LogCalls>(worker, "the thread that writes the log of impressions");
+    try {
+      await calls.call("open", { to, serving });
+    } catch (error) {
+      await calls.close();
+      throw error;
+    }
+    return new Recorder(inThread(calls), options);
+  }
+
+  get counts(): LogCounts {
+    const { written, dropped, waiting } = this;
+    return { written, dropped: { ...dropped }, waiting };
+  }
+
+  /** Takes the request where it is in the share and there is room. */
+  offer({ request, body, scored, spec, drawn }: Answered): void {
+    if (!isSampled(request, this.options.share)) return;
+    const { scores, calibrated, model } = scored;
+    const bytes = body.byteLength + 16 * scores.length;
+    if (this.waiting + bytes > this.options.queueBytes) {
+      this.dropped.queue += scores.length;
+      return;
+    }
+    if (!this.tell(model.spec_hash, spec)) {
+      this.dropped.write += scores.length;
+      return;
+    }
+    this.waiting += bytes;
+    this.nextBytes += bytes;
+    // Memory that others share would be copied whole.
+    const [own, raw, corrected] = [new Uint8Array(body), scores.slice(), calibrated?.slice()];
+    const version = { model: model.model, version: model.version, specHash: model.spec_hash };
+    this.next.push({ request, body: own, scores: raw, calibrated: corrected, ...version, time: wallTime(), drawn });
+    if (this.nextBytes >= HANDED_BYTES) this.hand();
+    else this.timer ??= setTimeout(() => this.hand(), HANDED_MS);
+  }
+
+  /** Waits until all that was taken is written, and the log is complete. */
+  async close(): Promise<void> {
+    clearInterval(this.ticking);
+    this.hand();
+    await this.last;
+    await this.settle(this.writer.close(), 0, 0);
+    const { queue, write, too_long } = this.dropped;
+    const lost = queue + write + too_long;
+    if (lost > 0) this.options.tell(`log of impressions: ${lost} were not written, ${this.written} were`);
+  }
+
+  /** @returns false where the spec is not that of the scores: another model has just taken over */
+  private tell(hash: string, spec: CompiledSpec): boolean {
+    if (this.told.has(hash)) return true;
+    if (specHash(spec) !== hash) return false;
+    this.told.add(hash);
+    this.writer.tell(hash, shapeOf(spec));
+    return true;
+  }
+
+  private hand(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const { next, nextBytes } = this;
+    if (next.length === 0) return;
+    this.next = [];
+    this.nextBytes = 0;
+    const lines = next.reduce((sum, { scores }) => sum + scores.length, 0);
+    this.last = this.settle(this.writer.write(next), nextBytes, lines);
+  }
+
+  private async settle(writing: Promise<Written>, bytes: number, lines: number): Promise<void> {
+    const { written, tooLong, failed, error } = await writing.catch((error: Error) => ({
+      written: 0,
+      tooLong: 0,
+      failed: lines,
+      error,
+    }));
+    this.waiting -= bytes;
+    this.written += written;
+    this.dropped.too_long += tooLong;
+    this.dropped.write += failed;
+    if (error && !this.failing) this.options.tell(`log of impressions: ${error.message}; scoring goes on without it`);
+    if (!error && written > 0 && this.failing) this.options.tell("log of impressions: is written again");
+    if (error || written > 0) this.failing = error !== undefined;
+  }
+}
+
+/** Whether a request is in the share: the same on every server. */
+export function isSampled(request: string, share: number): boolean {
+  return share >= 1 || Number(xxh64(request, SEED) >> 11n) / 2 ** 53 < share;
+}
+
+function inThread(calls: ThreadCalls<LogCalls>): Writer {
+  return {
+    tell: (specHash, shape) => void calls.call("tell", { specHash, shape }).catch(() => undefined),
+    write: (scorings) =>
+      calls.call(
+        "write",
+        scorings,
+        scorings.map(({ body }) => body.buffer as ArrayBuffer),
+      ),
+    tick: () => calls.call("tick", undefined),
+    close: async () => {
+      const written = await calls.call("close", undefined);
+      await calls.close();
+      return written;
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { KafkaOptions } from "../sources/kafka/options.js";
+import { KafkaProducer } from "../sources/kafka/producer.js";
+import type { Lines } from "./lines.js";
+import type { LogSink } from "./sink.js";
+
+/** Over about three seconds: what waits meanwhile is bounded, and what finds no room is counted. */
+const RETRIES = 5;
+
+/**
+ * Writes a log into a topic, which must be there: a message a line, keyed by its request, so that the candidates of a request are in one
+ * partition, in order. What is sent again after a failure may be there twice.
+ */
+export class TopicSink implements LogSink {
+  private readonly producer: KafkaProducer;
+
+  private constructor(producer: KafkaProducer) {
+    this.producer = producer;
+  }
+
+  /** @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed */
+  static async open(kafka: KafkaOptions, topic: string): Promise<TopicSink> {
+    return new TopicSink(await KafkaProducer.open(kafka, topic, { retries: RETRIES }));
+  }
+
+  async write(lines: Lines, keys: readonly string[]): Promise<void> {
+    await this.producer.send(lines.each.map((value, i) => ({ key: keys[i], value })));
+  }
+
+  tick(): void {}
+
+  async close(): Promise<void> {
+    await this.producer.close();
+  }
+}

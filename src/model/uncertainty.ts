@@ -1,0 +1,110 @@
+import type { Batch } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import { combinerOf } from "../fields/index.js";
+import { constantKey } from "../tables/batch-path.js";
+import type { RowStore } from "../tables/row-store.js";
+import { learnsByEvent, rowOf } from "../towers/index.js";
+import { EventModel } from "./event-model.js";
+import type { Model } from "./model.js";
+
+/** What a row has of one cell: a key and what it is multiplied by, several of a bag. */
+type Features = readonly (readonly [key: bigint, value: number])[];
+
+/**
+ * How uncertain a logistic regression's logits are: FTRL's n of a weight, the sum of its squared gradients, is about the information that its
+ * events have brought, so that the weight's variance is 1 / (prior + n).
+ */
+export class Uncertainty {
+  private readonly model: EventModel;
+  private readonly store: RowStore;
+  private readonly prior: number;
+
+  /**
+   * @param prior precision (1 / variance) of a weight that nothing is known of
+   * @throws HashbrookError usage where the model's rows have no n
+   */
+  constructor(model: Model, prior: number) {
+    const [table] = model.tables;
+    const store = table?.stores[0];
+    if (!(model instanceof EventModel) || !hasN(model, store)) throw noN(model.spec.name);
+    this.model = model;
+    this.store = store;
+    this.prior = prior;
+  }
+
+  /**
+   * Standard deviations of the logits of rows [from, to), of what they do not share: that decides no order.
+   * @param batch that was just scored
+   */
+  deviations(batch: Batch, from: number, to: number): Float32Array {
+    const known = new Map<bigint, number>();
+    const variances = new Float64Array(to - from);
+    for (const cell of this.cells(batch)) {
+      const features = Array.from(variances, (_, i) => cell(from + i));
+      if (features.every((each) => same(each, features[0]))) continue;
+      features.forEach((each, i) => {
+        for (const [key, value] of each) variances[i] += value * value * this.variance(key, known);
+      });
+    }
+    return Float32Array.from(variances, Math.sqrt);
+  }
+
+  /** What each cell of the table has of a row. */
+  private cells(batch: Batch): ((row: number) => Features)[] {
+    const { spec, numbers } = this.model;
+    const [{ cells }] = spec.tables;
+    const singles = cells.filter(({ kind }) => kind === "single");
+    const keys = batch.keys(0);
+    let bag = 0;
+    return cells.flatMap((cell) => {
+      if (cell.kind === "single") {
+        const at = singles.indexOf(cell);
+        return [(row: number): Features => [[keys[row * singles.length + at], 1]]];
+      }
+      if (cell.kind === "bag")
+        return [bagOf(batch, bag++, combinerOf(spec.fields.find(({ name }) => name === cell.field)))];
+      if (cell.kind === "bias") return [];
+      const [key, column] = [constantKey(cell), spec.numbers.indexOf(cell.field)];
+      return [(row: number): Features => [[key, numbers.values[row * numbers.columns + column] || 0]]];
+    });
+  }
+
+  private variance(key: bigint, known: Map<bigint, number>): number {
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const n = this.store.lookup(key)?.state.n[0] ?? 0;
+    const variance = 1 / (this.prior + n);
+    known.set(key, variance);
+    return variance;
+  }
+}
+
+/** Items of a bag as they are combined. */
+function bagOf(batch: Batch, index: number, combiner: string): (row: number) => Features {
+  const { offsets, keys, weights } = batch.bag(index);
+  return (row) => {
+    const places = Array.from({ length: offsets[row + 1] - offsets[row] }, (_, i) => offsets[row] + i);
+    const sum = places.reduce((total, at) => total + weights[at], 0);
+    const squares = places.reduce((total, at) => total + weights[at] * weights[at], 0);
+    const scale = combiner === "sum" ? 1 : 1 / (combiner === "mean" ? sum : Math.sqrt(squares));
+    return places.map((at) => [keys[at], Number.isFinite(scale) ? weights[at] * scale : 0]);
+  };
+}
+
+function same(a: Features, b: Features): boolean {
+  return a.length === b.length && a.every(([key, value], i) => key === b[i][0] && value === b[i][1]);
+}
+
+/** One weight a row, with the sum of its squared gradients beside it. */
+function hasN({ spec, tables }: EventModel, store: RowStore): boolean {
+  const [table] = spec.tables;
+  const single = tables.length === 1 && learnsByEvent(spec.tower.kind) && rowOf(spec.tower.kind, table).floats === 1;
+  const slots = store.layout.sections.map(({ name }) => name);
+  return single && store.layout.precision === "f32" && slots.includes("n") && slots.includes("z");
+}
+
+function noN(name: string): HashbrookError {
+  return new HashbrookError("usage", `--explore thompson: ${name} does not say how certain its weights are`, {
+    hint: "it takes a tower with one weight a key that learns with ftrl, from --checkpoint, with --workers 0 and without --precision; epsilon-greedy:E and softmax:T take every model",
+  });
+}

@@ -1,0 +1,22 @@
+import { byHighest, openUniform } from "./draws.js";
+import type { Policy } from "./policy.js";
+
+/**
+ * At every place of the order, a candidate that is left with a probability in proportion to exp(logit / temperature): drawn at once, as the
+ * order of logit / temperature plus Gumbel noise.
+ */
+export function softmax(temperature: number): Policy {
+  return ({ logits, rng }) => {
+    const scaled = logits.map((logit) => logit / temperature);
+    const drawn = scaled.map((value) => value - Math.log(-Math.log(openUniform(rng))));
+    return { order: byHighest(drawn), propensity: shares(scaled) };
+  };
+}
+
+/** exp of each over their sum. */
+export function shares(values: Float64Array): Float64Array {
+  const highest = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+  const weights = values.map((value) => Math.exp(value - highest));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => weight / sum);
+}

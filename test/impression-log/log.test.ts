@@ -1,0 +1,169 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Files, nodeFiles } from "../../src/core/files.js";
+import { DirectorySink } from "../../src/impression-log/directory-sink.js";
+import { LogWriter } from "../../src/impression-log/log-writer.js";
+import { isSampled, Recorder, type RecorderOptions } from "../../src/impression-log/recorder.js";
+import { createServer } from "../../src/serve/server.js";
+import { temporary } from "../e2e/hashbrook.js";
+import { shop } from "../serve/served.js";
+
+let served: Awaited<ReturnType<typeof shop>>;
+beforeAll(async () => {
+  served = await shop();
+});
+afterAll(() => served.close());
+
+const NOON = Date.UTC(2026, 10, 28, 12);
+const namesIn = (folder: string) => readdirSync(folder).sort();
+const linesIn = (folder: string) =>
+  namesIn(folder).flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1));
+
+/** A server that logs into a folder, on disks as they are given. */
+function logging(options: Partial<RecorderOptions> = {}, files: Files = nodeFiles, fileBytes = 1 << 20) {
+  const folder = temporary();
+  const clock = { now: NOON };
+  const told: string[] = [];
+  const sink = new DirectorySink(folder, { now: () => clock.now, writer: "w", files, fileBytes });
+  const tell = (text: string) => told.push(text);
+  const recorder = new Recorder(new LogWriter(sink, {}), { share: 1, tell, ...options });
+  const app = createServer(served.scorer, { impressions: recorder, maxEventLoopDelay: 0 });
+  const score = (id: string, body: object, url = "/v1/score") =>
+    app.inject({
+      method: "POST",
+      url,
+      headers: { "content-type": "application/json", "x-request-id": id },
+      payload: body,
+    });
+  return { folder, clock, told, sink, recorder, score, metrics: async () => (await app.inject("/metrics")).body };
+}
+
+const candidates = [{ item: { id: "i3", maker: "m3", price: 4 } }, { item: { id: "i39" } }];
+const body = { context: { user: { id: "u1" } }, candidates };
+
+describe("a server's log of impressions", () => {
+  it("has a line for every candidate as it was scored, whatever form the request had", async () => {
+    const { folder, recorder, score } = logging();
+    const answer = (await score("a-1", body)).json();
+    await score("a-2", { context: body.context, columns: { "item.id": ["i3", "i39"] } });
+    await score("a-3", { context: body.context, candidates: [1] });
+    const inputs = [{ name: "user", shape: [1], datatype: "INT64", data: [7] }];
+    await score("a-4", { inputs }, "/v2/models/shop/infer");
+    await recorder.close();
+    const lines = linesIn(folder).map((line) => JSON.parse(line));
+    expect(lines.map(({ hashbrook: { request, position } }) => `${request}/${position}`)).toEqual([
+      "a-1/0",
+      "a-1/1",
+      "a-2/0",
+      "a-2/1",
+      "a-4/0",
+    ]);
+    expect(lines.slice(0, 2).map(({ hashbrook }) => hashbrook.probability)).toEqual(answer.scores);
+    expect(lines[1]).toMatchObject({
+      user: { id: "u1" },
+      item: { id: "i39" },
+      hashbrook: { version: 3000, candidates: 2 },
+    });
+    expect(namesIn(folder)).toEqual(["impressions-20261128T120000000Z-w-000001.jsonl"]);
+  });
+
+  it("has a share of the requests, the same on every server, all candidates of each", async () => {
+    const ids = Array.from({ length: 2000 }, (_, i) => `request-${i}`);
+    const sampled = ids.filter((id) => isSampled(id, 0.1));
+    expect(sampled.length).toBeGreaterThan(150);
+    expect(sampled.length).toBeLessThan(250);
+    expect(sampled.every((id) => isSampled(id, 0.2) && isSampled(id, 1))).toBe(true);
+    const { folder, recorder, score } = logging({ share: 0.1 });
+    for (const id of [sampled[0], ids.find((id) => !isSampled(id, 0.1))!, sampled[1]]) await score(id, body);
+    await recorder.close();
+    const found = linesIn(folder).map((line) => JSON.parse(line).hashbrook.request);
+    expect(found).toEqual([sampled[0], sampled[0], sampled[1], sampled[1]]);
+  });
+
+  it("drops and counts what finds no room in the queue, and answers all the same", async () => {
+    const { folder, recorder, score, told, metrics } = logging({ queueBytes: 200 });
+    const answers = await Promise.all(Array.from({ length: 6 }, (_, i) => score(`q-${i}`, body)));
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(new Array(6).fill(200));
+    await recorder.close();
+    const { written, dropped, waiting } = recorder.counts;
+    expect([written + dropped.queue, waiting]).toEqual([12, 0]);
+    expect(dropped.queue).toBeGreaterThan(0);
+    expect(linesIn(folder)).toHaveLength(written);
+    expect(told).toEqual([`log of impressions: ${dropped.queue} were not written, ${written} were`]);
+    expect(await metrics()).not.toContain("impressions");
+  });
+
+  it("counts what a full disk does not take, tells it once, and goes on behind the last whole line", async () => {
+    let full = false;
+    const write: Files["write"] = (file, data, at) => {
+      if (!full) return nodeFiles.write(file, data, at);
+      nodeFiles.write(file, data.subarray(0, 10), at);
+      throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    };
+    const { folder, recorder, score, told } = logging({}, { ...nodeFiles, write });
+    const settled = () => expect.poll(() => recorder.counts.waiting).toBe(0);
+    await score("before", body);
+    await settled();
+    full = true;
+    for (const id of ["lost-1", "lost-2"]) {
+      expect((await score(id, body)).statusCode).toBe(200);
+      await settled();
+    }
+    full = false;
+    await score("after", body);
+    await recorder.close();
+    expect(recorder.counts).toEqual({ written: 4, dropped: { queue: 0, write: 4, too_long: 0 }, waiting: 0 });
+    expect(linesIn(folder).map((line) => JSON.parse(line).hashbrook.request)).toEqual([
+      "before",
+      "before",
+      "after",
+      "after",
+    ]);
+    expect(told).toEqual([
+      expect.stringMatching(/could not be written: no space left on device; scoring goes on without it$/),
+      "log of impressions: is written again",
+      "log of impressions: 4 were not written, 4 were",
+    ]);
+  });
+
+  it("is in files of a size and an age, which get their names when they are complete", async () => {
+    const { folder, clock, sink, recorder, score } = logging({}, nodeFiles, 800);
+    for (const id of ["a", "b", "c", "d"]) {
+      await score(id, body);
+      await expect.poll(() => recorder.counts.waiting).toBe(0);
+    }
+    expect(namesIn(folder).filter((name) => name.endsWith(".jsonl"))).toHaveLength(2);
+    await score("e", body);
+    await expect.poll(() => recorder.counts.written).toBe(10);
+    expect(namesIn(folder).at(-1)).toMatch(/\.jsonl\.part$/);
+    sink.tick();
+    clock.now += 600_000;
+    sink.tick();
+    expect(namesIn(folder).every((name) => name.endsWith(".jsonl"))).toBe(true);
+    await recorder.close();
+    expect(linesIn(folder)).toHaveLength(10);
+  });
+
+  it("completes a file that a killed server has left, without its torn last line; one that may be written is let be", () => {
+    const folder = temporary();
+    const left = (time: string) => join(folder, `impressions-${time}-abc-000001.jsonl.part`);
+    writeFileSync(left("20261128T100000000Z"), '{"a":1}\n{"a":2}\n{"a":');
+    writeFileSync(left("20261128T115500000Z"), '{"a":3}\n{"a":');
+    writeFileSync(left("20261128T090000000Z"), '{"a":');
+    new DirectorySink(folder, { now: () => NOON, writer: "w" });
+    const text = (path: string) => readFileSync(path, "utf8");
+    expect(text(left("20261128T100000000Z").replace(".part", ""))).toBe('{"a":1}\n{"a":2}\n');
+    expect(text(left("20261128T090000000Z").replace(".part", ""))).toBe("");
+    expect(existsSync(left("20261128T115500000Z"))).toBe(true);
+  });
+
+  it("is refused where nothing can be written, before anything is answered", async () => {
+    const file = join(temporary(), "file");
+    writeFileSync(file, "");
+    await expect(Recorder.open(file, {}, { share: 1, tell: () => {} })).rejects.toMatchObject({
+      code: "log_write",
+      message: expect.stringContaining("could not be written"),
+    });
+  });
+});

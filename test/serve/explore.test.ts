@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Explorer, logitOf } from "../../src/serve/explore/policy.js";
+import { firstShares } from "../../src/serve/explore/thompson.js";
+import { Scorer } from "../../src/serve/scorer.js";
+import { createServer } from "../../src/serve/server.js";
+import { shop, twoVersions } from "./served.js";
+
+/** Upper 0.1 % points of chi-square, by degrees of freedom. */
+const CHI_SQUARE = [0, 10.83, 13.82, 16.27, 18.47, 20.52];
+const DRAWS = 20_000;
+
+/** The statistic of counts beside what is expected of them. */
+function chiSquare(counts: readonly number[], expected: ArrayLike<number>): number {
+  return counts.reduce((sum, count, i) => sum + (count - expected[i]) ** 2 / expected[i], 0);
+}
+
+/** How often each candidate came first, and first of those that another one left. */
+function frequencies(explorer: Explorer, scores: Float32Array, deviations?: Float32Array) {
+  const first = new Array<number>(scores.length).fill(0);
+  const second = new Array<number>(scores.length).fill(0);
+  for (let i = 0; i < DRAWS; i++) {
+    const { rank } = explorer.draw(`request-${i}`, { scores, deviations });
+    first[rank.indexOf(1)]++;
+    if (rank[0] === 1) second[rank.indexOf(2)]++;
+  }
+  return { first, second };
+}
+
+const scores = Float32Array.of(0.3, 0.1, 0.25, 0.3, 0.02);
+const deviations = Float32Array.of(0.1, 0.5, 0.3, 0.05, 2);
+
+describe.each([
+  ["epsilon-greedy:0.4", undefined],
+  ["softmax:0.7", undefined],
+  ["thompson", deviations],
+] as const)("%s", (text, spread) => {
+  const explorer = Explorer.of(text);
+  const { propensity } = explorer.draw("any", { scores, deviations: spread });
+  const { first, second } = frequencies(explorer, scores, spread);
+
+  it("puts candidates first as often as their propensities say", () => {
+    expect(propensity.reduce((sum, each) => sum + each, 0)).toBeCloseTo(1, 9);
+    const expected = propensity.map((share) => share * DRAWS);
+    expect(chiSquare(first, expected)).toBeLessThan(CHI_SQUARE[4]);
+  });
+
+  it("draws places behind the first as if those before were not there", () => {
+    if (spread) return expect(second[0]).toBe(0);
+    const left = explorer.draw("any", { scores: scores.subarray(1), deviations: undefined }).propensity;
+    const expected = left.map((share) => share * first[0]);
+    expect(chiSquare(second.slice(1), expected)).toBeLessThan(CHI_SQUARE[3]);
+  });
+
+  it("gives every candidate a place of its own, and the same for the same request", () => {
+    const draw = (id: string) => explorer.draw(id, { scores, deviations: spread });
+    expect([...draw("a").rank].sort()).toEqual([1, 2, 3, 4, 5]);
+    expect(draw("a")).toEqual(draw("a"));
+    const orders = new Set(Array.from({ length: 50 }, (_, i) => draw(`r${i}`).rank.join()));
+    expect(orders.size).toBeGreaterThan(5);
+  });
+});
+
+it("epsilon 0 is the best first, of equals the first; epsilon 1 is any order", () => {
+  expect([...Explorer.of("epsilon-greedy:0").draw("x", { scores }).rank]).toEqual([1, 4, 3, 2, 5]);
+  expect([...Explorer.of("epsilon-greedy:0").draw("x", { scores }).propensity]).toEqual([1, 0, 0, 0, 0]);
+  expect([...Explorer.of("epsilon-greedy:1").draw("x", { scores }).propensity]).toEqual(new Array(5).fill(0.2));
+});
+
+it("scores of 0 and 1 have a place in every order", () => {
+  const ends = Float32Array.of(0, 1, 0.5, 1e-40);
+  for (const text of ["epsilon-greedy:0.1", "softmax:0.01", "softmax:1000", "thompson"]) {
+    const { rank, propensity } = Explorer.of(text).draw("x", { scores: ends, deviations: Float32Array.of(0, 0, 1, 2) });
+    expect([...rank].sort()).toEqual([1, 2, 3, 4]);
+    expect(propensity.every((share) => share >= 0 && share <= 1)).toBe(true);
+  }
+  expect([logitOf(0), logitOf(1), logitOf(0.5)]).toEqual([-100, 100, 0]);
+});
+
+describe("the probability that a normal draw is the highest", () => {
+  const shares = (means: number[], widths: number[]) =>
+    firstShares(Float64Array.from(means), Float32Array.from(widths));
+
+  it("is that of the difference, for two", () => {
+    // P(N(0.3, 0.4^2) > N(0, 0.3^2)) = Phi(0.3 / 0.5) = Phi(0.6)
+    expect(shares([0.3, 0], [0.4, 0.3])[0]).toBeCloseTo(0.7257468822499265, 6);
+  });
+
+  it("is equal for equals, and sure where nothing is uncertain", () => {
+    for (const share of shares(new Array(7).fill(-3), new Array(7).fill(0.2))) expect(share).toBeCloseTo(1 / 7, 6);
+    expect([...shares([1, 2, 2], [0, 0, 0])]).toEqual([0, 1, 0]);
+    // P(N(0, 1) > 1)
+    expect(shares([0, 1], [1, 0])[0]).toBeCloseTo(0.15865525393145707, 6);
+  });
+});
+
+describe("a server that explores", () => {
+  let served: Awaited<ReturnType<typeof shop>>;
+  beforeAll(async () => {
+    served = await shop();
+  });
+  afterAll(() => served.close());
+  const items = [..."0123456789"].map((id) => ({ item: { id: `i${id}` } }));
+  const ask = (app: ReturnType<typeof createServer>, id: string, options?: object) =>
+    app
+      .inject({
+        method: "POST",
+        url: "/v1/score",
+        headers: { "content-type": "application/json", "x-request-id": id },
+        payload: { context: { user: { id: 1 } }, candidates: items, ...(options && { options }) },
+      })
+      .then((answer) => answer.json());
+
+  it("answers the same scores, with an order that follows from the request's id; top_k is of that order", async () => {
+    const app = createServer(served.scorer, { explorer: Explorer.of("softmax:1"), maxEventLoopDelay: 0 });
+    const [plain, drawn, again] = [await ask(served.app, "a"), await ask(app, "a"), await ask(app, "a", { top_k: 3 })];
+    expect(drawn).toMatchObject(plain);
+    expect(again).toMatchObject(drawn);
+    expect(drawn.propensity).toHaveLength(10);
+    expect(again.top_k.map(({ index }: { index: number }) => drawn.rank[index])).toEqual([1, 2, 3]);
+    expect((await ask(app, "b")).rank).not.toEqual(drawn.rank);
+    const told = await ask(app, "a", { top_k: 2, explain: true });
+    expect(told.explain.map(({ index }: { index: number }) => drawn.rank[index])).toEqual([1, 2]);
+    expect(plain).not.toHaveProperty("rank");
+  });
+
+  it("by what FTRL is uncertain of: a candidate nobody knows has the widest draws; a model without n is refused", async () => {
+    const { newer, body } = await twoVersions();
+    const scorer = await Scorer.load(newer, { prior: 1 });
+    const app = createServer(scorer, { explorer: Explorer.of("thompson"), maxEventLoopDelay: 0 });
+    const payload = { ...JSON.parse(body), candidates: [{ ad: "a1" }, { ad: "never-seen" }] };
+    const { deviations } = await scorer.scored(Buffer.from(JSON.stringify(payload)));
+    // The ad itself, and its cross.
+    expect(deviations![1]).toBeCloseTo(Math.SQRT2, 6);
+    expect(deviations![0]).toBeLessThan(deviations![1]);
+    const answer = (
+      await app.inject({ method: "POST", url: "/v1/score", headers: { "content-type": "application/json" }, payload })
+    ).json();
+    expect(answer.propensity[0] + answer.propensity[1]).toBeCloseTo(1, 9);
+    await scorer.close();
+    await expect(Scorer.load(served.checkpoint, { prior: 1 })).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining("does not say how certain its weights are"),
+    });
+  });
+});
