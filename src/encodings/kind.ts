@@ -61,6 +61,8 @@ export interface Kind<S extends TProperties, C extends TProperties, I extends st
   readonly rows: "fixed" | "growing" | "none";
   /** It is rows and nothing else, one a key: they may be split into `shards`, and models that learn event by event can have it. */
   readonly store?: true;
+  /** A network makes the vectors, whose weights all keys share. */
+  readonly decodes?: true;
   /** Its rows come and go: `admission`, `eviction` and a budget have a meaning while it learns. */
   readonly lifecycle?: true;
   /** Default of `salt`. */

@@ -109,6 +109,15 @@ export interface TableKernel {
   spread(rows: number): void;
   /** dX summed for each distinct key, to `uniqueGradientsAt`. */
   collect(rows: number): void;
+  /** Distinct keys (rows of a hash table) of the last gather, which lie at `keysAt`. */
+  distinct(): number;
+  /** A learning gather of keys that contributions name, without X. */
+  gatherFolded(count: number): number;
+  clearGradients(): void;
+  /** Adds the f32[count × dim] at `gradientAt` to the gradients of occurrences. */
+  addGradients(first: number, count: number): void;
+  /** `apply` without `collect`. */
+  applyCollected(): void;
   gradientUsable(rows: number): number;
   /** The sum of dX's squares. */
   gradientSquares(rows: number): number;

@@ -5,6 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Sharing } from "../tables/sharing.js";
 import type { ServingPrecision, Table } from "../tables/table.js";
+import type { Lanes } from "./lanes.js";
 import type { Prefixes } from "./nested-vectors.js";
 import type { Numbers } from "./numbers.js";
 import type { ReplicaState } from "./replica-state.js";
@@ -14,6 +15,19 @@ export interface Learned {
   /** f32[rows]: every row's logit from BEFORE anything in this batch was learned (lr, fm: before that row was), corrected for negative sampling. A view, valid until the next call. */
   readonly logits: Float32Array;
   /** Rows that changed nothing because their loss or gradient was not finite. */
+  readonly skipped: number;
+  /** Of lanes: what this call learned, this round or the one before it; null: nothing yet. */
+  readonly folded?: Folded | null;
+}
+
+/** What a round of lanes learned. */
+export interface Folded {
+  readonly rows: number;
+  /** Sums over its events: of weights, of weight times label, of logits as they were scored. */
+  readonly weight: number;
+  readonly positive: number;
+  readonly logits: number;
+  /** Events that changed nothing because their gradient was not finite. */
   readonly skipped: number;
 }
 
@@ -48,8 +62,11 @@ export interface Model {
   /**
    * Scores, then learns.
    * @param taken u8[rows], 0 for rows that are scored alone: they change statistics and the stream's clock, no weight. Default: all are learned
+   * @param parts of lanes: rows of each one's part of the batch. Default: `train.round` each
    */
-  learn(batch: Batch, taken?: Uint8Array): Promise<Learned>;
+  learn(batch: Batch, taken?: Uint8Array, parts?: readonly number[]): Promise<Learned>;
+  /** What learns by rounds; null or absent: it learns batch by batch. */
+  readonly lanes?: Lanes | null;
   /** Adds to the output's bias, and so to every logit. Only before anything was learned. */
   shiftBias(shift: number): void;
   /**

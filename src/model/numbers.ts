@@ -53,13 +53,27 @@ export class Numbers {
     for (let column = 0; column < this.columns; column++) this.beginningOf(column).fill(Number.NaN, FIRST);
   }
 
+  /** Whether learning counts values. */
+  get counts(): boolean {
+    return this.scaled.length > 0;
+  }
+
+  /** Takes the statistics back to what they are now. */
+  hold(): () => void {
+    const [statistics, beginning] = [this.statistics.slice(), this.beginning.slice()];
+    return () => {
+      this.statistics.set(statistics);
+      this.beginning.set(beginning);
+    };
+  }
+
   /** Values that counted as less far from the mean than they were. */
   get clipped(): number {
     return this.scaled.reduce((sum, { column }) => sum + this.beginningOf(column)[CLIPPED], 0);
   }
 
   /** Adds a batch's present values to the statistics. */
-  count(batch: Batch): void {
+  count(batch: Pick<Batch, "numbers">): void {
     const x = batch.numbers;
     for (const { column, keep } of this.scaled) {
       let i = this.countFirst(x, column);

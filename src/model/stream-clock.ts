@@ -13,6 +13,9 @@ const DAY = 86_400_000;
 /** f64 of the block in front of the times: time, examples, step, clipped, and where the next time goes. */
 const HEAD = 5;
 
+/** Events, and their times. */
+type Timed = Pick<Batch, "rows" | "times">;
+
 /**
  * Where the stream is that a model learns: event time, and the examples so far. It is part of the model's state where ids come and
  * go by it.
@@ -38,19 +41,24 @@ export class StreamClock {
     this.saved = spec.tables.some((table) => goesByClock(table) || table.nested !== undefined);
   }
 
+  /** Whether anything goes by it. */
+  get goes(): boolean {
+    return this.saved;
+  }
+
   /** Events learned so far, counted where something goes by it. */
   get events(): number {
     return this.examples;
   }
 
   /** The clock for a batch about to be learned: its own events' times included. It stands still where nothing goes by it. */
-  before(batch: Batch): StreamTime {
+  before(batch: Timed): StreamTime {
     if (!this.saved) return NO_TIME;
     return { time: this.moved(this.with(batch).times).time, examples: this.examples };
   }
 
   /** Counts a batch that was learned. */
-  count(batch: Batch): void {
+  count(batch: Timed): void {
     if (!this.saved) return;
     ({ times: this.times, next: this.next } = this.with(batch));
     ({ time: this.time, step: this.step } = this.moved(this.times));
@@ -74,7 +82,7 @@ export class StreamClock {
   }
 
   /** The last times once a batch's have come. */
-  private with(batch: Batch): { times: number[]; next: number } {
+  private with(batch: Timed): { times: number[]; next: number } {
     const times = this.times.slice();
     let { next } = this;
     const spread = Math.max(1, batch.rows / TIMES);

@@ -5,13 +5,15 @@ import { createTable } from "../encodings/create.js";
 import type { Graph } from "../graph/graph.js";
 import { type OnnxOptions, toOnnx } from "../graph/onnx.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
-import { type Arrays, BoundGraph } from "../runtimes/bound-graph.js";
+import { BoundGraph } from "../runtimes/bound-graph.js";
 import type { Views } from "../runtimes/runtime.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
-import type { CompiledSpec } from "../spec/compiled.js";
-import type { StreamTime } from "../tables/encoding.js";
+import type { CompiledSpec, LanesSpec } from "../spec/compiled.js";
+import type { GatherMode, StreamTime } from "../tables/encoding.js";
 import type { Table } from "../tables/table.js";
 import { buildTower, OUTPUT_BIAS, type Tower } from "../towers/tower.js";
+import { GraphArrays } from "./graph-arrays.js";
+import { Lanes } from "./lanes.js";
 import { logitShift, shifted } from "./logit-shift.js";
 import {
   type Clipped,
@@ -29,7 +31,7 @@ import { PooledBags } from "./pooled-bags.js";
 import { ReplicaState } from "./replica-state.js";
 import { StreamClock } from "./stream-clock.js";
 import { towerShape } from "./tower-shape.js";
-import { norm, prefixed } from "./views.js";
+import { initializersOf, norm, prefixed, scale } from "./views.js";
 import { WildGradients } from "./wild-gradients.js";
 
 /** Embedding tables feeding a dense tower: one gather per table, one graph run, one update per touched row. */
@@ -59,8 +61,8 @@ export class TowerModel implements Model {
   private readonly nested: NestedVectors | null;
   private readonly cutVectors: CutVectors;
   private readonly wild = new WildGradients();
-  private readonly fixed: Arrays;
-  private placed: { readonly outputs: readonly Float32Array[]; readonly arrays: Arrays } | null = null;
+  /** Learns by rounds; null: batch by batch. */
+  readonly lanes: Lanes | null;
   private readonly learning: boolean;
   private readonly replica: boolean;
   private readonly frozen: Frozen | undefined;
@@ -94,15 +96,17 @@ export class TowerModel implements Model {
       vectors: new Float32Array(rows * options.layout.vectorWidth),
     };
     const { runtime } = spec.tower;
-    this.fixed = this.fixedArrays();
-    const arrays = () => this.arrays();
-    const batches = { threads: options.threads, rows: spec.batch };
+    const items = () => (this.sharedGraph ? this.bags.items(this.tables) : {});
+    const placed = new GraphArrays(this.fixedArrays(), this.tables, { learning: this.learning, items });
+    const arrays = () => placed.all();
+    const batches = { threads: options.threads, rows: spec.lanes?.round ?? spec.batch };
     this.graph = this.learning
       ? new BoundGraph(tower.train, runtime, arrays, batches)
       : new BoundGraph(tower.infer, runtime, arrays);
     const scores = this.learning && (spec.negative_sampling !== undefined || this.nested !== null);
     this.scoring = scores ? new BoundGraph(tower.infer, runtime, arrays, batches) : null;
     this.sharedGraph = tower.shared && !this.learning ? new BoundGraph(tower.shared, runtime, arrays) : null;
+    this.lanes = spec.lanes && this.learning ? this.openLanes(spec.lanes) : null;
   }
 
   static async create(spec: CompiledSpec, options: ModelOptions): Promise<TowerModel> {
@@ -121,8 +125,21 @@ export class TowerModel implements Model {
     return model;
   }
 
-  async learn(batch: Batch, taken?: Uint8Array): Promise<Learned> {
+  private openLanes(spec: LanesSpec): Lanes {
+    const { layout, dense, numbers, clock } = this;
+    const learning = { tables: this.learningTables(), dense, denseLearns: !this.frozen?.tower };
+    return new Lanes(spec, {
+      ...{ layout, numbers, clock, ...learning },
+      run: (batch, first) => this.forward(batch, "lane", clock.before(batch), first),
+      logits: (rows) => shifted(this.logits.subarray(0, rows), this.shift),
+      predict: (batch) => this.predict(batch),
+      bound: (dense, vectors, rows) => this.bound(dense, vectors, rows),
+    });
+  }
+
+  async learn(batch: Batch, taken?: Uint8Array, parts?: readonly number[]): Promise<Learned> {
     if (this.replica) throw servesOnly();
+    if (this.lanes) return this.lanes.learn(batch, taken, parts);
     this.numbers.count(batch);
     const clock = this.clock.before(batch);
     if (!taken) {
@@ -141,12 +158,9 @@ export class TowerModel implements Model {
   /** Learns all rows, and leaves their logits. @returns rows that changed nothing */
   private async step(batch: Batch, clock: StreamTime): Promise<number> {
     const { rows } = batch;
-    await this.gather(batch, "learn", clock);
-    await (this.nested ? this.runNested(batch, this.nested) : this.run(batch, this.graph, rows));
-    this.onTowerRun();
-    this.cutVectors.cut(this.gradients(), rows);
+    await this.forward(batch, "learn", clock, 0);
     const factor = this.boundGradients(rows);
-    const learning = this.tables.filter(({ name }) => !this.frozen?.tables.has(name));
+    const learning = this.learningTables();
     for (const table of learning) await table.backward();
     if (!this.gradientsFinite()) return rows;
     for (const table of learning) table.apply();
@@ -154,12 +168,24 @@ export class TowerModel implements Model {
     return 0;
   }
 
+  private learningTables(): readonly Table[] {
+    return this.tables.filter(({ name }) => !this.frozen?.tables.has(name));
+  }
+
+  /** The tower, forward and back: leaves logits and gradients. @param first the batch's first event, from the first that the clock does not count yet */
+  private async forward(batch: Batch, mode: GatherMode, clock: StreamTime, first: number): Promise<void> {
+    await this.gather(batch, mode, clock);
+    await (this.nested ? this.runNested(batch, this.nested, first) : this.run(batch, this.graph, batch.rows));
+    this.onTowerRun();
+    this.cutVectors.cut(this.gradients(), batch.rows);
+  }
+
   /** The logits are those of whole vectors; gradients, of vectors that were cut. */
-  private async runNested(batch: Batch, nested: NestedVectors): Promise<void> {
+  private async runNested(batch: Batch, nested: NestedVectors, first: number): Promise<void> {
     const { rows } = batch;
     await this.run(batch, this.scoring!, scoringRows(rows));
     const whole = this.logits.slice(0, rows);
-    nested.cut(this.outputs(), rows, this.clock.events);
+    nested.cut(this.outputs(), rows, this.clock.events + first);
     await this.run(batch, this.graph, rows);
     nested.cutGradients(this.gradients(), rows);
     this.logits.set(whole);
@@ -202,7 +228,7 @@ export class TowerModel implements Model {
     const tables = this.tables.flatMap((table) => table.blocks());
     const calibration = this.calibrator?.blocks() ?? [];
     const stages = [...this.numbers.blocks(), ...this.clock.blocks(), ...this.wild.blocks()];
-    return [...tables, ...this.dense.blocks(), ...stages, ...calibration];
+    return [...tables, ...this.dense.blocks(), ...stages, ...calibration, ...(this.lanes?.blocks() ?? [])];
   }
 
   restore(blocks: SavedBlocks): void {
@@ -212,6 +238,7 @@ export class TowerModel implements Model {
     this.numbers.restore(blocks);
     this.clock.restore(blocks);
     this.wild.restore(blocks);
+    this.lanes?.restore(blocks);
     this.calibrator?.restore(blocks);
   }
 
@@ -222,10 +249,7 @@ export class TowerModel implements Model {
    * @param options.surroundings nodes that make those inputs
    */
   onnx(options: Omit<OnnxOptions, "initializers"> = {}): Uint8Array {
-    const weights = Object.entries(this.parameters).map(([name, { data }]) => {
-      return [name, name === OUTPUT_BIAS ? shifted(data.slice(), this.shift) : data] as const;
-    });
-    return toOnnx(this.infer, { ...options, initializers: new Map(weights) });
+    return toOnnx(this.infer, { ...options, initializers: initializersOf(this.parameters, this.shift) });
   }
 
   norms(): Norms {
@@ -239,7 +263,7 @@ export class TowerModel implements Model {
     await this.sharedGraph?.close();
   }
 
-  private async gather(batch: Batch, mode: "learn" | "score", clock: StreamTime): Promise<void> {
+  private async gather(batch: Batch, mode: GatherMode, clock: StreamTime): Promise<void> {
     this.numbers.resolve(batch);
     const numbers = this.numbers.values.subarray(0, batch.rows * this.numbers.columns);
     for (const table of this.tables) {
@@ -259,15 +283,16 @@ export class TowerModel implements Model {
 
   /** Makes a wild batch's dX smaller. @returns what the dense gradients are to be multiplied by */
   private boundGradients(rows: number): number {
-    const dense = Math.sqrt(this.dense.gradientSquares()) / rows;
-    const vectors = Math.sqrt(this.tables.reduce((sum, table) => sum + table.gradientSquares(), 0) / rows);
-    if (!Number.isFinite(dense + vectors)) return 1; // to be skipped
-    const factor = this.wild.factor([dense, vectors], rows);
-    if (factor === 1) return 1;
-    for (const { gradient, width } of this.tables) {
-      for (let i = 0; i < rows * width; i++) gradient[i] *= factor;
-    }
+    const vectors = this.tables.reduce((sum, table) => sum + table.gradientSquares(), 0);
+    const factor = this.bound(this.dense.gradientSquares(), vectors, rows);
+    if (factor !== 1) for (const { gradient, width } of this.tables) scale(gradient, rows * width, factor);
     return factor;
+  }
+
+  /** What gradients are to be multiplied by, by the sums of their squares. */
+  private bound(dense: number, vectors: number, rows: number): number {
+    const norms = [Math.sqrt(dense) / rows, Math.sqrt(vectors / rows)] as const;
+    return Number.isFinite(norms[0] + norms[1]) ? this.wild.factor(norms, rows) : 1; // to be skipped
   }
 
   private gradientsFinite(): boolean {
@@ -285,33 +310,11 @@ export class TowerModel implements Model {
     await graph.run(rows);
   }
 
-  /** Where everything lies; the same object until a table's memory has moved. */
-  private arrays(): Arrays {
-    const outputs = this.outputs();
-    if (!this.placed?.outputs.every((output, i) => output === outputs[i]))
-      this.placed = { outputs, arrays: { ...this.fixed, ...this.tableArrays() } };
-    return this.placed.arrays;
-  }
-
-  /** What keeps its place: of both graphs, by the names of their inputs and outputs. */
-  private fixedArrays(): Arrays {
+  /** What keeps its place. */
+  private fixedArrays() {
     const { logits, padded, numbers, bags } = this;
     const dense = { ...this.parameters, ...this.parameterGradients };
     const arrays = Object.entries(dense).map(([name, { data }]) => [name, data]);
     return { ...Object.fromEntries(arrays), ...padded, ...bags.lengths(), logits, numbers: numbers.values };
   }
-
-  /** What moves where a table grows. */
-  private tableArrays(): Arrays {
-    const arrays: Record<string, Float32Array> = this.sharedGraph ? this.bags.items(this.tables) : {};
-    for (const table of this.tables) {
-      arrays[inputName(table)] = table.output;
-      if (this.learning) arrays[`d_${inputName(table)}`] = table.gradient;
-    }
-    return arrays;
-  }
-}
-
-function inputName(table: Table): string {
-  return table.spec.role === "wide" ? "wide" : `x_${table.name}`;
 }

@@ -1,4 +1,6 @@
 import type { Views } from "../runtimes/runtime.js";
+import { OUTPUT_BIAS } from "../towers/tower.js";
+import { shifted } from "./logit-shift.js";
 
 /** The Euclidean norm of all of them together. */
 export function norm(views: Views): number {
@@ -10,4 +12,17 @@ export function norm(views: Views): number {
 /** The same by longer names. */
 export function prefixed(prefix: string, views: Views): Views {
   return Object.fromEntries(Object.entries(views).map(([name, view]) => [prefix + name, view]));
+}
+
+/** Multiplies the first `count` floats. */
+export function scale(floats: Float32Array, count: number, factor: number): void {
+  for (let i = 0; i < count; i++) floats[i] *= factor;
+}
+
+/** A tower's weights as its ONNX graph has them. @param shift is added to the output's bias */
+export function initializersOf(parameters: Views, shift: number): Map<string, Float32Array> {
+  const weights = Object.entries(parameters).map(([name, { data }]) => {
+    return [name, name === OUTPUT_BIAS ? shifted(data.slice(), shift) : data] as const;
+  });
+  return new Map(weights);
 }

@@ -91,6 +91,30 @@ export class DenseOptimizer {
     }
   }
 
+  /** A copy of all gradients, one behind the other. */
+  copyGradients(): Float32Array {
+    const all = new Float32Array(this.size);
+    let at = 0;
+    for (const { gradient, size } of this.regions) {
+      all.set(this.floats(gradient, size), at);
+      at += size;
+    }
+    return all;
+  }
+
+  /** Takes the sum of such copies, in their order, for gradients; each times its share, where there are shares. */
+  sumGradients(copies: readonly Float32Array[], shares: readonly number[] = []): void {
+    let at = 0;
+    for (const { gradient, size } of this.regions) {
+      const sum = this.floats(gradient, size).fill(0);
+      for (const [c, copy] of copies.entries()) {
+        const share = shares[c] ?? 1;
+        for (let i = 0; i < size; i++) sum[i] += share * copy[at + i];
+      }
+      at += size;
+    }
+  }
+
   /** The sum of the gradients' squares; not finite where they are not. */
   gradientSquares(): number {
     return this.regions.reduce((sum, { gradient, size }) => sum + this.kernel.denseSquares(gradient, size), 0);

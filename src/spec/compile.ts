@@ -7,6 +7,7 @@ import { defaults } from "./defaults.js";
 import { compileFields, type ExpandedField } from "./fields.js";
 import { compileJoin } from "./join.js";
 import { compileLabel } from "./label.js";
+import { compileBatch } from "./lanes.js";
 import { compileMetrics } from "./metrics.js";
 import { checkVectors, compilePoolings } from "./poolings.js";
 import type { ModelSpec } from "./schema.js";
@@ -39,7 +40,7 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
   const compiled: CompiledSpec = {
     name: spec.name,
     seed: spec.train?.seed ?? defaults.train.seed,
-    batch: spec.train?.batch ?? (learnsByEvent(kind) ? defaults.train.event_batch : defaults.train.batch),
+    ...compileBatch(spec, kind, used.tables, problems),
     ...compileWarmup(spec, kind, problems),
     window: spec.train?.window ?? defaults.train.window,
     ...compileSampling(spec, problems),

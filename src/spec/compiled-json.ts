@@ -18,6 +18,7 @@ import {
   type TowerKind,
 } from "./compiled.js";
 import { MOST_POSITIVES } from "./label.js";
+import { CompiledLanes } from "./lanes.js";
 import { CompiledMetrics } from "./metrics.js";
 import { nestedDisagreement } from "./nested.js";
 import { Poolings, poolingDisagreement } from "./poolings.js";
@@ -123,6 +124,7 @@ const Compiled = Type.Object(
     seed: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
     batch: count(65536),
     warmup: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    lanes: Type.Optional(CompiledLanes),
     window: count(2 ** 31 - 1),
     negative_sampling: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
     calibration: Type.Optional(CompiledCalibration),
@@ -190,6 +192,8 @@ function disagreement(spec: CompiledSpec): string | undefined {
     const wrong = tableDisagreement(table, spec, fields);
     if (wrong !== undefined) return `table ${table.name} ${wrong}`;
   }
+  const { lanes, batch } = spec;
+  if (lanes && lanes.count * lanes.round !== batch) return "the batch is not a round of all lanes";
   return towerDisagreement(spec) ?? poolingDisagreement(spec) ?? calibrationDisagreement(spec);
 }
 

@@ -18,6 +18,8 @@ export interface CompiledSpec {
   readonly batch: number;
   /** Events over which a tower's steps grow to whole batches; absent: 16 batches. 0: they are whole from the start. */
   readonly warmup?: number;
+  /** How the events of an update are shared out; absent: they are not. */
+  readonly lanes?: LanesSpec;
   /** Events per metrics window. */
   readonly window: number;
   /** The share of negatives that is learned, above 0 and below 1; absent: all. */
@@ -126,6 +128,15 @@ export interface JoinSpec {
 }
 
 /** How probabilities are calibrated. */
+/** Learning by rounds of several lanes. `batch` is `count` × `round`. */
+export interface LanesSpec {
+  readonly count: number;
+  /** Events of a lane in a round. */
+  readonly round: number;
+  /** Rounds that a lane's weights may lack beside its own. */
+  readonly staleness: 0 | 1;
+}
+
 export interface CalibrationSpec {
   readonly method: "isotonic" | "platt";
   /** A field whose values have curves of their own. Absent: all events share one. */

@@ -5,6 +5,7 @@ import { Calibration } from "./calibration.js";
 import { defaults } from "./defaults.js";
 import { Join } from "./join.js";
 import { MOST_POSITIVES } from "./label.js";
+import { Lanes } from "./lanes.js";
 import { Metrics } from "./metrics.js";
 import { nested } from "./nested.js";
 import { Events, Time } from "./schema-events.js";
@@ -75,6 +76,7 @@ const Train = Type.Object(
         description: `Towers: events over which steps grow from a few rows to whole batches; 0: none. Default ${defaults.train.warmup_batches} batches.`,
       }),
     ),
+    ...Lanes,
     seed: optional(
       Type.Integer({
         minimum: 0,

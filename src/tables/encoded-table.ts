@@ -5,8 +5,9 @@ import { type TableKernel, tableKernel } from "../kernels/table.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { BatchPath, paddedRows } from "./batch-path.js";
+import { addContributions, placeKeys, type TableContribution } from "./contribution.js";
 import type { HotnessCounters } from "./encoding.js";
-import { type Encoding, NO_TIME, type StreamTime } from "./encoding.js";
+import { type Encoding, type GatherMode, NO_TIME, type StreamTime } from "./encoding.js";
 import { Matrices } from "./matrices.js";
 import type { RowStore } from "./row-store.js";
 import type { Table } from "./table.js";
@@ -25,8 +26,9 @@ export class EncodedTable implements Table {
   private readonly memory: WebAssembly.Memory;
   private readonly matrices: Matrices;
   private readonly rows: number;
-  /** Rows and distinct keys of the last learning gather; 0 rows when there is none to apply. */
+  /** Rows and distinct keys of the last gather that gradients follow; 0 rows when there is none to apply, or it was a fold. */
   private learning = { rows: 0, count: 0 };
+  private folded = false;
 
   private constructor(spec: CompiledTable, rows: number, path: BatchPath, encoding: Encoding) {
     this.spec = spec;
@@ -77,22 +79,59 @@ export class EncodedTable implements Table {
     return this.matrices.at(this.kernel.gradientAt.value);
   }
 
-  async gather(
-    batch: Batch,
-    mode: "learn" | "score",
-    numbers = batch.numbers,
-    clock: StreamTime = NO_TIME,
-  ): Promise<void> {
+  async gather(batch: Batch, mode: GatherMode, numbers = batch.numbers, clock: StreamTime = NO_TIME): Promise<void> {
     const { kernel, memory, encoding } = this;
     if (batch.rows > this.rows)
       throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
     this.learning = { rows: 0, count: 0 };
+    this.folded = false;
     const count = kernel.gatherKeys(this.path.load(batch, numbers, kernel, memory)) >>> 0;
     encoding.keys.set(new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count));
-    await encoding.gather(count, mode, clock);
+    if (mode === "lane" && encoding.laned) await encoding.laned.gather(count);
+    else await encoding.gather(count, mode === "learn" ? mode : "score", clock);
     this.unique(kernel.uniqueWeightsAt.value, count).set(encoding.vectors.subarray(0, count * encoding.dim));
     kernel.spread(batch.rows);
-    if (mode === "learn") this.learning = { rows: batch.rows, count };
+    if (mode !== "score") this.learning = { rows: batch.rows, count };
+  }
+
+  async contribute(): Promise<TableContribution> {
+    const { kernel, memory, encoding } = this;
+    const { rows, count } = this.learning;
+    kernel.collect(rows);
+    const keys = new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count).slice();
+    const gradients = this.unique(kernel.uniqueGradientsAt.value, count);
+    if (!encoding.laned) return { keys, gradients: gradients.slice() };
+    encoding.gradients.set(gradients);
+    return encoding.laned.contribute(keys);
+  }
+
+  async fold(parts: readonly TableContribution[], factor: number, clock: StreamTime = NO_TIME): Promise<void> {
+    const { encoding } = this;
+    this.folded = true;
+    if (encoding.laned) {
+      encoding.laned.fold(parts, factor, clock);
+      this.learning = { rows: 1, count: 1 };
+      return;
+    }
+    const count = this.sum(parts, factor);
+    this.learning = { rows: 1, count };
+    if (count === 0) return;
+    const { kernel, memory } = this;
+    encoding.keys.set(new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count));
+    await encoding.gather(count, "learn", clock);
+    encoding.gradients.set(this.unique(kernel.uniqueGradientsAt.value, count));
+    await encoding.backward();
+  }
+
+  /** Leaves contributions' distinct keys and their gradients. @returns how many */
+  private sum(parts: readonly TableContribution[], factor: number): number {
+    const { kernel, memory } = this;
+    const all = parts.reduce((sum, { keys }) => sum + keys.length, 0);
+    const count = kernel.gatherKeys(
+      placeKeys(new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, all), parts),
+    );
+    addContributions({ kernel, stage: () => this.gradient, dim: this.spec.dim }, parts, factor);
+    return count >>> 0;
   }
 
   gradientSquares(): number {
@@ -109,13 +148,15 @@ export class EncodedTable implements Table {
 
   gradientsFinite(): boolean {
     const { rows, count } = this.learning;
-    return this.kernel.gradientUsable(rows) === 1 && (count === 0 || this.encoding.gradientsFinite());
+    const usable = this.folded || this.kernel.gradientUsable(rows) === 1;
+    return usable && (count === 0 || this.encoding.gradientsFinite());
   }
 
   apply(): void {
     if (this.learning.rows === 0)
       throw new HashbrookError("internal", `table ${this.name}: apply without a learning gather`);
     if (this.learning.count > 0) this.encoding.apply();
+    this.folded = false;
     this.learning = { rows: 0, count: 0 };
   }
 

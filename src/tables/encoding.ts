@@ -1,3 +1,4 @@
+import type { TableContribution } from "./contribution.js";
 import type { Learner } from "./learner.js";
 import type { RowChunk, ServingPrecision } from "./row-store.js";
 import type { Sharing } from "./sharing.js";
@@ -10,6 +11,9 @@ export interface StreamTime {
   /** Examples learned before this batch. */
   readonly examples: number;
 }
+
+/** "learn" makes what is new, "score" changes nothing; "lane" neither, and leaves what gradients are made of. */
+export type GatherMode = "learn" | "score" | "lane";
 
 /** Where nothing goes by the clock. */
 export const NO_TIME: StreamTime = { time: 0, examples: 0 };
@@ -35,10 +39,22 @@ export interface Encoding extends Learner {
    * @throws HashbrookError table_full, before anything has changed
    */
   gather(count: number, mode: "learn" | "score", clock: StreamTime): void | Promise<void>;
+  /** There only where a network decodes, whose gradient is then a lane's work. Default: what a lane brings are the vectors' gradients. */
+  readonly laned?: LanedEncoding | undefined;
   /** Bytes of everything it needs to learn: rows, slots, index, sketches, filters, decoders. */
   readonly bytes: number;
   /** There only where ids own rows. */
   readonly owned?: OwnedRows | undefined;
+}
+
+/** An encoding as lanes learn it: in place of `gather("learn")` and `backward`. */
+export interface LanedEncoding {
+  /** Fills `vectors` for the first `count` keys, and changes nothing. */
+  gather(count: number): Promise<void>;
+  /** After `gradients` were written: what they bring. @param keys those of `gather` */
+  contribute(keys: BigUint64Array): Promise<TableContribution>;
+  /** Sums contributions; `gradientsFinite` and `apply` follow. */
+  fold(parts: readonly TableContribution[], factor: number, clock: StreamTime): void;
 }
 
 /** Rows that are one id's alone, and so can start at any vector. */

@@ -2,7 +2,8 @@ import type { Batch } from "../core/batch.js";
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { CompiledTable } from "../spec/compiled.js";
-import type { HotnessCounters, StreamTime } from "./encoding.js";
+import type { TableContribution } from "./contribution.js";
+import type { GatherMode, HotnessCounters, StreamTime } from "./encoding.js";
 import type { RowState, RowStore } from "./row-store.js";
 import type { Table } from "./table.js";
 
@@ -46,9 +47,9 @@ export class PaddedTable implements Table {
     return this.inner.hotness ?? null;
   }
 
-  async gather(batch: Batch, mode: "learn" | "score", numbers?: Float32Array, clock?: StreamTime): Promise<void> {
+  async gather(batch: Batch, mode: GatherMode, numbers?: Float32Array, clock?: StreamTime): Promise<void> {
     await this.inner.gather(batch, mode, numbers, clock);
-    if (mode === "learn") this.learning = batch.rows;
+    if (mode !== "score") this.learning = batch.rows;
     const [row, vector] = this.dims;
     const x = this.inner.output;
     const floats = batch.rows * this.inner.width;
@@ -64,6 +65,15 @@ export class PaddedTable implements Table {
   async backward(): Promise<void> {
     this.shorten();
     await this.inner.backward();
+  }
+
+  contribute(): TableContribution | Promise<TableContribution> {
+    this.shorten();
+    return this.inner.contribute();
+  }
+
+  fold(parts: readonly TableContribution[], factor: number, clock?: StreamTime): void | Promise<void> {
+    return this.inner.fold(parts, factor, clock);
   }
 
   gradientsFinite(): boolean {

@@ -6,6 +6,7 @@ import { type Arrays, BoundGraph } from "../runtimes/bound-graph.js";
 import type { Runtime } from "../runtimes/runtime.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
 import type { OptimizerSpec } from "../spec/compiled.js";
+import type { DecoderContribution } from "./contribution.js";
 
 export interface SmallNetworkOptions {
   readonly shape: SmallNetworkShape;
@@ -58,8 +59,10 @@ export class SmallNetwork {
   /** Each row's part of the batch, and 1 where the batch's own statistics normalise it. */
   private readonly share: Float32Array;
   private readonly batch = new Float32Array(1);
-  /** Rows of the last forward pass. */
+  /** Rows of the last forward pass, or those of a fold. */
   private rows = 0;
+  /** Of a fold: what its gradients are multiplied by, and whether the running statistics follow it. */
+  private folded: { readonly factor: number; readonly follows: boolean } | null = null;
 
   constructor({ shape, optimizer, seed, runtime, capacity, matrices }: SmallNetworkOptions) {
     const { parameters, statistics, infer, forward, backward } = buildSmallNetwork(shape, seed);
@@ -102,6 +105,7 @@ export class SmallNetwork {
   /** Fills `vectors` for a training batch of `rows` rows. */
   async forward(rows: number): Promise<void> {
     this.rows = rows;
+    this.folded = null;
     if (rows === 0) return;
     this.share.fill(1 / rows, 0, rows).fill(0, rows);
     this.batch[0] = this.followsBatch ? 1 : 0;
@@ -116,6 +120,26 @@ export class SmallNetwork {
     await this.graphs.backward.run(rows);
   }
 
+  /** After `backward`: a copy of the gradients. */
+  contribution(): DecoderContribution {
+    const statistics = this.followsBatch ? this.statistics!.copyGradients() : null;
+    return { rows: this.rows, weights: this.weights.copyGradients(), statistics };
+  }
+
+  /** Takes the sum of contributions, times `factor`, for gradients; the statistics' differences are a mean by rows. */
+  fold(parts: readonly DecoderContribution[], factor: number): void {
+    const ran = parts.filter(({ rows }) => rows > 0);
+    this.rows = ran.reduce((sum, { rows }) => sum + rows, 0);
+    this.weights.sumGradients(ran.map(({ weights }) => weights));
+    const following = ran.filter(({ statistics }) => statistics !== null);
+    const all = following.reduce((sum, { rows }) => sum + rows, 0);
+    this.statistics?.sumGradients(
+      following.map(({ statistics }) => statistics!),
+      following.map(({ rows }) => rows / all),
+    );
+    this.folded = { factor, follows: following.length > 0 };
+  }
+
   gradientsFinite(): boolean {
     if (this.rows === 0) return true;
     return this.weights.gradientsFinite() && (!this.followsBatch || this.statistics!.gradientsFinite());
@@ -124,7 +148,7 @@ export class SmallNetwork {
   /** One optimizer step with the mean of the gradients over the batch's rows: its distinct keys. */
   apply(): void {
     if (this.rows === 0) return;
-    this.weights.step(1 / this.rows);
+    this.weights.step((this.folded?.factor ?? 1) / this.rows);
     if (this.followsBatch) this.statistics!.step(1);
   }
 
@@ -142,7 +166,7 @@ export class SmallNetwork {
   }
 
   private get followsBatch(): boolean {
-    return this.statistics !== null && this.rows >= FEWEST_ROWS;
+    return this.folded?.follows ?? (this.statistics !== null && this.rows >= FEWEST_ROWS);
   }
 
   private denseArrays(): Arrays {

@@ -49,12 +49,17 @@ export class StoreEncoding extends StoreLearner implements Encoding {
     return this.matrices.at(this.store.kernel.gradientAt.value);
   }
 
+  protected get stage(): Float32Array {
+    return this.gradients;
+  }
+
   get bytes(): number {
     return this.store.bytes;
   }
 
   gather(count: number, mode: "learn" | "score", clock: StreamTime): void {
     if (mode === "learn") this.store.lifecycle?.setClock(clock);
+    this.begin();
     if (!this.store.kernel.gather(count, count, mode === "learn" ? 1 : 0)) {
       throw this.store.full(this.store.rows + count);
     }

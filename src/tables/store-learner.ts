@@ -1,5 +1,7 @@
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
+import { addContributions, placeKeys, type TableContribution } from "./contribution.js";
+import type { StreamTime } from "./encoding.js";
 import { ExactStore } from "./exact-store.js";
 import { HashStore } from "./hash-store.js";
 import type { Learner } from "./learner.js";
@@ -13,6 +15,8 @@ export abstract class StoreLearner implements Learner {
   readonly dense = [];
   /** Rows (of a batch, or keys) of the last learning gather; null where there is none to apply. */
   protected learning: number | null = null;
+  /** Contributions have been folded: gradients are summed, and no dX is to be read. */
+  private folded = false;
 
   /** @throws HashbrookError table_full when its first rows do not fit */
   constructor(spec: StoreSpec, options: StoreOptions) {
@@ -23,14 +27,39 @@ export abstract class StoreLearner implements Learner {
   backward(): void {}
 
   gradientsFinite(): boolean {
-    return this.store.kernel.gradientUsable(this.learning ?? 0) === 1;
+    return this.folded || this.store.kernel.gradientUsable(this.learning ?? 0) === 1;
   }
+
+  /** What was gathered or folded before is not to be applied. */
+  protected begin(): void {
+    this.learning = null;
+    this.folded = false;
+  }
+
+  /** As a table's; every lane has seen to it that its gradients are finite. */
+  fold(parts: readonly TableContribution[], factor: number, clock?: StreamTime): void {
+    const { store } = this;
+    const { kernel } = store;
+    if (clock) store.lifecycle?.setClock(clock);
+    const all = parts.reduce((sum, { keys }) => sum + keys.length, 0);
+    const count = placeKeys(new BigUint64Array(store.memory.buffer, kernel.keysAt.value >>> 0, all), parts);
+    this.begin();
+    if (!kernel.gatherFolded(count)) throw store.full(store.rows + count);
+    const dim = store.spec.dim;
+    addContributions({ kernel, stage: () => this.stage, dim }, parts, factor);
+    this.learning = count;
+    this.folded = true;
+  }
+
+  /** dX, all of it. */
+  protected abstract get stage(): Float32Array;
 
   apply(): void {
     if (this.learning === null)
       throw new HashbrookError("internal", `table ${this.store.spec.name}: apply without a learning gather`);
-    this.store.kernel.apply(this.learning);
-    this.learning = null;
+    if (this.folded) this.store.kernel.applyCollected();
+    else this.store.kernel.apply(this.learning);
+    this.begin();
   }
 
   vectorOf(key: bigint): Float32Array {

@@ -4,7 +4,8 @@ import type { RowLayout } from "../core/row-layout.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { BatchPath, paddedRows } from "./batch-path.js";
-import type { StreamTime } from "./encoding.js";
+import type { TableContribution } from "./contribution.js";
+import type { GatherMode, StreamTime } from "./encoding.js";
 import { Matrices } from "./matrices.js";
 import type { RowState, StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
@@ -58,19 +59,44 @@ export class StoreTable extends StoreLearner implements Table {
     return this.matrices.at(this.store.kernel.gradientAt.value);
   }
 
-  gather(batch: Batch, mode: "learn" | "score", numbers = batch.numbers, clock?: StreamTime): void {
+  gather(batch: Batch, mode: GatherMode, numbers = batch.numbers, clock?: StreamTime): void {
     const { kernel, memory } = this.store;
     if (batch.rows > this.rows) {
       throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
     }
     const occurrences = this.path.load(batch, numbers, kernel, memory);
     if (mode === "learn" && clock) this.store.lifecycle?.setClock(clock);
-    this.learning = null;
+    this.begin();
     if (!kernel.gather(batch.rows, occurrences, mode === "learn" ? 1 : 0)) {
       throw this.store.full(this.store.rows + occurrences);
     }
-    if (mode === "learn") this.learning = batch.rows;
+    if (mode !== "score") this.learning = batch.rows;
     this.copy?.set(this.found.subarray(0, batch.rows * this.width));
+  }
+
+  contribute(): TableContribution {
+    const { kernel, memory } = this.store;
+    kernel.collect(this.learning ?? 0);
+    const count = kernel.distinct() >>> 0;
+    return {
+      keys: new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count).slice(),
+      gradients: this.summed(count),
+    };
+  }
+
+  /** f32[count × dim]: the gradients of the distinct keys, without what pads them. */
+  private summed(count: number): Float32Array {
+    const { lanes, dim } = { ...this.layout, ...this.spec };
+    const { kernel, memory } = this.store;
+    const all = new Float32Array(memory.buffer, kernel.uniqueGradientsAt.value >>> 0, count * lanes);
+    if (lanes === dim) return all.slice();
+    const summed = new Float32Array(count * dim);
+    for (let u = 0; u < count; u++) summed.set(all.subarray(u * lanes, u * lanes + dim), u * dim);
+    return summed;
+  }
+
+  protected get stage(): Float32Array {
+    return this.gradient;
   }
 
   gradientSquares(): number {

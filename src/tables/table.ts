@@ -1,6 +1,7 @@
 import type { Batch } from "../core/batch.js";
 import type { CompiledTable } from "../spec/compiled.js";
-import type { StreamTime } from "./encoding.js";
+import type { TableContribution } from "./contribution.js";
+import type { GatherMode, StreamTime } from "./encoding.js";
 import type { Learner } from "./learner.js";
 import type { RowState } from "./row-store.js";
 
@@ -26,13 +27,24 @@ export interface Table extends Learner {
   /** dX, of the same shape: the gradient of the loss the caller writes before `backward`. */
   readonly gradient: Float32Array;
   /**
-   * Fills X. "learn" makes rows for new keys; "score" changes nothing, unseen keys give their initial weights.
+   * Fills X. "learn" makes rows for new keys; "score" changes nothing, unseen keys give their initial weights; "lane" is the same,
+   * and `contribute` can follow.
    * @param numbers f32[batch rows × numbers]: what number cells multiply by (batch.numbers by default); NaN counts as 0
    * @throws HashbrookError table_full, before anything has changed
    */
-  gather(batch: Batch, mode: "learn" | "score", numbers?: Float32Array, clock?: StreamTime): void | Promise<void>;
-  /** The sum of dX's squares over the rows of the last "learn" gather. Before `backward`. */
+  gather(batch: Batch, mode: GatherMode, numbers?: Float32Array, clock?: StreamTime): void | Promise<void>;
+  /** The sum of dX's squares over the rows of the last "learn" or "lane" gather. Before `backward`. */
   gradientSquares(): number;
+  /**
+   * Of a lane's batch, after a "lane" gather and in place of `backward` and `apply`: what it brings, of `gradient` as the caller has
+   * written it. Changes no weight.
+   */
+  contribute(): TableContribution | Promise<TableContribution>;
+  /**
+   * Gathers what contributions name and sums their gradients, in their order, times `factor`; `apply` then takes one step.
+   * @throws HashbrookError table_full
+   */
+  fold(parts: readonly TableContribution[], factor: number, clock?: StreamTime): void | Promise<void>;
   /** Learned rows, rows there is room for, and the bytes of all it needs to learn. */
   stats(): { rows: number; capacity: number; bytes: number };
   /** The row of a key, or null where nothing was learned for it. There only where a key has one row, in one store. */

@@ -1,6 +1,6 @@
 import { type Batch, copyRows } from "../core/batch.js";
 import { ln } from "../metrics/kernel.js";
-import type { Learned, Model } from "../model/model.js";
+import type { Folded, Learned, Model } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { defaults } from "../spec/defaults.js";
 import { learnsByEvent } from "../towers/index.js";
@@ -36,6 +36,7 @@ export class FirstSteps {
   private readonly batch: number;
   private readonly prior: number | undefined;
   private readonly byEvent: boolean;
+  private readonly lanes: boolean;
   /** Events after which steps have whole batches. */
   private readonly warmup: number;
   private buffer: ArrayBuffer | null = null;
@@ -46,6 +47,7 @@ export class FirstSteps {
     this.batch = spec.batch;
     this.prior = spec.label.prior;
     this.byEvent = learnsByEvent(spec.tower.kind);
+    this.lanes = spec.lanes !== undefined;
     this.warmup = this.byEvent ? 0 : (spec.warmup ?? spec.batch * defaults.train.warmup_batches);
   }
 
@@ -63,8 +65,16 @@ export class FirstSteps {
     return this.reached ? { first_steps: this.reached } : {};
   }
 
-  /** `model.learn`, a part of the batch after the other. The rate of positives is that of all rows, which logits are corrected to. */
-  async learn(model: Model, batch: Batch, taken?: Uint8Array): Promise<Learned> {
+  /**
+   * `model.learn`, a part of the batch after the other. The rate of positives is that of all rows, which logits are corrected to.
+   * @param parts of lanes, as `model.learn` has them
+   */
+  async learn(model: Model, batch: Batch, taken?: Uint8Array, parts?: readonly number[]): Promise<Learned> {
+    if (this.lanes) {
+      const learned = await model.learn(batch, taken, parts);
+      this.folded(model, learned.folded ?? null);
+      return learned;
+    }
     if (this.rows() >= batch.rows) return this.learnPart(model, batch, taken);
     const logits = new Float32Array(batch.rows);
     let skipped = 0;
@@ -78,6 +88,22 @@ export class FirstSteps {
     }
     if (this.examples >= this.warmup) this.buffer = null;
     return { logits, skipped };
+  }
+
+  /** Of lanes, whose rounds are whole from the start: the bias follows behind a round, of which every process knows the labels then. */
+  folded(model: Model, round: Folded | null): void {
+    const before = this.reached;
+    if (round === null || before === null) return;
+    const examples = before.examples + round.rows;
+    if (before.examples >= FOLLOWED) {
+      this.reached = { ...before, examples };
+      return;
+    }
+    const now = { examples, weight: before.weight + round.weight, positive: before.positive + round.positive };
+    this.reached = now;
+    const level = this.prior === undefined ? rateLogit(now) : logit(this.prior);
+    if (before.examples === 0) shift(model, level - within(round.logits / round.rows));
+    else if (this.prior === undefined) shift(model, level - rateLogit(before));
   }
 
   private async learnPart(model: Model, part: Batch, taken: Uint8Array | undefined): Promise<Learned> {
@@ -137,9 +163,11 @@ function logit(p: number): number {
 async function startFrom(model: Model, part: Batch, level: number): Promise<Float32Array> {
   const logits = (await model.predict(part)).slice();
   const mean = logits.reduce((sum, x) => sum + x, 0) / logits.length;
-  shift(model, level - Math.max(-MOST_MEAN, Math.min(MOST_MEAN, mean)));
+  shift(model, level - within(mean));
   return logits;
 }
+
+const within = (mean: number): number => Math.max(-MOST_MEAN, Math.min(MOST_MEAN, mean));
 
 /** Weights too small for f32 have no rate, and raw numbers beyond it no mean. */
 function shift(model: Model, by: number): void {

@@ -114,6 +114,7 @@ export function trainJob(options: TrainOptions): Job {
     clicks: clicksOf(spec, options),
   };
   if (spec.join && job.clicks === null) throw unlabelled(spec);
+  if (spec.lanes && job.topic) throw lanesOfFiles();
   refuseRejected(job);
   return job;
 }
@@ -149,6 +150,12 @@ function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOptions): 
     impressions: topic!.topic,
     quietMs,
   };
+}
+
+function lanesOfFiles(): HashbrookError {
+  return new HashbrookError("usage", "train.lanes: a topic's partitions cannot be shared out among lanes yet", {
+    hint: "learn from files, or without lanes",
+  });
 }
 
 function unlabelled({ name }: CompiledSpec): HashbrookError {

@@ -31,11 +31,11 @@ export interface Learners {
 export async function step(
   { model, first, sampling, runMetrics, scored }: Learners,
   batch: Batch,
-  { distinct, seen }: Pick<DecodedBatch, "distinct" | "seen">,
+  { distinct, seen, lanes }: Pick<DecodedBatch, "distinct" | "seen" | "lanes">,
 ): Promise<number> {
   const taken = sampling?.taken(batch, runMetrics.examples);
   await runMetrics.curves?.measure(model, batch, runMetrics.examples);
-  const { logits, skipped } = await first.learn(model, batch, taken);
+  const { logits, skipped } = await first.learn(model, batch, taken, lanes);
   const calibrated = model.calibrator?.apply(logits, batch);
   runMetrics.score(logits, batch, seen, calibrated);
   scored?.(logits, batch, seen);

@@ -269,6 +269,8 @@ export class Trainer implements Consumer {
       publication.decideAnew();
       await this.publish(publication, true);
     }
+    // A run that is stopped goes on: what waits is folded with the round that follows.
+    if (endedBy !== "stopped") this.first.folded(this.model, (await this.model.lanes?.flush()) ?? null);
     const kept = this.keeps(endedBy);
     const { pass } = this.meta;
     if (pass && isOver(endedBy)) this.meta = { ...this.meta, pass: { ...pass, finished: true } };

@@ -3,7 +3,8 @@ import { HashbrookError } from "../../core/errors.js";
 import type { SmallNetworkShape } from "../../graph/small-network.js";
 import { type CodeKernel, codeKernel } from "../../kernels/code.js";
 import type { DenseOptimizer } from "../../optimizers/dense.js";
-import type { Encoding, EncodingOptions } from "../../tables/encoding.js";
+import { decodersOf } from "../../tables/contribution.js";
+import type { Encoding, EncodingOptions, LanedEncoding } from "../../tables/encoding.js";
 import { networkRows, SmallNetwork, type SmallNetworkMatrices } from "../../tables/small-network.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import type { DheOptions } from "./spec.js";
@@ -78,6 +79,16 @@ export class DheEncoding implements Encoding {
     if (mode === "learn") await this.decoder.forward(count);
     else await this.decoder.decode(count);
   }
+
+  /** All keys share the weights: what a lane brings is their gradient. */
+  readonly laned: LanedEncoding = {
+    gather: (count) => this.gather(count, "learn"),
+    contribute: async () => {
+      await this.backward();
+      return { keys: new BigUint64Array(), gradients: new Float32Array(), decoder: this.decoder.contribution() };
+    },
+    fold: (parts, factor) => this.decoder.fold(decodersOf(parts), factor),
+  };
 
   async backward(): Promise<void> {
     await this.decoder.backward();

@@ -56,6 +56,7 @@ export type DheOptions = Own<typeof compiled>;
 export const dhe = encoding({
   description: "hashes of the key, decoded by a small network; no rows",
   rows: "none",
+  decodes: true,
   mend: "a smaller width or code",
   source,
   compiled,

@@ -1,10 +1,18 @@
 import type { Block, SavedBlocks } from "../../core/blocks.js";
 import type { SmallNetworkShape } from "../../graph/small-network.js";
 import type { DenseOptimizer } from "../../optimizers/dense.js";
-import type { Encoding, EncodingOptions, StreamTime } from "../../tables/encoding.js";
+import { decodersOf } from "../../tables/contribution.js";
+import {
+  type Encoding,
+  type EncodingOptions,
+  type LanedEncoding,
+  NO_TIME,
+  type StreamTime,
+} from "../../tables/encoding.js";
 import type { RowStore } from "../../tables/row-store.js";
 import { networkRows, SmallNetwork, type SmallNetworkMatrices } from "../../tables/small-network.js";
 import type { EncodingBase } from "../../tables/spec.js";
+import { StoreEncoding } from "../../tables/store-encoding.js";
 import type { LowDimOptions } from "./spec.js";
 
 /** @param encode makes the rows inside: one of `own.dim` floats for every key */
@@ -29,6 +37,8 @@ export class LowDimEncoding implements Encoding {
   private readonly rows: Encoding;
   private readonly projection: SmallNetwork;
   private count = 0;
+  /** Where the rows are one store's: a lane brings its rows' gradients and the matrix's. */
+  readonly laned: LanedEncoding | undefined;
 
   constructor(spec: EncodingBase, own: LowDimOptions, rows: Encoding, options: EncodingOptions) {
     const floats = networkRows(options.capacity) * spec.dim;
@@ -44,6 +54,26 @@ export class LowDimEncoding implements Encoding {
       capacity: options.capacity,
       matrices: () => this.matrices(),
     });
+    this.laned = rows instanceof StoreEncoding ? this.lanedOver(rows) : undefined;
+  }
+
+  private lanedOver(rows: StoreEncoding): LanedEncoding {
+    const { projection } = this;
+    return {
+      gather: async (count) => {
+        rows.gather(count, "score", NO_TIME);
+        await projection.forward(count);
+      },
+      contribute: async (keys) => {
+        await projection.backward();
+        return { keys, gradients: rows.gradients.slice(0, keys.length * rows.dim), decoder: projection.contribution() };
+      },
+      fold: (parts, factor, clock) => {
+        rows.fold(parts, factor, clock);
+        projection.fold(decodersOf(parts), factor);
+        this.count = parts.reduce((sum, { keys }) => sum + keys.length, 0);
+      },
+    };
   }
 
   get keys(): BigUint64Array {

@@ -38,6 +38,7 @@ export type LowDimOptions = Own<typeof compiled>;
 export const lowDim = encoding({
   description: "short rows, projected to dim by a learned matrix",
   rows: "growing",
+  decodes: true,
   source,
   compiled,
   compile: ({ dim = defaults.dim, optimizer = defaults.optimizer }, { path, problems }) => ({

@@ -126,14 +126,34 @@ export function setList(i: u32, cell: u32, combiner: u32, first: u32, width: u32
  */
 export function gather(rows: u32, count: u32, learn: bool): bool {
   occurrences = count;
+  if (!find(exact, learn)) return false;
+  spread(rows);
+  return true;
+}
+
+/**
+ * The first half of a learning `gather`, of what contributions name: `count` keys (rows of a hash table), each as often as there are
+ * contributions with it. Their gradients are added with `addGradients` and learned with `applyCollected`.
+ */
+export function gatherFolded(count: u32): bool {
+  occurrences = count;
+  return find(true, true);
+}
+
+/** Numbers the occurrences' identities, finds their rows and writes the rows' weights; false where new ones do not fit. */
+function find(byKey: bool, learn: bool): bool {
   if (learn && metaBytes) sweep();
-  deduplicate(exact);
+  deduplicate(byKey);
   let missing = lookUp(0, learn);
   if (learn && admitting && missing > 0) missing = admit();
   if (learn && !makeRoomFor(missing, unique - refused)) return false;
   if (!exact || missing > 0) materialise(learn);
-  spread(rows);
   return true;
+}
+
+/** Distinct identities of the last gather: they lie at `keysAt`, in the order of first appearance. */
+export function distinct(): u32 {
+  return unique;
 }
 
 /**
@@ -379,6 +399,11 @@ function spreadList(list: u32, rows: u32): void {
 /** Applies dX of the last learning gather: one optimizer step, one update for each unique row. */
 export function apply(rows: u32): void {
   collect(rows);
+  applyCollected();
+}
+
+/** One optimizer step with the gradients at `uniqueGradientsAt`, one update for each unique row. */
+export function applyCollected(): void {
   beginStep();
   for (let from: u32 = 0; from < unique; from += BLOCK) {
     const to = min(from + BLOCK, unique);
@@ -396,9 +421,22 @@ export function apply(rows: u32): void {
 
 /** Sums dX for each distinct key (or row), at `uniqueGradientsAt`. */
 export function collect(rows: u32): void {
-  memory.fill(uniqueGradientsAt, 0, <usize>unique * laneBytes);
+  clearGradients();
   collectSingles(rows);
   for (let i: u32 = 0; i < lists; i++) collectList(i, rows);
+}
+
+export function clearGradients(): void {
+  memory.fill(uniqueGradientsAt, 0, <usize>unique * laneBytes);
+}
+
+/** Adds f32[count x dim], as they lie at `gradientAt`, to the gradients of the occurrences from the first-th on. */
+export function addGradients(first: u32, count: u32): void {
+  let from = gradientAt;
+  for (let i: u32 = 0; i < count; i++) {
+    addFloats(gradientOf(first + i), from, dim);
+    from += (<usize>dim) << 2;
+  }
 }
 
 @inline

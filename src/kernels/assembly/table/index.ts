@@ -1,9 +1,14 @@
 // Kernel module `table`: the rows of one embedding table (or the dense weights of a tower) and their optimizer.
 export {
+  addGradients,
   apply,
+  applyCollected,
+  clearGradients,
   coefficientsAt,
   collect,
+  distinct,
   gather,
+  gatherFolded,
   gatherKeys,
   gradientAt,
   gradientSquares,

@@ -1,0 +1,56 @@
+const kinds = { u8: Uint8Array, u32: Uint32Array, u64: BigUint64Array, f32: Float32Array, f64: Float64Array } as const;
+
+/** An array that can be packed. */
+export type Packable = Uint8Array | Uint32Array | BigUint64Array | Float32Array | Float64Array;
+
+interface Head {
+  readonly head: unknown;
+  readonly arrays: readonly (readonly [kind: keyof typeof kinds, length: number])[];
+}
+
+/**
+ * Plain data and arrays as bytes: u32 length of a JSON text, the text, then the arrays, each at a multiple of 8 bytes (little-endian,
+ * as everywhere).
+ */
+export function packArrays(head: unknown, arrays: readonly Packable[]): Uint8Array {
+  const described: Head = { head, arrays: arrays.map((array) => [kindOf(array), array.length]) };
+  const text = new TextEncoder().encode(JSON.stringify(described));
+  let end = aligned(4 + text.length);
+  const places = arrays.map(({ byteLength }) => {
+    const at = end;
+    end = aligned(end + byteLength);
+    return at;
+  });
+  const bytes = new Uint8Array(end);
+  new DataView(bytes.buffer).setUint32(0, text.length, true);
+  bytes.set(text, 4);
+  arrays.forEach(({ buffer, byteOffset, byteLength }, i) => {
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), places[i]);
+  });
+  return bytes;
+}
+
+/** What `packArrays` packed; the arrays are copies. @throws RangeError, SyntaxError where bytes are missing or others */
+export function unpackArrays(bytes: Uint8Array): { head: unknown; arrays: Packable[] } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint32(0, true);
+  const { head, arrays } = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length))) as Head;
+  let at = aligned(4 + length);
+  const unpacked = arrays.map(([kind, length]) => {
+    const array = new kinds[kind](length);
+    if (at + array.byteLength > bytes.length) throw new RangeError("the bytes end within an array");
+    new Uint8Array(array.buffer).set(bytes.subarray(at, at + array.byteLength));
+    at = aligned(at + array.byteLength);
+    return array;
+  });
+  return { head, arrays: unpacked };
+}
+
+const aligned = (bytes: number): number => (bytes + 7) & ~7;
+
+function kindOf(array: Packable): keyof typeof kinds {
+  if (array instanceof Uint8Array) return "u8";
+  if (array instanceof Uint32Array) return "u32";
+  if (array instanceof BigUint64Array) return "u64";
+  return array instanceof Float32Array ? "f32" : "f64";
+}

@@ -1,0 +1,63 @@
+import { type Packable, packArrays, unpackArrays } from "../core/packed-arrays.js";
+import type { TableContribution } from "../tables/contribution.js";
+
+/** What one lane's events bring to a round: copies, which cross threads and processes. */
+export interface Contribution {
+  /** Its events, scored before anything of the round was learned. */
+  readonly rows: number;
+  /** Of these, those whose gradients it has; 0 where they were not finite, or none was to be learned. */
+  readonly learned: number;
+  /** Events that change nothing because their gradient was not finite. */
+  readonly skipped: number;
+  /** f32[rows], as `Learned.logits`. */
+  readonly logits: Float32Array;
+  /** Sums over its events: of weights, of weight times label. */
+  readonly weight: number;
+  readonly positive: number;
+  /** Of every table that learns; none where nothing is learned. */
+  readonly tables: readonly TableContribution[];
+  /** Sums of the dense weights' gradients, one weight behind the other. */
+  readonly dense: Float32Array;
+  /** The sum of dX's squares, over the tables that learn. */
+  readonly squares: number;
+  /** f32[rows × numbers] where statistics follow them, else none. */
+  readonly numbers: Float32Array;
+  /** f64[rows] where the stream's clock goes by them, else none. */
+  readonly times: Float64Array;
+}
+
+type Head = Pick<Contribution, "rows" | "learned" | "skipped" | "weight" | "positive" | "squares"> & {
+  /** Of every table: rows its network ran for (null: it has none), and whether its running statistics follow. */
+  readonly decoders: readonly (readonly [rows: number, statistics: boolean] | null)[];
+};
+
+export function packContribution(contribution: Contribution): Uint8Array {
+  const { rows, learned, skipped, weight, positive, squares, tables } = contribution;
+  const decoders = tables.map(({ decoder }) => decoder && ([decoder.rows, decoder.statistics !== null] as const));
+  const { logits, dense, numbers, times } = contribution;
+  const arrays: Packable[] = [logits, dense, numbers, times];
+  for (const { keys, gradients, decoder } of tables)
+    arrays.push(
+      keys,
+      gradients,
+      ...(decoder ? [decoder.weights, ...(decoder.statistics ? [decoder.statistics] : [])] : []),
+    );
+  return packArrays({ rows, learned, skipped, weight, positive, squares, decoders }, arrays);
+}
+
+/** @throws RangeError, SyntaxError where bytes are missing or others */
+export function unpackContribution(bytes: Uint8Array): Contribution {
+  const { head, arrays } = unpackArrays(bytes);
+  const { decoders, ...sums } = head as Head;
+  const floats = () => arrays.shift() as Float32Array;
+  const [logits, dense, numbers] = [floats(), floats(), floats()];
+  const times = arrays.shift() as Float64Array;
+  const tables = decoders.map((ran) => {
+    const keys = arrays.shift() as BigUint64Array;
+    const gradients = floats();
+    if (!ran) return { keys, gradients };
+    const [rows, follows] = ran;
+    return { keys, gradients, decoder: { rows, weights: floats(), statistics: follows ? floats() : null } };
+  });
+  return { ...sums, logits, dense, numbers, times, tables };
+}

@@ -1,0 +1,211 @@
+import { type Batch, type BatchLayout, copyRows, keepRows } from "../core/batch.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
+import { HashbrookError } from "../core/errors.js";
+import type { DenseOptimizer } from "../optimizers/dense.js";
+import type { LanesSpec } from "../spec/compiled.js";
+import type { Table } from "../tables/table.js";
+import { type Contribution, packContribution, unpackContribution } from "./contribution.js";
+import type { Folded, Learned } from "./model.js";
+import type { Numbers } from "./numbers.js";
+import type { StreamClock } from "./stream-clock.js";
+
+/** What lanes need of a tower's model. */
+export interface LanedModel {
+  readonly layout: BatchLayout;
+  /** Those that learn. */
+  readonly tables: readonly Table[];
+  readonly dense: DenseOptimizer;
+  /** False: the dense weights stay. */
+  readonly denseLearns: boolean;
+  readonly numbers: Numbers;
+  readonly clock: StreamClock;
+  /** Gathers, runs the tower forward and back; weights are as they were. @param first the number of the first event among those after the last fold */
+  run(batch: Batch, first: number): Promise<void>;
+  /** Of the last run. */
+  logits(rows: number): Float32Array;
+  predict(batch: Batch): Promise<Float32Array>;
+  /** What gradients of these sums of squares are to be multiplied by. */
+  bound(dense: number, vectors: number, rows: number): number;
+}
+
+const PENDING = "lanes/pending";
+
+/**
+ * Learning by rounds: each of L lanes makes the gradients of its own events, by the weights of the round before (`staleness` 1: of the
+ * one before that), and the round folds what they bring in the lanes' order into one update a row. So what is learned depends on the lanes
+ * alone, whoever works them.
+ */
+export class Lanes {
+  private readonly model: LanedModel;
+  private readonly spec: LanesSpec;
+  /** Of the last round, where it is folded one round later. */
+  private pending: readonly Contribution[] | null = null;
+  private buffers: readonly ArrayBuffer[] = [];
+
+  constructor(spec: LanesSpec, model: LanedModel) {
+    this.spec = spec;
+    this.model = model;
+  }
+
+  /** A round of all lanes. @param parts rows of each lane's part; by default `round` rows each, as far as they go */
+  async learn(batch: Batch, taken?: Uint8Array, parts: readonly number[] = this.partsOf(batch.rows)): Promise<Learned> {
+    const contributions: Contribution[] = [];
+    const logits = new Float32Array(batch.rows);
+    let from = 0;
+    for (const [lane, rows] of parts.entries()) {
+      const part = copyRows(batch, from, from + rows, this.buffer(0));
+      const contribution = await this.contribute(part, lane, taken?.subarray(from, from + rows));
+      logits.set(contribution.logits, from);
+      contributions.push(contribution);
+      from += rows;
+    }
+    const folded = await this.next(contributions);
+    return { logits, skipped: folded?.skipped ?? 0, folded };
+  }
+
+  /** Folds the round, or the one before it. */
+  private async next(round: readonly Contribution[]): Promise<Folded | null> {
+    if (this.spec.staleness === 0) return this.fold(round);
+    const before = this.pending;
+    this.pending = round;
+    return before ? this.fold(before) : null;
+  }
+
+  /** Folds the round that waits, if any: where nothing follows it. */
+  async flush(): Promise<Folded | null> {
+    const { pending } = this;
+    this.pending = null;
+    return pending ? this.fold(pending) : null;
+  }
+
+  private partsOf(rows: number): number[] {
+    const { count, round } = this.spec;
+    return Array.from({ length: count }, (_, lane) => Math.max(0, Math.min(round, rows - lane * round)));
+  }
+
+  /** What a lane's events bring; the model stays as it is. */
+  async contribute(part: Batch, lane: number, taken?: Uint8Array): Promise<Contribution> {
+    const { numbers, clock } = this.model;
+    const release = numbers.hold();
+    numbers.count(part);
+    const scored = taken ? (await this.model.predict(part)).slice() : null;
+    const learned = taken ? keepRows(copyRows(part, 0, part.rows, this.buffer(1)), taken) : part;
+    const sums = await this.gradients(learned, lane);
+    const logits = scored ?? (part.rows > 0 ? this.model.logits(part.rows).slice() : new Float32Array());
+    release();
+    return {
+      rows: part.rows,
+      logits,
+      ...weightsOf(part),
+      ...sums,
+      numbers: numbers.counts ? part.numbers.slice() : new Float32Array(),
+      times: clock.goes ? part.times.slice() : new Float64Array(),
+    };
+  }
+
+  private async gradients(
+    batch: Batch,
+    lane: number,
+  ): Promise<Pick<Contribution, "learned" | "skipped" | "tables" | "dense" | "squares">> {
+    const none = { learned: 0, tables: [], dense: new Float32Array(), squares: 0 };
+    if (batch.rows === 0) return { ...none, skipped: 0 };
+    const { tables, dense, denseLearns } = this.model;
+    await this.model.run(batch, lane * this.spec.round);
+    const squares = tables.reduce((sum, table) => sum + table.gradientSquares(), 0);
+    const brought = [];
+    for (const table of tables) brought.push(await table.contribute());
+    const finite = dense.gradientsFinite() && tables.every((table) => table.gradientsFinite());
+    if (!finite) return { ...none, skipped: batch.rows };
+    const sums = denseLearns ? dense.copyGradients() : none.dense;
+    return { learned: batch.rows, skipped: 0, tables: brought, dense: sums, squares };
+  }
+
+  /** Learns a round from what its lanes bring, in their order: one update for every row. */
+  async fold(round: readonly Contribution[]): Promise<Folded> {
+    const { numbers, clock } = this.model;
+    for (const part of round) numbers.count(part);
+    const events = { rows: total(round, ({ rows }) => rows), times: timesOf(round) };
+    const learning = round.filter(({ learned }) => learned > 0);
+    const learned = total(learning, (part) => part.learned);
+    const done = learned === 0 || (await this.step(learning, learned, clock.before(events)));
+    clock.count(events);
+    return {
+      rows: events.rows,
+      weight: total(round, ({ weight }) => weight),
+      positive: total(round, ({ positive }) => positive),
+      logits: total(round, ({ logits }) => logits.reduce((sum, x) => sum + x, 0)),
+      skipped: total(round, ({ skipped }) => skipped) + (done ? 0 : learned),
+    };
+  }
+
+  /** @returns false where gradients were not finite, and nothing was learned */
+  private async step(
+    parts: readonly Contribution[],
+    rows: number,
+    clock: ReturnType<StreamClock["before"]>,
+  ): Promise<boolean> {
+    const { tables, dense, denseLearns } = this.model;
+    if (denseLearns) dense.sumGradients(parts.map((part) => part.dense));
+    const squares = total(parts, (part) => part.squares);
+    const factor = this.model.bound(denseLearns ? dense.gradientSquares() : 0, squares, rows);
+    for (const [t, table] of tables.entries())
+      await table.fold(
+        parts.map((part) => part.tables[t]),
+        factor,
+        clock,
+      );
+    if ((denseLearns && !dense.gradientsFinite()) || !tables.every((table) => table.gradientsFinite())) return false;
+    for (const table of tables) table.apply();
+    if (denseLearns) dense.step(factor / rows);
+    return true;
+  }
+
+  /** The round that waits, if any. */
+  blocks(): Block[] {
+    return (this.pending ?? []).map((contribution, lane) => {
+      const data = packContribution(contribution);
+      return { name: `${PENDING}-${lane}`, dtype: "U8", shape: [data.length], data };
+    });
+  }
+
+  restore(blocks: SavedBlocks): void {
+    const saved: Contribution[] = [];
+    for (let lane = 0; lane < this.spec.count && blocks.has(`${PENDING}-${lane}`); lane++)
+      saved.push(contributionOf(blocks.get(`${PENDING}-${lane}`)!.data));
+    this.pending = saved.length > 0 ? saved : null;
+  }
+
+  private buffer(i: number): ArrayBuffer {
+    if (this.buffers.length === 0)
+      this.buffers = [new ArrayBuffer(this.model.layout.bytes), new ArrayBuffer(this.model.layout.bytes)];
+    return this.buffers[i];
+  }
+}
+
+function weightsOf({ weights, labels }: Batch): { weight: number; positive: number } {
+  return {
+    weight: weights.reduce((sum, w) => sum + w, 0),
+    positive: weights.reduce((sum, w, i) => sum + w * labels[i], 0),
+  };
+}
+
+const total = (round: readonly Contribution[], of: (part: Contribution) => number): number =>
+  round.reduce((sum, part) => sum + of(part), 0);
+
+function timesOf(round: readonly Contribution[]): Float64Array {
+  const times = new Float64Array(total(round, ({ times }) => times.length));
+  let at = 0;
+  for (const part of round) {
+    times.set(part.times, at);
+    at += part.times.length;
+  }
+  return times;
+}
+
+function contributionOf(data: Uint8Array): Contribution {
+  try {
+    return unpackContribution(data);
+  } catch (cause) {
+    throw new HashbrookError("checkpoint_damaged", "the round that waits cannot be read", { cause });
+  }
+}

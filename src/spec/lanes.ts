@@ -1,0 +1,121 @@
+import { kindOf, ownOptions } from "../encodings/index.js";
+import { optional } from "../schema/basics.js";
+import { count } from "../schema/compiled.js";
+import type { Problems } from "../schema/problems.js";
+import { Type } from "../schema/typebox.js";
+import { learnsByEvent } from "../towers/index.js";
+import type { CompiledTable, LanesSpec, TowerKind } from "./compiled.js";
+import { defaults } from "./defaults.js";
+
+/** Lanes a spec may have: partitions of the topic that carries what they bring. */
+const MOST_LANES = 64;
+/** Rows of a batch, at most. */
+const MOST_ROWS = 65536;
+
+/** In `train`. */
+export const Lanes = {
+  lanes: optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: MOST_LANES,
+      description:
+        "Towers: lanes that share out the events of an update, so that several processes can learn one model. Default: none.",
+    }),
+  ),
+  round: optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: MOST_ROWS,
+      description: "Events of a lane in one update (lanes × round: at most 65,536). Default: batch ÷ lanes.",
+    }),
+  ),
+  staleness: optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1,
+      default: 0,
+      description: "Rounds that a lane's weights may lack: with 1 nobody waits for the round at hand.",
+    }),
+  ),
+};
+
+export const CompiledLanes = Type.Object(
+  { count: count(MOST_LANES), round: count(MOST_ROWS), staleness: Type.Union([Type.Literal(0), Type.Literal(1)]) },
+  { additionalProperties: false },
+);
+
+/** What a spec may say of lanes. */
+interface Train {
+  readonly batch?: number;
+  readonly warmup?: number;
+  readonly lanes?: number;
+  readonly round?: number;
+  readonly staleness?: number;
+}
+
+/** Rows of an update, and how lanes share them; without lanes nothing is said of them, so that specs keep their hash. */
+export function compileBatch(
+  { train = {} }: { readonly train?: Train },
+  kind: TowerKind,
+  tables: readonly CompiledTable[],
+  problems: Problems,
+): { batch: number; lanes?: LanesSpec } {
+  const usual = learnsByEvent(kind) ? defaults.train.event_batch : defaults.train.batch;
+  const { lanes, batch = usual } = train;
+  if (lanes === undefined) {
+    for (const key of ["round", "staleness"] as const)
+      if (train[key] !== undefined)
+        problems.add(`train.${key}`, "there are no lanes", "add lanes to train, or remove it");
+    return { batch };
+  }
+  refuseLanes(train, kind, tables, problems);
+  const round = roundOf(train, lanes, batch, problems);
+  return { batch: lanes * round, lanes: { count: lanes, round, staleness: train.staleness === 1 ? 1 : 0 } };
+}
+
+function roundOf(train: Train, lanes: number, batch: number, problems: Problems): number {
+  const { round = Math.ceil(batch / lanes) } = train;
+  if (train.batch !== undefined && lanes * round !== batch)
+    problems.add(
+      "train.batch",
+      train.round === undefined
+        ? `${batch} events cannot be shared out evenly among ${lanes} lanes`
+        : `is ${batch}, but ${lanes} lanes of ${round} events make ${lanes * round}`,
+      "an update has lanes × round events: name round and remove batch",
+    );
+  if (lanes * round > MOST_ROWS)
+    problems.add("train.round", `${lanes} lanes of ${round} events make ${lanes * round}`, "at most 65,536 in all");
+  return round;
+}
+
+function refuseLanes({ warmup }: Train, kind: TowerKind, tables: readonly CompiledTable[], problems: Problems): void {
+  if (learnsByEvent(kind))
+    problems.add(
+      "train.lanes",
+      `${kind} learns event by event: there is no gradient of a round to share out`,
+      "remove it: one process learns millions of events a second; or use a tower such as deep_crossing",
+    );
+  if (warmup !== undefined)
+    problems.add("train.warmup", "rounds of lanes have their whole length from the start", "remove it");
+  for (const table of tables) refuseTable(table, problems);
+}
+
+/** What needs to see every occurrence, or a network's run, in the fold. */
+function refuseTable(table: CompiledTable, problems: Problems): void {
+  const path = `tables.${table.name}`;
+  if (table.admission)
+    problems.add(
+      `${path}.admission`,
+      "counts every occurrence of an id, and lanes tell of each id once a round",
+      "remove it, or learn without lanes; eviction works with both",
+    );
+  const { inner } = kindOf(table.encoding);
+  if (!inner) return;
+  const inside = (ownOptions(table) as unknown as Record<string, { readonly encoding: string }>)[inner.option];
+  if (inside && kindOf(inside.encoding).decodes)
+    problems.add(
+      `${path}.${inner.option}`,
+      `the network of ${inside.encoding} would have to run where rounds are folded`,
+      "an encoding of rows, such as shared; or dhe or low_dim for the whole table",
+    );
+}

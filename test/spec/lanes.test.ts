@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { HashbrookError } from "../../src/core/errors.js";
+import { canonicalJson } from "../../src/core/hash.js";
+import { compiledFromJson } from "../../src/spec/compile.js";
+import { specHash } from "../../src/spec/hash.js";
+import { parseSpec } from "../../src/spec/parse.js";
+
+const spec = (train: string, { tower = "deep_crossing", table = "dim: 8" } = {}) => `name: m
+events: { format: tsv, columns: [label, a, b] }
+fields:
+  - { name: a, type: categorical, table: ids }
+  - { name: b, type: categorical, table: ids }
+tables: { ids: { ${table} } }
+tower: ${tower}
+train: { ${train} }
+`;
+
+function problemsOf(...args: Parameters<typeof spec>): string {
+  try {
+    parseSpec(spec(...args), "m.yaml");
+  } catch (error) {
+    if (error instanceof HashbrookError) return `${error.message}\n${error.hint}`;
+    throw error;
+  }
+  throw new Error("no error");
+}
+
+describe("train.lanes", () => {
+  it.each([
+    ["lanes: 4", 512, { count: 4, round: 128, staleness: 0 }],
+    ["lanes: 3", 513, { count: 3, round: 171, staleness: 0 }],
+    ["lanes: 4, batch: 1024, staleness: 1", 1024, { count: 4, round: 256, staleness: 1 }],
+    ["lanes: 8, round: 8192", 65536, { count: 8, round: 8192, staleness: 0 }],
+  ])("shares out the events of an update: { %s }", (train, batch, lanes) => {
+    const compiled = parseSpec(spec(train), "m.yaml");
+    expect(compiled).toMatchObject({ batch, lanes });
+    expect(compiledFromJson(canonicalJson(compiled))).toEqual(compiled);
+  });
+
+  it("is part of the spec's hash, and leaves a spec without it the hash it had", () => {
+    const [plain, one, other] = ["batch: 512", "lanes: 4", "lanes: 8"].map((train) => parseSpec(spec(train), "m.yaml"));
+    expect(Object.keys(plain)).not.toContain("lanes");
+    expect(new Set([plain, one, other].map(specHash)).size).toBe(3);
+  });
+
+  it("is refused where a compiled spec says something else of the batch", () => {
+    const compiled = { ...parseSpec(spec("lanes: 4"), "m.yaml"), batch: 500 };
+    expect(() => compiledFromJson(canonicalJson(compiled))).toThrow("not a round of all lanes");
+  });
+
+  it.each([
+    ["lanes: 4", { tower: "lr", table: "{}".slice(1, -1) }, "lr learns event by event"],
+    ["lanes: 4, warmup: 100", {}, "whole length from the start"],
+    ["lanes: 3, batch: 512", {}, "cannot be shared out evenly among 3 lanes"],
+    ["lanes: 4, batch: 512, round: 256", {}, "4 lanes of 256 events make 1024"],
+    ["lanes: 64, round: 2048", {}, "at most 65,536"],
+    ["round: 64", {}, "there are no lanes"],
+    ["lanes: 65", {}, "at most 64"],
+    ["lanes: 4", { table: "admission: { occurrence_threshold: 3 }" }, "lanes tell of each id once a round"],
+    ["lanes: 4", { table: "encoding: hot_cold, rows: 50, hot_cold: { cold: { encoding: dhe } }" }, "network of dhe"],
+  ])("{ %s } is refused with the reason: %o %s", (train, more, said) => {
+    expect(problemsOf(train, more)).toContain(said);
+  });
+});

@@ -1,0 +1,61 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { parseSpec } from "../../src/spec/parse.js";
+import { type TrainOptions, train } from "../../src/train/run.js";
+
+const folder = mkdtempSync(join(tmpdir(), "hashbrook-lanes-"));
+const DATA = "simulate:6000:5";
+
+function specOf(staleness: number) {
+  const text = readFileSync("features/ads-demo.yaml", "utf8")
+    .replace(/residual: \[[^\]]*\]/, "residual: [8]")
+    .replace(/^train:.*$/m, "");
+  return parseSpec(`${text}\ntrain: { lanes: 3, round: 64, staleness: ${staleness} }\n`, "lanes.yaml");
+}
+
+/** The files of a run's newest checkpoint. */
+function filesOf(checkpoint: string): Record<string, string> {
+  const names = readdirSync(checkpoint).sort();
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(checkpoint, name), "base64")]));
+}
+
+async function run(out: string, options: Partial<TrainOptions> = {}, staleness = 0) {
+  return train({ model: specOf(staleness), data: DATA, out: join(folder, out), threads: 1, ...options });
+}
+
+it.each([0, 1])(
+  "lanes of staleness %i: whatever the threads, killed and resumed or not, the checkpoint is the same",
+  async (staleness) => {
+    const whole = await run(`whole-${staleness}`, { threads: 2 }, staleness);
+    expect(whole.skipped).toBe(0);
+    expect(whole.last_tenth.logloss!).toBeLessThan(whole.logloss! * 1.05);
+    const out = `killed-${staleness}`;
+    await run(out, { checkpointEvery: 400, keep: 100 }, staleness);
+    expect(leaveHalf(join(folder, out))).toBeGreaterThan(0);
+    const resumed = await run(out, { resume: true }, staleness);
+    expect(resumed.examples_this_run).toBeLessThan(whole.examples);
+    expect(filesOf(resumed.checkpoint)).toEqual(filesOf(whole.checkpoint));
+  },
+);
+
+/** As a kill in the middle leaves a directory: without its later checkpoints. @returns how many are left */
+function leaveHalf(directory: string): number {
+  const names = readdirSync(directory).filter((name) => name.startsWith("checkpoint-"));
+  const early = names.filter((name) => Number(name.slice("checkpoint-".length)) < 4000);
+  for (const name of names) if (!early.includes(name)) rmSync(join(directory, name), { recursive: true });
+  return early.length;
+}
+
+it("a topic is not learned by lanes yet", async () => {
+  const topic = {
+    kafka: { brokers: ["localhost:1"] },
+    topic: "t",
+    group: "g",
+    start: { at: "earliest" },
+    stop: null,
+    onLost: "stop",
+  } as const;
+  await expect(run("topic", { data: [], topic })).rejects.toMatchObject({ code: "usage" });
+});
