@@ -127,9 +127,8 @@ export class TowerModel implements Model {
 
   private openLanes(spec: LanesSpec): Lanes {
     const { layout, dense, numbers, clock } = this;
-    const learning = { tables: this.learningTables(), dense, denseLearns: !this.frozen?.tower };
     return new Lanes(spec, {
-      ...{ layout, numbers, clock, ...learning },
+      ...{ layout, numbers, clock, dense, tables: this.learningTables(), denseLearns: !this.frozen?.tower },
       run: (batch, first) => this.forward(batch, "lane", clock.before(batch), first),
       logits: (rows) => shifted(this.logits.subarray(0, rows), this.shift),
       predict: (batch) => this.predict(batch),

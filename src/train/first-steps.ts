@@ -90,7 +90,10 @@ export class FirstSteps {
     return { logits, skipped };
   }
 
-  /** Of lanes, whose rounds are whole from the start: the bias follows behind a round, of which every process knows the labels then. */
+  /**
+   * Of lanes, whose rounds are whole from the start: the bias follows behind a round, of which every process knows the labels then. A run
+   * that is stopped goes on, and its last round waits; else that is flushed.
+   */
   folded(model: Model, round: Folded | null): void {
     const before = this.reached;
     if (round === null || before === null) return;

@@ -269,7 +269,6 @@ export class Trainer implements Consumer {
       publication.decideAnew();
       await this.publish(publication, true);
     }
-    // A run that is stopped goes on: what waits is folded with the round that follows.
     if (endedBy !== "stopped") this.first.folded(this.model, (await this.model.lanes?.flush()) ?? null);
     const kept = this.keeps(endedBy);
     const { pass } = this.meta;
