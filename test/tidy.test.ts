@@ -11,7 +11,7 @@ import { poolingKinds } from "../src/towers/poolings/index.js";
 /** Folders in the order data flows; a file may import from folders before its own (and from its own). */
 const LAYERS: readonly (readonly string[])[] = [
   ["core"],
-  ["schema", "kernels", "graph", "object-store"],
+  ["schema", "event-schemas", "kernels", "graph", "object-store"],
   ["fields", "optimizers", "towers"],
   ["runtimes"],
   ["tables"],

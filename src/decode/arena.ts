@@ -53,6 +53,11 @@ export class Arena {
     return { at, end: at + list.reduce((sum, struct) => sum + struct.bytes().length, 0) };
   }
 
+  /** Writes to what was taken before. */
+  write(at: number, bytes: Uint8Array): void {
+    new Uint8Array(this.#memory.buffer).set(bytes, at);
+  }
+
   /** Fills `count` f32 from an address on. */
   fill(at: number, value: number, count: number): void {
     new Float32Array(this.#memory.buffer, at, count).fill(value);

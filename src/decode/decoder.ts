@@ -1,13 +1,15 @@
 import { Batch, type BatchLayout, type Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
-import { type CompiledSpec, type Format, isDelimited } from "../spec/compiled.js";
+import { type CompiledSpec, type Format, isBinary, isDelimited } from "../spec/compiled.js";
 import { Arena } from "./arena.js";
+import { BinaryEvents } from "./binary-events.js";
 import { rejectOf } from "./expected.js";
 import { checkHeader, columnsOfMessages, headerLine, headerNames } from "./header.js";
 import { ScanInput } from "./input.js";
 import { LINE_FORMAT, type ScanKernel, STATUS, scanKernel } from "./kernel.js";
 import { LongRow } from "./long-row.js";
 import { MarkList } from "./marks.js";
+import { notLines } from "./not-lines.js";
 import type { DecoderOptions, Place, Taken } from "./options.js";
 import { sourcesOf } from "./places.js";
 import { layPlan, type ScanPlan } from "./plan.js";
@@ -42,6 +44,8 @@ export class Decoder {
   readonly #plan: ScanPlan;
   readonly #arena: Arena;
   #requests: RequestReader | undefined;
+  /** What reads events that are no lines of text, and wants to know their schemas. */
+  readonly schemas: BinaryEvents | undefined;
   readonly #input: ScanInput;
   /** Columns and paths that an event must be able to have. */
   readonly #needed: readonly string[];
@@ -67,12 +71,13 @@ export class Decoder {
     this.#plan = layPlan(spec, plan, kernel, arena);
     this.layout = this.#plan.layout;
     this.#input = new ScanInput(memory, arena);
+    if (isBinary(format)) this.schemas = new BinaryEvents(spec.events, kernel, arena, this.#plan.places);
     if (marks) this.#marks = new MarkList(memory, this.#plan.marks, capacity);
     if (watch)
       this.#sampler = new Sampler(memory, kernel, this.#plan.places, unlabelled ? null : spec.label.from, format);
     const needed = requireLabel ? sourcesOf(spec, format) : fields;
     this.#needed = [...new Set([...(unlabelled ? needed.slice(1) : needed), ...(kept ?? [])])];
-    this.#lineFormat = isDelimited(format) ? undefined : LINE_FORMAT[format];
+    this.#lineFormat = isDelimited(format) || isBinary(format) ? undefined : LINE_FORMAT[format];
     this.needsHeader = isDelimited(format) && (options.header ?? spec.events.header);
     if (isDelimited(format) && !this.needsHeader) this.#nameColumns(spec.events.columns);
   }
@@ -125,9 +130,10 @@ export class Decoder {
   /**
    * Scans until the batch holds `wanted` rows (default and at most: the capacity) or the input is used up. A batch is full
    * early after 10,000 rejects.
-   * @throws HashbrookError source_unreadable when the header lacks a needed column
+   * @throws HashbrookError source_unreadable when the header lacks a needed column, or the format has no lines
    */
   scan(wanted = this.layout.capacity): "full" | "more" {
+    if (this.schemas) throw notLines(this.#format);
     const capacity = Math.min(wanted, this.layout.capacity);
     while (true) {
       if (this.#atStart && !this.#beginFile()) return "more";
@@ -273,7 +279,7 @@ export class Decoder {
   }
 
   /**
-   * Decodes bytes [start, end) as one event, as from a message queue, at most 4 MiB; a newline at its end is passed over. An
+   * Decodes bytes [start, end) as one event, as from a message queue, at most 4 MiB; a newline at a text's end is passed over. An
    * empty message is no event. Rejects carry `offset` as given and row 0. The bytes after it are taken along for the messages
    * to come, so `bytes` must not change. Not to be mixed with `commit` and `scan`.
    * @returns "full" when the batch is full
@@ -281,7 +287,7 @@ export class Decoder {
   message(bytes: Uint8Array, start: number, end: number, offset: number): "full" | "more" {
     if (this.needsHeader && this.#columns === 0) this.#nameColumns(columnsOfMessages(this.#spec.events.columns));
     const kernel = this.#kernel;
-    const length = end - start - Number(bytes[end - 1] === 10 && end > start);
+    const length = end - start - Number(bytes[end - 1] === 10 && end > start && !this.schemas);
     if (length > MAX_ROW) {
       const kept = bytes.slice(start, start + MAX_REJECT_BYTES);
       this.#addTooLong(0, { offset, bytes: kept, length });
@@ -298,6 +304,7 @@ export class Decoder {
   #scanMessage(start: number, end: number): number {
     const kernel = this.#kernel;
     kernel.setCursor(start);
+    if (this.schemas) return this.schemas.scan(this.#memory.buffer, start, end);
     if (this.#lineFormat !== undefined) return kernel.scanMessage(start, end, this.#lineFormat);
     const status = kernel.scanDelimited(end + 1, end, true, kernel.getRows() + 1);
     return status === STATUS.full && kernel.getCursor() >>> 0 !== end + 1 ? kernel.refuseMessage(start, end) : status;

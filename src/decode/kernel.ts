@@ -25,6 +25,10 @@ export interface ScanKernel {
   /** @param format one of LINE_FORMAT */
   scanLines(limit: number, capacity: number, format: number): number;
   scanMessage(start: number, end: number, format: number): number;
+  /** One message whose bytes from `body` on are one Avro record. @param steps where the steps that read it are (struct Step) */
+  scanAvro(start: number, body: number, end: number, steps: number, stepsEnd: number): number;
+  /** Rejects a message whose schema is not known. */
+  refuseUnknown(start: number, end: number): number;
   refuseMessage(start: number, end: number): number;
   readContext(at: number, end: number, copy: number): number;
   readCandidate(at: number, end: number, copy: number, row: number): number;
@@ -65,6 +69,11 @@ export function scanKernel(): { memory: WebAssembly.Memory; kernel: ScanKernel }
   const number = (at: number, size: number): number => {
     return Number(Buffer.from(memory.buffer, at >>> 0, size >>> 0).toString("latin1"));
   };
-  const { memory, kernel } = instantiate<ScanKernel>("scan", { number });
+  const text = (x: number, to: number): number => {
+    const written = Buffer.from(String(x), "latin1");
+    new Uint8Array(memory.buffer).set(written, to >>> 0);
+    return written.length;
+  };
+  const { memory, kernel } = instantiate<ScanKernel>("scan", { number, text });
   return { memory, kernel };
 }

@@ -1,5 +1,5 @@
 import { constantOf, structOf } from "../kernels/layouts.js";
-import { type CompiledSpec, type Format, hasFeatures, isDelimited } from "../spec/compiled.js";
+import { type CompiledSpec, type Format, hasFeatures, isDelimited, isNested } from "../spec/compiled.js";
 import { type Arena, Struct } from "./arena.js";
 import type { ScanKernel } from "./kernel.js";
 
@@ -25,7 +25,7 @@ const NAMESPACE_SLOTS = 4;
 export type Role = keyof typeof roles;
 
 /** A source column, a place in JSON's objects, a vw namespace, an index of libsvm, or a field of libffm. */
-interface Place {
+export interface Place {
   readonly path: string;
   readonly children: Map<string, Place>;
   /** Values here that are read. */
@@ -44,6 +44,8 @@ export interface Places {
   nameOf(slot: number): string;
   /** Address of the slot of a column or path; one of features has three. */
   slot(from: string, role: Role): number;
+  /** Whether all who have asked for the slot of a place want its number alone. */
+  onlyNumber(from: string): boolean;
   has(from: string): boolean;
   readonly root: Place;
 }
@@ -64,14 +66,14 @@ function newPlace(path: string): Place {
   return { path, children: new Map(), slots: 0, first: 0, end: 0 };
 }
 
-/** Builds the tree of all places: JSON paths by their dots, anything else flat. */
+/** Builds the tree of all places: paths by their dots, anything else flat. */
 function placeTree(sources: readonly string[], format: Format): Place {
   const root = newPlace("");
   const head = headOf(format).filter((name) => name !== "");
   for (const source of new Set([...head, ...sources])) {
     let place = root;
     let path = "";
-    for (const name of format === "json" ? source.split(".") : [source]) {
+    for (const name of isNested(format) ? source.split(".") : [source]) {
       path = path ? `${path}.${name}` : name;
       const child: Place = place.children.get(name) ?? newPlace(path);
       place.children.set(name, child);
@@ -106,17 +108,26 @@ export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more
   const { at, end } = arena.structs(names.map((_, column) => new Struct("Slot", { at: 0, size: 0, kind, column })));
   const slotBytes = structOf("scan", "Slot").size;
   const bySource = new Map(places.filter(({ slots }) => slots > 0).map((place) => [place.path, place]));
+  const texts = new Set<string>();
   return {
     at,
     end,
     root,
     nameOf: (slot) => (slot ? names[(slot - at) / slotBytes] : ""),
     has: (from) => bySource.has(from),
+    onlyNumber: (from) => !texts.has(from),
     slot(from, role) {
       const place = bySource.get(from)!;
+      if (role !== "number") texts.add(from);
       return at + slotBytes * (place.first + (place.slots === NAMESPACE_SLOTS ? roles[role] : 0));
     },
   };
+}
+
+/** The slots of a place and of all below it, its own first. */
+export function slotsOf({ at }: Places, place: Place): { at: number; end: number } {
+  const slotBytes = structOf("scan", "Slot").size;
+  return { at: at + slotBytes * place.first, end: at + slotBytes * place.end };
 }
 
 /** The tree of member names in the kernel's memory. */
@@ -167,7 +178,8 @@ export function layMembers(places: Places, format: Format, kernel: ScanKernel, a
   return { root: at, paths: new Map(nodes.map((place) => [nodeAt.get(place)!, place.path])) };
 }
 
-function nameBelow(parent: Place, place: Place): string {
+/** The rest of a path below one of its beginnings. */
+export function nameBelow(parent: Place, place: Place): string {
   return parent.path === "" ? place.path : place.path.slice(parent.path.length + 1);
 }
 

@@ -1,7 +1,7 @@
 import { type BatchLayout, batchLayout } from "../core/batch.js";
 import { partsOf } from "../fields/index.js";
 import { constantOf, offsetOf, structOf } from "../kernels/layouts.js";
-import { type CompiledSpec, type Format, numberOf, positiveNumber, timeUnits } from "../spec/compiled.js";
+import { type CompiledSpec, type Format, isBinary, numberOf, positiveNumber, timeUnits } from "../spec/compiled.js";
 import { type Arena, type Laid, Struct } from "./arena.js";
 import {
   type FieldContext,
@@ -136,6 +136,7 @@ function planStruct(
   const positives = layWords("any_of" in label.positive ? label.positive.any_of : [], arena);
   const second = 1000 / timeUnits[label.time?.unit ?? "ms"];
   const [headLabel, headWeight, headTag] = headOf(format).map((name) => (name === "" ? 0 : places.slot(name, "text")));
+  const scratch = arena.take(SCRATCH_BYTES);
   const spare = arena.take(structOf("scan", "Slot").size);
   return new Struct("Plan", {
     atLeast: threshold(label.positive),
@@ -154,7 +155,7 @@ function planStruct(
     ...layNulls(spec, format, places, arena),
     stringKind: constantOf("scan", events.numbers_as_strings ? "TEXT" : "STRING"),
     weightSlot: slot(weightSource(spec, format), "number"),
-    timeSlot: slot(label.time?.from, "number"),
+    timeSlot: slot(label.time?.from, second < 1 && isBinary(format) ? "text" : "number"),
     idSlot: slot(label.id, "text"),
     oracleSlot: slot(label.oracle, "number"),
     required: +requireLabel,
@@ -176,7 +177,8 @@ function planStruct(
     headWeight: headWeight || spare,
     headTag: headTag || spare,
     features: format === "libsvm" && places.has(FEATURES) ? places.slot(FEATURES, "items") : 0,
-    scratch: arena.take(SCRATCH_BYTES),
+    scratch,
+    scratchLimit: scratch + SCRATCH_BYTES,
     ...keptList(arena, places, kept ?? []),
     keptRows,
     keptRowsEnd: keptRows,

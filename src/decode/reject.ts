@@ -35,6 +35,10 @@ export const rejectCodes = [
   "impossible_time",
   /** libsvm, libffm: a word that is no `index:value`, or no `field:index:value`. */
   "bad_features",
+  /** Bytes that are not what the schema says: cut off, too many, or of another schema. */
+  "bad_avro",
+  /** No schema has the id before the event; or no id stands there. */
+  "unknown_schema",
 ] as const;
 
 export type RejectCode = (typeof rejectCodes)[number];

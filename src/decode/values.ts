@@ -9,6 +9,7 @@ export function shortText(memory: ArrayBuffer, slot: number): string | null {
   const read = (field: string) => view.getUint32(slot + offsetOf("scan", "Slot", field), true);
   const size = read("size");
   const kind = read("kind");
+  if (kind === constantOf("scan", "BINARY")) return String(view.getFloat64(read("at"), true));
   if (kind > constantOf("scan", "OBJECT") && kind !== constantOf("scan", "SCALED")) return null;
   return shortened(Buffer.from(memory, read("at"), Math.min(size, MOST_BYTES + 4)), size);
 }

@@ -33,6 +33,7 @@ const Events = Type.Object(
     separator: Type.String({ maxLength: 1 }),
     null_values: Type.Optional(nullValues),
     numbers_as_strings: Type.Optional(Type.Literal(true)),
+    schema: Type.Optional(text),
   },
   closed,
 );

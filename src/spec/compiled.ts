@@ -46,18 +46,24 @@ export interface CompiledSpec {
   readonly tower: CompiledTower;
 }
 
-export const formats = ["tsv", "csv", "json", "vw", "libsvm", "libffm"] as const;
+export const formats = ["tsv", "csv", "json", "vw", "libsvm", "libffm", "avro"] as const;
 export type Format = (typeof formats)[number];
 
 /** Rows of separated values, whose columns are known. */
 export const isDelimited = (format: string): format is "tsv" | "csv" => format === "tsv" || format === "csv";
 
 /** Lines of words, whose features have values: `name:value`. */
-export const hasFeatures = (format: Format): boolean => !isDelimited(format) && format !== "json";
+export const hasFeatures = (format: Format): boolean => !isDelimited(format) && !isNested(format);
+
+/** Events are no lines of text; a schema describes them. */
+export const isBinary = (format: Format): format is "avro" => format === "avro";
+
+/** Values lie within each other, and are named by paths with dots. */
+export const isNested = (format: Format): boolean => format === "json" || isBinary(format);
 
 export interface EventFormat {
   readonly format: Format;
-  /** Column names in file order (tsv, csv). Empty for json and vw, and where the header of each file names them. */
+  /** Column names in file order (tsv, csv). Empty for other formats, and where the header of each file names them. */
   readonly columns: readonly string[];
   /** True: the first line of every file names the columns. */
   readonly header: boolean;
@@ -67,6 +73,8 @@ export interface EventFormat {
   readonly null_values?: readonly string[];
   /** JSON strings may be numbers; absent: only where a label is read. */
   readonly numbers_as_strings?: true;
+  /** avro: the writers' schema, as JSON without spaces. Absent: events name theirs, or their file has it. */
+  readonly schema?: string;
 }
 
 /** Units of a time, by how many of them a second has. */

@@ -9,7 +9,7 @@ import { compileEvents, Sources } from "./sources.js";
 import { compileTime } from "./time.js";
 
 const { window, lateness, skew } = defaults.join;
-const { format, columns, header, separator, null_values, numbers_as_strings } = Events.properties;
+const { format, columns, header, separator, null_values, numbers_as_strings, schema } = Events.properties;
 const duration = (description: string, value: string) =>
   optional(Type.Union([text(description), Type.Number({ minimum: 0, description })], { description, default: value }));
 
@@ -24,6 +24,7 @@ export const Join = Type.Object(
         separator,
         null_values,
         numbers_as_strings,
+        schema,
         id: text("Where the id of the clicked impression is."),
         time: Time,
       },

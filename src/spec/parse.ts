@@ -4,6 +4,7 @@ import { Problems, type SpecWarning } from "../schema/problems.js";
 import { compileSpec } from "./compile.js";
 import type { CompiledSpec } from "./compiled.js";
 import { type ModelSpec, specSchema } from "./schema.js";
+import { withSchemas } from "./schema-files.js";
 import { readShape, type Shape } from "./shape.js";
 
 /**
@@ -15,7 +16,7 @@ import { readShape, type Shape } from "./shape.js";
 export function parseSpec(text: string, file: string, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
   const problems = new Problems(file);
   const spec = readShape(text, specSchema as unknown as Shape, problems) as ModelSpec | undefined;
-  const compiled = spec && compileSpec(spec, problems);
+  const compiled = spec && compileSpec(withSchemas(spec, file, problems), problems);
   problems.throwIfAny();
   if (compiled === undefined) throw new HashbrookError("internal", `${file}: not compiled, and no problem was found`);
   if (onWarning) problems.warnings.forEach(onWarning);

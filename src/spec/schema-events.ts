@@ -31,7 +31,7 @@ export const Events = Type.Object(
   {
     format: Type.Enum([...formats], {
       description:
-        "tsv, csv: a line an event. json: an object a line. vw: Vowpal Wabbit text. libsvm: label index:value. libffm: label field:index:value.",
+        "tsv, csv: a line an event. json: an object a line. vw: Vowpal Wabbit text. libsvm: label index:value. libffm: label field:index:value. avro: a record a message.",
     }),
     columns: optional(
       Type.Array(text("A column, or a range: C1..C26."), {
@@ -53,6 +53,7 @@ export const Events = Type.Object(
         description: "json, and score requests: a number may be written as a string.",
       }),
     ),
+    schema: optional(text("avro: the writers' schema: a file (.avsc), or its text.")),
     id: optional(
       text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),
     ),

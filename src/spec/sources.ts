@@ -1,26 +1,30 @@
+import { type AnyType, hasPath, pathsOf } from "../event-schemas/types.js";
 import { compileNulls } from "../fields/index.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { isColumnSeparator, separatorOf } from "../schema/separators.js";
-import { type EventFormat, hasFeatures, isDelimited } from "./compiled.js";
+import { type EventFormat, hasFeatures, isBinary, isDelimited, isNested } from "./compiled.js";
 import { defaults } from "./defaults.js";
+import { compileSchema, knownType } from "./event-schema.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec } from "./schema.js";
 
 type Written = Pick<
   ModelSpec["events"],
-  "format" | "columns" | "header" | "separator" | "null_values" | "numbers_as_strings"
+  "format" | "columns" | "header" | "separator" | "null_values" | "numbers_as_strings" | "schema"
 >;
 
 /** Resolves `events`, or what else says how a line is written, at `path` of the spec. */
 export function compileEvents(written: Written, problems: Problems, path = "events"): EventFormat {
   const { format, columns, header, separator } = written;
   const values = compileValues(written, problems, path);
+  if (written.schema !== undefined && !isBinary(format))
+    problems.add(`${path}.schema`, `has no meaning for ${format}`, "it is for avro: remove it");
   if (!isDelimited(format)) {
     for (const key of ["columns", "header", "separator"] as const) {
       if (written[key] !== undefined)
         problems.add(`${path}.${key}`, `has no meaning for ${format}`, "it is for tsv and csv: remove it");
     }
-    return { format, columns: [], header: false, separator: "", ...values };
+    return { format, columns: [], header: false, separator: "", ...values, ...compileSchema(written, problems, path) };
   }
   if (!columns && !header)
     problems.add(
@@ -72,10 +76,13 @@ function compileValues(
 export class Sources {
   private readonly events: EventFormat;
   private readonly problems: Problems;
+  /** What events are, where a schema says it. */
+  private readonly type: AnyType | undefined;
 
   constructor(events: EventFormat, problems: Problems) {
     this.events = events;
     this.problems = problems;
+    this.type = knownType(events);
   }
 
   /** Reports `from` at `path` unless an event can have it. */
@@ -84,9 +91,11 @@ export class Sources {
     if (isDelimited(format) && columns.length > 0 && !columns.includes(from)) {
       this.problems.add(path, `"${from}" is not a column`, suggestion(from, columns));
     }
-    if (format === "json" && from.split(".").includes("")) {
+    if (isNested(format) && from.split(".").includes("")) {
       this.problems.add(path, `"${from}" is not a path`, "keys joined by single dots: user.id");
     }
+    if (this.type && !hasPath(this.type, from))
+      this.problems.add(path, `the schema has no "${from}"`, suggestion(from, pathsOf(this.type)));
     if (format === "vw" && /[\s|:]/.test(from)) {
       this.problems.add(path, `"${from}" is not a namespace`, "a namespace has no spaces, | or :");
     }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
-import type { CompiledSpec, Format } from "../../src/spec/compiled.js";
+import type { CompiledSpec } from "../../src/spec/compiled.js";
 import fc from "../properties.js";
 import { expectDecoded, expectRows, feed, feedFile, outcome, plainReject, rowsOf } from "./feed.js";
 import { everySpec, rowText, specOf } from "./generate.js";
@@ -112,7 +112,7 @@ describe.each(formats)("%s", (format) => {
 });
 
 /** Two columns, one categorical. */
-function small(format: Format, events: Partial<CompiledSpec["events"]> = {}): CompiledSpec {
+function small(format: (typeof formats)[number], events: Partial<CompiledSpec["events"]> = {}): CompiledSpec {
   return specOf([{ name: "a", type: "categorical", from: "a" }], {
     events: { format, columns: ["label", "a"], header: false, separator: format === "csv" ? "," : "\t", ...events },
   });

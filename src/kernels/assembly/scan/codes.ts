@@ -19,6 +19,8 @@ export const BAD_VW: u32 = 16;
 export const UNKNOWN_LABEL: u32 = 17;
 export const IMPOSSIBLE_TIME: u32 = 18;
 export const BAD_FEATURES: u32 = 19;
+export const BAD_AVRO: u32 = 20;
+export const UNKNOWN_SCHEMA: u32 = 21;
 
 /** Longest text of one value (of one item, in bags and vectors), bytes. */
 export const MAX_VALUE: u32 = 65535;

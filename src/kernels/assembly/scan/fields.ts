@@ -25,6 +25,7 @@ import { inRange, parseNumber, parseTicks, smallInteger } from "./number";
 import {
   BAG_CELL_BYTES,
   BAG_OP_BYTES,
+  BINARY,
   BUCKET_OP_BYTES,
   BUCKET_RUN_BYTES,
   BagCell,
@@ -148,12 +149,13 @@ function textFault(slot: Slot): u32 {
 /** Why the slot's value, not missing, cannot be parsed as a number, 0 when it can be tried. */
 @inline
 function numberFault(slot: Slot): u32 {
-  if (slot.kind > NUMBER && slot.kind != SCALED) return BAD_TYPE;
+  if (slot.kind > NUMBER && slot.kind != SCALED && slot.kind != BINARY) return BAD_TYPE;
   return slot.size > MAX_VALUE ? VALUE_TOO_LONG : OK;
 }
 
 /** The number that the slot's text makes: as parseNumber. */
 function numberOf(slot: Slot): f64 {
+  if (slot.kind == BINARY) return isNaN(load<f64>(slot.at)) ? Infinity : inRange(load<f64>(slot.at));
   const x = parseNumber(slot.at, slot.size);
   if (slot.kind != SCALED) return x;
   const scale = changetype<Slot>(changetype<usize>(slot) + SCALE_AFTER);

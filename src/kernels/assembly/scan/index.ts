@@ -4,14 +4,16 @@ import { setPowers } from "./number";
 import { failedSlot, plan, setPlan } from "./plan";
 import { contextAt, contextEnd, nextAt, nextRow, optionsAt, optionsEnd } from "./request";
 import { code, cursor, lines, rowEnd, rowLine, rowStart, rows } from "./rows";
+import { fillPairs } from "./written";
 import { xxh64 as hash } from "./xxh64";
 
+export { scanAvro } from "./avro";
 export { chainOf, setMembers } from "./json";
 export { keepRow, takeKept } from "./kept";
 export { parseNumber } from "./number";
 export { scanDelimited } from "./delimited";
 export { scanLines, scanMessage } from "./lines";
-export { refuseMessage, setCursor, setRows } from "./rows";
+export { refuseMessage, refuseUnknown, setCursor, setRows } from "./rows";
 export { endRequest, openRequest, readCandidate, readCandidates, readContext } from "./request";
 export { openUnknown, takeUnknown } from "./unknown";
 export { isUtf8 } from "./utf8";
@@ -27,6 +29,7 @@ export function configure(plan: usize, joined: usize, powers: usize): void {
   setJoined(joined);
   setPowers(powers);
   fillLogs();
+  fillPairs();
 }
 
 /** XXH64 of `size` bytes at `at`. */

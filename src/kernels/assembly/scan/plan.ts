@@ -18,6 +18,8 @@ export const MISPLACED: u32 = 8;
 export const LONE_SURROGATE: u32 = 9;
 /** The text of a number that the namespace's scale, `SCALE_AFTER` bytes behind this slot, multiplies. */
 export const SCALED: u32 = 10;
+/** An f64. */
+export const BINARY: u32 = 12;
 
 /** Where a value of the current row lies. Missing = size 0. */
 @unmanaged
@@ -287,6 +289,7 @@ class Plan {
   features: Slot | null;
   /** Room for unescaped text. */
   scratch: usize;
+  scratchLimit: usize;
   /** Pointers to the slots whose texts are kept for the host, and the rows kept since it took them; 0: none is kept. */
   kept: usize;
   keptEnd: usize;

@@ -1,5 +1,5 @@
 // Where the scan stands: the place in the input, the rows in the batch, the row last refused.
-import { COLUMN_COUNT, OK } from "./codes";
+import { COLUMN_COUNT, OK, UNKNOWN_SCHEMA } from "./codes";
 import { MARK_BYTES, Mark, plan, setFailedSlot } from "./plan";
 
 /** What a scan ends with: the input is used up, the batch is full, or a row is rejected. */
@@ -52,6 +52,12 @@ export function reject(why: u32, start: usize, end: usize, count: u32): u32 {
   rowLine = lines;
   pass(end, count, 0);
   return REJECT;
+}
+
+/** A message [start, end) whose schema is not known. */
+export function refuseUnknown(start: usize, end: usize): u32 {
+  setFailedSlot(0);
+  return reject(UNKNOWN_SCHEMA, start, end, 1);
 }
 
 /** Takes back the row last accepted: the message [start, end) had more than one. */

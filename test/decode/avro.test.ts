@@ -1,0 +1,222 @@
+// Avro events: a value is the same to a model whatever format it came in, so batches of Avro are those of JSON.
+import { describe, expect, it } from "vitest";
+import { Decoder } from "../../src/decode/decoder.js";
+import type { CompiledField, CompiledSpec } from "../../src/spec/compiled.js";
+import fc from "../properties.js";
+import { avscType, drawnRecords, type Schema } from "./avro-values.js";
+import { outcome } from "./feed.js";
+import { specOf } from "./generate.js";
+
+const runs = Number(process.env.HASHBROOK_FUZZ ?? 600);
+
+const plain = { columns: [], header: false, separator: "" };
+
+function specsOf(
+  schema: Schema,
+  fields: readonly CompiledField[],
+  label: string,
+): Record<"json" | "avro", CompiledSpec> {
+  const base = specOf([...fields]);
+  const positive = { equals: "1" };
+  const of = (events: CompiledSpec["events"]) =>
+    specOf([...fields], { events, label: { ...base.label, from: label, positive } });
+  return {
+    json: of({ format: "json", ...plain }),
+    avro: of({ format: "avro", ...plain, schema: JSON.stringify(schema) }),
+  };
+}
+
+function messages(spec: CompiledSpec, events: readonly Uint8Array[], requireLabel = false) {
+  return messagesBy(new Decoder(spec, { capacity: events.length + 1, requireLabel, distinct: true }), spec, events);
+}
+
+function messagesBy(decoder: Decoder, spec: CompiledSpec, events: readonly Uint8Array[]) {
+  for (const [i, event] of events.entries()) decoder.message(event, 0, event.length, i);
+  const taken = decoder.take();
+  const { rejects, ...rest } = outcome(spec, taken);
+  return { ...rest, rejects: taken.rejects.map(({ code, column, offset }) => ({ code, column, offset })) };
+}
+
+const categorical = (from: string): CompiledField => ({ name: from, type: "categorical", from });
+const numeric = (from: string): CompiledField => ({
+  name: `${from}:n`,
+  type: "numeric",
+  from,
+  transform: "raw",
+  missing: 0,
+});
+const bag = (from: string): CompiledField => ({
+  name: `${from}:b`,
+  type: "bag",
+  from,
+  separator: "|",
+  combiner: "mean",
+  max_length: 6,
+});
+
+const chosen = <T>(list: readonly T[], seed: number): T => list[seed % list.length];
+
+/** Some fields, of any type, at paths that drawn schemas may have; a decoder of events that name their schema, and one of JSON. */
+function decodersOf(seed: number) {
+  const paths = ["f1", "f2", "f3", "f4", "f1.f0", "f2.f1", "f3.f0.f0", "f4.a", "f1.a.b", "f2.f0.a", "none"];
+  const fields = [0, 1, 2].map((i) => chosen([categorical, numeric, bag], seed + i)(chosen(paths, 3 * seed + 7 * i)));
+  const unlike = fields.filter(({ name }, i) => fields.findIndex((other) => other.name === name) === i);
+  const specs = specsOf("null", unlike, chosen(["f0", "f0", "f1.f0"], seed));
+  const { schema: _, ...events } = specs.avro.events;
+  const options = { capacity: 100, requireLabel: false, distinct: true };
+  return {
+    json: new Decoder(specs.json, options),
+    avro: new Decoder({ ...specs.avro, events }, options),
+    spec: specs.json,
+  };
+}
+
+const framed = (id: number, body: Buffer) =>
+  Buffer.concat([Buffer.from([0, id >>> 24, id >>> 16, id >>> 8, id]), body]);
+
+it("decodes as JSON what avsc has encoded, of schemas drawn at random", () => {
+  const decoders = Array.from({ length: 12 }, (_, i) => decodersOf(i));
+  let id = 0;
+  let accepted = 0;
+  fc.assert(
+    fc.property(drawnRecords, fc.nat(11), ({ schema, values }, which) => {
+      const { json, avro, spec } = decoders[which];
+      const type = avscType(schema);
+      const first = framed(++id, type.toBuffer(values[0].avro));
+      avro.schemas!.add(avro.schemas!.missing(first, 0, first.length)!, {
+        text: JSON.stringify(schema),
+        references: [],
+      });
+      const events = values.map((value) => framed(id, type.toBuffer(value.avro)));
+      const expected = messagesBy(
+        json,
+        spec,
+        values.map((value) => Buffer.from(value.json)),
+      );
+      expect(messagesBy(avro, spec, events)).toEqual(expected);
+      accepted += expected.rows.length;
+    }),
+    { numRuns: runs },
+  );
+  expect(accepted).toBeGreaterThan(runs / 4);
+});
+
+describe("of one schema", () => {
+  const schema = {
+    type: "record",
+    name: "Click",
+    fields: [
+      { name: "label", type: "int" },
+      { name: "time", type: { type: "long", logicalType: "timestamp-micros" } },
+      {
+        name: "user",
+        type: [
+          "null",
+          {
+            type: "record",
+            name: "User",
+            fields: [
+              { name: "id", type: "string" },
+              { name: "age", type: "double" },
+            ],
+          },
+        ],
+      },
+      { name: "tags", type: { type: "array", items: "string" } },
+      { name: "price", type: { type: "bytes", logicalType: "decimal", precision: 20, scale: 2 } },
+      { name: "kind", type: { type: "enum", name: "Kind", symbols: ["A", "B"] } },
+      { name: "next", type: ["null", "Click"] },
+    ],
+  } as const;
+  const fields = [
+    categorical("user.id"),
+    numeric("user.age"),
+    bag("tags"),
+    numeric("price"),
+    categorical("kind"),
+    categorical("next.kind"),
+  ];
+  const spec = specsOf(schema, fields, "label").avro;
+  const type = avscType(schema);
+  const event = (rest: object = {}) =>
+    type.toBuffer({
+      label: 1,
+      time: 1_717_000_000_123_456,
+      user: { User: { id: "u1", age: 41.5 } },
+      tags: ["a", "b", "ü"],
+      price: Buffer.from([0x04, 0xd2]),
+      kind: "B",
+      next: null,
+      ...rest,
+    });
+
+  it("takes times in milliseconds and decimals as numbers", () => {
+    const timed = { ...spec, label: { ...spec.label, time: { from: "time", unit: "ms" } as const } };
+    const { rows } = messages(timed, [event(), event({ price: Buffer.from([0xff]) })]);
+    expect(rows.map(({ time }) => time)).toEqual([1_717_000_000_123.456, 1_717_000_000_123.456]);
+    expect(rows.map(({ numbers }) => numbers)).toEqual([
+      [41.5, Math.fround(12.34)],
+      [41.5, Math.fround(-0.01)],
+    ]);
+  });
+
+  it("rejects or decodes whatever the bytes are, and goes on", () => {
+    const inner = { ...{ label: 0, time: 5, user: null, tags: ["x"], price: Buffer.of(1), kind: "A" }, next: null };
+    const whole = event({ next: { Click: inner } });
+    const good = messages(spec, [whole], true);
+    expect(good.rows.length).toBe(1);
+    const decoder = new Decoder(spec, { capacity: 8 });
+    const codes = new Set<string>();
+    let decoded = 0;
+    const look = (bytes: Uint8Array) => {
+      decoder.message(bytes, 0, bytes.length, 0);
+      const { batch, rejects } = decoder.take();
+      expect(batch.rows + rejects.length).toBe(bytes.length === 0 ? 0 : 1);
+      decoded += batch.rows;
+      for (const { code } of rejects) codes.add(code);
+    };
+    for (let at = 0; at < whole.length; at++) {
+      look(whole.subarray(0, at));
+      for (let value = 0; value < 256; value++) {
+        const bytes = Uint8Array.from(whole);
+        bytes[at] = value;
+        look(bytes);
+      }
+    }
+    look(Buffer.concat([whole, Buffer.of(0)]));
+    expect(decoded).toBeGreaterThan(256);
+    expect([...codes].sort()).toEqual(["bad_avro", "bad_utf8", "number_out_of_range", "unknown_label"]);
+    expect(messages(spec, [whole], true)).toEqual(good);
+  });
+
+  it("ends at once on lists of nothing that are told to be endless, and on records without end", () => {
+    const nothing = {
+      type: "record",
+      name: "N",
+      fields: [
+        { name: "label", type: "int" },
+        { name: "none", type: { type: "array", items: "null" } },
+      ],
+    };
+    const endless = Buffer.from([2, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0]);
+    const passed = messages(specsOf(nothing, [categorical("label")], "label").avro, [endless], true);
+    expect(passed.rows.length).toBe(1);
+    const kept = messages(specsOf(nothing, [bag("none")], "label").avro, [endless], true);
+    expect(kept.rejects.map(({ code }) => code)).toEqual(["row_too_long"]);
+    const deep = Buffer.concat([Buffer.from([2]), Buffer.alloc(5000, 2)]);
+    const chain = {
+      type: "record",
+      name: "C",
+      fields: [
+        { name: "label", type: "int" },
+        {
+          name: "next",
+          type: ["null", { type: "record", name: "D", fields: [{ name: "next", type: ["null", "D"] }] }],
+        },
+      ],
+    };
+    expect(messages(specsOf(chain, [categorical("label")], "label").avro, [deep], true).rejects[0].code).toBe(
+      "bad_avro",
+    );
+  });
+});
