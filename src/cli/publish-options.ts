@@ -31,7 +31,7 @@ export function publishOptions(): Option[] {
       .default(defaultSnapshotEvery),
     new Option(
       "--dead-letter-topic <topic>",
-      "rejected events also go to this topic of --kafka: raw bytes, place and code",
+      "rejected events also go to this topic of --kafka: key, value, headers, and why and where from",
     ).argParser(topicName),
   ];
 }

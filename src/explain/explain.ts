@@ -155,7 +155,11 @@ async function joinerOf(spec: CompiledSpec, { clicks }: ExplainOptions, layout: 
       },
     );
   const files = typeof clicks === "string" ? [clicks] : clicks;
-  return openJoiner({ spec, out: null, clicks: { files } }, layout, { state: null, fresh: true, replay: [] });
+  return openJoiner({ spec, out: null, deadLetters: null, clicks: { files } }, layout, {
+    state: null,
+    fresh: true,
+    replay: [],
+  });
 }
 
 class Explanation {

@@ -12,6 +12,8 @@ export interface Messages {
   readonly offsets: Float64Array;
   /** Record times, in milliseconds since the epoch. */
   readonly times: Float64Array;
+  /** Where message i's key begins, with its length; value and headers follow. Absent where messages have values alone. */
+  readonly keysAt?: Uint32Array;
 }
 
 /** A message by itself. */

@@ -19,6 +19,7 @@ import type { OrderLog } from "./ordering/order-log.js";
 import type { Plan } from "./plan.js";
 import { keepCurves } from "./prefix-curves.js";
 import type { Publication } from "./publishing/publication.js";
+import { rejectText } from "./rejects.js";
 import type { EpochQuality, Progress, Report } from "./report.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
@@ -137,7 +138,7 @@ export class Trainer implements Consumer {
     const { directory } = this.store;
     if (job.deadLetters) {
       const { DeadLetterTopic } = await import("../sources/kafka/dead-letter.js");
-      this.deadLetters = await DeadLetterTopic.open(job.deadLetters.kafka, job.deadLetters.topic);
+      this.deadLetters = await DeadLetterTopic.open(job.deadLetters.kafka, job.deadLetters.topic, job.topic?.group);
     }
     if (!job.publish) return;
     const options = { spec: job.publish, model, order: order!, clock, directory, port: follower, state, retry };
@@ -247,7 +248,10 @@ export class Trainer implements Consumer {
     for (const { bytes, ...reject } of rejects) this.rejected.append({ ...reject, raw: bytes });
     const { deadLetters } = this;
     if (!deadLetters || rejects.length === 0) return;
-    const letters = rejects.map(({ bytes, ...reject }) => ({ ...reject, raw: bytes }));
+    const letters = rejects.flatMap((reject) => {
+      const { code, message } = reject;
+      return message ? { code, reason: rejectText(reject), message } : [];
+    });
     await retried("dead letters", () => deadLetters.send(letters), this.retry);
   }
 

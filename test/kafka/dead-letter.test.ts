@@ -1,48 +1,99 @@
 import { expect, it } from "vitest";
-import { DeadLetterTopic } from "../../src/sources/kafka/dead-letter.js";
+import { DeadLetterTopic, type DeadMessage } from "../../src/sources/kafka/dead-letter.js";
+import type { Header } from "../../src/sources/kafka/message-parts.js";
+import type { KafkaRecord } from "../../src/sources/kafka/producer.js";
+import { report, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, failure } from "./harness.js";
+import { rows, training } from "./trainers.js";
+
+const CONNECT = "__connect.errors.";
+const BINARY = Uint8Array.of(0xff, 0, 0x0a, 0x7b, 0x80);
+const HEADERS: readonly Header[] = [
+  ["trace", BINARY],
+  ["10", Buffer.from("a number for a name")],
+  ["trace", null],
+  ["2", new Uint8Array(0)],
+  ["trace", Buffer.from("once more")],
+];
 
 describeKafka("the dead-letter topic", (kafka) => {
-  const reject = (offset: number | bigint, raw: Uint8Array, column: string | null = null) => ({
+  const letter = (message: Partial<DeadMessage>) => ({
     code: "bad_label",
-    column,
-    file: "events[3]",
-    row: 1,
-    offset,
-    length: raw.length,
-    raw,
+    reason: "events[3]: click: bad_label",
+    message: { topic: "events", partition: 3, offset: 7, key: null, value: null, headers: [], ...message },
   });
+  const deadLetters = async (letters: ReturnType<typeof letter>[]) => {
+    const topic = await kafka.topic(1);
+    const sender = await DeadLetterTopic.open(kafka.options, topic, "ads");
+    await sender.send(letters);
+    await sender.close();
+    return kafka.read(topic);
+  };
 
-  it("keeps a rejected event's bytes, why it was rejected and where it came from", async () => {
-    const topic = await kafka.topic(2);
-    const raw = Uint8Array.of(0xff, 0, 0x0a, 0x7b);
-    const letters = await DeadLetterTopic.open(kafka.options, topic);
-    await letters.send([reject(2n ** 53n + 1n, raw, "click"), reject(7, new Uint8Array(0))]);
-    await letters.close();
-    const received = await kafka.read(topic);
-    const [first] = received.filter(({ key }) => key === "events[3]:9007199254740993");
-    expect([...first.value]).toEqual([...raw]);
-    expect(first.headers).toEqual({
-      code: "bad_label",
-      column: "click",
-      source: "events[3]",
+  it("keeps key, value and headers as they were, and says why and where from as Kafka Connect does", async () => {
+    const [whole] = await deadLetters([
+      letter({ offset: 2n ** 53n + 1n, key: BINARY, value: BINARY, headers: HEADERS }),
+    ]);
+    const { key, value, headers } = whole.message;
+    expect([key, value]).toEqual([Buffer.from(BINARY), Buffer.from(BINARY)]);
+    const { trace, 2: empty, 10: number, ...told } = headers ?? {};
+    expect([trace, empty, number].map(String)).toEqual(
+      [[Buffer.from(BINARY), null, "once more"], "", "a number for a name"].map(String),
+    );
+    expect(
+      Object.fromEntries(Object.entries(told).map(([name, text]) => [name.replace(CONNECT, ""), String(text)])),
+    ).toEqual({
+      topic: "events",
+      partition: "3",
       offset: "9007199254740993",
-      row: "1",
-      length: "4",
+      "connector.name": "ads",
+      "task.id": "0",
+      stage: "VALUE_CONVERTER",
+      "class.name": "hashbrook",
+      "exception.class.name": "bad_label",
+      "exception.message": "events[3]: click: bad_label",
     });
-    expect(received.map(({ key }) => key).sort()).toEqual(["events[3]:7", "events[3]:9007199254740993"]);
   });
 
-  it("gives an event sent again after a crash the same key and partition, so that compaction drops one", async () => {
-    const topic = await kafka.topic(4, { "cleanup.policy": "compact" });
-    for (let run = 0; run < 2; run++) {
-      const letters = await DeadLetterTopic.open(kafka.options, topic);
-      await letters.send([1, 2, 3].map((offset) => reject(offset, Buffer.from(`event ${offset}`))));
-      await letters.close();
-    }
-    const received = await kafka.read(topic);
-    const places = new Set(received.map(({ key, partition }) => `${key} in ${partition}`));
-    expect([received.length, places.size]).toEqual([6, 3]);
+  it("keeps the absence of a key, and tells no value from an empty one", async () => {
+    const letters = [letter({ value: null }), letter({ key: new Uint8Array(0), value: new Uint8Array(0) })];
+    const found = (await deadLetters(letters)).map(({ message }) => [message.key, message.value]);
+    expect(found).toEqual([
+      [null, null],
+      [Buffer.alloc(0), Buffer.alloc(0)],
+    ]);
+  });
+
+  it("says of an event that fails again only where it failed last", async () => {
+    const before: readonly Header[] = [[`${CONNECT}topic`, Buffer.from("an earlier one")]];
+    const [found] = await deadLetters([letter({ value: BINARY, headers: before })]);
+    expect(found.headers[`${CONNECT}topic`]).toBe("events");
+  });
+
+  it("gets rejected events whole, also long ones, and what is produced again from it comes back to it", async () => {
+    const [topic, dead] = [await kafka.topic(2), await kafka.topic(1)];
+    const out = temporary();
+    const long = Buffer.from("x".repeat(200_000));
+    const bad = [
+      { key: BINARY, value: BINARY, headers: HEADERS, partition: 1 },
+      { key: null, value: long, partition: 0 },
+    ];
+    const good = (await rows(100)).map((value, i) => ({ value, partition: i % 2 }));
+    await kafka.produce(topic, [...good.slice(0, 50), ...bad, ...good.slice(50)]);
+    const args = [...training(kafka, topic, out), "--until", "end", "--dead-letter-topic", dead, "--resume"];
+    expect(await report(args)).toMatchObject({ examples: 100, rejected: 2 });
+    const letters = (await kafka.read(dead)).map(({ message }) => message);
+    const first = letters.find(({ key }) => key !== null)!;
+    expect([first.key, first.value].map((bytes) => [...bytes!])).toEqual([[...BINARY], [...BINARY]]);
+    expect(first.headers!.trace).toHaveLength(3);
+    expect(letters.find(({ key }) => key === null)!.value!.equals(long)).toBe(true);
+    const [mended] = await rows(1);
+    const again: KafkaRecord = { key: first.key, value: first.value, headers: HEADERS, partition: 0 };
+    await kafka.produce(topic, [again, { ...again, value: mended }]);
+    expect(await report(args)).toMatchObject({ examples: 101, rejected: 3 });
+    const last = (await kafka.read(dead)).at(-1)!;
+    expect([last.message.key, last.message.value]).toEqual([first.key, first.value]);
+    expect(last.headers[`${CONNECT}offset`]).toBe("51");
   });
 
   it("is missed at once when it is not there, not at the first reject", async () => {

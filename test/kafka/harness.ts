@@ -24,6 +24,8 @@ export interface Received {
   readonly key: string | null;
   readonly value: Buffer;
   readonly headers: Record<string, string>;
+  /** As kafkajs hands it out. */
+  readonly message: KafkaMessage;
 }
 
 type SharedBroker = Pick<BrokerFacts, "brokers" | "saslBrokers" | "tlsBrokers" | "ca">;
@@ -146,6 +148,7 @@ function plain(partition: number, message: KafkaMessage): Received {
     key: message.key?.toString() ?? null,
     value: message.value ?? Buffer.alloc(0),
     headers: Object.fromEntries(headers),
+    message,
   };
 }
 

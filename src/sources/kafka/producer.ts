@@ -17,7 +17,8 @@ export interface KafkaRecord {
   readonly key?: Text | null;
   /** null deletes the key in a compacted topic. */
   readonly value: Text | null;
-  readonly headers?: Readonly<Record<string, Text>>;
+  /** Those of a list keep their order, and may be several of one name, or null. */
+  readonly headers?: Readonly<Record<string, Text>> | readonly (readonly [name: string, value: Text | null])[];
   /** Default: by the key as Java clients do (murmur2), any without a key. */
   readonly partition?: number;
   /** Milliseconds since 1970. Default: now. */
@@ -154,11 +155,43 @@ function toMessage({ key, value, headers, partition, timestamp }: KafkaRecord) {
   return {
     key: key === undefined || key === null ? null : buffer(key),
     value: value === null ? null : buffer(value),
-    ...(headers && {
-      headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, buffer(text)])),
-    }),
+    ...(headers && { headers: toHeaders(headers) }),
     ...(partition !== undefined && { partition }),
     ...(timestamp !== undefined && { timestamp: String(timestamp) }),
+  };
+}
+
+function toHeaders(headers: NonNullable<KafkaRecord["headers"]>) {
+  if (isList(headers)) return { list: inOrder(headers) };
+  return Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, buffer(text)]));
+}
+
+function isList(
+  headers: NonNullable<KafkaRecord["headers"]>,
+): headers is Exclude<typeof headers, Record<string, Text>> {
+  return Array.isArray(headers);
+}
+
+/**
+ * Headers as a list. kafkajs takes them by name, and asks an array, the values of one name, to make `{ key, value }` of each: this
+ * one makes all of them, under their own names.
+ */
+function inOrder(headers: readonly (readonly [string, Text | null])[]): Buffer[] {
+  return Object.assign([], {
+    map: () => headers.map(([key, text]) => (text === null ? valueless(key) : { key, value: buffer(text) })),
+  });
+}
+
+/** A header without a value: kafkajs measures the value before it asks whether it is null. */
+function valueless(key: string): { readonly key: string; readonly value: Buffer | null } {
+  let value: Buffer | null = Buffer.alloc(0);
+  return {
+    key,
+    get value() {
+      const told = value;
+      value = null;
+      return told;
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { HashbrookError } from "../../core/errors.js";
 import { emptyPlaces, type Messages } from "../messages.js";
+import { Cursor } from "./cursor.js";
 
 /** What of kafkajs's own decoder of a fetch response is used: the bytes, and how far they are read. */
 export interface FetchBytes {
@@ -74,12 +75,14 @@ function readRecords(bytes: Uint8Array, count: number, first: number, firstTime:
   if (!(count >= 0 && count * LEAST_RECORD_BYTES <= bytes.length)) throw damaged(first);
   const places = emptyPlaces(count);
   const { starts, ends, offsets, times } = places;
+  const keysAt = new Uint32Array(count);
   const cursor = new Cursor(bytes);
   for (let i = 0; i < count; i++) {
     const end = cursor.varint() + cursor.at;
     cursor.at += 1; // no attributes are defined
     times[i] = firstTime + cursor.varint();
     offsets[i] = first + cursor.varint();
+    keysAt[i] = cursor.at;
     const keyLength = cursor.varint();
     cursor.at += Math.max(0, keyLength);
     const length = Math.max(0, cursor.varint());
@@ -88,7 +91,7 @@ function readRecords(bytes: Uint8Array, count: number, first: number, firstTime:
     if (!(cursor.at + length < end && end <= bytes.length)) throw damaged(first);
     cursor.at = end;
   }
-  return { ...places, bytes };
+  return { ...places, keysAt, bytes };
 }
 
 /** The first record's key. */
@@ -98,32 +101,8 @@ function keyOf(bytes: Buffer): Buffer | null {
   cursor.at += 1;
   cursor.varint();
   cursor.varint();
-  const length = cursor.varint();
-  return length < 0 ? null : bytes.subarray(cursor.at, cursor.at + length);
-}
-
-class Cursor {
-  at = 0;
-  private readonly bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-  }
-
-  /** The next number; NaN beyond the end. */
-  varint(): number {
-    const byte = this.bytes[this.at++];
-    return byte < 0x80 ? (byte >>> 1) ^ -(byte & 1) : this.long(byte & 0x7f);
-  }
-
-  private long(low: number): number {
-    let value = low;
-    for (let unit = 0x80, byte = 0x80; byte >= 0x80; unit *= 0x80) {
-      byte = this.bytes[this.at++];
-      value += (byte & 0x7f) * unit;
-    }
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-  }
+  const key = cursor.sized();
+  return key && Buffer.from(key.buffer, key.byteOffset, key.length);
 }
 
 function damaged(offset: number): HashbrookError {

@@ -1,8 +1,9 @@
 import { Batch } from "../../core/batch.js";
 import type { Clock } from "../../core/clock.js";
 import type { Decoder } from "../../decode/decoder.js";
-import { firstFrom } from "../../sources/messages.js";
+import { firstFrom, type Messages } from "../../sources/messages.js";
 import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
+import { rejectedMessages } from "../ordering/dead-messages.js";
 import type { ClickRun, ClickStream } from "./click-stream.js";
 
 /** Offsets whose clicks are held and given up together: where reading begins anew must not depend on how they came to hand. */
@@ -20,6 +21,8 @@ export interface ClickPartitionOptions {
   /** It is quiet when it has told nothing for so long, in ms. */
   readonly quietMs: number;
   readonly clock: Clock;
+  /** Rejected clicks are kept whole. */
+  readonly whole?: boolean;
 }
 
 /** A topic's partition of clicks. */
@@ -70,14 +73,14 @@ export class ClickPartition implements ClickStream {
     if (to <= from) return null;
     for (let i = from; i < to; i++) decoder.message(bytes, starts[i], ends[i], offsets[i]);
     // Nothing before the offset that reading began at is needed.
-    return this.take(String(block > begin ? block : begin));
+    return this.take(String(block > begin ? block : begin), messages);
   }
 
-  private take(place: string): ClickRun {
-    const { log, partition, decoder } = this.options;
+  private take(place: string, messages: Messages): ClickRun {
+    const { log, partition, decoder, whole = false } = this.options;
     const { batch, rejects } = decoder.take();
     const { idHalves: ids, times } = new Batch(batch.layout, batch.rows, batch.buffer);
-    const file = `${log.topic}[${partition}]`;
-    return { place, rows: batch.rows, ids, times, rejects: rejects.map((reject) => ({ ...reject, file })) };
+    const at = { topic: log.topic, partition, messages, whole };
+    return { place, rows: batch.rows, ids, times, rejects: rejectedMessages(rejects, at) };
   }
 }

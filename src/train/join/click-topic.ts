@@ -21,6 +21,8 @@ export interface ClickTopicOptions {
   readonly quietMs: number;
   readonly clock: Clock;
   readonly membership: Membership;
+  /** Rejected clicks are kept whole, for a dead-letter topic. */
+  readonly whole: boolean;
 }
 
 /** Clicks in a topic, a partition a stream. */
@@ -67,9 +69,9 @@ export class ClickTopic implements ClickSource {
 
   async open(partition: number): Promise<ClickStream> {
     const { log, decoder } = this;
-    const { quietMs, clock } = this.options;
+    const { quietMs, clock, whole } = this.options;
     const [from, stop] = [this.bounds.offsets[partition], this.bounds.stops?.[partition]];
-    return new ClickPartition({ log, partition, decoder, from, stop, quietMs, clock });
+    return new ClickPartition({ log, partition, decoder, from, stop, quietMs, clock, whole });
   }
 
   close(): Promise<void> {

@@ -21,7 +21,7 @@ interface Beginning {
  * @throws source_missing, source_changed; of a topic as `ClickTopic.open`
  */
 export async function openJoiner(
-  job: Pick<Job, "spec" | "out" | "clicks">,
+  job: Pick<Job, "spec" | "out" | "clicks" | "deadLetters">,
   layout: BatchLayout,
   beginning: Beginning,
 ): Promise<Joiner> {
@@ -36,7 +36,8 @@ export async function openJoiner(
   }
   const { ClickTopic } = await import("./click-topic.js");
   const membership = new GroupMember(out, "member.clicks");
-  const source = await ClickTopic.open({ spec, join, ...clicks, clock: systemClock, membership }, state);
+  const whole = job.deadLetters !== null;
+  const source = await ClickTopic.open({ spec, join, ...clicks, clock: systemClock, membership, whole }, state);
   const joiner = await Joiner.open(join, layout, source, state);
   joiner.follow(replay);
   return joiner;

@@ -4,6 +4,7 @@ import type { Clock } from "../../core/clock.js";
 import type { Decoder } from "../../decode/decoder.js";
 import type { PartitionedLog } from "../../sources/partitioned-log.js";
 import type { DecodedBatch, RejectedRow } from "../stream.js";
+import { rejectedMessages } from "./dead-messages.js";
 import type { Merge, MessageRun } from "./merge.js";
 
 export interface TopicStreamOptions {
@@ -14,6 +15,8 @@ export interface TopicStreamOptions {
   readonly clock: Clock;
   /** A buffer for the next batch. */
   readonly buffer: () => ArrayBufferLike | Room;
+  /** Rejected messages are kept whole, for a dead-letter topic. Default: the first bytes of their values. */
+  readonly whole?: boolean;
 }
 
 /** The client library reads from the network in this thread: it must come to its turn so often, or sockets run full. */
@@ -40,7 +43,7 @@ export async function* decodedMessages(
   options: TopicStreamOptions,
 ): AsyncGenerator<DecodedBatch> {
   const { clock, lingerMs } = options;
-  const batch = new OpenBatch(log.topic, decoder);
+  const batch = new OpenBatch(log.topic, decoder, options.whole ?? false);
   let remaining = options.limit;
   let openedAt = 0;
   let turnedAt = 0;
@@ -82,9 +85,11 @@ class OpenBatch {
   /** `bytes` at which the batch is closed. */
   private mostBytes = MOST_BYTES;
   private readonly mostMessages: number;
+  private readonly whole: boolean;
 
-  constructor(topic: string, decoder: Decoder) {
+  constructor(topic: string, decoder: Decoder, whole: boolean) {
     this.topic = topic;
+    this.whole = whole;
     this.decoder = decoder;
     this.mostMessages = Math.max(MOST_MESSAGES, 4 * decoder.layout.capacity);
   }
@@ -105,7 +110,7 @@ class OpenBatch {
     }
     this.keepTimes(run, at);
     this.messages += at - run.from;
-    this.keepRejects(run.partition);
+    this.keepRejects(run);
     return { count: at - run.from, full };
   }
 
@@ -138,9 +143,9 @@ class OpenBatch {
     for (let i = first; i < to; i += TIME_EVERY) this.times.push(messages.times[i]);
   }
 
-  private keepRejects(partition: number): void {
+  private keepRejects({ partition, messages }: MessageRun): void {
+    const { topic, whole } = this;
     const rejects = this.decoder.takeRejects();
-    const file = `${this.topic}[${partition}]`;
-    for (const reject of rejects) this.rejects.push({ ...reject, file });
+    this.rejects.push(...rejectedMessages(rejects, { topic, partition, messages, whole }));
   }
 }

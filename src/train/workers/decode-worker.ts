@@ -227,7 +227,13 @@ async function runTopic(start: StreamStart): Promise<boolean> {
     clearInterval(timer);
     await commit;
   };
-  const options = { limit: start.limit, lingerMs: job.lingerMs, clock: systemClock, buffer };
+  const options = {
+    limit: start.limit,
+    lingerMs: job.lingerMs,
+    clock: systemClock,
+    buffer,
+    whole: job.deadLetters !== null,
+  };
   const pieces = validated(decodedMessages(log, merge, decoder, options), {
     epochs: 0,
     done: 0,

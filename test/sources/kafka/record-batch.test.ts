@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import kafkajs from "kafkajs";
 import { expect, it } from "vitest";
 import { registerCodecs } from "../../../src/sources/kafka/codecs.js";
+import { headerOf, partsOf } from "../../../src/sources/kafka/message-parts.js";
 import { decodeBatch } from "../../../src/sources/kafka/record-batch.js";
 import fc from "../../properties.js";
 
@@ -79,6 +80,13 @@ it("reads what kafkajs writes, as kafkajs reads it", async () => {
           timestamp: String(times[i]),
           value: Buffer.from(ours.records.bytes.slice(starts[i], ends[i])),
         }));
+        for (const [i, { key, value, headers }] of records.entries()) {
+          const parts = partsOf(ours.records, i);
+          expect([parts.key, parts.value].map((part) => part && Buffer.from(part))).toEqual([key, value]);
+          expect(parts.headers.map(([name, text]) => [name, Buffer.from(text!)])).toEqual(Object.entries(headers));
+          for (const name of [...Object.keys(headers), "none"])
+            expect(headerOf(ours.records, i, name)).toEqual(parts.headers.find(([key]) => key === name)?.[1]);
+        }
         const wanted = theirs.map(
           ({ offset, timestamp, value }: { offset: string; timestamp: string; value: Buffer }) => ({
             offset,
