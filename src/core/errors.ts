@@ -58,6 +58,7 @@ export const errorFacts = {
   kafka_auth: { exit: 8, status: 500 },
   kafka_topic_missing: { exit: 8, status: 500 },
   kafka_failed: { exit: 8, status: 500 },
+  kafka_damaged: { exit: 8, status: 500 },
   internal: { exit: 70, status: 500 },
 } as const satisfies Record<string, ErrorFacts>;
 

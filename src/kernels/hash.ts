@@ -7,6 +7,7 @@ interface HashKernel {
   start(seed: bigint): void;
   update(size: number): void;
   digest(): bigint;
+  crc(size: number, crc: number): number;
 
   readonly stateAt: KernelGlobal;
   readonly inputAt: KernelGlobal;
@@ -29,6 +30,17 @@ export function xxh64(data: string | Uint8Array, seed = 0n): bigint {
   if (bytes.byteLength > PIECE_BYTES) return new Xxh64(seed).update(bytes).digest();
   input.set(bytes);
   return unsigned(kernel.hash(bytes.byteLength, seed));
+}
+
+/** CRC-32C (Castagnoli) of bytes, an unsigned 32-bit number. */
+export function crc32c(data: Uint8Array): number {
+  let crc = 0;
+  for (let at = 0; at < data.byteLength; at += PIECE_BYTES) {
+    const piece = data.subarray(at, at + PIECE_BYTES);
+    input.set(piece);
+    crc = kernel.crc(piece.byteLength, crc);
+  }
+  return crc >>> 0;
 }
 
 /** XXH64 of bytes that come in pieces. */

@@ -20,7 +20,7 @@ interface KafkajsBatch {
   readonly highWatermark: string;
   readonly fetchedOffset: string;
   readonly rawMessages: readonly unknown[];
-  readonly messagesWithinOffset: readonly RecordBatchMessage[];
+  messagesWithinOffset: readonly RecordBatchMessage[];
   messages: readonly RecordBatchMessage[];
   lastOffset(): string;
 }
@@ -49,15 +49,23 @@ function decoderOf(codecOf: (attributes: number) => Codec | null) {
   return async (source: FetchBytes) => ({ records: [await decodeBatch(source, codecOf)] });
 }
 
-/** kafkajs's batch with `end`, the offset nothing can be read at yet, and with the messages of aborted transactions left out rightly. */
+/**
+ * kafkajs's batch with `end`, the offset nothing can be read at yet, with `damage`, why nothing can be read behind its last offset (null:
+ * nothing is damaged), and with the messages of aborted transactions left out rightly.
+ */
 function fetchedBatchOf(Batch: new (topic: string, fetchedOffset: string, data: PartitionData) => KafkajsBatch) {
   return class FetchedBatch extends Batch {
     readonly end: string;
+    readonly damage: string | null;
 
     constructor(topic: string, fetchedOffset: string, data: PartitionData) {
       super(topic, fetchedOffset, { ...data, abortedTransactions: [] });
       const { lastStableOffset = "-1", abortedTransactions } = data;
       this.end = lastStableOffset === "-1" ? data.highWatermark : lastStableOffset;
+      // Messages of older formats have no damage.
+      const damaged = this.messagesWithinOffset.find(({ damage = null }) => damage !== null);
+      this.damage = damaged?.damage ?? null;
+      if (damaged) this.messagesWithinOffset = this.messagesWithinOffset.filter((message) => message !== damaged);
       this.messages = committed(this.messagesWithinOffset, abortedTransactions ?? []);
     }
 

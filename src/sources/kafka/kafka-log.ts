@@ -5,7 +5,7 @@ import { KafkaAdmin, type Watermarks } from "./admin.js";
 import { GroupConsumer, isFatal } from "./group-consumer.js";
 import type { KafkaLogOptions } from "./kafka-log-options.js";
 import { LastMessages } from "./last-messages.js";
-import { offsetsLost, topicReplaced, topicReplacedAt } from "./lost.js";
+import { batchDamaged, offsetsLost, topicReplaced, topicReplacedAt } from "./lost.js";
 import { chunksOf, gap, type Partition, type PartitionBatch } from "./partition.js";
 
 /** Message bytes that may be at hand in all, and of one partition at least; beyond, it is paused until half are used. */
@@ -165,6 +165,7 @@ export class KafkaLog implements PartitionedLog {
       return;
     }
     const next = BigInt(batch.lastOffset()) + 1n;
+    if (batch.damage !== null && this.isDamaged(partition, next, batch.damage)) return;
     part.end = BigInt(batch.end);
     part.high = BigInt(batch.highWatermark);
     if (next <= part.next) {
@@ -186,6 +187,15 @@ export class KafkaLog implements PartitionedLog {
       this.group.pause(partition);
     }
     this.wake();
+  }
+
+  /** The network may have done it: what came damaged is fetched once more. @returns whether it is of no use to go on */
+  private isDamaged(partition: number, offset: bigint, damage: string): boolean {
+    const part = this.parts[partition];
+    const again = part.damagedAt === offset;
+    part.damagedAt = offset;
+    if (again) this.fail(batchDamaged(this.topic, partition, offset, damage));
+    return again;
   }
 
   /**
@@ -215,5 +225,5 @@ export class KafkaLog implements PartitionedLog {
 }
 
 function partition(next: bigint, high: bigint): Partition {
-  return { chunks: [], bytes: 0, paused: false, next, end: high, high };
+  return { chunks: [], bytes: 0, paused: false, next, end: high, high, damagedAt: null };
 }

@@ -8,6 +8,14 @@ export function offsetsLost(topic: string, partition: number, wanted: bigint, lo
   });
 }
 
+/** The error for a record batch that came damaged twice. */
+export function batchDamaged(topic: string, partition: number, offset: bigint, damage: string): HashbrookError {
+  const message = `topic ${topic}, partition ${partition}: the record batch at offset ${offset} is damaged: ${damage}`;
+  return new HashbrookError("kafka_damaged", message, {
+    hint: "what came before it is learned and saved. Ask kafka-dump-log --deep-iteration for the broker's segment; let a sound replica lead, or begin behind it in another --out: --from",
+  });
+}
+
 /** The error for a partition that ends before the offset where reading was to go on. */
 export function topicReplaced(topic: string, partition: number, wanted: bigint, high: bigint): HashbrookError {
   const message = `topic ${topic}, partition ${partition}: ended at offset ${high}, but reading was to go on at ${wanted}`;

@@ -4,7 +4,11 @@ import type { EachBatchPayload, KafkaMessage } from "./client.js";
 import type { RecordBatchMessage } from "./record-batch.js";
 
 /** A fetched batch, as `fetched-batch.ts` makes them. */
-export type PartitionBatch = EachBatchPayload["batch"] & { readonly fetchedOffset: string; readonly end: string };
+export type PartitionBatch = EachBatchPayload["batch"] & {
+  readonly fetchedOffset: string;
+  readonly end: string;
+  readonly damage: string | null;
+};
 
 /** A partition being read. */
 export interface Partition {
@@ -17,6 +21,8 @@ export interface Partition {
   end: bigint;
   /** Offset after the last message there is. */
   high: bigint;
+  /** Where a damaged record batch was fetched that is fetched once more. */
+  damagedAt: bigint | null;
 }
 
 const NONE = gather([]);

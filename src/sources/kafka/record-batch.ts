@@ -1,4 +1,4 @@
-import { HashbrookError } from "../../core/errors.js";
+import { crc32c } from "../../kernels/hash.js";
 import { emptyPlaces, type Messages } from "../messages.js";
 import { Cursor } from "./cursor.js";
 
@@ -12,14 +12,18 @@ export interface Codec {
   decompress(data: Buffer): Promise<Buffer>;
 }
 
-/** Bytes before a batch's records, and the first of them, which its length does not count. */
+/** Bytes before a batch's records, and the first of them, which its length does not count, and those before what its checksum counts. */
 const HEADER_BYTES = 61;
 const UNCOUNTED_BYTES = 12;
+const UNCHECKED_BYTES = 21;
+const CHECKSUM_AT = 17;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 /** A record has seven parts of a byte or more. */
 const LEAST_RECORD_BYTES = 7;
+/** Behind every offset that is asked for: kafkajs passes over batches that are not. */
+const BEHIND_ALL = "9223372036854775807";
 
 /**
  * A record batch (Kafka's message format 2) that kafkajs takes for one message: its last one. So kafkajs does all it does for
@@ -29,6 +33,8 @@ export interface RecordBatchMessage {
   /** The batch's last offset. */
   readonly offset: string;
   readonly records: Messages;
+  /** Why nothing of it can be read, nor anything behind it; null where it is sound. */
+  readonly damage: string | null;
   /** Those of a control batch alone: kafkajs tells an abort by it. */
   readonly key: Buffer | null;
   readonly isControlRecord: boolean;
@@ -36,10 +42,24 @@ export interface RecordBatchMessage {
 }
 
 /**
- * Reads one record batch; one without records is what compaction left of it.
- * @throws KafkaJSPartialMessageError for a batch that the response cuts off, as its last one may be; kafka_failed for damage
+ * Reads one record batch; one without records is what compaction left of it. A damaged one, by its checksum or what is in it, ends
+ * the response.
+ * @throws KafkaJSPartialMessageError for a batch that the response cuts off, as its last one may be
  */
 export async function decodeBatch(
+  source: FetchBytes,
+  codecOf: (attributes: number) => Codec | null,
+): Promise<RecordBatchMessage> {
+  const { buffer } = source;
+  const batch = await wholeBatch(source, codecOf).catch((error: Error) => {
+    if (error.name === "KafkaJSPartialMessageError") throw error;
+    return damagedBatch(error.message);
+  });
+  if (batch.damage !== null) source.offset = buffer.length;
+  return batch;
+}
+
+async function wholeBatch(
   source: FetchBytes,
   codecOf: (attributes: number) => Codec | null,
 ): Promise<RecordBatchMessage> {
@@ -48,6 +68,9 @@ export async function decodeBatch(
   if (end > buffer.length) {
     throw Object.assign(new Error("the response ends within a record batch"), { name: "KafkaJSPartialMessageError" });
   }
+  if (end < at + HEADER_BYTES) throw new Error("its length is damaged");
+  if (crc32c(buffer.subarray(at + UNCHECKED_BYTES, end)) !== buffer.readUInt32BE(at + CHECKSUM_AT))
+    throw new Error("its bytes do not have its checksum");
   source.offset = end;
   const attributes = buffer.readInt16BE(at + 21);
   const count = buffer.readInt32BE(at + 57);
@@ -61,6 +84,7 @@ export async function decodeBatch(
   return {
     offset: String(first + buffer.readInt32BE(at + 23)),
     records,
+    damage: null,
     key: isControlRecord ? keyOf(bytes) : null,
     isControlRecord,
     batchContext: {
@@ -72,7 +96,7 @@ export async function decodeBatch(
 
 /** Record => length attributes timestampDelta offsetDelta keyLength key valueLength value headers; numbers are zigzag varints. */
 function readRecords(bytes: Uint8Array, count: number, first: number, firstTime: number): Messages {
-  if (!(count >= 0 && count * LEAST_RECORD_BYTES <= bytes.length)) throw damaged(first);
+  if (!(count >= 0 && count * LEAST_RECORD_BYTES <= bytes.length)) throw new Error("it has more records than bytes");
   const places = emptyPlaces(count);
   const { starts, ends, offsets, times } = places;
   const keysAt = new Uint32Array(count);
@@ -88,7 +112,7 @@ function readRecords(bytes: Uint8Array, count: number, first: number, firstTime:
     const length = Math.max(0, cursor.varint());
     starts[i] = cursor.at;
     ends[i] = cursor.at + length;
-    if (!(cursor.at + length < end && end <= bytes.length)) throw damaged(first);
+    if (!(cursor.at + length < end && end <= bytes.length)) throw new Error("a record is longer than the batch");
     cursor.at = end;
   }
   return { ...places, keysAt, bytes };
@@ -105,10 +129,13 @@ function keyOf(bytes: Buffer): Buffer | null {
   return key && Buffer.from(key.buffer, key.byteOffset, key.length);
 }
 
-function damaged(offset: number): HashbrookError {
-  const error = new HashbrookError("kafka_failed", `the record batch at offset ${offset} is damaged`, {
-    hint: "check the broker's log segments; kafka-dump-log names the damage",
-  });
-  // Without this mark kafkajs would try again for ever.
-  return Object.assign(error, { retriable: false });
+function damagedBatch(damage: string): RecordBatchMessage {
+  return {
+    offset: BEHIND_ALL,
+    records: { ...emptyPlaces(0), bytes: new Uint8Array(0) },
+    damage,
+    key: null,
+    isControlRecord: false,
+    batchContext: { producerId: "-1", inTransaction: false },
+  };
 }

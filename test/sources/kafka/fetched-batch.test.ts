@@ -40,7 +40,7 @@ function logOf(steps: readonly Step[]): Log {
     const offset = String(end - 1);
     const key = marker && Buffer.from([0, 0, 0, marker === "commit" ? 1 : 0]);
     const batchContext = { producerId: String(producer), inTransaction };
-    batches.push({ offset, records: gather([]), key, isControlRecord: marker !== null, batchContext });
+    batches.push({ offset, records: gather([]), damage: null, key, isControlRecord: marker !== null, batchContext });
     return offset;
   };
   const all = [...steps, ...[0, 1, 2, 3].map((producer) => ({ producer, what: "commit" as const, records: 1 }))];

@@ -1,4 +1,5 @@
 // XXH64 of bytes that come in pieces. The host keeps the state of each hash and puts it back for the next piece.
+import { crc32c } from "./crc32c";
 import { finish, merge, round, xxh64 } from "../scan/xxh64";
 
 const P1: u64 = 0x9e3779b185ebca87;
@@ -16,6 +17,11 @@ export const inputAt: usize = (__heap_base + 15) & ~15;
 /** All of `size` bytes at `inputAt`. */
 export function hash(size: u32, seed: u64): u64 {
   return xxh64(inputAt, size, seed);
+}
+
+/** CRC-32C of the bytes before, `crc`, and of `size` bytes at `inputAt`. */
+export function crc(size: u32, crc: u32): u32 {
+  return crc32c(inputAt, size, crc);
 }
 
 /** Begins a state. */
