@@ -1,3 +1,4 @@
+import type { DeadLetter } from "../sources/kafka/dead-letter.js";
 import type { RejectSample } from "./report.js";
 import type { RejectedRow } from "./stream.js";
 
@@ -20,4 +21,12 @@ export function sampleText(code: string, { file, row, column, value, expected }:
 
 export function rejectText(reject: RejectedRow): string {
   return sampleText(reject.code, sampleOf(reject));
+}
+
+/** What goes to a dead-letter topic of rejected messages. */
+export function lettersOf(rejects: readonly RejectedRow[]): DeadLetter[] {
+  return rejects.flatMap((reject) => {
+    const { code, message } = reject;
+    return message ? { code, reason: rejectText(reject), message } : [];
+  });
 }

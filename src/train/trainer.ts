@@ -19,7 +19,7 @@ import type { OrderLog } from "./ordering/order-log.js";
 import type { Plan } from "./plan.js";
 import { keepCurves } from "./prefix-curves.js";
 import type { Publication } from "./publishing/publication.js";
-import { rejectText } from "./rejects.js";
+import { lettersOf } from "./rejects.js";
 import type { EpochQuality, Progress, Report } from "./report.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
@@ -248,11 +248,7 @@ export class Trainer implements Consumer {
     for (const { bytes, ...reject } of rejects) this.rejected.append({ ...reject, raw: bytes });
     const { deadLetters } = this;
     if (!deadLetters || rejects.length === 0) return;
-    const letters = rejects.flatMap((reject) => {
-      const { code, message } = reject;
-      return message ? { code, reason: rejectText(reject), message } : [];
-    });
-    await retried("dead letters", () => deadLetters.send(letters), this.retry);
+    await retried("dead letters", () => deadLetters.send(lettersOf(rejects)), this.retry);
   }
 
   progress(): Omit<Progress, "source"> {
