@@ -3,9 +3,9 @@ import { dateText, wallTime } from "../core/clock.js";
 import type { Constant, Findings } from "../decode/decoder.js";
 import { unitName } from "../decode/expected.js";
 import { type CompiledSpec, positiveNumber, type TimeSpec, timeUnits } from "../spec/compiled.js";
+import type { RejectedRow } from "./rejects.js";
 import { rejectText } from "./rejects.js";
 import type { Warning } from "./report.js";
-import type { RejectedRow } from "./stream.js";
 import { latestTime, saidUnit, unitHint, unitOf, YEAR_2000 } from "./time-unit.js";
 
 /** Events, rejected ones too, after which doubts are told for the first time. */

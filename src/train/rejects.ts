@@ -1,6 +1,13 @@
-import type { DeadLetter } from "../sources/kafka/dead-letter.js";
+import type { Reject } from "../decode/decoder.js";
+import type { DeadLetter, DeadMessage } from "../sources/kafka/dead-letter.js";
 import type { RejectSample } from "./report.js";
-import type { RejectedRow } from "./stream.js";
+
+/** A malformed row with the file it came from. */
+export interface RejectedRow extends Reject {
+  readonly file: string;
+  /** Whole, with key and headers: of a topic whose rejected messages go to another topic. */
+  readonly message?: DeadMessage;
+}
 
 /** What is told of rejected events: by code, in the order of codes, the first one. */
 export function rejectSamples(firsts: ReadonlyMap<string, RejectedRow>): Record<string, RejectSample> {

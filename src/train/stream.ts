@@ -2,22 +2,15 @@ import type { Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Decoder, Findings, Reject, Taken } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
-import type { DeadMessage } from "../sources/kafka/dead-letter.js";
 import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
 import type { ClickMark } from "./join/click-stream.js";
 import type { JoinState } from "./join/joiner.js";
 import type { MergeDecision } from "./ordering/merge.js";
+import type { RejectedRow } from "./rejects.js";
 
 /** The start of the stream. */
 export const START: FilePosition = { epoch: 0, file: 0, offset: 0, row: 0 };
-
-/** A malformed row with the file it came from. */
-export interface RejectedRow extends Reject {
-  readonly file: string;
-  /** Whole, with key and headers: of a topic whose rejected messages go to another topic. */
-  readonly message?: DeadMessage;
-}
 
 /** One decoded batch with everything that came before its end: what the consumer commits together. */
 export interface DecodedBatch {

@@ -3,7 +3,7 @@ import { dateText, wallTime } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { unitName } from "../decode/expected.js";
 import { type CompiledSpec, type TimeUnit, timeUnits } from "../spec/compiled.js";
-import type { RejectedRow } from "./stream.js";
+import type { RejectedRow } from "./rejects.js";
 
 export const YEAR_2000 = Date.UTC(2000, 0);
 const MS_OF_YEAR = 365.25 * 86_400_000;

@@ -3,7 +3,7 @@ import { Batch, batchLayout } from "../../src/core/batch.js";
 import { dateText } from "../../src/core/clock.js";
 import type { LabelSpec } from "../../src/spec/compiled.js";
 import { Doubts } from "../../src/train/doubts.js";
-import type { RejectedRow } from "../../src/train/stream.js";
+import type { RejectedRow } from "../../src/train/rejects.js";
 import { specOf } from "../decode/generate.js";
 
 const NOW = Date.UTC(2026, 5);

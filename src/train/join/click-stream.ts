@@ -1,4 +1,4 @@
-import type { RejectedRow } from "../stream.js";
+import type { RejectedRow } from "../rejects.js";
 
 /** A place in a stream of clicks: text of its source's own. */
 export type ClickPlace = string;

@@ -1,7 +1,8 @@
 import { Batch, type BatchLayout } from "../../core/batch.js";
 import { dateText } from "../../core/clock.js";
 import type { JoinSpec } from "../../spec/compiled.js";
-import type { DecodedBatch, RejectedRow } from "../stream.js";
+import type { RejectedRow } from "../rejects.js";
+import type { DecodedBatch } from "../stream.js";
 import { ClickIndex } from "./click-index.js";
 import type { ClickMark, ClickSource } from "./click-stream.js";
 import { StreamHead, type StreamHeadState, type TakeClick } from "./stream-head.js";

@@ -2,7 +2,7 @@ import type { Reject } from "../../decode/decoder.js";
 import type { DeadMessage } from "../../sources/kafka/dead-letter.js";
 import { type MessageParts, partsOf } from "../../sources/kafka/message-parts.js";
 import { firstFrom, type Messages } from "../../sources/messages.js";
-import type { RejectedRow } from "../stream.js";
+import type { RejectedRow } from "../rejects.js";
 
 /** Where rejected messages stand. */
 export interface RejectPlace {

@@ -3,7 +3,8 @@ import type { Room } from "../../core/batch.js";
 import type { Clock } from "../../core/clock.js";
 import type { Decoder } from "../../decode/decoder.js";
 import type { PartitionedLog } from "../../sources/partitioned-log.js";
-import type { DecodedBatch, RejectedRow } from "../stream.js";
+import type { RejectedRow } from "../rejects.js";
+import type { DecodedBatch } from "../stream.js";
 import { rejectedMessages } from "./dead-messages.js";
 import type { Merge, MessageRun } from "./merge.js";
 
