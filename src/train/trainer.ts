@@ -19,7 +19,6 @@ import type { OrderLog } from "./ordering/order-log.js";
 import type { Plan } from "./plan.js";
 import { keepCurves } from "./prefix-curves.js";
 import type { Publication } from "./publishing/publication.js";
-import type { RejectedRow } from "./rejects.js";
 import { lettersOf } from "./rejects.js";
 import type { EpochQuality, Progress, Report } from "./report.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
@@ -178,7 +177,7 @@ export class Trainer implements Consumer {
     this.runMetrics.duplicates += all.rows - batch.rows;
     const skipped = batch.rows > 0 ? await step(this, batch, decoded) : 0;
     if (this.validates && this.job.spec.label.time) this.validation.learned(batch);
-    await this.keepRejects(decoded.rejects);
+    await this.keepRejects(decoded);
     this.runMetrics.count(batch, decoded, skipped, totalBytes);
     this.divergence.check(batch, skipped, this.model, { now: this.runMetrics.examples, saved: this.saved });
     this.order?.append(decoded.decisions);
@@ -245,7 +244,7 @@ export class Trainer implements Consumer {
     await publication.publish(this.runMetrics.examples, runEnds);
   }
 
-  private async keepRejects(rejects: readonly RejectedRow[]): Promise<void> {
+  private async keepRejects({ rejects }: DecodedBatch): Promise<void> {
     for (const { bytes, ...reject } of rejects) this.rejected.append({ ...reject, raw: bytes });
     const { deadLetters } = this;
     if (!deadLetters || rejects.length === 0) return;
