@@ -55,8 +55,15 @@ export function summary(report: Report): string {
   return lines.join("\n");
 }
 
-function joinText({ clicks, joined, duplicates, late }: NonNullable<Report["join"]>): string {
-  const more = [duplicates && `${count(duplicates)} came again`, late && `${count(late)} more came too late to count`];
+function joinText({ clicks, joined, duplicates, late, corrected, awaited }: NonNullable<Report["join"]>): string {
+  const corrections = corrected && `${count(corrected)} of them after they were learned as negatives`;
+  const waiting = awaited && `${count(awaited)} wait for their final label`;
+  const more = [
+    corrections,
+    waiting,
+    duplicates && `${count(duplicates)} came again`,
+    late && `${count(late)} more came too late to count`,
+  ];
   return [`${count(clicks)} clicks labelled ${count(joined)} impressions`, ...more.filter(Boolean)].join(", ");
 }
 

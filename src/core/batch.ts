@@ -43,7 +43,7 @@ export interface BatchLayout {
 }
 
 /** Computes the layout of a batch of at most `capacity` rows of this model's events. */
-export function batchLayout(spec: CompiledSpec, capacity: number): BatchLayout {
+export function batchLayout(spec: Pick<CompiledSpec, "fields" | "tables" | "numbers">, capacity: number): BatchLayout {
   let end = 0;
   const take = (bytes: number): number => {
     const at = end;
@@ -79,6 +79,11 @@ export function batchLayout(spec: CompiledSpec, capacity: number): BatchLayout {
     }),
   );
   return { capacity, ...head, numberCount: spec.numbers.length, vectorWidth, keys, bags, bytes: end };
+}
+
+/** The layout of events that are known by their label, weight, time, id and oracle alone. */
+export function labelLayout(capacity: number): BatchLayout {
+  return batchLayout({ fields: [], tables: [], numbers: [] }, capacity);
 }
 
 /** Memory that a batch lies in: from byte `base` (a multiple of 16) of a buffer on, which it may share with others. */
@@ -183,6 +188,47 @@ export function copyRows(batch: Batch, from: number, to: number, into: ArrayBuff
     some.bag(i).weights.set(weights.subarray(first, offsets[to]));
   });
   return some;
+}
+
+/**
+ * Puts copies of some rows of a batch behind the rows of another one of the same events, in its memory, which has room for them.
+ * @returns both together
+ */
+export function appendRows(to: Batch, from: Batch, rows: readonly number[]): Batch {
+  const { layout } = to;
+  const all = new Batch(layout, to.rows + rows.length, to.buffer, to.base);
+  const copy = <T extends Column>(into: T, out: T, width: number) => {
+    rows.forEach((row, i) => {
+      into.set(out.subarray(row * width, (row + 1) * width) as never, (to.rows + i) * width);
+    });
+  };
+  for (const name of ["labels", "weights", "times", "oracle"] as const) copy(all[name] as Column, from[name], 1);
+  copy(all.ids, from.ids, 1);
+  copy(all.numbers, from.numbers, layout.numberCount);
+  copy(all.vectors, from.vectors, layout.vectorWidth);
+  layout.keys.forEach(({ singles }, t) => {
+    copy(all.keys(t), from.keys(t), singles);
+  });
+  layout.bags.forEach((region, i) => {
+    appendItems(to, region, from.bag(i), rows);
+  });
+  return all;
+}
+
+function appendItems(to: Batch, region: BagRegion, from: ReturnType<Batch["bag"]>, rows: readonly number[]): void {
+  const { buffer, base, layout } = to;
+  const items = layout.capacity * region.maxLength;
+  const offsets = new Uint32Array(buffer, base + region.offsets, layout.capacity + 1);
+  const keys = new BigUint64Array(buffer, base + region.keys, items);
+  const weights = new Float32Array(buffer, base + region.weights, items);
+  if (to.rows === 0) offsets[0] = 0;
+  rows.forEach((row, i) => {
+    const [first, end] = [from.offsets[row], from.offsets[row + 1]];
+    const at = offsets[to.rows + i];
+    keys.set(from.keys.subarray(first, end), at);
+    weights.set(from.weights.subarray(first, end), at);
+    offsets[to.rows + i + 1] = at + end - first;
+  });
 }
 
 type Column = Float32Array | Float64Array | BigUint64Array;

@@ -8,7 +8,12 @@ export interface OnnxOptions {
   readonly initializers?: ReadonlyMap<string, Float32Array>;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly surroundings?: Surroundings;
+  /** Of some outputs: what makes what is put out of what the graph makes, and under which name. */
+  readonly rewritten?: Readonly<Record<string, Rewrite>>;
 }
+
+/** Adds nodes that make output `name` of `tensor`, and are as large. */
+export type Rewrite = (nodes: OnnxNodes, tensor: string, name: string) => void;
 
 /** Nodes around a graph, in one model with it. They may take operators of set 18 (onnxruntime >= 1.14). */
 export interface Surroundings {
@@ -30,13 +35,15 @@ const WIDER_OPSET = 18;
  * @param options.surroundings nodes that make the graph's inputs, and of its outputs others
  */
 export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
-  const { initializers, metadata = {}, surroundings } = options;
+  const { initializers, metadata = {}, surroundings, rewritten = {} } = options;
   const nodes = surroundings?.nodes ?? new OnnxNodes();
-  const writer = new Writer(graph, nodes, surroundings?.feeds);
+  const outputs = new Map([...graph.outputs].map(([name, y]) => [name in rewritten ? `#learned ${name}` : name, y]));
+  const writer = new Writer(graph, nodes, outputs, surroundings?.feeds);
   for (const { name, shape } of [...(surroundings ? [] : graph.inputs), ...(initializers ? [] : graph.parameters)])
     nodes.input(name, "f32", shape);
   for (const tensor of graph.live()) emit(writer, tensor);
   writer.nameOutputs();
+  for (const [name, rewrite] of Object.entries(rewritten)) rewrite(nodes, `#learned ${name}`, name);
   for (const { name, shape } of initializers ? graph.parameters : []) {
     const data = initializers?.get(name);
     if (!data) throw new Error(`no value for parameter ${name}`);
@@ -103,16 +110,21 @@ function emit(writer: Writer, tensor: Tensor): void {
 /** Collects the nodes and initializers of one graph. */
 class Writer {
   readonly #nodes: OnnxNodes;
-  readonly #graph: Graph;
+  readonly #outputs: ReadonlyMap<string, Tensor>;
   readonly #names = new Map<number, string>();
   readonly #written = new Set<string>();
 
-  constructor(graph: Graph, nodes: OnnxNodes, feeds?: ReadonlyMap<string, string>) {
-    this.#graph = graph;
+  constructor(
+    graph: Graph,
+    nodes: OnnxNodes,
+    outputs: ReadonlyMap<string, Tensor>,
+    feeds?: ReadonlyMap<string, string>,
+  ) {
+    this.#outputs = outputs;
     this.#nodes = nodes;
     for (const { id, name } of graph.inputs) this.#names.set(id, feeds?.get(name) ?? name);
     for (const { id, name } of graph.parameters) this.#names.set(id, name);
-    for (const [name, tensor] of graph.outputs) if (!this.#names.has(tensor.id)) this.#names.set(tensor.id, name);
+    for (const [name, tensor] of outputs) if (!this.#names.has(tensor.id)) this.#names.set(tensor.id, name);
   }
 
   name(tensor: Tensor): string {
@@ -150,7 +162,7 @@ class Writer {
 
   /** Outputs that are also inputs, or the same tensor under a second name. */
   nameOutputs(): void {
-    for (const [name, tensor] of this.#graph.outputs) {
+    for (const [name, tensor] of this.#outputs) {
       if (this.name(tensor) !== name) this.write("Identity", [this.name(tensor)], name);
     }
   }

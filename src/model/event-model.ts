@@ -4,10 +4,11 @@ import type { Block, SavedBlocks } from "../core/blocks.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { StoreTable } from "../tables/store-table.js";
 import { EventTable } from "./event-table.js";
-import { logitShift, shifted } from "./logit-shift.js";
+import { weighsFakes } from "./late-weights.js";
 import { type Clipped, isReplica, type Learned, type Model, type ModelOptions, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { ReplicaState } from "./replica-state.js";
+import { type Serve, serveOf } from "./served-logits.js";
 import { StreamClock } from "./stream-clock.js";
 
 /**
@@ -29,7 +30,7 @@ export class EventModel implements Model {
   private readonly parts: readonly EventTable[];
   readonly numbers: Numbers;
   readonly calibrator: Calibrator | null;
-  private readonly shift: number;
+  private readonly serve: Serve;
   private readonly clock: StreamClock;
 
   constructor(spec: CompiledSpec, options: Pick<ModelOptions, "layout"> & Partial<ModelOptions>) {
@@ -39,10 +40,11 @@ export class EventModel implements Model {
     this.replica = isReplica(options);
     const wide = spec.tables.length > 1 ? new EventTable(spec, 1, options) : undefined;
     this.main = new EventTable(spec, 0, options, wide);
+    this.main.kernel.setFakeWeights(Number(weighsFakes(spec)));
     this.parts = wide ? [this.main, wide] : [this.main];
     this.tables = this.parts.map(({ table }) => table);
     this.calibrator = Calibrator.of(spec);
-    this.shift = logitShift(spec);
+    this.serve = serveOf(spec);
     this.serving = new ReplicaState(this.tables, {}, this.numbers, this.calibrator);
   }
 
@@ -96,7 +98,7 @@ export class EventModel implements Model {
   async close(): Promise<void> {}
 
   private logits(rows: number): Float32Array {
-    return shifted(this.main.logits(rows), this.shift);
+    return this.serve(this.main.logits(rows));
   }
 
   private copy(batch: Batch): void {

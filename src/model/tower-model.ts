@@ -14,7 +14,8 @@ import type { Table } from "../tables/table.js";
 import { buildTower, OUTPUT_BIAS, type Tower } from "../towers/tower.js";
 import { GraphArrays } from "./graph-arrays.js";
 import { Lanes } from "./lanes.js";
-import { logitShift, shifted } from "./logit-shift.js";
+import { weighsFakes } from "./late-weights.js";
+import { logitShift } from "./logit-shift.js";
 import {
   type Clipped,
   type Frozen,
@@ -29,6 +30,7 @@ import { CutVectors, NestedVectors, type Prefixes } from "./nested-vectors.js";
 import { Numbers } from "./numbers.js";
 import { PooledBags } from "./pooled-bags.js";
 import { ReplicaState } from "./replica-state.js";
+import { rewrittenOf, type Serve, serveOf } from "./served-logits.js";
 import { StreamClock } from "./stream-clock.js";
 import { towerShape } from "./tower-shape.js";
 import { initializersOf, norm, prefixed, scale } from "./views.js";
@@ -46,7 +48,7 @@ export class TowerModel implements Model {
   private readonly parameterGradients: Views;
   readonly numbers: Numbers;
   readonly calibrator: Calibrator | null;
-  private readonly shift: number;
+  private readonly serve: Serve;
   private readonly graph: BoundGraph;
   /** Scores rows that are not all learned, or not as whole vectors. */
   private readonly scoring: BoundGraph | null;
@@ -84,7 +86,7 @@ export class TowerModel implements Model {
     this.bags = new PooledBags(spec, options.layout, rows);
     this.numbers = new Numbers(spec, new Float32Array(rows * spec.numbers.length));
     this.calibrator = Calibrator.of(spec);
-    this.shift = logitShift(spec);
+    this.serve = serveOf(spec);
     this.serving = new ReplicaState(this.tables, this.parameters, this.numbers, this.calibrator);
     this.nested = this.learning ? NestedVectors.of(spec) : null;
     this.cutVectors = new CutVectors(spec);
@@ -110,7 +112,7 @@ export class TowerModel implements Model {
   }
 
   static async create(spec: CompiledSpec, options: ModelOptions): Promise<TowerModel> {
-    const tower = buildTower(spec.tower, towerShape(spec, options.layout), spec.seed);
+    const tower = buildTower(spec.tower, towerShape(spec, options.layout), spec.seed, weighsFakes(spec));
     const learns = options.purpose === "train";
     const serving = isReplica(options);
     const { servingPrecision, sharing } = options;
@@ -130,7 +132,7 @@ export class TowerModel implements Model {
     return new Lanes(spec, {
       ...{ layout, numbers, clock, dense, tables: this.learningTables(), denseLearns: !this.frozen?.tower },
       run: (batch, first) => this.forward(batch, "lane", clock.before(batch), first),
-      logits: (rows) => shifted(this.logits.subarray(0, rows), this.shift),
+      logits: (rows) => this.serve(this.logits.subarray(0, rows)),
       predict: (batch) => this.predict(batch),
       bound: (dense, vectors, rows) => this.bound(dense, vectors, rows),
     });
@@ -144,7 +146,7 @@ export class TowerModel implements Model {
     if (!taken) {
       const skipped = await this.step(batch, clock);
       this.clock.count(batch);
-      return { logits: shifted(this.logits.subarray(0, batch.rows), this.shift), skipped };
+      return { logits: this.serve(this.logits.subarray(0, batch.rows)), skipped };
     }
     const logits = (await this.predict(batch)).slice();
     this.part ??= new ArrayBuffer(this.layout.bytes);
@@ -204,7 +206,7 @@ export class TowerModel implements Model {
     gathered?.();
     const shared = this.sharedGraph && this.bags.areShared(batch) ? this.sharedGraph : null;
     await this.run(batch, shared ?? this.scoring ?? this.graph, rows);
-    return shifted(this.logits.subarray(0, batch.rows), this.shift);
+    return this.serve(this.logits.subarray(0, batch.rows));
   }
 
   async predictCuts(batch: Batch, cuts: readonly Prefixes[]): Promise<Float32Array[]> {
@@ -217,7 +219,7 @@ export class TowerModel implements Model {
       });
       new CutVectors(this.spec, prefixes).cut(this.outputs(), batch.rows);
       await this.run(batch, this.scoring ?? this.graph, scoringRows(batch.rows));
-      scores.push(shifted(this.logits.slice(0, batch.rows), this.shift));
+      scores.push(this.serve(this.logits.slice(0, batch.rows)));
     }
     return scores;
   }
@@ -247,8 +249,9 @@ export class TowerModel implements Model {
    * @param options.metadata texts by name that the file carries
    * @param options.surroundings nodes that make those inputs
    */
-  onnx(options: Omit<OnnxOptions, "initializers"> = {}): Uint8Array {
-    return toOnnx(this.infer, { ...options, initializers: initializersOf(this.parameters, this.shift) });
+  onnx(options: Omit<OnnxOptions, "initializers" | "rewritten"> = {}): Uint8Array {
+    const initializers = initializersOf(this.parameters, logitShift(this.spec));
+    return toOnnx(this.infer, { ...options, rewritten: rewrittenOf(this.spec), initializers });
   }
 
   norms(): Norms {

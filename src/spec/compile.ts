@@ -48,7 +48,7 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
     ...compileMetrics(spec.metrics, used, problems),
     events,
     label,
-    ...compileJoin(spec.join, label, problems),
+    ...compileJoin(spec, label, problems),
     ...used,
     numbers: fields.filter(({ field }) => isNumber(field)).map(({ field }) => field.name),
     ...pooled,

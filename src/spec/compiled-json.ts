@@ -47,12 +47,22 @@ const Time = Type.Object(
   closed,
 );
 
+const Correct = Type.Object(
+  {
+    method: Type.Enum(["plain", "fnw", "fnc"]),
+    ages: Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1, maxItems: 16 }),
+    wait: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  closed,
+);
+
 const Join = Type.Object(
   {
     clicks: Type.Object({ events: Events, id: text, time: Time }, closed),
     window: Type.Integer({ minimum: 1 }),
     lateness: Type.Integer({ minimum: 0 }),
     skew: Type.Integer({ minimum: 0 }),
+    correct: Type.Optional(Correct),
   },
   closed,
 );

@@ -133,6 +133,21 @@ export interface JoinSpec {
   readonly lateness: number;
   /** A click counts when it is told to have come at most so long before its impression: clocks differ. */
   readonly skew: number;
+  /** Impressions are learned at once, and again where a click came; absent: they wait for the window. */
+  readonly correct?: CorrectSpec;
+}
+
+/** How labels that come late are learned. All times in ms. */
+export interface CorrectSpec {
+  /**
+   * What is made of an impression that is learned as a negative, and as a positive later. `plain`: nothing, so that the model tells too
+   * little. `fnw`: events are weighted by what the model believes (fake negatives weighted). `fnc`: what the model tells is corrected.
+   */
+  readonly method: "plain" | "fnw" | "fnc";
+  /** Ages of an impression at which the clicks since the age before are learned, ascending; the last one is the window. */
+  readonly ages: readonly number[];
+  /** An impression is learned when it is so old, as what it is then; absent: at once, as a negative. */
+  readonly wait?: number;
 }
 
 /** How probabilities are calibrated. */

@@ -1,9 +1,11 @@
 import { closed, optional, text } from "../schema/basics.js";
 import type { Problems } from "../schema/problems.js";
-import { type Static, Type } from "../schema/typebox.js";
-import { parseSeconds } from "../schema/units.js";
+import { Type } from "../schema/typebox.js";
 import { type EventFormat, hasFeatures, type JoinSpec, type LabelSpec } from "./compiled.js";
+import { Correct, checkCorrect, compileCorrect } from "./correct.js";
 import { defaults } from "./defaults.js";
+import { milliseconds } from "./durations.js";
+import type { ModelSpec } from "./schema.js";
 import { Events, Time } from "./schema-events.js";
 import { compileEvents, Sources } from "./sources.js";
 import { compileTime } from "./time.js";
@@ -32,29 +34,30 @@ export const Join = Type.Object(
     ),
     window: duration("A click counts when it came within so long after its impression (15m, 1d).", window),
     lateness: duration("How much older than its newest one a stream's clicks may be; older ones are late.", lateness),
+    correct: optional(Correct),
     skew: duration("A click counts when it is told to have come at most so long before its impression.", skew),
   },
   { ...closed, description: "Events are impressions; their labels come from a stream of clicks." },
 );
 
 /** Resolves `join`; nothing where it is not given. */
-export function compileJoin(
-  written: Static<typeof Join> | undefined,
-  label: LabelSpec,
-  problems: Problems,
-): { join?: JoinSpec } {
+export function compileJoin(spec: ModelSpec, label: LabelSpec, problems: Problems): { join?: JoinSpec } {
+  const written = spec.join;
   if (written === undefined) return {};
   checkLabel(label, problems);
   const { clicks } = written;
   const events = compileEvents(clicks, problems, "join.clicks");
   const time = compileTime(clicks.time, problems, "join.clicks.time");
   checkSources(events, clicks.id, time.from, problems);
+  const correct = compileCorrect(written, problems);
+  if (correct) checkCorrect(spec, correct, problems);
   return {
     join: {
       clicks: { events, id: clicks.id, time },
-      window: milliseconds("window", written.window ?? window, problems),
-      lateness: milliseconds("lateness", written.lateness ?? lateness, problems),
-      skew: milliseconds("skew", written.skew ?? skew, problems),
+      window: correct?.ages.at(-1) ?? milliseconds("join.window", written.window ?? window, problems, true),
+      lateness: milliseconds("join.lateness", written.lateness ?? lateness, problems),
+      skew: milliseconds("join.skew", written.skew ?? skew, problems),
+      ...(correct ? { correct } : {}),
     },
   };
 }
@@ -72,12 +75,4 @@ function checkSources(events: EventFormat, id: string, time: string, problems: P
     problems.add("join.clicks.format", `${events.format} text has no times`, "tsv, csv or json");
   sources.check(id, "join.clicks.id");
   sources.check(time, "join.clicks.time");
-}
-
-function milliseconds(key: "window" | "lateness" | "skew", given: string | number, problems: Problems): number {
-  const seconds = given === 0 || given === "0" ? 0 : parseSeconds(given);
-  const most = 3650 * 86_400;
-  if (seconds !== undefined && seconds <= most && (seconds > 0 || key !== "window")) return Math.round(seconds * 1000);
-  problems.add(`join.${key}`, `${given} is not a time`, "e.g. 30s, 15m, 2h, 7d");
-  return 1;
 }

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { gradients } from "../graph/differentiate.js";
-import { Graph } from "../graph/graph.js";
+import { Graph, type Tensor } from "../graph/graph.js";
 import { Layers, type Parameter } from "../graph/layers.js";
 import { type TowerKnobs, towerOf } from "./index.js";
 import { graphInputs, rowSum, type TowerShape } from "./inputs.js";
@@ -29,9 +29,10 @@ export interface Tower {
 /**
  * Builds a tower's graphs and initial weights.
  * @param seed the weights' seed: same seed, same shape, same bytes
+ * @param weighsFakes events also weigh 1 + p where positive, 1 - p² where negative, p = sigmoid(logit) being no part of the gradient
  * @throws HashbrookError spec_invalid when the tower cannot take such a shape
  */
-export function buildTower(tower: TowerKnobs, shape: TowerShape, seed: number): Tower {
+export function buildTower(tower: TowerKnobs, shape: TowerShape, seed: number, weighsFakes = false): Tower {
   const infer = new Graph();
   infer.output("logits", addLogits(infer, tower, shape, seed).logits);
   const shared = new Graph();
@@ -41,12 +42,21 @@ export function buildTower(tower: TowerKnobs, shape: TowerShape, seed: number): 
   train.output("logits", logits);
   const labels = train.input("labels", ["B", 1]);
   const weights = train.input("weights", ["B", 1]);
-  const dLogits = train.mul(train.sub(train.sigmoid(logits), labels), weights);
+  const p = train.sigmoid(logits);
+  const all = weighsFakes ? train.mul(weights, fakeWeights(train, p, labels)) : weights;
+  const dLogits = train.mul(train.sub(p, labels), all);
   const wrt = [...inputs.tables, ...(inputs.wide ? [inputs.wide] : []), ...train.parameters];
   gradients(train, [[logits, dLogits]], wrt).forEach((d, i) => {
     train.output(`d_${wrt[i].name}`, d);
   });
   return { parameters, train, infer, ...(shape.pooled && { shared }) };
+}
+
+/** 1 + p of positives, 1 - p² = (1 + p) (1 - p) of negatives. */
+function fakeWeights(graph: Graph, p: Tensor, labels: Tensor): Tensor {
+  const one = graph.constant([1, 1], [1]);
+  const negatives = graph.sub(one, labels);
+  return graph.mul(graph.add(one, p), graph.sub(one, graph.mul(negatives, p)));
 }
 
 function addLogits(graph: Graph, tower: TowerKnobs, shape: TowerShape, seed: number, shared = false) {

@@ -64,6 +64,13 @@ export class FileFeeds {
     return new TextFeed(sourceOf(inputs, { epochs }), this.decoders.learn);
   }
 
+  /** Impressions that were learned, without their labels. Each has a decoder of its own. */
+  again(inputs: readonly Input[]): FileFeed {
+    const { capacity } = this.layout;
+    const options = { capacity, unlabelled: true, distinct: false, watch: false };
+    return new TextFeed(sourceOf(inputs), new Decoder(this.job.spec, options));
+  }
+
   /** What is scored beside a run that learns. */
   validated(inputs: readonly Input[]): FileFeed {
     const cached = this.cachedFeed(inputs, { distinct: false });

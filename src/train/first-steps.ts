@@ -35,7 +35,8 @@ export class FirstSteps {
   private reached: FirstStepsState | null;
   private readonly batch: number;
   private readonly prior: number | undefined;
-  private readonly byEvent: boolean;
+  /** The bias is not moved to the first events' rate. */
+  private readonly followsNone: boolean;
   private readonly lanes: boolean;
   /** Events after which steps have whole batches. */
   private readonly warmup: number;
@@ -46,9 +47,11 @@ export class FirstSteps {
     this.reached = state;
     this.batch = spec.batch;
     this.prior = spec.label.prior;
-    this.byEvent = learnsByEvent(spec.tower.kind);
+    const byEvent = learnsByEvent(spec.tower.kind);
+    // The first events' labels tell nothing of the rate where clicks come later.
+    this.followsNone = byEvent || spec.join?.correct !== undefined;
+    this.warmup = byEvent ? 0 : (spec.warmup ?? spec.batch * defaults.train.warmup_batches);
     this.lanes = spec.lanes !== undefined;
-    this.warmup = this.byEvent ? 0 : (spec.warmup ?? spec.batch * defaults.train.warmup_batches);
   }
 
   /** Of a run whose model has `learned` before, and what its checkpoint says. */
@@ -115,7 +118,7 @@ export class FirstSteps {
     const now = counted(before, part);
     this.reached = now;
     if (before.examples >= FOLLOWED) return model.learn(part, taken);
-    if (this.prior !== undefined || this.byEvent) {
+    if (this.prior !== undefined || this.followsNone) {
       if (before.examples === 0 && this.prior !== undefined) await startFrom(model, part, logit(this.prior));
       return model.learn(part, taken);
     }

@@ -89,7 +89,7 @@ export class RunMetrics {
 
   /** Counts a batch whose logits have been counted. */
   count(batch: Batch, decoded: DecodedBatch, skipped: number, totalBytes: number | null): void {
-    this.oracle?.add(batch.oracle, batch.labels, batch.weights, decoded.seen);
+    if (decoded.settled === undefined) this.countOracle(batch, decoded.seen);
     this.examples += batch.rows;
     this.join = decoded.join ?? null;
     this.skippedRows += skipped;
@@ -99,6 +99,11 @@ export class RunMetrics {
     this.doubts.add(batch, decoded);
     if (this.doubts.ripe) this.warnings ??= this.doubts.warnings();
     this.checkRejects(decoded, before);
+  }
+
+  /** Counts the true probabilities of events whose labels are final. */
+  countOracle({ oracle, labels, weights }: Batch, seen: readonly Span[] = []): void {
+    this.oracle?.add(oracle, labels, weights, seen);
   }
 
   /** all_rejected when not one event of this run could be read. */
@@ -213,8 +218,8 @@ export class RunMetrics {
 
   private get joined(): JoinCounts | null {
     if (!this.join) return null;
-    const { clicks, joined, duplicates, late } = this.join;
-    return { clicks, joined, duplicates, late };
+    const { clicks, joined, duplicates, late, corrected, awaited } = this.join;
+    return { clicks, joined, duplicates, late, ...(corrected !== undefined && { corrected, awaited: awaited ?? 0 }) };
   }
 
   private calibratedReport({ calibrator }: Model): { calibrated?: CalibratedReport } {

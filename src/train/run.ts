@@ -115,6 +115,10 @@ export function trainJob(options: TrainOptions): Job {
   };
   if (spec.join && job.clicks === null) throw unlabelled(spec);
   if (spec.lanes && job.topic) throw lanesOfFiles();
+  if (spec.join?.correct && job.data.some(isCacheName))
+    throw new HashbrookError("usage", "--data cache: impressions that join.correct reads again are read as text", {
+      hint: "give the files that it was made of",
+    });
   refuseRejected(job);
   return job;
 }
@@ -143,6 +147,11 @@ function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOptions): 
     throw refuse(
       "--clicks: impressions are learned in one pass",
       "leave --epochs, --validate and --validate-last away",
+    );
+  if (spec.join.correct && clicksTopic !== undefined)
+    throw refuse(
+      "--clicks-topic: join.correct learns from files",
+      "leave it away: impressions then wait for the window",
     );
   if (clicks !== undefined) return { files: typeof clicks === "string" ? [clicks] : clicks };
   return {

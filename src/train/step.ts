@@ -1,7 +1,9 @@
-import type { Batch } from "../core/batch.js";
+import { Batch, labelLayout } from "../core/batch.js";
+import type { Span } from "../metrics/split.js";
 import type { Model } from "../model/model.js";
 import type { FirstSteps } from "./first-steps.js";
 import type { NegativeSampling } from "./negative-sampling.js";
+import type { PendingScores } from "./pending-scores.js";
 import type { RunMetrics } from "./run-metrics.js";
 import type { Scored } from "./scored.js";
 import type { DecodedBatch } from "./stream.js";
@@ -16,6 +18,8 @@ export interface Learners {
   readonly runMetrics: RunMetrics;
   /** Told of every batch's scores, made before it was learned. */
   readonly scored?: Scored | undefined;
+  /** Scores that wait for their labels; null: labels are final when they are learned. */
+  readonly pending: PendingScores | null;
 }
 
 /**
@@ -29,18 +33,37 @@ export interface Learners {
  * @returns rows that were scored but not learned, because their gradient was not finite
  */
 export async function step(
-  { model, first, sampling, runMetrics, scored }: Learners,
+  learners: Learners,
   batch: Batch,
-  { distinct, seen, lanes }: Pick<DecodedBatch, "distinct" | "seen" | "lanes">,
+  { distinct, seen, lanes, corrections = 0 }: Pick<DecodedBatch, "distinct" | "seen" | "lanes" | "corrections">,
 ): Promise<number> {
+  const { model, first, sampling, runMetrics, pending } = learners;
   const taken = sampling?.taken(batch, runMetrics.examples);
   await runMetrics.curves?.measure(model, batch, runMetrics.examples);
   const { logits, skipped } = await first.learn(model, batch, taken, lanes);
+  if (pending) pending.add(logits.subarray(0, batch.rows - corrections));
+  else count(learners, logits, batch, seen);
+  if (taken) runMetrics.leftOut += batch.rows - taken.reduce((sum, one) => sum + one, 0);
+  runMetrics.distinct.merge(distinct);
+  return skipped;
+}
+
+/** The oldest scores that wait for their labels get them. */
+export function settle(learners: Learners, { rows, buffer }: NonNullable<DecodedBatch["settled"]>): void {
+  const batch = new Batch(labelLayout(rows), rows, buffer);
+  count(learners, learners.pending!.take(rows), batch, []);
+  learners.runMetrics.countOracle(batch);
+}
+
+/** Scores and their labels: nothing that is counted here has changed what was scored. */
+function count(
+  { model, runMetrics, scored }: Pick<Learners, "model" | "runMetrics" | "scored">,
+  logits: Float32Array,
+  batch: Batch,
+  seen: readonly Span[],
+): void {
   const calibrated = model.calibrator?.apply(logits, batch);
   runMetrics.score(logits, batch, seen, calibrated);
   scored?.(logits, batch, seen);
   if (calibrated) model.calibrator?.learn(logits, calibrated, batch, seen);
-  if (taken) runMetrics.leftOut += batch.rows - taken.reduce((sum, one) => sum + one, 0);
-  runMetrics.distinct.merge(distinct);
-  return skipped;
 }

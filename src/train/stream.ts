@@ -8,6 +8,7 @@ import type { ClickMark } from "./join/click-stream.js";
 import type { JoinState } from "./join/joiner.js";
 import type { MergeDecision } from "./ordering/merge.js";
 import type { RejectedRow } from "./rejects.js";
+import { SeenRows } from "./seen-rows.js";
 
 /** The start of the stream. */
 export const START: FilePosition = { epoch: 0, file: 0, offset: 0, row: 0 };
@@ -40,6 +41,10 @@ export interface DecodedBatch {
   readonly lanes?: readonly number[];
   /** The join behind the batch, where labels come from clicks. */
   readonly join?: JoinState;
+  /** Rows at its end that are impressions learned before, which a click came to since. */
+  readonly corrections?: number;
+  /** The oldest impressions whose scores wait for their labels, with these (a batch without fields); null: those of no more. */
+  readonly settled?: { readonly rows: number; readonly buffer: ArrayBufferLike } | null;
 }
 
 export interface StreamOptions {
@@ -51,6 +56,8 @@ export interface StreamOptions {
   readonly buffer: () => ArrayBufferLike | Room;
   /** Also hand out an empty batch where a pass ends right behind a full one, so that `epochs` tells of every pass. */
   readonly everyEpoch?: boolean;
+  /** Rows of the next batch, at least 1 and at most as many as a batch has. Default: that. */
+  readonly wanted?: () => number;
   /** Where files begin that do not begin at their start, by index. */
   readonly begins?: Readonly<Record<number, FileBegin>>;
   /** Told where each file has ended, in the first pass: its place, and rows of the stream before it. */
@@ -148,12 +155,12 @@ export async function* batchesOf(feed: Feed, options: StreamOptions): AsyncGener
     };
   };
 
-  const { begins = {}, onFileEnd } = options;
+  const { begins = {}, onFileEnd, wanted = () => remaining } = options;
   const begin = (file: number) => seen.begin(epoch > 0 || (begins[file]?.seen ?? false), feed.rows);
   await feed.goTo(options.start);
   begin(options.start.file);
   while (remaining > 0) {
-    if ((await feed.fill(remaining)) === "full") {
+    if ((await feed.fill(Math.min(remaining, wanted()))) === "full") {
       yield take();
       continue;
     }
@@ -263,31 +270,6 @@ export class TextFeed implements FileFeed {
 
   private full(wanted: number): boolean {
     return inFile(this.source.files[this.source.file].name, () => this.decoder.scan(wanted) === "full");
-  }
-}
-
-/** Notes which rows of the batches to come have been seen. */
-class SeenRows {
-  private spans: Span[] = [];
-  private from: number | null = null;
-
-  /** The rows from number `row` of the batch at hand on were learned before, or not. */
-  begin(seen: boolean, row: number): void {
-    this.close(row);
-    this.from = seen ? row : null;
-  }
-
-  /** The seen rows of a batch that ends now with `rows` rows. */
-  take(rows: number): readonly Span[] {
-    this.close(rows);
-    const { spans } = this;
-    this.spans = [];
-    if (this.from !== null) this.from = 0;
-    return spans;
-  }
-
-  private close(row: number): void {
-    if (this.from !== null && row > this.from) this.spans.push({ from: this.from, to: row });
   }
 }
 

@@ -12,10 +12,12 @@ import { Checkpointer } from "./checkpointer.js";
 import { type Consumer, type EndedBy, isOver, type SourceState } from "./consumer.js";
 import { DedupWindow } from "./dedup.js";
 import { Divergence } from "./divergence.js";
+import { timesOf } from "./event-times.js";
 import type { FirstSteps } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";
 import { NegativeSampling } from "./negative-sampling.js";
 import type { OrderLog } from "./ordering/order-log.js";
+import { PendingScores } from "./pending-scores.js";
 import type { Plan } from "./plan.js";
 import { keepCurves } from "./prefix-curves.js";
 import type { Publication } from "./publishing/publication.js";
@@ -26,7 +28,7 @@ import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
 import type { Scored } from "./scored.js";
 import { nameSlices } from "./slice-names.js";
 import { type Started, startModel } from "./start-model.js";
-import { step } from "./step.js";
+import { settle, step } from "./step.js";
 import type { DecodedBatch } from "./stream.js";
 import type { TrainerOptions } from "./trainer-options.js";
 import { Validation, type ValidationState } from "./validation.js";
@@ -47,6 +49,7 @@ export class Trainer implements Consumer {
   readonly first: FirstSteps;
   readonly sampling: NegativeSampling | null;
   readonly scored: Scored | undefined;
+  readonly pending: PendingScores | null;
   private readonly validation: Validation;
   private readonly divergence: Divergence;
   private readonly best: BestEpoch;
@@ -79,6 +82,7 @@ export class Trainer implements Consumer {
     this.started = report;
     this.first = started.first;
     this.sampling = NegativeSampling.of(job.spec);
+    this.pending = PendingScores.of(job.spec, resumed?.blocks);
     this.saved = this.runMetrics.examples;
     this.passedOver = resumed?.skipped ?? [];
     const { id_window } = job.spec.label;
@@ -176,6 +180,7 @@ export class Trainer implements Consumer {
     const batch = this.dedup?.rest(all, this.scored !== undefined) ?? all;
     this.runMetrics.duplicates += all.rows - batch.rows;
     const skipped = batch.rows > 0 ? await step(this, batch, decoded) : 0;
+    if (decoded.settled) settle(this, decoded.settled);
     if (this.validates && this.job.spec.label.time) this.validation.learned(batch);
     await this.keepRejects(decoded);
     this.runMetrics.count(batch, decoded, skipped, totalBytes);
@@ -186,7 +191,7 @@ export class Trainer implements Consumer {
     const pass = this.meta.pass ? { pass: { ...this.meta.pass, ends } } : {};
     const { position } = decoded;
     this.meta = { ...this.meta, ...pass, position, sources: fingerprints, rejected_bytes: bytesWritten };
-    this.publication?.learned(decoded.times.length > 0 ? Float64Array.from(decoded.times) : batch.times);
+    this.publication?.learned(timesOf(batch, decoded));
     await this.settle();
   }
 
@@ -313,7 +318,8 @@ export class Trainer implements Consumer {
     const { state } = this.validation;
     const kept = { ...this.meta, ...publisher, ...(state ? { validation: state } : {}), ...this.first.meta };
     const meta = { spec, spec_hash: specHash(spec), ...kept, tally: this.runMetrics.state() };
-    const blocks = [...model.blocks(), ...this.runMetrics.blocks(), ...(this.dedup ? [this.dedup.block()] : [])];
+    const windows = [this.dedup, this.pending].flatMap((window) => window?.block() ?? []);
+    const blocks = [...model.blocks(), ...this.runMetrics.blocks(), ...windows];
     return { meta: JSON.parse(JSON.stringify(meta)), blocks };
   }
 }

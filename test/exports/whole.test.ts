@@ -43,6 +43,7 @@ ${FIELDS.replace(/ {2}- \{ name: embedding.*\n/, "")
 tables: { all: { ${options} } }
 tower: { ${kind}: {} }
 `;
+const LATE = "join: { clicks: { format: json, id: id, time: t }, correct: { method: fnc, ages: [1h] } }";
 const specs: Readonly<Record<string, string>> = {
   "every kind of field, a wide part": `${TABLES}
 tower: { deep_crossing: { residual: [8] } }
@@ -69,6 +70,11 @@ calibration: { method: platt, by: ad, slices: 5 }`,
   "lr, negatives sampled": ONE("lr", "init: 0.1").replace("train: {", "train: { negative_sampling: 0.1,"),
   fm: ONE("fm", "dim: 5, init: 0.2"),
   ffm: ONE("ffm", "dim: 4, init: 0.2"),
+  "late labels, fnc": `${TABLES}
+tower: { deep_crossing: { residual: [8] } }
+wide: { fields: [ad, both, price], bits: 8 }
+${LATE}`,
+  "lr, late labels, fnc": `${ONE("lr", "encoding: hash, rows: 4096")}\n${LATE}`,
   "fm with a wide part": `${ONE("fm", "dim: 5, init: 0.2")}\nwide: { fields: [ad, both, price], bits: 8 }`,
 };
 
@@ -84,6 +90,8 @@ function events(rows: number, offset: number): string[] {
       price,
       tags,
       embedding: [n / 1009, -1],
+      id: i,
+      t: i,
     });
   });
 }
@@ -135,7 +143,10 @@ function decoded(spec: CompiledSpec, lines: readonly string[], requireLabel: boo
 
 /** A model that has learned some events. */
 async function trained(text: string): Promise<WholeModel> {
-  const spec = parseSpec(text, "model.yaml");
+  const spec = parseSpec(
+    text.includes("join:") ? text.replace("{ field: y }", "{ field: y, id: id, time: t }") : text,
+    "model.yaml",
+  );
   const layout = batchLayout(spec, ROWS);
   const learner = await createModel(spec, { layout, threads: 1, purpose: "train" });
   for (let from = 0; from < 256; from += ROWS) {

@@ -6,6 +6,7 @@ import { OnnxNodes } from "../../graph/onnx-nodes.js";
 import type { LoadedModel } from "../../model/load.js";
 import { logitShift } from "../../model/logit-shift.js";
 import { pooledBags } from "../../model/pooled-bags.js";
+import { rewrittenOf } from "../../model/served-logits.js";
 import { TowerModel } from "../../model/tower-model.js";
 import { rowOf, towerOf } from "../../towers/index.js";
 import { calibratedLogits } from "./calibrated.js";
@@ -65,7 +66,7 @@ export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, 
   ];
   if (graph.live().includes(squares)) feeds.push([squares.name, squared()]);
   if (matrices.length > 1) feeds.push(["wide", matrices[1].x]);
-  return toOnnx(graph, { initializers: new Map(), ...around(feeds) });
+  return toOnnx(graph, { initializers: new Map(), rewritten: rewrittenOf(spec), ...around(feeds) });
 }
 
 /** What the file says of its inputs and output. */

@@ -4,7 +4,8 @@ import { HashbrookError } from "../../core/errors.js";
 import type { ClicksSpec, Job } from "../job.js";
 import { GroupMember } from "../workers/group-member.js";
 import { ClickFiles } from "./click-files.js";
-import type { ClickMark } from "./click-stream.js";
+import { ClickReader } from "./click-reader.js";
+import type { ClickMark, ClickSource } from "./click-stream.js";
 import { Joiner, type JoinState } from "./joiner.js";
 
 interface Beginning {
@@ -20,27 +21,39 @@ interface Beginning {
  * What gives a job's events their labels.
  * @throws source_missing, source_changed; of a topic as `ClickTopic.open`
  */
-export async function openJoiner(
-  job: Pick<Job, "spec" | "out" | "clicks" | "deadLetters">,
-  layout: BatchLayout,
-  beginning: Beginning,
-): Promise<Joiner> {
-  const { spec, out } = job;
-  const clicks = job.clicks as ClicksSpec;
+export async function openJoiner(job: JoinJob, layout: BatchLayout, beginning: Beginning): Promise<Joiner> {
+  const { source, state } = await openClicks(job, beginning);
+  const joiner = await Joiner.open(job.spec.join!, layout, source, state);
+  joiner.follow(beginning.replay);
+  return joiner;
+}
+
+/** The clicks alone. @throws as `openJoiner` */
+export async function openReader(job: JoinJob, beginning: Beginning): Promise<ClickReader> {
+  const { source, state } = await openClicks(job, beginning);
+  const reader = await ClickReader.open(job.spec.join!, source, state);
+  reader.follow(beginning.replay);
+  return reader;
+}
+
+type JoinJob = Pick<Job, "spec" | "out" | "clicks" | "deadLetters">;
+
+async function openClicks(
+  { spec, out, clicks, deadLetters }: JoinJob,
+  { state, fresh }: Beginning,
+): Promise<{ source: ClickSource; state: JoinState | null }> {
   const join = spec.join!;
-  const { state, fresh, replay } = beginning;
-  if ("files" in clicks) {
-    const source = new ClickFiles(spec, join, clicks.files);
+  const from = clicks as ClicksSpec;
+  if ("files" in from) {
+    const source = new ClickFiles(spec, join, from.files);
     const goesOn = state && (await isSame(source, state.sources, fresh));
-    return Joiner.open(join, layout, source, goesOn ? state : state && anew(state));
+    return { source, state: goesOn ? state : state && anew(state) };
   }
   const { ClickTopic } = await import("./click-topic.js");
   const membership = new GroupMember(out, "member.clicks");
-  const whole = job.deadLetters !== null;
-  const source = await ClickTopic.open({ spec, join, ...clicks, clock: systemClock, membership, whole }, state);
-  const joiner = await Joiner.open(join, layout, source, state);
-  joiner.follow(replay);
-  return joiner;
+  const whole = deadLetters !== null;
+  const source = await ClickTopic.open({ spec, join, ...from, clock: systemClock, membership, whole }, state);
+  return { source, state };
 }
 
 /** Whether the clicks given are those of the checkpoint, and perhaps more. */

@@ -43,7 +43,7 @@ let committed = (_position: TopicPosition) => {};
 const saved = new Map<MessagePort, TopicPosition>();
 let letGo = async () => {};
 /** What gives events their labels; null where they have them, and before the first. */
-let joiner: Joiner | null = null;
+let joiner: Pick<Joiner, "stalled" | "close"> | null = null;
 /** The topic's log, as soon as its group is to be joined. */
 let joined: Promise<KafkaLog> | null = null;
 /** What reading a topic needs is loaded while the other thread loads the model. */
@@ -117,19 +117,27 @@ async function runFiles(starts: readonly StreamStart[]): Promise<boolean> {
   const ends = [...plan.pass.ends];
   const onFileEnd = (file: number, { rows, ...end }: { offset: number; row: number; rows: number }) => {
     const stored = file === held.cutFile ? null : feed.files[file].bytes;
-    ends[file] = { ...end, stored, examples: start.examples + rows };
+    ends[file] = { ...end, stored, examples: start.examples + rows + (late?.corrections ?? 0) };
   };
   const limit = Math.max(0, (job.limit ?? Number.POSITIVE_INFINITY) - (start.examples - from));
   const options = { start: plan.start, epochs, limit, buffer, everyEpoch: held.any, begins, onFileEnd };
-  const pieces = validated(batchesOf(feed, options), {
+  const { fresh } = plan;
+  const late = job.kind === "train" && job.spec.join?.correct ? await openLate() : null;
+  async function openLate() {
+    const { openReader } = await import("../join/open.js");
+    const { openLateLabels } = await import("../join/open-late.js");
+    const clicks = await openReader(job, { state: start.join, fresh, replay: [] });
+    joiner = clicks;
+    return openLateLabels(job, { feeds, feed, plan: { inputs, ...plan }, start, options, clicks });
+  }
+  const pieces = validated(late?.batches() ?? batchesOf(feed, options), {
     epochs: plan.start.epoch,
     done: plan.fresh ? 0 : start.validated,
     limit,
     validation: held.any ? () => held.batches(buffer) : null,
   });
   const known = () => ({ fingerprints: feed.fingerprints, totalBytes: feed.totalBytes, ends });
-  const { fresh } = plan;
-  const labels = job.clicks ? labelled(pieces, feeds.layout, { start, fresh }) : pieces;
+  const labels = job.clicks && !late ? labelled(pieces, feeds.layout, { start, fresh }) : pieces;
   const limited = await pass(labels, limit, known, held.data);
   await joiner?.close();
   await feed.close();
@@ -139,8 +147,9 @@ async function runFiles(starts: readonly StreamStart[]): Promise<boolean> {
 /** Loaded where labels come from clicks. */
 async function openJoiner(...args: Parameters<typeof import("../join/open.js")["openJoiner"]>): Promise<Joiner> {
   const { openJoiner } = await import("../join/open.js");
-  joiner = await openJoiner(...args);
-  return joiner;
+  const opened = await openJoiner(...args);
+  joiner = opened;
+  return opened;
 }
 
 /** Impressions with their labels. The clicks are opened with the first of them: then this process is the one that learns. */
@@ -151,10 +160,11 @@ async function* labelled(
 ): AsyncGenerator<Piece> {
   const replay = start.replay.filter((decision) => decision.kind === "mark");
   let at = start.position && "messages" in start.position ? start.position.messages : 0;
+  let join: Joiner | null = null;
   for await (const piece of pieces) {
     if (piece.kind === "learn") {
-      joiner ??= await openJoiner(job, layout, { state: start.join, fresh, replay });
-      yield { ...piece, decoded: await joiner.join(piece.decoded, at) };
+      join ??= await openJoiner(job, layout, { state: start.join, fresh, replay });
+      yield { ...piece, decoded: await join.join(piece.decoded, at) };
       const { position } = piece.decoded;
       if ("messages" in position) at = position.messages;
     } else yield piece;

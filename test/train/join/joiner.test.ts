@@ -3,20 +3,16 @@ import { Batch, batchLayout } from "../../../src/core/batch.js";
 import { Rng } from "../../../src/core/rng.js";
 import { loadSpec } from "../../../src/spec/parse.js";
 import { clickSpec } from "../../../src/train/join/click-files.js";
-import type { ClickRun, ClickSource } from "../../../src/train/join/click-stream.js";
+import type { ClickSource } from "../../../src/train/join/click-stream.js";
 import { Joiner, type JoinState } from "../../../src/train/join/joiner.js";
 import type { DecodedBatch } from "../../../src/train/stream.js";
 import fc from "../../properties.js";
+import { type Event, shuffled, source } from "./streams.js";
 
 const spec = loadSpec("features/ads-demo-join.yaml");
 const join = { ...spec.join!, window: 1000, lateness: 100, skew: 5 };
 const ROWS = 8;
 const layout = batchLayout(clickSpec(spec, join), ROWS);
-
-interface Event {
-  readonly id: number;
-  readonly time: number;
-}
 
 interface World {
   readonly impressions: readonly Event[];
@@ -32,38 +28,6 @@ function world(seed: number, count: number): World {
     .map(({ id, time }) => ({ id, time: time - 3 + rng.below(1200) }))
     .sort((a, b) => a.time - b.time);
   return { impressions, clicks };
-}
-
-/** In another order, none behind one that is newer by more than the lateness. */
-function shuffled(clicks: readonly Event[], seed: number): Event[] {
-  const rng = new Rng(seed);
-  const at = (click: Event) => ({ click, place: click.time + rng.below(join.lateness) });
-  return clicks
-    .map(at)
-    .sort((a, b) => a.place - b.place)
-    .map(({ click }) => click);
-}
-
-/** Clicks in several streams, told in runs of a few. */
-function source(clicks: readonly Event[], streams: number): ClickSource {
-  const RUN = 5;
-  const lists = Array.from({ length: streams }, (_, s) => clicks.filter((_, i) => i % streams === s));
-  const open = async (index: number, place: string | null) => {
-    let at = Number(place ?? 0);
-    const next = async (): Promise<ClickRun | "end"> => {
-      const run = lists[index].slice(at, at + RUN);
-      if (run.length === 0) return "end";
-      const begun = { place: String(at), rows: run.length, rejects: [] };
-      at += run.length;
-      return {
-        ...begun,
-        ids: Uint32Array.from(run.flatMap(({ id }) => [id, 7])),
-        times: Float64Array.from(run, ({ time }) => time),
-      };
-    };
-    return { start: place, next };
-  };
-  return { streams, fingerprints: ["clicks"], open, close: async () => {} };
 }
 
 function batchOf(events: readonly Event[]): DecodedBatch {
@@ -101,7 +65,7 @@ describe("Joiner", () => {
       fc.asyncProperty(seeds, fc.integer({ min: 1, max: 8 }), async (seed, streams) => {
         const all = world(seed, 120);
         const expected = oracle(all);
-        const thrice = shuffled([...all.clicks, ...all.clicks, ...all.clicks], seed + 1);
+        const thrice = shuffled([...all.clicks, ...all.clicks, ...all.clicks], seed + 1, join.lateness);
         const { found, state } = await labels(all, source(thrice, streams));
         expect(found).toEqual(expected);
         expect(state).toMatchObject({ late: 0, joined: expected.filter(Boolean).length });
@@ -119,7 +83,7 @@ describe("Joiner", () => {
         async (seed, streams, lives) => {
           const all = world(seed, 120);
           // Beyond the lateness, too: late clicks are the same ones, whoever reads them.
-          const unruly = shuffled(all.clicks, seed + 1).map((click, i) =>
+          const unruly = shuffled(all.clicks, seed + 1, join.lateness).map((click, i) =>
             i % 9 === 0 ? { ...click, time: click.time - 300 } : click,
           );
           const clicks = source(unruly, streams);

@@ -25,6 +25,9 @@ import { CALM, clip, laneBytes, lanes, update, weights } from "./row-state";
 import { beginStep } from "./optimizers/index";
 import { beginWide, learnWide, readWide, setWide, wide } from "./wide";
 
+/** Events also weigh 1 + p where positive, 1 - p² where negative, p being what the model believes. */
+let weighsFakes: bool = false;
+
 /** f32[features × lanes]. */
 let gradientsAt: usize = 0;
 /** Features of the event last read. */
@@ -36,6 +39,10 @@ export function openModel(model_: u32, most: u32, cells: u32, wide_: bool): bool
   if (model_ == LINEAR) return openLinear();
   gradientsAt = workspace(<usize>most * laneBytes);
   return openPairs(model_, cells, gradientsAt) && gradientsAt != 0;
+}
+
+export function setFakeWeights(on: bool): void {
+  weighsFakes = on;
 }
 
 /**
@@ -53,9 +60,17 @@ export function learnEvents(rows: u32): i32 {
     if (!enterEvent(r)) return -1;
     const logit = read(r, true);
     setLogit(r, logit);
-    if (!(abs<f32>(logit) < Infinity && learn((<f32>sigmoid(logit) - labelOf(r)) * importanceOf(r)))) skipped++;
+    if (!(abs<f32>(logit) < Infinity && learn(gradientOf(r, <f32>sigmoid(logit))))) skipped++;
   }
   return skipped;
+}
+
+/** Of the loss by event r's logit. */
+@inline
+function gradientOf(r: u32, p: f32): f32 {
+  const label = labelOf(r);
+  const g = (p - label) * importanceOf(r);
+  return weighsFakes ? g * (1 + p) * (label > 0 ? 1 : 1 - p) : g;
 }
 
 /** Logits of `rows` events; nothing changes. */

@@ -84,5 +84,5 @@ export {
   seedIndex,
 } from "./store";
 export { logits, openEvents, setBag, setConstant, setParts } from "./events";
-export { learnEvents, openModel, scoreEvents } from "./event-loop";
+export { learnEvents, openModel, scoreEvents, setFakeWeights } from "./event-loop";
 export { beginLinear, learnLinear, readLinear } from "./linear";

@@ -1,0 +1,77 @@
+import { closed, optional } from "../schema/basics.js";
+import type { Problems } from "../schema/problems.js";
+import { type Static, Type } from "../schema/typebox.js";
+import type { CorrectSpec } from "./compiled.js";
+import { milliseconds } from "./durations.js";
+import type { ModelSpec } from "./schema.js";
+
+const Age = Type.Union([Type.String({ minLength: 1 }), Type.Number({ minimum: 0 })]);
+
+/** A join's `correct`. */
+export const Correct = Type.Object(
+  {
+    method: optional(
+      Type.Enum(["plain", "fnw", "fnc"], {
+        default: "fnw",
+        description:
+          "How a negative that turns out a positive is made up for. fnw: events are weighted by what the model believes; fnc: what it tells is corrected; plain: not at all.",
+      }),
+    ),
+    ages: Type.Array(Age, {
+      minItems: 1,
+      maxItems: 16,
+      description:
+        "Ages of an impression at which late clicks are learned ([2m, 1h, 1d, 7d]); the last one is the window.",
+    }),
+    wait: optional(
+      Type.Union([Type.String({ minLength: 1 }), Type.Number({ minimum: 0 })], {
+        description: "plain: an impression is learned when it is so old, as what it is then. Default: at once.",
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description: "Impressions are learned at once as negatives, and again as positives where a click came.",
+  },
+);
+
+/** Resolves a join's `correct`; undefined where it is not given. */
+export function compileCorrect(
+  { correct, window }: { readonly correct?: Static<typeof Correct>; readonly window?: string | number },
+  problems: Problems,
+): CorrectSpec | undefined {
+  if (correct === undefined) return undefined;
+  const { method = "fnw" } = correct;
+  const ages = correct.ages.map((age, i) => milliseconds(`join.correct.ages[${i}]`, age, problems, true));
+  if (ages.some((age, i) => i > 0 && age <= ages[i - 1]))
+    problems.add("join.correct.ages", "they do not ascend", "e.g. [2m, 1h, 1d, 7d]");
+  if (window !== undefined)
+    problems.add("join.window", "the last of correct.ages is the window", "remove it, or make it the last age");
+  const wait = milliseconds("join.correct.wait", correct.wait ?? 0, problems);
+  if (wait > 0 && wait >= ages[0])
+    problems.add("join.correct.wait", "it is not before the first age", "an age is when clicks since then are learned");
+  return { method, ages, ...(wait > 0 ? { wait } : {}) };
+}
+
+/** What would make the model tell other probabilities than those of clicks, or cannot be kept. */
+export function checkCorrect(
+  { train, calibration, metrics }: ModelSpec,
+  { method, wait }: CorrectSpec,
+  problems: Problems,
+): void {
+  const biased = (path: string, why: string) =>
+    problems.add(path, `biased with ${method}: ${why}`, "remove it, or say method: plain");
+  if (method !== "plain" && wait !== undefined)
+    biased("join.correct.wait", "it makes up for impressions that all were learned as negatives at once");
+  if (method !== "plain" && (train?.negative_sampling ?? 1) < 1)
+    biased("train.negative_sampling", "it makes up for one negative an impression, and not all would be learned");
+  const apart = "with join.correct scores wait for their labels without their fields";
+  if (typeof calibration === "object" && "by" in calibration) problems.add("calibration.by", apart, "remove it");
+  if (metrics !== undefined) problems.add("metrics", apart, "remove it: eval --clicks tells it of the final labels");
+  if (train?.lanes !== undefined)
+    problems.add(
+      "train.lanes",
+      "lanes share out events as they come, and late labels are learned once more",
+      "remove it",
+    );
+}

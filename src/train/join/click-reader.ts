@@ -1,0 +1,172 @@
+import { dateText } from "../../core/clock.js";
+import type { JoinSpec } from "../../spec/compiled.js";
+import type { RejectedRow } from "../rejects.js";
+import { ClickIndex } from "./click-index.js";
+import type { ClickMark, ClickSource } from "./click-stream.js";
+import { StreamHead, type StreamHeadState, type TakeClick } from "./stream-head.js";
+
+/** How far clicks were read, and what became of them. Plain JSON. */
+export interface ClickReaderState {
+  readonly clicks: number;
+  readonly duplicates: number;
+  readonly late: number;
+  readonly sources: readonly string[];
+  /** Where to read each stream from to have the index again, and how far it was read. */
+  readonly streams: readonly StreamHeadState[];
+  /** Clicks that are older belong to no impression to come. */
+  readonly floor: number | null;
+  /** The oldest impressions of the last batches. */
+  readonly oldest: readonly number[];
+}
+
+/** Batches within which impressions of all partitions come: none to come is older than the oldest of these, but for the lateness. */
+const LAGGING_BATCHES = 16;
+
+/**
+ * Clicks that impressions are looked up in. They are read into an index just as far as they are asked for; which are late follows from
+ * their own stream alone. So what is found depends on the streams, not on which of them is faster, nor on where a run was killed.
+ */
+export class ClickReader {
+  private readonly spec: JoinSpec;
+  private readonly source: ClickSource;
+  private readonly heads: readonly StreamHead[];
+  private readonly index: ClickIndex;
+  private readonly counts: { clicks: number; duplicates: number; late: number };
+  private floor: number;
+  private oldest: readonly number[];
+  private rejects: RejectedRow[] = [];
+  private replay: readonly ClickMark[] = [];
+  private marks: ClickMark[] = [];
+  /** Why nothing more can be told of impressions now; null: it can. */
+  stalled: string | null = null;
+
+  private constructor(spec: JoinSpec, source: ClickSource, heads: StreamHead[], state: ClickReaderState | null) {
+    this.spec = spec;
+    this.source = source;
+    this.heads = heads;
+    this.index = new ClickIndex(heads.length);
+    const { clicks = 0, duplicates = 0, late = 0 } = state ?? {};
+    this.counts = { clicks, duplicates, late };
+    this.floor = state?.floor ?? Number.NEGATIVE_INFINITY;
+    this.oldest = state?.oldest ?? [];
+  }
+
+  /** Opens the clicks, where a checkpoint was taken or at their beginning. */
+  static async open(spec: JoinSpec, source: ClickSource, state: ClickReaderState | null): Promise<ClickReader> {
+    const heads: StreamHead[] = [];
+    for (let i = 0; i < source.streams; i++)
+      heads.push(await StreamHead.open(source, i, spec.lateness, state?.streams[i] ?? null));
+    const reader = new ClickReader(spec, source, heads, state);
+    await reader.rebuild(state);
+    return reader;
+  }
+
+  /** Marks that were made after the checkpoint before: they are followed before any new one is made. */
+  follow(replay: readonly ClickMark[]): void {
+    this.replay = replay;
+  }
+
+  get state(): ClickReaderState {
+    const { counts, floor, oldest, heads, source } = this;
+    const known = Number.isFinite(floor) ? floor : null;
+    return { ...counts, sources: source.fingerprints, streams: heads.map(({ state }) => state), floor: known, oldest };
+  }
+
+  /** Whether an id was clicked at a time from `from` to `to`. */
+  has(low: number, high: number, from: number, to: number): boolean {
+    return this.index.has(low, high, from, to);
+  }
+
+  /** What was refused and decided since the last call. */
+  told(): { rejects: RejectedRow[]; marks: ClickMark[] } {
+    const { rejects, marks } = this;
+    [this.rejects, this.marks] = [[], []];
+    return { rejects, marks };
+  }
+
+  close(): Promise<void> {
+    return this.source.close();
+  }
+
+  /**
+   * Reads every stream on until no click to come that is in time can be of `time` or before.
+   * @param at messages of a topic of impressions until here; of files 0
+   */
+  async readUntil(time: number, at: number): Promise<void> {
+    await this.repeat(at);
+    for (;;) {
+      const quiet: number[] = [];
+      for (const [stream, head] of this.heads.entries()) {
+        if (!(await head.readUntil(time, this.taker(stream)))) quiet.push(stream);
+        this.rejects.push(...head.takeRejects());
+      }
+      this.stalled = null;
+      if (quiet.length === 0) return;
+      if (quiet.length < this.heads.length) this.passOver(quiet, time, at);
+      else this.stalled = `join_stalled: no click newer than ${dateText(time + this.spec.lateness)} has come`;
+    }
+  }
+
+  /** Gives up clicks that are older than any impression to come. @param oldest of the impressions looked up since the last call */
+  forget(oldest: number): void {
+    const { lateness, skew } = this.spec;
+    this.oldest = [...this.oldest, oldest].slice(-LAGGING_BATCHES);
+    this.floor = Math.max(this.floor, Math.min(...this.oldest) - lateness - skew);
+    this.evict();
+  }
+
+  /** Makes the marks that a run before made at this place. */
+  private async repeat(at: number): Promise<void> {
+    const now = this.replay.filter((one) => one.at === at);
+    if (now.length > 0) this.replay = this.replay.filter((one) => one.at !== at);
+    for (const mark of now) {
+      await this.heads[mark.partition]?.readTo(mark.clicks, this.taker(mark.partition));
+      this.heads[mark.partition]?.mark(mark.time);
+    }
+  }
+
+  /** Where others have told what a batch waits for, quiet streams have too: they have nothing to tell. */
+  private passOver(quiet: readonly number[], time: number, at: number): void {
+    for (const partition of quiet) {
+      const head = this.heads[partition];
+      const mark = {
+        kind: "mark",
+        at,
+        partition,
+        clicks: head.read,
+        time: Math.floor(time) + this.spec.lateness + 1,
+      } as const;
+      head.mark(mark.time);
+      this.marks.push(mark);
+    }
+  }
+
+  private taker(stream: number): TakeClick {
+    return (low, high, time, late) => this.take(stream, low, high, time, late);
+  }
+
+  private take(stream: number, low: number, high: number, time: number, late: boolean): void {
+    const { counts } = this;
+    if (late) counts.late++;
+    else {
+      counts.clicks++;
+      counts.duplicates += Number(this.index.add(stream, low, high, time));
+    }
+  }
+
+  private evict(): void {
+    for (const [stream, head] of this.heads.entries()) head.forget(this.index.evict(stream, this.floor));
+  }
+
+  /** Reads what was in the index once more. */
+  private async rebuild(state: ClickReaderState | null): Promise<void> {
+    if (!state) return;
+    for (const [stream, head] of this.heads.entries()) {
+      const { before, clicks } = state.streams[stream] ?? { before: 0, clicks: 0 };
+      await head.readTo(before + clicks, (low, high, time, late) => {
+        if (!late) this.index.add(stream, low, high, time);
+      });
+    }
+    this.evict();
+  }
+}

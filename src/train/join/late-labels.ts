@@ -1,0 +1,275 @@
+import { appendRows, Batch, type BatchLayout, labelLayout } from "../../core/batch.js";
+import type { CorrectSpec, JoinSpec } from "../../spec/compiled.js";
+import type { FilePosition } from "../job.js";
+import type { DecodedBatch } from "../stream.js";
+import type { ClickReader } from "./click-reader.js";
+import type { JoinState } from "./joiner.js";
+import { type OpenImpressions, Tail, type TailState } from "./tail.js";
+
+/** How far impressions were learned, corrected and settled. Plain JSON. */
+export interface LateLabelsState {
+  /** Impressions learned. */
+  readonly rows: number;
+  /** Of them, those whose final label was told. */
+  readonly settled: number;
+  /** The time until which impressions were learned; null: none were. */
+  readonly reached: number | null;
+  /** Impressions that were learned as negatives, and as positives later. */
+  readonly corrected: number;
+  /** By age. */
+  readonly tails: readonly TailState[];
+  /** The files that tails are read in, from the first one that any of them needs. */
+  readonly files: readonly string[];
+}
+
+/** What late labels are made of. */
+export interface LateLabelsOptions {
+  readonly spec: JoinSpec;
+  /** Of the batches that are learned. */
+  readonly layout: BatchLayout;
+  /** Impressions that were not learned yet; batches of as many as `wanted` says. */
+  readonly head: (wanted: () => number) => AsyncIterable<DecodedBatch>;
+  /** Impressions from a place on, in pieces of half a batch. */
+  readonly again: OpenImpressions;
+  /** Of the files that `again` reads. */
+  readonly files: () => readonly string[];
+  readonly clicks: ClickReader;
+  readonly state: JoinState | null;
+  /** Where the tails begin that no state tells of. */
+  readonly start: FilePosition;
+  /** Events still wanted; Infinity: all. */
+  readonly limit: number;
+  /** All impressions were learned before. */
+  readonly over: boolean;
+}
+
+/** Pieces of an age that are looked at before a batch: twice what a batch needs at least. */
+const PIECES = 4;
+/** A batch's time is that of so large a share of its impressions: a few with clocks that run ahead do not count. */
+const MOST = 0.95;
+
+/**
+ * Learns impressions at once, and again those that a click came to: every age of the ladder reads the impressions once more, when
+ * they have come to it, and finds those whose first click came since the age before. These stand at the end of the batch that
+ * is learned next. The last age tells the final labels, which scores wait for. All follows from the impressions' and the
+ * clicks' own order and times.
+ */
+export class LateLabels {
+  private readonly options: LateLabelsOptions;
+  private readonly correct: CorrectSpec;
+  private readonly tails: readonly Tail[];
+  private pool: Batch;
+  private settled: Batch;
+  private rows: number;
+  private told: number;
+  private reached: number;
+  private corrected: number;
+  private joined: number;
+  private left: number;
+
+  constructor(options: LateLabelsOptions) {
+    const { spec, state, layout, start } = options;
+    const late = state?.late_labels;
+    this.options = options;
+    this.correct = spec.correct!;
+    const { ages, wait } = this.correct;
+    const begin = { rows: late?.rows ?? 0, position: start };
+    this.tails = ages.map((age, i) => {
+      const from = i === 0 ? (wait ?? -spec.skew - 1) : ages[i - 1];
+      return new Tail([from, age], layout, options.again, late?.tails[i] ?? begin);
+    });
+    this.pool = new Batch(layout, 0, new ArrayBuffer(layout.bytes));
+    const settled = labelLayout(layout.capacity * (1 + PIECES * ages.length));
+    this.settled = new Batch(settled, 0, new ArrayBuffer(settled.bytes));
+    this.rows = late?.rows ?? 0;
+    this.told = late?.settled ?? 0;
+    this.reached = late?.reached ?? Number.NEGATIVE_INFINITY;
+    this.corrected = late?.corrected ?? 0;
+    this.joined = state?.joined ?? 0;
+    this.left = options.limit;
+  }
+
+  /** Of this run so far. */
+  get corrections(): number {
+    return this.corrected - (this.options.state?.late_labels?.corrected ?? 0);
+  }
+
+  /** Batches to learn, and behind the last impression the labels of those that still wait. */
+  async *batches(): AsyncGenerator<DecodedBatch> {
+    const { head, layout } = this.options;
+    const batches = head(() => Math.min(layout.capacity, this.left) - this.pool.rows)[Symbol.asyncIterator]();
+    let { over } = this.options;
+    while (this.left > 0) {
+      if (!over) await this.release();
+      const { value, done } = await batches.next();
+      if (done) return;
+      yield await this.learned(value);
+      over = value.epochs > 0;
+      if (over) yield* this.end(value);
+      if (over) return;
+    }
+  }
+
+  private async learned(decoded: DecodedBatch): Promise<DecodedBatch> {
+    const batch = new Batch(this.options.layout, decoded.rows, decoded.buffer, decoded.base);
+    if (batch.rows > 0) await this.label(batch);
+    const { pool } = this;
+    const all = appendRows(batch, pool, [...Array(pool.rows).keys()]);
+    this.corrected += pool.rows;
+    this.pool = new Batch(pool.layout, 0, pool.buffer);
+    this.left -= all.rows;
+    return this.handedOut({ ...decoded, rows: all.rows, corrections: pool.rows });
+  }
+
+  /** With the state behind the batch, and what is settled with it. */
+  private handedOut(decoded: DecodedBatch): DecodedBatch {
+    const { rejects, marks } = this.options.clicks.told();
+    const settled = this.takeSettled();
+    return {
+      ...decoded,
+      rejects: [...decoded.rejects, ...rejects],
+      decisions: [...decoded.decisions, ...marks],
+      settled,
+      join: this.state,
+    };
+  }
+
+  /** What impressions are when they are learned: negatives, unless they wait. */
+  private async label(batch: Batch): Promise<void> {
+    const { clicks } = this.options;
+    const { labels, times } = batch;
+    const { wait } = this.correct;
+    if (wait === undefined) labels.fill(0);
+    else {
+      const newest = times.reduce((newest, time) => Math.max(newest, time), Number.NEGATIVE_INFINITY);
+      await clicks.readUntil(newest + wait, 0);
+      for (let row = 0; row < batch.rows; row++) labels[row] = Number(this.clickedUntil(batch, row, wait));
+      this.joined += labels.reduce((sum, label) => sum + label, 0);
+    }
+    const { length } = times;
+    this.reached = Math.max(this.reached, times.slice().sort()[Math.floor(MOST * (length - 1))]);
+    this.rows += length;
+  }
+
+  /** Looks at the impressions that have come to an age. */
+  private async release(): Promise<void> {
+    for (let pieces = PIECES * this.tails.length; pieces > 0; pieces--) {
+      const next = await this.due();
+      if (!next) return;
+      const { tail, batch, time } = next;
+      await this.options.clicks.readUntil(time, 0);
+      const found = this.found(tail, batch);
+      if (this.pool.rows + found.length > this.room) return;
+      this.take(batch, found);
+      const { rows } = tail.state;
+      tail.pass();
+      if (tail === this.tails.at(-1)) this.settle(batch, rows);
+    }
+  }
+
+  /** Corrections of a batch, at most: there is one impression at least, and where as many are to come there is always room for a piece. */
+  private get room(): number {
+    const { capacity } = this.options.layout;
+    return Math.min(Math.max(1, capacity >> 1), this.left - 1);
+  }
+
+  /** The piece that came to its age first, of those that have. */
+  private async due(): Promise<{ tail: Tail; batch: Batch; time: number } | null> {
+    let first: { tail: Tail; batch: Batch; time: number } | null = null;
+    for (const tail of this.tails) {
+      const batch = await this.ahead(tail);
+      const time = batch ? this.newest(batch) + tail.age : Number.NaN;
+      if (batch && time <= this.reached && !(first && first.time <= time)) first = { tail, batch, time };
+    }
+    return first;
+  }
+
+  /** A tail's next piece, if all of it was learned. */
+  private async ahead(tail: Tail): Promise<Batch | null> {
+    if (tail.state.rows >= this.rows) return null;
+    const batch = await tail.peek();
+    return batch && tail.state.rows + batch.rows <= this.rows ? batch : null;
+  }
+
+  /** NaN where all lie ahead of what was learned. Those of wild clocks hold up nothing. */
+  private newest({ times }: Batch): number {
+    const known = times.filter((time) => time <= this.reached);
+    return known.length === 0 ? Number.NaN : known.reduce((newest, time) => Math.max(newest, time));
+  }
+
+  /** Rows whose first click came since the age before. */
+  private found(tail: Tail, batch: Batch): number[] {
+    const rows: number[] = [];
+    for (let row = 0; row < batch.rows; row++)
+      if (this.clickedUntil(batch, row, tail.age) && !this.clickedUntil(batch, row, tail.from)) rows.push(row);
+    return rows;
+  }
+
+  /** Whether a click came until an impression was so old. */
+  private clickedUntil({ idHalves: ids, times }: Batch, row: number, age: number): boolean {
+    const from = times[row] - this.options.spec.skew;
+    return this.options.clicks.has(ids[2 * row], ids[2 * row + 1], from, times[row] + age);
+  }
+
+  private take(batch: Batch, rows: readonly number[]): void {
+    const before = this.pool.rows;
+    this.pool = appendRows(this.pool, batch, rows);
+    this.pool.labels.fill(1, before);
+    this.joined += rows.length;
+  }
+
+  /** The final labels of a piece that no tail reads again. @param first its first row's number */
+  private settle(batch: Batch, first: number): void {
+    this.tell(batch, first);
+    this.options.clicks.forget(batch.times.reduce((oldest, time) => Math.min(oldest, time), Number.POSITIVE_INFINITY));
+  }
+
+  private tell(batch: Batch, first: number): void {
+    const rows = [...Array(batch.rows).keys()].filter((row) => first + row >= this.told);
+    const before = this.settled.rows;
+    this.settled = appendRows(this.settled, batch, rows);
+    const { labels } = this.settled;
+    const { window } = this.options.spec;
+    for (const [i, row] of rows.entries()) labels[before + i] = Number(this.clickedUntil(batch, row, window));
+    this.told += rows.length;
+  }
+
+  private get state(): JoinState {
+    const { rows, told: settled, reached, corrected, joined, tails } = this;
+    const known = Number.isFinite(reached) ? reached : null;
+    const files = this.options.files();
+    const late = { rows, settled, reached: known, corrected, tails: tails.map(({ state }) => state), files };
+    return { ...this.options.clicks.state, joined, corrected, awaited: rows - settled, late_labels: late };
+  }
+
+  private takeSettled(): DecodedBatch["settled"] {
+    const { settled } = this;
+    const { rows } = settled;
+    if (rows === 0) return null;
+    this.settled = new Batch(settled.layout, 0, settled.buffer);
+    const layout = labelLayout(rows);
+    const copy = appendRows(new Batch(layout, 0, new ArrayBuffer(layout.bytes)), settled, [...Array(rows).keys()]);
+    return { rows, buffer: copy.buffer };
+  }
+
+  /**
+   * Behind the last impression, scores that still wait get the labels that are known. Nothing is learned of them now: impressions and
+   * clicks to come are learned as if nothing had ended.
+   */
+  private async *end(last: DecodedBatch): AsyncGenerator<DecodedBatch> {
+    const tail = this.tails.at(-1)!;
+    const frozen = this.state.late_labels!.tails;
+    const empty = { ...last, rows: 0, corrections: 0, rejects: [], decisions: [], times: [], seen: [] };
+    const distinct = new Uint32Array();
+    for (let batch = await tail.peek(); batch && tail.state.rows < this.rows; batch = await tail.peek()) {
+      const { rows } = tail.state;
+      tail.pass();
+      if (rows + batch.rows <= this.told) continue;
+      const newest = batch.times.reduce((newest, time) => Math.max(newest, time));
+      await this.options.clicks.readUntil(newest + tail.age, 0);
+      this.tell(batch, rows);
+      const decoded = this.handedOut({ ...empty, distinct });
+      yield { ...decoded, join: { ...decoded.join!, late_labels: { ...decoded.join!.late_labels!, tails: frozen } } };
+    }
+  }
+}

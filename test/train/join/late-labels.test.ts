@@ -1,0 +1,187 @@
+import { describe, expect, it } from "vitest";
+import { Batch, batchLayout, labelLayout } from "../../../src/core/batch.js";
+import { Rng } from "../../../src/core/rng.js";
+import { loadSpec } from "../../../src/spec/parse.js";
+import { clickSpec } from "../../../src/train/join/click-files.js";
+import { ClickReader } from "../../../src/train/join/click-reader.js";
+import type { JoinState } from "../../../src/train/join/joiner.js";
+import { LateLabels } from "../../../src/train/join/late-labels.js";
+import type { DecodedBatch } from "../../../src/train/stream.js";
+import fc from "../../properties.js";
+import { type Event, shuffled, source } from "./streams.js";
+
+const spec = loadSpec("features/ads-demo-join.yaml");
+const correct = { method: "fnw", ages: [60, 250, 1000] } as const;
+const join = { ...spec.join!, window: 1000, lateness: 100, skew: 5, correct };
+const ROWS = 16;
+const layout = batchLayout(clickSpec(spec, join), ROWS);
+
+interface World {
+  readonly impressions: readonly Event[];
+  readonly clicks: readonly Event[];
+}
+
+/** Impressions nearly in order, a third of them clicked, some of them twice, some clicks beyond the window. */
+function world(seed: number, count: number): World {
+  const rng = new Rng(seed);
+  const impressions = Array.from({ length: count }, (_, id) => ({ id, time: 10_000 + 20 * id + rng.below(60) }));
+  const clicks = [...impressions, ...impressions]
+    .filter(() => rng.below(3) === 0)
+    .map(({ id, time }) => ({ id, time: time - 3 + rng.below(1200) }))
+    .sort((a, b) => a.time - b.time);
+  return { impressions, clicks };
+}
+
+function decodedOf(events: readonly Event[], end: number, ended: boolean): DecodedBatch {
+  const buffer = new ArrayBuffer(layout.bytes);
+  const batch = new Batch(layout, events.length, buffer);
+  batch.idHalves.set(events.flatMap(({ id }) => [id, 7]));
+  batch.times.set(events.map(({ time }) => time));
+  batch.weights.fill(1);
+  const position = { epoch: 0, file: 0, offset: end, row: end };
+  return { rows: events.length, buffer, position, epochs: Number(ended), rejects: [], decisions: [] } as never;
+}
+
+async function* impressionsFrom(all: readonly Event[], from: number, wanted: () => number) {
+  for (let at = from; ; ) {
+    const some = all.slice(at, at + wanted());
+    at += some.length;
+    const ended = some.length === 0 || at === all.length;
+    yield decodedOf(some, at, ended);
+    if (ended) return;
+  }
+}
+
+type Rows = [id: number, label: number][];
+interface Learned {
+  /** Batch by batch: impressions, and corrections. */
+  readonly batches: { readonly fresh: Rows; readonly corrections: Rows }[];
+  /** Final labels, in order. */
+  readonly final: number[];
+  state: JoinState | null;
+  /** Impressions learned. */
+  rows: number;
+}
+
+const empty = (): Learned => ({ batches: [], final: [], state: null, rows: 0 });
+
+/** Goes on with what was learned, for `most` batches. */
+async function learn(
+  { impressions, clicks }: World,
+  learned: Learned,
+  { streams = 1, most = Number.POSITIVE_INFINITY, wait }: { streams?: number; most?: number; wait?: number } = {},
+): Promise<boolean> {
+  const { state, rows: from } = learned;
+  const reader = await ClickReader.open(join, source(clicks, streams), state);
+  const late = new LateLabels({
+    spec: wait === undefined ? join : { ...join, correct: { ...correct, method: "plain", wait } },
+    layout,
+    head: (wanted) => impressionsFrom(impressions, from, wanted),
+    again: ({ offset }) => impressionsFrom(impressions, offset, () => ROWS / 2),
+    files: () => ["impressions"],
+    clicks: reader,
+    state,
+    start: { epoch: 0, file: 0, offset: 0, row: 0 },
+    limit: Number.POSITIVE_INFINITY,
+    over: from === impressions.length,
+  });
+  let count = 0;
+  for await (const { rows, buffer, corrections = 0, settled, join: now } of late.batches()) {
+    const { idHalves: ids, labels } = new Batch(layout, rows, buffer);
+    const all: Rows = Array.from(labels, (label, i) => [ids[2 * i], label]);
+    const [fresh, again] = [all.slice(0, rows - corrections), all.slice(rows - corrections)];
+    if (rows > 0) learned.batches.push({ fresh, corrections: again });
+    if (settled) learned.final.push(...new Batch(labelLayout(settled.rows), settled.rows, settled.buffer).labels);
+    learned.state = JSON.parse(JSON.stringify(now)) as JoinState;
+    learned.rows += fresh.length;
+    if (++count === most) return false;
+  }
+  return true;
+}
+
+async function learnAll(all: World, options = {}): Promise<Learned> {
+  const learned = empty();
+  await learn(all, learned, options);
+  return learned;
+}
+
+const delaysOf = ({ clicks }: World, { id, time }: Event) =>
+  clicks.filter((click) => click.id === id).map((click) => click.time - time);
+const labelsOf = (all: World) =>
+  all.impressions.map((event) => Number(delaysOf(all, event).some((delay) => delay >= -5 && delay <= 1000)));
+
+const seeds = fc.integer({ min: 0, max: 2 ** 31 });
+
+describe("LateLabels", () => {
+  it("learns every impression once, at once, as a negative; and tells final labels in their order", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, fc.integer({ min: 1, max: 4 }), async (seed, streams) => {
+        const all = world(seed, 300);
+        const { batches, final, state } = await learnAll(all, { streams });
+        const fresh = batches.flatMap((batch) => batch.fresh);
+        expect(fresh).toEqual(all.impressions.map(({ id }) => [id, 0]));
+        expect(final).toEqual(labelsOf(all));
+        expect(state).toMatchObject({ awaited: 0, late: 0 });
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("corrects those with a click once, when they have come to the age of the first one", async () => {
+    const all = world(5, 600);
+    const { batches, state } = await learnAll(all);
+    const corrections = batches.flatMap((batch) => batch.corrections);
+    const ids = corrections.map(([id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(corrections.every(([, label]) => label === 1)).toBe(true);
+    expect(state).toMatchObject({ corrected: ids.length, joined: ids.length });
+    // All but those whose age the impressions have not come to at their end.
+    const labels = labelsOf(all);
+    const old = all.impressions.filter(({ id }) => labels[id] === 1 && id < 600 - 1000 / 20 - 2 * ROWS);
+    expect(old.filter(({ id }) => !ids.includes(id))).toEqual([]);
+    expect(ids.filter((id) => labels[id] === 0)).toEqual([]);
+    let reached = 0;
+    for (const batch of batches) {
+      for (const [id] of batch.corrections) {
+        const first = Math.min(...delaysOf(all, all.impressions[id]).filter((delay) => delay >= -5));
+        const age = correct.ages.find((one) => first <= one)!;
+        expect(reached).toBeGreaterThanOrEqual(all.impressions[id].time + age);
+      }
+      reached = Math.max(reached, ...batch.fresh.map(([id]) => all.impressions[id].time));
+    }
+  });
+
+  it("goes on after kills as if there had been none", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, fc.integer({ min: 2, max: 9 }), async (seed, most) => {
+        const told = world(seed, 250);
+        const all = { ...told, clicks: shuffled(told.clicks, seed, 150) };
+        const whole = await learnAll(all);
+        const killed = empty();
+        while (!(await learn(all, killed, { most })));
+        expect(killed).toEqual(whole);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("waits before an impression is learned, where it is told to, and corrects what came later", async () => {
+    const all = world(9, 400);
+    const { batches, final } = await learnAll(all, { wait: 30 });
+    const early = ({ id, time }: Event) => delaysOf(all, { id, time }).some((delay) => delay >= -5 && delay <= 30);
+    expect(batches.flatMap(({ fresh }) => fresh)).toEqual(all.impressions.map((one) => [one.id, Number(early(one))]));
+    const corrected = batches.flatMap(({ corrections }) => corrections.map(([id]) => id));
+    expect(corrected.length).toBeGreaterThan(30);
+    expect(corrected.filter((id) => early(all.impressions[id]))).toEqual([]);
+    expect(final).toEqual(labelsOf(all));
+  });
+
+  it("is held up by no clock that runs ahead", async () => {
+    const told = world(3, 600);
+    const wild = (event: Event) => (event.id % 97 === 50 ? { ...event, time: 10 * event.time } : event);
+    const all = { ...told, impressions: told.impressions.map(wild) };
+    const { batches } = await learnAll(all);
+    const sane = (await learnAll(told)).batches.flatMap(({ corrections }) => corrections).length;
+    expect(batches.flatMap(({ corrections }) => corrections).length).toBeGreaterThan(0.9 * sane);
+  });
+});
