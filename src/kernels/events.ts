@@ -19,7 +19,7 @@ export interface EventKernel extends TableKernel, WideKernel {
   setBag(bag: number, offsets: number, keys: number, weights: number, combiner: number): void;
   setConstant(constant: number, key: bigint, column: number): void;
   logits(): number;
-  /** Events are weighted as fake negatives are (model/late-weights.ts). */
+  /** Events are weighted as fake negatives are (model/served-logits.ts). */
   setFakeWeights(on: number): void;
   /** Takes the workspace of the model of this number (assembly/table/event-models.ts) for events of up to `most` features of `cells` cells. */
   openModel(model: number, most: number, cells: number, wide: number): number;

@@ -4,11 +4,10 @@ import type { Block, SavedBlocks } from "../core/blocks.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { StoreTable } from "../tables/store-table.js";
 import { EventTable } from "./event-table.js";
-import { weighsFakes } from "./late-weights.js";
 import { type Clipped, isReplica, type Learned, type Model, type ModelOptions, servesOnly } from "./model.js";
 import { Numbers } from "./numbers.js";
 import { ReplicaState } from "./replica-state.js";
-import { type Serve, serveOf } from "./served-logits.js";
+import { type Serve, serveOf, weighsFakes } from "./served-logits.js";
 import { StreamClock } from "./stream-clock.js";
 
 /**

@@ -14,8 +14,6 @@ import type { Table } from "../tables/table.js";
 import { buildTower, OUTPUT_BIAS, type Tower } from "../towers/tower.js";
 import { GraphArrays } from "./graph-arrays.js";
 import { Lanes } from "./lanes.js";
-import { weighsFakes } from "./late-weights.js";
-import { logitShift } from "./logit-shift.js";
 import {
   type Clipped,
   type Frozen,
@@ -30,7 +28,7 @@ import { CutVectors, NestedVectors, type Prefixes } from "./nested-vectors.js";
 import { Numbers } from "./numbers.js";
 import { PooledBags } from "./pooled-bags.js";
 import { ReplicaState } from "./replica-state.js";
-import { rewrittenOf, type Serve, serveOf } from "./served-logits.js";
+import { rewrittenOf, type Serve, serveOf, weighsFakes } from "./served-logits.js";
 import { StreamClock } from "./stream-clock.js";
 import { towerShape } from "./tower-shape.js";
 import { initializersOf, norm, prefixed, scale } from "./views.js";
@@ -244,13 +242,12 @@ export class TowerModel implements Model {
   }
 
   /**
-   * The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1], corrected for
-   * negative sampling in the output's bias.
+   * The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1], as `predict` tells.
    * @param options.metadata texts by name that the file carries
    * @param options.surroundings nodes that make those inputs
    */
   onnx(options: Omit<OnnxOptions, "initializers" | "rewritten"> = {}): Uint8Array {
-    const initializers = initializersOf(this.parameters, logitShift(this.spec));
+    const initializers = initializersOf(this.parameters, this.spec);
     return toOnnx(this.infer, { ...options, rewritten: rewrittenOf(this.spec), initializers });
   }
 

@@ -1,6 +1,7 @@
 import type { Views } from "../runtimes/runtime.js";
+import type { CompiledSpec } from "../spec/compiled.js";
 import { OUTPUT_BIAS } from "../towers/tower.js";
-import { shifted } from "./logit-shift.js";
+import { logitShift, shifted } from "./logit-shift.js";
 
 /** The Euclidean norm of all of them together. */
 export function norm(views: Views): number {
@@ -19,8 +20,9 @@ export function scale(floats: Float32Array, count: number, factor: number): void
   for (let i = 0; i < count; i++) floats[i] *= factor;
 }
 
-/** A tower's weights as its ONNX graph has them. @param shift is added to the output's bias */
-export function initializersOf(parameters: Views, shift: number): Map<string, Float32Array> {
+/** A tower's weights as its ONNX graph has them. Left out negatives are corrected for in the output's bias. */
+export function initializersOf(parameters: Views, spec: CompiledSpec): Map<string, Float32Array> {
+  const shift = logitShift(spec);
   const weights = Object.entries(parameters).map(([name, { data }]) => {
     return [name, name === OUTPUT_BIAS ? shifted(data.slice(), shift) : data] as const;
   });

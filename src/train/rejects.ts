@@ -1,6 +1,8 @@
+import type { RejectedWriter } from "../checkpoints/rejected.js";
 import type { Reject } from "../decode/decoder.js";
-import type { DeadLetter, DeadMessage } from "../sources/kafka/dead-letter.js";
+import type { DeadLetter, DeadLetterTopic, DeadMessage } from "../sources/kafka/dead-letter.js";
 import type { RejectSample } from "./report.js";
+import { type RetryOptions, retried } from "./workers/retry.js";
 
 /** A malformed row with the file it came from. */
 export interface RejectedRow extends Reject {
@@ -36,4 +38,16 @@ export function lettersOf(rejects: readonly RejectedRow[]): DeadLetter[] {
     const { code, message } = reject;
     return message ? { code, reason: rejectText(reject), message } : [];
   });
+}
+
+/** Rejected events stay in the run's directory, and go to the dead letters where there are any. */
+export async function keepRejects(
+  rejects: readonly RejectedRow[],
+  file: RejectedWriter,
+  deadLetters: DeadLetterTopic | null,
+  retry: RetryOptions,
+): Promise<void> {
+  for (const { bytes, ...reject } of rejects) file.append({ ...reject, raw: bytes });
+  if (!deadLetters || rejects.length === 0) return;
+  await retried("dead letters", () => deadLetters.send(lettersOf(rejects)), retry);
 }

@@ -13,7 +13,8 @@ import { cutSpec, type Dims } from "../spec/cut.js";
 import { loadSpec } from "../spec/parse.js";
 import { decodeOnce } from "./decode-once.js";
 import { groupSpec } from "./group-auc.js";
-import type { ClicksSpec, Job, PublishSpec } from "./job.js";
+import type { Job, PublishSpec } from "./job.js";
+import { checkLabelled, clicksOf } from "./join/clicks-given.js";
 import { bySource, formatOf, keptSources } from "./prediction-columns.js";
 import type { PredictionFormat } from "./prediction-lines.js";
 import type { Report } from "./report.js";
@@ -73,9 +74,6 @@ export interface EvaluateOptions extends StreamOptions {
   readonly groupAuc?: string | undefined;
 }
 
-/** How long a partition of clicks may tell nothing before it is passed over, in ms. */
-const QUIET_MS = 10_000;
-
 /** Values that `by` tells one by one, by default. */
 const TOP_VALUES = 20;
 
@@ -113,63 +111,15 @@ export function trainJob(options: TrainOptions): Job {
     validate: validationFiles(options),
     clicks: clicksOf(spec, options),
   };
-  if (spec.join && job.clicks === null) throw unlabelled(spec);
+  checkLabelled(job);
   if (spec.lanes && job.topic) throw lanesOfFiles();
-  if (spec.join?.correct && job.data.some(isCacheName))
-    throw new HashbrookError("usage", "--data cache: impressions that join.correct reads again are read as text", {
-      hint: "give the files that it was made of",
-    });
   refuseRejected(job);
   return job;
-}
-
-/** Where `clicks` or `clicksTopic` says that clicks are. @throws usage where nothing can be joined with them */
-function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOptions): ClicksSpec | null {
-  const {
-    clicks,
-    clicksTopic,
-    quietMs = QUIET_MS,
-    topic,
-    validate,
-    validateLast,
-    epochs = 1,
-  } = options as TrainOptions;
-  if (clicks === undefined && clicksTopic === undefined) return null;
-  const refuse = (message: string, hint: string) => new HashbrookError("usage", message, { hint });
-  if (!spec.join)
-    throw refuse("--clicks: the spec has no join", "say in it how clicks are written: join: { clicks: ... }");
-  if ((clicks === undefined) === (topic === undefined))
-    throw refuse(
-      "clicks and impressions are in files, or both in topics",
-      "--data with --clicks, --topic with --clicks-topic",
-    );
-  if (validate?.length || validateLast != null || epochs > 1)
-    throw refuse(
-      "--clicks: impressions are learned in one pass",
-      "leave --epochs, --validate and --validate-last away",
-    );
-  if (spec.join.correct && clicksTopic !== undefined)
-    throw refuse(
-      "--clicks-topic: join.correct learns from files",
-      "leave it away: impressions then wait for the window",
-    );
-  if (clicks !== undefined) return { files: typeof clicks === "string" ? [clicks] : clicks };
-  return {
-    topic: { ...topic!, topic: clicksTopic!, group: `${topic!.group}.clicks`, start: { at: "earliest" } },
-    impressions: topic!.topic,
-    quietMs,
-  };
 }
 
 function lanesOfFiles(): HashbrookError {
   return new HashbrookError("usage", "train.lanes: a topic's partitions cannot be shared out among lanes yet", {
     hint: "learn from files, or without lanes",
-  });
-}
-
-function unlabelled({ name }: CompiledSpec): HashbrookError {
-  return new HashbrookError("usage", `${name}: its labels come from clicks, and none are given`, {
-    hint: "name the files of clicks, --clicks FILES, or their topic, --clicks-topic T",
   });
 }
 

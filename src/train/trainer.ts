@@ -21,7 +21,7 @@ import { PendingScores } from "./pending-scores.js";
 import type { Plan } from "./plan.js";
 import { keepCurves } from "./prefix-curves.js";
 import type { Publication } from "./publishing/publication.js";
-import { lettersOf } from "./rejects.js";
+import { keepRejects } from "./rejects.js";
 import type { EpochQuality, Progress, Report } from "./report.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
@@ -32,7 +32,7 @@ import { settle, step } from "./step.js";
 import type { DecodedBatch } from "./stream.js";
 import type { TrainerOptions } from "./trainer-options.js";
 import { Validation, type ValidationState } from "./validation.js";
-import { type RetryOptions, retried } from "./workers/retry.js";
+import type { RetryOptions } from "./workers/retry.js";
 
 /** Learns a stream: scores and learns batches, keeps rejects, commits checkpoints. The only writer of its directory. */
 export class Trainer implements Consumer {
@@ -182,7 +182,7 @@ export class Trainer implements Consumer {
     const skipped = batch.rows > 0 ? await step(this, batch, decoded) : 0;
     if (decoded.settled) settle(this, decoded.settled);
     if (this.validates && this.job.spec.label.time) this.validation.learned(batch);
-    await this.keepRejects(decoded);
+    await keepRejects(decoded.rejects, this.rejected, this.deadLetters, this.retry);
     this.runMetrics.count(batch, decoded, skipped, totalBytes);
     this.divergence.check(batch, skipped, this.model, { now: this.runMetrics.examples, saved: this.saved });
     this.order?.append(decoded.decisions);
@@ -247,13 +247,6 @@ export class Trainer implements Consumer {
     if (position && "messages" in position && !publication.replaying)
       this.order?.append([{ kind: "partitions", at: position.messages, count: position.offsets.length }]);
     await publication.publish(this.runMetrics.examples, runEnds);
-  }
-
-  private async keepRejects({ rejects }: DecodedBatch): Promise<void> {
-    for (const { bytes, ...reject } of rejects) this.rejected.append({ ...reject, raw: bytes });
-    const { deadLetters } = this;
-    if (!deadLetters || rejects.length === 0) return;
-    await retried("dead letters", () => deadLetters.send(lettersOf(rejects)), this.retry);
   }
 
   progress(): Omit<Progress, "source"> {
