@@ -15,6 +15,9 @@
  * ```
  */
 export type { SliceReport } from "./calibration/calibrator.js";
+export type { CopyOptions, CopyReport } from "./checkpoints/remote/head.js";
+export { pullCheckpoint } from "./checkpoints/remote/pull.js";
+export { pushCheckpoint } from "./checkpoints/remote/push.js";
 export type { Skipped } from "./checkpoints/store.js";
 export { type ErrorCode, HashbrookError, type PlainError } from "./core/errors.js";
 export type { DeltaSource } from "./delta-log/delta-log.js";
@@ -72,6 +75,14 @@ export type { MigrationWarning } from "./migrate/migration.js";
 export { type PruneOptions, pruneCheckpoint } from "./migrate/prune.js";
 export type { RewriteReport, Rewritten } from "./migrate/rewrite.js";
 export type { Clipped } from "./model/model.js";
+export type {
+  ObjectReader,
+  ObjectStore,
+  ReadOptions,
+  StoredObject,
+  WriteOptions,
+} from "./object-store/object-store.js";
+export { openReader, openStore } from "./object-store/open-store.js";
 export { type ReportOptions, type WrittenReport, writeReport } from "./report/report.js";
 export type { SpecWarning } from "./schema/problems.js";
 export type { Timeouts } from "./serve/app.js";

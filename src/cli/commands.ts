@@ -20,5 +20,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   lag: async () => (await import("./lag.js")).lagCommand(),
   replay: async () => (await import("./replay.js")).replayCommand(),
   item2vec: async () => (await import("./item2vec.js")).item2vecCommand(),
+  push: async () => (await import("./push.js")).pushCommand(),
+  pull: async () => (await import("./pull.js")).pullCommand(),
   migrate: async () => (await import("./migrate.js")).migrateCommand(),
 };

@@ -84,6 +84,16 @@ export function eventLog(text: string): string {
   throw new InvalidArgumentError("It must be a log of impressions: a directory, or kafka://HOST:PORT/TOPIC.");
 }
 
+/** A store of objects to write to. */
+export function writableStore(text: string): string {
+  return asked(text, (url) => openStore(url));
+}
+
+/** A store of objects to read from. */
+export function readableStore(text: string): string {
+  return asked(text, (url) => openReader(url));
+}
+
 /** The text, where nothing is thrown over it. */
 function asked(text: string, check: (text: string) => unknown): string {
   made(text, check);

@@ -1,16 +1,20 @@
 /** An object's bytes, and what tells one state of it from another. */
 export interface StoredObject {
+  /** All of it. */
   readonly bytes: Uint8Array;
   /** An entity tag: another one after every change of the bytes. */
   readonly tag: string;
 }
 
+/** How an object is read. */
 export interface ReadOptions {
   /** The tag of what is known already: the same is not sent again. */
   readonly known?: string | undefined;
+  /** Gives the read up. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How an object is written. */
 export interface WriteOptions {
   /** Writes only where nothing is ("absent"), or where the object has this tag still. */
   readonly only?: "absent" | { readonly tag: string } | undefined;

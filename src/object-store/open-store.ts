@@ -4,8 +4,6 @@ import { HttpReader } from "./http-reader.js";
 import type { ObjectReader, ObjectStore } from "./object-store.js";
 import { S3Store, s3Options } from "./s3-store.js";
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** True for the addresses that `openReader` takes. */
 export const isStore = (url: string): boolean => /^(objects:|s3:\/\/|https?:\/\/)/i.test(url);
 
@@ -14,7 +12,7 @@ export const isStore = (url: string): boolean => /^(objects:|s3:\/\/|https?:\/\/
  * @param env where credentials come from
  * @throws HashbrookError usage
  */
-export function openStore(url: string, env: Environment = process.env): ObjectStore {
+export function openStore(url: string, env: Readonly<Record<string, string | undefined>> = process.env): ObjectStore {
   const [, directory] = /^objects:(.+)$/i.exec(url) ?? [];
   if (directory) return new DirectoryStore(directory);
   const [, bucket, prefix = ""] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w./-]*))?$/i.exec(url) ?? [];
@@ -26,7 +24,7 @@ export function openStore(url: string, env: Environment = process.env): ObjectSt
 }
 
 /** Opens a store to read from: also `https://…` and `http://…`. @throws HashbrookError usage */
-export function openReader(url: string, env: Environment = process.env): ObjectReader {
+export function openReader(url: string, env: Readonly<Record<string, string | undefined>> = process.env): ObjectReader {
   if (!/^https?:/i.test(url)) return openStore(url, env);
   if (/^https?:\/\/[^/?#@]+(\/[^?#]*)?$/i.test(url)) return new HttpReader(url, env.HASHBROOK_LOG_TOKEN);
   throw new HashbrookError("usage", `${JSON.stringify(url)}: is no address of objects`, {

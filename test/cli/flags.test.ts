@@ -82,6 +82,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--log$/, PLACES, /kafka:\/\/HOST:PORT\/TOPIC|host:port|a topic's name/],
   [/^--log-share$/, ["-1", "x", "1.5", "110%"], /a share from 0 to 1/],
   [/^--explore$/, POLICIES, /epsilon-greedy:E with E from 0 to 1, softmax:T with T above 0, or thompson/],
+  [/^--store$/, ["runs/ads", "ftp://h/x", "s3://", "objects:", "https://h/x?y"], /objects:DIR|https:\/\/HOST\/PATH/],
   [
     /^--from$/,
     ["-1,-1", "0,-1", "x", "2026-13-45", "1,,2", "yesterday"],
@@ -105,6 +106,7 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
   [/^--(follow|checkpoint)$/, ["ads=runs/log", "runs/a=b/c"]],
   [/^--log$/, ["logs/scored", "kafka://h:9092,i:9092/scored"]],
   [/^--explore$/, ["epsilon-greedy:0", "epsilon-greedy:0.1", "softmax:.5", "thompson", "thompson:10"]],
+  [/^--store$/, ["objects:runs/copies"]],
   [/^--budget$/, ["200MB", "1.5 GiB", "50_000_000", "10%", "0.5 %"]],
   [/^--time$/, ["90", "30s", "15m", "1.5h"]],
   [/^--host$/, ["0.0.0.0", "::", "localhost", "scorer-1.ads.internal", "my_host"]],

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { type TrainOptions, train } from "../../src/train/run.js";
-import { digests, endedAfterKills, temporary } from "./hashbrook.js";
+import { digests, endedAfterKills, run, temporary } from "./hashbrook.js";
 
 const DAY = 3000;
 let folder: string;
@@ -48,6 +48,21 @@ const weights = (directory: string) =>
   Object.entries(digests(directory)).filter(([name]) => /(table-.*|dense)\.safetensors$/.test(name));
 
 describe("a file a day", () => {
+  it("is learned on by another machine that pulled the run, to the same bytes", async () => {
+    const address = `objects:${join(folder, "store")}`;
+    // A malformed event: what was rejected stays where it was.
+    appendFileSync(days[0], "no event\n");
+    await learn(days[0]);
+    expect((await run(["push", "--checkpoint", out, "--store", address])).stderr).toBe("");
+    const there = join(folder, "there");
+    const pulled = await run(["pull", "--store", address, "--out", there, "--json"]);
+    expect(JSON.parse(pulled.stdout)).toMatchObject({ examples: DAY });
+    await Promise.all([learn(days[1]), learn(days[1], { out: there })]);
+    expect(weights(there)).toEqual(weights(out));
+    expect((await run(["push", "--checkpoint", there, "--store", address])).status).toBe(0);
+    expect((await run(["push", "--checkpoint", out, "--store", address])).stdout).toContain("all there already");
+  });
+
   it("is learned on top of yesterday's, whose file is gone", async () => {
     await learn(days[0]);
     rmSync(days[0]);

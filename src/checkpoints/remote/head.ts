@@ -1,0 +1,79 @@
+import { HashbrookError } from "../../core/errors.js";
+import type { Files } from "../../core/files.js";
+import { readFully, withFile } from "../../core/files.js";
+import type { ObjectReader } from "../../object-store/object-store.js";
+import { hex } from "../../schema/compiled.js";
+import { type Immutable, type Static, Type } from "../../schema/typebox.js";
+import { validator } from "../../schema/validator.js";
+import { damaged } from "../checkpoint-directory.js";
+import type { Skipped } from "../store.js";
+
+/** The only object that changes: which checkpoint is there. */
+export const HEAD = "checkpoint.json";
+export const FORMAT = 1;
+/** A file goes in pieces of so many bytes. */
+export const PIECE_BYTES = 16 << 20;
+
+const Part = Type.Object({ examples: Type.Integer({ minimum: 0 }), checksum: hex });
+const Head = Type.Object({
+  format: Type.Literal(FORMAT),
+  spec_hash: Type.Union([hex, Type.Null()]),
+  /** The directories it is made of, the newest first, by their manifests' checksums. */
+  chain: Type.Array(Part, { minItems: 1 }),
+  /** What the run had rejected, a file of the newest directory: its bytes, and their XXH64. null: nothing. */
+  rejected: Type.Union([Type.Null(), Type.Object({ bytes: Type.Integer({ minimum: 1 }), xxh64: hex })]),
+  /** Of the checkpoint before: somebody may be reading it. */
+  before: Type.Array(Part),
+});
+export type RemoteHead = Immutable<Static<typeof Head>>;
+const headOf = validator(Head);
+
+/** Where a run keeps what it rejected. */
+export const REJECTED = { folder: "rejected", name: "rejected.jsonl" };
+
+/** What was copied. */
+export interface CopyReport {
+  /** Where it is now: a checkpoint's directory, or the store's address. */
+  readonly checkpoint: string;
+  /** Examples it has learned from. */
+  readonly examples: number;
+  /** Hash of the compiled spec. */
+  readonly spec_hash: string | null;
+  /** Of the checkpoint's files. */
+  readonly bytes: number;
+  /** Bytes that were not there before. */
+  readonly copied: number;
+  /** Damaged checkpoints that were passed over on the way to it. */
+  readonly passed_over: readonly Skipped[];
+}
+
+/** How it is copied. */
+export interface CopyOptions {
+  /** Told after every 16 MiB how many bytes were copied. */
+  readonly onProgress?: ((copied: number) => void) | undefined;
+}
+
+/** Of a file of a directory, by its manifest's checksum. */
+export const keyOf = (checksum: string, name: string): string => `${checksum}/${name}`;
+/** Of the n-th 16 MiB of it. */
+export const pieceOf = (checksum: string, name: string, piece: number): string =>
+  keyOf(checksum, `${name}.${String(piece).padStart(6, "0")}`);
+
+/** @throws HashbrookError checkpoint_damaged, store_unreachable, store_refused */
+export async function readHead(store: ObjectReader): Promise<{ head: RemoteHead | null; tag: string | null }> {
+  const found = await store.read(HEAD);
+  if (!found || found === "known") return { head: null, tag: null };
+  const wrong = (what: string) => damaged(`${store.url}/${HEAD}`, what);
+  try {
+    return { head: headOf(JSON.parse(new TextDecoder().decode(found.bytes)), wrong), tag: found.tag };
+  } catch (error) {
+    throw error instanceof HashbrookError ? error : wrong((error as Error).message);
+  }
+}
+
+/** All bytes of a file. */
+export function contentOf(files: Files, path: string): Uint8Array {
+  const data = new Uint8Array(files.stat(path)?.bytes ?? 0);
+  withFile(files, path, "r", (file) => readFully(files, file, data, 0));
+  return data;
+}

@@ -1,0 +1,140 @@
+import { basename, dirname, join } from "node:path";
+import { HashbrookError } from "../../core/errors.js";
+import { errorCode, type Files, nodeFiles, readFully, withFile } from "../../core/files.js";
+import type { ObjectStore } from "../../object-store/object-store.js";
+import type { Checkpoint } from "../checkpoint.js";
+import { type CheckpointDirectory, damaged } from "../checkpoint-directory.js";
+import { Checksum } from "../checksum.js";
+import { MANIFEST } from "../manifest.js";
+import { openCheckpoint } from "../store.js";
+import {
+  type CopyOptions,
+  type CopyReport,
+  contentOf,
+  FORMAT,
+  HEAD,
+  keyOf,
+  PIECE_BYTES,
+  pieceOf,
+  REJECTED,
+  type RemoteHead,
+  readHead,
+} from "./head.js";
+
+/**
+ * Copies a run's newest checkpoint, or one checkpoint, to a store of objects: of what it builds on only what is not there. It is
+ * there from the instant the store's `checkpoint.json` names it, which is written only where it is as it was read.
+ * @param path a run's directory, or one checkpoint's
+ * @throws HashbrookError checkpoint_…; checkpoint_locked where somebody else copies, output_exists where the store has a later
+ * checkpoint or one of another spec; store_unreachable, store_refused
+ */
+export async function pushCheckpoint(
+  path: string,
+  store: ObjectStore,
+  { onProgress }: CopyOptions = {},
+): Promise<CopyReport> {
+  const { checkpoint, skipped } = openCheckpoint(path);
+  const { examples, specHash, chain, bytes } = checkpoint;
+  const { head: before, tag } = await readHead(store);
+  if (before) refuseOther(store.url, before, { examples, specHash });
+  const parts = chain.map(({ manifest, checksum }) => ({ examples: manifest.examples, checksum }));
+  const report = { checkpoint: store.url, examples, spec_hash: specHash, bytes, passed_over: skipped };
+  if (before?.chain[0].checksum === parts[0].checksum) return { ...report, copied: 0 };
+  const upload = new Upload(store, nodeFiles, onProgress);
+  const known = new Set(before?.chain.map(({ checksum }) => checksum));
+  for (const part of [...chain].reverse()) if (!known.has(part.checksum)) await upload.directory(part);
+  const rejected = await upload.rejected(checkpoint);
+  const head = { format: FORMAT, spec_hash: specHash, chain: parts, rejected, before: before?.chain ?? [] };
+  const data = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
+  if ((await store.write(HEAD, data, { only: tag === null ? "absent" : { tag }, immutable: false })) === null)
+    throw new HashbrookError("checkpoint_locked", `${store.url}: somebody else has put a checkpoint there meanwhile`, {
+      hint: "let only one process copy checkpoints to an address",
+    });
+  const kept = new Set([...head.chain, ...head.before].map(({ checksum }) => checksum));
+  await store.remove((await store.list()).filter((key) => isPart(key) && !kept.has(key.slice(0, 16))));
+  return { ...report, copied: upload.copied };
+}
+
+function refuseOther(
+  url: string,
+  before: RemoteHead,
+  { examples, specHash }: { examples: number; specHash: string | null },
+): void {
+  const hint = "give every run an address of its own";
+  if (before.spec_hash !== specHash)
+    throw new HashbrookError("output_exists", `${url}: holds a checkpoint of another spec (${before.spec_hash})`, {
+      hint,
+    });
+  if (before.chain[0].examples > examples)
+    throw new HashbrookError(
+      "output_exists",
+      `${url}: holds a later checkpoint, of ${before.chain[0].examples} examples`,
+      {
+        hint,
+      },
+    );
+}
+
+/** Whether an object is a checkpoint's: what is none is not ours to remove. */
+const isPart = (key: string): boolean => /^[0-9a-f]{16}\//.test(key);
+
+/** Writes what a checkpoint is made of. */
+class Upload {
+  /** Bytes. */
+  copied = 0;
+  private readonly store: ObjectStore;
+  private readonly files: Files;
+  private readonly onProgress: CopyOptions["onProgress"];
+
+  constructor(store: ObjectStore, files: Files, onProgress: CopyOptions["onProgress"]) {
+    this.store = store;
+    this.files = files;
+    this.onProgress = onProgress;
+  }
+
+  async directory({ path, checksum, manifest }: CheckpointDirectory): Promise<void> {
+    for (const { name, bytes } of manifest.files) await this.file(join(path, name), checksum, bytes);
+    const encoded = reading(path, () => contentOf(this.files, join(path, MANIFEST)));
+    await this.write(keyOf(checksum, MANIFEST), encoded);
+  }
+
+  /** What the run had rejected when the checkpoint was taken. */
+  async rejected({ path, meta, chain }: Checkpoint): Promise<RemoteHead["rejected"]> {
+    const bytes = Number(meta.rejected_bytes ?? 0);
+    if (bytes === 0) return null;
+    const file = join(dirname(path), REJECTED.folder, REJECTED.name);
+    return { bytes, xxh64: await this.file(file, chain[0].checksum, bytes) };
+  }
+
+  /** @returns the XXH64 of the first `bytes` of a file */
+  private async file(path: string, checksum: string, bytes: number): Promise<string> {
+    const hash = new Checksum();
+    for (let at = 0; at < bytes; at += PIECE_BYTES) {
+      const piece = new Uint8Array(Math.min(PIECE_BYTES, bytes - at));
+      const read = () => withFile(this.files, path, "r", (file) => readFully(this.files, file, piece, at));
+      if (reading(path, read) < piece.length) throw damaged(path, "it became shorter while it was copied");
+      hash.update(piece);
+      await this.write(pieceOf(checksum, basename(path), at / PIECE_BYTES), piece);
+    }
+    return hash.digest();
+  }
+
+  private async write(key: string, bytes: Uint8Array): Promise<void> {
+    await this.store.write(key, bytes, { only: "absent", immutable: true });
+    this.copied += bytes.length;
+    this.onProgress?.(this.copied);
+  }
+}
+
+/** A run that goes on meanwhile may have given the checkpoint up. */
+function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    throw new HashbrookError("checkpoint_missing", `${path}: was removed while it was copied`, {
+      cause: error,
+      hint: "the run has later checkpoints by now: push again",
+    });
+  }
+}

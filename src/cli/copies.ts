@@ -1,0 +1,27 @@
+import type { CopyReport } from "../checkpoints/remote/head.js";
+import { bytes } from "./progress.js";
+import { tellPassedOver } from "./summary.js";
+
+/** What the help of push and pull says of addresses. */
+export const STORES = `
+An address is objects:DIR (a directory, for instance one that a web server hands out) or s3://BUCKET/PREFIX, whose credentials come from
+AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for another store than Amazon's, AWS_ENDPOINT_URL.`;
+
+/** Says every 256 MiB how far it is. */
+export function progress(): (done: number) => void {
+  let told = 0;
+  return (done) => {
+    if (done - told < 256 << 20) return;
+    told = done;
+    process.stderr.write(`copied ${bytes(done)}\n`);
+  };
+}
+
+/** Prints what was copied. */
+export function tell(report: CopyReport, json: true | undefined): void {
+  tellPassedOver(report.passed_over);
+  const { checkpoint, examples, copied, bytes: all } = report;
+  const share = copied === 0 ? "all there already" : `${bytes(copied)} of them copied`;
+  const text = `${examples.toLocaleString("en")} examples, ${bytes(all)}, ${share}\n${checkpoint}\n`;
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : text);
+}

@@ -1,0 +1,145 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { pullCheckpoint } from "../../src/checkpoints/remote/pull.js";
+import { pushCheckpoint } from "../../src/checkpoints/remote/push.js";
+import { CheckpointStore } from "../../src/checkpoints/store.js";
+import type { HashbrookError } from "../../src/core/errors.js";
+import { DirectoryStore } from "../../src/object-store/directory-store.js";
+import type { ObjectReader, ObjectStore, StoredObject } from "../../src/object-store/object-store.js";
+import { openReader } from "../../src/object-store/open-store.js";
+import { fileServer } from "../object-store/file-server.js";
+import { content, temporaryDirectory } from "./samples.js";
+
+/** A run with a checkpoint. */
+function run(step: number, directory = temporaryDirectory()): string {
+  new CheckpointStore(directory).save(step * 100, content(step));
+  return directory;
+}
+
+/** Every file of a run's checkpoints. */
+function newest(root: string): Record<string, string> {
+  const names = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.includes("/"));
+  return Object.fromEntries(names.sort().map((name) => [name, readFileSync(join(root, name), "base64")]));
+}
+
+describe("a checkpoint in a store", () => {
+  it("comes back byte for byte, and is not copied twice", async () => {
+    const [from, to] = [run(3), join(temporaryDirectory(), "run")];
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    const pushed = await pushCheckpoint(from, store);
+    expect(pushed).toMatchObject({ examples: 300, copied: pushed.bytes, passed_over: [] });
+    expect(await pushCheckpoint(from, store)).toMatchObject({ copied: 0 });
+    const pulled = await pullCheckpoint(store, to);
+    expect(pulled).toMatchObject({
+      examples: 300,
+      copied: pulled.bytes,
+      checkpoint: join(to, "checkpoint-000000000300"),
+    });
+    expect(newest(to)).toEqual(newest(from));
+    expect(await pullCheckpoint(store, to)).toMatchObject({ copied: 0 });
+  });
+
+  it("gives way to a later one; the one before is kept for who reads it, those before are not", async () => {
+    const from = run(1);
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    await pushCheckpoint(from, store);
+    const first = new Set((await store.list()).map((key) => key.slice(0, 16)));
+    await store.write("notes.txt", new Uint8Array(3), { immutable: false });
+    for (const step of [2, 3]) await pushCheckpoint(run(step, from), store);
+    const left = (await store.list()).filter((key) => key.includes("/")).map((key) => key.slice(0, 16));
+    expect(new Set(left).size).toBe(2);
+    expect(left.some((name) => first.has(name))).toBe(false);
+    expect(await store.read("notes.txt")).not.toBeNull();
+    const to = join(temporaryDirectory(), "run");
+    expect(await pullCheckpoint(store, to)).toMatchObject({ examples: 300 });
+  });
+
+  it("refuses an earlier checkpoint, another spec's, and somebody else's at the same time", async () => {
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    await pushCheckpoint(run(5), store);
+    await expect(pushCheckpoint(run(4), store)).rejects.toMatchObject({ code: "output_exists" });
+    const other = temporaryDirectory();
+    const { meta, blocks } = content(9);
+    new CheckpointStore(other).save(900, { meta: { ...meta, spec_hash: "ffffffffffffffff" }, blocks });
+    await expect(pushCheckpoint(other, store)).rejects.toMatchObject({ code: "output_exists" });
+
+    let raced = false;
+    const racing: ObjectStore = {
+      url: store.url,
+      read: (...args) => store.read(...args),
+      list: () => store.list(),
+      remove: (keys) => store.remove(keys),
+      write: async (...args) => {
+        if (!raced) {
+          raced = true;
+          await pushCheckpoint(run(6), store);
+        }
+        return store.write(...args);
+      },
+    };
+    await expect(pushCheckpoint(run(7), racing)).rejects.toMatchObject({ code: "checkpoint_locked" });
+    expect(await pullCheckpoint(store, join(temporaryDirectory(), "run"))).toMatchObject({ examples: 600 });
+  });
+
+  it("is pulled over HTTP", async () => {
+    const folder = join(temporaryDirectory(), "store");
+    const [from, to] = [run(2), join(temporaryDirectory(), "run")];
+    await pushCheckpoint(from, new DirectoryStore(folder));
+    await pullCheckpoint(openReader(await fileServer(folder), {}), to);
+    expect(newest(to)).toEqual(newest(from));
+  });
+
+  it("with any byte changed is refused, and leaves no checkpoint", async () => {
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    await pushCheckpoint(run(2), store);
+    for (const key of await store.list()) {
+      const { bytes, tag } = (await store.read(key)) as StoredObject;
+      for (let at = 0; at < bytes.length; at += Math.ceil(bytes.length / 20)) {
+        const changed = Uint8Array.from(bytes);
+        changed[at] ^= 1;
+        const hurt: ObjectReader = {
+          url: store.url,
+          read: async (asked) => (asked === key ? { bytes: changed, tag } : store.read(asked)),
+        };
+        const to = join(temporaryDirectory(), "run");
+        const told = await pullCheckpoint(hurt, to).then(
+          ({ examples }) => examples,
+          (error: HashbrookError) => error.code,
+        );
+        // In checkpoint.json the spec's hash is for who pushes.
+        expect(["checkpoint_damaged", "checkpoint_missing", "checkpoint_mismatch", 200], `${key} ${at}`).toContain(
+          told,
+        );
+        if (told !== 200) expect(new CheckpointStore(to).latest().checkpoint).toBeUndefined();
+      }
+    }
+  });
+
+  it("goes on where it was cut off, and does not touch what another run has", async () => {
+    const folder = join(temporaryDirectory(), "store");
+    const store = new DirectoryStore(folder);
+    await pushCheckpoint(run(2), store);
+    const to = join(temporaryDirectory(), "run");
+    await pullCheckpoint(store, to);
+    rmSync(join(to, "checkpoint-000000000200", "manifest.json"));
+    expect(await pullCheckpoint(store, to)).toMatchObject({ examples: 200 });
+
+    const other = run(2, temporaryDirectory());
+    const { meta, blocks } = content(8);
+    new CheckpointStore(other).save(200, { meta, blocks });
+    await expect(pullCheckpoint(store, other)).rejects.toMatchObject({ code: "output_exists" });
+    const later = run(3);
+    await expect(pullCheckpoint(store, later)).rejects.toMatchObject({ code: "output_exists" });
+    expect(existsSync(join(later, "checkpoint-000000000300", "manifest.json"))).toBe(true);
+    const busy = join(temporaryDirectory(), "run");
+    const trainer = new CheckpointStore(busy);
+    trainer.lock();
+    await expect(pullCheckpoint(store, busy)).rejects.toMatchObject({ code: "checkpoint_locked" });
+  });
+
+  it("that was never there is missing", async () => {
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    await expect(pullCheckpoint(store, temporaryDirectory())).rejects.toMatchObject({ code: "checkpoint_missing" });
+  });
+});
