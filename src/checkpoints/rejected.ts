@@ -26,12 +26,12 @@ export interface RejectedEvent {
 const BUFFER_BYTES = 256 << 10;
 
 /**
- * The dead-letter file `rejected/rejected.jsonl` of a run: one JSON object a line, in stream order.
+ * A file of the folder `rejected` of a run: one JSON object a line, in stream order.
  *
  * Its length is part of every checkpoint (`sync` first, then save `bytesWritten`): on resume the file is cut to that
- * length, so that the replay neither loses nor doubles a reject.
+ * length, so that the replay neither loses nor doubles a line.
  */
-export class RejectedWriter {
+export class KeptLines {
   readonly path: string;
   private readonly files: Files;
   private readonly file: number;
@@ -41,35 +41,31 @@ export class RejectedWriter {
 
   /**
    * @param directory the run's directory
+   * @param name of the file
    * @param length `bytesWritten` of the checkpoint that is resumed from; 0 begins anew
    * @throws checkpoint_mismatch when the file is shorter than the checkpoint says; checkpoint_write
    */
-  constructor(directory: string, length = 0, files: Files = nodeFiles) {
+  constructor(directory: string, name: string, length = 0, files: Files = nodeFiles) {
     this.files = files;
-    this.path = join(directory, "rejected", "rejected.jsonl");
+    this.path = join(directory, "rejected", name);
     this.position = length;
     this.file = this.writing(() => this.openAt(join(directory, "rejected"), length));
   }
 
-  /** Length of the file with all rejects appended so far. Durable after `sync`. */
+  /** Length of the file with all lines appended so far. Durable after `sync`. */
   get bytesWritten(): number {
     return this.position + this.pendingBytes;
   }
 
-  /**
-   * Adds the next reject of the stream.
-   * @throws checkpoint_write on a full disk; the writer is of no use then but to be closed
-   */
-  append({ raw, ...facts }: RejectedEvent): void {
-    const { code, column, value, expected, file, row, offset, length } = facts;
-    const told = { code, column, value, expected, file, row, offset, length, ...rawText(raw) };
+  /** Adds the next line. @throws checkpoint_write on a full disk; the writer is of no use then but to be closed */
+  add(told: object): void {
     const line = Buffer.from(`${JSON.stringify(told)}\n`);
     this.pending.push(line);
     this.pendingBytes += line.byteLength;
     if (this.pendingBytes >= BUFFER_BYTES) this.writing(() => this.flush());
   }
 
-  /** Puts all rejects so far on disk: before a checkpoint with `bytesWritten` is saved. */
+  /** Puts all lines so far on disk: before a checkpoint with `bytesWritten` is saved. */
   sync(): void {
     this.writing(() => {
       this.flush();
@@ -113,6 +109,20 @@ export class RejectedWriter {
     } catch (error) {
       throw writeError(this.path, error);
     }
+  }
+}
+
+/** The dead-letter file `rejected/rejected.jsonl` of a run. */
+export class RejectedWriter extends KeptLines {
+  /** As `KeptLines`. */
+  constructor(directory: string, length = 0, files: Files = nodeFiles) {
+    super(directory, "rejected.jsonl", length, files);
+  }
+
+  /** Adds the next reject of the stream. @throws as `add` */
+  append({ raw, ...facts }: RejectedEvent): void {
+    const { code, column, value, expected, file, row, offset, length } = facts;
+    this.add({ code, column, value, expected, file, row, offset, length, ...rawText(raw) });
   }
 }
 

@@ -16,6 +16,12 @@ export interface PublishFlags {
   kafka?: string;
 }
 
+/** The flags about clicks that label nothing. */
+export interface LateFlags {
+  keepLate?: true;
+  lateTopic?: string;
+}
+
 export function publishOptions(): Option[] {
   return [
     new Option(
@@ -46,4 +52,15 @@ export function deadLettersOf({ deadLetterTopic: topic, kafka }: PublishFlags): 
   if (topic === undefined) return null;
   if (kafka === undefined) throw new HashbrookError("usage", "--dead-letter-topic goes with --kafka BROKERS");
   return { kafka: kafkaOptions(kafka), topic };
+}
+
+/** @throws HashbrookError usage without --kafka */
+export function unusedOf({
+  keepLate,
+  lateTopic: topic,
+  kafka,
+}: LateFlags & Pick<PublishFlags, "kafka">): Job["unused"] {
+  if (topic === undefined) return keepLate ? { topic: null } : null;
+  if (kafka === undefined) throw new HashbrookError("usage", "--late-topic goes with --kafka BROKERS");
+  return { topic: { kafka: kafkaOptions(kafka), topic } };
 }

@@ -26,7 +26,14 @@ import {
   wholeShare,
 } from "./options.js";
 import { progressReporter } from "./progress.js";
-import { deadLettersOf, type PublishFlags, publishOf, publishOptions } from "./publish-options.js";
+import {
+  deadLettersOf,
+  type LateFlags,
+  type PublishFlags,
+  publishOf,
+  publishOptions,
+  unusedOf,
+} from "./publish-options.js";
 import { listenOptions, type ProtectionFlags } from "./serve-options.js";
 import { stopSignal } from "./signals.js";
 import { tellStarted } from "./started.js";
@@ -34,7 +41,7 @@ import { printReport, tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
 import { tellWarnings } from "./warnings.js";
 
-interface Flags extends TopicFlags, PublishFlags, ProtectionFlags {
+interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
   serve?: number;
   metricsPort?: number;
   model: string[];
@@ -82,6 +89,8 @@ export function trainCommand(): Command {
       milliseconds,
       10_000,
     )
+    .option("--keep-late", "keep late and repeated clicks, with the reason, in DIR/rejected/late.jsonl")
+    .option("--late-topic <topic>", "late and repeated clicks also go to this topic of --kafka", topicName)
     .requiredOption("--out <dir>", "directory of the run: checkpoints, rejected rows")
     .option(
       "--resume",
@@ -210,6 +219,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
     topic,
     quietMs: flags.clicksQuietMs,
     deadLetters,
+    unused: unusedOf(flags),
     publish: publishOf(flags),
     initTables: flags.initTable,
     follower: beside?.follower,

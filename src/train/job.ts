@@ -25,6 +25,8 @@ export interface Job extends TrainSettings {
   readonly publish: PublishSpec | null;
   /** Rejected events also go to this Kafka topic. */
   readonly deadLetters: { readonly kafka: KafkaOptions; readonly topic: string } | null;
+  /** Clicks that label nothing are kept in the run's directory, and where a topic is named, there, too; null: they are counted alone. */
+  readonly unused: { readonly topic: { readonly kafka: KafkaOptions; readonly topic: string } | null } | null;
   /** train: the run's directory. */
   readonly out: string | null;
   /** predict: where the rows' lines go. */

@@ -19,6 +19,8 @@ export interface TrainMeta {
   readonly position: StreamPosition | null;
   readonly sources: readonly string[];
   readonly rejected_bytes: number;
+  /** Of the file of clicks that label nothing; absent where they are not kept. */
+  readonly late_bytes?: number;
   readonly publisher?: PublisherState;
   readonly tally: RunMetricsState;
   /** Absent where the run began before there were first steps. */

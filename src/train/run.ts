@@ -38,6 +38,8 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   readonly publish?: Partial<PublishSpec> | undefined;
   /** Rejected events also go to this Kafka topic. */
   readonly deadLetters?: Job["deadLetters"] | undefined;
+  /** Keep clicks that label nothing, late and repeated ones, in DIR/rejected/late.jsonl, and in a topic where one is named. */
+  readonly unused?: Job["unused"] | undefined;
   /** Path of a model spec (features/*.yaml), or a compiled one. */
   readonly model: string | CompiledSpec;
   /** Told what the model spec may say, but seldom means. */
@@ -106,6 +108,7 @@ export function trainJob(options: TrainOptions): Job {
     topic: options.topic ?? null,
     publish: publishSpec(options),
     deadLetters: options.deadLetters ?? null,
+    unused: options.unused ?? null,
     out: options.out,
     kept: sliceSource(spec),
     validate: validationFiles(options),
@@ -252,6 +255,7 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
     topic: null,
     publish: null,
     deadLetters: null,
+    unused: null,
     out: null,
     output: null,
     kept: [],

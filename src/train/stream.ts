@@ -6,6 +6,7 @@ import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.j
 import type { FilePosition, StreamPosition } from "./job.js";
 import type { ClickMark } from "./join/click-stream.js";
 import type { JoinState } from "./join/joiner.js";
+import type { UnusedLabel } from "./join/unused-label.js";
 import type { MergeDecision } from "./ordering/merge.js";
 import type { RejectedRow } from "./rejects.js";
 import { SeenRows } from "./seen-rows.js";
@@ -41,6 +42,8 @@ export interface DecodedBatch {
   readonly lanes?: readonly number[];
   /** The join behind the batch, where labels come from clicks. */
   readonly join?: JoinState;
+  /** Clicks until here that label nothing, where they are kept. */
+  readonly unused?: readonly UnusedLabel[];
   /** Rows at its end that are impressions learned before, which a click came to since. */
   readonly corrections?: number;
   /** The oldest impressions whose scores wait for their labels, with these (a batch without fields); null: those of no more. */

@@ -1,10 +1,8 @@
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
-import { RejectedWriter } from "../checkpoints/rejected.js";
 import { CheckpointStore, type Skipped } from "../checkpoints/store.js";
 import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
 import type { PublisherState } from "../delta-log/publisher.js";
 import type { Model } from "../model/model.js";
-import type { DeadLetterTopic } from "../sources/kafka/dead-letter.js";
 import { specHash } from "../spec/hash.js";
 import type { StartReport } from "../warm-start/report.js";
 import { BestEpoch } from "./best-epoch.js";
@@ -21,11 +19,11 @@ import { PendingScores } from "./pending-scores.js";
 import type { Plan } from "./plan.js";
 import { keepCurves } from "./prefix-curves.js";
 import type { Publication } from "./publishing/publication.js";
-import { keepRejects } from "./rejects.js";
 import type { EpochQuality, Progress, Report } from "./report.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
 import type { Scored } from "./scored.js";
+import { SetAside } from "./set-aside.js";
 import { nameSlices } from "./slice-names.js";
 import { type Started, startModel } from "./start-model.js";
 import { settle, step } from "./step.js";
@@ -40,7 +38,6 @@ export class Trainer implements Consumer {
   private readonly layout: BatchLayout;
   readonly model: Model;
   private readonly store: CheckpointStore;
-  private readonly rejected: RejectedWriter;
   readonly runMetrics: RunMetrics;
   private readonly dedup: DedupWindow | null;
   /** What a topic's replay must decide alike; files leave nothing to decide. */
@@ -62,7 +59,8 @@ export class Trainer implements Consumer {
   private readonly retry: RetryOptions;
   private readonly checkpointer: Checkpointer;
   private publication: Publication | null = null;
-  private deadLetters: DeadLetterTopic | null = null;
+  /** There from `open` on. */
+  private aside!: SetAside;
   private readonly passedOver: readonly Skipped[];
   private readonly started: StartReport | null;
   private startTold = false;
@@ -93,7 +91,6 @@ export class Trainer implements Consumer {
     this.validation = new Validation(job.spec.window, resumed?.meta.validation);
     this.best = new BestEpoch(store);
     this.divergence = new Divergence(job.maxSkipped, job.spec);
-    this.rejected = new RejectedWriter(store.directory, this.meta.rejected_bytes, store.fenced);
     this.checkpointer = new Checkpointer({
       store,
       stores: model.tables.flatMap(({ stores }) => stores),
@@ -140,10 +137,7 @@ export class Trainer implements Consumer {
   private async connect({ clock, follower }: TrainerOptions, state: PublisherState | null): Promise<void> {
     const { job, model, order, retry } = this;
     const { directory } = this.store;
-    if (job.deadLetters) {
-      const { DeadLetterTopic } = await import("../sources/kafka/dead-letter.js");
-      this.deadLetters = await DeadLetterTopic.open(job.deadLetters.kafka, job.deadLetters.topic, job.topic?.group);
-    }
+    this.aside = await SetAside.open(job, this.store, this.meta);
     if (!job.publish) return;
     const options = { spec: job.publish, model, order: order!, clock, directory, port: follower, state, retry };
     const { Publication } = await import("./publishing/publication.js");
@@ -182,15 +176,20 @@ export class Trainer implements Consumer {
     const skipped = batch.rows > 0 ? await step(this, batch, decoded) : 0;
     if (decoded.settled) settle(this, decoded.settled);
     if (this.validates && this.job.spec.label.time) this.validation.learned(batch);
-    await keepRejects(decoded.rejects, this.rejected, this.deadLetters, this.retry);
+    await this.aside.keep(decoded, this.retry);
     this.runMetrics.count(batch, decoded, skipped, totalBytes);
     this.divergence.check(batch, skipped, this.model, { now: this.runMetrics.examples, saved: this.saved });
     this.order?.append(decoded.decisions);
     if (decoded.decisions.some(({ kind }) => kind === "anew")) this.publication?.decideAnew();
-    const { bytesWritten } = this.rejected;
     const pass = this.meta.pass ? { pass: { ...this.meta.pass, ends } } : {};
     const { position } = decoded;
-    this.meta = { ...this.meta, ...pass, position, sources: fingerprints, rejected_bytes: bytesWritten };
+    this.meta = {
+      ...this.meta,
+      ...pass,
+      position,
+      sources: fingerprints,
+      ...this.aside.meta,
+    };
     this.publication?.learned(timesOf(batch, decoded));
     await this.settle();
   }
@@ -295,8 +294,7 @@ export class Trainer implements Consumer {
   async close(): Promise<void> {
     await this.checkpointer.close();
     await this.publication?.close();
-    await this.deadLetters?.close();
-    this.rejected.close();
+    await this.aside.close();
     this.order?.close();
     this.store.unlock();
     await this.model.close();
@@ -304,7 +302,7 @@ export class Trainer implements Consumer {
 
   /** Everything, for one atomic commit: weights, optimizer state, metrics, counters and the place in the stream. */
   private content(model = this.model): CheckpointContent {
-    this.rejected.sync();
+    this.aside.sync();
     this.order?.sync();
     const { spec } = this.job;
     const publisher = this.publication ? { publisher: this.publication.state } : {};

@@ -77,7 +77,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--time$/, ["-1", "0", "x", "15x"], /a time above 0/],
   [/^--host$/, HOSTS, /a host's name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
-  [/^--(topic|dead-letter-topic|clicks-topic)$/, TOPICS, /a topic's name/],
+  [/^--(topic|dead-letter-topic|clicks-topic|late-topic)$/, TOPICS, /a topic's name/],
   [/^--(publish|follow)$/, LOGS, /kafka:\/\/HOST:PORT(\[.*\])?\/TOPIC|host:port|a topic's name/],
   [/^--log$/, PLACES, /kafka:\/\/HOST:PORT\/TOPIC|host:port|a topic's name/],
   [/^--log-share$/, ["-1", "x", "1.5", "110%"], /a share from 0 to 1/],

@@ -54,6 +54,29 @@ describe("train --clicks", () => {
     expect(await predictions("bad")).toBe(await predictions("joined"));
   });
 
+  it("keeps late and repeated clicks with the reason, once, where it is told to", async () => {
+    const unruly = join(folder, "unruly.tsv");
+    const lines = readFileSync(clicks, "utf8").trim().split("\n");
+    const [early, again] = [lines[10], lines[1296]];
+    writeFileSync(
+      unruly,
+      `${[...lines.slice(0, 900), early, ...lines.slice(900, 1300), again, ...lines.slice(1300)].join("\n")}\n`,
+    );
+    const line = [...training("unruly", unruly), "--keep-late"];
+    await report([...line, "--limit", String(18 * 512)]);
+    const told = await report([...line, "--resume"]);
+    expect(told.join).toMatchObject({ late: 1, duplicates: 1 });
+    const kept = readFileSync(join(folder, "unruly", "rejected", "late.jsonl"), "utf8")
+      .trim()
+      .split("\n");
+    const label = (reason: string, click: string) => {
+      const [id, time] = click.split("\t");
+      return { reason, id, time, partition: 0 };
+    };
+    expect(kept.map((one) => JSON.parse(one))).toEqual([label("late", early), label("repeated", again)]);
+    expect(await predictions("unruly")).toBe(await predictions("joined"));
+  });
+
   it("labels the impressions that eval scores", async () => {
     const evaluation = ["eval", "--checkpoint", join(folder, "joined")];
     const joined = await report([...evaluation, "--data", shown, "--clicks", clicks]);

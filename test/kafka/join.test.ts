@@ -60,13 +60,19 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     const { topic, clicksTopic } = await topics(kafka, all.shown, shuffled(all.clicks, 3), 8);
     const out = temporary();
     const flags = [...training(kafka, topic, out, { model: JOIN }), "--clicks-topic", clicksTopic, "--until", "end"];
-    const { join: counts } = await report(flags);
+    const late = await kafka.topic();
+    const { join: counts } = await report([...flags, "--late-topic", late]);
     expect(counts).toEqual({
       clicks: 3 * all.clicks.length,
       joined: all.clicks.length,
       duplicates: 2 * all.clicks.length,
       late: 0,
     });
+    const kept = await kafka.read(late);
+    expect(kept.length).toBe(2 * all.clicks.length);
+    const repeated = kept.map(({ value }) => JSON.parse(value.toString()) as { reason: string; id: string });
+    expect(new Set(repeated.map(({ reason }) => reason))).toEqual(new Set(["repeated"]));
+    expect(new Set(repeated.map(({ id }) => id)).size).toBe(all.clicks.length);
     expect(await predictions(out)).toBe(await predictions(expected));
   });
 

@@ -5,6 +5,7 @@ import type { CompiledSpec, JoinSpec } from "../../spec/compiled.js";
 import type { FilePosition } from "../job.js";
 import { decodedBatches, START } from "../stream.js";
 import type { ClickPlace, ClickRun, ClickSource, ClickStream } from "./click-stream.js";
+import { keptOfClick, textsOf } from "./unused-label.js";
 
 /** Clicks read at a time: where reading can begin anew depends on it, so it is part of what a checkpoint means. */
 const RUN = 1024;
@@ -20,10 +21,12 @@ export function clickSpec(spec: CompiledSpec, { clicks }: JoinSpec): CompiledSpe
 export class ClickFiles implements ClickSource {
   readonly streams = 1;
   private readonly spec: CompiledSpec;
+  private readonly kept: readonly string[] | undefined;
   private readonly source: ReturnType<typeof sourceOf>;
 
-  /** @throws source_missing, usage */
-  constructor(spec: CompiledSpec, join: JoinSpec, files: readonly string[]) {
+  /** @param keeps clicks come with their texts @throws source_missing, usage */
+  constructor(spec: CompiledSpec, join: JoinSpec, files: readonly string[], keeps = false) {
+    this.kept = keeps ? keptOfClick(join) : undefined;
     this.spec = clickSpec(spec, join);
     this.source = sourceOf(inputsFor(files));
   }
@@ -38,8 +41,9 @@ export class ClickFiles implements ClickSource {
   }
 
   async open(_index: number, place: ClickPlace | null): Promise<ClickStream> {
-    const { source } = this;
-    const decoder = new Decoder(this.spec, { capacity: RUN, unlabelled: true, distinct: false, watch: false });
+    const { source, kept } = this;
+    const reading = { capacity: RUN, unlabelled: true, distinct: false, watch: false, kept };
+    const decoder = new Decoder(this.spec, reading);
     const buffer = new ArrayBuffer(decoder.layout.bytes);
     const start = place === null ? START : positionOf(place);
     const options = { start, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
@@ -56,9 +60,9 @@ function runs(batches: ReturnType<typeof decodedBatches>, { layout }: Decoder, s
   return async (): Promise<ClickRun | "end"> => {
     const { value, done } = await batches.next();
     if (done) return "end";
-    const { rows, rejects, position } = value;
+    const { rows, rejects, position, kept } = value;
     const { idHalves: ids, times } = new Batch(layout, rows, value.buffer);
-    const run = { place: placeOf(at), rows, ids, times, rejects };
+    const run = { place: placeOf(at), rows, ids, times, texts: textsOf(kept), rejects };
     at = position as FilePosition;
     return run;
   };

@@ -6,10 +6,11 @@ interface Queue {
 
 const NONE = -1;
 const FIRST_ROOM = 1 << 10;
+const GROWTH = 1.25;
 
 /**
- * Clicks that may still belong to an impression, found by the impression's id: 32 bytes a click (hash chains and a queue a
- * stream through typed arrays). A click that came twice is there twice: what is found does not depend on which came first.
+ * Clicks that may still belong to an impression, found by the impression's id: 26 to 35 bytes a click (hash chains and a queue a
+ * stream through typed arrays, which grow by a quarter). A click that came twice is there twice: what is found does not depend on which came first.
  */
 export class ClickIndex {
   /** Clicks in the index. */
@@ -34,7 +35,7 @@ export class ClickIndex {
 
   /** Bytes of the index. */
   get bytes(): number {
-    return this.low.length * 32;
+    return this.low.length * 24 + this.buckets.byteLength;
   }
 
   /** Adds a click that comes behind all others of its stream. @returns whether the id was there already */
@@ -121,16 +122,17 @@ export class ClickIndex {
 
   private grow(): void {
     const used = this.low.length;
+    const room = Math.ceil(used * GROWTH);
     const grown = <T extends Uint32Array | Int32Array | Float64Array>(from: T, to: T): T => {
       to.set(from);
       return to;
     };
-    this.low = grown(this.low, new Uint32Array(2 * used));
-    this.high = grown(this.high, new Uint32Array(2 * used));
-    this.time = grown(this.time, new Float64Array(2 * used));
-    this.after = grown(this.after, new Int32Array(2 * used));
-    this.chain = new Int32Array(2 * used);
-    this.buckets = new Int32Array(2 * used).fill(NONE);
+    this.low = grown(this.low, new Uint32Array(room));
+    this.high = grown(this.high, new Uint32Array(room));
+    this.time = grown(this.time, new Float64Array(room));
+    this.after = grown(this.after, new Int32Array(room));
+    this.chain = new Int32Array(room);
+    this.buckets = new Int32Array(2 ** Math.floor(Math.log2(room))).fill(NONE);
     this.chainFree(used);
     for (let at = 0; at < used; at++) this.link(at);
   }

@@ -5,6 +5,7 @@ import { firstFrom, type Messages } from "../../sources/messages.js";
 import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
 import { rejectedMessages } from "../ordering/dead-messages.js";
 import type { ClickRun, ClickStream } from "./click-stream.js";
+import { textsOf } from "./unused-label.js";
 
 /** Offsets whose clicks are held and given up together: where reading begins anew must not depend on how they came to hand. */
 export const BLOCK = 256n;
@@ -78,9 +79,9 @@ export class ClickPartition implements ClickStream {
 
   private take(place: string, messages: Messages): ClickRun {
     const { log, partition, decoder, whole = false } = this.options;
-    const { batch, rejects } = decoder.take();
+    const { batch, rejects, kept } = decoder.take();
     const { idHalves: ids, times } = new Batch(batch.layout, batch.rows, batch.buffer);
     const at = { topic: log.topic, partition, messages, whole };
-    return { place, rows: batch.rows, ids, times, rejects: rejectedMessages(rejects, at) };
+    return { place, rows: batch.rows, ids, times, texts: textsOf(kept), rejects: rejectedMessages(rejects, at) };
   }
 }

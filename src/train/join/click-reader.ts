@@ -4,6 +4,7 @@ import type { RejectedRow } from "../rejects.js";
 import { ClickIndex } from "./click-index.js";
 import type { ClickMark, ClickSource } from "./click-stream.js";
 import { StreamHead, type StreamHeadState, type TakeClick } from "./stream-head.js";
+import type { UnusedLabel } from "./unused-label.js";
 
 /** How far clicks were read, and what became of them. Plain JSON. */
 export interface ClickReaderState {
@@ -37,6 +38,7 @@ export class ClickReader {
   private rejects: RejectedRow[] = [];
   private replay: readonly ClickMark[] = [];
   private marks: ClickMark[] = [];
+  private unused: UnusedLabel[] = [];
   /** Why nothing more can be told of impressions now; null: it can. */
   stalled: string | null = null;
 
@@ -77,11 +79,11 @@ export class ClickReader {
     return this.index.has(low, high, from, to);
   }
 
-  /** What was refused and decided since the last call. */
-  told(): { rejects: RejectedRow[]; marks: ClickMark[] } {
-    const { rejects, marks } = this;
-    [this.rejects, this.marks] = [[], []];
-    return { rejects, marks };
+  /** What was refused, decided and left unused since the last call. */
+  told(): { rejects: RejectedRow[]; marks: ClickMark[]; unused: UnusedLabel[] } {
+    const { rejects, marks, unused } = this;
+    [this.rejects, this.marks, this.unused] = [[], [], []];
+    return { rejects, marks, unused };
   }
 
   close(): Promise<void> {
@@ -142,16 +144,23 @@ export class ClickReader {
   }
 
   private taker(stream: number): TakeClick {
-    return (low, high, time, late) => this.take(stream, low, high, time, late);
+    return (low, high, time, late, texts) => {
+      const reason = this.take(stream, low, high, time, late);
+      if (reason && texts) this.unused.push({ reason, id: texts[0], time: texts[1], partition: stream });
+    };
   }
 
-  private take(stream: number, low: number, high: number, time: number, late: boolean): void {
+  /** @returns why it labels nothing; null: it may */
+  private take(stream: number, low: number, high: number, time: number, late: boolean): UnusedLabel["reason"] | null {
     const { counts } = this;
-    if (late) counts.late++;
-    else {
-      counts.clicks++;
-      counts.duplicates += Number(this.index.add(stream, low, high, time));
+    if (late) {
+      counts.late++;
+      return "late";
     }
+    counts.clicks++;
+    if (!this.index.add(stream, low, high, time)) return null;
+    counts.duplicates++;
+    return "repeated";
   }
 
   private evict(): void {

@@ -12,6 +12,8 @@ export interface ClickRun {
   readonly ids: Uint32Array;
   /** ms since the epoch. */
   readonly times: Float64Array;
+  /** The id and the time of each, as they were told; absent where nobody keeps unused labels. */
+  readonly texts?: readonly (readonly string[])[] | undefined;
   /** What was refused up to the last of them. */
   readonly rejects: readonly RejectedRow[];
 }

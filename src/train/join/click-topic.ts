@@ -9,6 +9,7 @@ import { BLOCK, ClickPartition } from "./click-partition.js";
 import type { ClickSource, ClickStream } from "./click-stream.js";
 import type { JoinState } from "./joiner.js";
 import { refuseShortRetention } from "./retention.js";
+import { keptOfClick } from "./unused-label.js";
 
 /** What a topic of clicks is read with. */
 export interface ClickTopicOptions {
@@ -21,6 +22,8 @@ export interface ClickTopicOptions {
   readonly quietMs: number;
   readonly clock: Clock;
   readonly membership: Membership;
+  /** Clicks come with their texts. */
+  readonly keeps?: boolean;
   /** Rejected clicks are kept whole, for a dead-letter topic. */
   readonly whole: boolean;
 }
@@ -43,6 +46,7 @@ export class ClickTopic implements ClickSource {
       unlabelled: true,
       distinct: false,
       watch: false,
+      kept: options.keeps ? keptOfClick(options.join) : undefined,
     });
   }
 

@@ -72,11 +72,12 @@ export class Joiner {
   async join(decoded: DecodedBatch, at: number): Promise<DecodedBatch> {
     const batch = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
     if (batch.rows > 0) await this.label(batch, at);
-    const { rejects, marks } = this.clicks.told();
+    const { rejects, marks, unused } = this.clicks.told();
     return {
       ...decoded,
       rejects: [...decoded.rejects, ...rejects],
       decisions: [...decoded.decisions, ...marks],
+      unused,
       join: this.state,
     };
   }

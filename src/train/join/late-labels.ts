@@ -123,12 +123,13 @@ export class LateLabels {
 
   /** With the state behind the batch, and what is settled with it. */
   private handedOut(decoded: DecodedBatch): DecodedBatch {
-    const { rejects, marks } = this.options.clicks.told();
+    const { rejects, marks, unused } = this.options.clicks.told();
     const settled = this.takeSettled();
     return {
       ...decoded,
       rejects: [...decoded.rejects, ...rejects],
       decisions: [...decoded.decisions, ...marks],
+      unused,
       settled,
       join: this.state,
     };

@@ -36,23 +36,24 @@ export async function openReader(job: JoinJob, beginning: Beginning): Promise<Cl
   return reader;
 }
 
-type JoinJob = Pick<Job, "spec" | "out" | "clicks" | "deadLetters">;
+type JoinJob = Pick<Job, "spec" | "out" | "clicks" | "deadLetters"> & Partial<Pick<Job, "unused">>;
 
 async function openClicks(
-  { spec, out, clicks, deadLetters }: JoinJob,
+  { spec, out, clicks, deadLetters, unused = null }: JoinJob,
   { state, fresh }: Beginning,
 ): Promise<{ source: ClickSource; state: JoinState | null }> {
   const join = spec.join!;
   const from = clicks as ClicksSpec;
+  const keeps = unused !== null;
   if ("files" in from) {
-    const source = new ClickFiles(spec, join, from.files);
+    const source = new ClickFiles(spec, join, from.files, keeps);
     const goesOn = state && (await isSame(source, state.sources, fresh));
     return { source, state: goesOn ? state : state && anew(state) };
   }
   const { ClickTopic } = await import("./click-topic.js");
   const membership = new GroupMember(out, "member.clicks");
   const whole = deadLetters !== null;
-  const source = await ClickTopic.open({ spec, join, ...from, clock: systemClock, membership, whole }, state);
+  const source = await ClickTopic.open({ spec, join, ...from, clock: systemClock, membership, whole, keeps }, state);
   return { source, state };
 }
 

@@ -21,8 +21,8 @@ interface Mark {
   readonly time: number;
 }
 
-/** What is done with a click: halves of its id's hash, its time, and whether it is late. */
-export type TakeClick = (low: number, high: number, time: number, late: boolean) => void;
+/** What is done with a click: halves of its id's hash, its time, whether it is late, and its texts where they are kept. */
+export type TakeClick = (low: number, high: number, time: number, late: boolean, texts?: readonly string[]) => void;
 
 /** A run of clicks of which something may be in the index. */
 interface Held {
@@ -189,7 +189,7 @@ export class StreamHead {
 
   private take(take: TakeClick): void {
     const { at } = this;
-    const { ids, times } = this.run!;
+    const { ids, times, texts } = this.run!;
     const time = times[at];
     const late = time < this.newest - this.lateness;
     if (time > this.newest) this.newest = time;
@@ -197,7 +197,7 @@ export class StreamHead {
     last.clicks++;
     this.clicks++;
     if (!late) last.live++;
-    take(ids[2 * at], ids[2 * at + 1], time, late);
+    take(ids[2 * at], ids[2 * at + 1], time, late, texts?.[at]);
     this.at++;
   }
 }
