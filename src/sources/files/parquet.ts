@@ -7,6 +7,8 @@ import { systemFailure, tooShort } from "../failure.js";
 import { type Reader, skip } from "../reader.js";
 
 const LINE = "\n";
+/** Rows that are decoded first: who wants to know a file again, or its first rows, asks for no more. */
+const FIRST_ROWS = 1024;
 
 /** What hyparquet has not built in (it reads plain and snappy pages). */
 const compressors: Compressors = {
@@ -47,7 +49,9 @@ class ParquetReader implements Reader {
   private readonly metadata: FileMetaData;
   private group = 0;
   private rows = 0;
-  /** Lines of the row group at hand that were not read yet. */
+  /** Rows before the end of the row group at hand. */
+  private groupEnd: number;
+  /** Lines of what was decoded last that were not read yet. */
   private lines: Uint8Array = new Uint8Array(0);
 
   private constructor(name: string, file: number, buffer: AsyncBuffer, metadata: FileMetaData) {
@@ -56,6 +60,7 @@ class ParquetReader implements Reader {
     this.size = buffer.byteLength;
     this.buffer = buffer;
     this.metadata = metadata;
+    this.groupEnd = rowsOf(metadata, 0);
   }
 
   static async open(name: string, path: string): Promise<ParquetReader> {
@@ -76,7 +81,7 @@ class ParquetReader implements Reader {
   }
 
   async read(target: Uint8Array): Promise<number> {
-    while (this.lines.length === 0 && this.group < this.metadata.row_groups.length) await this.nextGroup();
+    while (this.lines.length === 0 && this.group < this.metadata.row_groups.length) await this.nextRows();
     const count = Math.min(target.length, this.lines.length);
     target.set(this.lines.subarray(0, count));
     this.lines = this.lines.subarray(count);
@@ -93,18 +98,25 @@ class ParquetReader implements Reader {
     closeSync(this.file);
   }
 
-  private async nextGroup(): Promise<void> {
+  /** Decodes the file's first rows, then the rest of their row group, then a row group at a time. */
+  private async nextRows(): Promise<void> {
     const { parquetReadObjects } = await import("hyparquet");
-    const { name, group, rows, buffer: file, metadata } = this;
-    const end = rows + Number(metadata.row_groups[group].num_rows);
+    const { name, group, rows, groupEnd, buffer: file, metadata } = this;
+    const end = rows === 0 ? Math.min(FIRST_ROWS, groupEnd) : groupEnd;
     const range = { rowStart: rows, rowEnd: end };
     const objects = await parquetReadObjects({ file, metadata, compressors, parsers, ...range }).catch((cause) => {
       throw damaged(name, `row group ${group + 1} of ${metadata.row_groups.length} cannot be read`, cause);
     });
     this.lines = new TextEncoder().encode(objects.map(lineOf).join(""));
-    this.group++;
     this.rows = end;
+    if (end < groupEnd) return;
+    this.group++;
+    this.groupEnd += rowsOf(metadata, this.group);
   }
+}
+
+function rowsOf({ row_groups }: FileMetaData, group: number): number {
+  return Number(row_groups[group]?.num_rows ?? 0);
 }
 
 function bufferOf(file: number): AsyncBuffer {

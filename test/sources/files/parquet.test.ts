@@ -1,6 +1,8 @@
 import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { readHead } from "../../../src/sources/files/fingerprint.js";
+import { inputsOf } from "../../../src/sources/files/inputs.js";
 import { openParquet } from "../../../src/sources/files/parquet.js";
 import { report, temporary } from "../../e2e/hashbrook.js";
 
@@ -38,6 +40,22 @@ describe("a Parquet file", () => {
     const whole = await contentOf(file);
     for (const offset of [1, 40_000, whole.length]) expect(await contentOf(file, offset)).toBe(whole.slice(offset));
     await expect(contentOf(file, whole.length + 1)).rejects.toMatchObject({ code: "source_changed" });
+  });
+
+  it("is asked for its first rows alone by who knows it again, whatever is behind them in the row group", async () => {
+    const whole = await contentOf(join(FIXTURES, "long.parquet"));
+    expect(whole).toBe(
+      Array.from({ length: 3000 }, (_, n) => `${JSON.stringify({ label: n % 3 === 0, n })}\n`).join(""),
+    );
+    const file = join(temporary(), "long.parquet");
+    const bytes = readFileSync(join(FIXTURES, "long.parquet"));
+    // The pages of the last column end where the footer begins, whose size is told before the last four bytes.
+    const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+    bytes.fill(0xff, footer - 1500, footer);
+    writeFileSync(file, bytes);
+    const [input] = inputsOf(file, "/");
+    expect(Buffer.from(await readHead(input, 10_000)).toString()).toBe(whole.slice(0, 10_000));
+    await expect(contentOf(file)).rejects.toMatchObject({ message: expect.stringContaining("row group 1 of 1") });
   });
 
   it("that is cut off or damaged is named, with the row group", async () => {
