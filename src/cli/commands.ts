@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   report: async () => (await import("./report.js")).reportCommand(),
   predict: async () => (await import("./predict.js")).predictCommand(),
   serve: async () => (await import("./serve.js")).serveCommand(),
+  verify: async () => (await import("./verify.js")).verifyCommand(),
   inspect: async () => (await import("./inspect.js")).inspectCommand(),
   export: async () => (await import("./export.js")).exportCommand(),
   key: async () => (await import("./key.js")).keyCommand(),

@@ -1,10 +1,13 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { judgePolicy } from "../impression-log/ips.js";
 import { evaluate } from "../train/run.js";
-import { DIMS, dims, threads, wholeNumber } from "./options.js";
+import { policyLines } from "./ips.js";
+import { DIMS, dims, notEmpty, threads, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { stopSignal } from "./signals.js";
-import { printReport } from "./summary.js";
+import { printReport, tellPassedOver } from "./summary.js";
 import { tellWarnings } from "./warnings.js";
 
 interface Flags {
@@ -19,6 +22,8 @@ interface Flags {
   groupAuc?: string;
   dims?: Record<string, number>;
   curves?: true;
+  ips?: string;
+  rewards?: string[];
   json?: true;
 }
 
@@ -42,11 +47,25 @@ export function evalCommand(): Command {
     )
     .option("--dims <list>", DIMS, dims)
     .option("--curves", "of nested vectors: also score with every prefix, of all fields and of each")
+    .addOption(
+      new Option(
+        "--ips [policy]",
+        "judge a policy by what was shown by chance: --data is a log of serve --explore; greedy, softmax:T or epsilon-greedy:E of the scores",
+      )
+        .preset("greedy")
+        .argParser(notEmpty),
+    )
+    .option(
+      "--rewards <file...>",
+      "with --ips: lines with an event's id and a reward, else 1 (default: the events' labels)",
+    )
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .action(run);
 }
 
 async function run(flags: Flags): Promise<void> {
+  if (flags.ips !== undefined) return judge(flags, flags.ips);
+  if (flags.rewards) throw new HashbrookError("usage", "--rewards: is for --ips");
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   try {
@@ -60,6 +79,25 @@ async function run(flags: Flags): Promise<void> {
     });
     progress.end();
     printReport(report, flags.json ?? false);
+  } finally {
+    release();
+  }
+}
+
+/** What is of no use with `--ips`. */
+const ELSE = ["clicks", "limit", "threads", "maxRejects", "by", "top", "groupAuc", "curves"] as const;
+
+async function judge({ checkpoint, data, rewards, dims, json, ...others }: Flags, policy: string): Promise<void> {
+  const wrong = ELSE.find((name) => others[name] !== undefined);
+  if (wrong !== undefined) {
+    const flag = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new HashbrookError("usage", `--${flag}: has no meaning with --ips`);
+  }
+  const { signal, release } = stopSignal();
+  try {
+    const report = await judgePolicy({ log: data, rewards, checkpoint, policy, dims, signal });
+    tellPassedOver(report.passed_over);
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : policyLines(report));
   } finally {
     release();
   }

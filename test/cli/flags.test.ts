@@ -147,7 +147,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(data|model|out|checkpoint|group|group-auc|field|by|value|columns|key|clicks|impressions|validate|validate-last|keep-rows|max-staleness|max-skipped|name|set|strategies|again|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors)$/;
+    /^--(ips|rewards|data|model|out|checkpoint|group|group-auc|field|by|value|columns|key|clicks|impressions|validate|validate-last|keep-rows|max-staleness|max-skipped|name|set|strategies|again|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors)$/;
   const files = /^--(names|svg|texts)$/;
   const known = [...refused.map(([flags]) => flags), plain, files];
   for (const name of Object.keys(commands)) {

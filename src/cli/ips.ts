@@ -1,0 +1,30 @@
+import type { Estimate } from "../impression-log/estimates.js";
+import type { PolicyReport } from "../impression-log/ips.js";
+
+/** A policy's worth in a few lines. */
+export function policyLines(report: PolicyReport): string {
+  const { model, version, policy, requests, incomplete, effective_requests } = report;
+  const rows: readonly (readonly [string, Estimate])[] = [
+    ["as logged", report.logged],
+    ["IPS", report.ips],
+    ["SNIPS", report.snips],
+    ["doubly robust", report.doubly_robust],
+    ["model's own", report.direct],
+    ["mean weight", report.mean_weight],
+  ];
+  const lines = [
+    `${policy} by ${model} ${version}: reward a request, of ${requests.toLocaleString("en")} requests`,
+    ...rows.map(([name, { value, error }]) => `  ${name.padEnd(14)}${value.toFixed(5)}${errorText(error)}`),
+    `  as many as ${Math.round(effective_requests).toLocaleString("en")} requests of its own say (largest weight ${report.max_weight.toPrecision(3)})`,
+  ];
+  if (incomplete > 0) lines.push(`  ${incomplete.toLocaleString("en")} requests lack candidates: left out`);
+  if (isOff(report.mean_weight)) lines.push("  the mean weight is far from 1: propensities are wrong, or too few");
+  return `${lines.join("\n")}\n`;
+}
+
+const errorText = (error: number | null) => (error === null ? "" : ` ± ${error.toFixed(5)}`);
+
+/** More than four standard errors from 1. */
+function isOff({ value, error }: Estimate): boolean {
+  return error !== null && Math.abs(value - 1) > 4 * error + 1e-9;
+}

@@ -1,0 +1,69 @@
+import { Command, Option } from "commander";
+import { errorFacts } from "../core/errors.js";
+import { type ScoreDifference, type VerifyReport, verifyLog } from "../impression-log/verify.js";
+import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
+import { DIMS, dims, each, eventLog } from "./options.js";
+import { stopSignal } from "./signals.js";
+import { tellPassedOver } from "./summary.js";
+
+interface Flags {
+  log: string[];
+  checkpoint: string;
+  precision?: ServingPrecision;
+  dims?: Record<string, number>;
+  json?: true;
+}
+
+export function verifyCommand(): Command {
+  return new Command("verify")
+    .description("Score a server's log of impressions again: the scores must be those of the log, bit for bit")
+    .requiredOption("--log <place...>", "what serve --log wrote: a directory, files, or patterns", each(eventLog))
+    .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
+    .addOption(
+      new Option("--precision <p>", "as the server was told (default: as it is by default)").choices([
+        ...servingPrecisions,
+      ]),
+    )
+    .option("--dims <list>", DIMS, dims)
+    .option("--json", "print the report as one JSON object, the last line of stdout")
+    .addHelpText(
+      "after",
+      `
+Ends at the first difference, with status 4. Candidates that other versions scored are counted, and told.
+
+Example:
+  hashbrook verify --log logs/shop --checkpoint runs/shop`,
+    )
+    .action(run);
+}
+
+async function run({ json, ...flags }: Flags): Promise<void> {
+  const { signal, release } = stopSignal();
+  try {
+    const report = await verifyLog({ ...flags, signal });
+    tellPassedOver(report.passed_over);
+    if (report.difference) {
+      process.exitCode = errorFacts.scores_differ.exit;
+      process.stderr.write(`hashbrook: ${differenceText(report.difference)}\n`);
+    }
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : text(report));
+  } finally {
+    release();
+  }
+}
+
+function differenceText({ file, line, request, position, what, logged, scored, reject }: ScoreDifference): string {
+  const place = `${file}:${line}: request ${request}, candidate ${position}`;
+  if (what === "event") return `${place}: cannot be read as an event: ${reject}`;
+  return `${place}: ${what} is ${logged} in the log, and ${scored} by the checkpoint`;
+}
+
+function text({ model, version, verified, others }: VerifyReport): string {
+  const lines = [`${verified.toLocaleString("en")} candidates verified: scored by ${model} ${version}, bit for bit`];
+  for (const { events, ...of } of others) {
+    const told = [of.precision && `precision ${of.precision}`, of.dims && `dims ${JSON.stringify(of.dims)}`];
+    const as = [`${of.model} ${of.version}`, ...told.filter(Boolean)].join(", ");
+    lines.push(`  ${events.toLocaleString("en")} were scored by ${as} (spec ${of.spec_hash}): not looked at`);
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,205 @@
+import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { xxh64 } from "../kernels/hash.js";
+import { Explorer } from "../serve/explore/policy.js";
+import type { Dims } from "../spec/cut.js";
+import { eventId } from "./compose.js";
+import { PolicyEstimates, type PolicyValue } from "./estimates.js";
+import { type Impression, readImpression } from "./impression.js";
+import { type LogLine, linesOf } from "./log-lines.js";
+import { LogScorer, type Rescored } from "./log-scorer.js";
+import { type Rewards, readRewards } from "./rewards.js";
+
+/** What policy to judge, and by what. */
+export interface JudgeOptions {
+  /** Directories that servers logged into, files and patterns. */
+  readonly log: readonly string[];
+  /** Files of rewards: lines with the event's id, and a reward (1 where it is not given). Default: the events' own labels. */
+  readonly rewards?: readonly string[] | undefined;
+  /** Its scores are what the policy goes by: a run's directory (its newest checkpoint) or one checkpoint. */
+  readonly checkpoint: string;
+  /** What is done with the scores: `greedy`, `softmax:T` or `epsilon-greedy:E`. Default greedy. */
+  readonly policy?: string | undefined;
+  /** Cut nested vectors to prefixes: components by field or table. Default: whole vectors. */
+  readonly dims?: Dims | undefined;
+  /** Ends it early: what was read so far is judged. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a policy would have earned, by a log. */
+export interface PolicyReport extends PolicyValue {
+  /** `name` of the checkpoint's spec. */
+  readonly model: string;
+  /** Examples it had learned. */
+  readonly version: number;
+  /** Hash of its spec. */
+  readonly spec_hash: string;
+  /** What was done with its scores. */
+  readonly policy: string;
+  /** Requests judged, each by what was shown first. */
+  readonly requests: number;
+  /** Requests of which the log lacks candidates: left out. */
+  readonly incomplete: number;
+  /** Damaged checkpoints that were passed over. */
+  readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
+  /** It took. */
+  readonly seconds: number;
+}
+
+/** A candidate of the log. */
+interface Candidate {
+  readonly line: LogLine;
+  readonly impression: Impression;
+}
+
+/** Requests that are scored together, about so many candidates. */
+const SCORED = 4096;
+
+/**
+ * Judges a policy by a log of requests whose orders were drawn by chance (`serve --explore`) and by what came of the candidates that came
+ * first: inverse propensity scoring, self-normalized, and doubly robust.
+ * @throws HashbrookError propensity_missing, nothing_verified; usage; source_missing, source_unreadable; checkpoint_…
+ */
+export async function judgePolicy(options: JudgeOptions): Promise<PolicyReport> {
+  const started = systemClock.now();
+  const text = options.policy ?? "greedy";
+  const policy = policyOf(text);
+  const rewards = options.rewards ? await readRewards(options.rewards) : null;
+  const scorer = await LogScorer.open(options.checkpoint, { dims: options.dims });
+  try {
+    const judge = new Judge(scorer, policy, rewards);
+    await judge.read(options);
+    const passed_over = scorer.skipped.map(({ path, reason }) => ({ path, reason }));
+    const { spec, examples, specHash } = scorer;
+    const seconds = (systemClock.now() - started) / 1000;
+    const model = { model: spec.name, version: examples, spec_hash: specHash, policy: text };
+    return { ...model, ...judge.report(), passed_over, seconds };
+  } finally {
+    await scorer.close();
+  }
+}
+
+function policyOf(text: string): Explorer {
+  const explorer = Explorer.of(text === "greedy" ? "epsilon-greedy:0" : text);
+  if (explorer.prior === undefined) return explorer;
+  throw new HashbrookError("usage", `--ips ${text}: a checkpoint's policy is one of its scores`, {
+    hint: "greedy, softmax:T or epsilon-greedy:E",
+  });
+}
+
+class Judge {
+  private readonly scorer: LogScorer;
+  private readonly policy: Explorer;
+  private readonly rewards: Rewards | null;
+  private readonly estimates = new PolicyEstimates();
+  private request: Candidate[] = [];
+  private whole: Candidate[][] = [];
+  private waiting = 0;
+  private incomplete = 0;
+  /** The last request whose first candidates the log lacks. */
+  private headless = "";
+
+  constructor(scorer: LogScorer, policy: Explorer, rewards: Rewards | null) {
+    this.scorer = scorer;
+    this.policy = policy;
+    this.rewards = rewards;
+  }
+
+  async read({ log, signal }: JudgeOptions): Promise<void> {
+    for await (const lines of linesOf(log)) {
+      if (signal?.aborted) break;
+      for (const line of lines) {
+        this.take({ line, impression: readImpression(line.bytes, placeOf(line)) });
+        if (this.waiting >= SCORED) await this.judge();
+      }
+    }
+    if (this.request.length > 0) this.incomplete++;
+    await this.judge();
+  }
+
+  report() {
+    const { requests } = this.estimates;
+    if (requests > 0) return { ...this.estimates.value(), requests, incomplete: this.incomplete };
+    throw new HashbrookError("nothing_verified", "no request of the log can be judged", {
+      hint: `${this.incomplete} lack candidates; requests are judged whole`,
+    });
+  }
+
+  /** The candidates of a request stand together, in order. */
+  private take(candidate: Candidate): void {
+    const { impression } = candidate;
+    const [first] = this.request;
+    const goesOn = first?.impression.request === impression.request && impression.position === this.request.length;
+    if (first && !goesOn) {
+      this.incomplete++;
+      this.request = [];
+    }
+    if (!goesOn && impression.position !== 0) {
+      if (!first && this.headless !== impression.request) this.incomplete++;
+      this.headless = impression.request;
+      return;
+    }
+    this.request.push(candidate);
+    if (this.request.length < impression.candidates) return;
+    this.whole.push(this.request);
+    this.waiting += this.request.length;
+    this.request = [];
+  }
+
+  private async judge(): Promise<void> {
+    const { whole } = this;
+    this.whole = [];
+    this.waiting = 0;
+    const scored = await this.scorer.score(whole.flatMap((request) => request.map(({ line }) => line)));
+    let at = 0;
+    for (const request of whole) {
+      this.add(request, scored.slice(at, at + request.length));
+      at += request.length;
+    }
+  }
+
+  private add(request: readonly Candidate[], rescored: readonly Rescored[]): void {
+    const scored = rescored.map((each, i) => eventScored(request[i], each));
+    const shown = request.findIndex(({ impression }) => impression.rank === 1);
+    const drawn = propensityOf(request, shown);
+    const expected = scored.map(({ probability, calibrated }) => calibrated ?? probability);
+    const scores = Float32Array.from(scored, ({ probability }) => probability);
+    const { propensity } = this.policy.draw("", { scores });
+    this.estimates.add({
+      weight: propensity[shown] / drawn,
+      reward: this.rewardOf(request[shown], scored[shown]),
+      expected: expected[shown],
+      direct: expected.reduce((sum, each, i) => sum + each * propensity[i], 0),
+    });
+  }
+
+  private rewardOf({ line, impression }: Candidate, { id, label }: Scores): number {
+    const key = id || xxh64(eventId(impression.request, impression.position));
+    const reward = this.rewards ? (this.rewards.get(key) ?? 0) : label;
+    if (!Number.isNaN(reward)) return reward;
+    throw new HashbrookError("source_unreadable", `${placeOf(line)}: has no label`, {
+      hint: "give --rewards: lines with the events' ids",
+    });
+  }
+}
+
+type Scores = Extract<Rescored, { readonly probability: number }>;
+
+function eventScored({ line }: Candidate, scored: Rescored): Scores {
+  if ("probability" in scored) return scored;
+  throw new HashbrookError("source_unreadable", `${placeOf(line)}: cannot be read as an event: ${scored.code}`);
+}
+
+/** How probable it was that what was shown first came first. */
+function propensityOf(request: readonly Candidate[], shown: number): number {
+  const { line, impression } = request[Math.max(0, shown)];
+  const { propensity } = impression;
+  if (shown >= 0 && propensity !== undefined && propensity > 0 && propensity <= 1) return propensity;
+  const why =
+    shown < 0 || propensity === undefined ? "its order was not drawn by chance" : `its propensity is ${propensity}`;
+  throw new HashbrookError("propensity_missing", `${placeOf(line)}: request ${impression.request}: ${why}`, {
+    hint: "a policy is judged by requests that were answered with serve --explore: keep others out of the log",
+  });
+}
+
+const placeOf = ({ file, line }: LogLine): string => `${file}:${line}`;

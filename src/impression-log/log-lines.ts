@@ -1,0 +1,70 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { HashbrookError } from "../core/errors.js";
+import { nodeFiles } from "../core/files.js";
+import { inputsFor, sourceOf } from "../sources/source.js";
+
+/** A line of a log, and where it stands. Its bytes are the caller's. */
+export interface LogLine {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  readonly bytes: Buffer;
+}
+
+const NAME = /^impressions-.*\.jsonl(\.gz|\.zst)?$/;
+const CHUNK_BYTES = 1 << 20;
+const NEWLINE = 10;
+
+/**
+ * The lines of a log that servers wrote, some at a time; empty ones are left out.
+ * @param log directories (their complete files, in the order of their names), files and patterns
+ * @throws HashbrookError source_missing, source_unreadable
+ */
+export async function* linesOf(log: readonly string[]): AsyncGenerator<readonly LogLine[]> {
+  for (const input of inputsFor(log.flatMap(filesOf))) {
+    const source = sourceOf([input]);
+    try {
+      await source.open({ file: 0, offset: 0, row: 0 });
+      yield* linesOfFile(input.name, (target) => source.read(target));
+    } finally {
+      await source.close();
+    }
+  }
+}
+
+function filesOf(place: string): string[] {
+  if (!existsSync(place) || !statSync(place).isDirectory()) return [place];
+  const names = nodeFiles.list(place).filter((name) => NAME.test(name));
+  if (names.length > 0) return names.map((name) => join(place, name));
+  throw new HashbrookError("source_missing", `${place}: holds no file of a log of impressions`, {
+    hint: "serve --log DIR writes impressions-….jsonl; a file has .part behind its name until it is complete",
+  });
+}
+
+async function* linesOfFile(
+  file: string,
+  read: (target: Uint8Array) => Promise<number>,
+): AsyncGenerator<readonly LogLine[]> {
+  let rest = Buffer.alloc(0);
+  let line = 0;
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const count = await read(chunk);
+    const text = Buffer.concat([rest, chunk.subarray(0, count)]);
+    const lines: LogLine[] = [];
+    let start = 0;
+    const add = (end: number) => {
+      line++;
+      if (end > start) lines.push({ file, line, bytes: text.subarray(start, end) });
+    };
+    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, start)) {
+      add(end);
+      start = end + 1;
+    }
+    rest = text.subarray(start);
+    if (count === 0 && rest.length > 0) add(text.length);
+    if (lines.length > 0) yield lines;
+    if (count === 0) return;
+  }
+}

@@ -1,0 +1,99 @@
+import type { Skipped } from "../checkpoints/store.js";
+import type { Batch } from "../core/batch.js";
+import { Decoder } from "../decode/decoder.js";
+import type { RejectCode } from "../decode/reject.js";
+import { sigmoid } from "../metrics/kernel.js";
+import { LocalHost } from "../serve/local-host.js";
+import { CAPACITY, type Predicted, type ScoringModel } from "../serve/scoring-model.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import type { Dims } from "../spec/cut.js";
+import type { ServingPrecision } from "../tables/table.js";
+import type { LogLine } from "./log-lines.js";
+
+/** How a checkpoint scores. */
+export interface ScoreAs {
+  /** How rows hold their weights. Default: as they were trained. */
+  readonly precision?: ServingPrecision | undefined;
+  /** Prefixes that nested vectors are cut to. Default: whole vectors. */
+  readonly dims?: Dims | undefined;
+}
+
+/** What became of a line: its scores, or why it is no event. */
+export type Rescored =
+  | {
+      readonly probability: number;
+      readonly calibrated: number | undefined;
+      /** The hash of the event's id; undefined where its spec names none. */
+      readonly id: bigint | undefined;
+      /** NaN where it has none. */
+      readonly label: number;
+    }
+  | { readonly code: RejectCode; readonly column: string };
+
+/** Scores lines of a log by a checkpoint: decoded as a trainer decodes them. */
+export class LogScorer {
+  readonly examples: number;
+  /** Damaged checkpoints that were passed over. */
+  readonly skipped: readonly Skipped[];
+  private readonly scoring: ScoringModel;
+  private readonly decoder: Decoder;
+
+  private constructor(scoring: ScoringModel, examples: number, skipped: readonly Skipped[]) {
+    this.scoring = scoring;
+    this.examples = examples;
+    this.skipped = skipped;
+    this.decoder = new Decoder(scoring.spec, { capacity: CAPACITY, format: "json", requireLabel: false });
+  }
+
+  /** @param path a run's directory (its newest checkpoint) or one checkpoint @throws HashbrookError checkpoint_… */
+  static async open(path: string, { precision, dims }: ScoreAs = {}): Promise<LogScorer> {
+    const { model, examples, skipped } = await new LocalHost(precision, dims).load(path);
+    return new LogScorer(model as ScoringModel, examples, skipped);
+  }
+
+  get spec(): CompiledSpec {
+    return this.scoring.spec;
+  }
+
+  get specHash(): string {
+    return this.scoring.specHash;
+  }
+
+  /** What each line says, in order. */
+  async score(lines: readonly LogLine[]): Promise<Rescored[]> {
+    const found: Rescored[] = [];
+    for (let from = 0; from < lines.length; from += CAPACITY)
+      found.push(...(await this.scoreSome(lines.slice(from, from + CAPACITY))));
+    return found;
+  }
+
+  close(): Promise<void> {
+    return this.scoring.close();
+  }
+
+  private async scoreSome(lines: readonly LogLine[]): Promise<Rescored[]> {
+    const failed = new Map<number, Rescored>();
+    lines.forEach(({ bytes }, i) => {
+      this.decoder.message(bytes, 0, bytes.length, i);
+      for (const { code, column } of this.decoder.takeRejects()) failed.set(i, { code, column });
+    });
+    const { batch } = this.decoder.take();
+    const { scores, calibrated } = await this.predict(batch);
+    const ids = this.spec.label.id === null ? undefined : batch.ids;
+    let row = 0;
+    return lines.map((_, i) => {
+      const failure = failed.get(i);
+      if (failure) return failure;
+      const at = row++;
+      return { probability: scores[at], calibrated: calibrated?.[at], id: ids?.[at], label: batch.labels[at] };
+    });
+  }
+
+  private async predict(batch: Batch): Promise<Predicted> {
+    if (batch.rows === 0) return { scores: new Float32Array(), calibrated: undefined };
+    const { model } = this.scoring;
+    const logits = await model.predict(batch);
+    const calibrated = model.calibrator && sigmoid(model.calibrator.apply(logits, batch));
+    return { scores: sigmoid(logits), calibrated: calibrated ?? undefined };
+  }
+}

@@ -1,0 +1,158 @@
+import { systemClock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
+import { type Impression, readImpression } from "./impression.js";
+import { type LogLine, linesOf } from "./log-lines.js";
+import { LogScorer, type Rescored, type ScoreAs } from "./log-scorer.js";
+
+/** What to verify, and by what. */
+export interface VerifyOptions extends ScoreAs {
+  /** Directories that servers logged into, files and patterns. */
+  readonly log: readonly string[];
+  /** A run's directory (its newest checkpoint) or one checkpoint. */
+  readonly checkpoint: string;
+  /** Ends it early: what was verified so far is reported. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Candidates of a log that another version scored, or one that was served otherwise. */
+export interface OtherVersion {
+  /** `name` of the spec. */
+  readonly model: string;
+  /** Examples learned. */
+  readonly version: number;
+  /** Hash of the compiled spec. */
+  readonly spec_hash: string;
+  /** Where the server was told. */
+  readonly precision?: string;
+  /** Where the server was told. */
+  readonly dims?: Readonly<Record<string, number>>;
+  /** Candidates of the log. */
+  readonly events: number;
+}
+
+/** Where a log and a checkpoint do not agree. */
+export interface ScoreDifference {
+  /** File of the log. */
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** The request's id. */
+  readonly request: string;
+  /** The candidate's place in it. */
+  readonly position: number;
+  /** What differs; `event`: the line cannot be read as an event. */
+  readonly what: "probability" | "calibrated" | "event";
+  /** As the log says. */
+  readonly logged: number | null;
+  /** As the checkpoint scores. */
+  readonly scored: number | null;
+  /** Why the line is no event: a code and the column. */
+  readonly reject?: string;
+}
+
+/** What was verified. */
+export interface VerifyReport {
+  /** `name` of the checkpoint's spec. */
+  readonly model: string;
+  /** Examples it had learned. */
+  readonly version: number;
+  /** Hash of its spec. */
+  readonly spec_hash: string;
+  /** Candidates whose scores are those of the log, bit for bit. */
+  readonly verified: number;
+  /** Not looked at: scored by other versions. */
+  readonly others: readonly OtherVersion[];
+  /** The first one, behind which nothing was looked at; null: there is none. */
+  readonly difference: ScoreDifference | null;
+  /** Damaged checkpoints that were passed over. */
+  readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
+  /** It took. */
+  readonly seconds: number;
+}
+
+/**
+ * Scores the candidates of a log again with the checkpoint that scored them, and compares bit for bit, up to the first difference.
+ * @throws HashbrookError nothing_verified where the log has none of that version; source_missing, source_unreadable; checkpoint_…
+ */
+export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
+  const started = systemClock.now();
+  const scorer = await LogScorer.open(options.checkpoint, options);
+  try {
+    const verifier = new Verifier(scorer, options);
+    for await (const lines of linesOf(options.log))
+      if (options.signal?.aborted || !(await verifier.takes(lines))) break;
+    return verifier.report((systemClock.now() - started) / 1000);
+  } finally {
+    await scorer.close();
+  }
+}
+
+class Verifier {
+  private readonly scorer: LogScorer;
+  private readonly as: ScoreAs;
+  private readonly others = new Map<string, OtherVersion>();
+  private verified = 0;
+  private difference: ScoreDifference | null = null;
+
+  constructor(scorer: LogScorer, as: ScoreAs) {
+    this.scorer = scorer;
+    this.as = as;
+  }
+
+  /** @returns false at the first difference */
+  async takes(lines: readonly LogLine[]): Promise<boolean> {
+    const own = lines.flatMap((line) => {
+      const impression = readImpression(line.bytes, `${line.file}:${line.line}`);
+      return this.isOwn(impression) ? [{ line, impression }] : [];
+    });
+    const scored = await this.scorer.score(own.map(({ line }) => line));
+    for (const [i, { line, impression }] of own.entries()) {
+      this.difference = differenceOf(line, impression, scored[i]);
+      if (this.difference) return false;
+      this.verified++;
+    }
+    return true;
+  }
+
+  report(seconds: number): VerifyReport {
+    const { scorer, verified, difference } = this;
+    const others = [...this.others.values()];
+    if (verified === 0 && !difference) throw nothing(scorer, others);
+    const model = { model: scorer.spec.name, version: scorer.examples, spec_hash: scorer.specHash };
+    const passed_over = scorer.skipped.map(({ path, reason }) => ({ path, reason }));
+    return { ...model, verified, others, difference, passed_over, seconds };
+  }
+
+  private isOwn({ model, version, spec_hash, precision, dims }: Impression): boolean {
+    const { scorer, as } = this;
+    const same = version === scorer.examples && spec_hash === scorer.specHash;
+    if (same && precision === as.precision && JSON.stringify(dims) === JSON.stringify(as.dims)) return true;
+    const key = JSON.stringify([model, version, spec_hash, precision, dims]);
+    const events = (this.others.get(key)?.events ?? 0) + 1;
+    this.others.set(key, { model, version, spec_hash, ...(precision && { precision }), ...(dims && { dims }), events });
+    return false;
+  }
+}
+
+function differenceOf({ file, line }: LogLine, impression: Impression, scored: Rescored): ScoreDifference | null {
+  const { request, position } = impression;
+  const place = { file, line, request, position };
+  if ("code" in scored) {
+    const reject = scored.column ? `${scored.code} (${scored.column})` : scored.code;
+    return { ...place, what: "event", logged: impression.probability, scored: null, reject };
+  }
+  for (const what of ["probability", "calibrated"] as const)
+    if (!Object.is(impression[what], scored[what]))
+      return { ...place, what, logged: impression[what] ?? null, scored: scored[what] ?? null };
+  return null;
+}
+
+function nothing({ spec, examples }: LogScorer, others: readonly OtherVersion[]): HashbrookError {
+  const here = others.map(({ model, version, events }) => `${model} ${version} (${events})`).join(", ");
+  const hint = here
+    ? `the log has versions ${here}: name that version's checkpoint, and --precision and --dims as its server had them`
+    : "the log is empty";
+  return new HashbrookError("nothing_verified", `no candidate of the log was scored by ${spec.name} ${examples}`, {
+    hint,
+  });
+}
