@@ -4,11 +4,13 @@ import { Command } from "commander";
 import { severalHeld, TOGETHER } from "../checkpoints/together-file.js";
 import { systemClock } from "../core/clock.js";
 import { noteCommand } from "../train/commands-file.js";
-import type { Progress } from "../train/report.js";
+import type { LaneShare } from "../train/lanes/member.js";
+import type { Progress, Report } from "../train/report.js";
 import { train } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
 import { argumentsOf } from "./arguments.js";
+import { laneShare } from "./lane-option.js";
 import {
   counting,
   each,
@@ -66,6 +68,11 @@ interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
   checkpointSeconds: number;
   checkpointEvery?: number;
   keep: number;
+  lanes?: number;
+  processes?: number;
+  lane?: LaneShare;
+  roundsTopic?: string;
+  takeoverMs?: number;
   json?: true;
 }
 
@@ -150,6 +157,19 @@ export function trainCommand(): Command {
     .option("--host <address>", "address to listen on", host, "127.0.0.1")
     .option("--token-file <file>", "with --serve: answer only who sends one of these tokens (or HASHBROOK_TOKEN)")
     .option("--insecure", "with --serve: listen beyond this machine without a token")
+    .option("--lanes <n>", "lanes that share out an update's events, where the spec has no train.lanes", counting)
+    .option(
+      "--processes <n>",
+      "from Kafka: so many processes on this machine work the lanes, and are begun again when one dies; the model does not depend on it",
+      counting,
+    )
+    .option("--lane <k/n>", "from Kafka: be one of n processes that work the lanes, the k-th from 0 on", laneShare)
+    .option("--rounds-topic <topic>", "with --lane: the topic that carries what lanes bring", topicName)
+    .option(
+      "--takeover-ms <n>",
+      "with --lane: a lane that tells nothing for so long is worked by another process, too (default: 3000)",
+      milliseconds,
+    )
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
@@ -181,7 +201,14 @@ function unvalidated({ epochs }: Flags): string {
 
 async function run(flags: Flags, command: Command): Promise<void> {
   if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) process.stderr.write(unvalidated(flags));
+  if (flags.processes !== undefined) return launch(flags);
   return flags.model.length > 1 ? several(flags, argumentsOf(command)) : one(flags, argumentsOf(command));
+}
+
+/** Several processes work one model's lanes. */
+async function launch(flags: Flags): Promise<void> {
+  const { launchLanes } = await import("./train-lanes.js");
+  await launchLanes(flags.processes!, flags, topicOf(flags));
 }
 
 /** Several models learn beside each other. */
@@ -229,11 +256,12 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
     onNote: (note: string) => process.stderr.write(`note: ${note}\n`),
   };
   try {
-    const report = await train(options);
-    if (!noted) note();
+    const report: Report | null = await train(options);
+    if (!noted && report) note();
     progress.end();
-    printReport(report, flags.json ?? false);
-    if (serve !== undefined && !signal.aborted && report.ended_by !== "stopped") await beside?.until(signal);
+    // Of several processes one reports.
+    if (report) printReport(report, flags.json ?? false);
+    if (serve !== undefined && !signal.aborted && report?.ended_by !== "stopped") await beside?.until(signal);
   } finally {
     await beside?.close();
     release();

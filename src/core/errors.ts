@@ -22,6 +22,8 @@ export const errorFacts = {
   too_many_rejects: { exit: 4, status: 500 },
   wrong_time_unit: { exit: 4, status: 500 },
   diverged: { exit: 4, status: 500 },
+  lanes_diverged: { exit: 4, status: 500 },
+  lanes_displaced: { exit: 8, status: 503 },
   all_rejected: { exit: 4, status: 500 },
   metric_undefined: { exit: 4, status: 500 },
   scores_differ: { exit: 4, status: 500 },

@@ -41,14 +41,21 @@ export class Lanes {
   /** Of the last round, where it is folded one round later. */
   private pending: readonly Contribution[] | null = null;
   private buffers: readonly ArrayBuffer[] = [];
+  private given: readonly Contribution[] | null = null;
 
   constructor(spec: LanesSpec, model: LanedModel) {
     this.spec = spec;
     this.model = model;
   }
 
+  /** What the next batch is learned from, in place of what lanes here would make of it. */
+  give(contributions: readonly Contribution[]): void {
+    this.given = contributions;
+  }
+
   /** A round of all lanes. @param parts rows of each lane's part; by default `round` rows each, as far as they go */
   async learn(batch: Batch, taken?: Uint8Array, parts: readonly number[] = this.partsOf(batch.rows)): Promise<Learned> {
+    if (this.given) return this.learnGiven(this.given, batch.rows);
     const contributions: Contribution[] = [];
     const logits = new Float32Array(batch.rows);
     let from = 0;
@@ -61,6 +68,18 @@ export class Lanes {
     }
     const folded = await this.next(contributions);
     return { logits, skipped: folded?.skipped ?? 0, folded };
+  }
+
+  private async learnGiven(given: readonly Contribution[], rows: number): Promise<Learned> {
+    this.given = null;
+    const logits = new Float32Array(rows);
+    let at = 0;
+    for (const part of given) {
+      logits.set(part.logits, at);
+      at += part.rows;
+    }
+    const folded = await this.fold(given);
+    return { logits, skipped: folded.skipped, folded };
   }
 
   /** Folds the round, or the one before it. */

@@ -1,10 +1,11 @@
+import { HashbrookError } from "../core/errors.js";
 import { kindOf, ownOptions } from "../encodings/index.js";
 import { optional } from "../schema/basics.js";
 import { count } from "../schema/compiled.js";
-import type { Problems } from "../schema/problems.js";
+import { Problems } from "../schema/problems.js";
 import { Type } from "../schema/typebox.js";
 import { learnsByEvent } from "../towers/index.js";
-import type { CompiledTable, LanesSpec, TowerKind } from "./compiled.js";
+import type { CompiledSpec, CompiledTable, LanesSpec, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 
 /** Lanes a spec may have: partitions of the topic that carries what they bring. */
@@ -71,6 +72,23 @@ export function compileBatch(
   refuseLanes(train, kind, tables, problems);
   const round = roundOf(train, lanes, batch, problems);
   return { batch: lanes * round, lanes: { count: lanes, round, staleness: train.staleness === 1 ? 1 : 0 } };
+}
+
+/**
+ * A spec that shares its updates out among lanes, as `train.lanes` would say.
+ * @throws spec_invalid where it cannot; usage where it has other lanes
+ */
+export function withLanes(spec: CompiledSpec, lanes: number): CompiledSpec {
+  if (spec.lanes?.count === lanes) return spec;
+  if (spec.lanes)
+    throw new HashbrookError("usage", `--lanes ${lanes}: the spec has train.lanes: ${spec.lanes.count}`, {
+      hint: "they are part of the model: leave --lanes away, or change the spec",
+    });
+  const problems = new Problems(spec.name);
+  refuseLanes(spec.warmup === undefined ? {} : { warmup: spec.warmup }, spec.tower.kind, spec.tables, problems);
+  const round = roundOf({}, lanes, spec.batch, problems);
+  problems.throwIfAny();
+  return { ...spec, batch: lanes * round, lanes: { count: lanes, round, staleness: 0 } };
 }
 
 function roundOf(train: Train, lanes: number, batch: number, problems: Problems): number {

@@ -10,11 +10,14 @@ import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { cutSpec, type Dims } from "../spec/cut.js";
+import { withLanes } from "../spec/lanes.js";
 import { loadSpec } from "../spec/parse.js";
 import { decodeOnce } from "./decode-once.js";
 import { groupSpec } from "./group-auc.js";
 import type { Job, PublishSpec } from "./job.js";
 import { checkLabelled, clicksOf } from "./join/clicks-given.js";
+import type { LanesGiven } from "./lanes/pipeline.js";
+import { refuseForLanes } from "./lanes/refused.js";
 import { bySource, formatOf, keptSources } from "./prediction-columns.js";
 import type { PredictionFormat } from "./prediction-lines.js";
 import type { Report } from "./report.js";
@@ -28,7 +31,7 @@ interface StreamOptions extends PipelineOptions, Given<StreamSettings> {
 }
 
 /** What to learn, from what, and how to keep it. */
-export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
+export interface TrainOptions extends StreamOptions, Given<TrainSettings>, LanesGiven {
   /** Learn from a Kafka topic instead of `data`. */
   readonly topic?: TopicSpec | undefined;
   /**
@@ -92,6 +95,10 @@ export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top" | "gr
 /** Learns a model from a stream of events, test-then-train, and returns the final report. */
 export async function train(options: TrainOptions): Promise<Report> {
   const job = trainJob(options);
+  if (job.spec.lanes && job.topic) {
+    const { runLanesPipeline } = await import("./lanes/pipeline.js");
+    return (await runLanesPipeline(job, options, options)) as Report;
+  }
   const decoded = await decodeOnce(job, options);
   try {
     return await runPipeline(decoded?.job ?? job, options);
@@ -102,7 +109,8 @@ export async function train(options: TrainOptions): Promise<Report> {
 
 /** What the threads of a run that learns are told. @throws usage */
 export function trainJob(options: TrainOptions): Job {
-  const spec = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
+  const given = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
+  const spec = options.lanes === undefined ? given : withLanes(given, options.lanes);
   const job: Job = {
     ...streamJob("train", spec, options),
     topic: options.topic ?? null,
@@ -115,15 +123,9 @@ export function trainJob(options: TrainOptions): Job {
     clicks: clicksOf(spec, options),
   };
   checkLabelled(job);
-  if (spec.lanes && job.topic) throw lanesOfFiles();
+  refuseForLanes(job, options.lane !== undefined);
   refuseRejected(job);
   return job;
-}
-
-function lanesOfFiles(): HashbrookError {
-  return new HashbrookError("usage", "train.lanes: a topic's partitions cannot be shared out among lanes yet", {
-    hint: "learn from files, or without lanes",
-  });
 }
 
 /** A run's rejected rows are written anew: they cannot be what it learns. */

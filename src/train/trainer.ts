@@ -85,7 +85,7 @@ export class Trainer implements Consumer {
     this.passedOver = resumed?.skipped ?? [];
     const { id_window } = job.spec.label;
     // Messages are sent twice by retries and replays upstream; a file is what it is.
-    this.dedup = id_window === undefined || !job.topic ? null : new DedupWindow(id_window);
+    this.dedup = id_window === undefined || !job.topic || job.spec.lanes ? null : new DedupWindow(id_window);
     if (resumed) this.dedup?.restore(resumed.blocks);
     this.meta = { ...(resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 }), ...started.meta };
     this.validation = new Validation(job.spec.window, resumed?.meta.validation);

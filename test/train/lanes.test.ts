@@ -2,6 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import type { TopicSpec } from "../../src/sources/kafka/open-topic.js";
+import { specHash } from "../../src/spec/hash.js";
+import { withLanes } from "../../src/spec/lanes.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { type TrainOptions, train } from "../../src/train/run.js";
 
@@ -48,14 +51,31 @@ function leaveHalf(directory: string): number {
   return early.length;
 }
 
-it("a topic is not learned by lanes yet", async () => {
-  const topic = {
-    kafka: { brokers: ["localhost:1"] },
-    topic: "t",
-    group: "g",
-    start: { at: "earliest" },
-    stop: null,
-    onLost: "stop",
-  } as const;
-  await expect(run("topic", { data: [], topic })).rejects.toMatchObject({ code: "usage" });
+const topic: TopicSpec = {
+  kafka: { brokers: ["localhost:1"] },
+  topic: "t",
+  group: "g",
+  start: { at: "earliest" },
+  stop: { at: "end" },
+  onLost: "stop",
+};
+
+it.each([
+  [{ limit: 100 }, 0, "--limit"],
+  [{}, 1, "staleness"],
+  [{ initFrom: "elsewhere" }, 0, "--init-from"],
+] as const)("of a topic, %o with staleness %i is refused", async (options, staleness, said) => {
+  const refused = run("topic", { data: [], topic, ...options }, staleness);
+  await expect(refused).rejects.toMatchObject({ code: "usage", message: expect.stringContaining(said) });
+});
+
+it("lanes may be given beside a spec that has none, and are then as if the spec had them", async () => {
+  const text = readFileSync("features/ads-demo.yaml", "utf8");
+  const said = parseSpec(`${text}\ntrain: { lanes: 4 }\n`, "lanes.yaml");
+  expect(specHash(withLanes(parseSpec(text, "plain.yaml"), 4))).toBe(specHash(said));
+  expect(withLanes(said, 4)).toBe(said);
+  expect(() => withLanes(said, 8)).toThrow("the spec has train.lanes: 4");
+  expect(() => withLanes(parseSpec(readFileSync("features/ads-demo-lr.yaml", "utf8"), "lr.yaml"), 4)).toThrow(
+    "lr learns event by event",
+  );
 });

@@ -67,6 +67,11 @@ export async function beginTopic(
   return bounds;
 }
 
+/** The stretch that a new run of the topic reads, as things stand. @throws as `beginTopic` */
+export async function boundsOfTopic(log: KafkaLog, spec: TopicSpec): Promise<Bounds> {
+  return boundsOf(spec, null, log.admin, await log.watermarks());
+}
+
 async function boundsOf(
   spec: TopicSpec,
   resume: readonly bigint[] | null,

@@ -1,0 +1,125 @@
+import { HashbrookError } from "../../core/errors.js";
+import { withAdmin } from "../../sources/kafka/admin.js";
+import { KafkaLog } from "../../sources/kafka/kafka-log.js";
+import type { KafkaOptions } from "../../sources/kafka/options.js";
+import { KafkaProducer } from "../../sources/kafka/producer.js";
+import { type LaneRecord, packRecord, unpackRecord } from "./record.js";
+import type { Rounds, RoundsPlan } from "./rounds.js";
+
+/** A contribution is one message: dense gradients alone may be some megabytes. */
+const CONFIG = { "max.message.bytes": String(64 << 20), "retention.ms": "-1" };
+const WAIT_MS = 20;
+/** Records of a lane that wait for their round: a process that comes late reads no further ahead. */
+const MOST_AHEAD = 16;
+
+/** Rounds in a topic: partition l has what was told of lane l; the plan is the first message of partition 0. */
+export class KafkaRounds implements Rounds {
+  private readonly log: KafkaLog;
+  private readonly producer: KafkaProducer;
+  private readonly lanes: number;
+  private plan: RoundsPlan | null = null;
+  /** By lane: records of rounds that are not folded, each round's first one. */
+  private readonly queues: LaneRecord[][];
+  private round = 0;
+
+  private constructor(log: KafkaLog, producer: KafkaProducer, lanes: number) {
+    this.log = log;
+    this.producer = producer;
+    this.lanes = lanes;
+    this.queues = Array.from({ length: lanes }, () => []);
+  }
+
+  /** Makes the topic where it is not there. @param group of this process alone @throws as `KafkaLog.join` */
+  static async open(kafka: KafkaOptions, topic: string, group: string, lanes: number): Promise<KafkaRounds> {
+    await withAdmin(kafka, (admin) => admin.createTopic(topic, lanes, CONFIG));
+    const producer = await KafkaProducer.open(kafka, topic);
+    const membership = { id: null, named: () => {} };
+    const log = await KafkaLog.join({ kafka, topic, group, onLost: "stop", membership });
+    if (log.partitions === lanes) return new KafkaRounds(log, producer, lanes);
+    await log.close();
+    await producer.close();
+    throw new HashbrookError("usage", `topic ${topic}: has ${log.partitions} partitions for ${lanes} lanes`, {
+      hint: "name another topic with --rounds-topic: it is made with a partition for each lane",
+    });
+  }
+
+  async agree(propose: () => Promise<RoundsPlan>): Promise<RoundsPlan> {
+    const marks = await this.log.watermarks();
+    if (marks[0].high === 0n) {
+      const plan = JSON.stringify(await propose());
+      await this.producer.send([{ value: plan, partition: 0 }]);
+    }
+    return this.firstPlan();
+  }
+
+  /** Reads from the beginning: whoever comes late folds what a checkpoint lacks. */
+  private async firstPlan(): Promise<RoundsPlan> {
+    const marks = await this.log.watermarks();
+    this.log.begin(
+      marks,
+      marks.map(({ low }) => low),
+      [],
+    );
+    while (this.plan === null) {
+      this.take();
+      if (this.plan === null) await this.log.wait(WAIT_MS);
+    }
+    return this.plan;
+  }
+
+  async send(record: LaneRecord): Promise<void> {
+    await this.producer.send([{ value: packRecord(record), partition: record.lane }]);
+  }
+
+  of(round: number): ReadonlyMap<number, LaneRecord> {
+    this.round = round;
+    for (const queue of this.queues) while (queue.length > 0 && queue[0].round < round) queue.shift();
+    this.take();
+    return new Map(this.queues.flatMap(([record], lane) => (record?.round === round ? [[lane, record]] : [])));
+  }
+
+  wait(milliseconds: number): Promise<void> {
+    return this.log.wait(Math.min(WAIT_MS, milliseconds));
+  }
+
+  async close(): Promise<void> {
+    await this.log.close();
+    await this.producer.close();
+  }
+
+  /** Takes what is at hand. A lane's repetitions of a round are passed over by `of`. */
+  private take(): void {
+    for (let lane = 0; lane < this.lanes; lane++) {
+      for (let head = this.log.head(lane); head && this.queues[lane].length < MOST_AHEAD; head = this.log.head(lane)) {
+        const { messages } = head;
+        for (let i = 0; i < messages.length; i++) {
+          const bytes = messages.bytes.subarray(messages.starts[i], messages.ends[i]);
+          this.accept(lane, bytes, BigInt(messages.offsets[i]));
+        }
+        this.log.shift(lane);
+      }
+    }
+  }
+
+  private accept(lane: number, bytes: Uint8Array, offset: bigint): void {
+    if (isPlan(bytes)) {
+      this.plan ??= JSON.parse(new TextDecoder().decode(bytes)) as RoundsPlan;
+      return;
+    }
+    const record = readRecord(bytes, `${this.log.topic}[${lane}] ${offset}`);
+    const queue = this.queues[lane];
+    const last = queue.at(-1)?.round ?? this.round - 1;
+    if (record.round > last) queue.push(record);
+  }
+}
+
+/** A plan is JSON, `{"spec_hash"…`; a record begins with the length of its head, which is never so large. */
+const isPlan = (bytes: Uint8Array): boolean => bytes[0] === 0x7b && bytes[1] === 0x22 && bytes[2] === 0x73;
+
+function readRecord(bytes: Uint8Array, where: string): LaneRecord {
+  try {
+    return unpackRecord(bytes);
+  } catch (cause) {
+    throw new HashbrookError("log_damaged", `${where}: not a record of a round`, { cause });
+  }
+}

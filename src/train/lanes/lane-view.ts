@@ -1,0 +1,65 @@
+import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
+
+/** The partitions of a log that are one lane's: p ≡ lane (mod lanes), numbered from 0. */
+export class LaneView implements PartitionedLog {
+  readonly topic: string;
+  readonly partitions: number;
+  private readonly log: PartitionedLog;
+  private readonly lane: number;
+  private readonly lanes: number;
+
+  constructor(log: PartitionedLog, lane: number, lanes: number) {
+    this.log = log;
+    this.lane = lane;
+    this.lanes = lanes;
+    this.topic = log.topic;
+    this.partitions = Math.max(0, Math.ceil((log.partitions - lane) / lanes));
+  }
+
+  /** Of the lane's partitions, in their order. */
+  of<T>(all: readonly T[]): T[] {
+    return all.filter((_, p) => p % this.lanes === this.lane);
+  }
+
+  head(partition: number): Chunk | undefined {
+    return this.log.head(this.place(partition));
+  }
+
+  shift(partition: number): void {
+    this.log.shift(this.place(partition));
+  }
+
+  idle(partition: number, next: bigint): boolean {
+    return this.log.idle(this.place(partition), next);
+  }
+
+  get losses(): number {
+    return this.log.losses;
+  }
+
+  end(partition: number): bigint {
+    return this.log.end(this.place(partition));
+  }
+
+  get failed(): boolean {
+    return this.log.failed;
+  }
+
+  wait(milliseconds: number): Promise<void> {
+    return this.log.wait(milliseconds);
+  }
+
+  commit(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  get state(): PartitionedLog["state"] {
+    return this.log.state;
+  }
+
+  async close(): Promise<void> {}
+
+  private place(partition: number): number {
+    return partition * this.lanes + this.lane;
+  }
+}

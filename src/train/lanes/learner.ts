@@ -1,0 +1,171 @@
+import { blocksOf } from "../../checkpoints/lazy-blocks.js";
+import { openCheckpoint } from "../../checkpoints/store.js";
+import { batchLayout } from "../../core/batch.js";
+import type { Clock } from "../../core/clock.js";
+import { HashbrookError } from "../../core/errors.js";
+import { createModel } from "../../model/create.js";
+import type { Model } from "../../model/model.js";
+import { specHash } from "../../spec/hash.js";
+import type { EndedBy } from "../consumer.js";
+import { FirstSteps } from "../first-steps.js";
+import type { Job } from "../job.js";
+import type { Progress, Report } from "../report.js";
+import type { TrainMeta } from "../resume.js";
+import type { DecodedBatch } from "../stream.js";
+import { Trainer } from "../trainer.js";
+import type { LanesPosition } from "./position.js";
+import { batchOf, type LaneRecord } from "./record.js";
+
+/** Who folds rounds: the process that writes the run's directory, or one of the others. */
+export interface Learner {
+  readonly model: Model;
+  /** Behind what was folded; null: nothing was, not even where the topic begins. */
+  readonly position: LanesPosition | null;
+  /** Where a new run begins. */
+  begin(position: LanesPosition): Promise<void>;
+  fold(records: readonly LaneRecord[], position: LanesPosition): Promise<void>;
+  /** null: there is another one to report. */
+  progress(): Omit<Progress, "source"> | null;
+  finish(endedBy: EndedBy): Promise<Report | null>;
+  close(): Promise<void>;
+}
+
+/** Writes checkpoints, rejected rows and the delta log, and counts. */
+export class Writer implements Learner {
+  private readonly trainer: Trainer;
+  private readonly topic: string;
+  private readonly layout: ReturnType<typeof batchLayout>;
+
+  private constructor(trainer: Trainer, job: Job) {
+    this.trainer = trainer;
+    this.topic = job.topic!.topic;
+    this.layout = batchLayout(job.spec, job.spec.batch);
+  }
+
+  /** @throws as `Trainer.open` */
+  static async open(job: Job, clock: Clock, stop: AbortSignal): Promise<Writer> {
+    const upstream = { join: () => {}, start: () => {}, spare: () => {} };
+    const retry = { stop, waiting: () => {} };
+    return new Writer(await Trainer.open(job, { clock, follower: null, retry, upstream }), job);
+  }
+
+  get model(): Model {
+    return this.trainer.model;
+  }
+
+  get position(): LanesPosition | null {
+    return this.trainer.position as LanesPosition | null;
+  }
+
+  begin(position: LanesPosition): Promise<void> {
+    return this.trainer.opened(position, this.fingerprints);
+  }
+
+  async fold(records: readonly LaneRecord[], position: LanesPosition): Promise<void> {
+    const batch = batchOf(this.layout, records);
+    const { rows, buffer } = batch;
+    if (rows > 0) this.model.lanes!.give(records.map(({ contribution }) => contribution));
+    const decoded: DecodedBatch = {
+      rows,
+      buffer,
+      distinct: together(records.map(({ distinct }) => distinct)),
+      rejects: records.flatMap(({ rejects }) => rejects),
+      findings: { constants: [], labels: [] },
+      position,
+      decisions: [],
+      times: [],
+      bytesRead: 0,
+      seen: [],
+      epochs: 0,
+    };
+    await this.trainer.consume(decoded, { fingerprints: this.fingerprints, totalBytes: null, ends: [] });
+  }
+
+  private get fingerprints(): string[] {
+    return [`kafka:${this.topic}`];
+  }
+
+  progress(): Omit<Progress, "source"> {
+    return this.trainer.progress();
+  }
+
+  finish(endedBy: EndedBy): Promise<Report> {
+    return this.trainer.finish(endedBy);
+  }
+
+  close(): Promise<void> {
+    return this.trainer.close();
+  }
+}
+
+/** Holds the model as the others do, and writes nothing. */
+export class Replica implements Learner {
+  readonly model: Model;
+  position: LanesPosition | null;
+  private readonly first: FirstSteps;
+
+  private constructor(model: Model, first: FirstSteps, position: LanesPosition | null) {
+    this.model = model;
+    this.first = first;
+    this.position = position;
+  }
+
+  /** From the newest checkpoint of the run's directory, or from nothing. @throws checkpoint_mismatch, checkpoint_damaged */
+  static async open(job: Job): Promise<Replica> {
+    const { spec } = job;
+    const layout = batchLayout(spec, spec.batch);
+    const model = await createModel(spec, { layout, threads: job.threads, purpose: "train" });
+    const checkpoint = newest(job);
+    if (!checkpoint) return new Replica(model, FirstSteps.of(spec, false, undefined), null);
+    const meta = checkpoint.meta as unknown as TrainMeta;
+    if (checkpoint.specHash !== specHash(spec))
+      throw new HashbrookError("checkpoint_mismatch", `${checkpoint.path}: was trained with another spec`, {
+        hint: "give all processes of a run the same spec",
+      });
+    model.restore(blocksOf(checkpoint));
+    const first = FirstSteps.of(spec, meta.tally.examples > 0, meta.first_steps);
+    return new Replica(model, first, meta.position as LanesPosition | null);
+  }
+
+  async begin(position: LanesPosition): Promise<void> {
+    this.position = position;
+  }
+
+  async fold(records: readonly LaneRecord[], position: LanesPosition): Promise<void> {
+    const contributions = records.map(({ contribution }) => contribution);
+    if (contributions.some(({ rows }) => rows > 0))
+      this.first.folded(this.model, await this.model.lanes!.fold(contributions));
+    this.position = position;
+  }
+
+  progress(): null {
+    return null;
+  }
+
+  async finish(): Promise<null> {
+    return null;
+  }
+
+  close(): Promise<void> {
+    return this.model.close();
+  }
+}
+
+function newest(job: Job) {
+  try {
+    return openCheckpoint(job.out!).checkpoint;
+  } catch (error) {
+    if (error instanceof HashbrookError && error.code === "checkpoint_missing") return null;
+    throw error;
+  }
+}
+
+function together(all: readonly Uint32Array[]): Uint32Array {
+  const joined = new Uint32Array(all.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const some of all) {
+    joined.set(some, at);
+    at += some.length;
+  }
+  return joined;
+}

@@ -1,0 +1,40 @@
+import type { TopicPosition } from "../ordering/merge.js";
+
+/** Where a topic that lanes learn stands between two rounds. Plain JSON, part of every checkpoint. */
+export interface LanesPosition extends TopicPosition {
+  /** Of each lane: turn, taken and messages of its own merge. */
+  readonly lanes: readonly Pick<TopicPosition, "turn" | "taken" | "messages">[];
+  /** Rounds before this place. */
+  readonly round: number;
+}
+
+/** The place before anything was learned. */
+export function startOf(topic: string, offsets: readonly string[], lanes: number): LanesPosition {
+  const fresh = Array.from({ length: lanes }, () => ({ turn: 0, taken: 0, messages: 0 }));
+  return { topic, offsets, turn: 0, taken: 0, messages: 0, lanes: fresh, round: 0 };
+}
+
+/** One lane's place, as its merge has it: its partitions numbered from 0. */
+export function laneOf(position: LanesPosition, lane: number): TopicPosition {
+  const { topic, offsets, last, lanes } = position;
+  const mine = <T>(all: readonly T[]) => all.filter((_, p) => p % lanes.length === lane);
+  return { topic, offsets: mine(offsets), ...lanes[lane], ...(last && { last: mine(last) }) };
+}
+
+/** All lanes' places behind a round. */
+export function joined(before: LanesPosition, lanes: readonly TopicPosition[]): LanesPosition {
+  const at = <T>(of: (lane: TopicPosition) => readonly T[] | undefined, p: number) =>
+    of(lanes[p % lanes.length])?.[Math.floor(p / lanes.length)];
+  const offsets = before.offsets.map((_, p) => at((lane) => lane.offsets, p)!);
+  const last = offsets.map((_, p) => at((lane) => lane.last, p) ?? null);
+  return {
+    topic: before.topic,
+    offsets,
+    turn: 0,
+    taken: 0,
+    messages: lanes.reduce((sum, { messages }) => sum + messages, 0),
+    ...(last.some((print) => print !== null) && { last }),
+    lanes: lanes.map(({ turn, taken, messages }) => ({ turn, taken, messages })),
+    round: before.round + 1,
+  };
+}

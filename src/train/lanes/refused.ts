@@ -1,0 +1,55 @@
+import { HashbrookError } from "../../core/errors.js";
+import type { Job } from "../job.js";
+
+/**
+ * Says why a job cannot be learned by lanes, where it is to be.
+ * @param shared several processes are to work them
+ * @throws HashbrookError usage
+ */
+export function refuseForLanes(job: Job, shared: boolean): void {
+  if (shared && !(job.spec.lanes && job.topic))
+    throw new HashbrookError("usage", "--lane: several processes work the lanes of a topic", {
+      hint: "give --kafka, --topic and --lanes (or train.lanes in the spec)",
+    });
+  if (job.spec.lanes && job.topic) refuseTopic(job);
+}
+
+function refuseTopic(job: Job): void {
+  const { spec, clicks, topic, initFrom, initTables, freeze, publish, limit } = job;
+  const why: readonly (readonly [boolean, string, string])[] = [
+    [spec.lanes!.staleness > 0, "train.staleness: 1 is for files", "leave it away where lanes learn a topic"],
+    [
+      clicks !== null,
+      "--clicks-topic: labels are joined in one order of all impressions",
+      "learn without lanes, or from events that have labels",
+    ],
+    [
+      spec.negative_sampling !== undefined,
+      "train.negative_sampling: which negatives are learned follows from one order of all events",
+      "remove it, or learn without lanes",
+    ],
+    [
+      spec.calibration?.by !== undefined,
+      "calibration.by: its slices are found by ids, which lanes do not tell of each event",
+      "calibrate without slices",
+    ],
+    [
+      spec.tables.some(({ nested }) => nested !== undefined),
+      "nested vectors are measured by every event's ids",
+      "remove nested, or learn without lanes",
+    ],
+    [
+      initFrom !== null || initTables !== null || freeze !== null,
+      "--init-from, --init-table, --freeze: are for one process",
+      "learn without lanes",
+    ],
+    [
+      publish !== null && topic!.stop === null,
+      "--publish: a stream that lanes read without an end cannot be repeated alike",
+      "add --until, or learn without lanes",
+    ],
+    [limit !== null, "--limit: lanes read whole rounds", "end with --until"],
+  ];
+  const found = why.find(([is]) => is);
+  if (found) throw new HashbrookError("usage", found[1], { hint: found[2] });
+}

@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { LaneRecord } from "./record.js";
+
+/** What all processes of a run agree on before they begin. */
+export interface RoundsPlan {
+  readonly spec_hash: string;
+  /** Where the topic is begun, and where it ends (null: never), by partition. */
+  readonly offsets: readonly string[];
+  readonly stops: readonly string[] | null;
+}
+
+/** Where lanes tell of their rounds: of several records of a lane and round, the first counts. */
+export interface Rounds {
+  /** Takes this plan, or that of whoever came first. */
+  agree(propose: () => Promise<RoundsPlan>): Promise<RoundsPlan>;
+  send(record: LaneRecord): Promise<void>;
+  /** What is known of a round, by lane; what was told of earlier ones is passed over. */
+  of(round: number): ReadonlyMap<number, LaneRecord>;
+  /** Until there is news, or so long. */
+  wait(milliseconds: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One process that works all lanes. */
+export class LocalRounds implements Rounds {
+  private known = new Map<number, LaneRecord>();
+
+  agree(propose: () => Promise<RoundsPlan>): Promise<RoundsPlan> {
+    return propose();
+  }
+
+  async send(record: LaneRecord): Promise<void> {
+    if (!this.known.has(record.lane)) this.known.set(record.lane, record);
+  }
+
+  of(round: number): ReadonlyMap<number, LaneRecord> {
+    for (const [lane, record] of this.known) if (record.round < round) this.known.delete(lane);
+    return this.known;
+  }
+
+  async wait(milliseconds: number): Promise<void> {
+    await sleep(Math.min(1, milliseconds));
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,137 @@
+import { spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import type { Report } from "../../src/train/report.js";
+import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
+import { describeKafka, type TestKafka } from "./harness.js";
+import { rows, said } from "./trainers.js";
+
+const LANES = 4;
+
+/** A small tower whose updates four lanes share out. */
+function model(): string {
+  const text = readFileSync("features/ads-demo.yaml", "utf8").replace(/residual: \[[^\]]*\]/, "residual: [8]");
+  const path = join(temporary(), "lanes.yaml");
+  writeFileSync(path, `${text}\ntrain: { lanes: ${LANES}, round: 64 }\n`);
+  return path;
+}
+
+/** A topic of events over partitions of unequal length; one is empty. */
+async function topicOf(kafka: TestKafka, count: number, partitions = 6): Promise<string> {
+  const topic = await kafka.topic(partitions);
+  const events = await rows(count);
+  await kafka.produce(
+    topic,
+    events.map((value, i) => ({ value, partition: i % 11 === 0 ? 0 : i % (partitions - 1) })),
+  );
+  return topic;
+}
+
+const line = (kafka: TestKafka, topic: string, out: string, ...more: string[]) => [
+  ...["train", "--model", model(), "--kafka", kafka.brokers, "--topic", topic, "--group", topic],
+  ...["--out", out, "--until", "end", "--threads", "1", "--json", ...more],
+];
+
+const reportOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
+
+async function learned(kafka: TestKafka, topic: string, ...more: string[]) {
+  const out = temporary();
+  const outcome = await ended(start(line(kafka, topic, out, ...more)));
+  expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
+  return { report: reportOf(outcome), files: digests(out) };
+}
+
+describeKafka("lanes of several processes", (kafka) => {
+  it("learn the bytes that one process learns, however many they are", async () => {
+    const topic = await topicOf(kafka, 3000);
+    const alone = await learned(kafka, topic);
+    expect(alone.report).toMatchObject({ examples: 3000, skipped: 0, ended_by: "end" });
+    for (const processes of [1, 2, 4]) {
+      const several = await learned(kafka, topic, "--processes", String(processes));
+      expect(several.report.examples).toBe(3000);
+      expect(several.files).toEqual(alone.files);
+    }
+  }, 180_000);
+
+  it("learn the same bytes where members are killed again and again, the writing one too", async () => {
+    const topic = await topicOf(kafka, 6000);
+    const alone = await learned(kafka, topic);
+    const out = temporary();
+    const launcher = start(line(kafka, topic, out, "--processes", "3", "--takeover-ms", "300"));
+    const end = ended(launcher);
+    let killed = 0;
+    let over = false;
+    void end.then(() => {
+      over = true;
+    });
+    while (!over && killed < 8) {
+      await sleep(350);
+      const members = childrenOf(launcher.pid!);
+      const victim = members.find((pid) => lineOf(pid).includes(`${killed % 3}/3`));
+      if (victim === undefined) continue;
+      process.kill(victim, "SIGKILL");
+      killed++;
+    }
+    expect(killed).toBeGreaterThan(2);
+    expect(await end).toMatchObject({ status: 0 });
+    expect(digests(out)).toEqual(alone.files);
+  }, 180_000);
+
+  it("learn the same bytes where every process works every lane: the first record of a lane and round counts", async () => {
+    const topic = await topicOf(kafka, 1500);
+    const alone = await learned(kafka, topic);
+    const together = await learned(kafka, topic, "--processes", "2", "--takeover-ms", "0");
+    expect(together.files).toEqual(alone.files);
+  }, 180_000);
+
+  it("see within a round that a process has other weights, and end", async () => {
+    const topic = await topicOf(kafka, 3000);
+    const out = temporary();
+    const rounds = `${topic}.rounds`;
+    const member = (k: number, ...node: string[]) => {
+      const args = line(kafka, topic, out, "--lane", `${k}/2`, "--rounds-topic", rounds);
+      return ended(
+        spawn(process.execPath, [...node, "dist/cli/main.js", ...args], { stdio: ["ignore", "pipe", "pipe"] }),
+      );
+    };
+    const outcomes = await Promise.all([member(0), member(1, "--import", "./test/kafka/flip.mjs")]);
+    for (const { status, stderr } of outcomes) {
+      expect(stderr).toMatch(/lanes_diverged|round 5: lane/);
+      expect(status).toBe(4);
+    }
+  }, 180_000);
+
+  it("go on where a lane is silent, which brings nothing to the rounds", async () => {
+    const topic = await kafka.topic(LANES);
+    const events = await rows(600);
+    const out = temporary();
+    const [, ...args] = line(kafka, topic, out, "--processes", "2", "--linger-ms", "30");
+    const live = ["train", ...args.filter((word) => word !== "--until" && word !== "end")];
+    const launcher = start(live);
+    const all = said(launcher, /"examples":600,/);
+    const end = ended(launcher);
+    await said(launcher, /"ready":true/);
+    await kafka.produce(
+      topic,
+      events.map((value, i) => ({ value, partition: i % (LANES - 1) })),
+    );
+    await all;
+    launcher.kill("SIGTERM");
+    const outcome = await end;
+    expect(reportOf(outcome)).toMatchObject({ examples: 600, ended_by: "stopped" });
+  }, 120_000);
+});
+
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+
+/** The command line of a process; empty where it is gone. */
+function lineOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
+}
