@@ -4,7 +4,7 @@ import { Decoder, type Reject } from "../../decode/decoder.js";
 import type { PartitionedLog } from "../../sources/partitioned-log.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import { Merge, type MessageRun, type TopicPosition } from "../ordering/merge.js";
-import type { RejectedRow } from "../stream.js";
+import type { RejectedRow } from "../rejects.js";
 import { LaneView } from "./lane-view.js";
 
 /** One lane's events of a round, and where they end. */

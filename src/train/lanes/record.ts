@@ -2,7 +2,7 @@ import { Batch, type BatchLayout } from "../../core/batch.js";
 import { packArrays, unpackArrays } from "../../core/packed-arrays.js";
 import { type Contribution, packContribution, unpackContribution } from "../../model/contribution.js";
 import type { TopicPosition } from "../ordering/merge.js";
-import type { RejectedRow } from "../stream.js";
+import type { RejectedRow } from "../rejects.js";
 import type { LaneEvents } from "./lane-reader.js";
 
 /** What a lane tells of a round: what it brings to the weights, and what is counted of its events. */
