@@ -15,6 +15,7 @@
  * ```
  */
 export type { SliceReport } from "./calibration/calibrator.js";
+export type { GateFile } from "./checkpoints/gate-file.js";
 export type { CopyOptions, CopyReport } from "./checkpoints/remote/head.js";
 export { pullCheckpoint } from "./checkpoints/remote/pull.js";
 export { pushCheckpoint } from "./checkpoints/remote/push.js";
@@ -130,6 +131,8 @@ export type { JoinCounts } from "./train/join/joiner.js";
 export type { LaneShare } from "./train/lanes/member.js";
 export type { PredictionFormat } from "./train/prediction-lines.js";
 export type { FieldCurve, NestedReport, PrefixQuality } from "./train/prefix-curves.js";
+export type { GateReport } from "./train/publishing/gatekeeper.js";
+export { publishStatus, type RolledBack, resumePublishing, rollBack } from "./train/publishing/operator.js";
 export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
 export type {
   CalibratedReport,

@@ -18,7 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["encodings"],
   ["spec", "sources", "decode", "metrics", "checkpoints", "delta-log"],
   ["event-cache"],
-  ["calibration"],
+  ["calibration", "gate"],
   ["model"],
   ["warm-start"],
   ["exports", "inspect", "migrate", "item2vec", "train", "serve"],

@@ -4,6 +4,7 @@ import { type Files, nodeFiles, readFully, withFile, writeError } from "../core/
 import { Checkpoint, type CheckpointContent } from "./checkpoint.js";
 import { groupByFile, streamed, streamFile, toTheEnd } from "./data-file.js";
 import { DirectoryWriter, written } from "./directory-writer.js";
+import { goodCheckpoint } from "./gate-file.js";
 import { type Processes, systemProcesses, WriterLock } from "./lock.js";
 import { encodeManifest, MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH, newestFirst } from "./names.js";
@@ -148,14 +149,16 @@ export class CheckpointStore {
     return { examples, checksum: chain[0].checksum };
   }
 
-  /** What `prune` removes, in the order to remove it in; `except` is just being written and not looked at. */
+  /** What `prune` removes (never the checkpoint that is known to be good), in the order to remove it in; `except` is just being written and not looked at. */
   superseded(keep: number, except?: string): string[] {
     const needed = new Set<string>();
     const removed: string[] = [];
+    const good = goodCheckpoint(this.files, this.directory);
     let kept = 0;
     for (const path of this.paths()) {
       if (path === except) continue;
-      if (needed.has(path)) kept++;
+      if (path === good && kept >= keep) this.opens(path, needed);
+      else if (needed.has(path)) kept++;
       else if (kept >= keep || !this.finished(path)) removed.push(path);
       else if (this.opens(path, needed)) kept++;
     }

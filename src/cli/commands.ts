@@ -19,6 +19,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   key: async () => (await import("./key.js")).keyCommand(),
   produce: async () => (await import("./produce.js")).produceCommand(),
   lag: async () => (await import("./lag.js")).lagCommand(),
+  publish: async () => (await import("./publish.js")).publishCommand(),
   replay: async () => (await import("./replay.js")).replayCommand(),
   item2vec: async () => (await import("./item2vec.js")).item2vecCommand(),
   push: async () => (await import("./push.js")).pushCommand(),

@@ -84,6 +84,7 @@ function qualityParts(p: Progress): string[] {
   const parts = [`AUC ${figure(p.lifetime.auc)} (window ${figure(p.window.auc)}${oracle})`];
   if (validation) parts.push(`validation AUC ${figure(validation.auc)} logloss ${figure(validation.logloss)}`);
   if (seen) parts.push(`seen before: AUC ${figure(seen.auc)}`);
+  if (p.gate?.held) parts.push(p.gate.held);
   if (p.skipped > 0) parts.push(`skipped ${count(p.skipped)}`);
   if (p.rejected > 0) parts.push(`rejected ${count(p.rejected)}`);
   return parts;

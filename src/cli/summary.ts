@@ -47,6 +47,7 @@ export function summary(report: Report): string {
   if (report.join) lines.push(`  ${joinText(report.join)}`);
   lines.push(...clippedLines(report.clipped));
   if (report.left_out) lines.push(`  left out ${count(report.left_out)} negatives, which were scored and not learned`);
+  if (report.gate) lines.push(`  ${report.gate.held ?? "within the bounds of its gate"}`);
   if (report.grouped) lines.push(...groupLines(report.grouped));
   if (report.nested) lines.push(...nestedLines(report.nested));
   if (report.by) lines.push(...byLines(report.by));

@@ -21,6 +21,7 @@ export const errorFacts = {
   topic_replaced: { exit: 3, status: 500 },
   too_many_rejects: { exit: 4, status: 500 },
   wrong_time_unit: { exit: 4, status: 500 },
+  gate_held: { exit: 4, status: 500 },
   diverged: { exit: 4, status: 500 },
   lanes_diverged: { exit: 4, status: 500 },
   lanes_displaced: { exit: 8, status: 503 },

@@ -7,6 +7,8 @@ export interface WholeEntry extends Envelope {
   readonly version: number;
   readonly parts: readonly EntryPart[];
   readonly times: readonly number[];
+  /** Why what was learned since is held back; null: it is not. */
+  readonly held: string | null;
   /** Of the entry before it. */
   readonly previous: string;
   /** Its own. */
@@ -34,6 +36,16 @@ export class Collector {
     this.open.delete(key);
     const ordered = [...parts.values()].sort((a, b) => a.part - b.part);
     const link = linkOf(ordered.map(({ checksum }) => checksum));
-    return { epoch, sent, number, version, parts: ordered, times: ordered[0].times, previous: ordered[0].link, link };
+    return {
+      epoch,
+      sent,
+      number,
+      version,
+      parts: ordered,
+      times: ordered[0].times,
+      held: ordered[0].held ?? null,
+      previous: ordered[0].link,
+      link,
+    };
   }
 }

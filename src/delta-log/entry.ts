@@ -117,8 +117,20 @@ export function decodePart(bytes: Uint8Array): EntryPart {
   });
   const calibration = header.calibration && readCalibration(arrays, header.calibration);
   arrays.end(bytes.length - TAIL);
-  const { kind, run, number, version, link, part, parts, precision, times, spec } = header;
-  const facts = { kind, run, number, version, link, part, parts, precision, times, spec };
+  const { kind, run, number, version, link, part, parts, precision, times, spec, held } = header;
+  const facts = {
+    kind,
+    run,
+    number,
+    version,
+    link,
+    part,
+    parts,
+    precision,
+    times,
+    spec,
+    ...(held !== undefined && { held }),
+  };
   const state = { tables, dense, statistics, ...(calibration && { calibration }) };
   return { ...facts, state, checksum: checksumOf(bytes) };
 }

@@ -23,6 +23,8 @@ const facts = {
   precision: Type.Enum([...precisions]),
   /** Event times (ms since the epoch) out of those this entry made visible. */
   times: Type.Array(Type.Number()),
+  /** Why what was learned since is held back; absent: it is not. */
+  held: Type.Optional(Type.String()),
   /** The compiled spec, in a snapshot's first part; null elsewhere. */
   spec: Type.Union([Type.Null(), Type.Unsafe<unknown>(Type.Object({}))]),
 };

@@ -20,6 +20,8 @@ export interface Live<M> {
   sent: number;
   /** The newest event time made visible, ms since the epoch; null where events have none. */
   newestEvent: number | null;
+  /** Why the trainer holds back what it learned since; null: it does not. */
+  held: string | null;
 }
 
 /** What a follower has met in its log, counted. */

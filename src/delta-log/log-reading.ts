@@ -140,7 +140,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     this.loading = null;
     this.begun = { number, checksums };
     this.known.set(number, { link: number === 0 ? linkOf(checksums) : link, epoch });
-    this.live = { model, run, number, version, epoch, sent, newestEvent: newest(times) };
+    this.live = { model, run, number, version, epoch, sent, newestEvent: newest(times), held: null };
   }
 
   private async open({ spec, run }: EntryPart): Promise<M> {
@@ -213,8 +213,8 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
   }
 
   private advance(entry: WholeEntry, live: Live<M>): void {
-    const { number, version, epoch, sent, link } = entry;
-    Object.assign(live, { number, version, epoch, sent });
+    const { number, version, epoch, sent, link, held } = entry;
+    Object.assign(live, { number, version, epoch, sent, held });
     live.newestEvent = newest(entry.times, live.newestEvent);
     this.known.set(number, { link, epoch });
     this.known.delete(number - REMEMBERED);

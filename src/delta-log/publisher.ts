@@ -14,6 +14,8 @@ export interface PublisherOptions {
   readonly precision?: Precision | undefined;
   /** Deltas between snapshots, at most: see `Publisher`. Default 600. */
   readonly snapshotEvery?: number | undefined;
+  /** Publishing may be held: the state tells what was published last. Default false. */
+  readonly gated?: boolean | undefined;
   /** Bytes of a part, about. Default 512 KiB. */
   readonly partBytes?: number | undefined;
 }
@@ -29,6 +31,8 @@ export interface PublisherState {
    * entry, and begin anew with the snapshot after the next one.
    */
   readonly unpublished?: true;
+  /** Examples of what was published last; there only where publishing may be held. */
+  readonly version?: number;
 }
 
 /** Deltas between snapshots at least, where it is not for their number that one is due. */
@@ -46,6 +50,8 @@ export class Publisher {
   private readonly snapshotEvery: number;
   private last: PublisherState = { number: -1, link: NO_LINK };
   private asked = false;
+  /** Examples of what was published last. */
+  private version = 0;
   /** Of the last snapshot this publisher wrote; its bytes where they went anywhere. */
   private snapshotNumber = 0;
   private snapshotBytes = Number.POSITIVE_INFINITY;
@@ -58,11 +64,12 @@ export class Publisher {
   }
 
   state(): PublisherState {
-    return this.last;
+    return this.options.gated ? { ...this.last, version: this.version } : this.last;
   }
 
   restore(state: PublisherState): void {
     this.last = state;
+    this.version = state.version ?? this.version;
     this.asked = state.unpublished ?? false;
   }
 
@@ -110,7 +117,22 @@ export class Publisher {
       this.deltaBytes = 0;
     }
     this.last = { number, link };
+    this.version = version;
     return number;
+  }
+
+  /**
+   * Writes an entry that changes nothing and says why: what was learned since the last one is held back.
+   * @param held for people
+   */
+  async publishHeld(held: string): Promise<void> {
+    const { sink, run, precision = "f32" } = this.options;
+    const number = this.last.number + 1;
+    const said = { kind: "delta" as const, number, version: this.version, link: this.last.link };
+    const facts = { ...said, run, precision, part: 0, parts: 1, times: [], spec: null, held };
+    const body = encodePart(facts, { tables: [], dense: [], statistics: null });
+    await sink.append({ ...said, parts: 1, bodies: () => [body] });
+    this.last = { number, link: linkOf([checksumOf(body)]), ...(this.asked ? { unpublished: true } : {}) };
   }
 
   private snapshotDue(number: number): boolean {

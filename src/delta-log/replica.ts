@@ -37,6 +37,8 @@ export interface ReplicaStatus extends Readonly<Counters> {
   readonly staleness: number | null;
   /** Since the newest event that is visible; null where events have no time. */
   readonly eventAge: number | null;
+  /** Why the trainer holds back what it has learned; null: it does not. */
+  readonly held: string | null;
   /** Why the log could not be followed on, if it cannot now. */
   readonly trouble: string | null;
 }
@@ -86,6 +88,7 @@ export class Replica<M extends ReplicaModel> {
       epoch: serving?.epoch ?? null,
       staleness: age(serving?.sent),
       eventAge: age(serving?.newestEvent),
+      held: serving?.held ?? null,
       trouble,
     };
   }

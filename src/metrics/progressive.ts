@@ -2,7 +2,7 @@ import { type Block, type BlockSize, bytesOf, type SavedBlocks, savedBytes, save
 import { type Histograms, histograms, split } from "./old-histogram.js";
 import { type ReliabilityPoint, reliability } from "./reliability.js";
 import { type Metrics, metrics } from "./result.js";
-import { type Accumulator, type CellList, FACTOR, KEPT_ROWS, ScoreCells, TOTALS } from "./score-cells.js";
+import { type Accumulator, type CellList, KEPT_ROWS, ScoreCells, sum, TOTALS, type Totals } from "./score-cells.js";
 
 export interface ProgressiveOptions {
   /** Rows per tumbling window. */
@@ -31,7 +31,6 @@ const SEGMENT_ROUNDING = 2 ** -22;
 const SAVED = ["all", "window", "segment"] as const;
 
 type Result = readonly number[];
-type Totals = Float64Array<ArrayBuffer>;
 /** What is known of a segment: cells are undefined before any were laid out, and where it is too old to be asked for. */
 interface Segment {
   readonly totals: Totals;
@@ -84,6 +83,11 @@ export class ProgressiveMetrics {
       if (windowEnds || segmentEnds) this.close(windowEnds, segmentEnds);
       else if (this.cells.room === 0) this.countKept();
     }
+  }
+
+  /** Totals of the whole stream so far, as `scoreSums` reads them. */
+  get all(): Float64Array {
+    return sum(this.totals.all, this.cells.totals());
   }
 
   /** Metrics of the whole stream so far. */
@@ -310,10 +314,4 @@ export class ProgressiveMetrics {
   private measure(from: number, totals: Totals, list: CellList): Metrics {
     return metrics(from, this.rows, this.cells.evaluate(totals, list));
   }
-}
-
-function sum(one: Totals, other: Totals): Totals {
-  const totals = Float64Array.from(one, (value, i) => value + other[i]);
-  totals[FACTOR] = 1;
-  return totals;
 }

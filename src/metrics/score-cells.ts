@@ -21,6 +21,28 @@ const RESULT = structOf("metric", "Result").size / 8;
 const CELLS = 12_000;
 const MOST_CELLS = constantOf("metric", "MOST_CELLS");
 
+/** Sums over scored events: of weights, of weight × label, × probability and × log loss. */
+export interface ScoreSums {
+  readonly weight: number;
+  readonly positive: number;
+  readonly predicted: number;
+  readonly loss: number;
+}
+
+export type Totals = Float64Array<ArrayBuffer>;
+
+/** Totals of both. */
+export function sum(one: Totals, other: Totals): Totals {
+  const totals = Float64Array.from(one, (value, i) => value + other[i]);
+  totals[FACTOR] = 1;
+  return totals;
+}
+
+/** What totals say. */
+export function scoreSums([, , weight, positive, predicted, loss]: Float64Array): ScoreSums {
+  return { weight, positive, predicted, loss };
+}
+
 /** Weights of negatives and of positives in every cell of the layout. `scratch` is empty between calls. */
 export type Accumulator = "scratch" | "all" | "window" | "segment";
 /** f64[3] a cell: its id and the weights. */

@@ -146,6 +146,8 @@ export class ServeMetrics {
     this.gauge("hashbrook_model_version", learned, models, ({ version }) => version?.version ?? 0);
     const passedOver = "Damaged checkpoints passed over on the way to the one that answers";
     this.gauge("hashbrook_passed_over_checkpoints", passedOver, models, (health) => health.passedOver.length);
+    const held = "1 while the trainer holds back what it learned, and the last good version answers";
+    this.gauge("hashbrook_held", held, models, (health) => Number(health.held !== null));
     this.slices(models);
     const replica = (
       name: string,

@@ -1,7 +1,9 @@
 import type { SliceReport } from "../calibration/calibrator.js";
+import { servedInstead } from "../checkpoints/gate-file.js";
 import type { Skipped } from "../checkpoints/store.js";
 import { wallTime } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { nodeFiles } from "../core/files.js";
 import type { DeltaSource } from "../delta-log/delta-log.js";
 import { Replica, type ReplicaStatus } from "../delta-log/replica.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -80,6 +82,8 @@ export interface Health {
   readonly replica: ReplicaStatus | null;
   /** Damaged checkpoints that were passed over: the model is older than it should be. */
   readonly passedOver: readonly Skipped[];
+  /** Why what was learned since is held back, in a line; null: it is not. */
+  readonly held: string | null;
 }
 
 /** Answers score requests, several in a run: from a checkpoint's model, or from one that follows a delta log. */
@@ -91,6 +95,8 @@ export class Scorer {
   /** Seconds; Infinity = no bound. */
   maxStaleness = Number.POSITIVE_INFINITY;
   private passedOver: readonly Skipped[] = [];
+  /** Why an older checkpoint than the newest answers. */
+  private held: string | null = null;
   /**
    * How well the checkpoint's model predicted while it learned; null of a delta log, and where the checkpoint does not say.
    * @internal
@@ -124,14 +130,16 @@ export class Scorer {
   static async load(path: string, options: LoadOptions = {}): Promise<Scorer> {
     const host = hostOf(options);
     try {
-      let loaded = await host.load(path);
-      const serve = async (from: string) => {
+      const first = servedOf(path);
+      let loaded = await host.load(first.path);
+      const serve = async (asked: string) => {
         const { model } = loaded;
-        const next = await host.load(from, model);
+        const from = servedOf(asked);
+        const next = await host.load(from.path, model);
         await host.between(() => {
           loaded = next;
         });
-        scorer.tell(next);
+        scorer.tell(next, from.held);
         if (next.model !== model) await model.close();
       };
       const watch = options.watch ? new RunWatch(path, serve) : null;
@@ -141,7 +149,7 @@ export class Scorer {
       };
       const scorer = new Scorer(host, () => loaded, close, options);
       scorer.watch = watch;
-      scorer.tell(loaded);
+      scorer.tell(loaded, first.held);
       return scorer;
     } catch (error) {
       await host.close();
@@ -235,7 +243,9 @@ export class Scorer {
   health(): Health {
     const replica = this.replica?.status() ?? null;
     const fresh = (replica?.staleness ?? 0) <= this.maxStaleness;
-    return { ready: this.current() !== null && fresh, version: this.version, replica, passedOver: this.passedOver };
+    const { version, passedOver } = this;
+    const held = replica?.held ?? this.held;
+    return { ready: this.current() !== null && fresh, version, replica, passedOver, held };
   }
 
   /**
@@ -272,7 +282,8 @@ export class Scorer {
     return this.version && this.host.facts();
   }
 
-  private tell({ skipped, quality }: HostedCheckpoint): void {
+  private tell({ skipped, quality }: HostedCheckpoint, held: string | null): void {
+    this.held = held;
     this.passedOver = skipped;
     this.quality = quality;
   }
@@ -287,6 +298,12 @@ export class Scorer {
     await this.dispatcher.close();
     await this.end();
   }
+}
+
+/** What is served of a run whose newest checkpoints are held back, and why; else what was asked for. */
+function servedOf(path: string): { readonly path: string; readonly held: string | null } {
+  const instead = servedInstead(nodeFiles, path);
+  return instead ? { path: instead.path, held: instead.text } : { path, held: null };
 }
 
 function hostOf({ workers = 0, threads, precision, dims, prior }: LoadOptions): Host {

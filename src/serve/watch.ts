@@ -1,16 +1,20 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { servedInstead } from "../checkpoints/gate-file.js";
 import { MANIFEST } from "../checkpoints/manifest.js";
 import { examplesOf, newestFirst } from "../checkpoints/names.js";
 import { HashbrookError } from "../core/errors.js";
+import { nodeFiles } from "../core/files.js";
 
 const LOOK_MS = 1000;
 /** After a checkpoint that could not be used, which may just have been replaced or removed. */
 const RETRY_LOOKS = 10;
 
-/** Which checkpoint of a run is the newest; undefined where there is none, or the directory is one checkpoint. */
+/** Which checkpoint of a run is the newest that is to be served; undefined where there is none, or the directory is one checkpoint. */
 function newestOf(directory: string): string | undefined {
   try {
+    const instead = servedInstead(nodeFiles, directory);
+    if (instead) return `${instead.path} ${instead.text}`;
     for (const name of newestFirst(readdirSync(directory))) {
       const manifest = statSync(join(directory, name, MANIFEST), { throwIfNoEntry: false });
       if (manifest) return `${name} ${manifest.mtimeMs} ${manifest.ino}`;

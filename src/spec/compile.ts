@@ -5,6 +5,7 @@ import { compileCalibration } from "./calibration.js";
 import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileFields, type ExpandedField } from "./fields.js";
+import { compileGate } from "./gate.js";
 import { compileJoin } from "./join.js";
 import { compileLabel } from "./label.js";
 import { compileBatch } from "./lanes.js";
@@ -37,6 +38,7 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
   const wide = compileWide(spec, fields, problems);
   const { tables, ...pooled } = compilePoolings(spec, kind, fields, embeddings, problems);
   const used = { fields: fields.map(({ field }) => field), tables: wide ? [...tables, wide] : tables };
+  const calibrated = compileCalibration(spec.calibration, used, problems);
   const compiled: CompiledSpec = {
     name: spec.name,
     seed: spec.train?.seed ?? defaults.train.seed,
@@ -44,8 +46,9 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
     ...compileWarmup(spec, kind, problems),
     window: spec.train?.window ?? defaults.train.window,
     ...compileSampling(spec, problems),
-    ...compileCalibration(spec.calibration, used, problems),
+    ...calibrated,
     ...compileMetrics(spec.metrics, used, problems),
+    ...compileGate(spec.gate, { ...used, ...calibrated }, problems),
     events,
     label,
     ...compileJoin(spec, label, problems),

@@ -17,6 +17,7 @@ import {
   formats,
   type TowerKind,
 } from "./compiled.js";
+import { CompiledGate } from "./gate.js";
 import { MOST_POSITIVES } from "./label.js";
 import { CompiledLanes } from "./lanes.js";
 import { CompiledMetrics } from "./metrics.js";
@@ -140,6 +141,7 @@ const Compiled = Type.Object(
     negative_sampling: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
     calibration: Type.Optional(CompiledCalibration),
     metrics: Type.Optional(CompiledMetrics),
+    gate: Type.Optional(CompiledGate),
     events: Events,
     label: Label,
     join: Type.Optional(Join),

@@ -28,6 +28,8 @@ export interface CompiledSpec {
   readonly calibration?: CalibrationSpec;
   /** What is measured beside what always is; no part of the spec's hash. */
   readonly metrics?: MetricsSpec;
+  /** What is watched before anything is published; absent: nothing. No part of the spec's hash. */
+  readonly gate?: GateSpec;
   /** How a line of text is one event. */
   readonly events: EventFormat;
   /** What is learned, and when and which event it is of. */
@@ -168,6 +170,26 @@ export interface CalibrationSpec {
   readonly slices?: number;
   /** Events of a slice after which one counts half. */
   readonly half_life: number;
+}
+
+/** When what is learned is not published. */
+export interface GateSpec {
+  /** What a breach does beside: learning goes on; it does, and its checkpoints are not served; the run ends. */
+  readonly action: "hold" | "side" | "halt";
+  /** Events of a window, at least: it ends with a batch. */
+  readonly window: number;
+  /** Windows before learned bounds hold. */
+  readonly warmup: number;
+  /** Standard deviations that learned bounds are from the mean; 0: there are none. */
+  readonly sigmas: number;
+  /** Bounds that were given, by signal: "label_rate", "missing" (of every field), "missing(user)". */
+  readonly bounds: Readonly<Record<string, GateBound>>;
+}
+
+/** Where a signal must lie. */
+export interface GateBound {
+  readonly least?: number;
+  readonly most?: number;
 }
 
 /** What is measured beside what always is. */

@@ -15,5 +15,6 @@ export const defaults = {
   wide: { bits: 22, init: 0, salt: "field" },
   runtime: "onnxruntime",
   calibration: { method: "isotonic", slices: 64, half_life: 100_000 },
+  gate: { action: "hold", window: 2000, warmup: 10, sigmas: 6 },
   train: { batch: 512, event_batch: 4096, warmup_batches: 16, seed: 42, window: 100_000 },
 } as const;

@@ -3,6 +3,7 @@ import { type Static, Type } from "../schema/typebox.js";
 import { eventKinds } from "../towers/index.js";
 import { Calibration } from "./calibration.js";
 import { defaults } from "./defaults.js";
+import { Gate } from "./gate.js";
 import { Join } from "./join.js";
 import { MOST_POSITIVES } from "./label.js";
 import { Lanes } from "./lanes.js";
@@ -128,6 +129,7 @@ export const specSchema = Type.Object(
     ...Poolings,
     calibration: optional(Calibration),
     metrics: optional(Metrics),
+    gate: optional(Gate),
     train: optional(Train),
   },
   {

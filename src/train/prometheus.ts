@@ -59,6 +59,12 @@ export class TrainMetrics {
       (p) => p.calibrated?.logloss ?? null,
     );
     value("group_auc", "Progressive AUC within groups of events, of the last whole window", (p) => p.group_auc);
+    value("held", "1 while nothing is published: something left the gate's bounds", ({ gate }) =>
+      gate ? Number(gate.held !== null) : null,
+    );
+    value("holds_total", "Times that publishing was held", ({ gate }) => gate?.holds ?? Number.NaN, Counter);
+    const watched = () => this.progress?.gate?.signals.map(({ name, value }) => [name, value] as const) ?? [];
+    this.labelled("gate_signal", "What the gate watched in the last window", "signal", watched);
     this.slices();
     for (const figure of ["auc", "logloss"] as const) {
       value(

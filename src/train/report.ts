@@ -8,6 +8,7 @@ import type { ByReport } from "./by-value.js";
 import type { GroupReport } from "./group-auc.js";
 import type { JoinCounts } from "./join/joiner.js";
 import type { NestedReport } from "./prefix-curves.js";
+import type { GateReport } from "./publishing/gatekeeper.js";
 import type { SourceHealth } from "./workers/thread-messages.js";
 
 /** Quality over a stretch of the stream; null where it has no value (for instance the AUC of one class). */
@@ -143,6 +144,8 @@ export interface Progress {
   readonly calibrated: Quality | null;
   /** AUC within groups (GAUC) of the last whole window; null before the first, and where the spec's `metrics` name no groups. */
   readonly group_auc: number | null;
+  /** What is watched, and whether publishing is held; there only where the spec has a gate. */
+  readonly gate?: GateReport;
   /** Predicted ÷ actual lately, of all events and by slice; empty where the spec has no calibration. */
   readonly slices: readonly SliceReport[];
   /** Negatives scored and not learned, where the spec samples them. */
@@ -212,6 +215,8 @@ export interface Report extends Quality {
   readonly left_out?: number;
   /** What became of clicks; there only where labels come from them. */
   readonly join?: JoinCounts;
+  /** Whether publishing was held at the end, and what was watched; there only where the spec has a gate. */
+  readonly gate?: GateReport;
   /** null without validation events. */
   readonly validation: ValidationReport | null;
   /** From about the middle of the stream on: from row `from`. */

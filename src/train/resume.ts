@@ -3,6 +3,7 @@ import type { ParentRef } from "../checkpoints/manifest.js";
 import type { CheckpointStore, Skipped } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
 import type { PublisherState } from "../delta-log/publisher.js";
+import type { GateState } from "../gate/gate.js";
 import { specHash } from "../spec/hash.js";
 import type { FirstStepsState } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";
@@ -22,6 +23,8 @@ export interface TrainMeta {
   /** Of the file of clicks that label nothing; absent where they are not kept. */
   readonly late_bytes?: number;
   readonly publisher?: PublisherState;
+  /** There only where the spec has a gate. */
+  readonly gate?: GateState;
   readonly tally: RunMetricsState;
   /** Absent where the run began before there were first steps. */
   readonly first_steps?: FirstStepsState;
@@ -40,6 +43,7 @@ export interface TrainMeta {
 /** Whether an entry of the order log speaks of what comes after a checkpoint. */
 export function isAhead(entry: Decision, meta: TrainMeta | undefined): boolean {
   if (!meta) return true;
+  if (entry.kind === "resume") return entry.hold > (meta.gate?.lifted ?? 0);
   // A checkpoint without a publisher: the entries are of a time when changes were published, which begins anew now.
   if (entry.kind === "publish") return meta.publisher !== undefined && entry.number > meta.publisher.number;
   const { position } = meta;
@@ -71,11 +75,11 @@ export function begin(job: Job, store: CheckpointStore): Beginning {
   const resumed = resume(job, store);
   const { meta } = resumed ?? {};
   const options = { fresh: !job.resume, wanted: (entry: Decision) => isAhead(entry, meta) };
-  const order = job.topic || job.publish ? new OrderLog(store.directory, options, store.fenced) : null;
+  const order = job.topic || job.publish || job.spec.gate ? new OrderLog(store.directory, options, store.fenced) : null;
   const examples = meta?.tally.examples ?? 0;
   const start = {
     position: meta?.position ?? null,
-    replay: order?.entries.filter((entry) => entry.kind !== "publish") ?? [],
+    replay: order?.entries.filter((entry) => entry.kind !== "publish" && entry.kind !== "resume") ?? [],
     limit: (job.limit ?? Number.POSITIVE_INFINITY) - examples,
     fingerprints: meta?.sources ?? [],
     capacity: job.spec.batch,

@@ -34,7 +34,7 @@ export interface RunMetricsState {
 
 /** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
 export class RunMetrics {
-  private readonly metrics: SplitMetrics;
+  readonly metrics: SplitMetrics;
   readonly distinct: DistinctCounts;
   private readonly oracle: SplitMetrics | null;
   private readonly calibrated: SplitMetrics | null;

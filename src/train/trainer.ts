@@ -1,7 +1,6 @@
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
 import { CheckpointStore, type Skipped } from "../checkpoints/store.js";
 import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
-import type { PublisherState } from "../delta-log/publisher.js";
 import type { Model } from "../model/model.js";
 import { specHash } from "../spec/hash.js";
 import type { StartReport } from "../warm-start/report.js";
@@ -18,7 +17,9 @@ import type { OrderLog } from "./ordering/order-log.js";
 import { PendingScores } from "./pending-scores.js";
 import type { Plan } from "./plan.js";
 import { keepCurves } from "./prefix-curves.js";
+import { Gatekeeper } from "./publishing/gatekeeper.js";
 import type { Publication } from "./publishing/publication.js";
+import { Settling } from "./publishing/settling.js";
 import type { EpochQuality, Progress, Report } from "./report.js";
 import { type Beginning, begin, type TrainMeta } from "./resume.js";
 import { RunMetrics, type RunMetricsState } from "./run-metrics.js";
@@ -58,9 +59,10 @@ export class Trainer implements Consumer {
   private saved: number;
   private readonly retry: RetryOptions;
   private readonly checkpointer: Checkpointer;
-  private publication: Publication | null = null;
   /** There from `open` on. */
   private aside!: SetAside;
+  private readonly keeper: Gatekeeper | null;
+  private readonly settling: Settling;
   private readonly passedOver: readonly Skipped[];
   private readonly started: StartReport | null;
   private startTold = false;
@@ -87,6 +89,10 @@ export class Trainer implements Consumer {
     // Messages are sent twice by retries and replays upstream; a file is what it is.
     this.dedup = id_window === undefined || !job.topic || job.spec.lanes ? null : new DedupWindow(id_window);
     if (resumed) this.dedup?.restore(resumed.blocks);
+    this.keeper = Gatekeeper.of(
+      { spec: job.spec, store, order, clock, totals: this.runMetrics.metrics.fresh.all },
+      resumed,
+    );
     this.meta = { ...(resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 }), ...started.meta };
     this.validation = new Validation(job.spec.window, resumed?.meta.validation);
     this.best = new BestEpoch(store);
@@ -102,12 +108,15 @@ export class Trainer implements Consumer {
       examples: this.runMetrics.examples,
       // A file can be read again at leisure; a topic's readers must not wait for a long copy.
       ...(job.topic ? {} : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
-      onCommitted: ({ position, tally, validation }) => {
+      onCommitted: ({ position, tally, validation }, { path }) => {
+        this.keeper?.committed(path);
         this.best.forget(validation as unknown as ValidationState | undefined);
         this.committed = position as unknown as StreamPosition;
         this.saved = (tally as unknown as RunMetricsState).examples;
       },
     });
+    const { checkpointer, keeper } = this;
+    this.settling = new Settling({ checkpointer, order, keeper, topic: job.topic !== null, run: this });
   }
 
   /**
@@ -126,7 +135,7 @@ export class Trainer implements Consumer {
       const onTowerRun = () => options.upstream.spare();
       const model = { layout, threads: job.threads, purpose: "train", onTowerRun } as const;
       const trainer = new Trainer(job, options, beginning, await startModel(job, beginning.resumed, model));
-      await trainer.connect(options, beginning.resumed?.meta.publisher ?? null);
+      await trainer.connect(options, beginning.resumed?.meta);
       return trainer;
     } catch (error) {
       store.unlock();
@@ -134,14 +143,15 @@ export class Trainer implements Consumer {
     }
   }
 
-  private async connect({ clock, follower }: TrainerOptions, state: PublisherState | null): Promise<void> {
-    const { job, model, order, retry } = this;
+  private async connect({ clock, follower }: TrainerOptions, meta: TrainMeta | undefined): Promise<void> {
+    const { job, model, retry } = this;
     const { directory } = this.store;
     this.aside = await SetAside.open(job, this.store, this.meta);
-    if (!job.publish) return;
-    const options = { spec: job.publish, model, order: order!, clock, directory, port: follower, state, retry };
-    const { Publication } = await import("./publishing/publication.js");
-    this.publication = await Publication.open(options);
+    await this.settling.open(job.publish, { model, clock, directory, port: follower, retry }, meta);
+  }
+
+  private get publication(): Publication | null {
+    return this.settling.publication;
   }
 
   /** The place behind what has been learned; null before a new run knows where it begins. */
@@ -166,7 +176,8 @@ export class Trainer implements Consumer {
   }
 
   async consume(decoded: DecodedBatch, { fingerprints, totalBytes, ends }: SourceState): Promise<void> {
-    await this.repeat();
+    await this.settling.repeat();
+    if (this.keeper?.halts) throw this.keeper.halted(this.store.directory);
     const all = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
     this.runMetrics.timeUnit.first(all, decoded.rejects);
     const { calibrator } = this.model;
@@ -179,19 +190,18 @@ export class Trainer implements Consumer {
     await this.aside.keep(decoded, this.retry);
     this.runMetrics.count(batch, decoded, skipped, totalBytes);
     this.divergence.check(batch, skipped, this.model, { now: this.runMetrics.examples, saved: this.saved });
+    this.keeper?.add(batch, decoded.rejects.length, this);
     this.order?.append(decoded.decisions);
-    if (decoded.decisions.some(({ kind }) => kind === "anew")) this.publication?.decideAnew();
+    if (decoded.decisions.some(({ kind }) => kind === "anew")) {
+      this.publication?.decideAnew();
+      this.keeper?.decideAnew();
+    }
     const pass = this.meta.pass ? { pass: { ...this.meta.pass, ends } } : {};
     const { position } = decoded;
-    this.meta = {
-      ...this.meta,
-      ...pass,
-      position,
-      sources: fingerprints,
-      ...this.aside.meta,
-    };
+    this.meta = { ...this.meta, ...pass, position, sources: fingerprints, ...this.aside.meta };
     this.publication?.learned(timesOf(batch, decoded));
-    await this.settle();
+    await this.settling.settle();
+    if (this.keeper?.halts) await this.halt(this.keeper);
   }
 
   private get validates(): boolean {
@@ -217,35 +227,13 @@ export class Trainer implements Consumer {
   }
 
   async idle(): Promise<void> {
-    await this.settle();
+    await this.settling.settle();
   }
 
-  /**
-   * Publishes and checkpoints what is due. A checkpoint does not know which rows are not published yet, so an entry comes
-   * before it; while the entries of a run that was killed are repeated, it comes right after one of them.
-   */
-  private async settle(): Promise<void> {
-    const { publication, checkpointer } = this;
-    const { examples } = this.runMetrics;
-    await this.repeat();
-    const save = (!publication?.replaying || publication.clean) && checkpointer.due(examples);
-    if (publication && !publication.replaying && (save ? !publication.clean : await publication.due(examples)))
-      await this.publish(publication);
-    if (save && (examples > 0 || this.job.topic)) checkpointer.save(examples, this.content());
-  }
-
-  /** Publishes what a run that was killed had published at this place: before anything more is learned, which would be in it. */
-  private async repeat(): Promise<void> {
-    const { publication } = this;
-    while (publication?.replaying && (await publication.due(this.runMetrics.examples))) await this.publish(publication);
-  }
-
-  private async publish(publication: Publication, runEnds = false): Promise<void> {
-    const { position } = this.meta;
-    // A replay lets partitions that were added join only behind what was published without them.
-    if (position && "messages" in position && !publication.replaying)
-      this.order?.append([{ kind: "partitions", at: position.messages, count: position.offsets.length }]);
-    await publication.publish(this.runMetrics.examples, runEnds);
+  /** Ends the run, when its followers were told and what it learned is saved. @throws gate_held */
+  private async halt(keeper: Gatekeeper): Promise<never> {
+    const { path } = await this.checkpointer.finish(this.runMetrics.examples, this.content());
+    throw keeper.halted(path);
   }
 
   progress(): Omit<Progress, "source"> {
@@ -254,7 +242,18 @@ export class Trainer implements Consumer {
     const { validation } = this;
     const started = this.startTold ? null : this.started;
     this.startTold = true;
-    return { ...this.runMetrics.progress(this.model), unsaved, freshness, started, validation: validation.latest };
+    return {
+      ...this.runMetrics.progress(this.model),
+      unsaved,
+      freshness,
+      started,
+      validation: validation.latest,
+      ...this.gated(),
+    };
+  }
+
+  private gated(): Pick<Report, "gate"> {
+    return this.keeper ? { gate: this.keeper.report() } : {};
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
@@ -264,7 +263,7 @@ export class Trainer implements Consumer {
     const { publication } = this;
     if (publication && !publication.clean) {
       publication.decideAnew();
-      await this.publish(publication, true);
+      await this.settling.publish(publication, true);
     }
     if (endedBy !== "stopped") this.first.folded(this.model, (await this.model.lanes?.flush()) ?? null);
     const kept = this.keeps(endedBy);
@@ -273,6 +272,7 @@ export class Trainer implements Consumer {
     const isLast = kept?.epoch === this.validation.latest?.epoch;
     const best = kept && !isLast ? await this.best.load(kept.learned, this.job, this.layout) : null;
     const { path } = await this.checkpointer.finish(this.runMetrics.examples, this.content(best ?? this.model));
+    this.keeper?.ended(path);
     publication?.throwFailure(path);
     if (hopeless) throw hopeless;
     const report = this.runMetrics.report(best ?? this.model, path, endedBy);
@@ -282,7 +282,7 @@ export class Trainer implements Consumer {
     const { known = [], left = [] } = this.plan ?? {};
     const warnings = [...report.warnings, ...this.validation.warnings(this.job.spec.label.time?.from)];
     const started = this.started ? { started: this.started } : {};
-    const files = { known_files: known, left_files: left, passed_over: this.passedOver };
+    const files = { ...this.gated(), known_files: known, left_files: left, passed_over: this.passedOver };
     return { ...report, ...started, warnings, validation, ...files };
   }
 
@@ -301,16 +301,18 @@ export class Trainer implements Consumer {
   }
 
   /** Everything, for one atomic commit: weights, optimizer state, metrics, counters and the place in the stream. */
-  private content(model = this.model): CheckpointContent {
+  content(model = this.model): CheckpointContent {
     this.aside.sync();
     this.order?.sync();
     const { spec } = this.job;
     const publisher = this.publication ? { publisher: this.publication.state } : {};
     const { state } = this.validation;
-    const kept = { ...this.meta, ...publisher, ...(state ? { validation: state } : {}), ...this.first.meta };
+    // Left out where the spec has none any more.
+    const gate = this.keeper?.gate.state;
+    const kept = { ...this.meta, ...publisher, gate, ...(state ? { validation: state } : {}), ...this.first.meta };
     const meta = { spec, spec_hash: specHash(spec), ...kept, tally: this.runMetrics.state() };
     const windows = [this.dedup, this.pending].flatMap((window) => window?.block() ?? []);
-    const blocks = [...model.blocks(), ...this.runMetrics.blocks(), ...windows];
+    const blocks = [...model.blocks(), ...this.runMetrics.blocks(), ...windows, ...(this.keeper?.gate.blocks() ?? [])];
     return { meta: JSON.parse(JSON.stringify(meta)), blocks };
   }
 }

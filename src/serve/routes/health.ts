@@ -17,9 +17,10 @@ function readiness({ ready, all }: Models): { readonly ready: boolean } {
 
 /** How a scorer stands. */
 function standing(scorer: Scorer): object {
-  const { ready, version, replica, passedOver } = scorer.health();
+  const { ready, version, replica, passedOver, held } = scorer.health();
+  const kept = held !== null && { held };
   const damage = passedOver.length > 0 && { passed_over: passedOver };
-  return { ready, ...version, ...damage, ...(replica && following(replica, scorer.maxStaleness)) };
+  return { ready, ...version, ...damage, ...kept, ...(replica && following(replica, scorer.maxStaleness)) };
 }
 
 /** What a health answer says of a followed log: ages in seconds. */

@@ -4,11 +4,13 @@ import { xxh64 } from "../../kernels/hash.js";
 import type { ClickMark } from "../join/click-stream.js";
 import type { MergeDecision } from "./merge.js";
 
-/** A decision of the merge or of the join, or: after `at` examples the delta log's entry `number` was published. */
+/** A decision of the merge, of the join or of the run's operator, or: after `at` examples the delta log's entry `number` was published. */
 export type Decision =
   | MergeDecision
   | ClickMark
-  | { readonly kind: "publish"; readonly at: number; readonly number: number };
+  | { readonly kind: "publish"; readonly at: number; readonly number: number }
+  /** After `at` examples the run's hold number `hold` was lifted, before entry `number` was published. */
+  | { readonly kind: "resume"; readonly at: number; readonly hold: number; readonly number: number };
 
 /** Which entries a resumed run still has to follow. */
 export type Wanted = (entry: Decision) => boolean;
@@ -16,7 +18,8 @@ export type Wanted = (entry: Decision) => boolean;
 const NAME = "order.log";
 const PIECE = 1 << 20;
 const LONGEST_LINE = 128;
-const LINE = /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)|mark (\d+) (\d+) (\d+) (\d+)) ([0-9a-f]{16})$/;
+const LINE =
+  /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)|mark (\d+) (\d+) (\d+) (\d+)|resume (\d+) (\d+) (\d+)) ([0-9a-f]{16})$/;
 
 /**
  * `order.log` of a run's directory: everything about the order of learning that followed from the clock or from what was at
@@ -27,6 +30,7 @@ const LINE = /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)|mark (\
  *     close <messages> <checksum>
  *     partitions <messages> <count> <checksum>
  *     publish <examples> <number> <checksum>     takes the place of those with its number or a higher one
+ *     resume <examples> <hold> <number> <checksum>
  *     mark <messages> <stream of clicks> <clicks> <time> <checksum>
  *     anew <messages> <checksum>                 takes the place of what was decided for after it
  */
@@ -126,6 +130,8 @@ function textOf(entry: Decision): string {
       return `publish ${entry.at} ${entry.number}`;
     case "partitions":
       return `partitions ${entry.at} ${entry.count}`;
+    case "resume":
+      return `resume ${entry.at} ${entry.hold} ${entry.number}`;
     case "mark":
       return `mark ${entry.at} ${entry.partition} ${entry.clicks} ${entry.time}`;
     case "close":
@@ -192,13 +198,14 @@ function settle(all: readonly Decision[]): Decision[] {
 
 function replaces(entry: Decision, earlier: Decision): boolean {
   if (entry.kind === "publish") return earlier.kind === "publish" && earlier.number >= entry.number;
-  return earlier.kind !== "publish" && earlier.at > entry.at;
+  return earlier.kind !== "publish" && earlier.kind !== "resume" && earlier.at > entry.at;
 }
 
 function decode(line: string): Decision | null {
   const [, text, pair, first, second, single, place, ...rest] = LINE.exec(line) ?? [];
   if (text === undefined || checksum(text) !== rest.pop()) return null;
-  const [at_, partition, clicks, time] = rest.map(Number);
+  const [at_, partition, clicks, time, at__, hold, number] = rest.map(Number);
+  if (rest[4] !== undefined) return { kind: "resume", at: at__, hold, number };
   if (rest[0] !== undefined) return { kind: "mark", at: at_, partition, clicks, time };
   if (single !== undefined) return { kind: single as "close" | "anew", at: Number(place) };
   const [at, value] = [Number(first), Number(second)];

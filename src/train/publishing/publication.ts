@@ -17,6 +17,7 @@ import { specHash } from "../../spec/hash.js";
 import type { PublishSpec } from "../job.js";
 import type { Decision, OrderLog } from "../ordering/order-log.js";
 import { RetryingSink, type RetryOptions } from "../workers/retry.js";
+import type { Gatekeeper } from "./gatekeeper.js";
 
 /** While nothing is learned, an entry is published this often, so that followers can tell silence from death. */
 const HEARTBEAT_MS = 10_000;
@@ -33,6 +34,10 @@ export interface PublicationOptions {
   /** Of the checkpoint that is resumed from; null: a new run. */
   readonly state: PublisherState | null;
   readonly retry: RetryOptions;
+  /** What may hold publishing; null: nothing. */
+  readonly keeper: Gatekeeper | null;
+  /** The checkpoint is of a run that held something back, and nothing does any more. */
+  readonly wasHeld: boolean;
 }
 
 /**
@@ -50,6 +55,8 @@ export class Publication {
   private dirty = false;
   private failure: HashbrookError | null = null;
   private lastMs: number;
+  /** That publishing is held has been told. */
+  private told = false;
 
   private constructor(options: PublicationOptions, sink: DeltaSink) {
     const { model, spec, state, order, clock } = options;
@@ -61,11 +68,13 @@ export class Publication {
       run: specHash(model.spec),
       precision: spec.precision,
       snapshotEvery: spec.snapshotEvery,
+      gated: options.keeper !== null,
     });
     if (state) this.publisher.restore(state);
     this.planned = order.entries.filter((entry) => entry.kind === "publish");
     this.changes = model.serving.changes();
     this.lastMs = clock.now();
+    if (options.wasHeld) this.resume();
   }
 
   /** @throws HashbrookError usage, kafka_…, store_…, log_… */
@@ -116,6 +125,7 @@ export class Publication {
     if (this.failure) return false;
     const { clock, spec } = this.options;
     const waited = clock.now() - this.lastMs;
+    if (this.held !== null) return this.state.number >= 0 && (!this.told || waited >= HEARTBEAT_MS);
     if (waited < spec.everyMs) return false;
     return this.dirty || waited >= HEARTBEAT_MS || this.state.number < 0 || (await this.sink.needsSnapshot());
   }
@@ -148,6 +158,12 @@ export class Publication {
     if (this.replaying) this.planned.shift();
     else order.append([{ kind: "publish", at: examples, number: this.state.number + 1 }]);
     order.sync();
+    this.lastMs = clock.now();
+    this.told = this.held !== null;
+    if (this.held !== null) {
+      this.forget();
+      return this.publisher.publishHeld(this.held);
+    }
     const times = this.times.take();
     await this.publisher.publish(model.serving, examples, times, this.changes.take());
     this.freshness.add(times);
@@ -155,9 +171,31 @@ export class Publication {
     this.lastMs = clock.now();
   }
 
-  /** Nothing was learned since the last entry, or nothing is published any more. */
+  private get held(): string | null {
+    return this.options.keeper?.held ?? null;
+  }
+
+  /**
+   * What was held is published: as a snapshot, behind a number that stands for it. Which rows changed meanwhile is not known where the
+   * run was killed.
+   */
+  resume(): void {
+    if (this.state.number < 0) return;
+    this.forget();
+    this.publisher.giveUp(this.state.number + 1);
+    this.dirty = true;
+  }
+
+  /** What has changed so far comes with the next snapshot. */
+  private forget(): void {
+    this.times.take();
+    this.changes.take();
+    this.options.model.serving.pack("all");
+  }
+
+  /** Nothing was learned since the last entry, or nothing of it is published. */
   get clean(): boolean {
-    return !this.dirty || this.failure !== null;
+    return !this.dirty || this.failure !== null || this.held !== null;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { writeFileAtomically } from "../core/atomic-file.js";
+import { type Files, readFully, withFile } from "../core/files.js";
+import { MANIFEST } from "./manifest.js";
+
+/** `gate.json` of a run's directory: whether what is learned is published, and which checkpoint is known to be good. */
+export interface GateFile {
+  /** What a breach does. */
+  readonly action: "hold" | "side" | "halt";
+  /** Examples learned when this was written. */
+  readonly examples: number;
+  /** null: it is published. */
+  readonly hold: {
+    /** Which hold of the run it is. */
+    readonly number: number;
+    /** Examples learned when it began. */
+    readonly since: number;
+    /** What left its bounds. */
+    readonly breaches: readonly {
+      readonly signal: string;
+      readonly value: number;
+      readonly least: number | null;
+      readonly most: number | null;
+    }[];
+    /** All of it in a line. */
+    readonly text: string;
+  } | null;
+  /** Windows since the last one that was not as it should be. */
+  readonly recovered: number;
+  /** Directory of the newest checkpoint whose events were all as they should be; null: none yet. */
+  readonly good: string | null;
+}
+
+export const GATE_FILE = "gate.json";
+
+/** undefined where there is none that can be read. */
+export function readGateFile(files: Files, directory: string): GateFile | undefined {
+  const path = join(directory, GATE_FILE);
+  const bytes = files.stat(path)?.bytes;
+  if (bytes === undefined) return undefined;
+  try {
+    const data = new Uint8Array(bytes);
+    const count = withFile(files, path, "r", (file) => readFully(files, file, data, 0));
+    return JSON.parse(new TextDecoder().decode(data.subarray(0, count))) as GateFile;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws as the files do */
+export function writeGateFile(files: Files, directory: string, state: GateFile): void {
+  writeFileAtomically(
+    files,
+    join(directory, GATE_FILE),
+    new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`),
+  );
+}
+
+/** The checkpoint that is known to be good, which is never pruned; undefined where there is none. */
+export function goodCheckpoint(files: Files, directory: string): string | undefined {
+  const good = readGateFile(files, directory)?.good;
+  if (!good || /[\\/]/.test(good)) return undefined;
+  const path = join(directory, good);
+  return files.stat(join(path, MANIFEST)) ? path : undefined;
+}
+
+/** The checkpoint that is served in place of a run's newest one, and why; undefined where the newest is. */
+export function servedInstead(files: Files, directory: string): { path: string; text: string } | undefined {
+  const gate = readGateFile(files, directory);
+  if (!gate?.hold || gate.action === "hold") return undefined;
+  const path = goodCheckpoint(files, directory);
+  return path === undefined ? undefined : { path, text: gate.hold.text };
+}

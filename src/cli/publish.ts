@@ -1,0 +1,55 @@
+import { Command } from "commander";
+import type { GateFile } from "../checkpoints/gate-file.js";
+import { HashbrookError } from "../core/errors.js";
+import { breachText } from "../gate/gate.js";
+import { publishStatus, resumePublishing, rollBack } from "../train/publishing/operator.js";
+
+interface Flags {
+  status?: true;
+  resume?: true;
+  rollback?: true;
+  json?: true;
+}
+
+export function publishCommand(): Command {
+  return new Command("publish")
+    .description("What a gate has held: tell it, accept it, or go back to the last good checkpoint")
+    .argument("<dir>", "a run's directory")
+    .option("--status", "tell whether what is learned is published, and why not (the default)")
+    .option("--resume", "accept what was learned: it is published, now or when the trainer is started")
+    .option("--rollback", "go back to the last good checkpoint; the trainer must be stopped")
+    .option("--json", "print one JSON object")
+    .action(run);
+}
+
+function run(directory: string, { status, resume, rollback, json }: Flags): void {
+  if ([status, resume, rollback].filter(Boolean).length > 1)
+    throw new HashbrookError("usage", "--status, --resume, --rollback: give one of them");
+  const say = (result: object, lines: readonly string[]) =>
+    void process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
+  if (rollback) {
+    const done = rollBack(directory);
+    const away = done.moved.length > 0 ? `; moved to rolled-back/: ${done.moved.join(", ")}` : "";
+    say(done, [`goes on from ${done.checkpoint}, ${done.examples.toLocaleString("en")} examples${away}`]);
+  } else if (resume) {
+    const state = resumePublishing(directory);
+    const accepted = "accepted: the trainer publishes a snapshot within a second, or when it is started";
+    say(state, [accepted, ...told(state)]);
+  } else {
+    const state = publishStatus(directory);
+    say(state, told(state));
+  }
+}
+
+/** How publishing stands. */
+function told({ action, hold, recovered, good }: GateFile): string[] {
+  const last = `  last good checkpoint: ${good ?? "none yet"}`;
+  if (!hold) return ["what is learned is published", last];
+  const { number, since, breaches } = hold;
+  return [
+    `held since example ${since.toLocaleString("en")} (hold ${number}, action ${action})`,
+    ...breaches.map((breach) => `  ${breachText(breach)}`),
+    `  windows within bounds since: ${recovered}`,
+    last,
+  ];
+}

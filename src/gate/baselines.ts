@@ -1,0 +1,87 @@
+import type { GateBound, GateSpec } from "../spec/compiled.js";
+import type { Breach } from "./gate.js";
+import { type Kind, kinds, type Readings, type Signal } from "./signals.js";
+
+/** Windows, mean and variance of a signal. */
+const EACH = 3;
+/** Windows that are remembered, about: each weighs at least 1 ÷ this. */
+const MEMORY = 50;
+
+/** What signals were in the windows that were as they should be. */
+export class Baselines {
+  /** f64[signals × 3]: windows, mean, variance between windows. */
+  readonly data: Float64Array<ArrayBuffer>;
+  private readonly spec: GateSpec;
+  private readonly signals: readonly Signal[];
+  private readonly given: readonly (GateBound | undefined)[];
+
+  constructor(spec: GateSpec, signals: readonly Signal[]) {
+    this.spec = spec;
+    this.signals = signals;
+    this.given = signals.map(({ name, kind }) => spec.bounds[name] ?? spec.bounds[kind]);
+    this.data = new Float64Array(EACH * signals.length);
+  }
+
+  /**
+   * Takes a window in: moving mean and variance, plain ones at first. Before half of the warm-up there are none: to a new model all ids
+   * are new, and its predictions poor.
+   */
+  learn({ values, counts }: Readings): void {
+    const { data, signals } = this;
+    const first = this.spec.warmup >> 1;
+    for (let i = 0; i < signals.length; i++) {
+      const value = values[i];
+      if (!Number.isFinite(value) || counts[i] < kinds[signals[i].kind].events) continue;
+      const windows = ++data[EACH * i];
+      const share = windows <= first ? 1 : Math.max(1 / (windows - first), 1 / MEMORY);
+      const off = value - data[EACH * i + 1];
+      data[EACH * i + 1] += share * off;
+      data[EACH * i + 2] = (1 - share) * (data[EACH * i + 2] + share * off * off);
+    }
+  }
+
+  /** A signal is learned anew. */
+  forget(name: string): void {
+    const i = this.signals.findIndex((signal) => signal.name === name);
+    if (i >= 0) this.data.fill(0, EACH * i, EACH * (i + 1));
+  }
+
+  /** Mean and spread of every number so far, side by side; NaN before there are any. */
+  usual(): number[] {
+    return this.signals.flatMap(({ kind }, i) => {
+      if (kind !== "mean" && kind !== "spread") return [];
+      return [this.data[EACH * i] > 0 ? this.data[EACH * i + 1] : Number.NaN];
+    });
+  }
+
+  /**
+   * What is out of bounds: of those given, in whole windows; else of those learned.
+   * @param part how much of a window there is: less of it varies more
+   */
+  breaches(found: Readings, part: number): Breach[] {
+    const breaches: Breach[] = [];
+    for (let i = 0; i < this.signals.length; i++) {
+      const value = found.values[i];
+      if (!Number.isFinite(value)) continue;
+      const bound = this.given[i] ? (part >= 1 ? this.given[i] : null) : this.learned(found, i, part);
+      const { least = null, most = null } = bound ?? {};
+      if (value < (least ?? value) || value > (most ?? value))
+        breaches.push({ signal: this.signals[i].name, value, least, most });
+    }
+    return breaches;
+  }
+
+  private learned({ counts, few }: Readings, i: number, part: number): GateBound | null {
+    const { sigmas, warmup } = this.spec;
+    const { kind } = this.signals[i];
+    const { least, variance: byChance, events, high }: Kind = kinds[kind];
+    const at = EACH * i;
+    if (few[i] === 1 || sigmas === 0 || this.data[at] < warmup || counts[i] < events) return null;
+    const mean = this.data[at + 1];
+    // A number's mean comes right before its spread.
+    const spread = kind === "mean" ? this.data[at + EACH + 1] : 0;
+    const variance = Math.max(this.data[at + 2] / Math.min(1, part), byChance(mean, counts[i], spread));
+    const far = Math.max(sigmas * Math.sqrt(variance), least(mean, spread));
+    return high ? { most: mean + far } : { least: mean - far, most: mean + far };
+  }
+}

@@ -1,0 +1,262 @@
+import type { Batch } from "../core/batch.js";
+import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blocks.js";
+import { ln } from "../metrics/kernel.js";
+import type { ScoreSums } from "../metrics/score-cells.js";
+import type { CompiledSpec, GateBound, GateSpec } from "../spec/compiled.js";
+import { Baselines } from "./baselines.js";
+import { FieldWatch } from "./field-watch.js";
+import { ofEvents, Readings, readEvents, type Signal } from "./signals.js";
+
+/** A signal that left its bounds. */
+export interface Breach {
+  /** `label_rate`, `missing(user)`, `slice_calibration(de)`. */
+  readonly signal: string;
+  readonly value: number;
+  /** Where it should lie; null: no bound on this side. */
+  readonly least: number | null;
+  readonly most: number | null;
+}
+
+/** Since when and why nothing is published. */
+export interface Hold {
+  /** Which one of the run, from 1. */
+  readonly number: number;
+  /** Examples learned when it was seen. */
+  readonly since: number;
+  /** What was seen first, and what came later. */
+  readonly breaches: readonly Breach[];
+}
+
+/** What a checkpoint's manifest keeps of a gate: plain JSON. */
+export interface GateState {
+  /** null: what is learned is published. */
+  readonly hold: Hold | null;
+  readonly holds: number;
+  /** The newest one that was lifted; 0: none. */
+  readonly lifted: number;
+  /** Examples at the end of the last window that was as it should be. */
+  readonly good: number;
+  /** Windows since the last one that was not. */
+  readonly recovered: number;
+}
+
+/** A slice of a calibration. */
+export interface SliceRatio {
+  readonly slice: string | null;
+  readonly actual: number;
+  readonly calibrated: number | null;
+}
+
+/** What a gate looks at beside the fields. */
+export interface Seen {
+  /** Of all events of the run that were scored before they were first learned. */
+  readonly scores: ScoreSums;
+  /** Examples learned so far. */
+  readonly examples: number;
+  readonly slices: () => readonly SliceRatio[];
+}
+
+const HEAD = 8;
+/** Breaches told of a hold. */
+const MOST_BREACHES = 20;
+/** Positives of a slice of which nothing follows. */
+const FEW_POSITIVES = 100;
+/** The open window is looked at when it has this part of its events. */
+const EARLY = 2;
+
+/**
+ * Watches windows of the stream: what fields have, how labels are and how well events were predicted before they were learned. Looks
+ * when a window has half of its events, and when it has all, after the batch that brings them; so bounds follow from the events alone,
+ * and a run that was killed and goes on decides as it did before.
+ */
+export class Gate {
+  private readonly spec: GateSpec;
+  private readonly fields: FieldWatch;
+  private readonly baselines: Baselines;
+  private events = 0;
+  private rejects = 0;
+  /** The open window was looked at. */
+  private looked = false;
+  /** When the window began. */
+  private before: ScoreSums | null = null;
+  private current: GateState = { hold: null, holds: 0, lifted: 0, good: 0, recovered: 0 };
+  private readonly names: readonly Signal[];
+  private readonly found: Readings;
+
+  constructor(spec: CompiledSpec) {
+    this.spec = spec.gate!;
+    this.fields = new FieldWatch(spec);
+    this.names = [...ofEvents, ...this.fields.signals];
+    this.found = new Readings(this.names.length);
+    this.baselines = new Baselines(spec.gate!, this.names);
+  }
+
+  static of(spec: CompiledSpec): Gate | null {
+    return spec.gate ? new Gate(spec) : null;
+  }
+
+  get action(): GateSpec["action"] {
+    return this.spec.action;
+  }
+
+  /** For the checkpoint. */
+  get state(): GateState {
+    return this.current;
+  }
+
+  get hold(): Hold | null {
+    return this.current.hold;
+  }
+
+  /** The newest values of all signals. */
+  get signals(): readonly { readonly name: string; readonly value: number }[] {
+    return this.names.map(({ name }, i) => ({ name, value: this.found.values[i] }));
+  }
+
+  /**
+   * Counts a batch that was scored and learned, and looks whether all is as it should be.
+   * @returns whether a hold begins with it
+   */
+  add(batch: Batch, rejects: number, seen: Seen): boolean {
+    this.before ??= NOTHING;
+    this.fields.add(batch);
+    this.events += batch.rows;
+    this.rejects += rejects;
+    const part = (this.events + this.rejects) / this.spec.window;
+    const whole = part >= 1;
+    if (!whole && (this.looked || part * EARLY < 1)) return false;
+    this.looked = true;
+    const { events, found } = this;
+    readEvents({ events, rejects: this.rejects, scores: since(seen.scores, this.before) }, found, ln);
+    this.fields.read(found, ofEvents.length);
+    const breaches = this.baselines.breaches(found, part);
+    if (whole) breaches.push(...this.slices(seen.slices()));
+    const before = this.hold;
+    if (breaches.length > 0) this.breached(breaches, seen.examples);
+    else if (whole) this.passed(seen.examples);
+    if (whole || breaches.length > 0) this.begin(seen.scores, breaches.length === 0);
+    return before === null && this.hold !== null;
+  }
+
+  /** A run's first window begins with what it has counted so far. */
+  startAt(scores: ScoreSums): void {
+    this.before ??= scores;
+  }
+
+  /** What is learned is published again. What is still out of its bounds is taken for usual: it is learned anew. */
+  resume(): void {
+    const { hold, recovered } = this.current;
+    if (!hold) return;
+    if (recovered === 0) for (const { signal } of hold.breaches) this.baselines.forget(signal);
+    this.current = { ...this.current, hold: null, lifted: hold.number };
+  }
+
+  blocks(): Block[] {
+    const { known, current, sums, usual, hand } = this.fields;
+    const { weight = 0, positive = 0, predicted = 0, loss = 0 } = this.before ?? {};
+    const head = [this.events, this.rejects, weight, positive, predicted, loss, hand, Number(this.looked)];
+    const f64 = (name: string, data: Float64Array) =>
+      ({ name, dtype: "F64", shape: [data.length], data: bytesOf(data) }) as const;
+    const u32 = (name: string, data: Uint32Array) =>
+      ({ name, dtype: "U32", shape: [data.length], data: bytesOf(data) }) as const;
+    return [
+      f64("gate/window", Float64Array.of(...head, ...sums)),
+      f64("gate/usual", usual),
+      f64("gate/baselines", this.baselines.data),
+      u32("gate/known", known),
+      u32("gate/current", current),
+    ];
+  }
+
+  /** A checkpoint of before there was a gate has none. @throws HashbrookError checkpoint_damaged */
+  restore(state: GateState | undefined, blocks: SavedBlocks): void {
+    if (!state || !blocks.has("gate/window")) return;
+    this.current = state;
+    const { known, current, sums, usual } = this.fields;
+    const numbers = (name: string, like: Float64Array, more = 0) =>
+      savedNumbers(blocks, name, { bytes: like.byteLength + 8 * more });
+    const words = (name: string, into: Uint32Array) =>
+      into.set(new Uint32Array(numbersOf(blocks, name, into.byteLength)));
+    const [events, rejects, weight, positive, predicted, loss, hand, looked, ...rest] = numbers(
+      "gate/window",
+      sums,
+      HEAD,
+    );
+    this.events = events;
+    this.rejects = rejects;
+    this.looked = looked === 1;
+    this.before = { weight, positive, predicted, loss };
+    this.fields.hand = hand;
+    sums.set(rest);
+    usual.set(numbers("gate/usual", usual));
+    this.baselines.data.set(numbers("gate/baselines", this.baselines.data));
+    words("gate/known", known);
+    words("gate/current", current);
+  }
+
+  private breached(breaches: readonly Breach[], examples: number): void {
+    const { hold, holds } = this.current;
+    const known = hold?.breaches ?? [];
+    const more = breaches.filter(({ signal }) => !known.some((one) => one.signal === signal));
+    const all = [...known, ...more].slice(0, MOST_BREACHES);
+    const number = hold ? holds : holds + 1;
+    const held = { number, since: hold?.since ?? examples, breaches: all };
+    this.current = { ...this.current, hold: held, holds: number, recovered: 0 };
+  }
+
+  private passed(examples: number): void {
+    this.baselines.learn(this.found);
+    const { hold, good, recovered } = this.current;
+    this.current = { ...this.current, good: hold ? good : examples, recovered: recovered + 1 };
+  }
+
+  private begin(scores: ScoreSums, learn: boolean): void {
+    this.before = scores;
+    this.events = 0;
+    this.rejects = 0;
+    this.looked = false;
+    if (learn) this.fields.usual.set(this.baselines.usual());
+    this.fields.begin(learn);
+  }
+
+  private slices(slices: readonly SliceRatio[]): Breach[] {
+    const bound: GateBound | undefined = this.spec.bounds.slice_calibration;
+    if (!bound) return [];
+    const { least = null, most = null } = bound;
+    return slices.flatMap(({ slice, actual, calibrated: value }) => {
+      if (slice === null || value === null || actual < FEW_POSITIVES) return [];
+      const outside = value < (least ?? value) || value > (most ?? value);
+      return outside ? [{ signal: `slice_calibration(${slice})`, value, least, most }] : [];
+    });
+  }
+}
+
+const NOTHING: ScoreSums = { weight: 0, positive: 0, predicted: 0, loss: 0 };
+
+function since(now: ScoreSums, then: ScoreSums): ScoreSums {
+  return {
+    weight: now.weight - then.weight,
+    positive: now.positive - then.positive,
+    predicted: now.predicted - then.predicted,
+    loss: now.loss - then.loss,
+  };
+}
+
+function numbersOf(blocks: SavedBlocks, name: string, bytes: number): ArrayBuffer {
+  return savedNumbers(blocks, name, { bytes }).buffer;
+}
+
+/** What is out of bounds, in a line. */
+export function breachText({ signal, value, least, most }: Breach): string {
+  const round = (x: number) => Number(x.toPrecision(3));
+  return value < (least ?? value)
+    ? `${signal} is ${round(value)}, below ${round(least!)}`
+    : `${signal} is ${round(value)}, above ${round(most!)}`;
+}
+
+/** Why nothing is published, in a line. */
+export function holdText({ since, breaches }: Hold): string {
+  const [first, ...more] = breaches;
+  const others = more.length > 0 ? `, and ${more.length} more` : "";
+  return `held since example ${since}: ${breachText(first)}${others}`;
+}

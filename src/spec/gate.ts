@@ -1,0 +1,144 @@
+import { closed, optional } from "../schema/basics.js";
+import type { Problems } from "../schema/problems.js";
+import { suggestion } from "../schema/problems.js";
+import { type Static, Type } from "../schema/typebox.js";
+import type { CompiledSpec, GateBound, GateSpec } from "./compiled.js";
+import { defaults } from "./defaults.js";
+
+const gateActions = ["hold", "side", "halt"] as const;
+const { action, window, warmup, sigmas } = defaults.gate;
+
+const actionOf = () =>
+  Type.Enum([...gateActions], {
+    default: action,
+    description:
+      "What a breach does beside holding what is published. hold: learning goes on. side: it does, and serve passes over checkpoints of it. halt: the run ends.",
+  });
+const bound = (description: string) =>
+  optional(
+    Type.Union([Type.Number({ description }), Type.Array(Type.Number(), { minItems: 2, maxItems: 2, description })], {
+      description: `${description} A number is the most it may be; [least, most] a range.`,
+    }),
+  );
+const rates = {
+  missing: bound("Share of the events that have no value."),
+  unseen: bound("Share of the values that earlier windows did not have."),
+};
+
+/** A spec's `gate`. */
+export const Gate = Type.Union(
+  [
+    actionOf(),
+    Type.Object(
+      {
+        action: optional(actionOf()),
+        window: optional(
+          Type.Integer({
+            minimum: 100,
+            maximum: 10_000_000,
+            default: window,
+            description: "Events a window has, at least.",
+          }),
+        ),
+        warmup: optional(
+          Type.Integer({
+            minimum: 2,
+            maximum: 10_000,
+            default: warmup,
+            description: "Windows before learned bounds hold.",
+          }),
+        ),
+        sigmas: optional(
+          Type.Number({
+            minimum: 0,
+            maximum: 1000,
+            default: sigmas,
+            description:
+              "Standard deviations from the mean of earlier windows that learned bounds are; 0: only bounds that are given hold.",
+          }),
+        ),
+        bounds: optional(
+          Type.Object(
+            {
+              reject_rate: bound("Share of the events that are rejected."),
+              label_rate: bound("Share of positives, by weight."),
+              calibration: bound("Predicted ÷ actual positives, told before events are learned."),
+              normalized_entropy: bound("Log loss ÷ that of always telling the window's rate, likewise."),
+              slice_calibration: bound(
+                "Calibrated ÷ actual positives lately, of every slice of `calibration.by` that has 100 positives.",
+              ),
+              ...rates,
+            },
+            { ...closed, description: "Bounds of all events, and of every field." },
+          ),
+        ),
+        fields: optional(
+          Type.Record(
+            Type.String(),
+            Type.Object(
+              {
+                ...rates,
+                mean: bound("Mean of a number, as the model has it (log1p applied)."),
+                spread: bound("Standard deviation of a number, likewise."),
+              },
+              closed,
+            ),
+            { description: "Bounds of fields, by name." },
+          ),
+        ),
+      },
+      closed,
+    ),
+  ],
+  {
+    description:
+      "Watches what is learned: where it leaves its bounds, nothing more is published until `hashbrook publish`.",
+  },
+);
+
+/** In a compiled spec. */
+export const CompiledGate = Type.Object(
+  {
+    action: Type.Enum([...gateActions]),
+    window: Type.Integer({ minimum: 1 }),
+    warmup: Type.Integer({ minimum: 1 }),
+    sigmas: Type.Number({ minimum: 0 }),
+    bounds: Type.Record(
+      Type.String(),
+      Type.Object({ least: Type.Optional(Type.Number()), most: Type.Optional(Type.Number()) }, closed),
+    ),
+  },
+  closed,
+);
+
+/** Resolves `gate`; nothing where it is not given. */
+export function compileGate(
+  written: Static<typeof Gate> | undefined,
+  { fields, calibration }: Pick<CompiledSpec, "fields" | "calibration">,
+  problems: Problems,
+): { gate?: GateSpec } {
+  if (written === undefined) return {};
+  const given = typeof written === "string" ? { action: written } : written;
+  const bounds: Record<string, GateBound> = {};
+  const put = (name: string, path: string, range: number | readonly number[] | undefined) => {
+    if (range === undefined) return;
+    const [least, most] = typeof range === "number" ? [undefined, range] : range;
+    if (least !== undefined && least > most) problems.add(path, `${least} is more than ${most}`, "[least, most]");
+    bounds[name] = { ...(least === undefined ? {} : { least }), most };
+  };
+  for (const [name, range] of Object.entries(given.bounds ?? {})) put(name, `gate.bounds.${name}`, range);
+  if (given.bounds?.slice_calibration !== undefined && calibration?.by === undefined)
+    problems.add(
+      "gate.bounds.slice_calibration",
+      "there are no slices",
+      "add calibration: { by: FIELD }, or remove it",
+    );
+  const names = fields.map(({ name }) => name);
+  for (const [field, own] of Object.entries(given.fields ?? {})) {
+    if (!names.includes(field))
+      problems.add(`gate.fields.${field}`, `"${field}" is not a field`, suggestion(field, names));
+    for (const [name, range] of Object.entries(own)) put(`${name}(${field})`, `gate.fields.${field}.${name}`, range);
+  }
+  const { action: what = action, window: events = window, warmup: first = warmup, sigmas: far = sigmas } = given;
+  return { gate: { action: what, window: events, warmup: first, sigmas: far, bounds } };
+}

@@ -1,0 +1,79 @@
+import { rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { GATE_FILE, type GateFile, goodCheckpoint, readGateFile, writeGateFile } from "../../checkpoints/gate-file.js";
+import { examplesOf, newestFirst } from "../../checkpoints/names.js";
+import { CheckpointStore } from "../../checkpoints/store.js";
+import { writeFileAtomically } from "../../core/atomic-file.js";
+import { HashbrookError } from "../../core/errors.js";
+import { nodeFiles, quietly } from "../../core/files.js";
+import { COMMAND } from "./gatekeeper.js";
+
+/** Where `rollBack` puts what it takes away, in the run's directory. */
+const ROLLED_BACK = "rolled-back";
+
+/** What `rollBack` did. */
+export interface RolledBack {
+  /** Directory of the checkpoint that the run goes on from. */
+  readonly checkpoint: string;
+  /** Examples it had learned. */
+  readonly examples: number;
+  /** Newer checkpoints that were moved away. */
+  readonly moved: readonly string[];
+}
+
+/**
+ * Whether a run publishes what it learns, as `gate.json` of its directory says.
+ * @throws HashbrookError checkpoint_missing where it has none
+ */
+export function publishStatus(directory: string): GateFile {
+  const state = readGateFile(nodeFiles, directory);
+  if (state) return state;
+  throw new HashbrookError("checkpoint_missing", `${directory}: holds no ${GATE_FILE}`, {
+    hint: "name the directory of a run whose spec has a gate, and that has learned something",
+  });
+}
+
+/**
+ * Accepts what a run has learned: it is published, by the trainer within a second, or when it is started again.
+ * @throws HashbrookError usage where nothing is held; checkpoint_missing; checkpoint_write
+ */
+export function resumePublishing(directory: string): GateFile {
+  const state = publishStatus(directory);
+  if (!state.hold) throw new HashbrookError("usage", `${directory}: nothing is held: what is learned is published`);
+  writeFileAtomically(nodeFiles, join(directory, COMMAND), new TextEncoder().encode(`resume ${state.hold.number}\n`));
+  return state;
+}
+
+/**
+ * Takes a run back to its newest checkpoint that is known to be good: those after it, and the order in which events were taken, are moved
+ * to `rolled-back/`. Events after it are learned again when the trainer is started.
+ * @throws HashbrookError checkpoint_locked while a trainer is at work; checkpoint_missing where none is known to be good; checkpoint_damaged
+ */
+export function rollBack(directory: string): RolledBack {
+  const state = publishStatus(directory);
+  const good = goodCheckpoint(nodeFiles, directory);
+  if (good === undefined)
+    throw new HashbrookError("checkpoint_missing", `${directory}: no checkpoint is known to be good`, {
+      hint: "train into another directory, or accept what was learned: --resume",
+    });
+  const store = new CheckpointStore(directory);
+  store.lock();
+  try {
+    const { examples } = store.load(good);
+    const newer = newestFirst(nodeFiles.list(directory)).filter((name) => examplesOf(name)! > examples);
+    const away = join(directory, ROLLED_BACK);
+    nodeFiles.mkdir(away);
+    for (const name of [...newer, "order.log"]) {
+      if (!nodeFiles.stat(join(directory, name))) continue;
+      nodeFiles.remove(join(away, name));
+      nodeFiles.rename(join(directory, name), join(away, name));
+    }
+    nodeFiles.syncDirectory(away);
+    nodeFiles.syncDirectory(directory);
+    quietly(() => rmSync(join(directory, COMMAND), { force: true }));
+    writeGateFile(nodeFiles, directory, { ...state, examples, hold: null, recovered: 0, good: basename(good) });
+    return { checkpoint: good, examples, moved: newer };
+  } finally {
+    store.unlock();
+  }
+}

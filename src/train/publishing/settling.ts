@@ -1,0 +1,94 @@
+import type { CheckpointContent } from "../../checkpoints/checkpoint.js";
+import type { Checkpointer } from "../checkpointer.js";
+import type { PublishSpec, StreamPosition } from "../job.js";
+import type { OrderLog } from "../ordering/order-log.js";
+import type { TrainMeta } from "../resume.js";
+import type { Gatekeeper } from "./gatekeeper.js";
+import type { Publication, PublicationOptions } from "./publication.js";
+
+export interface SettlingOptions {
+  readonly checkpointer: Checkpointer;
+  readonly order: OrderLog | null;
+  /** null: whatever is learned is published. */
+  readonly keeper: Gatekeeper | null;
+  readonly run: {
+    readonly runMetrics: { readonly examples: number };
+    readonly position: StreamPosition | null;
+    content(): CheckpointContent;
+  };
+  /** A topic is learned: a checkpoint is worth having before there are examples. */
+  readonly topic: boolean;
+}
+
+type Given = "spec" | "order" | "keeper" | "state" | "wasHeld";
+
+/** What a run does between two batches: it publishes, lets publishing go on where it was held, and saves checkpoints. */
+export class Settling {
+  private readonly options: SettlingOptions;
+  /** null: nothing is published. */
+  publication: Publication | null = null;
+
+  constructor(options: SettlingOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Begins to publish, where a job does.
+   * @param meta of the checkpoint that is resumed from
+   * @throws HashbrookError usage, kafka_…, log_…
+   */
+  async open(
+    spec: PublishSpec | null,
+    to: Omit<PublicationOptions, Given>,
+    meta: TrainMeta | undefined,
+  ): Promise<void> {
+    const { keeper, order } = this.options;
+    if (!spec) return;
+    const { Publication } = await import("./publication.js");
+    const wasHeld = !keeper && meta?.gate?.hold != null;
+    const options = { ...to, spec, order: order!, keeper, state: meta?.publisher ?? null, wasHeld };
+    this.publication = await Publication.open(options);
+  }
+
+  /**
+   * Publishes and checkpoints what is due. A checkpoint does not know which rows are not published yet, so an entry comes
+   * before it; while the entries of a run that was killed are repeated, it comes right after one of them.
+   */
+  async settle(): Promise<void> {
+    const { publication } = this;
+    const { checkpointer, topic, run } = this.options;
+    await this.repeat();
+    const { examples } = run.runMetrics;
+    const save = (!publication?.replaying || publication.clean) && checkpointer.due(examples);
+    if (publication && !publication.replaying && (save ? !publication.clean : await publication.due(examples)))
+      await this.publish(publication);
+    if (save && (examples > 0 || topic)) checkpointer.save(examples, run.content());
+  }
+
+  /** Does what a run that was killed had done at this place: before anything more is learned, which would be in it. */
+  async repeat(): Promise<void> {
+    const { publication } = this;
+    const { keeper, run } = this.options;
+    for (;;) {
+      const { examples } = run.runMetrics;
+      const next = (publication?.state.number ?? -1) + 1;
+      if (keeper?.resumes(examples, next)) this.resume(keeper, examples, next);
+      else if (publication?.replaying && (await publication.due(examples))) await this.publish(publication);
+      else return;
+    }
+  }
+
+  /** @param runEnds where it cannot be published, the run's last checkpoint comes first */
+  async publish(publication: Publication, runEnds = false): Promise<void> {
+    const { position, runMetrics } = this.options.run;
+    // A replay lets partitions that were added join only behind what was published without them.
+    if (position && "messages" in position && !publication.replaying)
+      this.options.order?.append([{ kind: "partitions", at: position.messages, count: position.offsets.length }]);
+    await publication.publish(runMetrics.examples, runEnds);
+  }
+
+  private resume(keeper: Gatekeeper, examples: number, next: number): void {
+    keeper.resume(examples, next);
+    this.publication?.resume();
+  }
+}
