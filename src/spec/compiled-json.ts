@@ -57,9 +57,11 @@ const Correct = Type.Object(
   closed,
 );
 
+const ClickType = Type.Object({ from: text, is: Type.Array(text, { minItems: 1 }) }, closed);
+
 const Join = Type.Object(
   {
-    clicks: Type.Object({ events: Events, id: text, time: Time }, closed),
+    clicks: Type.Object({ events: Events, id: text, time: Time, type: Type.Optional(ClickType) }, closed),
     window: Type.Integer({ minimum: 1 }),
     lateness: Type.Integer({ minimum: 0 }),
     skew: Type.Integer({ minimum: 0 }),

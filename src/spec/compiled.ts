@@ -128,6 +128,8 @@ export interface JoinSpec {
     readonly id: string;
     /** When. */
     readonly time: TimeSpec;
+    /** Clicks are the messages that have one of these values there; absent: all are. */
+    readonly type?: { readonly from: string; readonly is: readonly string[] };
   };
   /** A click counts when it came within so long after its impression. */
   readonly window: number;

@@ -1,6 +1,6 @@
 import { closed, optional, text } from "../schema/basics.js";
 import type { Problems } from "../schema/problems.js";
-import { Type } from "../schema/typebox.js";
+import { type Static, Type } from "../schema/typebox.js";
 import { type EventFormat, hasFeatures, type JoinSpec, type LabelSpec } from "./compiled.js";
 import { Correct, checkCorrect, compileCorrect } from "./correct.js";
 import { defaults } from "./defaults.js";
@@ -14,6 +14,15 @@ const { window, lateness, skew } = defaults.join;
 const { format, columns, header, separator, null_values, numbers_as_strings, schema } = Events.properties;
 const duration = (description: string, value: string) =>
   optional(Type.Union([text(description), Type.Number({ minimum: 0, description })], { description, default: value }));
+
+const value = Type.Union([text("A value."), Type.Number(), Type.Boolean()]);
+const ClickType = Type.Object(
+  {
+    from: text("Where it stands what a message is."),
+    is: Type.Union([value, Type.Array(value, { minItems: 1 })], { description: "The value, or values, of clicks." }),
+  },
+  { ...closed, description: "Messages are of several types: which are clicks. Default: all are." },
+);
 
 /** A spec's `join`. */
 export const Join = Type.Object(
@@ -29,6 +38,7 @@ export const Join = Type.Object(
         schema,
         id: text("Where the id of the clicked impression is."),
         time: Time,
+        type: optional(ClickType),
       },
       { ...closed, description: "How a click is written." },
     ),
@@ -48,18 +58,22 @@ export function compileJoin(spec: ModelSpec, label: LabelSpec, problems: Problem
   const { clicks } = written;
   const events = compileEvents(clicks, problems, "join.clicks");
   const time = compileTime(clicks.time, problems, "join.clicks.time");
-  checkSources(events, clicks.id, time.from, problems);
+  checkSources(events, { id: clicks.id, time: time.from, "type.from": clicks.type?.from }, problems);
   const correct = compileCorrect(written, problems);
   if (correct) checkCorrect(spec, correct, problems);
   return {
     join: {
-      clicks: { events, id: clicks.id, time },
+      clicks: { events, id: clicks.id, time, ...typeOf(clicks.type) },
       window: correct?.ages.at(-1) ?? milliseconds("join.window", written.window ?? window, problems, true),
       lateness: milliseconds("join.lateness", written.lateness ?? lateness, problems),
       skew: milliseconds("join.skew", written.skew ?? skew, problems),
       ...(correct ? { correct } : {}),
     },
   };
+}
+
+function typeOf(type: Static<typeof ClickType> | undefined): Pick<JoinSpec["clicks"], "type"> {
+  return type ? { type: { from: type.from, is: [type.is].flat().map(String) } } : {};
 }
 
 /** A click names its impression, and counts by when both were. */
@@ -69,10 +83,14 @@ function checkLabel({ id, time, soft }: LabelSpec, problems: Problems): void {
   if (soft) problems.add("label.soft", "a joined label is a class", "remove it");
 }
 
-function checkSources(events: EventFormat, id: string, time: string, problems: Problems): void {
+function checkSources(
+  events: EventFormat,
+  places: Readonly<Record<string, string | undefined>>,
+  problems: Problems,
+): void {
   const sources = new Sources(events, problems);
   if (hasFeatures(events.format))
     problems.add("join.clicks.format", `${events.format} text has no times`, "tsv, csv or json");
-  sources.check(id, "join.clicks.id");
-  sources.check(time, "join.clicks.time");
+  for (const [key, place] of Object.entries(places))
+    if (place !== undefined) sources.check(place, `join.clicks.${key}`);
 }

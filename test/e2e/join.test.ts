@@ -77,6 +77,35 @@ describe("train --clicks", () => {
     expect(await predictions("unruly")).toBe(await predictions("joined"));
   });
 
+  it("reads clicks among messages of other types, which tell how far the stream has come", async () => {
+    const mixed = join(folder, "mixed.tsv");
+    const model = join(folder, "mixed.yaml");
+    const text = readFileSync(JOIN, "utf8");
+    writeFileSync(
+      model,
+      text.replace(
+        "columns: [event_id, ts_ms], id",
+        "columns: [event_id, ts_ms, kind], type: { from: kind, is: [tap, 3] }, id",
+      ),
+    );
+    const lines = readFileSync(clicks, "utf8").trim().split("\n");
+    const kinds = lines.flatMap((line, i) => [
+      `${line}\t${i % 2 ? "tap" : "3"}`,
+      `x${i}\t${line.split("\t")[1]}\tview`,
+    ]);
+    // Clicks but of another type.
+    const views = readFileSync(shown, "utf8")
+      .split("\n", 40)
+      .map((line) => line.split("\t"));
+    writeFileSync(mixed, `${[...views.map(([, , time, id]) => `${id}\t${time}\t4`), ...kinds].join("\n")}\n`);
+    const line = ["train", "--model", model, "--data", shown, "--clicks", mixed, "--out", join(folder, "mixed")];
+    await report([...line, "--limit", String(18 * 512)]);
+    const told = await report([...line, "--resume"]);
+    expect(told.rejected_by_code).toEqual({});
+    expect(told.join).toEqual({ clicks: lines.length, joined: lines.length, duplicates: 0, late: 0 });
+    expect(await predictions("mixed")).toBe(await predictions("joined"));
+  });
+
   it("labels the impressions that eval scores", async () => {
     const evaluation = ["eval", "--checkpoint", join(folder, "joined")];
     const joined = await report([...evaluation, "--data", shown, "--clicks", clicks]);

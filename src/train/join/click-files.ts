@@ -12,8 +12,10 @@ const RUN = 1024;
 
 /** A spec by which the decoder reads clicks: an id and a time, and no fields. */
 export function clickSpec(spec: CompiledSpec, { clicks }: JoinSpec): CompiledSpec {
-  const { events, id, time } = clicks;
-  const label = { from: id, positive: { equals: "1" }, weight: null, time, id, oracle: null };
+  const { events, id, time, type } = clicks;
+  // What a message is of is its label.
+  const positive = type ? { any_of: type.is } : { equals: "1" };
+  const label = { from: type?.from ?? id, positive, weight: null, time, id, oracle: null };
   return { ...spec, events, label, fields: [], tables: [], numbers: [] };
 }
 
@@ -21,6 +23,7 @@ export function clickSpec(spec: CompiledSpec, { clicks }: JoinSpec): CompiledSpe
 export class ClickFiles implements ClickSource {
   readonly streams = 1;
   private readonly spec: CompiledSpec;
+  private readonly typed: boolean;
   private readonly kept: readonly string[] | undefined;
   private readonly source: ReturnType<typeof sourceOf>;
 
@@ -28,6 +31,7 @@ export class ClickFiles implements ClickSource {
   constructor(spec: CompiledSpec, join: JoinSpec, files: readonly string[], keeps = false) {
     this.kept = keeps ? keptOfClick(join) : undefined;
     this.spec = clickSpec(spec, join);
+    this.typed = join.clicks.type !== undefined;
     this.source = sourceOf(inputsFor(files));
   }
 
@@ -42,12 +46,12 @@ export class ClickFiles implements ClickSource {
 
   async open(_index: number, place: ClickPlace | null): Promise<ClickStream> {
     const { source, kept } = this;
-    const reading = { capacity: RUN, unlabelled: true, distinct: false, watch: false, kept };
+    const reading = { capacity: RUN, unlabelled: !this.typed, distinct: false, watch: false, kept };
     const decoder = new Decoder(this.spec, reading);
     const buffer = new ArrayBuffer(decoder.layout.bytes);
     const start = place === null ? START : positionOf(place);
     const options = { start, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
-    return { start: place, next: runs(decodedBatches(source, decoder, options), decoder, start) };
+    return { start: place, next: runs(decodedBatches(source, decoder, options), decoder, start, this.typed) };
   }
 
   close(): Promise<void> {
@@ -55,14 +59,15 @@ export class ClickFiles implements ClickSource {
   }
 }
 
-function runs(batches: ReturnType<typeof decodedBatches>, { layout }: Decoder, start: FilePosition) {
+function runs(batches: ReturnType<typeof decodedBatches>, { layout }: Decoder, start: FilePosition, typed: boolean) {
   let at = start;
   return async (): Promise<ClickRun | "end"> => {
     const { value, done } = await batches.next();
     if (done) return "end";
     const { rows, rejects, position, kept } = value;
-    const { idHalves: ids, times } = new Batch(layout, rows, value.buffer);
-    const run = { place: placeOf(at), rows, ids, times, texts: textsOf(kept), rejects };
+    const { idHalves: ids, times, labels } = new Batch(layout, rows, value.buffer);
+    const others = typed ? labels.map((label) => 1 - label) : undefined;
+    const run = { place: placeOf(at), rows, ids, times, others, texts: textsOf(kept), rejects };
     at = position as FilePosition;
     return run;
   };

@@ -22,6 +22,8 @@ export interface ClickPartitionOptions {
   /** It is quiet when it has told nothing for so long, in ms. */
   readonly quietMs: number;
   readonly clock: Clock;
+  /** Messages are of several types, and not all are clicks. */
+  readonly typed?: boolean;
   /** Rejected clicks are kept whole. */
   readonly whole?: boolean;
 }
@@ -80,8 +82,17 @@ export class ClickPartition implements ClickStream {
   private take(place: string, messages: Messages): ClickRun {
     const { log, partition, decoder, whole = false } = this.options;
     const { batch, rejects, kept } = decoder.take();
-    const { idHalves: ids, times } = new Batch(batch.layout, batch.rows, batch.buffer);
+    const { idHalves: ids, times, labels } = new Batch(batch.layout, batch.rows, batch.buffer);
+    const others = this.options.typed ? labels.map((label) => 1 - label) : undefined;
     const at = { topic: log.topic, partition, messages, whole };
-    return { place, rows: batch.rows, ids, times, texts: textsOf(kept), rejects: rejectedMessages(rejects, at) };
+    return {
+      place,
+      rows: batch.rows,
+      ids,
+      times,
+      others,
+      texts: textsOf(kept),
+      rejects: rejectedMessages(rejects, at),
+    };
   }
 }

@@ -14,6 +14,8 @@ export interface ClickRun {
   readonly times: Float64Array;
   /** The id and the time of each, as they were told; absent where nobody keeps unused labels. */
   readonly texts?: readonly (readonly string[])[] | undefined;
+  /** 1 for what is no click, and tells how far the stream has come alone; absent: all are clicks. */
+  readonly others?: Float32Array | undefined;
   /** What was refused up to the last of them. */
   readonly rejects: readonly RejectedRow[];
 }

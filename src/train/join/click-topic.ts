@@ -43,7 +43,7 @@ export class ClickTopic implements ClickSource {
     this.fingerprints = [`kafka:${log.topic}`];
     this.decoder = new Decoder(clickSpec(options.spec, options.join), {
       capacity: Number(BLOCK),
-      unlabelled: true,
+      unlabelled: options.join.clicks.type === undefined,
       distinct: false,
       watch: false,
       kept: options.keeps ? keptOfClick(options.join) : undefined,
@@ -73,9 +73,10 @@ export class ClickTopic implements ClickSource {
 
   async open(partition: number): Promise<ClickStream> {
     const { log, decoder } = this;
-    const { quietMs, clock, whole } = this.options;
+    const { quietMs, clock, whole, join } = this.options;
+    const typed = join.clicks.type !== undefined;
     const [from, stop] = [this.bounds.offsets[partition], this.bounds.stops?.[partition]];
-    return new ClickPartition({ log, partition, decoder, from, stop, quietMs, clock, whole });
+    return new ClickPartition({ log, partition, decoder, from, stop, quietMs, clock, whole, typed });
   }
 
   close(): Promise<void> {

@@ -189,15 +189,16 @@ export class StreamHead {
 
   private take(take: TakeClick): void {
     const { at } = this;
-    const { ids, times, texts } = this.run!;
+    const { ids, times, texts, others } = this.run!;
     const time = times[at];
     const late = time < this.newest - this.lateness;
     if (time > this.newest) this.newest = time;
     const last = this.held.at(-1)!;
     last.clicks++;
     this.clicks++;
-    if (!late) last.live++;
-    take(ids[2 * at], ids[2 * at + 1], time, late, texts?.[at]);
+    const isClick = !others?.[at];
+    if (isClick && !late) last.live++;
+    if (isClick) take(ids[2 * at], ids[2 * at + 1], time, late, texts?.[at]);
     this.at++;
   }
 }
