@@ -42,7 +42,8 @@ async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   try {
-    const { model, out, lingerMs, group } = flags;
+    const { model, out, lingerMs } = flags;
+    const group = flags.group === undefined ? undefined : topic.group;
     const heard = { onProgress: progress.show, onSpecWarning: tellSpecWarning };
     const report = await replay({ model, out, topic: { ...topic, group }, lingerMs, signal, ...heard });
     progress.end();

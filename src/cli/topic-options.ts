@@ -25,7 +25,7 @@ export function topicOptions(): Option[] {
     new Option("--topic <topic>", "the topic; a message is an event").argParser(topicName),
     new Option(
       "--group <group>",
-      "consumer group, for dashboards; one trainer of a group is at work, the others stand by",
+      "consumer group, for dashboards; one trainer of a group is at work, the others stand by. none: no group is joined, nothing is committed",
     ),
     new Option(
       "--from <place>",
@@ -59,7 +59,7 @@ export function topicOf(flags: TopicFlags & { data?: string[] }): TopicSpec | un
   return {
     kafka: kafkaOptions(kafka),
     topic,
-    group: group ?? "hashbrook",
+    group: group === "none" ? null : (group ?? "hashbrook"),
     start: flags.from ?? { at: "earliest" },
     stop: flags.until ?? null,
     onLost: flags.onLostOffsets ?? "stop",

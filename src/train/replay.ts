@@ -4,8 +4,8 @@ import { type TrainOptions, train } from "./run.js";
 
 /** The stretch of a topic to learn. */
 export interface ReplayedTopic extends Omit<TopicSpec, "group" | "stop"> {
-  /** Consumer group. Default: one of this process alone, which disturbs no trainer. */
-  readonly group?: string | undefined;
+  /** Consumer group. null: none. Default: one of this process alone, which disturbs no trainer. */
+  readonly group?: string | null | undefined;
   /** Where it ends. Default: at the messages that are there when it starts. */
   readonly stop?: TopicSpec["stop"] | undefined;
 }

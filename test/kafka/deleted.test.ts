@@ -108,8 +108,10 @@ describeKafka("a topic of events that is deleted and made anew under its name", 
     await produce(100, 200, 0);
     await produce(200, 300, 1);
     const { status, stderr } = await run([...args, "--on-lost-offsets", "earliest"]);
-    const place = new RegExp(`topic ${topic}, partition (0: offset 49|1: offset 19) is another message`);
-    expect([status, stderr]).toEqual([3, expect.stringMatching(place)]);
+    expect([status, stderr]).toEqual([
+      3,
+      expect.stringContaining(`topic ${topic}: was deleted and made anew: its id is`),
+    ]);
     expect(stderr).toContain("another --out");
     expect(digests(out)).toEqual(before);
   });

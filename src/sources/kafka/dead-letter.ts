@@ -40,11 +40,11 @@ export class DeadLetterTopic {
 
   /**
    * The topic must be there.
-   * @param connector who rejects them, `__connect.errors.connector.name`: the trainer's group
+   * @param connector who rejects them, `__connect.errors.connector.name`: the trainer's group; default: hashbrook
    * @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed
    */
-  static async open(options: KafkaOptions, topic: string, connector = "hashbrook"): Promise<DeadLetterTopic> {
-    return new DeadLetterTopic(await KafkaProducer.open(options, topic), connector);
+  static async open(options: KafkaOptions, topic: string, connector?: string | null): Promise<DeadLetterTopic> {
+    return new DeadLetterTopic(await KafkaProducer.open(options, topic), connector ?? "hashbrook");
   }
 
   /**

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { HashbrookError } from "../../core/errors.js";
-import { type Codec, decodeBatch, type FetchBytes, type RecordBatchMessage } from "./record-batch.js";
+import type { PartitionBatch } from "./partition.js";
+import { type Codec, decodeBatch, type FetchBytes, HEADER_BYTES, type RecordBatchMessage } from "./record-batch.js";
 
 /** What a fetch response says of one partition. */
 interface PartitionData {
@@ -23,6 +24,16 @@ interface KafkajsBatch {
   messagesWithinOffset: readonly RecordBatchMessage[];
   messages: readonly RecordBatchMessage[];
   lastOffset(): string;
+}
+
+/** What a fetch response says of a partition, whichever library has read it. */
+export interface FetchedPartition {
+  readonly partition: number;
+  readonly highWatermark: string;
+  /** -1: unknown. */
+  readonly lastStableOffset: string;
+  readonly abortedTransactions: readonly AbortedTransaction[] | null;
+  readonly messages: readonly RecordBatchMessage[];
 }
 
 /** An abort marker's key: version 0, type 0. */
@@ -78,6 +89,39 @@ function fetchedBatchOf(Batch: new (topic: string, fetchedOffset: string, data: 
       return this.messagesWithinOffset.length > 0 ? super.lastOffset() : String(BigInt(this.fetchedOffset) - 1n);
     }
   };
+}
+
+/** What was fetched of a partition from `offset` on, as KafkaLog takes it: record batches that begin before it are left out there. */
+export function batchOf(offset: bigint, fetched: FetchedPartition): PartitionBatch {
+  const { partition, highWatermark, lastStableOffset, abortedTransactions } = fetched;
+  const within = fetched.messages.filter((message) => BigInt(message.offset) >= offset);
+  const sound = within.filter(({ damage }) => damage === null);
+  const last = sound.at(-1)?.offset ?? String(offset - 1n);
+  return {
+    partition,
+    highWatermark,
+    fetchedOffset: String(offset),
+    end: lastStableOffset === "-1" ? highWatermark : lastStableOffset,
+    damage: within.find(({ damage }) => damage !== null)?.damage ?? null,
+    messages: committed(sound, abortedTransactions ?? []),
+    lastOffset: () => last,
+  };
+}
+
+/** All record batches of a fetched partition. */
+export async function batchesIn(
+  buffer: Buffer,
+  codecOf: (attributes: number) => Codec | null,
+): Promise<RecordBatchMessage[]> {
+  const source = { buffer, offset: 0 };
+  const batches: RecordBatchMessage[] = [];
+  try {
+    // Kafka's own readers look no further where a batch's header does not fit.
+    while (buffer.length - source.offset >= HEADER_BYTES) batches.push(await decodeBatch(source, codecOf));
+  } catch (error) {
+    if ((error as Error).name !== "KafkaJSPartialMessageError") throw error;
+  }
+  return batches;
 }
 
 /**

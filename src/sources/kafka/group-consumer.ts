@@ -2,18 +2,14 @@ import { systemClock, wallTime } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
 import { singleAssigner } from "./assigner.js";
 import { type Consumer, createKafka, kafkaFailure } from "./client.js";
+import { FETCH } from "./cluster.js";
+import type { Reader, TopicConsumer } from "./consumer.js";
 import { ownFailure } from "./failure.js";
 import type { KafkaLogOptions } from "./kafka-log-options.js";
 import { joinsAs } from "./membership.js";
 import type { PartitionBatch } from "./partition.js";
 
-/**
- * The broker answers a fetch when it has so many bytes, or after so long: events in ones and twos would cost a request each,
- * thousands a second.
- */
-const MIN_BYTES = 64 << 10;
-const MAX_WAIT_MS = 25;
-/** Fetches are answered every MAX_WAIT_MS: without an answer for so long, nothing can be read. */
+/** Fetches are answered every 25 ms: without an answer for so long, nothing can be read. */
 const QUIET_MS = 5_000;
 /** Without any answer for so long, the connection is made anew. */
 const SILENCE_MS = 45_000;
@@ -25,25 +21,13 @@ export function isFatal(error: unknown): error is HashbrookError {
   return error instanceof HashbrookError && fatal.has(error.code);
 }
 
-/** Who takes what a group's consumer reads. */
-export interface Reader {
-  /** The offset wanted next of a partition; undefined: none yet, nothing is fetched before `begin`. */
-  next(partition: number): bigint | undefined;
-  accept(batch: PartitionBatch): void;
-  /** Whether nothing is fetched since every partition is paused. */
-  full(): boolean;
-  /** A new consumer takes the place of one that was lost: no partition is paused. */
-  renewed(): void;
-  /** Nothing more will come. */
-  failed(failure: HashbrookError): void;
-}
-
 /**
  * This process's membership of a consumer group, over all of its kafkajs consumers: a connection that is lost is made anew. A
  * consumer is sent where its reader wants to go on whenever it joins.
  */
-export class GroupConsumer {
+export class GroupConsumer implements TopicConsumer {
   private readonly options: KafkaLogOptions;
+  private readonly group: string;
   private readonly partitions: number;
   private readonly reader: Reader;
   private readonly joined = wallTime();
@@ -55,8 +39,9 @@ export class GroupConsumer {
   private watchdog: NodeJS.Timeout | null = null;
 
   /** @param partitions how many the topic has */
-  constructor(options: KafkaLogOptions, partitions: number, reader: Reader) {
+  constructor(options: KafkaLogOptions, group: string, partitions: number, reader: Reader) {
     this.options = options;
+    this.group = group;
     this.partitions = partitions;
     this.reader = reader;
   }
@@ -115,15 +100,16 @@ export class GroupConsumer {
   }
 
   private async connect(): Promise<void> {
-    const { kafka, group, topic, membership } = this.options;
+    const { group } = this;
+    const { kafka, topic, membership } = this.options;
     const standing = () => ({ activeSince: this.activeSince, joined: this.joined });
     const consumer = createKafka(kafka).kafka.consumer({
       groupId: group,
       partitionAssigners: [singleAssigner(standing, (cluster) => joinsAs(cluster, membership))],
-      minBytes: MIN_BYTES,
-      maxWaitTimeInMs: MAX_WAIT_MS,
-      maxBytesPerPartition: 1 << 20,
-      maxBytes: 16 << 20,
+      minBytes: FETCH.minBytes,
+      maxWaitTimeInMs: FETCH.maxWaitMs,
+      maxBytesPerPartition: FETCH.partitionBytes,
+      maxBytes: FETCH.maxBytes,
       retry: { retries: 8, restartOnFailure: async () => false },
     });
     this.consumer = consumer;
@@ -138,7 +124,7 @@ export class GroupConsumer {
         autoCommit: false,
         partitionsConsumedConcurrently: this.partitions,
         eachBatch: async ({ batch }) => {
-          if (consumer === this.consumer) this.reader.accept(batch as PartitionBatch);
+          if (consumer === this.consumer) this.reader.accept(batch as unknown as PartitionBatch);
         },
       });
     } catch (error) {
@@ -148,7 +134,8 @@ export class GroupConsumer {
   }
 
   private placed(consumer: Consumer, payload: { memberAssignment: Record<string, number[]> }): void {
-    const { topic, group } = this.options;
+    const { group } = this;
+    const { topic } = this.options;
     const mine = payload.memberAssignment[topic] ?? [];
     this.hear();
     if (mine.length === 0) {

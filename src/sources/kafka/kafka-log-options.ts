@@ -4,7 +4,8 @@ import type { Membership } from "./membership.js";
 export interface KafkaLogOptions {
   readonly kafka: KafkaOptions;
   readonly topic: string;
-  readonly group: string;
+  /** null: none, every partition is read here, whoever else reads. */
+  readonly group: string | null;
   /** What to do where messages wanted next were deleted by the topic's retention. */
   readonly onLost: OnLost;
   /** This process's name in the group, or that of a dead one whose place it takes. */

@@ -2,19 +2,26 @@ import type { HashbrookError } from "../../core/errors.js";
 import type { MessagePrint } from "../messages.js";
 import type { Chunk, PartitionedLog } from "../partitioned-log.js";
 import { KafkaAdmin, type Watermarks } from "./admin.js";
+import { kafkaFailure } from "./client.js";
+import type { TopicCluster } from "./cluster.js";
+import type { Reader, TopicConsumer } from "./consumer.js";
 import { GroupConsumer, isFatal } from "./group-consumer.js";
 import type { KafkaLogOptions } from "./kafka-log-options.js";
+import { KafkajsCluster } from "./kafkajs-cluster.js";
 import { LastMessages } from "./last-messages.js";
-import { batchDamaged, offsetsLost, topicReplaced, topicReplacedAt } from "./lost.js";
+import { batchDamaged, offsetsLost, topicReplaced, topicReplacedAnew, topicReplacedAt } from "./lost.js";
 import { chunksOf, gap, type Partition, type PartitionBatch } from "./partition.js";
+import { PlainConsumer } from "./plain-consumer.js";
 
 /** Message bytes that may be at hand in all, and of one partition at least; beyond, it is paused until half are used. */
 const ROOM = 64 << 20;
 const LEAST_ROOM = 1 << 20;
 const MOST_ROOM = 4 << 20;
+/** So often is the topic's id asked for. */
+const SAME_TOPIC_MS = 1_000;
 
 /**
- * A Kafka topic as a partitioned log, on kafkajs. All of a group's partitions go to one member. Where reading starts and goes
+ * A Kafka topic as a partitioned log. All of a group's partitions go to one member. Where reading starts and goes
  * on is never the broker's word: every batch is compared with the offset wanted next, and the consumer is sent back where
  * they differ (after a rebalance, a reset, a reconnection).
  */
@@ -24,7 +31,11 @@ export class KafkaLog implements PartitionedLog {
   /** How many there were when the group was joined: those added since are nobody's yet. */
   readonly partitions: number;
   private readonly options: KafkaLogOptions;
-  private readonly group: GroupConsumer;
+  private readonly cluster: TopicCluster;
+  private readonly consumer: TopicConsumer;
+  private readonly watch: NodeJS.Timeout;
+  /** The topic's, by which it differs from one of the same name; null where the brokers tell none. */
+  id: string | null = null;
   /** Empty until reading begins. */
   private parts: readonly Partition[] = [];
   private readonly room: number;
@@ -33,36 +44,48 @@ export class KafkaLog implements PartitionedLog {
   private lost = 0;
   private wake = () => {};
 
-  private constructor(options: KafkaLogOptions, admin: KafkaAdmin, partitions: number) {
+  private constructor(options: KafkaLogOptions, admin: KafkaAdmin, cluster: TopicCluster, partitions: number) {
     this.options = options;
+    this.cluster = cluster;
     this.topic = options.topic;
     this.admin = admin;
     this.partitions = partitions;
     this.room = Math.max(LEAST_ROOM, Math.min(MOST_ROOM, ROOM / partitions));
-    this.group = new GroupConsumer(options, partitions, {
+    const reader: Reader = {
       next: (partition) => this.parts[partition]?.next,
       accept: (batch) => this.accept(batch),
       full: () => this.parts.every((part) => part.paused),
       renewed: () => {
         for (const part of this.parts) part.paused = false;
       },
+      outOfRange: (partition) => this.recover(partition, null),
       failed: (failure) => this.fail(failure),
-    });
+    };
+    const { group, topic } = options;
+    this.consumer =
+      group === null
+        ? new PlainConsumer(topic, cluster, partitions, reader)
+        : new GroupConsumer(options, group, partitions, reader);
+    this.watch = setInterval(() => this.lookAtId().catch(() => {}), SAME_TOPIC_MS);
   }
 
   /**
-   * Joins the group. Nothing is read until `begin`.
+   * Joins the group, if there is one. Nothing is read until `begin`.
    * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing
    */
   static async join(options: KafkaLogOptions): Promise<KafkaLog> {
     const admin = await KafkaAdmin.open(options.kafka);
+    const { kafka, topic } = options;
+    let log: KafkaLog | null = null;
     try {
-      const log = new KafkaLog(options, admin, await admin.partitionsOf(options.topic));
-      await log.group.join();
+      const partitions = await admin.partitionsOf(topic);
+      const cluster = await KafkajsCluster.open(kafka, topic);
+      log = new KafkaLog(options, admin, cluster, partitions);
+      await Promise.all([log.lookAtId(), log.consumer.join()]);
       return log;
     } catch (error) {
-      await admin.close();
-      throw error;
+      await (log ?? admin).close();
+      throw kafkaFailure(error, `topic ${topic}`);
     }
   }
 
@@ -88,11 +111,11 @@ export class KafkaLog implements PartitionedLog {
       else part.next = this.learned.begin(p, part.next, low);
     });
     this.parts = parts;
-    this.group.begin();
+    this.consumer.begin();
   }
 
   get state(): { ready: boolean; reason: string | null } {
-    return this.failure ? { ready: false, reason: this.failure.message } : this.group.state;
+    return this.failure ? { ready: false, reason: this.failure.message } : this.consumer.state;
   }
 
   head(partition: number): Chunk | undefined {
@@ -105,7 +128,7 @@ export class KafkaLog implements PartitionedLog {
     part.bytes -= chunk?.bytes ?? 0;
     if (!part.paused || part.bytes > this.room / 2) return;
     part.paused = false;
-    this.group.resume(partition);
+    this.consumer.resume(partition);
   }
 
   idle(partition: number, next: bigint): boolean {
@@ -137,11 +160,13 @@ export class KafkaLog implements PartitionedLog {
   }
 
   commit(offsets: readonly bigint[]): Promise<void> {
-    return this.group.commit(offsets);
+    return this.consumer.commit(offsets);
   }
 
   async close(): Promise<void> {
-    await this.group.close();
+    clearInterval(this.watch);
+    await this.consumer.close();
+    await this.cluster.close().catch(() => {});
     await this.admin.close().catch(() => {});
   }
 
@@ -184,7 +209,7 @@ export class KafkaLog implements PartitionedLog {
     part.next = next;
     if (part.bytes > this.room && !part.paused) {
       part.paused = true;
-      this.group.pause(partition);
+      this.consumer.pause(partition);
     }
     this.wake();
   }
@@ -203,19 +228,32 @@ export class KafkaLog implements PartitionedLog {
    * that there is no such offset, not even as the next one: the topic is another one.
    */
   private displaced({ partition, fetchedOffset, highWatermark }: PartitionBatch): void {
+    const before = BigInt(fetchedOffset) < this.parts[partition].next;
+    this.recover(partition, before ? BigInt(highWatermark) : null);
+  }
+
+  /** @param end where the partition ended, if it was before the offset wanted next; null: not known */
+  private recover(partition: number, end: bigint | null): void {
     const part = this.parts[partition];
     this.admin
       .watermarks(this.topic)
       .then((marks) => {
         if (part.next < marks[partition].low) this.jump(partition, part, marks[partition]);
-        else if (BigInt(fetchedOffset) < part.next)
-          throw topicReplaced(this.topic, partition, part.next, BigInt(highWatermark));
-        this.group.seek(partition);
+        else if (end !== null || part.next > marks[partition].high)
+          throw topicReplaced(this.topic, partition, part.next, end ?? marks[partition].high);
+        this.consumer.seek(partition);
       })
       .catch((error) => {
         if (isFatal(error)) this.fail(error);
-        else this.group.seek(partition);
+        else this.consumer.seek(partition);
       });
+  }
+
+  /** Whether the topic still is the one that it was: messages of another one, under its name, may be at any offset. */
+  private async lookAtId(): Promise<void> {
+    const { id } = await this.cluster.topic();
+    if (this.id !== null && id !== null && id !== this.id) this.fail(topicReplacedAnew(this.topic, this.id, id));
+    this.id ??= id;
   }
 
   private fail(failure: HashbrookError): void {

@@ -24,6 +24,14 @@ export function topicReplaced(topic: string, partition: number, wanted: bigint, 
   });
 }
 
+/** The error for a topic that has another id than before. */
+export function topicReplacedAnew(topic: string, before: string, now: string): HashbrookError {
+  const message = `topic ${topic}: was deleted and made anew: its id is ${now}, that of the topic learned was ${before}`;
+  return new HashbrookError("topic_replaced", message, {
+    hint: "train into another --out directory, which begins where --from says",
+  });
+}
+
 /** The error for a partition that holds another message than the one that was learned last from it. */
 export function topicReplacedAt(topic: string, partition: number, offset: string): HashbrookError {
   const message = `topic ${topic}, partition ${partition}: offset ${offset} is another message than the one the checkpoint has learned`;

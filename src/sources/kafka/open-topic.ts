@@ -4,6 +4,7 @@ import type { KafkaAdmin, Watermarks } from "./admin.js";
 import type { KafkaOptions } from "./client.js";
 import { KafkaLog } from "./kafka-log.js";
 import type { OnLost } from "./kafka-log-options.js";
+import { topicReplacedAnew } from "./lost.js";
 import type { Membership } from "./membership.js";
 
 /** Where a run that has no checkpoint begins. */
@@ -24,14 +25,24 @@ export interface TopicSpec {
   readonly kafka: KafkaOptions;
   /** Its name. */
   readonly topic: string;
-  /** Consumer group: one of its members learns, the others stand by. */
-  readonly group: string;
+  /** Consumer group: one of its members learns, the others stand by. null: none, for brokers that let nobody join one. */
+  readonly group: string | null;
   /** Where a run without a checkpoint begins. */
   readonly start: TopicStart;
   /** Where it ends; null: never. */
   readonly stop: TopicStop;
   /** What to do about messages that retention deleted before they were learned. */
   readonly onLost: OnLost;
+}
+
+/** What a checkpoint knows of a topic. */
+export interface TopicResume {
+  /** The next offset of every partition. */
+  readonly offsets: readonly bigint[];
+  /** The last message before it, null where none was learned. */
+  readonly last: readonly (MessagePrint | null)[];
+  /** The topic's; absent where the brokers told none. */
+  readonly id?: string | undefined;
 }
 
 /** The stretch of a topic that a run reads. */
@@ -51,16 +62,14 @@ export function joinTopic({ kafka, topic, group, onLost }: TopicSpec, membership
 }
 
 /**
- * Begins to read a topic where a checkpoint was taken (`resume`: the next offset of every partition, and the last message learned),
+ * Begins to read a topic where a checkpoint was taken (`resume`: the next offset of every partition, the last message learned, and the topic's id),
  * or where the spec says. Partitions added since are read from their beginning.
  * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, offsets_lost, stream_changed, usage; waiting for the
  *   log, topic_replaced
  */
-export async function beginTopic(
-  log: KafkaLog,
-  spec: TopicSpec,
-  resume: { readonly offsets: readonly bigint[]; readonly last: readonly (MessagePrint | null)[] } | null,
-): Promise<Bounds> {
+export async function beginTopic(log: KafkaLog, spec: TopicSpec, resume: TopicResume | null): Promise<Bounds> {
+  const { id = null } = resume ?? {};
+  if (id !== null && log.id !== null && id !== log.id) throw topicReplacedAnew(spec.topic, id, log.id);
   const marks = await log.watermarks();
   const bounds = await boundsOf(spec, resume?.offsets ?? null, log.admin, marks);
   log.begin(marks, bounds.offsets, resume?.last ?? []);

@@ -1,14 +1,22 @@
 import { bytesOfMessages, gather, type Message, type Messages } from "../messages.js";
 import type { Chunk } from "../partitioned-log.js";
-import type { EachBatchPayload, KafkaMessage } from "./client.js";
+import type { KafkaMessage } from "./client.js";
 import type { RecordBatchMessage } from "./record-batch.js";
 
-/** A fetched batch, as `fetched-batch.ts` makes them. */
-export type PartitionBatch = EachBatchPayload["batch"] & {
+/** What was fetched of a partition, as `fetched-batch.ts` makes it. */
+export interface PartitionBatch {
+  readonly partition: number;
+  /** The offset that was asked for. */
   readonly fetchedOffset: string;
+  readonly highWatermark: string;
+  /** Nothing can be read from it on yet. */
   readonly end: string;
+  /** Why nothing can be read behind `lastOffset`; null: nothing is damaged. */
   readonly damage: string | null;
-};
+  readonly messages: readonly (KafkaMessage | RecordBatchMessage)[];
+  /** Of what was fetched, the one before `fetchedOffset` where that is nothing. */
+  lastOffset(): string;
+}
 
 /** A partition being read. */
 export interface Partition {
@@ -36,7 +44,7 @@ export function gap(next: bigint): Chunk {
 export function chunksOf({ messages }: PartitionBatch, next: bigint): Chunk[] {
   const found: Messages[] = [];
   const plain: KafkaMessage[] = [];
-  for (const message of messages as readonly (KafkaMessage | RecordBatchMessage)[]) {
+  for (const message of messages) {
     if (!("records" in message)) plain.push(message);
     else if (message.records.length > 0) found.push(message.records);
   }

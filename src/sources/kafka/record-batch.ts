@@ -13,7 +13,7 @@ export interface Codec {
 }
 
 /** Bytes before a batch's records, and the first of them, which its length does not count, and those before what its checksum counts. */
-const HEADER_BYTES = 61;
+export const HEADER_BYTES = 61;
 const UNCOUNTED_BYTES = 12;
 const UNCHECKED_BYTES = 21;
 const CHECKSUM_AT = 17;

@@ -39,7 +39,12 @@ export function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOpt
     );
   if (clicks !== undefined) return { files: typeof clicks === "string" ? [clicks] : clicks };
   return {
-    topic: { ...topic!, topic: clicksTopic!, group: `${topic!.group}.clicks`, start: { at: "earliest" } },
+    topic: {
+      ...topic!,
+      topic: clicksTopic!,
+      group: topic!.group && `${topic!.group}.clicks`,
+      start: { at: "earliest" },
+    },
     impressions: topic!.topic,
     quietMs,
   };

@@ -13,6 +13,8 @@ export interface TopicPosition {
   readonly messages: number;
   /** The last message before this place of every partition, null where there is none: by it the topic is known again. */
   readonly last?: readonly (MessagePrint | null)[];
+  /** The topic's id, by which it differs from another one of its name. Absent where the brokers tell none. */
+  readonly topic_id?: string;
 }
 
 /**
@@ -59,6 +61,7 @@ export class Merge {
   private taken: number;
   private messages: number;
   private readonly last: (MessagePrint | null)[];
+  private readonly id: string | undefined;
 
   /**
    * @param position its offsets are those of the partitions that took turns then
@@ -74,6 +77,7 @@ export class Merge {
     offsets: readonly bigint[] = [],
   ) {
     this.log = log;
+    this.id = position.topic_id;
     this.offsets = Array.from({ length: log.partitions }, (_, p) => offsets[p] ?? BigInt(position.offsets[p] ?? 0));
     this.width = position.messages > 0 ? position.offsets.length : 0;
     this.stops = stops;
@@ -94,6 +98,7 @@ export class Merge {
       taken,
       messages,
       ...(this.last.some((print) => print !== null) && { last: this.last.slice(0, width || undefined) }),
+      ...(this.id !== undefined && { topic_id: this.id }),
     };
   }
 

@@ -209,13 +209,13 @@ async function runTopic(start: StreamStart): Promise<boolean> {
   }
   const resume = start.position as TopicPosition | null;
   const log = await joined!;
-  const place = resume && { offsets: resume.offsets.map(BigInt), last: resume.last ?? [] };
+  const place = resume && { offsets: resume.offsets.map(BigInt), last: resume.last ?? [], id: resume.topic_id };
   const { offsets, stops } = await beginTopic(log, job.topic!, place);
   const { topic } = log;
   const first = resume ?? { topic, turn: 0, taken: 0, messages: 0, offsets: offsets.map(String) };
   const merge = new Merge(
     log,
-    first,
+    log.id === null ? first : { ...first, topic_id: log.id },
     start.replay.filter((decision) => decision.kind !== "mark"),
     stops,
     offsets,

@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../core/clock.js";
+import type { HashbrookError } from "../../core/errors.js";
+import { kafkaFailure } from "./client.js";
+import type { Answer, TopicCluster, TopicFacts, Wanted } from "./cluster.js";
+import type { Reader, TopicConsumer } from "./consumer.js";
+import { batchDamaged } from "./lost.js";
+
+/** Without an answer for so long, nothing can be read. */
+const QUIET_MS = 5_000;
+const RETRY_MS = 500;
+/** A topic may be unknown for a moment to a broker that has just started: so often is it asked for, RETRY_MS between. */
+const UNKNOWN_ATTEMPTS = 10;
+
+/** Kafka's numbers of errors. */
+const OFFSET_OUT_OF_RANGE = 1;
+const CORRUPT_MESSAGE = 2;
+const UNKNOWN_TOPIC = [3, 100, 103];
+const TOPIC_AUTHORIZATION_FAILED = 29;
+
+/**
+ * Reads all partitions of a topic without a consumer group: nobody else is asked, and nothing is committed. One request at a time to
+ * each broker that leads some of them.
+ */
+export class PlainConsumer implements TopicConsumer {
+  private readonly topic: string;
+  private readonly cluster: TopicCluster;
+  private readonly partitions: number;
+  private readonly reader: Reader;
+  private facts: TopicFacts = { id: null, leaders: [] };
+  private readonly paused = new Set<number>();
+  /** Brokers that are asked now. */
+  private readonly asked = new Set<number>();
+  private unknown = 0;
+  private corrupt = 0;
+  private heardAt = systemClock.now();
+  private reason: string | null = "connecting";
+  private begun = false;
+  private closed = false;
+
+  constructor(topic: string, cluster: TopicCluster, partitions: number, reader: Reader) {
+    this.topic = topic;
+    this.cluster = cluster;
+    this.partitions = partitions;
+    this.reader = reader;
+  }
+
+  async join(): Promise<void> {
+    this.facts = await this.cluster.topic();
+    this.reason = null;
+  }
+
+  get state(): { ready: boolean; reason: string | null } {
+    const silent = systemClock.now() - this.heardAt;
+    const asks = this.begun && this.paused.size < this.partitions;
+    if (this.reason === null && asks && silent > QUIET_MS)
+      return { ready: false, reason: `no answer from the brokers for ${Math.round(silent / 1000)} s` };
+    return { ready: this.reason === null, reason: this.reason };
+  }
+
+  begin(): void {
+    this.begun = true;
+    this.heardAt = systemClock.now();
+    this.ask();
+  }
+
+  /** The next request is for what the reader wants. */
+  seek(): void {}
+
+  pause(partition: number): void {
+    this.paused.add(partition);
+  }
+
+  resume(partition: number): void {
+    this.paused.delete(partition);
+    this.ask();
+  }
+
+  async commit(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  /** Asks every broker that leads a wanted partition, unless it is asked already. */
+  private ask(): void {
+    if (this.closed || !this.begun) return;
+    for (const leader of new Set(this.facts.leaders)) {
+      const wanted = this.wantedOf(leader);
+      if (wanted.length > 0 && !this.asked.has(leader)) void this.askOne(leader, wanted);
+    }
+  }
+
+  private wantedOf(leader: number): Wanted[] {
+    const wanted: Wanted[] = [];
+    for (let partition = 0; partition < this.partitions; partition++) {
+      const offset = this.reader.next(partition);
+      if (this.facts.leaders[partition] === leader && !this.paused.has(partition) && offset !== undefined)
+        wanted.push({ partition, offset });
+    }
+    return wanted;
+  }
+
+  private async askOne(leader: number, wanted: readonly Wanted[]): Promise<void> {
+    this.asked.add(leader);
+    try {
+      const answers = leader < 0 ? [] : await this.cluster.fetch(leader, wanted);
+      if (this.closed) return;
+      const errors = answers.filter((answer) => this.take(answer)).length;
+      if (errors > 0 || leader < 0) await this.lookAgain();
+    } catch (error) {
+      await this.failed(error);
+    } finally {
+      this.asked.delete(leader);
+      this.ask();
+    }
+  }
+
+  /** @returns whether it is an error */
+  private take(answer: Answer): boolean {
+    if ("batch" in answer) {
+      this.heardAt = systemClock.now();
+      this.reason = null;
+      this.unknown = 0;
+      this.reader.accept(answer.batch);
+      return false;
+    }
+    const { partition, error } = answer;
+    const next = this.reader.next(partition) ?? 0n;
+    if (error === OFFSET_OUT_OF_RANGE) this.reader.outOfRange(partition);
+    else if (error === TOPIC_AUTHORIZATION_FAILED)
+      this.stop(kafkaFailure({ type: "TOPIC_AUTHORIZATION_FAILED" }, this.what));
+    else if (error === CORRUPT_MESSAGE && this.corrupt++ > 0)
+      this.stop(batchDamaged(this.topic, partition, next, "the broker itself cannot read it"));
+    else if (UNKNOWN_TOPIC.includes(error) && ++this.unknown > UNKNOWN_ATTEMPTS)
+      this.stop(kafkaFailure({ type: "UNKNOWN_TOPIC_OR_PARTITION" }, this.what));
+    return true;
+  }
+
+  /** Leaders have changed, or will. */
+  private async lookAgain(): Promise<void> {
+    await sleep(RETRY_MS);
+    if (!this.closed) this.facts = await this.cluster.topic();
+  }
+
+  private async failed(error: unknown): Promise<void> {
+    if (this.closed) return;
+    const failure = kafkaFailure(error, this.what);
+    this.reason = failure.message;
+    const gone = failure.code === "kafka_topic_missing" && ++this.unknown > UNKNOWN_ATTEMPTS;
+    if (gone || failure.code === "kafka_auth") return this.stop(failure);
+    await this.lookAgain().catch(() => {});
+  }
+
+  private get what(): string {
+    return `topic ${this.topic}`;
+  }
+
+  private stop(failure: HashbrookError): void {
+    this.begun = false;
+    this.reader.failed(failure);
+  }
+}
