@@ -36,6 +36,8 @@ export interface FetchedPartition {
   readonly messages: readonly RecordBatchMessage[];
 }
 
+/** Messages of older formats are in no transaction. */
+const OLDER = { producerId: "-1", inTransaction: false };
 /** An abort marker's key: version 0, type 0. */
 const ABORT = Buffer.alloc(4);
 
@@ -95,14 +97,15 @@ function fetchedBatchOf(Batch: new (topic: string, fetchedOffset: string, data: 
 export function batchOf(offset: bigint, fetched: FetchedPartition): PartitionBatch {
   const { partition, highWatermark, lastStableOffset, abortedTransactions } = fetched;
   const within = fetched.messages.filter((message) => BigInt(message.offset) >= offset);
-  const sound = within.filter(({ damage }) => damage === null);
+  // Messages of older formats have no damage.
+  const sound = within.filter(({ damage = null }) => damage === null);
   const last = sound.at(-1)?.offset ?? String(offset - 1n);
   return {
     partition,
     highWatermark,
     fetchedOffset: String(offset),
     end: lastStableOffset === "-1" ? highWatermark : lastStableOffset,
-    damage: within.find(({ damage }) => damage !== null)?.damage ?? null,
+    damage: within.find(({ damage = null }) => damage !== null)?.damage ?? null,
     messages: committed(sound, abortedTransactions ?? []),
     lastOffset: () => last,
   };
@@ -137,7 +140,7 @@ export function committed(
   begins.sort((a, b) => (a.first < b.first ? -1 : 1));
   const open = new Set<string>();
   let begun = 0;
-  return batches.filter(({ offset, isControlRecord, key, batchContext }) => {
+  return batches.filter(({ offset, isControlRecord, key, batchContext = OLDER }) => {
     for (; begun < begins.length && begins[begun].first <= BigInt(offset); begun++) open.add(begins[begun].producerId);
     const { producerId, inTransaction } = batchContext;
     if (!isControlRecord) return !(inTransaction && open.has(producerId));
