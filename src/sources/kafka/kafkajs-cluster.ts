@@ -1,6 +1,5 @@
 import { createRequire } from "node:module";
-import type { Kafka } from "kafkajs";
-import { createKafka } from "./client.js";
+import { createKafka, type Kafka } from "./client.js";
 import { type Answer, FETCH, type TopicCluster, type TopicFacts, type Wanted } from "./cluster.js";
 import { batchOf, type FetchedPartition } from "./fetched-batch.js";
 import type { KafkaOptions } from "./options.js";
