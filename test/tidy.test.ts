@@ -53,6 +53,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   aws4fetch: /^object-store\/s3-store\.ts$/,
   fzstd: /^core\/zstd\.ts$/,
   hyparquet: /^sources\/files\/parquet\.ts$/,
+  "apache-arrow": /^sources\/files\/arrow\.ts$/,
   fastify: /^serve\//,
   "prom-client": /^(serve|train)\/prometheus/,
   commander: /^cli\//,

@@ -5,7 +5,7 @@ import { Output, refuseInputs } from "../core/output.js";
 import { defaultSnapshotEvery } from "../delta-log/defaults.js";
 import { filesOfCache, isCacheName } from "../event-cache/names.js";
 import type { SpecWarning } from "../schema/problems.js";
-import { isParquet } from "../sources/files/parquet.js";
+import { isTable } from "../sources/files/inputs.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -273,7 +273,7 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
 
 /** A table's rows are read as JSON objects. @throws usage where the spec reads something else */
 function refuseTables({ name, events }: CompiledSpec, data: string | readonly string[]): void {
-  const table = [data].flat().find(isParquet);
+  const table = [data].flat().find(isTable);
   if (table === undefined || events.format === "json") return;
   throw new HashbrookError("usage", `${table}: its rows are read as JSON objects, and ${name} reads ${events.format}`, {
     hint: "say so in the spec: events: { format: json }; columns are then members",

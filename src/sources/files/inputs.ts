@@ -4,6 +4,7 @@ import { HashbrookError } from "../../core/errors.js";
 import { systemFailure } from "../failure.js";
 import type { Input } from "../reader.js";
 import { simulatedInput } from "../simulator/input.js";
+import { isArrow, openArrow } from "./arrow.js";
 import { compression, openCompressed } from "./compressed.js";
 import { glob, isGlob } from "./glob.js";
 import { isParquet, openParquet } from "./parquet.js";
@@ -33,14 +34,17 @@ function fileInput(name: string, folder: string): Input {
   const path = resolve(folder, name);
   const stat = statOf(name, path);
   if (!stat.isFile()) return pipeInput(name, path);
-  const [table, compressed] = [isParquet(path), compression(path) !== undefined];
+  const [table, compressed] = [isTable(path), compression(path) !== undefined];
   const open = async (offset: number) => {
-    if (table) return openParquet(name, path, offset);
+    if (table) return isArrow(path) ? openArrow(name, path, offset) : openParquet(name, path, offset);
     return compressed ? openCompressed(name, path, offset) : new PlainReader(name, path, offset);
   };
   const content = table || compressed ? null : stat.size;
   return { name, id: basename(path), bytes: stat.size, modified: stat.mtimeMs, content, repeatable: true, open };
 }
+
+/** True for what is read as a table of rows: a JSON object a row. */
+export const isTable = (path: string): boolean => isParquet(path) || isArrow(path);
 
 function statOf(name: string, path: string) {
   try {

@@ -5,8 +5,8 @@ import { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import { systemFailure, tooShort } from "../failure.js";
 import { type Reader, skip } from "../reader.js";
+import { lineOf } from "./json-lines.js";
 
-const LINE = "\n";
 /** Rows that are decoded first: who wants to know a file again, or its first rows, asks for no more. */
 const FIRST_ROWS = 1024;
 
@@ -25,7 +25,7 @@ const parsers = {
   dateFromDays: (days: number) => days * 86_400_000,
 };
 
-/** True for what is read as a table of rows: a JSON object a row. */
+/** True for a Parquet file. */
 export const isParquet = (path: string): boolean => path.endsWith(".parquet");
 
 /**
@@ -128,18 +128,6 @@ function bufferOf(file: number): AsyncBuffer {
     return bytes.buffer;
   };
   return { byteLength, slice };
-}
-
-function lineOf(row: Record<string, unknown>): string {
-  return jsonOf(row) + LINE;
-}
-
-function jsonOf(value: unknown): string {
-  if (typeof value === "bigint") return String(value);
-  if (Array.isArray(value) || ArrayBuffer.isView(value)) return `[${[...(value as number[])].map(jsonOf).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const members = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${jsonOf(member)}`).join(",")}}`;
 }
 
 function damaged(name: string, what: string, cause: unknown): HashbrookError {

@@ -1,0 +1,172 @@
+import { fstatSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import type { AsyncRecordBatchFileReader, AsyncRecordBatchStreamReader, RecordBatch } from "apache-arrow";
+import { HashbrookError } from "../../core/errors.js";
+import { zstdDecompress } from "../../core/zstd.js";
+import { systemFailure, tooShort } from "../failure.js";
+import { lz4Decompress } from "../kafka/lz4.js";
+import { type Reader, skip } from "../reader.js";
+import { jsonOf } from "./json-lines.js";
+
+/** Rows that are made lines at a time. */
+const PIECE_ROWS = 1024;
+
+type BatchReader = AsyncRecordBatchFileReader | AsyncRecordBatchStreamReader;
+
+/** True for what is read as Arrow IPC, of the file or the streaming format: a JSON object a row. */
+export const isArrow = (path: string): boolean => /\.(?:arrow|arrows|feather)$/.test(path);
+
+/**
+ * An Arrow IPC file or stream as the JSON lines of its rows, one record batch in memory at a time: as a Parquet file of the same rows.
+ * @param offset bytes of these lines to begin behind
+ */
+export async function openArrow(name: string, path: string, offset: number): Promise<Reader> {
+  const reader = await ArrowReader.open(name, path);
+  const skipped = await skip(reader, offset).catch((error) => {
+    reader.close();
+    throw error;
+  });
+  if (skipped === offset) return reader;
+  reader.close();
+  throw tooShort(name, offset, skipped);
+}
+
+/** The library, which is there where it was asked for, with the codecs that it has not built in. */
+async function library() {
+  const arrow = await import("apache-arrow").catch((cause) => {
+    throw new HashbrookError(
+      "runtime_unavailable",
+      "Arrow files need the package apache-arrow, which cannot be loaded",
+      {
+        hint: "npm install apache-arrow, or write the rows as Parquet or JSON lines",
+        cause,
+      },
+    );
+  });
+  const { compressionRegistry, CompressionType } = arrow;
+  compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: (bytes) => aligned(lz4Decompress(Buffer.from(bytes))) });
+  compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => aligned(zstdDecompress(bytes)) });
+  return arrow;
+}
+
+/** Bytes in memory of their own: columns are views of it. */
+const aligned = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+
+class ArrowReader implements Reader {
+  private readonly name: string;
+  private readonly file: FileHandle;
+  private readonly size: number;
+  private readonly batches: AsyncIterator<RecordBatch>;
+  /** How many there are: told by the file format alone. */
+  private readonly total: number | undefined;
+  private batch: RecordBatch | null = null;
+  private before = 0;
+  private row = 0;
+  /** Of rows of the batch at hand, what was not read yet. */
+  private lines: Uint8Array = new Uint8Array(0);
+  private ended = false;
+
+  private constructor(name: string, file: FileHandle, reader: BatchReader) {
+    this.name = name;
+    this.file = file;
+    this.size = fstatSync(file.fd).size;
+    this.batches = reader[Symbol.asyncIterator]();
+    this.total = "numRecordBatches" in reader ? reader.numRecordBatches : undefined;
+  }
+
+  static async open(name: string, path: string): Promise<ArrowReader> {
+    const { RecordBatchReader } = await library();
+    const file = await open(path).catch((cause) => {
+      throw systemFailure(name, cause);
+    });
+    try {
+      const reader: BatchReader = await RecordBatchReader.from(file);
+      await reader.open();
+      if (!reader.schema) throw new Error("it has no schema");
+      return new ArrowReader(name, file, reader);
+    } catch (cause) {
+      await file.close();
+      throw damaged(name, "it is no Arrow IPC file", cause);
+    }
+  }
+
+  async read(target: Uint8Array): Promise<number> {
+    while (this.lines.length === 0 && !this.ended) await this.nextRows();
+    const count = Math.min(target.length, this.lines.length);
+    target.set(this.lines.subarray(0, count));
+    this.lines = this.lines.subarray(count);
+    return count;
+  }
+
+  /** The file's bytes by the share of its batches; of a stream known at its end alone. */
+  get consumed(): number {
+    if (this.ended) return this.size;
+    const share = this.row / (this.batch?.numRows || 1);
+    return this.total ? Math.floor((this.size * (this.before + share)) / this.total) : 0;
+  }
+
+  close(): void {
+    void this.file.close().catch(() => undefined);
+  }
+
+  private async nextRows(): Promise<void> {
+    try {
+      if (!this.batch) await this.nextBatch();
+      if (!this.batch) return;
+      const end = Math.min(this.row + PIECE_ROWS, this.batch.numRows);
+      this.lines = new TextEncoder().encode(linesOf(this.batch, this.row, end));
+      this.row = end;
+      if (end < this.batch.numRows) return;
+      this.batch = null;
+      this.before++;
+      this.row = 0;
+    } catch (cause) {
+      throw damaged(this.name, `record batch ${this.before + 1} cannot be read`, cause);
+    }
+  }
+
+  private async nextBatch(): Promise<void> {
+    const { done, value } = await this.batches.next();
+    this.ended = done === true;
+    this.batch = done ? null : value;
+  }
+}
+
+/** Rows of a batch: members that are null are left out. */
+function linesOf(batch: RecordBatch, from: number, end: number): string {
+  const columns = batch.schema.fields.map(({ name }, i) => ({
+    name: `${JSON.stringify(name)}:`,
+    column: batch.getChildAt(i)!,
+  }));
+  let lines = "";
+  for (let row = from; row < end; row++) {
+    const members: string[] = [];
+    for (const { name, column } of columns) {
+      const value: unknown = column.get(row);
+      if (value !== null && value !== undefined) members.push(name + jsonOf(plain(value)));
+    }
+    lines += `{${members.join(",")}}\n`;
+  }
+  return lines;
+}
+
+/** Lists as arrays, structs and maps as objects. */
+function plain(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  if ("toJSON" in value && !("toArray" in value)) return plainMembers((value as { toJSON(): object }).toJSON());
+  if (Symbol.iterator in value) return [...(value as Iterable<unknown>)].map(plain);
+  return plainMembers(value);
+}
+
+function plainMembers(value: object): object {
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]));
+}
+
+function damaged(name: string, what: string, cause: unknown): HashbrookError {
+  if (cause instanceof HashbrookError) return cause;
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  return new HashbrookError("source_unreadable", `${name}: ${what}${why}`, {
+    hint: "is it whole, and compressed by lz4, zstd or not at all? write it again, as Parquet or as JSON lines",
+    cause,
+  });
+}

@@ -1,0 +1,12 @@
+/** A row as a line of JSON: what is null is left out, integers of 64 bits have all their digits. */
+export function lineOf(row: Readonly<Record<string, unknown>>): string {
+  return `${jsonOf(row)}\n`;
+}
+
+export function jsonOf(value: unknown): string {
+  if (typeof value === "bigint") return String(value);
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return `[${[...(value as number[])].map(jsonOf).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const members = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${jsonOf(member)}`).join(",")}}`;
+}

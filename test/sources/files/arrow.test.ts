@@ -1,0 +1,68 @@
+import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openArrow } from "../../../src/sources/files/arrow.js";
+import { readHead } from "../../../src/sources/files/fingerprint.js";
+import { inputsOf } from "../../../src/sources/files/inputs.js";
+import { temporary } from "../../e2e/hashbrook.js";
+
+// Written by pyarrow, of the rows of the Parquet fixtures: fixtures/parquet/make.py.
+const FIXTURES = "test/fixtures/arrow";
+const lines = readFileSync("test/fixtures/parquet/rows.jsonl", "utf8");
+
+async function contentOf(file: string, offset = 0): Promise<string> {
+  const reader = await openArrow(file, file, offset);
+  const chunks: Buffer[] = [];
+  const target = new Uint8Array(10_000);
+  try {
+    for (let count = await reader.read(target); count > 0; count = await reader.read(target))
+      chunks.push(Buffer.from(target.subarray(0, count)));
+    expect(reader.consumed).toBe(readFileSync(file).length);
+  } finally {
+    reader.close();
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** Digits beyond 2^53 are told apart, and 1 is 1.0. */
+const rowsOf = (text: string) =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line.replace(/"user":(\d+)/, '"user":"$1"')));
+
+describe("an Arrow file", () => {
+  it.each(["plain.arrow", "lz4.arrow", "zstd.arrow", "default.feather", "stream.arrows"])(
+    "%s is read as pyarrow wrote it",
+    async (file) => {
+      expect(rowsOf(await contentOf(join(FIXTURES, file)))).toEqual(rowsOf(lines));
+    },
+  );
+
+  it("is gone on with in the middle of a row, and known again by its first bytes", async () => {
+    const file = join(FIXTURES, "zstd.arrow");
+    const whole = await contentOf(file);
+    for (const offset of [1, 40_000, whole.length]) expect(await contentOf(file, offset)).toBe(whole.slice(offset));
+    await expect(contentOf(file, whole.length + 1)).rejects.toMatchObject({ code: "source_changed" });
+    const [input] = inputsOf(file, ".");
+    expect(Buffer.from(await readHead(input, 50_000)).toString()).toBe(whole.slice(0, 50_000));
+  });
+
+  it("that is none, cut off or damaged is named", async () => {
+    const folder = temporary();
+    const [none, cut, flipped] = ["none.arrow", "cut.arrow", "flipped.arrow"].map((name) => join(folder, name));
+    writeFileSync(none, "label,user\n1,2\n");
+    for (const file of [cut, flipped]) cpSync(join(FIXTURES, "zstd.arrow"), file);
+    truncateSync(cut, 5000);
+    const bytes = readFileSync(flipped);
+    bytes.fill(0xff, 2000, 2400);
+    writeFileSync(flipped, bytes);
+    for (const file of [none, cut, flipped])
+      await expect(contentOf(file)).rejects.toMatchObject({
+        code: "source_unreadable",
+        message: expect.stringContaining(file),
+        hint: expect.stringContaining("lz4, zstd"),
+      });
+    await expect(contentOf(join(folder, "missing.arrow"))).rejects.toMatchObject({ code: "source_missing" });
+  });
+});
