@@ -1,6 +1,9 @@
 import type { Estimate } from "../impression-log/estimates.js";
 import type { PolicyReport } from "../impression-log/ips.js";
 
+/** Fewer requests do not tell whether propensities are right. */
+const ENOUGH = 100;
+
 /** A policy's worth in a few lines. */
 export function policyLines(report: PolicyReport): string {
   const { model, version, policy, requests, incomplete, effective_requests } = report;
@@ -18,7 +21,8 @@ export function policyLines(report: PolicyReport): string {
     `  as many as ${Math.round(effective_requests).toLocaleString("en")} requests of its own say (largest weight ${report.max_weight.toPrecision(3)})`,
   ];
   if (incomplete > 0) lines.push(`  ${incomplete.toLocaleString("en")} requests lack candidates: left out`);
-  if (isOff(report.mean_weight)) lines.push("  the mean weight is far from 1: propensities are wrong, or too few");
+  if (requests >= ENOUGH && isOff(report.mean_weight))
+    lines.push("  the mean weight is far from 1: propensities are wrong, or too few");
   return `${lines.join("\n")}\n`;
 }
 
