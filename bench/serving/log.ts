@@ -2,9 +2,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { closedLoop } from "../lib/closed-loop.js";
 import { bodyOf, served, trained } from "./model.js";
-import { server, withServer } from "./servers.js";
+import { type Running, server, withServer } from "./servers.js";
 
+const rounded = (value: number) => Number(value.toFixed(3));
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+/** Requests a second, and milliseconds of processor time a request. */
+interface Turn {
+  readonly rate: number;
+  readonly cost: number;
+}
 
 /**
  * What a log of a tenth of the requests costs: two servers of one model, one with a log, asked in turns; the ratios of neighbouring turns.
@@ -14,32 +21,39 @@ export async function log(folder: string, { smoke }: { smoke: boolean }): Promis
   const out = trained(model, folder, 2560);
   const to = join(folder, "log");
   const [rounds, ms] = smoke ? [2, 200] : [15, 1000];
-  return withServer(server(out), ({ url: off }) =>
-    withServer(server(out, "--log", to, "--log-share", "0.1"), async ({ url: on }) => {
+  return withServer(server(out), (off) =>
+    withServer(server(out, "--log", to, "--log-share", "0.1"), async (on) => {
+      const turn = async ({ url, processor }: Running, candidates: number, connections: number) => {
+        const before = processor();
+        const { requests_per_second } = await closedLoop(url, bodyOf(model, candidates), connections, ms);
+        return { rate: requests_per_second, cost: (processor() - before) / ((requests_per_second * ms) / 1000) };
+      };
       const measure = async (candidates: number, connections: number) => {
-        const body = bodyOf(model, candidates);
-        const ratios: number[] = [];
-        const rates: number[] = [];
+        const turns: { without: Turn; withLog: Turn }[] = [];
         for (let round = 0; round < rounds; round++) {
           // Who comes first takes turns, too.
-          const [first, second] = round % 2 ? [on, off] : [off, on];
-          const a = (await closedLoop(first, body, connections, ms)).requests_per_second;
-          const b = (await closedLoop(second, body, connections, ms)).requests_per_second;
-          const [without, withLog] = round % 2 ? [b, a] : [a, b];
-          rates.push(without);
-          ratios.push(withLog / without);
+          const [a, b] = [
+            await turn(round % 2 ? on : off, candidates, connections),
+            await turn(round % 2 ? off : on, candidates, connections),
+          ];
+          turns.push(round % 2 ? { without: b, withLog: a } : { without: a, withLog: b });
         }
-        const quarter = ratios.toSorted((a, b) => a - b);
+        const sum = (of: (one: (typeof turns)[number]) => number) => turns.reduce((total, one) => total + of(one), 0);
+        const rates = turns.map(({ without, withLog }) => withLog.rate / without.rate).toSorted((a, b) => a - b);
+        const cost = (of: "without" | "withLog") =>
+          sum((one) => one[of].cost * one[of].rate) / sum((one) => one[of].rate);
         return {
-          requests_per_second_without: Math.round(median(rates)),
-          of_that_with_log: Number(median(ratios).toFixed(3)),
-          quartiles: [quarter[rounds >> 2], quarter[(3 * rounds) >> 2]].map((x) => Number(x.toFixed(3))),
+          requests_per_second_without: Math.round(median(turns.map(({ without }) => without.rate))),
+          of_that_with_log: rounded(median(rates)),
+          quartiles: [rates[rounds >> 2], rates[(3 * rounds) >> 2]].map(rounded),
+          processor_ms_a_request_without: rounded(cost("without")),
+          of_that_with_log_processor: rounded(cost("withLog") / cost("without")),
         };
       };
-      for (const url of [off, on]) await closedLoop(url, bodyOf(model, 100), 16, ms);
+      for (const { url } of [off, on]) await closedLoop(url, bodyOf(model, 100), 16, ms);
       const one = await measure(1, 64);
       const hundred = await measure(100, 16);
-      const metrics = await (await fetch(new URL("/metrics", on))).text();
+      const metrics = await (await fetch(new URL("/metrics", on.url))).text();
       const count = (name: string) =>
         [...metrics.matchAll(new RegExp(`^${name}\\S* (\\d+)$`, "gm"))].reduce(
           (sum, [, value]) => sum + Number(value),

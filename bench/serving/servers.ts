@@ -8,6 +8,8 @@ export interface Running {
   readonly url: string;
   /** MiB it has in memory. */
   memory(): number;
+  /** Milliseconds of processor time it has had, all its threads together. */
+  processor(): number;
   /** Files and connections it has open. */
   handles(): number;
 }
@@ -53,6 +55,11 @@ export async function withServer<T>(child: ChildProcess, use: (running: Running)
     return await use({
       url: `${JSON.parse(line).listening}/v1/score`,
       memory: () => Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`${at}/status`, "utf8"))?.[1]) / 1024),
+      processor: () => {
+        const [, times] = readFileSync(`${at}/stat`, "utf8").split(") ");
+        const [user, system] = times.split(" ").slice(11, 13).map(Number);
+        return 10 * (user + system);
+      },
       handles: () => readdirSync(`${at}/fd`).length,
     });
   } finally {
