@@ -16,6 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["runtimes"],
   ["tables"],
   ["encodings"],
+  ["schema-registry"],
   ["spec", "sources", "decode", "metrics", "checkpoints", "delta-log"],
   ["event-cache"],
   ["calibration", "gate"],

@@ -4,6 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import { deltaLogs } from "../delta-log/defaults.js";
 import { isStore, openReader, openStore } from "../object-store/open-store.js";
 import { parseSeconds } from "../schema/units.js";
+import { registryOptions } from "../schema-registry/registry.js";
 import { kafkaOptions, kafkaUrl } from "../sources/kafka/options.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
 
@@ -56,6 +57,11 @@ export function host(text: string): string {
 /** Kafka brokers. */
 export function brokers(text: string): string {
   return asked(text, (brokers) => kafkaOptions(brokers, {}));
+}
+
+/** A schema registry's address. */
+export function registry(text: string): string {
+  return asked(text, (url) => registryOptions(url, {}).url);
 }
 
 /** A Kafka topic. */

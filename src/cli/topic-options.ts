@@ -1,9 +1,10 @@
 import { InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
+import { registryOptions } from "../schema-registry/registry.js";
 import type { TopicSpec, TopicStart, TopicStop } from "../sources/kafka/open-topic.js";
 import { kafkaOptions } from "../sources/kafka/options.js";
 import { defaultSettings } from "../train/settings.js";
-import { brokers, milliseconds, topicName } from "./options.js";
+import { brokers, milliseconds, registry, topicName } from "./options.js";
 
 /** The flags that name a topic to learn from. */
 export interface TopicFlags {
@@ -12,6 +13,7 @@ export interface TopicFlags {
   group?: string;
   from?: TopicStart;
   until?: TopicStop;
+  schemaRegistry?: string;
   onLostOffsets?: "stop" | "earliest" | "latest";
   lingerMs?: number;
 }
@@ -37,6 +39,7 @@ export function topicOptions(): Option[] {
       "--until <place>",
       "where to end: end (what is there at the start), or a time (default: never)",
     ).argParser(stopOf),
+    new Option("--schema-registry <url>", "where the schemas are that events name (avro)").argParser(registry),
     new Option("--on-lost-offsets <do>", "when events were deleted before they were learned")
       .choices(["stop", "earliest", "latest"])
       .default("stop"),
@@ -62,6 +65,7 @@ export function topicOf(flags: TopicFlags & { data?: string[] }): TopicSpec | un
     group: group === "none" ? null : (group ?? "hashbrook"),
     start: flags.from ?? { at: "earliest" },
     stop: flags.until ?? null,
+    ...(flags.schemaRegistry !== undefined && { registry: registryOptions(flags.schemaRegistry) }),
     onLost: flags.onLostOffsets ?? "stop",
   };
 }

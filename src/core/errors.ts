@@ -65,6 +65,7 @@ export const errorFacts = {
   kafka_topic_missing: { exit: 8, status: 500 },
   kafka_failed: { exit: 8, status: 500 },
   kafka_damaged: { exit: 8, status: 500 },
+  schema_registry_failed: { exit: 8, status: 503 },
   internal: { exit: 70, status: 500 },
 } as const satisfies Record<string, ErrorFacts>;
 

@@ -282,9 +282,10 @@ export class Decoder {
    * Decodes bytes [start, end) as one event, as from a message queue, at most 4 MiB; a newline at a text's end is passed over. An
    * empty message is no event. Rejects carry `offset` as given and row 0. The bytes after it are taken along for the messages
    * to come, so `bytes` must not change. Not to be mixed with `commit` and `scan`.
+   * @param schema the id of its schema, where that stands beside it
    * @returns "full" when the batch is full
    */
-  message(bytes: Uint8Array, start: number, end: number, offset: number): "full" | "more" {
+  message(bytes: Uint8Array, start: number, end: number, offset: number, schema?: string): "full" | "more" {
     if (this.needsHeader && this.#columns === 0) this.#nameColumns(columnsOfMessages(this.#spec.events.columns));
     const kernel = this.#kernel;
     const length = end - start - Number(bytes[end - 1] === 10 && end > start && !this.schemas);
@@ -295,16 +296,16 @@ export class Decoder {
       this.#row = -1;
       const at = this.#input.bring(bytes, start, start + length);
       this.#sampler?.begin(at, at + length);
-      if (this.#scanMessage(at, at + length) === STATUS.reject) this.#reject(offset - at);
+      if (this.#scanMessage(at, at + length, schema) === STATUS.reject) this.#reject(offset - at);
       else if (kernel.getRows() > 0) this.#sampler?.look();
     }
     return kernel.getRows() >= this.layout.capacity || this.#rejects.full ? "full" : "more";
   }
 
-  #scanMessage(start: number, end: number): number {
+  #scanMessage(start: number, end: number, schema: string | undefined): number {
     const kernel = this.#kernel;
     kernel.setCursor(start);
-    if (this.schemas) return this.schemas.scan(this.#memory.buffer, start, end);
+    if (this.schemas) return this.schemas.scan(this.#memory.buffer, start, end, schema);
     if (this.#lineFormat !== undefined) return kernel.scanMessage(start, end, this.#lineFormat);
     const status = kernel.scanDelimited(end + 1, end, true, kernel.getRows() + 1);
     return status === STATUS.full && kernel.getCursor() >>> 0 !== end + 1 ? kernel.refuseMessage(start, end) : status;

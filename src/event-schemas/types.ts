@@ -48,6 +48,12 @@ export interface RecordType {
 
 export type AnyType = EventType | IntegerType;
 
+/** A schema as it is registered: its text, and those of schemas that it uses, those first that others use. */
+export interface SchemaText {
+  readonly text: string;
+  readonly references: readonly string[];
+}
+
 /** A schema that cannot be understood; the message says where and why. */
 export class SchemaProblem extends Error {}
 

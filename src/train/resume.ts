@@ -9,7 +9,7 @@ import type { FirstStepsState } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";
 import { type Decision, OrderLog } from "./ordering/order-log.js";
 import type { Pass } from "./pass.js";
-import type { RunMetricsState } from "./run-metrics.js";
+import type { RunMetricsState } from "./run-metrics-state.js";
 import type { StartedFrom } from "./start-model.js";
 import type { ValidationState } from "./validation.js";
 import type { StreamStart } from "./workers/thread-messages.js";
@@ -89,6 +89,7 @@ export function begin(job: Job, store: CheckpointStore): Beginning {
     rejected: Object.values(meta?.tally.rejected_by_code ?? {}).reduce((sum, count) => sum + count, 0),
     validated: meta?.validation?.epochs ?? 0,
     join: meta?.tally.join ?? null,
+    ...(meta?.tally.schemas && { schemas: meta.tally.schemas }),
   };
   return { store, resumed, order, start };
 }

@@ -7,6 +7,7 @@ import { DistinctCounts } from "../metrics/distinct.js";
 import type { Metrics } from "../metrics/result.js";
 import { type Span, SplitMetrics } from "../metrics/split.js";
 import type { Model } from "../model/model.js";
+import type { KnownSchemas } from "../schema-registry/topic-schemas.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import { countsOf } from "../tables/lifecycle.js";
@@ -18,19 +19,9 @@ import type { JoinCounts, JoinState } from "./join/joiner.js";
 import { PrefixCurves } from "./prefix-curves.js";
 import { rejectSamples, rejectText } from "./rejects.js";
 import type { CalibratedReport, Progress, Quality, Report, TableReport, Warning } from "./report.js";
+import type { RunMetricsState } from "./run-metrics-state.js";
 import type { DecodedBatch } from "./stream.js";
 import { TimeUnitCheck, unitHint } from "./time-unit.js";
-
-/** Counters of a run that a checkpoint keeps: plain JSON. */
-export interface RunMetricsState {
-  readonly examples: number;
-  readonly skipped: number;
-  readonly rejected_by_code: Record<string, number>;
-  readonly duplicates?: number;
-  readonly left_out?: number;
-  /** There only where labels come from clicks. */
-  readonly join?: JoinState;
-}
 
 /** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
 export class RunMetrics {
@@ -59,6 +50,7 @@ export class RunMetrics {
   /** Negatives that were scored and not learned. */
   leftOut = 0;
   private join: JoinState | null = null;
+  private schemas: KnownSchemas = {};
 
   constructor(spec: CompiledSpec, job: Job, clock: Clock) {
     this.spec = spec;
@@ -92,6 +84,7 @@ export class RunMetrics {
     if (decoded.settled === undefined) this.countOracle(batch, decoded.seen);
     this.examples += batch.rows;
     this.join = decoded.join ?? null;
+    if (decoded.schemas) this.schemas = { ...this.schemas, ...decoded.schemas };
     this.skippedRows += skipped;
     this.done = totalBytes ? Math.min(1, decoded.bytesRead / totalBytes) : null;
     const before = this.rejected;
@@ -244,6 +237,7 @@ export class RunMetrics {
       duplicates,
       ...left,
       ...join,
+      ...(Object.keys(this.schemas).length > 0 && { schemas: this.schemas }),
     };
   }
 
@@ -269,6 +263,7 @@ export class RunMetrics {
     this.metrics.restore("metrics/model", blocks);
     this.leftOut = state.left_out ?? 0;
     this.join = state.join ?? null;
+    this.schemas = state.schemas ?? {};
     this.oracle?.restore("metrics/oracle", blocks);
     this.calibrated?.restore("metrics/calibrated", blocks);
     this.distinct.restore("metrics/distinct", blocks);

@@ -2,6 +2,7 @@ import type { Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Decoder, Findings, Reject, Taken } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
+import type { KnownSchemas } from "../schema-registry/topic-schemas.js";
 import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
 import type { ClickMark } from "./join/click-stream.js";
@@ -48,6 +49,8 @@ export interface DecodedBatch {
   readonly corrections?: number;
   /** The oldest impressions whose scores wait for their labels, with these (a batch without fields); null: those of no more. */
   readonly settled?: { readonly rows: number; readonly buffer: ArrayBufferLike } | null;
+  /** Schemas that its events are the first of the run to name; absent: none. */
+  readonly schemas?: KnownSchemas;
 }
 
 export interface StreamOptions {

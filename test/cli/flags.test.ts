@@ -79,6 +79,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--click-window$/, ["-1", "0", "x", "15x", "1e9"], /a time above 0: 90, 30s, 15m, 2h, 1d/],
   [/^--dims$/, ["x", "0", "-1", "user=", "user=0", "user=x", "=8", "user=8,,ad=4"], /components by field or table/],
   [/^--budget$/, ["0", "-1", "x", "0%", "10 %%", "1e9 MB"], /bytes, or a share/],
+  [/^--schema-registry$/, ["registry:8081", "ftp://h", "https://u:p@h"], /not a schema registry's address/],
   [/^--time$/, ["-1", "0", "x", "15x"], /a time above 0/],
   [/^--host$/, HOSTS, /a host's name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
@@ -106,6 +107,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
 const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = [
   [/^--(limit|rows)$/, ["1_000_000", "1e6", "7"]],
   [/^--(port|serve|metrics-port)$/, ["0", "65535"]],
+  [/^--schema-registry$/, ["http://registry:8081", "https://h/path/"]],
   [/^--kafka$/, ["h:9092", "a:1,b:2", "[::1]:9092", "kafka://h:1"]],
   [/^--(publish|follow)$/, ["runs/log", "kafka://h:9092,i:9092/deltas"]],
   [/^--(follow|checkpoint)$/, ["ads=runs/log", "runs/a=b/c"]],

@@ -21,10 +21,10 @@ export class MemoryLog implements PartitionedLog {
   }
 
   /** @param gap offsets left out before it, as compaction does */
-  append(partition: number, text: string, gap = 0): void {
+  append(partition: number, text: string | Buffer, gap = 0): void {
     const messages = this.all[partition];
     const offset = messages.length > 0 ? messages.at(-1)!.offset + 1 : 0;
-    messages.push({ offset: offset + gap, value: Buffer.from(text), time: 1_700_000_000_000 });
+    messages.push({ offset: offset + gap, value: Buffer.from(text as string), time: 1_700_000_000_000 });
   }
 
   /** At most `count` more messages of a partition come to hand. */

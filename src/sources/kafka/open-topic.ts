@@ -1,4 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
+import type { RegistryOptions } from "../../schema-registry/registry.js";
 import type { MessagePrint } from "../messages.js";
 import type { KafkaAdmin, Watermarks } from "./admin.js";
 import type { KafkaOptions } from "./client.js";
@@ -31,6 +32,8 @@ export interface TopicSpec {
   readonly start: TopicStart;
   /** Where it ends; null: never. */
   readonly stop: TopicStop;
+  /** Where schemas are that events name. Default: nowhere. */
+  readonly registry?: RegistryOptions;
   /** What to do about messages that retention deleted before they were learned. */
   readonly onLost: OnLost;
 }

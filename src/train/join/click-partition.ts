@@ -1,9 +1,11 @@
 import { Batch } from "../../core/batch.js";
 import type { Clock } from "../../core/clock.js";
 import type { Decoder } from "../../decode/decoder.js";
+import type { TopicSchemas } from "../../schema-registry/topic-schemas.js";
 import { firstFrom, type Messages } from "../../sources/messages.js";
 import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
 import { rejectedMessages } from "../ordering/dead-messages.js";
+import { schemaHeader } from "../ordering/schema-header.js";
 import type { ClickRun, ClickStream } from "./click-stream.js";
 import { textsOf } from "./unused-label.js";
 
@@ -16,6 +18,8 @@ export interface ClickPartitionOptions {
   readonly partition: number;
   /** Reads clicks; it has room for a block of them. */
   readonly decoder: Decoder;
+  /** Tells it the schemas that clicks name; undefined: they name none. */
+  readonly schemas?: TopicSchemas | undefined;
   /** Where to begin, and where to end; undefined: never. */
   readonly from: bigint;
   readonly stop: bigint | undefined;
@@ -50,7 +54,7 @@ export class ClickPartition implements ClickStream {
       if (chunk && chunk.next <= this.at) log.shift(partition);
       else if (chunk) {
         this.heardMs = clock.now();
-        const run = this.read(chunk);
+        const run = await this.read(chunk);
         if (run) return run;
       } else {
         await log.wait(WAIT_MS);
@@ -65,16 +69,20 @@ export class ClickPartition implements ClickStream {
   }
 
   /** Decodes what is at hand of the block at the place. @returns null where a gap reaches beyond it */
-  private read({ messages, next }: Chunk): ClickRun | null {
-    const { stop, from: begin, decoder } = this.options;
+  private async read({ messages, next }: Chunk): Promise<ClickRun | null> {
+    const { stop, from: begin, decoder, schemas } = this.options;
     const { bytes, starts, ends, offsets, length } = messages;
     const block = this.at - (this.at % BLOCK);
     const end = block + BLOCK;
     const from = firstFrom(messages, this.at);
     const to = firstFrom(messages, stop !== undefined && stop < end ? stop : end);
+    await schemas?.need(messages, [from, to], schemaHeader);
     this.at = to < length ? BigInt(offsets[to]) : next;
     if (to <= from) return null;
-    for (let i = from; i < to; i++) decoder.message(bytes, starts[i], ends[i], offsets[i]);
+    for (let i = from; i < to; i++) {
+      const schema = decoder.schemas && schemaHeader(messages, i);
+      decoder.message(bytes, starts[i], ends[i], offsets[i], schema);
+    }
     // Nothing before the offset that reading began at is needed.
     return this.take(String(block > begin ? block : begin), messages);
   }

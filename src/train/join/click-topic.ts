@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/clock.js";
 import { Decoder } from "../../decode/decoder.js";
+import { TopicSchemas } from "../../schema-registry/topic-schemas.js";
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import type { Membership } from "../../sources/kafka/membership.js";
 import { type Bounds, beginTopic, joinTopic, type TopicSpec } from "../../sources/kafka/open-topic.js";
@@ -35,6 +36,7 @@ export class ClickTopic implements ClickSource {
   private readonly options: ClickTopicOptions;
   private readonly bounds: Bounds;
   private readonly decoder: Decoder;
+  private readonly schemas: TopicSchemas | undefined;
 
   private constructor(options: ClickTopicOptions, log: KafkaLog, bounds: Bounds) {
     this.options = options;
@@ -48,6 +50,8 @@ export class ClickTopic implements ClickSource {
       watch: false,
       kept: options.keeps ? keptOfClick(options.join) : undefined,
     });
+    const reader = this.decoder.schemas;
+    if (reader) this.schemas = new TopicSchemas(reader, options.topic.registry, {});
   }
 
   /**
@@ -72,11 +76,11 @@ export class ClickTopic implements ClickSource {
   }
 
   async open(partition: number): Promise<ClickStream> {
-    const { log, decoder } = this;
+    const { log, decoder, schemas } = this;
     const { quietMs, clock, whole, join } = this.options;
     const typed = join.clicks.type !== undefined;
     const [from, stop] = [this.bounds.offsets[partition], this.bounds.stops?.[partition]];
-    return new ClickPartition({ log, partition, decoder, from, stop, quietMs, clock, whole, typed });
+    return new ClickPartition({ log, partition, decoder, schemas, from, stop, quietMs, clock, whole, typed });
   }
 
   close(): Promise<void> {

@@ -2,11 +2,13 @@ import { setImmediate } from "node:timers/promises";
 import type { Room } from "../../core/batch.js";
 import type { Clock } from "../../core/clock.js";
 import type { Decoder } from "../../decode/decoder.js";
+import type { TopicSchemas } from "../../schema-registry/topic-schemas.js";
 import type { PartitionedLog } from "../../sources/partitioned-log.js";
 import type { RejectedRow } from "../rejects.js";
 import type { DecodedBatch } from "../stream.js";
 import { rejectedMessages } from "./dead-messages.js";
 import type { Merge, MessageRun } from "./merge.js";
+import { schemaHeader } from "./schema-header.js";
 
 export interface TopicStreamOptions {
   /** Events still wanted; Infinity = all. */
@@ -18,6 +20,8 @@ export interface TopicStreamOptions {
   readonly buffer: () => ArrayBufferLike | Room;
   /** Rejected messages are kept whole, for a dead-letter topic. Default: the first bytes of their values. */
   readonly whole?: boolean;
+  /** Tells the decoder the schemas that events name; undefined: they name none. */
+  readonly schemas?: TopicSchemas | undefined;
 }
 
 /** The client library reads from the network in this thread: it must come to its turn so often, or sockets run full. */
@@ -62,6 +66,7 @@ export async function* decodedMessages(
       // A checkpoint taken right at a close is followed by that close again.
       if (batch.messages > 0) yield take();
     } else {
+      await options.schemas?.need(next.messages, [next.from, next.to], schemaHeader);
       if (batch.messages === 0) openedAt = clock.now();
       const { count, full } = batch.decode(next, remaining);
       merge.take(next, count);
@@ -105,7 +110,8 @@ class OpenBatch {
     let at = run.from;
     while (at < run.to && !full) {
       this.bytes += ends[at] - starts[at];
-      decoder.message(bytes, starts[at], ends[at], offsets[at]);
+      const schema = decoder.schemas && schemaHeader(run.messages, at);
+      decoder.message(bytes, starts[at], ends[at], offsets[at], schema);
       at++;
       full = decoder.rows >= capacity || at === last || this.bytes >= this.mostBytes;
     }
@@ -131,12 +137,19 @@ class OpenBatch {
       bytesRead: this.bytes,
       seen: [],
       epochs: 0,
+      ...this.schemas(),
     };
     this.messages = 0;
     this.mostBytes = this.bytes + MOST_BYTES;
     this.rejects = [];
     this.times = [];
     return taken;
+  }
+
+  /** Those that were met with this batch for the first time. */
+  private schemas(): Pick<DecodedBatch, "schemas"> {
+    const schemas = this.decoder.schemas?.takeNamed() ?? {};
+    return Object.keys(schemas).length > 0 ? { schemas } : {};
   }
 
   private keepTimes({ messages, from }: MessageRun, to: number): void {

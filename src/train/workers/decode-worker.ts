@@ -3,6 +3,7 @@ import type { BatchLayout, Room } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
 import { toPlainError } from "../../core/errors.js";
 import { Decoder } from "../../decode/decoder.js";
+import type { SchemaReader } from "../../schema-registry/topic-schemas.js";
 import { changed } from "../../sources/files/fingerprint.js";
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import type { TopicSpec } from "../../sources/kafka/open-topic.js";
@@ -237,11 +238,13 @@ async function runTopic(start: StreamStart): Promise<boolean> {
     clearInterval(timer);
     await commit;
   };
+  const schemas = decoder.schemas && (await topicSchemas(decoder.schemas, job.topic!, start));
   const options = {
     limit: start.limit,
     lingerMs: job.lingerMs,
     clock: systemClock,
     buffer,
+    schemas,
     whole: job.deadLetters !== null,
   };
   const pieces = validated(decodedMessages(log, merge, decoder, options), {
@@ -252,6 +255,12 @@ async function runTopic(start: StreamStart): Promise<boolean> {
   });
   const labels = job.clicks ? labelled(pieces, decoder.layout, { start, fresh: false }) : pieces;
   return pass(labels, start.limit, () => known, "");
+}
+
+/** Loaded where events are in binary. */
+async function topicSchemas(reader: SchemaReader, { registry }: TopicSpec, { schemas = {} }: StreamStart) {
+  const { TopicSchemas } = await import("../../schema-registry/topic-schemas.js");
+  return new TopicSchemas(reader, registry, schemas);
 }
 
 /** What a checkpoint remembers a topic by. */

@@ -1,5 +1,6 @@
 import type { Room } from "../../core/batch.js";
 import type { PlainError } from "../../core/errors.js";
+import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
 import type { StreamPosition } from "../job.js";
 import type { ClickMark } from "../join/click-stream.js";
 import type { JoinState } from "../join/joiner.js";
@@ -32,6 +33,8 @@ export interface StreamStart {
   readonly validated: number;
   /** The join that a run goes on with; null: a new one, or labels do not come from clicks. */
   readonly join: JoinState | null;
+  /** Schemas that events before it have named. */
+  readonly schemas?: KnownSchemas;
 }
 
 /** Consumer → decoder. A free buffer is also the permission to decode one more batch. */

@@ -1,0 +1,143 @@
+import { setTimeout as after } from "node:timers/promises";
+import { HashbrookError } from "../core/errors.js";
+import { isObject } from "../core/json.js";
+import type { SchemaText } from "../event-schemas/types.js";
+
+/** How to reach a schema registry. Plain data: it can be sent to another thread. */
+export interface RegistryOptions {
+  /** https://HOST[:PORT][/PATH] */
+  readonly url: string;
+  /** The value of the Authorization header. Default: none. */
+  readonly authorization?: string;
+  /** Attempts after a first failed one, 0.2 s later, then twice as long, at most 5 s. Default 6 (about 12 s). */
+  readonly retries?: number;
+}
+
+const RETRIES = 6;
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 5_000;
+const ANSWER_MS = 10_000;
+const MOST_REFERENCES = 100;
+const ACCEPT = "application/vnd.schemaregistry.v1+json, application/json";
+
+/**
+ * Options from a registry's address and the environment: `SCHEMA_REGISTRY_USERNAME` and `SCHEMA_REGISTRY_PASSWORD`, or
+ * `SCHEMA_REGISTRY_TOKEN` (bearer).
+ * @throws usage when the address is no http or https URL, or has credentials in it
+ */
+export function registryOptions(
+  url: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): RegistryOptions {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.username !== "")
+    throw new HashbrookError(
+      "usage",
+      `${parsed?.username ? "--schema-registry" : url}: not a schema registry's address`,
+      {
+        hint: "https://HOST:PORT; credentials in SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
+      },
+    );
+  const {
+    SCHEMA_REGISTRY_USERNAME: user,
+    SCHEMA_REGISTRY_PASSWORD: password,
+    SCHEMA_REGISTRY_TOKEN: token,
+  } = environment;
+  const basic = user ? `Basic ${Buffer.from(`${user}:${password ?? ""}`).toString("base64")}` : undefined;
+  const authorization = token ? `Bearer ${token}` : basic;
+  return { url: url.replace(/\/+$/, ""), ...(authorization && { authorization }) };
+}
+
+/** Asks a schema registry: two or three of its routes, as Confluent's, Karapace and Apicurio's compatible API have them. */
+export class SchemaRegistry {
+  private readonly options: RegistryOptions;
+
+  constructor(options: RegistryOptions) {
+    this.options = options;
+  }
+
+  /**
+   * A schema by its number, or by its GUID.
+   * @returns null where the registry has none of this id
+   * @throws HashbrookError schema_registry_failed when it cannot be reached, or does not let us in
+   */
+  async schema(id: string): Promise<SchemaText | null> {
+    const route = /^\d+$/.test(id) ? `/schemas/ids/${id}` : `/schemas/guids/${id}`;
+    const answer = await this.get(route);
+    if (answer === null) return null;
+    const references: string[] = [];
+    await this.follow(answer, references, new Set());
+    return { text: textOf(answer, route), references };
+  }
+
+  /** Adds the schemas that one refers to, those first that others refer to. */
+  private async follow({ references = [] }: Answer, found: string[], seen: Set<string>): Promise<void> {
+    if (!Array.isArray(references)) return;
+    for (const reference of references) {
+      if (!isObject(reference)) continue;
+      const route = `/subjects/${encodeURIComponent(String(reference.subject))}/versions/${Number(reference.version)}`;
+      if (seen.has(route) || seen.size >= MOST_REFERENCES) continue;
+      seen.add(route);
+      const answer = await this.get(route);
+      if (answer === null) throw failed(`${this.options.url}${route}: a schema refers to it, and it is not there`);
+      await this.follow(answer, found, seen);
+      found.push(textOf(answer, route));
+    }
+  }
+
+  /** @returns null where there is nothing */
+  private async get(route: string): Promise<Answer | null> {
+    const { url, retries = RETRIES } = this.options;
+    let last: unknown;
+    for (let attempt = 0; attempt <= retries; attempt++) {
+      if (attempt > 0) await after(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1)));
+      try {
+        return await this.ask(`${url}${route}`);
+      } catch (error) {
+        if (error instanceof HashbrookError) throw error;
+        last = error;
+      }
+    }
+    throw failed(`${url}${route}: ${reasonOf(last)}`, last);
+  }
+
+  /** @throws HashbrookError for what no further attempt mends */
+  private async ask(url: string): Promise<Answer | null> {
+    const { authorization } = this.options;
+    const headers = { accept: ACCEPT, ...(authorization && { authorization }) };
+    const response = await fetch(url, { headers, redirect: "follow", signal: AbortSignal.timeout(ANSWER_MS) });
+    const text = await response.text();
+    if (response.status === 404) return null;
+    if (response.status === 401 || response.status === 403)
+      throw failed(
+        `${url}: answers ${response.status}`,
+        undefined,
+        "set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
+      );
+    if (!response.ok) throw new Error(`answers ${response.status}`);
+    const answer = JSON.parse(text) as unknown;
+    if (!isObject(answer)) throw new Error("answers something else than an object");
+    return answer;
+  }
+}
+
+type Answer = Readonly<Record<string, unknown>>;
+
+function textOf({ schema }: Answer, route: string): string {
+  if (typeof schema === "string") return schema;
+  throw failed(`${route}: the answer has no schema`);
+}
+
+/** What fetch says, and why. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error & { cause?: unknown };
+  const why = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : "";
+  return why ? `${message} (${why})` : message;
+}
+
+function failed(message: string, cause?: unknown, hint?: string): HashbrookError {
+  return new HashbrookError("schema_registry_failed", message, {
+    hint: hint ?? "is the schema registry up, and is --schema-registry its address? --resume goes on where this ended",
+    cause,
+  });
+}

@@ -1,0 +1,57 @@
+import { HashbrookError } from "../core/errors.js";
+import type { SchemaText } from "../event-schemas/types.js";
+import { type RegistryOptions, SchemaRegistry } from "./registry.js";
+
+/** Schemas by the ids that events name them by; null: the registry had none. */
+export type KnownSchemas = Readonly<Record<string, SchemaText | null>>;
+
+/** Whoever reads events that name their schemas. */
+export interface SchemaReader {
+  /** The id of the schema that the event [start, end) names, by itself or beside it, where it is not known yet. */
+  missing(bytes: Uint8Array, start: number, end: number, id?: string): string | undefined;
+  add(id: string, schema: SchemaText | null): void;
+}
+
+/** Messages in one piece of memory. */
+export interface Stretch {
+  readonly bytes: Uint8Array;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+}
+
+/** Tells a reader the schemas of a topic's events: those that a checkpoint has, and what the registry says of others. */
+export class TopicSchemas {
+  private readonly reader: SchemaReader;
+  private readonly registry: SchemaRegistry | null;
+
+  /** @param registry undefined: only the known ones can be read */
+  constructor(reader: SchemaReader, registry: RegistryOptions | undefined, known: KnownSchemas) {
+    this.reader = reader;
+    this.registry = registry ? new SchemaRegistry(registry) : null;
+    for (const [id, schema] of Object.entries(known)) reader.add(id, schema);
+  }
+
+  /**
+   * Asks for the schemas that messages [from, to) name and that are not known.
+   * @param named the id that a message has beside its bytes
+   * @throws HashbrookError schema_registry_failed; usage without a registry
+   */
+  async need<S extends Stretch>(
+    messages: S,
+    [from, to]: readonly [number, number],
+    named: (messages: S, i: number) => string | undefined,
+  ): Promise<void> {
+    const { bytes, starts, ends } = messages;
+    for (let i = from; i < to; i++) {
+      const id = this.reader.missing(bytes, starts[i], ends[i], named(messages, i));
+      if (id === undefined) continue;
+      if (!this.registry) throw unknownRegistry(id);
+      this.reader.add(id, await this.registry.schema(id));
+    }
+  }
+}
+
+const unknownRegistry = (id: string): HashbrookError =>
+  new HashbrookError("usage", `events name schema ${id}, and no registry is given`, {
+    hint: "--schema-registry URL; or, where events are written by one schema without its id before them, events: { schema: FILE }",
+  });

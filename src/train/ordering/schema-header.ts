@@ -1,0 +1,20 @@
+import { headerOf } from "../../sources/kafka/message-parts.js";
+import type { Messages } from "../../sources/messages.js";
+
+const NAME = "__value_schema_id";
+const NO_HEADERS = 0;
+
+/**
+ * The id of the schema that message i has in its headers: byte 1 and a GUID of 16 bytes, or byte 0 and a number of 4. Undefined where it has
+ * none: the id stands before the value, if anywhere.
+ */
+export function schemaHeader(messages: Messages, i: number): string | undefined {
+  if (!messages.keysAt || messages.bytes[messages.ends[i]] === NO_HEADERS) return undefined;
+  const value = headerOf(messages, i, NAME);
+  if (!value) return undefined;
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  if (bytes.length === 17 && bytes[0] === 1) return guidOf(bytes.toString("hex", 1));
+  return bytes.length === 5 && bytes[0] === 0 ? String(bytes.readUInt32BE(1)) : undefined;
+}
+
+const guidOf = (hex: string): string => hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");

@@ -1,0 +1,15 @@
+import type { KnownSchemas } from "../schema-registry/topic-schemas.js";
+import type { JoinState } from "./join/joiner.js";
+
+/** Counters of a run that a checkpoint keeps: plain JSON. */
+export interface RunMetricsState {
+  readonly examples: number;
+  readonly skipped: number;
+  readonly rejected_by_code: Record<string, number>;
+  readonly duplicates?: number;
+  readonly left_out?: number;
+  /** There only where labels come from clicks. */
+  readonly join?: JoinState;
+  /** Schemas that events have named, by id. */
+  readonly schemas?: KnownSchemas;
+}
