@@ -50,10 +50,10 @@ export class Composer {
     const request = writer.split(body);
     const count = request.candidates.length;
     if (bytesOf(request) > MOST_BYTES) return count;
-    const head = this.head(scoring, count);
+    const head = Buffer.from(this.head(scoring, count));
     let left = 0;
     for (let i = 0; i < count; i++) {
-      lines.text(head);
+      lines.copy(head, 0, head.length);
       lines.text(scoreOf(scoring, i));
       writer.write(lines, request, i, stampsOf(shape, scoring, i));
       lines.text("}");

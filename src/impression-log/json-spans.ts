@@ -26,6 +26,9 @@ export function membersAt(text: Buffer, at: number): Member[] {
   return members;
 }
 
+/** Whether the object that begins at `at` has any member. */
+export const hasMembers = (text: Buffer, at: number): boolean => text[skipBlank(text, at + 1)] === QUOTE;
+
 /** Where the elements of the array that begins at `at` begin and end. @param text valid JSON */
 export function elementsAt(text: Buffer, at: number): (readonly [from: number, to: number])[] {
   const elements: (readonly [number, number])[] = [];
@@ -39,7 +42,26 @@ export function elementsAt(text: Buffer, at: number): (readonly [from: number, t
   return elements;
 }
 
+/** Names met last, by some of their bytes: the same few come again and again. */
+const met = new Array<{ readonly quoted: Uint8Array; readonly name: string } | undefined>(4096);
+
+/** @param from the name's first quote @param to behind its last one */
 function nameOf(text: Buffer, from: number, to: number): string {
+  const place = ((to - from) * 31 + text[from + 1] * 7 + text[to - 2] * 131) & 4095;
+  const last = met[place];
+  if (last && isSame(text, from, to, last.quoted)) return last.name;
+  const name = readName(text, from, to);
+  if (to - from <= 64) met[place] = { quoted: new Uint8Array(text.subarray(from, to)), name };
+  return name;
+}
+
+function isSame(text: Buffer, from: number, to: number, quoted: Uint8Array): boolean {
+  if (to - from !== quoted.length) return false;
+  for (let i = 0; i < quoted.length; i++) if (text[from + i] !== quoted[i]) return false;
+  return true;
+}
+
+function readName(text: Buffer, from: number, to: number): string {
   for (let i = from; i < to; i++)
     if (text[i] === BACKSLASH || text[i] > 127) return JSON.parse(text.toString("utf8", from, to)) as string;
   return text.toString("latin1", from + 1, to - 1);

@@ -1,5 +1,5 @@
 import { type Known, knownMembers } from "../serve/request.js";
-import { elementsAt, type Member, membersAt } from "./json-spans.js";
+import { elementsAt, hasMembers, type Member, membersAt } from "./json-spans.js";
 import type { Lines } from "./lines.js";
 import type { Shape } from "./shape.js";
 
@@ -52,6 +52,10 @@ export class EventWriter {
   /** Writes an event's members, each behind a comma. */
   write(lines: Lines, request: SplitRequest, index: number, stamps: readonly Stamp[]): void {
     const candidate = request.candidates[index];
+    if (request.members.length === 0 && stamps.length === 0) {
+      writeInside(lines, request.body, ...candidate);
+      return;
+    }
     const members = membersAt(request.body, candidate[0]);
     if (!this.writeApart(lines, request, candidate, members, stamps)) this.writeMerged(lines, request, members, stamps);
   }
@@ -109,6 +113,7 @@ const isPlain = ({ name }: Member) => !name.includes(".");
 
 /** The members between an object's braces. */
 function writeInside(lines: Lines, text: Buffer, from: number, to: number): void {
+  if (!hasMembers(text, from)) return;
   lines.text(",");
   lines.copy(text, from + 1, to - 1);
 }
