@@ -1,6 +1,9 @@
 import { join } from "node:path";
 import { writeFileAtomically } from "../core/atomic-file.js";
+import { HashbrookError } from "../core/errors.js";
 import { type Files, readFully, withFile } from "../core/files.js";
+import { Type } from "../schema/typebox.js";
+import { validator } from "../schema/validator.js";
 import { MANIFEST } from "./manifest.js";
 
 /** `gate.json` of a run's directory: whether what is learned is published, and which checkpoint is known to be good. */
@@ -31,6 +34,25 @@ export interface GateFile {
   readonly good: string | null;
 }
 
+const Bound = Type.Union([Type.Null(), Type.Number()]);
+const gateFile = validator(
+  Type.Object({
+    action: Type.Enum(["hold", "side", "halt"]),
+    examples: Type.Number(),
+    hold: Type.Union([
+      Type.Null(),
+      Type.Object({
+        number: Type.Number(),
+        since: Type.Number(),
+        breaches: Type.Array(Type.Object({ signal: Type.String(), value: Type.Number(), least: Bound, most: Bound })),
+        text: Type.String(),
+      }),
+    ]),
+    recovered: Type.Number(),
+    good: Type.Union([Type.Null(), Type.String()]),
+  }),
+);
+
 export const GATE_FILE = "gate.json";
 
 /** undefined where there is none that can be read. */
@@ -41,7 +63,8 @@ export function readGateFile(files: Files, directory: string): GateFile | undefi
   try {
     const data = new Uint8Array(bytes);
     const count = withFile(files, path, "r", (file) => readFully(files, file, data, 0));
-    return JSON.parse(new TextDecoder().decode(data.subarray(0, count))) as GateFile;
+    const read: unknown = JSON.parse(new TextDecoder().decode(data.subarray(0, count)));
+    return gateFile(read, (what) => new HashbrookError("checkpoint_damaged", what));
   } catch {
     return undefined;
   }

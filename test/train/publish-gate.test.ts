@@ -1,8 +1,8 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { readGateFile } from "../../src/checkpoints/gate-file.js";
+import { readGateFile, servedInstead } from "../../src/checkpoints/gate-file.js";
 import { nodeFiles } from "../../src/core/files.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import { FRAME_HEAD } from "../../src/delta-log/frame.js";
@@ -216,6 +216,15 @@ describe("a feed whose field turns null", () => {
     const again = await opened(run);
     expect([again.trainer.runMetrics.examples, again.held()]).toEqual([8000, null]);
     await again.trainer.close();
+  });
+
+  it("a gate.json that says nothing is told of, and followed by nobody", async () => {
+    const out = folder();
+    for (const text of ["", "garbage", '{"hold":5}', '{"action":"side","hold":{"number":1},"good":"x"}']) {
+      writeFileSync(join(out, "gate.json"), text);
+      expect(() => publishStatus(out)).toThrow("holds no gate.json that can be read");
+      expect(servedInstead(nodeFiles, out)).toBeUndefined();
+    }
   });
 
   it("bounds that are given hold from the first window on", async () => {

@@ -28,7 +28,7 @@ export interface RolledBack {
 export function publishStatus(directory: string): GateFile {
   const state = readGateFile(nodeFiles, directory);
   if (state) return state;
-  throw new HashbrookError("checkpoint_missing", `${directory}: holds no ${GATE_FILE}`, {
+  throw new HashbrookError("checkpoint_missing", `${directory}: holds no ${GATE_FILE} that can be read`, {
     hint: "name the directory of a run whose spec has a gate, and that has learned something",
   });
 }

@@ -30,7 +30,7 @@ export function followOne(entrants: readonly Entrant[]): TopicStarts {
     (one, start, i) => (messages(start.position) > messages(starts[one].position) ? i : one),
     0,
   );
-  const wanted = ({ kind, at }: { kind: string; at: number }) => kind !== "publish" && at >= first;
+  const wanted = ({ kind, at }: { kind: string; at: number }) => kind !== "publish" && kind !== "resume" && at >= first;
   const replay = readOrder(entrants[furthest].job.out!, wanted) as Replay;
   return {
     starts: starts.map((start) => ({ ...start, replay })),
