@@ -49,6 +49,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "@tensorflow/tfjs": /^runtimes\/tensorflow/,
   "onnx-proto": /^graph\/onnx/,
   kafkajs: /^sources\/kafka\/(assigner|client|codecs|membership|record-batch)\.ts$/,
+  "@platformatic/kafka": /^sources\/kafka\/platformatic-cluster\.ts$/,
   "kafkajs-snappy": /^sources\/kafka\/codecs\.ts$/,
   lz4js: /^sources\/kafka\/lz4\.ts$/,
   aws4fetch: /^object-store\/s3-store\.ts$/,

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { registryOptions } from "../schema-registry/registry.js";
+import { type KafkaClientName, kafkaClients } from "../sources/kafka/kafka-log-options.js";
 import type { TopicSpec, TopicStart, TopicStop } from "../sources/kafka/open-topic.js";
 import { kafkaOptions } from "../sources/kafka/options.js";
 import { defaultSettings } from "../train/settings.js";
@@ -11,6 +12,7 @@ export interface TopicFlags {
   kafka?: string;
   topic?: string;
   group?: string;
+  kafkaClient?: KafkaClientName;
   from?: TopicStart;
   until?: TopicStop;
   schemaRegistry?: string;
@@ -29,6 +31,12 @@ export function topicOptions(): Option[] {
       "--group <group>",
       "consumer group, for dashboards; one trainer of a group is at work, the others stand by. none: no group is joined, nothing is committed",
     ),
+    new Option(
+      "--kafka-client <library>",
+      "reads the topic: kafkajs, or platformatic (@platformatic/kafka, to be installed beside; goes with --group none)",
+    )
+      .choices([...kafkaClients])
+      .default("kafkajs"),
     new Option(
       "--from <place>",
       "where a new run begins: earliest, latest, a time, or an offset for each partition: 0,17,3",
@@ -59,9 +67,13 @@ export function topicOf(flags: TopicFlags & { data?: string[] }): TopicSpec | un
   }
   if (flags.data) throw usage("--data and --kafka are two sources", "give one of them");
   if (topic === undefined) throw usage("--kafka without --topic", "name the topic to learn from");
+  const client = flags.kafkaClient === "platformatic" ? flags.kafkaClient : undefined;
+  if (client && group !== "none")
+    throw usage("--kafka-client platformatic reads without a consumer group", "add --group none");
   return {
     kafka: kafkaOptions(kafka),
     topic,
+    ...(client && { client }),
     group: group === "none" ? null : (group ?? "hashbrook"),
     start: flags.from ?? { at: "earliest" },
     stop: flags.until ?? null,

@@ -5,7 +5,7 @@ import { registerCodecs } from "./codecs.js";
 import type { KafkaOptions } from "./options.js";
 
 export type { Admin, Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
-export { type Compression, compressionTypes, kafkaZstdAvailable } from "./codecs.js";
+export { type Compression, compressionTypes, kafkaZstdAvailable, registerCodecs } from "./codecs.js";
 export { kafkaFailure } from "./failure.js";
 export { type KafkaOptions, kafkaOptions, kafkaUrl, type SaslMechanism, saslMechanisms } from "./options.js";
 
@@ -72,7 +72,11 @@ function config(options: KafkaOptions): KafkaConfig {
 
 function tls(ssl: KafkaOptions["ssl"]): KafkaConfig["ssl"] {
   if (typeof ssl !== "object") return ssl ?? false;
-  const { ca, cert, key } = ssl;
+  return pemOf(ssl);
+}
+
+/** The contents of TLS files. @throws source_missing, source_unreadable */
+export function pemOf({ ca, cert, key }: Exclude<KafkaOptions["ssl"], boolean | undefined>) {
   return { ...(ca && { ca: [pem(ca)] }), ...(cert && { cert: pem(cert) }), ...(key && { key: pem(key) }) };
 }
 

@@ -75,11 +75,11 @@ export class KafkaLog implements PartitionedLog {
    */
   static async join(options: KafkaLogOptions): Promise<KafkaLog> {
     const admin = await KafkaAdmin.open(options.kafka);
-    const { kafka, topic } = options;
+    const { topic } = options;
     let log: KafkaLog | null = null;
     try {
       const partitions = await admin.partitionsOf(topic);
-      const cluster = await KafkajsCluster.open(kafka, topic);
+      const cluster = await openCluster(options);
       log = new KafkaLog(options, admin, cluster, partitions);
       await Promise.all([log.lookAtId(), log.consumer.join()]);
       return log;
@@ -260,6 +260,12 @@ export class KafkaLog implements PartitionedLog {
     this.failure = failure;
     this.wake();
   }
+}
+
+async function openCluster({ client, kafka, topic }: KafkaLogOptions): Promise<TopicCluster> {
+  if (client !== "platformatic") return KafkajsCluster.open(kafka, topic);
+  const { PlatformaticCluster } = await import("./platformatic-cluster.js");
+  return PlatformaticCluster.open(kafka, topic);
 }
 
 function partition(next: bigint, high: bigint): Partition {

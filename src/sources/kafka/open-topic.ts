@@ -4,7 +4,7 @@ import type { MessagePrint } from "../messages.js";
 import type { KafkaAdmin, Watermarks } from "./admin.js";
 import type { KafkaOptions } from "./client.js";
 import { KafkaLog } from "./kafka-log.js";
-import type { OnLost } from "./kafka-log-options.js";
+import type { KafkaClientName, OnLost } from "./kafka-log-options.js";
 import { topicReplacedAnew } from "./lost.js";
 import type { Membership } from "./membership.js";
 
@@ -28,6 +28,8 @@ export interface TopicSpec {
   readonly topic: string;
   /** Consumer group: one of its members learns, the others stand by. null: none, for brokers that let nobody join one. */
   readonly group: string | null;
+  /** The library it is read with; platformatic goes with `group: null`. Default: kafkajs. */
+  readonly client?: KafkaClientName | undefined;
   /** Where a run without a checkpoint begins. */
   readonly start: TopicStart;
   /** Where it ends; null: never. */
@@ -60,8 +62,11 @@ export interface Bounds {
  * Joins a topic's group; nothing is read until `beginTopic`.
  * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing
  */
-export function joinTopic({ kafka, topic, group, onLost }: TopicSpec, membership: Membership): Promise<KafkaLog> {
-  return KafkaLog.join({ kafka, topic, group, onLost, membership });
+export function joinTopic(
+  { kafka, topic, group, client, onLost }: TopicSpec,
+  membership: Membership,
+): Promise<KafkaLog> {
+  return KafkaLog.join({ kafka, topic, group, client, onLost, membership });
 }
 
 /**

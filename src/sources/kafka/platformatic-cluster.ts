@@ -1,0 +1,205 @@
+import { createRequire } from "node:module";
+import { HashbrookError } from "../../core/errors.js";
+import { pemOf, registerCodecs } from "./client.js";
+import { type Answer, FETCH, type TopicCluster, type TopicFacts, type Wanted } from "./cluster.js";
+import { type AbortedTransaction, batchesIn, batchOf } from "./fetched-batch.js";
+import type { KafkaOptions } from "./options.js";
+
+const FETCH_KEY = 1;
+/** The first version that names topics by their ids: Kafka 3.1. */
+const FETCH_VERSION = 13;
+const READ_COMMITTED = 1;
+const UNKNOWN_TOPIC_ID = 100;
+
+/** The library's, as far as it is used. */
+interface Reader {
+  readonly buffer: { subarray(start: number, end: number): { slice(): Buffer } };
+  position: number;
+  skip(length: number): void;
+  readInt16(): number;
+  readInt32(): number;
+  readInt64(): bigint;
+  readUUID(): string;
+  readUnsignedVarInt(): number;
+  readTaggedFields(): void;
+  readArray<T>(read: (reader: Reader) => T, compact?: boolean, tags?: boolean): T[];
+  readNullableArray<T>(read: (reader: Reader) => T): T[] | null;
+}
+
+interface Connection {
+  send<T>(
+    key: number,
+    version: number,
+    payload: () => unknown,
+    parse: (id: number, key: number, version: number, reader: Reader) => T,
+    requestTags: boolean,
+    responseTags: boolean,
+    done: (error: Error | null, answer: T) => void,
+  ): void;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Metadata {
+  readonly brokers: readonly (Address & { readonly nodeId: number })[];
+  readonly topics: readonly {
+    readonly topicId: string;
+    readonly partitions: readonly { readonly partitionIndex: number; readonly leaderId: number }[];
+  }[];
+}
+
+interface Pool {
+  get(broker: Address): Promise<Connection>;
+  getFirstAvailable(brokers: readonly Address[]): Promise<Connection>;
+  close(): Promise<void>;
+}
+
+interface Library {
+  readonly ConnectionPool: new (clientId: string, options: object) => Pool;
+  readonly metadataV12: {
+    readonly api: {
+      async(connection: Connection, topics: string[], make: boolean, rights: boolean): Promise<Metadata>;
+    };
+  };
+  readonly fetchV13: { createRequest(...values: unknown[]): unknown };
+}
+
+interface Found {
+  readonly partition: number;
+  readonly error: number;
+  readonly highWatermark: string;
+  readonly lastStableOffset: string;
+  readonly abortedTransactions: AbortedTransaction[] | null;
+  readonly records: Buffer;
+}
+
+/** A topic on the connections of @platformatic/kafka, whose fetches name the topic by its id: another one of its name answers none of them. */
+export class PlatformaticCluster implements TopicCluster {
+  private readonly name: string;
+  private readonly library: Library;
+  private readonly pool: Pool;
+  private readonly bootstrap: readonly Address[];
+  private brokers: Metadata["brokers"] = [];
+  /** The first id that was told: what is fetched is of that topic. */
+  private id: string | null = null;
+  private readonly codecOf: Parameters<typeof batchesIn>[1];
+
+  private constructor(options: KafkaOptions, name: string, library: Library) {
+    const { clientId = "hashbrook", connectionTimeoutMs = 3000, requestTimeoutMs = 30_000, ssl, sasl } = options;
+    this.name = name;
+    this.library = library;
+    this.bootstrap = options.brokers.map(addressOf);
+    this.pool = new library.ConnectionPool(clientId, {
+      connectTimeout: connectionTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      ...(ssl && { tls: typeof ssl === "object" ? pemOf(ssl) : {} }),
+      ...(sasl && { sasl: { ...sasl, mechanism: sasl.mechanism.toUpperCase() } }),
+    });
+    registerCodecs();
+    const require = createRequire(import.meta.url);
+    this.codecOf = require("kafkajs/src/protocol/message/compression").lookupCodecByAttributes;
+  }
+
+  /** @throws usage where the library is not installed, or this Node is too old for it */
+  static async open(options: KafkaOptions, topic: string): Promise<PlatformaticCluster> {
+    return new PlatformaticCluster(options, topic, await load());
+  }
+
+  async topic(): Promise<TopicFacts> {
+    const connection = await this.pool.getFirstAvailable(this.brokers.length > 0 ? this.brokers : this.bootstrap);
+    const { brokers, topics } = await this.library.metadataV12.api.async(connection, [this.name], false, false);
+    this.brokers = brokers;
+    const [{ topicId, partitions }] = topics;
+    this.id ??= topicId;
+    const sorted = [...partitions].sort((a, b) => a.partitionIndex - b.partitionIndex);
+    return { id: topicId.replaceAll("-", ""), leaders: sorted.map(({ leaderId }) => leaderId) };
+  }
+
+  async fetch(leader: number, wanted: readonly Wanted[]): Promise<Answer[]> {
+    const broker = this.brokers.find(({ nodeId }) => nodeId === leader);
+    if (!broker || this.id === null) return wanted.map(({ partition }) => ({ partition, error: UNKNOWN_TOPIC_ID }));
+    const { error, found } = await this.send(await this.pool.get(broker), wanted);
+    if (error !== 0) return wanted.map(({ partition }) => ({ partition, error }));
+    const offsets = new Map(wanted.map(({ partition, offset }) => [partition, offset]));
+    return Promise.all(
+      found.map(async ({ error, records, ...part }) => {
+        if (error !== 0) return { partition: part.partition, error };
+        const messages = await batchesIn(records, this.codecOf);
+        return { batch: batchOf(offsets.get(part.partition)!, { ...part, messages }) };
+      }),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.pool.close();
+  }
+
+  private send(connection: Connection, wanted: readonly Wanted[]): Promise<{ error: number; found: Found[] }> {
+    const partitions = wanted.map(({ partition, offset }) => ({
+      partition,
+      currentLeaderEpoch: -1,
+      fetchOffset: offset,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: FETCH.partitionBytes,
+    }));
+    const topics = [{ topicId: this.id, partitions }];
+    const { maxWaitMs, minBytes, maxBytes } = FETCH;
+    const payload = () =>
+      this.library.fetchV13.createRequest(maxWaitMs, minBytes, maxBytes, READ_COMMITTED, 0, -1, topics, [], "");
+    return new Promise((resolve, reject) => {
+      const done = (error: Error | null, answer: { error: number; found: Found[] }) =>
+        error ? reject(error) : resolve(answer);
+      connection.send(FETCH_KEY, FETCH_VERSION, payload, (_, __, ___, reader) => answerIn(reader), true, true, done);
+    });
+  }
+}
+
+/** The records stay bytes: the library would make objects of them. */
+function answerIn(reader: Reader): { error: number; found: Found[] } {
+  reader.skip(4); // throttle time
+  const error = reader.readInt16();
+  reader.skip(4); // session
+  const topics = reader.readArray((r) => {
+    r.readUUID();
+    return r.readArray(foundIn, true, false);
+  });
+  reader.readTaggedFields();
+  return { error, found: topics.flat() };
+}
+
+function foundIn(reader: Reader): Found {
+  const partition = reader.readInt32();
+  const error = reader.readInt16();
+  const highWatermark = String(reader.readInt64());
+  const lastStableOffset = String(reader.readInt64());
+  reader.skip(8); // the log's first offset
+  const abortedTransactions = reader.readNullableArray((r) => ({
+    producerId: String(r.readInt64()),
+    firstOffset: String(r.readInt64()),
+  }));
+  reader.skip(4); // preferred replica
+  const size = Math.max(0, reader.readUnsignedVarInt() - 1);
+  const records = reader.buffer.subarray(reader.position, reader.position + size).slice();
+  reader.skip(size);
+  reader.readTaggedFields();
+  return { partition, error, highWatermark, lastStableOffset, abortedTransactions, records };
+}
+
+function addressOf(broker: string): Address {
+  const [, host, port] = /^\[?(.+?)\]?:(\d+)$/.exec(broker)!;
+  return { host, port: Number(port) };
+}
+
+async function load(): Promise<Library> {
+  try {
+    return (await import("@platformatic/kafka" as string)) as Library;
+  } catch (cause) {
+    throw new HashbrookError("usage", "--kafka-client platformatic: @platformatic/kafka is not here", {
+      hint: "npm install @platformatic/kafka beside hashbrook; it wants Node 22.22 or later, or 24.6 or later",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,79 @@
+import { createRequire } from "node:module";
+import { describe, expect, it } from "vitest";
+import { KafkaLog } from "../../src/sources/kafka/kafka-log.js";
+import { digests, report, run, temporary } from "../e2e/hashbrook.js";
+import { describeKafka } from "./harness.js";
+import { rows, training } from "./trainers.js";
+
+const [major, minor] = process.versions.node.split(".").map(Number);
+const runs = major > 24 || (major === 24 && minor >= 6) || (major === 22 && minor >= 22);
+const installed = (() => {
+  try {
+    return createRequire(import.meta.url).resolve("@platformatic/kafka") !== "";
+  } catch {
+    return false;
+  }
+})();
+if (!(runs && installed))
+  console.warn("skipped: reading with @platformatic/kafka: it is not installed, or this Node is too old");
+
+it("--kafka-client platformatic goes with --group none, and without the library says how to get it", async () => {
+  const args = training({ brokers: "127.0.0.1:1" }, "t", temporary());
+  expect(await run([...args, "--kafka-client", "platformatic"])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("--group none"),
+  });
+});
+
+describe.skipIf(!(runs && installed))("@platformatic/kafka", () => {
+  describeKafka("reads a topic as kafkajs does", (kafka) => {
+    it.each(["none", "gzip", "snappy"] as const)("to the same model, byte for byte (%s)", async (compression) => {
+      const topic = await kafka.topic(3);
+      const events = (await rows(3_000)).map((value, i) => ({ value, partition: i % 3 }));
+      for (let from = 0; from < 3_000; from += 500)
+        await kafka.produce(topic, events.slice(from, from + 500), compression);
+      const [out, other] = [temporary(), temporary()];
+      const args = (folder: string) => [...training(kafka, topic, folder, { group: "none" }), "--until", "end"];
+      await report([...args(out), "--kafka-client", "platformatic"]);
+      await report(args(other));
+      expect(digests(out)).toEqual(digests(other));
+    });
+
+    it("logs in, and over TLS", async () => {
+      if (!kafka.tls) return expect(kafka.saslBrokers).toBeNull();
+      const topic = await kafka.topic(1);
+      await kafka.produce(topic, [{ value: "x" }]);
+      for (const mechanism of ["plain", "scram-sha-256", "scram-sha-512"] as const) {
+        const sasl = { mechanism, username: "alice", password: "alice-secret" };
+        const options = { brokers: [kafka.tls.brokers], ssl: { ca: kafka.tls.ca }, sasl };
+        const membership = { id: null, named: () => {} };
+        const client = "platformatic";
+        const log = await KafkaLog.join({ kafka: options, topic, group: null, client, onLost: "stop", membership });
+        log.begin(await log.watermarks(), [0n], []);
+        while (!log.head(0)) await log.wait(100);
+        expect(log.head(0)!.messages.length).toBe(1);
+        await log.close();
+      }
+    });
+
+    it("reads nothing of a topic that was made anew under its name, not even once", async () => {
+      const topic = await kafka.topic(1);
+      await kafka.produce(topic, [{ value: "first" }]);
+      const membership = { id: null, named: () => {} };
+      const client = "platformatic";
+      const log = await KafkaLog.join({ kafka: kafka.options, topic, group: null, client, onLost: "stop", membership });
+      log.begin(await log.watermarks(), [1n], []);
+      await kafka.deleteTopic(topic);
+      await kafka.admin.createTopic(topic, 1);
+      await kafka.produce(topic, [{ value: "another" }, { value: "one more" }]);
+      const waiting = (async () => {
+        for (let i = 0; i < 100; i++) await log.wait(100);
+      })();
+      await expect(waiting).rejects.toMatchObject({
+        code: expect.stringMatching(/^(kafka_topic_missing|topic_replaced)$/),
+      });
+      expect(log.head(0)).toBeUndefined();
+      await log.close();
+    });
+  });
+});
