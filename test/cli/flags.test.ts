@@ -101,7 +101,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--sample$/, ["-1", "x"], /a number of 0 or more/],
   [/^--architecture$/, ["x"], /Allowed choices are/],
   [/^--freeze$/, [",", "tower,"], /names with commas between them/],
-  [/^--(precision|format|compression|on-lost-offsets|onnx|metric)$/, ["x", "F32"], /Allowed choices are/],
+  [/^--(precision|format|compression|on-lost-offsets|kafka-client|onnx|metric)$/, ["x", "F32"], /Allowed choices are/],
 ];
 /** Values that must go on being taken. */
 const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = [
