@@ -11,6 +11,19 @@ import { text } from "node:stream/consumers";
 const names = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const smoke = process.argv.includes("--smoke");
 
+const flags = process.argv.slice(2).filter((word) => word.startsWith("--") && word !== "--smoke");
+const all = readdirSync("bench")
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => name.slice(0, -3))
+  .sort();
+const unknown = names.filter((name) => !all.includes(name));
+if (unknown.length > 0 || flags.length > 0) {
+  const help = flags.length === 1 && flags[0] === "--help" && unknown.length === 0;
+  const wrong = help ? "npm run bench -- [NAME…] [--smoke]" : `no such bench: ${[...flags, ...unknown].join(", ")}`;
+  console.log(`${wrong} (there are: ${all.join(", ")})`);
+  process.exit(help ? 0 : 2);
+}
+
 execFileSync(process.execPath, ["scripts/build.mjs"], { stdio: "inherit" });
 rmSync("build", { recursive: true, force: true });
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.bench.json"], { stdio: "inherit" });
@@ -19,16 +32,6 @@ for (const file of readdirSync("dist/kernels").filter((name) => name.endsWith(".
 }
 
 cpSync("scripts/kafka-broker.mjs", "build/scripts/kafka-broker.mjs");
-
-const all = readdirSync("bench")
-  .filter((name) => name.endsWith(".ts"))
-  .map((name) => name.slice(0, -3))
-  .sort();
-const unknown = names.filter((name) => !all.includes(name));
-if (unknown.length > 0) {
-  console.error(`no such bench: ${unknown.join(", ")} (there are: ${all.join(", ")})`);
-  process.exit(2);
-}
 
 let failed = 0;
 const waiting = names.length > 0 ? names : all;
