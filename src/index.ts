@@ -86,6 +86,7 @@ export type {
 export { openReader, openStore } from "./object-store/open-store.js";
 export { type ReportOptions, type WrittenReport, writeReport } from "./report/report.js";
 export type { SpecWarning } from "./schema/problems.js";
+export type { RegistryOptions } from "./schema-registry/registry.js";
 export type { Timeouts } from "./serve/app.js";
 export { Models } from "./serve/models.js";
 export { ServeMetrics } from "./serve/prometheus.js";
