@@ -72,10 +72,7 @@ export function topicName(text: string): string {
 
 /** A delta log to write: a directory, a topic's address or a store's. */
 export function deltaLog(text: string): string {
-  if (text.startsWith("kafka://")) return asked(text, (url) => topicName(kafkaUrl(url, {}).topic));
-  if (isStore(text)) return asked(text, (url) => openStore(url));
-  if (!text.includes("://")) return notEmpty(text);
-  throw new InvalidArgumentError(`It must be a delta log: ${deltaLogs}.`);
+  return isStore(text) ? asked(text, (url) => openStore(url)) : topicOrDirectory(text, `a delta log: ${deltaLogs}`);
 }
 
 /** A delta log to follow: objects that a web server hands out, too. */
@@ -85,9 +82,13 @@ export function followedLog(text: string): string {
 
 /** A log of impressions: a directory, or a topic's address. */
 export function eventLog(text: string): string {
+  return topicOrDirectory(text, "a log of impressions: a directory, or kafka://HOST:PORT/TOPIC");
+}
+
+function topicOrDirectory(text: string, what: string): string {
   if (text.startsWith("kafka://")) return asked(text, (url) => topicName(kafkaUrl(url, {}).topic));
   if (!text.includes("://")) return notEmpty(text);
-  throw new InvalidArgumentError("It must be a log of impressions: a directory, or kafka://HOST:PORT/TOPIC.");
+  throw new InvalidArgumentError(`It must be ${what}.`);
 }
 
 /** A store of objects to write to. */

@@ -30,8 +30,17 @@ const MOST_EVALUATED = 2 ** 22;
 /** Events of a run that are kept, of all and of a window: 1.25 MiB each, also in checkpoints. */
 const MOST_KEPT = 2 ** 16;
 const POSITION = "metrics/grouped/position";
-/** f64 of a quality in a checkpoint. */
-const QUALITY = 8;
+/** The f64 of a quality in a checkpoint. */
+const FIGURES = [
+  "auc",
+  "auc_by_clicks",
+  "groups",
+  "events",
+  "one_class",
+  "one_class_events",
+  "ungrouped",
+  "share",
+] as const;
 
 /** @throws HashbrookError usage where events have no such value @param kept sources whose texts are kept before it */
 export function groupSpec(
@@ -137,7 +146,7 @@ export class LearnedGroups {
     if (!blocks.has(POSITION)) return;
     const position = savedNumbers(blocks, POSITION, { each: 8 });
     this.rows = position[0];
-    this.latest = position.length > QUALITY ? qualityOf(position.subarray(1)) : null;
+    this.latest = position.length > FIGURES.length ? qualityOf(position.subarray(1)) : null;
     this.all.restore("metrics/grouped/all", blocks);
     this.window.restore("metrics/grouped/window", blocks);
   }
@@ -148,31 +157,12 @@ export class LearnedGroups {
   }
 }
 
+/** NaN: it has no value. */
 function numbersOf(quality: GroupedQuality | null): number[] {
-  if (!quality) return [];
-  const { auc, auc_by_clicks, groups, events, one_class, one_class_events, ungrouped, share } = quality;
-  return [
-    auc ?? Number.NaN,
-    auc_by_clicks ?? Number.NaN,
-    groups,
-    events,
-    one_class,
-    one_class_events,
-    ungrouped,
-    share,
-  ];
+  return quality ? FIGURES.map((name) => quality[name] ?? Number.NaN) : [];
 }
 
-function qualityOf([auc, clicks, groups, events, one_class, one_class_events, ungrouped, share]: Float64Array) {
-  const known = (value: number) => (Number.isNaN(value) ? null : value);
-  return {
-    auc: known(auc),
-    auc_by_clicks: known(clicks),
-    groups,
-    events,
-    one_class,
-    one_class_events,
-    ungrouped,
-    share,
-  };
+function qualityOf(numbers: Float64Array): GroupedQuality {
+  const figures = FIGURES.map((name, i) => [name, Number.isNaN(numbers[i]) ? null : numbers[i]]);
+  return Object.fromEntries(figures) as GroupedQuality;
 }
