@@ -10,6 +10,14 @@ import type { Model } from "./model.js";
 /** What a row has of one cell: a key and what it is multiplied by, several of a bag. */
 type Features = readonly (readonly [key: bigint, value: number])[];
 
+/** Of some rows, by cell of the table. */
+export type Spread = readonly {
+  /** What all rows have; null: they differ. */
+  readonly shared: Features | null;
+  /** By row. */
+  readonly variances: Float64Array;
+}[];
+
 /**
  * How uncertain a logistic regression's logits are: FTRL's n of a weight, the sum of its squared gradients, is about the information that its
  * events have brought, so that the weight's variance is 1 / (prior + n).
@@ -32,21 +40,16 @@ export class Uncertainty {
     this.prior = prior;
   }
 
-  /**
-   * Standard deviations of the logits of rows [from, to), of what they do not share: that decides no order.
-   * @param batch that was just scored
-   */
-  deviations(batch: Batch, from: number, to: number): Float32Array {
+  /** What each cell adds to the variances of the logits of rows [from, to). @param batch that was just scored */
+  spread(batch: Batch, from: number, to: number): Spread {
     const known = new Map<bigint, number>();
-    const variances = new Float64Array(to - from);
-    for (const cell of this.cells(batch)) {
-      const features = Array.from(variances, (_, i) => cell(from + i));
-      if (features.every((each) => same(each, features[0]))) continue;
-      features.forEach((each, i) => {
-        for (const [key, value] of each) variances[i] += value * value * this.variance(key, known);
-      });
-    }
-    return Float32Array.from(variances, Math.sqrt);
+    return this.cells(batch).map((cell) => {
+      const features = Array.from({ length: to - from }, (_, i) => cell(from + i));
+      const variances = Float64Array.from(features, (each) =>
+        each.reduce((sum, [key, value]) => sum + value * value * this.variance(key, known), 0),
+      );
+      return { shared: features.every((each) => same(each, features[0])) ? features[0] : null, variances };
+    });
   }
 
   /** What each cell of the table has of a row. */
@@ -89,6 +92,22 @@ function bagOf(batch: Batch, index: number, combiner: string): (row: number) => 
     const scale = combiner === "sum" ? 1 : 1 / (combiner === "mean" ? sum : Math.sqrt(squares));
     return places.map((at) => [keys[at], Number.isFinite(scale) ? weights[at] * scale : 0]);
   };
+}
+
+/**
+ * Standard deviations of a request's logits, of what its candidates do not share: that decides no order.
+ * @param parts its rows, in whatever pieces they were scored
+ */
+export function deviationsOf(parts: readonly Spread[]): Float32Array {
+  const rows = parts.reduce((sum, [cell]) => sum + (cell?.variances.length ?? 0), 0);
+  const variances = new Float64Array(rows);
+  for (const [c, { shared }] of parts[0].entries()) {
+    const everywhere = shared && parts.every((part) => part[c].shared && same(part[c].shared, shared));
+    if (everywhere) continue;
+    let row = 0;
+    for (const part of parts) for (const variance of part[c].variances) variances[row++] += variance;
+  }
+  return Float32Array.from(variances, Math.sqrt);
 }
 
 function same(a: Features, b: Features): boolean {

@@ -28,7 +28,7 @@ export interface Scored {
   readonly scores: Float32Array;
   /** The same by the model's calibrator, where it has one. */
   readonly calibrated: Float32Array | undefined;
-  /** Standard deviations of the logits, where they were asked for; of what differs between the candidates of one run. */
+  /** Standard deviations of the logits, of what differs between the candidates, where they were asked for. */
   readonly deviations?: Float32Array | undefined;
   /** The one model that made all scores of this answer. */
   readonly model: ModelVersion;

@@ -6,7 +6,7 @@ import type { ServingState } from "../delta-log/state.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
-import { Uncertainty } from "../model/uncertainty.js";
+import { type Spread, Uncertainty } from "../model/uncertainty.js";
 import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
@@ -101,9 +101,9 @@ export class ScoringModel implements HostedModel {
     return { scores: sigmoid(logits), calibrated };
   }
 
-  /** Of the logits of rows [from, to) that were just predicted; undefined where they were not asked for. */
-  deviations(from: number, to: number): Float32Array | undefined {
-    return this.scored ? this.uncertainty?.deviations(this.scored, from, to) : undefined;
+  /** How uncertain the logits of rows [from, to) are that were just predicted; undefined where that was not asked for. */
+  spread(from: number, to: number): Spread | undefined {
+    return this.scored ? this.uncertainty?.spread(this.scored, from, to) : undefined;
   }
 
   get slices(): readonly SliceReport[] {

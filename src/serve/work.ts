@@ -1,4 +1,5 @@
 import { RequestCursor } from "../decode/request.js";
+import { deviationsOf, type Spread } from "../model/uncertainty.js";
 import type { Scored } from "./engine.js";
 import { joined } from "./joined.js";
 import { namesOf } from "./request.js";
@@ -22,7 +23,7 @@ export class Work {
   private read_ = 0;
   private scores: Float32Array[] = [];
   private calibrated: Float32Array[] = [];
-  private deviations: Float32Array[] = [];
+  private spreads: Spread[] = [];
   private stamp: unknown = null;
 
   constructor(id: number, body: Uint8Array) {
@@ -70,17 +71,17 @@ export class Work {
   take({ scores, calibrated }: Predicted, scoring: ScoringModel, from: number, to: number): void {
     this.scores.push(scores.slice(from, to));
     if (calibrated) this.calibrated.push(calibrated.slice(from, to));
-    const deviations = scoring.deviations(from, to);
-    if (deviations) this.deviations.push(deviations);
+    const spread = scoring.spread(from, to);
+    if (spread) this.spreads.push(spread);
   }
 
   /** Of all candidates. */
   get result(): Predicted & Pick<Scored, "deviations"> {
-    const some = (parts: readonly Float32Array[]) => (parts.length > 0 ? joined(parts) : undefined);
+    const { scores, calibrated, spreads } = this;
     return {
-      scores: joined(this.scores),
-      calibrated: some(this.calibrated),
-      deviations: some(this.deviations),
+      scores: joined(scores),
+      calibrated: calibrated.length > 0 ? joined(calibrated) : undefined,
+      deviations: spreads.length > 0 ? deviationsOf(spreads) : undefined,
     };
   }
 
@@ -102,6 +103,6 @@ export class Work {
     this.read_ = 0;
     this.scores = [];
     this.calibrated = [];
-    this.deviations = [];
+    this.spreads = [];
   }
 }

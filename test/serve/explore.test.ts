@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import { byHighest, normal } from "../../src/serve/explore/draws.js";
 import { Explorer, logitOf } from "../../src/serve/explore/policy.js";
-import { firstShares } from "../../src/serve/explore/thompson.js";
+import { firstShares, MOST_CANDIDATES } from "../../src/serve/explore/thompson.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
 import { shop, twoVersions } from "./served.js";
@@ -26,6 +28,19 @@ function frequencies(explorer: Explorer, scores: Float32Array, deviations?: Floa
   return { first, second };
 }
 
+/** How often each candidate but the first has the second highest of normal draws of which the first has the highest. */
+function secondOfNormals(spread: Float32Array): Float64Array {
+  const rng = new Rng(11);
+  const counts = new Float64Array(scores.length - 1);
+  for (let i = 0; i < 20 * DRAWS; i++) {
+    const draws = Float64Array.from(scores, (score, c) => logitOf(score) + spread[c] * normal(rng));
+    const [best, next] = byHighest(draws);
+    if (best === 0) counts[next - 1]++;
+  }
+  const sum = counts.reduce((total, count) => total + count);
+  return counts.map((count) => count / sum);
+}
+
 const scores = Float32Array.of(0.3, 0.1, 0.25, 0.3, 0.02);
 const deviations = Float32Array.of(0.1, 0.5, 0.3, 0.05, 2);
 
@@ -45,8 +60,9 @@ describe.each([
   });
 
   it("draws places behind the first as if those before were not there", () => {
-    if (spread) return expect(second[0]).toBe(0);
-    const left = explorer.draw("any", { scores: scores.subarray(1), deviations: undefined }).propensity;
+    const left = spread
+      ? secondOfNormals(spread)
+      : explorer.draw("any", { scores: scores.subarray(1), deviations: undefined }).propensity;
     const expected = left.map((share) => share * first[0]);
     expect(chiSquare(second.slice(1), expected)).toBeLessThan(CHI_SQUARE[3]);
   });
@@ -90,13 +106,37 @@ describe("the probability that a normal draw is the highest", () => {
     expect([...shares([1, 2, 2], [0, 0, 0])]).toEqual([0, 1, 0]);
     // P(N(0, 1) > 1)
     expect(shares([0, 1], [1, 0])[0]).toBeCloseTo(0.15865525393145707, 6);
+    expect(shares([0, 1], [1, 1e-12])[0]).toBeCloseTo(0.15865525393145707, 6);
+  });
+
+  it("is as often as it happens among many, as wide and as narrow as logits are", () => {
+    const rng = new Rng(3);
+    const means = Float64Array.from({ length: 40 }, () => normal(rng));
+    const widths = Float32Array.from({ length: 40 }, (_, i) => 10 ** ((i % 5) - 3));
+    const counts = new Float64Array(40);
+    for (let i = 0; i < DRAWS; i++) counts[byHighest(means.map((mean, c) => mean + widths[c] * normal(rng)))[0]]++;
+    const found = [...firstShares(means, widths)];
+    expect(found.reduce((sum, share) => sum + share)).toBeCloseTo(1, 12);
+    const often = found.flatMap((share, c) => (share * DRAWS > 20 ? [c] : []));
+    expect(often.length).toBeGreaterThan(7);
+    for (const c of often)
+      expect(Math.abs(counts[c] / DRAWS / found[c] - 1)).toBeLessThan(4 / Math.sqrt(found[c] * DRAWS));
+  });
+
+  it("a request of more candidates than that takes milliseconds for is refused", () => {
+    const thompson = Explorer.of("thompson");
+    const draw = (count: number) =>
+      thompson.draw("x", { scores: new Float32Array(count).fill(0.5), deviations: new Float32Array(count).fill(1) });
+    expect(draw(MOST_CANDIDATES).propensity[7]).toBeCloseTo(1 / MOST_CANDIDATES, 9);
+    expect(() => draw(MOST_CANDIDATES + 1)).toThrow("1001 are more than 1000");
   });
 });
 
 describe("a server that explores", () => {
   let served: Awaited<ReturnType<typeof shop>>;
+  let ads: Awaited<ReturnType<typeof twoVersions>>;
   beforeAll(async () => {
-    served = await shop();
+    [served, ads] = [await shop(), await twoVersions()];
   });
   afterAll(() => served.close());
   const items = [..."0123456789"].map((id) => ({ item: { id: `i${id}` } }));
@@ -124,7 +164,7 @@ describe("a server that explores", () => {
   });
 
   it("by what FTRL is uncertain of: a candidate nobody knows has the widest draws; a model without n is refused", async () => {
-    const { newer, body } = await twoVersions();
+    const { newer, body } = ads;
     const scorer = await Scorer.load(newer, { prior: 1 });
     const app = createServer(scorer, { explorer: Explorer.of("thompson"), maxEventLoopDelay: 0 });
     const payload = { ...JSON.parse(body), candidates: [{ ad: "a1" }, { ad: "never-seen" }] };
@@ -141,5 +181,20 @@ describe("a server that explores", () => {
       code: "usage",
       message: expect.stringContaining("does not say how certain its weights are"),
     });
+  });
+
+  it("a long request's draws are as wide whatever part of it is scored at a time, and beside whom", async () => {
+    const scorer = await Scorer.load(ads.newer, { prior: 1 });
+    const ask = async (ads: readonly string[]) => {
+      const body = JSON.stringify({ context: { user: "u1" }, candidates: ads.map((ad) => ({ ad })) });
+      return [...(await scorer.scored(Buffer.from(body))).deviations!];
+    };
+    const [known, other] = await ask(["a1", "never-seen"]);
+    const long = [...new Array<string>(900).fill("a1"), "never-seen"];
+    const expected = [...new Array<number>(900).fill(known), other];
+    expect(await ask(long)).toEqual(expected);
+    const together = await Promise.all([ask(long), ask(["a1"]), ask(long), ask(["a1", "a2"])]);
+    expect([together[0], together[2], together[1]]).toEqual([expected, expected, [0]]);
+    await scorer.close();
   });
 });

@@ -17,7 +17,8 @@ export function byHighest(values: Float64Array): number[] {
 export function normalBelow(x: number): number {
   const z = Math.abs(x) * Math.SQRT1_2;
   const t = 2 / (2 + z);
-  const terms = COEFFICIENTS.reduceRight((sum, c) => sum * t + c, 0);
+  let terms = 0;
+  for (let i = COEFFICIENTS.length - 1; i >= 0; i--) terms = terms * t + COEFFICIENTS[i];
   const above = 0.5 * t * Math.exp(-z * z + terms);
   return x >= 0 ? 1 - above : above;
 }

@@ -1,10 +1,16 @@
 import { HashbrookError } from "../../core/errors.js";
+import { tooMany } from "../request.js";
 import { byHighest, normal, normalBelow } from "./draws.js";
 import type { Policy } from "./policy.js";
 
+/** How probable it is that each comes first takes some milliseconds for so many. */
+export const MOST_CANDIDATES = 1000;
 /** Beyond so many standard deviations a draw does not come. */
 const REACH = 6;
-/** Points of Gauss and Legendre, and their weights, in a piece of one standard deviation. */
+/** A logit that is as certain as this is taken to be sure. */
+const LEAST_WIDTH = 1e-9;
+/** Pieces of a standard deviation; points of Gauss and Legendre in each, and their weights. */
+const PIECES = 2;
 const POINTS = [-0.8611363115940526, -0.3399810435848563, 0.3399810435848563, 0.8611363115940526];
 const WEIGHTS = [0.3478548451374538, 0.6521451548625461, 0.6521451548625461, 0.3478548451374538];
 
@@ -16,28 +22,29 @@ export const thompson: Policy = ({ logits, deviations, rng }) => {
   if (!deviations) {
     throw new HashbrookError("usage", "--explore thompson: this model does not say how certain its weights are");
   }
+  if (logits.length > MOST_CANDIDATES)
+    throw tooMany("candidates of --explore thompson", logits.length, MOST_CANDIDATES);
   const drawn = logits.map((logit, i) => logit + deviations[i] * normal(rng));
   return { order: byHighest(drawn), propensity: firstShares(logits, deviations) };
 };
 
 /** The probabilities that each of some normal draws is the highest. */
 export function firstShares(means: Float64Array, deviations: Float32Array): Float64Array {
+  const widths = Float64Array.from(deviations, (deviation) => (deviation < LEAST_WIDTH ? 0 : deviation));
   const shares = new Float64Array(means.length);
-  const lowest = means.reduce(
-    (most, mean, i) => Math.max(most, mean - REACH * deviations[i]),
-    Number.NEGATIVE_INFINITY,
-  );
-  const able = [...means.keys()].filter((i) => means[i] + REACH * deviations[i] >= lowest);
-  const sure = able.find((i) => deviations[i] === 0 && means[i] === lowest);
-  const uncertain = able.filter((i) => deviations[i] > 0);
-  for (const [x, weight] of pointsOf(uncertain, means, deviations, lowest)) {
-    const below = uncertain.map((i) => normalBelow((x - means[i]) / deviations[i]));
-    const all = below.reduce((product, each) => product * each, 1);
+  const lowest = means.reduce((most, mean, i) => Math.max(most, mean - REACH * widths[i]), Number.NEGATIVE_INFINITY);
+  const able = [...means.keys()].filter((i) => means[i] + REACH * widths[i] >= lowest);
+  const sure = able.find((i) => widths[i] === 0 && means[i] === lowest);
+  const uncertain = able.filter((i) => widths[i] > 0);
+  const below = new Float64Array(means.length);
+  for (const [x, weight] of pointsOf(uncertain, means, widths, lowest)) {
+    let all = 1;
+    for (const i of uncertain) all *= below[i] = normalBelow((x - means[i]) / widths[i]);
     if (all === 0) continue;
-    uncertain.forEach((i, at) => {
-      const z = (x - means[i]) / deviations[i];
-      shares[i] += (weight * Math.exp(-0.5 * z * z) * all) / (below[at] * deviations[i] * Math.sqrt(2 * Math.PI));
-    });
+    for (const i of uncertain) {
+      const z = (x - means[i]) / widths[i];
+      shares[i] += (weight * Math.exp(-0.5 * z * z) * all) / (below[i] * widths[i] * Math.sqrt(2 * Math.PI));
+    }
   }
   const sum = shares.reduce((total, share) => total + share, 0);
   if (sure === undefined) return shares.map((share) => share / sum);
@@ -45,20 +52,20 @@ export function firstShares(means: Float64Array, deviations: Float32Array): Floa
   return shares;
 }
 
-/** Where to look at the densities above `lowest`, and with what weight: close together where any of them changes. */
+/**
+ * Where to look at the densities above `lowest`, which all of them reach down to, and with what weight: by the narrowest of those that
+ * reach so far up. Some hundred points, however many densities there are.
+ */
 function* pointsOf(
   some: readonly number[],
   means: Float64Array,
-  deviations: Float32Array,
+  widths: Float64Array,
   lowest: number,
 ): Generator<readonly [x: number, weight: number]> {
-  const ends = some.flatMap((i) =>
-    Array.from({ length: 2 * REACH + 1 }, (_, step) => means[i] + (step - REACH) * deviations[i]),
-  );
-  const sorted = [lowest, ...ends.filter((end) => end > lowest)].sort((a, b) => a - b);
-  for (let piece = 1; piece < sorted.length; piece++) {
-    const half = (sorted[piece] - sorted[piece - 1]) / 2;
-    const middle = sorted[piece - 1] + half;
-    for (const [p, point] of POINTS.entries()) if (half > 0) yield [middle + half * point, half * WEIGHTS[p]];
+  const end = (i: number) => means[i] + REACH * widths[i];
+  for (let from = lowest, left = some; left.length > 0; left = left.filter((i) => end(i) > from)) {
+    const half = left.reduce((least, i) => Math.min(least, widths[i]), Number.POSITIVE_INFINITY) / 2 / PIECES;
+    for (const [p, point] of POINTS.entries()) yield [from + half * (1 + point), half * WEIGHTS[p]];
+    from += 2 * half;
   }
 }
