@@ -1,3 +1,4 @@
+import { isPlainHttp, withoutSecrets } from "../core/address.js";
 import { HashbrookError } from "../core/errors.js";
 import { DirectoryStore } from "./directory-store.js";
 import { HttpReader } from "./http-reader.js";
@@ -18,7 +19,7 @@ export function openStore(url: string, env: Readonly<Record<string, string | und
   const [, bucket, prefix = ""] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w./-]*))?$/i.exec(url) ?? [];
   if (bucket) return new S3Store(bucket, prefix, s3Options(env));
   const over = /^https?:/i.test(url) ? ": objects can be read over HTTP, and not written" : ": is no store of objects";
-  throw new HashbrookError("usage", `${JSON.stringify(url)}${over}`, {
+  throw new HashbrookError("usage", `${JSON.stringify(withoutSecrets(url))}${over}`, {
     hint: "objects:DIR, which a web server hands out, or s3://BUCKET/PREFIX (letters, digits, . _ - /)",
   });
 }
@@ -26,8 +27,8 @@ export function openStore(url: string, env: Readonly<Record<string, string | und
 /** Opens a store to read from: also `https://…` and `http://…`. @throws HashbrookError usage */
 export function openReader(url: string, env: Readonly<Record<string, string | undefined>> = process.env): ObjectReader {
   if (!/^https?:/i.test(url)) return openStore(url, env);
-  if (/^https?:\/\/[^/?#@]+(\/[^?#]*)?$/i.test(url)) return new HttpReader(url, env.HASHBROOK_LOG_TOKEN);
-  throw new HashbrookError("usage", `${JSON.stringify(url)}: is no address of objects`, {
+  if (isPlainHttp(url)) return new HttpReader(url, env.HASHBROOK_LOG_TOKEN);
+  throw new HashbrookError("usage", `${JSON.stringify(withoutSecrets(url))}: is no address of objects`, {
     hint: "https://HOST/PATH, without query and credentials; a token comes from HASHBROOK_LOG_TOKEN",
   });
 }

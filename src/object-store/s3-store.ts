@@ -1,4 +1,5 @@
 import { AwsClient } from "aws4fetch";
+import { isPlainHttp, withoutSecrets } from "../core/address.js";
 import { HashbrookError } from "../core/errors.js";
 import { answerError, reasonOf, unreachable } from "./errors.js";
 import { readOver } from "./http-reader.js";
@@ -101,18 +102,23 @@ export class S3Store implements ObjectStore {
   }
 }
 
-/** What the environment says of S3. @throws HashbrookError usage where it lacks the credentials */
+/** What the environment says of S3. @throws HashbrookError usage where it lacks the credentials, or has some in an address */
 export function s3Options(env: Readonly<Record<string, string | undefined>>): S3Options {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (!accessKeyId || !secretAccessKey)
     throw new HashbrookError("usage", "s3://… needs credentials, and the environment has none", {
       hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_REGION and, for another store than Amazon's, AWS_ENDPOINT_URL",
     });
+  const endpoint = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL;
+  if (endpoint && !isPlainHttp(endpoint))
+    throw new HashbrookError("usage", `${withoutSecrets(endpoint)}: not an object store's address`, {
+      hint: "AWS_ENDPOINT_URL is https://HOST:PORT; credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    });
   return {
     accessKeyId,
     secretAccessKey,
     sessionToken: env.AWS_SESSION_TOKEN,
     region: env.AWS_REGION || env.AWS_DEFAULT_REGION || "us-east-1",
-    endpoint: env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL,
+    endpoint,
   };
 }

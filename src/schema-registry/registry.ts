@@ -1,4 +1,5 @@
 import { setTimeout as after } from "node:timers/promises";
+import { isPlainHttp, withoutSecrets } from "../core/address.js";
 import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
 import type { SchemaText } from "../event-schemas/types.js";
@@ -18,6 +19,8 @@ const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 const ANSWER_MS = 10_000;
 const MOST_REFERENCES = 100;
+/** The error_code of an answer that says: the registry has no such schema. Any other 404 may come from whoever stands at a wrong address. */
+const NO_SUCH_SCHEMA = 40403;
 const ACCEPT = "application/vnd.schemaregistry.v1+json, application/json";
 
 /**
@@ -29,15 +32,10 @@ export function registryOptions(
   url: string,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): RegistryOptions {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.username !== "")
-    throw new HashbrookError(
-      "usage",
-      `${parsed?.username ? "--schema-registry" : url}: not a schema registry's address`,
-      {
-        hint: "https://HOST:PORT; credentials in SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
-      },
-    );
+  if (!isPlainHttp(url))
+    throw new HashbrookError("usage", `${withoutSecrets(url)}: not a schema registry's address`, {
+      hint: "https://HOST:PORT; credentials in SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
+    });
   const {
     SCHEMA_REGISTRY_USERNAME: user,
     SCHEMA_REGISTRY_PASSWORD: password,
@@ -58,8 +56,8 @@ export class SchemaRegistry {
 
   /**
    * A schema by its number, or by its GUID.
-   * @returns null where the registry has none of this id
-   * @throws HashbrookError schema_registry_failed when it cannot be reached, or does not let us in
+   * @returns null where the registry says that it has none of this id
+   * @throws HashbrookError schema_registry_failed when it cannot be reached, does not let us in, or knows no such route
    */
   async schema(id: string): Promise<SchemaText | null> {
     const route = /^\d+$/.test(id) ? `/schemas/ids/${id}` : `/schemas/guids/${id}`;
@@ -107,7 +105,13 @@ export class SchemaRegistry {
     const headers = { accept: ACCEPT, ...(authorization && { authorization }) };
     const response = await fetch(url, { headers, redirect: "follow", signal: AbortSignal.timeout(ANSWER_MS) });
     const text = await response.text();
-    if (response.status === 404) return null;
+    if (response.status === 404 && errorCodeOf(text) === NO_SUCH_SCHEMA) return null;
+    if (response.status === 404)
+      throw failed(
+        `${url}: answers 404, and not that it has no such schema (error_code ${NO_SUCH_SCHEMA})`,
+        undefined,
+        "is --schema-registry the address that /schemas/ids/1 is below? Of Apicurio it ends in /apis/ccompat/v7",
+      );
     if (response.status === 401 || response.status === 403)
       throw failed(
         `${url}: answers ${response.status}`,
@@ -118,6 +122,14 @@ export class SchemaRegistry {
     const answer = JSON.parse(text) as unknown;
     if (!isObject(answer)) throw new Error("answers something else than an object");
     return answer;
+  }
+}
+
+function errorCodeOf(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { error_code?: unknown } | null)?.error_code;
+  } catch {
+    return undefined;
   }
 }
 

@@ -12,6 +12,16 @@ const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "hashbrook-obje
 const bytes = (text: string) => new TextEncoder().encode(text);
 const put = { immutable: true };
 
+/** What is said on the way out of `act`. */
+function messageOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "";
+}
+
 /** What every store of objects does. */
 function contract(open: () => ObjectStore): void {
   it("reads what was written, and says when it is known", async () => {
@@ -109,6 +119,18 @@ describe("addresses of objects", () => {
     ["objects:", "is no store of objects"],
   ])("%s is refused", (url, message) => {
     expect(() => openReader(url, { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" })).toThrow(message);
+  });
+
+  it.each([
+    "https://user:hush@host/path",
+    "https://:hush@host/path",
+    "https://host/path?X-Amz-Signature=hush",
+    "https://user:hu/hush@host/path",
+    "s3://AKIA:hush@bucket/path",
+  ])("with a secret are refused without telling it: %s", (url) => {
+    const env = { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b", AWS_ENDPOINT_URL: url };
+    for (const open of [() => openReader(url, {}), () => openStore(url, {}), () => openStore("s3://bucket/path", env)])
+      expect(messageOf(open)).toMatch(/^((?!hush).)*\*\*\*((?!hush).)*$/);
   });
 
   it("cannot be written over HTTP, and s3:// wants credentials", () => {

@@ -160,7 +160,19 @@ it("asks again where the registry fails, and says so where it goes on failing or
   expect((await new SchemaRegistry(options).schema("1"))?.text).toBe(JSON.stringify(first));
   await expect(decode(events, undefined)).rejects.toMatchObject({ code: "usage" });
   expect(() => registryOptions("ftp://x", {})).toThrow("not a schema registry's address");
-  expect(() => registryOptions("https://u:secret@x", {})).not.toThrow("secret");
+  for (const address of ["https://u:hush@x", "https://:hush@x", "u:hush@x:8081", "https://x?token=hush"])
+    expect(() => registryOptions(address, {})).toThrow(
+      /^((?!hush).)*\*\*\*((?!hush).)*not a schema registry's address$/,
+    );
+});
+
+it("does not take a wrong base path's 404 for the registry's word that a schema is not there", async () => {
+  const failure = { code: "schema_registry_failed", message: expect.stringContaining("answers 404") };
+  const elsewhere = fastify();
+  servers.push(elsewhere);
+  const wrong = await elsewhere.listen({ host: "127.0.0.1", port: 0 });
+  await expect(decode(events, wrong)).rejects.toMatchObject(failure);
+  await expect(new SchemaRegistry({ url: wrong }).schema(GUID)).rejects.toMatchObject(failure);
 });
 
 /** A message as a record batch has it: no key, a value, one header. */
