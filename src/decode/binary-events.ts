@@ -20,7 +20,7 @@ export class BinaryEvents {
   private readonly steps: Steps | undefined;
   /** By id; without steps: there is no such schema, or none that can be read. */
   private readonly byId = new Map<string, { readonly schema: SchemaText | null; readonly steps: Steps | null }>();
-  /** Ids that events have named. */
+  /** Ids that events have named, of those that were added. */
   private readonly named = new Set<string>();
   private newlyNamed: string[] = [];
   /** What was found last. */
@@ -69,11 +69,12 @@ export class BinaryEvents {
   }
 
   private find(id: string): Steps | null {
-    if (!this.named.has(id)) {
+    const found = this.byId.get(id);
+    if (found && !this.named.has(id)) {
       this.named.add(id);
       this.newlyNamed.push(id);
     }
-    return this.byId.get(id)?.steps ?? null;
+    return found?.steps ?? null;
   }
 
   /** Reads the message [start, end) of `memory`, the kernel's. @param named as of `missing` @returns a STATUS */

@@ -19,20 +19,40 @@ export interface Stretch {
   readonly ends: Uint32Array;
 }
 
+/** Ids that the registry does not have are kept, and each costs a request: of a run that has met so many, no further one is asked for. */
+const MOST_UNKNOWN = 1000;
+
 /** Tells a reader the schemas of a topic's events: those that a checkpoint has, and what the registry says of others. */
 export class TopicSchemas {
   private readonly reader: SchemaReader;
   private readonly registry: SchemaRegistry | null;
+  private readonly mostUnknown: number;
+  /** Ids that there is no schema of. */
+  private unknown = 0;
 
-  /** @param registry undefined: only the known ones can be read */
-  constructor(reader: SchemaReader, registry: RegistryOptions | undefined, known: KnownSchemas) {
+  /**
+   * @param registry undefined: only the known ones can be read
+   * @param known a schema that was not there is asked for again: it may have been registered since
+   */
+  constructor(
+    reader: SchemaReader,
+    registry: RegistryOptions | undefined,
+    known: KnownSchemas,
+    mostUnknown = MOST_UNKNOWN,
+  ) {
     this.reader = reader;
     this.registry = registry ? new SchemaRegistry(registry) : null;
-    for (const [id, schema] of Object.entries(known)) reader.add(id, schema);
+    this.mostUnknown = mostUnknown;
+    for (const [id, schema] of Object.entries(known)) if (schema || !registry) this.add(id, schema);
+  }
+
+  private add(id: string, schema: SchemaText | null): void {
+    this.reader.add(id, schema);
+    if (!schema) this.unknown++;
   }
 
   /**
-   * Asks for the schemas that messages [from, to) name and that are not known.
+   * Asks for the schemas that messages [from, to) name and that are not known. Where too many were not there, further ones stay unknown.
    * @param named the id that a message has beside its bytes
    * @throws HashbrookError schema_registry_failed; usage without a registry
    */
@@ -44,9 +64,9 @@ export class TopicSchemas {
     const { bytes, starts, ends } = messages;
     for (let i = from; i < to; i++) {
       const id = this.reader.missing(bytes, starts[i], ends[i], named(messages, i));
-      if (id === undefined) continue;
+      if (id === undefined || this.unknown >= this.mostUnknown) continue;
       if (!this.registry) throw unknownRegistry(id);
-      this.reader.add(id, await this.registry.schema(id));
+      this.add(id, await this.registry.schema(id));
     }
   }
 }

@@ -96,10 +96,10 @@ function logOf(messages: readonly Buffer[]): MemoryLog {
 }
 
 /** What a topic of these messages is decoded to: labels, reject codes, and the schemas a checkpoint would have. */
-async function decode(messages: readonly Buffer[], url: string | undefined, known: KnownSchemas = {}) {
+async function decode(messages: readonly Buffer[], url: string | undefined, known: KnownSchemas = {}, mostUnknown = 9) {
   const decoder = new Decoder(SPEC, { capacity: 64 });
   const options = url === undefined ? undefined : { ...registryOptions(url, {}), retries: 2 };
-  const schemas = new TopicSchemas(decoder.schemas!, options, known);
+  const schemas = new TopicSchemas(decoder.schemas!, options, known, mostUnknown);
   const start = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
   const log = logOf(messages);
   const merge = new Merge(log, start, [], [BigInt(messages.length)]);
@@ -164,6 +164,27 @@ it("asks again where the registry fails, and says so where it goes on failing or
     expect(() => registryOptions(address, {})).toThrow(
       /^((?!hush).)*\*\*\*((?!hush).)*not a schema registry's address$/,
     );
+});
+
+it("asks again, when resumed, for a schema that was registered after events had named it", async () => {
+  const { url, asked } = await registry();
+  const known = { "1": { text: JSON.stringify(first), references: [] }, "2": null };
+  const read = await decode([...events, framed(9, Buffer.of(1))], url, known);
+  expect(read).toMatchObject({ rows: 3, rejects: ["unknown_schema"] });
+  expect(asked).toEqual(["/schemas/ids/2", "/subjects/user/versions/3", "/schemas/ids/9"]);
+  expect(read.schemas["2"]).toMatchObject({ text: JSON.stringify(second) });
+  expect(await decode(events, undefined, known)).toMatchObject({ rows: 2, rejects: ["unknown_schema"] });
+});
+
+it("stays bounded where every message names another schema that is not there", async () => {
+  const { url, asked } = await registry();
+  const hostile = Array.from({ length: 200 }, (_, i) => framed(i + 10, Buffer.of(1)));
+  const read = await decode([...events, ...hostile, ...events], url, {}, 20);
+  expect(read.rows).toBe(6);
+  expect(read.rejects).toEqual(Array(200).fill("unknown_schema"));
+  expect(asked.filter((path) => /ids\/\d\d+$/.test(path))).toHaveLength(20);
+  expect(Object.keys(read.schemas)).toHaveLength(22);
+  expect(await decode([...events, ...hostile, ...events], undefined, read.schemas, 20)).toEqual(read);
 });
 
 it("does not take a wrong base path's 404 for the registry's word that a schema is not there", async () => {
