@@ -99,6 +99,21 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
     await failure(kafka.admin.partitionsOf(topic), "kafka_topic_missing");
   });
 
+  it("a topic that somebody else is just making can be asked for its watermarks at once", async () => {
+    const [maker, other] = [await KafkaAdmin.open(kafka.options), await KafkaAdmin.open(kafka.options)];
+    const none = Array.from({ length: 16 }, () => ({ low: 0n, high: 0n }));
+    const asked = async (topic: string) => {
+      await other.createTopic(topic, 16);
+      return other.watermarks(topic);
+    };
+    for (let i = 0; i < 10; i++) {
+      const topic = `${await kafka.topic(1)}-made`;
+      const [, marks] = await Promise.all([maker.createTopic(topic, 16), asked(topic)]);
+      expect(marks).toEqual(none);
+    }
+    await Promise.all([maker.close(), other.close()]);
+  });
+
   it("sending to a missing topic says so", async () => {
     await failure(KafkaProducer.open(kafka.options, "no-such-topic"), "kafka_topic_missing");
     const topic = await kafka.topic();

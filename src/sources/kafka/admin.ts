@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import { type Admin, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
+import { isLeaderless } from "./failure.js";
 
 /** A topic that was made is waited for so often, so long between. */
 const MADE_ATTEMPTS = 150;
 const MADE_MS = 100;
+/** A request is made so often where a partition has no leader. */
+const LEADER_ATTEMPTS = 50;
 /** Kafka's number of a topic among the kinds of resources. */
 const TOPIC = 2;
 
@@ -77,8 +80,8 @@ export class KafkaAdmin {
     const wanted = { topic, numPartitions: partitions, replicationFactor: -1, configEntries };
     const order = { topics: [wanted], timeout: 15_000, waitForLeaders: false };
     const made = await this.#ask(topic, () => this.#admin.createTopics(order));
-    for (let attempt = 0; made && !(await this.#isLed(topic)) && attempt < MADE_ATTEMPTS; attempt++)
-      await sleep(MADE_MS);
+    // Also where somebody else has just made it.
+    for (let attempt = 0; !(await this.#isLed(topic)) && attempt < MADE_ATTEMPTS; attempt++) await sleep(MADE_MS);
     return made;
   }
 
@@ -108,10 +111,15 @@ export class KafkaAdmin {
     await this.#admin.disconnect();
   }
 
-  async #ask<T>(topic: string, request: () => Promise<T>): Promise<T> {
+  /** A partition has no leader for a moment after it was made or has moved: kafkajs gives up at once where it asks for offsets. */
+  async #ask<T>(topic: string, request: () => Promise<T>, attempts = LEADER_ATTEMPTS): Promise<T> {
     try {
       return await request();
     } catch (cause) {
+      if (isLeaderless(cause) && attempts > 1) {
+        await sleep(MADE_MS);
+        return this.#ask(topic, request, attempts - 1);
+      }
       const failure = kafkaFailure(cause, topic ? `topic ${topic} on ${this.#where}` : this.#where);
       throw failure.code === "kafka_topic_missing" ? await this.#missing(topic, failure) : failure;
     }

@@ -67,6 +67,11 @@ export function ownFailure(error: unknown): HashbrookError | undefined {
   return causes(error).find((cause) => cause instanceof HashbrookError);
 }
 
+/** Whether a broker says that it does not lead a partition, or that nobody does. */
+export function isLeaderless(error: unknown): boolean {
+  return causes(error).some(({ type }) => type === "NOT_LEADER_FOR_PARTITION" || type === "LEADER_NOT_AVAILABLE");
+}
+
 /** An error with all that caused it, outermost first. */
 function causes(error: unknown, found: Cause[] = []): Cause[] {
   if (typeof error !== "object" || error === null || found.includes(error)) return found;
