@@ -9,7 +9,7 @@ import { batchDamaged } from "./lost.js";
 /** Without an answer for so long, nothing can be read. */
 const QUIET_MS = 5_000;
 const RETRY_MS = 500;
-/** A topic may be unknown for a moment to a broker that has just started: so often is it asked for, RETRY_MS between. */
+/** A topic may be unknown for a moment to a broker that has just started: so often is each asked for it, RETRY_MS between. */
 const UNKNOWN_ATTEMPTS = 10;
 
 /** Kafka's numbers of errors. */
@@ -31,8 +31,10 @@ export class PlainConsumer implements TopicConsumer {
   private readonly paused = new Set<number>();
   /** Brokers that are asked now. */
   private readonly asked = new Set<number>();
-  private unknown = 0;
-  private corrupt = 0;
+  /** How often each broker has answered, one time after the other, that it does not know the topic. */
+  private readonly unknown = new Map<number, number>();
+  /** Partitions whose last answer was that a batch is corrupt. */
+  private readonly corrupt = new Set<number>();
   private heardAt = systemClock.now();
   private reason: string | null = "connecting";
   private begun = false;
@@ -106,35 +108,44 @@ export class PlainConsumer implements TopicConsumer {
     try {
       const answers = leader < 0 ? [] : await this.cluster.fetch(leader, wanted);
       if (this.closed) return;
-      const errors = answers.filter((answer) => this.take(answer)).length;
-      if (errors > 0 || leader < 0) await this.lookAgain();
+      const errors = answers.flatMap((answer) => this.take(answer) ?? []);
+      if (errors.some((error) => UNKNOWN_TOPIC.includes(error)) && this.isGone(leader))
+        this.stop(kafkaFailure({ type: "UNKNOWN_TOPIC_OR_PARTITION" }, this.what));
+      if (errors.length > 0 || leader < 0) await this.lookAgain();
     } catch (error) {
-      await this.failed(error);
+      await this.failed(error, leader);
     } finally {
       this.asked.delete(leader);
       this.ask();
     }
   }
 
-  /** @returns whether it is an error */
-  private take(answer: Answer): boolean {
+  /** @returns its error */
+  private take(answer: Answer): number | undefined {
     if ("batch" in answer) {
       this.heardAt = systemClock.now();
       this.reason = null;
-      this.unknown = 0;
+      this.unknown.clear();
+      this.corrupt.delete(answer.batch.partition);
       this.reader.accept(answer.batch);
-      return false;
+      return undefined;
     }
     const { partition, error } = answer;
     const next = this.reader.next(partition) ?? 0n;
     if (error === OFFSET_OUT_OF_RANGE) this.reader.outOfRange(partition);
     else if (error === TOPIC_AUTHORIZATION_FAILED)
       this.stop(kafkaFailure({ type: "TOPIC_AUTHORIZATION_FAILED" }, this.what));
-    else if (error === CORRUPT_MESSAGE && this.corrupt++ > 0)
+    else if (error === CORRUPT_MESSAGE && this.corrupt.has(partition))
       this.stop(batchDamaged(this.topic, partition, next, "the broker itself cannot read it"));
-    else if (UNKNOWN_TOPIC.includes(error) && ++this.unknown > UNKNOWN_ATTEMPTS)
-      this.stop(kafkaFailure({ type: "UNKNOWN_TOPIC_OR_PARTITION" }, this.what));
-    return true;
+    else if (error === CORRUPT_MESSAGE) this.corrupt.add(partition);
+    return error;
+  }
+
+  /** Counts an answer that the topic is unknown. @returns whether it was one too many */
+  private isGone(leader: number): boolean {
+    const times = (this.unknown.get(leader) ?? 0) + 1;
+    this.unknown.set(leader, times);
+    return times > UNKNOWN_ATTEMPTS;
   }
 
   /** Leaders have changed, or will. */
@@ -143,11 +154,11 @@ export class PlainConsumer implements TopicConsumer {
     if (!this.closed) this.facts = await this.cluster.topic();
   }
 
-  private async failed(error: unknown): Promise<void> {
+  private async failed(error: unknown, leader: number): Promise<void> {
     if (this.closed) return;
     const failure = kafkaFailure(error, this.what);
     this.reason = failure.message;
-    const gone = failure.code === "kafka_topic_missing" && ++this.unknown > UNKNOWN_ATTEMPTS;
+    const gone = failure.code === "kafka_topic_missing" && this.isGone(leader);
     if (gone || failure.code === "kafka_auth") return this.stop(failure);
     await this.lookAgain().catch(() => {});
   }
