@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { HEAD } from "../../src/checkpoints/remote/head.js";
 import { pullCheckpoint } from "../../src/checkpoints/remote/pull.js";
 import { pushCheckpoint } from "../../src/checkpoints/remote/push.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
@@ -19,8 +20,32 @@ function run(step: number, directory = temporaryDirectory()): string {
 
 /** Every file of a run's checkpoints. */
 function newest(root: string): Record<string, string> {
-  const names = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.includes("/"));
+  const names = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => /\/.*\./.test(name));
   return Object.fromEntries(names.sort().map((name) => [name, readFileSync(join(root, name), "base64")]));
+}
+
+/** What a run has rejected. */
+function reject(root: string, text: string): void {
+  mkdirSync(join(root, "rejected"), { recursive: true });
+  writeFileSync(join(root, "rejected", "rejected.jsonl"), text);
+}
+
+/** A store that does some things in another way. */
+const over = (store: ObjectStore, other: Partial<ObjectStore>): ObjectStore => ({
+  url: store.url,
+  read: (...args) => store.read(...args),
+  list: () => store.list(),
+  remove: (keys) => store.remove(keys),
+  write: (...args) => store.write(...args),
+  ...other,
+});
+
+function signal(): { readonly given: Promise<void>; give(): void } {
+  let give = () => {};
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give };
 }
 
 describe("a checkpoint in a store", () => {
@@ -65,11 +90,7 @@ describe("a checkpoint in a store", () => {
     await expect(pushCheckpoint(other, store)).rejects.toMatchObject({ code: "output_exists" });
 
     let raced = false;
-    const racing: ObjectStore = {
-      url: store.url,
-      read: (...args) => store.read(...args),
-      list: () => store.list(),
-      remove: (keys) => store.remove(keys),
+    const racing = over(store, {
       write: async (...args) => {
         if (!raced) {
           raced = true;
@@ -77,9 +98,55 @@ describe("a checkpoint in a store", () => {
         }
         return store.write(...args);
       },
-    };
+    });
     await expect(pushCheckpoint(run(7), racing)).rejects.toMatchObject({ code: "checkpoint_locked" });
     expect(await pullCheckpoint(store, join(temporaryDirectory(), "run"))).toMatchObject({ examples: 600 });
+  });
+
+  it("keeps all its parts where two processes copy at once: one cleans up, the other has read the new head already", async () => {
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    await pushCheckpoint(run(5), store);
+    const from = run(7);
+    const [uploaded, cleaned] = [signal(), signal()];
+    let second: Promise<unknown> | undefined;
+    const slow = over(store, {
+      write: async (key, ...args) => {
+        if (key === HEAD) {
+          uploaded.give();
+          await cleaned.given;
+        }
+        return store.write(key, ...args);
+      },
+    });
+    const first = over(store, {
+      write: async (key, ...args) => {
+        const tag = await store.write(key, ...args);
+        if (key !== HEAD) return tag;
+        second = pushCheckpoint(from, slow);
+        await uploaded.given;
+        return tag;
+      },
+    });
+    await pushCheckpoint(run(6), first);
+    cleaned.give();
+    await second;
+    const to = join(temporaryDirectory(), "run");
+    expect(await pullCheckpoint(store, to)).toMatchObject({ examples: 700 });
+    expect(newest(to)).toEqual(newest(from));
+  });
+
+  it("is not named by the head where somebody has removed a part of it meanwhile", async () => {
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    await pushCheckpoint(run(5), store);
+    const before = new Set(await store.list());
+    const cleaning = over(store, {
+      list: async () => {
+        await store.remove((await store.list()).filter((key) => !before.has(key)).slice(-1));
+        return store.list();
+      },
+    });
+    await expect(pushCheckpoint(run(6), cleaning)).rejects.toMatchObject({ code: "checkpoint_locked" });
+    expect(await pullCheckpoint(store, join(temporaryDirectory(), "run"))).toMatchObject({ examples: 500 });
   });
 
   it("is pulled over HTTP", async () => {
@@ -136,6 +203,33 @@ describe("a checkpoint in a store", () => {
     const trainer = new CheckpointStore(busy);
     trainer.lock();
     await expect(pullCheckpoint(store, busy)).rejects.toMatchObject({ code: "checkpoint_locked" });
+  });
+
+  it("changes nothing in a directory that has an earlier checkpoint of another run", async () => {
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    const from = temporaryDirectory();
+    const { meta, blocks } = content(2);
+    reject(from, '{"code":"bad_label"}\n{"code":"bad_row"}\n');
+    new CheckpointStore(from).save(200, { meta: { ...meta, rejected_bytes: 40 }, blocks });
+    await pushCheckpoint(from, store);
+
+    const other = temporaryDirectory();
+    new CheckpointStore(other).save(100, { meta: { ...meta, spec_hash: "ffffffffffffffff" }, blocks });
+    reject(other, "mine\n");
+    const same = run(1);
+    for (const [directory, theirs] of [
+      [other, "mine\n"],
+      [same, "mine\n"],
+      [same, `${"of this run ".repeat(9)}\n`],
+    ]) {
+      reject(directory, theirs);
+      const before = newest(directory);
+      await expect(pullCheckpoint(store, directory)).rejects.toMatchObject({ code: "output_exists" });
+      expect(newest(directory)).toEqual(before);
+    }
+    reject(same, '{"code":"bad_label"}\n');
+    expect(await pullCheckpoint(store, same)).toMatchObject({ examples: 200 });
+    expect(readFileSync(join(same, "rejected", "rejected.jsonl"))).toHaveLength(40);
   });
 
   it("that was never there is missing", async () => {

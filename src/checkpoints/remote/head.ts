@@ -71,6 +71,16 @@ export async function readHead(store: ObjectReader): Promise<{ head: RemoteHead 
   }
 }
 
+/** The first `bytes` of a file, in pieces. @throws HashbrookError checkpoint_damaged where it has not so many */
+export function* piecesOf(files: Files, path: string, bytes: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes; at += PIECE_BYTES) {
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, bytes - at));
+    if (withFile(files, path, "r", (file) => readFully(files, file, piece, at)) < piece.length)
+      throw damaged(path, "it became shorter while it was copied");
+    yield piece;
+  }
+}
+
 /** All bytes of a file. */
 export function contentOf(files: Files, path: string): Uint8Array {
   const data = new Uint8Array(files.stat(path)?.bytes ?? 0);

@@ -14,6 +14,7 @@ import {
   keyOf,
   PIECE_BYTES,
   pieceOf,
+  piecesOf,
   REJECTED,
   type RemoteHead,
   readHead,
@@ -23,7 +24,7 @@ import {
  * Copies the checkpoint in a store into a run's directory, where `train --resume` goes on from it. What is there already is not
  * copied again; what is copied is checked, and is a checkpoint only when all of it is on disk.
  * @throws HashbrookError checkpoint_missing where the store has none, checkpoint_damaged, checkpoint_locked while a run writes into
- * the directory, output_exists where it holds other or later checkpoints, checkpoint_write; store_unreachable, store_refused
+ * the directory, output_exists where it holds another run's or later checkpoints, checkpoint_write; store_unreachable, store_refused
  */
 export async function pullCheckpoint(
   store: ObjectReader,
@@ -39,7 +40,7 @@ export async function pullCheckpoint(
   const run = new CheckpointStore(directory, files);
   run.lock();
   try {
-    refuseLater(files, directory, head.chain[0].examples);
+    refuseOthers(files, directory, head);
     let copied = await pullRejected(store, files, directory, head);
     for (const part of [...head.chain].reverse())
       copied += await pullPart(store, files, directory, part, (done) => onProgress?.(copied + done));
@@ -52,24 +53,64 @@ export async function pullCheckpoint(
 
 /** Events that the run has rejected: a run that goes on writes behind them. @returns bytes copied */
 async function pullRejected(store: ObjectReader, files: Files, directory: string, head: RemoteHead): Promise<number> {
+  const { rejected } = head;
+  if (!rejected) return 0;
   const folder = join(directory, REJECTED.folder);
-  const there = files.stat(join(folder, REJECTED.name))?.bytes ?? 0;
-  if (!head.rejected || there >= head.rejected.bytes) return 0;
+  const path = join(folder, REJECTED.name);
+  const there = files.stat(path)?.bytes ?? 0;
+  if (there >= rejected.bytes) {
+    if (hashOf(files, path, rejected.bytes) !== rejected.xxh64) throw othersThere(path, "is of another run");
+    return 0;
+  }
+  const fresh = `${path}.tmp`;
   await writing(folder, async () => files.mkdir(folder));
-  await pullFile(store, files, folder, head.chain[0].checksum, { name: REJECTED.name, ...head.rejected });
+  await pullFile(store, files, fresh, head.chain[0].checksum, { ...rejected, name: REJECTED.name });
+  if (hashOf(files, path, there) !== hashOf(files, fresh, there)) {
+    files.remove(fresh);
+    throw othersThere(path, "is of another run");
+  }
+  await writing(path, async () => files.rename(fresh, path));
   files.syncDirectory(folder);
-  return head.rejected.bytes;
+  return rejected.bytes;
 }
 
-function refuseLater(files: Files, directory: string, examples: number): void {
-  const later = files.list(directory).find((name) => (examplesOf(name) ?? 0) > examples);
-  if (later)
-    throw new HashbrookError("output_exists", `${directory}: holds ${later}, which is later than what is copied`, {
-      hint: "copy into a directory of its own",
-    });
+function hashOf(files: Files, path: string, bytes: number): string {
+  const hash = new Checksum();
+  for (const piece of piecesOf(files, path, bytes)) hash.update(piece);
+  return hash.digest();
 }
 
-/** Copies one directory of a chain. @returns bytes copied: 0 where it was there */
+/** Refuses a directory of another run before anything in it is changed. */
+function refuseOthers(files: Files, directory: string, { spec_hash, chain }: RemoteHead): void {
+  for (const name of files.list(directory)) {
+    const examples = examplesOf(name);
+    if (examples === undefined) continue;
+    const path = join(directory, name);
+    if (examples > chain[0].examples) throw othersThere(path, "is later than what is copied");
+    if (!files.stat(join(path, MANIFEST))) continue;
+    const encoded = contentOf(files, join(path, MANIFEST));
+    const part = chain.find((one) => checkpointName(one.examples) === name);
+    if (part && manifestChecksum(encoded) !== part.checksum)
+      throw othersThere(path, "is another checkpoint than the one to be copied");
+    if (!part && !isOf(spec_hash, encoded, path)) throw othersThere(path, "is of another spec");
+  }
+}
+
+/** Whether a checkpoint is one of the spec, or damaged: what cannot be read is no reason to refuse the copy that takes its place. */
+function isOf(spec: string | null, encoded: Uint8Array, path: string): boolean {
+  try {
+    return decodeManifest(encoded, path).spec_hash === spec;
+  } catch (error) {
+    if (error instanceof HashbrookError && error.code === "checkpoint_damaged") return true;
+    throw error;
+  }
+}
+
+function othersThere(path: string, what: string): HashbrookError {
+  return new HashbrookError("output_exists", `${path}: ${what}`, { hint: "copy into a directory of its own" });
+}
+
+/** Copies one directory of a chain that is not there, or not finished. @returns bytes copied: 0 where it was there */
 async function pullPart(
   store: ObjectReader,
   files: Files,
@@ -78,12 +119,7 @@ async function pullPart(
   told: (bytes: number) => void,
 ): Promise<number> {
   const path = join(directory, checkpointName(examples));
-  if (files.stat(join(path, MANIFEST))) {
-    if (manifestChecksum(contentOf(files, join(path, MANIFEST))) === checksum) return 0;
-    throw new HashbrookError("output_exists", `${path}: is another checkpoint than the one to be copied`, {
-      hint: "copy into a directory of its own",
-    });
-  }
+  if (files.stat(join(path, MANIFEST))) return 0;
   const encoded = await object(store, keyOf(checksum, MANIFEST));
   const manifest = decodeManifest(encoded, `${store.url}/${keyOf(checksum, MANIFEST)}`);
   if (manifest.examples !== examples || manifestChecksum(encoded) !== checksum)
@@ -94,7 +130,7 @@ async function pullPart(
     files.mkdir(path);
   });
   for (const file of manifest.files) {
-    await pullFile(store, files, path, checksum, file);
+    await pullFile(store, files, join(path, file.name), checksum, file);
     copied += file.bytes;
     told(copied);
   }
@@ -111,11 +147,10 @@ async function pullPart(
 async function pullFile(
   store: ObjectReader,
   files: Files,
-  directory: string,
+  path: string,
   checksum: string,
   { name, bytes, xxh64 }: Pick<FileEntry, "name" | "bytes" | "xxh64">,
 ): Promise<void> {
-  const path = join(directory, name);
   const hash = new Checksum();
   const file = files.open(path, "w");
   try {

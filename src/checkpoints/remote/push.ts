@@ -1,9 +1,9 @@
 import { basename, dirname, join } from "node:path";
 import { HashbrookError } from "../../core/errors.js";
-import { errorCode, type Files, nodeFiles, readFully, withFile } from "../../core/files.js";
+import { errorCode, type Files, nodeFiles } from "../../core/files.js";
 import type { ObjectStore } from "../../object-store/object-store.js";
 import type { Checkpoint } from "../checkpoint.js";
-import { type CheckpointDirectory, damaged } from "../checkpoint-directory.js";
+import type { CheckpointDirectory } from "../checkpoint-directory.js";
 import { Checksum } from "../checksum.js";
 import { MANIFEST } from "../manifest.js";
 import { openCheckpoint } from "../store.js";
@@ -14,8 +14,8 @@ import {
   FORMAT,
   HEAD,
   keyOf,
-  PIECE_BYTES,
   pieceOf,
+  piecesOf,
   REJECTED,
   type RemoteHead,
   readHead,
@@ -45,14 +45,21 @@ export async function pushCheckpoint(
   for (const part of [...chain].reverse()) if (!known.has(part.checksum)) await upload.directory(part);
   const rejected = await upload.rejected(checkpoint);
   const head = { format: FORMAT, spec_hash: specHash, chain: parts, rejected, before: before?.chain ?? [] };
+  // Listed before the head is written: whoever put an object there until now has read an earlier head, and cannot write his own any more.
+  const there = await store.list();
+  upload.refuseMissing(there);
   const data = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
   if ((await store.write(HEAD, data, { only: tag === null ? "absent" : { tag }, immutable: false })) === null)
-    throw new HashbrookError("checkpoint_locked", `${store.url}: somebody else has put a checkpoint there meanwhile`, {
-      hint: "let only one process copy checkpoints to an address",
-    });
+    throw taken(store.url);
   const kept = new Set([...head.chain, ...head.before].map(({ checksum }) => checksum));
-  await store.remove((await store.list()).filter((key) => isPart(key) && !kept.has(key.slice(0, 16))));
+  await store.remove(there.filter((key) => isPart(key) && !kept.has(key.slice(0, 16))));
   return { ...report, copied: upload.copied };
+}
+
+function taken(url: string): HashbrookError {
+  return new HashbrookError("checkpoint_locked", `${url}: somebody else has put a checkpoint there meanwhile`, {
+    hint: "let only one process copy checkpoints to an address",
+  });
 }
 
 function refuseOther(
@@ -82,6 +89,7 @@ const isPart = (key: string): boolean => /^[0-9a-f]{16}\//.test(key);
 class Upload {
   /** Bytes. */
   copied = 0;
+  private readonly keys: string[] = [];
   private readonly store: ObjectStore;
   private readonly files: Files;
   private readonly onProgress: CopyOptions["onProgress"];
@@ -109,17 +117,23 @@ class Upload {
   /** @returns the XXH64 of the first `bytes` of a file */
   private async file(path: string, checksum: string, bytes: number): Promise<string> {
     const hash = new Checksum();
-    for (let at = 0; at < bytes; at += PIECE_BYTES) {
-      const piece = new Uint8Array(Math.min(PIECE_BYTES, bytes - at));
-      const read = () => withFile(this.files, path, "r", (file) => readFully(this.files, file, piece, at));
-      if (reading(path, read) < piece.length) throw damaged(path, "it became shorter while it was copied");
+    const pieces = piecesOf(this.files, path, bytes);
+    for (let n = 0; ; n++) {
+      const { value: piece } = reading(path, () => pieces.next());
+      if (!piece) return hash.digest();
       hash.update(piece);
-      await this.write(pieceOf(checksum, basename(path), at / PIECE_BYTES), piece);
+      await this.write(pieceOf(checksum, basename(path), n), piece);
     }
-    return hash.digest();
+  }
+
+  /** @throws HashbrookError checkpoint_locked where not all that was written is among `keys`: somebody else has removed what he did not know */
+  refuseMissing(keys: readonly string[]): void {
+    const there = new Set(keys);
+    if (this.keys.some((key) => !there.has(key))) throw taken(this.store.url);
   }
 
   private async write(key: string, bytes: Uint8Array): Promise<void> {
+    this.keys.push(key);
     await this.store.write(key, bytes, { only: "absent", immutable: true });
     this.copied += bytes.length;
     this.onProgress?.(this.copied);

@@ -22,7 +22,7 @@ const batch = (partition: number): Answer => ({
 const failing = (partition: number, error: number): Answer => ({ partition, error });
 
 /** Reads from a broker that gives these answers, one request after the other. @returns the failure, or the partitions of batches */
-async function read(partitions: number, answers: readonly (readonly Answer[])[]): Promise<HashbrookError | number[]> {
+async function read(partitions: number, answers: readonly Answer[][]): Promise<HashbrookError | number[]> {
   const cluster: TopicCluster = {
     topic: async () => ({ id: null, leaders: Array(partitions).fill(0) }),
     fetch: async () => (asked < answers.length ? answers[asked++] : ended()),
