@@ -218,6 +218,32 @@ describe("a feed whose field turns null", () => {
     await again.trainer.close();
   });
 
+  it("rollback never goes back into a hold: a checkpoint taken in it is not good, whatever was accepted later", async () => {
+    const run = { out: folder(), log: folder(), every: 4_000 };
+    const { trainer, learn, idle, held } = await opened(run);
+    const saved = async (examples: number) => {
+      await learn(examples);
+      const manifest = join(run.out, `checkpoint-${String(examples).padStart(12, "0")}`);
+      for (let i = 0; i < 500 && !existsSync(manifest); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+      await learn(examples + 250);
+    };
+    await saved(8_000);
+    await saved(12_000);
+    expect(publishStatus(run.out).hold!.since).toBeLessThan(12_000);
+    expect(publishStatus(run.out).good).toBe("checkpoint-000000008000");
+    resumePublishing(run.out);
+    await idle();
+    expect(held()).toBeNull();
+    await learn(15_500);
+    expect(trainer.content().meta.gate!.good).toBeGreaterThan(12_000);
+    expect(publishStatus(run.out).good).toBe("checkpoint-000000008000");
+    await trainer.close();
+    const again = await opened(run);
+    await again.learn(15_500);
+    expect(publishStatus(run.out).good).toBe("checkpoint-000000008000");
+    await again.trainer.close();
+  });
+
   it("a gate.json that says nothing is told of, and followed by nobody", async () => {
     const out = folder();
     for (const text of ["", "garbage", '{"hold":5}', '{"action":"side","hold":{"number":1},"good":"x"}']) {

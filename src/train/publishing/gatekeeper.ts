@@ -46,7 +46,7 @@ export class Gatekeeper {
   readonly gate: Gate;
   private planned: readonly Resume[];
   private lookedMs = Number.NEGATIVE_INFINITY;
-  /** Durable checkpoints that are not known to be good yet: names, oldest first. */
+  /** Durable checkpoints of no hold that are not known to be good yet: names, oldest first. */
   private unjudged: string[] = [];
   private good: string | null = null;
   private written = "";
@@ -76,7 +76,7 @@ export class Gatekeeper {
     this.gate.restore(meta.gate, blocks);
     this.good = readGateFile(nodeFiles, directory)?.good ?? null;
     this.gate.startAt(scoreSums(this.options.totals));
-    this.unjudged = [checkpointName(ref.examples)];
+    this.unjudged = this.gate.hold ? [] : [checkpointName(ref.examples)];
   }
 
   /** Why nothing is published, in a line; null: what is learned is. */
@@ -113,9 +113,9 @@ export class Gatekeeper {
     this.judge(this.gate.state);
   }
 
-  /** A checkpoint is durable. */
-  committed(path: string): void {
-    this.unjudged.push(basename(path));
+  /** A checkpoint is durable. @param gate as it was when it was taken: who goes on from one of a hold is held again, whatever was accepted since */
+  committed(path: string, gate: GateState | undefined): void {
+    if (!gate?.hold) this.unjudged.push(basename(path));
     this.judge(this.gate.state);
   }
 
