@@ -2,6 +2,8 @@ import type { GateBound, GateSpec } from "../spec/compiled.js";
 import type { Breach } from "./gate.js";
 import { type Kind, kinds, type Readings, type Signal } from "./signals.js";
 
+/** What is infinite, as JSON can say it: of predictions without one positive. */
+export const LARGEST = Number.MAX_VALUE;
 /** Windows, mean and variance of a signal. */
 const EACH = 3;
 /** Windows that are remembered, about: each weighs at least 1 ÷ this. */
@@ -62,11 +64,11 @@ export class Baselines {
     const breaches: Breach[] = [];
     for (let i = 0; i < this.signals.length; i++) {
       const value = found.values[i];
-      if (!Number.isFinite(value)) continue;
+      if (Number.isNaN(value)) continue;
       const bound = this.given[i] ? (part >= 1 ? this.given[i] : null) : this.learned(found, i, part);
       const { least = null, most = null } = bound ?? {};
       if (value < (least ?? value) || value > (most ?? value))
-        breaches.push({ signal: this.signals[i].name, value, least, most });
+        breaches.push({ signal: this.signals[i].name, value: Math.min(value, LARGEST), least, most });
     }
     return breaches;
   }

@@ -3,7 +3,7 @@ import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blo
 import { ln } from "../metrics/kernel.js";
 import type { ScoreSums } from "../metrics/score-cells.js";
 import type { CompiledSpec, GateBound, GateSpec } from "../spec/compiled.js";
-import { Baselines } from "./baselines.js";
+import { Baselines, LARGEST } from "./baselines.js";
 import { FieldWatch } from "./field-watch.js";
 import { ofEvents, Readings, readEvents, type Signal } from "./signals.js";
 
@@ -248,7 +248,7 @@ function numbersOf(blocks: SavedBlocks, name: string, bytes: number): ArrayBuffe
 
 /** What is out of bounds, in a line. */
 export function breachText({ signal, value, least, most }: Breach): string {
-  const round = (x: number) => Number(x.toPrecision(3));
+  const round = (x: number) => (x === LARGEST ? "infinite" : Number(x.toPrecision(3)));
   return value < (least ?? value)
     ? `${signal} is ${round(value)}, below ${round(least!)}`
     : `${signal} is ${round(value)}, above ${round(most!)}`;

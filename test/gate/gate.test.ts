@@ -63,12 +63,12 @@ function watched(gate: string, seed = 1) {
       batch.numbers[2 * r] = price * (10 + 5 * normal());
       batch.numbers[2 * r + 1] = 1e6 + examples + r;
     }
-    const positive = 500 * rate + 7 * normal();
+    const positive = rate > 0 ? 500 * rate + 7 * normal() : 0;
     scores = {
       weight: scores.weight + 500,
       positive: scores.positive + positive,
       predicted: scores.predicted + 500 * predicted,
-      loss: scores.loss - 450 * (rate * Math.log(rate) + (1 - rate) * Math.log(1 - rate)),
+      loss: scores.loss - (rate > 0 ? 450 * (rate * Math.log(rate) + (1 - rate) * Math.log(1 - rate)) : 0),
     };
     examples += 500;
     return one.add(batch, rejects, { scores, examples, slices: () => [{ slice: "de", actual: 200, calibrated: 1.5 }] });
@@ -158,6 +158,14 @@ describe("bounds that are given", () => {
     const { gate, many } = watched("gate: { sigmas: 0 }");
     many(gate, 40_000);
     expect(names(many(gate, 10_000, { noUser: 1, rejects: 300 }))).toBeUndefined();
+  });
+
+  it("see that clicks stop: without a positive, predicted ÷ actual is above every bound", () => {
+    const { gate, many } = watched("gate: { sigmas: 0, bounds: { calibration: [0.5, 2] } }");
+    expect(names(many(gate, 10_000))).toBeUndefined();
+    expect(names(many(gate, 5000, { rate: 0, predicted: 0.1 }))).toEqual(["calibration"]);
+    expect(breachText(gate.hold!.breaches[0])).toBe("calibration is infinite, above 2");
+    expect(JSON.parse(JSON.stringify(gate.state))).toEqual(gate.state);
   });
 
   it("of slices are of the calibration's", () => {
