@@ -7,6 +7,7 @@ import { nodeFiles } from "../../src/core/files.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import { FRAME_HEAD } from "../../src/delta-log/frame.js";
 import { openFollow } from "../../src/delta-log/open.js";
+import type { GateState } from "../../src/gate/gate.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import type { CompiledSpec, GateSpec } from "../../src/spec/compiled.js";
@@ -235,7 +236,8 @@ describe("a feed whose field turns null", () => {
     await idle();
     expect(held()).toBeNull();
     await learn(15_500);
-    expect(trainer.content().meta.gate!.good).toBeGreaterThan(12_000);
+    const { good } = trainer.content().meta.gate as unknown as GateState;
+    expect(good).toBeGreaterThan(12_000);
     expect(publishStatus(run.out).good).toBe("checkpoint-000000008000");
     await trainer.close();
     const again = await opened(run);
