@@ -1,7 +1,6 @@
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
 import { CheckpointStore, type Skipped } from "../checkpoints/store.js";
 import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
-import type { GateState } from "../gate/gate.js";
 import type { Model } from "../model/model.js";
 import { specHash } from "../spec/hash.js";
 import type { StartReport } from "../warm-start/report.js";
@@ -111,7 +110,7 @@ export class Trainer implements Consumer {
       // A file can be read again at leisure; a topic's readers must not wait for a long copy.
       ...(job.topic ? {} : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
       onCommitted: ({ position, tally, validation, gate }, { path }) => {
-        this.keeper?.committed(path, gate as unknown as GateState | undefined);
+        this.keeper?.committed(path, gate);
         this.best.forget(validation as unknown as ValidationState | undefined);
         this.committed = position as unknown as StreamPosition;
         this.saved = (tally as unknown as RunMetricsState).examples;

@@ -114,8 +114,8 @@ export class Gatekeeper {
   }
 
   /** A checkpoint is durable. @param gate as it was when it was taken: who goes on from one of a hold is held again, whatever was accepted since */
-  committed(path: string, gate: GateState | undefined): void {
-    if (!gate?.hold) this.unjudged.push(basename(path));
+  committed(path: string, gate: unknown): void {
+    if (!(gate as GateState | undefined)?.hold) this.unjudged.push(basename(path));
     this.judge(this.gate.state);
   }
 
