@@ -25,6 +25,11 @@ function isOdds({ join }: CompiledSpec): boolean {
   return join?.correct?.method === "fnc";
 }
 
+/** Makes of a logit that is told what moves as the output's bias does: where that is not the logit itself, the one that is learned. */
+export function biasLevel(spec: CompiledSpec): (told: number) => number {
+  return isOdds(spec) ? (told) => ln(logistic(told)) : (told) => told;
+}
+
 /** What makes an exported graph's outputs those that are told. */
 export function rewrittenOf(spec: CompiledSpec): Readonly<Record<string, Rewrite>> {
   return isOdds(spec) ? { logits: toldNodes } : {};

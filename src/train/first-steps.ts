@@ -1,6 +1,7 @@
 import { type Batch, copyRows } from "../core/batch.js";
 import { ln } from "../metrics/kernel.js";
 import type { Folded, Learned, Model } from "../model/model.js";
+import { biasLevel } from "../model/served-logits.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { defaults } from "../spec/defaults.js";
 import { learnsByEvent } from "../towers/index.js";
@@ -168,8 +169,9 @@ function logit(p: number): number {
 /** Moves the bias to where the mean logit of these events is `level`. @returns their logits before that */
 async function startFrom(model: Model, part: Batch, level: number): Promise<Float32Array> {
   const logits = (await model.predict(part)).slice();
-  const mean = logits.reduce((sum, x) => sum + x, 0) / logits.length;
-  shift(model, level - within(mean));
+  const of = biasLevel(model.spec);
+  const mean = logits.reduce((sum, x) => sum + of(x), 0) / logits.length;
+  shift(model, of(level) - within(mean));
   return logits;
 }
 

@@ -10,9 +10,16 @@ import { FirstSteps, type FirstStepsState } from "../../src/train/first-steps.js
 
 const BATCH = 256;
 
-const source = (tower: string, more: { label?: string; train?: string } = {}) => `
+interface More {
+  readonly label?: string;
+  readonly train?: string;
+  readonly columns?: string;
+  readonly join?: string;
+}
+
+const source = (tower: string, more: More = {}) => `
 name: first-steps
-events: { format: tsv, columns: [label, a, b] }
+events: { format: tsv, columns: [label, a, b${more.columns ?? ""}] }
 label: { field: label${more.label ?? ""} }
 fields:
   - { name: a, type: categorical, table: ids }
@@ -20,9 +27,9 @@ fields:
 tables: { ids: { ${tower === "lr" ? "" : "dim: 4, "}salt: field } }
 tower: ${tower}
 train: { batch: ${BATCH}${more.train ?? ""} }
-`;
+${more.join ?? ""}`;
 
-async function open(tower: string, more?: Parameters<typeof source>[1]) {
+async function open(tower: string, more?: More) {
   const spec = parseSpec(source(tower, more), "test.yaml");
   const layout = batchLayout(spec, BATCH);
   return { spec, layout, model: await createModel(spec, { layout, threads: 1, purpose: "train" }) };
@@ -162,6 +169,18 @@ describe.each(["deep_crossing", "dcn_v2", "deepfm", "deep_ffm", "dlrm", "wide_de
   },
 );
 
+describe.each(["deep_crossing", "lr"])("label.prior of late labels, with %s", (tower) => {
+  it.each(["plain", "fnw", "fnc"])("is what is told before anything is known: %s", async (method) => {
+    const { spec, layout, model } = await open(tower, {
+      label: ", prior: 0.02, id: id, time: t",
+      columns: ", id, t",
+      join: `join: { clicks: { format: tsv, columns: [id, t], id: id, time: t }, correct: { method: ${method}, ages: [1h] } }`,
+    });
+    const { predicted } = await learn(model, new FirstSteps(spec), batches(layout, 1, 0.02, 8));
+    expect(sum(predicted) / 8).toBeCloseTo(0.02, 2);
+  });
+});
+
 describe("lr without a prior", () => {
   it("learns as it did, event by event", async () => {
     const { spec, layout, model } = await open("lr");
@@ -175,8 +194,7 @@ describe("lr without a prior", () => {
 
 describe("the spec of first steps", () => {
   it("has the hash it had before there was a choice, where none is made or the default is", () => {
-    const hash = (more?: Parameters<typeof source>[1]) =>
-      specHash(parseSpec(source("deep_crossing", more), "test.yaml"));
+    const hash = (more?: More) => specHash(parseSpec(source("deep_crossing", more), "test.yaml"));
     expect(hash({ train: `, warmup: ${16 * BATCH}` })).toBe(hash());
     expect(hash()).toBe("40c7dece7a9d55b8");
     expect(hash({ train: ", warmup: 0" })).not.toBe(hash());
