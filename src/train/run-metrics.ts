@@ -99,9 +99,9 @@ export class RunMetrics {
     this.oracle?.add(oracle, labels, weights, seen);
   }
 
-  /** all_rejected when not one event of this run could be read. */
+  /** all_rejected when not one event could be read, in this run or in those it goes on from. */
   hopeless(endedBy: EndedBy): HashbrookError | null {
-    if (!this.doubts.hopeless || endedBy === "stopped") return null;
+    if (!this.doubts.hopeless || this.examples > 0 || endedBy === "stopped") return null;
     const [first] = this.doubts.samples.values();
     return new HashbrookError(
       "all_rejected",
