@@ -6,7 +6,7 @@ const ENOUGH = 100;
 
 /** A policy's worth in a few lines. */
 export function policyLines(report: PolicyReport): string {
-  const { model, version, policy, requests, incomplete, effective_requests } = report;
+  const { model, version, policy, requests, incomplete, repeated, effective_requests } = report;
   const rows: readonly (readonly [string, Estimate])[] = [
     ["as logged", report.logged],
     ["IPS", report.ips],
@@ -21,6 +21,7 @@ export function policyLines(report: PolicyReport): string {
     `  as many as ${Math.round(effective_requests).toLocaleString("en")} requests of its own say (largest weight ${report.max_weight.toPrecision(3)})`,
   ];
   if (incomplete > 0) lines.push(`  ${incomplete.toLocaleString("en")} requests lack candidates: left out`);
+  if (repeated > 0) lines.push(`  ${repeated.toLocaleString("en")} requests have an earlier one's id: left out`);
   if (requests >= ENOUGH && isOff(report.mean_weight))
     lines.push("  the mean weight is far from 1: propensities are wrong, or too few");
   return `${lines.join("\n")}\n`;

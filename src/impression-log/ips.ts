@@ -40,6 +40,8 @@ export interface PolicyReport extends PolicyValue {
   readonly requests: number;
   /** Requests of which the log lacks candidates: left out. */
   readonly incomplete: number;
+  /** Requests whose id an earlier one had: left out, since what came of them is told by the same ids. */
+  readonly repeated: number;
   /** Damaged checkpoints that were passed over. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
   /** It took. */
@@ -96,6 +98,9 @@ class Judge {
   private whole: Candidate[][] = [];
   private waiting = 0;
   private incomplete = 0;
+  private repeated = 0;
+  /** Hashes of the ids of the requests that are judged. */
+  private readonly seen = new Set<bigint>();
   /** The last request whose first candidates the log lacks. */
   private headless = "";
 
@@ -118,10 +123,11 @@ class Judge {
   }
 
   report() {
-    const { requests } = this.estimates;
-    if (requests > 0) return { ...this.estimates.value(), requests, incomplete: this.incomplete };
+    const { incomplete, repeated, estimates } = this;
+    const { requests } = estimates;
+    if (requests > 0) return { ...estimates.value(), requests, incomplete, repeated };
     throw new HashbrookError("nothing_verified", "no request of the log can be judged", {
-      hint: `${this.incomplete} lack candidates; requests are judged whole`,
+      hint: `${incomplete} lack candidates; requests are judged whole`,
     });
   }
 
@@ -141,9 +147,18 @@ class Judge {
     }
     this.request.push(candidate);
     if (this.request.length < impression.candidates) return;
-    this.whole.push(this.request);
-    this.waiting += this.request.length;
+    this.takeWhole(this.request, xxh64(impression.request));
     this.request = [];
+  }
+
+  private takeWhole(request: Candidate[], id: bigint): void {
+    if (this.seen.has(id)) {
+      this.repeated++;
+      return;
+    }
+    this.seen.add(id);
+    this.whole.push(request);
+    this.waiting += request.length;
   }
 
   private async judge(): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { policyLines } from "../../src/cli/ips.js";
 import { Rng } from "../../src/core/rng.js";
 import { PolicyEstimates } from "../../src/impression-log/estimates.js";
 import { judgePolicy } from "../../src/impression-log/ips.js";
@@ -129,6 +130,15 @@ describe("a policy, judged by a log of what was shown by chance", () => {
     await expect(judge({ log: [cut((lines) => lines.slice(0, 3))] })).rejects.toMatchObject({
       code: "nothing_verified",
     });
+  });
+
+  it("a request that was asked twice by one id is judged, and paid, once", async () => {
+    const once = await judge();
+    const path = cut((lines) => [...lines, ...lines.slice(0, 12)]);
+    const { repeated, seconds, ...twice } = await judge({ log: [path] });
+    expect({ ...twice, repeated: 0, seconds: once.seconds }).toEqual(once);
+    expect([repeated, seconds >= 0]).toEqual([3, true]);
+    expect(policyLines({ ...once, repeated })).toContain("3 requests have an earlier one's id: left out");
   });
 
   it("refuses propensities that are absent or 0, naming the line", async () => {
