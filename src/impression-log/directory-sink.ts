@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { isoText } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
-import { type Files, nodeFiles, quietly, readFully, writeError, writeFully } from "../core/files.js";
+import { type Files, nodeFiles, quietly, readFully, withFile, writeError, writeFully } from "../core/files.js";
 import type { Lines } from "./lines.js";
 import type { LogSink } from "./sink.js";
 
@@ -37,6 +37,8 @@ export class DirectorySink implements LogSink {
   private open: { readonly file: number; readonly path: string; readonly since: number; size: number } | null = null;
   /** There is something to sync. */
   private dirty = false;
+  /** Bytes of the files that are as long as they will be, and have not got their names yet: by path. */
+  private readonly ended = new Map<string, number>();
 
   /** @throws HashbrookError log_write where nothing can be written there */
   constructor(directory: string, options: DirectorySinkOptions) {
@@ -62,18 +64,19 @@ export class DirectorySink implements LogSink {
     const open = this.open!;
     open.size += bytes.length;
     this.dirty = true;
-    if (open.size >= this.fileBytes) this.finish();
+    // The lines are in it, whatever becomes of its name: `tick` tries that again, and tells of it.
+    if (open.size >= this.fileBytes) quietly(() => this.finish());
   }
 
   tick(): void {
     const { open, dirty } = this;
-    if (!open) return;
-    if (this.options.now() - open.since >= FILE_MS) {
+    if (open && this.options.now() - open.since >= FILE_MS) {
       this.finish();
       return;
     }
     this.dirty = false;
-    if (dirty) this.trying(open.path, () => this.files.fsync(open.file));
+    if (open && dirty) this.trying(open.path, () => this.files.fsync(open.file));
+    this.name();
   }
 
   async close(): Promise<void> {
@@ -87,25 +90,24 @@ export class DirectorySink implements LogSink {
     return { file: this.files.open(path + PART, "wx"), path, since, size: 0 };
   }
 
-  /** Gives the file its name; one that holds nothing goes. */
+  /** The file is as long as it will be. */
   private finish(): void {
     const { open, files } = this;
-    if (!open) return;
     this.open = null;
     this.dirty = false;
-    try {
-      this.trying(open.path, () => {
-        files.truncate(open.file, open.size);
-        files.fsync(open.file);
-      });
-    } finally {
+    if (open) {
       quietly(() => files.close(open.file));
+      this.ended.set(open.path, open.size);
     }
-    this.trying(open.path, () => {
-      if (open.size === 0) files.remove(open.path + PART);
-      else files.rename(open.path + PART, open.path);
-      files.syncDirectory(this.directory);
-    });
+    this.name();
+  }
+
+  /** Gives files their names; those that hold nothing go. */
+  private name(): void {
+    for (const [path, size] of this.ended) {
+      this.trying(path, () => this.complete(path + PART, size));
+      this.ended.delete(path);
+    }
   }
 
   /** Completes files that a process has left when it was killed: those that any other would have completed long since. */
@@ -117,17 +119,18 @@ export class DirectorySink implements LogSink {
     }
   }
 
-  /** A last line that was cut short goes. */
-  private complete(part: string): void {
+  /** @param size default: a last line that was cut short goes */
+  private complete(part: string, size?: number): void {
     const { files } = this;
-    const file = files.open(part, "r+");
-    try {
-      files.truncate(file, wholeLines(files, file, files.stat(part)!.bytes));
-      files.fsync(file);
-    } finally {
-      files.close(file);
+    const left = files.stat(part);
+    if (left && size === 0) files.remove(part);
+    else if (left) {
+      withFile(files, part, "r+", (file) => {
+        files.truncate(file, size ?? wholeLines(files, file, left.bytes));
+        files.fsync(file);
+      });
+      files.rename(part, part.slice(0, -PART.length));
     }
-    files.rename(part, part.slice(0, -PART.length));
     files.syncDirectory(this.directory);
   }
 

@@ -1,5 +1,6 @@
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import type { Dims } from "../spec/cut.js";
 import { type Impression, readImpression } from "./impression.js";
 import { type LogLine, linesOf } from "./log-lines.js";
 import { LogScorer, type Rescored, type ScoreAs } from "./log-scorer.js";
@@ -126,13 +127,16 @@ class Verifier {
   private isOwn({ model, version, spec_hash, precision, dims }: Impression): boolean {
     const { scorer, as } = this;
     const same = version === scorer.examples && spec_hash === scorer.specHash;
-    if (same && precision === as.precision && JSON.stringify(dims) === JSON.stringify(as.dims)) return true;
-    const key = JSON.stringify([model, version, spec_hash, precision, dims]);
+    if (same && precision === as.precision && textOf(dims) === textOf(as.dims)) return true;
+    const key = JSON.stringify([model, version, spec_hash, precision, textOf(dims)]);
     const events = (this.others.get(key)?.events ?? 0) + 1;
     this.others.set(key, { model, version, spec_hash, ...(precision && { precision }), ...(dims && { dims }), events });
     return false;
   }
 }
+
+/** The same whatever order they were named in. */
+const textOf = (dims: Dims = {}) => JSON.stringify(Object.entries(dims).sort());
 
 function differenceOf({ file, line }: LogLine, impression: Impression, scored: Rescored): ScoreDifference | null {
   const { request, position } = impression;

@@ -127,6 +127,30 @@ describe("a server's log of impressions", () => {
     ]);
   });
 
+  it.each(["fsync", "rename", "syncDirectory"] as const)(
+    "a full file whose %s fails gets its name with a later tick; its lines are there, and counted as written",
+    async (step) => {
+      let broken = false;
+      const tried = (...given: never[]) => {
+        if (broken) throw Object.assign(new Error("i/o error"), { code: "EIO" });
+        return (nodeFiles[step] as (...args: never[]) => void)(...given);
+      };
+      const { folder, sink, recorder, score } = logging({}, { ...nodeFiles, [step]: tried }, 100);
+      broken = true;
+      await score("a", body);
+      await expect.poll(() => recorder.counts.written).toBe(2);
+      expect(() => sink.tick()).toThrow("i/o error");
+      broken = false;
+      sink.tick();
+      expect(namesIn(folder).map((name) => name.split(".").at(-1))).toEqual(["jsonl"]);
+      await score("b", body);
+      await recorder.close();
+      expect(recorder.counts).toEqual({ written: 4, dropped: { queue: 0, write: 0, too_long: 0 }, waiting: 0 });
+      expect(namesIn(folder).map((name) => name.split(".").at(-1))).toEqual(["jsonl", "jsonl"]);
+      expect(linesIn(folder)).toHaveLength(4);
+    },
+  );
+
   it("is in files of a size and an age, which get their names when they are complete", async () => {
     const { folder, clock, sink, recorder, score } = logging({}, nodeFiles, 800);
     for (const id of ["a", "b", "c", "d"]) {

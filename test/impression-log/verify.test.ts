@@ -4,10 +4,20 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashbrook } from "../../src/cli/program.js";
 import { verifyLog } from "../../src/impression-log/verify.js";
 import { Scorer } from "../../src/serve/scorer.js";
-import { predict } from "../../src/train/run.js";
+import { predict, train } from "../../src/train/run.js";
 import { temporary } from "../e2e/hashbrook.js";
 import { event, shop, twoVersions } from "../serve/served.js";
 import { logged } from "./logged.js";
+
+const NESTED = `
+name: nested
+events: { format: json }
+label: { field: click }
+fields: [{ name: a, type: categorical, table: as }, { name: b, type: categorical, table: bs }]
+tables: { as: { dim: 4, encoding: hash, rows: 64 }, bs: { dim: 4, encoding: hash, rows: 64 } }
+tower: { deep_crossing: { residual: [4] } }
+train: { batch: 16, nested: true }
+`;
 
 let served: Awaited<ReturnType<typeof shop>>;
 let file: string;
@@ -105,6 +115,31 @@ describe("verify", () => {
     const foreign = changed(4, () => event(1));
     await expect(verify(foreign)).rejects.toMatchObject({
       message: `${foreign}:5: is no line of a log of impressions`,
+    });
+  });
+
+  it("knows the dims that a server had in whatever order they are named", async () => {
+    const [spec, data, checkpoint] = ["nested.yaml", "events.jsonl", "run"].map((name) => join(temporary(), name));
+    writeFileSync(spec, NESTED);
+    writeFileSync(data, '{"click":1,"a":"x","b":"y"}\n{"click":0,"a":"z","b":"y"}\n');
+    await train({ model: spec, data, out: checkpoint });
+    const body = { candidates: [{ a: "x", b: "y" }] };
+    const paths = await Promise.all(
+      [
+        { a: 2, b: 1 },
+        { b: 1, a: 2 },
+      ].map(async (dims, i) => {
+        const scorer = await Scorer.load(checkpoint, { dims });
+        const path = await logged(temporary(), scorer, [{ id: `d${i}`, body }], { serving: { dims } });
+        await scorer.close();
+        return path;
+      }),
+    );
+    const report = await verifyLog({ log: paths, checkpoint, dims: { a: 2, b: 1 } });
+    expect(report).toMatchObject({ verified: 2, others: [], difference: null });
+    await expect(verifyLog({ log: paths, checkpoint, dims: { a: 1, b: 1 } })).rejects.toMatchObject({
+      code: "nothing_verified",
+      hint: expect.stringContaining("the log has versions nested 2 (2)"),
     });
   });
 
