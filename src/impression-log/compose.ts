@@ -43,7 +43,7 @@ export class Composer {
     this.writers.set(specHash, { shape, writer: new EventWriter(shape) });
   }
 
-  /** @returns lines left out since they would be too long */
+  /** @returns lines left out: those of over 4 MiB, or all of a request that would have over about 64 MiB */
   compose(lines: Lines, scoring: Scoring): number {
     const { shape, writer } = this.writers.get(scoring.specHash)!;
     const body = Buffer.from(scoring.body.buffer, scoring.body.byteOffset, scoring.body.byteLength);

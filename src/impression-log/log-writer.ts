@@ -7,7 +7,7 @@ import type { LogSink } from "./sink.js";
 /** What became of requests' lines. Plain data. */
 export interface Written {
   readonly written: number;
-  /** Longer than an event may be. */
+  /** Longer than an event, or all of a request, may be. */
   readonly tooLong: number;
   /** Not taken by the disk or the topic. */
   readonly failed: number;

@@ -24,7 +24,7 @@ export interface Impressions {
 /** What became of the candidates of sampled requests. */
 export interface LogCounts {
   readonly written: number;
-  /** Not written, by reason: the queue was full; the disk or the topic did not take them; longer than an event may be. */
+  /** Not written, by reason: the queue was full; the disk or the topic did not take them; longer than an event, or all of a request, may be. */
   readonly dropped: { readonly queue: number; readonly write: number; readonly too_long: number };
   /** Bytes of requests that wait to be written. */
   readonly waiting: number;

@@ -3,7 +3,7 @@ import type { JoinSpec } from "../../spec/compiled.js";
 
 /** A click that labels nothing. */
 export interface UnusedLabel {
-  /** late: its stream had told a click newer by more than the lateness. repeated: its impression had one. */
+  /** late: its stream had told a click newer by more than the lateness. repeated: an earlier click that is not forgotten named this id, whether or not it counted. */
   readonly reason: "late" | "repeated";
   /** As they were told. */
   readonly id: string;
