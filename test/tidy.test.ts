@@ -96,6 +96,9 @@ const kernels = readdirSync(join(root, "kernels/assembly"), { recursive: true, e
     return { file, text, loads: loadsOf(text) };
   });
 
+/** Of the codes that are declared. */
+const valuesOf = (text: string) => [...text.matchAll(/^export const \w+: u32 = (\d+);/gm)].map(([, value]) => value);
+
 const folderOf = (path: string) => path.split("/")[0];
 const layerOf = (folder: string) => LAYERS.findIndex((layer) => layer.includes(folder));
 
@@ -205,6 +208,15 @@ describe("the source tree", () => {
           .map(([, name]) => `${file}: ${name}`),
       );
     expect(unread).toEqual([]);
+  });
+
+  it("gives no two codes that stand in one block of a kernel the same number", () => {
+    const codes = kernels.flatMap(({ file, text }) =>
+      text.split("\n\n").map((block) => ({ file, values: valuesOf(block) })),
+    );
+    const twice = codes.filter(({ values }) => new Set(values).size < values.length).map(({ file }) => file);
+    expect(twice).toEqual([]);
+    expect(codes.some(({ file, values }) => file.endsWith("scan/plan.ts") && values.length >= 13)).toBe(true);
   });
 
   it("has kernels without tabs, trailing blanks and lines beyond any screen", () => {

@@ -1,6 +1,28 @@
 // Avro's binary encoding → slots, by the steps that the host made of a writer's schema: no value becomes an object. Every function takes
 // the address where its part begins and returns the address after it, 0 where the bytes are not what the schema says.
-import { BAD_AVRO, MAX_DEPTH, MAX_ROW, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
+import { render } from "./avro-json";
+import {
+  beginValues,
+  block,
+  boolean,
+  branchOf,
+  bytes,
+  choice,
+  decimal,
+  float,
+  floating,
+  high,
+  integer,
+  noteHigh,
+  over,
+  sized,
+  symbol,
+  text,
+  textSize,
+  timeOf,
+  varint,
+} from "./avro-values";
+import { BAD_AVRO, MAX_DEPTH, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
 import { acceptRow, textsFault } from "./fields";
 import {
   ARRAY,
@@ -9,156 +31,45 @@ import {
   MISSING,
   NUMBER,
   OBJECT,
-  SLOT_BYTES,
-  Slot,
   plan,
   scratchEnd,
   setFailedSlot,
   setMayFail,
   setScratchEnd,
+  Slot,
+  SLOT_BYTES,
 } from "./plan";
 import { MORE, pass, reject, rows } from "./rows";
 import {
   BOOL,
   BYTES,
   DOUBLE,
+  Entry,
   ENTRY_BYTES,
   ENUM,
-  Entry,
   FIXED,
   FLOAT,
   INTEGER,
   LIST,
   MAP,
   MARK,
+  Name,
   NAME_BYTES,
   NULL,
-  Name,
+  Part,
   PART_BYTES,
   PASS,
-  Part,
   RECORD,
   RENDER,
-  STEP_BYTES,
   Step,
+  STEP_BYTES,
   Type,
   UNION,
 } from "./types";
-import {
-  add,
-  addBoolean,
-  addByte,
-  addInteger,
-  addNull,
-  addNumber,
-  addString,
-  beginText,
-  fixedPointText,
-  integerText,
-  numberText,
-  overflowed,
-  pack,
-  textAt,
-} from "./written";
-
-/** Where the bytes end. */
-let end: usize = 0;
-/** Whether the last failure is one of bytes that have not come yet. */
-let ranOut: bool = false;
-/** Whether a text that is read has bytes above 0x7F. */
-let high: bool = false;
-/** The number last read. */
-let integer: i64 = 0;
-let float: f64 = 0;
-/** The text last read: from here on, so many bytes. */
-let text: usize = 0;
-let textSize: u32 = 0;
+import { addByte, beginText, integerText, numberText, overflowed, textAt } from "./written";
 
 const TRUE: usize = memory.data<u8>([116, 114, 117, 101, 0, 0, 0, 0]);
 const FALSE: usize = memory.data<u8>([102, 97, 108, 115, 101, 0, 0, 0]);
-
-@inline
-function short(): usize {
-  ranOut = true;
-  return 0;
-}
-
-@inline
-function varint(p: usize): usize {
-  if (p >= end) return short();
-  const byte: u32 = load<u8>(p);
-  if (byte < 0x80) {
-    integer = <i64>(byte >> 1) ^ -(<i64>(byte & 1));
-    return p + 1;
-  }
-  return longVarint(p);
-}
-
-function longVarint(at: usize): usize {
-  let value: u64 = 0;
-  let shift: u64 = 0;
-  let p = at;
-  while (p < end) {
-    const byte: u64 = load<u8>(p++);
-    if (shift == 63 && byte > 1) return 0;
-    value |= (byte & 0x7f) << shift;
-    shift += 7;
-    if (byte < 0x80) {
-      integer = <i64>(value >> 1) ^ -(<i64>(value & 1));
-      return p;
-    }
-  }
-  return short();
-}
-
-/** Passes over `size` bytes. */
-@inline
-function over(p: usize, size: i64): usize {
-  if (<u64>size <= <u64>(end - p)) return p + <usize>size;
-  return <u64>size <= <u64>MAX_ROW ? short() : 0;
-}
-
-/** A size, and so many bytes. */
-@inline
-function sized(at: usize): usize {
-  const p = varint(at);
-  if (!p) return 0;
-  text = p;
-  textSize = <u32>integer;
-  return over(p, integer);
-}
-
-@inline
-function floating(p: usize, single: bool): usize {
-  const next = over(p, single ? 4 : 8);
-  if (next) float = single ? <f64>load<f32>(p) : load<f64>(p);
-  return next;
-}
-
-@inline
-function boolean(p: usize): usize {
-  if (p >= end) return short();
-  const byte: u32 = load<u8>(p);
-  integer = byte;
-  return byte > 1 ? 0 : p + 1;
-}
-
-/** A union's branch or an enum's symbol. */
-@inline
-function choice(at: usize, count: u32): usize {
-  const p = varint(at);
-  return p && <u64>integer < <u64>count ? p : 0;
-}
-
-/** How many items follow, the size of a block being passed over: `integer`. */
-function block(at: usize): usize {
-  let p = varint(at);
-  if (!p || integer >= 0) return p;
-  const count = 0 - integer;
-  p = varint(p);
-  integer = count;
-  return count > 0 ? p : 0;
-}
 
 /** Passes over a value. @param depth of values around it */
 function skip(at: usize, type: Type, depth: u32): usize {
@@ -188,11 +99,6 @@ function skip(at: usize, type: Type, depth: u32): usize {
   return type.kind == RECORD ? skipRecord(at, type, depth + 1) : skipItems(at, type, depth + 1);
 }
 
-@inline
-function branchOf(type: Type): Type {
-  return load<Type>(type.list + ((<usize>integer) << 2));
-}
-
 function skipRecord(at: usize, type: Type, depth: u32): usize {
   let p = at;
   const stop = type.list + <usize>type.count * NAME_BYTES;
@@ -202,14 +108,12 @@ function skipRecord(at: usize, type: Type, depth: u32): usize {
 
 function skipItems(at: usize, type: Type, depth: u32): usize {
   const items = load<Type>(type.list);
-  const keyed = type.kind == MAP;
+  const keyed = type.kind != LIST;
   let p = at;
   while (true) {
-    const negative = p < end && (load<u8>(p) & 1) != 0;
     p = varint(p);
     if (!p || integer == 0) return p;
-    let count = integer;
-    if (negative) {
+    if (integer < 0) {
       // The block's size is told: it is passed over as a whole.
       p = varint(p);
       if (p) p = over(p, integer);
@@ -217,134 +121,9 @@ function skipItems(at: usize, type: Type, depth: u32): usize {
       continue;
     }
     if (!keyed && !items.least) continue;
-    for (; count > 0; count--) {
+    for (let count = integer; count > 0; count--) {
       if (keyed) p = sized(p);
       if (p) p = skip(p, items, depth);
-      if (!p) return 0;
-    }
-  }
-}
-
-/** Writes a value as JSON. */
-function render(at: usize, type: Type, depth: u32): usize {
-  let p: usize = 0;
-  switch (type.kind) {
-    case NULL:
-      return addNull() ? at : 0;
-    case BOOL:
-      p = boolean(at);
-      return p && addBoolean(integer != 0) ? p : 0;
-    case INTEGER:
-      p = varint(at);
-      if (!p) return 0;
-      return (type.parts ? addNumber(timeOf(type)) : addInteger(integer)) ? p : 0;
-    case FLOAT:
-    case DOUBLE:
-      p = floating(at, type.kind == FLOAT);
-      return p && addNumber(float) ? p : 0;
-    case BYTES:
-    case FIXED:
-      p = bytes(at, type);
-      return p && renderBytes(type) ? p : 0;
-    case ENUM:
-      p = choice(at, type.count);
-      if (!p) return 0;
-      symbol(type);
-      return addString(text, textSize) ? p : 0;
-  }
-  if (depth >= MAX_DEPTH) return 0;
-  if (type.kind == UNION) {
-    p = choice(at, type.count);
-    return p ? render(p, branchOf(type), depth + 1) : 0;
-  }
-  return type.kind == RECORD ? renderRecord(at, type, depth + 1) : renderItems(at, type, depth + 1);
-}
-
-@inline
-function bytes(at: usize, type: Type): usize {
-  if (type.kind == BYTES) return sized(at);
-  text = at;
-  textSize = type.count;
-  return over(at, type.count);
-}
-
-@inline
-function symbol(type: Type): void {
-  const name = changetype<Name>(type.list + <usize>integer * NAME_BYTES);
-  text = name.at;
-  textSize = name.size;
-}
-
-/** The text last read, as JSON. */
-function renderBytes(type: Type): bool {
-  const from = scratchEnd;
-  if (type.decimal) return decimal(type) ? pack(from) : addNull();
-  noteHigh();
-  return addString(text, textSize);
-}
-
-/** Milliseconds of the integer last read. */
-@inline
-function timeOf(type: Type): f64 {
-  return (<f64>integer * <f64>type.times) / <f64>type.parts;
-}
-
-/** Writes the number that the bytes last read are. @returns false where it has more than 64 bits */
-function decimal(type: Type): bool {
-  // All ones where the first bit is one.
-  const sign = textSize ? <u64>(<i64>load<i8>(text) >> 63) : 0;
-  let value = sign;
-  for (let i: u32 = 0; i < textSize; i++) {
-    if (i + 8 < textSize && load<u8>(text + i) != <u8>sign) return false;
-    value = (value << 8) | load<u8>(text + i);
-  }
-  if (textSize > 8 && <i64>(value ^ sign) < 0) return false;
-  return fixedPointText(<i64>value, type.decimal - 1);
-}
-
-/** Notes whether the text last read has bytes above 0x7F. */
-function noteHigh(): void {
-  let p = text;
-  const stop = text + textSize;
-  for (; p + 16 <= stop && !high; p += 16) high = i8x16.bitmask(v128.load(p)) != 0;
-  if (p < stop && !high) high = (i8x16.bitmask(v128.load(p)) & ((1 << (<i32>(stop - p) & 15)) - 1)) != 0;
-}
-
-function renderRecord(at: usize, type: Type, depth: u32): usize {
-  if (!addByte(123)) return 0;
-  let p = at;
-  const stop = type.list + <usize>type.count * NAME_BYTES;
-  for (let field = type.list; field < stop; field += NAME_BYTES) {
-    const name = changetype<Name>(field);
-    if (field > type.list && !addByte(44)) return 0;
-    if (!addString(name.at, name.size) || !addByte(58)) return 0;
-    p = render(p, name.type, depth);
-    if (!p) return 0;
-  }
-  return addByte(125) ? p : 0;
-}
-
-function renderItems(at: usize, type: Type, depth: u32): usize {
-  const items = load<Type>(type.list);
-  const keyed = type.kind == MAP;
-  if (!addByte(keyed ? 123 : 91)) return 0;
-  let p = at;
-  let first = true;
-  while (true) {
-    p = block(p);
-    if (!p) return 0;
-    let count = integer;
-    if (count == 0) return addByte(keyed ? 125 : 93) ? p : 0;
-    for (; count > 0; count--) {
-      if (!first && !addByte(44)) return 0;
-      first = false;
-      if (keyed) {
-        p = sized(p);
-        if (!p) return 0;
-        noteHigh();
-        if (!addString(text, textSize) || !addByte(58)) return 0;
-      }
-      p = render(p, items, depth);
       if (!p) return 0;
     }
   }
@@ -526,9 +305,7 @@ function readRecord(start: usize, stop: usize, steps: usize, stepsEnd: usize): u
   setFailedSlot(0);
   setMayFail(false);
   beginText();
-  end = stop;
-  ranOut = false;
-  high = false;
+  beginValues(stop);
   return run(start, steps, stepsEnd);
 }
 

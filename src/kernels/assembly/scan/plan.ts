@@ -18,6 +18,8 @@ export const MISPLACED: u32 = 8;
 export const LONE_SURROGATE: u32 = 9;
 /** The text of a number that the namespace's scale, `SCALE_AFTER` bytes behind this slot, multiplies. */
 export const SCALED: u32 = 10;
+/** The words of a line of libffm from the first to the last one of a field: that of the first. */
+export const FIELD_FEATURES: u32 = 11;
 /** An f64. */
 export const BINARY: u32 = 12;
 
@@ -31,8 +33,6 @@ export class Slot {
   column: u32;
 }
 export const SLOT_BYTES: usize = offsetof<Slot>();
-/** The words of a line of libffm from the first to the last one of a field: that of the first. */
-export const FIELD_FEATURES: u32 = 11;
 
 /** From a VW namespace's number slot to the slot of its scale, and from its items slot. */
 export const SCALE_AFTER: usize = 2 * SLOT_BYTES;

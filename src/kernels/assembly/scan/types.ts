@@ -16,13 +16,19 @@ export const UNION: u32 = 8;
 export const LIST: u32 = 9;
 export const MAP: u32 = 10;
 export const RECORD: u32 = 11;
+/** What else a step does than to put a value of these types into its slot: any value is passed over. */
+export const PASS: u32 = 12;
+/** The value is written as JSON into the slot; with `stay`, the steps behind read it again. */
+export const RENDER: u32 = 13;
+/** Slots from `list` to `listEnd` become of kind `count`. */
+export const MARK: u32 = 14;
 
 @unmanaged
 export class Type {
   kind: u32;
   /** Of symbols, branches, fields; bytes of a fixed. */
   count: u32;
-  /** Symbols (struct Name), pointers to branches, to the one type of items, or fields (struct Member of a record: name and type). */
+  /** Symbols or fields (struct Name), pointers to branches, or one to the type of items. */
   list: usize;
   /** 0: some values take no bytes. */
   least: u32;
@@ -42,16 +48,10 @@ export class Name {
 }
 export const NAME_BYTES: usize = offsetof<Name>();
 
-/** A value is put into the slot, or passed over where there is none. The codes before are those of types: what the value is. */
-export const PASS: u32 = 12;
-/** The value is written as JSON into the slot; with `stay`, the steps behind read it again. */
-export const RENDER: u32 = 13;
-/** Slots from `list` to `listEnd` become of kind `count`. */
-export const MARK: u32 = 14;
-
 /** What to do with the next value. */
 @unmanaged
 export class Step {
+  /** A type's kind: such a value is put into the slot, or passed over where there is none. */
   code: u32;
   /** Of union branches and map entries. */
   count: u32;
