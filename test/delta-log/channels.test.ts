@@ -3,37 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MessageChannel } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import type { DeltaSink, DeltaSource } from "../../src/delta-log/delta-log.js";
+import type { DeltaSink } from "../../src/delta-log/delta-log.js";
 import { DirectorySink } from "../../src/delta-log/directory-sink.js";
 import { DirectorySource } from "../../src/delta-log/directory-source.js";
 import { InProcessSink, InProcessSource } from "../../src/delta-log/in-process-log.js";
 import { openFollow, openSink } from "../../src/delta-log/open.js";
 import { Publisher } from "../../src/delta-log/publisher.js";
-import { Replica } from "../../src/delta-log/replica.js";
 import { EventTimes, sampleEvenly } from "../../src/delta-log/times.js";
 import { MemoryFiles } from "../checkpoints/memory-files.js";
-import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "./world.js";
+import { follow, RUN, SPEC, TinyTrainer, until } from "./world.js";
 
 const directory = (): string => join(mkdtempSync(join(tmpdir(), "hashbrook-log-")), "log");
 const now = () => 77;
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    if (i > 1500) throw new Error("it did not converge");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
-function follow(source: DeltaSource) {
-  const replica = new Replica({ source, open: async () => new TinyModel(), exclusive: chain(), now, retryMs: 1 });
-  const stop = new AbortController();
-  const following = replica.follow(stop.signal);
-  const end = async () => {
-    stop.abort();
-    await following;
-  };
-  return { replica, end, reaches: (version: number) => until(() => replica.live?.version === version) };
-}
 
 const publisherTo = (sink: DeltaSink, snapshotEvery = 4) =>
   new Publisher({ sink, spec: SPEC, run: RUN, snapshotEvery });

@@ -3,41 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
-import type { DeltaSource, Entry } from "../../src/delta-log/delta-log.js";
+import type { Entry } from "../../src/delta-log/delta-log.js";
 import { isGone, type ObjectHead, parseHead, withEntry } from "../../src/delta-log/object-head.js";
 import { ObjectSink } from "../../src/delta-log/object-sink.js";
 import { ObjectSource } from "../../src/delta-log/object-source.js";
 import { Publisher, type PublisherState } from "../../src/delta-log/publisher.js";
-import { Replica } from "../../src/delta-log/replica.js";
 import { DirectoryStore } from "../../src/object-store/directory-store.js";
 import type { ObjectStore } from "../../src/object-store/object-store.js";
 import { openReader, openStore } from "../../src/object-store/open-store.js";
 import { fileServer } from "../object-store/file-server.js";
 import { describeS3 } from "../object-store/s3-server.js";
-import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "./world.js";
+import { follow, RUN, SPEC, TinyTrainer, until } from "./world.js";
 
 const directory = (): string => join(mkdtempSync(join(tmpdir(), "hashbrook-objects-")), "log");
 const now = () => 77;
 /** Small enough that most entries have several objects. */
 const OBJECT_BYTES = 700;
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    if (i > 3000) throw new Error("it did not converge");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
-function follow(source: DeltaSource) {
-  const replica = new Replica({ source, open: async () => new TinyModel(), exclusive: chain(), now, retryMs: 1 });
-  const stop = new AbortController();
-  const following = replica.follow(stop.signal);
-  const end = async () => {
-    stop.abort();
-    await following;
-  };
-  return { replica, end, reaches: (version: number) => until(() => replica.live?.version === version) };
-}
 
 /** A trainer whose changes go to a store. */
 async function writer(store: ObjectStore, epoch: number, from?: { state: PublisherState; rows: Map<bigint, number> }) {

@@ -2,7 +2,7 @@ import type { Delivery, DeltaSink, DeltaSource, Entry, FollowFrom } from "../../
 import { decodePart } from "../../src/delta-log/entry.js";
 import type { Frame } from "../../src/delta-log/frame.js";
 import { Publisher } from "../../src/delta-log/publisher.js";
-import type { ReplicaModel } from "../../src/delta-log/replica.js";
+import { Replica, type ReplicaModel } from "../../src/delta-log/replica.js";
 import type { Packed, Publishable, ServingState } from "../../src/delta-log/state.js";
 
 export const RUN = "0123456789abcdef";
@@ -142,4 +142,30 @@ export function chain(): <T>(step: () => T | Promise<T>) => Promise<T> {
     last = run.catch(() => undefined);
     return run;
   };
+}
+
+/** Waits for what a follower does meanwhile. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; !condition(); i++) {
+    if (i > 3000) throw new Error("it did not converge");
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** A replica that follows a log, with `end` to let it go and `reaches` to wait for a version. */
+export function follow(source: DeltaSource) {
+  const replica = new Replica({
+    source,
+    open: async () => new TinyModel(),
+    exclusive: chain(),
+    now: () => 77,
+    retryMs: 1,
+  });
+  const stop = new AbortController();
+  const following = replica.follow(stop.signal);
+  const end = async () => {
+    stop.abort();
+    await following;
+  };
+  return { replica, end, reaches: (version: number) => until(() => replica.live?.version === version) };
 }

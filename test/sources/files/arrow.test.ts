@@ -5,31 +5,19 @@ import { openArrow } from "../../../src/sources/files/arrow.js";
 import { readHead } from "../../../src/sources/files/fingerprint.js";
 import { inputsOf } from "../../../src/sources/files/inputs.js";
 import { temporary } from "../../e2e/hashbrook.js";
+import { readAll, rowsOf } from "./written-rows.js";
 
 // Written by pyarrow, of the rows of the Parquet fixtures: fixtures/parquet/make.py.
 const FIXTURES = "test/fixtures/arrow";
 const lines = readFileSync("test/fixtures/parquet/rows.jsonl", "utf8");
 
+/** All of a file, which has then been read to its end. */
 async function contentOf(file: string, offset = 0): Promise<string> {
   const reader = await openArrow(file, file, offset);
-  const chunks: Buffer[] = [];
-  const target = new Uint8Array(10_000);
-  try {
-    for (let count = await reader.read(target); count > 0; count = await reader.read(target))
-      chunks.push(Buffer.from(target.subarray(0, count)));
-    expect(reader.consumed).toBe(readFileSync(file).length);
-  } finally {
-    reader.close();
-  }
-  return Buffer.concat(chunks).toString();
+  const text = await readAll(reader);
+  expect(reader.consumed).toBe(readFileSync(file).length);
+  return text;
 }
-
-/** Digits beyond 2^53 are told apart, and 1 is 1.0. */
-const rowsOf = (text: string) =>
-  text
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line.replace(/"user":(\d+)/, '"user":"$1"')));
 
 describe("an Arrow file", () => {
   it.each(["plain.arrow", "lz4.arrow", "zstd.arrow", "default.feather", "stream.arrows"])(

@@ -5,27 +5,13 @@ import { readHead } from "../../../src/sources/files/fingerprint.js";
 import { inputsOf } from "../../../src/sources/files/inputs.js";
 import { openParquet } from "../../../src/sources/files/parquet.js";
 import { report, temporary } from "../../e2e/hashbrook.js";
+import { readAll, rowsOf } from "./written-rows.js";
 
 const FIXTURES = "test/fixtures/parquet";
 const lines = readFileSync(join(FIXTURES, "rows.jsonl"), "utf8");
 const ROWS = 600;
 
-async function contentOf(file: string, offset = 0): Promise<string> {
-  const reader = await openParquet(file, file, offset);
-  const chunks: Buffer[] = [];
-  const target = new Uint8Array(10_000);
-  for (let count = await reader.read(target); count > 0; count = await reader.read(target))
-    chunks.push(Buffer.from(target.subarray(0, count)));
-  reader.close();
-  return Buffer.concat(chunks).toString();
-}
-
-/** Digits beyond 2^53 are told apart, and 1 is 1.0. */
-const rowsOf = (text: string) =>
-  text
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line.replace(/"user":(\d+)/, '"user":"$1"')));
+const contentOf = async (file: string, offset = 0): Promise<string> => readAll(await openParquet(file, file, offset));
 
 describe("a Parquet file", () => {
   it.each(["none", "snappy", "gzip", "zstd", "brotli"])(
