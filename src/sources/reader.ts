@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { tooShort } from "./failure.js";
 
 /** What a simulated row counts in the measure of `consumed`: its true size is known only when it is made. */
 export const SIMULATED_ROW_BYTES = 256;
@@ -34,8 +35,23 @@ export interface Input {
   open(offset: number): Promise<Reader>;
 }
 
-/** Reads and drops `offset` bytes. Returns how many there were. */
-export async function skip(reader: Reader, offset: number): Promise<number> {
+/**
+ * A reader that has read and dropped `offset` bytes; it is closed where it has not so many.
+ * @throws HashbrookError source_changed; what reading throws
+ */
+export async function behind<R extends Reader>(reader: R, name: string, offset: number): Promise<R> {
+  try {
+    const skipped = await skip(reader, offset);
+    if (skipped < offset) throw tooShort(name, offset, skipped);
+    return reader;
+  } catch (error) {
+    reader.close();
+    throw error;
+  }
+}
+
+/** @returns how many bytes there were */
+async function skip(reader: Reader, offset: number): Promise<number> {
   const scratch = new Uint8Array(Math.min(offset, 1 << 18));
   let at = 0;
   while (at < offset) {

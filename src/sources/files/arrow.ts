@@ -3,10 +3,11 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { AsyncRecordBatchFileReader, AsyncRecordBatchStreamReader, RecordBatch } from "apache-arrow";
 import { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
-import { systemFailure, tooShort } from "../failure.js";
+import { systemFailure } from "../failure.js";
 import { lz4Decompress } from "../kafka/lz4.js";
-import { type Reader, skip } from "../reader.js";
+import { behind, type Reader } from "../reader.js";
 import { jsonOf } from "./json-lines.js";
+import { RowsReader, rowsDamaged } from "./rows-reader.js";
 
 /** Rows that are made lines at a time. */
 const PIECE_ROWS = 1024;
@@ -21,14 +22,7 @@ export const isArrow = (path: string): boolean => /\.(?:arrow|arrows|feather)$/.
  * @param offset bytes of these lines to begin behind
  */
 export async function openArrow(name: string, path: string, offset: number): Promise<Reader> {
-  const reader = await ArrowReader.open(name, path);
-  const skipped = await skip(reader, offset).catch((error) => {
-    reader.close();
-    throw error;
-  });
-  if (skipped === offset) return reader;
-  reader.close();
-  throw tooShort(name, offset, skipped);
+  return behind(await ArrowReader.open(name, path), name, offset);
 }
 
 /** The library, which is there where it was asked for, with the codecs that it has not built in. */
@@ -52,7 +46,7 @@ async function library() {
 /** Bytes in memory of their own: columns are views of it. */
 const aligned = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
 
-class ArrowReader implements Reader {
+class ArrowReader extends RowsReader {
   private readonly name: string;
   private readonly file: FileHandle;
   private readonly size: number;
@@ -62,11 +56,10 @@ class ArrowReader implements Reader {
   private batch: RecordBatch | null = null;
   private before = 0;
   private row = 0;
-  /** Of rows of the batch at hand, what was not read yet. */
-  private lines: Uint8Array = new Uint8Array(0);
   private ended = false;
 
   private constructor(name: string, file: FileHandle, reader: BatchReader) {
+    super();
     this.name = name;
     this.file = file;
     this.size = fstatSync(file.fd).size;
@@ -90,14 +83,6 @@ class ArrowReader implements Reader {
     }
   }
 
-  async read(target: Uint8Array): Promise<number> {
-    while (this.lines.length === 0 && !this.ended) await this.nextRows();
-    const count = Math.min(target.length, this.lines.length);
-    target.set(this.lines.subarray(0, count));
-    this.lines = this.lines.subarray(count);
-    return count;
-  }
-
   /** The file's bytes by the share of its batches; of a stream known at its end alone. */
   get consumed(): number {
     if (this.ended) return this.size;
@@ -109,17 +94,19 @@ class ArrowReader implements Reader {
     void this.file.close().catch(() => undefined);
   }
 
-  private async nextRows(): Promise<void> {
+  protected async nextLines(): Promise<string | null> {
     try {
       if (!this.batch) await this.nextBatch();
-      if (!this.batch) return;
-      const end = Math.min(this.row + PIECE_ROWS, this.batch.numRows);
-      this.lines = new TextEncoder().encode(linesOf(this.batch, this.row, end));
+      if (!this.batch) return null;
+      const [from, end] = [this.row, Math.min(this.row + PIECE_ROWS, this.batch.numRows)];
+      const lines = linesOf(this.batch, from, end);
       this.row = end;
-      if (end < this.batch.numRows) return;
-      this.batch = null;
-      this.before++;
-      this.row = 0;
+      if (end === this.batch.numRows) {
+        this.batch = null;
+        this.before++;
+        this.row = 0;
+      }
+      return lines;
     } catch (cause) {
       throw damaged(this.name, `record batch ${this.before + 1} cannot be read`, cause);
     }
@@ -162,11 +149,5 @@ function plainMembers(value: object): object {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]));
 }
 
-function damaged(name: string, what: string, cause: unknown): HashbrookError {
-  if (cause instanceof HashbrookError) return cause;
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
-  return new HashbrookError("source_unreadable", `${name}: ${what}${why}`, {
-    hint: "is it whole, and compressed by lz4, zstd or not at all? write it again, as Parquet or as JSON lines",
-    cause,
-  });
-}
+const damaged = (name: string, what: string, cause: unknown): HashbrookError =>
+  rowsDamaged(name, what, "lz4, zstd or not at all", cause);

@@ -2,8 +2,8 @@ import { createReadStream, statSync } from "node:fs";
 import type { Transform } from "node:stream";
 import * as zlib from "node:zlib";
 import { HashbrookError } from "../../core/errors.js";
-import { systemFailure, tooShort } from "../failure.js";
-import { ChunkReader, type Reader, skip } from "../reader.js";
+import { systemFailure } from "../failure.js";
+import { behind, ChunkReader, type Reader } from "../reader.js";
 
 const COMPRESSED_CHUNK = 1 << 18;
 const CONTENT_CHUNK = 1 << 18;
@@ -106,9 +106,5 @@ class CompressedReader implements Reader {
 
 /** Opens a compressed file at byte `offset` of its content, by decompressing and dropping what comes before. */
 export async function openCompressed(name: string, path: string, offset: number): Promise<Reader> {
-  const reader = new CompressedReader(name, path);
-  const skipped = await skip(reader, offset);
-  if (skipped === offset) return reader;
-  reader.close();
-  throw tooShort(name, offset, skipped);
+  return behind(new CompressedReader(name, path), name, offset);
 }

@@ -1,11 +1,12 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { AsyncBuffer, Compressors, FileMetaData } from "hyparquet";
-import { HashbrookError } from "../../core/errors.js";
+import type { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
-import { systemFailure, tooShort } from "../failure.js";
-import { type Reader, skip } from "../reader.js";
+import { systemFailure } from "../failure.js";
+import { behind, type Reader } from "../reader.js";
 import { lineOf } from "./json-lines.js";
+import { RowsReader, rowsDamaged } from "./rows-reader.js";
 
 /** Rows that are decoded first: who wants to know a file again, or its first rows, asks for no more. */
 const FIRST_ROWS = 1024;
@@ -34,14 +35,10 @@ export const isParquet = (path: string): boolean => path.endsWith(".parquet");
  * @param offset bytes of these lines to begin behind
  */
 export async function openParquet(name: string, path: string, offset: number): Promise<Reader> {
-  const reader = await ParquetReader.open(name, path);
-  const skipped = await skip(reader, offset);
-  if (skipped === offset) return reader;
-  reader.close();
-  throw tooShort(name, offset, skipped);
+  return behind(await ParquetReader.open(name, path), name, offset);
 }
 
-class ParquetReader implements Reader {
+class ParquetReader extends RowsReader {
   private readonly name: string;
   private readonly file: number;
   private readonly size: number;
@@ -51,10 +48,9 @@ class ParquetReader implements Reader {
   private rows = 0;
   /** Rows before the end of the row group at hand. */
   private groupEnd: number;
-  /** Lines of what was decoded last that were not read yet. */
-  private lines: Uint8Array = new Uint8Array(0);
 
   private constructor(name: string, file: number, buffer: AsyncBuffer, metadata: FileMetaData) {
+    super();
     this.name = name;
     this.file = file;
     this.size = buffer.byteLength;
@@ -80,14 +76,6 @@ class ParquetReader implements Reader {
     }
   }
 
-  async read(target: Uint8Array): Promise<number> {
-    while (this.lines.length === 0 && this.group < this.metadata.row_groups.length) await this.nextRows();
-    const count = Math.min(target.length, this.lines.length);
-    target.set(this.lines.subarray(0, count));
-    this.lines = this.lines.subarray(count);
-    return count;
-  }
-
   /** The file's bytes by the share of its rows. */
   get consumed(): number {
     const rows = Number(this.metadata.num_rows);
@@ -98,8 +86,9 @@ class ParquetReader implements Reader {
     closeSync(this.file);
   }
 
-  /** Decodes the file's first rows, then the rest of their row group, then a row group at a time. */
-  private async nextRows(): Promise<void> {
+  /** The file's first rows, then the rest of their row group, then a row group at a time. */
+  protected async nextLines(): Promise<string | null> {
+    if (this.group === this.metadata.row_groups.length) return null;
     const { parquetReadObjects } = await import("hyparquet");
     const { name, group, rows, groupEnd, buffer: file, metadata } = this;
     const end = rows === 0 ? Math.min(FIRST_ROWS, groupEnd) : groupEnd;
@@ -107,11 +96,12 @@ class ParquetReader implements Reader {
     const objects = await parquetReadObjects({ file, metadata, compressors, parsers, ...range }).catch((cause) => {
       throw damaged(name, `row group ${group + 1} of ${metadata.row_groups.length} cannot be read`, cause);
     });
-    this.lines = new TextEncoder().encode(objects.map(lineOf).join(""));
     this.rows = end;
-    if (end < groupEnd) return;
-    this.group++;
-    this.groupEnd += rowsOf(metadata, this.group);
+    if (end === groupEnd) {
+      this.group++;
+      this.groupEnd += rowsOf(metadata, this.group);
+    }
+    return objects.map(lineOf).join("");
   }
 }
 
@@ -130,10 +120,5 @@ function bufferOf(file: number): AsyncBuffer {
   return { byteLength, slice };
 }
 
-function damaged(name: string, what: string, cause: unknown): HashbrookError {
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
-  return new HashbrookError("source_unreadable", `${name}: ${what}${why}`, {
-    hint: "is it whole, and compressed by snappy, gzip, zstd or brotli? write it again, or convert it to JSON lines",
-    cause,
-  });
-}
+const damaged = (name: string, what: string, cause: unknown): HashbrookError =>
+  rowsDamaged(name, what, "snappy, gzip, zstd or brotli", cause);

@@ -1,6 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
-import { tooShort } from "../failure.js";
-import { type Input, SIMULATED_ROW_BYTES, skip } from "../reader.js";
+import { behind, type Input, SIMULATED_ROW_BYTES } from "../reader.js";
 import type { SimulatorFormat } from "./writer.js";
 
 /** The input `simulate:ROWS[:SEED[:FORMAT]]` stands for; SEED (32 bits) is 1, FORMAT tsv by default. Throws `usage`. */
@@ -16,10 +15,7 @@ export function simulatedInput(name: string): Input {
   const format = (match[3] ?? "tsv") as SimulatorFormat;
   const open = async (offset: number) => {
     const { SimulatedReader } = await import("./reader.js");
-    const reader = new SimulatedReader(rows, seed, format);
-    const skipped = await skip(reader, offset);
-    if (skipped < offset) throw tooShort(name, offset, skipped);
-    return reader;
+    return behind(new SimulatedReader(rows, seed, format), name, offset);
   };
   const extent = rows * SIMULATED_ROW_BYTES;
   return { name, id: `simulate:${seed}:${format}`, bytes: null, extent, content: null, repeatable: true, open };
