@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
-import { membersAt } from "./json-spans.js";
+import { membersAt } from "../serve/raw-json.js";
 
 /** What stands before an event's members: how it was scored. */
 export interface Impression {

@@ -3,9 +3,44 @@ const BACKSLASH = 92;
 const COMMA = 44;
 const COLON = 58;
 
-/** Opening brackets of JSON, their closing ones. */
-const OPEN = new Set([91, 123]);
-const CLOSE = new Set([93, 125]);
+/** A member of a JSON object: where its name's text (between quotes) and its value stand. */
+export interface Member {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The members of the object that begins at `at`, in order. @param text valid JSON */
+export function membersAt(text: Uint8Array, at: number): Member[] {
+  const members: Member[] = [];
+  let i = skipBlank(text, at + 1);
+  while (text[i] === QUOTE) {
+    const nameEnd = stringEnd(text, i);
+    const name = nameOf(text, i, nameEnd);
+    const from = skipBlank(text, afterColon(text, nameEnd));
+    const to = valueEnd(text, from);
+    members.push({ name, from, to });
+    i = skipBlank(text, to);
+    if (text[i] === COMMA) i = skipBlank(text, i + 1);
+  }
+  return members;
+}
+
+/** Whether the object that begins at `at` has any member. */
+export const hasMembers = (text: Uint8Array, at: number): boolean => text[skipBlank(text, at + 1)] === QUOTE;
+
+/** Where the elements of the array that begins at `at` begin and end. @param text valid JSON */
+export function elementsAt(text: Uint8Array, at: number): (readonly [from: number, to: number])[] {
+  const elements: (readonly [number, number])[] = [];
+  let i = skipBlank(text, at + 1);
+  while (i < text.length && text[i] !== 93) {
+    const to = valueEnd(text, i);
+    elements.push([i, to]);
+    i = skipBlank(text, to);
+    if (text[i] === COMMA) i = skipBlank(text, i + 1);
+  }
+  return elements;
+}
 
 /**
  * The value bytes of a JSON object's members, as they stand: a number keeps its text. Of doubled names the last counts, as in
@@ -13,48 +48,80 @@ const CLOSE = new Set([93, 125]);
  * @param text a valid JSON object
  */
 export function rawMembers(text: Uint8Array): Map<string, Uint8Array> {
-  const members = new Map<string, Uint8Array>();
-  for (const part of parts(text)) {
-    const nameEnd = skipString(part, 0);
-    const name = JSON.parse(Buffer.from(part.subarray(0, nameEnd)).toString()) as string;
-    members.set(name, trim(part.subarray(part.indexOf(COLON, nameEnd) + 1)));
-  }
-  return members;
+  const members = membersAt(text, text.indexOf(123));
+  return new Map(members.map(({ name, from, to }) => [name, text.subarray(from, to)]));
 }
 
 /** The bytes of a JSON array's elements, as they stand. @param text a valid JSON array */
 export function rawElements(text: Uint8Array): Uint8Array[] {
-  return [...parts(text)];
+  return elementsAt(text, text.indexOf(91)).map(([from, to]) => text.subarray(from, to));
 }
 
-/** The comma-separated parts between the outer brackets of a valid JSON object or array, white space trimmed. */
-function* parts(text: Uint8Array): Generator<Uint8Array> {
-  let depth = 0;
-  let start = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (c === QUOTE) i = skipString(text, i) - 1;
-    else if (OPEN.has(c) && ++depth === 1) start = i + 1;
-    else if ((CLOSE.has(c) && --depth === 0) || (c === COMMA && depth === 1)) {
-      const part = trim(text.subarray(start, i));
-      if (part.length > 0) yield part;
-      start = i + 1;
-    }
-  }
+/** Names met last, by some of their bytes: the same few come again and again. */
+const met = new Array<{ readonly quoted: Uint8Array; readonly name: string } | undefined>(4096);
+
+/** @param from the name's first quote @param to behind its last one */
+function nameOf(text: Uint8Array, from: number, to: number): string {
+  const place = ((to - from) * 31 + text[from + 1] * 7 + text[to - 2] * 131) & 4095;
+  const last = met[place];
+  if (last && isSame(text, from, to, last.quoted)) return last.name;
+  const name = readName(text, from, to);
+  if (to - from <= 64) met[place] = { quoted: new Uint8Array(text.subarray(from, to)), name };
+  return name;
 }
 
-/** @returns the index right after the string that starts at `at` */
-function skipString(text: Uint8Array, at: number): number {
+function isSame(text: Uint8Array, from: number, to: number, quoted: Uint8Array): boolean {
+  if (to - from !== quoted.length) return false;
+  for (let i = 0; i < quoted.length; i++) if (text[from + i] !== quoted[i]) return false;
+  return true;
+}
+
+function readName(text: Uint8Array, from: number, to: number): string {
+  for (let i = from; i < to; i++)
+    if (text[i] === BACKSLASH || text[i] > 127) return JSON.parse(bufferOf(text).toString("utf8", from, to)) as string;
+  return bufferOf(text).toString("latin1", from + 1, to - 1);
+}
+
+const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array) => Buffer.from(buffer, byteOffset, byteLength);
+
+function afterColon(text: Uint8Array, at: number): number {
+  const i = skipBlank(text, at);
+  return text[i] === COLON ? i + 1 : i;
+}
+
+function skipBlank(text: Uint8Array, at: number): number {
+  let i = at;
+  while (text[i] === 32 || text[i] === 10 || text[i] === 13 || text[i] === 9) i++;
+  return i;
+}
+
+/** Behind the string that begins at `at`. */
+function stringEnd(text: Uint8Array, at: number): number {
   let i = at + 1;
-  while (text[i] !== QUOTE) i += text[i] === BACKSLASH ? 2 : 1;
+  while (i < text.length && text[i] !== QUOTE) i += text[i] === BACKSLASH ? 2 : 1;
   return i + 1;
 }
 
-function trim(bytes: Uint8Array): Uint8Array {
-  const blank = (c: number) => c === 32 || c === 9 || c === 10 || c === 13;
-  let start = 0;
-  let end = bytes.length;
-  while (start < end && blank(bytes[start])) start++;
-  while (end > start && blank(bytes[end - 1])) end--;
-  return bytes.subarray(start, end);
+/** Behind the value that begins at `at`. */
+function valueEnd(text: Uint8Array, at: number): number {
+  const first = text[at];
+  if (first === QUOTE) return stringEnd(text, at);
+  let i = at;
+  if (first !== 123 && first !== 91) {
+    while (i < text.length && !endsScalar(text[i])) i++;
+    return i;
+  }
+  for (let depth = 0; i < text.length; ) {
+    const c = text[i];
+    if (c === QUOTE) {
+      i = stringEnd(text, i);
+      continue;
+    }
+    i++;
+    if (c === 123 || c === 91) depth++;
+    else if ((c === 125 || c === 93) && --depth === 0) break;
+  }
+  return i;
 }
+
+const endsScalar = (c: number) => c === COMMA || c === 125 || c === 93 || c <= 32;
