@@ -67,7 +67,7 @@ export class Baselines {
       if (Number.isNaN(value)) continue;
       const bound = this.given[i] ? (part >= 1 ? this.given[i] : null) : this.learned(found, i, part);
       const { least = null, most = null } = bound ?? {};
-      if (value < (least ?? value) || value > (most ?? value))
+      if (isOutside(value, bound))
         breaches.push({ signal: this.signals[i].name, value: Math.min(value, LARGEST), least, most });
     }
     return breaches;
@@ -86,4 +86,9 @@ export class Baselines {
     const far = Math.max(sigmas * Math.sqrt(variance), least(mean, spread));
     return high ? { most: mean + far } : { least: mean - far, most: mean + far };
   }
+}
+
+/** Whether a value lies outside of a bound; null: there is none. */
+export function isOutside(value: number, bound: GateBound | null | undefined): boolean {
+  return value < (bound?.least ?? value) || value > (bound?.most ?? value);
 }

@@ -3,7 +3,7 @@ import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blo
 import { ln } from "../metrics/kernel.js";
 import type { ScoreSums } from "../metrics/score-cells.js";
 import type { CompiledSpec, GateBound, GateSpec } from "../spec/compiled.js";
-import { Baselines, LARGEST } from "./baselines.js";
+import { Baselines, isOutside, LARGEST } from "./baselines.js";
 import { FieldWatch } from "./field-watch.js";
 import { ofEvents, Readings, readEvents, type Signal } from "./signals.js";
 
@@ -225,8 +225,7 @@ export class Gate {
     const { least = null, most = null } = bound;
     return slices.flatMap(({ slice, actual, calibrated: value }) => {
       if (slice === null || value === null || actual < FEW_POSITIVES) return [];
-      const outside = value < (least ?? value) || value > (most ?? value);
-      return outside ? [{ signal: `slice_calibration(${slice})`, value, least, most }] : [];
+      return isOutside(value, bound) ? [{ signal: `slice_calibration(${slice})`, value, least, most }] : [];
     });
   }
 }

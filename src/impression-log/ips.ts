@@ -6,7 +6,7 @@ import type { Dims } from "../spec/cut.js";
 import { eventId } from "./compose.js";
 import { PolicyEstimates, type PolicyValue } from "./estimates.js";
 import { type Impression, readImpression } from "./impression.js";
-import { type LogLine, linesOf } from "./log-lines.js";
+import { type LogLine, linesOf, placeOf } from "./log-lines.js";
 import { LogScorer, type Rescored } from "./log-scorer.js";
 import { type Rewards, readRewards } from "./rewards.js";
 
@@ -216,5 +216,3 @@ function propensityOf(request: readonly Candidate[], shown: number): number {
     hint: "a policy is judged by requests that were answered with serve --explore: keep others out of the log",
   });
 }
-
-const placeOf = ({ file, line }: LogLine): string => `${file}:${line}`;

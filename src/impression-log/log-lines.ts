@@ -12,6 +12,9 @@ export interface LogLine {
   readonly bytes: Buffer;
 }
 
+/** For messages. */
+export const placeOf = ({ file, line }: Pick<LogLine, "file" | "line">): string => `${file}:${line}`;
+
 const NAME = /^impressions-.*\.jsonl(\.gz|\.zst)?$/;
 const CHUNK_BYTES = 1 << 20;
 const NEWLINE = 10;

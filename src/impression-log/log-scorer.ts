@@ -1,8 +1,6 @@
 import type { Skipped } from "../checkpoints/store.js";
-import type { Batch } from "../core/batch.js";
 import { Decoder } from "../decode/decoder.js";
 import type { RejectCode } from "../decode/reject.js";
-import { sigmoid } from "../metrics/kernel.js";
 import { LocalHost } from "../serve/local-host.js";
 import { CAPACITY, type Predicted, type ScoringModel } from "../serve/scoring-model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -29,6 +27,8 @@ export type Rescored =
       readonly label: number;
     }
   | { readonly code: RejectCode; readonly column: string };
+
+const NONE: Predicted = { scores: new Float32Array(), calibrated: undefined };
 
 /** Scores lines of a log by a checkpoint: decoded as a trainer decodes them. */
 export class LogScorer {
@@ -78,7 +78,7 @@ export class LogScorer {
       for (const { code, column } of this.decoder.takeRejects()) failed.set(i, { code, column });
     });
     const { batch } = this.decoder.take();
-    const { scores, calibrated } = await this.predict(batch);
+    const { scores, calibrated } = batch.rows > 0 ? await this.scoring.predictBatch(batch) : NONE;
     const ids = this.spec.label.id === null ? undefined : batch.ids;
     let row = 0;
     return lines.map((_, i) => {
@@ -87,13 +87,5 @@ export class LogScorer {
       const at = row++;
       return { probability: scores[at], calibrated: calibrated?.[at], id: ids?.[at], label: batch.labels[at] };
     });
-  }
-
-  private async predict(batch: Batch): Promise<Predicted> {
-    if (batch.rows === 0) return { scores: new Float32Array(), calibrated: undefined };
-    const { model } = this.scoring;
-    const logits = await model.predict(batch);
-    const calibrated = model.calibrator && sigmoid(model.calibrator.apply(logits, batch));
-    return { scores: sigmoid(logits), calibrated: calibrated ?? undefined };
   }
 }

@@ -1,5 +1,5 @@
 import { elementsAt, hasMembers, type Member, membersAt } from "../serve/raw-json.js";
-import { type Known, knownMembers } from "../serve/request.js";
+import { type Known, knownMembers, placeOf } from "../serve/request.js";
 import type { Lines } from "./lines.js";
 import type { Shape } from "./shape.js";
 
@@ -135,7 +135,8 @@ class Merge {
   /** Of doubled names the last counts; a name with dots may be a path. @param before what was there before this text */
   add(tree: Tree, before: Tree | undefined, known: Known, members: readonly Member[]): void {
     for (const { name, from, to } of members) {
-      const { path, place } = placeOf(known, name);
+      const place = placeOf(known, name);
+      const path = place && place !== known.children.get(name) ? name.split(".") : [name];
       const last = path[path.length - 1];
       const parent = path.slice(0, -1).reduce(below, tree);
       const parentBefore = path.slice(0, -1).reduce(within, before);
@@ -164,16 +165,6 @@ function copyOf(tree: Tree): Tree {
 function within(tree: Tree | undefined, name: string): Tree | undefined {
   const found = tree?.get(name);
   return found instanceof Map ? found : undefined;
-}
-
-/** Where a name leads to among what is read; a name that leads nowhere stays as it is. */
-function placeOf(known: Known, name: string): { path: readonly string[]; place: Known | undefined } {
-  const own = known.children.get(name);
-  if (own || !name.includes(".")) return { path: [name], place: own };
-  const path = name.split(".");
-  let place: Known | undefined = known;
-  for (const part of path) place = place?.children.get(part);
-  return place ? { path, place } : { path: [name], place };
 }
 
 /** The object of a name, made where there is none. */

@@ -1,7 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
 import { xxh64 } from "../kernels/hash.js";
-import { type LogLine, linesOf } from "./log-lines.js";
+import { type LogLine, linesOf, placeOf } from "./log-lines.js";
 
 /** Rewards by the hash of their events' ids. */
 export type Rewards = ReadonlyMap<bigint, number>;
@@ -73,8 +73,8 @@ function numberOf(value: unknown, line: LogLine): number {
   throw unreadable(line, `its reward is no number: ${JSON.stringify(value)}`);
 }
 
-function unreadable({ file, line }: LogLine, why: string): HashbrookError {
-  return new HashbrookError("source_unreadable", `${file}:${line}: ${why}`, {
+function unreadable(line: LogLine, why: string): HashbrookError {
+  return new HashbrookError("source_unreadable", `${placeOf(line)}: ${why}`, {
     hint: 'rewards are lines such as {"id": "k3f-9/0", "reward": 1}, or a table with the columns id and reward',
   });
 }

@@ -2,7 +2,7 @@ import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Dims } from "../spec/cut.js";
 import { type Impression, readImpression } from "./impression.js";
-import { type LogLine, linesOf } from "./log-lines.js";
+import { type LogLine, linesOf, placeOf } from "./log-lines.js";
 import { LogScorer, type Rescored, type ScoreAs } from "./log-scorer.js";
 
 /** What to verify, and by what. */
@@ -103,7 +103,7 @@ class Verifier {
   /** @returns false at the first difference */
   async takes(lines: readonly LogLine[]): Promise<boolean> {
     const own = lines.flatMap((line) => {
-      const impression = readImpression(line.bytes, `${line.file}:${line.line}`);
+      const impression = readImpression(line.bytes, placeOf(line));
       return this.isOwn(impression) ? [{ line, impression }] : [];
     });
     const scored = await this.scorer.score(own.map(({ line }) => line));

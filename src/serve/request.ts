@@ -109,14 +109,17 @@ function checkShape(parsed: unknown, maxCandidates: number): void {
 /** Adds the dotted paths of members that no field reads. */
 function noteUnknown(object: object, known: Known, prefix: string, unknown: Set<string>): void {
   for (const [name, value] of Object.entries(object)) {
-    const place = known.children.get(name) ?? (name.includes(".") ? placeOf(known, name) : undefined);
+    const place = placeOf(known, name);
     if (!place) for (const path of leafPaths(value, prefix + name)) unknown.add(path);
     else if (place.children.size > 0 && isObject(value)) noteUnknown(value, place, `${prefix}${name}.`, unknown);
   }
 }
 
-function placeOf(known: Known, path: string): Known | undefined {
-  let place: Known | undefined = known;
-  for (const name of path.split(".")) place = place?.children.get(name);
+/** Where a member's name leads to among what is known: one with dots that is no name itself may be a path. */
+export function placeOf(known: Known, name: string): Known | undefined {
+  let place = known.children.get(name);
+  if (place || !name.includes(".")) return place;
+  place = known;
+  for (const part of name.split(".")) place = place?.children.get(part);
   return place;
 }

@@ -92,10 +92,15 @@ export class ScoringModel implements HostedModel {
    * @param gathered called when the tables are not looked at any more
    */
   async predict(rows: number, gathered?: () => void): Promise<Predicted> {
-    const { model, requests } = this;
-    const batch = requests.batch(rows);
+    const batch = this.requests.batch(rows);
     this.unseen.look(batch, this.runs++ % rows);
     this.scored = batch;
+    return this.predictBatch(batch, gathered);
+  }
+
+  /** Click probabilities of rows that were read otherwise. @param gathered as above */
+  async predictBatch(batch: Batch, gathered?: () => void): Promise<Predicted> {
+    const { model } = this;
     const logits = await model.predict(batch, gathered);
     const calibrated = model.calibrator ? sigmoid(model.calibrator.apply(logits, batch)) : undefined;
     return { scores: sigmoid(logits), calibrated };

@@ -1,10 +1,11 @@
+import { byHighest } from "./draws.js";
 import type { Policy } from "./policy.js";
 
 /** At every place of the order, with probability `epsilon` any of the candidates that are left, else the best of them; of equals the first. */
 export function epsilonGreedy(epsilon: number): Policy {
   return ({ logits, rng }) => {
     const count = logits.length;
-    const best = [...logits.keys()].sort((a, b) => logits[b] - logits[a] || a - b);
+    const best = byHighest(logits);
     const propensity = new Float64Array(count).fill(epsilon / count);
     if (count > 0) propensity[best[0]] += 1 - epsilon;
     const left = new Candidates(count);

@@ -52,14 +52,14 @@ export const scoreRoutes: Routes = (app, context) => {
   async function asked(scorer: Scorer, request: FastifyRequest, body: Uint8Array, first: Scored): Promise<Asked> {
     const drawn = context.explorer?.draw(request.id, first);
     if (!first.options) return { scored: first, drawn, more: {} };
+    const drawnOf = (scored: Scored) => (scored === first ? drawn : context.explorer?.draw(request.id, scored));
     const { top_k, explain } = checked(request, parsed(first.options), ScoreRequestOptions, "options");
-    const rankOf = (scored: Scored) => (scored === first ? drawn : context.explorer?.draw(request.id, scored))?.rank;
-    const ranked = (scored: Scored) => (top_k === undefined ? undefined : best(scored.scores, top_k, rankOf(scored)));
+    const ranked = (scored: Scored) =>
+      top_k === undefined ? undefined : best(scored.scores, top_k, drawnOf(scored)?.rank);
     if (!explain) return { scored: first, drawn, more: { top_k: ranked(first) } };
     const chosen = (scored: Scored) => ranked(scored)?.map(({ index }) => index) ?? [...scored.scores.keys()];
     const { scored, explain: told } = await explained(scorer, body, first, chosen, limitsOf(request));
-    const last = scored === first ? drawn : context.explorer?.draw(request.id, scored);
-    return { scored, drawn: last, more: { top_k: ranked(scored), explain: told } };
+    return { scored, drawn: drawnOf(scored), more: { top_k: ranked(scored), explain: told } };
   }
 };
 

@@ -1,40 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { Batch, batchLayout } from "../../../src/core/batch.js";
-import { Rng } from "../../../src/core/rng.js";
 import { loadSpec } from "../../../src/spec/parse.js";
 import { clickSpec } from "../../../src/train/join/click-files.js";
 import type { ClickSource } from "../../../src/train/join/click-stream.js";
 import { Joiner, type JoinState } from "../../../src/train/join/joiner.js";
 import type { DecodedBatch } from "../../../src/train/stream.js";
 import fc from "../../properties.js";
-import { type Event, shuffled, source } from "./streams.js";
+import { type Event, impressionBatch, shuffled, source, type World, world } from "./streams.js";
 
 const spec = loadSpec("features/ads-demo-join.yaml");
 const join = { ...spec.join!, window: 1000, lateness: 100, skew: 5 };
 const ROWS = 8;
 const layout = batchLayout(clickSpec(spec, join), ROWS);
 
-interface World {
-  readonly impressions: readonly Event[];
-  readonly clicks: readonly Event[];
-}
-
-/** Impressions nearly in order, a third of them clicked, some clicks beyond the window. */
-function world(seed: number, count: number): World {
-  const rng = new Rng(seed);
-  const impressions = Array.from({ length: count }, (_, id) => ({ id, time: 10_000 + 20 * id + rng.below(60) }));
-  const clicks = impressions
-    .filter(() => rng.below(3) === 0)
-    .map(({ id, time }) => ({ id, time: time - 3 + rng.below(1200) }))
-    .sort((a, b) => a.time - b.time);
-  return { impressions, clicks };
-}
-
 function batchOf(events: readonly Event[]): DecodedBatch {
-  const buffer = new ArrayBuffer(layout.bytes);
-  const batch = new Batch(layout, events.length, buffer);
-  batch.idHalves.set(events.flatMap(({ id }) => [id, 7]));
-  batch.times.set(events.map(({ time }) => time));
+  const { buffer } = impressionBatch(layout, events);
   return { rows: events.length, buffer, rejects: [], decisions: [] } as unknown as DecodedBatch;
 }
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { Batch, batchLayout, labelLayout } from "../../../src/core/batch.js";
-import { Rng } from "../../../src/core/rng.js";
 import { loadSpec } from "../../../src/spec/parse.js";
 import { clickSpec } from "../../../src/train/join/click-files.js";
 import { ClickReader } from "../../../src/train/join/click-reader.js";
@@ -8,7 +7,7 @@ import type { JoinState } from "../../../src/train/join/joiner.js";
 import { LateLabels } from "../../../src/train/join/late-labels.js";
 import type { DecodedBatch } from "../../../src/train/stream.js";
 import fc from "../../properties.js";
-import { type Event, shuffled, source } from "./streams.js";
+import { type Event, impressionBatch, shuffled, source, type World, world } from "./streams.js";
 
 const spec = loadSpec("features/ads-demo-join.yaml");
 const correct = { method: "fnw", ages: [60, 250, 1000] } as const;
@@ -16,30 +15,18 @@ const join = { ...spec.join!, window: 1000, lateness: 100, skew: 5, correct };
 const ROWS = 16;
 const layout = batchLayout(clickSpec(spec, join), ROWS);
 
-interface World {
-  readonly impressions: readonly Event[];
-  readonly clicks: readonly Event[];
-}
-
-/** Impressions nearly in order, a third of them clicked, some of them twice, some clicks beyond the window. */
-function world(seed: number, count: number): World {
-  const rng = new Rng(seed);
-  const impressions = Array.from({ length: count }, (_, id) => ({ id, time: 10_000 + 20 * id + rng.below(60) }));
-  const clicks = [...impressions, ...impressions]
-    .filter(() => rng.below(3) === 0)
-    .map(({ id, time }) => ({ id, time: time - 3 + rng.below(1200) }))
-    .sort((a, b) => a.time - b.time);
-  return { impressions, clicks };
-}
-
 function decodedOf(events: readonly Event[], end: number, ended: boolean): DecodedBatch {
-  const buffer = new ArrayBuffer(layout.bytes);
-  const batch = new Batch(layout, events.length, buffer);
-  batch.idHalves.set(events.flatMap(({ id }) => [id, 7]));
-  batch.times.set(events.map(({ time }) => time));
+  const batch = impressionBatch(layout, events);
   batch.weights.fill(1);
   const position = { epoch: 0, file: 0, offset: end, row: end };
-  return { rows: events.length, buffer, position, epochs: Number(ended), rejects: [], decisions: [] } as never;
+  return {
+    rows: events.length,
+    buffer: batch.buffer,
+    position,
+    epochs: Number(ended),
+    rejects: [],
+    decisions: [],
+  } as never;
 }
 
 async function* impressionsFrom(all: readonly Event[], from: number, wanted: () => number) {
@@ -116,7 +103,7 @@ describe("LateLabels", () => {
   it("learns every impression once, at once, as a negative; and tells final labels in their order", async () => {
     await fc.assert(
       fc.asyncProperty(seeds, fc.integer({ min: 1, max: 4 }), async (seed, streams) => {
-        const all = world(seed, 300);
+        const all = world(seed, 300, 2);
         const { batches, final, state } = await learnAll(all, { streams });
         const fresh = batches.flatMap((batch) => batch.fresh);
         expect(fresh).toEqual(all.impressions.map(({ id }) => [id, 0]));
@@ -128,7 +115,7 @@ describe("LateLabels", () => {
   });
 
   it("corrects those with a click once, when they have come to the age of the first one", async () => {
-    const all = world(5, 600);
+    const all = world(5, 600, 2);
     const { batches, state } = await learnAll(all);
     const corrections = batches.flatMap((batch) => batch.corrections);
     const ids = corrections.map(([id]) => id);
@@ -154,7 +141,7 @@ describe("LateLabels", () => {
   it("goes on after kills as if there had been none", async () => {
     await fc.assert(
       fc.asyncProperty(seeds, fc.integer({ min: 2, max: 9 }), async (seed, most) => {
-        const told = world(seed, 250);
+        const told = world(seed, 250, 2);
         const all = { ...told, clicks: shuffled(told.clicks, seed, 150) };
         const whole = await learnAll(all);
         const killed = empty();
@@ -166,7 +153,7 @@ describe("LateLabels", () => {
   });
 
   it("waits before an impression is learned, where it is told to, and corrects what came later", async () => {
-    const all = world(9, 400);
+    const all = world(9, 400, 2);
     const { batches, final } = await learnAll(all, { wait: 30 });
     const early = ({ id, time }: Event) => delaysOf(all, { id, time }).some((delay) => delay >= -5 && delay <= 30);
     expect(batches.flatMap(({ fresh }) => fresh)).toEqual(all.impressions.map((one) => [one.id, Number(early(one))]));
@@ -177,7 +164,7 @@ describe("LateLabels", () => {
   });
 
   it("is held up by no clock that runs ahead", async () => {
-    const told = world(3, 600);
+    const told = world(3, 600, 2);
     const wild = (event: Event) => (event.id % 97 === 50 ? { ...event, time: 10 * event.time } : event);
     const all = { ...told, impressions: told.impressions.map(wild) };
     const { batches } = await learnAll(all);

@@ -1,9 +1,35 @@
+import { Batch, type BatchLayout } from "../../../src/core/batch.js";
 import { Rng } from "../../../src/core/rng.js";
 import type { ClickRun, ClickSource } from "../../../src/train/join/click-stream.js";
 
 export interface Event {
   readonly id: number;
   readonly time: number;
+}
+
+export interface World {
+  readonly impressions: readonly Event[];
+  readonly clicks: readonly Event[];
+}
+
+/** Impressions nearly in order, a third of them clicked, so many times perhaps, some clicks beyond the window. */
+export function world(seed: number, count: number, times = 1): World {
+  const rng = new Rng(seed);
+  const impressions = Array.from({ length: count }, (_, id) => ({ id, time: 10_000 + 20 * id + rng.below(60) }));
+  const clicks = Array.from({ length: times }, () => impressions)
+    .flat()
+    .filter(() => rng.below(3) === 0)
+    .map(({ id, time }) => ({ id, time: time - 3 + rng.below(1200) }))
+    .sort((a, b) => a.time - b.time);
+  return { impressions, clicks };
+}
+
+/** Impressions as they are decoded. */
+export function impressionBatch(layout: BatchLayout, events: readonly Event[]): Batch {
+  const batch = new Batch(layout, events.length, new ArrayBuffer(layout.bytes));
+  batch.idHalves.set(events.flatMap(({ id }) => [id, 7]));
+  batch.times.set(events.map(({ time }) => time));
+  return batch;
 }
 
 /** In another order, none behind one that is newer by more than the lateness. */
