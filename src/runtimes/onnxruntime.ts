@@ -5,7 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { Graph } from "../graph/graph.js";
 import { toOnnx } from "../graph/onnx.js";
 import { type OnnxBinding, OnnxSession } from "./onnx-session.js";
-import { speedup } from "./probe.js";
+import { PROBES, speedup } from "./probe.js";
 import type { Runtime, Session, Views } from "./runtime.js";
 
 type Ort = typeof import("onnxruntime-common");
@@ -23,15 +23,8 @@ export async function loadOnnxruntime(): Promise<Runtime> {
     async load(graph, { threads, rows }) {
       const model = toOnnx(graph);
       const single = createSession(model, 1);
-      if (rows === undefined) return single;
-      // Another number of threads cuts matrix products at other places, which can change the order of additions.
-      for (let count = threads; count > 1; count = Math.floor(count / 2)) {
-        const several = createSession(model, count);
-        if ((await speedup(graph, rows, single, several)) > WORTH)
-          return new BatchSession(graph, rows, several, single);
-        await several.release();
-      }
-      return single;
+      if (rows === undefined || threads === 1) return single;
+      return new BatchSession(graph, rows, threads, single, (count) => createSession(model, count));
     },
   };
 }
@@ -80,27 +73,49 @@ function loaded<T>(load: () => T): T {
   }
 }
 
-/** Whole batches run on several threads, all other runs on one. */
+/** Whole batches run on several threads once there were so many of them that asking whether it is worth it is, too. */
 class BatchSession implements Session {
   readonly #input: string;
   readonly #rows: number;
-  readonly #several: Session;
   readonly #single: Session;
+  readonly #choose: () => Promise<Session>;
+  #chosen: Session | null = null;
+  #whole = 0;
 
-  constructor(graph: Graph, rows: number, several: Session, single: Session) {
+  constructor(graph: Graph, rows: number, threads: number, single: Session, create: (threads: number) => Session) {
     this.#input = graph.inputs[0].name;
     this.#rows = rows;
-    this.#several = several;
     this.#single = single;
+    this.#choose = () => fastest(graph, rows, threads, single, create);
   }
 
   async run(feeds: Views, fetches: Views): Promise<void> {
     const whole = feeds[this.#input]?.shape[0] === this.#rows;
-    await (whole ? this.#several : this.#single).run(feeds, fetches);
+    if (whole && this.#whole++ === PROBES) this.#chosen = await this.#choose();
+    await (whole ? (this.#chosen ?? this.#single) : this.#single).run(feeds, fetches);
   }
 
   async release(): Promise<void> {
-    await this.#several.release();
+    if (this.#chosen && this.#chosen !== this.#single) await this.#chosen.release();
     await this.#single.release();
   }
+}
+
+/**
+ * The session of the most threads, of `threads` at most, that gives the bits of `single` and is worth its threads; else `single`.
+ * Another number of threads cuts matrix products at other places, which can change the order of additions.
+ */
+async function fastest(
+  graph: Graph,
+  rows: number,
+  threads: number,
+  single: Session,
+  create: (threads: number) => Session,
+): Promise<Session> {
+  for (let count = threads; count > 1; count = Math.floor(count / 2)) {
+    const several = create(count);
+    if ((await speedup(graph, rows, single, several)) > WORTH) return several;
+    await several.release();
+  }
+  return single;
 }

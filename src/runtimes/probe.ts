@@ -7,7 +7,7 @@ import type { Session, TensorView, Views } from "./runtime.js";
  * Runs compared. Adding up in another order changed 22 % to 54 % of the sums concerned in the runs measured, so another
  * order would go unseen with a chance of 0.78^32 = 0.0004 if it concerned one number only, and much less for a matrix.
  */
-const PROBES = 32;
+export const PROBES = 32;
 
 /**
  * Compares two sessions of `graph` on random inputs of `rows` rows. Returns how many times as fast as `a` a run of `b` is (by
