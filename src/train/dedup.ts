@@ -2,7 +2,8 @@ import { type Batch, copyRows, keepRows } from "../core/batch.js";
 import { type Block, bytesOf, type SavedBlocks, savedBytes } from "../core/blocks.js";
 import { hashSecret } from "../core/chance.js";
 
-const NAME = "dedup/ids";
+/** Of the block that a checkpoint keeps it in. */
+export const DEDUP = "dedup/ids";
 
 /**
  * The ids of the last `window` events that were learned: an event whose id is among them is a duplicate (a producer's retry,
@@ -41,6 +42,16 @@ export class DedupWindow {
   }
 
   /**
+   * What of a batch is learned: as `rest`. Where it has corrections, these come again, and what had come before was left out where it was read.
+   * @param corrections rows at its end
+   */
+  learned(batch: Batch, corrections: number | undefined, shared: boolean): Batch {
+    if (corrections === undefined) return this.rest(batch, shared);
+    this.admit(batch.ids.subarray(0, batch.rows - corrections));
+    return batch;
+  }
+
+  /**
    * Remembers ids, in order.
    * @returns for each 1, or 0 when it was among the last `window` ones
    */
@@ -74,11 +85,11 @@ export class DedupWindow {
     const unbroken = Math.min(count, window - oldest);
     ids.set(ring.subarray(2 * oldest, 2 * (oldest + unbroken)));
     ids.set(ring.subarray(0, 2 * (count - unbroken)), 2 * unbroken);
-    return { name: NAME, dtype: "U64", shape: [this.count], data: bytesOf(ids) };
+    return { name: DEDUP, dtype: "U64", shape: [this.count], data: bytesOf(ids) };
   }
 
   restore(blocks: SavedBlocks): void {
-    if (blocks.has(NAME)) this.admit(new BigUint64Array(savedBytes(blocks, NAME, { each: 8 }).slice().buffer));
+    if (blocks.has(DEDUP)) this.admit(new BigUint64Array(savedBytes(blocks, DEDUP, { each: 8 }).slice().buffer));
   }
 
   /** Slots that are read to find an id, or to see that it is not there. */

@@ -16,6 +16,7 @@ export function firstOf(starts: readonly StreamStart[]): StreamStart {
   });
 }
 
-function messagesOf(position: StreamPosition): number {
+/** Messages before a place; of files 0. */
+export function messagesOf(position: StreamPosition): number {
   return "messages" in position ? position.messages : 0;
 }

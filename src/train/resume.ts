@@ -5,6 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { PublisherState } from "../delta-log/publisher.js";
 import type { GateState } from "../gate/gate.js";
 import { specHash } from "../spec/hash.js";
+import { DEDUP } from "./dedup.js";
 import type { FirstStepsState } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";
 import { type Decision, OrderLog } from "./ordering/order-log.js";
@@ -89,6 +90,7 @@ export function begin(job: Job, store: CheckpointStore): Beginning {
     rejected: Object.values(meta?.tally.rejected_by_code ?? {}).reduce((sum, count) => sum + count, 0),
     validated: meta?.validation?.epochs ?? 0,
     join: meta?.tally.join ?? null,
+    ...(job.topic && job.spec.join?.correct && { ids: resumed?.blocks.get(DEDUP)?.data.slice() }),
     ...(meta?.tally.schemas && { schemas: meta.tally.schemas }),
   };
   return { store, resumed, order, start };

@@ -47,6 +47,8 @@ export interface DecodedBatch {
   readonly unused?: readonly UnusedLabel[];
   /** Rows at its end that are impressions learned before, which a click came to since. */
   readonly corrections?: number;
+  /** Impressions that are not in it since their ids had come before; absent: none were looked for, or found. */
+  readonly repeated?: number;
   /** The oldest impressions whose scores wait for their labels, with these (a batch without fields); null: those of no more. */
   readonly settled?: { readonly rows: number; readonly buffer: ArrayBufferLike } | null;
   /** Schemas that its events are the first of the run to name; absent: none. */

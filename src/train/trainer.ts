@@ -183,8 +183,8 @@ export class Trainer implements Consumer {
     this.runMetrics.timeUnit.first(all, decoded.rejects);
     const { calibrator } = this.model;
     if (calibrator && decoded.kept) nameSlices(calibrator, all, decoded.kept);
-    const batch = this.dedup?.rest(all, this.scored !== undefined) ?? all;
-    this.runMetrics.duplicates += all.rows - batch.rows;
+    const batch = this.dedup?.learned(all, decoded.corrections, this.scored !== undefined) ?? all;
+    this.runMetrics.duplicates += all.rows - batch.rows + (decoded.repeated ?? 0);
     const skipped = batch.rows > 0 ? await step(this, batch, decoded) : 0;
     if (decoded.settled) settle(this, decoded.settled);
     if (this.validates && this.job.spec.label.time) this.validation.learned(batch);

@@ -85,7 +85,13 @@ describe("train with join.correct", () => {
   });
 
   it.each([
-    [["--kafka", "localhost:1", "--topic", "t", "--group", "g", "--clicks-topic", "c"], "learns from files"],
+    [
+      [
+        ...["--kafka", "localhost:1", "--topic", "t", "--group", "g", "--clicks-topic", "c"],
+        ...["--on-lost-offsets", "earliest"],
+      ],
+      "none may be lost",
+    ],
     [["--data", "-", "--clicks", clicks], "a pipe cannot be"],
   ])("refuses impressions that it cannot read again: %#", async (data, message) => {
     const line = ["train", "--model", model("fnw"), ...data, "--out", at("refused")];

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
@@ -88,6 +88,42 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     await report(life(killed));
     expect(digests(killed)).toEqual(digests(whole));
   });
+
+  it("corrects impressions of a topic as it does those of files: the same bytes, also after kills in all its readers", async () => {
+    const folder = temporary();
+    const [shown, clicks, model] = ["shown.tsv", "clicks.tsv", "fnw.yaml"].map((name) => join(folder, name));
+    writeFileSync(shown, `${all.shown.join("\n")}\n`);
+    writeFileSync(clicks, `${all.clicks.join("\n")}\n`);
+    const text = readFileSync(JOIN, "utf8");
+    writeFileSync(model, text.replace("  window: 15m", "  correct: { method: fnw, ages: [30s, 2m, 5m] }"));
+    const files = temporary();
+    const learned = ["train", "--model", model, "--data", shown, "--clicks", clicks, "--out", files];
+    const { join: counts, examples } = await report(learned);
+    expect(counts!.corrected).toBeGreaterThan(100);
+    const life = (partitions: number, topic: string, clicksTopic: string, out: string) => [
+      ...training(kafka, topic, out, { model, group: `${topic}-${partitions}-${out.length}` }),
+      ...["--clicks-topic", clicksTopic, "--until", "end", "--resume", "--checkpoint-every", "700", "--json"],
+      ...["--linger-ms", "60000"],
+    ];
+    for (const partitions of [1, 3]) {
+      const [topic, clicksTopic] = [await kafka.topic(partitions, LASTING), await kafka.topic(partitions, LASTING)];
+      // Of several partitions some are sent twice: learned and corrected once.
+      const twice = (one: string, i: number) => (partitions > 1 && i % 1000 === 9 ? [one, one] : [one]);
+      await kafka.produce(topic, spread(all.shown.flatMap(twice), partitions));
+      await kafka.produce(clicksTopic, spread(all.clicks, partitions));
+      const [whole, killed] = [temporary(), join(temporary(), "killed")];
+      const told = await report(life(partitions, topic, clicksTopic, whole));
+      expect(told).toMatchObject({ duplicates: partitions > 1 ? ROWS / 1000 : 0, join: { awaited: 0, late: 0 } });
+      if (partitions === 1) {
+        expect(told).toMatchObject({ examples, join: counts });
+        expect(await predictions(whole)).toBe(await predictions(files));
+      }
+      for (const kill of [4, 13])
+        expect((await ended(start(life(partitions, topic, clicksTopic, killed), `${kill} after`))).status).toBe(null);
+      await report(life(partitions, topic, clicksTopic, killed));
+      expect(digests(killed)).toEqual(digests(whole));
+    }
+  }, 180_000);
 
   it("holds impressions back while no clicks come, says so, and goes on when they do", async () => {
     const { topic, clicksTopic } = await topics(kafka, all.shown.slice(0, 1024), [], 2);

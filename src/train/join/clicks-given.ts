@@ -32,10 +32,10 @@ export function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOpt
       "--clicks: impressions are learned in one pass",
       "leave --epochs, --validate and --validate-last away",
     );
-  if (spec.join.correct && clicksTopic !== undefined)
+  if (spec.join.correct && topic && topic.onLost !== "stop")
     throw refuse(
-      "--clicks-topic: join.correct learns from files",
-      "leave it away: impressions then wait for the window",
+      `--on-lost-offsets ${topic.onLost}: join.correct reads impressions again, and none may be lost`,
+      "leave it away; where retention has deleted some, train into another --out directory",
     );
   if (clicks !== undefined) return { files: typeof clicks === "string" ? [clicks] : clicks };
   return {

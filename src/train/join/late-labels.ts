@@ -1,9 +1,13 @@
-import { appendRows, Batch, type BatchLayout, labelLayout } from "../../core/batch.js";
+import { appendRows, Batch, type BatchLayout } from "../../core/batch.js";
 import type { CorrectSpec, JoinSpec } from "../../spec/compiled.js";
-import type { FilePosition } from "../job.js";
+import type { DedupWindow } from "../dedup.js";
+import type { StreamPosition } from "../job.js";
+import { messagesOf } from "../position.js";
 import type { DecodedBatch } from "../stream.js";
 import type { ClickReader } from "./click-reader.js";
+import { FinalLabels } from "./final-labels.js";
 import type { JoinState } from "./joiner.js";
+import { Repeated } from "./repeated.js";
 import { type OpenImpressions, Tail, type TailState } from "./tail.js";
 
 /** How far impressions were learned, corrected and settled. Plain JSON. */
@@ -18,8 +22,12 @@ export interface LateLabelsState {
   readonly corrected: number;
   /** By age. */
   readonly tails: readonly TailState[];
-  /** The files that tails are read in, from the first one that any of them needs. */
+  /** The files that tails are read in, from the first one that any of them needs; of a topic none. */
   readonly files: readonly string[];
+  /** Of a topic: numbers of impressions whose ids had come before; absent: none of those that are read again. */
+  readonly repeated?: readonly number[];
+  /** Of a topic: all that it had was learned. */
+  readonly ended?: true;
 }
 
 /** What late labels are made of. */
@@ -31,12 +39,16 @@ export interface LateLabelsOptions {
   readonly head: (wanted: () => number) => AsyncIterable<DecodedBatch>;
   /** Impressions from a place on, in pieces of half a batch. */
   readonly again: OpenImpressions;
-  /** Of the files that `again` reads. */
-  readonly files: () => readonly string[];
+  /** Of the files that `again` reads. Default: none. */
+  readonly files?: () => readonly string[];
+  /** Told what is learned, and where the tails are, before they read on. */
+  readonly onLearned?: (decoded: DecodedBatch, tails: readonly StreamPosition[]) => void;
+  /** Ids of the impressions before, that are learned once. Default: none, all are learned. */
+  readonly dedup?: DedupWindow | null;
   readonly clicks: ClickReader;
   readonly state: JoinState | null;
   /** Where the tails begin that no state tells of. */
-  readonly start: FilePosition;
+  readonly start: StreamPosition;
   /** Events still wanted; Infinity: all. */
   readonly limit: number;
   /** All impressions were learned before. */
@@ -59,13 +71,16 @@ export class LateLabels {
   private readonly correct: CorrectSpec;
   private readonly tails: readonly Tail[];
   private pool: Batch;
-  private settled: Batch;
+  private readonly final: FinalLabels;
   private rows: number;
-  private told: number;
   private reached: number;
   private corrected: number;
   private joined: number;
   private left: number;
+  /** Messages before the batch that is learned next. */
+  private at: number;
+  private readonly repeated: Repeated;
+  private ended = false;
 
   constructor(options: LateLabelsOptions) {
     const { spec, state, layout, start } = options;
@@ -79,14 +94,14 @@ export class LateLabels {
       return new Tail([from, age], layout, options.again, late?.tails[i] ?? begin);
     });
     this.pool = new Batch(layout, 0, new ArrayBuffer(layout.bytes));
-    const settled = labelLayout(layout.capacity * (1 + PIECES * ages.length));
-    this.settled = new Batch(settled, 0, new ArrayBuffer(settled.bytes));
+    this.final = new FinalLabels(layout.capacity * (1 + PIECES * ages.length), late?.settled ?? 0);
     this.rows = late?.rows ?? 0;
-    this.told = late?.settled ?? 0;
     this.reached = late?.reached ?? Number.NEGATIVE_INFINITY;
     this.corrected = late?.corrected ?? 0;
     this.joined = state?.joined ?? 0;
     this.left = options.limit;
+    this.at = messagesOf(start);
+    this.repeated = new Repeated(options.dedup ?? null, late?.repeated);
   }
 
   /** Of this run so far. */
@@ -111,20 +126,27 @@ export class LateLabels {
   }
 
   private async learned(decoded: DecodedBatch): Promise<DecodedBatch> {
-    const batch = new Batch(this.options.layout, decoded.rows, decoded.buffer, decoded.base);
+    const read = new Batch(this.options.layout, decoded.rows, decoded.buffer, decoded.base);
+    const batch = this.repeated.rest(read, this.rows);
     if (batch.rows > 0) await this.label(batch);
+    this.rows += read.rows;
+    this.at = messagesOf(decoded.position);
+    this.ended = "messages" in decoded.position && decoded.epochs > 0;
+    const places = this.tails.map(({ state }) => state.position);
+    this.options.onLearned?.(decoded, places);
     const { pool } = this;
     const all = appendRows(batch, pool, [...Array(pool.rows).keys()]);
     this.corrected += pool.rows;
     this.pool = new Batch(pool.layout, 0, pool.buffer);
     this.left -= all.rows;
-    return this.handedOut({ ...decoded, rows: all.rows, corrections: pool.rows });
+    const repeated = read.rows - batch.rows;
+    return this.handedOut({ ...decoded, rows: all.rows, corrections: pool.rows, ...(repeated > 0 && { repeated }) });
   }
 
   /** With the state behind the batch, and what is settled with it. */
   private handedOut(decoded: DecodedBatch): DecodedBatch {
     const { rejects, marks, unused } = this.options.clicks.told();
-    const settled = this.takeSettled();
+    const settled = this.final.take();
     return {
       ...decoded,
       rejects: [...decoded.rejects, ...rejects],
@@ -143,13 +165,12 @@ export class LateLabels {
     if (wait === undefined) labels.fill(0);
     else {
       const newest = times.reduce((newest, time) => Math.max(newest, time), Number.NEGATIVE_INFINITY);
-      await clicks.readUntil(newest + wait, 0);
+      await clicks.readUntil(newest + wait, this.at);
       for (let row = 0; row < batch.rows; row++) labels[row] = Number(this.clickedUntil(batch, row, wait));
       this.joined += labels.reduce((sum, label) => sum + label, 0);
     }
     const { length } = times;
     this.reached = Math.max(this.reached, times.slice().sort()[Math.floor(MOST * (length - 1))]);
-    this.rows += length;
   }
 
   /** Looks at the impressions that have come to an age. */
@@ -158,7 +179,7 @@ export class LateLabels {
       const next = await this.due();
       if (!next) return;
       const { tail, batch, time } = next;
-      await this.options.clicks.readUntil(time, 0);
+      await this.options.clicks.readUntil(time, this.at);
       const found = this.found(tail, batch);
       if (this.pool.rows + found.length > this.room) return;
       this.take(batch, found);
@@ -185,9 +206,14 @@ export class LateLabels {
     return first;
   }
 
+  /** Rows of a piece that is read again, unless it is the last one. */
+  private get piece(): number {
+    return Math.max(1, this.options.layout.capacity >> 1);
+  }
+
   /** A tail's next piece, if all of it was learned. */
   private async ahead(tail: Tail): Promise<Batch | null> {
-    if (tail.state.rows >= this.rows) return null;
+    if (tail.state.rows + this.piece > this.rows) return null;
     const batch = await tail.peek();
     return batch && tail.state.rows + batch.rows <= this.rows ? batch : null;
   }
@@ -202,7 +228,8 @@ export class LateLabels {
   private found(tail: Tail, batch: Batch): number[] {
     const rows: number[] = [];
     for (let row = 0; row < batch.rows; row++)
-      if (this.clickedUntil(batch, row, tail.age) && !this.clickedUntil(batch, row, tail.from)) rows.push(row);
+      if (this.repeated.has(tail.state.rows + row)) continue;
+      else if (this.clickedUntil(batch, row, tail.age) && !this.clickedUntil(batch, row, tail.from)) rows.push(row);
     return rows;
   }
 
@@ -222,35 +249,29 @@ export class LateLabels {
   /** The final labels of a piece that no tail reads again. @param first its first row's number */
   private settle(batch: Batch, first: number): void {
     this.tell(batch, first);
+    this.repeated.forget(Math.min(...this.tails.map(({ state }) => state.rows)));
     this.options.clicks.forget(batch.times.reduce((oldest, time) => Math.min(oldest, time), Number.POSITIVE_INFINITY));
   }
 
   private tell(batch: Batch, first: number): void {
-    const rows = [...Array(batch.rows).keys()].filter((row) => first + row >= this.told);
-    const before = this.settled.rows;
-    this.settled = appendRows(this.settled, batch, rows);
-    const { labels } = this.settled;
     const { window } = this.options.spec;
-    for (const [i, row] of rows.entries()) labels[before + i] = Number(this.clickedUntil(batch, row, window));
-    this.told += rows.length;
+    const once = (n: number) => !this.repeated.has(n);
+    this.final.tell(batch, first, once, (row) => this.clickedUntil(batch, row, window));
   }
 
   private get state(): JoinState {
-    const { rows, told: settled, reached, corrected, joined, tails } = this;
+    const { told: settled } = this.final;
+    const { rows, reached, corrected, joined, tails } = this;
     const known = Number.isFinite(reached) ? reached : null;
-    const files = this.options.files();
-    const late = { rows, settled, reached: known, corrected, tails: tails.map(({ state }) => state), files };
-    return { ...this.options.clicks.state, joined, corrected, awaited: rows - settled, late_labels: late };
-  }
-
-  private takeSettled(): DecodedBatch["settled"] {
-    const { settled } = this;
-    const { rows } = settled;
-    if (rows === 0) return null;
-    this.settled = new Batch(settled.layout, 0, settled.buffer);
-    const layout = labelLayout(rows);
-    const copy = appendRows(new Batch(layout, 0, new ArrayBuffer(layout.bytes)), settled, [...Array(rows).keys()]);
-    return { rows, buffer: copy.buffer };
+    const files = this.options.files?.() ?? [];
+    const repeated = this.repeated.state;
+    const late = {
+      ...{ rows, settled, reached: known, corrected, tails: tails.map(({ state }) => state), files },
+      ...(repeated.length > 0 && { repeated }),
+      ...(this.ended && { ended: true as const }),
+    };
+    const awaited = rows - settled - repeated.filter((row) => row >= settled).length;
+    return { ...this.options.clicks.state, joined, corrected, awaited, late_labels: late };
   }
 
   /**
@@ -262,12 +283,14 @@ export class LateLabels {
     const frozen = this.state.late_labels!.tails;
     const empty = { ...last, rows: 0, corrections: 0, rejects: [], decisions: [], times: [], seen: [] };
     const distinct = new Uint32Array();
-    for (let batch = await tail.peek(); batch && tail.state.rows < this.rows; batch = await tail.peek()) {
+    while (tail.state.rows < this.rows) {
+      const batch = await tail.peek();
+      if (!batch) return;
       const { rows } = tail.state;
       tail.pass();
-      if (rows + batch.rows <= this.told) continue;
+      if (rows + batch.rows <= this.final.told) continue;
       const newest = batch.times.reduce((newest, time) => Math.max(newest, time));
-      await this.options.clicks.readUntil(newest + tail.age, 0);
+      await this.options.clicks.readUntil(newest + tail.age, this.at);
       this.tell(batch, rows);
       const decoded = this.handedOut({ ...empty, distinct });
       yield { ...decoded, join: { ...decoded.join!, late_labels: { ...decoded.join!.late_labels!, tails: frozen } } };

@@ -3,7 +3,7 @@ import { HashbrookError } from "../../core/errors.js";
 import { parseFingerprint } from "../../sources/files/fingerprint.js";
 import type { Input } from "../../sources/reader.js";
 import type { FileFeeds } from "../file-feeds.js";
-import type { FilePosition, Job } from "../job.js";
+import type { FilePosition, Job, StreamPosition } from "../job.js";
 import { Heads } from "../learned-files.js";
 import type { Plan } from "../plan.js";
 import { batchesOf, type FileBegin, type FileFeed, type StreamOptions } from "../stream.js";
@@ -64,7 +64,8 @@ function refuseUnrepeatable(inputs: readonly Input[]): void {
 
 function opener(feeds: FileFeeds, { inputs, begins }: Pick<Again, "inputs" | "begins">): OpenImpressions {
   const rows = Math.max(1, feeds.layout.capacity >> 1);
-  return async function* again(start: FilePosition) {
+  return async function* again(place: StreamPosition) {
+    const start = place as FilePosition;
     const feed = feeds.again(inputs);
     const buffer = roomOf(feeds.layout);
     const options = { start, begins, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
@@ -93,7 +94,7 @@ async function againOf(join: JoinState | null, plan: Plan, given: readonly Input
   const begins = Object.entries(pass.begins).filter(([i]) => !known.has(inputs[Number(i)]));
   const tails = late.tails.map(({ rows, position }) => ({
     rows,
-    position: { ...position, epoch: 0, file: all.indexOf(places.get(position.file)!) },
+    position: { ...fileOf(position), epoch: 0, file: all.indexOf(places.get(fileOf(position).file)!) },
   }));
   return {
     inputs: all,
@@ -109,7 +110,9 @@ function anew(join: JoinState | null): JoinState | null {
 }
 
 /** The first file that any tail needs. */
-const firstOf = ({ tails }: LateLabelsState): number => Math.min(...tails.map(({ position }) => position.file));
+const firstOf = ({ tails }: LateLabelsState): number => Math.min(...tails.map(({ position }) => fileOf(position).file));
+
+const fileOf = (position: StreamPosition): FilePosition => position as FilePosition;
 
 async function find(heads: Heads, text: string, inputs: readonly Input[]): Promise<Input> {
   const file = parseFingerprint(text);

@@ -1,5 +1,5 @@
 import { Batch, type BatchLayout } from "../../core/batch.js";
-import type { FilePosition } from "../job.js";
+import type { StreamPosition } from "../job.js";
 import type { DecodedBatch } from "../stream.js";
 
 /** How far impressions were read again. Plain JSON. */
@@ -7,11 +7,11 @@ export interface TailState {
   /** Impressions. */
   readonly rows: number;
   /** Right behind them. */
-  readonly position: FilePosition;
+  readonly position: StreamPosition;
 }
 
 /** The batches of impressions from a place on. */
-export type OpenImpressions = (start: FilePosition) => AsyncIterable<DecodedBatch>;
+export type OpenImpressions = (start: StreamPosition) => AsyncIterable<DecodedBatch>;
 
 /** Impressions that are read again when they are of an age, a piece after the other. */
 export class Tail {
@@ -22,7 +22,7 @@ export class Tail {
   private readonly layout: BatchLayout;
   private readonly batches: AsyncIterator<DecodedBatch>;
   private at: TailState;
-  private next: { readonly batch: Batch; readonly position: FilePosition } | null = null;
+  private next: { readonly batch: Batch; readonly position: StreamPosition } | null = null;
   private ended = false;
 
   /** @param ages the age before, and this one */
@@ -56,9 +56,8 @@ export class Tail {
   }
 
   private take({ rows, buffer, position }: DecodedBatch): void {
-    const place = position as FilePosition;
-    if (rows > 0) this.next = { batch: new Batch(this.layout, rows, buffer), position: place };
+    if (rows > 0) this.next = { batch: new Batch(this.layout, rows, buffer), position };
     // Nothing but rejected rows.
-    else this.at = { ...this.at, position: place };
+    else this.at = { ...this.at, position };
   }
 }

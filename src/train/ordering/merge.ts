@@ -39,6 +39,12 @@ export interface MessageRun {
   readonly to: number;
 }
 
+/** What is decided of what comes, by one who goes before: at its end a close, behind which nothing is known yet. */
+export interface Lead {
+  readonly next: MergeDecision;
+  shift(): void;
+}
+
 /** Messages a partition may give in one turn. */
 export const TURN = 256;
 
@@ -52,6 +58,7 @@ export class Merge {
   private readonly log: PartitionedLog;
   private readonly offsets: bigint[];
   private readonly stops: readonly bigint[] | null;
+  private readonly lead: Lead | null;
   private replay: MergeDecision[];
   /** Partitions that take turns: the first so many; 0 = not decided yet. */
   private width: number;
@@ -68,6 +75,7 @@ export class Merge {
    * @param replay decisions made after `position` before: they are followed before any new one is made
    * @param stops offsets to stop at, by partition; null = never
    * @param offsets where to begin, by partition; by default the position's, and 0 in new partitions
+   * @param lead whose decisions this follows, making none; null: nobody
    */
   constructor(
     log: PartitionedLog,
@@ -75,8 +83,10 @@ export class Merge {
     replay: readonly MergeDecision[] = [],
     stops: readonly bigint[] | null = null,
     offsets: readonly bigint[] = [],
+    lead: Lead | null = null,
   ) {
     this.log = log;
+    this.lead = lead;
     this.id = position.topic_id;
     this.offsets = Array.from({ length: log.partitions }, (_, p) => offsets[p] ?? BigInt(position.offsets[p] ?? 0));
     this.width = position.messages > 0 ? position.offsets.length : 0;
@@ -121,7 +131,7 @@ export class Merge {
       this.widen();
       const run = this.run();
       if (run) return run;
-      if (this.replay.length > 0) return "wait";
+      if (this.known) return "wait";
       const partition = this.nextBusy();
       if (partition === this.turn) return "wait";
       if (partition === undefined) return this.quiet(due);
@@ -145,10 +155,15 @@ export class Merge {
     if (this.taken === TURN) this.give((partition + 1) % this.width);
   }
 
-  /** Follows the replay's decisions for this place. @returns true at a close */
+  /** The next decision that is followed and not made. */
+  private get known(): MergeDecision | undefined {
+    return this.lead?.next ?? this.replay[0];
+  }
+
+  /** Follows what is known of this place. @returns true at a close */
   private follow(): boolean {
-    while (this.replay.length > 0 && this.replay[0].at === this.messages) {
-      const decision = this.replay.shift()!;
+    for (let decision = this.known; decision?.at === this.messages; decision = this.known) {
+      (this.lead ?? this.replay).shift();
       if (decision.kind === "close") return true;
       if (decision.kind === "turn") this.give(decision.partition);
       if (decision.kind === "partitions") this.width = decision.count;
@@ -159,7 +174,7 @@ export class Merge {
   /** All partitions take turns, but while a replay says how many did. */
   private widen(): void {
     const { partitions } = this.log;
-    const replaying = this.replay.length > 0;
+    const replaying = this.known !== undefined;
     if (this.width === partitions || (replaying && this.width > 0)) return;
     this.width = partitions;
     if (!replaying) this.fresh.push({ kind: "partitions", at: this.messages, count: partitions });
@@ -190,7 +205,7 @@ export class Merge {
     if (!head) return null;
     const { messages } = head;
     const from = firstFrom(messages, this.offsets[partition]);
-    const ahead = this.replay.length > 0 ? this.replay[0].at - this.messages : TURN;
+    const ahead = this.known ? this.known.at - this.messages : TURN;
     const to = this.beforeStop(
       partition,
       messages,

@@ -13,6 +13,10 @@ import { schemaHeader } from "./schema-header.js";
 export interface TopicStreamOptions {
   /** Events still wanted; Infinity = all. */
   readonly limit: number;
+  /** Rows of the next batch, at most as many as a batch has. Default: that. */
+  readonly wanted?: () => number;
+  /** What ends behind the topic's last message is a batch even where it is empty, and tells so: its `epochs` are 1. */
+  readonly tellsEnd?: boolean;
   /** A batch of a quiet topic is closed when its first event has waited this long, in ms. */
   readonly lingerMs: number;
   readonly clock: Clock;
@@ -47,7 +51,7 @@ export async function* decodedMessages(
   decoder: Decoder,
   options: TopicStreamOptions,
 ): AsyncGenerator<DecodedBatch> {
-  const { clock, lingerMs } = options;
+  const { clock, lingerMs, wanted = () => Number.POSITIVE_INFINITY } = options;
   const batch = new OpenBatch(log.topic, decoder, options.whole ?? false);
   let remaining = options.limit;
   let openedAt = 0;
@@ -60,7 +64,11 @@ export async function* decodedMessages(
   while (remaining > 0) {
     const due = batch.messages > 0 && (log.failed || clock.now() - openedAt >= lingerMs);
     const next = merge.next(due);
-    if (next === "end") break;
+    if (next === "end") {
+      if (options.tellsEnd) yield { ...take(), epochs: 1 };
+      else if (batch.messages > 0) yield take();
+      return;
+    }
     if (next === "wait") await log.wait(batch.messages > 0 ? Math.max(1, openedAt + lingerMs - clock.now()) : IDLE_MS);
     else if (next === "close") {
       // A checkpoint taken right at a close is followed by that close again.
@@ -68,7 +76,7 @@ export async function* decodedMessages(
     } else {
       await options.schemas?.need(next.messages, [next.from, next.to], schemaHeader);
       if (batch.messages === 0) openedAt = clock.now();
-      const { count, full } = batch.decode(next, remaining);
+      const { count, full } = batch.decode(next, Math.min(remaining, wanted()));
       merge.take(next, count);
       if (full) yield take();
       if (clock.now() - turnedAt >= TURN_MS) {

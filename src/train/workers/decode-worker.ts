@@ -13,7 +13,7 @@ import type { Job } from "../job.js";
 import type { Joiner } from "../join/joiner.js";
 import type { TopicPosition } from "../ordering/merge.js";
 import { mixed, type Plan, planFiles } from "../plan.js";
-import { firstOf, isBefore } from "../position.js";
+import { firstOf, isBefore, messagesOf } from "../position.js";
 import { batchesOf } from "../stream.js";
 import { type Piece, validated } from "../validated.js";
 import { Outlets } from "./outlets.js";
@@ -159,18 +159,19 @@ async function* labelled(
   layout: BatchLayout,
   { start, fresh }: { start: StreamStart; fresh: boolean },
 ): AsyncGenerator<Piece> {
-  const replay = start.replay.filter((decision) => decision.kind === "mark");
-  let at = start.position && "messages" in start.position ? start.position.messages : 0;
+  const replay = marksOf(start);
+  let at = start.position ? messagesOf(start.position) : 0;
   let join: Joiner | null = null;
   for await (const piece of pieces) {
     if (piece.kind === "learn") {
       join ??= await openJoiner(job, layout, { state: start.join, fresh, replay });
       yield { ...piece, decoded: await join.join(piece.decoded, at) };
-      const { position } = piece.decoded;
-      if ("messages" in position) at = position.messages;
+      at = messagesOf(piece.decoded.position);
     } else yield piece;
   }
 }
+
+const marksOf = ({ replay }: StreamStart) => replay.filter((decision) => decision.kind === "mark");
 
 async function loadTopicModules() {
   const { readRecordBatches } = await import("../../sources/kafka/fetched-batch.js");
@@ -247,13 +248,20 @@ async function runTopic(start: StreamStart): Promise<boolean> {
     schemas,
     whole: job.deadLetters !== null,
   };
-  const pieces = validated(decodedMessages(log, merge, decoder, options), {
-    epochs: 0,
-    done: 0,
-    limit: start.limit,
-    validation: null,
-  });
-  const labels = job.clicks ? labelled(pieces, decoder.layout, { start, fresh: false }) : pieces;
+  const late = job.kind === "train" && job.spec.join?.correct ? await openLate() : null;
+  async function openLate() {
+    const { openReader } = await import("../join/open.js");
+    const { LateTopic } = await import("../join/open-late-topic.js");
+    const endless = { ...options, limit: Number.POSITIVE_INFINITY, tellsEnd: true };
+    const head = (wanted: () => number) => decodedMessages(log, merge, decoder, { ...endless, wanted });
+    const clicks = () => openReader(job, { state: start.join, fresh: false, replay: marksOf(start) });
+    const opened = new LateTopic(job, { log, merge, decoder, head, clicks, start });
+    joiner = opened;
+    return opened;
+  }
+  const unvalidated = { epochs: 0, done: 0, limit: start.limit, validation: null };
+  const pieces = validated(late?.batches() ?? decodedMessages(log, merge, decoder, options), unvalidated);
+  const labels = job.clicks && !late ? labelled(pieces, decoder.layout, { start, fresh: false }) : pieces;
   return pass(labels, start.limit, () => known, "");
 }
 

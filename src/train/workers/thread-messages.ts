@@ -33,6 +33,8 @@ export interface StreamStart {
   readonly validated: number;
   /** The join that a run goes on with; null: a new one, or labels do not come from clicks. */
   readonly join: JoinState | null;
+  /** u64[the ids that came last], where the reader leaves out events that come again; absent: it does not, or none came. */
+  readonly ids?: Uint8Array;
   /** Schemas that events before it have named. */
   readonly schemas?: KnownSchemas;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Batch, batchLayout, labelLayout } from "../../../src/core/batch.js";
 import { loadSpec } from "../../../src/spec/parse.js";
+import { DedupWindow } from "../../../src/train/dedup.js";
 import { clickSpec } from "../../../src/train/join/click-files.js";
 import { ClickReader } from "../../../src/train/join/click-reader.js";
 import type { JoinState } from "../../../src/train/join/joiner.js";
@@ -46,20 +47,32 @@ interface Learned {
   /** Final labels, in order. */
   readonly final: number[];
   state: JoinState | null;
-  /** Impressions learned. */
+  /** Impressions learned, and those that came again. */
   rows: number;
+  /** Of those learned, in order. */
+  readonly fresh: number[];
 }
 
-const empty = (): Learned => ({ batches: [], final: [], state: null, rows: 0 });
+const empty = (): Learned => ({ batches: [], final: [], state: null, rows: 0, fresh: [] });
+
+interface LearnOptions {
+  readonly streams?: number;
+  readonly most?: number;
+  readonly wait?: number;
+  /** The window of ids that are learned once. */
+  readonly ids?: number;
+}
 
 /** Goes on with what was learned, for `most` batches. */
 async function learn(
   { impressions, clicks }: World,
   learned: Learned,
-  { streams = 1, most = Number.POSITIVE_INFINITY, wait }: { streams?: number; most?: number; wait?: number } = {},
+  { streams = 1, most = Number.POSITIVE_INFINITY, wait, ids }: LearnOptions = {},
 ): Promise<boolean> {
   const { state, rows: from } = learned;
   const reader = await ClickReader.open(join, source(clicks, streams), state);
+  const dedup = ids === undefined ? null : new DedupWindow(ids);
+  dedup?.admit(BigUint64Array.from(learned.fresh.slice(-(ids ?? 0)), (id) => (7n << 32n) | BigInt(id)));
   const late = new LateLabels({
     spec: wait === undefined ? join : { ...join, correct: { ...correct, method: "plain", wait } },
     layout,
@@ -71,16 +84,18 @@ async function learn(
     start: { epoch: 0, file: 0, offset: 0, row: 0 },
     limit: Number.POSITIVE_INFINITY,
     over: from === impressions.length,
+    dedup,
   });
   let count = 0;
-  for await (const { rows, buffer, corrections = 0, settled, join: now } of late.batches()) {
+  for await (const { rows, buffer, corrections = 0, repeated = 0, settled, join: now } of late.batches()) {
     const { idHalves: ids, labels } = new Batch(layout, rows, buffer);
     const all: Rows = Array.from(labels, (label, i) => [ids[2 * i], label]);
     const [fresh, again] = [all.slice(0, rows - corrections), all.slice(rows - corrections)];
     if (rows > 0) learned.batches.push({ fresh, corrections: again });
     if (settled) learned.final.push(...new Batch(labelLayout(settled.rows), settled.rows, settled.buffer).labels);
     learned.state = JSON.parse(JSON.stringify(now)) as JoinState;
-    learned.rows += fresh.length;
+    learned.rows += fresh.length + repeated;
+    learned.fresh.push(...fresh.map(([id]) => id));
     if (++count === most) return false;
   }
   return true;
@@ -161,6 +176,27 @@ describe("LateLabels", () => {
     expect(corrected.length).toBeGreaterThan(30);
     expect(corrected.filter((id) => early(all.impressions[id]))).toEqual([]);
     expect(final).toEqual(labelsOf(all));
+  });
+
+  it("learns and corrects once what was sent twice, also after kills", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, fc.integer({ min: 2, max: 9 }), async (seed, most) => {
+        const told = world(seed, 250, 2);
+        const again = (at: number) =>
+          at % 5 === 2 ? [told.impressions[at], told.impressions[at - 2]] : [told.impressions[at]];
+        const all = { ...told, impressions: told.impressions.flatMap((_, at) => again(at)) };
+        const whole = await learnAll(all, { ids: 100 });
+        expect(whole.fresh).toEqual(told.impressions.map(({ id }) => id));
+        expect(whole.final).toEqual(labelsOf(told));
+        const ids = whole.batches.flatMap(({ corrections }) => corrections.map(([id]) => id));
+        expect(new Set(ids).size).toBe(ids.length);
+        expect(whole.state).toMatchObject({ awaited: 0 });
+        const killed = empty();
+        while (!(await learn(all, killed, { most, ids: 100 })));
+        expect(killed).toEqual(whole);
+      }),
+      { numRuns: 15 },
+    );
   });
 
   it("is held up by no clock that runs ahead", async () => {

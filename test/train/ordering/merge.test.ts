@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LastMessages } from "../../../src/sources/kafka/last-messages.js";
 import { gather, type Messages, printOf } from "../../../src/sources/messages.js";
 import { Merge, type MergeDecision, type TopicPosition, TURN } from "../../../src/train/ordering/merge.js";
+import { Trail } from "../../../src/train/ordering/trail.js";
 import fc from "../../properties.js";
 import { MemoryLog } from "../memory-log.js";
 
@@ -217,5 +218,65 @@ describe("the merge of partitions", () => {
     expect(drain(again, log)).toHaveLength(350);
     expect(again.next(true)).toBe("end");
     expect(again.takeDecisions()[0]).toEqual({ kind: "anew", at: 200 });
+  });
+});
+
+describe("a merge that goes another one's way", () => {
+  it("takes the same messages in the same order, as far as that one has come, from wherever it begins", () => {
+    const shape = fc.record({
+      counts: fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 4 }),
+      chunks: fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 20 }),
+      steps: fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 2, maxLength: 8 }),
+      forget: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(shape, ({ counts, chunks, steps, forget }) => {
+        // Written to while it is read: what is at hand decides.
+        const log = new MemoryLog(counts.length);
+        let turn = 0;
+        const appended = counts.map(() => 0);
+        const write = () =>
+          counts.forEach((count, p) => {
+            const until = Math.min(count, appended[p] + (chunks[turn++ % chunks.length] % 40));
+            for (; appended[p] < until; appended[p]++) log.append(p, `${p}:${appended[p]}`);
+          });
+        const head = new Merge(log, START);
+        const trail = new Trail([], 0);
+        const seen: string[] = [];
+        const behind = filled(counts);
+        let tail = new Merge(behind, START, [], null, [], trail.from(0));
+        const again: string[] = [];
+        for (const step of [...steps, 2000, 2000]) {
+          write();
+          seen.push(...drain(head, log, { most: step, chunk: () => chunks[turn++ % chunks.length] }));
+          trail.add(head.takeDecisions());
+          trail.messages = seen.length;
+          const most = seen.length - again.length - (step === 2000 ? 0 : Math.floor(step / 3));
+          if (most > 0) again.push(...drain(tail, behind, { most }));
+          if (forget) trail.forget(again.length);
+          const { position } = tail;
+          const rest = filled(counts, undefined, position.offsets);
+          if (!forget)
+            tail = new Merge(rest, position, [], null, position.offsets.map(BigInt), trail.from(again.length));
+          if (!forget) Object.assign(behind, rest);
+        }
+        expect(again).toEqual(seen);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("ends where that one is, and goes on when it does", () => {
+    const log = filled([40, 40]);
+    const trail = new Trail([{ kind: "partitions", at: 0, count: 2 }], 0);
+    const tail = new Merge(log, START, [], null, [], trail.from(0));
+    expect(tail.next(false)).toBe("close");
+    trail.add([{ kind: "turn", at: 5, partition: 1 }]);
+    trail.messages = 8;
+    expect(drain(tail, log, { most: 8 })).toEqual(["0:0", "0:1", "0:2", "0:3", "0:4", "1:0", "1:1", "1:2"]);
+    expect(tail.next(true)).toBe("close");
+    trail.messages = 9;
+    expect(drain(tail, log, { most: 1 })).toEqual(["1:3"]);
+    expect(tail.takeDecisions()).toEqual([]);
   });
 });

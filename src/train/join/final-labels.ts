@@ -1,0 +1,41 @@
+import { appendRows, Batch, labelLayout } from "../../core/batch.js";
+import type { DecodedBatch } from "../stream.js";
+
+/** Final labels, in the order of the impressions: a batch without fields. */
+export class FinalLabels {
+  /** Impressions that were told of, or passed over. */
+  told: number;
+  private batch: Batch;
+
+  /** @param capacity how many may be told between two calls of `take` */
+  constructor(capacity: number, told: number) {
+    const layout = labelLayout(capacity);
+    this.batch = new Batch(layout, 0, new ArrayBuffer(layout.bytes));
+    this.told = told;
+  }
+
+  /**
+   * Tells those of impressions that were not told of before.
+   * @param first the first one's number
+   * @param wanted whether it is told of the n-th impression
+   * @param label of one of these
+   */
+  tell(batch: Batch, first: number, wanted: (n: number) => boolean, label: (row: number) => boolean): void {
+    const rows = [...Array(batch.rows).keys()].filter((row) => first + row >= this.told && wanted(first + row));
+    const before = this.batch.rows;
+    this.batch = appendRows(this.batch, batch, rows);
+    for (const [i, row] of rows.entries()) this.batch.labels[before + i] = Number(label(row));
+    this.told = Math.max(this.told, first + batch.rows);
+  }
+
+  /** What was told since the last call; null: nothing. */
+  take(): NonNullable<DecodedBatch["settled"]> | null {
+    const { batch } = this;
+    const { rows } = batch;
+    if (rows === 0) return null;
+    this.batch = new Batch(batch.layout, 0, batch.buffer);
+    const layout = labelLayout(rows);
+    const copy = appendRows(new Batch(layout, 0, new ArrayBuffer(layout.bytes)), batch, [...Array(rows).keys()]);
+    return { rows, buffer: copy.buffer };
+  }
+}

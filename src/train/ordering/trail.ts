@@ -1,0 +1,86 @@
+import type { Lead, MergeDecision } from "./merge.js";
+
+const FIRST_ROOM = 1 << 10;
+
+/** The turns that a merge took, for those that go its way again behind it: 12 bytes a turn. */
+export class Trail {
+  /** Messages that have gone it. */
+  messages: number;
+  /** After how many messages; and the partition whose turn it was, or -1 - as many as took turns from there on. */
+  private at = new Float64Array(FIRST_ROOM);
+  private turn = new Int32Array(FIRST_ROOM);
+  private count = 0;
+  /** Turns that were forgotten. */
+  private gone = 0;
+
+  /** @param decisions those of before that are gone again, and perhaps some that follow @param messages gone so far */
+  constructor(decisions: readonly MergeDecision[], messages: number) {
+    this.messages = messages;
+    this.add([...decisions].sort((a, b) => a.at - b.at));
+  }
+
+  /** Where batches were closed does not matter to who makes other ones of the same messages. */
+  add(decisions: readonly MergeDecision[]): void {
+    for (const decision of decisions) {
+      if (decision.kind === "turn") this.note(decision.at, decision.partition);
+      if (decision.kind === "partitions") this.note(decision.at, -1 - decision.count);
+    }
+  }
+
+  /** Nobody will go again what lies before so many messages. */
+  forget(messages: number): void {
+    const old = this.indexOf(messages);
+    if (old < this.count / 2) return;
+    this.at.copyWithin(0, old, this.count);
+    this.turn.copyWithin(0, old, this.count);
+    this.count -= old;
+    this.gone += old;
+  }
+
+  /** The way behind so many messages. It ends, for now, where this has come to. */
+  from(messages: number): Lead {
+    const trail = this;
+    let place = this.gone + this.indexOf(messages);
+    return {
+      get next(): MergeDecision {
+        const next = trail.decision(place - trail.gone);
+        return next && next.at < trail.messages ? next : { kind: "close", at: trail.messages };
+      },
+      shift() {
+        const next = trail.decision(place - trail.gone);
+        if (next && next.at < trail.messages) place++;
+      },
+    };
+  }
+
+  private note(at: number, turn: number): void {
+    if (this.count === this.at.length) this.grow();
+    this.at[this.count] = at;
+    this.turn[this.count] = turn;
+    this.count++;
+  }
+
+  private grow(): void {
+    const [at, turn] = [new Float64Array(2 * this.count), new Int32Array(2 * this.count)];
+    at.set(this.at);
+    turn.set(this.turn);
+    Object.assign(this, { at, turn });
+  }
+
+  private decision(i: number): MergeDecision | undefined {
+    if (i >= this.count) return undefined;
+    const [at, turn] = [this.at[i], this.turn[i]];
+    return turn < 0 ? { kind: "partitions", at, count: -1 - turn } : { kind: "turn", at, partition: turn };
+  }
+
+  /** Of the first one behind so many messages. */
+  private indexOf(messages: number): number {
+    let [low, high] = [0, this.count];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.at[middle] < messages) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
