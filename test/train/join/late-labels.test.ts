@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Batch, batchLayout, labelLayout } from "../../../src/core/batch.js";
 import { loadSpec } from "../../../src/spec/parse.js";
 import { DedupWindow } from "../../../src/train/dedup.js";
+import type { FilePosition } from "../../../src/train/job.js";
 import { clickSpec } from "../../../src/train/join/click-files.js";
 import { ClickReader } from "../../../src/train/join/click-reader.js";
 import type { JoinState } from "../../../src/train/join/joiner.js";
@@ -77,7 +78,7 @@ async function learn(
     spec: wait === undefined ? join : { ...join, correct: { ...correct, method: "plain", wait } },
     layout,
     head: (wanted) => impressionsFrom(impressions, from, wanted),
-    again: ({ offset }) => impressionsFrom(impressions, offset, () => ROWS / 2),
+    again: (place) => impressionsFrom(impressions, (place as FilePosition).offset, () => ROWS / 2),
     files: () => ["impressions"],
     clicks: reader,
     state,
