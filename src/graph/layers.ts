@@ -53,7 +53,8 @@ export class Layers {
   weight(name: string, shape: readonly number[], inputs: number): Tensor {
     const limit = 1 / Math.sqrt(inputs);
     const length = shape.reduce((product, side) => product * side, 1);
-    const initial = Float32Array.from({ length }, () => (2 * this.#rng.uniform() - 1) * limit);
+    const initial = new Float32Array(length);
+    for (let i = 0; i < length; i++) initial[i] = (2 * this.#rng.uniform() - 1) * limit;
     this.parameters.push({ name, shape, initial });
     return this.graph.parameter(name, shape);
   }

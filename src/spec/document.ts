@@ -11,9 +11,9 @@ const COLUMNS = 120;
 export class SpecDocument {
   private readonly document: Document;
 
-  /** @param text valid YAML */
-  constructor(text: string) {
-    this.document = specYaml(text);
+  /** @param source valid YAML, or a document that nothing else changes */
+  constructor(source: string | Document) {
+    this.document = typeof source === "string" ? specYaml(source) : source;
     // A value that several places name is one of its own in each, so that one of them can be changed.
     visit(this.document, { Alias: (_, alias) => alias.resolve(this.document)?.clone() as never });
     visit(this.document, {
@@ -25,7 +25,7 @@ export class SpecDocument {
 
   /** A document of its own with the same text. */
   copy(): SpecDocument {
-    return new SpecDocument(this.text());
+    return new SpecDocument(this.document.clone());
   }
 
   /** The plain value at a place; undefined where there is none. */

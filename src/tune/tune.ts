@@ -50,7 +50,8 @@ async function compare(session: Session, options: TuneOptions): Promise<void> {
   const profile = await session.profile();
   onProgress?.({ stage: "profiled", profile });
   const plan = await planned(session, profile, options);
-  const { reference, entrants } = entrantsOf(plan, out);
+  const models = entrantsOf(plan, out);
+  const { reference, entrants } = models;
   const began = systemClock.now();
   const seconds = () => (systemClock.now() - began) / 1000;
   const { schedule } = plan;
@@ -77,7 +78,7 @@ async function compare(session: Session, options: TuneOptions): Promise<void> {
     },
   });
   if (result.stopped) signal?.throwIfAborted();
-  await choose(session, plan, result, seconds());
+  await choose(session, { plan, models, result, seconds: seconds() });
 }
 
 /** What was learned before a stop is kept, and the error says how to go on. */
@@ -138,11 +139,17 @@ function rungsOf({ ledger }: Session, { schedule }: Plan): RungResult[] {
   return decided;
 }
 
+interface Raced {
+  readonly plan: Plan;
+  readonly models: ReturnType<typeof entrantsOf>;
+  readonly result: RaceResult;
+  readonly seconds: number;
+}
+
 /** The best of the last rung, whatever the later events say of it. */
-async function choose(session: Session, plan: Plan, result: RaceResult, seconds: number): Promise<void> {
+async function choose(session: Session, { plan, models, result, seconds }: Raced): Promise<void> {
   const { ledger, out } = session;
   const [chosen] = rungsOf(session, plan).at(-1)!.placed;
-  const models = entrantsOf(plan, out);
   const judged = result.judged.find(({ name }) => name === chosen.name);
   if (!judged) throw new HashbrookError("diverged", `${chosen.name} was chosen, and then could not learn on`);
   const finalists = [

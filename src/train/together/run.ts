@@ -9,7 +9,7 @@ import type { StreamStart } from "../workers/thread-messages.js";
 import type { FromLearner, LearnerData, StreamMessage, ToLearner } from "./messages.js";
 import type { ContenderReport, TogetherOptions, TogetherReport } from "./options.js";
 import { followOne, type TopicStarts } from "./order.js";
-import { Standings } from "./standings.js";
+import { Standings, withPairs } from "./standings.js";
 import { streamsOf } from "./streams.js";
 
 /** Between two figures of every contender. */
@@ -251,17 +251,17 @@ export class TogetherRun {
 
   private report(seconds: number): TogetherReport {
     const { contenders } = this.given.options;
-    return {
+    const told = {
       reference: contenders[0].name,
       contenders: contenders.map(({ name, out }, i): ContenderReport => {
         const { report = null, error = null } = this.outcomes[i] ?? {};
         return { name, out, dropped: this.droppedAt[i] ?? null, report, error, scores: this.standings.scores(i) };
       }),
-      pairs: this.standings.pairs(),
       decoders: this.decoders.length,
       workers: this.learners.length,
       seconds,
     };
+    return withPairs(told, this.standings.pairs());
   }
 
   private async close(): Promise<void> {

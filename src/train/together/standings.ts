@@ -25,13 +25,18 @@ export class Standings {
     return this.figures[contender]?.scores ?? null;
   }
 
-  /** Of all contenders but the reference that have figures. */
-  pairs(): Pair[] {
+  /**
+   * Of all contenders but the reference that have figures, as these are now. They are compared when first asked for: every block of the stream is left out in
+   * turn, for each contender, and most who are told of a round do not ask.
+   */
+  pairs(): () => Pair[] {
     const [reference, ...others] = this.figures;
-    if (!reference) return [];
-    return others.flatMap((figures, i) =>
-      figures ? [this.pair(this.names[i + 1], comparePaired(reference.scores, figures.scores))] : [],
-    );
+    let pairs: Pair[] | undefined;
+    const compared = () =>
+      others.flatMap((figures, i) =>
+        reference && figures ? [this.pair(this.names[i + 1], comparePaired(reference.scores, figures.scores))] : [],
+      );
+    return () => (pairs ??= compared());
   }
 
   private pair(name: string, difference: PairedDifference): Pair {
@@ -43,24 +48,31 @@ export class Standings {
   }
 
   progress(active: readonly number[]): TogetherProgress {
-    return {
-      contenders: active.flatMap((i) => {
-        const figures = this.figures[i];
-        return figures ? [{ name: this.names[i], progress: figures.progress }] : [];
-      }),
-      pairs: this.pairs(),
-    };
+    const contenders = this.active(active).map(({ name, figures: { progress } }) => ({ name, progress }));
+    return withPairs({ contenders }, this.pairs());
   }
 
   round(round: number, events: number, active: readonly number[]): Round {
-    const contenders = this.progress(active).contenders.map(({ name, progress }) => ({
-      scores: this.scores(this.names.indexOf(name))!,
+    const contenders = this.active(active).map(({ name, figures: { progress, scores } }) => ({
+      scores,
       name,
       examples: progress.examples,
       metrics: progress.lifetime,
       window: progress.window,
       bytes: progress.table_bytes,
     }));
-    return { round, events, contenders, pairs: this.pairs() };
+    return withPairs({ round, events, contenders }, this.pairs());
   }
+
+  private active(contenders: readonly number[]): { readonly name: string; readonly figures: Figures }[] {
+    return contenders.flatMap((i) => {
+      const figures = this.figures[i];
+      return figures ? [{ name: this.names[i], figures }] : [];
+    });
+  }
+}
+
+/** The same, with pairs that are compared when they are read. */
+export function withPairs<T extends object>(told: T, pairs: () => Pair[]): T & { readonly pairs: readonly Pair[] } {
+  return Object.defineProperty(told, "pairs", { get: pairs, enumerable: true }) as T & { readonly pairs: Pair[] };
 }
