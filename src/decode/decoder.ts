@@ -61,13 +61,13 @@ export class Decoder {
 
   constructor(spec: CompiledSpec, options: DecoderOptions) {
     const { capacity, format = spec.events.format, requireLabel = true, distinct = requireLabel } = options;
-    const { kept = null, watch = requireLabel, unlabelled = false, marks = false } = options;
+    const { kept = null, watch = requireLabel, unlabelled = false, marks = false, everyType = false } = options;
     const { memory, kernel } = scanKernel();
     const arena = new Arena(memory, kernel.heapBase());
     const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
     this.#spec = spec;
     [this.#format, this.#memory, this.#kernel, this.#arena] = [format, memory, kernel, arena];
-    const plan = { capacity, format, requireLabel, unlabelled, distinct, kept, watch, marks };
+    const plan = { capacity, format, requireLabel, unlabelled, everyType, distinct, kept, watch, marks };
     this.#plan = layPlan(spec, plan, kernel, arena);
     this.layout = this.#plan.layout;
     this.#input = new ScanInput(memory, arena);

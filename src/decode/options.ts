@@ -19,6 +19,8 @@ export interface DecoderOptions {
   readonly requireLabel?: boolean;
   /** Events have no label: it is 0 until somebody else puts it in. Default false. */
   readonly unlabelled?: boolean;
+  /** Events of all types are taken, whatever the spec's `events.type` says: candidates have none. Default false. */
+  readonly everyType?: boolean;
   /** The files name their columns in their first line. Default: as the spec says. */
   readonly header?: boolean;
   /** Report distinct-value registers. Default: as requireLabel. */

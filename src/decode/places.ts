@@ -54,7 +54,8 @@ export interface Places {
 export function sourcesOf(spec: CompiledSpec, format: Format): string[] {
   const { from, time, id, oracle } = spec.label;
   const label = [from, weightSource(spec, format), time?.from, id, oracle].filter((name) => name != null);
-  return [...new Set([...label, ...spec.fields.flatMap((field) => ("from" in field ? [field.from] : []))])];
+  const type = spec.events.type ? [spec.events.type.from] : [];
+  return [...new Set([...label, ...type, ...spec.fields.flatMap((field) => ("from" in field ? [field.from] : []))])];
 }
 
 /** The importance weight's source: vw has one of its own. */

@@ -24,6 +24,8 @@ export interface PlanOptions {
   readonly requireLabel: boolean;
   /** Labels are 0, and not read. */
   readonly unlabelled: boolean;
+  /** Rows of all types are wanted. */
+  readonly everyType: boolean;
   /** Report risen registers of distinct-value estimates. */
   readonly distinct: boolean;
   /** Columns and paths whose texts are kept of every row; null: no row is kept. */
@@ -125,7 +127,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
 /** The kernel's Plan. */
 function planStruct(
   { spec, arena, layout, region, places, ops }: FieldContext,
-  { format, requireLabel, unlabelled, kept }: PlanOptions,
+  { format, requireLabel, unlabelled, kept, everyType }: PlanOptions,
   { columns, changes, root, keptRows, marks }: Record<"columns" | "changes" | "root" | "keptRows" | "marks", number>,
 ): Struct {
   const { label, events } = spec;
@@ -134,6 +136,7 @@ function planStruct(
   const separator = events.separator === "" ? TAB : events.separator.charCodeAt(0);
   const positive = Buffer.from("equals" in label.positive ? label.positive.equals : "");
   const positives = layWords("any_of" in label.positive ? label.positive.any_of : [], arena);
+  const types = layWords(events.type?.is ?? [], arena);
   const second = 1000 / timeUnits[label.time?.unit ?? "ms"];
   const [headLabel, headWeight, headTag] = headOf(format).map((name) => (name === "" ? 0 : places.slot(name, "text")));
   const scratch = arena.take(SCRATCH_BYTES);
@@ -147,6 +150,9 @@ function planStruct(
     columnsEnd: columns,
     positions: arena.take(POSITION_BYTES) + 16,
     lines: arena.take(POSITION_BYTES) + 16,
+    typeSlot: everyType ? 0 : slot(events.type?.from, "text"),
+    types: types.at,
+    typesEnd: types.end,
     labelSlot: unlabelled ? 0 : slot(label.from, "text"),
     positive: arena.bytes(positive),
     positiveSize: positive.length,

@@ -42,7 +42,12 @@ export class LogScorer {
     this.scoring = scoring;
     this.examples = examples;
     this.skipped = skipped;
-    this.decoder = new Decoder(scoring.spec, { capacity: CAPACITY, format: "json", requireLabel: false });
+    this.decoder = new Decoder(scoring.spec, {
+      capacity: CAPACITY,
+      format: "json",
+      requireLabel: false,
+      everyType: true,
+    });
   }
 
   /** @param path a run's directory (its newest checkpoint) or one checkpoint @throws HashbrookError checkpoint_… */

@@ -52,7 +52,12 @@ export class ScoringModel implements HostedModel {
     this.spec = spec;
     this.specHash = specHash(spec);
     this.model = model;
-    this.requests = new Decoder(spec, { capacity: CAPACITY, format: "json", requireLabel: false }).requests;
+    this.requests = new Decoder(spec, {
+      capacity: CAPACITY,
+      format: "json",
+      requireLabel: false,
+      everyType: true,
+    }).requests;
     this.known = knownMembers(knownPaths(spec));
     this.unseen = new UnseenCounts(model);
     this.uncertainty = prior === undefined ? null : new Uncertainty(model, prior);

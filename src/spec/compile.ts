@@ -12,7 +12,7 @@ import { compileBatch } from "./lanes.js";
 import { compileMetrics } from "./metrics.js";
 import { checkVectors, compilePoolings } from "./poolings.js";
 import type { ModelSpec } from "./schema.js";
-import { compileEvents, Sources } from "./sources.js";
+import { checkType, compileEvents, compileType, Sources } from "./sources.js";
 import { compileTables, compileWide } from "./tables.js";
 import { compileTower, reportTowerKind, towerKind } from "./tower.js";
 
@@ -25,8 +25,9 @@ const BATCH_BYTES = 2 ** 30;
 
 /** Resolves a spec whose shape is right. Whatever is wrong goes to `problems`; the result counts only if there are none. */
 export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec | undefined {
-  const events = compileEvents(spec.events, problems);
+  const events = { ...compileEvents(spec.events, problems), ...compileType(spec.events.type) };
   const sources = new Sources(events, problems);
+  checkType(events, sources, problems);
   const label = compileLabel(spec, sources, problems);
   const fields = compileFields(spec, sources, problems);
   const kind = towerKind(spec.tower);

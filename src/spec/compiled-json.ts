@@ -26,6 +26,8 @@ import { Poolings, poolingDisagreement } from "./poolings.js";
 import { BIAS, hasOwnSeeds } from "./tables.js";
 import { MOST_ZONE } from "./time.js";
 
+const MessageType = Type.Object({ from: text, is: Type.Array(text, { minItems: 1 }) }, closed);
+
 const Events = Type.Object(
   {
     format: Type.Enum([...formats]),
@@ -35,6 +37,7 @@ const Events = Type.Object(
     null_values: Type.Optional(nullValues),
     numbers_as_strings: Type.Optional(Type.Literal(true)),
     schema: Type.Optional(text),
+    type: Type.Optional(MessageType),
   },
   closed,
 );
@@ -57,11 +60,9 @@ const Correct = Type.Object(
   closed,
 );
 
-const ClickType = Type.Object({ from: text, is: Type.Array(text, { minItems: 1 }) }, closed);
-
 const Join = Type.Object(
   {
-    clicks: Type.Object({ events: Events, id: text, time: Time, type: Type.Optional(ClickType) }, closed),
+    clicks: Type.Object({ events: Events, id: text, time: Time, type: Type.Optional(MessageType) }, closed),
     window: Type.Integer({ minimum: 1 }),
     lateness: Type.Integer({ minimum: 0 }),
     skew: Type.Integer({ minimum: 0 }),

@@ -77,6 +77,14 @@ export interface EventFormat {
   readonly numbers_as_strings?: true;
   /** avro: the writers' schema, as JSON without spaces. Absent: events name theirs, or their file has it. */
   readonly schema?: string;
+  /** Events are the messages that have one of these values there; absent: all are. */
+  readonly type?: MessageType;
+}
+
+/** Which of several kinds of messages are meant: those with one of these values. */
+export interface MessageType {
+  readonly from: string;
+  readonly is: readonly string[];
 }
 
 /** Units of a time, by how many of them a second has. */
@@ -129,7 +137,7 @@ export interface JoinSpec {
     /** When. */
     readonly time: TimeSpec;
     /** Clicks are the messages that have one of these values there; absent: all are. */
-    readonly type?: { readonly from: string; readonly is: readonly string[] };
+    readonly type?: MessageType;
   };
   /** A click counts when it came within so long after its impression. */
   readonly window: number;

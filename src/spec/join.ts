@@ -1,28 +1,19 @@
 import { closed, optional, text } from "../schema/basics.js";
 import type { Problems } from "../schema/problems.js";
-import { type Static, Type } from "../schema/typebox.js";
+import { Type } from "../schema/typebox.js";
 import { type EventFormat, hasFeatures, type JoinSpec, type LabelSpec } from "./compiled.js";
 import { Correct, checkCorrect, compileCorrect } from "./correct.js";
 import { defaults } from "./defaults.js";
 import { milliseconds } from "./durations.js";
 import type { ModelSpec } from "./schema.js";
-import { Events, Time } from "./schema-events.js";
-import { compileEvents, Sources } from "./sources.js";
+import { Events, messageType, Time } from "./schema-events.js";
+import { compileEvents, compileType, Sources } from "./sources.js";
 import { compileTime } from "./time.js";
 
 const { window, lateness, skew } = defaults.join;
 const { format, columns, header, separator, null_values, numbers_as_strings, schema } = Events.properties;
 const duration = (description: string, value: string) =>
   optional(Type.Union([text(description), Type.Number({ minimum: 0, description })], { description, default: value }));
-
-const value = Type.Union([text("A value."), Type.Number(), Type.Boolean()]);
-const ClickType = Type.Object(
-  {
-    from: text("Where it stands what a message is."),
-    is: Type.Union([value, Type.Array(value, { minItems: 1 })], { description: "The value, or values, of clicks." }),
-  },
-  { ...closed, description: "Messages are of several types: which are clicks. Default: all are." },
-);
 
 /** A spec's `join`. */
 export const Join = Type.Object(
@@ -38,7 +29,7 @@ export const Join = Type.Object(
         schema,
         id: text("Where the id of the clicked impression is."),
         time: Time,
-        type: optional(ClickType),
+        type: optional(messageType("clicks")),
       },
       { ...closed, description: "How a click is written." },
     ),
@@ -63,17 +54,13 @@ export function compileJoin(spec: ModelSpec, label: LabelSpec, problems: Problem
   if (correct) checkCorrect(spec, correct, problems);
   return {
     join: {
-      clicks: { events, id: clicks.id, time, ...typeOf(clicks.type) },
+      clicks: { events, id: clicks.id, time, ...compileType(clicks.type) },
       window: correct?.ages.at(-1) ?? milliseconds("join.window", written.window ?? window, problems, true),
       lateness: milliseconds("join.lateness", written.lateness ?? lateness, problems),
       skew: milliseconds("join.skew", written.skew ?? skew, problems),
       ...(correct ? { correct } : {}),
     },
   };
-}
-
-function typeOf(type: Static<typeof ClickType> | undefined): Pick<JoinSpec["clicks"], "type"> {
-  return type ? { type: { from: type.from, is: [type.is].flat().map(String) } } : {};
 }
 
 /** A click names its impression, and counts by when both were. */

@@ -27,6 +27,18 @@ export const Time = Type.Union(
   { description: "Event time. A row without one is rejected." },
 );
 
+const value = Type.Union([text("A value."), Type.Number(), Type.Boolean()]);
+
+/** Which messages are meant, where they are of several kinds. */
+export const messageType = (what: string) =>
+  Type.Object(
+    {
+      from: text("Where it stands what a message is."),
+      is: Type.Union([value, Type.Array(value, { minItems: 1 })], { description: `The value, or values, of ${what}.` }),
+    },
+    { ...closed, description: `Messages are of several types: which are ${what}. Default: all are.` },
+  );
+
 export const Events = Type.Object(
   {
     format: Type.Enum([...formats], {
@@ -54,6 +66,7 @@ export const Events = Type.Object(
       }),
     ),
     schema: optional(text("avro: the writers' schema: a file (.avsc), or its text.")),
+    type: optional(messageType("events")),
     id: optional(
       text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),
     ),

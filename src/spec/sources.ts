@@ -2,7 +2,7 @@ import { type AnyType, hasPath, pathsOf } from "../event-schemas/types.js";
 import { compileNulls } from "../fields/index.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { isColumnSeparator, separatorOf } from "../schema/separators.js";
-import { type EventFormat, hasFeatures, isBinary, isDelimited, isNested } from "./compiled.js";
+import { type EventFormat, hasFeatures, isBinary, isDelimited, isNested, type MessageType } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileSchema, knownType } from "./event-schema.js";
 import { expand } from "./ranges.js";
@@ -12,6 +12,12 @@ type Written = Pick<
   ModelSpec["events"],
   "format" | "columns" | "header" | "separator" | "null_values" | "numbers_as_strings" | "schema"
 >;
+type Type = NonNullable<ModelSpec["events"]["type"]>;
+
+/** Resolves what says which messages are meant; nothing where all are. */
+export function compileType(type: Type | undefined): { type?: MessageType } {
+  return type ? { type: { from: type.from, is: [type.is].flat().map(String) } } : {};
+}
 
 /** Resolves `events`, or what else says how a line is written, at `path` of the spec. */
 export function compileEvents(written: Written, problems: Problems, path = "events"): EventFormat {
@@ -104,4 +110,12 @@ export class Sources {
       this.problems.add(path, `"${from}" is not ${what}`, `${what} of ${format} has no spaces, # or :`);
     }
   }
+}
+
+/** Events that are told by their type say it where they can. */
+export function checkType({ format, type }: EventFormat, sources: Sources, problems: Problems): void {
+  if (!type) return;
+  sources.check(type.from, "events.type.from");
+  if (hasFeatures(format))
+    problems.add("events.type", `has no meaning for ${format}`, "its lines are of one kind: remove it");
 }

@@ -32,6 +32,27 @@ function labels(label: Partial<LabelSpec>, texts: readonly string[]): (number | 
   });
 }
 
+describe("events of one type", () => {
+  const events = { ...specOf([]).events, type: { from: "kind", is: ["view", "7"] } };
+  const kinds = ["view", "7", "7.0", "tap", "", "viewed", "view"];
+
+  it("are read from among others, which are not rejected whatever is wrong with them", () => {
+    const label = { ...plain, time: { from: "t", unit: "ms" } } as const;
+    const rows = kinds.map((kind, i) => `${i % 2}\tx${i}\t${kind}\t${kind === "tap" ? "never" : 1e12 + i}\n`);
+    const delimited = specOf([a], { label, events: { ...events, columns: ["label", "a", "kind", "t"] } });
+    const { batch, rejects } = lines(delimited, rows.join(""));
+    expect([...batch.times]).toEqual([0, 1, 2, 6].map((i) => 1e12 + i));
+    expect(rejects).toEqual([]);
+    const json = specOf([a], { label, events: { ...events, format: "json" } });
+    const objects = kinds.map((kind, i) =>
+      kind === "tap" ? { kind } : { label: i % 2, a: `x${i}`, kind, t: 1e12 + i },
+    );
+    const text = objects.map((object) => `${JSON.stringify(object)}\n`).join("");
+    expect([...lines(json, text).batch.times]).toEqual([...batch.times]);
+    expect(lines(json, text, { everyType: true }).rejects).toEqual(["4 bad_label label"]);
+  });
+});
+
 describe("a label", () => {
   it("of 1.0, +1, 01 or 1e0 is as positive as 1", () => {
     const texts = ["1", "1.0", "+1", "01", "1e0", "1.", "10e-1", "0001", "1.00000000", "true", "True", "TRUE"];

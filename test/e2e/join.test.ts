@@ -106,6 +106,39 @@ describe("train --clicks", () => {
     expect(await predictions("mixed")).toBe(await predictions("joined"));
   });
 
+  it("learns from one file of views and clicks what it learns from two, and predicts its views alone", async () => {
+    const at = (name: string) => join(folder, name);
+    const facts = ["--rows", "6000", "--seed", "11", "--format", "json"];
+    await run(["simulate", ...facts, "--impressions", at("s.jsonl"), "--clicks", at("c.jsonl")]);
+    const [views, taps] = ["s", "c"].map((name) =>
+      readFileSync(at(`${name}.jsonl`), "utf8")
+        .trim()
+        .split("\n"),
+    );
+    const time = (line: string) => Number(/"ts_ms":(\d+)/.exec(line)![1]);
+    const told = (kind: string) => (line: string) => `${line.slice(0, -1)},"kind":"${kind}"}`;
+    const all = [...views.map(told("view")), ...taps.map(told("tap"))].sort((a, b) => time(a) - time(b));
+    writeFileSync(at("all.jsonl"), `${[...all, '{"kind":"other","event_id":"x","ts_ms":1}'].join("\n")}\n`);
+    const text = readFileSync(JOIN, "utf8")
+      .replace("columns: [event_id, ts_ms], id", "id")
+      .replaceAll("format: tsv", "format: json")
+      .replace(/ {2}columns:\n( {4}- .*\n)+/, "");
+    writeFileSync(at("two.yaml"), text);
+    const typed = text.replace("format: json", "format: json\n  type: { from: kind, is: view }");
+    writeFileSync(at("one.yaml"), typed.replace("clicks: {", "clicks: { type: { from: kind, is: tap },"));
+    const line = (model: string, data: string, clicks: string) => [
+      ...["train", "--model", at(`${model}.yaml`), "--data", at(data), "--clicks", at(clicks), "--out", at(model)],
+    ];
+    const two = await report(line("two", "s.jsonl", "c.jsonl"));
+    const one = await report(line("one", "all.jsonl", "all.jsonl"));
+    expect(one).toMatchObject({ examples: 6000, rejected: 0, logloss: two.logloss, join: two.join });
+    const predicted = async (model: string, data: string) => {
+      await run(["predict", "--checkpoint", at(model), "--data", at(data), "--out", at(`${model}.txt`)]);
+      return readFileSync(at(`${model}.txt`), "utf8");
+    };
+    expect(await predicted("one", "all.jsonl")).toBe(await predicted("two", "s.jsonl"));
+  });
+
   it("labels the impressions that eval scores", async () => {
     const evaluation = ["eval", "--checkpoint", join(folder, "joined")];
     const joined = await report([...evaluation, "--data", shown, "--clicks", clicks]);

@@ -22,7 +22,7 @@ import {
   timeOf,
   varint,
 } from "./avro-values";
-import { BAD_AVRO, MAX_DEPTH, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
+import { BAD_AVRO, BLANK, MAX_DEPTH, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
 import { acceptRow, textsFault } from "./fields";
 import {
   ARRAY,
@@ -319,7 +319,7 @@ function rowOf(): u32 {
 export function scanAvro(start: usize, body: usize, stop: usize, steps: usize, stepsEnd: usize): u32 {
   const p = readRecord(body, stop, steps, stepsEnd);
   const why = p == stop ? rowOf() : overflowed ? ROW_TOO_LONG : BAD_AVRO;
-  if (why) return reject(why, start, stop, 1);
-  pass(stop, 1, 1);
+  if (why != OK && why != BLANK) return reject(why, start, stop, 1);
+  pass(stop, 1, <u32>(why == OK));
   return MORE;
 }

@@ -22,6 +22,9 @@ export const BAD_FEATURES: u32 = 19;
 export const BAD_AVRO: u32 = 20;
 export const UNKNOWN_SCHEMA: u32 = 21;
 
+/** Besides reject codes: nothing to decode, or an event of a type that is not wanted. */
+export const BLANK: u32 = 100;
+
 /** Longest text of one value (of one item, in bags and vectors), bytes. */
 export const MAX_VALUE: u32 = 65535;
 /** Longest row, bytes without its newline. */

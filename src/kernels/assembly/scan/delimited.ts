@@ -1,5 +1,5 @@
 // Rows of separated values: tsv, and csv in its plain form; rows with quotes are read by quoted.ts.
-import { MAX_ROW, MAX_VALUE, OK } from "./codes";
+import { BLANK, MAX_ROW, MAX_VALUE, OK } from "./codes";
 import {
   block,
   highAhead,
@@ -15,7 +15,7 @@ import {
 import { acceptRow, textsFault } from "./fields";
 import { keptFull } from "./kept";
 import { Slot, plan, setFailedSlot, setMayFail } from "./plan";
-import { BLANK, INCOMPLETE, oddEnd, oddLines, oddRow } from "./quoted";
+import { INCOMPLETE, oddEnd, oddLines, oddRow } from "./quoted";
 import { FULL, MORE, cursor, pass, reject, rows } from "./rows";
 import { isUtf8 } from "./utf8";
 

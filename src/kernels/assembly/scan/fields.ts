@@ -8,6 +8,7 @@ import {
   BAD_UTF8,
   BAD_VECTOR,
   BAD_WEIGHT,
+  BLANK,
   IMPOSSIBLE_TIME,
   MAX_VALUE,
   MISSING_ID,
@@ -100,8 +101,9 @@ export function beginContext(): void {
   for (let at = plan.vectors; at < plan.vectorsEnd; at += VECTOR_OP_BYTES) changetype<VectorOp>(at).contextRow = NO_ROW;
 }
 
-/** Writes row `row` of the batch. @returns a reject code; a rejected row leaves nothing behind */
+/** Writes row `row` of the batch. @returns a reject code, or BLANK; a row that is not accepted leaves nothing behind */
 export function acceptRow(row: usize): u32 {
+  if (plan.typeSlot && !findWord(plan.typeSlot!, plan.types, plan.typesEnd, truthOr(plan.typeSlot!))) return BLANK;
   if (plan.nulls != plan.nullsEnd) clearNulls();
   let code = head(row);
   if (!code && mayFail) code = checkTexts();

@@ -1,12 +1,11 @@
 // Rows that end with their line: JSON lines, VW, libsvm and libffm.
-import { MAX_ROW, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
+import { BLANK, MAX_ROW, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
 import { bytesEqual } from "./delimiters";
 import { acceptRow, textsFault } from "./fields";
 import { clearRow, readObject } from "./json";
 import { keptFull } from "./kept";
 import { plan, setFailedSlot, setMayFail } from "./plan";
 import { FULL, MORE, cursor, pass, reject, rows, textEnd } from "./rows";
-import { BLANK } from "./quoted";
 import { readSparse } from "./sparse";
 import { isUtf8 } from "./utf8";
 import { readExample } from "./vw";

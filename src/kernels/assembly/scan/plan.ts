@@ -220,6 +220,10 @@ class Plan {
   positions: usize;
   lines: usize;
 
+  /** What an event is, and the words of which it must be one; null: all are wanted. */
+  typeSlot: Slot | null;
+  types: usize;
+  typesEnd: usize;
   labelSlot: Slot | null;
   /** The positive text, whose number is atLeast (NaN: it is none); a size of 0 means: positive when the number is >= atLeast. */
   positive: usize;

@@ -1,10 +1,9 @@
 // Rows of separated values that are not just plain ones: quoted (RFC 4180), empty, too long, or of another width.
-import { BAD_QUOTE, COLUMN_COUNT, MAX_ROW, OK, ROW_TOO_LONG } from "./codes";
+import { BAD_QUOTE, BLANK, COLUMN_COUNT, MAX_ROW, OK, ROW_TOO_LONG } from "./codes";
 import { Slot, plan, scratchEnd, setScratchEnd } from "./plan";
 import { textEnd } from "./rows";
 
-/** Besides reject codes: nothing to decode; the row's end has not been read yet. */
-export const BLANK: u32 = 100;
+/** Besides reject codes: the row's end has not been read yet. */
 export const INCOMPLETE: u32 = 101;
 
 /** Where the last odd row's newline is, and how many lines it has. */

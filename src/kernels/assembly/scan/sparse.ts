@@ -1,9 +1,8 @@
 // One example of libsvm (`label [qid:id] index:value ...`) or libffm (`label field:index:value ...`) → slots. What follows a # is a
 // comment; a line of nothing else is no event.
-import { BAD_FEATURES, OK } from "./codes";
+import { BAD_FEATURES, BLANK, OK } from "./codes";
 import { Member, Node, findMember } from "./json";
 import { FEATURES, FIELD_FEATURES, SLOT_BYTES, Slot, TEXT, plan } from "./plan";
-import { BLANK } from "./quoted";
 import { blanksEnd, find, set, wordEnd } from "./words";
 
 /** The member that the last word named, and the one it is likely to be next. */
