@@ -50,7 +50,7 @@ export function evalCommand(): Command {
     .addOption(
       new Option(
         "--ips [policy]",
-        "judge a policy by what was shown by chance: --data is a log of serve --explore; greedy, softmax:T or epsilon-greedy:E of the scores",
+        "judge a policy by what was shown by chance: --data is a log of serve --explore, files or kafka://HOST:PORT/TOPIC; greedy, softmax:T or epsilon-greedy:E of the scores",
       )
         .preset("greedy")
         .argParser(notEmpty),

@@ -17,7 +17,11 @@ interface Flags {
 export function verifyCommand(): Command {
   return new Command("verify")
     .description("Score a server's log of impressions again: the scores must be those of the log, bit for bit")
-    .requiredOption("--log <place...>", "what serve --log wrote: a directory, files, or patterns", each(eventLog))
+    .requiredOption(
+      "--log <place...>",
+      "what serve --log wrote: a directory, files, patterns, or kafka://HOST:PORT/TOPIC",
+      each(eventLog),
+    )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .addOption(
       new Option("--precision <p>", "as the server was told (default: as it is by default)").choices([
@@ -32,7 +36,8 @@ export function verifyCommand(): Command {
 Ends at the first difference, with status 4. Candidates that other versions scored are counted, and told.
 
 Example:
-  hashbrook verify --log logs/shop --checkpoint runs/shop`,
+  hashbrook verify --log logs/shop --checkpoint runs/shop
+  hashbrook verify --log kafka://localhost:9092/impressions --checkpoint runs/shop`,
     )
     .action(run);
 }

@@ -12,9 +12,9 @@ import { type Rewards, readRewards } from "./rewards.js";
 
 /** What policy to judge, and by what. */
 export interface JudgeOptions {
-  /** Directories that servers logged into, files and patterns. */
+  /** Directories that servers logged into, files, patterns, and topics: `kafka://HOST:PORT/TOPIC`. */
   readonly log: readonly string[];
-  /** Files of rewards: lines with the event's id, and a reward (1 where it is not given). Default: the events' own labels. */
+  /** Files or topics of rewards: lines with the event's id, and a reward (1 where it is not given). Default: the events' own labels. */
   readonly rewards?: readonly string[] | undefined;
   /** Its scores are what the policy goes by: a run's directory (its newest checkpoint) or one checkpoint. */
   readonly checkpoint: string;
@@ -60,7 +60,7 @@ const SCORED = 4096;
 /**
  * Judges a policy by a log of requests whose orders were drawn by chance (`serve --explore`) and by what came of the candidates that came
  * first: inverse propensity scoring, self-normalized, and doubly robust.
- * @throws HashbrookError propensity_missing, nothing_verified; usage; source_missing, source_unreadable; checkpoint_…
+ * @throws HashbrookError propensity_missing, nothing_verified; usage; source_missing, source_unreadable; kafka_…; checkpoint_…
  */
 export async function judgePolicy(options: JudgeOptions): Promise<PolicyReport> {
   const started = systemClock.now();

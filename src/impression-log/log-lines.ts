@@ -7,7 +7,7 @@ import { inputsFor, sourceOf } from "../sources/source.js";
 /** A line of a log, and where it stands. Its bytes are the caller's. */
 export interface LogLine {
   readonly file: string;
-  /** From 1. */
+  /** From 1; of a topic's partition the offset. */
   readonly line: number;
   readonly bytes: Buffer;
 }
@@ -21,11 +21,16 @@ const NEWLINE = 10;
 
 /**
  * The lines of a log that servers wrote, some at a time; empty ones are left out.
- * @param log directories (their complete files, in the order of their names), files and patterns
- * @throws HashbrookError source_missing, source_unreadable
+ * @param log directories (their complete files, in the order of their names), files, patterns, and topics (`kafka://…`: a line is a message)
+ * @throws HashbrookError source_missing, source_unreadable; kafka_…
  */
 export async function* linesOf(log: readonly string[]): AsyncGenerator<readonly LogLine[]> {
-  for (const input of inputsFor(log.flatMap(filesOf))) {
+  for (const url of log.filter(isTopic)) {
+    const { linesOfTopic } = await import("./topic-lines.js");
+    yield* linesOfTopic(url);
+  }
+  const files = log.filter((place) => !isTopic(place));
+  for (const input of files.length > 0 ? inputsFor(files.flatMap(filesOf)) : []) {
     const source = sourceOf([input]);
     try {
       await source.open({ file: 0, offset: 0, row: 0 });
@@ -35,6 +40,8 @@ export async function* linesOf(log: readonly string[]): AsyncGenerator<readonly 
     }
   }
 }
+
+const isTopic = (place: string) => place.startsWith("kafka://");
 
 function filesOf(place: string): string[] {
   if (!existsSync(place) || !statSync(place).isDirectory()) return [place];

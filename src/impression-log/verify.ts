@@ -7,7 +7,7 @@ import { LogScorer, type Rescored, type ScoreAs } from "./log-scorer.js";
 
 /** What to verify, and by what. */
 export interface VerifyOptions extends ScoreAs {
-  /** Directories that servers logged into, files and patterns. */
+  /** Directories that servers logged into, files, patterns, and topics: `kafka://HOST:PORT/TOPIC`. */
   readonly log: readonly string[];
   /** A run's directory (its newest checkpoint) or one checkpoint. */
   readonly checkpoint: string;
@@ -33,9 +33,9 @@ export interface OtherVersion {
 
 /** Where a log and a checkpoint do not agree. */
 export interface ScoreDifference {
-  /** File of the log. */
+  /** File of the log; of a topic `TOPIC[PARTITION]`. */
   readonly file: string;
-  /** From 1. */
+  /** From 1; of a topic the offset. */
   readonly line: number;
   /** The request's id. */
   readonly request: string;
@@ -73,7 +73,7 @@ export interface VerifyReport {
 
 /**
  * Scores the candidates of a log again with the checkpoint that scored them, and compares bit for bit, up to the first difference.
- * @throws HashbrookError nothing_verified where the log has none of that version; source_missing, source_unreadable; checkpoint_…
+ * @throws HashbrookError nothing_verified where the log has none of that version; source_missing, source_unreadable; kafka_…; checkpoint_…
  */
 export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const started = systemClock.now();

@@ -1,6 +1,12 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
+import { judgePolicy } from "../../src/impression-log/ips.js";
 import { Recorder } from "../../src/impression-log/recorder.js";
+import { verifyLog } from "../../src/impression-log/verify.js";
+import { Explorer } from "../../src/serve/explore/policy.js";
 import { createServer } from "../../src/serve/server.js";
+import { temporary } from "../e2e/hashbrook.js";
 import { shop } from "../serve/served.js";
 import { describeKafka } from "./harness.js";
 
@@ -32,6 +38,46 @@ describeKafka("a server's log of impressions in a topic", (kafka) => {
       ]);
     }
     expect(impressions.counts).toEqual({ written: 40, dropped: { queue: 0, write: 0, too_long: 0 }, waiting: 0 });
+  });
+
+  it("is verified, and a policy judged by it, as a log in files is", async () => {
+    const [topic, earned] = [await kafka.topic(3), await kafka.topic(2)];
+    const served = await shop();
+    const log = `kafka://${kafka.brokers}/${topic}`;
+    const impressions = await Recorder.open(log, {}, options);
+    const explorer = Explorer.of("softmax:1");
+    const app = createServer(served.scorer, { impressions, explorer, maxEventLoopDelay: 0 });
+    const candidates = ["i1", "i2", "i3"].map((id) => ({ item: { id } }));
+    for (let i = 0; i < 60; i++) {
+      const headers = { "content-type": "application/json", "x-request-id": `r${i}` };
+      const payload = { context: { user: { id: i } }, candidates };
+      await app.inject({ method: "POST", url: "/v1/score", headers, payload });
+    }
+    await impressions.close();
+    await kafka.produce(
+      earned,
+      [3, 7, 21].map((i) => ({ value: JSON.stringify({ id: `r${i}/0`, reward: 2 }), partition: i % 2 })),
+    );
+    const lines = (await kafka.read(topic)).map(({ value }) => value.toString());
+    const folder = temporary();
+    const [file, rewards] = [join(folder, "log.jsonl"), join(folder, "rewards.jsonl")];
+    writeFileSync(file, `${lines.join("\n")}\n`);
+    writeFileSync(rewards, [3, 7, 21].map((i) => JSON.stringify({ id: `r${i}/0`, reward: 2 })).join("\n"));
+    const { checkpoint } = served;
+    expect(await verifyLog({ log: [log], checkpoint })).toMatchObject({ verified: 180, difference: null });
+    const { seconds: _, ...judged } = await judgePolicy({
+      log: [log],
+      rewards: [`kafka://${kafka.brokers}/${earned}`],
+      checkpoint,
+    });
+    expect(judged.requests).toBe(60);
+    expect(await judgePolicy({ log: [file], rewards: [rewards], checkpoint })).toMatchObject(judged);
+    await kafka.produce(topic, [
+      { value: lines[9].replace(/"probability":[\d.]+/, '"probability":0.5'), partition: 2 },
+    ]);
+    const { difference } = await verifyLog({ log: [log], checkpoint });
+    expect(difference).toMatchObject({ file: `${topic}[2]`, what: "probability", logged: 0.5 });
+    await served.close();
   });
 
   it("is refused where the topic is not there", async () => {
