@@ -38,7 +38,7 @@ process.once("SIGTERM", () => process.exit(0));`,
 export function constant(): ChildProcess {
   const program = `
 import Fastify from ${JSON.stringify(resolve("node_modules/fastify/fastify.js"))};
-const app = Fastify();
+const app = Fastify({bodyLimit: 8 << 20});
 app.removeAllContentTypeParsers();
 app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_, body, done) => done(null, body));
 const answer = { scores: [0.15943790972232819], model: "serving", version: 2560, spec_hash: "d30cb4093c04d4ac" };

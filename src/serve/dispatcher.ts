@@ -24,7 +24,7 @@ export interface TurnResult {
 
 /** A place where requests are scored, one run at a time. */
 export interface Lane {
-  /** Takes requests, gives some up, and makes one run. */
+  /** Takes requests, gives some up, and runs for a short while, at most until one is finished or another turn waits. */
   turn(asked: readonly Ask[], dropped: readonly number[]): Promise<TurnResult>;
 }
 

@@ -83,7 +83,7 @@ export type ScoringCalls = {
   readonly attach: readonly [{ readonly model: SharedModel; readonly reader: number }, undefined];
   readonly detach: readonly [{ readonly id: number }, undefined];
   readonly unseen: readonly [{ readonly id: number }, readonly UnseenIds[]];
-  /** Takes requests of a host, gives some up, and makes one run of a model; null: there is none. */
+  /** Takes requests of a host, gives some up, and runs a model as a `Lane` does; null: there is none. */
   readonly turn: readonly [
     {
       readonly host: number;

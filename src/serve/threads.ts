@@ -16,6 +16,7 @@ import type { ModelCalls, ScoringCalls, SharedModel } from "./model-calls.js";
 import { packAsks, unpackOutcomes } from "./packing.js";
 import { SharedValue } from "./shared-value.js";
 import { ThreadCalls } from "./thread-calls.js";
+import { TurnCount } from "./turn-count.js";
 
 /** A thread that ends so often without having scored anything is not started again. */
 const MOST_STARTS = 3;
@@ -25,6 +26,7 @@ class ScoringThread {
   private readonly reader: number;
   private readonly models: ReadonlyMap<number, SharedModel>;
   private calls: ThreadCalls<ScoringCalls>;
+  private turns = new TurnCount();
   private ready: Promise<unknown> = Promise.resolve();
   private starts = 0;
   private closed = false;
@@ -44,6 +46,7 @@ class ScoringThread {
   ): Promise<TurnResult> {
     await this.ready;
     const packed = packAsks(asked);
+    this.turns.give();
     const answer = await this.calls.call("turn", { host, model, asked: packed, dropped }, [packed.bytes.buffer]);
     this.starts = 0;
     return unpackOutcomes(answer);
@@ -70,7 +73,9 @@ class ScoringThread {
 
   private start(): ThreadCalls<ScoringCalls> {
     this.starts++;
-    const calls = new ThreadCalls<ScoringCalls>(new Worker(builtFile("serve/scoring-worker.js")), "a scoring thread");
+    this.turns = new TurnCount();
+    const worker = new Worker(builtFile("serve/scoring-worker.js"), { workerData: this.turns.memory });
+    const calls = new ThreadCalls<ScoringCalls>(worker, "a scoring thread");
     void calls.ended.then(() => this.restart());
     return calls;
   }
