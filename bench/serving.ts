@@ -5,6 +5,7 @@ import { openCheckpoint } from "../src/checkpoints/store.js";
 import { specOf } from "../src/model/load.js";
 import { closedLoop } from "./lib/closed-loop.js";
 import { openLoop } from "./lib/open-loop.js";
+import { lateness } from "./serving/lateness.js";
 import { log } from "./serving/log.js";
 import { bodyOf, served, trained } from "./serving/model.js";
 import { bareRun, decoding } from "./serving/parts.js";
@@ -48,19 +49,11 @@ async function ten(folder: string, { smoke }: { smoke: boolean }): Promise<objec
     const one = await closedLoop(url, body(1), 64, ms);
     const hundred = await closedLoop(url, body(100), 16, ms);
     const alone = await closedLoop(url, body(1), 1, ms);
-    const [beside] = await Promise.all([
-      closedLoop(url, body(1), 1, ms),
-      closedLoop(url, body(smoke ? 1000 : 10_000), 2, ms),
-    ]);
-    const busy = await openLoop(url, body(1), 0.7 * one.requests_per_second, ms);
     const flooded = await openLoop(url, body(100), 3 * hundred.requests_per_second, ms);
     const recovered = await openLoop(url, body(100), 0.5 * hundred.requests_per_second, ms);
-    return { one, hundred, alone, beside, busy, flooded, recovered };
+    return { one, hundred, alone, flooded, recovered };
   });
-  const stillBusy = await withServer(constant(), async ({ url }) => {
-    await closedLoop(url, body(1), 16, ms / 4);
-    return openLoop(url, body(1), 0.7 * found.one.requests_per_second, ms);
-  });
+  const late = await lateness(out, { rate: 0.7 * found.one.requests_per_second, many: smoke ? 1000 : 10_000, ms });
   const apart = await withServer(unjoined(out), async ({ url }) => {
     for (const count of [1, 100]) await closedLoop(url, body(count), 16, ms / 4);
     const one = await closedLoop(url, body(1), 64, ms);
@@ -79,9 +72,7 @@ async function ten(folder: string, { smoke }: { smoke: boolean }): Promise<objec
     of_bare: ratio(found.hundred.requests_per_second * 100, bare),
     requests_not_joined: apart,
     one_candidate_alone: found.alone,
-    one_candidate_beside_10000: found.beside,
-    one_candidate_at_70_percent: found.busy,
-    constant_at_the_same_rate: stillBusy,
+    ...late,
     hundred_candidates_at_3_times: found.flooded,
     good_of_peak: ratio(found.flooded.good_per_second, found.hundred.requests_per_second),
     hundred_candidates_at_half_right_after: found.recovered,

@@ -1,0 +1,65 @@
+import { closedLoop } from "../lib/closed-loop.js";
+import { openLoop } from "../lib/open-loop.js";
+import { bodyOf, served } from "./model.js";
+import { constant, type Running, server, withServer } from "./servers.js";
+
+const ROUNDS = 5;
+const model = served(10, 5000, [256, 256]);
+
+/** How requests of one candidate are sent. */
+interface Sending {
+  /** Requests a second, whatever is answered. */
+  readonly rate: number;
+  /** Candidates of the requests beside others. */
+  readonly many: number;
+  readonly ms: number;
+}
+
+/**
+ * How late one candidate's answer is: at a rate, and beside two clients whose requests are large. A server that answers a constant is asked
+ * the same in turn with ours: what it takes is the machine's and the client's. Medians of five turns each, and the median ratio of neighbouring ones.
+ */
+export async function lateness(out: string, sending: Sending): Promise<object> {
+  return withServer(constant(), (still) =>
+    withServer(server(out), async (ours) => {
+      for (const { url } of [still, ours]) {
+        await closedLoop(url, bodyOf(model, 1), 16, sending.ms / 4);
+        await closedLoop(url, bodyOf(model, sending.many), 1, sending.ms / 4);
+      }
+      const turns: Record<"still" | "ours", Asked>[] = [];
+      for (let turn = 0; turn < ROUNDS; turn++) {
+        turns.push({ still: await asked(still, sending), ours: await asked(ours, sending) });
+      }
+      const told = (what: "atRate" | "beside") => ({
+        ...medians(turns.map(({ ours }) => ours[what])),
+        constant: medians(turns.map(({ still }) => still[what])),
+        times_the_constant: medians(turns.map(({ ours, still }) => ratios(ours[what], still[what]))),
+      });
+      return { one_candidate_at_70_percent: told("atRate"), one_candidate_beside_10000: told("beside") };
+    }),
+  );
+}
+
+/** Milliseconds. */
+interface Percentiles {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+type Asked = Record<"atRate" | "beside", Percentiles>;
+
+async function asked({ url }: Running, { rate, many, ms }: Sending): Promise<Asked> {
+  const one = bodyOf(model, 1);
+  const atRate = await openLoop(url, one, rate, ms);
+  const [beside] = await Promise.all([closedLoop(url, one, 1, ms), closedLoop(url, bodyOf(model, many), 2, ms)]);
+  return { atRate, beside };
+}
+
+const ratios = (a: Percentiles, b: Percentiles) => ({ p50: a.p50 / b.p50, p99: a.p99 / b.p99 });
+
+/** Of every number, by its name. */
+function medians<T extends Percentiles>(all: readonly T[]): Record<keyof T, number> {
+  const median = (name: keyof T) => all.map((one) => Number(one[name])).toSorted((a, b) => a - b)[all.length >> 1];
+  const names = Object.keys(all[0]) as (keyof T)[];
+  return Object.fromEntries(names.map((name) => [name, Number(median(name).toFixed(2))])) as Record<keyof T, number>;
+}
