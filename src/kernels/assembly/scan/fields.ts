@@ -66,7 +66,7 @@ import {
 } from "./plan";
 import { isUtf8 } from "./utf8";
 import { watchRow } from "./watch";
-import { xxh64 } from "./xxh64";
+import { eightOrNone, xxh64 } from "./xxh64";
 
 /** No event is of 2100 or later, in milliseconds since 1970: its unit is another one. */
 const LATEST: f64 = 4102444800000;
@@ -330,11 +330,24 @@ function hashes(row: usize): void {
   for (let at = plan.hashes; at < end; at += HASH_RUN_BYTES) {
     const run = changetype<HashRun>(at);
     const opsEnd = run.opsEnd;
-    let to = run.to + row * run.stride;
-    for (let at = run.ops; at < opsEnd; at += HASH_OP_BYTES) {
+    let at = run.ops,
+      to = run.to + row * run.stride;
+    for (;;) {
+      // Ids of one length: a loop without anything else has the processor's registers to itself.
+      while (at < opsEnd) {
+        const op = changetype<HashOp>(at);
+        const slot = op.slot;
+        const size = slot.size;
+        if (size & ~8) break;
+        store<u64>(to, eightOrNone(slot.at, size, op.seed));
+        at += HASH_OP_BYTES;
+        to += 8;
+      }
+      if (at == opsEnd) break;
       const op = changetype<HashOp>(at);
       const slot = op.slot;
       store<u64>(to, xxh64(slot.at, slot.size, op.seed));
+      at += HASH_OP_BYTES;
       to += 8;
     }
   }

@@ -91,7 +91,8 @@ function middle(start: u64, p: usize, size: usize): u64 {
 
 /** 8 bytes, or none: which of them cannot be foreseen where ids of one length are missing at times. */
 @inline
-function eightOrNone(start: u64, p: usize, size: usize): u64 {
+export function eightOrNone(p: usize, size: usize, seed: u64): u64 {
+  const start = seed + P5 + <u64>size;
   const hash = rotl(start ^ round(0, load<u64>(p)), 27) * P1 + P4;
   return avalanche(select<u64>(hash, start, size));
 }
@@ -100,7 +101,7 @@ function eightOrNone(start: u64, p: usize, size: usize): u64 {
 @inline
 export function xxh64(p: usize, size: usize, seed: u64): u64 {
   const start = seed + P5 + <u64>size;
-  if ((size & ~8) == 0) return eightOrNone(start, p, size);
+  if ((size & ~8) == 0) return eightOrNone(p, size, seed);
   if (size < 8) return tiny(start, p, size);
   if (size < 16) return middle(start, p, size);
   return size < 32 ? finish(start, p, p + size) : long(p, size, seed);
