@@ -40,9 +40,9 @@ function brief(progress: TuneProgress): object {
 }
 
 function progressText(progress: Exclude<TuneProgress, { stage: "profiled" }>): string {
-  if (progress.stage === "profile") {
+  if ("events" in progress && "done" in progress) {
     const share = progress.done === null ? "" : `${Math.floor(progress.done * 100)} % · `;
-    return `profile: ${share}${count(progress.events)} events`;
+    return `${progress.stage}: ${share}${count(progress.events)} events`;
   }
   if (progress.stage === "rung")
     return `after ${count(progress.events)} events: ${progress.kept} go on, ${progress.left} are left behind`;

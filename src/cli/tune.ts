@@ -41,7 +41,10 @@ export function tuneCommand(): Command {
   return new Command("tune")
     .description("Find the tables that lose least within a budget of bytes: on your own events, judged on later ones")
     .option("--model <spec>", "model spec, a YAML file of features/")
-    .option("--data <file...>", "files in the order of time (patterns, .gz, .zst), or simulate:ROWS[:SEED[:FORMAT]]")
+    .option(
+      "--data <file...>",
+      "files in the order of time (patterns, .gz, .zst), cache:DIR, or simulate:ROWS[:SEED[:FORMAT]]",
+    )
     .option("--budget <bytes>", "bytes for all tables (200MB, 1.5GiB), or a share of the full tables' (10%)", budget)
     .option(
       "--time <time>",

@@ -1,8 +1,9 @@
 import { readdirSync, rmSync, statfsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles, quietly } from "../core/files.js";
 import { isCacheName } from "../event-cache/names.js";
+import type { OpenOrMakeOptions } from "../event-cache/open-or-make.js";
 import type { Input } from "../sources/reader.js";
 import { inputsFor } from "../sources/source.js";
 import type { Job } from "./job.js";
@@ -35,28 +36,54 @@ export async function decodeOnce(job: Job, { signal, onNote }: DecodeOnceOptions
   if (!isWorthIt(job)) return null;
   const out = job.out!;
   removeStale(out);
-  const inputs = inputsFor(job.data, { epochs: job.epochs });
-  const { openOrMakeCache } = await import("../event-cache/open-or-make.js");
-  nodeFiles.mkdir(out);
-  const short = shortOf(out, inputs);
-  if (short !== null) {
-    onNote?.(`every epoch decodes the data anew: ${short}`);
-    return null;
-  }
   const directory = join(out, `${PREFIX}${process.pid}`);
   const remove = () => quietly(() => rmSync(directory, { recursive: true, force: true }));
-  onNote?.(`the data are decoded once for ${job.epochs} epochs, into ${directory}, which is removed at the end`);
-  try {
-    const { spec, data, kept } = job;
-    const cache = await openOrMakeCache({ spec, data, directory, kept, signal });
-    if (cache) return { job: { ...job, data: [cache.data] }, remove };
-  } catch (error) {
-    remove();
-    if (!(error instanceof HashbrookError) || error.code !== "cache_write") throw error;
-    onNote?.(`every epoch decodes the data anew: ${error.message}`);
-  }
+  const told = `the data are decoded once for ${job.epochs} epochs, into ${directory}, which is removed at the end`;
+  const data = await decodedInto(directory, job, {
+    signal,
+    onNote: (note) => onNote?.(`every epoch decodes the data anew: ${note}`),
+    onStart: () => onNote?.(told),
+  });
+  if (data !== null) return { job: { ...job, data: [data] }, remove };
   remove();
   return null;
+}
+
+/** What is decoded, and how. */
+type Decoded = Pick<Job, "spec" | "data" | "epochs" | "kept">;
+
+/** Who is told what, besides. */
+export interface DecodedIntoOptions extends DecodeOnceOptions, Pick<OpenOrMakeOptions, "onProgress"> {
+  readonly onStart?: () => void;
+}
+
+/**
+ * Decodes data into a cache, or finds them there.
+ * @returns what `data` is to be in their place; null where it was stopped, or the disk is short, which `onNote` is told
+ */
+export async function decodedInto(
+  directory: string,
+  { spec, data, epochs, kept }: Decoded,
+  { signal, onNote, onStart, onProgress }: DecodedIntoOptions,
+): Promise<string | null> {
+  const inputs = inputsFor(data, { epochs });
+  const { openOrMakeCache } = await import("../event-cache/open-or-make.js");
+  const parent = dirname(directory);
+  nodeFiles.mkdir(parent);
+  const short = shortOf(parent, inputs);
+  if (short !== null) {
+    onNote?.(short);
+    return null;
+  }
+  onStart?.();
+  try {
+    return (await openOrMakeCache({ spec, data, directory, kept, signal, onProgress }))?.data ?? null;
+  } catch (error) {
+    quietly(() => rmSync(directory, { recursive: true, force: true }));
+    if (!(error instanceof HashbrookError) || error.code !== "cache_write") throw error;
+    onNote?.(error.message);
+    return null;
+  }
 }
 
 function isWorthIt({ kind, epochs, topic, clicks, data, limit, out }: Job): boolean {

@@ -14,6 +14,9 @@ const IN_FLIGHT = 4;
 /** What reads caches; loaded where there are any. */
 type Caches = typeof import("./cached-feeds.js");
 
+/** What of a job says which files are read, and what for. */
+export type Reading = Pick<Job, "kind" | "spec" | "data" | "validate" | "epochs" | "clicks" | "kept">;
+
 /** Decodes lists of files, or reads what was decoded of them before, into rooms that the consumer shares. */
 export class FileFeeds {
   readonly layout: BatchLayout;
@@ -22,12 +25,12 @@ export class FileFeeds {
   readonly inputs: readonly Input[];
   /** Events that are scored alone: files of their own; empty: none. */
   readonly validation: readonly Input[];
-  private readonly job: Job;
+  private readonly job: Reading;
   private readonly room: () => Room;
   private readonly caches: { readonly memory: ColumnMemory; readonly feedOf: Caches["cacheFeed"] } | null;
   private readonly decoders: { learn?: Decoder; validate?: Decoder } = {};
 
-  private constructor(job: Job, capacity: number, caches: Caches | null, room: (rooms: readonly Room[]) => Room) {
+  private constructor(job: Reading, capacity: number, caches: Caches | null, room: (rooms: readonly Room[]) => Room) {
     this.job = job;
     this.layout = batchLayout(job.spec, capacity);
     const memory = caches?.columnMemory();
@@ -45,7 +48,7 @@ export class FileFeeds {
   }
 
   /** @param room which of the rooms is free @throws usage; source_missing, …; as `cachedInputs` */
-  static async open(job: Job, capacity: number, room: (rooms: readonly Room[]) => Room): Promise<FileFeeds> {
+  static async open(job: Reading, capacity: number, room: (rooms: readonly Room[]) => Room): Promise<FileFeeds> {
     const cached = [...job.data, ...job.validate].some(isCacheName);
     return new FileFeeds(job, capacity, cached ? await import("./cached-feeds.js") : null, room);
   }
@@ -92,7 +95,7 @@ export class FileFeeds {
 }
 
 /** The files that a job learns or scores. @throws as `FileFeeds.open` */
-export async function dataOf(job: Job): Promise<readonly Input[]> {
+export async function dataOf(job: Pick<Job, "kind" | "data" | "epochs" | "clicks">): Promise<readonly Input[]> {
   const { data, epochs } = job;
   if (!data.some(isCacheName)) return inputsFor(data, { epochs });
   return (await import("./cached-feeds.js")).cachedInputs(data, job)!;

@@ -27,7 +27,7 @@ export async function trainCurve(session: Session, options: TuneOptions): Promis
   const { stopped, judged } = await race({
     reference,
     entrants,
-    data: question.data,
+    data: session.events.for([reference, ...entrants].map(({ spec }) => spec)),
     schedule: { ...plan.schedule, rungs: [{ ...last, keep: entrants.length }] },
     metric: question.metric,
     decided: [],

@@ -6,7 +6,7 @@ import type { Standing } from "./windows.js";
 export interface TuneOptions {
   /** Path of a model spec. */
   readonly model: string;
-  /** Files, patterns or "simulate:ROWS[:SEED[:FORMAT]]", in the order of time. They are read several times: no pipes, no topics. */
+  /** Files, patterns, "cache:DIR" or "simulate:ROWS[:SEED[:FORMAT]]", in the order of time. They may be read several times: no pipes, no topics. */
   readonly data: string | readonly string[];
   /** Bytes for the tables ("200MB"), or a share of the full tables' bytes ("10%"). With neither `set` nor `rates` required. */
   readonly budget?: string | number | undefined;
@@ -44,7 +44,7 @@ export interface TuneOptions {
 
 /** How far tuning has come. */
 export type TuneProgress =
-  | { readonly stage: "profile"; readonly events: number; readonly done: number | null }
+  | { readonly stage: "decode" | "profile"; readonly events: number; readonly done: number | null }
   | { readonly stage: "profiled"; readonly profile: Profile }
   | {
       readonly stage: "train";

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
+import { isCacheName } from "../event-cache/names.js";
 import { parseBytes, parseSeconds } from "../schema/units.js";
 import { fingerprint } from "../sources/files/fingerprint.js";
-import { inputsFor } from "../sources/source.js";
+import { dataOf } from "../train/file-feeds.js";
 import type { Ledger } from "./ledger.js";
 
 /** All of them. */
@@ -47,12 +48,13 @@ export function specText(path: string): string {
   }
 }
 
-/** What the data are. @throws HashbrookError usage for what can be read only once; source_missing; source_unreadable */
+/** What the data are: files, or a cache of them. @throws HashbrookError usage for what can be read only once; source_missing; source_unreadable */
 export async function fingerprintsOf(data: readonly string[]): Promise<string[]> {
   const topic = data.find((name) => /^kafka:/i.test(name));
   if (topic !== undefined) throw filesOnly(topic);
-  const inputs = inputsFor(data);
-  const once = inputs.find(({ repeatable }) => !repeatable);
+  const cached = data.some(isCacheName);
+  const inputs = await dataOf({ kind: "train", data, epochs: 1, clicks: null });
+  const once = inputs.find(({ repeatable }) => !repeatable && !cached);
   if (once)
     throw new HashbrookError(
       "usage",

@@ -1,9 +1,7 @@
-import { Batch, copyRows } from "../core/batch.js";
+import { copyRows } from "../core/batch.js";
 import { systemClock } from "../core/clock.js";
-import { Decoder } from "../decode/decoder.js";
 import { loadModel } from "../model/load.js";
-import { openSource } from "../sources/source.js";
-import { decodedBatches, START } from "../train/stream.js";
+import { eventsOf } from "./events.js";
 import type { Entrant } from "./race.js";
 
 /** Candidates of a request. */
@@ -21,26 +19,21 @@ export async function scoringTimes(
 }
 
 async function scoringTime({ spec, out }: Entrant, data: readonly string[]): Promise<number> {
-  const decoder = new Decoder(spec, { capacity: ROWS });
-  const { layout } = decoder;
   const { model } = await loadModel(out, { capacity: ROWS, threads: 1 });
-  const source = openSource(data);
-  const memory = new ArrayBuffer(layout.bytes);
-  const stream = { start: START, epochs: 1, limit: ROWS, buffer: () => memory };
   const times: number[] = [];
   try {
-    for await (const { rows } of decodedBatches(source, decoder, stream)) {
+    for await (const { batch } of eventsOf(spec, { data, capacity: ROWS, limit: ROWS })) {
+      const { rows, layout } = batch;
       if (rows === 0) break;
-      const batch = copyRows(new Batch(layout, rows, memory), 0, rows, new ArrayBuffer(layout.bytes));
+      const own = copyRows(batch, 0, rows, new ArrayBuffer(layout.bytes));
       for (let i = 0; i < RUNS; i++) {
         const began = systemClock.now();
-        await model.predict(batch);
+        await model.predict(own);
         times.push(((systemClock.now() - began) * 1000) / rows);
       }
       break;
     }
   } finally {
-    await source.close();
     await model.close();
   }
   const [median = 0] = times.sort((a, b) => a - b).slice(Math.floor(times.length / 2));

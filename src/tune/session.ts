@@ -9,6 +9,7 @@ import { SpecDocument } from "../spec/document.js";
 import { specHash } from "../spec/hash.js";
 import { parseSpec } from "../spec/parse.js";
 import { type Candidate, candidatesFor, fileName, type Sizing, settingsAsCandidates } from "./candidates.js";
+import { DecodedEvents } from "./events.js";
 import { mostBytes } from "./fit.js";
 import { LEDGER_VERSION, Ledger } from "./ledger.js";
 import type { TuneOptions } from "./options.js";
@@ -49,10 +50,16 @@ export class Session {
   readonly out: string;
   readonly question: Question;
   readonly ledger: Ledger;
+  /** What is learned of. */
+  readonly events: DecodedEvents;
   private readonly options: TuneOptions;
+  /** The spec with full tables. */
+  private readonly full: CompiledSpec;
 
   private constructor(options: TuneOptions, out: string, question: Question, ledger: Ledger) {
     [this.options, this.out, this.question, this.ledger] = [options, out, question, ledger];
+    this.full = compiled(fullDocument(this.document), options.model);
+    this.events = new DecodedEvents(this.full, question.data, out);
   }
 
   /** Opens a directory. @throws HashbrookError usage, spec_invalid, ledger_mismatch, ledger_damaged, source_missing */
@@ -85,9 +92,9 @@ export class Session {
     const [row] = this.ledger.of("profile");
     if (row) return row.profile as Profile;
     const { signal, onProgress } = this.options;
-    const spec = compiled(fullDocument(this.document), this.options.model);
-    const { profile } = await readProfile(spec, {
-      data: this.question.data,
+    const { full } = this;
+    const profile = await readProfile(full, {
+      data: this.events.for([full]),
       limit: this.question.limit ?? undefined,
       signal,
       onProgress: (progress) => onProgress?.({ stage: "profile", ...progress }),

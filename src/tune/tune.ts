@@ -24,10 +24,15 @@ import { eventsWithin } from "./time-limit.js";
 export async function tune(options: TuneOptions): Promise<TuneReport> {
   const session = await Session.open(options, { hashbrook: packageVersion() });
   const { ledger } = session;
-  if (ledger.of("choice").length === 0) await stoppable(session, options, () => compare(session, options));
-  const curve = options.curve && session.question.budget !== null && session.question.set.length === 0;
-  if (curve && ledger.of("curve-end").length === 0)
-    await stoppable(session, options, async () => (await import("./curve.js")).trainCurve(session, options));
+  try {
+    if (ledger.of("choice").length === 0) await stoppable(session, options, () => compare(session, options));
+    const curve = options.curve && session.question.budget !== null && session.question.set.length === 0;
+    if (curve && ledger.of("curve-end").length === 0)
+      await stoppable(session, options, async () => (await import("./curve.js")).trainCurve(session, options));
+  } finally {
+    // Stopped, it goes on from there.
+    if (!options.signal?.aborted) session.events.remove();
+  }
   return reportOf(session.out, ledger);
 }
 
@@ -37,7 +42,7 @@ export async function profileOf(options: ProfileOfOptions): Promise<Profile> {
   await fingerprintsOf(data);
   const spec = parseSpec(specText(options.model), options.model);
   const onProgress = (progress: ProfileProgress) => options.onProgress?.({ stage: "profile", ...progress });
-  const { profile } = await readProfile(spec, { data, limit: options.limit, signal: options.signal, onProgress });
+  const profile = await readProfile(spec, { data, limit: options.limit, signal: options.signal, onProgress });
   return profile;
 }
 
@@ -47,6 +52,7 @@ export type ProfileOfOptions = Pick<TuneOptions, "model" | "data" | "limit" | "s
 async function compare(session: Session, options: TuneOptions): Promise<void> {
   const { ledger, question, out } = session;
   const { onProgress, signal } = options;
+  if (question.limit === null && !question.rates) await session.events.decode(options);
   const profile = await session.profile();
   onProgress?.({ stage: "profiled", profile });
   const plan = await planned(session, profile, options);
@@ -58,7 +64,7 @@ async function compare(session: Session, options: TuneOptions): Promise<void> {
   const result = await race({
     reference,
     entrants,
-    data: question.data,
+    data: session.events.for([reference, ...entrants].map(({ spec }) => spec)),
     schedule,
     metric: question.metric,
     decided: rungsOf(session, plan),

@@ -14,7 +14,7 @@ import { compiled, fullDocument, split, tunedTables } from "../../src/tune/table
 async function setUp(file: string, rows: number) {
   const full = fullDocument(new SpecDocument(readFileSync(file, "utf8")));
   const spec = compiled(full, file);
-  const { profile } = await readProfile(spec, { data: [`simulate:${rows}:7`] });
+  const profile = await readProfile(spec, { data: [`simulate:${rows}:7`] });
   return { full, spec, profile, tables: tunedTables(full, spec, profile) };
 }
 

@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { cacheEvents } from "../../src/event-cache/command.js";
 import { train } from "../../src/train/run.js";
 import { tuneAgain } from "../../src/tune/again.js";
 import { Ledger } from "../../src/tune/ledger.js";
@@ -53,6 +54,34 @@ it("finds a spec that keeps to the budget, and judges it on later events", async
   const trained = await train({ model: report.spec, data, out: place("trained") });
   expect(trained.bytes_total).toBeLessThanOrEqual(report.budget!);
   expect(readFileSync(report.spec, "utf8")).toContain("# A small model.");
+});
+
+it("decodes the events once, into a cache that is gone with the answer; one that is given has the same figures", async () => {
+  expect(existsSync(join(place("whole"), "decoded"))).toBe(false);
+  const { data: cached } = (await cacheEvents({ model, data, out: place("events") }))!;
+  const report = await tune({ ...options, data: cached, out: place("cached") });
+  expect(existsSync(place("events"))).toBe(true);
+  const figures = (out: string) => rowsOf(place(out)).filter(({ kind }) => kind !== "question");
+  expect(figures("cached")).toEqual(figures("whole"));
+  expect(await tuneAgain(place("cached"), report.candidates[0].row!)).toMatchObject({ same: true });
+});
+
+it("makes a damaged cache anew when it goes on, and refuses one of other fields", async () => {
+  const controller = new AbortController();
+  const out = place("damaged");
+  const onProgress = ({ stage }: { stage: string }) => void (stage === "rung" && controller.abort());
+  await expect(tune({ ...options, out, signal: controller.signal, onProgress })).rejects.toThrow("stopped");
+  const events = join(out, "decoded", "events");
+  const bytes = readFileSync(events);
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(events, bytes);
+  await tune({ ...options, out });
+  const whole = rowsOf(place("whole"));
+  expect(rowsOf(out)).toEqual(whole.slice(0, 1 + whole.findIndex(({ kind }) => kind === "choice")));
+  const other = place("other.yaml");
+  writeFileSync(other, readFileSync(model, "utf8").replace("- { name: slot,", "- { name: place, from: slot,"));
+  expect(await codeOf({ model: other, data: `cache:${place("events")}`, out: place("other") })).toBe("cache_mismatch");
+  expect(await codeOf({ data: `cache:${place("none")}`, out: place("no-cache") })).toBe("cache_missing");
 });
 
 it("tells a complete ledger's answer again, and makes any row again to the last digit", async () => {

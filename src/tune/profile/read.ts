@@ -1,9 +1,6 @@
-import { Batch } from "../../core/batch.js";
 import { HashbrookError } from "../../core/errors.js";
-import { Decoder } from "../../decode/decoder.js";
-import { openSource } from "../../sources/source.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
-import { decodedBatches, START } from "../../train/stream.js";
+import { eventsOf } from "../events.js";
 import { type Profile, Profiler } from "./profile.js";
 
 /** How far a profile has come. */
@@ -22,36 +19,22 @@ export interface ProfileOptions {
   readonly onProgress?: ((progress: ProfileProgress) => void) | undefined;
 }
 
-/** The identities of the files read, as checkpoints keep them. */
-export interface ProfiledData {
-  readonly profile: Profile;
-  readonly fingerprints: readonly string[];
-}
-
 /**
  * Reads a stream once and says what its ids are like.
  * @throws HashbrookError metric_undefined where all labels are the same; all_rejected where no event could be read; request_aborted when stopped
  */
-export async function readProfile(spec: CompiledSpec, options: ProfileOptions): Promise<ProfiledData> {
-  const decoder = new Decoder(spec, { capacity: spec.batch });
-  const source = openSource(options.data);
+export async function readProfile(spec: CompiledSpec, options: ProfileOptions): Promise<Profile> {
+  const { data, limit, signal, onProgress } = options;
   const profiler = new Profiler(spec);
-  const memory = new ArrayBuffer(decoder.layout.bytes);
-  const { limit = Number.POSITIVE_INFINITY } = options;
-  const stream = { start: START, epochs: 1, limit, buffer: () => memory };
-  let rejected = 0;
-  try {
-    for await (const { rows, rejects, bytesRead } of decodedBatches(source, decoder, stream)) {
-      options.signal?.throwIfAborted();
-      profiler.add(new Batch(decoder.layout, rows, memory));
-      rejected += rejects.length;
-      options.onProgress?.({ events: profiler.rows, done: source.totalBytes ? bytesRead / source.totalBytes : null });
-    }
-    check(profiler, rejected);
-    return { profile: profiler.profile(rejected), fingerprints: [...source.fingerprints] };
-  } finally {
-    await source.close();
+  let total = 0;
+  for await (const { batch, rejected, done } of eventsOf(spec, { data, limit, capacity: spec.batch })) {
+    signal?.throwIfAborted();
+    profiler.add(batch);
+    total += rejected;
+    onProgress?.({ events: profiler.rows, done });
   }
+  check(profiler, total);
+  return profiler.profile(total);
 }
 
 function check(profiler: Profiler, rejected: number): void {
