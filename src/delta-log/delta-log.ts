@@ -1,4 +1,5 @@
 import type { Frame } from "./frame.js";
+import type { KeptPlace } from "./live.js";
 
 /** One entry of the delta log, to be written. */
 export interface Entry {
@@ -41,8 +42,10 @@ export type Delivery =
   /** All that was in the log when `follow` began has been delivered. Told once. */
   | { readonly type: "caught-up" };
 
-/** Where a follower begins: at the newest whole snapshot it accepts. */
+/** Where a follower begins: at the newest whole snapshot it accepts, or behind what it has. */
 export interface FollowFrom {
+  /** The follower has all up to this entry: a log that has what comes next delivers no snapshot. Default: it has nothing. */
+  readonly after?: KeptPlace | undefined;
   /** The only model whose entries count (its spec's hash); null = any. */
   readonly run: string | null;
   /** The entry that is waited for since later ones have come; null: none. A snapshot of this number or a later one helps as well. */
@@ -58,6 +61,8 @@ export interface DeltaSource {
    * can write to the log can name something wrongly.
    */
   follow(from: FollowFrom, signal: AbortSignal): AsyncIterable<Delivery>;
+  /** The run of the model whose entries lie in it now, null before there are any. There only where that costs little. */
+  run?(): Promise<string | null>;
   /** Gives up connections and watches; `follow` must have ended. */
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { type Files, nodeFiles } from "../core/files.js";
 import type { Delivery, DeltaSource, FollowFrom } from "./delta-log.js";
 import { type Listing, type LogFile, listLog, readFrames, wholeSnapshot } from "./directory.js";
 import { readFacts } from "./entry.js";
+import type { KeptPlace } from "./live.js";
 import { pause } from "./pause.js";
 
 /** How often a follower looks for new files. */
@@ -33,6 +34,7 @@ export class DirectorySource implements DeltaSource {
         taken = new Set([...taken].filter((name) => numberOf(name) < mark.number));
       }
       writer = mark?.name;
+      if (start === null && from.after && goesOn(listing, from.after)) start = from.after.number;
       if (start === null) {
         const snapshot = yield* this.newest(listing, from, taken);
         if (snapshot) {
@@ -53,6 +55,11 @@ export class DirectorySource implements DeltaSource {
       if (!told) yield { type: "caught-up" };
       told = true;
     }
+  }
+
+  async run(): Promise<string | null> {
+    const { deltas, snapshots } = listLog(this.files, this.directory);
+    return this.runOf(deltas) ?? this.runOf(snapshots);
   }
 
   async close(): Promise<void> {}
@@ -107,6 +114,14 @@ export class DirectorySource implements DeltaSource {
       yield { type: "damaged", reason: `${name}: ${error instanceof Error ? error.message : error}` };
     }
   }
+}
+
+/** Whether what comes after an entry is here, as far as there is any. */
+function goesOn({ deltas, snapshots, writers }: Listing, { number, epoch }: KeptPlace): boolean {
+  const later = writers.some((writer) => writer.epoch > epoch && writer.number <= number);
+  if (later) return false;
+  if (deltas.some((delta) => delta.number === number + 1)) return true;
+  return [...deltas, ...snapshots].every((entry) => entry.number <= number);
 }
 
 const numberOf = (name: string): number => Number(/\d+/.exec(name)![0]);

@@ -2,14 +2,17 @@ import type { ServingState } from "./state.js";
 
 /** A model that takes what a publisher sends. */
 export interface ReplicaModel {
-  /** Applies the pieces of an update, of which nothing is answered by half. @param examples it has learned then */
-  apply(states: readonly ServingState[], examples: number): void | Promise<void>;
+  /**
+   * Applies the pieces of an update, of which nothing is answered by half.
+   * @param examples it has learned then
+   * @param place where in the log it is then; absent amid a snapshot
+   */
+  apply(states: readonly ServingState[], examples: number, place?: KeptPlace): void | Promise<void>;
   close(): Promise<void>;
 }
 
-/** A model, and which state of the log it is in. */
-export interface Live<M> {
-  readonly model: M;
+/** A state of the log. */
+export interface LogPlace {
   readonly run: string;
   /** The last entry applied. */
   number: number;
@@ -22,6 +25,17 @@ export interface Live<M> {
   newestEvent: number | null;
   /** Why the trainer holds back what it learned since; null: it does not. */
   held: string | null;
+}
+
+/** A model, and which state of the log it is in. */
+export interface Live<M> extends LogPlace {
+  readonly model: M;
+}
+
+/** What a model that outlives its process goes on from. */
+export interface KeptPlace extends Readonly<LogPlace> {
+  /** Of the last entry, which the next one names. */
+  readonly link: string;
 }
 
 /** What a follower has met in its log, counted. */

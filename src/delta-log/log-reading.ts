@@ -1,8 +1,8 @@
 import { Collector, type WholeEntry } from "./collector.js";
 import type { FollowFrom } from "./delta-log.js";
-import { decodePart, type EntryPart, linkOf } from "./entry.js";
+import { decodePart, type EntryPart, linkOf, NO_LINK } from "./entry.js";
 import type { Envelope, Frame } from "./frame.js";
-import type { Counters, Live, ReplicaModel } from "./live.js";
+import type { Counters, KeptPlace, Live, LogPlace, ReplicaModel } from "./live.js";
 import type { WriterEpochs } from "./writer-epochs.js";
 
 /** What a delivery led to: null, or why the log must be read again from a snapshot. */
@@ -121,9 +121,10 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     const { checksums } = loading;
     if (checksums[part.part] === part.checksum) return null;
     if (part.part !== checksums.length) return this.refuseSnapshot();
-    await loading.model.apply([part.state], part.version);
     checksums.push(part.checksum);
-    if (checksums.length === part.parts) this.goLive(loading, part, envelope);
+    const place = checksums.length === part.parts ? placeOf(loading, part, envelope) : undefined;
+    await loading.model.apply([part.state], part.version, place);
+    if (place) this.goLive(loading, place);
     return null;
   }
 
@@ -135,12 +136,12 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     this.loading = { number, version, link, run, model, epoch, checksums: [] };
   }
 
-  private goLive(loading: Loading<M>, { times }: EntryPart, { sent }: Envelope): void {
-    const { model, run, number, version, link, epoch, checksums } = loading;
+  private goLive({ model, checksums }: Loading<M>, { link, ...place }: KeptPlace): void {
+    const { number, epoch } = place;
     this.loading = null;
     this.begun = { number, checksums };
-    this.known.set(number, { link: number === 0 ? linkOf(checksums) : link, epoch });
-    this.live = { model, run, number, version, epoch, sent, newestEvent: newest(times), held: null };
+    this.known.set(number, { link, epoch });
+    this.live = { model, ...place };
   }
 
   private async open({ spec, run }: EntryPart): Promise<M> {
@@ -185,10 +186,11 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     if (entry.number <= live.number) return this.repeated(entry, live);
     if (entry.number > live.number + 1) return this.gap(live, false);
     if (entry.previous !== this.known.get(live.number)!.link) return this.otherPast(entry);
+    const place = { ...placeAfter(entry, live), link: entry.link };
     await change(async () => {
       const states = entry.parts.map(({ state }) => state);
-      await live.model.apply(states, entry.version);
-      this.advance(entry, live);
+      await live.model.apply(states, entry.version, place);
+      this.advance(place, live);
     });
     this.count(entry);
     return entry;
@@ -212,10 +214,9 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     return helps ? "gap" : null;
   }
 
-  private advance(entry: WholeEntry, live: Live<M>): void {
-    const { number, version, epoch, sent, link, held } = entry;
-    Object.assign(live, { number, version, epoch, sent, held });
-    live.newestEvent = newest(entry.times, live.newestEvent);
+  private advance({ link, ...place }: KeptPlace, live: Live<M>): void {
+    const { number, epoch } = place;
+    Object.assign(live, place);
     this.known.set(number, { link, epoch });
     this.known.delete(number - REMEMBERED);
     this.missing = null;
@@ -264,6 +265,20 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     this.options.counters[kind === "gap" ? "gaps" : "conflicts"]++;
     return kind;
   }
+}
+
+/** Where a snapshot is in the log whose last part this is. */
+function placeOf(loading: Loading<unknown>, { times, held }: EntryPart, { sent }: Envelope): KeptPlace {
+  const { run, number, version, link, epoch, checksums } = loading;
+  const own = link === NO_LINK ? linkOf(checksums) : link;
+  return { run, number, version, epoch, sent, newestEvent: newest(times), held: held ?? null, link: own };
+}
+
+function placeAfter(
+  { number, version, epoch, sent, times, held }: WholeEntry,
+  { run, newestEvent }: LogPlace,
+): LogPlace {
+  return { run, number, version, epoch, sent, newestEvent: newest(times, newestEvent), held };
 }
 
 function tryDecode(body: Uint8Array): EntryPart | null {

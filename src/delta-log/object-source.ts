@@ -3,6 +3,7 @@ import type { ObjectReader } from "../object-store/object-store.js";
 import type { Delivery, DeltaSource, Entry, FollowFrom } from "./delta-log.js";
 import { readFacts } from "./entry.js";
 import { type Frame, openFrames } from "./frame.js";
+import type { KeptPlace } from "./live.js";
 import { HEAD_KEY, newestOf, type ObjectHead, objectKey, oldestOf, parseHead, spanOf } from "./object-head.js";
 import { pause } from "./pause.js";
 
@@ -45,7 +46,7 @@ export class ObjectSource implements DeltaSource {
         const found = await this.store.read(HEAD_KEY, { known: tag, signal });
         if (found !== null && found !== "known") {
           tag = found.tag;
-          place = placeIn(parseHead(found.bytes), place);
+          place = placeIn(parseHead(found.bytes), place, from.after);
         }
         wait = this.pollMs;
         if (!place) continue;
@@ -61,6 +62,11 @@ export class ObjectSource implements DeltaSource {
         wait = Math.min(wait * 2, LONGEST_POLL_MS);
       }
     }
+  }
+
+  async run(): Promise<string | null> {
+    const found = await this.store.read(HEAD_KEY, {});
+    return found === null || found === "known" ? null : parseHead(found.bytes).run;
   }
 
   async close(): Promise<void> {}
@@ -130,12 +136,21 @@ export class ObjectSource implements DeltaSource {
 const nameOf = ({ epoch, number }: { epoch: number; number: number }): string => `${epoch}/${number}`;
 
 /** A place once the head has changed: entries of a writer that took over are taken from its first on. */
-function placeIn(head: ObjectHead, before: Place | null): Place {
-  if (!before) return { head, next: null, looks: 0, known: new Set(head.snapshots.map(nameOf)) };
+function placeIn(head: ObjectHead, before: Place | null, after: KeptPlace | undefined): Place {
+  if (!before) {
+    const next = after && goesOn(head, after) ? after.number + 1 : null;
+    return { head, next, looks: 0, known: new Set(head.snapshots.map(nameOf)) };
+  }
   const former = before.head.spans.at(-1)?.epoch ?? 0;
   const later = head.spans.filter(({ epoch }) => epoch > former).map(({ from }) => Math.max(from, 1));
   const next = before.next === null ? null : Math.min(before.next, ...later);
   return { ...before, head, next };
+}
+
+/** Whether what comes after an entry is there, as far as there is any. */
+function goesOn(head: ObjectHead, { run, number, epoch }: KeptPlace): boolean {
+  if (head.run !== run || number < oldestOf(head) || number > newestOf(head)) return false;
+  return head.spans.every((span) => span.epoch <= epoch || span.from > number);
 }
 
 function framesOf(bytes: Uint8Array): Frame[] {

@@ -52,7 +52,7 @@ export class LogScorer {
 
   /** @param path a run's directory (its newest checkpoint) or one checkpoint @throws HashbrookError checkpoint_… */
   static async open(path: string, { precision, dims }: ScoreAs = {}): Promise<LogScorer> {
-    const { model, examples, skipped } = await new LocalHost(precision, dims).load(path);
+    const { model, examples, skipped } = await new LocalHost({ precision, dims }).load(path);
     return new LogScorer(model as ScoringModel, examples, skipped);
   }
 

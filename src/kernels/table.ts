@@ -45,6 +45,12 @@ export interface TableKernel {
   /** Writes a serving row: f32[lanes] at `weights`. exact: after `reserve`. */
   put(key: bigint, weights: number): void;
   remove(key: bigint): number;
+  /** Gives up an exact table's row; the last one takes its number. */
+  removeRow(row: number): void;
+  /** Before `open` of an exact table: its rows are some of a hash table's `rows`, and their keys are the numbers these have there. */
+  numberRows(rows: number): void;
+  /** Puts what rows are found by in the place of `count` u64 keys. */
+  identify(keys: number, count: number): void;
   /** Lines of the index that are read to find a key, or to see that it has no row. */
   probes(key: bigint): number;
   /** Copies whole rows, whose u32 numbers lie at `list`, to `out`. */
@@ -105,6 +111,8 @@ export interface TableKernel {
   apply(rows: number): void;
   /** Where vectors come from elsewhere: leaves the distinct keys at `keysAt` and returns their number. */
   gatherKeys(occurrences: number): number;
+  /** After `gatherKeys`: X of keys whose rows are there, or nowhere. Changes nothing. */
+  gatherFound(rows: number): void;
   /** X from the vectors the host wrote to `uniqueWeightsAt`. */
   spread(rows: number): void;
   /** dX summed for each distinct key, to `uniqueGradientsAt`. */

@@ -70,6 +70,7 @@ export class EventModel implements Model {
 
   async predict(batch: Batch, gathered?: () => void): Promise<Float32Array> {
     this.copy(batch);
+    for (const part of this.parts) await part.fetch(batch, this.numbersOf(batch));
     this.main.kernel.scoreEvents(batch.rows);
     gathered?.();
     return this.logits(batch.rows);
@@ -85,8 +86,12 @@ export class EventModel implements Model {
   restore(blocks: SavedBlocks): void {
     if (this.replica) throw servesOnly();
     for (const table of this.tables) table.restore(blocks);
-    this.numbers.restore(blocks);
+    this.restoreBeside(blocks);
     this.clock.restore(blocks);
+  }
+
+  restoreBeside(blocks: SavedBlocks): void {
+    this.numbers.restore(blocks);
     this.calibrator?.restore(blocks);
   }
 
@@ -102,7 +107,10 @@ export class EventModel implements Model {
 
   private copy(batch: Batch): void {
     this.numbers.resolve(batch);
-    const numbers = this.numbers.values.subarray(0, batch.rows * this.numbers.columns);
-    for (const part of this.parts) part.copy(batch, numbers);
+    for (const part of this.parts) part.copy(batch, this.numbersOf(batch));
+  }
+
+  private numbersOf({ rows }: Batch): Float32Array {
+    return this.numbers.values.subarray(0, rows * this.numbers.columns);
   }
 }

@@ -31,7 +31,7 @@ export class EventTable {
     options: Pick<ModelOptions, "layout"> & Partial<ModelOptions>,
     wide?: EventTable,
   ) {
-    const { layout, servingPrecision, sharing } = options;
+    const { layout, servingPrecision, sharing, keeper } = options;
     const { floats, drawn } = rowOf(spec.tower.kind, spec.tables[index]);
     this.spec = spec;
     this.index = index;
@@ -39,13 +39,14 @@ export class EventTable {
     this.drawn = drawn;
     this.wide = wide;
     const widened = { ...spec, tables: spec.tables.with(index, { ...spec.tables[index], dim: floats }) };
-    // The table's own path for mini-batches is not used, so it is made for one row.
-    this.table = new StoreTable(widened, index, batchLayout(spec, 1), {
+    // The table's own path for mini-batches tells which rows are to be fetched; else it is not used, and made for one row.
+    this.table = new StoreTable(widened, index, keeper ? layout : batchLayout(spec, 1), {
       workspace: (kernel) => this.open(kernel as EventKernel, widened.tables[index]),
       wide: wide?.kernel,
       serving: isReplica(options),
       servingPrecision,
       sharing,
+      keeper,
     });
     this.kernel = this.table.store.kernel as EventKernel;
   }
@@ -85,6 +86,11 @@ export class EventTable {
       keys(region.keys, bag.keys);
       floats(region.weights, bag.weights);
     });
+  }
+
+  /** Sees to it that a batch's rows can be found. */
+  fetch(batch: Batch, numbers: Float32Array): void | Promise<void> {
+    if (!this.table.store.whole) return this.table.fetch(batch, numbers);
   }
 
   /** The kernel scores rows without importance, and learns nothing of them. */

@@ -3,6 +3,7 @@ import type { Batch, BatchLayout } from "../core/batch.js";
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import type { RowKeeper } from "../tables/kept-rows.js";
 import type { Sharing } from "../tables/sharing.js";
 import type { ServingPrecision, Table } from "../tables/table.js";
 import type { Lanes } from "./lanes.js";
@@ -83,6 +84,8 @@ export interface Model {
   blocks(): Block[];
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong shape */
   restore(blocks: SavedBlocks): void;
+  /** What is not rows of its tables, nor how it learns: what a replica is told once, of a checkpoint. @throws as `restore` */
+  restoreBeside(blocks: SavedBlocks): void;
   /** null where there are no dense weights. */
   norms(): Norms | null;
   close(): Promise<void>;
@@ -112,6 +115,8 @@ export interface ModelOptions {
   readonly onTowerRun?: () => void;
   /** "serve", "hold": its rows are several threads'. */
   readonly sharing?: Sharing | undefined;
+  /** "serve": keeps its rows, of which those that are used are in memory. Default: all are. */
+  readonly keeper?: RowKeeper | undefined;
   /** "serve": how its rows hold their weights. Default f32. */
   readonly servingPrecision?: ServingPrecision | undefined;
 }

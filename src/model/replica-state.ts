@@ -90,11 +90,8 @@ export class ReplicaState implements Publishable {
    * @throws HashbrookError checkpoint_mismatch where it is of another model, and nothing has changed; table_full
    */
   apply(state: ServingState): void {
-    const stores = state.tables.map((rows) => this.storeFor(rows));
-    const dense = state.dense.map((slice) => this.denseFor(slice));
+    const { stores, dense } = this.check(state);
     const { statistics, calibration } = state;
-    if (calibration && !this.calibrator?.fits(calibration)) throw mismatch("calibration", calibration.values.length);
-    if (statistics && !this.numbers.fits(statistics)) throw mismatch("statistics", statistics.length);
     state.tables.forEach((rows, i) => {
       stores[i].remove(rows.removed);
       stores[i].put(rows);
@@ -105,6 +102,27 @@ export class ReplicaState implements Publishable {
     if (dense.length > 0) for (const weights of this.inTables) weights.written();
     if (calibration) this.calibrator!.use(calibration);
     if (statistics) this.numbers.use(bytesOf(statistics));
+  }
+
+  /**
+   * Where a piece's rows and dense weights go.
+   * @throws HashbrookError checkpoint_mismatch where it is of another model
+   */
+  check({ tables, dense, statistics, calibration }: ServingState): { stores: RowStore[]; dense: Float32Array[] } {
+    const places = { stores: tables.map((rows) => this.storeFor(rows)), dense: dense.map((one) => this.denseFor(one)) };
+    if (calibration && !this.calibrator?.fits(calibration)) throw mismatch("calibration", calibration.values.length);
+    if (statistics && !this.numbers.fits(statistics)) throw mismatch("statistics", statistics.length);
+    return places;
+  }
+
+  /** All that is served beside rows, in one piece: as it will be once these pieces were applied. */
+  beside(after: readonly ServingState[]): ServingState {
+    const dense = Object.entries(this.dense).map(([name, { data }]) => ({ name, at: 0, data: data.slice() }));
+    for (const slice of after.flatMap((state) => state.dense))
+      dense.find(({ name }) => name === slice.name)!.data.set(slice.data, slice.at);
+    const statistics = after.findLast((state) => state.statistics)?.statistics ?? this.numbers.snapshot();
+    const calibration = after.findLast((state) => state.calibration)?.calibration ?? this.calibrator?.snapshot();
+    return { tables: [], dense, statistics, ...(calibration && { calibration }) };
   }
 
   /** What has to be put into this model so that it serves what another one of the same spec does: rows that differ alone. */

@@ -113,10 +113,10 @@ export class TowerModel implements Model {
     const tower = buildTower(spec.tower, towerShape(spec, options.layout), spec.seed, weighsFakes(spec));
     const learns = options.purpose === "train";
     const serving = isReplica(options);
-    const { servingPrecision, sharing } = options;
+    const { servingPrecision, sharing, keeper } = options;
     const tables: Table[] = [];
     for (const t of spec.tables.keys())
-      tables.push(await createTable(spec, t, options.layout, { learns, serving, servingPrecision, sharing }));
+      tables.push(await createTable(spec, t, options.layout, { learns, serving, servingPrecision, sharing, keeper }));
     const model = new TowerModel(spec, options, tables, tower);
     if (options.purpose === "hold") return model;
     await model.graph.load();
@@ -233,11 +233,16 @@ export class TowerModel implements Model {
   restore(blocks: SavedBlocks): void {
     if (this.replica) throw servesOnly();
     for (const table of this.tables) table.restore(blocks);
-    this.dense.restore(blocks);
-    this.numbers.restore(blocks);
+    this.restoreBeside(blocks);
     this.clock.restore(blocks);
     this.wild.restore(blocks);
     this.lanes?.restore(blocks);
+  }
+
+  restoreBeside(blocks: SavedBlocks): void {
+    for (const dense of this.tables.flatMap((table) => table.dense)) dense.restore(blocks);
+    this.dense.restore(blocks);
+    this.numbers.restore(blocks);
     this.calibrator?.restore(blocks);
   }
 

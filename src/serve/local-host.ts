@@ -1,5 +1,6 @@
 import { systemClock } from "../core/clock.js";
 import { loadModel } from "../model/load.js";
+import type { RowDirectory } from "../row-store/row-directory.js";
 import type { Dims } from "../spec/cut.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { Ask, Lane, TurnResult } from "./dispatcher.js";
@@ -10,6 +11,14 @@ import type { Current, Host, HostedCheckpoint } from "./host.js";
 import { fillOf, type TableFacts } from "./live/fill.js";
 import { qualityOf } from "./live/quality.js";
 import { CAPACITY, ScoringModel } from "./scoring-model.js";
+import { StoredModel, type Storing } from "./stored-model.js";
+
+export interface LocalOptions {
+  readonly precision?: ServingPrecision | undefined;
+  readonly dims?: Dims | undefined;
+  readonly prior?: number | undefined;
+  readonly rows?: RowDirectory | undefined;
+}
 
 /** Scores in the calling thread. */
 export class LocalHost implements Host, Lane {
@@ -17,6 +26,7 @@ export class LocalHost implements Host, Lane {
   private readonly precision: ServingPrecision | undefined;
   private readonly dims: Dims | undefined;
   private readonly prior: number | undefined;
+  private readonly storing: Storing | undefined;
   private readonly engine: Engine;
   private current: () => Current | null = () => null;
   private last: Promise<unknown> = Promise.resolve();
@@ -24,11 +34,13 @@ export class LocalHost implements Host, Lane {
   /**
    * @param dims prefixes that nested vectors of checkpoints are cut to
    * @param prior tell how uncertain logits are: the precision of a weight that nothing is known of
+   * @param rows where rows lie in place of memory
    */
-  constructor(precision?: ServingPrecision, dims?: Dims, prior?: number) {
+  constructor({ precision, dims, prior, rows }: LocalOptions = {}) {
     this.precision = precision;
     this.dims = dims;
     this.prior = prior;
+    this.storing = rows && { directory: rows, precision };
     this.engine = new Engine({ enter: () => this.answering(), leave: () => {}, now: () => systemClock.now() });
   }
 
@@ -37,11 +49,13 @@ export class LocalHost implements Host, Lane {
   }
 
   open(spec: unknown, run: string): Promise<ScoringModel> {
+    if (this.storing) return StoredModel.ofSnapshot(spec, run, this.storing);
     return ScoringModel.open(spec, run, this.precision);
   }
 
   /** The rows stay as they were trained where no precision is asked for. */
   async load(path: string): Promise<HostedCheckpoint> {
+    if (this.storing) return StoredModel.ofCheckpoint(path, this.storing);
     const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1, dims: this.dims });
     const { spec, examples, model, skipped } = loaded;
     const { precision, prior } = this;

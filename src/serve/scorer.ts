@@ -5,7 +5,9 @@ import { wallTime } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import type { DeltaSource } from "../delta-log/delta-log.js";
+import { KeptSource } from "../delta-log/kept-source.js";
 import { Replica, type ReplicaStatus } from "../delta-log/replica.js";
+import type { RowDirectory } from "../row-store/row-directory.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Dims } from "../spec/cut.js";
 import type { ServingPrecision } from "../tables/table.js";
@@ -14,10 +16,11 @@ import type { Found, Question } from "./embeddings/ask.js";
 import { tooFast } from "./embeddings/steady.js";
 import type { ModelVersion, Scored } from "./engine.js";
 import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
+import { hostOf } from "./host-of.js";
 import type { TableFacts } from "./live/fill.js";
 import type { ServedQuality } from "./live/quality.js";
-import { LocalHost } from "./local-host.js";
-import { ScoringThreads } from "./threads.js";
+import { isOfLog } from "./stored-model.js";
+import type { ScoringThreads } from "./threads.js";
 import { RunWatch } from "./watch.js";
 
 export type { ScoreOptions } from "./dispatcher.js";
@@ -46,6 +49,8 @@ export interface WorkerOptions {
   readonly workers?: number | undefined;
   /** @internal Those of a server, for all its models. */
   readonly threads?: ScoringThreads | undefined;
+  /** Rows lie there in place of memory. Without workers, `dims` and `prior`; closing it is the caller's. Default: they are in memory. */
+  readonly rowStore?: RowDirectory | undefined;
   /** Requests that share a run, at most. @internal */
   readonly mostJoined?: number | undefined;
 }
@@ -176,8 +181,9 @@ export class Scorer {
       },
       options,
     );
+    const kept = options.rowStore?.kept;
     const replica = new Replica<HostedModel>({
-      source,
+      source: new KeptSource(source, kept && isOfLog(kept) ? kept.frame : null),
       open: (spec, run) => host.open(spec, run),
       exclusive: (step) => host.between(step),
       now: wallTime,
@@ -304,11 +310,4 @@ export class Scorer {
 function servedOf(path: string): { readonly path: string; readonly held: string | null } {
   const instead = servedInstead(nodeFiles, path);
   return instead ? { path: instead.path, held: instead.text } : { path, held: null };
-}
-
-function hostOf({ workers = 0, threads, precision, dims, prior }: LoadOptions): Host {
-  if (threads) return threads.host(precision, dims);
-  if (workers === 0) return new LocalHost(precision, dims, prior);
-  const own = new ScoringThreads(workers);
-  return { ...own.host(precision, dims), close: () => own.close() };
 }

@@ -65,11 +65,7 @@ export class ScoringModel implements HostedModel {
 
   /** Makes the model of a snapshot: its spec must have the hash it says. */
   static async open(spec: unknown, run: string, precision?: ServingPrecision): Promise<ScoringModel> {
-    const compiled = compiledFromJson(JSON.stringify(spec));
-    if (specHash(compiled) !== run) {
-      throw new HashbrookError("log_mismatch", `delta log: its spec has the hash ${specHash(compiled)}, not ${run}`);
-    }
-    return ScoringModel.empty(compiled, precision);
+    return ScoringModel.empty(snapshotSpec(spec, run), precision);
   }
 
   /** A model that serves, before it was told anything. */
@@ -87,7 +83,7 @@ export class ScoringModel implements HostedModel {
     return scoring;
   }
 
-  apply(states: Iterable<ServingState>): void {
+  apply(states: Iterable<ServingState>): void | Promise<void> {
     for (const state of states) this.model.serving.apply(state);
     this.changes++;
   }
@@ -98,9 +94,11 @@ export class ScoringModel implements HostedModel {
    */
   async predict(rows: number, gathered?: () => void): Promise<Predicted> {
     const batch = this.requests.batch(rows);
-    this.unseen.look(batch, this.runs++ % rows);
     this.scored = batch;
-    return this.predictBatch(batch, gathered);
+    return this.predictBatch(batch, () => {
+      this.unseen.look(batch, this.runs++ % rows);
+      gathered?.();
+    });
   }
 
   /** Click probabilities of rows that were read otherwise. @param gathered as above */
@@ -123,6 +121,13 @@ export class ScoringModel implements HostedModel {
   close(): Promise<void> {
     return this.model.close();
   }
+}
+
+/** The compiled spec of a snapshot. @throws HashbrookError log_mismatch where it has another hash than the snapshot says */
+export function snapshotSpec(spec: unknown, run: string): CompiledSpec {
+  const compiled = compiledFromJson(JSON.stringify(spec));
+  if (specHash(compiled) === run) return compiled;
+  throw new HashbrookError("log_mismatch", `delta log: its spec has the hash ${specHash(compiled)}, not ${run}`);
 }
 
 /** Every member path that a field reads, and those of label, weight, time and id, which requests made of events may have. */

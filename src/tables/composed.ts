@@ -3,8 +3,8 @@ import { HashbrookError } from "../core/errors.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { Encoding, EncodingOptions, StreamTime } from "./encoding.js";
-import { HashStore } from "./hash-store.js";
 import { Matrices } from "./matrices.js";
+import { openStore } from "./open-store.js";
 import type { RowStore } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 import type { StoreEncoding } from "./store-encoding.js";
@@ -34,7 +34,7 @@ export class ComposedEncoding implements Encoding {
   readonly dim: number;
   readonly stores: readonly RowStore[];
   readonly dense = [];
-  private readonly pool: HashStore;
+  private readonly pool: RowStore;
   private readonly importance: StoreEncoding | null;
   private readonly capacity: number;
   private readonly parts: number;
@@ -54,13 +54,13 @@ export class ComposedEncoding implements Encoding {
     options: EncodingOptions,
     importance: StoreEncoding | null = null,
   ) {
-    const { capacity, serving, servingPrecision, memoryLimit, sharing } = options;
+    const { capacity, serving, servingPrecision, memoryLimit, sharing, keeper } = options;
     this.dim = dim;
     this.capacity = capacity;
     this.parts = composition.parts.length;
     const workspace = (kernel: TableKernel) => open(kernel, pool, composition, capacity);
     const limit = memoryLimit === undefined ? {} : { memoryLimit };
-    this.pool = new HashStore(pool, { workspace, serving, servingPrecision, sharing, ...limit });
+    this.pool = openStore(pool, { workspace, serving, servingPrecision, sharing, keeper, ...limit });
     this.matrices = new Matrices(this.pool.memory, capacity * dim);
     this.importance = importance;
     this.stores = this.importance ? [this.pool, this.importance.store] : [this.pool];
@@ -83,16 +83,16 @@ export class ComposedEncoding implements Encoding {
     return this.stores.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  gather(count: number, mode: "learn" | "score", clock: StreamTime): void {
+  async gather(count: number, mode: "learn" | "score", clock: StreamTime): Promise<void> {
     const { kernel } = this.pool;
     const { importance } = this;
     if (importance) {
       importance.keys.set(this.keys.subarray(0, count));
-      importance.gather(count, mode, clock);
+      await importance.gather(count, mode, clock);
       this.importances(kernel.importanceAt.value, count).set(importance.vectors.subarray(0, count * this.parts));
     }
     kernel.expand(count);
-    kernel.gather(count, count * this.parts, mode === "learn" ? 1 : 0);
+    await this.pool.gather(count, count * this.parts, mode === "learn");
     kernel.reduce(count);
     this.learning = mode === "learn" ? count : 0;
   }
@@ -114,9 +114,9 @@ export class ComposedEncoding implements Encoding {
     this.learning = 0;
   }
 
-  vectorOf(key: bigint): Float32Array {
+  async vectorOf(key: bigint): Promise<Float32Array> {
     this.keys[0] = key;
-    this.gather(1, "score", { time: 0, examples: 0 });
+    await this.gather(1, "score", { time: 0, examples: 0 });
     return this.vectors.slice(0, this.dim);
   }
 

@@ -1,4 +1,5 @@
 import type { TableContribution } from "./contribution.js";
+import type { RowKeeper } from "./kept-rows.js";
 import type { Learner } from "./learner.js";
 import type { RowChunk, ServingPrecision } from "./row-store.js";
 import type { Sharing } from "./sharing.js";
@@ -91,6 +92,8 @@ export interface EncodingOptions {
   readonly servingPrecision?: ServingPrecision | undefined;
   /** Rows of stores are several threads'. Default: its own. */
   readonly sharing?: Sharing | undefined;
+  /** Keeps a replica's rows, of which those that are used are in memory. Default: all are. */
+  readonly keeper?: RowKeeper | undefined;
   /** What runs decoders. */
   readonly runtime: "onnxruntime" | "tensorflow";
   /** Bytes each memory may grow to; 4 GiB by default. */

@@ -8,15 +8,16 @@ import type { StoreSpec } from "./spec.js";
  * from their keys.
  */
 export class ExactStore extends RowStore {
-  constructor(spec: StoreSpec, options: StoreOptions) {
-    super(spec, options, true);
+  /** @param keyed false where its keys are the numbers of a hash table's rows */
+  constructor(spec: StoreSpec, options: StoreOptions, keyed = true) {
+    super(spec, options, keyed, true);
   }
 
   get rowsBlock(): string {
     return this.blockName("rows");
   }
 
-  isKey(): boolean {
+  isKey(_key: bigint): boolean {
     return true;
   }
 
@@ -39,7 +40,7 @@ export class ExactStore extends RowStore {
     return [{ name: this.rowsBlock, dtype: "U8", shape, data: this.rowBytes(this.rows) }];
   }
 
-  protected restoreRows(blocks: SavedBlocks): void {
+  restoreRows(blocks: SavedBlocks): void {
     const { stride } = this.layout;
     const data = this.saved(blocks, "rows", { each: stride });
     const count = data.byteLength / stride;

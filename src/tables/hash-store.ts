@@ -8,7 +8,7 @@ import type { StoreSpec } from "./spec.js";
  */
 export class HashStore extends RowStore {
   constructor(spec: StoreSpec, options: StoreOptions) {
-    super(spec, options, false);
+    super(spec, options, false, false);
   }
 
   get rowsBlock(): string {
@@ -44,7 +44,7 @@ export class HashStore extends RowStore {
     ];
   }
 
-  protected restoreRows(blocks: SavedBlocks): void {
+  restoreRows(blocks: SavedBlocks): void {
     const state = this.saved(blocks, "state", { bytes: this.capacity * this.layout.stateBytes });
     const touched = this.saved(blocks, "touched", { bytes: this.bitmapBytes() });
     this.stateView().set(state);

@@ -39,6 +39,8 @@ export abstract class RowStore {
   readonly spec: StoreSpec;
   /** True where rows are known by their keys, false where by their numbers. */
   readonly keyed: boolean;
+  /** True where all rows are in memory. */
+  readonly whole: boolean = true;
   readonly optimizer: Optimizer;
   readonly layout: RowLayout;
   readonly kernel: TableKernel;
@@ -55,11 +57,12 @@ export abstract class RowStore {
     present: (rows) => this.present(rows),
   });
   /** Room for one row's weights, or for all of its floats; for one key. */
-  private readonly probe: number;
+  protected readonly probe: number;
   private readonly keyProbe: number;
   readonly packing: number;
 
-  constructor(spec: StoreSpec, options: StoreOptions, keyed: boolean) {
+  /** @param indexed rows have their keys with them, and an index */
+  constructor(spec: StoreSpec, options: StoreOptions, keyed: boolean, indexed: boolean) {
     this.spec = spec;
     this.keyed = keyed;
     this.optimizer = optimizerFor(spec.optimizer);
@@ -85,7 +88,7 @@ export abstract class RowStore {
     this.lifecycle = openLifecycle(spec, { kernel, memory }, { ...options, stride: this.layout.stride });
     this.sharing = StoreSharing.begin(kernel, memory, sharing, spec.name, start, this.layout.lanes * 12);
     const { stateBytes } = this.layout;
-    if (!(this.sharing ?? kernel).open(+keyed, spec.rows, stateBytes, seed, spec.init)) throw this.full(spec.rows);
+    if (!(this.sharing ?? kernel).open(+indexed, spec.rows, stateBytes, seed, spec.init)) throw this.full(spec.rows);
   }
 
   /** Learned rows. */
@@ -111,6 +114,20 @@ export abstract class RowStore {
   reserve(extra: number): void {
     if (!this.kernel.reserve(extra)) throw this.full(this.rows + extra);
   }
+
+  /**
+   * Fills X of a batch of so many rows, whose keys lie in the kernel's workspace.
+   * @throws HashbrookError table_full, and nothing has changed
+   */
+  gather(rows: number, occurrences: number, learn: boolean): void | Promise<void> {
+    if (!this.kernel.gather(rows, occurrences, learn ? 1 : 0)) throw this.full(this.rows + occurrences);
+  }
+
+  /** Sees to it that the rows of the first `count` keys in the workspace can be found. */
+  fetch(_count: number): void | Promise<void> {}
+
+  /** Sees to it that the row of a key can be found. */
+  find(_key: bigint): void | Promise<void> {}
 
   /** The row of a key, or null where nothing was learned for it. */
   lookup(key: bigint): RowState | null {
@@ -278,7 +295,8 @@ export abstract class RowStore {
   /** What to do where its rows do not fit. */
   protected abstract get mend(): string;
   protected abstract rowBlocks(): Block[];
-  protected abstract restoreRows(blocks: SavedBlocks): void;
+  /** Its rows alone, in place of those it has. @throws as `restore` */
+  abstract restoreRows(blocks: SavedBlocks): void;
   /** What a row is known by outside: its key or its number. */
   abstract keyOf(row: number): bigint;
   protected abstract learnedRows(): Iterable<{ row: number; key: bigint }>;

@@ -63,16 +63,16 @@ export class ShardedEncoding implements Encoding {
     return this.shards.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  gather(count: number, mode: "learn" | "score", clock: StreamTime): void {
+  async gather(count: number, mode: "learn" | "score", clock: StreamTime): Promise<void> {
     const { parts } = this;
     this.learning = 0;
     parts.kernel.byHash(count, this.seed);
     if (mode === "learn" && this.refuses) this.reserve();
-    this.shards.forEach((shard, p) => {
+    for (const [p, shard] of this.shards.entries()) {
       shard.keys.set(parts.keysOf(p));
-      shard.gather(parts.count(p), mode, clock);
+      await shard.gather(parts.count(p), mode, clock);
       parts.take(p, shard.vectors);
-    });
+    }
     parts.kernel.spread(count);
     if (mode === "learn") this.learning = count;
   }
@@ -94,7 +94,7 @@ export class ShardedEncoding implements Encoding {
     this.learning = 0;
   }
 
-  vectorOf(key: bigint): Float32Array {
+  vectorOf(key: bigint): Float32Array | Promise<Float32Array> {
     return this.shards[this.parts.kernel.partOf(key, this.seed)].vectorOf(key);
   }
 

@@ -18,12 +18,12 @@ export class StoreEncoding extends StoreLearner implements Encoding {
 
   /** @param options.unitRows rows from this one on start around 1 */
   constructor(spec: StoreSpec, options: EncodingOptions & { readonly unitRows?: number }) {
-    const { capacity, serving, servingPrecision, memoryLimit, sharing, unitRows } = options;
+    const { capacity, serving, servingPrecision, memoryLimit, sharing, keeper, unitRows } = options;
     const workspace = (kernel: TableKernel): void => {
       if (unitRows !== undefined) kernel.setUnitRows(unitRows);
       kernel.openBatch(capacity, 1, 1, 0, capacity);
     };
-    super(spec, { workspace, serving, servingPrecision, sharing, ...(memoryLimit && { memoryLimit }) });
+    super(spec, { workspace, serving, servingPrecision, sharing, keeper, ...(memoryLimit && { memoryLimit }) });
     this.dim = spec.dim;
     this.capacity = capacity;
     const { store } = this;
@@ -57,14 +57,22 @@ export class StoreEncoding extends StoreLearner implements Encoding {
     return this.store.bytes;
   }
 
-  gather(count: number, mode: "learn" | "score", clock: StreamTime): void {
+  gather(count: number, mode: "learn" | "score", clock: StreamTime): void | Promise<void> {
     if (mode === "learn") this.store.lifecycle?.setClock(clock);
     this.begin();
-    if (!this.store.kernel.gather(count, count, mode === "learn" ? 1 : 0)) {
-      throw this.store.full(this.store.rows + count);
-    }
+    const gathered = this.store.gather(count, count, mode === "learn");
+    if (gathered) return gathered.then(() => this.gathered(count, mode));
+    this.gathered(count, mode);
+  }
+
+  private gathered(count: number, mode: "learn" | "score"): void {
     this.learning = mode === "learn" ? count : null;
     this.copy?.set(this.found.subarray(0, count * this.dim));
+  }
+
+  /** Sees to it that the rows of the first `count` keys can be found. */
+  fetch(count: number): void | Promise<void> {
+    return this.store.fetch(count);
   }
 
   /** How many of the first `count` keys have no row. */

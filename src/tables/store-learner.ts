@@ -2,9 +2,8 @@ import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { addContributions, placeKeys, type TableContribution } from "./contribution.js";
 import type { StreamTime } from "./encoding.js";
-import { ExactStore } from "./exact-store.js";
-import { HashStore } from "./hash-store.js";
 import type { Learner } from "./learner.js";
+import { openStore } from "./open-store.js";
 import type { RowStore, StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
@@ -20,7 +19,7 @@ export abstract class StoreLearner implements Learner {
 
   /** @throws HashbrookError table_full when its first rows do not fit */
   constructor(spec: StoreSpec, options: StoreOptions) {
-    this.store = spec.encoding === "exact" ? new ExactStore(spec, options) : new HashStore(spec, options);
+    this.store = openStore(spec, options);
     this.stores = [this.store];
   }
 
@@ -62,8 +61,9 @@ export abstract class StoreLearner implements Learner {
     this.begin();
   }
 
-  vectorOf(key: bigint): Float32Array {
-    return this.store.weightsOf(key);
+  vectorOf(key: bigint): Float32Array | Promise<Float32Array> {
+    const found = this.store.find(key);
+    return found ? found.then(() => this.store.weightsOf(key)) : this.store.weightsOf(key);
   }
 
   blocks(): Block[] {

@@ -3,6 +3,7 @@ import { type RowLayout, rowLayout } from "../core/row-layout.js";
 import type { TableKernel, WideKernel } from "../kernels/table.js";
 import type { Optimizer } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
+import type { RowKeeper } from "./kept-rows.js";
 import type { Sharing } from "./sharing.js";
 
 export interface StoreOptions {
@@ -18,6 +19,8 @@ export interface StoreOptions {
   readonly servingPrecision?: ServingPrecision | undefined;
   /** Its rows are several threads'. Default: its own. */
   readonly sharing?: Sharing | undefined;
+  /** A replica's: keeps its rows, of which those that are used are in memory. Default: all are. */
+  readonly keeper?: RowKeeper | undefined;
 }
 
 /** What a replica can hold its rows in. */

@@ -59,19 +59,33 @@ export class StoreTable extends StoreLearner implements Table {
     return this.matrices.at(this.store.kernel.gradientAt.value);
   }
 
-  gather(batch: Batch, mode: GatherMode, numbers = batch.numbers, clock?: StreamTime): void {
-    const { kernel, memory } = this.store;
+  gather(batch: Batch, mode: GatherMode, numbers = batch.numbers, clock?: StreamTime): void | Promise<void> {
     if (batch.rows > this.rows) {
       throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
     }
-    const occurrences = this.path.load(batch, numbers, kernel, memory);
+    const occurrences = this.load(batch, numbers);
     if (mode === "learn" && clock) this.store.lifecycle?.setClock(clock);
     this.begin();
-    if (!kernel.gather(batch.rows, occurrences, mode === "learn" ? 1 : 0)) {
-      throw this.store.full(this.store.rows + occurrences);
-    }
-    if (mode !== "score") this.learning = batch.rows;
-    this.copy?.set(this.found.subarray(0, batch.rows * this.width));
+    const gathered = this.store.gather(batch.rows, occurrences, mode === "learn");
+    if (gathered) return gathered.then(() => this.gathered(batch.rows, mode));
+    this.gathered(batch.rows, mode);
+  }
+
+  private gathered(rows: number, mode: GatherMode): void {
+    if (mode !== "score") this.learning = rows;
+    this.copy?.set(this.found.subarray(0, rows * this.width));
+  }
+
+  /** Sees to it that a batch's rows can be found. */
+  fetch(batch: Batch, numbers: Float32Array): void | Promise<void> {
+    const { kernel } = this.store;
+    const occurrences = this.load(batch, numbers);
+    kernel.identify(kernel.keysAt.value, occurrences);
+    return this.store.fetch(kernel.gatherKeys(occurrences) >>> 0);
+  }
+
+  private load(batch: Batch, numbers: Float32Array): number {
+    return this.path.load(batch, numbers, this.store.kernel, this.store.memory);
   }
 
   contribute(): TableContribution {

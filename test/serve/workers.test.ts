@@ -7,7 +7,7 @@ import { Dispatcher } from "../../src/serve/dispatcher.js";
 import type { Current, Host, HostedModel } from "../../src/serve/host.js";
 import { LocalHost } from "../../src/serve/local-host.js";
 import { ScoringThreads } from "../../src/serve/threads.js";
-import { servedSpec } from "../model/served.js";
+import { servedSpecs, tower } from "./served-specs.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 
 type Calls = { readonly worker: Worker };
@@ -50,26 +50,7 @@ afterAll(async () => {
   await pool.close();
 });
 
-const tower = (encoding: string, optimizer = "adam") => servedSpec("deep_crossing", { encoding, optimizer });
-const specs: [what: string, yaml: string][] = [
-  ["exact", tower("exact")],
-  ["exact, ftrl", tower("exact", "ftrl")],
-  ["hash", tower("hash")],
-  ["hash in shards", tower("hash, rows: 300, shards: 3")],
-  ["exact in shards", tower("exact, shards: 2")],
-  ["shared", tower("shared, rows: 64")],
-  ["compositional", tower("compositional, rows: 64")],
-  ["multi_hash", tower("multi_hash, rows: 64")],
-  ["dhe", tower("dhe, dhe: { hashes: 16, width: 16 }")],
-  ["low_dim", tower("low_dim, low_dim: { dim: 2 }")],
-  ["hot_cold", tower("hot_cold, rows: 20, hot_cold: { threshold: 2, cold: { rows: 64 } }")],
-  ["lr", servedSpec("lr", { optimizer: "ftrl" })],
-  ["lr, calibrated", `${servedSpec("lr", { optimizer: "ftrl" })}calibration: { by: a, slices: 2 }\n`],
-  ["fm", servedSpec("fm", { encoding: "hash" })],
-  ["ffm", servedSpec("ffm")],
-];
-
-it.each(specs)("scores in threads have predict's bits, whatever they are asked together: %s", async (_, yaml) => {
+it.each(servedSpecs)("scores in threads have predict's bits, whatever they are asked together: %s", async (_, yaml) => {
   const trainer = await trainerOf(yaml);
   for (let i = 0; i < 3; i++) await trainer.learn();
   const hosted = [await threads.open(trainer), await local.open(trainer)];

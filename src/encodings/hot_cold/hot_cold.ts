@@ -82,7 +82,7 @@ export class HotColdEncoding implements Encoding {
     const { parts } = this;
     this.learning = 0;
     if (mode === "learn") await this.settle(clock);
-    this.findRows(count);
+    await this.findRows(count);
     parts.kernel.byRow(count);
     for (const { part, encoding } of this.inUse()) {
       encoding.keys.set(parts.keysOf(part));
@@ -111,7 +111,8 @@ export class HotColdEncoding implements Encoding {
     this.learning = 0;
   }
 
-  vectorOf(key: bigint): Float32Array | Promise<Float32Array> {
+  async vectorOf(key: bigint): Promise<Float32Array> {
+    await this.hot.store.find(key);
     return this.hot.store.kernel.rowOf(key) >>> 0 === NONE ? this.cold.vectorOf(key) : this.hot.vectorOf(key);
   }
 
@@ -139,8 +140,9 @@ export class HotColdEncoding implements Encoding {
   }
 
   /** Looks up which keys have a hot row. */
-  private findRows(count: number): void {
+  private async findRows(count: number): Promise<void> {
     this.hot.keys.set(this.parts.keys.subarray(0, count));
+    await this.hot.fetch(count);
     this.parts.rows.set(this.hot.rowsOf(count));
   }
 

@@ -166,6 +166,12 @@ export function gatherKeys(count: u32): u32 {
   return unique;
 }
 
+/** The other half of a scoring `gather`, once the rows of the keys that `gatherKeys` left are there. */
+export function gatherFound(rows: u32): void {
+  if (lookUp(0, false) > 0) materialise(false);
+  spread(rows);
+}
+
 /** Fills X from the vectors of the distinct keys (or rows). */
 export function spread(rows: u32): void {
   for (let i: u32 = 0; i < lists; i++) combine(i, rows);

@@ -16,6 +16,7 @@ import {
   late,
   NONE,
   note,
+  originOf,
   reserve,
   rowCapacity,
   rowInstead,
@@ -375,7 +376,7 @@ function bornState(i: u32, key: u64): usize {
   if (row != NONE && isTouched(row)) return rowPtr(row);
   const at = unbornAt + ((<usize>unborn) << 4);
   unborn++;
-  store<u64>(at, exact ? key : <u64>row);
+  store<u64>(at, originOf(key, row));
   store<u32>(at, i, 8);
   return 0;
 }

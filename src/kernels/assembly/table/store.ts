@@ -56,6 +56,8 @@ export let blank: bool = false;
 let unitFrom: u32 = NONE;
 /** Keys whose index lines are brought into the cache together. */
 const BLOCK: u32 = 128;
+/** Where the rows in memory are some of a hash table's, found by their numbers as an exact table's by their keys: all of its rows; else 0. */
+let numbered: u64 = 0;
 /** Kept where the compiler cannot see that nobody reads it. */
 let warmth: u32 = 0;
 /** State of a row that does not exist, to read its weights from. */
@@ -282,7 +284,30 @@ function markEight(mark: usize): void {
 /** The row of a key: hash: always one; exact: NONE where the key was never learned. Changes nothing. */
 @inline
 export function rowOf(key: u64): u32 {
-  return exact ? find(key) : hashRow(key);
+  return exact ? find(idOf(key)) : hashRow(key);
+}
+
+/** The rows are some of a hash table's `rows`. Before `open`, of an exact table. */
+export function numberRows(rows: u32): void {
+  numbered = rows;
+}
+
+/** What an exact table finds the row of a key by. */
+@inline
+function idOf(key: u64): u64 {
+  return numbered ? key % numbered : key;
+}
+
+/** What a row's initial weights follow from. */
+@inline
+export function originOf(key: u64, row: u32): u64 {
+  return exact ? idOf(key) : <u64>row;
+}
+
+/** Puts what rows are found by in the place of `count` keys (u64). */
+export function identify(keys: usize, count: u32): void {
+  if (!numbered) return;
+  for (const end = keys + ((<usize>count) << 3); keys < end; keys += 8) store<u64>(keys, idOf(load<u64>(keys)));
 }
 
 /** True where something was learned for a key itself. */
@@ -314,7 +339,7 @@ export function rowInstead(): u32 {
 export function weightsOf(key: u64, row: u32, out: usize): void {
   if (row == NONE) row = rowInstead();
   if (row != NONE && isTouched(row)) weights(rowPtr(row), out);
-  else initialWeights(exact ? key : <u64>row, out);
+  else initialWeights(originOf(key, row), out);
 }
 
 /**
@@ -335,7 +360,7 @@ export function setUnitRows(from: u32): void {
 export function makeState(id: u64, ptr: usize): void {
   const w = initialAt(ptr);
   drawWeights(id, seed, init, dim, lanes, w);
-  if (!exact && id >= <u64>unitFrom) addOne(w);
+  if (unitFrom != NONE && id >= <u64>unitFrom) addOne(w);
   initialise(ptr);
 }
 

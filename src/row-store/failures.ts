@@ -1,0 +1,23 @@
+import { HashbrookError } from "../core/errors.js";
+
+/** The library's numbers for a file that is not what it was. */
+const DAMAGE = new Set([-30797, -30796, -30793, -30784, -30779]);
+
+/** The error for a database of which something is not as it was written. */
+export function damaged(what: string, cause?: unknown): HashbrookError {
+  return new HashbrookError("row_store_damaged", `row store: ${what}`, {
+    hint: "a server makes the store anew by itself, from the log or the checkpoint",
+    cause,
+  });
+}
+
+/** What a failed call of the library's means. */
+export function failure(where: string, error: unknown): HashbrookError {
+  if (error instanceof HashbrookError) return error;
+  const { code, message } = error as { code?: unknown; message: string };
+  if (DAMAGE.has(Number(code))) return damaged(`${where}: ${message}`, error);
+  return new HashbrookError("row_store_write", `row store: ${where}: ${message}`, {
+    hint: "free space on its disk; nothing of this change was kept",
+    cause: error,
+  });
+}

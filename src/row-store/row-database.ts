@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { type Files, nodeFiles } from "../core/files.js";
+import { type Frame, openFrames, sealFrame } from "../delta-log/frame.js";
+import type { ServingState } from "../delta-log/state.js";
+import type { KeptRows, RowKeeper } from "../tables/kept-rows.js";
+import type { StoreSpec } from "../tables/spec.js";
+import { damaged, failure } from "./failures.js";
+import { type Database, openDatabase, openTable, type RootDatabase } from "./lmdb.js";
+import { StoredRows } from "./stored-rows.js";
+
+/** Where what is served beside rows lies, and where in the log (or of which checkpoint) all of it is. */
+const STATE = Buffer.from("state");
+
+/** One model's rows on disk, and what is served beside them: as one transaction has left them. */
+export class RowDatabase implements RowKeeper {
+  readonly path: string;
+  private readonly root: RootDatabase;
+  private readonly state: Database;
+  private readonly tables = new Map<string, StoredRows>();
+  /** Of the stores whose rows it keeps. */
+  readonly stores: StoreSpec[] = [];
+  /** Bytes of rows that may still come into memory. */
+  private room: number;
+
+  private constructor(path: string, root: RootDatabase, cacheBytes: number) {
+    this.path = path;
+    this.root = root;
+    this.state = openTable(root, "state");
+    this.room = cacheBytes;
+  }
+
+  /**
+   * Opens the database in a directory, made where it is missing.
+   * @param cacheBytes of rows in memory
+   * @throws HashbrookError row_store_damaged; row_store_write; runtime_unavailable
+   */
+  static async open(path: string, cacheBytes: number, files: Files = nodeFiles): Promise<RowDatabase> {
+    try {
+      const root = await openDatabase(path);
+      checkSize(root, path, files);
+      return new RowDatabase(path, root, cacheBytes);
+    } catch (error) {
+      throw failure(path, error);
+    }
+  }
+
+  /** What is served beside the rows, as a frame of the delta log; null where it was never whole. @throws HashbrookError row_store_damaged */
+  get kept(): Frame | null {
+    try {
+      const bytes = this.state.getBinary(STATE);
+      return bytes ? [...openFrames(bytes)][0] : null;
+    } catch (error) {
+      throw damaged(this.path, error);
+    }
+  }
+
+  rowsOf(spec: StoreSpec): KeptRows {
+    const { name, dim } = spec;
+    this.stores.push(spec);
+    const rows = new StoredRows(name, dim, openTable(this.root, `rows/${name}`));
+    this.tables.set(name, rows);
+    return rows;
+  }
+
+  takeRoom(bytes: number): boolean {
+    if (this.room < bytes) return false;
+    this.room -= bytes;
+    return true;
+  }
+
+  /**
+   * Writes the rows of an update, and what is served beside them from then on, in one transaction.
+   * @param state null: it is not whole yet
+   * @throws HashbrookError row_store_write, row_store_damaged, and nothing has changed
+   */
+  write(states: readonly ServingState[], state: Frame | null): void {
+    try {
+      this.root.transactionSync(() => {
+        for (const { name, removed, keys, weights } of states.flatMap(({ tables }) => tables)) {
+          const rows = this.tables.get(name)!;
+          rows.remove(removed);
+          rows.put(keys, weights);
+        }
+        if (state) this.state.putSync(STATE, Buffer.from(sealFrame(state)));
+      });
+    } catch (error) {
+      throw failure(this.path, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.root.close();
+  }
+}
+
+/** A file that was cut off would end the process where what is missing is read. */
+function checkSize(root: RootDatabase, path: string, files: Files): void {
+  const { pageSize, lastPageNumber } = root.getStats() as { pageSize: number; lastPageNumber: number };
+  const bytes = files.stat(join(path, "data.mdb"))?.bytes ?? 0;
+  if (bytes < (lastPageNumber + 1) * pageSize) throw damaged(`${path}: data.mdb is cut off at ${bytes} bytes`);
+}

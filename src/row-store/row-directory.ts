@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import { systemProcesses, WriterLock } from "../checkpoints/lock.js";
+import { HashbrookError } from "../core/errors.js";
+import { type Files, nodeFiles, quietly } from "../core/files.js";
+import { type KeptState, readKept } from "../delta-log/kept-frame.js";
+import { damaged } from "./failures.js";
+import { RowDatabase } from "./row-database.js";
+
+/** How a row store is opened. */
+export interface RowStoreOptions {
+  /** Bytes of rows in memory: those asked for lately. Default 1 GiB. */
+  readonly cacheBytes?: number | undefined;
+  /** Told what the operator should know and nothing else says. */
+  readonly tell?: (text: string) => void;
+}
+
+const CACHE_BYTES = 1 << 30;
+
+/**
+ * A directory of one server's, where a model's rows lie instead of in memory: a database a model, in folders that are numbered. There are two
+ * while a model takes another one's place.
+ */
+export class RowDirectory {
+  readonly path: string;
+  private readonly lock: WriterLock;
+  private readonly cacheBytes: number;
+  private readonly tell: (text: string) => void;
+  private readonly files: Files;
+  private next = 1;
+  private left: RowDatabase | null = null;
+  /** The database that was whole last. */
+  private newest: RowDatabase | null = null;
+
+  private constructor(path: string, lock: WriterLock, { cacheBytes = CACHE_BYTES, tell = () => {} }: RowStoreOptions) {
+    this.path = path;
+    this.lock = lock;
+    this.cacheBytes = cacheBytes;
+    this.tell = tell;
+    this.files = nodeFiles;
+  }
+
+  /**
+   * Opens it, made where it is missing. What an earlier server left whole in it is gone on from; what it did not end is removed.
+   * @throws HashbrookError row_store_locked where another server has it; row_store_write; runtime_unavailable
+   */
+  static async open(path: string, options: RowStoreOptions = {}): Promise<RowDirectory> {
+    const directory = new RowDirectory(path, lockOf(path), options);
+    try {
+      await directory.look();
+      return directory;
+    } catch (error) {
+      await directory.close();
+      throw error;
+    }
+  }
+
+  /** What an earlier server left; null where there is nothing. */
+  get kept(): KeptState | null {
+    return this.left && this.stateOf(this.left);
+  }
+
+  /** The database that an earlier server left, once; then a new one. */
+  async database(kept: boolean): Promise<RowDatabase> {
+    const { left } = this;
+    this.left = null;
+    if (kept && left) return left;
+    if (left) await this.discard(left);
+    return RowDatabase.open(join(this.path, String(this.next++)), this.cacheBytes);
+  }
+
+  /** A database has all of its model: those before it may go. */
+  whole(database: RowDatabase): void {
+    this.newest = database;
+  }
+
+  /** Closes a database; it stays where it is the one to go on from. */
+  async release(database: RowDatabase): Promise<void> {
+    if (database === this.newest) await database.close();
+    else await this.discard(database);
+  }
+
+  async close(): Promise<void> {
+    await this.left?.close();
+    quietly(() => this.lock.release());
+  }
+
+  /** Finds what is whole, and removes the rest. */
+  private async look(): Promise<void> {
+    const numbers = this.files
+      .list(this.path)
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+    this.next = Math.max(0, ...numbers) + 1;
+    for (const number of numbers.sort((a, b) => b - a)) {
+      const path = join(this.path, String(number));
+      const database = this.left ? null : await this.openWhole(path);
+      if (database) this.left = database;
+      else this.files.remove(path);
+    }
+    this.newest = this.left;
+  }
+
+  private async openWhole(path: string): Promise<RowDatabase | null> {
+    try {
+      const database = await RowDatabase.open(path, this.cacheBytes);
+      if (this.stateOf(database)) return database;
+      await database.close();
+    } catch (error) {
+      if (!(error instanceof HashbrookError) || error.code !== "row_store_damaged") throw error;
+      this.tell(`${error.message}; it is made anew`);
+    }
+    return null;
+  }
+
+  private stateOf(database: RowDatabase): KeptState | null {
+    const frame = database.kept;
+    try {
+      return frame && readKept(frame);
+    } catch (error) {
+      throw damaged(`${database.path}: ${(error as Error).message}`, error);
+    }
+  }
+
+  private async discard(database: RowDatabase): Promise<void> {
+    await database.close();
+    this.files.remove(database.path);
+  }
+}
+
+function lockOf(path: string): WriterLock {
+  try {
+    return new WriterLock(path, nodeFiles, systemProcesses);
+  } catch (error) {
+    const locked = error instanceof HashbrookError && error.code === "checkpoint_locked";
+    if (!locked)
+      throw new HashbrookError("row_store_write", `--row-store ${path}: ${(error as Error).message}`, { cause: error });
+    throw new HashbrookError("row_store_locked", `--row-store ${path}: another server has it: ${error.message}`, {
+      hint: "give every server a directory of its own",
+    });
+  }
+}

@@ -1,0 +1,128 @@
+import { systemClock } from "../core/clock.js";
+import { crc32c } from "../kernels/hash.js";
+import type { KeptRows } from "../tables/kept-rows.js";
+import { damaged, failure } from "./failures.js";
+import type { Database } from "./lmdb.js";
+
+const KEY_BYTES = 8;
+const CHECK_BYTES = 4;
+/** Rows read in one go. */
+const GO = 64;
+/** A row that takes longer comes from the disk: then the others are brought from there beforehand, several at a time. */
+const FROM_DISK_MS = 0.02;
+const AT_A_TIME = 4;
+
+/** The rows of one store in a database: key u64 (big-endian, so that they lie in order) → f32[dim], CRC-32C of key and weights. */
+export class StoredRows implements KeptRows {
+  private readonly name: string;
+  private readonly rows: Database;
+  private readonly bytes: number;
+  /** Key and value of one row, as they are written and checked. */
+  private readonly row: Buffer;
+  private readonly key: Buffer;
+  private readonly value: Buffer;
+  private readonly weights: Buffer;
+
+  constructor(name: string, dim: number, rows: Database) {
+    this.name = name;
+    this.rows = rows;
+    this.bytes = dim * 4 + CHECK_BYTES;
+    this.row = Buffer.alloc(KEY_BYTES + this.bytes);
+    this.key = this.row.subarray(0, KEY_BYTES);
+    this.value = this.row.subarray(KEY_BYTES);
+    this.weights = this.value.subarray(0, dim * 4);
+  }
+
+  get count(): number {
+    return (this.rows.getStats() as { entryCount: number }).entryCount;
+  }
+
+  read(keys: BigUint64Array, take: (place: number, weights: Uint8Array) => void): void | Promise<void> {
+    const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
+    const slow = this.readSome(halves, 0, take);
+    if (keys.length > GO) return slow ? this.readAhead(halves, GO, take) : this.readOn(halves, GO, take);
+  }
+
+  /** Writes rows, within a transaction. @param weights f32[keys × dim] */
+  put(keys: BigUint64Array, weights: Float32Array): void {
+    const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
+    const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
+    const size = this.weights.length;
+    for (let i = 0; i < keys.length; i++) {
+      this.nameRow(halves, i);
+      this.weights.set(bytes.subarray(i * size, (i + 1) * size));
+      this.value.writeUInt32LE(this.check(), size);
+      this.rows.putSync(this.key, this.value);
+    }
+  }
+
+  remove(keys: BigUint64Array): void {
+    const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
+    for (let i = 0; i < keys.length; i++) {
+      this.nameRow(halves, i);
+      this.rows.removeSync(this.key);
+    }
+  }
+
+  /** Reads the keys from the `from`-th on while they are in memory, then as `readAhead` does. */
+  private readOn(halves: Uint32Array, from: number, take: (place: number, weights: Uint8Array) => void) {
+    for (let at = from; at < halves.length / 2; at += GO)
+      if (this.readSome(halves, at, take)) return this.readAhead(halves, at + GO, take);
+  }
+
+  /** Brings all keys from the `from`-th on from the disk, in threads of the library's, and reads them. */
+  private async readAhead(halves: Uint32Array, from: number, take: (place: number, weights: Uint8Array) => void) {
+    const count = halves.length / 2;
+    const part = Math.ceil((count - from) / AT_A_TIME);
+    const parts: Promise<void>[] = [];
+    for (let at = from; at < count; at += part)
+      parts.push(this.rows.prefetch(this.keys(halves, at, Math.min(at + part, count))));
+    await Promise.all(parts);
+    for (let at = from; at < count; at += GO) this.readSome(halves, at, take);
+  }
+
+  private keys(halves: Uint32Array, from: number, to: number): Buffer[] {
+    return Array.from({ length: to - from }, (_, i) => {
+      this.nameRow(halves, from + i);
+      return Buffer.from(this.key);
+    });
+  }
+
+  /** @returns whether they came from the disk */
+  private readSome(halves: Uint32Array, from: number, take: (place: number, weights: Uint8Array) => void): boolean {
+    const started = systemClock.now();
+    const to = Math.min(from + GO, halves.length / 2);
+    for (let i = from; i < to; i++) if (this.readRow(halves, i)) take(i, this.weights);
+    return systemClock.now() - started > FROM_DISK_MS * (to - from);
+  }
+
+  /** Leaves a row in `row`; false where there is none. */
+  private readRow(halves: Uint32Array, place: number): boolean {
+    this.nameRow(halves, place);
+    const found = this.find();
+    if (!found) return false;
+    const { length } = found;
+    if (length === this.bytes) this.value.set(found.subarray(0, length));
+    if (length !== this.bytes || this.check() !== this.value.readUInt32LE(this.weights.length))
+      throw damaged(`table ${this.name}: the row of key ${this.key.toString("hex")} differs from its checksum`);
+    return true;
+  }
+
+  private find(): Buffer | undefined {
+    try {
+      return this.rows.getBinaryFast(this.key);
+    } catch (error) {
+      throw failure(`table ${this.name}`, error);
+    }
+  }
+
+  private nameRow(halves: Uint32Array, i: number): void {
+    this.key.writeUInt32BE(halves[2 * i + 1], 0);
+    this.key.writeUInt32BE(halves[2 * i], 4);
+  }
+
+  /** Of the row that lies in `row`. */
+  private check(): number {
+    return crc32c(this.row.subarray(0, KEY_BYTES + this.weights.length));
+  }
+}

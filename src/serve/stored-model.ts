@@ -1,0 +1,127 @@
+import { blocksOf } from "../checkpoints/lazy-blocks.js";
+import { openCheckpoint } from "../checkpoints/store.js";
+import { batchLayout } from "../core/batch.js";
+import { HashbrookError } from "../core/errors.js";
+import { decodePart } from "../delta-log/entry.js";
+import { keptFrame } from "../delta-log/kept-frame.js";
+import type { KeptPlace } from "../delta-log/live.js";
+import type { ServingState } from "../delta-log/state.js";
+import { rowsOfCheckpoint } from "../model/checkpoint-rows.js";
+import { createModel } from "../model/create.js";
+import { specOf } from "../model/load.js";
+import type { Model } from "../model/model.js";
+import type { RowDatabase } from "../row-store/row-database.js";
+import type { RowDirectory } from "../row-store/row-directory.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { specHash } from "../spec/hash.js";
+import type { ServingPrecision } from "../tables/table.js";
+import type { HostedCheckpoint } from "./host.js";
+import { qualityOf } from "./live/quality.js";
+import { CAPACITY, ScoringModel, snapshotSpec } from "./scoring-model.js";
+
+/** In place of a log's writer: the state is a checkpoint's. */
+const NO_LOG = -1;
+
+/** True where what was kept is a state of a log, and no checkpoint. */
+export const isOfLog = ({ epoch }: KeptPlace): boolean => epoch !== NO_LOG;
+
+/** Where a model's rows are to lie, and how they are held in memory. */
+export interface Storing {
+  readonly directory: RowDirectory;
+  readonly precision: ServingPrecision | undefined;
+}
+
+/**
+ * A model that serves, whose rows lie on disk. A change is written first, in one transaction with its place in the log, so that the process
+ * may end at any time; where it cannot be written nothing has changed.
+ */
+export class StoredModel extends ScoringModel {
+  private readonly database: RowDatabase;
+  private readonly directory: RowDirectory;
+
+  private constructor(spec: CompiledSpec, model: Model, database: RowDatabase, directory: RowDirectory) {
+    super(spec, model);
+    this.database = database;
+    this.directory = directory;
+  }
+
+  /** @param kept over what an earlier server left, else empty */
+  static async over(spec: CompiledSpec, { directory, precision }: Storing, kept: boolean): Promise<StoredModel> {
+    const database = await directory.database(kept);
+    try {
+      const layout = batchLayout(spec, CAPACITY);
+      const options = { layout, threads: 1, purpose: "serve", servingPrecision: precision, keeper: database } as const;
+      return new StoredModel(spec, await createModel(spec, options), database, directory);
+    } catch (error) {
+      await directory.release(database);
+      throw error;
+    }
+  }
+
+  /**
+   * The model of a snapshot: over what was kept, where that is what the log is followed from.
+   * @throws HashbrookError log_mismatch
+   */
+  static ofSnapshot(spec: unknown, run: string, storing: Storing): Promise<StoredModel> {
+    const { kept } = storing.directory;
+    return StoredModel.over(snapshotSpec(spec, run), storing, kept !== null && isOfLog(kept));
+  }
+
+  /**
+   * A checkpoint's model, of which no more than a piece is in memory: as it was kept, where it was.
+   * @throws HashbrookError checkpoint_missing | checkpoint_damaged | row_store_mismatch | row_store_write
+   */
+  static async ofCheckpoint(path: string, storing: Storing): Promise<HostedCheckpoint> {
+    const opened = openCheckpoint(path);
+    const { checkpoint, skipped } = opened;
+    const spec = specOf(opened);
+    const { kept } = storing.directory;
+    const link = checkpoint.chain[0].checksum;
+    const run = specHash(spec);
+    checkRun(storing.directory, run);
+    const same = kept?.link === link && !isOfLog(kept);
+    const model = await StoredModel.over(spec, storing, same);
+    const { examples } = checkpoint;
+    const facts = { run, number: 0, version: examples, link, epoch: NO_LOG, sent: 0, newestEvent: null, held: null };
+    try {
+      if (same) model.apply([decodePart(kept.frame.body).state], examples, facts);
+      else {
+        for (const store of model.database.stores)
+          for (const rows of rowsOfCheckpoint(checkpoint, store)) {
+            model.database.write([{ tables: [rows], dense: [], statistics: null }], null);
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        model.model.restoreBeside(blocksOf(checkpoint));
+        model.apply([], examples, facts);
+      }
+      return { model, examples, skipped, quality: qualityOf({ spec, checkpoint }) };
+    } catch (error) {
+      await model.close();
+      throw error;
+    }
+  }
+
+  override apply(states: readonly ServingState[], _examples = 0, place?: KeptPlace): void {
+    for (const state of states) this.model.serving.check(state);
+    this.database.write(states, place ? keptFrame(place, this.spec, this.model.serving.beside(states)) : null);
+    if (place) this.directory.whole(this.database);
+    super.apply(states);
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    await this.directory.release(this.database);
+  }
+}
+
+/** @throws HashbrookError row_store_mismatch where another model's rows are in a directory */
+export function checkRun({ kept, path }: RowDirectory, run: string | null): void {
+  if (!kept || run === null || kept.run === run) return;
+  throw new HashbrookError(
+    "row_store_mismatch",
+    `--row-store ${path}: holds a model of spec ${kept.run}, and not ${run}`,
+    {
+      hint: "give another directory, or remove this one",
+    },
+  );
+}

@@ -1,0 +1,176 @@
+import { ExactStore } from "./exact-store.js";
+import type { KeptRows, RowKeeper } from "./kept-rows.js";
+import { PACKED, type RowChunk } from "./row-store.js";
+import type { StoreSpec } from "./spec.js";
+import type { StoreOptions } from "./store-options.js";
+
+const NONE = 0xffffffff;
+/** The default row's key, which keys without a row of their own share. */
+const DEFAULT_KEY = 0xffffffffffffffffn;
+/** Bytes of a row in memory beside itself: of the index, and of what eviction goes by. */
+const BESIDE = 16;
+
+/**
+ * The rows of a serving store that were asked for lately; all of them are kept elsewhere. What a batch needs is brought into memory
+ * before it is gathered, so that a row that is not there is one that nothing was learned for. Rows of a hash table are found by
+ * their numbers. Where there is no more room, rows give way by CLOCK; never those of the batch at hand, for which more room is
+ * taken if need be.
+ */
+export class CachedStore extends ExactStore {
+  override readonly whole = false;
+  private readonly kept: KeptRows;
+  private readonly keeper: RowKeeper;
+  /** Rows of a hash table; 0: they are known by keys. */
+  private readonly range: number;
+  /** True where keys without a row have the default row's weights. */
+  private readonly hasDefault: boolean;
+  /** By row in memory: 1 where it was used since the hand came by, and the batch that used it last. */
+  private used = new Uint8Array(PACKED);
+  private batches = new Uint32Array(PACKED);
+  private batch = 0;
+  private hand = 0;
+  /** Rows there is room for. */
+  private granted = 0;
+
+  constructor(spec: StoreSpec, options: StoreOptions & { readonly keeper: RowKeeper }) {
+    const range = spec.encoding === "hash" ? spec.rows : 0;
+    const workspace: StoreOptions["workspace"] = (kernel) => {
+      kernel.numberRows(range);
+      options.workspace?.(kernel);
+    };
+    super({ ...spec, encoding: "exact", rows: 0 }, { ...options, workspace }, range === 0);
+    this.range = range;
+    this.hasDefault = spec.admission !== undefined;
+    this.keeper = options.keeper;
+    this.kept = options.keeper.rowsOf(spec);
+  }
+
+  /** Learned rows, wherever they are. */
+  override get rows(): number {
+    return this.kept.count;
+  }
+
+  override isKey(key: bigint): boolean {
+    return this.range === 0 || key < BigInt(this.range);
+  }
+
+  override gather(rows: number, occurrences: number): void | Promise<void> {
+    const { kernel } = this;
+    kernel.identify(kernel.keysAt.value, occurrences);
+    const fetched = this.fetch(kernel.gatherKeys(occurrences) >>> 0);
+    return fetched ? fetched.then(() => kernel.gatherFound(rows)) : kernel.gatherFound(rows);
+  }
+
+  override fetch(count: number): void | Promise<void> {
+    this.batch++;
+    const missing = this.missing(count);
+    if (missing.length > 0) return this.bring(missing);
+  }
+
+  override find(key: bigint): void | Promise<void> {
+    this.batch++;
+    if (this.kernel.rowOf(key) >>> 0 === NONE)
+      return this.bring(BigUint64Array.of(this.range > 0 ? key % BigInt(this.range) : key));
+  }
+
+  /** Rows that are in memory get the weights; all are kept by whoever told of them. */
+  override put({ keys, weights }: RowChunk): void {
+    const { dim } = this.layout;
+    const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
+    keys.forEach((key, i) => {
+      if (this.kernel.rowOf(key) >>> 0 !== NONE) this.write(key, bytes.subarray(i * dim * 4, (i + 1) * dim * 4));
+    });
+  }
+
+  override remove(keys: BigUint64Array): void {
+    for (const key of keys) {
+      const row = this.kernel.rowOf(key) >>> 0;
+      if (row !== NONE) this.forget(row);
+    }
+  }
+
+  /** Of the first `count` keys those whose rows are not in memory, ascending; the others' rows stay there until the next batch. */
+  private missing(count: number): BigUint64Array {
+    const { kernel, memory, packing } = this;
+    const keys = new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count);
+    const rows = new Uint32Array(memory.buffer, packing, PACKED);
+    const missing: bigint[] = [];
+    for (let from = 0; from < count; from += PACKED) {
+      const some = Math.min(PACKED, count - from);
+      kernel.rowsOf(keys.byteOffset + from * 8, some, packing);
+      for (let i = 0; i < some; i++) if (!this.use(rows[i])) missing.push(keys[from + i]);
+    }
+    if (this.hasDefault && !this.use(kernel.rowOf(DEFAULT_KEY) >>> 0)) missing.push(DEFAULT_KEY);
+    return BigUint64Array.from(missing).sort();
+  }
+
+  private use(row: number): boolean {
+    if (row === NONE) return false;
+    this.used[row] = 1;
+    this.batches[row] = this.batch;
+    return true;
+  }
+
+  private bring(keys: BigUint64Array): void | Promise<void> {
+    return this.kept.read(keys, (place, weights) => this.admit(keys[place], weights));
+  }
+
+  private admit(key: bigint, weights: Uint8Array): void {
+    const { kernel } = this;
+    if (kernel.rowOf(key) >>> 0 !== NONE) return; // asked for twice
+    if (this.count >= this.granted && !this.grant()) this.evict();
+    this.reserve(1);
+    this.write(key, weights);
+    const row = this.count - 1;
+    if (row >= this.used.length) this.lengthen();
+    this.use(row);
+  }
+
+  private get count(): number {
+    return this.kernel.rowCount.value >>> 0;
+  }
+
+  private grant(): boolean {
+    const more = this.keeper.takeRoom(this.layout.stride + BESIDE);
+    if (more) this.granted++;
+    return more;
+  }
+
+  private lengthen(): void {
+    const { used, batches } = this;
+    this.used = new Uint8Array(used.length * 2);
+    this.used.set(used);
+    this.batches = new Uint32Array(batches.length * 2);
+    this.batches.set(batches);
+  }
+
+  private write(key: bigint, weights: Uint8Array): void {
+    const row = new Uint8Array(this.memory.buffer, this.probe, this.layout.lanes * 4);
+    row.set(weights);
+    row.fill(0, weights.length);
+    this.kernel.put(key, this.probe);
+  }
+
+  /** Gives up a row that was not used for a round of the hand; none, where the batch at hand has all of them. */
+  private evict(): void {
+    const { count } = this;
+    for (let passed = 0; passed < 2 * count; passed++) {
+      const row = this.hand % count;
+      this.hand = row + 1;
+      if (this.batches[row] === this.batch) continue;
+      if (this.used[row] === 0) {
+        this.forget(row);
+        return;
+      }
+      this.used[row] = 0;
+    }
+  }
+
+  /** The last row moves into its place. */
+  private forget(row: number): void {
+    const last = this.count - 1;
+    this.kernel.removeRow(row);
+    this.used[row] = this.used[last];
+    this.batches[row] = this.batches[last];
+  }
+}

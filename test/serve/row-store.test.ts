@@ -1,0 +1,127 @@
+import { mkdtempSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.js";
+import { decodePart } from "../../src/delta-log/entry.js";
+import type { KeptPlace } from "../../src/delta-log/live.js";
+import { RowDirectory } from "../../src/row-store/row-directory.js";
+import { Dispatcher } from "../../src/serve/dispatcher.js";
+import type { Current, HostedModel } from "../../src/serve/host.js";
+import { LocalHost, type LocalOptions } from "../../src/serve/local-host.js";
+import { servedSpecs, tower } from "./served-specs.js";
+import { bodyOf, candidate, trainerOf } from "./trainer.js";
+
+type Trainer = Awaited<ReturnType<typeof trainerOf>>;
+
+/** Room for about thirty rows: far less than the models have. */
+const cacheBytes = 1500;
+
+const placeOf = ({ hash, examples }: Trainer, number: number): KeptPlace => {
+  const times = { epoch: 3, sent: 12, newestEvent: 7, held: null };
+  return { run: hash, number, version: examples, link: String(number).padStart(16, "a"), ...times };
+};
+
+/** Answers by the model of a host. */
+function world(options: LocalOptions = {}) {
+  const host = new LocalHost(options);
+  const now: { current: Current | null } = { current: null };
+  host.answer(() => now.current);
+  const dispatcher = new Dispatcher(host.lanes);
+  return {
+    async open({ spec, hash }: Trainer): Promise<HostedModel> {
+      const model = await host.open(JSON.parse(JSON.stringify(spec)), hash);
+      now.current = { model, examples: 0 };
+      return model;
+    },
+    async score(candidates: readonly object[]): Promise<number[]> {
+      const { scores } = await dispatcher.score(bodyOf(candidates), {});
+      return [...scores];
+    },
+  };
+}
+
+const folder = () => mkdtempSync(join(tmpdir(), "row-store-"));
+
+const rng = new Rng(5);
+const asked = Array.from({ length: 12 }, () => Array.from({ length: 1 + rng.below(130) }, () => candidate(rng)));
+
+async function expected(trainer: Trainer): Promise<number[][]> {
+  const scores: number[][] = [];
+  for (const candidates of asked) scores.push(await trainer.answers(candidates));
+  return scores;
+}
+
+describe("rows on disk", () => {
+  it.each(servedSpecs)("score with the bits of rows in memory, before and after a delta and a restart: %s", async (_, yaml) => {
+    const path = folder();
+    const trainer = await trainerOf(yaml);
+    for (let i = 0; i < 3; i++) await trainer.learn();
+    let rows = await RowDirectory.open(path, { cacheBytes });
+    const first = world({ rows });
+    const model = await first.open(trainer);
+    const check = async ({ score }: ReturnType<typeof world>) => {
+      const answers: number[][] = [];
+      for (const candidates of asked) answers.push(await score(candidates));
+      expect(answers).toEqual(await expected(trainer));
+    };
+    await model.apply([...trainer.model.serving.pack("all").states()], trainer.examples, placeOf(trainer, 0));
+    trainer.delta();
+    await check(first);
+    await trainer.learn();
+    await model.apply(trainer.delta(), trainer.examples, placeOf(trainer, 1));
+    await check(first);
+    await model.close();
+    await rows.close();
+
+    rows = await RowDirectory.open(path, { cacheBytes });
+    const { kept } = rows;
+    expect(kept).toMatchObject(placeOf(trainer, 1));
+    const state = decodePart(kept!.frame.body).state;
+    expect(state.tables).toEqual([]);
+    const second = world({ rows });
+    const again = await second.open(trainer);
+    await again.apply([state], trainer.examples, kept!);
+    await check(second);
+    await again.close();
+    await rows.close();
+    await trainer.model.close();
+  });
+
+  it.each(["f16", "int8", "int4"] as const)("are held in memory in %s as all rows would be", async (precision) => {
+    const rows = await RowDirectory.open(folder(), { cacheBytes });
+    const trainer = await trainerOf(tower("hash"));
+    await trainer.learn();
+    const worlds = [world({ rows, precision }), world({ precision })];
+    const models: HostedModel[] = [];
+    for (const { open } of worlds) models.push(await open(trainer));
+    for (const model of models)
+      await model.apply([...trainer.model.serving.pack("all").states()], trainer.examples, placeOf(trainer, 0));
+    for (const candidates of asked) expect(await worlds[0].score(candidates)).toEqual(await worlds[1].score(candidates));
+    for (const model of models) await model.close();
+    await rows.close();
+    await trainer.model.close();
+  });
+
+  it("of a snapshot that never became whole are removed", async () => {
+    const path = folder();
+    const trainer = await trainerOf(tower("exact"));
+    await trainer.learn();
+    const rows = await RowDirectory.open(path);
+    const model = await world({ rows }).open(trainer);
+    await model.apply([...trainer.model.serving.pack("all").states()], trainer.examples);
+    expect(readdirSync(path)).toContain("1");
+    await model.close();
+    await rows.close();
+    expect(readdirSync(path)).toEqual([]);
+    await trainer.model.close();
+  });
+
+  it("belong to one server at a time", async () => {
+    const path = folder();
+    const rows = await RowDirectory.open(path);
+    await expect(RowDirectory.open(path)).rejects.toMatchObject({ code: "row_store_locked" });
+    await rows.close();
+    await (await RowDirectory.open(path)).close();
+  });
+});
