@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
+import { parseBytes } from "../schema/units.js";
 import { Explorer } from "../serve/explore/policy.js";
 import type { ServerOptions } from "../serve/server.js";
 import { checkedTokens, readTokens } from "../serve/token.js";
@@ -49,6 +50,8 @@ export interface ServeFlags extends ProtectionFlags {
   dims?: Record<string, number>;
   workers?: number;
   watch?: true;
+  rowStore?: string;
+  cacheBytes?: number;
   port: number;
   adminPort?: number;
   adminTokenFile?: string;
@@ -82,6 +85,17 @@ function directory(text: string): string {
   throw new InvalidArgumentError("It must be a run's directory, or NAME=DIRECTORY.");
 }
 
+function storeDirectory(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new InvalidArgumentError("It must be a directory.");
+}
+
+function size(text: string): number {
+  const bytes = parseBytes(text.trim());
+  if (bytes !== undefined && bytes > 0) return bytes;
+  throw new InvalidArgumentError("It must be a size, such as 500MB or 8GiB.");
+}
+
 /** What is served. */
 export function modelOptions(command: Command): Command {
   return command
@@ -97,6 +111,16 @@ export function modelOptions(command: Command): Command {
     )
     .option("--watch", "with --checkpoint: serve a run's newer checkpoints as they come")
     .option("--dims <list>", `with --checkpoint: ${DIMS}`, dims)
+    .option(
+      "--row-store <dir>",
+      "keep the tables' rows in a database there, on a local disk, instead of in memory; needs npm install lmdb",
+      storeDirectory,
+    )
+    .option(
+      "--cache-bytes <size>",
+      "with --row-store: memory for the rows asked for lately, say 8GiB (default: 1GiB)",
+      size,
+    )
     .option("--name <name>", "what the only model is called (default: as its spec says)")
     .option(
       "--max-staleness <seconds>",

@@ -9,9 +9,11 @@ import { ServeMetrics } from "../serve/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
 import { ServedModel } from "../serve/served-model.js";
 import { createServer } from "../serve/server.js";
+import { checkRun } from "../serve/stored-model.js";
 import { ScoringThreads } from "../serve/threads.js";
 import { listening } from "./listen.js";
 import { KAFKA_ENVIRONMENT } from "./options.js";
+import { RowStores } from "./row-stores.js";
 import {
   listenOptions,
   MAX_STALENESS,
@@ -66,9 +68,12 @@ export async function serve(
   const options = listenOptions(flags);
   const adminTokens = adminTokensOf(flags);
   checkExploring(flags);
+  checkRowStore(flags);
   const metrics = new ServeMetrics();
   const threads = threadsOf(flags);
-  const models = await openModels(flags, threads, metrics).catch(async (error) => {
+  const rowStores = new RowStores(flags);
+  const models = await openModels(flags, threads, metrics, rowStores).catch(async (error) => {
+    await rowStores.close();
     await threads?.close();
     throw error;
   });
@@ -100,13 +105,18 @@ export async function serve(
     await Promise.all(apps.map((app) => app.close()));
     await impressions?.close();
     await models.close();
+    await rowStores.close();
     await threads?.close();
   }
 }
 
-/** The threads that score for all models; undefined: the main thread does. Threads hold weights alone, and not how certain they are. */
-function threadsOf({ workers, explore }: ServeFlags): ScoringThreads | undefined {
-  const count = workers ?? (explore?.prior === undefined ? Math.max(1, availableParallelism() - 1) : 0);
+/**
+ * The threads that score for all models; undefined: the main thread does. Threads hold weights alone, and not how certain they are; rows that
+ * lie on disk are one thread's.
+ */
+function threadsOf({ workers, explore, rowStore }: ServeFlags): ScoringThreads | undefined {
+  const alone = explore?.prior !== undefined || rowStore !== undefined;
+  const count = workers ?? (alone ? 0 : Math.max(1, availableParallelism() - 1));
   return count > 0 ? new ScoringThreads(count) : undefined;
 }
 
@@ -115,6 +125,20 @@ function checkExploring({ explore, workers = 0, precision, follow = [] }: ServeF
   if (explore?.prior === undefined || (workers === 0 && !precision && follow.length === 0)) return;
   throw new HashbrookError("usage", `--explore ${explore.text}: needs what FTRL knows of its weights`, {
     hint: "give --checkpoint, with --workers 0 and without --precision; or epsilon-greedy:E, softmax:T",
+  });
+}
+
+/** @throws HashbrookError usage */
+function checkRowStore({ rowStore, cacheBytes, workers = 0, dims, explore }: ServeFlags): void {
+  if (rowStore === undefined) {
+    if (cacheBytes !== undefined) throw new HashbrookError("usage", "--cache-bytes: is for --row-store");
+    return;
+  }
+  const other =
+    workers > 0 ? "--workers" : dims ? "--dims" : explore?.prior !== undefined ? "--explore thompson" : null;
+  if (other === null) return;
+  throw new HashbrookError("usage", `--row-store: not with ${other}`, {
+    hint: "rows on disk are whole, do not learn, and are read by one thread: run more servers, each with a directory of its own",
   });
 }
 
@@ -159,6 +183,7 @@ async function openModels(
   flags: ServeFlags,
   threads: ScoringThreads | undefined,
   metrics: ServeMetrics,
+  rowStores: RowStores,
 ): Promise<Models> {
   const { checkpoint = [], follow = [], name } = flags;
   const all = [...checkpoint, ...follow];
@@ -177,8 +202,9 @@ async function openModels(
   try {
     const { precision, watch, dims, explore } = flags;
     const options = { precision, watch, dims, threads, prior: explore?.prior };
-    for (const from of checkpoint) add(await Scorer.load(from.source, options), from);
-    for (const from of follow) add(following(flags, from.source, threads, metrics), from);
+    for (const from of checkpoint)
+      add(await Scorer.load(from.source, { ...options, rowStore: await rowStores.open(from.name) }), from);
+    for (const from of follow) add(await following(flags, from, { threads, metrics, rowStores }), from);
     return models;
   } catch (error) {
     await models.close();
@@ -186,15 +212,23 @@ async function openModels(
   }
 }
 
-function following(
+interface Following {
+  readonly threads: ScoringThreads | undefined;
+  readonly metrics: ServeMetrics;
+  readonly rowStores: RowStores;
+}
+
+async function following(
   { maxStaleness, precision }: ServeFlags,
-  log: string,
-  threads: ScoringThreads | undefined,
-  metrics: ServeMetrics,
-): Scorer {
+  { name, source }: Named,
+  { threads, metrics, rowStores }: Following,
+): Promise<Scorer> {
   const bound = (maxStaleness ?? MAX_STALENESS) || undefined;
   const onVisible = (ages: readonly number[]) => metrics.visible(ages);
-  return Scorer.follow(openFollow(log), { maxStaleness: bound, precision, threads, onVisible });
+  const log = openFollow(source);
+  const rowStore = await rowStores.open(name);
+  if (rowStore?.kept) checkRun(rowStore, (await log.run?.()) ?? null);
+  return Scorer.follow(log, { maxStaleness: bound, precision, threads, onVisible, rowStore });
 }
 
 function checkNames(all: readonly Named[], only: string | undefined): void {

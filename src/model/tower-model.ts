@@ -113,10 +113,9 @@ export class TowerModel implements Model {
     const tower = buildTower(spec.tower, towerShape(spec, options.layout), spec.seed, weighsFakes(spec));
     const learns = options.purpose === "train";
     const serving = isReplica(options);
-    const { servingPrecision, sharing, keeper } = options;
     const tables: Table[] = [];
     for (const t of spec.tables.keys())
-      tables.push(await createTable(spec, t, options.layout, { learns, serving, servingPrecision, sharing, keeper }));
+      tables.push(await createTable(spec, t, options.layout, { ...options, learns, serving }));
     const model = new TowerModel(spec, options, tables, tower);
     if (options.purpose === "hold") return model;
     await model.graph.load();
@@ -232,17 +231,13 @@ export class TowerModel implements Model {
 
   restore(blocks: SavedBlocks): void {
     if (this.replica) throw servesOnly();
-    for (const table of this.tables) table.restore(blocks);
-    this.restoreBeside(blocks);
-    this.clock.restore(blocks);
-    this.wild.restore(blocks);
+    for (const part of [...this.tables, this.clock, this.wild]) part.restore(blocks);
     this.lanes?.restore(blocks);
+    this.restoreBeside(blocks);
   }
 
   restoreBeside(blocks: SavedBlocks): void {
-    for (const dense of this.tables.flatMap((table) => table.dense)) dense.restore(blocks);
-    this.dense.restore(blocks);
-    this.numbers.restore(blocks);
+    for (const part of [...this.tables.flatMap(({ dense }) => dense), this.dense, this.numbers]) part.restore(blocks);
     this.calibrator?.restore(blocks);
   }
 

@@ -6,6 +6,7 @@ import type { KeptRows, RowKeeper } from "../tables/kept-rows.js";
 import type { StoreSpec } from "../tables/spec.js";
 import { damaged, failure } from "./failures.js";
 import { type Database, openDatabase, openTable, type RootDatabase } from "./lmdb.js";
+import { checkFile } from "./meta-pages.js";
 import { StoredRows } from "./stored-rows.js";
 
 /** Where what is served beside rows lies, and where in the log (or of which checkpoint) all of it is. */
@@ -19,6 +20,7 @@ export class RowDatabase implements RowKeeper {
   private readonly tables = new Map<string, StoredRows>();
   /** Of the stores whose rows it keeps. */
   readonly stores: StoreSpec[] = [];
+  closed = false;
   /** Bytes of rows that may still come into memory. */
   private room: number;
 
@@ -36,9 +38,8 @@ export class RowDatabase implements RowKeeper {
    */
   static async open(path: string, cacheBytes: number, files: Files = nodeFiles): Promise<RowDatabase> {
     try {
-      const root = await openDatabase(path);
-      checkSize(root, path, files);
-      return new RowDatabase(path, root, cacheBytes);
+      checkFile(join(path, "data.mdb"), files);
+      return new RowDatabase(path, await openDatabase(path), cacheBytes);
     } catch (error) {
       throw failure(path, error);
     }
@@ -89,13 +90,7 @@ export class RowDatabase implements RowKeeper {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     await this.root.close();
   }
-}
-
-/** A file that was cut off would end the process where what is missing is read. */
-function checkSize(root: RootDatabase, path: string, files: Files): void {
-  const { pageSize, lastPageNumber } = root.getStats() as { pageSize: number; lastPageNumber: number };
-  const bytes = files.stat(join(path, "data.mdb"))?.bytes ?? 0;
-  if (bytes < (lastPageNumber + 1) * pageSize) throw damaged(`${path}: data.mdb is cut off at ${bytes} bytes`);
 }

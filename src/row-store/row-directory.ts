@@ -68,9 +68,11 @@ export class RowDirectory {
     return RowDatabase.open(join(this.path, String(this.next++)), this.cacheBytes);
   }
 
-  /** A database has all of its model: those before it may go. */
+  /** A database has all of its model: the one before it may go. */
   whole(database: RowDatabase): void {
+    const { newest } = this;
     this.newest = database;
+    if (newest && newest !== database && newest.closed) this.files.remove(newest.path);
   }
 
   /** Closes a database; it stays where it is the one to go on from. */

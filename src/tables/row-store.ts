@@ -8,28 +8,13 @@ import type { StoreSpec } from "../spec/compiled.js";
 import { ChangeFeed, type ChangeReader } from "./change-feed.js";
 import { type Lifecycle, openLifecycle } from "./lifecycle.js";
 import { RemovedKeys } from "./removed-keys.js";
+import { PACKED, type RowChunk, type RowState, slotsOf } from "./rows.js";
 import { memoryOf, StoreSharing } from "./sharing.js";
 import { GIB, layoutOf, type StoreOptions, tableFull } from "./store-options.js";
 
+export type { RowChunk, RowState } from "./rows.js";
+export { PACKED } from "./rows.js";
 export { type ServingPrecision, type StoreOptions, servingPrecisions } from "./store-options.js";
-
-/** One learned row. */
-export interface RowState {
-  readonly row: number;
-  /** f32[dim]. */
-  readonly weights: Float32Array;
-  /** The optimizer's floats by slot name, padding included. */
-  readonly state: Readonly<Record<string, Float32Array>>;
-}
-
-/** Some rows of a store: what they are known by (keys or row numbers), and weights f32[keys × dim]. */
-export interface RowChunk {
-  readonly keys: BigUint64Array;
-  readonly weights: Float32Array;
-}
-
-/** Rows copied out together: they stay in the processor's cache. */
-export const PACKED = 256;
 
 /**
  * The rows of one table in a kernel instance of their own, with the optimizer set up: what stores of a fixed number of rows and growing ones share.
@@ -133,7 +118,7 @@ export abstract class RowStore {
   lookup(key: bigint): RowState | null {
     const row = this.kernel.rowOf(key) >>> 0;
     if (row === 0xffffffff || !this.kernel.isTouched(row)) return null;
-    return { row, weights: this.weightsOf(key), state: this.stateOf(row) };
+    return { row, weights: this.weightsOf(key), state: slotsOf(this, row, this.probe) };
   }
 
   /** f32[dim]: what a key predicts with, learned or not. */
@@ -312,22 +297,6 @@ export abstract class RowStore {
 
   protected saved(blocks: SavedBlocks, part: string, size: BlockSize): Uint8Array {
     return savedBytes(blocks, this.blockName(part), size);
-  }
-
-  private stateOf(row: number): Record<string, Float32Array> {
-    let at = this.kernel.rowPtr(row) >>> 0;
-    if (this.layout.precision !== "f32") {
-      this.kernel.unpack(at, this.probe);
-      at = this.probe;
-    }
-    const slots = this.layout.sections.filter(({ name }) => name !== "scale");
-    return Object.fromEntries(
-      slots.map(({ name, count }) => {
-        const floats = new Float32Array(this.view(at, count * 4).slice().buffer);
-        at += floats.byteLength;
-        return [name, floats];
-      }),
-    );
   }
 
   /** The error for a table that would need room for `rows` rows. */

@@ -79,6 +79,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--click-window$/, ["-1", "0", "x", "15x", "1e9"], /a time above 0: 90, 30s, 15m, 2h, 1d/],
   [/^--dims$/, ["x", "0", "-1", "user=", "user=0", "user=x", "=8", "user=8,,ad=4"], /components by field or table/],
   [/^--budget$/, ["0", "-1", "x", "0%", "10 %%", "1e9 MB"], /bytes, or a share/],
+  [/^--cache-bytes$/, ["0", "-1", "x", "10%"], /a size, such as/],
   [/^--schema-registry$/, ["registry:8081", "ftp://h", "https://u:p@h"], /not a schema registry's address/],
   [/^--time$/, ["-1", "0", "x", "15x"], /a time above 0/],
   [/^--host$/, HOSTS, /a host's name or address/],
@@ -115,6 +116,7 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
   [/^--explore$/, ["epsilon-greedy:0", "epsilon-greedy:0.1", "softmax:.5", "thompson", "thompson:10"]],
   [/^--store$/, ["objects:runs/copies"]],
   [/^--budget$/, ["200MB", "1.5 GiB", "50_000_000", "10%", "0.5 %"]],
+  [/^--cache-bytes$/, ["8GiB", "500_000"]],
   [/^--time$/, ["90", "30s", "15m", "1.5h"]],
   [/^--host$/, ["0.0.0.0", "::", "localhost", "scorer-1.ads.internal", "my_host"]],
   [/^--from$/, ["earliest", "latest", "0,17,3", "2026-11-24", "2026-11-24T06:00:00Z"]],
@@ -154,7 +156,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(ips|rewards|data|model|out|checkpoint|group|group-auc|field|by|value|columns|key|clicks|impressions|validate|validate-last|keep-rows|max-staleness|max-skipped|name|set|strategies|again|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors)$/;
+    /^--(ips|rewards|data|model|out|checkpoint|group|group-auc|field|by|value|columns|key|clicks|impressions|validate|validate-last|keep-rows|max-staleness|max-skipped|name|set|strategies|again|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors|row-store)$/;
   const files = /^--(names|svg|texts)$/;
   const known = [...refused.map(([flags]) => flags), plain, files];
   for (const name of Object.keys(commands)) {

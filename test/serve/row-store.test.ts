@@ -53,40 +53,43 @@ async function expected(trainer: Trainer): Promise<number[][]> {
 }
 
 describe("rows on disk", () => {
-  it.each(servedSpecs)("score with the bits of rows in memory, before and after a delta and a restart: %s", async (_, yaml) => {
-    const path = folder();
-    const trainer = await trainerOf(yaml);
-    for (let i = 0; i < 3; i++) await trainer.learn();
-    let rows = await RowDirectory.open(path, { cacheBytes });
-    const first = world({ rows });
-    const model = await first.open(trainer);
-    const check = async ({ score }: ReturnType<typeof world>) => {
-      const answers: number[][] = [];
-      for (const candidates of asked) answers.push(await score(candidates));
-      expect(answers).toEqual(await expected(trainer));
-    };
-    await model.apply([...trainer.model.serving.pack("all").states()], trainer.examples, placeOf(trainer, 0));
-    trainer.delta();
-    await check(first);
-    await trainer.learn();
-    await model.apply(trainer.delta(), trainer.examples, placeOf(trainer, 1));
-    await check(first);
-    await model.close();
-    await rows.close();
+  it.each(servedSpecs)(
+    "score with the bits of rows in memory, before and after a delta and a restart: %s",
+    async (_, yaml) => {
+      const path = folder();
+      const trainer = await trainerOf(yaml);
+      for (let i = 0; i < 3; i++) await trainer.learn();
+      let rows = await RowDirectory.open(path, { cacheBytes });
+      const first = world({ rows });
+      const model = await first.open(trainer);
+      const check = async ({ score }: ReturnType<typeof world>) => {
+        const answers: number[][] = [];
+        for (const candidates of asked) answers.push(await score(candidates));
+        expect(answers).toEqual(await expected(trainer));
+      };
+      await model.apply([...trainer.model.serving.pack("all").states()], trainer.examples, placeOf(trainer, 0));
+      trainer.delta();
+      await check(first);
+      await trainer.learn();
+      await model.apply(trainer.delta(), trainer.examples, placeOf(trainer, 1));
+      await check(first);
+      await model.close();
+      await rows.close();
 
-    rows = await RowDirectory.open(path, { cacheBytes });
-    const { kept } = rows;
-    expect(kept).toMatchObject(placeOf(trainer, 1));
-    const state = decodePart(kept!.frame.body).state;
-    expect(state.tables).toEqual([]);
-    const second = world({ rows });
-    const again = await second.open(trainer);
-    await again.apply([state], trainer.examples, kept!);
-    await check(second);
-    await again.close();
-    await rows.close();
-    await trainer.model.close();
-  });
+      rows = await RowDirectory.open(path, { cacheBytes });
+      const { kept } = rows;
+      expect(kept).toMatchObject(placeOf(trainer, 1));
+      const state = decodePart(kept!.frame.body).state;
+      expect(state.tables).toEqual([]);
+      const second = world({ rows });
+      const again = await second.open(trainer);
+      await again.apply([state], trainer.examples, kept!);
+      await check(second);
+      await again.close();
+      await rows.close();
+      await trainer.model.close();
+    },
+  );
 
   it.each(["f16", "int8", "int4"] as const)("are held in memory in %s as all rows would be", async (precision) => {
     const rows = await RowDirectory.open(folder(), { cacheBytes });
@@ -97,7 +100,8 @@ describe("rows on disk", () => {
     for (const { open } of worlds) models.push(await open(trainer));
     for (const model of models)
       await model.apply([...trainer.model.serving.pack("all").states()], trainer.examples, placeOf(trainer, 0));
-    for (const candidates of asked) expect(await worlds[0].score(candidates)).toEqual(await worlds[1].score(candidates));
+    for (const candidates of asked)
+      expect(await worlds[0].score(candidates)).toEqual(await worlds[1].score(candidates));
     for (const model of models) await model.close();
     await rows.close();
     await trainer.model.close();

@@ -5,6 +5,7 @@ import { admittedRow, admitting } from "./admission";
 import { markUsed, policy, sweep } from "./eviction";
 import { beginEvent, metaBytes } from "./lifecycle";
 import { workspace } from "./memory";
+import { idOf } from "./numbered";
 import { claim, makeRoomFor, rowFor } from "./new-rows";
 import { laneBytes } from "./row-state";
 import {
@@ -16,7 +17,6 @@ import {
   late,
   NONE,
   note,
-  originOf,
   reserve,
   rowCapacity,
   rowInstead,
@@ -376,7 +376,7 @@ function bornState(i: u32, key: u64): usize {
   if (row != NONE && isTouched(row)) return rowPtr(row);
   const at = unbornAt + ((<usize>unborn) << 4);
   unborn++;
-  store<u64>(at, originOf(key, row));
+  store<u64>(at, exact ? idOf(key) : <u64>row);
   store<u32>(at, i, 8);
   return 0;
 }

@@ -51,6 +51,7 @@ export {
 } from "./lifecycle";
 export { setLimit, useWorkspace, workspace, workspaceEnd } from "./memory";
 export { similarities } from "./nearest";
+export { identify, numberRows } from "./numbered";
 export { plant, put, rowFor } from "./new-rows";
 export { configurePrecision, configureRow, setServing, unpack } from "./row-state";
 export { adamRestore, power1, power2 } from "./optimizers/adam";
@@ -60,11 +61,9 @@ export {
   adoptRows,
   attach,
   changesAddress,
-  identify,
   indexAddress,
   isTouched,
   keepAbsent,
-  numberRows,
   open,
   packRows,
   probes,

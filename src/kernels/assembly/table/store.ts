@@ -8,6 +8,7 @@
 // Rows that can be given up have what eviction.ts keeps of them between key and state.
 import { drawWeights, mix } from "./initial";
 import { metaBytes, noteRemoved, removedAddress } from "./lifecycle";
+import { idOf } from "./numbered";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
 import { derive, dim, initialAt, initialise, laneBytes, lanes, serving, takeSingle, weights } from "./row-state";
 import { derives } from "./optimizers/index";
@@ -56,8 +57,6 @@ export let blank: bool = false;
 let unitFrom: u32 = NONE;
 /** Keys whose index lines are brought into the cache together. */
 const BLOCK: u32 = 128;
-/** Where the rows in memory are some of a hash table's, found by their numbers as an exact table's by their keys: all of its rows; else 0. */
-let numbered: u64 = 0;
 /** Kept where the compiler cannot see that nobody reads it. */
 let warmth: u32 = 0;
 /** State of a row that does not exist, to read its weights from. */
@@ -287,29 +286,6 @@ export function rowOf(key: u64): u32 {
   return exact ? find(idOf(key)) : hashRow(key);
 }
 
-/** The rows are some of a hash table's `rows`. Before `open`, of an exact table. */
-export function numberRows(rows: u32): void {
-  numbered = rows;
-}
-
-/** What an exact table finds the row of a key by. */
-@inline
-function idOf(key: u64): u64 {
-  return numbered ? key % numbered : key;
-}
-
-/** What a row's initial weights follow from. */
-@inline
-export function originOf(key: u64, row: u32): u64 {
-  return exact ? idOf(key) : <u64>row;
-}
-
-/** Puts what rows are found by in the place of `count` keys (u64). */
-export function identify(keys: usize, count: u32): void {
-  if (!numbered) return;
-  for (const end = keys + ((<usize>count) << 3); keys < end; keys += 8) store<u64>(keys, idOf(load<u64>(keys)));
-}
-
 /** True where something was learned for a key itself. */
 export function has(key: u64): bool {
   const row = rowOf(key);
@@ -339,7 +315,7 @@ export function rowInstead(): u32 {
 export function weightsOf(key: u64, row: u32, out: usize): void {
   if (row == NONE) row = rowInstead();
   if (row != NONE && isTouched(row)) weights(rowPtr(row), out);
-  else initialWeights(originOf(key, row), out);
+  else initialWeights(exact ? idOf(key) : <u64>row, out);
 }
 
 /**

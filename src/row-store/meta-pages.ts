@@ -1,0 +1,46 @@
+import { type Files, readFully, withFile } from "../core/files.js";
+import { damaged } from "./failures.js";
+
+/*
+ * The library trusts a database's file: where its first pages are none, or pages it names lie beyond its end, the process would end. A
+ * meta page is, after 24 bytes: u32 magic, u32 version, 16 bytes, two tables of 48 bytes of which the first begins with the page size (u32), u64
+ * last page, u64 transaction. There are two; the later transaction's counts.
+ */
+const MAGIC = 0xbeefc0de;
+const META_BYTES = 160;
+const MOST_PAGE_BYTES = 65_536;
+
+interface Meta {
+  readonly pageBytes: number;
+  readonly lastPage: bigint;
+  readonly transaction: bigint;
+}
+
+/**
+ * Looks whether a database's file is whole, as far as that can be told from its beginning and its length. One that is not there yet is.
+ * @throws HashbrookError row_store_damaged
+ */
+export function checkFile(path: string, files: Files): void {
+  const bytes = files.stat(path)?.bytes;
+  if (bytes === undefined) return;
+  const metas = withFile(files, path, "r", (file) => {
+    const read = (at: number) => {
+      const page = new Uint8Array(META_BYTES);
+      return readFully(files, file, page, at) === META_BYTES ? metaOf(page) : null;
+    };
+    const first = read(0);
+    return [first, first && read(first.pageBytes)];
+  });
+  const [first, second] = metas;
+  if (!first || !second) throw damaged(`${path}: does not begin as a database does`);
+  const { lastPage, pageBytes } = second.transaction > first.transaction ? second : first;
+  if (BigInt(bytes) < (lastPage + 1n) * BigInt(pageBytes)) throw damaged(`${path}: is cut off at ${bytes} bytes`);
+}
+
+function metaOf(page: Uint8Array): Meta | null {
+  const view = new DataView(page.buffer);
+  const pageBytes = view.getUint32(48, true);
+  const known = view.getUint32(24, true) === MAGIC && pageBytes >= 256 && pageBytes <= MOST_PAGE_BYTES;
+  if (!known) return null;
+  return { pageBytes, lastPage: view.getBigUint64(144, true), transaction: view.getBigUint64(152, true) };
+}
