@@ -1,8 +1,25 @@
-// Avro events into batches, beside what JavaScript does with them: avsc's decoding, then xxhash-wasm for each value.
+// Avro and Protobuf events into batches, beside what JavaScript does with them: the decoding of avsc and @bufbuild/protobuf, then xxhash-wasm
+// for each value.
+import {
+  create,
+  createFileRegistry,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import {
+  type DescriptorProto,
+  DescriptorProtoSchema,
+  FieldDescriptorProto_Label,
+  FieldDescriptorProto_Type,
+  FileDescriptorProtoSchema,
+} from "@bufbuild/protobuf/wkt";
 import avsc from "avsc";
 import xxhash from "xxhash-wasm";
 import { Rng } from "../src/core/rng.js";
 import { Decoder } from "../src/decode/decoder.js";
+import { protoFiles, type WrittenMessage } from "../src/event-schemas/proto-file.js";
 import { gather } from "../src/sources/messages.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { parseSpec } from "../src/spec/parse.js";
@@ -65,6 +82,120 @@ const schemas = {
 };
 type Shape = keyof typeof schemas;
 
+const numbered = (types: readonly string[], from: number) => types.map((type, i) => `${type} = ${i + from};`).join(" ");
+
+/** The same in Protobuf. */
+const protos: Record<Shape, string> = {
+  flat: `syntax = "proto3"; message Impression { int32 label = 1; ${numbered(
+    [...counts.map((name) => `optional int32 ${name}`), ...names.map((name) => `optional string ${name}`)],
+    2,
+  )} }`,
+  nested: `syntax = "proto3"; message View { int32 label = 1; int64 ts = 2; User user = 3; Item item = 4; repeated string tags = 5;
+    Device device = 6; string session = 7; map<string, string> attributes = 8;
+    message User { string id = 1; optional string country = 2; } message Item { int64 id = 1; double price = 2; string brand = 3; } }
+    enum Device { PHONE = 0; TABLET = 1; DESKTOP = 2; }`,
+};
+
+/** What encodes events, and decodes them as JavaScript does. */
+interface Codec {
+  readonly events: string;
+  encode(event: object): Uint8Array;
+  decode(bytes: Uint8Array): unknown;
+}
+
+const codecs: Record<"avro" | "protobuf", (shape: Shape) => Codec> = {
+  avro: (shape) => {
+    const type = avsc.Type.forSchema(schemas[shape] as avsc.Schema, { wrapUnions: false });
+    return {
+      events: `{ format: avro, schema: '${JSON.stringify(schemas[shape])}' }`,
+      encode: (event) => type.toBuffer(event),
+      decode: (bytes) => type.fromBuffer(bytes as Buffer),
+    };
+  },
+  protobuf: (shape) => {
+    const type = messageOf(protos[shape]);
+    const device = type.fields.find(({ name }) => name === "device")?.enum;
+    const symbols = new Map(device?.values.map(({ name, number }) => [name, number]));
+    const named = new Map([...symbols].map(([name, number]) => [number, name]));
+    return {
+      events: `{ format: protobuf, schema: '${protos[shape]}' }`,
+      encode: (event) => toBinary(type, create(type, written(event, symbols) as MessageInitShape<DescMessage>)),
+      decode: (bytes) => {
+        const event = fromBinary(type, bytes) as { device?: unknown };
+        if (device) event.device = named.get(event.device as number);
+        return event;
+      },
+    };
+  },
+};
+
+/** An event as @bufbuild/protobuf takes it: without nulls, 64-bit integers as such, symbols by number. */
+function written(event: object, symbols: ReadonlyMap<string, number>): object {
+  const whole = (name: string, value: unknown) =>
+    name === "ts" || (name === "id" && typeof value === "number") ? BigInt(value as number) : value;
+  const members = Object.entries(event).flatMap(([name, value]) => {
+    if (value === null) return [];
+    if (name === "device") return [[name, symbols.get(value as string)]];
+    return [[name, name === "user" || name === "item" ? written(value as object, symbols) : whole(name, value)]];
+  });
+  return Object.fromEntries(members) as object;
+}
+
+/** The descriptor of a .proto text's first message. */
+function messageOf(text: string): DescMessage {
+  const [{ messages, enums }] = protoFiles(text);
+  const { MESSAGE, ENUM } = FieldDescriptorProto_Type;
+  const { OPTIONAL, REPEATED } = FieldDescriptorProto_Label;
+  const of = ({ name, fields, messages: inner }: WrittenMessage, around: string): DescriptorProto => {
+    const full = `${around}.${name}`;
+    const typeOf = (type: string) => {
+      const scalar = FieldDescriptorProto_Type[type.toUpperCase() as "INT32"];
+      if (scalar) return { type: scalar };
+      return enums.some((one) => one.name === type)
+        ? { type: ENUM, typeName: `.${type}` }
+        : { type: MESSAGE, typeName: `${full}.${type}` };
+    };
+    const maps = fields.filter(({ key }) => key !== undefined);
+    const optional = fields.filter(({ label }) => label === "optional");
+    return create(DescriptorProtoSchema, {
+      name,
+      oneofDecl: optional.map((field) => ({ name: `_${field.name}` })),
+      field: fields.map((field) => ({
+        name: field.name,
+        number: field.number,
+        jsonName: field.name,
+        label: field.label === "repeated" || field.key ? REPEATED : OPTIONAL,
+        ...(field.label === "optional" && { proto3Optional: true, oneofIndex: optional.indexOf(field) }),
+        ...(field.key ? { type: MESSAGE, typeName: `${full}.${entryOf(field.name)}` } : typeOf(field.type)),
+      })),
+      nestedType: [
+        ...inner.map((one) => of(one, full)),
+        ...maps.map((field) => ({
+          name: entryOf(field.name),
+          options: { mapEntry: true },
+          field: [
+            { name: "key", number: 1, jsonName: "key", label: OPTIONAL, ...typeOf(field.key!) },
+            { name: "value", number: 2, jsonName: "value", label: OPTIONAL, ...typeOf(field.type) },
+          ],
+        })),
+      ],
+    });
+  };
+  const enumType = enums.map(({ name, symbols }) => ({
+    name,
+    value: symbols.map(([symbol, number]) => ({ name: symbol, number })),
+  }));
+  const file = create(FileDescriptorProtoSchema, {
+    name: "bench.proto",
+    syntax: "proto3",
+    messageType: messages.map((one) => of(one, "")),
+    enumType,
+  });
+  return createFileRegistry(file, () => undefined).getMessage(messages[0].name)!;
+}
+
+const entryOf = (name: string): string => `${name[0].toUpperCase()}${name.slice(1)}Entry`;
+
 /** Where each shape's values are: ids, numbers, lists. */
 const reads: Record<Shape, { ids: string[]; numbers: string[]; lists: string[] }> = {
   flat: { ids: names, numbers: counts, lists: [] },
@@ -95,7 +226,7 @@ function drawn(shape: Shape, rng: Rng): object {
   };
 }
 
-function specOf(shape: Shape): CompiledSpec {
+function specOf(shape: Shape, events: string): CompiledSpec {
   const { ids, numbers, lists } = reads[shape];
   const fields = [
     ...ids.map((from) => `  - { name: ${from}, type: categorical, table: ids }`),
@@ -104,7 +235,7 @@ function specOf(shape: Shape): CompiledSpec {
   ];
   return parseSpec(
     `name: bench
-events: { format: avro, schema: '${JSON.stringify(schemas[shape])}' }
+events: ${events}
 fields:
 ${fields.join("\n")}
 tables: { ids: { dim: 4, salt: field } }
@@ -133,12 +264,12 @@ const secondsOf = (run: () => void): number => {
   return (performance.now() - start) / 1000;
 };
 
-function measure(shape: Shape, rows: number, repeats: number): FormatCase {
-  const type = avsc.Type.forSchema(schemas[shape] as avsc.Schema, { wrapUnions: false });
+function measure(format: keyof typeof codecs, shape: Shape, rows: number, repeats: number): FormatCase {
+  const codec = codecs[format](shape);
   const rng = new Rng(7);
-  const values = Array.from({ length: rows }, () => type.toBuffer(drawn(shape, rng)));
+  const values = Array.from({ length: rows }, () => codec.encode(drawn(shape, rng)));
   const { bytes, starts, ends, offsets } = gather(values.map((value, offset) => ({ offset, time: 0, value })));
-  const spec = specOf(shape);
+  const spec = specOf(shape, codec.events);
   const decoder = new Decoder(spec, { capacity: 1024, distinct: false, watch: false });
   const { ids, lists } = reads[shape];
   const seeds = new Map(spec.tables[0].cells.map(({ field, seed }) => [field, BigInt(`0x${seed}`)]));
@@ -165,7 +296,7 @@ function measure(shape: Shape, rows: number, repeats: number): FormatCase {
   const theirs = (count = rows, onKey?: (key: bigint) => void): number => {
     let sink = 0;
     for (let i = 0; i < count; i++) {
-      const event = type.fromBuffer(buffer.subarray(starts[i], ends[i]));
+      const event = codec.decode(buffer.subarray(starts[i], ends[i]));
       for (const path of numbers) sink += Number(at(event, path) ?? 0);
       for (const { path, seed } of paths) {
         const value = at(event, path);
@@ -188,7 +319,7 @@ function measure(shape: Shape, rows: number, repeats: number): FormatCase {
   const [own, other] = [0, 1].map((side) => (median(raw.map((pair) => pair[side])) / rows) * 1e9);
   const bytesPerRow = values.reduce((sum, { length }) => sum + length, 0) / rows;
   return {
-    name: `avro, ${shape}`,
+    name: `${format}, ${shape}`,
     rows,
     bytesPerRow: round(bytesPerRow, 1)!,
     nsPerRow: round(own, 0),
@@ -223,7 +354,7 @@ function checkKeys(
     for (const { keys, offsets: at } of bags) found.push(...keys.subarray(at[r], at[r + 1]));
   }
   if (found.length !== expected.length || found.some((key, i) => key !== expected[i]))
-    throw new Error("keys differ from those of avsc and xxhash-wasm");
+    throw new Error("keys differ from those of JavaScript");
 }
 
 export interface FormatsResult {
@@ -237,7 +368,9 @@ export function run({ smoke }: { smoke: boolean }): FormatsResult {
   const [rows, repeats] = smoke ? [1000, 1] : [50_000, 7];
   return {
     name: "formats",
-    cases: (["flat", "nested"] as const).map((shape) => measure(shape, rows, repeats)),
+    cases: (["avro", "protobuf"] as const).flatMap((format) =>
+      (["flat", "nested"] as const).map((shape) => measure(format, shape, rows, repeats)),
+    ),
     floor: 5,
   };
 }

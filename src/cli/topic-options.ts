@@ -47,7 +47,9 @@ export function topicOptions(): Option[] {
       "--until <place>",
       "where to end: end (what is there at the start), or a time (default: never)",
     ).argParser(stopOf),
-    new Option("--schema-registry <url>", "where the schemas are that events name (avro)").argParser(registry),
+    new Option("--schema-registry <url>", "where the schemas are that events name (avro, protobuf)").argParser(
+      registry,
+    ),
     new Option("--on-lost-offsets <do>", "when events were deleted before they were learned")
       .choices(["stop", "earliest", "latest"])
       .default("stop"),

@@ -52,6 +52,7 @@ const others: Readonly<Record<Plain, string>> = {
   bad_quote: "quotes around a whole value, doubled inside it",
   bad_features: "label index:value … (libffm: label field:index:value …), perhaps a comment behind a #",
   bad_avro: "one record of the writer's schema",
+  bad_protobuf: "one message of the writer's schema",
   unknown_schema: "0 and the id of a schema of this format that the registry has",
   bad_vw: "label [importance] ['tag]|namespace feature[:value] …, each namespace once",
 };

@@ -27,6 +27,10 @@ export interface ScanKernel {
   scanMessage(start: number, end: number, format: number): number;
   /** One message whose bytes from `body` on are one Avro record. @param steps where the steps that read it are (struct Step) */
   scanAvro(start: number, body: number, end: number, steps: number, stepsEnd: number): number;
+  /** The same of a Protobuf message. @param message where is what reads it (struct Message) */
+  scanProtobuf(start: number, body: number, end: number, message: number): number;
+  /** Gives Protobuf room for messages that come in parts: SPARE_BYTES. */
+  setSpare(at: number): void;
   /** Rejects a message whose schema is not known. */
   refuseUnknown(start: number, end: number): number;
   refuseMessage(start: number, end: number): number;

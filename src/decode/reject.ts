@@ -39,6 +39,8 @@ export const rejectCodes = [
   "bad_avro",
   /** No schema has the id before the event; or no id stands there. */
   "unknown_schema",
+  /** Bytes that are no Protobuf message: cut off, of another format, or nested deeper than 100. */
+  "bad_protobuf",
 ] as const;
 
 export type RejectCode = (typeof rejectCodes)[number];

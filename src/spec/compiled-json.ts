@@ -37,6 +37,7 @@ const Events = Type.Object(
     null_values: Type.Optional(nullValues),
     numbers_as_strings: Type.Optional(Type.Literal(true)),
     schema: Type.Optional(text),
+    message: Type.Optional(text),
     type: Type.Optional(MessageType),
   },
   closed,

@@ -48,7 +48,7 @@ export interface CompiledSpec {
   readonly tower: CompiledTower;
 }
 
-export const formats = ["tsv", "csv", "json", "vw", "libsvm", "libffm", "avro"] as const;
+export const formats = ["tsv", "csv", "json", "vw", "libsvm", "libffm", "avro", "protobuf"] as const;
 export type Format = (typeof formats)[number];
 
 /** Rows of separated values, whose columns are known. */
@@ -58,7 +58,7 @@ export const isDelimited = (format: string): format is "tsv" | "csv" => format =
 export const hasFeatures = (format: Format): boolean => !isDelimited(format) && !isNested(format);
 
 /** Events are no lines of text; a schema describes them. */
-export const isBinary = (format: Format): format is "avro" => format === "avro";
+export const isBinary = (format: Format): format is "avro" | "protobuf" => format === "avro" || format === "protobuf";
 
 /** Values lie within each other, and are named by paths with dots. */
 export const isNested = (format: Format): boolean => format === "json" || isBinary(format);
@@ -75,8 +75,13 @@ export interface EventFormat {
   readonly null_values?: readonly string[];
   /** JSON strings may be numbers; absent: only where a label is read. */
   readonly numbers_as_strings?: true;
-  /** avro: the writers' schema, as JSON without spaces. Absent: events name theirs, or their file has it. */
+  /**
+   * avro: the writers' schema, as JSON without spaces. protobuf: .proto texts without comments and spaces, those first that others import.
+   * Absent: events name theirs, or their file has it.
+   */
   readonly schema?: string;
+  /** protobuf: which of the schema's messages events are; absent: the first of its last file. */
+  readonly message?: string;
   /** Events are the messages that have one of these values there; absent: all are. */
   readonly type?: MessageType;
 }

@@ -1,24 +1,56 @@
 import { parseAvro } from "../event-schemas/avro.js";
-import { type AnyType, SchemaProblem } from "../event-schemas/types.js";
+import { hasProtoPath, protoPaths } from "../event-schemas/proto-types.js";
+import { canonicalProto, parseProto } from "../event-schemas/protobuf.js";
+import { hasPath, pathsOf, SchemaProblem } from "../event-schemas/types.js";
 import type { Problems } from "../schema/problems.js";
-import type { EventFormat } from "./compiled.js";
+import { type EventFormat, isBinary } from "./compiled.js";
 import type { ModelSpec } from "./schema.js";
 
-type Written = Pick<ModelSpec["events"], "schema">;
+type Written = Pick<ModelSpec["events"], "format" | "schema" | "message">;
+type Compiled = Pick<EventFormat, "schema" | "message">;
 
 /** A schema as the compiled spec has it. */
-export function compileSchema({ schema }: Written, problems: Problems, path: string): Pick<EventFormat, "schema"> {
-  if (schema === undefined) return {};
+export function compileSchema(written: Written, problems: Problems, path: string): Compiled {
+  const { format, schema, message } = written;
+  if (message !== undefined && (format !== "protobuf" || schema === undefined)) {
+    const what = format === "protobuf" ? "without a schema, as events name theirs" : `for ${format}`;
+    problems.add(`${path}.message`, `has no meaning ${what}`, "it is for protobuf with a schema: remove it");
+    return {};
+  }
+  if (schema === undefined || !isBinary(format)) return {};
   try {
-    parseAvro(schema);
-    return { schema: JSON.stringify(JSON.parse(schema)) };
+    return format === "avro" ? avro(schema) : protobuf(schema, message);
   } catch (error) {
     if (!(error instanceof SchemaProblem || error instanceof SyntaxError)) throw error;
-    problems.add(`${path}.schema`, `no Avro schema: ${error.message}`, "a JSON text, as in .avsc files");
+    const [name, mend] = format === "avro" ? ["Avro", "a JSON text, as in .avsc files"] : ["Protobuf", "a .proto text"];
+    problems.add(`${path}.schema`, `no ${name} schema: ${error.message}`, mend);
     return {};
   }
 }
 
-/** What events are, where the spec has their schema. */
-export const knownType = ({ format, schema }: EventFormat): AnyType | undefined =>
-  format === "avro" && schema !== undefined ? parseAvro(schema) : undefined;
+function avro(schema: string): Compiled {
+  parseAvro(schema);
+  return { schema: JSON.stringify(JSON.parse(schema)) };
+}
+
+function protobuf(schema: string, message: string | undefined): Compiled {
+  parseProto(schema, [], message);
+  return { schema: canonicalProto(schema), ...(message !== undefined && { message }) };
+}
+
+/** The paths that events can have. */
+export interface KnownPaths {
+  has(path: string): boolean;
+  all(): string[];
+}
+
+/** The paths of events, where the spec has their schema. */
+export function knownPaths({ format, schema, message }: EventFormat): KnownPaths | undefined {
+  if (schema === undefined) return undefined;
+  if (format === "protobuf") {
+    const type = parseProto(schema, [], message);
+    return { has: (path) => hasProtoPath(type, path), all: () => protoPaths(type) };
+  }
+  const type = parseAvro(schema);
+  return { has: (path) => hasPath(type, path), all: () => pathsOf(type) };
+}

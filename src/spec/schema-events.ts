@@ -43,7 +43,7 @@ export const Events = Type.Object(
   {
     format: Type.Enum([...formats], {
       description:
-        "tsv, csv: a line an event. json: an object a line. vw: Vowpal Wabbit text. libsvm: label index:value. libffm: label field:index:value. avro: a record a message.",
+        "tsv, csv: a line an event. json: an object a line. vw: Vowpal Wabbit text. libsvm: label index:value. libffm: label field:index:value. avro: a record a message. protobuf: a message each.",
     }),
     columns: optional(
       Type.Array(text("A column, or a range: C1..C26."), {
@@ -65,7 +65,8 @@ export const Events = Type.Object(
         description: "json, and score requests: a number may be written as a string.",
       }),
     ),
-    schema: optional(text("avro: the writers' schema: a file (.avsc), or its text.")),
+    schema: optional(text("avro, protobuf: the writers' schema: a file (.avsc, .proto), or its text.")),
+    message: optional(text("protobuf: which message of the schema events are. Default: the first.")),
     type: optional(messageType("events")),
     id: optional(
       text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),

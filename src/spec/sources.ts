@@ -1,16 +1,15 @@
-import { type AnyType, hasPath, pathsOf } from "../event-schemas/types.js";
 import { compileNulls } from "../fields/index.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { isColumnSeparator, separatorOf } from "../schema/separators.js";
 import { type EventFormat, hasFeatures, isBinary, isDelimited, isNested, type MessageType } from "./compiled.js";
 import { defaults } from "./defaults.js";
-import { compileSchema, knownType } from "./event-schema.js";
+import { compileSchema, type KnownPaths, knownPaths } from "./event-schema.js";
 import { expand } from "./ranges.js";
 import type { ModelSpec } from "./schema.js";
 
 type Written = Pick<
   ModelSpec["events"],
-  "format" | "columns" | "header" | "separator" | "null_values" | "numbers_as_strings" | "schema"
+  "format" | "columns" | "header" | "separator" | "null_values" | "numbers_as_strings" | "schema" | "message"
 >;
 type Type = NonNullable<ModelSpec["events"]["type"]>;
 
@@ -24,13 +23,14 @@ export function compileEvents(written: Written, problems: Problems, path = "even
   const { format, columns, header, separator } = written;
   const values = compileValues(written, problems, path);
   if (written.schema !== undefined && !isBinary(format))
-    problems.add(`${path}.schema`, `has no meaning for ${format}`, "it is for avro: remove it");
+    problems.add(`${path}.schema`, `has no meaning for ${format}`, "it is for avro and protobuf: remove it");
+  const schema = compileSchema(written, problems, path);
   if (!isDelimited(format)) {
     for (const key of ["columns", "header", "separator"] as const) {
       if (written[key] !== undefined)
         problems.add(`${path}.${key}`, `has no meaning for ${format}`, "it is for tsv and csv: remove it");
     }
-    return { format, columns: [], header: false, separator: "", ...values, ...compileSchema(written, problems, path) };
+    return { format, columns: [], header: false, separator: "", ...values, ...schema };
   }
   if (!columns && !header)
     problems.add(
@@ -82,13 +82,13 @@ function compileValues(
 export class Sources {
   private readonly events: EventFormat;
   private readonly problems: Problems;
-  /** What events are, where a schema says it. */
-  private readonly type: AnyType | undefined;
+  /** Those that a schema says. */
+  private readonly known: KnownPaths | undefined;
 
   constructor(events: EventFormat, problems: Problems) {
     this.events = events;
     this.problems = problems;
-    this.type = knownType(events);
+    this.known = knownPaths(events);
   }
 
   /** Reports `from` at `path` unless an event can have it. */
@@ -100,8 +100,8 @@ export class Sources {
     if (isNested(format) && from.split(".").includes("")) {
       this.problems.add(path, `"${from}" is not a path`, "keys joined by single dots: user.id");
     }
-    if (this.type && !hasPath(this.type, from))
-      this.problems.add(path, `the schema has no "${from}"`, suggestion(from, pathsOf(this.type)));
+    if (this.known && !this.known.has(from))
+      this.problems.add(path, `the schema has no "${from}"`, suggestion(from, this.known.all()));
     if (format === "vw" && /[\s|:]/.test(from)) {
       this.problems.add(path, `"${from}" is not a namespace`, "a namespace has no spaces, | or :");
     }

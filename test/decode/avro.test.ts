@@ -1,86 +1,23 @@
 // Avro events: a value is the same to a model whatever format it came in, so batches of Avro are those of JSON.
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
-import type { CompiledField, CompiledSpec } from "../../src/spec/compiled.js";
+import type { CompiledField } from "../../src/spec/compiled.js";
 import fc from "../properties.js";
 import { avscType, drawnRecords, type Schema } from "./avro-values.js";
-import { outcome } from "./feed.js";
-import { specOf } from "./generate.js";
+import { bag, categorical, decodersOf, framed, messages, messagesBy, numeric, specsOf } from "./binary.js";
 
 const runs = Number(process.env.HASHBROOK_FUZZ ?? 600);
 
-const plain = { columns: [], header: false, separator: "" };
-
-function specsOf(
-  schema: Schema,
-  fields: readonly CompiledField[],
-  label: string,
-): Record<"json" | "avro", CompiledSpec> {
-  const base = specOf([...fields]);
-  const positive = { equals: "1" };
-  const of = (events: CompiledSpec["events"]) =>
-    specOf([...fields], { events, label: { ...base.label, from: label, positive } });
-  return {
-    json: of({ format: "json", ...plain }),
-    avro: of({ format: "avro", ...plain, schema: JSON.stringify(schema) }),
-  };
-}
-
-function messages(spec: CompiledSpec, events: readonly Uint8Array[], requireLabel = false) {
-  return messagesBy(new Decoder(spec, { capacity: events.length + 1, requireLabel, distinct: true }), spec, events);
-}
-
-function messagesBy(decoder: Decoder, spec: CompiledSpec, events: readonly Uint8Array[]) {
-  for (const [i, event] of events.entries()) decoder.message(event, 0, event.length, i);
-  const taken = decoder.take();
-  const { rejects, ...rest } = outcome(spec, taken);
-  return { ...rest, rejects: taken.rejects.map(({ code, column, offset }) => ({ code, column, offset })) };
-}
-
-const categorical = (from: string): CompiledField => ({ name: from, type: "categorical", from });
-const numeric = (from: string): CompiledField => ({
-  name: `${from}:n`,
-  type: "numeric",
-  from,
-  transform: "raw",
-  missing: 0,
-});
-const bag = (from: string): CompiledField => ({
-  name: `${from}:b`,
-  type: "bag",
-  from,
-  separator: "|",
-  combiner: "mean",
-  max_length: 6,
-});
-
-const chosen = <T>(list: readonly T[], seed: number): T => list[seed % list.length];
-
-/** Some fields, of any type, at paths that drawn schemas may have; a decoder of events that name their schema, and one of JSON. */
-function decodersOf(seed: number) {
-  const paths = ["f1", "f2", "f3", "f4", "f1.f0", "f2.f1", "f3.f0.f0", "f4.a", "f1.a.b", "f2.f0.a", "none"];
-  const fields = [0, 1, 2].map((i) => chosen([categorical, numeric, bag], seed + i)(chosen(paths, 3 * seed + 7 * i)));
-  const unlike = fields.filter(({ name }, i) => fields.findIndex((other) => other.name === name) === i);
-  const specs = specsOf("null", unlike, chosen(["f0", "f0", "f1.f0"], seed));
-  const { schema: _, ...events } = specs.avro.events;
-  const options = { capacity: 100, requireLabel: false, distinct: true };
-  return {
-    json: new Decoder(specs.json, options),
-    avro: new Decoder({ ...specs.avro, events }, options),
-    spec: specs.json,
-  };
-}
-
-const framed = (id: number, body: Buffer) =>
-  Buffer.concat([Buffer.from([0, id >>> 24, id >>> 16, id >>> 8, id]), body]);
+const avroSpecs = (schema: Schema, fields: readonly CompiledField[], label: string) =>
+  specsOf({ format: "avro", schema: JSON.stringify(schema) }, fields, label);
 
 it("decodes as JSON what avsc has encoded, of schemas drawn at random", () => {
-  const decoders = Array.from({ length: 12 }, (_, i) => decodersOf(i));
+  const decoders = Array.from({ length: 12 }, (_, i) => decodersOf("avro", i));
   let id = 0;
   let accepted = 0;
   fc.assert(
     fc.property(drawnRecords, fc.nat(11), ({ schema, values }, which) => {
-      const { json, avro, spec } = decoders[which];
+      const { json, binary: avro, spec } = decoders[which];
       const type = avscType(schema);
       const first = framed(++id, type.toBuffer(values[0].avro));
       avro.schemas!.add(avro.schemas!.missing(first, 0, first.length)!, {
@@ -136,7 +73,7 @@ describe("of one schema", () => {
     categorical("kind"),
     categorical("next.kind"),
   ];
-  const spec = specsOf(schema, fields, "label").avro;
+  const spec = avroSpecs(schema, fields, "label").binary;
   const type = avscType(schema);
   const event = (rest: object = {}) =>
     type.toBuffer({
@@ -199,9 +136,9 @@ describe("of one schema", () => {
       ],
     };
     const endless = Buffer.from([2, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0]);
-    const passed = messages(specsOf(nothing, [categorical("label")], "label").avro, [endless], true);
+    const passed = messages(avroSpecs(nothing, [categorical("label")], "label").binary, [endless], true);
     expect(passed.rows.length).toBe(1);
-    const kept = messages(specsOf(nothing, [bag("none")], "label").avro, [endless], true);
+    const kept = messages(avroSpecs(nothing, [bag("none")], "label").binary, [endless], true);
     expect(kept.rejects.map(({ code }) => code)).toEqual(["row_too_long"]);
     const deep = Buffer.concat([Buffer.from([2]), Buffer.alloc(5000, 2)]);
     const chain = {
@@ -215,7 +152,7 @@ describe("of one schema", () => {
         },
       ],
     };
-    expect(messages(specsOf(chain, [categorical("label")], "label").avro, [deep], true).rejects[0].code).toBe(
+    expect(messages(avroSpecs(chain, [categorical("label")], "label").binary, [deep], true).rejects[0].code).toBe(
       "bad_avro",
     );
   });

@@ -43,6 +43,12 @@ const second = {
 };
 const GUID = "00112233-4455-6677-8899-aabbccddeeff";
 
+const USER_PROTO = 'syntax = "proto3"; package people; message User { string id = 1; }';
+const PROTO = `syntax = "proto3";
+import "user.proto"; // what a user is
+message Other {}
+message E { int32 label = 2; people.User user = 9; message Inner { E e = 1; int32 label = 2; people.User user = 3; } }`;
+
 const bodyOf = {
   1: (label: number, id: string) => avsc.Type.forSchema(first as avsc.Schema).toBuffer({ label, user: { id } }),
   2: (label: number, id: string) => {
@@ -81,6 +87,9 @@ async function registry({
   server.get("/schemas/ids/1", async () => ({ schema: JSON.stringify(first) }));
   server.get("/schemas/ids/2", async () => ({ schema: JSON.stringify(second), references }));
   server.get("/schemas/ids/3", async () => ({ schema: "syntax = 'proto3';", schemaType: "PROTOBUF" }));
+  const imported = [{ name: "user.proto", subject: "user.proto", version: 1 }];
+  server.get("/schemas/ids/4", async () => ({ schema: PROTO, schemaType: "PROTOBUF", references: imported }));
+  server.get("/subjects/user.proto/versions/1", async () => ({ schema: USER_PROTO, schemaType: "PROTOBUF" }));
   server.get(`/schemas/guids/${GUID}`, async () => ({ schema: JSON.stringify(first) }));
   server.get("/subjects/user/versions/3", async () => ({ schema: JSON.stringify(user) }));
   server.setNotFoundHandler(
@@ -96,8 +105,14 @@ function logOf(messages: readonly Buffer[]): MemoryLog {
 }
 
 /** What a topic of these messages is decoded to: labels, reject codes, and the schemas a checkpoint would have. */
-async function decode(messages: readonly Buffer[], url: string | undefined, known: KnownSchemas = {}, mostUnknown = 9) {
-  const decoder = new Decoder(SPEC, { capacity: 64 });
+async function decode(
+  messages: readonly Buffer[],
+  url: string | undefined,
+  known: KnownSchemas = {},
+  mostUnknown = 9,
+  spec = SPEC,
+) {
+  const decoder = new Decoder(spec, { capacity: 64 });
   const options = url === undefined ? undefined : { ...registryOptions(url, {}), retries: 2 };
   const schemas = new TopicSchemas(decoder.schemas!, options, known, mostUnknown);
   const start = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
@@ -212,6 +227,8 @@ it("finds the id that stands in a header, a GUID or a number", async () => {
   const guid = Buffer.from(`01${GUID.replaceAll("-", "")}`, "hex");
   expect(schemaHeader(withHeader(value, "other", guid), 0)).toBeUndefined();
   expect(schemaHeader(withHeader(value, "__value_schema_id", Buffer.from([0, 0, 0, 1, 2])), 0)).toBe("258");
+  const which = withHeader(value, "__value_schema_id", Buffer.concat([guid, Buffer.from([2, 4])]));
+  expect(schemaHeader(which, 0)).toBe(`${GUID}:0204`);
   const messages = withHeader(value, "__value_schema_id", guid);
   expect(schemaHeader(messages, 0)).toBe(GUID);
   const decoder = new Decoder(SPEC, { capacity: 4 });
@@ -220,4 +237,20 @@ it("finds the id that stands in a header, a GUID or a number", async () => {
   decoder.message(messages.bytes, messages.starts[0], messages.ends[0], 0, GUID);
   expect(decoder.rows).toBe(1);
   expect(Object.keys(decoder.schemas!.takeNamed())).toEqual([GUID]);
+});
+
+it("reads Protobuf by the message of a schema that events name, and knows it again without a registry", async () => {
+  const { url, asked } = await registry();
+  const spec = { ...SPEC, events: { ...SPEC.events, format: "protobuf" as const } };
+  const body = (hex: string) => Buffer.from(hex, "hex");
+  const messages = [
+    framed(4, body("020210014a030a0161")),
+    framed(4, body("04020010011a030a0161")),
+    framed(1, body("00")),
+  ];
+  const read = await decode(messages, url, {}, 9, spec);
+  expect(read).toMatchObject({ rows: 2, rejects: ["unknown_schema"] });
+  expect(asked).toEqual(["/schemas/ids/4", "/subjects/user.proto/versions/1", "/schemas/ids/1"]);
+  expect(read.schemas["4"]).toEqual({ text: PROTO, references: [USER_PROTO] });
+  expect(await decode(messages, undefined, JSON.parse(JSON.stringify(read.schemas)), 9, spec)).toEqual(read);
 });

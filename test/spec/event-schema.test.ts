@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -64,5 +64,57 @@ describe("a schema of events", () => {
     ["{", "not JSON"],
   ])("%s is none", (text, why) => {
     expect(problemOf(spec(`{ format: avro, schema: '${text}' }`))).toContain(why);
+  });
+});
+
+describe("a Protobuf schema of events", () => {
+  const user = 'syntax = "proto3"; package shop; message User { string id = 1; map<string, int32> counts = 2; }';
+  const click = `syntax = "proto3";
+package shop;
+import "model/user.proto"; /* beside */
+import "google/protobuf/timestamp.proto";
+message Page { string url = 1; }
+message Click { int32 label = 1; User user = 2; repeated Page pages = 3; google.protobuf.Timestamp at = 4; }
+`;
+  const text = (proto: string, more = "") => `{ format: protobuf, schema: ${JSON.stringify(proto)}${more} }`;
+  const inOne = `${user}\n${click}`;
+
+  it("is a file beside the spec with those that it imports, or their texts, whatever the comments", () => {
+    const folder = mkdtempSync(join(tmpdir(), "hashbrook-spec-"));
+    mkdirSync(join(folder, "model"));
+    writeFileSync(join(folder, "model", "user.proto"), user);
+    writeFileSync(join(folder, "model", "click.proto"), click);
+    writeFileSync(join(folder, "s.yaml"), spec("{ format: protobuf, schema: model/click.proto, message: Click }"));
+    const loaded = loadSpec(join(folder, "s.yaml"));
+    expect(loaded.events.schema).not.toContain("beside");
+    expect(specHash(parseSpec(spec(text(inOne, ", message: Click")), "s.yaml"))).toBe(specHash(loaded));
+    writeFileSync(join(folder, "model", "click.proto"), click.replace("user.proto", "who.proto"));
+    expect(() => loadSpec(join(folder, "s.yaml"))).toThrow('click.proto imports "model/who.proto", which is not there');
+  });
+
+  it("has the paths that the spec reads", () => {
+    const events = text(inOne, ", message: shop.Click");
+    for (const from of ["user.id", "user.counts.any.key", "pages", "at"])
+      expect(problemOf(spec(events, from))).toBe("");
+    for (const from of ["user.idd", "pages.url", "at.seconds"])
+      expect(problemOf(spec(events, from))).toContain(`the schema has no "${from}"`);
+    expect(problemOf(spec(text(inOne), "url"))).toContain('the schema has no "label"');
+    expect(problemOf(spec("{ format: protobuf, message: Click }"))).toContain("events.message: has no meaning without");
+    expect(problemOf(spec("{ format: json, message: Click }"))).toContain("events.message: has no meaning for json");
+  });
+
+  it.each([
+    ["message {", '"{" is no name'],
+    ["message M { int32 a = 0; }", "line 1: a field's number is from 1 to"],
+    ["message M {\n int32 a = 1; int32 b = 1; }", "line 2: M.b = 1: the name or number is there twice"],
+    ["message M { strnig a = 1; }", 'M.a: no type "strnig"'],
+    ["message M { map<float, int32> a = 1; }", '"float" is no type of keys'],
+    ["message M { optional int32 a = 1", "it ends in the midst of a statement"],
+    ["enum E { A = 0; }", "no message at place 0"],
+    ["syntax = 'proto4'; message M {}", "neither proto2 nor proto3"],
+    ["}; message M {}", "begins no statement"],
+    ["message M { option (x) = { a: [1, 2] }; int32 a = 1 [(y).z = -1, default = 0x1F]; };", 'no "label"'],
+  ])("%s is none", (proto, why) => {
+    expect(problemOf(spec(text(proto.includes(";") ? proto : `${proto};`)))).toContain(why);
   });
 });

@@ -5,16 +5,17 @@ const NAME = "__value_schema_id";
 const NO_HEADERS = 0;
 
 /**
- * The id of the schema that message i has in its headers: byte 1 and a GUID of 16 bytes, or byte 0 and a number of 4. Undefined where it has
- * none: the id stands before the value, if anywhere.
+ * The id of the schema that message i has in its headers: byte 1 and a GUID of 16 bytes, or byte 0 and a number of 4. What stands behind
+ * (Protobuf: which message of the schema it is) follows a colon, in hex. Undefined where it has none: the id stands before the value, if anywhere.
  */
 export function schemaHeader(messages: Messages, i: number): string | undefined {
   if (!messages.keysAt || messages.bytes[messages.ends[i]] === NO_HEADERS) return undefined;
   const value = headerOf(messages, i, NAME);
   if (!value) return undefined;
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
-  if (bytes.length === 17 && bytes[0] === 1) return guidOf(bytes.toString("hex", 1));
-  return bytes.length === 5 && bytes[0] === 0 ? String(bytes.readUInt32BE(1)) : undefined;
+  if (bytes.length >= 17 && bytes[0] === 1) return guidOf(bytes.toString("hex", 1, 17)) + rest(bytes, 17);
+  return bytes.length >= 5 && bytes[0] === 0 ? String(bytes.readUInt32BE(1)) + rest(bytes, 5) : undefined;
 }
 
+const rest = (bytes: Buffer, from: number): string => (bytes.length === from ? "" : `:${bytes.toString("hex", from)}`);
 const guidOf = (hex: string): string => hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");

@@ -9,7 +9,6 @@ import {
   float,
   floating,
   integer,
-  noteHigh,
   sized,
   symbol,
   text,
@@ -18,6 +17,7 @@ import {
   varint,
 } from "./avro-values";
 import { MAX_DEPTH } from "./codes";
+import { noteHigh } from "./fill";
 import { scratchEnd } from "./plan";
 import {
   BOOL,
@@ -76,7 +76,7 @@ export function render(at: usize, type: Type, depth: u32): usize {
 function renderBytes(type: Type): bool {
   const from = scratchEnd;
   if (type.decimal) return decimal(type) ? pack(from) : addNull();
-  noteHigh();
+  noteHigh(text, textSize);
   return addString(text, textSize);
 }
 
@@ -111,7 +111,7 @@ function renderItems(at: usize, type: Type, depth: u32): usize {
       if (keyed) {
         p = sized(p);
         if (!p) return 0;
-        noteHigh();
+        noteHigh(text, textSize);
         if (!addString(text, textSize) || !addByte(58)) return 0;
       }
       p = render(p, items, depth);

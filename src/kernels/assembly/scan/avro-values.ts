@@ -5,8 +5,6 @@ import { fixedPointText } from "./written";
 
 /** Where the bytes end. */
 let end: usize = 0;
-/** Whether a text that is read has bytes above 0x7F. */
-export let high: bool = false;
 /** The number last read. */
 export let integer: i64 = 0;
 export let float: f64 = 0;
@@ -17,7 +15,6 @@ export let textSize: u32 = 0;
 /** Begins with bytes that end at `stop`. */
 export function beginValues(stop: usize): void {
   end = stop;
-  high = false;
 }
 
 @inline
@@ -133,12 +130,4 @@ export function decimal(type: Type): bool {
   }
   if (textSize > 8 && <i64>(value ^ sign) < 0) return false;
   return fixedPointText(<i64>value, type.decimal - 1);
-}
-
-/** Notes whether the text last read has bytes above 0x7F. */
-export function noteHigh(): void {
-  let p = text;
-  const stop = text + textSize;
-  for (; p + 16 <= stop && !high; p += 16) high = i8x16.bitmask(v128.load(p)) != 0;
-  if (p < stop && !high) high = (i8x16.bitmask(v128.load(p)) & ((1 << (<i32>(stop - p) & 15)) - 1)) != 0;
 }

@@ -11,9 +11,7 @@ import {
   decimal,
   float,
   floating,
-  high,
   integer,
-  noteHigh,
   over,
   sized,
   symbol,
@@ -22,24 +20,22 @@ import {
   timeOf,
   varint,
 } from "./avro-values";
-import { BAD_AVRO, BLANK, MAX_DEPTH, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
-import { acceptRow, textsFault } from "./fields";
+import { BAD_AVRO, MAX_DEPTH, ROW_TOO_LONG } from "./codes";
 import {
-  ARRAY,
-  BINARY,
-  BOOLEAN,
-  MISSING,
-  NUMBER,
-  OBJECT,
-  plan,
-  scratchEnd,
-  setFailedSlot,
-  setMayFail,
-  setScratchEnd,
-  Slot,
-  SLOT_BYTES,
-} from "./plan";
-import { MORE, pass, reject, rows } from "./rows";
+  beginJson,
+  beginSlots,
+  endJson,
+  fill,
+  fillNumber,
+  finish,
+  mark,
+  putBoolean,
+  putInteger,
+  putNumber,
+  putText,
+  rowOfSlots,
+} from "./fill";
+import { MISSING, plan, Slot } from "./plan";
 import {
   BOOL,
   BYTES,
@@ -66,10 +62,7 @@ import {
   Type,
   UNION,
 } from "./types";
-import { addByte, beginText, integerText, numberText, overflowed, textAt } from "./written";
-
-const TRUE: usize = memory.data<u8>([116, 114, 117, 101, 0, 0, 0, 0]);
-const FALSE: usize = memory.data<u8>([102, 97, 108, 115, 101, 0, 0, 0]);
+import { overflowed } from "./written";
 
 /** Passes over a value. @param depth of values around it */
 function skip(at: usize, type: Type, depth: u32): usize {
@@ -129,87 +122,26 @@ function skipItems(at: usize, type: Type, depth: u32): usize {
   }
 }
 
-@inline
-function fill(slot: Slot, at: usize, size: u32, kind: u32): void {
-  slot.at = at;
-  slot.size = size;
-  slot.kind = kind;
-}
-
-/** The text of the number last written. */
-@inline
-function fillNumber(slot: Slot): void {
-  fill(slot, textAt, <u32>(scratchEnd - textAt), NUMBER);
-}
-
-/** A number that nobody wants the text of. */
-@inline
-function fillBinary(slot: Slot, x: f64): bool {
-  const at = (scratchEnd + 7) & ~7;
-  if (at + 72 > plan.scratchLimit) return false;
-  store<f64>(at, x);
-  setScratchEnd(at + 8);
-  fill(slot, at, 8, BINARY);
-  return true;
-}
-
-/** A number into its slot, as a text or as it is. */
-@inline
-function putNumber(slot: Slot, x: f64, binary: u32): bool {
-  if (binary) return fillBinary(slot, x);
-  if (!numberText(x)) return false;
-  fillNumber(slot);
-  return true;
-}
-
-function putInteger(slot: Slot, type: Type, binary: u32): bool {
-  if (type.parts) return putNumber(slot, timeOf(type), binary);
-  if (binary) return fillBinary(slot, <f64>integer);
-  if (!integerText(integer)) return false;
-  fillNumber(slot);
-  return true;
-}
-
-@inline
-function putText(slot: Slot): void {
-  if (textSize > MAX_VALUE) setMayFail(true);
-  if (!high) noteHigh();
-  fill(slot, text, textSize, plan.stringKind);
+function putTyped(slot: Slot, type: Type, binary: u32): bool {
+  return type.parts ? putNumber(slot, timeOf(type), binary) : putInteger(slot, integer, binary);
 }
 
 function putBytes(slot: Slot, type: Type): bool {
   if (!type.decimal) {
-    putText(slot);
+    putText(slot, text, textSize);
     return true;
   }
   // What has too many digits is no number, and is told as it is.
   if (decimal(type)) fillNumber(slot);
-  else putText(slot);
+  else putText(slot, text, textSize);
   return !overflowed;
 }
 
 /** Writes a value into a slot as JSON. */
 function renderTo(slot: Slot, at: usize, type: Type): usize {
-  const from = scratchEnd;
+  beginJson(slot);
   const p = render(at, type, 0);
-  if (!p) return 0;
-  const c: u32 = load<u8>(from);
-  fill(slot, from, <u32>(scratchEnd - from), c == 91 ? ARRAY : OBJECT);
-  setMayFail(true);
-  // Readers of JSON look a vector ahead.
-  return hasTail() ? p : 0;
-}
-
-function hasTail(): bool {
-  return addByte(0);
-}
-
-function mark(step: Step): void {
-  for (let at = step.list; at < step.listEnd; at += SLOT_BYTES) {
-    const kind = step.count;
-    fill(changetype<Slot>(at), plan.scratch, kind == MISSING ? 0 : 1, kind);
-    if (kind != MISSING) setMayFail(true);
-  }
+  return p && endJson(slot) ? p : 0;
 }
 
 /** Reads values as the steps say. */
@@ -221,7 +153,7 @@ function run(from: usize, steps: usize, stepsEnd: usize): usize {
     switch (step.code) {
       case INTEGER:
         p = varint(p);
-        if (p && slot && !putInteger(slot, step.type, step.number)) return 0;
+        if (p && slot && !putTyped(slot, step.type, step.number)) return 0;
         break;
       case BYTES:
       case FIXED:
@@ -242,7 +174,7 @@ function run(from: usize, steps: usize, stepsEnd: usize): usize {
         break;
       case BOOL:
         p = boolean(p);
-        if (p && slot) fill(slot, integer ? TRUE : FALSE, integer ? 4 : 5, BOOLEAN);
+        if (p && slot) putBoolean(slot, integer != 0);
         break;
       case ENUM:
         p = choice(p, step.count);
@@ -261,7 +193,7 @@ function run(from: usize, steps: usize, stepsEnd: usize): usize {
         break;
       }
       case MARK:
-        mark(step);
+        mark(step.list, step.listEnd, step.count);
         break;
       case MAP:
         p = entries(p, step);
@@ -300,26 +232,15 @@ function entryOf(step: Step): Entry | null {
 
 /** Reads a record into the slots. */
 function readRecord(start: usize, stop: usize, steps: usize, stepsEnd: usize): usize {
-  const last = plan.slotsEnd;
-  for (let at = plan.slots; at < last; at += SLOT_BYTES) store<u64>(at, <u64>MISSING, 4);
-  setFailedSlot(0);
-  setMayFail(false);
-  beginText();
+  beginSlots();
+  mark(plan.slots, plan.slotsEnd, MISSING);
   beginValues(stop);
   return run(start, steps, stepsEnd);
-}
-
-/** Makes a row of the slots. @returns a reject code */
-function rowOf(): u32 {
-  const why = high ? textsFault() : OK;
-  return why ? why : acceptRow(rows);
 }
 
 /** One message [start, end) whose bytes from `body` on are one record, written by the schema that the steps were made of. */
 export function scanAvro(start: usize, body: usize, stop: usize, steps: usize, stepsEnd: usize): u32 {
   const p = readRecord(body, stop, steps, stepsEnd);
-  const why = p == stop ? rowOf() : overflowed ? ROW_TOO_LONG : BAD_AVRO;
-  if (why != OK && why != BLANK) return reject(why, start, stop, 1);
-  pass(stop, 1, <u32>(why == OK));
-  return MORE;
+  const why = p == stop ? rowOfSlots() : overflowed ? ROW_TOO_LONG : BAD_AVRO;
+  return finish(why, start, stop);
 }

@@ -21,6 +21,7 @@ export const IMPOSSIBLE_TIME: u32 = 18;
 export const BAD_FEATURES: u32 = 19;
 export const BAD_AVRO: u32 = 20;
 export const UNKNOWN_SCHEMA: u32 = 21;
+export const BAD_PROTOBUF: u32 = 22;
 
 /** Besides reject codes: nothing to decode, or an event of a type that is not wanted. */
 export const BLANK: u32 = 100;

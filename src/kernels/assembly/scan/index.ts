@@ -11,6 +11,8 @@ export { scanAvro } from "./avro";
 export { chainOf, setMembers } from "./json";
 export { keepRow, takeKept } from "./kept";
 export { parseNumber } from "./number";
+export { scanProtobuf } from "./protobuf";
+export { setSpare } from "./proto-values";
 export { scanDelimited } from "./delimited";
 export { scanLines, scanMessage } from "./lines";
 export { refuseMessage, refuseUnknown, setCursor, setRows } from "./rows";

@@ -24,6 +24,12 @@ export function fillPairs(): void {
 /** A row's text does not fit the room for it. */
 export let overflowed: bool = false;
 
+/** What a row is made of does not fit, wherever that is. @returns false */
+export function overflow(): bool {
+  overflowed = true;
+  return false;
+}
+
 export function beginText(): void {
   overflowed = false;
   setScratchEnd(plan.scratch);
@@ -83,6 +89,13 @@ function decimalText(negative: bool, digits: u64, places: u32): void {
 export function integerText(value: i64): bool {
   if (!hasRoom(NUMBER_BYTES + 16)) return false;
   decimalText(value < 0, value < 0 ? 0 - <u64>value : <u64>value, 0);
+  return true;
+}
+
+/** The same of one without a sign. */
+export function wholeText(value: u64): bool {
+  if (!hasRoom(NUMBER_BYTES + 16)) return false;
+  decimalText(false, value, 0);
   return true;
 }
 
@@ -158,6 +171,11 @@ export function addNumber(x: f64): bool {
 export function addInteger(x: i64): bool {
   const from = scratchEnd;
   return integerText(x) && pack(from);
+}
+
+export function addUnsigned(x: u64): bool {
+  const from = scratchEnd;
+  return wholeText(x) && pack(from);
 }
 
 export function addNull(): bool {

@@ -1,0 +1,110 @@
+import { SchemaProblem } from "./types.js";
+
+export interface Token {
+  readonly text: string;
+  readonly line: number;
+}
+
+const TOKEN =
+  /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/|("(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|[A-Za-z_]\w*|(?:\d|\.\d)[\w.]*(?:(?<=[eE])[+-]\d+)?|[^\s\w])/y;
+
+/** The words of a .proto text: names, numbers, texts in quotes, signs. Comments and spaces are none. @throws SchemaProblem */
+export function protoTokens(source: string): Token[] {
+  const tokens: Token[] = [];
+  let line = 1;
+  TOKEN.lastIndex = 0;
+  while (TOKEN.lastIndex < source.length) {
+    const at = TOKEN.lastIndex;
+    const found = TOKEN.exec(source);
+    if (!found) throw new SchemaProblem(`line ${line}: ${JSON.stringify(source.slice(at, at + 10))} is no .proto text`);
+    if (found[1] !== undefined) tokens.push({ text: found[1], line });
+    line += found[0].split("\n").length - 1;
+  }
+  return tokens;
+}
+
+/** Reads tokens one after the other. */
+export class TokenReader {
+  private readonly tokens: readonly Token[];
+  private at = 0;
+
+  constructor(tokens: readonly Token[]) {
+    this.tokens = tokens;
+  }
+
+  get done(): boolean {
+    return this.at >= this.tokens.length;
+  }
+
+  /** The next token's text, "" at the end. */
+  next(): string {
+    return this.tokens[this.at]?.text ?? "";
+  }
+
+  take(): string {
+    if (this.done) throw this.problem("it ends in the midst of a statement");
+    return this.tokens[this.at++].text;
+  }
+
+  /** Takes the next token if it is this one. */
+  takes(text: string): boolean {
+    if (this.next() !== text) return false;
+    this.at++;
+    return true;
+  }
+
+  expect(text: string): void {
+    const found = this.next();
+    if (!this.takes(text)) throw this.problem(`"${text}" is expected, not "${found}"`);
+  }
+
+  name(): string {
+    const found = this.take();
+    if (!/^[A-Za-z_]/.test(found)) throw this.problem(`"${found}" is no name`);
+    return found;
+  }
+
+  /** Names joined by dots, perhaps behind one. */
+  fullName(): string {
+    let name = this.takes(".") ? "." : "";
+    name += this.name();
+    while (this.takes(".")) name += `.${this.name()}`;
+    return name;
+  }
+
+  integer(): number {
+    const sign = this.takes("-") ? -1 : 1;
+    const text = this.take();
+    const value = /^0[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number(text);
+    if (!Number.isInteger(value)) throw this.problem(`"${text}" is no whole number`);
+    return sign * value;
+  }
+
+  /** Goes past a statement: to its semicolon, or past its braces. */
+  skip(): void {
+    for (let depth = 0; ; ) {
+      const token = this.take();
+      if (token === "{" || token === "[" || token === "(") depth++;
+      if (token === "}" || token === "]" || token === ")") depth--;
+      if (depth < 0) throw this.problem(`"${token}" closes nothing`);
+      if (depth === 0 && (token === ";" || token === "}")) return;
+    }
+  }
+
+  problem(what: string): SchemaProblem {
+    const { line } = this.tokens[Math.min(this.at, this.tokens.length) - 1] ?? { line: 1 };
+    return new SchemaProblem(`line ${line}: ${what}`);
+  }
+}
+
+const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", a: "\x07", b: "\b", f: "\f", v: "\v" };
+
+/** What stands in quotes. */
+export function unquoted(token: string): string {
+  const bytes = token.slice(1, -1).replace(/\\(x[\da-f]{1,2}|[0-7]{1,3}|[\s\S])/gi, (_, code: string) => {
+    if (/^x/i.test(code)) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8));
+    return escapes[code] ?? code;
+  });
+  return bytes;
+}

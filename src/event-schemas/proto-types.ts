@@ -1,0 +1,81 @@
+/** Scalars of Protobuf, by their names in .proto files. */
+export const protoScalars = [
+  "int32",
+  "int64",
+  "uint32",
+  "uint64",
+  "sint32",
+  "sint64",
+  "fixed32",
+  "fixed64",
+  "sfixed32",
+  "sfixed64",
+  "float",
+  "double",
+  "bool",
+  "string",
+  "bytes",
+] as const;
+export type ProtoScalar = (typeof protoScalars)[number];
+
+/** What a .proto schema says of a value. Messages may contain themselves. */
+export type ProtoType = ScalarType | ProtoEnum | MessageType;
+
+export interface ScalarType {
+  readonly kind: "scalar";
+  readonly of: ProtoScalar;
+}
+
+export interface ProtoEnum {
+  readonly kind: "symbols";
+  /** The first name of each number, in the order of the file. */
+  readonly symbols: ReadonlyMap<number, string>;
+  /** Other numbers are none of its values: they are passed over. */
+  readonly closed: boolean;
+}
+
+export interface MessageType {
+  readonly kind: "message";
+  readonly name: string;
+  readonly fields: readonly MessageField[];
+  /** A Timestamp, told in milliseconds; or a wrapper, which stands for its value. */
+  readonly is?: "time" | "wrapper";
+}
+
+export interface MessageField {
+  readonly name: string;
+  readonly number: number;
+  readonly type: ProtoType;
+  /** A map's type is that of its entries: messages of a key, 1, and a value, 2. */
+  readonly many?: "list" | "map";
+  /** What stands for a value that is not there: none for those whose presence is known. */
+  readonly absent?: string | number | bigint | boolean;
+  /** Number of its oneof within the message, from 1 on. */
+  readonly oneof?: number;
+  /** A message that is written as a group. */
+  readonly group?: true;
+}
+
+/** Whether messages of a type can have a value at a dotted path. */
+export function hasProtoPath(type: MessageType, path: string): boolean {
+  if (path === "") return true;
+  const [name, ...rest] = path.split(".");
+  const field = type.fields.find((one) => one.name === name);
+  if (!field) return false;
+  if (rest.length === 0 || field.many === "map") return true;
+  const { type: inner, many } = field;
+  return (
+    many === undefined && inner.kind === "message" && inner.is === undefined && hasProtoPath(inner, rest.join("."))
+  );
+}
+
+const MOST_DEPTH = 6;
+
+/** The paths of a type's values that have none below them, of messages within messages up to a few levels. */
+export function protoPaths(type: MessageType, path = "", depth = 0): string[] {
+  return type.fields.flatMap(({ name, type: inner, many }) => {
+    const at = path ? `${path}.${name}` : name;
+    const isLeaf = many !== undefined || inner.kind !== "message" || inner.is !== undefined || depth >= MOST_DEPTH;
+    return isLeaf ? [at] : protoPaths(inner, at, depth + 1);
+  });
+}
