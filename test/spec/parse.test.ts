@@ -68,7 +68,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "format: tsv",
       "format: tvs",
-      'f.yaml:2:19: events.format: "tvs" is not one of tsv, csv, json, vw, libsvm, libffm, avro',
+      'f.yaml:2:19: events.format: "tvs" is not one of tsv, csv, json, vw, libsvm, libffm, avro, protobuf',
       'did you mean "tsv"?',
     ],
     [
