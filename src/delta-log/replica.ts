@@ -1,3 +1,4 @@
+import { HashbrookError } from "../core/errors.js";
 import type { Delivery, DeltaSource } from "./delta-log.js";
 import type { Counters, Live, ReplicaModel } from "./live.js";
 import { LogReading, type Trouble } from "./log-reading.js";
@@ -156,13 +157,13 @@ export class Replica<M extends ReplicaModel> {
     return null;
   }
 
-  /** Changes the model that answers. A change that fails half-way leaves nothing to answer with. */
+  /** Changes the model that answers. A change that fails half-way leaves nothing to answer with; one that could not be stored was not begun. */
   private change(step: () => Promise<void>): Promise<void> {
     return this.options.exclusive(async () => {
       try {
         await step();
       } catch (error) {
-        this.serving = null;
+        if (!isUnstored(error)) this.serving = null;
         throw error;
       }
     });
@@ -180,6 +181,8 @@ export class Replica<M extends ReplicaModel> {
     await serving?.model.close();
   }
 }
+
+const isUnstored = (error: unknown) => error instanceof HashbrookError && error.code.startsWith("row_store_");
 
 function waitsFor(missing: number | null): string | null {
   return missing === null ? null : `entry ${missing} is missing: waits for it, or for the next snapshot`;

@@ -6,7 +6,7 @@ const DAMAGE = new Set([-30797, -30796, -30793, -30784, -30779]);
 /** The error for a database of which something is not as it was written. */
 export function damaged(what: string, cause?: unknown): HashbrookError {
   return new HashbrookError("row_store_damaged", `row store: ${what}`, {
-    hint: "a server makes the store anew by itself, from the log or the checkpoint",
+    hint: "the store is made anew with the next entry of the log, or when the server is started again",
     cause,
   });
 }

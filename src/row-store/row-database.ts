@@ -21,6 +21,8 @@ export class RowDatabase implements RowKeeper {
   /** Of the stores whose rows it keeps. */
   readonly stores: StoreSpec[] = [];
   closed = false;
+  /** A row was found damaged. */
+  private givenUp = false;
   /** Bytes of rows that may still come into memory. */
   private room: number;
 
@@ -58,7 +60,7 @@ export class RowDatabase implements RowKeeper {
   rowsOf(spec: StoreSpec): KeptRows {
     const { name, dim } = spec;
     this.stores.push(spec);
-    const rows = new StoredRows(name, dim, openTable(this.root, `rows/${name}`));
+    const rows = new StoredRows(name, dim, openTable(this.root, `rows/${name}`), () => this.giveUp());
     this.tables.set(name, rows);
     return rows;
   }
@@ -75,6 +77,7 @@ export class RowDatabase implements RowKeeper {
    * @throws HashbrookError row_store_write, row_store_damaged, and nothing has changed
    */
   write(states: readonly ServingState[], state: Frame | null): void {
+    if (this.givenUp) throw damaged(`${this.path}: a row is not as it was written`);
     try {
       this.root.transactionSync(() => {
         for (const { name, removed, keys, weights } of states.flatMap(({ tables }) => tables)) {
@@ -87,6 +90,12 @@ export class RowDatabase implements RowKeeper {
     } catch (error) {
       throw failure(this.path, error);
     }
+  }
+
+  /** Nobody will go on from it: what takes its place is loaded anew, at the next entry of the log or when a server starts. */
+  private giveUp(): void {
+    if (!this.givenUp) this.state.removeSync(STATE);
+    this.givenUp = true;
   }
 
   async close(): Promise<void> {

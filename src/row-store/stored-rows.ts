@@ -14,6 +14,7 @@ const AT_A_TIME = 4;
 
 /** The rows of one store in a database: key u64 (big-endian, so that they lie in order) → f32[dim], CRC-32C of key and weights. */
 export class StoredRows implements KeptRows {
+  private readonly onDamage: () => void;
   private readonly name: string;
   private readonly rows: Database;
   private readonly bytes: number;
@@ -23,7 +24,9 @@ export class StoredRows implements KeptRows {
   private readonly value: Buffer;
   private readonly weights: Buffer;
 
-  constructor(name: string, dim: number, rows: Database) {
+  /** @param onDamage told before an error says so */
+  constructor(name: string, dim: number, rows: Database, onDamage: () => void) {
+    this.onDamage = onDamage;
     this.name = name;
     this.rows = rows;
     this.bytes = dim * 4 + CHECK_BYTES;
@@ -103,9 +106,9 @@ export class StoredRows implements KeptRows {
     if (!found) return false;
     const { length } = found;
     if (length === this.bytes) this.value.set(found.subarray(0, length));
-    if (length !== this.bytes || this.check() !== this.value.readUInt32LE(this.weights.length))
-      throw damaged(`table ${this.name}: the row of key ${this.key.toString("hex")} differs from its checksum`);
-    return true;
+    if (length === this.bytes && this.check() === this.value.readUInt32LE(this.weights.length)) return true;
+    this.onDamage();
+    throw damaged(`table ${this.name}: the row of key ${this.key.toString("hex")} differs from its checksum`);
   }
 
   private find(): Buffer | undefined {

@@ -46,6 +46,7 @@ export async function trainerOf(yaml: string) {
     get examples() {
       return examples;
     },
+    changes,
     /** What has changed since it was last asked for, as a delta has it. */
     delta: () => [...model.serving.pack(changes.take()).states()],
     async learn(): Promise<void> {
