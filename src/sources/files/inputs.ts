@@ -2,9 +2,10 @@ import { existsSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { HashbrookError } from "../../core/errors.js";
 import { systemFailure } from "../failure.js";
-import type { Input } from "../reader.js";
+import type { Input, Reader } from "../reader.js";
 import { simulatedInput } from "../simulator/input.js";
 import { isArrow, openArrow } from "./arrow.js";
+import { isAvro, openAvro } from "./avro-container.js";
 import { compression, openCompressed } from "./compressed.js";
 import { glob, isGlob } from "./glob.js";
 import { isParquet, openParquet } from "./parquet.js";
@@ -36,7 +37,7 @@ function fileInput(name: string, folder: string): Input {
   if (!stat.isFile()) return pipeInput(name, path);
   const [table, compressed] = [isTable(path), compression(path) !== undefined];
   const open = async (offset: number) => {
-    if (table) return isArrow(path) ? openArrow(name, path, offset) : openParquet(name, path, offset);
+    if (table) return openTable(name, path, offset);
     return compressed ? openCompressed(name, path, offset) : new PlainReader(name, path, offset);
   };
   const content = table || compressed ? null : stat.size;
@@ -44,7 +45,12 @@ function fileInput(name: string, folder: string): Input {
 }
 
 /** True for what is read as a table of rows: a JSON object a row. */
-export const isTable = (path: string): boolean => isParquet(path) || isArrow(path);
+export const isTable = (path: string): boolean => isParquet(path) || isArrow(path) || isAvro(path);
+
+function openTable(name: string, path: string, offset: number): Promise<Reader> {
+  if (isAvro(path)) return openAvro(name, path, offset);
+  return isArrow(path) ? openArrow(name, path, offset) : openParquet(name, path, offset);
+}
 
 function statOf(name: string, path: string) {
   try {

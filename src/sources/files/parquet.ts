@@ -26,6 +26,20 @@ const parsers = {
   dateFromDays: (days: number) => days * 86_400_000,
 };
 
+/** What snappy has made smaller, as blocks of other files have it, too: its size stands at its beginning. @throws over damaged bytes */
+export async function snappyContent(bytes: Uint8Array, most: number): Promise<Uint8Array> {
+  const { snappyUncompress } = await import("hyparquet");
+  let size = 0;
+  for (let i = 0; i < 5; i++) {
+    size += (bytes[i] & 127) * 128 ** i;
+    if (bytes[i] < 128) break;
+  }
+  if (!(size <= most)) throw new Error(`it would take ${size} bytes`);
+  const content = new Uint8Array(size);
+  if (size > 0) snappyUncompress(bytes, content);
+  return content;
+}
+
 /** True for a Parquet file. */
 export const isParquet = (path: string): boolean => path.endsWith(".parquet");
 

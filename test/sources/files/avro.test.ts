@@ -1,0 +1,150 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { crc32, deflateRawSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { openAvro } from "../../../src/sources/files/avro-container.js";
+import { readHead } from "../../../src/sources/files/fingerprint.js";
+import { inputsOf } from "../../../src/sources/files/inputs.js";
+import { avscType, drawnRecords, type Schema } from "../../decode/avro-values.js";
+import { temporary } from "../../e2e/hashbrook.js";
+import fc from "../../properties.js";
+import { readAll } from "./written-rows.js";
+
+const contentOf = async (file: string, offset = 0): Promise<string> => readAll(await openAvro(file, file, offset));
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = 2 * value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
+  return Buffer.of(...bytes, rest);
+}
+const sized = (bytes: Buffer) => Buffer.concat([varint(bytes.length), bytes]);
+const u32 = (value: number, little: boolean) => {
+  const bytes = Buffer.alloc(4);
+  little ? bytes.writeUInt32LE(value) : bytes.writeUInt32BE(value);
+  return bytes;
+};
+
+/** What compresses a block; snappy and zstd with literals alone, which their readers cannot tell from others. */
+const codecs: Record<string, (block: Buffer) => Buffer> = {
+  null: (block) => block,
+  deflate: (block) => deflateRawSync(block),
+  snappy: (block) => {
+    const size: number[] = [];
+    for (let rest = block.length; size.push(rest > 127 ? (rest & 127) | 128 : rest) && rest > 127; ) rest >>= 7;
+    const pieces = Array.from({ length: Math.ceil(block.length / 60) }, (_, i) => block.subarray(60 * i, 60 * i + 60));
+    const literals = pieces.flatMap((piece) => [Buffer.of((piece.length - 1) << 2), piece]);
+    return Buffer.concat([Buffer.from(size), ...literals, u32(crc32(block), false)]);
+  },
+  zstandard: (block) => {
+    const head = u32(1 + (block.length << 3), true).subarray(0, 3);
+    return Buffer.concat([u32(0xfd2fb528, true), Buffer.of(0xa0), u32(block.length, true), head, block]);
+  },
+};
+
+const SYNC = Buffer.from("0123456789abcdef");
+
+function container(schema: Schema, codec: string, blocks: readonly (readonly Buffer[])[]): Buffer {
+  const metadata = [
+    Buffer.from("avro.schema"),
+    Buffer.from(JSON.stringify(schema)),
+    Buffer.from("avro.codec"),
+    Buffer.from(codec),
+  ];
+  const written = blocks.map((records) => [varint(records.length), sized(codecs[codec](Buffer.concat(records))), SYNC]);
+  return Buffer.concat([Buffer.from("Obj\x01"), varint(2), ...metadata.map(sized), varint(0), SYNC, ...written.flat()]);
+}
+
+describe("an Avro file", () => {
+  it.each(Object.keys(codecs))("compressed by %s is read as the JSON of what avsc has encoded", async (codec) => {
+    const file = join(temporary(), "drawn.avro");
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(drawnRecords, { minLength: 1, maxLength: 1 }),
+        fc.nat(2),
+        async ([{ schema, values }], empty) => {
+          const type = avscType(schema);
+          const records = values.map(({ avro }) => type.toBuffer(avro));
+          const blocks = [records, ...Array.from({ length: empty }, () => []), records.slice(1), records];
+          writeFileSync(file, container(schema, codec, blocks));
+          const lines = values.map(({ json }) => `${json}\n`);
+          expect(await contentOf(file)).toBe([...lines, ...lines.slice(1), ...lines].join(""));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  const schema = {
+    type: "record",
+    name: "Click",
+    fields: [
+      { name: "label", type: "int" },
+      { name: "at", type: { type: "long", logicalType: "timestamp-micros" } },
+      { name: "price", type: { type: "bytes", logicalType: "decimal", precision: 9, scale: 2 } },
+      { name: "next", type: ["null", "Click"] },
+    ],
+  };
+  /** A click at -1 µs for -1.00, and the one next to it. */
+  const record = Buffer.from("0201029c020000020100", "hex");
+  const file = (codec = "deflate", blocks = 4) => {
+    const path = join(temporary(), "clicks.avro");
+    writeFileSync(
+      path,
+      container(
+        schema,
+        codec,
+        Array.from({ length: blocks }, () => Array(2000).fill(record)),
+      ),
+    );
+    return path;
+  };
+  const LINE = '{"label":1,"at":-0.001,"price":-1,"next":{"label":0,"at":0,"price":0.01,"next":null}}\n';
+
+  it("is gone on with in the middle of a row, and asked for its first rows alone by who knows it again", async () => {
+    const path = file();
+    const whole = await contentOf(path);
+    expect(whole.length).toBe(LINE.length * 8000);
+    expect(whole.startsWith(LINE)).toBe(true);
+    for (const offset of [1, 100_000, whole.length]) expect(await contentOf(path, offset)).toBe(whole.slice(offset));
+    await expect(contentOf(path, whole.length + 1)).rejects.toMatchObject({ code: "source_changed" });
+    const [input] = inputsOf(path, "/");
+    expect(Buffer.from(await readHead(input, 5000)).toString()).toBe(whole.slice(0, 5000));
+  });
+
+  it("that is cut off, damaged or of another format is named, with the block", async () => {
+    const path = file("snappy");
+    const bytes = readFileSync(path);
+    const damage = async (change: (bytes: Buffer) => Uint8Array, message: RegExp) => {
+      writeFileSync(path, change(Buffer.from(bytes)));
+      await expect(contentOf(path)).rejects.toMatchObject({
+        code: "source_unreadable",
+        message: expect.stringMatching(message),
+      });
+    };
+    await damage((all) => all.subarray(0, -5), /clicks\.avro: block 4 cannot be read: the file is cut off/);
+    await damage((all) => all.fill(0, all.length - 40, all.length - 30), /block 4 cannot be read: its checksum/);
+    await damage((all) => all.fill(0, all.length - 4), /block 4 cannot be read: the sign/);
+    await damage((all) => all.fill(0, 0, 4), /not an Avro file that can be read: it does not begin as one/);
+    await damage((all) => all.subarray(0, 30), /not an Avro file that can be read/);
+    writeFileSync(path, container(schema, "null", [[record, Buffer.of(0)]]));
+    await expect(contentOf(path)).rejects.toMatchObject({ message: expect.stringContaining("block 1 cannot be read") });
+  });
+
+  it("has an error for whatever is changed in it, or rows", async () => {
+    const path = file("null", 1);
+    const small = container(schema, "null", [[record, record]]);
+    let rows = 0;
+    for (let at = 0; at < small.length; at++) {
+      for (const value of [0, 127, 255]) {
+        const bytes = Buffer.from(small);
+        bytes[at] = value;
+        writeFileSync(path, bytes);
+        const read = await contentOf(path).catch((error: { code: string }) => error.code);
+        if (read.endsWith("}\n")) rows++;
+        else expect(["source_unreadable", ""]).toContain(read);
+      }
+    }
+    expect(rows).toBeGreaterThan(100);
+  });
+});
