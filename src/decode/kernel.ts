@@ -42,6 +42,10 @@ export interface ScanKernel {
   readCandidates(at: number, copy: number, row: number, most: number): number;
   /** Whether behind the candidates, [at, end), is nothing, or the options where they are `wanted`. */
   endRequest(at: number, end: number, wanted: boolean): number;
+  /** Reads tensors (struct Tensor) whose one row holds for all rows. @returns false where a value is none */
+  readShared(tensors: number, end: number, copy: number): number;
+  /** Makes the next rows of tensors those from `row` to before `most`. @returns false where one cannot be read */
+  readRows(tensors: number, end: number, copy: number, row: number, most: number): number;
   getOptionsAt(): number;
   getOptionsEnd(): number;
   getContextAt(): number;

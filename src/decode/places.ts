@@ -52,10 +52,15 @@ export interface Places {
 
 /** Every column or path that a spec reads, label first. */
 export function sourcesOf(spec: CompiledSpec, format: Format): string[] {
+  return [...new Set(everySource(spec, format))];
+}
+
+/** The same, as often as it is read. */
+export function everySource(spec: CompiledSpec, format: Format): string[] {
   const { from, time, id, oracle } = spec.label;
   const label = [from, weightSource(spec, format), time?.from, id, oracle].filter((name) => name != null);
   const type = spec.events.type ? [spec.events.type.from] : [];
-  return [...new Set([...label, ...type, ...spec.fields.flatMap((field) => ("from" in field ? [field.from] : []))])];
+  return [...label, ...type, ...spec.fields.flatMap((field) => ("from" in field ? [field.from] : []))];
 }
 
 /** The importance weight's source: vw has one of its own. */

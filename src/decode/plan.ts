@@ -15,7 +15,16 @@ import {
   REGISTERS,
 } from "./field-plan.js";
 import type { ScanKernel } from "./kernel.js";
-import { FEATURES, headOf, layMembers, layPlaces, type Places, sourcesOf, weightSource } from "./places.js";
+import {
+  everySource,
+  FEATURES,
+  headOf,
+  layMembers,
+  layPlaces,
+  type Places,
+  sourcesOf,
+  weightSource,
+} from "./places.js";
 import { powersOfFive } from "./powers.js";
 
 export interface PlanOptions {
@@ -50,6 +59,8 @@ export interface ScanPlan {
   readonly keptRows: number;
   /** Address of the rows' marks, 0: none are left. */
   readonly marks: number;
+  /** Every path that is read, as often as it is. */
+  readonly sources: readonly string[];
   /** Room for a copy of all slots. */
   readonly slotsCopy: number;
   /** Says which source column each column of the file is, by name; columns nobody reads are passed over. */
@@ -121,7 +132,18 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
     arena.poke(at + columnsEnd, columns + 4 * names.length);
   };
   const slotsCopy = arena.take(places.end - places.at);
-  return { layout, region, places, paths, changes, keptRows, marks, slotsCopy, setColumns };
+  return {
+    layout,
+    region,
+    places,
+    paths,
+    changes,
+    keptRows,
+    marks,
+    sources: everySource(spec, format),
+    slotsCopy,
+    setColumns,
+  };
 }
 
 /** The kernel's Plan. */

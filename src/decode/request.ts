@@ -8,6 +8,7 @@ import { REQUEST, type ScanKernel } from "./kernel.js";
 import type { ScanPlan } from "./plan.js";
 import { MAX_ROW, type RejectCode, RejectList } from "./reject.js";
 import type { RequestCursor } from "./request-cursor.js";
+import { TensorRows } from "./tensor-rows.js";
 import { leafPaths } from "./unknown-members.js";
 
 export { RequestCursor } from "./request-cursor.js";
@@ -38,11 +39,14 @@ export class RequestReader {
   readonly #unknown: number;
   /** Where a body's bytes are laid. */
   readonly #base: number;
+  /** Reads binary tensors into the same batch. */
+  readonly tensors: TensorRows;
 
   constructor(kernel: ScanKernel, memory: WebAssembly.Memory, plan: ScanPlan, input: ScanInput, arena: Arena) {
     [this.#kernel, this.#memory, this.#plan, this.#input] = [kernel, memory, plan, input];
     this.#base = input.read;
     this.#unknown = arena.take(UNKNOWN_BYTES);
+    this.tensors = new TensorRows(kernel, plan, input, arena);
     kernel.openUnknown(this.#unknown, this.#unknown + UNKNOWN_BYTES, arena.take(SEEN_BYTES));
   }
 

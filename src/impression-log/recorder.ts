@@ -80,8 +80,9 @@ export class Recorder implements Impressions {
   }
 
   /** Takes the request where it is in the share and there is room. */
-  offer({ request, body, scored, spec, drawn }: Answered): void {
+  offer({ request, body: bodyOf, scored, spec, drawn }: Answered): void {
     if (!isSampled(request, this.options.share)) return;
+    const body = bodyOf();
     const { scores, calibrated, model } = scored;
     const bytes = body.byteLength + 16 * scores.length;
     if (this.waiting + bytes > this.options.queueBytes) {

@@ -1,5 +1,6 @@
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import type { BodyTensor } from "../decode/tensor-cursor.js";
 import type { Outcome, Scored } from "./engine.js";
 import { SHORT_BYTES } from "./work.js";
 
@@ -9,11 +10,15 @@ export interface ScoreOptions {
   readonly signal?: Pick<AbortSignal, "aborted"> | undefined;
   /** A time of `systemClock`: what of the request was not scored by then is refused. */
   readonly deadline?: number | undefined;
+  /** Where the body has binary tensors, if it is made of such. @internal */
+  readonly tensors?: readonly BodyTensor[] | undefined;
 }
 
 export interface Ask {
   readonly id: number;
   readonly body: Uint8Array;
+  /** Where the body has binary tensors; undefined: it is JSON. */
+  readonly tensors?: readonly BodyTensor[] | undefined;
 }
 
 /** What a lane says after a turn: what is finished, and how many requests it still has. */
@@ -70,7 +75,7 @@ export class Dispatcher {
   /** @throws HashbrookError whatever is wrong with the request; deadline_exceeded; request_aborted */
   score(body: Uint8Array, options: ScoreOptions): Promise<Scored> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ id: this.next++, body, options, resolve, reject });
+      this.queue.push({ id: this.next++, body, tensors: options.tensors, options, resolve, reject });
       this.plan();
     });
   }
@@ -110,7 +115,7 @@ export class Dispatcher {
     place.turns++;
     try {
       const { outcomes } = await lane.turn(
-        asked.map(({ id, body }) => ({ id, body })),
+        asked.map(({ id, body, tensors }) => ({ id, body, tensors })),
         dropped,
       );
       for (const outcome of outcomes) settle(given, outcome);

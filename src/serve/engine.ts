@@ -1,5 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
+import type { Ask } from "./dispatcher.js";
 import type { ScoringModel } from "./scoring-model.js";
 import { SHORT_BYTES, Work } from "./work.js";
 
@@ -88,8 +89,8 @@ export class Engine {
     return this.waiting.size;
   }
 
-  add(id: number, body: Uint8Array): void {
-    this.waiting.set(id, new Work(id, body));
+  add(ask: Ask): void {
+    this.waiting.set(ask.id, new Work(ask));
   }
 
   /** Gives a request up; it has no outcome. */

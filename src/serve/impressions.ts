@@ -6,8 +6,8 @@ import type { Drawn } from "./explore/policy.js";
 export interface Answered {
   /** Its id, as the answer's `x-request-id` says. */
   readonly request: string;
-  /** The body that was scored, with `candidates`. */
-  readonly body: Uint8Array;
+  /** The body that was scored, as JSON with `candidates`. */
+  readonly body: () => Uint8Array;
   readonly scored: Scored;
   /** Of the model that scored it. */
   readonly spec: CompiledSpec;

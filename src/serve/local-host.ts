@@ -65,7 +65,7 @@ export class LocalHost implements Host, Lane {
 
   async turn(asked: readonly Ask[], dropped: readonly number[]): Promise<TurnResult> {
     for (const id of dropped) this.engine.drop(id);
-    for (const { id, body } of asked) this.engine.add(id, body);
+    for (const ask of asked) this.engine.add(ask);
     const outcomes = await this.between(() => this.engine.run());
     // What came in during the run is seen to.
     if (this.engine.open > 0) await new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,6 @@
 import type { Skipped } from "../checkpoints/store.js";
 import type { PlainError } from "../core/errors.js";
+import type { BodyTensor } from "../decode/tensor-cursor.js";
 import type { ServingState } from "../delta-log/state.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Dims } from "../spec/cut.js";
@@ -62,6 +63,8 @@ export interface PackedAsks {
   readonly ids: readonly number[];
   readonly lengths: readonly number[];
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Of bodies that are not JSON, by their ids. */
+  readonly tensors: ReadonlyMap<number, readonly BodyTensor[]>;
 }
 
 /** What a run finished: scores one behind the other, and what only some requests have, by their ids. */

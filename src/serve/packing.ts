@@ -13,13 +13,14 @@ export function packAsks(asked: readonly Ask[]): PackedAsks {
     bytes.set(body, at);
     at += body.byteLength;
   }
-  return { ids: asked.map(({ id }) => id), lengths, bytes };
+  const tensors = new Map(asked.flatMap(({ id, tensors }) => (tensors ? [[id, tensors]] : [])));
+  return { ids: asked.map(({ id }) => id), lengths, bytes, tensors };
 }
 
-export function* unpackAsks({ ids, lengths, bytes }: PackedAsks): Generator<Ask> {
+export function* unpackAsks({ ids, lengths, bytes, tensors }: PackedAsks): Generator<Ask> {
   let at = 0;
   for (const [i, id] of ids.entries()) {
-    yield { id, body: bytes.subarray(at, at + lengths[i]) };
+    yield { id, body: bytes.subarray(at, at + lengths[i]), tensors: tensors.get(id) };
     at += lengths[i];
   }
 }

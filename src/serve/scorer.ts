@@ -25,7 +25,7 @@ import { RunWatch } from "./watch.js";
 
 export type { ScoreOptions } from "./dispatcher.js";
 export type { ModelVersion } from "./engine.js";
-export { MAX_CANDIDATES } from "./work.js";
+export { MAX_CANDIDATES } from "./json-body.js";
 
 /** An answer to a request. */
 export interface Scores {

@@ -56,7 +56,7 @@ answerCalls<ScoringCalls>(parentPort!, {
     const engine = engineOf(host);
     current = model === null ? undefined : models.get(model);
     for (const id of dropped) engine.drop(id);
-    for (const { id, body } of unpackAsks(asked)) engine.add(id, body);
+    for (const ask of unpackAsks(asked)) engine.add(ask);
     const packed = packOutcomes(await runs(engine), engine.open);
     return new Transferred(packed, [packed.scores.buffer]);
   },

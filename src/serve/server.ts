@@ -84,7 +84,7 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   const scored: RouteContext["scored"] = (request, model, body, answered) => {
     request.scored = answered.scores.length;
     metrics.traffic.scored(answered.scores.subarray(0, SHOWN));
-    if (model.shadow) void shadows.follow(request.model, model, body, answered, request.log);
+    if (model.shadow) void shadows.follow(request.model, model, body(), answered, request.log);
   };
   const { impressions, explorer, bodyLimit = BODY_LIMIT } = options;
   const log: RouteContext["log"] = ({ id }, { spec }, body, answered, drawn) => {

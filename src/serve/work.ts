@@ -1,13 +1,12 @@
-import { RequestCursor } from "../decode/request.js";
 import { deviationsOf, type Spread } from "../model/uncertainty.js";
+import type { Ask } from "./dispatcher.js";
 import type { Scored } from "./engine.js";
 import { joined } from "./joined.js";
-import { namesOf } from "./request.js";
+import { JsonBody } from "./json-body.js";
+import type { RequestBody } from "./request-body.js";
 import type { Predicted, ScoringModel } from "./scoring-model.js";
-import { WholeRequest } from "./whole-request.js";
+import { TensorBody } from "./tensor-body.js";
 
-/** More candidates than this in one request are refused. */
-export const MAX_CANDIDATES = 10_000;
 /** A request is short while so many bytes of it are not read yet, at most: some hundred candidates. */
 export const SHORT_BYTES = 16 << 10;
 
@@ -16,35 +15,31 @@ export class Work {
   readonly id: number;
   /** Times it began again, since the model had changed between two of its runs. */
   restarts = 0;
-  private readonly body: Uint8Array;
-  private cursor: RequestCursor;
-  /** Where the body is not just what it should be. */
-  private whole: WholeRequest | null = null;
-  private read_ = 0;
+  private readonly body: RequestBody;
   private scores: Float32Array[] = [];
   private calibrated: Float32Array[] = [];
   private spreads: Spread[] = [];
   private stamp: unknown = null;
+  private begun = false;
 
-  constructor(id: number, body: Uint8Array) {
+  constructor({ id, body, tensors }: Ask) {
     this.id = id;
-    this.body = body;
-    this.cursor = new RequestCursor(body);
+    this.body = tensors ? new TensorBody(body, tensors) : new JsonBody(body);
   }
 
   /** All candidates were read. */
   get ended(): boolean {
-    return this.whole ? this.read_ === this.whole.candidates : this.cursor.ended;
+    return this.body.ended;
   }
 
   /** Bytes not read yet. */
   get rest(): number {
-    return this.whole ? this.body.length : this.cursor.rest;
+    return this.body.rest;
   }
 
   /** What answers now has this stamp: if another one did before, the work begins again. */
   begin(stamp: unknown): void {
-    if (this.read_ > 0 && this.stamp !== stamp) {
+    if (this.begun && this.stamp !== stamp) {
       this.restarts++;
       this.reset();
     }
@@ -56,15 +51,9 @@ export class Work {
    * @throws HashbrookError request_invalid
    */
   read(scoring: ScoringModel, row: number, most: number): number {
-    const { requests, known } = scoring;
-    const rows = this.whole ? undefined : requests.read(this.cursor, row, most);
-    if (rows === undefined || this.cursor.candidates > MAX_CANDIDATES) {
-      if (!this.whole) this.reset();
-      this.whole ??= new WholeRequest(this.body, known, MAX_CANDIDATES);
-    }
-    const read = this.whole ? this.whole.read(requests, this.read_, row, most) : rows!;
-    this.read_ += read;
-    return read;
+    const rows = this.body.read(scoring, row, most);
+    this.begun ||= rows > 0;
+    return rows;
   }
 
   /** Takes what was predicted of rows [from, to): the candidates read next. */
@@ -86,21 +75,18 @@ export class Work {
   }
 
   /** Paths of members that no field reads. */
-  ignored({ known }: ScoringModel): readonly string[] {
-    const { whole, cursor, body } = this;
-    if (whole) return whole.ignored;
-    if (cursor.unlisted) return new WholeRequest(body, known, MAX_CANDIDATES).ignored;
-    return cursor.unknown.size > 0 ? namesOf(cursor.unknown) : [];
+  ignored(scoring: ScoringModel): readonly string[] {
+    return this.body.ignored(scoring);
   }
 
   /** The bytes of the body's options object, where it has one. */
   get options(): Uint8Array | undefined {
-    return this.whole ? this.whole.options : this.cursor.options;
+    return this.body.options;
   }
 
   private reset(): void {
-    this.cursor = new RequestCursor(this.body);
-    this.read_ = 0;
+    this.body.begin();
+    this.begun = false;
     this.scores = [];
     this.calibrated = [];
     this.spreads = [];

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Scorer } from "../../src/serve/scorer.js";
+import { createServer } from "../../src/serve/server.js";
 import { BIG, shop } from "./served.js";
 
 let served: Awaited<ReturnType<typeof shop>>;
@@ -144,6 +146,25 @@ describe("the Open Inference Protocol", () => {
     };
     const again = framed(one, items, prices);
     expect((await infer(again.body, again.headers)).json().outputs[0].data).toEqual([...scores]);
+  });
+
+  it("scores binary tensors in threads as JSON in the calling one", async () => {
+    const scorer = await Scorer.load(served.checkpoint, { workers: 1 });
+    const app = createServer(scorer, { maxEventLoopDelay: 0 });
+    try {
+      const [items, tags] = [bytes(["i1", "i2", "i3"]), bytes(["t1", "t2"])];
+      const tensor = (name: string, shape: number[], { length }: Buffer) => {
+        return { name, shape, datatype: "BYTES", parameters: { binary_data_size: length } };
+      };
+      const inputs = [tensor("item", [3], items), tensor("tags", [1, 2], tags)];
+      const { body, headers } = framed({ inputs }, items, tags);
+      const answered = await app.inject({ method: "POST", url: "/v2/models/shop/infer", headers, body });
+      const candidates = ["i1", "i2", "i3"].map((id) => ({ item: { id, tags: ["t1", "t2"] } }));
+      expect(answered.json().outputs[0].data).toEqual(await scored(candidates));
+    } finally {
+      await app.close();
+      await scorer.close();
+    }
   });
 
   it("counts what it answered", async () => {

@@ -25,12 +25,12 @@ export interface RouteContext {
   readonly counts: AnswerCounts;
   /** Counts a score request's answer: `onResponse` of every route that scores. */
   readonly count: onResponseHookHandler;
-  /** Tells the live page and the model's shadow what a request was answered with. @param body for a scorer */
-  scored(request: FastifyRequest, model: ServedModel, body: Uint8Array, scored: Scored): void;
+  /** Tells the live page and the model's shadow what a request was answered with. @param body for a scorer, as JSON */
+  scored(request: FastifyRequest, model: ServedModel, body: () => Uint8Array, scored: Scored): void;
   /** Draws the order of candidates by chance; undefined: answers say scores alone. */
   readonly explorer: Explorer | undefined;
-  /** Tells the log of impressions what a request was answered with. @param body for a scorer */
-  log(request: FastifyRequest, scorer: Scorer, body: Uint8Array, scored: Scored, drawn?: Drawn): void;
+  /** Tells the log of impressions what a request was answered with. @param body as above */
+  log(request: FastifyRequest, scorer: Scorer, body: () => Uint8Array, scored: Scored, drawn?: Drawn): void;
   /** Bytes. */
   readonly bodyLimit: number;
   /** The routes that are told of: all of them once the server is ready. */

@@ -41,9 +41,9 @@ export const scoreRoutes: Routes = (app, context) => {
   async function answer(model: ServedModel, scorer: Scorer, request: FastifyRequest): Promise<object> {
     const body = withCandidates(bytesOf(request));
     const scored = await scorer.scored(body, limitsOf(request));
-    context.scored(request, model, body, scored);
+    context.scored(request, model, () => body, scored);
     const { scored: last, drawn, more } = await asked(scorer, request, body, scored);
-    context.log(request, scorer, body, last, drawn);
+    context.log(request, scorer, () => body, last, drawn);
     const order = drawn && { rank: Array.from(drawn.rank), propensity: Array.from(drawn.propensity) };
     return { ...plain(last), ...order, ...more };
   }

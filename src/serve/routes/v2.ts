@@ -5,6 +5,7 @@ import { Type } from "../../schema/typebox.js";
 import { readBody } from "../body.js";
 import { limitsOf } from "../deadline.js";
 import { bytesOf, type Endpoint } from "../endpoint.js";
+import type { Scored } from "../engine.js";
 import { keyOf, nameOf } from "../models.js";
 import { packageVersion } from "../package-version.js";
 import type { Scorer } from "../scorer.js";
@@ -89,14 +90,25 @@ function chosen(
   return { name: nameOf(model), model, scorer };
 }
 
+/** What binary tensors lack is told by reading them as JSON, which may also find that they lack nothing. */
+function retold(asJson: () => Promise<Scored>) {
+  return (error: unknown) => {
+    if (error instanceof HashbrookError && error.code === "request_invalid") return asJson();
+    throw error;
+  };
+}
+
 async function answer(context: RouteContext, request: FastifyRequest<Path>, reply: FastifyReply): Promise<unknown> {
   const { name, model, scorer } = chosen(context, request.params, keyOf(request));
   request.model = name;
   const { spec } = scorer;
   if (!spec) throw new HashbrookError("not_ready", `model ${name}: has not been loaded yet`);
-  const { asked, body } = readInfer(request, bytesOf(request), spec);
+  const bytes = bytesOf(request);
+  const { asked, body, tensors } = readInfer(request, bytes, spec);
   const timeout = asked.parameters?.timeout;
-  const scored = await scorer.scored(body, limitsOf(request, timeout && timeout / 1000));
+  const limits = limitsOf(request, timeout && timeout / 1000);
+  const asJson = () => scorer.scored(body(), limits);
+  const scored = tensors ? await scorer.scored(bytes, { ...limits, tensors }).catch(retold(asJson)) : await asJson();
   context.scored(request, model, body, scored);
   context.log(request, scorer, body, scored);
   const { header, binary } = answerOf(name, asked, scored);

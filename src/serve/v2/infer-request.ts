@@ -1,11 +1,13 @@
 import type { FastifyRequest } from "fastify";
 import { HashbrookError } from "../../core/errors.js";
+import type { BodyTensor } from "../../decode/tensor-cursor.js";
 import { fieldOf } from "../../fields/index.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import { checked, parsed } from "../endpoint.js";
 import { rawElements, rawMembers } from "../raw-json.js";
 import { tooMany } from "../request.js";
 import { MAX_CANDIDATES } from "../scorer.js";
+import { tensorsOf } from "./body-tensors.js";
 import { fieldFor } from "./places.js";
 import { InferBody, type InputTensor } from "./schemas.js";
 import { elementsOf, wrong } from "./tensors.js";
@@ -13,8 +15,10 @@ import { elementsOf, wrong } from "./tensors.js";
 /** An inference request. */
 export interface InferRequest {
   readonly asked: InferBody;
-  /** The same as a body for a scorer. */
-  readonly body: Uint8Array;
+  /** The same as JSON for a scorer. @throws HashbrookError request_invalid naming the place, items_too_many */
+  readonly body: () => Uint8Array;
+  /** Where its binary tensors stand, if it has nothing else and they look as they should. */
+  readonly tensors: readonly BodyTensor[] | undefined;
 }
 
 /**
@@ -26,10 +30,13 @@ export function readInfer(request: FastifyRequest, bytes: Uint8Array, spec: Comp
   const header = bytes.subarray(0, length);
   const asked = checked(request, parsed(header), InferBody, "body");
   const raw = rawElements(rawMembers(header).get("inputs")!).map((input) => rawMembers(input).get("data"));
-  const binary = new Binary(bytes.subarray(length));
-  const columns = asked.inputs.map((tensor, i) => columnOf(spec, tensor, raw[i], binary));
-  binary.end();
-  return { asked, body: bodyOf(columns) };
+  const body = () => {
+    const binary = new Binary(bytes.subarray(length));
+    const columns = asked.inputs.map((tensor, i) => columnOf(spec, tensor, raw[i], binary));
+    binary.end();
+    return bodyOf(columns);
+  };
+  return { asked, body, tensors: tensorsOf(asked.inputs, spec, length, bytes.length) };
 }
 
 function headerLength({ headers }: FastifyRequest, size: number): number {

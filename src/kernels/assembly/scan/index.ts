@@ -17,6 +17,7 @@ export { scanDelimited } from "./delimited";
 export { scanLines, scanMessage } from "./lines";
 export { refuseMessage, refuseUnknown, setCursor, setRows } from "./rows";
 export { endRequest, openRequest, readCandidate, readCandidates, readContext } from "./request";
+export { readRows, readShared } from "./tensors";
 export { openUnknown, takeUnknown } from "./unknown";
 export { isUtf8 } from "./utf8";
 

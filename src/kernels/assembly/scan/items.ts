@@ -1,4 +1,4 @@
-// Walks the items of a value: separated text, a JSON array or object, or the features of a VW namespace.
+// Walks the items of a value: separated text, a JSON array or object, a row of a tensor, or the features of a VW namespace.
 import { OK, BAD_TYPE, BAD_UTF8, VALUE_TOO_LONG, MAX_VALUE, BAD_NUMBER, NUMBER_OUT_OF_RANGE } from "./codes";
 import { escaped, skip, skipNumber, skipSpace, skipString, unescape } from "./json-text";
 import { inRange, parseNumber } from "./number";
@@ -8,6 +8,7 @@ import {
   FIELD_FEATURES,
   MISSING,
   BOOLEAN,
+  ELEMENTS,
   NUMBER,
   OBJECT,
   SCALE_AFTER_ITEMS,
@@ -16,6 +17,7 @@ import {
   plan,
   scratchEnd,
 } from "./plan";
+import { Tensor, elementAt, elementKind, elementNumber, elementSize, readElement } from "./elements";
 import { blanksEnd, find, isBlank, wordEnd } from "./words";
 
 /** The current item: its text, kind and weight (1 where none is written). */
@@ -39,6 +41,11 @@ let weighted: bool = false;
 let prefix: usize = 0;
 let prefixSize: usize = 0;
 
+/** Of a row of a tensor: elements to come. */
+let left: u32 = 0;
+let elementType: u32 = 0;
+let numbersOnly: bool = false;
+
 /** Starts on a slot. @returns false when its kind has no items */
 export function openItems(slot: Slot, by: u64, bySize: u32, weights: bool): bool {
   cursor = slot.at;
@@ -50,11 +57,30 @@ export function openItems(slot: Slot, by: u64, bySize: u32, weights: bool): bool
   itemScale = 1;
   itemValued = false;
   itemKind = TEXT;
+  if (kind == ELEMENTS) openElements(slot);
   if (kind == FIELD_FEATURES) openField(slot.at);
   if (kind == FEATURES) openScale(changetype<Slot>(changetype<usize>(slot) + SCALE_AFTER_ITEMS));
   weighted = weights;
   if (kind == ARRAY || kind == OBJECT) cursor++;
-  return kind <= FEATURES || kind == FIELD_FEATURES || (kind == OBJECT && weights);
+  return kind <= FEATURES || kind == FIELD_FEATURES || kind == ELEMENTS || (kind == OBJECT && weights);
+}
+
+function openElements(slot: Slot): void {
+  const tensor = changetype<Tensor>(slot.at);
+  cursor = tensor.at;
+  left = slot.size;
+  elementType = tensor.element;
+  numbersOnly = tensor.number != 0;
+}
+
+function nextTensorElement(): bool {
+  if (!left--) return false;
+  cursor = readElement(elementType, cursor, numbersOnly);
+  if (!cursor) return failed(BAD_TYPE);
+  itemValued = numbersOnly;
+  itemKind = numbersOnly ? NUMBER : elementKind;
+  if (numbersOnly) itemValue = elementNumber;
+  return done(elementAt, numbersOnly ? 0 : elementSize);
 }
 
 /** The field is named by its first word. */
@@ -73,6 +99,7 @@ export function nextItem(): bool {
   itemsFailed = OK;
   if (kind == ARRAY) return nextElement();
   if (kind == OBJECT) return nextMember();
+  if (kind == ELEMENTS) return nextTensorElement();
   if (kind == FEATURES) return nextFeature();
   if (kind == FIELD_FEATURES) return nextOfField();
   return nextPart();

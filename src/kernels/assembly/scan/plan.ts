@@ -22,6 +22,8 @@ export const SCALED: u32 = 10;
 export const FIELD_FEATURES: u32 = 11;
 /** An f64. */
 export const BINARY: u32 = 12;
+/** A row's elements of a tensor: `at` is the tensor's struct. */
+export const ELEMENTS: u32 = 13;
 
 /** Where a value of the current row lies. Missing = size 0. */
 @unmanaged

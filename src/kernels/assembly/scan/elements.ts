@@ -1,0 +1,131 @@
+// The elements of a binary tensor: bytes of texts, numbers that are wanted as they are, whole numbers whose text is hashed.
+import { inRange } from "./number";
+import { BOOLEAN, NUMBER, Slot, plan, scratchEnd } from "./plan";
+import { isUtf8 } from "./utf8";
+import { integerText, textAt, wholeText } from "./written";
+
+/** What an element is; all but texts have a size. */
+const TENSOR_TEXT: u32 = 0;
+const TENSOR_BOOL: u32 = 1;
+const TENSOR_I8: u32 = 2;
+const TENSOR_I16: u32 = 3;
+const TENSOR_I32: u32 = 4;
+const TENSOR_I64: u32 = 5;
+const TENSOR_U8: u32 = 6;
+const TENSOR_U16: u32 = 7;
+const TENSOR_U32: u32 = 8;
+const TENSOR_U64: u32 = 9;
+const TENSOR_F32: u32 = 10;
+const TENSOR_F64: u32 = 11;
+
+/** The values of one slot, row behind row. */
+@unmanaged
+export class Tensor {
+  slot: Slot;
+  /** Where the next row begins; the host has seen that all of the rows' bytes are there. */
+  next: usize;
+  /** Where the row at hand begins. */
+  at: usize;
+  /** Elements a row. */
+  width: u32;
+  element: u32;
+  /** 1: the slot takes a list. */
+  list: u32;
+  /** 1: numbers are wanted, not their text. */
+  number: u32;
+}
+export const TENSOR_BYTES: usize = offsetof<Tensor>();
+
+/** The element last read: a text, or the text of an id, of a kind of slots; or a number. */
+export let elementAt: usize = 0;
+export let elementSize: u32 = 0;
+export let elementKind: u32 = 0;
+export let elementNumber: f64 = 0;
+
+const TRUTHS: usize = memory.data<u8>([102, 97, 108, 115, 101, 0, 0, 0, 116, 114, 117, 101, 0, 0, 0, 0]);
+
+@inline
+function put(at: usize, size: u32, kind: u32): void {
+  elementAt = at;
+  elementSize = size;
+  elementKind = kind;
+}
+
+/** A number whose text nobody wants. -0 is 0, as where it came as text. */
+@inline
+function real(x: f64, next: usize): usize {
+  elementNumber = isFinite(x) ? inRange(x + 0) : Infinity;
+  return next;
+}
+
+/** A whole number: itself, or the text that is the id. */
+@inline
+function signed(x: i64, number: bool, next: usize): usize {
+  if (number) return real(<f64>x, next);
+  if (!integerText(x)) return 0;
+  put(textAt, <u32>(scratchEnd - textAt), NUMBER);
+  return next;
+}
+
+@inline
+function unsigned(x: u64, number: bool, next: usize): usize {
+  if (number) return real(<f64>x, next);
+  if (!wholeText(x)) return 0;
+  put(textAt, <u32>(scratchEnd - textAt), NUMBER);
+  return next;
+}
+
+function text(at: usize): usize {
+  const size = load<u32>(at);
+  put(at + 4, size, plan.stringKind);
+  return isUtf8(at + 4, at + 4 + size) ? at + 4 + size : 0;
+}
+
+function boolean(at: usize): usize {
+  const truth: u32 = load<u8>(at);
+  put(TRUTHS + (truth << 3), 5 - truth, BOOLEAN);
+  return truth <= 1 ? at + 1 : 0;
+}
+
+/** Reads an element. @returns the address after it, 0: it is none, or there is no room for its text */
+export function readElement(element: u32, at: usize, number: bool): usize {
+  switch (element) {
+    case TENSOR_TEXT:
+      return text(at);
+    case TENSOR_BOOL:
+      return boolean(at);
+    case TENSOR_I8:
+      return signed(load<i8>(at), number, at + 1);
+    case TENSOR_I16:
+      return signed(load<i16>(at), number, at + 2);
+    case TENSOR_I32:
+      return signed(load<i32>(at), number, at + 4);
+    case TENSOR_I64:
+      return signed(load<i64>(at), number, at + 8);
+    case TENSOR_U8:
+      return unsigned(load<u8>(at), number, at + 1);
+    case TENSOR_U16:
+      return unsigned(load<u16>(at), number, at + 2);
+    case TENSOR_U32:
+      return unsigned(load<u32>(at), number, at + 4);
+    case TENSOR_U64:
+      return unsigned(load<u64>(at), number, at + 8);
+    case TENSOR_F32:
+      return real(load<f32>(at), at + 4);
+  }
+  return real(load<f64>(at), at + 8);
+}
+
+/** Behind the elements of a list. */
+export function listEnd(tensor: Tensor): usize {
+  let p = tensor.next;
+  if (tensor.element != TENSOR_TEXT) return p + <usize>tensor.width * sizeOf(tensor.element);
+  for (let i: u32 = 0; i < tensor.width; i++) p += 4 + load<u32>(p);
+  return p;
+}
+
+function sizeOf(element: u32): usize {
+  if (element == TENSOR_BOOL || element == TENSOR_I8 || element == TENSOR_U8) return 1;
+  if (element == TENSOR_I16 || element == TENSOR_U16) return 2;
+  return element == TENSOR_I32 || element == TENSOR_U32 || element == TENSOR_F32 ? 4 : 8;
+}

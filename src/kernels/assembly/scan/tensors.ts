@@ -1,0 +1,78 @@
+// Rows of binary tensors → slots: an element's bytes lie where they came.
+import { OK } from "./codes";
+import {
+  TENSOR_BYTES,
+  Tensor,
+  elementAt,
+  elementKind,
+  elementNumber,
+  elementSize,
+  listEnd,
+  readElement,
+} from "./elements";
+import { acceptRow, beginContext, clearNulls } from "./fields";
+import { clearRow, forgetContext, keepContext, toContext } from "./json";
+import { BINARY, ELEMENTS, Slot, plan, scratchEnd, setFailedSlot, setMayFail, setScratchEnd } from "./plan";
+import { beginText } from "./written";
+
+@inline
+function fill(slot: Slot, at: usize, size: u32, kind: u32): void {
+  slot.at = at;
+  slot.size = size;
+  slot.kind = kind;
+}
+
+/** The next row's value into its slot; a list stays where it is, and who walks it finds it by the tensor. */
+function fillSlot(tensor: Tensor): bool {
+  const slot = tensor.slot;
+  tensor.at = tensor.next;
+  if (tensor.list) {
+    tensor.next = listEnd(tensor);
+    fill(slot, changetype<usize>(tensor), tensor.width, ELEMENTS);
+    return true;
+  }
+  tensor.next = readElement(tensor.element, tensor.at, tensor.number != 0);
+  if (!tensor.next) return false;
+  if (!tensor.number) {
+    fill(slot, elementAt, elementSize, elementKind);
+    return true;
+  }
+  const at = (scratchEnd + 7) & ~7;
+  if (at + 72 > plan.scratchLimit) return false;
+  store<f64>(at, elementNumber);
+  setScratchEnd(at + 8);
+  fill(slot, at, 8, BINARY);
+  return true;
+}
+
+function fillSlots(tensors: usize, end: usize): bool {
+  for (let at = tensors; at < end; at += TENSOR_BYTES) if (!fillSlot(changetype<Tensor>(at))) return false;
+  return true;
+}
+
+/** Where the text of what holds for all rows ends. */
+let sharedScratch: usize = 0;
+
+/** Reads tensors whose one row holds for all rows; `copy` has room for all slots. @returns false where a value is none */
+export function readShared(tensors: usize, end: usize, copy: usize): bool {
+  setFailedSlot(0);
+  forgetContext();
+  clearRow();
+  beginText();
+  if (!fillSlots(tensors, end)) return false;
+  clearNulls();
+  keepContext(copy);
+  beginContext();
+  sharedScratch = scratchEnd;
+  return true;
+}
+
+/** Makes the tensors' next rows those from `row` to before `most`. @returns false where one cannot be read */
+export function readRows(tensors: usize, end: usize, copy: usize, row: u32, most: u32): bool {
+  for (let to = row; to < most; to++) {
+    toContext(copy, sharedScratch);
+    setMayFail(true);
+    if (!fillSlots(tensors, end) || acceptRow(to) != OK) return false;
+  }
+  return true;
+}
