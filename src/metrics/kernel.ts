@@ -17,6 +17,7 @@ export interface MetricKernel {
   ): void;
   sort(from: number, other: number, count: number): number;
   toCells(rows: number, count: number, cells: number): number;
+  toShares(cells: number, count: number): void;
   merge(a: number, countA: number, b: number, countB: number, out: number): number;
   shrink(cells: number, count: number, capacity: number): number;
   design(list: number, count: number, ids: number): number;
@@ -24,7 +25,7 @@ export interface MetricKernel {
   tally(rows: number, count: number, accumulator: number): void;
   spread(list: number, count: number, accumulator: number): void;
   moveTo(from: number, a: number, b: number, c: number): void;
-  toSingles(accumulator: number, out: number): void;
+  takeSingles(accumulator: number, out: number): void;
   addSingles(singles: number, accumulator: number): void;
   measureAll(accumulator: number): void;
   aucError(): number;

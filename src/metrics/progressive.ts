@@ -225,7 +225,7 @@ export class ProgressiveMetrics {
     }
     if (!this.laidOutAt && this.rows === KEPT_ROWS) this.layOutFirst();
     if (this.rows === SEGMENTS * this.segmentRows) this.widenSegments();
-    for (let old = 0; old < this.oldest(); old++) delete this.segments[old].cells;
+    for (let old = 0; old < this.oldest(); old++) this.cells.forget(this.segments[old]);
   }
 
   private closeWindow(): void {
@@ -273,6 +273,7 @@ export class ProgressiveMetrics {
   private layOutAnew(): void {
     const lists = SAVED.map((name) => this.cells.listOf(name));
     const segments = this.segments.map(({ cells }) => cells && this.cells.listOfTaken(cells));
+    this.segments.forEach(this.cells.forget, this.cells);
     this.cells.use(this.cells.design([...lists.slice(0, 2), this.cells.list()]));
     for (const [s, list] of segments.entries()) if (list) this.segments[s].cells = this.cellsOf(list);
     for (const [i, list] of lists.entries()) this.cells.spread(list, SAVED[i]);
@@ -289,8 +290,9 @@ export class ProgressiveMetrics {
     this.segments = Array.from({ length: SEGMENTS / 2 }, (_, s) => {
       const [one, other] = [this.segments[2 * s], this.segments[2 * s + 1]];
       const totals = sum(one.totals, other.totals);
-      for (const { cells } of [one, other]) if (cells) this.cells.put(cells, "scratch");
-      return one.cells && other.cells ? { totals, cells: this.cells.take("scratch") } : { totals };
+      const both = one.cells && other.cells;
+      for (const segment of [one, other]) this.cells.putBack(segment, "scratch");
+      return both ? { totals, cells: this.cells.take("scratch") } : { totals };
     });
     this.segmentRows *= 2;
   }

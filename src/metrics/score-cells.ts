@@ -48,6 +48,11 @@ export type Accumulator = "scratch" | "all" | "window" | "segment";
 /** f64[3] a cell: its id and the weights. */
 export type CellList = Float64Array<ArrayBuffer>;
 
+/** Who has what was taken. */
+interface Holder {
+  cells?: Float32Array<ArrayBuffer>;
+}
+
 /**
  * The metric kernel: it counts examples, keeps the newest rows as they came, and counts rows in the cells of a layout. Rows are
  * f32 scores in their order; a layout is a set of cells, narrow where scores crowd.
@@ -58,6 +63,8 @@ export class ScoreCells {
   private readonly probabilities: number;
   /** Addresses: a call's rows, totals of the rows since `takeTotals`, the rows kept, room to sort, two lists and their sum. */
   private readonly at: Record<"input" | "totals" | "kept" | "sort" | "other" | "a" | "b" | "sum" | Accumulator, number>;
+  /** Room for what is taken: it is taken hundreds of times, and memory that is given out anew costs more than the copy. */
+  private readonly spare: Float32Array<ArrayBuffer>[] = [];
   /** Rows kept. */
   rows = 0;
   /** Ids of the cells to count in; empty at first. */
@@ -152,9 +159,18 @@ export class ScoreCells {
   /** What `of` has, as f32; it is empty then. */
   take(of: Accumulator): Float32Array<ArrayBuffer> {
     const { a } = this.at;
-    this.kernel.toSingles(this.at[of], a);
-    this.weights(of).fill(0);
-    return new Float32Array(this.memory.buffer as ArrayBuffer, a, this.layout.length * 2).slice();
+    this.kernel.takeSingles(this.at[of], a);
+    const length = this.layout.length * 2;
+    const taken = (this.spare.pop() ?? new Float32Array(MOST_CELLS * 2)).subarray(0, length);
+    taken.set(new Float32Array(this.memory.buffer, a, length));
+    return taken;
+  }
+
+  /** What a holder's cells had is not needed any more. */
+  forget(holder: Holder): void {
+    const { cells } = holder;
+    if (cells?.buffer.byteLength === MOST_CELLS * 8) this.spare.push(new Float32Array(cells.buffer));
+    delete holder.cells;
   }
 
   /** Adds what was taken to an accumulator. */
@@ -162,6 +178,12 @@ export class ScoreCells {
     const { a } = this.at;
     new Float32Array(this.memory.buffer, a, weights.length).set(weights);
     this.kernel.addSingles(a, this.at[into]);
+  }
+
+  /** Puts what a holder's cells have into an accumulator; the holder has none then. */
+  putBack(holder: Holder, into: Accumulator): void {
+    if (holder.cells) this.put(holder.cells, into);
+    this.forget(holder);
   }
 
   /** What was taken as a list; `scratch` is empty before and after. */
@@ -183,12 +205,14 @@ export class ScoreCells {
   /** A layout that is fine where any of the lists has weight. */
   design(lists: readonly CellList[]): Float64Array<ArrayBuffer> {
     const { a, b, sum } = this.at;
-    let all: CellList = new Float64Array(0);
+    let cells = 0;
     for (const list of lists) {
-      const merged = this.kernel.merge(a, this.give(all, a), b, this.give(shares(list), b), sum);
-      all = this.listAt(sum, this.kernel.shrink(sum, merged, CELLS));
+      const count = this.give(list, b);
+      this.kernel.toShares(b, count);
+      cells = this.kernel.shrink(sum, this.kernel.merge(a, cells, b, count, sum), CELLS);
+      this.bytes(a, cells * CELL * 8).set(this.bytes(sum, cells * CELL * 8));
     }
-    return this.floats(a, this.kernel.design(sum, this.give(all, sum), a)).slice();
+    return this.floats(a, this.kernel.design(sum, cells, a)).slice();
   }
 
   /** An accumulator as a list, without empty cells. */
@@ -238,19 +262,4 @@ export class ScoreCells {
   private bytes(at: number, length: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, at, length);
   }
-}
-
-/** A list whose negatives weigh 1 together, and its positives too. */
-function shares(list: CellList): CellList {
-  let [negatives, positives] = [0, 0];
-  for (let i = 0; i < list.length; i += CELL) {
-    negatives += list[i + 1];
-    positives += list[i + 2];
-  }
-  const parts = list.slice();
-  for (let i = 0; i < list.length; i += CELL) {
-    parts[i + 1] /= negatives || 1;
-    parts[i + 2] /= positives || 1;
-  }
-  return parts;
 }

@@ -50,6 +50,17 @@ export function toCells(rows: usize, count: u32, cells: usize): u32 {
   return <u32>((last + CELL_BYTES - cells) / CELL_BYTES);
 }
 
+/** Scales a list in place so that its negatives weigh 1 together, and its positives too. */
+export function toShares(cells: usize, count: u32): void {
+  const end = cells + <usize>count * CELL_BYTES;
+  let sums = f64x2.splat(0);
+  for (let at = cells; at < end; at += CELL_BYTES) sums = f64x2.add(sums, v128.load(at, CELL_WEIGHTS));
+  const none = f64x2.eq(sums, f64x2.splat(0));
+  sums = v128.bitselect(f64x2.splat(1), sums, none);
+  for (let at = cells; at < end; at += CELL_BYTES)
+    v128.store(at, f64x2.div(v128.load(at, CELL_WEIGHTS), sums), CELL_WEIGHTS);
+}
+
 /** Adds two lists into `out`, which has room for both. Returns its cells. */
 export function merge(a: usize, countA: u32, b: usize, countB: u32, out: usize): u32 {
   const endA = a + <usize>countA * CELL_BYTES;

@@ -2,9 +2,9 @@
 import { sigmoid as probability } from "./logistic";
 
 export { aucError, crowding } from "./area";
-export { merge, shrink, toCells } from "./cells";
+export { merge, shrink, toCells, toShares } from "./cells";
 export { design } from "./design";
-export { addSingles, layOut, listOf, measureAll, moveTo, spread, tally, toSingles } from "./layout";
+export { addSingles, layOut, listOf, measureAll, moveTo, spread, takeSingles, tally } from "./layout";
 export { sort } from "./sort";
 export { accumulate, evaluate } from "./totals";
 

@@ -100,10 +100,12 @@ export function moveTo(from: usize, a: usize, b: usize, c: usize): void {
   }
 }
 
-/** Writes an accumulator as f32[2] a cell. */
-export function toSingles(accumulator: usize, out: usize): void {
+/** Moves an accumulator to f32[2] a cell. */
+export function takeSingles(accumulator: usize, out: usize): void {
   for (let cell: usize = 0, end = <usize>cells; cell < end; cell++) {
-    v128.store64_lane(out + (cell << 3), f32x4.demote_f64x2_zero(v128.load(accumulator + (cell << 4))), 0);
+    const at = accumulator + (cell << 4);
+    v128.store64_lane(out + (cell << 3), f32x4.demote_f64x2_zero(v128.load(at)), 0);
+    v128.store(at, f64x2.splat(0));
   }
 }
 
