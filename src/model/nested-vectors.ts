@@ -2,7 +2,11 @@ import { mixed } from "../core/mix.js";
 import { xxh64 } from "../kernels/hash.js";
 import { type CompiledSpec, cellVectors, vectorDim } from "../spec/compiled.js";
 
-/** Of the events, those whose fields are all cut to the same prefix; in the others each field has its own. */
+/** Of this many batches, one is also learned with cut vectors. */
+const EVERY = 3;
+/** What cut vectors are to tell: so much of the label, and else what whole ones tell (Hinton et al. 2015), which is less noisy. */
+const OF_LABEL = 0.15;
+/** Of the events, those whose fields are all cut to the same prefix; in the others each field has its own, or is whole. */
 const TOGETHER = 0.75;
 /** What is left of a vector is made larger by so many of a power of dim ÷ prefix: the measured best of 0, ¼, ½ and ¾. */
 const GROWTH = 0.25;
@@ -24,21 +28,25 @@ interface Cell {
 }
 
 /**
- * Nested vectors (Matryoshka representations, Kusupati et al. 2022): an event is learned with the first components of its fields'
- * vectors alone, as many as are drawn for each (by event and field, as in OptEmbed, Lyu et al. 2022). What is drawn follows from the
- * seed and the event's number, so neither threads nor resuming change it.
+ * Nested vectors (Matryoshka representations, Kusupati et al. 2022): some batches are learned twice at once, with whole vectors and with the first
+ * components of its fields' vectors alone, as many as are drawn for each (by event and field, as in OptEmbed, Lyu et al. 2022). What is drawn follows from
+ * the seed and the event's number, so neither threads nor resuming change it.
  */
 export class NestedVectors {
   private readonly cells: readonly Cell[];
-  /** Of all cells. */
+  /** Of all cells, but the longest. */
   private readonly together: Draw;
+  /** Events of which one's batch is cut. */
+  private readonly every: number;
   private readonly seeds: readonly [number, number];
   /** u16[rows × cells]: the prefixes of the events last cut. */
   private drawn = new Uint16Array();
 
-  private constructor({ seed }: CompiledSpec, cells: readonly Cell[]) {
+  private constructor({ seed, batch }: CompiledSpec, cells: readonly Cell[]) {
     this.cells = cells;
-    this.together = new Draw(cells.flatMap(({ nested }) => nested.prefixes));
+    this.every = EVERY * batch;
+    const all = cells.flatMap(({ nested }) => nested.prefixes);
+    this.together = new Draw(all.filter((prefix) => prefix < Math.max(...all)));
     const bits = xxh64("nested", BigInt(seed));
     this.seeds = [Number(bits & 0xffffffffn), Number(bits >> 32n)];
   }
@@ -47,6 +55,16 @@ export class NestedVectors {
   static of(spec: CompiledSpec): NestedVectors | null {
     const cells = cellsOf(spec).filter(({ table }) => spec.tables[table].nested !== undefined);
     return cells.length > 0 ? new NestedVectors(spec, cells) : null;
+  }
+
+  /** Whether a batch is to be learned with cut vectors, too. @param first the number of its first event in the stream */
+  isDue(first: number, rows: number): boolean {
+    return Math.floor((first + rows) / this.every) > Math.floor(first / this.every);
+  }
+
+  /** What cut vectors are to tell of a batch. @param logits of whole ones */
+  targets(labels: Float32Array, logits: Float32Array): Float32Array<ArrayBuffer> {
+    return Float32Array.from(labels, (label, r) => OF_LABEL * label + (1 - OF_LABEL) / (1 + Math.exp(-logits[r])));
   }
 
   /**

@@ -31,7 +31,7 @@ import { ReplicaState } from "./replica-state.js";
 import { rewrittenOf, type Serve, serveOf, weighsFakes } from "./served-logits.js";
 import { StreamClock } from "./stream-clock.js";
 import { towerShape } from "./tower-shape.js";
-import { initializersOf, norm, prefixed, scale } from "./views.js";
+import { add, initializersOf, norm, prefixed, scale } from "./views.js";
 import { WildGradients } from "./wild-gradients.js";
 
 /** Embedding tables feeding a dense tower: one gather per table, one graph run, one update per touched row. */
@@ -178,15 +178,25 @@ export class TowerModel implements Model {
     this.cutVectors.cut(this.gradients(), batch.rows);
   }
 
-  /** The logits are those of whole vectors; gradients, of vectors that were cut. */
+  /** Whole vectors, and of some batches also cut ones: the logits are those of the whole ones, the gradients are of both. */
   private async runNested(batch: Batch, nested: NestedVectors, first: number): Promise<void> {
     const { rows } = batch;
-    await this.run(batch, this.scoring!, scoringRows(rows));
-    const whole = this.logits.slice(0, rows);
-    nested.cut(this.outputs(), rows, this.clock.events + first);
+    const event = this.clock.events + first;
     await this.run(batch, this.graph, rows);
+    if (!nested.isDue(event, rows)) return;
+    const whole = this.logits.slice(0, rows);
+    const gradients = this.allGradients(rows);
+    const before = gradients.map((gradient) => gradient.slice());
+    nested.cut(this.outputs(), rows, event);
+    await this.run(batch, this.graph, rows, nested.targets(batch.labels, whole));
     nested.cutGradients(this.gradients(), rows);
+    for (const [i, gradient] of gradients.entries()) add(gradient, before[i]);
     this.logits.set(whole);
+  }
+
+  private allGradients(rows: number): Float32Array[] {
+    const vectors = this.tables.map(({ gradient, width }) => gradient.subarray(0, rows * width));
+    return [...vectors, ...Object.values(this.parameterGradients).map(({ data }) => data as Float32Array)];
   }
 
   get clipped(): Clipped {
@@ -299,10 +309,10 @@ export class TowerModel implements Model {
   }
 
   /** One run for `rows` rows; those past the batch's own (padding of a scoring run) hold left-over values nobody reads. */
-  private async run(batch: Batch, graph: BoundGraph, rows: number): Promise<void> {
+  private async run(batch: Batch, graph: BoundGraph, rows: number, labels = batch.labels): Promise<void> {
     if (this.layout.vectorWidth > 0) this.padded.vectors.set(batch.vectors);
     if (this.learning) {
-      this.padded.labels.set(batch.labels);
+      this.padded.labels.set(labels);
       this.padded.weights.set(batch.weights);
     }
     this.bags.count(batch);

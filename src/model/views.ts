@@ -20,6 +20,11 @@ export function scale(floats: Float32Array, count: number, factor: number): void
   for (let i = 0; i < count; i++) floats[i] *= factor;
 }
 
+/** Adds floats to others, one by one. */
+export function add(floats: Float32Array, others: Float32Array): void {
+  for (let i = 0; i < floats.length; i++) floats[i] += others[i];
+}
+
 /** A tower's weights as its ONNX graph has them. Left out negatives are corrected for in the output's bias. */
 export function initializersOf(parameters: Views, spec: CompiledSpec): Map<string, Float32Array> {
   const shift = logitShift(spec);
