@@ -15,35 +15,42 @@ export const exactRows: Strategy = {
   description:
     "rows of their own for the ids that matter: admission at the second occurrence, least recently used rows go",
   *propose(problem) {
-    const precisions: readonly Precision[] = problem.byEvent ? ["f16", "f32"] : ["int8", "f32", "f16"];
-    for (const precision of precisions) yield* ofPrecision(problem, precision);
-    if (!problem.byEvent) yield* smallerDims(problem);
+    const precisions: readonly Precision[] = problem.byEvent ? ["f16", "f32"] : ["int8", "f16", "f32"];
+    const rules =
+      problem.tables.length === 1 ? (["ids"] as const) : (["information", "repeated", "occurrences"] as const);
+    for (const [i, rule] of rules.entries()) {
+      for (const precision of precisions) yield ofRule(problem, "admission", precision, rule);
+      if (i === 0) for (const precision of precisions) yield ofRule(problem, "lru", precision, rule);
+    }
+    if (problem.byEvent) return;
+    yield* otherRates(problem);
+    yield* smallerDims(problem);
   },
 };
 
-function* ofPrecision(problem: Problem, precision: Precision): Iterable<Proposal> {
-  const { tables } = problem;
-  const bytes = problem.budget * PACKED[precision];
-  const shares: Readonly<Record<string, Shares>> =
-    tables.length === 1
-      ? { ids: byIds(tables) }
-      : {
-          repeated: byRepeated(tables),
-          occurrences: byOccurrences(tables, bytes),
-          information: byInformation(tables, bytes),
-        };
-  for (const [rule, share] of Object.entries(shares)) {
-    const suffix = tables.length === 1 ? "" : `-by-${rule}`;
-    yield proposal(problem, `admission-${precision}${suffix}`, share, (table) => ({
-      ...packed(table, precision),
-      ...admitted,
-    }));
-    if (rule === "ids" || rule === "information")
-      yield proposal(problem, `lru-${precision}${suffix}`, share, (table) => ({ ...packed(table, precision), ...lru }));
-  }
-  if (precision !== "int8") return;
+const RULES = {
+  ids: byIds,
+  information: byInformation,
+  repeated: byRepeated,
+  occurrences: byOccurrences,
+} as const;
+
+/** @param lives which ids have rows: those admitted, or all */
+function ofRule(
+  problem: Problem,
+  lives: "admission" | "lru",
+  precision: Precision,
+  rule: keyof typeof RULES,
+): Proposal {
+  const shares = RULES[rule](problem.tables, problem.budget * PACKED[precision]);
+  const name = `${lives}-${precision}${rule === "ids" ? "" : `-by-${rule}`}`;
+  const life = lives === "lru" ? lru : admitted;
+  return proposal(problem, name, shares, (table) => ({ ...packed(table, precision), ...life }));
+}
+
+function* otherRates(problem: Problem): Iterable<Proposal> {
   for (const factor of [0.25, 4])
-    yield proposal(problem, `admission-int8-rate-x${factor}`, byRepeated(tables), (table) => ({
+    yield proposal(problem, `admission-int8-rate-x${factor}`, byRepeated(problem.tables), (table) => ({
       ...int8Options(table, factor),
       ...admitted,
     }));

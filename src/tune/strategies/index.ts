@@ -1,8 +1,19 @@
 import { byField } from "./by-field.js";
 import { decoders } from "./decoders.js";
 import { exactRows } from "./exact-rows.js";
+import { lasso } from "./lasso.js";
+import { mixedDims } from "./mixed-dims.js";
+import { mixedPrecision } from "./mixed-precision.js";
 import { sharedRows } from "./shared-rows.js";
 import type { Strategy } from "./strategy.js";
 
 /** Every strategy, in the order their proposals are asked for. */
-export const strategies: readonly Strategy[] = [exactRows, sharedRows, byField, decoders];
+export const strategies: readonly Strategy[] = [
+  exactRows,
+  sharedRows,
+  byField,
+  decoders,
+  mixedDims,
+  mixedPrecision,
+  lasso,
+];

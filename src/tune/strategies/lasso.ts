@@ -1,0 +1,32 @@
+import { byInformation } from "../shares.js";
+import type { Strategy } from "./strategy.js";
+import { everyTable } from "./table-options.js";
+
+/** The path: what of a row's gradients must outweigh, before it has a vector. */
+const PENALTIES = [0.01, 0.1];
+
+/** Group-lasso FTRL (Yue et al. 2021): a row is all zero, and has no memory, until its gradients outweigh a penalty. Fields that tell little lose most rows. */
+export const lasso: Strategy = {
+  name: "lasso",
+  description: "group-lasso FTRL: rows whose gradients stay small are zero and go, field by field as they tell little",
+  *propose(problem) {
+    const { tables, budget, byEvent } = problem;
+    if (byEvent || tables.some(({ compiled }) => compiled.optimizer.kind !== "ftrl")) return;
+    const shares = byInformation(tables, budget);
+    for (const l21 of PENALTIES)
+      yield {
+        name: `l21-${l21}`,
+        tables: everyTable(problem, shares, ({ options, compiled }) => ({
+          options: {
+            ...options,
+            optimizer: { ftrl: { ...knobsOf(compiled.optimizer), l21 } },
+            encoding: "exact",
+            eviction: { policy: "lru" },
+          },
+          reason: `rows are zero, and go, until their gradients outweigh ${l21}; then those not used longest`,
+        })),
+      };
+  },
+};
+
+const knobsOf = ({ kind: _, ...knobs }: Readonly<Record<string, unknown>>) => knobs;
