@@ -1,6 +1,9 @@
+import type { Batch } from "../core/batch.js";
 import { mixed } from "../core/mix.js";
 import { xxh64 } from "../kernels/hash.js";
+import { logistic } from "../metrics/kernel.js";
 import { type CompiledSpec, cellVectors, vectorDim } from "../spec/compiled.js";
+import { add } from "./views.js";
 
 /** Of this many batches, one is also learned with cut vectors. */
 const EVERY = 3;
@@ -13,6 +16,19 @@ const GROWTH = 0.25;
 
 /** By field, the components of its vectors that are used; fields that are not named have all of theirs. */
 export type Prefixes = Readonly<Record<string, number>>;
+
+/** A tower's arrays for a batch, and what runs it. */
+export interface TowerPass {
+  /** X of every table. */
+  readonly vectors: readonly Float32Array[];
+  /** dX of every table. */
+  readonly gradients: readonly Float32Array[];
+  /** Of the tower's weights. */
+  readonly dense: readonly Float32Array[];
+  readonly logits: Float32Array;
+  /** Leaves logits and gradients. */
+  readonly tower: (labels: Float32Array) => Promise<void>;
+}
 
 /** The vectors of one cell, and where they lie in a row of X. */
 interface Cell {
@@ -57,14 +73,24 @@ export class NestedVectors {
     return cells.length > 0 ? new NestedVectors(spec, cells) : null;
   }
 
-  /** Whether a batch is to be learned with cut vectors, too. @param first the number of its first event in the stream */
-  isDue(first: number, rows: number): boolean {
-    return Math.floor((first + rows) / this.every) > Math.floor(first / this.every);
-  }
-
-  /** What cut vectors are to tell of a batch. @param logits of whole ones */
-  targets(labels: Float32Array, logits: Float32Array): Float32Array<ArrayBuffer> {
-    return Float32Array.from(labels, (label, r) => OF_LABEL * label + (1 - OF_LABEL) / (1 + Math.exp(-logits[r])));
+  /**
+   * Runs a tower with whole vectors and, of some batches, also with cut ones: the logits are those of the whole ones, the gradients are of both.
+   * @param first the number of the batch's first event in the stream
+   */
+  async run({ labels, rows }: Pick<Batch, "labels" | "rows">, first: number, pass: TowerPass): Promise<void> {
+    const { vectors, gradients, dense, logits, tower } = pass;
+    await tower(labels);
+    if (Math.floor((first + rows) / this.every) === Math.floor(first / this.every)) return;
+    const all = [...gradients, ...dense, logits];
+    const whole = all.map((array) => array.slice());
+    const targets = Float32Array.from(labels, (label, r) => OF_LABEL * label + (1 - OF_LABEL) * logistic(logits[r]));
+    this.cut(vectors, rows, first);
+    await tower(targets);
+    this.cutGradients(gradients, rows);
+    logits.fill(0);
+    all.forEach((array, i) => {
+      add(array, whole[i]);
+    });
   }
 
   /**

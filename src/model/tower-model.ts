@@ -31,7 +31,7 @@ import { ReplicaState } from "./replica-state.js";
 import { rewrittenOf, type Serve, serveOf, weighsFakes } from "./served-logits.js";
 import { StreamClock } from "./stream-clock.js";
 import { towerShape } from "./tower-shape.js";
-import { add, initializersOf, norm, prefixed, scale } from "./views.js";
+import { initializersOf, norm, prefixed, scale } from "./views.js";
 import { WildGradients } from "./wild-gradients.js";
 
 /** Embedding tables feeding a dense tower: one gather per table, one graph run, one update per touched row. */
@@ -178,25 +178,15 @@ export class TowerModel implements Model {
     this.cutVectors.cut(this.gradients(), batch.rows);
   }
 
-  /** Whole vectors, and of some batches also cut ones: the logits are those of the whole ones, the gradients are of both. */
-  private async runNested(batch: Batch, nested: NestedVectors, first: number): Promise<void> {
-    const { rows } = batch;
-    const event = this.clock.events + first;
-    await this.run(batch, this.graph, rows);
-    if (!nested.isDue(event, rows)) return;
-    const whole = this.logits.slice(0, rows);
-    const gradients = this.allGradients(rows);
-    const before = gradients.map((gradient) => gradient.slice());
-    nested.cut(this.outputs(), rows, event);
-    await this.run(batch, this.graph, rows, nested.targets(batch.labels, whole));
-    nested.cutGradients(this.gradients(), rows);
-    for (const [i, gradient] of gradients.entries()) add(gradient, before[i]);
-    this.logits.set(whole);
-  }
-
-  private allGradients(rows: number): Float32Array[] {
-    const vectors = this.tables.map(({ gradient, width }) => gradient.subarray(0, rows * width));
-    return [...vectors, ...Object.values(this.parameterGradients).map(({ data }) => data as Float32Array)];
+  private runNested(batch: Batch, nested: NestedVectors, first: number): Promise<void> {
+    const of = (matrix: Float32Array, t: number) => matrix.subarray(0, batch.rows * this.tables[t].width);
+    return nested.run(batch, this.clock.events + first, {
+      vectors: this.outputs().map(of),
+      gradients: this.gradients().map(of),
+      dense: Object.values(this.parameterGradients).map(({ data }) => data as Float32Array),
+      logits: this.logits.subarray(0, batch.rows),
+      tower: (labels) => this.run(batch, this.graph, batch.rows, labels),
+    });
   }
 
   get clipped(): Clipped {
