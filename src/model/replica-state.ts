@@ -10,7 +10,8 @@ import type {
   ServingState,
 } from "../delta-log/state.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
-import { differing, lackedBy } from "../tables/difference.js";
+import type { StoreSpec } from "../spec/compiled.js";
+import { StoreDifference } from "../tables/difference.js";
 import type { RowStore, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
 
@@ -125,18 +126,31 @@ export class ReplicaState implements Publishable {
     return { tables: [], dense, statistics, ...(calibration && { calibration }) };
   }
 
-  /** What has to be put into this model so that it serves what another one of the same spec does: rows that differ alone. */
-  *difference(other: ReplicaState): Generator<ServingState> {
-    for (const state of other.pack("all").states()) {
-      const tables = state.tables.map((rows) => ({ ...rows, ...differing(this.storeFor(rows), rows) }));
-      yield { ...state, tables };
-    }
-    const tables = this.stores.map((store, i): ServingRows => {
+  /**
+   * What has to be put into this model so that it serves what another one of the same spec does: rows that differ alone.
+   * @param rowsOf the other's learned rows, store by store, in pieces of any size
+   * @param beside what the other serves beside them
+   */
+  *difference(rowsOf: (store: StoreSpec) => Iterable<ServingRows>, beside: ServingState): Generator<ServingState> {
+    for (const store of this.stores) {
+      const difference = new StoreDifference(store);
+      for (const rows of rowsOf(store.spec)) {
+        this.check({ tables: [rows], dense: [], statistics: null });
+        const some = difference.differing(rows);
+        if (some.keys.length > 0) yield { tables: [{ ...rows, ...some }], dense: [], statistics: null };
+      }
       const { name } = store.spec;
-      const removed = lackedBy(other.stores[i], store);
-      return { name, dim: store.layout.dim, keys: new BigUint64Array(0), weights: new Float32Array(0), removed };
-    });
-    yield { tables, dense: [], statistics: null };
+      const none = { name, dim: store.layout.dim, keys: new BigUint64Array(0), weights: new Float32Array(0) };
+      yield { tables: [{ ...none, removed: difference.lacked() }], dense: [], statistics: null };
+    }
+    yield beside;
+  }
+
+  /** The learned rows of a store, in pieces. */
+  *rowsOf({ name }: StoreSpec): Generator<ServingRows> {
+    const store = this.stores.find(({ spec }) => spec.name === name)!;
+    for (const rows of store.exportRows())
+      yield { name, dim: store.layout.dim, ...rows, removed: new BigUint64Array(0) };
   }
 
   /** Bytes of what is served beside rows. */

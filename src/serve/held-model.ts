@@ -5,6 +5,7 @@ import type { Model } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { SharedStore } from "../tables/sharing.js";
 import type { ServingPrecision } from "../tables/table.js";
+import type { CheckpointSource } from "./checkpoint-source.js";
 import { answered, type Found, type Question } from "./embeddings/ask.js";
 import { Gate } from "./gate.js";
 import { fillOf, type TableFill } from "./live/fill.js";
@@ -58,9 +59,20 @@ export class HeldModel {
     }, examples);
   }
 
-  /** Serves from now on what another model of the same spec does. What differs is found before readers have to wait. */
-  become(other: Model, examples: number): void {
-    this.apply([...this.model.serving.difference(other.serving)], examples);
+  /** Takes a checkpoint's model, piece by piece: it was empty. */
+  fill({ rowsOf, beside, examples }: CheckpointSource): void {
+    const { model } = this;
+    const rows = model.tables.flatMap(({ stores }) => stores).map(({ spec }) => rowsOf(spec));
+    const states = function* (): Generator<ServingState> {
+      for (const pieces of rows) for (const table of pieces) yield { tables: [table], dense: [], statistics: null };
+      yield beside;
+    };
+    this.apply(states(), examples);
+  }
+
+  /** Serves from now on what another checkpoint's model of the same spec does. What differs is found before readers have to wait. */
+  become({ rowsOf, beside, examples }: CheckpointSource): void {
+    this.apply([...this.model.serving.difference(rowsOf, beside)], examples);
   }
 
   /** What its tables say; no update comes meanwhile. */
@@ -68,7 +80,7 @@ export class HeldModel {
     return answered(async (step) => step(this.model), question);
   }
 
-  fill(): TableFill[] {
+  get fills(): TableFill[] {
     return fillOf(this.model);
   }
 

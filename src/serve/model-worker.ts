@@ -1,13 +1,11 @@
 // The thread that holds models: it loads checkpoints and applies updates, while scoring threads read the same memory.
 import { parentPort } from "node:worker_threads";
 import { HashbrookError } from "../core/errors.js";
-import { loadModel } from "../model/load.js";
 import { compiledFromJson } from "../spec/compile.js";
 import { specHash } from "../spec/hash.js";
+import { withCheckpoint } from "./checkpoint-source.js";
 import { HeldModel } from "./held-model.js";
-import { qualityOf } from "./live/quality.js";
 import type { ModelCalls } from "./model-calls.js";
-import { CAPACITY } from "./scoring-model.js";
 import { answerCalls } from "./thread-calls.js";
 
 const models = new Map<number, HeldModel>();
@@ -23,21 +21,22 @@ answerCalls<ModelCalls>(parentPort!, {
     return held.shared;
   },
 
-  async load({ id, path, readers, precision, before, dims }) {
-    const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1, dims });
-    const { spec, examples, model, skipped } = loaded;
-    const told = { examples, skipped, quality: qualityOf(loaded) };
-    const same = before === undefined ? undefined : models.get(before);
-    if (same && specHash(same.shared.spec) === specHash(spec)) {
-      same.become(model, examples);
-      await model.close();
-      return { model: same.shared, ...told };
-    }
-    const held = await HeldModel.create(spec, { id, readers, precision });
-    held.apply(model.serving.pack("all").states(), examples);
-    await model.close();
-    models.set(id, held);
-    return { model: held.shared, ...told };
+  load({ id, path, readers, precision, before, dims }) {
+    return withCheckpoint(path, dims, async (source) => {
+      const { spec, examples, skipped, quality } = source;
+      const same = before === undefined ? undefined : models.get(before);
+      const isSame = same && specHash(same.shared.spec) === specHash(spec);
+      const held = isSame ? same : await HeldModel.create(spec, { id, readers, precision });
+      try {
+        if (isSame) held.become(source);
+        else held.fill(source);
+      } catch (error) {
+        if (!isSame) await held.close();
+        throw error;
+      }
+      models.set(held.shared.id, held);
+      return { model: held.shared, examples, skipped, quality };
+    });
   },
 
   apply({ id, states, examples }) {
@@ -49,7 +48,7 @@ answerCalls<ModelCalls>(parentPort!, {
   },
 
   fill({ id }) {
-    return models.get(id)!.fill();
+    return models.get(id)!.fills;
   },
 
   async close({ id }) {

@@ -10,33 +10,47 @@ interface Rows {
 const CHUNK = 4096;
 const NONE = 0xffffffff;
 
-/** Of some rows those that a store lacks or has otherwise, to the bit. */
-export function differing(store: RowStore, { keys, weights }: Rows): Rows {
-  const { dim } = store.layout;
-  const different = [...keys.keys()].filter((i) => !holds(store, keys[i], weights.subarray(i * dim, (i + 1) * dim)));
-  const some = new Float32Array(different.length * dim);
-  different.forEach((i, to) => {
-    some.set(weights.subarray(i * dim, (i + 1) * dim), to * dim);
-  });
-  return { keys: BigUint64Array.from(different, (i) => keys[i]), weights: some };
-}
+/** How a store differs from rows that come piece by piece: it is not changed meanwhile. */
+export class StoreDifference {
+  private readonly store: RowStore;
+  /** A bit for each of the store's rows: it has come. */
+  private readonly came: Uint8Array;
 
-/** What rows of a store are known by that another one lacks. */
-export function lackedBy(other: RowStore, store: RowStore): BigUint64Array {
-  const lacked: bigint[] = [];
-  for (let from = 0; ; ) {
-    const rows = store.rowsFrom(from, CHUNK);
-    if (rows.length === 0) return BigUint64Array.from(lacked);
-    for (const key of store.weightsOfRows(rows).keys) if (!has(other, key)) lacked.push(key);
-    from = rows[rows.length - 1] + 1;
+  constructor(store: RowStore) {
+    this.store = store;
+    this.came = new Uint8Array(Math.ceil(store.capacity / 8));
   }
-}
 
-function has({ kernel }: RowStore, key: bigint): boolean {
-  const row = kernel.rowOf(key) >>> 0;
-  return row !== NONE && kernel.isTouched(row) === 1;
-}
+  /** Of some rows those that the store lacks or has otherwise, to the bit. */
+  differing({ keys, weights }: Rows): Rows {
+    const { dim } = this.store.layout;
+    const different: number[] = [];
+    for (let i = 0; i < keys.length; i++)
+      if (!this.holds(keys[i], weights.subarray(i * dim, (i + 1) * dim))) different.push(i);
+    const some = new Float32Array(different.length * dim);
+    different.forEach((i, to) => {
+      some.set(weights.subarray(i * dim, (i + 1) * dim), to * dim);
+    });
+    return { keys: BigUint64Array.from(different, (i) => keys[i]), weights: some };
+  }
 
-function holds(store: RowStore, key: bigint, weights: Float32Array): boolean {
-  return has(store, key) && store.weightsOf(key).every((weight, i) => Object.is(weight, weights[i]));
+  /** What the rows of the store are known by that have not come. */
+  lacked(): BigUint64Array {
+    const { store, came } = this;
+    const lacked: bigint[] = [];
+    for (let from = 0; ; ) {
+      const rows = store.rowsFrom(from, CHUNK);
+      if (rows.length === 0) return BigUint64Array.from(lacked);
+      for (const row of rows) if (!(came[row >> 3] & (1 << (row & 7)))) lacked.push(store.keyOf(row));
+      from = rows[rows.length - 1] + 1;
+    }
+  }
+
+  private holds(key: bigint, weights: Float32Array): boolean {
+    const { store, came } = this;
+    const row = store.kernel.rowOf(key) >>> 0;
+    if (row === NONE || store.kernel.isTouched(row) !== 1) return false;
+    came[row >> 3] |= 1 << (row & 7);
+    return store.weightsOf(key).every((weight, i) => Object.is(weight, weights[i]));
+  }
 }
