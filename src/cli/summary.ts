@@ -44,6 +44,7 @@ export function summary(report: Report): string {
   }
   lines.push(...rejectedLines(report));
   if (report.duplicates > 0) lines.push(`  left out ${report.duplicates} events whose id had come before`);
+  if (report.tombstones) lines.push(`  passed over ${count(report.tombstones)} messages without a value (tombstones)`);
   if (report.join) lines.push(`  ${joinText(report.join)}`);
   lines.push(...clippedLines(report.clipped));
   if (report.left_out) lines.push(`  left out ${count(report.left_out)} negatives, which were scored and not learned`);

@@ -16,6 +16,7 @@ export class TrainMetrics {
     value("examples_total", "Examples learned, those before a restart too", (p) => p.examples, Counter);
     value("rejected_total", "Events rejected", (p) => p.rejected, Counter);
     value("duplicates_total", "Events left out because their id had come before", (p) => p.duplicates, Counter);
+    value("tombstones_total", "Messages of the topic without a value", (p) => p.tombstones, Counter);
     value("skipped_total", "Examples that changed nothing: their gradient was not finite", (p) => p.skipped, Counter);
     value("logloss", "Progressive log loss of the window at hand", (p) => p.window.logloss);
     value("auc", "Progressive AUC of the window at hand", (p) => p.window.auc);

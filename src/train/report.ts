@@ -124,6 +124,8 @@ export interface Progress {
   readonly rejected: number;
   /** Examples left out because their id was among the last ones learned. */
   readonly duplicates: number;
+  /** Messages of a topic without a value: they are no events. */
+  readonly tombstones: number;
   /** Examples that changed nothing because their gradient was not finite. */
   readonly skipped: number;
   /** Values, event times and batches that moved statistics, clock or weights less than they said. */
@@ -193,6 +195,8 @@ export interface Report extends Quality {
   readonly warnings: readonly Warning[];
   /** Examples left out because their id was among the last ones learned. */
   readonly duplicates: number;
+  /** Messages of a topic without a value: they are no events. Absent: there was none. */
+  readonly tombstones?: number;
   /** Examples that changed nothing because their gradient was not finite. */
   readonly skipped: number;
   /** Of this run. */

@@ -8,6 +8,8 @@ export interface RunMetricsState {
   readonly rejected_by_code: Record<string, number>;
   readonly duplicates?: number;
   readonly left_out?: number;
+  /** There only where a topic had some. */
+  readonly tombstones?: number;
   /** There only where labels come from clicks. */
   readonly join?: JoinState;
   /** Schemas that events have named, by id. */

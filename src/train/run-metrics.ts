@@ -47,6 +47,7 @@ export class RunMetrics {
   examples = 0;
   /** Events that were not learned because their id was among the last ones. */
   duplicates = 0;
+  private tombstones = 0;
   /** Negatives that were scored and not learned. */
   leftOut = 0;
   private join: JoinState | null = null;
@@ -83,6 +84,7 @@ export class RunMetrics {
   count(batch: Batch, decoded: DecodedBatch, skipped: number, totalBytes: number | null): void {
     if (decoded.settled === undefined) this.countOracle(batch, decoded.seen);
     this.examples += batch.rows;
+    this.tombstones += decoded.tombstones ?? 0;
     this.join = decoded.join ?? null;
     if (decoded.schemas) this.schemas = { ...this.schemas, ...decoded.schemas };
     this.skippedRows += skipped;
@@ -129,6 +131,7 @@ export class RunMetrics {
       examples_this_run: this.examples - this.examplesBefore,
       rejected: this.rejected,
       duplicates: this.duplicates,
+      tombstones: this.tombstones,
       skipped: this.skippedRows,
       clipped: model.clipped,
       unsaved: 0,
@@ -178,6 +181,7 @@ export class RunMetrics {
       rejected_samples: rejectSamples(this.doubts.samples),
       warnings: this.doubts.warnings(),
       duplicates: this.duplicates,
+      ...(this.tombstones > 0 && { tombstones: this.tombstones }),
       skipped: this.skippedRows,
       seconds,
       examples_per_second: seconds > 0 ? Math.round(thisRun / seconds) : 0,
@@ -228,15 +232,14 @@ export class RunMetrics {
 
   state(): RunMetricsState {
     const { examples, duplicates, leftOut } = this;
-    const left = this.spec.negative_sampling === undefined ? {} : { left_out: leftOut };
-    const join = this.join ? { join: this.join } : {};
     return {
       examples,
       skipped: this.skippedRows,
       rejected_by_code: this.rejectsByCode(),
       duplicates,
-      ...left,
-      ...join,
+      ...(this.tombstones > 0 && { tombstones: this.tombstones }),
+      ...(this.spec.negative_sampling !== undefined && { left_out: leftOut }),
+      ...(this.join && { join: this.join }),
       ...(Object.keys(this.schemas).length > 0 && { schemas: this.schemas }),
     };
   }
@@ -259,6 +262,7 @@ export class RunMetrics {
     this.examplesBefore = state.examples;
     this.skippedRows = state.skipped;
     this.duplicates = state.duplicates ?? 0;
+    this.tombstones = state.tombstones ?? 0;
     for (const [code, count] of Object.entries(state.rejected_by_code)) this.rejectedByCode.set(code, count);
     this.metrics.restore("metrics/model", blocks);
     this.leftOut = state.left_out ?? 0;

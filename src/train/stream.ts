@@ -51,6 +51,8 @@ export interface DecodedBatch {
   readonly repeated?: number;
   /** The oldest impressions whose scores wait for their labels, with these (a batch without fields); null: those of no more. */
   readonly settled?: { readonly rows: number; readonly buffer: ArrayBufferLike } | null;
+  /** Messages of a topic on the way here that have no value: there is no event in them. Absent: none. */
+  readonly tombstones?: number;
   /** Schemas that its events are the first of the run to name; absent: none. */
   readonly schemas?: KnownSchemas;
 }

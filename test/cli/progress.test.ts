@@ -15,6 +15,7 @@ const progress: Progress = {
   examples_this_run: 123_456,
   rejected: 7,
   duplicates: 0,
+  tombstones: 0,
   warnings: [],
   skipped: 0,
   clipped: { numbers: 0, times: 0, batches: 0 },

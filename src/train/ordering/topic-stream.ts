@@ -96,6 +96,7 @@ class OpenBatch {
   private rejects: RejectedRow[] = [];
   private times: number[] = [];
   private bytes = 0;
+  private tombstones = 0;
   /** `bytes` at which the batch is closed. */
   private mostBytes = MOST_BYTES;
   private readonly mostMessages: number;
@@ -118,6 +119,7 @@ class OpenBatch {
     let at = run.from;
     while (at < run.to && !full) {
       this.bytes += ends[at] - starts[at];
+      if (ends[at] === starts[at]) this.tombstones++;
       const schema = decoder.schemas && schemaHeader(run.messages, at);
       decoder.message(bytes, starts[at], ends[at], offsets[at], schema);
       at++;
@@ -145,9 +147,11 @@ class OpenBatch {
       bytesRead: this.bytes,
       seen: [],
       epochs: 0,
+      ...(this.tombstones > 0 && { tombstones: this.tombstones }),
       ...this.schemas(),
     };
     this.messages = 0;
+    this.tombstones = 0;
     this.mostBytes = this.bytes + MOST_BYTES;
     this.rejects = [];
     this.times = [];
