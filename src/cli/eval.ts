@@ -14,6 +14,7 @@ interface Flags {
   checkpoint: string;
   data: string[];
   clicks?: string[];
+  conversions?: string[];
   limit?: number;
   threads?: number;
   maxRejects?: number;
@@ -36,6 +37,7 @@ export function evalCommand(): Command {
       'files in order (patterns, .gz, .zst), "-" for stdin, simulate:ROWS[:SEED[:FORMAT]], or cache:DIR',
     )
     .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
+    .option("--conversions <file...>", "files of conversions, where the spec has join.conversions (default: --clicks)")
     .option("--limit <n>", "stop after n events", wholeNumber)
     .option("--threads <n>", "threads of the tower's runtime (default: all cores)", threads)
     .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
@@ -85,7 +87,7 @@ async function run(flags: Flags): Promise<void> {
 }
 
 /** What is of no use with `--ips`. */
-const ELSE = ["clicks", "limit", "threads", "maxRejects", "by", "top", "groupAuc", "curves"] as const;
+const ELSE = ["clicks", "conversions", "limit", "threads", "maxRejects", "by", "top", "groupAuc", "curves"] as const;
 
 async function judge({ checkpoint, data, rewards, dims, json, ...others }: Flags, policy: string): Promise<void> {
   const wrong = ELSE.find((name) => others[name] !== undefined);

@@ -57,7 +57,15 @@ export function summary(report: Report): string {
   return lines.join("\n");
 }
 
-function joinText({ clicks, joined, duplicates, late, corrected, awaited }: NonNullable<Report["join"]>): string {
+function joinText({
+  clicks,
+  joined,
+  duplicates,
+  late,
+  corrected,
+  awaited,
+  conversions,
+}: NonNullable<Report["join"]>): string {
   const corrections = corrected && `${count(corrected)} of them after they were learned as negatives`;
   const waiting = awaited && `${count(awaited)} wait for their final label`;
   const more = [
@@ -65,8 +73,12 @@ function joinText({ clicks, joined, duplicates, late, corrected, awaited }: NonN
     waiting,
     duplicates && `${count(duplicates)} came again`,
     late && `${count(late)} more came too late to count`,
+    conversions?.late && `${count(conversions.late)} more conversions did`,
   ];
-  return [`${count(clicks)} clicks labelled ${count(joined)} impressions`, ...more.filter(Boolean)].join(", ");
+  const converted = conversions ? ` and ${count(conversions.count)} conversions` : "";
+  return [`${count(clicks)} clicks${converted} labelled ${count(joined)} impressions`, ...more.filter(Boolean)].join(
+    ", ",
+  );
 }
 
 function qualityLines(report: Report): string[] {

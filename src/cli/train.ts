@@ -50,6 +50,8 @@ interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
   data?: string[];
   clicks?: string[];
   clicksTopic?: string;
+  conversions?: string[];
+  conversionsTopic?: string;
   clicksQuietMs: number;
   out: string;
   resume?: true;
@@ -89,7 +91,9 @@ export function trainCommand(): Command {
       'files in order (patterns, .gz, .zst), "-" for stdin, simulate:ROWS[:SEED[:FORMAT]], or cache:DIR',
     )
     .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
+    .option("--conversions <file...>", "files of conversions, where the spec has join.conversions (default: --clicks)")
     .option("--clicks-topic <topic>", "topic of clicks, which label the impressions of --topic", topicName)
+    .option("--conversions-topic <topic>", "topic of conversions (default: --clicks-topic)", topicName)
     .option(
       "--clicks-quiet-ms <n>",
       "a partition of clicks that is silent for so long holds up no impression, where others are not",
@@ -214,9 +218,21 @@ async function launch(flags: Flags): Promise<void> {
 /** Several models learn beside each other. */
 async function several(flags: Flags, line: readonly string[]): Promise<void> {
   const { runTogether, refuseForOne } = await import("./train-together.js");
-  const { serve, publish, clicks, freeze, initTable, model, json = false, topic: _, ...rest } = flags;
-  const { metricsPort, clicksTopic, initFrom, deadLetterTopic } = flags;
-  refuseForOne({ serve, metricsPort, publish, clicks, clicksTopic, initFrom, initTable, freeze, deadLetterTopic });
+  const { serve, publish, clicks, conversions, freeze, initTable, model, json = false, topic: _, ...rest } = flags;
+  const { metricsPort, clicksTopic, conversionsTopic, initFrom, deadLetterTopic } = flags;
+  refuseForOne({
+    serve,
+    metricsPort,
+    publish,
+    clicks,
+    clicksTopic,
+    conversions,
+    conversionsTopic,
+    initFrom,
+    initTable,
+    freeze,
+    deadLetterTopic,
+  });
   await runTogether({ ...rest, models: model, topic: topicOf(flags), json });
   noteCommand(flags.out, line);
 }

@@ -61,9 +61,12 @@ const Correct = Type.Object(
   closed,
 );
 
+const LabelStream = Type.Object({ events: Events, id: text, time: Time, type: Type.Optional(MessageType) }, closed);
+
 const Join = Type.Object(
   {
-    clicks: Type.Object({ events: Events, id: text, time: Time, type: Type.Optional(MessageType) }, closed),
+    clicks: LabelStream,
+    conversions: Type.Optional(LabelStream),
     window: Type.Integer({ minimum: 1 }),
     lateness: Type.Integer({ minimum: 0 }),
     skew: Type.Integer({ minimum: 0 }),

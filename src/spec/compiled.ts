@@ -132,18 +132,23 @@ export interface TimeSpec {
   readonly zone?: number;
 }
 
+/** Clicks, or conversions. */
+export interface LabelStreamSpec {
+  /** How one is written. */
+  readonly events: EventFormat;
+  /** The id of its impression. */
+  readonly id: string;
+  /** When. */
+  readonly time: TimeSpec;
+  /** They are the messages that have one of these values there; absent: all are. */
+  readonly type?: MessageType;
+}
+
 /** How impressions get their labels: 1 where a click came in time, else 0. All times in ms. */
 export interface JoinSpec {
-  readonly clicks: {
-    /** How a click is written. */
-    readonly events: EventFormat;
-    /** The id of the impression that was clicked. */
-    readonly id: string;
-    /** When. */
-    readonly time: TimeSpec;
-    /** Clicks are the messages that have one of these values there; absent: all are. */
-    readonly type?: MessageType;
-  };
+  readonly clicks: LabelStreamSpec;
+  /** An impression is positive that was clicked, and then converted; absent: that was clicked. */
+  readonly conversions?: LabelStreamSpec;
   /** A click counts when it came within so long after its impression. */
   readonly window: number;
   /** How much older than its newest one a stream's clicks may be: older ones are late, and count for nothing. */

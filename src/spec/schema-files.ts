@@ -20,7 +20,9 @@ export function withSchemas(spec: ModelSpec, file: string, problems: Problems): 
   const events = withSchema(spec.events, file, "events", problems);
   if (!spec.join) return { ...spec, events };
   const clicks = withSchema(spec.join.clicks, file, "join.clicks", problems);
-  return { ...spec, events, join: { ...spec.join, clicks } };
+  const { conversions: written } = spec.join;
+  const conversions = written && { conversions: withSchema(written, file, "join.conversions", problems) };
+  return { ...spec, events, join: { ...spec.join, clicks, ...conversions } };
 }
 
 function withSchema<T extends Written>(written: T, file: string, path: string, problems: Problems): T {

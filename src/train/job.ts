@@ -49,11 +49,14 @@ export interface Job extends TrainSettings {
   readonly validate: readonly string[];
 }
 
+/** Where clicks come from, and conversions where they are not among these. */
+export type ClicksSpec = LabelsGiven & { readonly conversions?: LabelsGiven };
+
 /**
- * Where clicks come from: files, or a topic beside that of the impressions, of which a partition is quiet that has told nothing for
+ * Where clicks, or conversions, come from: files, or a topic beside that of the impressions, of which a partition is quiet that has told nothing for
  * `quietMs`.
  */
-export type ClicksSpec =
+export type LabelsGiven =
   | { readonly files: readonly string[] }
   | { readonly topic: TopicSpec; readonly impressions: string; readonly quietMs: number };
 

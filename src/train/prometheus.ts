@@ -54,6 +54,10 @@ export class TrainMetrics {
     joined("clicks_late_total", "Clicks that came too late to count", ({ late }) => late);
     joined("clicks_repeated_total", "Clicks of an impression that had one", ({ duplicates }) => duplicates);
     joined("joined_total", "Impressions labelled by a click", ({ joined }) => joined);
+    const converted = (name: string, help: string, of: "count" | "late") =>
+      joined(name, help, ({ conversions }) => conversions?.[of] ?? Number.NaN);
+    converted("conversions_total", "Conversions that were in time", "count");
+    converted("conversions_late_total", "Conversions that came too late to count", "late");
     value(
       "calibrated_logloss",
       "Progressive log loss of calibrated probabilities",

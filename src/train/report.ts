@@ -6,7 +6,7 @@ import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { StartReport } from "../warm-start/report.js";
 import type { ByReport } from "./by-value.js";
 import type { GroupReport } from "./group-auc.js";
-import type { JoinCounts } from "./join/joiner.js";
+import type { JoinCounts } from "./join/join-counts.js";
 import type { NestedReport } from "./prefix-curves.js";
 import type { GateReport } from "./publishing/gatekeeper.js";
 import type { SourceHealth } from "./workers/thread-messages.js";

@@ -1,5 +1,5 @@
 import type { KnownSchemas } from "../schema-registry/topic-schemas.js";
-import type { JoinState } from "./join/joiner.js";
+import type { JoinState } from "./join/join-counts.js";
 
 /** Counters of a run that a checkpoint keeps: plain JSON. */
 export interface RunMetricsState {

@@ -15,7 +15,7 @@ import type { EndedBy } from "./consumer.js";
 import { Doubts } from "./doubts.js";
 import { LearnedGroups } from "./group-auc.js";
 import type { Job } from "./job.js";
-import type { JoinCounts, JoinState } from "./join/joiner.js";
+import { type JoinCounts, type JoinState, joinCounts } from "./join/join-counts.js";
 import { PrefixCurves } from "./prefix-curves.js";
 import { rejectSamples, rejectText } from "./rejects.js";
 import type { CalibratedReport, Progress, Quality, Report, TableReport, Warning } from "./report.js";
@@ -214,9 +214,7 @@ export class RunMetrics {
   }
 
   private get joined(): JoinCounts | null {
-    if (!this.join) return null;
-    const { clicks, joined, duplicates, late, corrected, awaited } = this.join;
-    return { clicks, joined, duplicates, late, ...(corrected !== undefined && { corrected, awaited: awaited ?? 0 }) };
+    return this.join && joinCounts(this.join);
   }
 
   private calibratedReport({ calibrator }: Model): { calibrated?: CalibratedReport } {

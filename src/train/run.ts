@@ -55,6 +55,10 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings>, Lanes
   readonly clicks?: string | readonly string[] | undefined;
   /** A topic of clicks, on the brokers of `topic`: what gives its events their labels. */
   readonly clicksTopic?: string | undefined;
+  /** Files of conversions where the spec has `join.conversions`. Default: they are among the clicks. */
+  readonly conversions?: string | readonly string[] | undefined;
+  /** A topic of conversions, on the brokers of `topic`. Default: that of the clicks. */
+  readonly conversionsTopic?: string | undefined;
   /** A partition of it that has told nothing for so long (ms) holds up no impression, where another has. Default 10,000. */
   readonly quietMs?: number | undefined;
   /** Files scored after every epoch and never learned; with `validateLast`, an error. */
@@ -67,6 +71,8 @@ export interface EvaluateOptions extends StreamOptions {
   readonly checkpoint: string;
   /** As `train`'s, where the events scored are impressions. */
   readonly clicks?: string | readonly string[] | undefined;
+  /** As `train`'s. */
+  readonly conversions?: string | readonly string[] | undefined;
   /** Cut nested vectors to prefixes: components by field or table; `all` is every nested table. Default: whole vectors. */
   readonly dims?: Dims | undefined;
   /** Of nested vectors: score the events with every prefix, too. Default false. */
@@ -83,7 +89,8 @@ export interface EvaluateOptions extends StreamOptions {
 const TOP_VALUES = 20;
 
 /** What to score, with what, and how to write it. */
-export interface PredictOptions extends Omit<EvaluateOptions, "by" | "top" | "groupAuc" | "clicks" | "curves"> {
+export interface PredictOptions
+  extends Omit<EvaluateOptions, "by" | "top" | "groupAuc" | "clicks" | "conversions" | "curves"> {
   /** File to write, one probability a line; "-" = standard output. It may not be one of the inputs. */
   readonly out: string;
   /** Values to pass through, before the score: columns, JSON paths, vw namespaces, or "label.id" for the event's id. */

@@ -6,7 +6,7 @@ import type { KnownSchemas } from "../schema-registry/topic-schemas.js";
 import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.js";
 import type { FilePosition, StreamPosition } from "./job.js";
 import type { ClickMark } from "./join/click-stream.js";
-import type { JoinState } from "./join/joiner.js";
+import type { JoinState } from "./join/join-counts.js";
 import type { UnusedLabel } from "./join/unused-label.js";
 import type { MergeDecision } from "./ordering/merge.js";
 import type { RejectedRow } from "./rejects.js";

@@ -65,6 +65,16 @@ export class ClickIndex {
     return false;
   }
 
+  /** When an id was first clicked at a time from `from` to `to`; NaN: never. */
+  first(low: number, high: number, from: number, to: number): number {
+    let first = Number.NaN;
+    for (let at = this.find(low, high); at !== NONE; at = this.same(this.chain[at], low, high)) {
+      const time = this.time[at];
+      if (time >= from && time <= to && !(time >= first)) first = time;
+    }
+    return first;
+  }
+
   /** Gives up clicks from the front of a stream for as long as they are older than `floor`. @returns how many */
   evict(stream: number, floor: number): number {
     const queue = this.queues[stream];

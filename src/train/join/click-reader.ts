@@ -18,6 +18,29 @@ export interface ClickReaderState {
   readonly floor: number | null;
   /** The oldest impressions of the last batches. */
   readonly oldest: readonly number[];
+  /** Where impressions are labelled by conversions that came after a click. */
+  readonly conversions?: ClickReaderState;
+}
+
+/** What tells of impressions whether they are positive. */
+export interface LabelReader {
+  /** Why nothing more can be told of impressions now; null: it can. */
+  readonly stalled: string | null;
+  readonly state: ClickReaderState;
+  /** Marks that were made after the checkpoint before: they are followed before any new one is made. */
+  follow(replay: readonly ClickMark[]): void;
+  /** Whether what makes an impression positive came at a time from `from` to `to`. */
+  has(low: number, high: number, from: number, to: number): boolean;
+  /** What was refused, decided and left unused since the last call. */
+  told(): { rejects: RejectedRow[]; marks: ClickMark[]; unused: UnusedLabel[] };
+  /**
+   * Reads every stream on until nothing to come that is in time can be of `time` or before.
+   * @param at messages of a topic of impressions until here; of files 0
+   */
+  readUntil(time: number, at: number): Promise<void>;
+  /** Gives up what is older than any impression to come. @param oldest of the impressions looked up since the last call */
+  forget(oldest: number): void;
+  close(): Promise<void>;
 }
 
 /** Batches within which impressions of all partitions come: none to come is older than the oldest of these, but for the lateness. */
@@ -27,7 +50,7 @@ const LAGGING_BATCHES = 16;
  * Clicks that impressions are looked up in. They are read into an index just as far as they are asked for; which are late follows from
  * their own stream alone. So what is found depends on the streams, not on which of them is faster, nor on where a run was killed.
  */
-export class ClickReader {
+export class ClickReader implements LabelReader {
   private readonly spec: JoinSpec;
   private readonly source: ClickSource;
   private readonly heads: readonly StreamHead[];
@@ -63,7 +86,10 @@ export class ClickReader {
     return reader;
   }
 
-  /** Marks that were made after the checkpoint before: they are followed before any new one is made. */
+  get streams(): number {
+    return this.heads.length;
+  }
+
   follow(replay: readonly ClickMark[]): void {
     this.replay = replay;
   }
@@ -74,12 +100,15 @@ export class ClickReader {
     return { ...counts, sources: source.fingerprints, streams: heads.map(({ state }) => state), floor: known, oldest };
   }
 
-  /** Whether an id was clicked at a time from `from` to `to`. */
   has(low: number, high: number, from: number, to: number): boolean {
     return this.index.has(low, high, from, to);
   }
 
-  /** What was refused, decided and left unused since the last call. */
+  /** When an id was first clicked at a time from `from` to `to`; NaN: never. */
+  first(low: number, high: number, from: number, to: number): number {
+    return this.index.first(low, high, from, to);
+  }
+
   told(): { rejects: RejectedRow[]; marks: ClickMark[]; unused: UnusedLabel[] } {
     const { rejects, marks, unused } = this;
     [this.rejects, this.marks, this.unused] = [[], [], []];
@@ -90,10 +119,6 @@ export class ClickReader {
     return this.source.close();
   }
 
-  /**
-   * Reads every stream on until no click to come that is in time can be of `time` or before.
-   * @param at messages of a topic of impressions until here; of files 0
-   */
   async readUntil(time: number, at: number): Promise<void> {
     await this.repeat(at);
     for (;;) {
@@ -109,7 +134,6 @@ export class ClickReader {
     }
   }
 
-  /** Gives up clicks that are older than any impression to come. @param oldest of the impressions looked up since the last call */
   forget(oldest: number): void {
     const { lateness, skew } = this.spec;
     this.oldest = [...this.oldest, oldest].slice(-LAGGING_BATCHES);

@@ -7,8 +7,8 @@ import { type Bounds, beginTopic, joinTopic, type TopicSpec } from "../../source
 import type { CompiledSpec, JoinSpec } from "../../spec/compiled.js";
 import { clickSpec } from "./click-files.js";
 import { BLOCK, ClickPartition } from "./click-partition.js";
+import type { ClickReaderState } from "./click-reader.js";
 import type { ClickSource, ClickStream } from "./click-stream.js";
-import type { JoinState } from "./joiner.js";
 import { refuseShortRetention } from "./retention.js";
 import { keptOfClick } from "./unused-label.js";
 
@@ -58,7 +58,7 @@ export class ClickTopic implements ClickSource {
    * Joins the topic's group and begins to read, where a checkpoint was taken or where the topic's spec says.
    * @throws kafka_unreachable, kafka_auth, kafka_topic_missing, retention_short, offsets_lost, stream_changed
    */
-  static async open(options: ClickTopicOptions, state: JoinState | null): Promise<ClickTopic> {
+  static async open(options: ClickTopicOptions, state: ClickReaderState | null): Promise<ClickTopic> {
     const { topic, impressions, join } = options;
     const log = await joinTopic(topic, options.membership);
     try {

@@ -12,20 +12,32 @@ export function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOpt
   const {
     clicks,
     clicksTopic,
+    conversions,
+    conversionsTopic,
     quietMs = QUIET_MS,
     topic,
     validate,
     validateLast,
     epochs = 1,
   } = options as TrainOptions;
-  if (clicks === undefined && clicksTopic === undefined) return null;
   const refuse = (message: string, hint: string) => new HashbrookError("usage", message, { hint });
+  const converted = conversions !== undefined || conversionsTopic !== undefined;
+  if (converted && !spec.join?.conversions)
+    throw refuse(
+      "--conversions: the spec has no join.conversions",
+      "say in it how conversions are written, or leave it away",
+    );
+  if (clicks === undefined && clicksTopic === undefined) {
+    if (converted) throw refuse("--conversions: clicks are wanted, too", "add --clicks FILES or --clicks-topic T");
+    return null;
+  }
   if (!spec.join)
     throw refuse("--clicks: the spec has no join", "say in it how clicks are written: join: { clicks: ... }");
-  if ((clicks === undefined) === (topic === undefined))
+  const mixed = clicks === undefined ? conversions !== undefined : conversionsTopic !== undefined;
+  if ((clicks === undefined) === (topic === undefined) || mixed)
     throw refuse(
-      "clicks and impressions are in files, or both in topics",
-      "--data with --clicks, --topic with --clicks-topic",
+      "clicks, conversions and impressions are in files, or all in topics",
+      "--data with --clicks and --conversions, --topic with --clicks-topic and --conversions-topic",
     );
   if (validate?.length || validateLast != null || epochs > 1)
     throw refuse(
@@ -37,17 +49,21 @@ export function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOpt
       `--on-lost-offsets ${topic.onLost}: join.correct reads impressions again, and none may be lost`,
       "leave it away; where retention has deleted some, train into another --out directory",
     );
-  if (clicks !== undefined) return { files: typeof clicks === "string" ? [clicks] : clicks };
-  return {
+  const files = (names: string | readonly string[]) => ({ files: typeof names === "string" ? [names] : names });
+  if (clicks !== undefined) return { ...files(clicks), ...(conversions && { conversions: files(conversions) }) };
+  const from = (name: string, what: string) => ({
     topic: {
       ...topic!,
-      topic: clicksTopic!,
-      group: topic!.group && `${topic!.group}.clicks`,
+      topic: name,
+      group: topic!.group && `${topic!.group}.${what}`,
       start: { at: "earliest" },
-    },
+    } as const,
     impressions: topic!.topic,
     quietMs,
-  };
+  });
+  // Of the same topic, too, they are read by a reader of their own.
+  const own = spec.join.conversions && { conversions: from(conversionsTopic ?? clicksTopic!, "conversions") };
+  return { ...from(clicksTopic!, "clicks"), ...own };
 }
 
 /** Impressions have clicks, and those that are read again can be. @throws usage */

@@ -1,31 +1,8 @@
 import { Batch, type BatchLayout } from "../../core/batch.js";
 import type { JoinSpec } from "../../spec/compiled.js";
 import type { DecodedBatch } from "../stream.js";
-import { ClickReader, type ClickReaderState } from "./click-reader.js";
-import type { ClickMark, ClickSource } from "./click-stream.js";
-import type { LateLabelsState } from "./late-labels.js";
-
-/** What became of impressions and clicks. */
-export interface JoinCounts {
-  /** Clicks that were in time for their stream. */
-  readonly clicks: number;
-  /** Impressions with a click. */
-  readonly joined: number;
-  /** Clicks of an id that had one already. */
-  readonly duplicates: number;
-  /** Clicks that came behind ones newer than they by more than the lateness: they count for nothing. */
-  readonly late: number;
-  /** With `join.correct`: impressions that were learned as negatives, and as positives later. */
-  readonly corrected?: number;
-  /** With `join.correct`: impressions learned whose label is not final yet. */
-  readonly awaited?: number;
-}
-
-/** A join between two batches: a pure function of the impressions and the clicks before it. Plain JSON, part of every checkpoint. */
-export interface JoinState extends ClickReaderState, JoinCounts {
-  /** With `join.correct`. */
-  readonly late_labels?: LateLabelsState;
-}
+import type { LabelReader } from "./click-reader.js";
+import type { JoinState } from "./join-counts.js";
 
 /**
  * Labels impressions by clicks: "index the rare stream" (the interval join of stream processors, inside the trainer). Clicks are
@@ -35,34 +12,20 @@ export interface JoinState extends ClickReaderState, JoinCounts {
 export class Joiner {
   private readonly spec: JoinSpec;
   private readonly layout: BatchLayout;
-  private readonly clicks: ClickReader;
+  private readonly clicks: LabelReader;
   private joined: number;
 
-  private constructor(spec: JoinSpec, layout: BatchLayout, clicks: ClickReader, state: JoinState | null) {
+  /** @param clicks opened where the state was taken */
+  constructor(spec: JoinSpec, layout: BatchLayout, clicks: LabelReader, state: JoinState | null) {
     this.spec = spec;
     this.layout = layout;
     this.clicks = clicks;
     this.joined = state?.joined ?? 0;
   }
 
-  /** Opens the clicks, where a checkpoint was taken or at their beginning. */
-  static async open(
-    spec: JoinSpec,
-    layout: BatchLayout,
-    source: ClickSource,
-    state: JoinState | null,
-  ): Promise<Joiner> {
-    return new Joiner(spec, layout, await ClickReader.open(spec, source, state), state);
-  }
-
   /** Why no impression can be labelled now; null: they can. */
   get stalled(): string | null {
     return this.clicks.stalled;
-  }
-
-  /** Marks that were made after the checkpoint before: they are followed before any new one is made. */
-  follow(replay: readonly ClickMark[]): void {
-    this.clicks.follow(replay);
   }
 
   /**

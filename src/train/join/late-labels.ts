@@ -4,9 +4,9 @@ import type { DedupWindow } from "../dedup.js";
 import type { StreamPosition } from "../job.js";
 import { messagesOf } from "../position.js";
 import type { DecodedBatch } from "../stream.js";
-import type { ClickReader } from "./click-reader.js";
+import type { LabelReader } from "./click-reader.js";
 import { FinalLabels } from "./final-labels.js";
-import type { JoinState } from "./joiner.js";
+import type { JoinState } from "./join-counts.js";
 import { Repeated } from "./repeated.js";
 import { type OpenImpressions, Tail, type TailState } from "./tail.js";
 
@@ -45,7 +45,7 @@ export interface LateLabelsOptions {
   readonly onLearned?: (decoded: DecodedBatch, tails: readonly StreamPosition[]) => void;
   /** Ids of the impressions before, that are learned once. Default: none, all are learned. */
   readonly dedup?: DedupWindow | null;
-  readonly clicks: ClickReader;
+  readonly clicks: LabelReader;
   readonly state: JoinState | null;
   /** Where the tails begin that no state tells of. */
   readonly start: StreamPosition;

@@ -13,7 +13,7 @@ import { messagesOf } from "../position.js";
 import type { DecodedBatch } from "../stream.js";
 import { GroupMember } from "../workers/group-member.js";
 import type { StreamStart } from "../workers/thread-messages.js";
-import type { ClickReader } from "./click-reader.js";
+import type { LabelReader } from "./click-reader.js";
 import { LateLabels } from "./late-labels.js";
 import type { OpenImpressions } from "./tail.js";
 
@@ -24,7 +24,7 @@ interface Opened {
   readonly decoder: Decoder;
   /** Their batches: so many rows each, the last one telling that it is. */
   readonly head: (wanted: () => number) => AsyncIterable<DecodedBatch>;
-  readonly clicks: () => Promise<ClickReader>;
+  readonly clicks: () => Promise<LabelReader>;
   readonly start: StreamStart;
 }
 
@@ -38,7 +38,7 @@ export class LateTopic {
   private readonly trail: Trail;
   /** Of the ages. */
   private readonly logs = new Set<KafkaLog>();
-  private clicks: ClickReader | null = null;
+  private clicks: LabelReader | null = null;
 
   constructor(job: Job, opened: Opened) {
     this.job = job;

@@ -8,8 +8,8 @@ import { Heads } from "../learned-files.js";
 import type { Plan } from "../plan.js";
 import { batchesOf, type FileBegin, type FileFeed, type StreamOptions } from "../stream.js";
 import type { StreamStart } from "../workers/thread-messages.js";
-import type { ClickReader } from "./click-reader.js";
-import type { JoinState } from "./joiner.js";
+import type { LabelReader } from "./click-reader.js";
+import type { JoinState } from "./join-counts.js";
 import { LateLabels, type LateLabelsState } from "./late-labels.js";
 import type { OpenImpressions } from "./tail.js";
 
@@ -20,7 +20,7 @@ interface Opened {
   readonly plan: Plan;
   readonly start: StreamStart;
   readonly options: StreamOptions;
-  readonly clicks: ClickReader;
+  readonly clicks: LabelReader;
 }
 
 /** The files that impressions are read again in, and where. */

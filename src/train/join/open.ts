@@ -1,12 +1,15 @@
 import type { BatchLayout } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
-import type { ClicksSpec, Job } from "../job.js";
+import type { JoinSpec } from "../../spec/compiled.js";
+import type { ClicksSpec, Job, LabelsGiven } from "../job.js";
 import { GroupMember } from "../workers/group-member.js";
 import { ClickFiles } from "./click-files.js";
-import { ClickReader } from "./click-reader.js";
-import type { ClickMark, ClickSource } from "./click-stream.js";
-import { Joiner, type JoinState } from "./joiner.js";
+import { ClickReader, type ClickReaderState, type LabelReader } from "./click-reader.js";
+import type { ClickMark } from "./click-stream.js";
+import { Conversions, ofConversions } from "./conversions.js";
+import type { JoinState } from "./join-counts.js";
+import { Joiner } from "./joiner.js";
 
 interface Beginning {
   /** The join to go on with; null: a new one. */
@@ -22,39 +25,51 @@ interface Beginning {
  * @throws source_missing, source_changed; of a topic as `ClickTopic.open`
  */
 export async function openJoiner(job: JoinJob, layout: BatchLayout, beginning: Beginning): Promise<Joiner> {
-  const { source, state } = await openClicks(job, beginning);
-  const joiner = await Joiner.open(job.spec.join!, layout, source, state);
-  joiner.follow(beginning.replay);
-  return joiner;
+  return new Joiner(job.spec.join!, layout, await openReader(job, beginning), beginning.state);
 }
 
-/** The clicks alone. @throws as `openJoiner` */
-export async function openReader(job: JoinJob, beginning: Beginning): Promise<ClickReader> {
-  const { source, state } = await openClicks(job, beginning);
-  const reader = await ClickReader.open(job.spec.join!, source, state);
-  reader.follow(beginning.replay);
+/** The clicks, and the conversions where there are any, alone. @throws as `openJoiner` */
+export async function openReader(job: JoinJob, { state, fresh, replay }: Beginning): Promise<LabelReader> {
+  const join = job.spec.join!;
+  const { conversions: from, ...given } = job.clicks as ClicksSpec;
+  const clicks = await openStream(job, { join, given, name: "clicks", state, fresh });
+  if (!join.conversions) {
+    clicks.follow(replay);
+    return clicks;
+  }
+  const before = state && (state.conversions ?? null);
+  const opening = { join: ofConversions(join), given: from ?? given, name: "conversions", state: before, fresh };
+  const reader = new Conversions(clicks, await openStream(job, opening), join.skew);
+  reader.follow(replay);
   return reader;
 }
 
 type JoinJob = Pick<Job, "spec" | "out" | "clicks" | "deadLetters"> & Partial<Pick<Job, "unused">>;
 
-async function openClicks(
-  { spec, out, clicks, deadLetters, unused = null }: JoinJob,
-  { state, fresh }: Beginning,
-): Promise<{ source: ClickSource; state: JoinState | null }> {
-  const join = spec.join!;
-  const from = clicks as ClicksSpec;
+interface Opening {
+  readonly join: JoinSpec;
+  readonly given: LabelsGiven;
+  /** What the run's directory calls it. */
+  readonly name: string;
+  readonly state: ClickReaderState | null;
+  readonly fresh: boolean;
+}
+
+async function openStream(
+  { spec, out, deadLetters, unused = null }: JoinJob,
+  { join, given, name, state, fresh }: Opening,
+): Promise<ClickReader> {
   const keeps = unused !== null;
-  if ("files" in from) {
-    const source = new ClickFiles(spec, join, from.files, keeps);
+  if ("files" in given) {
+    const source = new ClickFiles(spec, join, given.files, keeps);
     const goesOn = state && (await isSame(source, state.sources, fresh));
-    return { source, state: goesOn ? state : state && anew(state) };
+    return ClickReader.open(join, source, goesOn ? state : state && anew(state));
   }
   const { ClickTopic } = await import("./click-topic.js");
-  const membership = new GroupMember(out, "member.clicks");
+  const membership = new GroupMember(out, `member.${name}`);
   const whole = deadLetters !== null;
-  const source = await ClickTopic.open({ spec, join, ...from, clock: systemClock, membership, whole, keeps }, state);
-  return { source, state };
+  const options = { spec, join, ...given, clock: systemClock, membership, whole, keeps };
+  return ClickReader.open(join, await ClickTopic.open(options, state), state);
 }
 
 /** Whether the clicks given are those of the checkpoint, and perhaps more. */
@@ -69,6 +84,6 @@ async function isSame(source: ClickFiles, before: readonly string[], fresh: bool
 }
 
 /** Other clicks are read from their beginning. */
-function anew(state: JoinState): JoinState {
+function anew(state: ClickReaderState): ClickReaderState {
   return { ...state, sources: [], streams: [], floor: null, oldest: [] };
 }

@@ -10,6 +10,8 @@ export interface UnusedLabel {
   readonly time: string;
   /** Of the stream: a topic's partition, 0 of files. */
   readonly partition: number;
+  /** Absent: a click. */
+  readonly of?: "conversions";
 }
 
 /** What a decoder keeps of a click for that. */

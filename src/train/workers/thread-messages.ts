@@ -3,7 +3,7 @@ import type { PlainError } from "../../core/errors.js";
 import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
 import type { StreamPosition } from "../job.js";
 import type { ClickMark } from "../join/click-stream.js";
-import type { JoinState } from "../join/joiner.js";
+import type { JoinState } from "../join/join-counts.js";
 import type { MergeDecision } from "../ordering/merge.js";
 import type { FileEnd, Pass } from "../pass.js";
 import type { Plan } from "../plan.js";

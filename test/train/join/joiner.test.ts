@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { Batch, batchLayout } from "../../../src/core/batch.js";
+import { Rng } from "../../../src/core/rng.js";
 import { loadSpec } from "../../../src/spec/parse.js";
 import { clickSpec } from "../../../src/train/join/click-files.js";
+import { ClickReader } from "../../../src/train/join/click-reader.js";
 import type { ClickSource } from "../../../src/train/join/click-stream.js";
-import { Joiner, type JoinState } from "../../../src/train/join/joiner.js";
+import { Conversions } from "../../../src/train/join/conversions.js";
+import type { JoinState } from "../../../src/train/join/join-counts.js";
+import { Joiner } from "../../../src/train/join/joiner.js";
 import type { DecodedBatch } from "../../../src/train/stream.js";
 import fc from "../../properties.js";
 import { type Event, impressionBatch, shuffled, source, type World, world } from "./streams.js";
@@ -20,14 +24,16 @@ function batchOf(events: readonly Event[]): DecodedBatch {
 
 /** Labels of all impressions, the join being killed and resumed behind every `lives`th batch; and the state at the end. */
 async function labels({ impressions }: World, clicks: ClickSource, lives = Number.POSITIVE_INFINITY) {
-  let joiner = await Joiner.open(join, layout, clicks, null);
+  const open = async (state: JoinState | null) =>
+    new Joiner(join, layout, await ClickReader.open(join, clicks, state), state);
+  let joiner = await open(null);
   const found: number[] = [];
   let state: JoinState | null = null;
   for (let at = 0, n = 1; at < impressions.length; at += ROWS, n++) {
     const joined = await joiner.join(batchOf(impressions.slice(at, at + ROWS)), at);
     found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
     state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
-    if (n % lives === 0) joiner = await Joiner.open(join, layout, clicks, state);
+    if (n % lives === 0) joiner = await open(state);
   }
   return { found, state: state! };
 }
@@ -93,5 +99,48 @@ describe("Joiner", () => {
     // 16 batches of 8 impressions, 20 ms apart, a window and the lateness lie behind the place the index is read from again.
     const first = Math.min(...state.streams.map(({ place }) => Number(place)));
     expect(first).toBeGreaterThan(all.clicks.length / 2 - 120);
+  });
+
+  it("labels with conversions those that were clicked and then converted, also after kills", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, fc.integer({ min: 1, max: 6 }), async (seed, lives) => {
+        const all = world(seed, 120, 2);
+        const rng = new Rng(seed);
+        const conversions = all.impressions
+          .filter(() => rng.below(2) === 0)
+          .map(({ id, time }) => ({ id, time: time + rng.below(1300) }))
+          .sort((a, b) => a.time - b.time);
+        const open = async (state: JoinState | null) => {
+          const clicks = await ClickReader.open(join, source(all.clicks, 2), state);
+          const later = await ClickReader.open(join, source(conversions, 3), state?.conversions ?? null);
+          return new Joiner(join, layout, new Conversions(clicks, later, join.skew), state);
+        };
+        const within = (time: number) => (event: Event) =>
+          event.time >= time - join.skew && event.time <= time + join.window;
+        const expected = all.impressions.map(({ id, time }) => {
+          const own = ({ id: other }: Event) => other === id;
+          const clicked = all.clicks.filter(own).filter(within(time));
+          const after = conversions.filter(own).filter(within(time));
+          return Number(after.some((late) => clicked.some((click) => late.time >= click.time - join.skew)));
+        });
+        const run = async (lives: number) => {
+          let joiner = await open(null);
+          const found: number[] = [];
+          let state: JoinState | null = null;
+          for (let at = 0, n = 1; at < all.impressions.length; at += ROWS, n++) {
+            const joined = await joiner.join(batchOf(all.impressions.slice(at, at + ROWS)), at);
+            found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
+            state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
+            if (n % lives === 0) joiner = await open(state);
+          }
+          return { found, state };
+        };
+        const whole = await run(Number.POSITIVE_INFINITY);
+        expect(whole.found).toEqual(expected);
+        expect(whole.state).toMatchObject({ joined: expected.filter(Boolean).length, conversions: { late: 0 } });
+        expect(await run(lives)).toEqual(whole);
+      }),
+      { numRuns: 20 },
+    );
   });
 });

@@ -5,7 +5,7 @@ import { DedupWindow } from "../../../src/train/dedup.js";
 import type { FilePosition } from "../../../src/train/job.js";
 import { clickSpec } from "../../../src/train/join/click-files.js";
 import { ClickReader } from "../../../src/train/join/click-reader.js";
-import type { JoinState } from "../../../src/train/join/joiner.js";
+import type { JoinState } from "../../../src/train/join/join-counts.js";
 import { LateLabels } from "../../../src/train/join/late-labels.js";
 import type { DecodedBatch } from "../../../src/train/stream.js";
 import fc from "../../properties.js";
