@@ -1,21 +1,9 @@
-import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
 import { KafkaLog } from "../../src/sources/kafka/kafka-log.js";
-import { digests, report, run, temporary } from "../e2e/hashbrook.js";
+import { run, temporary } from "../e2e/hashbrook.js";
+import { hasPlatformatic } from "./clients.js";
 import { describeKafka } from "./harness.js";
-import { rows, training } from "./trainers.js";
-
-const [major, minor] = process.versions.node.split(".").map(Number);
-const runs = major > 24 || (major === 24 && minor >= 6) || (major === 22 && minor >= 22);
-const installed = (() => {
-  try {
-    return createRequire(import.meta.url).resolve("@platformatic/kafka") !== "";
-  } catch {
-    return false;
-  }
-})();
-if (!(runs && installed))
-  console.warn("skipped: reading with @platformatic/kafka: it is not installed, or this Node is too old");
+import { training } from "./trainers.js";
 
 it("--kafka-client platformatic goes with --group none, and without the library says how to get it", async () => {
   const args = training({ brokers: "127.0.0.1:1" }, "t", temporary());
@@ -25,20 +13,8 @@ it("--kafka-client platformatic goes with --group none, and without the library 
   });
 });
 
-describe.skipIf(!(runs && installed))("@platformatic/kafka", () => {
+describe.skipIf(!hasPlatformatic)("@platformatic/kafka", () => {
   describeKafka("reads a topic as kafkajs does", (kafka) => {
-    it.each(["none", "gzip", "snappy"] as const)("to the same model, byte for byte (%s)", async (compression) => {
-      const topic = await kafka.topic(3);
-      const events = (await rows(3_000)).map((value, i) => ({ value, partition: i % 3 }));
-      for (let from = 0; from < 3_000; from += 500)
-        await kafka.produce(topic, events.slice(from, from + 500), compression);
-      const [out, other] = [temporary(), temporary()];
-      const args = (folder: string) => [...training(kafka, topic, folder, { group: "none" }), "--until", "end"];
-      await report([...args(out), "--kafka-client", "platformatic"]);
-      await report(args(other));
-      expect(digests(out)).toEqual(digests(other));
-    });
-
     it("logs in, and over TLS", async () => {
       if (!kafka.tls) return expect(kafka.saslBrokers).toBeNull();
       const topic = await kafka.topic(1);
