@@ -115,7 +115,7 @@ export class StoredModel extends ScoringModel {
 }
 
 /** @throws HashbrookError row_store_mismatch where another model's rows are in a directory */
-export function checkRun({ kept, path }: RowDirectory, run: string | null): void {
+export function checkRun({ kept, path }: Pick<RowDirectory, "kept" | "path">, run: string | null): void {
   if (!kept || run === null || kept.run === run) return;
   throw new HashbrookError(
     "row_store_mismatch",

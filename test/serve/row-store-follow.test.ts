@@ -19,6 +19,7 @@ import { openDatabase, openTable } from "../../src/row-store/lmdb.js";
 import { RowDatabase } from "../../src/row-store/row-database.js";
 import { RowDirectory } from "../../src/row-store/row-directory.js";
 import { Scorer } from "../../src/serve/scorer.js";
+import { checkRun } from "../../src/serve/stored-model.js";
 import { tower } from "./served-specs.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 
@@ -58,9 +59,11 @@ async function answers(scorer: Scorer, until: number): Promise<number[][]> {
 /** A scorer that goes on from a store. */
 async function following(log: string, store: string) {
   const rows = await RowDirectory.open(store, { cacheBytes: 1500 });
+  const { kept } = rows;
   const scorer = Scorer.follow(openFollow(log), { rowStore: rows });
   return {
     rows,
+    kept,
     scorer,
     async close() {
       await scorer.close();
@@ -99,7 +102,12 @@ describe.each([
     for (const name of snapshots) rmSync(join(path, name));
     for (let i = 0; i < 2; i++) await publish();
     run = await following(log, store);
-    expect(run.rows.kept).toMatchObject({ number: 2, epoch: 3, sent: 77, newestEvent: 192 });
+    expect(await openFollow(log).run?.()).toBe(trainer.hash);
+    checkRun({ kept: run.kept, path }, trainer.hash);
+    expect(() => checkRun({ kept: run.kept, path }, "0123456789abcdef")).toThrow(
+      /holds a model of spec [0-9a-f]{16}, and not 0123456789abcdef/,
+    );
+    expect(run.kept).toMatchObject({ number: 2, epoch: 3, sent: 77, newestEvent: 192 });
     expect(await answers(run.scorer, 4)).toEqual(await expected(trainer));
     await run.close();
     if (gone) {
