@@ -19,7 +19,7 @@ export interface DecoderOptions {
   readonly requireLabel?: boolean;
   /** Events have no label: it is 0 until somebody else puts it in. Default false. */
   readonly unlabelled?: boolean;
-  /** Events of all types are taken, whatever the spec's `events.type` says: candidates have none. Default false. */
+  /** Events of all types are taken, and within nothing, whatever the spec's `events.type` and `events.within` say: candidates have neither. Default false. */
   readonly everyType?: boolean;
   /** The files name their columns in their first line. Default: as the spec says. */
   readonly header?: boolean;

@@ -1,5 +1,5 @@
 import { constantOf, structOf } from "../kernels/layouts.js";
-import { type CompiledSpec, type Format, hasFeatures, isDelimited, isNested } from "../spec/compiled.js";
+import { type CompiledSpec, type Format, hasFeatures, isDelimited, isNested, wholePath } from "../spec/compiled.js";
 import { type Arena, Struct } from "./arena.js";
 import type { ScanKernel } from "./kernel.js";
 
@@ -44,8 +44,8 @@ export interface Places {
   nameOf(slot: number): string;
   /** Address of the slot of a column or path; one of features has three. */
   slot(from: string, role: Role): number;
-  /** Whether all who have asked for the slot of a place want its number alone. */
-  onlyNumber(from: string): boolean;
+  /** Whether all who have asked for the slot of a place want its number alone. @param path the place's */
+  onlyNumber(path: string): boolean;
   has(from: string): boolean;
   readonly root: Place;
 }
@@ -104,12 +104,23 @@ function numberSlots(place: Place, next: number): number {
   return place.end;
 }
 
-/** Lays the slots of everything the spec reads out. @param more columns or paths that are wanted besides */
-export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more: readonly string[] = []): Places {
-  const root = placeTree([...new Set([...sourcesOf(spec, format), ...more])], format);
+/** Lays the slots of everything the spec reads out. @param more columns or paths that are wanted besides @param bare events are not within anything */
+export function layPlaces(
+  spec: CompiledSpec,
+  format: Format,
+  arena: Arena,
+  { more = [], bare = false }: { more?: readonly string[] | undefined; bare?: boolean } = {},
+): Places {
+  const within = bare ? undefined : spec.events.within;
+  const whole = (from: string) => (isNested(format) ? wholePath(from, within) : from);
+  const sources = [...new Set([...sourcesOf(spec, format), ...more])];
+  const sourceOf = new Map(sources.map((from) => [whole(from), from]));
+  const root = placeTree([...sourceOf.keys()], format);
   numberSlots(root, 0);
   const places = [...preorder(root)];
-  const names = places.flatMap((place) => Array.from({ length: place.slots }, () => place.path));
+  const names = places.flatMap((place) =>
+    Array.from({ length: place.slots }, () => sourceOf.get(place.path) ?? place.path),
+  );
   const kind = constantOf("scan", isDelimited(format) ? "TEXT" : "MISSING");
   const { at, end } = arena.structs(names.map((_, column) => new Struct("Slot", { at: 0, size: 0, kind, column })));
   const slotBytes = structOf("scan", "Slot").size;
@@ -120,11 +131,11 @@ export function layPlaces(spec: CompiledSpec, format: Format, arena: Arena, more
     end,
     root,
     nameOf: (slot) => (slot ? names[(slot - at) / slotBytes] : ""),
-    has: (from) => bySource.has(from),
-    onlyNumber: (from) => !texts.has(from),
+    has: (from) => bySource.has(whole(from)),
+    onlyNumber: (path) => !texts.has(path),
     slot(from, role) {
-      const place = bySource.get(from)!;
-      if (role !== "number") texts.add(from);
+      const place = bySource.get(whole(from))!;
+      if (role !== "number") texts.add(place.path);
       return at + slotBytes * (place.first + (place.slots === NAMESPACE_SLOTS ? roles[role] : 0));
     },
   };

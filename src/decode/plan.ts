@@ -90,7 +90,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   arena.fill(region + layout.weights, 1, capacity);
   arena.fill(region + layout.oracle, Number.NaN, capacity);
 
-  const places = layPlaces(spec, format, arena, options.kept ?? []);
+  const places = layPlaces(spec, format, arena, { more: options.kept ?? [], bare: options.everyType });
   const ops = Object.fromEntries(opKinds.map((kind) => [kind, [] as Laid[]])) as unknown as Ops;
   const crossed = new Set(spec.fields.flatMap(partsOf));
   const parts = new Map([...crossed].map((name) => [name, arena.take(8)]));

@@ -38,6 +38,7 @@ const Events = Type.Object(
     numbers_as_strings: Type.Optional(Type.Literal(true)),
     schema: Type.Optional(text),
     message: Type.Optional(text),
+    within: Type.Optional(text),
     type: Type.Optional(MessageType),
   },
   closed,

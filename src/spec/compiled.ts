@@ -82,8 +82,16 @@ export interface EventFormat {
   readonly schema?: string;
   /** protobuf: which of the schema's messages events are; absent: the first of its last file. */
   readonly message?: string;
+  /** The path of the member that has the event's values: paths begin there, and those with a dot in front at the whole message. */
+  readonly within?: string;
   /** Events are the messages that have one of these values there; absent: all are. */
   readonly type?: MessageType;
+}
+
+/** A value's path from the whole message on. */
+export function wholePath(from: string, within: string | undefined): string {
+  if (from.startsWith(".")) return from.slice(1);
+  return within === undefined ? from : `${within}.${from}`;
 }
 
 /** Which of several kinds of messages are meant: those with one of these values. */

@@ -67,6 +67,11 @@ export const Events = Type.Object(
     ),
     schema: optional(text("avro, protobuf: the writers' schema: a file (.avsc, .proto), or its text.")),
     message: optional(text("protobuf: which message of the schema events are. Default: the first.")),
+    within: optional(
+      text(
+        "json, avro, protobuf: the member that has the event's values (payload.after, data). Paths begin there; with a dot in front, outside (.ts_ms).",
+      ),
+    ),
     type: optional(messageType("events")),
     id: optional(
       text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),

@@ -1,7 +1,15 @@
 import { compileNulls } from "../fields/index.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { isColumnSeparator, separatorOf } from "../schema/separators.js";
-import { type EventFormat, hasFeatures, isBinary, isDelimited, isNested, type MessageType } from "./compiled.js";
+import {
+  type EventFormat,
+  hasFeatures,
+  isBinary,
+  isDelimited,
+  isNested,
+  type MessageType,
+  wholePath,
+} from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { compileSchema, type KnownPaths, knownPaths } from "./event-schema.js";
 import { expand } from "./ranges.js";
@@ -9,7 +17,7 @@ import type { ModelSpec } from "./schema.js";
 
 type Written = Pick<
   ModelSpec["events"],
-  "format" | "columns" | "header" | "separator" | "null_values" | "numbers_as_strings" | "schema" | "message"
+  "format" | "columns" | "header" | "separator" | "null_values" | "numbers_as_strings" | "schema" | "message" | "within"
 >;
 type Type = NonNullable<ModelSpec["events"]["type"]>;
 
@@ -25,12 +33,13 @@ export function compileEvents(written: Written, problems: Problems, path = "even
   if (written.schema !== undefined && !isBinary(format))
     problems.add(`${path}.schema`, `has no meaning for ${format}`, "it is for avro and protobuf: remove it");
   const schema = compileSchema(written, problems, path);
+  const within = compileWithin(written, problems, path);
   if (!isDelimited(format)) {
     for (const key of ["columns", "header", "separator"] as const) {
       if (written[key] !== undefined)
         problems.add(`${path}.${key}`, `has no meaning for ${format}`, "it is for tsv and csv: remove it");
     }
-    return { format, columns: [], header: false, separator: "", ...values, ...schema };
+    return { format, columns: [], header: false, separator: "", ...values, ...schema, ...within };
   }
   if (!columns && !header)
     problems.add(
@@ -63,6 +72,15 @@ export function compileEvents(written: Written, problems: Problems, path = "even
   };
 }
 
+function compileWithin({ format, within }: Written, problems: Problems, path: string): Pick<EventFormat, "within"> {
+  if (within === undefined) return {};
+  if (!isNested(format))
+    problems.add(`${path}.within`, `has no meaning for ${format}`, "it is for json, avro and protobuf: remove it");
+  else if (within.split(".").includes(""))
+    problems.add(`${path}.within`, `"${within}" is not a path`, "keys joined by single dots: payload.after");
+  return { within };
+}
+
 /** How values are read; what changes nothing is left out, so that specs of before there was a choice keep their hash. */
 function compileValues(
   { format, null_values, numbers_as_strings }: Written,
@@ -93,14 +111,21 @@ export class Sources {
 
   /** Reports `from` at `path` unless an event can have it. */
   check(from: string, path: string): void {
-    const { format, columns } = this.events;
+    const { format, columns, within } = this.events;
     if (isDelimited(format) && columns.length > 0 && !columns.includes(from)) {
       this.problems.add(path, `"${from}" is not a column`, suggestion(from, columns));
     }
-    if (isNested(format) && from.split(".").includes("")) {
+    const outside = within !== undefined && from.startsWith(".");
+    if (outside && path.startsWith("fields"))
+      this.problems.add(
+        path,
+        `"${from}" is outside of ${within}`,
+        "fields are within: score requests have nothing else",
+      );
+    else if (isNested(format) && (outside ? from.slice(1) : from).split(".").includes("")) {
       this.problems.add(path, `"${from}" is not a path`, "keys joined by single dots: user.id");
     }
-    if (this.known && !this.known.has(from))
+    if (this.known && !this.known.has(wholePath(from, within)))
       this.problems.add(path, `the schema has no "${from}"`, suggestion(from, this.known.all()));
     if (format === "vw" && /[\s|:]/.test(from)) {
       this.problems.add(path, `"${from}" is not a namespace`, "a namespace has no spaces, | or :");
