@@ -53,7 +53,11 @@ async function ten(folder: string, { smoke }: { smoke: boolean }): Promise<objec
     const recovered = await openLoop(url, body(100), 0.5 * hundred.requests_per_second, ms);
     return { one, hundred, alone, flooded, recovered };
   });
-  const late = await lateness(out, { rate: 0.7 * found.one.requests_per_second, many: smoke ? 1000 : 10_000, ms: ms / 2 });
+  const late = await lateness(out, {
+    rate: 0.7 * found.one.requests_per_second,
+    many: smoke ? 1000 : 10_000,
+    ms: ms / 2,
+  });
   const apart = await withServer(unjoined(out), async ({ url }) => {
     for (const count of [1, 100]) await closedLoop(url, body(count), 16, ms / 4);
     const one = await closedLoop(url, body(1), 64, ms);
