@@ -29,6 +29,7 @@ const LONG = [
   "e2e/daily",
   "e2e/epochs",
   "kafka/delta-log",
+  "kafka/schemas",
   "checkpoints/chain",
   "tables/eviction",
   "checkpoints/crash",

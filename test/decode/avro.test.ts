@@ -11,7 +11,7 @@ const runs = Number(process.env.HASHBROOK_FUZZ ?? 600);
 const avroSpecs = (schema: Schema, fields: readonly CompiledField[], label: string) =>
   specsOf({ format: "avro", schema: JSON.stringify(schema) }, fields, label);
 
-it("decodes as JSON what avsc has encoded, of schemas drawn at random", () => {
+it("decodes as JSON what avsc has encoded, of schemas drawn at random", { timeout: 120_000 + 10 * runs }, () => {
   const decoders = Array.from({ length: 12 }, (_, i) => decodersOf("avro", i));
   let id = 0;
   let accepted = 0;
