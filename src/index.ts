@@ -148,7 +148,16 @@ export type {
   ValidationReport,
   Warning,
 } from "./train/report.js";
-export { type EvaluateOptions, evaluate, type PredictOptions, predict, type TrainOptions, train } from "./train/run.js";
+export {
+  type EvaluateOptions,
+  evaluate,
+  type LanesTrainOptions,
+  type PredictOptions,
+  predict,
+  type TrainOptions,
+  train,
+  trainLanes,
+} from "./train/run.js";
 export type { Given, StreamSettings, TrainSettings } from "./train/settings.js";
 export type {
   ContenderOptions,

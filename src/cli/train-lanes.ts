@@ -1,15 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { systemClock } from "../core/clock.js";
-import { HashbrookError } from "../core/errors.js";
+import { errorFacts, HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
+import { withAdmin } from "../sources/kafka/admin.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
+import { loadSpec } from "../spec/parse.js";
 import { stopSignal } from "./signals.js";
 
 /** What launching depends on of `train`'s flags. */
 interface Launch {
+  readonly model: readonly string[];
   readonly out: string;
   readonly resume?: true;
   readonly lane?: unknown;
@@ -17,11 +20,13 @@ interface Launch {
 }
 
 const FILE = "rounds";
-/** A process that has died of a signal or of brokers that were away is begun again so long after. */
+/** A process that has died is begun again so long after. */
 const AGAIN_MS = 500;
-/** Exit code of what Kafka's absence ends. */
-const KAFKA = 8;
+/** Exit code of what another life may mend: brokers that are away, a lane that another process has worked. */
+const AGAIN = errorFacts.lanes_cut_off.exit;
 const FLAGS = ["--processes", "--rounds-topic"];
+/** What one process of this machine alone can listen at. */
+const PORTS = ["--metrics-port", "--serve"];
 
 /**
  * Runs `count` processes of this command line, each of which works its share of the lanes, until all have come to the end. One that dies
@@ -33,33 +38,46 @@ export async function launchLanes(count: number, flags: Launch, topic: TopicSpec
       hint: "give --kafka and --topic; files are learned by one process",
     });
   if (flags.lane) throw new HashbrookError("usage", "--processes and --lane: give one of them");
+  if (flags.model.length > 1)
+    throw new HashbrookError("usage", "--processes: work the lanes of one model", { hint: "give one --model" });
+  // What is wrong with these is said once, and before anything is made.
+  loadSpec(flags.model[0]);
+  await withAdmin(topic.kafka, (admin) => admin.partitionsOf(topic.topic));
   const rounds = flags.roundsTopic ?? roundsTopic(flags, topic.topic);
-  const line = withoutFlags(process.argv.slice(2));
-  const args = (k: number) => [...line, "--lane", `${k}/${count}`, "--rounds-topic", rounds];
+  const line = withoutFlags(process.argv.slice(2), FLAGS);
+  const args = (k: number) => [
+    ...(k === 0 ? line : withoutFlags(line, PORTS)),
+    ...["--lane", `${k}/${count}`, "--rounds-topic", rounds],
+  ];
   const { signal, release } = stopSignal();
   const members = Array.from({ length: count }, (_, k) => new ChildMember(k, args(k)));
+  process.exitCode = await endOf(members, signal);
+  release();
+  if (process.exitCode === 0) rmSync(join(flags.out, FILE), { force: true });
+}
+
+/** Runs all until they have come to the end, one has failed, or the signal says so. @returns the exit code of them all */
+async function endOf(members: readonly ChildMember[], signal: AbortSignal): Promise<number> {
   const stop = () => {
     for (const member of members) member.end("SIGTERM");
   };
   signal.addEventListener("abort", stop, { once: true });
   const codes = members.map((member) => member.run(signal));
-  try {
-    const failed = await Promise.race([firstFailure(codes), Promise.all(codes).then(() => 0)]);
-    if (failed !== 0) process.exitCode = failed;
-  } finally {
-    stop();
-    await Promise.all(codes);
-    release();
-  }
+  const failed = await Promise.race([firstFailure(codes), Promise.all(codes).then(() => -1)]).finally(stop);
+  const all = await Promise.all(codes);
+  // The first one has told its error itself; where all have the same, it is enough.
+  if (failed > 0 && all[0] === 0) process.stderr.write(members[failed].said);
+  return failed < 0 ? 0 : all[failed];
 }
 
+/** @returns whose it is */
 async function firstFailure(codes: readonly Promise<number>[]): Promise<number> {
-  return new Promise((resolve) => {
-    for (const code of codes) void code.then((value) => value !== 0 && resolve(value));
+  return new Promise((resolve, reject) => {
+    for (const [k, code] of codes.entries()) code.then((value) => value !== 0 && resolve(k), reject);
   });
 }
 
-/** The run's own topic, by whose name a run that is resumed knows it again. */
+/** The run's own topic, by whose name a run that was killed knows it again. One that has ended begins another stretch, in another topic. */
 function roundsTopic({ out, resume }: Launch, topic: string): string {
   const path = join(out, FILE);
   if (resume && existsSync(path)) return readFileSync(path, "utf8").trim();
@@ -69,15 +87,17 @@ function roundsTopic({ out, resume }: Launch, topic: string): string {
   return name;
 }
 
-function withoutFlags(line: readonly string[]): string[] {
+function withoutFlags(line: readonly string[], flags: readonly string[]): string[] {
   return line.filter((word, i) => {
-    const flag = FLAGS.some((name) => word === name || word.startsWith(`${name}=`));
-    return !flag && !FLAGS.includes(line[i - 1]);
+    const flag = flags.some((name) => word === name || word.startsWith(`${name}=`));
+    return !flag && !flags.includes(line[i - 1]);
   });
 }
 
 /** One of the processes, begun again for as long as it dies. */
 class ChildMember {
+  /** What the last life has written to standard error, where it does not write to ours. */
+  said = "";
   private readonly number: number;
   private readonly args: readonly string[];
   private child: ChildProcess | null = null;
@@ -93,12 +113,13 @@ class ChildMember {
     this.child?.kill(signal);
   }
 
-  /** @returns the exit code that it came to its end with */
+  /** @returns the exit code that it came to its end with; 0 where a signal ended it after it was told to end */
   async run(stop: AbortSignal): Promise<number> {
     for (let again = false; ; again = true) {
       if (this.ending || stop.aborted) return 0;
       const code = await this.once(again);
-      if (this.ending || (code !== null && code !== KAFKA)) return this.ending ? 0 : code!;
+      if (this.ending) return code ?? 0;
+      if (code !== null && code !== AGAIN) return code;
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }
@@ -106,21 +127,17 @@ class ChildMember {
   /** @returns null where a signal ended it */
   private once(again: boolean): Promise<number | null> {
     const resumes = again && !this.args.includes("--resume") ? ["--resume"] : [];
-    // One reports: the first, which writes the run's directory.
+    // One reports: the first, which writes the run's directory. The others' warnings are its own.
     const stdio = this.number === 0 ? "inherit" : (["ignore", "ignore", "pipe"] as const);
     const child = spawn(process.execPath, [process.argv[1], ...this.args, ...resumes], { stdio: stdio as "inherit" });
     this.child = child;
-    // Their warnings are the first one's; an error's words are shown once it has ended.
-    let said = "";
+    this.said = "";
     child.stderr?.on("data", (bytes) => {
-      said = (said + bytes).slice(-4000);
+      this.said = (this.said + bytes).slice(-4000);
     });
     return new Promise((resolve, reject) => {
       child.once("error", reject);
-      child.once("close", (code) => {
-        if (code !== 0 && code !== null && said) process.stderr.write(said);
-        resolve(code);
-      });
+      child.once("close", resolve);
     });
   }
 }

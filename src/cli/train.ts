@@ -6,7 +6,7 @@ import { systemClock } from "../core/clock.js";
 import { noteCommand } from "../train/commands-file.js";
 import type { LaneShare } from "../train/lanes/member.js";
 import type { Progress, Report } from "../train/report.js";
-import { train } from "../train/run.js";
+import { train, trainLanes } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
 import { argumentsOf } from "./arguments.js";
@@ -272,7 +272,8 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
     onNote: (note: string) => process.stderr.write(`note: ${note}\n`),
   };
   try {
-    const report: Report | null = await train(options);
+    const { lane } = flags;
+    const report: Report | null = lane ? await trainLanes({ ...options, lane }) : await train(options);
     if (!noted && report) note();
     progress.end();
     // Of several processes one reports.

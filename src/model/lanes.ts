@@ -97,6 +97,16 @@ export class Lanes {
     return pending ? this.fold(pending) : null;
   }
 
+  /** Bytes that one lane's contribution comes to, at most. */
+  get mostBytes(): number {
+    const { layout, tables, dense, denseLearns } = this.model;
+    const keys = layout.keys.map(({ singles }) => singles);
+    for (const { table, maxLength } of layout.bags) keys[table] += maxLength;
+    const sums = keys.map((count, t) => count * (8 + 4 * (tables[t]?.spec.dim ?? 0)));
+    const perRow = sums.reduce((sum, bytes) => sum + bytes, 12 + 4 * layout.numberCount);
+    return this.spec.round * perRow + (denseLearns ? 4 * dense.size : 0);
+  }
+
   private partsOf(rows: number): number[] {
     const { count, round } = this.spec;
     return Array.from({ length: count }, (_, lane) => Math.max(0, Math.min(round, rows - lane * round)));

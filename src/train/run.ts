@@ -31,9 +31,11 @@ interface StreamOptions extends PipelineOptions, Given<StreamSettings> {
 }
 
 /** What to learn, from what, and how to keep it. */
-export interface TrainOptions extends StreamOptions, Given<TrainSettings>, LanesGiven {
+export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   /** Learn from a Kafka topic instead of `data`. */
   readonly topic?: TopicSpec | undefined;
+  /** Lanes of a spec that has none (`train.lanes`). */
+  readonly lanes?: number | undefined;
   /**
    * Publish changes as a delta log that scorers follow: directories or kafka://HOST:PORT/TOPIC. Every second by default, f32,
    * a snapshot every 600 entries.
@@ -85,6 +87,9 @@ export interface EvaluateOptions extends StreamOptions {
   readonly groupAuc?: string | undefined;
 }
 
+/** What one of several processes that work a topic's lanes learns. */
+export interface LanesTrainOptions extends TrainOptions, LanesGiven {}
+
 /** Values that `by` tells one by one, by default. */
 const TOP_VALUES = 20;
 
@@ -103,8 +108,7 @@ export interface PredictOptions
 export async function train(options: TrainOptions): Promise<Report> {
   const job = trainJob(options);
   if (job.spec.lanes && job.topic) {
-    const { runLanesPipeline } = await import("./lanes/pipeline.js");
-    return (await runLanesPipeline(job, options, options)) as Report;
+    return (await lanesOf(job, null, options))!;
   }
   const decoded = await decodeOnce(job, options);
   try {
@@ -114,8 +118,24 @@ export async function train(options: TrainOptions): Promise<Report> {
   }
 }
 
-/** What the threads of a run that learns are told. @throws usage */
-export function trainJob(options: TrainOptions): Job {
+/**
+ * Is one of the processes that work a topic's lanes.
+ * @returns the final report, of the first process; of the others null
+ * @throws HashbrookError as `train`; lanes_diverged, lanes_displaced, lanes_cut_off
+ */
+export async function trainLanes(options: LanesTrainOptions): Promise<Report | null> {
+  return lanesOf(trainJob(options, true), options, options);
+}
+
+async function lanesOf(job: Job, given: LanesGiven | null, options: TrainOptions): Promise<Report | null> {
+  if (job.spec.label.id_window !== undefined)
+    options.onNote?.("lanes of a topic do not look for repeated ids: an event that comes twice is learned twice");
+  const { runLanesPipeline } = await import("./lanes/pipeline.js");
+  return runLanesPipeline(job, given, options);
+}
+
+/** What the threads of a run that learns are told. @param shared several processes work its lanes @throws usage */
+export function trainJob(options: TrainOptions, shared = false): Job {
   const given = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
   const spec = options.lanes === undefined ? given : withLanes(given, options.lanes);
   const job: Job = {
@@ -130,7 +150,7 @@ export function trainJob(options: TrainOptions): Job {
     clicks: clicksOf(spec, options),
   };
   checkLabelled(job);
-  refuseForLanes(job, options.lane !== undefined);
+  refuseForLanes(job, { shared, serves: options.follower !== undefined });
   refuseRejected(job);
   return job;
 }

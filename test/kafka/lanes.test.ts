@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { specHash } from "../../src/spec/hash.js";
+import { loadSpec } from "../../src/spec/parse.js";
 import type { Report } from "../../src/train/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
@@ -101,6 +103,43 @@ describeKafka("lanes of several processes", (kafka) => {
       expect(stderr).toMatch(/lanes_diverged|round 5: lane/);
       expect(status).toBe(4);
     }
+  }, 180_000);
+
+  it("learn what has come since, where a run that has ended is resumed", async () => {
+    const topic = await topicOf(kafka, 600);
+    const out = temporary();
+    const args = line(kafka, topic, out, "--processes", "2");
+    expect(reportOf(await ended(start(args)))).toMatchObject({ examples: 600, ended_by: "end" });
+    await kafka.produce(
+      topic,
+      (await rows(300, 9)).map((value, i) => ({ value, partition: i % 6 })),
+    );
+    const outcome = await ended(start([...args, "--resume"]));
+    expect(reportOf(outcome)).toMatchObject({ examples: 900, ended_by: "end" });
+  }, 120_000);
+
+  it("end with an error where the rounds are of a run without an end, or are not whole, and know a topic that was made anew", async () => {
+    const topic = await topicOf(kafka, 300);
+    const out = temporary();
+    const [rounds, others] = [`${topic}.rounds`, `${topic}.others`];
+    const member = (name: string, ...more: string[]) =>
+      ended(start(line(kafka, topic, out, "--lane", "0/1", "--rounds-topic", name, ...more)));
+    await kafka.admin.createTopic(rounds, LANES);
+    const plan = `{"spec_hash":"${specHash(loadSpec(model()))}","offsets":["0","0","0","0","0","0"],"stops":null}`;
+    await kafka.produce(rounds, [{ value: plan, partition: 0 }]);
+    const mixed = await member(rounds);
+    expect(mixed.stderr).toContain("has no end, and --until is given");
+    expect(mixed.status).toBe(5);
+    await kafka.deleteBefore(rounds, 0, 1n);
+    const trimmed = await member(rounds, "--resume");
+    expect(trimmed.stderr).toContain("its first 1 messages are gone");
+    expect(trimmed.status).toBe(3);
+    expect(await member(others, "--resume")).toMatchObject({ status: 0 });
+    await kafka.deleteTopic(topic);
+    await kafka.admin.createTopic(topic, 6);
+    const anew = await member(others, "--resume");
+    expect(anew.stderr).toContain("was deleted and made anew");
+    expect(anew.status).toBe(3);
   }, 180_000);
 
   it("go on where a lane is silent, which brings nothing to the rounds", async () => {

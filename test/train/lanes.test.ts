@@ -6,7 +6,8 @@ import type { TopicSpec } from "../../src/sources/kafka/open-topic.js";
 import { specHash } from "../../src/spec/hash.js";
 import { withLanes } from "../../src/spec/lanes.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import { type TrainOptions, train } from "../../src/train/run.js";
+import { takeoverAfter } from "../../src/train/lanes/member.js";
+import { type TrainOptions, train, trainJob } from "../../src/train/run.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-lanes-"));
 const DATA = "simulate:6000:5";
@@ -67,6 +68,28 @@ it.each([
 ] as const)("of a topic, %o with staleness %i is refused", async (options, staleness, said) => {
   const refused = run("topic", { data: [], topic, ...options }, staleness);
   await expect(refused).rejects.toMatchObject({ code: "usage", message: expect.stringContaining(said) });
+});
+
+it.each(["gate: {}", "metrics: { group: user }"])(
+  "of a topic, { %s } is refused: lanes do not tell of each event",
+  (given) => {
+    const text = readFileSync("features/ads-demo.yaml", "utf8");
+    const model = withLanes(parseSpec(`${text}\n${given}\n`, "m.yaml"), 2);
+    expect(() => trainJob({ model, topic, out: join(folder, "refused") })).toThrow(given.slice(0, 4));
+  },
+);
+
+it("of a topic, --serve is refused: no scorer follows who works lanes", () => {
+  const { port1 } = new MessageChannel();
+  const options = { model: specOf(0), topic, out: join(folder, "refused"), follower: port1 };
+  expect(() => trainJob(options)).toThrow("--serve");
+  port1.close();
+});
+
+it("a process waits for its lanes' linger before it takes one over", () => {
+  const share = { number: 1, of: 2 };
+  expect(takeoverAfter(share)).toBe(4500);
+  expect(takeoverAfter(share, 1000, 5000)).toBe(6500);
 });
 
 it("lanes may be given beside a spec that has none, and are then as if the spec had them", async () => {

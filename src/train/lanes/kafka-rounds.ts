@@ -1,13 +1,18 @@
 import { HashbrookError } from "../../core/errors.js";
 import { withAdmin } from "../../sources/kafka/admin.js";
 import { KafkaLog } from "../../sources/kafka/kafka-log.js";
-import type { KafkaOptions } from "../../sources/kafka/options.js";
+import type { TopicSpec } from "../../sources/kafka/open-topic.js";
 import { KafkaProducer } from "../../sources/kafka/producer.js";
-import { type LaneRecord, packRecord, unpackRecord } from "./record.js";
+import { type LaneRecord, MOST_RECORD, packRecord, unpackRecord } from "./record.js";
 import type { Rounds, RoundsPlan } from "./rounds.js";
 
-/** A contribution is one message: dense gradients alone may be some megabytes. */
-const CONFIG = { "max.message.bytes": String(64 << 20), "retention.ms": "-1" };
+/** A record is one message: dense gradients alone may be some megabytes. Whoever comes late reads all of them. */
+const CONFIG = {
+  "max.message.bytes": String(MOST_RECORD),
+  "cleanup.policy": "delete",
+  "retention.ms": "-1",
+  "retention.bytes": "-1",
+};
 const WAIT_MS = 20;
 /** Records of a lane that wait for their round: a process that comes late reads no further ahead. */
 const MOST_AHEAD = 16;
@@ -29,12 +34,12 @@ export class KafkaRounds implements Rounds {
     this.queues = Array.from({ length: lanes }, () => []);
   }
 
-  /** Makes the topic where it is not there. @param group of this process alone @throws as `KafkaLog.join` */
-  static async open(kafka: KafkaOptions, topic: string, group: string, lanes: number): Promise<KafkaRounds> {
+  /** Makes the topic where it is not there. On the brokers of the events' topic. @throws as `KafkaLog.join` */
+  static async open({ kafka, client }: TopicSpec, topic: string, lanes: number): Promise<KafkaRounds> {
     await withAdmin(kafka, (admin) => admin.createTopic(topic, lanes, CONFIG));
     const producer = await KafkaProducer.open(kafka, topic);
     const membership = { id: null, named: () => {} };
-    const log = await KafkaLog.join({ kafka, topic, group, onLost: "stop", membership });
+    const log = await KafkaLog.join({ kafka, topic, group: null, client, onLost: "stop", membership });
     if (log.partitions === lanes) return new KafkaRounds(log, producer, lanes);
     await log.close();
     await producer.close();
@@ -43,24 +48,25 @@ export class KafkaRounds implements Rounds {
     });
   }
 
-  async agree(propose: () => Promise<RoundsPlan>): Promise<RoundsPlan> {
+  async agree(propose: () => Promise<RoundsPlan>, stop: AbortSignal): Promise<RoundsPlan | null> {
     const marks = await this.log.watermarks();
+    for (const [lane, { low }] of marks.entries()) if (low > 0n) throw trimmed(this.log.topic, lane, low);
     if (marks[0].high === 0n) {
       const plan = JSON.stringify(await propose());
       await this.producer.send([{ value: plan, partition: 0 }]);
     }
-    return this.firstPlan();
+    return this.firstPlan(stop);
   }
 
   /** Reads from the beginning: whoever comes late folds what a checkpoint lacks. */
-  private async firstPlan(): Promise<RoundsPlan> {
+  private async firstPlan(stop: AbortSignal): Promise<RoundsPlan | null> {
     const marks = await this.log.watermarks();
     this.log.begin(
       marks,
       marks.map(({ low }) => low),
       [],
     );
-    while (this.plan === null) {
+    while (this.plan === null && !stop.aborted) {
       this.take();
       if (this.plan === null) await this.log.wait(WAIT_MS);
     }
@@ -115,6 +121,12 @@ export class KafkaRounds implements Rounds {
 
 /** A plan is JSON, `{"spec_hash"…`; a record begins with the length of its head, which is never so large. */
 const isPlan = (bytes: Uint8Array): boolean => bytes[0] === 0x7b && bytes[1] === 0x22 && bytes[2] === 0x73;
+
+function trimmed(topic: string, lane: number, low: bigint): HashbrookError {
+  return new HashbrookError("offsets_lost", `topic ${topic}, partition ${lane}: its first ${low} messages are gone`, {
+    hint: "rounds are read from the first one: begin again with --resume and another --rounds-topic, whose retention nobody shortens",
+  });
+}
 
 function readRecord(bytes: Uint8Array, where: string): LaneRecord {
   try {

@@ -1,48 +1,58 @@
-import type { Batch } from "../../core/batch.js";
+import { Batch } from "../../core/batch.js";
 import { HashbrookError } from "../../core/errors.js";
-import { Decoder, type Reject } from "../../decode/decoder.js";
+import { Decoder } from "../../decode/decoder.js";
+import { type KnownSchemas, TopicSchemas } from "../../schema-registry/topic-schemas.js";
 import type { PartitionedLog } from "../../sources/partitioned-log.js";
-import type { CompiledSpec } from "../../spec/compiled.js";
-import { Merge, type MessageRun, type TopicPosition } from "../ordering/merge.js";
-import type { RejectedRow } from "../rejects.js";
+import type { Job } from "../job.js";
+import { Merge, type TopicPosition } from "../ordering/merge.js";
+import { OpenBatch } from "../ordering/open-batch.js";
+import { schemaHeader } from "../ordering/schema-header.js";
+import type { DecodedBatch } from "../stream.js";
 import { LaneView } from "./lane-view.js";
+import { MOST_REJECTED } from "./record.js";
 
 /** One lane's events of a round, and where they end. */
-export interface LaneEvents {
+export interface LaneEvents extends Pick<DecodedBatch, "distinct" | "rejects" | "schemas" | "tombstones"> {
   readonly batch: Batch;
-  readonly distinct: Uint32Array;
-  readonly rejects: readonly RejectedRow[];
   /** The lane's own: its partitions numbered from 0. */
   readonly position: TopicPosition;
   /** Nothing follows before the topic's stops. */
   readonly ended: boolean;
 }
 
-/** A batch of nothing but rejected messages is closed after so many of them. */
-const MOST_MESSAGES = 1 << 16;
+/** What a lane's reader begins with. */
+export interface LaneStart {
+  readonly lane: number;
+  /** Where the lane's next round begins. */
+  readonly position: TopicPosition;
+  /** Of all partitions; null: never. */
+  readonly stops: readonly bigint[] | null;
+  /** Schemas that events before it have named. */
+  readonly schemas: KnownSchemas;
+}
 
 /** Reads a lane's partitions, merged as one trainer merges a topic's, a round at a time. */
 export class LaneReader {
-  /** Messages taken for the round at hand. */
-  messages = 0;
   private readonly view: LaneView;
   private readonly stops: readonly bigint[] | null;
   private readonly decoder: Decoder;
+  private readonly schemas: TopicSchemas | null;
+  private readonly batch: OpenBatch;
   private merge: Merge;
-  private rejects: RejectedRow[] = [];
 
-  /** @param position where the lane's next round begins @param stops of all partitions; null: never */
-  constructor(
-    spec: CompiledSpec,
-    log: PartitionedLog,
-    lane: number,
-    position: TopicPosition,
-    stops: readonly bigint[] | null,
-  ) {
+  constructor({ spec, topic, deadLetters }: Job, log: PartitionedLog, { lane, position, stops, schemas }: LaneStart) {
     const { count, round } = spec.lanes!;
-    this.view = new LaneView(log, lane, count);
-    this.stops = stops && this.view.of(stops);
+    const view = new LaneView(log, lane, count);
+    this.view = view;
+    this.stops = stops && view.of(stops);
     this.decoder = new Decoder(spec, { capacity: round, watch: false });
+    this.schemas = this.decoder.schemas ? new TopicSchemas(this.decoder.schemas, topic!.registry, schemas) : null;
+    this.batch = new OpenBatch(this.decoder, {
+      topic: log.topic,
+      whole: deadLetters !== null,
+      partitionOf: (partition) => view.place(partition),
+      mostRejected: MOST_REJECTED,
+    });
     this.merge = this.mergeFrom(position);
   }
 
@@ -50,16 +60,16 @@ export class LaneReader {
     return new Merge(this.view, position, [], this.stops, position.offsets.map(BigInt));
   }
 
-  /** True where the lane has read on from `position`, or is there. */
+  /** True where the lane's next round begins at `position`, and nothing of it was read. */
   isAt(position: TopicPosition): boolean {
-    return this.merge.position.offsets.join() === position.offsets.join() && this.merge.position.turn === position.turn;
+    const { offsets, turn } = this.merge.position;
+    return this.batch.messages === 0 && offsets.join() === position.offsets.join() && turn === position.turn;
   }
 
   /** Messages are there that the next round could have. */
   get atHand(): boolean {
-    return (
-      this.messages > 0 || Array.from({ length: this.view.partitions }, (_, p) => p).some((p) => this.view.head(p))
-    );
+    const { view } = this;
+    return this.batch.messages > 0 || Array.from({ length: view.partitions }, (_, p) => p).some((p) => view.head(p));
   }
 
   /**
@@ -76,51 +86,48 @@ export class LaneReader {
           hint: "begin this process again with --resume: it reads on from there",
         },
       );
-    this.decoder.take(new ArrayBuffer(this.decoder.layout.bytes));
-    this.rejects = [];
-    this.messages = 0;
+    this.taken();
     this.merge = this.mergeFrom(position);
     for (const [p, offset] of position.offsets.entries())
       for (let head = this.view.head(p); head && head.next <= BigInt(offset); head = this.view.head(p))
         this.view.shift(p);
   }
 
-  /** The round's events once they are whole, or time is up; null: there is nothing more at hand. */
-  poll(due: boolean): LaneEvents | null {
-    if (this.view.partitions === 0) return this.take(this.stops !== null || due);
+  /**
+   * The round's events once they are whole, or time is up; null: there is nothing more at hand.
+   * @throws as `TopicSchemas.need`
+   */
+  async poll(due: boolean): Promise<LaneEvents | null> {
+    if (this.view.partitions === 0) return this.stops !== null || due ? this.take() : null;
     for (;;) {
       const next = this.merge.next(false);
-      if (next === "end") return this.take(true);
-      if (next === "wait" || next === "close") return due ? this.take(true) : null;
-      const { count, full } = this.decode(next);
+      if (next === "end") return this.take();
+      if (next === "wait" || next === "close") return due ? this.take() : null;
+      await this.schemas?.need(next.messages, [next.from, next.to], schemaHeader);
+      const { count, full } = this.batch.decode(next);
       this.merge.take(next, count);
-      if (full) return this.take(true);
+      if (full) return this.take();
     }
   }
 
-  private decode(run: MessageRun): { count: number; full: boolean } {
-    const { decoder } = this;
-    const { bytes, starts, ends, offsets } = run.messages;
-    const to = Math.min(run.to, run.from + MOST_MESSAGES - this.messages);
-    let at = run.from;
-    while (at < to && decoder.rows < decoder.layout.capacity) {
-      decoder.message(bytes, starts[at], ends[at], offsets[at]);
-      at++;
-    }
-    this.messages += at - run.from;
-    const file = `${this.view.topic}[${run.partition}]`;
-    this.rejects.push(...decoder.takeRejects().map((reject: Reject) => ({ ...reject, file })));
-    return { count: at - run.from, full: decoder.rows >= decoder.layout.capacity || this.messages >= MOST_MESSAGES };
-  }
-
-  private take(whole: boolean): LaneEvents | null {
-    if (!whole) return null;
-    const { rejects, merge, stops } = this;
-    const { batch, distinct } = this.decoder.take(new ArrayBuffer(this.decoder.layout.bytes));
-    this.rejects = [];
-    this.messages = 0;
-    const { position } = merge;
+  private take(): LaneEvents {
+    const { stops } = this;
+    const { position } = this.merge;
+    const { rows, buffer, distinct, rejects, schemas, tombstones } = this.taken();
+    const batch = new Batch(this.decoder.layout, rows, buffer);
     const ended = stops?.every((stop, p) => BigInt(position.offsets[p]) >= stop) ?? false;
-    return { batch, distinct, rejects, position, ended };
+    return {
+      batch,
+      distinct,
+      rejects,
+      ...(schemas && { schemas }),
+      ...(tombstones && { tombstones }),
+      position,
+      ended,
+    };
+  }
+
+  private taken(): DecodedBatch {
+    return this.batch.take(this.merge, new ArrayBuffer(this.decoder.layout.bytes));
   }
 }

@@ -59,7 +59,8 @@ export class LaneView implements PartitionedLog {
 
   async close(): Promise<void> {}
 
-  private place(partition: number): number {
+  /** The log's number of one of the lane's partitions. */
+  place(partition: number): number {
     return partition * this.lanes + this.lane;
   }
 }

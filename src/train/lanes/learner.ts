@@ -5,6 +5,8 @@ import type { Clock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
 import { createModel } from "../../model/create.js";
 import type { Model } from "../../model/model.js";
+import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
+import type { CompiledSpec } from "../../spec/compiled.js";
 import { specHash } from "../../spec/hash.js";
 import type { EndedBy } from "../consumer.js";
 import { FirstSteps } from "../first-steps.js";
@@ -21,6 +23,8 @@ export interface Learner {
   readonly model: Model;
   /** Behind what was folded; null: nothing was, not even where the topic begins. */
   readonly position: LanesPosition | null;
+  /** Schemas that events before it have named. */
+  readonly schemas: KnownSchemas;
   /** Where a new run begins. */
   begin(position: LanesPosition): Promise<void>;
   fold(records: readonly LaneRecord[], position: LanesPosition): Promise<void>;
@@ -57,6 +61,10 @@ export class Writer implements Learner {
     return this.trainer.position as LanesPosition | null;
   }
 
+  get schemas(): KnownSchemas {
+    return this.trainer.runMetrics.state().schemas ?? {};
+  }
+
   begin(position: LanesPosition): Promise<void> {
     return this.trainer.opened(position, this.fingerprints);
   }
@@ -70,6 +78,8 @@ export class Writer implements Learner {
       buffer,
       distinct: together(records.map(({ distinct }) => distinct)),
       rejects: records.flatMap(({ rejects }) => rejects),
+      schemas: Object.assign({}, ...records.map(({ schemas }) => schemas)),
+      tombstones: records.reduce((sum, { tombstones }) => sum + tombstones, 0),
       findings: { constants: [], labels: [] },
       position,
       decisions: [],
@@ -102,12 +112,15 @@ export class Writer implements Learner {
 export class Replica implements Learner {
   readonly model: Model;
   position: LanesPosition | null;
+  readonly schemas: KnownSchemas;
   private readonly first: FirstSteps;
 
-  private constructor(model: Model, first: FirstSteps, position: LanesPosition | null) {
+  /** @param meta the checkpoint's that the model is of; undefined: it is new */
+  private constructor(model: Model, spec: CompiledSpec, meta: TrainMeta | undefined) {
     this.model = model;
-    this.first = first;
-    this.position = position;
+    this.first = FirstSteps.of(spec, (meta?.tally.examples ?? 0) > 0, meta?.first_steps);
+    this.position = (meta?.position ?? null) as LanesPosition | null;
+    this.schemas = meta?.tally.schemas ?? {};
   }
 
   /** From the newest checkpoint of the run's directory, or from nothing. @throws checkpoint_mismatch, checkpoint_damaged */
@@ -116,15 +129,13 @@ export class Replica implements Learner {
     const layout = batchLayout(spec, spec.batch);
     const model = await createModel(spec, { layout, threads: job.threads, purpose: "train" });
     const checkpoint = newest(job);
-    if (!checkpoint) return new Replica(model, FirstSteps.of(spec, false, undefined), null);
-    const meta = checkpoint.meta as unknown as TrainMeta;
+    if (!checkpoint) return new Replica(model, spec, undefined);
     if (checkpoint.specHash !== specHash(spec))
       throw new HashbrookError("checkpoint_mismatch", `${checkpoint.path}: was trained with another spec`, {
         hint: "give all processes of a run the same spec",
       });
     model.restore(blocksOf(checkpoint));
-    const first = FirstSteps.of(spec, meta.tally.examples > 0, meta.first_steps);
-    return new Replica(model, first, meta.position as LanesPosition | null);
+    return new Replica(model, spec, checkpoint.meta as unknown as TrainMeta);
   }
 
   async begin(position: LanesPosition): Promise<void> {

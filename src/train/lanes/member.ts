@@ -1,15 +1,17 @@
 import { systemClock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
+import type { Membership } from "../../sources/kafka/membership.js";
 import { specHash } from "../../spec/hash.js";
 import type { Job } from "../job.js";
 import type { Progress, Report } from "../report.js";
+import { keptAtFailure } from "../source-failure.js";
 import { digestOf } from "./digest.js";
 import type { LaneReader } from "./lane-reader.js";
 import { type Learner, Replica, Writer } from "./learner.js";
 import { joined, type LanesPosition, laneOf, startOf } from "./position.js";
-import { type LaneRecord, recordOf } from "./record.js";
-import { LocalRounds, type Rounds } from "./rounds.js";
+import { type LaneRecord, MOST_RECORD, MOST_REJECTED, recordOf } from "./record.js";
+import { LocalRounds, type Rounds, type RoundsPlan } from "./rounds.js";
 
 /** Which lanes a process works: those ≡ `number` (mod `of`). */
 export interface LaneShare {
@@ -34,6 +36,8 @@ export interface LanesOptions {
 const TAKEOVER_MS = 3_000;
 const WAIT_MS = 20;
 const PROGRESS_MS = 250;
+/** Every process reads all partitions, and joins no group. */
+const NO_MEMBER: Membership = { id: null, named: () => {} };
 const STANDS_ALONE: LaneShare = { number: 0, of: 1 };
 
 /**
@@ -42,19 +46,42 @@ const STANDS_ALONE: LaneShare = { number: 0, of: 1 };
  * @throws lanes_diverged where processes have other weights; as `Trainer.open` and topics
  */
 export async function runLanes(job: Job, options: LanesOptions): Promise<Report | null> {
-  const member = await Member.open(job, options);
   try {
-    return await member.run();
-  } finally {
-    await member.close();
+    const member = await Member.open(job, options);
+    try {
+      return await member.run();
+    } finally {
+      await member.close();
+    }
+  } catch (error) {
+    throw options.share ? cutOff(error) : error;
   }
+}
+
+/** What another process of the run may go on without is told from what a mend is needed for. */
+function cutOff(error: unknown): unknown {
+  if (!(error instanceof HashbrookError && error.code === "kafka_unreachable")) return error;
+  const { message, hint, cause } = error;
+  return new HashbrookError("lanes_cut_off", message, {
+    hint: [hint, "then begin this process again with --resume"].filter(Boolean).join("; "),
+    cause,
+  });
+}
+
+interface Opened {
+  readonly learner: Learner;
+  readonly log: KafkaLog;
+  readonly rounds: Rounds;
+  readonly stopping: AbortController;
 }
 
 class Member {
   private readonly job: Job;
   private readonly options: LanesOptions;
   private readonly share: LaneShare;
+  /** Told to stop, or nothing more comes. */
   private readonly stop: AbortSignal;
+  private readonly stopping: AbortController;
   private readonly learner: Learner;
   private readonly log: KafkaLog;
   private readonly rounds: Rounds;
@@ -65,15 +92,12 @@ class Member {
   private lingers = false;
   private told = 0;
 
-  private constructor(
-    job: Job,
-    options: LanesOptions,
-    { learner, log, rounds }: { learner: Learner; log: KafkaLog; rounds: Rounds },
-  ) {
+  private constructor(job: Job, options: LanesOptions, { learner, log, rounds, stopping }: Opened) {
     this.job = job;
     this.options = options;
     this.share = options.share ?? STANDS_ALONE;
-    this.stop = options.signal ?? new AbortController().signal;
+    this.stopping = stopping;
+    this.stop = stopping.signal;
     this.learner = learner;
     this.log = log;
     this.rounds = rounds;
@@ -81,21 +105,17 @@ class Member {
 
   static async open(job: Job, options: LanesOptions): Promise<Member> {
     const { KafkaLog } = await import("../../sources/kafka/kafka-log.js");
-    const { kafka, topic, group, onLost } = job.topic!;
+    const { kafka, topic, client, onLost } = job.topic!;
     const { share, roundsTopic } = options;
-    const stop = options.signal ?? new AbortController().signal;
+    const stopping = new AbortController();
+    if (options.signal?.aborted) stopping.abort();
+    options.signal?.addEventListener("abort", () => stopping.abort());
+    const stop = stopping.signal;
     const learner = (share?.number ?? 0) === 0 ? await Writer.open(job, systemClock, stop) : await Replica.open(job);
-    const alone = `${group}.lanes.${process.pid}.${systemClock.now()}`;
     try {
-      const log = await KafkaLog.join({
-        kafka,
-        topic,
-        group: alone,
-        onLost,
-        membership: { id: null, named: () => {} },
-      });
-      const rounds = share ? await kafkaRounds(job, roundsTopic, alone) : new LocalRounds();
-      return new Member(job, options, { learner, log, rounds });
+      const log = await KafkaLog.join({ kafka, topic, group: null, client, onLost, membership: NO_MEMBER });
+      const rounds = share ? await kafkaRounds(job, roundsTopic) : new LocalRounds();
+      return new Member(job, options, { learner, log, rounds, stopping });
     } catch (error) {
       await learner.close();
       throw error;
@@ -103,9 +123,9 @@ class Member {
   }
 
   async run(): Promise<Report | null> {
-    await this.begin();
+    if (!(await this.begin())) return this.learner.finish("stopped");
     for (;;) {
-      const records = await this.collect();
+      const records = await this.collected();
       if (records === null) return this.learner.finish("stopped");
       this.compare(records);
       this.position = joined(
@@ -123,8 +143,8 @@ class Member {
     return this.position!;
   }
 
-  /** Agrees on the topic's stretch and goes to where the model stands. */
-  private async begin(): Promise<void> {
+  /** Agrees on the topic's stretch and goes to where the model stands. @returns false where it was stopped before */
+  private async begin(): Promise<boolean> {
     const { job, log, learner, rounds } = this;
     const { boundsOfTopic, beginTopic } = await import("../../sources/kafka/open-topic.js");
     const { LaneReader } = await import("./lane-reader.js");
@@ -132,7 +152,8 @@ class Member {
     const plan = await rounds.agree(async () => {
       const { offsets, stops } = await boundsOfTopic(log, job.topic!);
       return { spec_hash, offsets: offsets.map(String), stops: stops?.map(String) ?? null };
-    });
+    }, this.stop);
+    if (plan === null) return false;
     if (plan.spec_hash !== spec_hash)
       throw new HashbrookError(
         "log_mismatch",
@@ -141,16 +162,38 @@ class Member {
           hint: "give all processes of a run the same spec, and every run a topic of its own: --rounds-topic",
         },
       );
+    refuseOtherEnd(plan, job);
     const { count } = job.spec.lanes!;
     const known = learner.position?.lanes ? learner.position : null;
-    this.position = known ?? startOf(log.topic, plan.offsets, count);
-    const { offsets, last = [] } = this.at;
-    await beginTopic(log, job.topic!, { offsets: offsets.map(BigInt), last });
+    const place = known ?? startOf(log.topic, plan.offsets, count);
+    const { offsets, last = [] } = place;
+    await beginTopic(log, job.topic!, { offsets: offsets.map(BigInt), last, id: place.topic_id });
+    this.position = log.id === null ? place : { ...place, topic_id: log.id };
     const stops = plan.stops?.map(BigInt) ?? null;
     this.lingers = stops === null;
-    this.readers = Array.from({ length: count }, (_, l) => new LaneReader(job.spec, log, l, laneOf(this.at, l), stops));
+    if (this.options.share) this.refuseLarge();
+    const { schemas } = learner;
+    this.readers = Array.from({ length: count }, (_, lane) => {
+      return new LaneReader(job, log, { lane, position: laneOf(this.at, lane), stops, schemas });
+    });
     if (!known) await learner.begin(this.at);
     this.goOn();
+    return true;
+  }
+
+  /** @throws usage where what a lane brings may be too large for a message */
+  private refuseLarge(): void {
+    const { spec } = this.job;
+    const bytes = this.learner.model.lanes!.mostBytes;
+    if (bytes <= MOST_RECORD - 2 * MOST_REJECTED) return;
+    const megabytes = Math.ceil(bytes / 2 ** 20);
+    throw new HashbrookError(
+      "usage",
+      `train.round: ${spec.lanes!.round} events of a lane may bring ${megabytes} MiB to a round`,
+      {
+        hint: `a message has ${(MOST_RECORD - 2 * MOST_REJECTED) >> 20} MiB for that: choose more lanes with a smaller round`,
+      },
+    );
   }
 
   /** The weights have changed: what contributions are made by from now on, and where lanes go on. */
@@ -158,7 +201,19 @@ class Member {
     if (this.options.share) this.digest = digestOf(this.learner.model, this.at.round);
     for (const [lane, reader] of this.readers.entries()) {
       const place = laneOf(this.at, lane);
-      if (reader.messages > 0 || !reader.isAt(place)) reader.goTo(place);
+      if (!reader.isAt(place)) reader.goTo(place);
+    }
+  }
+
+  /** As `collect`. Where the source fails, what was learned is saved: between two rounds is as good a place to go on from as any. */
+  private async collected(): Promise<LaneRecord[] | null> {
+    try {
+      return await this.collect();
+    } catch (error) {
+      if (!(error instanceof HashbrookError)) throw error;
+      // Nobody is waited for without an end.
+      this.stopping.abort();
+      throw await keptAtFailure(this.learner, error);
     }
   }
 
@@ -190,12 +245,13 @@ class Member {
   /** Whether a lane is worked here: it is of this process's share, or has told nothing for too long. */
   private works(lane: number, waited: number): boolean {
     const { number, of } = this.share;
-    return lane % of === number % of || waited >= (this.options.takeoverMs ?? TAKEOVER_MS) * (1 + number / of);
+    if (lane % of === number % of) return true;
+    return waited >= takeoverAfter(this.share, this.options.takeoverMs, this.lingers ? this.job.lingerMs : 0);
   }
 
   /** @returns false where the lane has no whole round of events yet */
   private async work(lane: number, due: boolean): Promise<boolean> {
-    const events = this.readers[lane].poll(due);
+    const events = await this.readers[lane].poll(due);
     if (events === null) return false;
     const contribution = await this.learner.model.lanes!.contribute(events.batch, lane);
     await this.rounds.send(recordOf({ round: this.at.round, lane, digest: this.digest }, events, contribution));
@@ -234,13 +290,26 @@ class Member {
   }
 }
 
-async function kafkaRounds(job: Job, topic: string | null, group: string): Promise<Rounds> {
+/**
+ * How long after a round has begun a process works lanes of others: a lane that lingers is silent by right. Some wait longer than others, so
+ * that not all do it at once.
+ */
+export function takeoverAfter({ number, of }: LaneShare, takeoverMs = TAKEOVER_MS, lingerMs = 0): number {
+  return lingerMs + takeoverMs * (1 + number / of);
+}
+
+/** @throws log_mismatch where the run that the plan is of ends, and this one would not, or the other way round */
+function refuseOtherEnd({ stops }: RoundsPlan, { topic }: Job): void {
+  if ((stops === null) === (topic!.stop === null)) return;
+  const what = stops === null ? "has no end, and --until is given" : "ends, and --until is not given";
+  throw new HashbrookError("log_mismatch", `the topic of rounds is of a run that ${what}`, {
+    hint: "give all processes the same flags, and a run that goes on otherwise another --rounds-topic",
+  });
+}
+
+async function kafkaRounds({ topic, spec }: Job, name: string | null): Promise<Rounds> {
   const { KafkaRounds } = await import("./kafka-rounds.js");
-  const { kafka, topic: events } = job.topic!;
-  return KafkaRounds.open(
-    kafka,
-    topic ?? `${events}.rounds.${job.topic!.group}`,
-    `${group}.rounds`,
-    job.spec.lanes!.count,
-  );
+  const { topic: events, group } = topic!;
+  const own = group === null ? `${events}.rounds` : `${events}.rounds.${group}`;
+  return KafkaRounds.open(topic!, name ?? own, spec.lanes!.count);
 }

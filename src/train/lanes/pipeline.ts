@@ -6,15 +6,13 @@ import type { Progress, Report } from "../report.js";
 import type { PipelineOptions } from "../workers/pipeline.js";
 import type { LaneShare } from "./member.js";
 
-/** What may be said of lanes where a model is learned. */
+/** What one of several processes that work a topic's lanes is told of them. */
 export interface LanesGiven {
-  /** Lanes of a spec that has none (`train.lanes`). */
-  readonly lanes?: number | undefined;
-  /** Of lanes that several processes work on a topic: which ones are this process's. Default: all, and no other takes part. */
-  readonly lane?: LaneShare | undefined;
-  /** With `lane`: the topic that carries what lanes bring. Default: `TOPIC.rounds.GROUP`. */
+  /** Which lanes are this process's. */
+  readonly lane: LaneShare;
+  /** The topic that carries what lanes bring. Default: `TOPIC.rounds.GROUP`. */
   readonly roundsTopic?: string | undefined;
-  /** With `lane`: a lane that has told nothing for so long (ms) is worked by another process, too. Default 3,000. */
+  /** A lane that has told nothing for so long (ms) is worked by another process, too. Default 3,000. */
   readonly takeoverMs?: number | undefined;
 }
 
@@ -26,15 +24,20 @@ export type FromLanes =
 
 /**
  * Works a topic's lanes in a thread of their own, which waits for brokers and computes in turn.
+ * @param given null: all lanes are this process's, and no other takes part
  * @returns of a process that does not write the run's directory: null
  * @throws HashbrookError whatever went wrong in it
  */
 export async function runLanesPipeline(
   job: Job,
-  { lane, roundsTopic, takeoverMs }: LanesGiven,
+  given: LanesGiven | null,
   { signal, onProgress }: PipelineOptions,
 ): Promise<Report | null> {
-  const options = { share: lane ?? null, roundsTopic: roundsTopic ?? null, takeoverMs };
+  const options = {
+    share: given?.lane ?? null,
+    roundsTopic: given?.roundsTopic ?? null,
+    takeoverMs: given?.takeoverMs,
+  };
   const worker = new Worker(builtFile("train/workers/lanes-worker.js"), { workerData: { job, options } });
   const stop = () => worker.postMessage("stop");
   signal?.addEventListener("abort", stop, { once: true });

@@ -36,5 +36,6 @@ export function joined(before: LanesPosition, lanes: readonly TopicPosition[]): 
     ...(last.some((print) => print !== null) && { last }),
     lanes: lanes.map(({ turn, taken, messages }) => ({ turn, taken, messages })),
     round: before.round + 1,
+    ...(before.topic_id !== undefined && { topic_id: before.topic_id }),
   };
 }

@@ -1,9 +1,16 @@
+import { deserialize, serialize } from "node:v8";
 import { Batch, type BatchLayout } from "../../core/batch.js";
 import { packArrays, unpackArrays } from "../../core/packed-arrays.js";
 import { type Contribution, packContribution, unpackContribution } from "../../model/contribution.js";
+import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
 import type { TopicPosition } from "../ordering/merge.js";
 import type { RejectedRow } from "../rejects.js";
 import type { LaneEvents } from "./lane-reader.js";
+
+/** Bytes of a record, at most: it is one message. */
+export const MOST_RECORD = 64 << 20;
+/** Rejected messages travel with a round: it is closed where they have so many bytes. */
+export const MOST_REJECTED = 8 << 20;
 
 /** What a lane tells of a round: what it brings to the weights, and what is counted of its events. */
 export interface LaneRecord {
@@ -14,6 +21,10 @@ export interface LaneRecord {
   readonly position: TopicPosition;
   readonly ended: boolean;
   readonly rejects: readonly RejectedRow[];
+  /** Schemas that its events are the first ones to name, as far as whoever read them knows. */
+  readonly schemas: KnownSchemas;
+  /** Messages without a value. */
+  readonly tombstones: number;
   readonly contribution: Contribution;
   /** f32[rows] each. */
   readonly labels: Float32Array;
@@ -24,35 +35,47 @@ export interface LaneRecord {
   readonly distinct: Uint32Array;
 }
 
-type Head = Pick<LaneRecord, "round" | "lane" | "digest" | "position" | "ended"> & {
-  readonly rejects: readonly (Omit<RejectedRow, "bytes"> & { readonly raw: string })[];
-};
+type Head = Pick<LaneRecord, "round" | "lane" | "digest" | "position" | "ended" | "schemas" | "tombstones">;
 
 /** A lane's record of its events. */
 export function recordOf(
   place: Pick<LaneRecord, "round" | "lane" | "digest">,
-  { batch, distinct, rejects, position, ended }: LaneEvents,
+  { batch, distinct, rejects, schemas = {}, tombstones = 0, position, ended }: LaneEvents,
   contribution: Contribution,
 ): LaneRecord {
   const { labels, weights, oracle, times, ids } = batch;
-  return { ...place, position, ended, rejects, contribution, labels, weights, oracle, times, ids, distinct };
+  return {
+    ...place,
+    position,
+    ended,
+    rejects,
+    schemas,
+    tombstones,
+    contribution,
+    labels,
+    weights,
+    oracle,
+    times,
+    ids,
+    distinct,
+  };
 }
 
 export function packRecord(record: LaneRecord): Uint8Array {
-  const { round, lane, digest, position, ended, labels, weights, oracle, times, ids, distinct } = record;
-  const rejects = record.rejects.map(({ bytes, ...rest }) => ({ ...rest, raw: Buffer.from(bytes).toString("base64") }));
-  const head: Head = { round, lane, digest, position, ended, rejects };
-  return packArrays(head, [packContribution(record.contribution), labels, weights, oracle, times, ids, distinct]);
+  const { round, lane, digest, position, ended, schemas, tombstones, labels, weights, oracle, times, ids, distinct } =
+    record;
+  const head: Head = { round, lane, digest, position, ended, schemas, tombstones };
+  const [contribution, rejects] = [packContribution(record.contribution), serialize(record.rejects)];
+  return packArrays(head, [contribution, labels, weights, oracle, times, ids, distinct, rejects]);
 }
 
-/** @throws RangeError, SyntaxError where bytes are missing or others */
+/** @throws Error where bytes are missing or others */
 export function unpackRecord(bytes: Uint8Array): LaneRecord {
   const { head, arrays } = unpackArrays(bytes);
-  const { rejects, ...place } = head as Head;
-  const [contribution, labels, weights, oracle, times, ids, distinct] = arrays;
+  const [contribution, labels, weights, oracle, times, ids, distinct, rejects] = arrays;
   return {
-    ...place,
-    rejects: rejects.map(({ raw, ...rest }) => ({ ...rest, bytes: new Uint8Array(Buffer.from(raw, "base64")) })),
+    ...(head as Head),
+    rejects: deserialize(rejects as Uint8Array) as RejectedRow[],
     contribution: unpackContribution(contribution as Uint8Array),
     labels: labels as Float32Array,
     weights: weights as Float32Array,

@@ -1,20 +1,27 @@
 import { HashbrookError } from "../../core/errors.js";
 import type { Job } from "../job.js";
 
+/** What else is asked of a job. */
+interface Asked {
+  /** Several processes are to work its lanes. */
+  readonly shared: boolean;
+  /** Scorers in this process follow it. */
+  readonly serves: boolean;
+}
+
 /**
  * Says why a job cannot be learned by lanes, where it is to be.
- * @param shared several processes are to work them
  * @throws HashbrookError usage
  */
-export function refuseForLanes(job: Job, shared: boolean): void {
+export function refuseForLanes(job: Job, { shared, serves }: Asked): void {
   if (shared && !(job.spec.lanes && job.topic))
     throw new HashbrookError("usage", "--lane: several processes work the lanes of a topic", {
       hint: "give --kafka, --topic and --lanes (or train.lanes in the spec)",
     });
-  if (job.spec.lanes && job.topic) refuseTopic(job);
+  if (job.spec.lanes && job.topic) refuseTopic(job, serves);
 }
 
-function refuseTopic(job: Job): void {
+function refuseTopic(job: Job, serves: boolean): void {
   const { spec, clicks, topic, initFrom, initTables, freeze, publish, limit } = job;
   const why: readonly (readonly [boolean, string, string])[] = [
     [spec.lanes!.staleness > 0, "train.staleness: 1 is for files", "leave it away where lanes learn a topic"],
@@ -48,6 +55,17 @@ function refuseTopic(job: Job): void {
       "--publish: a stream that lanes read without an end cannot be repeated alike",
       "add --until, or learn without lanes",
     ],
+    [
+      spec.gate !== undefined,
+      "gate: its windows look at every event's values, which lanes do not tell",
+      "remove it, or learn without lanes",
+    ],
+    [
+      spec.metrics?.group !== undefined,
+      "metrics.group: its groups are found by ids, which lanes do not tell of each event",
+      "remove it, or ask hashbrook eval --group-auc",
+    ],
+    [serves, "--serve: who works lanes of a topic answers nobody", "serve the directory: hashbrook serve --checkpoint"],
     [limit !== null, "--limit: lanes read whole rounds", "end with --until"],
   ];
   const found = why.find(([is]) => is);

@@ -11,8 +11,8 @@ export interface RoundsPlan {
 
 /** Where lanes tell of their rounds: of several records of a lane and round, the first counts. */
 export interface Rounds {
-  /** Takes this plan, or that of whoever came first. */
-  agree(propose: () => Promise<RoundsPlan>): Promise<RoundsPlan>;
+  /** Takes this plan, or that of whoever came first; null: stopped before there was one. @throws offsets_lost */
+  agree(propose: () => Promise<RoundsPlan>, stop: AbortSignal): Promise<RoundsPlan | null>;
   send(record: LaneRecord): Promise<void>;
   /** What is known of a round, by lane; what was told of earlier ones is passed over. */
   of(round: number): ReadonlyMap<number, LaneRecord>;

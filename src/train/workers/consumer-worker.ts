@@ -1,10 +1,11 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { Room } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
-import { fromPlainError, HashbrookError, toPlainError } from "../../core/errors.js";
+import { fromPlainError, toPlainError } from "../../core/errors.js";
 import type { Consumer, EndedBy, Upstream } from "../consumer.js";
 import type { Job, StreamPosition } from "../job.js";
 import type { Report } from "../report.js";
+import { keptAtFailure } from "../source-failure.js";
 import type { RetryOptions } from "./retry.js";
 import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } from "./thread-messages.js";
 
@@ -96,24 +97,6 @@ function tellCommitted(consumer: Consumer): void {
   tellDecoder({ type: "committed", position: committed });
 }
 
-/**
- * The source has failed between two batches, which is as good a place to go on from as any: a trainer keeps what it has learned.
- * @returns the failure, saying so
- */
-async function failed(consumer: Consumer, failure: HashbrookError): Promise<HashbrookError> {
-  if (consumer.progress().unsaved === 0) return failure;
-  const { code, message, hint } = failure;
-  const because = (more: string) => new HashbrookError(code, message, { hint: hint ? `${hint}; ${more}` : more });
-  // As when it is told to stop: nobody is waited for without an end.
-  stopping.abort();
-  try {
-    const { checkpoint } = await consumer.finish("stopped");
-    return because(`what was learned until then is saved in ${checkpoint}: --resume goes on there`);
-  } catch (error) {
-    return because(`and then: ${toPlainError(error).message}`);
-  }
-}
-
 async function consumeAll(consumer: Consumer): Promise<EndedBy> {
   let buffers: readonly Room[] = [];
   report = reporter(consumer);
@@ -127,7 +110,11 @@ async function consumeAll(consumer: Consumer): Promise<EndedBy> {
       continue;
     }
     if (message.type === "end") return message.endedBy;
-    if (message.type === "error") throw await failed(consumer, fromPlainError(message.error));
+    if (message.type === "error") {
+      // As when it is told to stop: nobody is waited for without an end.
+      if (consumer.progress().unsaved > 0) stopping.abort();
+      throw await keptAtFailure(consumer, fromPlainError(message.error));
+    }
     if (message.type === "buffers") {
       buffers = message.buffers;
       continue;
