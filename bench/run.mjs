@@ -2,16 +2,21 @@
 //
 //   npm run bench                     all
 //   npm run bench -- scan lr          some
+//   npm run bench -- join-memory --minutes 30
 //   npm run bench:smoke               all in small: do they still run, and are their answers right?
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { text } from "node:stream/consumers";
 
-const names = process.argv.slice(2).filter((word) => !word.startsWith("--"));
-const smoke = process.argv.includes("--smoke");
+const words = process.argv.slice(2);
+const smoke = words.includes("--smoke");
+const at = words.indexOf("--minutes");
+const minutes = at < 0 ? undefined : Number(words.splice(at, 2)[1]);
+const names = words.filter((word) => !word.startsWith("--"));
 
-const flags = process.argv.slice(2).filter((word) => word.startsWith("--") && word !== "--smoke");
+const flags = words.filter((word) => word.startsWith("--") && word !== "--smoke");
+if (minutes !== undefined && !(minutes > 0)) flags.push("--minutes");
 const all = readdirSync("bench")
   .filter((name) => name.endsWith(".ts"))
   .map((name) => name.slice(0, -3))
@@ -19,7 +24,9 @@ const all = readdirSync("bench")
 const unknown = names.filter((name) => !all.includes(name));
 if (unknown.length > 0 || flags.length > 0) {
   const help = flags.length === 1 && flags[0] === "--help" && unknown.length === 0;
-  const wrong = help ? "npm run bench -- [NAME…] [--smoke]" : `no such bench: ${[...flags, ...unknown].join(", ")}`;
+  const wrong = help
+    ? "npm run bench -- [NAME…] [--smoke] [--minutes N]"
+    : `no such bench: ${[...flags, ...unknown].join(", ")}`;
   console.log(`${wrong} (there are: ${all.join(", ")})`);
   process.exit(help ? 0 : 2);
 }
@@ -44,7 +51,7 @@ async function worker() {
 }
 
 async function measure(name) {
-  const program = `import { run } from "./bench/${name}.js"; console.log("\\nRESULT " + JSON.stringify(await run({ smoke: ${smoke} }))); process.exit(0);`;
+  const program = `import { run } from "./bench/${name}.js"; console.log("\\nRESULT " + JSON.stringify(await run({ smoke: ${smoke}, minutes: ${minutes} }))); process.exit(0);`;
   const started = performance.now();
   writeFileSync(`build/run-${name}.mjs`, program);
   const child = spawn(process.execPath, [`build/run-${name}.mjs`], { stdio: ["ignore", "pipe", "inherit"] });
@@ -73,7 +80,13 @@ function keep(name, result) {
     node: process.version,
     v8: process.versions.v8,
   };
-  const entry = { bench: name, command: `npm run bench -- ${name}`, commit, machine, result };
+  const entry = {
+    bench: name,
+    command: `npm run bench -- ${name}${minutes === undefined ? "" : ` --minutes ${minutes}`}`,
+    commit,
+    machine,
+    result,
+  };
   writeFileSync(`bench/results/${name}.json`, `${compact(JSON.stringify(entry, null, 2))}\n`);
 }
 

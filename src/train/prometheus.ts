@@ -27,6 +27,8 @@ export class TrainMetrics {
     value("memory_bytes", "Resident memory of the process", (p) => p.memory_bytes);
     value("unsaved", "Examples learned since the last durable checkpoint", (p) => p.unsaved);
     value("ready", "1 while events can be read", (p) => Number(p.source?.ready ?? true));
+    const stalled = ({ source }: Progress) => Number(source?.reason?.startsWith("join_stalled") ?? false);
+    value("join_stalled", "1 while impressions wait for clicks that do not come", stalled);
     const lag = () => this.progress?.source?.lag.map((messages, p) => [String(p), messages] as const) ?? [];
     this.labelled("lag", "Messages not yet learned, by partition", "partition", lag);
     const ages = () => {

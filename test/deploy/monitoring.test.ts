@@ -30,6 +30,7 @@ async function exposed(): Promise<Set<string>> {
   const scorer = Scorer.follow(new InProcessSource(port1 as never));
   const serve = new ServeMetrics();
   serve.watch(Models.of(scorer));
+  serve.watchLog({ counts: { written: 0, dropped: { queue: 0, write: 0, too_long: 0 }, waiting: 0 } });
   const told = `${await serve.text()}\n${await new TrainMetrics().text()}`;
   await scorer.close();
   port2.close();
@@ -61,7 +62,14 @@ it("every alert has a name of its own, a severity, and a text that says what is 
 
 it("every metric that docs/OPERATIONS.md says to page on has an alert", () => {
   const alerted = new Set(rules.flatMap(({ expr }) => namesIn(expr)));
-  for (const name of ["hashbrook_train_ready", "hashbrook_ready", "hashbrook_train_lag", "hashbrook_train_unsaved"]) {
+  for (const name of [
+    "hashbrook_train_ready",
+    "hashbrook_ready",
+    "hashbrook_train_lag",
+    "hashbrook_train_unsaved",
+    "hashbrook_train_join_stalled",
+    "hashbrook_impressions_dropped_total",
+  ]) {
     expect(text("docs/OPERATIONS.md")).toContain(`\`${name}`);
     expect(alerted).toContain(name);
   }

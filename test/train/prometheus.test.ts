@@ -50,6 +50,7 @@ it("a trainer tells counts, lag, freshness and readiness; what has no value is l
       "hashbrook_train_tombstones_total 2",
       "hashbrook_train_unsaved 4",
       "hashbrook_train_ready 0",
+      "hashbrook_train_join_stalled 0",
       'hashbrook_train_clipped_total{what="numbers"} 5',
       'hashbrook_train_clipped_total{what="times"} 6',
       'hashbrook_train_clipped_total{what="batches"} 7',
@@ -111,4 +112,12 @@ it("figures of seen and of validation events have names of their own, and are ab
     "logloss 0.5",
   ])
     expect(text).toMatch(new RegExp(`^hashbrook_train_${line}$`, "m"));
+});
+
+it("a join that waits for clicks is told apart from brokers that do not answer", async () => {
+  const metrics = new TrainMetrics();
+  const reason = "join_stalled: no click newer than 2026-11-29T04:00:00Z has come";
+  metrics.show({ ...progress, source: { ready: false, reason, lag: [7] } });
+  expect(await metrics.text()).toContain("hashbrook_train_join_stalled 1");
+  expect(metrics.reason).toBe(reason);
 });
