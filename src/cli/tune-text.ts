@@ -38,6 +38,7 @@ export function tuneText(report: TuneReport): string {
     ...table([HEADS, ...shown.map(candidateCells)]).map((line) => `  ${line}`),
     ...(candidates.length > SHOWN ? [`  and ${candidates.length - SHOWN} more in ${report.ledger}`] : []),
     "  * no other candidate of the same window is better and as small; † judged on later events",
+    ...pruningLines(report),
     ...curveLines(report),
     "",
     `all models together learned ${number(cost.trained_events)} events (${percent(cost.trained_events / cost.exhaustive_events)} of training each over all)`,
@@ -50,6 +51,18 @@ export function tuneText(report: TuneReport): string {
     `  hashbrook train --model ${report.spec} --data FILES --out runs/NAME`,
   ];
   return lines.join("\n");
+}
+
+/** What every strategy must beat. */
+function pruningLines({ pruning }: TuneReport): string[] {
+  if (!pruning) return [];
+  const { keep, bytes, auc, auc_difference, auc_se } = pruning;
+  const se = auc_se === null ? "" : ` ± ${(auc_se * 100).toFixed(2)}`;
+  return [
+    "",
+    `magnitude pruning: the full model until the choice, with ${percent(keep)} of its rows, ${number(bytes)} bytes: AUC ${figure(auc)},`,
+    `  ${points(auc_difference)}${se} points of AUC to itself with all rows, both frozen`,
+  ];
 }
 
 /** The curve of the chosen tables. */

@@ -29,6 +29,7 @@ interface Flags {
   seed?: number;
   exhaustive?: true;
   curve?: true;
+  pruning?: true;
   workers?: number;
   profileOnly?: true;
   again?: string[];
@@ -68,6 +69,7 @@ export function tuneCommand(): Command {
     .option("--seed <n>", "of random combinations (default: 42)", seed)
     .option("--exhaustive", "train all candidates over all events, and leave none behind")
     .option("--curve", "also train what was chosen at 1/8 to 4 times the budget: AUC against bytes")
+    .option("--pruning", "also prune the full model to the budget, by magnitude: what a strategy must beat")
     .option("--workers <n>", "threads that learn (default: all cores); the result does not depend on it", threads)
     .option("--profile-only", "only say what the fields' ids are like")
     .option("--again <dir row...>", "make a row of a ledger again, and say whether it comes out the same")

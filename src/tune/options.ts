@@ -34,6 +34,8 @@ export interface TuneOptions {
   readonly exhaustive?: boolean | undefined;
   /** Also train what was chosen at 1/8 to 4 times the budget: the curve of quality against bytes. Default false. */
   readonly curve?: boolean | undefined;
+  /** Also prune the full model to the budget, by the length of its vectors: what every strategy must beat. With `budget` alone. Default false. */
+  readonly pruning?: boolean | undefined;
   /** Threads that learn. Default: all cores. */
   readonly workers?: number | undefined;
   /** When it aborts, the ledger is kept, and the same call goes on. */
@@ -102,6 +104,14 @@ export interface CurvePoint extends Standing {
   readonly us_per_score: number | null;
 }
 
+/** The full model, learned until the choice, without its shortest rows: beside itself with all of them, both frozen, on the events that judge. */
+export interface PruningReport extends Standing {
+  /** Share of rows that are left. */
+  readonly keep: number;
+  /** Bytes of its tables. */
+  readonly bytes: number;
+}
+
 /** What tuning found. */
 export interface TuneReport {
   /** Bytes; null where none was given. */
@@ -133,6 +143,8 @@ export interface TuneReport {
   readonly candidates: readonly CandidateReport[];
   /** With `curve`: what was chosen at other sizes, on the same events, the smallest first; itself among them. */
   readonly curve: readonly CurvePoint[];
+  /** With `pruning`: plain magnitude pruning to the budget. null: it was not asked for. */
+  readonly pruning: PruningReport | null;
   /** Events that were used. */
   readonly events: number;
   /** The events the choice was judged on. */

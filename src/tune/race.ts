@@ -144,7 +144,8 @@ function rungResult(round: Round, { keep }: Rung, rung: number, { reference, met
 const stood = (reference: ScoredStream, other: ScoredStream, window: { from: number; to: number }) =>
   known(standing(reference, other, window));
 
-function known(found: Standing | null): Standing {
+/** What a window says. @throws HashbrookError metric_undefined where it has one class only */
+export function known(found: Standing | null): Standing {
   if (found) return found;
   throw new HashbrookError("metric_undefined", "a part of the stream has labels of one class only, and no AUC", {
     hint: "more events, or events in the order of time: a part must have both classes",

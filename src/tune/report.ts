@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Ledger, LedgerRow } from "./ledger.js";
-import type { CandidateReport, CurvePoint, TuneReport } from "./options.js";
+import type { CandidateReport, CurvePoint, PruningReport, TuneReport } from "./options.js";
 import type { Profile } from "./profile/profile.js";
 import { trainedEvents } from "./schedule.js";
 import type { Plan, PlannedCandidate } from "./session.js";
@@ -31,6 +31,7 @@ export function reportOf(out: string, ledger: Ledger): TuneReport {
     reference: { ...quality(reference), bytes: reference.bytes, spec: join(out, plan.reference.spec) },
     candidates: ranked(withPareto(candidates), chosen.name, ledger),
     curve: curveOf(out, ledger, judged, chosen),
+    pruning: pruningOf(ledger),
     events: schedule.events,
     judged: { from: judged.from, to: judged.to },
     cost: {
@@ -63,6 +64,13 @@ function curveOf(out: string, ledger: Ledger, judged: LedgerRow & Standing, chos
       us_per_score: timing?.us_per_score ?? null,
     }))
     .sort((a, b) => a.bytes - b.bytes);
+}
+
+function pruningOf(ledger: Ledger): PruningReport | null {
+  const [found] = ledger.of("pruned");
+  if (!found) return null;
+  const { row: _, kind: __, timing: ___, ...report } = found;
+  return report as unknown as PruningReport;
 }
 
 /** The newest row with figures of every model. */

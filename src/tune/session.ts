@@ -52,9 +52,9 @@ export class Session {
   readonly ledger: Ledger;
   /** What is learned of. */
   readonly events: DecodedEvents;
+  /** The spec with full tables, which grow. */
+  readonly full: CompiledSpec;
   private readonly options: TuneOptions;
-  /** The spec with full tables. */
-  private readonly full: CompiledSpec;
 
   private constructor(options: TuneOptions, out: string, question: Question, ledger: Ledger) {
     [this.options, this.out, this.question, this.ledger] = [options, out, question, ledger];

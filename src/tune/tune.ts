@@ -26,8 +26,10 @@ export async function tune(options: TuneOptions): Promise<TuneReport> {
   const { ledger } = session;
   try {
     if (ledger.of("choice").length === 0) await stoppable(session, options, () => compare(session, options));
-    const curve = options.curve && session.question.budget !== null && session.question.set.length === 0;
-    if (curve && ledger.of("curve-end").length === 0)
+    const sized = session.question.budget !== null && session.question.set.length === 0;
+    if (options.pruning && sized && ledger.of("pruned").length === 0)
+      await stoppable(session, options, async () => (await import("./pruning.js")).tryPruning(session, options));
+    if (options.curve && sized && ledger.of("curve-end").length === 0)
       await stoppable(session, options, async () => (await import("./curve.js")).trainCurve(session, options));
   } finally {
     // Stopped, it goes on from there.

@@ -102,6 +102,17 @@ it("adds the curve of what was chosen behind a complete answer", async () => {
   expect(curve.find((point) => point.bytes === bytes)).toMatchObject({ auc });
 });
 
+it("adds what magnitude pruning comes to behind a complete answer", async () => {
+  expect((await tune({ ...options, out: place("whole") })).pruning).toBeNull();
+  const { pruning, budget, judged } = await tune({ ...options, out: place("whole"), pruning: true });
+  expect(pruning!.bytes).toBeLessThanOrEqual(budget!);
+  expect(pruning!.bytes).toBeGreaterThan(0.5 * budget!);
+  expect(pruning).toMatchObject(judged);
+  expect(pruning!.auc).toBeGreaterThan(0.5);
+  expect(pruning!.auc_difference).not.toBe(0);
+  expect(existsSync(join(place("whole"), "pruning"))).toBe(false);
+});
+
 it("goes on after being stopped amid rungs, twice, and ends with the same ledger", async () => {
   const out = place("stopped");
   for (const at of [2, 1]) {
