@@ -11,6 +11,8 @@ import { describeKafka, type TestKafka } from "./harness.js";
 import { rows, said } from "./trainers.js";
 
 const LANES = 4;
+/** Fifty in `npm run test:soak`. */
+const KILLS = Number(process.env.HASHBROOK_KILLS ?? 8);
 
 /** A small tower whose updates four lanes share out. */
 function model(): string {
@@ -57,29 +59,33 @@ describeKafka("lanes of several processes", (kafka) => {
     }
   }, 180_000);
 
-  it("learn the same bytes where members are killed again and again, the writing one too", async () => {
-    const topic = await topicOf(kafka, 6000);
-    const alone = await learned(kafka, topic);
-    const out = temporary();
-    const launcher = start(line(kafka, topic, out, "--processes", "3", "--takeover-ms", "300"));
-    const end = ended(launcher);
-    let killed = 0;
-    let over = false;
-    void end.then(() => {
-      over = true;
-    });
-    while (!over && killed < 8) {
-      await sleep(350);
-      const members = childrenOf(launcher.pid!);
-      const victim = members.find((pid) => lineOf(pid).includes(`${killed % 3}/3`));
-      if (victim === undefined) continue;
-      process.kill(victim, "SIGKILL");
-      killed++;
-    }
-    expect(killed).toBeGreaterThan(2);
-    expect(await end).toMatchObject({ status: 0 });
-    expect(digests(out)).toEqual(alone.files);
-  }, 180_000);
+  it(
+    "learn the same bytes where members are killed again and again, the writing one too",
+    async () => {
+      const topic = await topicOf(kafka, KILLS * 750);
+      const alone = await learned(kafka, topic);
+      const out = temporary();
+      const launcher = start(line(kafka, topic, out, "--processes", "3", "--takeover-ms", "300"));
+      const end = ended(launcher);
+      let killed = 0;
+      let over = false;
+      void end.then(() => {
+        over = true;
+      });
+      while (!over && killed < KILLS) {
+        await sleep(350);
+        const members = childrenOf(launcher.pid!);
+        const victim = members.find((pid) => lineOf(pid).includes(`${killed % 3}/3`));
+        if (victim === undefined) continue;
+        process.kill(victim, "SIGKILL");
+        killed++;
+      }
+      expect(killed).toBeGreaterThan(2);
+      expect(await end).toMatchObject({ status: 0 });
+      expect(digests(out)).toEqual(alone.files);
+    },
+    Math.max(180_000, KILLS * 20_000),
+  );
 
   it("learn the same bytes where every process works every lane: the first record of a lane and round counts", async () => {
     const topic = await topicOf(kafka, 1500);
