@@ -37,11 +37,17 @@ async function programFor(asked: string): Promise<Command> {
     .showHelpAfterError("(--help shows what this command takes)")
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .exitOverride();
-  for (const name of Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)) {
+  for (const name of namesFor(asked)) {
     const command = checked(await commands[name]());
     program.addCommand(command.copyInheritedSettings(program));
   }
   return program.addHelpText("after", FIRST_SESSION);
+}
+
+/** The commands that this start needs: all of them only where it is about all of them. */
+function namesFor(asked: string): readonly string[] {
+  if (asked === "--version" || asked === "-V") return [];
+  return Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands);
 }
 
 /** Commander has written its message, or the help that was asked for. */
