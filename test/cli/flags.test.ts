@@ -84,7 +84,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--time$/, ["-1", "0", "x", "15x"], /a time above 0/],
   [/^--host$/, HOSTS, /a host's name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
-  [/^--(topic|dead-letter-topic|clicks-topic|late-topic|rounds-topic)$/, TOPICS, /a topic's name/],
+  [/^--(topic|dead-letter-topic|clicks-topic|conversions-topic|late-topic|rounds-topic)$/, TOPICS, /a topic's name/],
   [/^--(publish|follow)$/, LOGS, /kafka:\/\/HOST:PORT(\[.*\])?\/TOPIC|host:port|a topic's name/],
   [/^--log$/, PLACES, /kafka:\/\/HOST:PORT\/TOPIC|host:port|a topic's name/],
   [/^--log-share$/, ["-1", "x", "1.5", "110%"], /a share from 0 to 1/],
@@ -156,7 +156,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(ips|rewards|data|model|out|checkpoint|group|group-auc|field|by|value|columns|key|clicks|impressions|validate|validate-last|keep-rows|max-staleness|max-skipped|name|set|strategies|again|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors|row-store)$/;
+    /^--(ips|rewards|data|model|out|checkpoint|group|group-auc|field|by|value|columns|key|clicks|conversions|impressions|validate|validate-last|keep-rows|max-staleness|max-skipped|name|set|strategies|again|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors|row-store)$/;
   const files = /^--(names|svg|texts)$/;
   const known = [...refused.map(([flags]) => flags), plain, files];
   for (const name of Object.keys(commands)) {
