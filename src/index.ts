@@ -174,7 +174,14 @@ export type {
 export { trainTogether } from "./train/together/together.js";
 export type { SourceHealth } from "./train/workers/thread-messages.js";
 export { type AgainReport, tuneAgain } from "./tune/again.js";
-export type { CandidateReport, CurvePoint, TuneOptions, TuneProgress, TuneReport } from "./tune/options.js";
+export type {
+  CandidateReport,
+  CurvePoint,
+  PruningReport,
+  TuneOptions,
+  TuneProgress,
+  TuneReport,
+} from "./tune/options.js";
 export type { KeyFacts } from "./tune/profile/key-facts.js";
 export type { FieldProfile, Profile, TableProfile } from "./tune/profile/profile.js";
 export type { Metric } from "./tune/question.js";

@@ -21,6 +21,7 @@ const CACHE_BYTES = 1 << 30;
  * while a model takes another one's place.
  */
 export class RowDirectory {
+  /** Of the directory, as it was given. */
   readonly path: string;
   private readonly lock: WriterLock;
   private readonly cacheBytes: number;
@@ -54,12 +55,12 @@ export class RowDirectory {
     }
   }
 
-  /** What an earlier server left; null where there is nothing. */
+  /** What an earlier server left; null where there is nothing. @internal */
   get kept(): KeptState | null {
     return this.left && this.stateOf(this.left);
   }
 
-  /** The database that an earlier server left, once; then a new one. */
+  /** The database that an earlier server left, once; then a new one. @internal */
   async database(kept: boolean): Promise<RowDatabase> {
     const { left } = this;
     this.left = null;
@@ -68,19 +69,20 @@ export class RowDirectory {
     return RowDatabase.open(join(this.path, String(this.next++)), this.cacheBytes);
   }
 
-  /** A database has all of its model: the one before it may go. */
+  /** A database has all of its model: the one before it may go. @internal */
   whole(database: RowDatabase): void {
     const { newest } = this;
     this.newest = database;
     if (newest && newest !== database && newest.closed) this.files.remove(newest.path);
   }
 
-  /** Closes a database; it stays where it is the one to go on from. */
+  /** Closes a database; it stays where it is the one to go on from. @internal */
   async release(database: RowDatabase): Promise<void> {
     if (database === this.newest) await database.close();
     else await this.discard(database);
   }
 
+  /** Leaves the directory to another server; its models must be closed before. */
   async close(): Promise<void> {
     await this.left?.close();
     quietly(() => this.lock.release());
