@@ -110,13 +110,18 @@ export class CheckpointStore {
         skipped.push({ path, reason: again.message });
         continue;
       }
-      if (skipped.length > 0 && this.paths().join() !== paths.join()) break;
+      if (skipped.length > 0 && this.movedOn(paths, skipped)) return this.latest();
       return { checkpoint: again, skipped };
     }
-    // A writer may have saved, pruned or put a compacted checkpoint in another's place meanwhile.
-    if (this.paths().join() !== paths.join()) return this.latest();
+    if (this.movedOn(paths, skipped)) return this.latest();
     if (skipped.some(({ path }) => this.finished(path))) throw noneWhole(this.directory, skipped);
     return { checkpoint: undefined, skipped };
+  }
+
+  /** Whether a writer has saved, pruned or put a compacted checkpoint in another's place since `paths` were listed and some of them passed over. */
+  private movedOn(paths: readonly string[], skipped: readonly Skipped[]): boolean {
+    if (this.paths().join() !== paths.join()) return true;
+    return skipped.some(({ path }) => this.opened(path) instanceof Checkpoint);
   }
 
   /**

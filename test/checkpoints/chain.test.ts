@@ -228,6 +228,27 @@ describe("damage in a chain", () => {
     expect(store.latest().checkpoint!.examples).toBe(5);
   });
 
+  it("is not what a checkpoint has that is gone for a moment, while its compacted form takes its place", () => {
+    const { directory, memory } = smallChain();
+    for (const [gone, times] of [
+      [5, 1],
+      [5, 2],
+      [4, 1],
+      [4, 2],
+      [4, 3],
+    ]) {
+      let left = times;
+      const files: Files = Object.create(memory);
+      files.open = (path, mode) => {
+        if (path !== join(pathOf(directory, gone), "manifest.json") || left === 0) return memory.open(path, mode);
+        left--;
+        throw Object.assign(new Error(`${path}: is not there`), { code: "ENOENT" });
+      };
+      const { checkpoint, skipped } = new CheckpointStore(directory, files).latest();
+      expect([checkpoint?.examples, skipped, left], `${gone} gone ${times} times`).toEqual([5, [], 0]);
+    }
+  });
+
   it("is found when a file is cut short, gone, or another checkpoint's", () => {
     const { directory, store, files, memory, put } = smallChain();
     for (const { name, path, data, examples } of files) {
