@@ -40,8 +40,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
       for (const staleness of [0, 1] as const)
         for (const rate of staleness === 0 ? rates : [1]) {
           const lanes: LanesSpec = { count: LANES, round: events / LANES, staleness };
-          const { warmup: _, ...rest } = faster(spec, rate);
-          const quality = await learn({ ...rest, batch: events, lanes }, data);
+          const quality = await learn({ ...faster(spec, rate), batch: events, lanes }, data);
           learned.push({ stream: name, update: events, lanes: LANES, staleness, rate, ...quality });
         }
   }

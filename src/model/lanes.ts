@@ -53,6 +53,11 @@ export class Lanes {
     this.given = contributions;
   }
 
+  /** True from `give` on until that is learned. */
+  get isGiven(): boolean {
+    return this.given !== null;
+  }
+
   /** A round of all lanes. @param parts rows of each lane's part; by default `round` rows each, as far as they go */
   async learn(batch: Batch, taken?: Uint8Array, parts: readonly number[] = this.partsOf(batch.rows)): Promise<Learned> {
     if (this.given) return this.learnGiven(this.given, batch.rows);

@@ -40,11 +40,12 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
   const { tables, ...pooled } = compilePoolings(spec, kind, fields, embeddings, problems);
   const used = { fields: fields.map(({ field }) => field), tables: wide ? [...tables, wide] : tables };
   const calibrated = compileCalibration(spec.calibration, used, problems);
+  const updates = compileBatch(spec, kind, used.tables, problems);
   const compiled: CompiledSpec = {
     name: spec.name,
     seed: spec.train?.seed ?? defaults.train.seed,
-    ...compileBatch(spec, kind, used.tables, problems),
-    ...compileWarmup(spec, kind, problems),
+    ...updates,
+    ...compileWarmup(spec, { kind, batch: updates.batch }, problems),
     window: spec.train?.window ?? defaults.train.window,
     ...compileSampling(spec, problems),
     ...calibrated,
@@ -67,8 +68,12 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
 }
 
 /** A default is left out: specs of before there was a choice keep their hash. */
-function compileWarmup({ train }: ModelSpec, kind: TowerKind, problems: Problems): { warmup?: number } {
-  const { warmup, batch = defaults.train.batch } = train ?? {};
+function compileWarmup(
+  { train }: ModelSpec,
+  { kind, batch }: { readonly kind: TowerKind; readonly batch: number },
+  problems: Problems,
+): { warmup?: number } {
+  const warmup = train?.warmup;
   if (warmup !== undefined && learnsByEvent(kind))
     problems.add("train.warmup", `${kind} learns event by event`, "it is for towers: remove it");
   return warmup === undefined || warmup === batch * defaults.train.warmup_batches ? {} : { warmup };

@@ -48,7 +48,6 @@ export const CompiledLanes = Type.Object(
 /** What a spec may say of lanes. */
 interface Train {
   readonly batch?: number;
-  readonly warmup?: number;
   readonly lanes?: number;
   readonly round?: number;
   readonly staleness?: number;
@@ -69,7 +68,7 @@ export function compileBatch(
         problems.add(`train.${key}`, "there are no lanes", "add lanes to train, or remove it");
     return { batch };
   }
-  refuseLanes(train, kind, tables, problems);
+  refuseLanes(kind, tables, problems);
   const round = roundOf(train, lanes, batch, problems);
   return { batch: lanes * round, lanes: { count: lanes, round, staleness: train.staleness === 1 ? 1 : 0 } };
 }
@@ -85,7 +84,7 @@ export function withLanes(spec: CompiledSpec, lanes: number): CompiledSpec {
       hint: "they are part of the model: leave --lanes away, or change the spec",
     });
   const problems = new Problems(spec.name);
-  refuseLanes(spec.warmup === undefined ? {} : { warmup: spec.warmup }, spec.tower.kind, spec.tables, problems);
+  refuseLanes(spec.tower.kind, spec.tables, problems);
   const round = roundOf({}, lanes, spec.batch, problems);
   problems.throwIfAny();
   return { ...spec, batch: lanes * round, lanes: { count: lanes, round, staleness: 0 } };
@@ -106,15 +105,13 @@ function roundOf(train: Train, lanes: number, batch: number, problems: Problems)
   return round;
 }
 
-function refuseLanes({ warmup }: Train, kind: TowerKind, tables: readonly CompiledTable[], problems: Problems): void {
+function refuseLanes(kind: TowerKind, tables: readonly CompiledTable[], problems: Problems): void {
   if (learnsByEvent(kind))
     problems.add(
       "train.lanes",
       `${kind} learns event by event: there is no gradient of a round to share out`,
       "remove it: one process learns millions of events a second; or use a tower such as deep_crossing",
     );
-  if (warmup !== undefined)
-    problems.add("train.warmup", "rounds of lanes have their whole length from the start", "remove it");
   for (const table of tables) refuseTable(table, problems);
 }
 

@@ -2,7 +2,7 @@ import { type Batch, copyRows } from "../core/batch.js";
 import { ln } from "../metrics/kernel.js";
 import type { Folded, Learned, Model } from "../model/model.js";
 import { biasLevel } from "../model/served-logits.js";
-import type { CompiledSpec } from "../spec/compiled.js";
+import type { CompiledSpec, LanesSpec } from "../spec/compiled.js";
 import { defaults } from "../spec/defaults.js";
 import { learnsByEvent } from "../towers/index.js";
 
@@ -12,6 +12,8 @@ export interface FirstStepsState {
   /** Over the first events: the sums of their weights and of weight times label. */
   readonly weight: number;
   readonly positive: number;
+  /** Of lanes: rounds grow, as steps do; absent where the run began when all were whole. */
+  readonly grows?: true;
 }
 
 /** Rows of the very first step: what its labels tell, all others start from. */
@@ -30,7 +32,8 @@ const MOST_MEAN = 2;
  * some hundred events (a rate of the first sixteen did worse): they take a given `label.prior` alone.
  *
  * Steps are parts of the stream's batches and follow from the events before them. So neither batches nor checkpoints lie
- * elsewhere, and nothing depends on chunks, threads or resuming.
+ * elsewhere, and nothing depends on chunks, threads or resuming. Lanes share a step out evenly; of a topic, whose lanes read for
+ * themselves, a round is the step (`laneRows`).
  */
 export class FirstSteps {
   private reached: FirstStepsState | null;
@@ -38,13 +41,13 @@ export class FirstSteps {
   private readonly prior: number | undefined;
   /** The bias is not moved to the first events' rate. */
   private readonly followsNone: boolean;
-  private readonly lanes: boolean;
+  private readonly lanes: LanesSpec | undefined;
   /** Events after which steps have whole batches. */
   private readonly warmup: number;
   private buffer: ArrayBuffer | null = null;
 
   /** @param state null: of a run that began without first steps, and goes on as it was */
-  constructor(spec: CompiledSpec, state: FirstStepsState | null = { examples: 0, weight: 0, positive: 0 }) {
+  constructor(spec: CompiledSpec, state: FirstStepsState | null = beginning(spec)) {
     this.reached = state;
     this.batch = spec.batch;
     this.prior = spec.label.prior;
@@ -52,7 +55,7 @@ export class FirstSteps {
     // The first events' labels tell nothing of the rate where clicks come later.
     this.followsNone = byEvent || spec.join?.correct !== undefined;
     this.warmup = byEvent ? 0 : (spec.warmup ?? spec.batch * defaults.train.warmup_batches);
-    this.lanes = spec.lanes !== undefined;
+    this.lanes = spec.lanes;
   }
 
   /** Of a run whose model has `learned` before, and what its checkpoint says. */
@@ -74,19 +77,15 @@ export class FirstSteps {
    * @param parts of lanes, as `model.learn` has them
    */
   async learn(model: Model, batch: Batch, taken?: Uint8Array, parts?: readonly number[]): Promise<Learned> {
-    if (this.lanes) {
-      const learned = await model.learn(batch, taken, parts);
-      this.folded(model, learned.folded ?? null);
-      return learned;
-    }
-    if (this.rows() >= batch.rows) return this.learnPart(model, batch, taken);
+    // What lanes have brought is a round already.
+    if (this.rows() >= batch.rows || model.lanes?.isGiven) return this.learnPart(model, batch, taken, parts);
     const logits = new Float32Array(batch.rows);
     let skipped = 0;
     this.buffer ??= new ArrayBuffer(batch.layout.bytes);
     for (let from = 0, to = 0; from < batch.rows; from = to) {
       to = Math.min(batch.rows, from + this.rows());
       const part = copyRows(batch, from, to, this.buffer);
-      const learned = await this.learnPart(model, part, taken?.subarray(from, to));
+      const learned = await this.learnPart(model, part, taken?.subarray(from, to), this.shared(part.rows));
       logits.set(learned.logits, from);
       skipped += learned.skipped;
     }
@@ -95,7 +94,7 @@ export class FirstSteps {
   }
 
   /**
-   * Of lanes, whose rounds are whole from the start: the bias follows behind a round, of which every process knows the labels then. A run
+   * Of lanes: the bias follows behind a round, of which every process knows the labels then. A run
    * that is stopped goes on, and its last round waits; else that is flushed.
    */
   folded(model: Model, round: Folded | null): void {
@@ -106,14 +105,41 @@ export class FirstSteps {
       this.reached = { ...before, examples };
       return;
     }
-    const now = { examples, weight: before.weight + round.weight, positive: before.positive + round.positive };
+    const now = {
+      ...before,
+      examples,
+      weight: before.weight + round.weight,
+      positive: before.positive + round.positive,
+    };
     this.reached = now;
     const level = this.prior === undefined ? rateLogit(now) : logit(this.prior);
     if (before.examples === 0) shift(model, level - within(round.logits / round.rows));
     else if (this.prior === undefined) shift(model, level - rateLogit(before));
   }
 
-  private async learnPart(model: Model, part: Batch, taken: Uint8Array | undefined): Promise<Learned> {
+  /** Events of each lane in the next round. */
+  get laneRows(): number {
+    return Math.ceil(this.rows() / (this.lanes?.count ?? 1));
+  }
+
+  /** Rows of each lane's part of a step that is not a whole batch. */
+  private shared(rows: number): number[] | undefined {
+    if (!this.lanes) return undefined;
+    const each = Math.ceil(rows / this.lanes.count);
+    return Array.from({ length: this.lanes.count }, (_, lane) => Math.max(0, Math.min(each, rows - lane * each)));
+  }
+
+  private async learnPart(
+    model: Model,
+    part: Batch,
+    taken: Uint8Array | undefined,
+    parts?: readonly number[],
+  ): Promise<Learned> {
+    if (this.lanes) {
+      const learned = await model.learn(part, taken, parts);
+      this.folded(model, learned.folded ?? null);
+      return learned;
+    }
     const before = this.reached;
     if (before === null) return model.learn(part, taken);
     const now = counted(before, part);
@@ -132,19 +158,29 @@ export class FirstSteps {
     return learned;
   }
 
-  /** Rows of the next step. */
+  /** Rows of the next step: of lanes, as many of each. */
   private rows(): number {
+    const { batch, warmup, examples, lanes } = this;
+    if (examples >= warmup || (lanes && !this.reached?.grows)) return batch;
+    const rows = this.grown();
+    return lanes ? Math.min(batch, lanes.count * Math.ceil(rows / lanes.count)) : Math.min(rows, batch);
+  }
+
+  private grown(): number {
     const { batch, warmup, examples } = this;
-    if (examples >= warmup) return batch;
-    if (examples === 0 && this.prior === undefined) return Math.min(FIRST, batch);
+    if (examples === 0 && this.prior === undefined) return FIRST;
     let rows = LEAST;
     while (2 * rows * warmup <= examples * batch) rows *= 2;
-    return Math.min(rows, batch);
+    return rows;
   }
 
   private get examples(): number {
     return this.reached?.examples ?? Number.POSITIVE_INFINITY;
   }
+}
+
+function beginning({ lanes }: CompiledSpec): FirstStepsState {
+  return { examples: 0, weight: 0, positive: 0, ...(lanes && { grows: true }) };
 }
 
 function counted({ examples, weight, positive }: FirstStepsState, { rows, labels, weights }: Batch): FirstStepsState {

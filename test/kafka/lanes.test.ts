@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { openCheckpoint } from "../../src/checkpoints/store.js";
 import { specHash } from "../../src/spec/hash.js";
 import { loadSpec } from "../../src/spec/parse.js";
 import type { Report } from "../../src/train/report.js";
@@ -147,6 +148,28 @@ describeKafka("lanes of several processes", (kafka) => {
     expect(anew.stderr).toContain("was deleted and made anew");
     expect(anew.status).toBe(3);
   }, 180_000);
+
+  it("begin with short rounds, and not where the rounds were begun when all were whole", async () => {
+    const topic = await kafka.topic(LANES);
+    const events = await rows(600);
+    await kafka.produce(
+      topic,
+      events.map((value, i) => ({ value, partition: i % LANES })),
+    );
+    const roundsOf = async (name: string) => {
+      const out = temporary();
+      const outcome = await ended(start(line(kafka, topic, out, "--lane", "0/1", "--rounds-topic", name)));
+      expect(reportOf(outcome)).toMatchObject({ examples: 600, ended_by: "end" });
+      return (openCheckpoint(out).checkpoint.meta as { position: { round: number } }).position.round;
+    };
+    const [grown, whole] = [`${topic}.grown`, `${topic}.whole`];
+    await kafka.admin.createTopic(whole, LANES);
+    const [offsets, stops] = [0, 150].map((at) => JSON.stringify(Array(LANES).fill(`${at}`)));
+    const plan = `{"spec_hash":"${specHash(loadSpec(model()))}","offsets":${offsets},"stops":${stops}}`;
+    await kafka.produce(whole, [{ value: plan, partition: 0 }]);
+    expect(await roundsOf(whole)).toBe(3);
+    expect(await roundsOf(grown)).toBe(20);
+  }, 120_000);
 
   it("go on where a lane is silent, which brings nothing to the rounds", async () => {
     const topic = await kafka.topic(LANES);

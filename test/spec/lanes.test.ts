@@ -43,6 +43,14 @@ describe("train.lanes", () => {
     expect(new Set([plain, one, other].map(specHash)).size).toBe(3);
   });
 
+  it("warm up over sixteen updates unless it is said otherwise, which alone is kept", () => {
+    const warmup = (train: string) => parseSpec(spec(train), "m.yaml").warmup;
+    expect(warmup("lanes: 4, warmup: 0")).toBe(0);
+    expect(warmup("lanes: 4, round: 2048")).toBeUndefined();
+    expect(warmup(`lanes: 4, round: 2048, warmup: ${16 * 8192}`)).toBeUndefined();
+    expect(warmup(`lanes: 4, round: 2048, warmup: ${16 * 512}`)).toBe(16 * 512);
+  });
+
   it("is refused where a compiled spec says something else of the batch", () => {
     const compiled = { ...parseSpec(spec("lanes: 4"), "m.yaml"), batch: 500 };
     expect(() => compiledFromJson(canonicalJson(compiled))).toThrow("not a round of all lanes");
@@ -50,7 +58,6 @@ describe("train.lanes", () => {
 
   it.each([
     ["lanes: 4", { tower: "lr", table: "{}".slice(1, -1) }, "lr learns event by event"],
-    ["lanes: 4, warmup: 100", {}, "whole length from the start"],
     ["lanes: 3, batch: 512", {}, "cannot be shared out evenly among 3 lanes"],
     ["lanes: 4, batch: 512, round: 256", {}, "4 lanes of 256 events make 1024"],
     ["lanes: 64, round: 2048", {}, "at most 65,536"],

@@ -119,6 +119,42 @@ describe("a tower's first steps", () => {
     expect(bytesOf(model)).toEqual(bytesOf(whole.model));
   });
 
+  it("of lanes are shared out evenly, and follow from what was folded", async () => {
+    const { spec, layout, model } = await open("deep_crossing", { train: ", lanes: 4" });
+    const parts: (readonly number[] | undefined)[] = [];
+    const learnRound = model.learn.bind(model);
+    model.learn = (batch, taken, given) => {
+      parts.push(given);
+      return learnRound(batch, taken, given);
+    };
+    const steps = new FirstSteps(spec);
+    expect(steps.laneRows).toBe(4);
+    for (const batch of batches(layout, 18, 0.3)) await steps.learn(model, batch);
+    expect(parts.slice(0, 3)).toEqual([
+      [4, 4, 4, 4],
+      [8, 8, 8, 8],
+      [8, 8, 8, 8],
+    ]);
+    expect(parts.slice(-2)).toEqual([undefined, undefined]);
+    expect(steps.laneRows).toBe(BATCH / 4);
+    expect(steps.state).toMatchObject({ examples: 18 * BATCH, grows: true });
+  });
+
+  it("of lanes: a checkpoint of before rounds grew goes on by whole rounds", async () => {
+    const { spec, layout, model } = await open("deep_crossing", { train: ", lanes: 4" });
+    const steps = FirstSteps.of(spec, true, { examples: BATCH, weight: BATCH, positive: 70 });
+    expect(steps.laneRows).toBe(BATCH / 4);
+    const learnRound = model.learn.bind(model);
+    const rows: number[] = [];
+    model.learn = (batch, ...more) => {
+      rows.push(batch.rows);
+      return learnRound(batch, ...more);
+    };
+    for (const batch of batches(layout, 3, 0.3)) await steps.learn(model, batch);
+    expect(rows).toEqual([BATCH, BATCH, BATCH]);
+    expect(steps.state).toEqual({ examples: 4 * BATCH, weight: BATCH, positive: 70 });
+  });
+
   it("are not taken by a run that began without them", async () => {
     const { spec, layout, model } = await open("deep_crossing");
     const stream = batches(layout, 3, 0.3);

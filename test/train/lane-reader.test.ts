@@ -99,3 +99,13 @@ it("reads events whose schemas a registry has, and tells in its record which one
   const resumed = readerOf([message], { model, topic: { ...topic, registry } }, { schemas: sent.schemas });
   expect((await resumed.poll(false))!.batch.rows).toBe(1);
 });
+
+it("a round has the events that it is told to have, and the next one begins behind them", async () => {
+  const reader = readerOf(Array.from({ length: 14 }, (_, i) => `${i % 2}\tx`));
+  const rounds: number[] = [];
+  for (const rows of [2, 3, 8, 8]) {
+    reader.expect(rows);
+    rounds.push((await reader.poll(false))!.batch.rows);
+  }
+  expect(rounds).toEqual([2, 3, 8, 1]);
+});

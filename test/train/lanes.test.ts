@@ -44,6 +44,21 @@ it.each([0, 1])(
   },
 );
 
+it("lanes begin with short rounds: of a short stream they learn more than by whole ones, and as much as one process", async () => {
+  const text = readFileSync("features/ads-demo.yaml", "utf8").replace(/^train:.*$/m, "");
+  const of = async (name: string, said: string) => {
+    const model = parseSpec(`${text}\ntrain: { ${said} }\n`, "lanes.yaml");
+    return (await train({ model, data: "simulate:12000:5", out: join(folder, name), threads: 1 })).logloss!;
+  };
+  const [one, lanes, whole] = [
+    await of("one", "batch: 512"),
+    await of("grown", "lanes: 4, round: 128"),
+    await of("at-once", "lanes: 4, round: 128, warmup: 0"),
+  ];
+  expect(lanes).toBeLessThan(whole - 0.005);
+  expect(lanes).toBeLessThan(one + 0.005);
+});
+
 /** As a kill in the middle leaves a directory: without its later checkpoints. @returns how many are left */
 function leaveHalf(directory: string): number {
   const names = readdirSync(directory).filter((name) => name.startsWith("checkpoint-"));

@@ -38,12 +38,15 @@ export class LaneReader {
   private readonly decoder: Decoder;
   private readonly schemas: TopicSchemas | null;
   private readonly batch: OpenBatch;
+  /** Events of the round at hand, at most. */
+  private rows: number;
   private merge: Merge;
 
   constructor({ spec, topic, deadLetters }: Job, log: PartitionedLog, { lane, position, stops, schemas }: LaneStart) {
     const { count, round } = spec.lanes!;
     const view = new LaneView(log, lane, count);
     this.view = view;
+    this.rows = round;
     this.stops = stops && view.of(stops);
     this.decoder = new Decoder(spec, { capacity: round, watch: false });
     this.schemas = this.decoder.schemas ? new TopicSchemas(this.decoder.schemas, topic!.registry, schemas) : null;
@@ -64,6 +67,11 @@ export class LaneReader {
   isAt(position: TopicPosition): boolean {
     const { offsets, turn } = this.merge.position;
     return this.batch.messages === 0 && offsets.join() === position.offsets.join() && turn === position.turn;
+  }
+
+  /** The next round has so many events: `train.round`, or fewer. */
+  expect(rows: number): void {
+    this.rows = rows;
   }
 
   /** Messages are there that the next round could have. */
@@ -104,7 +112,7 @@ export class LaneReader {
       if (next === "end") return this.take();
       if (next === "wait" || next === "close") return due ? this.take() : null;
       await this.schemas?.need(next.messages, [next.from, next.to], schemaHeader);
-      const { count, full } = this.batch.decode(next);
+      const { count, full } = this.batch.decode(next, this.rows);
       this.merge.take(next, count);
       if (full) return this.take();
     }

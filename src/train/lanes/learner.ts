@@ -25,6 +25,8 @@ export interface Learner {
   readonly position: LanesPosition | null;
   /** Schemas that events before it have named. */
   readonly schemas: KnownSchemas;
+  /** Events of each lane in the round behind it: what was folded says how many. */
+  readonly laneRows: number;
   /** Where a new run begins. */
   begin(position: LanesPosition): Promise<void>;
   fold(records: readonly LaneRecord[], position: LanesPosition): Promise<void>;
@@ -63,6 +65,10 @@ export class Writer implements Learner {
 
   get schemas(): KnownSchemas {
     return this.trainer.runMetrics.state().schemas ?? {};
+  }
+
+  get laneRows(): number {
+    return this.trainer.first.laneRows;
   }
 
   begin(position: LanesPosition): Promise<void> {
@@ -136,6 +142,10 @@ export class Replica implements Learner {
       });
     model.restore(blocksOf(checkpoint));
     return new Replica(model, spec, checkpoint.meta as unknown as TrainMeta);
+  }
+
+  get laneRows(): number {
+    return this.first.laneRows;
   }
 
   async begin(position: LanesPosition): Promise<void> {

@@ -11,7 +11,7 @@ import type { LaneReader } from "./lane-reader.js";
 import { type Learner, Replica, Writer } from "./learner.js";
 import { joined, type LanesPosition, laneOf, startOf } from "./position.js";
 import { type LaneRecord, MOST_RECORD, MOST_REJECTED, recordOf } from "./record.js";
-import { LocalRounds, type Rounds, type RoundsPlan } from "./rounds.js";
+import { LocalRounds, type Rounds, refuseOtherEnd } from "./rounds.js";
 
 /** Which lanes a process works: those ≡ `number` (mod `of`). */
 export interface LaneShare {
@@ -90,6 +90,8 @@ class Member {
   private digest = "";
   /** False where the topic has an end: then slow is not silent. */
   private lingers = false;
+  /** Rounds grow; else all are whole. */
+  private grows = false;
   private told = 0;
 
   private constructor(job: Job, options: LanesOptions, { learner, log, rounds, stopping }: Opened) {
@@ -151,7 +153,7 @@ class Member {
     const spec_hash = specHash(job.spec);
     const plan = await rounds.agree(async () => {
       const { offsets, stops } = await boundsOfTopic(log, job.topic!);
-      return { spec_hash, offsets: offsets.map(String), stops: stops?.map(String) ?? null };
+      return { spec_hash, offsets: offsets.map(String), stops: stops?.map(String) ?? null, grows: true };
     }, this.stop);
     if (plan === null) return false;
     if (plan.spec_hash !== spec_hash)
@@ -171,6 +173,7 @@ class Member {
     this.position = log.id === null ? place : { ...place, topic_id: log.id };
     const stops = plan.stops?.map(BigInt) ?? null;
     this.lingers = stops === null;
+    this.grows = plan.grows === true;
     if (this.options.share) this.refuseLarge();
     const { schemas } = learner;
     this.readers = Array.from({ length: count }, (_, lane) => {
@@ -199,8 +202,10 @@ class Member {
   /** The weights have changed: what contributions are made by from now on, and where lanes go on. */
   private goOn(): void {
     if (this.options.share) this.digest = digestOf(this.learner.model, this.at.round);
+    const rows = this.grows ? this.learner.laneRows : this.job.spec.lanes!.round;
     for (const [lane, reader] of this.readers.entries()) {
       const place = laneOf(this.at, lane);
+      reader.expect(rows);
       if (!reader.isAt(place)) reader.goTo(place);
     }
   }
@@ -296,15 +301,6 @@ class Member {
  */
 export function takeoverAfter({ number, of }: LaneShare, takeoverMs = TAKEOVER_MS, lingerMs = 0): number {
   return lingerMs + takeoverMs * (1 + number / of);
-}
-
-/** @throws log_mismatch where the run that the plan is of ends, and this one would not, or the other way round */
-function refuseOtherEnd({ stops }: RoundsPlan, { topic }: Job): void {
-  if ((stops === null) === (topic!.stop === null)) return;
-  const what = stops === null ? "has no end, and --until is given" : "ends, and --until is not given";
-  throw new HashbrookError("log_mismatch", `the topic of rounds is of a run that ${what}`, {
-    hint: "give all processes the same flags, and a run that goes on otherwise another --rounds-topic",
-  });
 }
 
 async function kafkaRounds({ topic, spec }: Job, name: string | null): Promise<Rounds> {

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { HashbrookError } from "../../core/errors.js";
+import type { Job } from "../job.js";
 import type { LaneRecord } from "./record.js";
 
 /** What all processes of a run agree on before they begin. */
@@ -7,6 +9,8 @@ export interface RoundsPlan {
   /** Where the topic is begun, and where it ends (null: never), by partition. */
   readonly offsets: readonly string[];
   readonly stops: readonly string[] | null;
+  /** Rounds grow at the start of a run; absent where the run was begun by a version whose rounds were all whole. */
+  readonly grows?: true;
 }
 
 /** Where lanes tell of their rounds: of several records of a lane and round, the first counts. */
@@ -43,4 +47,13 @@ export class LocalRounds implements Rounds {
   }
 
   async close(): Promise<void> {}
+}
+
+/** @throws log_mismatch where the run that the plan is of ends, and this one would not, or the other way round */
+export function refuseOtherEnd({ stops }: RoundsPlan, { topic }: Job): void {
+  if ((stops === null) === (topic!.stop === null)) return;
+  const what = stops === null ? "has no end, and --until is given" : "ends, and --until is not given";
+  throw new HashbrookError("log_mismatch", `the topic of rounds is of a run that ${what}`, {
+    hint: "give all processes the same flags, and a run that goes on otherwise another --rounds-topic",
+  });
 }
