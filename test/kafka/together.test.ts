@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
+import { readOrder } from "../../src/train/ordering/order-log.js";
 import type { TogetherReport } from "../../src/train/together/options.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
@@ -60,7 +61,11 @@ describeKafka("several models from one topic", (kafka) => {
         wanted.duplicates,
       ]);
       expect(digests(join(out, name)), name).toEqual(digests(alone));
-      expect(readFileSync(join(out, name, "order.log")), name).toEqual(readFileSync(join(alone, "order.log")));
+      // A model that had noted more than the one that came furthest voids that, and notes it again.
+      expect(
+        readOrder(join(out, name), () => true),
+        name,
+      ).toEqual(readOrder(alone, () => true));
     }
     // What all have saved is what the brokers know.
     const lag = await run(["lag", "--kafka", kafka.brokers, "--topic", topic, "--group", `${topic}-all`, "--json"]);
