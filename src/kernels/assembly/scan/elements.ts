@@ -2,7 +2,7 @@
 import { inRange } from "./number";
 import { BOOLEAN, NUMBER, Slot, plan, scratchEnd } from "./plan";
 import { isUtf8 } from "./utf8";
-import { integerText, textAt, wholeText } from "./written";
+import { FALSE, integerText, TRUE, textAt, wholeText } from "./written";
 
 /** What an element is; all but texts have a size. */
 const TENSOR_TEXT: u32 = 0;
@@ -41,8 +41,6 @@ export let elementAt: usize = 0;
 export let elementSize: u32 = 0;
 export let elementKind: u32 = 0;
 export let elementNumber: f64 = 0;
-
-const TRUTHS: usize = memory.data<u8>([102, 97, 108, 115, 101, 0, 0, 0, 116, 114, 117, 101, 0, 0, 0, 0]);
 
 @inline
 function put(at: usize, size: u32, kind: u32): void {
@@ -83,7 +81,7 @@ function text(at: usize): usize {
 
 function boolean(at: usize): usize {
   const truth: u32 = load<u8>(at);
-  put(TRUTHS + (truth << 3), 5 - truth, BOOLEAN);
+  put(truth ? TRUE : FALSE, 5 - truth, BOOLEAN);
   return truth <= 1 ? at + 1 : 0;
 }
 

@@ -17,10 +17,7 @@ import {
   SLOT_BYTES,
 } from "./plan";
 import { MORE, pass, reject, rows } from "./rows";
-import { addByte, beginText, integerText, numberText, overflow, textAt, wholeText } from "./written";
-
-const TRUE: usize = memory.data<u8>([116, 114, 117, 101, 0, 0, 0, 0]);
-const FALSE: usize = memory.data<u8>([102, 97, 108, 115, 101, 0, 0, 0]);
+import { addByte, beginText, FALSE, integerText, numberText, overflow, TRUE, textAt, wholeText } from "./written";
 
 /** Whether a text that was read has bytes above 0x7F. */
 let high: bool = false;
@@ -76,7 +73,7 @@ export function fillNumber(slot: Slot): void {
 
 /** A number that nobody wants the text of. */
 @inline
-function fillBinary(slot: Slot, x: f64): bool {
+export function fillBinary(slot: Slot, x: f64): bool {
   const at = (scratchEnd + 7) & ~7;
   if (at + 72 > plan.scratchLimit) return overflow();
   // Of both zeros the one without a sign, as in texts.

@@ -55,10 +55,8 @@ import {
   wire,
   wrapped,
 } from "./proto-values";
-import { add, addByte, integerText, overflowed, textAt, wholeText } from "./written";
+import { add, addByte, FALSE, integerText, overflowed, TRUE, textAt, wholeText } from "./written";
 
-const TRUE_KEY: usize = memory.data<u8>([116, 114, 117, 101, 0, 0, 0, 0]);
-const FALSE_KEY: usize = memory.data<u8>([102, 97, 108, 115, 101, 0, 0, 0]);
 const ZERO_KEY: usize = memory.data<u8>([48, 0, 0, 0]);
 
 /** Messages that were read, so that a field knows whether it was met in this one. */
@@ -277,7 +275,7 @@ function keyIs(entry: ProtoEntry, at: usize, stop: usize, type: ProtoType): i32 
 /** Compares the key last read, or that of an entry without one. */
 function sameKey(entry: ProtoEntry, kind: u32, found: bool): i32 {
   if (kind == PB_STRING) return same(entry, text, found ? textSize : 0);
-  if (kind == PB_BOOL) return found && whole ? same(entry, TRUE_KEY, 4) : same(entry, FALSE_KEY, 5);
+  if (kind == PB_BOOL) return found && whole ? same(entry, TRUE, 4) : same(entry, FALSE, 5);
   if (!found) return same(entry, ZERO_KEY, 1);
   const before = scratchEnd;
   const unsigned = kind == PB_UINT64 || kind == PB_FIXED64;

@@ -11,16 +11,10 @@ import {
   readElement,
 } from "./elements";
 import { acceptRow, beginContext, clearNulls } from "./fields";
+import { fill, fillBinary } from "./fill";
 import { clearRow, forgetContext, keepContext, toContext } from "./json";
-import { BINARY, ELEMENTS, Slot, plan, scratchEnd, setFailedSlot, setMayFail, setScratchEnd } from "./plan";
+import { ELEMENTS, scratchEnd, setFailedSlot, setMayFail } from "./plan";
 import { beginText } from "./written";
-
-@inline
-function fill(slot: Slot, at: usize, size: u32, kind: u32): void {
-  slot.at = at;
-  slot.size = size;
-  slot.kind = kind;
-}
 
 /** The next row's value into its slot; a list stays where it is, and who walks it finds it by the tensor. */
 function fillSlot(tensor: Tensor): bool {
@@ -33,15 +27,8 @@ function fillSlot(tensor: Tensor): bool {
   }
   tensor.next = readElement(tensor.element, tensor.at, tensor.number != 0);
   if (!tensor.next) return false;
-  if (!tensor.number) {
-    fill(slot, elementAt, elementSize, elementKind);
-    return true;
-  }
-  const at = (scratchEnd + 7) & ~7;
-  if (at + 72 > plan.scratchLimit) return false;
-  store<f64>(at, elementNumber);
-  setScratchEnd(at + 8);
-  fill(slot, at, 8, BINARY);
+  if (tensor.number) return fillBinary(slot, elementNumber);
+  fill(slot, elementAt, elementSize, elementKind);
   return true;
 }
 

@@ -14,6 +14,10 @@ const SAFE: f64 = 9007199254740992;
 const SMALLEST: f64 = 1e-6;
 const MOST_PLACES: u32 = 12;
 
+/** Texts of truths: no text is made of them. */
+export const TRUE: usize = memory.data<u8>([116, 114, 117, 101, 0, 0, 0, 0]);
+export const FALSE: usize = memory.data<u8>([102, 97, 108, 115, 101, 0, 0, 0]);
+
 /** u16[100]: "00" to "99". */
 const pairs: usize = memory.data(200, 16);
 
