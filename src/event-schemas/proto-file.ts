@@ -146,18 +146,14 @@ class FileReader {
     let oneofs = 0;
     tokens.expect("{");
     while (!tokens.takes("}")) {
-      if (this.isStatement("message")) message.messages.push(this.message(depth + 1));
-      else if (this.isStatement("enum")) message.enums.push(this.enum());
-      else if (this.isStatement("option")) this.option(options);
-      else if (this.isStatement("oneof")) this.oneof(message, ++oneofs, depth);
+      if (tokens.takes("message")) message.messages.push(this.message(depth + 1));
+      else if (tokens.takes("enum")) message.enums.push(this.enum());
+      else if (tokens.takes("option")) this.option(options);
+      else if (tokens.takes("oneof")) this.oneof(message, ++oneofs, depth);
       else if (["reserved", "extensions", "extend"].includes(tokens.next())) tokens.skip();
       else if (!tokens.takes(";")) this.field(message, undefined, depth);
     }
     return message;
-  }
-
-  private isStatement(keyword: string): boolean {
-    return this.tokens.takes(keyword);
   }
 
   private oneof(message: Open<WrittenMessage>, oneof: number, depth: number): void {
