@@ -75,7 +75,7 @@ export class TokenReader {
   integer(): number {
     const sign = this.takes("-") ? -1 : 1;
     const text = this.take();
-    const value = /^0[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number(text);
+    const value = Number(numeral(text));
     if (!Number.isInteger(value)) throw this.problem(`"${text}" is no whole number`);
     return sign * value;
   }
@@ -99,12 +99,23 @@ export class TokenReader {
 
 const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", a: "\x07", b: "\b", f: "\f", v: "\v" };
 
-/** What stands in quotes. */
+const ESCAPE = /\\([xX][\da-fA-F]{1,2}|[0-7]{1,3}|u[\da-fA-F]{4}|U00(?:0[\da-fA-F]|10)[\da-fA-F]{4}|[\s\S])/g;
+
+/** A character for each byte of a text, and back. */
+const toBytes = (text: string): string => Buffer.from(text).toString("latin1");
+const fromBytes = (bytes: string): string => Buffer.from(bytes, "latin1").toString();
+
+/** What stands in quotes: escapes by number are of bytes, of which several may be a character. */
 export function unquoted(token: string): string {
-  const bytes = token.slice(1, -1).replace(/\\(x[\da-f]{1,2}|[0-7]{1,3}|[\s\S])/gi, (_, code: string) => {
-    if (/^x/i.test(code)) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
-    if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8));
-    return escapes[code] ?? code;
-  });
-  return bytes;
+  return fromBytes(toBytes(token.slice(1, -1)).replace(ESCAPE, (_, code: string) => unescaped(code)));
 }
+
+function unescaped(code: string): string {
+  if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8));
+  if (code.length === 1) return escapes[code] ?? code;
+  const value = Number.parseInt(code.slice(1), 16);
+  return /^x/i.test(code) ? String.fromCharCode(value) : toBytes(String.fromCodePoint(value));
+}
+
+/** The digits of a whole number as JavaScript has them: octal ones begin with a bare 0. */
+export const numeral = (text: string): string => text.replace(/^0(?=[0-7]+$)/, "0o");

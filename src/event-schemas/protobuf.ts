@@ -6,7 +6,7 @@ import {
   type WrittenField,
   type WrittenMessage,
 } from "./proto-file.js";
-import { protoTokens, unquoted } from "./proto-tokens.js";
+import { numeral, protoTokens, unquoted } from "./proto-tokens.js";
 import {
   type MessageField,
   type MessageType,
@@ -197,10 +197,12 @@ function literal(type: ProtoType, text: string, at: string): NonNullable<Message
   if (isText(type.of)) return unquoted(text);
   if (type.of === "bool") return text === "true";
   if (/^-?(inf|nan)$/.test(text)) return Number(text.replace("inf", "Infinity").replace(/-?nan/, "NaN"));
-  const number = Number(text.replace(/^-/, "")) * (text.startsWith("-") ? -1 : 1);
+  const sign = text.startsWith("-") ? -1 : 1;
+  const digits = numeral(text.replace(/^-/, ""));
+  const number = Number(digits) * sign;
   if (Number.isNaN(number)) throw new SchemaProblem(`${at}: "${text}" is no number`);
   if (type.of === "float" || type.of === "double" || Number.isSafeInteger(number)) return number;
-  return text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text);
+  return BigInt(sign) * BigInt(digits);
 }
 
 const joined = (scope: string, name: string): string => (scope === "" ? name : `${scope}.${name}`);

@@ -112,6 +112,23 @@ message Other { Click click = 1; message Inner { string label = 1; } }
     expect(rows[0].keys[0][0]).toEqual(messages(spec, [whole], true).rows[0].keys[0][0]);
   });
 
+  it.each([
+    ["string", String.raw`"\303\251\u20ac\U0001f600 \x41\n\""`, 'é€😀 A\n"'],
+    ["string", "'ü' \"\\x62\"", "üb"],
+    ["int32", "010", "8"],
+    ["sint64", "-0777777777777777777777", "-9223372036854775807"],
+    ["uint64", "0xffffffffffffffff", "18446744073709551615"],
+  ])("reads a default of %s, %s, as .proto files mean it", (type, written, meant) => {
+    const text = (rest: string) => `syntax = "proto2"; message E { optional int32 label = 1; optional ${rest}; }`;
+    const keysOf = (schema: string, event: Buffer) =>
+      messages(specsOf({ format: "protobuf", schema }, [categorical("s")], "label").binary, [event]).rows[0].keys;
+    const value = Buffer.from(meant);
+    const told = Buffer.concat([bytes("0801 12"), Buffer.of(value.length), value]);
+    expect(keysOf(text(`${type} s = 2 [default = ${written}]`), bytes("0801"))).toEqual(
+      keysOf(text("string s = 2"), told),
+    );
+  });
+
   it("rejects or decodes whatever the bytes are, and goes on", () => {
     const good = messages(spec, [whole], true);
     expect(good.rows.length).toBe(1);
