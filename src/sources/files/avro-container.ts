@@ -1,16 +1,18 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { crc32, inflateRawSync } from "node:zlib";
+import type { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import { parseAvro } from "../../event-schemas/avro.js";
-import { AvroBytes, avroToJson } from "../../event-schemas/avro-lines.js";
-import { systemFailure } from "../failure.js";
+import { AvroBytes, avroToJson, DamagedValues } from "../../event-schemas/avro-lines.js";
 import { behind, type Reader } from "../reader.js";
 import { snappyContent } from "./parquet.js";
 import { RowsReader, rowsDamaged } from "./rows-reader.js";
+import { TableFile } from "./table-file.js";
 
 /** Records that are read at a time: who wants to know a file again, or its first rows, asks for no more. */
 const ROWS = 1024;
 const SYNC_BYTES = 16;
+/** A header is short but for its schema: more of a file is read where this is too little. */
+const FIRST_HEADER = 1 << 16;
 const MOST_HEADER = 16 << 20;
 const MOST_BLOCK = 256 << 20;
 /** What the two numbers before a block take at most. */
@@ -37,13 +39,12 @@ export const isAvro = (path: string): boolean => path.endsWith(".avro");
  * @param offset bytes of these lines to begin behind
  */
 export async function openAvro(name: string, path: string, offset: number): Promise<Reader> {
-  return behind(AvroReader.open(name, path), name, offset);
+  return behind(await AvroReader.open(name, path), name, offset);
 }
 
 class AvroReader extends RowsReader {
   private readonly name: string;
-  private readonly file: number;
-  private readonly size: number;
+  private readonly file: TableFile;
   private readonly write: (from: AvroBytes) => string;
   private readonly content: Codec;
   private readonly sync: Buffer;
@@ -54,36 +55,22 @@ class AvroReader extends RowsReader {
   /** Records of the block that were not read yet. */
   private left = 0;
 
-  private constructor(name: string, file: number) {
+  private constructor(name: string, file: TableFile) {
     super();
     this.name = name;
     this.file = file;
-    this.size = fstatSync(file).size;
-    const header = new AvroBytes(this.bytes(0, MOST_HEADER));
-    if (header.take(4).toString("latin1") !== "Obj\x01") throw new Error("it does not begin as one");
-    const metadata = new Map<string, string>();
-    header.items(() => void metadata.set(header.sized().toString(), header.sized().toString()));
-    this.sync = header.take(SYNC_BYTES);
-    this.next = header.at;
+    const { metadata, sync, end } = headerOf(file);
+    this.sync = sync;
+    this.next = end;
     const codec = metadata.get("avro.codec") || "null";
     if (!Object.hasOwn(codecs, codec)) throw new Error(`compressed by ${codec}`);
     this.content = codecs[codec];
     this.write = avroToJson(parseAvro(metadata.get("avro.schema") ?? ""));
   }
 
-  static open(name: string, path: string): AvroReader {
-    let file: number;
-    try {
-      file = openSync(path, "r");
-    } catch (cause) {
-      throw systemFailure(name, cause);
-    }
-    try {
-      return new AvroReader(name, file);
-    } catch (cause) {
-      closeSync(file);
-      throw rowsDamaged(name, "not an Avro file that can be read", Object.keys(codecs).join(", "), cause);
-    }
+  static open(name: string, path: string): Promise<AvroReader> {
+    const readerOf = (file: TableFile) => new AvroReader(name, file);
+    return TableFile.open(name, path, readerOf, (cause) => damaged(name, "not an Avro file that can be read", cause));
   }
 
   get consumed(): number {
@@ -91,13 +78,13 @@ class AvroReader extends RowsReader {
   }
 
   close(): void {
-    closeSync(this.file);
+    this.file.close();
   }
 
   protected async nextLines(): Promise<string | null> {
     try {
       while (this.left === 0) {
-        if (this.next >= this.size) return null;
+        if (this.next >= this.file.size) return null;
         await this.openBlock();
       }
       let lines = "";
@@ -107,30 +94,46 @@ class AvroReader extends RowsReader {
       if (this.left === 0 && rest > 0) throw new Error(`${rest} bytes stand behind its records`);
       return lines;
     } catch (cause) {
-      throw rowsDamaged(this.name, `block ${this.blocks} cannot be read`, Object.keys(codecs).join(", "), cause);
+      throw damaged(this.name, `block ${this.blocks} cannot be read`, cause);
     }
   }
 
   /** A count of records, the size of what follows, so many bytes, and the file's sign. */
   private async openBlock(): Promise<void> {
     this.blocks++;
-    const counts = new AvroBytes(this.bytes(this.next, COUNTS_BYTES));
+    const counts = new AvroBytes(this.file.bytes(this.next, COUNTS_BYTES));
     const records = counts.count(2 ** 31);
     const size = counts.count(MOST_BLOCK);
     const from = this.next + counts.at;
-    const stored = this.bytes(from, size + SYNC_BYTES);
+    const stored = this.file.bytes(from, size + SYNC_BYTES);
     if (stored.length < size + SYNC_BYTES) throw new Error("the file is cut off");
     if (!stored.subarray(size).equals(this.sync)) throw new Error("the sign behind it is another");
     this.block = new AvroBytes(await this.content(stored.subarray(0, size)));
     this.left = records;
     this.next = from + size + SYNC_BYTES;
   }
+}
 
-  /** Bytes of the file from a place on: fewer at its end. */
-  private bytes(from: number, size: number): Buffer {
-    const bytes = Buffer.alloc(Math.max(0, Math.min(size, this.size - from)));
-    for (let at = 0, count = -1; at < bytes.length && count !== 0; at += count)
-      count = readSync(this.file, bytes, at, bytes.length - at, from + at);
-    return bytes;
+interface Header {
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly sync: Buffer;
+  /** Where the first block begins. */
+  readonly end: number;
+}
+
+function headerOf(file: TableFile, size = FIRST_HEADER): Header {
+  const header = new AvroBytes(file.bytes(0, size));
+  try {
+    if (header.take(4).toString("latin1") !== "Obj\x01") throw new Error("it does not begin as one");
+    const metadata = new Map<string, string>();
+    header.items(() => void metadata.set(header.sized().toString(), header.sized().toString()));
+    return { metadata, sync: header.take(SYNC_BYTES), end: header.at };
+  } catch (cause) {
+    const isCut = cause instanceof DamagedValues && size < Math.min(file.size, MOST_HEADER);
+    if (isCut) return headerOf(file, 16 * size);
+    throw cause;
   }
 }
+
+const damaged = (name: string, what: string, cause: unknown): HashbrookError =>
+  rowsDamaged(name, what, Object.keys(codecs).join(", "), cause);

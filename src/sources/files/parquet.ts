@@ -1,12 +1,11 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { AsyncBuffer, Compressors, FileMetaData } from "hyparquet";
 import type { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
-import { systemFailure } from "../failure.js";
 import { behind, type Reader } from "../reader.js";
 import { lineOf } from "./json-lines.js";
 import { RowsReader, rowsDamaged } from "./rows-reader.js";
+import { TableFile } from "./table-file.js";
 
 /** Rows that are decoded first: who wants to know a file again, or its first rows, asks for no more. */
 const FIRST_ROWS = 1024;
@@ -54,8 +53,7 @@ export async function openParquet(name: string, path: string, offset: number): P
 
 class ParquetReader extends RowsReader {
   private readonly name: string;
-  private readonly file: number;
-  private readonly size: number;
+  private readonly file: TableFile;
   private readonly buffer: AsyncBuffer;
   private readonly metadata: FileMetaData;
   private group = 0;
@@ -63,11 +61,10 @@ class ParquetReader extends RowsReader {
   /** Rows before the end of the row group at hand. */
   private groupEnd: number;
 
-  private constructor(name: string, file: number, buffer: AsyncBuffer, metadata: FileMetaData) {
+  private constructor(name: string, file: TableFile, buffer: AsyncBuffer, metadata: FileMetaData) {
     super();
     this.name = name;
     this.file = file;
-    this.size = buffer.byteLength;
     this.buffer = buffer;
     this.metadata = metadata;
     this.groupEnd = rowsOf(metadata, 0);
@@ -75,29 +72,23 @@ class ParquetReader extends RowsReader {
 
   static async open(name: string, path: string): Promise<ParquetReader> {
     const { parquetMetadataAsync } = await import("hyparquet");
-    let file: number;
-    try {
-      file = openSync(path, "r");
-    } catch (cause) {
-      throw systemFailure(name, cause);
-    }
-    try {
+    const readerOf = async (file: TableFile) => {
       const buffer = bufferOf(file);
       return new ParquetReader(name, file, buffer, await parquetMetadataAsync(buffer, { parsers }));
-    } catch (cause) {
-      closeSync(file);
-      throw damaged(name, "its end is not that of a Parquet file", cause);
-    }
+    };
+    return TableFile.open(name, path, readerOf, (cause) =>
+      damaged(name, "its end is not that of a Parquet file", cause),
+    );
   }
 
   /** The file's bytes by the share of its rows. */
   get consumed(): number {
     const rows = Number(this.metadata.num_rows);
-    return rows === 0 ? this.size : Math.floor((this.size * this.rows) / rows);
+    return rows === 0 ? this.file.size : Math.floor((this.file.size * this.rows) / rows);
   }
 
   close(): void {
-    closeSync(this.file);
+    this.file.close();
   }
 
   /** The file's first rows, then the rest of their row group, then a row group at a time. */
@@ -123,15 +114,9 @@ function rowsOf({ row_groups }: FileMetaData, group: number): number {
   return Number(row_groups[group]?.num_rows ?? 0);
 }
 
-function bufferOf(file: number): AsyncBuffer {
-  const byteLength = fstatSync(file).size;
-  const slice = (start: number, end = byteLength) => {
-    const bytes = new Uint8Array(end - start);
-    for (let at = 0, count = -1; at < bytes.length && count !== 0; at += count)
-      count = readSync(file, bytes, at, bytes.length - at, start + at);
-    return bytes.buffer;
-  };
-  return { byteLength, slice };
+function bufferOf(file: TableFile): AsyncBuffer {
+  const byteLength = file.size;
+  return { byteLength, slice: (start, end = byteLength) => file.bytes(start, end - start).buffer };
 }
 
 const damaged = (name: string, what: string, cause: unknown): HashbrookError =>

@@ -112,6 +112,12 @@ describe("an Avro file", () => {
     expect(Buffer.from(await readHead(input, 5000)).toString()).toBe(whole.slice(0, 5000));
   });
 
+  it.each([70_000, 1_100_000])("with %i letters in its schema is read", async (length) => {
+    const path = file();
+    writeFileSync(path, container({ ...schema, doc: "d".repeat(length) }, "null", [[record]]));
+    expect(await contentOf(path)).toBe(LINE);
+  });
+
   it("that is cut off, damaged or of another format is named, with the block", async () => {
     const path = file("snappy");
     const bytes = readFileSync(path);

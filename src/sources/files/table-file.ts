@@ -1,0 +1,50 @@
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { nodeFiles, readFully } from "../../core/files.js";
+import { systemFailure } from "../failure.js";
+
+/** A table's file, which is read at any place. */
+export class TableFile {
+  readonly size: number;
+  private readonly file: number;
+
+  private constructor(file: number) {
+    this.file = file;
+    this.size = fstatSync(file).size;
+  }
+
+  /**
+   * Opens a file for what reads it; it is closed where that cannot be made.
+   * @param damaged the error then
+   * @throws HashbrookError source_missing, source_unreadable
+   */
+  static async open<R>(
+    name: string,
+    path: string,
+    readerOf: (file: TableFile) => R | Promise<R>,
+    damaged: (cause: unknown) => Error,
+  ): Promise<R> {
+    let file: number;
+    try {
+      file = openSync(path, "r");
+    } catch (cause) {
+      throw systemFailure(name, cause);
+    }
+    try {
+      return await readerOf(new TableFile(file));
+    } catch (cause) {
+      closeSync(file);
+      throw damaged(cause);
+    }
+  }
+
+  /** Bytes from a place on: fewer at the end. */
+  bytes(from: number, size: number): Buffer<ArrayBuffer> {
+    const bytes = Buffer.alloc(Math.max(0, Math.min(size, this.size - from)));
+    readFully(nodeFiles, this.file, bytes, from);
+    return bytes;
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+}
