@@ -1,10 +1,9 @@
 // Avro events: a value is the same to a model whatever format it came in, so batches of Avro are those of JSON.
 import { describe, expect, it } from "vitest";
-import { Decoder } from "../../src/decode/decoder.js";
 import type { CompiledField } from "../../src/spec/compiled.js";
 import fc from "../properties.js";
 import { avscType, drawnRecords, type Schema } from "./avro-values.js";
-import { bag, categorical, decodersOf, framed, messages, messagesBy, numeric, specsOf } from "./binary.js";
+import { bag, categorical, damaged, decodersOf, framed, messages, messagesBy, numeric, specsOf } from "./binary.js";
 
 const runs = Number(process.env.HASHBROOK_FUZZ ?? 600);
 
@@ -102,27 +101,9 @@ describe("of one schema", () => {
     const whole = event({ next: { Click: inner } });
     const good = messages(spec, [whole], true);
     expect(good.rows.length).toBe(1);
-    const decoder = new Decoder(spec, { capacity: 8 });
-    const codes = new Set<string>();
-    let decoded = 0;
-    const look = (bytes: Uint8Array) => {
-      decoder.message(bytes, 0, bytes.length, 0);
-      const { batch, rejects } = decoder.take();
-      expect(batch.rows + rejects.length).toBe(bytes.length === 0 ? 0 : 1);
-      decoded += batch.rows;
-      for (const { code } of rejects) codes.add(code);
-    };
-    for (let at = 0; at < whole.length; at++) {
-      look(whole.subarray(0, at));
-      for (let value = 0; value < 256; value++) {
-        const bytes = Uint8Array.from(whole);
-        bytes[at] = value;
-        look(bytes);
-      }
-    }
-    look(Buffer.concat([whole, Buffer.of(0)]));
+    const { decoded, codes } = damaged(spec, whole, [Buffer.concat([whole, Buffer.of(0)])]);
     expect(decoded).toBeGreaterThan(256);
-    expect([...codes].sort()).toEqual(["bad_avro", "bad_utf8", "number_out_of_range", "unknown_label"]);
+    expect(codes).toEqual(["bad_avro", "bad_utf8", "number_out_of_range", "unknown_label"]);
     expect(messages(spec, [whole], true)).toEqual(good);
   });
 

@@ -1,4 +1,5 @@
 // What tests of binary events have in common: a value is the same to a model whatever format it came in, so batches are those of JSON.
+import { expect } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import type { CompiledField, CompiledSpec, Format } from "../../src/spec/compiled.js";
 import { outcome } from "./feed.js";
@@ -28,6 +29,26 @@ export function messagesBy(decoder: Decoder, spec: CompiledSpec, events: readonl
   const taken = decoder.take();
   const { rejects, ...rest } = outcome(spec, taken);
   return { ...rest, rejects: taken.rejects.map(({ code, column, offset }) => ({ code, column, offset })) };
+}
+
+/** Decodes an event cut off at every byte, with every byte made every other, and `more`: each is a row or a reject. @returns how many rows, and codes */
+export function damaged(spec: CompiledSpec, whole: Uint8Array, more: readonly Uint8Array[] = []) {
+  const decoder = new Decoder(spec, { capacity: 8 });
+  const codes = new Set<string>();
+  let decoded = 0;
+  const look = (event: Uint8Array) => {
+    decoder.message(event, 0, event.length, 0);
+    const { batch, rejects } = decoder.take();
+    expect(batch.rows + rejects.length).toBe(event.length === 0 ? 0 : 1);
+    decoded += batch.rows;
+    for (const { code } of rejects) codes.add(code);
+  };
+  for (let at = 0; at < whole.length; at++) {
+    look(whole.subarray(0, at));
+    for (let value = 0; value < 256; value++) look(whole.with(at, value));
+  }
+  for (const event of more) look(event);
+  return { decoded, codes: [...codes].sort() };
 }
 
 export const categorical = (from: string): CompiledField => ({ name: from, type: "categorical", from });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import fc from "../properties.js";
-import { bag, categorical, decodersOf, framed, messages, messagesBy, numeric, specsOf } from "./binary.js";
+import { bag, categorical, damaged, decodersOf, framed, messages, messagesBy, numeric, specsOf } from "./binary.js";
 import { drawnEvents, jsonOfEvent } from "./proto-values.js";
 
 const runs = Number(process.env.HASHBROOK_FUZZ ?? 400);
@@ -132,26 +132,9 @@ message Other { Click click = 1; message Inner { string label = 1; } }
   it("rejects or decodes whatever the bytes are, and goes on", () => {
     const good = messages(spec, [whole], true);
     expect(good.rows.length).toBe(1);
-    const decoder = new Decoder(spec, { capacity: 8 });
-    const codes = new Set<string>();
-    let decoded = 0;
-    const look = (event: Uint8Array) => {
-      decoder.message(event, 0, event.length, 0);
-      const { batch, rejects } = decoder.take();
-      expect(batch.rows + rejects.length).toBe(event.length === 0 ? 0 : 1);
-      decoded += batch.rows;
-      for (const { code } of rejects) codes.add(code);
-    };
-    for (let at = 0; at < whole.length; at++) {
-      look(whole.subarray(0, at));
-      for (let value = 0; value < 256; value++) {
-        const event = Uint8Array.from(whole);
-        event[at] = value;
-        look(event);
-      }
-    }
+    const { decoded, codes } = damaged(spec, whole);
     expect(decoded).toBeGreaterThan(256);
-    expect([...codes].sort()).toEqual(["bad_protobuf", "bad_utf8", "number_out_of_range", "unknown_label"]);
+    expect(codes).toEqual(["bad_protobuf", "bad_utf8", "number_out_of_range", "unknown_label"]);
     expect(messages(spec, [whole], true)).toEqual(good);
   });
 
