@@ -44,6 +44,8 @@ export interface TableKernel {
   plant(keys: number, count: number, given: number): void;
   /** Writes a serving row: f32[lanes] at `weights`. exact: after `reserve`. */
   put(key: bigint, weights: number): void;
+  /** `put` of `count` u64 keys; weights f32[count × floats] at `given`. */
+  putRows(keys: number, count: number, given: number, floats: number): void;
   remove(key: bigint): number;
   /** Gives up an exact table's row; the last one takes its number. */
   removeRow(row: number): void;

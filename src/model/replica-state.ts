@@ -91,18 +91,28 @@ export class ReplicaState implements Publishable {
    * @throws HashbrookError checkpoint_mismatch where it is of another model, and nothing has changed; table_full
    */
   apply(state: ServingState): void {
+    this.prepared(state)();
+  }
+
+  /**
+   * Looks at a piece. @returns what puts it in, with nothing left to refuse but rows there is no room for (table_full)
+   * @throws HashbrookError checkpoint_mismatch where it is of another model
+   */
+  prepared(state: ServingState): () => void {
     const { stores, dense } = this.check(state);
     const { statistics, calibration } = state;
-    state.tables.forEach((rows, i) => {
-      stores[i].remove(rows.removed);
-      stores[i].put(rows);
-    });
-    state.dense.forEach(({ at, data }, i) => {
-      dense[i].set(data, at);
-    });
-    if (dense.length > 0) for (const weights of this.inTables) weights.written();
-    if (calibration) this.calibrator!.use(calibration);
-    if (statistics) this.numbers.use(bytesOf(statistics));
+    return () => {
+      state.tables.forEach((rows, i) => {
+        stores[i].remove(rows.removed);
+        stores[i].put(rows);
+      });
+      state.dense.forEach(({ at, data }, i) => {
+        dense[i].set(data, at);
+      });
+      if (dense.length > 0) for (const weights of this.inTables) weights.written();
+      if (calibration) this.calibrator!.use(calibration);
+      if (statistics) this.numbers.use(bytesOf(statistics));
+    };
   }
 
   /**

@@ -49,30 +49,36 @@ export class HeldModel {
     return new HeldModel({ id, spec, precision, stores, gate, dense, calibration: memory }, model);
   }
 
-  /** Applies the pieces of an update, of which readers see all or nothing. */
-  apply(states: Iterable<ServingState>, examples: number): void {
-    const { model, gate, shared } = this;
-    gate.change(() => {
-      for (const state of states) model.serving.apply(state);
-      model.serving.tell(shared.dense);
-      if (model.calibrator) this.calibration.write(model.calibrator.snapshot());
+  /** Applies the pieces of an update, of which readers see all or nothing. They are looked at before readers have to wait. */
+  apply(states: readonly ServingState[], examples: number): void {
+    const steps = states.map((state) => this.model.serving.prepared(state));
+    this.change(() => {
+      for (const step of steps) step();
     }, examples);
   }
 
   /** Takes a checkpoint's model, piece by piece: it was empty. */
   fill({ rowsOf, beside, examples }: CheckpointSource): void {
-    const { model } = this;
-    const rows = model.tables.flatMap(({ stores }) => stores).map(({ spec }) => rowsOf(spec));
-    const states = function* (): Generator<ServingState> {
-      for (const pieces of rows) for (const table of pieces) yield { tables: [table], dense: [], statistics: null };
-      yield beside;
-    };
-    this.apply(states(), examples);
+    const { tables, serving } = this.model;
+    this.change(() => {
+      for (const { spec } of tables.flatMap(({ stores }) => stores))
+        for (const rows of rowsOf(spec)) serving.apply({ tables: [rows], dense: [], statistics: null });
+      serving.apply(beside);
+    }, examples);
   }
 
   /** Serves from now on what another checkpoint's model of the same spec does. What differs is found before readers have to wait. */
   become({ rowsOf, beside, examples }: CheckpointSource): void {
     this.apply([...this.model.serving.difference(rowsOf, beside)], examples);
+  }
+
+  private change(step: () => void, examples: number): void {
+    const { model, gate, shared } = this;
+    gate.change(() => {
+      step();
+      model.serving.tell(shared.dense);
+      if (model.calibrator) this.calibration.write(model.calibrator.snapshot());
+    }, examples);
   }
 
   /** What its tables say; no update comes meanwhile. */

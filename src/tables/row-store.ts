@@ -44,6 +44,7 @@ export abstract class RowStore {
   /** Room for one row's weights, or for all of its floats; for one key. */
   protected readonly probe: number;
   private readonly keyProbe: number;
+  /** Room for `PACKED` rows with their numbers, or for the keys and weights of as many. */
   readonly packing: number;
 
   /** @param indexed rows have their keys with them, and an index */
@@ -69,7 +70,8 @@ export abstract class RowStore {
     workspace?.(kernel);
     this.probe = kernel.workspace(this.layout.lanes * 12 + 16) >>> 0;
     this.keyProbe = kernel.workspace(8) >>> 0;
-    this.packing = kernel.workspace(PACKED * (4 + this.layout.stride)) >>> 0;
+    const { lanes, stride } = this.layout;
+    this.packing = kernel.workspace(PACKED * Math.max(4 + stride, 8 + lanes * 4)) >>> 0;
     this.lifecycle = openLifecycle(spec, { kernel, memory }, { ...options, stride: this.layout.stride });
     this.sharing = StoreSharing.begin(kernel, memory, sharing, spec.name, start, this.layout.lanes * 12);
     const { stateBytes } = this.layout;
@@ -192,12 +194,16 @@ export abstract class RowStore {
    * @throws HashbrookError table_full, and nothing has changed
    */
   put({ keys, weights }: RowChunk): void {
-    const { dim } = this.layout;
+    const { kernel, memory, packing, layout } = this;
+    const { dim } = layout;
     this.reserve(keys.length);
-    const row = new Float32Array(this.memory.buffer, this.probe, this.layout.lanes).fill(0);
-    for (let i = 0, from = 0; i < keys.length; i++) {
-      for (let at = 0; at < dim; ) row[at++] = weights[from++];
-      this.kernel.put(keys[i], this.probe);
+    const given = packing + PACKED * 8;
+    for (let from = 0; from < keys.length; from += PACKED) {
+      const some = keys.subarray(from, from + PACKED);
+      const floats = weights.subarray(from * dim, (from + some.length) * dim);
+      new BigUint64Array(memory.buffer, packing, PACKED).set(some);
+      new Float32Array(memory.buffer, given, floats.length).set(floats);
+      kernel.putRows(packing, some.length, given, dim);
     }
   }
 

@@ -18,7 +18,11 @@ import {
   rowPtr,
   touch,
   scratchState,
+  touchIndex,
 } from "./store";
+
+/** Kept where the compiler cannot see that nobody reads it. */
+let warmth: u32 = 0;
 
 /** The row of a key, made if need be. exact: call `reserve` for enough new rows before. */
 @inline
@@ -56,6 +60,16 @@ export function plant(keys: usize, count: u32, given: usize): void {
 /** Writes the weights w[lanes] of a replica's row, made if need be (exact: after `reserve`). */
 export function put(key: u64, w: usize): void {
   hold(w, rowPtr(rowFor(key)));
+}
+
+/** `put` of each of `count` keys (u64), with the weights f32[count × floats] at `given`, of at most `lanes` floats. */
+export function putRows(keys: usize, count: u32, given: usize, floats: u32): void {
+  if (exact) for (let u: u32 = 0; u < count; u++) warmth += touchIndex(load<u64>(keys + ((<usize>u) << 3)));
+  for (let u: u32 = 0; u < count; u++) {
+    memory.fill(scratchState, 0, laneBytes);
+    copyFloats(scratchState, given + ((<usize>u * floats) << 2), floats);
+    put(load<u64>(keys + ((<usize>u) << 3)), scratchState);
+  }
 }
 
 function append(key: u64): u32 {
