@@ -1,32 +1,14 @@
 // Slots → one row of the batch: label and weights first, then every field, each kind in a loop of its own.
-import { calendarTime } from "./calendar";
-import {
-  BAD_LABEL,
-  BAD_NUMBER,
-  BAD_TIME,
-  BAD_TYPE,
-  BAD_UTF8,
-  BAD_VECTOR,
-  BAD_WEIGHT,
-  BLANK,
-  IMPOSSIBLE_TIME,
-  MAX_VALUE,
-  MISSING_ID,
-  MISSING_TIME,
-  NUMBER_OUT_OF_RANGE,
-  OK,
-  UNKNOWN_LABEL,
-  VALUE_TOO_LONG,
-} from "./codes";
+import { BAD_NUMBER, BAD_TYPE, BAD_UTF8, BAD_VECTOR, BLANK, NUMBER_OUT_OF_RANGE, OK } from "./codes";
 import { countDistinct } from "./distinct";
+import { head } from "./head";
 import { isOfContext } from "./json";
 import { item, itemKind, itemScale, itemSize, itemsFailed, itemValue, itemValued, nextItem, openItems } from "./items";
 import { checkKept, keepRow } from "./kept";
-import { inRange, parseNumber, parseTicks, smallInteger } from "./number";
+import { inRange, parseNumber, smallInteger } from "./number";
 import {
   BAG_CELL_BYTES,
   BAG_OP_BYTES,
-  BINARY,
   BUCKET_OP_BYTES,
   BUCKET_RUN_BYTES,
   BagCell,
@@ -42,34 +24,28 @@ import {
   HASH_RUN_BYTES,
   HashOp,
   HashRun,
-  LONE_SURROGATE,
   NUMBER,
   NO_ROW,
   NUMBER_OP_BYTES,
   NumberOp,
   OBJECT,
   SCALED,
-  SCALE_AFTER,
   NULL_OP_BYTES,
   NullOp,
-  WORD_BYTES,
-  Word,
   SLOT_BYTES,
   STRING,
   Slot,
-  TEXT,
   VECTOR_OP_BYTES,
   VectorOp,
   fail,
   mayFail,
   plan,
 } from "./plan";
+import { findWord, textFault, numberFault, numberOf, truthOr } from "./slot-values";
 import { isUtf8 } from "./utf8";
 import { watchRow } from "./watch";
 import { eightOrNone, xxh64 } from "./xxh64";
 
-/** No event is of 2100 or later, in milliseconds since 1970: its unit is another one. */
-const LATEST: f64 = 4102444800000;
 /** log1p of the integers below this is looked up. */
 const LOG_TABLE: u32 = 4096;
 const logs: usize = memory.data(4096 * 4, 16);
@@ -131,44 +107,6 @@ export function clearNulls(): void {
   }
 }
 
-/** Whether the slot's text is one of the words, or its number the number of one. */
-function findWord(slot: Slot, words: usize, end: usize, number: f64): bool {
-  const size = slot.size;
-  for (let at = words; at < end; at += WORD_BYTES) {
-    const word = changetype<Word>(at);
-    if ((word.size == size && sameText(slot.at, word.at, size)) || word.number == number) return true;
-  }
-  return false;
-}
-
-/** Why the slot's value cannot be hashed, 0 when it can. */
-@inline
-function textFault(slot: Slot): u32 {
-  if (slot.kind > STRING) return slot.kind == LONE_SURROGATE ? BAD_UTF8 : BAD_TYPE;
-  return slot.size > MAX_VALUE ? VALUE_TOO_LONG : OK;
-}
-
-/** Why the slot's value, not missing, cannot be parsed as a number, 0 when it can be tried. */
-@inline
-function numberFault(slot: Slot): u32 {
-  if (slot.kind > NUMBER && slot.kind != SCALED && slot.kind != BINARY) return BAD_TYPE;
-  return slot.size > MAX_VALUE ? VALUE_TOO_LONG : OK;
-}
-
-/** The number that the slot's text makes: as parseNumber. */
-function numberOf(slot: Slot): f64 {
-  if (slot.kind == BINARY) return isNaN(load<f64>(slot.at)) ? Infinity : inRange(load<f64>(slot.at));
-  const x = parseNumber(slot.at, slot.size);
-  if (slot.kind != SCALED) return x;
-  const scale = changetype<Slot>(changetype<usize>(slot) + SCALE_AFTER);
-  return inRange(x * parseNumber(scale.at, scale.size));
-}
-
-/** The slot's number, NaN: no number or none there, Infinity: out of range. For label, weight and time, which have codes of their own. */
-function plainNumber(slot: Slot): f64 {
-  return slot.size == 0 || numberFault(slot) ? NaN : numberOf(slot);
-}
-
 /** BAD_UTF8 when a value that is read is not UTF-8; what nobody reads may be anything. For rows that have bytes which are not. */
 export function textsFault(): u32 {
   const end = plan.slotsEnd;
@@ -177,141 +115,6 @@ export function textsFault(): u32 {
     const isText = slot.size && (slot.kind <= OBJECT || slot.kind == SCALED || slot.kind == FIELD_FEATURES);
     if (isText && !isUtf8(slot.at, slot.at + slot.size)) return fail(slot, BAD_UTF8);
   }
-  return OK;
-}
-
-/** Label, importance, time, id, true probability. What the plan has no slot for stays as the host filled it in. */
-function head(row: usize): u32 {
-  const code = required(row);
-  if (code == OK || plan.required) return code;
-  store<f32>(plan.labels + (row << 2), NaN);
-  store<f32>(plan.weights + (row << 2), 1);
-  store<f64>(plan.times + (row << 3), 0);
-  store<u64>(plan.ids + (row << 3), 0);
-  store<f32>(plan.oracles + (row << 2), NaN);
-  return OK;
-}
-
-function required(row: usize): u32 {
-  let code = label(plan.labels + (row << 2));
-  if (!code && plan.weightSlot) code = weight(plan.weightSlot!, plan.weights + (row << 2));
-  if (!code && plan.timeSlot) code = time(plan.timeSlot!, plan.times + (row << 3));
-  if (!code && plan.idSlot) code = id(plan.idSlot!, plan.ids + (row << 3));
-  if (!code && plan.oracleSlot) code = oracle(plan.oracleSlot!, plan.oracles + (row << 2));
-  return code;
-}
-
-/** Whether two texts of this size are the same: without a branch on the bytes, as labels cannot be foreseen. */
-@inline
-function sameText(a: usize, b: usize, size: u32): bool {
-  if (size > 8) return memory.compare(a, b, size) == 0;
-  return (load<u64>(a) ^ load<u64>(b)) << (64 - ((<u64>size) << 3)) == 0;
-}
-
-function label(to: usize): u32 {
-  const slot = plan.labelSlot;
-  if (!slot) {
-    // The label comes later, from elsewhere.
-    store<f32>(to, 0);
-    return OK;
-  }
-  if (slot.size == 0) {
-    store<f32>(to, NaN);
-    return plan.required ? fail(slot, BAD_LABEL) : OK;
-  }
-  if (plan.soft) return softLabel(slot, to);
-  if (plan.positives != plan.positivesEnd) return listedLabel(slot, to);
-  const size = plan.positiveSize;
-  if (size) {
-    if (mayFail && textFault(slot)) return fail(slot, BAD_LABEL);
-    const same = slot.size == size ? sameText(slot.at, plan.positive, size) : false;
-    const small = slot.size < 8 ? smallInteger(slot.at, slot.size) : -1;
-    // Without a branch: which of both a label is cannot be foreseen.
-    store<f32>(to, <f32>(<i32>same | <i32>(<f64>small == plan.atLeast)));
-    // Beside a positive word (atLeast is NaN) any text is a negative.
-    return <u32>small <= 1 || isNaN(plan.atLeast) || same ? OK : numberLabel(slot, to);
-  }
-  const x = plainNumber(slot);
-  store<f32>(to, <f32>(<i32>(x >= plan.atLeast)));
-  return isFinite(x) ? OK : fail(slot, BAD_LABEL);
-}
-
-/** A label beside a positive number: that number however it is written, or a negative: 0, -1, or 1 where that is not positive. */
-function numberLabel(slot: Slot, to: usize): u32 {
-  const x = truthOr(slot);
-  if (!isFinite(x)) return fail(slot, BAD_LABEL);
-  const positive = x == plan.atLeast;
-  store<f32>(to, <f32>(<i32>positive));
-  return positive || x == 0 || abs(x) == 1 ? OK : fail(slot, UNKNOWN_LABEL);
-}
-
-/** A label beside several positives: one of these, or any other text. */
-function listedLabel(slot: Slot, to: usize): u32 {
-  if (mayFail && textFault(slot)) return fail(slot, BAD_LABEL);
-  store<f32>(to, <f32>(<i32>findWord(slot, plan.positives, plan.positivesEnd, truthOr(slot))));
-  return OK;
-}
-
-function softLabel(slot: Slot, to: usize): u32 {
-  const fault = mayFail && textFault(slot);
-  const x = fault ? NaN : truthOr(slot);
-  store<f32>(to, <f32>x);
-  if (!isFinite(x)) return fail(slot, BAD_LABEL);
-  return x >= 0 && x <= 1 ? OK : fail(slot, UNKNOWN_LABEL);
-}
-
-/** 1 for `true`, 0 for `false`, in any case; else the number. */
-function truthOr(slot: Slot): f64 {
-  const x = parseNumber(slot.at, slot.size);
-  if (!isNaN(x)) return x;
-  const text = load<u64>(slot.at) | 0x2020202020202020;
-  if (slot.size == 4 && <u32>text == 0x65757274) return 1;
-  return slot.size == 5 && (text & 0xffffffffff) == 0x65736c6166 ? 0 : NaN;
-}
-
-/** A row that weighs more would count for more than all others. */
-const MAX_WEIGHT: f32 = 1e6;
-
-function weight(slot: Slot, to: usize): u32 {
-  const x = <f32>(slot.size ? plainNumber(slot) : 1);
-  store<f32>(to, x);
-  return x > 0 && x <= MAX_WEIGHT ? OK : fail(slot, BAD_WEIGHT);
-}
-
-function time(slot: Slot, to: usize): u32 {
-  if (slot.size == 0 && plan.required) return fail(slot, MISSING_TIME);
-  let x: f64 = 0;
-  if (slot.size) x = plan.timeDivisor == 1 ? plainNumber(slot) * plan.timeScale : ticks(slot);
-  if (isNaN(x) && (slot.kind == TEXT || slot.kind == STRING)) x = calendarTime(slot.at, slot.size, plan.zone);
-  store<f64>(to, x);
-  if (!isFinite(x)) return fail(slot, BAD_TIME);
-  return slot.size && (x <= 0 || x >= LATEST) ? fail(slot, IMPOSSIBLE_TIME) : OK;
-}
-
-/** Milliseconds of a count of smaller units. */
-function ticks(slot: Slot): f64 {
-  if (slot.kind == SCALED) return plainNumber(slot) / plan.timeDivisor;
-  return numberFault(slot) ? NaN : parseTicks(slot.at, slot.size, plan.timeDivisor);
-}
-
-function id(slot: Slot, to: usize): u32 {
-  const fault = textFault(slot);
-  if (fault) return fail(slot, fault);
-  if (slot.size == 0 && plan.required) return fail(slot, MISSING_ID);
-  store<u64>(to, slot.size ? xxh64(slot.at, slot.size, 0) : 0);
-  return OK;
-}
-
-function oracle(slot: Slot, to: usize): u32 {
-  let x: f64 = NaN;
-  if (slot.size) {
-    const fault = numberFault(slot);
-    if (fault) return fail(slot, fault);
-    x = numberOf(slot);
-    if (isNaN(x)) return fail(slot, BAD_NUMBER);
-    if (x < 0 || x > 1) return fail(slot, NUMBER_OUT_OF_RANGE);
-  }
-  store<f32>(to, <f32>x);
   return OK;
 }
 
