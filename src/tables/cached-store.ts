@@ -29,6 +29,8 @@ export class CachedStore extends ExactStore {
   private batches = new Uint32Array(PACKED);
   private batch = 0;
   private hand = 0;
+  /** The batch that was found to have all rows in memory. */
+  private filled = -1;
   /** Rows there is room for. */
   private granted = 0;
 
@@ -154,6 +156,7 @@ export class CachedStore extends ExactStore {
   /** Gives up a row that was not used for a round of the hand; none, where the batch at hand has all of them. */
   private evict(): void {
     const { count } = this;
+    if (this.filled === this.batch) return;
     for (let passed = 0; passed < 2 * count; passed++) {
       const row = this.hand % count;
       this.hand = row + 1;
@@ -164,6 +167,7 @@ export class CachedStore extends ExactStore {
       }
       this.used[row] = 0;
     }
+    this.filled = this.batch;
   }
 
   /** The last row moves into its place. */
