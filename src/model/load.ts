@@ -68,13 +68,17 @@ interface LoadOptions {
  * @param path a run's directory (its newest whole checkpoint) or one checkpoint's directory
  * @param options.capacity rows scored at a time
  */
-export async function loadModel(path: string, options: LoadOptions): Promise<LoadedModel> {
+export function loadModel(path: string, options: LoadOptions): Promise<LoadedModel> {
+  return rereading(() => load(path, options));
+}
+
+/** Reads of a checkpoint; once more where a trainer at work may have put a compacted one in the place of the one being read. */
+export async function rereading<T>(read: () => Promise<T>): Promise<T> {
   try {
-    return await load(path, options);
+    return await read();
   } catch (error) {
-    // A trainer at work may have put a compacted checkpoint in the place of the one being read.
     if (!(error instanceof HashbrookError) || error.code !== "checkpoint_damaged") throw error;
-    return load(path, options);
+    return read();
   }
 }
 

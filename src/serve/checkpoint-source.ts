@@ -1,11 +1,10 @@
 import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import { openCheckpoint, type Skipped } from "../checkpoints/store.js";
 import { batchLayout } from "../core/batch.js";
-import { HashbrookError } from "../core/errors.js";
 import type { ServingRows, ServingState } from "../delta-log/state.js";
 import { rowsOfCheckpoint } from "../model/checkpoint-rows.js";
 import { createModel } from "../model/create.js";
-import { loadModel, specOf } from "../model/load.js";
+import { loadModel, rereading, specOf } from "../model/load.js";
 import type { CompiledSpec, StoreSpec } from "../spec/compiled.js";
 import type { Dims } from "../spec/cut.js";
 import { qualityOf, type ServedQuality } from "./live/quality.js";
@@ -29,17 +28,12 @@ export interface CheckpointSource {
  * @param dims prefixes that nested vectors are cut to: the model is then loaded whole
  * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
  */
-export async function withCheckpoint<T>(
+export function withCheckpoint<T>(
   path: string,
   dims: Dims | undefined,
   use: (source: CheckpointSource) => Promise<T>,
 ): Promise<T> {
-  try {
-    return await using(path, dims, use);
-  } catch (error) {
-    if (!(error instanceof HashbrookError) || error.code !== "checkpoint_damaged") throw error;
-    return using(path, dims, use);
-  }
+  return rereading(() => using(path, dims, use));
 }
 
 async function using<T>(

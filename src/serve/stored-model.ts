@@ -8,7 +8,7 @@ import type { KeptPlace } from "../delta-log/live.js";
 import type { ServingState } from "../delta-log/state.js";
 import { rowsOfCheckpoint } from "../model/checkpoint-rows.js";
 import { createModel } from "../model/create.js";
-import { specOf } from "../model/load.js";
+import { rereading, specOf } from "../model/load.js";
 import type { Model } from "../model/model.js";
 import type { RowDatabase } from "../row-store/row-database.js";
 import type { RowDirectory } from "../row-store/row-directory.js";
@@ -71,7 +71,11 @@ export class StoredModel extends ScoringModel {
    * A checkpoint's model, of which no more than a piece is in memory: as it was kept, where it was.
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | row_store_mismatch | row_store_write
    */
-  static async ofCheckpoint(path: string, storing: Storing): Promise<HostedCheckpoint> {
+  static ofCheckpoint(path: string, storing: Storing): Promise<HostedCheckpoint> {
+    return rereading(() => StoredModel.load(path, storing));
+  }
+
+  private static async load(path: string, storing: Storing): Promise<HostedCheckpoint> {
     const opened = openCheckpoint(path);
     const { checkpoint, skipped } = opened;
     const spec = specOf(opened);

@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
+import { RowDatabase } from "../../src/row-store/row-database.js";
 import { RowDirectory } from "../../src/row-store/row-directory.js";
 import { type LoadOptions, Scorer } from "../../src/serve/scorer.js";
 import { train } from "../../src/train/run.js";
@@ -89,6 +90,23 @@ describe("a checkpoint's rows on disk", () => {
     rows = await RowDirectory.open(store, { cacheBytes });
     expect(await answers(out, { rowStore: rows })).toEqual(await answers(out));
     expect(readdirSync(store)).not.toEqual(before);
+  });
+
+  it("are read from what is there where the checkpoint goes while it is read", async () => {
+    const [run, gone] = [join(folder(), "run"), folder()];
+    cpSync(out, run, { recursive: true });
+    const names = readdirSync(run).filter((name) => name.startsWith("checkpoint-"));
+    const [before, newest] = names.sort().slice(-2);
+    const { write } = RowDatabase.prototype;
+    RowDatabase.prototype.write = function (...given) {
+      RowDatabase.prototype.write = write;
+      renameSync(join(run, newest), join(gone, newest));
+      write.apply(this, given);
+    };
+    const fresh = await RowDirectory.open(folder(), { cacheBytes });
+    expect(await answers(run, { rowStore: fresh })).toEqual(await answers(join(run, before)));
+    expect(readdirSync(gone)).toEqual([newest]);
+    await fresh.close();
   });
 
   it.each([
