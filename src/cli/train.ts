@@ -248,9 +248,11 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
   const note = () => noteCommand(flags.out, line);
   let noted = false;
   const onProgress = (now: Progress) => {
-    // Not before the directory is this run's.
-    if (!noted) note();
-    noted = true;
+    // Not before the directory is this run's, and holds something of it: of nothing but rejected events there is no run.
+    if (!noted && now.examples > 0) {
+      note();
+      noted = true;
+    }
     if (now.started) tellStarted(now.started);
     tellWarnings(now.warnings);
     progress.show(now);
