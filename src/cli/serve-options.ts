@@ -15,6 +15,7 @@ import {
   host,
   made,
   milliseconds,
+  notEmpty,
   notNegative,
   port,
   positive,
@@ -85,11 +86,6 @@ function directory(text: string): string {
   throw new InvalidArgumentError("It must be a run's directory, or NAME=DIRECTORY.");
 }
 
-function storeDirectory(text: string): string {
-  if (text.trim() !== "") return text;
-  throw new InvalidArgumentError("It must be a directory.");
-}
-
 function size(text: string): number {
   const bytes = parseBytes(text.trim());
   if (bytes !== undefined && bytes > 0) return bytes;
@@ -114,7 +110,7 @@ export function modelOptions(command: Command): Command {
     .option(
       "--row-store <dir>",
       "keep the tables' rows in a database there, on a local disk, instead of in memory; needs npm install lmdb",
-      storeDirectory,
+      notEmpty,
     )
     .option(
       "--cache-bytes <size>",

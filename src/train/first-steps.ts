@@ -72,13 +72,10 @@ export class FirstSteps {
     return this.reached ? { first_steps: this.reached } : {};
   }
 
-  /**
-   * `model.learn`, a part of the batch after the other. The rate of positives is that of all rows, which logits are corrected to.
-   * @param parts of lanes, as `model.learn` has them
-   */
-  async learn(model: Model, batch: Batch, taken?: Uint8Array, parts?: readonly number[]): Promise<Learned> {
+  /** `model.learn`, a part of the batch after the other. The rate of positives is that of all rows, which logits are corrected to. */
+  async learn(model: Model, batch: Batch, taken?: Uint8Array): Promise<Learned> {
     // What lanes have brought is a round already.
-    if (this.rows() >= batch.rows || model.lanes?.isGiven) return this.learnPart(model, batch, taken, parts);
+    if (this.rows() >= batch.rows || model.lanes?.isGiven) return this.learnPart(model, batch, taken);
     const logits = new Float32Array(batch.rows);
     let skipped = 0;
     this.buffer ??= new ArrayBuffer(batch.layout.bytes);

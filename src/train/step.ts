@@ -35,12 +35,12 @@ export interface Learners {
 export async function step(
   learners: Learners,
   batch: Batch,
-  { distinct, seen, lanes, corrections = 0 }: Pick<DecodedBatch, "distinct" | "seen" | "lanes" | "corrections">,
+  { distinct, seen, corrections = 0 }: Pick<DecodedBatch, "distinct" | "seen" | "corrections">,
 ): Promise<number> {
   const { model, first, sampling, runMetrics, pending } = learners;
   const taken = sampling?.taken(batch, runMetrics.examples);
   await runMetrics.curves?.measure(model, batch, runMetrics.examples);
-  const { logits, skipped } = await first.learn(model, batch, taken, lanes);
+  const { logits, skipped } = await first.learn(model, batch, taken);
   if (pending) pending.add(logits.subarray(0, batch.rows - corrections));
   else count(learners, logits, batch, seen);
   if (taken) runMetrics.leftOut += batch.rows - taken.reduce((sum, one) => sum + one, 0);

@@ -39,8 +39,6 @@ export interface DecodedBatch {
   readonly seen: readonly Span[];
   /** Passes over the data that have ended before the batch's end. */
   readonly epochs: number;
-  /** Rows of each lane's part of the batch, where a topic's partitions are shared out. */
-  readonly lanes?: readonly number[];
   /** The join behind the batch, where labels come from clicks. */
   readonly join?: JoinState;
   /** Clicks until here that label nothing, where they are kept. */

@@ -44,8 +44,7 @@ export async function profileOf(options: ProfileOfOptions): Promise<Profile> {
   await fingerprintsOf(data);
   const spec = parseSpec(specText(options.model), options.model);
   const onProgress = (progress: ProfileProgress) => options.onProgress?.({ stage: "profile", ...progress });
-  const profile = await readProfile(spec, { data, limit: options.limit, signal: options.signal, onProgress });
-  return profile;
+  return readProfile(spec, { data, limit: options.limit, signal: options.signal, onProgress });
 }
 
 /** What to look at. */

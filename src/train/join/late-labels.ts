@@ -8,7 +8,7 @@ import type { LabelReader } from "./click-reader.js";
 import { FinalLabels } from "./final-labels.js";
 import type { JoinState } from "./join-counts.js";
 import { Repeated } from "./repeated.js";
-import { type OpenImpressions, Tail, type TailState } from "./tail.js";
+import { type OpenImpressions, pieceRows, Tail, type TailState } from "./tail.js";
 
 /** How far impressions were learned, corrected and settled. Plain JSON. */
 export interface LateLabelsState {
@@ -191,8 +191,7 @@ export class LateLabels {
 
   /** Corrections of a batch, at most: there is one impression at least, and where as many are to come there is always room for a piece. */
   private get room(): number {
-    const { capacity } = this.options.layout;
-    return Math.min(Math.max(1, capacity >> 1), this.left - 1);
+    return Math.min(pieceRows(this.options.layout), this.left - 1);
   }
 
   /** The piece that came to its age first, of those that have. */
@@ -206,14 +205,9 @@ export class LateLabels {
     return first;
   }
 
-  /** Rows of a piece that is read again, unless it is the last one. */
-  private get piece(): number {
-    return Math.max(1, this.options.layout.capacity >> 1);
-  }
-
   /** A tail's next piece, if all of it was learned. */
   private async ahead(tail: Tail): Promise<Batch | null> {
-    if (tail.state.rows + this.piece > this.rows) return null;
+    if (tail.state.rows + pieceRows(this.options.layout) > this.rows) return null;
     const batch = await tail.peek();
     return batch && tail.state.rows + batch.rows <= this.rows ? batch : null;
   }
@@ -228,8 +222,12 @@ export class LateLabels {
   private found(tail: Tail, batch: Batch): number[] {
     const rows: number[] = [];
     for (let row = 0; row < batch.rows; row++)
-      if (this.repeated.has(tail.state.rows + row)) continue;
-      else if (this.clickedUntil(batch, row, tail.age) && !this.clickedUntil(batch, row, tail.from)) rows.push(row);
+      if (
+        !this.repeated.has(tail.state.rows + row) &&
+        this.clickedUntil(batch, row, tail.age) &&
+        !this.clickedUntil(batch, row, tail.from)
+      )
+        rows.push(row);
     return rows;
   }
 

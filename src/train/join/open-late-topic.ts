@@ -15,7 +15,7 @@ import { GroupMember } from "../workers/group-member.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 import type { LabelReader } from "./click-reader.js";
 import { LateLabels } from "./late-labels.js";
-import type { OpenImpressions } from "./tail.js";
+import { type OpenImpressions, pieceRows } from "./tail.js";
 
 interface Opened {
   /** Of the impressions to learn; not begun. */
@@ -111,7 +111,7 @@ export class LateTopic {
       distinct: false,
       watch: false,
     });
-    const rows = Math.max(1, decoder.layout.capacity >> 1);
+    const rows = pieceRows(decoder.layout);
     const buffer = new ArrayBuffer(decoder.layout.bytes);
     yield* decodedMessages(log, merge, decoder, {
       limit: Number.POSITIVE_INFINITY,

@@ -11,7 +11,7 @@ import type { StreamStart } from "../workers/thread-messages.js";
 import type { LabelReader } from "./click-reader.js";
 import type { JoinState } from "./join-counts.js";
 import { LateLabels, type LateLabelsState } from "./late-labels.js";
-import type { OpenImpressions } from "./tail.js";
+import { type OpenImpressions, pieceRows } from "./tail.js";
 
 interface Opened {
   readonly feeds: FileFeeds;
@@ -63,7 +63,7 @@ function refuseUnrepeatable(inputs: readonly Input[]): void {
 }
 
 function opener(feeds: FileFeeds, { inputs, begins }: Pick<Again, "inputs" | "begins">): OpenImpressions {
-  const rows = Math.max(1, feeds.layout.capacity >> 1);
+  const rows = pieceRows(feeds.layout);
   return async function* again(place: StreamPosition) {
     const start = place as FilePosition;
     const feed = feeds.again(inputs);

@@ -10,6 +10,9 @@ export interface TailState {
   readonly position: StreamPosition;
 }
 
+/** Rows of a piece that is read again, unless it is the last one. */
+export const pieceRows = ({ capacity }: Pick<BatchLayout, "capacity">): number => Math.max(1, capacity >> 1);
+
 /** The batches of impressions from a place on. */
 export type OpenImpressions = (start: StreamPosition) => AsyncIterable<DecodedBatch>;
 

@@ -59,7 +59,9 @@ export class Merge {
   private readonly offsets: bigint[];
   private readonly stops: readonly bigint[] | null;
   private readonly lead: Lead | null;
-  private replay: MergeDecision[];
+  private replay: readonly MergeDecision[];
+  /** Of the replay's decisions so many were followed. */
+  private followed = 0;
   /** Partitions that take turns: the first so many; 0 = not decided yet. */
   private width: number;
   private losses = 0;
@@ -157,13 +159,14 @@ export class Merge {
 
   /** The next decision that is followed and not made. */
   private get known(): MergeDecision | undefined {
-    return this.lead?.next ?? this.replay[0];
+    return this.lead?.next ?? this.replay[this.followed];
   }
 
   /** Follows what is known of this place. @returns true at a close */
   private follow(): boolean {
     for (let decision = this.known; decision?.at === this.messages; decision = this.known) {
-      (this.lead ?? this.replay).shift();
+      if (this.lead) this.lead.shift();
+      else this.followed++;
       if (decision.kind === "close") return true;
       if (decision.kind === "turn") this.give(decision.partition);
       if (decision.kind === "partitions") this.width = decision.count;
@@ -183,9 +186,10 @@ export class Merge {
   /** Messages were lost: what was decided over them can no longer be followed. */
   private decideAnew(): void {
     this.losses = this.log.losses;
-    const here = this.replay.filter(({ at }) => at === this.messages);
-    if (here.length < this.replay.length) this.fresh.push({ kind: "anew", at: this.messages });
-    this.replay = here;
+    const ahead = this.replay.slice(this.followed);
+    this.replay = ahead.filter(({ at }) => at === this.messages);
+    this.followed = 0;
+    if (this.replay.length < ahead.length) this.fresh.push({ kind: "anew", at: this.messages });
   }
 
   private decide(decision: Extract<MergeDecision, { kind: "turn" }>): void {
