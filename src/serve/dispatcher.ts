@@ -42,7 +42,7 @@ interface Pending extends Ask {
 /** A lane takes at most so many requests and bytes in a turn, so that others have some, too. */
 const MOST_ASKED = 256;
 const MOST_BYTES = 1 << 20;
-/** A lane that is at long requests is given its next turn while it runs: what has come need not wait for who gives it. Short ones are joined. */
+/** A lane that has enough to do is given its next turn while it runs, so that it need not wait for who gives it. Few short requests are joined instead. */
 const MOST_TURNS = 2;
 
 /** A lane and what it is at. */
@@ -50,6 +50,8 @@ interface Place {
   readonly lane: Lane;
   readonly given: Map<number, Pending>;
   turns: number;
+  /** Requests it had left after its last turn. */
+  left: number;
 }
 
 /** Gives requests to lanes: at once to one that has nothing to do, and to a busy one all that came since its last turn. */
@@ -64,7 +66,7 @@ export class Dispatcher {
   /** @param mostAsked requests that a lane is given in a turn, at most */
   constructor(lanes: readonly Lane[], mostAsked = MOST_ASKED) {
     this.mostAsked = mostAsked;
-    this.places = lanes.map((lane) => ({ lane, given: new Map(), turns: 0 }));
+    this.places = lanes.map((lane) => ({ lane, given: new Map(), turns: 0, left: 0 }));
   }
 
   /** Requests that are not answered yet. */
@@ -99,10 +101,12 @@ export class Dispatcher {
   private give(): void {
     this.refuseLate();
     for (let turns = 0; turns < MOST_TURNS; turns++) {
-      const free = this.places.filter((place) => place.turns === turns && (turns === 0 || isLong(place)));
+      const free = this.places.filter(
+        (place) => place.turns === turns && (turns === 0 || isLong(place) || place.left > 0),
+      );
       free.forEach((place, i) => {
         const asked = this.takeSome(free.length - i);
-        if (asked.length > 0 || (turns === 0 && place.given.size > 0)) void this.turn(place, asked);
+        if (asked.length > 0 || (place.given.size > 0 && (turns === 0 || !isLong(place)))) void this.turn(place, asked);
       });
     }
     if (this.waiting === 0) for (const resolve of this.rest.splice(0)) resolve();
@@ -114,10 +118,11 @@ export class Dispatcher {
     for (const pending of asked) given.set(pending.id, pending);
     place.turns++;
     try {
-      const { outcomes } = await lane.turn(
+      const { outcomes, open } = await lane.turn(
         asked.map(({ id, body, tensors }) => ({ id, body, tensors })),
         dropped,
       );
+      place.left = open;
       for (const outcome of outcomes) settle(given, outcome);
     } catch (error) {
       for (const { reject } of given.values()) reject(error);
