@@ -46,6 +46,8 @@ export interface TableKernel {
   put(key: bigint, weights: number): void;
   /** `put` of `count` u64 keys; weights f32[count × floats] at `given`. */
   putRows(keys: number, count: number, given: number, floats: number): void;
+  /** In place of each of `count` u64 keys: its row (u32, 0xffffffff where nothing was learned), and 1 where `putRows` would not change it. */
+  compareRows(keys: number, count: number, given: number, floats: number): void;
   remove(key: bigint): number;
   /** Gives up an exact table's row; the last one takes its number. */
   removeRow(row: number): void;

@@ -1,3 +1,4 @@
+import { eachGiven } from "./given-rows.js";
 import type { RowStore } from "./row-store.js";
 
 /** Rows of a store: what they are known by, and f32[keys × dim]. */
@@ -21,12 +22,11 @@ export class StoreDifference {
     this.came = new Uint8Array(Math.ceil(store.capacity / 8));
   }
 
-  /** Of some rows those that the store lacks or has otherwise, to the bit. */
-  differing({ keys, weights }: Rows): Rows {
+  /** Of some rows those that the store lacks or would hold otherwise, to the bit, in the precision it has. */
+  differing(rows: Rows): Rows {
+    const { keys, weights } = rows;
     const { dim } = this.store.layout;
-    const different: number[] = [];
-    for (let i = 0; i < keys.length; i++)
-      if (!this.holds(keys[i], weights.subarray(i * dim, (i + 1) * dim))) different.push(i);
+    const different = this.different(rows);
     const some = new Float32Array(different.length * dim);
     different.forEach((i, to) => {
       some.set(weights.subarray(i * dim, (i + 1) * dim), to * dim);
@@ -46,11 +46,19 @@ export class StoreDifference {
     }
   }
 
-  private holds(key: bigint, weights: Float32Array): boolean {
+  /** Which of some rows differ, by their places. Those that the store has, the same or otherwise, have come. */
+  private different(rows: Rows): number[] {
     const { store, came } = this;
-    const row = store.kernel.rowOf(key) >>> 0;
-    if (row === NONE || store.kernel.isTouched(row) !== 1) return false;
-    came[row >> 3] |= 1 << (row & 7);
-    return store.weightsOf(key).every((weight, i) => Object.is(weight, weights[i]));
+    const different: number[] = [];
+    eachGiven(store, rows, (at, count, given, from) => {
+      store.kernel.compareRows(at, count, given, store.layout.dim);
+      const found = new Uint32Array(store.memory.buffer, at, count * 2);
+      for (let i = 0; i < count; i++) {
+        const [row, same] = [found[2 * i], found[2 * i + 1]];
+        if (row !== NONE) came[row >> 3] |= 1 << (row & 7);
+        if (same === 0) different.push(from + i);
+      }
+    });
+    return different;
   }
 }

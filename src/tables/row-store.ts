@@ -6,6 +6,7 @@ import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, optimizerFor } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import { ChangeFeed, type ChangeReader } from "./change-feed.js";
+import { eachGiven } from "./given-rows.js";
 import { type Lifecycle, openLifecycle } from "./lifecycle.js";
 import { RemovedKeys } from "./removed-keys.js";
 import { PACKED, type RowChunk, type RowState, slotsOf } from "./rows.js";
@@ -194,17 +195,8 @@ export abstract class RowStore {
    * @throws HashbrookError table_full, and nothing has changed
    */
   put({ keys, weights }: RowChunk): void {
-    const { kernel, memory, packing, layout } = this;
-    const { dim } = layout;
     this.reserve(keys.length);
-    const given = packing + PACKED * 8;
-    for (let from = 0; from < keys.length; from += PACKED) {
-      const some = keys.subarray(from, from + PACKED);
-      const floats = weights.subarray(from * dim, (from + some.length) * dim);
-      new BigUint64Array(memory.buffer, packing, PACKED).set(some);
-      new Float32Array(memory.buffer, given, floats.length).set(floats);
-      kernel.putRows(packing, some.length, given, dim);
-    }
+    eachGiven(this, { keys, weights }, (at, count, given) => this.kernel.putRows(at, count, given, this.layout.dim));
   }
 
   /**

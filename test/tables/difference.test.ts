@@ -1,6 +1,7 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { StoreDifference } from "../../src/tables/difference.js";
 import { ExactStore } from "../../src/tables/exact-store.js";
+import { servingPrecisions } from "../../src/tables/row-store.js";
 
 const spec = {
   name: "ids",
@@ -21,4 +22,18 @@ it("finds what a store lacks, has otherwise and has too much, whatever the piece
   expect([...first.keys, ...first.weights]).toEqual([9n, 9, 9]);
   expect([...second.keys, ...second.weights]).toEqual([4n, 0, 4]);
   expect([...difference.lacked()]).toEqual([3n]);
+});
+
+describe.each(servingPrecisions)("rows held as %s", (servingPrecision) => {
+  it.each([1, 2, 5])("do not differ from the f32 weights they were made of, dim %i", (dim) => {
+    const store = new ExactStore({ ...spec, dim }, { serving: true, servingPrecision });
+    const keys = BigUint64Array.from({ length: 8 }, (_, i) => BigInt(i * i + 1));
+    const weights = Float32Array.from({ length: 8 * dim }, (_, i) => Math.sin(i + 1) / 3);
+    store.put({ keys, weights });
+    const difference = new StoreDifference(store);
+    expect(difference.differing({ keys, weights }).keys).toHaveLength(0);
+    expect(difference.lacked()).toHaveLength(0);
+    weights[3 * dim] = 2;
+    expect([...difference.differing({ keys, weights }).keys]).toEqual([10n]);
+  });
 });

@@ -52,7 +52,7 @@ export {
 export { setLimit, useWorkspace, workspace, workspaceEnd } from "./memory";
 export { similarities } from "./nearest";
 export { identify, numberRows } from "./numbered";
-export { plant, put, putRows, rowFor } from "./new-rows";
+export { compareRows, plant, put, putRows, rowFor } from "./new-rows";
 export { configurePrecision, configureRow, setServing, unpack } from "./row-state";
 export { adamRestore, power1, power2 } from "./optimizers/adam";
 export { beginStep, configureOptimizer } from "./optimizers/index";

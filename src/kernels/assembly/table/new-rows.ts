@@ -2,11 +2,12 @@
 import { displace, policy, startMeta } from "./eviction";
 import { copyFloats } from "./lanes";
 import { metaBytes } from "./lifecycle";
-import { dim, hold, initialAt, initialise, laneBytes, serving } from "./row-state";
+import { dim, heldBytes, hold, initialAt, initialise, laneBytes, serving } from "./row-state";
 import {
   makeState,
   exact,
   index,
+  isTouched,
   NONE,
   nextRow,
   note,
@@ -69,6 +70,25 @@ export function putRows(keys: usize, count: u32, given: usize, floats: u32): voi
     memory.fill(scratchState, 0, laneBytes);
     copyFloats(scratchState, given + ((<usize>u * floats) << 2), floats);
     put(load<u64>(keys + ((<usize>u) << 3)), scratchState);
+  }
+}
+
+/**
+ * Compares a replica's rows with `count` keys (u64) and their weights, f32[count × floats] at `given`. In place of each key come two u32: its
+ * row, NONE where nothing was learned, and 1 where that row would be the same if these weights were put into it.
+ */
+export function compareRows(keys: usize, count: u32, given: usize, floats: u32): void {
+  const packed = scratchState + laneBytes;
+  for (let u: u32 = 0; u < count; u++, keys += 8) {
+    const found = rowOf(load<u64>(keys));
+    const row = found != NONE && isTouched(found) ? found : NONE;
+    store<u32>(keys, row);
+    store<u32>(keys, 0, 4);
+    if (row == NONE) continue;
+    memory.fill(scratchState, 0, laneBytes);
+    copyFloats(scratchState, given + ((<usize>u * floats) << 2), floats);
+    hold(scratchState, packed);
+    store<u32>(keys, memory.compare(packed, rowPtr(row), heldBytes()) == 0 ? 1 : 0, 4);
   }
 }
 

@@ -85,6 +85,11 @@ export function hold(w: usize, ptr: usize): void {
   encode(held, w, ptr, lanes, true, 0, 0);
 }
 
+/** Bytes of a replica's row. */
+export function heldBytes(): usize {
+  return codeBytes(held, lanes);
+}
+
 /** out[lanes] = the weights that the optimizer's state at ptr stands for. */
 export function derive(ptr: usize, out: usize): void {
   if (codec == F32) deriveFloats(ptr, out);
