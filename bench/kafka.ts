@@ -1,14 +1,12 @@
-import { createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BrokerFacts, killBroker, startBroker, whyUnavailable } from "../scripts/kafka-broker.mjs";
 import { openFollow } from "../src/delta-log/open.js";
 import { Scorer } from "../src/serve/scorer.js";
 import { withAdmin } from "../src/sources/kafka/admin.js";
 import { createKafka, type KafkaOptions, kafkaOptions } from "../src/sources/kafka/client.js";
-import { KafkaProducer } from "../src/sources/kafka/producer.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { loadSpec, parseSpec } from "../src/spec/parse.js";
 import type { Progress } from "../src/train/report.js";
@@ -16,6 +14,7 @@ import { train } from "../src/train/run.js";
 import { background, lastWords, residentMiB, said } from "./lib/background.js";
 import { globo } from "./lib/globo.js";
 import { hashbrook, median, round } from "./lib/run.js";
+import { load } from "./lib/topic.js";
 
 const PARTITIONS = 4;
 const DEEP = "features/globo-deep-crossing-json.yaml";
@@ -78,7 +77,7 @@ async function rates(
   lr: CompiledSpec,
   deep: CompiledSpec,
 ): Promise<object> {
-  const { messages, bytes } = await load(kafka, topic, file);
+  const { messages, bytes } = await load(kafka, topic, file, PARTITIONS);
   const seen = { bare: [] as number[], lr: [] as number[], deep: [] as number[], deepFile: [] as number[] };
   const out = () => mkdtempSync(join(folder, "run-"));
   for (let repeat = 0; repeat < repeats; repeat++) {
@@ -114,24 +113,6 @@ function linear(): CompiledSpec {
       "tables:\n  weights: { encoding: hash, rows: 8_388_608 }\ntower: lr\n",
     );
   return parseSpec(text, "globo-lr-json.yaml");
-}
-
-async function load(kafka: KafkaOptions, topic: string, file: string): Promise<{ messages: number; bytes: number }> {
-  await withAdmin(kafka, (admin) => admin.createTopic(topic, PARTITIONS, { "retention.ms": "-1" }));
-  const producer = await KafkaProducer.open(kafka, topic);
-  let records: { value: string; partition: number }[] = [];
-  let messages = 0;
-  let bytes = 0;
-  for await (const value of createInterface({ input: createReadStream(file) })) {
-    records.push({ value, partition: messages++ % PARTITIONS });
-    bytes += Buffer.byteLength(value);
-    if (records.length < 20_000) continue;
-    await producer.send(records);
-    records = [];
-  }
-  await producer.send(records);
-  await producer.close();
-  return { messages, bytes };
 }
 
 /** Messages a second between a consumer's first batch and its last one: kafkajs with the trainer's fetch settings, and nothing else. */

@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 /** The end of what each process wrote to its standard error. */
 const last = new Map<ChildProcess, string>();
 
-/** Starts the built command line; only its standard error is heard. */
-export function background(args: readonly string[]): ChildProcess {
-  const child = spawn(process.execPath, ["dist/cli/main.js", ...args], { stdio: ["ignore", "ignore", "pipe"] });
+/** Starts the built command line; only its standard error is heard. @param by a command that is given it and becomes it */
+export function background(args: readonly string[], by: readonly string[] = []): ChildProcess {
+  const [command, ...rest] = [...by, process.execPath, "dist/cli/main.js", ...args];
+  const child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"] });
   child.stderr!.on("data", (data) => last.set(child, `${lastWords(child)}${data}`.slice(-2000)));
   return child;
 }

@@ -1,0 +1,131 @@
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrokerFacts, killBroker, startBroker, whyUnavailable } from "../scripts/kafka-broker.mjs";
+import { openCheckpoint } from "../src/checkpoints/store.js";
+import { kafkaOptions } from "../src/sources/kafka/client.js";
+import { lastWords } from "./lib/background.js";
+import { criteoLike } from "./lib/criteo-like.js";
+import { Quotas } from "./lib/quotas.js";
+import { round } from "./lib/run.js";
+import { load } from "./lib/topic.js";
+
+const LANES = 8;
+const ROUND = 2048;
+const PROCESSES = [1, 2, 4, 8];
+/** Of a core, that each process has. */
+const SHARE = 0.1;
+/** Longer than any round takes: nobody works for another. */
+const PATIENCE_MS = 600_000;
+
+/**
+ * Processes that share eight lanes, each with a fixed share of a core, so that two cores stand for eight machines. What a process does for every
+ * event of all lanes (read, fold) is measured with one that only follows a finished run; the rest is what a lane's own events take.
+ * Times are of a longer run less those of a shorter one, so starts do not count. The broker and the network have no such bound.
+ */
+export async function run({ smoke }: { smoke: boolean }): Promise<object | null> {
+  const unavailable = (await whyUnavailable()) ?? Quotas.whyUnavailable();
+  if (unavailable !== null) {
+    console.error(`skipped: ${unavailable}`);
+    return null;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "hashbrook-scaling-"));
+  const broker = await startBroker({ dir: join(folder, "broker"), optimized: true });
+  try {
+    return await measured(broker, folder, smoke);
+  } finally {
+    await killBroker(broker);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measured(broker: BrokerFacts, folder: string, smoke: boolean): Promise<object> {
+  const perUpdate = LANES * (smoke ? 64 : ROUND);
+  // The shorter run is long enough for its code to be compiled.
+  const [short, long] = (smoke ? [1, 2] : [4, 12]).map((updates) => updates * perUpdate);
+  for (const events of [short, long])
+    await load(kafkaOptions(broker.brokers), topicOf(events), criteoLike(events), LANES);
+  const model = modelOf(folder, perUpdate / LANES);
+  const share = smoke ? 1 : SHARE;
+  const quotas = new Quotas(share);
+  const seconds = async (events: number, ...members: (readonly string[])[]) => {
+    const started = performance.now();
+    await Promise.all(members.map((args, i) => ended(quotas.start(i, line(broker, model, events, args)))));
+    return (performance.now() - started) / 1000;
+  };
+  const marginal = async (members: (events: number) => (readonly string[])[]) =>
+    (((await seconds(long, ...members(long))) - (await seconds(short, ...members(short)))) * 1e6) / (long - short);
+  try {
+    const measuredUs = new Map<number, number>();
+    for (const processes of smoke ? [1, 2] : PROCESSES)
+      measuredUs.set(processes, await marginal((events) => sharing(folder, events, processes)));
+    agree([...measuredUs.keys()].map((processes) => join(folder, roundsOf(long, processes))));
+    const all = await marginal((events) => [
+      ["--lane", "1/2", "--out", join(folder, "follower"), "--rounds-topic", roundsOf(events, 1)],
+    ]);
+    return { what: WHAT, lanes: LANES, round: perUpdate / LANES, share, ...compared(measuredUs, all, share) };
+  } finally {
+    quotas.close();
+  }
+}
+
+/** @throws Error where runs have come to different models */
+function agree(runs: readonly string[]): void {
+  const checksums = new Set(runs.map((run) => openCheckpoint(run).checkpoint.chain[0].checksum));
+  if (checksums.size !== 1) throw new Error(`${runs.length} runs came to ${checksums.size} models`);
+}
+
+const WHAT =
+  "events/s of processes that share eight lanes, each with a tenth of a core; model: 1 / (own / P + all), own = what one process takes less what following takes";
+
+/** Measured rates beside the model's, and the model's for more processes than were measured. */
+function compared(measuredUs: ReadonlyMap<number, number>, all: number, share: number): object {
+  const one = measuredUs.get(1)!;
+  const modelled = (processes: number) => (one - all) / processes + all;
+  const rows = [...measuredUs].map(([processes, us]) => ({
+    processes,
+    events_per_second: Math.round(1e6 / us),
+    of_linear: round(one / us / processes, 3),
+    model_of_linear: round(one / modelled(processes) / processes, 3),
+    model_error: round(modelled(processes) / us - 1, 3),
+  }));
+  const extrapolated = [16, 32, 64].map((processes) => ({
+    processes,
+    of_linear: round(one / modelled(processes) / processes, 3),
+  }));
+  const stages = { own_us: round((one - all) * share, 2), all_us: round(all * share, 2) };
+  return { core_us_an_event: stages, measured: rows, extrapolated };
+}
+
+const topicOf = (events: number) => `events-${events}`;
+const roundsOf = (events: number, processes: number) => `rounds-${events}-${processes}`;
+
+/** The command lines of processes that share the lanes of a run. */
+function sharing(folder: string, events: number, processes: number): string[][] {
+  const out = join(folder, roundsOf(events, processes));
+  return Array.from({ length: processes }, (_, k) => {
+    return ["--lane", `${k}/${processes}`, "--out", out, "--rounds-topic", roundsOf(events, processes)];
+  });
+}
+
+function line(broker: BrokerFacts, model: string, events: number, args: readonly string[]): string[] {
+  const topic = ["--kafka", broker.brokers, "--topic", topicOf(events), "--group", "none", "--until", "end"];
+  const patience = ["--takeover-ms", String(PATIENCE_MS), "--checkpoint-seconds", "0", "--threads", "1"];
+  return ["train", "--model", model, ...topic, ...patience, ...args];
+}
+
+function modelOf(folder: string, events: number): string {
+  const path = join(folder, "lanes.yaml");
+  const spec = readFileSync("features/criteo-deep-crossing.yaml", "utf8");
+  writeFileSync(path, `${spec}train: { lanes: ${LANES}, round: ${events}, warmup: 0 }\n`);
+  return path;
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.on("close", (status) =>
+      status === 0 ? resolve() : reject(new Error(`exit ${status}: ${lastWords(child)}`)),
+    );
+  });
+}
