@@ -1,5 +1,13 @@
 import { constantOf, structOf } from "../kernels/layouts.js";
-import { type CompiledSpec, type Format, hasFeatures, isDelimited, isNested, wholePath } from "../spec/compiled.js";
+import {
+  type CompiledSpec,
+  type Format,
+  hasFeatures,
+  isDelimited,
+  isNested,
+  tiesOf,
+  wholePath,
+} from "../spec/compiled.js";
 import { type Arena, Struct } from "./arena.js";
 import type { ScanKernel } from "./kernel.js";
 
@@ -57,8 +65,10 @@ export function sourcesOf(spec: CompiledSpec, format: Format): string[] {
 
 /** The same, as often as it is read. */
 export function everySource(spec: CompiledSpec, format: Format): string[] {
-  const { from, time, id, oracle } = spec.label;
-  const label = [from, weightSource(spec, format), time?.from, id, oracle].filter((name) => name != null);
+  const { from, time, oracle } = spec.label;
+  const label = [from, weightSource(spec, format), time?.from, ...tiesOf(spec.label), oracle].filter(
+    (name) => name != null,
+  );
   const type = spec.events.type ? [spec.events.type.from] : [];
   return [...label, ...type, ...spec.fields.flatMap((field) => ("from" in field ? [field.from] : []))];
 }

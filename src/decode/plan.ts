@@ -1,7 +1,15 @@
 import { type BatchLayout, batchLayout } from "../core/batch.js";
 import { partsOf } from "../fields/index.js";
 import { constantOf, offsetOf, structOf } from "../kernels/layouts.js";
-import { type CompiledSpec, type Format, isBinary, numberOf, positiveNumber, timeUnits } from "../spec/compiled.js";
+import {
+  type CompiledSpec,
+  type Format,
+  isBinary,
+  numberOf,
+  positiveNumber,
+  tiesOf,
+  timeUnits,
+} from "../spec/compiled.js";
 import { type Arena, type Laid, Struct } from "./arena.js";
 import {
   type FieldContext,
@@ -163,6 +171,8 @@ function planStruct(
   const [headLabel, headWeight, headTag] = headOf(format).map((name) => (name === "" ? 0 : places.slot(name, "text")));
   const scratch = arena.take(SCRATCH_BYTES);
   const spare = arena.take(structOf("scan", "Slot").size);
+  const tied = tiesOf(label);
+  const ids = arena.words(tied.map((from) => places.slot(from, "text")));
   return new Struct("Plan", {
     atLeast: threshold(label.positive),
     timeScale: Math.max(1, second),
@@ -184,7 +194,8 @@ function planStruct(
     stringKind: constantOf("scan", events.numbers_as_strings ? "TEXT" : "STRING"),
     weightSlot: slot(weightSource(spec, format), "number"),
     timeSlot: slot(label.time?.from, second < 1 && isBinary(format) ? "text" : "number"),
-    idSlot: slot(label.id, "text"),
+    idSlots: ids,
+    idSlotsEnd: ids + 4 * tied.length,
     oracleSlot: slot(label.oracle, "number"),
     required: +requireLabel,
     soft: +(label.soft ?? false),

@@ -144,7 +144,11 @@ function checked(options: ExplainOptions): Asked {
 }
 
 /** What gives events their labels; null: they have them. */
-async function joinerOf(spec: CompiledSpec, { clicks }: ExplainOptions, layout: BatchLayout): Promise<Joiner | null> {
+async function joinerOf(
+  spec: CompiledSpec,
+  { clicks, data }: ExplainOptions,
+  layout: BatchLayout,
+): Promise<Joiner | null> {
   if (!spec.join && clicks === undefined) return null;
   if (!spec.join || clicks === undefined)
     throw new HashbrookError(
@@ -155,7 +159,8 @@ async function joinerOf(spec: CompiledSpec, { clicks }: ExplainOptions, layout: 
       },
     );
   const files = typeof clicks === "string" ? [clicks] : clicks;
-  return openJoiner({ spec, out: null, deadLetters: null, clicks: { files } }, layout, {
+  const shown = spec.label.key && { files: [data].flat() };
+  return openJoiner({ spec, out: null, deadLetters: null, clicks: { files, ...(shown && { shown }) } }, layout, {
     state: null,
     fresh: true,
     replay: [],

@@ -18,6 +18,7 @@ import {
   type TowerKind,
 } from "./compiled.js";
 import { CompiledGate } from "./gate.js";
+import { MOST_KEYS } from "./join.js";
 import { MOST_POSITIVES } from "./label.js";
 import { CompiledLanes } from "./lanes.js";
 import { CompiledMetrics } from "./metrics.js";
@@ -62,7 +63,11 @@ const Correct = Type.Object(
   closed,
 );
 
-const LabelStream = Type.Object({ events: Events, id: text, time: Time, type: Type.Optional(MessageType) }, closed);
+const key = Type.Optional(Type.Array(text, { minItems: 1, maxItems: MOST_KEYS }));
+const LabelStream = Type.Object(
+  { events: Events, id: orNull(text), key, time: Time, type: Type.Optional(MessageType) },
+  closed,
+);
 
 const Join = Type.Object(
   {
@@ -88,6 +93,7 @@ const Label = Type.Object(
     weight: orNull(text),
     time: orNull(Time),
     id: orNull(text),
+    key,
     id_window: Type.Optional(count(2 ** 30)),
     prior: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
     oracle: orNull(text),

@@ -124,6 +124,8 @@ export interface LabelSpec {
   readonly time: TimeSpec | null;
   /** Event id (hashed with seed 0). */
   readonly id: string | null;
+  /** What is told of an event in place of an id, and of the clicks on it (hashed one after the other); absent: nothing. */
+  readonly key?: readonly string[];
   /** Events among which an id counts once; there only where there is an id. */
   readonly id_window?: number;
   /** The share of positive events (by weight) that predictions start from; absent: found in the first events. */
@@ -144,13 +146,19 @@ export interface TimeSpec {
 export interface LabelStreamSpec {
   /** How one is written. */
   readonly events: EventFormat;
-  /** The id of its impression. */
-  readonly id: string;
+  /** The id of its impression; null where a key says which it is. */
+  readonly id: string | null;
+  /** The values that its impression has in common with it; absent: none, there is an id. */
+  readonly key?: readonly string[];
   /** When. */
   readonly time: TimeSpec;
   /** They are the messages that have one of these values there; absent: all are. */
   readonly type?: MessageType;
 }
+
+/** Where the values are that tie impressions and clicks: an id, or a key. */
+export const tiesOf = ({ id, key }: Pick<LabelSpec, "id" | "key">): readonly string[] =>
+  key ?? (id === null ? [] : [id]);
 
 /** How impressions get their labels: 1 where a click came in time, else 0. All times in ms. */
 export interface JoinSpec {

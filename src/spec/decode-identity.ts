@@ -38,7 +38,7 @@ export interface DecodeIdentity {
     readonly events: EventFormat;
     /** Where labels come from clicks. */
     readonly join?: JoinSpec;
-    readonly label: Pick<LabelSpec, "from" | "positive" | "soft" | "weight" | "time" | "id" | "oracle">;
+    readonly label: Pick<LabelSpec, "from" | "positive" | "soft" | "weight" | "time" | "id" | "key" | "oracle">;
     readonly fields: readonly FieldIdentity[];
     readonly tables: readonly TableIdentity[];
     /** What the parts of crosses are hashed by (`train.seed`); absent where there are none. */
@@ -48,12 +48,12 @@ export interface DecodeIdentity {
 
 /** What of a spec decides how its events are decoded: specs of equal hashes can share decoded batches of one capacity. */
 export function decodeIdentity(spec: CompiledSpec): DecodeIdentity {
-  const { from, positive, soft, weight, time, id, oracle } = spec.label;
+  const { from, positive, soft, weight, time, id, key, oracle } = spec.label;
   const crosses = spec.fields.some((field) => "of" in field) ? { crosses: spec.seed } : {};
   const value = {
     events: spec.events,
     ...(spec.join ? { join: spec.join } : {}),
-    label: { from, positive, ...(soft ? { soft } : {}), weight, time, id, oracle },
+    label: { from, positive, ...(soft ? { soft } : {}), weight, time, id, ...(key ? { key } : {}), oracle },
     fields: spec.fields.map(fieldIdentity),
     tables: spec.tables.map(tableIdentity).filter(({ singles, bags }) => singles.length + bags.length > 0),
     ...crosses,

@@ -16,6 +16,13 @@ const { format, columns, header, separator, null_values, numbers_as_strings, sch
 const duration = (description: string, value: string) =>
   optional(Type.Union([text(description), Type.Number({ minimum: 0, description })], { description, default: value }));
 
+/** Values of a key. */
+export const MOST_KEYS = 16;
+const key = (description: string) =>
+  optional(
+    Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: MOST_KEYS, uniqueItems: true, description }),
+  );
+
 const labels = (what: string, id: string) =>
   Type.Object(
     {
@@ -26,7 +33,8 @@ const labels = (what: string, id: string) =>
       null_values,
       numbers_as_strings,
       schema,
-      id: text(id),
+      id: optional(text(id)),
+      key: key("Where the values of join.key are. Default: where impressions have them."),
       time: Time,
       type: optional(messageType(what)),
     },
@@ -37,6 +45,9 @@ const labels = (what: string, id: string) =>
 export const Join = Type.Object(
   {
     clicks: labels("clicks", "Where the id of the clicked impression is."),
+    key: key(
+      "Columns or paths that impressions and clicks have in common ([user, item]), in place of an id: a click belongs to the last impression of its key before it.",
+    ),
     conversions: optional(labels("conversions", "Where the id of the impression is, as in clicks.")),
     window: duration("A click counts when it came within so long after its impression (15m, 1d).", window),
     lateness: duration("How much older than its newest one a stream's clicks may be; older ones are late.", lateness),
@@ -51,13 +62,14 @@ export function compileJoin(spec: ModelSpec, label: LabelSpec, problems: Problem
   const written = spec.join;
   if (written === undefined) return {};
   checkLabel(label, problems);
+  if (written.key) checkKey(written, label, problems);
   const correct = compileCorrect(written, problems);
   if (correct) checkCorrect(spec, correct, problems);
   return {
     join: {
-      clicks: compileLabels(written.clicks, "join.clicks", problems),
+      clicks: compileLabels(written.clicks, "join.clicks", written.key, problems),
       ...(written.conversions && {
-        conversions: compileLabels(written.conversions, "join.conversions", problems),
+        conversions: compileLabels(written.conversions, "join.conversions", undefined, problems),
       }),
       window: correct?.ages.at(-1) ?? milliseconds("join.window", written.window ?? window, problems, true),
       lateness: milliseconds("join.lateness", written.lateness ?? lateness, problems),
@@ -70,20 +82,71 @@ export function compileJoin(spec: ModelSpec, label: LabelSpec, problems: Problem
 function compileLabels(
   written: NonNullable<ModelSpec["join"]>["clicks"],
   path: string,
+  key: readonly string[] | undefined,
   problems: Problems,
 ): LabelStreamSpec {
-  const { id, type } = written;
+  const { type } = written;
   const events = compileEvents(written, problems, path);
   const time = compileTime(written.time, problems, `${path}.time`);
-  checkSources(events, { id, time: time.from, "type.from": type?.from }, path, problems);
-  return { events, id, time, ...compileType(type) };
+  const ties = compileTies(written, path, key, problems);
+  const keys = Object.fromEntries((ties.key ?? []).map((part, i) => [`key[${i}]`, part]));
+  checkSources(events, { id: ties.id ?? undefined, ...keys, time: time.from, "type.from": type?.from }, path, problems);
+  return { events, ...ties, time, ...compileType(type) };
+}
+
+/** What a click names its impression by: an id, or the values of the join's key. */
+function compileTies(
+  { id, key: own }: Pick<NonNullable<ModelSpec["join"]>["clicks"], "id" | "key">,
+  path: string,
+  key: readonly string[] | undefined,
+  problems: Problems,
+): Pick<LabelStreamSpec, "id" | "key"> {
+  if (!key) {
+    if (own) problems.add(`${path}.key`, "the join has no key", "say join.key: where impressions have these values");
+    if (id === undefined)
+      problems.add(path, '"id" is missing', "id: where the id of the impression is; or join.key: values in common");
+    return { id: id ?? null };
+  }
+  if (id !== undefined)
+    problems.add(`${path}.id`, "clicks name their impression by join.key", "remove it, or join.key");
+  if (own && own.length !== key.length)
+    problems.add(`${path}.key`, `join.key has ${key.length} values, and this ${own.length}`, "the same, in this order");
+  return { id: null, key: own ?? key };
 }
 
 /** A click names its impression, and counts by when both were. */
-function checkLabel({ id, time, soft }: LabelSpec, problems: Problems): void {
-  if (id === null) problems.add("join", "impressions have no id", "add label.id: clicks name their impression by it");
+function checkLabel({ id, key, time, soft }: LabelSpec, problems: Problems): void {
+  if (id === null && key === undefined)
+    problems.add("join", "impressions have no id", "add label.id: clicks name their impression by it; or join.key");
   if (time === null) problems.add("join", "impressions have no time", "add label.time");
   if (soft) problems.add("label.soft", "a joined label is a class", "remove it");
+}
+
+/** Which impression was the last one before a click is known when impressions have been read beyond it. */
+function checkKey(
+  { key = [], conversions, correct }: NonNullable<ModelSpec["join"]>,
+  { id }: LabelSpec,
+  problems: Problems,
+): void {
+  if (id !== null)
+    problems.add(
+      "join.key",
+      "impressions have an id, too, and clicks name them by one of both",
+      "remove it, or the id",
+    );
+  if (new Set(key).size < key.length) problems.add("join.key", "a value is there twice", "name each once");
+  if (conversions)
+    problems.add(
+      "join.conversions",
+      "with join.key clicks have no id that a conversion could share",
+      "remove it: write conversions down as clicks",
+    );
+  if (correct)
+    problems.add(
+      "join.correct",
+      "with join.key impressions wait: a later one may be the one that was clicked",
+      "remove it, or join by an id",
+    );
 }
 
 function checkSources(

@@ -24,6 +24,10 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
   if (!joined) at(label.from === undefined ? "field" : "from", from);
   at("weight", weight);
   at(typeof label.time === "string" ? "time" : "time.from", time?.from);
+  const key = spec.join?.key;
+  key?.forEach((path, i) => {
+    sources.check(path, `join.key[${i}]`);
+  });
   if (id !== null) sources.check(id, spec.events.id === undefined ? "label.id" : "events.id");
   if (spec.events.id !== undefined && label.id !== undefined)
     problems.add("label.id", "events.id is the same: both are given", "keep one of them");
@@ -39,6 +43,7 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
     weight,
     time,
     id,
+    ...(key === undefined ? {} : { key }),
     ...(id === null ? {} : { id_window: spec.events.id_window ?? defaults.id_window }),
     ...(label.prior === undefined ? {} : { prior: label.prior }),
     oracle,

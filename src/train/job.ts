@@ -49,8 +49,8 @@ export interface Job extends TrainSettings {
   readonly validate: readonly string[];
 }
 
-/** Where clicks come from, and conversions where they are not among these. */
-export type ClicksSpec = LabelsGiven & { readonly conversions?: LabelsGiven };
+/** Where clicks come from, and conversions where they are not among these; where clicks have a key, impressions are read there once more. */
+export type ClicksSpec = LabelsGiven & { readonly conversions?: LabelsGiven; readonly shown?: LabelsGiven };
 
 /**
  * Where clicks, or conversions, come from: files, or a topic beside that of the impressions, of which a partition is quiet that has told nothing for

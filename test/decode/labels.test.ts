@@ -273,3 +273,26 @@ describe("a namespace's scale", () => {
     ]);
   });
 });
+
+describe("a key", () => {
+  const events = { ...specOf([]).events, format: "json", columns: [] } as const;
+  const keyed = (key: readonly string[]): CompiledSpec => specOf([], { label: { ...plain, key }, events });
+  const row = (user: unknown, ad: unknown) => `${JSON.stringify({ label: 1, user, ad })}\n`;
+
+  it("of one value is the id that this would be, and of several is of all of them in their order", () => {
+    const text = [row("u", "a"), row("ua", "a"), row("u", "aa"), row("a", "u"), row("u", "a")].join("");
+    const id = lines(specOf([], { label: { ...plain, id: "user" }, events }), text).batch.ids.slice();
+    expect(lines(keyed(["user"]), text).batch.ids).toEqual(id);
+    const both = [...lines(keyed(["user", "ad"]), text).batch.ids];
+    expect(new Set(both).size).toBe(4);
+    expect(both[4]).toBe(both[0]);
+    expect(lines(keyed(["ad", "user"]), text).batch.ids[3]).toBe(both[0]);
+  });
+
+  it("that lacks a value rejects the event, naming it, unless nothing is wanted of it", () => {
+    const text = [row("u", ""), row(undefined, "a"), row("u", "a")].join("");
+    const spec = keyed(["user", "ad"]);
+    expect(lines(spec, text)).toMatchObject({ batch: { rows: 1 }, rejects: ["1 missing_id ad", "2 missing_id user"] });
+    expect(lines(spec, text, { requireLabel: false }).batch.rows).toBe(3);
+  });
+});

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
+import { byKey, keyedSpec, labelledSpec } from "../e2e/by-key.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 import { said, training } from "./trainers.js";
@@ -112,6 +113,27 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     const [whole, killed] = [temporary(), join(temporary(), "killed")];
     await report(life(whole));
     for (const kill of [3, 9, 16]) expect((await ended(start(life(killed), `${kill} after`))).status).toBe(null);
+    await report(life(killed));
+    expect(digests(killed)).toEqual(digests(whole));
+  });
+
+  it("gives clicks by a key to the last impression before them, also after kills in all three readers", async () => {
+    const keyed = byKey(all.shown, all.clicks);
+    const folder = temporary();
+    const [model, labelledModel] = [join(folder, "key.yaml"), join(folder, "labelled.yaml")];
+    writeFileSync(model, keyedSpec);
+    writeFileSync(labelledModel, labelledSpec);
+    const { topic: labelled } = await topics(kafka, keyed.labelled, [], 1);
+    const [expected, whole, killed] = [temporary(), temporary(), join(folder, "killed")];
+    await report([...training(kafka, labelled, expected, { model: labelledModel }), "--until", "end"]);
+    const { topic, clicksTopic } = await topics(kafka, keyed.shown, shuffled(keyed.clicks, 1), 3);
+    const life = (out: string) => [
+      ...training(kafka, topic, out, { model, group: `${topic}-${out.length}` }),
+      ...["--clicks-topic", clicksTopic, "--until", "end", "--resume", "--checkpoint-every", "512", "--json"],
+    ];
+    await report(life(whole));
+    expect(await predictions(whole)).toBe(await predictions(expected));
+    for (const kill of [3, 9]) expect((await ended(start(life(killed), `${kill} after`))).status).toBe(null);
     await report(life(killed));
     expect(digests(killed)).toEqual(digests(whole));
   });

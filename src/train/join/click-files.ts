@@ -1,7 +1,7 @@
 import { Batch } from "../../core/batch.js";
 import { Decoder } from "../../decode/decoder.js";
 import { inputsFor, sourceOf } from "../../sources/source.js";
-import type { CompiledSpec, JoinSpec } from "../../spec/compiled.js";
+import { type CompiledSpec, type JoinSpec, tiesOf } from "../../spec/compiled.js";
 import type { FilePosition } from "../job.js";
 import { decodedBatches, START } from "../stream.js";
 import type { ClickPlace, ClickRun, ClickSource, ClickStream } from "./click-stream.js";
@@ -12,10 +12,11 @@ const RUN = 1024;
 
 /** A spec by which the decoder reads clicks: an id and a time, and no fields. */
 export function clickSpec(spec: CompiledSpec, { clicks }: JoinSpec): CompiledSpec {
-  const { events, id, time, type } = clicks;
+  const { events, id, key, time, type } = clicks;
   // What a message is of is its label.
   const positive = type ? { any_of: type.is } : { equals: "1" };
-  const label = { from: type?.from ?? id, positive, weight: null, time, id, oracle: null };
+  const [tie] = tiesOf(clicks);
+  const label = { from: type?.from ?? tie, positive, weight: null, time, id, ...(key && { key }), oracle: null };
   return { ...spec, events, label, fields: [], tables: [], numbers: [] };
 }
 
@@ -45,13 +46,13 @@ export class ClickFiles implements ClickSource {
   }
 
   async open(_index: number, place: ClickPlace | null): Promise<ClickStream> {
-    const { source, kept } = this;
-    const reading = { capacity: RUN, unlabelled: !this.typed, distinct: false, watch: false, kept };
+    const { source, kept, typed } = this;
+    const reading = { capacity: RUN, unlabelled: !typed, distinct: false, watch: false, kept };
     const decoder = new Decoder(this.spec, reading);
     const buffer = new ArrayBuffer(decoder.layout.bytes);
     const start = place === null ? START : positionOf(place);
     const options = { start, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
-    return { start: place, next: runs(decodedBatches(source, decoder, options), decoder, start, this.typed) };
+    return { start: place, next: runs(decodedBatches(source, decoder, options), decoder, start, { typed, kept }) };
   }
 
   close(): Promise<void> {
@@ -59,7 +60,12 @@ export class ClickFiles implements ClickSource {
   }
 }
 
-function runs(batches: ReturnType<typeof decodedBatches>, { layout }: Decoder, start: FilePosition, typed: boolean) {
+function runs(
+  batches: ReturnType<typeof decodedBatches>,
+  { layout }: Decoder,
+  start: FilePosition,
+  { typed, kept: values = [] }: { readonly typed: boolean; readonly kept: readonly string[] | undefined },
+) {
   let at = start;
   return async (): Promise<ClickRun | "end"> => {
     const { value, done } = await batches.next();
@@ -67,7 +73,7 @@ function runs(batches: ReturnType<typeof decodedBatches>, { layout }: Decoder, s
     const { rows, rejects, position, kept } = value;
     const { idHalves: ids, times, labels } = new Batch(layout, rows, value.buffer);
     const others = typed ? labels.map((label) => 1 - label) : undefined;
-    const run = { place: placeOf(at), rows, ids, times, others, texts: textsOf(kept), rejects };
+    const run = { place: placeOf(at), rows, ids, times, others, texts: textsOf(kept, values.length), rejects };
     at = position as FilePosition;
     return run;
   };

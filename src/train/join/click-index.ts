@@ -75,6 +75,16 @@ export class ClickIndex {
     return first;
   }
 
+  /** The first time behind another one at which an id is there; Infinity: there is none. */
+  next(low: number, high: number, after: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (let at = this.find(low, high); at !== NONE; at = this.same(this.chain[at], low, high)) {
+      const time = this.time[at];
+      if (time > after && time < next) next = time;
+    }
+    return next;
+  }
+
   /** Gives up clicks from the front of a stream for as long as they are older than `floor`. @returns how many */
   evict(stream: number, floor: number): number {
     const queue = this.queues[stream];

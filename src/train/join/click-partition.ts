@@ -28,6 +28,8 @@ export interface ClickPartitionOptions {
   readonly clock: Clock;
   /** Messages are of several types, and not all are clicks. */
   readonly typed?: boolean;
+  /** Values that the decoder keeps of a click. Default: none. */
+  readonly values?: number;
   /** Rejected clicks are kept whole. */
   readonly whole?: boolean;
 }
@@ -99,7 +101,7 @@ export class ClickPartition implements ClickStream {
       ids,
       times,
       others,
-      texts: textsOf(kept),
+      texts: textsOf(kept, this.options.values ?? 0),
       rejects: rejectedMessages(rejects, at),
     };
   }

@@ -4,7 +4,7 @@ import type { RejectedRow } from "../rejects.js";
 import { ClickIndex } from "./click-index.js";
 import type { ClickMark, ClickSource } from "./click-stream.js";
 import { StreamHead, type StreamHeadState, type TakeClick } from "./stream-head.js";
-import type { UnusedLabel } from "./unused-label.js";
+import { type UnusedLabel, unusedOf } from "./unused-label.js";
 
 /** How far clicks were read, and what became of them. Plain JSON. */
 export interface ClickReaderState {
@@ -20,6 +20,15 @@ export interface ClickReaderState {
   readonly oldest: readonly number[];
   /** Where impressions are labelled by conversions that came after a click. */
   readonly conversions?: ClickReaderState;
+  /** Where clicks belong to the last impression of their key: the impressions, read ahead. */
+  readonly shown?: ClickReaderState;
+}
+
+/** What was refused, decided and left unused since it was told last. */
+export interface Told {
+  readonly rejects: readonly RejectedRow[];
+  readonly marks: readonly ClickMark[];
+  readonly unused: readonly UnusedLabel[];
 }
 
 /** What tells of impressions whether they are positive. */
@@ -29,10 +38,9 @@ export interface LabelReader {
   readonly state: ClickReaderState;
   /** Marks that were made after the checkpoint before: they are followed before any new one is made. */
   follow(replay: readonly ClickMark[]): void;
-  /** Whether what makes an impression positive came at a time from `from` to `to`. */
-  has(low: number, high: number, from: number, to: number): boolean;
-  /** What was refused, decided and left unused since the last call. */
-  told(): { rejects: RejectedRow[]; marks: ClickMark[]; unused: UnusedLabel[] };
+  /** Whether what makes an impression positive came until it was of an age, in ms. @param time the impression's */
+  clicked(low: number, high: number, time: number, age: number): boolean;
+  told(): Told;
   /**
    * Reads every stream on until nothing to come that is in time can be of `time` or before.
    * @param at messages of a topic of impressions until here; of files 0
@@ -64,6 +72,8 @@ export class ClickReader implements LabelReader {
   private unused: UnusedLabel[] = [];
   /** Why nothing more can be told of impressions now; null: it can. */
   stalled: string | null = null;
+  /** What is read are impressions, behind the clicks: where all are quiet, these have told that the time is over. */
+  private ahead = false;
 
   private constructor(spec: JoinSpec, source: ClickSource, heads: StreamHead[], state: ClickReaderState | null) {
     this.spec = spec;
@@ -86,6 +96,13 @@ export class ClickReader implements LabelReader {
     return reader;
   }
 
+  /** The same of impressions, which are read ahead of those that are labelled. */
+  static async openAhead(...args: Parameters<typeof ClickReader.open>): Promise<ClickReader> {
+    const reader = await ClickReader.open(...args);
+    reader.ahead = true;
+    return reader;
+  }
+
   get streams(): number {
     return this.heads.length;
   }
@@ -100,16 +117,26 @@ export class ClickReader implements LabelReader {
     return { ...counts, sources: source.fingerprints, streams: heads.map(({ state }) => state), floor: known, oldest };
   }
 
+  clicked(low: number, high: number, time: number, age: number): boolean {
+    return this.index.has(low, high, time - this.spec.skew, time + age);
+  }
+
+  /** When an impression was first clicked until it was of an age; NaN: never. */
+  first(low: number, high: number, time: number, age: number): number {
+    return this.index.first(low, high, time - this.spec.skew, time + age);
+  }
+
+  /** Whether an id is there at a time from `from` to `to`. */
   has(low: number, high: number, from: number, to: number): boolean {
     return this.index.has(low, high, from, to);
   }
 
-  /** When an id was first clicked at a time from `from` to `to`; NaN: never. */
-  first(low: number, high: number, from: number, to: number): number {
-    return this.index.first(low, high, from, to);
+  /** The first time behind another one at which an id is there; Infinity: there is none. */
+  next(low: number, high: number, after: number): number {
+    return this.index.next(low, high, after);
   }
 
-  told(): { rejects: RejectedRow[]; marks: ClickMark[]; unused: UnusedLabel[] } {
+  told(): Told {
     const { rejects, marks, unused } = this;
     [this.rejects, this.marks, this.unused] = [[], [], []];
     return { rejects, marks, unused };
@@ -129,7 +156,7 @@ export class ClickReader implements LabelReader {
       }
       this.stalled = null;
       if (quiet.length === 0) return;
-      if (quiet.length < this.heads.length) this.passOver(quiet, time, at);
+      if (quiet.length < this.heads.length || this.ahead) this.passOver(quiet, time, at);
       else this.stalled = `join_stalled: no click newer than ${dateText(time + this.spec.lateness)} has come`;
     }
   }
@@ -170,7 +197,7 @@ export class ClickReader implements LabelReader {
   private taker(stream: number): TakeClick {
     return (low, high, time, late, texts) => {
       const reason = this.take(stream, low, high, time, late);
-      if (reason && texts) this.unused.push({ reason, id: texts[0], time: texts[1], partition: stream });
+      if (reason && texts) this.unused.push(unusedOf(this.spec, reason, texts, stream));
     };
   }
 
@@ -182,7 +209,9 @@ export class ClickReader implements LabelReader {
       return "late";
     }
     counts.clicks++;
-    if (!this.index.add(stream, low, high, time)) return null;
+    // A key is clicked as often as it is shown: only a click of the same time is the same one.
+    const same = !this.spec.clicks.key || this.index.has(low, high, time, time);
+    if (!this.index.add(stream, low, high, time) || !same) return null;
     counts.duplicates++;
     return "repeated";
   }

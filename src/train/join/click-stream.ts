@@ -12,7 +12,7 @@ export interface ClickRun {
   readonly ids: Uint32Array;
   /** ms since the epoch. */
   readonly times: Float64Array;
-  /** The id and the time of each, as they were told; absent where nobody keeps unused labels. */
+  /** The id (or the values of the key) and the time of each, as they were told; absent where nobody keeps unused labels. */
   readonly texts?: readonly (readonly string[])[] | undefined;
   /** 1 for what is no click, and tells how far the stream has come alone; absent: all are clicks. */
   readonly others?: Float32Array | undefined;

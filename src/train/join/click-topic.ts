@@ -36,6 +36,7 @@ export class ClickTopic implements ClickSource {
   private readonly options: ClickTopicOptions;
   private readonly bounds: Bounds;
   private readonly decoder: Decoder;
+  private readonly kept: readonly string[] | undefined;
   private readonly schemas: TopicSchemas | undefined;
 
   private constructor(options: ClickTopicOptions, log: KafkaLog, bounds: Bounds) {
@@ -43,12 +44,13 @@ export class ClickTopic implements ClickSource {
     this.log = log;
     this.bounds = bounds;
     this.fingerprints = [`kafka:${log.topic}`];
+    this.kept = options.keeps ? keptOfClick(options.join) : undefined;
     this.decoder = new Decoder(clickSpec(options.spec, options.join), {
       capacity: Number(BLOCK),
       unlabelled: options.join.clicks.type === undefined,
       distinct: false,
       watch: false,
-      kept: options.keeps ? keptOfClick(options.join) : undefined,
+      kept: this.kept,
     });
     const reader = this.decoder.schemas;
     if (reader) this.schemas = new TopicSchemas(reader, options.topic.registry, {});
@@ -80,7 +82,8 @@ export class ClickTopic implements ClickSource {
     const { quietMs, clock, whole, join } = this.options;
     const typed = join.clicks.type !== undefined;
     const [from, stop] = [this.bounds.offsets[partition], this.bounds.stops?.[partition]];
-    return new ClickPartition({ log, partition, decoder, schemas, from, stop, quietMs, clock, whole, typed });
+    const values = this.kept?.length ?? 0;
+    return new ClickPartition({ log, partition, decoder, schemas, from, stop, quietMs, clock, whole, typed, values });
   }
 
   close(): Promise<void> {

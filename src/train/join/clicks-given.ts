@@ -1,5 +1,6 @@
 import { HashbrookError } from "../../core/errors.js";
 import { isCacheName } from "../../event-cache/names.js";
+import type { TopicStart } from "../../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import type { ClicksSpec, Job } from "../job.js";
 import type { EvaluateOptions, TrainOptions } from "../run.js";
@@ -49,28 +50,33 @@ export function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOpt
       `--on-lost-offsets ${topic.onLost}: join.correct reads impressions again, and none may be lost`,
       "leave it away; where retention has deleted some, train into another --out directory",
     );
+  const { key } = spec.join.clicks;
   const files = (names: string | readonly string[]) => ({ files: typeof names === "string" ? [names] : names });
-  if (clicks !== undefined) return { ...files(clicks), ...(conversions && { conversions: files(conversions) }) };
-  const from = (name: string, what: string) => ({
-    topic: {
-      ...topic!,
-      topic: name,
-      group: topic!.group && `${topic!.group}.${what}`,
-      start: { at: "earliest" },
-    } as const,
+  if (clicks !== undefined)
+    return {
+      ...files(clicks),
+      ...(conversions && { conversions: files(conversions) }),
+      ...(key && { shown: files(options.data ?? []) }),
+    };
+  const from = (name: string, what: string, start: TopicStart = { at: "earliest" }) => ({
+    topic: { ...topic!, topic: name, group: topic!.group && `${topic!.group}.${what}`, start },
     impressions: topic!.topic,
     quietMs,
   });
   // Of the same topic, too, they are read by a reader of their own.
   const own = spec.join.conversions && { conversions: from(conversionsTopic ?? clicksTopic!, "conversions") };
-  return { ...from(clicksTopic!, "clicks"), ...own };
+  const { start } = topic!;
+  // What is latest moves on, and no impression to learn may be missing.
+  const shown = key && from(topic!.topic, "shown", start.at === "latest" ? { at: "earliest" } : start);
+  return { ...from(clicksTopic!, "clicks"), ...own, ...(shown && { shown }) };
 }
 
 /** Impressions have clicks, and those that are read again can be. @throws usage */
 export function checkLabelled({ spec, clicks, data }: Job): void {
   if (spec.join && clicks === null) throw unlabelled(spec);
-  if (spec.join?.correct && data.some(isCacheName))
-    throw new HashbrookError("usage", "--data cache: impressions that join.correct reads again are read as text", {
+  const again = spec.join?.correct ? "join.correct" : spec.label.key && "join.key";
+  if (again && data.some(isCacheName))
+    throw new HashbrookError("usage", `--data cache: impressions that ${again} reads again are read as text`, {
       hint: "give the files that it was made of",
     });
 }

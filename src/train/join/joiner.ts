@@ -55,11 +55,11 @@ export class Joiner {
 
   private async label(batch: Batch, at: number): Promise<void> {
     const { times, labels, idHalves: ids } = batch;
-    const { window, skew } = this.spec;
+    const { window } = this.spec;
     const newest = times.reduce((newest, time) => Math.max(newest, time), Number.NEGATIVE_INFINITY);
     await this.clicks.readUntil(newest + window, at);
     for (let row = 0; row < batch.rows; row++) {
-      const clicked = this.clicks.has(ids[2 * row], ids[2 * row + 1], times[row] - skew, times[row] + window);
+      const clicked = this.clicks.clicked(ids[2 * row], ids[2 * row + 1], times[row], window);
       labels[row] = Number(clicked);
       this.joined += Number(clicked);
     }

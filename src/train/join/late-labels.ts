@@ -233,8 +233,7 @@ export class LateLabels {
 
   /** Whether a click came until an impression was so old. */
   private clickedUntil({ idHalves: ids, times }: Batch, row: number, age: number): boolean {
-    const from = times[row] - this.options.spec.skew;
-    return this.options.clicks.has(ids[2 * row], ids[2 * row + 1], from, times[row] + age);
+    return this.options.clicks.clicked(ids[2 * row], ids[2 * row + 1], times[row], age);
   }
 
   private take(batch: Batch, rows: readonly number[]): void {

@@ -12,6 +12,7 @@ import type { LabelReader } from "./click-reader.js";
 import type { JoinState } from "./join-counts.js";
 import { LateLabels, type LateLabelsState } from "./late-labels.js";
 import { type OpenImpressions, pieceRows } from "./tail.js";
+import { refuseUnrepeatable } from "./unrepeatable.js";
 
 interface Opened {
   readonly feeds: FileFeeds;
@@ -38,7 +39,7 @@ interface Again {
  */
 export async function openLateLabels(job: Job, opened: Opened): Promise<LateLabels> {
   const { feeds, feed, plan, start, options, clicks } = opened;
-  refuseUnrepeatable(feeds.inputs);
+  refuseUnrepeatable(feeds.inputs, "join.correct");
   const { before, state, ...again } = await againOf(start.join, plan, feeds.inputs);
   return new LateLabels({
     spec: job.spec.join!,
@@ -52,14 +53,6 @@ export async function openLateLabels(job: Job, opened: Opened): Promise<LateLabe
     limit: options.limit,
     over: plan.pass.ends.length >= plan.inputs.length,
   });
-}
-
-function refuseUnrepeatable(inputs: readonly Input[]): void {
-  const once = inputs.find(({ repeatable }) => !repeatable);
-  if (once)
-    throw new HashbrookError("usage", `${once.name}: impressions are read again at each age, and a pipe cannot be`, {
-      hint: "write them to a file, or leave join.correct away",
-    });
 }
 
 function opener(feeds: FileFeeds, { inputs, begins }: Pick<Again, "inputs" | "begins">): OpenImpressions {

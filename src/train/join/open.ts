@@ -1,6 +1,7 @@
 import type { BatchLayout } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
+import { inputsFor } from "../../sources/source.js";
 import type { JoinSpec } from "../../spec/compiled.js";
 import type { ClicksSpec, Job, LabelsGiven } from "../job.js";
 import { GroupMember } from "../workers/group-member.js";
@@ -10,6 +11,8 @@ import type { ClickMark } from "./click-stream.js";
 import { Conversions, ofConversions } from "./conversions.js";
 import type { JoinState } from "./join-counts.js";
 import { Joiner } from "./joiner.js";
+import { LastTouch, ofImpressions } from "./last-touch.js";
+import { refuseUnrepeatable } from "./unrepeatable.js";
 
 interface Beginning {
   /** The join to go on with; null: a new one. */
@@ -31,17 +34,27 @@ export async function openJoiner(job: JoinJob, layout: BatchLayout, beginning: B
 /** The clicks, and the conversions where there are any, alone. @throws as `openJoiner` */
 export async function openReader(job: JoinJob, { state, fresh, replay }: Beginning): Promise<LabelReader> {
   const join = job.spec.join!;
-  const { conversions: from, ...given } = job.clicks as ClicksSpec;
+  const { conversions, shown, ...given } = job.clicks as ClicksSpec;
   const clicks = await openStream(job, { join, given, name: "clicks", state, fresh });
-  if (!join.conversions) {
-    clicks.follow(replay);
-    return clicks;
-  }
-  const before = state && (state.conversions ?? null);
-  const opening = { join: ofConversions(join), given: from ?? given, name: "conversions", state: before, fresh };
-  const reader = new Conversions(clicks, await openStream(job, opening), join.skew);
+  const reader = await withSecond(clicks);
   reader.follow(replay);
   return reader;
+
+  async function withSecond(clicks: ClickReader): Promise<LabelReader> {
+    if (join.conversions) {
+      const before = state && (state.conversions ?? null);
+      const opening = { join: ofConversions(join), given: conversions ?? given, name: "conversions", state: before };
+      return new Conversions(clicks, await openStream(job, { ...opening, fresh }), join.skew);
+    }
+    if (!join.clicks.key) return clicks;
+    const opening = {
+      join: ofImpressions(job.spec, join),
+      given: shown!,
+      name: "shown",
+      state: state && (state.shown ?? null),
+    };
+    return new LastTouch(clicks, await openStream(job, { ...opening, fresh, ahead: true }), join.skew);
+  }
 }
 
 type JoinJob = Pick<Job, "spec" | "out" | "clicks" | "deadLetters"> & Partial<Pick<Job, "unused">>;
@@ -53,23 +66,27 @@ interface Opening {
   readonly name: string;
   readonly state: ClickReaderState | null;
   readonly fresh: boolean;
+  /** They are impressions. Default: labels. */
+  readonly ahead?: boolean;
 }
 
 async function openStream(
   { spec, out, deadLetters, unused = null }: JoinJob,
-  { join, given, name, state, fresh }: Opening,
+  { join, given, name, state, fresh, ahead = false }: Opening,
 ): Promise<ClickReader> {
-  const keeps = unused !== null;
+  const keeps = unused !== null && !ahead;
+  const open = ahead ? ClickReader.openAhead : ClickReader.open;
   if ("files" in given) {
+    if (ahead) refuseUnrepeatable(inputsFor(given.files), "join.key");
     const source = new ClickFiles(spec, join, given.files, keeps);
     const goesOn = state && (await isSame(source, state.sources, fresh));
-    return ClickReader.open(join, source, goesOn ? state : state && anew(state));
+    return open(join, source, goesOn ? state : state && anew(state));
   }
   const { ClickTopic } = await import("./click-topic.js");
   const membership = new GroupMember(out, `member.${name}`);
   const whole = deadLetters !== null;
   const options = { spec, join, ...given, clock: systemClock, membership, whole, keeps };
-  return ClickReader.open(join, await ClickTopic.open(options, state), state);
+  return open(join, await ClickTopic.open(options, state), state);
 }
 
 /** Whether the clicks given are those of the checkpoint, and perhaps more. */

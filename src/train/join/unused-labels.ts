@@ -37,7 +37,10 @@ export class UnusedLabels {
     for (const label of labels) this.file.add(label);
     const { producer } = this;
     if (!producer || labels.length === 0) return;
-    const records = labels.map((label) => ({ key: label.id, value: JSON.stringify(label) }));
+    const records = labels.map((label) => ({
+      key: label.id ?? JSON.stringify(label.key),
+      value: JSON.stringify(label),
+    }));
     await retried("late labels", () => producer.send(records), retry);
   }
 

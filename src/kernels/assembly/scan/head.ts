@@ -38,7 +38,7 @@ function required(row: usize): u32 {
   let code = label(plan.labels + (row << 2));
   if (!code && plan.weightSlot) code = weight(plan.weightSlot!, plan.weights + (row << 2));
   if (!code && plan.timeSlot) code = time(plan.timeSlot!, plan.times + (row << 3));
-  if (!code && plan.idSlot) code = id(plan.idSlot!, plan.ids + (row << 3));
+  if (!code && plan.idSlots != plan.idSlotsEnd) code = id(plan.ids + (row << 3));
   if (!code && plan.oracleSlot) code = oracle(plan.oracleSlot!, plan.oracles + (row << 2));
   return code;
 }
@@ -117,11 +117,18 @@ function ticks(slot: Slot): f64 {
   return numberFault(slot) ? NaN : parseTicks(slot.at, slot.size, plan.timeDivisor);
 }
 
-function id(slot: Slot, to: usize): u32 {
-  const fault = textFault(slot);
-  if (fault) return fail(slot, fault);
-  if (slot.size == 0 && plan.required) return fail(slot, MISSING_ID);
-  store<u64>(to, slot.size ? xxh64(slot.at, slot.size, 0) : 0);
+/** Of several values each is hashed with the hash of those before as its seed. */
+function id(to: usize): u32 {
+  let hash: u64 = 0;
+  const end = plan.idSlotsEnd;
+  for (let at = plan.idSlots; at < end; at += 4) {
+    const slot = changetype<Slot>(load<u32>(at));
+    const fault = textFault(slot);
+    if (fault) return fail(slot, fault);
+    if (slot.size == 0 && plan.required) return fail(slot, MISSING_ID);
+    if (slot.size) hash = xxh64(slot.at, slot.size, hash);
+  }
+  store<u64>(to, hash);
   return OK;
 }
 

@@ -235,7 +235,9 @@ class Plan {
   positivesEnd: usize;
   weightSlot: Slot | null;
   timeSlot: Slot | null;
-  idSlot: Slot | null;
+  /** Pointers to the slots of the id, or of the values of a key. */
+  idSlots: usize;
+  idSlotsEnd: usize;
   oracleSlot: Slot | null;
   /** 0: label, weight, time, id and true probability may be missing, or anything. */
   required: u32;

@@ -1,0 +1,55 @@
+import type { ClickReader, ClickReaderState, LabelReader, Told } from "./click-reader.js";
+import type { ClickMark } from "./click-stream.js";
+
+/** Clicks and a second stream that is read beside them, which together tell what impressions are. */
+export abstract class PairedReaders implements LabelReader {
+  protected readonly clicks: ClickReader;
+  protected readonly second: ClickReader;
+
+  constructor(clicks: ClickReader, second: ClickReader) {
+    this.clicks = clicks;
+    this.second = second;
+  }
+
+  abstract get state(): ClickReaderState;
+
+  abstract clicked(low: number, high: number, time: number, age: number): boolean;
+
+  abstract readUntil(time: number, at: number): Promise<void>;
+
+  get stalled(): string | null {
+    return this.clicks.stalled ?? this.second.stalled;
+  }
+
+  /** Streams of the second are numbered behind those of clicks. */
+  follow(replay: readonly ClickMark[]): void {
+    const { streams } = this.clicks;
+    this.clicks.follow(replay.filter(({ partition }) => partition < streams));
+    const own = replay.filter(({ partition }) => partition >= streams);
+    this.second.follow(own.map((mark) => ({ ...mark, partition: mark.partition - streams })));
+  }
+
+  /** What is told of the second reader. */
+  protected abstract toldOfSecond(): Told;
+
+  told(): Told {
+    const { streams } = this.clicks;
+    const [clicks, own] = [this.clicks.told(), this.toldOfSecond()];
+    const marks = own.marks.map((mark) => ({ ...mark, partition: mark.partition + streams }));
+    return {
+      rejects: [...clicks.rejects, ...own.rejects],
+      marks: [...clicks.marks, ...marks],
+      unused: [...clicks.unused, ...own.unused],
+    };
+  }
+
+  forget(oldest: number): void {
+    this.clicks.forget(oldest);
+    this.second.forget(oldest);
+  }
+
+  async close(): Promise<void> {
+    await this.clicks.close();
+    await this.second.close();
+  }
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+
+const WINDOW = 900_000;
+const SKEW = 5000;
+
+/** `features/ads-demo-join.yaml` whose clicks name a user and an ad, and that of the events with their labels. */
+export const keyedSpec = readFileSync("features/ads-demo-join.yaml", "utf8")
+  .replace(", id: event_id, oracle", ", oracle")
+  .replace(
+    /clicks: \{.*/,
+    "key: [user, ad]\n  clicks: { format: tsv, columns: [ts, who, what], key: [who, what], time: ts }",
+  );
+export const labelledSpec = readFileSync("features/ads-demo-joined.yaml", "utf8").replace(", id: event_id", "");
+
+/** The simulator's impressions with few users and ads, so that they come again; clicks on a user's ad; and impressions with the labels that those earn which came last. */
+export function byKey(impressions: readonly string[], clickLines: readonly string[]) {
+  const shown = impressions.map((line, i) => {
+    const columns = line.split("\t");
+    const [user, ad] = [`u${(i * i) % 61}`, `a${i % 7}`];
+    return { columns: columns.with(4, user).with(17, ad), key: `${user}\t${ad}`, time: Number(columns[2]) };
+  });
+  const keys = new Map(shown.map(({ columns, key }) => [columns[3], key]));
+  const times = new Map<string, number[]>();
+  for (const { key, time } of shown) times.set(key, [...(times.get(key) ?? []), time]);
+  const earned = new Set<string>();
+  const clicks = clickLines.map((line) => {
+    const [id, ms] = line.split("\t");
+    const key = keys.get(id)!;
+    const before = times.get(key)!.filter((time) => time <= Number(ms) + SKEW);
+    const last = Math.max(...before);
+    if (last >= Number(ms) - WINDOW) earned.add(`${key}\t${last}`);
+    return `${ms}\t${key}`;
+  });
+  const labelled = shown.map(({ columns, key, time }) =>
+    columns.with(0, earned.has(`${key}\t${time}`) ? "1" : "0").join("\t"),
+  );
+  return { shown: shown.map(({ columns }) => columns.join("\t")), clicks, labelled };
+}

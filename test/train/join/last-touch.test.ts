@@ -1,0 +1,134 @@
+import { describe, expect, it } from "vitest";
+import { Batch, batchLayout } from "../../../src/core/batch.js";
+import { Rng } from "../../../src/core/rng.js";
+import { loadSpec } from "../../../src/spec/parse.js";
+import { clickSpec } from "../../../src/train/join/click-files.js";
+import { ClickReader } from "../../../src/train/join/click-reader.js";
+import type { ClickSource } from "../../../src/train/join/click-stream.js";
+import type { JoinState } from "../../../src/train/join/join-counts.js";
+import { Joiner } from "../../../src/train/join/joiner.js";
+import { LastTouch } from "../../../src/train/join/last-touch.js";
+import type { DecodedBatch } from "../../../src/train/stream.js";
+import fc from "../../properties.js";
+import { type Event, impressionBatch, shuffled, source, type World } from "./streams.js";
+
+const spec = loadSpec("features/ads-demo-join.yaml");
+const clicksByKey = { ...spec.join!.clicks, id: null, key: ["user", "ad"] };
+const join = { ...spec.join!, clicks: clicksByKey, window: 1000, lateness: 100, skew: 5 };
+const ROWS = 8;
+const layout = batchLayout(clickSpec(spec, join), ROWS);
+
+/** Impressions nearly in order, of a few keys, some at the same time; clicks of the same keys, most of them behind one. */
+function world(seed: number, count: number, keys: number): World {
+  const rng = new Rng(seed);
+  const impressions = Array.from({ length: count }, (_, i) => ({
+    id: rng.below(keys),
+    time: 10_000 + 20 * i + 10 * rng.below(6),
+  }));
+  const clicks = impressions
+    .filter(() => rng.below(3) === 0)
+    .map(({ id, time }) => ({ id: rng.below(9) === 0 ? rng.below(keys) : id, time: time - 8 + rng.below(1300) }))
+    .sort((a, b) => a.time - b.time);
+  return { impressions, clicks };
+}
+
+/** One click after the other, each given to the last impression before it. */
+function oracle({ impressions, clicks }: World): number[] {
+  const labels = impressions.map(() => 0);
+  for (const click of clicks) {
+    const before = impressions
+      .map((shown, i) => ({ ...shown, i }))
+      .filter(({ id, time }) => id === click.id && time <= click.time + join.skew)
+      .sort((a, b) => a.time - b.time);
+    const last = before.at(-1)?.time ?? Number.NEGATIVE_INFINITY;
+    if (click.time <= last + join.window) for (const { i } of before.filter(({ time }) => time === last)) labels[i] = 1;
+  }
+  return labels;
+}
+
+interface Sources {
+  readonly clicks: ClickSource;
+  readonly shown: ClickSource;
+}
+
+function batchOf(events: readonly Event[]): DecodedBatch {
+  const { buffer } = impressionBatch(layout, events);
+  return { rows: events.length, buffer, rejects: [], decisions: [] } as unknown as DecodedBatch;
+}
+
+/** Labels of all impressions, the join being killed and resumed behind every `lives`th batch; and the state at the end. */
+async function labels({ impressions }: World, { clicks, shown }: Sources, lives = Number.POSITIVE_INFINITY) {
+  const open = async (state: JoinState | null) => {
+    const touches = await ClickReader.openAhead(join, shown, state && (state.shown ?? null));
+    const reader = new LastTouch(await ClickReader.open(join, clicks, state), touches, join.skew);
+    return new Joiner(join, layout, reader, state);
+  };
+  let joiner = await open(null);
+  const found: number[] = [];
+  let state: JoinState | null = null;
+  for (let at = 0, n = 1; at < impressions.length; at += ROWS, n++) {
+    const joined = await joiner.join(batchOf(impressions.slice(at, at + ROWS)), at);
+    found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
+    state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
+    if (n % lives === 0) joiner = await open(state);
+  }
+  return { found, state: state! };
+}
+
+const seeds = fc.integer({ min: 0, max: 2 ** 31 });
+const few = fc.integer({ min: 1, max: 4 });
+
+describe("LastTouch", () => {
+  it("gives a click to the last impression of its key before it, however clicks and impressions are shuffled and spread", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, fc.integer({ min: 1, max: 30 }), few, few, async (seed, keys, streams, partitions) => {
+        const all = world(seed, 120, keys);
+        const expected = oracle(all);
+        const thrice = shuffled([...all.clicks, ...all.clicks, ...all.clicks], seed + 1, join.lateness);
+        const shown = source(shuffled(all.impressions, seed + 2, join.lateness), partitions);
+        const { found, state } = await labels(all, { clicks: source(thrice, streams), shown });
+        expect(found).toEqual(expected);
+        expect(state).toMatchObject({ late: 0, joined: expected.filter(Boolean).length, shown: { late: 0 } });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("goes on after a kill as if there had been none", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, few, few, fc.integer({ min: 1, max: 6 }), async (seed, streams, partitions, lives) => {
+        const all = world(seed, 120, 12);
+        // Beyond the lateness, too: what is late does not depend on who reads it.
+        const unruly = (events: readonly Event[]) =>
+          shuffled(events, seed + 1, join.lateness).map((event, i) =>
+            i % 9 === 0 ? { ...event, time: event.time - 300 } : event,
+          );
+        const sources = {
+          clicks: source(unruly(all.clicks), streams),
+          shown: source(unruly(all.impressions), partitions),
+        };
+        expect(await labels(all, sources, lives)).toEqual(await labels(all, sources));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("gives up impressions that are behind those to come", async () => {
+    const all = world(3, 4000, 50);
+    const { state } = await labels(all, { clicks: source(all.clicks, 2), shown: source(all.impressions, 2) });
+    // 16 batches of 8 impressions and the lateness lie behind the place that they are read again from, in two streams.
+    const first = Math.min(...state.shown!.streams.map(({ place }) => Number(place)));
+    expect(first).toBeGreaterThan(all.impressions.length / 2 - 120);
+  });
+
+  it("counts a click as repeated where it is of the time of one before it", async () => {
+    const impressions = [1, 1, 2].map((id, i) => ({ id, time: 1000 * (i + 1) }));
+    const clicks = [1010, 2010, 2010, 2020].map((time) => ({ id: 1, time }));
+    const { found, state } = await labels(
+      { impressions, clicks },
+      { clicks: source(clicks, 1), shown: source(impressions, 1) },
+    );
+    expect(found).toEqual([1, 1, 0]);
+    expect(state).toMatchObject({ clicks: 4, joined: 2, duplicates: 1 });
+  });
+});
