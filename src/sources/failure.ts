@@ -18,11 +18,11 @@ export function systemFailure(name: string, cause: unknown): HashbrookError {
   return new HashbrookError(missing ? "source_missing" : "source_unreadable", `${name}: ${text}`, { hint, cause });
 }
 
-/** The error for a file that ends before the byte where reading was to go on. */
-export function tooShort(name: string, offset: number, bytes: number): HashbrookError {
+/** The error for a file that ends before the byte (or row) where reading was to go on. */
+export function tooShort(name: string, place: number, end: number, unit: "byte" | "row" = "byte"): HashbrookError {
   return new HashbrookError(
     "source_changed",
-    `${name}: ends at byte ${bytes}, but reading was to go on at byte ${offset}`,
+    `${name}: ends at ${unit} ${end}, but reading was to go on at ${unit} ${place}`,
     {
       hint: "the file was shortened or replaced since the checkpoint: restore it, or start without --resume",
     },

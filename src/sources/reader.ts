@@ -31,8 +31,11 @@ export interface Input {
   readonly content: number | null;
   /** False: can be read once only, from the start (stdin, a pipe). */
   readonly repeatable: boolean;
-  /** Opens it so that the first byte read is byte `offset` of the (decompressed) content. */
-  open(offset: number): Promise<Reader>;
+  /**
+   * Opens it so that the first byte read is byte `offset` of the (decompressed) content.
+   * @param row lines before that byte, where one begins there; 0: not known. A table goes to that row and makes no lines of those before
+   */
+  open(offset: number, row?: number): Promise<Reader>;
 }
 
 /**

@@ -11,7 +11,7 @@ export interface SourcePosition {
   readonly file: number;
   /** Bytes of the file's decompressed content before it. */
   readonly offset: number;
-  /** Lines of the file before it. */
+  /** Lines of the file before it; 0 in the middle of a file: not known. */
   readonly row: number;
 }
 
@@ -134,7 +134,7 @@ class InputList implements ByteSource {
     await this.close();
     this.#epoch = position.epoch ?? 0;
     for (let file = this.#fingerprints.length; file < position.file; file++) await this.#identify(file);
-    await this.#openFile(position.file, position.offset);
+    await this.#openFile(position.file, position.offset, position.row);
   }
 
   async read(target: Uint8Array): Promise<number> {
@@ -145,7 +145,7 @@ class InputList implements ByteSource {
   async nextFile(): Promise<boolean> {
     if (this.#file + 1 >= this.#inputs.length) return false;
     await this.close();
-    await this.#openFile(this.#file + 1, 0);
+    await this.#openFile(this.#file + 1, 0, 0);
     return true;
   }
 
@@ -154,10 +154,10 @@ class InputList implements ByteSource {
     this.#reader = undefined;
   }
 
-  async #openFile(file: number, offset: number): Promise<void> {
+  async #openFile(file: number, offset: number, row: number): Promise<void> {
     this.#file = file;
     if (file === this.#fingerprints.length) await this.#identify(file);
-    this.#reader = await this.#inputs[file].open(offset);
+    this.#reader = await this.#inputs[file].open(offset, row);
   }
 
   async #identify(file: number): Promise<void> {

@@ -5,9 +5,9 @@ import { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import { systemFailure } from "../failure.js";
 import { lz4Decompress } from "../kafka/lz4.js";
-import { behind, type Reader } from "../reader.js";
+import type { Reader } from "../reader.js";
 import { jsonOf } from "./json-lines.js";
-import { RowsReader, rowsDamaged } from "./rows-reader.js";
+import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 
 /** Rows that are made lines at a time. */
 const PIECE_ROWS = 1024;
@@ -20,9 +20,10 @@ export const isArrow = (path: string): boolean => /\.(?:arrow|arrows|feather)$/.
 /**
  * An Arrow IPC file or stream as the JSON lines of its rows, one record batch in memory at a time: as a Parquet file of the same rows.
  * @param offset bytes of these lines to begin behind
+ * @param row how many lines they are, where that is known
  */
-export async function openArrow(name: string, path: string, offset: number): Promise<Reader> {
-  return behind(await ArrowReader.open(name, path), name, offset);
+export async function openArrow(name: string, path: string, offset: number, row?: number): Promise<Reader> {
+  return behindRows(await ArrowReader.open(name, path), name, offset, row);
 }
 
 /** The library, which is there where it was asked for, with the codecs that it has not built in. */
@@ -100,16 +101,36 @@ class ArrowReader extends RowsReader {
       if (!this.batch) return null;
       const [from, end] = [this.row, Math.min(this.row + PIECE_ROWS, this.batch.numRows)];
       const lines = linesOf(this.batch, from, end);
-      this.row = end;
-      if (end === this.batch.numRows) {
-        this.batch = null;
-        this.before++;
-        this.row = 0;
-      }
+      this.pass(this.batch, end);
       return lines;
     } catch (cause) {
       throw damaged(this.name, `record batch ${this.before + 1} cannot be read`, cause);
     }
+  }
+
+  async passRows(count: number): Promise<number> {
+    try {
+      let left = count;
+      while (left > 0) {
+        await this.nextBatch();
+        if (!this.batch) break;
+        const rows = Math.min(left, this.batch.numRows);
+        this.pass(this.batch, rows);
+        left -= rows;
+      }
+      return count - left;
+    } catch (cause) {
+      throw damaged(this.name, `record batch ${this.before + 1} cannot be read`, cause);
+    }
+  }
+
+  /** @param row of the batch at hand, the one that is next */
+  private pass({ numRows }: RecordBatch, row: number): void {
+    this.row = row;
+    if (row < numRows) return;
+    this.batch = null;
+    this.before++;
+    this.row = 0;
   }
 
   private async nextBatch(): Promise<void> {

@@ -1,11 +1,12 @@
 import { crc32, inflateRawSync } from "node:zlib";
 import type { HashbrookError } from "../../core/errors.js";
+import { type Files, nodeFiles } from "../../core/files.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import { parseAvro } from "../../event-schemas/avro.js";
 import { AvroBytes, avroToJson, DamagedValues } from "../../event-schemas/avro-lines.js";
-import { behind, type Reader } from "../reader.js";
+import type { Reader } from "../reader.js";
 import { snappyContent } from "./parquet.js";
-import { RowsReader, rowsDamaged } from "./rows-reader.js";
+import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 import { TableFile } from "./table-file.js";
 
 /** Records that are read at a time: who wants to know a file again, or its first rows, asks for no more. */
@@ -37,9 +38,23 @@ export const isAvro = (path: string): boolean => path.endsWith(".avro");
 /**
  * An Avro object container file as the JSON lines of its records, one block in memory at a time.
  * @param offset bytes of these lines to begin behind
+ * @param row how many lines they are, where that is known: of the blocks before, counts, sizes and signs alone are read then
  */
-export async function openAvro(name: string, path: string, offset: number): Promise<Reader> {
-  return behind(await AvroReader.open(name, path), name, offset);
+export async function openAvro(
+  name: string,
+  path: string,
+  offset: number,
+  row?: number,
+  files: Files = nodeFiles,
+): Promise<Reader> {
+  return behindRows(await AvroReader.open(name, path, files), name, offset, row);
+}
+
+/** Where a block's records are, as its count and size tell. */
+interface Block {
+  readonly records: number;
+  readonly from: number;
+  readonly end: number;
 }
 
 class AvroReader extends RowsReader {
@@ -68,9 +83,10 @@ class AvroReader extends RowsReader {
     this.write = avroToJson(parseAvro(metadata.get("avro.schema") ?? ""));
   }
 
-  static open(name: string, path: string): Promise<AvroReader> {
+  static open(name: string, path: string, files: Files): Promise<AvroReader> {
     const readerOf = (file: TableFile) => new AvroReader(name, file);
-    return TableFile.open(name, path, readerOf, (cause) => damaged(name, "not an Avro file that can be read", cause));
+    const noAvro = (cause: unknown) => damaged(name, "not an Avro file that can be read", cause);
+    return TableFile.open(name, path, readerOf, noAvro, files);
   }
 
   get consumed(): number {
@@ -81,36 +97,76 @@ class AvroReader extends RowsReader {
     this.file.close();
   }
 
-  protected async nextLines(): Promise<string | null> {
-    try {
+  protected nextLines(): Promise<string | null> {
+    return this.reading(async () => {
       while (this.left === 0) {
         if (this.next >= this.file.size) return null;
-        await this.openBlock();
+        await this.openBlock(this.nextBlock());
       }
-      let lines = "";
-      for (let count = Math.min(ROWS, this.left); count > 0; count--, this.left--)
-        lines += `${this.write(this.block)}\n`;
-      const rest = this.block.bytes.length - this.block.at;
-      if (this.left === 0 && rest > 0) throw new Error(`${rest} bytes stand behind its records`);
-      return lines;
+      return this.records(Math.min(ROWS, this.left));
+    });
+  }
+
+  passRows(count: number): Promise<number> {
+    return this.reading(async () => {
+      let left = count;
+      while (left > 0 && this.next < this.file.size) {
+        const block = this.nextBlock();
+        const passed = Math.min(left, block.records);
+        left -= passed;
+        if (passed === block.records) this.passBlock(block);
+        else {
+          await this.openBlock(block);
+          this.records(passed);
+        }
+      }
+      return count - left;
+    });
+  }
+
+  private async reading<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
     } catch (cause) {
       throw damaged(this.name, `block ${this.blocks} cannot be read`, cause);
     }
   }
 
+  /** The next records of the block at hand as lines. */
+  private records(count: number): string {
+    let lines = "";
+    for (let i = 0; i < count; i++, this.left--) lines += `${this.write(this.block)}\n`;
+    const rest = this.block.bytes.length - this.block.at;
+    if (this.left === 0 && rest > 0) throw new Error(`${rest} bytes stand behind its records`);
+    return lines;
+  }
+
   /** A count of records, the size of what follows, so many bytes, and the file's sign. */
-  private async openBlock(): Promise<void> {
+  private nextBlock(): Block {
     this.blocks++;
     const counts = new AvroBytes(this.file.bytes(this.next, COUNTS_BYTES));
     const records = counts.count(2 ** 31);
     const size = counts.count(MOST_BLOCK);
     const from = this.next + counts.at;
-    const stored = this.file.bytes(from, size + SYNC_BYTES);
-    if (stored.length < size + SYNC_BYTES) throw new Error("the file is cut off");
-    if (!stored.subarray(size).equals(this.sync)) throw new Error("the sign behind it is another");
-    this.block = new AvroBytes(await this.content(stored.subarray(0, size)));
-    this.left = records;
-    this.next = from + size + SYNC_BYTES;
+    const end = from + size;
+    if (end + SYNC_BYTES > this.file.size) throw new Error("the file is cut off");
+    return { records, from, end };
+  }
+
+  private async openBlock(block: Block): Promise<void> {
+    const stored = this.file.bytes(block.from, block.end + SYNC_BYTES - block.from);
+    this.passSync(block, stored.subarray(-SYNC_BYTES));
+    this.block = new AvroBytes(await this.content(stored.subarray(0, -SYNC_BYTES)));
+    this.left = block.records;
+  }
+
+  private passBlock(block: Block): void {
+    this.passSync(block, this.file.bytes(block.end, SYNC_BYTES));
+  }
+
+  private passSync({ end }: Block, sign: Buffer): void {
+    if (!sign.equals(this.sync)) throw new Error("the sign behind it is another");
+    this.next = end + SYNC_BYTES;
   }
 }
 

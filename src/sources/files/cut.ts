@@ -46,7 +46,7 @@ export function before(inputs: readonly Input[], { file, offset }: Cut): Input[]
 
 function shortened(input: Input, end: number): Input {
   const bytes = input.content === null ? input.bytes : end;
-  const open = async (offset: number) => new CutReader(await input.open(offset), end - offset);
+  const open = async (offset: number, row?: number) => new CutReader(await input.open(offset, row), end - offset);
   return { ...input, bytes, content: end, open };
 }
 

@@ -36,8 +36,8 @@ function fileInput(name: string, folder: string): Input {
   const stat = statOf(name, path);
   if (!stat.isFile()) return pipeInput(name, path);
   const [table, compressed] = [isTable(path), compression(path) !== undefined];
-  const open = async (offset: number) => {
-    if (table) return openTable(name, path, offset);
+  const open = async (offset: number, row?: number) => {
+    if (table) return openTable(name, path, offset, row);
     return compressed ? openCompressed(name, path, offset) : new PlainReader(name, path, offset);
   };
   const content = table || compressed ? null : stat.size;
@@ -47,9 +47,9 @@ function fileInput(name: string, folder: string): Input {
 /** True for what is read as a table of rows: a JSON object a row. */
 export const isTable = (path: string): boolean => isParquet(path) || isArrow(path) || isAvro(path);
 
-function openTable(name: string, path: string, offset: number): Promise<Reader> {
-  if (isAvro(path)) return openAvro(name, path, offset);
-  return isArrow(path) ? openArrow(name, path, offset) : openParquet(name, path, offset);
+function openTable(name: string, path: string, offset: number, row?: number): Promise<Reader> {
+  if (isAvro(path)) return openAvro(name, path, offset, row);
+  return isArrow(path) ? openArrow(name, path, offset, row) : openParquet(name, path, offset, row);
 }
 
 function statOf(name: string, path: string) {

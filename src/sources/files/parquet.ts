@@ -2,9 +2,9 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { AsyncBuffer, Compressors, FileMetaData } from "hyparquet";
 import type { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
-import { behind, type Reader } from "../reader.js";
+import type { Reader } from "../reader.js";
 import { lineOf } from "./json-lines.js";
-import { RowsReader, rowsDamaged } from "./rows-reader.js";
+import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 import { TableFile } from "./table-file.js";
 
 /** Rows that are decoded first: who wants to know a file again, or its first rows, asks for no more. */
@@ -46,9 +46,10 @@ export const isParquet = (path: string): boolean => path.endsWith(".parquet");
  * A Parquet file as the JSON lines of its rows, one row group in memory at a time: null values are left out, lists are arrays,
  * structs objects, integers of 64 bits all their digits, times milliseconds since 1970.
  * @param offset bytes of these lines to begin behind
+ * @param row how many lines they are, where that is known: pages before their row group are not read then
  */
-export async function openParquet(name: string, path: string, offset: number): Promise<Reader> {
-  return behind(await ParquetReader.open(name, path), name, offset);
+export async function openParquet(name: string, path: string, offset: number, row?: number): Promise<Reader> {
+  return behindRows(await ParquetReader.open(name, path), name, offset, row);
 }
 
 class ParquetReader extends RowsReader {
@@ -91,6 +92,19 @@ class ParquetReader extends RowsReader {
     this.file.close();
   }
 
+  async passRows(count: number): Promise<number> {
+    for (; this.group < this.metadata.row_groups.length; this.nextGroup()) {
+      this.rows = Math.min(count, this.groupEnd);
+      if (this.groupEnd > count) break;
+    }
+    return this.rows;
+  }
+
+  private nextGroup(): void {
+    this.group++;
+    this.groupEnd += rowsOf(this.metadata, this.group);
+  }
+
   /** The file's first rows, then the rest of their row group, then a row group at a time. */
   protected async nextLines(): Promise<string | null> {
     if (this.group === this.metadata.row_groups.length) return null;
@@ -102,10 +116,7 @@ class ParquetReader extends RowsReader {
       throw damaged(name, `row group ${group + 1} of ${metadata.row_groups.length} cannot be read`, cause);
     });
     this.rows = end;
-    if (end === groupEnd) {
-      this.group++;
-      this.groupEnd += rowsOf(metadata, this.group);
-    }
+    if (end === groupEnd) this.nextGroup();
     return objects.map(lineOf).join("");
   }
 }

@@ -1,5 +1,6 @@
 import { HashbrookError } from "../../core/errors.js";
-import type { Reader } from "../reader.js";
+import { tooShort } from "../failure.js";
+import { behind, type Reader } from "../reader.js";
 
 /** A table's rows, read as lines of JSON. */
 export abstract class RowsReader implements Reader {
@@ -10,6 +11,8 @@ export abstract class RowsReader implements Reader {
   abstract close(): void;
   /** Lines of the rows that are next, perhaps none; null at the end. @throws HashbrookError source_unreadable */
   protected abstract nextLines(): Promise<string | null>;
+  /** Passes over a file's first rows, and makes no lines of them. @returns how many of them there were @throws HashbrookError source_unreadable */
+  abstract passRows(count: number): Promise<number>;
 
   async read(target: Uint8Array): Promise<number> {
     while (this.lines.length === 0) {
@@ -21,6 +24,22 @@ export abstract class RowsReader implements Reader {
     target.set(this.lines.subarray(0, count));
     this.lines = this.lines.subarray(count);
     return count;
+  }
+}
+
+/**
+ * A table's reader behind its first rows, or, where it is not known how many, behind so many bytes of their lines; it is closed where there are fewer.
+ * @throws HashbrookError source_changed; what reading throws
+ */
+export async function behindRows<R extends RowsReader>(reader: R, name: string, offset: number, row = 0): Promise<R> {
+  if (row === 0) return behind(reader, name, offset);
+  try {
+    const passed = await reader.passRows(row);
+    if (passed < row) throw tooShort(name, row, passed, "row");
+    return reader;
+  } catch (error) {
+    reader.close();
+    throw error;
   }
 }
 

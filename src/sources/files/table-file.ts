@@ -1,15 +1,16 @@
-import { closeSync, fstatSync, openSync } from "node:fs";
-import { nodeFiles, readFully } from "../../core/files.js";
+import { type Files, nodeFiles, readFully } from "../../core/files.js";
 import { systemFailure } from "../failure.js";
 
 /** A table's file, which is read at any place. */
 export class TableFile {
   readonly size: number;
+  private readonly files: Files;
   private readonly file: number;
 
-  private constructor(file: number) {
+  private constructor(files: Files, file: number, size: number) {
+    this.files = files;
     this.file = file;
-    this.size = fstatSync(file).size;
+    this.size = size;
   }
 
   /**
@@ -22,17 +23,18 @@ export class TableFile {
     path: string,
     readerOf: (file: TableFile) => R | Promise<R>,
     damaged: (cause: unknown) => Error,
+    files = nodeFiles,
   ): Promise<R> {
     let file: number;
     try {
-      file = openSync(path, "r");
+      file = files.open(path, "r");
     } catch (cause) {
       throw systemFailure(name, cause);
     }
     try {
-      return await readerOf(new TableFile(file));
+      return await readerOf(new TableFile(files, file, files.stat(path)?.bytes ?? 0));
     } catch (cause) {
-      closeSync(file);
+      files.close(file);
       throw damaged(cause);
     }
   }
@@ -40,11 +42,11 @@ export class TableFile {
   /** Bytes from a place on: fewer at the end. */
   bytes(from: number, size: number): Buffer<ArrayBuffer> {
     const bytes = Buffer.alloc(Math.max(0, Math.min(size, this.size - from)));
-    readFully(nodeFiles, this.file, bytes, from);
+    readFully(this.files, this.file, bytes, from);
     return bytes;
   }
 
   close(): void {
-    closeSync(this.file);
+    this.files.close(this.file);
   }
 }

@@ -12,8 +12,8 @@ const FIXTURES = "test/fixtures/arrow";
 const lines = readFileSync("test/fixtures/parquet/rows.jsonl", "utf8");
 
 /** All of a file, which has then been read to its end. */
-async function contentOf(file: string, offset = 0): Promise<string> {
-  const reader = await openArrow(file, file, offset);
+async function contentOf(file: string, offset = 0, row = 0): Promise<string> {
+  const reader = await openArrow(file, file, offset, row);
   const text = await readAll(reader);
   expect(reader.consumed).toBe(readFileSync(file).length);
   return text;
@@ -34,6 +34,19 @@ describe("an Arrow file", () => {
     await expect(contentOf(file, whole.length + 1)).rejects.toMatchObject({ code: "source_changed" });
     const [input] = inputsOf(file, ".");
     expect(Buffer.from(await readHead(input, 50_000)).toString()).toBe(whole.slice(0, 50_000));
+  });
+
+  it.each(["zstd.arrow", "stream.arrows"])("%s is gone on with at a row", async (name) => {
+    const file = join(FIXTURES, name);
+    const rows = (await contentOf(file)).trimEnd().split("\n");
+    for (const row of [1, 199, 200, 201, 450, rows.length])
+      expect(await contentOf(file, 0, row)).toBe(
+        rows
+          .slice(row)
+          .map((line) => `${line}\n`)
+          .join(""),
+      );
+    await expect(contentOf(file, 0, rows.length + 1)).rejects.toMatchObject({ code: "source_changed" });
   });
 
   it("that is none, cut off or damaged is named", async () => {

@@ -1,16 +1,18 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { type Files, nodeFiles } from "../../../src/core/files.js";
 import { openAvro } from "../../../src/sources/files/avro-container.js";
 import { readHead } from "../../../src/sources/files/fingerprint.js";
 import { inputsOf } from "../../../src/sources/files/inputs.js";
 import { avscType, drawnRecords, type Schema } from "../../decode/avro-values.js";
-import { temporary } from "../../e2e/hashbrook.js";
+import { digests, report, temporary } from "../../e2e/hashbrook.js";
 import fc from "../../properties.js";
 import { readAll } from "./written-rows.js";
 
-const contentOf = async (file: string, offset = 0): Promise<string> => readAll(await openAvro(file, file, offset));
+const contentOf = async (file: string, offset = 0, row = 0): Promise<string> =>
+  readAll(await openAvro(file, file, offset, row));
 
 function varint(value: number): Buffer {
   const bytes: number[] = [];
@@ -110,6 +112,79 @@ describe("an Avro file", () => {
     await expect(contentOf(path, whole.length + 1)).rejects.toMatchObject({ code: "source_changed" });
     const [input] = inputsOf(path, "/");
     expect(Buffer.from(await readHead(input, 5000)).toString()).toBe(whole.slice(0, 5000));
+  });
+
+  it("is gone on with at a row, and of the blocks before, nothing but their counts and signs is read", async () => {
+    const path = file("deflate", 20);
+    const rows = (await contentOf(path)).split("\n").slice(0, -1);
+    for (const row of [1, 1999, 2000, 2001, 6000, 38_001, 40_000]) {
+      const offset = LINE.length * row;
+      expect(await contentOf(path, offset, row)).toBe(rows.slice(row).join("\n") + (row < 40_000 ? "\n" : ""));
+    }
+    await expect(contentOf(path, 0, 40_001)).rejects.toMatchObject({
+      code: "source_changed",
+      message: expect.stringContaining("ends at row 40000, but reading was to go on at row 40001"),
+    });
+  });
+
+  it("that is gone on with near its end is not read from its beginning", async () => {
+    const path = file("null", 100);
+    const { size } = statSync(path);
+    const read: { position: number; count: number }[] = [];
+    const counting: Files = {
+      ...nodeFiles,
+      read(handle, target, position) {
+        const count = nodeFiles.read(handle, target, position);
+        read.push({ position, count });
+        return count;
+      },
+    };
+    const reader = await openAvro(path, path, LINE.length * 198_500, 198_500, counting);
+    expect(await readAll(reader)).toBe(LINE.repeat(1500));
+    const header = 1 << 16;
+    const bytes = read.reduce((sum, { count }) => sum + count, 0);
+    expect(bytes).toBeLessThan(header + 100 * (20 + 16) + size / 100 + 100);
+    expect(Math.max(...read.filter(({ position }) => position < size * 0.98).map(({ count }) => count))).toBe(header);
+  });
+
+  it("whose damage lies between two blocks is named, also when what is before it is passed over", async () => {
+    const path = file("null", 3);
+    const bytes = readFileSync(path);
+    bytes.fill(0, bytes.indexOf(SYNC, 400), bytes.indexOf(SYNC, 400) + 4);
+    writeFileSync(path, bytes);
+    await expect(contentOf(path, LINE.length * 4000, 4000)).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringMatching(/block 1 cannot be read: the sign behind it is another/),
+    });
+  });
+
+  it("teaches the same, stopped and resumed at the end of every batch", async () => {
+    const folder = temporary();
+    const [model, data] = [join(folder, "clicks.yaml"), join(folder, "clicks.avro")];
+    writeFileSync(
+      model,
+      `name: clicks
+events: { format: json }
+label: { field: label, time: at }
+fields:
+  - { name: price, type: categorical, table: t }
+  - { name: next, from: next.label, type: categorical, table: t }
+tables: { t: { rows: 4096, dim: 1 } }
+tower: lr
+train: { batch: 400 }
+`,
+    );
+    // One has no time, and is rejected: it is a row nevertheless.
+    const click = (n: number) =>
+      Buffer.concat([varint(n % 3 === 0 ? 1 : 0), varint(n === 700 ? 0 : n + 1), sized(Buffer.of(n % 97)), varint(0)]);
+    const blocks = Array.from({ length: 3 }, (_, b) => Array.from({ length: 500 }, (_, i) => click(b * 500 + i)));
+    writeFileSync(data, container(schema, "snappy", blocks));
+    const train = (name: string, ...more: string[]) =>
+      report(["train", "--model", model, "--data", data, "--out", join(folder, name), ...more]);
+    await train("whole");
+    for (let end = 400; end < 1499; end += 400) await train("parts", "--resume", "--limit", String(end));
+    expect(await train("parts", "--resume")).toMatchObject({ examples: 1499, rejected: 1 });
+    expect(digests(join(folder, "parts"))).toEqual(digests(join(folder, "whole")));
   });
 
   it.each([70_000, 1_100_000])("with %i letters in its schema is read", async (length) => {

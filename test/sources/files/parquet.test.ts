@@ -11,7 +11,8 @@ const FIXTURES = "test/fixtures/parquet";
 const lines = readFileSync(join(FIXTURES, "rows.jsonl"), "utf8");
 const ROWS = 600;
 
-const contentOf = async (file: string, offset = 0): Promise<string> => readAll(await openParquet(file, file, offset));
+const contentOf = async (file: string, offset = 0, row = 0): Promise<string> =>
+  readAll(await openParquet(file, file, offset, row));
 
 describe("a Parquet file", () => {
   it.each(["none", "snappy", "gzip", "zstd", "brotli"])(
@@ -26,6 +27,19 @@ describe("a Parquet file", () => {
     const whole = await contentOf(file);
     for (const offset of [1, 40_000, whole.length]) expect(await contentOf(file, offset)).toBe(whole.slice(offset));
     await expect(contentOf(file, whole.length + 1)).rejects.toMatchObject({ code: "source_changed" });
+  });
+
+  it("is gone on with at a row, and the row groups before are not read", async () => {
+    const bytes = readFileSync(join(FIXTURES, "zstd.parquet"));
+    const file = join(temporary(), "rows.parquet");
+    writeFileSync(file, bytes);
+    const rows = (await contentOf(file)).trimEnd().split("\n");
+    const behind = (row: number) => rows.slice(row).map((line) => `${line}\n`);
+    for (const row of [1, 199, 200, 201, 450, ROWS]) expect(await contentOf(file, 0, row)).toBe(behind(row).join(""));
+    await expect(contentOf(file, 0, ROWS + 1)).rejects.toMatchObject({ code: "source_changed" });
+    bytes.fill(0xff, 10, 60);
+    writeFileSync(file, bytes);
+    expect(await contentOf(file, 0, 300)).toBe(behind(300).join(""));
   });
 
   it("is asked for its first rows alone by who knows it again, whatever is behind them in the row group", async () => {
