@@ -1,64 +1,56 @@
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
+import { encodingKinds } from "../../src/encodings/index.js";
 import { specHash } from "../../src/spec/hash.js";
 import { loadSpec } from "../../src/spec/parse.js";
 import type { Report } from "../../src/train/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
+import { everyEncoding, fourLanes, LANES, laneLine, unevenly } from "./lane-runs.js";
 import { rows, said } from "./trainers.js";
 
-const LANES = 4;
 /** Fifty in `npm run test:soak`. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 8);
 
-/** A small tower whose updates four lanes share out. */
-function model(): string {
-  const text = readFileSync("features/ads-demo.yaml", "utf8").replace(/residual: \[[^\]]*\]/, "residual: [8]");
-  const path = join(temporary(), "lanes.yaml");
-  writeFileSync(path, `${text}\ntrain: { lanes: ${LANES}, round: 64 }\n`);
-  return path;
-}
-
 /** A topic of events over partitions of unequal length; one is empty. */
-async function topicOf(kafka: TestKafka, count: number, partitions = 6): Promise<string> {
-  const topic = await kafka.topic(partitions);
-  const events = await rows(count);
-  await kafka.produce(
-    topic,
-    events.map((value, i) => ({ value, partition: i % 11 === 0 ? 0 : i % (partitions - 1) })),
-  );
+async function topicOf(kafka: TestKafka, count: number, partitions?: number): Promise<string> {
+  const topic = await kafka.topic(partitions ?? 6);
+  await kafka.produce(topic, await unevenly(count, partitions));
   return topic;
 }
 
-const line = (kafka: TestKafka, topic: string, out: string, ...more: string[]) => [
-  ...["train", "--model", model(), "--kafka", kafka.brokers, "--topic", topic, "--group", topic],
-  ...["--out", out, "--until", "end", "--threads", "1", "--json", ...more],
-];
+const line = (kafka: TestKafka, topic: string, out: string, ...more: string[]) =>
+  laneLine(kafka, topic, out, fourLanes(), ...more);
 
 const reportOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
 
 async function learned(kafka: TestKafka, topic: string, ...more: string[]) {
+  return learnedBy(fourLanes(), kafka, topic, ...more);
+}
+
+async function learnedBy(model: string, kafka: TestKafka, topic: string, ...more: string[]) {
   const out = temporary();
-  const outcome = await ended(start(line(kafka, topic, out, ...more)));
+  const outcome = await ended(start(laneLine(kafka, topic, out, model, ...more)));
   expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
   return { report: reportOf(outcome), files: digests(out) };
 }
 
 describeKafka("lanes of several processes", (kafka) => {
-  it("learn the bytes that one process learns, however many they are", async () => {
-    const topic = await topicOf(kafka, 3000);
-    const alone = await learned(kafka, topic);
-    expect(alone.report).toMatchObject({ examples: 3000, skipped: 0, ended_by: "end" });
-    for (const processes of [1, 2, 4]) {
-      const several = await learned(kafka, topic, "--processes", String(processes));
-      expect(several.report.examples).toBe(3000);
+  it("learn the bytes that one process learns, however many they are, in tables of every encoding", async () => {
+    const model = everyEncoding();
+    expect(new Set(loadSpec(model).tables.map(({ encoding }) => encoding))).toEqual(new Set(encodingKinds));
+    const topic = await topicOf(kafka, 1500, 10);
+    const alone = await learnedBy(model, kafka, topic);
+    expect(alone.report).toMatchObject({ examples: 1500, skipped: 0, ended_by: "end" });
+    for (const processes of [1, 2, 4, 8]) {
+      const several = await learnedBy(model, kafka, topic, "--processes", String(processes));
+      expect(several.report.examples).toBe(1500);
       expect(several.files).toEqual(alone.files);
     }
-  }, 180_000);
+  }, 240_000);
 
   it(
     "learn the same bytes where members are killed again and again, the writing one too",
@@ -132,7 +124,7 @@ describeKafka("lanes of several processes", (kafka) => {
     const member = (name: string, ...more: string[]) =>
       ended(start(line(kafka, topic, out, "--lane", "0/1", "--rounds-topic", name, ...more)));
     await kafka.admin.createTopic(rounds, LANES);
-    const plan = `{"spec_hash":"${specHash(loadSpec(model()))}","offsets":["0","0","0","0","0","0"],"stops":null}`;
+    const plan = `{"spec_hash":"${specHash(loadSpec(fourLanes()))}","offsets":["0","0","0","0","0","0"],"stops":null}`;
     await kafka.produce(rounds, [{ value: plan, partition: 0 }]);
     const mixed = await member(rounds);
     expect(mixed.stderr).toContain("has no end, and --until is given");
@@ -165,7 +157,7 @@ describeKafka("lanes of several processes", (kafka) => {
     const [grown, whole] = [`${topic}.grown`, `${topic}.whole`];
     await kafka.admin.createTopic(whole, LANES);
     const [offsets, stops] = [0, 150].map((at) => JSON.stringify(Array(LANES).fill(`${at}`)));
-    const plan = `{"spec_hash":"${specHash(loadSpec(model()))}","offsets":${offsets},"stops":${stops}}`;
+    const plan = `{"spec_hash":"${specHash(loadSpec(fourLanes()))}","offsets":${offsets},"stops":${stops}}`;
     await kafka.produce(whole, [{ value: plan, partition: 0 }]);
     expect(await roundsOf(whole)).toBe(3);
     expect(await roundsOf(grown)).toBe(20);

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { KafkaAdmin, withAdmin } from "../../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
-import { ended, start, temporary } from "../e2e/hashbrook.js";
+import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import {
   type BrokerFacts,
   describeBroker,
@@ -13,6 +13,7 @@ import {
   startBroker,
   stopBroker,
 } from "./harness.js";
+import { fourLanes, laneLine, unevenly } from "./lane-runs.js";
 import { rows, said, training } from "./trainers.js";
 
 describeBroker("when the broker", () => {
@@ -86,6 +87,24 @@ describeBroker("when the broker", () => {
     const { status, stdout } = await life;
     expect(status).toBe(0);
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ examples: 3000, rejected: 0, duplicates: 0 });
+  }, 180_000);
+
+  it("is killed and comes back under lanes of several processes, they learn the bytes of a run without that", async () => {
+    const options = kafkaOptions(broker.brokers);
+    await withAdmin(options, (admin) => admin.createTopic("lanes", 6));
+    const producer = await KafkaProducer.open(options, "lanes");
+    await producer.send(await unevenly(8000));
+    await producer.close();
+    const [calm, out] = [temporary(), temporary()];
+    expect(await ended(start(laneLine(broker, "lanes", calm, fourLanes())))).toMatchObject({ status: 0 });
+    const launcher = start(laneLine(broker, "lanes", out, fourLanes(), "--processes", "2"));
+    const end = ended(launcher);
+    await said(launcher, /"examples":[1-9]/);
+    await killBroker(broker);
+    broker = await startBroker({ dir: broker.dir, keep: true });
+    expect(launcher.exitCode).toBeNull();
+    expect(await end).toMatchObject({ status: 0 });
+    expect(digests(out)).toEqual(digests(calm));
   }, 180_000);
 });
 
