@@ -2,11 +2,12 @@ import { HashbrookError } from "../core/errors.js";
 import { kindOf, ownOptions } from "../encodings/index.js";
 import { optional } from "../schema/basics.js";
 import { count } from "../schema/compiled.js";
-import { Problems } from "../schema/problems.js";
+import { Problems, type SpecWarning } from "../schema/problems.js";
 import { Type } from "../schema/typebox.js";
 import { learnsByEvent } from "../towers/index.js";
 import type { CompiledSpec, CompiledTable, LanesSpec, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
+import { warnOfCost } from "./lanes-cost.js";
 
 /** Lanes a spec may have: partitions of the topic that carries what they bring. */
 const MOST_LANES = 64;
@@ -70,14 +71,17 @@ export function compileBatch(
   }
   refuseLanes(kind, tables, problems);
   const round = roundOf(train, lanes, batch, problems);
-  return { batch: lanes * round, lanes: { count: lanes, round, staleness: train.staleness === 1 ? 1 : 0 } };
+  const compiled: LanesSpec = { count: lanes, round, staleness: train.staleness === 1 ? 1 : 0 };
+  warnOfCost(compiled, problems);
+  return { batch: lanes * round, lanes: compiled };
 }
 
 /**
  * A spec that shares its updates out among lanes, as `train.lanes` would say.
+ * @param onWarning is told what its size costs
  * @throws spec_invalid where it cannot; usage where it has other lanes
  */
-export function withLanes(spec: CompiledSpec, lanes: number): CompiledSpec {
+export function withLanes(spec: CompiledSpec, lanes: number, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
   if (spec.lanes?.count === lanes) return spec;
   if (spec.lanes)
     throw new HashbrookError("usage", `--lanes ${lanes}: the spec has train.lanes: ${spec.lanes.count}`, {
@@ -87,7 +91,10 @@ export function withLanes(spec: CompiledSpec, lanes: number): CompiledSpec {
   refuseLanes(spec.tower.kind, spec.tables, problems);
   const round = roundOf({}, lanes, spec.batch, problems);
   problems.throwIfAny();
-  return { ...spec, batch: lanes * round, lanes: { count: lanes, round, staleness: 0 } };
+  const given: LanesSpec = { count: lanes, round, staleness: 0 };
+  warnOfCost(given, problems);
+  if (onWarning) problems.warnings.forEach(onWarning);
+  return { ...spec, batch: lanes * round, lanes: given };
 }
 
 function roundOf(train: Train, lanes: number, batch: number, problems: Problems): number {

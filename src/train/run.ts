@@ -137,7 +137,7 @@ async function lanesOf(job: Job, given: LanesGiven | null, options: TrainOptions
 /** What the threads of a run that learns are told. @param shared several processes work its lanes @throws usage */
 export function trainJob(options: TrainOptions, shared = false): Job {
   const given = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
-  const spec = options.lanes === undefined ? given : withLanes(given, options.lanes);
+  const spec = options.lanes === undefined ? given : withLanes(given, options.lanes, options.onSpecWarning);
   const job: Job = {
     ...streamJob("train", spec, options),
     topic: options.topic ?? null,

@@ -1,0 +1,40 @@
+import type { Problems } from "../schema/problems.js";
+import type { LanesSpec } from "./compiled.js";
+
+/** Points of AUC that an update of so many events has cost, by its staleness: Globo's clicks of `bench/results/lanes.json`. */
+const COSTS: readonly (readonly [events: number, costs: readonly [now: number, stale: number]])[] = [
+  [512, [0.07, 0.37]],
+  [2048, [0.36, 1.09]],
+  [8192, [1.02, 2.63]],
+  [32_768, [1.61, 3.28]],
+];
+/** Points that are worth a word. */
+const LEAST = 0.1;
+
+/**
+ * What lanes were measured to cost: the points of AUC, at the largest size measured that is not above theirs, and the largest size
+ * that costs less than 0.1 (no staleness). Null where that is what they have, or less.
+ */
+export function costOfLanes({ count, round, staleness }: LanesSpec): {
+  readonly measured: number;
+  readonly points: number;
+  readonly free: number;
+} | null {
+  const found = COSTS.findLast(([events]) => events <= count * round);
+  if (!found || found[1][staleness] <= LEAST) return null;
+  const [free] = COSTS.findLast(([, [now]]) => now <= LEAST)!;
+  return { measured: found[0], points: found[1][staleness], free };
+}
+
+/** Says so where updates are larger than what costs nothing. */
+export function warnOfCost(lanes: LanesSpec, problems: Problems): void {
+  const cost = costOfLanes(lanes);
+  if (!cost) return;
+  const { measured, points, free } = cost;
+  const stale = lanes.staleness === 1 ? " of staleness 1" : "";
+  problems.warn(
+    "train.round",
+    `updates of ${measured.toLocaleString("en")} events${stale} cost ${points} points of AUC where that was measured (600,000 of Globo's events, learning rates tuned for the size)`,
+    `lanes × round of ${free} without staleness cost less than ${LEAST}: round: ${Math.max(1, Math.floor(free / lanes.count))}, at the price of more bytes an event; or raise the learning rates and compare (docs/SCALING.md)`,
+  );
+}
