@@ -4,7 +4,8 @@ import { type CompiledSpec, type Format, isBinary, isDelimited } from "../spec/c
 import { Arena } from "./arena.js";
 import { BinaryEvents } from "./binary-events.js";
 import { rejectOf } from "./expected.js";
-import { checkHeader, columnsOfMessages, headerLine, headerNames } from "./header.js";
+import { type Framed, Frames } from "./frames.js";
+import { beginFile, columnsOfMessages, type HeaderOptions } from "./header.js";
 import { ScanInput } from "./input.js";
 import { LINE_FORMAT, type ScanKernel, STATUS, scanKernel } from "./kernel.js";
 import { LongRow } from "./long-row.js";
@@ -13,18 +14,16 @@ import { notLines } from "./not-lines.js";
 import type { DecoderOptions, Place, Taken } from "./options.js";
 import { sourcesOf } from "./places.js";
 import { layPlan, type ScanPlan } from "./plan.js";
+import { refusedRow } from "./refused.js";
 import { copyRegion } from "./region.js";
 import { MAX_REJECT_BYTES, MAX_ROW, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
 import { RequestReader } from "./request.js";
 import { type Findings, Sampler } from "./sampler.js";
-import { shortText } from "./values.js";
 
 export type { DecoderOptions, Place, Taken } from "./options.js";
 export type { Reject, RejectCode } from "./reject.js";
 export type { RequestFailure, RequestReader } from "./request.js";
 export type { Constant, Findings } from "./sampler.js";
-
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
  * Bytes → batches: finds the rows, parses and hashes their values into the batch's region and refuses malformed ones,
@@ -47,8 +46,9 @@ export class Decoder {
   /** What reads events that are no lines of text, and wants to know their schemas. */
   readonly schemas: BinaryEvents | undefined;
   readonly #input: ScanInput;
-  /** Columns and paths that an event must be able to have. */
-  readonly #needed: readonly string[];
+  /** Of files of binary messages. */
+  readonly #frames = new Frames();
+  readonly #header: HeaderOptions | null;
   #rejects = new RejectList();
   /** Lines of the file before the next byte. */
   #row = 0;
@@ -76,9 +76,11 @@ export class Decoder {
     if (watch)
       this.#sampler = new Sampler(memory, kernel, this.#plan.places, unlabelled ? null : spec.label.from, format);
     const needed = requireLabel ? sourcesOf(spec, format) : fields;
-    this.#needed = [...new Set([...(unlabelled ? needed.slice(1) : needed), ...(kept ?? [])])];
     this.#lineFormat = isDelimited(format) || isBinary(format) ? undefined : LINE_FORMAT[format];
     this.needsHeader = isDelimited(format) && (options.header ?? spec.events.header);
+    const { separator } = spec.events;
+    const columns = [...new Set([...(unlabelled ? needed.slice(1) : needed), ...(kept ?? [])])];
+    this.#header = this.needsHeader ? { separator, quoted: format === "csv", needed: columns } : null;
     if (isDelimited(format) && !this.needsHeader) this.#nameColumns(spec.events.columns);
   }
 
@@ -119,6 +121,7 @@ export class Decoder {
       throw new HashbrookError("internal", "startAt before the file's header was read");
     this.#input.startAt(offset);
     this.#tooLong = undefined;
+    this.#frames.begin();
     this.#beginAt(offset, row);
   }
 
@@ -130,19 +133,42 @@ export class Decoder {
   /**
    * Scans until the batch holds `wanted` rows (default and at most: the capacity) or the input is used up. A batch is full
    * early after 10,000 rejects.
-   * @throws HashbrookError source_unreadable when the header lacks a needed column, or the format has no lines
+   * @throws HashbrookError source_unreadable when the header lacks a needed column, a message is cut off, or the format is not read from files
    */
   scan(wanted = this.layout.capacity): "full" | "more" {
-    if (this.schemas) throw notLines(this.#format);
     const capacity = Math.min(wanted, this.layout.capacity);
+    if (this.schemas) return this.#scanFrames(capacity);
     while (true) {
       if (this.#atStart && !this.#beginFile()) return "more";
       if (this.#kernel.getRows() >= capacity || this.#rejects.full) return "full";
       if (this.#tooLong && !this.#skipTooLong()) return "more";
       const status = this.#scanOnce(capacity);
       if (status === STATUS.full) return "full";
-      if (status === STATUS.more && !this.#beginTooLong()) return "more";
+      if (status === STATUS.reject) continue;
+      this.#tooLong = LongRow.at(this.#input);
+      if (!this.#tooLong) return "more";
     }
+  }
+
+  /** Messages with their lengths before them. */
+  #scanFrames(capacity: number): "full" | "more" {
+    if (this.#format !== "protobuf" || this.#spec.events.schema === undefined) throw notLines(this.#format);
+    while (this.rows < capacity && !this.#rejects.full && !this.#kernel.keptFull()) {
+      const frame = this.#frames.next(this.#input, this.#row);
+      if (!frame) return "more";
+      if ("length" in frame) this.#passTooLong(frame);
+      else this.#scanFrame(frame);
+    }
+    return "full";
+  }
+
+  #scanFrame({ start, end }: Framed): void {
+    const { read, offset } = this.#input;
+    const status = this.#scanEvent(start, end, offset - read);
+    this.#input.advance(end);
+    this.#marks?.collect(this.rows, offset - read, this.#row, this.#input.offset);
+    this.#row += 1;
+    if (status === STATUS.reject) this.#marks?.reject(this.rows, this.place);
   }
 
   /** One call of the kernel. A reject is noted. */
@@ -167,49 +193,25 @@ export class Decoder {
 
   /** Notes the kernel's last rejected row. @param shift from addresses to offsets in the file */
   #reject(shift: number): void {
-    const kernel = this.#kernel;
-    const start = kernel.getRowStart() >>> 0;
-    const length = (kernel.getRowEnd() >>> 0) - start;
-    const bytes = this.#input.bytes(start, start + Math.min(length, MAX_REJECT_BYTES)).slice();
-    const row = this.#row + kernel.getRowLine() + 1;
-    const slot = kernel.getFailedSlot() >>> 0;
-    const column = this.#plan.places.nameOf(slot);
-    const value = slot ? shortText(this.#memory.buffer, slot) : null;
-    kernel.keepRow(kernel.getCode());
-    this.#add(kernel.getCode(), { column, value, offset: start + shift, row, bytes, length });
+    const from = { memory: this.#memory, input: this.#input, places: this.#plan.places };
+    this.#add(this.#kernel.getCode(), refusedRow(this.#kernel, from, shift, this.#row));
   }
 
   /** @param code the kernel's */
   #add(code: number, row: Omit<Reject, "code" | "expected">): void {
     const columns = this.#columns;
+    this.#kernel.keepRow(code);
     this.#rejects.add(rejectOf(RejectList.codeOf(code), row, { spec: this.#spec, format: this.#format, columns }));
   }
 
-  /** Passes the byte order mark and the header. @returns false when they are not complete yet */
+  /** @returns false when the file's beginning is not complete yet */
   #beginFile(): boolean {
-    const input = this.#input;
-    const first = input.bytes(input.read, input.end).subarray(0, 3);
-    const marked = first.every((byte, i) => byte === BYTE_ORDER_MARK[i]);
-    if (first.length < 3 && marked && !input.ended) return false;
-    if (this.needsHeader && input.limit <= input.read && !input.ended) {
-      if (input.unread > MAX_ROW) throw new HashbrookError("source_unreadable", "header: longer than 4 MiB");
-      return false;
-    }
-    if (first.length === 3 && marked) input.advance(input.read + 3);
-    if (this.needsHeader && input.unread > 0) this.#readHeader();
+    const names = beginFile(this.#input, this.#header);
+    if (!names) return false;
+    if (names.length > 0) this.#nameColumns(names);
+    this.#row = names.length > 0 ? 1 : 0;
     this.#atStart = false;
     return true;
-  }
-
-  #readHeader(): void {
-    const input = this.#input;
-    const length = input.bytes(input.read, input.limit).indexOf(10);
-    const line = headerLine(input.bytes(input.read, input.read + length));
-    const names = headerNames(line, this.#spec.events.separator, this.#format === "csv");
-    checkHeader(names, this.#needed);
-    this.#nameColumns(names);
-    input.advance(input.read + length + 1);
-    this.#row += 1;
   }
 
   #nameColumns(names: readonly string[]): void {
@@ -217,25 +219,22 @@ export class Decoder {
     this.#columns = names.length;
   }
 
-  /** Begins to pass over a row that is too long to be kept until its end comes. @returns whether there is one */
-  #beginTooLong(): boolean {
-    this.#tooLong = LongRow.at(this.#input);
-    return this.#tooLong !== undefined;
-  }
-
   /** @returns false when the row's end has not come yet */
   #skipTooLong(): boolean {
     const passed = this.#tooLong!.skip(this.#input);
     if (!passed) return false;
-    this.#row += 1;
     this.#tooLong = undefined;
-    this.#addTooLong(this.#row, passed);
-    this.#marks?.reject(this.rows, this.place);
+    this.#passTooLong(passed);
     return true;
   }
 
+  #passTooLong(passed: Pick<Reject, "bytes" | "offset" | "length">): void {
+    this.#row += 1;
+    this.#addTooLong(this.#row, passed);
+    this.#marks?.reject(this.rows, this.place);
+  }
+
   #addTooLong(row: number, passed: Pick<Reject, "bytes" | "offset" | "length">): void {
-    this.#kernel.keepRow(ROW_TOO_LONG);
     this.#add(ROW_TOO_LONG, { column: "", value: null, row, ...passed });
   }
 
@@ -244,26 +243,20 @@ export class Decoder {
    * @param into where the batch goes: a buffer of an earlier one to use again, or a part of one
    */
   take(into?: ArrayBufferLike | Room): Taken {
-    const { layout, region } = this.#plan;
+    const { layout, region, changes, keptRows } = this.#plan;
     const rows = this.#kernel.getRows();
     const { buffer, base } = copyRegion(layout, this.#memory.buffer, region, rows, into);
     this.#kernel.setRows(0);
     const changed = this.#kernel.takeChanges();
-    const distinct = new Uint32Array(this.#memory.buffer, this.#plan.changes, changed / 4).slice();
+    const kept = (this.#kernel.takeKept() >>> 0) - keptRows;
     return {
       batch: new Batch(layout, rows, buffer, base),
       rejects: this.takeRejects(),
       ...this.place,
-      distinct,
-      kept: this.#takeKept(),
+      distinct: new Uint32Array(this.#memory.buffer, changes, changed / 4).slice(),
+      kept: new Uint8Array(this.#memory.buffer, keptRows, kept).slice(),
       ...(this.#marks && { marks: this.#marks.take() }),
     };
-  }
-
-  #takeKept(): Uint8Array<ArrayBuffer> {
-    const { keptRows } = this.#plan;
-    const end = this.#kernel.takeKept() >>> 0;
-    return new Uint8Array(this.#memory.buffer, keptRows, end - keptRows).slice();
   }
 
   /** What stands out in the rows accepted so far, and in those alone that the decoder watches. */
@@ -295,11 +288,18 @@ export class Decoder {
     } else if (length > 0) {
       this.#row = -1;
       const at = this.#input.bring(bytes, start, start + length);
-      this.#sampler?.begin(at, at + length);
-      if (this.#scanMessage(at, at + length, schema) === STATUS.reject) this.#reject(offset - at);
-      else if (kernel.getRows() > 0) this.#sampler?.look();
+      this.#scanEvent(at, at + length, offset - at, schema);
     }
     return kernel.getRows() >= this.layout.capacity || this.#rejects.full ? "full" : "more";
+  }
+
+  /** @param shift from addresses to offsets */
+  #scanEvent(start: number, end: number, shift: number, schema?: string): number {
+    this.#sampler?.begin(start, end);
+    const status = this.#scanMessage(start, end, schema);
+    if (status === STATUS.reject) this.#reject(shift);
+    else if (this.rows > 0) this.#sampler?.look();
+    return status;
   }
 
   #scanMessage(start: number, end: number, schema: string | undefined): number {

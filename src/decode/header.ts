@@ -1,12 +1,51 @@
 import { HashbrookError } from "../core/errors.js";
 import { nearest } from "../core/nearest.js";
 import type { Format } from "../spec/compiled.js";
+import type { ScanInput } from "./input.js";
 import { MAX_COLUMNS } from "./plan.js";
+import { MAX_ROW } from "./reject.js";
 
 const MEND = "name the columns in the file's first line as the spec does, or set events.header to false";
 
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
+/** How a file's first line names its columns. */
+export interface HeaderOptions {
+  readonly separator: string;
+  /** Names may be in quotes. */
+  readonly quoted: boolean;
+  /** Columns and paths that an event must be able to have. */
+  readonly needed: readonly string[];
+}
+
+/**
+ * Passes the byte order mark and the header of a file.
+ * @param header null: it has none
+ * @returns its columns; none where it has no header, or nothing is in it; null when its beginning is not complete yet
+ * @throws HashbrookError source_unreadable
+ */
+export function beginFile(input: ScanInput, header: HeaderOptions | null): readonly string[] | null {
+  const first = input.bytes(input.read, input.end).subarray(0, 3);
+  const marked = first.every((byte, i) => byte === BYTE_ORDER_MARK[i]);
+  if (first.length < 3 && marked && !input.ended) return null;
+  if (header && input.limit <= input.read && !input.ended) {
+    if (input.unread > MAX_ROW) throw new HashbrookError("source_unreadable", "header: longer than 4 MiB");
+    return null;
+  }
+  if (first.length === 3 && marked) input.advance(input.read + 3);
+  return header && input.unread > 0 ? readHeader(input, header) : [];
+}
+
+function readHeader(input: ScanInput, { separator, quoted, needed }: HeaderOptions): readonly string[] {
+  const length = input.bytes(input.read, input.limit).indexOf(10);
+  const names = headerNames(headerLine(input.bytes(input.read, input.read + length)), separator, quoted);
+  checkHeader(names, needed);
+  input.advance(input.read + length + 1);
+  return names;
+}
+
 /** A header's text. @throws HashbrookError source_unreadable when it is not UTF-8 */
-export function headerLine(bytes: Uint8Array): string {
+function headerLine(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -64,7 +103,7 @@ function quotedName(text: string, at: number): { name: string; end: number } {
  * Checks that a header names every column that is needed, once.
  * @throws HashbrookError source_unreadable naming the column and the header found
  */
-export function checkHeader(names: readonly string[], needed: readonly string[]): void {
+function checkHeader(names: readonly string[], needed: readonly string[]): void {
   const found = `the header has: ${names.slice(0, 50).join(", ").slice(0, 1000)}`;
   if (names.length > MAX_COLUMNS)
     throw new HashbrookError("source_unreadable", `header: more than ${MAX_COLUMNS} columns`);

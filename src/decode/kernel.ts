@@ -61,6 +61,8 @@ export interface ScanKernel {
   getWatches(): number;
   getWatchesEnd(): number;
   keepRow(code: number): void;
+  /** Whether the rows kept must be taken before another one is read. */
+  keptFull(): number;
   takeKept(): number;
   getCursor(): number;
   getRows(): number;

@@ -1,8 +1,15 @@
 import { HashbrookError } from "../core/errors.js";
 import type { Format } from "../spec/compiled.js";
 
-/** Files are read by lines, which events in binary have not. */
+const hints: { readonly [F in Format]?: string } = {
+  protobuf:
+    "for files, name the schema in the spec (events: { format: protobuf, schema: clicks.proto }): a file is messages with their lengths before them",
+};
+
+/** Files do not tell the schema of their events as topics do. */
 export const notLines = (format: Format): HashbrookError =>
   new HashbrookError("source_unreadable", `events of format ${format} are read from topics`, {
-    hint: "read them from Kafka, or write files of JSON lines, Parquet, tsv or csv; files of Avro records (.avro) are read with events: { format: json }",
+    hint:
+      hints[format] ??
+      "read them from Kafka, or write files of JSON lines, Parquet, tsv or csv; files of Avro records (.avro) are read with events: { format: json }",
   });

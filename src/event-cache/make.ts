@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { deflateRawSync } from "node:zlib";
 import { batchLayout } from "../core/batch.js";
 import { Decoder, type Place } from "../decode/decoder.js";
+import { inFile } from "../decode/in-file.js";
 import { HEAD, readHead } from "../sources/files/fingerprint.js";
 import type { Input } from "../sources/reader.js";
 import { type ByteSource, sourceOf } from "../sources/source.js";
@@ -107,7 +108,7 @@ class CacheMaker {
   private async readFile(): Promise<boolean> {
     const { source, decoder } = this;
     for (let more = true; more; ) {
-      while (decoder.scan() === "full") {
+      while (this.isFull()) {
         this.block();
         // Lets a signal in.
         await setImmediate();
@@ -120,10 +121,15 @@ class CacheMaker {
       }
       if (this.options.signal?.aborted) return false;
     }
-    while (decoder.scan() === "full") this.block();
+    while (this.isFull()) this.block();
     this.block();
     await this.endFile();
     return true;
+  }
+
+  private isFull(): boolean {
+    const { source, decoder } = this;
+    return inFile(source.files[source.file].name, () => decoder.scan() === "full");
   }
 
   private async nextFile(): Promise<boolean> {

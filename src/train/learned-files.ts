@@ -115,13 +115,18 @@ export class Heads {
 
 /**
  * Whether an input holds more than was learned of it.
+ * @param lines false: of binary events, which were whole
  * @throws source_changed when what was learned last was not a whole line
  */
-export async function hasMore(input: Input, { offset, stored, name, row }: LearnedFile): Promise<boolean> {
+export async function hasMore(
+  input: Input,
+  { offset, stored, name, row }: LearnedFile,
+  lines: boolean,
+): Promise<boolean> {
   if (input.content !== null ? input.content <= offset : stored !== null && input.bytes === stored) return false;
   const next = await bytesAround(input, offset);
   if (next.length < 2) return false;
-  if (next[0] === NEWLINE || next[1] === NEWLINE) return true;
+  if (!lines || next[0] === NEWLINE || next[1] === NEWLINE) return true;
   throw new HashbrookError(
     "source_changed",
     `${input.name}: line ${row} was learned (as ${name}) before it was whole`,

@@ -2,6 +2,7 @@ import { HashbrookError } from "../core/errors.js";
 import { type Cut, cutOf } from "../sources/files/cut.js";
 import { changed, parseFingerprint } from "../sources/files/fingerprint.js";
 import type { Input } from "../sources/reader.js";
+import { isBinary } from "../spec/compiled.js";
 import type { FilePosition, Job } from "./job.js";
 import {
   decodeLearned,
@@ -48,12 +49,21 @@ export function planFiles(job: Job, inputs: readonly Input[], start: Start): Pro
 
 /** Where the part of `inputs` begins that is held out; null: none is. */
 export async function heldOutCut(
-  { validateLast }: Job,
+  { validateLast, spec }: Job,
   inputs: readonly Input[],
   begins: Readonly<Record<number, FileBegin>>,
 ): Promise<Cut | null> {
+  if (validateLast === null) return null;
+  const unknown = isBinary(spec.events.format) && inputs.find(({ rowFrom }) => rowFrom === undefined);
+  if (unknown) throw noLines(unknown);
   const offsets = inputs.map((_, i) => begins[i]?.offset ?? 0);
-  return validateLast === null ? null : cutOf(inputs, validateLast, offsets);
+  return cutOf(inputs, validateLast, offsets);
+}
+
+function noLines({ name }: Input): HashbrookError {
+  return new HashbrookError("usage", `--validate-last: ${name} has no lines, by which a last part could be found`, {
+    hint: "hold out files of their own (--validate FILES), or decode it once: hashbrook cache",
+  });
 }
 
 /** A cut as the checkpoint keeps it. */
@@ -156,7 +166,7 @@ class Planner {
     const rest: Input[] = [];
     for (const input of inputs) {
       const file = await this.heads.find(input, files);
-      const more = !file || (await hasMore(input, file));
+      const more = !file || (await hasMore(input, file, !isBinary(this.job.spec.events.format)));
       if (file) known.push(knownFile(input.name, file, more));
       if (file && more) begins[first + rest.length] = { offset: file.offset, row: file.row, seen: false };
       if (more) rest.push(input);

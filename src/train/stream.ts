@@ -1,6 +1,6 @@
 import type { Room } from "../core/batch.js";
-import { HashbrookError } from "../core/errors.js";
 import type { Decoder, Findings, Reject, Taken } from "../decode/decoder.js";
+import { inFile } from "../decode/in-file.js";
 import type { Span } from "../metrics/split.js";
 import type { KnownSchemas } from "../schema-registry/topic-schemas.js";
 import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.js";
@@ -278,17 +278,6 @@ export class TextFeed implements FileFeed {
 
   private full(wanted: number): boolean {
     return inFile(this.source.files[this.source.file].name, () => this.decoder.scan(wanted) === "full");
-  }
-}
-
-/** Runs `scan`; what is wrong with a header is told with its file. */
-function inFile<T>(file: string, scan: () => T): T {
-  try {
-    return scan();
-  } catch (error) {
-    if (!(error instanceof HashbrookError) || error.code !== "source_unreadable") throw error;
-    const { code, message, hint } = error;
-    throw new HashbrookError(code, `${file}: ${message}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
   }
 }
 

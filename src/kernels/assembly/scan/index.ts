@@ -9,7 +9,7 @@ import { xxh64 as hash } from "./xxh64";
 
 export { scanAvro } from "./avro";
 export { chainOf, setMembers } from "./json";
-export { keepRow, takeKept } from "./kept";
+export { keepRow, keptFull, takeKept } from "./kept";
 export { parseNumber } from "./number";
 export { scanProtobuf } from "./protobuf";
 export { setSpare } from "./proto-values";

@@ -1,0 +1,91 @@
+import { HashbrookError } from "../core/errors.js";
+import type { ScanInput } from "./input.js";
+import { MAX_REJECT_BYTES, MAX_ROW } from "./reject.js";
+
+/** What a length of up to 2 GiB takes. */
+const LENGTH_BYTES = 5;
+const MOST_LENGTH = 2 ** 31 - 1;
+
+/** A message's bytes, in the kernel's memory. */
+export interface Framed {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A message too long to be read, as it is rejected. */
+export interface LongFrame {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Messages of a file, each behind its length, a varint: what Protobuf's libraries write as delimited messages. */
+export class Frames {
+  private long: (LongFrame & { left: number }) | undefined;
+
+  /** Begins at a message. */
+  begin(): void {
+    this.long = undefined;
+  }
+
+  /**
+   * The next message, of which the input stands behind the length; undefined where more bytes are wanted.
+   * @param before messages of the file before it
+   * @throws HashbrookError source_unreadable where no length stands, or the file ends within a message
+   */
+  next(input: ScanInput, before: number): Framed | LongFrame | undefined {
+    if (this.long) return this.pass(input, this.long);
+    if (input.unread === 0) return undefined;
+    const where = `message ${before + 1}, at byte ${input.offset}`;
+    const { length, size } = lengthAt(input.bytes(input.read, Math.min(input.end, input.read + LENGTH_BYTES)), where);
+    const start = input.read + size;
+    const there = input.end - start;
+    if (input.ended && (size === 0 || there < length)) throw cutOff(where, size === 0 ? null : { length, there });
+    if (size === 0) return undefined;
+    if (length > MAX_ROW) return this.beginLong(input, start, length);
+    return there < length ? undefined : { start, end: start + length };
+  }
+
+  private beginLong(input: ScanInput, start: number, length: number): LongFrame | undefined {
+    const kept = Math.min(MAX_REJECT_BYTES, length);
+    if (input.end - start < kept) return undefined;
+    const { offset } = input;
+    const bytes = input.bytes(start, start + kept).slice();
+    input.advance(start);
+    this.long = { bytes, offset, length, left: length };
+    return this.pass(input, this.long);
+  }
+
+  private pass(input: ScanInput, long: LongFrame & { left: number }): LongFrame | undefined {
+    const passed = Math.min(long.left, input.unread);
+    input.advance(input.read + passed);
+    long.left -= passed;
+    const { left, ...frame } = long;
+    if (left > 0 && !input.ended) return undefined;
+    const { offset, length } = long;
+    if (left > 0) throw cutOff(`a message at byte ${offset}`, { length, there: length - left });
+    this.long = undefined;
+    return frame;
+  }
+}
+
+/** @returns size 0 where the varint goes on behind the bytes */
+function lengthAt(bytes: Uint8Array, where: string): { length: number; size: number } {
+  let length = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    length += (bytes[i] & 127) * 128 ** i;
+    if (length > MOST_LENGTH) break;
+    if (bytes[i] < 128) return { length, size: i + 1 };
+  }
+  if (bytes.length < LENGTH_BYTES && length <= MOST_LENGTH) return { length: 0, size: 0 };
+  throw new HashbrookError("source_unreadable", `${where}: its length would be beyond 2 GiB`, {
+    hint: "is it a file of Protobuf messages with their lengths before them (writeDelimitedTo, sizeDelimitedEncode)? one message alone, or JSON, is none",
+  });
+}
+
+function cutOff(where: string, part: { length: number; there: number } | null): HashbrookError {
+  const what = part ? `${part.there} of its ${part.length} bytes are there` : "its length is not whole";
+  return new HashbrookError("source_unreadable", `${where}, is cut off: ${what}`, {
+    hint: "write the file to its end, then go on with --resume",
+  });
+}

@@ -1,0 +1,12 @@
+import { HashbrookError } from "../core/errors.js";
+
+/** Runs `scan`; what is wrong with a header or a message's length is told with its file. */
+export function inFile<T>(file: string, scan: () => T): T {
+  try {
+    return scan();
+  } catch (error) {
+    if (!(error instanceof HashbrookError) || error.code !== "source_unreadable") throw error;
+    const { code, message, hint } = error;
+    throw new HashbrookError(code, `${file}: ${message}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
+  }
+}

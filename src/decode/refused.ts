@@ -1,0 +1,24 @@
+import type { ScanInput } from "./input.js";
+import type { ScanKernel } from "./kernel.js";
+import type { Places } from "./places.js";
+import { MAX_REJECT_BYTES, type Reject } from "./reject.js";
+import { shortText } from "./values.js";
+
+/**
+ * The row that the kernel has refused last.
+ * @param shift from addresses to offsets in the file @param before lines of the file before those that were read
+ */
+export function refusedRow(
+  kernel: ScanKernel,
+  { memory, input, places }: { memory: WebAssembly.Memory; input: ScanInput; places: Places },
+  shift: number,
+  before: number,
+): Omit<Reject, "code" | "expected"> {
+  const start = kernel.getRowStart() >>> 0;
+  const length = (kernel.getRowEnd() >>> 0) - start;
+  const bytes = input.bytes(start, start + Math.min(length, MAX_REJECT_BYTES)).slice();
+  const slot = kernel.getFailedSlot() >>> 0;
+  const value = slot ? shortText(memory.buffer, slot) : null;
+  const row = before + kernel.getRowLine() + 1;
+  return { column: places.nameOf(slot), value, offset: start + shift, row, bytes, length };
+}
