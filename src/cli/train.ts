@@ -100,8 +100,11 @@ export function trainCommand(): Command {
       milliseconds,
       10_000,
     )
-    .option("--keep-late", "keep late and repeated clicks, with the reason, in DIR/rejected/late.jsonl")
-    .option("--late-topic <topic>", "late and repeated clicks also go to this topic of --kafka", topicName)
+    .option(
+      "--keep-late",
+      "keep late and repeated clicks, and those of no impression, with the reason, in DIR/rejected/late.jsonl",
+    )
+    .option("--late-topic <topic>", "such clicks also go to this topic of --kafka", topicName)
     .requiredOption("--out <dir>", "directory of the run: checkpoints, rejected rows")
     .option(
       "--resume",

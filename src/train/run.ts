@@ -43,7 +43,7 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   readonly publish?: Partial<PublishSpec> | undefined;
   /** Rejected events also go to this Kafka topic. */
   readonly deadLetters?: Job["deadLetters"] | undefined;
-  /** Keep clicks that label nothing, late and repeated ones, in DIR/rejected/late.jsonl, and in a topic where one is named. */
+  /** Keep clicks that label nothing, late and repeated ones and those of no impression, in DIR/rejected/late.jsonl, and in a topic where one is named. */
   readonly unused?: Job["unused"] | undefined;
   /** Path of a model spec (features/*.yaml), or a compiled one. */
   readonly model: string | CompiledSpec;

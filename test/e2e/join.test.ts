@@ -77,6 +77,26 @@ describe("train --clicks", () => {
     expect(await predictions("unruly")).toBe(await predictions("joined"));
   });
 
+  it("keeps clicks of no impression, once, when none to come can be as old", async () => {
+    const foreign = join(folder, "foreign.tsv");
+    const lines = readFileSync(clicks, "utf8").trim().split("\n");
+    const of = (click: string, i: number) => `nobody${i}\t${click.split("\t")[1]}`;
+    const strays = [lines[0], lines[1290]].map(of);
+    writeFileSync(foreign, `${[strays[0], ...lines.slice(0, 1290), strays[1], ...lines.slice(1290)].join("\n")}\n`);
+    const line = [...training("foreign", foreign), "--keep-late"];
+    await report([...line, "--limit", String(18 * 512)]);
+    await report([...line, "--resume"]);
+    const kept = readFileSync(join(folder, "foreign", "rejected", "late.jsonl"), "utf8")
+      .trim()
+      .split("\n");
+    const orphan = (click: string) => {
+      const [id, time] = click.split("\t");
+      return { reason: "orphan", id, time, partition: 0 };
+    };
+    expect(kept.map((one) => JSON.parse(one))).toEqual(strays.map(orphan));
+    expect(await predictions("foreign")).toBe(await predictions("joined"));
+  });
+
   it("reads clicks among messages of other types, which tell how far the stream has come", async () => {
     const mixed = join(folder, "mixed.tsv");
     const model = join(folder, "mixed.yaml");

@@ -98,6 +98,7 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     });
     const kept = await kafka.read(late);
     expect(kept.length).toBe(2 * all.clicks.length);
+    expect(new Set(kept.map(({ headers }) => headers.reason))).toEqual(new Set(["repeated"]));
     const repeated = kept.map(({ value }) => JSON.parse(value.toString()) as { reason: string; id: string });
     expect(new Set(repeated.map(({ reason }) => reason))).toEqual(new Set(["repeated"]));
     expect(new Set(repeated.map(({ id }) => id)).size).toBe(all.clicks.length);

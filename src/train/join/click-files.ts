@@ -36,6 +36,10 @@ export class ClickFiles implements ClickSource {
     this.source = sourceOf(inputsFor(files));
   }
 
+  get keeps(): boolean {
+    return this.kept !== undefined;
+  }
+
   get fingerprints(): readonly string[] {
     return this.source.fingerprints;
   }

@@ -26,9 +26,12 @@ export class ClickIndex {
   private after = new Int32Array(FIRST_ROOM);
   private buckets = new Int32Array(FIRST_ROOM).fill(NONE);
   private free = 0;
+  /** What the host calls each; null: nothing. */
+  private tags: Float64Array | null;
 
-  /** @param streams how many streams clicks come from */
-  constructor(streams: number) {
+  /** @param streams how many streams clicks come from @param tagged 8 bytes more a click: each has a tag */
+  constructor(streams: number, tagged = false) {
+    this.tags = tagged ? new Float64Array(FIRST_ROOM) : null;
     this.queues = Array.from({ length: streams }, () => ({ first: NONE, last: NONE }));
     this.chainFree(0);
   }
@@ -39,7 +42,7 @@ export class ClickIndex {
   }
 
   /** Adds a click that comes behind all others of its stream. @returns whether the id was there already */
-  add(stream: number, low: number, high: number, time: number): boolean {
+  add(stream: number, low: number, high: number, time: number, tag = 0): boolean {
     if (this.free === NONE) this.grow();
     const again = this.find(low, high) !== NONE;
     const at = this.free;
@@ -48,6 +51,7 @@ export class ClickIndex {
     this.high[at] = high;
     this.time[at] = time;
     this.after[at] = NONE;
+    if (this.tags) this.tags[at] = tag;
     this.link(at);
     const queue = this.queues[stream];
     if (queue.last === NONE) queue.first = at;
@@ -73,6 +77,14 @@ export class ClickIndex {
       if (time >= from && time <= to && !(time >= first)) first = time;
     }
     return first;
+  }
+
+  /** Tags of the clicks on an id at a time from `from` to `to`. */
+  tagsOf(low: number, high: number, from: number, to: number): number[] {
+    const tags: number[] = [];
+    for (let at = this.find(low, high); at !== NONE; at = this.same(this.chain[at], low, high))
+      if (this.time[at] >= from && this.time[at] <= to) tags.push(this.tags?.[at] ?? 0);
+    return tags;
   }
 
   /** The first time behind another one at which an id is there; Infinity: there is none. */
@@ -151,6 +163,7 @@ export class ClickIndex {
     this.high = grown(this.high, new Uint32Array(room));
     this.time = grown(this.time, new Float64Array(room));
     this.after = grown(this.after, new Int32Array(room));
+    this.tags &&= grown(this.tags, new Float64Array(room));
     this.chain = new Int32Array(room);
     this.buckets = new Int32Array(2 ** Math.floor(Math.log2(room))).fill(NONE);
     this.chainFree(used);

@@ -4,6 +4,7 @@ import type { RejectedRow } from "../rejects.js";
 import { ClickIndex } from "./click-index.js";
 import type { ClickMark, ClickSource } from "./click-stream.js";
 import { StreamHead, type StreamHeadState, type TakeClick } from "./stream-head.js";
+import { Unclaimed } from "./unclaimed.js";
 import { type UnusedLabel, unusedOf } from "./unused-label.js";
 
 /** How far clicks were read, and what became of them. Plain JSON. */
@@ -18,6 +19,8 @@ export interface ClickReaderState {
   readonly floor: number | null;
   /** The oldest impressions of the last batches. */
   readonly oldest: readonly number[];
+  /** Where unused clicks are kept: by stream a bit for each click in the index, in base64, 1 where an impression had it. */
+  readonly claimed?: readonly string[];
   /** Where impressions are labelled by conversions that came after a click. */
   readonly conversions?: ClickReaderState;
   /** Where clicks belong to the last impression of their key: the impressions, read ahead. */
@@ -63,6 +66,7 @@ export class ClickReader implements LabelReader {
   private readonly source: ClickSource;
   private readonly heads: readonly StreamHead[];
   private readonly index: ClickIndex;
+  private readonly unclaimed: Unclaimed | null;
   private readonly counts: { clicks: number; duplicates: number; late: number };
   private floor: number;
   private oldest: readonly number[];
@@ -79,7 +83,8 @@ export class ClickReader implements LabelReader {
     this.spec = spec;
     this.source = source;
     this.heads = heads;
-    this.index = new ClickIndex(heads.length);
+    this.unclaimed = source.keeps ? new Unclaimed(heads.length) : null;
+    this.index = new ClickIndex(heads.length, source.keeps);
     const { clicks = 0, duplicates = 0, late = 0 } = state ?? {};
     this.counts = { clicks, duplicates, late };
     this.floor = state?.floor ?? Number.NEGATIVE_INFINITY;
@@ -112,22 +117,27 @@ export class ClickReader implements LabelReader {
   }
 
   get state(): ClickReaderState {
-    const { counts, floor, oldest, heads, source } = this;
+    const { counts, floor, oldest, heads, source, unclaimed } = this;
     const known = Number.isFinite(floor) ? floor : null;
-    return { ...counts, sources: source.fingerprints, streams: heads.map(({ state }) => state), floor: known, oldest };
+    const streams = heads.map(({ state }) => state);
+    const claimed = unclaimed && { claimed: unclaimed.state };
+    return { ...counts, sources: source.fingerprints, streams, ...claimed, floor: known, oldest };
   }
 
   clicked(low: number, high: number, time: number, age: number): boolean {
-    return this.index.has(low, high, time - this.spec.skew, time + age);
+    return this.has(low, high, time - this.spec.skew, time + age);
   }
 
   /** When an impression was first clicked until it was of an age; NaN: never. */
   first(low: number, high: number, time: number, age: number): number {
-    return this.index.first(low, high, time - this.spec.skew, time + age);
+    const [from, to] = [time - this.spec.skew, time + age];
+    this.claim(low, high, from, to);
+    return this.index.first(low, high, from, to);
   }
 
   /** Whether an id is there at a time from `from` to `to`. */
   has(low: number, high: number, from: number, to: number): boolean {
+    this.claim(low, high, from, to);
     return this.index.has(low, high, from, to);
   }
 
@@ -194,15 +204,21 @@ export class ClickReader implements LabelReader {
     }
   }
 
+  /** What an impression has is no orphan. */
+  private claim(low: number, high: number, from: number, to: number): void {
+    const { unclaimed, index } = this;
+    if (unclaimed) for (const tag of index.tagsOf(low, high, from, to)) unclaimed.claim(tag);
+  }
+
   private taker(stream: number): TakeClick {
     return (low, high, time, late, texts) => {
-      const reason = this.take(stream, low, high, time, late);
+      const reason = this.take(stream, [low, high, time, late, texts]);
       if (reason && texts) this.unused.push(unusedOf(this.spec, reason, texts, stream));
     };
   }
 
   /** @returns why it labels nothing; null: it may */
-  private take(stream: number, low: number, high: number, time: number, late: boolean): UnusedLabel["reason"] | null {
+  private take(stream: number, [low, high, time, late, texts]: Parameters<TakeClick>): UnusedLabel["reason"] | null {
     const { counts } = this;
     if (late) {
       counts.late++;
@@ -211,13 +227,20 @@ export class ClickReader implements LabelReader {
     counts.clicks++;
     // A key is clicked as often as it is shown: only a click of the same time is the same one.
     const same = !this.spec.clicks.key || this.index.has(low, high, time, time);
-    if (!this.index.add(stream, low, high, time) || !same) return null;
+    const tag = this.unclaimed?.add(stream, texts ?? null);
+    if (!this.index.add(stream, low, high, time, tag) || !same) return null;
     counts.duplicates++;
+    if (tag !== undefined) this.unclaimed?.claim(tag);
     return "repeated";
   }
 
   private evict(): void {
-    for (const [stream, head] of this.heads.entries()) head.forget(this.index.evict(stream, this.floor));
+    for (const [stream, head] of this.heads.entries()) {
+      const count = this.index.evict(stream, this.floor);
+      head.forget(count);
+      for (const texts of this.unclaimed?.drop(stream, count) ?? [])
+        this.unused.push(unusedOf(this.spec, "orphan", texts, stream));
+    }
   }
 
   /** Reads what was in the index once more. */
@@ -225,10 +248,13 @@ export class ClickReader implements LabelReader {
     if (!state) return;
     for (const [stream, head] of this.heads.entries()) {
       const { before, clicks } = state.streams[stream] ?? { before: 0, clicks: 0 };
-      await head.readTo(before + clicks, (low, high, time, late) => {
-        if (!late) this.index.add(stream, low, high, time);
+      await head.readTo(before + clicks, (low, high, time, late, texts) => {
+        if (!late) this.index.add(stream, low, high, time, this.unclaimed?.add(stream, texts ?? null));
       });
     }
     this.evict();
+    // What had left by then was told then.
+    this.unused = [];
+    this.unclaimed?.restore(state.claimed);
   }
 }

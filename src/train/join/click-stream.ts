@@ -30,6 +30,8 @@ export interface ClickStream {
 
 /** Where clicks come from. */
 export interface ClickSource {
+  /** Clicks come with their texts. Default: they do not. */
+  readonly keeps?: boolean;
   /** How many streams there are. */
   readonly streams: number;
   /** What a checkpoint remembers the source by. */

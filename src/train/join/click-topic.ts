@@ -73,6 +73,10 @@ export class ClickTopic implements ClickSource {
     }
   }
 
+  get keeps(): boolean {
+    return this.kept !== undefined;
+  }
+
   get streams(): number {
     return this.log.partitions;
   }

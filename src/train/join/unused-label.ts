@@ -3,8 +3,8 @@ import { type JoinSpec, tiesOf } from "../../spec/compiled.js";
 
 /** A click that labels nothing. */
 export interface UnusedLabel {
-  /** late: its stream had told a click newer by more than the lateness. repeated: an earlier click that is not forgotten named this id (with a key: and was of the same time), whether or not it counted. */
-  readonly reason: "late" | "repeated";
+  /** late: its stream had told a click newer by more than the lateness. repeated: an earlier click that is not forgotten named this id (with a key: and was of the same time), whether or not it counted. orphan: no impression had it in its window, and none to come can be as old. */
+  readonly reason: "late" | "repeated" | "orphan";
   /** As they were told: the id, or the values of the key. */
   readonly id?: string;
   readonly key?: readonly string[];

@@ -40,6 +40,7 @@ export class UnusedLabels {
     const records = labels.map((label) => ({
       key: label.id ?? JSON.stringify(label.key),
       value: JSON.stringify(label),
+      headers: { reason: label.reason },
     }));
     await retried("late labels", () => producer.send(records), retry);
   }

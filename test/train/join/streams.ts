@@ -42,8 +42,8 @@ export function shuffled(clicks: readonly Event[], seed: number, lateness: numbe
     .map(({ click }) => click);
 }
 
-/** Clicks in several streams, told in runs of a few. */
-export function source(clicks: readonly Event[], streams: number): ClickSource {
+/** Clicks in several streams, told in runs of a few. @param keeps they come with their texts */
+export function source(clicks: readonly Event[], streams: number, keeps = false): ClickSource {
   const RUN = 5;
   const lists = Array.from({ length: streams }, (_, s) => clicks.filter((_, i) => i % streams === s));
   const open = async (index: number, place: string | null) => {
@@ -57,9 +57,10 @@ export function source(clicks: readonly Event[], streams: number): ClickSource {
         ...begun,
         ids: Uint32Array.from(run.flatMap(({ id }) => [id, 7])),
         times: Float64Array.from(run, ({ time }) => time),
+        ...(keeps && { texts: run.map(({ id, time }) => [`e${id}`, String(time)]) }),
       };
     };
     return { start: place, next };
   };
-  return { streams, fingerprints: ["clicks"], open, close: async () => {} };
+  return { keeps, streams, fingerprints: ["clicks"], open, close: async () => {} };
 }
