@@ -142,6 +142,15 @@ export class MemoryFiles implements Files {
     settle(this.root);
   }
 
+  /** All that programs see, every name with its bytes: where it is equal, all that reads and writes from here on is, too. */
+  state(): string {
+    const told = (node: Leaf | Folder): unknown =>
+      isFolder(node)
+        ? [...node.entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, child]) => [name, told(child)])
+        : Buffer.from(node.data).toString("latin1");
+    return JSON.stringify(told(this.root));
+  }
+
   private change(folder: Folder, change: (entries: Map<string, Leaf | Folder>) => void): void {
     change(folder.entries);
     folder.pending.push(change);
