@@ -34,7 +34,7 @@ export class Decoder {
   readonly layout: BatchLayout;
   /** The file's first line must be scanned (`scan(0)`) before `startAt` can go to the middle of it. */
   readonly needsHeader: boolean;
-  readonly #spec: CompiledSpec;
+  readonly spec: CompiledSpec;
   readonly #format: Format;
   /** Absent: rows are separated values. */
   readonly #lineFormat: number | undefined;
@@ -65,7 +65,7 @@ export class Decoder {
     const { memory, kernel } = scanKernel();
     const arena = new Arena(memory, kernel.heapBase());
     const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
-    this.#spec = spec;
+    this.spec = spec;
     [this.#format, this.#memory, this.#kernel, this.#arena] = [format, memory, kernel, arena];
     const plan = { capacity, format, requireLabel, unlabelled, everyType, distinct, kept, watch, marks };
     this.#plan = layPlan(spec, plan, kernel, arena);
@@ -152,7 +152,7 @@ export class Decoder {
 
   /** Messages with their lengths before them. */
   #scanFrames(capacity: number): "full" | "more" {
-    if (this.#format !== "protobuf" || this.#spec.events.schema === undefined) throw notLines(this.#format);
+    if (this.#format !== "protobuf" || this.spec.events.schema === undefined) throw notLines(this.#format);
     while (this.rows < capacity && !this.#rejects.full && !this.#kernel.keptFull()) {
       const frame = this.#frames.next(this.#input, this.#row);
       if (!frame) return "more";
@@ -201,7 +201,7 @@ export class Decoder {
   #add(code: number, row: Omit<Reject, "code" | "expected">): void {
     const columns = this.#columns;
     this.#kernel.keepRow(code);
-    this.#rejects.add(rejectOf(RejectList.codeOf(code), row, { spec: this.#spec, format: this.#format, columns }));
+    this.#rejects.add(rejectOf(RejectList.codeOf(code), row, { spec: this.spec, format: this.#format, columns }));
   }
 
   /** @returns false when the file's beginning is not complete yet */
@@ -279,7 +279,7 @@ export class Decoder {
    * @returns "full" when the batch is full
    */
   message(bytes: Uint8Array, start: number, end: number, offset: number, schema?: string): "full" | "more" {
-    if (this.needsHeader && this.#columns === 0) this.#nameColumns(columnsOfMessages(this.#spec.events.columns));
+    if (this.needsHeader && this.#columns === 0) this.#nameColumns(columnsOfMessages(this.spec.events.columns));
     const kernel = this.#kernel;
     const length = end - start - Number(bytes[end - 1] === 10 && end > start && !this.schemas);
     if (length > MAX_ROW) {

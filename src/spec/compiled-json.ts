@@ -40,6 +40,7 @@ const Events = Type.Object(
     schema: Type.Optional(text),
     message: Type.Optional(text),
     within: Type.Optional(text),
+    envelope: Type.Optional(Type.Literal("cloudevents")),
     type: Type.Optional(MessageType),
   },
   closed,

@@ -84,6 +84,8 @@ export interface EventFormat {
   readonly message?: string;
   /** The path of the member that has the event's values: paths begin there, and those with a dot in front at the whole message. */
   readonly within?: string;
+  /** What messages are wrapped in, which may stand in their headers; `within` is where it has the values. Absent: nothing that is known. */
+  readonly envelope?: "cloudevents";
   /** Events are the messages that have one of these values there; absent: all are. */
   readonly type?: MessageType;
 }

@@ -72,6 +72,12 @@ export const Events = Type.Object(
         "json, avro, protobuf: the member that has the event's values (payload.after, data). Paths begin there; with a dot in front, outside (.ts_ms).",
       ),
     ),
+    envelope: optional(
+      Type.Enum(["cloudevents"], {
+        description:
+          "json: a message is a CloudEvent, in structured or binary mode, as its headers say. Paths begin in its data; .id, .time, .type are its attributes.",
+      }),
+    ),
     type: optional(messageType("events")),
     id: optional(
       text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),

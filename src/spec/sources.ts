@@ -17,7 +17,16 @@ import type { ModelSpec } from "./schema.js";
 
 type Written = Pick<
   ModelSpec["events"],
-  "format" | "columns" | "header" | "separator" | "null_values" | "numbers_as_strings" | "schema" | "message" | "within"
+  | "format"
+  | "columns"
+  | "header"
+  | "separator"
+  | "null_values"
+  | "numbers_as_strings"
+  | "schema"
+  | "message"
+  | "within"
+  | "envelope"
 >;
 type Type = NonNullable<ModelSpec["events"]["type"]>;
 
@@ -33,7 +42,7 @@ export function compileEvents(written: Written, problems: Problems, path = "even
   if (written.schema !== undefined && !isBinary(format))
     problems.add(`${path}.schema`, `has no meaning for ${format}`, "it is for avro and protobuf: remove it");
   const schema = compileSchema(written, problems, path);
-  const within = compileWithin(written, problems, path);
+  const within = { ...compileWithin(written, problems, path), ...compileEnvelope(written, problems, path) };
   if (!isDelimited(format)) {
     for (const key of ["columns", "header", "separator"] as const) {
       if (written[key] !== undefined)
@@ -79,6 +88,23 @@ function compileWithin({ format, within }: Written, problems: Problems, path: st
   else if (within.split(".").includes(""))
     problems.add(`${path}.within`, `"${within}" is not a path`, "keys joined by single dots: payload.after");
   return { within };
+}
+
+/** The values of a CloudEvent are its data. */
+function compileEnvelope(
+  { format, within, envelope }: Written,
+  problems: Problems,
+  path: string,
+): Pick<EventFormat, "within" | "envelope"> {
+  if (envelope === undefined) return {};
+  if (format !== "json") problems.add(`${path}.envelope`, `has no meaning for ${format}`, "it is for json: remove it");
+  if (within !== undefined)
+    problems.add(
+      `${path}.within`,
+      "says a second time where the values are",
+      `${envelope} have them in data: remove it`,
+    );
+  return { within: "data", envelope };
 }
 
 /** How values are read; what changes nothing is left out, so that specs of before there was a choice keep their hash. */

@@ -5,6 +5,7 @@ import type { TopicSchemas } from "../../schema-registry/topic-schemas.js";
 import { firstFrom, type Messages } from "../../sources/messages.js";
 import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
 import { rejectedMessages } from "../ordering/dead-messages.js";
+import { decodeMessage } from "../ordering/decode-message.js";
 import { schemaHeader } from "../ordering/schema-header.js";
 import type { ClickRun, ClickStream } from "./click-stream.js";
 import { textsOf } from "./unused-label.js";
@@ -73,7 +74,7 @@ export class ClickPartition implements ClickStream {
   /** Decodes what is at hand of the block at the place. @returns null where a gap reaches beyond it */
   private async read({ messages, next }: Chunk): Promise<ClickRun | null> {
     const { stop, from: begin, decoder, schemas } = this.options;
-    const { bytes, starts, ends, offsets, length } = messages;
+    const { offsets, length } = messages;
     const block = this.at - (this.at % BLOCK);
     const end = block + BLOCK;
     const from = firstFrom(messages, this.at);
@@ -81,10 +82,7 @@ export class ClickPartition implements ClickStream {
     await schemas?.need(messages, [from, to], schemaHeader);
     this.at = to < length ? BigInt(offsets[to]) : next;
     if (to <= from) return null;
-    for (let i = from; i < to; i++) {
-      const schema = decoder.schemas && schemaHeader(messages, i);
-      decoder.message(bytes, starts[i], ends[i], offsets[i], schema);
-    }
+    for (let i = from; i < to; i++) decodeMessage(decoder, messages, i);
     // Nothing before the offset that reading began at is needed.
     return this.take(String(block > begin ? block : begin), messages);
   }

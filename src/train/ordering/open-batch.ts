@@ -3,8 +3,8 @@ import type { Decoder } from "../../decode/decoder.js";
 import type { RejectedRow } from "../rejects.js";
 import type { DecodedBatch } from "../stream.js";
 import { rejectedMessages } from "./dead-messages.js";
+import { decodeMessage } from "./decode-message.js";
 import type { Merge, MessageRun } from "./merge.js";
-import { schemaHeader } from "./schema-header.js";
 
 /** Of a topic's batches: what is kept of rejected messages. */
 export interface OpenBatchOptions {
@@ -54,13 +54,12 @@ export class OpenBatch {
     const capacity = Math.min(wanted, decoder.layout.capacity);
     let full = false;
     const last = run.from + this.mostMessages - this.messages;
-    const { bytes, starts, ends, offsets } = run.messages;
+    const { starts, ends } = run.messages;
     let at = run.from;
     while (at < run.to && !full) {
       const length = ends[at] - starts[at];
       const { rows } = decoder;
-      const schema = decoder.schemas && schemaHeader(run.messages, at);
-      decoder.message(bytes, starts[at], ends[at], offsets[at], schema);
+      decodeMessage(decoder, run.messages, at);
       this.bytes += length;
       if (length === 0) this.tombstones++;
       if (decoder.rows === rows) this.rejected += length;
