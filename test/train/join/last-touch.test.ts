@@ -4,7 +4,7 @@ import { Rng } from "../../../src/core/rng.js";
 import { loadSpec } from "../../../src/spec/parse.js";
 import { clickSpec } from "../../../src/train/join/click-files.js";
 import { ClickReader } from "../../../src/train/join/click-reader.js";
-import type { ClickSource } from "../../../src/train/join/click-stream.js";
+import type { ClickMark, ClickSource } from "../../../src/train/join/click-stream.js";
 import type { JoinState } from "../../../src/train/join/join-counts.js";
 import { Joiner } from "../../../src/train/join/joiner.js";
 import { LastTouch } from "../../../src/train/join/last-touch.js";
@@ -119,6 +119,47 @@ describe("LastTouch", () => {
     // 16 batches of 8 impressions and the lateness lie behind the place that they are read again from, in two streams.
     const first = Math.min(...state.shown!.streams.map(({ place }) => Number(place)));
     expect(first).toBeGreaterThan(all.impressions.length / 2 - 120);
+  });
+
+  it("takes the clicks' time for that of impressions that stop, notes it, and does so again after a kill", async () => {
+    const impressions = [1, 2].map((id) => ({ id, time: 1000 * id }));
+    const clicks = [
+      { id: 1, time: 1010 },
+      { id: 9, time: 9000 },
+    ];
+    const told = source(impressions, 1);
+    const shown: ClickSource = {
+      ...told,
+      async open(index, place) {
+        const { start, next } = await told.open(index, place);
+        return { start, next: async () => ((run) => (run === "end" ? "quiet" : run))(await next()) };
+      },
+    };
+    const joined = async (replay: readonly ClickMark[]) => {
+      const reader = new LastTouch(
+        await ClickReader.open(join, source(clicks, 2), null),
+        await ClickReader.openAhead(join, shown, null),
+        join.skew,
+      );
+      reader.follow(replay);
+      const {
+        join: state,
+        decisions,
+        buffer,
+      } = await new Joiner(join, layout, reader, null).join(batchOf(impressions), 0);
+      return { state, decisions: decisions as readonly ClickMark[], labels: [...new Batch(layout, 2, buffer).labels] };
+    };
+    const first = await joined([]);
+    // Behind the two streams of clicks, when the newest impression is older by window and skew.
+    const mark = {
+      kind: "mark",
+      at: 0,
+      partition: 2,
+      clicks: 2,
+      time: 2000 + join.window + join.skew + join.lateness + 1,
+    };
+    expect(first).toMatchObject({ labels: [1, 0], decisions: [mark] });
+    expect(await joined(first.decisions)).toEqual({ ...first, decisions: [] });
   });
 
   it("counts a click as repeated where it is of the time of one before it", async () => {
