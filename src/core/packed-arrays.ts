@@ -1,7 +1,14 @@
-const kinds = { u8: Uint8Array, u32: Uint32Array, u64: BigUint64Array, f32: Float32Array, f64: Float64Array } as const;
+const kinds = {
+  u8: Uint8Array,
+  u16: Uint16Array,
+  u32: Uint32Array,
+  u64: BigUint64Array,
+  f32: Float32Array,
+  f64: Float64Array,
+} as const;
 
 /** An array that can be packed. */
-export type Packable = Uint8Array | Uint32Array | BigUint64Array | Float32Array | Float64Array;
+export type Packable = Uint8Array | Uint16Array | Uint32Array | BigUint64Array | Float32Array | Float64Array;
 
 interface Head {
   readonly head: unknown;
@@ -50,6 +57,7 @@ const aligned = (bytes: number): number => (bytes + 7) & ~7;
 
 function kindOf(array: Packable): keyof typeof kinds {
   if (array instanceof Uint8Array) return "u8";
+  if (array instanceof Uint16Array) return "u16";
   if (array instanceof Uint32Array) return "u32";
   if (array instanceof BigUint64Array) return "u64";
   return array instanceof Float32Array ? "f32" : "f64";

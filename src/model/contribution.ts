@@ -1,3 +1,4 @@
+import { packBf16, roundToBf16, unpackBf16 } from "../core/bf16.js";
 import { type Packable, packArrays, unpackArrays } from "../core/packed-arrays.js";
 import type { TableContribution } from "../tables/contribution.js";
 
@@ -14,6 +15,8 @@ export interface Contribution {
   /** Sums over its events: of weights, of weight times label. */
   readonly weight: number;
   readonly positive: number;
+  /** Whether gradients are bf16 numbers, which travel in two bytes each: absent where they are not. */
+  readonly bf16?: true;
   /** Of every table that learns; none where nothing is learned. */
   readonly tables: readonly TableContribution[];
   /** Sums of the dense weights' gradients, one weight behind the other. */
@@ -26,7 +29,7 @@ export interface Contribution {
   readonly times: Float64Array;
 }
 
-type Head = Pick<Contribution, "rows" | "learned" | "skipped" | "weight" | "positive" | "squares"> & {
+type Head = Pick<Contribution, "rows" | "learned" | "skipped" | "weight" | "positive" | "squares" | "bf16"> & {
   /** Of every table: rows its network ran for (null: it has none), and whether its running statistics follow. */
   readonly decoders: readonly (readonly [rows: number, statistics: boolean] | null)[];
 };
@@ -34,22 +37,35 @@ type Head = Pick<Contribution, "rows" | "learned" | "skipped" | "weight" | "posi
 export function packContribution(contribution: Contribution): Uint8Array {
   const { rows, learned, skipped, weight, positive, squares, tables } = contribution;
   const decoders = tables.map(({ decoder }) => decoder && ([decoder.rows, decoder.statistics !== null] as const));
-  const { logits, dense, numbers, times } = contribution;
-  const arrays: Packable[] = [logits, dense, numbers, times];
+  const { logits, dense, numbers, times, bf16 } = contribution;
+  const sums = bf16 ? packBf16 : (values: Float32Array) => values;
+  const arrays: Packable[] = [logits, sums(dense), numbers, times];
   for (const { keys, gradients, decoder } of tables)
     arrays.push(
       keys,
-      gradients,
-      ...(decoder ? [decoder.weights, ...(decoder.statistics ? [decoder.statistics] : [])] : []),
+      sums(gradients),
+      ...(decoder ? [sums(decoder.weights), ...(decoder.statistics ? [decoder.statistics] : [])] : []),
     );
-  return packArrays({ rows, learned, skipped, weight, positive, squares, decoders }, arrays);
+  return packArrays({ rows, learned, skipped, weight, positive, squares, decoders, ...(bf16 && { bf16 }) }, arrays);
+}
+
+/** Rounds all sums of gradients, in place, so that whoever folds them has what travels. */
+export function roundGradients({ tables, dense }: Pick<Contribution, "tables" | "dense">): void {
+  roundToBf16(dense);
+  for (const { gradients, decoder } of tables) {
+    roundToBf16(gradients);
+    if (decoder) roundToBf16(decoder.weights);
+  }
 }
 
 /** @throws RangeError, SyntaxError where bytes are missing or others */
 export function unpackContribution(bytes: Uint8Array): Contribution {
   const { head, arrays } = unpackArrays(bytes);
   const { decoders, ...sums } = head as Head;
-  const floats = () => arrays.shift() as Float32Array;
+  const floats = () => {
+    const values = arrays.shift() as Float32Array | Uint16Array;
+    return values instanceof Uint16Array ? unpackBf16(values) : values;
+  };
   const [logits, dense, numbers] = [floats(), floats(), floats()];
   const times = arrays.shift() as Float64Array;
   const tables = decoders.map((ran) => {

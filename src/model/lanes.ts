@@ -4,7 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { LanesSpec } from "../spec/compiled.js";
 import type { Table } from "../tables/table.js";
-import { type Contribution, packContribution, unpackContribution } from "./contribution.js";
+import { type Contribution, packContribution, roundGradients, unpackContribution } from "./contribution.js";
 import type { Folded, Learned } from "./model.js";
 import type { Numbers } from "./numbers.js";
 import type { StreamClock } from "./stream-clock.js";
@@ -105,11 +105,12 @@ export class Lanes {
   /** Bytes that one lane's contribution comes to, at most. */
   get mostBytes(): number {
     const { layout, tables, dense, denseLearns } = this.model;
+    const bytes = this.spec.gradients === "bf16" ? 2 : 4;
     const keys = layout.keys.map(({ singles }) => singles);
     for (const { table, maxLength } of layout.bags) keys[table] += maxLength;
-    const sums = keys.map((count, t) => count * (8 + 4 * (tables[t]?.spec.dim ?? 0)));
+    const sums = keys.map((count, t) => count * (8 + bytes * (tables[t]?.spec.dim ?? 0)));
     const perRow = sums.reduce((sum, bytes) => sum + bytes, 12 + 4 * layout.numberCount);
-    return this.spec.round * perRow + (denseLearns ? 4 * dense.size : 0);
+    return this.spec.round * perRow + (denseLearns ? bytes * dense.size : 0);
   }
 
   private partsOf(rows: number): number[] {
@@ -132,6 +133,7 @@ export class Lanes {
       logits,
       ...weightsOf(part),
       ...sums,
+      ...(this.spec.gradients === "bf16" && { bf16: true as const }),
       numbers: numbers.counts ? part.numbers.slice() : new Float32Array(),
       times: clock.goes ? part.times.slice() : new Float64Array(),
     };
@@ -150,8 +152,9 @@ export class Lanes {
     for (const table of tables) brought.push(await table.contribute());
     const finite = dense.gradientsFinite() && tables.every((table) => table.gradientsFinite());
     if (!finite) return { ...none, skipped: batch.rows };
-    const sums = denseLearns ? dense.copyGradients() : none.dense;
-    return { learned: batch.rows, skipped: 0, tables: brought, dense: sums, squares };
+    const sums = { tables: brought, dense: denseLearns ? dense.copyGradients() : none.dense };
+    if (this.spec.gradients === "bf16") roundGradients(sums);
+    return { learned: batch.rows, skipped: 0, ...sums, squares };
   }
 
   /** Learns a round from what its lanes bring, in their order: one update for every row. */

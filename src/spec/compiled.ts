@@ -198,6 +198,8 @@ export interface LanesSpec {
   readonly round: number;
   /** Rounds that a lane's weights may lack beside its own. */
   readonly staleness: 0 | 1;
+  /** What sums of gradients are rounded to before they travel. Absent: f32, as they are. */
+  readonly gradients?: "bf16";
 }
 
 export interface CalibrationSpec {

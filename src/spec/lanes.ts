@@ -39,10 +39,21 @@ export const Lanes = {
       description: "Rounds that a lane's weights may lack: with 1 nobody waits for the round at hand.",
     }),
   ),
+  gradients: optional(
+    Type.Union([Type.Literal("f32"), Type.Literal("bf16")], {
+      default: "f32",
+      description: "What lanes bring is rounded to: bf16 travels in half the bytes.",
+    }),
+  ),
 };
 
 export const CompiledLanes = Type.Object(
-  { count: count(MOST_LANES), round: count(MOST_ROWS), staleness: Type.Union([Type.Literal(0), Type.Literal(1)]) },
+  {
+    count: count(MOST_LANES),
+    round: count(MOST_ROWS),
+    staleness: Type.Union([Type.Literal(0), Type.Literal(1)]),
+    gradients: Type.Optional(Type.Literal("bf16")),
+  },
   { additionalProperties: false },
 );
 
@@ -52,6 +63,7 @@ interface Train {
   readonly lanes?: number;
   readonly round?: number;
   readonly staleness?: number;
+  readonly gradients?: string;
 }
 
 /** Rows of an update, and how lanes share them; without lanes nothing is said of them, so that specs keep their hash. */
@@ -64,14 +76,19 @@ export function compileBatch(
   const usual = learnsByEvent(kind) ? defaults.train.event_batch : defaults.train.batch;
   const { lanes, batch = usual } = train;
   if (lanes === undefined) {
-    for (const key of ["round", "staleness"] as const)
+    for (const key of ["round", "staleness", "gradients"] as const)
       if (train[key] !== undefined)
         problems.add(`train.${key}`, "there are no lanes", "add lanes to train, or remove it");
     return { batch };
   }
   refuseLanes(kind, tables, problems);
   const round = roundOf(train, lanes, batch, problems);
-  const compiled: LanesSpec = { count: lanes, round, staleness: train.staleness === 1 ? 1 : 0 };
+  const compiled: LanesSpec = {
+    count: lanes,
+    round,
+    staleness: train.staleness === 1 ? 1 : 0,
+    ...(train.gradients === "bf16" && { gradients: "bf16" as const }),
+  };
   warnOfCost(compiled, problems);
   return { batch: lanes * round, lanes: compiled };
 }

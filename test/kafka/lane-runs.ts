@@ -5,9 +5,9 @@ import { rows } from "./trainers.js";
 
 export const LANES = 4;
 
-/** A small tower whose updates four lanes share out. */
-export function fourLanes(): string {
-  return written(`${readFileSync("features/ads-demo.yaml", "utf8")}\ntrain: { lanes: ${LANES}, round: 64 }\n`);
+/** A small tower whose updates four lanes share out. @param more options of `train`, behind a comma */
+export function fourLanes(more = ""): string {
+  return written(`${readFileSync("features/ads-demo.yaml", "utf8")}\ntrain: { lanes: ${LANES}, round: 64${more} }\n`);
 }
 
 const FIELDS = {

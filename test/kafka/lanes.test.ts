@@ -80,10 +80,11 @@ describeKafka("lanes of several processes", (kafka) => {
     Math.max(180_000, KILLS * 20_000),
   );
 
-  it("learn the same bytes where every process works every lane: the first record of a lane and round counts", async () => {
+  it("learn the same bytes where every process works every lane, in bf16: the first record of a lane and round counts", async () => {
     const topic = await topicOf(kafka, 1500);
-    const alone = await learned(kafka, topic);
-    const together = await learned(kafka, topic, "--processes", "2", "--takeover-ms", "0");
+    const model = fourLanes(", gradients: bf16");
+    const alone = await learnedBy(model, kafka, topic);
+    const together = await learnedBy(model, kafka, topic, "--processes", "2", "--takeover-ms", "0");
     expect(together.files).toEqual(alone.files);
   }, 180_000);
 

@@ -114,7 +114,7 @@ describe.each(kinds.map((kind) => [nameOf(kind), kind] as const))("lanes over %s
     for (const { model } of models) await model.close();
   });
 
-  it.each(["lanes: 4, round: 16", "lanes: 4, round: 16, staleness: 1"])(
+  it.each(["lanes: 4, round: 16", "lanes: 4, round: 16, staleness: 1, gradients: bf16"])(
     "learns with { %s }, and goes on from a checkpoint to the same bytes",
     async (train) => {
       const [whole, killed, resumed] = [
@@ -140,6 +140,24 @@ describe("a contribution", () => {
       const sent = await model.lanes!.contribute(someRows(layout, 16, 3), 1);
       expect(unpackContribution(packContribution(sent))).toEqual(sent);
       await model.close();
+    }
+  });
+
+  it("of bf16 gradients is the same after it was sent, in half the bytes", async () => {
+    for (const table of [encoded("low_dim"), encoded("dhe"), encoded("hash")]) {
+      const train = "lanes: 4, round: 16";
+      const [whole, halves] = [await open({ table, train }), await open({ table, train: `${train}, gradients: bf16` })];
+      const batch = someRows(whole.layout, 16, 3);
+      const [f32, sent] = [
+        await whole.model.lanes!.contribute(batch, 1),
+        await halves.model.lanes!.contribute(batch, 1),
+      ];
+      const bytes = packContribution(sent);
+      expect(unpackContribution(bytes)).toEqual(sent);
+      const gradients = f32.tables.reduce((sum, part) => sum + part.gradients.length, f32.dense.length);
+      expect(packContribution(f32).length - bytes.length).toBeGreaterThan(1.9 * gradients);
+      expect(halves.model.lanes!.mostBytes).toBeLessThan(whole.model.lanes!.mostBytes);
+      for (const { model } of [whole, halves]) await model.close();
     }
   });
 

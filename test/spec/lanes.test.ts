@@ -30,6 +30,8 @@ describe("train.lanes", () => {
     ["lanes: 4", 512, { count: 4, round: 128, staleness: 0 }],
     ["lanes: 3", 513, { count: 3, round: 171, staleness: 0 }],
     ["lanes: 4, batch: 1024, staleness: 1", 1024, { count: 4, round: 256, staleness: 1 }],
+    ["lanes: 4, gradients: bf16", 512, { count: 4, round: 128, staleness: 0, gradients: "bf16" }],
+    ["lanes: 4, gradients: f32", 512, { count: 4, round: 128, staleness: 0 }],
     ["lanes: 8, round: 8192", 65536, { count: 8, round: 8192, staleness: 0 }],
   ])("shares out the events of an update: { %s }", (train, batch, lanes) => {
     const compiled = parseSpec(spec(train), "m.yaml");
@@ -62,6 +64,7 @@ describe("train.lanes", () => {
     ["lanes: 4, batch: 512, round: 256", {}, "4 lanes of 256 events make 1024"],
     ["lanes: 64, round: 2048", {}, "at most 65,536"],
     ["round: 64", {}, "there are no lanes"],
+    ["gradients: bf16", {}, "there are no lanes"],
     ["lanes: 65", {}, "at most 64"],
     ["lanes: 4", { table: "admission: { occurrence_threshold: 3 }" }, "lanes tell of each id once a round"],
     ["lanes: 4", { table: "encoding: hot_cold, rows: 50, hot_cold: { cold: { encoding: dhe } }" }, "network of dhe"],

@@ -1,0 +1,19 @@
+/** Rounds finite numbers to the nearest bf16 (the upper half of an f32; ties to even), in place: two bytes hold each. */
+export function roundToBf16(values: Float32Array): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) & 0xffff_0000;
+}
+
+/** The bytes of numbers that are bf16. */
+export function packBf16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) halves[i] = bits[i] >>> 16;
+  return halves;
+}
+
+export function unpackBf16(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = halves[i] << 16;
+  return new Float32Array(bits.buffer);
+}
