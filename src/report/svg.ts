@@ -6,7 +6,8 @@ const WIDTH = 640;
 const HEIGHT = 360;
 const PLOT = { left: 64, right: 16, top: 56, bottom: 44 };
 /** Colours that a page or the style below defines. */
-const COLOURS = 6;
+const COLOURS = 12;
+const LEGEND_LINE = 16;
 const BAR_HEIGHT = 20;
 const BARS_WIDTH = 440;
 const NAME_WIDTH = 160;
@@ -17,15 +18,15 @@ const MARKED = 40;
 const NAMED = 12;
 
 const STYLE = `<style>
-svg{--ink:#1b1f24;--faint:#59636e;--line:#d5d9de;--paper:#fff;--c0:#1663c7;--c1:#c2410c;--c2:#1a7f37;--c3:#8250df;--c4:#9a6700;--c5:#bf3989}
-@media (prefers-color-scheme:dark){svg{--ink:#e6e9ed;--faint:#9aa4af;--line:#363d46;--paper:#1c2128;--c0:#6cabff;--c1:#ffa05c;--c2:#4cc26a;--c3:#c297ff;--c4:#e3b341;--c5:#ff80c8}}
+svg{--ink:#1b1f24;--faint:#59636e;--line:#d5d9de;--paper:#fff;--c0:#1663c7;--c1:#c2410c;--c2:#1a7f37;--c3:#8250df;--c4:#9a6700;--c5:#bf3989;--c6:#0e7490;--c7:#57606a;--c8:#b91c1c;--c9:#65700f;--c10:#1e3a8a;--c11:#7c4a2d}
+@media (prefers-color-scheme:dark){svg{--ink:#e6e9ed;--faint:#9aa4af;--line:#363d46;--paper:#1c2128;--c0:#6cabff;--c1:#ffa05c;--c2:#4cc26a;--c3:#c297ff;--c4:#e3b341;--c5:#ff80c8;--c6:#4dd0e1;--c7:#b1bac4;--c8:#ff7b72;--c9:#c0ca33;--c10:#9fa8ff;--c11:#d7a98a}}
 </style>`;
 
 /** A chart as an SVG file of its own, light and dark. */
 export function svgOf(chart: Chart | BarChart): string {
   const bars = chart.kind === "bars";
   const width = bars ? BARS_WIDTH : WIDTH;
-  const { body, height } = bars ? barsOf(chart) : { body: linesOf(chart), height: HEIGHT };
+  const { body, height } = bars ? barsOf(chart) : linesOf(chart);
   const paper = `<rect width="${width}" height="${height}" style="fill:var(--paper)"/>`;
   return `${open(width, height)}<title>${escaped(chart.title)}</title>${STYLE}${paper}${body}</svg>\n`;
 }
@@ -87,27 +88,32 @@ function ticksOfPowers(from: number, to: number, steps: readonly number[]): numb
   return inside.filter((_, i) => i % every === 0);
 }
 
-function linesOf(chart: Chart): string {
+function linesOf(chart: Chart): { body: string; height: number } {
   const points = chart.series.flatMap((series) => series.points).filter(({ y }) => y !== null);
   const ys = points.flatMap(({ y, se }) => [y! - (se ?? 0), y! + (se ?? 0)]);
   const xs = points.map(({ x }) => x);
   const x = scaleOf(xs.length > 0 ? xs : [0], chart.x, PLOT.left, WIDTH - PLOT.right);
   const y = scaleOf(ys.length > 0 ? ys : [0], chart.y, HEIGHT - PLOT.bottom, PLOT.top);
   const series = chart.series.map((one, i) => seriesOf(one, i, x, y)).join("");
-  return `${text(chart.title, PLOT.left - 48, 20, "ink", ' font-size="14" font-weight="600"')}${legend(chart)}${grid(chart, x, y)}${series}`;
+  const { labels, more } = legend(chart);
+  const title = text(chart.title, PLOT.left - 48, 20, "ink", ' font-size="14" font-weight="600"');
+  const plot = `<g transform="translate(0 ${more})">${grid(chart, x, y)}${series}</g>`;
+  return { body: title + labels + plot, height: HEIGHT + more };
 }
 
-function legend({ series }: Chart): string {
-  if (series.length < 2) return "";
-  let at = PLOT.left;
-  return series
-    .map(({ label }, i) => {
-      const shown = shortened(label, 40);
-      const part = `<rect x="${at}" y="34" width="10" height="10" style="fill:${colour(i)}"/>${text(shown, at + 15, 43, "faint")}`;
-      at += 34 + shown.length * 6.4;
-      return part;
-    })
-    .join("");
+/** @returns the series' names, and how much lower the plot begins where they take more than a line */
+function legend({ series }: Chart): { labels: string; more: number } {
+  if (series.length < 2) return { labels: "", more: 0 };
+  let [at, more] = [PLOT.left, 0];
+  const labels = series.map(({ label }, i) => {
+    const shown = shortened(label, 40);
+    const width = 34 + shown.length * 6.4;
+    if (at + width > WIDTH && at > PLOT.left) [at, more] = [PLOT.left, more + LEGEND_LINE];
+    const part = `<rect x="${at}" y="${34 + more}" width="10" height="10" style="fill:${colour(i)}"/>${text(shown, at + 15, 43 + more, "faint")}`;
+    at += width;
+    return part;
+  });
+  return { labels: labels.join(""), more };
 }
 
 function grid({ x: xAxis, y: yAxis }: Chart, x: Scale, y: Scale): string {

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { SpecDocument } from "../spec/document.js";
 import { Ledger } from "../tune/ledger.js";
-import type { CandidateReport, TuneReport } from "../tune/options.js";
+import type { PruningReport, TuneReport } from "../tune/options.js";
 import { reportOf } from "../tune/report.js";
 import { commandsSection, quoted } from "./commands.js";
-import type { Chart, Point, ReportData, Section, Series } from "./data.js";
+import type { Chart, ReportData, Section, Series } from "./data.js";
 import { lineDiff } from "./diff.js";
 import { change, figure, size, whole } from "./numbers.js";
+import { PRUNING, paretoSection } from "./pareto-section.js";
 
 /** Rows of the ledger that are offered to be made again. */
 const AGAIN = 5;
@@ -65,60 +66,6 @@ function resultSection(report: TuneReport): Section {
   return { id: "result", title: "The ready spec", note, tables: [{ heads, rows }] };
 }
 
-/** Each candidate on its last window, against the reference on the same events. */
-function paretoSection({ candidates, chosen, reference }: TuneReport): Section {
-  const known = candidates.filter(({ auc_difference, bytes }) => auc_difference !== null && bytes !== null);
-  const point =
-    (of: (one: CandidateReport) => number) =>
-    (one: CandidateReport): Point => ({
-      x: of(one),
-      y: one.auc_difference,
-      se: one.auc_se,
-      name: one.name,
-    });
-  const seriesOf = (of: (one: CandidateReport) => number, more: readonly Series[]): Series[] => {
-    const some = (label: string, which: (one: CandidateReport) => boolean): Series[] => {
-      const points = known.filter(which).map(point(of));
-      return points.length > 0 ? [{ label, points, style: "points" }] : [];
-    };
-    return [
-      ...some("chosen", ({ name }) => name === chosen),
-      ...some("no other is better and smaller", ({ name, pareto }) => pareto && name !== chosen),
-      ...some("others", ({ name, pareto }) => !pareto && name !== chosen),
-      ...more,
-    ];
-  };
-  const y = { label: "AUC less the reference's" };
-  const whole: Series = { label: "reference", points: [{ x: reference.bytes, y: 0 }], style: "points" };
-  const charts: Chart[] = [
-    {
-      kind: "lines",
-      id: "pareto",
-      title: "AUC over bytes",
-      x: { label: "bytes of the tables", log: true },
-      y,
-      series: seriesOf(({ bytes }) => bytes!, [whole]),
-    },
-  ];
-  if (known.some(({ us_per_score }) => us_per_score !== null)) {
-    const series = seriesOf(({ us_per_score }) => us_per_score ?? Number.NaN, []).map((one) => ({
-      ...one,
-      points: one.points.filter(({ x }) => Number.isFinite(x)),
-    }));
-    charts.push({
-      kind: "lines",
-      id: "pareto-time",
-      title: "AUC over time",
-      x: { label: "µs to score an event" },
-      y,
-      series,
-    });
-  }
-  const note =
-    "The AUC of each candidate less the reference's on the same events, with its paired standard error. Candidates that were left behind early are told of fewer events.";
-  return { id: "pareto", title: "Quality and size", note, charts };
-}
-
 function rungsSection(ledger: Ledger): Section {
   const rows = [...ledger.of("rung"), ...ledger.of("judged")] as unknown as RungRow[];
   const names = [...new Set(rows.map(({ name }) => name))].filter((name) => name !== "reference");
@@ -141,9 +88,9 @@ function rungsSection(ledger: Ledger): Section {
   return { id: "rungs", title: "How candidates were left behind", charts: [chart] };
 }
 
-function candidatesSection({ candidates, chosen }: TuneReport): Section {
+function candidatesSection({ candidates, chosen, pruning }: TuneReport): Section {
   const rows = candidates.map((one) => [
-    one.name === chosen ? `${one.name} (chosen)` : one.name,
+    `${one.name}${one.pareto ? " *" : ""}${one.name === chosen ? " (chosen)" : ""}`,
     one.bytes === null ? "–" : size(one.bytes),
     change(one.auc_difference, one.auc_se),
     figure(one.auc),
@@ -153,6 +100,7 @@ function candidatesSection({ candidates, chosen }: TuneReport): Section {
     one.us_per_score === null ? "–" : one.us_per_score.toFixed(2),
     one.error ?? one.spec,
   ]);
+  if (pruning) rows.push(pruningCells(pruning));
   const heads = [
     "candidate",
     "bytes",
@@ -164,7 +112,23 @@ function candidatesSection({ candidates, chosen }: TuneReport): Section {
     "µs a score",
     "spec",
   ];
-  return { id: "candidates", title: "Candidates", tables: [{ heads, rows, numeric: [1, 2, 3, 4, 5, 6, 7] }] };
+  const note = "* no other candidate of the same events is better and as small.";
+  return { id: "candidates", title: "Candidates", note, tables: [{ heads, rows, numeric: [1, 2, 3, 4, 5, 6, 7] }] };
+}
+
+function pruningCells(pruning: PruningReport): string[] {
+  const { keep, bytes, auc, auc_difference, auc_se, logloss, normalized_entropy, from, to } = pruning;
+  return [
+    PRUNING,
+    size(bytes),
+    change(auc_difference, auc_se),
+    figure(auc),
+    figure(logloss),
+    figure(normalized_entropy),
+    `${whole(from)} to ${whole(to)}`,
+    "–",
+    `the full model with ${share(keep)} of its rows, beside itself with all of them`,
+  ];
 }
 
 function diffSection(before: string, path: string): Section {

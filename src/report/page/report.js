@@ -6,7 +6,7 @@
   /** Points of a line that are marked, and names that are written, at most. */
   const MARKED = 40;
   const NAMED = 12;
-  const COLOURS = 6;
+  const COLOURS = 12;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const colourOf = (index) => colour(`--c${index % COLOURS}`);
@@ -31,7 +31,7 @@
     return String(Number(value.toPrecision(5)));
   };
 
-  /** Standard errors, and names beside points. */
+  /** Standard errors, names beside points, and points of a series that share an x, of which uPlot draws one. */
   function details({ series }) {
     return (plot) => {
       const { ctx } = plot;
@@ -40,8 +40,9 @@
       ctx.beginPath();
       ctx.rect(left, top, width, height);
       ctx.clip();
+      ctx.setLineDash([]);
       ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-      series.forEach(({ points }, i) => {
+      series.forEach(({ points, style }, i) => {
         ctx.strokeStyle = colourOf(i);
         ctx.fillStyle = colour("--faint");
         ctx.lineWidth = devicePixelRatio;
@@ -53,6 +54,13 @@
             ctx.moveTo(at, plot.valToPos(y - se, "y", true));
             ctx.lineTo(at, plot.valToPos(y + se, "y", true));
             ctx.stroke();
+          }
+          if (style === "points") {
+            ctx.fillStyle = colourOf(i);
+            ctx.beginPath();
+            ctx.arc(at, plot.valToPos(y, "y", true), 3 * devicePixelRatio, 0, 2 * Math.PI);
+            ctx.fill();
+            ctx.fillStyle = colour("--faint");
           }
           if (name && points.length <= NAMED) {
             const right = at > left + width * 0.7;
