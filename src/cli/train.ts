@@ -117,7 +117,7 @@ export function trainCommand(): Command {
     )
     .option(
       "--init-table <name=dir>",
-      "a new run's table starts from the vectors of ids in this folder (hashbrook item2vec); may be given for several",
+      "a new run's table starts from the vectors of ids in this folder (hashbrook item2vec) or Parquet file; may be given for several",
       tableVectors,
     )
     .option("--freeze <parts>", "what does not learn, with commas between: tower, tables.NAME; none: all learns", names)

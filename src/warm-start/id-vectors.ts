@@ -7,9 +7,12 @@ import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles } from "../core/files.js";
 import { decodeNpy, type NpyArray, npyHeader } from "../core/npy.js";
 import { fromHalf } from "../delta-log/precision.js";
+import { isParquet } from "../sources/files/parquet.js";
+import { readParquetVectors } from "./parquet-vectors.js";
 
 const VECTORS = "vectors.npy";
 const SAFETENSORS = "vectors.safetensors";
+const PARQUET = "vectors.parquet";
 const IDS = "ids.tsv";
 const FACTS = "item2vec.json";
 
@@ -73,6 +76,16 @@ export function readIdVectors(directory: string): IdVectors {
   if (!vectors) throw wrong(`${VECTORS} holds ${array.dtype}`, "save it as float32");
   if (!vectors.every(Number.isFinite)) throw wrong("a vector holds what is not a finite number", "leave such ids out");
   return { ids, dim, vectors };
+}
+
+/**
+ * Reads vectors that a table starts from: a Parquet file, a folder with `vectors.parquet`, or one that `readIdVectors` reads.
+ * @throws HashbrookError source_missing, source_unreadable
+ */
+export async function readGivenVectors(path: string): Promise<IdVectors> {
+  const inside = join(path, PARQUET);
+  if (!isParquet(path) && (existsSync(join(path, VECTORS)) || !existsSync(inside))) return readIdVectors(path);
+  return readParquetVectors(isParquet(path) ? path : inside);
 }
 
 type Wrong = (message: string, hint?: string) => HashbrookError;

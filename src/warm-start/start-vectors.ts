@@ -9,7 +9,7 @@ import type { Encoding } from "../tables/encoding.js";
 import type { RowStore } from "../tables/row-store.js";
 import { rowOf, towerOf } from "../towers/index.js";
 import { distil, openDistilled, type Taught } from "./distil.js";
-import { type IdVectors, readIdVectors } from "./id-vectors.js";
+import { type IdVectors, readGivenVectors } from "./id-vectors.js";
 import type { StartedPart } from "./report.js";
 
 /** Passes over the ids, for encodings whose ids have no rows of their own. */
@@ -25,7 +25,7 @@ const SIZE = 0.3;
 export interface TableVectors {
   /** As the spec names it. */
   readonly table: string;
-  /** A folder of `vectors.npy` and `ids.tsv`. */
+  /** A folder of `vectors.npy` and `ids.tsv`, or a Parquet file. */
   readonly path: string;
 }
 
@@ -45,7 +45,7 @@ async function startTable(model: Model, name: string, path: string): Promise<Sta
   const table = tableOf(spec, name);
   const seeds = seedsOf(spec, table);
   const { floats } = rowOf(spec.tower.kind, table);
-  const vectors = readIdVectors(path);
+  const vectors = await readGivenVectors(path);
   const taught = keyed(vectors, seeds, table.dim, floats);
   const encoding = await openDistilled({ ...table, dim: floats }, spec.tower.runtime);
   const blocks = new Map(model.blocks().map((block) => [block.name, block]));

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -13,7 +13,7 @@ import { createModel } from "../../src/model/create.js";
 import { keysOf } from "../../src/spec/keys.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { frozenParts } from "../../src/warm-start/freeze.js";
-import { readIdVectors, writeIdVectors } from "../../src/warm-start/id-vectors.js";
+import { readGivenVectors, readIdVectors, writeIdVectors } from "../../src/warm-start/id-vectors.js";
 import { startVectors } from "../../src/warm-start/start-vectors.js";
 import { feed } from "../decode/feed.js";
 
@@ -267,6 +267,44 @@ tower: ${tower}
     expect(() => readIdVectors(path)).toThrow(/an id is there twice/);
     writeFileSync(join(path, "ids.txt"), "a\n");
     expect(() => readIdVectors(path)).toThrow(/has 2 rows for 1 ids/);
+  });
+
+  it("reads Parquet files of ids and lists of floats, by themselves or in a folder", async () => {
+    const from = (name: string) => readGivenVectors(join("test/fixtures/parquet/vectors", `${name}.parquet`));
+    const { ids, dim, vectors } = await from("vectors");
+    expect([ids, dim, [...vectors]]).toEqual([["a", "b", "c"], 3, [1, -2, 0.5, 0.25, 0, 3, 4, 5, 6]]);
+    expect(await from("numbers")).toMatchObject({ ids: ["7", "9007199254740993"], dim: 2 });
+    const path = folder();
+    copyFileSync("test/fixtures/parquet/vectors/vectors.parquet", join(path, "vectors.parquet"));
+    expect(await readGivenVectors(path)).toEqual({ ids, dim, vectors });
+    const fm = specOf("ftrl", "exact", "fm");
+    const model = await modelOf(fm);
+    const [{ taken, reason }] = await startVectors(model, [{ table: "items", path }]);
+    expect([taken, reason]).toEqual([3, expect.stringContaining("vectors of 3 ids")]);
+  });
+
+  it.each([
+    ["lengths", "row 2, id b: a vector of 1 floats, where the first has 2"],
+    ["nan", "row 2, id b: a vector holds what is not a finite number"],
+    ["no-id", "has the columns title, brand, embedding: none is named id"],
+    ["no-list", "has the columns id, price: none is of lists of floats"],
+    ["null-id", "row 2: id has no id"],
+    ["null-vector", "row 2, id b: has no vector"],
+    ["twice", "row 2: the id a is there twice"],
+    ["empty", "has no rows"],
+  ])("refuses a Parquet file of vectors that is wrong: %s", async (name, message) => {
+    const path = `test/fixtures/parquet/vectors/${name}.parquet`;
+    await expect(readGivenVectors(path)).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: `${path}: ${message}`,
+    });
+  });
+
+  it("says that a Parquet file of vectors is missing, or is none", async () => {
+    const path = join(folder(), "vectors.parquet");
+    await expect(readGivenVectors(path)).rejects.toMatchObject({ code: "source_missing" });
+    writeFileSync(path, "no Parquet");
+    await expect(readGivenVectors(path)).rejects.toMatchObject({ code: "source_unreadable" });
   });
 
   it("joins content to ids where it is frozen: known ids have its first floats, others zeros, and nothing changes them", async () => {

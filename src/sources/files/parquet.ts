@@ -52,6 +52,20 @@ export async function openParquet(name: string, path: string, offset: number, ro
   return behindRows(await ParquetReader.open(name, path), name, offset, row);
 }
 
+/**
+ * A Parquet file's rows as objects, those of one row group in memory at a time; a null is null or undefined.
+ * @throws HashbrookError source_missing, source_unreadable
+ */
+export async function* parquetObjects(name: string, path: string): AsyncGenerator<readonly Record<string, unknown>[]> {
+  const reader = await ParquetReader.open(name, path);
+  try {
+    for (let rows = await reader.nextObjects(); rows !== null; rows = await reader.nextObjects())
+      if (rows.length > 0) yield rows;
+  } finally {
+    reader.close();
+  }
+}
+
 class ParquetReader extends RowsReader {
   private readonly name: string;
   private readonly file: TableFile;
@@ -105,8 +119,12 @@ class ParquetReader extends RowsReader {
     this.groupEnd += rowsOf(this.metadata, this.group);
   }
 
-  /** The file's first rows, then the rest of their row group, then a row group at a time. */
   protected async nextLines(): Promise<string | null> {
+    return (await this.nextObjects())?.map(lineOf).join("") ?? null;
+  }
+
+  /** The file's first rows, then the rest of their row group, then a row group at a time. */
+  async nextObjects(): Promise<Record<string, unknown>[] | null> {
     if (this.group === this.metadata.row_groups.length) return null;
     const { parquetReadObjects } = await import("hyparquet");
     const { name, group, rows, groupEnd, buffer: file, metadata } = this;
@@ -117,7 +135,7 @@ class ParquetReader extends RowsReader {
     });
     this.rows = end;
     if (end === groupEnd) this.nextGroup();
-    return objects.map(lineOf).join("");
+    return objects;
   }
 }
 

@@ -1,0 +1,88 @@
+import { HashbrookError } from "../core/errors.js";
+import { parquetObjects } from "../sources/files/parquet.js";
+import type { IdVectors } from "./id-vectors.js";
+
+const HINT = "a column of ids (text or whole numbers) and a column of lists of floats, all of one length";
+
+type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a Parquet file of vectors by id: the ids are the column `id`, or the only one of text or whole numbers; the vectors are the only column of lists.
+ * @throws HashbrookError source_missing; source_unreadable where an id or a vector is missing, twice, of another length, or not finite
+ */
+export async function readParquetVectors(path: string): Promise<IdVectors> {
+  const ids = new Set<string>();
+  const groups: Float32Array[] = [];
+  let columns: Columns | undefined;
+  let dim = 0;
+  for await (const rows of parquetObjects(path, path)) {
+    columns ??= columnsOf(path, rows);
+    dim ||= (rows[0][columns.vector] as ArrayLike<unknown> | null)?.length ?? 0;
+    groups.push(vectorsOf(path, rows, columns, ids, dim));
+  }
+  if (ids.size === 0) throw wrong(path, "has no rows");
+  return { ids: [...ids], dim, vectors: joined(groups) };
+}
+
+interface Columns {
+  readonly id: string;
+  readonly vector: string;
+}
+
+/** By what the first rows hold. */
+function columnsOf(path: string, rows: readonly Row[]): Columns {
+  const names = Object.keys(rows[0]);
+  const has = `has the columns ${names.join(", ")}`;
+  const lists = names.filter((name) => rows.some((row) => isList(row[name])));
+  if (lists.length !== 1)
+    throw wrong(path, `${has}: ${lists.length === 0 ? "none is" : `${lists.join(" and ")} are`} of lists of floats`);
+  const ids = names.filter((name) => rows.some((row) => isId(row[name])));
+  const id = ids.includes("id") ? "id" : ids.length === 1 ? ids[0] : undefined;
+  if (id === undefined) throw wrong(path, `${has}: none is named id`, "name the column of the ids id");
+  return { id, vector: lists[0] };
+}
+
+const isList = (value: unknown): boolean => Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
+const isId = (value: unknown): value is string | number | bigint =>
+  typeof value === "string" || typeof value === "bigint" || Number.isSafeInteger(value);
+
+/** A row group's vectors; its ids go behind those before. */
+function vectorsOf(path: string, rows: readonly Row[], columns: Columns, ids: Set<string>, dim: number): Float32Array {
+  const vectors = new Float32Array(rows.length * dim);
+  rows.forEach((row, i) => {
+    const place = `row ${ids.size + 1}`;
+    const id = row[columns.id];
+    if (!isId(id)) throw wrong(path, `${place}: ${columns.id} has no id`, "give every row an id, or leave it out");
+    if (ids.has(String(id))) throw wrong(path, `${place}: the id ${id} is there twice`, "give each id one vector");
+    vectors.set(
+      vectorOf(row[columns.vector], dim, (message, hint) => wrong(path, `${place}, id ${id}: ${message}`, hint)),
+      i * dim,
+    );
+    ids.add(String(id));
+  });
+  return vectors;
+}
+
+type Wrong = (message: string, hint?: string) => HashbrookError;
+
+function vectorOf(list: unknown, dim: number, wrong: Wrong): Float32Array {
+  if (!isList(list) || dim === 0) throw wrong("has no vector", "leave ids without a vector out");
+  const values = list as ArrayLike<unknown>;
+  if (values.length !== dim) throw wrong(`a vector of ${values.length} floats, where the first has ${dim}`);
+  const vector = Float32Array.from(values, (value) => (typeof value === "number" ? value : Number.NaN));
+  if (!vector.every(Number.isFinite)) throw wrong("a vector holds what is not a finite number", "leave such ids out");
+  return vector;
+}
+
+function joined(groups: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(groups.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const group of groups) {
+    all.set(group, at);
+    at += group.length;
+  }
+  return all;
+}
+
+const wrong = (path: string, message: string, hint = HINT): HashbrookError =>
+  new HashbrookError("source_unreadable", `${path}: ${message}`, { hint });
