@@ -46,7 +46,7 @@ const BISECTIONS = 40;
  */
 export function candidatesFor(sizing: Sizing): Candidate[] {
   const chosen = strategiesNamed(sizing.strategies);
-  const lists = chosen.map((strategy) => [...proposed(strategy, sizing, sizing.budget)]);
+  const lists = chosen.map((strategy) => proposed(strategy, sizing, sizing.budget));
   const own = [fullCandidate(sizing), writtenCandidate(sizing)].flatMap((one) => one ?? []);
   const all = distinct([...own, ...interleaved(lists, sizing.most - own.length)]);
   if (all.length > 0) return all.slice(0, sizing.most);
@@ -135,11 +135,19 @@ function writtenCandidate({ document, spec, budget }: Sizing): Candidate | null 
   return bytes <= budget && alike ? { name: "as-written", document: document.copy(), spec: written, bytes } : null;
 }
 
-/** A list's first, the next one's first, …, all second ones: where there are too many, every list's last are left out. */
-function interleaved(lists: readonly (readonly Candidate[])[], most: number): Candidate[] {
-  const longest = Math.max(0, ...lists.map(({ length }) => length));
-  const all = Array.from({ length: longest }, (_, i) => lists.flatMap((list) => list[i] ?? [])).flat();
-  return all.slice(0, Math.max(0, most));
+/** A list's first, the next one's first, …, all second ones: where there are too many, every list's last are left out, and never made. */
+function interleaved(lists: readonly Iterable<Candidate>[], most: number): Candidate[] {
+  const all: Candidate[] = [];
+  let open = lists.map((list) => list[Symbol.iterator]());
+  while (open.length > 0 && all.length < most) {
+    open = open.filter((list) => {
+      if (all.length >= most) return true;
+      const next = list.next();
+      if (!next.done) all.push(next.value);
+      return !next.done;
+    });
+  }
+  return all;
 }
 
 /** Of specs that are the same, the first. */
