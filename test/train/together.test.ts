@@ -40,11 +40,19 @@ function narrow(lr: string): string {
 /** Everything that a run leaves in its directory. */
 const left = (out: string) => [digests(out), readdirSync(out).sort()];
 
+/** What a model leaves that learns alone. Always the same, so it is learned once. */
 async function alone(name: string, options: Partial<TrainOptions> = {}) {
+  const key = JSON.stringify([name, options]);
+  const known = leftAlone.get(key);
+  if (known) return known;
   const out = temporary();
   await train({ model: spec(name), data, out, threads: 1, ...options });
-  return left(out);
+  const found = left(out);
+  leftAlone.set(key, found);
+  return found;
 }
+
+const leftAlone = new Map<string, ReturnType<typeof left>>();
 
 async function together(options: Partial<TogetherOptions> & { out?: string; which?: readonly string[] } = {}) {
   const { out = temporary(), which, ...rest } = options;
