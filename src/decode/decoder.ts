@@ -7,6 +7,7 @@ import { rejectOf } from "./expected.js";
 import { type Framed, Frames } from "./frames.js";
 import { beginFile, columnsOfMessages, type HeaderOptions } from "./header.js";
 import { ScanInput } from "./input.js";
+import { KeptBytes } from "./kept-rows.js";
 import { LINE_FORMAT, type ScanKernel, STATUS, scanKernel } from "./kernel.js";
 import { LongRow } from "./long-row.js";
 import { MarkList } from "./marks.js";
@@ -58,6 +59,7 @@ export class Decoder {
   #tooLong: LongRow | undefined;
   readonly #sampler: Sampler | undefined;
   readonly #marks: MarkList | undefined;
+  readonly #kept: KeptBytes;
 
   constructor(spec: CompiledSpec, options: DecoderOptions) {
     const { capacity, format = spec.events.format, requireLabel = true, distinct = requireLabel } = options;
@@ -71,6 +73,7 @@ export class Decoder {
     this.#plan = layPlan(spec, plan, kernel, arena);
     this.layout = this.#plan.layout;
     this.#input = new ScanInput(memory, arena);
+    this.#kept = new KeptBytes(kernel, memory, this.#plan.keptRows);
     if (isBinary(format)) this.schemas = new BinaryEvents(spec.events, kernel, arena, this.#plan.places);
     if (marks) this.#marks = new MarkList(memory, this.#plan.marks, capacity);
     if (watch)
@@ -243,18 +246,16 @@ export class Decoder {
    * @param into where the batch goes: a buffer of an earlier one to use again, or a part of one
    */
   take(into?: ArrayBufferLike | Room): Taken {
-    const { layout, region, changes, keptRows } = this.#plan;
+    const { layout, region, changes } = this.#plan;
     const rows = this.#kernel.getRows();
     const { buffer, base } = copyRegion(layout, this.#memory.buffer, region, rows, into);
     this.#kernel.setRows(0);
-    const changed = this.#kernel.takeChanges();
-    const kept = (this.#kernel.takeKept() >>> 0) - keptRows;
     return {
       batch: new Batch(layout, rows, buffer, base),
       rejects: this.takeRejects(),
       ...this.place,
-      distinct: new Uint32Array(this.#memory.buffer, changes, changed / 4).slice(),
-      kept: new Uint8Array(this.#memory.buffer, keptRows, kept).slice(),
+      distinct: new Uint32Array(this.#memory.buffer, changes, this.#kernel.takeChanges() / 4).slice(),
+      kept: this.#kept.take(),
       ...(this.#marks && { marks: this.#marks.take() }),
     };
   }
@@ -280,17 +281,16 @@ export class Decoder {
    */
   message(bytes: Uint8Array, start: number, end: number, offset: number, schema?: string): "full" | "more" {
     if (this.needsHeader && this.#columns === 0) this.#nameColumns(columnsOfMessages(this.spec.events.columns));
-    const kernel = this.#kernel;
+    this.#kept.makeRoom();
     const length = end - start - Number(bytes[end - 1] === 10 && end > start && !this.schemas);
     if (length > MAX_ROW) {
-      const kept = bytes.slice(start, start + MAX_REJECT_BYTES);
-      this.#addTooLong(0, { offset, bytes: kept, length });
+      this.#addTooLong(0, { offset, bytes: bytes.slice(start, start + MAX_REJECT_BYTES), length });
     } else if (length > 0) {
       this.#row = -1;
       const at = this.#input.bring(bytes, start, start + length);
       this.#scanEvent(at, at + length, offset - at, schema);
     }
-    return kernel.getRows() >= this.layout.capacity || this.#rejects.full ? "full" : "more";
+    return this.rows >= this.layout.capacity || this.#rejects.full ? "full" : "more";
   }
 
   /** @param shift from addresses to offsets */

@@ -1,4 +1,5 @@
 import { constantOf } from "../kernels/layouts.js";
+import type { ScanKernel } from "./kernel.js";
 import { type RejectCode, RejectList } from "./reject.js";
 
 /** What stands behind a kept text: nothing, text, or JSON as it was written (a number, an array, …). */
@@ -13,6 +14,36 @@ export interface KeptValue {
 export interface KeptRow {
   readonly rejected: RejectCode | null;
   readonly values: readonly KeptValue[];
+}
+
+/** The rows that the kernel keeps, at `at` of its memory, which has room for few of them. */
+export class KeptBytes {
+  private readonly kernel: ScanKernel;
+  private readonly memory: WebAssembly.Memory;
+  private readonly at: number;
+  private readonly pieces: Uint8Array[] = [];
+
+  constructor(kernel: ScanKernel, memory: WebAssembly.Memory, at: number) {
+    this.kernel = kernel;
+    this.memory = memory;
+    this.at = at;
+  }
+
+  /** Makes room for another row, of those who do not take all rows when it is used up. */
+  makeRoom(): void {
+    if (this.kernel.keptFull()) this.pieces.push(this.takeLast());
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
+    const last = this.takeLast();
+    const pieces = this.pieces.splice(0);
+    return pieces.length === 0 ? last : Uint8Array.from(Buffer.concat([...pieces, last]));
+  }
+
+  private takeLast(): Uint8Array<ArrayBuffer> {
+    const end = this.kernel.takeKept() >>> 0;
+    return new Uint8Array(this.memory.buffer, this.at, end - this.at).slice();
+  }
 }
 
 /** The rows in `bytes`, as `Decoder.take` hands them over, in the order of the stream. @param columns values of a row */

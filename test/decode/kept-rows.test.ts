@@ -80,3 +80,18 @@ describe("rows are kept in the order of the stream", () => {
     expect(decoded).toEqual([...file.map((line) => `ok: ${line.split("\t")[2]}`), "value_too_long: "]);
   });
 });
+
+it("of messages that are kept, texts of several megabytes do not run over the kernel's memory", () => {
+  const spec = specOf([...fields], { events: { format: "json", columns: [], header: false, separator: "" } });
+  const decoder = new Decoder(spec, { capacity: 256, requireLabel: false, kept: ["id"] });
+  const idOf = (n: number) => String(n).padStart(40_000, "x");
+  for (let n = 0; n < 200; n++) {
+    const event = Buffer.from(JSON.stringify({ a: `a${n}`, id: idOf(n) }));
+    decoder.message(event, 0, event.length, n);
+  }
+  const { batch, rejects, kept } = decoder.take();
+  expect([batch.rows, rejects]).toEqual([200, []]);
+  const texts = [...keptRows(kept, 1)].map(({ values }) => values[0].text);
+  expect(texts).toEqual(Array.from({ length: 200 }, (_, n) => idOf(n)));
+  expect(decoder.take().kept).toHaveLength(0);
+});
