@@ -15,14 +15,14 @@ const events = join(folder, "events.tsv");
 let trained: Report;
 
 beforeAll(async () => {
-  await run(["simulate", "--rows", "30000", "--seed", "5", "--out", events]);
+  await run(["simulate", "--rows", "12000", "--seed", "5", "--out", events]);
   trained = await report(["train", "--model", "features/ads-demo.yaml", "--data", events, "--out", out]);
 });
 
 describe("train", () => {
   it("reports what the contract names, all of it finite", () => {
     const { examples, rejected, seconds, examples_per_second, logloss, auc, normalized_entropy, calibration } = trained;
-    expect({ examples, rejected }).toEqual({ examples: 30_000, rejected: 0 });
+    expect({ examples, rejected }).toEqual({ examples: 12_000, rejected: 0 });
     for (const figure of [seconds, examples_per_second, logloss, auc, normalized_entropy, calibration])
       expect(figure).toBeGreaterThan(0);
     expect(trained.tables.map((table) => Object.keys(table))).toContainEqual([
@@ -85,7 +85,7 @@ describe("train", () => {
       "--out",
       join(folder, "twice"),
     ]);
-    expect(twice.examples).toBe(60_000);
+    expect(twice.examples).toBe(24_000);
   });
 
   it("keeps as many checkpoints as it is told to, and those that they build on", async () => {
@@ -97,7 +97,7 @@ describe("train", () => {
       "--data",
       events,
       "--checkpoint-every",
-      "5000",
+      "2000",
       "--keep",
       "2",
       "--out",
@@ -110,7 +110,7 @@ describe("train", () => {
     };
     // How many increments there are between two full ones follows from the disk's pace; what is kept does not.
     const [last, before] = names.reverse();
-    expect([last, parentOf(last)]).toEqual(["checkpoint-000000030000", undefined]);
+    expect([last, parentOf(last)]).toEqual(["checkpoint-000000012000", undefined]);
     const chain = [before];
     for (let name = parentOf(before); name !== undefined; name = parentOf(name)) chain.push(name);
     expect(names).toEqual([last, ...chain]);
@@ -176,7 +176,7 @@ describe("eval and predict", () => {
 describe("simulate", () => {
   it("gives the oracle's AUC and the same bytes for the same seed", async () => {
     const again = join(folder, "again.tsv");
-    const facts = (await report(["simulate", "--rows", "30000", "--seed", "5", "--out", again])) as unknown as {
+    const facts = (await report(["simulate", "--rows", "12000", "--seed", "5", "--out", again])) as unknown as {
       oracle_auc: number;
     };
     expect(readFileSync(again).equals(readFileSync(events))).toBe(true);
@@ -216,11 +216,11 @@ describe("inspect, key and export", () => {
     const description = JSON.parse(readFileSync(join(exported, "model.json"), "utf8"));
     expect(Object.fromEntries(metadataProps.map(({ key, value }) => [key, value]))).toEqual({
       model: "ads-demo",
-      version: "30000",
+      version: "12000",
       spec_hash: description.spec_hash,
       output: expect.stringContaining("sigmoid"),
     });
-    expect(description).toMatchObject({ model: "ads-demo", version: 30000, spec: { name: "ads-demo" } });
+    expect(description).toMatchObject({ model: "ads-demo", version: 12000, spec: { name: "ads-demo" } });
   });
 
   it("trains lr in q2.13, and exports the rows that are not 0 alone", async () => {

@@ -12,46 +12,45 @@ import { digests, endedAfterKills, report, run, simulatedLines, temporary } from
 
 const folder = temporary();
 const ROWS = 4_000;
-const KILLS = 3;
+const KILLS = 6;
 
-/** The demo's model, its users and ads encoded otherwise. */
-function model(name: string, users: string, ads: string): string {
+/** The demo's model, each of its tables encoded otherwise. */
+function model(name: string, encodings: Readonly<Record<string, string>>): string {
   const path = join(folder, `${name}.yaml`);
-  const yaml = readFileSync("features/ads-demo.yaml", "utf8")
-    .replace(/ {2}users: .*/, `  users: { dim: 8, ${users} }`)
-    .replace(/ {2}ads: .*/, `  ads: { dim: 8, ${ads} }`);
+  let yaml = readFileSync("features/ads-demo.yaml", "utf8");
+  for (const [table, encoding] of Object.entries(encodings))
+    yaml = yaml.replace(new RegExp(`^  ${table}: .*$`, "m"), `  ${table}: { dim: 8, ${encoding} }`);
   writeFileSync(path, yaml);
   return path;
 }
 
-const rowwise = "optimizer: { rowwise_adagrad: { learning_rate: 0.05 } }";
+const rowwise = "precision: int8, optimizer: { rowwise_adagrad: { learning_rate: 0.05 } }";
+/** What a run starts costs more than what it learns: as many kinds in a model as it has tables. */
 const models = {
-  "shared and compositional": model(
-    "composed",
-    "encoding: shared, budget: 200 kB",
-    "encoding: compositional, budget: 100 kB, precision: f16",
-  ),
-  "multi_hash and low_dim": model(
-    "weighed",
-    "encoding: multi_hash, budget: 200 kB",
-    "encoding: low_dim, low_dim: { dim: 2 }",
-  ),
-  "dhe, batch-normed and not": model(
-    "decoded",
-    "encoding: dhe, dhe: { hashes: 32, width: 16 }",
-    "encoding: dhe, dhe: { hashes: 16, width: 16, batch_norm: true, activation: mish }",
-  ),
-  "hot_cold over shared and over dhe": model(
-    "hot",
-    "encoding: hot_cold, budget: 200 kB",
-    "encoding: hot_cold, rows: 300, hot_cold: { cold: { encoding: dhe, dhe: { hashes: 16, width: 16 } } }",
-  ),
-  "int8 rows, in several memories": model(
-    "low",
-    `encoding: exact, precision: int8, ${rowwise}`,
-    `encoding: hash, rows: 3000, shards: 3, precision: int8, ${rowwise}`,
-  ),
+  "shared, compositional, multi_hash, low_dim, and int8 rows in several memories": model("composed", {
+    users: "encoding: shared, budget: 200 kB",
+    ads: "encoding: compositional, budget: 100 kB, precision: f16",
+    ids: "encoding: multi_hash, budget: 200 kB",
+    context: "encoding: low_dim, low_dim: { dim: 2 }",
+    interests: `encoding: hash, rows: 3000, shards: 3, ${rowwise}`,
+  }),
+  "dhe, batch-normed and not, hot_cold over shared and over dhe, and exact int8 rows": model("decoded", {
+    users: "encoding: dhe, dhe: { hashes: 32, width: 16 }",
+    ads: "encoding: dhe, dhe: { hashes: 16, width: 16, batch_norm: true, activation: mish }",
+    ids: "encoding: hot_cold, budget: 200 kB",
+    context: "encoding: hot_cold, rows: 300, hot_cold: { cold: { encoding: dhe, dhe: { hashes: 16, width: 16 } } }",
+    interests: `encoding: exact, ${rowwise}`,
+  }),
 };
+
+/** A field of each table, and two of its values. */
+const asked = {
+  users: ["user", "u1", "u2"],
+  ads: ["ad", "a1", "a2"],
+  ids: ["site", "s1", "s2"],
+  context: ["device", "phone", "desktop"],
+  interests: ["user_interests", "banking.2", "fitness.2"],
+} as const;
 
 /** A candidate's members are the columns of a row. */
 const data = join(folder, "events.tsv");
@@ -112,12 +111,14 @@ describe.each(Object.entries(models))("%s", (_, path) => {
     expect(inspected).toMatchObject({ examples: ROWS, spec_hash: trained.spec_hash });
     const rows = (tables: readonly { name: string; rows: number }[]) => tables.map(({ name, rows }) => [name, rows]);
     expect(rows(inspected.tables)).toEqual(rows(trained.tables));
-    const weights = await vectorOf(whole, "u1");
-    expect(weights).toHaveLength(8);
-    expect(weights.every(Number.isFinite) && weights.some((weight) => weight !== 0)).toBe(true);
-    // Another user has another vector, and the other run's checkpoint the same one.
-    expect(await vectorOf(whole, "u2")).not.toEqual(weights);
-    expect(await vectorOf(threaded, "u1")).toEqual(weights);
+    for (const [table, [field, value, other]] of Object.entries(asked)) {
+      const weights = await vectorOf(whole, table, field, value);
+      expect(weights, table).toHaveLength(8);
+      expect(weights.every(Number.isFinite) && weights.some((weight) => weight !== 0), table).toBe(true);
+      // Another value has another vector, and the other run's checkpoint the same one.
+      expect(await vectorOf(whole, table, field, other), table).not.toEqual(weights);
+      expect(await vectorOf(threaded, table, field, value), table).toEqual(weights);
+    }
   });
 
   it("are answered alike by a scorer that followed the training", async () => {
@@ -150,9 +151,9 @@ function loglossOf(scores: readonly number[]): number {
   return scores.reduce((sum, p, i) => sum - Math.log(labels[i] ? p : 1 - p), 0) / scores.length;
 }
 
-async function vectorOf(checkpoint: string, user: string): Promise<number[]> {
-  const { tables } = await inspect(checkpoint, "--field", "user", "--value", user);
-  return tables.find(({ name }) => name === "users")!.asked!.weights;
+async function vectorOf(checkpoint: string, table: string, field: string, value: string): Promise<number[]> {
+  const { tables } = await inspect(checkpoint, "--field", field, "--value", value);
+  return tables.find(({ name }) => name === table)!.asked!.weights;
 }
 
 async function inspect(checkpoint: string, ...more: string[]) {

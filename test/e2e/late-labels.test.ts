@@ -5,7 +5,7 @@ import { Rng } from "../../src/core/rng.js";
 import { Scorer } from "../../src/portable/node.js";
 import { digests, endedAfterKills, report, run, simulatedLines, temporary } from "./hashbrook.js";
 
-const ROWS = 60_000;
+const ROWS = 30_000;
 const folder = temporary();
 const at = (name: string) => join(folder, name);
 const [shown, clicks, labelled] = ["shown.tsv", "clicks.tsv", "labelled.tsv"].map(at);

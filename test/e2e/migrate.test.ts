@@ -19,16 +19,16 @@ const migrate = (...args: string[]) => run(["migrate", ...args, "--json"]);
 const migrated = (...args: string[]) => report(["migrate", ...args]) as unknown as MigrationReport;
 
 beforeAll(async () => {
-  await run(["simulate", "--rows", "60000", "--seed", "3", "--out", at("all.tsv")]);
+  await run(["simulate", "--rows", "30000", "--seed", "3", "--out", at("all.tsv")]);
   const rows = readFileSync(at("all.tsv"), "utf8").trimEnd().split("\n");
-  writeFileSync(at("test.tsv"), `${rows.slice(-12000).join("\n")}\n`);
+  writeFileSync(at("test.tsv"), `${rows.slice(-6000).join("\n")}\n`);
   await train(
     "--model",
     specWith("exact.yaml", "encoding: exact"),
     "--data",
     at("all.tsv"),
     "--limit",
-    "40000",
+    "20000",
     "--out",
     at("exact"),
   );
@@ -54,7 +54,7 @@ describe("migrate", () => {
     async (name, users) => {
       const model = specWith(`${name}.yaml`, users);
       const done = await migrated("--checkpoint", at("exact"), "--model", model, "--out", at(name));
-      expect(done.examples).toBe(40000);
+      expect(done.examples).toBe(20000);
       expect(done.tables).toHaveLength(1);
       expect(done.tables[0]).toMatchObject({ name: "users", from: "exact", to: name });
       expect(done.tables[0].error).toBeLessThan(0.95);
@@ -68,10 +68,10 @@ describe("migrate", () => {
         at(name),
         "--resume",
         "--limit",
-        "45000",
+        "22500",
       );
-      expect(more.examples).toBe(45000);
-      expect(more.examples_this_run).toBe(5000);
+      expect(more.examples).toBe(22500);
+      expect(more.examples_this_run).toBe(2500);
     },
   );
 

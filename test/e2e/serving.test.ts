@@ -23,7 +23,7 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
     fetch(`${url}/v1/score`, { method: "POST", headers: { "content-type": type }, body });
 
   beforeAll(async () => {
-    await report(["train", "--model", `features/${name}.yaml`, "--data", "simulate:20000:5", "--out", out]);
+    await report(["train", "--model", `features/${name}.yaml`, "--data", "simulate:5000:5", "--out", out]);
     server = start(["serve", "--checkpoint", out, "--port", "0"]);
     const line = await new Promise<string>((resolve) => server.stdout!.once("data", (data) => resolve(String(data))));
     url = JSON.parse(line).listening;
@@ -81,10 +81,10 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
     expect(await ready.json()).toMatchObject({
       ready: true,
       model: name,
-      version: 20000,
+      version: 5000,
       spec_hash: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
-    expect(await (await post('{"candidates": [{}]}')).json()).toMatchObject({ model: name, version: 20000 });
+    expect(await (await post('{"candidates": [{}]}')).json()).toMatchObject({ model: name, version: 5000 });
   });
 
   it("names members that no field reads", async () => {
