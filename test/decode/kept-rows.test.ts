@@ -83,15 +83,15 @@ describe("rows are kept in the order of the stream", () => {
 
 it("of messages that are kept, texts of several megabytes do not run over the kernel's memory", () => {
   const spec = specOf([...fields], { events: { format: "json", columns: [], header: false, separator: "" } });
-  const decoder = new Decoder(spec, { capacity: 256, requireLabel: false, kept: ["id"] });
+  const decoder = new Decoder(spec, { capacity: 1024, requireLabel: false, kept: ["id"] });
   const idOf = (n: number) => String(n).padStart(40_000, "x");
-  for (let n = 0; n < 200; n++) {
+  for (let n = 0; n < 1000; n++) {
     const event = Buffer.from(JSON.stringify({ a: `a${n}`, id: idOf(n) }));
     decoder.message(event, 0, event.length, n);
   }
   const { batch, rejects, kept } = decoder.take();
-  expect([batch.rows, rejects]).toEqual([200, []]);
+  expect([batch.rows, rejects]).toEqual([1000, []]);
   const texts = [...keptRows(kept, 1)].map(({ values }) => values[0].text);
-  expect(texts).toEqual(Array.from({ length: 200 }, (_, n) => idOf(n)));
+  expect(texts).toEqual(Array.from({ length: 1000 }, (_, n) => idOf(n)));
   expect(decoder.take().kept).toHaveLength(0);
 });
