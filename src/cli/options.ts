@@ -152,7 +152,7 @@ export function names(text: string, before: readonly string[] = []): string[] {
 export function tableVectors(text: string, before: readonly TableVectors[] = []): TableVectors[] {
   const [, table, path] = /^([A-Za-z_][\w-]*)=(.+)$/.exec(text) ?? [];
   if (table !== undefined) return [...before, { table, path }];
-  throw new InvalidArgumentError("It must be a table's name and a folder: items=runs/vectors.");
+  throw new InvalidArgumentError("It must be a table's name and a folder or a Parquet file: items=runs/vectors.");
 }
 
 /** Parses a share of a whole, of which something must be left: "20%" or 0.2. */
