@@ -1,7 +1,13 @@
-/** Rounds finite numbers to the nearest bf16 (the upper half of an f32; ties to even), in place: two bytes hold each. */
+const EXPONENT = 0x7f80_0000;
+const UPPER = 0xffff_0000;
+
+/** Rounds finite numbers to the nearest finite bf16 (the upper half of an f32; ties to even), in place: two bytes hold each. */
 export function roundToBf16(values: Float32Array): void {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) & 0xffff_0000;
+  for (let i = 0; i < bits.length; i++) {
+    const nearest = (bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) & UPPER;
+    bits[i] = (nearest & EXPONENT) === EXPONENT ? bits[i] & UPPER : nearest;
+  }
 }
 
 /** The bytes of numbers that are bf16. */
