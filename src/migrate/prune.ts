@@ -30,7 +30,8 @@ export function pruneCheckpoint({ checkpoint, keep, out }: PruneOptions): Promis
   });
 }
 
-function prunable({ name, tables, tower }: CompiledSpec): number[] {
+/** Tables with rows that can go, by number. @throws HashbrookError usage where there are none */
+export function prunable({ name, tables, tower }: CompiledSpec): number[] {
   const exact = [...tables.keys()].filter((t) => tables[t].role !== "wide" && ownsRows(tables[t].encoding));
   if (exact.length > 0 && !learnsByEvent(tower.kind)) return exact;
   throw new HashbrookError("usage", `${name}: has no exact table under a tower, whose rows could go`, {

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { ScoreBlocks } from "../metrics/score-blocks.js";
-import { pruneCheckpoint } from "../migrate/prune.js";
+import { prunable, pruneCheckpoint } from "../migrate/prune.js";
 import { loadModel } from "../model/load.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { trainTogether } from "../train/together/together.js";
@@ -46,6 +46,11 @@ export async function tryPruning(session: Session, { signal, workers }: TuneOpti
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** @throws HashbrookError usage where a model has no rows that could go */
+export function refuseUnprunable(session: Session): void {
+  prunable(growing(session));
 }
 
 /** The spec with full tables, of which none has room that it does not need. */

@@ -25,8 +25,9 @@ export async function tune(options: TuneOptions): Promise<TuneReport> {
   const session = await Session.open(options, { hashbrook: packageVersion() });
   const { ledger } = session;
   try {
-    if (ledger.of("choice").length === 0) await stoppable(session, options, () => compare(session, options));
     const sized = session.question.budget !== null && session.question.set.length === 0;
+    if (options.pruning && sized) (await import("./pruning.js")).refuseUnprunable(session);
+    if (ledger.of("choice").length === 0) await stoppable(session, options, () => compare(session, options));
     if (options.pruning && sized && ledger.of("pruned").length === 0)
       await stoppable(session, options, async () => (await import("./pruning.js")).tryPruning(session, options));
     if (options.curve && sized && ledger.of("curve-end").length === 0)

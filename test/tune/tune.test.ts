@@ -113,6 +113,17 @@ it("adds what magnitude pruning comes to behind a complete answer", async () => 
   expect(existsSync(join(place("whole"), "pruning"))).toBe(false);
 });
 
+it("refuses to prune a model without rows that could go before it trains anything", async () => {
+  const linear = place("linear.yaml");
+  const text = readFileSync(model, "utf8").replace(/table: \w+/g, "table: weights");
+  const tables = "tables: { weights: { encoding: hash, rows: 4096 } }";
+  writeFileSync(linear, text.replace(/^tables: .*$/m, tables).replace(/^tower: .*$/m, "tower: lr"));
+  const out = place("unprunable");
+  const tuned = tune({ ...options, model: linear, out, pruning: true });
+  await expect(tuned).rejects.toMatchObject({ code: "usage", message: /no exact table under a tower/ });
+  expect(new Ledger(out).of("choice")).toEqual([]);
+});
+
 it("goes on after being stopped amid rungs, twice, and ends with the same ledger", async () => {
   const out = place("stopped");
   for (const at of [2, 1]) {
