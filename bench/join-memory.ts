@@ -5,7 +5,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { simulate } from "../src/sources/simulator/run.js";
-import { round } from "./lib/run.js";
+import { median, round } from "./lib/run.js";
 
 /** Impressions a second. */
 const RATE = 50_000;
@@ -105,7 +105,10 @@ function summary(
   report: { examples: number; seconds: number; bytes_total: number },
 ): object {
   const seen = samples.filter((sample) => sample > 0);
-  const later = seen.slice(Math.floor(seen.length / 2));
+  const tenths = Array.from({ length: 10 }, (_, i) => {
+    const [from, to] = [i, i + 1].map((tenth) => Math.floor((tenth * seen.length) / 10));
+    return Math.round(median(seen.slice(from, Math.max(to, from + 1))) / 2 ** 20);
+  });
   return {
     what: "resident memory of a trainer (lr) that joins 50,000 impressions a second with their clicks, both from pipes",
     cores: availableParallelism(),
@@ -113,8 +116,9 @@ function summary(
     impressions_per_second: Math.round(report.examples / report.seconds),
     table_bytes: report.bytes_total,
     peak_resident_bytes: Math.max(...seen),
-    growth_in_second_half_bytes: Math.max(...later) - later[0],
-    growth_in_second_half: round((Math.max(...later) - later[0]) / later[0]),
+    // A sample tells also of how long ago garbage was collected.
+    resident_mib_by_tenths: tenths,
+    growth_in_second_half: round(tenths[9] / tenths[5] - 1),
   };
 }
 
