@@ -179,7 +179,7 @@ it("tells what is wrong with codes", async () => {
   expect(await codeOf({ data: place("empty.tsv"), out: place("empty") })).toBe("source_unreadable");
   expect(await codeOf({ data: place("ones.tsv"), out: place("ones") })).toBe("metric_undefined");
   expect(await codeOf({ data: "simulate:500:7", out: place("few") })).toBe("metric_undefined");
-  expect(await codeOf({ time: "1s", out: place("time") })).toBe("time_too_short");
+  expect(await codeOf({ time: "0.01s", out: place("time") })).toBe("time_too_short");
 });
 
 it("names the smallest budget that something fits", async () => {
