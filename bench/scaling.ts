@@ -13,14 +13,14 @@ import { load } from "./lib/topic.js";
 
 const LANES = 8;
 const ROUND = 2048;
-const PROCESSES = [1, 2, 4, 8];
+const PROCESSES = [1, 2, 4];
 /** Of a core, that each process has. */
-const SHARE = 0.1;
+const SHARE = 0.25;
 /** Longer than any round takes: nobody works for another. */
 const PATIENCE_MS = 600_000;
 
 /**
- * Processes that share eight lanes, each with a fixed share of a core, so that two cores stand for eight machines. What a process does for every
+ * Processes that share eight lanes, each with a fixed share of a core, so that two cores stand for four machines. What a process does for every
  * event of all lanes (read, fold) is measured with one that only follows a finished run; the rest is what a lane's own events take.
  * Times are of a longer run less those of a shorter one, so starts do not count. The broker and the network have no such bound.
  */
@@ -43,7 +43,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object | null>
 async function measured(broker: BrokerFacts, folder: string, smoke: boolean): Promise<object> {
   const perUpdate = LANES * (smoke ? 64 : ROUND);
   // The shorter run is long enough for its code to be compiled.
-  const [short, long] = (smoke ? [1, 2] : [4, 12]).map((updates) => updates * perUpdate);
+  const [short, long] = (smoke ? [1, 2] : [2, 6]).map((updates) => updates * perUpdate);
   for (const events of [short, long])
     await load(kafkaOptions(broker.brokers), topicOf(events), criteoLike(events), LANES);
   const model = modelOf(folder, perUpdate / LANES);
@@ -77,7 +77,7 @@ function agree(runs: readonly string[]): void {
 }
 
 const WHAT =
-  "events/s of processes that share eight lanes, each with a tenth of a core; model: 1 / (own / P + all), own = what one process takes less what following takes";
+  "events/s of processes that share eight lanes, each with a quarter of a core; model: 1 / (own / P + all), own = what one process takes less what following takes";
 
 /** Measured rates beside the model's, and the model's for more processes than were measured. */
 function compared(measuredUs: ReadonlyMap<number, number>, all: number, share: number): object {
