@@ -38,7 +38,7 @@ export class ClickIndex {
 
   /** Bytes of the index. */
   get bytes(): number {
-    return this.low.length * 24 + this.buckets.byteLength;
+    return this.low.length * 24 + this.buckets.byteLength + (this.tags?.byteLength ?? 0);
   }
 
   /** Adds a click that comes behind all others of its stream. @returns whether the id was there already */

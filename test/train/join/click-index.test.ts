@@ -63,4 +63,11 @@ describe("ClickIndex", () => {
     expect(index.has(5, 5 ^ (1 << 20), (1 << 20) + 5, (1 << 20) + 5)).toBe(true);
     expect(index.has(5, 5, 0, 1 << 22)).toBe(false);
   });
+
+  it("counts the eight bytes that a tag takes", () => {
+    const [plain, tagged] = [new ClickIndex(1), new ClickIndex(1, true)];
+    for (let i = 0; i < 5000; i++) for (const index of [plain, tagged]) index.add(0, i, i, i);
+    expect(tagged.bytes / plain.bytes).toBeGreaterThan(1.2);
+    expect((tagged.bytes - plain.bytes) % 8).toBe(0);
+  });
 });
