@@ -1,5 +1,6 @@
 import { Batch, type BatchLayout, type Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
+import { joined } from "../core/joined.js";
 import type { Findings, Place, Reject, Taken } from "../decode/decoder.js";
 import { KEPT_BYTES } from "../decode/plan.js";
 import { RejectList } from "../decode/reject.js";
@@ -133,7 +134,7 @@ export class CacheFeed {
     const { buffer, base } = room();
     if (this.taken === 0) for (const { offsets } of layout.bags) new Uint32Array(buffer, base + offsets, 1)[0] = 0;
     const batch = new Batch(layout, this.taken, buffer, base);
-    const distinct = joined(this.changes);
+    const distinct = joined(Uint32Array, this.changes);
     this.taken = 0;
     this.changes = [];
     const kept = this.texts?.take() ?? new Uint8Array(0);
@@ -259,14 +260,4 @@ export class CacheFeed {
       hint: "the checkpoint was made with other data: give the same, or start without --resume",
     });
   }
-}
-
-function joined(lists: readonly Uint32Array[]): Uint32Array<ArrayBuffer> {
-  const all = new Uint32Array(lists.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const list of lists) {
-    all.set(list, at);
-    at += list.length;
-  }
-  return all;
 }

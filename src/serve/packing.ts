@@ -1,7 +1,7 @@
 import { fromPlainError, toPlainError } from "../core/errors.js";
+import { joined } from "../core/joined.js";
 import type { Ask, TurnResult } from "./dispatcher.js";
 import type { Outcome, Scored } from "./engine.js";
-import { joined } from "./joined.js";
 import type { PackedAsks, PackedOutcomes } from "./model-calls.js";
 
 /** Requests as one piece of memory, to be handed over. */
@@ -34,8 +34,11 @@ export function packOutcomes(outcomes: readonly Outcome[], open: number): Packed
     model: scored[0]?.model ?? null,
     ids: scored.map(({ id }) => id),
     counts: scored.map((outcome) => outcome.scores.length),
-    scores: joined(scored.map(({ scores }) => scores)),
-    calibrated: calibrated.length > 0 ? joined(calibrated) : undefined,
+    scores: joined(
+      Float32Array,
+      scored.map(({ scores }) => scores),
+    ),
+    calibrated: calibrated.length > 0 ? joined(Float32Array, calibrated) : undefined,
     ignored: new Map(scored.flatMap(({ id, ignored }) => (ignored.length > 0 ? [[id, ignored]] : []))),
     options: new Map(scored.flatMap(({ id, options }) => (options ? [[id, options.slice()]] : []))),
     errors: new Map(

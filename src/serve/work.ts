@@ -1,7 +1,7 @@
+import { joined } from "../core/joined.js";
 import { deviationsOf, type Spread } from "../model/uncertainty.js";
 import type { Ask } from "./dispatcher.js";
 import type { Scored } from "./engine.js";
-import { joined } from "./joined.js";
 import { JsonBody } from "./json-body.js";
 import type { RequestBody } from "./request-body.js";
 import type { Predicted, ScoringModel } from "./scoring-model.js";
@@ -68,8 +68,8 @@ export class Work {
   get result(): Predicted & Pick<Scored, "deviations"> {
     const { scores, calibrated, spreads } = this;
     return {
-      scores: joined(scores),
-      calibrated: calibrated.length > 0 ? joined(calibrated) : undefined,
+      scores: joined(Float32Array, scores),
+      calibrated: calibrated.length > 0 ? joined(Float32Array, calibrated) : undefined,
       deviations: spreads.length > 0 ? deviationsOf(spreads) : undefined,
     };
   }

@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import { joined } from "../core/joined.js";
 import { parquetObjects } from "../sources/files/parquet.js";
 import type { IdVectors } from "./id-vectors.js";
 
@@ -21,7 +22,7 @@ export async function readParquetVectors(path: string): Promise<IdVectors> {
     groups.push(vectorsOf(path, rows, columns, ids, dim));
   }
   if (ids.size === 0) throw wrong(path, "has no rows");
-  return { ids: [...ids], dim, vectors: joined(groups) };
+  return { ids: [...ids], dim, vectors: joined(Float32Array, groups) };
 }
 
 interface Columns {
@@ -72,16 +73,6 @@ function vectorOf(list: unknown, dim: number, wrong: Wrong): Float32Array {
   const vector = Float32Array.from(values, (value) => (typeof value === "number" ? value : Number.NaN));
   if (!vector.every(Number.isFinite)) throw wrong("a vector holds what is not a finite number", "leave such ids out");
   return vector;
-}
-
-function joined(groups: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(groups.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const group of groups) {
-    all.set(group, at);
-    at += group.length;
-  }
-  return all;
 }
 
 const wrong = (path: string, message: string, hint = HINT): HashbrookError =>

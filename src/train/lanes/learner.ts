@@ -3,6 +3,7 @@ import { openCheckpoint } from "../../checkpoints/store.js";
 import { batchLayout } from "../../core/batch.js";
 import type { Clock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
+import { joined } from "../../core/joined.js";
 import { createModel } from "../../model/create.js";
 import type { Model } from "../../model/model.js";
 import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
@@ -82,7 +83,10 @@ export class Writer implements Learner {
     const decoded: DecodedBatch = {
       rows,
       buffer,
-      distinct: together(records.map(({ distinct }) => distinct)),
+      distinct: joined(
+        Uint32Array,
+        records.map(({ distinct }) => distinct),
+      ),
       rejects: records.flatMap(({ rejects }) => rejects),
       schemas: Object.assign({}, ...records.map(({ schemas }) => schemas)),
       tombstones: records.reduce((sum, { tombstones }) => sum + tombstones, 0),
@@ -179,14 +183,4 @@ function newest(job: Job) {
     if (error instanceof HashbrookError && error.code === "checkpoint_missing") return null;
     throw error;
   }
-}
-
-function together(all: readonly Uint32Array[]): Uint32Array {
-  const joined = new Uint32Array(all.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const some of all) {
-    joined.set(some, at);
-    at += some.length;
-  }
-  return joined;
 }

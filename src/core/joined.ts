@@ -1,0 +1,13 @@
+/** Numbers, one piece behind the other, in memory of their own. */
+export function joined<A extends Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(
+  kind: new (length: number) => A,
+  parts: readonly ArrayLike<number>[],
+): A {
+  const all = new kind(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
