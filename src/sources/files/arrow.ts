@@ -95,21 +95,19 @@ class ArrowReader extends RowsReader {
     void this.file.close().catch(() => undefined);
   }
 
-  protected async nextLines(): Promise<string | null> {
-    try {
+  protected nextLines(): Promise<string | null> {
+    return this.reading(async () => {
       if (!this.batch) await this.nextBatch();
       if (!this.batch) return null;
       const [from, end] = [this.row, Math.min(this.row + PIECE_ROWS, this.batch.numRows)];
       const lines = linesOf(this.batch, from, end);
       this.pass(this.batch, end);
       return lines;
-    } catch (cause) {
-      throw damaged(this.name, `record batch ${this.before + 1} cannot be read`, cause);
-    }
+    });
   }
 
-  async passRows(count: number): Promise<number> {
-    try {
+  passRows(count: number): Promise<number> {
+    return this.reading(async () => {
       let left = count;
       while (left > 0) {
         await this.nextBatch();
@@ -119,9 +117,11 @@ class ArrowReader extends RowsReader {
         left -= rows;
       }
       return count - left;
-    } catch (cause) {
-      throw damaged(this.name, `record batch ${this.before + 1} cannot be read`, cause);
-    }
+    });
+  }
+
+  protected unreadable(cause: unknown): HashbrookError {
+    return damaged(this.name, `record batch ${this.before + 1} cannot be read`, cause);
   }
 
   /** @param row of the batch at hand, the one that is next */

@@ -124,12 +124,8 @@ class AvroReader extends RowsReader {
     });
   }
 
-  private async reading<T>(read: () => Promise<T>): Promise<T> {
-    try {
-      return await read();
-    } catch (cause) {
-      throw damaged(this.name, `block ${this.blocks} cannot be read`, cause);
-    }
+  protected unreadable(cause: unknown): HashbrookError {
+    return damaged(this.name, `block ${this.blocks} cannot be read`, cause);
   }
 
   /** The next records of the block at hand as lines. */

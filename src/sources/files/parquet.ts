@@ -127,15 +127,18 @@ class ParquetReader extends RowsReader {
   async nextObjects(): Promise<Record<string, unknown>[] | null> {
     if (this.group === this.metadata.row_groups.length) return null;
     const { parquetReadObjects } = await import("hyparquet");
-    const { name, group, rows, groupEnd, buffer: file, metadata } = this;
+    const { rows, groupEnd, buffer: file, metadata } = this;
     const end = rows === 0 ? Math.min(FIRST_ROWS, groupEnd) : groupEnd;
     const range = { rowStart: rows, rowEnd: end };
-    const objects = await parquetReadObjects({ file, metadata, compressors, parsers, ...range }).catch((cause) => {
-      throw damaged(name, `row group ${group + 1} of ${metadata.row_groups.length} cannot be read`, cause);
-    });
+    const objects = await this.reading(() => parquetReadObjects({ file, metadata, compressors, parsers, ...range }));
     this.rows = end;
     if (end === groupEnd) this.nextGroup();
     return objects;
+  }
+
+  protected unreadable(cause: unknown): HashbrookError {
+    const { name, group, metadata } = this;
+    return damaged(name, `row group ${group + 1} of ${metadata.row_groups.length} cannot be read`, cause);
   }
 }
 

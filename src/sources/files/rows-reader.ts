@@ -14,6 +14,17 @@ export abstract class RowsReader implements Reader {
   /** Passes over a file's first rows, and makes no lines of them. @returns how many of them there were @throws HashbrookError source_unreadable */
   abstract passRows(count: number): Promise<number>;
 
+  /** The error for what cannot be read where the reader stands. */
+  protected abstract unreadable(cause: unknown): HashbrookError;
+
+  protected async reading<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (cause) {
+      throw this.unreadable(cause);
+    }
+  }
+
   async read(target: Uint8Array): Promise<number> {
     while (this.lines.length === 0) {
       const next = await this.nextLines();
