@@ -17,7 +17,7 @@ import { sourcesOf } from "./places.js";
 import { layPlan, type ScanPlan } from "./plan.js";
 import { refusedRow } from "./refused.js";
 import { copyRegion } from "./region.js";
-import { MAX_REJECT_BYTES, MAX_ROW, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
+import { MAX_REJECT_BYTES, MAX_ROW, type PassedRow, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
 import { RequestReader } from "./request.js";
 import { type Findings, Sampler } from "./sampler.js";
 
@@ -231,13 +231,13 @@ export class Decoder {
     return true;
   }
 
-  #passTooLong(passed: Pick<Reject, "bytes" | "offset" | "length">): void {
+  #passTooLong(passed: PassedRow): void {
     this.#row += 1;
     this.#addTooLong(this.#row, passed);
     this.#marks?.reject(this.rows, this.place);
   }
 
-  #addTooLong(row: number, passed: Pick<Reject, "bytes" | "offset" | "length">): void {
+  #addTooLong(row: number, passed: PassedRow): void {
     this.#add(ROW_TOO_LONG, { column: "", value: null, row, ...passed });
   }
 

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import type { ScanInput } from "./input.js";
-import { MAX_REJECT_BYTES, MAX_ROW } from "./reject.js";
+import { MAX_REJECT_BYTES, MAX_ROW, type PassedRow } from "./reject.js";
 
 /** What a length of up to 2 GiB takes. */
 const LENGTH_BYTES = 5;
@@ -12,16 +12,10 @@ export interface Framed {
   readonly end: number;
 }
 
-/** A message too long to be read, as it is rejected. */
-export interface LongFrame {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly offset: number;
-  readonly length: number;
-}
-
 /** Messages of a file, each behind its length, a varint: what Protobuf's libraries write as delimited messages. */
 export class Frames {
-  private long: (LongFrame & { left: number }) | undefined;
+  /** A message too long to be read, and how much of it was not passed over yet. */
+  private long: { readonly row: PassedRow; left: number } | undefined;
 
   /** Begins at a message. */
   begin(): void {
@@ -33,7 +27,7 @@ export class Frames {
    * @param before messages of the file before it
    * @throws HashbrookError source_unreadable where no length stands, or the file ends within a message
    */
-  next(input: ScanInput, before: number): Framed | LongFrame | undefined {
+  next(input: ScanInput, before: number): Framed | PassedRow | undefined {
     if (this.long) return this.pass(input, this.long);
     if (input.unread === 0) return undefined;
     const where = `message ${before + 1}, at byte ${input.offset}`;
@@ -46,26 +40,25 @@ export class Frames {
     return there < length ? undefined : { start, end: start + length };
   }
 
-  private beginLong(input: ScanInput, start: number, length: number): LongFrame | undefined {
+  private beginLong(input: ScanInput, start: number, length: number): PassedRow | undefined {
     const kept = Math.min(MAX_REJECT_BYTES, length);
     if (input.end - start < kept) return undefined;
     const { offset } = input;
     const bytes = input.bytes(start, start + kept).slice();
     input.advance(start);
-    this.long = { bytes, offset, length, left: length };
+    this.long = { row: { bytes, offset, length }, left: length };
     return this.pass(input, this.long);
   }
 
-  private pass(input: ScanInput, long: LongFrame & { left: number }): LongFrame | undefined {
+  private pass(input: ScanInput, long: { readonly row: PassedRow; left: number }): PassedRow | undefined {
     const passed = Math.min(long.left, input.unread);
     input.advance(input.read + passed);
     long.left -= passed;
-    const { left, ...frame } = long;
+    const { row, left } = long;
     if (left > 0 && !input.ended) return undefined;
-    const { offset, length } = long;
-    if (left > 0) throw cutOff(`a message at byte ${offset}`, { length, there: length - left });
+    if (left > 0) throw cutOff(`a message at byte ${row.offset}`, { length: row.length, there: row.length - left });
     this.long = undefined;
-    return frame;
+    return row;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ScanInput } from "./input.js";
-import { MAX_REJECT_BYTES, MAX_ROW } from "./reject.js";
+import { MAX_REJECT_BYTES, MAX_ROW, type PassedRow } from "./reject.js";
 
 /** A row longer than MAX_ROW whose end has not come yet: it is passed over piece by piece. */
 export class LongRow {
@@ -18,7 +18,7 @@ export class LongRow {
   }
 
   /** Passes over what has come. @returns the row as it is rejected, once its end has come */
-  skip(input: ScanInput): { bytes: Uint8Array<ArrayBuffer>; offset: number; length: number } | undefined {
+  skip(input: ScanInput): PassedRow | undefined {
     const hasEnd = input.limit > input.read;
     const part = hasEnd ? input.bytes(input.read, input.limit).indexOf(10) : input.unread;
     this.#length += part;

@@ -3,9 +3,9 @@ import {
   type CompiledSpec,
   type Format,
   hasFeatures,
+  headPaths,
   isDelimited,
   isNested,
-  tiesOf,
   wholePath,
 } from "../spec/compiled.js";
 import { type Arena, Struct } from "./arena.js";
@@ -65,10 +65,7 @@ export function sourcesOf(spec: CompiledSpec, format: Format): string[] {
 
 /** The same, as often as it is read. */
 export function everySource(spec: CompiledSpec, format: Format): string[] {
-  const { from, time, oracle } = spec.label;
-  const label = [from, weightSource(spec, format), time?.from, ...tiesOf(spec.label), oracle].filter(
-    (name) => name != null,
-  );
+  const label = headPaths({ ...spec.label, weight: weightSource(spec, format) });
   const type = spec.events.type ? [spec.events.type.from] : [];
   return [...label, ...type, ...spec.fields.flatMap((field) => ("from" in field ? [field.from] : []))];
 }

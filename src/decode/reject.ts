@@ -64,6 +64,9 @@ export interface Reject {
   readonly length: number;
 }
 
+/** A row that is too long to be read, as far as it is kept. */
+export type PassedRow = Pick<Reject, "bytes" | "offset" | "length">;
+
 /** The kernel's code of a row that is never scanned. */
 export const ROW_TOO_LONG = rejectCodes.indexOf("row_too_long") + 1;
 

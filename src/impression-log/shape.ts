@@ -1,5 +1,5 @@
 import { isoText } from "../core/clock.js";
-import { type CompiledSpec, type LabelSpec, tiesOf } from "../spec/compiled.js";
+import { type CompiledSpec, headPaths, type LabelSpec } from "../spec/compiled.js";
 
 /** What of a spec decides how its events are written. Plain data: it goes to the thread that writes. */
 export interface Shape {
@@ -15,11 +15,8 @@ export interface Shape {
 export function shapeOf({ label, fields }: CompiledSpec): Shape {
   const features = fields.flatMap((field) => ("from" in field ? [field.from] : []));
   const free = (path: string) => features.every((other) => !overlap(path, other));
-  const head = [label.from, label.weight, label.time?.from, ...tiesOf(label), label.oracle].filter(
-    (path) => path != null,
-  );
   return {
-    paths: [...new Set([...head, ...features])],
+    paths: [...new Set([...headPaths(label), ...features])],
     id: label.id !== null && free(label.id) ? label.id : null,
     time: label.time && free(label.time.from) ? label.time : null,
   };

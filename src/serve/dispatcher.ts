@@ -102,7 +102,7 @@ export class Dispatcher {
     this.refuseLate();
     for (let turns = 0; turns < MOST_TURNS; turns++) {
       const free = this.places.filter(
-        (place) => place.turns === turns && (turns === 0 || isLong(place) || place.left > 0),
+        (place) => place.turns === turns && (turns === 0 || place.left > 0 || isLong(place)),
       );
       free.forEach((place, i) => {
         const asked = this.takeSome(free.length - i);

@@ -8,7 +8,7 @@ import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
 import { type Spread, Uncertainty } from "../model/uncertainty.js";
 import { compiledFromJson } from "../spec/compile.js";
-import { type CompiledSpec, tiesOf } from "../spec/compiled.js";
+import { type CompiledSpec, headPaths } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import type { ServingPrecision } from "../tables/table.js";
 import type { HostedModel } from "./host.js";
@@ -132,6 +132,5 @@ export function snapshotSpec(spec: unknown, run: string): CompiledSpec {
 
 /** Every member path that a field reads, and those of label, weight, time and id, which requests made of events may have. */
 function knownPaths({ label, fields }: CompiledSpec): string[] {
-  const head = [label.from, label.weight, label.time?.from, ...tiesOf(label), label.oracle];
-  return [...head.filter((path) => path != null), ...fields.flatMap((field) => ("from" in field ? [field.from] : []))];
+  return [...headPaths(label), ...fields.flatMap((field) => ("from" in field ? [field.from] : []))];
 }

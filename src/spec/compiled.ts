@@ -162,6 +162,10 @@ export interface LabelStreamSpec {
 export const tiesOf = ({ id, key }: Pick<LabelSpec, "id" | "key">): readonly string[] =>
   key ?? (id === null ? [] : [id]);
 
+/** Where what events have beside their fields is, in the order in which it is read. */
+export const headPaths = (label: Pick<LabelSpec, "from" | "weight" | "time" | "id" | "key" | "oracle">): string[] =>
+  [label.from, label.weight, label.time?.from, ...tiesOf(label), label.oracle].filter((path) => path != null);
+
 /** How impressions get their labels: 1 where a click came in time, else 0. All times in ms. */
 export interface JoinSpec {
   readonly clicks: LabelStreamSpec;

@@ -26,10 +26,11 @@ export async function tune(options: TuneOptions): Promise<TuneReport> {
   const { ledger } = session;
   try {
     const sized = session.question.budget !== null && session.question.set.length === 0;
-    if (options.pruning && sized) (await import("./pruning.js")).refuseUnprunable(session);
+    const pruning = options.pruning && sized ? await import("./pruning.js") : null;
+    pruning?.refuseUnprunable(session);
     if (ledger.of("choice").length === 0) await stoppable(session, options, () => compare(session, options));
-    if (options.pruning && sized && ledger.of("pruned").length === 0)
-      await stoppable(session, options, async () => (await import("./pruning.js")).tryPruning(session, options));
+    if (pruning && ledger.of("pruned").length === 0)
+      await stoppable(session, options, () => pruning.tryPruning(session, options));
     if (options.curve && sized && ledger.of("curve-end").length === 0)
       await stoppable(session, options, async () => (await import("./curve.js")).trainCurve(session, options));
   } finally {
