@@ -1,8 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type BrokerFacts, killBroker, startBroker, whyUnavailable } from "../scripts/kafka-broker.mjs";
+import type { BrokerFacts } from "../scripts/kafka-broker.mjs";
 import { openFollow } from "../src/delta-log/open.js";
 import { Scorer } from "../src/serve/scorer.js";
 import { withAdmin } from "../src/sources/kafka/admin.js";
@@ -12,6 +11,7 @@ import { loadSpec, parseSpec } from "../src/spec/parse.js";
 import type { Progress } from "../src/train/report.js";
 import { train } from "../src/train/run.js";
 import { background, lastWords, residentMiB, said } from "./lib/background.js";
+import { withBroker } from "./lib/broker.js";
 import { globo } from "./lib/globo.js";
 import { hashbrook, median, round } from "./lib/run.js";
 import { load } from "./lib/topic.js";
@@ -25,25 +25,15 @@ const RATE = 5_000;
  * A real broker on this machine: `lr` from a topic against a loop that only counts bytes, Deep Crossing from a topic against
  * the same events from a file, and how old events are when they are visible in scores.
  */
-export async function run({ smoke }: { smoke: boolean }): Promise<object | null> {
-  const unavailable = await whyUnavailable();
-  if (unavailable !== null) {
-    console.error(`skipped: ${unavailable}`);
-    return null;
-  }
-  const folder = mkdtempSync(join(tmpdir(), "hashbrook-kafka-bench-"));
-  const broker = await startBroker({ dir: join(folder, "broker"), optimized: true });
-  try {
+export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
+  return withBroker(async (broker, folder) => {
     const from = await throughput(broker, folder, smoke);
     return {
       what: "learning from a Kafka topic of 4 partitions",
       ...from,
       ...(await freshness(broker, folder, smoke)),
     };
-  } finally {
-    await killBroker(broker);
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Real events and simulated ones, each with a linear and a deep model. */

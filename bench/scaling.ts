@@ -1,11 +1,11 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type BrokerFacts, killBroker, startBroker, whyUnavailable } from "../scripts/kafka-broker.mjs";
+import type { BrokerFacts } from "../scripts/kafka-broker.mjs";
 import { openCheckpoint } from "../src/checkpoints/store.js";
 import { kafkaOptions } from "../src/sources/kafka/client.js";
 import { lastWords } from "./lib/background.js";
+import { withBroker } from "./lib/broker.js";
 import { criteoLike } from "./lib/criteo-like.js";
 import { Quotas } from "./lib/quotas.js";
 import { round } from "./lib/run.js";
@@ -24,20 +24,8 @@ const PATIENCE_MS = 600_000;
  * event of all lanes (read, fold) is measured with one that only follows a finished run; the rest is what a lane's own events take.
  * Times are of a longer run less those of a shorter one, so starts do not count. The broker and the network have no such bound.
  */
-export async function run({ smoke }: { smoke: boolean }): Promise<object | null> {
-  const unavailable = (await whyUnavailable()) ?? Quotas.whyUnavailable();
-  if (unavailable !== null) {
-    console.error(`skipped: ${unavailable}`);
-    return null;
-  }
-  const folder = mkdtempSync(join(tmpdir(), "hashbrook-scaling-"));
-  const broker = await startBroker({ dir: join(folder, "broker"), optimized: true });
-  try {
-    return await measured(broker, folder, smoke);
-  } finally {
-    await killBroker(broker);
-    rmSync(folder, { recursive: true, force: true });
-  }
+export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
+  return withBroker((broker, folder) => measured(broker, folder, smoke), Quotas.whyUnavailable());
 }
 
 async function measured(broker: BrokerFacts, folder: string, smoke: boolean): Promise<object> {

@@ -1,11 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { killBroker, startBroker, whyUnavailable } from "../scripts/kafka-broker.mjs";
 import { withAdmin } from "../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../src/sources/kafka/client.js";
 import { background, residentMiB, said } from "./lib/background.js";
+import { withBroker } from "./lib/broker.js";
 import { median } from "./lib/run.js";
 
 /** Events a second of the simulator, in which users and ads keep coming. */
@@ -18,21 +17,9 @@ const BUDGET = "8MB";
  * A trainer's memory over half an hour (HASHBROOK_MINUTES) of a topic in which ids keep coming, while it publishes and
  * checkpoints: its tables have budgets, and rows are evicted.
  */
-export async function run({ smoke }: { smoke: boolean }): Promise<object | null> {
-  const unavailable = await whyUnavailable();
-  if (unavailable !== null) {
-    console.error(`skipped: ${unavailable}`);
-    return null;
-  }
+export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   const minutes = smoke ? 0.1 : Number(process.env.HASHBROOK_MINUTES ?? 30);
-  const folder = mkdtempSync(join(tmpdir(), "hashbrook-streaming-"));
-  const broker = await startBroker({ dir: join(folder, "broker"), optimized: true });
-  try {
-    return await stream(broker.brokers, folder, minutes);
-  } finally {
-    await killBroker(broker);
-    rmSync(folder, { recursive: true, force: true });
-  }
+  return withBroker(({ brokers }, folder) => stream(brokers, folder, minutes));
 }
 
 async function stream(brokers: string, folder: string, minutes: number): Promise<object> {

@@ -4,20 +4,7 @@ import { Decoder } from "../../src/decode/decoder.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { outcome } from "./feed.js";
-
-const specOf = (events: string, label = "{ field: clicked }") =>
-  parseSpec(
-    `name: t
-events: ${events}
-label: ${label}
-fields:
-  - { name: user, type: categorical, from: user.id, table: w }
-  - { name: price, type: numeric }
-tables: { w: { encoding: hash, rows: 64 } }
-tower: deep_crossing
-`,
-    "t.yaml",
-  );
+import { nestedSpec } from "./nested-spec.js";
 
 function decode(spec: CompiledSpec, messages: readonly (string | Buffer)[]) {
   const decoder = new Decoder(spec, { capacity: 16 });
@@ -34,12 +21,12 @@ const debezium = "{ format: json, within: after, type: { from: .op, is: [c, u, r
 
 it("reads what Debezium tells of a row after its change, passes over deletes, and names what is wrong as the spec does", () => {
   const messages = [change("c", after), change("d", null, after), change("u", { ...after, price: "x" }, after)];
-  const spec = specOf(debezium, "{ field: clicked, time: .ts_ms }");
+  const spec = nestedSpec(debezium, "{ field: clicked, time: .ts_ms }");
   const { rows, rejects } = decode(spec, messages);
-  const [plain] = decode(specOf("{ format: json }"), [JSON.stringify(after)]).rows;
+  const [plain] = decode(nestedSpec("{ format: json }"), [JSON.stringify(after)]).rows;
   expect(rows).toEqual([{ ...plain, time: 1_700_000_000_000 }]);
   expect(rejects).toEqual([["bad_type", "price"]]);
-  const wrapped = specOf("{ format: json, within: payload.after, type: { from: .payload.op, is: c } }");
+  const wrapped = nestedSpec("{ format: json, within: payload.after, type: { from: .payload.op, is: c } }");
   expect(decode(wrapped, [`{"schema":{"after":{}},"payload":${messages[0]}}`]).rows).toEqual([plain]);
 });
 
@@ -68,14 +55,19 @@ it("reads Avro within its envelope as JSON", () => {
   const changes = ["c", "d"].map((op) =>
     type.toBuffer({ before: null, after: op === "d" ? null : after, op, ts_ms: 1_700_000_000_000 }),
   );
-  const expected = decode(specOf(debezium), [change("c", after), change("d", null)]);
-  expect(decode(specOf(events), changes)).toEqual(expected);
-  expect(() => specOf(events, "{ field: .clicked }")).toThrow('label.field: the schema has no ".clicked"');
+  const expected = decode(nestedSpec(debezium), [change("c", after), change("d", null)]);
+  expect(decode(nestedSpec(events), changes)).toEqual(expected);
+  expect(() => nestedSpec(events, "{ field: .clicked }")).toThrow('label.field: the schema has no ".clicked"');
 });
 
 it("leaves score requests as they are: a candidate is the event alone", () => {
-  const decoder = new Decoder(specOf(debezium), { capacity: 4, everyType: true, requireLabel: false, format: "json" });
-  const bare = new Decoder(specOf("{ format: json }"), { capacity: 4, requireLabel: false });
+  const decoder = new Decoder(nestedSpec(debezium), {
+    capacity: 4,
+    everyType: true,
+    requireLabel: false,
+    format: "json",
+  });
+  const bare = new Decoder(nestedSpec("{ format: json }"), { capacity: 4, requireLabel: false });
   const event = Buffer.from(JSON.stringify(after));
   for (const one of [decoder, bare]) one.message(event, 0, event.length, 0);
   expect([...decoder.take().batch.keys(0)]).toEqual([...bare.take().batch.keys(0)]);
@@ -85,7 +77,7 @@ it.each([
   ["{ format: csv, columns: [clicked, user.id, price], within: a }", "events.within: has no meaning for csv"],
   ["{ format: json, within: a..b }", 'events.within: "a..b" is not a path'],
 ])("%s is refused", (events, why) => {
-  expect(() => specOf(events)).toThrow(why);
+  expect(() => nestedSpec(events)).toThrow(why);
 });
 
 it("refuses a field outside of the event", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Batch, batchLayout } from "../../../src/core/batch.js";
+import { batchLayout } from "../../../src/core/batch.js";
 import { Rng } from "../../../src/core/rng.js";
 import { loadSpec } from "../../../src/spec/parse.js";
 import { clickSpec } from "../../../src/train/join/click-files.js";
@@ -8,34 +8,19 @@ import type { ClickSource } from "../../../src/train/join/click-stream.js";
 import { Conversions } from "../../../src/train/join/conversions.js";
 import type { JoinState } from "../../../src/train/join/join-counts.js";
 import { Joiner } from "../../../src/train/join/joiner.js";
-import type { DecodedBatch } from "../../../src/train/stream.js";
 import fc from "../../properties.js";
-import { type Event, impressionBatch, shuffled, source, type World, world } from "./streams.js";
+import { type Event, joinedBy, shuffled, source, type World, world } from "./streams.js";
 
 const spec = loadSpec("features/ads-demo-join.yaml");
 const join = { ...spec.join!, window: 1000, lateness: 100, skew: 5 };
 const ROWS = 8;
 const layout = batchLayout(clickSpec(spec, join), ROWS);
 
-function batchOf(events: readonly Event[]): DecodedBatch {
-  const { buffer } = impressionBatch(layout, events);
-  return { rows: events.length, buffer, rejects: [], decisions: [] } as unknown as DecodedBatch;
-}
-
 /** Labels of all impressions, the join being killed and resumed behind every `lives`th batch; and the state at the end. */
 async function labels({ impressions }: World, clicks: ClickSource, lives = Number.POSITIVE_INFINITY) {
   const open = async (state: JoinState | null) =>
     new Joiner(join, layout, await ClickReader.open(join, clicks, state), state);
-  let joiner = await open(null);
-  const found: number[] = [];
-  let state: JoinState | null = null;
-  for (let at = 0, n = 1; at < impressions.length; at += ROWS, n++) {
-    const joined = await joiner.join(batchOf(impressions.slice(at, at + ROWS)), at);
-    found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
-    state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
-    if (n % lives === 0) joiner = await open(state);
-  }
-  return { found, state: state! };
+  return joinedBy(open, layout, impressions, lives);
 }
 
 const oracle = ({ impressions, clicks }: World) =>
@@ -123,22 +108,10 @@ describe("Joiner", () => {
           const after = conversions.filter(own).filter(within(time));
           return Number(after.some((late) => clicked.some((click) => late.time >= click.time - join.skew)));
         });
-        const run = async (lives: number) => {
-          let joiner = await open(null);
-          const found: number[] = [];
-          let state: JoinState | null = null;
-          for (let at = 0, n = 1; at < all.impressions.length; at += ROWS, n++) {
-            const joined = await joiner.join(batchOf(all.impressions.slice(at, at + ROWS)), at);
-            found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
-            state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
-            if (n % lives === 0) joiner = await open(state);
-          }
-          return { found, state };
-        };
-        const whole = await run(Number.POSITIVE_INFINITY);
+        const whole = await joinedBy(open, layout, all.impressions);
         expect(whole.found).toEqual(expected);
         expect(whole.state).toMatchObject({ joined: expected.filter(Boolean).length, conversions: { late: 0 } });
-        expect(await run(lives)).toEqual(whole);
+        expect(await joinedBy(open, layout, all.impressions, lives)).toEqual(whole);
       }),
       { numRuns: 20 },
     );

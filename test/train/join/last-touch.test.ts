@@ -8,9 +8,8 @@ import type { ClickMark, ClickSource } from "../../../src/train/join/click-strea
 import type { JoinState } from "../../../src/train/join/join-counts.js";
 import { Joiner } from "../../../src/train/join/joiner.js";
 import { LastTouch } from "../../../src/train/join/last-touch.js";
-import type { DecodedBatch } from "../../../src/train/stream.js";
 import fc from "../../properties.js";
-import { type Event, impressionBatch, shuffled, source, type World } from "./streams.js";
+import { decodedImpressions, type Event, joinedBy, shuffled, source, type World } from "./streams.js";
 
 const spec = loadSpec("features/ads-demo-join.yaml");
 const clicksByKey = { ...spec.join!.clicks, id: null, key: ["user", "ad"] };
@@ -51,11 +50,6 @@ interface Sources {
   readonly shown: ClickSource;
 }
 
-function batchOf(events: readonly Event[]): DecodedBatch {
-  const { buffer } = impressionBatch(layout, events);
-  return { rows: events.length, buffer, rejects: [], decisions: [] } as unknown as DecodedBatch;
-}
-
 /** Labels of all impressions, the join being killed and resumed behind every `lives`th batch; and the state at the end. */
 async function labels({ impressions }: World, { clicks, shown }: Sources, lives = Number.POSITIVE_INFINITY) {
   const open = async (state: JoinState | null) => {
@@ -63,16 +57,7 @@ async function labels({ impressions }: World, { clicks, shown }: Sources, lives 
     const reader = new LastTouch(await ClickReader.open(join, clicks, state), touches, join.skew);
     return new Joiner(join, layout, reader, state);
   };
-  let joiner = await open(null);
-  const found: number[] = [];
-  let state: JoinState | null = null;
-  for (let at = 0, n = 1; at < impressions.length; at += ROWS, n++) {
-    const joined = await joiner.join(batchOf(impressions.slice(at, at + ROWS)), at);
-    found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
-    state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
-    if (n % lives === 0) joiner = await open(state);
-  }
-  return { found, state: state! };
+  return joinedBy(open, layout, impressions, lives);
 }
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });
@@ -146,7 +131,7 @@ describe("LastTouch", () => {
         join: state,
         decisions,
         buffer,
-      } = await new Joiner(join, layout, reader, null).join(batchOf(impressions), 0);
+      } = await new Joiner(join, layout, reader, null).join(decodedImpressions(layout, impressions), 0);
       return { state, decisions: decisions as readonly ClickMark[], labels: [...new Batch(layout, 2, buffer).labels] };
     };
     const first = await joined([]);

@@ -1,6 +1,10 @@
 import { Batch, type BatchLayout } from "../../../src/core/batch.js";
 import { Rng } from "../../../src/core/rng.js";
 import type { ClickRun, ClickSource } from "../../../src/train/join/click-stream.js";
+import type { JoinState } from "../../../src/train/join/join-counts.js";
+import type { Joiner } from "../../../src/train/join/joiner.js";
+import type { UnusedLabel } from "../../../src/train/join/unused-label.js";
+import type { DecodedBatch } from "../../../src/train/stream.js";
 
 export interface Event {
   readonly id: number;
@@ -30,6 +34,37 @@ export function impressionBatch(layout: BatchLayout, events: readonly Event[]): 
   batch.idHalves.set(events.flatMap(({ id }) => [id, 7]));
   batch.times.set(events.map(({ time }) => time));
   return batch;
+}
+
+/** The same, as threads hand them on. */
+export function decodedImpressions(layout: BatchLayout, events: readonly Event[]): DecodedBatch {
+  const { buffer } = impressionBatch(layout, events);
+  return { rows: events.length, buffer, rejects: [], decisions: [] } as unknown as DecodedBatch;
+}
+
+/**
+ * What a join makes of impressions, a layout's capacity at a time: their labels, the clicks that labelled nothing, and its state at the end.
+ * @param lives the join is killed and resumed behind every so many batches
+ */
+export async function joinedBy(
+  open: (state: JoinState | null) => Promise<Joiner>,
+  layout: BatchLayout,
+  impressions: readonly Event[],
+  lives = Number.POSITIVE_INFINITY,
+) {
+  const rows = layout.capacity;
+  let joiner = await open(null);
+  const found: number[] = [];
+  const told: UnusedLabel[] = [];
+  let state: JoinState | null = null;
+  for (let at = 0, n = 1; at < impressions.length; at += rows, n++) {
+    const joined = await joiner.join(decodedImpressions(layout, impressions.slice(at, at + rows)), at);
+    found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
+    told.push(...(joined.unused ?? []));
+    state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
+    if (n % lives === 0) joiner = await open(state);
+  }
+  return { found, told, state: state! };
 }
 
 /** In another order, none behind one that is newer by more than the lateness. */

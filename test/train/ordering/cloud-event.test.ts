@@ -4,10 +4,10 @@ import { Decoder } from "../../../src/decode/decoder.js";
 import { gather, type Messages } from "../../../src/sources/messages.js";
 import type { CompiledSpec } from "../../../src/spec/compiled.js";
 import { specHash } from "../../../src/spec/hash.js";
-import { parseSpec } from "../../../src/spec/parse.js";
 import { structured } from "../../../src/train/ordering/cloud-event.js";
 import { decodeMessage } from "../../../src/train/ordering/decode-message.js";
 import { rowsOf } from "../../decode/feed.js";
+import { nestedSpec } from "../../decode/nested-spec.js";
 import fc from "../../properties.js";
 
 type Headers = Readonly<Record<string, string | null>>;
@@ -28,19 +28,7 @@ function message(value: string | null, headers: Headers): Messages {
   return { ...all, bytes, keysAt: Uint32Array.of(0) };
 }
 
-const specOf = (events: string) =>
-  parseSpec(
-    `name: clicks
-events: ${events}
-label: { field: clicked, time: .time }
-fields:
-  - { name: user, type: categorical, from: user.id, table: w }
-  - { name: price, type: numeric }
-tables: { w: { encoding: hash, rows: 64 } }
-tower: deep_crossing
-`,
-    "t.yaml",
-  );
+const specOf = (events: string) => nestedSpec(events, "{ field: clicked, time: .time }");
 const spec = specOf("{ format: json, envelope: cloudevents, id: .id, type: { from: .type, is: shop.click } }");
 
 function decode(of: CompiledSpec, all: readonly Messages[]) {

@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrokerFacts, killBroker, startBroker, whyUnavailable } from "../../scripts/kafka-broker.mjs";
+
+/**
+ * Measures with a broker and a folder of its own, which are gone afterwards.
+ * @param why what else a bench lacks here; null: nothing
+ * @returns null, having said why, where it cannot
+ */
+export async function withBroker<T>(
+  use: (broker: BrokerFacts, folder: string) => Promise<T>,
+  why: string | null = null,
+): Promise<T | null> {
+  const unavailable = (await whyUnavailable()) ?? why;
+  if (unavailable !== null) {
+    console.error(`skipped: ${unavailable}`);
+    return null;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "hashbrook-bench-"));
+  const broker = await startBroker({ dir: join(folder, "broker"), optimized: true });
+  try {
+    return await use(broker, folder);
+  } finally {
+    await killBroker(broker);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
