@@ -11,7 +11,8 @@ import { life } from "./lifecycle";
 import { mix } from "./initial";
 import { workspace, workspaceOf } from "./memory";
 import { rowFor } from "./new-rows";
-import { DEFAULT_KEY, NONE, rowOf } from "./store";
+import { NONE } from "./row-places";
+import { DEFAULT_KEY, rowOf } from "./store";
 
 const LINE_CELLS: usize = 16;
 /** Bytes of a bucket and of a line. */

@@ -10,21 +10,9 @@ import { workspaceOf } from "./memory";
 import { claim, makeRoomFor } from "./new-rows";
 import { dim, laneBytes, update, weights } from "./row-state";
 import { beginStep } from "./optimizers/index";
-import {
-  DEFAULT_KEY,
-  exact,
-  hashOf,
-  NONE,
-  note,
-  room,
-  rowCount,
-  rowOf,
-  rowPtr,
-  touchCandidate,
-  touchIndex,
-  touchRow,
-  weightsOf,
-} from "./store";
+import { hashOf, touchCandidate, touchIndex } from "./key-index";
+import { NONE, rowPtr, touchRow } from "./row-places";
+import { DEFAULT_KEY, exact, note, room, rowCount, rowOf, weightsOf } from "./store";
 
 /** How a list's weights w become coefficients: w, w / sum(w), w / sqrt(sum(w^2)). */
 const SUM: u32 = 0;

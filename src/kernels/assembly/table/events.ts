@@ -8,22 +8,18 @@ import { workspace } from "./memory";
 import { idOf } from "./numbered";
 import { claim, makeRoomFor, rowFor } from "./new-rows";
 import { laneBytes } from "./row-state";
+import { keyAt, NONE, rowPtr, rowsAddress, stride } from "./row-places";
 import {
   budgeted,
   exact,
   initialWeights,
   isTouched,
-  keyAt,
   late,
-  NONE,
   note,
   reserve,
   rowCapacity,
   rowInstead,
   rowOf,
-  rowPtr,
-  rowsAddress,
-  stride,
   tracking,
 } from "./store";
 

@@ -19,7 +19,9 @@ import {
 import { workspace } from "./memory";
 import { laneBytes, lanes, weights } from "./row-state";
 import { emptiesRows } from "./optimizers/index";
-import { DEFAULT_KEY, keyAt, NONE, note, removeRow, rowAt, rowCount, rowPtr, touchIndex, unindex } from "./store";
+import { touchIndex, unindex } from "./key-index";
+import { keyAt, NONE, rowAt, rowPtr } from "./row-places";
+import { DEFAULT_KEY, note, removeRow, rowCount } from "./store";
 
 const LRU: u32 = 1;
 const LFU: u32 = 2;

@@ -56,17 +56,16 @@ export { compareRows, plant, put, putRows, rowFor } from "./new-rows";
 export { configurePrecision, configureRow, setServing, unpack } from "./row-state";
 export { adamRestore, power1, power2 } from "./optimizers/adam";
 export { beginStep, configureOptimizer } from "./optimizers/index";
+export { indexAddress, probes, seedIndex } from "./key-index";
+export { packRows, rowPtr, rowsAddress } from "./row-places";
 export {
   adoptBitmap,
   adoptRows,
   attach,
   changesAddress,
-  indexAddress,
   isTouched,
   keepAbsent,
   open,
-  packRows,
-  probes,
   remove,
   removeRow,
   reserve,
@@ -74,17 +73,14 @@ export {
   rowCount,
   rowOf,
   refresh,
-  rowPtr,
   rowsOf,
   share,
-  rowsAddress,
   setUnitRows,
   settleMarks,
   setBudget,
   shareDefault,
   track,
   weightsOf,
-  seedIndex,
 } from "./store";
 export { logits, openEvents, setBag, setConstant, setParts } from "./events";
 export { learnEvents, openModel, scoreEvents, setFakeWeights } from "./event-loop";

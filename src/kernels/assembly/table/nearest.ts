@@ -1,6 +1,7 @@
 // How near rows are to a vector: for searching a table.
 import { lanes, weights } from "./row-state";
-import { isTouched, rowPtr } from "./store";
+import { rowPtr } from "./row-places";
+import { isTouched } from "./store";
 
 /**
  * out[row - from] (f32) = the dot product of a vector with the weights of the rows [from, to), over their length where `cosine`;

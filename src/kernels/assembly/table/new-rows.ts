@@ -3,23 +3,20 @@ import { displace, policy, startMeta } from "./eviction";
 import { copyFloats } from "./lanes";
 import { metaBytes } from "./lifecycle";
 import { dim, heldBytes, hold, initialAt, initialise, laneBytes, serving } from "./row-state";
+import { index, touchIndex } from "./key-index";
+import { NONE, rowAt, rowPtr } from "./row-places";
 import {
   makeState,
   exact,
-  index,
   isTouched,
-  NONE,
   nextRow,
   note,
   reserve,
   room,
-  rowAt,
   rowCount,
   rowOf,
-  rowPtr,
   touch,
   scratchState,
-  touchIndex,
 } from "./store";
 
 /** Kept where the compiler cannot see that nobody reads it. */

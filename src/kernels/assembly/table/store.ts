@@ -1,30 +1,34 @@
 // The rows of one table. hash: row = key mod rows, a bitmap says which rows were learned. exact: collision-free; rows lie in
-// the order their keys came, each row = [key u64][state], and an index finds them:
-//   a group = one 64-byte cache line = 12 tags (0x80 | 7 bits of the hash; 0 = free), u32 count of the keys that passed this
-//   group and lie in a later one, 12 row numbers (u32). From the hash's group on, every so many-th group is searched (an odd
-//   number by the tag) as far as keys have passed; removing a key takes it from the counts (as F14 does), so that no number
-//   of removals makes a search endless.
+// the order their keys came, and an index finds them (key-index.ts).
 // Between index and rows lies a bitmap of the rows that changed since the host last looked.
 // Rows that can be given up have what eviction.ts keeps of them between key and state.
-import { drawWeights, mix } from "./initial";
+import { drawWeights } from "./initial";
+import {
+  find,
+  FULL_GROUP_KEYS,
+  GROUP_BYTES,
+  GROUP_KEYS,
+  groupMask,
+  index,
+  indexBase,
+  placeIndex,
+  renumber,
+  secret,
+  seedIndex,
+  setGroups,
+  touchIndex,
+  unindex,
+} from "./key-index";
 import { metaBytes, noteRemoved, removedAddress } from "./lifecycle";
 import { idOf } from "./numbered";
 import { ensure, limit, workspace, workspaceEnd } from "./memory";
+import { keyAt, NONE, placeRows, rowAt, rowPtr, rowsBase, setRowBytes, stride } from "./row-places";
 import { derive, dim, initialAt, initialise, laneBytes, lanes, serving, takeSingle, weights } from "./row-state";
 import { derives } from "./optimizers/index";
 
-export const NONE: u32 = 0xffffffff;
 /** The key of the default row, which keys share that are not admitted. A real id with this key is treated as one of them. */
 export const DEFAULT_KEY: u64 = 0xffffffffffffffff;
 
-const GROUP_BYTES: u32 = 64;
-const SLOTS: i32 = 0xfff;
-const PASSED: usize = 12;
-/** Keys per group at most, on average: a load of 10/12. */
-const GROUP_KEYS: u32 = 10;
-/** The same for a table with a budget, which stays full: at 9/12, after any number of removals, a search for a key that is
- * not there reads two lines (at 10/12 five), for one that is there 1.2. */
-const FULL_GROUP_KEYS: u32 = 9;
 /** Bytes of the bitmap of changed rows for each group of an exact table. */
 const GROUP_CHANGES: u32 = 2;
 
@@ -37,17 +41,9 @@ export let room: u32 = 0;
 let budget: u64 = 0;
 /** True where keys without a row have the weights of the default row. */
 let sharing: bool = false;
-/** Bytes from one row to the next, and from a row's start to its state (key and what is kept for eviction). */
-export let stride: usize = 0;
-let head: usize = 0;
 let seed: u64 = 0;
 let init: f32 = 0;
-/** Places of keys in the index, and of a batch's in its own, follow from it: of no one's choice, so that nobody can make keys meet. */
-let secret: u64 = 0;
-let indexBase: usize = 0;
-let groupMask: u32 = 0;
 let changesBase: usize = 0;
-let rowsBase: usize = 0;
 export let tracking: bool = false;
 /** hash tables with a power of two of rows: rows - 1, else 0. */
 let rowMask: u64 = 0;
@@ -69,16 +65,6 @@ export let late: bool = false;
 /** True where a row may have no mark yet. */
 let unsettled: bool = false;
 
-/** Nothing that is learned or saved depends on it. Before anything has a place. */
-export function seedIndex(secret_: u64): void {
-  secret = secret_;
-}
-
-@inline
-export function hashOf(key: u64): u64 {
-  return mix(key ^ secret);
-}
-
 /** Keys without a row have the default row's weights. Before `open`. */
 export function shareDefault(): void {
   sharing = true;
@@ -95,7 +81,7 @@ export function setBudget(bytes: f64): void {
  */
 export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_: f32): bool {
   if (!describe(exact_, stateBytes, seed_, init_)) return false;
-  indexBase = workspaceEnd;
+  placeIndex(workspaceEnd);
   return exact ? openExact(rows) : openHash(rows);
 }
 
@@ -111,8 +97,8 @@ function describe(exact_: bool, stateBytes: u32, seed_: u64, init_: f32): bool {
   seed = seed_;
   init = init_;
   blank = serving || (init == 0 && derives() && unitFrom == NONE);
-  head = exact ? 8 + metaBytes : 0;
-  stride = <usize>stateBytes + head;
+  const head: usize = exact ? 8 + metaBytes : 0;
+  setRowBytes(<usize>stateBytes + head, head);
   late = late && blank && !exact && stride == 8;
   scratchState = workspace(3 * laneBytes + 16);
   return takeSingle() && scratchState != 0;
@@ -145,13 +131,13 @@ export function share(at: usize): void {
 /** Reads it, after every change of the table. */
 export function refresh(at: usize): void {
   const told = changetype<SharedTable>(at);
-  secret = told.secret;
-  indexBase = told.indexBase;
+  seedIndex(told.secret);
+  placeIndex(told.indexBase);
   changesBase = told.changesBase;
-  rowsBase = told.rowsBase;
+  placeRows(told.rowsBase);
   rowCount = told.rowCount;
   rowCapacity = told.rowCapacity;
-  groupMask = told.groupMask;
+  setGroups(told.groupMask + 1);
   rowMask = (rowCapacity & (rowCapacity - 1)) == 0 ? rowCapacity - 1 : 0;
 }
 
@@ -160,7 +146,7 @@ function openHash(rows: u32): bool {
   const base = <u64>indexBase + 2 * bitmap;
   if (!ensure(base + <u64>rows * stride)) return false;
   changesBase = indexBase + <usize>bitmap;
-  rowsBase = <usize>base;
+  placeRows(<usize>base);
   rowCapacity = rows;
   rowMask = (rows & (rows - 1)) == 0 ? rows - 1 : 0;
   return true;
@@ -169,9 +155,9 @@ function openHash(rows: u32): bool {
 function openExact(rows: u32): bool {
   rowCount = 0;
   rowCapacity = 0;
-  groupMask = 0;
+  setGroups(1);
   changesBase = indexBase + GROUP_BYTES;
-  rowsBase = changesBase + 64;
+  placeRows(changesBase + 64);
   return ensure(rowsBase) && (budget ? takeBudget() : reserve(rows));
 }
 
@@ -183,12 +169,12 @@ function takeBudget(): bool {
     const rows = rowsBeside(groups, bytes);
     if (rows <= most) continue;
     most = rows;
-    groupMask = <u32>(groups - 1);
+    setGroups(<u32>groups);
   }
   rowCapacity = <u32>most;
   room = rowCapacity;
   changesBase = indexBase + (<usize>groupMask + 1) * GROUP_BYTES;
-  rowsBase = <usize>baseOf(<u64>groupMask + 1);
+  placeRows(<usize>baseOf(<u64>groupMask + 1));
   return most > 0 && ensure(rowsBase + most * stride);
 }
 
@@ -207,24 +193,6 @@ function baseOf(groups: u64): u64 {
 /** True for an exact table that keeps to a budget. */
 export function budgeted(): bool {
   return budget > 0;
-}
-
-/** Address of all of a row: key, what is kept for eviction, state. */
-@inline
-export function rowAt(row: u32): usize {
-  return rowsBase + <usize>row * stride;
-}
-
-/** The key of an exact table's row. */
-@inline
-export function keyAt(row: u32): u64 {
-  return load<u64>(rowAt(row));
-}
-
-/** Address of a row's optimizer state. Any `reserve` may move rows. */
-@inline
-export function rowPtr(row: u32): usize {
-  return rowAt(row) + head;
 }
 
 /** True once a hash table's row was learned (exact tables: any row that exists). */
@@ -378,77 +346,10 @@ export function changesAddress(): usize {
   return changesBase;
 }
 
-/** The group that is searched after one: all groups come by, and hardly two keys that meet go on meeting. */
-@inline
-function after(group: u32, hash: u64): u32 {
-  return (group + 2 * <u32>(hash >> 57) + 1) & groupMask;
-}
-
-function find(key: u64): u32 {
-  const hash = hashOf(key);
-  const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
-  let group = <u32>hash & groupMask;
-  let left = groupMask;
-  while (true) {
-    const at = indexBase + <usize>group * GROUP_BYTES;
-    let hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS;
-    while (hits) {
-      const row = load<u32>(at + ((<usize>ctz(hits)) << 2), 16);
-      if (keyAt(row) == key) return row;
-      hits &= hits - 1;
-    }
-    if (load<u32>(at, PASSED) == 0 || left-- == 0) return NONE;
-    group = after(group, hash);
-  }
-}
-
-/** Reads a byte of the index line where the search for a key begins. */
-@inline
-export function touchIndex(key: u64): u32 {
-  return load<u8>(indexBase + <usize>(<u32>hashOf(key) & groupMask) * GROUP_BYTES);
-}
-
-/** Reads a byte of each cache line of the first row whose tag fits a key: nearly always the key's row. */
-@inline
-export function touchCandidate(key: u64): u32 {
-  const hash = hashOf(key);
-  const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
-  const at = indexBase + <usize>(<u32>hash & groupMask) * GROUP_BYTES;
-  const hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS;
-  return hits ? touchRow(load<u32>(at + ((<usize>ctz(hits)) << 2), 16)) : 0;
-}
-
-/** Reads a byte of each cache line of a row. */
-@inline
-export function touchRow(row: u32): u32 {
-  const from = rowAt(row);
-  let sum: u32 = 0;
-  for (let at = from; at < from + stride; at += 64) sum += load<u8>(at);
-  return sum;
-}
-
 /** The number of a new row, behind the others. There is room for it. */
 @inline
 export function nextRow(): u32 {
   return rowCount++;
-}
-
-/** Enters a key that is not in the index yet. */
-export function index(key: u64, row: u32): void {
-  const hash = hashOf(key);
-  let group = <u32>hash & groupMask;
-  while (true) {
-    const at = indexBase + <usize>group * GROUP_BYTES;
-    const free = ~i8x16.bitmask(v128.load(at)) & SLOTS;
-    if (free) {
-      const slot = <usize>ctz(free);
-      store<u8>(at + slot, <u8>(hash >> 57) | 0x80);
-      store<u32>(at + (slot << 2), row, 16);
-      return;
-    }
-    store<u32>(at, load<u32>(at, PASSED) + 1, PASSED);
-    group = after(group, hash);
-  }
 }
 
 /**
@@ -474,8 +375,8 @@ export function reserve(extra: u32): bool {
 /** Moves the rows up to `base` and builds the index of `groups` groups, and the bitmap of changes, before them. */
 function regroup(groups: u32, base: usize): void {
   memory.copy(base, rowsBase, <usize>rowCount * stride);
-  rowsBase = base;
-  groupMask = groups - 1;
+  placeRows(base);
+  setGroups(groups);
   const before = changesBase;
   changesBase = indexBase + <usize>groups * GROUP_BYTES;
   const used = <usize>(rowCount + 7) >> 3;
@@ -487,13 +388,6 @@ function regroup(groups: u32, base: usize): void {
 function rebuild(): void {
   memory.fill(indexBase, 0, changesBase - indexBase);
   for (let row: u32 = 0; row < rowCount; row++) index(keyAt(row), row);
-}
-
-/** Copies the bytes (key and state) of the rows whose u32 numbers lie at `list` to `out`, one after the other. */
-export function packRows(list: usize, count: u32, out: usize): void {
-  for (const end = list + ((<usize>count) << 2); list < end; list += 4, out += stride) {
-    memory.copy(out, rowAt(load<u32>(list)), stride);
-  }
 }
 
 /** Forgets a key: an exact table's last row moves into its place; a hash table's row predicts its initial weights again. */
@@ -517,48 +411,9 @@ export function removeRow(row: u32): void {
   noteRemoved(key);
   rowCount--;
   if (row == rowCount) return;
-  const moved = tagOf(keyAt(rowCount), rowCount);
-  store<u32>((moved & ~63) + ((moved & 63) << 2), row, 16);
+  renumber(keyAt(rowCount), rowCount, row);
   memory.copy(rowAt(row), rowAt(rowCount), stride);
   note(row);
-}
-
-/** Takes a key out of the index. */
-export function unindex(key: u64, row: u32): void {
-  const hash = hashOf(key);
-  const tag = tagOf(key, row);
-  store<u8>(tag, 0);
-  const last = <u32>((tag - indexBase) / GROUP_BYTES);
-  for (let group = <u32>hash & groupMask; group != last; group = after(group, hash)) {
-    const at = indexBase + <usize>group * GROUP_BYTES;
-    store<u32>(at, load<u32>(at, PASSED) - 1, PASSED);
-  }
-}
-
-/** Address of the tag that leads to the row of a key that has one. */
-function tagOf(key: u64, row: u32): usize {
-  const hash = hashOf(key);
-  const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
-  let group = <u32>hash & groupMask;
-  while (true) {
-    const at = indexBase + <usize>group * GROUP_BYTES;
-    for (let hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS; hits; hits &= hits - 1) {
-      if (load<u32>(at + ((<usize>ctz(hits)) << 2), 16) == row) return at + <usize>ctz(hits);
-    }
-    group = after(group, hash);
-  }
-}
-
-/** Groups of the index that are read to find a key, or to see that it has no row. */
-export function probes(key: u64): u32 {
-  const hash = hashOf(key);
-  const row = find(key);
-  const last = row == NONE ? NONE : <u32>((tagOf(key, row) - indexBase) / GROUP_BYTES);
-  let read: u32 = 1;
-  for (let group = <u32>hash & groupMask; group != last && read <= groupMask; group = after(group, hash), read++) {
-    if (load<u32>(indexBase + <usize>group * GROUP_BYTES, PASSED) == 0) break;
-  }
-  return read;
 }
 
 /** exact: takes `count` rows whose bytes the host wrote from `rowsAddress()` on (after `reserve`), and indexes them. */
@@ -571,14 +426,6 @@ export function adoptRows(count: u32): void {
 export function adoptBitmap(): void {
   rowCount = 0;
   for (let at = indexBase; at < changesBase; at += 8) rowCount += <u32>popcnt(load<u64>(at));
-}
-
-export function rowsAddress(): usize {
-  return rowsBase;
-}
-
-export function indexAddress(): usize {
-  return indexBase;
 }
 
 /** Keeps those of the first `count` keys that wait for the host (lifecycle.ts) that have no row, moved together; returns how many. */
