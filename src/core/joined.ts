@@ -1,12 +1,12 @@
 /** Numbers, one piece behind the other, in memory of their own. */
-export function joined<A extends Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(
+export function joined<A extends Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>>(
   kind: new (length: number) => A,
-  parts: readonly ArrayLike<number>[],
+  parts: readonly ArrayLike<A[number]>[],
 ): A {
   const all = new kind(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {
-    all.set(part, at);
+    all.set(part as never, at);
     at += part.length;
   }
   return all;

@@ -43,7 +43,7 @@ async function createRows(
   const spec = model.tables[tableIndex];
   if (kindOf(spec.encoding).store && (spec.shards ?? 1) === 1)
     return new StoreTable(model, tableIndex, layout, options);
-  const { learns = true, serving = false, servingPrecision, memoryLimit, sharing, keeper } = options;
+  const { learns = true, serving = false, servingPrecision, memoryLimit, sharing, share, keeper } = options;
   return EncodedTable.create(model, tableIndex, layout, (capacity) =>
     createEncoding(spec, {
       capacity,
@@ -52,6 +52,7 @@ async function createRows(
       runtime: model.tower.runtime,
       servingPrecision,
       sharing,
+      share,
       keeper,
       ...(memoryLimit && { memoryLimit }),
     }),

@@ -32,6 +32,8 @@ export interface Contribution {
 type Head = Pick<Contribution, "rows" | "learned" | "skipped" | "weight" | "positive" | "squares" | "bf16"> & {
   /** Of every table: rows its network ran for (null: it has none), and whether its running statistics follow. */
   readonly decoders: readonly (readonly [rows: number, statistics: boolean] | null)[];
+  /** Of every table: keys that were sent to owners of its shards. Absent where none is. */
+  readonly sent?: readonly number[];
 };
 
 export function packContribution(contribution: Contribution): Uint8Array {
@@ -46,14 +48,17 @@ export function packContribution(contribution: Contribution): Uint8Array {
       sums(gradients),
       ...(decoder ? [sums(decoder.weights), ...(decoder.statistics ? [decoder.statistics] : [])] : []),
     );
-  return packArrays({ rows, learned, skipped, weight, positive, squares, decoders, ...(bf16 && { bf16 }) }, arrays);
+  const sent = tables.map(({ sent = 0 }) => sent);
+  const others = { ...(bf16 && { bf16 }), ...(sent.some((keys) => keys > 0) && { sent }) };
+  return packArrays({ rows, learned, skipped, weight, positive, squares, decoders, ...others }, arrays);
 }
 
 /** Rounds all sums of gradients, in place, so that whoever folds them has what travels. */
 export function roundGradients({ tables, dense }: Pick<Contribution, "tables" | "dense">): void {
   roundToBf16(dense);
-  for (const { gradients, decoder } of tables) {
+  for (const { gradients, decoder, shards = [] } of tables) {
     roundToBf16(gradients);
+    for (const shard of shards) roundToBf16(shard.gradients);
     if (decoder) roundToBf16(decoder.weights);
   }
 }
@@ -61,17 +66,17 @@ export function roundGradients({ tables, dense }: Pick<Contribution, "tables" | 
 /** @throws RangeError, SyntaxError where bytes are missing or others */
 export function unpackContribution(bytes: Uint8Array): Contribution {
   const { head, arrays } = unpackArrays(bytes);
-  const { decoders, ...sums } = head as Head;
+  const { decoders, sent, ...sums } = head as Head;
   const floats = () => {
     const values = arrays.shift() as Float32Array | Uint16Array;
     return values instanceof Uint16Array ? unpackBf16(values) : values;
   };
   const [logits, dense, numbers] = [floats(), floats(), floats()];
   const times = arrays.shift() as Float64Array;
-  const tables = decoders.map((ran) => {
+  const tables = decoders.map((ran, t) => {
     const keys = arrays.shift() as BigUint64Array;
     const gradients = floats();
-    if (!ran) return { keys, gradients };
+    if (!ran) return { keys, gradients, ...(sent?.[t] && { sent: sent[t] }) };
     const [rows, follows] = ran;
     return { keys, gradients, decoder: { rows, weights: floats(), statistics: follows ? floats() : null } };
   });

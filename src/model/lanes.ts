@@ -120,14 +120,22 @@ export class Lanes {
 
   /** What a lane's events bring; the model stays as it is. */
   async contribute(part: Batch, lane: number, taken?: Uint8Array): Promise<Contribution> {
-    const { numbers, clock } = this.model;
+    const { numbers } = this.model;
     const release = numbers.hold();
+    try {
+      return await this.contributed(part, lane, taken);
+    } finally {
+      release();
+    }
+  }
+
+  private async contributed(part: Batch, lane: number, taken?: Uint8Array): Promise<Contribution> {
+    const { numbers, clock } = this.model;
     numbers.count(part);
     const scored = taken ? (await this.model.predict(part)).slice() : null;
     const learned = taken ? keepRows(copyRows(part, 0, part.rows, this.buffer(1)), taken) : part;
     const sums = await this.gradients(learned, lane);
     const logits = scored ?? (part.rows > 0 ? this.model.logits(part.rows).slice() : new Float32Array());
-    release();
     return {
       rows: part.rows,
       logits,

@@ -4,6 +4,7 @@ import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { RowKeeper } from "../tables/kept-rows.js";
+import type { ShardShare } from "../tables/shard-share.js";
 import type { Sharing } from "../tables/sharing.js";
 import type { ServingPrecision, Table } from "../tables/table.js";
 import type { Lanes } from "./lanes.js";
@@ -113,6 +114,10 @@ export interface ModelOptions {
   readonly frozen?: Frozen | undefined;
   /** "train": told in every batch that the tower has run. What follows takes one thread, so that other threads find a processor. */
   readonly onTowerRun?: () => void;
+  /** "train": which shards of split tables are held here, where lanes learn. Default: all. */
+  readonly share?: ShardShare | undefined;
+  /** "train": it folds what lanes elsewhere bring, scores nothing and loads no graph. Default false. */
+  readonly folds?: boolean | undefined;
   /** "serve", "hold": its rows are several threads'. */
   readonly sharing?: Sharing | undefined;
   /** "serve": keeps its rows, of which those that are used are in memory. Default: all are. */

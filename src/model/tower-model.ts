@@ -117,7 +117,7 @@ export class TowerModel implements Model {
     for (const t of spec.tables.keys())
       tables.push(await createTable(spec, t, options.layout, { ...options, learns, serving }));
     const model = new TowerModel(spec, options, tables, tower);
-    if (options.purpose === "hold") return model;
+    if (options.purpose === "hold" || options.folds) return model;
     await model.graph.load();
     await model.scoring?.load();
     await model.sharedGraph?.load();

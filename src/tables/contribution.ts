@@ -8,7 +8,14 @@ export interface TableContribution {
   readonly gradients: Float32Array;
   /** Of the network that decodes, where one does. */
   readonly decoder?: DecoderContribution;
+  /** Of a table whose shards are held elsewhere: what each of them is brought, in place of the above. Absent once it has been sent. */
+  readonly shards?: readonly ShardContribution[];
+  /** Keys that were sent to who holds their rows. */
+  readonly sent?: number;
 }
+
+/** What a lane's batch brings to one shard of a table. */
+export type ShardContribution = Pick<TableContribution, "keys" | "gradients">;
 
 /** What a lane's batch brings to a small network. */
 export interface DecoderContribution {

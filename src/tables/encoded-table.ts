@@ -108,14 +108,16 @@ export class EncodedTable implements Table {
   async fold(parts: readonly TableContribution[], factor: number, clock: StreamTime = NO_TIME): Promise<void> {
     const { encoding } = this;
     this.folded = true;
-    if (encoding.laned) {
+    if (encoding.laned?.fold) {
       encoding.laned.fold(parts, factor, clock);
       this.learning = { rows: 1, count: 1 };
       return;
     }
     const count = this.sum(parts, factor);
-    this.learning = { rows: 1, count };
-    if (count === 0) return;
+    // Rows that others hold learn now, too: optimizers that count steps count this one everywhere.
+    const elsewhere = parts.reduce((total, { sent = 0 }) => total + sent, 0);
+    this.learning = { rows: 1, count: count + elsewhere };
+    if (this.learning.count === 0) return;
     const { kernel, memory } = this;
     encoding.keys.set(new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count));
     await encoding.gather(count, "learn", clock);
@@ -161,8 +163,16 @@ export class EncodedTable implements Table {
   }
 
   stats(): { rows: number; capacity: number; bytes: number } {
+    const { sizes } = this.encoding.laned ?? {};
+    if (sizes) return sizes;
     const sum = (of: (store: RowStore) => number) => this.stores.reduce((total, store) => total + of(store), 0);
     return { rows: sum(({ rows }) => rows), capacity: sum(({ capacity }) => capacity), bytes: this.encoding.bytes };
+  }
+
+  shardVectors(shard: number, keys: BigUint64Array): Float32Array {
+    const { encoding } = this;
+    if (!encoding.vectorsOf) throw new HashbrookError("internal", `table ${this.name}: is not split into shards`);
+    return encoding.vectorsOf(shard, keys);
   }
 
   vectorOf(key: bigint): Float32Array | Promise<Float32Array> {

@@ -2,6 +2,7 @@ import type { TableContribution } from "./contribution.js";
 import type { RowKeeper } from "./kept-rows.js";
 import type { Learner } from "./learner.js";
 import type { RowChunk, ServingPrecision } from "./row-store.js";
+import type { ShardShare, TableSizes } from "./shard-share.js";
 import type { Sharing } from "./sharing.js";
 import type { EncodingBase } from "./spec.js";
 
@@ -40,12 +41,14 @@ export interface Encoding extends Learner {
    * @throws HashbrookError table_full, before anything has changed
    */
   gather(count: number, mode: "learn" | "score", clock: StreamTime): void | Promise<void>;
-  /** There only where a network decodes, whose gradient is then a lane's work. Default: what a lane brings are the vectors' gradients. */
+  /** There only where a network decodes, whose gradient is then a lane's work, or rows are held elsewhere. Default: what a lane brings are the vectors' gradients. */
   readonly laned?: LanedEncoding | undefined;
   /** Bytes of everything it needs to learn: rows, slots, index, sketches, filters, decoders. */
   readonly bytes: number;
   /** There only where ids own rows. */
   readonly owned?: OwnedRows | undefined;
+  /** What keys of a shard that is held here predict with; there only where a table is split. */
+  vectorsOf?(shard: number, keys: BigUint64Array): Float32Array;
 }
 
 /** An encoding as lanes learn it: in place of `gather("learn")` and `backward`. */
@@ -54,8 +57,10 @@ export interface LanedEncoding {
   gather(count: number): Promise<void>;
   /** After `gradients` were written: what they bring. @param keys those of `gather` */
   contribute(keys: BigUint64Array): Promise<TableContribution>;
-  /** Sums contributions; `gradientsFinite` and `apply` follow. */
-  fold(parts: readonly TableContribution[], factor: number, clock: StreamTime): void;
+  /** Sums contributions; `gradientsFinite` and `apply` follow. Absent: they are vectors' gradients, summed as where no network decodes. */
+  fold?(parts: readonly TableContribution[], factor: number, clock: StreamTime): void;
+  /** Of rows that other processes hold; null or absent: all are here. */
+  readonly sizes?: TableSizes | null;
 }
 
 /** Rows that are one id's alone, and so can start at any vector. */
@@ -92,6 +97,8 @@ export interface EncodingOptions {
   readonly servingPrecision?: ServingPrecision | undefined;
   /** Rows of stores are several threads'. Default: its own. */
   readonly sharing?: Sharing | undefined;
+  /** Which of a table's shards are held here. Default: all. */
+  readonly share?: ShardShare | undefined;
   /** Keeps a replica's rows, of which those that are used are in memory. Default: all are. */
   readonly keeper?: RowKeeper | undefined;
   /** What runs decoders. */

@@ -88,6 +88,10 @@ export class PaddedTable implements Table {
     return this.inner.stats();
   }
 
+  shardVectors(shard: number, keys: BigUint64Array): Float32Array {
+    return this.inner.shardVectors!(shard, keys);
+  }
+
   vectorOf(key: bigint): Float32Array | Promise<Float32Array> {
     return this.inner.vectorOf(key);
   }

@@ -1,7 +1,15 @@
 import type { Block, SavedBlocks } from "../core/blocks.js";
 import { xxh64 } from "../kernels/hash.js";
-import type { Encoding, EncodingOptions, OwnedRows, StreamTime } from "./encoding.js";
+import {
+  type Encoding,
+  type EncodingOptions,
+  type LanedEncoding,
+  NO_TIME,
+  type OwnedRows,
+  type StreamTime,
+} from "./encoding.js";
 import { KeyPartition } from "./key-partition.js";
+import { LanedShards } from "./laned-shards.js";
 import type { RowChunk, RowStore } from "./row-store.js";
 import type { AdmissionSpec, EncodingBase, StoreSpec } from "./spec.js";
 import { StoreEncoding } from "./store-encoding.js";
@@ -27,7 +35,10 @@ export class ShardedEncoding implements Encoding {
   readonly stores: readonly RowStore[];
   readonly dense = [];
   readonly owned?: OwnedRows;
-  private readonly shards: readonly StoreEncoding[];
+  /** There where other processes hold some of the shards. */
+  readonly laned?: LanedEncoding;
+  /** Those that are held here, by number: all, unless `EncodingOptions.share` says otherwise. */
+  private readonly shards: ReadonlyMap<number, StoreEncoding>;
   private readonly parts: KeyPartition;
   private readonly seed: bigint;
   /** True where a store that has no room for its new rows refuses a batch. */
@@ -39,12 +50,19 @@ export class ShardedEncoding implements Encoding {
     const shards = spec.shards ?? 1;
     this.dim = spec.dim;
     this.seed = xxh64("shard", BigInt(`0x${spec.seed}`));
-    this.shards = Array.from({ length: shards }, (_, i) => new StoreEncoding(shardSpec(spec, i, shards), options));
-    this.stores = this.shards.map(({ store }) => store);
+    const { share } = options;
+    const held = Array.from({ length: shards }, (_, i) => i).filter((i) => share?.holds(i) ?? true);
+    this.shards = new Map(held.map((i) => [i, new StoreEncoding(shardSpec(spec, i, shards), options)]));
+    this.stores = this.all.map(({ store }) => store);
     this.parts = new KeyPartition(spec.name, options.capacity, spec.dim, shards);
-    const { keyed } = this.stores[0];
+    const keyed = spec.encoding === "exact";
     this.refuses = keyed && spec.budget === undefined;
-    if (keyed) this.owned = { plant: (chunk) => this.plant(chunk), others: null };
+    if (share) this.laned = new LanedShards(spec, this.parts, this.seed, share);
+    else if (keyed) this.owned = { plant: (chunk) => this.plant(chunk), others: null };
+  }
+
+  private get all(): StoreEncoding[] {
+    return [...this.shards.values()];
   }
 
   get keys(): BigUint64Array {
@@ -60,7 +78,7 @@ export class ShardedEncoding implements Encoding {
   }
 
   get bytes(): number {
-    return this.shards.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.all.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   async gather(count: number, mode: "learn" | "score", clock: StreamTime): Promise<void> {
@@ -68,7 +86,7 @@ export class ShardedEncoding implements Encoding {
     this.learning = 0;
     parts.kernel.byHash(count, this.seed);
     if (mode === "learn" && this.refuses) this.reserve();
-    for (const [p, shard] of this.shards.entries()) {
+    for (const [p, shard] of this.shards) {
       shard.keys.set(parts.keysOf(p));
       await shard.gather(parts.count(p), mode, clock);
       parts.take(p, shard.vectors);
@@ -85,25 +103,38 @@ export class ShardedEncoding implements Encoding {
   }
 
   gradientsFinite(): boolean {
-    return this.shards.every((shard) => shard.gradientsFinite());
+    return this.all.every((shard) => shard.gradientsFinite());
   }
 
   /** Every shard takes the step, those without a key in the batch too: they count it (Adam). */
   apply(): void {
-    for (const shard of this.shards) shard.apply();
+    for (const shard of this.all) shard.apply();
     this.learning = 0;
   }
 
+  /**
+   * What keys of a shard that is held here predict with, for a lane that asks. Nothing may be learning meanwhile.
+   * @param keys u64: at most `capacity`, each once
+   * @returns f32[keys × dim], a copy
+   */
+  vectorsOf(shard: number, keys: BigUint64Array): Float32Array {
+    const held = this.shards.get(shard)!;
+    held.keys.set(keys);
+    // Nothing is waited for: what learns has its rows in memory.
+    void held.gather(keys.length, "score", NO_TIME);
+    return held.vectors.slice(0, keys.length * this.dim);
+  }
+
   vectorOf(key: bigint): Float32Array | Promise<Float32Array> {
-    return this.shards[this.parts.kernel.partOf(key, this.seed)].vectorOf(key);
+    return this.shards.get(this.parts.kernel.partOf(key, this.seed))!.vectorOf(key);
   }
 
   blocks(): Block[] {
-    return this.shards.flatMap((shard) => shard.blocks());
+    return this.all.flatMap((shard) => shard.blocks());
   }
 
   restore(blocks: SavedBlocks): void {
-    for (const shard of this.shards) shard.restore(blocks);
+    for (const shard of this.all) shard.restore(blocks);
   }
 
   async close(): Promise<void> {}

@@ -4,6 +4,7 @@ import type { TableKernel, WideKernel } from "../kernels/table.js";
 import type { Optimizer } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import type { RowKeeper } from "./kept-rows.js";
+import type { ShardShare } from "./shard-share.js";
 import type { Sharing } from "./sharing.js";
 
 export interface StoreOptions {
@@ -19,6 +20,8 @@ export interface StoreOptions {
   readonly servingPrecision?: ServingPrecision | undefined;
   /** Its rows are several threads'. Default: its own. */
   readonly sharing?: Sharing | undefined;
+  /** Of a split table: which shards are held here. Default: all. */
+  readonly share?: ShardShare | undefined;
   /** A replica's: keeps its rows, of which those that are used are in memory. Default: all are. */
   readonly keeper?: RowKeeper | undefined;
 }

@@ -45,6 +45,8 @@ export interface Table extends Learner {
    * @throws HashbrookError table_full
    */
   fold(parts: readonly TableContribution[], factor: number, clock?: StreamTime): void | Promise<void>;
+  /** As an owner of shards answers lanes: f32[keys × dim] of keys of a shard that is held here. There only where tables are split. */
+  shardVectors?(shard: number, keys: BigUint64Array): Float32Array;
   /** Learned rows, rows there is room for, and the bytes of all it needs to learn. */
   stats(): { rows: number; capacity: number; bytes: number };
   /** The row of a key, or null where nothing was learned for it. There only where a key has one row, in one store. */

@@ -1,0 +1,52 @@
+import type { TableContribution } from "./contribution.js";
+import type { LanedEncoding } from "./encoding.js";
+import type { KeyPartition } from "./key-partition.js";
+import type { ShardShare } from "./shard-share.js";
+import type { EncodingBase } from "./spec.js";
+
+const NO_KEYS = new BigUint64Array();
+const NO_FLOATS = new Float32Array();
+
+/** A table as a lane learns it whose shards other processes hold: their rows are asked for, and gradients go to each of them. */
+export class LanedShards implements LanedEncoding {
+  private readonly table: string;
+  private readonly shards: readonly number[];
+  private readonly parts: KeyPartition;
+  private readonly seed: bigint;
+  private readonly share: ShardShare;
+  private count = 0;
+
+  /** @param seed of the hash that divides keys among shards */
+  constructor({ name, shards = 1 }: EncodingBase, parts: KeyPartition, seed: bigint, share: ShardShare) {
+    this.table = name;
+    this.shards = Array.from({ length: shards }, (_, shard) => shard);
+    this.parts = parts;
+    this.seed = seed;
+    this.share = share;
+  }
+
+  async gather(count: number): Promise<void> {
+    const { parts } = this;
+    this.count = count;
+    parts.kernel.byHash(count, this.seed);
+    const asked = this.shards.filter((shard) => parts.count(shard) > 0);
+    const keys = asked.map((shard) => ({ shard, keys: parts.keysOf(shard) }));
+    const vectors = await this.share.rows!.pull(this.table, keys);
+    for (const [i, shard] of asked.entries()) parts.take(shard, vectors[i]);
+    parts.kernel.spread(count);
+  }
+
+  async contribute(): Promise<TableContribution> {
+    const { parts, shards } = this;
+    parts.kernel.collect(this.count);
+    const brought = shards.map((shard) => ({
+      keys: parts.keysOf(shard).slice(),
+      gradients: parts.gradientsOf(shard).slice(),
+    }));
+    return { keys: NO_KEYS, gradients: NO_FLOATS, shards: brought };
+  }
+
+  get sizes() {
+    return this.share.rows?.sizes(this.table) ?? null;
+  }
+}

@@ -1,0 +1,28 @@
+/** Which shards of tables are held here, and who is asked for the rows of the others. */
+export interface ShardShare {
+  holds(shard: number): boolean;
+  /** null: nobody is, since nothing is scored here. */
+  readonly rows: RemoteRows | null;
+}
+
+/** Keys of one shard. */
+export interface ShardKeys {
+  readonly shard: number;
+  /** u64: each once. */
+  readonly keys: BigUint64Array;
+}
+
+/** Room and rows of a table, or of some of its shards. */
+export interface TableSizes {
+  readonly rows: number;
+  readonly capacity: number;
+  readonly bytes: number;
+}
+
+/** Rows that other processes hold. */
+export interface RemoteRows {
+  /** f32[keys × dim] for each of `asked`: what these keys predict with, in the round at hand. */
+  pull(table: string, asked: readonly ShardKeys[]): Promise<readonly Float32Array[]>;
+  /** Of a table, as far as its owners have told. */
+  sizes(table: string): TableSizes;
+}

@@ -1,0 +1,84 @@
+import { packBf16, unpackBf16 } from "../../../core/bf16.js";
+import { hex64 } from "../../../core/hash.js";
+import { joined } from "../../../core/joined.js";
+import { type Packable, packArrays, unpackArrays } from "../../../core/packed-arrays.js";
+import { xxh64 } from "../../../kernels/hash.js";
+import type { Contribution } from "../../../model/contribution.js";
+import type { ShardContribution, TableContribution } from "../../../tables/contribution.js";
+
+/** What a lane brings to the shards of one number, of all tables: a message for whoever holds them. */
+export interface Push {
+  readonly shard: number;
+  /** By which the lane's record names it: 16 hex digits, a hash of its bytes. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Where a push belongs. */
+export interface PushPlace {
+  readonly round: number;
+  readonly lane: number;
+}
+
+const PLACE_BYTES = 8;
+
+/**
+ * Takes what goes to owners of shards out of a contribution.
+ * @returns the rest of it, and a message for every shard that is brought something
+ */
+export function partsOf(contribution: Contribution, place: PushPlace): { rest: Contribution; pushes: readonly Push[] } {
+  const { tables, bf16 } = contribution;
+  const count = tables.reduce((most, { shards = [] }) => Math.max(most, shards.length), 0);
+  const pushes = Array.from({ length: count }, (_, shard) => pushOf(tables, shard, place, bf16 ?? false));
+  return { rest: { ...contribution, tables: tables.map(withoutShards) }, pushes: pushes.flatMap((push) => push ?? []) };
+}
+
+function withoutShards({ shards, ...rest }: TableContribution): TableContribution {
+  return shards ? { ...rest, sent: shards.reduce((sum, { keys }) => sum + keys.length, 0) } : rest;
+}
+
+function pushOf(tables: readonly TableContribution[], shard: number, place: PushPlace, bf16: boolean): Push | null {
+  const brought = tables.flatMap(({ shards }, table) => {
+    const part = shards?.[shard];
+    return part && part.keys.length > 0 ? [{ table, ...part }] : [];
+  });
+  if (brought.length === 0) return null;
+  const arrays = brought.flatMap(({ keys, gradients }): Packable[] => [keys, bf16 ? packBf16(gradients) : gradients]);
+  const packed = packArrays({ tables: brought.map(({ table }) => table) }, arrays);
+  const bytes = new Uint8Array(PLACE_BYTES + packed.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, place.round, true);
+  view.setUint32(4, place.lane, true);
+  bytes.set(packed, PLACE_BYTES);
+  return { shard, name: nameOf(bytes), bytes };
+}
+
+/** A push's name, by its bytes. */
+export const nameOf = (bytes: Uint8Array): string => hex64(xxh64(bytes));
+
+export function placeOf(bytes: Uint8Array): PushPlace {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, PLACE_BYTES);
+  return { round: view.getUint32(0, true), lane: view.getUint32(4, true) };
+}
+
+/** What a push brings, by the number of the table. @throws Error where bytes are missing or others */
+export function unpackPush(bytes: Uint8Array): Map<number, ShardContribution> {
+  const { head, arrays } = unpackArrays(bytes.subarray(PLACE_BYTES));
+  const { tables } = head as { readonly tables: readonly number[] };
+  const floats = (values: Packable) => (values instanceof Uint16Array ? unpackBf16(values) : (values as Float32Array));
+  return new Map(
+    tables.map((table, i) => [table, { keys: arrays[2 * i] as BigUint64Array, gradients: floats(arrays[2 * i + 1]) }]),
+  );
+}
+
+/** A lane's contribution with what it brings to the shards that are held here. */
+export function withPushes(rest: Contribution, pushes: readonly Uint8Array[]): Contribution {
+  const unpacked = pushes.map(unpackPush);
+  const tables = rest.tables.map((table, t) => {
+    const parts = unpacked.flatMap((push) => push.get(t) ?? []);
+    if (parts.length === 0) return table;
+    const [keys, gradients] = [parts.map((part) => part.keys), parts.map((part) => part.gradients)];
+    return { ...table, keys: joined(BigUint64Array, keys), gradients: joined(Float32Array, gradients) };
+  });
+  return { ...rest, tables };
+}
