@@ -130,7 +130,7 @@ export type { FieldCheck } from "./train/field-check.js";
 export type { GroupReport } from "./train/group-auc.js";
 export type { PublishSpec } from "./train/job.js";
 export type { JoinCounts } from "./train/join/join-counts.js";
-export type { LaneShare } from "./train/lanes/member.js";
+export type { LaneShare } from "./train/lanes/options.js";
 export type { PredictionFormat } from "./train/prediction-lines.js";
 export type { FieldCurve, NestedReport, PrefixQuality } from "./train/prefix-curves.js";
 export type { GateReport } from "./train/publishing/gatekeeper.js";

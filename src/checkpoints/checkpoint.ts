@@ -3,14 +3,23 @@ import type { Block, TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Files } from "../core/files.js";
 import { CheckpointDirectory, damaged } from "./checkpoint-directory.js";
-import { CHUNK_BYTES, type JsonValue, MANIFEST, type ParentRef } from "./manifest.js";
+import { CHUNK_BYTES, type FileEntry, type JsonValue, MANIFEST, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH } from "./names.js";
 import { ChainBlock, dataName, rowsName } from "./patch.js";
+
+/** Data files that others have written. */
+export interface GivenFiles {
+  /** Where they lie, on the file system of the checkpoints, durable: they are moved from there. */
+  readonly directory: string;
+  readonly entries: readonly FileEntry[];
+}
 
 export interface CheckpointContent {
   /** JSON that goes into the manifest: compiled spec, `spec_hash`, positions, counters. Numbers must be finite. */
   readonly meta: { readonly [key: string]: JsonValue };
   readonly blocks: readonly Block[];
+  /** Files of further blocks. Default: none. */
+  readonly given?: GivenFiles;
 }
 
 /**

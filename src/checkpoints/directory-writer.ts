@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Files, quietly, withFile, writeFile, writeFully } from "../core/files.js";
+import type { GivenFiles } from "./checkpoint.js";
 import { groupByFile, type Steps, type StreamedBlock, streamFileSteps } from "./data-file.js";
 import { encodeManifest, type FileEntry, MANIFEST, type Manifest, manifestChecksum } from "./manifest.js";
 import { FRESH } from "./names.js";
@@ -30,14 +31,23 @@ export class DirectoryWriter {
   /**
    * Writes a checkpoint's directory; its manifest gets its name when all else is on disk. Where it fails or is abandoned
    * (`return()`), what was written is removed.
+   * @param given moved into it
    */
-  *write(path: string, head: Omit<Manifest, "files">, blocks: readonly StreamedBlock[]): Steps<Written> {
+  *write(
+    path: string,
+    head: Omit<Manifest, "files">,
+    blocks: readonly StreamedBlock[],
+    given?: GivenFiles,
+  ): Steps<Written> {
     let finished = false;
     try {
       this.files.remove(path);
       this.files.mkdir(path);
-      const entries: FileEntry[] = [];
-      for (const [name, group] of groupByFile(blocks)) entries.push(yield* this.writeData(path, name, group));
+      const own: FileEntry[] = [];
+      for (const [name, group] of groupByFile(blocks))
+        own.push(yield* writeDataFile(this.files, join(path, name), name, group));
+      for (const { name } of given?.entries ?? []) this.files.rename(join(given!.directory, name), join(path, name));
+      const entries = withGiven(own, given);
       const manifest = encodeManifest({ ...head, files: entries });
       this.files.syncDirectory(path);
       this.commit(path, manifest);
@@ -78,24 +88,6 @@ export class DirectoryWriter {
     this.files.remove(path);
   }
 
-  private *writeData(directory: string, name: string, blocks: readonly StreamedBlock[]): Steps<FileEntry> {
-    const file = this.files.open(join(directory, name), "wx");
-    try {
-      let position = 0;
-      let synced = 0;
-      const entry = yield* streamFileSteps(name, blocks, (slice) => {
-        position = writeFully(this.files, file, slice, position);
-        if (position - synced < SYNC_BYTES) return;
-        this.files.fsync(file);
-        synced = position;
-      });
-      this.files.fsync(file);
-      return entry;
-    } finally {
-      this.files.close(file);
-    }
-  }
-
   private commit(path: string, manifest: Uint8Array): void {
     const temporary = join(path, `${MANIFEST}.tmp`);
     writeFile(this.files, temporary, manifest);
@@ -115,4 +107,33 @@ export class DirectoryWriter {
 export function written(entries: readonly FileEntry[], manifest: Uint8Array): Written {
   const bytes = entries.reduce((sum, entry) => sum + entry.bytes, manifest.byteLength);
   return { bytes, checksum: manifestChecksum(manifest) };
+}
+
+/** All files of a checkpoint, sorted by name. */
+export const withGiven = (own: readonly FileEntry[], given?: GivenFiles): FileEntry[] =>
+  [...own, ...(given?.entries ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+/** Writes a data file of a checkpoint, durably. @param flags as `fs.open` has them @returns what the manifest says of it */
+export function* writeDataFile(
+  files: Files,
+  path: string,
+  name: string,
+  blocks: readonly StreamedBlock[],
+  flags: "wx" | "w" = "wx",
+): Steps<FileEntry> {
+  const file = files.open(path, flags);
+  try {
+    let position = 0;
+    let synced = 0;
+    const entry = yield* streamFileSteps(name, blocks, (slice) => {
+      position = writeFully(files, file, slice, position);
+      if (position - synced < SYNC_BYTES) return;
+      files.fsync(file);
+      synced = position;
+    });
+    files.fsync(file);
+    return entry;
+  } finally {
+    files.close(file);
+  }
 }

@@ -3,7 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, readFully, withFile, writeError } from "../core/files.js";
 import { Checkpoint, type CheckpointContent } from "./checkpoint.js";
 import { groupByFile, streamed, streamFile, toTheEnd } from "./data-file.js";
-import { DirectoryWriter, written } from "./directory-writer.js";
+import { DirectoryWriter, withGiven, written } from "./directory-writer.js";
 import { goodCheckpoint } from "./gate-file.js";
 import { type Processes, systemProcesses, WriterLock } from "./lock.js";
 import { encodeManifest, MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
@@ -89,8 +89,11 @@ export class CheckpointStore {
       this.checkOwner();
       this.files.mkdir(this.directory);
       this.finishReplacements();
-      if (!this.finished(path)) return this.write(path, examples, content);
-      return this.savedAlready(path, examples, content) ?? this.replace(path, examples, content);
+      const saved = this.finished(path)
+        ? this.savedAgain(path, examples, content)
+        : this.write(path, examples, content);
+      if (content.given) this.files.remove(content.given.directory);
+      return saved;
     });
   }
 
@@ -207,15 +210,20 @@ export class CheckpointStore {
     }
   }
 
+  private savedAgain(path: string, examples: number, content: CheckpointContent): Saved {
+    return this.savedAlready(path, examples, content) ?? this.replace(path, examples, content);
+  }
+
   private write(path: string, examples: number, content: CheckpointContent): Saved {
     const blocks = content.blocks.map(streamed);
-    const { bytes } = toTheEnd(this.writer.write(path, describe(examples, content), blocks));
+    const { bytes } = toTheEnd(this.writer.write(path, describe(examples, content), blocks, content.given));
     return { path, bytes };
   }
 
   /** What `save` returns when the checkpoint at `path` is whole and holds just this content. */
   private savedAlready(path: string, examples: number, content: CheckpointContent): Saved | undefined {
-    const files = groupByFile(content.blocks).map(([name, blocks]) => streamFile(name, blocks, () => {}));
+    const own = groupByFile(content.blocks).map(([name, blocks]) => streamFile(name, blocks, () => {}));
+    const files = withGiven(own, content.given);
     const manifest = encodeManifest({ ...describe(examples, content), files });
     return this.whole(path) && this.holds(path, manifest) ? { path, bytes: written(files, manifest).bytes } : undefined;
   }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "commander";
-import type { LaneShare } from "../train/lanes/member.js";
+import { HashbrookError } from "../core/errors.js";
+import type { LaneShare } from "../train/lanes/options.js";
 
 /** `k/n`: the k-th of n processes, from 0 on. */
 export function laneShare(text: string): LaneShare {
@@ -7,4 +8,26 @@ export function laneShare(text: string): LaneShare {
   if (number === undefined || Number(number) >= Number(of))
     throw new InvalidArgumentError("k/n, the k-th of n processes, from 0 on: 0/4 to 3/4");
   return { number: Number(number), of: Number(of) };
+}
+
+interface Shares {
+  readonly lane?: LaneShare | undefined;
+  readonly owner?: LaneShare | undefined;
+  readonly owners?: number | undefined;
+  readonly ownerHost?: string | undefined;
+}
+
+/** @returns whether it is one process of a run of lanes @throws usage where its flags contradict each other */
+export function refuseShares({ lane, owner, owners, ownerHost }: Shares): boolean {
+  const refuse = (message: string, hint: string): never => {
+    throw new HashbrookError("usage", message, { hint });
+  };
+  if (lane && owner) refuse("--lane and --owner: give one of them", "an owner works no lane");
+  if (owners !== undefined && !lane)
+    refuse(
+      "--owners: is for processes that work lanes",
+      "give --processes or --lane with it; an owner is told --owner",
+    );
+  if (ownerHost !== undefined && !owner) refuse("--owner-host: is an owner's", "give it with --owner");
+  return lane !== undefined || owner !== undefined;
 }

@@ -16,6 +16,8 @@ interface Launch {
   readonly out: string;
   readonly resume?: true;
   readonly lane?: unknown;
+  readonly owner?: unknown;
+  readonly owners?: number;
   readonly roundsTopic?: string;
 }
 
@@ -37,7 +39,8 @@ export async function launchLanes(count: number, flags: Launch, topic: TopicSpec
     throw new HashbrookError("usage", "--processes: lanes of several processes learn from Kafka", {
       hint: "give --kafka and --topic; files are learned by one process",
     });
-  if (flags.lane) throw new HashbrookError("usage", "--processes and --lane: give one of them");
+  const one = flags.lane ? "--lane" : flags.owner ? "--owner" : null;
+  if (one) throw new HashbrookError("usage", `--processes and ${one}: give one of them`);
   if (flags.model.length > 1)
     throw new HashbrookError("usage", "--processes: work the lanes of one model", { hint: "give one --model" });
   // What is wrong with these is said once, and before anything is made.
@@ -49,21 +52,38 @@ export async function launchLanes(count: number, flags: Launch, topic: TopicSpec
     ...(k === 0 ? line : withoutFlags(line, PORTS)),
     ...["--lane", `${k}/${count}`, "--rounds-topic", rounds],
   ];
+  const { owners = 0 } = flags;
+  const ownerLine = withoutFlags(line, [...PORTS, "--owners"]);
+  const ownerArgs = (k: number) => [...ownerLine, "--owner", `${k}/${owners}`, "--rounds-topic", rounds];
   const { signal, release } = stopSignal();
+  process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
   const members = Array.from({ length: count }, (_, k) => new ChildMember(k, args(k)));
-  process.exitCode = await endOf(members, signal);
+  const holders = Array.from({ length: owners }, (_, k) => new ChildMember(count + k, ownerArgs(k)));
+  process.exitCode = await endOf(members, holders, signal);
   release();
   if (process.exitCode === 0) rmSync(join(flags.out, FILE), { force: true });
 }
 
-/** Runs all until they have come to the end, one has failed, or the signal says so. @returns the exit code of them all */
-async function endOf(members: readonly ChildMember[], signal: AbortSignal): Promise<number> {
+/**
+ * Runs all until those that work lanes have come to the end, one has failed, or the signal says so.
+ * @param owners who are needed until the last checkpoint is written
+ * @returns the exit code of them all
+ */
+async function endOf(
+  workers: readonly ChildMember[],
+  owners: readonly ChildMember[],
+  signal: AbortSignal,
+): Promise<number> {
+  const members = [...workers, ...owners];
   const stop = () => {
-    for (const member of members) member.end("SIGTERM");
+    for (const worker of workers) worker.end("SIGTERM");
   };
   signal.addEventListener("abort", stop, { once: true });
-  const codes = members.map((member) => member.run(signal));
-  const failed = await Promise.race([firstFailure(codes), Promise.all(codes).then(() => -1)]).finally(stop);
+  const working = workers.map((member) => member.run(signal));
+  const codes = [...working, ...owners.map((owner) => owner.run(new AbortController().signal))];
+  const failed = await Promise.race([firstFailure(codes), Promise.all(working).then(() => -1)]).finally(stop);
+  await Promise.all(working);
+  for (const owner of owners) owner.end("SIGTERM");
   const all = await Promise.all(codes);
   // The first one has told its error itself; where all have the same, it is enough.
   if (failed > 0 && all[0] === 0) process.stderr.write(members[failed].said);
@@ -129,7 +149,9 @@ class ChildMember {
     const resumes = again && !this.args.includes("--resume") ? ["--resume"] : [];
     // One reports: the first, which writes the run's directory. The others' warnings are its own.
     const stdio = this.number === 0 ? "inherit" : (["ignore", "ignore", "pipe"] as const);
-    const child = spawn(process.execPath, [process.argv[1], ...this.args, ...resumes], { stdio: stdio as "inherit" });
+    // In a group of its own: Ctrl-C is for the launcher, which says who ends when. To be told twice would end them without a checkpoint.
+    const options = { stdio: stdio as "inherit", detached: true };
+    const child = spawn(process.execPath, [process.argv[1], ...this.args, ...resumes], options);
     this.child = child;
     this.said = "";
     child.stderr?.on("data", (bytes) => {

@@ -4,13 +4,13 @@ import { Command } from "commander";
 import { severalHeld, TOGETHER } from "../checkpoints/together-file.js";
 import { systemClock } from "../core/clock.js";
 import { noteCommand } from "../train/commands-file.js";
-import type { LaneShare } from "../train/lanes/member.js";
+import type { LaneShare } from "../train/lanes/options.js";
 import type { Progress, Report } from "../train/report.js";
 import { train, trainLanes } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
 import { argumentsOf } from "./arguments.js";
-import { laneShare } from "./lane-option.js";
+import { laneShare, refuseShares } from "./lane-option.js";
 import {
   counting,
   each,
@@ -73,6 +73,9 @@ interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
   lanes?: number;
   processes?: number;
   lane?: LaneShare;
+  owners?: number;
+  owner?: LaneShare;
+  ownerHost?: string;
   roundsTopic?: string;
   takeoverMs?: number;
   json?: true;
@@ -171,6 +174,21 @@ export function trainCommand(): Command {
       counting,
     )
     .option("--lane <k/n>", "from Kafka: be one of n processes that work the lanes, the k-th from 0 on", laneShare)
+    .option(
+      "--owners <n>",
+      "with --processes or --lane: so many further processes hold the shards of tables (tables.NAME.shards) between them",
+      counting,
+    )
+    .option(
+      "--owner <k/n>",
+      "from Kafka: be one of n owners of shards, the k-th from 0 on, and work no lane",
+      laneShare,
+    )
+    .option(
+      "--owner-host <address>",
+      "with --owner: address to listen on, where lanes reach it (default: 127.0.0.1)",
+      host,
+    )
     .option("--rounds-topic <topic>", "with --lane: the topic that carries what lanes bring", topicName)
     .option(
       "--takeover-ms <n>",
@@ -248,12 +266,11 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
   const topic = topicOf(flags);
   const deadLetters = deadLettersOf(flags);
   const beside = await serverBeside(flags);
-  const note = () => noteCommand(flags.out, line);
   let noted = false;
   const onProgress = (now: Progress) => {
     // Not before the directory is this run's, and holds something of it: of nothing but rejected events there is no run.
     if (!noted && now.examples > 0) {
-      note();
+      noteCommand(flags.out, line);
       noted = true;
     }
     if (now.started) tellStarted(now.started);
@@ -277,9 +294,8 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
     onNote: (note: string) => process.stderr.write(`note: ${note}\n`),
   };
   try {
-    const { lane } = flags;
-    const report: Report | null = lane ? await trainLanes({ ...options, lane }) : await train(options);
-    if (!noted && report) note();
+    const report: Report | null = refuseShares(flags) ? await trainLanes(options) : await train(options);
+    if (!noted && report) noteCommand(flags.out, line);
     progress.end();
     // Of several processes one reports.
     if (report) printReport(report, flags.json ?? false);

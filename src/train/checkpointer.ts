@@ -1,11 +1,14 @@
 import type { ChangedRows, Increment } from "../checkpoints/chain-writer.js";
-import type { CheckpointContent } from "../checkpoints/checkpoint.js";
+import type { CheckpointContent, GivenFiles } from "../checkpoints/checkpoint.js";
 import type { ParentRef } from "../checkpoints/manifest.js";
 import type { CheckpointStore, Saved } from "../checkpoints/store.js";
 import { WriterThread } from "../checkpoints/writer-thread.js";
 import type { Clock } from "../core/clock.js";
+import { HashbrookError } from "../core/errors.js";
 import type { ChangeReader } from "../tables/change-feed.js";
 import type { RowStore } from "../tables/table.js";
+
+type Elsewhere = () => Promise<GivenFiles | null>;
 
 export interface CheckpointerOptions {
   /** Locked, where the run's directory is to be ours alone. */
@@ -30,6 +33,11 @@ export interface CheckpointerOptions {
    * learning meanwhile. Default false.
    */
   readonly patient?: boolean;
+  /**
+   * Files of blocks that are not here, as they are at each save: all checkpoints are full then, and made at once. null: they cannot be had now.
+   * Default: all blocks are here.
+   */
+  readonly elsewhere?: Elsewhere | undefined;
   /** Told of every checkpoint when it is durable, in order, with the meta it was saved with. */
   readonly onCommitted?: (meta: CheckpointContent["meta"], saved: Saved) => void;
 }
@@ -73,7 +81,7 @@ export class Checkpointer {
     this.copied = options.examples;
     this.nextCount = options.examples;
     this.parent = options.resumed;
-    if (this.periodic && !options.patient) this.track();
+    if (this.periodic && !options.patient && !options.elsewhere) this.track();
   }
 
   /**
@@ -103,8 +111,10 @@ export class Checkpointer {
   }
 
   /** Copies what has changed and hands it to the writer. `content` is all of the model's and the run's state, as views. */
-  save(examples: number, content: CheckpointContent): void {
+  save(examples: number, content: CheckpointContent): void | Promise<void> {
     const { changes } = this;
+    const { elsewhere } = this.options;
+    if (elsewhere) return this.saveGiven(examples, content, elsewhere);
     if (!changes) {
       this.saveWhole(examples, content);
       return;
@@ -116,6 +126,11 @@ export class Checkpointer {
     this.taken = { examples, ms: this.options.clock.now() };
     this.ahead = 0;
     this.countFrom(examples);
+  }
+
+  private async saveGiven(examples: number, content: CheckpointContent, elsewhere: Elsewhere): Promise<void> {
+    const given = await elsewhere();
+    if (given) this.saveWhole(examples, { ...content, given });
   }
 
   private writer(): WriterThread {
@@ -142,7 +157,7 @@ export class Checkpointer {
   /** Saves, and waits until it is durable; not where there is only the last checkpoint. @throws as `due` */
   async first(examples: number, content: CheckpointContent): Promise<void> {
     if (!this.periodic) return;
-    this.save(examples, content);
+    await this.save(examples, content);
     if (this.background) this.commit(await this.background.settled());
   }
 
@@ -152,7 +167,7 @@ export class Checkpointer {
     const saved = store.save(examples, content);
     store.prune(keep);
     this.parent = store.reference(saved.path);
-    this.track();
+    if (!this.options.elsewhere) this.track();
     this.pending = content.meta;
     this.commit(saved);
     this.taken = { examples, ms: clock.now() };
@@ -165,13 +180,15 @@ export class Checkpointer {
 
   /**
    * Waits for the save under way, ends the writer and saves a full checkpoint.
-   * @throws as `due`
+   * @throws as `due`; lanes_displaced where blocks that are not here cannot be had any more
    */
   async finish(examples: number, content: CheckpointContent): Promise<Saved> {
     if (this.background) this.commit(await this.background.settled());
     await this.close();
-    const { store, keep } = this.options;
-    const saved = store.save(examples, content);
+    const { store, keep, elsewhere } = this.options;
+    const given = await elsewhere?.();
+    if (given === null) throw passedBy();
+    const saved = store.save(examples, { ...content, ...(given && { given }) });
     store.prune(keep);
     this.pending = content.meta;
     this.commit(saved);
@@ -228,4 +245,14 @@ export class Checkpointer {
     const data = this.writer().memory.take(rows.length * store.layout.stride);
     return { name: store.rowsBlock, rows, data: store.readRows(rows, data) };
   }
+}
+
+function passedBy(): HashbrookError {
+  return new HashbrookError(
+    "lanes_displaced",
+    "owners of shards have gone on to the next round: there is no last checkpoint",
+    {
+      hint: "begin the run again with --resume: it goes on from the checkpoint before",
+    },
+  );
 }

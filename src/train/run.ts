@@ -124,7 +124,8 @@ export async function train(options: TrainOptions): Promise<Report> {
  * @throws HashbrookError as `train`; lanes_diverged, lanes_displaced, lanes_cut_off
  */
 export async function trainLanes(options: LanesTrainOptions): Promise<Report | null> {
-  return lanesOf(trainJob(options, true), options, options);
+  const { owner, owners = owner?.of ?? null } = options;
+  return lanesOf(trainJob(options, true, owners), options, options);
 }
 
 async function lanesOf(job: Job, given: LanesGiven | null, options: TrainOptions): Promise<Report | null> {
@@ -134,8 +135,13 @@ async function lanesOf(job: Job, given: LanesGiven | null, options: TrainOptions
   return runLanesPipeline(job, given, options);
 }
 
-/** What the threads of a run that learns are told. @param shared several processes work its lanes @throws usage */
-export function trainJob(options: TrainOptions, shared = false): Job {
+/**
+ * What the threads of a run that learns are told.
+ * @param shared several processes work its lanes
+ * @param owners how many hold the shards of its tables
+ * @throws usage
+ */
+export function trainJob(options: TrainOptions, shared = false, owners: number | null = null): Job {
   const given = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
   const spec = options.lanes === undefined ? given : withLanes(given, options.lanes, options.onSpecWarning);
   const job: Job = {
@@ -150,7 +156,7 @@ export function trainJob(options: TrainOptions, shared = false): Job {
     clicks: clicksOf(spec, options),
   };
   checkLabelled(job);
-  refuseForLanes(job, { shared, serves: options.follower !== undefined });
+  refuseForLanes(job, { shared, owners, serves: options.follower !== undefined });
   refuseRejected(job);
   return job;
 }

@@ -1,6 +1,9 @@
 import type { MessagePort } from "node:worker_threads";
+import type { GivenFiles } from "../checkpoints/checkpoint.js";
 import type { Clock } from "../core/clock.js";
+import type { ShardShare } from "../tables/shard-share.js";
 import type { Upstream } from "./consumer.js";
+import type { StreamPosition } from "./job.js";
 import type { Scored } from "./scored.js";
 import type { RetryOptions } from "./workers/retry.js";
 
@@ -13,4 +16,13 @@ export interface TrainerOptions {
   readonly upstream: Upstream;
   /** Where other models learn the same batches: told of this one's scores. The batches' memory is only read. */
   readonly scored?: Scored;
+  /** Other processes hold shards of the tables. Default: none does. */
+  readonly shards?: ShardsElsewhere | undefined;
+}
+
+/** Shards of tables that other processes hold. */
+export interface ShardsElsewhere {
+  readonly share: ShardShare;
+  /** Their files of a checkpoint at this place; null: they are behind it. */
+  save(position: StreamPosition | null): Promise<GivenFiles | null>;
 }

@@ -107,6 +107,7 @@ export class Trainer implements Consumer {
       keep: job.keep,
       resumed: resumed?.ref ?? null,
       examples: this.runMetrics.examples,
+      elsewhere: options.shards && (() => options.shards!.save(this.meta.position)),
       // A file can be read again at leisure; a topic's readers must not wait for a long copy.
       ...(job.topic ? {} : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
       onCommitted: ({ position, tally, validation, gate }, { path }) => {
@@ -132,9 +133,9 @@ export class Trainer implements Consumer {
       options.upstream.join();
       const beginning = begin(job, store);
       options.upstream.start(beginning.start);
-      const layout = batchLayout(job.spec, job.spec.batch);
       const onTowerRun = () => options.upstream.spare();
-      const model = { layout, threads: job.threads, purpose: "train", onTowerRun } as const;
+      const beside = { threads: job.threads, onTowerRun, share: options.shards?.share };
+      const model = { layout: batchLayout(job.spec, job.spec.batch), purpose: "train", ...beside } as const;
       const trainer = new Trainer(job, options, beginning, await startModel(job, beginning.resumed, model));
       await trainer.connect(options, beginning.resumed?.meta);
       return trainer;
@@ -144,11 +145,10 @@ export class Trainer implements Consumer {
     }
   }
 
-  private async connect({ clock, follower }: TrainerOptions, meta: TrainMeta | undefined): Promise<void> {
+  private async connect({ clock, follower: port }: TrainerOptions, meta: TrainMeta | undefined): Promise<void> {
     const { job, model, retry } = this;
-    const { directory } = this.store;
     this.aside = await SetAside.open(job, this.store, this.meta);
-    await this.settling.open(job.publish, { model, clock, directory, port: follower, retry }, meta);
+    await this.settling.open(job.publish, { model, clock, directory: this.store.directory, port, retry }, meta);
   }
 
   private get publication(): Publication | null {

@@ -61,11 +61,11 @@ const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
 const refused: readonly (readonly [flags: RegExp, values: readonly string[], says: RegExp])[] = [
   [/^--(limit|max-rejects|rows|checkpoint-seconds|top|passes)$/, WHOLE, /whole number of (0 or more|at least 1)/],
   [
-    /^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|lanes|processes|random|candidates|max-queue|max-connections|repetitions|block|heaviest)$/,
+    /^--(epochs|checkpoint-every|keep|snapshot-every|partitions|early-stop|lanes|processes|owners|random|candidates|max-queue|max-connections|repetitions|block|heaviest)$/,
     COUNTS,
     /whole number of at least 1/,
   ],
-  [/^--lane$/, ["4", "4/4", "-1/2", "1/0", "x/2", "1/2/3"], /the k-th of n processes/],
+  [/^--(lane|owner)$/, ["4", "4/4", "-1/2", "1/0", "x/2", "1/2/3"], /the k-th of n processes/],
   [/^--threads$/, [...COUNTS, "1025"], /whole number of 1 to 1024/],
   [/^--workers$/, [...WHOLE, "1025"], /whole number of [01] to /],
   [/^--seed$/, [...WHOLE, "4294967296"], /0 to 4294967295/],
@@ -82,7 +82,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--cache-bytes$/, ["0", "-1", "x", "10%"], /a size, such as/],
   [/^--schema-registry$/, ["registry:8081", "ftp://h", "https://u:p@h"], /not a schema registry's address/],
   [/^--time$/, ["-1", "0", "x", "15x"], /a time above 0/],
-  [/^--host$/, HOSTS, /a host's name or address/],
+  [/^--(host|owner-host)$/, HOSTS, /a host's name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
   [/^--(topic|dead-letter-topic|clicks-topic|conversions-topic|late-topic|rounds-topic)$/, TOPICS, /a topic's name/],
   [/^--(publish|follow)$/, LOGS, /kafka:\/\/HOST:PORT(\[.*\])?\/TOPIC|host:port|a topic's name/],

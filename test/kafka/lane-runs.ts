@@ -22,14 +22,28 @@ const FIELDS = {
 };
 
 /** Eight lanes, and a field and table of every encoding. */
-export function everyEncoding(): string {
-  const fields = Object.keys(FIELDS).map((name) => `  - { name: ${name}, type: categorical, table: ${name} }\n`);
-  const tables = Object.entries(FIELDS).map(([name, options]) => `  ${name}: { dim: 8, ${options} }\n`);
+export const everyEncoding = (): string => withTables(FIELDS, "lanes: 8, round: 32");
+
+/** The ads demo with these fields alone, each with a table of its own. */
+function withTables(given: Readonly<Record<string, string>>, train: string): string {
+  const fields = Object.keys(given).map((name) => `  - { name: ${name}, type: categorical, table: ${name} }\n`);
+  const tables = Object.entries(given).map(([name, options]) => `  ${name}: { dim: 8, ${options} }\n`);
   const text = readFileSync("features/ads-demo.yaml", "utf8").replace(
     /^fields:\n[\s\S]*^tower:/m,
     `fields:\n${fields.join("")}tables:\n${tables.join("")}tower:`,
   );
-  return written(`${text}\ntrain: { lanes: 8, round: 32 }\n`);
+  return written(`${text}\ntrain: { ${train} }\n`);
+}
+
+/** A small tower over tables that are split, and one that is not. @param more options of `train`, behind a comma */
+export function splitTables(more = ""): string {
+  const split = {
+    user: "encoding: exact, shards: 5, eviction: { steps_to_live: 4000 }",
+    ad: "encoding: hash, rows: 900, shards: 4, optimizer: { adagrad: {} }, precision: int8",
+    site: "encoding: exact, shards: 4, optimizer: adam",
+    slot: "encoding: dhe, dhe: { hashes: 16, width: 16 }",
+  };
+  return withTables(split, `lanes: ${LANES}, round: 64${more}`);
 }
 
 function written(text: string): string {
@@ -54,4 +68,17 @@ export const laneLine = (
 export async function unevenly(count: number, partitions = 6): Promise<{ value: string; partition: number }[]> {
   const events = await rows(count);
   return events.map((value, i) => ({ value, partition: i % 11 === 0 ? 0 : i % (partitions - 1) }));
+}
+
+/** Processes that a process has begun. */
+export const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+
+/** The command line of a process; empty where it is gone. */
+export function lineOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
 }

@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
@@ -9,7 +8,7 @@ import { loadSpec } from "../../src/spec/parse.js";
 import type { Report } from "../../src/train/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
-import { everyEncoding, fourLanes, LANES, laneLine, unevenly } from "./lane-runs.js";
+import { childrenOf, everyEncoding, fourLanes, LANES, laneLine, lineOf, unevenly } from "./lane-runs.js";
 import { rows, said } from "./trainers.js";
 
 /** Fifty in `npm run test:soak`. */
@@ -184,15 +183,3 @@ describeKafka("lanes of several processes", (kafka) => {
     expect(reportOf(outcome)).toMatchObject({ examples: 600, ended_by: "stopped" });
   }, 120_000);
 });
-
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
-
-/** The command line of a process; empty where it is gone. */
-function lineOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    return [];
-  }
-}

@@ -93,7 +93,7 @@ it("reads events whose schemas a registry has, and tells in its record which one
   const nothing = { rows: 0, learned: 0, skipped: 0, weight: 0, positive: 0, squares: 0, tables: [] };
   const floats = new Float32Array();
   const contribution = { ...nothing, logits: floats, dense: floats, numbers: floats, times: new Float64Array() };
-  const record = recordOf({ round: 0, lane: 1, digest: "" }, events, contribution);
+  const record = recordOf({ round: 0, lane: 1, digest: "" }, events, { contribution });
   const sent = unpackRecord(packRecord(record));
   expect(sent.schemas).toEqual(events.schemas);
   const resumed = readerOf([message], { model, topic: { ...topic, registry } }, { schemas: sent.schemas });

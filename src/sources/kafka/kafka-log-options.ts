@@ -14,6 +14,8 @@ export interface KafkaLogOptions {
   readonly client?: KafkaClientName | undefined;
   /** What to do where messages wanted next were deleted by the topic's retention. */
   readonly onLost: OnLost;
+  /** Without a group: the partitions that are read. Default: all. */
+  readonly only?: ((partition: number) => boolean) | undefined;
   /** This process's name in the group, or that of a dead one whose place it takes. */
   readonly membership: Membership;
 }

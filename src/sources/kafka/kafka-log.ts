@@ -52,7 +52,7 @@ export class KafkaLog implements PartitionedLog {
     this.partitions = partitions;
     this.room = Math.max(LEAST_ROOM, Math.min(MOST_ROOM, ROOM / partitions));
     const reader: Reader = {
-      next: (partition) => this.parts[partition]?.next,
+      next: (partition) => (options.only?.(partition) === false ? undefined : this.parts[partition]?.next),
       accept: (batch) => this.accept(batch),
       full: () => this.parts.every((part) => part.paused),
       renewed: () => {

@@ -7,7 +7,7 @@ import { type LaneRecord, MOST_RECORD, packRecord, unpackRecord } from "./record
 import type { Rounds, RoundsPlan } from "./rounds.js";
 
 /** A record is one message: dense gradients alone may be some megabytes. Whoever comes late reads all of them. */
-const CONFIG = {
+export const KEPT_WHOLE = {
   "max.message.bytes": String(MOST_RECORD),
   "cleanup.policy": "delete",
   "retention.ms": "-1",
@@ -16,6 +16,16 @@ const CONFIG = {
 const WAIT_MS = 20;
 /** Records of a lane that wait for their round: a process that comes late reads no further ahead. */
 const MOST_AHEAD = 16;
+
+/** Where one of the run's owners answers. */
+export interface OwnerNotice {
+  readonly number: number;
+  readonly of: number;
+  readonly url: string;
+}
+
+/** What is said beside rounds, in partition 0: by every owner that begins, and by who has written the last checkpoint. */
+type Notice = { readonly owner: OwnerNotice } | { readonly over: true };
 
 /** Rounds in a topic: partition l has what was told of lane l; the plan is the first message of partition 0. */
 export class KafkaRounds implements Rounds {
@@ -26,6 +36,8 @@ export class KafkaRounds implements Rounds {
   /** By lane: records of rounds that are not folded, each round's first one. */
   private readonly queues: LaneRecord[][];
   private round = 0;
+  private readonly owners = new Map<number, OwnerNotice>();
+  over = false;
 
   private constructor(log: KafkaLog, producer: KafkaProducer, lanes: number) {
     this.log = log;
@@ -36,7 +48,7 @@ export class KafkaRounds implements Rounds {
 
   /** Makes the topic where it is not there. On the brokers of the events' topic. @throws as `KafkaLog.join` */
   static async open({ kafka, client }: TopicSpec, topic: string, lanes: number): Promise<KafkaRounds> {
-    await withAdmin(kafka, (admin) => admin.createTopic(topic, lanes, CONFIG));
+    await withAdmin(kafka, (admin) => admin.createTopic(topic, lanes, KEPT_WHOLE));
     const producer = await KafkaProducer.open(kafka, topic);
     const membership = { id: null, named: () => {} };
     const log = await KafkaLog.join({ kafka, topic, group: null, client, onLost: "stop", membership });
@@ -77,6 +89,23 @@ export class KafkaRounds implements Rounds {
     await this.producer.send([{ value: packRecord(record), partition: record.lane }]);
   }
 
+  /** Says where an owner answers from now on. */
+  async tell(notice: Notice): Promise<void> {
+    await this.producer.send([{ value: JSON.stringify(notice), partition: 0 }]);
+  }
+
+  end(): Promise<void> {
+    return this.tell({ over: true });
+  }
+
+  owner(number: number): OwnerNotice | undefined {
+    return this.owners.get(number);
+  }
+
+  isOver(round: number): boolean {
+    return this.of(round).size === this.lanes;
+  }
+
   of(round: number): ReadonlyMap<number, LaneRecord> {
     this.round = round;
     for (const queue of this.queues) while (queue.length > 0 && queue[0].round < round) queue.shift();
@@ -112,20 +141,36 @@ export class KafkaRounds implements Rounds {
       this.plan ??= JSON.parse(new TextDecoder().decode(bytes)) as RoundsPlan;
       return;
     }
+    if (isNotice(bytes)) {
+      this.note(JSON.parse(new TextDecoder().decode(bytes)) as Notice);
+      return;
+    }
     const record = readRecord(bytes, `${this.log.topic}[${lane}] ${offset}`);
     const queue = this.queues[lane];
     const last = queue.at(-1)?.round ?? this.round - 1;
     if (record.round > last) queue.push(record);
   }
+
+  private note(notice: Notice): void {
+    if ("over" in notice) this.over = true;
+    else this.owners.set(notice.owner.number, notice.owner);
+  }
 }
 
 /** A plan is JSON, `{"spec_hash"…`; a record begins with the length of its head, which is never so large. */
 const isPlan = (bytes: Uint8Array): boolean => bytes[0] === 0x7b && bytes[1] === 0x22 && bytes[2] === 0x73;
+/** `{"owner"…` or `{"over"…`. */
+const isNotice = (bytes: Uint8Array): boolean => bytes[0] === 0x7b && bytes[1] === 0x22 && bytes[2] === 0x6f;
 
-function trimmed(topic: string, lane: number, low: bigint): HashbrookError {
-  return new HashbrookError("offsets_lost", `topic ${topic}, partition ${lane}: its first ${low} messages are gone`, {
-    hint: "rounds are read from the first one: begin again with --resume and another --rounds-topic, whose retention nobody shortens",
-  });
+/** The error of a topic whose first messages are gone. */
+export function trimmed(topic: string, partition: number, low: bigint): HashbrookError {
+  return new HashbrookError(
+    "offsets_lost",
+    `topic ${topic}, partition ${partition}: its first ${low} messages are gone`,
+    {
+      hint: "rounds are read from the first one: begin again with --resume and another --rounds-topic, whose retention nobody shortens",
+    },
+  );
 }
 
 function readRecord(bytes: Uint8Array, where: string): LaneRecord {

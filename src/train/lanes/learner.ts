@@ -5,7 +5,7 @@ import type { Clock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
 import { joined } from "../../core/joined.js";
 import { createModel } from "../../model/create.js";
-import type { Model } from "../../model/model.js";
+import type { Model, ModelOptions } from "../../model/model.js";
 import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import { specHash } from "../../spec/hash.js";
@@ -16,6 +16,7 @@ import type { Progress, Report } from "../report.js";
 import type { TrainMeta } from "../resume.js";
 import type { DecodedBatch } from "../stream.js";
 import { Trainer } from "../trainer.js";
+import type { ShardsElsewhere } from "../trainer-options.js";
 import type { LanesPosition } from "./position.js";
 import { batchOf, type LaneRecord } from "./record.js";
 
@@ -50,10 +51,10 @@ export class Writer implements Learner {
   }
 
   /** @throws as `Trainer.open` */
-  static async open(job: Job, clock: Clock, stop: AbortSignal): Promise<Writer> {
+  static async open(job: Job, clock: Clock, stop: AbortSignal, shards?: ShardsElsewhere): Promise<Writer> {
     const upstream = { join: () => {}, start: () => {}, spare: () => {} };
     const retry = { stop, waiting: () => {} };
-    return new Writer(await Trainer.open(job, { clock, follower: null, retry, upstream }), job);
+    return new Writer(await Trainer.open(job, { clock, follower: null, retry, upstream, shards }), job);
   }
 
   get model(): Model {
@@ -134,10 +135,10 @@ export class Replica implements Learner {
   }
 
   /** From the newest checkpoint of the run's directory, or from nothing. @throws checkpoint_mismatch, checkpoint_damaged */
-  static async open(job: Job): Promise<Replica> {
+  static async open(job: Job, options: Pick<ModelOptions, "share" | "folds"> = {}): Promise<Replica> {
     const { spec } = job;
     const layout = batchLayout(spec, spec.batch);
-    const model = await createModel(spec, { layout, threads: job.threads, purpose: "train" });
+    const model = await createModel(spec, { layout, threads: job.threads, purpose: "train", ...options });
     const checkpoint = newest(job);
     if (!checkpoint) return new Replica(model, spec, undefined);
     if (checkpoint.specHash !== specHash(spec))

@@ -1,43 +1,29 @@
 import { systemClock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
-import type { Membership } from "../../sources/kafka/membership.js";
 import { specHash } from "../../spec/hash.js";
+import type { EndedBy } from "../consumer.js";
 import type { Job } from "../job.js";
-import type { Progress, Report } from "../report.js";
+import type { Report } from "../report.js";
 import { keptAtFailure } from "../source-failure.js";
+import { cutOff } from "./cut-off.js";
 import { digestOf } from "./digest.js";
 import type { LaneReader } from "./lane-reader.js";
-import { type Learner, Replica, Writer } from "./learner.js";
+import type { Learner } from "./learner.js";
+import { type Opened, openParts } from "./opening.js";
+import type { LaneShare, LanesOptions } from "./options.js";
+import { RoundOver } from "./owners/round-over.js";
+import { isShardBlock } from "./owners/split-tables.js";
+import type { RowTraffic } from "./owners/traffic.js";
 import { joined, type LanesPosition, laneOf, startOf } from "./position.js";
 import { type LaneRecord, MOST_RECORD, MOST_REJECTED, recordOf } from "./record.js";
-import { LocalRounds, type Rounds, refuseOtherEnd } from "./rounds.js";
-
-/** Which lanes a process works: those ≡ `number` (mod `of`). */
-export interface LaneShare {
-  /** From 0 on. */
-  readonly number: number;
-  /** Processes that share the lanes. */
-  readonly of: number;
-}
-
-/** How a process takes part in a run of lanes. */
-export interface LanesOptions {
-  /** null: all lanes are this process's, and nothing is told to others. */
-  readonly share: LaneShare | null;
-  /** The topic that carries what lanes bring; there with `share`. */
-  readonly roundsTopic: string | null;
-  /** How long a lane may tell nothing before another process works it too, in ms. */
-  readonly takeoverMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-}
+import { type Rounds, refuseOtherRun } from "./rounds.js";
 
 const TAKEOVER_MS = 3_000;
 const WAIT_MS = 20;
 const PROGRESS_MS = 250;
-/** Every process reads all partitions, and joins no group. */
-const NO_MEMBER: Membership = { id: null, named: () => {} };
+/** So long nothing more is heard of a round that was begun before its processes were told to end. */
+const SETTLED_MS = 500;
 const STANDS_ALONE: LaneShare = { number: 0, of: 1 };
 
 /**
@@ -54,25 +40,8 @@ export async function runLanes(job: Job, options: LanesOptions): Promise<Report 
       await member.close();
     }
   } catch (error) {
-    throw options.share ? cutOff(error) : error;
+    throw options.share || options.owners ? cutOff(error) : error;
   }
-}
-
-/** What another process of the run may go on without is told from what a mend is needed for. */
-function cutOff(error: unknown): unknown {
-  if (!(error instanceof HashbrookError && error.code === "kafka_unreachable")) return error;
-  const { message, hint, cause } = error;
-  return new HashbrookError("lanes_cut_off", message, {
-    hint: [hint, "then begin this process again with --resume"].filter(Boolean).join("; "),
-    cause,
-  });
-}
-
-interface Opened {
-  readonly learner: Learner;
-  readonly log: KafkaLog;
-  readonly rounds: Rounds;
-  readonly stopping: AbortController;
 }
 
 class Member {
@@ -85,60 +54,86 @@ class Member {
   private readonly learner: Learner;
   private readonly log: KafkaLog;
   private readonly rounds: Rounds;
+  private readonly traffic: RowTraffic;
+  private readonly isElsewhere: (block: string) => boolean;
   private readers: readonly LaneReader[] = [];
   private position: LanesPosition | null = null;
   private digest = "";
   /** False where the topic has an end: then slow is not silent. */
   private lingers = false;
+  /** What the run is to learn was learned before: this process was killed after it had saved that. */
+  private hadEnded = false;
   /** Rounds grow; else all are whole. */
   private grows = false;
   private told = 0;
 
-  private constructor(job: Job, options: LanesOptions, { learner, log, rounds, stopping }: Opened) {
+  private constructor(job: Job, options: LanesOptions, stopping: AbortController, opened: Opened) {
     this.job = job;
     this.options = options;
     this.share = options.share ?? STANDS_ALONE;
     this.stopping = stopping;
     this.stop = stopping.signal;
-    this.learner = learner;
-    this.log = log;
-    this.rounds = rounds;
+    this.learner = opened.learner;
+    this.log = opened.log;
+    this.rounds = opened.rounds;
+    this.traffic = opened.traffic;
+    this.isElsewhere = options.owners ? isShardBlock(job.spec) : () => false;
   }
 
   static async open(job: Job, options: LanesOptions): Promise<Member> {
-    const { KafkaLog } = await import("../../sources/kafka/kafka-log.js");
-    const { kafka, topic, client, onLost } = job.topic!;
-    const { share, roundsTopic } = options;
     const stopping = new AbortController();
     if (options.signal?.aborted) stopping.abort();
     options.signal?.addEventListener("abort", () => stopping.abort());
-    const stop = stopping.signal;
-    const learner = (share?.number ?? 0) === 0 ? await Writer.open(job, systemClock, stop) : await Replica.open(job);
-    try {
-      const log = await KafkaLog.join({ kafka, topic, group: null, client, onLost, membership: NO_MEMBER });
-      const rounds = share ? await kafkaRounds(job, roundsTopic) : new LocalRounds();
-      return new Member(job, options, { learner, log, rounds, stopping });
-    } catch (error) {
-      await learner.close();
-      throw error;
-    }
+    return new Member(job, options, stopping, await openParts(job, options, stopping.signal));
   }
 
   async run(): Promise<Report | null> {
     if (!(await this.begin())) return this.learner.finish("stopped");
+    if (this.hadEnded && !this.owns) return this.finish("end");
     for (;;) {
       const records = await this.collected();
-      if (records === null) return this.learner.finish("stopped");
-      this.compare(records);
-      this.position = joined(
-        this.at,
-        records.map(({ position }) => position),
-      );
-      await this.learner.fold(records, this.position);
-      this.goOn();
+      if (records === null) return this.stopped();
+      if (!(await this.fold(records))) return this.stopped();
       this.report();
-      if (records.every(({ ended }) => ended)) return this.learner.finish("end");
+      if (!this.owns && records.every(({ ended }) => ended)) return this.finish("end");
     }
+  }
+
+  /** @returns false where it was stopped before */
+  private async fold(records: readonly LaneRecord[]): Promise<boolean> {
+    this.compare(records);
+    const whole = await this.traffic.whole(records, this.stop);
+    if (whole === null) return false;
+    this.position = joined(
+      this.at,
+      records.map(({ position }) => position),
+    );
+    await this.learner.fold(whole, this.position);
+    await this.goOn();
+    return true;
+  }
+
+  private async finish(endedBy: EndedBy): Promise<Report | null> {
+    const report = await this.learner.finish(endedBy);
+    if (this.options.owners && report) await this.rounds.end();
+    return report;
+  }
+
+  /** Owners may have folded a round that this process has not, and have to be followed: the last checkpoint is of their rows. */
+  private async stopped(): Promise<Report | null> {
+    const { count } = this.job.spec.lanes!;
+    for (let heard = systemClock.now(); this.options.owners && systemClock.now() - heard < SETTLED_MS; ) {
+      const known = this.rounds.of(this.at.round);
+      if (known.size < count) await this.rounds.wait(WAIT_MS);
+      else if (await this.fold(inOrder(known))) heard = systemClock.now();
+      else break;
+    }
+    return this.learner.finish("stopped");
+  }
+
+  /** It holds shards, and works no lanes. */
+  private get owns(): boolean {
+    return this.options.owners !== null && this.options.owners.number !== null;
   }
 
   private get at(): LanesPosition {
@@ -153,7 +148,8 @@ class Member {
     const spec_hash = specHash(job.spec);
     const plan = await rounds.agree(async () => {
       const { offsets, stops } = await boundsOfTopic(log, job.topic!);
-      return { spec_hash, offsets: offsets.map(String), stops: stops?.map(String) ?? null, grows: true };
+      const owners = this.options.owners ? { owners: true as const } : {};
+      return { spec_hash, offsets: offsets.map(String), stops: stops?.map(String) ?? null, grows: true, ...owners };
     }, this.stop);
     if (plan === null) return false;
     if (plan.spec_hash !== spec_hash)
@@ -164,23 +160,26 @@ class Member {
           hint: "give all processes of a run the same spec, and every run a topic of its own: --rounds-topic",
         },
       );
-    refuseOtherEnd(plan, job);
+    refuseOtherRun(plan, job, this.options.owners !== null);
     const { count } = job.spec.lanes!;
     const known = learner.position?.lanes ? learner.position : null;
     const place = known ?? startOf(log.topic, plan.offsets, count);
-    const { offsets, last = [] } = place;
-    await beginTopic(log, job.topic!, { offsets: offsets.map(BigInt), last, id: place.topic_id });
     this.position = log.id === null ? place : { ...place, topic_id: log.id };
     const stops = plan.stops?.map(BigInt) ?? null;
     this.lingers = stops === null;
+    this.hadEnded = known !== null && (stops?.every((stop, p) => BigInt(known.offsets[p]) >= stop) ?? false);
     this.grows = plan.grows === true;
     if (this.options.share) this.refuseLarge();
-    const { schemas } = learner;
-    this.readers = Array.from({ length: count }, (_, lane) => {
-      return new LaneReader(job, log, { lane, position: laneOf(this.at, lane), stops, schemas });
-    });
+    if (!this.owns) {
+      const { offsets, last = [] } = place;
+      await beginTopic(log, job.topic!, { offsets: offsets.map(BigInt), last, id: place.topic_id });
+      const { schemas } = learner;
+      this.readers = Array.from({ length: count }, (_, lane) => {
+        return new LaneReader(job, log, { lane, position: laneOf(this.at, lane), stops, schemas });
+      });
+    }
     if (!known) await learner.begin(this.at);
-    this.goOn();
+    await this.goOn();
     return true;
   }
 
@@ -200,8 +199,10 @@ class Member {
   }
 
   /** The weights have changed: what contributions are made by from now on, and where lanes go on. */
-  private goOn(): void {
-    if (this.options.share) this.digest = digestOf(this.learner.model, this.at.round);
+  private async goOn(): Promise<void> {
+    const { share, owners } = this.options;
+    if (share || owners) this.digest = digestOf(this.learner.model, this.at.round, this.isElsewhere);
+    await this.traffic.begin(this.at.round);
     const rows = this.grows ? this.learner.laneRows : this.job.spec.lanes!.round;
     for (const [lane, reader] of this.readers.entries()) {
       const place = laneOf(this.at, lane);
@@ -229,7 +230,8 @@ class Member {
     let begun: number | null = null;
     while (!this.stop.aborted) {
       const known = this.rounds.of(this.at.round);
-      if (known.size === count) return Array.from({ length: count }, (_, lane) => known.get(lane)!);
+      if (known.size === count) return inOrder(known);
+      if (this.owns && this.rounds.over) return null;
       const now = systemClock.now();
       if (begun === null && (known.size > 0 || this.readers.some(({ atHand }) => atHand))) begun = now;
       const due = this.lingers && begun !== null && now - begun >= this.job.lingerMs;
@@ -249,6 +251,7 @@ class Member {
 
   /** Whether a lane is worked here: it is of this process's share, or has told nothing for too long. */
   private works(lane: number, waited: number): boolean {
+    if (this.owns) return false;
     const { number, of } = this.share;
     if (lane % of === number % of) return true;
     return waited >= takeoverAfter(this.share, this.options.takeoverMs, this.lingers ? this.job.lingerMs : 0);
@@ -258,8 +261,15 @@ class Member {
   private async work(lane: number, due: boolean): Promise<boolean> {
     const events = await this.readers[lane].poll(due);
     if (events === null) return false;
-    const contribution = await this.learner.model.lanes!.contribute(events.batch, lane);
-    await this.rounds.send(recordOf({ round: this.at.round, lane, digest: this.digest }, events, contribution));
+    const { round } = this.at;
+    try {
+      const contribution = await this.learner.model.lanes!.contribute(events.batch, lane);
+      const brought = await this.traffic.send(contribution, { round, lane });
+      await this.rounds.send(recordOf({ round, lane, digest: this.digest }, events, brought));
+    } catch (error) {
+      // Others have told of all lanes by now, or nothing is to be learned any more.
+      if (!(error instanceof RoundOver)) throw error;
+    }
     return true;
   }
 
@@ -289,6 +299,7 @@ class Member {
   }
 
   async close(): Promise<void> {
+    await this.traffic.close();
     await this.rounds.close();
     await this.log.close();
     await this.learner.close();
@@ -303,9 +314,6 @@ export function takeoverAfter({ number, of }: LaneShare, takeoverMs = TAKEOVER_M
   return lingerMs + takeoverMs * (1 + number / of);
 }
 
-async function kafkaRounds({ topic, spec }: Job, name: string | null): Promise<Rounds> {
-  const { KafkaRounds } = await import("./kafka-rounds.js");
-  const { topic: events, group } = topic!;
-  const own = group === null ? `${events}.rounds` : `${events}.rounds.${group}`;
-  return KafkaRounds.open(topic!, name ?? own, spec.lanes!.count);
-}
+/** All lanes' records, by lane. */
+const inOrder = (known: ReadonlyMap<number, LaneRecord>): LaneRecord[] =>
+  Array.from({ length: known.size }, (_, lane) => known.get(lane)!);

@@ -4,12 +4,18 @@ import { fromPlainError, HashbrookError, type PlainError } from "../../core/erro
 import type { Job } from "../job.js";
 import type { Progress, Report } from "../report.js";
 import type { PipelineOptions } from "../workers/pipeline.js";
-import type { LaneShare } from "./member.js";
+import type { LaneShare, LanesOptions, OwnersShare } from "./options.js";
 
 /** What one of several processes that work a topic's lanes is told of them. */
 export interface LanesGiven {
-  /** Which lanes are this process's. */
-  readonly lane: LaneShare;
+  /** Which lanes are this process's. Not of an owner. */
+  readonly lane?: LaneShare | undefined;
+  /** How many owners hold the shards of tables between them. Default: every process holds all rows. */
+  readonly owners?: number | undefined;
+  /** Be one of these, and work no lane: those of shards ≡ `number` (mod `of`). */
+  readonly owner?: LaneShare | undefined;
+  /** Address that an owner listens on, where lanes reach it. Default 127.0.0.1. */
+  readonly ownerHost?: string | undefined;
   /** The topic that carries what lanes bring. Default: `TOPIC.rounds.GROUP`. */
   readonly roundsTopic?: string | undefined;
   /** A lane that has told nothing for so long (ms) is worked by another process, too. Default 3,000. */
@@ -33,8 +39,9 @@ export async function runLanesPipeline(
   given: LanesGiven | null,
   { signal, onProgress }: PipelineOptions,
 ): Promise<Report | null> {
-  const options = {
+  const options: Omit<LanesOptions, "signal" | "onProgress"> = {
     share: given?.lane ?? null,
+    owners: ownersOf(given),
     roundsTopic: given?.roundsTopic ?? null,
     takeoverMs: given?.takeoverMs,
   };
@@ -56,4 +63,9 @@ export async function runLanesPipeline(
     signal?.removeEventListener("abort", stop);
     await worker.terminate();
   }
+}
+
+function ownersOf(given: LanesGiven | null): OwnersShare | null {
+  const { owner, owners = owner?.of, ownerHost: host = "127.0.0.1" } = given ?? {};
+  return owners === undefined ? null : { count: owners, number: owner?.number ?? null, host };
 }

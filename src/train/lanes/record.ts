@@ -25,6 +25,8 @@ export interface LaneRecord {
   readonly schemas: KnownSchemas;
   /** Messages without a value. */
   readonly tombstones: number;
+  /** Where owners hold shards: names of what was sent to them before, by shard. */
+  readonly pushes?: Readonly<Record<number, string>> | undefined;
   readonly contribution: Contribution;
   /** f32[rows] each. */
   readonly labels: Float32Array;
@@ -35,13 +37,13 @@ export interface LaneRecord {
   readonly distinct: Uint32Array;
 }
 
-type Head = Pick<LaneRecord, "round" | "lane" | "digest" | "position" | "ended" | "schemas" | "tombstones">;
+type Head = Pick<LaneRecord, "round" | "lane" | "digest" | "position" | "ended" | "schemas" | "tombstones" | "pushes">;
 
 /** A lane's record of its events. */
 export function recordOf(
   place: Pick<LaneRecord, "round" | "lane" | "digest">,
   { batch, distinct, rejects, schemas = {}, tombstones = 0, position, ended }: LaneEvents,
-  contribution: Contribution,
+  brought: Pick<LaneRecord, "contribution" | "pushes">,
 ): LaneRecord {
   const { labels, weights, oracle, times, ids } = batch;
   return {
@@ -51,7 +53,7 @@ export function recordOf(
     rejects,
     schemas,
     tombstones,
-    contribution,
+    ...brought,
     labels,
     weights,
     oracle,
@@ -62,9 +64,9 @@ export function recordOf(
 }
 
 export function packRecord(record: LaneRecord): Uint8Array {
-  const { round, lane, digest, position, ended, schemas, tombstones, labels, weights, oracle, times, ids, distinct } =
-    record;
-  const head: Head = { round, lane, digest, position, ended, schemas, tombstones };
+  const { round, lane, digest, position, ended, schemas, tombstones, pushes } = record;
+  const { labels, weights, oracle, times, ids, distinct } = record;
+  const head: Head = { round, lane, digest, position, ended, schemas, tombstones, ...(pushes && { pushes }) };
   const [contribution, rejects] = [packContribution(record.contribution), serialize(record.rejects)];
   return packArrays(head, [contribution, labels, weights, oracle, times, ids, distinct, rejects]);
 }

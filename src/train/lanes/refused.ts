@@ -1,8 +1,11 @@
 import { HashbrookError } from "../../core/errors.js";
 import type { Job } from "../job.js";
+import { mostShards } from "./owners/split-tables.js";
 
 /** What else is asked of a job. */
 interface Asked {
+  /** Owners that are to hold the shards of tables; null: none. */
+  readonly owners: number | null;
   /** Several processes are to work its lanes. */
   readonly shared: boolean;
   /** Scorers in this process follow it. */
@@ -13,12 +16,25 @@ interface Asked {
  * Says why a job cannot be learned by lanes, where it is to be.
  * @throws HashbrookError usage
  */
-export function refuseForLanes(job: Job, { shared, serves }: Asked): void {
+export function refuseForLanes(job: Job, { shared, serves, owners }: Asked): void {
   if (shared && !(job.spec.lanes && job.topic))
     throw new HashbrookError("usage", "--lane: several processes work the lanes of a topic", {
       hint: "give --kafka, --topic and --lanes (or train.lanes in the spec)",
     });
   if (job.spec.lanes && job.topic) refuseTopic(job, serves);
+  if (owners !== null) refuseForOwners(job, owners);
+}
+
+function refuseForOwners({ spec, publish }: Job, owners: number): void {
+  const shards = mostShards(spec);
+  if (shards < owners)
+    throw new HashbrookError("usage", `--owners ${owners}: no table has so many shards (tables.NAME.shards)`, {
+      hint: `give a large table shards: ${owners} or more in the spec: owners hold whole shards of hash and exact tables`,
+    });
+  if (publish !== null)
+    throw new HashbrookError("usage", "--publish: who writes the delta log holds all rows, and owners hold them here", {
+      hint: "learn without --owners, or serve the checkpoints",
+    });
 }
 
 function refuseTopic(job: Job, serves: boolean): void {

@@ -11,6 +11,8 @@ export interface RoundsPlan {
   readonly stops: readonly string[] | null;
   /** Rounds grow at the start of a run; absent where the run was begun by a version whose rounds were all whole. */
   readonly grows?: true;
+  /** Owners hold the shards of tables; absent where every process holds all of them. */
+  readonly owners?: true;
 }
 
 /** Where lanes tell of their rounds: of several records of a lane and round, the first counts. */
@@ -22,11 +24,16 @@ export interface Rounds {
   of(round: number): ReadonlyMap<number, LaneRecord>;
   /** Until there is news, or so long. */
   wait(milliseconds: number): Promise<void>;
+  /** The run's last checkpoint is durable, and owners are not needed any more. */
+  readonly over: boolean;
+  /** Says so. */
+  end(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** One process that works all lanes. */
 export class LocalRounds implements Rounds {
+  readonly over: boolean = false;
   private known = new Map<number, LaneRecord>();
 
   agree(propose: () => Promise<RoundsPlan>): Promise<RoundsPlan> {
@@ -46,13 +53,18 @@ export class LocalRounds implements Rounds {
     await sleep(Math.min(1, milliseconds));
   }
 
+  async end(): Promise<void> {}
+
   async close(): Promise<void> {}
 }
 
-/** @throws log_mismatch where the run that the plan is of ends, and this one would not, or the other way round */
-export function refuseOtherEnd({ stops }: RoundsPlan, { topic }: Job): void {
-  if ((stops === null) === (topic!.stop === null)) return;
-  const what = stops === null ? "has no end, and --until is given" : "ends, and --until is not given";
+/** @throws log_mismatch where the run that the plan is of ends or has owners, and this one would not, or the other way round */
+export function refuseOtherRun({ stops, ...plan }: RoundsPlan, { topic }: Job, hasOwners: boolean): void {
+  const ends = (stops === null) === (topic!.stop === null);
+  const owners = plan.owners === true;
+  if (ends && owners === hasOwners) return;
+  const end = stops === null ? "has no end, and --until is given" : "ends, and --until is not given";
+  const what = ends ? `has ${owners ? "" : "no "}owners, and --owners is ${owners ? "not " : ""}given` : end;
   throw new HashbrookError("log_mismatch", `the topic of rounds is of a run that ${what}`, {
     hint: "give all processes the same flags, and a run that goes on otherwise another --rounds-topic",
   });

@@ -62,7 +62,7 @@ export class Settling {
     const save = (!publication?.replaying || publication.clean) && checkpointer.due(examples);
     if (publication && !publication.replaying && (save ? !publication.clean : await publication.due(examples)))
       await this.publish(publication);
-    if (save && (examples > 0 || topic)) checkpointer.save(examples, run.content());
+    if (save && (examples > 0 || topic)) await checkpointer.save(examples, run.content());
   }
 
   /** Does what a run that was killed had done at this place: before anything more is learned, which would be in it. */

@@ -2,7 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { toPlainError } from "../../core/errors.js";
 import { readRecordBatches } from "../../sources/kafka/fetched-batch.js";
 import type { Job } from "../job.js";
-import type { LanesOptions } from "../lanes/member.js";
+import type { LanesOptions } from "../lanes/options.js";
 import type { FromLanes } from "../lanes/pipeline.js";
 
 const { job, options } = workerData as { job: Job; options: LanesOptions };

@@ -1,0 +1,31 @@
+import { join } from "node:path";
+import type { Block } from "../core/blocks.js";
+import { type Files, nodeFiles } from "../core/files.js";
+import { groupByFile, streamed, toTheEnd } from "./data-file.js";
+import { writeDataFile } from "./directory-writer.js";
+import type { FileEntry } from "./manifest.js";
+
+/** Directories of a run in which owners leave files of a checkpoint. */
+const SHARD_FILES = /^shards-\d+-\d+$/;
+
+/** Writes some blocks' data files of a checkpoint, durably, for whoever writes its manifest. */
+export function writeShardFiles(
+  run: string,
+  directory: string,
+  blocks: readonly Block[],
+  files: Files = nodeFiles,
+): FileEntry[] {
+  if (!SHARD_FILES.test(directory)) throw new RangeError(`${directory}: is no directory for files of shards`);
+  const path = join(run, directory);
+  files.mkdir(path);
+  const entries = groupByFile(blocks).map(([name, group]) =>
+    toTheEnd(writeDataFile(files, join(path, name), name, group.map(streamed), "w")),
+  );
+  files.syncDirectory(path);
+  return entries;
+}
+
+/** Removes what saves that came to no end have left. */
+export function removeShardFiles(run: string, files: Files = nodeFiles): void {
+  for (const name of files.list(run)) if (SHARD_FILES.test(name)) files.remove(join(run, name));
+}

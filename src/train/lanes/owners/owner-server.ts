@@ -1,0 +1,144 @@
+import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { HashbrookError } from "../../../core/errors.js";
+import type { TableSizes } from "../../../tables/shard-share.js";
+import {
+  type Asked,
+  MOST_REQUEST,
+  PATHS,
+  packVectors,
+  type SaveAsked,
+  type SavedShards,
+  unpackRows,
+  WINDOW,
+} from "./protocol.js";
+
+/** Shards that are held here. None of its functions may wait: weights do not change within one. */
+export interface Holder {
+  /** f32[keys × dim]. */
+  vectorsOf(table: string, shard: number, keys: BigUint64Array): Float32Array;
+  /** Of the shards of a table. */
+  sizesOf(table: string): TableSizes;
+  /** Writes the shards' data files, durably, into a directory of the run's. */
+  save(directory: string): SavedShards;
+}
+
+const OK = 200;
+const BAD = 400;
+/** The round is over: its weights are gone. */
+const OVER = 409;
+/** This is no owner of that run. */
+const OTHERS = 421;
+/** It is ending. */
+const ENDING = 503;
+
+/**
+ * Answers lanes over HTTP/2, each by the weights of the round that it names: who comes early waits until they are there, who comes late is told
+ * that the round is over.
+ */
+export class OwnerServer {
+  private readonly server: Http2Server;
+  private readonly run: string;
+  private readonly holder: Holder;
+  private readonly host: string;
+  private round = -1;
+  /** False while the round is folded. */
+  private open = false;
+  private waiting: (() => void)[] = [];
+
+  private constructor(server: Http2Server, host: string, run: string, holder: Holder) {
+    [this.server, this.host, this.run, this.holder] = [server, host, run, holder];
+    server.on("stream", (stream, headers) => this.take(stream, headers));
+  }
+
+  /** Listens on any free port. @throws usage where it cannot listen at that address */
+  static async open(host: string, run: string, holder: Holder): Promise<OwnerServer> {
+    const server = createServer({ settings: { initialWindowSize: WINDOW } });
+    server.on("session", (session) => session.setLocalWindowSize(WINDOW));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (cause) =>
+        reject(new HashbrookError("usage", `--owner-host ${host}: ${cause.message}`, { cause })),
+      );
+      server.listen(0, host, resolve);
+    });
+    return new OwnerServer(server, host, run, holder);
+  }
+
+  get url(): string {
+    const host = this.host.includes(":") ? `[${this.host}]` : this.host;
+    return `http://${host}:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** The weights are those of `round` from now on. */
+  begin(round: number): void {
+    this.round = round;
+    this.open = true;
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+
+  /** The round at hand is folded: it is over. */
+  fold(): void {
+    this.open = false;
+  }
+
+  async close(): Promise<void> {
+    this.server.close();
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+
+  private async take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    stream.on("error", () => {}); // its asker has gone
+    const reply = (status: number, body: string | Uint8Array) => {
+      if (stream.destroyed) return;
+      stream.respond({ ":status": status });
+      stream.end(body);
+    };
+    try {
+      const body = await bodyOf(stream);
+      const answer = answers[headers[":path"] as keyof typeof answers];
+      if (!answer) return reply(BAD, "no such path");
+      const [asked, made] = answer(body);
+      if (asked.run !== this.run) return reply(OTHERS, "an owner of another run");
+      // From here to the answer nothing is awaited while the round is at hand.
+      while (!this.isAt(asked)) {
+        if (asked.round <= this.round) return reply(OVER, "the round is over");
+        if (!this.server.listening) return reply(ENDING, "this owner is ending");
+        await new Promise<void>((resolve) => this.waiting.push(resolve));
+      }
+      reply(OK, made(this.holder));
+    } catch (error) {
+      reply(BAD, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private isAt({ round }: Asked): boolean {
+    return this.open && round === this.round;
+  }
+}
+
+/** What a request asks for, and how it is answered when the weights are there. */
+type Answer = (body: Uint8Array) => readonly [Asked, (holder: Holder) => Uint8Array | string];
+
+const answers: Readonly<Record<(typeof PATHS)[keyof typeof PATHS], Answer>> = {
+  [PATHS.rows]: (body) => {
+    const asked = unpackRows(body);
+    const { table, keys } = asked;
+    const vectors = (holder: Holder) => keys.map(({ shard, keys }) => holder.vectorsOf(table, shard, keys));
+    return [asked, (holder) => packVectors(holder.sizesOf(table), vectors(holder))];
+  },
+  [PATHS.save]: (body) => {
+    const asked = JSON.parse(new TextDecoder().decode(body)) as SaveAsked;
+    return [asked, (holder) => JSON.stringify(holder.save(asked.directory))];
+  },
+};
+
+async function bodyOf(stream: ServerHttp2Stream): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MOST_REQUEST) throw new RangeError(`a request of more than ${MOST_REQUEST} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,205 @@
+import { type ClientHttp2Session, connect } from "node:http2";
+import { join } from "node:path";
+import type { GivenFiles } from "../../../checkpoints/checkpoint.js";
+import { systemClock } from "../../../core/clock.js";
+import { HashbrookError } from "../../../core/errors.js";
+import type { RemoteRows, ShardKeys, ShardShare, TableSizes } from "../../../tables/shard-share.js";
+import type { OwnerNotice } from "../kafka-rounds.js";
+import { PATHS, packRows, type SaveAsked, type SavedShards, unpackVectors, WINDOW } from "./protocol.js";
+import { RoundOver } from "./round-over.js";
+
+/** What is known of a run's owners and rounds. */
+export interface OwnersKnown {
+  /** Where an owner answers, as it has told last. */
+  owner(number: number): OwnerNotice | undefined;
+  /** What lanes have told of a round is whole. */
+  isOver(round: number): boolean;
+  wait(milliseconds: number): Promise<void>;
+}
+
+export interface OwnersOptions {
+  /** How many share the shards. */
+  readonly count: number;
+  /** As `runOf`. */
+  readonly run: string;
+  /** The run's directory. */
+  readonly out: string;
+  /** No lane is worked any more. */
+  readonly stop: AbortSignal;
+}
+
+const RETRY_MS = 20;
+/** An owner that has not answered a lane for so long is asked once more, where it may be by now. */
+const QUIET_MS = 10_000;
+/** Shards may be large. */
+const SAVE_MS = 600_000;
+/** So long is an owner waited for where a run was told to end. */
+const LAST_MS = 30_000;
+
+/** Asks owners for rows of the round at hand, again and again where one does not answer. */
+export class OwnersClient implements RemoteRows {
+  readonly share: ShardShare = { holds: () => false, rows: this };
+  private readonly options: OwnersOptions;
+  private known: OwnersKnown | null = null;
+  private round = 0;
+  private readonly sessions = new Map<string, ClientHttp2Session>();
+  /** By table and owner. */
+  private readonly told = new Map<string, Map<number, TableSizes>>();
+
+  constructor(options: OwnersOptions) {
+    this.options = options;
+  }
+
+  /** Who knows of the run's rounds is there now. */
+  attach(known: OwnersKnown): void {
+    this.known = known;
+  }
+
+  /** What is asked for from now on are the weights of `round`. */
+  begin(round: number): void {
+    this.round = round;
+  }
+
+  /** @throws RoundOver */
+  async pull(table: string, asked: readonly ShardKeys[]): Promise<readonly Float32Array[]> {
+    const { count } = this.options;
+    const vectors = new Map<number, Float32Array>();
+    const owners = [...new Set(asked.map(({ shard }) => shard % count))];
+    await Promise.all(
+      owners.map(async (owner) => {
+        const keys = asked.filter(({ shard }) => shard % count === owner);
+        const answer = unpackVectors(await this.ask(owner, this.rowsAsked(table, keys)));
+        this.note(table, owner, answer.sizes);
+        for (const [i, { shard }] of keys.entries()) vectors.set(shard, answer.vectors[i]);
+      }),
+    );
+    return asked.map(({ shard }) => vectors.get(shard)!);
+  }
+
+  private rowsAsked(table: string, keys: readonly ShardKeys[]): Request {
+    const { round } = this;
+    const isOver = () => this.options.stop.aborted || this.known!.isOver(round);
+    const body = packRows({ run: this.options.run, round, table, keys });
+    return { path: PATHS.rows, body, quietMs: QUIET_MS, isOver };
+  }
+
+  sizes(table: string): TableSizes {
+    const told = [...(this.told.get(table)?.values() ?? [])];
+    const sum = (of: (sizes: TableSizes) => number) => told.reduce((total, sizes) => total + of(sizes), 0);
+    return {
+      rows: sum(({ rows }) => rows),
+      capacity: sum(({ capacity }) => capacity),
+      bytes: sum(({ bytes }) => bytes),
+    };
+  }
+
+  private note(table: string, owner: number, sizes: TableSizes): void {
+    const told = this.told.get(table) ?? new Map<number, TableSizes>();
+    this.told.set(table, told.set(owner, sizes));
+  }
+
+  /**
+   * The files of all shards by the weights of `round`, written by their owners.
+   * @returns null where the round is over
+   * @throws lanes_cut_off where an owner is away, and the run was told to end
+   */
+  async save(round: number): Promise<GivenFiles | null> {
+    const { count, out, run, stop } = this.options;
+    const directory = `shards-${round}-${process.pid}`;
+    const asked: SaveAsked = { run, round, directory };
+    const body = new TextEncoder().encode(JSON.stringify(asked));
+    const last = systemClock.now() + LAST_MS;
+    const isOver = () => {
+      if (stop.aborted && systemClock.now() > last) throw ownerAway();
+      return this.known!.isOver(round);
+    };
+    const owners = Array.from({ length: count }, (_, owner) => owner);
+    try {
+      const answers = await Promise.all(
+        owners.map((owner) => this.ask(owner, { path: PATHS.save, body, quietMs: SAVE_MS, isOver })),
+      );
+      const saved = answers.map((answer) => JSON.parse(new TextDecoder().decode(answer)) as SavedShards);
+      for (const [owner, { sizes }] of saved.entries())
+        for (const [table, told] of Object.entries(sizes)) this.note(table, owner, told);
+      return { directory: join(out, directory), entries: saved.flatMap(({ files }) => files) };
+    } catch (error) {
+      if (error instanceof RoundOver) return null;
+      throw error;
+    }
+  }
+
+  /** Asks until there is an answer. @throws RoundOver */
+  private async ask(number: number, request: Request): Promise<Uint8Array> {
+    for (;;) {
+      const notice = this.known!.owner(number);
+      const answer = notice?.of === this.options.count ? await this.once(notice.url, request) : null;
+      if (answer?.status === 200) return answer.body;
+      if (answer?.status === 409) throw new RoundOver();
+      if (answer?.status === 400)
+        throw new HashbrookError("internal", `owner ${number}: ${new TextDecoder().decode(answer.body)}`);
+      if (request.isOver()) throw new RoundOver();
+      await this.known!.wait(RETRY_MS);
+    }
+  }
+
+  /** @returns null where nobody answers there */
+  private async once(url: string, request: Request): Promise<Reply | null> {
+    const session = this.sessions.get(url) ?? this.connect(url);
+    try {
+      return await post(session, request);
+    } catch {
+      this.sessions.delete(url);
+      session.destroy();
+      return null;
+    }
+  }
+
+  private connect(url: string): ClientHttp2Session {
+    const session = connect(url, { settings: { initialWindowSize: WINDOW } });
+    session.on("connect", () => session.setLocalWindowSize(WINDOW));
+    session.on("error", () => {}); // told by each request
+    this.sessions.set(url, session);
+    return session;
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.sessions.values()) session.destroy();
+  }
+}
+
+interface Request {
+  readonly path: string;
+  readonly body: Uint8Array;
+  readonly quietMs: number;
+  /** Nobody needs the answer any more. */
+  readonly isOver: () => boolean;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body: Uint8Array;
+}
+
+function post(session: ClientHttp2Session, { path, body, quietMs }: Request): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({ ":method": "POST", ":path": path });
+    const chunks: Buffer[] = [];
+    let status = 0;
+    stream.setTimeout(quietMs, () => stream.destroy(new Error("no answer")));
+    stream.on("response", (headers) => {
+      status = Number(headers[":status"]);
+    });
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    stream.on("error", reject);
+    stream.on("close", () =>
+      status === 0 ? reject(new Error("closed")) : resolve({ status, body: Buffer.concat(chunks) }),
+    );
+    stream.end(body);
+  });
+}
+
+function ownerAway(): HashbrookError {
+  return new HashbrookError("lanes_cut_off", "an owner of shards does not answer, so there is no last checkpoint", {
+    hint: "begin all processes of the run again with --resume: they go on from the checkpoint before",
+  });
+}

@@ -1,0 +1,14 @@
+import type { CompiledSpec } from "../../../spec/compiled.js";
+
+/** Shards of the table that has most. */
+export const mostShards = ({ tables }: CompiledSpec): number =>
+  tables.reduce((most, { shards = 1 }) => Math.max(most, shards), 1);
+
+/** Names of blocks that owners hold: those of tables that are split. */
+export function isShardBlock({ tables }: CompiledSpec): (block: string) => boolean {
+  const split = tables.flatMap(({ name, shards = 1 }) => (shards > 1 ? [name] : []));
+  return (block) => {
+    const [, table = "", shard] = /^table\/([^/]*)\.(\d+)\//.exec(block) ?? [];
+    return shard !== undefined && split.includes(table);
+  };
+}

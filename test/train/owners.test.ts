@@ -1,0 +1,175 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, expect, it } from "vitest";
+import { parseSpec } from "../../src/spec/parse.js";
+import { type Holder, OwnerServer } from "../../src/train/lanes/owners/owner-server.js";
+import { OwnersClient } from "../../src/train/lanes/owners/owners-client.js";
+import { nameOf, partsOf, placeOf, unpackPush } from "../../src/train/lanes/owners/push.js";
+import { RoundOver } from "../../src/train/lanes/owners/round-over.js";
+import { isShardBlock, mostShards } from "../../src/train/lanes/owners/split-tables.js";
+import { trainJob } from "../../src/train/run.js";
+
+const RUN = "spec topic";
+const SIZES = { rows: 7, capacity: 9, bytes: 100 };
+const closing: { close(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const one of closing.splice(0)) await one.close();
+});
+
+/** Shards whose vectors tell table, shard, key and the owner's number. */
+const holderOf = (owner: number): Holder => ({
+  vectorsOf: (table, shard, keys) =>
+    Float32Array.from(keys, (key) => Number(key) + 100 * shard + 1000 * owner + table.length),
+  sizesOf: () => SIZES,
+  save: (directory) => ({
+    files: [{ name: `${owner}.safetensors`, bytes: 1, xxh64: directory, blocks: [] }],
+    sizes: { ids: SIZES },
+  }),
+});
+
+async function serverOf(owner: number, run = RUN): Promise<OwnerServer> {
+  const server = await OwnerServer.open("127.0.0.1", run, holderOf(owner));
+  closing.push(server);
+  return server;
+}
+
+/** A client of owners at these addresses, which may change; `over` are rounds that all lanes have told of. */
+function clientOf(urls: string[], over: ReadonlySet<number> = new Set()) {
+  const stopping = new AbortController();
+  const client = new OwnersClient({ count: urls.length, run: RUN, out: "runs", stop: stopping.signal });
+  client.attach({
+    owner: (number) => ({ number, of: urls.length, url: urls[number] }),
+    isOver: (round) => over.has(round),
+    wait: (milliseconds) => sleep(milliseconds),
+  });
+  closing.push(client);
+  return { client, stopping };
+}
+
+const keys = (...given: number[]) => BigUint64Array.from(given, BigInt);
+
+it("rows come from the owners of their shards, in the order that was asked for, and what they hold is known", async () => {
+  const servers = [await serverOf(0), await serverOf(1)];
+  for (const server of servers) server.begin(3);
+  const { client } = clientOf(servers.map(({ url }) => url));
+  client.begin(3);
+  const asked = [2, 1, 0, 3].map((shard) => ({ shard, keys: keys(shard, 9) }));
+  const vectors = await client.pull("ids", asked);
+  expect(vectors.map((floats) => [...floats])).toEqual([
+    [205, 212],
+    [1104, 1112],
+    [3, 12],
+    [1306, 1312],
+  ]);
+  expect(client.sizes("ids")).toEqual({ rows: 14, capacity: 18, bytes: 200 });
+  expect(await client.save(3)).toMatchObject({ entries: [{ name: "0.safetensors" }, { name: "1.safetensors" }] });
+});
+
+it("who asks for a round that is to come waits for it, and who asks for one that is folded is told that it is over", async () => {
+  const server = await serverOf(0);
+  server.begin(1);
+  const { client } = clientOf([server.url]);
+  client.begin(2);
+  let answered = false;
+  const early = client.pull("ids", [{ shard: 0, keys: keys(5) }]).then((vectors) => {
+    answered = true;
+    return vectors;
+  });
+  await sleep(50);
+  expect(answered).toBe(false);
+  server.fold();
+  server.begin(2);
+  expect([...(await early)[0]]).toEqual([8]);
+  server.fold();
+  await expect(client.pull("ids", [{ shard: 0, keys: keys(5) }])).rejects.toBeInstanceOf(RoundOver);
+  expect(await client.save(1)).toBe(null);
+});
+
+it("an owner that has died is asked where it answers by then, and one of another run is not believed", async () => {
+  const [dead, other] = [await serverOf(0), await serverOf(0, "another run")];
+  const urls = [dead.url];
+  await dead.close();
+  other.begin(0);
+  const { client } = clientOf(urls);
+  const pull = client.pull("ids", [{ shard: 0, keys: keys(1) }]);
+  await sleep(60);
+  urls[0] = other.url;
+  await sleep(60);
+  const anew = await serverOf(0);
+  anew.begin(0);
+  urls[0] = anew.url;
+  expect([...(await pull)[0]]).toEqual([4]);
+});
+
+it("nobody is asked any more where all lanes have told of the round, or the run is to end", async () => {
+  const over = new Set<number>();
+  const { client, stopping } = clientOf(["http://127.0.0.1:1"], over);
+  const pull = () => client.pull("ids", [{ shard: 0, keys: keys(1) }]);
+  over.add(0);
+  await expect(pull()).rejects.toBeInstanceOf(RoundOver);
+  over.clear();
+  stopping.abort();
+  await expect(pull()).rejects.toBeInstanceOf(RoundOver);
+});
+
+it("a push says where it belongs, has another name with another byte, and none is made where nothing is brought", () => {
+  const empty = { keys: keys(), gradients: new Float32Array() };
+  const part = { keys: keys(4, 2), gradients: Float32Array.of(1, 2, 3, 4) };
+  const rest = { keys: keys(8), gradients: Float32Array.of(5, 6) };
+  const floats = new Float32Array();
+  const counts = { rows: 2, learned: 2, skipped: 0, weight: 2, positive: 1, squares: 1 };
+  const others = { logits: floats, dense: floats, numbers: floats, times: new Float64Array() };
+  const tables = [{ ...empty, shards: [empty, part, empty] }, rest];
+  const { rest: left, pushes } = partsOf({ ...counts, ...others, tables }, { round: 5, lane: 3 });
+  expect(left.tables).toEqual([{ ...empty, sent: 2 }, rest]);
+  expect(pushes.map(({ shard }) => shard)).toEqual([1]);
+  const [{ bytes, name }] = pushes;
+  expect(placeOf(bytes)).toEqual({ round: 5, lane: 3 });
+  expect(unpackPush(bytes)).toEqual(new Map([[0, part]]));
+  const flipped = bytes.slice();
+  flipped[flipped.length - 9] ^= 1;
+  expect(nameOf(flipped)).not.toBe(name);
+});
+
+const spec = (tables: string) =>
+  parseSpec(
+    `name: split\nevents: { format: tsv, columns: [label, user, u2] }\nlabel: { field: label }
+fields:\n  - { name: user, type: categorical, table: user }\n  - { name: u2, type: categorical, table: u2 }
+tables: { user: { dim: 4, ${tables} }, u2: { dim: 4, encoding: dhe, dhe: { hashes: 8, width: 8 } } }
+tower: { deep_crossing: { residual: [8] } }\ntrain: { lanes: 2, round: 16 }\n`,
+    "split.yaml",
+  );
+
+it("owners hold the blocks of tables that are split, and no others", () => {
+  const split = spec("encoding: exact, shards: 3");
+  expect(mostShards(split)).toBe(3);
+  const isHeld = isShardBlock(split);
+  expect(["table/user.0/rows", "table/user.2/powers", "table/u2.0/rows", "dense/x/w"].map(isHeld)).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+it("more owners than shards, or a delta log beside them, are refused", () => {
+  const topic = {
+    kafka: { brokers: ["localhost:1"] },
+    topic: "t",
+    group: "g",
+    start: { at: "earliest" as const },
+    stop: { at: "end" as const },
+    onLost: "stop" as const,
+  };
+  const out = join(mkdtempSync(join(tmpdir(), "hashbrook-owners-")), "run");
+  const job =
+    (tables: string, more: object = {}) =>
+    () =>
+      trainJob({ model: spec(tables), topic, out, ...more }, true, 2);
+  expect(job("encoding: exact")).toThrow("tables.NAME.shards");
+  expect(job("encoding: exact, shards: 2")).not.toThrow();
+  expect(job("encoding: exact, shards: 2", { publish: { urls: ["file:///x"] } })).toThrow("--publish");
+});
