@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { postOf } from "./lib/closed-loop.js";
+import { postOf } from "./lib/connection.js";
 import { openLoop } from "./lib/open-loop.js";
 import { bodyOf, served, trained } from "./serving/model.js";
 import { type Running, server, withServer } from "./serving/servers.js";

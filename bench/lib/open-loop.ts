@@ -1,5 +1,4 @@
-import { connect, type Socket } from "node:net";
-import { answers, postOf } from "./closed-loop.js";
+import { Connection, percentile, postOf } from "./connection.js";
 
 /** What clients saw that send at a fixed rate, whatever is answered. */
 export interface OpenLoad {
@@ -16,70 +15,73 @@ export interface OpenLoad {
   readonly client_late_p99: number;
 }
 
-/** Connections at most: a request that finds none free waits for one, and its wait counts. */
+/** A request that finds none free waits for one, and its wait counts. */
 const CONNECTIONS = 512;
+/** Before that nothing is counted: half a thousand connections are new to both sides. */
+const WARM_MS = 500;
 
-/** Posts a body at a rate for so long, and waits for all answers. @throws Error where an answer is neither 200 nor 503 */
-export async function openLoop(url: string, body: Uint8Array, perSecond: number, ms: number): Promise<OpenLoad> {
-  const { hostname, port } = new URL(url);
+/**
+ * Posts a body at a rate for so long, on connections that are open before, and waits for all answers.
+ * @throws Error where an answer is neither 200 nor 503
+ */
+export async function openLoop(
+  url: string,
+  body: Uint8Array,
+  perSecond: number,
+  ms: number,
+  connections = CONNECTIONS,
+): Promise<OpenLoad> {
   const request = postOf(url, body);
-  const [idle, due]: [Socket[], number[]] = [[], []];
-  const open = new Set<Socket>();
-  const times: number[] = [];
-  const late: number[] = [];
-  let [sent, refused, wrong] = [0, 0, 0];
-  const sentAt = new Map<Socket, number>();
-  const send = (socket: Socket, at: number) => {
-    sentAt.set(socket, at);
-    socket.write(request);
+  const all = await Connection.openAll(url, connections);
+  const idle = all.slice();
+  const due: number[] = [];
+  const [times, late]: number[][] = [[], []];
+  const warm = Math.min(WARM_MS, ms / 4);
+  const started = performance.now() + warm;
+  const counted = (at: number) => at >= started && at < started + ms;
+  let [sent, answered, good, refused] = [0, 0, 0, 0];
+  const take = (status: number, at: number) => {
+    const now = performance.now();
+    answered++;
+    if (status === 200 && counted(at)) times.push(now - at);
+    if (status === 200 && counted(now)) good++;
+    if (status === 503 && counted(now)) refused++;
+    if (status !== 200 && status !== 503) throw new Error(`${url}: status ${status}`);
   };
-  const connected = (at: number) => {
-    const socket = connect(Number(port), hostname).setNoDelay(true);
-    open.add(socket);
-    socket.on("error", () => wrong++);
-    answers(socket, (status) => {
-      if (status === 200) times.push(performance.now() - sentAt.get(socket)!);
-      else if (status === 503) refused++;
-      else wrong++;
-      const next = due.shift();
-      if (next === undefined) idle.push(socket);
-      else send(socket, next);
+  const use = async (connection: Connection, first: number) => {
+    for (let at: number | undefined = first; at !== undefined; at = due.shift())
+      take(await connection.ask(request), at);
+    idle.push(connection);
+  };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setInterval(() => {
+        const now = performance.now();
+        for (;;) {
+          const at = started - warm + (sent * 1000) / perSecond;
+          if (at > Math.min(now, started + ms)) break;
+          sent++;
+          if (counted(at)) late.push(now - at);
+          const connection = idle.pop();
+          if (connection) use(connection, at).catch(reject);
+          else due.push(at);
+        }
+        if (now < started + ms || answered < sent) return;
+        clearInterval(timer);
+        resolve();
+      }, 1);
     });
-    send(socket, at);
-  };
-  const started = performance.now();
-  await new Promise<void>((resolve) => {
-    const timer = setInterval(() => {
-      const now = performance.now() - started;
-      for (; sent < (Math.min(now, ms) * perSecond) / 1000; sent++) {
-        const at = started + (sent * 1000) / perSecond;
-        late.push(performance.now() - at);
-        const socket = idle.pop();
-        if (socket) send(socket, at);
-        else if (open.size < CONNECTIONS) connected(at);
-        else due.push(at);
-      }
-      if (now < ms || times.length + refused + wrong < sent) return;
-      clearInterval(timer);
-      resolve();
-    }, 1);
-  });
-  const seconds = (performance.now() - started) / 1000;
-  for (const socket of open) socket.destroy();
-  if (wrong > 0) throw new Error(`${url}: ${wrong} of ${sent} answers are neither 200 nor 503`);
-  const each = (count: number) => Math.round(count / seconds);
+  } finally {
+    for (const connection of all) connection.close();
+  }
+  const each = (count: number) => Math.round((1000 * count) / ms);
   return {
     offered_per_second: Math.round(perSecond),
-    good_per_second: each(times.length),
+    good_per_second: each(good),
     refused_per_second: each(refused),
     p50: percentile(times, 0.5),
     p99: percentile(times, 0.99),
     client_late_p50: percentile(late, 0.5),
     client_late_p99: percentile(late, 0.99),
   };
-}
-
-function percentile(values: number[], share: number): number {
-  const sorted = values.sort((a, b) => a - b);
-  return Number((sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(2));
 }
