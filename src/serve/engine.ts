@@ -66,9 +66,9 @@ interface Segment {
 }
 
 /**
- * Scores requests, several in a run. The rows of a run are shared out among the requests that wait: short ones go in whole, long ones
- * part by part; and after a run with long ones comes one of short ones alone, where there are any. So a short one waits for the run under way
- * at most. All candidates of a request are scored by one version of the model.
+ * Scores requests, several in a run. Short ones go in whole, those first that came first; long ones have half of the rows beside them, part by
+ * part in turn; and after a run with long ones comes one of short ones alone, where there are any. So a short one waits for the run under way
+ * and for who came before it. All candidates of a request are scored by one version of the model.
  */
 export class Engine {
   private readonly options: EngineOptions;
@@ -122,26 +122,29 @@ export class Engine {
 
   /** Whose turn it is. */
   private next(works: readonly Work[]): readonly Work[] {
-    const short = works.filter(({ rest }) => rest <= SHORT_BYTES);
+    const short = works.filter(isShort);
     const shortAlone = this.hadLong && short.length > 0;
     this.hadLong = !shortAlone && short.length < works.length;
     return shortAlone ? short : works;
   }
 
-  /** Reads candidates of requests, each at most its share of the rows, and then more of those that have more. */
+  /** Reads candidates of requests: a piece of every request in every run would cost more than its rows do. */
   private fill(works: readonly Work[], now: Answering): Segment[] {
     const segments: Segment[] = [];
+    const [short, long] = [works.filter(isShort), works.filter((work) => !isShort(work))];
     const most = this.rowsOf(now);
     let row = 0;
-    const read = (work: Work, share: number) => {
-      const rows = this.read(work, now, row, Math.min(most, row + share));
+    const read = (work: Work, end: number) => {
+      if (row >= end || work.ended || !this.waiting.has(work.id)) return;
+      const rows = this.read(work, now, row, end);
       if (rows > 0) segments.push({ work, from: row, to: row + rows });
       row += rows;
     };
-    works.forEach((work, i) => {
-      if (row < most) read(work, Math.ceil((most - row) / (works.length - i)));
+    for (const work of short) read(work, long.length > 0 ? most >> 1 : most);
+    long.forEach((work, i) => {
+      read(work, row + Math.ceil((most - row) / (long.length - i)));
     });
-    for (const { work } of segments.slice()) if (row < most && !work.ended) read(work, most - row);
+    for (const work of works) read(work, most);
     return segments;
   }
 
@@ -154,7 +157,7 @@ export class Engine {
     }
   }
 
-  /** Scores the rows that were read; those who have waited since go first next time. @param gathered called when only the rows' own numbers are used */
+  /** Scores the rows that were read; of long requests those who have waited since go first next time. @param gathered called when only the rows' own numbers are used */
   private async score(segments: readonly Segment[], now: Answering, gathered: () => void): Promise<void> {
     const rows = segments.at(-1)?.to ?? 0;
     if (rows === 0) return;
@@ -162,8 +165,9 @@ export class Engine {
     const predicted = await now.scoring.predict(rows, gathered);
     this.learnSpeed((this.options.now() - started) / scoringRows(Math.max(rows, LEAST_ROWS)));
     for (const { work, from, to } of segments) work.take(predicted, now.scoring, from, to);
-    for (const { work } of segments) {
-      if (!this.waiting.delete(work.id)) continue;
+    for (const work of new Set(segments.map(({ work }) => work))) {
+      const keepsPlace = !work.ended && isShort(work);
+      if (keepsPlace || !this.waiting.delete(work.id)) continue;
       if (work.ended) this.done.push(outcomeOf(work, now));
       else this.waiting.set(work.id, work);
     }
@@ -183,6 +187,8 @@ export class Engine {
     if (this.waiting.delete(outcome.id)) this.done.push(outcome);
   }
 }
+
+const isShort = ({ rest }: Work) => rest <= SHORT_BYTES;
 
 function outcomeOf(work: Work, { scoring, examples }: Answering): Outcome {
   const { id, result, options } = work;
