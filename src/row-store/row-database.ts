@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { type Files, nodeFiles } from "../core/files.js";
+import { systemClock } from "../core/clock.js";
+import { type Files, nodeFiles, quietly } from "../core/files.js";
 import { type Frame, openFrames, sealFrame } from "../delta-log/frame.js";
-import type { ServingState } from "../delta-log/state.js";
+import type { ServingRows, ServingState } from "../delta-log/state.js";
 import type { KeptRows, RowKeeper } from "../tables/kept-rows.js";
 import type { StoreSpec } from "../tables/spec.js";
 import { damaged, failure } from "./failures.js";
@@ -9,8 +10,12 @@ import { type Database, openDatabase, openTable, type RootDatabase } from "./lmd
 import { checkFile } from "./meta-pages.js";
 import { StoredRows } from "./stored-rows.js";
 
-/** Where what is served beside rows lies, and where in the log (or of which checkpoint) all of it is. */
+/** Where what is served beside rows lies, and where in the log (or of which checkpoint) all of it is; with it rows that are not in their tables yet. */
 const STATE = Buffer.from("state");
+/** Rows written in one go: about three milliseconds. */
+const AT_ONCE = 100;
+/** More are written for so many milliseconds at a time. */
+const SLICE_MS = 1;
 
 /** One model's rows on disk, and what is served beside them: as one transaction has left them. */
 export class RowDatabase implements RowKeeper {
@@ -23,6 +28,8 @@ export class RowDatabase implements RowKeeper {
   closed = false;
   /** A row was found damaged. */
   private givenUp = false;
+  /** Rows that are kept with the state, which they leave in the end. */
+  private unwritten: { readonly rows: Iterator<void> & Iterable<void>; readonly end: () => void } | null = null;
   /** Bytes of rows that may still come into memory. */
   private room: number;
 
@@ -72,21 +79,83 @@ export class RowDatabase implements RowKeeper {
   }
 
   /**
-   * Writes the rows of an update, and what is served beside them from then on, in one transaction.
-   * @param state null: it is not whole yet
+   * Writes an update, and what is served beside its rows from then on, as a whole. Many rows are kept with the state at first, read from there,
+   * and written into their tables while others go on.
+   * @param state of what is served beside the rows, and of rows that are kept with it
    * @throws HashbrookError row_store_write, row_store_damaged, and nothing has changed
    */
-  write(states: readonly ServingState[], state: Frame | null): void {
+  write(states: readonly ServingState[], state: (rows: readonly ServingRows[]) => Frame): void {
+    this.writeAll();
+    const tables = states.flatMap((one) => one.tables);
+    const put = (frame: Frame) => this.state.putSync(STATE, Buffer.from(sealFrame(frame)));
+    if (countOf(tables) <= AT_ONCE) {
+      this.transaction(() => {
+        for (const _ of this.laid(tables));
+        put(state([]));
+      });
+      return;
+    }
+    this.transaction(() => put(state(tables)));
+    for (const one of tables) this.tables.get(one.name)!.hold(one);
+    const whole = state([]);
+    this.unwritten = { rows: this.laid(tables), end: () => put(whole) };
+    this.goOn();
+  }
+
+  /** Writes rows that nothing is answered by yet: a few at a time, others go on in between. @throws as `write` */
+  async load({ tables }: Pick<ServingState, "tables">): Promise<void> {
+    const rows = this.laid(tables);
+    while (this.slice(rows)) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** The rows that are kept with the state, a few at a time; where that fails they stay there, until the next change. */
+  private goOn(): void {
+    setImmediate(() => {
+      const { unwritten } = this;
+      if (!unwritten || this.closed || this.givenUp) return;
+      quietly(() => {
+        if (this.slice(unwritten.rows)) this.goOn();
+        else this.writeAll();
+      });
+    });
+  }
+
+  /** All of them that are left. */
+  private writeAll(): void {
+    const { unwritten } = this;
+    if (this.givenUp) throw damaged(`${this.path}: a row is not as it was written`);
+    if (!unwritten) return;
+    this.transaction(() => {
+      for (const _ of unwritten.rows);
+      unwritten.end();
+    });
+    this.unwritten = null;
+    for (const rows of this.tables.values()) rows.letGo();
+  }
+
+  /** Takes steps for a moment, in one transaction. @returns whether there may be more */
+  private slice(steps: Iterator<void>): boolean {
+    let more = true;
+    this.transaction(() => {
+      const until = systemClock.now() + SLICE_MS;
+      do more = !steps.next().done;
+      while (more && systemClock.now() < until);
+    });
+    return more;
+  }
+
+  private *laid(tables: readonly ServingRows[]): Generator<void> {
+    for (const { name, removed, keys, weights } of tables) {
+      const rows = this.tables.get(name)!;
+      yield* rows.remove(removed);
+      yield* rows.put(keys, weights);
+    }
+  }
+
+  private transaction(step: () => void): void {
     if (this.givenUp) throw damaged(`${this.path}: a row is not as it was written`);
     try {
-      this.root.transactionSync(() => {
-        for (const { name, removed, keys, weights } of states.flatMap(({ tables }) => tables)) {
-          const rows = this.tables.get(name)!;
-          rows.remove(removed);
-          rows.put(keys, weights);
-        }
-        if (state) this.state.putSync(STATE, Buffer.from(sealFrame(state)));
-      });
+      this.root.transactionSync(step);
     } catch (error) {
       throw failure(this.path, error);
     }
@@ -99,7 +168,12 @@ export class RowDatabase implements RowKeeper {
   }
 
   async close(): Promise<void> {
+    // What cannot be written stays with the state.
+    quietly(() => this.writeAll());
     this.closed = true;
     await this.root.close();
   }
 }
+
+const countOf = (tables: readonly ServingRows[]) =>
+  tables.reduce((sum, { keys, removed }) => sum + keys.length + removed.length, 0);

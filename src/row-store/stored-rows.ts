@@ -1,4 +1,5 @@
 import { systemClock } from "../core/clock.js";
+import type { ServingRows } from "../delta-log/state.js";
 import { crc32c } from "../kernels/hash.js";
 import type { KeptRows } from "../tables/kept-rows.js";
 import { damaged, failure } from "./failures.js";
@@ -12,6 +13,8 @@ const GO = 64;
 const FROM_DISK_MS = 0.02;
 const AT_A_TIME = 4;
 
+type Held = Pick<ServingRows, "keys" | "weights" | "removed">;
+
 /** The rows of one store in a database: key u64 (big-endian, so that they lie in order) → f32[dim], CRC-32C of key and weights. */
 export class StoredRows implements KeptRows {
   private readonly onDamage: () => void;
@@ -23,6 +26,8 @@ export class StoredRows implements KeptRows {
   private readonly key: Buffer;
   private readonly value: Buffer;
   private readonly weights: Buffer;
+  /** By key the weights of rows that are not written yet; null: the row is removed. */
+  private held: Map<bigint, Uint8Array | null> | null = null;
 
   /** @param onDamage told before an error says so */
   constructor(name: string, dim: number, rows: Database, onDamage: () => void) {
@@ -40,14 +45,43 @@ export class StoredRows implements KeptRows {
     return (this.rows.getStats() as { entryCount: number }).entryCount;
   }
 
+  /** Rows that are not written yet are read from here; without one a key's row is removed. */
+  hold({ keys, weights, removed }: Held): void {
+    this.held ??= new Map();
+    for (const key of removed) this.held.set(key, null);
+    const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
+    const size = this.weights.length;
+    keys.forEach((key, i) => {
+      this.held!.set(key, bytes.subarray(i * size, (i + 1) * size));
+    });
+  }
+
+  /** All of those were written. */
+  letGo(): void {
+    this.held = null;
+  }
+
   read(keys: BigUint64Array, take: (place: number, weights: Uint8Array) => void): void | Promise<void> {
+    const { held } = this;
+    if (!held) return this.readKept(keys, take);
+    const others: number[] = [];
+    keys.forEach((key, place) => {
+      const found = held.get(key);
+      if (found) take(place, found);
+      else if (found === undefined) others.push(place);
+    });
+    const rest = BigUint64Array.from(others, (place) => keys[place]);
+    return this.readKept(rest, (place, weights) => take(others[place], weights));
+  }
+
+  private readKept(keys: BigUint64Array, take: (place: number, weights: Uint8Array) => void): void | Promise<void> {
     const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
     const slow = this.readSome(halves, 0, take);
     if (keys.length > GO) return slow ? this.readAhead(halves, GO, take) : this.readOn(halves, GO, take);
   }
 
-  /** Writes rows, within a transaction. @param weights f32[keys × dim] */
-  put(keys: BigUint64Array, weights: Float32Array): void {
+  /** Writes rows, one a step, within transactions. @param weights f32[keys × dim] */
+  *put(keys: BigUint64Array, weights: Float32Array): Generator<void> {
     const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
     const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
     const size = this.weights.length;
@@ -56,14 +90,17 @@ export class StoredRows implements KeptRows {
       this.weights.set(bytes.subarray(i * size, (i + 1) * size));
       this.value.writeUInt32LE(this.check(), size);
       this.rows.putSync(this.key, this.value);
+      yield;
     }
   }
 
-  remove(keys: BigUint64Array): void {
+  /** Removes rows, one a step. */
+  *remove(keys: BigUint64Array): Generator<void> {
     const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
     for (let i = 0; i < keys.length; i++) {
       this.nameRow(halves, i);
       this.rows.removeSync(this.key);
+      yield;
     }
   }
 

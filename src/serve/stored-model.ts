@@ -32,8 +32,8 @@ export interface Storing {
 }
 
 /**
- * A model that serves, whose rows lie on disk. A change is written first, in one transaction with its place in the log, so that the process
- * may end at any time; where it cannot be written nothing has changed.
+ * A model that serves, whose rows lie on disk. A change is kept first, in one transaction with its place in the log, so that the process
+ * may end at any time; where it cannot be kept nothing has changed.
  */
 export class StoredModel extends ScoringModel {
   private readonly database: RowDatabase;
@@ -88,15 +88,12 @@ export class StoredModel extends ScoringModel {
     const { examples } = checkpoint;
     const facts = { run, number: 0, version: examples, link, epoch: NO_LOG, sent: 0, newestEvent: null, held: null };
     try {
-      if (same) model.apply([decodePart(kept.frame.body).state], examples, facts);
+      if (same) await model.apply([decodePart(kept.frame.body).state], examples, facts);
       else {
         for (const store of model.database.stores)
-          for (const rows of rowsOfCheckpoint(checkpoint, store)) {
-            model.database.write([{ tables: [rows], dense: [], statistics: null }], null);
-            await new Promise((resolve) => setImmediate(resolve));
-          }
+          for (const rows of rowsOfCheckpoint(checkpoint, store)) await model.database.load({ tables: [rows] });
         model.model.restoreBeside(blocksOf(checkpoint));
-        model.apply([], examples, facts);
+        await model.apply([], examples, facts);
       }
       return { model, examples, skipped, quality: qualityOf({ spec, checkpoint }) };
     } catch (error) {
@@ -105,11 +102,18 @@ export class StoredModel extends ScoringModel {
     }
   }
 
-  override apply(states: readonly ServingState[], _examples = 0, place?: KeptPlace): void {
-    for (const state of states) this.model.serving.check(state);
-    this.database.write(states, place ? keptFrame(place, this.spec, this.model.serving.beside(states)) : null);
-    if (place) this.directory.whole(this.database);
-    super.apply(states);
+  override async apply(states: readonly ServingState[], _examples = 0, place?: KeptPlace): Promise<void> {
+    const { serving } = this.model;
+    for (const state of states) serving.check(state);
+    if (place) this.keep(states, place);
+    else for (const state of states) await this.database.load(state);
+    await super.apply(states);
+  }
+
+  private keep(states: readonly ServingState[], place: KeptPlace): void {
+    const beside = this.model.serving.beside(states);
+    this.database.write(states, (tables) => keptFrame(place, this.spec, { ...beside, tables }));
+    this.directory.whole(this.database);
   }
 
   override async close(): Promise<void> {

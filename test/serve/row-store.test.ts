@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -104,6 +104,53 @@ describe("rows on disk", () => {
       expect(await worlds[0].score(candidates)).toEqual(await worlds[1].score(candidates));
     for (const model of models) await model.close();
     await rows.close();
+    await trainer.model.close();
+  });
+
+  it("of a large entry are answered by at once, and are all there where the process ended before they were in their tables", async () => {
+    const path = folder();
+    const trainer = await trainerOf(tower("exact"));
+    await trainer.learn();
+    const rows = await RowDirectory.open(path, { cacheBytes });
+    const first = world({ rows });
+    const model = await first.open(trainer);
+    await model.apply([...trainer.model.serving.pack("all").states()], trainer.examples, placeOf(trainer, 0));
+    trainer.delta();
+    await trainer.learn();
+    const delta = trainer.delta();
+    const [{ name, dim }] = delta.flatMap(({ tables }) => tables);
+    const keys = BigUint64Array.from({ length: 3000 }, (_, i) => BigInt(i) << 20n);
+    const table = { name, dim, keys, weights: new Float32Array(keys.length * dim), removed: new BigUint64Array(0) };
+    const many = { tables: [table], dense: [], statistics: null };
+    await model.apply([...delta, many], trainer.examples, placeOf(trainer, 1));
+    const killed = folder();
+    mkdirSync(join(killed, "1"));
+    cpSync(join(path, "1/data.mdb"), join(killed, "1/data.mdb"));
+    const check = async ({ score }: ReturnType<typeof world>) => {
+      const answers: number[][] = [];
+      for (const candidates of asked) answers.push(await score(candidates));
+      expect(answers).toEqual(await expected(trainer));
+    };
+    await check(first);
+    await model.close();
+    await rows.close();
+
+    const tablesOf = (directory: RowDirectory) => decodePart(directory.kept!.frame.body).state.tables;
+    const left = await RowDirectory.open(killed, { cacheBytes });
+    expect(left.kept).toMatchObject(placeOf(trainer, 1));
+    const { state } = decodePart(left.kept!.frame.body);
+    expect(state.tables.some((some) => some.keys.length === 3000)).toBe(true);
+    const second = world({ rows: left });
+    const again = await second.open(trainer);
+    await again.apply([state], trainer.examples, placeOf(trainer, 1));
+    await check(second);
+    await again.close();
+    await left.close();
+    for (const one of [path, killed]) {
+      const whole = await RowDirectory.open(one, { cacheBytes });
+      expect(tablesOf(whole)).toEqual([]);
+      await whole.close();
+    }
     await trainer.model.close();
   });
 
