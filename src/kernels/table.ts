@@ -48,6 +48,16 @@ export interface TableKernel {
   putRows(keys: number, count: number, given: number, floats: number): void;
   /** In place of each of `count` u64 keys: its row (u32, 0xffffffff where nothing was learned), and 1 where `putRows` would not change it. */
   compareRows(keys: number, count: number, given: number, floats: number): void;
+  /** Rows of a serving exact table that change all at once, see assembly/table/staging.ts. After `reserve` for all of them. */
+  beginStaging(): void;
+  /** Of `count` u64 keys, weights f32[count × floats] at `given`, takes those that are new. All before the others. */
+  stageNew(keys: number, count: number, given: number, floats: number): void;
+  /** The same keys again: takes those that are not new. */
+  stageChanged(keys: number, count: number, given: number, floats: number): void;
+  stageRemoved(keys: number, count: number): void;
+  showStaged(): void;
+  /** Until it returns 0; readers may read in between. */
+  settleStaged(most: number): number;
   remove(key: bigint): number;
   /** Gives up an exact table's row; the last one takes its number. */
   removeRow(row: number): void;

@@ -14,6 +14,7 @@ import type { StoreSpec } from "../spec/compiled.js";
 import { StoreDifference } from "../tables/difference.js";
 import type { RowStore, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
+import { type StagedUpdate, stagedUpdate } from "./staged-update.js";
 
 /** About how many bytes a piece of a packed model holds by default. */
 export const PART_BYTES = 512 << 10;
@@ -116,6 +117,15 @@ export class ReplicaState implements Publishable {
   }
 
   /**
+   * Looks at the pieces of an update, and makes room for what of it can be put in while others read; they have to hear of that before.
+   * @throws HashbrookError checkpoint_mismatch, table_full, and nothing has changed
+   */
+  staged(states: readonly ServingState[]): StagedUpdate {
+    for (const state of states) this.check(state);
+    return stagedUpdate(this.stores, states, (state) => this.prepared(state));
+  }
+
+  /**
    * Where a piece's rows and dense weights go.
    * @throws HashbrookError checkpoint_mismatch where it is of another model
    */
@@ -161,6 +171,11 @@ export class ReplicaState implements Publishable {
     const store = this.stores.find(({ spec }) => spec.name === name)!;
     for (const rows of store.exportRows())
       yield { name, dim: store.layout.dim, ...rows, removed: new BigUint64Array(0) };
+  }
+
+  /** Makes room for as many rows again where there is any, so that an update seldom has to. */
+  makeRoom(): void {
+    for (const store of this.stores) if (store.stages) store.kernel.reserve(store.rows);
   }
 
   /** Bytes of what is served beside rows. */

@@ -17,7 +17,7 @@ export class AttachedModel {
   private readonly gate: Gate;
   private readonly shared: SharedModel;
   private readonly calibration: SharedValue<CalibrationState>;
-  private changes = -1;
+  private moves = -1;
 
   private constructor(scoring: ScoringModel, shared: SharedModel, reader: number) {
     this.scoring = scoring;
@@ -41,13 +41,13 @@ export class AttachedModel {
   enter(): Answering {
     const { gate, scoring, shared } = this;
     gate.enter();
-    if (this.changes !== gate.changes) {
+    if (this.moves !== gate.moves) {
       scoring.model.serving.refresh(shared.dense);
       const calibration = this.calibration.read();
       if (calibration) scoring.model.calibrator?.use(calibration);
-      this.changes = gate.changes;
+      this.moves = gate.moves;
     }
-    return { scoring, examples: gate.examples, stamp: `${shared.id} ${this.changes}` };
+    return { scoring, examples: gate.examples, stamp: `${shared.id} ${gate.changes}` };
   }
 
   leave(): void {

@@ -1,7 +1,8 @@
-/** i32 places in a gate's memory: the writer's flag, how often something changed, and one for every reader. */
+/** i32 places in a gate's memory: the writer's flag, how often something changed, how often anything moved, and one for every reader. */
 const WRITER = 0;
 const CHANGES = 1;
-const READERS = 2;
+const MOVES = 2;
+const READERS = 3;
 /** Bytes before the i32 places: f64, how much was learned. */
 const HEAD = 8;
 /** A reader that is gone is looked for so often. */
@@ -40,6 +41,11 @@ export class Gate {
   /** Another number after every change. */
   get changes(): number {
     return this.places[CHANGES];
+  }
+
+  /** Another number after every change, and where what is read lies elsewhere than before. */
+  get moves(): number {
+    return this.places[MOVES];
   }
 
   /** Nothing changes from now on until `leave`. */
@@ -84,6 +90,23 @@ export class Gate {
 
   /** Changes something while nobody reads. */
   change(step: () => void, examples: number): void {
+    this.move(() => {
+      step();
+      this.learned[0] = examples;
+      this.places[CHANGES]++;
+    });
+  }
+
+  /** Does something while nobody reads that readers have to hear of, though they see no change. */
+  move(step: () => void): void {
+    this.close(() => {
+      step();
+      this.places[MOVES]++;
+    });
+  }
+
+  /** Does something while nobody reads, of which nobody needs to hear. */
+  close(step: () => void): void {
     const { places } = this;
     Atomics.store(places, WRITER, 1);
     try {
@@ -91,8 +114,6 @@ export class Gate {
         while (Atomics.load(places, place) !== 0) Atomics.wait(places, place, 1, LOOK_MS);
       }
       step();
-      this.learned[0] = examples;
-      places[CHANGES]++;
     } finally {
       Atomics.store(places, WRITER, 0);
       Atomics.notify(places, WRITER);

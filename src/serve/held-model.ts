@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { batchLayout } from "../core/batch.js";
+import { systemClock } from "../core/clock.js";
 import type { CalibrationState, ServingState } from "../delta-log/state.js";
 import { createModel } from "../model/create.js";
 import type { Model } from "../model/model.js";
@@ -12,6 +14,12 @@ import { fillOf, type TableFill } from "./live/fill.js";
 import type { SharedModel } from "./model-calls.js";
 import { CAPACITY } from "./scoring-model.js";
 import { SharedValue } from "./shared-value.js";
+
+/** Rows of an update that readers wait for: about a millisecond. */
+const AT_ONCE = 8192;
+/** Steps of a larger one take so long at a time, and then readers have so long. */
+const SLICE_MS = 0.5;
+const REST_MS = 1;
 
 /** A model whose rows other threads read. It scores nothing itself. */
 export class HeldModel {
@@ -49,12 +57,27 @@ export class HeldModel {
     return new HeldModel({ id, spec, precision, stores, gate, dense, calibration: memory }, model);
   }
 
-  /** Applies the pieces of an update, of which readers see all or nothing. They are looked at before readers have to wait. */
-  apply(states: readonly ServingState[], examples: number): void {
-    const steps = states.map((state) => this.model.serving.prepared(state));
+  /**
+   * Applies the pieces of an update, of which readers see all or nothing. They are looked at before readers have to wait; most of a large one is
+   * put in beside what they read, a few rows at a time.
+   */
+  async apply(states: readonly ServingState[], examples: number): Promise<void> {
+    const { serving } = this.model;
+    const tables = states.flatMap((state) => state.tables);
+    const rows = tables.reduce((sum, { keys, removed }) => sum + keys.length + removed.length, 0);
+    if (rows > AT_ONCE) return this.applyStaged(states, examples);
+    const steps = states.map((state) => serving.prepared(state));
     this.change(() => {
       for (const step of steps) step();
     }, examples);
+  }
+
+  private async applyStaged(states: readonly ServingState[], examples: number): Promise<void> {
+    const update = this.move(() => this.model.serving.staged(states));
+    await this.inSlices(update.stage());
+    this.change(() => update.show(), examples);
+    await this.inSlices(update.settle());
+    this.move(() => {});
   }
 
   /** Takes a checkpoint's model, piece by piece: it was empty. */
@@ -63,13 +86,14 @@ export class HeldModel {
     this.change(() => {
       for (const { spec } of tables.flatMap(({ stores }) => stores))
         for (const rows of rowsOf(spec)) serving.apply({ tables: [rows], dense: [], statistics: null });
+      serving.makeRoom();
       serving.apply(beside);
     }, examples);
   }
 
   /** Serves from now on what another checkpoint's model of the same spec does. What differs is found before readers have to wait. */
-  become({ rowsOf, beside, examples }: CheckpointSource): void {
-    this.apply([...this.model.serving.difference(rowsOf, beside)], examples);
+  async become({ rowsOf, beside, examples }: CheckpointSource): Promise<void> {
+    await this.apply([...this.model.serving.difference(rowsOf, beside)], examples);
   }
 
   private change(step: () => void, examples: number): void {
@@ -79,6 +103,27 @@ export class HeldModel {
       model.serving.tell(shared.dense);
       if (model.calibrator) this.calibration.write(model.calibrator.snapshot());
     }, examples);
+  }
+
+  /** Does what readers have to hear of, though they see no change. */
+  private move<T>(step: () => T): T {
+    let made: T;
+    this.gate.move(() => {
+      made = step();
+      this.model.serving.tell(this.shared.dense);
+    });
+    return made!;
+  }
+
+  /** Takes steps while nobody reads, for a moment at a time, and lets others read in between. */
+  private async inSlices(steps: Iterator<void>): Promise<void> {
+    for (let done = false; !done; await sleep(REST_MS)) {
+      this.gate.close(() => {
+        const until = systemClock.now() + SLICE_MS;
+        do done = steps.next().done === true;
+        while (!done && systemClock.now() < until);
+      });
+    }
   }
 
   /** What its tables say; no update comes meanwhile. */

@@ -28,7 +28,7 @@ answerCalls<ModelCalls>(parentPort!, {
       const isSame = same && specHash(same.shared.spec) === specHash(spec);
       const held = isSame ? same : await HeldModel.create(spec, { id, readers, precision });
       try {
-        if (isSame) held.become(source);
+        if (isSame) await held.become(source);
         else held.fill(source);
       } catch (error) {
         if (!isSame) await held.close();
@@ -39,8 +39,8 @@ answerCalls<ModelCalls>(parentPort!, {
     });
   },
 
-  apply({ id, states, examples }) {
-    models.get(id)!.apply(states, examples);
+  async apply({ id, states, examples }) {
+    await models.get(id)!.apply(states, examples);
   },
 
   ask({ id, question }) {

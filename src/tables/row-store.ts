@@ -25,6 +25,8 @@ export abstract class RowStore {
   readonly spec: StoreSpec;
   /** True where rows are known by their keys, false where by their numbers. */
   readonly keyed: boolean;
+  /** True where rows that are read by others can be replaced a few at a time (`StagedRows`). */
+  readonly stages: boolean;
   /** True where all rows are in memory. */
   readonly whole: boolean = true;
   readonly optimizer: Optimizer;
@@ -52,6 +54,7 @@ export abstract class RowStore {
   constructor(spec: StoreSpec, options: StoreOptions, keyed: boolean, indexed: boolean) {
     this.spec = spec;
     this.keyed = keyed;
+    this.stages = indexed && options.sharing?.role === "owner";
     this.optimizer = optimizerFor(spec.optimizer);
     this.layout = layoutOf(spec, this.optimizer, options);
     const { sharing, serving, workspace } = options;

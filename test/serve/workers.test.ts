@@ -78,11 +78,20 @@ it.each(servedSpecs)("scores in threads have predict's bits, whatever they are a
   await trainer.model.close();
 });
 
+/** Rows of ids that nobody asks for: so many that a thread's model takes the update a few at a time. */
+function others(states: readonly ServingState[], rows: number): ServingState[] {
+  const [{ name, dim }] = states.flatMap(({ tables }) => tables);
+  const keys = BigUint64Array.from({ length: rows }, (_, i) => BigInt(i) << 20n);
+  const table = { name, dim, keys, weights: new Float32Array(rows * dim), removed: new BigUint64Array(0) };
+  return [{ tables: [table], dense: [], statistics: null }];
+}
+
 describe("while entries are applied every few milliseconds", () => {
   it.each([
-    ["threads", threads],
-    ["the calling thread", local],
-  ])("all scores of an answer are of one version, in %s", async (_, { open, score, change }) => {
+    ["threads", threads, 0],
+    ["threads, large ones", threads, 10_000],
+    ["the calling thread", local, 0],
+  ])("all scores of an answer are of one version, in %s", async (_, { open, score, change }, more) => {
     const trainer = await trainerOf(tower("exact"));
     await trainer.learn();
     const hosted = await open(trainer);
@@ -97,7 +106,8 @@ describe("while entries are applied every few milliseconds", () => {
     for (let i = 0; i < 30; i++) {
       await trainer.learn();
       await note();
-      states.push({ delta: trainer.delta(), examples: trainer.examples });
+      const delta = trainer.delta();
+      states.push({ delta: [...delta, ...(more > 0 ? others(delta, more) : [])], examples: trainer.examples });
     }
     let done = false;
     const versions = new Set<number>();

@@ -54,6 +54,7 @@ export { similarities } from "./nearest";
 export { identify, numberRows } from "./numbered";
 export { compareRows, plant, put, putRows, rowFor } from "./new-rows";
 export { configurePrecision, configureRow, setServing, unpack } from "./row-state";
+export { beginStaging, settleStaged, showStaged, stageChanged, stageNew, stageRemoved } from "./staging";
 export { adamRestore, power1, power2 } from "./optimizers/adam";
 export { beginStep, configureOptimizer } from "./optimizers/index";
 export { indexAddress, probes, seedIndex } from "./key-index";

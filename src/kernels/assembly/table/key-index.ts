@@ -17,6 +17,10 @@ export const FULL_GROUP_KEYS: u32 = 9;
 
 /** Places of keys in the index, and of a batch's in its own, follow from it: of no one's choice, so that nobody can make keys meet. */
 export let secret: u64 = 0;
+/** Rows of a key from this one on are not seen (yet), count in place of others of the same key, and say that the key has no row: staging.ts. */
+export let hiddenFrom: u32 = NONE;
+export let newerFrom: u32 = 0;
+export let goneFrom: u32 = NONE;
 /** Of a hash table: where its marks lie. */
 export let indexBase: usize = 0;
 export let groupMask: u32 = 0;
@@ -29,6 +33,13 @@ export function placeIndex(base: usize): void {
 /** It has so many groups, a power of two. */
 export function setGroups(groups: u32): void {
   groupMask = groups - 1;
+}
+
+/** Which rows are seen: all of them, but while some are staged. */
+export function see(hidden: u32, newer: u32, gone: u32): void {
+  hiddenFrom = hidden;
+  newerFrom = newer;
+  goneFrom = gone;
 }
 
 /** Nothing that is learned or saved depends on it. Before anything has a place. */
@@ -52,15 +63,19 @@ export function find(key: u64): u32 {
   const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
   let group = <u32>hash & groupMask;
   let left = groupMask;
+  let found = NONE;
   while (true) {
     const at = indexBase + <usize>group * GROUP_BYTES;
     let hits = i8x16.bitmask(i8x16.eq(v128.load(at), tag)) & SLOTS;
     while (hits) {
       const row = load<u32>(at + ((<usize>ctz(hits)) << 2), 16);
-      if (keyAt(row) == key) return row;
+      if (keyAt(row) == key && row < hiddenFrom) {
+        if (row >= newerFrom) return row < goneFrom ? row : NONE;
+        found = row;
+      }
       hits &= hits - 1;
     }
-    if (load<u32>(at, PASSED) == 0 || left-- == 0) return NONE;
+    if (load<u32>(at, PASSED) == 0 || left-- == 0) return found;
     group = after(group, hash);
   }
 }

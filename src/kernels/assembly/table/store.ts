@@ -6,14 +6,18 @@ import { drawWeights } from "./initial";
 import {
   find,
   FULL_GROUP_KEYS,
+  goneFrom,
   GROUP_BYTES,
   GROUP_KEYS,
   groupMask,
+  hiddenFrom,
   index,
   indexBase,
+  newerFrom,
   placeIndex,
   renumber,
   secret,
+  see,
   seedIndex,
   setGroups,
   touchIndex,
@@ -114,6 +118,9 @@ class SharedTable {
   rowCount: u32;
   rowCapacity: u32;
   groupMask: u32;
+  hiddenFrom: u32;
+  newerFrom: u32;
+  goneFrom: u32;
 }
 
 /** Writes it to `at`, for other instances over this memory, while none of them reads. */
@@ -126,6 +133,9 @@ export function share(at: usize): void {
   told.rowCount = rowCount;
   told.rowCapacity = rowCapacity;
   told.groupMask = groupMask;
+  told.hiddenFrom = hiddenFrom;
+  told.newerFrom = newerFrom;
+  told.goneFrom = goneFrom;
 }
 
 /** Reads it, after every change of the table. */
@@ -138,6 +148,7 @@ export function refresh(at: usize): void {
   rowCount = told.rowCount;
   rowCapacity = told.rowCapacity;
   setGroups(told.groupMask + 1);
+  see(told.hiddenFrom, told.newerFrom, told.goneFrom);
   rowMask = (rowCapacity & (rowCapacity - 1)) == 0 ? rowCapacity - 1 : 0;
 }
 
@@ -350,6 +361,11 @@ export function changesAddress(): usize {
 @inline
 export function nextRow(): u32 {
   return rowCount++;
+}
+
+/** The last rows are given up, which the index has no more. */
+export function cutRows(count: u32): void {
+  rowCount = count;
 }
 
 /**
