@@ -14,6 +14,8 @@ export function postOf(url: string, body: Uint8Array): Buffer {
 
 /** A keep-alive connection of a client that shares its cores with the server: it sends bytes that are there, and makes nothing of an answer. */
 export class Connection {
+  /** A server closes connections that say nothing for long. */
+  closed = false;
   private readonly socket: Socket;
   private waiting: Buffer | null = null;
   private answered: (status: number) => void = () => {};
@@ -36,7 +38,10 @@ export class Connection {
     const socket = connect({ host: hostname, port: Number(port), onread: { buffer: memory, callback } }, opened);
     socket.setNoDelay(true);
     socket.on("error", (error) => this.failed(error));
-    socket.on("close", () => this.failed(new Error(`${url}: closed`)));
+    socket.on("close", () => {
+      this.closed = true;
+      this.failed(new Error(`${url}: closed`));
+    });
     this.socket = socket;
   }
 

@@ -48,7 +48,9 @@ export async function openLoop(
     if (status === 503 && counted(now)) refused++;
     if (status !== 200 && status !== 503) throw new Error(`${url}: status ${status}`);
   };
-  const use = async (connection: Connection, first: number) => {
+  const use = async (found: Connection, first: number) => {
+    const connection = found.closed ? await Connection.open(url) : found;
+    if (found.closed) all.push(connection);
     for (let at: number | undefined = first; at !== undefined; at = due.shift())
       take(await connection.ask(request), at);
     idle.push(connection);
