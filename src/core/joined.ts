@@ -1,8 +1,11 @@
+type Joinable =
+  | Float32Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | BigUint64Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>;
+
 /** Numbers, one piece behind the other, in memory of their own. */
-export function joined<A extends Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>>(
-  kind: new (length: number) => A,
-  parts: readonly ArrayLike<A[number]>[],
-): A {
+export function joined<A extends Joinable>(kind: new (length: number) => A, parts: readonly ArrayLike<A[number]>[]): A {
   const all = new kind(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {

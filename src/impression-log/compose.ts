@@ -1,4 +1,5 @@
 import { MAX_ROW } from "../decode/reject.js";
+import type { ModelVersion } from "../serve/engine.js";
 import { MEMBER } from "./impression.js";
 import type { Lines } from "./lines.js";
 import { EventWriter, type SplitRequest, type Stamp } from "./merge.js";
@@ -10,9 +11,8 @@ export interface Scoring {
   readonly body: Uint8Array;
   readonly scores: Float32Array;
   readonly calibrated: Float32Array | undefined;
-  readonly model: string;
-  readonly version: number;
-  readonly specHash: string;
+  /** What scored it. */
+  readonly model: ModelVersion;
   /** Milliseconds since 1970. */
   readonly time: number;
   readonly drawn:
@@ -45,7 +45,7 @@ export class Composer {
 
   /** @returns lines left out: those of over 4 MiB, or all of a request that would have over about 64 MiB */
   compose(lines: Lines, scoring: Scoring): number {
-    const { shape, writer } = this.writers.get(scoring.specHash)!;
+    const { shape, writer } = this.writers.get(scoring.model.spec_hash)!;
     const body = Buffer.from(scoring.body.buffer, scoring.body.byteOffset, scoring.body.byteLength);
     const request = writer.split(body);
     const count = request.candidates.length;
@@ -63,9 +63,9 @@ export class Composer {
   }
 
   /** What all lines of a request begin with. */
-  private head({ request, model, version, specHash, time, drawn }: Scoring, candidates: number): string {
+  private head({ request, model: { model, version, spec_hash }, time, drawn }: Scoring, candidates: number): string {
     const { precision, dims } = this.serving;
-    const said = { request, candidates, time, model, version, spec_hash: specHash };
+    const said = { request, candidates, time, model, version, spec_hash };
     const text = JSON.stringify({ ...said, precision, dims, explore: drawn?.policy });
     return `{"${MEMBER}":${text.slice(0, -1)},`;
   }

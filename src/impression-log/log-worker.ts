@@ -4,6 +4,7 @@ import { answerCalls } from "../serve/thread-calls.js";
 import type { LogCalls } from "./log-calls.js";
 import { LogWriter } from "./log-writer.js";
 import { openSink } from "./open-sink.js";
+import { unpackScorings } from "./packed-scorings.js";
 
 let writer: LogWriter;
 
@@ -16,7 +17,7 @@ answerCalls<LogCalls>(parentPort!, {
     writer.tell(specHash, shape);
     return undefined;
   },
-  write: (scorings) => writer.write(scorings),
+  write: (packed) => writer.write(unpackScorings(packed)),
   tick: () => writer.tick(),
   close: () => writer.close(),
 });

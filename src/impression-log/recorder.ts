@@ -9,6 +9,7 @@ import { specHash } from "../spec/hash.js";
 import type { Scoring, Serving } from "./compose.js";
 import type { LogCalls } from "./log-calls.js";
 import type { Written } from "./log-writer.js";
+import { packScorings } from "./packed-scorings.js";
 import { type Shape, shapeOf } from "./shape.js";
 
 /** Writes what a recorder hands over, in its order, elsewhere. */
@@ -95,10 +96,7 @@ export class Recorder implements Impressions {
     }
     this.waiting += bytes;
     this.nextBytes += bytes;
-    // Memory that others share would be copied whole.
-    const [own, raw, corrected] = [new Uint8Array(body), scores.slice(), calibrated?.slice()];
-    const version = { model: model.model, version: model.version, specHash: model.spec_hash };
-    this.next.push({ request, body: own, scores: raw, calibrated: corrected, ...version, time: wallTime(), drawn });
+    this.next.push({ request, body, scores, calibrated, model, time: wallTime(), drawn });
     if (this.nextBytes >= HANDED_BYTES) this.hand();
     else this.timer ??= setTimeout(() => this.hand(), HANDED_MS);
   }
@@ -153,18 +151,16 @@ export class Recorder implements Impressions {
 
 /** Whether a request is in the share: the same on every server. */
 export function isSampled(request: string, share: number): boolean {
-  return share >= 1 || Number(xxh64(request, SEED) >> 11n) / 2 ** 53 < share;
+  return share >= 1 || Number(xxh64(request, SEED) >> 11n) < share * 2 ** 53;
 }
 
 function inThread(calls: ThreadCalls<LogCalls>): Writer {
   return {
     tell: (specHash, shape) => void calls.call("tell", { specHash, shape }).catch(() => undefined),
-    write: (scorings) =>
-      calls.call(
-        "write",
-        scorings,
-        scorings.map(({ body }) => body.buffer as ArrayBuffer),
-      ),
+    write: (scorings) => {
+      const packed = packScorings(scorings);
+      return calls.call("write", packed, [packed.bodies.buffer, packed.scores.buffer]);
+    },
     tick: () => calls.call("tick", undefined),
     close: async () => {
       const written = await calls.call("close", undefined);

@@ -26,10 +26,16 @@ const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
 /** XXH64 of bytes, or of a text's UTF-8 bytes. `seed` is an unsigned 64-bit number, 0 by default. */
 export function xxh64(data: string | Uint8Array, seed = 0n): bigint {
-  const bytes = typeof data === "string" ? encoder.encode(data) : data;
-  if (bytes.byteLength > PIECE_BYTES) return new Xxh64(seed).update(bytes).digest();
-  input.set(bytes);
-  return unsigned(kernel.hash(bytes.byteLength, seed));
+  if (typeof data === "string") return xxh64OfText(data, seed);
+  if (data.byteLength > PIECE_BYTES) return new Xxh64(seed).update(data).digest();
+  input.set(data);
+  return unsigned(kernel.hash(data.byteLength, seed));
+}
+
+/** Short texts are encoded where the kernel reads them: an array of their bytes would take several times as long as their hash. */
+function xxh64OfText(text: string, seed: bigint): bigint {
+  if (text.length * 3 > PIECE_BYTES) return xxh64(encoder.encode(text), seed);
+  return unsigned(kernel.hash(encoder.encodeInto(text, input).written, seed));
 }
 
 /** CRC-32C (Castagnoli) of bytes, an unsigned 32-bit number. */

@@ -6,15 +6,10 @@ import type { PackedAsks, PackedOutcomes } from "./model-calls.js";
 
 /** Requests as one piece of memory, to be handed over. */
 export function packAsks(asked: readonly Ask[]): PackedAsks {
-  const lengths = asked.map(({ body }) => body.byteLength);
-  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
-  let at = 0;
-  for (const { body } of asked) {
-    bytes.set(body, at);
-    at += body.byteLength;
-  }
+  const bodies = asked.map(({ body }) => body);
+  const lengths = bodies.map(({ byteLength }) => byteLength);
   const tensors = new Map(asked.flatMap(({ id, tensors }) => (tensors ? [[id, tensors]] : [])));
-  return { ids: asked.map(({ id }) => id), lengths, bytes, tensors };
+  return { ids: asked.map(({ id }) => id), lengths, bytes: joined(Uint8Array, bodies), tensors };
 }
 
 export function* unpackAsks({ ids, lengths, bytes, tensors }: PackedAsks): Generator<Ask> {

@@ -19,7 +19,7 @@ function linesOf(of: CompiledSpec, body: string, candidates: number, more: Parti
   composer.tell("0", shapeOf(of));
   const lines = new Lines();
   const scores = Float32Array.from({ length: candidates }, (_, i) => 1 / (i + 3));
-  const version = { model: "näme", version: 7, specHash: "0", time: 1_700_000_000_123 };
+  const version = { model: { model: "näme", version: 7, spec_hash: "0" }, time: 1_700_000_000_123 };
   const scoring = { request: 'r"1', body: Buffer.from(body), scores, calibrated: undefined, drawn: undefined };
   expect(composer.compose(lines, { ...version, ...scoring, ...more })).toBe(0);
   return lines.whole.toString().split("\n").slice(0, -1);
@@ -103,9 +103,7 @@ describe("a candidate over its context, as an event", () => {
       scores: new Float32Array(count),
       calibrated: undefined,
       drawn: undefined,
-      model: "m",
-      version: 1,
-      specHash: "0",
+      model: { model: "m", version: 1, spec_hash: "0" },
       time: 0,
     });
     const lines = new Lines();
