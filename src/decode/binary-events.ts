@@ -1,5 +1,12 @@
 import { parseAvro } from "../event-schemas/avro.js";
-import { parseProto } from "../event-schemas/protobuf.js";
+import {
+  avroAttributes,
+  avroCloudEvent,
+  DATA,
+  protoAttributes,
+  protoCloudEvent,
+} from "../event-schemas/cloud-event.js";
+import { type MessageChoice, parseProto } from "../event-schemas/protobuf.js";
 import { SchemaProblem, type SchemaText } from "../event-schemas/types.js";
 import type { EventFormat } from "../spec/compiled.js";
 import type { Arena } from "./arena.js";
@@ -8,6 +15,9 @@ import type { ScanKernel } from "./kernel.js";
 import { FIRST_MESSAGE, messageAt, placesOf } from "./message-places.js";
 import type { Places } from "./places.js";
 import { ProtoPlans } from "./proto-plans.js";
+
+/** Stands beside an event in place of its schema's id: it is written by none that could be read. */
+export const NO_SCHEMA = "";
 
 /** Byte 0, then the schema's id as a big-endian u32. */
 const FRAME_BYTES = 5;
@@ -18,8 +28,8 @@ const MOST_MESSAGES = 1000;
 /** Reads the message [start, end) of the kernel's memory, whose event begins at `body`. @returns a STATUS */
 type Read = (start: number, body: number, end: number) => number;
 
-/** What reads events of a schema. @param which its message, by its places (Protobuf) @throws SchemaProblem */
-type Reader = (schema: SchemaText, which: string) => Read;
+/** What reads events of a schema. @param which its message (Protobuf): default the first @throws SchemaProblem */
+type Reader = (schema: SchemaText, which: MessageChoice | undefined) => Read;
 
 interface Known {
   readonly schema: SchemaText | null;
@@ -44,21 +54,26 @@ export class BinaryEvents {
   private newlyNamed: string[] = [];
   /** What was found last. */
   private last: { readonly number: number; readonly which: string; readonly read: Read | null } | undefined;
+  /** The same of what stood beside events; read undefined: what does says nothing of them. */
+  private lastBeside: { readonly named: string; readonly read: Read | null | undefined } | undefined;
+  /** Of CloudEvents: the attributes that are read. */
+  private readonly attributes: readonly string[];
 
-  constructor({ format, schema, message }: EventFormat, kernel: ScanKernel, arena: Arena, places: Places) {
+  constructor({ format, schema, message, envelope }: EventFormat, kernel: ScanKernel, arena: Arena, places: Places) {
     this.kernel = kernel;
     this.placed = format === "protobuf";
-    const plans = this.placed ? new ProtoPlans(kernel, arena, places) : undefined;
-    this.reader = plans ? protobufReader(kernel, plans) : avroReader(kernel, new AvroSteps(arena, places));
-    if (schema === undefined) return;
-    if (plans) this.read = protobufRead(kernel, plans.of(parseProto(schema, [], message)));
-    else this.read = this.reader({ text: schema, references: [] }, "");
+    this.attributes = envelope ? [...places.root.children.keys()].filter((name) => name !== DATA) : [];
+    this.reader = this.placed
+      ? protobufReader(kernel, new ProtoPlans(kernel, arena, places), envelope && this.attributes)
+      : avroReader(kernel, new AvroSteps(arena, places), envelope && this.attributes);
+    if (schema !== undefined) this.read = this.reader({ text: schema, references: [] }, message);
   }
 
   /** @param id as `missing` says it @param schema null: there is none. Events of one that cannot be read are rejected, too */
   add(id: string, schema: SchemaText | null): void {
     const known: Known = { schema, reads: new Map() };
     this.byId.set(id, known);
+    this.last = this.lastBeside = undefined;
     this.readOf(known, FIRST_MESSAGE);
   }
 
@@ -72,7 +87,7 @@ export class BinaryEvents {
 
   private attempt(schema: SchemaText, which: string): Read | null {
     try {
-      return this.reader(schema, which);
+      return this.reader(schema, which.split(".").map(Number));
     } catch (error) {
       if (error instanceof SchemaProblem) return null;
       throw error;
@@ -88,7 +103,7 @@ export class BinaryEvents {
 
   /** The id of the schema that the message [start, end) names, where it was not added yet. @param named its id, where that stands beside it */
   missing(bytes: Uint8Array, start: number, end: number, named?: string): string | undefined {
-    if (this.read) return undefined;
+    if (this.read || named === NO_SCHEMA || (named !== undefined && named === this.lastBeside?.named)) return undefined;
     const beside = this.beside(named);
     if (beside) return this.byId.has(beside.id) ? undefined : beside.id;
     if (end - start < FRAME_BYTES || bytes[start] !== 0) return undefined;
@@ -103,6 +118,36 @@ export class BinaryEvents {
     const [id, places] = named.split(":");
     if (places === undefined) return { id, which: FIRST_MESSAGE };
     return this.placed ? { id, which: placesOf(Buffer.from(places, "hex")) } : undefined;
+  }
+
+  /**
+   * A CloudEvent in binary mode as one event, for `scan`, with what stands beside it. What is framed is taken out of its frame.
+   * @param value of its message @param named as of `missing`
+   */
+  cloudEvent(attributes: ReadonlyMap<string, string>, value: Uint8Array, named: string | undefined) {
+    const frame = this.read || this.beside(named) ? { named, size: 0 } : this.frameOf(value);
+    const values = this.attributes.map((name) => attributes.get(name));
+    const data = value.subarray(frame.size);
+    const before = this.placed ? protoAttributes(values, data.length) : avroAttributes(values);
+    return { event: Buffer.concat([before, data]), named: frame.named };
+  }
+
+  /** What the frame before a message says, as if it stood beside it, and its bytes. */
+  private frameOf(value: Uint8Array): { readonly named: string; readonly size: number } {
+    if (value.length < FRAME_BYTES || value[0] !== 0) return { named: NO_SCHEMA, size: 0 };
+    const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+    const id = String(view.getUint32(1));
+    if (!this.placed) return { named: id, size: FRAME_BYTES };
+    const size = FRAME_BYTES + messageAt(view, FRAME_BYTES).size;
+    return { named: `${id}:${Buffer.from(value.subarray(FRAME_BYTES, size)).toString("hex")}`, size };
+  }
+
+  private readBeside(named: string): Read | null | undefined {
+    if (this.lastBeside?.named !== named) {
+      const beside = this.beside(named);
+      this.lastBeside = { named, read: beside && this.find(beside.id, beside.which) };
+    }
+    return this.lastBeside.read;
   }
 
   private numbered(number: number, which: string): Read | null {
@@ -122,9 +167,10 @@ export class BinaryEvents {
 
   /** Reads the message [start, end) of `memory`, the kernel's. @param named as of `missing` @returns a STATUS */
   scan(memory: ArrayBuffer, start: number, end: number, named?: string): number {
+    if (named === NO_SCHEMA) return this.kernel.refuseUnknown(start, end);
     if (this.read) return this.read(start, start, end);
-    const beside = this.beside(named);
-    if (beside) return this.readBy(this.find(beside.id, beside.which), start, start, end);
+    const beside = named === undefined ? undefined : this.readBeside(named);
+    if (beside !== undefined) return this.readBy(beside, start, start, end);
     const view = new DataView(memory, start, end - start);
     if (view.byteLength < FRAME_BYTES || view.getUint8(0) !== 0) return this.kernel.refuseUnknown(start, end);
     const number = view.getUint32(1);
@@ -138,19 +184,20 @@ export class BinaryEvents {
   }
 }
 
-function avroReader(kernel: ScanKernel, avro: AvroSteps): Reader {
+/** @param attributes of CloudEvents: those that are read */
+function avroReader(kernel: ScanKernel, avro: AvroSteps, attributes?: readonly string[]): Reader {
   return ({ text, references }) => {
-    const steps = avro.of(parseAvro(text, references));
+    const type = parseAvro(text, references);
+    const steps = avro.of(attributes ? avroCloudEvent(type, attributes) : type);
     return (start, body, end) => kernel.scanAvro(start, body, end, steps.at, steps.end);
   };
 }
 
-function protobufReader(kernel: ScanKernel, plans: ProtoPlans): Reader {
-  return ({ text, references }, which) =>
-    protobufRead(kernel, plans.of(parseProto(text, references, which.split(".").map(Number))));
+/** @param attributes as above */
+function protobufReader(kernel: ScanKernel, plans: ProtoPlans, attributes?: readonly string[]): Reader {
+  return ({ text, references }, which) => {
+    const type = parseProto(text, references, which);
+    const plan = plans.of(attributes ? protoCloudEvent(type, attributes) : type);
+    return (start, body, end) => kernel.scanProtobuf(start, body, end, plan);
+  };
 }
-
-const protobufRead =
-  (kernel: ScanKernel, plan: number): Read =>
-  (start, body, end) =>
-    kernel.scanProtobuf(start, body, end, plan);

@@ -1,4 +1,5 @@
 import { parseAvro } from "../event-schemas/avro.js";
+import { DATA } from "../event-schemas/cloud-event.js";
 import { hasProtoPath, protoPaths } from "../event-schemas/proto-types.js";
 import { canonicalProto, parseProto } from "../event-schemas/protobuf.js";
 import { hasPath, pathsOf, SchemaProblem } from "../event-schemas/types.js";
@@ -45,7 +46,12 @@ export interface KnownPaths {
 }
 
 /** The paths of events, where the spec has their schema. */
-export function knownPaths({ format, schema, message }: EventFormat): KnownPaths | undefined {
+export function knownPaths({ envelope, ...events }: EventFormat): KnownPaths | undefined {
+  const known = pathsOfSchema(events);
+  return known && envelope ? besideAttributes(known) : known;
+}
+
+function pathsOfSchema({ format, schema, message }: EventFormat): KnownPaths | undefined {
   if (schema === undefined) return undefined;
   if (format === "protobuf") {
     const type = parseProto(schema, [], message);
@@ -53,4 +59,13 @@ export function knownPaths({ format, schema, message }: EventFormat): KnownPaths
   }
   const type = parseAvro(schema);
   return { has: (path) => hasPath(type, path), all: () => pathsOf(type) };
+}
+
+/** CloudEvents have any attributes, and what a schema says within their data. */
+function besideAttributes({ has, all }: KnownPaths): KnownPaths {
+  const within = `${DATA}.`;
+  return {
+    has: (path) => (path.startsWith(within) ? has(path.slice(within.length)) : path !== DATA && !path.includes(".")),
+    all: () => all().map((path) => within + path),
+  };
 }

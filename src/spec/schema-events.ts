@@ -75,7 +75,7 @@ export const Events = Type.Object(
     envelope: optional(
       Type.Enum(["cloudevents"], {
         description:
-          "json: a message is a CloudEvent, in structured or binary mode, as its headers say. Paths begin in its data; .id, .time, .type are its attributes.",
+          "json, avro, protobuf: a message is a CloudEvent, in binary mode or, of json, in structured mode, as its headers say. Paths begin in its data; .id, .time, .type are its attributes.",
       }),
     ),
     type: optional(messageType("events")),

@@ -1,3 +1,4 @@
+import { DATA } from "../event-schemas/cloud-event.js";
 import { compileNulls } from "../fields/index.js";
 import { type Problems, suggestion } from "../schema/problems.js";
 import { isColumnSeparator, separatorOf } from "../schema/separators.js";
@@ -97,14 +98,15 @@ function compileEnvelope(
   path: string,
 ): Pick<EventFormat, "within" | "envelope"> {
   if (envelope === undefined) return {};
-  if (format !== "json") problems.add(`${path}.envelope`, `has no meaning for ${format}`, "it is for json: remove it");
+  if (!isNested(format))
+    problems.add(`${path}.envelope`, `has no meaning for ${format}`, "it is for json, avro and protobuf: remove it");
   if (within !== undefined)
     problems.add(
       `${path}.within`,
       "says a second time where the values are",
       `${envelope} have them in data: remove it`,
     );
-  return { within: "data", envelope };
+  return { within: DATA, envelope };
 }
 
 /** How values are read; what changes nothing is left out, so that specs of before there was a choice keep their hash. */

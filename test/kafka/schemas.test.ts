@@ -23,8 +23,8 @@ const PROTO =
   'syntax = "proto3"; package shop; message Click { int32 label = 1; string user = 2; optional double price = 3; }';
 const GUID = "00112233445566778899aabbccddeeff";
 
-const specOf = (format: string): string => `name: clicks
-events: { format: ${format} }
+const specOf = (events: string): string => `name: clicks
+events: { ${events} }
 fields:
   - { name: user, type: categorical, table: users }
   - { name: price, type: numeric }
@@ -83,7 +83,7 @@ describeKafka("a topic of events in binary", (kafka) => {
     for (const format of ["json", "avro", "protobuf"] as const) {
       const folder = temporary();
       const model = join(folder, "spec.yaml");
-      writeFileSync(model, specOf(format));
+      writeFileSync(model, specOf(`format: ${format}`));
       const topic = await kafka.topic(1);
       const send = (part: readonly Click[]) =>
         kafka.produce(topic, [...part.map(written[format]), { key: "gone", value: null }]);
@@ -98,11 +98,57 @@ describeKafka("a topic of events in binary", (kafka) => {
     expect(learned.slice(1)).toEqual([learned[0], learned[0]]);
   });
 
+  it("teaches the same as CloudEvents, in structured mode and in binary mode with data of any format", async () => {
+    const attributes = (i: number) => ({
+      specversion: "1.0",
+      id: `e${i}`,
+      source: "/shop",
+      type: i % 5 ? "click" : "view",
+    });
+    const inHeaders = (i: number) =>
+      Object.fromEntries(Object.entries(attributes(i)).map(([name, text]) => [`ce_${name}`, text]));
+    const binary = (format: string) => (click: Click, i: number) => {
+      const { value, headers } = written[format](click, i);
+      return { value, headers: { ...inHeaders(i), ...headers } };
+    };
+    const structured = (click: Click, i: number) => ({
+      value: JSON.stringify({ ...attributes(i), data: click }),
+      headers: { "content-type": "application/cloudevents+json; charset=UTF-8" },
+    });
+    const modes = [
+      ["json", structured],
+      ["json", (click: Click, i: number) => (i % 2 ? structured : binary("json"))(click, i)],
+      ["avro", binary("avro")],
+      ["protobuf", binary("protobuf")],
+    ] as const;
+    const events = clicks(400);
+    const learned: unknown[] = [];
+    for (const [format, mode] of modes) {
+      const folder = temporary();
+      const model = join(folder, "spec.yaml");
+      writeFileSync(
+        model,
+        specOf(`format: ${format}, envelope: cloudevents, id: .id, type: { from: .type, is: click }`),
+      );
+      const topic = await kafka.topic(1);
+      const sent = events.map(mode);
+      await kafka.produce(topic, [...sent, ...sent.slice(0, 50), { key: "gone", value: null }]);
+      const args = [...training(kafka, topic, join(folder, "run"), { model, group: "none" }), "--until", "end"];
+      const { examples, tombstones, auc, logloss, rejected, duplicates } = await report([
+        ...args,
+        ...(format === "json" ? [] : ["--schema-registry", registry]),
+      ]);
+      learned.push({ examples, tombstones, auc, logloss, rejected, duplicates });
+    }
+    expect(learned[0]).toMatchObject({ examples: 320, tombstones: 1, rejected: 0, duplicates: 40 });
+    expect(learned.slice(1)).toEqual([learned[0], learned[0], learned[0]]);
+  });
+
   it("says that a registry is needed where events name their schemas", async () => {
     const topic = await kafka.topic(1);
     await kafka.produce(topic, clicks(3).map(written.avro));
     const model = join(temporary(), "spec.yaml");
-    writeFileSync(model, specOf("avro"));
+    writeFileSync(model, specOf("format: avro"));
     const args = [...training(kafka, topic, temporary(), { model, group: "none" }), "--until", "end"];
     const { status, stderr } = await run(args);
     expect([status, stderr]).toEqual([2, expect.stringContaining("--schema-registry URL")]);

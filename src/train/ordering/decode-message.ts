@@ -1,12 +1,15 @@
 import type { Decoder } from "../../decode/decoder.js";
 import type { Messages } from "../../sources/messages.js";
-import { structured } from "./cloud-event.js";
+import { decodeWithSchema, structured } from "./cloud-event.js";
 import { schemaHeader } from "./schema-header.js";
 
 /** Decodes message i of some, and what its headers say of it. */
 export function decodeMessage(decoder: Decoder, messages: Messages, i: number): void {
+  const { spec, schemas } = decoder;
+  const { envelope } = spec.events;
   const { bytes, starts, ends, offsets } = messages;
-  const event = decoder.spec.events.envelope ? structured(messages, i) : undefined;
-  if (event) decoder.message(event, 0, event.length, offsets[i]);
-  else decoder.message(bytes, starts[i], ends[i], offsets[i], decoder.schemas && schemaHeader(messages, i));
+  const event = envelope && !schemas ? structured(messages, i) : undefined;
+  if (envelope && schemas) decodeWithSchema(decoder, schemas, messages, i);
+  else if (event) decoder.message(event, 0, event.length, offsets[i]);
+  else decoder.message(bytes, starts[i], ends[i], offsets[i], schemas && schemaHeader(messages, i));
 }
