@@ -19,7 +19,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
       what: "events a second of impressions joined with clicks in a file of their own ÷ of the same events with their labels; wait: labelled when the window has passed; correct: learned at once, three ages, fnw",
       cores: availableParallelism(),
       cases,
-      index: indexBytes(smoke ? 20_000 : 2_000_000),
+      index: { ...indexBytes(smoke ? 20_000 : 2_000_000), ...hotKey(smoke ? 2000 : 100_000) },
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -126,4 +126,17 @@ function indexBytes(clicks: number): object {
     if (i >= 10_000) most = Math.max(most, index.bytes / index.size);
   }
   return { clicks, bytes_a_click: round(index.bytes / index.size, 1), most_while_it_grows: round(most, 1) };
+}
+
+/** What a look-up among so many clicks costs, were they of one key (a bot) or of as many: places of the index looked at. */
+function hotKey(clicks: number): object {
+  const stepsOf = (key: (i: number) => number) => {
+    const index = new ClickIndex(1);
+    for (let i = 0; i < clicks; i++) index.add(0, key(i), 0, i);
+    const before = index.steps;
+    for (let i = 0; i < clicks; i++)
+      if (index.first(key(i), 0, i, i) !== i) throw new Error("a click is not found at its time");
+    return round((index.steps - before) / clicks, 1);
+  };
+  return { clicks_of_a_hot_key: clicks, steps_a_look_up: { hot: stepsOf(() => 1), uniform: stepsOf((i) => i) } };
 }

@@ -12,7 +12,8 @@ import { compileTime } from "./time.js";
 
 const CONVERSIONS = "An impression is positive that was clicked and then converted: how a conversion is written.";
 const { window, lateness, skew } = defaults.join;
-const { format, columns, header, separator, null_values, numbers_as_strings, schema } = Events.properties;
+const { format, columns, header, separator, null_values, numbers_as_strings } = Events.properties;
+const { schema, message, within, envelope } = Events.properties;
 const duration = (description: string, value: string) =>
   optional(Type.Union([text(description), Type.Number({ minimum: 0, description })], { description, default: value }));
 
@@ -33,6 +34,9 @@ const labels = (what: string, id: string) =>
       null_values,
       numbers_as_strings,
       schema,
+      message,
+      within,
+      envelope,
       id: optional(text(id)),
       key: key("Where the values of join.key are. Default: where impressions have them."),
       time: Time,

@@ -25,6 +25,7 @@ export interface Shape {
   readonly items?: Shape;
   readonly minItems?: number;
   readonly maxItems?: number;
+  readonly uniqueItems?: boolean;
   readonly minLength?: number;
   readonly pattern?: string;
   readonly minimum?: number;
@@ -172,7 +173,11 @@ class Reader {
       this.understood = false;
       this.problems.add(path, `needs ${minItems} to ${maxItems} items, has ${node.items.length}`, hint(shape));
     }
-    return node.items.map((item, i) => this.read(item, items, `${path}[${i}]`));
+    const values = node.items.map((item, i) => this.read(item, items, `${path}[${i}]`));
+    for (const [i, value] of shape.uniqueItems ? values.entries() : [])
+      if (values.indexOf(value) !== i)
+        this.problems.add(`${path}[${i}]`, `${JSON.stringify(value)} is there twice`, "each may be given once");
+    return values;
   }
 
   private readScalar(node: unknown, shape: Shape, path: string): unknown {

@@ -60,6 +60,19 @@ describe("train --clicks with join.key", () => {
     expect(auc).toBe((await report([...evaluation, at("labelled.tsv")])).auc);
   });
 
+  it("explains by impressions and clicks what it explains by labelled events", async () => {
+    const explained = async (checkpoint: string, ...data: string[]) => {
+      const line = ["explain", "--checkpoint", at(checkpoint), "--limit", "4000", "--by", "ad", "--json", "--data"];
+      const { status, stdout } = await run([...line, ...data]);
+      expect(status).toBe(0);
+      const { quality, importance, ids, reliability, by } = JSON.parse(stdout.trimEnd().split("\n").at(-1)!);
+      return { quality, importance, ids, reliability, by };
+    };
+    const told = await explained("joined", at("shown.tsv"), "--clicks", at("clicks.tsv"));
+    expect(told.importance.length).toBeGreaterThan(2);
+    expect(told).toEqual(await explained("labelled", at("labelled.tsv")));
+  });
+
   it("keeps late and repeated clicks by their keys, and rejects those without one", async () => {
     const clicks = lines("clicks.tsv");
     writeFileSync(

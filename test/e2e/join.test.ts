@@ -54,6 +54,21 @@ describe("train --clicks", () => {
     expect(await predictions("bad")).toBe(await predictions("joined"));
   });
 
+  it("labels by clicks in an envelope as by bare ones", async () => {
+    const enveloped = join(folder, "clicks.json");
+    const lines = readFileSync(clicks, "utf8").trim().split("\n");
+    const events = lines.map((line, i) => {
+      const [id, time] = line.split("\t");
+      return JSON.stringify({ specversion: "1.0", id: `c${i}`, time: Number(time), data: { of: { id } } });
+    });
+    writeFileSync(enveloped, `${events.join("\n")}\n`);
+    const model = join(folder, "enveloped.yaml");
+    const written = "clicks: { format: json, envelope: cloudevents, id: of.id, time: .time }";
+    writeFileSync(model, readFileSync(JOIN, "utf8").replace(/clicks: \{.*/, written));
+    await report(training("enveloped", enveloped).with(2, model));
+    expect(await predictions("enveloped")).toBe(await predictions("joined"));
+  });
+
   it("keeps late and repeated clicks with the reason, once, where it is told to", async () => {
     const unruly = join(folder, "unruly.tsv");
     const lines = readFileSync(clicks, "utf8").trim().split("\n");

@@ -50,7 +50,12 @@ describe("join.key", () => {
     [`key: [user, adv]\n${CLICKS.replace("time", "key: [user, ad], time")}`, keyless, '"adv" is not a column'],
     [`key: [user, site]\n${CLICKS}`, keyless, 'join.clicks.key[1]: "site" is not a column'],
     [`key: []\n${CLICKS}`, keyless, "join.key"],
-    [`key: [user, user]\n${CLICKS}`, keyless, "join.key"],
+    [`key: [user, user]\n${CLICKS}`, keyless, 'join.key[1]: "user" is there twice'],
+    [
+      `key: [user, ad]\n${CLICKS.replace("time", "key: [user, user], time")}`,
+      keyless,
+      'join.clicks.key[1]: "user" is there twice',
+    ],
     [
       `key: [user]\n${CLICKS}\nconversions: { format: json, id: u, time: t }`,
       keyless,

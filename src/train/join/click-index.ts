@@ -1,3 +1,5 @@
+import { TimeTrees } from "./time-trees.js";
+
 /** Clicks of one stream, oldest first: links through the index. */
 interface Queue {
   first: number;
@@ -9,8 +11,9 @@ const FIRST_ROOM = 1 << 10;
 const GROWTH = 1.25;
 
 /**
- * Clicks that may still belong to an impression, found by the impression's id: 26 to 35 bytes a click (hash chains and a queue a
- * stream through typed arrays, which grow by a quarter). A click that came twice is there twice: what is found does not depend on which came first.
+ * Clicks that may still belong to an impression, found by the impression's id: 34 to 45 bytes a click (hash chains of ids, a tree by time
+ * each, and a queue a stream, all through typed arrays, which grow by a quarter). A click that came twice is there twice: what is found does not depend on
+ * which came first.
  */
 export class ClickIndex {
   /** Clicks in the index. */
@@ -19,8 +22,8 @@ export class ClickIndex {
   /** Halves of the id's hash. */
   private low = new Uint32Array(FIRST_ROOM);
   private high = new Uint32Array(FIRST_ROOM);
-  private time = new Float64Array(FIRST_ROOM);
-  /** The next click of the bucket; of a free place: the next free one. */
+  private readonly trees = new TimeTrees(FIRST_ROOM);
+  /** Of the root of an id's clicks: that of the next id of the bucket; of a free place: the next free one. */
   private chain = new Int32Array(FIRST_ROOM);
   /** The next click of the stream. */
   private after = new Int32Array(FIRST_ROOM);
@@ -28,6 +31,7 @@ export class ClickIndex {
   private free = 0;
   /** What the host calls each; null: nothing. */
   private tags: Float64Array | null;
+  private looked = 0;
 
   /** @param streams how many streams clicks come from @param tagged 8 bytes more a click: each has a tag */
   constructor(streams: number, tagged = false) {
@@ -38,73 +42,63 @@ export class ClickIndex {
 
   /** Bytes of the index. */
   get bytes(): number {
-    return this.low.length * 24 + this.buckets.byteLength + (this.tags?.byteLength ?? 0);
+    return this.low.length * 16 + this.trees.bytes + this.buckets.byteLength + (this.tags?.byteLength ?? 0);
+  }
+
+  /** Places of clicks looked at so far: what all that was asked has cost. */
+  get steps(): number {
+    return this.looked + this.trees.steps;
   }
 
   /** Adds a click that comes behind all others of its stream. @returns whether the id was there already */
   add(stream: number, low: number, high: number, time: number, tag = 0): boolean {
     if (this.free === NONE) this.grow();
-    const again = this.find(low, high) !== NONE;
     const at = this.free;
     this.free = this.chain[at];
     this.low[at] = low;
     this.high[at] = high;
-    this.time[at] = time;
     this.after[at] = NONE;
     if (this.tags) this.tags[at] = tag;
-    this.link(at);
+    const root = this.find(low, high);
+    this.replace(root, this.trees.insert(root, at, time));
     const queue = this.queues[stream];
     if (queue.last === NONE) queue.first = at;
     else this.after[queue.last] = at;
     queue.last = at;
     this.size++;
-    return again;
+    return root !== NONE;
   }
 
   /** Whether an id was clicked at a time from `from` to `to`. */
   has(low: number, high: number, from: number, to: number): boolean {
-    for (let at = this.find(low, high); at !== NONE; at = this.same(this.chain[at], low, high)) {
-      if (this.time[at] >= from && this.time[at] <= to) return true;
-    }
-    return false;
+    return this.timeFrom(low, high, from) <= to;
   }
 
   /** When an id was first clicked at a time from `from` to `to`; NaN: never. */
   first(low: number, high: number, from: number, to: number): number {
-    let first = Number.NaN;
-    for (let at = this.find(low, high); at !== NONE; at = this.same(this.chain[at], low, high)) {
-      const time = this.time[at];
-      if (time >= from && time <= to && !(time >= first)) first = time;
-    }
-    return first;
+    const time = this.timeFrom(low, high, from);
+    return time <= to ? time : Number.NaN;
   }
 
   /** Tags of the clicks on an id at a time from `from` to `to`. */
   tagsOf(low: number, high: number, from: number, to: number): number[] {
-    const tags: number[] = [];
-    for (let at = this.find(low, high); at !== NONE; at = this.same(this.chain[at], low, high))
-      if (this.time[at] >= from && this.time[at] <= to) tags.push(this.tags?.[at] ?? 0);
-    return tags;
+    return Array.from(this.trees.between(this.find(low, high), from, to), (at) => this.tags?.[at] ?? 0);
   }
 
   /** The first time behind another one at which an id is there; Infinity: there is none. */
   next(low: number, high: number, after: number): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (let at = this.find(low, high); at !== NONE; at = this.same(this.chain[at], low, high)) {
-      const time = this.time[at];
-      if (time > after && time < next) next = time;
-    }
-    return next;
+    return this.timeFrom(low, high, after, true);
   }
 
   /** Gives up clicks from the front of a stream for as long as they are older than `floor`. @returns how many */
   evict(stream: number, floor: number): number {
     const queue = this.queues[stream];
     let count = 0;
-    for (let at = queue.first; at !== NONE && this.time[at] < floor; at = queue.first) {
+    for (let at = queue.first; at !== NONE && this.trees.time(at) < floor; at = queue.first) {
       queue.first = this.after[at];
       if (queue.first === NONE) queue.last = NONE;
-      this.unlink(at);
+      const root = this.find(this.low[at], this.high[at]);
+      this.replace(root, this.trees.remove(root, at));
       this.chain[at] = this.free;
       this.free = at;
       count++;
@@ -113,36 +107,44 @@ export class ClickIndex {
     return count;
   }
 
+  /** The first time from `from` on, or strictly behind it, at which an id is there; Infinity: there is none. */
+  private timeFrom(low: number, high: number, from: number, strictly = false): number {
+    const at = this.trees.firstFrom(this.find(low, high), from, strictly);
+    return at === NONE ? Number.POSITIVE_INFINITY : this.trees.time(at);
+  }
+
   private bucket(low: number): number {
     return low & (this.buckets.length - 1);
   }
 
+  /** The root of an id's clicks. */
   private find(low: number, high: number): number {
-    return this.same(this.buckets[this.bucket(low)], low, high);
-  }
-
-  /** The first click of this id from a place in its chain on. */
-  private same(from: number, low: number, high: number): number {
-    let at = from;
-    while (at !== NONE && (this.low[at] !== low || this.high[at] !== high)) at = this.chain[at];
+    let at = this.buckets[this.bucket(low)];
+    for (; at !== NONE && (this.low[at] !== low || this.high[at] !== high); at = this.chain[at]) this.looked++;
     return at;
   }
 
-  private link(at: number): void {
-    const bucket = this.bucket(this.low[at]);
-    this.chain[at] = this.buckets[bucket];
-    this.buckets[bucket] = at;
-  }
-
-  private unlink(at: number): void {
-    const bucket = this.bucket(this.low[at]);
-    if (this.buckets[bucket] === at) {
-      this.buckets[bucket] = this.chain[at];
+  /** Puts a root in the place of another one of its id; NONE: there was none, or is none any more. */
+  private replace(before: number, root: number): void {
+    if (before === NONE) this.link(root);
+    if (before === root || before === NONE) return;
+    const rest = this.chain[before];
+    if (root !== NONE) this.chain[root] = rest;
+    const bucket = this.bucket(this.low[before]);
+    const next = root === NONE ? rest : root;
+    if (this.buckets[bucket] === before) {
+      this.buckets[bucket] = next;
       return;
     }
-    let before = this.buckets[bucket];
-    while (this.chain[before] !== at) before = this.chain[before];
-    this.chain[before] = this.chain[at];
+    let other = this.buckets[bucket];
+    for (; this.chain[other] !== before; other = this.chain[other]) this.looked++;
+    this.chain[other] = next;
+  }
+
+  private link(root: number): void {
+    const bucket = this.bucket(this.low[root]);
+    this.chain[root] = this.buckets[bucket];
+    this.buckets[bucket] = root;
   }
 
   /** All places from `from` on are free. */
@@ -152,6 +154,7 @@ export class ClickIndex {
     this.free = from;
   }
 
+  /** All places are taken. */
   private grow(): void {
     const used = this.low.length;
     const room = Math.ceil(used * GROWTH);
@@ -161,12 +164,13 @@ export class ClickIndex {
     };
     this.low = grown(this.low, new Uint32Array(room));
     this.high = grown(this.high, new Uint32Array(room));
-    this.time = grown(this.time, new Float64Array(room));
     this.after = grown(this.after, new Int32Array(room));
     this.tags &&= grown(this.tags, new Float64Array(room));
+    this.trees.grow(room);
+    const { chain, buckets } = this;
     this.chain = new Int32Array(room);
     this.buckets = new Int32Array(2 ** Math.floor(Math.log2(room))).fill(NONE);
     this.chainFree(used);
-    for (let at = 0; at < used; at++) this.link(at);
+    for (const first of buckets) for (let root = first; root !== NONE; root = chain[root]) this.link(root);
   }
 }

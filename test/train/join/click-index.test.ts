@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { mixed } from "../../../src/core/mix.js";
 import { ClickIndex } from "../../../src/train/join/click-index.js";
 import fc from "../../properties.js";
 
@@ -8,6 +9,12 @@ class PlainIndex {
 
   has(low: number, high: number, from: number, to: number): boolean {
     return this.clicks.some((c) => c.low === low && c.high === high && c.time >= from && c.time <= to);
+  }
+
+  /** Times of an id, in order. */
+  times(low: number, high: number): number[] {
+    const own = this.clicks.filter((click) => click.low === low && click.high === high);
+    return own.map(({ time }) => time).sort((a, b) => a - b);
   }
 
   evict(stream: number, floor: number): number {
@@ -33,7 +40,7 @@ const step = fc.oneof(
 describe("ClickIndex", () => {
   it("finds what lists of clicks hold", () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const [index, plain] = [new ClickIndex(4), new PlainIndex()];
         for (const { kind, stream, low, high, time } of steps) {
           if (kind === "add") {
@@ -42,26 +49,51 @@ describe("ClickIndex", () => {
             plain.clicks.push({ stream, low, high, time });
           } else expect(index.evict(stream, time)).toBe(plain.evict(stream, time));
           expect(index.size).toBe(plain.clicks.length);
-          for (const id of [0, 1, 2, 3])
-            expect(index.has(id, high, time - 5, time + 5)).toBe(plain.has(id, high, time - 5, time + 5));
+          for (const id of [0, 1, 2, 3]) {
+            const times = plain.times(id, high);
+            const near = times.filter((one) => one >= time - 5 && one <= time + 5);
+            expect(index.has(id, high, time - 5, time + 5)).toBe(near.length > 0);
+            expect(index.first(id, high, time - 5, time + 5)).toBe(near[0] ?? Number.NaN);
+            expect(index.tagsOf(id, high, time - 5, time + 5)).toHaveLength(near.length);
+            expect(index.next(id, high, time)).toBe(times.find((one) => one > time) ?? Number.POSITIVE_INFINITY);
+          }
         }
       }),
     );
   });
 
-  it("holds a million clicks in 35 bytes each at most, and gives their room to others", () => {
+  it("holds a million clicks in 45 bytes each at most, and gives their room to others", () => {
     const index = new ClickIndex(1);
     const fill = (from: number) => {
       for (let i = 0; i < 1 << 20; i++) index.add(0, i, i ^ from, from + i);
     };
     fill(0);
     const { bytes } = index;
-    expect(bytes / index.size).toBeLessThan(35);
+    expect(bytes / index.size).toBeLessThan(45);
     expect(index.evict(0, 1 << 20)).toBe(1 << 20);
     fill(1 << 20);
     expect(index.bytes).toBe(bytes);
     expect(index.has(5, 5 ^ (1 << 20), (1 << 20) + 5, (1 << 20) + 5)).toBe(true);
     expect(index.has(5, 5, 0, 1 << 22)).toBe(false);
+  });
+
+  it("costs a logarithm, not the clicks of a bot, where 100,000 are of one id", () => {
+    const clicks = 100_000;
+    const stepsOf = (hot: boolean) => {
+      const index = new ClickIndex(1);
+      const id = (i: number) => (hot ? i % 2 : mixed(i) >>> 0);
+      for (let i = 0; i < clicks; i++) {
+        index.add(0, id(i), 7, i);
+        index.first(id(i), 7, i - 900, i);
+        index.next(id(i), 7, i - 900);
+        // Those of an hour leave, one for one that comes.
+        index.evict(0, i - clicks / 2);
+      }
+      return index.steps / clicks;
+    };
+    expect(stepsOf(false)).toBeLessThan(10);
+    // Four ways through a tree of 25,000, of a depth of about 2 ln n each.
+    expect(stepsOf(true)).toBeLessThan(4 * 2 * Math.log(25_000) + 10);
   });
 
   it("counts the eight bytes that a tag takes", () => {
