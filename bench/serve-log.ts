@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { closedLoop } from "../lib/closed-loop.js";
-import { bodyOf, served, trained } from "./model.js";
-import { type Running, server, withServer } from "./servers.js";
+import { closedLoop } from "./lib/closed-loop.js";
+import { bodyOf, type Served, served, trained } from "./serving/model.js";
+import { type Running, server, withServer } from "./serving/servers.js";
 
 const rounded = (value: number) => Number(value.toFixed(3));
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
@@ -13,37 +14,49 @@ interface Turn {
   readonly cost: number;
 }
 
-/**
- * What a log of a tenth of the requests costs: two servers of one model, one with a log, asked in turns; the ratios of neighbouring turns.
- */
-export async function log(folder: string, { smoke }: { smoke: boolean }): Promise<object> {
-  const model = served(10, 5000, [256, 256]);
-  const out = trained(model, folder, 2560);
-  const to = join(folder, "log");
+/** What a log of impressions costs: two servers of one model, one with a log, asked in turns; the ratios of neighbouring turns. */
+export async function run({ smoke }: { smoke: boolean }): Promise<object> {
+  const folder = mkdtempSync(join(tmpdir(), "hashbrook-serve-log-"));
+  try {
+    const model = served(10, 5000, [256, 256]);
+    const out = trained(model, folder, 2560);
+    const measured: object[] = [];
+    for (const share of [0.1, 1]) measured.push(await measure(model, out, join(folder, `log-${share}`), share, smoke));
+    return {
+      what: "requests/s and processor time of a server with --log, of those of one without; Deep Crossing of 256-256, ten fields, one scoring thread; load generator on the same cores",
+      cores: availableParallelism(),
+      measured,
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measure(model: Served, out: string, to: string, share: number, smoke: boolean): Promise<object> {
   const [rounds, ms] = smoke ? [2, 200] : [15, 1000];
   return withServer(server(out), (off) =>
-    withServer(server(out, "--log", to, "--log-share", "0.1"), async (on) => {
+    withServer(server(out, "--log", to, "--log-share", String(share)), async (on) => {
       const turn = async ({ url, processor }: Running, candidates: number, connections: number) => {
         const before = processor();
         const { requests_per_second } = await closedLoop(url, bodyOf(model, candidates), connections, ms);
         return { rate: requests_per_second, cost: (processor() - before) / ((requests_per_second * ms) / 1000) };
       };
-      const measure = async (candidates: number, connections: number) => {
-        const turns: { without: Turn; withLog: Turn }[] = [];
+      const turns = async (candidates: number, connections: number) => {
+        const all: { without: Turn; withLog: Turn }[] = [];
         for (let round = 0; round < rounds; round++) {
           // Who comes first takes turns, too.
           const [a, b] = [
             await turn(round % 2 ? on : off, candidates, connections),
             await turn(round % 2 ? off : on, candidates, connections),
           ];
-          turns.push(round % 2 ? { without: b, withLog: a } : { without: a, withLog: b });
+          all.push(round % 2 ? { without: b, withLog: a } : { without: a, withLog: b });
         }
-        const sum = (of: (one: (typeof turns)[number]) => number) => turns.reduce((total, one) => total + of(one), 0);
-        const rates = turns.map(({ without, withLog }) => withLog.rate / without.rate).toSorted((a, b) => a - b);
+        const sum = (of: (one: (typeof all)[number]) => number) => all.reduce((total, one) => total + of(one), 0);
+        const rates = all.map(({ without, withLog }) => withLog.rate / without.rate).toSorted((a, b) => a - b);
         const cost = (of: "without" | "withLog") =>
           sum((one) => one[of].cost * one[of].rate) / sum((one) => one[of].rate);
         return {
-          requests_per_second_without: Math.round(median(turns.map(({ without }) => without.rate))),
+          requests_per_second_without: Math.round(median(all.map(({ without }) => without.rate))),
           of_that_with_log: rounded(median(rates)),
           quartiles: [rates[rounds >> 2], rates[(3 * rounds) >> 2]].map(rounded),
           processor_ms_a_request_without: rounded(cost("without")),
@@ -51,8 +64,8 @@ export async function log(folder: string, { smoke }: { smoke: boolean }): Promis
         };
       };
       for (const { url } of [off, on]) await closedLoop(url, bodyOf(model, 100), 16, ms);
-      const one = await measure(1, 64);
-      const hundred = await measure(100, 16);
+      const one = await turns(1, 64);
+      const hundred = await turns(100, 16);
       const metrics = await (await fetch(new URL("/metrics", on.url))).text();
       const count = (name: string) =>
         [...metrics.matchAll(new RegExp(`^${name}\\S* (\\d+)$`, "gm"))].reduce(
@@ -60,7 +73,7 @@ export async function log(folder: string, { smoke }: { smoke: boolean }): Promis
           0,
         );
       return {
-        share: 0.1,
+        share,
         one_candidate_64_connections: one,
         hundred_candidates_16_connections: hundred,
         candidates_logged: count("hashbrook_impressions_logged_total"),

@@ -6,7 +6,6 @@ import { specOf } from "../src/model/load.js";
 import { closedLoop } from "./lib/closed-loop.js";
 import { openLoop } from "./lib/open-loop.js";
 import { lateness } from "./serving/lateness.js";
-import { log } from "./serving/log.js";
 import { bodyOf, served, trained } from "./serving/model.js";
 import { bareRun, decoding } from "./serving/parts.js";
 import { reload } from "./serving/reload.js";
@@ -19,7 +18,7 @@ const MANY = served(39, 5000, [512, 256]);
 /**
  * Deep Crossing of 256-256 over ten fields behind HTTP, the load on the same cores: one candidate beside a fastify route that answers a
  * constant, a hundred beside the bare ONNX run in one thread, one beside requests of 10,000; requests joined in runs and not; 39 fields and
- * 512-256; a newer checkpoint taken over under load; with a log of a tenth of the requests and without. Decoding a hundred candidates beside JSON.parse with xxhash-wasm.
+ * 512-256; a newer checkpoint taken over under load. Decoding a hundred candidates beside JSON.parse with xxhash-wasm.
  */
 export async function run(options: { smoke: boolean }): Promise<object> {
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-serving-"));
@@ -30,7 +29,6 @@ export async function run(options: { smoke: boolean }): Promise<object> {
       ...(await ten(inside("ten-"), options)),
       fields_39_tower_512_256: await many(inside("many-"), options),
       reload: await reload(inside("reload-"), options),
-      log: await log(inside("log-"), options),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

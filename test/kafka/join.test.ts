@@ -5,22 +5,24 @@ import { expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { byKey, keyedSpec, labelledSpec } from "../e2e/by-key.js";
-import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
+import { digests, ended, endedAfterKills, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 import { said, training } from "./trainers.js";
 
 const ROWS = 6000;
+/** Fifty in `npm run test:soak`. */
+const KILLS = Number(process.env.HASHBROOK_KILLS ?? 4);
 const LASTING = { "retention.ms": "-1" };
 const [JOIN, JOINED] = ["features/ads-demo-join.yaml", "features/ads-demo-joined.yaml"];
 
 /** The simulator's stream three times: labelled, without labels, and its clicks. */
-async function streams() {
+async function streams(rows = ROWS) {
   const text: Record<"labelled" | "shown" | "clicks", string> = { labelled: "", shown: "", clicks: "" };
   const into = (name: keyof typeof text) => (bytes: Uint8Array) => {
     text[name] += Buffer.from(bytes).toString();
   };
   const split = { impressions: into("shown"), clicks: into("clicks"), window: 900_000 };
-  await simulate({ rows: ROWS, seed: 5, format: "tsv", write: into("labelled"), split });
+  await simulate({ rows, seed: 5, format: "tsv", write: into("labelled"), split });
   const lines = (name: keyof typeof text) => text[name].trimEnd().split("\n");
   return { labelled: lines("labelled"), shown: lines("shown"), clicks: lines("clicks") };
 }
@@ -105,18 +107,23 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     expect(await predictions(out)).toBe(await predictions(expected));
   });
 
-  it("goes on after kills in both topics to the same bytes", async () => {
-    const { topic, clicksTopic } = await topics(kafka, all.shown, all.clicks, 3);
-    const life = (out: string) => [
-      ...training(kafka, topic, out, { model: JOIN, group: `${topic}-${out.length}` }),
-      ...["--clicks-topic", clicksTopic, "--until", "end", "--resume", "--checkpoint-every", "512", "--json"],
-    ];
-    const [whole, killed] = [temporary(), join(temporary(), "killed")];
-    await report(life(whole));
-    for (const kill of [3, 9, 16]) expect((await ended(start(life(killed), `${kill} after`))).status).toBe(null);
-    await report(life(killed));
-    expect(digests(killed)).toEqual(digests(whole));
-  });
+  it(
+    `goes on after ${KILLS} kills in both topics to the same bytes`,
+    async () => {
+      const { shown, clicks } = await streams(Math.max(ROWS, 600 * KILLS));
+      const { topic, clicksTopic } = await topics(kafka, shown, clicks, 3);
+      const life = (out: string) => [
+        ...training(kafka, topic, out, { model: JOIN, group: `${topic}-${out.length}` }),
+        ...["--clicks-topic", clicksTopic, "--until", "end", "--resume", "--checkpoint-every", "512", "--json"],
+      ];
+      const [whole, killed] = [temporary(), join(temporary(), "killed")];
+      const { join: counts, logloss } = await report(life(whole));
+      expect(await endedAfterKills(life(killed), KILLS, new Rng(7))).toBe(KILLS);
+      expect(await report(life(killed))).toMatchObject({ join: counts, logloss });
+      expect(digests(killed)).toEqual(digests(whole));
+    },
+    120_000 + 20_000 * KILLS,
+  );
 
   it("gives clicks by a key to the last impression before them, also after kills in all three readers", async () => {
     const keyed = byKey(all.shown, all.clicks);
