@@ -7,6 +7,7 @@ import { type Graph, withRows } from "../src/graph/graph.js";
 import { toOnnx } from "../src/graph/onnx.js";
 import { towerShape } from "../src/model/tower-shape.js";
 import { onnxruntime, sessionOptions } from "../src/runtimes/onnxruntime.js";
+import { PROBES } from "../src/runtimes/probe.js";
 import { loadRuntime, type Session, type TensorView } from "../src/runtimes/runtime.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { loadSpec } from "../src/spec/parse.js";
@@ -103,7 +104,7 @@ async function stepRate(spec: CompiledSpec, seconds: number, open: OpenSession):
     feeds[name] = { data, shape: sizes };
   }
   const fetches = outputsOf(tower.train, spec.batch);
-  for (let i = 0; i < 40; i++) await session.run(feeds, fetches); // ours chooses its threads on the way
+  for (let i = 0; i < 2 * PROBES + 8; i++) await session.run(feeds, fetches); // ours chooses its threads on the way
   if (!fetches.logits.data.every(Number.isFinite)) throw new Error("the bare step gave no finite logits");
   const started = performance.now();
   let steps = 0;

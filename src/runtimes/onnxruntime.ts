@@ -5,7 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { Graph } from "../graph/graph.js";
 import { toOnnx } from "../graph/onnx.js";
 import { type OnnxBinding, OnnxSession } from "./onnx-session.js";
-import { PROBES, speedup } from "./probe.js";
+import { PROBES, Probe } from "./probe.js";
 import type { Runtime, Session, Views } from "./runtime.js";
 
 type Ort = typeof import("onnxruntime-common");
@@ -73,49 +73,50 @@ function loaded<T>(load: () => T): T {
   }
 }
 
-/** Whole batches run on several threads once there were so many of them that asking whether it is worth it is, too. */
+/**
+ * Whole batches run on the most threads, of `threads` at most, that give the bits of one and are worth it. The first PROBES of them
+ * run on one, so that short runs pay for no second session; those after them are also run on more, to compare.
+ * Another number of threads cuts matrix products at other places, which can change the order of additions.
+ */
 class BatchSession implements Session {
   readonly #input: string;
   readonly #rows: number;
   readonly #single: Session;
-  readonly #choose: () => Promise<Session>;
-  #chosen: Session | null = null;
+  readonly #create: (threads: number) => Session;
+  #threads: number;
+  #several: Session | null = null;
+  #probe: Probe | null = null;
   #whole = 0;
 
   constructor(graph: Graph, rows: number, threads: number, single: Session, create: (threads: number) => Session) {
     this.#input = graph.inputs[0].name;
     this.#rows = rows;
+    this.#threads = threads;
     this.#single = single;
-    this.#choose = () => fastest(graph, rows, threads, single, create);
+    this.#create = create;
   }
 
   async run(feeds: Views, fetches: Views): Promise<void> {
     const whole = feeds[this.#input]?.shape[0] === this.#rows;
-    if (whole && this.#whole++ === PROBES) this.#chosen = await this.#choose();
-    await (whole ? (this.#chosen ?? this.#single) : this.#single).run(feeds, fetches);
+    if (!whole || this.#whole++ < PROBES || this.#threads === 1) return this.#single.run(feeds, fetches);
+    if (this.#several && !this.#probe) return this.#several.run(feeds, fetches);
+    this.#several ??= this.#create(this.#threads);
+    this.#probe ??= new Probe(this.#single, this.#several);
+    await this.#probe.run(feeds, fetches);
+    if (this.#probe.ended) await this.#decide(this.#probe.speedup);
+  }
+
+  /** Goes on with as many threads, or asks about half of them. */
+  async #decide(speedup: number): Promise<void> {
+    this.#probe = null;
+    if (speedup > WORTH) return;
+    await this.#several?.release();
+    this.#several = null;
+    this.#threads = Math.floor(this.#threads / 2);
   }
 
   async release(): Promise<void> {
-    if (this.#chosen && this.#chosen !== this.#single) await this.#chosen.release();
+    await this.#several?.release();
     await this.#single.release();
   }
-}
-
-/**
- * The session of the most threads, of `threads` at most, that gives the bits of `single` and is worth its threads; else `single`.
- * Another number of threads cuts matrix products at other places, which can change the order of additions.
- */
-async function fastest(
-  graph: Graph,
-  rows: number,
-  threads: number,
-  single: Session,
-  create: (threads: number) => Session,
-): Promise<Session> {
-  for (let count = threads; count > 1; count = Math.floor(count / 2)) {
-    const several = create(count);
-    if ((await speedup(graph, rows, single, several)) > WORTH) return several;
-    await several.release();
-  }
-  return single;
 }

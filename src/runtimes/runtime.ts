@@ -26,8 +26,8 @@ export interface LoadOptions {
   /** Threads one run may use, the caller's included. Results do not depend on it. */
   readonly threads: number;
   /**
-   * Rows of most runs: a training batch. Runs of just as many rows use several threads, from the 33rd on and where that is worth
-   * it and does not change a bit of the results; all others, and all runs by default, use one.
+   * Rows of most runs: a training batch. Runs of just as many rows use several threads, after the first 64 and where that is
+   * worth it and does not change a bit of the results; all others, and all runs by default, use one.
    */
   readonly rows?: number;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Graph } from "../../src/graph/graph.js";
-import { speedup } from "../../src/runtimes/probe.js";
-import { loadRuntime, type Session } from "../../src/runtimes/runtime.js";
+import { PROBES, Probe } from "../../src/runtimes/probe.js";
+import { loadRuntime, type Session, type Views } from "../../src/runtimes/runtime.js";
 
 const graph = new Graph();
 const product = graph.gemm(graph.input("x", ["B", 30]), graph.parameter("w", [30, 5]));
@@ -27,12 +27,31 @@ async function flawed(): Promise<Session> {
   };
 }
 
-describe("speedup", () => {
+const views = (): Record<"feeds" | "fetches", Views> => ({
+  feeds: {
+    x: { data: Float32Array.from({ length: 17 * 30 }, (_, i) => Math.sin(i)), shape: [17, 30] },
+    w: { data: Float32Array.from({ length: 150 }, (_, i) => Math.cos(i)), shape: [30, 5] },
+  },
+  fetches: {
+    y: { data: new Float32Array(85), shape: [17, 5] },
+    sum: { data: new Float32Array(5), shape: [5] },
+  },
+});
+
+/** The whole comparison of two sessions. */
+async function compared(a: Session, b: Session): Promise<Probe> {
+  const probe = new Probe(a, b);
+  const { feeds, fetches } = views();
+  while (!probe.ended) await probe.run(feeds, fetches);
+  return probe;
+}
+
+describe("Probe", () => {
   it("compares the times of two sessions alike", async () => {
-    expect(await speedup(graph, 17, await session(), await session())).toBeGreaterThan(0);
+    expect((await compared(await session(), await session())).speedup).toBeGreaterThan(0);
   });
 
-  it("is how many times as fast the second session is", async () => {
+  it("tells how many times as fast the second session is", async () => {
     const slow: Session = {
       async run() {
         await new Promise((resolve) => setTimeout(resolve, 20));
@@ -40,11 +59,26 @@ describe("speedup", () => {
       release: async () => {},
     };
     const quick: Session = { run: async () => {}, release: async () => {} };
-    expect(await speedup(graph, 17, slow, quick)).toBeGreaterThan(1);
-    expect(await speedup(graph, 17, quick, slow)).toBeLessThan(1);
+    expect((await compared(slow, quick)).speedup).toBeGreaterThan(1);
+    expect((await compared(quick, slow)).speedup).toBeLessThan(1);
   });
 
-  it("sees a single bit that differs now and then", async () => {
-    expect(await speedup(graph, 17, await session(), await flawed())).toBe(0);
+  it("gives the caller the first session's results, and ends with a single bit that differs now and then", async () => {
+    const probe = new Probe(await session(), await flawed());
+    const [expected, found] = [views(), views()];
+    await (await session()).run(expected.feeds, expected.fetches);
+    let runs = 0;
+    for (; !probe.ended; runs++) await probe.run(found.feeds, found.fetches);
+    expect(found.fetches).toEqual(expected.fetches);
+    expect(probe.speedup).toBe(0);
+    expect(runs).toBe(3);
+  });
+
+  it("ends after its runs where all bits agree", async () => {
+    const probe = new Probe(await session(), await session());
+    const { feeds, fetches } = views();
+    let runs = 0;
+    for (; !probe.ended; runs++) await probe.run(feeds, fetches);
+    expect(runs).toBe(PROBES);
   });
 });
