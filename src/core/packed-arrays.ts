@@ -37,18 +37,24 @@ export function packArrays(head: unknown, arrays: readonly Packable[]): Uint8Arr
   return bytes;
 }
 
-/** What `packArrays` packed; the arrays are copies. @throws RangeError, SyntaxError where bytes are missing or others */
-export function unpackArrays(bytes: Uint8Array): { head: unknown; arrays: Packable[] } {
+/**
+ * What `packArrays` packed.
+ * @param bytes where `views` is true they begin at a multiple of 8 of their buffer, and nobody changes them
+ * @param views the arrays are views of `bytes`. Default false: they are copies
+ * @throws RangeError, SyntaxError where bytes are missing or others
+ */
+export function unpackArrays(bytes: Uint8Array, views = false): { head: unknown; arrays: Packable[] } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(0, true);
   const { head, arrays } = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length))) as Head;
   let at = aligned(4 + length);
   const unpacked = arrays.map(([kind, length]) => {
-    const array = new kinds[kind](length);
-    if (at + array.byteLength > bytes.length) throw new RangeError("the bytes end within an array");
-    new Uint8Array(array.buffer).set(bytes.subarray(at, at + array.byteLength));
-    at = aligned(at + array.byteLength);
-    return array;
+    const end = at + length * kinds[kind].BYTES_PER_ELEMENT;
+    if (end > bytes.length) throw new RangeError("the bytes end within an array");
+    // A Buffer's own slice is a view.
+    const part = views ? bytes.subarray(at, end) : Uint8Array.prototype.slice.call(bytes, at, end);
+    at = aligned(end);
+    return new kinds[kind](part.buffer as ArrayBuffer, part.byteOffset, length);
   });
   return { head, arrays: unpacked };
 }

@@ -159,6 +159,7 @@ export interface TableKernel {
   denseInitialise(w: number, a: number, b: number, rows: number, columns: number): void;
   denseStep(w: number, a: number, b: number, g: number, rows: number, columns: number, scale: number): void;
   denseUsable(g: number, count: number): number;
+  denseAdd(to: number, from: number, count: number): void;
   denseSquares(g: number, count: number): number;
 
   /** The first byte behind the workspace taken so far. */

@@ -63,9 +63,9 @@ export function roundGradients({ tables, dense }: Pick<Contribution, "tables" | 
   }
 }
 
-/** @throws RangeError, SyntaxError where bytes are missing or others */
-export function unpackContribution(bytes: Uint8Array): Contribution {
-  const { head, arrays } = unpackArrays(bytes);
+/** @param views as for `unpackArrays` @throws RangeError, SyntaxError where bytes are missing or others */
+export function unpackContribution(bytes: Uint8Array, views = false): Contribution {
+  const { head, arrays } = unpackArrays(bytes, views);
   const { decoders, sent, ...sums } = head as Head;
   const floats = () => {
     const values = arrays.shift() as Float32Array | Uint16Array;

@@ -4,6 +4,9 @@ import type { Parameter } from "../graph/layers.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, type OptimizerSpec, optimizerFor } from "./index.js";
 
+/** Floats that are taken into the kernel's memory at a time: they stay in the processor's cache. */
+const STAGED = 1 << 13;
+
 /** A named tensor over this optimizer's memory. */
 export interface DenseView {
   readonly data: Float32Array;
@@ -33,6 +36,8 @@ export class DenseOptimizer {
   private readonly memory: WebAssembly.Memory;
   private readonly regions: readonly Region[];
   private readonly powersName: string;
+  /** Room for `STAGED` floats. */
+  private readonly stage: number;
   private changes = 0;
 
   /** @param name tells several in one model apart: it names what belongs to no parameter. The tower's has none. */
@@ -43,6 +48,7 @@ export class DenseOptimizer {
     this.kernel = kernel;
     this.memory = memory;
     kernel.configureOptimizer(this.optimizer.id, ...this.optimizer.hyper);
+    this.stage = kernel.workspace(STAGED * 4) >>> 0;
     this.regions = parameters.map((parameter) => this.allocate(parameter));
     parameters.forEach((parameter, i) => {
       this.initialise(this.regions[i], parameter.initial);
@@ -102,15 +108,33 @@ export class DenseOptimizer {
     return all;
   }
 
-  /** Takes the sum of such copies, in their order, for gradients; each times its share, where there are shares. */
-  sumGradients(copies: readonly Float32Array[], shares: readonly number[] = []): void {
+  /** Takes the sum of such copies, in their order, for gradients. */
+  sumGradients(copies: readonly Float32Array[]): void {
+    let at = 0;
+    for (const { gradient, size } of this.regions) {
+      this.floats(gradient, size).fill(0);
+      for (const copy of copies) this.addGradients(gradient, copy.subarray(at, at + size));
+      at += size;
+    }
+  }
+
+  private addGradients(gradient: number, copy: Float32Array): void {
+    for (let from = 0; from < copy.length; from += STAGED) {
+      const some = copy.subarray(from, from + STAGED);
+      // What pads a parameter stays as it is.
+      const staged = this.floats(this.stage, (some.length + 3) & ~3);
+      staged.set(some);
+      staged.fill(0, some.length);
+      this.kernel.denseAdd(gradient + from * 4, this.stage, some.length);
+    }
+  }
+
+  /** As `sumGradients`, each copy times its share. */
+  sumShares(copies: readonly Float32Array[], shares: readonly number[]): void {
     let at = 0;
     for (const { gradient, size } of this.regions) {
       const sum = this.floats(gradient, size).fill(0);
-      for (const [c, copy] of copies.entries()) {
-        const share = shares[c] ?? 1;
-        for (let i = 0; i < size; i++) sum[i] += share * copy[at + i];
-      }
+      for (const [c, copy] of copies.entries()) for (let i = 0; i < size; i++) sum[i] += shares[c] * copy[at + i];
       at += size;
     }
   }

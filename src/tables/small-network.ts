@@ -133,7 +133,7 @@ export class SmallNetwork {
     this.weights.sumGradients(ran.map(({ weights }) => weights));
     const following = ran.filter(({ statistics }) => statistics !== null);
     const all = following.reduce((sum, { rows }) => sum + rows, 0);
-    this.statistics?.sumGradients(
+    this.statistics?.sumShares(
       following.map(({ statistics }) => statistics!),
       following.map(({ rows }) => rows / all),
     );

@@ -104,6 +104,21 @@ describeKafka("lanes of several processes", (kafka) => {
     }
   }, 180_000);
 
+  it("work no lane whose records are in the log: who comes late only folds", async () => {
+    const topic = await topicOf(kafka, 1500);
+    const rounds = `${topic}.rounds`;
+    const member = async (share: string) => {
+      const outcome = await ended(
+        start(line(kafka, topic, temporary(), "--lane", share, "--rounds-topic", rounds, "--takeover-ms", "0")),
+      );
+      expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
+      return kafka.admin.watermarks(rounds);
+    };
+    const told = await member("0/1");
+    expect(told.every(({ high }) => high > 5n)).toBe(true);
+    expect(await member("1/2")).toEqual(told);
+  }, 120_000);
+
   it("learn what has come since, where a run that has ended is resumed", async () => {
     const topic = await topicOf(kafka, 600);
     const out = temporary();

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { HashbrookError } from "../../core/errors.js";
+import { crc32c } from "../../kernels/hash.js";
 import type { PartitionBatch } from "./partition.js";
 import { type Codec, decodeBatch, type FetchBytes, HEADER_BYTES, type RecordBatchMessage } from "./record-batch.js";
 
@@ -43,11 +44,13 @@ const ABORT = Buffer.alloc(4);
 
 /**
  * From here on kafkajs, in this thread, hands out record batches as messages, and hands out whatever a fetch brought, also
- * nothing: whoever reads can compare every answer with what was asked for. Call before kafkajs is loaded.
+ * nothing: whoever reads can compare every answer with what was asked for. What it sends has its checksums from our kernel, too. Call
+ * before kafkajs is loaded.
  */
 export function readRecordBatches(): void {
   const require = createRequire(import.meta.url);
   if (require.cache[require.resolve("kafkajs")]) throw new HashbrookError("internal", "kafkajs is loaded already");
+  replace(require, "kafkajs/src/protocol/recordBatch/crc32C/index.js", () => crc32c);
   const { lookupCodecByAttributes } = require("kafkajs/src/protocol/message/compression");
   replace(require, "kafkajs/src/protocol/recordBatch/v0/decoder.js", () => decoderOf(lookupCodecByAttributes));
   replace(require, "kafkajs/src/consumer/batch.js", fetchedBatchOf);

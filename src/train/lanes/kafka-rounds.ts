@@ -35,6 +35,8 @@ export class KafkaRounds implements Rounds {
   private plan: RoundsPlan | null = null;
   /** By lane: records of rounds that are not folded, each round's first one. */
   private readonly queues: LaneRecord[][];
+  /** By lane: where reading goes on. */
+  private readonly next: bigint[];
   private round = 0;
   private readonly owners = new Map<number, OwnerNotice>();
   over = false;
@@ -44,6 +46,7 @@ export class KafkaRounds implements Rounds {
     this.producer = producer;
     this.lanes = lanes;
     this.queues = Array.from({ length: lanes }, () => []);
+    this.next = Array<bigint>(lanes).fill(0n);
   }
 
   /** Makes the topic where it is not there. On the brokers of the events' topic. @throws as `KafkaLog.join` */
@@ -113,6 +116,10 @@ export class KafkaRounds implements Rounds {
     return new Map(this.queues.flatMap(([record], lane) => (record?.round === round ? [[lane, record]] : [])));
   }
 
+  isUnread(lane: number): boolean {
+    return this.next[lane] < this.log.end(lane);
+  }
+
   wait(milliseconds: number): Promise<void> {
     return this.log.wait(Math.min(WAIT_MS, milliseconds));
   }
@@ -126,11 +133,12 @@ export class KafkaRounds implements Rounds {
   private take(): void {
     for (let lane = 0; lane < this.lanes; lane++) {
       for (let head = this.log.head(lane); head && this.queues[lane].length < MOST_AHEAD; head = this.log.head(lane)) {
-        const { messages } = head;
+        const { messages, next } = head;
         for (let i = 0; i < messages.length; i++) {
           const bytes = messages.bytes.subarray(messages.starts[i], messages.ends[i]);
           this.accept(lane, bytes, BigInt(messages.offsets[i]));
         }
+        this.next[lane] = next;
         this.log.shift(lane);
       }
     }

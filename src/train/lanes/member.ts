@@ -251,7 +251,7 @@ class Member {
 
   /** Whether a lane is worked here: it is of this process's share, or has told nothing for too long. */
   private works(lane: number, waited: number): boolean {
-    if (this.owns) return false;
+    if (this.owns || this.rounds.isUnread(lane)) return false;
     const { number, of } = this.share;
     if (lane % of === number % of) return true;
     return waited >= takeoverAfter(this.share, this.options.takeoverMs, this.lingers ? this.job.lingerMs : 0);

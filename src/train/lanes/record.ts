@@ -78,7 +78,7 @@ export function unpackRecord(bytes: Uint8Array): LaneRecord {
   return {
     ...(head as Head),
     rejects: deserialize(rejects as Uint8Array) as RejectedRow[],
-    contribution: unpackContribution(contribution as Uint8Array),
+    contribution: unpackContribution(contribution as Uint8Array, true),
     labels: labels as Float32Array,
     weights: weights as Float32Array,
     oracle: oracle as Float32Array,

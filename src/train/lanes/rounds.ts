@@ -22,6 +22,8 @@ export interface Rounds {
   send(record: LaneRecord): Promise<void>;
   /** What is known of a round, by lane; what was told of earlier ones is passed over. */
   of(round: number): ReadonlyMap<number, LaneRecord>;
+  /** More was told of a lane than is read yet: what it brings to a round may be there. */
+  isUnread(lane: number): boolean;
   /** Until there is news, or so long. */
   wait(milliseconds: number): Promise<void>;
   /** The run's last checkpoint is durable, and owners are not needed any more. */
@@ -47,6 +49,10 @@ export class LocalRounds implements Rounds {
   of(round: number): ReadonlyMap<number, LaneRecord> {
     for (const [lane, record] of this.known) if (record.round < round) this.known.delete(lane);
     return this.known;
+  }
+
+  isUnread(): boolean {
+    return false;
   }
 
   async wait(milliseconds: number): Promise<void> {

@@ -53,6 +53,16 @@ export function denseUsable(g: usize, count: u32): bool {
   return usable(g, count);
 }
 
+/** Adds the floats from `from` on to those from `to` on, up to the next multiple of 4 of them. */
+export function denseAdd(to: usize, from: usize, count: u32): void {
+  const end = from + ((<usize>((count + 3) & ~3)) << 2);
+  while (from < end) {
+    v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+    to += 16;
+    from += 16;
+  }
+}
+
 /** The sum of `count` squared floats. */
 export function denseSquares(g: usize, count: u32): f32 {
   return squares(g, count);

@@ -109,7 +109,7 @@ export class PushReader {
     const { messages } = head;
     for (let i = 0; i < messages.length; i++) {
       const bytes = messages.bytes.subarray(messages.starts[i], messages.ends[i]);
-      if (placeOf(bytes).round >= this.round) this.read.set(`${shard} ${nameOf(bytes)}`, bytes.slice());
+      if (placeOf(bytes).round >= this.round) this.read.set(`${shard} ${nameOf(bytes)}`, new Uint8Array(bytes));
     }
     this.log.shift(shard);
     return true;
