@@ -14,6 +14,9 @@ import { load } from "./lib/topic.js";
 const LANES = 8;
 const ROUND = 2048;
 const PROCESSES = [1, 2, 4];
+/** Owners that hold the tables beside two processes, in shards as many as owners could be. */
+const OWNERS = 2;
+const SHARDS = 4;
 /** Of a core, that each process has. */
 const SHARE = 0.25;
 /** Longer than any round takes: nobody works for another. */
@@ -37,13 +40,14 @@ async function measured(broker: BrokerFacts, folder: string, smoke: boolean): Pr
   const model = modelOf(folder, perUpdate / LANES);
   const share = smoke ? 1 : SHARE;
   const quotas = new Quotas(share);
-  const seconds = async (events: number, ...members: (readonly string[])[]) => {
+  const seconds = async (events: number, spec: string, members: (readonly string[])[]) => {
     const started = performance.now();
-    await Promise.all(members.map((args, i) => ended(quotas.start(i, line(broker, model, events, args)))));
+    await Promise.all(members.map((args, i) => ended(quotas.start(i, line(broker, spec, events, args)))));
     return (performance.now() - started) / 1000;
   };
-  const marginal = async (members: (events: number) => (readonly string[])[]) =>
-    (((await seconds(long, ...members(long))) - (await seconds(short, ...members(short)))) * 1e6) / (long - short);
+  const marginal = async (members: (events: number) => (readonly string[])[], spec = model) =>
+    (((await seconds(long, spec, members(long))) - (await seconds(short, spec, members(short)))) * 1e6) /
+    (long - short);
   try {
     const measuredUs = new Map<number, number>();
     for (const processes of smoke ? [1, 2] : PROCESSES)
@@ -52,7 +56,13 @@ async function measured(broker: BrokerFacts, folder: string, smoke: boolean): Pr
     const all = await marginal((events) => [
       ["--lane", "1/2", "--out", join(folder, "follower"), "--rounds-topic", roundsOf(events, 1)],
     ]);
-    return { what: WHAT, lanes: LANES, round: perUpdate / LANES, share, ...compared(measuredUs, all, share) };
+    const split = modelOf(folder, perUpdate / LANES, SHARDS);
+    const owned = await marginal((events) => owning(folder, events), split);
+    const alone = join(folder, "split");
+    await seconds(short, split, [["--out", alone]]);
+    agree([alone, join(folder, roundsOf(short, "owned"))]);
+    const owners = { processes: 2, owners: OWNERS, shards: SHARDS, events_per_second: Math.round(1e6 / owned) };
+    return { what: WHAT, lanes: LANES, round: perUpdate / LANES, share, ...compared(measuredUs, all, share), owners };
   } finally {
     quotas.close();
   }
@@ -87,7 +97,7 @@ function compared(measuredUs: ReadonlyMap<number, number>, all: number, share: n
 }
 
 const topicOf = (events: number) => `events-${events}`;
-const roundsOf = (events: number, processes: number) => `rounds-${events}-${processes}`;
+const roundsOf = (events: number, processes: number | string) => `rounds-${events}-${processes}`;
 
 /** The command lines of processes that share the lanes of a run. */
 function sharing(folder: string, events: number, processes: number): string[][] {
@@ -97,15 +107,26 @@ function sharing(folder: string, events: number, processes: number): string[][] 
   });
 }
 
+/** As `sharing`, of two processes and the owners of the tables' shards. */
+function owning(folder: string, events: number): string[][] {
+  const rounds = roundsOf(events, "owned");
+  const run = ["--out", join(folder, rounds), "--rounds-topic", rounds];
+  const lanes = [0, 1].map((k) => ["--lane", `${k}/2`, "--owners", String(OWNERS), ...run]);
+  const owners = Array.from({ length: OWNERS }, (_, k) => ["--owner", `${k}/${OWNERS}`, ...run]);
+  return [...lanes, ...owners];
+}
+
 function line(broker: BrokerFacts, model: string, events: number, args: readonly string[]): string[] {
   const topic = ["--kafka", broker.brokers, "--topic", topicOf(events), "--group", "none", "--until", "end"];
   const patience = ["--takeover-ms", String(PATIENCE_MS), "--checkpoint-seconds", "0", "--threads", "1"];
   return ["train", "--model", model, ...topic, ...patience, ...args];
 }
 
-function modelOf(folder: string, events: number): string {
-  const path = join(folder, "lanes.yaml");
-  const spec = readFileSync("features/criteo-deep-crossing.yaml", "utf8");
+/** @param shards of each table, where they are split */
+function modelOf(folder: string, events: number, shards?: number): string {
+  const path = join(folder, shards ? "split.yaml" : "lanes.yaml");
+  const plain = readFileSync("features/criteo-deep-crossing.yaml", "utf8");
+  const spec = shards ? plain.replaceAll("dim: 16,", `dim: 16, shards: ${shards},`) : plain;
   writeFileSync(path, `${spec}train: { lanes: ${LANES}, round: ${events}, warmup: 0 }\n`);
   return path;
 }
