@@ -6,7 +6,7 @@ import { drawn } from "../core/chance.js";
 import { HashbrookError, toPlainError } from "../core/errors.js";
 import { type Admission, RETRY_AFTER } from "./admission.js";
 import { readBody, SEND_JSON } from "./body.js";
-import { answerExpectation, errorBody, noEndpoint, refuse } from "./http-errors.js";
+import { answerExpectation, errorBody, noEndpoint, noted, refuse } from "./http-errors.js";
 import { RouteMethods } from "./route-methods.js";
 import { requireToken } from "./token.js";
 
@@ -68,7 +68,7 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
     clientErrorHandler: refuse,
     frameworkErrors: (error, request, reply) => answerError(hint)(error, request, reply),
     serverFactory: (handler) => {
-      const guarded = admission?.guard(handler) ?? handler;
+      const guarded = noted(admission?.guard(handler) ?? handler);
       const times = timesOf(options.timeouts);
       return options.tls ? createHttpsServer({ ...times, ...options.tls }, guarded) : createHttpServer(times, guarded);
     },

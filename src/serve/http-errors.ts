@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import { type IncomingMessage, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { errorCode } from "../core/files.js";
 
@@ -48,8 +48,26 @@ export function send(response: ServerResponse, status: number, body: ErrorBody, 
   response.end(text);
 }
 
-/** Answers on a connection whose request could not be parsed, and ends it. */
+/** The answer last begun on a connection. */
+const answers = new WeakMap<Duplex, ServerResponse>();
+
+/** A handler that lets `refuse` know what is still to be answered on a connection. */
+export function noted(handler: RequestListener): RequestListener {
+  return (request, response) => {
+    answers.set(request.socket, response);
+    handler(request, response);
+  };
+}
+
+/** Answers on a connection whose request could not be parsed, behind those that came before it, and ends it. */
 export function refuse(error: Error, socket: Duplex): void {
+  const before = answers.get(socket);
+  if (before?.req.complete && !before.writableFinished && !before.destroyed)
+    before.once("close", () => end(error, socket));
+  else end(error, socket);
+}
+
+function end(error: Error, socket: Duplex): void {
   if (!socket.writable || errorCode(error) === "ECONNRESET") {
     socket.destroy();
     return;

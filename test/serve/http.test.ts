@@ -35,6 +35,16 @@ const request = (line: string, headers: string[] = [], body = "") =>
 const post = (headers: string[], body: string, type = "application/json") =>
   request("POST /v1/score", [`Content-Type: ${type}`, `Content-Length: ${Buffer.byteLength(body)}`, ...headers], body);
 
+it("what is no HTTP behind two requests is refused behind their answers, not in place of the first one's", async () => {
+  const socket = connect(port, "127.0.0.1");
+  let text = "";
+  socket.on("data", (data) => (text += data));
+  const asked = "POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+  socket.write(`${asked}${asked}nonsense\r\n\r\n`);
+  await new Promise((resolve) => socket.on("close", resolve));
+  expect([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual(["503", "503", "400"]);
+});
+
 const refused: [what: string, text: string, status: number, code: string][] = [
   ["a bad URL", request("GET /%world"), 400, "bad_request"],
   ["no HTTP", "nonsense\r\n\r\n", 400, "bad_request"],
