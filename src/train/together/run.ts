@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { builtFile } from "../../core/built-file.js";
 import { systemClock } from "../../core/clock.js";
 import { fromPlainError, HashbrookError, type PlainError } from "../../core/errors.js";
+import { Thread } from "../../core/thread-pool.js";
 import type { Job } from "../job.js";
 import type { Report } from "../report.js";
+import type { DecodeTask } from "../workers/decoding.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 import type { FromLearner, LearnerData, StreamMessage, ToLearner } from "./messages.js";
 import type { ContenderReport, TogetherOptions, TogetherReport } from "./options.js";
@@ -36,8 +37,7 @@ interface Outcome {
 export class TogetherRun {
   private readonly given: TogetherRunOptions;
   private readonly learners: Worker[] = [];
-  private readonly decoders: Worker[] = [];
-  private readonly gone: Promise<unknown>[] = [];
+  private readonly decoders: Thread[] = [];
   private readonly starts: (StreamStart | undefined)[];
   private readonly outcomes: (Outcome | undefined)[];
   private readonly droppedAt: (number | undefined)[];
@@ -188,15 +188,10 @@ export class TogetherRun {
     starts: readonly StreamStart[],
   ): void {
     const { options, jobs } = this.given;
-    const workerData = {
-      job: { ...jobs[members[0]], out: options.out ?? null },
-      ports,
-      starts,
-    };
-    const decoder = new Worker(builtFile("train/workers/decode-worker.js"), { workerData, transferList: [...ports] });
-    decoder.on("error", (error) => this.fail(error));
+    const task: DecodeTask = { job: { ...jobs[members[0]], out: options.out ?? null }, ports, starts };
+    const decoder = Thread.take("train/workers/decode-worker.js");
+    decoder.begin(task, ports, (error) => this.fail(error));
     this.decoders.push(decoder);
-    this.gone.push(new Promise((resolve) => decoder.once("exit", resolve)));
   }
 
   /** Calls `onRound` once all contenders that learn have come to a round's end. */
@@ -265,7 +260,7 @@ export class TogetherRun {
   }
 
   private async close(): Promise<void> {
-    await Promise.race([Promise.all(this.gone), sleep(PARTING_MS, undefined, { ref: false })]);
-    await Promise.all([...this.decoders, ...this.learners].map((thread) => thread.terminate()));
+    await Promise.all(this.decoders.map((decoder) => decoder.release(PARTING_MS)));
+    await Promise.all(this.learners.map((learner) => learner.terminate()));
   }
 }

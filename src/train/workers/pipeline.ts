@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
-import { builtFile } from "../../core/built-file.js";
-import { fromPlainError, HashbrookError } from "../../core/errors.js";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { fromPlainError } from "../../core/errors.js";
+import { Thread } from "../../core/thread-pool.js";
 import type { Job } from "../job.js";
 import type { Progress, Report } from "../report.js";
+import type { ConsumeTask } from "./consuming.js";
+import type { DecodeTask } from "./decoding.js";
 import type { FromConsumer, ToConsumer } from "./thread-messages.js";
 
 export interface PipelineOptions {
@@ -20,39 +21,32 @@ const PARTING_MS = 2_000;
 
 /**
  * Runs a job in two threads: source + decoder in one, model + metrics in the other; batches travel between them as
- * transferred buffers, at most four at a time. The calling thread stays free.
+ * transferred buffers, at most four at a time. The calling thread stays free. Threads of one job work the next one's, too.
  * @throws HashbrookError whatever went wrong in a worker
  */
 export async function runPipeline(job: Job, options: PipelineOptions = {}): Promise<Report> {
   const { port1, port2 } = new MessageChannel();
-  const decoder = new Worker(builtFile("train/workers/decode-worker.js"), {
-    workerData: { job, port: port1 },
-    transferList: [port1],
-  });
-  const consumer = new Worker(builtFile("train/workers/consumer-worker.js"), {
-    workerData: { job, port: port2, follower: options.follower ?? null },
-    transferList: options.follower ? [port2, options.follower] : [port2],
-  });
-  const gone = new Promise((resolve) => decoder.once("exit", resolve));
-  const stop = () => consumer.postMessage({ type: "stop" } satisfies ToConsumer);
+  const { port1: told, port2: control } = new MessageChannel();
+  const { follower = null } = options;
+  const decoder = Thread.take("train/workers/decode-worker.js");
+  const consumer = Thread.take("train/workers/consumer-worker.js");
+  const stop = () => told.postMessage({ type: "stop" } satisfies ToConsumer);
   options.signal?.addEventListener("abort", stop, { once: true });
   try {
     return await new Promise<Report>((resolve, reject) => {
-      consumer.on("message", (message: FromConsumer) => {
+      told.on("message", (message: FromConsumer) => {
         if (message.type === "progress") options.onProgress?.(message.progress);
         else if (message.type === "done") resolve(message.report);
         else reject(fromPlainError(message.error));
       });
-      consumer.on("error", reject);
-      decoder.on("error", reject);
-      consumer.on("exit", (code) =>
-        reject(new HashbrookError("internal", `the ${job.kind} thread ended with code ${code}`)),
-      );
+      decoder.begin({ job, ports: [port1] } satisfies DecodeTask, [port1], reject);
+      const task: ConsumeTask = { job, port: port2, control, follower };
+      consumer.begin(task, follower ? [port2, control, follower] : [port2, control], reject);
       if (options.signal?.aborted) stop();
     });
   } finally {
     options.signal?.removeEventListener("abort", stop);
-    await Promise.race([gone, sleep(PARTING_MS, undefined, { ref: false })]);
-    await Promise.all([decoder.terminate(), consumer.terminate()]);
+    told.close();
+    await Promise.all([decoder.release(PARTING_MS), consumer.release(PARTING_MS)]);
   }
 }

@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Transferable, Worker } from "node:worker_threads";
+import { builtFile } from "./built-file.js";
+import { HashbrookError } from "./errors.js";
+
+/** What a thread tells when a task has ended: whether it can work another one. */
+export type TaskEnd = "reusable" | "spent";
+
+/** Idle threads of one kind that are kept: more are seldom wanted at a time. */
+const MOST_IDLE = 2;
+/** How long (ms) a thread may be idle: a process that has learned once gets its memory back. */
+const IDLE_MS = 10_000;
+
+const idle = new Map<string, Set<Thread>>();
+
+/**
+ * A thread that works one task at a time (`workTasks`). Its start, its modules and kernels cost more than many a task does, so one
+ * whose task has ended cleanly is kept for a while, for the next. An idle thread holds up no process's end.
+ */
+export class Thread {
+  private readonly entry: string;
+  private readonly worker: Worker;
+  private ended: (how: TaskEnd) => void = () => {};
+  private failed: (error: unknown) => void = () => {};
+  private end: Promise<TaskEnd> = Promise.resolve("reusable");
+  private expiry: NodeJS.Timeout | undefined;
+  /** Why it has ended, as soon as it has. */
+  private death: { readonly error: unknown } | null = null;
+
+  private constructor(entry: string) {
+    this.entry = entry;
+    this.worker = new Worker(builtFile(entry));
+    this.worker.on("message", (how: TaskEnd) => this.ended(how));
+    this.worker.on("error", (error) => this.die(error));
+    this.worker.on("exit", (code) => this.die(new HashbrookError("internal", `${entry} ended with code ${code}`)));
+  }
+
+  /** An idle thread, or a new one. @param entry the file of its module, below `dist` */
+  static take(entry: string): Thread {
+    const [kept] = idle.get(entry) ?? [];
+    return kept?.taken() ?? new Thread(entry);
+  }
+
+  /** Begins a task. @param failed told an error that ends the thread */
+  begin(task: object, transfer: readonly Transferable[], failed: (error: unknown) => void): void {
+    this.failed = failed;
+    this.end = new Promise((resolve) => {
+      this.ended = resolve;
+    });
+    if (this.death) this.die(this.death.error);
+    else this.worker.postMessage(task, [...transfer]);
+  }
+
+  /** Waits for the task's end, for at most `patience` (ms). The thread is kept where that was clean, and ended otherwise. */
+  async release(patience: number): Promise<void> {
+    const how = await Promise.race([this.end, sleep(patience, "spent", { ref: false })]);
+    this.failed = () => {};
+    const others = idle.get(this.entry) ?? new Set();
+    if (how !== "reusable" || others.size >= MOST_IDLE) {
+      await this.worker.terminate();
+      return;
+    }
+    idle.set(this.entry, others.add(this));
+    this.worker.unref();
+    this.expiry = setTimeout(() => this.expire(), IDLE_MS).unref();
+  }
+
+  private taken(): this {
+    clearTimeout(this.expiry);
+    idle.get(this.entry)?.delete(this);
+    this.worker.ref();
+    return this;
+  }
+
+  private async expire(): Promise<void> {
+    idle.get(this.entry)?.delete(this);
+    await this.worker.terminate();
+  }
+
+  private die(error: unknown): void {
+    this.death ??= { error };
+    idle.get(this.entry)?.delete(this);
+    this.failed(error);
+    this.ended("spent");
+  }
+}

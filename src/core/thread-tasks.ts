@@ -1,0 +1,17 @@
+import { parentPort } from "node:worker_threads";
+import type { TaskEnd } from "./thread-pool.js";
+
+/** Memory (bytes) outside the heap that an idle thread may keep until its garbage is next collected. */
+const MOST_KEPT_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Works the tasks that a `Thread` is given, one after another. An error that `work` throws ends the thread.
+ * @param work resolves when nothing of a task goes on, with whether nothing of it is left over: then the thread works others, too
+ */
+export function workTasks<Task>(work: (task: Task) => Promise<boolean>): void {
+  parentPort!.on("message", async (task: Task) => {
+    const clean = await work(task);
+    const small = process.memoryUsage().external <= MOST_KEPT_BYTES;
+    parentPort!.postMessage((clean && small ? "reusable" : "spent") satisfies TaskEnd);
+  });
+}

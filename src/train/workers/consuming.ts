@@ -1,0 +1,207 @@
+import type { MessagePort } from "node:worker_threads";
+import type { Room } from "../../core/batch.js";
+import { systemClock } from "../../core/clock.js";
+import { fromPlainError, toPlainError } from "../../core/errors.js";
+import type { Consumer, EndedBy, Upstream } from "../consumer.js";
+import type { Job, StreamPosition } from "../job.js";
+import { keptAtFailure } from "../source-failure.js";
+import type { RetryOptions } from "./retry.js";
+import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } from "./thread-messages.js";
+
+const PROGRESS_MS = 250;
+const IDLE_MS = 25;
+
+/** What a consuming thread is given. */
+export interface ConsumeTask {
+  readonly job: Job;
+  /** Of the decoding thread. */
+  readonly port: MessagePort;
+  /** Of the thread that wants the report. */
+  readonly control: MessagePort;
+  readonly follower: MessagePort | null;
+}
+
+/** Learns or scores what the decoding thread decodes, and tells how it goes. */
+export class Consuming {
+  private readonly task: ConsumeTask;
+  private readonly inbox: FromDecoder[] = [];
+  private wake = () => {};
+  /** Buffers of batches that were consumed, which the decoding thread is not told of yet. */
+  private freed: number[] = [];
+  /** Whether the consumer tells when another batch is best decoded. */
+  private spares = false;
+  private readonly stopping = new AbortController();
+  /** How the source is, and why the consumer itself cannot go on, if it cannot. */
+  private source: SourceHealth | null = null;
+  private blocked: string | null = null;
+  private told = systemClock.now();
+  private report = () => {};
+  private committed: StreamPosition | null = null;
+
+  constructor(task: ConsumeTask) {
+    this.task = task;
+    task.port.on("message", (message: FromDecoder) => this.take(message));
+    task.control.on("message", (_stop: ToConsumer) => {
+      this.stopping.abort();
+      this.wake();
+    });
+  }
+
+  /** Resolves with whether nothing of the job goes on or is held any more. */
+  async run(): Promise<boolean> {
+    const { job, port, control, follower } = this.task;
+    try {
+      this.tell({ type: "done", report: await this.reported() });
+      return !job.topic && !job.publish && !job.deadLetters && !follower;
+    } catch (error) {
+      this.tell({ type: "error", error: toPlainError(error) });
+      return false;
+    } finally {
+      port.close();
+      control.close();
+    }
+  }
+
+  private async reported() {
+    let consumer: Consumer | null = null;
+    try {
+      const opened = await this.open();
+      consumer = opened;
+      return await opened.finish(await this.consumeAll(opened)).finally(() => this.tellCommitted(opened));
+    } finally {
+      this.tellDecoder({ type: "stop" });
+      await consumer?.close();
+    }
+  }
+
+  /** What each kind of job does with batches; only the one asked for is loaded. */
+  private async open(): Promise<Consumer> {
+    const { job, follower } = this.task;
+    const { retry, upstream } = this;
+    if (job.kind === "eval") return (await import("../evaluator.js")).Evaluator.open(job, systemClock, upstream);
+    if (job.kind === "predict") return (await import("../predictor.js")).Predictor.open(job, systemClock, upstream);
+    return (await import("../trainer.js")).Trainer.open(job, { clock: systemClock, follower, retry, upstream });
+  }
+
+  private readonly upstream: Upstream = {
+    join: () => this.tellDecoder({ type: "join" }),
+    start: (start) => this.tellDecoder({ type: "start", start }),
+    spare: () => {
+      this.spares = true;
+      this.free();
+    },
+  };
+
+  private get retry(): RetryOptions {
+    const waiting = (reason: string | null) => {
+      if (reason === this.blocked) return;
+      this.blocked = reason;
+      this.report();
+    };
+    return { stop: this.stopping.signal, waiting };
+  }
+
+  private take(message: FromDecoder): void {
+    if (message.type === "state") {
+      this.source = message.state;
+      // At once: the consumer may be waiting for brokers, which is what it tells.
+      this.report();
+      return;
+    }
+    this.inbox.push(message);
+    this.wake();
+  }
+
+  private reporter(consumer: Consumer): () => void {
+    return () => {
+      const { blocked, source } = this;
+      this.told = systemClock.now();
+      const health = blocked === null ? source : { ready: false, reason: blocked, lag: source?.lag ?? [] };
+      this.tell({ type: "progress", progress: { ...consumer.progress(), source: health } });
+    };
+  }
+
+  /** The next message; null: stop; undefined: none came for a while. */
+  private async received(): Promise<FromDecoder | null | undefined> {
+    const { inbox, stopping } = this;
+    // Messages that have come are handed over between two turns of the event loop.
+    if (inbox.length === 0) await new Promise(setImmediate);
+    if (inbox.length === 0 && !stopping.signal.aborted) {
+      this.free();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, IDLE_MS);
+        this.wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return stopping.signal.aborted ? null : inbox.shift();
+  }
+
+  /** Lets the decoding thread, which this wakes, fill the buffers again. */
+  private free(): void {
+    for (const slot of this.freed) this.tellDecoder({ type: "free", slot });
+    this.freed = [];
+  }
+
+  private tell(message: FromConsumer): void {
+    this.task.control.postMessage(message);
+  }
+
+  private tellDecoder(message: ToDecoder): void {
+    this.task.port.postMessage(message);
+  }
+
+  private tellCommitted({ committed }: Consumer): void {
+    if (!committed || committed === this.committed) return;
+    this.committed = committed;
+    this.tellDecoder({ type: "committed", position: committed });
+  }
+
+  private async consumeAll(consumer: Consumer): Promise<EndedBy> {
+    let buffers: readonly Room[] = [];
+    this.report = this.reporter(consumer);
+    for (;;) {
+      if (consumer.ended) return consumer.ended;
+      const message = await this.received();
+      if (message === null) return "stopped";
+      if (message === undefined) {
+        await consumer.idle?.();
+        this.tellCommitted(consumer);
+        continue;
+      }
+      if (message.type === "end") return message.endedBy;
+      if (message.type === "error") {
+        // As when it is told to stop: nobody is waited for without an end.
+        if (consumer.progress().unsaved > 0) this.stopping.abort();
+        throw await keptAtFailure(consumer, fromPlainError(message.error));
+      }
+      if (message.type === "buffers") {
+        buffers = message.buffers;
+        continue;
+      }
+      if (message.type === "opened") {
+        await consumer.opened?.(message.position, message.fingerprints);
+        continue;
+      }
+      if (message.type === "began") {
+        consumer.began?.(message.plan);
+        continue;
+      }
+      if (message.type === "validated") {
+        consumer.validationEnded?.(message.epoch, message.data);
+        this.report();
+        continue;
+      }
+      if (message.type !== "batch") continue;
+      const decoded = { ...message.decoded, ...buffers[message.slot] };
+      if (message.kind === "validate") await consumer.validate?.(decoded);
+      else await consumer.consume(decoded, message);
+      this.freed.push(message.slot);
+      if (!this.spares) this.free();
+      this.tellCommitted(consumer);
+      if (systemClock.now() - this.told >= PROGRESS_MS) this.report();
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import type { SchemaReader } from "../../schema-registry/topic-schemas.js";
+import type { TopicSpec } from "../../sources/kafka/open-topic.js";
+import type { StreamStart } from "./thread-messages.js";
+
+/** What reading a topic needs. */
+export async function loadTopicModules() {
+  const { readRecordBatches } = await import("../../sources/kafka/fetched-batch.js");
+  readRecordBatches();
+  const { beginTopic, joinTopic } = await import("../../sources/kafka/open-topic.js");
+  const { GroupMember } = await import("./group-member.js");
+  const { Merge } = await import("../ordering/merge.js");
+  const { decodedMessages } = await import("../ordering/topic-stream.js");
+  return { beginTopic, joinTopic, GroupMember, Merge, decodedMessages };
+}
+
+/** Loaded where events are in binary. */
+export async function topicSchemas(reader: SchemaReader, { registry }: TopicSpec, { schemas = {} }: StreamStart) {
+  const { TopicSchemas } = await import("../../schema-registry/topic-schemas.js");
+  return new TopicSchemas(reader, registry, schemas);
+}
+
+/** What a checkpoint remembers a topic by. */
+export function fingerprintOf(topic: string): string {
+  return `kafka:${topic}`;
+}

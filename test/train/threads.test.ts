@@ -1,0 +1,86 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { expect, it } from "vitest";
+import { evaluate, predict, train } from "../../src/train/run.js";
+import { digests, temporary } from "../e2e/hashbrook.js";
+
+const model = "features/ads-demo-lr.yaml";
+const data = "simulate:600";
+
+/** Threads are numbered in the order of their start. */
+async function startedBy(work: () => Promise<unknown>): Promise<number> {
+  const before = await numberOfNext();
+  await work();
+  return (await numberOfNext()) - before - 1;
+}
+
+async function numberOfNext(): Promise<number> {
+  const probe = new Worker("", { eval: true });
+  const { threadId } = probe;
+  await new Promise((resolve) => probe.once("exit", resolve));
+  return threadId;
+}
+
+it("threads of one run work the next ones, which learn and score the same and leave no file open", async () => {
+  const outs = [temporary(), temporary(), temporary()];
+  const [first, ...others] = outs.map((out) => ({ model, data, out: join(out, "run"), threads: 1 }));
+  await train(first);
+  const open = () => readdirSync("/proc/self/fd").length;
+  const linux = process.platform === "linux";
+  const before = linux ? open() : 0;
+  const started = await startedBy(async () => {
+    for (const options of others) await train(options);
+    const checkpoint = first.out;
+    const { auc } = await evaluate({ checkpoint, data });
+    expect((await evaluate({ checkpoint, data })).auc).toBe(auc);
+    await predict({ checkpoint, data, out: join(outs[0], "scores.tsv") });
+  });
+  expect(started).toBe(0);
+  for (const { out } of others) expect(digests(out)).toEqual(digests(first.out));
+  if (linux) expect(open()).toBe(before);
+});
+
+it("a run that fails, or is stopped, leaves nothing to the next one", async () => {
+  const whole = { model, data, out: join(temporary(), "run"), threads: 1 };
+  await train(whole);
+  const failed = startedBy(async () => {
+    const missing = train({ ...whole, data: "not/there.tsv", out: join(temporary(), "run") });
+    await expect(missing).rejects.toMatchObject({ code: "source_missing" });
+  });
+  expect(await failed).toBe(0);
+  const stop = new AbortController();
+  const stopped = train({ ...whole, data: "simulate:9000000", out: join(temporary(), "run"), signal: stop.signal });
+  stop.abort();
+  expect(await stopped).toMatchObject({ ended_by: "stopped" });
+  const next = { ...whole, out: join(temporary(), "run") };
+  expect(await startedBy(() => train(next))).toBeGreaterThan(0);
+  expect(digests(next.out)).toEqual(digests(whole.out));
+});
+
+it("runs side by side have threads of their own", async () => {
+  const runs = [1, 2, 3].map(() => ({ model, data, out: join(temporary(), "run"), threads: 1 }));
+  await Promise.all(runs.map(train));
+  const [first, ...others] = runs.map(({ out }) => digests(out));
+  for (const other of others) expect(other).toEqual(first);
+});
+
+it("idle threads hold up no process's end", () => {
+  const program = `
+    import { Worker } from "node:worker_threads";
+    import { train } from ${JSON.stringify(pathToFileURL("dist/index.js"))};
+    let runs = 0;
+    const run = () => train({ model: "${model}", data: "${data}", out: ${JSON.stringify(temporary())} + "/" + runs++ });
+    await run();
+    process.on("beforeExit", async () => {
+      if (runs > 1) return;
+      const before = new Worker("", { eval: true }).threadId;
+      await run();
+      console.log(new Worker("", { eval: true }).threadId - before - 1);
+    });`;
+  const file = join(temporary(), "twice.mjs");
+  writeFileSync(file, program);
+  expect(execFileSync(process.execPath, [file], { encoding: "utf8" })).toBe("0\n");
+});
