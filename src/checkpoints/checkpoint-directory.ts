@@ -120,6 +120,38 @@ export class CheckpointDirectory {
   }
 }
 
+/** Verifies directories, each once, however many checkpoints build on it. */
+export class Verification {
+  private readonly outcomes = new Map<string, HashbrookError | null>();
+
+  /** @throws as the directory's `verify` did the first time */
+  of(directory: CheckpointDirectory): void {
+    const known = `${directory.path} ${directory.checksum}`;
+    if (!this.outcomes.has(known)) this.outcomes.set(known, this.look(directory));
+    const outcome = this.outcomes.get(known);
+    if (outcome) throw outcome;
+  }
+
+  private look(directory: CheckpointDirectory): HashbrookError | null {
+    try {
+      directory.verify();
+      return null;
+    } catch (error) {
+      if (error instanceof HashbrookError) return error;
+      throw error;
+    }
+  }
+}
+
+/** The checksum of a directory's manifest, whatever it says; undefined where none can be read. */
+export function checksumAt(directory: string, files: Files): string | undefined {
+  try {
+    return manifestChecksum(readManifest(files, directory));
+  } catch {
+    return undefined;
+  }
+}
+
 function readManifest(files: Files, directory: string): Uint8Array {
   const path = join(directory, MANIFEST);
   return reading(path, () => {

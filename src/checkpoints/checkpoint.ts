@@ -2,7 +2,7 @@ import { basename, dirname, join } from "node:path";
 import type { Block, TensorSpec } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Files } from "../core/files.js";
-import { CheckpointDirectory, damaged } from "./checkpoint-directory.js";
+import { CheckpointDirectory, damaged, Verification } from "./checkpoint-directory.js";
 import { CHUNK_BYTES, type FileEntry, type JsonValue, MANIFEST, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH } from "./names.js";
 import { ChainBlock, dataName, rowsName } from "./patch.js";
@@ -113,10 +113,11 @@ export class Checkpoint {
 
   /**
    * Reads every file and compares it with its checksum, holding little of it at a time.
+   * @param verification what other checkpoints have read already is not read again
    * @throws checkpoint_damaged naming the file, and the block and bytes where the damage lies
    */
-  verify(): void {
-    for (const directory of this.chain) directory.verify();
+  verify(verification = new Verification()): void {
+    for (const directory of this.chain) verification.of(directory);
     for (const { name } of this.chain[0].manifest.patches ?? []) this.open(name);
   }
 }

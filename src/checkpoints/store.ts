@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, readFully, withFile, writeError } from "../core/files.js";
 import { Checkpoint, type CheckpointContent } from "./checkpoint.js";
+import { checksumAt, Verification } from "./checkpoint-directory.js";
 import { groupByFile, streamed, streamFile, toTheEnd } from "./data-file.js";
 import { DirectoryWriter, withGiven, written } from "./directory-writer.js";
 import { goodCheckpoint } from "./gate-file.js";
@@ -98,33 +99,36 @@ export class CheckpointStore {
   }
 
   /**
-   * Opens the newest checkpoint that is whole (all of it is read and verified), going back past damaged ones.
+   * Opens the newest checkpoint that is whole (all of it is read and verified), going back past damaged ones. What several
+   * of them build on is read once.
    * @returns `undefined` in `checkpoint` when none was ever finished; what was passed over, newest first, in `skipped`
    * @throws checkpoint_damaged when there are finished checkpoints but none is whole; checkpoint_mismatch (a newer format)
    */
   latest(): { checkpoint: Checkpoint | undefined; skipped: Skipped[] } {
+    const before = this.manifests();
+    const verification = new Verification();
     const skipped: Skipped[] = [];
-    const paths = this.paths();
-    for (const path of paths) {
-      const found = this.opened(path);
-      // A compacted checkpoint may just have taken its place: names do not tell.
-      const again = found instanceof Checkpoint ? found : this.opened(path);
-      if (!(again instanceof Checkpoint)) {
-        skipped.push({ path, reason: again.message });
-        continue;
-      }
-      if (skipped.length > 0 && this.movedOn(paths, skipped)) return this.latest();
-      return { checkpoint: again, skipped };
+    for (const path of this.paths()) {
+      const found = this.opened(path, verification);
+      if (found instanceof Checkpoint) return this.unlessMovedOn(before, found, skipped);
+      skipped.push({ path, reason: found.message });
     }
-    if (this.movedOn(paths, skipped)) return this.latest();
-    if (skipped.some(({ path }) => this.finished(path))) throw noneWhole(this.directory, skipped);
-    return { checkpoint: undefined, skipped };
+    return this.unlessMovedOn(before, undefined, skipped);
   }
 
-  /** Whether a writer has saved, pruned or put a compacted checkpoint in another's place since `paths` were listed and some of them passed over. */
-  private movedOn(paths: readonly string[], skipped: readonly Skipped[]): boolean {
-    if (this.paths().join() !== paths.join()) return true;
-    return skipped.some(({ path }) => this.opened(path) instanceof Checkpoint);
+  /** What was found, or what is found now where a writer has saved, pruned or put a compacted checkpoint in another's place meanwhile. */
+  private unlessMovedOn(before: string, checkpoint: Checkpoint | undefined, skipped: Skipped[]) {
+    const doubtful = checkpoint === undefined || skipped.length > 0;
+    if (doubtful && this.manifests() !== before) return this.latest();
+    if (!checkpoint && skipped.some(({ path }) => this.finished(path))) throw noneWhole(this.directory, skipped);
+    return { checkpoint, skipped };
+  }
+
+  /** All checkpoints' names and what their manifests' checksums are: whatever a writer does changes one of these. */
+  private manifests(): string {
+    return this.paths()
+      .map((path) => `${path} ${checksumAt(path, this.files)}`)
+      .join("\n");
   }
 
   /**
@@ -132,9 +136,7 @@ export class CheckpointStore {
    * @throws checkpoint_missing, checkpoint_damaged, checkpoint_mismatch
    */
   load(path: string): Checkpoint {
-    const checkpoint = new Checkpoint(path, this.files);
-    checkpoint.verify();
-    return checkpoint;
+    return this.verified(path, new Verification());
   }
 
   /**
@@ -200,10 +202,16 @@ export class CheckpointStore {
     }
   }
 
+  private verified(path: string, verification: Verification): Checkpoint {
+    const checkpoint = new Checkpoint(path, this.files);
+    checkpoint.verify(verification);
+    return checkpoint;
+  }
+
   /** The checkpoint at `path`, or why it is none. @throws checkpoint_mismatch */
-  private opened(path: string): Checkpoint | HashbrookError {
+  private opened(path: string, verification: Verification): Checkpoint | HashbrookError {
     try {
-      return this.load(path);
+      return this.verified(path, verification);
     } catch (error) {
       if (!(error instanceof HashbrookError) || error.code === "checkpoint_mismatch") throw error;
       return error;

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ChainWriter } from "../../src/checkpoints/chain-writer.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
@@ -6,8 +5,8 @@ import type { Files } from "../../src/core/files.js";
 import { Rng } from "../../src/core/rng.js";
 import { modelAt, saveSteps, writerOf } from "./chains.js";
 import { type Fault, FaultyFiles } from "./faulty-files.js";
-import { MemoryFiles } from "./memory-files.js";
-import { quickFiles, sorted, temporaryDirectory } from "./samples.js";
+import { type Beginnings, inMemory, MemoryFiles, onDisk } from "./memory-files.js";
+import { sorted } from "./samples.js";
 
 /** What a run's writer does when it is cut short, and at how many examples the run may then be found. */
 interface Scenario {
@@ -115,18 +114,19 @@ function goOn(directory: string, files: Files, { options, allowed }: Scenario, f
   expect(files.list(directory), what).toEqual([`checkpoint-${String(end).padStart(12, "0")}`]);
 }
 
+const prepared = (scenario: Scenario) => (directory: string, files: Files) => {
+  if (scenario.before > 0) saveSteps(writerOf(directory, files, { keep: 3, mostIncrements: many }), 1, scenario.before);
+};
+
 /** Runs the scenario with the fault at every operation. Returns how many there are. */
 function atEveryOperation(
   scenario: Scenario,
   fault: Fault,
   check: (ruin: { inner: Files; directory: string; what: string; error: unknown }) => void,
-  make: () => Files = () => new MemoryFiles(),
+  beginning = inMemory(prepared(scenario)),
 ): number {
   for (let at = 1; ; at++) {
-    const inner = make();
-    const directory = inner instanceof MemoryFiles ? "run" : join(temporaryDirectory(), "run");
-    if (scenario.before > 0)
-      saveSteps(writerOf(directory, inner, { keep: 3, mostIncrements: many }), 1, scenario.before);
+    const { inner, directory } = beginning();
     const faulty = new FaultyFiles(inner, fault, at);
     let error: unknown;
     try {
@@ -167,7 +167,7 @@ describe.each(scenarios)("$name", (scenario) => {
 
 it("what holds in memory holds on a disk, killed in the midst of any operation", () => {
   const scenario = scenarios[1];
-  const operations = (make: () => Files) =>
-    atEveryOperation(scenario, "kill-midway", (ruin) => expectSafe(scenario, ruin), make);
-  expect(operations(() => quickFiles)).toBe(operations(() => new MemoryFiles()));
+  const operations = (beginning: Beginnings) =>
+    atEveryOperation(scenario, "kill-midway", (ruin) => expectSafe(scenario, ruin), beginning);
+  expect(operations(onDisk(prepared(scenario)))).toBe(operations(inMemory(prepared(scenario))));
 });

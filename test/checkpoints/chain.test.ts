@@ -249,6 +249,25 @@ describe("damage in a chain", () => {
     }
   });
 
+  it("costs one reading, though three increments build on what is damaged", () => {
+    const { store, files, memory, put } = smallChain();
+    const { path, data } = files.find(({ examples, name }) => examples === 2 && name === "table-e.safetensors")!;
+    put(path, data.with(-1, data.at(-1)! ^ 1));
+    const opened: string[] = [];
+    const open: Files["open"] = (path, flags) => {
+      opened.push(path);
+      return memory.open(path, flags);
+    };
+    const counting = new CheckpointStore(store.directory, { ...memory, open });
+    const read = (run: () => unknown) => {
+      opened.length = 0;
+      expect(errorOf(run).code).toBe("checkpoint_damaged");
+      return opened.filter((name) => name === path).length;
+    };
+    const headers = 4;
+    expect(read(() => counting.latest()) - headers).toBe(read(() => counting.load(pathOf(store.directory, 2))) - 1);
+  });
+
   it("is found when a file is cut short, gone, or another checkpoint's", () => {
     const { directory, store, files, memory, put } = smallChain();
     for (const { name, path, data, examples } of files) {

@@ -4,8 +4,8 @@ import { CheckpointStore } from "../../src/checkpoints/store.js";
 import { type Files, nodeFiles } from "../../src/core/files.js";
 import { Rng } from "../../src/core/rng.js";
 import { type Fault, FaultyFiles } from "./faulty-files.js";
-import { MemoryFiles } from "./memory-files.js";
-import { content, errorOf, quickFiles, sorted, temporaryDirectory } from "./samples.js";
+import { inMemory, type MemoryFiles, onDisk } from "./memory-files.js";
+import { content, errorOf, sorted, temporaryDirectory } from "./samples.js";
 
 /** What a run does at a checkpoint, and which contents may be found if it is cut short. */
 interface Scenario {
@@ -68,17 +68,18 @@ function expectOneOf(store: CheckpointStore, allowed: Scenario["allowed"], what:
   expect(checkpoint!.content().blocks, what).toEqual(sorted(content(step![1]).blocks));
 }
 
+const prepared = (scenario: Scenario) => (directory: string, files: Files) =>
+  scenario.before(new CheckpointStore(directory, files));
+
 /** Runs the scenario with the fault at every operation, and hands each ruin to `check`. Returns the operations' names. */
 function atEveryOperation(
   scenario: Scenario,
   fault: Fault,
   check: (ruin: { inner: Files; directory: string; faulty: FaultyFiles; at: number }) => void,
-  make: () => Files = () => new MemoryFiles(),
+  beginning = inMemory(prepared(scenario)),
 ): string[] {
   for (let at = 1; ; at++) {
-    const inner = make();
-    const directory = inner === quickFiles ? join(temporaryDirectory(), "run") : "run";
-    scenario.before(new CheckpointStore(directory, inner));
+    const { inner, directory } = beginning();
     const faulty = new FaultyFiles(inner, fault, at);
     if (!strikes(faulty, () => scenario.act(new CheckpointStore(directory, faulty.files)))) return faulty.trace;
     check({ inner, directory, faulty, at });
@@ -149,7 +150,7 @@ describe.each(scenarios)("$name", (scenario) => {
 
 it("what holds in memory holds on a disk, killed in the midst of any operation", () => {
   const scenario = scenarios[1];
-  const onDisk = atEveryOperation(
+  const operations = atEveryOperation(
     scenario,
     "kill-midway",
     ({ inner, directory, at, faulty }) => {
@@ -159,9 +160,9 @@ it("what holds in memory holds on a disk, killed in the midst of any operation",
       scenario.act(store);
       expectOneOf(store, scenario.allowed.slice(-1), `${what}, then done again`);
     },
-    () => quickFiles,
+    onDisk(prepared(scenario)),
   );
-  expect(onDisk.length).toBe(atEveryOperation(scenario, "kill-midway", () => {}).length);
+  expect(operations.length).toBe(atEveryOperation(scenario, "kill-midway", () => {}).length);
 });
 
 describe("a failed save", () => {

@@ -1,5 +1,6 @@
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Files, OpenFlags } from "../../src/core/files.js";
+import { quickFiles, temporaryDirectory } from "./samples.js";
 
 /** Writes make a new `data`; the same object in both means that all is durable. */
 interface Leaf {
@@ -9,15 +10,27 @@ interface Leaf {
 
 /** `entries` is what programs see; `durable` is what a power cut leaves, with any prefix of `pending` done after it. */
 interface Folder {
-  entries: Map<string, Leaf | Folder>;
-  durable: Map<string, Leaf | Folder>;
-  pending: ((entries: Map<string, Leaf | Folder>) => void)[];
+  entries: Entries;
+  durable: Entries;
+  pending: Change[];
 }
+
+type Entries = Map<string, Leaf | Folder>;
+
+/** What happens to names in one step: they get a node, or are gone. */
+type Change = readonly (readonly [name: string, node: Leaf | Folder | undefined])[];
 
 const newFolder = (): Folder => ({ entries: new Map(), durable: new Map(), pending: [] });
 
 function isFolder(node: Leaf | Folder | undefined): node is Folder {
   return node !== undefined && "entries" in node;
+}
+
+function apply(change: Change, entries: Entries): void {
+  for (const [name, node] of change) {
+    if (node) entries.set(name, node);
+    else entries.delete(name);
+  }
 }
 
 function failure(code: string, path: string): Error {
@@ -30,9 +43,32 @@ function failure(code: string, path: string): Error {
  * ordered. This is what POSIX promises and no more.
  */
 export class MemoryFiles implements Files {
-  private readonly root = newFolder();
+  private readonly root: Folder;
   private readonly handles = new Map<number, Leaf>();
   private nextHandle = 1;
+
+  constructor(root = newFolder()) {
+    this.root = root;
+  }
+
+  /** The same files and the same of them durable, which change apart from these from here on; none of them is open. */
+  copy(): MemoryFiles {
+    const copies = new Map<Leaf | Folder, Leaf | Folder>();
+    const copied = <Node extends Leaf | Folder | undefined>(node: Node): Node => {
+      if (!node) return node;
+      const known = copies.get(node) ?? (isFolder(node) ? newFolder() : { ...node });
+      const first = !copies.has(node);
+      copies.set(node, known);
+      if (first && isFolder(node)) fill(node, known as Folder);
+      return known as Node;
+    };
+    const fill = (from: Folder, to: Folder) => {
+      to.entries = new Map([...from.entries].map(([name, node]) => [name, copied(node)]));
+      to.durable = new Map([...from.durable].map(([name, node]) => [name, copied(node)]));
+      to.pending = from.pending.map((change) => change.map(([name, node]) => [name, copied(node)]));
+    };
+    return new MemoryFiles(copied(this.root));
+  }
 
   open = (path: string, flags: OpenFlags): number => {
     const folder = this.folder(dirname(path));
@@ -43,7 +79,7 @@ export class MemoryFiles implements Files {
       if (flags === "r" || flags === "r+") throw failure("ENOENT", path);
       const made: Leaf = { data: new Uint8Array(), durable: new Uint8Array() };
       leaf = made;
-      this.change(folder, (entries) => entries.set(basename(path), made));
+      this.change(folder, [[basename(path), made]]);
     }
     if (flags === "w") leaf.data = new Uint8Array();
     this.handles.set(this.nextHandle, leaf);
@@ -95,7 +131,7 @@ export class MemoryFiles implements Files {
     if (this.find(directory)) return;
     this.mkdir(dirname(directory));
     const made = newFolder();
-    this.change(this.folder(dirname(directory)), (entries) => entries.set(basename(directory), made));
+    this.change(this.folder(dirname(directory)), [[basename(directory), made]]);
     this.syncDirectory(dirname(directory));
   };
 
@@ -103,17 +139,17 @@ export class MemoryFiles implements Files {
     const folder = this.folder(dirname(from));
     const node = this.find(from);
     if (!node || dirname(from) !== dirname(to)) throw failure("ENOENT", from);
-    this.change(folder, (entries) => {
-      entries.delete(basename(from));
-      entries.set(basename(to), node);
-    });
+    this.change(folder, [
+      [basename(from), undefined],
+      [basename(to), node],
+    ]);
   };
 
   remove = (path: string): void => {
     const node = this.find(path);
     if (!node) return;
     if (isFolder(node)) for (const name of [...node.entries.keys()]) this.remove(`${path}/${name}`);
-    this.change(this.folder(dirname(path)), (entries) => entries.delete(basename(path)));
+    this.change(this.folder(dirname(path)), [[basename(path), undefined]]);
   };
 
   syncDirectory = (directory: string): void => {
@@ -133,7 +169,7 @@ export class MemoryFiles implements Files {
         return;
       }
       const entries = new Map(node.durable);
-      for (const change of node.pending.slice(0, below(node.pending.length + 1))) change(entries);
+      for (const change of node.pending.slice(0, below(node.pending.length + 1))) apply(change, entries);
       node.entries = entries;
       node.durable = new Map(entries);
       node.pending = [];
@@ -151,8 +187,8 @@ export class MemoryFiles implements Files {
     return JSON.stringify(told(this.root));
   }
 
-  private change(folder: Folder, change: (entries: Map<string, Leaf | Folder>) => void): void {
-    change(folder.entries);
+  private change(folder: Folder, change: Change): void {
+    apply(change, folder.entries);
     folder.pending.push(change);
   }
 
@@ -175,4 +211,23 @@ export class MemoryFiles implements Files {
     if (!leaf) throw failure("EBADF", String(file));
     return leaf;
   }
+}
+
+/** Where a test begins again and again: the same files each time, and the directory that was prepared in them. */
+export type Beginnings = () => { readonly inner: Files; readonly directory: string };
+
+/** In memory, where `prepare` runs once. */
+export function inMemory(prepare: (directory: string, files: Files) => void): Beginnings {
+  const files = new MemoryFiles();
+  prepare("run", files);
+  return () => ({ inner: files.copy(), directory: "run" });
+}
+
+/** On a disk, in a directory of its own each time. */
+export function onDisk(prepare: (directory: string, files: Files) => void): Beginnings {
+  return () => {
+    const directory = join(temporaryDirectory(), "run");
+    prepare(directory, quickFiles);
+    return { inner: quickFiles, directory };
+  };
 }
