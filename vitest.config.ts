@@ -4,47 +4,66 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** Files that take over four seconds. They begin first, so that the workers end together; `npm run test:quick` leaves them out. */
 const LONG = [
   "kafka/exactly-once",
-  "e2e/encodings",
+  "kafka/lanes",
   "kafka/bad-input",
+  "e2e/encodings",
   "package/install",
-  "e2e/determinism",
-  "kafka/deleted",
-  "e2e/migrate",
-  "kafka/resume",
-  "e2e/lifecycle",
+  "kafka/join",
   "kafka/restart",
-  "checkpoints/chain-crash",
-  "decode/decoder",
-  "kafka/live",
-  "train/checkpointer",
-  "kafka/transactions",
-  "runtimes/onnxruntime",
-  "kafka/produce",
-  "e2e/commands",
-  "e2e/examples",
-  "kafka/short-lives",
-  "e2e/pipes",
-  "kafka/client",
-  "model/tower-model",
+  "tune/tune",
+  "kafka/deleted",
+  "e2e/determinism",
+  "e2e/join",
+  "serve/row-store-follow",
+  "kafka/resume",
   "e2e/daily",
+  "e2e/follow",
+  "serve/watch",
+  "e2e/lifecycle",
+  "e2e/serving",
+  "e2e/commands",
+  "train/together",
+  "train/publish-gate",
+  "decode/decoder",
+  "e2e/late-labels",
+  "kafka/transactions",
+  "kafka/no-group",
+  "kafka/short-lives",
   "e2e/epochs",
-  "kafka/delta-log",
-  "kafka/schemas",
-  "checkpoints/chain",
+  "kafka/live",
+  "event-cache/training",
+  "e2e/bad-input",
+  "kafka/produce",
+  "explain/explain",
+  "e2e/pipes",
+  "model/lanes",
+  "serve/workers",
   "tables/eviction",
-  "checkpoints/crash",
-  "tables/exact",
-  "towers/tower",
+  "kafka/clients",
+  "e2e/migrate",
+  "kafka/together",
+  "decode/frames",
+  "serve/embeddings",
+  "train/lanes",
+  "event-cache/feed",
+  "runtimes/onnxruntime",
+  "checkpoints/chain",
+  "e2e/examples",
+  "checkpoints/chain-crash",
+  "train/checkpointer",
 ].map((name) => `test/${name}.test.ts`);
 
 /** Those that start the program, brokers or npm: each gets a process of its own. */
 const WHOLE = ["test/e2e/**", "test/kafka/**", "test/package/**"];
 
+/** Files that share a process stand together: a worker ends, with all modules it has loaded, where the next file wants one of its own. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) =>
-      (LONG.findIndex((name) => moduleId.endsWith(name)) + 1 || Infinity) - 1;
-    return [...(await super.sort(files))].sort((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0));
+    const rank = ({ moduleId, project }: TestSpecification) => {
+      const long = LONG.findIndex((name) => moduleId.endsWith(name));
+      return (project.name === "whole" ? 0 : 1000) + (long < 0 ? LONG.length : long);
+    };
+    return [...(await super.sort(files))].sort((a, b) => rank(a) - rank(b));
   }
 }
 
