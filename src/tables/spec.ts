@@ -58,7 +58,11 @@ const Eviction = Type.Object(
       Number.MAX_SAFE_INTEGER,
     ),
     l2_weight_threshold: optional(
-      Type.Number({ exclusiveMinimum: 0, description: "Rows of weights with a smaller Euclidean norm go." }),
+      Type.Number({
+        exclusiveMinimum: 0,
+        description:
+          "Rows of weights with a smaller Euclidean norm go; in a full table with a policy they make room first.",
+      }),
     ),
   },
   { ...closed, description: "which rows are given up." },

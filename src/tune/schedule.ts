@@ -21,15 +21,15 @@ export interface Schedule {
 const JUDGED = 0.2;
 /** Fewer events say too little to leave anybody behind. */
 const LEAST_RUNG = 4 * BLOCK_EVENTS;
-/** Parts of the stream before that by whose ends candidates are left behind, and shares of them that go on. */
+/** Parts of the stream before that by whose ends candidates are left behind: shares of them that go on, and how many do at least. */
 const RUNGS = [
-  { at: 1 / 16, keep: 1 / 2, least: 16 * BLOCK_EVENTS },
-  { at: 1 / 8, keep: 1 / 3, least: LEAST_RUNG },
-  { at: 1 / 4, keep: 1 / 6, least: LEAST_RUNG },
-  { at: 1 / 2, keep: 1 / 9, least: LEAST_RUNG },
+  { at: 1 / 16, keep: 1 / 2, fewest: 3, least: 16 * BLOCK_EVENTS },
+  { at: 1 / 8, keep: 1 / 3, fewest: 3, least: LEAST_RUNG },
+  { at: 1 / 4, keep: 1 / 6, fewest: 3, least: LEAST_RUNG },
+  { at: 1 / 2, keep: 1 / 12, fewest: 2, least: LEAST_RUNG },
 ] as const;
-/** That go on from the last but one rung at least, and through the judged part. */
-const FINALISTS = 3;
+/** That are judged, at most: half of the cost of a tune is what the last few learn. */
+const FINALISTS = 2;
 const ROUNDS = 32;
 /** Fewer events tell nothing. */
 export const LEAST_EVENTS = 8 * BLOCK_EVENTS;
@@ -52,8 +52,8 @@ export function schedule(candidates: number, events: number, batch: number, halv
   const last = { events: chosen, keep: Math.min(candidates, FINALISTS) };
   const rungs: Rung[] = [];
   let left = candidates;
-  for (const { at, keep, least } of halving ? RUNGS : []) {
-    const rung = { events: rounded((1 - JUDGED) * at), keep: Math.max(FINALISTS, Math.ceil(candidates * keep)) };
+  for (const { at, keep, fewest, least } of halving ? RUNGS : []) {
+    const rung = { events: rounded((1 - JUDGED) * at), keep: Math.max(fewest, Math.ceil(candidates * keep)) };
     if (rung.events < least || rung.keep >= left || rung.events >= chosen || rung.events <= (rungs.at(-1)?.events ?? 0))
       continue;
     rungs.push(rung);

@@ -276,6 +276,30 @@ describe("rows whose time has come", () => {
     expect(reference.evicted.l2_weight_threshold).toBeGreaterThan(500);
   });
 
+  it.each(["lru", "lfu"] as const)(
+    "a threshold has its effect in a full table: short rows make room first (%s)",
+    (policy) => {
+      const eviction = { policy, l2_weight_threshold: 0.014 };
+      const { table, learn } = subjectOf({ budget: 20_000, eviction }, { init: 0.001 });
+      const small = (key: bigint) => {
+        const norm = Math.hypot(...table.store.weightsOf(key));
+        return norm < eviction.l2_weight_threshold ? ("l2_weight_threshold" as const) : null;
+      };
+      const room = table.stats().capacity;
+      const halfLife = Math.ceil(Math.log2((8 * 20_000) / table.layout.stride));
+      const reference = new ReferenceRows(eviction, room, { halfLife, tooSmall: small });
+      const ages = new ReferenceRows({ policy }, room, { halfLife });
+      const next = stream(4, 1000);
+      for (let i = 0; i < 400; i++) {
+        const keys = next(64);
+        for (const one of [reference, ages]) one.learn(distinct(keys), 64);
+        learn(keys, { gradient: 0.01 });
+      }
+      expect(keysOf(table)).toEqual(reference.rows.map(({ key }) => key));
+      expect(reference.rows.map(({ key }) => key)).not.toEqual(ages.rows.map(({ key }) => key));
+    },
+  );
+
   it("rows the group lasso has emptied give their memory back", () => {
     const optimizer: OptimizerSpec = { kind: "ftrl", alpha: 0.1, beta: 1, l1: 0.01, l2: 0, l21: 2 };
     const { table, learn } = subjectOf({ eviction: {} }, { optimizer, init: 0 });

@@ -129,9 +129,10 @@ export class ReferenceRows {
     const row = this.rows[at];
     const age = this.now - row.step;
     if (age === 0 || row.key === DEFAULT_KEY) return 0n;
+    const short = this.rule.l2_weight_threshold !== undefined && this.tooSmall(row.key) ? 8 : 1;
     return this.rule.policy === "lfu"
-      ? (BigInt(2 ** 32 - 1 - this.frequencyOf(row)) << 32n) | BigInt(age)
-      : BigInt(age);
+      ? (BigInt(2 ** 32 - 1 - Math.floor(this.frequencyOf(row) / short)) << 32n) | BigInt(age)
+      : BigInt(age) * BigInt(short);
   }
 
   private frequencyOf(row: Kept): number {

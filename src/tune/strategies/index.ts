@@ -4,6 +4,7 @@ import { exactRows } from "./exact-rows.js";
 import { lasso } from "./lasso.js";
 import { mixedDims } from "./mixed-dims.js";
 import { mixedPrecision } from "./mixed-precision.js";
+import { rowThresholds } from "./row-thresholds.js";
 import { sharedRows } from "./shared-rows.js";
 import type { Strategy } from "./strategy.js";
 
@@ -16,4 +17,5 @@ export const strategies: readonly Strategy[] = [
   mixedDims,
   mixedPrecision,
   lasso,
+  rowThresholds,
 ];

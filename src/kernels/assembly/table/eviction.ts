@@ -35,6 +35,8 @@ const SAMPLES: u32 = 16;
 export const MOST_CHOSEN: u32 = 128;
 /** A use counts so much, and is worth half after 2^halfLife examples. */
 const USE: u32 = 256;
+/** A short row that may have to make room counts as one that was used 2^SHORT times as long ago (lru) or less often (lfu). */
+const SHORT: u32 = 3;
 
 export let policy: u32 = 0;
 let expireSeconds: u32 = 0;
@@ -262,7 +264,8 @@ function evictability(row: u32): u64 {
   const at = rowAt(row);
   const age = now - load<u32>(at, stepAt);
   if (age == 0 || keyAt(row) == DEFAULT_KEY) return 0;
-  return frequencyAt ? ((<u64>(0xffffffff - frequencyOf(at))) << 32) | age : age;
+  const short = leastSquare > 0 && squareOf(row) < leastSquare ? SHORT : 0;
+  return frequencyAt ? ((<u64>(0xffffffff - (frequencyOf(at) >> short))) << 32) | age : (<u64>age) << short;
 }
 
 function nextUnused(): u32 {

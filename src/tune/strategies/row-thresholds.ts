@@ -1,0 +1,38 @@
+import { defaults } from "../../tables/spec.js";
+import { byInformation } from "../shares.js";
+import type { Strategy, TunedTable } from "./strategy.js";
+import { everyTable, int8Options } from "./table-options.js";
+
+/** The path: how many times as long as at its start a vector must have become. */
+const TIMES = [2, 8];
+
+/**
+ * Row thresholds (OptEmbed, Lyu et al. 2022) by table: rows whose vectors have not become so long make room first. OptEmbed learns the thresholds by gradients
+ * through a mask over all rows; here they are points of a path, of which the race chooses.
+ */
+export const rowThresholds: Strategy = {
+  name: "row_threshold",
+  description: "thresholds on the length of a row's vector, each table's own: shorter rows make room first",
+  *propose(problem) {
+    if (problem.byEvent) return;
+    const shares = byInformation(problem.tables, problem.budget * 3);
+    for (const times of TIMES)
+      yield {
+        name: `int8-x${times}`,
+        tables: everyTable(problem, shares, (table) => ({
+          options: {
+            ...int8Options(table),
+            encoding: "exact",
+            eviction: { policy: "lru", l2_weight_threshold: times * startingLength(table) },
+          },
+          reason: `rows less than ${times} times as long as at their start make room first, then those not used longest`,
+        })),
+      };
+  },
+};
+
+/** The root mean square of the length of a new row's vector. */
+function startingLength({ dim, compiled }: TunedTable): number {
+  const init = compiled.init || defaults.init;
+  return Number((init * Math.sqrt(dim / 3)).toPrecision(3));
+}
