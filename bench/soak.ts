@@ -8,6 +8,8 @@ import { bodyOf, served, trained } from "./serving/model.js";
 import { type Running, server, withServer } from "./serving/servers.js";
 
 const MODEL = served(10, 5000, [64]);
+/** Of each load. */
+const CONNECTIONS = 32;
 
 /**
  * A server for ten minutes of requests at a steady rate, small ones and large ones, with clients that go away amid their request, that send
@@ -31,9 +33,9 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
 async function slice({ url, memory, handles }: Running, ms: number) {
   const rude = setInterval(() => beRude(url), 50);
   const [one, hundred] = await Promise.all([
-    openLoop(url, bodyOf(MODEL, 1), 200, ms),
-    openLoop(url, bodyOf(MODEL, 100), 20, ms),
-    openLoop(url, bodyOf(MODEL, 5000), 1, ms),
+    openLoop(url, bodyOf(MODEL, 1), 200, ms, CONNECTIONS),
+    openLoop(url, bodyOf(MODEL, 100), 20, ms, CONNECTIONS),
+    openLoop(url, bodyOf(MODEL, 5000), 1, ms, CONNECTIONS),
   ]);
   clearInterval(rude);
   return { memory_mib: memory(), handles: handles(), one_p99: one.p99, hundred_p99: hundred.p99 };
