@@ -25,6 +25,8 @@ train: { batch: 16, nested: ${nested} }
 const RATE = 0.1;
 /** Of what cut vectors are to tell, the label's part; the rest is what whole ones tell. */
 const OF_LABEL = 0.15;
+/** The gradients of cut vectors count so many times. */
+const WEIGHT = 2;
 /** Of finite differences. */
 const STEP = 0.002;
 /** The scale of what is left of a cut vector is so many of a power of dim / prefix. */
@@ -78,7 +80,7 @@ async function lossOf(
     loss += crossEntropy(batch.labels[r], logit);
   });
   (await model.predictCuts(batch, cuts)).forEach((logits, r) => {
-    loss += crossEntropy(targets[r], logits[r]);
+    loss += WEIGHT * crossEntropy(targets[r], logits[r]);
   });
   return loss;
 }
