@@ -276,6 +276,17 @@ describe("the documents", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("name, for the soak, every folder with tests of drawn cases", () => {
+    const { scripts } = JSON.parse(readFileSync(join(home, "package.json"), "utf8")) as {
+      scripts: Record<string, string>;
+    };
+    const drawing = (readdirSync(join(home, "test"), { recursive: true }) as string[])
+      .filter((file) => file.endsWith(".ts") && file.includes("/"))
+      .filter((file) => readFileSync(join(home, "test", file), "utf8").includes('/properties.js"'));
+    expect(drawing.length).toBeGreaterThan(50);
+    expect(drawing.filter((file) => !`${scripts["test:soak"]} `.includes(` test/${file.split("/")[0]} `))).toEqual([]);
+  });
+
   it("name files that are there", () => {
     const wrong = documents.flatMap(({ file, text }) =>
       [...text.matchAll(/`([\w.-]+(?:\/[\w.-]+)+\.(?:d\.ts|ts|mjs|py|sh|yaml))`/g)]

@@ -39,7 +39,7 @@ it("are read as the JSON of what @bufbuild/protobuf writes and reads, whatever t
       expect(found).toEqual(read("json", Buffer.from(lines)));
       rows += found.rows.length;
     }),
-    { numRuns: 60 },
+    { numRuns: 180 },
   );
   expect(rows).toBeGreaterThan(20);
 });

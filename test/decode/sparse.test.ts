@@ -68,7 +68,7 @@ describe.each(["libsvm", "libffm"] as const)("%s", (format) => {
       }),
       { numRuns: 200 },
     );
-    expect(accepted).toBeGreaterThan(40);
+    expect(accepted).toBeGreaterThan(13);
   });
 
   it("passes over comments, also as a message", () => {

@@ -48,7 +48,7 @@ it.each(["tsv", "csv", "json", "vw"] as const)("%s: values are what the scalar r
     }),
     { numRuns: 100 },
   );
-  expect(accepted).toBeGreaterThan(100);
+  expect(accepted).toBeGreaterThan(33);
 });
 
 it("a score request reads values as a file of the same events does", () => {
