@@ -231,8 +231,8 @@ function decline(x: Float32Array, rows: number, { width, first, vectors, dim }: 
     const factor = (USUAL / (2 * from)) ** DECLINE;
     for (let r = 0; r < rows; r++)
       for (let v = first; v < first + vectors; v++) {
-        const at = r * width + v * dim;
-        scale(x.subarray(at + from, at + Math.min(dim, 2 * from)), Math.min(dim, 2 * from) - from, factor);
+        const vector = r * width + v * dim;
+        for (let at = vector + from; at < vector + Math.min(dim, 2 * from); at++) x[at] *= factor;
       }
   }
 }
