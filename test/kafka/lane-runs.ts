@@ -1,6 +1,11 @@
+import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { temporary } from "../e2e/hashbrook.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
+import type { Report } from "../../src/train/report.js";
+import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
+import type { TestKafka } from "./harness.js";
 import { rows } from "./trainers.js";
 
 export const LANES = 4;
@@ -68,6 +73,49 @@ export const laneLine = (
 export async function unevenly(count: number, partitions = 6): Promise<{ value: string; partition: number }[]> {
   const events = await rows(count);
   return events.map((value, i) => ({ value, partition: i % 11 === 0 ? 0 : i % (partitions - 1) }));
+}
+
+/** A topic of events over partitions of unequal length; one is empty. */
+export async function topicOf(kafka: TestKafka, count: number, partitions?: number): Promise<string> {
+  const topic = await kafka.topic(partitions ?? 6);
+  await kafka.produce(topic, await unevenly(count, partitions));
+  return topic;
+}
+
+export const reportOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
+
+/** What a run to the topic's end reports and leaves. */
+export async function learnedBy(model: string, kafka: TestKafka, topic: string, ...more: string[]) {
+  const out = temporary();
+  const outcome = await ended(start(laneLine(kafka, topic, out, model, ...more)));
+  expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
+  return { report: reportOf(outcome), files: digests(out) };
+}
+
+/**
+ * Kills processes that a launcher has begun, one at a time, until it has ended.
+ * @param end the launcher's
+ * @param isNext by a command line and how many were killed
+ * @returns how many were killed
+ */
+export async function killed(
+  launcher: ChildProcess,
+  end: Promise<unknown>,
+  { most, everyMs, isNext }: { most: number; everyMs: number; isNext: (line: string[], before: number) => boolean },
+): Promise<number> {
+  let count = 0;
+  let over = false;
+  void end.then(() => {
+    over = true;
+  });
+  while (!over && count < most) {
+    await sleep(everyMs);
+    const victim = childrenOf(launcher.pid!).find((pid) => isNext(lineOf(pid), count));
+    if (victim === undefined) continue;
+    process.kill(victim, "SIGKILL");
+    count++;
+  }
+  return count;
 }
 
 /** Processes that a process has begun. */

@@ -1,14 +1,12 @@
 import { spawn } from "node:child_process";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
 import { encodingKinds } from "../../src/encodings/index.js";
 import { specHash } from "../../src/spec/hash.js";
 import { loadSpec } from "../../src/spec/parse.js";
-import type { Report } from "../../src/train/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
-import { childrenOf, everyEncoding, fourLanes, LANES, laneLine, lineOf, unevenly } from "./lane-runs.js";
+import { everyEncoding, fourLanes, killed, LANES, laneLine, learnedBy, reportOf, topicOf } from "./lane-runs.js";
 import { rows, said } from "./trainers.js";
 
 /** Fifty in `npm run test:soak`. */
@@ -17,27 +15,11 @@ const KILLS = Number(process.env.HASHBROOK_KILLS ?? 8);
 /** One with no other, some with several lanes each, and one a lane; one more in `npm run test:soak`. */
 const PROCESSES = process.env.HASHBROOK_SEED ? [1, 2, 4, 8] : [1, 2, 8];
 
-/** A topic of events over partitions of unequal length; one is empty. */
-async function topicOf(kafka: TestKafka, count: number, partitions?: number): Promise<string> {
-  const topic = await kafka.topic(partitions ?? 6);
-  await kafka.produce(topic, await unevenly(count, partitions));
-  return topic;
-}
-
 const line = (kafka: TestKafka, topic: string, out: string, ...more: string[]) =>
   laneLine(kafka, topic, out, fourLanes(), ...more);
 
-const reportOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
-
 async function learned(kafka: TestKafka, topic: string, ...more: string[]) {
   return learnedBy(fourLanes(), kafka, topic, ...more);
-}
-
-async function learnedBy(model: string, kafka: TestKafka, topic: string, ...more: string[]) {
-  const out = temporary();
-  const outcome = await ended(start(laneLine(kafka, topic, out, model, ...more)));
-  expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
-  return { report: reportOf(outcome), files: digests(out) };
 }
 
 describeKafka("lanes of several processes", (kafka) => {
@@ -62,20 +44,8 @@ describeKafka("lanes of several processes", (kafka) => {
       const out = temporary();
       const launcher = start(line(kafka, topic, out, "--processes", "3", "--takeover-ms", "300"));
       const end = ended(launcher);
-      let killed = 0;
-      let over = false;
-      void end.then(() => {
-        over = true;
-      });
-      while (!over && killed < KILLS) {
-        await sleep(350);
-        const members = childrenOf(launcher.pid!);
-        const victim = members.find((pid) => lineOf(pid).includes(`${killed % 3}/3`));
-        if (victim === undefined) continue;
-        process.kill(victim, "SIGKILL");
-        killed++;
-      }
-      expect(killed).toBeGreaterThan(2);
+      const isNext = (line: string[], before: number) => line.includes(`${before % 3}/3`);
+      expect(await killed(launcher, end, { most: KILLS, everyMs: 350, isNext })).toBeGreaterThan(2);
       expect(await end).toMatchObject({ status: 0 });
       expect(digests(out)).toEqual(alone.files);
     },

@@ -1,29 +1,13 @@
 import { spawn } from "node:child_process";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import type { Report } from "../../src/train/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
-import { describeKafka, type TestKafka } from "./harness.js";
-import { childrenOf, laneLine, lineOf, splitTables, unevenly } from "./lane-runs.js";
+import { describeKafka } from "./harness.js";
+import { killed, laneLine, learnedBy, reportOf, splitTables, topicOf } from "./lane-runs.js";
 import { said } from "./trainers.js";
 
 /** Fifty in `npm run test:soak`. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 12);
-
-async function topicOf(kafka: TestKafka, count: number): Promise<string> {
-  const topic = await kafka.topic(6);
-  await kafka.produce(topic, await unevenly(count));
-  return topic;
-}
-
-const reportOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
-
-async function learned(kafka: TestKafka, topic: string, model: string, ...more: string[]) {
-  const out = temporary();
-  const outcome = await ended(start(laneLine(kafka, topic, out, model, ...more)));
-  expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
-  return { report: reportOf(outcome), files: digests(out) };
-}
 
 const sizesOf = ({ tables }: Report) => tables.map(({ name, rows, bytes }) => ({ name, rows, bytes }));
 
@@ -40,11 +24,11 @@ describeKafka("owners of shards", (kafka) => {
       [", gradients: bf16", shares.slice(1, 2)],
     ] as const) {
       const model = splitTables(more);
-      const alone = await learned(kafka, topic, model);
+      const alone = await learnedBy(model, kafka, topic);
       expect(alone.report).toMatchObject({ examples: 1500, skipped: 0, ended_by: "end" });
       expect(Object.keys(alone.files).join("\n")).toContain("/table-user.4.safetensors");
       for (const [processes, owners] of some) {
-        const several = await learned(kafka, topic, model, "--processes", processes, "--owners", owners);
+        const several = await learnedBy(model, kafka, topic, "--processes", processes, "--owners", owners);
         expect(sizesOf(several.report)).toEqual(sizesOf(alone.report));
         expect(several.files).toEqual(alone.files);
       }
@@ -54,7 +38,7 @@ describeKafka("owners of shards", (kafka) => {
   it("end with a checkpoint at Ctrl-C, which reaches a whole process group, and go on with another number of owners", async () => {
     const topic = await topicOf(kafka, 6000);
     const model = splitTables();
-    const alone = await learned(kafka, topic, model);
+    const alone = await learnedBy(model, kafka, topic);
     const out = temporary();
     const args = laneLine(kafka, topic, out, model, "--processes", "2");
     const options = { stdio: ["ignore", "pipe", "pipe"] as ["ignore", "pipe", "pipe"], detached: true };
@@ -76,26 +60,14 @@ describeKafka("owners of shards", (kafka) => {
     async () => {
       const topic = await topicOf(kafka, KILLS * 900);
       const model = splitTables();
-      const alone = await learned(kafka, topic, model);
+      const alone = await learnedBy(model, kafka, topic);
       const out = temporary();
       const shares = ["--processes", "2", "--owners", "2", "--takeover-ms", "300", "--checkpoint-every", "600"];
       const launcher = start(laneLine(kafka, topic, out, model, ...shares));
       const end = ended(launcher);
       const roles = ["--owner\n0/2", "--lane\n1/2", "--owner\n1/2", "--lane\n0/2"];
-      let killed = 0;
-      let over = false;
-      void end.then(() => {
-        over = true;
-      });
-      while (!over && killed < KILLS) {
-        await sleep(500);
-        const role = roles[killed % roles.length];
-        const victim = childrenOf(launcher.pid!).find((pid) => lineOf(pid).join("\n").includes(role));
-        if (victim === undefined) continue;
-        process.kill(victim, "SIGKILL");
-        killed++;
-      }
-      expect(killed).toBe(KILLS);
+      const isNext = (line: string[], before: number) => line.join("\n").includes(roles[before % roles.length]);
+      expect(await killed(launcher, end, { most: KILLS, everyMs: 500, isNext })).toBe(KILLS);
       const outcome = await end;
       expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
       expect(digests(out)).toEqual(alone.files);

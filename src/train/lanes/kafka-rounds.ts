@@ -1,18 +1,11 @@
 import { HashbrookError } from "../../core/errors.js";
-import { withAdmin } from "../../sources/kafka/admin.js";
-import { KafkaLog } from "../../sources/kafka/kafka-log.js";
+import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import type { TopicSpec } from "../../sources/kafka/open-topic.js";
 import { KafkaProducer } from "../../sources/kafka/producer.js";
-import { type LaneRecord, MOST_RECORD, packRecord, unpackRecord } from "./record.js";
+import { type LaneRecord, packRecord, unpackRecord } from "./record.js";
 import type { Rounds, RoundsPlan } from "./rounds.js";
+import { beginWhole, joinWhole, makeWhole, wholeMarks } from "./whole-topic.js";
 
-/** A record is one message: dense gradients alone may be some megabytes. Whoever comes late reads all of them. */
-export const KEPT_WHOLE = {
-  "max.message.bytes": String(MOST_RECORD),
-  "cleanup.policy": "delete",
-  "retention.ms": "-1",
-  "retention.bytes": "-1",
-};
 const WAIT_MS = 20;
 /** Records of a lane that wait for their round: a process that comes late reads no further ahead. */
 const MOST_AHEAD = 16;
@@ -49,23 +42,16 @@ export class KafkaRounds implements Rounds {
     this.next = Array<bigint>(lanes).fill(0n);
   }
 
-  /** Makes the topic where it is not there. On the brokers of the events' topic. @throws as `KafkaLog.join` */
-  static async open({ kafka, client }: TopicSpec, topic: string, lanes: number): Promise<KafkaRounds> {
-    await withAdmin(kafka, (admin) => admin.createTopic(topic, lanes, KEPT_WHOLE));
-    const producer = await KafkaProducer.open(kafka, topic);
-    const membership = { id: null, named: () => {} };
-    const log = await KafkaLog.join({ kafka, topic, group: null, client, onLost: "stop", membership });
-    if (log.partitions === lanes) return new KafkaRounds(log, producer, lanes);
-    await log.close();
-    await producer.close();
-    throw new HashbrookError("usage", `topic ${topic}: has ${log.partitions} partitions for ${lanes} lanes`, {
-      hint: "name another topic with --rounds-topic: it is made with a partition for each lane",
-    });
+  /** Makes the topic where it is not there. On the brokers of the events' topic. @throws as `makeWhole` and `KafkaLog.join` */
+  static async open(spec: TopicSpec, topic: string, lanes: number): Promise<KafkaRounds> {
+    const hint = "name another topic with --rounds-topic: it is made with a partition for each lane";
+    await makeWhole(spec, topic, { count: lanes, of: "lanes", hint });
+    const producer = await KafkaProducer.open(spec.kafka, topic);
+    return new KafkaRounds(await joinWhole(spec, topic), producer, lanes);
   }
 
   async agree(propose: () => Promise<RoundsPlan>, stop: AbortSignal): Promise<RoundsPlan | null> {
-    const marks = await this.log.watermarks();
-    for (const [lane, { low }] of marks.entries()) if (low > 0n) throw trimmed(this.log.topic, lane, low);
+    const marks = await wholeMarks(this.log);
     if (marks[0].high === 0n) {
       const plan = JSON.stringify(await propose());
       await this.producer.send([{ value: plan, partition: 0 }]);
@@ -75,12 +61,7 @@ export class KafkaRounds implements Rounds {
 
   /** Reads from the beginning: whoever comes late folds what a checkpoint lacks. */
   private async firstPlan(stop: AbortSignal): Promise<RoundsPlan | null> {
-    const marks = await this.log.watermarks();
-    this.log.begin(
-      marks,
-      marks.map(({ low }) => low),
-      [],
-    );
+    await beginWhole(this.log);
     while (this.plan === null && !stop.aborted) {
       this.take();
       if (this.plan === null) await this.log.wait(WAIT_MS);
@@ -169,17 +150,6 @@ export class KafkaRounds implements Rounds {
 const isPlan = (bytes: Uint8Array): boolean => bytes[0] === 0x7b && bytes[1] === 0x22 && bytes[2] === 0x73;
 /** `{"owner"…` or `{"over"…`. */
 const isNotice = (bytes: Uint8Array): boolean => bytes[0] === 0x7b && bytes[1] === 0x22 && bytes[2] === 0x6f;
-
-/** The error of a topic whose first messages are gone. */
-export function trimmed(topic: string, partition: number, low: bigint): HashbrookError {
-  return new HashbrookError(
-    "offsets_lost",
-    `topic ${topic}, partition ${partition}: its first ${low} messages are gone`,
-    {
-      hint: "rounds are read from the first one: begin again with --resume and another --rounds-topic, whose retention nobody shortens",
-    },
-  );
-}
 
 function readRecord(bytes: Uint8Array, where: string): LaneRecord {
   try {

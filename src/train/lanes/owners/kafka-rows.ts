@@ -1,9 +1,7 @@
-import { HashbrookError } from "../../../core/errors.js";
-import { withAdmin } from "../../../sources/kafka/admin.js";
-import { KafkaLog } from "../../../sources/kafka/kafka-log.js";
+import type { KafkaLog } from "../../../sources/kafka/kafka-log.js";
 import type { TopicSpec } from "../../../sources/kafka/open-topic.js";
 import { KafkaProducer } from "../../../sources/kafka/producer.js";
-import { KEPT_WHOLE, trimmed } from "../kafka-rounds.js";
+import { beginWhole, joinWhole, makeWhole } from "../whole-topic.js";
 import { nameOf, type Push, placeOf } from "./push.js";
 
 const WAIT_MS = 20;
@@ -13,15 +11,13 @@ const REQUEST_BYTES = 32 << 20;
 /** The topic that carries what lanes bring to shards: partition s for the shards of number s. */
 export const rowsTopic = (roundsTopic: string): string => `${roundsTopic}.rows`;
 
-/** Makes the topic where it is not there. @throws usage where it has other partitions */
-async function made({ kafka }: TopicSpec, topic: string, shards: number): Promise<void> {
-  await withAdmin(kafka, (admin) => admin.createTopic(topic, shards, KEPT_WHOLE));
-  const partitions = await withAdmin(kafka, (admin) => admin.partitionsOf(topic));
-  if (partitions === shards) return;
-  throw new HashbrookError("usage", `topic ${topic}: has ${partitions} partitions for ${shards} shards`, {
+/** Makes the topic where it is not there. */
+const made = (spec: TopicSpec, topic: string, count: number): Promise<void> =>
+  makeWhole(spec, topic, {
+    count,
+    of: "shards",
     hint: "name another topic with --rounds-topic: that of rows is made beside it",
   });
-}
 
 /** Sends what lanes bring to shards. */
 export class PushSender {
@@ -73,16 +69,8 @@ export class PushReader {
     holds: (shard: number) => boolean,
   ): Promise<PushReader> {
     await made(spec, topic, shards);
-    const { kafka, client } = spec;
-    const membership = { id: null, named: () => {} };
-    const log = await KafkaLog.join({ kafka, topic, group: null, client, onLost: "stop", membership, only: holds });
-    const marks = await log.watermarks();
-    for (const [shard, { low }] of marks.entries()) if (low > 0n) throw trimmed(topic, shard, low);
-    log.begin(
-      marks,
-      marks.map(({ low }) => low),
-      [],
-    );
+    const log = await joinWhole(spec, topic, holds);
+    await beginWhole(log);
     return new PushReader(log);
   }
 

@@ -9,6 +9,7 @@ import {
   packVectors,
   type SaveAsked,
   type SavedShards,
+  STATUS,
   unpackRows,
   WINDOW,
 } from "./protocol.js";
@@ -22,15 +23,6 @@ export interface Holder {
   /** Writes the shards' data files, durably, into a directory of the run's. */
   save(directory: string): SavedShards;
 }
-
-const OK = 200;
-const BAD = 400;
-/** The round is over: its weights are gone. */
-const OVER = 409;
-/** This is no owner of that run. */
-const OTHERS = 421;
-/** It is ending. */
-const ENDING = 503;
 
 /**
  * Answers lanes over HTTP/2, each by the weights of the round that it names: who comes early waits until they are there, who comes late is told
@@ -96,18 +88,18 @@ export class OwnerServer {
     try {
       const body = await bodyOf(stream);
       const answer = answers[headers[":path"] as keyof typeof answers];
-      if (!answer) return reply(BAD, "no such path");
+      if (!answer) return reply(STATUS.bad, "no such path");
       const [asked, made] = answer(body);
-      if (asked.run !== this.run) return reply(OTHERS, "an owner of another run");
+      if (asked.run !== this.run) return reply(STATUS.others, "an owner of another run");
       // From here to the answer nothing is awaited while the round is at hand.
       while (!this.isAt(asked)) {
-        if (asked.round <= this.round) return reply(OVER, "the round is over");
-        if (!this.server.listening) return reply(ENDING, "this owner is ending");
+        if (asked.round <= this.round) return reply(STATUS.over, "the round is over");
+        if (!this.server.listening) return reply(STATUS.ending, "this owner is ending");
         await new Promise<void>((resolve) => this.waiting.push(resolve));
       }
-      reply(OK, made(this.holder));
+      reply(STATUS.ok, made(this.holder));
     } catch (error) {
-      reply(BAD, error instanceof Error ? error.message : String(error));
+      reply(STATUS.bad, error instanceof Error ? error.message : String(error));
     }
   }
 

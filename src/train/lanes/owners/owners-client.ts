@@ -5,7 +5,7 @@ import { systemClock } from "../../../core/clock.js";
 import { HashbrookError } from "../../../core/errors.js";
 import type { RemoteRows, ShardKeys, ShardShare, TableSizes } from "../../../tables/shard-share.js";
 import type { OwnerNotice } from "../kafka-rounds.js";
-import { PATHS, packRows, type SaveAsked, type SavedShards, unpackVectors, WINDOW } from "./protocol.js";
+import { PATHS, packRows, type SaveAsked, type SavedShards, STATUS, unpackVectors, WINDOW } from "./protocol.js";
 import { RoundOver } from "./round-over.js";
 
 /** What is known of a run's owners and rounds. */
@@ -133,9 +133,9 @@ export class OwnersClient implements RemoteRows {
     for (;;) {
       const notice = this.known!.owner(number);
       const answer = notice?.of === this.options.count ? await this.once(notice.url, request) : null;
-      if (answer?.status === 200) return answer.body;
-      if (answer?.status === 409) throw new RoundOver();
-      if (answer?.status === 400)
+      if (answer?.status === STATUS.ok) return answer.body;
+      if (answer?.status === STATUS.over) throw new RoundOver();
+      if (answer?.status === STATUS.bad)
         throw new HashbrookError("internal", `owner ${number}: ${new TextDecoder().decode(answer.body)}`);
       if (request.isOver()) throw new RoundOver();
       await this.known!.wait(RETRY_MS);

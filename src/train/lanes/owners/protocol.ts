@@ -13,6 +13,18 @@ export const WINDOW = 16 << 20;
 /** Where an owner answers: keys' vectors, and shards for a checkpoint. */
 export const PATHS = { rows: "/rows", save: "/save" } as const;
 
+/** What an owner answers with, by HTTP's own numbers. */
+export const STATUS = {
+  ok: 200,
+  /** It cannot be answered, however often it is asked. */
+  bad: 400,
+  /** The round is over: its weights are gone. */
+  over: 409,
+  /** This is no owner of that run. */
+  others: 421,
+  ending: 503,
+} as const;
+
 /** By which a request is known to be for an owner of this run. */
 export const runOf = (spec: CompiledSpec, roundsTopic: string): string => `${specHash(spec)} ${roundsTopic}`;
 
