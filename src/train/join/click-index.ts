@@ -22,7 +22,7 @@ export class ClickIndex {
   /** Halves of the id's hash. */
   private low = new Uint32Array(FIRST_ROOM);
   private high = new Uint32Array(FIRST_ROOM);
-  private readonly trees = new TimeTrees(FIRST_ROOM);
+  private readonly trees: TimeTrees;
   /** Of the root of an id's clicks: that of the next id of the bucket; of a free place: the next free one. */
   private chain = new Int32Array(FIRST_ROOM);
   /** The next click of the stream. */
@@ -33,8 +33,9 @@ export class ClickIndex {
   private tags: Float64Array | null;
   private looked = 0;
 
-  /** @param streams how many streams clicks come from @param tagged 8 bytes more a click: each has a tag */
+  /** @param streams how many streams clicks come from @param tagged 9 bytes more a click: each has a tag, which can be claimed */
   constructor(streams: number, tagged = false) {
+    this.trees = new TimeTrees(FIRST_ROOM, tagged);
     this.tags = tagged ? new Float64Array(FIRST_ROOM) : null;
     this.queues = Array.from({ length: streams }, () => ({ first: NONE, last: NONE }));
     this.chainFree(0);
@@ -80,9 +81,10 @@ export class ClickIndex {
     return time <= to ? time : Number.NaN;
   }
 
-  /** Tags of the clicks on an id at a time from `from` to `to`. */
-  tagsOf(low: number, high: number, from: number, to: number): number[] {
-    return Array.from(this.trees.between(this.find(low, high), from, to), (at) => this.tags?.[at] ?? 0);
+  /** Tells the tags of the clicks on an id at a time from `from` to `to` that were not told before: each costs its depth once. */
+  claim(low: number, high: number, span: readonly [from: number, to: number], tell: (tag: number) => void): void {
+    const { tags } = this;
+    if (tags) this.trees.unmark(this.find(low, high), span, (at) => tell(tags[at]));
   }
 
   /** The first time behind another one at which an id is there; Infinity: there is none. */

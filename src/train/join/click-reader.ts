@@ -207,7 +207,7 @@ export class ClickReader implements LabelReader {
   /** What an impression has is no orphan. */
   private claim(low: number, high: number, from: number, to: number): void {
     const { unclaimed, index } = this;
-    if (unclaimed) for (const tag of index.tagsOf(low, high, from, to)) unclaimed.claim(tag);
+    if (unclaimed) index.claim(low, high, [from, to], (tag) => unclaimed.claim(tag));
   }
 
   private taker(stream: number): TakeClick {

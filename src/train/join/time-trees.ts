@@ -1,9 +1,11 @@
 import { mixed } from "../../core/mix.js";
 
 const NONE = -1;
+/** Marks of a place: it is marked itself; a place below it is. */
+const [OWN, BELOW] = [1, 2];
 
 /**
- * Search trees by time over numbered places, 16 bytes each: treaps (Seidel and Aragon, 1996), whose priorities are hashes of the places. A tree of n
+ * Search trees by time over numbered places, 16 bytes each (17 where places have marks): treaps (Seidel and Aragon, 1996), whose priorities are hashes of the places. A tree of n
  * has a depth of about 2 ln n, whatever order they come and go in. Equal times are told apart by the place. A tree is known by its root, -1 an empty one.
  */
 export class TimeTrees {
@@ -12,15 +14,18 @@ export class TimeTrees {
   private times: Float64Array;
   private left: Int32Array;
   private right: Int32Array;
+  private marks: Uint8Array | null;
 
-  constructor(room: number) {
+  /** @param marked places are marked when they are added */
+  constructor(room: number, marked = false) {
+    this.marks = marked ? new Uint8Array(room) : null;
     this.times = new Float64Array(room);
     this.left = new Int32Array(room);
     this.right = new Int32Array(room);
   }
 
   get bytes(): number {
-    return this.times.length * 16;
+    return this.times.length * 16 + (this.marks?.length ?? 0);
   }
 
   time(at: number): number {
@@ -28,7 +33,11 @@ export class TimeTrees {
   }
 
   grow(room: number): void {
-    const { times, left, right } = this;
+    const { times, left, right, marks } = this;
+    if (marks) {
+      this.marks = new Uint8Array(room);
+      this.marks.set(marks);
+    }
     this.times = new Float64Array(room);
     this.left = new Int32Array(room);
     this.right = new Int32Array(room);
@@ -41,6 +50,7 @@ export class TimeTrees {
   insert(root: number, at: number, time: number): number {
     this.times[at] = time;
     this.left[at] = this.right[at] = NONE;
+    if (this.marks) this.marks[at] = OWN;
     return this.put(root, at);
   }
 
@@ -50,7 +60,7 @@ export class TimeTrees {
     if (root === at) return this.merge(this.left[at], this.right[at]);
     if (this.isBefore(at, root)) this.left[root] = this.remove(this.left[root], at);
     else this.right[root] = this.remove(this.right[root], at);
-    return root;
+    return this.sum(root);
   }
 
   /** The first place at a time from `from` on, or strictly behind it; -1: none. */
@@ -66,14 +76,19 @@ export class TimeTrees {
     return found;
   }
 
-  /** The places at a time from `from` to `to`, in the order of their times. */
-  *between(root: number, from: number, to: number): Generator<number> {
-    if (root === NONE) return;
+  /** Takes the marks off places at a time from `from` to `to`, in the order of their times. Where there is no mark nothing is looked at. */
+  unmark(root: number, [from, to]: readonly [number, number], tell: (at: number) => void): void {
+    const { marks } = this;
+    if (!marks || root === NONE || marks[root] === 0) return;
     this.steps++;
     const time = this.times[root];
-    if (time >= from) yield* this.between(this.left[root], from, to);
-    if (time >= from && time <= to) yield root;
-    if (time <= to) yield* this.between(this.right[root], from, to);
+    if (time >= from) this.unmark(this.left[root], [from, to], tell);
+    if (time >= from && time <= to && marks[root] & OWN) {
+      marks[root] &= ~OWN;
+      tell(root);
+    }
+    if (time <= to) this.unmark(this.right[root], [from, to], tell);
+    this.sum(root);
   }
 
   private put(root: number, at: number): number {
@@ -82,25 +97,27 @@ export class TimeTrees {
     if (this.isBefore(at, root)) {
       const below = this.put(this.left[root], at);
       this.left[root] = below;
-      return isAbove(below, root) ? this.raiseLeft(root) : root;
+      return isAbove(below, root) ? this.raiseLeft(root) : this.sum(root);
     }
     const below = this.put(this.right[root], at);
     this.right[root] = below;
-    return isAbove(below, root) ? this.raiseRight(root) : root;
+    return isAbove(below, root) ? this.raiseRight(root) : this.sum(root);
   }
 
   private raiseLeft(root: number): number {
     const raised = this.left[root];
     this.left[root] = this.right[raised];
     this.right[raised] = root;
-    return raised;
+    this.sum(root);
+    return this.sum(raised);
   }
 
   private raiseRight(root: number): number {
     const raised = this.right[root];
     this.right[root] = this.left[raised];
     this.left[raised] = root;
-    return raised;
+    this.sum(root);
+    return this.sum(raised);
   }
 
   /** One tree of two, all of the first one's times before those of the second one. */
@@ -110,10 +127,22 @@ export class TimeTrees {
     this.steps++;
     if (isAbove(first, second)) {
       this.right[first] = this.merge(this.right[first], second);
-      return first;
+      return this.sum(first);
     }
     this.left[second] = this.merge(first, this.left[second]);
-    return second;
+    return this.sum(second);
+  }
+
+  /** A place knows of marks below it. @returns the place */
+  private sum(root: number): number {
+    const { marks } = this;
+    if (marks)
+      marks[root] = (marks[root] & OWN) | (this.hasMark(this.left[root]) || this.hasMark(this.right[root]) ? BELOW : 0);
+    return root;
+  }
+
+  private hasMark(root: number): boolean {
+    return root !== NONE && this.marks![root] !== 0;
   }
 
   private isBefore(a: number, b: number): boolean {
