@@ -3,18 +3,23 @@ import { once } from "node:events";
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { simulate } from "../src/sources/simulator/run.js";
+import { FeedbackStream } from "./lib/feedback-stream.js";
 import { median, round } from "./lib/run.js";
 
 /** Impressions a second. */
 const RATE = 50_000;
+const WINDOW = 900_000;
+/** Clicks go on behind the impressions, as those of a service do: of so many seconds, more than a batch waits for. */
+const AHEAD = 1_000;
+const PIECE = 2_500;
 const SAMPLE_MS = 2_000;
-const SEED = 7;
+const TICKS = 100;
 
 /**
- * Resident memory of a trainer (lr) that joins impressions with clicks for `minutes`, both of them told by pipes at the pace of
- * 50,000 impressions a second. Memory must be flat once the tables and the window's clicks are there.
+ * A trainer (lr) that joins impressions with clicks for `minutes`, both of them told by pipes: 50,000 impressions a second of their own time and of the clock's,
+ * so that a window of 15 minutes has the clicks of 45,000,000 of them. The rate must be kept, and memory be flat once the tables and the window's clicks are there.
  */
 export async function run({
   smoke,
@@ -26,69 +31,80 @@ export async function run({
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-join-memory-"));
   try {
     const rows = Math.round(minutes * 60 * RATE);
-    const clicks = join(folder, "clicks");
-    execFileSync("mkfifo", [clicks]);
-    const child = spawn(
-      process.execPath,
-      [
-        ...["dist/cli/main.js", "train", "--model", specOf(folder), "--data", "-", "--clicks", clicks],
-        ...["--out", join(folder, "run"), "--checkpoint-seconds", "30", "--json"],
-      ],
-      { stdio: ["pipe", "pipe", "ignore"] },
-    );
-    let stdout = "";
-    child.stdout.on("data", (text) => (stdout += text));
-    const ended = once(child, "close");
-    const samples: number[] = [];
-    const timer = setInterval(() => samples.push(residentBytes(child.pid!)), SAMPLE_MS);
-    // Each stream by a simulator of its own: which of them is ahead is the reader's affair.
-    await Promise.all([
-      told(rows, { impressions: paced(child.stdin) }),
-      told(rows, { clicks: into(createWriteStream(clicks)) }),
+    const stream = await FeedbackStream.simulated(RATE, WINDOW);
+    const trainer = start(folder);
+    const samples: Sample[] = [];
+    const timer = setInterval(() => samples.push(sampleOf(trainer.pid)), SAMPLE_MS);
+    const clicks = createWriteStream(trainer.clicks);
+    const [offered, report] = await Promise.all([
+      paced(stream, rows, trainer.stdin),
+      trainer.report,
+      told(stream.clicksOn(rows + AHEAD * RATE), clicks),
     ]);
-    const [status] = await ended;
     clearInterval(timer);
-    if (status !== 0) throw new Error(`train: exit ${status}`);
-    const report = JSON.parse(stdout.trim().split("\n").at(-1)!);
-    return { ...summary(samples, report), minutes };
+    if (report.join.joined !== stream.clicks(rows)) throw new Error("not every click was found");
+    return { ...summary(samples, report), ...offered, minutes };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-type Told = { [K in "impressions" | "clicks"]?: Sink };
-interface Sink {
-  write(bytes: Uint8Array): Promise<void>;
-  end(): void;
+interface Sample {
+  /** Bytes. */
+  readonly resident: number;
+  /** Of a processor, so far. */
+  readonly seconds: number;
 }
 
-async function told(rows: number, parts: Told): Promise<void> {
-  const split = Object.fromEntries(Object.entries(parts).map(([name, { write }]) => [name, write]));
-  await simulate({ rows, seed: SEED, format: "tsv", write: () => {}, split: { ...split, window: 900_000 } });
-  for (const { end } of Object.values(parts)) end();
+interface TrainReport {
+  readonly examples: number;
+  readonly seconds: number;
+  readonly bytes_total: number;
+  readonly join: { readonly joined: number };
 }
 
-function into(stream: NodeJS.WritableStream): Sink {
-  const write = async (bytes: Uint8Array) => {
-    // The simulator's bytes are ours only until this returns.
-    if (!stream.write(Buffer.from(bytes))) await once(stream, "drain");
-  };
-  return { write, end: () => void stream.end() };
+function start(folder: string) {
+  const clicks = join(folder, "clicks");
+  execFileSync("mkfifo", [clicks]);
+  const inputs = ["--model", specOf(folder), "--data", "-", "--clicks", clicks, "--out", join(folder, "run")];
+  const args = ["dist/cli/main.js", "train", ...inputs, "--checkpoint-seconds", "30", "--json"];
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
+  let stdout = "";
+  child.stdout.on("data", (text) => (stdout += text));
+  const report = once(child, "close").then(([status]) => {
+    if (status !== 0) throw new Error(`train: exit ${status}`);
+    return JSON.parse(stdout.trim().split("\n").at(-1)!) as TrainReport;
+  });
+  return { pid: child.pid!, stdin: child.stdin, clicks, report };
 }
 
-function paced(stream: NodeJS.WritableStream): Sink {
-  const { write, end } = into(stream);
-  const begun = performance.now();
-  let rows = 0;
+/** Impressions at their pace. @returns how far the trainer made them wait */
+async function paced(stream: FeedbackStream, count: number, to: NodeJS.WritableStream): Promise<object> {
+  const began = performance.now();
+  const behind: number[] = [];
+  let told = 0;
+  for (const { bytes, rows } of stream.impressions(count, PIECE)) {
+    told += rows;
+    const early = (told / RATE) * 1000 - (performance.now() - began);
+    if (early > 0) await sleep(early);
+    if (!to.write(bytes)) await once(to, "drain");
+    behind.push(performance.now() - began - (told / RATE) * 1000);
+  }
+  to.end();
+  const seconds = (performance.now() - began) / 1000;
+  const late = behind.slice(behind.length >> 1).reduce((most, ms) => Math.max(most, ms), 0);
   return {
-    end,
-    async write(bytes) {
-      for (const byte of bytes) rows += Number(byte === 10);
-      const early = (rows / RATE) * 1000 - (performance.now() - begun);
-      if (early > 0) await sleep(early);
-      await write(bytes);
-    },
+    taken_per_second: Math.round(count / seconds),
+    caught_up_after_seconds: round(((behind.findLastIndex((ms) => ms > 1000) + 1) * PIECE) / RATE, 1),
+    most_seconds_behind_in_second_half: round(late / 1000, 2),
   };
+}
+
+/** Clicks as fast as they are read, until nobody does. */
+function told(pieces: Iterable<Buffer>, to: NodeJS.WritableStream): Promise<void> {
+  return pipeline(pieces, to).catch((error) => {
+    if (error.code !== "EPIPE") throw error;
+  });
 }
 
 function specOf(folder: string): string {
@@ -100,32 +116,37 @@ function specOf(folder: string): string {
   return path;
 }
 
-function summary(
-  samples: readonly number[],
-  report: { examples: number; seconds: number; bytes_total: number },
-): object {
-  const seen = samples.filter((sample) => sample > 0);
+function summary(samples: readonly Sample[], report: TrainReport): object {
+  const seen = samples.filter(({ resident }) => resident > 0);
+  const resident = seen.map(({ resident }) => resident);
   const tenths = Array.from({ length: 10 }, (_, i) => {
-    const [from, to] = [i, i + 1].map((tenth) => Math.floor((tenth * seen.length) / 10));
-    return Math.round(median(seen.slice(from, Math.max(to, from + 1))) / 2 ** 20);
+    const [from, to] = [i, i + 1].map((tenth) => Math.floor((tenth * resident.length) / 10));
+    return Math.round(median(resident.slice(from, Math.max(to, from + 1))) / 2 ** 20);
   });
+  const half = seen.slice(seen.length >> 1);
+  const processor = (half[half.length - 1].seconds - half[0].seconds) / (((half.length - 1) * SAMPLE_MS) / 1000 || 1);
   return {
-    what: "resident memory of a trainer (lr) that joins 50,000 impressions a second with their clicks, both from pipes",
+    what: "a trainer (lr) that joins 50,000 impressions a second, of their own time as of the clock's, with their clicks (a window of 15 minutes), both from pipes",
     cores: availableParallelism(),
     impressions: report.examples,
-    impressions_per_second: Math.round(report.examples / report.seconds),
+    joined: report.join.joined,
     table_bytes: report.bytes_total,
-    peak_resident_bytes: Math.max(...seen),
+    peak_resident_bytes: Math.max(...resident),
     // A sample tells also of how long ago garbage was collected.
     resident_mib_by_tenths: tenths,
     growth_in_second_half: round(tenths[9] / tenths[5] - 1),
+    processors_used_in_second_half: round(processor, 2),
   };
 }
 
-function residentBytes(pid: number): number {
+/** Zeros when the process is gone. */
+function sampleOf(pid: number): Sample {
   try {
-    return 1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+    const kib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+    const [, stat] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
+    const [user, system] = stat.split(" ").slice(11, 13).map(Number);
+    return { resident: 1024 * kib, seconds: (user + system) / TICKS };
   } catch {
-    return 0;
+    return { resident: 0, seconds: 0 };
   }
 }
