@@ -82,6 +82,8 @@ async function endOf(
   const working = workers.map((member) => member.run(signal));
   const codes = [...working, ...owners.map((owner) => owner.run(new AbortController().signal))];
   const failed = await Promise.race([firstFailure(codes), Promise.all(working).then(() => -1)]).finally(stop);
+  // Without an owner there is no last checkpoint.
+  if (failed >= workers.length) for (const worker of workers) worker.end("SIGKILL");
   await Promise.all(working);
   for (const owner of owners) owner.end("SIGTERM");
   const all = await Promise.all(codes);

@@ -3,6 +3,7 @@ import type { Block, SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { LanesSpec } from "../spec/compiled.js";
+import type { RemoteKeys } from "../tables/shard-share.js";
 import type { Table } from "../tables/table.js";
 import { type Contribution, packContribution, roundGradients, unpackContribution } from "./contribution.js";
 import type { Folded, Learned } from "./model.js";
@@ -116,6 +117,11 @@ export class Lanes {
   private partsOf(rows: number): number[] {
     const { count, round } = this.spec;
     return Array.from({ length: count }, (_, lane) => Math.max(0, Math.min(round, rows - lane * round)));
+  }
+
+  /** Keys of a lane's events whose rows other processes hold: these are there before `contribute`. */
+  remoteKeys(part: Batch): RemoteKeys {
+    return new Map(this.model.tables.map((table) => [table.name, table.remoteKeys?.(part) ?? []]));
   }
 
   /** What a lane's events bring; the model stays as it is. */

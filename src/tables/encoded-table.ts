@@ -10,6 +10,7 @@ import type { HotnessCounters } from "./encoding.js";
 import { type Encoding, type GatherMode, NO_TIME, type StreamTime } from "./encoding.js";
 import { Matrices } from "./matrices.js";
 import type { RowStore } from "./row-store.js";
+import type { ShardKeys } from "./shard-share.js";
 import type { Table } from "./table.js";
 
 /**
@@ -80,18 +81,30 @@ export class EncodedTable implements Table {
   }
 
   async gather(batch: Batch, mode: GatherMode, numbers = batch.numbers, clock: StreamTime = NO_TIME): Promise<void> {
-    const { kernel, memory, encoding } = this;
-    if (batch.rows > this.rows)
-      throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
-    this.learning = { rows: 0, count: 0 };
-    this.folded = false;
-    const count = kernel.gatherKeys(this.path.load(batch, numbers, kernel, memory)) >>> 0;
-    encoding.keys.set(new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count));
+    const { kernel, encoding } = this;
+    const count = this.distinctKeys(batch, numbers);
     if (mode === "lane" && encoding.laned) await encoding.laned.gather(count);
     else await encoding.gather(count, mode === "learn" ? mode : "score", clock);
     this.unique(kernel.uniqueWeightsAt.value, count).set(encoding.vectors.subarray(0, count * encoding.dim));
     kernel.spread(batch.rows);
     if (mode !== "score") this.learning = { rows: batch.rows, count };
+  }
+
+  remoteKeys(batch: Batch): readonly ShardKeys[] {
+    const { laned } = this.encoding;
+    return laned?.remoteKeys ? laned.remoteKeys(this.distinctKeys(batch, batch.numbers)) : [];
+  }
+
+  /** Gives the encoding a batch's keys, each once. @returns how many */
+  private distinctKeys(batch: Batch, numbers: Float32Array): number {
+    const { kernel, memory } = this;
+    if (batch.rows > this.rows)
+      throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
+    this.learning = { rows: 0, count: 0 };
+    this.folded = false;
+    const count = kernel.gatherKeys(this.path.load(batch, numbers, kernel, memory)) >>> 0;
+    this.encoding.keys.set(new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count));
+    return count;
   }
 
   async contribute(): Promise<TableContribution> {

@@ -2,7 +2,7 @@ import type { TableContribution } from "./contribution.js";
 import type { RowKeeper } from "./kept-rows.js";
 import type { Learner } from "./learner.js";
 import type { RowChunk, ServingPrecision } from "./row-store.js";
-import type { ShardShare, TableSizes } from "./shard-share.js";
+import type { ShardKeys, ShardShare, TableSizes } from "./shard-share.js";
 import type { Sharing } from "./sharing.js";
 import type { EncodingBase } from "./spec.js";
 
@@ -53,6 +53,8 @@ export interface Encoding extends Learner {
 
 /** An encoding as lanes learn it: in place of `gather("learn")` and `backward`. */
 export interface LanedEncoding {
+  /** Of the first `count` keys: those whose rows are held elsewhere, by shard. They are there before `gather`. Absent: all are here. */
+  remoteKeys?(count: number): readonly ShardKeys[];
   /** Fills `vectors` for the first `count` keys, and changes nothing. */
   gather(count: number): Promise<void>;
   /** After `gradients` were written: what they bring. @param keys those of `gather` */

@@ -1,7 +1,7 @@
 import type { TableContribution } from "./contribution.js";
 import type { LanedEncoding } from "./encoding.js";
 import type { KeyPartition } from "./key-partition.js";
-import type { ShardShare } from "./shard-share.js";
+import type { ShardKeys, ShardShare } from "./shard-share.js";
 import type { EncodingBase } from "./spec.js";
 
 const NO_KEYS = new BigUint64Array();
@@ -25,15 +25,24 @@ export class LanedShards implements LanedEncoding {
     this.share = share;
   }
 
+  remoteKeys(count: number): ShardKeys[] {
+    return this.divided(count).map((shard) => ({ shard, keys: this.parts.keysOf(shard).slice() }));
+  }
+
   async gather(count: number): Promise<void> {
     const { parts } = this;
     this.count = count;
-    parts.kernel.byHash(count, this.seed);
-    const asked = this.shards.filter((shard) => parts.count(shard) > 0);
-    const keys = asked.map((shard) => ({ shard, keys: parts.keysOf(shard) }));
-    const vectors = await this.share.rows!.pull(this.table, keys);
+    const asked = this.divided(count);
+    const vectors = this.share.rows!.vectors(this.table);
     for (const [i, shard] of asked.entries()) parts.take(shard, vectors[i]);
     parts.kernel.spread(count);
+  }
+
+  /** Divides the first `count` keys. @returns the shards that have some of them */
+  private divided(count: number): number[] {
+    const { parts } = this;
+    parts.kernel.byHash(count, this.seed);
+    return this.shards.filter((shard) => parts.count(shard) > 0);
   }
 
   async contribute(): Promise<TableContribution> {

@@ -19,10 +19,13 @@ export interface TableSizes {
   readonly bytes: number;
 }
 
+/** Keys of a lane's events whose rows other processes hold, by table. */
+export type RemoteKeys = ReadonlyMap<string, readonly ShardKeys[]>;
+
 /** Rows that other processes hold. */
 export interface RemoteRows {
-  /** f32[keys × dim] for each of `asked`: what these keys predict with, in the round at hand. */
-  pull(table: string, asked: readonly ShardKeys[]): Promise<readonly Float32Array[]>;
+  /** f32[keys × dim] for each of the table's `RemoteKeys`: what the keys of the events at hand predict with. */
+  vectors(table: string): readonly Float32Array[];
   /** Of a table, as far as its owners have told. */
   sizes(table: string): TableSizes;
 }

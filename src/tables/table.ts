@@ -4,6 +4,7 @@ import type { TableContribution } from "./contribution.js";
 import type { GatherMode, StreamTime } from "./encoding.js";
 import type { Learner } from "./learner.js";
 import type { RowState } from "./row-store.js";
+import type { ShardKeys } from "./shard-share.js";
 
 export type { RowChunk, RowState, RowStore, ServingPrecision, StoreOptions } from "./row-store.js";
 export { servingPrecisions } from "./row-store.js";
@@ -33,6 +34,8 @@ export interface Table extends Learner {
    * @throws HashbrookError table_full, before anything has changed
    */
   gather(batch: Batch, mode: GatherMode, numbers?: Float32Array, clock?: StreamTime): void | Promise<void>;
+  /** Keys of a lane's batch whose rows other processes hold, by shard: these are there before its "lane" gather. Only where tables are split. */
+  remoteKeys?(batch: Batch): readonly ShardKeys[];
   /** The sum of dX's squares over the rows of the last "learn" or "lane" gather. Before `backward`. */
   gradientSquares(): number;
   /**

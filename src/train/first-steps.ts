@@ -116,7 +116,17 @@ export class FirstSteps {
 
   /** Events of each lane in the next round. */
   get laneRows(): number {
-    return Math.ceil(this.rows() / (this.lanes?.count ?? 1));
+    return this.each(this.rows());
+  }
+
+  /** The same of the round after that; null where it depends on what the next one brings. */
+  get laneRowsAfter(): number | null {
+    const [least, most] = [this.rows(), this.rows(this.examples + this.rows())];
+    return least === most ? this.each(least) : null;
+  }
+
+  private each(rows: number): number {
+    return Math.ceil(rows / (this.lanes?.count ?? 1));
   }
 
   /** Rows of each lane's part of a step that is not a whole batch. */
@@ -156,15 +166,15 @@ export class FirstSteps {
   }
 
   /** Rows of the next step: of lanes, as many of each. */
-  private rows(): number {
-    const { batch, warmup, examples, lanes } = this;
+  private rows(examples = this.examples): number {
+    const { batch, warmup, lanes } = this;
     if (examples >= warmup || (lanes && !this.reached?.grows)) return batch;
-    const rows = this.grown();
+    const rows = this.grown(examples);
     return lanes ? Math.min(batch, lanes.count * Math.ceil(rows / lanes.count)) : Math.min(rows, batch);
   }
 
-  private grown(): number {
-    const { batch, warmup, examples } = this;
+  private grown(examples: number): number {
+    const { batch, warmup } = this;
     if (examples === 0 && this.prior === undefined) return FIRST;
     let rows = LEAST;
     while (2 * rows * warmup <= examples * batch) rows *= 2;

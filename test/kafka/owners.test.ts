@@ -13,7 +13,7 @@ const sizesOf = ({ tables }: Report) => tables.map(({ name, rows, bytes }) => ({
 
 describeKafka("owners of shards", (kafka) => {
   it("and lanes learn the bytes that one process learns, however many they are", async () => {
-    const topic = await topicOf(kafka, 1500);
+    const topic = await topicOf(kafka, 800);
     const shares = [
       ["1", "1"],
       ["2", "2"],
@@ -25,7 +25,7 @@ describeKafka("owners of shards", (kafka) => {
     ] as const) {
       const model = splitTables(more);
       const alone = await learnedBy(model, kafka, topic);
-      expect(alone.report).toMatchObject({ examples: 1500, skipped: 0, ended_by: "end" });
+      expect(alone.report).toMatchObject({ examples: 800, skipped: 0, ended_by: "end" });
       expect(Object.keys(alone.files).join("\n")).toContain("/table-user.4.safetensors");
       for (const [processes, owners] of some) {
         const several = await learnedBy(model, kafka, topic, "--processes", processes, "--owners", owners);
@@ -36,7 +36,7 @@ describeKafka("owners of shards", (kafka) => {
   }, 600_000);
 
   it("end with a checkpoint at Ctrl-C, which reaches a whole process group, and go on with another number of owners", async () => {
-    const topic = await topicOf(kafka, 6000);
+    const topic = await topicOf(kafka, 3000);
     const model = splitTables();
     const alone = await learnedBy(model, kafka, topic);
     const out = temporary();
@@ -49,16 +49,27 @@ describeKafka("owners of shards", (kafka) => {
     const stopped = await end;
     expect(stopped, stopped.stderr).toMatchObject({ status: 0 });
     expect(reportOf(stopped).ended_by).toBe("stopped");
-    expect(reportOf(stopped).examples).toBeLessThan(6000);
+    expect(reportOf(stopped).examples).toBeLessThan(3000);
     const resumed = await ended(start([...args, "--owners", "3", "--resume"]));
     expect(resumed, resumed.stderr).toMatchObject({ status: 0 });
     expect(digests(out)).toEqual(alone.files);
   }, 240_000);
 
+  it("see before the next round is folded that a row of theirs has changed by itself, and end all", async () => {
+    const topic = await topicOf(kafka, 1500);
+    const args = laneLine(kafka, topic, temporary(), splitTables(), "--processes", "1", "--owners", "2");
+    const env = { ...process.env, NODE_OPTIONS: "--import ./test/kafka/flip-row.mjs" };
+    const { status, stderr } = await ended(
+      spawn(process.execPath, ["dist/cli/main.js", ...args], { stdio: ["ignore", "pipe", "pipe"], env }),
+    );
+    expect(stderr).toMatch(/lanes_diverged|round 5: rows of owner 1\/2 are not what it folded/);
+    expect(status).toBe(4);
+  }, 120_000);
+
   it(
     "learn the same bytes where owners and lanes are killed again and again",
     async () => {
-      const topic = await topicOf(kafka, KILLS * 900);
+      const topic = await topicOf(kafka, KILLS * 300);
       const model = splitTables();
       const alone = await learnedBy(model, kafka, topic);
       const out = temporary();
@@ -67,7 +78,7 @@ describeKafka("owners of shards", (kafka) => {
       const end = ended(launcher);
       const roles = ["--owner\n0/2", "--lane\n1/2", "--owner\n1/2", "--lane\n0/2"];
       const isNext = (line: string[], before: number) => line.join("\n").includes(roles[before % roles.length]);
-      expect(await killed(launcher, end, { most: KILLS, everyMs: 500, isNext })).toBe(KILLS);
+      expect(await killed(launcher, end, { most: KILLS, everyMs: 400, isNext })).toBe(KILLS);
       const outcome = await end;
       expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
       expect(digests(out)).toEqual(alone.files);

@@ -5,7 +5,7 @@ import { xxh64 } from "../../src/kernels/hash.js";
 import { packContribution, unpackContribution } from "../../src/model/contribution.js";
 import { TowerModel } from "../../src/model/tower-model.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import type { ShardShare } from "../../src/tables/shard-share.js";
+import type { RemoteKeys, ShardShare } from "../../src/tables/shard-share.js";
 import { partsOf, withPushes } from "../../src/train/lanes/owners/push.js";
 
 const LANES = 3;
@@ -67,18 +67,23 @@ async function sharedOut(text: string, owners: number) {
       opened(text, { holds: (shard) => shard % owners === k, rows: null }, true),
     ),
   );
-  const lane = await opened(text, {
+  let asked: RemoteKeys = new Map();
+  const one = await opened(text, {
     holds: () => false,
     rows: {
       sizes: () => ({ rows: 0, capacity: 0, bytes: 0 }),
-      pull: async (name, asked) =>
-        asked.map(({ shard, keys }) => {
+      vectors: (name) =>
+        asked.get(name)!.map(({ shard, keys }) => {
           const table = held[shard % owners].model.tables.find((one) => one.name === name)!;
-          return table.shardVectors!(shard, keys.slice());
+          return table.shardVectors!(shard, keys);
         }),
     },
   });
-  return { lane, held };
+  const contribute = (batch: Batch, l: number) => {
+    asked = one.lanes.remoteKeys(batch);
+    return one.lanes.contribute(batch, l);
+  };
+  return { lane: { ...one, contribute }, held };
 }
 
 it.each(
@@ -96,7 +101,7 @@ it.each(
     for (const { lane, held } of runs) {
       const sent = [];
       for (const [l, batch] of batches.entries()) {
-        const { rest, pushes } = partsOf(await lane.lanes.contribute(batch, l), { round, lane: l });
+        const { rest, pushes } = partsOf(await lane.contribute(batch, l), { round, lane: l });
         sent.push({ rest: unpackContribution(packContribution(rest)), pushes });
       }
       await lane.lanes.fold(sent.map(({ rest }) => rest));

@@ -140,6 +140,24 @@ describe("a tower's first steps", () => {
     expect(steps.state).toMatchObject({ examples: 18 * BATCH, grows: true });
   });
 
+  it("of lanes: the round after the next is known, but where the next one decides it, whatever that brings", async () => {
+    const { spec, model } = await open("deep_crossing", { train: ", lanes: 4" });
+    const quiet = { ...model, shiftBias: () => {} } as unknown as Model;
+    let unknown = 0;
+    for (let examples = 0; examples < 20 * BATCH; examples += 64) {
+      const steps = FirstSteps.of(spec, examples > 0, { examples, weight: 1, positive: 0.5, grows: true });
+      const { laneRows, laneRowsAfter } = steps;
+      if (laneRowsAfter === null) unknown++;
+      for (const rows of [0, 1, laneRows * 4].filter(() => laneRowsAfter !== null)) {
+        const after = FirstSteps.of(spec, examples > 0, steps.state!);
+        after.folded(quiet, { rows, weight: rows, positive: rows / 4, logits: 0, skipped: 0 });
+        expect(after.laneRows).toBe(laneRowsAfter);
+      }
+    }
+    expect(unknown).toBeGreaterThan(1);
+    expect(unknown).toBeLessThan(20);
+  });
+
   it("of lanes: a checkpoint of before rounds grew goes on by whole rounds", async () => {
     const { spec, layout, model } = await open("deep_crossing", { train: ", lanes: 4" });
     const steps = FirstSteps.of(spec, true, { examples: BATCH, weight: BATCH, positive: 70 });

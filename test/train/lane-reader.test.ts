@@ -109,3 +109,27 @@ it("a round has the events that it is told to have, and the next one begins behi
   }
   expect(rounds).toEqual([2, 3, 8, 1]);
 });
+
+it("a round that is read ahead is the next one where the one at hand ends before it, and is let go where another process ended that elsewhere", async () => {
+  const messages = Array.from({ length: 14 }, (_, i) => `${i % 2}\tx`);
+  const at = (offset: number) => ({
+    topic: "events",
+    offsets: [`${offset}`],
+    turn: 0,
+    taken: offset,
+    messages: offset,
+  });
+  const ahead = async (end: number) => {
+    const reader = readerOf(messages);
+    reader.expect(2);
+    expect((await reader.poll(false))!.position.offsets).toEqual(["2"]);
+    expect((await reader.lookAhead(3))!.position.offsets).toEqual(["5"]);
+    expect(reader.atHand).toBe(true);
+    const isAt = reader.isAt(at(end));
+    if (!isAt) reader.goTo(at(end));
+    return { isAt, next: (await reader.poll(false))!.position.offsets[0] };
+  };
+  expect(await ahead(2)).toEqual({ isAt: true, next: "5" });
+  expect(await ahead(6)).toEqual({ isAt: false, next: "9" });
+  await expect(ahead(1)).rejects.toMatchObject({ code: "lanes_displaced" });
+});

@@ -24,6 +24,7 @@ const holderOf = (owner: number): Holder => ({
   vectorsOf: (table, shard, keys) =>
     Float32Array.from(keys, (key) => Number(key) + 100 * shard + 1000 * owner + table.length),
   sizesOf: () => SIZES,
+  digest: () => "",
   save: (directory) => ({
     files: [{ name: `${owner}.safetensors`, bytes: 1, xxh64: directory, blocks: [] }],
     sizes: { ids: SIZES },
@@ -55,15 +56,18 @@ it("rows come from the owners of their shards, in the order that was asked for, 
   const servers = [await serverOf(0), await serverOf(1)];
   for (const server of servers) server.begin(3);
   const { client } = clientOf(servers.map(({ url }) => url));
-  client.begin(3);
   const asked = [2, 1, 0, 3].map((shard) => ({ shard, keys: keys(shard, 9) }));
-  const vectors = await client.pull("ids", asked);
-  expect(vectors.map((floats) => [...floats])).toEqual([
+  const others = [{ shard: 1, keys: keys(7) }];
+  const vectors = await client.ask(3, new Map([["ids", asked], ["more", others], ["none", []]])); // biome-ignore format: one a table
+  client.take(vectors);
+  expect(client.vectors("ids").map((floats) => [...floats])).toEqual([
     [205, 212],
     [1104, 1112],
     [3, 12],
     [1306, 1312],
   ]);
+  expect(client.vectors("more").map((floats) => [...floats])).toEqual([[1111]]);
+  expect(client.vectors("none")).toEqual([]);
   expect(client.sizes("ids")).toEqual({ rows: 14, capacity: 18, bytes: 200 });
   expect(await client.save(3)).toMatchObject({ entries: [{ name: "0.safetensors" }, { name: "1.safetensors" }] });
 });
@@ -72,9 +76,9 @@ it("who asks for a round that is to come waits for it, and who asks for one that
   const server = await serverOf(0);
   server.begin(1);
   const { client } = clientOf([server.url]);
-  client.begin(2);
   let answered = false;
-  const early = client.pull("ids", [{ shard: 0, keys: keys(5) }]).then((vectors) => {
+  const asked = new Map([["ids", [{ shard: 0, keys: keys(5) }]]]);
+  const early = client.ask(2, asked).then((vectors) => {
     answered = true;
     return vectors;
   });
@@ -82,9 +86,9 @@ it("who asks for a round that is to come waits for it, and who asks for one that
   expect(answered).toBe(false);
   server.fold();
   server.begin(2);
-  expect([...(await early)[0]]).toEqual([8]);
+  expect([...(await early).get("ids")![0]]).toEqual([8]);
   server.fold();
-  await expect(client.pull("ids", [{ shard: 0, keys: keys(5) }])).rejects.toBeInstanceOf(RoundOver);
+  await expect(client.ask(2, asked)).rejects.toBeInstanceOf(RoundOver);
   expect(await client.save(1)).toBe(null);
 });
 
@@ -94,25 +98,25 @@ it("an owner that has died is asked where it answers by then, and one of another
   await dead.close();
   other.begin(0);
   const { client } = clientOf(urls);
-  const pull = client.pull("ids", [{ shard: 0, keys: keys(1) }]);
+  const asked = client.ask(0, new Map([["ids", [{ shard: 0, keys: keys(1) }]]]));
   await sleep(60);
   urls[0] = other.url;
   await sleep(60);
   const anew = await serverOf(0);
   anew.begin(0);
   urls[0] = anew.url;
-  expect([...(await pull)[0]]).toEqual([4]);
+  expect([...(await asked).get("ids")![0]]).toEqual([4]);
 });
 
 it("nobody is asked any more where all lanes have told of the round, or the run is to end", async () => {
   const over = new Set<number>();
   const { client, stopping } = clientOf(["http://127.0.0.1:1"], over);
-  const pull = () => client.pull("ids", [{ shard: 0, keys: keys(1) }]);
+  const ask = () => client.ask(0, new Map([["ids", [{ shard: 0, keys: keys(1) }]]]));
   over.add(0);
-  await expect(pull()).rejects.toBeInstanceOf(RoundOver);
+  await expect(ask()).rejects.toBeInstanceOf(RoundOver);
   over.clear();
   stopping.abort();
-  await expect(pull()).rejects.toBeInstanceOf(RoundOver);
+  await expect(ask()).rejects.toBeInstanceOf(RoundOver);
 });
 
 it("a push says where it belongs, has another name with another byte, and none is made where nothing is brought", () => {

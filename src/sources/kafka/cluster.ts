@@ -31,6 +31,11 @@ export interface TopicCluster {
 
 /**
  * The broker answers a fetch when it has so many bytes, or after so long: events in ones and twos would cost a request each,
- * thousands a second.
+ * thousands a second. Where a message is waited for (`PROMPT`), one is enough.
  */
 export const FETCH = { minBytes: 64 << 10, maxWaitMs: 25, partitionBytes: 1 << 20, maxBytes: 16 << 20 } as const;
+
+export const PROMPT = { ...FETCH, minBytes: 1 };
+
+/** How much of a fetch is waited for. */
+export type FetchSize = typeof PROMPT;

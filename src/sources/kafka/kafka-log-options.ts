@@ -16,6 +16,8 @@ export interface KafkaLogOptions {
   readonly onLost: OnLost;
   /** Without a group: the partitions that are read. Default: all. */
   readonly only?: ((partition: number) => boolean) | undefined;
+  /** Without a group: the brokers answer as soon as there is a message, where few come and each is waited for. Default: when many are there, or after a moment. */
+  readonly prompt?: true;
   /** This process's name in the group, or that of a dead one whose place it takes. */
   readonly membership: Membership;
 }

@@ -3,7 +3,7 @@ import type { MessagePrint } from "../messages.js";
 import type { Chunk, PartitionedLog } from "../partitioned-log.js";
 import { KafkaAdmin, type Watermarks } from "./admin.js";
 import { kafkaFailure } from "./client.js";
-import type { TopicCluster } from "./cluster.js";
+import { FETCH, PROMPT, type TopicCluster } from "./cluster.js";
 import type { Reader, TopicConsumer } from "./consumer.js";
 import { GroupConsumer, isFatal } from "./group-consumer.js";
 import type { KafkaLogOptions } from "./kafka-log-options.js";
@@ -42,7 +42,8 @@ export class KafkaLog implements PartitionedLog {
   private learned = new LastMessages([]);
   private failure: HashbrookError | null = null;
   private lost = 0;
-  private wake = () => {};
+  /** Those who wait for news. */
+  private readonly waiting = new Set<() => void>();
 
   private constructor(options: KafkaLogOptions, admin: KafkaAdmin, cluster: TopicCluster, partitions: number) {
     this.options = options;
@@ -151,12 +152,18 @@ export class KafkaLog implements PartitionedLog {
   async wait(milliseconds: number): Promise<void> {
     if (this.failure) throw this.failure;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.wake = () => {
+      const done = () => {
         clearTimeout(timer);
+        this.waiting.delete(done);
         resolve();
       };
+      const timer = setTimeout(done, milliseconds);
+      this.waiting.add(done);
     });
+  }
+
+  private wake(): void {
+    for (const done of this.waiting) done();
   }
 
   commit(offsets: readonly bigint[]): Promise<void> {
@@ -262,10 +269,11 @@ export class KafkaLog implements PartitionedLog {
   }
 }
 
-async function openCluster({ client, kafka, topic }: KafkaLogOptions): Promise<TopicCluster> {
-  if (client !== "platformatic") return KafkajsCluster.open(kafka, topic);
+async function openCluster({ client, kafka, topic, prompt }: KafkaLogOptions): Promise<TopicCluster> {
+  const size = prompt ? PROMPT : FETCH;
+  if (client !== "platformatic") return KafkajsCluster.open(kafka, topic, size);
   const { PlatformaticCluster } = await import("./platformatic-cluster.js");
-  return PlatformaticCluster.open(kafka, topic);
+  return PlatformaticCluster.open(kafka, topic, size);
 }
 
 function partition(next: bigint, high: bigint): Partition {

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { createKafka, type Kafka } from "./client.js";
-import { type Answer, FETCH, type TopicCluster, type TopicFacts, type Wanted } from "./cluster.js";
+import { type Answer, FETCH, type FetchSize, type TopicCluster, type TopicFacts, type Wanted } from "./cluster.js";
 import { batchOf, type FetchedPartition } from "./fetched-batch.js";
 import type { KafkaOptions } from "./options.js";
 import { metadataPayload, topicIdIn } from "./topic-id.js";
@@ -44,18 +44,20 @@ const require = createRequire(import.meta.url);
 export class KafkajsCluster implements TopicCluster {
   private readonly topicName: string;
   private readonly cluster: InnerCluster;
+  private readonly size: FetchSize;
 
-  private constructor(topic: string, cluster: InnerCluster) {
+  private constructor(topic: string, cluster: InnerCluster, size: FetchSize) {
     this.topicName = topic;
     this.cluster = cluster;
+    this.size = size;
   }
 
-  static async open(options: KafkaOptions, topic: string): Promise<KafkajsCluster> {
+  static async open(options: KafkaOptions, topic: string, size: FetchSize = FETCH): Promise<KafkajsCluster> {
     const cluster = clusterOf(createKafka(options).kafka);
     try {
       await cluster.connect();
       await cluster.addTargetTopic(topic);
-      return new KafkajsCluster(topic, cluster);
+      return new KafkajsCluster(topic, cluster, size);
     } catch (error) {
       await cluster.disconnect().catch(() => {});
       throw error;
@@ -77,15 +79,15 @@ export class KafkajsCluster implements TopicCluster {
     const partitions = wanted.map(({ partition, offset }) => ({
       partition,
       fetchOffset: String(offset),
-      maxBytes: FETCH.partitionBytes,
+      maxBytes: this.size.partitionBytes,
     }));
     const { request, response } = broker.lookupRequest(
       key,
       requests.Fetch,
     )({
-      maxWaitTime: FETCH.maxWaitMs,
-      minBytes: FETCH.minBytes,
-      maxBytes: FETCH.maxBytes,
+      maxWaitTime: this.size.maxWaitMs,
+      minBytes: this.size.minBytes,
+      maxBytes: this.size.maxBytes,
       topics: [{ topic: this.topicName, partitions }],
       rackId: "",
     });

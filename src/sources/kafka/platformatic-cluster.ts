@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { HashbrookError } from "../../core/errors.js";
 import { pemOf, registerCodecs } from "./client.js";
-import { type Answer, FETCH, type TopicCluster, type TopicFacts, type Wanted } from "./cluster.js";
+import { type Answer, FETCH, type FetchSize, type TopicCluster, type TopicFacts, type Wanted } from "./cluster.js";
 import { type AbortedTransaction, batchesIn, batchOf } from "./fetched-batch.js";
 import type { KafkaOptions } from "./options.js";
 
@@ -80,6 +80,7 @@ interface Found {
 export class PlatformaticCluster implements TopicCluster {
   private readonly name: string;
   private readonly library: Library;
+  private readonly size: FetchSize;
   private readonly pool: Pool;
   private readonly bootstrap: readonly Address[];
   private brokers: Metadata["brokers"] = [];
@@ -87,10 +88,11 @@ export class PlatformaticCluster implements TopicCluster {
   private id: string | null = null;
   private readonly codecOf: Parameters<typeof batchesIn>[1];
 
-  private constructor(options: KafkaOptions, name: string, library: Library) {
+  private constructor(options: KafkaOptions, name: string, size: FetchSize, library: Library) {
     const { clientId = "hashbrook", connectionTimeoutMs = 3000, requestTimeoutMs = 30_000, ssl, sasl } = options;
     this.name = name;
     this.library = library;
+    this.size = size;
     this.bootstrap = options.brokers.map(addressOf);
     this.pool = new library.ConnectionPool(clientId, {
       connectTimeout: connectionTimeoutMs,
@@ -104,8 +106,8 @@ export class PlatformaticCluster implements TopicCluster {
   }
 
   /** @throws usage where the library is not installed, or this Node is too old for it */
-  static async open(options: KafkaOptions, topic: string): Promise<PlatformaticCluster> {
-    return new PlatformaticCluster(options, topic, await load());
+  static async open(options: KafkaOptions, topic: string, size: FetchSize = FETCH): Promise<PlatformaticCluster> {
+    return new PlatformaticCluster(options, topic, size, await load());
   }
 
   async topic(): Promise<TopicFacts> {
@@ -143,10 +145,10 @@ export class PlatformaticCluster implements TopicCluster {
       currentLeaderEpoch: -1,
       fetchOffset: offset,
       lastFetchedEpoch: -1,
-      partitionMaxBytes: FETCH.partitionBytes,
+      partitionMaxBytes: this.size.partitionBytes,
     }));
     const topics = [{ topicId: this.id, partitions }];
-    const { maxWaitMs, minBytes, maxBytes } = FETCH;
+    const { maxWaitMs, minBytes, maxBytes } = this.size;
     const payload = () =>
       this.library.fetchV13.createRequest(maxWaitMs, minBytes, maxBytes, READ_COMMITTED, 0, -1, topics, [], "");
     return new Promise((resolve, reject) => {

@@ -87,7 +87,9 @@ export class KafkaRounds implements Rounds {
   }
 
   isOver(round: number): boolean {
-    return this.of(round).size === this.lanes;
+    this.take();
+    const isTold = (queue: readonly LaneRecord[]) => queue.some((record) => record.round === round);
+    return round < this.round || this.queues.every(isTold);
   }
 
   of(round: number): ReadonlyMap<number, LaneRecord> {

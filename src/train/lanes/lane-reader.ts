@@ -41,6 +41,10 @@ export class LaneReader {
   /** Events of the round at hand, at most. */
   private rows: number;
   private merge: Merge;
+  /** Where the round begins whose events are read now. */
+  private start: TopicPosition;
+  /** These events, where they are whole before they are asked for. */
+  private ahead: LaneEvents | null = null;
 
   constructor({ spec, topic, deadLetters }: Job, log: PartitionedLog, { lane, position, stops, schemas }: LaneStart) {
     const { count, round } = spec.lanes!;
@@ -57,16 +61,17 @@ export class LaneReader {
       mostRejected: MOST_REJECTED,
     });
     this.merge = this.mergeFrom(position);
+    this.start = position;
   }
 
   private mergeFrom(position: TopicPosition): Merge {
     return new Merge(this.view, position, [], this.stops, position.offsets.map(BigInt));
   }
 
-  /** True where the lane's next round begins at `position`, and nothing of it was read. */
+  /** True where what is read next, or was read ahead, is the round that begins at `position`. */
   isAt(position: TopicPosition): boolean {
-    const { offsets, turn } = this.merge.position;
-    return this.batch.messages === 0 && offsets.join() === position.offsets.join() && turn === position.turn;
+    const { offsets, turn } = this.start;
+    return offsets.join() === position.offsets.join() && turn === position.turn;
   }
 
   /** The next round has so many events: `train.round`, or fewer. */
@@ -77,7 +82,8 @@ export class LaneReader {
   /** Messages are there that the next round could have. */
   get atHand(): boolean {
     const { view } = this;
-    return this.batch.messages > 0 || Array.from({ length: view.partitions }, (_, p) => p).some((p) => view.head(p));
+    if (this.ahead || this.batch.messages > 0) return true;
+    return Array.from({ length: view.partitions }, (_, p) => p).some((p) => view.head(p));
   }
 
   /**
@@ -96,6 +102,8 @@ export class LaneReader {
       );
     this.taken();
     this.merge = this.mergeFrom(position);
+    this.start = position;
+    this.ahead = null;
     for (const [p, offset] of position.offsets.entries())
       for (let head = this.view.head(p); head && head.next <= BigInt(offset); head = this.view.head(p))
         this.view.shift(p);
@@ -106,6 +114,20 @@ export class LaneReader {
    * @throws as `TopicSchemas.need`
    */
   async poll(due: boolean): Promise<LaneEvents | null> {
+    const events = this.ahead ?? (await this.read(due));
+    this.ahead = null;
+    if (events) this.start = events.position;
+    return events;
+  }
+
+  /** What `poll` will give for the round behind the last one polled, of so many events, once that is whole. @throws as `poll` */
+  async lookAhead(rows: number): Promise<LaneEvents | null> {
+    this.expect(rows);
+    this.ahead ??= await this.read(false);
+    return this.ahead;
+  }
+
+  private async read(due: boolean): Promise<LaneEvents | null> {
     if (this.view.partitions === 0) return this.stops !== null || due ? this.take() : null;
     for (;;) {
       const next = this.merge.next(false);

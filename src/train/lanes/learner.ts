@@ -29,6 +29,8 @@ export interface Learner {
   readonly schemas: KnownSchemas;
   /** Events of each lane in the round behind it: what was folded says how many. */
   readonly laneRows: number;
+  /** The same of the round after that; null where it is not known yet. */
+  readonly laneRowsAfter: number | null;
   /** Where a new run begins. */
   begin(position: LanesPosition): Promise<void>;
   fold(records: readonly LaneRecord[], position: LanesPosition): Promise<void>;
@@ -71,6 +73,10 @@ export class Writer implements Learner {
 
   get laneRows(): number {
     return this.trainer.first.laneRows;
+  }
+
+  get laneRowsAfter(): number | null {
+    return this.trainer.first.laneRowsAfter;
   }
 
   begin(position: LanesPosition): Promise<void> {
@@ -151,6 +157,10 @@ export class Replica implements Learner {
 
   get laneRows(): number {
     return this.first.laneRows;
+  }
+
+  get laneRowsAfter(): number | null {
+    return this.first.laneRowsAfter;
   }
 
   async begin(position: LanesPosition): Promise<void> {

@@ -8,15 +8,14 @@ import type { Report } from "../report.js";
 import { keptAtFailure } from "../source-failure.js";
 import { cutOff } from "./cut-off.js";
 import { digestOf } from "./digest.js";
-import type { LaneReader } from "./lane-reader.js";
+import { LaneWork } from "./lane-work.js";
 import type { Learner } from "./learner.js";
 import { type Opened, openParts } from "./opening.js";
 import type { LaneShare, LanesOptions } from "./options.js";
-import { RoundOver } from "./owners/round-over.js";
 import { isShardBlock } from "./owners/split-tables.js";
 import type { RowTraffic } from "./owners/traffic.js";
 import { joined, type LanesPosition, laneOf, startOf } from "./position.js";
-import { type LaneRecord, MOST_RECORD, MOST_REJECTED, recordOf } from "./record.js";
+import { type LaneRecord, MOST_RECORD, MOST_REJECTED } from "./record.js";
 import { type Rounds, refuseOtherRun } from "./rounds.js";
 
 const TAKEOVER_MS = 3_000;
@@ -56,7 +55,7 @@ class Member {
   private readonly rounds: Rounds;
   private readonly traffic: RowTraffic;
   private readonly isElsewhere: (block: string) => boolean;
-  private readers: readonly LaneReader[] = [];
+  private work: LaneWork | null = null;
   private position: LanesPosition | null = null;
   private digest = "";
   /** False where the topic has an end: then slow is not silent. */
@@ -142,7 +141,7 @@ class Member {
 
   /** Agrees on the topic's stretch and goes to where the model stands. @returns false where it was stopped before */
   private async begin(): Promise<boolean> {
-    const { job, log, learner, rounds } = this;
+    const { job, log, learner, rounds, traffic } = this;
     const { boundsOfTopic, beginTopic } = await import("../../sources/kafka/open-topic.js");
     const { LaneReader } = await import("./lane-reader.js");
     const spec_hash = specHash(job.spec);
@@ -174,9 +173,10 @@ class Member {
       const { offsets, last = [] } = place;
       await beginTopic(log, job.topic!, { offsets: offsets.map(BigInt), last, id: place.topic_id });
       const { schemas } = learner;
-      this.readers = Array.from({ length: count }, (_, lane) => {
+      const readers = Array.from({ length: count }, (_, lane) => {
         return new LaneReader(job, log, { lane, position: laneOf(this.at, lane), stops, schemas });
       });
+      this.work = new LaneWork({ learner, rounds, traffic }, readers);
     }
     if (!known) await learner.begin(this.at);
     await this.goOn();
@@ -201,14 +201,10 @@ class Member {
   /** The weights have changed: what contributions are made by from now on, and where lanes go on. */
   private async goOn(): Promise<void> {
     const { share, owners } = this.options;
-    if (share || owners) this.digest = digestOf(this.learner.model, this.at.round, this.isElsewhere);
     await this.traffic.begin(this.at.round);
+    if (share || owners) this.digest = digestOf(this.learner.model, this.at.round, this.isElsewhere);
     const rows = this.grows ? this.learner.laneRows : this.job.spec.lanes!.round;
-    for (const [lane, reader] of this.readers.entries()) {
-      const place = laneOf(this.at, lane);
-      reader.expect(rows);
-      if (!reader.isAt(place)) reader.goTo(place);
-    }
+    this.work?.begin({ at: this.at, rows, digest: this.digest });
   }
 
   /** As `collect`. Where the source fails, what was learned is saved: between two rounds is as good a place to go on from as any. */
@@ -225,27 +221,28 @@ class Member {
 
   /** What all lanes bring to the round at hand; null: stop. */
   private async collect(): Promise<LaneRecord[] | null> {
-    const { count } = this.job.spec.lanes!;
-    const sent = new Set<number>();
+    const { count, round } = this.job.spec.lanes!;
+    const lanes = Array.from({ length: count }, (_, lane) => lane);
     let begun: number | null = null;
     while (!this.stop.aborted) {
       const known = this.rounds.of(this.at.round);
-      if (known.size === count) return inOrder(known);
+      if (known.size === count) {
+        await this.work?.sent();
+        return inOrder(known);
+      }
       if (this.owns && this.rounds.over) return null;
       const now = systemClock.now();
-      if (begun === null && (known.size > 0 || this.readers.some(({ atHand }) => atHand))) begun = now;
-      const due = this.lingers && begun !== null && now - begun >= this.job.lingerMs;
-      let worked = false;
-      for (let lane = 0; lane < count; lane++) {
-        const mine = this.works(lane, begun === null ? 0 : now - begun) && !known.has(lane) && !sent.has(lane);
-        if (mine && (await this.work(lane, due))) {
-          sent.add(lane);
-          worked = true;
-        }
-      }
+      if (begun === null && (known.size > 0 || this.work?.atHand)) begun = now;
+      const waited = begun === null ? 0 : now - begun;
+      const due = this.lingers && begun !== null && waited >= this.job.lingerMs;
+      const mine = lanes.filter((lane) => !known.has(lane) && this.works(lane, waited));
+      const worked = await this.work?.work(mine, due);
       this.report();
-      if (!worked) await Promise.race([this.log.wait(WAIT_MS), this.rounds.wait(WAIT_MS)]);
+      if (worked) continue;
+      await this.work?.lookAhead(this.grows ? this.learner.laneRowsAfter : round);
+      await Promise.race([this.log.wait(WAIT_MS), this.rounds.wait(WAIT_MS)]);
     }
+    await this.work?.sent();
     return null;
   }
 
@@ -255,22 +252,6 @@ class Member {
     const { number, of } = this.share;
     if (lane % of === number % of) return true;
     return waited >= takeoverAfter(this.share, this.options.takeoverMs, this.lingers ? this.job.lingerMs : 0);
-  }
-
-  /** @returns false where the lane has no whole round of events yet */
-  private async work(lane: number, due: boolean): Promise<boolean> {
-    const events = await this.readers[lane].poll(due);
-    if (events === null) return false;
-    const { round } = this.at;
-    try {
-      const contribution = await this.learner.model.lanes!.contribute(events.batch, lane);
-      const brought = await this.traffic.send(contribution, { round, lane });
-      await this.rounds.send(recordOf({ round, lane, digest: this.digest }, events, brought));
-    } catch (error) {
-      // Others have told of all lanes by now, or nothing is to be learned any more.
-      if (!(error instanceof RoundOver)) throw error;
-    }
-    return true;
   }
 
   /** @throws lanes_diverged */

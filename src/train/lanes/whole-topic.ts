@@ -32,7 +32,7 @@ export async function makeWhole({ kafka }: TopicSpec, topic: string, { count, of
 /** Opens such a topic for one that reads it by itself. @param only partitions that are read; default: all */
 export function joinWhole({ kafka, client }: TopicSpec, topic: string, only?: (partition: number) => boolean) {
   const membership = { id: null, named: () => {} };
-  return KafkaLog.join({ kafka, topic, group: null, client, onLost: "stop", membership, only });
+  return KafkaLog.join({ kafka, topic, group: null, client, onLost: "stop", membership, only, prompt: true });
 }
 
 /** First and next offsets. @throws offsets_lost where the first messages are gone */

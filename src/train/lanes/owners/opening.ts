@@ -6,6 +6,7 @@ import type { ShardShare } from "../../../tables/shard-share.js";
 import type { Table } from "../../../tables/table.js";
 import type { Job } from "../../job.js";
 import type { ShardsElsewhere } from "../../trainer-options.js";
+import { digestOf } from "../digest.js";
 import { Replica, Writer } from "../learner.js";
 import { eventLog, kafkaRounds, type Opened, opened, roundsTopicOf } from "../opening.js";
 import type { LanesOptions } from "../options.js";
@@ -16,6 +17,9 @@ import { OwnersClient } from "./owners-client.js";
 import { runOf } from "./protocol.js";
 import { isShardBlock, mostShards } from "./split-tables.js";
 import { LaneTraffic, OwnerTraffic } from "./traffic.js";
+
+/** Bytes of each block that an owner looks at in a round, twice. */
+const WINDOW = 4 << 20;
 
 /** A process that works lanes beside owners: all rows of split tables are with them. */
 export async function openLane(job: Job, options: LanesOptions, stop: AbortSignal): Promise<Opened> {
@@ -56,8 +60,9 @@ export async function openOwner(job: Job, options: LanesOptions): Promise<Opened
     const log = await eventLog(job);
     const rounds = await kafkaRounds(job, topic);
     const reader = await PushReader.open(job.topic!, rowsTopic(topic), mostShards(job.spec), held.holds);
-    const server = await OwnerServer.open(host, runOf(job.spec, topic), holderOf(job, learner.model));
-    return { log, rounds, traffic: new OwnerTraffic({ server, reader, rounds }, share) };
+    const holder = holderOf(job, learner.model);
+    const server = await OwnerServer.open(host, runOf(job.spec, topic), holder);
+    return { log, rounds, traffic: new OwnerTraffic({ server, reader, rounds, holder }, share) };
   });
 }
 
@@ -72,6 +77,7 @@ function holderOf({ spec, out }: Job, model: Model): Holder {
   return {
     vectorsOf: (table, shard, keys) => tableOf(table).shardVectors!(shard, keys),
     sizesOf: (table) => tableOf(table).stats(),
+    digest: (round) => digestOf(model, round, (block) => !isHeld(block), WINDOW),
     save: (directory) => {
       const held = model.blocks().filter(({ name }) => isHeld(name));
       const split = model.tables.filter(({ spec }) => (spec.shards ?? 1) > 1);

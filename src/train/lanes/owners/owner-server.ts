@@ -20,6 +20,8 @@ export interface Holder {
   vectorsOf(table: string, shard: number, keys: BigUint64Array): Float32Array;
   /** Of the shards of a table. */
   sizesOf(table: string): TableSizes;
+  /** A hash of its rows, of large shards another stretch every round. */
+  digest(round: number): string;
   /** Writes the shards' data files, durably, into a directory of the run's. */
   save(directory: string): SavedShards;
 }
@@ -114,9 +116,12 @@ type Answer = (body: Uint8Array) => readonly [Asked, (holder: Holder) => Uint8Ar
 const answers: Readonly<Record<(typeof PATHS)[keyof typeof PATHS], Answer>> = {
   [PATHS.rows]: (body) => {
     const asked = unpackRows(body);
-    const { table, keys } = asked;
-    const vectors = (holder: Holder) => keys.map(({ shard, keys }) => holder.vectorsOf(table, shard, keys));
-    return [asked, (holder) => packVectors(holder.sizesOf(table), vectors(holder))];
+    const rowsOf = (holder: Holder) =>
+      [...asked.keys].map(([table, parts]) => {
+        const vectors = parts.map(({ shard, keys }) => holder.vectorsOf(table, shard, keys));
+        return [table, { sizes: holder.sizesOf(table), vectors }] as const;
+      });
+    return [asked, (holder) => packVectors(new Map(rowsOf(holder)))];
   },
   [PATHS.save]: (body) => {
     const asked = JSON.parse(new TextDecoder().decode(body)) as SaveAsked;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { GivenFiles } from "../../../checkpoints/checkpoint.js";
 import { systemClock } from "../../../core/clock.js";
 import { HashbrookError } from "../../../core/errors.js";
-import type { RemoteRows, ShardKeys, ShardShare, TableSizes } from "../../../tables/shard-share.js";
+import type { RemoteKeys, RemoteRows, ShardKeys, ShardShare, TableSizes } from "../../../tables/shard-share.js";
 import type { OwnerNotice } from "../kafka-rounds.js";
 import { PATHS, packRows, type SaveAsked, type SavedShards, STATUS, unpackVectors, WINDOW } from "./protocol.js";
 import { RoundOver } from "./round-over.js";
@@ -36,12 +36,16 @@ const SAVE_MS = 600_000;
 /** So long is an owner waited for where a run was told to end. */
 const LAST_MS = 30_000;
 
-/** Asks owners for rows of the round at hand, again and again where one does not answer. */
+/** f32[keys × dim] for each of a table's `RemoteKeys`. */
+export type RemoteVectors = ReadonlyMap<string, readonly Float32Array[]>;
+
+/** Asks owners for rows of a round, again and again where one does not answer. */
 export class OwnersClient implements RemoteRows {
   readonly share: ShardShare = { holds: () => false, rows: this };
   private readonly options: OwnersOptions;
   private known: OwnersKnown | null = null;
-  private round = 0;
+  private rows: RemoteVectors = new Map();
+  private closed = false;
   private readonly sessions = new Map<string, ClientHttp2Session>();
   /** By table and owner. */
   private readonly told = new Map<string, Map<number, TableSizes>>();
@@ -55,32 +59,46 @@ export class OwnersClient implements RemoteRows {
     this.known = known;
   }
 
-  /** What is asked for from now on are the weights of `round`. */
-  begin(round: number): void {
-    this.round = round;
-  }
-
-  /** @throws RoundOver */
-  async pull(table: string, asked: readonly ShardKeys[]): Promise<readonly Float32Array[]> {
+  /**
+   * Asks all owners at once; those who are not at `round` yet answer when they are.
+   * @throws RoundOver
+   */
+  async ask(round: number, keys: RemoteKeys): Promise<RemoteVectors> {
     const { count } = this.options;
-    const vectors = new Map<number, Float32Array>();
-    const owners = [...new Set(asked.map(({ shard }) => shard % count))];
+    const vectors = new Map([...keys].map(([table, parts]) => [table, Array<Float32Array>(parts.length)]));
+    const owners = Array.from({ length: count }, (_, owner) => owner);
     await Promise.all(
       owners.map(async (owner) => {
-        const keys = asked.filter(({ shard }) => shard % count === owner);
-        const answer = unpackVectors(await this.ask(owner, this.rowsAsked(table, keys)));
-        this.note(table, owner, answer.sizes);
-        for (const [i, { shard }] of keys.entries()) vectors.set(shard, answer.vectors[i]);
+        const mine = new Map([...keys].map(([table, parts]) => [table, this.of(owner, parts)]));
+        if ([...mine.values()].every((parts) => parts.length === 0)) return;
+        const answer = unpackVectors(await this.request(owner, this.rowsAsked(round, mine)));
+        for (const [table, rows] of answer) {
+          this.note(table, owner, rows.sizes);
+          for (const [i, part] of mine.get(table)!.entries())
+            vectors.get(table)![keys.get(table)!.indexOf(part)] = rows.vectors[i];
+        }
       }),
     );
-    return asked.map(({ shard }) => vectors.get(shard)!);
+    return vectors;
   }
 
-  private rowsAsked(table: string, keys: readonly ShardKeys[]): Request {
-    const { round } = this;
-    const isOver = () => this.options.stop.aborted || this.known!.isOver(round);
-    const body = packRows({ run: this.options.run, round, table, keys });
+  private of(owner: number, parts: readonly ShardKeys[]): ShardKeys[] {
+    return parts.filter(({ shard }) => shard % this.options.count === owner);
+  }
+
+  private rowsAsked(round: number, keys: RemoteKeys): Request {
+    const isOver = () => this.closed || this.options.stop.aborted || this.known!.isOver(round);
+    const body = packRows({ run: this.options.run, round, keys });
     return { path: PATHS.rows, body, quietMs: QUIET_MS, isOver };
+  }
+
+  /** The rows of the events that a lane brings next. */
+  take(rows: RemoteVectors): void {
+    this.rows = rows;
+  }
+
+  vectors(table: string): readonly Float32Array[] {
+    return this.rows.get(table)!;
   }
 
   sizes(table: string): TableSizes {
@@ -116,7 +134,7 @@ export class OwnersClient implements RemoteRows {
     const owners = Array.from({ length: count }, (_, owner) => owner);
     try {
       const answers = await Promise.all(
-        owners.map((owner) => this.ask(owner, { path: PATHS.save, body, quietMs: SAVE_MS, isOver })),
+        owners.map((owner) => this.request(owner, { path: PATHS.save, body, quietMs: SAVE_MS, isOver })),
       );
       const saved = answers.map((answer) => JSON.parse(new TextDecoder().decode(answer)) as SavedShards);
       for (const [owner, { sizes }] of saved.entries())
@@ -129,7 +147,7 @@ export class OwnersClient implements RemoteRows {
   }
 
   /** Asks until there is an answer. @throws RoundOver */
-  private async ask(number: number, request: Request): Promise<Uint8Array> {
+  private async request(number: number, request: Request): Promise<Uint8Array> {
     for (;;) {
       const notice = this.known!.owner(number);
       const answer = notice?.of === this.options.count ? await this.once(notice.url, request) : null;
@@ -163,6 +181,7 @@ export class OwnersClient implements RemoteRows {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     for (const session of this.sessions.values()) session.destroy();
   }
 }

@@ -2,7 +2,7 @@ import type { FileEntry } from "../../../checkpoints/manifest.js";
 import { packArrays, unpackArrays } from "../../../core/packed-arrays.js";
 import type { CompiledSpec } from "../../../spec/compiled.js";
 import { specHash } from "../../../spec/hash.js";
-import type { ShardKeys, TableSizes } from "../../../tables/shard-share.js";
+import type { RemoteKeys, TableSizes } from "../../../tables/shard-share.js";
 
 /** Bytes of a request, at most. */
 export const MOST_REQUEST = 256 << 20;
@@ -43,10 +43,15 @@ export interface SavedShards {
   readonly sizes: Readonly<Record<string, TableSizes>>;
 }
 
-/** A lane asks for vectors of a table's keys. */
+/** A lane asks for vectors of keys. */
 export interface RowsAsked extends Asked {
-  readonly table: string;
-  readonly keys: readonly ShardKeys[];
+  readonly keys: RemoteKeys;
+}
+
+/** Of one table: its sizes, and f32[keys × dim] for each of its shards that were asked for. */
+export interface TableRows {
+  readonly sizes: TableSizes;
+  readonly vectors: readonly Float32Array[];
 }
 
 /** The writer of a run's directory asks for the shards' files of a checkpoint. */
@@ -55,25 +60,35 @@ export interface SaveAsked extends Asked {
   readonly directory: string;
 }
 
-export function packRows({ keys, ...head }: RowsAsked): Uint8Array {
+export function packRows({ keys, ...asked }: RowsAsked): Uint8Array {
+  const tables = [...keys].map(([table, parts]) => [table, parts.map(({ shard }) => shard)] as const);
   return packArrays(
-    { ...head, shards: keys.map(({ shard }) => shard) },
-    keys.map((part) => part.keys),
+    { ...asked, tables },
+    [...keys.values()].flatMap((parts) => parts.map(({ keys }) => keys)),
   );
 }
 
 /** @throws Error where bytes are missing or others */
 export function unpackRows(bytes: Uint8Array): RowsAsked {
   const { head, arrays } = unpackArrays(bytes);
-  const { shards, ...asked } = head as Omit<RowsAsked, "keys"> & { readonly shards: readonly number[] };
-  return { ...asked, keys: shards.map((shard, i) => ({ shard, keys: arrays[i] as BigUint64Array })) };
+  const { tables, ...asked } = head as Asked & { readonly tables: readonly (readonly [string, readonly number[]])[] };
+  const rest = arrays as BigUint64Array[];
+  const partsOf = (shards: readonly number[]) => shards.map((shard) => ({ shard, keys: rest.shift()! }));
+  return { ...asked, keys: new Map(tables.map(([table, shards]) => [table, partsOf(shards)])) };
 }
 
-export const packVectors = (sizes: TableSizes, vectors: readonly Float32Array[]): Uint8Array =>
-  packArrays(sizes, vectors);
+export function packVectors(tables: ReadonlyMap<string, TableRows>): Uint8Array {
+  const head = [...tables].map(([table, { sizes, vectors }]) => [table, sizes, vectors.length]);
+  return packArrays(
+    head,
+    [...tables.values()].flatMap(({ vectors }) => vectors),
+  );
+}
 
 /** @throws Error where bytes are missing or others */
-export function unpackVectors(bytes: Uint8Array): { sizes: TableSizes; vectors: readonly Float32Array[] } {
+export function unpackVectors(bytes: Uint8Array): ReadonlyMap<string, TableRows> {
   const { head, arrays } = unpackArrays(bytes);
-  return { sizes: head as TableSizes, vectors: arrays as Float32Array[] };
+  const tables = head as readonly (readonly [string, TableSizes, number])[];
+  const rest = arrays as Float32Array[];
+  return new Map(tables.map(([table, sizes, count]) => [table, { sizes, vectors: rest.splice(0, count) }]));
 }

@@ -1,9 +1,12 @@
+import { setImmediate as immediate } from "node:timers/promises";
+import { HashbrookError } from "../../../core/errors.js";
 import type { Contribution } from "../../../model/contribution.js";
+import type { RemoteKeys } from "../../../tables/shard-share.js";
 import type { KafkaRounds } from "../kafka-rounds.js";
 import type { LaneRecord } from "../record.js";
 import type { PushReader, PushSender } from "./kafka-rows.js";
-import type { OwnerServer } from "./owner-server.js";
-import type { OwnersClient } from "./owners-client.js";
+import type { Holder, OwnerServer } from "./owner-server.js";
+import type { OwnersClient, RemoteVectors } from "./owners-client.js";
 import { type PushPlace, partsOf, withPushes } from "./push.js";
 
 /** What a lane's record tells of its contribution. */
@@ -13,9 +16,13 @@ type Brought = Pick<LaneRecord, "contribution" | "pushes">;
 export interface RowTraffic {
   /** The weights are those of `round`. */
   begin(round: number): Promise<void>;
+  /** Asks for rows of a lane's events in a round, which may be to come. @throws RoundOver */
+  ask(round: number, keys: RemoteKeys): Promise<RemoteVectors>;
+  /** These are the rows of the events that `contribute` is given next. */
+  take(rows: RemoteVectors): void;
   /** Sends what goes to owners. @returns what a lane's record tells of it */
   send(contribution: Contribution, place: PushPlace): Promise<Brought>;
-  /** The records of the round at hand, with what they bring to shards held here; null: stopped. */
+  /** The records of the round at hand, with what they bring to shards held here; null: stopped. @throws lanes_diverged */
   whole(records: readonly LaneRecord[], stop: AbortSignal): Promise<readonly LaneRecord[] | null>;
   close(): Promise<void>;
 }
@@ -23,6 +30,8 @@ export interface RowTraffic {
 /** All rows are with every process. */
 export const NO_OWNERS: RowTraffic = {
   begin: async () => {},
+  ask: async () => new Map(),
+  take: () => {},
   send: async (contribution) => ({ contribution }),
   whole: async (records) => records,
   close: async () => {},
@@ -37,8 +46,14 @@ export class LaneTraffic implements RowTraffic {
     [this.client, this.sender] = [client, sender];
   }
 
-  async begin(round: number): Promise<void> {
-    this.client.begin(round);
+  async begin(): Promise<void> {}
+
+  ask(round: number, keys: RemoteKeys): Promise<RemoteVectors> {
+    return this.client.ask(round, keys);
+  }
+
+  take(rows: RemoteVectors): void {
+    this.client.take(rows);
   }
 
   async send(contribution: Contribution, place: PushPlace): Promise<Brought> {
@@ -63,21 +78,31 @@ export class OwnerTraffic implements RowTraffic {
   private readonly reader: PushReader;
   private readonly rounds: KafkaRounds;
   private readonly share: { readonly number: number; readonly of: number };
+  private readonly holder: Pick<Holder, "digest">;
+  /** Of the rows as they were folded: nobody else has them to compare. */
+  private folded = "";
   private told = false;
 
   constructor(
-    { server, reader, rounds }: { server: OwnerServer; reader: PushReader; rounds: KafkaRounds },
+    parts: { server: OwnerServer; reader: PushReader; rounds: KafkaRounds; holder: Pick<Holder, "digest"> },
     share: { readonly number: number; readonly of: number },
   ) {
-    [this.server, this.reader, this.rounds, this.share] = [server, reader, rounds, share];
+    [this.server, this.reader, this.rounds, this.holder] = [parts.server, parts.reader, parts.rounds, parts.holder];
+    this.share = share;
   }
 
   async begin(round: number): Promise<void> {
     this.server.begin(round);
-    if (this.told) return;
+    if (!this.told) await this.rounds.tell({ owner: { ...this.share, url: this.server.url } });
+    // Who asked early is answered before anything else is done.
+    else await immediate();
     this.told = true;
-    await this.rounds.tell({ owner: { ...this.share, url: this.server.url } });
+    this.folded = this.holder.digest(round);
   }
+
+  /** It scores nothing. */
+  ask = NO_OWNERS.ask;
+  take = NO_OWNERS.take;
 
   async send(contribution: Contribution): Promise<Brought> {
     return { contribution };
@@ -87,12 +112,24 @@ export class OwnerTraffic implements RowTraffic {
     const wanted = records.map((record) => this.wantedOf(record));
     const bytes = await this.reader.all(records[0].round, wanted.flat(), stop);
     if (bytes === null) return null;
+    if (this.holder.digest(records[0].round) !== this.folded) throw this.flipped(records[0].round);
     this.server.fold();
     const rest = [...bytes];
     return records.map((record, i) => {
       const mine = rest.splice(0, wanted[i].length);
       return { ...record, contribution: withPushes(record.contribution, mine) };
     });
+  }
+
+  private flipped(round: number): HashbrookError {
+    const { number, of } = this.share;
+    return new HashbrookError(
+      "lanes_diverged",
+      `round ${round}: rows of owner ${number}/${of} are not what it folded`,
+      {
+        hint: "its memory has a fault: end all, and begin them again with --resume and another --rounds-topic, since lanes may have been given such rows",
+      },
+    );
   }
 
   private wantedOf({ round, lane, pushes = {} }: LaneRecord) {
