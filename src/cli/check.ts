@@ -52,6 +52,7 @@ export function checkText(report: CheckReport): string {
   const { rows, accepted, rejected, label, time } = report;
   const warnings = [...report.spec_warnings, ...report.warnings];
   const lines = [`${number(rows)} events read, ${number(accepted)} fit the spec, ${number(rejected)} rejected`];
+  if (label.from === null) lines.push("  label: from clicks, which are not looked at here");
   if (label.positive_rate !== null)
     lines.push(`  label ${label.from}: ${percent(label.positive_rate)} positive (${valuesText(label.values)})`);
   if (time?.first) lines.push(`  time ${time.from}: ${time.first} to ${time.last} UTC`);

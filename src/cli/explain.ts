@@ -17,6 +17,7 @@ interface Flags {
   checkpoint: string;
   data: string[];
   clicks?: string[];
+  conversions?: string[];
   limit?: number;
   repetitions?: number;
   block?: number;
@@ -43,6 +44,7 @@ export function explainCommand(): Command {
       "events that the model has not learned: files in order, or simulate:ROWS[:SEED]",
     )
     .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
+    .option("--conversions <file...>", "files of conversions, where the spec has join.conversions (default: --clicks)")
     .option("--limit <n>", "stop after n events (default: 100000)", counting)
     .option("--repetitions <n>", "times that each field is permuted (default: 3)", counting)
     .option("--block <n>", "values are permuted among the next n events (default: 1024)", counting)

@@ -8,11 +8,13 @@ import { ProgressiveMetrics } from "../metrics/progressive.js";
 import type { ReliabilityPoint } from "../metrics/reliability.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { type ByteSource, openSource } from "../sources/source.js";
-import type { CompiledSpec } from "../spec/compiled.js";
 import { type ByReport, QualityByValue } from "../train/by-value.js";
+import { clicksOf } from "../train/join/clicks-given.js";
 import type { Joiner } from "../train/join/joiner.js";
 import { openJoiner } from "../train/join/open.js";
 import { bySource } from "../train/prediction-columns.js";
+import { rejectHint } from "../train/reject-hint.js";
+import { type RejectedRow, rejectText } from "../train/rejects.js";
 import type { Quality } from "../train/report.js";
 import { quality } from "../train/run-metrics.js";
 import { type DecodedBatch, decodedBatches, START } from "../train/stream.js";
@@ -26,8 +28,10 @@ export interface ExplainOptions {
   readonly checkpoint: string;
   /** Files, patterns, "-" or simulate:ROWS[:SEED[:FORMAT]]: events that the model has not learned, to be honest. */
   readonly data: string | readonly string[];
-  /** Files of clicks, in order: what gives events their labels where the spec has a `join`. */
+  /** Files of clicks, in order, where the events are impressions of a spec's `join`. Default: the events have their labels. */
   readonly clicks?: string | readonly string[] | undefined;
+  /** Files of conversions where the spec has `join.conversions`. Default: they are among the clicks. */
+  readonly conversions?: string | readonly string[] | undefined;
   /** Events at most. Default 100,000. */
   readonly limit?: number | undefined;
   /** Times that each field is permuted. Default 3. */
@@ -117,13 +121,16 @@ export async function explain(options: ExplainOptions): Promise<ExplainReport> {
   const source = openSource(data);
   const threads = options.threads ?? availableParallelism();
   const loaded = await loadModel(options.checkpoint, { capacity: asked.block, threads });
+  let joiner: Joiner | null = null;
   try {
-    const explanation = new Explanation(loaded, asked, options.by);
-    const joiner = await joinerOf(loaded.spec, options, explanation.layout);
+    const clicks = clicksOf(loaded.spec, options);
+    const explanation = new Explanation(loaded, asked, { by: options.by, unlabelled: clicks !== null });
+    const job = { spec: loaded.spec, out: null, deadLetters: null, clicks };
+    if (clicks) joiner = await openJoiner(job, explanation.layout, { state: null, fresh: true, replay: [] });
     await explanation.read(source, joiner, options.onProgress ?? (() => {}));
-    await joiner?.close();
     return explanation.report(data);
   } finally {
+    await joiner?.close();
     await source.close();
     await loaded.model.close();
   }
@@ -143,30 +150,6 @@ function checked(options: ExplainOptions): Asked {
   return { limit, repetitions, block, seed, top };
 }
 
-/** What gives events their labels; null: they have them. */
-async function joinerOf(
-  spec: CompiledSpec,
-  { clicks, data }: ExplainOptions,
-  layout: BatchLayout,
-): Promise<Joiner | null> {
-  if (!spec.join && clicks === undefined) return null;
-  if (!spec.join || clicks === undefined)
-    throw new HashbrookError(
-      "usage",
-      spec.join ? `${spec.name}: its labels come from clicks` : "--clicks: the spec has no join",
-      {
-        hint: spec.join ? "name the files of clicks: --clicks FILES" : "leave --clicks out",
-      },
-    );
-  const files = typeof clicks === "string" ? [clicks] : clicks;
-  const shown = spec.label.key && { files: [data].flat() };
-  return openJoiner({ spec, out: null, deadLetters: null, clicks: { files, ...(shown && { shown }) } }, layout, {
-    state: null,
-    fresh: true,
-    replay: [],
-  });
-}
-
 class Explanation {
   private readonly loaded: LoadedModel;
   private readonly asked: Asked;
@@ -178,15 +161,21 @@ class Explanation {
   private readonly work: ArrayBuffer;
   private events = 0;
   private rejected = 0;
+  /** Of the malformed events. */
+  private first: RejectedRow | undefined;
 
-  constructor(loaded: LoadedModel, asked: Asked, by: string | undefined) {
+  constructor(
+    loaded: LoadedModel,
+    asked: Asked,
+    { by, unlabelled }: { readonly by?: string; readonly unlabelled: boolean },
+  ) {
     const { spec, model } = loaded;
     const kept = by === undefined ? undefined : bySource(spec, by);
     const calibrates = model.calibrator !== null;
     this.loaded = loaded;
     this.asked = asked;
     const options = { capacity: asked.block, distinct: false, watch: false, kept };
-    this.decoder = new Decoder(withParts(spec), { ...options, unlabelled: spec.join !== undefined });
+    this.decoder = new Decoder(withParts(spec), { ...options, unlabelled });
     this.metrics = new ProgressiveMetrics({ window: spec.window });
     this.importance = new ImportanceMeter(model, this.decoder.layout, asked);
     this.ids = new IdGroups(spec, model.tables, calibrates);
@@ -221,6 +210,7 @@ class Explanation {
 
   private async add({ rows, buffer, base, rejects, kept }: DecodedBatch): Promise<void> {
     this.rejected += rejects.length;
+    this.first ??= rejects[0];
     if (rows === 0) return;
     const { model, spec } = this.loaded;
     const batch = new Batch(this.decoder.layout, rows, buffer, base);
@@ -234,9 +224,13 @@ class Explanation {
   }
 
   private nothing(): HashbrookError {
-    const seen = this.rejected > 0 ? `all ${this.rejected} events were rejected` : "there are no events";
+    const { first, rejected } = this;
+    const seen = first
+      ? `all ${rejected} events were rejected, the first: ${rejectText(first)}`
+      : "there are no events";
     return new HashbrookError("all_rejected", `explain: ${seen}`, {
-      hint: "hashbrook check --model SPEC --data FILE shows what is read",
+      hint:
+        (first && rejectHint(this.loaded.spec, first)) ?? "hashbrook check --model SPEC --data FILE shows what is read",
     });
   }
 

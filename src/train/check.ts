@@ -34,10 +34,10 @@ export interface CheckReport {
   readonly rejected_by_code: Readonly<Record<string, number>>;
   /** By code, the first event rejected with it. */
   readonly rejected_samples: Readonly<Record<string, RejectSample>>;
-  /** What the labels are. */
+  /** What the labels are; where they come from clicks (the spec's `join`) none are looked at. */
   readonly label: {
-    /** Column, path or namespace it is read from. */
-    readonly from: string;
+    /** Column, path or namespace it is read from; null: clicks. */
+    readonly from: string | null;
     /** Mean label; null without one. */
     readonly positive_rate: number | null;
     /** The most frequent texts of labels, and how often they came. */
@@ -67,7 +67,8 @@ export async function check(options: CheckOptions): Promise<CheckReport> {
   const spec = typeof options.model === "string" ? loadSpec(options.model, onWarning) : options.model;
   const data = typeof options.data === "string" ? [options.data] : options.data;
   const look = new Look(spec);
-  const decoder = new Decoder(spec, { capacity: Math.min(CAPACITY, rows), kept: look.sources });
+  const reading = { capacity: Math.min(CAPACITY, rows), kept: look.sources, unlabelled: spec.join !== undefined };
+  const decoder = new Decoder(spec, reading);
   const source = openSource(data);
   const buffer = () => new ArrayBuffer(decoder.layout.bytes);
   try {
@@ -83,7 +84,7 @@ export async function check(options: CheckOptions): Promise<CheckReport> {
 
 /** What was seen so far. */
 class Look {
-  /** Where values are read from: the label first. */
+  /** Where values are read from: the label first, unless clicks tell it. */
   readonly sources: readonly string[];
   private readonly spec: CompiledSpec;
   private readonly doubts: Doubts;
@@ -98,7 +99,7 @@ class Look {
     const fields = spec.fields.filter((field): field is SourceField => "from" in field);
     this.spec = spec;
     this.doubts = new Doubts(spec);
-    this.sources = [...new Set([spec.label.from, ...fields.map(({ from }) => from)])];
+    this.sources = [...new Set([...(spec.join ? [] : [spec.label.from]), ...fields.map(({ from }) => from)])];
     this.fields = fields.map((field) => ({
       column: this.sources.indexOf(field.from),
       stats: new FieldStats(field, spec.events.format),
@@ -110,6 +111,8 @@ class Look {
   }
 
   add(batch: Batch, decoded: DecodedBatch): void {
+    // What training would put in is not known.
+    if (this.spec.join) batch.labels.fill(Number.NaN);
     this.doubts.add(batch, decoded);
     this.accepted += batch.rows;
     this.rejected += decoded.rejects.length;
@@ -119,7 +122,7 @@ class Look {
   }
 
   report(): Omit<CheckReport, "spec_warnings"> {
-    const { label } = this.spec;
+    const { label, join } = this.spec;
     const warnings = this.doubts.warnings();
     const { earliest, latest } = this.doubts.times;
     const at = (time: number) => (Number.isFinite(time) ? dateText(time) : null);
@@ -130,8 +133,8 @@ class Look {
       rejected_by_code: Object.fromEntries(most(this.byCode)),
       rejected_samples: rejectSamples(this.doubts.samples),
       label: {
-        from: label.from,
-        positive_rate: this.accepted > 0 ? this.positives / this.accepted : null,
+        from: join ? null : label.from,
+        positive_rate: this.accepted > 0 && !join ? this.positives / this.accepted : null,
         values: most(this.labels)
           .slice(0, MOST_LABELS)
           .map(([text, count]) => ({ text, count })),
@@ -144,7 +147,7 @@ class Look {
   }
 
   private addValues({ values }: KeptRow): void {
-    count(this.labels, values[0].text);
+    if (!this.spec.join) count(this.labels, values[0].text);
     for (const { column, stats } of this.fields) stats.add(values[column]);
   }
 }

@@ -3,10 +3,11 @@ import { dateText, wallTime } from "../core/clock.js";
 import type { Constant, Findings } from "../decode/decoder.js";
 import { unitName } from "../decode/expected.js";
 import { type CompiledSpec, positiveNumber, type TimeSpec, timeUnits } from "../spec/compiled.js";
+import { rejectHint } from "./reject-hint.js";
 import type { RejectedRow } from "./rejects.js";
 import { rejectText } from "./rejects.js";
 import type { Warning } from "./report.js";
-import { latestTime, saidUnit, unitHint, unitOf, YEAR_2000 } from "./time-unit.js";
+import { latestTime, saidUnit, unitOf, YEAR_2000 } from "./time-unit.js";
 
 /** Events, rejected ones too, after which doubts are told for the first time. */
 const FIRST_ROWS = 1000;
@@ -107,7 +108,7 @@ export class Doubts {
       field: first.column || null,
       message: `${share}, the first: ${rejectText(first)}`,
       hint:
-        unitHint(this.spec, first, this.now) ??
+        rejectHint(this.spec, first, this.now) ??
         "do the spec's `events` and `label` describe this data? hashbrook check shows what is read",
     };
   }

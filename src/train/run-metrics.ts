@@ -17,11 +17,12 @@ import { LearnedGroups } from "./group-auc.js";
 import type { Job } from "./job.js";
 import { type JoinCounts, type JoinState, joinCounts } from "./join/join-counts.js";
 import { PrefixCurves } from "./prefix-curves.js";
+import { rejectHint } from "./reject-hint.js";
 import { rejectSamples, rejectText } from "./rejects.js";
 import type { CalibratedReport, Progress, Quality, Report, TableReport, Warning } from "./report.js";
 import type { RunMetricsState } from "./run-metrics-state.js";
 import type { DecodedBatch } from "./stream.js";
-import { TimeUnitCheck, unitHint } from "./time-unit.js";
+import { TimeUnitCheck } from "./time-unit.js";
 
 /** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
 export class RunMetrics {
@@ -110,7 +111,7 @@ export class RunMetrics {
       `all ${this.rejected.toLocaleString("en")} events were rejected, the first: ${rejectText(first)}`,
       {
         hint:
-          unitHint(this.spec, first) ??
+          rejectHint(this.spec, first) ??
           "do the spec's `events` and `label` describe this data? hashbrook check --model SPEC --data FILE shows what is read",
       },
     );

@@ -62,10 +62,10 @@ export class DecodedEvents {
     [this.spec, this.data, this.directory] = [spec, data, join(out, "decoded")];
   }
 
-  /** Decodes the events, unless they are there. Where the disk is short or they have labels from clicks, they are read as they are. */
+  /** Decodes the events, unless they are there. Where the disk is short, they are read as they are. */
   async decode({ signal, onProgress }: Pick<TuneOptions, "signal" | "onProgress">): Promise<void> {
     const { spec, data, directory } = this;
-    if (spec.join || data.some(isCacheName)) return;
+    if (data.some(isCacheName)) return;
     const told: DecodedIntoOptions["onProgress"] = ({ rows, bytesRead, totalBytes }) =>
       onProgress?.({ stage: "decode", events: rows, done: totalBytes ? bytesRead / totalBytes : null });
     const kept = sliceSource(spec);

@@ -4,6 +4,7 @@ import { canonicalJson } from "../core/hash.js";
 import { isCacheName } from "../event-cache/names.js";
 import { parseBytes, parseSeconds } from "../schema/units.js";
 import { fingerprint } from "../sources/files/fingerprint.js";
+import type { CompiledSpec } from "../spec/compiled.js";
 import { dataOf } from "../train/file-feeds.js";
 import type { Ledger } from "./ledger.js";
 
@@ -73,6 +74,17 @@ export function filesOnly(what: string): HashbrookError {
   return new HashbrookError("usage", `${what}: tune reads files only, the same events for every candidate`, {
     hint: "write a part of the topic to a file, tune on that, and train the ready spec from the topic",
   });
+}
+
+/** The error for a spec whose labels come from clicks: candidates are trained on labelled events. */
+export function joined({ name }: CompiledSpec): HashbrookError {
+  return new HashbrookError(
+    "usage",
+    `${name}: tune trains on events that have their labels, and its come from clicks`,
+    {
+      hint: "leave `join` away in a copy of the spec, and give events with labels: those of some days that are over",
+    },
+  );
 }
 
 /** A budget as given: bytes, or a share of the full tables' bytes. @throws HashbrookError usage */

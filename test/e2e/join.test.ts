@@ -180,7 +180,36 @@ describe("train --clicks", () => {
     expect(joined.auc).toBe((await report([...evaluation, "--data", labelled])).auc);
   });
 
+  it("explains by impressions and clicks as by events with labels, and says what impressions alone want", async () => {
+    const asked = ["explain", "--checkpoint", join(folder, "joined"), "--limit", "600", "--repetitions", "1", "--json"];
+    const told = async (...args: string[]) => {
+      const { stdout } = await run([...asked, ...args]);
+      const { data: _, ...all } = JSON.parse(stdout.trim().split("\n").at(-1)!);
+      return all;
+    };
+    const joined = await told("--data", shown, "--clicks", clicks);
+    expect(joined.quality.examples).toBe(600);
+    expect(await told("--data", labelled)).toEqual(joined);
+    for (const line of [asked, ["eval", "--checkpoint", join(folder, "joined")]]) {
+      const { status, stderr } = await run([...line, "--data", shown]);
+      expect(status).toBe(4);
+      expect(stderr).toContain("impressions have their labels from clicks: add --clicks FILES");
+    }
+  });
+
+  it("checks impressions, which have no label, as training would read them", async () => {
+    const { status, stdout } = await run(["check", "--model", JOIN, "--data", shown]);
+    expect(stdout).toContain("10,000 fit the spec, 0 rejected\n  label: from clicks");
+    expect(stdout).toContain("nothing is doubtful");
+    expect(status).toBe(0);
+  });
+
   it.each([
+    [
+      ["tune", "--model", JOIN, "--data", labelled, "--budget", "10%", "--out", join(folder, "tune")],
+      "leave `join` away",
+    ],
+    [["cache", "--model", JOIN, "--data", shown, "--out", join(folder, "cache")], "such events are not cached"],
     [["train", "--model", JOIN, "--data", shown, "--out", "x"], "labels come from clicks"],
     [["train", "--model", "features/ads-demo.yaml", "--data", labelled, "--clicks", clicks, "--out", "x"], "no join"],
     [[...training("x"), "--epochs", "2"], "one pass"],

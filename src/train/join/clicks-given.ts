@@ -8,8 +8,11 @@ import type { EvaluateOptions, TrainOptions } from "../run.js";
 /** How long a partition of clicks may tell nothing before it is passed over, in ms. */
 const QUIET_MS = 10_000;
 
-/** Where `clicks` or `clicksTopic` says that clicks are. @throws usage where nothing can be joined with them */
-export function clicksOf(spec: CompiledSpec, options: TrainOptions | EvaluateOptions): ClicksSpec | null {
+/** What tells where clicks are. */
+type Given = TrainOptions | Pick<EvaluateOptions, "data" | "clicks" | "conversions">;
+
+/** Where `clicks` or `clicksTopic` says that clicks are; null: events have their labels. @throws usage where nothing can be joined with them */
+export function clicksOf(spec: CompiledSpec, options: Given): ClicksSpec | null {
   const {
     clicks,
     clicksTopic,
