@@ -28,6 +28,9 @@ export interface Serving {
 
 /** Bytes of one request's lines, at most: a large context of many candidates is written once a candidate. */
 const MOST_BYTES = 64 << 20;
+const LINE_ENDS = [10, 13];
+const BLANK = 32;
+const CLOSE = 125;
 
 /** Writes requests down, a line a candidate. */
 export class Composer {
@@ -46,17 +49,17 @@ export class Composer {
   /** @returns lines left out: those of over 4 MiB, or all of a request that would have over about 64 MiB */
   compose(lines: Lines, scoring: Scoring): number {
     const { shape, writer } = this.writers.get(scoring.model.spec_hash)!;
-    const body = Buffer.from(scoring.body.buffer, scoring.body.byteOffset, scoring.body.byteLength);
-    const request = writer.split(body);
+    const request = writer.split(onOneLine(scoring.body));
     const count = request.candidates.length;
     if (bytesOf(request) > MOST_BYTES) return count;
     const head = Buffer.from(this.head(scoring, count));
+    const stamps = stampsOf(shape, scoring);
     let left = 0;
     for (let i = 0; i < count; i++) {
       lines.copy(head, 0, head.length);
-      lines.text(scoreOf(scoring, i));
-      writer.write(lines, request, i, stampsOf(shape, scoring, i));
-      lines.text("}");
+      lines.ascii(scoreOf(scoring, i));
+      writer.write(lines, request, i, stamps(i));
+      lines.byte(CLOSE);
       if (!lines.end(MAX_ROW)) left++;
     }
     return left;
@@ -71,6 +74,13 @@ export class Composer {
   }
 }
 
+/** Line ends within JSON are blanks between its tokens. */
+function onOneLine({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  const text = Buffer.from(buffer, byteOffset, byteLength);
+  if (!LINE_ENDS.some((end) => text.includes(end))) return text;
+  return Buffer.from(text.map((byte) => (LINE_ENDS.includes(byte) ? BLANK : byte)));
+}
+
 function scoreOf({ scores, calibrated, drawn }: Scoring, i: number): string {
   let text = `"position":${i},"probability":${scores[i]}`;
   if (calibrated) text += `,"calibrated":${calibrated[i]}`;
@@ -78,11 +88,13 @@ function scoreOf({ scores, calibrated, drawn }: Scoring, i: number): string {
   return `${text}}`;
 }
 
-function stampsOf({ id, time }: Shape, { request, time: now }: Scoring, position: number): Stamp[] {
-  const stamps: Stamp[] = [];
-  if (id !== null) stamps.push({ path: id, value: JSON.stringify(eventId(request, position)) });
-  if (time) stamps.push({ path: time.from, value: timeText(time.unit, now) });
-  return stamps;
+/** What a request's events get, by their positions. */
+function stampsOf({ id, time }: Shape, { request, time: now }: Scoring): (position: number) => Stamp[] {
+  const ofTime = time ? [{ path: time.from, value: timeText(time.unit, now) }] : [];
+  if (id === null) return () => ofTime;
+  // A position needs no escape.
+  const quoted = JSON.stringify(eventId(request, 0)).slice(0, -2);
+  return (position) => [{ path: id, value: `${quoted}${position}"` }, ...ofTime];
 }
 
 /** The id of a candidate's event, where it brings none: `REQUEST/POSITION`. */

@@ -1,6 +1,5 @@
 const FIRST_BYTES = 64 << 10;
 const NEWLINE = 10;
-const RETURN = 13;
 
 /** Lines that are being written, one behind the other. */
 export class Lines {
@@ -28,16 +27,26 @@ export class Lines {
     this.length += source.copy(this.bytes, this.length, from, to);
   }
 
-  /** Ends the line. @returns false where it is longer than `most` bytes: it is left out then */
+  /** One byte, an ASCII character. */
+  byte(code: number): void {
+    this.room(1);
+    this.bytes[this.length++] = code;
+  }
+
+  /** A text of ASCII characters. */
+  ascii(text: string): void {
+    this.room(text.length);
+    this.length += this.bytes.write(text, this.length, "latin1");
+  }
+
+  /** Ends the line, in which no byte is a line's end. @returns false where it is longer than `most` bytes: it is left out then */
   end(most: number): boolean {
     const from = this.size;
     if (this.length - from > most) {
       this.length = from;
       return false;
     }
-    this.blank(from);
-    this.room(1);
-    this.bytes[this.length++] = NEWLINE;
+    this.byte(NEWLINE);
     this.ends.push(this.length);
     return true;
   }
@@ -55,13 +64,6 @@ export class Lines {
   clear(): void {
     this.length = 0;
     this.ends.length = 0;
-  }
-
-  /** Line ends within JSON are blanks between its tokens. */
-  private blank(from: number): void {
-    const line = this.bytes.subarray(from, this.length);
-    for (const end of [NEWLINE, RETURN])
-      for (let at = line.indexOf(end); at >= 0; at = line.indexOf(end, at)) line[at] = 32;
   }
 
   private room(more: number): void {

@@ -12,6 +12,7 @@ interface Span {
 type Tree = Map<string, Tree | Span>;
 
 const OPEN = 123;
+const COMMA = 44;
 const NONE: readonly Member[] = [];
 
 /** A member that an event gets where it has none. */
@@ -114,7 +115,7 @@ const isPlain = ({ name }: Member) => !name.includes(".");
 /** The members between an object's braces. */
 function writeInside(lines: Lines, text: Buffer, from: number, to: number): void {
   if (!hasMembers(text, from)) return;
-  lines.text(",");
+  lines.byte(COMMA);
   lines.copy(text, from + 1, to - 1);
 }
 
