@@ -1,3 +1,6 @@
+/** Sums of gradients: f32 numbers, or the upper halves of those that are bf16, as they travel. */
+export type Sums = Float32Array | Uint16Array;
+
 const EXPONENT = 0x7f80_0000;
 const UPPER = 0xffff_0000;
 
@@ -23,3 +26,9 @@ export function unpackBf16(halves: Uint16Array): Float32Array {
   for (let i = 0; i < bits.length; i++) bits[i] = halves[i] << 16;
   return new Float32Array(bits.buffer);
 }
+
+/** Sums as f32 numbers, which are copied only where they are halves. */
+export const floatsOf = (sums: Sums): Float32Array => (sums instanceof Uint16Array ? unpackBf16(sums) : sums);
+
+/** Sums as halves. They are bf16 numbers. */
+export const halvesOf = (sums: Sums): Uint16Array => (sums instanceof Uint16Array ? sums : packBf16(sums));

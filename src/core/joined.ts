@@ -1,5 +1,6 @@
 type Joinable =
   | Float32Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
   | Uint32Array<ArrayBuffer>
   | BigUint64Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>;

@@ -161,6 +161,7 @@ export interface TableKernel {
   denseUsable(g: number, count: number): number;
   denseAdd(to: number, from: number, count: number): void;
   denseSquares(g: number, count: number): number;
+  widen(at: number, count: number): void;
 
   /** The first byte behind the workspace taken so far. */
   readonly workspaceEnd: KernelGlobal;

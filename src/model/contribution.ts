@@ -1,4 +1,4 @@
-import { packBf16, roundToBf16, unpackBf16 } from "../core/bf16.js";
+import { floatsOf, halvesOf, roundToBf16, type Sums } from "../core/bf16.js";
 import { type Packable, packArrays, unpackArrays } from "../core/packed-arrays.js";
 import type { TableContribution } from "../tables/contribution.js";
 
@@ -20,7 +20,7 @@ export interface Contribution {
   /** Of every table that learns; none where nothing is learned. */
   readonly tables: readonly TableContribution[];
   /** Sums of the dense weights' gradients, one weight behind the other. */
-  readonly dense: Float32Array;
+  readonly dense: Sums;
   /** The sum of dX's squares, over the tables that learn. */
   readonly squares: number;
   /** f32[rows × numbers] where statistics follow them, else none. */
@@ -40,7 +40,7 @@ export function packContribution(contribution: Contribution): Uint8Array {
   const { rows, learned, skipped, weight, positive, squares, tables } = contribution;
   const decoders = tables.map(({ decoder }) => decoder && ([decoder.rows, decoder.statistics !== null] as const));
   const { logits, dense, numbers, times, bf16 } = contribution;
-  const sums = bf16 ? packBf16 : (values: Float32Array) => values;
+  const sums = bf16 ? halvesOf : floatsOf;
   const arrays: Packable[] = [logits, sums(dense), numbers, times];
   for (const { keys, gradients, decoder } of tables)
     arrays.push(
@@ -55,10 +55,11 @@ export function packContribution(contribution: Contribution): Uint8Array {
 
 /** Rounds all sums of gradients, in place, so that whoever folds them has what travels. */
 export function roundGradients({ tables, dense }: Pick<Contribution, "tables" | "dense">): void {
-  roundToBf16(dense);
+  const round = (sums: Sums) => void (sums instanceof Float32Array && roundToBf16(sums));
+  round(dense);
   for (const { gradients, decoder, shards = [] } of tables) {
-    roundToBf16(gradients);
-    for (const shard of shards) roundToBf16(shard.gradients);
+    round(gradients);
+    for (const shard of shards) round(shard.gradients);
     if (decoder) roundToBf16(decoder.weights);
   }
 }
@@ -67,18 +68,20 @@ export function roundGradients({ tables, dense }: Pick<Contribution, "tables" | 
 export function unpackContribution(bytes: Uint8Array, views = false): Contribution {
   const { head, arrays } = unpackArrays(bytes, views);
   const { decoders, sent, ...sums } = head as Head;
-  const floats = () => {
-    const values = arrays.shift() as Float32Array | Uint16Array;
-    return values instanceof Uint16Array ? unpackBf16(values) : values;
-  };
-  const [logits, dense, numbers] = [floats(), floats(), floats()];
+  const floats = () => arrays.shift() as Float32Array;
+  const gradientSums = () => arrays.shift() as Sums;
+  const [logits, dense, numbers] = [floats(), gradientSums(), floats()];
   const times = arrays.shift() as Float64Array;
   const tables = decoders.map((ran, t) => {
     const keys = arrays.shift() as BigUint64Array;
-    const gradients = floats();
+    const gradients = gradientSums();
     if (!ran) return { keys, gradients, ...(sent?.[t] && { sent: sent[t] }) };
     const [rows, follows] = ran;
-    return { keys, gradients, decoder: { rows, weights: floats(), statistics: follows ? floats() : null } };
+    return {
+      keys,
+      gradients,
+      decoder: { rows, weights: floatsOf(gradientSums()), statistics: follows ? floats() : null },
+    };
   });
   return { ...sums, logits, dense, numbers, times, tables };
 }

@@ -1,6 +1,8 @@
+import type { Sums } from "../core/bf16.js";
 import { type Block, bytesOf, type SavedBlocks, savedBytes } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Parameter } from "../graph/layers.js";
+import { stageSums } from "../kernels/staged-sums.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, type OptimizerSpec, optimizerFor } from "./index.js";
 
@@ -109,7 +111,7 @@ export class DenseOptimizer {
   }
 
   /** Takes the sum of such copies, in their order, for gradients. */
-  sumGradients(copies: readonly Float32Array[]): void {
+  sumGradients(copies: readonly Sums[]): void {
     let at = 0;
     for (const { gradient, size } of this.regions) {
       this.floats(gradient, size).fill(0);
@@ -118,12 +120,12 @@ export class DenseOptimizer {
     }
   }
 
-  private addGradients(gradient: number, copy: Float32Array): void {
+  private addGradients(gradient: number, copy: Sums): void {
     for (let from = 0; from < copy.length; from += STAGED) {
       const some = copy.subarray(from, from + STAGED);
       // What pads a parameter stays as it is.
       const staged = this.floats(this.stage, (some.length + 3) & ~3);
-      staged.set(some);
+      stageSums(this.kernel, staged, some);
       staged.fill(0, some.length);
       this.kernel.denseAdd(gradient + from * 4, this.stage, some.length);
     }

@@ -1,11 +1,13 @@
+import type { Sums } from "../core/bf16.js";
+import { stageSums } from "../kernels/staged-sums.js";
 import type { TableKernel } from "../kernels/table.js";
 
 /** What one lane's batch brings to a table: copies, which cross threads and processes. */
 export interface TableContribution {
   /** u64: its distinct keys (rows of a hash table), in the order of first appearance. */
   readonly keys: BigUint64Array;
-  /** f32[keys × floats]: the sum of each one's gradients. */
-  readonly gradients: Float32Array;
+  /** [keys × floats]: the sum of each one's gradients. */
+  readonly gradients: Sums;
   /** Of the network that decodes, where one does. */
   readonly decoder?: DecoderContribution;
   /** Of a table whose shards are held elsewhere: what each of them is brought, in place of the above. Absent once it has been sent. */
@@ -49,7 +51,7 @@ export function addContributions(
   for (const { keys, gradients } of parts) {
     for (let from = 0; from < keys.length; from += most) {
       const to = Math.min(keys.length, from + most);
-      staged.set(gradients.subarray(from * dim, to * dim));
+      stageSums(kernel, staged, gradients.subarray(from * dim, to * dim));
       if (factor !== 1) for (let i = 0; i < (to - from) * dim; i++) staged[i] *= factor;
       kernel.addGradients(first + from, to - from);
     }

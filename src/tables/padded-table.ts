@@ -5,6 +5,7 @@ import type { CompiledTable } from "../spec/compiled.js";
 import type { TableContribution } from "./contribution.js";
 import type { GatherMode, HotnessCounters, StreamTime } from "./encoding.js";
 import type { RowState, RowStore } from "./row-store.js";
+import type { ShardKeys } from "./shard-share.js";
 import type { Table } from "./table.js";
 
 /** A table of rows shorter than the tower's vectors, which are zeros from there on: what is left of nested vectors that were cut. */
@@ -70,6 +71,10 @@ export class PaddedTable implements Table {
   contribute(): TableContribution | Promise<TableContribution> {
     this.shorten();
     return this.inner.contribute();
+  }
+
+  remoteKeys(batch: Batch): readonly ShardKeys[] {
+    return this.inner.remoteKeys?.(batch) ?? [];
   }
 
   fold(parts: readonly TableContribution[], factor: number, clock?: StreamTime): void | Promise<void> {

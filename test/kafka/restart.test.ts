@@ -13,7 +13,7 @@ import {
   startBroker,
   stopBroker,
 } from "./harness.js";
-import { fourLanes, laneLine, unevenly } from "./lane-runs.js";
+import { fourLanes, laneLine, splitTables, unevenly } from "./lane-runs.js";
 import { rows, said, training } from "./trainers.js";
 
 describeBroker("when the broker", () => {
@@ -89,23 +89,31 @@ describeBroker("when the broker", () => {
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ examples: 3000, rejected: 0, duplicates: 0 });
   }, 180_000);
 
-  it("is killed and comes back under lanes of several processes, they learn the bytes of a run without that", async () => {
-    const options = kafkaOptions(broker.brokers);
-    await withAdmin(options, (admin) => admin.createTopic("lanes", 6));
-    const producer = await KafkaProducer.open(options, "lanes");
-    await producer.send(await unevenly(8000));
-    await producer.close();
-    const [calm, out] = [temporary(), temporary()];
-    expect(await ended(start(laneLine(broker, "lanes", calm, fourLanes())))).toMatchObject({ status: 0 });
-    const launcher = start(laneLine(broker, "lanes", out, fourLanes(), "--processes", "2"));
-    const end = ended(launcher);
-    await said(launcher, /"examples":[1-9]/);
-    await killBroker(broker);
-    broker = await startBroker({ dir: broker.dir, keep: true });
-    expect(launcher.exitCode).toBeNull();
-    expect(await end).toMatchObject({ status: 0 });
-    expect(digests(out)).toEqual(digests(calm));
-  }, 180_000);
+  it.each([
+    ["lanes of several processes", "lanes", fourLanes, ["--processes", "2"]],
+    ["lanes and owners", "owned", splitTables, ["--processes", "2", "--owners", "2"]],
+  ] as const)(
+    "is killed and comes back under %s, they learn the bytes of a run without that",
+    async (_, topic, spec, processes) => {
+      const options = kafkaOptions(broker.brokers);
+      await withAdmin(options, (admin) => admin.createTopic(topic, 6));
+      const producer = await KafkaProducer.open(options, topic);
+      await producer.send(await unevenly(8000));
+      await producer.close();
+      const [calm, out] = [temporary(), temporary()];
+      expect(await ended(start(laneLine(broker, topic, calm, spec())))).toMatchObject({ status: 0 });
+      const launcher = start(laneLine(broker, topic, out, spec(), ...processes));
+      const end = ended(launcher);
+      await said(launcher, /"examples":[1-9]/);
+      await killBroker(broker);
+      broker = await startBroker({ dir: broker.dir, keep: true });
+      expect(launcher.exitCode).toBeNull();
+      const outcome = await end;
+      expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
+      expect(digests(out)).toEqual(digests(calm));
+    },
+    180_000,
+  );
 });
 
 async function until(done: () => Promise<boolean>): Promise<void> {

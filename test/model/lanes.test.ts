@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Batch, type BatchLayout, batchLayout } from "../../src/core/batch.js";
+import { floatsOf } from "../../src/core/bf16.js";
 import { Rng } from "../../src/core/rng.js";
 import { encodingKinds, kindOf } from "../../src/encodings/index.js";
 import { xxh64 } from "../../src/kernels/hash.js";
@@ -143,7 +144,7 @@ describe("a contribution", () => {
     }
   });
 
-  it("of bf16 gradients is the same after it was sent, in half the bytes", async () => {
+  it("of bf16 gradients is the same after it was sent, in half the bytes, and folds to the same ones", async () => {
     for (const table of [encoded("low_dim"), encoded("dhe"), encoded("hash")]) {
       const train = "lanes: 4, round: 16";
       const [whole, halves] = [await open({ table, train }), await open({ table, train: `${train}, gradients: bf16` })];
@@ -153,11 +154,17 @@ describe("a contribution", () => {
         await halves.model.lanes!.contribute(batch, 1),
       ];
       const bytes = packContribution(sent);
-      expect(unpackContribution(bytes)).toEqual(sent);
+      const arrived = unpackContribution(bytes);
+      const tables = arrived.tables.map((part) => ({ ...part, gradients: floatsOf(part.gradients) }));
+      expect({ ...arrived, dense: floatsOf(arrived.dense), tables }).toEqual(sent);
+      const elsewhere = await open({ table, train: `${train}, gradients: bf16` });
+      await halves.model.lanes!.fold([sent, sent]);
+      await elsewhere.model.lanes!.fold([arrived, arrived]);
+      expect(printsOf(elsewhere)).toEqual(printsOf(halves));
       const gradients = f32.tables.reduce((sum, part) => sum + part.gradients.length, f32.dense.length);
       expect(packContribution(f32).length - bytes.length).toBeGreaterThan(1.9 * gradients);
       expect(halves.model.lanes!.mostBytes).toBeLessThan(whole.model.lanes!.mostBytes);
-      for (const { model } of [whole, halves]) await model.close();
+      for (const { model } of [whole, halves, elsewhere]) await model.close();
     }
   });
 

@@ -63,6 +63,18 @@ export function denseAdd(to: usize, from: usize, count: u32): void {
   }
 }
 
+/** Makes floats of `count` bf16 numbers, in place: the last ones first, whose room lies behind those that are still to be read. */
+export function widen(at: usize, count: u32): void {
+  let i = <usize>count;
+  for (; i & 7; i--) store<u32>(at + ((i - 1) << 2), (<u32>load<u16>(at + ((i - 1) << 1))) << 16);
+  while (i > 0) {
+    i -= 8;
+    const halves = v128.load(at + (i << 1));
+    v128.store(at + (i << 2), i32x4.shl(i32x4.extend_high_i16x8_u(halves), 16), 16);
+    v128.store(at + (i << 2), i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16));
+  }
+}
+
 /** The sum of `count` squared floats. */
 export function denseSquares(g: usize, count: u32): f32 {
   return squares(g, count);

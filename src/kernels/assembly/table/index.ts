@@ -36,7 +36,7 @@ export {
 } from "./composition";
 export { restoreRoundings, roundings } from "./codec";
 export { filterAddress, openAdmission } from "./admission";
-export { denseAdd, denseInitialise, denseSquares, denseStep, denseUsable } from "./dense";
+export { denseAdd, denseInitialise, denseSquares, denseStep, denseUsable, widen } from "./dense";
 export { ghostsAddress, openEviction } from "./eviction";
 export {
   clearRemoved,

@@ -1,4 +1,4 @@
-import { packBf16, unpackBf16 } from "../../../core/bf16.js";
+import { floatsOf, halvesOf, type Sums } from "../../../core/bf16.js";
 import { hex64 } from "../../../core/hash.js";
 import { joined } from "../../../core/joined.js";
 import { type Packable, packArrays, unpackArrays } from "../../../core/packed-arrays.js";
@@ -43,7 +43,8 @@ function pushOf(tables: readonly TableContribution[], shard: number, place: Push
     return part && part.keys.length > 0 ? [{ table, ...part }] : [];
   });
   if (brought.length === 0) return null;
-  const arrays = brought.flatMap(({ keys, gradients }): Packable[] => [keys, bf16 ? packBf16(gradients) : gradients]);
+  const sums = bf16 ? halvesOf : floatsOf;
+  const arrays = brought.flatMap(({ keys, gradients }): Packable[] => [keys, sums(gradients)]);
   const packed = packArrays({ tables: brought.map(({ table }) => table) }, arrays);
   const bytes = new Uint8Array(PLACE_BYTES + packed.length);
   const view = new DataView(bytes.buffer);
@@ -65,9 +66,8 @@ export function placeOf(bytes: Uint8Array): PushPlace {
 export function unpackPush(bytes: Uint8Array): Map<number, ShardContribution> {
   const { head, arrays } = unpackArrays(bytes.subarray(PLACE_BYTES));
   const { tables } = head as { readonly tables: readonly number[] };
-  const floats = (values: Packable) => (values instanceof Uint16Array ? unpackBf16(values) : (values as Float32Array));
   return new Map(
-    tables.map((table, i) => [table, { keys: arrays[2 * i] as BigUint64Array, gradients: floats(arrays[2 * i + 1]) }]),
+    tables.map((table, i) => [table, { keys: arrays[2 * i] as BigUint64Array, gradients: arrays[2 * i + 1] as Sums }]),
   );
 }
 
@@ -78,7 +78,10 @@ export function withPushes(rest: Contribution, pushes: readonly Uint8Array[]): C
     const parts = unpacked.flatMap((push) => push.get(t) ?? []);
     if (parts.length === 0) return table;
     const [keys, gradients] = [parts.map((part) => part.keys), parts.map((part) => part.gradients)];
-    return { ...table, keys: joined(BigUint64Array, keys), gradients: joined(Float32Array, gradients) };
+    return { ...table, keys: joined(BigUint64Array, keys), gradients: joinedSums(gradients) };
   });
   return { ...rest, tables };
 }
+
+const joinedSums = (parts: readonly Sums[]): Sums =>
+  parts[0] instanceof Uint16Array ? joined(Uint16Array, parts) : joined(Float32Array, parts);
