@@ -89,6 +89,7 @@ async function bundle() {
     "cli/main",
     "train/workers/decode-worker",
     "train/workers/consumer-worker",
+    "train/workers/lanes-worker",
     "train/together/learner-worker",
     "checkpoints/writer-worker",
     "serve/model-worker",

@@ -1,13 +1,11 @@
 import { expect, it } from "vitest";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
 import { createKafka } from "../../src/sources/kafka/client.js";
-import { ended, start, temporary } from "../e2e/hashbrook.js";
+import { run, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 
-async function lag(kafka: TestKafka, topic: string, ...args: string[]) {
-  const { status, stdout, stderr } = await ended(start(["lag", "--kafka", kafka.brokers, "--topic", topic, ...args]));
-  return { status, stdout, stderr };
-}
+const lag = (kafka: TestKafka, topic: string, ...args: string[]) =>
+  run(["lag", "--kafka", kafka.brokers, "--topic", topic, ...args]);
 
 function checkpoint(topic: string, offsets: readonly string[]): string {
   const directory = temporary();

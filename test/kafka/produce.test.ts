@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { simulate } from "../../src/sources/simulator/run.js";
-import { ended, start, temporary } from "../e2e/hashbrook.js";
+import { ended, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type Received, type TestKafka } from "./harness.js";
 
 const folder = temporary();
@@ -17,7 +17,7 @@ function file(name: string, content: string | Uint8Array): string {
 
 async function produce(kafka: TestKafka, topic: string, ...args: string[]) {
   const command = ["produce", "--kafka", kafka.brokers, "--topic", topic, "--json", ...args];
-  const { status, stdout, stderr } = await ended(start(command));
+  const { status, stdout, stderr } = await run(command);
   return { status, stderr, report: JSON.parse(stdout.trim().split("\n").at(-1) || "null") };
 }
 
@@ -101,8 +101,8 @@ describeKafka("hashbrook produce", (kafka) => {
     expect(missing).toMatchObject({ status: 8, report: { error: { code: "kafka_topic_missing" } } });
     expect(await produce(kafka, await kafka.topic(), "--data", "none.tsv")).toMatchObject({ status: 3 });
     const args = ["produce", "--kafka", "127.0.0.1:1", "--topic", "t", "--data", "simulate:10"];
-    expect(await ended(start(args))).toMatchObject({ status: 8, stderr: expect.stringContaining("127.0.0.1:1") });
-    const wrong = await ended(start([...args.with(2, "localhost")]));
+    expect(await run(args)).toMatchObject({ status: 8, stderr: expect.stringContaining("127.0.0.1:1") });
+    const wrong = await run([...args.with(2, "localhost")]);
     expect(wrong).toMatchObject({ status: 2, stderr: expect.stringContaining("host:port") });
   });
 });
