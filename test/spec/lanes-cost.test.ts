@@ -32,7 +32,7 @@ train: { ${train} }
 `;
 
 it("a size's cost is what was measured for it", () => {
-  expect(measured).toHaveLength(8);
+  expect(measured).toHaveLength(10);
   for (const { update, staleness, cost } of measured) {
     const found = costOfLanes({ count: 4, round: update / 4, staleness });
     expect([update, staleness, found?.points ?? null]).toEqual([update, staleness, cost.auc > 0.1 ? cost.auc : null]);
