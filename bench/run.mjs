@@ -3,6 +3,7 @@
 //   npm run bench                     all
 //   npm run bench -- scan lr          some
 //   npm run bench -- join-memory --minutes 30
+//   npm run bench -- serving --only reload    a part of one that has parts; nothing is kept
 //   npm run bench:smoke               all in small: do they still run, and are their answers right?
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,10 +14,13 @@ const words = process.argv.slice(2);
 const smoke = words.includes("--smoke");
 const at = words.indexOf("--minutes");
 const minutes = at < 0 ? undefined : Number(words.splice(at, 2)[1]);
+const part = words.indexOf("--only");
+const only = part < 0 ? undefined : (words.splice(part, 2)[1] ?? "").split(",");
 const names = words.filter((word) => !word.startsWith("--"));
 
 const flags = words.filter((word) => word.startsWith("--") && word !== "--smoke");
 if (minutes !== undefined && !(minutes > 0)) flags.push("--minutes");
+if (only && names.length !== 1) flags.push("--only");
 const all = readdirSync("bench")
   .filter((name) => name.endsWith(".ts"))
   .map((name) => name.slice(0, -3))
@@ -25,7 +29,7 @@ const unknown = names.filter((name) => !all.includes(name));
 if (unknown.length > 0 || flags.length > 0) {
   const help = flags.length === 1 && flags[0] === "--help" && unknown.length === 0;
   const wrong = help
-    ? "npm run bench -- [NAME…] [--smoke] [--minutes N]"
+    ? "npm run bench -- [NAME…] [--smoke] [--minutes N], or NAME --only PART,…"
     : `no such bench: ${[...flags, ...unknown].join(", ")}`;
   console.log(`${wrong} (there are: ${all.join(", ")})`);
   process.exit(help ? 0 : 2);
@@ -51,7 +55,7 @@ async function worker() {
 }
 
 async function measure(name) {
-  const program = `import { run } from "./bench/${name}.js"; console.log("\\nRESULT " + JSON.stringify(await run({ smoke: ${smoke}, minutes: ${minutes} }))); process.exit(0);`;
+  const program = `import { run } from "./bench/${name}.js"; console.log("\\nRESULT " + JSON.stringify(await run({ smoke: ${smoke}, minutes: ${minutes}, only: ${JSON.stringify(only)} }))); process.exit(0);`;
   const started = performance.now();
   writeFileSync(`build/run-${name}.mjs`, program);
   const child = spawn(process.execPath, [`build/run-${name}.mjs`], { stdio: ["ignore", "pipe", "inherit"] });
@@ -67,7 +71,7 @@ async function measure(name) {
   console.log(
     `${name} (${((performance.now() - started) / 1000).toFixed(1)} s)\n${compact(JSON.stringify(result, null, 2))}`,
   );
-  if (!smoke && !result.skipped) keep(name, result);
+  if (!smoke && !only && !result.skipped) keep(name, result);
 }
 
 function keep(name, result) {

@@ -15,73 +15,102 @@ const ratio = (a: number, b: number) => Number((a / b).toFixed(2));
 const TEN = served(10, 5000, [256, 256]);
 const MANY = served(39, 5000, [512, 256]);
 
+interface Options {
+  readonly smoke: boolean;
+  /** Parts to be measured, by name. Default: all. */
+  readonly only?: readonly string[] | undefined;
+}
+
 /**
  * Deep Crossing of 256-256 over ten fields behind HTTP, the load on the same cores: one candidate beside a fastify route that answers a
  * constant, a hundred beside the bare ONNX run in one thread, one beside requests of 10,000; requests joined in runs and not; 39 fields and
  * 512-256; a newer checkpoint taken over under load. Decoding a hundred candidates beside JSON.parse with xxhash-wasm.
+ * @throws Error where there is no part of a name
  */
-export async function run(options: { smoke: boolean }): Promise<object> {
+export async function run(options: Options): Promise<object> {
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-serving-"));
-  const inside = (name: string) => mkdtempSync(join(folder, name));
   try {
-    return {
+    const all = partsOf(options, (name) => mkdtempSync(join(folder, name)));
+    const unknown = options.only?.find((name) => !(name in all));
+    if (unknown !== undefined) throw new Error(`no part ${unknown}; there are ${Object.keys(all).join(", ")}`);
+    const found: object = {
       what: "Deep Crossing of 256-256, ten fields, one scoring thread; load generator on the same cores",
-      ...(await ten(inside("ten-"), options)),
-      fields_39_tower_512_256: await many(inside("many-"), options),
-      reload: await reload(inside("reload-"), options),
     };
+    for (const [name, part] of Object.entries(all)) {
+      if (options.only?.includes(name) ?? true) Object.assign(found, await part());
+    }
+    return found;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function ten(folder: string, { smoke }: { smoke: boolean }): Promise<object> {
+function partsOf(options: Options, inside: (name: string) => string): Record<string, () => Promise<object>> {
+  const { smoke } = options;
   const ms = smoke ? 300 : 4000;
-  const body = (count: number) => bodyOf(TEN, count);
-  const out = trained(TEN, folder, 2560);
-  const spec = specOf(openCheckpoint(out));
-  const bare = await bareRun(spec, ms);
-  const still = await withServer(constant(), ({ url }) => closedLoop(url, body(1), 64, ms));
-  const found = await withServer(server(out), async ({ url }) => {
-    for (const count of [1, 100]) await closedLoop(url, body(count), 16, ms / 4);
-    const one = await closedLoop(url, body(1), 64, ms);
-    const hundred = await closedLoop(url, body(100), 16, ms);
-    const alone = await closedLoop(url, body(1), 1, ms);
-    const flooded = await openLoop(url, body(100), 3 * hundred.requests_per_second, ms);
-    const recovered = await openLoop(url, body(100), 0.5 * hundred.requests_per_second, ms);
-    return { one, hundred, alone, flooded, recovered };
-  });
-  const late = await lateness(out, {
-    rate: 0.7 * found.one.requests_per_second,
-    many: smoke ? 1000 : 10_000,
-    ms: ms / 2,
-  });
-  const apart = await withServer(unjoined(out), async ({ url }) => {
-    for (const count of [1, 100]) await closedLoop(url, body(count), 16, ms / 4);
-    const one = await closedLoop(url, body(1), 64, ms);
-    return {
-      one_candidate_64_connections: one,
-      hundred_candidates_16_connections: await closedLoop(url, body(100), 16, ms),
-    };
-  });
+  let run: string | undefined;
+  const out = () => {
+    run ??= trained(TEN, inside("ten-"), 2560);
+    return run;
+  };
   return {
-    decode: await decoding(TEN, spec, smoke ? 20 : 400),
-    constant_64_connections: still,
-    one_candidate_64_connections: found.one,
-    of_constant: ratio(found.one.requests_per_second, still.requests_per_second),
-    bare_onnx_candidates_per_second: Math.round(bare),
-    hundred_candidates_16_connections: found.hundred,
-    of_bare: ratio(found.hundred.requests_per_second * 100, bare),
-    requests_not_joined: apart,
-    one_candidate_alone: found.alone,
-    ...late,
-    hundred_candidates_at_3_times: found.flooded,
-    good_of_peak: ratio(found.flooded.good_per_second, found.hundred.requests_per_second),
-    hundred_candidates_at_half_right_after: found.recovered,
+    decode: async () => ({ decode: await decoding(TEN, specOf(openCheckpoint(out())), smoke ? 20 : 400) }),
+    one: () => one(out(), smoke ? 1000 : 10_000, ms),
+    hundred: () => hundred(out(), ms),
+    unjoined: () => apart(out(), ms),
+    many: async () => ({ fields_39_tower_512_256: await many(inside("many-"), options) }),
+    reload: async () => ({ reload: await reload(inside("reload-"), options) }),
   };
 }
 
-async function many(folder: string, { smoke }: { smoke: boolean }): Promise<object> {
+const body = (count: number) => bodyOf(TEN, count);
+
+async function one(out: string, large: number, ms: number): Promise<object> {
+  const still = await withServer(constant(), ({ url }) => closedLoop(url, body(1), 64, ms));
+  const [found, alone] = await withServer(server(out), async ({ url }) => {
+    await closedLoop(url, body(1), 16, ms / 4);
+    return [await closedLoop(url, body(1), 64, ms), await closedLoop(url, body(1), 1, ms)];
+  });
+  const rates = { rate: 0.7 * found.requests_per_second, constantRate: 0.7 * still.requests_per_second };
+  return {
+    constant_64_connections: still,
+    one_candidate_64_connections: found,
+    of_constant: ratio(found.requests_per_second, still.requests_per_second),
+    one_candidate_alone: alone,
+    ...(await lateness(out, { ...rates, many: large, ms: ms / 2 })),
+  };
+}
+
+async function hundred(out: string, ms: number): Promise<object> {
+  const bare = await bareRun(specOf(openCheckpoint(out)), ms);
+  return withServer(server(out), async ({ url }) => {
+    await closedLoop(url, body(100), 16, ms / 2);
+    const found = await closedLoop(url, body(100), 16, ms);
+    const flooded = await openLoop(url, body(100), 3 * found.requests_per_second, ms);
+    const recovered = await openLoop(url, body(100), 0.5 * found.requests_per_second, ms);
+    return {
+      bare_onnx_candidates_per_second: Math.round(bare),
+      hundred_candidates_16_connections: found,
+      of_bare: ratio(found.requests_per_second * 100, bare),
+      hundred_candidates_at_3_times: flooded,
+      good_of_peak: ratio(flooded.good_per_second, found.requests_per_second),
+      hundred_candidates_at_half_right_after: recovered,
+    };
+  });
+}
+
+async function apart(out: string, ms: number): Promise<object> {
+  const requests_not_joined = await withServer(unjoined(out), async ({ url }) => {
+    for (const count of [1, 100]) await closedLoop(url, body(count), 16, ms / 4);
+    return {
+      one_candidate_64_connections: await closedLoop(url, body(1), 64, ms),
+      hundred_candidates_16_connections: await closedLoop(url, body(100), 16, ms),
+    };
+  });
+  return { requests_not_joined };
+}
+
+async function many(folder: string, { smoke }: Options): Promise<object> {
   const ms = smoke ? 300 : 4000;
   const out = trained(MANY, folder, 2560);
   const spec = specOf(openCheckpoint(out));

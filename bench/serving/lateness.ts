@@ -10,6 +10,8 @@ const model = served(10, 5000, [256, 256]);
 interface Sending {
   /** Requests a second, whatever is answered. */
   readonly rate: number;
+  /** The same share of what the constant answers at most. */
+  readonly constantRate: number;
   /** Candidates of the requests beside others. */
   readonly many: number;
   readonly ms: number;
@@ -27,15 +29,18 @@ export async function lateness(out: string, sending: Sending): Promise<object> {
         await closedLoop(url, bodyOf(model, sending.many), 1, sending.ms / 4);
       }
       const turns: Record<"still" | "ours", Asked>[] = [];
+      const own: Percentiles[] = [];
       for (let turn = 0; turn < ROUNDS; turn++) {
         turns.push({ still: await asked(still, sending), ours: await asked(ours, sending) });
+        own.push(await openLoop(still.url, bodyOf(model, 1), sending.constantRate, sending.ms));
       }
       const told = (what: "atRate" | "beside") => ({
         ...medians(turns.map(({ ours }) => ours[what])),
         constant: medians(turns.map(({ still }) => still[what])),
         times_the_constant: medians(turns.map(({ ours, still }) => ratios(ours[what], still[what]))),
       });
-      return { one_candidate_at_70_percent: told("atRate"), one_candidate_beside_10000: told("beside") };
+      const atRate = { ...told("atRate"), constant_at_70_percent_of_its_own: medians(own) };
+      return { one_candidate_at_70_percent: atRate, one_candidate_beside_10000: told("beside") };
     }),
   );
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ErrorBody } from "./http-errors.js";
 import type { ServeMetrics } from "./prometheus.js";
+import { Refusal } from "./refusal.js";
 
 /** Seconds after which a client that was refused for the server's load may come again. */
 export const RETRY_AFTER = "1";
@@ -15,7 +16,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 export class Admission {
   private readonly most: number;
   private readonly metrics: ServeMetrics;
-  private readonly refusal: string;
+  private readonly refusal: Refusal;
   /** Requests that wait for their scores. */
   waiting = 0;
 
@@ -28,23 +29,22 @@ export class Admission {
       code: "overloaded",
       hint: "wait as Retry-After says, and ask again",
     };
-    this.refusal = JSON.stringify(body);
+    this.refusal = new Refusal(503, { "content-type": "application/json", "retry-after": RETRY_AFTER }, body);
   }
 
   /** What a server calls in place of `handler`. */
   guard(handler: Handler): Handler {
     return (request, response) => {
       if (request.method !== "POST") return handler(request, response);
-      if (this.waiting >= this.most) return this.refuse(response);
+      if (this.waiting >= this.most) return this.refuse(request, response);
       this.waiting++;
       response.once("close", () => this.waiting--);
       handler(request, response);
     };
   }
 
-  private refuse(response: ServerResponse): void {
+  private refuse(request: IncomingMessage, response: ServerResponse): void {
     this.metrics.refused("overloaded");
-    const headers = { "content-type": "application/json", "retry-after": RETRY_AFTER };
-    response.writeHead(503, { ...headers, "content-length": Buffer.byteLength(this.refusal) }).end(this.refusal);
+    this.refusal.answer(request, response);
   }
 }

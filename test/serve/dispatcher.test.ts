@@ -1,5 +1,5 @@
 import { setImmediate as passed } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { type Ask, Dispatcher, type Lane, type TurnResult } from "../../src/serve/dispatcher.js";
 
 /** A lane whose turns end when the test says so. */
@@ -54,4 +54,37 @@ it("a lane that finishes all it is given takes what came meanwhile together, in 
   await lane.end([1, 2], 0);
   await dispatcher.close();
   expect(await Promise.all(scores)).toHaveLength(3);
+});
+
+it("requests that come turn after turn of the event loop are handed over together once a turn brings none, so that a thread is not woken for each", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const lane = new HeldLane();
+  const dispatcher = new Dispatcher([lane]);
+  const scores: Promise<unknown>[] = [];
+  for (let i = 0; i < 4; i++) {
+    scores.push(dispatcher.score(new Uint8Array(10), {}));
+    await passed();
+  }
+  await passed();
+  expect(lane.asked).toEqual([4]);
+  await lane.end([0, 1, 2, 3], 0);
+  vi.useRealTimers();
+  expect(await Promise.all(scores)).toHaveLength(4);
+});
+
+it("requests that keep coming do not hold up those before them", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const lane = new HeldLane();
+  const dispatcher = new Dispatcher([lane]);
+  const scores: Promise<unknown>[] = [];
+  for (let i = 0; i < 4; i++) {
+    scores.push(dispatcher.score(new Uint8Array(10), {}));
+    await passed();
+    vi.advanceTimersByTime(0.3);
+  }
+  vi.useRealTimers();
+  expect(lane.asked).toEqual([3]);
+  await lane.end([0, 1, 2], 0);
+  await lane.end([3], 0);
+  expect(await Promise.all(scores)).toHaveLength(4);
 });

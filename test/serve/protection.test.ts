@@ -124,6 +124,42 @@ describe("load", () => {
     expect((await post(url)).status).toBe(200);
   });
 
+  it("who is refused keeps the connection: requests one behind the other are answered in their order, bodies and all", async () => {
+    const app = serving({ maxQueue: 0 });
+    const url = await app.listen({ port: 0, host: "127.0.0.1" });
+    const head = (line: string, length: number) => `${line}\r\nhost: x\r\ncontent-length: ${length}\r\n\r\n`;
+    const refused = `${head("POST /v1/score HTTP/1.1", body.length)}${body}`;
+    const alive = head("GET /v2/health/live HTTP/1.1", 0);
+    const last = "POST /v1/score HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    const heard = await said(url, `${refused}${refused}${alive}${refused}${alive}${refused}${last}`);
+    expect(heard.match(/HTTP\/1.1 \d+/g)).toEqual([503, 503, 200, 503, 200, 503, 503].map((s) => `HTTP/1.1 ${s}`));
+    expect(heard.match(/"code":"overloaded"/g)).toHaveLength(5);
+    const old = await said(url, `${head("POST /v1/score HTTP/1.0", body.length)}${body}`);
+    expect(old).toMatch(/^HTTP\/1.1 503.*connection: close.*"code":"overloaded"/is);
+  });
+
+  it("a client that has gone amid the body of a refused request leaves nothing behind", async () => {
+    const app = serving({ maxQueue: 0 });
+    const url = await app.listen({ port: 0, host: "127.0.0.1" });
+    const open = () => new Promise<number>((resolve) => app.server.getConnections((_, count) => resolve(count)));
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    socket.write(`POST /v1/score HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n{`);
+    expect(await new Promise((resolve) => socket.once("data", (data) => resolve(String(data))))).toMatch(/ 503 /);
+    socket.destroy();
+    await vi.waitFor(async () => expect(await open()).toBe(0));
+  });
+
+  /** What a server says to bytes until it closes the connection. */
+  const said = (url: string, bytes: string) =>
+    new Promise<string>((resolve) => {
+      let heard = "";
+      const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(bytes));
+      socket.on("data", (data) => {
+        heard += data;
+      });
+      socket.on("close", () => resolve(heard));
+    });
+
   const post = (url: string) =>
     fetch(`${url}/v1/score`, { method: "POST", body, headers: { "content-type": "application/json" } });
 });
