@@ -51,7 +51,10 @@ export interface EngineOptions {
 
 /** A run takes about so many milliseconds at most: what comes meanwhile waits no longer. */
 const RUN_MS = 1;
-const LEAST_ROWS = 64;
+/** Where a row takes long, a run is longer: of fewer rows each would cost a fifth more, since weights are packed anew in every run. */
+const LEAST_ROWS = 128;
+/** A smaller run takes about as long as one of so many rows. */
+const TIMED_ROWS = 64;
 /** How much a run's speed counts for the estimate: where others have the processor meanwhile, smaller runs would end no sooner. */
 const FASTER = 0.5;
 const SLOWER = 0.05;
@@ -76,7 +79,7 @@ export class Engine {
   private readonly waiting = new Map<number, Work>();
   private done: Outcome[] = [];
   /** Estimate. */
-  private rowMs = RUN_MS / LEAST_ROWS / 2;
+  private rowMs = RUN_MS / LEAST_ROWS;
   /** The last run had long requests. */
   private hadLong = false;
 
@@ -163,7 +166,7 @@ export class Engine {
     if (rows === 0) return;
     const started = this.options.now();
     const predicted = await now.scoring.predict(rows, gathered);
-    this.learnSpeed((this.options.now() - started) / scoringRows(Math.max(rows, LEAST_ROWS)));
+    this.learnSpeed((this.options.now() - started) / scoringRows(Math.max(rows, TIMED_ROWS)));
     for (const { work, from, to } of segments) work.take(predicted, now.scoring, from, to);
     for (const work of new Set(segments.map(({ work }) => work))) {
       const keepsPlace = !work.ended && isShort(work);
