@@ -5,8 +5,8 @@ import { HashStore } from "../tables/hash-store.js";
 import type { RowStore } from "../tables/row-store.js";
 import type { StoreSpec } from "../tables/spec.js";
 
-/** Bytes of rows, as they were trained, in memory at a time: read within a few milliseconds. */
-const PIECE_BYTES = 1 << 20;
+/** Bytes of rows, as they were trained, in memory at a time. */
+const PIECE_BYTES = 8 << 20;
 /** What the store may take that they are read by. */
 const MEMORY = 512 << 20;
 /** Rows told at a time. */

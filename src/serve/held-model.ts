@@ -14,15 +14,12 @@ import { fillOf, type TableFill } from "./live/fill.js";
 import type { SharedModel } from "./model-calls.js";
 import { CAPACITY } from "./scoring-model.js";
 import { SharedValue } from "./shared-value.js";
-import { withRests } from "./with-rests.js";
 
 /** Rows of an update that readers wait for: about a millisecond. */
 const AT_ONCE = 8192;
 /** Steps of a larger one take so long at a time, and then readers have so long. */
 const SLICE_MS = 0.5;
 const REST_MS = 1;
-/** While a newer checkpoint is read and compared, the thread rests so many times as long as it has worked. */
-const REST_SHARE = 2;
 
 /** A model whose rows other threads read. It scores nothing itself. */
 export class HeldModel {
@@ -94,13 +91,9 @@ export class HeldModel {
     }, examples);
   }
 
-  /**
-   * Serves from now on what another checkpoint's model of the same spec does. What differs is found before readers have to wait, and while they have
-   * most of the time of a core that they share.
-   */
+  /** Serves from now on what another checkpoint's model of the same spec does. What differs is found before readers have to wait. */
   async become({ rowsOf, beside, examples }: CheckpointSource): Promise<void> {
-    const unhurried: CheckpointSource["rowsOf"] = (store) => withRests(rowsOf(store), REST_SHARE);
-    await this.apply([...this.model.serving.difference(unhurried, beside)], examples);
+    await this.apply([...this.model.serving.difference(rowsOf, beside)], examples);
   }
 
   private change(step: () => void, examples: number): void {
