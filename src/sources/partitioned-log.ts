@@ -23,6 +23,8 @@ export interface PartitionedLog {
   shift(partition: number): void;
   /** True when the log's last word on a partition was that nothing follows `next`. */
   idle(partition: number, next: bigint): boolean;
+  /** When messages of a partition came to hand last, by `systemClock`, ms; -Infinity: none have. */
+  heardMs(partition: number): number;
   /** How often messages that were wanted next turned out to be lost, and were passed over. */
   readonly losses: number;
   /** Offset after the partition's last message, as far as known: for lag. */

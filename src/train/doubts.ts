@@ -14,6 +14,10 @@ const FIRST_ROWS = 1000;
 /** Of fewer events nothing follows. */
 const LEAST_ROWS = 10;
 
+const LABEL_HINT = "is label.positive right, and are the events in the order they happened?";
+const JOIN_HINT =
+  "do clicks name impressions by what `label` says, are both their times of one unit, and are these the clicks?";
+
 /** What of a batch and of what came with it is looked at. */
 interface Piece {
   readonly rejects: readonly RejectedRow[];
@@ -126,7 +130,7 @@ export class Doubts {
         this.positives === 0
           ? `${label.from}: ${all} negative${label.soft ? "" : `: none is ${positiveText(this.spec)}`}${like}`
           : `${label.from}: ${all} positive${like}`,
-      hint: "a model of one class predicts it always: is label.positive right, and are the events in the order they happened?",
+      hint: `a model of one class predicts it always: ${this.spec.join ? JOIN_HINT : LABEL_HINT}`,
     };
   }
 

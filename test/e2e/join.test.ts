@@ -197,6 +197,16 @@ describe("train --clicks", () => {
     }
   });
 
+  it("asks about ids and times where no click names an impression", async () => {
+    const foreign = join(folder, "others.tsv");
+    writeFileSync(foreign, readFileSync(clicks, "utf8").replace(/^e/gm, "f"));
+    const { status, stderr } = await run(training("others", foreign));
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /warning: label: all [\d,]+ labels are negative.*\n.*do clicks name impressions by what `label` says/,
+    );
+  });
+
   it("checks impressions, which have no label, as training would read them", async () => {
     const { status, stdout } = await run(["check", "--model", JOIN, "--data", shown]);
     expect(stdout).toContain("10,000 fit the spec, 0 rejected\n  label: from clicks");

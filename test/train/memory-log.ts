@@ -12,8 +12,13 @@ export class MemoryLog implements PartitionedLog {
   private readonly all: Message[][];
   private readonly hands: Chunk[][];
   private readonly next: bigint[];
+  private readonly heard: number[];
+  private readonly now: () => number;
 
-  constructor(partitions: number, offsets: readonly string[] = []) {
+  /** @param now tells when messages come to hand */
+  constructor(partitions: number, offsets: readonly string[] = [], now = () => 0) {
+    this.now = now;
+    this.heard = Array.from({ length: partitions }, () => Number.NEGATIVE_INFINITY);
     this.partitions = partitions;
     this.all = Array.from({ length: partitions }, () => []);
     this.hands = Array.from({ length: partitions }, () => []);
@@ -32,6 +37,7 @@ export class MemoryLog implements PartitionedLog {
     const rest = this.all[partition].filter(({ offset }) => offset >= this.next[partition]).slice(0, count);
     if (rest.length === 0) return false;
     this.next[partition] = BigInt(rest.at(-1)!.offset) + 1n;
+    this.heard[partition] = this.now();
     this.hands[partition].push({ messages: gather(rest), bytes: 0, next: this.next[partition] });
     return true;
   }
@@ -46,6 +52,10 @@ export class MemoryLog implements PartitionedLog {
 
   idle(partition: number, next: bigint): boolean {
     return this.hands[partition].length === 0 && (this.failed || this.end(partition) <= next);
+  }
+
+  heardMs(partition: number): number {
+    return this.heard[partition];
   }
 
   get failed(): boolean {

@@ -1,3 +1,4 @@
+import { systemClock } from "../../core/clock.js";
 import type { HashbrookError } from "../../core/errors.js";
 import type { MessagePrint } from "../messages.js";
 import type { Chunk, PartitionedLog } from "../partitioned-log.js";
@@ -137,6 +138,10 @@ export class KafkaLog implements PartitionedLog {
     return !this.learned.pending && chunks.length === 0 && (this.failed || end <= next);
   }
 
+  heardMs(partition: number): number {
+    return this.parts[partition].heardMs;
+  }
+
   get failed(): boolean {
     return this.failure !== null;
   }
@@ -212,6 +217,7 @@ export class KafkaLog implements PartitionedLog {
       return;
     }
     part.chunks.push(...chunks);
+    part.heardMs = systemClock.now();
     part.bytes += chunks.reduce((sum, { bytes }) => sum + bytes, 0);
     part.next = next;
     if (part.bytes > this.room && !part.paused) {
@@ -277,5 +283,14 @@ async function openCluster({ client, kafka, topic, prompt }: KafkaLogOptions): P
 }
 
 function partition(next: bigint, high: bigint): Partition {
-  return { chunks: [], bytes: 0, paused: false, next, end: high, high, damagedAt: null };
+  return {
+    chunks: [],
+    bytes: 0,
+    paused: false,
+    next,
+    end: high,
+    high,
+    damagedAt: null,
+    heardMs: Number.NEGATIVE_INFINITY,
+  };
 }

@@ -31,6 +31,8 @@ export interface Partition {
   high: bigint;
   /** Where a damaged record batch was fetched that is fetched once more. */
   damagedAt: bigint | null;
+  /** As of a `PartitionedLog`. */
+  heardMs: number;
 }
 
 const NONE = gather([]);

@@ -24,7 +24,7 @@ export interface ClickPartitionOptions {
   /** Where to begin, and where to end; undefined: never. */
   readonly from: bigint;
   readonly stop: bigint | undefined;
-  /** It is quiet when it has told nothing for so long, in ms. */
+  /** It is quiet when nothing of it has come to hand for so long, in ms. */
   readonly quietMs: number;
   readonly clock: Clock;
   /** Messages are of several types, and not all are clicks. */
@@ -40,23 +40,22 @@ export class ClickPartition implements ClickStream {
   readonly start: string;
   private readonly options: ClickPartitionOptions;
   private at: bigint;
-  private heardMs: number;
+  private readonly openedMs: number;
 
   constructor(options: ClickPartitionOptions) {
     this.options = options;
     this.start = String(options.from);
     this.at = options.from;
-    this.heardMs = options.clock.now();
+    this.openedMs = options.clock.now();
   }
 
   async next(): Promise<ClickRun | "end" | "quiet"> {
-    const { log, partition, stop, clock } = this.options;
+    const { log, partition, stop } = this.options;
     for (;;) {
       if (stop !== undefined && this.at >= stop) return "end";
       const chunk = log.head(partition);
       if (chunk && chunk.next <= this.at) log.shift(partition);
       else if (chunk) {
-        this.heardMs = clock.now();
         const run = await this.read(chunk);
         if (run) return run;
       } else {
@@ -68,7 +67,8 @@ export class ClickPartition implements ClickStream {
 
   private get isQuiet(): boolean {
     const { log, partition, quietMs, clock } = this.options;
-    return log.idle(partition, this.at) && clock.now() - this.heardMs >= quietMs;
+    const since = Math.max(this.openedMs, log.heardMs(partition));
+    return log.idle(partition, this.at) && clock.now() - since >= quietMs;
   }
 
   /** Decodes what is at hand of the block at the place. @returns null where a gap reaches beyond it */

@@ -33,6 +33,10 @@ export class LaneView implements PartitionedLog {
     return this.log.idle(this.place(partition), next);
   }
 
+  heardMs(partition: number): number {
+    return this.log.heardMs(this.place(partition));
+  }
+
   get losses(): number {
     return this.log.losses;
   }

@@ -51,6 +51,24 @@ it("ends where a gap reaches beyond its stop, and passes over whole blocks that 
   expect(all.last).toBe("quiet");
 });
 
+it("knows of eight silent partitions after one quiet time, not after eight of them, one behind the other", async () => {
+  let now = 0;
+  const log = new MemoryLog(8, [], () => now);
+  for (let p = 0; p < 8; p++) log.append(p, `e${p}\t${1_700_000_000_000 + p}`);
+  await log.wait();
+  const wait = async () => {
+    now += 10;
+  };
+  const own = { log: Object.assign(log, { wait }), decoder, from: 0n, stop: undefined, quietMs: 10_000 };
+  const clock = { now: () => now };
+  const partitions = Array.from({ length: 8 }, (_, partition) => new ClickPartition({ ...own, partition, clock }));
+  for (const partition of partitions) {
+    const { runs, last } = await read(partition);
+    expect([runs.length, last]).toEqual([1, "quiet"]);
+  }
+  expect(now).toBe(10_000 + 7 * 10);
+});
+
 it("names a block by where it begins, or by where reading began in it, however its messages come to hand", async () => {
   const log = logOf(600);
   for (const count of [5, 200, 100, 295]) log.deliver(0, count);
