@@ -1,0 +1,85 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { BrokerFacts } from "../scripts/kafka-broker.mjs";
+import { kafkaOptions } from "../src/sources/kafka/client.js";
+import { withBroker } from "./lib/broker.js";
+import { criteoLike } from "./lib/criteo-like.js";
+import { measured } from "./lib/measured.js";
+import { round } from "./lib/run.js";
+import { load } from "./lib/topic.js";
+
+const LANES = 8;
+const KINDS = [
+  { round: 2048, gradients: "f32" },
+  { round: 8192, gradients: "bf16" },
+] as const;
+const PROCESSES = [2, 4, 8, 16];
+
+type Kind = (typeof KINDS)[number];
+
+/**
+ * What of learning by lanes is shared out, and what every process does: processor time an event of one that works all lanes, and of one that
+ * folds what the first has told. Times are of a longer run less those of a shorter one, so starts do not count, nor what runs beside.
+ */
+export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
+  return withBroker(async (broker, folder) => {
+    const runs = (smoke ? [1, 2] : [4, 12]).map((updates) => updates * LANES * (smoke ? 64 : KINDS[0].round));
+    for (const events of runs) await load(kafkaOptions(broker.brokers), topicOf(events), criteoLike(events), LANES);
+    const kinds = smoke ? [{ ...KINDS[1], round: 64 } as unknown as Kind] : KINDS;
+    const found = kinds.map((kind) => following({ broker, folder, kind, runs }));
+    return { what: WHAT, lanes: LANES, events: runs, kinds: found };
+  });
+}
+
+const WHAT =
+  "us of a processor an event: own, of working all lanes less following, which is shared out; all, of following, which every process does; of_linear: 1 / (1 + (P - 1) * all / (own + all)), modelled";
+
+interface Given {
+  readonly broker: BrokerFacts;
+  readonly folder: string;
+  readonly kind: Kind;
+  readonly runs: readonly number[];
+}
+
+function following({ broker, folder, kind, runs: [short, long] }: Given): object {
+  const model = modelOf(folder, kind);
+  const marginal = (share: string) => {
+    const [less, more] = [short, long].map((events) => {
+      const rounds = `rounds-${kind.round}-${events}`;
+      const out = join(folder, `${rounds}-${share.replace("/", "-")}`);
+      const args = ["--lane", share, "--out", out, "--rounds-topic", rounds];
+      return measured(process.execPath, "dist/cli/main.js", ...line(broker, model, events), ...args).processor_seconds;
+    });
+    return ((more - less) * 1e6) / (long - short);
+  };
+  const [one, all] = [marginal("0/1"), marginal("1/2")];
+  const linear = PROCESSES.map((processes) => [processes, round(1 / (1 + ((processes - 1) * all) / one), 3)]);
+  return { ...kind, own_us: round(one - all, 2), all_us: round(all, 2), of_linear: Object.fromEntries(linear) };
+}
+
+const topicOf = (events: number) => `events-${events}`;
+
+function line(broker: BrokerFacts, model: string, events: number): string[] {
+  const topic = ["--kafka", broker.brokers, "--topic", topicOf(events), "--group", "none", "--until", "end"];
+  // Nobody works for another.
+  return [
+    "train",
+    "--model",
+    model,
+    ...topic,
+    "--takeover-ms",
+    "600000",
+    "--checkpoint-seconds",
+    "0",
+    "--threads",
+    "1",
+  ];
+}
+
+function modelOf(folder: string, { round, gradients }: Kind): string {
+  const path = join(folder, `lanes-${round}.yaml`);
+  const spec = readFileSync("features/criteo-deep-crossing.yaml", "utf8");
+  const halves = gradients === "bf16" ? ", gradients: bf16" : "";
+  writeFileSync(path, `${spec}train: { lanes: ${LANES}, round: ${round}, warmup: 0${halves} }\n`);
+  return path;
+}
