@@ -213,7 +213,7 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     expect(weightsOf(out)).toEqual(weightsOf(fromFile));
   });
 
-  it("holds impressions back while no clicks come, says so, and goes on when they do", async () => {
+  it("holds impressions back while no clicks come, says so, and goes on when they do: to the same bytes", async () => {
     const { topic, clicksTopic } = await topics(kafka, all.shown.slice(0, 1024), [], 2);
     const out = temporary();
     const child = start([
@@ -230,6 +230,14 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     const { status, stdout } = await life;
     expect(status).toBe(0);
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!).join.joined).toBeGreaterThan(10);
+    const toEnd = (directory: string, group = topic) => [
+      ...training(kafka, topic, directory, { model: JOIN, group }),
+      ...["--clicks-topic", clicksTopic, "--until", "end", "--resume"],
+    ];
+    const unheld = temporary();
+    const [after, without] = [await report(toEnd(out)), await report(toEnd(unheld, `${topic}-unheld`))];
+    expect(after).toMatchObject({ examples: 1024, logloss: without.logloss, join: without.join });
+    expect(weightsOf(out)).toEqual(weightsOf(unheld));
   });
 
   it("refuses a topic that keeps clicks, or impressions, for a shorter time than clicks count", async () => {
