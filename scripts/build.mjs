@@ -89,7 +89,6 @@ async function bundle() {
     "cli/main",
     "train/workers/decode-worker",
     "train/workers/consumer-worker",
-    "train/workers/lanes-worker",
     "train/together/learner-worker",
     "checkpoints/writer-worker",
     "serve/model-worker",
