@@ -34,7 +34,7 @@ train: { batch: 128 }
  * events that judge, and at which part of the cost.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
-  const streams = smoke ? [simulated(8_000)] : [clicks(), simulated(200_000), ratings()].flatMap((one) => one ?? []);
+  const streams = smoke ? [simulated(8_000)] : [clicks(), simulated(400_000), ratings()].flatMap((one) => one ?? []);
   const results = streams.flatMap((stream) => BUDGETS.map((budget) => compared(stream, budget, smoke)));
   return {
     what: "tune against the exhaustive grid over the same candidates: AUC on the last fifth of the events, which neither chose by",
@@ -102,7 +102,7 @@ function simulated(rows: number): Stream {
 }
 
 function clicks(): Stream | null {
-  const data = globo(40_000);
+  const data = globo(80_000);
   return data ? { name: "globo", model: "features/globo-deep-crossing.yaml", data } : null;
 }
 

@@ -16,6 +16,8 @@ export interface Entrant {
   readonly spec: CompiledSpec;
   /** Where it is kept while it learns. */
   readonly out: string;
+  /** Its tables have no room for all ids of the stream: rows will go that are of use. */
+  readonly crowded?: boolean;
 }
 
 /** How an entrant stood at a rung. */
@@ -125,7 +127,8 @@ function goingOn(entrants: readonly Entrant[], decided: readonly RungResult[]): 
 }
 
 /** The newer half of what was learned decides: what a model is like now, not how it began. */
-function rungResult(round: Round, { keep }: Rung, rung: number, { reference, metric }: RaceOptions): RungResult {
+function rungResult(round: Round, { keep }: Rung, rung: number, options: RaceOptions): RungResult {
+  const { reference, entrants, metric } = options;
   const [first, ...others] = round.contenders;
   if (first.name !== reference.name) throw new HashbrookError("internal", "the reference has left the race");
   const to = scoredTo(first.scores);
@@ -133,12 +136,29 @@ function rungResult(round: Round, { keep }: Rung, rung: number, { reference, met
   const standings = others.map(({ name, bytes, scores }) => ({ name, bytes, ...stood(first.scores, scores, window) }));
   const worth = (one: Standing) => (metric === "auc" ? one.auc : -one.logloss);
   const sorted = standings.sort((a, b) => worth(b) - worth(a) || (a.name < b.name ? -1 : 1));
+  const crowded = new Set(entrants.filter(({ crowded }) => crowded).map(({ name }) => name));
+  const kept = goingFrom(sorted, keep, crowded);
   return {
     rung,
     events: round.events,
-    placed: sorted.map((placed, i) => ({ ...placed, kept: i < keep })),
+    placed: sorted.map((placed) => ({ ...placed, kept: kept.has(placed) })),
     reference: stood(first.scores, first.scores, window),
   };
+}
+
+/**
+ * The best, and of both kinds at least one where there are several: a crowded table is as good as a full one until it is full, and then
+ * it is worse than others that seemed no better.
+ */
+export function goingFrom<T extends { readonly name: string }>(
+  sorted: readonly T[],
+  keep: number,
+  crowded: ReadonlySet<string>,
+): ReadonlySet<T> {
+  const best = sorted.slice(0, keep);
+  const other = sorted.find(({ name }) => crowded.has(name) !== crowded.has(sorted[0].name));
+  if (keep > 1 && other && !best.includes(other)) best[keep - 1] = other;
+  return new Set(best);
 }
 
 const stood = (reference: ScoredStream, other: ScoredStream, window: { from: number; to: number }) =>

@@ -121,5 +121,13 @@ export function split(
 export const boundedBytes = ({ compiled, ids }: TunedTable): number =>
   roomyBytes({ ...compiled, eviction: { policy: "lru" } } as CompiledTable, ids);
 
+/** Whether some of a spec's tables have no room for all ids of the data, so that rows go that are of use. */
+export const isCrowded = (spec: CompiledSpec, { tables }: Profile): boolean =>
+  spec.tables.some((table) => {
+    const ids = tables.find(({ name }) => name === table.name)?.distinct ?? 0;
+    if (kindOf(table.encoding).rows !== "growing" || table.budget === undefined) return false;
+    return table.budget < exactStoreBytes(table, ids);
+  });
+
 /** A document as a spec. @throws HashbrookError spec_invalid */
 export const compiled = (document: SpecDocument, file: string): CompiledSpec => parseSpec(document.text(), file);

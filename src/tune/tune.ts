@@ -13,6 +13,7 @@ import { readySpec } from "./ready.js";
 import { reportOf } from "./report.js";
 import { scoringTimes } from "./scoring-time.js";
 import { type Plan, Session } from "./session.js";
+import { isCrowded } from "./tables.js";
 import { eventsWithin } from "./time-limit.js";
 
 /**
@@ -60,7 +61,8 @@ async function compare(session: Session, options: TuneOptions): Promise<void> {
   onProgress?.({ stage: "profiled", profile });
   const plan = await planned(session, profile, options);
   const models = entrantsOf(plan, out);
-  const { reference, entrants } = models;
+  const { reference } = models;
+  const entrants = models.entrants.map((one) => ({ ...one, crowded: isCrowded(one.spec, profile) }));
   const began = systemClock.now();
   const seconds = () => (systemClock.now() - began) / 1000;
   const { schedule } = plan;

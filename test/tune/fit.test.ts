@@ -9,7 +9,7 @@ import { fit, mostBytes } from "../../src/tune/fit.js";
 import { readProfile } from "../../src/tune/profile/read.js";
 import { strategies } from "../../src/tune/strategies/index.js";
 import type { Problem, Proposal } from "../../src/tune/strategies/strategy.js";
-import { compiled, fullDocument, split, tunedTables } from "../../src/tune/tables.js";
+import { compiled, fullDocument, isCrowded, split, tunedTables } from "../../src/tune/tables.js";
 
 async function setUp(file: string, rows: number) {
   const full = fullDocument(new SpecDocument(readFileSync(file, "utf8")));
@@ -41,4 +41,14 @@ it.each([0.1, 0.01])("keeps to %f of the full bytes, and uses most of it", (shar
     }
     expect(Math.max(...ready.map(({ bytes }) => bytes))).toBeGreaterThan(0.9 * budget);
   }
+});
+
+it("knows which specs have tables without room for all ids", () => {
+  const crowded = (share: number) => {
+    const budget = Math.floor(share * demo.tables.reduce((sum, { bytes }) => sum + bytes, 0));
+    const specs = proposalsFor(demo, budget).flatMap((one) => fit(demo.full, demo.tables, one, budget)?.spec ?? []);
+    return new Set(specs.map((spec) => isCrowded(spec, demo.profile)));
+  };
+  expect(crowded(0.1)).toEqual(new Set([true, false]));
+  expect(crowded(10)).toEqual(new Set([false]));
 });
