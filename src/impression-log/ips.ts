@@ -82,11 +82,10 @@ export async function judgePolicy(options: JudgeOptions): Promise<PolicyReport> 
 }
 
 function policyOf(text: string): Explorer {
-  const explorer = Explorer.of(text === "greedy" ? "epsilon-greedy:0" : text);
+  const hint = "greedy, softmax:T with T above 0, or epsilon-greedy:E with E from 0 to 1";
+  const explorer = Explorer.of(text === "greedy" ? "epsilon-greedy:0" : text, hint);
   if (explorer.prior === undefined) return explorer;
-  throw new HashbrookError("usage", `--ips ${text}: a checkpoint's policy is one of its scores`, {
-    hint: "greedy, softmax:T or epsilon-greedy:E",
-  });
+  throw new HashbrookError("usage", `--ips ${text}: a checkpoint's policy is one of its scores`, { hint });
 }
 
 class Judge {

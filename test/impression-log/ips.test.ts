@@ -166,6 +166,8 @@ describe("a policy, judged by a log of what was shown by chance", () => {
       await expect(judge({ rewards: [bad] }), text).rejects.toThrow(says);
     }
     await expect(judge({ policy: "thompson" })).rejects.toMatchObject({ code: "usage" });
+    const hint = expect.not.stringContaining("thompson");
+    await expect(judge({ policy: "softmax:0" })).rejects.toMatchObject({ code: "usage", hint });
     await expect(judge({ policy: "best" })).rejects.toMatchObject({ code: "usage" });
   });
 });

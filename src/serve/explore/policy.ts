@@ -50,9 +50,10 @@ export class Explorer {
 
   /**
    * @param text `epsilon-greedy:E`, `softmax:T`, `thompson` or `thompson:PRIOR`
+   * @param hint what may be said where the text is none of these
    * @throws HashbrookError usage
    */
-  static of(text: string): Explorer {
+  static of(text: string, hint = WAYS): Explorer {
     const [kind, given, ...more] = text.split(":");
     const value = given === undefined ? undefined : number(given);
     if (more.length === 0 && kind === "epsilon-greedy" && value !== undefined && value <= 1)
@@ -60,9 +61,7 @@ export class Explorer {
     if (more.length === 0 && kind === "softmax" && value) return new Explorer(text, softmax(value));
     if (more.length === 0 && kind === "thompson" && (given === undefined || value))
       return new Explorer(text, thompson, value ?? 1);
-    throw new HashbrookError("usage", `${text}: no way to explore`, {
-      hint: "epsilon-greedy:E with E from 0 to 1, softmax:T with T above 0, or thompson",
-    });
+    throw new HashbrookError("usage", `${text}: no way to explore`, { hint });
   }
 
   /** The same for the same request's id and scores. */
@@ -78,6 +77,7 @@ export class Explorer {
   }
 }
 
+const WAYS = "epsilon-greedy:E with E from 0 to 1, softmax:T with T above 0, or thompson";
 const SEED = 0x6578706c6f7265n; // "explore"
 /** A probability of 0 or 1 has no logit: about that of the nearest float. */
 const MOST = 100;
