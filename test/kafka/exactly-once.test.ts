@@ -71,7 +71,7 @@ describeBroker("exactly once", () => {
     const at = `${1 + rng.below(45)} ${rng.below(2) === 0 ? "before" : "after"}`;
     const child = start(args, byStep ? at : undefined);
     if (byStep) return { child };
-    return { child, timer: setTimeout(() => child.kill("SIGKILL"), 300 + rng.below(1100)) };
+    return { child, timer: setTimeout(() => child.kill("SIGKILL"), 300 + rng.below(600)) };
   }
 
   /** Kills trainers until one ends by itself or `kills` have died; then lets one end. Returns how many died. */

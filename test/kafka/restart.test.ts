@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { KafkaAdmin, withAdmin } from "../../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
-import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
+import { digests, ended, run, start, temporary } from "../e2e/hashbrook.js";
 import {
   type BrokerFacts,
   describeBroker,
@@ -101,7 +101,7 @@ describeBroker("when the broker", () => {
       await producer.send(await unevenly(8000));
       await producer.close();
       const [calm, out] = [temporary(), temporary()];
-      expect(await ended(start(laneLine(broker, topic, calm, spec())))).toMatchObject({ status: 0 });
+      expect(await run(laneLine(broker, topic, calm, spec()))).toMatchObject({ status: 0 });
       const launcher = start(laneLine(broker, topic, out, spec(), ...processes));
       const end = ended(launcher);
       await said(launcher, /"examples":[1-9]/);
