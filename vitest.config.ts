@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { built } from "./test/built.js";
 
 /** Files that take over four seconds. They begin first, so that the workers end together; `npm run test:quick` leaves them out. */
 const LONG = [
@@ -53,41 +54,35 @@ const LONG = [
   "train/checkpointer",
 ].map((name) => `test/${name}.test.ts`);
 
-/** Those that start the program, brokers or npm: each gets a process of its own. */
+/** Those that start the program, brokers or npm. */
 const WHOLE = ["test/e2e/**", "test/kafka/**", "test/package/**"];
 
-/** Files that share a process stand together: a worker ends, with all modules it has loaded, where the next file wants one of its own. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId, project }: TestSpecification) => {
+    const rank = ({ moduleId }: TestSpecification) => {
       const long = LONG.findIndex((name) => moduleId.endsWith(name));
-      return (project.name === "whole" ? 0 : 1000) + (long < 0 ? LONG.length : long);
+      return long < 0 ? LONG.length : long;
     };
     return [...(await super.sort(files))].sort((a, b) => rank(a) - rank(b));
   }
 }
 
-const limits = {
-  testTimeout: 120_000,
-  hookTimeout: 120_000,
-  pool: "forks" as const,
-  setupFiles: ["test/equality.ts"],
-};
-
-export default defineConfig(({ mode }) => {
-  const quick = mode === "quick";
-  const parts = { include: ["test/**/*.test.ts"], exclude: [...WHOLE, ...(quick ? LONG : [])], isolate: false };
-  const wholes = { include: WHOLE.map((folder) => `${folder}/*.test.ts`), isolate: true };
-  return {
-    test: {
-      // Of those that wait for a broker or for a process, there may be one more than cores.
-      maxWorkers: 3,
-      sequence: { sequencer: LongestFirst },
-      globalSetup: ["test/temporary-folder.ts", "test/kafka/global-setup.ts"],
-      projects: [
-        { test: { name: "parts", ...limits, ...parts } },
-        ...(quick ? [] : [{ test: { name: "whole", ...limits, ...wholes } }]),
-      ],
-    },
-  };
-});
+export default defineConfig(({ mode }) => ({
+  plugins: [built()],
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: mode === "quick" ? [...WHOLE, ...LONG] : [],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // A process runs file after file, with the modules and threads that it has already; where files wait for a broker or a process, one
+    // more than cores has something to do.
+    pool: "forks",
+    isolate: false,
+    maxWorkers: 3,
+    // What test/built.ts names.
+    server: { deps: { external: [/\/dist\//] } },
+    sequence: { sequencer: LongestFirst },
+    setupFiles: ["test/equality.ts"],
+    globalSetup: ["test/temporary-folder.ts", "test/kafka/global-setup.ts"],
+  },
+}));
