@@ -2,6 +2,9 @@ import type { Warning } from "../train/report.js";
 
 const told = new Set<string>();
 
+/** A command begins: warnings of one before it are told anew. */
+export const forgetTold = (): void => told.clear();
+
 /** Tells warnings on standard error as plain lines, each of a kind and field once. */
 export function tellWarnings(warnings: readonly Warning[]): void {
   for (const { code, field, message, hint } of warnings) {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import kafkajs, { type Kafka, type KafkaConfig, type RetryOptions } from "kafkajs";
 import { systemFailure } from "../failure.js";
 import { registerCodecs } from "./codecs.js";
+import { forgetHalfAnswers } from "./half-answers.js";
 import type { KafkaOptions } from "./options.js";
 
 export type { Admin, Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
@@ -35,6 +36,7 @@ const levels: Readonly<Record<number, KafkaLogLevel>> = { 1: "error", 2: "warn",
  */
 export function createKafka(options: KafkaOptions, onLog?: (entry: KafkaLogEntry) => void): KafkaClient {
   registerCodecs();
+  forgetHalfAnswers();
   dropNegativeTimeouts();
   let lastError: string | undefined;
   const logCreator: KafkaConfig["logCreator"] = () => (entry) => {
