@@ -4,8 +4,9 @@ export type Sums = Float32Array | Uint16Array;
 const EXPONENT = 0x7f80_0000;
 const UPPER = 0xffff_0000;
 
-/** Rounds finite numbers to the nearest finite bf16 (the upper half of an f32; ties to even), in place: two bytes hold each. */
-export function roundToBf16(values: Float32Array): void {
+/** Rounds finite numbers to the nearest finite bf16 (the upper half of an f32; ties to even), in place: two bytes hold each. Halves are that. */
+export function roundToBf16(values: Sums): void {
+  if (values instanceof Uint16Array) return;
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < bits.length; i++) {
     const nearest = (bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) & UPPER;

@@ -55,11 +55,10 @@ export function packContribution(contribution: Contribution): Uint8Array {
 
 /** Rounds all sums of gradients, in place, so that whoever folds them has what travels. */
 export function roundGradients({ tables, dense }: Pick<Contribution, "tables" | "dense">): void {
-  const round = (sums: Sums) => void (sums instanceof Float32Array && roundToBf16(sums));
-  round(dense);
+  roundToBf16(dense);
   for (const { gradients, decoder, shards = [] } of tables) {
-    round(gradients);
-    for (const shard of shards) round(shard.gradients);
+    roundToBf16(gradients);
+    for (const shard of shards) roundToBf16(shard.gradients);
     if (decoder) roundToBf16(decoder.weights);
   }
 }

@@ -77,7 +77,7 @@ export function filesOnly(what: string): HashbrookError {
 }
 
 /** The error for a spec whose labels come from clicks: candidates are trained on labelled events. */
-export function joined({ name }: CompiledSpec): HashbrookError {
+export function labelledOnly({ name }: CompiledSpec): HashbrookError {
   return new HashbrookError(
     "usage",
     `${name}: tune trains on events that have their labels, and its come from clicks`,

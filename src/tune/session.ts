@@ -15,7 +15,7 @@ import { LEDGER_VERSION, Ledger } from "./ledger.js";
 import type { TuneOptions } from "./options.js";
 import type { Profile } from "./profile/profile.js";
 import { readProfile } from "./profile/read.js";
-import { budgetBytes, checkQuestion, fingerprintsOf, joined, type Question, specText } from "./question.js";
+import { budgetBytes, checkQuestion, fingerprintsOf, labelledOnly, type Question, specText } from "./question.js";
 import { LEAST_RATE_EVENTS, RATE_SHARE, rateSettings, underFactors, withTowerMap } from "./rates.js";
 import { type Schedule, schedule } from "./schedule.js";
 import { dimension, gridOf, randomSettings } from "./search.js";
@@ -66,7 +66,7 @@ export class Session {
   static async open(options: TuneOptions, versions: { readonly hashbrook: string }): Promise<Session> {
     const question = await questionOf(options);
     const spec = parseSpec(question.spec, options.model);
-    if (spec.join) throw joined(spec);
+    if (spec.join) throw labelledOnly(spec);
     const out = options.out ?? join("runs", `tune-${spec.name}`);
     const ledger = new Ledger(out);
     checkQuestion(ledger, question);

@@ -1,5 +1,5 @@
 import { setImmediate as passed } from "node:timers/promises";
-import { expect, it, vi } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { type Ask, Dispatcher, type Lane, type TurnResult } from "../../src/serve/dispatcher.js";
 
 /** A lane whose turns end when the test says so. */
@@ -31,6 +31,22 @@ async function asking(count: number) {
   return { lane, dispatcher, scores };
 }
 
+/** Requests of `count` turns of the event loop, one each, which take so many milliseconds. */
+async function turnByTurn(count: number, milliseconds: number) {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const lane = new HeldLane();
+  const dispatcher = new Dispatcher([lane]);
+  const scores: Promise<unknown>[] = [];
+  for (let i = 0; i < count; i++) {
+    scores.push(dispatcher.score(new Uint8Array(10), {}));
+    await passed();
+    vi.advanceTimersByTime(milliseconds);
+  }
+  return { lane, scores };
+}
+
+afterEach(() => vi.useRealTimers());
+
 it("a lane that left requests is given two turns, so that it does not wait for a busy main thread between its runs", async () => {
   const { lane, scores } = await asking(5);
   expect(lane.asked).toEqual([3]);
@@ -57,32 +73,15 @@ it("a lane that finishes all it is given takes what came meanwhile together, in 
 });
 
 it("requests that come turn after turn of the event loop are handed over together once a turn brings none, so that a thread is not woken for each", async () => {
-  vi.useFakeTimers({ toFake: ["performance"] });
-  const lane = new HeldLane();
-  const dispatcher = new Dispatcher([lane]);
-  const scores: Promise<unknown>[] = [];
-  for (let i = 0; i < 4; i++) {
-    scores.push(dispatcher.score(new Uint8Array(10), {}));
-    await passed();
-  }
+  const { lane, scores } = await turnByTurn(4, 0);
   await passed();
   expect(lane.asked).toEqual([4]);
   await lane.end([0, 1, 2, 3], 0);
-  vi.useRealTimers();
   expect(await Promise.all(scores)).toHaveLength(4);
 });
 
 it("requests that keep coming do not hold up those before them", async () => {
-  vi.useFakeTimers({ toFake: ["performance"] });
-  const lane = new HeldLane();
-  const dispatcher = new Dispatcher([lane]);
-  const scores: Promise<unknown>[] = [];
-  for (let i = 0; i < 4; i++) {
-    scores.push(dispatcher.score(new Uint8Array(10), {}));
-    await passed();
-    vi.advanceTimersByTime(0.3);
-  }
-  vi.useRealTimers();
+  const { lane, scores } = await turnByTurn(4, 0.3);
   expect(lane.asked).toEqual([3]);
   await lane.end([0, 1, 2], 0);
   await lane.end([3], 0);

@@ -64,26 +64,26 @@ export class OwnersClient implements RemoteRows {
    * @throws RoundOver
    */
   async ask(round: number, keys: RemoteKeys): Promise<RemoteVectors> {
-    const { count } = this.options;
-    const vectors = new Map([...keys].map(([table, parts]) => [table, Array<Float32Array>(parts.length)]));
-    const owners = Array.from({ length: count }, (_, owner) => owner);
-    await Promise.all(
-      owners.map(async (owner) => {
-        const mine = new Map([...keys].map(([table, parts]) => [table, this.of(owner, parts)]));
-        if ([...mine.values()].every((parts) => parts.length === 0)) return;
-        const answer = unpackVectors(await this.request(owner, this.rowsAsked(round, mine)));
-        for (const [table, rows] of answer) {
-          this.note(table, owner, rows.sizes);
-          for (const [i, part] of mine.get(table)!.entries())
-            vectors.get(table)![keys.get(table)!.indexOf(part)] = rows.vectors[i];
-        }
-      }),
-    );
-    return vectors;
+    const answered = new Map<ShardKeys, Float32Array>();
+    await this.byOwner(async (owner) => {
+      const mine = new Map([...keys].map(([table, parts]) => [table, this.of(owner, parts)]));
+      if ([...mine.values()].every((parts) => parts.length === 0)) return;
+      const answer = unpackVectors(await this.request(owner, this.rowsAsked(round, mine)));
+      for (const [table, { sizes, vectors }] of answer) {
+        this.note(table, owner, sizes);
+        for (const [i, part] of mine.get(table)!.entries()) answered.set(part, vectors[i]);
+      }
+    });
+    return new Map([...keys].map(([table, parts]) => [table, parts.map((part) => answered.get(part)!)]));
   }
 
   private of(owner: number, parts: readonly ShardKeys[]): ShardKeys[] {
     return parts.filter(({ shard }) => shard % this.options.count === owner);
+  }
+
+  /** All owners at once. */
+  private byOwner<T>(ask: (owner: number) => Promise<T>): Promise<T[]> {
+    return Promise.all(Array.from({ length: this.options.count }, (_, owner) => ask(owner)));
   }
 
   private rowsAsked(round: number, keys: RemoteKeys): Request {
@@ -122,7 +122,7 @@ export class OwnersClient implements RemoteRows {
    * @throws lanes_cut_off where an owner is away, and the run was told to end
    */
   async save(round: number): Promise<GivenFiles | null> {
-    const { count, out, run, stop } = this.options;
+    const { out, run, stop } = this.options;
     const directory = `shards-${round}-${process.pid}`;
     const asked: SaveAsked = { run, round, directory };
     const body = new TextEncoder().encode(JSON.stringify(asked));
@@ -131,11 +131,9 @@ export class OwnersClient implements RemoteRows {
       if (stop.aborted && systemClock.now() > last) throw ownerAway();
       return this.known!.isOver(round);
     };
-    const owners = Array.from({ length: count }, (_, owner) => owner);
+    const request = { path: PATHS.save, body, quietMs: SAVE_MS, isOver };
     try {
-      const answers = await Promise.all(
-        owners.map((owner) => this.request(owner, { path: PATHS.save, body, quietMs: SAVE_MS, isOver })),
-      );
+      const answers = await this.byOwner((owner) => this.request(owner, request));
       const saved = answers.map((answer) => JSON.parse(new TextDecoder().decode(answer)) as SavedShards);
       for (const [owner, { sizes }] of saved.entries())
         for (const [table, told] of Object.entries(sizes)) this.note(table, owner, told);
