@@ -121,10 +121,15 @@ export class Checkpointer {
     }
     this.writer().save(this.increment(examples, content, changes));
     this.pending = content.meta;
+    this.took(examples);
+    this.ahead = 0;
+  }
+
+  /** The next save's time goes from here. */
+  private took(examples: number): void {
     // Where a run begins is saved before anything is learned.
     if (examples > this.taken.examples) this.earlyMs = Math.max(EARLY_MS, 2 * this.earlyMs);
     this.taken = { examples, ms: this.options.clock.now() };
-    this.ahead = 0;
     this.countFrom(examples);
   }
 
@@ -163,15 +168,14 @@ export class Checkpointer {
 
   /** A full checkpoint, on which the increments build. */
   private saveWhole(examples: number, content: CheckpointContent): void {
-    const { store, keep, clock } = this.options;
+    const { store, keep } = this.options;
     const saved = store.save(examples, content);
     store.prune(keep);
     this.parent = store.reference(saved.path);
     if (!this.options.elsewhere) this.track();
     this.pending = content.meta;
     this.commit(saved);
-    this.taken = { examples, ms: clock.now() };
-    this.countFrom(examples);
+    this.took(examples);
   }
 
   private track(): void {

@@ -108,6 +108,9 @@ const digest = (data: Uint8Array): string => createHash("sha256").update(data).d
 
 const runs: Run[] = [];
 
+/** Nothing of theirs is in a checkpoint here. */
+const elsewhere = async () => ({ directory: temporaryDirectory(), entries: [] });
+
 afterEach(async () => {
   for (const run of runs.splice(0)) await run.checkpointer.close();
 });
@@ -225,6 +228,19 @@ describe("Checkpointer", () => {
     expect(patient.checkpointer.due(8)).toBe(false);
     patient.clock.ms = 3000;
     expect(patient.checkpointer.due(8)).toBe(true);
+  });
+
+  it("does not save every batch where other processes write files of each checkpoint, which is whole", async () => {
+    const run = new Run("exact", { every: null, seconds: 3, elsewhere });
+    for (const wait of [0, 500, 1000, 2000, 3000, 3000]) {
+      run.learn();
+      run.clock.ms += Math.max(0, wait - 1);
+      expect(run.checkpointer.due(run.examples), `before ${wait}`).toBe(wait === 0);
+      run.clock.ms += Math.min(1, wait);
+      expect(run.checkpointer.due(run.examples), `after ${wait}`).toBe(true);
+      await run.checkpointer.save(run.examples, run.content);
+    }
+    expect(run.committed).toEqual([8, 16, 24, 32, 40, 48]);
   });
 
   it("tells of a lost lock at the next batch, and at the end", async () => {
