@@ -21,7 +21,7 @@ export interface Ask {
   readonly tensors?: readonly BodyTensor[] | undefined;
 }
 
-/** What a lane says after a turn: what is finished, and how many requests it still has. */
+/** What a lane says amid a turn or after it: what is finished, and how many requests it still has. */
 export interface TurnResult {
   readonly outcomes: readonly Outcome[];
   readonly open: number;
@@ -29,8 +29,11 @@ export interface TurnResult {
 
 /** A place where requests are scored, one run at a time. */
 export interface Lane {
-  /** Takes requests, gives some up, and runs for a short while, at most until one is finished or another turn waits. */
-  turn(asked: readonly Ask[], dropped: readonly number[]): Promise<TurnResult>;
+  /**
+   * Takes requests, gives some up, and runs: at least once, at most until it has none left or another turn waits.
+   * @param told hears amid it what is finished, and every few milliseconds that it is still at work
+   */
+  turn(asked: readonly Ask[], dropped: readonly number[], told: (result: TurnResult) => void): Promise<TurnResult>;
 }
 
 interface Pending extends Ask {
@@ -42,8 +45,10 @@ interface Pending extends Ask {
 /** A lane takes at most so many requests and bytes in a turn, so that others have some, too. */
 const MOST_ASKED = 256;
 const MOST_BYTES = 1 << 20;
-/** A lane that has enough to do is given its next turn while it runs, so that it need not wait for who gives it. Few short requests are joined instead. */
+/** A lane that has enough to do is given more while it runs, so that it need not wait for who gives it. Few short requests are joined instead. */
 const MOST_TURNS = 2;
+/** What waits fills a run. */
+const FULL_BYTES = SHORT_BYTES;
 /** While every turn of the event loop brings another request, those before it wait for it so long (ms) at most: to hand each over alone takes as long as all else about a small one. */
 const JOIN_MS = 0.5;
 
@@ -52,11 +57,11 @@ interface Place {
   readonly lane: Lane;
   readonly given: Map<number, Pending>;
   turns: number;
-  /** Requests it had left after its last turn. */
+  /** Requests it had left when it was last heard of. */
   left: number;
 }
 
-/** Gives requests to lanes: at once to one that has nothing to do, and to a busy one all that came since its last turn. */
+/** Gives requests to lanes: at once to one that has nothing to do, and to a busy one all that came since it was given some. */
 export class Dispatcher {
   private readonly places: readonly Place[];
   private readonly mostAsked: number;
@@ -111,28 +116,38 @@ export class Dispatcher {
     this.refuseLate();
     for (let turns = 0; turns < MOST_TURNS; turns++) {
       const free = this.places.filter(
-        (place) => place.turns === turns && (turns === 0 || place.left > 0 || isLong(place)),
+        (place) => place.turns === turns && (turns === 0 || place.left > 0 || isLong(place) || this.full),
       );
       free.forEach((place, i) => {
         const asked = this.takeSome(free.length - i);
-        if (asked.length > 0 || (place.given.size > 0 && (turns === 0 || !isLong(place)))) void this.turn(place, asked);
+        const dropped = this.late(place.given);
+        const goesOn = turns === 0 && place.given.size > 0;
+        if (asked.length + dropped.length > 0 || goesOn) void this.turn(place, asked, dropped);
       });
     }
     if (this.waiting === 0) for (const resolve of this.rest.splice(0)) resolve();
   }
 
-  private async turn(place: Place, asked: readonly Pending[]): Promise<void> {
+  /** What waits is worth a run of its own. */
+  private get full(): boolean {
+    return this.queue.reduce((bytes, { body }) => bytes + body.byteLength, 0) >= FULL_BYTES;
+  }
+
+  private async turn(place: Place, asked: readonly Pending[], dropped: readonly number[]): Promise<void> {
     const { lane, given } = place;
-    const dropped = this.late(given);
+    const hear = ({ outcomes, open }: TurnResult) => {
+      place.left = open;
+      for (const outcome of outcomes) settle(given, outcome);
+    };
     for (const pending of asked) given.set(pending.id, pending);
     place.turns++;
     try {
-      const { outcomes, open } = await lane.turn(
-        asked.map(({ id, body, tensors }) => ({ id, body, tensors })),
-        dropped,
-      );
-      place.left = open;
-      for (const outcome of outcomes) settle(given, outcome);
+      const asks = asked.map(({ id, body, tensors }) => ({ id, body, tensors }));
+      const result = await lane.turn(asks, dropped, (part) => {
+        hear(part);
+        this.give();
+      });
+      hear(result);
     } catch (error) {
       for (const { reject } of given.values()) reject(error);
       given.clear();

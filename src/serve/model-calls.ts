@@ -86,7 +86,7 @@ export type ScoringCalls = {
   readonly attach: readonly [{ readonly model: SharedModel; readonly reader: number }, undefined];
   readonly detach: readonly [{ readonly id: number }, undefined];
   readonly unseen: readonly [{ readonly id: number }, readonly UnseenIds[]];
-  /** Takes requests of a host, gives some up, and runs a model as a `Lane` does; null: there is none. */
+  /** Takes requests of a host, gives some up, and runs a model as a `Lane` does, telling what is finished as it is; null: there is none. */
   readonly turn: readonly [
     {
       readonly host: number;
@@ -94,6 +94,7 @@ export type ScoringCalls = {
       readonly asked: PackedAsks;
       readonly dropped: readonly number[];
     },
+    PackedOutcomes,
     PackedOutcomes,
   ];
 };

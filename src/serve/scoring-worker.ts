@@ -2,14 +2,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../core/clock.js";
 import { AttachedModel } from "./attached-model.js";
-import { Engine, type Outcome } from "./engine.js";
-import type { ScoringCalls } from "./model-calls.js";
+import { Engine } from "./engine.js";
+import type { PackedOutcomes, ScoringCalls } from "./model-calls.js";
 import { packOutcomes, unpackAsks } from "./packing.js";
 import { answerCalls, Transferred } from "./thread-calls.js";
 import { TurnCount } from "./turn-count.js";
 
-/** A turn that has nothing to say ends after so many milliseconds, so that what is late or given up is heard of. */
-const TURN_MS = 10;
+/** A thread that has nothing to say for so many milliseconds says so, so that it is told what is late or given up. */
+const QUIET_MS = 10;
 
 const models = new Map<number, AttachedModel>();
 /** The requests of each host are runs of their own. */
@@ -25,22 +25,29 @@ function engineOf(host: number): Engine {
   return engine;
 }
 
-/** Runs until something is finished, or others want a turn. Handing every run back would take as long as a run where cores are busy. */
-async function runs(engine: Engine): Promise<readonly Outcome[]> {
-  const until = systemClock.now() + TURN_MS;
+/** Runs until nothing is left or others want a turn, and tells what is finished meanwhile: who gives turns may be busy for longer than a run takes. */
+async function runs(engine: Engine, tell: (part: Transferred<PackedOutcomes>) => void) {
+  let told = systemClock.now();
   for (;;) {
     const outcomes = await engine.run();
-    if (outcomes.length > 0 || engine.open === 0 || turns.waiting || systemClock.now() >= until) return outcomes;
+    const packed = packOutcomes(outcomes, engine.open);
+    const found = new Transferred(packed, [packed.scores.buffer]);
+    if (engine.open === 0 || turns.waiting) return found;
+    if (outcomes.length === 0 && systemClock.now() < told + QUIET_MS) continue;
+    tell(found);
+    told = systemClock.now();
   }
 }
 
 answerCalls<ScoringCalls>(parentPort!, {
   async attach({ model, reader }) {
+    turns.begin();
     const attached = await AttachedModel.attach(model, reader);
     models.set(model.id, attached);
   },
 
   async detach({ id }) {
+    turns.begin();
     const model = models.get(id);
     models.delete(id);
     if (model === current) current = undefined;
@@ -48,16 +55,16 @@ answerCalls<ScoringCalls>(parentPort!, {
   },
 
   unseen({ id }) {
+    turns.begin();
     return models.get(id)?.unseen ?? [];
   },
 
-  async turn({ host, model, asked, dropped }) {
+  turn({ host, model, asked, dropped }, tell) {
     turns.begin();
     const engine = engineOf(host);
     current = model === null ? undefined : models.get(model);
     for (const id of dropped) engine.drop(id);
     for (const ask of unpackAsks(asked)) engine.add(ask);
-    const packed = packOutcomes(await runs(engine), engine.open);
-    return new Transferred(packed, [packed.scores.buffer]);
+    return runs(engine, tell);
   },
 });

@@ -1,8 +1,8 @@
 import type { MessagePort, TransferListItem, Worker } from "node:worker_threads";
 import { fromPlainError, HashbrookError, type PlainError, toPlainError } from "../core/errors.js";
 
-/** What a thread can be asked, by name: what is sent and what comes back. */
-export type Calls = Readonly<Record<string, readonly [sent: unknown, answer: unknown]>>;
+/** What a thread can be asked, by name: what is sent, what comes back, and what may come before that. */
+export type Calls = Readonly<Record<string, readonly [sent: unknown, answer: unknown, part?: unknown]>>;
 
 /** In place of a call: the thread is to end. */
 const END = "end";
@@ -14,9 +14,10 @@ interface CallMessage {
 }
 type AnswerMessage =
   | { readonly call: number; readonly answer: unknown }
+  | { readonly call: number; readonly part: unknown }
   | { readonly call: number; readonly error: PlainError };
 
-/** An answer with memory that goes along. */
+/** An answer, or a part of it, with memory that goes along. */
 export class Transferred<T> {
   readonly answer: T;
   readonly list: readonly TransferListItem[];
@@ -27,10 +28,18 @@ export class Transferred<T> {
   }
 }
 
+/** Who waits for an answer. */
+interface Waiting {
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+  /** Hears what comes before it. */
+  hear(part: unknown): void;
+}
+
 /** Asks a thread, which answers one call after the other. */
 export class ThreadCalls<C extends Calls> {
   private readonly worker: Worker;
-  private readonly open = new Map<number, { resolve(answer: unknown): void; reject(error: unknown): void }>();
+  private readonly open = new Map<number, Waiting>();
   private readonly what: string;
   private next = 0;
   private dead: HashbrookError | null = null;
@@ -58,16 +67,17 @@ export class ThreadCalls<C extends Calls> {
     return this.dead === null;
   }
 
-  /** @throws HashbrookError what went wrong in the thread; internal where it has ended */
+  /** @param heard hears what comes before the answer @throws HashbrookError what went wrong in the thread; internal where it has ended */
   call<N extends keyof C & string>(
     name: N,
     sent: C[N][0],
     transfer: readonly TransferListItem[] = [],
+    heard: (part: C[N][2]) => void = () => {},
   ): Promise<C[N][1]> {
     if (this.dead) return Promise.reject(this.dead);
     return new Promise((resolve, reject) => {
       const call = this.next++;
-      this.open.set(call, { resolve: resolve as (answer: unknown) => void, reject });
+      this.open.set(call, { resolve: resolve as (answer: unknown) => void, reject, hear: heard });
       this.worker.postMessage({ call, name, sent } satisfies CallMessage, [...transfer]);
     });
   }
@@ -80,6 +90,10 @@ export class ThreadCalls<C extends Calls> {
 
   private settle(message: AnswerMessage): void {
     const waiting = this.open.get(message.call);
+    if ("part" in message) {
+      waiting?.hear(message.part);
+      return;
+    }
     this.open.delete(message.call);
     if ("error" in message) waiting?.reject(fromPlainError(message.error));
     else waiting?.resolve(message.answer);
@@ -93,8 +107,12 @@ export class ThreadCalls<C extends Calls> {
   }
 }
 
+type Found<T> = T | Transferred<T>;
 type Handlers<C extends Calls> = {
-  readonly [N in keyof C]: (sent: C[N][0]) => C[N][1] | Transferred<C[N][1]> | Promise<C[N][1] | Transferred<C[N][1]>>;
+  readonly [N in keyof C]: (
+    sent: C[N][0],
+    tell: (part: Found<C[N][2]>) => void,
+  ) => Found<C[N][1]> | Promise<Found<C[N][1]>>;
 };
 
 /** In the thread: answers calls in their order. */
@@ -111,10 +129,14 @@ async function answer<C extends Calls>(
   handlers: Handlers<C>,
 ): Promise<void> {
   try {
-    const found = await handlers[name](sent);
-    if (found instanceof Transferred) port.postMessage({ call, answer: found.answer }, [...found.list]);
-    else port.postMessage({ call, answer: found });
+    const found = await handlers[name](sent, (part) => post(port, call, "part", part));
+    post(port, call, "answer", found);
   } catch (error) {
     port.postMessage({ call, error: toPlainError(error) });
   }
+}
+
+function post(port: MessagePort, call: number, what: "answer" | "part", found: unknown): void {
+  if (found instanceof Transferred) port.postMessage({ call, [what]: found.answer }, [...found.list]);
+  else port.postMessage({ call, [what]: found });
 }

@@ -5,7 +5,7 @@ import type { CalibrationState, ServingState } from "../delta-log/state.js";
 import type { Dims } from "../spec/cut.js";
 import { specHash } from "../spec/hash.js";
 import type { ServingPrecision } from "../tables/table.js";
-import type { Ask, Lane, TurnResult } from "./dispatcher.js";
+import type { Lane } from "./dispatcher.js";
 import type { Found, Question } from "./embeddings/ask.js";
 import { notReady } from "./embeddings/steady.js";
 import { Gate } from "./gate.js";
@@ -37,34 +37,35 @@ class ScoringThread {
     this.calls = this.start();
   }
 
-  /** A run for the requests of host number `host`, by a model; null: there is none. */
-  async turn(
-    host: number,
-    model: number | null,
-    asked: readonly Ask[],
-    dropped: readonly number[],
-  ): Promise<TurnResult> {
+  /** Runs for the requests of host number `host`, by a model; null: there is none. */
+  async turn(host: number, model: number | null, ...[asked, dropped, told]: Parameters<Lane["turn"]>) {
     await this.ready;
     const packed = packAsks(asked);
-    this.turns.give();
-    const answer = await this.calls.call("turn", { host, model, asked: packed, dropped }, [packed.bytes.buffer]);
+    const sent = { host, model, asked: packed, dropped };
+    const answer = await this.call("turn", sent, [packed.bytes.buffer], (part) => told(unpackOutcomes(part)));
     this.starts = 0;
     return unpackOutcomes(answer);
   }
 
   async attach(model: SharedModel): Promise<void> {
-    await this.calls.call("attach", { model, reader: this.reader });
+    await this.call("attach", { model, reader: this.reader });
   }
 
   /** Where the thread has ended, it has let go of all. */
   async detach(id: number): Promise<void> {
-    await this.calls.call("detach", { id }).catch(() => undefined);
+    await this.call("detach", { id }).catch(() => undefined);
   }
 
   /** Nothing, where the thread has ended. */
   async unseen(id: number): Promise<readonly UnseenIds[]> {
-    return this.calls.call("unseen", { id }).catch(() => []);
+    return this.call("unseen", { id }).catch(() => []);
   }
+
+  /** Asks the thread, which sees it amid a turn. */
+  private call: ThreadCalls<ScoringCalls>["call"] = (...asked) => {
+    this.turns.give();
+    return this.calls.call(...asked);
+  };
 
   async close(): Promise<void> {
     this.closed = true;
@@ -109,7 +110,7 @@ export class ScoringThreads {
     let current: () => Current | null = () => null;
     const model = () => (current()?.model as ThreadModel | undefined)?.shared.id ?? null;
     const lanes = this.threads.map((thread): Lane => {
-      return { turn: (asked, dropped) => thread.turn(host, model(), asked, dropped) };
+      return { turn: (...asked) => thread.turn(host, model(), ...asked) };
     });
     return {
       lanes,

@@ -1,4 +1,4 @@
-/** How many turns a scoring thread was given and how many it has begun, so that it sees amid one whether another one waits. */
+/** How many calls a scoring thread was given and how many it has begun, so that it sees amid a turn whether another one waits. */
 export class TurnCount {
   /** To be handed to the thread. */
   readonly memory: SharedArrayBuffer;
@@ -10,17 +10,17 @@ export class TurnCount {
     this.given = new Int32Array(memory);
   }
 
-  /** A turn is about to be sent. */
+  /** A call is about to be sent. */
   give(): void {
     Atomics.add(this.given, 0, 1);
   }
 
-  /** In the thread: a turn has come. */
+  /** In the thread: a call has come. */
   begin(): void {
     this.begun = (this.begun + 1) | 0;
   }
 
-  /** In the thread: another turn was sent, and has not come. */
+  /** In the thread: another call was sent, and has not come. */
   get waiting(): boolean {
     return Atomics.load(this.given, 0) !== this.begun;
   }

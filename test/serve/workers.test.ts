@@ -7,6 +7,7 @@ import { Dispatcher } from "../../src/serve/dispatcher.js";
 import type { Current, Host, HostedModel } from "../../src/serve/host.js";
 import { LocalHost } from "../../src/serve/local-host.js";
 import { ScoringThreads } from "../../src/serve/threads.js";
+import type { TurnCount } from "../../src/serve/turn-count.js";
 import { servedSpecs, tower } from "./served-specs.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 
@@ -162,12 +163,15 @@ describe("in threads", () => {
     const hosted = await threads.open(trainer);
     const few = [candidate(new Rng(1))];
     const expected = await trainer.answers(few);
-    const [thread] = (pool as unknown as { threads: { calls: Calls }[] }).threads;
+    const [thread] = (pool as unknown as { threads: { calls: Calls; turns: TurnCount }[] }).threads;
     const large = Array.from({ length: 9_000 }, (_, i) => candidate(new Rng(i)));
     const [first] = await Promise.all([
       Promise.allSettled([threads.score(large), threads.score(large)]),
-      // No call: the thread fails over it.
-      sleep(1).then(() => thread.calls.worker.postMessage(null)),
+      sleep(1).then(() => {
+        thread.turns.give();
+        // No call: the thread fails over it, amid the first request.
+        thread.calls.worker.postMessage(null);
+      }),
     ]);
     const failed = first.filter((result) => result.status === "rejected");
     expect(failed.map(({ reason }) => reason)).toMatchObject([{ code: "internal", message: /a scoring thread ended/ }]);
