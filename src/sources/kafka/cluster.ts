@@ -24,18 +24,26 @@ export type Answer = { readonly batch: PartitionBatch } | { readonly partition: 
 export interface TopicCluster {
   /** Asks anew. */
   topic(): Promise<TopicFacts>;
-  /** Asks one broker, which answers at once when it has enough, or after a moment. */
-  fetch(leader: number, wanted: readonly Wanted[]): Promise<Answer[]>;
+  /** Asks one broker, which answers at once when it has enough, or after a while. @param soon after a moment, since more may be wanted by then */
+  fetch(leader: number, wanted: readonly Wanted[], soon: boolean): Promise<Answer[]>;
   close(): Promise<void>;
 }
 
 /**
  * The broker answers a fetch when it has so many bytes, or after so long: events in ones and twos would cost a request each,
- * thousands a second. Where a message is waited for (`PROMPT`), one is enough.
+ * thousands a second. Where a message is waited for (`PROMPT`), one is enough, and nothing is gained by asking again sooner.
  */
-export const FETCH = { minBytes: 64 << 10, maxWaitMs: 25, partitionBytes: 1 << 20, maxBytes: 16 << 20 } as const;
+export const FETCH: FetchSize = { minBytes: 64 << 10, maxWaitMs: 25, partitionBytes: 1 << 20, maxBytes: 16 << 20 };
 
-export const PROMPT = { ...FETCH, minBytes: 1 };
+export const PROMPT: FetchSize = { ...FETCH, minBytes: 1, maxWaitMs: 100 };
 
 /** How much of a fetch is waited for. */
-export type FetchSize = typeof PROMPT;
+export interface FetchSize {
+  readonly minBytes: number;
+  readonly maxWaitMs: number;
+  readonly partitionBytes: number;
+  readonly maxBytes: number;
+}
+
+/** How long a broker may wait. @param soon as for `TopicCluster.fetch` */
+export const waitOf = ({ maxWaitMs }: FetchSize, soon: boolean): number => (soon ? FETCH.maxWaitMs : maxWaitMs);

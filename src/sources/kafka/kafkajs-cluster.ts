@@ -1,6 +1,14 @@
 import { createRequire } from "node:module";
 import { createKafka, type Kafka } from "./client.js";
-import { type Answer, FETCH, type FetchSize, type TopicCluster, type TopicFacts, type Wanted } from "./cluster.js";
+import {
+  type Answer,
+  FETCH,
+  type FetchSize,
+  type TopicCluster,
+  type TopicFacts,
+  type Wanted,
+  waitOf,
+} from "./cluster.js";
 import { batchOf, type FetchedPartition } from "./fetched-batch.js";
 import type { KafkaOptions } from "./options.js";
 import { metadataPayload, topicIdIn } from "./topic-id.js";
@@ -72,7 +80,7 @@ export class KafkajsCluster implements TopicCluster {
     return { id: await this.id(), leaders: partitions.map(({ leader }) => leader) };
   }
 
-  async fetch(leader: number, wanted: readonly Wanted[]): Promise<Answer[]> {
+  async fetch(leader: number, wanted: readonly Wanted[], soon: boolean): Promise<Answer[]> {
     const broker = await this.cluster.findBroker({ nodeId: String(leader) });
     const { requests } = require("kafkajs/src/protocol/requests");
     const { Fetch: key } = require("kafkajs/src/protocol/requests/apiKeys");
@@ -85,7 +93,7 @@ export class KafkajsCluster implements TopicCluster {
       key,
       requests.Fetch,
     )({
-      maxWaitTime: this.size.maxWaitMs,
+      maxWaitTime: waitOf(this.size, soon),
       minBytes: this.size.minBytes,
       maxBytes: this.size.maxBytes,
       topics: [{ topic: this.topicName, partitions }],

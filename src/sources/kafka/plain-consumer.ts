@@ -106,7 +106,7 @@ export class PlainConsumer implements TopicConsumer {
   private async askOne(leader: number, wanted: readonly Wanted[]): Promise<void> {
     this.asked.add(leader);
     try {
-      const answers = leader < 0 ? [] : await this.cluster.fetch(leader, wanted);
+      const answers = leader < 0 ? [] : await this.cluster.fetch(leader, wanted, this.paused.size > 0);
       if (this.closed) return;
       const errors = answers.flatMap((answer) => this.take(answer) ?? []);
       if (errors.some((error) => UNKNOWN_TOPIC.includes(error)) && this.isGone(leader))

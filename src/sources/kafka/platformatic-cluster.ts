@@ -1,7 +1,15 @@
 import { createRequire } from "node:module";
 import { HashbrookError } from "../../core/errors.js";
 import { pemOf, registerCodecs } from "./client.js";
-import { type Answer, FETCH, type FetchSize, type TopicCluster, type TopicFacts, type Wanted } from "./cluster.js";
+import {
+  type Answer,
+  FETCH,
+  type FetchSize,
+  type TopicCluster,
+  type TopicFacts,
+  type Wanted,
+  waitOf,
+} from "./cluster.js";
 import { type AbortedTransaction, batchesIn, batchOf } from "./fetched-batch.js";
 import type { KafkaOptions } from "./options.js";
 
@@ -120,10 +128,10 @@ export class PlatformaticCluster implements TopicCluster {
     return { id: topicId.replaceAll("-", ""), leaders: sorted.map(({ leaderId }) => leaderId) };
   }
 
-  async fetch(leader: number, wanted: readonly Wanted[]): Promise<Answer[]> {
+  async fetch(leader: number, wanted: readonly Wanted[], soon: boolean): Promise<Answer[]> {
     const broker = this.brokers.find(({ nodeId }) => nodeId === leader);
     if (!broker || this.id === null) return wanted.map(({ partition }) => ({ partition, error: UNKNOWN_TOPIC_ID }));
-    const { error, found } = await this.send(await this.pool.get(broker), wanted);
+    const { error, found } = await this.send(await this.pool.get(broker), wanted, soon);
     if (error !== 0) return wanted.map(({ partition }) => ({ partition, error }));
     const offsets = new Map(wanted.map(({ partition, offset }) => [partition, offset]));
     return Promise.all(
@@ -139,7 +147,7 @@ export class PlatformaticCluster implements TopicCluster {
     return this.pool.close();
   }
 
-  private send(connection: Connection, wanted: readonly Wanted[]): Promise<{ error: number; found: Found[] }> {
+  private send(connection: Connection, wanted: readonly Wanted[], soon: boolean) {
     const partitions = wanted.map(({ partition, offset }) => ({
       partition,
       currentLeaderEpoch: -1,
@@ -148,10 +156,11 @@ export class PlatformaticCluster implements TopicCluster {
       partitionMaxBytes: this.size.partitionBytes,
     }));
     const topics = [{ topicId: this.id, partitions }];
-    const { maxWaitMs, minBytes, maxBytes } = this.size;
+    const { minBytes, maxBytes } = this.size;
+    const waitMs = waitOf(this.size, soon);
     const payload = () =>
-      this.library.fetchV13.createRequest(maxWaitMs, minBytes, maxBytes, READ_COMMITTED, 0, -1, topics, [], "");
-    return new Promise((resolve, reject) => {
+      this.library.fetchV13.createRequest(waitMs, minBytes, maxBytes, READ_COMMITTED, 0, -1, topics, [], "");
+    return new Promise<{ error: number; found: Found[] }>((resolve, reject) => {
       const done = (error: Error | null, answer: { error: number; found: Found[] }) =>
         error ? reject(error) : resolve(answer);
       connection.send(FETCH_KEY, FETCH_VERSION, payload, (_, __, ___, reader) => answerIn(reader), true, true, done);

@@ -1,10 +1,11 @@
 import { HashbrookError } from "../../core/errors.js";
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import type { TopicSpec } from "../../sources/kafka/open-topic.js";
-import { KafkaProducer } from "../../sources/kafka/producer.js";
+import { KafkaProducer, type KafkaRecord } from "../../sources/kafka/producer.js";
+import { Gathered } from "./gathered.js";
 import { type LaneRecord, packRecord, unpackRecord } from "./record.js";
 import type { Rounds, RoundsPlan } from "./rounds.js";
-import { beginWhole, joinWhole, makeWhole, wholeMarks } from "./whole-topic.js";
+import { beginWhole, joinWhole, makeWhole, REQUEST_BYTES, wholeMarks } from "./whole-topic.js";
 
 const WAIT_MS = 20;
 /** Records of a lane that wait for their round: a process that comes late reads no further ahead. */
@@ -24,6 +25,7 @@ type Notice = { readonly owner: OwnerNotice } | { readonly over: true };
 export class KafkaRounds implements Rounds {
   private readonly log: KafkaLog;
   private readonly producer: KafkaProducer;
+  private readonly records: Gathered<KafkaRecord>;
   private readonly lanes: number;
   private plan: RoundsPlan | null = null;
   /** By lane: records of rounds that are not folded, each round's first one. */
@@ -37,6 +39,7 @@ export class KafkaRounds implements Rounds {
   private constructor(log: KafkaLog, producer: KafkaProducer, lanes: number) {
     this.log = log;
     this.producer = producer;
+    this.records = new Gathered((records) => producer.send(records));
     this.lanes = lanes;
     this.queues = Array.from({ length: lanes }, () => []);
     this.next = Array<bigint>(lanes).fill(0n);
@@ -46,7 +49,7 @@ export class KafkaRounds implements Rounds {
   static async open(spec: TopicSpec, topic: string, lanes: number): Promise<KafkaRounds> {
     const hint = "name another topic with --rounds-topic: it is made with a partition for each lane";
     await makeWhole(spec, topic, { count: lanes, of: "lanes", hint });
-    const producer = await KafkaProducer.open(spec.kafka, topic);
+    const producer = await KafkaProducer.open(spec.kafka, topic, { batchBytes: REQUEST_BYTES });
     return new KafkaRounds(await joinWhole(spec, topic), producer, lanes);
   }
 
@@ -69,8 +72,8 @@ export class KafkaRounds implements Rounds {
     return this.plan;
   }
 
-  async send(record: LaneRecord): Promise<void> {
-    await this.producer.send([{ value: packRecord(record), partition: record.lane }]);
+  send(record: LaneRecord): Promise<void> {
+    return this.records.send([{ value: packRecord(record), partition: record.lane }]);
   }
 
   /** Says where an owner answers from now on. */

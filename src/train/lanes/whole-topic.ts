@@ -12,6 +12,9 @@ const KEPT_WHOLE = {
   "retention.bytes": "-1",
 };
 
+/** Bytes of one request: what several lanes bring to a round goes in few. */
+export const REQUEST_BYTES = 32 << 20;
+
 /** Partitions that a topic is to have, and what is to be done where it has others. */
 interface Partitions {
   readonly count: number;

@@ -1,12 +1,11 @@
 import type { KafkaLog } from "../../../sources/kafka/kafka-log.js";
 import type { TopicSpec } from "../../../sources/kafka/open-topic.js";
-import { KafkaProducer } from "../../../sources/kafka/producer.js";
-import { beginWhole, joinWhole, makeWhole } from "../whole-topic.js";
+import { KafkaProducer, type KafkaRecord } from "../../../sources/kafka/producer.js";
+import { Gathered } from "../gathered.js";
+import { beginWhole, joinWhole, makeWhole, REQUEST_BYTES } from "../whole-topic.js";
 import { nameOf, type Push, placeOf } from "./push.js";
 
 const WAIT_MS = 20;
-/** Bytes of one request: a lane's pushes go in few. */
-const REQUEST_BYTES = 32 << 20;
 
 /** The topic that carries what lanes bring to shards: partition s for the shards of number s. */
 export const rowsTopic = (roundsTopic: string): string => `${roundsTopic}.rows`;
@@ -22,9 +21,11 @@ const made = (spec: TopicSpec, topic: string, count: number): Promise<void> =>
 /** Sends what lanes bring to shards. */
 export class PushSender {
   private readonly producer: KafkaProducer;
+  private readonly pushes: Gathered<KafkaRecord>;
 
   private constructor(producer: KafkaProducer) {
     this.producer = producer;
+    this.pushes = new Gathered((records) => producer.send(records));
   }
 
   static async open(spec: TopicSpec, topic: string, shards: number): Promise<PushSender> {
@@ -34,7 +35,7 @@ export class PushSender {
 
   /** Until the brokers have all of them. */
   send(pushes: readonly Push[]): Promise<void> {
-    return this.producer.send(pushes.map(({ bytes, shard }) => ({ value: bytes, partition: shard })));
+    return this.pushes.send(pushes.map(({ bytes, shard }) => ({ value: bytes, partition: shard })));
   }
 
   close(): Promise<void> {
