@@ -76,7 +76,7 @@ function removeStale() {
 }
 
 /**
- * Puts the modules that a start loads into few files: the command line's and each thread's. Those of our own, and libraries that
+ * Puts the modules that a start loads into few files: the library's, the command line's and each thread's. Those of our own, and libraries that
  * are many small modules; the others are loaded as installed, seldom and on demand. The single modules stay beside, for who imports them.
  */
 async function bundle() {
@@ -85,17 +85,20 @@ async function bundle() {
   for (const door of ["./dist/schema/typebox.js", "./dist/schema/compile.js"])
     await build({ input: door, output: { file: door }, platform: "node", logLevel: "warn" });
   rmSync("dist/chunks", { recursive: true, force: true });
-  for (const entry of [
+  for (const entries of [
+    ["index", "portable/node", "portable/client"], // with one HashbrookError
     "cli/main",
     "train/workers/decode-worker",
     "train/workers/consumer-worker",
+    "train/workers/lanes-worker",
     "train/together/learner-worker",
     "checkpoints/writer-worker",
     "serve/model-worker",
     "serve/scoring-worker",
     "impression-log/log-worker",
   ]) {
-    const output = { dir: "dist", entryFileNames: `${entry}.js`, chunkFileNames: "chunks/[name]-[hash].js" };
-    await build({ input: `./dist/${entry}.js`, external, output, platform: "node", logLevel: "warn" });
+    const input = Object.fromEntries([entries].flat().map((entry) => [entry, `./dist/${entry}.js`]));
+    const output = { dir: "dist", entryFileNames: "[name].js", chunkFileNames: "chunks/[name]-[hash].js" };
+    await build({ input, external, output, platform: "node", logLevel: "warn" });
   }
 }

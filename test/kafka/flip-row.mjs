@@ -1,4 +1,5 @@
 // Loaded before all processes of a run with owners: flips a bit of the second owner's rows before its sixth round is folded.
+import "./single-modules.mjs";
 import { Lanes } from "../../dist/model/lanes.js";
 import { OwnerTraffic } from "../../dist/train/lanes/owners/traffic.js";
 

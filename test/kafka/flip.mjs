@@ -1,4 +1,5 @@
 // Loaded before a process that works lanes: flips a bit of its weights behind its fifth round.
+import "./single-modules.mjs";
 import { Lanes } from "../../dist/model/lanes.js";
 
 const { fold } = Lanes.prototype;
