@@ -35,7 +35,7 @@ export const errorFacts = {
   time_too_short: { exit: 2, status: 500 },
   ledger_mismatch: { exit: 5, status: 500 },
   ledger_damaged: { exit: 5, status: 500 },
-  checkpoint_missing: { exit: 5, status: 503 },
+  checkpoint_missing: { exit: 5, status: 404 },
   checkpoint_damaged: { exit: 5, status: 500 },
   checkpoint_mismatch: { exit: 5, status: 500 },
   checkpoint_write: { exit: 6, status: 500 },

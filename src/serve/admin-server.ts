@@ -1,7 +1,7 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Static, Type } from "../schema/typebox.js";
 import { type AppOptions, createApp } from "./app.js";
-import { checked, MODEL } from "./endpoint.js";
+import { checked, MODEL, parsed, refused } from "./endpoint.js";
 import type { Models } from "./models.js";
 import { strict } from "./schemas.js";
 import type { Scorer } from "./scorer.js";
@@ -55,7 +55,10 @@ interface Named<Body> {
 export function createAdminServer(models: Models, options: AdminOptions): FastifyInstance {
   const app = createApp(options, ENDPOINTS);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "string" }, app.getDefaultJsonParser("error", "error"));
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_: FastifyRequest, body: Buffer) =>
+    body.length > 0 ? parsed(body) : undefined,
+  );
+  app.setSchemaErrorFormatter((problems, at) => refused(at, problems, ENDPOINTS));
   app.get("/v1/models", async () => ({ models: models.all.map((model) => model.state()) }));
   app.post<Named<Static<typeof LoadBody>>>(
     `${PATH}::load`,
@@ -86,7 +89,7 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
   );
   app.post<Named<Static<typeof RollbackBody> | undefined>>(`${PATH}::rollback`, async (request) => {
     const model = models.model(request.params.name);
-    const { version: wanted } = checked(request, request.body ?? {}, RollbackBody, "body");
+    const { version: wanted } = checked(request, request.body ?? {}, RollbackBody, "body", ENDPOINTS);
     await model.rollback(wanted);
     return model.state();
   });

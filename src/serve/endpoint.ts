@@ -27,6 +27,8 @@ declare module "fastify" {
   }
 }
 
+const SCHEMA = "GET /openapi.json has the schema";
+
 /** Where a path names a model: a name has no colon, so that `:score` may follow. */
 export const MODEL = ":name([^:/]+)";
 
@@ -39,24 +41,33 @@ export function bytesOf({ body }: FastifyRequest): Uint8Array {
 /**
  * A part of a request that was parsed, when it is what the schema says.
  * @param at what the part is called: "options"
+ * @param hint where the schema is told
  * @throws HashbrookError request_invalid naming the place
  */
-export function checked<S extends TSchema>(request: FastifyRequest, value: unknown, schema: S, at: string): Static<S> {
+export function checked<S extends TSchema>(
+  request: FastifyRequest,
+  value: unknown,
+  schema: S,
+  at: string,
+  hint = SCHEMA,
+): Static<S> {
   const validate = request.compileValidationSchema(schema);
   if (validate(value)) return value as Static<S>;
-  const [first] = (validate.errors ?? []) as readonly Problem[];
-  const place = first.instancePath.replace(/\/(\d+)(?=\/|$)/g, "[$1]").replaceAll("/", ".");
-  const more = first.params.additionalProperty ?? first.params.allowedValues;
-  throw new HashbrookError(
-    "request_invalid",
-    `${at}${place}: ${first.message}${more === undefined ? "" : `: ${more}`}`,
-    { hint: "GET /openapi.json has the schema" },
-  );
+  throw refused(at, (validate.errors ?? []) as readonly Problem[], hint);
 }
 
+/** What is wrong with a part of a request that is not what its schema says. @param at as above @param hint as above */
+export function refused(at: string, [first]: readonly Problem[], hint: string): HashbrookError {
+  const place = first.instancePath.replace(/\/(\d+)(?=\/|$)/g, "[$1]").replaceAll("/", ".");
+  const more = first.params.additionalProperty ?? first.params.allowedValues;
+  const text = `${at}${place}: ${first.message}${more === undefined ? "" : `: ${more}`}`;
+  return new HashbrookError("request_invalid", text, { hint });
+}
+
+/** What Ajv says. */
 interface Problem {
   readonly instancePath: string;
-  readonly message: string;
+  readonly message?: string;
   readonly params: { readonly additionalProperty?: string; readonly allowedValues?: readonly string[] };
 }
 

@@ -43,7 +43,7 @@ export class Models {
   model(name?: string): ServedModel {
     const found = this.find(name);
     if (found) return found;
-    const names = this.all.map(nameOf).join(", ");
+    const names = this.all.map(({ called }) => called).join(", ");
     const asked = name === undefined ? "there are several models: name one" : `model ${name}: is not served`;
     throw new HashbrookError("model_unknown", asked, { hint: `models here: ${names}` });
   }
@@ -63,13 +63,8 @@ export class Models {
 
   private find(name?: string): ServedModel | undefined {
     if (name === undefined) return this.byName.size === 1 ? this.all[0] : undefined;
-    return this.byName.get(name) ?? this.all.find((model) => model.name === "" && nameOf(model) === name);
+    return this.byName.get(name) ?? this.all.find((model) => model.name === "" && model.called === name);
   }
-}
-
-/** What a model is called: as the server was told, or as its spec says. */
-export function nameOf(model: ServedModel): string {
-  return model.name || (model.stable.version?.model ?? "");
 }
 
 /** Requests of one key are answered by one label: a user, a session. */

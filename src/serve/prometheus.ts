@@ -3,7 +3,7 @@ import { systemClock } from "../core/clock.js";
 import type { ReplicaStatus } from "../delta-log/replica.js";
 import type { LogCounts } from "./impressions.js";
 import { TrafficWindow } from "./live/window.js";
-import { type Models, nameOf } from "./models.js";
+import type { Models } from "./models.js";
 import type { Health } from "./scorer.js";
 
 /** Seconds; an answer should take milliseconds. */
@@ -178,7 +178,7 @@ export class ServeMetrics {
         for (const model of models.all) {
           for (const [label, { slices }] of model.labelled) {
             for (const { slice, ...ratios } of slices) {
-              const of = { model: nameOf(model), label, slice: slice ?? "" };
+              const of = { model: model.called, label, slice: slice ?? "" };
               for (const probability of ["raw", "calibrated"] as const)
                 if (ratios[probability] !== null) this.set({ ...of, probability }, ratios[probability]);
             }
@@ -213,7 +213,7 @@ export class ServeMetrics {
         for (const model of models.all) {
           for (const [label, scorer] of model.labelled) {
             const value = read(scorer.health());
-            if (value !== null) this.inc({ model: nameOf(model), label }, value);
+            if (value !== null) this.inc({ model: model.called, label }, value);
           }
         }
       },

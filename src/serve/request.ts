@@ -93,7 +93,8 @@ function checkShape(parsed: unknown, maxCandidates: number): void {
   if (!isObject(parsed))
     throw invalid("body: must be an object", 'send {"context": {...}, "candidates": [{...}, ...]}');
   for (const name of Object.keys(parsed)) {
-    if (!MEMBERS.includes(name)) throw invalid(`body.${name}: unknown member`, `allowed: ${MEMBERS.join(", ")}`);
+    if (!MEMBERS.includes(name))
+      throw invalid(`body.${name}: unknown member`, "allowed: context, candidates or columns, options");
   }
   if (parsed.context != null && !isObject(parsed.context)) throw invalid("context: must be an object");
   if (parsed.options !== undefined && !isObject(parsed.options)) throw invalid("options: must be an object");

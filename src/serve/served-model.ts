@@ -30,7 +30,7 @@ export interface Wanted {
 
 /** How a model is served. */
 export interface ServedState {
-  /** What requests call it; empty: as its spec says. */
+  /** What requests call it. */
   readonly name: string;
   /** The version of each label; null where the label is on none. */
   readonly labels: Readonly<Record<Label, number | null>>;
@@ -64,6 +64,11 @@ export class ServedModel {
     this.name = name;
     this.loaded.push(stable);
     this.byLabel.set("stable", stable);
+  }
+
+  /** `name`, or the spec's; empty before a first snapshot. */
+  get called(): string {
+    return this.name || (this.stable.version?.model ?? "");
   }
 
   /** What answers, but for the canary's share. */
@@ -142,7 +147,7 @@ export class ServedModel {
     if (stable.watches) return stable.goBack(version);
     if (version !== undefined && version === stable.version?.version) return;
     if (version !== undefined) throw this.notLoaded(version);
-    throw new HashbrookError("model_unknown", `model ${this.name}: has no previous version`, {
+    throw new HashbrookError("model_unknown", `model ${this.called}: has no previous version`, {
       hint: "load one with :load, then move the label with :labels",
     });
   }
@@ -169,7 +174,7 @@ export class ServedModel {
   state(): ServedState {
     const versionAt = (label: Label) => versionIn(this.byLabel.get(label));
     return {
-      name: this.name,
+      name: this.called,
       labels: { stable: versionAt("stable"), canary: versionAt("canary"), shadow: versionAt("shadow") },
       canary_share: this.canaryShare,
       previous: versionIn(this.previous),
@@ -192,7 +197,7 @@ export class ServedModel {
   private labelOf(label: Label): ServedVersion {
     const found = this.byLabel.get(label);
     if (found) return found;
-    throw new HashbrookError("model_unknown", `model ${this.name}: no version is ${label}`, {
+    throw new HashbrookError("model_unknown", `model ${this.called}: no version is ${label}`, {
       hint: `labels here: ${[...this.byLabel.keys()].join(", ")}`,
     });
   }
@@ -205,7 +210,7 @@ export class ServedModel {
 
   private notLoaded(version: number): HashbrookError {
     const here = this.loaded.map((other) => versionIn(other) ?? "none yet").join(", ");
-    return new HashbrookError("model_unknown", `model ${this.name}: version ${version} is not loaded`, {
+    return new HashbrookError("model_unknown", `model ${this.called}: version ${version} is not loaded`, {
       hint: `versions here: ${here}`,
     });
   }

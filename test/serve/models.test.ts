@@ -102,17 +102,39 @@ describe("a server of several models", () => {
 
   it.each([
     ["feed:labels", { stable: 3 }, 404, "model_unknown"],
-    ["feed:labels", { stable: null }, 400, "bad_request"],
-    ["feed:labels", { canary_share: 1.5 }, 400, "bad_request"],
-    ["feed:labels", { canary_share: "0.5" }, 400, "bad_request"],
-    ["feed:labels", { latest: 2000 }, 400, "bad_request"],
-    ["feed:load", { checkpoint: "nowhere/at/all" }, 503, "checkpoint_missing"],
+    ["feed:labels", { stable: null }, 400, "request_invalid"],
+    ["feed:labels", { canary_share: 1.5 }, 400, "request_invalid"],
+    ["feed:labels", { canary_share: "0.5" }, 400, "request_invalid"],
+    ["feed:labels", { latest: 2000 }, 400, "request_invalid"],
+    ["feed:load", { checkpoint: "nowhere/at/all" }, 404, "checkpoint_missing"],
     ["shop:rollback", undefined, 404, "model_unknown"],
     ["feed:destroy", undefined, 404, "not_found"],
   ])("refuses %s %j and changes nothing", async (action, body, status, code) => {
     const before = models.model("feed").state();
     expect(await control(action, body)).toMatchObject({ status, code, hint: expect.any(String) });
     expect(models.model("feed").state()).toEqual(before);
+  });
+
+  it("calls a model that was given no name as its spec does: errors and the admin's state named none", async () => {
+    const scorer = await Scorer.load(files.older);
+    const model = Models.of(scorer).model();
+    const name = scorer.version!.model;
+    expect(model.state().name).toBe(name);
+    expect(() => model.choose({ version: 3 })).toThrow(`model ${name}: version 3 is not loaded`);
+    await expect(model.rollback()).rejects.toThrow(`model ${name}: has no previous version`);
+    await scorer.close();
+  });
+
+  it("tells what is wrong with an order as it does of a request, member first", async () => {
+    expect(await control("ads:labels", { canary_share: 1.5 })).toMatchObject({
+      error: "body.canary_share: must be <= 1",
+    });
+    const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+    const cut = await admin.inject({ method: "POST", url: "/v1/models/ads:labels", headers, payload: '{"stable": 1' });
+    expect(cut.json()).toMatchObject({
+      code: "request_invalid",
+      error: expect.stringMatching(/^body: not valid JSON/),
+    });
   });
 
   it("takes no orders without the token", async () => {

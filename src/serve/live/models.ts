@@ -1,4 +1,4 @@
-import { type Models, nameOf } from "../models.js";
+import type { Models } from "../models.js";
 import type { TableFill } from "./fill.js";
 import type { ServedQuality } from "./quality.js";
 import type { UnseenIds } from "./unseen.js";
@@ -28,7 +28,7 @@ export function liveModels(models: Models): Promise<LiveModel[]> {
     const { stable, ready } = model;
     const { version, replica } = stable.health();
     const [learned, hash] = [version?.version ?? null, version?.spec_hash ?? null];
-    const made = { name: nameOf(model), model: version?.model ?? null, version: learned, spec_hash: hash };
+    const made = { name: model.called, model: version?.model ?? null, version: learned, spec_hash: hash };
     const { tables = [], unseen = [] } = (await stable.facts()) ?? {};
     return { ...made, ready, staleness: replica?.staleness ?? null, quality: stable.quality, tables, unseen };
   });

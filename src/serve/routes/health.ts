@@ -1,6 +1,6 @@
 import type { ReplicaStatus } from "../../delta-log/replica.js";
 import { addHealth } from "../health.js";
-import { type Models, nameOf } from "../models.js";
+import type { Models } from "../models.js";
 import type { Scorer } from "../scorer.js";
 import type { ServedModel } from "../served-model.js";
 import type { Routes } from "./context.js";
@@ -10,7 +10,7 @@ export const healthRoutes: Routes = (app, { models, metrics }) =>
   addHealth(app, { readiness: () => readiness(models), metrics });
 
 function readiness({ ready, all }: Models): { readonly ready: boolean } {
-  const named = (model: ServedModel) => ({ name: nameOf(model), ...standing(model.stable), ready: model.ready });
+  const named = (model: ServedModel) => ({ name: model.called, ...standing(model.stable), ready: model.ready });
   const told = all.length === 1 ? standing(all[0].stable) : { models: all.map(named) };
   return { ...told, ready };
 }

@@ -1,7 +1,6 @@
 import { HashbrookError } from "../../core/errors.js";
 import { MODEL } from "../endpoint.js";
 import { cardOf } from "../model-card.js";
-import { nameOf } from "../models.js";
 import { ModelAnswer, ModelsAnswer } from "../schemas.js";
 import type { Routes } from "./context.js";
 
@@ -10,7 +9,7 @@ export const modelRoutes: Routes = (app, { models }) => {
   app.get("/v1/models", { config: { endpoint: { summary: "The models here", answer: ModelsAnswer } } }, async () => ({
     models: models.all.flatMap((model) => {
       const { version } = model.stable;
-      return version ? [{ name: nameOf(model), ...version }] : [];
+      return version ? [{ name: model.called, ...version }] : [];
     }),
   }));
   const summary = "A model: its version, its fields and what a missing one means, its tables";

@@ -5,7 +5,7 @@ import { bytesOf, checked, type Endpoint, MODEL, parsed } from "../endpoint.js";
 import type { Scored } from "../engine.js";
 import { best, explained } from "../explain.js";
 import type { Drawn } from "../explore/policy.js";
-import { keyOf, nameOf } from "../models.js";
+import { keyOf } from "../models.js";
 import { ScoreAnswer, ScoreBody, ScoreRequestOptions } from "../schemas.js";
 import type { Scorer } from "../scorer.js";
 import type { Label, ServedModel, Wanted } from "../served-model.js";
@@ -26,7 +26,7 @@ export const scoreRoutes: Routes = (app, context) => {
   const route = { onResponse: count, config: { endpoint } };
   const score = (request: FastifyRequest, name?: string, wanted: Wanted = {}) => {
     const model = models.model(name);
-    request.model = nameOf(model);
+    request.model = model.called;
     return answer(model, model.choose({ key: keyOf(request), ...wanted }), request);
   };
   app.post("/v1/score", route, (request) => score(request));

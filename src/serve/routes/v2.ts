@@ -6,7 +6,7 @@ import { readBody } from "../body.js";
 import { limitsOf } from "../deadline.js";
 import { bytesOf, type Endpoint } from "../endpoint.js";
 import type { Scored } from "../engine.js";
-import { keyOf, nameOf } from "../models.js";
+import { keyOf } from "../models.js";
 import { packageVersion } from "../package-version.js";
 import type { Scorer } from "../scorer.js";
 import type { ServedModel } from "../served-model.js";
@@ -49,7 +49,7 @@ export const v2Routes: Routes = (app, context) => {
   }));
   app.get("/v2/models/stats", { config: { endpoint: stats } }, async () =>
     statisticsOf(
-      models.all.map((one) => ({ name: nameOf(one), scorer: one.stable })),
+      models.all.map((one) => ({ name: one.called, scorer: one.stable })),
       counts,
     ),
   );
@@ -87,7 +87,7 @@ function chosen(
 ): { name: string; model: ServedModel; scorer: Scorer } {
   const model = models.model(name);
   const scorer = model.choose(version === undefined ? { key } : { version: Number(version) });
-  return { name: nameOf(model), model, scorer };
+  return { name: model.called, model, scorer };
 }
 
 /** What binary tensors lack is told by reading them as JSON, which may also find that they lack nothing. */
