@@ -1,4 +1,4 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { withCandidates } from "../columns.js";
 import { limitsOf } from "../deadline.js";
 import { bytesOf, checked, type Endpoint, MODEL, parsed } from "../endpoint.js";
@@ -9,6 +9,7 @@ import { keyOf } from "../models.js";
 import { ScoreAnswer, ScoreBody, ScoreRequestOptions } from "../schemas.js";
 import type { Scorer } from "../scorer.js";
 import type { Label, ServedModel, Wanted } from "../served-model.js";
+import { type Answer, hasLongList, slicedJson } from "../sliced-json.js";
 import type { Routes } from "./context.js";
 
 const endpoint: Endpoint = {
@@ -24,21 +25,24 @@ const endpoint: Endpoint = {
 export const scoreRoutes: Routes = (app, context) => {
   const { models, count } = context;
   const route = { onResponse: count, config: { endpoint } };
-  const score = (request: FastifyRequest, name?: string, wanted: Wanted = {}) => {
+  const score = async (request: FastifyRequest, reply: FastifyReply, name?: string, wanted: Wanted = {}) => {
     const model = models.model(name);
     request.model = model.called;
-    return answer(model, model.choose({ key: keyOf(request), ...wanted }), request);
+    const answered = await answer(model, model.choose({ key: keyOf(request), ...wanted }), request);
+    if (!hasLongList(answered)) return answered;
+    reply.type("application/json; charset=utf-8");
+    return slicedJson(answered);
   };
-  app.post("/v1/score", route, (request) => score(request));
-  app.post<Named>(`/v1/models/${MODEL}::score`, route, (request) => score(request, request.params.name));
-  app.post<Named>(`/v1/models/${MODEL}/versions/:version(\\d+)::score`, route, (request) =>
-    score(request, request.params.name, { version: Number(request.params.version) }),
+  app.post("/v1/score", route, (request, reply) => score(request, reply));
+  app.post<Named>(`/v1/models/${MODEL}::score`, route, (request, reply) => score(request, reply, request.params.name));
+  app.post<Named>(`/v1/models/${MODEL}/versions/:version(\\d+)::score`, route, (request, reply) =>
+    score(request, reply, request.params.name, { version: Number(request.params.version) }),
   );
-  app.post<Named>(`/v1/models/${MODEL}/labels/:label([^:/]+)::score`, route, (request) =>
-    score(request, request.params.name, { label: request.params.label as Label }),
+  app.post<Named>(`/v1/models/${MODEL}/labels/:label([^:/]+)::score`, route, (request, reply) =>
+    score(request, reply, request.params.name, { label: request.params.label as Label }),
   );
 
-  async function answer(model: ServedModel, scorer: Scorer, request: FastifyRequest): Promise<object> {
+  async function answer(model: ServedModel, scorer: Scorer, request: FastifyRequest): Promise<Answer> {
     const body = withCandidates(bytesOf(request));
     const scored = await scorer.scored(body, limitsOf(request));
     context.scored(request, model, () => body, scored);
@@ -75,7 +79,7 @@ interface Named {
 }
 
 /** An answer without what was not asked for. */
-function plain({ scores, calibrated, model, ignored }: Scored): object {
+function plain({ scores, calibrated, model, ignored }: Scored): Answer {
   const numbers = { scores: Array.from(scores), ...(calibrated && { calibrated: Array.from(calibrated) }) };
   return { ...numbers, ...model, ...(ignored.length > 0 && { ignored }) };
 }
