@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openCheckpoint } from "../src/checkpoints/store.js";
 import { specOf } from "../src/model/load.js";
+import type { CompiledSpec } from "../src/spec/compiled.js";
 import { closedLoop } from "./lib/closed-loop.js";
 import { openLoop } from "./lib/open-loop.js";
 import { lateness } from "./serving/lateness.js";
 import { bodyOf, served, trained } from "./serving/model.js";
-import { bareRun, decoding } from "./serving/parts.js";
+import { bareBeside, bareRun, decoding } from "./serving/parts.js";
 import { reload } from "./serving/reload.js";
 import { constant, server, unjoined, withServer } from "./serving/servers.js";
 
@@ -23,7 +24,7 @@ interface Options {
 
 /**
  * Deep Crossing of 256-256 over ten fields behind HTTP, the load on the same cores: one candidate beside a fastify route that answers a
- * constant, a hundred beside the bare ONNX run in one thread, one beside requests of 10,000; requests joined in runs and not; 39 fields and
+ * constant, a hundred beside the bare ONNX run in one thread (alone, and while the constant is asked as often), one beside requests of 10,000; requests joined in runs and not; 39 fields and
  * 512-256; a newer checkpoint taken over under load. Decoding a hundred candidates beside JSON.parse with xxhash-wasm.
  * @throws Error where there is no part of a name
  */
@@ -66,12 +67,15 @@ function partsOf(options: Options, inside: (name: string) => string): Record<str
 const body = (count: number) => bodyOf(TEN, count);
 
 async function one(out: string, large: number, ms: number): Promise<object> {
-  const still = await withServer(constant(), ({ url }) => closedLoop(url, body(1), 64, ms));
+  const still = await withServer(constant(), async ({ url }) => {
+    await closedLoop(url, body(1), 16, ms / 2);
+    return closedLoop(url, body(1), 64, ms);
+  });
   const [found, alone] = await withServer(server(out), async ({ url }) => {
-    await closedLoop(url, body(1), 16, ms / 4);
+    await closedLoop(url, body(1), 16, ms / 2);
     return [await closedLoop(url, body(1), 64, ms), await closedLoop(url, body(1), 1, ms)];
   });
-  const rates = { rate: 0.7 * found.requests_per_second, constantRate: 0.7 * still.requests_per_second };
+  const rates = { peak: found.requests_per_second, constantPeak: still.requests_per_second };
   return {
     constant_64_connections: still,
     one_candidate_64_connections: found,
@@ -82,9 +86,10 @@ async function one(out: string, large: number, ms: number): Promise<object> {
 }
 
 async function hundred(out: string, ms: number): Promise<object> {
-  const bare = await bareRun(specOf(openCheckpoint(out)), ms);
-  return withServer(server(out), async ({ url }) => {
-    await closedLoop(url, body(100), 16, ms / 2);
+  const spec = specOf(openCheckpoint(out));
+  const bare = await bareRun(spec, ms);
+  const asked = await withServer(server(out), async ({ url }) => {
+    await closedLoop(url, body(100), 16, ms);
     const found = await closedLoop(url, body(100), 16, ms);
     const flooded = await openLoop(url, body(100), 3 * found.requests_per_second, ms);
     const recovered = await openLoop(url, body(100), 0.5 * found.requests_per_second, ms);
@@ -97,6 +102,17 @@ async function hundred(out: string, ms: number): Promise<object> {
       hundred_candidates_at_half_right_after: recovered,
     };
   });
+  const rate = asked.hundred_candidates_16_connections.requests_per_second;
+  return { ...asked, ...(await beside(spec, body(100), rate, ms)) };
+}
+
+/** What the bare run has left where HTTP and the clients have the same cores. */
+async function beside(spec: CompiledSpec, body: Uint8Array, perSecond: number, ms: number): Promise<object> {
+  const found = await bareBeside(spec, body, perSecond, ms);
+  return {
+    bare_onnx_beside_a_constant: Math.round(found),
+    of_bare_beside_a_constant: ratio(100 * perSecond, found),
+  };
 }
 
 async function apart(out: string, ms: number): Promise<object> {
@@ -115,9 +131,9 @@ async function many(folder: string, { smoke }: Options): Promise<object> {
   const out = trained(MANY, folder, 2560);
   const spec = specOf(openCheckpoint(out));
   const bare = await bareRun(spec, ms);
-  return withServer(server(out), async ({ url }) => {
-    const body = bodyOf(MANY, 100);
-    await closedLoop(url, body, 16, ms / 4);
+  const body = bodyOf(MANY, 100);
+  const asked = await withServer(server(out), async ({ url }) => {
+    await closedLoop(url, body, 16, ms);
     const hundred = await closedLoop(url, body, 16, ms);
     return {
       decode: await decoding(MANY, spec, smoke ? 20 : 200),
@@ -127,4 +143,6 @@ async function many(folder: string, { smoke }: Options): Promise<object> {
       hundred_candidates_at_half: await openLoop(url, body, 0.5 * hundred.requests_per_second, ms),
     };
   });
+  const rate = asked.hundred_candidates_16_connections.requests_per_second;
+  return { ...asked, ...(await beside(spec, body, rate, ms)) };
 }

@@ -8,10 +8,10 @@ const model = served(10, 5000, [256, 256]);
 
 /** How requests of one candidate are sent. */
 interface Sending {
-  /** Requests a second, whatever is answered. */
-  readonly rate: number;
-  /** The same share of what the constant answers at most. */
-  readonly constantRate: number;
+  /** Requests a second that ours answers at most: shares of it are sent, whatever is answered. */
+  readonly peak: number;
+  /** What the constant answers at most. */
+  readonly constantPeak: number;
   /** Candidates of the requests beside others. */
   readonly many: number;
   readonly ms: number;
@@ -32,15 +32,19 @@ export async function lateness(out: string, sending: Sending): Promise<object> {
       const own: Percentiles[] = [];
       for (let turn = 0; turn < ROUNDS; turn++) {
         turns.push({ still: await asked(still, sending), ours: await asked(ours, sending) });
-        own.push(await openLoop(still.url, bodyOf(model, 1), sending.constantRate, sending.ms));
+        own.push(await openLoop(still.url, bodyOf(model, 1), 0.7 * sending.constantPeak, sending.ms));
       }
-      const told = (what: "atRate" | "beside") => ({
+      const told = (what: keyof Asked) => ({
         ...medians(turns.map(({ ours }) => ours[what])),
         constant: medians(turns.map(({ still }) => still[what])),
         times_the_constant: medians(turns.map(({ ours, still }) => ratios(ours[what], still[what]))),
       });
       const atRate = { ...told("atRate"), constant_at_70_percent_of_its_own: medians(own) };
-      return { one_candidate_at_70_percent: atRate, one_candidate_beside_10000: told("beside") };
+      return {
+        one_candidate_at_30_percent: told("atLess"),
+        one_candidate_at_70_percent: atRate,
+        one_candidate_beside_10000: told("beside"),
+      };
     }),
   );
 }
@@ -51,13 +55,14 @@ interface Percentiles {
   readonly p99: number;
 }
 
-type Asked = Record<"atRate" | "beside", Percentiles>;
+type Asked = Record<"atLess" | "atRate" | "beside", Percentiles>;
 
-async function asked({ url }: Running, { rate, many, ms }: Sending): Promise<Asked> {
+async function asked({ url }: Running, { peak, many, ms }: Sending): Promise<Asked> {
   const one = bodyOf(model, 1);
-  const atRate = await openLoop(url, one, rate, ms);
+  const atLess = await openLoop(url, one, 0.3 * peak, ms);
+  const atRate = await openLoop(url, one, 0.7 * peak, ms);
   const [beside] = await Promise.all([closedLoop(url, one, 1, ms), closedLoop(url, bodyOf(model, many), 2, ms)]);
-  return { atRate, beside };
+  return { atLess, atRate, beside };
 }
 
 const ratios = (a: Percentiles, b: Percentiles) => ({ p50: a.p50 / b.p50, p99: a.p99 / b.p99 });

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import xxhash from "xxhash-wasm";
 import { batchLayout } from "../../src/core/batch.js";
 import { Decoder } from "../../src/decode/decoder.js";
@@ -7,7 +9,9 @@ import { towerShape } from "../../src/model/tower-shape.js";
 import { loadOnnxruntime } from "../../src/runtimes/onnxruntime.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { buildTower } from "../../src/towers/tower.js";
+import { openLoop } from "../lib/open-loop.js";
 import { bodyOf, type Served } from "./model.js";
+import { constant, withServer } from "./servers.js";
 
 /** Candidates a second of the tower's graph alone, in runs of 256, one thread. */
 export async function bareRun(spec: CompiledSpec, ms: number): Promise<number> {
@@ -29,6 +33,18 @@ export async function bareRun(spec: CompiledSpec, ms: number): Promise<number> {
   const seconds = (performance.now() - started) / 1000;
   await session.release();
   return (runs * rows) / seconds;
+}
+
+/**
+ * The same while the cores have the rest of a server's work beside it: its clients ask a server that answers a constant, so often.
+ * @param perSecond requests
+ */
+export function bareBeside(spec: CompiledSpec, body: Uint8Array, perSecond: number, ms: number): Promise<number> {
+  return withServer(constant(), async ({ url }) => {
+    const thread = new Worker(new URL("./bare-thread.js", import.meta.url), { workerData: { spec, ms } });
+    const [[found]] = await Promise.all([once(thread, "message"), openLoop(url, body, perSecond, 1.5 * ms)]);
+    return found as number;
+  });
 }
 
 /** Microseconds for a hundred candidates. */
