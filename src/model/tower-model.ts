@@ -157,10 +157,11 @@ export class TowerModel implements Model {
   private async step(batch: Batch, clock: StreamTime): Promise<number> {
     const { rows } = batch;
     await this.forward(batch, "learn", clock, 0);
-    const factor = this.boundGradients(rows);
+    const squares = this.dense.gradientSquares();
+    const factor = this.boundGradients(squares, rows);
     const learning = this.learningTables();
     for (const table of learning) await table.backward();
-    if (!this.gradientsFinite()) return rows;
+    if (!this.dense.gradientsFinite(squares) || !learning.every((table) => table.gradientsFinite())) return rows;
     for (const table of learning) table.apply();
     if (!this.frozen?.tower) this.dense.step(factor / rows);
     return 0;
@@ -280,10 +281,10 @@ export class TowerModel implements Model {
     return this.tables.map(({ gradient }) => gradient);
   }
 
-  /** Makes a wild batch's dX smaller. @returns what the dense gradients are to be multiplied by */
-  private boundGradients(rows: number): number {
+  /** Makes a wild batch's dX smaller. @param squares of the dense gradients @returns what these are to be multiplied by */
+  private boundGradients(squares: number, rows: number): number {
     const vectors = this.tables.reduce((sum, table) => sum + table.gradientSquares(), 0);
-    const factor = this.bound(this.dense.gradientSquares(), vectors, rows);
+    const factor = this.bound(squares, vectors, rows);
     if (factor !== 1) for (const { gradient, width } of this.tables) scale(gradient, rows * width, factor);
     return factor;
   }
@@ -292,10 +293,6 @@ export class TowerModel implements Model {
   private bound(dense: number, vectors: number, rows: number): number {
     const norms = [Math.sqrt(dense) / rows, Math.sqrt(vectors / rows)] as const;
     return Number.isFinite(norms[0] + norms[1]) ? this.wild.factor(norms, rows) : 1; // to be skipped
-  }
-
-  private gradientsFinite(): boolean {
-    return this.dense.gradientsFinite() && this.tables.every((table) => table.gradientsFinite());
   }
 
   /** One run for `rows` rows; those past the batch's own (padding of a scoring run) hold left-over values nobody reads. */

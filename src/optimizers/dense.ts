@@ -9,6 +9,9 @@ import { type Optimizer, type OptimizerSpec, optimizerFor } from "./index.js";
 /** Floats that are taken into the kernel's memory at a time: they stay in the processor's cache. */
 const STAGED = 1 << 13;
 
+/** No sum of squares is below this that has a gradient over 1e15 in it. */
+const SMALL_SQUARES = 1e29;
+
 /** A named tensor over this optimizer's memory. */
 export interface DenseView {
   readonly data: Float32Array;
@@ -146,9 +149,15 @@ export class DenseOptimizer {
     return this.regions.reduce((sum, { gradient, size }) => sum + this.kernel.denseSquares(gradient, size), 0);
   }
 
-  /** False when a gradient is NaN, infinite or so large (over 1e15) that its square would not stay finite. */
-  gradientsFinite(): boolean {
-    return this.regions.every(({ gradient, size }) => this.kernel.denseUsable(gradient, size) === 1);
+  /**
+   * False when a gradient is NaN, infinite or so large (over 1e15) that its square would not stay finite.
+   * @param squares `gradientSquares`, where it is known: a sum that is small enough tells of all of them
+   */
+  gradientsFinite(squares = Number.NaN): boolean {
+    return (
+      squares < SMALL_SQUARES ||
+      this.regions.every(({ gradient, size }) => this.kernel.denseUsable(gradient, size) === 1)
+    );
   }
 
   /** Weights and slots as `dense/<parameter>/<slot>`, and Adam's powers of beta as `dense/powers` (`dense/<name>/powers`). Data are views. */

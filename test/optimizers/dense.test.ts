@@ -42,6 +42,32 @@ describe("dense weights", () => {
     expect(dense.gradientsFinite()).toBe(true);
   });
 
+  it("are told finite by the sum of their squares just as one by one", () => {
+    const dense = new DenseOptimizer(optimizerSpecs.adam, parameters);
+    const { data } = dense.gradients()["a.w"];
+    for (const g of [
+      0,
+      1,
+      1e14,
+      3.1e14,
+      3.2e14,
+      1e15,
+      1.0001e15,
+      1e16,
+      1e20,
+      3e38,
+      Number.NaN,
+      Number.NEGATIVE_INFINITY,
+    ]) {
+      for (let i = 0; i < data.length; i++) {
+        data.fill(0.5);
+        data[i] = g;
+        expect(dense.gradientsFinite(dense.gradientSquares()), `${g} at ${i}`).toBe(dense.gradientsFinite());
+        expect(dense.gradientsFinite()).toBe(Math.abs(data[i]) <= Math.fround(1e15));
+      }
+    }
+  });
+
   it("refuse a checkpoint that lacks a block or has another size, and stay as they were", () => {
     const dense = new DenseOptimizer(optimizerSpecs.adam, parameters);
     dense.gradients()["a.w"].data.fill(1);
