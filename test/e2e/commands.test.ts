@@ -7,6 +7,7 @@ import xxhash from "xxhash-wasm";
 import { onnxruntime } from "../../src/runtimes/onnxruntime.js";
 import type { Report } from "../../src/train/report.js";
 import { pythonHas, runPython } from "../python.js";
+import { LR } from "../small-specs.js";
 import { report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -77,7 +78,7 @@ describe("train", () => {
     const twice = await report([
       "train",
       "--model",
-      "features/ads-demo-lr.yaml",
+      LR,
       "--data",
       events,
       "--epochs",
@@ -93,7 +94,7 @@ describe("train", () => {
     await report([
       "train",
       "--model",
-      "features/ads-demo-lr.yaml",
+      LR,
       "--data",
       events,
       "--checkpoint-every",

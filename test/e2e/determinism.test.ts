@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
+import { LR } from "../small-specs.js";
 import { digests, ended, endedAfterKills, report, simulated, start, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -19,10 +20,7 @@ beforeAll(async () => {
   writeFileSync(gzipped, gzipSync(second.join("\n")));
 });
 
-/** The demo's `lr`, with a table that takes no time to save and to compare. */
-const lr = join(folder, "lr.yaml");
-writeFileSync(lr, readFileSync("features/ads-demo-lr.yaml", "utf8").replace("rows: 4_194_304", "rows: 65_536"));
-const models = { lr, deep_crossing: "features/ads-demo.yaml" };
+const models = { lr: LR, deep_crossing: "features/ads-demo.yaml" };
 
 describe.each(Object.entries(models))("training %s", (_, model) => {
   const train = (out: string, ...more: string[]) => [

@@ -5,8 +5,8 @@ import { Rng } from "../../src/core/rng.js";
 import { digests, endedAfterKills, report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
-const ROWS = 40_000;
-const life = "budget: 600 kB, admission: { occurrence_threshold: 2 }, eviction: { policy: lru, expire_time: 30m }";
+const ROWS = 16_000;
+const life = "budget: 250 kB, admission: { occurrence_threshold: 2 }, eviction: { policy: lru, expire_time: 30m }";
 
 /** A demo model whose large tables keep to a budget. */
 function modelWith(name: string, change: (yaml: string) => string): string {
@@ -30,14 +30,14 @@ describe.each(Object.entries(models))("training %s whose ids are admitted and ev
     const whole = temporary();
     const { tables } = await report(train(whole));
     const [{ bytes, rows, lifecycle }] = tables.filter((table) => table.lifecycle);
-    expect(bytes).toBeLessThanOrEqual(600_000);
+    expect(bytes).toBeLessThanOrEqual(250_000);
     expect(rows).toBeGreaterThan(1000);
     expect(lifecycle?.refused).toBeGreaterThan(1000);
     expect(lifecycle?.admitted).toBeGreaterThan(rows / 2);
     expect(lifecycle?.evicted.capacity).toBeGreaterThan(100);
 
     const out = temporary();
-    const args = train(out, "--resume", "--checkpoint-every", "1500", "--json");
+    const args = train(out, "--resume", "--checkpoint-every", "600", "--json");
     expect(await endedAfterKills(args, 6, new Rng(3))).toBe(6);
     expect(digests(out)).toEqual(digests(whole));
 

@@ -4,6 +4,7 @@ import { beforeAll, expect, it } from "vitest";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
 import { evaluate, predict } from "../../src/train/run.js";
+import { LR } from "../small-specs.js";
 import { report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -12,7 +13,7 @@ let damaged: string;
 
 /** A run of two checkpoints, the newer of which lost its last byte. */
 beforeAll(async () => {
-  const args = ["train", "--model", "features/ads-demo-lr.yaml", "--data", "simulate:2000:5", "--out", out];
+  const args = ["train", "--model", LR, "--data", "simulate:2000:5", "--out", out];
   await report([...args, "--limit", "1000"]);
   await report([...args, "--resume"]);
   const newest = readdirSync(out)
@@ -41,7 +42,7 @@ it.each([
   ["predict", ["--data", "simulate:10:6", "--out", join(folder, "scores")]],
   ["inspect", []],
   ["export", ["--out", join(folder, "export")]],
-  ["migrate", ["--model", "features/ads-demo-lr.yaml", "--out", join(folder, "migrated")]],
+  ["migrate", ["--model", LR, "--out", join(folder, "migrated")]],
 ])("a damaged checkpoint that is passed over is told by %s, to people and to programs", async (command, args) => {
   const { status, stdout, stderr } = await run([command, "--checkpoint", out, ...args, "--json"]);
   expect([status, stderr]).toEqual([0, expect.stringContaining(`hashbrook: passed over ${damaged}: `)]);

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
+import { LR } from "../small-specs.js";
 import { ended, run, start, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -11,7 +12,7 @@ const [file, model] = [join(folder, "events.tsv"), join(folder, "run")];
 
 beforeAll(async () => {
   await run(["simulate", "--rows", "40000", "--seed", "3", "--out", file]);
-  await run(["train", "--model", "features/ads-demo-lr.yaml", "--data", file, "--limit", "2000", "--out", model]);
+  await run(["train", "--model", LR, "--data", file, "--limit", "2000", "--out", model]);
 });
 
 /** The lines a command writes into a pipe that nobody reads for a while: it is full long before the command is done. */
@@ -36,16 +37,8 @@ it("simulate goes on where a pipe is full, with every line and no warning", asyn
 it.each([
   ["serve --checkpoint", ["serve", "--checkpoint", model], "--port"],
   ["serve --follow", ["serve", "--follow", folder], "--port"],
-  [
-    "train --serve",
-    ["train", "--model", "features/ads-demo-lr.yaml", "--data", file, "--out", `${model}-2`],
-    "--serve",
-  ],
-  [
-    "train --metrics-port",
-    ["train", "--model", "features/ads-demo-lr.yaml", "--data", file, "--out", `${model}-3`],
-    "--metrics-port",
-  ],
+  ["train --serve", ["train", "--model", LR, "--data", file, "--out", `${model}-2`], "--serve"],
+  ["train --metrics-port", ["train", "--model", LR, "--data", file, "--out", `${model}-3`], "--metrics-port"],
 ])("%s on a port that is taken names the flag, and ends", async (_, args, flag) => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
@@ -69,7 +62,7 @@ async function unread(args: readonly string[], streams = "") {
 }
 
 describe("a reader that goes early", () => {
-  const learn = ["train", "--model", "features/ads-demo-lr.yaml", "--data", file, "--out"];
+  const learn = ["train", "--model", LR, "--data", file, "--out"];
 
   it.each([
     ["--help", ["--help"], 0],

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Scorer } from "../../src/serve/scorer.js";
+import { LR } from "../small-specs.js";
 import { ended, report, run, start, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -15,7 +16,10 @@ beforeAll(async () => {
   await run(["simulate", "--rows", String(ROWS), "--seed", "9", "--format", "json", "--out", json]);
 });
 
-describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
+describe.each([
+  ["ads-demo", "features/ads-demo.yaml"],
+  ["ads-demo-lr", LR],
+])("serving %s", (name, model) => {
   const out = join(folder, name);
   let server: ChildProcess;
   let url: string;
@@ -23,7 +27,7 @@ describe.each(["ads-demo", "ads-demo-lr"])("serving %s", (name) => {
     fetch(`${url}/v1/score`, { method: "POST", headers: { "content-type": type }, body });
 
   beforeAll(async () => {
-    await report(["train", "--model", `features/${name}.yaml`, "--data", "simulate:5000:5", "--out", out]);
+    await report(["train", "--model", model, "--data", "simulate:5000:5", "--out", out]);
     server = start(["serve", "--checkpoint", out, "--port", "0"]);
     const line = await new Promise<string>((resolve) => server.stdout!.once("data", (data) => resolve(String(data))));
     url = JSON.parse(line).listening;

@@ -2,19 +2,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
+import { LR } from "../small-specs.js";
 import { digests, report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
 const file = join(folder, "ads.tsv.gz");
-const args = (out: string) => [
-  "train",
-  "--model",
-  "features/ads-demo-lr.yaml",
-  "--data",
-  file,
-  "--out",
-  join(folder, out),
-];
+const args = (out: string) => ["train", "--model", LR, "--data", file, "--out", join(folder, out)];
 
 it("what was learned before a file turned out to be damaged is kept, and the run goes on there when it is mended", async () => {
   expect((await run(["simulate", "--rows", "30000", "--out", join(folder, "ads.tsv")])).status).toBe(0);

@@ -1,21 +1,10 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { simulatedLines, type start, temporary } from "../e2e/hashbrook.js";
+import { simulatedLines, type start } from "../e2e/hashbrook.js";
+import { LR } from "../small-specs.js";
+
+export { DEEP_CROSSING, LR } from "../small-specs.js";
 
 /** Rows of the simulator, as messages hold them. */
 export const rows = (count: number, seed = 3): Promise<string[]> => simulatedLines(count, seed);
-
-/** `features/ads-demo-lr.yaml` with a table that takes no time to save and to compare. */
-export const LR = variant("ads-demo-lr", "rows: 4_194_304", "rows: 65_536");
-/** `features/ads-demo.yaml`, a Deep Crossing, with a tower that takes none either. */
-export const DEEP_CROSSING = variant("ads-demo", /residual: \[.*?\]/, "residual: [16]");
-
-/** A spec of features/ that differs in one place. */
-function variant(name: string, place: string | RegExp, words: string): string {
-  const path = join(temporary(), `${name}.yaml`);
-  writeFileSync(path, readFileSync(`features/${name}.yaml`, "utf8").replace(place, words));
-  return path;
-}
 
 /** The command line of a trainer that learns a topic as a member of a group, which is named as the topic is. */
 export function training(

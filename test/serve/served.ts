@@ -5,6 +5,7 @@ import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
 import { train } from "../../src/train/run.js";
 import { report, temporary } from "../e2e/hashbrook.js";
+import { LR } from "../small-specs.js";
 
 const SPEC = `
 name: shop
@@ -61,7 +62,7 @@ export async function twoVersions(): Promise<{ older: string; newer: string; bod
   const folder = temporary();
   const learn = async (limit: number) => {
     const out = join(folder, String(limit));
-    await train({ model: "features/ads-demo-lr.yaml", data: "simulate:2000:7", limit, out });
+    await train({ model: LR, data: "simulate:2000:7", limit, out });
     return out;
   };
   const candidates = Array.from({ length: 3 }, (_, i) => ({ ad: `ad${i}`, price: i }));

@@ -18,9 +18,10 @@ import { defaultSettings } from "../../src/train/settings.js";
 import type { DecodedBatch } from "../../src/train/stream.js";
 import { Trainer } from "../../src/train/trainer.js";
 import { feed } from "../decode/feed.js";
+import { LR } from "../small-specs.js";
 
 const gate: GateSpec = { action: "hold", window: 2000, warmup: 3, sigmas: 6, bounds: {} };
-const spec: CompiledSpec = { ...loadSpec("features/ads-demo-lr.yaml"), batch: 250, gate };
+const spec: CompiledSpec = { ...loadSpec(LR), batch: 250, gate };
 /** Between these events the feed's `site` is empty. */
 const [BAD, MENDED] = [10_000, 16_000];
 const SITE = 15;

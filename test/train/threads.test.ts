@@ -6,8 +6,9 @@ import { Worker } from "node:worker_threads";
 import { expect, it } from "vitest";
 import { evaluate, predict, train } from "../../src/train/run.js";
 import { digests, temporary } from "../e2e/hashbrook.js";
+import { LR } from "../small-specs.js";
 
-const model = "features/ads-demo-lr.yaml";
+const model = LR;
 const data = "simulate:600";
 
 /** Threads are numbered in the order of their start. */
