@@ -8,13 +8,22 @@ export interface Slot {
   readonly packed?: "f16" | "f32";
 }
 
-/** How numbers lie in a row: `q2.13` is a whole number of 2^-13 in two bytes, `int4` half a byte. */
-export type NumberType = "f32" | "bf16" | "f16" | "q2.13" | "int8" | "int4";
+/** How numbers lie in a row: `q2.13` is a whole number of 2^-13 in two bytes, `int4` half a byte, `int2` a quarter. */
+export type NumberType = "f32" | "bf16" | "f16" | "q2.13" | "int8" | "int4" | "int2";
 /** How a row holds its weights. */
 export type RowPrecision = Exclude<NumberType, "bf16">;
 
 /** The precisions' numbers in src/kernels/assembly/table/codec.ts. */
-export const codecs: Readonly<Record<RowPrecision, number>> = { f32: 0, f16: 1, "q2.13": 2, int8: 3, int4: 4 };
+export const codecs: Readonly<Record<RowPrecision, number>> = {
+  f32: 0,
+  f16: 1,
+  "q2.13": 2,
+  int8: 3,
+  int4: 4,
+  int2: 5,
+};
+/** Those whose rows have a scale of their own. */
+export const isScaled = (precision: RowPrecision): boolean => codecs[precision] >= codecs.int8;
 
 /** One slot's place in a row's state. */
 export interface Section {
@@ -31,7 +40,7 @@ export interface Section {
  * rounded up to a multiple of 4; padding weights are always 0.
  *
  * In f32 a section is `lanes` floats, a shared slot 1 float, padded to 4 where lanes > 1. In another precision the first section
- * is the weights' codes, after int8 and int4 codes comes their scale, and the other slots are f32, a shared one 1 float. FTRL then
+ * is the weights' codes, after int8, int4 and int2 codes comes their scale, and the other slots are f32, a shared one 1 float. FTRL then
  * keeps z / D(n), which has a weight's scale, and sqrt(n) as f16 (src/kernels/assembly/table/optimizers/ftrl.ts).
  */
 export interface RowLayout {
@@ -82,11 +91,18 @@ function piecesOf(
   if (precision === "f32") return [{ name, type: "f32", count: shared ? Math.min(lanes, 4) : lanes }];
   if (!first) return [{ name, type: packed, count: shared ? 1 : lanes }];
   const codes: Piece = { name, type: precision, count: lanes };
-  const scaled = precision === "int8" || precision === "int4";
-  return scaled ? [codes, { name: "scale", type: "bf16", count: 1 }] : [codes];
+  return isScaled(precision) ? [codes, { name: "scale", type: "bf16", count: 1 }] : [codes];
 }
 
-const sizes: Readonly<Record<NumberType, number>> = { f32: 4, bf16: 2, f16: 2, "q2.13": 2, int8: 1, int4: 0.5 };
+const sizes: Readonly<Record<NumberType, number>> = {
+  f32: 4,
+  bf16: 2,
+  f16: 2,
+  "q2.13": 2,
+  int8: 1,
+  int4: 0.5,
+  int2: 0.25,
+};
 
 function bytesOf({ type, count }: Piece): number {
   return Math.ceil(sizes[type] * count);

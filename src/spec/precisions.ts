@@ -1,3 +1,4 @@
+import { isScaled } from "../core/row-layout.js";
 import { kindOf, ownOptions } from "../encodings/index.js";
 import { storesWeights } from "../optimizers/index.js";
 import type { Problems } from "../schema/problems.js";
@@ -8,11 +9,11 @@ type Precision = NonNullable<StoreSpec["precision"]>;
 
 /**
  * The precisions rows of `dim` weights can learn in beside f32. FTRL derives its weights from z, of which 8 bits are too few. A
- * scale of its own (int8) pays for several weights; fixed point (q2.13) is for single ones, whose range is known.
+ * scale of its own (int8, int4, int2) pays for several weights; fixed point (q2.13) is for single ones, whose range is known.
  */
 export function precisionsOf({ kind }: OptimizerSpec, dim: number): readonly Precision[] {
   if (dim === 1) return ["f16", "q2.13"];
-  return storesWeights(kind) ? ["f16", "int8"] : ["f16"];
+  return storesWeights(kind) ? ["f16", "int8", "int4", "int2"] : ["f16"];
 }
 
 /** Refuses a precision that a table's rows cannot learn in. */
@@ -31,6 +32,6 @@ export function checkPrecision(spec: EncodingBase, path: string, problems: Probl
     problems.add(
       `${path}.precision`,
       `rows of ${dim} ${dim === 1 ? "weight" : "weights"} cannot learn in ${precision} with ${optimizer.kind}`,
-      `${fitting.join(" or ")}${precision === "int8" && dim > 1 ? ", or an optimizer that stores its weights (adagrad, rowwise_adagrad, adam, sgd)" : ""}`,
+      `${fitting.join(" or ")}${isScaled(precision) && dim > 1 ? ", or an optimizer that stores its weights (adagrad, rowwise_adagrad, adam, sgd)" : ""}`,
     );
 }

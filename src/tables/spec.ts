@@ -74,7 +74,7 @@ export const options = {
   init: optional(atLeastZero("A new row's weights are uniform in [-init, init].", defaults.init)),
   optimizer: optimizer(usualOptimizer.table),
   precision: optional(
-    Type.Enum(["f32", "f16", "int8", "q2.13"], {
+    Type.Enum(["f32", "f16", "int8", "int4", "int2", "q2.13"], {
       default: "f32",
       description: "How weights lie in memory while they learn. q2.13: lr's single weights in two bytes.",
     }),
@@ -138,7 +138,7 @@ export const rowProperties = {
   optimizer: Optimizer,
   seed: compiled.hex,
   /** How a row's weights lie in memory while they learn. Absent: f32. */
-  precision: Type.Optional(Type.Enum(["f16", "int8", "q2.13"])),
+  precision: Type.Optional(Type.Enum(["f16", "int8", "int4", "int2", "q2.13"])),
   /** How they are rounded to that. Absent: stochastically, by the model's seed. */
   rounding: Type.Optional(Type.Literal("nearest")),
   /** Bytes of index and rows it never exceeds; from then on `eviction.policy` makes room. Absent: up to its memory. */

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
-import { type RowLayout, rowLayout } from "../core/row-layout.js";
+import { isScaled, type RowLayout, rowLayout } from "../core/row-layout.js";
 import type { TableKernel, WideKernel } from "../kernels/table.js";
 import type { Optimizer } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
@@ -38,8 +38,7 @@ export function layoutOf(spec: StoreSpec, optimizer: Optimizer, options: StoreOp
   const { encoding, dim, precision, eviction } = spec;
   if (!options.serving) return rowLayout(encoding, dim, optimizer.slots, precision, eviction);
   const { servingPrecision = "f32" } = options;
-  const scaled = servingPrecision === "int8" || servingPrecision === "int4";
-  return rowLayout(encoding, dim, [{ name: "w" }], scaled && dim === 1 ? "f16" : servingPrecision);
+  return rowLayout(encoding, dim, [{ name: "w" }], isScaled(servingPrecision) && dim === 1 ? "f16" : servingPrecision);
 }
 
 /** The error for a store that would need room for `rows` rows of `stride` bytes, and may have `limit` bytes. */

@@ -24,7 +24,8 @@ function model(name: string, encodings: Readonly<Record<string, string>>): strin
   return path;
 }
 
-const rowwise = "precision: int8, optimizer: { rowwise_adagrad: { learning_rate: 0.05 } }";
+const rowwise = (precision: string) =>
+  `precision: ${precision}, optimizer: { rowwise_adagrad: { learning_rate: 0.05 } }`;
 /** What a run starts costs more than what it learns: as many kinds in a model as it has tables. */
 const models = {
   "shared, compositional, multi_hash, low_dim, and int8 rows in several memories": model("composed", {
@@ -32,14 +33,14 @@ const models = {
     ads: "encoding: compositional, budget: 100 kB, precision: f16",
     ids: "encoding: multi_hash, budget: 200 kB",
     context: "encoding: low_dim, low_dim: { dim: 2 }",
-    interests: `encoding: hash, rows: 3000, shards: 3, ${rowwise}`,
+    interests: `encoding: hash, rows: 3000, shards: 3, ${rowwise("int8")}`,
   }),
-  "dhe, batch-normed and not, hot_cold over shared and over dhe, and exact int8 rows": model("decoded", {
+  "dhe, batch-normed and not, hot_cold over int4 shared and over dhe, and exact int2 rows": model("decoded", {
     users: "encoding: dhe, dhe: { hashes: 32, width: 16 }",
     ads: "encoding: dhe, dhe: { hashes: 16, width: 16, batch_norm: true, activation: mish }",
-    ids: "encoding: hot_cold, budget: 200 kB",
+    ids: `encoding: hot_cold, budget: 200 kB, hot_cold: { cold: { ${rowwise("int4")} } }`,
     context: "encoding: hot_cold, rows: 300, hot_cold: { cold: { encoding: dhe, dhe: { hashes: 16, width: 16 } } }",
-    interests: `encoding: exact, ${rowwise}`,
+    interests: `encoding: exact, ${rowwise("int2")}`,
   }),
 };
 

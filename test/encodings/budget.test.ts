@@ -19,6 +19,8 @@ const shapes = [
   "encoding: hash, budget: 300 kB, dim: 8",
   "encoding: hash, budget: 300 kB, dim: 12, precision: int8, optimizer: rowwise_adagrad",
   "encoding: shared, budget: 300 kB, shared: { lookups: 4 }",
+  "encoding: shared, budget: 300 kB, precision: int4, optimizer: rowwise_adagrad",
+  "encoding: hash, budget: 300 kB, dim: 12, precision: int2, optimizer: rowwise_adagrad",
   "encoding: compositional, budget: 300 kB, compositional: { partitions: 3, combine: add }",
   "encoding: multi_hash, budget: 300 kB, precision: f16",
   "encoding: dhe, budget: 300 kB",

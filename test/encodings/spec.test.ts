@@ -101,7 +101,7 @@ describe("what follows from a table's options", () => {
 });
 
 describe("bytes of a row", () => {
-  const precisions = [undefined, "f16", "int8", "q2.13"] as const;
+  const precisions = [undefined, "f16", "int8", "int4", "int2", "q2.13"] as const;
   const evictions = [undefined, { policy: "lru" }, { policy: "lfu", expire_time: 60 }] as const;
 
   it.each(Object.values(optimizerSpecs))("are those of the table's layout: $kind", (optimizer) => {

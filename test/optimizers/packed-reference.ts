@@ -7,7 +7,7 @@ import { type ReferenceOptimizer, referenceOptimizer, type State } from "./refer
  * the comments of src/kernels/assembly/table/codec.ts and ftrl.ts.
  */
 
-export type PackedPrecision = "f16" | "int8" | "q2.13";
+export type PackedPrecision = "f16" | "int8" | "int4" | "int2" | "q2.13";
 /** Numbers in [0, 2^16) for each weight; null rounds to the nearest. */
 export type Dither = ((i: number) => number) | null;
 
@@ -61,9 +61,10 @@ export function halfOf(x: number, u: number | undefined): number {
 
 export function scaleFor(largest: number, most: number, before: number): number {
   const span = f(before * most);
-  if (largest <= span && largest >= f(span * 0.5)) return before;
-  if (largest === 0) return 0;
-  const scale = Math.max(f((before > 0 ? f(largest * f(1.125)) : largest) / most), 2 ** -110);
+  if (largest <= span && largest >= (most === 1 ? span : f(span * 0.5))) return before;
+  if (largest === 0) return most === 1 ? before : 0;
+  const room = before > 0 && most > 1 ? f(largest * f(1.125)) : largest;
+  const scale = Math.max(f(room / most), 2 ** -110);
   word[0] = (bitsOf(scale) + 0xffff) & 0xffff0000;
   return float[0];
 }
@@ -71,7 +72,7 @@ export function scaleFor(largest: number, most: number, before: number): number 
 /** What a row's weights are after they were written with a precision, and its scale (1 where it has none). */
 export function rounded(
   w: readonly number[],
-  precision: PackedPrecision | "int4",
+  precision: PackedPrecision,
   dither: Dither,
   before: number,
 ): { w: number[]; scale: number } {
@@ -80,7 +81,7 @@ export function rounded(
   if (precision === "q2.13") {
     return { w: w.map((x, i) => roundTo(f(x * 8192), u(i), -32768, 32767) / 8192), scale: 1 };
   }
-  const most = precision === "int8" ? 127 : 7;
+  const most = { int8: 127, int4: 7, int2: 1 }[precision];
   const scale = scaleFor(Math.min(2 ** 125, Math.max(...w.map(Math.abs))), most, before);
   return { w: w.map((x, i) => f(roundTo(f(x / (scale || 1)), u(i), -most, most) * scale)), scale };
 }

@@ -5,7 +5,7 @@ import { precisionsOf } from "../../src/spec/precisions.js";
 import { rowBytes } from "../../src/tables/bytes.js";
 import { nonZeroRows } from "../../src/tables/nonzero-rows.js";
 import { type ServingPrecision, StoreTable } from "../../src/tables/table.js";
-import { halfOf, rounded } from "../optimizers/packed-reference.js";
+import { halfOf, type PackedPrecision, rounded } from "../optimizers/packed-reference.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
 import fc from "../properties.js";
 import { batchOf, dice, modelOf, type TableShape } from "./samples.js";
@@ -104,7 +104,7 @@ describe("rows held in a precision", () => {
 
 describe("stochastic rounding", () => {
   /** 2^20 roundings of x (and of its row's largest weight, `most`) in one precision: mean and standard error. */
-  function draws(precision: "f16" | "int8" | "q2.13", x: number, most: number): { mean: number; error: number } {
+  function draws(precision: PackedPrecision, x: number, most: number): { mean: number; error: number } {
     const capacity = 2048;
     const { table, learn } = tableOf({ precision, dim: 16 }, capacity);
     let [sum, squares, count] = [0, 0, 0];
@@ -123,6 +123,10 @@ describe("stochastic rounding", () => {
     ["int8", 0.3, 1],
     ["int8", -0.001, 1],
     ["int8", 0.0005, 1],
+    ["int4", 0.3, 1],
+    ["int4", -0.01, 1],
+    ["int2", 0.3, 1],
+    ["int2", -0.01, 1],
     ["q2.13", 0.12345, 1],
     ["q2.13", -0.00003, 1],
     ["f16", 0.3, 1],
@@ -135,13 +139,16 @@ describe("stochastic rounding", () => {
     expect(Math.abs(mean)).toBeLessThan(4 * error);
   });
 
-  it.each(["f16", "int8", "q2.13"] as const)("leaves %s weights that have nothing to learn", (precision) => {
-    const { table, learn } = tableOf({ precision, dim: 16, init: 0.5 }, 64);
-    learn(0, (w) => w.map((_, i) => Math.sin(i)));
-    const before = table.store.readRows(table.store.rowsFrom(0, 64));
-    for (let step = 0; step < 20; step++) learn(0, (w) => w.fill(0));
-    expect(table.store.readRows(table.store.rowsFrom(0, 64))).toEqual(before);
-  });
+  it.each(["f16", "int8", "int4", "int2", "q2.13"] as const)(
+    "leaves %s weights that have nothing to learn",
+    (precision) => {
+      const { table, learn } = tableOf({ precision, dim: 16, init: 0.5 }, 64);
+      learn(0, (w) => w.map((_, i) => Math.sin(i)));
+      const before = table.store.readRows(table.store.rowsFrom(0, 64));
+      for (let step = 0; step < 20; step++) learn(0, (w) => w.fill(0));
+      expect(table.store.readRows(table.store.rowsFrom(0, 64))).toEqual(before);
+    },
+  );
 
   it("leaves FTRL's weights that have nothing to learn", () => {
     for (const precision of ["f16", "q2.13"] as const) {
@@ -209,6 +216,8 @@ describe("stochastic rounding", () => {
 describe("low precision rows", () => {
   it.each([
     ["rowwise_adagrad", "int8", 16, 22],
+    ["rowwise_adagrad", "int4", 16, 14],
+    ["rowwise_adagrad", "int2", 16, 10],
     ["rowwise_adagrad", "f16", 16, 36],
     ["adagrad", "int8", 16, 82],
     ["sgd", "int8", 16, 18],
@@ -241,7 +250,7 @@ describe("low precision rows", () => {
 
   it("are offered where the optimizer can learn in them", () => {
     expect(precisionsOf(optimizerSpecs.ftrl, 8)).toEqual(["f16"]);
-    expect(precisionsOf(optimizerSpecs.adam, 8)).toEqual(["f16", "int8"]);
+    expect(precisionsOf(optimizerSpecs.adam, 8)).toEqual(["f16", "int8", "int4", "int2"]);
     for (const optimizer of Object.values(optimizerSpecs)) expect(precisionsOf(optimizer, 1)).toEqual(["f16", "q2.13"]);
   });
 

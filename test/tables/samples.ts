@@ -14,7 +14,7 @@ export interface TableShape {
   readonly rows?: number;
   readonly dim?: number;
   readonly init?: number;
-  readonly precision?: "f16" | "int8" | "q2.13";
+  readonly precision?: "f16" | "int8" | "int4" | "int2" | "q2.13";
   readonly rounding?: "nearest";
   /** Cells: how many single ones, a bag for each combiner (or one whose items lie side by side), how many number cells, and a bias. */
   readonly singles?: number;

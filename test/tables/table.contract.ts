@@ -73,13 +73,27 @@ const rowForms: [string, RowForm][] = [
   ["adagrad in int8", { optimizer: adagrad, precision: "int8" }],
   ["adagrad in int8, nearest", { optimizer: adagrad, precision: "int8", rounding: "nearest" }],
   ["rowwise_adagrad in int8", { optimizer: rowwise_adagrad, precision: "int8" }],
+  ["adagrad in int4", { optimizer: adagrad, precision: "int4" }],
+  ["adagrad in int4, nearest", { optimizer: adagrad, precision: "int4", rounding: "nearest" }],
+  ["rowwise_adagrad in int4", { optimizer: rowwise_adagrad, precision: "int4" }],
+  ["adagrad in int2", { optimizer: adagrad, precision: "int2" }],
+  ["rowwise_adagrad in int2", { optimizer: rowwise_adagrad, precision: "int2" }],
+  ["rowwise_adagrad in int2, nearest", { optimizer: rowwise_adagrad, precision: "int2", rounding: "nearest" }],
+  ["sgd in int2", { optimizer: sgd, precision: "int2" }],
   ["adam in int8", { optimizer: adam, precision: "int8" }],
   ["sgd in int8", { optimizer: sgd, precision: "int8" }],
   ["sgd in q2.13", { optimizer: sgd, precision: "q2.13" }],
 ];
 
 /** How far an initial weight of at most 0.05 may be from what was drawn. */
-const steps = { f32: 1e-7, f16: 0.05 * 2 ** -11, int8: 0.05 / 250, "q2.13": 2 ** -14 + 1e-7 } as const;
+const steps = {
+  f32: 1e-7,
+  f16: 0.05 * 2 ** -11,
+  int8: 0.05 / 250,
+  int4: 0.05 / 13,
+  int2: 0.026,
+  "q2.13": 2 ** -14 + 1e-7,
+} as const;
 
 /** What every encoding promises, for every optimizer. */
 export function tableContract(encoding: "hash" | "exact"): void {

@@ -153,23 +153,25 @@ describe("a hot_cold table", () => {
     expect(await vectorsOf(other, ids.slice(0, CAPACITY))).toEqual(await vectorsOf(table, ids.slice(0, CAPACITY)));
   });
 
-  it.each(["f16", "int8"] as const)(
-    "carries vectors over into rows in %s, as nearly as those hold them",
-    async (precision) => {
-      const spec = { ...specOf({ optimizer: optimizerSpecs.adagrad }), precision };
-      const table = await createEncoding(spec, OPTIONS);
-      for (const { keys, gradients } of batches(2, 4)) await learn(table, keys, gradients);
-      const before = await Promise.all(ids.map((key) => table.vectorOf(key)));
-      await vectorsOf(table, [], "learn");
-      expect(table.stores[0].rows).toBeGreaterThan(0);
-      for (const [i, key] of ids.entries()) {
-        const largest = Math.max(...before[i].map(Math.abs));
-        (await table.vectorOf(key)).forEach((w, j) => {
-          expect(Math.abs(w - before[i][j])).toBeLessThanOrEqual(largest / (precision === "int8" ? 60 : 1000));
-        });
-      }
-    },
-  );
+  it.each([
+    ["f16", 1000],
+    ["int8", 60],
+    ["int4", 3.4],
+    ["int2", 0.98],
+  ] as const)("carries vectors over into rows in %s, as nearly as those hold them", async (precision, codes) => {
+    const spec = { ...specOf({ optimizer: optimizerSpecs.adagrad }), precision };
+    const table = await createEncoding(spec, OPTIONS);
+    for (const { keys, gradients } of batches(2, 4)) await learn(table, keys, gradients);
+    const before = await Promise.all(ids.map((key) => table.vectorOf(key)));
+    await vectorsOf(table, [], "learn");
+    expect(table.stores[0].rows).toBeGreaterThan(0);
+    for (const [i, key] of ids.entries()) {
+      const largest = Math.max(...before[i].map(Math.abs));
+      (await table.vectorOf(key)).forEach((w, j) => {
+        expect(Math.abs(w - before[i][j])).toBeLessThanOrEqual(largest / codes);
+      });
+    }
+  });
 
   it("changes nothing when it scores", async () => {
     const table = await tableOf();

@@ -3,6 +3,7 @@
 //   q2.13   2 bytes each: whole multiples of 2^-13, clipped to [-4, 4) (Golovin et al. 2013)
 //   int8    1 byte each, whole multiples in [-127, 127] of the row's scale, which follows them as a bf16
 //   int4    4 bits each, the even one below the odd one, in [-7, 7], and the scale likewise
+//   int2    2 bits each, the first the lowest: -1, 0 or 1, and the scale likewise
 // Rounding is to the nearest, or stochastic: floor(x / step + U) with U uniform in [0, 1), so that E[code] = x / step.
 // A weight that is a code already keeps it either way: a scale has 8 significant bits, so code * scale is exact.
 import { mix } from "./initial";
@@ -14,6 +15,7 @@ export const F16: u32 = 1;
 const Q2_13: u32 = 2;
 export const INT8: u32 = 3;
 const INT4: u32 = 4;
+const INT2: u32 = 5;
 
 /** Room above the largest weight of a row that has outgrown its scale; and the share of a scale a row must use to keep it. */
 const HEADROOM: f32 = 1.125;
@@ -49,7 +51,8 @@ export function drawRounding(): void {
 export function codeBytes(codec: u32, lanes: u32): u32 {
   if (codec == F32) return lanes << 2;
   if (codec == INT8) return lanes + 2;
-  return codec == INT4 ? ((lanes + 1) >> 1) + 2 : lanes << 1;
+  if (codec == INT4) return ((lanes + 1) >> 1) + 2;
+  return codec == INT2 ? ((lanes + 3) >> 2) + 2 : lanes << 1;
 }
 
 /** out[lanes] = the weights of codes. */
@@ -62,7 +65,7 @@ export function decode(codec: u32, codes: usize, out: usize, lanes: u32): void {
 
 /**
  * Writes the codes of w[lanes], stochastically with the bits of `drawRounding` or to the nearest. `first` tells apart the
- * random bits of a row's several arrays. int8 and int4: keeps the scale `before` while the weights fit it well.
+ * random bits of a row's several arrays. int8, int4 and int2: keeps the scale `before` while the weights fit it well.
  */
 export function encode(codec: u32, w: usize, codes: usize, lanes: u32, nearest: bool, first: u32, before: f32): void {
   if (codec == F16) encodeHalves(w, codes, lanes, nearest, first);
@@ -71,7 +74,7 @@ export function encode(codec: u32, w: usize, codes: usize, lanes: u32, nearest: 
   else encodeScaled(codec, w, codes, lanes, nearest, first, before);
 }
 
-/** The scale of a row of int8 or int4 codes. */
+/** The scale of a row of int8, int4 or int2 codes. */
 @inline
 export function scaleOf(codec: u32, codes: usize, lanes: u32): f32 {
   return reinterpret<f32>((<u32>load<u16>(codes + codeBytes(codec, lanes) - 2)) << 16);
@@ -175,7 +178,7 @@ function decodeHalves(codes: usize, out: usize, lanes: u32): void {
 }
 
 function encodeScaled(codec: u32, w: usize, codes: usize, lanes: u32, nearest: bool, first: u32, before: f32): void {
-  const most: f32 = codec == INT8 ? 127 : 7;
+  const most: f32 = codec == INT8 ? 127 : codec == INT4 ? 7 : 1;
   const scale = scaleFor(largestOf(w, lanes), most, before);
   store<u16>(codes + codeBytes(codec, lanes) - 2, <u16>(reinterpret<u32>(scale) >> 16));
   const divisor = f32x4.splat(scale > 0 ? scale : 1);
@@ -183,7 +186,8 @@ function encodeScaled(codec: u32, w: usize, codes: usize, lanes: u32, nearest: b
     const x = f32x4.div(v128.load(w + ((<usize>i) << 2)), divisor);
     const code = roundTo(x, dither(first + i, nearest), -most, most);
     if (codec == INT8) storeBytes(codes + i, code, lanes);
-    else storeNibbles(codes + (i >> 1), code, lanes);
+    else if (codec == INT4) storeNibbles(codes + (i >> 1), code, lanes);
+    else storeQuarters(codes + (i >> 2), code);
   }
 }
 
@@ -199,14 +203,15 @@ function largestOf(w: usize, lanes: u32): f32 {
 
 /**
  * The scale that spans weights of up to `largest` by `most` steps. It stays what it was while they fit and use half of it:
- * a new scale moves every weight of the row by a rounding error, also those with nothing to learn.
+ * a new scale moves every weight of the row by a rounding error, also those with nothing to learn. The scale of three levels
+ * (int2) goes with the largest weight, which is at their end: room above it would grow with each step outwards, and never shrink.
  */
 @inline
 function scaleFor(largest: f32, most: f32, before: f32): f32 {
   const span = before * most;
-  if (largest <= span && largest >= span * USED) return before;
-  if (largest == 0) return 0;
-  const scale = max<f32>((before > 0 ? largest * HEADROOM : largest) / most, SMALLEST_SCALE);
+  if (largest <= span && largest >= span * (most > 1 ? USED : 1)) return before;
+  if (largest == 0) return most > 1 ? 0 : before;
+  const scale = max<f32>((before > 0 && most > 1 ? largest * HEADROOM : largest) / most, SMALLEST_SCALE);
   return reinterpret<f32>((reinterpret<u32>(scale) + 0xffff) & 0xffff0000);
 }
 
@@ -225,12 +230,31 @@ function storeNibbles(to: usize, x: v128, lanes: u32): void {
   else store<u16>(to, <u16>(i32x4.extract_lane(pair, 0) | (i32x4.extract_lane(pair, 2) << 8)));
 }
 
+@inline
+function storeQuarters(to: usize, x: v128): void {
+  const placed = i32x4.mul(v128.and(x, i32x4.splat(3)), i32x4(1, 4, 16, 64));
+  const pair = v128.or(placed, i64x2.shr_u(placed, 32));
+  store<u8>(to, <u8>(i32x4.extract_lane(pair, 0) | i32x4.extract_lane(pair, 2)));
+}
+
 function decodeScaled(codec: u32, codes: usize, out: usize, lanes: u32): void {
   const scale = f32x4.splat(scaleOf(codec, codes, lanes));
   for (let i: u32 = 0; i < lanes; i += 4) {
-    const code = codec == INT8 ? loadBytes(codes + i, lanes) : loadNibbles(codes + (i >> 1), lanes);
+    const code = loadCodes(codec, codes, i, lanes);
     storeFloats(out + ((<usize>i) << 2), f32x4.mul(f32x4.convert_i32x4_s(code), scale), lanes);
   }
+}
+
+@inline
+function loadCodes(codec: u32, codes: usize, i: u32, lanes: u32): v128 {
+  if (codec == INT8) return loadBytes(codes + i, lanes);
+  return codec == INT4 ? loadNibbles(codes + (i >> 1), lanes) : loadQuarters(codes + (i >> 2));
+}
+
+/** Each lane's two bits to the top, and down again with their sign. */
+@inline
+function loadQuarters(from: usize): v128 {
+  return i32x4.shr_s(i32x4.mul(i32x4.splat(load<u8>(from)), i32x4(1 << 30, 1 << 28, 1 << 26, 1 << 24)), 30);
 }
 
 @inline
