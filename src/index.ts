@@ -85,6 +85,7 @@ export type {
 } from "./object-store/object-store.js";
 export { openReader, openStore } from "./object-store/open-store.js";
 export { type ReportOptions, type WrittenReport, writeReport } from "./report/report.js";
+export { RowCache, type RowCacheCounts } from "./row-store/row-cache.js";
 export { RowDirectory, type RowStoreOptions } from "./row-store/row-directory.js";
 export type { SpecWarning } from "./schema/problems.js";
 export type { RegistryOptions } from "./schema-registry/registry.js";

@@ -52,6 +52,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "@platformatic/kafka": /^sources\/kafka\/platformatic-cluster\.ts$/,
   "kafkajs-snappy": /^sources\/kafka\/codecs\.ts$/,
   lz4js: /^sources\/kafka\/lz4\.ts$/,
+  iovalkey: /^row-store\/valkey\.ts$/,
   lmdb: /^row-store\/lmdb\.ts$/,
   aws4fetch: /^object-store\/s3-store\.ts$/,
   fzstd: /^core\/zstd\.ts$/,

@@ -13,18 +13,13 @@ const root = first ? FIRST : SECOND;
 
 /** Processes of which each has a share of a core at most. */
 export class Quotas {
-  private readonly share: number;
   private readonly groups = new Set<string>();
-
-  constructor(share: number) {
-    this.share = share;
-  }
 
   /** @returns null where processes can be bounded here */
   static whyUnavailable(): string | null {
-    const probe = new Quotas(0.5);
+    const probe = new Quotas();
     try {
-      probe.group(0);
+      probe.group(0, 0.5);
       return null;
     } catch (error) {
       return `no control group for processor time can be made here: ${error instanceof Error ? error.message : error}`;
@@ -33,9 +28,9 @@ export class Quotas {
     }
   }
 
-  /** Starts the built command line in the group of this number. */
-  start(number: number, args: readonly string[]): ChildProcess {
-    const procs = join(this.group(number), "cgroup.procs");
+  /** Starts the built command line in the group of this number, which has so much of a core. */
+  start(number: number, share: number, args: readonly string[]): ChildProcess {
+    const procs = join(this.group(number, share), "cgroup.procs");
     return background(args, ["sh", "-c", 'echo $$ > "$0" && exec "$@"', procs]);
   }
 
@@ -45,12 +40,11 @@ export class Quotas {
     this.groups.clear();
   }
 
-  private group(number: number): string {
+  private group(number: number, share: number): string {
     const group = join(root, `hashbrook-bench-${process.pid}-${number}`);
-    if (this.groups.has(group)) return group;
-    mkdirSync(group);
+    if (!this.groups.has(group)) mkdirSync(group);
     this.groups.add(group);
-    const quota = Math.round(this.share * PERIOD_US);
+    const quota = Math.round(share * PERIOD_US);
     if (first) {
       writeFileSync(join(group, "cpu.cfs_period_us"), String(PERIOD_US));
       writeFileSync(join(group, "cpu.cfs_quota_us"), String(quota));

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { deltaLogs } from "../delta-log/defaults.js";
 import { isStore, openReader, openStore } from "../object-store/open-store.js";
+import { valkeyAddress } from "../row-store/valkey.js";
 import { parseSeconds } from "../schema/units.js";
 import { registryOptions } from "../schema-registry/registry.js";
 import { kafkaOptions, kafkaUrl } from "../sources/kafka/options.js";
@@ -62,6 +63,11 @@ export function brokers(text: string): string {
 /** A schema registry's address. */
 export function registry(text: string): string {
   return asked(text, (url) => registryOptions(url, {}).url);
+}
+
+/** Where rows are shared. */
+export function rowCache(text: string): string {
+  return asked(text, (url) => valkeyAddress(url));
 }
 
 /** A Kafka topic. */

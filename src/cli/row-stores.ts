@@ -1,28 +1,42 @@
 import { join } from "node:path";
+import { RowCache } from "../row-store/row-cache.js";
 import { RowDirectory } from "../row-store/row-directory.js";
 import type { ServeFlags } from "./serve-options.js";
+
+type Flags = Pick<ServeFlags, "rowStore" | "rowCache" | "cacheBytes">;
 
 /** The directories of `--row-store`: a folder a name, where models are named. */
 export class RowStores {
   private readonly path: string | undefined;
   private readonly cacheBytes: number | undefined;
   private readonly opened: RowDirectory[] = [];
+  /** What all of them share with other servers; null: nothing. */
+  readonly shared: RowCache | null;
 
-  constructor({ rowStore, cacheBytes }: Pick<ServeFlags, "rowStore" | "cacheBytes">) {
+  private constructor({ rowStore, cacheBytes }: Flags, shared: RowCache | null) {
     this.path = rowStore;
     this.cacheBytes = cacheBytes;
+    this.shared = shared;
+  }
+
+  /** @throws as `RowCache.open` */
+  static async of(flags: Flags): Promise<RowStores> {
+    return new RowStores(flags, flags.rowCache === undefined ? null : await RowCache.open(flags.rowCache));
   }
 
   /** undefined: rows are to be in memory. @throws as `RowDirectory.open` */
   async open(name: string | undefined): Promise<RowDirectory | undefined> {
     if (this.path === undefined) return undefined;
     const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
-    const directory = await RowDirectory.open(join(this.path, name ?? ""), { cacheBytes: this.cacheBytes, tell });
+    const { cacheBytes, shared } = this;
+    const options = { cacheBytes, ...(shared && { shared }), tell };
+    const directory = await RowDirectory.open(join(this.path, name ?? ""), options);
     this.opened.push(directory);
     return directory;
   }
 
   async close(): Promise<void> {
     for (const directory of this.opened) await directory.close();
+    this.shared?.close();
   }
 }

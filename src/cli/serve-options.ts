@@ -19,6 +19,7 @@ import {
   notNegative,
   port,
   positive,
+  rowCache,
   wholeShare,
   workers,
 } from "./options.js";
@@ -52,6 +53,7 @@ export interface ServeFlags extends ProtectionFlags {
   workers?: number;
   watch?: true;
   rowStore?: string;
+  rowCache?: string;
   cacheBytes?: number;
   port: number;
   adminPort?: number;
@@ -111,6 +113,11 @@ export function modelOptions(command: Command): Command {
       "--row-store <dir>",
       "keep the tables' rows in a database there, on a local disk, instead of in memory; needs npm install lmdb",
       notEmpty,
+    )
+    .option(
+      "--row-cache <url>",
+      "with --row-store: ask a Valkey or Redis server for rows before the disk, and tell it those that it lacks: redis://HOST:PORT, or several of a cluster; needs npm install iovalkey",
+      rowCache,
     )
     .option(
       "--cache-bytes <size>",

@@ -71,7 +71,8 @@ export async function serve(
   checkRowStore(flags);
   const metrics = new ServeMetrics();
   const threads = threadsOf(flags);
-  const rowStores = new RowStores(flags);
+  const rowStores = await RowStores.of(flags);
+  if (rowStores.shared) metrics.watchRowCache(rowStores.shared);
   const models = await openModels(flags, threads, metrics, rowStores).catch(async (error) => {
     await rowStores.close();
     await threads?.close();
@@ -129,9 +130,10 @@ function checkExploring({ explore, workers = 0, precision, follow = [] }: ServeF
 }
 
 /** @throws HashbrookError usage */
-function checkRowStore({ rowStore, cacheBytes, workers = 0, dims, explore }: ServeFlags): void {
+function checkRowStore({ rowStore, rowCache, cacheBytes, workers = 0, dims, explore }: ServeFlags): void {
   if (rowStore === undefined) {
-    if (cacheBytes !== undefined) throw new HashbrookError("usage", "--cache-bytes: is for --row-store");
+    const only = cacheBytes !== undefined ? "--cache-bytes" : rowCache !== undefined ? "--row-cache" : null;
+    if (only !== null) throw new HashbrookError("usage", `${only}: is for --row-store`);
     return;
   }
   const other =

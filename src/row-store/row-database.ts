@@ -2,12 +2,14 @@ import { join } from "node:path";
 import { systemClock } from "../core/clock.js";
 import { type Files, nodeFiles, quietly } from "../core/files.js";
 import { type Frame, openFrames, sealFrame } from "../delta-log/frame.js";
+import { readKept } from "../delta-log/kept-frame.js";
 import type { ServingRows, ServingState } from "../delta-log/state.js";
 import type { KeptRows, RowKeeper } from "../tables/kept-rows.js";
 import type { StoreSpec } from "../tables/spec.js";
 import { damaged, failure } from "./failures.js";
 import { type Database, openDatabase, openTable, type RootDatabase } from "./lmdb.js";
 import { checkFile } from "./meta-pages.js";
+import type { RowCache } from "./row-cache.js";
 import { StoredRows } from "./stored-rows.js";
 
 /** Where what is served beside rows lies, and where in the log (or of which checkpoint) all of it is; with it rows that are not in their tables yet. */
@@ -16,6 +18,14 @@ const STATE = Buffer.from("state");
 const AT_ONCE = 100;
 /** More are written for so many milliseconds at a time. */
 const SLICE_MS = 1;
+
+/** How a database is held. */
+export interface Holding {
+  /** Of rows in memory. */
+  readonly cacheBytes: number;
+  /** Where other servers' rows of the same model may be. */
+  readonly shared?: RowCache | undefined;
+}
 
 /** One model's rows on disk, and what is served beside them: as one transaction has left them. */
 export class RowDatabase implements RowKeeper {
@@ -32,23 +42,26 @@ export class RowDatabase implements RowKeeper {
   private unwritten: { readonly rows: Iterator<void> & Iterable<void>; readonly end: () => void } | null = null;
   /** Bytes of rows that may still come into memory. */
   private room: number;
+  private readonly shared: RowCache | undefined;
+  /** By which others know the same rows; null while they are written. */
+  private version: string | null = null;
 
-  private constructor(path: string, root: RootDatabase, cacheBytes: number) {
+  private constructor(path: string, root: RootDatabase, { cacheBytes, shared }: Holding) {
     this.path = path;
     this.root = root;
     this.state = openTable(root, "state");
     this.room = cacheBytes;
+    this.shared = shared;
   }
 
   /**
    * Opens the database in a directory, made where it is missing.
-   * @param cacheBytes of rows in memory
    * @throws HashbrookError row_store_damaged; row_store_write; runtime_unavailable
    */
-  static async open(path: string, cacheBytes: number, files: Files = nodeFiles): Promise<RowDatabase> {
+  static async open(path: string, holding: Holding, files: Files = nodeFiles): Promise<RowDatabase> {
     try {
       checkFile(join(path, "data.mdb"), files);
-      return new RowDatabase(path, await openDatabase(path), cacheBytes);
+      return new RowDatabase(path, await openDatabase(path), holding);
     } catch (error) {
       throw failure(path, error);
     }
@@ -69,7 +82,7 @@ export class RowDatabase implements RowKeeper {
     this.stores.push(spec);
     const rows = new StoredRows(name, dim, openTable(this.root, `rows/${name}`), () => this.giveUp());
     this.tables.set(name, rows);
-    return rows;
+    return this.shared?.over(rows, name, () => this.version) ?? rows;
   }
 
   takeRoom(bytes: number): boolean {
@@ -85,7 +98,13 @@ export class RowDatabase implements RowKeeper {
    * @throws HashbrookError row_store_write, row_store_damaged, and nothing has changed
    */
   write(states: readonly ServingState[], state: (rows: readonly ServingRows[]) => Frame): void {
+    this.version = null;
     this.writeAll();
+    this.replace(states, state);
+    if (this.shared) this.version = versionOf(state([]));
+  }
+
+  private replace(states: readonly ServingState[], state: (rows: readonly ServingRows[]) => Frame): void {
     const tables = states.flatMap((one) => one.tables);
     const put = (frame: Frame) => this.state.putSync(STATE, Buffer.from(sealFrame(frame)));
     if (countOf(tables) <= AT_ONCE) {
@@ -104,6 +123,7 @@ export class RowDatabase implements RowKeeper {
 
   /** Writes rows that nothing is answered by yet: a few at a time, others go on in between. @throws as `write` */
   async load({ tables }: Pick<ServingState, "tables">): Promise<void> {
+    this.version = null;
     const rows = this.laid(tables);
     while (this.slice(rows)) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -173,6 +193,12 @@ export class RowDatabase implements RowKeeper {
     this.closed = true;
     await this.root.close();
   }
+}
+
+/** Whoever has applied the same entries, or loaded the same checkpoint, has the same rows: a link is a hash of all before it. */
+function versionOf(frame: Frame): string {
+  const { run, epoch, number, link } = readKept(frame);
+  return `${run}/${epoch}/${number}/${link}`;
 }
 
 const countOf = (tables: readonly ServingRows[]) =>

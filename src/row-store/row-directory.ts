@@ -4,12 +4,15 @@ import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, quietly } from "../core/files.js";
 import { type KeptState, readKept } from "../delta-log/kept-frame.js";
 import { damaged } from "./failures.js";
-import { RowDatabase } from "./row-database.js";
+import type { RowCache } from "./row-cache.js";
+import { type Holding, RowDatabase } from "./row-database.js";
 
 /** How a row store is opened. */
 export interface RowStoreOptions {
   /** Bytes of rows in memory: those asked for lately. Default 1 GiB. */
   readonly cacheBytes?: number | undefined;
+  /** Servers that keep rows for several scorers. Default: none is asked. */
+  readonly shared?: RowCache | undefined;
   /** Told what the operator should know and nothing else says. */
   readonly tell?: (text: string) => void;
 }
@@ -24,7 +27,7 @@ export class RowDirectory {
   /** Of the directory, as it was given. */
   readonly path: string;
   private readonly lock: WriterLock;
-  private readonly cacheBytes: number;
+  private readonly holding: Holding;
   private readonly tell: (text: string) => void;
   private readonly files: Files;
   private next = 1;
@@ -32,10 +35,14 @@ export class RowDirectory {
   /** The database that was whole last. */
   private newest: RowDatabase | null = null;
 
-  private constructor(path: string, lock: WriterLock, { cacheBytes = CACHE_BYTES, tell = () => {} }: RowStoreOptions) {
+  private constructor(
+    path: string,
+    lock: WriterLock,
+    { cacheBytes = CACHE_BYTES, shared, tell = () => {} }: RowStoreOptions,
+  ) {
     this.path = path;
     this.lock = lock;
-    this.cacheBytes = cacheBytes;
+    this.holding = { cacheBytes, shared };
     this.tell = tell;
     this.files = nodeFiles;
   }
@@ -66,7 +73,7 @@ export class RowDirectory {
     this.left = null;
     if (kept && left) return left;
     if (left) await this.discard(left);
-    return RowDatabase.open(join(this.path, String(this.next++)), this.cacheBytes);
+    return RowDatabase.open(join(this.path, String(this.next++)), this.holding);
   }
 
   /** A database has all of its model: the one before it may go. @internal */
@@ -106,7 +113,7 @@ export class RowDirectory {
 
   private async openWhole(path: string): Promise<RowDatabase | null> {
     try {
-      const database = await RowDatabase.open(path, this.cacheBytes);
+      const database = await RowDatabase.open(path, this.holding);
       if (this.stateOf(database)) return database;
       await database.close();
     } catch (error) {

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
 import { systemClock } from "../core/clock.js";
 import type { ReplicaStatus } from "../delta-log/replica.js";
+import type { RowCacheCounts } from "../row-store/row-cache.js";
 import type { LogCounts } from "./impressions.js";
 import { TrafficWindow } from "./live/window.js";
 import type { Models } from "./models.js";
@@ -133,6 +134,22 @@ export class ServeMetrics {
       registers,
       collect() {
         this.set(log.counts.waiting);
+      },
+    });
+  }
+
+  /** Adds what became of rows that servers share. @internal */
+  watchRowCache(cache: { readonly counts: RowCacheCounts }): void {
+    new Counter({
+      name: "hashbrook_row_cache_rows_total",
+      help: "Rows asked of --row-cache: hit, or miss and read from the disk; error counts requests without an answer, or rows that were damaged",
+      labelNames: ["result"],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        const { hits, misses, errors } = cache.counts;
+        for (const [result, count] of Object.entries({ hit: hits, miss: misses, error: errors }))
+          this.inc({ result }, count);
       },
     });
   }

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RowCache } from "../src/row-store/row-cache.js";
+import { RowDirectory } from "../src/row-store/row-directory.js";
+import { bodyOf, CANDIDATES, forget, load, ROW_BYTES, Scoring, told, zipf } from "./lib/row-scoring.js";
+
+const SERVERS = ["valkey-server", "redis-server"];
+
+/**
+ * What a Valkey or Redis server in front of a scorer's disk is worth: the first requests of a scorer that has just started, nothing in memory, its
+ * rows on the disk (not in the operating system's memory), in that memory, and in the server, which another scorer has filled.
+ */
+export async function run({ smoke }: { smoke: boolean }): Promise<object | null> {
+  const program = SERVERS.find((name) => spawnSync(name, ["--version"]).status === 0);
+  if (!program) {
+    console.error("skipped: there is neither valkey-server nor redis-server");
+    return null;
+  }
+  const rows = smoke ? 5_000 : 1_000_000;
+  const path = mkdtempSync(join(tmpdir(), "row-cache-"));
+  const draw = zipf(rows);
+  const asked = Array.from({ length: smoke ? 5 : 300 }, () => bodyOf(draw));
+  const directory = await RowDirectory.open(path, { cacheBytes: 0.1 * rows * ROW_BYTES });
+  const first = await Scoring.open(directory);
+  await load(first, rows);
+  await first.close();
+  await directory.close();
+  const [server, url] = await serving(program);
+  const shared = await RowCache.open(url, 1000);
+  const again = (cold: boolean, cache?: RowCache) => started({ path, rows, asked, cold, cache });
+  const sameAs = ({ scores }: Started, other: Started) => {
+    if (Buffer.compare(scores, other.scores) !== 0) throw new Error("scores differ");
+  };
+  try {
+    const [disk, memory] = [await again(true), await again(false)];
+    await again(false, shared);
+    const filled = { ...shared.counts };
+    const fromServer = await again(true, shared);
+    const hits = shared.counts.hits - filled.hits;
+    for (const other of [memory, fromServer]) sameAs(disk, other);
+    if (hits === 0) throw new Error(`row cache: ${JSON.stringify(shared.counts)}`);
+    return {
+      what: WHAT,
+      rows,
+      candidates: CANDIDATES,
+      requests: asked.length,
+      disk: disk.told,
+      memory: memory.told,
+      server: { ...fromServer.told, hits },
+    };
+  } finally {
+    shared.close();
+    server.kill("SIGKILL");
+  }
+}
+
+const WHAT =
+  "the first requests of a scorer with nothing in memory: rows on the disk, in the operating system's memory of the file, and in a server on the same machine (rows that it lacks are on the disk)";
+
+interface Start {
+  readonly path: string;
+  readonly rows: number;
+  readonly asked: readonly Buffer[];
+  /** The file is not in the operating system's memory. */
+  readonly cold: boolean;
+  readonly cache: RowCache | undefined;
+}
+
+interface Started {
+  readonly told: object;
+  /** f32, of the first requests. */
+  readonly scores: Buffer;
+}
+
+async function started({ path, rows, asked, cold, cache: shared }: Start): Promise<Started> {
+  if (cold) forget(join(path, "1/data.mdb"));
+  const directory = await RowDirectory.open(path, { cacheBytes: 0.1 * rows * ROW_BYTES, ...(shared && { shared }) });
+  const { kept } = directory;
+  const scoring = await Scoring.open(directory);
+  await scoring.goOn(kept!);
+  const times = await scoring.times(asked);
+  const scores: Buffer[] = [];
+  for (const body of asked.slice(0, 20)) scores.push(Buffer.from((await scoring.score(body)).slice().buffer));
+  await scoring.close();
+  await directory.close();
+  return { told: told(times), scores: Buffer.concat(scores) };
+}
+
+async function serving(program: string): Promise<[ChildProcess, string]> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => probe.once("listening", resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", ""];
+  const server = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  await new Promise<void>((resolve) => {
+    server.stdout!.on("data", (text) => String(text).includes("eady to accept connections") && resolve());
+  });
+  return [server, `redis://127.0.0.1:${port}`];
+}
