@@ -60,7 +60,7 @@ export function tuneCommand(): Command {
     .option("--rates", "find learning rates on the first 5 % of the events")
     .option(
       "--strategies <name...>",
-      `what to propose (default: all): ${strategies.map(({ name }) => name).join(", ")}`,
+      `what to propose (default: all but few_bits): ${strategies.map(({ name }) => name).join(", ")}`,
     )
     .option("--candidates <n>", "candidates at most (default: 24)", counting)
     .addOption(

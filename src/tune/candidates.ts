@@ -87,7 +87,7 @@ export function settingsAsCandidates(
 }
 
 function strategiesNamed(names: readonly string[] | undefined): readonly Strategy[] {
-  if (!names) return allStrategies;
+  if (!names) return allStrategies.filter(({ asked }) => !asked);
   return names.map((name) => {
     const found = allStrategies.find((strategy) => strategy.name === name);
     if (found) return found;

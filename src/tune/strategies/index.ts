@@ -3,7 +3,7 @@ import { decoders } from "./decoders.js";
 import { exactRows } from "./exact-rows.js";
 import { lasso } from "./lasso.js";
 import { mixedDims } from "./mixed-dims.js";
-import { mixedPrecision } from "./mixed-precision.js";
+import { fewBits, mixedPrecision } from "./mixed-precision.js";
 import { rowThresholds } from "./row-thresholds.js";
 import { sharedRows } from "./shared-rows.js";
 import type { Strategy } from "./strategy.js";
@@ -18,4 +18,5 @@ export const strategies: readonly Strategy[] = [
   mixedPrecision,
   lasso,
   rowThresholds,
+  fewBits,
 ];

@@ -83,6 +83,8 @@ export interface Strategy {
   readonly name: string;
   /** One line of help. */
   readonly description: string;
+  /** True: it takes part only where --strategies names it. Default false. */
+  readonly asked?: boolean;
   /** The best guesses first: where there are too many in all, every strategy's last ones are left out. */
   propose(problem: Problem): Iterable<Proposal>;
 }

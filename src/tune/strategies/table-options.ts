@@ -5,17 +5,27 @@ import type { Problem, Proposal, TableOptions, TableProposal, TunedTable } from 
 /** FTRL with a beta this small takes AdaGrad's steps; with a larger one, its first steps are about a quarter as long. */
 const SMALL_BETA = 0.2;
 
+/** Precisions of a byte a weight and less: rows with a scale of their own. */
+export type Scaled = "int8" | "int4" | "int2";
+
 /**
- * The options of a table that holds a weight in a byte: `int8` needs an optimizer that stores weights, and one accumulator a row is the
- * smallest.
+ * The options of a table that holds a weight in a byte or less: that needs an optimizer that stores weights, and one accumulator a row is
+ * the smallest.
  * @param factor times the learning rate that its own optimizer's steps come to
  */
-export function int8Options({ options, compiled: { optimizer } }: TunedTable, factor = 1): TableOptions {
+export function scaledOptions(
+  { options, compiled: { optimizer } }: TunedTable,
+  precision: Scaled,
+  factor = 1,
+): TableOptions {
   const { value } = learningRate(optimizer);
   const slow = optimizer.kind === "ftrl" && optimizer.beta > SMALL_BETA;
   const learning_rate = Number((value * factor * (slow ? 0.25 : 1)).toPrecision(3));
-  return { ...options, precision: "int8", optimizer: { rowwise_adagrad: { learning_rate } } };
+  return { ...options, precision, optimizer: { rowwise_adagrad: { learning_rate } } };
 }
+
+/** The same in a byte a weight. */
+export const int8Options = (table: TunedTable, factor = 1): TableOptions => scaledOptions(table, "int8", factor);
 
 /** The same proposal for every table: options and reason by table, bytes by shares. */
 export function everyTable(
