@@ -30,17 +30,27 @@ export function valkeyAddress(url: string): ValkeyAddress {
   const match = /^(?:redis|valkey)(s?):\/\/(?:([^@/]*)@)?([^@/]+)\/?$/.exec(url);
   const nodes = match?.[3].split(",").map((host) => /^(\[[^\]]+\]|[^:[\]\s]+)(?::(\d+))?$/.exec(host)) ?? [null];
   const known = nodes.flatMap((node) => (node && Number(node[2] ?? PORT) <= 65535 ? [node] : []));
-  if (!match || known.length < nodes.length)
+  const user = decoded(match?.[2] ?? "");
+  if (!match || !user || known.length < nodes.length)
     throw new HashbrookError("usage", `${shown(url)}: not the address of a Valkey or Redis server`, {
       hint: "redis://HOST:PORT, or redis://HOST:PORT,HOST:PORT for a cluster",
     });
-  const [username, password] = (match[2] ?? "").split(":").map(decodeURIComponent);
+  const [username, password] = user;
   return {
     nodes: known.map(([, host, port]) => ({ host: host.replace(/^\[|\]$/g, ""), port: Number(port ?? PORT) })),
     tls: match[1] === "s",
     ...(username && { username }),
     ...(password && { password }),
   };
+}
+
+/** USER:PASSWORD, in which a URL writes some characters as %XX; null where it does not. */
+function decoded(user: string): readonly string[] | null {
+  try {
+    return user.split(":").map(decodeURIComponent);
+  } catch {
+    return null;
+  }
 }
 
 const shown = (url: string): string => url.replace(/\/\/.*@/, "//…@");

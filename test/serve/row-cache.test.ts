@@ -238,4 +238,5 @@ it("an address says hosts, user, password and whether by TLS", () => {
     password: "a@b",
   });
   expect(() => valkeyAddress("redis://me:secret@h:x")).toThrow(/^redis:\/\/…@h:x: not the address/);
+  expect(() => valkeyAddress("redis://me:50%@h")).toThrow(/^redis:\/\/…@h: not the address/);
 });
