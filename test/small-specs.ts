@@ -6,6 +6,9 @@ import { join } from "node:path";
 export const LR = variant("ads-demo-lr", "rows: 4_194_304", "rows: 65_536");
 /** `features/ads-demo.yaml`, a Deep Crossing, with a tower that takes none either. */
 export const DEEP_CROSSING = variant("ads-demo", /residual: \[.*?\]/, "residual: [16]");
+/** `features/ads-demo-join.yaml` and `features/ads-demo-joined.yaml` with that tower. */
+export const JOIN = variant("ads-demo-join", /residual: \[.*?\]/, "residual: [16]");
+export const JOINED = variant("ads-demo-joined", /residual: \[.*?\]/, "residual: [16]");
 
 /** A spec of features/ that differs in one place. */
 function variant(name: string, place: string | RegExp, words: string): string {

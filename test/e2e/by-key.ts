@@ -1,16 +1,17 @@
 import { readFileSync } from "node:fs";
+import { JOIN, JOINED } from "../small-specs.js";
 
 const WINDOW = 900_000;
 const SKEW = 5000;
 
 /** `features/ads-demo-join.yaml` whose clicks name a user and an ad, and that of the events with their labels. */
-export const keyedSpec = readFileSync("features/ads-demo-join.yaml", "utf8")
+export const keyedSpec = readFileSync(JOIN, "utf8")
   .replace(", id: event_id, oracle", ", oracle")
   .replace(
     /clicks: \{.*/,
     "key: [user, ad]\n  clicks: { format: tsv, columns: [ts, who, what], key: [who, what], time: ts }",
   );
-export const labelledSpec = readFileSync("features/ads-demo-joined.yaml", "utf8").replace(", id: event_id", "");
+export const labelledSpec = readFileSync(JOINED, "utf8").replace(", id: event_id", "");
 
 /** The simulator's impressions with few users and ads, so that they come again; clicks on a user's ad; and impressions with the labels that those earn which came last. */
 export function byKey(impressions: readonly string[], clickLines: readonly string[]) {

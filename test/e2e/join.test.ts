@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { JOIN, JOINED } from "../small-specs.js";
 import { report, run, temporary } from "./hashbrook.js";
 
-const JOIN = "features/ads-demo-join.yaml";
 const folder = temporary();
 const [shown, clicks, labelled] = ["shown.tsv", "clicks.tsv", "labelled.tsv"].map((name) => join(folder, name));
 const training = (out: string, clickFile = clicks) => [
@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 describe("train --clicks", () => {
   it("learns from impressions and clicks what it learns from labelled events, byte for byte", async () => {
-    const model = "features/ads-demo-joined.yaml";
+    const model = JOINED;
     const told = await report(["train", "--model", model, "--data", labelled, "--out", join(folder, "labelled")]);
     const joined = await report([...training("joined"), "--resume"]);
     expect(joined).toMatchObject({ examples: 20_000, logloss: told.logloss, auc: told.auc });

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
+import { DEEP_CROSSING } from "../small-specs.js";
 import { digests, endedAfterKills, report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -9,15 +10,17 @@ const ROWS = 16_000;
 const life = "budget: 250 kB, admission: { occurrence_threshold: 2 }, eviction: { policy: lru, expire_time: 30m }";
 
 /** A demo model whose large tables keep to a budget. */
-function modelWith(name: string, change: (yaml: string) => string): string {
-  const path = join(folder, `${name}.yaml`);
-  writeFileSync(path, change(readFileSync(`features/${name}.yaml`, "utf8")));
+function modelWith(demo: string, change: (yaml: string) => string): string {
+  const path = join(folder, basename(demo));
+  writeFileSync(path, change(readFileSync(demo, "utf8")));
   return path;
 }
 
 const models = {
-  lr: modelWith("ads-demo-lr", (yaml) => yaml.replace("encoding: hash, rows: 4_194_304,", `encoding: exact, ${life},`)),
-  deep_crossing: modelWith("ads-demo", (yaml) => yaml.replace("users: { dim: 8,", `users: { dim: 8, ${life},`)),
+  lr: modelWith("features/ads-demo-lr.yaml", (yaml) =>
+    yaml.replace("encoding: hash, rows: 4_194_304,", `encoding: exact, ${life},`),
+  ),
+  deep_crossing: modelWith(DEEP_CROSSING, (yaml) => yaml.replace("users: { dim: 8,", `users: { dim: 8, ${life},`)),
 };
 
 describe.each(Object.entries(models))("training %s whose ids are admitted and evicted", (_, model) => {

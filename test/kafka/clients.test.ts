@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { compressionTypes, createKafka, kafkaZstdAvailable } from "../../src/sources/kafka/client.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { digests, ended, report, start, temporary } from "../e2e/hashbrook.js";
+import { JOIN } from "../small-specs.js";
 import { hasPlatformatic } from "./clients.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 import { LR, rows, training } from "./trainers.js";
@@ -120,7 +121,7 @@ describeKafka("a topic is read alike", (kafka) => {
           .map((value, i) => ({ value, partition: i % 2 })),
       );
     const model = join(temporary(), "fnw.yaml");
-    const spec = readFileSync("features/ads-demo-join.yaml", "utf8");
+    const spec = readFileSync(JOIN, "utf8");
     writeFileSync(model, spec.replace("  window: 15m", "  correct: { ages: [30s, 2m] }"));
     const bytes: object[] = [];
     for (const way of all) {

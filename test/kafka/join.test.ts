@@ -6,6 +6,7 @@ import { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { byKey, keyedSpec, labelledSpec } from "../e2e/by-key.js";
 import { digests, ended, endedAfterKills, report, run, start, temporary } from "../e2e/hashbrook.js";
+import { JOIN, JOINED } from "../small-specs.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 import { said, training } from "./trainers.js";
 
@@ -13,7 +14,6 @@ const ROWS = 6000;
 /** Fifty in `npm run test:soak`. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 4);
 const LASTING = { "retention.ms": "-1" };
-const [JOIN, JOINED] = ["features/ads-demo-join.yaml", "features/ads-demo-joined.yaml"];
 
 /** The simulator's stream three times: labelled, without labels, and its clicks. */
 async function streams(rows = ROWS) {
@@ -187,7 +187,7 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     const [file, model] = [join(folder, "all.jsonl"), join(folder, "buys.yaml")];
     const shop = await mixedShop();
     writeFileSync(file, `${shop.join("\n")}\n`);
-    const text = readFileSync("features/ads-demo-joined.yaml", "utf8").replace(/ {2}columns:\n( {4}- .*\n)+/, "");
+    const text = readFileSync(JOINED, "utf8").replace(/ {2}columns:\n( {4}- .*\n)+/, "");
     const typed = (kind: string) => `format: json, type: { from: kind, is: ${kind} }, id: event_id, time: ts_ms`;
     const label = "label: { time: ts_ms, id: event_id }";
     const joined = `${label}\njoin: { clicks: { ${typed("tap")} }, conversions: { ${typed("buy")} } }\n`;
