@@ -35,7 +35,11 @@ export interface TopicCluster {
  */
 export const FETCH: FetchSize = { minBytes: 64 << 10, maxWaitMs: 25, partitionBytes: 1 << 20, maxBytes: 16 << 20 };
 
-export const PROMPT: FetchSize = { ...FETCH, minBytes: 1, maxWaitMs: 100 };
+/**
+ * A lane's record of a round has megabytes. Of a partition's first record that is over the limit a broker gives all, but only where the
+ * answer has nothing else: eight such lanes would take eight answers, one after the other.
+ */
+export const PROMPT: FetchSize = { ...FETCH, minBytes: 1, maxWaitMs: 100, partitionBytes: 8 << 20, maxBytes: 64 << 20 };
 
 /** How much of a fetch is waited for. */
 export interface FetchSize {
