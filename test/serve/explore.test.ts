@@ -167,9 +167,9 @@ describe("a server that explores", () => {
     const { newer, body } = ads;
     const scorer = await Scorer.load(newer, { prior: 1 });
     const app = createServer(scorer, { explorer: Explorer.of("thompson"), maxEventLoopDelay: 0 });
-    const payload = { ...JSON.parse(body), candidates: [{ ad: "a1" }, { ad: "never-seen" }] };
+    const payload = { ...JSON.parse(body), candidates: [{ ad: "a1" }, { ad: "never-shown" }] };
     const { deviations } = await scorer.scored(Buffer.from(JSON.stringify(payload)));
-    // The ad itself, and its cross.
+    // The ad itself, and its cross: two rows that nothing else has.
     expect(deviations![1]).toBeCloseTo(Math.SQRT2, 6);
     expect(deviations![0]).toBeLessThan(deviations![1]);
     const answer = (
@@ -189,8 +189,8 @@ describe("a server that explores", () => {
       const body = JSON.stringify({ context: { user: "u1" }, candidates: ads.map((ad) => ({ ad })) });
       return [...(await scorer.scored(Buffer.from(body))).deviations!];
     };
-    const [known, other] = await ask(["a1", "never-seen"]);
-    const long = [...new Array<string>(900).fill("a1"), "never-seen"];
+    const [known, other] = await ask(["a1", "never-shown"]);
+    const long = [...new Array<string>(900).fill("a1"), "never-shown"];
     const expected = [...new Array<number>(900).fill(known), other];
     expect(await ask(long)).toEqual(expected);
     const together = await Promise.all([ask(long), ask(["a1"]), ask(long), ask(["a1", "a2"])]);
