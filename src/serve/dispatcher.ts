@@ -130,7 +130,12 @@ export class Dispatcher {
 
   /** What waits is worth a run of its own. */
   private get full(): boolean {
-    return this.queue.reduce((bytes, { body }) => bytes + body.byteLength, 0) >= FULL_BYTES;
+    let bytes = 0;
+    for (const { body } of this.queue) {
+      bytes += body.byteLength;
+      if (bytes >= FULL_BYTES) return true;
+    }
+    return false;
   }
 
   private async turn(place: Place, asked: readonly Pending[], dropped: readonly number[]): Promise<void> {

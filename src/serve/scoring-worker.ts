@@ -30,10 +30,11 @@ async function runs(engine: Engine, tell: (part: Transferred<PackedOutcomes>) =>
   let told = systemClock.now();
   for (;;) {
     const outcomes = await engine.run();
+    const ends = engine.open === 0 || turns.waiting;
+    if (!ends && outcomes.length === 0 && systemClock.now() < told + QUIET_MS) continue;
     const packed = packOutcomes(outcomes, engine.open);
     const found = new Transferred(packed, [packed.scores.buffer]);
-    if (engine.open === 0 || turns.waiting) return found;
-    if (outcomes.length === 0 && systemClock.now() < told + QUIET_MS) continue;
+    if (ends) return found;
     tell(found);
     told = systemClock.now();
   }
