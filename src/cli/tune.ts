@@ -38,6 +38,8 @@ interface Flags {
   json?: true;
 }
 
+const names = (some: typeof strategies): string => some.map(({ name }) => name).join(", ");
+
 export function tuneCommand(): Command {
   return new Command("tune")
     .description("Find the tables that lose least within a budget of bytes: on your own events, judged on later ones")
@@ -60,7 +62,7 @@ export function tuneCommand(): Command {
     .option("--rates", "find learning rates on the first 5 % of the events")
     .option(
       "--strategies <name...>",
-      `what to propose (default: all but few_bits): ${strategies.map(({ name }) => name).join(", ")}`,
+      `what to propose (default: all but ${names(strategies.filter(({ asked }) => asked))}): ${names(strategies)}`,
     )
     .option("--candidates <n>", "candidates at most (default: 24)", counting)
     .addOption(
