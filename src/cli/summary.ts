@@ -85,8 +85,10 @@ function qualityLines(report: Report): string[] {
   const { second_half, last_tenth, oracle, oracle_last_tenth, seen } = report;
   const lines = [
     row(seen ? "never seen before" : "whole stream", report),
-    row(`from row ${count(second_half.from)}`, second_half),
-    row(`from row ${count(last_tenth.from)}`, last_tenth),
+    // Of a short stream's parts nothing is kept: both are all of it.
+    ...[second_half, last_tenth]
+      .filter(({ from }) => from > 0)
+      .map((part) => row(`from row ${count(part.from)}`, part)),
   ];
   if (oracle) lines.push(row("oracle, whole stream", oracle));
   if (oracle_last_tenth) lines.push(row("oracle, last tenth", oracle_last_tenth));

@@ -1,11 +1,22 @@
 import { existsSync } from "node:fs";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /**
  * A file that the build makes, whether this module runs from a bundle, from a module of its own or, in the tests, from its source.
  * @param path below `dist`
  */
 export function builtFile(path: string): URL {
+  return new URL(`dist/${path}`, packageFolder());
+}
+
+/** Where the shipped specs are, as a path from the current folder. */
+export function shippedSpecs(): string {
+  return `${relative(process.cwd(), fileURLToPath(new URL("features", packageFolder()))) || "."}/`;
+}
+
+function packageFolder(): URL {
   let folder = new URL(".", import.meta.url);
   while (!existsSync(new URL("package.json", folder))) folder = new URL("..", folder);
-  return new URL(`dist/${path}`, folder);
+  return folder;
 }

@@ -2,6 +2,7 @@ import { HashbrookError } from "../core/errors.js";
 import { nearest } from "../core/nearest.js";
 import type { Format } from "../spec/compiled.js";
 import type { ScanInput } from "./input.js";
+import { notText, TELLING_BYTES } from "./not-text.js";
 import { MAX_COLUMNS } from "./plan.js";
 import { MAX_ROW } from "./reject.js";
 
@@ -19,13 +20,15 @@ export interface HeaderOptions {
 }
 
 /**
- * Passes the byte order mark and the header of a file.
+ * Passes the byte order mark and the header of a file, which must be text.
  * @param header null: it has none
  * @returns its columns; none where it has no header, or nothing is in it; null when its beginning is not complete yet
  * @throws HashbrookError source_unreadable
  */
 export function beginFile(input: ScanInput, header: HeaderOptions | null): readonly string[] | null {
   const first = input.bytes(input.read, input.end).subarray(0, 3);
+  const foreign = notText(input.bytes(input.read, input.end).subarray(0, TELLING_BYTES));
+  if (foreign) throw foreign;
   const marked = first.every((byte, i) => byte === BYTE_ORDER_MARK[i]);
   if (first.length < 3 && marked && !input.ended) return null;
   if (header && input.limit <= input.read && !input.ended) {
@@ -110,12 +113,7 @@ function checkHeader(names: readonly string[], needed: readonly string[]): void 
   for (const name of needed) {
     const count = names.filter((other) => other === name).length;
     if (count === 0) {
-      const near = nearest(name, names);
-      // One letter is near any other.
-      const hint =
-        near === undefined || (near.length < 3 && near.toLowerCase() !== name.toLowerCase())
-          ? MEND
-          : `did you mean "${near}"? The spec's names are those of the header`;
+      const hint = hintFor(name, names);
       throw new HashbrookError("source_unreadable", `header: no column "${name}"; ${found}`, { hint });
     }
     if (count > 1)
@@ -123,4 +121,15 @@ function checkHeader(names: readonly string[], needed: readonly string[]): void 
         hint: MEND,
       });
   }
+}
+
+/** What to mend where a header has no such column. */
+function hintFor(name: string, names: readonly string[]): string {
+  const other = names.length === 1 && [";", "\t", "|", ","].find((separator) => names[0].split(separator).length > 2);
+  if (other)
+    return `are its columns separated by ${JSON.stringify(other)}? events: { separator: ${JSON.stringify(other)} }`;
+  const near = nearest(name, names);
+  // One letter is near any other.
+  if (near === undefined || (near.length < 3 && near.toLowerCase() !== name.toLowerCase())) return MEND;
+  return `did you mean "${near}"? The spec's names are those of the header`;
 }

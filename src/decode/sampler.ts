@@ -11,7 +11,7 @@ export interface Constant {
   readonly column: string;
   /** Empty: no row had any. */
   readonly value: string;
-  /** Where nothing was found: the most similar place of the first row, if there is one. */
+  /** Where nothing was found: the most similar place of the first row, if there is one; the column itself where it is there, and null or empty. */
   readonly near: string | null;
 }
 
@@ -67,9 +67,15 @@ export class Sampler {
     const constants = [...this.#watched()].map((slot): Constant => {
       const value = this.#values.get(slot) ?? "";
       const column = this.#places.nameOf(slot);
-      return { column, value, near: value === "" ? (nearest(column, this.#members()) ?? null) : null };
+      return { column, value, near: value === "" ? this.#near(column) : null };
     });
     return { constants, labels: [...this.#labels] };
+  }
+
+  /** A member that is there and null needs no other name. */
+  #near(column: string): string | null {
+    const members = this.#members();
+    return members.includes(column) ? column : (nearest(column, members) ?? null);
   }
 
   *#watched(): Generator<number> {

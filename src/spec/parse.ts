@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { shippedSpecs } from "../core/built-file.js";
 import { HashbrookError } from "../core/errors.js";
 import { Problems, type SpecWarning } from "../schema/problems.js";
 import { compileSpec } from "./compile.js";
@@ -38,7 +39,7 @@ function readText(path: string): string {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === "ENOENT")
       throw new HashbrookError("source_missing", `${path}: no such file`, {
-        hint: "the shipped specs are in features/",
+        hint: `the shipped specs are in ${shippedSpecs()}`,
         cause,
       });
     if (code === "EISDIR")

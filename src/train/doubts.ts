@@ -181,6 +181,7 @@ export class Doubts {
 }
 
 function missing({ column, near }: Constant): string {
+  if (near === column) return "events have it, null or empty: is it the right one?";
   return near === null ? `is "${column}" where the events have it?` : `did you mean "${near}"?`;
 }
 

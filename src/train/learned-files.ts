@@ -55,6 +55,8 @@ export function learnedOf(
     if (known.bytes === 0) return [];
     const { offset, row } = end;
     const [stored, to] = "examples" in end ? [end.stored, end.examples] : [null, examples];
+    // A header alone is what other files begin with, too.
+    if (row === 1 && to === from) return [];
     return [{ ...known, offset, row, stored, from, to }];
   });
 }

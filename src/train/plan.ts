@@ -115,10 +115,17 @@ class Planner {
       const input = list[i];
       if (!input) return false;
       const known = parseFingerprint(text);
-      const same = known.bytes === 0 ? known.name === input.id : await this.heads.matches(input, known);
+      const same = known.bytes === 0 ? known.name === input.id : await this.isThat(input, known);
       if (!same) return false;
     }
     return true;
+  }
+
+  /** Whether an input begins as a file of the list, and as none of which more was learned: one file may begin with all of another. */
+  private async isThat(input: Input, known: { readonly bytes: number; readonly hash: string }): Promise<boolean> {
+    if (!(await this.heads.matches(input, known))) return false;
+    const most = await this.heads.find(input, [...this.current, ...this.earlier]);
+    return most === null || most.hash === known.hash;
   }
 
   /** The list of before, with the files behind it that are new. */

@@ -90,7 +90,7 @@ export interface TableReport {
 
 /** Something in the data that makes it unlikely that the model learns what it should. */
 export interface Warning {
-  /** one_class, always_missing, constant_field, time_before_2000, time_in_future, mostly_rejected or validation_earlier. */
+  /** one_class, always_missing, constant_field, time_before_2000, time_in_future, mostly_rejected, validation_earlier or validation_empty. */
   readonly code: string;
   /** The field or source, when there is one. */
   readonly field: string | null;

@@ -103,7 +103,7 @@ export class Validation {
     this.newest = figures;
     if (epoch === null) return false;
     const { history, best, since } = this.current.data === data ? this.current : NONE;
-    const better = best === null || isLower(figures.logloss, best.logloss);
+    const better = isLower(figures.logloss, best?.logloss ?? null);
     this.current = {
       data,
       epochs: epoch,
@@ -121,8 +121,14 @@ export class Validation {
     return { ...kept, best_epoch: this.best?.epoch ?? null, epochs: this.current.history };
   }
 
-  /** Where many validation events are earlier than what was learned: the model knows what came after them. */
+  /** @param time where events have their times; undefined: they have none */
   warnings(time: string | undefined): Warning[] {
+    if (this.newest?.examples === 0) return [noneRead(this.newest)];
+    return this.tooEarly(time);
+  }
+
+  /** Where many validation events are earlier than what was learned: the model knows what came after them. */
+  private tooEarly(time: string | undefined): Warning[] {
     const { examples, earlier } = this.newest ?? { examples: 0, earlier: null };
     if (time === undefined || earlier === null || earlier === undefined || earlier <= FEW * examples) return [];
     const share = ((100 * earlier) / examples).toFixed(1);
@@ -130,6 +136,13 @@ export class Validation {
     const hint = "give --data in the order of time, or later days of their own: --validate FILES";
     return [{ code: "validation_earlier", field: time, message, hint }];
   }
+}
+
+function noneRead({ rejected }: EpochQuality): Warning {
+  const message = `not one validation event could be read${rejected > 0 ? `: ${rejected.toLocaleString("en")} were rejected` : ""}`;
+  const hint =
+    "no pass could be judged, and --early-stop ends nothing; hashbrook check --model SPEC --data FILE shows what is read";
+  return { code: "validation_empty", field: null, message, hint };
 }
 
 function middleTime(times: Float64Array): number {

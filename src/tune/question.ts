@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { shippedSpecs } from "../core/built-file.js";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
 import { isCacheName } from "../event-cache/names.js";
@@ -44,7 +45,7 @@ export function specText(path: string): string {
     throw new HashbrookError(
       missing ? "source_missing" : "source_unreadable",
       missing ? `${path}: no such file` : `${path}: ${(cause as Error).message}`,
-      { hint: "the shipped specs are in features/", cause },
+      { hint: `the shipped specs are in ${shippedSpecs()}`, cause },
     );
   }
 }

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
 import { Decoder } from "../../src/decode/decoder.js";
@@ -14,6 +15,14 @@ function spec(format: "tsv" | "csv"): CompiledSpec {
 }
 
 const file = (text: string) => Buffer.from(text.replaceAll(";", "\t"));
+
+const thrown = (wanted: CompiledSpec, bytes: Uint8Array) => {
+  try {
+    feed(new Decoder(wanted, { capacity: 9 }), bytes);
+  } catch (error) {
+    return error as HashbrookError;
+  }
+};
 
 describe("a header", () => {
   it("names the columns: in any order, extra ones are passed over", () => {
@@ -69,6 +78,30 @@ describe("a header", () => {
     );
     expect(() => feed(decoder(), Buffer.alloc(5 << 20, 65), [100_000])).toThrow("header: longer than 4 MiB");
   });
+
+  it("of another separator is told with it", () => {
+    const separated = {
+      code: "source_unreadable",
+      hint: 'are its columns separated by ","? events: { separator: "," }',
+    };
+    expect(thrown(spec("tsv"), Buffer.from("label,a,b\n1,x,y\n"))).toMatchObject(separated);
+  });
+
+  it.each([
+    ["gzip", gzipSync("label;a;b\n")],
+    ["text in UTF-16", Buffer.from("\uFEFFlabel\ta\tb\n", "utf16le")],
+    ["a zip archive, or a spreadsheet", Buffer.from("PK\x03\x04\x14\0\0\0\x08\0")],
+    ["Parquet", Buffer.from("PAR1\x15\x04\x15\x10\x15\x14")],
+  ])(
+    "where none is, since the file is %s: is refused at its first bytes, and not told as broken rows",
+    (what, bytes) => {
+      const refused = { code: "source_unreadable", message: `the file is ${what}, not lines of text` };
+      for (const header of [true, false]) {
+        const { events, ...rest } = spec("tsv");
+        expect(thrown({ ...rest, events: { ...events, header } }, bytes)).toMatchObject(refused);
+      }
+    },
+  );
 
   it("must have been read before going to the middle of a file", () => {
     const text = file("b;a;label\ny;x;1\nv;u;0\n");

@@ -98,6 +98,20 @@ describe("a file a day", () => {
     ]);
   });
 
+  it("is not learned again behind a day that has a header and no events", async () => {
+    writeFileSync(model, readFileSync(model, "utf8").replace("format: tsv", "format: tsv\n  header: true"));
+    const columns = [...readFileSync(model, "utf8").matchAll(/^ {4}- (\w+)$/gm)].map(([, name]) => name);
+    const header = Buffer.from(`${columns.join("\t")}\n`);
+    for (const [i, day] of days.entries())
+      writeFileSync(day, Buffer.concat([header, i === 1 ? Buffer.alloc(0) : contents[i]]));
+    await learn(days[0]);
+    expect((await learn(days[1])).examples).toBe(DAY);
+    await refused(days[0]).toMatchObject({ code: "already_learned" });
+    const third = await learn(days[2]);
+    expect([third.examples, third.known_files]).toEqual([2 * DAY, []]);
+    await refused(days.slice(0, 1)).toMatchObject({ code: "already_learned" });
+  });
+
   it("given again at once is no error and changes nothing: a restarted job ends well", async () => {
     await learn(days[0]);
     await learn(days[1]);

@@ -109,6 +109,15 @@ describe("validation", () => {
     expect(await trained({ data: tail, validate: head })).toMatchObject({ warnings: [warning] });
   });
 
+  it("of which nothing could be read judges no epoch: a warning says so, and --early-stop ends nothing", async () => {
+    const nothing = join(folder, "nothing.tsv");
+    writeFileSync(nothing, "no event\n");
+    const report = await trained({ validate: nothing, epochs: 3, earlyStop: 1 });
+    const message = "not one validation event could be read: 1 were rejected";
+    expect(report).toMatchObject({ ended_by: "end", warnings: [{ code: "validation_empty", message }] });
+    expect(report.validation!.best_epoch).toBeNull();
+  });
+
   it("works where the run ends at its limit, and says that no epoch has ended", async () => {
     const { validation } = await trained({ validateLast: 0.2, limit: 1024 });
     expect(validation).toMatchObject({ epoch: null, learned: 1024, best_epoch: null, epochs: [] });

@@ -173,6 +173,7 @@ describe("what is wrong is named, with a mend", () => {
 
   it.each([
     [["missing.tsv"], "source_missing", "missing.tsv: no such file"],
+    [["s3://bucket/day.tsv"], "source_missing", "s3://bucket/day.tsv: is an address"],
     [["none-*.tsv"], "source_missing", "none-*.tsv: no file matches"],
     [["part-0.tsv/x"], "source_missing", "part-0.tsv/x: a part of the path is a file"],
     [["."], "source_unreadable", ".: is a folder"],

@@ -90,6 +90,12 @@ it("a field that is always missing or always the same is told, with the nearest 
   expect(constant).toMatchObject({ code: "constant_field", field: "ad", message: expect.stringContaining('"7"') });
 });
 
+it("a member that is null in all events is not offered as its own mend", () => {
+  const constants = [{ column: "user.idd", value: "", near: "user.idd" }];
+  const [missing] = warnings([{ labels: mixed(1000), constants }]);
+  expect(missing.hint).toBe("events have it, null or empty: is it the right one?");
+});
+
 it("seconds read as milliseconds are told, with the mend", () => {
   const [warning] = warnings([{ labels: mixed(1000), time: 1_600_000_000 }]);
   expect(warning).toMatchObject({ code: "time_before_2000", hint: "these are seconds: time: { from: ts, unit: s }" });

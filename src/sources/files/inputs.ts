@@ -31,8 +31,15 @@ function noCache(spec: string): HashbrookError {
   });
 }
 
+function noAddress(name: string): HashbrookError {
+  return new HashbrookError("source_missing", `${name}: is an address, and files are read from disks`, {
+    hint: "fetch it first, or let a program that reads it write to the standard input: curl -s URL | npx hashbrook train --data - ...",
+  });
+}
+
 function fileInput(name: string, folder: string): Input {
   const path = resolve(folder, name);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !existsSync(path)) throw noAddress(name);
   const stat = statOf(name, path);
   if (!stat.isFile()) return pipeInput(name, path);
   const [table, compressed] = [isTable(path), compression(path) !== undefined];
