@@ -2,28 +2,14 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
 import { expect, it } from "vitest";
 import { evaluate, predict, train } from "../../src/train/run.js";
 import { digests, temporary } from "../e2e/hashbrook.js";
 import { LR } from "../small-specs.js";
+import { startedBy } from "./started.js";
 
 const model = LR;
 const data = "simulate:600";
-
-/** Threads are numbered in the order of their start. */
-async function startedBy(work: () => Promise<unknown>): Promise<number> {
-  const before = await numberOfNext();
-  await work();
-  return (await numberOfNext()) - before - 1;
-}
-
-async function numberOfNext(): Promise<number> {
-  const probe = new Worker("", { eval: true });
-  const { threadId } = probe;
-  await new Promise((resolve) => probe.once("exit", resolve));
-  return threadId;
-}
 
 it("threads of one run work the next ones, which learn and score the same and leave no file open", async () => {
   const outs = [temporary(), temporary(), temporary()];

@@ -52,7 +52,7 @@ export class Consuming {
     const { job, port, control, follower } = this.task;
     try {
       this.tell({ type: "done", report: await this.reported() });
-      return !job.topic && !job.publish && !job.deadLetters && !follower;
+      return !job.publish && !job.deadLetters && !job.unused?.topic && !follower;
     } catch (error) {
       this.tell({ type: "error", error: toPlainError(error) });
       return false;

@@ -52,7 +52,7 @@ export class Decoding {
   private joined: Promise<KafkaLog> | null = null;
   /** What reading a topic needs is loaded while the other thread loads the model. */
   private readonly topicModules: ReturnType<typeof loadTopicModules> | null;
-  /** Files were read to where they were to be read, and are closed. */
+  /** Files or the topic were read to where they were to be read, and are closed. */
   private over = false;
 
   private constructor({ job, ports, starts }: DecodeTask, left: (clean: boolean) => void) {
@@ -110,7 +110,7 @@ export class Decoding {
 
   private async run(starts: readonly StreamStart[]): Promise<void> {
     const limited = await (this.job.topic ? this.runTopic(firstOf(starts)) : this.runFiles(starts));
-    this.over = !this.job.topic && !this.job.data.includes("-");
+    this.over = !this.job.data.includes("-");
     this.outlets.send({ type: "end", endedBy: limited ? "limit" : "end" });
   }
 

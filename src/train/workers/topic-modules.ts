@@ -2,8 +2,15 @@ import type { SchemaReader } from "../../schema-registry/topic-schemas.js";
 import type { TopicSpec } from "../../sources/kafka/open-topic.js";
 import type { StreamStart } from "./thread-messages.js";
 
-/** What reading a topic needs. */
-export async function loadTopicModules() {
+let loaded: ReturnType<typeof load> | undefined;
+
+/** What reading a topic needs. A thread that reads one topic after another loads it once. */
+export function loadTopicModules(): ReturnType<typeof load> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load() {
   const { readRecordBatches } = await import("../../sources/kafka/fetched-batch.js");
   readRecordBatches();
   const { beginTopic, joinTopic } = await import("../../sources/kafka/open-topic.js");
