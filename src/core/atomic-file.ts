@@ -1,7 +1,9 @@
 import { dirname } from "node:path";
 import { type Files, quietly, writeFully } from "./files.js";
 
-/** A file that is written beside its name, and gets it when it is complete: `finish`, `publish`, then sync its directory. */
+/**
+ * A file that is written under a temporary name beside its own. Call `finish`, then `publish`, then sync its directory.
+ */
 export class AtomicFile {
   readonly path: string;
   private readonly files: Files;
@@ -31,7 +33,7 @@ export class AtomicFile {
     this.published = true;
   }
 
-  /** Leaves nothing of a file that was not published. */
+  /** Removes a file that was not published. */
   discard(): void {
     if (this.published) return;
     quietly(() => this.close());
@@ -45,7 +47,9 @@ export class AtomicFile {
   }
 }
 
-/** Writes a whole file so that under its name there is, at every instant, either what was there before or all of `data`. */
+/**
+ * Writes a whole file atomically: at every instant its name stands for either the previous content or all of `data`.
+ */
 export function writeFileAtomically(files: Files, path: string, data: Uint8Array): void {
   const output = new AtomicFile(files, path);
   try {

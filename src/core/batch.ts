@@ -12,8 +12,8 @@ export interface BagRegion {
 }
 
 /**
- * Where each part of a decoded batch lies: byte offsets into ONE contiguous region, the same in the decoder's memory and
- * in the ArrayBuffer that both threads see. Strides are by `capacity`, also for a shorter last batch.
+ * Where each part of a decoded batch lies: byte offsets into ONE contiguous region, the same in the decoder's memory
+ * and in the ArrayBuffer that both threads see. Strides use `capacity`, even for a shorter last batch.
  */
 export interface BatchLayout {
   /** Rows the region has room for (B). */
@@ -81,12 +81,12 @@ export function batchLayout(spec: Pick<CompiledSpec, "fields" | "tables" | "numb
   return { capacity, ...head, numberCount: spec.numbers.length, vectorWidth, keys, bags, bytes: end };
 }
 
-/** The layout of events that are known by their label, weight, time, id and oracle alone. */
+/** The layout for events of which only label, weight, time, id and oracle are decoded. */
 export function labelLayout(capacity: number): BatchLayout {
   return batchLayout({ fields: [], tables: [], numbers: [] }, capacity);
 }
 
-/** Memory that a batch lies in: from byte `base` (a multiple of 16) of a buffer on, which it may share with others. */
+/** Memory for a batch: part of a buffer, starting at byte `base` (a multiple of 16). */
 export interface Room {
   readonly buffer: ArrayBufferLike;
   readonly base: number;
@@ -116,7 +116,7 @@ export class Batch {
   get times(): Float64Array {
     return new Float64Array(this.buffer, this.base + this.layout.times, this.rows);
   }
-  /** Two halves an id, the lower first. */
+  /** Two u32 halves per id, the lower one first. */
   get idHalves(): Uint32Array {
     return new Uint32Array(this.buffer, this.base + this.layout.ids, 2 * this.rows);
   }
@@ -191,7 +191,7 @@ export function copyRows(batch: Batch, from: number, to: number, into: ArrayBuff
 }
 
 /**
- * Puts copies of some rows of a batch behind the rows of another one of the same events, in its memory, which has room for them.
+ * Appends copies of some rows of another batch with the same layout; `to`'s memory must have room for them.
  * @returns both together
  */
 export function appendRows(to: Batch, from: Batch, rows: readonly number[]): Batch {

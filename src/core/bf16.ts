@@ -1,10 +1,13 @@
-/** Sums of gradients: f32 numbers, or the upper halves of those that are bf16, as they travel. */
+/** Sums of gradients: f32 numbers, or bf16 numbers as their upper 16 bits (halves), as they are sent. */
 export type Sums = Float32Array | Uint16Array;
 
 const EXPONENT = 0x7f80_0000;
 const UPPER = 0xffff_0000;
 
-/** Rounds finite numbers to the nearest finite bf16 (the upper half of an f32; ties to even), in place: two bytes hold each. Halves are that. */
+/**
+ * Rounds finite numbers in place to the nearest finite bf16 (the upper half of an f32; ties to even). Halves are bf16
+ * already and stay.
+ */
 export function roundToBf16(values: Sums): void {
   if (values instanceof Uint16Array) return;
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -14,7 +17,7 @@ export function roundToBf16(values: Sums): void {
   }
 }
 
-/** The bytes of numbers that are bf16. */
+/** The upper halves of f32 numbers that are exact bf16 values. */
 export function packBf16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(bits.length);
@@ -28,8 +31,8 @@ export function unpackBf16(halves: Uint16Array): Float32Array {
   return new Float32Array(bits.buffer);
 }
 
-/** Sums as f32 numbers, which are copied only where they are halves. */
+/** Sums as f32 numbers; copied only if they are halves. */
 export const floatsOf = (sums: Sums): Float32Array => (sums instanceof Uint16Array ? unpackBf16(sums) : sums);
 
-/** Sums as halves. They are bf16 numbers. */
+/** Sums as halves; their values must be bf16 already. */
 export const halvesOf = (sums: Sums): Uint16Array => (sums instanceof Uint16Array ? sums : packBf16(sums));

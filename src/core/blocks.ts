@@ -13,18 +13,18 @@ export interface TensorSpec {
 }
 
 /**
- * A named tensor of state, as a checkpoint stores it. Names are paths: "table/ids/rows", "dense/W0", "metrics/model/totals".
- * What learns gives views over its memory: copy or write them before it learns again.
+ * A named tensor of state, as a checkpoint stores it. Names are paths: "table/ids/rows", "dense/W0",
+ * "metrics/model/totals". Models return views of their memory: copy or write them before learning continues.
  */
 export interface Block extends TensorSpec {
-  /** The elements, row-major, little-endian: as many bytes as dtype and shape ask for. */
+  /** The elements, row-major, little-endian; the length must match dtype and shape. */
   readonly data: Uint8Array;
 }
 
-/** What state is restored from: blocks by name. */
+/** Blocks by name, to restore state from. */
 export type SavedBlocks = ReadonlyMap<string, Pick<Block, "data">>;
 
-/** What a block must have: so many bytes, or any multiple of so many. */
+/** The required size of a block: an exact number of bytes, or a multiple of `each`. */
 export type BlockSize = { readonly bytes: number } | { readonly each: number };
 
 /** The bytes of any typed array: a view. */

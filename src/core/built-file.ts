@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * A file that the build makes, whether this module runs from a bundle, from a module of its own or, in the tests, from its source.
+ * A file made by the build, found from a bundle, from a module of its own and, in the tests, from the sources.
  * @param path below `dist`
  */
 export function builtFile(path: string): URL {

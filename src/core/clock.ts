@@ -4,7 +4,9 @@ export interface Clock {
   now(): number;
 }
 
-/** Milliseconds since the epoch: for what is compared with times of events and machines, never for what is learned. */
+/**
+ * Milliseconds since the epoch, for comparison with times of events and machines; never for anything that is learned.
+ */
 export const wallTime = (): number => Date.now();
 
 export const systemClock: Clock = { now: () => performance.now() };

@@ -78,13 +78,13 @@ export const errorFacts = {
 export type ErrorCode = keyof typeof errorFacts;
 
 /**
- * An error with a code a program can branch on, and a hint that tells a person the mend.
- * `message` names the place (file, line, field) first.
+ * An error with a code for programs to branch on, and a hint that tells a person how to fix it. `message` names the
+ * place (file, line, field) first.
  */
 export class HashbrookError extends Error {
-  /** What a program branches on. */
+  /** For programs to branch on. */
   readonly code: ErrorCode;
-  /** What a person may do about it. */
+  /** What a person can do about it. */
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
@@ -94,12 +94,12 @@ export class HashbrookError extends Error {
     this.hint = options.hint;
   }
 
-  /** Exit status of a command that ends with it. */
+  /** Exit status of a command that ends with this error. */
   get exit(): number {
     return errorFacts[this.code].exit;
   }
 
-  /** HTTP status of an answer that says it. */
+  /** HTTP status of a response that reports it. */
   get status(): number {
     return errorFacts[this.code].status;
   }
@@ -107,7 +107,7 @@ export class HashbrookError extends Error {
 
 /** An error as plain data, for crossing threads and for `--json`. */
 export interface PlainError {
-  /** As of docs/ERRORS.md. */
+  /** A code of docs/ERRORS.md. */
   readonly code: ErrorCode;
   /** What is wrong, and where. */
   readonly message: string;
@@ -115,7 +115,7 @@ export interface PlainError {
   readonly hint: string | undefined;
 }
 
-/** Any thrown value as plain data; what is not a HashbrookError becomes "internal", with its stack. */
+/** Any thrown value as plain data; anything but a HashbrookError becomes "internal", with its stack. */
 export function toPlainError(error: unknown): PlainError {
   if (error instanceof HashbrookError) return { code: error.code, message: error.message, hint: error.hint };
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -24,8 +24,8 @@ export interface FileStat {
 }
 
 /**
- * The door to the file system for everything that must survive a crash: each method is one step that can fail or be cut
- * short, so that tests can put a fault or a kill at every one of them. Methods throw Node's errors (`code: "ENOSPC"`, …).
+ * File system access for everything that must survive a crash: each method is one step that can fail or be cut short,
+ * so that tests can inject a fault or a kill at every one. Methods throw Node's errors (`code: "ENOSPC"`, …).
  */
 export interface Files {
   open(path: string, flags: OpenFlags): number;
@@ -86,7 +86,7 @@ export const nodeFiles: Files = {
   syncDirectory,
 };
 
-/** A path that leads through a file leads nowhere. */
+/** A path that leads through a file (ENOTDIR) does not exist. */
 function statOf(path: string) {
   try {
     return statSync(path, { throwIfNoEntry: false });
@@ -97,8 +97,8 @@ function statOf(path: string) {
 }
 
 /**
- * Makes a directory and those above it that are missing, durably. Node's own `recursive` never ends where the system answers
- * ENOENT although the directory above is there, as in /proc.
+ * Makes a directory and its missing parents, durably. Node's own `recursive` loops forever if the system answers ENOENT
+ * although the parent exists, as in /proc.
  */
 function makeDirectory(directory: string): void {
   if (isDirectory(directory)) return;

@@ -1,4 +1,7 @@
-/** 2^(-1/halfLife): what a value before the newest one counts. By the series of exp, whose bits are the same everywhere. */
+/**
+ * 2^(-1/halfLife): the factor by which older values decay at each step. Uses the series of exp, so that the bits are
+ * the same everywhere.
+ */
 export function keepOf(halfLife: number): number {
   const x = -Math.LN2 / halfLife;
   let [term, sum] = [1, 1];

@@ -7,8 +7,9 @@ export const hex64 = (value: bigint): string => value.toString(16).padStart(16, 
 export const fromHex64 = (text: string): bigint => BigInt(`0x${text}`);
 
 /**
- * JSON with keys sorted (by UTF-16 code unit) and those without a value left out, numbers in ECMAScript's shortest form, no white space.
- * @throws HashbrookError internal where a number is not finite: JSON has no word for it
+ * Canonical JSON: keys sorted (by UTF-16 code unit), undefined members left out, numbers in ECMAScript's shortest form,
+ * no white space.
+ * @throws HashbrookError internal if a number is not finite, which JSON cannot express
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;

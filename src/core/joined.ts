@@ -5,7 +5,7 @@ type Joinable =
   | BigUint64Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>;
 
-/** Numbers, one piece behind the other, in memory of their own. */
+/** Concatenates arrays of numbers into a new one. */
 export function joined<A extends Joinable>(kind: new (length: number) => A, parts: readonly ArrayLike<A[number]>[]): A {
   const all = new kind(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

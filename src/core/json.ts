@@ -6,9 +6,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * A value as JSON, whose numbers are whole: a bigint is written with all its digits, where JSON.stringify refuses it.
- * Members without a value are left out, as JSON.stringify does.
- * @throws HashbrookError request_invalid naming the place of a number that is not finite, or of what JSON has no word for
+ * A value as JSON. Integers may be bigints, which are written with all their digits (JSON.stringify refuses them).
+ * Undefined members are left out, as by JSON.stringify.
+ * @throws HashbrookError request_invalid naming the place of a number that is not finite, or of a value that JSON
+ * cannot express
  */
 export function jsonText(value: unknown, place = "body"): string {
   if (typeof value === "bigint") return String(value);

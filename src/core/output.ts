@@ -17,17 +17,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "./errors.js";
 import { errorCode, outputError, quietly } from "./files.js";
 
-/** Between attempts to write into a pipe that is full. */
+/** Between attempts to write into a full pipe. */
 const FULL_MS = 5;
 const MAX_LINKS = 40;
 
-/** Where bytes of a command's output go: what the user calls it, and an open file of this process. */
+/** The destination of a command's output: its name as the user gave it, and the open file. */
 export interface OutputFile {
   readonly name: string;
   readonly file: number;
 }
 
-/** Temporary files of outputs that are not complete. A process that ends takes them along. */
+/** Temporary files of incomplete outputs, removed when the process exits. */
 const temporaries = new Set<string>();
 let count = 0;
 
@@ -37,14 +37,14 @@ function removeTemporaries(): void {
 }
 
 /**
- * A file that a command writes. It is written under a hidden name beside its own and gets its own when it is complete, so that
- * under its name there is never a part of it; a link stays a link. Pipes, devices, "-" and the names of open files
- * (/dev/stdout, /dev/fd/3) are written as they are.
+ * A file that a command writes. It is written under a hidden temporary name and renamed when complete, so its name
+ * never stands for a partial file; a symbolic link stays one. Pipes, devices, "-" and names of open files (/dev/stdout,
+ * /dev/fd/3) are written directly.
  */
 export class Output implements OutputFile {
   readonly name: string;
   readonly file: number;
-  /** null: written as it is. */
+  /** null: written directly. */
   private readonly beside: { readonly temporary: string; readonly target: string } | null;
   private open = true;
 
@@ -56,8 +56,9 @@ export class Output implements OutputFile {
 
   /**
    * @param path a file, or "-" for standard output
-   * @param inputs files that are read meanwhile ("-": standard input); those that are not there are passed over
-   * @throws HashbrookError usage where the output is one of the inputs, by whatever name, or a folder; source_unreadable
+   * @param inputs files that are read meanwhile ("-": standard input); missing ones are ignored
+   * @throws HashbrookError usage if the output is one of the inputs, under whatever name, or a folder;
+   * source_unreadable
    */
   static open(path: string, inputs: readonly string[] = []): Output {
     refuseInputs(path, inputs);
@@ -78,7 +79,10 @@ export class Output implements OutputFile {
     }
   }
 
-  /** Gives the file its name, durably. @throws HashbrookError source_unreadable; the name then has what it had before */
+  /**
+   * Renames the file to its final name, durably. @throws HashbrookError source_unreadable; the name then keeps its
+   * previous content
+   */
   commit(): void {
     const { beside } = this;
     try {
@@ -93,7 +97,7 @@ export class Output implements OutputFile {
     }
   }
 
-  /** Leaves the name as it was. After `commit` nothing. */
+  /** Removes the temporary file, leaving the name as it was. No effect after `commit`. */
   discard(): void {
     quietly(() => this.close());
     const { beside } = this;
@@ -109,8 +113,8 @@ export class Output implements OutputFile {
 }
 
 /**
- * Writes all of `bytes`, waiting where a pipe is full.
- * @throws HashbrookError output_closed where the reader of a pipe has gone; source_unreadable
+ * Writes all of `bytes`, waiting while a pipe is full.
+ * @throws HashbrookError output_closed if a pipe's reader is gone; source_unreadable
  */
 export async function writeOut(out: OutputFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
@@ -132,7 +136,7 @@ function tryWrite({ name, file }: OutputFile, bytes: Uint8Array, at: number): nu
 }
 
 /**
- * Refuses an output that is one of the inputs: under another name, through a link, or as a shell's redirection.
+ * Refuses an output that is one of the inputs, under another name, through a link, or by a shell's redirection.
  * @throws HashbrookError usage
  */
 export function refuseInputs(path: string, inputs: readonly string[]): void {
@@ -160,7 +164,7 @@ function identity(path: string): Stats | undefined {
   }
 }
 
-/** The open file that a name stands for, null for a name in the file system. */
+/** The file descriptor that a name stands for (/dev/fd/3), null for other names. */
 function descriptorOf(path: string): number | null {
   if (path === "-" || path === "/dev/stdout") return 1;
   if (path === "/dev/stderr") return 2;
@@ -168,7 +172,7 @@ function descriptorOf(path: string): number | null {
   return match ? Number(match[1]) : null;
 }
 
-/** Where a chain of links leads, be it there or not. */
+/** The target of a chain of links, whether it exists or not. */
 function linkedTo(path: string): string {
   let target = resolve(path);
   for (let links = 0; links < MAX_LINKS; links++) {

@@ -39,9 +39,9 @@ export function packArrays(head: unknown, arrays: readonly Packable[]): Uint8Arr
 
 /**
  * What `packArrays` packed.
- * @param bytes where `views` is true they begin at a multiple of 8 of their buffer, and nobody changes them
+ * @param bytes if `views` is true: must begin at a multiple of 8 in their buffer, and must not change
  * @param views the arrays are views of `bytes`. Default false: they are copies
- * @throws RangeError, SyntaxError where bytes are missing or others
+ * @throws RangeError, SyntaxError if bytes are missing or malformed
  */
 export function unpackArrays(bytes: Uint8Array, views = false): { head: unknown; arrays: Packable[] } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,16 +1,16 @@
 import type { EvictionSpec } from "../spec/compiled.js";
 
-/** One named piece of a row's state: a float for every weight, or (`shared`) one float for the whole row. */
+/** One named part of a row's state: a float per weight, or (`shared`) one float for the whole row. */
 export interface Slot {
   readonly name: string;
   readonly shared?: boolean;
-  /** How rows of a low precision keep it. Default: f32. */
+  /** How rows of low precision store it. Default: f32. */
   readonly packed?: "f16" | "f32";
 }
 
 /** How numbers lie in a row: `q2.13` is a whole number of 2^-13 in two bytes, `int4` half a byte, `int2` a quarter. */
 export type NumberType = "f32" | "bf16" | "f16" | "q2.13" | "int8" | "int4" | "int2";
-/** How a row holds its weights. */
+/** How a row stores its weights. */
 export type RowPrecision = Exclude<NumberType, "bf16">;
 
 /** The precisions' numbers in src/kernels/assembly/table/codec.ts. */
@@ -22,7 +22,7 @@ export const codecs: Readonly<Record<RowPrecision, number>> = {
   int4: 4,
   int2: 5,
 };
-/** Those whose rows have a scale of their own. */
+/** The precisions with a scale per row. */
 export const isScaled = (precision: RowPrecision): boolean => codecs[precision] >= codecs.int8;
 
 /** One slot's place in a row's state. */
@@ -59,7 +59,9 @@ export interface RowLayout {
 /** Floats that `dim` weights take in memory: 1, or a multiple of 4. */
 export const lanesOf = (dim: number): number => (dim === 1 ? 1 : (dim + 3) & ~3);
 
-/** The layout of a table's rows for an optimizer's slots. `eviction`: of exact tables whose rows can be given up. */
+/**
+ * The layout of a table's rows, given the optimizer's slots. `eviction`: for exact tables whose rows can be evicted.
+ */
 export function rowLayout(
   encoding: "hash" | "exact",
   dim: number,

@@ -3,19 +3,20 @@ import { type Transferable, Worker } from "node:worker_threads";
 import { builtFile } from "./built-file.js";
 import { HashbrookError } from "./errors.js";
 
-/** What a thread tells when a task has ended: whether it can work another one. */
+/** What a thread reports when a task has ended: whether it can run another one. */
 export type TaskEnd = "reusable" | "spent";
 
-/** Idle threads of one kind that are kept: more are seldom wanted at a time. */
+/** Idle threads of one kind that are kept: more are rarely needed at a time. */
 const MOST_IDLE = 2;
-/** How long (ms) a thread may be idle: a process that has learned once gets its memory back. */
+/** How long (ms) a thread may be idle; then a process that has learned once gets its memory back. */
 const IDLE_MS = 10_000;
 
 const idle = new Map<string, Set<Thread>>();
 
 /**
- * A thread that works one task at a time (`workTasks`). Its start, its modules and kernels cost more than many a task does, so one
- * whose task has ended cleanly is kept for a while, for the next. An idle thread holds up no process's end.
+ * A thread that runs one task at a time (`workTasks`). Starting it and loading its modules and kernels costs more than
+ * many a task, so a thread whose task ended cleanly is kept for a while for the next one. An idle thread does not keep
+ * the process alive.
  */
 export class Thread {
   private readonly entry: string;
@@ -24,7 +25,7 @@ export class Thread {
   private failed: (error: unknown) => void = () => {};
   private end: Promise<TaskEnd> = Promise.resolve("reusable");
   private expiry: NodeJS.Timeout | undefined;
-  /** Why it has ended, as soon as it has. */
+  /** Why it died, once it has. */
   private death: { readonly error: unknown } | null = null;
 
   private constructor(entry: string) {
@@ -41,7 +42,7 @@ export class Thread {
     return kept?.taken() ?? new Thread(entry);
   }
 
-  /** Begins a task. @param failed told an error that ends the thread */
+  /** Starts a task. @param failed receives an error that ends the thread */
   begin(task: object, transfer: readonly Transferable[], failed: (error: unknown) => void): void {
     this.failed = failed;
     this.end = new Promise((resolve) => {
@@ -51,7 +52,10 @@ export class Thread {
     else this.worker.postMessage(task, [...transfer]);
   }
 
-  /** Waits for the task's end, for at most `patience` (ms). The thread is kept where that was clean, and ended otherwise. */
+  /**
+   * Waits for the task's end, for at most `patience` (ms). The thread is kept if the task ended cleanly, and terminated
+   * otherwise.
+   */
   async release(patience: number): Promise<void> {
     const how = await Promise.race([this.end, sleep(patience, "spent", { ref: false })]);
     this.failed = () => {};

@@ -1,13 +1,13 @@
 import type { AnyType } from "./types.js";
 
-/** Bytes that are no values of their schema. */
+/** Bytes that are not a value of their schema. */
 export class DamagedValues extends Error {}
 
-/** Items of one list or map: lists of nothing take no bytes, and must end, too. */
+/** Limit on the items of one list or map: items of type null take no bytes, so the size alone bounds nothing. */
 const MOST_ITEMS = 1 << 22;
 const MOST_DEPTH = 512;
 
-/** Reads what Avro's binary encoding is made of. */
+/** Reads the primitives of Avro's binary encoding. */
 export class AvroBytes {
   readonly bytes: Buffer;
   at = 0;
@@ -86,8 +86,8 @@ export class AvroBytes {
 type Write = (from: AvroBytes) => string;
 
 /**
- * What writes values of an Avro schema as JSON, as the events of a topic are read: numbers with all their digits, times in milliseconds, enums as
- * symbols, unions as their value; NaN and infinities are null.
+ * Makes a function that writes values of an Avro schema as JSON, as the events of a topic are read: numbers with all
+ * their digits, times in milliseconds, enums as symbols, unions as their value; NaN and infinities become null.
  * @returns a function that throws DamagedValues
  */
 export function avroToJson(type: AnyType): Write {
@@ -100,7 +100,7 @@ class Writers {
   of(type: AnyType): Write {
     const known = this.known.get(type);
     if (known) return known;
-    // A record may hold itself: what it writes by is known when it is asked for.
+    // A record may contain itself, so its writer is looked up when it is first needed.
     let made: Write | undefined;
     this.known.set(type, (from) => made!(from));
     made = this.make(type);

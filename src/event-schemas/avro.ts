@@ -16,7 +16,7 @@ const primitives: Readonly<Record<string, AnyType>> = {
   string: { kind: "text" },
 };
 
-/** Times are told in milliseconds, whatever they are written in. */
+/** Times are given in milliseconds, whatever unit they are written in. */
 const times: Readonly<Record<string, AnyType>> = {
   date: { kind: "integer", times: DAY },
   "timestamp-micros": { kind: "integer", parts: 1e3 },
@@ -40,7 +40,7 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // A primitive's name alone is a schema to registries.
+    // Registries accept a primitive's name alone as a schema.
     if (text.trim() in primitives) return text.trim();
     throw new SchemaProblem("it is not JSON");
   }
@@ -116,7 +116,7 @@ function fixedOf(schema: Record<string, unknown>, at: string): AnyType {
   return logical(schema, { kind: "fixed", size: Number(size) });
 }
 
-/** What is not known of a logical type has no say: the value is what is written. */
+/** Unknown logical types are ignored: the value is what is written. */
 function logical({ logicalType, scale = 0 }: Record<string, unknown>, type: AnyType): AnyType {
   if (type.kind === "integer") return times[String(logicalType)] ?? type;
   const isDecimal = logicalType === "decimal" && (type.kind === "text" || type.kind === "fixed");

@@ -2,13 +2,13 @@ import type { MessageType } from "./proto-types.js";
 import type { AnyType, RecordType } from "./types.js";
 
 const NAME = "CloudEvent";
-/** The member that has an event's values, its attributes being beside it. */
+/** The member with an event's values; its attributes are beside it. */
 export const DATA = "data";
 
-/** Values of attributes, in the order that a type was made with; undefined: it is missing. */
+/** Values of attributes, in the order given when the type was made; undefined: missing. */
 export type Attributes = readonly (string | undefined)[];
 
-/** A CloudEvent in binary mode as one record: its attributes, texts that may be missing, and then its data. */
+/** A CloudEvent in binary mode as one record: its attributes (optional texts), then its data. */
 export function avroCloudEvent(data: AnyType, attributes: readonly string[]): RecordType {
   const type: AnyType = { kind: "union", branches: [{ kind: "null" }, { kind: "text" }] };
   return {
@@ -18,7 +18,7 @@ export function avroCloudEvent(data: AnyType, attributes: readonly string[]): Re
   };
 }
 
-/** What stands before the data of such a record. */
+/** The bytes before the data of such a record. */
 export function avroAttributes(values: Attributes): Buffer {
   return Buffer.concat(
     values.flatMap((value) => {
@@ -29,7 +29,7 @@ export function avroAttributes(values: Attributes): Buffer {
   );
 }
 
-/** The same as one message: its attributes have the numbers from 1 on, its data the next one. */
+/** The same as one Protobuf message: its attributes have the numbers from 1 on, its data the next one. */
 export function protoCloudEvent(data: MessageType, attributes: readonly string[]): MessageType {
   const type = { kind: "scalar", of: "string" } as const;
   const fields = attributes.map((name, i) => ({ name, number: i + 1, type }));
@@ -40,7 +40,7 @@ export function protoCloudEvent(data: MessageType, attributes: readonly string[]
   };
 }
 
-/** What stands before the data, of so many bytes, of such a message. */
+/** The bytes before the data (of `length` bytes) of such a message. */
 export function protoAttributes(values: Attributes, length: number): Buffer {
   const texts = values.flatMap((value, i) => {
     if (value === undefined) return [];
@@ -50,7 +50,7 @@ export function protoAttributes(values: Attributes, length: number): Buffer {
   return Buffer.concat([...texts, delimited(values.length + 1), varint(length)]);
 }
 
-/** The tag of a field that has its length before it. */
+/** The tag of a length-delimited field. */
 const delimited = (number: number): Buffer => varint(8 * number + 2);
 
 function varint(value: number): Buffer {

@@ -8,7 +8,10 @@ export interface Token {
 const TOKEN =
   /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/|("(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|[A-Za-z_]\w*|(?:\d|\.\d)[\w.]*(?:(?<=[eE])[+-]\d+)?|[^\s\w])/y;
 
-/** The words of a .proto text: names, numbers, texts in quotes, signs. Comments and spaces are none. @throws SchemaProblem */
+/**
+ * The tokens of a .proto text: names, numbers, quoted texts, punctuation; without comments and spaces. @throws
+ * SchemaProblem
+ */
 export function protoTokens(source: string): Token[] {
   const tokens: Token[] = [];
   let line = 1;
@@ -105,7 +108,7 @@ const ESCAPE = /\\([xX][\da-fA-F]{1,2}|[0-7]{1,3}|u[\da-fA-F]{4}|U00(?:0[\da-fA-
 const toBytes = (text: string): string => Buffer.from(text).toString("latin1");
 const fromBytes = (bytes: string): string => Buffer.from(bytes, "latin1").toString();
 
-/** What stands in quotes: escapes by number are of bytes, of which several may be a character. */
+/** The content of a quoted text. Numeric escapes stand for bytes, several of which may form a character. */
 export function unquoted(token: string): string {
   return fromBytes(toBytes(token.slice(1, -1)).replace(ESCAPE, (_, code: string) => unescaped(code)));
 }
@@ -117,5 +120,5 @@ function unescaped(code: string): string {
   return /^x/i.test(code) ? String.fromCharCode(value) : toBytes(String.fromCodePoint(value));
 }
 
-/** The digits of a whole number as JavaScript has them: octal ones begin with a bare 0. */
+/** An integer literal as JavaScript writes it: .proto octals begin with a bare 0. */
 export const numeral = (text: string): string => text.replace(/^0(?=[0-7]+$)/, "0o");

@@ -30,7 +30,7 @@ export interface ProtoEnum {
   readonly kind: "symbols";
   /** The first name of each number, in the order of the file. */
   readonly symbols: ReadonlyMap<number, string>;
-  /** Other numbers are none of its values: they are passed over. */
+  /** Closed: numbers without a symbol are not values of the enum and are skipped. */
   readonly closed: boolean;
 }
 
@@ -38,7 +38,7 @@ export interface MessageType {
   readonly kind: "message";
   readonly name: string;
   readonly fields: readonly MessageField[];
-  /** A Timestamp, told in milliseconds; or a wrapper, which stands for its value. */
+  /** A Timestamp, given in milliseconds; or a wrapper, which stands for its value. */
   readonly is?: "time" | "wrapper";
 }
 
@@ -46,9 +46,9 @@ export interface MessageField {
   readonly name: string;
   readonly number: number;
   readonly type: ProtoType;
-  /** A map's type is that of its entries: messages of a key, 1, and a value, 2. */
+  /** A map's type is that of its entries: messages of a key (field 1) and a value (field 2). */
   readonly many?: "list" | "map";
-  /** What stands for a value that is not there: none for those whose presence is known. */
+  /** The default of an absent value; undefined if the field tracks presence. */
   readonly absent?: string | number | bigint | boolean;
   /** Number of its oneof within the message, from 1 on. */
   readonly oneof?: number;

@@ -18,12 +18,15 @@ import {
 import { SchemaProblem } from "./types.js";
 import { wellKnown, wrappers } from "./well-known.js";
 
-/** Which message of a schema events are: by its name; or by its place in the file, and in the message around it. Default: the first. */
+/**
+ * Which message of a schema the events are: by its name, or by its index in the file and in the enclosing messages.
+ * Default: the first.
+ */
 export type MessageChoice = string | readonly number[];
 
 /**
- * A .proto text without what has no say: comments and spaces.
- * @param imported texts of files that it imports, those first that others import
+ * A .proto text without comments and insignificant spaces.
+ * @param imported texts of the files it imports, dependencies first
  * @throws SchemaProblem
  */
 export function canonicalProto(text: string, imported: readonly string[] = []): string {
@@ -129,7 +132,7 @@ class Reader {
     return { ...base, type, ...group, ...(absent !== undefined && { absent }) };
   }
 
-  /** A type by its name, as it is seen from within a message. */
+  /** Resolves a type's name in the scope of a message. */
   private lookUp(name: string, scope: string, at: string): ProtoType {
     const scalar = protoScalars.find((one) => one === name);
     if (scalar) return { kind: "scalar", of: scalar };
@@ -171,7 +174,7 @@ function entry(at: string, key: string, type: ProtoType): MessageType {
   return { kind: "message", name: `${at} {}`, fields };
 }
 
-/** Whether it is known of a field that it is there, even where its value is 0. */
+/** Whether a field tracks presence, so that an explicit 0 differs from an absent value. */
 function hasPresence(written: WrittenField, type: ProtoType, features: Options, { syntax }: ProtoFile): boolean {
   if (type.kind === "message" || written.oneof !== undefined || syntax === "proto2") return true;
   return syntax === "proto3" ? written.label === "optional" : features["features.field_presence"] !== "IMPLICIT";
@@ -191,7 +194,7 @@ function zeroOf(type: ProtoType): NonNullable<MessageField["absent"]> {
 
 const isText = (of: ProtoScalar): boolean => of === "string" || of === "bytes";
 
-/** The value that an option `default` says. */
+/** The value of an option `default`. */
 function literal(type: ProtoType, text: string, at: string): NonNullable<MessageField["absent"]> {
   if (type.kind !== "scalar") return text;
   if (isText(type.of)) return unquoted(text);

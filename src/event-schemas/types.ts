@@ -1,5 +1,5 @@
 /**
- * What a schema says of a value, whatever language it was written in. Records may contain themselves.
+ * A value's type, whatever schema language it was written in. Records may contain themselves.
  * @see parseAvro
  */
 export type EventType = Scalar | FixedType | EnumType | ListType | UnionType | RecordType;
@@ -7,13 +7,13 @@ export type EventType = Scalar | FixedType | EnumType | ListType | UnionType | R
 export interface Scalar {
   /** `text`: strings and bytes. */
   readonly kind: "null" | "boolean" | "float" | "double" | "text";
-  /** A text that is a decimal number: the big-endian digits of an integer, so many of them behind the point. */
+  /** A text that is a decimal number: a big-endian integer with so many digits behind the point. */
   readonly decimal?: number;
 }
 
 export interface IntegerType {
   readonly kind: "integer";
-  /** A time that is told in milliseconds: so many of them (a day), or so many parts of one (µs: 1000). */
+  /** A time, given in milliseconds: so many of them per unit (a day), or so many units per millisecond (µs: 1000). */
   readonly times?: number;
   readonly parts?: number;
 }
@@ -48,7 +48,7 @@ export interface RecordType {
 
 export type AnyType = EventType | IntegerType;
 
-/** A schema as it is registered: its text, and those of schemas that it uses, those first that others use. */
+/** A schema as it is registered: its text, and those of the schemas it references, dependencies first. */
 export interface SchemaText {
   readonly text: string;
   readonly references: readonly string[];
@@ -70,7 +70,7 @@ export function leastBytes(type: AnyType, around: readonly AnyType[] = []): 0 | 
 const choices = (type: AnyType): readonly AnyType[] =>
   type.kind === "union" ? type.branches.flatMap(choices) : [type];
 
-/** Whether events of a schema can have a value at a dotted path. */
+/** Whether a schema has a value at a dotted path. */
 export function hasPath(type: AnyType, path: string): boolean {
   if (path === "") return true;
   const [name, ...rest] = path.split(".");
@@ -84,7 +84,7 @@ export function hasPath(type: AnyType, path: string): boolean {
 
 const MOST_DEPTH = 6;
 
-/** The paths of a schema's values that have none below them, of records within records up to a few levels. */
+/** The paths of a schema's leaf values, with nested records down to a few levels. */
 export function pathsOf(type: AnyType, path = "", depth = 0): string[] {
   const records = choices(type).filter((choice) => choice.kind === "record");
   if (records.length === 0 || depth > MOST_DEPTH) return path ? [path] : [];

@@ -7,8 +7,8 @@ import type { ObjectStore, ReadOptions, StoredObject, WriteOptions } from "./obj
 const TEMPORARY = ".tmp";
 
 /**
- * Objects as files below a directory, for a web server to hand out. A condition is looked at before the write, not with it:
- * one writer at a time, as a run's lock makes sure of.
+ * Objects as files below a directory, which a web server may serve. A write's condition is checked before the write,
+ * not atomically with it: there must be one writer at a time, which a run's lock ensures.
  */
 export class DirectoryStore implements ObjectStore {
   readonly url: string;

@@ -8,7 +8,7 @@ export function storeWriteError(path: string, error: unknown): HashbrookError {
   return new HashbrookError("log_write", message, { cause: error, ...(hint === undefined ? {} : { hint }) });
 }
 
-/** Nobody answers, or answers that it cannot now. */
+/** No response, or one that says: not now. */
 export function unreachable(url: string, why: string, cause?: unknown): HashbrookError {
   return new HashbrookError("store_unreachable", `${url}: ${why}`, {
     cause,
@@ -16,7 +16,7 @@ export function unreachable(url: string, why: string, cause?: unknown): Hashbroo
   });
 }
 
-/** An answer to an HTTP request that is neither the object nor that there is none. */
+/** An unexpected response: neither the object nor "not found". */
 export function answerError(url: string, status: number): HashbrookError {
   if (status === 408 || status === 429 || status >= 500) return unreachable(url, `answers with status ${status}`);
   const hint =
@@ -26,7 +26,7 @@ export function answerError(url: string, status: number): HashbrookError {
   return new HashbrookError("store_refused", `${url}: answers with status ${status}`, { hint });
 }
 
-/** What kept a request from being answered, with the system's reason where there is one. */
+/** Why a request failed, with the system's reason if there is one. */
 export function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? `${message}: ${cause.message}` : message;

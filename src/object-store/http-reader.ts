@@ -2,16 +2,16 @@ import { HashbrookError } from "../core/errors.js";
 import { answerError, reasonOf, unreachable } from "./errors.js";
 import type { ObjectReader, ReadOptions, StoredObject } from "./object-store.js";
 
-/** Longer than any object takes, and short enough that a connection which died is noticed. */
+/** Longer than any object takes, and short enough to notice a dead connection. */
 const TIMEOUT_MS = 60_000;
 
-/** Objects have 8 MiB and one part more; what goes on for longer is none. */
+/** Objects have a little over 8 MiB; a response beyond this limit is not one. */
 const MOST_BYTES = 256 << 20;
 
 /** Sends a request; the same for every kind of store behind HTTP. */
 export type Ask = (address: string, request: RequestInit) => Promise<Response>;
 
-/** Objects that a web server, a cache or a content delivery network hands out. */
+/** Objects behind a web server, a cache or a content delivery network. */
 export class HttpReader implements ObjectReader {
   readonly url: string;
   private readonly base: string;
@@ -73,7 +73,10 @@ async function bytesOf({ body }: Response, address: string): Promise<Uint8Array>
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-/** Does `work` with a signal for time-outs and `stop`; AbortSignal.any would keep every one of them for as long as `stop` lives. */
+/**
+ * Runs `work` with a signal that fires on time-out and on `stop`. AbortSignal.any would keep every such signal alive as
+ * long as `stop`.
+ */
 async function withDeadline<T>(stop: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const end = () => controller.abort(new Error("was given up"));

@@ -5,23 +5,23 @@ import { answerError, reasonOf, unreachable } from "./errors.js";
 import { readOver } from "./http-reader.js";
 import type { ObjectStore, ReadOptions, StoredObject, WriteOptions } from "./object-store.js";
 
-/** Where a bucket is and who asks for it: what the variables of the AWS tools say. */
+/** Where a bucket is, and credentials for it, as the AWS tools' variables give them. */
 export interface S3Options {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string | undefined;
   readonly region: string;
-  /** Of a store that is not Amazon's, such as http://localhost:9000. */
+  /** For a store other than Amazon's, such as http://localhost:9000. */
   readonly endpoint?: string | undefined;
 }
 
 const FOR_EVER = "public, max-age=31536000, immutable";
 const A_SECOND = "public, max-age=1";
 const RETRIES = 3;
-/** Removals under way. */
+/** Concurrent removals. */
 const AT_ONCE = 16;
 
-/** Objects in a bucket of Amazon S3, or of a store that speaks its protocol and knows conditional writes. */
+/** Objects in a bucket of Amazon S3, or of a compatible store that supports conditional writes. */
 export class S3Store implements ObjectStore {
   readonly url: string;
   private readonly client: AwsClient;
@@ -58,7 +58,7 @@ export class S3Store implements ObjectStore {
     });
     await response.arrayBuffer();
     if (response.status === 412 || (only && response.status === 404)) return null;
-    // Two conditional writes at the same time: both may try again.
+    // Two conditional writes at the same time: both may be retried.
     if (response.status === 409) throw unreachable(this.addressOf(key), "is being written by somebody else");
     if (!response.ok) throw answerError(this.addressOf(key), response.status);
     return response.headers.get("etag") ?? "";
@@ -102,7 +102,9 @@ export class S3Store implements ObjectStore {
   }
 }
 
-/** What the environment says of S3. @throws HashbrookError usage where it lacks the credentials, or has some in an address */
+/**
+ * S3 options from the environment. @throws HashbrookError usage if credentials are missing, or are part of an address
+ */
 export function s3Options(env: Readonly<Record<string, string | undefined>>): S3Options {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (!accessKeyId || !secretAccessKey)

@@ -19,14 +19,14 @@ const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 const ANSWER_MS = 10_000;
 const MOST_REFERENCES = 100;
-/** The error_code of an answer that says: the registry has no such schema. Any other 404 may come from whoever stands at a wrong address. */
+/** The error_code for "no such schema". Any other 404 may come from something else at a wrong address. */
 const NO_SUCH_SCHEMA = 40403;
 const ACCEPT = "application/vnd.schemaregistry.v1+json, application/json";
 
 /**
  * Options from a registry's address and the environment: `SCHEMA_REGISTRY_USERNAME` and `SCHEMA_REGISTRY_PASSWORD`, or
  * `SCHEMA_REGISTRY_TOKEN` (bearer).
- * @throws usage when the address is no http or https URL, or has credentials in it
+ * @throws usage when the address is not an http or https URL, or contains credentials
  */
 export function registryOptions(
   url: string,
@@ -46,7 +46,10 @@ export function registryOptions(
   return { url: url.replace(/\/+$/, ""), ...(authorization && { authorization }) };
 }
 
-/** Asks a schema registry: two or three of its routes, as Confluent's, Karapace and Apicurio's compatible API have them. */
+/**
+ * Client of a schema registry: two or three routes that Confluent's, Karapace and Apicurio's compatible API have in
+ * common.
+ */
 export class SchemaRegistry {
   private readonly options: RegistryOptions;
 
@@ -55,9 +58,9 @@ export class SchemaRegistry {
   }
 
   /**
-   * A schema by its number, or by its GUID.
-   * @returns null where the registry says that it has none of this id
-   * @throws HashbrookError schema_registry_failed when it cannot be reached, does not let us in, or knows no such route
+   * A schema by its number or GUID.
+   * @returns null if the registry has no schema of this id
+   * @throws HashbrookError schema_registry_failed when it cannot be reached, denies access, or has no such route
    */
   async schema(id: string): Promise<SchemaText | null> {
     const route = /^\d+$/.test(id) ? `/schemas/ids/${id}` : `/schemas/guids/${id}`;
@@ -68,7 +71,7 @@ export class SchemaRegistry {
     return { text: textOf(answer, route), references };
   }
 
-  /** Adds the schemas that one refers to, those first that others refer to. */
+  /** Adds the schemas that a schema references, dependencies first. */
   private async follow({ references = [] }: Answer, found: string[], seen: Set<string>): Promise<void> {
     if (!Array.isArray(references)) return;
     for (const reference of references) {
@@ -99,7 +102,7 @@ export class SchemaRegistry {
     throw failed(`${url}${route}: ${reasonOf(last)}`, last);
   }
 
-  /** @throws HashbrookError for what no further attempt mends */
+  /** @throws HashbrookError for what no retry can fix */
   private async ask(url: string): Promise<Answer | null> {
     const { authorization } = this.options;
     const headers = { accept: ACCEPT, ...(authorization && { authorization }) };

@@ -2,37 +2,40 @@ import { HashbrookError } from "../core/errors.js";
 import type { SchemaText } from "../event-schemas/types.js";
 import { type RegistryOptions, SchemaRegistry } from "./registry.js";
 
-/** Schemas by the ids that events name them by; null: the registry had none. */
+/** Schemas by the ids that events refer to them by; null: the registry had none. */
 export type KnownSchemas = Readonly<Record<string, SchemaText | null>>;
 
-/** Whoever reads events that name their schemas. */
+/** A reader of events that name their schemas. */
 export interface SchemaReader {
-  /** The id of the schema that the event [start, end) names, by itself or beside it, where it is not known yet. */
+  /**
+   * The id of the schema that the event [start, end) names, in its bytes or beside them, if that schema is not known
+   * yet.
+   */
   missing(bytes: Uint8Array, start: number, end: number, id?: string): string | undefined;
   add(id: string, schema: SchemaText | null): void;
 }
 
-/** Messages in one piece of memory. */
+/** Messages in one contiguous piece of memory. */
 export interface Stretch {
   readonly bytes: Uint8Array;
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
 }
 
-/** Ids that the registry does not have are kept, and each costs a request: of a run that has met so many, no further one is asked for. */
+/** Unknown ids are remembered, and each costs a request: after so many, a run requests no more. */
 const MOST_UNKNOWN = 1000;
 
-/** Tells a reader the schemas of a topic's events: those that a checkpoint has, and what the registry says of others. */
+/** Gives a reader the schemas of a topic's events: those of the checkpoint, and others from the registry. */
 export class TopicSchemas {
   private readonly reader: SchemaReader;
   private readonly registry: SchemaRegistry | null;
   private readonly mostUnknown: number;
-  /** Ids that there is no schema of. */
+  /** Number of ids without a schema. */
   private unknown = 0;
 
   /**
    * @param registry undefined: only the known ones can be read
-   * @param known a schema that was not there is asked for again: it may have been registered since
+   * @param known null entries are requested again, since they may have been registered since
    */
   constructor(
     reader: SchemaReader,
@@ -52,7 +55,8 @@ export class TopicSchemas {
   }
 
   /**
-   * Asks for the schemas that messages [from, to) name and that are not known. Where too many were not there, further ones stay unknown.
+   * Requests the unknown schemas that messages [from, to) name. After too many unknown ids, further ones are not
+   * requested.
    * @param named the id that a message has beside its bytes
    * @throws HashbrookError schema_registry_failed; usage without a registry
    */

@@ -1,2 +1,5 @@
-/** What checks values against schemas: apart from what makes schemas, since few starts check one (typebox.ts says why in a file of its own). */
+/**
+ * Compiles validators from schemas. Apart from the schema builders, since few commands need it when they start
+ * (typebox.ts says why that matters).
+ */
 export { Compile } from "typebox/schema";

@@ -14,7 +14,7 @@ interface Problem extends Place {
   readonly hint: string;
 }
 
-/** What a spec may say, but seldom means. */
+/** Something a spec may say, but that is rarely meant. */
 export interface SpecWarning {
   /** `file:line:column: path: what` */
   readonly message: string;
@@ -24,7 +24,7 @@ export interface SpecWarning {
 
 const START: Place = { line: 1, column: 1 };
 
-/** Everything wrong with one file, each with its place, gathered so that all of it can be told at once. */
+/** All problems of one file, each with its place, collected so that they are reported together. */
 export class Problems {
   private readonly file: string;
   private readonly list: Problem[] = [];
@@ -44,12 +44,12 @@ export class Problems {
     this.places.set(path, place);
   }
 
-  /** @param hint the mend, one sentence */
+  /** @param hint how to fix it, one sentence */
   add(path: string, message: string, hint: string, place: Place = this.placeOf(path)): void {
     this.list.push({ ...place, path, message, hint });
   }
 
-  /** Notes what is allowed, but seldom meant. */
+  /** Records something allowed, but rarely meant. */
   warn(path: string, message: string, hint: string): void {
     this.doubts.push({ ...this.placeOf(path), path, message, hint });
   }
@@ -71,7 +71,7 @@ export class Problems {
     return `${this.file}:${line}:${column}: ${path === "" ? "" : `${path}: `}${message}`;
   }
 
-  /** The place of `path`, or of the nearest thing around it that is written in the file. */
+  /** The place of `path`, or of the nearest enclosing element written in the file. */
   private placeOf(path: string): Place {
     for (let at = path; at !== ""; at = parentPath(at)) {
       const place = this.places.get(at);

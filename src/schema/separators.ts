@@ -1,4 +1,4 @@
-/** Characters that a person may name. */
+/** Separators that have names. */
 const named: Readonly<Record<string, string>> = {
   tab: "\t",
   space: " ",
@@ -10,7 +10,7 @@ const named: Readonly<Record<string, string>> = {
 /** Escapes as other tools write them: `\t`, `\x01`, `\u0001`, and Hive's octal `\001`. */
 const ESCAPE = /\\(?:t|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([0-7]{3}))/g;
 
-/** A text with its escapes made characters: in YAML's plain and single-quoted texts they are only letters. */
+/** A text with its escapes replaced: YAML's plain and single-quoted texts keep them as letters. */
 export function unescaped(text: string): string {
   return text.replace(ESCAPE, (_, hex?: string, wide?: string, octal?: string) => {
     const code = hex ?? wide;
@@ -19,7 +19,7 @@ export function unescaped(text: string): string {
   });
 }
 
-/** What separates columns, as written, named or escaped. */
+/** A column separator, given as written, named or escaped. */
 export function separatorOf(text: string): string {
   return named[text.toLowerCase()] ?? unescaped(text);
 }

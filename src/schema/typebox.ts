@@ -1,19 +1,19 @@
 /**
- * What specs are described with. A file of its own because the build puts the part of TypeBox that is used here into it: 680
- * small modules would cost every start, and every start of a thread, half a second.
+ * The schema builders for specs. In a file of its own, so that the build can bundle the part of TypeBox that is used:
+ * loading its 680 small modules would add half a second to the start of every process and thread.
  */
 import * as typebox from "typebox";
 
 export type { Static, TArray, TObject, TOptional, TProperties, TSchema, TUnion } from "typebox";
 
-/** A type whose values nobody changes. */
+/** A deeply read-only type. */
 export type Immutable<T> = unknown extends T
   ? T
   : T extends string | number | boolean | null | undefined
     ? T
     : { readonly [K in keyof T]: Immutable<T[K]> };
 
-/** Part of a compiled spec, by the schemas of its keys. */
+/** The type of a part of the compiled spec, from the schemas of its keys. */
 export type Compiled<P extends typebox.TProperties> = Immutable<typebox.Static<typebox.TObject<P>>>;
 
 /** The builders that schemas are made with. */

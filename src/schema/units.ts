@@ -10,10 +10,10 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
 };
 const TIME_UNITS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86400 };
 
-/** Bytes that a spec gives as a number or a text; undefined where it is neither. */
+/** Bytes given as a number or a text; undefined if it is neither. */
 export const parseBytes = (given: number | string): number | undefined => quantity(given, BYTE_UNITS, Math.floor);
 
-/** Seconds that a spec gives as a number or a text; undefined where it is neither. */
+/** Seconds given as a number or a text; undefined if it is neither. */
 export const parseSeconds = (given: number | string): number | undefined => quantity(given, TIME_UNITS, (x) => x);
 
 function quantity(

@@ -2,12 +2,12 @@ import { Compile } from "./compile.js";
 import type { Static, TSchema } from "./typebox.js";
 
 /**
- * Checks a value that was read, and says what is wrong with it: "/files/0/bytes must be integer".
- * @throws what `wrong` makes of that
+ * Checks a value that was read and describes what is wrong with it: "/files/0/bytes must be integer".
+ * @throws what `wrong` makes of that description
  */
 export type Validator<T> = (value: unknown, wrong: (what: string) => Error) => T;
 
-/** Made of a schema, which is compiled when the first value comes. */
+/** Made from a schema, which is compiled on first use. */
 export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
   const compiled = once(() => Compile(schema));
   return (value, wrong) => {

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 
-/** What to do about a failed system call, by its code. */
+/** How to fix a failed system call, by its code. */
 const mends: Record<string, [message: string, hint: string]> = {
   ENOENT: ["no such file", "check the path; relative paths start from the current folder"],
   ENOTDIR: ["a part of the path is a file, not a folder", "check the path"],
@@ -10,7 +10,7 @@ const mends: Record<string, [message: string, hint: string]> = {
   EMFILE: ["too many open files", "raise the limit (ulimit -n)"],
 };
 
-/** The error for a source that the operating system would not open or read: `source_missing` or `source_unreadable`. */
+/** The error for a source that the operating system fails to open or read: `source_missing` or `source_unreadable`. */
 export function systemFailure(name: string, cause: unknown): HashbrookError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
   const [text, hint] = mends[code] ?? [message, "the operating system could not read it"];

@@ -1,7 +1,7 @@
 import { hex64 } from "../core/hash.js";
 import { xxh64 } from "../kernels/hash.js";
 
-/** Messages of one partition, in order: places in one piece of memory, so that a message costs no object. */
+/** Messages of one partition, in order: positions in one piece of memory, so that a message needs no object. */
 export interface Messages {
   readonly length: number;
   readonly bytes: Uint8Array;
@@ -12,7 +12,7 @@ export interface Messages {
   readonly offsets: Float64Array;
   /** Record times, in milliseconds since the epoch. */
   readonly times: Float64Array;
-  /** Where message i's key begins, with its length; value and headers follow. Absent where messages have values alone. */
+  /** Where message i's key (with its length) begins; value and headers follow. Absent if messages have only values. */
   readonly keysAt?: Uint32Array;
 }
 
@@ -23,7 +23,7 @@ export interface Message {
   readonly value: Uint8Array | null;
 }
 
-/** Lays messages into one piece of memory. */
+/** Copies messages into one piece of memory. */
 export function gather(messages: readonly Message[]): Messages {
   const places = emptyPlaces(messages.length);
   const bytes = new Uint8Array(messages.reduce((sum, { value }) => sum + (value?.length ?? 0) + 1, 0));
@@ -39,7 +39,7 @@ export function gather(messages: readonly Message[]): Messages {
   return { ...places, bytes };
 }
 
-/** Room for the places of `length` messages. */
+/** Empty arrays for the positions of `length` messages. */
 export function emptyPlaces(length: number): Omit<Messages, "bytes"> {
   return {
     length,
@@ -50,12 +50,14 @@ export function emptyPlaces(length: number): Omit<Messages, "bytes"> {
   };
 }
 
-/** About what messages take in memory. */
+/** Approximate memory use of messages. */
 export function bytesOfMessages({ bytes, length }: Messages): number {
   return bytes.length + 24 * length;
 }
 
-/** A message as it is known again: its offset, and the XXH64 of its bytes with its record time as the seed (16 hex digits). */
+/**
+ * The identity of a message: its offset, and the XXH64 of its bytes with its record time as the seed (16 hex digits).
+ */
 export interface MessagePrint {
   readonly offset: string;
   readonly xxh64: string;
@@ -66,7 +68,7 @@ export function printOf({ bytes, starts, ends, offsets, times }: Messages, i: nu
   return { offset: String(offsets[i]), xxh64: hex64(xxh64(bytes.subarray(starts[i], ends[i]), seed)) };
 }
 
-/** The index of the first message at an offset or behind it; `length` where there is none. */
+/** The index of the first message at or after an offset; `length` if there is none. */
 export function firstFrom({ length, offsets }: Pick<Messages, "length" | "offsets">, offset: bigint): number {
   let low = 0;
   let high = length;

@@ -1,44 +1,44 @@
 import type { Messages } from "./messages.js";
 
-/** Messages of one partition, in order, at hand. */
+/** Consecutive messages of one partition, ready to be used. */
 export interface Chunk {
   readonly messages: Messages;
-  /** About what they take in memory. */
+  /** Their approximate memory use. */
   readonly bytes: number;
-  /** Offset to go on with after them: past gaps (compaction, transaction markers) too. */
+  /** Offset to continue with after them, also past gaps (compaction, transaction markers). */
   readonly next: bigint;
 }
 
 /**
- * A partitioned log, read from given offsets on: each partition is a queue of chunks in order, without a gap and without
- * a repetition, whatever happens to the connection.
+ * A partitioned log, read from given offsets on: each partition is a queue of chunks in order, without gaps or
+ * repetitions, whatever happens to the connection.
  */
 export interface PartitionedLog {
   readonly topic: string;
   /** How many partitions there are, numbered from 0. */
   readonly partitions: number;
-  /** The oldest chunk at hand, undefined when there is none now. */
+  /** The oldest available chunk; undefined if there is none now. */
   head(partition: number): Chunk | undefined;
-  /** The oldest chunk has been used up. */
+  /** Removes the oldest chunk. */
   shift(partition: number): void;
-  /** True when the log's last word on a partition was that nothing follows `next`. */
+  /** True if the log last reported that nothing follows `next` in a partition. */
   idle(partition: number, next: bigint): boolean;
-  /** When messages of a partition came to hand last, by `systemClock`, ms; -Infinity: none have. */
+  /** When messages of a partition last arrived, by `systemClock`, in ms; -Infinity: never. */
   heardMs(partition: number): number;
-  /** How often messages that were wanted next turned out to be lost, and were passed over. */
+  /** How often messages that were wanted next turned out to be lost, and were skipped. */
   readonly losses: number;
   /** Offset after the partition's last message, as far as known: for lag. */
   end(partition: number): bigint;
-  /** The log cannot be read on: what is at hand is all there will be, and no partition is waited for. */
+  /** The log cannot be read any further: only what is available will come, and no partition is waited for. */
   readonly failed: boolean;
   /**
-   * Until something arrives, or for `milliseconds`.
+   * Waits until something arrives, or for `milliseconds`.
    * @throws HashbrookError offsets_lost, kafka_auth, kafka_topic_missing, … once it has failed
    */
   wait(milliseconds: number): Promise<void>;
-  /** Tells the log's keeper how far the checkpoints are; for dashboards alone. */
+  /** Reports to the brokers how far the checkpoints are; for dashboards only. */
   commit(offsets: readonly bigint[]): Promise<void>;
-  /** False while the connection is lost, or another member of the group is the active one; with the reason. */
+  /** Not ready, with the reason, while the connection is lost or another member of the group is the active one. */
   readonly state: { readonly ready: boolean; readonly reason: string | null };
   close(): Promise<void>;
 }

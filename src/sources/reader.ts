@@ -1,12 +1,12 @@
 import type { Readable } from "node:stream";
 import { tooShort } from "./failure.js";
 
-/** What a simulated row counts in the measure of `consumed`: its true size is known only when it is made. */
+/** What a simulated row adds to `consumed`: its true size is known only when it is made. */
 export const SIMULATED_ROW_BYTES = 256;
 
 /** One open input, read once from start to end. */
 export interface Reader {
-  /** Fills as much of `target` as is at hand: 1..target.length bytes, or 0 at the end. */
+  /** Reads what is available: 1..target.length bytes, or 0 at the end. */
   read(target: Uint8Array): number | Promise<number>;
   /** Bytes of the stored form (compressed where it is) consumed so far, counted from the input's beginning. */
   readonly consumed: number;
@@ -17,29 +17,33 @@ export interface Reader {
 export interface Input {
   /** As given on the command line. */
   readonly name: string;
-  /** What a checkpoint remembers it by, so that a moved folder does not matter. */
+  /** The name a checkpoint knows it by, which does not change if a folder is moved. */
   readonly id: string;
-  /** Size of the stored form, null where it cannot be known. */
+  /** Size of the stored form, null if unknown. */
   readonly bytes: number | null;
-  /** When it was changed last, ms since 1970; absent where that is not known. */
+  /** Time of the last change, ms since 1970; absent if unknown. */
   readonly modified?: number;
-  /** Where rows are known without reading: where the first one begins that begins at or behind a byte; null: there is none. */
+  /**
+   * For inputs whose row positions are known without reading: where the first row begins that begins at or after a
+   * byte; null: there is none.
+   */
   readonly rowFrom?: (byte: number) => number | null;
-  /** How far `consumed` of its readers goes, where that is known without a size. */
+  /** The final value of `consumed` of its readers, if that is known without a size. */
   readonly extent?: number;
   /** Size of the decompressed content, null where it is known only after reading. */
   readonly content: number | null;
-  /** False: can be read once only, from the start (stdin, a pipe). */
+  /** False: can be read only once, from the start (stdin, a pipe). */
   readonly repeatable: boolean;
   /**
    * Opens it so that the first byte read is byte `offset` of the (decompressed) content.
-   * @param row lines before that byte, where one begins there; 0: not known. A table goes to that row and makes no lines of those before
+   * @param row lines before that byte, if one begins there; 0: unknown. A table goes straight to that row without
+   * making lines of earlier ones
    */
   open(offset: number, row?: number): Promise<Reader>;
 }
 
 /**
- * A reader that has read and dropped `offset` bytes; it is closed where it has not so many.
+ * Advances a reader by `offset` bytes; it is closed if it has fewer.
  * @throws HashbrookError source_changed; what reading throws
  */
 export async function behind<R extends Reader>(reader: R, name: string, offset: number): Promise<R> {
@@ -65,7 +69,7 @@ async function skip(reader: Reader, offset: number): Promise<number> {
   return at;
 }
 
-/** Hands out a stream's chunks as reads of any size; one chunk is held at a time, and the stream waits meanwhile. */
+/** Serves a stream's chunks as reads of any size; holds one chunk at a time, and pauses the stream meanwhile. */
 export class ChunkReader {
   readonly #stream: Readable;
   readonly #chunks: AsyncIterator<Uint8Array>;

@@ -5,13 +5,13 @@ import type { Input, Reader } from "./reader.js";
 
 /** A place in a source: right before a row. */
 export interface SourcePosition {
-  /** Passes over the whole list before this one; only `bytesRead` needs it. Default 0. */
+  /** Completed passes over the whole list; only `bytesRead` needs it. Default 0. */
   readonly epoch?: number;
   /** Index in the source's list of files. */
   readonly file: number;
   /** Bytes of the file's decompressed content before it. */
   readonly offset: number;
-  /** Lines of the file before it; 0 in the middle of a file: not known. */
+  /** Lines of the file before it; 0 in the middle of a file: unknown. */
   readonly row: number;
 }
 
@@ -24,24 +24,24 @@ export interface SourceFile {
 
 /**
  * Bytes from a list of files, one after the other. Files are never joined: the end of each is reported, so a last line
- * without a newline stays a line of its own. Every method throws HashbrookError, naming the file:
- * `source_missing`, `source_unreadable`, `source_changed`.
+ * without a newline stays a line of its own. Every method throws HashbrookError, naming the file: `source_missing`,
+ * `source_unreadable`, `source_changed`.
  */
 export interface ByteSource {
   readonly files: readonly SourceFile[];
   /** Index of the file being read. */
   readonly file: number;
-  /** Size on disk of all files (and SIMULATED_ROW_BYTES a simulated row), times the epochs; null when one is not known. */
+  /** Size on disk of all files (SIMULATED_ROW_BYTES per simulated row), times the epochs; null if one is unknown. */
   readonly totalBytes: number | null;
-  /** Bytes consumed, in the measure of `totalBytes` (compressed bytes for .gz and .zst). */
+  /** Bytes consumed, in the units of `totalBytes` (compressed bytes for .gz and .zst). */
   readonly bytesRead: number;
   /** Identities of the files up to the current one, for a checkpoint and for `verify`. */
   readonly fingerprints: readonly string[];
-  /** Checks that the files a checkpoint was made with are still there and begin as they did. Call before `open`. */
+  /** Checks that the files of a checkpoint still exist and begin as they did. Call before `open`. */
   verify(fingerprints: readonly string[]): Promise<void>;
-  /** Goes to a position, which the first `read` returns the bytes of. Also goes back to the start for another epoch. */
+  /** Goes to a position: the first `read` starts there. Also goes back to the start for another epoch. */
   open(position: SourcePosition): Promise<void>;
-  /** Fills as much of `target` (any memory, WebAssembly's too) as is at hand, at least 1 byte; 0 = end of the file. */
+  /** Reads what is available into `target` (any memory, WebAssembly's too), at least 1 byte; 0 = end of the file. */
   read(target: Uint8Array): Promise<number>;
   /** Goes to the next file; false when there is none. */
   nextFile(): Promise<boolean>;

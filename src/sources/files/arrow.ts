@@ -9,24 +9,25 @@ import type { Reader } from "../reader.js";
 import { jsonOf } from "./json-lines.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 
-/** Rows that are made lines at a time. */
+/** Rows that are converted to lines at a time. */
 const PIECE_ROWS = 1024;
 
 type BatchReader = AsyncRecordBatchFileReader | AsyncRecordBatchStreamReader;
 
-/** True for what is read as Arrow IPC, of the file or the streaming format: a JSON object a row. */
+/** Whether a path is read as Arrow IPC (file or streaming format), as a JSON object per row. */
 export const isArrow = (path: string): boolean => /\.(?:arrow|arrows|feather)$/.test(path);
 
 /**
- * An Arrow IPC file or stream as the JSON lines of its rows, one record batch in memory at a time: as a Parquet file of the same rows.
- * @param offset bytes of these lines to begin behind
- * @param row how many lines they are, where that is known
+ * An Arrow IPC file or stream as the JSON lines of its rows, one record batch in memory at a time, just as a Parquet
+ * file of the same rows.
+ * @param offset bytes of these lines to skip
+ * @param row how many lines that is, if known
  */
 export async function openArrow(name: string, path: string, offset: number, row?: number): Promise<Reader> {
   return behindRows(await ArrowReader.open(name, path), name, offset, row);
 }
 
-/** The library, which is there where it was asked for, with the codecs that it has not built in. */
+/** The library, if it is installed, with codecs that it lacks registered. */
 async function library() {
   const arrow = await import("apache-arrow").catch((cause) => {
     throw new HashbrookError(
@@ -44,7 +45,7 @@ async function library() {
   return arrow;
 }
 
-/** Bytes in memory of their own: columns are views of it. */
+/** A copy in aligned memory: columns are views of it. */
 const aligned = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
 
 class ArrowReader extends RowsReader {
@@ -52,7 +53,7 @@ class ArrowReader extends RowsReader {
   private readonly file: FileHandle;
   private readonly size: number;
   private readonly batches: AsyncIterator<RecordBatch>;
-  /** How many there are: told by the file format alone. */
+  /** Number of rows, known only in the file format. */
   private readonly total: number | undefined;
   private batch: RecordBatch | null = null;
   private before = 0;
@@ -84,7 +85,7 @@ class ArrowReader extends RowsReader {
     }
   }
 
-  /** The file's bytes by the share of its batches; of a stream known at its end alone. */
+  /** The file's bytes, estimated from the share of batches read; for a stream known only at its end. */
   get consumed(): number {
     if (this.ended) return this.size;
     const share = this.row / (this.batch?.numRows || 1);
@@ -140,7 +141,7 @@ class ArrowReader extends RowsReader {
   }
 }
 
-/** Rows of a batch: members that are null are left out. */
+/** Rows of a batch as JSON lines, without members that are null. */
 function linesOf(batch: RecordBatch, from: number, end: number): string {
   const columns = batch.schema.fields.map(({ name }, i) => ({
     name: `${JSON.stringify(name)}:`,

@@ -9,14 +9,14 @@ import { snappyContent } from "./parquet.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 import { TableFile } from "./table-file.js";
 
-/** Records that are read at a time: who wants to know a file again, or its first rows, asks for no more. */
+/** Records that are read at a time: fingerprints and the first rows need no more. */
 const ROWS = 1024;
 const SYNC_BYTES = 16;
-/** A header is short but for its schema: more of a file is read where this is too little. */
+/** A header is short except for its schema; more of the file is read if this is too little. */
 const FIRST_HEADER = 1 << 16;
 const MOST_HEADER = 16 << 20;
 const MOST_BLOCK = 256 << 20;
-/** What the two numbers before a block take at most. */
+/** The most that the two numbers before a block take. */
 const COUNTS_BYTES = 20;
 
 type Codec = (block: Buffer) => Uint8Array | Promise<Uint8Array>;
@@ -37,8 +37,8 @@ export const isAvro = (path: string): boolean => path.endsWith(".avro");
 
 /**
  * An Avro object container file as the JSON lines of its records, one block in memory at a time.
- * @param offset bytes of these lines to begin behind
- * @param row how many lines they are, where that is known: of the blocks before, counts, sizes and signs alone are read then
+ * @param offset bytes of these lines to skip
+ * @param row how many lines that is, if known: then only counts, sizes and sync markers of earlier blocks are read
  */
 export async function openAvro(
   name: string,
@@ -50,7 +50,7 @@ export async function openAvro(
   return behindRows(await AvroReader.open(name, path, files), name, offset, row);
 }
 
-/** Where a block's records are, as its count and size tell. */
+/** Where a block's records are, according to its count and size. */
 interface Block {
   readonly records: number;
   readonly from: number;
@@ -67,7 +67,7 @@ class AvroReader extends RowsReader {
   private next: number;
   private blocks = 0;
   private block = new AvroBytes(new Uint8Array(0));
-  /** Records of the block that were not read yet. */
+  /** Records of the block that have not been read yet. */
   private left = 0;
 
   private constructor(name: string, file: TableFile) {
@@ -128,7 +128,7 @@ class AvroReader extends RowsReader {
     return damaged(this.name, `block ${this.blocks} cannot be read`, cause);
   }
 
-  /** The next records of the block at hand as lines. */
+  /** The next records of the current block, as lines. */
   private records(count: number): string {
     let lines = "";
     for (let i = 0; i < count; i++, this.left--) lines += `${this.write(this.block)}\n`;
@@ -137,7 +137,7 @@ class AvroReader extends RowsReader {
     return lines;
   }
 
-  /** A count of records, the size of what follows, so many bytes, and the file's sign. */
+  /** A count of records, a size, that many bytes, and the file's sync marker. */
   private nextBlock(): Block {
     this.blocks++;
     const counts = new AvroBytes(this.file.bytes(this.next, COUNTS_BYTES));

@@ -16,7 +16,7 @@ const createZstdDecompress = (zlib as unknown as { createZstdDecompress?: (optio
 /** True where this Node can read .zst files (22.15 and later, 23.8 and later). */
 export const zstdAvailable = createZstdDecompress !== undefined;
 
-/** How each compressed form is recognised and undone. */
+/** How each compressed form is recognised and decompressed. */
 const decompressors: Record<string, (name: string) => Decompressor> = {
   ".gz": () => zlib.createGunzip({ chunkSize: CONTENT_CHUNK }),
   ".zst": (name) => {
@@ -33,8 +33,8 @@ export function compression(path: string): string | undefined {
 }
 
 /**
- * A .gz or .zst file, decompressed piece by piece: the file waits while nobody reads (memory: a few chunks).
- * Several members (gzip) or frames (zstd) one after the other are one content, as for `zcat`.
+ * A .gz or .zst file, decompressed piece by piece; decompression pauses while nobody reads (memory: a few chunks).
+ * Several gzip members or zstd frames in a row are one content, as for `zcat`.
  */
 class CompressedReader implements Reader {
   readonly #name: string;
@@ -74,7 +74,7 @@ class CompressedReader implements Reader {
     }
   }
 
-  /** Node's zstd stops after one frame: starts on the next, if there is one. Its gunzip goes on by itself. */
+  /** Node's zstd stops after one frame: starts the next one, if there is any. Its gunzip continues by itself. */
   #nextFrame(): boolean {
     if (compression(this.#path) !== ".zst" || this.consumed >= this.#size) return false;
     this.#before = this.consumed;
@@ -104,7 +104,7 @@ class CompressedReader implements Reader {
   }
 }
 
-/** Opens a compressed file at byte `offset` of its content, by decompressing and dropping what comes before. */
+/** Opens a compressed file at byte `offset` of its content, by decompressing and discarding what comes before. */
 export async function openCompressed(name: string, path: string, offset: number): Promise<Reader> {
   return behind(new CompressedReader(name, path), name, offset);
 }

@@ -13,10 +13,10 @@ const NEWLINE = 10;
 const PIECE = 1 << 16;
 
 /**
- * Where the last `share` of the inputs' content begins: the first row that starts at or behind that byte. Content is counted
- * decompressed, so compressed and simulated inputs are read once for it.
+ * Where the last `share` of the inputs' content begins: the first row that starts at or after that byte. Content is
+ * counted decompressed, so compressed and simulated inputs are read once to find out.
  * @param share 0..1
- * @param begins bytes of each input that are left out before
+ * @param begins bytes of each input to leave out at its start
  * @throws usage when an input cannot be read twice, or when either part would be empty
  */
 export async function cutOf(inputs: readonly Input[], share: number, begins: readonly number[] = []): Promise<Cut> {
@@ -84,7 +84,7 @@ async function contentOf(input: Input): Promise<number> {
   return bytes;
 }
 
-/** The first row of an input that starts at or behind a byte; the next input's first one where there is none. */
+/** The first row of an input that starts at or after a byte; the next input's first one if there is none. */
 async function rowFrom(input: Input, file: number, byte: number): Promise<Cut> {
   if (byte === 0) return { file, offset: 0 };
   if (input.rowFrom) {

@@ -3,7 +3,7 @@ import { hex64 } from "../../core/hash.js";
 import { xxh64 } from "../../kernels/hash.js";
 import type { Input } from "../reader.js";
 
-/** Bytes of content that tell a file from another. */
+/** Bytes of content by which files are told apart. */
 export const HEAD = 1 << 16;
 
 /**
@@ -16,7 +16,7 @@ export async function fingerprint(input: Input, bytes = HEAD): Promise<string> {
   return `${head.length} ${hex64(xxh64(head))} ${input.id}`;
 }
 
-/** Throws `source_changed` unless `input` is still what `expected` was taken of. A file may have another name. */
+/** Throws `source_changed` unless `input` still has the content that `expected` was taken from. Its name may differ. */
 export async function verifyFingerprint(input: Input, expected: string): Promise<void> {
   const { bytes, hash, name } = parseFingerprint(expected);
   const found = parseFingerprint(await fingerprint(input, bytes));

@@ -1,26 +1,32 @@
 import type { KafkaOptions } from "./client.js";
 import type { Membership } from "./membership.js";
 
-/** The libraries that a topic can be read with. */
+/** The client libraries a topic can be read with. */
 export const kafkaClients = ["kafkajs", "platformatic"] as const;
 export type KafkaClientName = (typeof kafkaClients)[number];
 
 export interface KafkaLogOptions {
   readonly kafka: KafkaOptions;
   readonly topic: string;
-  /** null: none, every partition is read here, whoever else reads. */
+  /** null: no group; this process reads every partition, whoever else does. */
   readonly group: string | null;
-  /** Whose connections a topic is read on without a group. Default: kafkajs. */
+  /** Without a group: whose connections are used. Default: kafkajs. */
   readonly client?: KafkaClientName | undefined;
-  /** What to do where messages wanted next were deleted by the topic's retention. */
+  /** What to do if the topic's retention deleted messages that were wanted next. */
   readonly onLost: OnLost;
   /** Without a group: the partitions that are read. Default: all. */
   readonly only?: ((partition: number) => boolean) | undefined;
-  /** Without a group: the brokers answer as soon as there is a message, where few come and each is waited for. Default: when many are there, or after a moment. */
+  /**
+   * Without a group: brokers answer as soon as there is a message, for topics with few messages that are all urgent.
+   * Default: when many are there, or after a moment.
+   */
   readonly prompt?: true;
-  /** This process's name in the group, or that of a dead one whose place it takes. */
+  /** This process's member id in the group, or that of a dead process that it replaces. */
   readonly membership: Membership;
 }
 
-/** Where messages were deleted unlearned: end with `offsets_lost`, or go on at the first or behind the last one there is. */
+/**
+ * If messages were deleted before they were learned: end with `offsets_lost`, or continue at the first or after the
+ * last one available.
+ */
 export type OnLost = "stop" | "earliest" | "latest";

@@ -14,28 +14,31 @@ import { batchDamaged, offsetsLost, topicReplaced, topicReplacedAnew, topicRepla
 import { chunksOf, gap, type Partition, type PartitionBatch } from "./partition.js";
 import { PlainConsumer } from "./plain-consumer.js";
 
-/** Message bytes that may be at hand in all, and of one partition at least; beyond, it is paused until half are used. */
+/**
+ * Bytes of unprocessed messages in total, divided among partitions; a partition beyond its share is paused until half
+ * of it is used.
+ */
 const ROOM = 64 << 20;
 const LEAST_ROOM = 1 << 20;
 const MOST_ROOM = 4 << 20;
-/** So often is the topic's id asked for. */
+/** How often the topic's id is requested. */
 const SAME_TOPIC_MS = 1_000;
 
 /**
- * A Kafka topic as a partitioned log. All of a group's partitions go to one member. Where reading starts and goes
- * on is never the broker's word: every batch is compared with the offset wanted next, and the consumer is sent back where
+ * A Kafka topic as a partitioned log. All of a group's partitions go to one member. The broker does not decide where
+ * reading starts and continues: every batch is compared with the offset wanted next, and the consumer seeks back if
  * they differ (after a rebalance, a reset, a reconnection).
  */
 export class KafkaLog implements PartitionedLog {
   readonly topic: string;
   readonly admin: KafkaAdmin;
-  /** How many there were when the group was joined: those added since are nobody's yet. */
+  /** Their number when the group was joined; partitions added later belong to nobody yet. */
   readonly partitions: number;
   private readonly options: KafkaLogOptions;
   private readonly cluster: TopicCluster;
   private readonly consumer: TopicConsumer;
   private readonly watch: NodeJS.Timeout;
-  /** The topic's, by which it differs from one of the same name; null where the brokers tell none. */
+  /** The topic's id, which tells it from another one of the same name; null if the brokers report none. */
   id: string | null = null;
   /** Empty until reading begins. */
   private parts: readonly Partition[] = [];
@@ -43,7 +46,7 @@ export class KafkaLog implements PartitionedLog {
   private learned = new LastMessages([]);
   private failure: HashbrookError | null = null;
   private lost = 0;
-  /** Those who wait for news. */
+  /** Callers waiting for news. */
   private readonly waiting = new Set<() => void>();
 
   private constructor(options: KafkaLogOptions, admin: KafkaAdmin, cluster: TopicCluster, partitions: number) {
@@ -91,7 +94,10 @@ export class KafkaLog implements PartitionedLog {
     }
   }
 
-  /** What is in the partitions now. @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing */
+  /**
+   * The oldest and newest offsets of each partition now. @throws HashbrookError kafka_unreachable, kafka_auth,
+   * kafka_topic_missing
+   */
   async watermarks(): Promise<readonly Watermarks[]> {
     return (await this.admin.watermarks(this.topic)).slice(0, this.partitions);
   }
@@ -182,7 +188,7 @@ export class KafkaLog implements PartitionedLog {
     await this.admin.close().catch(() => {});
   }
 
-  /** The messages wanted next are gone; the one that was to be compared may be. */
+  /** The messages wanted next are gone, and so may be the one to compare. */
   private jump(partition: number, part: Partition, { low, high }: Watermarks): void {
     const { onLost, topic } = this.options;
     part.next = this.learned.release(partition) ?? part.next;
@@ -227,7 +233,7 @@ export class KafkaLog implements PartitionedLog {
     this.wake();
   }
 
-  /** The network may have done it: what came damaged is fetched once more. @returns whether it is of no use to go on */
+  /** The network may be at fault, so a damaged batch is fetched once more. @returns whether a retry is pointless */
   private isDamaged(partition: number, offset: bigint, damage: string): boolean {
     const part = this.parts[partition];
     const again = part.damagedAt === offset;
@@ -237,15 +243,15 @@ export class KafkaLog implements PartitionedLog {
   }
 
   /**
-   * The consumer is not where it should be: back, unless what was wanted is gone. Before it stands only a consumer that was told
-   * that there is no such offset, not even as the next one: the topic is another one.
+   * The consumer is not where it should be: seeks back, unless the wanted messages are gone. Only a consumer that was
+   * told that the offset does not exist, not even as the next one, stands before it: then the topic was replaced.
    */
   private displaced({ partition, fetchedOffset, highWatermark }: PartitionBatch): void {
     const before = BigInt(fetchedOffset) < this.parts[partition].next;
     this.recover(partition, before ? BigInt(highWatermark) : null);
   }
 
-  /** @param end where the partition ended, if it was before the offset wanted next; null: not known */
+  /** @param end where the partition ended, if before the offset wanted next; null: not known */
   private recover(partition: number, end: bigint | null): void {
     const part = this.parts[partition];
     this.admin
@@ -262,7 +268,7 @@ export class KafkaLog implements PartitionedLog {
       });
   }
 
-  /** Whether the topic still is the one that it was: messages of another one, under its name, may be at any offset. */
+  /** Checks that the topic still has the same id: another topic of the same name may have messages at any offset. */
   private async lookAtId(): Promise<void> {
     const { id } = await this.cluster.topic();
     if (this.id !== null && id !== null && id !== this.id) this.fail(topicReplacedAnew(this.topic, this.id, id));

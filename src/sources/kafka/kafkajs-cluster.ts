@@ -14,10 +14,10 @@ import type { KafkaOptions } from "./options.js";
 import { metadataPayload, topicIdIn } from "./topic-id.js";
 
 const METADATA = 3;
-/** The first version that both libraries' brokers answer with topic ids to a topic's name: Kafka 3.0. */
+/** The first Metadata version that reports topic ids: Kafka 3.0. */
 const METADATA_VERSION = 12;
 
-/** kafkajs's own, as far as it is used. */
+/** The part of kafkajs's interface that is used. */
 interface Request {
   readonly request: object;
   readonly response: { decode(payload: Buffer): Promise<unknown>; parse(decoded: unknown): Promise<unknown> };
@@ -48,7 +48,7 @@ interface FetchResponse {
 
 const require = createRequire(import.meta.url);
 
-/** A topic on kafkajs's connections. In a thread that fetches, `readRecordBatches` comes first. */
+/** A topic on kafkajs's connections. In a thread that fetches, call `readRecordBatches` first. */
 export class KafkajsCluster implements TopicCluster {
   private readonly topicName: string;
   private readonly cluster: InnerCluster;
@@ -99,7 +99,7 @@ export class KafkajsCluster implements TopicCluster {
       topics: [{ topic: this.topicName, partitions }],
       rackId: "",
     });
-    // kafkajs's own `parse` gives up all partitions for one that has an error.
+    // kafkajs's own `parse` fails for all partitions if one has an error.
     const parse = async (decoded: unknown) => decoded;
     const asked = await broker.connectionPool.send({ request, response: { decode: response.decode, parse } });
     const { errorCode = 0, responses } = asked as FetchResponse;
@@ -118,7 +118,7 @@ export class KafkajsCluster implements TopicCluster {
     return this.cluster.disconnect();
   }
 
-  /** kafkajs's requests are of the time before topics had ids: this one is ours. */
+  /** kafkajs's requests predate topic ids, so this one is our own. */
   private async id(): Promise<string | null> {
     const [nodeId] = this.cluster.getNodeIds();
     const broker = await this.cluster.findBroker({ nodeId });
@@ -127,14 +127,14 @@ export class KafkajsCluster implements TopicCluster {
   }
 }
 
-/** kafkajs makes a cluster of its own for every consumer and admin, and keeps it to itself. */
+/** kafkajs creates a private cluster for every consumer and admin. */
 function clusterOf(kafka: Kafka): InnerCluster {
   const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description?.endsWith(":createCluster"))!;
   const create = (kafka as unknown as Record<symbol, (options: object) => InnerCluster>)[name];
   return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false });
 }
 
-/** Asks for one topic; the answer is its id. */
+/** Requests the metadata of one topic; the response contains its id. */
 function metadataRequest(topic: string): Request {
   const payload = metadataPayload(topic);
   return {
@@ -142,7 +142,7 @@ function metadataRequest(topic: string): Request {
       apiKey: METADATA,
       apiVersion: METADATA_VERSION,
       apiName: "Metadata",
-      // As much of kafkajs's encoder as is asked for.
+      // The part of kafkajs's encoder that is called.
       encode: async () => ({ buf: payload, buffer: payload }),
     },
     response: { decode: async (answer) => topicIdIn(answer), parse: async (id) => id },

@@ -2,24 +2,24 @@ import { type MessagePrint, printOf } from "../messages.js";
 import type { Chunk } from "../partitioned-log.js";
 
 /**
- * The messages that were learned last, one of each partition: reading begins with them, so that a topic that was made anew under
- * its name is known by them. One that retention or compaction has deleted tells nothing.
+ * The last learned message of each partition. Reading begins with them, so that a topic recreated under the same name
+ * is noticed. If retention or compaction has deleted one, it proves nothing.
  */
 export class LastMessages {
   private readonly prints: readonly (MessagePrint | null)[];
-  /** Where reading goes on after the comparison, by partition. */
+  /** Where reading continues after the comparison, by partition. */
   private readonly waiting = new Map<number, bigint>();
 
   constructor(prints: readonly (MessagePrint | null)[]) {
     this.prints = prints;
   }
 
-  /** While true, nothing must be handed out of any partition. */
+  /** While true, no messages of any partition may be handed out. */
   get pending(): boolean {
     return this.waiting.size > 0;
   }
 
-  /** Where reading begins. @param low the oldest offset that is kept */
+  /** Where to begin reading. @param low the oldest available offset */
   begin(partition: number, next: bigint, low: bigint): bigint {
     const print = this.prints[partition];
     if (!print || BigInt(print.offset) < low) return next;
@@ -27,14 +27,17 @@ export class LastMessages {
     return BigInt(print.offset);
   }
 
-  /** There is nothing to compare any more. @returns where reading goes on, when it did not yet */
+  /** There is nothing left to compare. @returns where to continue reading, if it has not yet */
   release(partition: number): bigint | undefined {
     const next = this.waiting.get(partition);
     this.waiting.delete(partition);
     return next;
   }
 
-  /** The offset at which the first messages of a partition hold another message; null = none, and the comparison is done. */
+  /**
+   * The offset at which the first messages of a partition differ from the learned one; null: none does, and the
+   * comparison is done.
+   */
   contradiction(partition: number, chunks: readonly Chunk[]): string | null {
     const print = this.prints[partition];
     if (!print || !this.waiting.has(partition)) return null;

@@ -5,8 +5,8 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
 /**
- * The lines of a source, a chunk's at a time, without their ends (\n or \r\n); empty lines are left out. A file's last line
- * counts without a newline, too. The bytes are the caller's only until the next chunk is asked for.
+ * The lines of a source, chunk by chunk, without their ends (\n or \r\n) and without empty lines. A file's last line
+ * needs no newline. The bytes are valid until the next chunk is requested.
  * @param skipHeader leaves out every file's first line
  */
 export async function* chunksOfLines(source: ByteSource, skipHeader = false): AsyncGenerator<Uint8Array[]> {

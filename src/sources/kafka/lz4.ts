@@ -5,13 +5,13 @@ const BLOCK_CHECKSUM = 0x10;
 const CONTENT_SIZE = 0x08;
 const CONTENT_CHECKSUM = 0x04;
 const STORED = 0x80000000;
-/** Bytes a block of each size code may hold. */
+/** Bytes per block for each size code. */
 const BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22 };
 
 /**
- * The content of an LZ4 frame (or of several, one after the other). lz4js's own frame reader takes neither block
- * checksums nor content sizes over 4 GiB rightly and does not notice a cut frame, so only its block decoder is used.
- * @throws Error when it is not LZ4, or cut off
+ * The content of one or more LZ4 frames. lz4js's own frame reader mishandles block checksums and content sizes over 4
+ * GiB and does not notice a truncated frame, so only its block decoder is used.
+ * @throws Error when it is not LZ4, or truncated
  */
 export function lz4Decompress(source: Buffer): Buffer {
   const output = new Output(source.length * 4);
@@ -40,7 +40,7 @@ function readFrame(source: Buffer, start: number, output: Output): number {
   }
 }
 
-/** Grows as blocks come; one piece of memory, because a block may refer to bytes of those before it. */
+/** A growing output in one piece of memory, because a block may refer to bytes of earlier blocks. */
 class Output {
   #bytes: Buffer;
   #length = 0;

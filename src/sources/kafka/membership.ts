@@ -1,10 +1,13 @@
 import type { Cluster } from "kafkajs";
 
-/** The name a process has in its group. It outlives the process: who is known to follow it joins by it, and so takes its place. */
+/**
+ * The member id of a process in its group. It outlives the process: its successor joins under the same id, and so takes
+ * its place.
+ */
 export interface Membership {
   /** null: none yet. */
   readonly id: string | null;
-  /** Called with every name that the group gives, before the join by it is under way. */
+  /** Called with every id that the group assigns, before the join under it is sent. */
   named(id: string): void;
 }
 
@@ -16,16 +19,16 @@ interface Pool {
   send(request: unknown): Promise<unknown>;
 }
 
-/** kafkajs's own, as far as it is used. */
+/** The part of kafkajs's interface that is used. */
 interface Coordinator {
   readonly connectionPool: Pool;
   joinGroup(request: JoinRequest): Promise<{ memberId: string }>;
 }
 
 /**
- * From here on `cluster` joins groups by the name of `membership`. To the brokers that is one member joining again, so nothing
- * is waited for: not the dead process, and not others, as for the first member of a group that was empty
- * (group.initial.rebalance.delay.ms). A name that the group no longer knows is given up for a new one.
+ * Makes `cluster` join groups under the id of `membership`. To the brokers it is the same member rejoining, so nothing
+ * is waited for: neither the dead process, nor other members, as for the first member of an empty group
+ * (group.initial.rebalance.delay.ms). An id that the group no longer knows is replaced by a new one.
  */
 export function joinsAs(cluster: Cluster, membership: Membership): void {
   const find = cluster.findGroupCoordinator.bind(cluster);
@@ -57,7 +60,10 @@ function joining(coordinator: Coordinator, membership: Membership): Coordinator[
   };
 }
 
-/** The coordinator, whose answers are listened to: kafkajs tells nobody the name that a first request is given to join by. */
+/**
+ * The coordinator, with its responses observed: kafkajs does not expose the member id that the first join request is
+ * answered with.
+ */
 function hearing(coordinator: Coordinator, membership: Membership): Coordinator {
   const pool = coordinator.connectionPool;
   const send = async (request: unknown) => {

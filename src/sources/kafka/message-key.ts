@@ -1,6 +1,6 @@
 import { HashbrookError } from "../../core/errors.js";
 
-/** Takes a message's key from its line; null where the line has none. */
+/** Takes a message's key from its line; null if the line has none. */
 export type KeyOf = (line: Uint8Array) => string | null;
 
 const text = new TextDecoder();
@@ -26,7 +26,7 @@ export function keyFrom(column: string): KeyOf {
   };
 }
 
-/** Lines that are not whole JSON get no key: they are sent as they are, and rejected by whoever reads them. */
+/** Lines that are not complete JSON get no key: they are sent as they are, and rejected by the reader. */
 function member(row: string, path: readonly string[]): string | null {
   let value: unknown;
   try {

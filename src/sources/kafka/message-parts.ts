@@ -4,7 +4,7 @@ import { Cursor } from "./cursor.js";
 /** A header of a message; one name may come several times. */
 export type Header = readonly [name: string, value: Uint8Array | null];
 
-/** All that a producer gave a message. */
+/** Everything a producer gave a message. */
 export interface MessageParts {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
@@ -21,7 +21,7 @@ export function partsOf(messages: Messages, i: number): MessageParts {
   return { key: cursor.sized(), value: cursor.sized(), headers: [...headersAt(cursor)] };
 }
 
-/** The last value of a header of message i; undefined where it has none of this name. */
+/** The last value of a header of message i; undefined if there is no such header. */
 export function headerOf({ bytes, ends, keysAt }: Messages, i: number, name: string): Uint8Array | null | undefined {
   let found: Uint8Array | null | undefined;
   // Headers follow the value.

@@ -26,15 +26,18 @@ export interface TopicSpec {
   readonly kafka: KafkaOptions;
   /** Its name. */
   readonly topic: string;
-  /** Consumer group: one of its members learns, the others stand by. null: none, for brokers that let nobody join one. */
+  /**
+   * Consumer group: one of its members learns, the others stand by. null: none, for brokers that do not allow joining
+   * one.
+   */
   readonly group: string | null;
-  /** The library it is read with; platformatic goes with `group: null`. Default: kafkajs. */
+  /** The library to read it with; platformatic requires `group: null`. Default: kafkajs. */
   readonly client?: KafkaClientName | undefined;
   /** Where a run without a checkpoint begins. */
   readonly start: TopicStart;
   /** Where it ends; null: never. */
   readonly stop: TopicStop;
-  /** Where schemas are that events name. Default: nowhere. */
+  /** The registry of the schemas that events name. Default: none. */
   readonly registry?: RegistryOptions;
   /** What to do about messages that retention deleted before they were learned. */
   readonly onLost: OnLost;
@@ -50,7 +53,7 @@ export interface TopicResume {
   readonly id?: string | undefined;
 }
 
-/** The stretch of a topic that a run reads. */
+/** The range of a topic that a run reads. */
 export interface Bounds {
   /** The first offset of every partition. */
   readonly offsets: readonly bigint[];
@@ -84,7 +87,7 @@ export async function beginTopic(log: KafkaLog, spec: TopicSpec, resume: TopicRe
   return bounds;
 }
 
-/** The stretch that a new run of the topic reads, as things stand. @throws as `beginTopic` */
+/** The range that a new run of the topic would read now. @throws as `beginTopic` */
 export async function boundsOfTopic(log: KafkaLog, spec: TopicSpec): Promise<Bounds> {
   return boundsOf(spec, null, log.admin, await log.watermarks());
 }
@@ -128,7 +131,7 @@ async function startOf({ topic, start }: TopicSpec, admin: KafkaAdmin, marks: Ma
   }
 }
 
-/** @throws usage for an offset beyond the partition's end */
+/** @throws usage for an offset after the partition's end */
 function within(topic: string, partition: number, offset: string, marks: Marks): bigint {
   const { low, high } = marks[partition];
   if (BigInt(offset) <= high) return BigInt(offset);

@@ -3,18 +3,18 @@ import type { Chunk } from "../partitioned-log.js";
 import type { KafkaMessage } from "./client.js";
 import type { RecordBatchMessage } from "./record-batch.js";
 
-/** What was fetched of a partition, as `fetched-batch.ts` makes it. */
+/** What was fetched from a partition, as `fetched-batch.ts` makes it. */
 export interface PartitionBatch {
   readonly partition: number;
-  /** The offset that was asked for. */
+  /** The requested offset. */
   readonly fetchedOffset: string;
   readonly highWatermark: string;
-  /** Nothing can be read from it on yet. */
+  /** The offset from which nothing can be read yet. */
   readonly end: string;
-  /** Why nothing can be read behind `lastOffset`; null: nothing is damaged. */
+  /** Why nothing after `lastOffset` can be read; null: nothing is damaged. */
   readonly damage: string | null;
   readonly messages: readonly (KafkaMessage | RecordBatchMessage)[];
-  /** Of what was fetched, the one before `fetchedOffset` where that is nothing. */
+  /** The last offset fetched; the one before `fetchedOffset` if nothing was. */
   lastOffset(): string;
 }
 
@@ -27,9 +27,9 @@ export interface Partition {
   next: bigint;
   /** Offset after the last message that can be read now: before those of a transaction that is still open. */
   end: bigint;
-  /** Offset after the last message there is. */
+  /** Where a damaged record batch was fetched that is being fetched again. */
   high: bigint;
-  /** Where a damaged record batch was fetched that is fetched once more. */
+  /** As in `PartitionedLog`. */
   damagedAt: bigint | null;
   /** As of a `PartitionedLog`. */
   heardMs: number;
@@ -42,7 +42,7 @@ export function gap(next: bigint): Chunk {
   return { messages: NONE, bytes: 0, next };
 }
 
-/** The messages of a fetched batch, record batch by record batch; those of an older format are gathered. */
+/** The messages of a fetched batch, record batch by record batch; those of an older format are gathered into one. */
 export function chunksOf({ messages }: PartitionBatch, next: bigint): Chunk[] {
   const found: Messages[] = [];
   const plain: KafkaMessage[] = [];

@@ -6,10 +6,10 @@ import type { Answer, TopicCluster, TopicFacts, Wanted } from "./cluster.js";
 import type { Reader, TopicConsumer } from "./consumer.js";
 import { batchDamaged } from "./lost.js";
 
-/** Without an answer for so long, nothing can be read. */
+/** Without a response for so long, the topic counts as unreachable. */
 const QUIET_MS = 5_000;
 const RETRY_MS = 500;
-/** A topic may be unknown for a moment to a broker that has just started: so often is each asked for it, RETRY_MS between. */
+/** A broker that has just started may not know a topic for a moment: each is asked so many times, RETRY_MS apart. */
 const UNKNOWN_ATTEMPTS = 10;
 
 /** Kafka's numbers of errors. */
@@ -19,8 +19,8 @@ const UNKNOWN_TOPIC = [3, 100, 103];
 const TOPIC_AUTHORIZATION_FAILED = 29;
 
 /**
- * Reads all partitions of a topic without a consumer group: nobody else is asked, and nothing is committed. One request at a time to
- * each broker that leads some of them.
+ * Reads all partitions of a topic without a consumer group; nothing is committed. One request at a time to each broker
+ * that leads some of them.
  */
 export class PlainConsumer implements TopicConsumer {
   private readonly topic: string;
@@ -29,11 +29,11 @@ export class PlainConsumer implements TopicConsumer {
   private readonly reader: Reader;
   private facts: TopicFacts = { id: null, leaders: [] };
   private readonly paused = new Set<number>();
-  /** Brokers that are asked now. */
+  /** Brokers with a request in flight. */
   private readonly asked = new Set<number>();
-  /** How often each broker has answered, one time after the other, that it does not know the topic. */
+  /** How many times in a row each broker has answered that it does not know the topic. */
   private readonly unknown = new Map<number, number>();
-  /** Partitions whose last answer was that a batch is corrupt. */
+  /** Partitions whose last response reported a corrupt batch. */
   private readonly corrupt = new Set<number>();
   private heardAt = systemClock.now();
   private reason: string | null = "connecting";
@@ -66,7 +66,7 @@ export class PlainConsumer implements TopicConsumer {
     this.ask();
   }
 
-  /** The next request is for what the reader wants. */
+  /** Nothing to do: the next request asks for what the reader wants. */
   seek(): void {}
 
   pause(partition: number): void {
@@ -84,7 +84,7 @@ export class PlainConsumer implements TopicConsumer {
     this.closed = true;
   }
 
-  /** Asks every broker that leads a wanted partition, unless it is asked already. */
+  /** Sends a request to every broker that leads a wanted partition and has none in flight. */
   private ask(): void {
     if (this.closed || !this.begun) return;
     for (const leader of new Set(this.facts.leaders)) {
@@ -120,7 +120,7 @@ export class PlainConsumer implements TopicConsumer {
     }
   }
 
-  /** @returns its error */
+  /** @returns its error code */
   private take(answer: Answer): number | undefined {
     if ("batch" in answer) {
       this.heardAt = systemClock.now();
@@ -141,14 +141,14 @@ export class PlainConsumer implements TopicConsumer {
     return error;
   }
 
-  /** Counts an answer that the topic is unknown. @returns whether it was one too many */
+  /** Counts responses that the topic is unknown. @returns whether it was one too many */
   private isGone(leader: number): boolean {
     const times = (this.unknown.get(leader) ?? 0) + 1;
     this.unknown.set(leader, times);
     return times > UNKNOWN_ATTEMPTS;
   }
 
-  /** Leaders have changed, or will. */
+  /** Leaders have changed, or will: refreshes the metadata. */
   private async lookAgain(): Promise<void> {
     await sleep(RETRY_MS);
     if (!this.closed) this.facts = await this.cluster.topic();

@@ -19,7 +19,7 @@ const FETCH_VERSION = 13;
 const READ_COMMITTED = 1;
 const UNKNOWN_TOPIC_ID = 100;
 
-/** The library's, as far as it is used. */
+/** The part of the library's interface that is used. */
 interface Reader {
   readonly buffer: { subarray(start: number, end: number): { slice(): Buffer } };
   position: number;
@@ -84,7 +84,10 @@ interface Found {
   readonly records: Buffer;
 }
 
-/** A topic on the connections of @platformatic/kafka, whose fetches name the topic by its id: another one of its name answers none of them. */
+/**
+ * A topic on the connections of @platformatic/kafka, whose fetches name the topic by id: a different topic of the same
+ * name answers none of them.
+ */
 export class PlatformaticCluster implements TopicCluster {
   private readonly name: string;
   private readonly library: Library;
@@ -92,7 +95,7 @@ export class PlatformaticCluster implements TopicCluster {
   private readonly pool: Pool;
   private readonly bootstrap: readonly Address[];
   private brokers: Metadata["brokers"] = [];
-  /** The first id that was told: what is fetched is of that topic. */
+  /** The first id that was reported; everything fetched is from that topic. */
   private id: string | null = null;
   private readonly codecOf: Parameters<typeof batchesIn>[1];
 
@@ -168,7 +171,7 @@ export class PlatformaticCluster implements TopicCluster {
   }
 }
 
-/** The records stay bytes: the library would make objects of them. */
+/** The records stay bytes: the library would turn them into objects. */
 function answerIn(reader: Reader): { error: number; found: Found[] } {
   reader.skip(4); // throttle time
   const error = reader.readInt16();

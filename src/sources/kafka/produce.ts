@@ -16,13 +16,15 @@ export interface ProduceOptions {
   readonly topic: string;
   /** As `train --data` takes it: files, patterns, "-", simulate:ROWS[:SEED[:FORMAT]]. */
   readonly data: readonly string[];
-  /** Messages a second, evenly. Default: as fast as the cluster takes them. */
+  /** Messages per second, evenly spaced. Default: as fast as the cluster accepts them. */
   readonly rate?: number;
   /** Stops after so many messages. */
   readonly limit?: number;
-  /** Makes the topic with so many partitions where it is missing. */
+  /** Creates the topic with so many partitions if it is missing. */
   readonly partitions?: number;
-  /** Column or JSON member that messages are keyed (and so put into partitions) by. Default: no key, partitions in turn. */
+  /**
+   * Column or JSON member to use as the message key (which decides the partition). Default: no key, partitions in turn.
+   */
   readonly key?: string;
   /** Leaves out the first line of every file. Default false. */
   readonly skipHeader?: boolean;
@@ -40,13 +42,13 @@ export interface ProduceOptions {
 export interface Produced {
   /** The topic's name. */
   readonly topic: string;
-  /** That the topic has. */
+  /** Number of partitions the topic has. */
   readonly partitions: number;
-  /** That were sent. */
+  /** Messages that were sent. */
   readonly messages: number;
-  /** Of the messages' values. */
+  /** Bytes of the messages' values. */
   readonly bytes: number;
-  /** That the sending took. */
+  /** Duration of the sending. */
   readonly seconds: number;
   /** A whole number. */
   readonly messages_per_second: number;
@@ -108,7 +110,7 @@ async function* runs(
   }
 }
 
-/** Sends at the rate wanted and counts. */
+/** Sends at the requested rate and counts. */
 class Pace {
   readonly #options: ProduceOptions;
   readonly #partitions: number;
@@ -144,7 +146,7 @@ class Pace {
     }
   }
 
-  /** Messages that should have been sent by now and were not. */
+  /** Messages that are due by now and have not been sent. */
   #due(): number {
     const { rate } = this.#options;
     if (rate === undefined) return RUN;

@@ -17,7 +17,7 @@ export interface KafkaRecord {
   readonly key?: Text | null;
   /** null deletes the key in a compacted topic. */
   readonly value: Text | null;
-  /** Those of a list keep their order, and may be several of one name, or null. */
+  /** A list keeps its order, and may repeat a name or have null values. */
   readonly headers?: Readonly<Record<string, Text>> | readonly (readonly [name: string, value: Text | null])[];
   /** Default: by the key as Java clients do (murmur2), any without a key. */
   readonly partition?: number;
@@ -38,9 +38,9 @@ const BATCH_RECORDS = 20_000;
 const RECORD_OVERHEAD = 32;
 
 /**
- * Sends to one topic, in order: one request at a time, each answered by all in-sync replicas, tried again without doubling
+ * Sends to one topic, in order: one request at a time, acknowledged by all in-sync replicas, retried without duplicates
  * (an idempotent producer). After a failed `send` some of its records may be in the topic; sending them again may then
- * double them.
+ * duplicate them.
  */
 export class KafkaProducer {
   readonly topic: string;
@@ -56,13 +56,15 @@ export class KafkaProducer {
     this.topic = topic;
     this.#options = options;
     this.#settings = { compression: "none", retries: options.retries ?? 15, batchBytes: 900_000, ...settings };
-    // A reconnection within a send has attempts of its own, the client's; when those are used up the send gives up.
+    // Reconnecting within a send has its own number of attempts, the client's; when those are used up, the send fails.
     this.#client = createKafka({ ...options, retries: this.#settings.retries });
   }
 
-  /** Connects and makes sure that the topic is there. @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed */
+  /**
+   * Connects and checks that the topic exists. @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed
+   */
   static async open(options: KafkaOptions, topic: string, settings: ProducerOptions = {}): Promise<KafkaProducer> {
-    // Sending would try again for as long as a broker's restart takes before it finds the topic missing.
+    // A send would retry for as long as a broker's restart takes before it reports the topic missing.
     await withAdmin(options, (admin) => admin.partitionsOf(topic));
     const producer = new KafkaProducer(options, topic, settings);
     await producer.#connect();
@@ -80,7 +82,7 @@ export class KafkaProducer {
     return turn;
   }
 
-  /** Offset of the first record of the last request to a partition; it falls only where the topic was made anew. */
+  /** Offset of the first record of the last request to a partition; it decreases only if the topic was recreated. */
   lastOffset(partition: number): bigint | undefined {
     return this.#offsets.get(partition);
   }
@@ -100,7 +102,8 @@ export class KafkaProducer {
         for (const { partition, baseOffset } of await producer.send(request))
           this.#offsets.set(partition, BigInt(baseOffset ?? 0));
       } catch (cause) {
-        // The numbers of what failed are in doubt: with them the broker could take later records for doubles.
+        // The sequence numbers of what failed are in doubt: with them the broker could take later records for
+        // duplicates.
         await this.#disconnect();
         throw kafkaFailure(cause, `topic ${this.topic} on ${this.#where}`);
       }
@@ -173,8 +176,8 @@ function isList(
 }
 
 /**
- * Headers as a list. kafkajs takes them by name, and asks an array, the values of one name, to make `{ key, value }` of each: this
- * one makes all of them, under their own names.
+ * Headers as a list, in order. kafkajs takes them by name, and calls an array's `map` (the values of one name) to make
+ * `{ key, value }` of each: this array makes all of them, under their own names.
  */
 function inOrder(headers: readonly (readonly [string, Text | null])[]): Buffer[] {
   return Object.assign([], {
@@ -182,7 +185,7 @@ function inOrder(headers: readonly (readonly [string, Text | null])[]): Buffer[]
   });
 }
 
-/** A header without a value: kafkajs measures the value before it asks whether it is null. */
+/** A header without a value: kafkajs measures the value before it checks for null. */
 function valueless(key: string): { readonly key: string; readonly value: Buffer | null } {
   let value: Buffer | null = Buffer.alloc(0);
   return {

@@ -2,7 +2,7 @@ import { crc32c } from "../../kernels/hash.js";
 import { emptyPlaces, type Messages } from "../messages.js";
 import { Cursor } from "./cursor.js";
 
-/** What of kafkajs's own decoder of a fetch response is used: the bytes, and how far they are read. */
+/** The part of kafkajs's fetch-response decoder that is used: the bytes and the read position. */
 export interface FetchBytes {
   readonly buffer: Buffer;
   offset: number;
@@ -20,31 +20,32 @@ const CHECKSUM_AT = 17;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
-/** A record has seven parts of a byte or more. */
+/** A record has at least seven parts of a byte or more. */
 const LEAST_RECORD_BYTES = 7;
-/** Behind every offset that is asked for: kafkajs passes over batches that are not. */
+/** After every requested offset: kafkajs skips batches that are not. */
 const BEHIND_ALL = "9223372036854775807";
 
 /**
- * A record batch (Kafka's message format 2) that kafkajs takes for one message: its last one. So kafkajs does all it does for
- * messages (retries, offsets, aborted transactions, control records) once for a batch, and what is in it stays bytes.
+ * A record batch (Kafka's message format 2) that kafkajs takes for one message: its last one. kafkajs then does its
+ * per-message work (retries, offsets, aborted transactions, control records) once per batch, and the content stays
+ * bytes.
  */
 export interface RecordBatchMessage {
   /** The batch's last offset. */
   readonly offset: string;
   readonly records: Messages;
-  /** Why nothing of it can be read, nor anything behind it; null where it is sound. */
+  /** Why neither it nor anything after it can be read; null if it is intact. */
   readonly damage: string | null;
-  /** Those of a control batch alone: kafkajs tells an abort by it. */
+  /** Set for control batches only: kafkajs recognises an abort by it. */
   readonly key: Buffer | null;
   readonly isControlRecord: boolean;
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
 }
 
 /**
- * Reads one record batch; one without records is what compaction left of it. A damaged one, by its checksum or what is in it, ends
- * the response.
- * @throws KafkaJSPartialMessageError for a batch that the response cuts off, as its last one may be
+ * Reads one record batch; one without records is left over from compaction. A batch that is damaged, by its checksum or
+ * its content, ends the response.
+ * @throws KafkaJSPartialMessageError for a batch that the response truncates, as its last one may be
  */
 export async function decodeBatch(
   source: FetchBytes,

@@ -1,6 +1,6 @@
 const NO_ID = Buffer.alloc(16);
 
-/** The request for one topic's metadata, version 12, behind the client's name in its header. */
+/** The body of a Metadata v12 request for one topic, including the header's client name. */
 export function metadataPayload(topic: string): Buffer {
   const name = Buffer.from(topic);
   // The header's tags; one topic: no id, its name, no tags; make no topic, tell no rights, no tags.
@@ -16,7 +16,7 @@ export function metadataPayload(topic: string): Buffer {
   ]);
 }
 
-/** The topic's id in the answer; null where the broker has none. */
+/** The topic's id in the response; null if the broker has none. */
 export function topicIdIn(answer: Buffer): string | null {
   const reader = new Reader(answer);
   reader.tags();
@@ -31,7 +31,7 @@ export function topicIdIn(answer: Buffer): string | null {
   reader.text(); // the cluster's id
   reader.skip(4); // the controller
   let id: Buffer | null = null;
-  // Only one was asked for: what follows its id is of no interest.
+  // Only one topic was requested, so what follows its id can be ignored.
   if (reader.varint() > 1) {
     reader.skip(2);
     reader.text();

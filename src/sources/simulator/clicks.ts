@@ -6,17 +6,17 @@ import { exp } from "./math.js";
 const MEDIAN_MS = 20_000;
 /** Deviation of a delay's logarithm. */
 const SPREAD = 1.4;
-/** Draws of their own: the impressions are the same with and without a click log. */
+/** A random stream of its own: the impressions are the same with and without a click log. */
 const DELAYS = 0x5bd1e995;
 
-/** A click as it is told: of which event, and when. */
+/** A click as it is reported: of which event, and when. */
 export interface Click {
   readonly event: number;
   /** ms since the epoch. */
   readonly time: number;
 }
 
-/** When clicks come: log-normal delays, in the order of their times. A click beyond the window is never told. */
+/** When clicks come: log-normal delays, sorted by time. A click beyond the window is never reported. */
 export class DelayedClicks {
   readonly #rng: Rng;
   readonly #window: number;
@@ -29,7 +29,7 @@ export class DelayedClicks {
     this.#window = window;
   }
 
-  /** Takes a click of this impression. @returns whether it will be told */
+  /** Adds a click on this impression. @returns whether it will be reported */
   add({ event, time }: Impression): boolean {
     const u = () => this.#rng.uniform();
     const normal = (u() + u() + u() + u() - 2) * 1.7320508075688772;

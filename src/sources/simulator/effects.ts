@@ -12,8 +12,8 @@ const WEIGHTS = [1, 1, 0.7, 0.5, 0.35, 0.25, 0.2, 0.15];
 const DRIFT_DAYS = 24;
 
 /**
- * The hidden truth of one simulated world: what each visible value adds to the log-odds of a click, alone and together
- * with others. All of it hangs on visible columns, so that it can be learned; it is drawn from the seed once.
+ * The hidden truth of one simulated world: what each visible value adds to the log-odds of a click, alone and combined
+ * with others. It depends on visible columns only, so it can be learned; it is drawn from the seed once.
  */
 export class Effects {
   readonly #rng: Rng;
@@ -35,12 +35,12 @@ export class Effects {
   readonly deviceSize: Float64Array;
   /** [2 × ad category]: working days, weekend. */
   readonly weekendCategory: Float64Array;
-  /** Per site category: when in the day it is read with leisure. */
+  /** Per site category: the time of day at which its readers have leisure. */
   readonly hourPhase: Float64Array;
   /** Log price a group finds right. */
   readonly agePrice: Float64Array;
   readonly countryPrice: Float64Array;
-  /** Per ad category: how fast its ads tire, and how much a search of the right length helps. */
+  /** Per ad category: how fast its ads wear out, and how much a search of the right length helps. */
   readonly fatigue: Float64Array;
   readonly queryTaste: Float64Array;
 
@@ -95,7 +95,7 @@ export class Effects {
     this.categoryAppeal = new Float64Array(this.#appealBase.length);
   }
 
-  /** Moves the slow change of preferences on to a time (ms). */
+  /** Moves the slow drift of preferences forward to a time (ms). */
   drift(time: number): void {
     for (let i = 0; i < this.categoryAppeal.length; i++) {
       const wave = triangle(time / (DRIFT_DAYS * DAY) + this.#appealPhase[Math.floor(i / DIMS)]);

@@ -7,7 +7,7 @@ export const simulatorColumns = [
   "query_len",
 ] as const;
 
-/** One ad impression as numbers; what is an index counts the entries of a vocabulary. −1 = missing. */
+/** One ad impression as numbers; indices point into a vocabulary. −1 = missing. */
 export interface Impression {
   label: number;
   /** True click probability. */

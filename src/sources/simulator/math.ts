@@ -27,7 +27,7 @@ export function mix(a: number, b: number): number {
   return (h ^ (h >>> 14)) >>> 0;
 }
 
-/** Attributes of a numbered thing, drawn from its number alone: nothing about it need be stored. */
+/** Attributes of a numbered entity, drawn from its number alone, so nothing needs to be stored. */
 export class Draws {
   #key = 0;
   #count = 0;

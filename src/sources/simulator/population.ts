@@ -4,7 +4,7 @@ import * as names from "./names.js";
 const PERSONAS = 12;
 const ADVERTISERS = 1200;
 const ADS_PER_CAMPAIGN = 5;
-/** An ad belongs to one of the campaigns that were running when it came. */
+/** A new ad belongs to one of the campaigns running at that time. */
 const OPEN_CAMPAIGNS = 8;
 const MAX_INTERESTS = 8;
 
@@ -21,7 +21,7 @@ const connectionShares = [
   [1, 10, 0, 0, 0, 8],
 ].map(cumulative);
 
-/** Visible attributes of a user, and the small effect that is the user's alone. */
+/** Visible attributes of a user, and an effect of this user alone. */
 export interface User {
   age: number;
   gender: number;
@@ -35,7 +35,7 @@ export interface User {
   effect: number;
 }
 
-/** A site's category, its layout (first slot of a page) and the effect that is its own. */
+/** A site's category, its layout (first slot of a page) and an effect of its own. */
 export interface Site {
   category: number;
   layout: number;
@@ -62,8 +62,8 @@ export interface Ad {
 }
 
 /**
- * Who and what there is in a simulated world. Attributes are functions of the seed and the thing's number, so the
- * population takes no memory however large it grows. Users fall into hidden personas that tie their attributes together.
+ * The entities of a simulated world. Attributes are functions of the seed and the entity's number, so the population
+ * takes no memory, however large it grows. Users belong to hidden personas that correlate their attributes.
  */
 export class Population {
   readonly #draws = new Draws();

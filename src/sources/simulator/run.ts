@@ -15,7 +15,10 @@ export interface SimulateOptions extends SimulatorOptions {
   readonly format: SimulatorFormat;
   /** Takes the bytes of whole rows, in order; they are valid until it returns (or its promise is fulfilled). */
   readonly write: SimulatedSink;
-  /** The same stream as a server and its users tell it: impressions that nobody has labelled, and clicks that come later. */
+  /**
+   * Also writes the same stream as a server and its users would report it: impressions without labels, and clicks that
+   * come later.
+   */
   readonly split?: SplitOptions | undefined;
 }
 
@@ -24,15 +27,15 @@ export type SimulatedSink = (bytes: Uint8Array) => void | Promise<void>;
 
 /** Where impressions without a label go, and the clicks on them in the order of their times. */
 export interface SplitOptions {
-  /** As `write`: the rows of `write`, the label being missing. */
+  /** As `write`: the same rows, with the label missing. */
   readonly impressions?: SimulatedSink | undefined;
   /** As `write`: rows of an event id and a time. */
   readonly clicks?: SimulatedSink | undefined;
-  /** Milliseconds after its impression in which a click counts: a later one is none. */
+  /** Milliseconds after its impression within which a click counts. */
   readonly window: number;
 }
 
-/** What is known of a simulated stream: the best any model can do, and how much there is to learn. */
+/** Facts about a simulated stream: the best result any model can reach, and how much there is to learn. */
 export interface SimulatedFacts {
   /** Impressions. */
   readonly rows: number;
@@ -75,7 +78,7 @@ export async function simulate({
   return { bytes: events.bytes, ...facts.result() };
 }
 
-/** Rows gathered to larger pieces. */
+/** Collects rows into larger pieces. */
 class Chunks {
   bytes = 0;
   readonly #write: SimulatedSink;
@@ -86,7 +89,7 @@ class Chunks {
     this.#write = write;
   }
 
-  /** @param row writes one at a place of the bytes, and says where it ends */
+  /** @param row writes one at a position of the bytes, and returns where it ends */
   add(row: (bytes: Uint8Array, at: number) => number): void | Promise<void> {
     this.#end = row(this.#chunk, this.#end);
     if (this.#end > CHUNK - MAX_ROW_BYTES) return this.flush();
@@ -100,7 +103,7 @@ class Chunks {
   }
 }
 
-/** Impressions and clicks apart. */
+/** Writes impressions and clicks separately. */
 class Parts {
   readonly #impressions: Chunks;
   readonly #clicks: Chunks;
@@ -114,7 +117,7 @@ class Parts {
     this.#writeClick = clickWriter(format);
   }
 
-  /** @returns whether the click on this impression will be told */
+  /** @returns whether the click on this impression will be reported */
   click(row: Simulator["row"]): boolean {
     return this.#delayed.add(row);
   }
@@ -133,7 +136,7 @@ class Parts {
     await this.#clicks.flush();
   }
 
-  /** Tells the clicks that come before a time. */
+  /** Writes the clicks that come before a time. */
   async #tell(time: number): Promise<void> {
     for (let click = this.#delayed.next(time); click; click = this.#delayed.next(time)) {
       const told = click;
