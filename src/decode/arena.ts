@@ -5,7 +5,7 @@ import { ensureBytes } from "../kernels/wasm.js";
 /** Bytes beyond every allocation that vector loads and stores may touch. */
 const SLACK = 64;
 
-/** Gives out parts of a kernel's memory, zeroed, one after the other, never back. */
+/** Allocates zeroed parts of a kernel's memory, one after the other; nothing is ever freed. */
 export class Arena {
   readonly #memory: WebAssembly.Memory;
   #end: number;
@@ -47,13 +47,13 @@ export class Arena {
     return this.bytes(struct.bytes());
   }
 
-  /** Structs or pointers side by side. @returns the addresses of the first and of the end */
+  /** Structs or pointers, laid out contiguously. @returns the addresses of the first and of the end */
   structs(list: readonly Laid[]): { at: number; end: number } {
     const at = this.bytes(Buffer.concat(list.map((struct) => struct.bytes())));
     return { at, end: at + list.reduce((sum, struct) => sum + struct.bytes().length, 0) };
   }
 
-  /** Writes to what was taken before. */
+  /** Writes to memory that was allocated before. */
   write(at: number, bytes: Uint8Array): void {
     new Uint8Array(this.#memory.buffer).set(bytes, at);
   }
@@ -78,7 +78,7 @@ export interface Laid {
   bytes(): Uint8Array;
 }
 
-/** One struct of the scan kernel, its fields by name: as the kernel lays them out itself. */
+/** One struct of the scan kernel, with fields by name; offsets come from the kernel's own layout. */
 export class Struct implements Laid {
   readonly #bytes: Uint8Array;
 
@@ -91,7 +91,7 @@ export class Struct implements Laid {
   }
 }
 
-/** A pointer to a struct, in a list of such. */
+/** A pointer to a struct, as an element of a list. */
 export class Pointer implements Laid {
   readonly #to: number;
 

@@ -4,13 +4,13 @@ import { type Arena, Struct } from "./arena.js";
 import { nameBelow, type Place, type Places, slotsOf } from "./places.js";
 import { codeOf, TypeLayout } from "./type-layout.js";
 
-/** Steps in the kernel's memory. */
+/** A range of steps in the kernel's memory. */
 export interface Steps {
   readonly at: number;
   readonly end: number;
 }
 
-/** Makes the steps that read events of a schema into the slots of a plan: what no slot wants is passed over. */
+/** Compiles a schema into steps that read events into the slots of a plan; values that no slot wants are skipped. */
 export class AvroSteps {
   private readonly arena: Arena;
   private readonly places: Places;
@@ -26,13 +26,14 @@ export class AvroSteps {
     return this.arena.structs(this.steps(type, this.places.root));
   }
 
-  /** @param place that the value belongs to, if any */
+  /** @param place the place the value belongs to, if any */
   private steps(type: AnyType, place: Place | undefined): Struct[] {
     if (place === undefined || place.first === place.end) return this.pass(type);
     if (type.kind === "record") return this.record(type, place);
     if (type.kind === "union") return [this.union(type, place)];
     if (type.kind === "map") return this.map(type, place);
-    // As in JSON: members were expected where another value stands, or, where it is null, nothing is known of them.
+    // As in JSON: if members are expected where another value stands, that is an error; if it is null, they are
+    // missing.
     const below = place.children.size > 0 || type.kind === "null" ? [this.mark(type, place)] : [];
     if (place.slots === 0) return [...below, ...this.pass(type)];
     if (type.kind === "array") return [...below, this.render(type, place, 0)];
@@ -74,7 +75,7 @@ export class AvroSteps {
     return this.step(codeOf(type), type, { list: this.arena.structs(parts).at, count: parts.length });
   }
 
-  /** A map's keys may have dots in them: what is below lies below any part of a path. */
+  /** A map's keys may contain dots, so a path may be split at any of its dots. */
   private map(type: ListType, place: Place): Struct[] {
     if (place.children.size === 0) return [this.render(type, place, 0)];
     const whole = place.slots > 0 ? [this.render(type, place, 1)] : [];

@@ -16,47 +16,49 @@ import { FIRST_MESSAGE, messageAt, placesOf } from "./message-places.js";
 import type { Places } from "./places.js";
 import { ProtoPlans } from "./proto-plans.js";
 
-/** Stands beside an event in place of its schema's id: it is written by none that could be read. */
+/** Given beside an event instead of its schema's id: its schema could not be determined. */
 export const NO_SCHEMA = "";
 
 /** Byte 0, then the schema's id as a big-endian u32. */
 const FRAME_BYTES = 5;
 
-/** Messages of one schema that are told apart: an event may name any. */
+/** Distinct messages of one schema that are cached: an event may name any. */
 const MOST_MESSAGES = 1000;
 
 /** Reads the message [start, end) of the kernel's memory, whose event begins at `body`. @returns a STATUS */
 type Read = (start: number, body: number, end: number) => number;
 
-/** What reads events of a schema. @param which its message (Protobuf): default the first @throws SchemaProblem */
+/**
+ * Makes the reader for events of a schema. @param which its message (Protobuf): default the first @throws SchemaProblem
+ */
 type Reader = (schema: SchemaText, which: MessageChoice | undefined) => Read;
 
 interface Known {
   readonly schema: SchemaText | null;
-  /** By the message; null: there is none, or none that can be read. */
+  /** Readers by message; null: there is no such message, or none that can be read. */
   readonly reads: Map<string, Read | null>;
 }
 
 /**
- * Reads events whose schema says how they are written: a plan a schema. Where the spec has no schema, every event begins with a 0
- * and its schema's id, and schemas are told by `add`.
+ * Reads events whose layout is given by a schema, with one plan per schema. If the spec has no schema, every event
+ * begins with a 0 and its schema's id, and schemas are supplied by `add`.
  */
 export class BinaryEvents {
   private readonly kernel: ScanKernel;
   private readonly reader: Reader;
-  /** Behind a schema's id stands which of its messages an event is. */
+  /** Whether the schema's id is followed by the index of the event's message in the schema (Protobuf). */
   private readonly placed: boolean;
-  /** Of every event. */
+  /** The reader for all events, if the spec has a schema. */
   private readonly read: Read | undefined;
   private readonly byId = new Map<string, Known>();
-  /** Ids that events have named, of those that were added. */
+  /** Ids that events have named, among those that were added. */
   private readonly named = new Set<string>();
   private newlyNamed: string[] = [];
-  /** What was found last. */
+  /** The last look-up by frame. */
   private last: { readonly number: number; readonly which: string; readonly read: Read | null } | undefined;
-  /** The same of what stood beside events; read undefined: what does says nothing of them. */
+  /** The last look-up by what stood beside an event; read undefined: it names no schema. */
   private lastBeside: { readonly named: string; readonly read: Read | null | undefined } | undefined;
-  /** Of CloudEvents: the attributes that are read. */
+  /** For CloudEvents: the attributes that are read. */
   private readonly attributes: readonly string[];
 
   constructor({ format, schema, message, envelope }: EventFormat, kernel: ScanKernel, arena: Arena, places: Places) {
@@ -69,7 +71,10 @@ export class BinaryEvents {
     if (schema !== undefined) this.read = this.reader({ text: schema, references: [] }, message);
   }
 
-  /** @param id as `missing` says it @param schema null: there is none. Events of one that cannot be read are rejected, too */
+  /**
+   * @param id as returned by `missing`
+   * @param schema null: there is none. Events of a schema that cannot be read are rejected, too
+   */
   add(id: string, schema: SchemaText | null): void {
     const known: Known = { schema, reads: new Map() };
     this.byId.set(id, known);
@@ -94,14 +99,17 @@ export class BinaryEvents {
     }
   }
 
-  /** The schemas that events have named since this was asked last, and not before. */
+  /** The schemas that events have named for the first time since the last call. */
   takeNamed(): Readonly<Record<string, SchemaText | null>> {
     const ids = this.newlyNamed;
     this.newlyNamed = [];
     return Object.fromEntries(ids.map((id) => [id, this.byId.get(id)?.schema ?? null]));
   }
 
-  /** The id of the schema that the message [start, end) names, where it was not added yet. @param named its id, where that stands beside it */
+  /**
+   * The id of the schema that the message [start, end) names, if it has not been added yet. @param named its id, if
+   * that stands beside the message
+   */
   missing(bytes: Uint8Array, start: number, end: number, named?: string): string | undefined {
     if (this.read || named === NO_SCHEMA || (named !== undefined && named === this.lastBeside?.named)) return undefined;
     const beside = this.beside(named);
@@ -112,7 +120,7 @@ export class BinaryEvents {
     return this.byId.has(String(number)) ? undefined : String(number);
   }
 
-  /** What stands beside an event: its schema's id, and behind a colon, in hex, which message it is. */
+  /** What stands beside an event: its schema's id and, after a colon, the message index in hex. */
   private beside(named: string | undefined): { id: string; which: string } | undefined {
     if (named === undefined) return undefined;
     const [id, places] = named.split(":");
@@ -121,8 +129,10 @@ export class BinaryEvents {
   }
 
   /**
-   * A CloudEvent in binary mode as one event, for `scan`, with what stands beside it. What is framed is taken out of its frame.
-   * @param value of its message @param named as of `missing`
+   * Converts a CloudEvent in binary mode to one event for `scan`, with what stands beside it. A framed value is taken
+   * out of its frame.
+   * @param value the message's value
+   * @param named as for `missing`
    */
   cloudEvent(attributes: ReadonlyMap<string, string>, value: Uint8Array, named: string | undefined) {
     const frame = this.read || this.beside(named) ? { named, size: 0 } : this.frameOf(value);
@@ -132,7 +142,7 @@ export class BinaryEvents {
     return { event: Buffer.concat([before, data]), named: frame.named };
   }
 
-  /** What the frame before a message says, as if it stood beside it, and its bytes. */
+  /** The frame before a message in the notation used beside messages, and the frame's size in bytes. */
   private frameOf(value: Uint8Array): { readonly named: string; readonly size: number } {
     if (value.length < FRAME_BYTES || value[0] !== 0) return { named: NO_SCHEMA, size: 0 };
     const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
@@ -165,7 +175,7 @@ export class BinaryEvents {
     return found ? this.readOf(found, which) : null;
   }
 
-  /** Reads the message [start, end) of `memory`, the kernel's. @param named as of `missing` @returns a STATUS */
+  /** Reads the message [start, end) of `memory`, the kernel's. @param named as for `missing` @returns a STATUS */
   scan(memory: ArrayBuffer, start: number, end: number, named?: string): number {
     if (named === NO_SCHEMA) return this.kernel.refuseUnknown(start, end);
     if (this.read) return this.read(start, start, end);
@@ -184,7 +194,7 @@ export class BinaryEvents {
   }
 }
 
-/** @param attributes of CloudEvents: those that are read */
+/** @param attributes for CloudEvents: those that are read */
 function avroReader(kernel: ScanKernel, avro: AvroSteps, attributes?: readonly string[]): Reader {
   return ({ text, references }) => {
     const type = parseAvro(text, references);

@@ -27,9 +27,9 @@ export type { RequestFailure, RequestReader } from "./request.js";
 export type { Constant, Findings } from "./sampler.js";
 
 /**
- * Bytes → batches: finds the rows, parses and hashes their values into the batch's region and refuses malformed ones,
- * all in the kernel. Use: write into `room`, `commit`, `scan`; `take` when the batch is full; `endFile` after a file.
- * The batches do not depend on how the input is cut into chunks.
+ * Bytes → batches: finds the rows, parses and hashes their values into the batch's region and rejects malformed ones, all in the
+ * kernel. Use: write into `room`, `commit`, `scan`; `take` when the batch is full; `endFile` after a file. The batches do not
+ * depend on how the input is cut into chunks.
  */
 export class Decoder {
   readonly layout: BatchLayout;
@@ -37,24 +37,24 @@ export class Decoder {
   readonly needsHeader: boolean;
   readonly spec: CompiledSpec;
   readonly #format: Format;
-  /** Absent: rows are separated values. */
+  /** Absent: rows are delimited values. */
   readonly #lineFormat: number | undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #kernel: ScanKernel;
   readonly #plan: ScanPlan;
   readonly #arena: Arena;
   #requests: RequestReader | undefined;
-  /** What reads events that are no lines of text, and wants to know their schemas. */
+  /** The reader of events that are not lines of text; it must be given their schemas. */
   readonly schemas: BinaryEvents | undefined;
   readonly #input: ScanInput;
-  /** Of files of binary messages. */
+  /** For files of binary messages. */
   readonly #frames = new Frames();
   readonly #header: HeaderOptions | null;
   #rejects = new RejectList();
   /** Lines of the file before the next byte. */
   #row = 0;
   #atStart = true;
-  /** Of the file at hand; 0: not known yet. */
+  /** Columns of the current file; 0: not known yet. */
   #columns = 0;
   #tooLong: LongRow | undefined;
   readonly #sampler: Sampler | undefined;
@@ -87,36 +87,36 @@ export class Decoder {
     if (isDelimited(format) && !this.needsHeader) this.#nameColumns(spec.events.columns);
   }
 
-  /** Rows decoded and not taken yet. */
+  /** Rows decoded and not yet taken. */
   get rows(): number {
     return this.#kernel.getRows();
   }
 
-  /** Bytes of the decompressed file, and its lines, before the next row to read. */
+  /** Position of the next row to read: bytes of the decompressed file and lines before it. */
   get place(): Place {
     return { offset: this.#input.offset, row: this.#row };
   }
 
-  /** Where the source may write its next bytes (a view of the kernel's memory); empty while a finished file is not scanned to its end. */
+  /** Where the source may write its next bytes (a view of the kernel's memory); empty until a finished file has been scanned. */
   room(): Uint8Array<ArrayBuffer> {
     return this.#input.room();
   }
 
-  /** `count` bytes were written into `room`. The first ones after `endFile` begin a new file. */
+  /** Call after writing `count` bytes into `room`. The first ones after `endFile` begin a new file. */
   commit(count: number): void {
     if (this.#tooLong && this.#input.ended)
       throw new HashbrookError("internal", "commit before the last file was scanned to its end");
     if (this.#input.commit(count)) this.#beginAt(0, 0);
   }
 
-  /** The end of a file: a last line without a newline is a row. */
+  /** Marks the end of a file: a last line without a newline is a row. */
   endFile(): void {
     this.#input.finish();
   }
 
   /**
-   * Starts in the middle of a file: the next byte is at `offset`, `row` lines before it. What was not scanned is dropped,
-   * rows not taken stay. The columns of a file with a header are those of the header last read.
+   * Starts in the middle of a file: the next byte is at `offset`, with `row` lines before it. Bytes not yet scanned are dropped,
+   * rows not yet taken stay. The columns of a file with a header are those of the header last read.
    * @throws HashbrookError internal when a header is needed and none has been read
    */
   startAt(offset: number, row: number): void {
@@ -134,9 +134,9 @@ export class Decoder {
   }
 
   /**
-   * Scans until the batch holds `wanted` rows (default and at most: the capacity) or the input is used up. A batch is full
-   * early after 10,000 rejects.
-   * @throws HashbrookError source_unreadable when the header lacks a needed column, a message is cut off, or the format is not read from files
+   * Scans until the batch holds `wanted` rows (default and maximum: the capacity) or the input is used up. After 10,000 rejects a
+   * batch counts as full.
+   * @throws HashbrookError source_unreadable: the header lacks a column, a message is cut off, or files cannot have the format
    */
   scan(wanted = this.layout.capacity): "full" | "more" {
     const capacity = Math.min(wanted, this.layout.capacity);
@@ -153,7 +153,7 @@ export class Decoder {
     }
   }
 
-  /** Messages with their lengths before them. */
+  /** Scans length-delimited messages. */
   #scanFrames(capacity: number): "full" | "more" {
     if (this.#format !== "protobuf" || this.spec.events.schema === undefined) throw notLines(this.#format);
     while (this.rows < capacity && !this.#rejects.full && !this.#kernel.keptFull()) {
@@ -174,7 +174,7 @@ export class Decoder {
     if (status === STATUS.reject) this.#marks?.reject(this.rows, this.place);
   }
 
-  /** One call of the kernel. A reject is noted. */
+  /** One call of the kernel. A reject is recorded. */
   #scanOnce(capacity: number): number {
     const { read, end, limit, ended, offset } = this.#input;
     const kernel = this.#kernel;
@@ -194,20 +194,20 @@ export class Decoder {
     return status;
   }
 
-  /** Notes the kernel's last rejected row. @param shift from addresses to offsets in the file */
+  /** Records the kernel's last rejected row. @param shift from addresses to offsets in the file */
   #reject(shift: number): void {
     const from = { memory: this.#memory, input: this.#input, places: this.#plan.places };
     this.#add(this.#kernel.getCode(), refusedRow(this.#kernel, from, shift, this.#row));
   }
 
-  /** @param code the kernel's */
+  /** @param code the kernel's reject code */
   #add(code: number, row: Omit<Reject, "code" | "expected">): void {
     const columns = this.#columns;
     this.#kernel.keepRow(code);
     this.#rejects.add(rejectOf(RejectList.codeOf(code), row, { spec: this.spec, format: this.#format, columns }));
   }
 
-  /** @returns false when the file's beginning is not complete yet */
+  /** @returns false while the file's beginning is incomplete */
   #beginFile(): boolean {
     const names = beginFile(this.#input, this.#header);
     if (!names) return false;
@@ -222,7 +222,7 @@ export class Decoder {
     this.#columns = names.length;
   }
 
-  /** @returns false when the row's end has not come yet */
+  /** @returns false while the row's end has not arrived */
   #skipTooLong(): boolean {
     const passed = this.#tooLong!.skip(this.#input);
     if (!passed) return false;
@@ -243,7 +243,7 @@ export class Decoder {
 
   /**
    * Takes the rows decoded so far (any number up to the capacity) and the rejects among them.
-   * @param into where the batch goes: a buffer of an earlier one to use again, or a part of one
+   * @param into where to put the batch: the buffer of an earlier one, or a part of a buffer
    */
   take(into?: ArrayBufferLike | Room): Taken {
     const { layout, region, changes } = this.#plan;
@@ -260,12 +260,12 @@ export class Decoder {
     };
   }
 
-  /** What stands out in the rows accepted so far, and in those alone that the decoder watches. */
+  /** Observations about the rows accepted so far (only those that the decoder watches). */
   findings(): Findings {
     return this.#sampler?.findings() ?? { constants: [], labels: [] };
   }
 
-  /** Takes the rejects alone, for instance at the end of a file. */
+  /** Takes only the rejects, for instance at the end of a file. */
   takeRejects(): Reject[] {
     const { list } = this.#rejects;
     this.#rejects = new RejectList();
@@ -273,10 +273,10 @@ export class Decoder {
   }
 
   /**
-   * Decodes bytes [start, end) as one event, as from a message queue, at most 4 MiB; a newline at a text's end is passed over. An
-   * empty message is no event. Rejects carry `offset` as given and row 0. The bytes after it are taken along for the messages
-   * to come, so `bytes` must not change. Not to be mixed with `commit` and `scan`.
-   * @param schema the id of its schema, where that stands beside it
+   * Decodes bytes [start, end), at most 4 MiB, as one event, as from a message queue; a newline at a text's end is ignored. An
+   * empty message is not an event. Rejects carry `offset` as given and row 0. The bytes after the message are copied along for
+   * later ones, so `bytes` must not change. Do not mix with `commit` and `scan`.
+   * @param schema the id of its schema, if that stands beside it
    * @returns "full" when the batch is full
    */
   message(bytes: Uint8Array, start: number, end: number, offset: number, schema?: string): "full" | "more" {
@@ -311,7 +311,7 @@ export class Decoder {
     return status === STATUS.full && kernel.getCursor() >>> 0 !== end + 1 ? kernel.refuseMessage(start, end) : status;
   }
 
-  /** What reads score requests into rows (format json). Not to be mixed with `commit` and `scan`. */
+  /** Reads score requests into rows (format json). Do not mix with `commit` and `scan`. */
   get requests(): RequestReader {
     this.#requests ??= new RequestReader(this.#kernel, this.#memory, this.#plan, this.#input, this.#arena);
     return this.#requests;

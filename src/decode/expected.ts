@@ -3,7 +3,10 @@ import { type CompiledField, type CompiledSpec, type Format, positiveNumber, typ
 import { columnsIn } from "./header.js";
 import type { Reject, RejectCode } from "./reject.js";
 
-/** A refused row with what was found and what was expected. @param events how they are read, with the columns of the file at hand */
+/**
+ * A rejected row with what was found and what was expected. @param events the event format, with the columns of the
+ * current file
+ */
 export function rejectOf(
   code: RejectCode,
   row: Omit<Reject, "code" | "expected">,
@@ -13,7 +16,7 @@ export function rejectOf(
   return { code, ...row, value, expected: expectedInstead(spec, code, row.column, columns) };
 }
 
-/** What would not have been rejected in the place of a value, in a few words. @param columns of the file */
+/** What would have been accepted in place of a value, in a few words. @param columns of the file */
 function expectedInstead(spec: CompiledSpec, code: RejectCode, column: string, columns: number): string {
   if (code === "column_count") return `${columns} columns`;
   if (code === "bad_label" || code === "unknown_label") return expectedLabel(spec);

@@ -27,7 +27,7 @@ export type Ops = Record<(typeof opKinds)[number], Laid[]>;
 /** What laying out one field needs to know. */
 export interface FieldContext {
   readonly spec: CompiledSpec;
-  /** Report risen registers of distinct-value estimates. */
+  /** Report distinct-value registers that increase. */
   readonly distinct: boolean;
   readonly kernel: ScanKernel;
   readonly arena: Arena;
@@ -45,7 +45,7 @@ export interface FieldContext {
   readonly parts: Map<string, number>;
 }
 
-/** One place a field's key goes to: `to + row * stride`. */
+/** One destination of a field's key: `to + row * stride`. */
 interface KeyCell {
   readonly to: number;
   readonly stride: number;
@@ -77,7 +77,7 @@ function layCategorical(context: FieldContext, field: Field<"categorical">, inde
   countDistinct(context, cells, index);
 }
 
-/** Hashing to keys that lie side by side goes in one run. */
+/** Keys that are adjacent in a row are hashed in one run. */
 export function layHashes({ arena, hashed, ops }: FieldContext): void {
   ops.texts = [...new Set(hashed.map(({ slot }) => slot))].map((slot) => new Pointer(slot));
   for (const run of runsOf(sorted(hashed))) {
@@ -87,7 +87,7 @@ export function layHashes({ arena, hashed, ops }: FieldContext): void {
   }
 }
 
-/** In the order of the spec, whose first bad number is the one a reject names. */
+/** In spec order, so that a reject names the first bad number. */
 export function layBucketRuns({ arena, bucketed, ops }: FieldContext): void {
   for (const run of runsOf(bucketed)) {
     const { at, end } = arena.structs(run.map(({ op }) => op));
@@ -105,7 +105,7 @@ export function layDistincts({ arena, counted, ops }: FieldContext): void {
   }
 }
 
-/** Every value that a field reads is watched until it varies. */
+/** Watches every value that a field reads until it varies. */
 export function layWatches({ spec, places, ops }: FieldContext): void {
   const slots = spec.fields.flatMap((field) => {
     const { reads } = fieldOf(field.type);
@@ -119,7 +119,7 @@ function sorted<T extends KeyCell>(cells: readonly T[]): T[] {
   return [...cells].sort((a, b) => a.to - b.to);
 }
 
-/** Parts cells into runs that lie side by side in a row. */
+/** Splits cells into runs that are adjacent in a row. */
 function runsOf<T extends KeyCell>(cells: readonly T[]): T[][] {
   const runs: T[][] = [];
   for (const cell of cells) {
@@ -237,7 +237,7 @@ function separatorOf(text: string): { separatorSize: number; separator: bigint }
   return { separatorSize, separator: bytes.readBigUInt64LE() };
 }
 
-/** Every place the key of a single-valued field goes to: its cells in all tables, then its part in crosses. */
+/** Every destination of a single-valued field's key: its cells in all tables, then its part in crosses. */
 function keyCells({ spec, layout, region, parts, kernel, arena }: FieldContext, name: string): KeyCell[] {
   const cells = spec.tables.flatMap((table, t) => {
     const { offset, singles } = layout.keys[t];

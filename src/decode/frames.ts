@@ -2,7 +2,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { ScanInput } from "./input.js";
 import { MAX_REJECT_BYTES, MAX_ROW, type PassedRow } from "./reject.js";
 
-/** What a length of up to 2 GiB takes. */
+/** The varint of a length of up to 2 GiB. */
 const LENGTH_BYTES = 5;
 const MOST_LENGTH = 2 ** 31 - 1;
 
@@ -12,9 +12,9 @@ export interface Framed {
   readonly end: number;
 }
 
-/** Messages of a file, each behind its length, a varint: what Protobuf's libraries write as delimited messages. */
+/** Messages of a file, each preceded by its length as a varint: Protobuf's delimited messages. */
 export class Frames {
-  /** A message too long to be read, and how much of it was not passed over yet. */
+  /** A message too long to be read, and how many of its bytes have not been skipped yet. */
   private long: { readonly row: PassedRow; left: number } | undefined;
 
   /** Begins at a message. */
@@ -23,9 +23,9 @@ export class Frames {
   }
 
   /**
-   * The next message, of which the input stands behind the length; undefined where more bytes are wanted.
+   * The next message, whose length has been passed in the input; undefined if more bytes are needed.
    * @param before messages of the file before it
-   * @throws HashbrookError source_unreadable where no length stands, or the file ends within a message
+   * @throws HashbrookError source_unreadable if there is no valid length, or the file ends within a message
    */
   next(input: ScanInput, before: number): Framed | PassedRow | undefined {
     if (this.long) return this.pass(input, this.long);
@@ -62,7 +62,7 @@ export class Frames {
   }
 }
 
-/** @returns size 0 where the varint goes on behind the bytes */
+/** @returns size 0 if the varint continues beyond the bytes */
 function lengthAt(bytes: Uint8Array, where: string): { length: number; size: number } {
   let length = 0;
   for (let i = 0; i < bytes.length; i++) {

@@ -15,14 +15,14 @@ export interface HeaderOptions {
   readonly separator: string;
   /** Names may be in quotes. */
   readonly quoted: boolean;
-  /** Columns and paths that an event must be able to have. */
+  /** Columns and paths that the file must have. */
   readonly needed: readonly string[];
 }
 
 /**
- * Passes the byte order mark and the header of a file, which must be text.
+ * Skips the byte order mark and the header of a file, which must be text.
  * @param header null: it has none
- * @returns its columns; none where it has no header, or nothing is in it; null when its beginning is not complete yet
+ * @returns its columns; an empty list if it has no header or no content; null while its beginning is incomplete
  * @throws HashbrookError source_unreadable
  */
 export function beginFile(input: ScanInput, header: HeaderOptions | null): readonly string[] | null {
@@ -64,7 +64,7 @@ export function columnsOfMessages(columns: readonly string[]): readonly string[]
   });
 }
 
-/** The names of a header line, quotes taken off in csv. */
+/** The names in a header line, unquoted for csv. */
 export function headerNames(line: string, separator: string, quoted: boolean): string[] {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
   if (!quoted || !text.includes('"')) return text.split(separator);
@@ -78,7 +78,7 @@ export function headerNames(line: string, separator: string, quoted: boolean): s
   return names;
 }
 
-/** How many columns a row has, in words; null where rows have none. */
+/** A description of a row's number of columns; null if rows have none. */
 export function columnsIn(row: Uint8Array, separator: string, format: Format): string | null {
   if (format !== "tsv" && format !== "csv") return null;
   const count = headerNames(Buffer.from(row).toString("latin1"), separator, format === "csv").length;

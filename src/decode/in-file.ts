@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 
-/** Runs `scan`; what is wrong with a header or a message's length is told with its file. */
+/** Runs `scan`, adding the file's name to errors about its header or a message's length. */
 export function inFile<T>(file: string, scan: () => T): T {
   try {
     return scan();

@@ -2,28 +2,28 @@ import { HashbrookError } from "../core/errors.js";
 import type { Arena } from "./arena.js";
 
 const INPUT_BYTES = 6 << 20;
-/** What `room` offers at a time: small enough to stay in the processor's cache. */
+/** Size of `room`: small enough to stay in the processor's cache. */
 const ROOM_BYTES = 256 << 10;
-/** How much of a queue's messages is brought at a time: about a partition's turn. */
+/** How many bytes of a queue's messages are copied at a time: about a partition's turn. */
 const BRING_BYTES = 64 << 10;
 const NEWLINE = 10;
 
 /**
- * The bytes waiting to be scanned, a window in the kernel's memory: [read, end). Keeps the place in the file.
- * All addresses are the kernel's.
+ * The bytes waiting to be scanned: a window [read, end) of the kernel's memory, which also tracks the position in the
+ * file. All addresses are the kernel's.
  */
 export class ScanInput {
   readonly #memory: WebAssembly.Memory;
   readonly #base: number;
   read: number;
   end: number;
-  /** Right after the last newline of the window; not after `read` when there is none. A file's last line is given one. */
+  /** After the window's last newline; at most `read` if there is none. A last line without a newline is given one. */
   limit: number;
-  /** The file ends at `end`. */
+  /** Whether the file ends at `end`. */
   ended = false;
   /** Bytes of the file before `read`. */
   offset = 0;
-  /** What `bring` copied last: bytes [from, to) of `source`, to the window's beginning. */
+  /** What `bring` copied last: bytes [from, to) of `source`, to the beginning of the window. */
   #all = new Uint8Array(0);
   #brought: { source: Uint8Array; from: number; to: number } | null = null;
 
@@ -42,14 +42,14 @@ export class ScanInput {
     return new Uint8Array(this.#memory.buffer, at, end - at);
   }
 
-  /** Where the next bytes may be written; empty after the end of a file until all is read. */
+  /** Where the next bytes may be written; after the end of a file, empty until everything is read. */
   room(): Uint8Array<ArrayBuffer> {
     if (this.ended && this.unread > 0) return this.bytes(this.end, this.end);
     if (this.unread < ROOM_BYTES / 64 || this.#base + INPUT_BYTES - this.end < ROOM_BYTES) this.#compact();
     return this.bytes(this.end, Math.min(this.end + ROOM_BYTES, this.#base + INPUT_BYTES));
   }
 
-  /** `count` bytes were written into the room. @returns whether they begin a new file */
+  /** Call after writing `count` bytes into the room. @returns whether they begin a new file */
   commit(count: number): boolean {
     if (this.ended && this.unread > 0)
       throw new HashbrookError("internal", "commit before the last file's rows were scanned");
@@ -62,7 +62,7 @@ export class ScanInput {
     return begins;
   }
 
-  /** Nothing more comes of this file. A last line without a newline is given one, beyond the end. */
+  /** The file is complete. A last line without a newline is given one, beyond the end. */
   finish(): void {
     this.ended = true;
     if (this.unread === 0 || this.limit === this.end) return;
@@ -79,8 +79,8 @@ export class ScanInput {
   }
 
   /**
-   * Brings bytes [start, end) of `source` into the window, with a newline behind them, and those that follow as far as there
-   * is room: mostly they are wanted next. @returns the address of the first
+   * Copies bytes [start, end) of `source` into the window, followed by a newline, along with as many of the following
+   * bytes as fit, since they are usually wanted next. @returns the address of the first
    */
   bring(source: Uint8Array, start: number, end: number): number {
     let brought = this.#brought;
@@ -96,7 +96,7 @@ export class ScanInput {
     return at;
   }
 
-  /** Everything before `at` is done: at most the newline that a last line was given. */
+  /** Everything before `at` has been processed (`at` may include the newline added to a last line). */
   advance(at: number): void {
     const to = Math.min(at, this.end);
     this.offset += to - this.read;
@@ -104,7 +104,7 @@ export class ScanInput {
     if (at > this.end) this.limit = this.end;
   }
 
-  /** Empties the window; the next byte stands at `offset` of a file. */
+  /** Empties the window; the next byte is at `offset` of a file. */
   startAt(offset: number): void {
     this.#brought = null;
     this.read = this.end = this.limit = this.#base;

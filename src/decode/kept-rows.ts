@@ -2,7 +2,7 @@ import { constantOf } from "../kernels/layouts.js";
 import type { ScanKernel } from "./kernel.js";
 import { type RejectCode, RejectList } from "./reject.js";
 
-/** What stands behind a kept text: nothing, text, or JSON as it was written (a number, an array, …). */
+/** The kind of a kept value: missing, text, or JSON as it was written (a number, an array, …). */
 export type KeptKind = "missing" | "text" | "json";
 
 export interface KeptValue {
@@ -10,13 +10,13 @@ export interface KeptValue {
   readonly text: string;
 }
 
-/** A row as the decoder kept it: of a rejected one all values are missing where they could not be told apart. */
+/** A row as the decoder kept it. In a rejected row, all values are missing if they could not be told apart. */
 export interface KeptRow {
   readonly rejected: RejectCode | null;
   readonly values: readonly KeptValue[];
 }
 
-/** The rows that the kernel keeps, at `at` of its memory, which has room for few of them. */
+/** The kept rows at address `at` of the kernel's memory, which holds a limited number. */
 export class KeptBytes {
   private readonly kernel: ScanKernel;
   private readonly memory: WebAssembly.Memory;
@@ -29,7 +29,7 @@ export class KeptBytes {
     this.at = at;
   }
 
-  /** Makes room for another row, of those who do not take all rows when it is used up. */
+  /** Makes room for another row, for callers that do not take the rows when the space is used up. */
   makeRoom(): void {
     if (this.kernel.keptFull()) this.pieces.push(this.takeLast());
   }
@@ -70,14 +70,14 @@ export function* keptRows(bytes: Uint8Array, columns: number): Generator<KeptRow
   }
 }
 
-/** Words of libffm from a field's first to its last one: those of the field, without its name. */
+/** The words of a libffm line from a field's first to its last one, reduced to those of the field, without its name. */
 function featuresOfField(text: string): string {
   const field = text.slice(0, text.indexOf(":") + 1);
   const words = text.split(/[ \t]+/).filter((word) => word.startsWith(field));
   return words.map((word) => word.slice(field.length)).join(" ");
 }
 
-/** Kinds of the kernel's slots that hold no plain text. */
+/** The kernel's kinds of slots that hold no plain text. */
 function kindsOfSlots(): Map<number, KeptKind> {
   const kind = (name: string) => constantOf("scan", name);
   const json = ["NUMBER", "BOOLEAN", "ARRAY", "OBJECT"].map((name) => [kind(name), "json"] as const);

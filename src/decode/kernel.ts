@@ -1,12 +1,15 @@
 import { instantiate } from "../kernels/wasm.js";
 
-/** What a scan ended with. */
+/** How a scan ended. */
 export const STATUS = { more: 0, full: 1, reject: 2 } as const;
 
-/** How a row that ends with its line is read. */
+/** Formats with one row per line. */
 export const LINE_FORMAT = { json: 0, vw: 1, libsvm: 2, libffm: 3 } as const;
 
-/** What reading a score request ended with: there are more candidates, that was the last, or it is not just what it should be. */
+/**
+ * How reading a score request ended: there are more candidates; that was the last one; or the body is unusual and needs
+ * the exact path.
+ */
 export const REQUEST = { more: 0, last: 1, odd: 2 } as const;
 
 /** Exports of the kernel module `scan` (src/kernels/assembly/scan/index.ts). Addresses and sizes are unsigned 32-bit numbers. */
@@ -27,24 +30,27 @@ export interface ScanKernel {
   scanMessage(start: number, end: number, format: number): number;
   /** One message whose bytes from `body` on are one Avro record. @param steps where the steps that read it are (struct Step) */
   scanAvro(start: number, body: number, end: number, steps: number, stepsEnd: number): number;
-  /** The same of a Protobuf message. @param message where is what reads it (struct Message) */
+  /** As `scanAvro`, for a Protobuf message. @param message address of its plan (struct Message) */
   scanProtobuf(start: number, body: number, end: number, message: number): number;
-  /** Gives Protobuf room for messages that come in parts: SPARE_BYTES. */
+  /** Memory for Protobuf messages whose parts must be put together: SPARE_BYTES. */
   setSpare(at: number): void;
-  /** Rejects a message whose schema is not known. */
+  /** Rejects a message with an unknown schema. */
   refuseUnknown(start: number, end: number): number;
   refuseMessage(start: number, end: number): number;
   readContext(at: number, end: number, copy: number): number;
   readCandidate(at: number, end: number, copy: number, row: number): number;
-  /** Finds context, candidates and options in the request body [at, end), behind which is a zero. @returns REQUEST.more, .last (all of it was looked at) or .odd */
+  /**
+   * Finds context, candidates and options in the request body [at, end), which is followed by a zero byte. @returns
+   * REQUEST.more, .last (the whole body was examined) or .odd
+   */
   openRequest(at: number, end: number): number;
-  /** Reads candidates from `at` on as rows from `row` to before `most`. @returns one of REQUEST */
+  /** Reads candidates from address `at` into rows `row` to before `most`. @returns one of REQUEST */
   readCandidates(at: number, copy: number, row: number, most: number): number;
-  /** Whether behind the candidates, [at, end), is nothing, or the options where they are `wanted`. */
+  /** Whether nothing follows the candidates in [at, end), except the options if they are `wanted`. */
   endRequest(at: number, end: number, wanted: boolean): number;
-  /** Reads tensors (struct Tensor) whose one row holds for all rows. @returns false where a value is none */
+  /** Reads tensors (struct Tensor) whose single row applies to all rows. @returns false if a value is invalid */
   readShared(tensors: number, end: number, copy: number): number;
-  /** Makes the next rows of tensors those from `row` to before `most`. @returns false where one cannot be read */
+  /** Reads the tensors' next rows into rows `row` to before `most`. @returns false if one cannot be read */
   readRows(tensors: number, end: number, copy: number, row: number, most: number): number;
   getOptionsAt(): number;
   getOptionsEnd(): number;
@@ -52,16 +58,16 @@ export interface ScanKernel {
   getContextEnd(): number;
   getNextAt(): number;
   getNextRow(): number;
-  /** Room for a list of members that no field reads, and for 256 u64. */
+  /** Memory for the list of members that no field reads, and for 256 u64. */
   openUnknown(at: number, limit: number, seen: number): void;
-  /** Bytes of that list, which is forgotten; ends the reading of a request's part. */
+  /** Size of that list in bytes; clears it and ends the reading of a part of a request. */
   takeUnknown(): number;
   takeChanges(): number;
-  /** Where the values that never varied are listed (struct Watch). */
+  /** Address of the list of values that never varied (struct Watch). */
   getWatches(): number;
   getWatchesEnd(): number;
   keepRow(code: number): void;
-  /** Whether the rows kept must be taken before another one is read. */
+  /** Whether the kept rows must be taken before another row is read. */
   keptFull(): number;
   takeKept(): number;
   getCursor(): number;

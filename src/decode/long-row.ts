@@ -1,7 +1,7 @@
 import type { ScanInput } from "./input.js";
 import { MAX_REJECT_BYTES, MAX_ROW, type PassedRow } from "./reject.js";
 
-/** A row longer than MAX_ROW whose end has not come yet: it is passed over piece by piece. */
+/** A row longer than MAX_ROW whose end has not arrived yet; it is skipped piece by piece. */
 export class LongRow {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #offset: number;
@@ -12,12 +12,12 @@ export class LongRow {
     this.#offset = input.offset;
   }
 
-  /** The row at hand, if it is too long to be kept until its end comes. */
+  /** The current row, if it is too long to be buffered until its end arrives. */
   static at(input: ScanInput): LongRow | undefined {
     return input.unread <= MAX_ROW || input.limit > input.read ? undefined : new LongRow(input);
   }
 
-  /** Passes over what has come. @returns the row as it is rejected, once its end has come */
+  /** Skips what has arrived. @returns the rejected row, once its end has arrived */
   skip(input: ScanInput): PassedRow | undefined {
     const hasEnd = input.limit > input.read;
     const part = hasEnd ? input.bytes(input.read, input.limit).indexOf(10) : input.unread;

@@ -1,26 +1,26 @@
 import { structOf } from "../kernels/layouts.js";
 import type { Place } from "./options.js";
 
-/** Where rows and rejects of a batch stand in their file. */
+/** Positions in their file of a batch's rows and rejects. */
 export interface Marks {
-  /** Of each row: bytes of the file's decompressed content up to its end, and lines. */
+  /** For each row: bytes of the file's decompressed content up to its end, and lines. */
   readonly ends: Float64Array;
   readonly lines: Uint32Array;
-  /** Of each row: how many of the batch's changes of distinct-value registers had come with it. */
+  /** For each row: how many of the batch's changes of distinct-value registers had occurred by its end. */
   readonly risen: Uint32Array;
-  /** Of each reject. */
+  /** For each reject. */
   readonly rejects: readonly RejectMark[];
 }
 
-/** Where a reject stands. */
+/** The position of a reject. */
 export interface RejectMark {
   /** Rows of the batch before it. */
   readonly before: number;
-  /** Right behind it. */
+  /** The position after it. */
   readonly end: Place;
 }
 
-/** Collects the marks that the kernel leaves: its addresses mean something until its input moves. */
+/** Collects the marks that the kernel leaves, whose addresses are valid until the input moves. */
 export class MarkList {
   readonly #memory: WebAssembly.Memory;
   readonly #at: number;
@@ -39,8 +39,10 @@ export class MarkList {
   }
 
   /**
-   * Takes the marks of the rows up to number `rows`.
-   * @param shift from addresses to offsets in the file @param lines of the file before those that were read @param most the file's last offset so far
+   * Takes the marks of the rows before number `rows`.
+   * @param shift from addresses to offsets in the file
+   * @param lines lines of the file before those that were read
+   * @param most the file's last offset so far
    */
   collect(rows: number, shift: number, lines: number, most: number): void {
     const words = structOf("scan", "Mark").size >> 2;

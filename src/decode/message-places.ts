@@ -1,13 +1,13 @@
-/** The places of a schema's first message. */
+/** The index path of a schema's first message. */
 export const FIRST_MESSAGE = "0";
 
-/** Deepest message within messages that is looked for. */
+/** Deepest nesting of messages that is supported. */
 const MOST_PLACES = 32;
 
 /**
- * Which message of its schema an event is, as it stands behind the schema's id: a zigzag count, and so many zigzag places, of the message in
- * its file, of that in it, …; or 0 for the first one.
- * @returns places joined by dots, "" where nothing that can be read stands there; and the bytes they take
+ * Which message of its schema an event is, as written after the schema's id: a zigzag count, then that many zigzag
+ * indexes (of the message in its file, of a message nested in it, …); or a single 0 for the first one.
+ * @returns indexes joined by dots, "" if they cannot be read; and the bytes they take
  */
 export function messageAt(view: DataView, at: number): { readonly which: string; readonly size: number } {
   if (at < view.byteLength && view.getUint8(at) === 0) return { which: FIRST_MESSAGE, size: 1 };
@@ -22,7 +22,7 @@ export function messageAt(view: DataView, at: number): { readonly which: string;
   return { which: numbers.slice(1).join("."), size: next - at };
 }
 
-/** The same of bytes that hold nothing else. */
+/** The same for bytes that contain nothing else. */
 export function placesOf(bytes: Uint8Array): string {
   return messageAt(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0).which;
 }

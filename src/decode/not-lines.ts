@@ -6,7 +6,7 @@ const hints: { readonly [F in Format]?: string } = {
     "for files, name the schema in the spec (events: { format: protobuf, schema: clicks.proto }): a file is messages with their lengths before them",
 };
 
-/** Files do not tell the schema of their events as topics do. */
+/** The error for binary events in a file without a schema: unlike topics, files do not name their events' schemas. */
 export const notLines = (format: Format): HashbrookError =>
   new HashbrookError("source_unreadable", `events of format ${format} are read from topics`, {
     hint:

@@ -5,7 +5,7 @@ import type { Reject } from "./reject.js";
 
 /** A place in a file. */
 export interface Place {
-  /** Bytes of its decompressed content before it, and lines. */
+  /** Bytes of its decompressed content before the position, and lines. */
   readonly offset: number;
   readonly row: number;
 }
@@ -13,38 +13,41 @@ export interface Place {
 export interface DecoderOptions {
   /** Rows a batch has room for. */
   readonly capacity: number;
-  /** Default: the spec's. A server decodes JSON whatever the spec's format is: paths are then the column names. */
+  /** Default: the spec's. A server decodes JSON whatever the spec's format is; paths are then the column names. */
   readonly format?: Format;
   /** Default true. False, for scoring: label, weight, time and id may be missing (label NaN, weight 1, time and id 0). */
   readonly requireLabel?: boolean;
-  /** Events have no label: it is 0 until somebody else puts it in. Default false. */
+  /** Events have no label: it is 0 until it is filled in later. Default false. */
   readonly unlabelled?: boolean;
-  /** Events of all types are taken, and within nothing, whatever the spec's `events.type` and `events.within` say: candidates have neither. Default false. */
+  /**
+   * Events of all types are accepted, and paths begin at the root, whatever the spec's `events.type` and
+   * `events.within` say: candidates have neither. Default false.
+   */
   readonly everyType?: boolean;
-  /** The files name their columns in their first line. Default: as the spec says. */
+  /** Whether the files' first line names their columns. Default: as the spec says. */
   readonly header?: boolean;
-  /** Report distinct-value registers. Default: as requireLabel. */
+  /** Report changes of distinct-value registers. Default: as requireLabel. */
   readonly distinct?: boolean;
-  /** Columns and paths whose texts `take` hands over for every row (they may be none); undefined: no rows are handed over. */
+  /** Columns and paths whose texts `take` returns for every row (may be empty); undefined: no rows are returned. */
   readonly kept?: readonly string[] | undefined;
-  /** Watch for what never varies, for `findings`. Default: as requireLabel. */
+  /** Watch for values that never vary, for `findings`. Default: as requireLabel. */
   readonly watch?: boolean;
-  /** Tell where every row and reject stands. Default false. */
+  /** Report the position of every row and reject. Default false. */
   readonly marks?: boolean;
 }
 
-/** What `take` hands over. */
+/** The result of `take`. */
 export interface Taken {
   readonly batch: Batch;
-  /** Rows refused since the last take: none of them stands after the batch's last row, unless the input is used up. */
+  /** Rows rejected since the last take: none of them comes after the batch's last row, unless the input is used up. */
   readonly rejects: Reject[];
   /** Bytes of the decompressed file, and its lines, before the next row to read. */
   readonly offset: number;
   readonly row: number;
-  /** Distinct-value registers that rose: field << 20 | register << 8 | rank. */
+  /** Distinct-value registers that increased: field << 20 | register << 8 | rank. */
   readonly distinct: Uint32Array<ArrayBuffer>;
-  /** Every row since the last take, refused ones too, with the texts that are kept of it (see kept-rows.ts); empty without `kept`. */
+  /** Every row since the last take, rejected ones too, with its kept texts (see kept-rows.ts); empty without `kept`. */
   readonly kept: Uint8Array<ArrayBuffer>;
-  /** There where they were asked for. */
+  /** Present if requested. */
   readonly marks?: Marks;
 }

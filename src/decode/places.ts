@@ -25,34 +25,34 @@ export const headOf = (format: Format): readonly string[] => heads[format] ?? ["
 export const FEATURES = "features";
 
 /**
- * Slots of a vw namespace or a libffm field: the first feature's text, its value or its text, all features; then the scale of all
- * values. Of an index of libsvm all are its value.
+ * Slots of a vw namespace or a libffm field: the first feature's text, its value or its text, all features; then the
+ * scale of all values. For a libsvm index, all are its value.
  */
 const roles = { text: 0, number: 1, items: 2 } as const;
 const NAMESPACE_SLOTS = 4;
 export type Role = keyof typeof roles;
 
-/** A source column, a place in JSON's objects, a vw namespace, an index of libsvm, or a field of libffm. */
+/** A source column, a position in JSON's objects, a vw namespace, an index of libsvm, or a field of libffm. */
 export interface Place {
   readonly path: string;
   readonly children: Map<string, Place>;
-  /** Values here that are read. */
+  /** Number of values read here. */
   slots: number;
-  /** Index of the first slot of this place; those of the places below follow. */
+  /** Index of the first slot of this place, followed by those of the places below it. */
   first: number;
   end: number;
 }
 
-/** The values a spec reads from an event, and the slot in the kernel's memory that each is put into. */
+/** The values a spec reads from an event, and the slot of the kernel's memory for each. */
 export interface Places {
-  /** All slots, side by side. */
+  /** Address of the slots, which are contiguous. */
   readonly at: number;
   readonly end: number;
   /** Source column or path of a slot. */
   nameOf(slot: number): string;
   /** Address of the slot of a column or path; one of features has three. */
   slot(from: string, role: Role): number;
-  /** Whether all who have asked for the slot of a place want its number alone. @param path the place's */
+  /** Whether every reader of a place's slot needs only its number. @param path the place's path */
   onlyNumber(path: string): boolean;
   has(from: string): boolean;
   readonly root: Place;
@@ -63,14 +63,14 @@ export function sourcesOf(spec: CompiledSpec, format: Format): string[] {
   return [...new Set(everySource(spec, format))];
 }
 
-/** The same, as often as it is read. */
+/** The same, with repetitions. */
 export function everySource(spec: CompiledSpec, format: Format): string[] {
   const label = headPaths({ ...spec.label, weight: weightSource(spec, format) });
   const type = spec.events.type ? [spec.events.type.from] : [];
   return [...label, ...type, ...spec.fields.flatMap((field) => ("from" in field ? [field.from] : []))];
 }
 
-/** The importance weight's source: vw has one of its own. */
+/** The importance weight's source: vw has its own. */
 export function weightSource(spec: CompiledSpec, format: Format): string | null {
   return spec.label.weight ?? (format === "vw" ? "importance" : null);
 }
@@ -103,7 +103,7 @@ function* preorder(place: Place): Generator<Place> {
   for (const child of place.children.values()) yield* preorder(child);
 }
 
-/** Numbers the slots so that those below a place are side by side. @returns the number after the last */
+/** Numbers the slots so that those below a place are contiguous. @returns the number after the last */
 function numberSlots(place: Place, next: number): number {
   place.first = next;
   place.end = next + place.slots;
@@ -111,7 +111,10 @@ function numberSlots(place: Place, next: number): number {
   return place.end;
 }
 
-/** Lays the slots of everything the spec reads out. @param more columns or paths that are wanted besides @param bare events are not within anything */
+/**
+ * Lays out the slots of everything the spec reads. @param more additional columns or paths @param bare events are not
+ * wrapped: `within` is ignored
+ */
 export function layPlaces(
   spec: CompiledSpec,
   format: Format,
@@ -163,8 +166,8 @@ interface MemberTree {
 }
 
 /**
- * Lays out the tree of member names that the kernels of JSON, vw, libsvm and libffm walk (structs Node and Member). A path leads to its
- * place both by nested objects and by names with the dots in them.
+ * Lays out the tree of member names that the kernels of JSON, vw, libsvm and libffm walk (structs Node and Member). A
+ * path is matched both by nested objects and by names that contain dots.
  */
 export function layMembers(places: Places, format: Format, kernel: ScanKernel, arena: Arena): MemberTree {
   const slotBytes = structOf("scan", "Slot").size;
@@ -202,7 +205,7 @@ export function layMembers(places: Places, format: Format, kernel: ScanKernel, a
   return { root: at, paths: new Map(nodes.map((place) => [nodeAt.get(place)!, place.path])) };
 }
 
-/** The rest of a path below one of its beginnings. */
+/** The part of a place's path below an ancestor's. */
 export function nameBelow(parent: Place, place: Place): string {
   return parent.path === "" ? place.path : place.path.slice(parent.path.length + 1);
 }

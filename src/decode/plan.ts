@@ -41,19 +41,19 @@ export interface PlanOptions {
   readonly requireLabel: boolean;
   /** Labels are 0, and not read. */
   readonly unlabelled: boolean;
-  /** Rows of all types are wanted. */
+  /** Rows of all types are accepted. */
   readonly everyType: boolean;
-  /** Report risen registers of distinct-value estimates. */
+  /** Report distinct-value registers that increase. */
   readonly distinct: boolean;
   /** Columns and paths whose texts are kept of every row; null: no row is kept. */
   readonly kept: readonly string[] | null;
-  /** List what never varies. */
+  /** List values that never vary. */
   readonly watch: boolean;
   /** Leave a mark for every row. */
   readonly marks: boolean;
 }
 
-/** Where the decoder finds things in the kernel's memory. */
+/** Addresses of the decoder's data in the kernel's memory. */
 export interface ScanPlan {
   readonly layout: BatchLayout;
   /** Address of the batch region. */
@@ -61,17 +61,17 @@ export interface ScanPlan {
   readonly places: Places;
   /** Dotted paths of the nodes that member names are found below, by their addresses. */
   readonly paths: ReadonlyMap<number, string>;
-  /** Address of the list of risen registers. */
+  /** Address of the list of increased registers. */
   readonly changes: number;
-  /** Address of the rows kept, 0: none are. */
+  /** Address of the kept rows, 0: none are kept. */
   readonly keptRows: number;
-  /** Address of the rows' marks, 0: none are left. */
+  /** Address of the rows' marks, 0: none are made. */
   readonly marks: number;
-  /** Every path that is read, as often as it is. */
+  /** Every path that is read, with repetitions. */
   readonly sources: readonly string[];
-  /** Room for a copy of all slots. */
+  /** Address of memory for a copy of all slots. */
   readonly slotsCopy: number;
-  /** Says which source column each column of the file is, by name; columns nobody reads are passed over. */
+  /** Tells the kernel which source column each column of the file is, by name; unused columns are skipped. */
   setColumns(names: readonly string[]): void;
 }
 
@@ -83,14 +83,16 @@ const QUOTE = 34;
 const TAB = 9;
 /** For the unescaped text of one row, or of a request's context and one candidate. */
 const SCRATCH_BYTES = 9 << 20;
-/** Kept rows wait for the host until they have so many bytes. */
+/** Kept rows are handed to the host when they reach this size. */
 export const KEPT_BYTES = 1 << 20;
 /** Longest text of one value, and what stands before it. */
 const KEPT_VALUE_BYTES = 65_535 + 8;
-/** Room for the addresses of delimiters that the kernel looks ahead for. */
+/** Memory for the delimiter addresses that the kernel finds ahead of time. */
 const POSITION_BYTES = 16 + 4 * (MAX_COLUMNS + 1024);
 
-/** Lays the decode plan of a spec out in the kernel's memory (structs: src/kernels/assembly/scan/plan.ts) and puts it into use. */
+/**
+ * Lays out a spec's decode plan in the kernel's memory (structs: src/kernels/assembly/scan/plan.ts) and activates it.
+ */
 export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKernel, arena: Arena): ScanPlan {
   const { capacity, format, distinct } = options;
   const layout = batchLayout(spec, capacity);
@@ -226,25 +228,25 @@ function planStruct(
   });
 }
 
-/** Where each list of structs is, and where it ends. */
+/** Address and end of each list of structs. */
 function opLists(arena: Arena, ops: Ops): Record<string, number> {
   const lists = opKinds.map((kind) => ({ kind, ...arena.structs(ops[kind]) }));
   return Object.fromEntries(lists.flatMap(({ kind, at, end }) => [[kind, at] as const, [`${kind}End`, end] as const]));
 }
 
-/** Where the slots of kept values are listed, and where the list ends. */
+/** Address and end of the list of kept slots. */
 function keptList(arena: Arena, places: Places, kept: readonly string[]): { kept: number; keptEnd: number } {
   const at = arena.words(kept.map((from) => places.slot(from, "items")));
   return { kept: at, keptEnd: at + 4 * kept.length };
 }
 
-/** Registers can rise once per key of a batch at most, and 53 times each. */
+/** A register can increase once per key of a batch, and 53 times, at most. */
 function changesBytes({ spec, layout, counted }: FieldContext, capacity: number): number {
   const items = layout.bags.reduce((sum, bag) => sum + bag.maxLength, 0);
   return 4 * Math.min(capacity * (counted.length + items), spec.fields.length * REGISTERS * MAX_RANK);
 }
 
-/** The least positive number; for a positive text the number it is, or NaN. */
+/** The smallest positive number; for a positive text, its number or NaN. */
 function threshold(positive: CompiledSpec["label"]["positive"]): number {
   return "at_least" in positive ? positive.at_least : (positiveNumber(positive) ?? Number.NaN);
 }
@@ -258,7 +260,7 @@ function layWords(texts: readonly string[], arena: Arena): { at: number; end: nu
   return arena.structs(words);
 }
 
-/** What the null values of each source are. */
+/** The null values of each source. */
 function layNulls(
   spec: CompiledSpec,
   format: Format,
@@ -273,7 +275,7 @@ function layNulls(
   return { nulls, nullsEnd };
 }
 
-/** Texts that mean that a value is missing, by the source that has them. */
+/** Texts that mean "missing", by source. */
 function nullsOf(spec: CompiledSpec, format: Format): Map<string, readonly string[]> {
   const { null_values: all = [] } = spec.events;
   const own = new Map(

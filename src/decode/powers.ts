@@ -6,7 +6,10 @@ const WORD = 64n;
 const LOW = (1n << WORD) - 1n;
 const TOP = 1n << 128n;
 
-/** 5^power scaled to 128 bits, its highest bit set: cut off, but rounded up from -27 to -1, where a product can be exact. */
+/**
+ * 5^power scaled to 128 bits with the highest bit set: truncated, but rounded up from -27 to -1, where a product can be
+ * exact.
+ */
 function normalized(power: number): bigint {
   const five = 5n ** BigInt(Math.abs(power));
   const bits = BigInt(five.toString(2).length);

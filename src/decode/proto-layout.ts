@@ -78,7 +78,7 @@ export class ProtoLayout {
   }
 }
 
-/** JSON of what stands for a value that is not there. */
+/** The JSON of an absent value's default. */
 function jsonOf(absent: MessageField["absent"]): string {
   if (absent === undefined) return "";
   return typeof absent === "bigint" ? String(absent) : JSON.stringify(absent);

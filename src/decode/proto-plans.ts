@@ -5,7 +5,7 @@ import type { ScanKernel } from "./kernel.js";
 import { nameBelow, type Place, type Places, slotsOf } from "./places.js";
 import { manyOf, ProtoLayout, wireOf } from "./proto-layout.js";
 
-/** Fields below this number are found by it, others are looked for. */
+/** Fields below this number are found by a direct index, others by search. */
 const DIRECT = 1024;
 const SLACK = 64;
 
@@ -16,7 +16,7 @@ interface Laid {
   readonly at: number;
 }
 
-/** Makes what reads messages of a type into the slots of a plan (struct Message): what no slot wants is passed over. */
+/** Compiles types into plans (struct Message) that read messages into slots; values that no slot wants are skipped. */
 export class ProtoPlans {
   private readonly arena: Arena;
   private readonly places: Places;
@@ -34,7 +34,10 @@ export class ProtoPlans {
     return this.message(type.fields, (field) => childOf(this.places.root, field), this.places.root);
   }
 
-  /** @param placeOf where a field's value belongs, if anywhere @param around whose slots are as before where nothing is read */
+  /**
+   * @param placeOf the place of a field's value, if any
+   * @param around the place whose slots stay as they are if nothing is read
+   */
   private message(
     fields: readonly MessageField[],
     placeOf: (field: MessageField) => Place | undefined,
@@ -60,7 +63,7 @@ export class ProtoPlans {
     );
   }
 
-  /** The slots of a place before anything is read: what stands for values that are not there. */
+  /** The slots of a place before anything is read: the defaults of absent values. */
   private template(around: Place, laid: readonly Laid[]) {
     const { at: slots, end } = slotsOf(this.places, around);
     const size = structOf("scan", "Slot").size;
@@ -115,12 +118,12 @@ export class ProtoPlans {
     });
   }
 
-  /** A place without its own slot, which is filled before what is inside. */
+  /** A place without its own slot, which is filled before its contents. */
   private inner(place: Place): Place {
     return { ...place, first: place.first + place.slots, slots: 0 };
   }
 
-  /** What is read of a map: a key may have dots in it, so what is below lies below any part of a path. */
+  /** What is read from a map: a key may contain dots, so a path may be split at any of its dots. */
   private entries(field: MessageField, place: Place | undefined) {
     if (field.many !== "map" || !place || field.type.kind !== "message") return { entries: 0, entriesEnd: 0 };
     const value = field.type.fields[1];
@@ -143,13 +146,13 @@ export class ProtoPlans {
 const missing = { at: 0, size: 0, kind: 0 };
 const misplaced = () => ({ at: 0, size: 1, kind: constantOf("scan", "MISPLACED") });
 
-/** The place of a field's value, where anything of it is wanted. */
+/** The place of a field's value, if anything in it is wanted. */
 function childOf(place: Place, { name }: MessageField): Place | undefined {
   const child = place.children.get(name);
   return child && child.first < child.end ? child : undefined;
 }
 
-/** Whether a field takes the value of another one's place away. */
+/** Whether a field clears another one's place, because both belong to one oneof. */
 function sharesOneof(
   field: MessageField,
   fields: readonly MessageField[],

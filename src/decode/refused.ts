@@ -5,8 +5,9 @@ import { MAX_REJECT_BYTES, type Reject } from "./reject.js";
 import { shortText } from "./values.js";
 
 /**
- * The row that the kernel has refused last.
- * @param shift from addresses to offsets in the file @param before lines of the file before those that were read
+ * The row that the kernel has just rejected.
+ * @param shift from addresses to offsets in the file
+ * @param before lines of the file before those that were read
  */
 export function refusedRow(
   kernel: ScanKernel,

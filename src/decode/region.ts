@@ -1,6 +1,9 @@
 import type { BatchLayout, Room } from "../core/batch.js";
 
-/** Copies the used parts of a batch's region: into a room, or a buffer of its own, which is `into` when it has the right size. */
+/**
+ * Copies the used parts of a batch's region into a room, or into a buffer: `into`, if it has the right size, or a new
+ * one.
+ */
 export function copyRegion(
   layout: BatchLayout,
   source: ArrayBuffer,

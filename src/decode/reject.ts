@@ -1,4 +1,4 @@
-/** Why a row was refused, in the order of the kernel's codes (1, 2, ...). */
+/** Why a row was rejected, in the order of the kernel's codes (1, 2, ...). */
 export const rejectCodes = [
   /** tsv, csv: not as many values as the file has columns. */
   "column_count",
@@ -12,7 +12,7 @@ export const rejectCodes = [
   "bad_json",
   /** JSON: a value of a type the field cannot take. */
   "bad_type",
-  /** Text that is no number. */
+  /** Text that is not a number. */
   "bad_number",
   /** NaN, infinite, or beyond ±1e18; a true probability outside [0, 1]. */
   "number_out_of_range",
@@ -27,32 +27,35 @@ export const rejectCodes = [
   "bad_vector",
   /** csv: text beside a quoted value, a quote inside an unquoted one, or a quote that is never closed. The row ends with its line. */
   "bad_quote",
-  /** vw: no bar, more words than `label importance base tag` before it, a namespace the spec reads given twice, or one whose scale is no number. */
+  /**
+   * vw: no bar, more words than `label importance base tag` before it, a repeated namespace that the spec reads, or one
+   * whose scale is not a number.
+   */
   "bad_vw",
-  /** A number that is neither positive nor a negative: 0, -1. With soft labels: not within 0 and 1. */
+  /** A number that is neither positive nor a negative (0, -1). With soft labels: not within 0 and 1. */
   "unknown_label",
-  /** Not after 1970, or not before 2100: no time, or one in another unit. */
+  /** Before 1970 or from 2100 on: not a time, or in another unit. */
   "impossible_time",
-  /** libsvm, libffm: a word that is no `index:value`, or no `field:index:value`. */
+  /** libsvm, libffm: a word that is not `index:value` or `field:index:value`. */
   "bad_features",
   /** Bytes that are not what the schema says: cut off, too many, or of another schema. */
   "bad_avro",
-  /** No schema has the id before the event; or no id stands there. */
+  /** No schema has the id before the event, or there is no id. */
   "unknown_schema",
-  /** Bytes that are no Protobuf message: cut off, of another format, or nested deeper than 100. */
+  /** Bytes that are not a Protobuf message: cut off, of another format, or nested deeper than 100. */
   "bad_protobuf",
 ] as const;
 
 export type RejectCode = (typeof rejectCodes)[number];
 
-/** A row that was refused. */
+/** A row that was rejected. */
 export interface Reject {
   readonly code: RejectCode;
   /** Source column or path of the value at fault, "" when no single one is. */
   readonly column: string;
-  /** What stands there, shortened; null when no single value is at fault. */
+  /** The value found, shortened; null when no single value is at fault. */
   readonly value: string | null;
-  /** What would not have been refused, in a few words. */
+  /** What would have been accepted, in a few words. */
   readonly expected: string;
   /** Byte offset of the row in the decompressed file. */
   readonly offset: number;
@@ -64,20 +67,22 @@ export interface Reject {
   readonly length: number;
 }
 
-/** A row that is too long to be read, as far as it is kept. */
+/** A row that is too long to be read; only its beginning is kept. */
 export type PassedRow = Pick<Reject, "bytes" | "offset" | "length">;
 
 /** The kernel's code of a row that is never scanned. */
 export const ROW_TOO_LONG = rejectCodes.indexOf("row_too_long") + 1;
 
-/** Longest row, without its newline, and the longest part of a refused one that is kept. */
+/** Longest row, without its newline, and the longest part of a rejected one that is kept. */
 export const MAX_ROW = 4 << 20;
 export const MAX_REJECT_BYTES = 64 << 10;
-/** A batch also ends after this many rejects, or bytes of them, so that a hopeless file needs no more memory. */
+/**
+ * A batch also ends after this many rejects, or bytes of them, to bound the memory for files that do not fit the spec.
+ */
 const MAX_REJECTS = 10_000;
 const MAX_KEPT_BYTES = 32 << 20;
 
-/** Rejects that wait to be taken. */
+/** Rejects waiting to be taken. */
 export class RejectList {
   readonly list: Reject[] = [];
   #bytes = 0;

@@ -1,29 +1,29 @@
-/** Looked at first of a body, unless it is shorter. */
+/** The first window of a body, unless it is shorter. */
 const FIRST_BYTES = 256 << 10;
-/** Looked at beside the candidates that are wanted, by the length of those before. */
+/** Added to the window that the requested candidates need, judged by the length of earlier ones. */
 const SPARE_BYTES = 4 << 10;
 
 type Range = readonly [from: number, to: number];
 
-/** How far a score request's body was read. */
+/** The reading position in a score request's body. */
 export class RequestCursor {
   readonly body: Uint8Array;
   /** Candidates read. */
   candidates = 0;
-  /** All candidates were read, and what is behind them is as it should be. */
+  /** All candidates were read, and what follows them is valid. */
   ended = false;
   opened = false;
   /** The context's bytes; null: there is none. */
   context: Uint8Array | null = null;
-  /** The bytes of the options object, where there is one. */
+  /** The bytes of the options object, if there is one. */
   options: Uint8Array | undefined;
-  /** What stands behind the candidates was looked at. */
+  /** What follows the candidates has been checked. */
   verified = false;
-  /** Where the body is read on. */
+  /** Offset of the next byte to read. */
   next = 0;
   /** Paths of members that no field reads. */
   readonly unknown = new Set<string>();
-  /** There may be more of them than `unknown` has. */
+  /** Some unknown members may be missing from `unknown`. */
   unlisted = false;
 
   constructor(body: Uint8Array) {
@@ -35,13 +35,16 @@ export class RequestCursor {
     return this.body.length - this.next;
   }
 
-  /** How many bytes to look at for so many candidates. */
+  /** Size of the window for so many candidates. */
   bytesFor(candidates: number): number {
     if (this.candidates === 0) return FIRST_BYTES;
     return Math.ceil((this.next / this.candidates) * candidates * 1.25) + SPARE_BYTES;
   }
 
-  /** @param context first byte and end of the context's object @param verified what is behind the candidates was looked at */
+  /**
+   * @param context start and end of the context's object
+   * @param verified what follows the candidates has been checked
+   */
   open(context: Range | null, options: Range | null, verified: boolean): void {
     this.context = context && this.body.subarray(...context);
     this.tell(options);
@@ -49,17 +52,17 @@ export class RequestCursor {
     this.opened = true;
   }
 
-  /** @param options first byte and end of the options' object */
+  /** @param options start and end of the options' object */
   tell(options: Range | null): void {
     if (options) this.options = this.body.subarray(...options);
   }
 
-  /** What was read so far did not get anywhere: it begins with more bytes. */
+  /** The window held no complete candidate: starts again with a larger one. */
   reopen(): undefined {
     if (this.candidates === 0) this.opened = false;
   }
 
-  /** Candidates were read in the next `bytes` bytes. */
+  /** Candidates were read from the next `bytes` bytes. */
   advance(bytes: number, candidates: number, last: boolean): void {
     this.next += bytes;
     this.candidates += candidates;

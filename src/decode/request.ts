@@ -20,16 +20,16 @@ export interface RequestFailure {
   readonly column: string;
 }
 
-/** Members that no field reads are listed up to so many bytes: some 600 of them. */
+/** Space for the names of members that no field reads: some 600 of them. */
 const UNKNOWN_BYTES = 16 << 10;
 const SEEN_BYTES = 256 * 8;
-/** The most of a body that is looked at at a time. */
+/** The largest window of a body. */
 const WINDOW_BYTES = 5 << 20;
 const EMPTY_OBJECT = new TextEncoder().encode("{}");
 
 /**
- * Reads score requests (JSON) into rows of one batch: a row per candidate, its members being the context's, at every depth replaced
- * or extended by the candidate's own. Numbers keep their text: they are hashed just as in training.
+ * Reads score requests (JSON) into rows of one batch: a row per candidate, with the context's members, at every depth
+ * replaced or extended by the candidate's own. Numbers keep their text, so they are hashed just as in training.
  */
 export class RequestReader {
   readonly #kernel: ScanKernel;
@@ -37,7 +37,7 @@ export class RequestReader {
   readonly #plan: ScanPlan;
   readonly #input: ScanInput;
   readonly #unknown: number;
-  /** Where a body's bytes are laid. */
+  /** Address of the body's bytes. */
   readonly #base: number;
   /** Reads binary tensors into the same batch. */
   readonly tensors: TensorRows;
@@ -50,19 +50,20 @@ export class RequestReader {
     kernel.openUnknown(this.#unknown, this.#unknown + UNKNOWN_BYTES, arena.take(SEEN_BYTES));
   }
 
-  /** Rows that a batch has room for. */
+  /** Maximum number of rows. */
   get capacity(): number {
     return this.#plan.layout.capacity;
   }
 
-  /** The rows read, a view that is valid until others are. */
+  /** The rows read, a view that is valid until the next read. */
   batch(rows: number): Batch {
     return new Batch(this.#plan.layout, rows, this.#memory.buffer, this.#plan.region);
   }
 
   /**
-   * Reads on in a request, as rows from `row` to before `most`; no object is made of it.
-   * @returns rows read, at least 1; undefined where the request is not just what it should be: read it with `readParts`, which tells why
+   * Reads further candidates of a request into rows `row` to before `most`, without creating objects.
+   * @returns rows read, at least 1; undefined if the request is unusual: read it with `readParts`, which reports what
+   * is wrong
    */
   read(cursor: RequestCursor, row: number, most: number): number | undefined {
     if (!cursor.opened && !isUtf8(cursor.body)) return undefined;
@@ -76,9 +77,9 @@ export class RequestReader {
   }
 
   /**
-   * Makes rows from `row` on of a context and candidates, raw JSON objects that have at most 2 MiB each.
+   * Reads a context and candidates, raw JSON objects of at most 2 MiB each, into rows from `row` on.
    * @returns the first failure
-   * @throws HashbrookError request_invalid when there are more candidates than there is room for
+   * @throws HashbrookError request_invalid when there are more candidates than rows
    */
   readParts(context: Uint8Array, candidates: readonly Uint8Array[], row = 0): RequestFailure | undefined {
     if (candidates.length > this.capacity - row) {
@@ -110,7 +111,7 @@ export class RequestReader {
     return failure;
   }
 
-  /** Reads on with the next `bytes` bytes, which may end amid a candidate. */
+  /** Reads the next `bytes` bytes, which may end within a candidate. */
   #readFrom(cursor: RequestCursor, row: number, most: number, bytes: number): number | undefined {
     const kernel = this.#kernel;
     const start = cursor.opened ? this.#lay(cursor.context ?? EMPTY_OBJECT, this.#base) : this.#base;
@@ -126,7 +127,10 @@ export class RequestReader {
     return cursor.ended && !this.#ends(cursor) ? undefined : rows;
   }
 
-  /** Finds the members of a body, of which [start, end) is there, and reads the context. @returns where candidates begin */
+  /**
+   * Finds the members of a body, of which [start, end) is present, and reads the context. @returns where candidates
+   * begin
+   */
   #open(cursor: RequestCursor, start: number, end: number): number | undefined {
     const kernel = this.#kernel;
     const found = kernel.openRequest(start, end);
@@ -146,7 +150,7 @@ export class RequestReader {
     return this.#kernel.readContext(this.#base, start, this.#plan.slotsCopy) ? undefined : start;
   }
 
-  /** Whether what is behind the last candidate is as it should be. */
+  /** Whether what follows the last candidate is valid. */
   #ends(cursor: RequestCursor): boolean {
     if (cursor.verified) return true;
     const rest = cursor.body.subarray(cursor.next);
@@ -157,7 +161,7 @@ export class RequestReader {
     return true;
   }
 
-  /** Where in the body the options are that the kernel found; the body begins at an address. */
+  /** Position in the body of the options that the kernel found; `start` is the body's address. */
   #options(start: number): readonly [number, number] | null {
     const end = this.#kernel.getOptionsEnd() >>> 0;
     return end ? [(this.#kernel.getOptionsAt() >>> 0) - start, end - start] : null;
@@ -167,7 +171,7 @@ export class RequestReader {
     return context !== null && context.length > MAX_ROW / 2;
   }
 
-  /** Lays bytes at an address, a zero behind them. @returns the zero's address */
+  /** Writes bytes at an address, followed by a zero. @returns the zero's address */
   #lay(bytes: Uint8Array, at: number): number {
     const target = this.#input.bytes(at, at + bytes.length + 1);
     target.set(bytes);
@@ -180,7 +184,7 @@ export class RequestReader {
     if (bytes > 0) this.#nameUnknown(cursor, bytes);
   }
 
-  /** Names the members listed; a full list may lack some. */
+  /** Adds the listed names; if the list is full, some may be missing. */
   #nameUnknown(cursor: RequestCursor, bytes: number): void {
     const view = new DataView(this.#memory.buffer);
     const { size } = structOf("scan", "UnknownMember");

@@ -6,16 +6,16 @@ import type { ScanKernel } from "./kernel.js";
 import type { Places } from "./places.js";
 import { shortText } from "./values.js";
 
-/** A column, path or namespace of which every row so far had the same value. */
+/** A column, path or namespace that had the same value in every row so far. */
 export interface Constant {
   readonly column: string;
-  /** Empty: no row had any. */
+  /** Empty: the value was always missing. */
   readonly value: string;
-  /** Where nothing was found: the most similar place of the first row, if there is one; the column itself where it is there, and null or empty. */
+  /** If nothing was found: the most similar name in the first row, if any; the column itself if it is present, but null or empty. */
   readonly near: string | null;
 }
 
-/** What stands out in the rows accepted so far. */
+/** Observations about the rows accepted so far. */
 export interface Findings {
   readonly constants: readonly Constant[];
   /** Some texts of labels, as written. */
@@ -27,7 +27,7 @@ const MOST_LOOKS = 1000;
 const NEWLINE = 10;
 const MOST_FIRST_BYTES = 64 << 10;
 
-/** Looks at rows as they pass, without cost: what never varies the kernel tells (struct Watch), a few values are read in passing. */
+/** Observes rows at no cost: the kernel reports what never varies (struct Watch), and a few values are read. */
 export class Sampler {
   readonly #memory: WebAssembly.Memory;
   readonly #kernel: ScanKernel;
@@ -39,7 +39,7 @@ export class Sampler {
   #looks = 0;
   #first: string | undefined;
 
-  /** @param label where the label is; null: nowhere */
+  /** @param label where the label is; null: there is none */
   constructor(memory: WebAssembly.Memory, kernel: ScanKernel, places: Places, label: string | null, format: Format) {
     this.#memory = memory;
     this.#kernel = kernel;
@@ -56,7 +56,7 @@ export class Sampler {
     this.#first = Buffer.from(newline < 0 ? bytes : bytes.subarray(0, newline)).toString();
   }
 
-  /** The slots hold the row accepted last. */
+  /** Call while the slots hold the row accepted last. */
   look(): void {
     if (this.#looks === MOST_LOOKS) return;
     if (this.#looks++ === 0) for (const slot of this.#watched()) this.#values.set(slot, this.#textOf(slot));

@@ -1,20 +1,20 @@
 import type { ElementType } from "./tensor-rows.js";
 
-/** The values of one member, row behind row: where they stand in a body. */
+/** The values of one member for consecutive rows, and their position in a body. */
 export interface BodyTensor {
   /** The member's dotted path. */
   readonly path: string;
   readonly type: ElementType;
-  /** Its field takes numbers. */
+  /** Whether its field takes numbers. */
   readonly numeric: boolean;
-  /** Its field takes lists. */
+  /** Whether its field takes lists. */
   readonly list: boolean;
   readonly rows: number;
-  /** Elements a row. */
+  /** Elements per row. */
   readonly width: number;
-  /** Bytes of an element; 0: each says its own size before it. */
+  /** Bytes per element; 0: each is preceded by its size. */
   readonly size: number;
-  /** First byte and end. */
+  /** Start; the end follows. */
   readonly from: number;
   readonly to: number;
 }
@@ -23,11 +23,11 @@ export interface BodyTensor {
 export interface TensorPart {
   readonly tensor: BodyTensor;
   readonly bytes: Uint8Array;
-  /** Its one row holds for all. */
+  /** Its single row applies to all rows. */
   readonly shared: boolean;
 }
 
-/** How far a body of tensors was read. */
+/** The reading position in a body of tensors. */
 export class TensorCursor {
   readonly tensors: readonly BodyTensor[];
   readonly rows: number;
@@ -55,7 +55,7 @@ export class TensorCursor {
     return Math.ceil(this.body.length * (1 - this.next / this.rows));
   }
 
-  /** Of the next rows; undefined where texts go beyond their tensor, or do not fill it. */
+  /** The parts of the next rows; undefined if texts exceed their tensor or do not fill it. */
   parts(rows: number): TensorPart[] | undefined {
     const parts: TensorPart[] = [];
     for (const [i, tensor] of this.tensors.entries()) {
@@ -69,7 +69,7 @@ export class TensorCursor {
     return parts;
   }
 
-  /** Rows were read. @param parts theirs */
+  /** Rows were read. @param parts their parts */
   advance(rows: number, parts: readonly TensorPart[]): void {
     this.next += rows;
     parts.forEach(({ bytes, shared }, i) => {

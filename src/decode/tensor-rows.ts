@@ -5,9 +5,9 @@ import type { ScanKernel } from "./kernel.js";
 import type { ScanPlan } from "./plan.js";
 import type { TensorCursor, TensorPart } from "./tensor-cursor.js";
 
-/** The most bytes of tensors that are looked at at a time. */
+/** The most bytes of tensors that are processed at a time. */
 const WINDOW_BYTES = 5 << 20;
-/** Between two tensors: bytes that vectors may touch. */
+/** Bytes between two tensors that vector loads may touch. */
 const GAP = 16;
 
 const kernelTypes = {
@@ -25,10 +25,12 @@ const kernelTypes = {
   FP64: "TENSOR_F64",
 } as const;
 
-/** The Open Inference Protocol's name of what elements are. */
+/** The Open Inference Protocol's name of an element type. */
 export type ElementType = keyof typeof kernelTypes;
 
-/** Reads binary tensors into rows of a batch: of the values no text is made but of whole numbers that are hashed. */
+/**
+ * Reads binary tensors into rows of a batch. Values are not converted to text, except whole numbers that are hashed.
+ */
 export class TensorRows {
   readonly #kernel: ScanKernel;
   readonly #plan: ScanPlan;
@@ -36,7 +38,7 @@ export class TensorRows {
   readonly #base: number;
   readonly #structs: number;
   readonly #arena: Arena;
-  /** Paths whose slot nobody but one field reads, which has no other path below or above it. */
+  /** Paths whose slot is read by a single field, and with no other path below or above them. */
   readonly #alone: ReadonlySet<string>;
 
   constructor(kernel: ScanKernel, plan: ScanPlan, input: ScanInput, arena: Arena) {
@@ -46,7 +48,7 @@ export class TensorRows {
     this.#structs = arena.take(structOf("scan", "Tensor").size * plan.sources.length);
   }
 
-  /** @returns rows read, from `row` to before `most`; undefined where values are not just what they should be */
+  /** @returns rows read, from `row` to before `most`; undefined if values are unusual */
   read(cursor: TensorCursor, row: number, most: number): number | undefined {
     if (!cursor.tensors.every(({ path }) => this.#alone.has(path))) return undefined;
     const rows = Math.min(most - row, cursor.rows - cursor.next);
@@ -82,7 +84,10 @@ export class TensorRows {
     return { at: this.#structs, end };
   }
 
-  /** Whether the field wants numbers, not their text; undefined where it wants the text of what is no whole number. */
+  /**
+   * Whether the field takes the number and not its text; undefined if it would need the text of a number that is not
+   * whole.
+   */
   #isNumber({ path, list, type, numeric }: TensorPart["tensor"]): boolean | undefined {
     const number = numeric && (list || this.#plan.places.onlyNumber(path));
     return number || !type.startsWith("FP") ? number : undefined;
@@ -99,7 +104,7 @@ function aloneOf(sources: readonly string[]): ReadonlySet<string> {
   return new Set(sources.filter(isAlone));
 }
 
-/** The paths that a path lies below. */
+/** The ancestors of a path. */
 function leadingTo(path: string): string[] {
   return [...path.matchAll(/\./g)].map(({ index }) => path.slice(0, index));
 }

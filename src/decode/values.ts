@@ -3,7 +3,7 @@ import { constantOf, offsetOf } from "../kernels/layouts.js";
 /** Longest text that is shown. */
 const MOST_BYTES = 60;
 
-/** The text of the value in a slot, shortened; null where it has none that can be shown. */
+/** The text of the value in a slot, shortened; null if there is none that can be shown. */
 export function shortText(memory: ArrayBuffer, slot: number): string | null {
   const view = new DataView(memory);
   const read = (field: string) => view.getUint32(slot + offsetOf("scan", "Slot", field), true);
@@ -14,7 +14,7 @@ export function shortText(memory: ArrayBuffer, slot: number): string | null {
   return shortened(Buffer.from(memory, read("at"), Math.min(size, MOST_BYTES + 4)), size);
 }
 
-/** The beginning of a text, cut between two characters. */
+/** The beginning of a text, cut at a character boundary. */
 function shortened(bytes: Buffer, size: number): string {
   if (size <= MOST_BYTES) return bytes.toString("utf8");
   let end = MOST_BYTES;

@@ -14,15 +14,15 @@ import type { Notes } from "./packer.js";
 const COLUMN_BYTES = structOf("column", "Column").size;
 const NUMBERS: ColumnPart = { to: 0, stride: 4, width: 4 };
 
-/** A block in memory: addresses of structs `Column`, and what the host reads. */
+/** A block in memory: addresses of its `Column` structs, and what the host reads. */
 interface Described {
-  /** Behind the rows' columns, which begin at `structs`. */
+  /** End of the rows' columns, which begin at `structs`. */
   readonly columnsEnd: number;
-  /** Of each bag the column of lengths; those of keys and weights follow. */
+  /** For each bag, the index of its column of lengths; those of keys and weights follow. */
   readonly bags: readonly number[];
   readonly advance: number;
   readonly lines: number;
-  /** Changes of distinct-value registers, and the row that each came with. */
+  /** Changes of distinct-value registers, and the row with which each occurred. */
   readonly rows: Uint32Array;
   readonly changes: Uint32Array;
   readonly notes: Notes;
@@ -41,7 +41,7 @@ export class BlockReader {
   private readonly file: number;
   private place: BlockPlace | null = null;
   private described: Described | null = null;
-  /** Of each bag: rows whose items have been counted, and how many these are. */
+  /** For each bag: rows whose items have been counted, and how many items they have. */
   private items: { row: number; items: number }[] = [];
 
   constructor(cache: EventCache, layout: BatchLayout, memory: ColumnMemory) {
@@ -59,7 +59,7 @@ export class BlockReader {
     closeSync(this.file);
   }
 
-  /** Goes to a block. @throws HashbrookError cache_damaged, naming it */
+  /** Loads a block. @throws HashbrookError cache_damaged, naming it */
   load(place: BlockPlace): void {
     if (this.place === place) return;
     const { memory, at, cache, layout } = this;
@@ -89,7 +89,7 @@ export class BlockReader {
     return { bytes: kernel.sum(advance, from, count), lines: kernel.sum(lines, from, count) };
   }
 
-  /** How many rows end at or before a place `bytes` behind the block's beginning. */
+  /** How many rows end within `bytes` of the block's beginning. */
   rowsWithin(bytes: number): number {
     let [low, high] = [0, this.place!.rows];
     while (low < high) {
@@ -100,13 +100,13 @@ export class BlockReader {
     return low;
   }
 
-  /** Changes of distinct-value registers that came with rows [from, to). */
+  /** Changes of distinct-value registers that occurred with rows [from, to). */
   changes(from: number, to: number): Uint32Array {
     const { rows, changes } = this.described!;
     return changes.subarray(firstNotBelow(rows, from), firstNotBelow(rows, to));
   }
 
-  /** Unpacks rows [from, from + count) to the rows from number `row` on of a batch at an address. */
+  /** Unpacks rows [from, from + count) into the rows from `row` on of a batch at an address. */
   unpack(from: number, count: number, batch: number, row: number): void {
     const { memory, structs } = this;
     const { columnsEnd, bags } = this.described!;
@@ -179,7 +179,7 @@ export class BlockReader {
   }
 }
 
-/** The first index whose number is at least `least`. @param sorted ascending */
+/** The first index whose number is at least `least`; the length if there is none. @param sorted ascending */
 function firstNotBelow(sorted: Uint32Array, least: number): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {

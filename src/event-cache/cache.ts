@@ -10,7 +10,7 @@ import { decodeIdentity, identityDifference } from "../spec/decode-identity.js";
 import { type BlockPlace, blocksOf, type CacheManifest, damaged, readManifest } from "./manifest.js";
 import { eventsFile, headsFile } from "./names.js";
 
-/** Why rows are refused that could be scored. */
+/** Reject codes of rows that could still be scored. */
 const ofLabels = new Set<string>([
   "bad_label",
   "unknown_label",
@@ -21,7 +21,10 @@ const ofLabels = new Set<string>([
   "missing_id",
 ] satisfies RejectCode[]);
 
-/** An event cache that is there and whole, as far as its files' sizes and its manifest tell: blocks are checked as they are read. */
+/**
+ * An event cache that exists and is complete, judging by its manifest and its files' sizes; blocks are verified as they
+ * are read.
+ */
 export class EventCache {
   readonly directory: string;
   readonly manifest: CacheManifest;
@@ -46,7 +49,7 @@ export class EventCache {
   }
 
   /**
-   * Refuses a spec that reads events otherwise than the one the cache was made with.
+   * Rejects a spec that decodes events differently from the one the cache was made with.
    * @throws HashbrookError cache_mismatch, naming what differs
    */
   refuseOther(spec: CompiledSpec): void {
@@ -61,7 +64,7 @@ export class EventCache {
     );
   }
 
-  /** @throws HashbrookError cache_mismatch where a column's texts are wanted that were not kept */
+  /** @throws HashbrookError cache_mismatch if the texts of a wanted column were not kept */
   refuseMissing(wanted: readonly string[]): void {
     const { kept } = this.manifest;
     const missing = wanted.filter((name) => !kept.includes(name));
@@ -72,7 +75,8 @@ export class EventCache {
   }
 
   /**
-   * Refuses to stand for files of which rows are missing that need no label: a score needs neither label nor weight, time or id.
+   * For scoring, which needs neither label nor weight, time or id: rejects a cache that lacks rows that only these made
+   * malformed.
    * @throws HashbrookError cache_mismatch
    */
   refuseUnlabelled(): void {
@@ -96,12 +100,12 @@ export class EventCache {
     return inflateRawSync(this.heads.subarray(at, at + bytes));
   }
 
-  /** Of a file, in order. */
+  /** The blocks of a file, in order. */
   blocksOf(file: number): readonly BlockPlace[] {
     return this.blocks.filter((block) => block.file === file);
   }
 
-  /** Reads everything. @throws HashbrookError cache_damaged */
+  /** Verifies all content. @throws HashbrookError cache_damaged */
   verify(): void {
     this.head(0);
     const path = eventsFile(this.directory);
@@ -116,7 +120,7 @@ export class EventCache {
   }
 }
 
-/** A block is not what was written. */
+/** The error for a block whose bytes have changed. */
 export function damagedBlock(path: string, number: number, at: number, bytes: number): HashbrookError {
   return damaged(path, `block ${number} (bytes ${at} to ${at + bytes}) has a wrong checksum`);
 }

@@ -1,7 +1,7 @@
 import type { BatchLayout } from "../core/batch.js";
 import { offsetOf, structOf } from "../kernels/layouts.js";
 
-/** How a section's elements are written, by the kernel's numbers (src/kernels/assembly/column/section.ts). */
+/** The kernel's numbers of section encodings (src/kernels/assembly/column/section.ts). */
 export const codecs = {
   constant: 0,
   nibbles: 1,
@@ -14,18 +14,18 @@ export const codecs = {
   opaque: 8,
 } as const;
 
-/** A column of a batch: one element a row. */
+/** A column of a batch: one element per row. */
 export interface ColumnPart {
-  /** Where the first row's element lies in the batch, and the bytes from one row's to the next one's. */
+  /** Offset of the first row's element in the batch, and the stride in bytes. */
   readonly to: number;
   readonly stride: number;
-  /** Bytes of an element; above 8 it is kept as it is. */
+  /** Bytes per element; above 8 the column is stored uncompressed. */
   readonly width: number;
-  /** Its elements are whole numbers that are near each other. */
+  /** Its elements are whole numbers close to each other. */
   readonly whole?: true;
 }
 
-/** The columns of a batch's rows, in the order of a block's sections; each bag's lengths, keys and weights follow them. */
+/** The columns of a batch's rows, in the order of a block's sections; each bag's lengths, keys and weights follow. */
 export function columnsOf(layout: BatchLayout): ColumnPart[] {
   const { labels, weights, times, ids, oracle, numbers, numberCount, vectors, vectorWidth, keys } = layout;
   const side = (to: number, count: number, width: number): ColumnPart[] =>
@@ -66,7 +66,7 @@ export function sectionAt(view: DataView, address: number, width: number): Secti
   return { codec, count, values, codes, end: values + view.getUint32(address + SIZE, true) };
 }
 
-/** A section that only the host reads. */
+/** A section read only by the host. */
 export function opaqueSection(bytes: Uint8Array): Uint8Array {
   const section = new Uint8Array(HEAD_BYTES + filled(bytes.length));
   const view = new DataView(section.buffer);

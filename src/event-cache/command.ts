@@ -17,21 +17,25 @@ export interface CacheOptions extends Omit<MakeOptions, "kept"> {
   readonly data: string | readonly string[];
   /** The cache's directory. */
   readonly out: string;
-  /** Columns and JSON paths whose texts are kept, for `eval --by` and `predict --columns`; what a spec's calibration needs is kept anyway. */
+  /**
+   * Columns and JSON paths whose texts are kept, for `eval --by` and `predict --columns`; those that a spec's
+   * calibration needs are always kept.
+   */
   readonly texts?: readonly string[] | undefined;
 }
 
-/** A cache, and what it took to make it. */
+/** A cache, and how it was made. */
 export interface CacheReport extends OpenedCache {
-  /** Its bytes ÷ those of the data's content; null where there are none. */
+  /** Its bytes ÷ those of the data's content; null if the data are empty. */
   readonly ratio: number | null;
 }
 
 /**
- * Decodes events into a cache, which train, eval and predict read as `cache:DIR`. A directory that holds a whole cache of the same data and
- * of a spec that reads them alike is left as it is.
- * @returns null where it was stopped: nothing is left
- * @throws HashbrookError output_exists where the directory holds another cache; cache_write; source_missing, source_unreadable, spec_invalid, usage
+ * Decodes events into a cache, which train, eval and predict read as `cache:DIR`. An existing, complete cache of the
+ * same data and an equivalent spec is left as it is.
+ * @returns null if stopped; nothing is left then
+ * @throws HashbrookError output_exists if the directory holds another cache; cache_write; source_missing,
+ * source_unreadable, spec_invalid, usage
  */
 export async function cacheEvents(options: CacheOptions): Promise<CacheReport | null> {
   const { model, data, out, texts = [], onProgress, signal } = options;
@@ -46,7 +50,7 @@ export async function cacheEvents(options: CacheOptions): Promise<CacheReport | 
   return { ...cache, made, ratio: cache.content > 0 ? cache.bytes / cache.content : null };
 }
 
-/** Where the texts of a calibration's slices stand. */
+/** Columns with the values that select a calibration's slices. */
 function sliceColumns({ calibration, fields }: CompiledSpec): string[] {
   const field = fields.find(({ name }) => name === calibration?.by);
   return field && "from" in field && fieldOf(field.type).reads === "text" ? [field.from] : [];

@@ -16,15 +16,15 @@ import type { BlockPlace } from "./manifest.js";
 export interface CacheFeedOptions {
   readonly spec: CompiledSpec;
   readonly layout: BatchLayout;
-  /** Where the batches' rooms lie. */
+  /** The memory that the batches' rooms are in. */
   readonly memory: ColumnMemory;
   /** The room of the next batch. */
   readonly room: () => Room;
-  /** Columns and paths whose texts are wanted; undefined: no rows are. */
+  /** Columns and paths whose texts are wanted; undefined: no rows are returned. */
   readonly kept?: readonly string[] | undefined;
-  /** Tell changes of distinct-value registers. Default true. */
+  /** Report changes of distinct-value registers. Default true. */
   readonly distinct?: boolean;
-  /** Passes that will be made, for `totalBytes`. Default 1. */
+  /** Number of passes, for `totalBytes`. Default 1. */
   readonly epochs?: number;
 }
 
@@ -36,21 +36,21 @@ export class CacheFeed {
   private readonly readers = new Map<EventCache, BlockReader>();
   private readonly texts: KeptTexts | null;
   private epoch = 0;
-  /** The blocks of the file at hand, the one being read, and what of it was read: rows and rejects. */
+  /** The blocks of the current file, the block being read, and how many of its rows and rejects were read. */
   private blocks: readonly BlockPlace[] = [];
   private block = 0;
   private row = 0;
   private reject = 0;
-  /** What was read and not taken: rows are in the room. */
+  /** What was read and not yet taken; the rows are in the room. */
   private taken = 0;
   private rejects = new RejectList();
   private changes: Uint32Array[] = [];
   private at: Place = { offset: 0, row: 0 };
-  /** Where the row read last ends: rejects stand between there and the next one. */
+  /** End of the row read last: rejects may follow before the next one. */
   private rowEnd: Place = { offset: 0, row: 0 };
   private findings: Findings = { constants: [], labels: [] };
 
-  /** @throws HashbrookError cache_mismatch where the cache is of another spec, or has not the texts that are wanted */
+  /** @throws HashbrookError cache_mismatch if the cache is for another spec, or lacks wanted texts */
   constructor(inputs: readonly CachedInput[], options: CacheFeedOptions) {
     this.inputs = inputs;
     this.options = options;
@@ -75,7 +75,7 @@ export class CacheFeed {
     return this.source.fingerprints;
   }
 
-  /** As of `bytesRead`. */
+  /** In the units of `bytesRead`. */
   get totalBytes(): number {
     return (this.options.epochs ?? 1) * this.inputs.reduce((sum, { content }) => sum + content, 0);
   }
@@ -170,7 +170,7 @@ export class CacheFeed {
     this.nextBlock();
   }
 
-  /** Reads some of what comes next; false where the file has ended. */
+  /** Reads some of what comes next; false at the end of the file. */
   private more(wanted: number): boolean {
     const { reader } = this;
     const block = this.blocks[this.block];
@@ -183,7 +183,7 @@ export class CacheFeed {
     return true;
   }
 
-  /** Rows of a block that belong to the file: all of them, but where it is cut. */
+  /** Rows of a block that belong to the file: all of them, unless the file is cut there. */
   private rowsToRead(block: BlockPlace): number {
     const { content, cache, index } = this.inputs[this.file];
     const end = this.blocks[this.block + 1]?.offset ?? cache.manifest.files[index].offset;
@@ -213,7 +213,7 @@ export class CacheFeed {
     this.reject++;
   }
 
-  /** Goes to the file's next block; false where there is none. */
+  /** Goes to the file's next block; false if there is none. */
   private nextBlock(): boolean {
     const { content } = this.inputs[this.file];
     const next = this.blocks[this.block + 1];
@@ -237,7 +237,7 @@ export class CacheFeed {
     texts?.open(() => reader.kept(), this.inputs[this.file].cache.manifest.kept, block.rows, reader.notes);
   }
 
-  /** Behind the row or reject that was read last. */
+  /** The position after the row or reject that was read last. */
   private placeHere(): Place {
     const { reader, row, reject } = this;
     const block = this.blocks[this.block];
@@ -247,7 +247,7 @@ export class CacheFeed {
     return before && before.before === row ? before.end : this.rowEnd;
   }
 
-  /** Where the file ends: behind blank lines, too, but where it is cut. */
+  /** The file's end, including trailing blank lines, unless the file is cut. */
   private placeOfEnd(): Place {
     const { cache, index, content } = this.inputs[this.file];
     const { offset, row } = cache.manifest.files[index];

@@ -4,7 +4,7 @@ import { EventCache } from "./cache.js";
 import { CACHE_PREFIX, isCacheName } from "./names.js";
 import { rowFrom } from "./row-from.js";
 
-/** A file that a cache was made of: known to a checkpoint as if it were there. */
+/** A file that a cache was made from; to a checkpoint it is the file itself. */
 export interface CachedInput extends Input {
   readonly cache: EventCache;
   /** Its number among the cache's files. */
@@ -15,8 +15,8 @@ export interface CachedInput extends Input {
 export const isCached = (input: Input): input is CachedInput => "cache" in input;
 
 /**
- * What `cache:DIR` arguments stand for; null where the data are no caches.
- * @throws HashbrookError usage where caches and other data stand beside each other; cache_missing, cache_damaged, cache_mismatch
+ * The inputs for `cache:DIR` arguments; null if the data are not caches.
+ * @throws HashbrookError usage if caches and other data are mixed; cache_missing, cache_damaged, cache_mismatch
  */
 export function cachedInputs(data: readonly string[]): CachedInput[] | null {
   const caches = data.filter(isCacheName);
@@ -48,7 +48,7 @@ export function inputsOfCache(cache: EventCache): CachedInput[] {
 
 const NEWLINE = 10;
 
-/** The beginning of a file's content. From a later byte on, where only the ends of rows are asked for: newlines. */
+/** The beginning of a file's content. After it only the ends of rows matter, so it returns newlines. */
 class HeadReader implements Reader {
   readonly consumed = 0;
   private rest: Uint8Array;

@@ -5,11 +5,11 @@ import type { Notes } from "./packer.js";
 const VALUE_HEAD = 8;
 const CODE = 4;
 
-/** Rows with their texts, as the decoder keeps them (src/decode/kept-rows.ts), of the columns that are wanted. */
+/** Rows with the texts of wanted columns, in the decoder's format (src/decode/kept-rows.ts). */
 export class KeptTexts {
   private readonly wanted: readonly string[];
   private readonly most: number;
-  /** Of the block at hand: a row each, refused ones too, in the order of the stream. */
+  /** The current block's: one per row, rejected ones included, in stream order. */
   private rows: readonly Uint8Array[] = [];
   private list: Uint8Array[] = [];
   private size = 0;
@@ -20,7 +20,7 @@ export class KeptTexts {
     this.most = most;
   }
 
-  /** Goes to a block. @param kept its texts, of columns `there` */
+  /** Goes to a block. @param kept its texts, of the columns `there` */
   open(kept: () => Uint8Array, there: readonly string[], rows: number, { rejects }: Notes): void {
     this.rows = this.wanted.length > 0 ? parted(kept(), there, this.wanted) : codesOf(rows, rejects);
   }
@@ -29,7 +29,7 @@ export class KeptTexts {
     return this.size > this.most;
   }
 
-  /** How many of `count` rows of the block, from number `from` on, are taken until no more must come. */
+  /** How many of `count` rows of the block, from number `from` on, fit until the rows must be taken. */
   fits(from: number, count: number): number {
     let size = this.size;
     for (let i = 0; i < count; i++) {
@@ -59,7 +59,7 @@ export class KeptTexts {
   }
 }
 
-/** Rows of which nothing but the reject codes is wanted. */
+/** Rows of which only the reject codes are wanted. */
 function codesOf(rows: number, rejects: Notes["rejects"]): Uint8Array[] {
   const list: Uint8Array[] = [];
   const code = (number: number) => new Uint8Array(Uint32Array.of(number).buffer);
@@ -72,7 +72,7 @@ function codesOf(rows: number, rejects: Notes["rejects"]): Uint8Array[] {
   return list;
 }
 
-/** Rows with columns `there`, as rows with columns `wanted`. */
+/** Converts rows with columns `there` to rows with columns `wanted`. */
 function parted(bytes: Uint8Array, there: readonly string[], wanted: readonly string[]): Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const rows: Uint8Array[] = [];

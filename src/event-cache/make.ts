@@ -10,34 +10,34 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { BlockPacker } from "./packer.js";
 import { type CacheSize, CacheWriter } from "./writer.js";
 
-/** Rows of a block, at most: codes of 16 bits say which of its values a row has. */
+/** Most rows of a block: its codes for the values of a row have 16 bits. */
 const MOST_ROWS = 65_536;
-/** Bytes of a decoded block, about. */
+/** Approximate size of a decoded block. */
 const BLOCK_BYTES = 48 << 20;
 
 /** How a cache is made. */
 export interface MakeOptions {
   /** Columns and paths whose texts are kept of every row. */
   readonly kept: readonly string[];
-  /** Told after every block. */
+  /** Called after every block. */
   readonly onProgress?:
     | ((size: CacheSize & { readonly bytesRead: number; readonly totalBytes: number | null }) => void)
     | undefined;
   /** Rows of a block, at most 65,536. Default: as many as take about 48 MiB decoded. */
   readonly blockRows?: number | undefined;
-  /** When it aborts, nothing is left. */
+  /** When it aborts, no files are left. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a cache became. */
+/** A finished cache. */
 export interface MadeCache extends CacheSize {
   /** Bytes of the data's decompressed content. */
   readonly content: number;
 }
 
 /**
- * Decodes inputs to their end and keeps what was decoded in a directory.
- * @returns null where it was stopped
+ * Decodes all inputs and stores the decoded events in a directory.
+ * @returns null if stopped
  * @throws HashbrookError cache_write; source_missing, source_unreadable
  */
 export async function makeCache(
@@ -57,7 +57,7 @@ export async function makeCache(
   }
 }
 
-/** Rows of a block: as many as fit about 48 MiB decoded. */
+/** Rows per block: as many as take about 48 MiB decoded. */
 function blockRows(spec: CompiledSpec): number {
   const bytes = batchLayout(spec, 256).bytes / 256;
   return Math.max(256, Math.min(MOST_ROWS, 2 ** Math.floor(Math.log2(BLOCK_BYTES / bytes))));
@@ -71,10 +71,10 @@ class CacheMaker {
   private readonly decoder: Decoder;
   private readonly packer: BlockPacker;
   private readonly writer: CacheWriter;
-  /** Where the block at hand begins. */
+  /** Where the current block begins. */
   private start: Place = { offset: 0, row: 0 };
   private content = 0;
-  /** Of the file at hand. */
+  /** Of the current file. */
   private rows = 0;
   private rejected = 0;
 
@@ -104,13 +104,13 @@ class CacheMaker {
     this.writer.discard();
   }
 
-  /** @returns false where it was stopped */
+  /** @returns false if stopped */
   private async readFile(): Promise<boolean> {
     const { source, decoder } = this;
     for (let more = true; more; ) {
       while (this.isFull()) {
         this.block();
-        // Lets a signal in.
+        // Lets an abort event be delivered.
         await setImmediate();
       }
       const count = await source.read(decoder.room());

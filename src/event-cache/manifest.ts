@@ -18,17 +18,17 @@ const hex = Type.String({ pattern: "^[0-9a-f]{16}$" });
 
 const CachedFile = Type.Object(
   {
-    /** As it was given, and as a checkpoint remembers it. */
+    /** The name as given, and the name a checkpoint knows it by. */
     name: text,
     id: text,
     /** Size on disk; null where it has none. */
     stored: Type.Union([whole, Type.Null()]),
-    /** When it was changed last, ms since 1970; null where that is not known. */
+    /** Time of the last change, ms since 1970; null if unknown. */
     modified: Type.Union([Type.Number(), Type.Null()]),
     repeatable: Type.Boolean(),
-    /** Its first 64 KiB, deflated, in the file `heads`: where they begin, their bytes there, and how many they are. */
+    /** Its first 64 KiB, deflated, in the file `heads`: offset, size there, and original size. */
     head: Type.Tuple([whole, whole, whole]),
-    /** Where it ends: bytes of its decompressed content, and lines. */
+    /** Its end: bytes of its decompressed content, and lines. */
     offset: whole,
     row: whole,
     rows: whole,
@@ -66,7 +66,7 @@ const Manifest = Type.Object(
 export type CacheManifest = Static<typeof Manifest>;
 export type CachedFile = Static<typeof CachedFile>;
 
-/** One block, told by the manifest. */
+/** One block, as described by the manifest. */
 export interface BlockPlace {
   readonly number: number;
   readonly file: number;
@@ -82,7 +82,7 @@ export interface BlockPlace {
 
 const manifestOf = validator(Manifest);
 
-/** Writes a manifest, by which a cache becomes whole. */
+/** Writes the manifest, which makes a cache complete. */
 export function writeManifest(files: Files, directory: string, manifest: Omit<CacheManifest, "checksum">): void {
   const whole = { ...manifest, checksum: checksumOf(manifest) };
   writeFileAtomically(files, manifestFile(directory), new TextEncoder().encode(canonicalJson(whole)));
@@ -90,7 +90,7 @@ export function writeManifest(files: Files, directory: string, manifest: Omit<Ca
 
 /**
  * Reads a cache's manifest.
- * @throws HashbrookError cache_missing; cache_damaged; cache_mismatch where another version wrote it
+ * @throws HashbrookError cache_missing; cache_damaged; cache_mismatch if another version wrote it
  */
 export function readManifest(directory: string): CacheManifest {
   const path = manifestFile(directory);
@@ -117,7 +117,7 @@ export function blocksOf({ blocks }: CacheManifest): BlockPlace[] {
   });
 }
 
-/** What is wrong with a part of a cache. @param file its path */
+/** The error for a damaged part of a cache. @param file its path */
 export function damaged(file: string, what: string, cause?: unknown): HashbrookError {
   return new HashbrookError("cache_damaged", `${file}: ${what}`, {
     hint: "the cache was changed or cut off since it was written: remove it and make it again (hashbrook cache), or give the data itself",

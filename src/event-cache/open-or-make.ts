@@ -15,7 +15,7 @@ export interface OpenOrMakeOptions extends Partial<MakeOptions> {
   readonly spec: CompiledSpec;
   /** Paths, patterns, "-" or "simulate:ROWS[:SEED[:FORMAT]]", in order. */
   readonly data: readonly string[];
-  /** Of the cache. */
+  /** The cache's directory. */
   readonly directory: string;
 }
 
@@ -23,24 +23,24 @@ export interface OpenOrMakeOptions extends Partial<MakeOptions> {
 export interface OpenedCache {
   /** Where it is: an absolute path. */
   readonly directory: string;
-  /** What `data` is to train, eval and predict: "cache:DIR". */
+  /** The value of `data` for train, eval and predict: "cache:DIR". */
   readonly data: string;
   /** Events in it. */
   readonly rows: number;
-  /** Malformed ones, which are kept with their places. */
+  /** Malformed rows, which are stored with their positions. */
   readonly rejected: number;
-  /** Of all its files. */
+  /** Bytes of all its files. */
   readonly bytes: number;
   /** Of the data's decompressed content. */
   readonly content: number;
-  /** Why it was made now, and not found; null: it was found. */
+  /** Why it was made now; null: it existed. */
   readonly made: string | null;
 }
 
 /**
- * The cache in a directory, where it is of these data and this spec and whole, down to its last byte. Otherwise it is made anew in the place of
- * whatever cache is there: it is meant for caches that a program keeps for itself.
- * @returns null where it was stopped meanwhile
+ * The cache in a directory, if it is for these data and this spec and intact to the last byte. Otherwise it is made
+ * anew, replacing whatever cache is there: meant for caches that a program manages itself.
+ * @returns null if stopped meanwhile
  * @throws HashbrookError cache_write; source_missing, source_unreadable, usage
  */
 export async function openOrMakeCache(options: OpenOrMakeOptions): Promise<OpenedCache | null> {
@@ -51,7 +51,7 @@ export async function openOrMakeCache(options: OpenOrMakeOptions): Promise<Opene
   return { ...describe(new EventCache(directory)), made: wrong };
 }
 
-/** What a cache is, for people and programs. */
+/** A cache's description for reports. */
 export function describe(cache: EventCache): Omit<OpenedCache, "made"> {
   const { directory, manifest, bytes } = cache;
   const { rows, rejected, files } = manifest;
@@ -61,7 +61,7 @@ export function describe(cache: EventCache): Omit<OpenedCache, "made"> {
 
 const manifestBytes = (directory: string): number => nodeFiles.stat(manifestFile(directory))?.bytes ?? 0;
 
-/** Why the directory holds no whole cache of these data and this spec, in a few words; null where it does. */
+/** Why the directory holds no intact cache of these data and this spec, in a few words; null if it does. */
 export async function whyNot(
   directory: string,
   { spec, inputs, kept }: { spec: CompiledSpec; inputs: readonly Input[]; kept: readonly string[] },

@@ -5,27 +5,27 @@ import type { Findings, Place, Reject, Taken } from "../decode/decoder.js";
 import { Area, ColumnMemory } from "../kernels/column.js";
 import { type ColumnPart, columnsOf, opaqueSection } from "./columns.js";
 
-/** A malformed row among a block's, as its notes keep it. */
+/** A malformed row of a block, as stored in its notes. */
 export interface KeptReject extends Omit<Reject, "bytes"> {
   /** base64 */
   readonly bytes: string;
-  /** Rows of the block before it, and the place right behind it. */
+  /** Rows of the block before it, and the position after it. */
   readonly before: number;
   readonly end: Place;
 }
 
-/** What a block says beside its columns. */
+/** The metadata of a block, beside its columns. */
 export interface Notes {
   readonly rejects: readonly KeptReject[];
   readonly findings: Findings;
 }
 
-/** What a block is made of. */
+/** The input of a block. */
 export interface Decoded extends Taken {
   readonly findings: Findings;
 }
 
-/** Slots of the table of distinct values, at most: the kernel gives up where there are half as many values. */
+/** Most slots of the table of distinct values: the kernel gives up at half as many values. */
 const MOST_SLOTS = 1 << 17;
 const U32: Shape = { stride: 4, width: 4, whole: true };
 type Shape = Omit<ColumnPart, "to">;
@@ -46,7 +46,7 @@ export class BlockPacker {
     this.region = this.memory.take(layout.bytes);
   }
 
-  /** Where the batch is decoded to that is packed next. */
+  /** Where to decode the batch that is packed next. */
   get room(): Room {
     return { buffer: this.memory.memory.buffer, base: this.region };
   }
@@ -94,7 +94,7 @@ export class BlockPacker {
   }
 }
 
-/** The way from each row's end to the next one's. */
+/** The distance from each row's end to the next one's. */
 function advances(ends: Float64Array | Uint32Array, start: number): Uint32Array {
   const list = new Uint32Array(ends.length);
   let before = start;
@@ -110,7 +110,7 @@ function advances(ends: Float64Array | Uint32Array, start: number): Uint32Array 
   return list;
 }
 
-/** The row that each change of a register came with. */
+/** The row with which each change of a register occurred. */
 function rowsOfChanges(risen: Uint32Array, changes: number): Uint32Array {
   const rows = new Uint32Array(changes);
   let from = 0;

@@ -8,10 +8,10 @@ import type { BlockPlace } from "./manifest.js";
 import { eventsFile } from "./names.js";
 import type { Notes } from "./packer.js";
 
-/** Sections of a block from the advances of its rows on. */
+/** Number of a block's last sections, starting with the advances of its rows. */
 const LAST_SECTIONS = 6;
 
-/** Where the first row of a cached file begins that begins at or behind a byte; null: there is none. @throws cache_damaged */
+/** Where the first row of a cached file begins at or after a byte; null: there is none. @throws cache_damaged */
 export function rowFrom(cache: EventCache, file: number, byte: number): number | null {
   const blocks = cache.blocksOf(file);
   const content = cache.manifest.files[file].offset;
@@ -23,7 +23,7 @@ export function rowFrom(cache: EventCache, file: number, byte: number): number |
   return null;
 }
 
-/** Where the rows of a block end, malformed ones included, in order. */
+/** The ends of a block's rows, malformed ones included, in order. */
 function endsOf(cache: EventCache, block: BlockPlace): number[] {
   const memory = new ColumnMemory({ shared: false });
   const { bytes, at, number, checksum, rows, offset } = block;

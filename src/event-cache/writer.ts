@@ -8,17 +8,17 @@ import { decodeIdentity } from "../spec/decode-identity.js";
 import { CACHE_VERSION, type CachedFile, type CacheManifest, writeManifest } from "./manifest.js";
 import { eventsFile, headsFile, manifestFile } from "./names.js";
 
-/** What a cache takes so far. */
+/** A cache's size so far. */
 export interface CacheSize {
   /** Events. */
   readonly rows: number;
-  /** Malformed ones. */
+  /** Malformed rows. */
   readonly rejected: number;
-  /** Of the blocks; of a cache that is made, of all files. */
+  /** Bytes of the blocks; for a finished cache, of all files. */
   readonly bytes: number;
 }
 
-/** A block, and what the manifest says of it. */
+/** A block, and its description for the manifest. */
 export interface WrittenBlock {
   readonly bytes: Uint8Array;
   readonly file: number;
@@ -29,7 +29,7 @@ export interface WrittenBlock {
   readonly row: number;
 }
 
-/** Writes an event cache's files. It is none before `finish`: the manifest, which makes it one, comes last. */
+/** Writes an event cache's files. The manifest is written last, by `finish`: only then is it a cache. */
 export class CacheWriter {
   readonly directory: string;
   private readonly files: Files;
@@ -48,7 +48,7 @@ export class CacheWriter {
     this.files = files;
     this.attempt(() => {
       files.mkdir(directory);
-      // What stands under these names is a cache no more.
+      // From here on the files under these names are no longer a valid cache.
       files.remove(manifestFile(directory));
       files.syncDirectory(directory);
       this.file = files.open(eventsFile(directory), "w");
@@ -69,7 +69,7 @@ export class CacheWriter {
     this.rejected += rejects.length;
   }
 
-  /** A file has ended. @param head its first 64 KiB, deflated; `length` of them */
+  /** Completes a file. @param head its first 64 KiB, deflated; `length` is their original size */
   endFile(file: Omit<CachedFile, "head">, head: Uint8Array, length: number): void {
     const at = this.heads.reduce((sum, { byteLength }) => sum + byteLength, 0);
     this.heads.push(head);
@@ -105,7 +105,7 @@ export class CacheWriter {
     return sizes.reduce((sum, size) => sum + size, 0);
   }
 
-  /** Leaves nothing of a cache that was not finished. */
+  /** Removes everything of an unfinished cache. */
   discard(): void {
     quietly(() => this.close());
     for (const name of [manifestFile, eventsFile, headsFile]) quietly(() => this.files.remove(name(this.directory)));
@@ -126,7 +126,7 @@ export class CacheWriter {
   }
 }
 
-/** The error of a cache that could not be written. */
+/** The error for a cache that could not be written. */
 export function cacheWriteError(directory: string, cause: unknown): HashbrookError {
   if (cause instanceof HashbrookError) return cause;
   const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(cause) ?? "");

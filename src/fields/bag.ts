@@ -9,7 +9,7 @@ export type Combiner = (typeof combiners)[number];
 
 export const bagDefaults = { separator: "|", combiner: "mean", max_length: 50 } as const;
 
-/** A list of ids a row. */
+/** A list of ids per row. */
 export const bag = fieldKind({
   description: "A list of ids a row.",
   source: {

@@ -13,7 +13,10 @@ export function logBoundaries(min: number, max: number, perDoubling: number): nu
   return boundaries;
 }
 
-/** `log1p-bucket`: small integers apart (0, 1, … 8), then `perDoubling` buckets a doubling; negative values in one. */
+/**
+ * `log1p-bucket`: small integers each in their own bucket (0, 1, … 8), then `perDoubling` buckets per doubling;
+ * negative values share one.
+ */
 export function integerBoundaries(max: number, perDoubling: number): number[] {
   return [...new Set(logBoundaries(1, max, perDoubling).map(Math.ceil))];
 }

@@ -2,7 +2,7 @@ import { text } from "../schema/compiled.js";
 import { fieldKind } from "./kind.js";
 import { compiledNulls, from, null_values, table } from "./options.js";
 
-/** One id or word a row. */
+/** One id or word per row. */
 export const categorical = fieldKind({
   description: "One id or word a row: hashed to a key.",
   source: { from, null_values, table },

@@ -9,7 +9,7 @@ import { vector } from "./vector.js";
 
 export type { Combiner };
 
-/** Every type of field, by the word that a compiled spec names it with; those with a `source` may be written in a spec. */
+/** Every field type, by its name in a compiled spec; those with a `source` can be written in a spec. */
 export const fieldKinds = { categorical, numeric, bag, cross, vector, buckets };
 
 export type FieldType = keyof typeof fieldKinds;
@@ -19,34 +19,34 @@ export type CompiledField = {
   [K in FieldType]: { readonly name: string; readonly type: K } & Compiled<(typeof fieldKinds)[K]["compiled"]>;
 }[FieldType];
 
-/** What there is to know of a type. */
+/** The description of a type. */
 export const fieldOf = (type: FieldType): FieldKind => fieldKinds[type];
 
-/** True for the fields whose values are hashed: their distinct values are counted. */
+/** True for fields whose values are hashed: their distinct values are counted. */
 export const isHashed = ({ type }: CompiledField): boolean => fieldOf(type).hashed === true;
 
-/** True for the fields that feed a tower as they are, without a table. */
+/** True for fields that feed the tower directly, without a table. */
 export const isDense = ({ type }: CompiledField): boolean => fieldOf(type).dense === true;
 
-/** True for the fields that crosses may be made of. */
+/** True for fields that can be part of a cross. */
 export const isCrossable = ({ type }: CompiledField): boolean => fieldOf(type).crossable === true;
 
-/** True for the fields of several keys, which something combines. */
+/** True for fields with several keys per row, which are combined. */
 export const isBag = (field: CompiledField): field is Extract<CompiledField, { max_length: number }> =>
   fieldOf(field.type).cell === "bag";
 
-/** True for the fields that are columns of the dense matrix `numbers`. */
+/** True for fields that are columns of the dense matrix `numbers`. */
 export const isNumber = (field: CompiledField): field is Extract<CompiledField, { missing: number }> =>
   fieldOf(field.type).cell === "number";
 
-/** How a bag's items become one; of any other field, the sum of one. */
+/** How a bag's items are combined; for any other field "sum", of its single key. */
 export const combinerOf = (field: CompiledField | undefined): Combiner =>
   field && isBag(field) ? field.combiner : "sum";
 
 /** The fields that a field is a combination of. */
 export const partsOf = (field: CompiledField): readonly string[] => ("of" in field ? field.of : []);
 
-/** Numbers that a field feeds a tower as they are, side by side. */
+/** Number of floats that a field feeds the tower directly. */
 export const vectorOf = (field: CompiledField): number => ("take" in field ? field.take : 0);
 
 type Kinds = typeof fieldKinds;
@@ -62,7 +62,7 @@ export type FieldSource = {
   [K in WrittenType]: { readonly name: string; readonly type: K } & Static<TObject<Kinds[K]["source"]>>;
 }[WrittenType];
 
-/** Resolves one field of a spec; what is wrong goes to the context's problems. */
+/** Resolves one field of a spec; problems go to the context. */
 export function compileField(source: FieldSource, context: FieldContext): CompiledField {
   const kind = fieldKinds[source.type] as unknown as WrittenKind<TProperties, TProperties, CompiledField>;
   const field = kind.compile(source, context);
@@ -70,7 +70,7 @@ export function compileField(source: FieldSource, context: FieldContext): Compil
   return { ...field, ...nulls };
 }
 
-/** What of declared null values is kept: each text once; the empty one means a missing value anyway. */
+/** The declared null values to keep: each text once, without the empty one, which always means missing. */
 export function compileNulls(written: readonly (string | number)[] = []): { null_values?: string[] } {
   const null_values = [...new Set(written.map(String))].filter((text) => text !== "");
   return null_values.length === 0 ? {} : { null_values };

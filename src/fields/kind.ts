@@ -1,59 +1,62 @@
 import type { Problems } from "../schema/problems.js";
 import type { Compiled, Static, TObject, TProperties } from "../schema/typebox.js";
 
-/** What a compiled field of any type has. */
+/** What compiled fields of all types have in common. */
 export interface Field {
   readonly name: string;
   readonly type: string;
 }
 
-/** Where a field stands in a spec, and where to report what is wrong with it. */
+/** A field's place in a spec, and where to report problems. */
 export interface FieldContext {
   readonly name: string;
-  /** Where its value is. Of a type that reads other fields: "". */
+  /** The source of its value; "" for a type that reads other fields. */
   readonly from: string;
   /** `fields[3]` */
   readonly path: string;
   readonly problems: Problems;
 }
 
-/** What there is to say of a type of field: how a spec describes it, what a compiled spec keeps, what it is to tables and towers. */
+/** The description of a field type: how a spec writes it, what a compiled spec stores, how tables and towers see it. */
 export interface FieldKind<C extends TProperties = TProperties> {
-  /** Of a type that a spec can write. Others are what another type compiles to. */
+  /** For types that a spec can write. Others are compiled from another type. */
   readonly description?: string;
   /** Its options in a spec, beside `name` and `type` (`from` and `table` included, where it has them). */
   readonly source?: TProperties;
-  /** Beside `name` and `type` in a compiled spec, all there. */
+  /** Its members in a compiled spec, beside `name` and `type`; all are required. */
   readonly compiled: C;
-  /** Of one that a spec cannot write: the type that compiles to it. */
+  /** For types that a spec cannot write: the type that compiles to it. */
   readonly writtenAs?: string;
-  /** What it is in a table: one key a row, many, or a constant key times its value. Absent: no table takes it. */
+  /** Its role in a table: one key per row, many, or a constant key times its value. Absent: no table takes it. */
   readonly cell?: "single" | "bag" | "number";
-  /** How its value is read: as a text, a number, or a list of items. Absent where it has no value of its own, but other fields'. */
+  /**
+   * How its value is read: as a text, a number, or a list of items. Absent if it has no value of its own, but reads
+   * other fields.
+   */
   readonly reads?: "text" | "number" | "items";
-  /** True where its values are hashed: the distinct ones are counted. */
+  /** True if its values are hashed: the distinct ones are counted. */
   readonly hashed?: true;
-  /** True where its values are numbers as they are read. */
+  /** True if its values are used as numbers. */
   readonly numeric?: true;
-  /** True where crosses may be made of it. */
+  /** True if it can be part of a cross. */
   readonly crossable?: true;
-  /** True where it feeds a tower as it is, without a table. */
+  /** True if it feeds the tower directly, without a table. */
   readonly dense?: true;
-  /** What it means that a value is missing, null or empty: for people. */
+  /** The meaning of a missing, null or empty value, in words. */
   whenMissing(field: Compiled<C>): string;
-  /** How messages call it, where that is more than `a <type>`. */
+  /** Its name in messages, if that is more than `a <type>`. */
   called?(field: Compiled<C>): string;
-  /** What a list should have had that was rejected for what it has: "8 numbers". */
+  /** What a rejected list should have contained: "8 numbers". */
   expects?(field: Compiled<C>): string;
-  /** What is wrong with a compiled field by itself, if anything: nothing that `compile` would make. */
+  /** What is inconsistent in a compiled field by itself, if anything; `compile` never makes such a field. */
   disagreement?(field: Compiled<C>): string | undefined;
 }
 
-/** A type that a spec can write, by its options `S`. */
+/** A type that a spec can write, with options `S`. */
 export interface WrittenKind<S extends TProperties, C extends TProperties, F extends Field> extends FieldKind<C> {
   readonly description: string;
   readonly source: S;
-  /** Resolves one field; what is wrong goes to the context's problems. */
+  /** Resolves one field; problems go to the context. */
   compile(source: Static<TObject<S>>, context: FieldContext): F;
 }
 
@@ -64,7 +67,7 @@ export function fieldKind<S extends TProperties, C extends TProperties, F extend
   return kind;
 }
 
-/** Describes a type that only another one compiles to. */
+/** Describes a type that only other types compile to. */
 export function derivedKind<C extends TProperties>(kind: FieldKind<C>): FieldKind<C> {
   return kind;
 }

@@ -10,11 +10,11 @@ const compiled = {
   null_values: compiledNulls,
   transform: Type.Enum(["raw", "log1p", "standardize"]),
   missing: Type.Number(),
-  /** standardize: values after which one counts half in the statistics; not there: all count alike. */
+  /** standardize: the number of values after which one counts half in the statistics; absent: all count alike. */
   half_life: Type.Optional(Type.Number({ minimum: 100 })),
 };
 
-/** A number: an input of the tower, or, by a bucket transform, a categorical value (buckets.ts). */
+/** A number: an input of the tower or, with a bucket transform, a categorical value (buckets.ts). */
 export const numeric = fieldKind({
   description: "A number: an input of the tower, or (bucket transforms) a categorical value.",
   source: {

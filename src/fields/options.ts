@@ -4,7 +4,7 @@ import { unescaped } from "../schema/separators.js";
 import { Type } from "../schema/typebox.js";
 import type { FieldContext } from "./kind.js";
 
-/** Options of a spec that several types have. */
+/** Options shared by several types. */
 export const from = optional(
   text(
     "Where the value is: a column (tsv, csv), a dotted path (json), a namespace (vw). May be a range. Default: the field's name.",
@@ -24,7 +24,7 @@ export const separator = (value: string) =>
     ),
   );
 
-/** What stands between the items of a value: 1 to 8 bytes of UTF-8 on one line. */
+/** The separator of a value's items: 1 to 8 bytes of UTF-8 without line breaks. */
 export function itemSeparator(written: string, { path, problems }: FieldContext): string {
   const separator = unescaped(written);
   if (Buffer.byteLength(separator) > 8 || /[\r\n]/.test(separator))

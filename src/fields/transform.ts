@@ -62,11 +62,11 @@ export const Transform = Type.Union(
 type TransformSource = Static<typeof Transform>;
 type Continuous = "raw" | "log1p" | "standardize";
 
-/** True where the number stays one. */
+/** True for transforms that keep the number continuous. */
 export const isContinuous = (transform: TransformSource): transform is Continuous =>
   transform === "raw" || transform === "log1p" || transform === "standardize";
 
-/** The boundaries that a bucket transform stands for. */
+/** The boundaries of a bucket transform. */
 export function bucketBoundaries(
   transform: Exclude<TransformSource, Continuous>,
   { path, problems }: FieldContext,

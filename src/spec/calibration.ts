@@ -54,7 +54,7 @@ export const CompiledCalibration = Type.Object(
   closed,
 );
 
-/** Resolves `calibration`; nothing where it is not given. */
+/** Resolves `calibration`; nothing if absent. */
 export function compileCalibration(
   written: Static<typeof Calibration> | undefined,
   compiled: Pick<CompiledSpec, "fields" | "tables">,
@@ -73,7 +73,7 @@ export function compileCalibration(
   return { calibration: { ...rest, by, slices: given.slices ?? slices } };
 }
 
-/** What is wrong with a field whose keys tell events apart, and its mend. */
+/** What is wrong with a field whose keys should distinguish events, and how to fix it. */
 export function keyedProblem(
   by: string,
   { fields, tables }: Pick<CompiledSpec, "fields" | "tables">,
@@ -86,7 +86,7 @@ export function keyedProblem(
   return [`"${by}" has no single value`, keyed.length > 0 ? `one of ${listed(keyed)}` : "name a categorical field"];
 }
 
-/** Whether batches have one key a row of this field. */
+/** Whether batches have one key per row for this field. */
 export function hasKeys(tables: readonly CompiledTable[], name: string): boolean {
   return tables.some(({ cells }) => cells.some(({ field, kind }) => field === name && kind === "single"));
 }

@@ -23,7 +23,9 @@ export { specHash } from "./hash.js";
 /** A batch crosses threads as one buffer of at most this size. */
 const BATCH_BYTES = 2 ** 30;
 
-/** Resolves a spec whose shape is right. Whatever is wrong goes to `problems`; the result counts only if there are none. */
+/**
+ * Resolves a spec whose shape has been checked. Problems go to `problems`; the result is valid only if there are none.
+ */
 export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec | undefined {
   const events = { ...compileEvents(spec.events, problems), ...compileType(spec.events.type) };
   const sources = new Sources(events, problems);
@@ -67,7 +69,7 @@ export function compileSpec(spec: ModelSpec, problems: Problems): CompiledSpec |
   return compiled;
 }
 
-/** A default is left out: specs of before there was a choice keep their hash. */
+/** The default is left out, so that older specs keep their hash. */
 function compileWarmup(
   { train }: ModelSpec,
   { kind, batch }: { readonly kind: TowerKind; readonly batch: number },
@@ -79,7 +81,7 @@ function compileWarmup(
   return warmup === undefined || warmup === batch * defaults.train.warmup_batches ? {} : { warmup };
 }
 
-/** All negatives are learned unless it is said otherwise; specs of before there was a choice keep their hash. */
+/** By default all negatives are learned; the default is left out, so that older specs keep their hash. */
 function compileSampling({ train, label }: ModelSpec, problems: Problems): { negative_sampling?: number } {
   const rate = train?.negative_sampling ?? 1;
   if (rate < 1 && label?.soft)
@@ -122,7 +124,7 @@ function checkUses(
   }
 }
 
-/** A field must not be read from where the answer is. */
+/** A field must not be read from the label's source. */
 function checkLeaks({ label }: CompiledSpec, fields: readonly ExpandedField[], problems: Problems): void {
   for (const { field, path } of fields) {
     if (!("from" in field)) continue;
@@ -136,7 +138,7 @@ function checkLeaks({ label }: CompiledSpec, fields: readonly ExpandedField[], p
   }
 }
 
-/** What a tower asks of tables, numbers and the wide part. */
+/** Checks the tower's requirements on tables, numbers and the wide part. */
 function checkInputs(
   kind: TowerKind,
   tables: readonly CompiledTable[],

@@ -130,7 +130,7 @@ const Table = Type.Unsafe<CompiledTable>(
   Type.Object({ ...encodingProperties(encodingKinds), role, cells, nested, padded_dim }, closed),
 );
 
-/** What an encoding has, its kind being one of `kinds`. An encoding inside has none inside. */
+/** The members of an encoding whose kind is one of `kinds`. A nested encoding has none nested inside. */
 function encodingProperties(kinds: readonly EncodingKind[]): TProperties {
   const own = kinds.flatMap((kind) => {
     const { compiled, inner } = kindOf(kind);
@@ -141,7 +141,7 @@ function encodingProperties(kinds: readonly EncodingKind[]): TProperties {
   return { encoding: Type.Enum([...encodingKinds]), ...rowProperties, ...Object.fromEntries(own) };
 }
 
-/** What all towers have; a kind's own knobs are checked by `checkTower`. */
+/** What all towers have; a kind's own options are checked by `checkTower`. */
 const tower = { optimizer: Optimizer, runtime: Type.Enum(["onnxruntime", "tensorflow"]) };
 const Tower = Type.Unsafe<CompiledTower>(Type.Object({ kind: Type.Enum([...towerKinds]), ...tower }));
 
@@ -179,7 +179,7 @@ const checkTower = (kind: TowerKind): Validator<object> =>
   validator(Type.Object({ kind: Type.Literal(kind), ...towerOf(kind).compiled, ...tower }, closed));
 
 /**
- * Reads the compiled spec that a checkpoint holds, trusting nothing.
+ * Parses and validates the compiled spec of a checkpoint.
  * @throws HashbrookError("checkpoint_damaged") that names what is wrong
  */
 export function compiledFromJson(json: string): CompiledSpec {
@@ -204,7 +204,7 @@ const damaged = (what: string, cause?: unknown): HashbrookError =>
     cause,
   });
 
-/** What parts of the spec say against each other, if anything. */
+/** A contradiction between parts of the spec, if there is one. */
 function disagreement(spec: CompiledSpec): string | undefined {
   const fields = new Map(spec.fields.map((field) => [field.name, field]));
   const names = spec.tables.map(({ name }) => name);

@@ -35,7 +35,7 @@ export const Correct = Type.Object(
   },
 );
 
-/** Resolves a join's `correct`; undefined where it is not given. */
+/** Resolves a join's `correct`; undefined if absent. */
 export function compileCorrect(
   { correct, window }: { readonly correct?: Static<typeof Correct>; readonly window?: string | number },
   problems: Problems,
@@ -53,7 +53,7 @@ export function compileCorrect(
   return { method, ages, ...(wait > 0 ? { wait } : {}) };
 }
 
-/** What would make the model tell other probabilities than those of clicks, or cannot be kept. */
+/** Reports options that would bias the predicted probabilities, or that `correct` does not support. */
 export function checkCorrect(
   { train, calibration, metrics }: ModelSpec,
   { method, wait }: CorrectSpec,

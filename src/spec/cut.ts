@@ -7,9 +7,9 @@ import type { CompiledSpec, CompiledTable } from "./compiled.js";
 export type Dims = Readonly<Record<string, number>>;
 
 /**
- * The spec of a model of nested vectors, cut to prefixes. A field's own word wins over its table's, and both over `all`, which cuts
- * every table to its longest prefix of no more components.
- * @throws HashbrookError usage where there is no such name, or no such prefix was learned
+ * The spec of a model with nested vectors, cut to prefixes. A field's entry takes precedence over its table's, and both
+ * over `all`, which cuts every table to its longest prefix of at most that many components.
+ * @throws HashbrookError usage for an unknown name, or a prefix that was not learned
  */
 export function cutSpec(spec: CompiledSpec, dims: Dims): CompiledSpec {
   const tables = spec.tables.filter(({ nested }) => nested !== undefined);
@@ -22,8 +22,8 @@ export function cutSpec(spec: CompiledSpec, dims: Dims): CompiledSpec {
 }
 
 /**
- * The same with rows no longer than the longest prefix their fields are cut to. Its vectors are nested no more.
- * @throws HashbrookError usage also where a table's rows are not its vectors
+ * The same, with rows shortened to the longest prefix that their fields need; vectors are no longer nested.
+ * @throws HashbrookError usage also if a table's rows are not its vectors
  */
 export function shortenSpec(spec: CompiledSpec, dims: Dims): CompiledSpec {
   const { tables } = cutSpec(spec, dims);

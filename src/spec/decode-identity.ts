@@ -3,16 +3,16 @@ import { isObject } from "../core/json.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledField, CompiledSpec, CompiledTable, EventFormat, JoinSpec, LabelSpec } from "./compiled.js";
 
-/** A field, as far as it decides what is decoded: what its value is made of. */
+/** The part of a field that affects decoding: what its value is made of. */
 export interface FieldIdentity {
-  /** In tables and crosses it is hashed by its name. */
+  /** Hashed in tables and crosses. */
   readonly name: string;
   readonly type: CompiledField["type"];
-  /** The options that the decoder reads, by their names in a compiled spec; `log1p` of a number whose transform that is. */
+  /** The options that the decoder reads, by their names in a compiled spec; `log1p` if a number has that transform. */
   readonly [option: string]: unknown;
 }
 
-/** A table, as far as it decides what is decoded: which keys lie side by side, and what they are hashed by. */
+/** The part of a table that affects decoding: which keys are stored side by side, and their seeds. */
 export interface TableIdentity {
   readonly singles: readonly KeyIdentity[];
   readonly bags: readonly KeyIdentity[];
@@ -25,28 +25,29 @@ interface KeyIdentity {
 }
 
 /**
- * What of a spec decides the bytes of its decoded batches, rejected rows and counts of distinct values: plain JSON. It leaves out how ids become
- * vectors (encoding, dim, rows, precision, admission, optimizer, initial weights, poolings), the tower, rates, windows, sampling, how
- * missing or standardized numbers are filled in, and the rows of a batch (`spec.batch`), which cuts the same rows elsewhere.
+ * The part of a spec that determines the bytes of its decoded batches, rejected rows and distinct counts, as plain
+ * JSON. It omits how ids become vectors (encoding, dim, rows, precision, admission, optimizer, initial weights,
+ * poolings), the tower, rates, windows, sampling, how missing or standardized numbers are filled in, and the batch size
+ * (`spec.batch`), which only cuts the same rows differently.
  *
- * A table's name decides, since keys are hashed by it, and so does `salt`, whose default some encodings change.
+ * A table's name is included, since keys are hashed with it, and so is `salt`, whose default depends on the encoding.
  */
 export interface DecodeIdentity {
   /** XXH64 (seed 0) of the canonical JSON of `value`, 16 hex digits. */
   readonly hash: string;
   readonly value: {
     readonly events: EventFormat;
-    /** Where labels come from clicks. */
+    /** If labels come from clicks. */
     readonly join?: JoinSpec;
     readonly label: Pick<LabelSpec, "from" | "positive" | "soft" | "weight" | "time" | "id" | "key" | "oracle">;
     readonly fields: readonly FieldIdentity[];
     readonly tables: readonly TableIdentity[];
-    /** What the parts of crosses are hashed by (`train.seed`); absent where there are none. */
+    /** The seed of the parts of crosses (`train.seed`); absent if there are no crosses. */
     readonly crosses?: number;
   };
 }
 
-/** What of a spec decides how its events are decoded: specs of equal hashes can share decoded batches of one capacity. */
+/** Specs with equal hashes decode events identically, so they can share decoded batches of the same capacity. */
 export function decodeIdentity(spec: CompiledSpec): DecodeIdentity {
   const { from, positive, soft, weight, time, id, key, oracle } = spec.label;
   const crosses = spec.fields.some((field) => "of" in field) ? { crosses: spec.seed } : {};
@@ -61,7 +62,7 @@ export function decodeIdentity(spec: CompiledSpec): DecodeIdentity {
   return { hash: hex64(xxh64(canonicalJson(value))), value };
 }
 
-/** Options of fields that only the model reads: what is laid into a batch does not depend on them. */
+/** Field options that only the model reads: they do not affect the contents of a batch. */
 const ofModel = new Set(["missing", "half_life", "combiner", "transform"]);
 
 function fieldIdentity(field: CompiledField): FieldIdentity {
@@ -77,13 +78,14 @@ function tableIdentity({ cells }: CompiledTable): TableIdentity {
   return { singles: of("single"), bags: of("bag") };
 }
 
-/** Differences that are named one by one. */
+/** Most differences that are listed. */
 const MOST_NAMED = 4;
 
 /**
- * What two identities differ in, for people: `label.positive.equals: "1", not "2"; field C7: nothing, not {"from":"C7",…}`.
- * @param ours what there is, `theirs` what there should be
- * @returns "" where nothing does
+ * The differences between two identities, in words: `label.positive.equals: "1", not "2"; field C7: nothing, not
+ * {"from":"C7",…}`.
+ * @param ours the existing one; `theirs` is the required one
+ * @returns "" if there are none
  */
 export function identityDifference({ value: ours }: DecodeIdentity, { value: theirs }: DecodeIdentity): string {
   const named = [...differences(byName(ours), byName(theirs), "")];
@@ -94,20 +96,20 @@ export function identityDifference({ value: ours }: DecodeIdentity, { value: the
 
 type Value = DecodeIdentity["value"];
 
-/** Fields by their names, and their keys: an added one does not make all those behind it differ. */
+/** Fields and their keys by name, so that an added field does not make all later ones differ. */
 function byName({ fields, tables, ...rest }: Value): Readonly<Record<string, unknown>> {
   const named = fields.map(({ name, ...options }) => [`field ${name}`, options] as const);
   const keys = fields.map(({ name }) => [`keys of ${name}`, keysOf(tables, name)] as const);
   return { ...rest, ...Object.fromEntries(named), ...Object.fromEntries(keys) };
 }
 
-/** What a field's keys are hashed by. */
+/** The seeds of a field's keys. */
 function keysOf(tables: readonly TableIdentity[], name: string): readonly string[] {
   const cells = tables.flatMap(({ singles, bags }) => [...singles, ...bags]);
   return cells.filter(({ field }) => field === name).map(({ seed }) => `seed ${seed}`);
 }
 
-/** The fields' order, and that of their keys. */
+/** The order of the fields, and of their keys. */
 const order = ({ fields, tables }: Value) => [fields.map(({ name }) => name), tables];
 
 /** Members that differ, at any depth. */

@@ -7,14 +7,14 @@ export type SpecPath = readonly (string | number)[];
 
 const COLUMNS = 120;
 
-/** The source of a spec, to be changed in places: what is not touched stays as it was written, comments too. */
+/** The source of a spec, to be edited: whatever is not touched stays as written, comments included. */
 export class SpecDocument {
   private readonly document: Document;
 
   /** @param source valid YAML, or a document that nothing else changes */
   constructor(source: string | Document) {
     this.document = typeof source === "string" ? specYaml(source) : source;
-    // A value that several places name is one of its own in each, so that one of them can be changed.
+    // Aliases are replaced by copies, so that one of several uses can be changed.
     visit(this.document, { Alias: (_, alias) => alias.resolve(this.document)?.clone() as never });
     visit(this.document, {
       Node: (_, node) => {
@@ -23,7 +23,7 @@ export class SpecDocument {
     });
   }
 
-  /** A document of its own with the same text. */
+  /** An independent document with the same text. */
   copy(): SpecDocument {
     return new SpecDocument(this.document.clone());
   }
@@ -34,12 +34,12 @@ export class SpecDocument {
     return isNode(node) ? node.toJS(this.document) : node;
   }
 
-  /** Puts a plain value at a place; maps on the way are made where they are missing. */
+  /** Sets a plain value at a place; missing maps on the way are created. */
   set(path: SpecPath, value: unknown): void {
     this.document.setIn(path, this.document.createNode(value));
   }
 
-  /** The same, written on one line as far as it fits. */
+  /** As `set`, written on one line if it fits. */
   setCompact(path: SpecPath, value: unknown): void {
     const node = this.document.createNode(value, { flow: true });
     this.document.setIn(path, node);
@@ -50,7 +50,7 @@ export class SpecDocument {
     this.document.deleteIn(path);
   }
 
-  /** Puts a comment above a member of a map. */
+  /** Adds a comment above a member of a map. */
   comment(path: SpecPath, text: string): void {
     const pair = this.pairAt(path);
     if (!pair || !isScalar(pair.key)) return;
@@ -64,14 +64,14 @@ export class SpecDocument {
     }
   }
 
-  /** Puts a comment at the top of the file. */
+  /** Adds a comment at the top of the file. */
   heading(text: string): void {
     const lines = text.split("\n").map((line) => ` ${line}`);
     const before = this.document.commentBefore;
     this.document.commentBefore = [...(before ? [before] : []), ...lines].join("\n");
   }
 
-  /** The places that a path with `*` for any key stands for, in the document's order. @see expandIn */
+  /** The places that a path with `*` for any key stands for, in document order. @see expandIn */
   expand(path: readonly string[]): SpecPath[] {
     return expandIn(this.get([]), path);
   }

@@ -3,7 +3,7 @@ import { parseSeconds } from "../schema/units.js";
 
 const MOST_SECONDS = 3650 * 86_400;
 
-/** A time as it is written in a spec (15m, 1d), in ms. @param positive 0 is none */
+/** A duration as written in a spec (15m, 1d), in ms. @param positive whether 0 is refused */
 export function milliseconds(path: string, given: string | number, problems: Problems, positive = false): number {
   const seconds = given === 0 || given === "0" ? 0 : parseSeconds(given);
   if (seconds !== undefined && seconds <= MOST_SECONDS && (seconds > 0 || !positive)) return Math.round(seconds * 1000);

@@ -12,7 +12,7 @@ import { checkFit, sized } from "./fit.js";
 import { givenOptions, withOwn } from "./own-options.js";
 import { checkPrecision } from "./precisions.js";
 
-/** What the table around an encoding gives it. */
+/** What an encoding needs to know about its table. */
 export interface EncodingContext {
   readonly name: string;
   readonly dim: number;
@@ -20,7 +20,7 @@ export interface EncodingContext {
   readonly seed: string;
   readonly path: string;
   readonly problems: Problems;
-  /** True of single weights that learn event by event, or in a linear part: other encodings and defaults. */
+  /** True for single weights that learn event by event, or in a linear part: they have other encodings and defaults. */
   readonly linear: boolean;
   readonly init: number;
 }
@@ -28,7 +28,7 @@ export interface EncodingContext {
 /** A table, or the encoding inside one. */
 export type EncodingSource = TableOptions & { readonly encoding?: string };
 
-/** Of a table's budget, what its admission filter gets at most where the spec does not say. */
+/** The share of a table's budget for its admission filter, at most, if the spec gives no capacity. */
 const FILTER_SHARE = 0.1;
 /** Options that some encodings have, beside those under their names. */
 const ONLY = {
@@ -37,7 +37,7 @@ const ONLY = {
   shards: ({ store }: AnyKind) => store,
 };
 
-/** Resolves what encodes a table's keys. Rows follow from the budget where they are not given. */
+/** Resolves the encoding of a table's keys. Rows follow from the budget if they are not given. */
 export function compileEncoding(source: EncodingSource, context: EncodingContext): EncodingSpec {
   const { name, dim, seed, path, problems, linear, init } = context;
   const encoding = source.encoding ?? usual.table;
@@ -60,7 +60,7 @@ export function compileEncoding(source: EncodingSource, context: EncodingContext
   return spec as EncodingSpec;
 }
 
-/** The options of the encoding's own kind, as far as they do not follow from its rows. */
+/** The options of the encoding's own kind that do not depend on its rows. */
 function ownCompiled(
   source: EncodingSource,
   base: EncodingBase,
@@ -113,7 +113,7 @@ function budgetOf({ budget }: EncodingSource, { path, problems }: EncodingContex
   return bytes;
 }
 
-/** How rows are kept, who gets one and who loses it: only what is not the default. */
+/** How rows are stored, admitted and evicted; defaults are left out. */
 function storage(
   source: EncodingSource,
   { lifecycle }: AnyKind,
@@ -150,7 +150,7 @@ function compileAdmission(
   return { occurrence_threshold: occurrence_threshold ?? 2, filter_capacity: filter_capacity ?? filterCells(budget) };
 }
 
-/** Cells of an admission filter where the spec does not say: as many as a tenth of the budget has room for, at most. */
+/** Cells of an admission filter if the spec gives none: limited to a tenth of the budget. */
 function filterCells(budget: number | undefined): number {
   const most = rowDefaults.filter_capacity;
   return budget === undefined

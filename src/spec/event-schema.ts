@@ -10,7 +10,7 @@ import type { ModelSpec } from "./schema.js";
 type Written = Pick<ModelSpec["events"], "format" | "schema" | "message">;
 type Compiled = Pick<EventFormat, "schema" | "message">;
 
-/** A schema as the compiled spec has it. */
+/** A schema in its compiled form. */
 export function compileSchema(written: Written, problems: Problems, path: string): Compiled {
   const { format, schema, message } = written;
   if (message !== undefined && (format !== "protobuf" || schema === undefined)) {
@@ -45,7 +45,7 @@ export interface KnownPaths {
   all(): string[];
 }
 
-/** The paths of events, where the spec has their schema. */
+/** The paths of events, if the spec has their schema. */
 export function knownPaths({ envelope, ...events }: EventFormat): KnownPaths | undefined {
   const known = pathsOfSchema(events);
   return known && envelope ? besideAttributes(known) : known;
@@ -61,7 +61,7 @@ function pathsOfSchema({ format, schema, message }: EventFormat): KnownPaths | u
   return { has: (path) => hasPath(type, path), all: () => pathsOf(type) };
 }
 
-/** CloudEvents have any attributes, and what a schema says within their data. */
+/** CloudEvents may have any attributes; their data have the paths of the schema. */
 function besideAttributes({ has, all }: KnownPaths): KnownPaths {
   const within = `${DATA}.`;
   return {

@@ -13,7 +13,7 @@ export interface ExpandedField {
   readonly path: string;
 }
 
-/** Expands ranges and resolves every field by itself, then checks the crosses. */
+/** Expands ranges and resolves every field on its own, then checks the crosses. */
 export function compileFields(spec: ModelSpec, sources: Sources, problems: Problems): ExpandedField[] {
   const fields = spec.fields.flatMap((source, i) => expandField(source, `fields[${i}]`, sources, problems));
   reportTwins(fields, problems);
@@ -62,7 +62,7 @@ function reportTwins(fields: readonly ExpandedField[], problems: Problems): void
   }
 }
 
-/** What a value means is the same to all that read it. */
+/** Reports fields of one source with different null values: a value must mean the same to all its readers. */
 function reportNulls(fields: readonly ExpandedField[], problems: Problems): void {
   const first = new Map<string, string>();
   for (const { field, path } of fields) {

@@ -6,11 +6,13 @@ import type { EncodingBase } from "../tables/spec.js";
 import type { EncodingContext, EncodingSource } from "./encodings.js";
 import { givenOptions, withOwn } from "./own-options.js";
 
-/** One store lies in one WebAssembly memory. */
+/** One store has one WebAssembly memory. */
 const STORE_BYTES = 2 ** 32;
 const MOST_ROWS = 2 ** 32 - 1;
 
-/** Gives an encoding of a fixed size its rows, as written or as many as the budget has room for, and what follows from them. */
+/**
+ * Sets the rows of an encoding with a fixed size, as written or as many as fit the budget, and what follows from them.
+ */
 export function sized(
   spec: EncodingBase,
   source: EncodingSource,
@@ -29,7 +31,7 @@ export function sized(
   return withRows(spec, source, given || budget === undefined ? spec.rows : mostRows(spec, source, budget));
 }
 
-/** The most rows with which an encoding takes no more than `budget` bytes; at least one. */
+/** The most rows with which an encoding stays within `budget` bytes; at least one. */
 function mostRows(spec: EncodingBase, source: EncodingSource, budget: number): number {
   let [fits, over] = [1, MOST_ROWS];
   while (fits + 1 < over) {
@@ -46,7 +48,7 @@ function withRows(spec: EncodingBase, source: EncodingSource, wanted: number): E
   return found ? withOwn({ ...spec, rows: found.rows }, found.own) : { ...spec, rows: wanted };
 }
 
-/** Refuses what cannot be built, and says what would fit. */
+/** Reports what cannot be built, and what would fit. */
 export function checkFit(spec: EncodingBase, budget: number | undefined, path: string, problems: Problems): void {
   const { encoding, rows, dim, optimizer, shards = 1 } = spec;
   const kind = kindOf(encoding);

@@ -111,7 +111,7 @@ export const CompiledGate = Type.Object(
   closed,
 );
 
-/** Resolves `gate`; nothing where it is not given. */
+/** Resolves `gate`; nothing if absent. */
 export function compileGate(
   written: Static<typeof Gate> | undefined,
   { fields, calibration }: Pick<CompiledSpec, "fields" | "calibration">,

@@ -3,8 +3,8 @@ import { xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "./compiled.js";
 
 /**
- * XXH64 (seed 0) of the canonical JSON's UTF-8 bytes, 16 hex digits: two models with this hash read events alike and learn alike. What is
- * only watched is left out: a run may go on with another gate, or other metrics.
+ * XXH64 (seed 0) of the canonical JSON's UTF-8 bytes, 16 hex digits: two models with this hash read events alike and
+ * learn alike. Gate and metrics are left out, since they do not affect learning: a run may continue with others.
  */
 export function specHash({ metrics: _, gate: __, ...learned }: CompiledSpec): string {
   return hex64(xxh64(canonicalJson(learned)));

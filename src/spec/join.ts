@@ -61,7 +61,7 @@ export const Join = Type.Object(
   { ...closed, description: "Events are impressions; their labels come from a stream of clicks." },
 );
 
-/** Resolves `join`; nothing where it is not given. */
+/** Resolves `join`; nothing if absent. */
 export function compileJoin(spec: ModelSpec, label: LabelSpec, problems: Problems): { join?: JoinSpec } {
   const written = spec.join;
   if (written === undefined) return {};
@@ -98,7 +98,7 @@ function compileLabels(
   return { events, ...ties, time, ...compileType(type) };
 }
 
-/** What a click names its impression by: an id, or the values of the join's key. */
+/** How a click refers to its impression: by an id, or by the values of the join's key. */
 function compileTies(
   { id, key: own }: Pick<NonNullable<ModelSpec["join"]>["clicks"], "id" | "key">,
   path: string,
@@ -118,7 +118,7 @@ function compileTies(
   return { id: null, key: own ?? key };
 }
 
-/** A click names its impression, and counts by when both were. */
+/** Clicks need an id or key for their impression, and both need a time. */
 function checkLabel({ id, key, time, soft }: LabelSpec, problems: Problems): void {
   if (id === null && key === undefined)
     problems.add("join", "impressions have no id", "add label.id: clicks name their impression by it; or join.key");
@@ -126,7 +126,7 @@ function checkLabel({ id, key, time, soft }: LabelSpec, problems: Problems): voi
   if (soft) problems.add("label.soft", "a joined label is a class", "remove it");
 }
 
-/** Which impression was the last one before a click is known when impressions have been read beyond it. */
+/** With a key, the last impression before a click is known once impressions beyond it have been read. */
 function checkKey(
   { key = [], conversions, correct }: NonNullable<ModelSpec["join"]>,
   { id }: LabelSpec,

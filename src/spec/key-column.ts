@@ -3,7 +3,7 @@ import { fromHex64 } from "../core/hash.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "./compiled.js";
 
-/** Where a batch has a field's key: which of its table's `singles` single keys of a row it is. */
+/** Where a batch has a field's key: its position among the `singles` single keys that a row of its table has. */
 export interface KeyColumn {
   readonly table: number;
   readonly cell: number;
@@ -29,7 +29,7 @@ export function keyColumn({ tables }: CompiledSpec, field: string): KeyColumn {
   throw new HashbrookError("internal", `no table embeds ${field}`);
 }
 
-/** u32[2 × rows], the halves of the field's keys, the lower one first; a view where its table has no other keys. */
+/** u32[2 × rows], the halves of the field's keys, the lower one first; a view if its table has no other keys. */
 export function keyHalves({ table, cell, singles }: KeyColumn, batch: KeyedBatch): Uint32Array {
   const keys = batch.keys(table);
   const all = new Uint32Array(keys.buffer, keys.byteOffset, 2 * keys.length);

@@ -14,7 +14,7 @@ export interface ValueKey {
 /**
  * The keys of a field's value, in every table that looks the field up.
  * @param values the value's text; for a cross one text per component; for buckets the bucket's index
- * @throws HashbrookError usage when there is no such field, it is not looked up in any table, or the number of values is wrong
+ * @throws HashbrookError usage if there is no such field, no table looks it up, or the number of values is wrong
  */
 export function keysOf(spec: CompiledSpec, name: string, values: readonly string[]): ValueKey[] {
   const field = spec.fields.find((candidate) => candidate.name === name);
@@ -36,8 +36,10 @@ export function keysOf(spec: CompiledSpec, name: string, values: readonly string
 }
 
 /**
- * The keys of one value of a field, in every table that looks the field up: XXH64 of its UTF-8 text by the cell's seed.
- * @param text the value's text; for a buckets field the bucket's index; "" = missing. A number field's key is of its name.
+ * The keys of one value of a field, in every table that looks the field up: XXH64 of its UTF-8 text with the cell's
+ * seed.
+ * @param text the value's text; for a buckets field the bucket's index; "" = missing. A number field's key is that of
+ * its name.
  */
 export function valueKeys(spec: CompiledSpec, field: string, text: string): ValueKey[] {
   return keysInTables(spec, field, (seed, kind) => xxh64(kind === "number" ? field : text, seed));

@@ -5,7 +5,7 @@ import type { ModelSpec } from "./schema.js";
 import type { Sources } from "./sources.js";
 import { compileTime } from "./time.js";
 
-/** Values of a label that may be positive. */
+/** Most values in a list of positive labels. */
 export const MOST_POSITIVES = 64;
 const THRESHOLD = /^>=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$/;
 
@@ -50,7 +50,7 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
   };
 }
 
-/** One positive, or a list: beside these any other label is a negative. */
+/** One positive value, or a list; with a list, any other label is a negative. */
 function compilePositives(
   written: NonNullable<NonNullable<ModelSpec["label"]>["positive"]>,
   problems: Problems,

@@ -1,7 +1,10 @@
 import type { Problems } from "../schema/problems.js";
 import type { LanesSpec } from "./compiled.js";
 
-/** Points of AUC that an update of so many events has cost, by its staleness: Globo's clicks of `bench/results/lanes.json`. */
+/**
+ * Measured cost, in points of AUC, of an update of so many events, by staleness (Globo's clicks,
+ * `bench/results/lanes.json`).
+ */
 const COSTS: readonly (readonly [events: number, costs: readonly [now: number, stale: number]])[] = [
   [512, [0.07, 0.3]],
   [2048, [0.36, 1.01]],
@@ -9,12 +12,12 @@ const COSTS: readonly (readonly [events: number, costs: readonly [now: number, s
   [32_768, [1.61, 3.28]],
   [65_536, [1.65, 3.35]],
 ];
-/** Points that are worth a word. */
+/** Points that deserve a warning. */
 const LEAST = 0.1;
 
 /**
- * What lanes were measured to cost: the points of AUC, at the largest size measured that is not above theirs, and the largest size
- * that costs less than 0.1 (no staleness). Null where that is what they have, or less.
+ * The measured cost of lanes: points of AUC at the largest measured size that does not exceed theirs, and the largest
+ * size that costs less than 0.1 (without staleness). Null if theirs is no larger than that.
  */
 export function costOfLanes({ count, round, staleness }: LanesSpec): {
   readonly measured: number;
@@ -27,7 +30,7 @@ export function costOfLanes({ count, round, staleness }: LanesSpec): {
   return { measured: found[0], points: found[1][staleness], free };
 }
 
-/** Says so where updates are larger than what costs nothing. */
+/** Warns if updates are larger than the largest size without a cost. */
 export function warnOfCost(lanes: LanesSpec, problems: Problems): void {
   const cost = costOfLanes(lanes);
   if (!cost) return;

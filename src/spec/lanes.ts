@@ -9,7 +9,7 @@ import type { CompiledSpec, CompiledTable, LanesSpec, TowerKind } from "./compil
 import { defaults } from "./defaults.js";
 import { warnOfCost } from "./lanes-cost.js";
 
-/** Lanes a spec may have: partitions of the topic that carries what they bring. */
+/** Most lanes of a spec: they are partitions of the topic that carries contributions. */
 const MOST_LANES = 64;
 /** Rows of a batch, at most. */
 const MOST_ROWS = 65536;
@@ -57,7 +57,7 @@ export const CompiledLanes = Type.Object(
   { additionalProperties: false },
 );
 
-/** What a spec may say of lanes. */
+/** The members of `train` that concern lanes. */
 interface Train {
   readonly batch?: number;
   readonly lanes?: number;
@@ -66,7 +66,9 @@ interface Train {
   readonly gradients?: string;
 }
 
-/** Rows of an update, and how lanes share them; without lanes nothing is said of them, so that specs keep their hash. */
+/**
+ * Rows of an update, and how lanes divide them; without lanes nothing is added, so that older specs keep their hash.
+ */
 export function compileBatch(
   { train = {} }: { readonly train?: Train },
   kind: TowerKind,
@@ -94,9 +96,9 @@ export function compileBatch(
 }
 
 /**
- * A spec that shares its updates out among lanes, as `train.lanes` would say.
- * @param onWarning is told what its size costs
- * @throws spec_invalid where it cannot; usage where it has other lanes
+ * A spec with its updates divided among lanes, as `train.lanes` would do.
+ * @param onWarning called with the warning about the cost of their size
+ * @throws spec_invalid if that is impossible; usage if it has a different number of lanes
  */
 export function withLanes(spec: CompiledSpec, lanes: number, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
   if (spec.lanes?.count === lanes) return spec;
@@ -139,7 +141,7 @@ function refuseLanes(kind: TowerKind, tables: readonly CompiledTable[], problems
   for (const table of tables) refuseTable(table, problems);
 }
 
-/** What needs to see every occurrence, or a network's run, in the fold. */
+/** Refuses tables that would need every occurrence of an id, or a network's run, in the fold. */
 function refuseTable(table: CompiledTable, problems: Problems): void {
   const path = `tables.${table.name}`;
   if (table.admission)

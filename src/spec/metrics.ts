@@ -17,7 +17,7 @@ export const Metrics = Type.Object(
 /** In a compiled spec. */
 export const CompiledMetrics = Type.Object({ group: Type.String({ minLength: 1 }) }, closed);
 
-/** Resolves `metrics`; nothing where it is not given. */
+/** Resolves `metrics`; nothing if absent. */
 export function compileMetrics(
   written: Static<typeof Metrics> | undefined,
   compiled: Pick<CompiledSpec, "fields" | "tables">,

@@ -15,10 +15,10 @@ export const nested = (of = "") =>
     },
   );
 
-/** What a spec may give. */
+/** The written form. */
 type NestedSource = boolean | readonly number[] | undefined;
 
-/** A table's prefixes; none where it is not nested, so that specs of before there was a choice keep their hash. */
+/** A table's prefixes; nothing if it is not nested, so that older specs keep their hash. */
 export function compileNested(
   spec: { readonly train?: { readonly nested?: NestedSource } },
   table: { readonly nested?: NestedSource },
@@ -38,7 +38,7 @@ export function compileNested(
   return below.length > 0 ? { nested: [...below, dim] } : {};
 }
 
-/** Why a kind of tower has no nested vectors; undefined where it has. */
+/** Why a kind of tower cannot have nested vectors; undefined if it can. */
 function refusal(kind: TowerKind): { readonly message: string; readonly hint: string } | undefined {
   const { learns, table } = towerOf(kind);
   if (table?.only?.dim === 1)
@@ -60,7 +60,7 @@ function powersBelow(dim: number): number[] {
   return powers;
 }
 
-/** What a compiled table says against itself, if anything. */
+/** What is inconsistent in a compiled table, if anything. */
 export function nestedDisagreement({ nested, cells, dim, padded_dim = dim }: CompiledTable): string | undefined {
   if (nested && (nested.at(-1) !== dim || nested.some((prefix, i) => i > 0 && prefix <= nested[i - 1])))
     return "has nested prefixes that do not ascend to its dim";

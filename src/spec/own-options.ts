@@ -2,7 +2,7 @@ import type { AnyGiven, AnyOwn } from "../encodings/kind.js";
 import type { EncodingBase } from "../tables/spec.js";
 import type { EncodingSource } from "./encodings.js";
 
-/** What a spec gives of the options of a kind's own. */
+/** The options of an encoding's own kind, as a spec gives them. */
 export function givenOptions(source: EncodingSource, kind: string): AnyGiven {
   return (source as Record<string, AnyGiven | undefined>)[kind] ?? {};
 }

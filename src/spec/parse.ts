@@ -11,8 +11,9 @@ import { readShape, type Shape } from "./shape.js";
 /**
  * Compiles the YAML text of a model spec.
  * @param file the name that messages begin with
- * @throws HashbrookError("spec_invalid") that lists everything wrong as `file:line:column: path: what`, with the mends as its hint
- * @param onWarning is told what the spec may say, but seldom means
+ * @throws HashbrookError("spec_invalid") that lists every problem as `file:line:column: path: what`, with the fixes as
+ * its hint
+ * @param onWarning called for everything a spec may say, but that is rarely meant
  */
 export function parseSpec(text: string, file: string, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
   const problems = new Problems(file);

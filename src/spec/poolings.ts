@@ -27,10 +27,10 @@ interface Source {
   readonly over: string;
 }
 
-/** The vectors of a batch lie in one memory: they may take so much of it. */
+/** The vectors of a batch are in one memory, and may take this much of it. */
 const VECTOR_BYTES = 2 ** 30;
 
-/** Resolves the poolings of a spec. The tables that come back lay out the items of the bags that are pooled. */
+/** Resolves the poolings of a spec. In the returned tables, the items of pooled bags are laid side by side. */
 export function compilePoolings(
   spec: ModelSpec,
   kind: TowerKind,
@@ -124,7 +124,7 @@ function cellOf(tables: readonly CompiledTable[], field: string) {
   return undefined;
 }
 
-/** Refuses vectors of a batch that would not fit, where a bag's items lie side by side. */
+/** Reports vectors that would not fit in a batch, if a bag's items are laid side by side. */
 export function checkVectors({ batch, tables }: CompiledSpec, problems: Problems): void {
   for (const { name, dim, cells } of tables) {
     const bytes = 4 * batch * dim * vectorCount(cells);
@@ -137,7 +137,7 @@ export function checkVectors({ batch, tables }: CompiledSpec, problems: Problems
   }
 }
 
-/** What a compiled spec's poolings say against its tables, if anything. */
+/** A contradiction between a compiled spec's poolings and its tables, if there is one. */
 export function poolingDisagreement({ poolings = [], tables, tower }: CompiledSpec): string | undefined {
   if (poolings.length > 0 && learnsByEvent(tower.kind)) return `${tower.kind} has a pooling`;
   for (const { over, query } of poolings) {

@@ -8,8 +8,9 @@ import type { OptimizerSpec } from "./compiled.js";
 type Precision = NonNullable<StoreSpec["precision"]>;
 
 /**
- * The precisions rows of `dim` weights can learn in beside f32. FTRL derives its weights from z, of which 8 bits are too few. A
- * scale of its own (int8, int4, int2) pays for several weights; fixed point (q2.13) is for single ones, whose range is known.
+ * The precisions besides f32 in which rows of `dim` weights can learn. FTRL derives its weights from z, for which 8
+ * bits are too few. A scale per row (int8, int4, int2) pays off only for several weights; fixed point (q2.13) is for
+ * single weights, whose range is known.
  */
 export function precisionsOf({ kind }: OptimizerSpec, dim: number): readonly Precision[] {
   if (dim === 1) return ["f16", "q2.13"];

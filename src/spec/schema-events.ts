@@ -29,7 +29,7 @@ export const Time = Type.Union(
 
 const value = Type.Union([text("A value."), Type.Number(), Type.Boolean()]);
 
-/** Which messages are meant, where they are of several kinds. */
+/** Which messages are meant, if there are several kinds. */
 export const messageType = (what: string) =>
   Type.Object(
     {

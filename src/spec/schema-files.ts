@@ -8,13 +8,13 @@ import type { ModelSpec } from "./schema.js";
 
 type Written = Pick<ModelSpec["events"], "format" | "schema">;
 
-/** Whether a schema is given by its text, not by the name of its file. */
+/** Whether a schema is given as text rather than as a file name. */
 const isText = ({ format, schema }: Written): boolean =>
   format === "protobuf" ? /[;{]/.test(schema!) : /^\s*[{["]/.test(schema!);
 
 /**
- * The spec with the texts of its schemas in place of the names of their files.
- * @param file the spec's: its folder is where theirs are looked for
+ * The spec with schema file names replaced by the files' texts.
+ * @param file the spec's path: schema paths are relative to its folder
  */
 export function withSchemas(spec: ModelSpec, file: string, problems: Problems): ModelSpec {
   const events = withSchema(spec.events, file, "events", problems);
@@ -40,7 +40,10 @@ function withSchema<T extends Written>(written: T, file: string, path: string, p
 
 const MOST_FILES = 1000;
 
-/** A .proto file with those that it imports, which are looked for beside it and in the folders above. @throws SchemaProblem, or where it is not there */
+/**
+ * A .proto file with its imports, which are looked for beside it and in the folders above. @throws SchemaProblem, also
+ * for a missing file
+ */
 function protoText(path: string): string {
   const texts = new Map<string, string>();
   const read = (file: string): void => {
@@ -52,7 +55,7 @@ function protoText(path: string): string {
       if (found === undefined) throw new SchemaProblem(`${basename(file)} imports "${name}", which is not there`);
       read(found);
     }
-    // Those that others import come first.
+    // Dependencies come first.
     texts.delete(file);
     texts.set(file, text);
   };

@@ -33,13 +33,13 @@ export const Wide = Type.Object(
   { ...closed, description: "A linear part beside the tower: one hashed table of single weights." },
 );
 
-/** What every pooling is told. */
+/** Options of every pooling. */
 const pooled = {
   query: text("The field whose vector asks: one key a row, in a table of the bag's dim."),
   over: text("The bag whose items are pooled."),
 };
 
-/** Every pooling, by its word: one, or a list. */
+/** Every pooling, by its name in a spec: one, or a list. */
 export const Poolings = Object.fromEntries(
   poolingKinds.map((kind) => {
     const { source, description } = poolingOf(kind);
@@ -51,7 +51,7 @@ export const Poolings = Object.fromEntries(
 type PoolingObject<K extends PoolingKind> = TObject<typeof pooled & (typeof poolings)[K]["source"]>;
 type PoolingSource<K extends PoolingKind> = TUnion<[PoolingObject<K>, TArray<PoolingObject<K>>]>;
 
-/** The knobs of every tower, by its word. */
+/** The options of every tower, by its name in a spec. */
 const TowerKnobs = Object.fromEntries(
   towerKinds.map((kind) => {
     const { source, description } = towerOf(kind);

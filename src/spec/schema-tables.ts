@@ -24,7 +24,7 @@ const only = <T extends TSchema>(schema: T, is: (kind: AnyKind) => unknown) =>
 const fixed = named(({ rows }) => rows === "fixed");
 const growing = named(({ rows }) => rows === "growing");
 
-/** Options of every encoding, with what is said of the kinds that have them. */
+/** Options shared by encodings, with notes on which kinds have them. */
 const options = {
   ...rows.options,
   rows: whole(
@@ -41,7 +41,7 @@ const options = {
   eviction: only(rows.options.eviction, ({ lifecycle }) => lifecycle),
 };
 
-/** The options of each kind's own, by its word. */
+/** The options of each kind's own, by its name in a spec. */
 function ownOptions(kinds: readonly EncodingKind[]): TProperties {
   const own = kinds.flatMap((kind) => {
     const { source, description, inner } = kindOf(kind);

@@ -107,7 +107,10 @@ const Train = Type.Object(
   { ...closed, description: "How it is learned." },
 );
 
-/** The shape of a model spec: the one source of `features/schema.json`, of the parser's checks and of the static type. */
+/**
+ * The shape of a model spec: the single source of `features/schema.json`, of the parser's checks and of the static
+ * type.
+ */
 export const specSchema = Type.Object(
   {
     name: text("The model's name.", { pattern: NAME }),

@@ -32,11 +32,13 @@ export interface Shape {
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
   readonly exclusiveMaximum?: number;
-  /** Not of JSON Schema: unknown keys pass (a field whose type is wrong: its other keys cannot be judged). */
+  /**
+   * Not part of JSON Schema: unknown keys are allowed (if a field's type is wrong, its other keys cannot be judged).
+   */
   readonly open?: boolean;
 }
 
-/** Errors of syntax that are told: later ones follow from the first, thousands of them where the file is none of YAML. */
+/** Syntax errors that are reported: later ones follow from the first, thousands of them if the file is not YAML. */
 const MOST_ERRORS = 3;
 const MOST_MESSAGE = 200;
 
@@ -109,7 +111,7 @@ class Reader {
     return this.readScalar(node, shape, path);
   }
 
-  /** The alternative a person had in mind: by kind of node, then by the word under `type`. */
+  /** The alternative that was probably meant: by kind of node, then by the value of `type`. */
   private choose(node: unknown, alternatives: readonly Shape[]): Shape {
     const kind = isMap(node) ? "object" : isSeq(node) ? "array" : "scalar";
     const fitting = alternatives.filter(
@@ -149,7 +151,9 @@ class Reader {
     return value;
   }
 
-  /** The property a key stands for and its shape; a misspelt key stands for its nearest neighbour, unless that is there too. */
+  /**
+   * The property of a key, and its shape; a misspelt key stands for its nearest neighbour, unless that is present, too.
+   */
   private property(key: string, shape: Shape, node: YAMLMap): [string, Shape | undefined] {
     const properties = shape.properties ?? {};
     if (Object.hasOwn(properties, key)) return [key, properties[key]];
@@ -256,7 +260,7 @@ function textProblem(value: string, { minLength = 0, pattern }: Shape): string |
   return undefined;
 }
 
-/** A text that may be a whole file, where the path was the wrong one. */
+/** A text for a message, shortened: it may be a whole file if a path was wrong. */
 function shortened(text: string, most = MOST_SHOWN): string {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }

@@ -31,12 +31,12 @@ type Written = Pick<
 >;
 type Type = NonNullable<ModelSpec["events"]["type"]>;
 
-/** Resolves what says which messages are meant; nothing where all are. */
+/** Resolves which messages are events; nothing if all are. */
 export function compileType(type: Type | undefined): { type?: MessageType } {
   return type ? { type: { from: type.from, is: [type.is].flat().map(String) } } : {};
 }
 
-/** Resolves `events`, or what else says how a line is written, at `path` of the spec. */
+/** Resolves `events`, or another description of how events are written, at `path` of the spec. */
 export function compileEvents(written: Written, problems: Problems, path = "events"): EventFormat {
   const { format, columns, header, separator } = written;
   const values = compileValues(written, problems, path);
@@ -91,7 +91,7 @@ function compileWithin({ format, within }: Written, problems: Problems, path: st
   return { within };
 }
 
-/** The values of a CloudEvent are its data. */
+/** The values of a CloudEvent are in its data. */
 function compileEnvelope(
   { format, within, envelope }: Written,
   problems: Problems,
@@ -109,7 +109,7 @@ function compileEnvelope(
   return { within: DATA, envelope };
 }
 
-/** How values are read; what changes nothing is left out, so that specs of before there was a choice keep their hash. */
+/** How values are read; defaults are left out, so that older specs keep their hash. */
 function compileValues(
   { format, null_values, numbers_as_strings }: Written,
   problems: Problems,
@@ -124,11 +124,11 @@ function compileValues(
   return { ...compileNulls(null_values), ...(numbers_as_strings ? { numbers_as_strings } : {}) };
 }
 
-/** Knows which sources of values (columns, paths, namespaces) an event has, and reports the others. */
+/** Knows which sources of values (columns, paths, namespaces) an event can have, and reports others. */
 export class Sources {
   private readonly events: EventFormat;
   private readonly problems: Problems;
-  /** Those that a schema says. */
+  /** Those of a schema. */
   private readonly known: KnownPaths | undefined;
 
   constructor(events: EventFormat, problems: Problems) {
@@ -165,7 +165,7 @@ export class Sources {
   }
 }
 
-/** Events that are told by their type say it where they can. */
+/** Reports a `type` in a format that cannot have one, or at an unknown path. */
 export function checkType({ format, type }: EventFormat, sources: Sources, problems: Problems): void {
   if (!type) return;
   sources.check(type.from, "events.type.from");

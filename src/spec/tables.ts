@@ -17,7 +17,7 @@ const WIDE = "wide";
 export const BIAS = "(bias)";
 type Salt = "table" | "field";
 
-/** The tables that embed fields, in the order their first fields come in the spec. */
+/** The tables that embed fields, ordered by their first field in the spec. */
 export function compileTables(
   spec: ModelSpec,
   kind: TowerKind,
@@ -51,7 +51,7 @@ interface Part {
   readonly fields: readonly ExpandedField[];
 }
 
-/** The tables that a table of the spec becomes: itself, where no encoding makes one for each field of it. */
+/** The tables that a table of the spec becomes: usually itself; some encodings make one per field. */
 function tablesOf(name: string, source: TableSource, all: readonly ExpandedField[], problems: Problems): Part[] {
   const fields = all.filter(({ table }) => table === name);
   const { dim = defaults.table.dim } = source;
@@ -64,11 +64,11 @@ function tablesOf(name: string, source: TableSource, all: readonly ExpandedField
   return [{ name, source, fields }];
 }
 
-/** What a table is a part of. */
+/** The table of the spec that a compiled table is part of. */
 interface Whole {
   readonly spec: ModelSpec;
   readonly kind: TowerKind;
-  /** How many fields have a table. */
+  /** Number of fields that have a table. */
   readonly embedded: number;
 }
 
@@ -92,7 +92,10 @@ function compileTable(part: Part, path: string, whole: Whole, problems: Problems
   return { ...compileEncoding(source, context), role: "embedding", ...cells, ...prefixes };
 }
 
-/** Equal values of two fields are one row: an item's 3 and a category's. A cross's key is of several values, and meets no other's. */
+/**
+ * Warns if equal values of two fields share a row: the 3 of an item and the 3 of a category. A cross's key combines
+ * several values and collides with no other.
+ */
 function warnOfSharedKeys(fields: readonly CompiledField[], path: string, problems: Problems): void {
   const names = fields.filter((field) => !("of" in field)).map(({ name }) => name);
   if (names.length < 2) return;
@@ -171,7 +174,7 @@ function identity(
 
 const tableSeedOf = (name: string, seed: bigint): bigint => xxh64(name, seed);
 
-/** Are these the seeds that the table's and fields' names give? */
+/** Whether a table's seeds are those that follow from its name and its fields' names. */
 export function hasOwnSeeds(table: CompiledTable, seed: number): boolean {
   const tableSeed = tableSeedOf(table.name, BigInt(seed));
   const salted = (cell: CompiledCell): boolean => fromHex64(cell.seed) === xxh64(cell.field, tableSeed);

@@ -4,10 +4,10 @@ import type { TimeSpec } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import type { Time } from "./schema-events.js";
 
-/** Minutes that a zone may be away from UTC, at most. */
+/** The largest UTC offset of a zone, in minutes. */
 export const MOST_ZONE = 23 * 60 + 59;
 
-/** Resolves where a time is, in what unit, and in what zone, at `path` of the spec. */
+/** Resolves the source of a time, its unit and its zone, at `path` of the spec. */
 export function compileTime(written: Static<typeof Time>, problems: Problems, path: string): TimeSpec {
   const time = typeof written === "string" ? { from: written } : written;
   const zone = time.zone === undefined ? 0 : zoneOf(time.zone, problems, `${path}.zone`);
