@@ -16,44 +16,44 @@ import { SliceIndex } from "./slice-index.js";
 const KEYS = "calibration/keys";
 const SLICES = "calibration/slices";
 const NAMES = "calibration/names";
-/** A slice's name has at most so many characters. */
+/** Longest name of a slice, in characters. */
 const MOST_NAME = 64;
-/** f64 a slice that a replica is told beside its curve: `Totals`. */
+/** Number of f64 per slice that a replica gets beside its curve: `Totals`. */
 const TOTALS = 5;
 
-/** How a slice's predictions have done lately. */
+/** How well a slice's recent predictions were calibrated. */
 export interface SliceReport {
-  /** The field's value (its key as 16 hex digits where the value is not known); null: all events. */
+  /** The field's value (its key as 16 hex digits if the value is not known); null: all events. */
   readonly slice: string | null;
-  /** Events, those of `half_life` events ago counting half. */
+  /** Number of events, decayed: those of `half_life` events ago count half. */
   readonly events: number;
   /** Positives among them, weighted. */
   readonly actual: number;
   /** Sum of raw probabilities ÷ positives; null without positives. */
   readonly raw: number | null;
-  /** The same of calibrated ones. */
+  /** The same for calibrated probabilities. */
   readonly calibrated: number | null;
 }
 
 /**
- * Learns from scores told before their events were learned how probable a click really is at a score, over all events and for
- * values of a field; and corrects scores by it. Its curves follow from its sums alone: what is counted, not when it was asked.
+ * Learns from progressive scores how probable a click really is at a score, over all events and for values of a field, and
+ * corrects scores accordingly. Its curves depend on its sums alone, not on when they were requested.
  */
 export class Calibrator {
   private readonly spec: CalibrationSpec;
   private readonly growth: number;
   private readonly valueAt: ValueAt;
-  /** Where a batch has the field's key; null: all events share a curve. */
+  /** Where a batch has the field's key; null: all events share one curve. */
   private readonly column: KeyColumn | null;
   private readonly index: SliceIndex;
   private names: string[] = [];
-  /** Of values that have no slice yet. */
+  /** Texts of values that have no slice yet. */
   private named = new Map<bigint, string>();
-  /** Sums by slice; of a replica there are none. */
+  /** Sums by slice; none in a replica. */
   private slices: Slice[] = [new Slice()];
-  /** By slice; undefined: follows from its sums when it is asked for. */
+  /** Curves by slice; undefined: computed from the sums on demand. */
   private curves: (Curve | undefined)[] = [];
-  /** Of a replica: what the trainer told of its slices. */
+  /** In a replica: the trainer's totals of its slices. */
   private told: readonly Totals[] | null = null;
 
   private constructor(spec: CalibrationSpec, column: KeyColumn | null) {
@@ -64,7 +64,7 @@ export class Calibrator {
     this.index = new SliceIndex(spec.slices ?? 0);
   }
 
-  /** null where the spec asks for none. */
+  /** null if the spec has no calibration. */
   static of(spec: CompiledSpec): Calibrator | null {
     const { calibration } = spec;
     if (!calibration) return null;
@@ -84,8 +84,8 @@ export class Calibrator {
 
   /**
    * Counts events that were scored before they were learned.
-   * @param calibrated what `apply` gave of the logits
-   * @param seen rows learned in an earlier pass: their scores tell what is remembered, and are left out
+   * @param calibrated the result of `apply` for the logits
+   * @param seen rows learned in an earlier pass: their scores reflect memorisation, and are left out
    */
   learn(logits: Float32Array, calibrated: Float32Array, batch: Batch, seen: readonly Span[] = []): void {
     const { labels, weights } = batch;
@@ -109,7 +109,7 @@ export class Calibrator {
     this.named.clear();
   }
 
-  /** The rows whose values have no slice yet, though there is room for more: their values' texts give slices their names. */
+  /** The rows whose values have no slice yet although there is room for more: the values' texts become the slices' names. */
   unnamed(batch: Batch): number[] {
     const keys = this.keysOf(batch);
     if (this.index.full) return [];
@@ -118,13 +118,13 @@ export class Calibrator {
     );
   }
 
-  /** Tells the text of a row's value, before the row is learned. */
+  /** Gives the text of a row's value, before the row is learned. */
   name(batch: Batch, row: number, text: string): void {
     const { table, cell, singles } = this.column!;
     this.named.set(batch.keys(table)[row * singles + cell], text.slice(0, MOST_NAME));
   }
 
-  /** How every slice does, that of all events first. */
+  /** The calibration of every slice, that of all events first. */
   report(): SliceReport[] {
     const { keys } = this.index;
     const totals = this.told ?? this.slices.map((slice) => slice.totals);
@@ -159,7 +159,7 @@ export class Calibrator {
     this.curves = [];
   }
 
-  /** What a replica needs: the curves, and what there is to tell of slices. */
+  /** What a replica needs: the curves, and the totals of the slices. */
   snapshot(): CalibrationState {
     const { keys } = this.index;
     const curves = Array.from({ length: keys.length + 1 }, (_, slice) => this.curveOf(slice));
@@ -173,7 +173,7 @@ export class Calibrator {
     };
   }
 
-  /** True for what a calibrator of this spec tells. */
+  /** Whether a state comes from a calibrator of this spec. */
   fits({ keys, names, lengths, values, totals }: CalibrationState): boolean {
     const slices = keys.length + 1;
     const floats = lengths.reduce((sum, length) => sum + length, 0);
@@ -182,7 +182,7 @@ export class Calibrator {
     return floats === values.length && totals.length === slices * TOTALS && lengths.every((length) => length % 2 === 0);
   }
 
-  /** Takes what a trainer's calibrator told, as a replica does. */
+  /** Takes over the state of a trainer's calibrator, as a replica does. */
   use({ keys, names, lengths, values, totals }: CalibrationState): void {
     this.index.restore(keys);
     this.names = [...names];
@@ -197,7 +197,7 @@ export class Calibrator {
     });
   }
 
-  /** The slice that an event of this key counts in beside that of all; a new one where there is room. */
+  /** The slice in which an event with this key counts beside that of all events; a new one if there is room. */
   private sliceOf(low: number, high: number): Slice | undefined {
     const slice = this.index.find(low, high, true);
     if (slice === 0) return undefined;
@@ -219,7 +219,7 @@ export class Calibrator {
     return curve;
   }
 
-  /** u32[2 × rows], the halves of the field's keys; empty where there is no field. */
+  /** u32[2 × rows], the halves of the field's keys; empty if there is no field. */
   private keysOf(batch: Batch): Uint32Array {
     return this.column ? keyHalves(this.column, batch) : NO_KEYS;
   }

@@ -1,13 +1,13 @@
 /**
- * How a calibrated logit follows from a raw one; never falling, finite for what is finite. Isotonic: knots, `x` and `y` side by
- * side, ascending, with straight lines between them and slope 1 beyond; none: as it is. Platt: a and b of a·x + b.
+ * Maps raw logits to calibrated ones; monotonic, and finite for finite input. Isotonic: knots, `x` and `y` interleaved,
+ * ascending, with linear interpolation between them and slope 1 outside; no knots: identity. Platt: a and b of a·x + b.
  */
 export type Curve = Float32Array;
 
 /** The curve's value at a logit. */
 export type ValueAt = (curve: Curve, logit: number) => number;
 
-/** y at x, straight between two knots. */
+/** Linear interpolation between knots. */
 export function valueOfKnots(curve: Curve, x: number): number {
   const end = curve.length - 2;
   if (end < 0) return x;
@@ -23,7 +23,7 @@ export function valueOfKnots(curve: Curve, x: number): number {
   return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
 }
 
-/** a·x + b; x where there is no curve yet. */
+/** a·x + b; x if there is no curve yet. */
 export function valueOfLine(curve: Curve, x: number): number {
   return curve.length === 0 ? x : curve[0] * x + curve[1];
 }

@@ -2,12 +2,12 @@ import { ln, logistic } from "../metrics/kernel.js";
 import type { Curve } from "./curve.js";
 import type { Point } from "./slice.js";
 
-/** What is known before any event: a logit is within half a unit (1 / sqrt(4)) of where it would be without this slice. */
+/** The prior: a logit is within half a unit (1 / sqrt(4)) of where it would be without this slice. */
 export const PRIOR = 4;
-/** Of f32: a knot's logit is no farther from zero. */
+/** Largest absolute logit of a knot, for f32. */
 const FARTHEST = 30;
 
-/** Neighbours that share one value: those from `from` up to, not including, `to`. */
+/** Neighbours that share one value: from `from` up to, not including, `to`. */
 export interface Pool {
   readonly from: number;
   readonly to: number;
@@ -15,7 +15,9 @@ export interface Pool {
   readonly weight: number;
 }
 
-/** Isotonic regression: the never falling values of least squared distance, by pooling adjacent violators (Ayer et al. 1955). */
+/**
+ * Isotonic regression: the non-decreasing values of least squared distance, by pooling adjacent violators (Ayer et al. 1955).
+ */
 export function poolAdjacentViolators(values: readonly number[], weights: readonly number[]): Pool[] {
   const pools: Pool[] = [];
   values.forEach((value, i) => {
@@ -36,9 +38,9 @@ export function poolAdjacentViolators(values: readonly number[], weights: readon
 }
 
 /**
- * Isotonic calibration (Zadrozny and Elkan 2002) of few events as well as of many: a slice's curve is the one it is part of,
- * moved by what the slice's positives say together, then cell by cell by what theirs say, each as far as its events weigh more
- * than the prior. Knots are the logits of the pools' mean probabilities, so that between them scores keep their order.
+ * Isotonic calibration (Zadrozny and Elkan 2002) that also works with few events. A slice's curve starts as its parent's, is
+ * shifted by the overall evidence of the slice's positives, then cell by cell, each to the degree that its events outweigh the
+ * prior. Knots are the logits of the pools' mean probabilities, so that scores between them keep their order.
  * @param whole the curve this slice is part of
  */
 export function isotonic(points: readonly Point[], whole: (logit: number) => number, prior = PRIOR): Curve {
@@ -57,7 +59,7 @@ export function isotonic(points: readonly Point[], whole: (logit: number) => num
   );
 }
 
-/** How far all logits are off together. */
+/** The shift common to all logits. */
 function offsetOf(points: readonly Point[], whole: (logit: number) => number, prior: number): number {
   let [events, positive, predicted] = [0, 0, 0];
   for (const point of points) {

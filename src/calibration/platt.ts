@@ -3,14 +3,15 @@ import type { Curve } from "./curve.js";
 import { PRIOR } from "./isotonic.js";
 import type { Point } from "./slice.js";
 
-/** The least slope: a curve never falls, and does not make all scores one. */
+/** The smallest slope: the curve must increase, and must not make all scores equal. */
 const FLATTEST = 0.05;
 const MOST_STEPS = 50;
 const NEAR = 1e-10;
 
 /**
- * Platt scaling (Platt 1999): the logistic regression of labels on logits, two parameters. A slice begins at the line it is part
- * of; slope and height (at the slice's mean logit) leave it as far as the slice's events weigh more than the prior.
+ * Platt scaling (Platt 1999): the logistic regression of labels on logits, with two parameters. A slice starts from its
+ * parent's line; slope and height (at the slice's mean logit) depart from it to the degree that the slice's events outweigh the
+ * prior.
  * @param whole the line this slice is part of
  */
 export function platt(points: readonly Point[], whole: Curve, prior = PRIOR): Curve {
@@ -28,13 +29,13 @@ export function platt(points: readonly Point[], whole: Curve, prior = PRIOR): Cu
   return Float32Array.of(a + slope, b + height - slope * mean);
 }
 
-/** A step towards the least loss, at most 1 in each direction. */
+/** A Newton step, at most 1 in each direction. */
 function newton(
   points: readonly Point[],
   { a, b, mean }: { a: number; b: number; mean: number },
   { slope, height, prior }: { slope: number; height: number; prior: number },
 ): { slope: number; height: number } {
-  // Gradient and Hessian of the log likelihood; what is added to the diagonal keeps one point from being a line.
+  // Gradient and Hessian of the log likelihood; the term added to the diagonal keeps it regular for a single point.
   let [gs, gh, ss, sh, hh] = [-prior * slope, -prior * height, prior + 1e-9, 0, prior + 1e-9];
   for (const { logit, events, positive } of points) {
     const p = logistic(a * logit + b);

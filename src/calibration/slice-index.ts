@@ -1,14 +1,14 @@
-/** Which slice a key has: number 0 is that of all events, which also stands for values without one of their own. */
+/** Maps keys to slices: number 0 is that of all events, also for values without one of their own. */
 export class SliceIndex {
   private readonly most: number;
   private readonly mask: number;
   private readonly slots: Uint16Array;
   /** u32[2 × slices], low half first: keys in the order they came. */
   private readonly halves: Uint32Array;
-  /** Slices of values. */
+  /** Number of slices of values. */
   size = 0;
 
-  /** @param most slices of values */
+  /** @param most largest number of slices of values */
   constructor(most: number) {
     const room = 2 ** Math.ceil(Math.log2(2 * most + 2));
     this.most = most;
@@ -17,7 +17,7 @@ export class SliceIndex {
     this.halves = new Uint32Array(2 * most);
   }
 
-  /** The slice of a key given as two halves; with `add` a new one where there is room for it. */
+  /** The slice of a key given as two halves; with `add` a new one if there is room. */
   find(low: number, high: number, add: boolean): number {
     const { halves, slots, mask } = this;
     for (let at = (low ^ high) & mask; ; at = (at + 1) & mask) {
@@ -27,7 +27,7 @@ export class SliceIndex {
     }
   }
 
-  /** True where no key gets a slice any more. */
+  /** True if no further key can get a slice. */
   get full(): boolean {
     return this.size === this.most;
   }
@@ -37,7 +37,7 @@ export class SliceIndex {
     return new BigUint64Array(this.halves.slice(0, 2 * this.size).buffer);
   }
 
-  /** Holds these keys and no others. */
+  /** Replaces its content by these keys. */
   restore(keys: BigUint64Array): void {
     this.slots.fill(0);
     this.size = 0;

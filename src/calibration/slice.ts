@@ -1,28 +1,31 @@
 import { ln } from "../metrics/kernel.js";
 
-/** Cells of the logit, each this wide; those at the ends take what lies beyond. */
+/** The logit's range is divided into cells of this width; the outermost include everything beyond. */
 const LEAST = -12;
 const WIDTH = 0.25;
 export const CELLS = 96;
 
-/** f64 in front of the cells: what an event weighs now, then sums of `Totals`. */
+/** f64 before the cells: the current weight of an event, then the sums of `Totals`. */
 const [SCALE, EVENTS, WEIGHT, POSITIVE, PREDICTED, CALIBRATED] = [0, 1, 2, 3, 4, 5];
 const HEAD = 6;
-/** f64 a cell: sums of weight, of weight × label and of weight × probability. */
+/** f64 per cell: sums of weight, of weight × label and of weight × probability. */
 const CELL = 3;
-/** f64 of a slice. */
+/** f64 per slice. */
 export const SLICE = HEAD + CELLS * CELL;
-/** What an event weighs is brought back to 1 when it has grown to this. */
+/** Weights are rescaled when an event's weight has grown to this. */
 const LARGE = 2 ** 40;
 
-/** Events of about one logit: that of their mean probability, how many, and how many of them were positive (in events of the slice's mean weight). */
+/**
+ * Events with similar logits: the logit of their mean probability, their number, and how many were positive (in units of the
+ * slice's mean weight).
+ */
 export interface Point {
   readonly logit: number;
   readonly events: number;
   readonly positive: number;
 }
 
-/** An event as a calibrator counts it: its probabilities were told before anything learned it. */
+/** An event as a calibrator counts it, with probabilities predicted before it was learned. */
 export interface Counted {
   readonly logit: number;
   readonly label: number;
@@ -31,21 +34,21 @@ export interface Counted {
   readonly calibrated: number;
 }
 
-/** Sums over a slice's events; an event of `half_life` events ago counts half. */
+/** Sums over a slice's events, decayed: an event of `half_life` events ago counts half. */
 export interface Totals {
   readonly events: number;
   /** Of weights. */
   readonly weight: number;
   /** Of weight × label. */
   readonly positive: number;
-  /** Of weight × probability, before calibration and after it. */
+  /** Of weight × probability, before and after calibration. */
   readonly predicted: number;
   readonly calibrated: number;
 }
 
 /**
- * What is known of a slice, in bounded memory: how many events had which logit, and how many of them were positive. Later events
- * weigh more, by a factor each, which is the same as earlier ones counting less; so the state does not depend on batches.
+ * The statistics of a slice, in bounded memory: a histogram of logits with the positives in each cell. Instead of decaying
+ * earlier events, later ones weigh more by a constant factor each, so the state does not depend on batch boundaries.
  */
 export class Slice {
   /** f64[SLICE]: the state. */
@@ -55,7 +58,7 @@ export class Slice {
     this.data = data;
   }
 
-  /** @param growth what the next event weighs more than this one */
+  /** @param growth factor by which the next event weighs more than this one */
   count({ logit, label, weight, predicted, calibrated }: Counted, growth: number): void {
     const { data } = this;
     const scale = data[SCALE];
@@ -74,7 +77,7 @@ export class Slice {
     if (data[SCALE] > LARGE) this.shrink();
   }
 
-  /** The cells that have events, in the order of their logits. */
+  /** The cells with events, in the order of their logits. */
   points(): Point[] {
     const { data } = this;
     const unit = data[WEIGHT] / data[EVENTS];

@@ -11,7 +11,7 @@ import type { Table } from "../tables/table.js";
 import { kindOf, ownOptions } from "./index.js";
 
 /**
- * Makes an encoding with nothing learned.
+ * Creates an untrained encoding.
  * @throws HashbrookError table_full when its first rows do not fit
  */
 export function createEncoding(spec: EncodingBase, options: EncodingOptions): Promise<Encoding> {
@@ -19,7 +19,7 @@ export function createEncoding(spec: EncodingBase, options: EncodingOptions): Pr
 }
 
 /**
- * Makes table `tableIndex` of a model, with nothing learned, for batches laid out by `layout`.
+ * Creates table `tableIndex` of a model, untrained, for batches laid out by `layout`.
  * @throws HashbrookError table_full when its first rows do not fit
  */
 export async function createTable(
@@ -33,7 +33,7 @@ export async function createTable(
   return padded_dim > dim ? new PaddedTable(table, paddedRows(layout.capacity)) : table;
 }
 
-/** Its rows, as long as they are. */
+/** Its unpadded rows. */
 async function createRows(
   model: CompiledSpec,
   tableIndex: number,

@@ -10,7 +10,7 @@ import { lowDim } from "./low_dim/spec.js";
 import { multiHash } from "./multi_hash/spec.js";
 import { shared } from "./shared/spec.js";
 
-/** Every encoding, by the word that a spec names it with. */
+/** Every encoding, by its name in a spec. */
 export const encodings = {
   hash,
   exact,
@@ -25,17 +25,17 @@ export const encodings = {
 export type EncodingKind = keyof typeof encodings;
 export const encodingKinds = Object.keys(encodings) as EncodingKind[];
 
-/** A table's encoding where a spec names none, and that of the linear part beside a tower. */
+/** The default encoding of tables, and that of the linear part beside a tower. */
 export const usual = { table: "exact", wide: "hash" } as const satisfies Record<string, EncodingKind>;
 
-/** What there is to know of a kind. */
+/** The description of a kind. */
 export const kindOf = (kind: string): AnyKind => encodings[kind as EncodingKind];
 
-/** The kinds of which something is true, in the order of the registry. */
+/** The kinds that satisfy a predicate, in the order of the registry. */
 export const kindsThat = (is: (kind: AnyKind) => unknown): EncodingKind[] =>
   encodingKinds.filter((kind) => is(kindOf(kind)));
 
-/** The kinds with no encoding inside: those that may be inside another. */
+/** The kinds without a nested encoding, which can be nested themselves. */
 export const plainKinds = kindsThat(({ inner }) => !inner);
 
 type Registry = typeof encodings;
@@ -50,7 +50,7 @@ type OwnOptions = {
 };
 type Inside<K> = K extends { readonly inner: Inner<infer I> } ? { readonly [P in I]: EncodingSpec } : unknown;
 
-/** What turns keys into vectors: a table without the cells that use it. Of the kinds' own options, its kind's are there. */
+/** How keys become vectors: a table without its cells. Includes the options of its own kind. */
 export type EncodingSpec = EncodingBase & { readonly encoding: EncodingKind } & OwnOptions;
 
 /** The options of an encoding's own kind. */
@@ -58,7 +58,7 @@ export function ownOptions(spec: EncodingBase): AnyOwn {
   return (spec as unknown as Record<string, AnyOwn>)[spec.encoding] ?? {};
 }
 
-/** Bytes an encoding takes when it is full: rows with their optimizer's state, index, sketch, decoder. */
+/** Bytes of an encoding when it is full: rows with optimizer state, index, sketch, decoder. */
 export function encodingBytes(spec: EncodingBase): number {
   return kindOf(spec.encoding).bytes(ownOptions(spec), spec, encodingBytes);
 }

@@ -1,11 +1,11 @@
 import type { Problems } from "../schema/problems.js";
 import type { EncodingBase } from "../tables/spec.js";
 
-/** Floats of a row where a key's vector is made of rows of `parts` parts: a part of it side by side, else all. */
+/** Floats per row if a key's vector consists of `parts` rows: a fraction of it if they are concatenated, else all. */
 export const partDim = ({ dim }: EncodingBase, sideBySide: boolean, parts: number): number =>
   sideBySide ? Math.max(1, Math.floor(dim / parts)) : dim;
 
-/** Refuses rows side by side that do not make a vector. `other`: the combination that could. */
+/** Reports concatenated rows that do not add up to a vector. `other`: the combination that would work. */
 export function checkParts(
   parts: number,
   other: string,

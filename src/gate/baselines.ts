@@ -2,14 +2,14 @@ import type { GateBound, GateSpec } from "../spec/compiled.js";
 import type { Breach } from "./gate.js";
 import { type Kind, kinds, type Readings, type Signal } from "./signals.js";
 
-/** What is infinite, as JSON can say it: of predictions without one positive. */
+/** Stands for infinity in JSON: calibration of predictions without a positive. */
 export const LARGEST = Number.MAX_VALUE;
-/** Windows, mean and variance of a signal. */
+/** Per signal: windows, mean, variance. */
 const EACH = 3;
-/** Windows that are remembered, about: each weighs at least 1 ÷ this. */
+/** Approximate number of windows that are remembered: each new one weighs at least 1 ÷ this. */
 const MEMORY = 50;
 
-/** What signals were in the windows that were as they should be. */
+/** The usual values of signals, from windows without breaches. */
 export class Baselines {
   /** f64[signals × 3]: windows, mean, variance between windows. */
   readonly data: Float64Array<ArrayBuffer>;
@@ -25,7 +25,7 @@ export class Baselines {
   }
 
   /**
-   * Takes a window in: moving mean and variance, plain ones at first. Before half of the warm-up there are none: to a new model all ids
+   * Adds a window: moving mean and variance, ordinary ones at first. Not before half of the warm-up: for a new model all ids
    * are new, and its predictions poor.
    */
   learn({ values, counts }: Readings): void {
@@ -42,13 +42,13 @@ export class Baselines {
     }
   }
 
-  /** A signal is learned anew. */
+  /** Starts learning a signal again. */
   forget(name: string): void {
     const i = this.signals.findIndex((signal) => signal.name === name);
     if (i >= 0) this.data.fill(0, EACH * i, EACH * (i + 1));
   }
 
-  /** Mean and spread of every number so far, side by side; NaN before there are any. */
+  /** Mean and spread of every number so far, interleaved; NaN before there are any. */
   usual(): number[] {
     return this.signals.flatMap(({ kind }, i) => {
       if (kind !== "mean" && kind !== "spread") return [];
@@ -57,8 +57,8 @@ export class Baselines {
   }
 
   /**
-   * What is out of bounds: of those given, in whole windows; else of those learned.
-   * @param part how much of a window there is: less of it varies more
+   * Signals out of bounds: given bounds apply to whole windows, learned ones otherwise.
+   * @param part the completed fraction of the window: the smaller, the larger the variance
    */
   breaches(found: Readings, part: number): Breach[] {
     const breaches: Breach[] = [];
@@ -88,7 +88,7 @@ export class Baselines {
   }
 }
 
-/** Whether a value lies outside of a bound; null: there is none. */
+/** Whether a value is outside of a bound; null: there is none. */
 export function isOutside(value: number, bound: GateBound | null | undefined): boolean {
   return value < (bound?.least ?? value) || value > (bound?.most ?? value);
 }

@@ -5,26 +5,26 @@ import { xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { KindName, Readings, Signal } from "./signals.js";
 
-/** Bits that tell which ids of a field earlier windows had: 4 KiB. Ids that fall on a bit of another count as known. */
+/** A 4 KiB bitmap of the ids that earlier windows had, per field; ids that share a bit with one of them count as known. */
 const BITS = 1 << 15;
 const WORDS = BITS / 32;
-/** A window forgets one word in so many that it did not see again: ids are known for about so many windows. */
+/** A window clears one word in this many if its ids were not seen again: ids are remembered for about this many windows. */
 const FORGETS = 64;
-/** Rows of a window that are looked at, about. */
+/** Approximate number of rows per window that are examined. */
 const ROWS = 128;
-/** A number further from its mean than so many of its deviations enters as that far. */
+/** A number is clipped to this many deviations from its mean. */
 const FARTHEST = 10;
 
-/** Ids of a field that are new together: fewer are an hour that has come, or a campaign. */
+/** Distinct new ids of a field: fewer may be due to the time of day, or a campaign. */
 const FEW_IDS = 30;
-/** Clocks and counters vary little beside their mean, and move on. */
+/** Clocks and counters vary little relative to their mean, and keep moving. */
 const CLOCK = 0.05;
 
 interface Counts {
   readonly missing: number;
   readonly values: number;
   readonly unseen: number;
-  /** Different ones of these. */
+  /** Distinct ones among these. */
   readonly fresh: number;
 }
 
@@ -37,24 +37,27 @@ interface KeyField {
   readonly high: number;
 }
 
-/** f64 a field: missing, values, unseen, different ones of these; of a number: values, sum and sum of squares of distances from an origin, and the origin. */
+/**
+ * f64 per field: missing, values, unseen, distinct unseen; for a number: values, sum and sum of squares of distances from an
+ * origin, and the origin.
+ */
 const SUMS = 4;
 
-/** Counts what fields have in a window: missing values, ids that are new, and the mean and spread of numbers. */
+/** Field statistics of a window: missing values, new ids, and the mean and spread of numbers. */
 export class FieldWatch {
-  /** By field; the rows looked at come first. */
+  /** By field, preceded by the number of rows examined. */
   readonly sums: Float64Array<ArrayBuffer>;
-  /** Bits of ids that earlier windows had, and those of this one; by field that has ids. */
+  /** Bits of ids of earlier windows, and those of this one; per field with ids. */
   readonly known: Uint32Array<ArrayBuffer>;
   readonly current: Uint32Array<ArrayBuffer>;
   private readonly keys: readonly KeyField[];
-  /** By table: where in a row the halves of each field's key are, and its missing value's. */
+  /** By table: positions in a row of the halves of each field's key, and the halves of its missing value's key. */
   private readonly columns: readonly { readonly cells: Uint32Array; readonly missing: Uint32Array }[];
-  /** Of so many rows one is looked at. */
+  /** One row in this many is examined. */
   private readonly step: number;
   private readonly bags: readonly { readonly field: string; readonly bag: number }[];
   private readonly numbers: readonly string[];
-  /** By number: what it was in windows so far, mean and deviation; NaN before the first. */
+  /** For each number: mean and deviation in the windows so far; NaN before the first. */
   readonly usual: Float64Array<ArrayBuffer>;
 
   constructor(spec: CompiledSpec) {
@@ -74,7 +77,7 @@ export class FieldWatch {
     this.usual = new Float64Array(2 * this.numbers.length).fill(Number.NaN);
   }
 
-  /** Looks at some of the rows. */
+  /** Examines a sample of the rows. */
   add(batch: Batch): void {
     this.sums[0] += Math.ceil(batch.rows / this.step);
     for (let first = 0; first < this.keys.length; ) {
@@ -88,7 +91,7 @@ export class FieldWatch {
     for (let i = 0; i < this.numbers.length; i++) this.addNumbers(numbers, i);
   }
 
-  /** Signals of fields, in the order that `read` puts them in. */
+  /** The fields' signals, in the order of `read`. */
   get signals(): Signal[] {
     const of = (field: string, kinds: readonly KindName[]) =>
       kinds.map((kind) => ({ name: `${kind}(${field})`, kind }));
@@ -96,7 +99,7 @@ export class FieldWatch {
     return [...ids, ...this.numbers.flatMap((field) => of(field, ["missing", "mean", "spread"]))];
   }
 
-  /** Puts in the signals of the window so far, from number `first` on. */
+  /** Writes the signals of the current window, starting at number `first`. */
   read(into: Readings, first: number): void {
     const { sums } = this;
     const rows = sums[0];
@@ -122,7 +125,7 @@ export class FieldWatch {
 
   /**
    * Begins a window.
-   * @param learn the one that ends was as it should be: its ids are known from now on
+   * @param learn whether the finished window had no breach: its ids then become known
    */
   begin(learn: boolean): void {
     this.sums.fill(0);
@@ -130,7 +133,7 @@ export class FieldWatch {
     this.current.fill(0);
   }
 
-  /** The window's ids are known from now on; a part of those from before, another one each time, is forgotten. */
+  /** Makes the window's ids known, and forgets some earlier ones, another part each time. */
   private remember(): void {
     const { known, current } = this;
     const part = this.hand % FORGETS;
@@ -139,10 +142,10 @@ export class FieldWatch {
     for (let w = 0; w < known.length; w++) known[w] |= current[w];
   }
 
-  /** Which part is forgotten next. */
+  /** The part to forget next. */
   hand = 0;
 
-  /** Row by row: a row's keys lie side by side. */
+  /** Row by row: a row's keys are contiguous. */
   private addTable(batch: Batch, table: number, fields: readonly KeyField[], first: number): void {
     const keys = batch.keys(table);
     const halves = new Uint32Array(keys.buffer, keys.byteOffset, 2 * keys.length);
@@ -221,7 +224,7 @@ export class FieldWatch {
   }
 }
 
-/** Crosses follow from their parts. */
+/** Crosses are omitted, since they follow from their parts. */
 function keyFields({ tables, fields }: CompiledSpec): KeyField[] {
   const found = new Map<string, KeyField>();
   for (const [table, { cells }] of tables.entries()) {

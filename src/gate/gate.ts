@@ -12,31 +12,31 @@ export interface Breach {
   /** `label_rate`, `missing(user)`, `slice_calibration(de)`. */
   readonly signal: string;
   readonly value: number;
-  /** Where it should lie; null: no bound on this side. */
+  /** The permitted range; null: no bound on this side. */
   readonly least: number | null;
   readonly most: number | null;
 }
 
-/** Since when and why nothing is published. */
+/** Since when, and why, publication is on hold. */
 export interface Hold {
-  /** Which one of the run, from 1. */
+  /** Number of the hold within the run, from 1. */
   readonly number: number;
-  /** Examples learned when it was seen. */
+  /** Examples learned when the breach was detected. */
   readonly since: number;
-  /** What was seen first, and what came later. */
+  /** The first breaches, and later ones. */
   readonly breaches: readonly Breach[];
 }
 
-/** What a checkpoint's manifest keeps of a gate: plain JSON. */
+/** A gate's state in a checkpoint's manifest: plain JSON. */
 export interface GateState {
   /** null: what is learned is published. */
   readonly hold: Hold | null;
   readonly holds: number;
-  /** The newest one that was lifted; 0: none. */
+  /** Number of the newest hold that was lifted; 0: none. */
   readonly lifted: number;
-  /** Examples at the end of the last window that was as it should be. */
+  /** Examples at the end of the last window without a breach. */
   readonly good: number;
-  /** Windows since the last one that was not. */
+  /** Windows since the last one with a breach. */
   readonly recovered: number;
 }
 
@@ -47,9 +47,9 @@ export interface SliceRatio {
   readonly calibrated: number | null;
 }
 
-/** What a gate looks at beside the fields. */
+/** The input of a gate beside the fields. */
 export interface Seen {
-  /** Of all events of the run that were scored before they were first learned. */
+  /** Sums over all events of the run that were scored before they were first learned. */
   readonly scores: ScoreSums;
   /** Examples learned so far. */
   readonly examples: number;
@@ -57,17 +57,17 @@ export interface Seen {
 }
 
 const HEAD = 8;
-/** Breaches told of a hold. */
+/** Most breaches recorded per hold. */
 const MOST_BREACHES = 20;
-/** Positives of a slice of which nothing follows. */
+/** Slices with fewer positives are ignored. */
 const FEW_POSITIVES = 100;
-/** The open window is looked at when it has this part of its events. */
+/** The open window is checked when it has this fraction (1 ÷) of its events. */
 const EARLY = 2;
 
 /**
- * Watches windows of the stream: what fields have, how labels are and how well events were predicted before they were learned. Looks
- * when a window has half of its events, and when it has all, after the batch that brings them; so bounds follow from the events alone,
- * and a run that was killed and goes on decides as it did before.
+ * Watches windows of the stream: field statistics, label rate, and the quality of predictions made before events were learned.
+ * Checks after the batch that completes half of a window's events, or all, so decisions depend on the events alone: a killed
+ * and resumed run decides as it did before.
  */
 export class Gate {
   private readonly spec: GateSpec;
@@ -75,9 +75,9 @@ export class Gate {
   private readonly baselines: Baselines;
   private events = 0;
   private rejects = 0;
-  /** The open window was looked at. */
+  /** Whether the open window has been checked. */
   private looked = false;
-  /** When the window began. */
+  /** Sums at the start of the window. */
   private before: ScoreSums | null = null;
   private current: GateState = { hold: null, holds: 0, lifted: 0, good: 0, recovered: 0 };
   private readonly names: readonly Signal[];
@@ -108,13 +108,13 @@ export class Gate {
     return this.current.hold;
   }
 
-  /** The newest values of all signals. */
+  /** The latest values of all signals. */
   get signals(): readonly { readonly name: string; readonly value: number }[] {
     return this.names.map(({ name }, i) => ({ name, value: this.found.values[i] }));
   }
 
   /**
-   * Counts a batch that was scored and learned, and looks whether all is as it should be.
+   * Counts a batch that was scored and learned, and checks the signals.
    * @returns whether a hold begins with it
    */
   add(batch: Batch, rejects: number, seen: Seen): boolean {
@@ -138,12 +138,12 @@ export class Gate {
     return before === null && this.hold !== null;
   }
 
-  /** A run's first window begins with what it has counted so far. */
+  /** Starts a run's first window from the sums so far. */
   startAt(scores: ScoreSums): void {
     this.before ??= scores;
   }
 
-  /** What is learned is published again. What is still out of its bounds is taken for usual: it is learned anew. */
+  /** Resumes publication. Signals that are still out of bounds are accepted as normal: they are learned anew. */
   resume(): void {
     const { hold, recovered } = this.current;
     if (!hold) return;
@@ -168,7 +168,7 @@ export class Gate {
     ];
   }
 
-  /** A checkpoint of before there was a gate has none. @throws HashbrookError checkpoint_damaged */
+  /** Checkpoints from before gates existed have no state. @throws HashbrookError checkpoint_damaged */
   restore(state: GateState | undefined, blocks: SavedBlocks): void {
     if (!state || !blocks.has("gate/window")) return;
     this.current = state;
@@ -245,7 +245,7 @@ function numbersOf(blocks: SavedBlocks, name: string, bytes: number): ArrayBuffe
   return savedNumbers(blocks, name, { bytes }).buffer;
 }
 
-/** What is out of bounds, in a line. */
+/** A breach in one line of text. */
 export function breachText({ signal, value, least, most }: Breach): string {
   const round = (x: number) => (x === LARGEST ? "infinite" : Number(x.toPrecision(3)));
   return value < (least ?? value)
@@ -253,7 +253,7 @@ export function breachText({ signal, value, least, most }: Breach): string {
     : `${signal} is ${round(value)}, above ${round(most!)}`;
 }
 
-/** Why nothing is published, in a line. */
+/** Why publication is on hold, in one line. */
 export function holdText({ since, breaches }: Hold): string {
   const [first, ...more] = breaches;
   const others = more.length > 0 ? `, and ${more.length} more` : "";

@@ -1,14 +1,14 @@
 import type { ScoreSums } from "../metrics/score-cells.js";
 
-/** What a signal is of: how far it may move by chance, and how far it must move to matter. */
+/** A kind of signal: how much it may vary by chance, and how large a change matters. */
 export interface Kind {
-  /** Variance by chance alone. @param n what it is of @param spread of a number */
+  /** Variance by chance alone. @param n the sample size @param spread for a number, its spread */
   readonly variance: (mean: number, n: number, spread: number) => number;
-  /** Smaller changes are let through, however steady it was. */
+  /** Smaller changes are accepted, however steady the signal was. */
   readonly least: (mean: number, spread: number) => number;
-  /** Of less nothing follows. */
+  /** Smaller samples are ignored. */
   readonly events: number;
-  /** Only what is higher is worse. */
+  /** Only increases are a problem. */
   readonly high?: true;
 }
 
@@ -22,7 +22,7 @@ export const kinds = {
   unseen: { variance: rate, least: () => 0.25, events: 50, high: true },
   reject_rate: { variance: rate, least: () => 0.02, events: 100, high: true },
   label_rate: { variance: rate, least: (mean) => 0.5 * mean, events: 100 },
-  // Of positives.
+  // The sample consists of positives.
   calibration: { variance: (mean, n) => (mean * mean) / n, least: () => 0.35, events: 20 },
   normalized_entropy: { variance: (_, n) => 0.25 / n, least: () => 0.1, events: 20, high: true },
   mean: {
@@ -42,13 +42,13 @@ export interface Signal {
   readonly kind: KindName;
 }
 
-/** What signals are in a window, in their order. */
+/** The signals' values in a window, in their order. */
 export class Readings {
-  /** NaN: it has none. */
+  /** NaN: no value. */
   readonly values: Float64Array;
-  /** What each is of: events, values, positives. */
+  /** Sample sizes: events, values, positives. */
   readonly counts: Float64Array;
-  /** 1: there is too little of it to go by, whatever it was before. */
+  /** 1: the sample is too small, whatever earlier values were. */
   readonly few: Uint8Array;
 
   constructor(signals: number) {
@@ -64,19 +64,19 @@ export class Readings {
   }
 }
 
-/** Signals that are of no field. */
+/** Signals that do not belong to a field. */
 export const ofEvents: readonly Signal[] = (
   ["reject_rate", "label_rate", "calibration", "normalized_entropy"] as const
 ).map((kind) => ({ name: kind, kind }));
 
-/** A window beside its fields. */
+/** A window's event totals. */
 export interface Window {
   readonly events: number;
   readonly rejects: number;
   readonly scores: ScoreSums;
 }
 
-/** Puts in the signals that are of no field, as the first ones. @param ln the natural logarithm */
+/** Writes the signals that do not belong to a field, as the first ones. @param ln the natural logarithm */
 export function readEvents({ events, rejects, scores }: Window, into: Readings, ln: (x: number) => number): void {
   const { weight, positive, predicted, loss } = scores;
   const p = positive / weight;

@@ -1,6 +1,6 @@
 import type { Graph, Shape, Tensor, TensorOf } from "./graph.js";
 
-/** What the columns of a tensor stand for: known, or not yet: then they are what they turn out to be added to or multiplied by. */
+/** What the columns of a tensor stand for. Unknown columns take the meaning of what they are added to or multiplied by. */
 class Columns {
   readonly width: number;
   private readonly make: () => readonly string[];
@@ -17,7 +17,7 @@ class Columns {
     return this.same ? this.same.names : this.make();
   }
 
-  /** True where nothing is known of them but what made them. */
+  /** True if only their producer is known. */
   get open(): boolean {
     return this.same ? this.same.open : !this.known;
   }
@@ -28,14 +28,15 @@ class Columns {
   }
 }
 
-/** What each axis of a parameter goes over: a name for every place. */
+/** The meaning of every position on each axis of a parameter. */
 export type ParameterAxes = ReadonlyMap<string, readonly (readonly string[])[]>;
 
 /**
- * Names what the rows and columns of a graph's parameters stand for, so that the weights of one graph can be laid into another whose
- * inputs have other columns. A matrix that multiplies inputs has rows named as these; a layer whose output is added to something
- * named has the same columns; a layer's own units are named by it and their number, as is every axis of which nothing is known.
- * @param named the columns of an input
+ * Names what the rows and columns of a graph's parameters stand for, so that the weights of one graph can be copied into
+ * another with other input columns. The rows of a matrix that multiplies inputs are named like these; a layer whose output is
+ * added to something named has the same columns; a layer's own units get the layer's name and a number, as does every axis
+ * about which nothing is known.
+ * @param named the names of an input's columns
  */
 export function parameterAxes(graph: Graph, named: (name: string, width: number) => readonly string[]): ParameterAxes {
   return new AxisNames(named).of(graph);
@@ -43,7 +44,7 @@ export function parameterAxes(graph: Graph, named: (name: string, width: number)
 
 class AxisNames {
   private readonly named: (name: string, width: number) => readonly string[];
-  /** Of every tensor that has columns. */
+  /** For every tensor that has columns. */
   private readonly columns = new Map<number, Columns>();
   private readonly axes = new Map<string, Columns[]>();
 
@@ -99,7 +100,9 @@ class AxisNames {
     }
   }
 
-  /** Columns of which one is not known yet are the other's; those of a product of two are pairs. */
+  /**
+   * Unifies the columns of two operands: unknown ones take the other's meaning; those of a product of two known ones are pairs.
+   */
   private met(width: number, multiplied: boolean, a?: Columns, b?: Columns): Columns | undefined {
     const [x, y] = [a, b].filter((columns) => columns?.width === width);
     if (!x || !y) return x ?? y;
@@ -121,7 +124,7 @@ class AxisNames {
   }
 }
 
-/** Numbers of one row of a batch. */
+/** Number of elements per row of a batch. */
 function widthOf(shape: Shape): number {
   return shape.slice(1).reduce<number>((product, dim) => product * (dim as number), 1);
 }
@@ -136,7 +139,7 @@ function picked(tensor: TensorOf<"slice"> | TensorOf<"gather">, names: readonly 
   return tensor.indices.flatMap((i) => names.slice(i * each, (i + 1) * each));
 }
 
-/** A cell of a product of two matrices is what its row and its column are. */
+/** A cell of a product of two matrices is named by its row and column. */
 function dots(
   { inputs: [x, y], transA, transB, shape }: TensorOf<"matmul">,
   a: readonly string[],

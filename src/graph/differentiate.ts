@@ -1,8 +1,8 @@
 import { type Graph, type OpName, type Shape, sameShape, type Tensor, type TensorOf } from "./graph.js";
 
 /**
- * The vector-Jacobian products: for a tensor and the gradient `d` of its value, the gradient of each of its inputs (null:
- * not differentiable). Rules add what they need freely; what no output uses is never run.
+ * Vector-Jacobian products: given a tensor and the gradient `d` of its value, the gradient of each of its inputs (null: not
+ * differentiable). Rules may add intermediate tensors freely; what no output uses is never run.
  */
 const rules: { [K in OpName]: (graph: Graph, y: TensorOf<K>, d: Tensor) => readonly (Tensor | null)[] } = {
   input: () => [],
@@ -60,8 +60,8 @@ const rules: { [K in OpName]: (graph: Graph, y: TensorOf<K>, d: Tensor) => reado
 };
 
 /**
- * Reverse-mode differentiation: adds to `graph` the gradients, with respect to `wrt`, of the scalar whose gradient with
- * respect to each seed's first tensor is its second.
+ * Reverse-mode differentiation: adds to `graph` the gradients of a scalar with respect to `wrt`; each seed is a tensor and the
+ * scalar's gradient with respect to it.
  * @returns one tensor for each of `wrt`, of the same shape
  */
 export function gradients(graph: Graph, seeds: readonly [Tensor, Tensor][], wrt: readonly Tensor[]): Tensor[] {
@@ -86,7 +86,7 @@ export function gradients(graph: Graph, seeds: readonly [Tensor, Tensor][], wrt:
   });
 }
 
-/** `roots` and all they are made from, every tensor before its inputs: an id is always higher than its inputs' ids. */
+/** `roots` and everything they depend on, every tensor before its inputs: a tensor's id is always higher than its inputs'. */
 function upstream(roots: readonly Tensor[]): Tensor[] {
   const seen = new Map<number, Tensor>();
   const visit = (tensor: Tensor): void => {
@@ -106,7 +106,7 @@ function reduceTo(graph: Graph, d: Tensor, shape: Shape): Tensor {
   return graph.reshape(graph.reduceSum(d, axes, missing === 0), shape);
 }
 
-/** For y = op(a) · op(b), the gradients of a and b, without transposing anything but by flags. */
+/** For y = op(a) · op(b), the gradients of a and b, using transposition flags only. */
 function productGradients(
   y: TensorOf<"gemm" | "matmul">,
   d: Tensor,
@@ -120,7 +120,7 @@ function productGradients(
   ];
 }
 
-/** The adjoint of gathering distinct columns: each goes back to its place, the others are zero. */
+/** The adjoint of gathering distinct columns: each goes back to its position, the others are zero. */
 function scatter(graph: Graph, d: Tensor, indices: readonly number[], width: number): Tensor {
   if (new Set(indices).size !== indices.length) throw new Error("gather of a repeated column has no gradient here");
   const back = new Array<number>(width).fill(indices.length);

@@ -3,7 +3,9 @@ export type Dim = number | BatchDim;
 export type BatchDim = "B" | `${number}B`;
 export type Shape = readonly Dim[];
 
-/** What a tensor is made by. Binary operations broadcast as NumPy does; axis 0 is always the batch in slice, pad, gather, concat. */
+/**
+ * How a tensor is computed. Binary operations broadcast as in NumPy; axis 0 is always the batch in slice, pad, gather, concat.
+ */
 export type Operation =
   | { readonly op: "input"; readonly name: string }
   | { readonly op: "parameter"; readonly name: string }
@@ -20,12 +22,12 @@ export type Operation =
   | { readonly op: "gather"; readonly indices: readonly number[] }
   | { readonly op: "reduceSum"; readonly axes: readonly number[]; readonly keepDims: boolean };
 
-/** Operations without attributes, each a member of the union of its own. */
+/** Operations without attributes, each a separate member of the union. */
 type Plain<K> = K extends string ? { readonly op: K } : never;
 
 export type OpName = Operation["op"];
 
-/** A value of the graph: the one output of the operation that makes it. */
+/** A value of the graph: the output of one operation. */
 export type Tensor = Operation & { readonly id: number; readonly inputs: readonly Tensor[]; readonly shape: Shape };
 
 /** The tensors made by operation `K`. */
@@ -36,7 +38,7 @@ export function sizeOf(shape: Shape, rows = 1): number {
   return withRows(shape, rows).reduce((product, dim) => product * dim, 1);
 }
 
-/** `shape` with the batch's rows put in. */
+/** `shape` with the number of rows filled in. */
 export function withRows(shape: Shape, rows: number): number[] {
   return shape.map((dim) => (typeof dim === "number" ? dim : rows * (dim === "B" ? 1 : Number.parseInt(dim, 10))));
 }
@@ -65,8 +67,8 @@ export function broadcastShape(a: Shape, b: Shape): Shape {
 }
 
 /**
- * A static graph over f32 tensors, built by calling its methods; shapes are inferred and checked on the way. Operations
- * nobody needs for an output are never run: see `live`.
+ * A static graph over f32 tensors, built by calling its methods; shapes are inferred and checked on the way. Operations that no
+ * output needs are never run: see `live`.
  */
 export class Graph {
   readonly inputs: TensorOf<"input">[] = [];
@@ -74,14 +76,14 @@ export class Graph {
   readonly outputs = new Map<string, Tensor>();
   #count = 0;
 
-  /** A value handed over at every run. */
+  /** A value passed in at every run. */
   input(name: string, shape: Shape): TensorOf<"input"> {
     const tensor = this.#make({ op: "input", name }, [], shape);
     this.inputs.push(tensor);
     return tensor;
   }
 
-  /** A trained weight: handed over at every run as well, or baked in when the graph is exported. */
+  /** A trained weight: passed in at every run as well, or baked in when the graph is exported. */
   parameter(name: string, shape: readonly number[]): TensorOf<"parameter"> {
     const tensor = this.#make({ op: "parameter", name }, [], shape);
     this.parameters.push(tensor);
@@ -125,7 +127,7 @@ export class Graph {
     return this.#make({ op: "relu" }, [x], x.shape);
   }
 
-  /** The gradient of y = relu(x) for the gradient `d` of y. */
+  /** The gradient with respect to x of y = relu(x), given the gradient `d` of y. */
   reluGradient(y: Tensor, d: Tensor): Tensor {
     return this.#make({ op: "reluGradient" }, [y, d], y.shape);
   }
@@ -153,7 +155,7 @@ export class Graph {
     return this.#make({ op: "matmul", transA, transB }, [a, b], [a.shape[0], ...shape]);
   }
 
-  /** Side by side along axis 1. */
+  /** Concatenates along axis 1. */
   concat(parts: readonly Tensor[]): Tensor {
     if (parts.length === 1) return parts[0];
     const [first] = parts;
@@ -205,7 +207,7 @@ export class Graph {
     return [...order.values()];
   }
 
-  /** An expanded operand is used unexpanded where broadcasting gives the same result. */
+  /** An expanded operand is used unexpanded if broadcasting gives the same result. */
   #broadcast(op: "add" | "sub" | "mul" | "div", a: Tensor, b: Tensor): Tensor {
     const shape = broadcastShape(a.shape, b.shape);
     const [x, y] = [a.op === "expand" ? a.inputs[0] : a, b.op === "expand" ? b.inputs[0] : b];

@@ -1,7 +1,7 @@
 import { Rng } from "../core/rng.js";
 import type { Graph, Tensor } from "./graph.js";
 
-/** A dense weight of a tower and the values training starts from, row-major. */
+/** A dense weight of a tower and its initial values, row-major. */
 export interface Parameter {
   readonly name: string;
   readonly shape: readonly number[];
@@ -9,12 +9,12 @@ export interface Parameter {
 }
 
 /**
- * The layers towers are made of. Each adds its weights to the graph and to `parameters`; initial values come from one
- * random stream in the order the layers are made, so they are a function of the seed and the tower.
+ * The layers that towers consist of. Each adds its weights to the graph and to `parameters`; initial values come from one
+ * random stream in the order in which layers are made, so they are a function of the seed and the tower.
  *
- * Weights and biases start uniform in ±1/√inputs (the rule of PyTorch's Linear; LeCun et al. 1998 has a factor √3).
- * Embeddings start near zero, so that biases drawn at random are what first tells units apart: on Globo one pass of Deep
- * Crossing ends 0.003 AUC above one from He's and Glorot's limits with biases of zero.
+ * Weights and biases start uniform in ±1/√inputs (the rule of PyTorch's Linear; LeCun et al. 1998 has a factor √3). Embeddings
+ * start near zero, so random biases are what first breaks the symmetry between units: on Globo one pass of Deep Crossing ends
+ * 0.003 AUC above one that uses He's and Glorot's limits with zero biases.
  */
 export class Layers {
   readonly graph: Graph;

@@ -3,10 +3,10 @@ import { bytesOf } from "../core/blocks.js";
 
 const { onnx } = onnxProto;
 
-/** The IR that operator sets 17 and 18 came with. */
+/** The IR version of operator sets 17 and 18. */
 const IR_VERSION = 8;
 
-/** Numbers of ONNX's element types. */
+/** ONNX's numbers of element types. */
 export const tensorTypes = {
   f32: onnx.TensorProto.DataType.FLOAT,
   f64: onnx.TensorProto.DataType.DOUBLE,
@@ -25,7 +25,7 @@ export type TensorData = Float32Array | Float64Array | BigInt64Array | BigUint64
 /** A size, or the name of one that is known only when the model runs. */
 export type Size = number | string;
 
-/** The nodes, initializers, inputs and outputs of a model that is being written. Tensors are known by their names. */
+/** The nodes, initializers, inputs and outputs of a model under construction. Tensors are referred to by name. */
 export class OnnxNodes {
   readonly nodes: Onnx.INodeProto[] = [];
   readonly initializers: Onnx.ITensorProto[] = [];
@@ -49,7 +49,7 @@ export class OnnxNodes {
     this.nodes.push({ opType, name: output, input: [...operands], output: [output], attribute });
   }
 
-  /** A node whose output gets a name of its own, which is returned. */
+  /** Adds a node and returns the generated name of its output. */
   make(opType: string, operands: readonly string[], attributes: Attributes = {}): string {
     const name = `##${this.#made++}`;
     this.write(opType, operands, name, attributes);
@@ -65,7 +65,7 @@ export class OnnxNodes {
     this.initializers.push({ name, dims: [...dims], dataType: tensorTypes[typeOf(data)], rawData: bytesOf(data) });
   }
 
-  /** Values under a name of their own, which is returned. Default shape: as long as they are. */
+  /** Adds values under a generated name, which is returned. Default shape: one-dimensional. */
   constant(data: TensorData, dims: readonly number[] = [data.length]): string {
     const name = `##${this.#made++}`;
     this.initializer(name, dims, data);

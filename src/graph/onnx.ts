@@ -8,31 +8,31 @@ export interface OnnxOptions {
   readonly initializers?: ReadonlyMap<string, Float32Array>;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly surroundings?: Surroundings;
-  /** Of some outputs: what makes what is put out of what the graph makes, and under which name. */
+  /** For some outputs: how to compute what is written from what the graph computes, by name. */
   readonly rewritten?: Readonly<Record<string, Rewrite>>;
 }
 
-/** Adds nodes that make output `name` of `tensor`, and are as large. */
+/** Adds nodes that compute output `name` from `tensor`, with the same shape. */
 export type Rewrite = (nodes: OnnxNodes, tensor: string, name: string) => void;
 
-/** Nodes around a graph, in one model with it. They may take operators of set 18 (onnxruntime >= 1.14). */
+/** Nodes around a graph, in one model with it. They may use operators of set 18 (onnxruntime >= 1.14). */
 export interface Surroundings {
-  /** What comes before it, with the model's inputs. */
+  /** The nodes before it, with the model's inputs. */
   readonly nodes: OnnxNodes;
-  /** The graph's inputs, each the name of a tensor that `nodes` makes. */
+  /** For each input of the graph, the name of a tensor that `nodes` computes. */
   readonly feeds: ReadonlyMap<string, string>;
-  /** Adds what comes behind it, and outputs beside the graph's. */
+  /** Adds the nodes after it, and additional outputs. */
   after(nodes: OnnxNodes): void;
 }
 
 const WIDER_OPSET = 18;
 
 /**
- * Writes a graph as an ONNX model. Only what the outputs need is written; inputs, parameters and outputs keep their
- * names, and the batch dimension is the symbolic "B".
+ * Writes a graph as an ONNX model. Only what the outputs need is written; inputs, parameters and outputs keep their names, and
+ * the batch dimension is the symbolic "B".
  * @param options.initializers parameter values by name, baked into the file (an export); without, parameters are inputs
- * @param options.metadata texts by name that the file carries (`metadata_props`)
- * @param options.surroundings nodes that make the graph's inputs, and of its outputs others
+ * @param options.metadata texts by name, stored in the file (`metadata_props`)
+ * @param options.surroundings nodes that compute the graph's inputs, and further outputs from its outputs
  */
 export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
   const { initializers, metadata = {}, surroundings, rewritten = {} } = options;
@@ -63,18 +63,18 @@ const emitters: { [K in OpName]: (writer: Writer, y: TensorOf<K>) => void } = {
   sub: (writer, y) => writer.node("Sub", y),
   mul: (writer, y) => writer.node("Mul", y),
   div: (writer, y) => writer.node("Div", y),
-  // The runtime's square root and division are the processor's, exactly rounded; its reciprocal need not be.
+  // The runtime's square root and division are the processor's, correctly rounded; its reciprocal need not be.
   sqrt: (writer, y) => writer.node("Sqrt", y),
   relu: (writer, y) => writer.node("Relu", y),
   sigmoid: (writer, y) => writer.node("Sigmoid", y),
-  // y = relu(x) is never negative, so "not zero" is "positive": the fastest of six forms measured. Where, not Mul by a mask:
+  // y = relu(x) is never negative, so "not zero" means "positive": the fastest of six forms measured. Where, not Mul by a mask:
   // 0 · (negative) is -0, and onnxruntime's sums of -0 depend on its thread count.
   reluGradient: (writer, y) => {
     const [output, d] = y.inputs.map((x) => writer.name(x));
     const positive = writer.helper(y, "positive", "Cast", [output], { to: tensorTypes.bool });
     writer.write("Where", [positive, d, writer.scalar(0)], writer.name(y));
   },
-  // tanh(ln(1 + e^x)) = m / (2 - m) with m = s (2 - s), s = sigmoid(x): Softplus takes one element at a time.
+  // tanh(ln(1 + e^x)) = m / (2 - m) with m = s (2 - s), s = sigmoid(x), because Softplus is not vectorised.
   mish: (writer, y) => {
     const x = writer.name(y.inputs[0]);
     const s = writer.helper(y, "s", "Sigmoid", [x]);
@@ -98,7 +98,7 @@ const emitters: { [K in OpName]: (writer: Writer, y: TensorOf<K>) => void } = {
   },
   gather: (writer, y) => writer.node("Gather", y, [y.indices], { axis: 1 }),
   reshape: (writer, y) => writer.node("Reshape", y, [withBatchAs(y.shape, -1)]),
-  // Expand broadcasts both ways, so 1 stands for the batch dimension, which the input brings.
+  // Expand broadcasts both ways, so 1 stands for the batch dimension, which the input provides.
   expand: (writer, y) => writer.node("Expand", y, [withBatchAs(y.shape, 1)]),
   reduceSum: (writer, y) => writer.node("ReduceSum", y, [y.axes], { keepdims: y.keepDims ? 1 : 0 }),
 };
@@ -131,13 +131,13 @@ class Writer {
     return this.#names.get(tensor.id) ?? `#t${tensor.id}`;
   }
 
-  /** A node that makes `y` from its inputs, then integer operands (axes, shapes ...). */
+  /** A node that computes `y` from its inputs, then integer operands (axes, shapes ...). */
   node(opType: string, y: Tensor, integers: readonly (readonly number[])[] = [], attributes: Attributes = {}): void {
     const operands = [...y.inputs.map((x) => this.name(x)), ...integers.map((values) => this.#integers(values))];
     this.write(opType, operands, this.name(y), attributes);
   }
 
-  /** A node that makes a value only `y` needs. */
+  /** A node that computes an intermediate value for `y`. */
   helper(y: Tensor, role: string, opType: string, operands: readonly string[], attributes: Attributes = {}): string {
     const name = `${this.name(y)}:${role}`;
     this.write(opType, operands, name, attributes);
@@ -148,7 +148,7 @@ class Writer {
     this.#nodes.write(opType, operands, output, attributes);
   }
 
-  /** A number, written once. */
+  /** A number, written only once. */
   scalar(value: number): string {
     const name = `#scalar ${value}`;
     if (!this.#written.has(name)) this.initializer(name, [1], Float32Array.of(value));
@@ -160,7 +160,7 @@ class Writer {
     this.#nodes.initializer(name, dims, data);
   }
 
-  /** Outputs that are also inputs, or the same tensor under a second name. */
+  /** Adds nodes for outputs that are also inputs, or the same tensor under a second name. */
   nameOutputs(): void {
     for (const [name, tensor] of this.#outputs) {
       if (this.name(tensor) !== name) this.write("Identity", [this.name(tensor)], name);

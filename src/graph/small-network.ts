@@ -3,9 +3,9 @@ import { gradients } from "./differentiate.js";
 import { Graph, type Tensor, type TensorOf } from "./graph.js";
 import type { Parameter } from "./layers.js";
 
-/** What a decoder maps, and how it starts. */
+/** A decoder's shape and initialisation. */
 export interface SmallNetworkShape {
-  /** Before the name of every weight: `<name>.0.w`, … */
+  /** Prefix of the weights' names: `<name>.0.w`, … */
   readonly name: string;
   readonly inputs: number;
   readonly outputs: number;
@@ -14,11 +14,11 @@ export interface SmallNetworkShape {
   readonly width: number;
   readonly activation: "mish" | "relu";
   readonly batchNorm: boolean;
-  /** True where the inputs are learned too. */
+  /** Whether the inputs are learned too. */
   readonly learnsInputs: boolean;
   /** Mean square of an input. */
   readonly inputPower: number;
-  /** Mean square of an output at the start. */
+  /** Mean square of an initial output. */
   readonly outputPower: number;
 }
 
@@ -46,8 +46,8 @@ const POWER = { relu: 0.5, mish: 0.4523 } as const;
 
 /**
  * The decoder of a deep hash embedding (Kang et al. 2021): depth × [linear, batch norm, activation], linear. Weights are
- * uniform with a variance that makes every layer's input to its activation about standard normal, and the output of the
- * wanted power (He et al. 2015).
+ * uniform, with a variance that makes the inputs of every activation roughly standard normal, and outputs of the given power
+ * (He et al. 2015).
  * @param seed the weights' seed: same seed, same shape, same bytes
  */
 export function buildSmallNetwork(shape: SmallNetworkShape, seed: number): SmallNetworkGraphs {
@@ -60,7 +60,9 @@ export function buildSmallNetwork(shape: SmallNetworkShape, seed: number): Small
   return { parameters, statistics, infer: running.graph, forward: forward.graph, backward: backwardOf(shape, seed) };
 }
 
-/** Runs the forward pass again: that costs a quarter of a step, and keeping it would copy every activation out and in. */
+/**
+ * Repeats the forward pass: that costs a quarter of a step, while keeping it would mean copying every activation out and in.
+ */
 function backwardOf(shape: SmallNetworkShape, seed: number): Graph {
   const layers = new DecoderLayers(shape, seed, "batch");
   const { graph } = layers;
@@ -80,7 +82,7 @@ class DecoderLayers {
   readonly x: TensorOf<"input">;
   readonly parameters: Parameter[] = [];
   readonly statistics: Parameter[] = [];
-  /** Running less batch statistics, by the statistic's name. */
+  /** Running minus batch statistics, by the statistic's name. */
   readonly deviations: { readonly name: string; readonly d: Tensor }[] = [];
   private readonly shape: SmallNetworkShape;
   private readonly rng: Rng;
@@ -137,8 +139,8 @@ class DecoderLayers {
   }
 
   /**
-   * The mean of a column, the batch's or the running one. A product with the rows' shares: onnxruntime's reductions round by a
-   * row's place in memory, and padding rows must not count.
+   * The mean of a column: the batch's or the running one. Computed as a product with the rows' shares, because onnxruntime's
+   * reductions round depending on a row's position in memory, and padding rows must not count.
    */
   private statistic(name: string, x: Tensor, initial: number): Tensor {
     const { graph, share, batch } = this;

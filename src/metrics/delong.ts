@@ -1,6 +1,6 @@
-/** How well scores order and fit labels, with standard errors. */
+/** Ranking and calibration quality of scores, with standard errors. */
 export interface Quality {
-  /** Rows it is of. */
+  /** Number of rows. */
   readonly rows: number;
   /** Area under the ROC curve. */
   readonly auc: number;
@@ -9,7 +9,7 @@ export interface Quality {
   readonly logloss_se: number;
 }
 
-/** Quality and its difference to a baseline scored on the same rows; the errors of the differences are paired ones. */
+/** Quality and its difference to a baseline scored on the same rows; the standard errors of the differences are paired. */
 export interface Compared extends Quality {
   readonly auc_delta: number;
   readonly auc_delta_se: number;
@@ -17,14 +17,14 @@ export interface Compared extends Quality {
   readonly logloss_delta_se: number;
 }
 
-/** The sort key of a place is packed into the lower bits of a double. */
+/** A row's position is packed into the lower bits of a double with its sort key. */
 const PLACE = 2 ** 21;
 
 /**
- * Quality of logits over some rows beside a baseline's. AUC and its covariances are those of DeLong, DeLong &
+ * Quality of logits over some rows, compared with a baseline's. AUC and its covariances are those of DeLong, DeLong &
  * Clarke-Pearson (1988), computed from ranks.
- * @param rows which rows count, at most 2^21
- * @returns null where one class is missing
+ * @param rows the rows to use, at most 2^21
+ * @returns null if one class is missing
  */
 export function compare(
   logits: Float32Array,
@@ -72,8 +72,8 @@ export function average(folds: readonly Compared[]): Compared {
 }
 
 /**
- * Placement values: of a positive the share of negatives scored below it, of a negative the share of positives above it; ties
- * count half. The AUC is their mean over either class.
+ * Placement values: for a positive the share of negatives scored below it, for a negative the share of positives above it; ties
+ * count half. Their mean over either class is the AUC.
  */
 function placements(scores: Float32Array, labels: Uint8Array, rows: Uint32Array): Float64Array {
   const sorted = packed(scores, rows).sort();
@@ -96,7 +96,7 @@ function placements(scores: Float32Array, labels: Uint8Array, rows: Uint32Array)
   return values;
 }
 
-/** score · 2^21 + place, in the order of the scores: the bits of a float, mended to sort as integers. */
+/** score · 2^21 + position, in score order; the bits of a float are adjusted to sort as integers. */
 function packed(scores: Float32Array, rows: Uint32Array): Float64Array {
   const keys = new Float64Array(rows.length);
   const float = new Float32Array(1);

@@ -11,8 +11,8 @@ for (let rank = 0, share = 1; rank < 64; rank++, share /= 2) SHARES[rank] = shar
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS);
 
 /**
- * How many distinct values each field has had: one HyperLogLog per field (Flajolet et al. 2007), 4 KiB each, standard
- * error 1.6 %, with linear counting for small sets. The scan kernel hashes the values and reports only registers that rose.
+ * The number of distinct values of each field: one HyperLogLog per field (Flajolet et al. 2007), 4 KiB each, standard error 1.6
+ * %, with linear counting for small sets. The scan kernel hashes the values and reports only registers that increase.
  */
 export class DistinctCounts {
   readonly fields: number;
@@ -23,7 +23,7 @@ export class DistinctCounts {
     this.registers = new Uint8Array(fields * REGISTERS);
   }
 
-  /** Takes register changes, each packed as field << 20 | register << 8 | rank; a register keeps its highest rank. */
+  /** Merges register changes, each packed as field << 20 | register << 8 | rank; a register keeps its highest rank. */
   merge(changes: Uint32Array): void {
     for (const change of changes) {
       const at = change >>> 8;

@@ -1,27 +1,27 @@
 import { type Block, bytesOf, type SavedBlocks, savedBytes, savedNumbers } from "../core/blocks.js";
 import type { Span } from "./split.js";
 
-/** AUC within groups of events, a user's each, and not between them (GAUC, Zhu et al. 2017). */
+/** AUC within groups of events, such as each user's, and not between them (GAUC, Zhu et al. 2017). */
 export interface GroupedQuality {
-  /** Mean AUC of the groups that have both classes, each weighing as its events do; null where there is none. */
+  /** Mean AUC of the groups that have both classes, weighted by their events; null if there are none. */
   readonly auc: number | null;
-  /** The same, each group weighing as its positives do. */
+  /** The same, weighted by their positives. */
   readonly auc_by_clicks: number | null;
   /** Groups that have both classes. */
   readonly groups: number;
   /** Their events. */
   readonly events: number;
-  /** Groups of one class: they order nothing, and are left out. */
+  /** Groups with one class only: they cannot be ranked, and are left out. */
   readonly one_class: number;
   /** Their events. */
   readonly one_class_events: number;
   /** Events without a group: left out. */
   readonly ungrouped: number;
-  /** The share of all groups that these are, drawn by their hash; 1: all. */
+  /** The share of groups that was kept, selected by hash; 1: all. */
   readonly share: number;
 }
 
-/** Scored events: everything by row. */
+/** Scored events, as arrays by row. */
 export interface GroupedRows {
   /** u32[2 × rows]: the hash of each row's group, the lower half first. */
   readonly keys: Uint32Array;
@@ -30,25 +30,25 @@ export interface GroupedRows {
   readonly weights: Float32Array;
 }
 
-/** Rows there is room for at first. */
+/** Initial capacity in rows. */
 const LEAST_ROWS = 4096;
 /** Share and events of a position block. */
 const POSITION = 2;
 
 /**
- * AUC by group in bounded memory: up to `most` rows are kept, 20 bytes each, and it is exact. Where more come, half of the groups are
- * given up, with all their rows, those to come too, as often as needed: which ones follows from the group's hash alone, so what is kept of
- * a group is all of it. A group that has more rows than `most` is given up as well.
+ * AUC by group in bounded memory: up to `most` rows are kept, 20 bytes each, and the result is exact. If more come, half of the
+ * groups are dropped with all their rows, past and future, as often as needed. The group's hash alone decides which, so a group
+ * is kept completely or not at all. A group with more than `most` rows is dropped as well.
  */
 export class GroupedAuc {
   private readonly most: number;
-  /** The hash whose rows have no group: low and high half. */
+  /** The hash of rows without a group: low and high half. */
   private readonly none: readonly [number, number];
   private keys = new Uint32Array(2 * LEAST_ROWS);
   /** Score, label and weight of each row. */
   private values = new Float32Array(3 * LEAST_ROWS);
   private rows = 0;
-  /** Groups are kept whose hash begins with so many zeros. */
+  /** Groups are kept whose hash begins with this many zeros. */
   private level = 0;
   private ungrouped = 0;
 
@@ -115,7 +115,7 @@ export class GroupedAuc {
     };
   }
 
-  /** Begins anew. */
+  /** Removes everything. */
   clear(): void {
     this.rows = 0;
     this.level = 0;
@@ -152,7 +152,7 @@ export class GroupedAuc {
     return this.level === 0 || high >>> (32 - this.level) === 0;
   }
 
-  /** Room for one more row; false where its own group is given up for it. */
+  /** Makes room for one more row; false if its own group is dropped in doing so. */
   private makeRoom(high: number): boolean {
     if (this.rows < this.values.length / 3) return true;
     if (this.rows < this.most) this.resize(Math.min(this.most, 2 * this.rows));
@@ -181,7 +181,7 @@ export class GroupedAuc {
     this.rows = kept;
   }
 
-  /** The rows' numbers, group by group in the order the groups came, and where each group ends. */
+  /** The rows' numbers, group by group in order of first appearance, and where each group ends. */
   private byGroup(): { order: Uint32Array; ends: Uint32Array } {
     const { rows } = this;
     const groups = this.groupOf();
@@ -194,7 +194,7 @@ export class GroupedAuc {
     return { order, ends };
   }
 
-  /** Which group each row is of: numbers in the order the groups came. */
+  /** The group number of each row, by order of first appearance. */
   private groupOf(): Uint32Array {
     const { rows, keys } = this;
     const mask = 2 ** Math.ceil(Math.log2(2 * rows + 2)) - 1;
@@ -224,7 +224,7 @@ export class GroupedAuc {
     return { weight, positive };
   }
 
-  /** Weight of the pairs of a positive and a negative that are in the right order; ties count 1/2. */
+  /** Weight of the positive-negative pairs in the right order; ties count 1/2. */
   private area(group: Uint32Array): number {
     const { values } = this;
     group.sort((a, b) => values[3 * a] - values[3 * b] || a - b);

@@ -1,6 +1,6 @@
 import { ensureBytes, instantiate } from "../kernels/wasm.js";
 
-/** What kernels/metric.wasm exports: addresses and counts are numbers. */
+/** Exports of kernels/metric.wasm: addresses and counts are numbers. */
 export interface MetricKernel {
   heapBase(): number;
   sigmoid(logits: number, out: number, rows: number): void;
@@ -43,8 +43,8 @@ export function metricKernel(): { memory: WebAssembly.Memory; kernel: MetricKern
 let shared: ReturnType<typeof metricKernel> | undefined;
 
 /**
- * Click probabilities of logits: p = 1 / (1 + exp(-x)) computed in f64, rounded to f32 and kept strictly inside (0, 1).
- * Training metrics, `predict` and `serve` all get their probabilities here. A NaN logit gives NaN.
+ * Click probabilities of logits: p = 1 / (1 + exp(-x)), computed in f64, rounded to f32 and kept strictly inside (0, 1).
+ * Training metrics, `predict` and `serve` all use this function. A NaN logit gives NaN.
  */
 export function sigmoid(logits: Float32Array): Float32Array<ArrayBuffer> {
   shared ??= metricKernel();
@@ -56,13 +56,13 @@ export function sigmoid(logits: Float32Array): Float32Array<ArrayBuffer> {
   return inPlace.slice();
 }
 
-/** The probability of one logit as `sigmoid` computes it, before it is rounded to f32. */
+/** The probability of one logit as `sigmoid` computes it, before rounding to f32. */
 export function logistic(logit: number): number {
   shared ??= metricKernel();
   return shared.kernel.logistic(logit);
 }
 
-/** Natural logarithm by the kernel: the same bits under every version of Node, which Math.log does not promise. */
+/** Natural logarithm by the kernel: the same bits in every version of Node, which Math.log does not guarantee. */
 export function ln(x: number): number {
   shared ??= metricKernel();
   return shared.kernel.ln(x);

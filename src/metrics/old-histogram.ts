@@ -1,7 +1,7 @@
 import { type BlockSize, type SavedBlocks, savedNumbers } from "../core/blocks.js";
 import { type CellList, FACTOR, TOTALS } from "./score-cells.js";
 
-/** Checkpoints once counted logits from -16 to 16 in equal bins: f64[8] totals, then negatives and positives a bin. */
+/** Older checkpoints counted logits from -16 to 16 in equal bins: f64[8] totals, then negatives and positives per bin. */
 const RANGE = 16;
 
 interface Counted {
@@ -9,11 +9,11 @@ interface Counted {
   readonly list: CellList;
 }
 
-/** A state in its old form. A bin's examples stand at its middle, where they were ordered. */
+/** The state in that format. A bin's examples are placed at its middle. */
 export interface Histograms {
   readonly rows: number;
   readonly segmentRows: number;
-  /** f64[10] a finished window. */
+  /** f64[10] per finished window. */
   readonly windows: Float64Array<ArrayBuffer>;
   readonly all: Counted;
   readonly window: Counted;
@@ -22,7 +22,7 @@ export interface Histograms {
 }
 
 /**
- * The state of blocks named `prefix`/…, undefined where they have another form.
+ * Reads the state from blocks named `prefix`/…; undefined if they have another format.
  * @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong size
  */
 export function histograms(prefix: string, blocks: SavedBlocks): Histograms | undefined {
@@ -37,7 +37,7 @@ export function histograms(prefix: string, blocks: SavedBlocks): Histograms | un
   return { rows, segmentRows, windows, all: counted(all), window: counted(window), segments: segments.map(counted) };
 }
 
-/** A segment has fewer bins than what is added. */
+/** A segment has fewer bins than the histogram it is added to. */
 function addHistogram(into: Float64Array, from: Float64Array): void {
   const fold = (from.length - TOTALS) / (into.length - TOTALS);
   for (let i = 0; i < TOTALS; i++) into[i] += from[i];
@@ -59,14 +59,14 @@ function counted(histogram: Float64Array): Counted {
   return { totals, list: Float64Array.from(cells) };
 }
 
-/** The id of the cell of one number. */
+/** The id of the cell that holds exactly one number. */
 function cellOf(score: number): number {
   const bits = new Uint32Array(Float32Array.of(score).buffer)[0];
   const place = bits >>> 31 ? ~bits >>> 0 : (bits | 0x80000000) >>> 0;
   return place * 64 + 32;
 }
 
-/** Equal parts, copied. */
+/** Splits into copies of equal length. */
 export function split(floats: Float64Array, parts: number): Float64Array<ArrayBuffer>[] {
   const each = floats.length / parts;
   return Array.from({ length: parts }, (_, i) => new Float64Array(floats.subarray(i * each, (i + 1) * each)));

@@ -1,41 +1,41 @@
 import { BLOCK_EVENTS, CELLS, type ScoreBlock, type ScoredStream, widened } from "./score-blocks.js";
 
-/** A difference, and its standard error; null where there are too few blocks to tell. */
+/** A difference with its standard error, which is null if there are too few blocks. */
 export interface Difference {
-  /** The model's figure less the reference's. */
+  /** The model's value minus the reference's. */
   readonly difference: number;
   /** Standard error of the difference. */
   readonly se: number | null;
 }
 
-/** How a model's progressive scores differ from those of the reference, on the same events. */
+/** How a model's progressive scores differ from the reference's on the same events. */
 export interface PairedDifference {
-  /** Events compared: those of finished blocks. */
+  /** Events compared: those of completed blocks. */
   readonly events: number;
-  /** Blocks they are in. */
+  /** Number of these blocks. */
   readonly blocks: number;
-  /** Mean logistic loss, in nats: below 0 the model is better. */
+  /** Mean logistic loss, in nats: negative if the model is better. */
   readonly logloss: Difference;
   /** Log loss ÷ that of always predicting the click rate. */
   readonly normalized_entropy: Difference;
-  /** Area under the ROC curve: above 0 the model is better. null where one class is missing. */
+  /** Area under the ROC curve: positive if the model is better. null if one class is missing. */
   readonly auc: Difference | null;
   /**
-   * The chance, had both models the same loss, that the difference in logloss was ever as many standard errors from 0: it holds at whatever moment
-   * one looks, and however often. null where there is no standard error.
+   * Always-valid p-value: if both models had the same loss, the probability that the difference in logloss would ever be this
+   * many standard errors from 0. It stays valid whenever, and however often, one looks. null without a standard error.
    */
   readonly p: number | null;
 }
 
-/** Fewer blocks have no standard error worth telling. */
+/** With fewer blocks a standard error is not meaningful. */
 const LEAST_BLOCKS = 10;
-/** Blocks of `BLOCK_EVENTS` after which `p` falls soonest (see `alwaysValid`). */
+/** Number of blocks of `BLOCK_EVENTS` for which `p` is tuned to fall fastest (see `alwaysValid`). */
 const SOONEST = 100;
 
 /**
- * Compares the finished blocks that two models have in common. Standard errors are jackknife ones: every figure is computed anew
- * without each block in turn, for both models, so that what both find hard cancels out and neighbouring events may be alike. For
- * the mean loss that is the method of batch means.
+ * Compares two models over the completed blocks they have in common. Standard errors are jackknife estimates: every figure is
+ * recomputed without each block in turn, for both models, so that difficulty common to both cancels out and neighbouring events
+ * may be correlated. For the mean loss this is the method of batch means.
  */
 export function comparePaired(reference: ScoredStream, other: ScoredStream): PairedDifference {
   const width = Math.max(reference.width, other.width);
@@ -56,10 +56,10 @@ export function comparePaired(reference: ScoredStream, other: ScoredStream): Pai
 }
 
 /**
- * The p-value of a mean that may be looked at all the time: one over the likelihood ratio of a normal mixture of means against a
- * mean of 0 (Robbins 1970), of which Ville's inequality says that it ever exceeds 1/p with a chance of at most p.
+ * The p-value of a mean under continuous monitoring: 1 over the likelihood ratio of a normal mixture of means against a mean of
+ * 0 (Robbins 1970); by Ville's inequality the ratio ever exceeds 1/p with probability p at most.
  * @param z the mean ÷ its standard error
- * @param n independent parts it is of
+ * @param n the number of independent parts
  */
 export function alwaysValid(z: number, n: number): number {
   const ratio = n / SOONEST;
@@ -67,7 +67,7 @@ export function alwaysValid(z: number, n: number): number {
   return Math.min(1, p);
 }
 
-/** A figure of all blocks, and of all but each. */
+/** A figure over all blocks, and with each one left out. */
 interface Figure {
   readonly whole: number;
   readonly without: Float64Array;
@@ -117,7 +117,7 @@ function oneClass(blocks: readonly ScoreBlock[]): boolean {
   return !(positive > 0 && positive < weight);
 }
 
-/** Pairs of a positive and a negative in order, a tie counting half, ÷ all pairs; scores of one cell are ties. */
+/** Positive-negative pairs in the right order, a tie counting half, ÷ all pairs; scores in one cell are ties. */
 function aucOf(blocks: readonly ScoreBlock[]): Figure {
   const all = new Float64Array(2 * CELLS);
   for (const { cells } of blocks) for (let i = 0; i < all.length; i++) all[i] += cells[i];
@@ -125,14 +125,14 @@ function aucOf(blocks: readonly ScoreBlock[]): Figure {
   const negative = weight - positive;
   const ordered = pairs(all, all);
   const without = Float64Array.from(blocks, ({ cells, ...block }) => {
-    // Without a block: neither the pairs it has with all others, on either side, nor those within it, taken off twice.
+    // Leaving out a block removes the pairs it forms with all others, on either side; those within it were subtracted twice.
     const rest = ordered - pairs(cells, all) - pairs(all, cells) + pairs(cells, cells);
     return rest / ((positive - block.positive) * (negative - (block.weight - block.positive)));
   });
   return { whole: ordered / (positive * negative), without };
 }
 
-/** Weight of pairs in which a positive of `positives` is above a negative of `negatives`. */
+/** Weight of pairs with a positive of `positives` above a negative of `negatives`. */
 function pairs(positives: Float32Array | Float64Array, negatives: Float32Array | Float64Array): number {
   let below = 0;
   let sum = 0;

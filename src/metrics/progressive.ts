@@ -7,51 +7,51 @@ import { type Accumulator, type CellList, KEPT_ROWS, ScoreCells, sum, TOTALS, ty
 export interface ProgressiveOptions {
   /** Rows per tumbling window. */
   readonly window: number;
-  /** What `add` gets: the model's logits (default), or true probabilities (the oracle of simulated data). */
+  /** The input of `add`: the model's logits (default), or true probabilities (the oracle of simulated data). */
   readonly scores?: "logits" | "probabilities";
 }
 
-/** Between half of this and this many segments cover the stream. */
+/** The stream is covered by this many segments at most, and half as many at least. */
 const SEGMENTS = 64;
 const FIRST_SEGMENT_ROWS = 1024;
-/** Finished windows remembered. */
+/** Finished windows that are kept. */
 const HISTORY = 1000;
-/** A finished window: from, to, and what `evaluate` says. */
+/** Numbers per finished window: from, to, and the values of `evaluate`. */
 const RESULT = 11;
-/** Rows whose AUC could be more wrong than this get other cells; their larger class may be a few times as crowded. */
+/** If the AUC of rows could be more wrong than this, they get new cells; their larger class may be a few times as crowded. */
 const MAX_ERROR = 1e-4;
 const MAX_CROWDING = 4e-4;
-/** Cells are not laid out anew before the stream has grown by this, nor for a few rows, unless those limits are exceeded by far. */
+/** Growth of the stream, at least, between two layouts, unless those limits are exceeded by far. */
 const GROWTH = 1.03;
 const FEW_ROWS = 256;
 const URGENT = 5;
-/** More than the f32 weights of segments change an AUC by: each is off by up to 2^-24 of itself, in the area and in both classes. */
+/** Largest error in AUC from the f32 weights of segments: each is off by up to 2^-24 of itself, in the area and in both classes. */
 const SEGMENT_ROUNDING = 2 ** -22;
-/** What a checkpoint has of every cell. */
+/** The cell weights in a checkpoint. */
 const SAVED = ["all", "window", "segment"] as const;
 
 type Result = readonly number[];
-/** What is known of a segment: cells are undefined before any were laid out, and where it is too old to be asked for. */
+/** The counts of a segment; cells are undefined before a layout exists, and if it is too old to be queried. */
 interface Segment {
   readonly totals: Totals;
   cells?: Float32Array<ArrayBuffer>;
 }
 
 /**
- * Test-then-train metrics of a stream, in bounded memory: give it every example's score from before the example was learned.
- * It knows the lifetime, tumbling windows of exactly `window` rows, and, through 32 to 64 equal segments whose width doubles
- * as the stream grows, any trailing share of the stream up to a half.
+ * Test-then-train metrics of a stream, in bounded memory: pass every example's score from before the example was learned. It covers the
+ * whole stream, tumbling windows of exactly `window` rows, and, by 32 to 64 equal segments whose width doubles as the stream grows, any
+ * trailing share of the stream up to a half.
  *
- * The first 65,536 rows are kept, and AUC is exact. Then rows are counted in some ten thousand cells: intervals of the score that hold about
- * equal shares of both classes, as narrow as a single f32 where scores crowd. Equal scores are ties and count 1/2; so do
- * pairs whose order the cells do not tell, and `auc_error` is half of their share. Before rows are counted, it is seen whether
- * the cells tell them apart; where they do not, others are laid out for the stream as it is now.
+ * The first 65,536 rows are kept, and AUC is exact. Later rows are counted in some ten thousand cells: intervals of the score that hold
+ * about equal shares of both classes, as narrow as a single f32 where scores are dense. Equal scores are ties and count 1/2; so do pairs
+ * that the cells cannot order, and `auc_error` is half of their share. Before rows are counted, it is checked that the cells can order
+ * them; if not, new cells are laid out for the current distribution.
  *
- * The state is the same bytes for the same rows, however they were cut into calls of `add`.
+ * The state has the same bytes for the same rows, however they were split into calls of `add`.
  */
 export class ProgressiveMetrics {
   private readonly window: number;
-  /** Keeps the rows that are not in cells yet: all before there is a layout, then those since the last end of a window or segment. */
+  /** Holds the rows that are not in cells yet: all before there is a layout, then those since a window or segment last ended. */
   private readonly cells: ScoreCells;
   private totals = { all: new Float64Array(TOTALS), window: new Float64Array(TOTALS) };
   private segments: Segment[] = [];
@@ -85,7 +85,7 @@ export class ProgressiveMetrics {
     }
   }
 
-  /** Totals of the whole stream so far, as `scoreSums` reads them. */
+  /** Totals of the whole stream so far, for `scoreSums`. */
   get all(): Float64Array {
     return sum(this.totals.all, this.cells.totals());
   }
@@ -96,7 +96,7 @@ export class ProgressiveMetrics {
     return this.measure(0, sum(this.totals.all, this.cells.totals()), list);
   }
 
-  /** A calibration plot of the whole stream so far, of at most so many points; of logits. */
+  /** A calibration plot of the whole stream so far, with at most `points` points; for logits only. */
   reliability(points: number): ReliabilityPoint[] {
     return reliability(this.laidOutAt ? this.withKept("all") : this.cells.list(), points);
   }
@@ -113,7 +113,7 @@ export class ProgressiveMetrics {
     return this.finished.map(([from, to, ...values]) => metrics(from, to, values));
   }
 
-  /** The stream in 32 to 64 equal parts (fewer at its beginning), oldest first. Of parts of its older half there may be no AUC any more. */
+  /** The stream in 32 to 64 equal parts (fewer at its beginning), oldest first. Parts of its older half may have no AUC. */
   curve(): Metrics[] {
     return Array.from({ length: Math.ceil(this.rows / this.segmentRows) }, (_, s) => {
       const [from, to] = [s * this.segmentRows, Math.min(this.rows, (s + 1) * this.segmentRows)];
@@ -130,8 +130,8 @@ export class ProgressiveMetrics {
   }
 
   /**
-   * Metrics of about the last `share` (0 to 0.5, or 1) of the stream: it starts at the nearest end of a segment, and says where.
-   * Of a share between, it gives what it still has.
+   * Metrics of about the last `share` (0 to 0.5, or 1) of the stream: starts at the nearest end of a segment, and reports where. For other
+   * shares, as much as is still known.
    */
   last(share: number): Metrics {
     if (share >= 1) return this.lifetime();
@@ -237,7 +237,7 @@ export class ProgressiveMetrics {
     this.totals.window = new Float64Array(TOTALS);
   }
 
-  /** From the rows, which were all kept until now. */
+  /** Uses the rows, all of which are still kept. */
   private layOutFirst(): void {
     this.cells.use(this.cells.design([this.cells.list()]));
     this.cells.tally("all");
@@ -261,7 +261,7 @@ export class ProgressiveMetrics {
     this.cells.clear();
   }
 
-  /** Whether the rows kept lie too close together for the cells they were counted in. */
+  /** Whether the kept rows are too close together for the cells they were counted in. */
   private tooCoarse(): boolean {
     const { error, crowding } = this.cells.coarseness();
     const excess = Math.max(Number.isNaN(error) ? 0 : error / MAX_ERROR, crowding / MAX_CROWDING);
@@ -269,7 +269,7 @@ export class ProgressiveMetrics {
     return excess > (grown ? 1 : URGENT);
   }
 
-  /** What was counted goes to the smallest new cells that hold all of its old ones. */
+  /** Existing counts move to the smallest new cells that contain their old ones. */
   private layOutAnew(): void {
     const lists = SAVED.map((name) => this.cells.listOf(name));
     const segments = this.segments.map(({ cells }) => cells && this.cells.listOfTaken(cells));
@@ -285,7 +285,7 @@ export class ProgressiveMetrics {
     return this.cells.take("scratch");
   }
 
-  /** Adds neighbours, so that half as many segments of twice the width cover the same rows. */
+  /** Merges neighbours, so that half as many segments of twice the width cover the same rows. */
   private widenSegments(): void {
     this.segments = Array.from({ length: SEGMENTS / 2 }, (_, s) => {
       const [one, other] = [this.segments[2 * s], this.segments[2 * s + 1]];
@@ -302,7 +302,7 @@ export class ProgressiveMetrics {
     return Math.floor(this.rows / 2 / this.segmentRows);
   }
 
-  /** An accumulator, the rows kept, and segments. */
+  /** An accumulator, the kept rows, and segments. */
   private withKept(accumulator: Accumulator, segments: readonly Segment[] = []): CellList {
     const weights = this.cells.weights("scratch");
     weights.set(this.cells.weights(accumulator));

@@ -11,9 +11,9 @@ export interface ReliabilityPoint {
 }
 
 /**
- * What was predicted beside what came true, in bins of about equal weight, lowest scores first.
+ * Predicted against actual rates in bins of about equal weight, lowest scores first.
  * @param list weights of negatives and positives by score; a cell's score is its middle
- * @param points bins at most
+ * @param points most bins
  */
 export function reliability(list: CellList, points: number): ReliabilityPoint[] {
   const cells = Array.from({ length: list.length / 3 }, (_, i) => list.subarray(3 * i, 3 * i + 3))
@@ -43,7 +43,7 @@ export function reliability(list: CellList, points: number): ReliabilityPoint[] 
     }));
 }
 
-/** The score in the middle of a cell: an aligned interval of 2^bits of the f32 numbers in their order (assembly/metric/cells.ts). */
+/** The middle score of a cell: an aligned interval of 2^bits of the ordered f32 numbers (assembly/metric/cells.ts). */
 function middleOf(id: number): number {
   const first = Math.floor(id / 64);
   const bits = 32 - (id % 64);
@@ -53,7 +53,7 @@ function middleOf(id: number): number {
 const words = new Uint32Array(1);
 const floats = new Float32Array(words.buffer);
 
-/** The f32 number at a place in the order of all. */
+/** The f32 number at a position in the order of all. */
 function floatOf(order: number): number {
   words[0] = order >= 2 ** 31 ? order - 2 ** 31 : ~order;
   const [value] = floats;

@@ -1,27 +1,27 @@
 import { ln } from "./kernel.js";
 import { known } from "./result.js";
 
-/** Cells of the logit: this many, over logits up to this far from zero; what lies beyond is in the last ones. */
+/** Number of cells over logits up to this far from zero; the outermost include everything beyond. */
 const CELLS = 1024;
 const FARTHEST = 16;
 
 /** An event that was scored. */
 export interface Scored {
   readonly logit: number;
-  /** Raw, and calibrated where the model has a calibrator. */
+  /** Raw probability, and the calibrated one if the model has a calibrator. */
   readonly p: number;
   readonly q: number;
   readonly label: number;
   readonly weight: number;
 }
 
-/** Quality of some events, in bounded memory: null where it has no value. */
+/** Quality of some events, computed in bounded memory: null if undefined. */
 export interface BinnedQuality {
   /** Events counted. */
   readonly events: number;
   /** Mean logarithmic loss. */
   readonly logloss: number | null;
-  /** Area under the ROC curve by 1,024 cells of the logit: within 0.001 of the exact one. */
+  /** Area under the ROC curve from 1,024 cells of the logit: within 0.001 of the exact one. */
   readonly auc: number | null;
   /** logloss ÷ that of always predicting these events' click rate. */
   readonly normalized_entropy: number | null;
@@ -29,15 +29,15 @@ export interface BinnedQuality {
   readonly predicted: number | null;
   /** Click rate. */
   readonly actual: number | null;
-  /** Predicted ÷ actual clicks, of raw probabilities. */
+  /** Predicted ÷ actual clicks, for raw probabilities. */
   readonly calibration: number | null;
-  /** The same of calibrated ones; there only where the model has a calibrator. */
+  /** The same for calibrated ones; present only if the model has a calibrator. */
   readonly calibrated?: number | null;
 }
 
 /** Counts events by cells of their logit. */
 export class ScoreBins {
-  /** Of each cell: weight of negatives and of positives. */
+  /** For each cell: weight of negatives and of positives. */
   private readonly weights = new Float64Array(2 * CELLS);
   events = 0;
   private weight = 0;
@@ -58,7 +58,7 @@ export class ScoreBins {
     this.weights[2 * cell + 1] += weight * label;
   }
 
-  /** Counts another's events as well. */
+  /** Adds another one's events. */
   include(other: ScoreBins): void {
     this.events += other.events;
     this.weight += other.weight;
@@ -86,7 +86,7 @@ export class ScoreBins {
     };
   }
 
-  /** Pairs of one cell count 1/2. */
+  /** Pairs within one cell count 1/2. */
   private auc(): number {
     const [positives, negatives] = [this.positive, this.weight - this.positive];
     let [below, area] = [0, 0];

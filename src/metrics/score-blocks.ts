@@ -1,16 +1,16 @@
 import { ln, logistic } from "./kernel.js";
 
-/** Events of a block at first; blocks are joined in pairs, so that a stream has at most `MOST_BLOCKS`. */
+/** Initial events per block; blocks are merged in pairs, so that a stream has at most `MOST_BLOCKS`. */
 export const BLOCK_EVENTS = 512;
 const MOST_BLOCKS = 128;
-/** Scores are told apart by 1/64 of a logit, between -16 and 16. */
+/** Scores are resolved to 1/64 of a logit, between -16 and 16. */
 export const CELLS = 2048;
 const PER_LOGIT = 64;
-/** The logarithm of 1 + exp(-x) comes from a table: linear between its places, wrong by 3e-8 at most. */
+/** log(1 + exp(-x)) comes from a table with linear interpolation; error 3e-8 at most. */
 const PLACES = 1024;
 const LARGEST = 24;
 
-/** What was scored in one block of the stream. */
+/** The scores in one block of the stream. */
 export interface ScoreBlock {
   /** Its events that were scored. */
   readonly events: number;
@@ -24,7 +24,10 @@ export interface ScoreBlock {
   readonly cells: Float32Array<ArrayBuffer>;
 }
 
-/** The finished blocks of a stream, oldest first: block b is of the places [b × width, (b + 1) × width). Plain data, for other threads. */
+/**
+ * The completed blocks of a stream, oldest first: block b covers positions [b × width, (b + 1) × width). Plain data that can
+ * cross threads.
+ */
 export interface ScoredStream {
   /** Events of a block. */
   readonly width: number;
@@ -51,16 +54,17 @@ class Open implements ScoreBlock {
 }
 
 /**
- * A model's progressive scores in blocks of the stream, in bounded memory (16 KiB a block, 128 blocks): what a difference to
- * another model's scores of the same events is measured by, with an error that holds where neighbouring events are alike.
+ * A model's progressive scores in blocks of the stream, in bounded memory (16 KiB per block, 128 blocks). Used to measure the
+ * difference to another model's scores of the same events, with a standard error that holds if neighbouring events are
+ * correlated.
  */
 export class ScoreBlocks {
   private width = BLOCK_EVENTS;
   private blocks: Open[] = [];
 
   /**
-   * Counts scores made before their events were learned. What is not finite is left out.
-   * @param place of the first one in the stream: the same for every model that is compared
+   * Counts scores made before their events were learned. Values that are not finite are left out.
+   * @param place position of the first one in the stream: the same for every model that is compared
    */
   add(place: number, logits: Float32Array, labels: Float32Array, weights: Float32Array): void {
     for (let i = 0; i < logits.length; ) {
@@ -71,7 +75,7 @@ export class ScoreBlocks {
     }
   }
 
-  /** The blocks that no event before `place` will be added to. Views: what is to be kept is to be copied. */
+  /** The blocks that are complete once all events before `place` were added. Views: copy them to keep them. */
   until(place: number): ScoredStream {
     const finished = Math.floor(place / this.width);
     const blocks = Array.from({ length: finished }, (_, b) => this.blocks[b] ?? new Open());
@@ -89,7 +93,7 @@ export class ScoreBlocks {
   }
 }
 
-/** A stream in blocks of `width`, a multiple of its own: what does not fill one is left out. */
+/** A stream in blocks of `width`, a multiple of its own; an incomplete last one is left out. */
 export function widened({ width: own, blocks }: ScoredStream, width: number): readonly ScoreBlock[] {
   const each = width / own;
   return each === 1 ? blocks : joined(blocks.slice(0, blocks.length - (blocks.length % each)), each);
@@ -133,9 +137,9 @@ function count(
 
 let table: Float64Array | undefined;
 
-/** ln(1 + exp(-x)) of x >= 0. */
+/** ln(1 + exp(-x)) for x >= 0. */
 function softplus(x: number): number {
-  // By the kernel: the same bits under every version of Node.
+  // By the kernel: the same bits in every version of Node.
   table ??= Float64Array.from({ length: LARGEST * PLACES + 2 }, (_, i) => -ln(logistic(i / PLACES)));
   if (x >= LARGEST) return 0;
   const at = x * PLACES;

@@ -2,22 +2,22 @@ import { constantOf, offsetOf, structOf } from "../kernels/layouts.js";
 import { ensureBytes } from "../kernels/wasm.js";
 import { type MetricKernel, metricKernel } from "./kernel.js";
 
-/** Rows handed to the kernel at a time. */
+/** Rows passed to the kernel at a time. */
 const INPUT_ROWS = 4096;
 /** Score, label and weight of each. */
 const COLUMNS = 3;
-/** Rows kept as they came, until they are counted in cells. */
+/** Rows kept individually before they are counted in cells. */
 export const KEPT_ROWS = 65_536;
 /** Bytes of a row that is kept. */
 const ROW = structOf("metric", "Row").size;
-/** f64 of the totals, among them the loss and a factor whose logarithm it lacks. */
+/** f64 of the totals, among them the loss and a factor whose logarithm is not yet included in it. */
 export const TOTALS = structOf("metric", "Totals").size / 8;
 const LOSS = offsetOf("metric", "Totals", "loss") / 8;
 export const FACTOR = offsetOf("metric", "Totals", "factor") / 8;
 /** f64 of a cell in a list, and of what is measured. */
 const CELL = structOf("metric", "Cell").size / 8;
 const RESULT = structOf("metric", "Result").size / 8;
-/** Cells that weights are put into; those around them come on top, up to MOST_CELLS. */
+/** Cells to place by weight; those needed around them are added, up to MOST_CELLS. */
 const CELLS = 12_000;
 const MOST_CELLS = constantOf("metric", "MOST_CELLS");
 
@@ -31,39 +31,41 @@ export interface ScoreSums {
 
 export type Totals = Float64Array<ArrayBuffer>;
 
-/** Totals of both. */
+/** Adds two totals. */
 export function sum(one: Totals, other: Totals): Totals {
   const totals = Float64Array.from(one, (value, i) => value + other[i]);
   totals[FACTOR] = 1;
   return totals;
 }
 
-/** What totals say. */
+/** Reads totals. */
 export function scoreSums([, , weight, positive, predicted, loss]: Float64Array): ScoreSums {
   return { weight, positive, predicted, loss };
 }
 
-/** Weights of negatives and of positives in every cell of the layout. `scratch` is empty between calls. */
+/** Weights of negatives and positives in every cell of the layout. `scratch` is empty between calls. */
 export type Accumulator = "scratch" | "all" | "window" | "segment";
 /** f64[3] a cell: its id and the weights. */
 export type CellList = Float64Array<ArrayBuffer>;
 
-/** Who has what was taken. */
+/** An owner of weights that were taken. */
 interface Holder {
   cells?: Float32Array<ArrayBuffer>;
 }
 
 /**
- * The metric kernel: it counts examples, keeps the newest rows as they came, and counts rows in the cells of a layout. Rows are
- * f32 scores in their order; a layout is a set of cells, narrow where scores crowd.
+ * The metric kernel: counts examples, keeps the newest rows individually, and counts rows in the cells of a layout. Rows are
+ * ordered f32 scores; a layout is a set of cells, narrow where scores are dense.
  */
 export class ScoreCells {
   private readonly memory: WebAssembly.Memory;
   private readonly kernel: MetricKernel;
   private readonly probabilities: number;
-  /** Addresses: a call's rows, totals of the rows since `takeTotals`, the rows kept, room to sort, two lists and their sum. */
+  /**
+   * Addresses: a call's rows, totals of the rows since `takeTotals`, the kept rows, space for sorting, two lists and their sum.
+   */
   private readonly at: Record<"input" | "totals" | "kept" | "sort" | "other" | "a" | "b" | "sum" | Accumulator, number>;
-  /** Room for what is taken: it is taken hundreds of times, and memory that is given out anew costs more than the copy. */
+  /** Buffers to reuse: weights are taken hundreds of times, and allocating costs more than copying. */
   private readonly spare: Float32Array<ArrayBuffer>[] = [];
   /** Rows kept. */
   rows = 0;
@@ -90,12 +92,12 @@ export class ScoreCells {
     this.takeTotals();
   }
 
-  /** Rows that `count` takes at most. */
+  /** Most rows per call of `count`. */
   get room(): number {
     return Math.min(INPUT_ROWS, KEPT_ROWS - this.rows);
   }
 
-  /** Counts examples in the totals, and keeps them. */
+  /** Adds examples to the totals, and keeps them. */
   count(scores: Float32Array, labels: Float32Array, weights: Float32Array): void {
     const input = new Float32Array(this.memory.buffer, this.at.input, INPUT_ROWS * COLUMNS);
     input.set(scores, 0);
@@ -121,7 +123,7 @@ export class ScoreCells {
     this.floats(this.at.totals, TOTALS).fill(0)[FACTOR] = 1;
   }
 
-  /** The rows kept from `from` on, each score a cell of its own. */
+  /** The kept rows from `from` on, each score in a cell of its own. */
   list(from = 0, to = this.rows): CellList {
     const { kept, sort, other, a } = this.at;
     const rows = to - from;
@@ -129,24 +131,27 @@ export class ScoreCells {
     return this.listAt(a, this.kernel.toCells(this.kernel.sort(sort, other, rows), rows, a));
   }
 
-  /** Adds rows that are kept to an accumulator. */
+  /** Adds kept rows to an accumulator. */
   tally(into: Accumulator, from = 0, to = this.rows): void {
     this.kernel.tally(this.at.kept + from * ROW, to - from, this.at[into]);
   }
 
-  /** How wrong the AUC of the rows in `scratch` may be, and how crowded their larger class is: the chance that two are in one cell, halved. */
+  /**
+   * For the rows in `scratch`, how wrong their AUC may be, and how crowded their larger class is: half of the probability that
+   * two are in one cell.
+   */
   coarseness(): { error: number; crowding: number } {
     this.kernel.measureAll(this.at.scratch);
     return { error: this.kernel.aucError(), crowding: this.kernel.crowding(this.rows) };
   }
 
-  /** Adds `scratch` to the others. */
+  /** Adds `scratch` to the other accumulators. */
   commit(): void {
     const { scratch, all, window, segment } = this.at;
     this.kernel.moveTo(scratch, all, window, segment);
   }
 
-  /** Forgets the rows kept. */
+  /** Drops the kept rows. */
   clear(): void {
     this.rows = 0;
   }
@@ -156,7 +161,7 @@ export class ScoreCells {
     return this.floats(this.at[of], this.layout.length * 2);
   }
 
-  /** What `of` has, as f32; it is empty then. */
+  /** An accumulator's weights as f32; it is empty afterwards. */
   take(of: Accumulator): Float32Array<ArrayBuffer> {
     const { a } = this.at;
     this.kernel.takeSingles(this.at[of], a);
@@ -166,27 +171,27 @@ export class ScoreCells {
     return taken;
   }
 
-  /** What a holder's cells had is not needed any more. */
+  /** Discards a holder's cells. */
   forget(holder: Holder): void {
     const { cells } = holder;
     if (cells?.buffer.byteLength === MOST_CELLS * 8) this.spare.push(new Float32Array(cells.buffer));
     delete holder.cells;
   }
 
-  /** Adds what was taken to an accumulator. */
+  /** Adds taken weights to an accumulator. */
   put(weights: Float32Array, into: Accumulator): void {
     const { a } = this.at;
     new Float32Array(this.memory.buffer, a, weights.length).set(weights);
     this.kernel.addSingles(a, this.at[into]);
   }
 
-  /** Puts what a holder's cells have into an accumulator; the holder has none then. */
+  /** Moves a holder's cells into an accumulator. */
   putBack(holder: Holder, into: Accumulator): void {
     if (holder.cells) this.put(holder.cells, into);
     this.forget(holder);
   }
 
-  /** What was taken as a list; `scratch` is empty before and after. */
+  /** Taken weights as a list; `scratch` is empty before and after. */
   listOfTaken(weights: Float32Array): CellList {
     this.put(weights, "scratch");
     const list = this.listOf("scratch");
@@ -194,7 +199,7 @@ export class ScoreCells {
     return list;
   }
 
-  /** Counts in `layout` from now on; every accumulator is empty. */
+  /** Switches to `layout`; every accumulator is empty then. */
   use(layout: Float64Array<ArrayBuffer>): void {
     for (const accumulator of ["scratch", "all", "window", "segment"] as const) this.weights(accumulator).fill(0);
     this.layout = layout;
@@ -202,7 +207,7 @@ export class ScoreCells {
     this.kernel.layOut(this.at.a, layout.length);
   }
 
-  /** A layout that is fine where any of the lists has weight. */
+  /** A layout that is fine wherever any of the lists has weight. */
   design(lists: readonly CellList[]): Float64Array<ArrayBuffer> {
     const { a, b, sum } = this.at;
     let cells = 0;
@@ -220,13 +225,16 @@ export class ScoreCells {
     return this.listAt(this.at.a, this.kernel.listOf(this.at[accumulator], this.at.a));
   }
 
-  /** Adds a list to an accumulator: each cell to the smallest of the layout around it. */
+  /** Adds a list to an accumulator: each cell to the smallest cell of the layout that contains it. */
   spread(list: CellList, into: Accumulator): void {
     const { a } = this.at;
     this.kernel.spread(a, this.give(list, a), this.at[into]);
   }
 
-  /** A Result's numbers: rows, skipped, weight, positives, logloss, auc, normalized entropy, calibration, the most that auc is wrong. */
+  /**
+   * The numbers of a Result: rows, skipped, weight, positives, logloss, auc, normalized entropy, calibration, largest error of
+   * auc.
+   */
   evaluate(totals: Float64Array, list: CellList): number[] {
     const { a, b, sum } = this.at;
     this.floats(b, TOTALS).set(totals);
@@ -234,7 +242,7 @@ export class ScoreCells {
     return [...this.floats(sum, RESULT)];
   }
 
-  /** The rows kept, as a checkpoint saves them; views. */
+  /** The kept rows, as a checkpoint saves them; views. */
   state(): { totals: Float64Array; kept: Uint8Array } {
     const { totals, kept } = this.at;
     return { totals: this.floats(totals, TOTALS), kept: this.bytes(kept, this.rows * ROW) };

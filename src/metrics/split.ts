@@ -8,11 +8,11 @@ export interface Span {
 }
 
 /**
- * Progressive metrics of events that had never been learned, and apart from them those of events that had: what a model
- * says of an event it has learned shows how well it remembers, not how well it predicts.
+ * Progressive metrics of events that had never been learned, and separately those of events that had: scores of learned events
+ * measure memorisation, not prediction.
  */
 export class SplitMetrics {
-  /** Of events scored before they were first learned. */
+  /** For events scored before they were first learned. */
   readonly fresh: ProgressiveMetrics;
   private again: ProgressiveMetrics | null = null;
   private readonly options: ProgressiveOptions;
@@ -22,7 +22,7 @@ export class SplitMetrics {
     this.fresh = new ProgressiveMetrics(options);
   }
 
-  /** Of events learned before; null where there was none. */
+  /** For events learned before; null if there were none. */
   get seen(): ProgressiveMetrics | null {
     return this.again;
   }

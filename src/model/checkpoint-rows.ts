@@ -5,15 +5,15 @@ import { HashStore } from "../tables/hash-store.js";
 import type { RowStore } from "../tables/row-store.js";
 import type { StoreSpec } from "../tables/spec.js";
 
-/** Bytes of rows, as they were trained, in memory at a time. */
+/** Bytes of rows, in their training format, held at a time. */
 const PIECE_BYTES = 8 << 20;
-/** What the store may take that they are read by. */
+/** Most memory for the store that decodes them. */
 const MEMORY = 512 << 20;
-/** Rows told at a time. */
+/** Rows yielded at a time. */
 const CHUNK = 16_384;
 
 /**
- * The weights of a store's learned rows, out of a checkpoint that may be larger than memory.
+ * The weights of a store's learned rows, read from a checkpoint that may be larger than memory.
  * @throws HashbrookError checkpoint_damaged
  */
 export function* rowsOfCheckpoint(checkpoint: Checkpoint, spec: StoreSpec): Generator<ServingRows> {
@@ -25,7 +25,7 @@ export function* rowsOfCheckpoint(checkpoint: Checkpoint, spec: StoreSpec): Gene
       yield { name, dim, keys: first === 0n ? keys : keys.map((key) => key + first), weights, removed };
 }
 
-/** A store that holds a piece of the rows, and the number of its first one. */
+/** A store with a piece of the rows, and the number of its first row. */
 interface Piece {
   readonly store: RowStore;
   readonly first: bigint;
@@ -61,7 +61,9 @@ function* hashPieces(checkpoint: Checkpoint, spec: StoreSpec): Generator<Piece> 
   }
 }
 
-/** A block in pieces of whole rows, of a multiple of eight but for the last one; in memory that the next one uses again. */
+/**
+ * A block in pieces of whole rows, a multiple of eight except for the last one; each piece reuses the previous one's memory.
+ */
 function* piecesOf(checkpoint: Checkpoint, block: string, stride: number): Generator<Uint8Array> {
   const rows = Math.max(1, Math.floor(PIECE_BYTES / stride / 8)) * 8;
   const buffer = new Uint8Array(rows * stride);

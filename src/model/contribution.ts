@@ -2,11 +2,11 @@ import { floatsOf, halvesOf, roundToBf16, type Sums } from "../core/bf16.js";
 import { type Packable, packArrays, unpackArrays } from "../core/packed-arrays.js";
 import type { TableContribution } from "../tables/contribution.js";
 
-/** What one lane's events bring to a round: copies, which cross threads and processes. */
+/** What one lane's events contribute to a round: copies that can cross threads and processes. */
 export interface Contribution {
-  /** Its events, scored before anything of the round was learned. */
+  /** Number of its events, scored before anything of the round was learned. */
   readonly rows: number;
-  /** Of these, those whose gradients it has; 0 where they were not finite, or none was to be learned. */
+  /** Of these, those that are included in the gradients; 0 if these were not finite, or nothing was to be learned. */
   readonly learned: number;
   /** Events that change nothing because their gradient was not finite. */
   readonly skipped: number;
@@ -15,24 +15,24 @@ export interface Contribution {
   /** Sums over its events: of weights, of weight times label. */
   readonly weight: number;
   readonly positive: number;
-  /** Whether gradients are bf16 numbers, which travel in two bytes each: absent where they are not. */
+  /** Whether gradients are bf16 numbers, which are sent in two bytes each; absent if they are not. */
   readonly bf16?: true;
-  /** Of every table that learns; none where nothing is learned. */
+  /** For every table that learns; empty if nothing is learned. */
   readonly tables: readonly TableContribution[];
-  /** Sums of the dense weights' gradients, one weight behind the other. */
+  /** Sums of the dense weights' gradients, concatenated. */
   readonly dense: Sums;
-  /** The sum of dX's squares, over the tables that learn. */
+  /** The sum of dX's squares over the tables that learn. */
   readonly squares: number;
-  /** f32[rows × numbers] where statistics follow them, else none. */
+  /** f32[rows × numbers] if there are statistics to update, else empty. */
   readonly numbers: Float32Array;
-  /** f64[rows] where the stream's clock goes by them, else none. */
+  /** f64[rows] if the stream's clock needs them, else empty. */
   readonly times: Float64Array;
 }
 
 type Head = Pick<Contribution, "rows" | "learned" | "skipped" | "weight" | "positive" | "squares" | "bf16"> & {
-  /** Of every table: rows its network ran for (null: it has none), and whether its running statistics follow. */
+  /** For every table: rows its network ran for (null: it has none), and whether its running statistics follow. */
   readonly decoders: readonly (readonly [rows: number, statistics: boolean] | null)[];
-  /** Of every table: keys that were sent to owners of its shards. Absent where none is. */
+  /** For every table: keys that were sent to the owners of its shards. Absent if there are none. */
   readonly sent?: readonly number[];
 };
 
@@ -53,7 +53,7 @@ export function packContribution(contribution: Contribution): Uint8Array {
   return packArrays({ rows, learned, skipped, weight, positive, squares, decoders, ...others }, arrays);
 }
 
-/** Rounds all sums of gradients, in place, so that whoever folds them has what travels. */
+/** Rounds all sums of gradients in place, so that the local fold uses the same values as those who receive them. */
 export function roundGradients({ tables, dense }: Pick<Contribution, "tables" | "dense">): void {
   roundToBf16(dense);
   for (const { gradients, decoder, shards = [] } of tables) {
@@ -63,7 +63,10 @@ export function roundGradients({ tables, dense }: Pick<Contribution, "tables" | 
   }
 }
 
-/** @param views as for `unpackArrays` @throws RangeError, SyntaxError where bytes are missing or others */
+/**
+ * @param views as for `unpackArrays`
+ * @throws RangeError, SyntaxError if bytes are missing or malformed
+ */
 export function unpackContribution(bytes: Uint8Array, views = false): Contribution {
   const { head, arrays } = unpackArrays(bytes, views);
   const { decoders, sent, ...sums } = head as Head;

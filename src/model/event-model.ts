@@ -11,13 +11,13 @@ import { type Serve, serveOf, weighsFakes } from "./served-logits.js";
 import { StreamClock } from "./stream-clock.js";
 
 /**
- * A model of one table (src/towers: those that learn "events"), learned event by event inside the table's kernel. For each event all its weights are read, the logit they give is the event's progressive prediction, and
- * every feature's row is updated with the gradient of the logarithmic loss; a row that occurs twice in an event is updated twice,
- * one after the other, with the weights that were read. A wide part is a second table, whose sum is added to the logit.
+ * A model with one table (the towers that learn "events"), learned event by event inside the table's kernel. For each event all
+ * its weights are read, the resulting logit is the event's progressive prediction, and every feature's row is updated with the
+ * gradient of the logarithmic loss; a row that occurs twice in an event is updated twice, one after the other, using the
+ * weights that were read. A wide part is a second table, whose sum is added to the logit.
  *
- * A number multiplies its weight; where it is 0 or missing the feature is absent. An event whose logit
- * or gradient is not finite (or over 1e15) updates nothing and is counted as skipped; it may leave fresh rows at their
- * initial weights.
+ * A number multiplies its weight; if it is 0 or missing the feature is absent. An event whose logit or gradient is not finite
+ * (or over 1e15) updates nothing and is counted as skipped; it may leave new rows at their initial weights.
  */
 export class EventModel implements Model {
   readonly spec: CompiledSpec;
@@ -25,7 +25,7 @@ export class EventModel implements Model {
   readonly serving: ReplicaState;
   private readonly replica: boolean;
   private readonly main: EventTable;
-  /** The main table and, where there is one, the wide part's. */
+  /** The main table and, if there is one, the wide part's. */
   private readonly parts: readonly EventTable[];
   readonly numbers: Numbers;
   readonly calibrator: Calibrator | null;

@@ -10,8 +10,8 @@ import { eventModelOf, rowOf } from "../towers/index.js";
 import { isReplica, type ModelOptions } from "./model.js";
 
 /**
- * A table of a model that learns event by event, inside the table's kernel. A row's last float is the linear weight. What lies before
- * it is the model's; the table has as many columns as both together.
+ * A table of a model that learns event by event, inside the table's kernel. A row's last float is the linear weight, preceded
+ * by the model's factors; the table's dim includes both.
  */
 export class EventTable {
   readonly table: StoreTable;
@@ -19,12 +19,12 @@ export class EventTable {
   private readonly spec: CompiledSpec;
   private readonly index: number;
   private readonly layout: BatchLayout;
-  /** Floats of a row that are drawn at random. */
+  /** Floats of a row that are initialised at random. */
   private readonly drawn: number;
   private readonly wide: EventTable | undefined;
   private region = 0;
 
-  /** @param wide of the model's main table: that of the linear part beside it */
+  /** @param wide for the model's main table: that of the linear part beside it */
   constructor(
     spec: CompiledSpec,
     index: number,
@@ -39,7 +39,7 @@ export class EventTable {
     this.drawn = drawn;
     this.wide = wide;
     const widened = { ...spec, tables: spec.tables.with(index, { ...spec.tables[index], dim: floats }) };
-    // The table's own path for mini-batches tells which rows are to be fetched; else it is not used, and made for one row.
+    // The table's own mini-batch path serves only to find the rows to fetch; otherwise it is unused, and made for one row.
     this.table = new StoreTable(widened, index, keeper ? layout : batchLayout(spec, 1), {
       workspace: (kernel) => this.open(kernel as EventKernel, widened.tables[index]),
       wide: wide?.kernel,
@@ -51,13 +51,13 @@ export class EventTable {
     this.kernel = this.table.store.kernel as EventKernel;
   }
 
-  /** Adds to the bias. */
+  /** Adds `shift` to the bias. */
   shiftBias(shift: number): void {
     const { spec, store } = this.table;
     const key = constantKey(spec.cells.find(({ kind }) => kind === "bias")!);
     const weights = store.weightsOf(key);
     weights[weights.length - 1] += shift;
-    // A row may be drawn without its last weight, which is the one that is given here.
+    // A row's random initialisation may exclude its last weight, which is set here.
     const { lanes } = store.layout;
     store.kernel.configureRow(weights.length, lanes);
     store.plant({ keys: BigUint64Array.of(key), weights });
@@ -65,7 +65,7 @@ export class EventTable {
   }
 
   /**
-   * Copies what the kernel reads of a batch into its region, each part at its offset of the layout.
+   * Copies what the kernel reads of a batch into its region, each part at its offset in the layout.
    * @param numbers f32[rows × columns]
    */
   copy(batch: Batch, numbers: Float32Array): void {
@@ -88,24 +88,24 @@ export class EventTable {
     });
   }
 
-  /** Sees to it that a batch's rows can be found. */
+  /** Loads a batch's rows, if they are kept on disk. */
   fetch(batch: Batch, numbers: Float32Array): void | Promise<void> {
     if (!this.table.store.whole) return this.table.fetch(batch, numbers);
   }
 
-  /** The kernel scores rows without importance, and learns nothing of them. */
+  /** Marks rows that the kernel only scores and does not learn from. */
   leaveOut(taken: Uint8Array): void {
     const { buffer } = this.table.store.memory;
     const weights = new Float32Array(buffer, this.region + this.layout.weights, taken.length);
     for (let r = 0; r < taken.length; r++) if (taken[r] === 0) weights[r] = 0;
   }
 
-  /** Of the batch last learned or scored; a view. */
+  /** Logits of the batch last learned or scored; a view. */
   logits(rows: number): Float32Array {
     return new Float32Array(this.table.store.memory.buffer, this.kernel.logits() >>> 0, rows);
   }
 
-  /** Takes the kernel's workspace and describes the table's cells. */
+  /** Allocates the kernel's workspace and describes the table's cells. */
   private open(kernel: EventKernel, table: CompiledTable): void {
     const { layout, spec, index } = this;
     const { singles, offset } = layout.keys[index];

@@ -1,7 +1,7 @@
 import type { Arrays } from "../runtimes/bound-graph.js";
 import type { Table } from "../tables/table.js";
 
-/** Where everything lies that a tower's graphs read and write, by the names of their inputs and outputs. */
+/** The arrays that a tower's graphs read and write, by the names of their inputs and outputs. */
 export class GraphArrays {
   private readonly fixed: Arrays;
   private readonly tables: readonly Table[];
@@ -10,8 +10,8 @@ export class GraphArrays {
   private placed: { readonly outputs: readonly Float32Array[]; readonly arrays: Arrays } | null = null;
 
   /**
-   * @param fixed what keeps its place
-   * @param options.items what lies in tables beside their vectors
+   * @param fixed arrays that do not move
+   * @param options.items other arrays in the tables' memories
    */
   constructor(
     fixed: Arrays,
@@ -24,7 +24,7 @@ export class GraphArrays {
     this.items = options.items;
   }
 
-  /** The same object until a table's memory has moved. */
+  /** Returns the same object until a table's memory has moved. */
   all(): Arrays {
     const outputs = this.tables.map(({ output }) => output);
     if (!this.placed?.outputs.every((output, i) => output === outputs[i]))
@@ -32,7 +32,7 @@ export class GraphArrays {
     return this.placed.arrays;
   }
 
-  /** What moves where a table grows. */
+  /** Arrays that move when a table grows. */
   private moving(): Arrays {
     const arrays = this.items();
     for (const table of this.tables) {

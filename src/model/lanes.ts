@@ -10,36 +10,39 @@ import type { Folded, Learned } from "./model.js";
 import type { Numbers } from "./numbers.js";
 import type { StreamClock } from "./stream-clock.js";
 
-/** What lanes need of a tower's model. */
+/** The part of a tower's model that lanes use. */
 export interface LanedModel {
   readonly layout: BatchLayout;
-  /** Those that learn. */
+  /** The tables that learn. */
   readonly tables: readonly Table[];
   readonly dense: DenseOptimizer;
-  /** False: the dense weights stay. */
+  /** False: the dense weights are frozen. */
   readonly denseLearns: boolean;
   readonly numbers: Numbers;
   readonly clock: StreamClock;
-  /** Gathers, runs the tower forward and back; weights are as they were. @param first the number of the first event among those after the last fold */
+  /**
+   * Gathers, runs the tower forward and backward; no weight changes. @param first the number of the first event since the last
+   * fold
+   */
   run(batch: Batch, first: number): Promise<void>;
   /** Of the last run. */
   logits(rows: number): Float32Array;
   predict(batch: Batch): Promise<Float32Array>;
-  /** What gradients of these sums of squares are to be multiplied by. */
+  /** The factor to multiply gradients with, given their sums of squares. */
   bound(dense: number, vectors: number, rows: number): number;
 }
 
 const PENDING = "lanes/pending";
 
 /**
- * Learning by rounds: each of L lanes makes the gradients of its own events, by the weights of the round before (`staleness` 1: of the
- * one before that), and the round folds what they bring in the lanes' order into one update a row. So what is learned depends on the lanes
- * alone, whoever works them.
+ * Learning in rounds: each of L lanes computes the gradients of its own events with the weights of the previous round
+ * (`staleness` 1: of the one before that), and the round folds these contributions in lane order into one update per row. What
+ * is learned depends on the lanes alone, whoever computes them.
  */
 export class Lanes {
   private readonly model: LanedModel;
   private readonly spec: LanesSpec;
-  /** Of the last round, where it is folded one round later. */
+  /** The last round, if it is folded one round later. */
   private pending: readonly Contribution[] | null = null;
   private buffers: readonly ArrayBuffer[] = [];
   private given: readonly Contribution[] | null = null;
@@ -49,17 +52,17 @@ export class Lanes {
     this.model = model;
   }
 
-  /** What the next batch is learned from, in place of what lanes here would make of it. */
+  /** Supplies the contributions to learn the next batch from, instead of computing them here. */
   give(contributions: readonly Contribution[]): void {
     this.given = contributions;
   }
 
-  /** True from `give` on until that is learned. */
+  /** True from `give` on until they are learned. */
   get isGiven(): boolean {
     return this.given !== null;
   }
 
-  /** A round of all lanes. @param parts rows of each lane's part; by default `round` rows each, as far as they go */
+  /** Learns a round of all lanes. @param parts rows of each lane's part; by default `round` rows each, as far as they go */
   async learn(batch: Batch, taken?: Uint8Array, parts: readonly number[] = this.partsOf(batch.rows)): Promise<Learned> {
     if (this.given) return this.learnGiven(this.given, batch.rows);
     const contributions: Contribution[] = [];
@@ -88,7 +91,7 @@ export class Lanes {
     return { logits, skipped: folded.skipped, folded };
   }
 
-  /** Folds the round, or the one before it. */
+  /** Folds this round, or the previous one (staleness 1). */
   private async next(round: readonly Contribution[]): Promise<Folded | null> {
     if (this.spec.staleness === 0) return this.fold(round);
     const before = this.pending;
@@ -96,14 +99,14 @@ export class Lanes {
     return before ? this.fold(before) : null;
   }
 
-  /** Folds the round that waits, if any: where nothing follows it. */
+  /** Folds the pending round, if any, when nothing follows it. */
   async flush(): Promise<Folded | null> {
     const { pending } = this;
     this.pending = null;
     return pending ? this.fold(pending) : null;
   }
 
-  /** Bytes that one lane's contribution comes to, at most. */
+  /** Largest size of one lane's contribution in bytes. */
   get mostBytes(): number {
     const { layout, tables, dense, denseLearns } = this.model;
     const bytes = this.spec.gradients === "bf16" ? 2 : 4;
@@ -119,12 +122,12 @@ export class Lanes {
     return Array.from({ length: count }, (_, lane) => Math.max(0, Math.min(round, rows - lane * round)));
   }
 
-  /** Keys of a lane's events whose rows other processes hold: these are there before `contribute`. */
+  /** Keys of a lane's events whose rows other processes own; fetch these before `contribute`. */
   remoteKeys(part: Batch): RemoteKeys {
     return new Map(this.model.tables.map((table) => [table.name, table.remoteKeys?.(part) ?? []]));
   }
 
-  /** What a lane's events bring; the model stays as it is. */
+  /** Computes the contribution of a lane's events; the model does not change. */
   async contribute(part: Batch, lane: number, taken?: Uint8Array): Promise<Contribution> {
     const { numbers } = this.model;
     const release = numbers.hold();
@@ -171,7 +174,7 @@ export class Lanes {
     return { learned: batch.rows, skipped: 0, ...sums, squares };
   }
 
-  /** Learns a round from what its lanes bring, in their order: one update for every row. */
+  /** Learns a round from its lanes' contributions, in lane order: one update per row. */
   async fold(round: readonly Contribution[]): Promise<Folded> {
     const { numbers, clock } = this.model;
     for (const part of round) numbers.count(part);
@@ -189,7 +192,7 @@ export class Lanes {
     };
   }
 
-  /** @returns false where gradients were not finite, and nothing was learned */
+  /** @returns false if gradients were not finite, and nothing was learned */
   private async step(
     parts: readonly Contribution[],
     rows: number,
@@ -211,7 +214,7 @@ export class Lanes {
     return true;
   }
 
-  /** The round that waits, if any. */
+  /** The pending round, if any. */
   blocks(): Block[] {
     return (this.pending ?? []).map((contribution, lane) => {
       const data = packContribution(contribution);

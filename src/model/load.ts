@@ -10,25 +10,25 @@ import { specHash } from "../spec/hash.js";
 import { createModel } from "./create.js";
 import type { Model } from "./model.js";
 
-/** A model ready to score, and what it was loaded from. */
+/** A model ready to score, and its origin. */
 export interface LoadedModel {
   readonly spec: CompiledSpec;
-  /** That of the checkpoint's spec, cut or not. */
+  /** Hash of the checkpoint's spec, whether it was cut or not. */
   readonly specHash: string;
   /** Examples it had learned. */
   readonly examples: number;
   /** The checkpoint's directory. */
   readonly path: string;
   readonly checkpoint: Checkpoint;
-  /** Damaged checkpoints that were passed over. */
+  /** Damaged checkpoints that were skipped. */
   readonly skipped: readonly Skipped[];
   readonly layout: BatchLayout;
   readonly model: Model;
 }
 
 /**
- * The compiled spec a checkpoint carries, checked against the hash it carries.
- * @param opened with the damaged checkpoints that were passed over, if any: an error names those, too
+ * The compiled spec of a checkpoint, checked against its hash.
+ * @param opened with the damaged checkpoints that were skipped, which an error also names
  * @throws HashbrookError checkpoint_damaged
  */
 export function specOf({ checkpoint, skipped }: Opened): CompiledSpec {
@@ -72,7 +72,7 @@ export function loadModel(path: string, options: LoadOptions): Promise<LoadedMod
   return rereading(() => load(path, options));
 }
 
-/** Reads of a checkpoint; once more where a trainer at work may have put a compacted one in the place of the one being read. */
+/** Reads from a checkpoint; retries once, in case a running trainer replaced the checkpoint by a compacted one meanwhile. */
 export async function rereading<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();

@@ -2,8 +2,8 @@ import { ln } from "../metrics/kernel.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 
 /**
- * What is added to every logit of a model that learns a share r of the negatives: ln r. Among what it learns, the odds of a click
- * are 1 / r times what they are among all events (He et al. 2014, section 6.3). 0 where it learns all of them.
+ * The correction added to every logit of a model that learns a share r of the negatives: ln r. Among the learned events, the
+ * odds of a click are 1 / r times those among all events (He et al. 2014, section 6.3). 0 if all negatives are learned.
  */
 export function logitShift({ negative_sampling: rate }: CompiledSpec): number {
   return rate === undefined ? 0 : Math.fround(ln(rate));

@@ -12,39 +12,42 @@ import type { Prefixes } from "./nested-vectors.js";
 import type { Numbers } from "./numbers.js";
 import type { ReplicaState } from "./replica-state.js";
 
-/** What one call of `learn` did. */
+/** The result of `learn`. */
 export interface Learned {
-  /** f32[rows]: every row's logit from BEFORE anything in this batch was learned (lr, fm: before that row was), corrected for negative sampling. A view, valid until the next call. */
+  /**
+   * f32[rows]: every row's logit from BEFORE anything in this batch was learned (lr, fm: before that row was), corrected for
+   * negative sampling. A view, valid until the next call.
+   */
   readonly logits: Float32Array;
   /** Rows that changed nothing because their loss or gradient was not finite. */
   readonly skipped: number;
-  /** Of lanes: what this call learned, this round or the one before it; null: nothing yet. */
+  /** With lanes: what this call learned, this round or the previous one; null: nothing yet. */
   readonly folded?: Folded | null;
 }
 
-/** What a round of lanes learned. */
+/** The result of folding a round. */
 export interface Folded {
   readonly rows: number;
   /** Sums over its events: of weights, of weight times label, of logits as they were scored. */
   readonly weight: number;
   readonly positive: number;
   readonly logits: number;
-  /** Events that changed nothing because their gradient was not finite. */
+  /** Magnitudes of a tower's state, for diagnosing divergence. Not finite if the values are not. */
   readonly skipped: number;
 }
 
-/** How large what a tower learns by is: for a person who looks for why a run diverged. Not finite where the values are not. */
+/** Norm of the last batch's gradient of the dense weights. */
 export interface Norms {
-  /** Of the last batch's gradient of the dense weights. */
+  /** Numbers of values whose effect on the model's state was limited, because they were too far from earlier ones. */
   readonly gradient: number;
   readonly weights: number;
 }
 
-/** Values that moved the model's state less than they said, since they lay too far from those before. */
+/** Values of `standardize` fields. */
 export interface Clipped {
-  /** Of `standardize` fields. */
+  /** Event times, if rows expire by event time. */
   readonly numbers: number;
-  /** Event times, where ids come and go by event time. */
+  /** Batches of a tower whose gradients were far larger than usual, and were scaled down; 0 for lr and fm. */
   readonly times: number;
   /** Batches of a tower whose gradients were far larger than usual, and made smaller; 0 of lr and fm. */
   readonly batches: number;
@@ -54,45 +57,47 @@ export interface Clipped {
 export interface Model {
   readonly spec: CompiledSpec;
   readonly tables: readonly Table[];
-  /** What it predicts with, to take (train) or to put (serve). */
+  /** The state it predicts with, to read (train) or to write (serve). */
   readonly serving: ReplicaState;
-  /** The numeric columns' stage: how `standardize` scales. */
+  /** Preprocessing of the numeric columns, with the statistics of `standardize`. */
   readonly numbers: Numbers;
-  /** Part of the model's state; it is the caller's to apply it to logits, and to let it learn from them. null: the spec has none. */
+  /** Part of the model's state; the caller applies it to logits, and lets it learn from them. null: the spec has none. */
   readonly calibrator: Calibrator | null;
   readonly clipped: Clipped;
   /**
    * Scores, then learns.
-   * @param taken u8[rows], 0 for rows that are scored alone: they change statistics and the stream's clock, no weight. Default: all are learned
-   * @param parts of lanes: rows of each one's part of the batch. Default: `train.round` each
+   * @param taken u8[rows], 0 for rows that are only scored: they change statistics and the stream's clock, but no weight.
+   * Default: all are learned
+   * @param parts with lanes: rows of each lane's part of the batch. Default: `train.round` each
    */
   learn(batch: Batch, taken?: Uint8Array, parts?: readonly number[]): Promise<Learned>;
-  /** What learns by rounds; null or absent: it learns batch by batch. */
+  /** Learning in rounds; null or absent: it learns batch by batch. */
   readonly lanes?: Lanes | null;
-  /** Adds to the output's bias, and so to every logit. Only before anything was learned. */
+  /** Adds to the output's bias, and so to every logit. Only before anything is learned. */
   shiftBias(shift: number): void;
   /**
-   * f32[rows] logits, corrected for negative sampling and not calibrated; changes nothing; a row's bits do not depend on the rest of its batch. A view, valid until the next call.
-   * @param gathered called when the tables are not looked at any more
+   * f32[rows] logits, corrected for negative sampling and not calibrated; changes nothing; a row's bits do not depend on the
+   * rest of its batch. A view, valid until the next call.
+   * @param gathered called when the tables are no longer needed
    */
   predict(batch: Batch, gathered?: () => void): Promise<Float32Array>;
   /**
-   * What `predict` would say if vectors were cut to prefixes: a list of logits for each cut. Changes nothing. Only towers have it.
-   * @param cuts by field, the components that are used; fields that are not named have all
+   * What `predict` would return if vectors were cut to prefixes: one array of logits per cut. Changes nothing. Only for towers.
+   * @param cuts by field, the number of components used; other fields use all
    */
   predictCuts?(batch: Batch, cuts: readonly Prefixes[]): Promise<Float32Array[]>;
   /** Everything that learning changes, in a fixed order. */
   blocks(): Block[];
   /** @throws HashbrookError checkpoint_damaged when a block is missing or has the wrong shape */
   restore(blocks: SavedBlocks): void;
-  /** What is not rows of its tables, nor how it learns: what a replica is told once, of a checkpoint. @throws as `restore` */
+  /** Restores everything except rows and training state: what a replica takes from a checkpoint once. @throws as `restore` */
   restoreBeside(blocks: SavedBlocks): void;
-  /** null where there are no dense weights. */
+  /** null if there are no dense weights. */
   norms(): Norms | null;
   close(): Promise<void>;
 }
 
-/** What of a model does not learn. */
+/** The parts of a model that do not learn. */
 export interface Frozen {
   /** Names of tables. */
   readonly tables: ReadonlySet<string>;
@@ -106,30 +111,34 @@ export interface ModelOptions {
   /** Threads of the dense runtime. The result does not depend on it. */
   readonly threads: number;
   /**
-   * "score" builds no training graph and no gradients. "serve" is a replica's: its tables hold weights alone, `serving.apply`
-   * fills it, and it takes neither `learn` nor `restore`. "hold": the same, but its rows are for other threads, and it loads no graph.
+   * "score" builds no training graph and no gradients. "serve" is a replica: its tables hold weights only, `serving.apply`
+   * fills it, and it supports neither `learn` nor `restore`. "hold": the same, but its rows are for other threads, and it loads
+   * no graph.
    */
   readonly purpose: "train" | "score" | "serve" | "hold";
-  /** "train": what does not learn. Default: all of it learns. */
+  /** "train": the parts that do not learn. Default: none. */
   readonly frozen?: Frozen | undefined;
-  /** "train": told in every batch that the tower has run. What follows takes one thread, so that other threads find a processor. */
+  /**
+   * "train": called in every batch when the tower has run. What follows uses one thread, so that other threads find a
+   * processor.
+   */
   readonly onTowerRun?: () => void;
-  /** "train": which shards of split tables are held here, where lanes learn. Default: all. */
+  /** "train" with lanes: the shards of split tables that are held here. Default: all. */
   readonly share?: ShardShare | undefined;
-  /** "train": it folds what lanes elsewhere bring, scores nothing and loads no graph. Default false. */
+  /** "train": it only folds contributions from elsewhere, scores nothing and loads no graph. Default false. */
   readonly folds?: boolean | undefined;
-  /** "serve", "hold": its rows are several threads'. */
+  /** "serve", "hold": its rows are shared by several threads. */
   readonly sharing?: Sharing | undefined;
-  /** "serve": keeps its rows, of which those that are used are in memory. Default: all are. */
+  /** "serve": storage for its rows, of which those in use are in memory. Default: all rows are in memory. */
   readonly keeper?: RowKeeper | undefined;
-  /** "serve": how its rows hold their weights. Default f32. */
+  /** "serve": precision of its rows' weights. Default f32. */
   readonly servingPrecision?: ServingPrecision | undefined;
 }
 
-/** True where tables hold weights alone. */
+/** True if tables hold weights only. */
 export const isReplica = ({ purpose }: Partial<ModelOptions>): boolean => purpose === "serve" || purpose === "hold";
 
-/** The error for what a replica's model cannot do. */
+/** The error for operations that a replica's model does not support. */
 export function servesOnly(): HashbrookError {
   return new HashbrookError("internal", "a model that serves takes neither learn, blocks nor restore");
 }

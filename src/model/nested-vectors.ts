@@ -5,28 +5,31 @@ import { logistic } from "../metrics/kernel.js";
 import { type CompiledSpec, cellVectors, vectorDim } from "../spec/compiled.js";
 import { add, scale } from "./views.js";
 
-/** Of this many batches, one is also learned with cut vectors. */
+/** One batch in this many is also learned with cut vectors. */
 const EVERY = 3;
-/** The gradients of cut vectors count so many times: others have none. The best of 1, 2 and 4 over 500,000. */
+/** Weight of the gradients of cut vectors, since other batches have none. The best of 1, 2 and 4 over 500,000 events. */
 const WEIGHT = 2;
-/** What cut vectors are to tell: so much of the label, and else what whole ones tell (Hinton et al. 2015), which is less noisy. */
+/**
+ * The target of cut vectors: this share of the label, and for the rest the whole vectors' prediction (distillation, Hinton et
+ * al. 2015), which is less noisy.
+ */
 const OF_LABEL = 0.15;
-/** Of the events, those whose fields are all cut to the same prefix; in the others each field has its own, or is whole. */
+/** Share of events whose fields are all cut to the same prefix; in the others each field has its own, or is whole. */
 const TOGETHER = 0.75;
-/** What is left of a vector is made larger by so many of a power of dim ÷ prefix: the measured best of 0, ¼, ½ and ¾. */
+/** A cut vector is scaled up by dim ÷ prefix to this power: the measured best of 0, ¼, ½ and ¾. */
 const GROWTH = 0.25;
-/** Prefixes of so many components and more are drawn equally often, shorter ones the less the shorter. */
+/** Prefixes of this many components and more are drawn equally often, shorter ones in proportion to their length. */
 const USUAL = 8;
 /**
- * Gradients of components [n, 2n) behind the first USUAL ones are made smaller by so many of a power of 2n ÷ USUAL: what whole vectors say lies in the
- * first ones then, as far as these can hold it. The measured best of 0, ½ and 2 at dim 32 over 1,000,000 events.
+ * Gradients of components [n, 2n) after the first USUAL ones are divided by 2n ÷ USUAL to this power, so that whole vectors
+ * concentrate their information in the first components. The measured best of 0, ½ and 2 at dim 32 over 1,000,000 events.
  */
 const DECLINE = 0.5;
 
-/** By field, the components of its vectors that are used; fields that are not named have all of theirs. */
+/** By field, the components of its vectors that are used; other fields use all. */
 export type Prefixes = Readonly<Record<string, number>>;
 
-/** A tower's arrays for a batch, and what runs it. */
+/** A tower's arrays for a batch, and a function that runs it. */
 export interface TowerPass {
   /** X of every table. */
   readonly vectors: readonly Float32Array[];
@@ -35,33 +38,33 @@ export interface TowerPass {
   /** Of the tower's weights. */
   readonly dense: readonly Float32Array[];
   readonly logits: Float32Array;
-  /** Leaves logits and gradients. */
+  /** Runs the tower: computes logits and gradients. */
   readonly tower: (labels: Float32Array) => Promise<void>;
 }
 
-/** The vectors of one cell, and where they lie in a row of X. */
+/** The vectors of one cell, and their position in a row of X. */
 interface Cell {
   readonly field: string;
   readonly table: number;
   readonly first: number;
   readonly vectors: number;
   readonly dim: number;
-  /** Floats of a row of X. */
+  /** Floats per row of X. */
   readonly width: number;
-  /** What it may be cut to. */
+  /** The prefixes it may be cut to. */
   readonly nested: Draw;
 }
 
 /**
- * Nested vectors (Matryoshka representations, Kusupati et al. 2022): some batches are learned twice at once, with whole vectors and with the first
- * components of its fields' vectors alone, as many as are drawn for each (by event and field, as in OptEmbed, Lyu et al. 2022). What is drawn follows from
- * the seed and the event's number, so neither threads nor resuming change it.
+ * Nested vectors (Matryoshka representations, Kusupati et al. 2022): some batches are learned twice at once, with whole vectors
+ * and with only the first components of the fields' vectors, whose number is drawn (by event and field, as in OptEmbed, Lyu et
+ * al. 2022). Draws depend on the seed and the event's number, so neither threads nor resuming change them.
  */
 export class NestedVectors {
   private readonly cells: readonly Cell[];
-  /** Of all cells, but the longest. */
+  /** The prefixes of all cells, without the longest. */
   private readonly together: Draw;
-  /** Events of which one's batch is cut. */
+  /** One in this many events begins a batch that is cut. */
   private readonly every: number;
   private readonly seeds: readonly [number, number];
   /** u16[rows × cells]: the prefixes of the events last cut. */
@@ -76,14 +79,15 @@ export class NestedVectors {
     this.seeds = [Number(bits & 0xffffffffn), Number(bits >> 32n)];
   }
 
-  /** null where no table is nested. */
+  /** null if no table is nested. */
   static of(spec: CompiledSpec): NestedVectors | null {
     const cells = cellsOf(spec).filter(({ table }) => spec.tables[table].nested !== undefined);
     return cells.length > 0 ? new NestedVectors(spec, cells) : null;
   }
 
   /**
-   * Runs a tower with whole vectors and, of some batches, also with cut ones: the logits are those of the whole ones, the gradients are of both.
+   * Runs a tower with whole vectors and, for some batches, also with cut ones: the logits are those of the whole vectors, the
+   * gradients include both.
    * @param first the number of the batch's first event in the stream
    */
   async run(batch: Pick<Batch, "labels" | "rows">, first: number, pass: TowerPass): Promise<void> {
@@ -124,12 +128,12 @@ export class NestedVectors {
     this.cutDrawn(matrices, rows);
   }
 
-  /** The gradients of vectors that were cut: those of the rest are 0. @param matrices dX of every table */
+  /** Sets the gradients of the cut-off components to 0. @param matrices dX of every table */
   cutGradients(matrices: readonly Float32Array[], rows: number): void {
     this.cutDrawn(matrices, rows);
   }
 
-  /** The prefix of each cell for an event, into `drawn`. */
+  /** Draws the prefix of each cell for an event, into `drawn`. */
   private draw(event: number, at: number): void {
     const { cells, drawn, together } = this;
     const [low, high] = this.seeds;
@@ -148,7 +152,7 @@ export class NestedVectors {
   }
 }
 
-/** Vectors of which only prefixes are used: those of the fields that are named, or by the spec's cells. */
+/** Vectors cut to fixed prefixes: those given by field, or by the spec's cells. */
 export class CutVectors {
   private readonly cuts: readonly { readonly cell: Cell; readonly prefix: number }[];
 
@@ -164,10 +168,13 @@ export class CutVectors {
   }
 }
 
-/** Draws a prefix by random bits: one of n components with a chance in proportion to n, up to USUAL, since long ones are what most models use. */
+/**
+ * Draws prefixes from random bits: one of n components with a probability proportional to n, capped at USUAL, since long ones
+ * are used most.
+ */
 class Draw {
   readonly prefixes: readonly number[];
-  /** Behind each prefix, the bits that give it or one before. */
+  /** Cumulative thresholds: bits below one give that prefix or an earlier one. */
   private readonly below: readonly number[];
 
   constructor(prefixes: readonly number[]) {
@@ -188,7 +195,7 @@ class Draw {
     return prefixes[i];
   }
 
-  /** The longest that is no longer than `most`; the shortest where all are. */
+  /** The longest prefix of at most `most` components; the shortest if there is none. */
   upTo(most: number): number {
     const { prefixes } = this;
     let i = prefixes.length - 1;
@@ -197,7 +204,7 @@ class Draw {
   }
 }
 
-/** The prefixes that a spec's cells have. */
+/** The prefixes of a spec's cells. */
 function prefixesOf({ tables }: CompiledSpec): Prefixes {
   const cells = tables.flatMap(({ cells }) => cells).filter(({ prefix }) => prefix !== undefined);
   return Object.fromEntries(cells.map(({ field, prefix }) => [field, prefix!]));
@@ -214,7 +221,7 @@ function cellsOf({ tables }: CompiledSpec): Cell[] {
   });
 }
 
-/** Zeroes what lies behind a cell's prefix in a row of X. What is left is made larger, since its sums have fewer parts. */
+/** Zeroes what follows a cell's prefix in a row of X, and scales the rest up, since its sums have fewer terms. */
 function cutRow(x: Float32Array, row: number, { width, first, vectors, dim }: Cell, prefix: number): void {
   if (prefix >= dim) return;
   const scale = (dim / prefix) ** GROWTH;
@@ -225,7 +232,7 @@ function cutRow(x: Float32Array, row: number, { width, first, vectors, dim }: Ce
   }
 }
 
-/** Makes the gradients of components behind the first USUAL ones smaller. @param x dX */
+/** Scales down the gradients of components after the first USUAL ones. @param x dX */
 function decline(x: Float32Array, rows: number, { width, first, vectors, dim }: Cell): void {
   for (let from = USUAL; from < dim; from *= 2) {
     const factor = (USUAL / (2 * from)) ** DECLINE;

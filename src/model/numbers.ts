@@ -5,37 +5,41 @@ import { isNumber } from "../fields/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { FIRST_VALUES, robustStatistics } from "./robust.js";
 
-/** Standardized values are kept within this many standard deviations: one freak value must not throw the tower. */
+/** Standardized values are clipped to this many standard deviations, so that an outlier cannot disturb the tower. */
 export const MAX_DEVIATIONS = 10;
 
 const STATISTICS = "numbers/statistics";
 const BEGINNING = "numbers/beginning";
-/** f64 a column of the beginning: values clipped so far, the smallest deviation seen while all values were equal, the first values. */
+/**
+ * f64 per column at the beginning: values clipped so far, the smallest deviation seen while all values were equal, the first
+ * values.
+ */
 const CLIPPED = 0;
 const LEAST = 1;
 const FIRST = 2;
 const WIDTH = FIRST + FIRST_VALUES;
 
 /**
- * The numeric columns of a batch, made ready for the tower: missing values replaced, `standardize` columns scaled by
- * streaming mean and variance (Welford 1962). Learning first counts the batch's values, then scales with the new
- * statistics: they hold no label, so the progressive score stays honest and the very first batch is scaled too.
+ * Preprocesses the numeric columns of a batch: missing values are replaced, and `standardize` columns scaled by streaming mean
+ * and variance (Welford 1962). Learning first counts the batch's values, then scales with the new statistics: these contain no
+ * label, so the progressive score stays honest, and even the first batch is scaled.
  *
- * One record cannot move the statistics far: a value counts as at most `MAX_DEVIATIONS` deviations from the mean so far. The first
- * 128 values are kept, and the statistics come from all of them together (robust.ts). Where all values were equal,
- * one that differs counts as equal, and later ones as no farther than ten times the nearest that differed. A stream whose level shifts
- * is followed: its clipped values widen the deviation within some hundredths of the rows before it.
+ * One record cannot move the statistics far: a value counts as at most `MAX_DEVIATIONS` deviations from the current mean. The
+ * first 128 values are kept, and the statistics are computed from all of them together (robust.ts). If all values were equal,
+ * the first that differs counts as equal, and later ones as no farther than ten times the smallest difference. A stream whose
+ * level shifts is followed: its clipped values widen the deviation within a number of rows that is some hundredths of those
+ * before.
  */
 export class Numbers {
   /** f32[capacity × columns], what the tower reads. */
   readonly values: Float32Array;
   readonly columns: number;
   private readonly missing: Float64Array;
-  /** Columns that are standardized, and by how much what was before a value counts less after it. */
+  /** Columns that are standardized, and the factor by which the weight of earlier values decays. */
   private readonly scaled: readonly { readonly column: number; readonly keep: number }[];
   /** f64[columns × 3]: count, mean, sum of squared deviations. */
   private readonly statistics: Float64Array;
-  /** f64[columns × WIDTH]; NaN where a first value has not come. */
+  /** f64[columns × WIDTH]; NaN for first values that have not arrived. */
   private readonly beginning: Float64Array;
 
   constructor(spec: CompiledSpec, values: Float32Array) {
@@ -58,7 +62,7 @@ export class Numbers {
     return this.scaled.length > 0;
   }
 
-  /** Takes the statistics back to what they are now. */
+  /** Returns a function that restores the current statistics. */
   hold(): () => void {
     const [statistics, beginning] = [this.statistics.slice(), this.beginning.slice()];
     return () => {
@@ -67,12 +71,12 @@ export class Numbers {
     };
   }
 
-  /** Values that counted as less far from the mean than they were. */
+  /** Number of values that were clipped. */
   get clipped(): number {
     return this.scaled.reduce((sum, { column }) => sum + this.beginningOf(column)[CLIPPED], 0);
   }
 
-  /** Adds a batch's present values to the statistics. */
+  /** Adds a batch's values, without missing ones, to the statistics. */
   count(batch: Pick<Batch, "numbers">): void {
     const x = batch.numbers;
     for (const { column, keep } of this.scaled) {
@@ -111,18 +115,18 @@ export class Numbers {
     }
   }
 
-  /** Mean and deviation by which a standardized column is scaled; deviation 0: all its values become 0. */
+  /** Mean and deviation that a standardized column is scaled with; deviation 0: all its values become 0. */
   scaleOf(column: number): { readonly mean: number; readonly deviation: number } {
     const [n, mean, squares] = this.statistics.subarray(column * 3, column * 3 + 3);
     return { mean, deviation: n > 1 ? Math.sqrt(squares / n) : 0 };
   }
 
-  /** `scaleOf` every standardized column, by its field's name. */
+  /** `scaleOf` for every standardized column, by its field's name. */
   scales(names: readonly string[]): Record<string, { readonly mean: number; readonly deviation: number }> {
     return Object.fromEntries(this.scaled.map(({ column }) => [names[column], this.scaleOf(column)]));
   }
 
-  /** Takes first values while there are to be more of them; returns where the others begin. */
+  /** Collects first values until they are complete; returns the index of the first other one. */
   private countFirst(x: Float32Array, column: number): number {
     const beginning = this.beginningOf(column);
     const first = beginning.subarray(FIRST);
@@ -138,7 +142,7 @@ export class Numbers {
     return i;
   }
 
-  /** How far from the mean a value counts as being. */
+  /** The distance from the mean that a value counts with. */
   private within(distance: number, variance: number, beginning: Float64Array): number {
     if (distance * distance <= MAX_DEVIATIONS * MAX_DEVIATIONS * variance) return distance;
     const [, least] = beginning;
@@ -156,7 +160,7 @@ export class Numbers {
     return this.beginning.subarray(column * WIDTH, (column + 1) * WIDTH);
   }
 
-  /** The statistics, and where columns are standardized what guards them. */
+  /** The statistics and, for standardized columns, the state of the clipping. */
   blocks(): Block[] {
     const block = (name: string, width: number, data: Float64Array): Block => {
       return { name, dtype: "F64", shape: [this.columns, width], data: bytesOf(data) };
@@ -175,17 +179,17 @@ export class Numbers {
     return this.statistics;
   }
 
-  /** True for statistics of as many columns. */
+  /** True for statistics of the same number of columns. */
   fits(statistics: Float64Array): boolean {
     return statistics.length === this.statistics.length;
   }
 
-  /** Takes statistics alone, as a replica gets them. */
+  /** Sets the statistics only, as a replica receives them. */
   use(data: Uint8Array): void {
     new Uint8Array(this.statistics.buffer).set(data);
   }
 
-  /** Checkpoints of old have no beginning: their statistics go on as they are. */
+  /** Older checkpoints lack the first values: their statistics continue as they are. */
   restore(blocks: SavedBlocks): void {
     if (!blocks.has(STATISTICS)) return;
     const { statistics, beginning } = this;

@@ -5,13 +5,13 @@ import type { PooledBag } from "../towers/tower.js";
 
 interface Bag {
   readonly shape: PooledBag;
-  /** Which of the batch's bag regions it is. */
+  /** Index of the batch's bag region. */
   readonly region: number;
-  /** f32[rows]: items a row. */
+  /** f32[rows]: items per row. */
   readonly lengths: Float32Array;
 }
 
-/** Where the vectors of pooled bags and of their queries lie. */
+/** Where the vectors of pooled bags and of their queries are. */
 export function pooledBags({ poolings = [], tables }: CompiledSpec): PooledBag[] {
   const placeOf = (field: string) => {
     const table = tables.findIndex(
@@ -27,7 +27,7 @@ export function pooledBags({ poolings = [], tables }: CompiledSpec): PooledBag[]
   });
 }
 
-/** What a graph needs to know of the bags it pools, beside their items' vectors. */
+/** What a graph needs about the bags it pools, beside their items' vectors. */
 export class PooledBags {
   private readonly bags: readonly Bag[];
 
@@ -40,7 +40,7 @@ export class PooledBags {
     });
   }
 
-  /** Takes the lengths of a batch's bags. */
+  /** Sets the lengths of a batch's bags. */
   count(batch: Batch): void {
     for (const { region, lengths } of this.bags) {
       const { offsets } = batch.bag(region);
@@ -48,7 +48,7 @@ export class PooledBags {
     }
   }
 
-  /** True where there are bags, and all of the batch's rows have the same items in them: candidates of one context. */
+  /** True if there are pooled bags, and all of the batch's rows have the same items in them: candidates of one context. */
   areShared(batch: Batch): boolean {
     return this.bags.length > 0 && batch.rows > 1 && this.bags.every(({ region }) => isRepeated(batch.bag(region)));
   }
@@ -58,7 +58,7 @@ export class PooledBags {
     return Object.fromEntries(this.bags.map(({ shape, lengths }) => [`length_${shape.over}`, lengths]));
   }
 
-  /** `items_<bag>`: the items' vectors of the first row, over the table's present memory. */
+  /** `items_<bag>`: the items' vectors of the first row, in the table's current memory. */
   items(tables: readonly Table[]): Record<string, Float32Array> {
     const items = this.bags.map(({ shape }) => {
       const { output, spec } = tables[shape.items.table];

@@ -16,16 +16,16 @@ import type { RowStore, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
 import { type StagedUpdate, stagedUpdate } from "./staged-update.js";
 
-/** About how many bytes a piece of a packed model holds by default. */
+/** Default size of a part of a packed model, approximately. */
 export const PART_BYTES = 512 << 10;
 
-/** The numbers at the end of a piece: items [from, to) of one thing that is packed. */
+/** A range [from, to) of a thing's items, at the end of a part. */
 interface ItemRange {
   readonly from: number;
   readonly to: number;
 }
 
-/** One thing that is packed: `count` items of `unit` bytes, and how some of them join a piece. */
+/** Something that is packed: `count` items of `unit` bytes each, and how some of them are added to a part. */
 interface Thing {
   readonly count: number;
   readonly unit: number;
@@ -42,22 +42,22 @@ interface Piece {
 /** The weights of a tower by name: views. */
 type Weights = Readonly<Record<string, { readonly data: Float32Array }>>;
 
-/** A reader of which rows of a model change. */
+/** One reader's view of which rows of a model change. */
 export interface ModelChanges {
-  /** Per store the numbers of learned rows that changed since the last `take`, or since the reader was made: ascending. */
+  /** Per store the numbers of learned rows that changed since the last `take`, or since the reader was created: ascending. */
   take(): readonly Uint32Array[];
 }
 
-/** What a model predicts with, apart from how it learns: taken from a trainer's model, put into a replica's. */
+/** What a model predicts with, without training state: read from a trainer's model, written into a replica's. */
 export class ReplicaState implements Publishable {
   private readonly stores: readonly RowStore[];
   private readonly dense: Weights;
-  /** Dense weights of the tables, who keep what they made with them until they hear of a change. */
+  /** Dense weights of the tables, whose cached results depend on being told of changes. */
   private readonly inTables: readonly DenseOptimizer[];
   private readonly numbers: Numbers;
   private readonly calibrator: Calibrator | null;
 
-  /** @param tables what they hold is served: their rows, store by store, and their dense weights beside the tower's */
+  /** @param tables their content is served: their rows, store by store, and their dense weights beside the tower's */
   constructor(tables: readonly Table[], tower: Weights, numbers: Numbers, calibrator: Calibrator | null) {
     this.stores = tables.flatMap(({ stores }) => stores);
     this.inTables = tables.flatMap(({ dense }) => dense);
@@ -66,7 +66,7 @@ export class ReplicaState implements Publishable {
     this.calibrator = calibrator;
   }
 
-  /** A new reader of what changes from now on. There is at most one: what is packed says which rows were given up, once. */
+  /** A new reader of changes from now on. Create at most one: packing reports removed rows only once. */
   changes(): ModelChanges {
     const readers = this.stores.map((store) => {
       store.trackRemoved();
@@ -88,16 +88,16 @@ export class ReplicaState implements Publishable {
   }
 
   /**
-   * Puts a piece into a model that serves.
-   * @throws HashbrookError checkpoint_mismatch where it is of another model, and nothing has changed; table_full
+   * Writes a part into a serving model.
+   * @throws HashbrookError checkpoint_mismatch if it belongs to another model, and nothing has changed; table_full
    */
   apply(state: ServingState): void {
     this.prepared(state)();
   }
 
   /**
-   * Looks at a piece. @returns what puts it in, with nothing left to refuse but rows there is no room for (table_full)
-   * @throws HashbrookError checkpoint_mismatch where it is of another model
+   * Validates a part. @returns a function that writes it, which can fail only for lack of room (table_full)
+   * @throws HashbrookError checkpoint_mismatch if it belongs to another model
    */
   prepared(state: ServingState): () => void {
     const { stores, dense } = this.check(state);
@@ -117,7 +117,8 @@ export class ReplicaState implements Publishable {
   }
 
   /**
-   * Looks at the pieces of an update, and makes room for what of it can be put in while others read; they have to hear of that before.
+   * Validates the parts of an update, and makes room for what can be written while others read; readers must be told of the new
+   * layout first.
    * @throws HashbrookError checkpoint_mismatch, table_full, and nothing has changed
    */
   staged(states: readonly ServingState[]): StagedUpdate {
@@ -126,8 +127,8 @@ export class ReplicaState implements Publishable {
   }
 
   /**
-   * Where a piece's rows and dense weights go.
-   * @throws HashbrookError checkpoint_mismatch where it is of another model
+   * The destinations of a part's rows and dense weights.
+   * @throws HashbrookError checkpoint_mismatch if it belongs to another model
    */
   check({ tables, dense, statistics, calibration }: ServingState): { stores: RowStore[]; dense: Float32Array[] } {
     const places = { stores: tables.map((rows) => this.storeFor(rows)), dense: dense.map((one) => this.denseFor(one)) };
@@ -136,7 +137,7 @@ export class ReplicaState implements Publishable {
     return places;
   }
 
-  /** All that is served beside rows, in one piece: as it will be once these pieces were applied. */
+  /** Everything that is served beside rows, in one part, as it will be after these parts. */
   beside(after: readonly ServingState[]): ServingState {
     const dense = Object.entries(this.dense).map(([name, { data }]) => ({ name, at: 0, data: data.slice() }));
     for (const slice of after.flatMap((state) => state.dense))
@@ -147,8 +148,8 @@ export class ReplicaState implements Publishable {
   }
 
   /**
-   * What has to be put into this model so that it serves what another one of the same spec does: rows that differ alone.
-   * @param rowsOf the other's learned rows, store by store, in pieces of any size
+   * The parts to apply to this model so that it equals another one of the same spec; contains only rows that differ.
+   * @param rowsOf the other's learned rows, store by store, in chunks of any size
    * @param beside what the other serves beside them
    */
   *difference(rowsOf: (store: StoreSpec) => Iterable<ServingRows>, beside: ServingState): Generator<ServingState> {
@@ -166,37 +167,37 @@ export class ReplicaState implements Publishable {
     yield beside;
   }
 
-  /** The learned rows of a store, in pieces. */
+  /** The learned rows of a store, in chunks. */
   *rowsOf({ name }: StoreSpec): Generator<ServingRows> {
     const store = this.stores.find(({ spec }) => spec.name === name)!;
     for (const rows of store.exportRows())
       yield { name, dim: store.layout.dim, ...rows, removed: new BigUint64Array(0) };
   }
 
-  /** Makes room for as many rows again where there is any, so that an update seldom has to. */
+  /** Makes room for as many rows again, if there is memory, so that an update rarely has to. */
   makeRoom(): void {
     for (const store of this.stores) if (store.stages) store.kernel.reserve(store.rows);
   }
 
-  /** Bytes of what is served beside rows. */
+  /** Bytes of everything that is served beside rows. */
   get denseBytes(): number {
     return this.besides().reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
-  /** Tells readers of the rows as they are now, and writes what is served beside them. */
+  /** The owner's: publishes the current rows to readers, and writes what is served beside them. */
   tell(dense: SharedArrayBuffer): void {
     for (const { sharing } of this.stores) sharing?.tell();
     this.eachBeside(dense, (from, to) => to.set(from));
   }
 
-  /** A reader's: takes all as it is now. */
+  /** A reader's: takes over the current state. */
   refresh(dense: SharedArrayBuffer): void {
     for (const { sharing } of this.stores) sharing?.refresh();
     this.eachBeside(dense, (to, from) => to.set(from));
     for (const weights of this.inTables) weights.written();
   }
 
-  /** Bytes of all that is served beside rows, in a fixed order. */
+  /** The bytes of everything that is served beside rows, in a fixed order. */
   private besides(): Uint8Array[] {
     const arrays = [this.numbers.all, ...Object.values(this.dense).map(({ data }) => data)];
     return arrays.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
@@ -235,7 +236,7 @@ export class ReplicaState implements Publishable {
     }));
   }
 
-  /** Rows given up since they were last asked for. Who gets all rows needs to know of none. */
+  /** Rows removed since the last request. Not needed by those who receive all rows. */
   private removed(all: boolean): Thing[] {
     const removed = this.stores.map(removedOf);
     return all ? [] : removed;
@@ -263,7 +264,7 @@ function mismatch(what: string, size: number): HashbrookError {
 function rowsOf(store: RowStore, changed: readonly Uint32Array[] | "all", i: number): Thing {
   const { name } = store.spec;
   const { dim } = store.layout;
-  // Of the rows that changed some may have been given up since.
+  // Some of the changed rows may have been removed since.
   const some = changed === "all" ? null : store.present(changed[i]);
   let next = 0;
   const take = ({ from, to }: ItemRange): Uint32Array => {
@@ -288,7 +289,7 @@ function removedOf(store: RowStore): Thing {
   return { count: removed.length, unit: 8, add };
 }
 
-/** For each piece, the run of each thing (by its index) that it holds; a piece is closed when it is full. */
+/** For each part, the range of each thing (by its index) that it holds; a part is closed when it is full. */
 function layOut(things: readonly Thing[], partBytes: number): (readonly [number, ItemRange])[][] {
   const parts: [number, ItemRange][][] = [[]];
   let room = partBytes;

@@ -1,14 +1,14 @@
-/** Values that are kept at a stream's beginning, before there are statistics to judge a value by. */
+/** Values that are kept at a stream's beginning, while there are no statistics to judge a value by. */
 export const FIRST_VALUES = 128;
 
-/** Of so many first values one may be anything. */
+/** One in this many first values may be an arbitrary outlier. */
 const SPARE = 16;
-/** Values count as no farther from the median than this many times the largest distance that is left without the spare ones. */
+/** Values are clipped to this many times the largest distance from the median among the others. */
 const WIDE = 4;
 
 /**
- * Mean and sum of squared deviations of a few values, of which the farthest sixteenth may be anything.
- * `clipped`: values that counted as nearer than they are; `least`: where all that count are equal, how far the nearest other one is (0: none).
+ * Mean and sum of squared deviations of a few values, of which the farthest sixteenth may be outliers. `clipped`: values that
+ * were clipped; `least`: if all others are equal, the distance of the nearest one that differs (0: none).
  */
 export function robustStatistics(values: Float64Array): {
   mean: number;

@@ -4,13 +4,13 @@ import { ln, logistic } from "../metrics/kernel.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { logitShift, shifted } from "./logit-shift.js";
 
-/** Makes the logits that are told of those that were learned, in place. */
+/** Converts learned logits to the reported ones, in place. */
 export type Serve = (logits: Float32Array) => Float32Array;
 
-/** What `join.correct` says is told is at most 1 - 2^-10: the largest logit that is learned as less than one positive a negative. */
+/** With `join.correct: fnc`, predictions are capped at 1 - 2^-10: the largest learned logit below one positive per negative. */
 const MOST = Math.fround(-0.000977039648);
 
-/** What a model tells of what it has learned: corrected for negatives that were left out, and for negatives that turned out positives. */
+/** Corrects a model's learned logits for negatives that were left out, and for negatives that turned out to be positives. */
 export function serveOf(spec: CompiledSpec): Serve {
   if (isOdds(spec)) return told;
   const shift = logitShift(spec);
@@ -18,19 +18,23 @@ export function serveOf(spec: CompiledSpec): Serve {
 }
 
 /**
- * Whether what is learned is b = p / (1 + p) where p is the probability of a click: every impression is a negative once, and those with
- * a click are a positive, too (fake negatives calibrated; Ktena et al. 2019). So the odds that are learned are the probability.
+ * Whether the learned probability is b = p / (1 + p), with p the probability of a click: every impression is a negative once,
+ * and those with a click are also a positive (fake negatives calibrated; Ktena et al. 2019). The learned odds are then the
+ * probability.
  */
 function isOdds({ join }: CompiledSpec): boolean {
   return join?.correct?.method === "fnc";
 }
 
-/** Makes of a logit that is told what moves as the output's bias does: where that is not the logit itself, the one that is learned. */
+/**
+ * Maps a reported logit to the quantity that shifts with the output's bias: the logit itself or, if that differs, the learned
+ * one.
+ */
 export function biasLevel(spec: CompiledSpec): (told: number) => number {
   return isOdds(spec) ? (told) => ln(logistic(told)) : (told) => told;
 }
 
-/** What makes an exported graph's outputs those that are told. */
+/** Rewrites an exported graph's outputs to the reported logits. */
 export function rewrittenOf(spec: CompiledSpec): Readonly<Record<string, Rewrite>> {
   return isOdds(spec) ? { logits: toldNodes } : {};
 }
@@ -57,9 +61,9 @@ function toldNodes(nodes: OnnxNodes, learned: string, name: string): void {
 }
 
 /**
- * Whether events weigh what `join.correct` says of fake negatives (Ktena et al. 2019): 1 + p a positive, 1 - p² a negative, p being what
- * the model believes as it learns the event. Of the events of an impression, a negative and perhaps a positive, the gradients then sum
- * to that of the true label.
+ * Whether events get the weights of `join.correct: fnw` (fake negatives weighted; Ktena et al. 2019): 1 + p for a positive, 1 -
+ * p² for a negative, where p is the model's prediction when it learns the event. The gradients of an impression's events, a
+ * negative and perhaps a positive, then sum to that of the true label.
  */
 export function weighsFakes({ join }: CompiledSpec): boolean {
   return join?.correct?.method === "fnw";

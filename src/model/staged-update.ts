@@ -2,19 +2,19 @@ import type { ServingRows, ServingState } from "../delta-log/state.js";
 import { StagedRows } from "../tables/staged-rows.js";
 import type { RowStore } from "../tables/table.js";
 
-/** An update on its way into a model that others read. Every step is for when nobody reads. */
+/** An update in progress of a model that others read. Every step must run while nobody reads. */
 export interface StagedUpdate {
-  /** Steps that nobody sees anything of. */
+  /** Steps with no visible effect. */
   stage(): Generator<void>;
-  /** From now on all of it is seen. */
+  /** Makes the whole update visible. */
   show(): void;
-  /** Steps that change nothing that is seen. */
+  /** Steps that change nothing visible. */
   settle(): Generator<void>;
 }
 
 /**
- * Makes room for what of an update can be put in while others read, which may move rows.
- * @param prepared what puts the rest of a piece in
+ * Makes room for the part of an update that can be written while others read; this may move rows.
+ * @param prepared writes the rest of a part
  * @throws HashbrookError table_full, and nothing has changed
  */
 export function stagedUpdate(

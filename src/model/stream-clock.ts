@@ -4,36 +4,37 @@ import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
 import { NO_TIME, type StreamTime } from "../tables/encoding.js";
 
 const BLOCK = "model/clock";
-/** Event times that the clock goes by. */
+/** Number of event times that determine the clock. */
 const TIMES = 63;
-/** It does not begin before so many. */
+/** The clock starts after this many. */
 const FEW = 5;
 const DAY = 86_400_000;
 
-/** f64 of the block in front of the times: time, examples, step, clipped, and where the next time goes. */
+/** f64 of the block before the times: time, examples, step, clipped, and the position of the next time. */
 const HEAD = 5;
 
 /** Events, and their times. */
 type Timed = Pick<Batch, "rows" | "times">;
 
 /**
- * Where the stream is that a model learns: event time, and the examples so far. It is part of the model's state where ids come and
- * go by it.
+ * The position of a model in its stream: event time, and the number of examples. It is part of the model's state if ids expire
+ * or are admitted by it.
  *
- * The clock shows the median of the last 63 event times (of 63 spread evenly over a larger batch), never goes back, and begins with
- * the fifth: half of them must be wrong to move it. A batch moves it by a day at most; where that was not enough the next one may move it twice as
- * far, else half as far again: a gap of 30 days takes five batches. What lags only expires later.
+ * The clock shows the median of the last 63 event times (for a larger batch, of 63 spread evenly over it), never goes back, and
+ * starts with the fifth: half of them must be wrong to move it. A batch moves it by a day at most; if that was not enough the
+ * next one may move it twice as far, otherwise the limit is halved again: a gap of 30 days takes five batches. While it lags,
+ * rows merely expire later.
  */
 export class StreamClock {
-  /** Whether any table goes by the clock, or by the numbers of events. */
+  /** Whether any table depends on the clock or on the number of events. */
   private readonly saved: boolean;
   private time = 0;
   private examples = 0;
-  /** What the next batch may move it, in milliseconds. */
+  /** How far the next batch may move it, in milliseconds. */
   private step = DAY;
   /** Event times more than a step ahead of the clock. */
   clipped = 0;
-  /** The last times, oldest anywhere: `next` is overwritten next. */
+  /** The last times, in a ring: `next` is overwritten next. */
   private times: number[] = [];
   private next = 0;
 
@@ -41,17 +42,17 @@ export class StreamClock {
     this.saved = spec.tables.some((table) => goesByClock(table) || table.nested !== undefined);
   }
 
-  /** Whether anything goes by it. */
+  /** Whether anything depends on it. */
   get goes(): boolean {
     return this.saved;
   }
 
-  /** Events learned so far, counted where something goes by it. */
+  /** Events learned so far; counted only if something depends on it. */
   get events(): number {
     return this.examples;
   }
 
-  /** The clock for a batch about to be learned: its own events' times included. It stands still where nothing goes by it. */
+  /** The clock for a batch about to be learned, its own events' times included. Constant if nothing depends on it. */
   before(batch: Timed): StreamTime {
     if (!this.saved) return NO_TIME;
     return { time: this.moved(this.with(batch).times).time, examples: this.examples };
@@ -73,7 +74,7 @@ export class StreamClock {
     return [{ name: BLOCK, dtype: "F64", shape: [HEAD + this.times.length], data }];
   }
 
-  /** Checkpoints of old have the time and the examples alone. */
+  /** Older checkpoints have only the time and the examples. */
   restore(blocks: SavedBlocks): void {
     if (!this.saved || !blocks.has(BLOCK)) return;
     const [time, examples, step = DAY, clipped = 0, next = 0, ...times] = savedNumbers(blocks, BLOCK, { each: 8 });
@@ -81,7 +82,7 @@ export class StreamClock {
     this.times = times;
   }
 
-  /** The last times once a batch's have come. */
+  /** The last times including a batch's. */
   private with(batch: Timed): { times: number[]; next: number } {
     const times = this.times.slice();
     let { next } = this;

@@ -48,7 +48,7 @@ export class TowerModel implements Model {
   readonly calibrator: Calibrator | null;
   private readonly serve: Serve;
   private readonly graph: BoundGraph;
-  /** Scores rows that are not all learned, or not as whole vectors. */
+  /** Scores batches that are not learned completely, or not with whole vectors. */
   private readonly scoring: BoundGraph | null;
   private part: ArrayBuffer | null = null;
   /** Scores batches whose rows share the items of their pooled bags. */
@@ -57,11 +57,11 @@ export class TowerModel implements Model {
   private readonly logits: Float32Array;
   private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
   private readonly clock: StreamClock;
-  /** Learning nested vectors; null: there are none. */
+  /** Training of nested vectors; null: there are none. */
   private readonly nested: NestedVectors | null;
   private readonly cutVectors: CutVectors;
   private readonly wild = new WildGradients();
-  /** Learns by rounds; null: batch by batch. */
+  /** Learning in rounds; null: batch by batch. */
   readonly lanes: Lanes | null;
   private readonly learning: boolean;
   private readonly replica: boolean;
@@ -171,7 +171,7 @@ export class TowerModel implements Model {
     return this.tables.filter(({ name }) => !this.frozen?.tables.has(name));
   }
 
-  /** The tower, forward and back: leaves logits and gradients. @param first the batch's first event, from the first that the clock does not count yet */
+  /** Runs the tower forward and backward. @param first number of the batch's first event since the clock's last count */
   private async forward(batch: Batch, mode: GatherMode, clock: StreamTime, first: number): Promise<void> {
     await this.gather(batch, mode, clock);
     await (this.nested ? this.runNested(batch, this.nested, first) : this.run(batch, this.graph, batch.rows));
@@ -243,9 +243,10 @@ export class TowerModel implements Model {
   }
 
   /**
-   * The tower as an ONNX model with its present weights: inputs as `TowerShape` names them, output `logits` [B, 1], as `predict` tells.
-   * @param options.metadata texts by name that the file carries
-   * @param options.surroundings nodes that make those inputs
+   * The tower as an ONNX model with its current weights: inputs named as in `TowerShape`, output `logits` [B, 1], equal to those of
+   * `predict`.
+   * @param options.metadata texts by name, stored in the file
+   * @param options.surroundings nodes that compute these inputs
    */
   onnx(options: Omit<OnnxOptions, "initializers" | "rewritten"> = {}): Uint8Array {
     const initializers = initializersOf(this.parameters, this.spec);
@@ -281,7 +282,7 @@ export class TowerModel implements Model {
     return this.tables.map(({ gradient }) => gradient);
   }
 
-  /** Makes a wild batch's dX smaller. @param squares of the dense gradients @returns what these are to be multiplied by */
+  /** Scales down a wild batch's dX. @param squares of the dense gradients @returns the factor for these */
   private boundGradients(squares: number, rows: number): number {
     const vectors = this.tables.reduce((sum, table) => sum + table.gradientSquares(), 0);
     const factor = this.bound(squares, vectors, rows);
@@ -289,13 +290,13 @@ export class TowerModel implements Model {
     return factor;
   }
 
-  /** What gradients are to be multiplied by, by the sums of their squares. */
+  /** The factor to multiply gradients with, given their sums of squares. */
   private bound(dense: number, vectors: number, rows: number): number {
     const norms = [Math.sqrt(dense) / rows, Math.sqrt(vectors / rows)] as const;
     return Number.isFinite(norms[0] + norms[1]) ? this.wild.factor(norms, rows) : 1; // to be skipped
   }
 
-  /** One run for `rows` rows; those past the batch's own (padding of a scoring run) hold left-over values nobody reads. */
+  /** Runs the graph for `rows` rows; those beyond the batch (padding of a scoring run) hold left-over values that nobody reads. */
   private async run(batch: Batch, graph: BoundGraph, rows: number, labels = batch.labels): Promise<void> {
     if (this.layout.vectorWidth > 0) this.padded.vectors.set(batch.vectors);
     if (this.learning) {
@@ -306,7 +307,7 @@ export class TowerModel implements Model {
     await graph.run(rows);
   }
 
-  /** What keeps its place. */
+  /** Arrays that do not move. */
   private fixedArrays() {
     const { logits, padded, numbers, bags } = this;
     const dense = { ...this.parameters, ...this.parameterGradients };

@@ -7,20 +7,20 @@ import { learnsByEvent, rowOf } from "../towers/index.js";
 import { EventModel } from "./event-model.js";
 import type { Model } from "./model.js";
 
-/** What a row has of one cell: a key and what it is multiplied by, several of a bag. */
+/** A row's features in one cell: a key and its multiplier; several for a bag. */
 type Features = readonly (readonly [key: bigint, value: number])[];
 
-/** Of some rows, by cell of the table. */
+/** For some rows, by cell of the table. */
 export type Spread = readonly {
-  /** What all rows have; null: they differ. */
+  /** The features if all rows have the same; null: they differ. */
   readonly shared: Features | null;
   /** By row. */
   readonly variances: Float64Array;
 }[];
 
 /**
- * How uncertain a logistic regression's logits are: FTRL's n of a weight, the sum of its squared gradients, is about the information that its
- * events have brought, so that the weight's variance is 1 / (prior + n).
+ * The uncertainty of a logistic regression's logits: FTRL's n of a weight, the sum of its squared gradients, approximates the
+ * information from its events, so the weight's variance is 1 / (prior + n).
  */
 export class Uncertainty {
   private readonly model: EventModel;
@@ -28,8 +28,8 @@ export class Uncertainty {
   private readonly prior: number;
 
   /**
-   * @param prior precision (1 / variance) of a weight that nothing is known of
-   * @throws HashbrookError usage where the model's rows have no n
+   * @param prior precision (1 / variance) of a weight without events
+   * @throws HashbrookError usage if the model's rows have no n
    */
   constructor(model: Model, prior: number) {
     const [table] = model.tables;
@@ -40,7 +40,7 @@ export class Uncertainty {
     this.prior = prior;
   }
 
-  /** What each cell adds to the variances of the logits of rows [from, to). @param batch that was just scored */
+  /** The contribution of each cell to the variances of the logits of rows [from, to). @param batch that was just scored */
   spread(batch: Batch, from: number, to: number): Spread {
     const known = new Map<bigint, number>();
     return this.cells(batch).map((cell) => {
@@ -52,7 +52,7 @@ export class Uncertainty {
     });
   }
 
-  /** What each cell of the table has of a row. */
+  /** For each cell of the table, its features in a row. */
   private cells(batch: Batch): ((row: number) => Features)[] {
     const { spec, numbers } = this.model;
     const [{ cells }] = spec.tables;
@@ -82,7 +82,7 @@ export class Uncertainty {
   }
 }
 
-/** Items of a bag as they are combined. */
+/** A bag's items, weighted as they are combined. */
 function bagOf(batch: Batch, index: number, combiner: string): (row: number) => Features {
   const { offsets, keys, weights } = batch.bag(index);
   return (row) => {
@@ -95,7 +95,7 @@ function bagOf(batch: Batch, index: number, combiner: string): (row: number) => 
 }
 
 /**
- * Standard deviations of a request's logits, of what its candidates do not share: that decides no order.
+ * Standard deviations of a request's logits, without features shared by all candidates, which do not affect their order.
  * @param parts its rows, in whatever pieces they were scored
  */
 export function deviationsOf(parts: readonly Spread[]): Float32Array {
@@ -114,7 +114,7 @@ function same(a: Features, b: Features): boolean {
   return a.length === b.length && a.every(([key, value], i) => key === b[i][0] && value === b[i][1]);
 }
 
-/** One weight a row, with the sum of its squared gradients beside it. */
+/** Whether rows hold one weight with the sum of its squared gradients. */
 function hasN({ spec, tables }: EventModel, store: RowStore): boolean {
   const [table] = spec.tables;
   const single = tables.length === 1 && learnsByEvent(spec.tower.kind) && rowOf(spec.tower.kind, table).floats === 1;

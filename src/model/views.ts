@@ -10,7 +10,7 @@ export function norm(views: Views): number {
   return Math.sqrt(sum);
 }
 
-/** The same by longer names. */
+/** The same under names with a prefix. */
 export function prefixed(prefix: string, views: Views): Views {
   return Object.fromEntries(Object.entries(views).map(([name, view]) => [prefix + name, view]));
 }
@@ -25,7 +25,7 @@ export function add(floats: Float32Array, others: Float32Array): void {
   for (let i = 0; i < floats.length; i++) floats[i] += others[i];
 }
 
-/** A tower's weights as its ONNX graph has them. Left out negatives are corrected for in the output's bias. */
+/** A tower's weights for its ONNX graph. The correction for left-out negatives is included in the output's bias. */
 export function initializersOf(parameters: Views, spec: CompiledSpec): Map<string, Float32Array> {
   const shift = logitShift(spec);
   const weights = Object.entries(parameters).map(([name, { data }]) => {

@@ -1,32 +1,32 @@
 import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blocks.js";
 
 const BLOCK = "model/gradients";
-/** Batches whose norms tell what is usual. */
+/** Number of batches whose norms define what is usual. */
 const NORMS = 63;
-/** They do not before there are so many; until then this is the largest norm, some five times what first batches have. */
+/** Before there are this many, FIRST is the limit: some five times the norm of first batches. */
 const FEW = 5;
 const FIRST = 1;
-/** So many times the usual norm is wild. */
+/** A norm is wild if it exceeds the usual one by this factor. */
 const WILD = 10;
-/** f64 in front of the norms: batches clipped, and where the next norm goes. */
+/** f64 before the norms: batches clipped, and the position of the next norm. */
 const HEAD = 2;
 
-/** What is measured: of the dense weights the norm of the mean gradient, of the tables' vectors the root of an event's mean square. */
+/** The norms: for the dense weights that of the mean gradient, for the tables' vectors the root mean square per event. */
 export type BatchNorms = readonly [dense: number, vectors: number];
 
 /**
- * Bounds what one batch, and so one record, brings to the optimizers' sums of squares, which remember it for long. A gradient's norm is held
- * to ten times the median of the last 63 batches' (each as it was), but never below 10 / sqrt(rows): one event of ordinary weight may
- * bring it there.
+ * Limits what one batch, and so one record, can add to the optimizers' sums of squares, which persist. A gradient's norm is
+ * limited to ten times the median of the last 63 batches' (unclipped) norms, but never below 10 / sqrt(rows), which one event
+ * of ordinary weight may reach.
  */
 export class WildGradients {
-  /** Batches whose gradients were made smaller. */
+  /** Batches whose gradients were scaled down. */
   clipped = 0;
   private next = 0;
-  /** [dense, vectors] of the last batches, oldest anywhere: `next` is overwritten next. */
+  /** [dense, vectors] of the last batches, in a ring: `next` is overwritten next. */
   private norms: BatchNorms[] = [];
 
-  /** What a batch's gradients are to be multiplied by, 1 as a rule; counts the batch. */
+  /** The factor for a batch's gradients, normally 1; counts the batch. */
   factor(norms: BatchNorms, rows: number): number {
     const isUsual = norms.every((norm, i) => this.isUsual(norm, i, rows));
     const factor = isUsual ? 1 : Math.min(1, ...norms.map((norm, i) => this.limit(i, rows) / norm));
@@ -41,7 +41,7 @@ export class WildGradients {
     return [{ name: BLOCK, dtype: "F64", shape: [state.length], data: bytesOf(state) }];
   }
 
-  /** Checkpoints of old have none: what is usual is learned anew. */
+  /** Older checkpoints have none: what is usual is learned again. */
   restore(blocks: SavedBlocks): void {
     if (!blocks.has(BLOCK)) return;
     const state = savedNumbers(blocks, BLOCK, { each: 16 });
@@ -52,7 +52,10 @@ export class WildGradients {
     ]);
   }
 
-  /** Whether a norm is at most the limit: told without sorting where it is so low as to need no median, or where half the norms are large enough. */
+  /**
+   * Whether a norm is within the limit; decided without sorting if it is so low that the median does not matter, or if half of
+   * the norms are large enough.
+   */
   private isUsual(norm: number, i: number, rows: number): boolean {
     if (this.norms.length < FEW) return norm <= FIRST;
     if (norm <= WILD * (1 / Math.sqrt(rows))) return true;

@@ -6,10 +6,10 @@ import { stageSums } from "../kernels/staged-sums.js";
 import { type TableKernel, tableKernel } from "../kernels/table.js";
 import { type Optimizer, type OptimizerSpec, optimizerFor } from "./index.js";
 
-/** Floats that are taken into the kernel's memory at a time: they stay in the processor's cache. */
+/** Floats that are copied into the kernel's memory at a time: few enough to stay in the processor's cache. */
 const STAGED = 1 << 13;
 
-/** No sum of squares is below this that has a gradient over 1e15 in it. */
+/** A sum of squares below this contains no gradient over 1e15. */
 const SMALL_SQUARES = 1e29;
 
 /** A named tensor over this optimizer's memory. */
@@ -18,7 +18,7 @@ export interface DenseView {
   readonly shape: readonly number[];
 }
 
-/** Where one parameter lies: addresses of its weights, its gradient and its other slots, all 64-byte aligned. */
+/** The location of one parameter: addresses of its weights, its gradient and its other slots, all 64-byte aligned. */
 interface Region {
   readonly name: string;
   readonly shape: readonly number[];
@@ -32,8 +32,8 @@ interface Region {
 
 /**
  * The dense weights of a tower and their optimizer, in one unshared memory that never grows: weights and gradients are views
- * which ONNX Runtime reads and writes in place. The update kernels are those of the embedding tables. Where the optimizer
- * looks at whole rows (row-wise AdaGrad, group lasso), a parameter [r, c] is r rows when c is a multiple of 4, else one row.
+ * which ONNX Runtime reads and writes in place. The update kernels are those of the embedding tables. For optimizers that treat
+ * rows as a whole (row-wise AdaGrad, group lasso), a parameter [r, c] is r rows if c is a multiple of 4, else one row.
  */
 export class DenseOptimizer {
   private readonly optimizer: Optimizer;
@@ -41,11 +41,14 @@ export class DenseOptimizer {
   private readonly memory: WebAssembly.Memory;
   private readonly regions: readonly Region[];
   private readonly powersName: string;
-  /** Room for `STAGED` floats. */
+  /** Space for `STAGED` floats. */
   private readonly stage: number;
   private changes = 0;
 
-  /** @param name tells several in one model apart: it names what belongs to no parameter. The tower's has none. */
+  /**
+   * @param name distinguishes several in one model: it is part of the names of blocks that belong to no parameter. The tower's
+   * has none.
+   */
   constructor(spec: OptimizerSpec, parameters: readonly Parameter[], name?: string) {
     this.powersName = name === undefined ? "dense/powers" : `dense/${name}/powers`;
     this.optimizer = optimizerFor(spec);
@@ -60,32 +63,32 @@ export class DenseOptimizer {
     });
   }
 
-  /** The weights by name: views that stay valid and current for the optimizer's life. */
+  /** The weights by name: views that stay valid and current for the optimizer's lifetime. */
   parameters(): Record<string, DenseView> {
     return this.views((region) => region.w);
   }
 
-  /** Where the gradients go, by name, in the shapes of the parameters. */
+  /** The memory for gradients, by name, in the shapes of the parameters. */
   gradients(): Record<string, DenseView> {
     return this.views((region) => region.gradient);
   }
 
-  /** Weights of all parameters. */
+  /** Total number of weights. */
   get size(): number {
     return this.regions.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Another number after every change of a weight: by `step`, by `restore`, or told by `written`. */
+  /** Changes with every change of a weight: by `step`, `restore`, or `written`. */
   get version(): number {
     return this.changes;
   }
 
-  /** Says that weights were written into the views of `parameters`. */
+  /** Call after writing weights into the views of `parameters`. */
   written(): void {
     this.changes++;
   }
 
-  /** Lets all weights of one parameter start from `value`, with the optimizer's state of weights never learned. */
+  /** Sets all weights of one parameter to `value`, with fresh optimizer state. */
   start(name: string, value: number): void {
     const region = this.regions.find((candidate) => candidate.name === name)!;
     this.initialise(region, new Float32Array(region.size).fill(value));
@@ -102,7 +105,7 @@ export class DenseOptimizer {
     }
   }
 
-  /** A copy of all gradients, one behind the other. */
+  /** A copy of all gradients, concatenated. */
   copyGradients(): Float32Array {
     const all = new Float32Array(this.size);
     let at = 0;
@@ -113,7 +116,7 @@ export class DenseOptimizer {
     return all;
   }
 
-  /** Takes the sum of such copies, in their order, for gradients. */
+  /** Sets the gradients to the sum of such copies, in their order. */
   sumGradients(copies: readonly Sums[]): void {
     let at = 0;
     for (const { gradient, size } of this.regions) {
@@ -126,7 +129,7 @@ export class DenseOptimizer {
   private addGradients(gradient: number, copy: Sums): void {
     for (let from = 0; from < copy.length; from += STAGED) {
       const some = copy.subarray(from, from + STAGED);
-      // What pads a parameter stays as it is.
+      // A parameter's padding stays as it is.
       const staged = this.floats(this.stage, (some.length + 3) & ~3);
       stageSums(this.kernel, staged, some);
       staged.fill(0, some.length);
@@ -151,7 +154,7 @@ export class DenseOptimizer {
 
   /**
    * False when a gradient is NaN, infinite or so large (over 1e15) that its square would not stay finite.
-   * @param squares `gradientSquares`, where it is known: a sum that is small enough tells of all of them
+   * @param squares the result of `gradientSquares`, if known: a small sum proves that all gradients are fine
    */
   gradientsFinite(squares = Number.NaN): boolean {
     return (

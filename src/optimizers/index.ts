@@ -7,13 +7,13 @@ import type { Kind } from "./kind.js";
 import { rowwiseAdagrad } from "./rowwise_adagrad.js";
 import { sgd } from "./sgd.js";
 
-/** Every optimizer, by the word that a spec names it with. */
+/** Every optimizer, by its name in a spec. */
 export const optimizers = { ftrl, adagrad, rowwise_adagrad: rowwiseAdagrad, adam, sgd };
 
 export type OptimizerKind = keyof typeof optimizers;
 export const optimizerKinds = Object.keys(optimizers) as OptimizerKind[];
 
-/** The optimizer of rows, and that of a tower's dense weights, where a spec names none. */
+/** The default optimizers of rows and of a tower's dense weights. */
 export const usualOptimizer = { table: "ftrl", tower: "adam" } as const satisfies Record<string, OptimizerKind>;
 
 /** An optimizer's kind and knobs, as a compiled spec keeps them. */
@@ -21,21 +21,21 @@ export type OptimizerSpec = {
   [K in OptimizerKind]: { readonly kind: K } & Compiled<(typeof optimizers)[K]["compiled"]>;
 }[OptimizerKind];
 
-/** What an optimizer is to the tables and to the kernel. */
+/** What tables and the kernel need to know about an optimizer. */
 export interface Optimizer {
   /** Its number in src/kernels/assembly/table/optimizers/index.ts. */
   readonly id: number;
-  /** In the order they lie in a row. The first is "w", or "z" where weights are derived from the others. */
+  /** In the order of a row. The first is "w", or "z" if weights are derived from other slots. */
   readonly slots: readonly Slot[];
   /** Hyper-parameters in the kernel's order; unused ones are 0. */
   readonly hyper: readonly [number, number, number, number, number];
   /** True when the step count is part of the state. */
   readonly countsSteps: boolean;
-  /** True when it looks at whole rows, beyond each weight by itself. */
+  /** True when it treats rows as a whole, not only weight by weight. */
   readonly wholeRows: boolean;
 }
 
-/** What there is to know of a kind. */
+/** The description of a kind. */
 export const optimizerOf = (kind: OptimizerKind): Kind => optimizers[kind];
 
 /** The optimizer a spec names. */
@@ -51,13 +51,13 @@ export function optimizerFor(spec: OptimizerSpec): Optimizer {
   };
 }
 
-/** True where rows hold their weights; false where these are derived from other slots. */
+/** True if rows hold their weights; false if these are derived from other slots. */
 export const storesWeights = (kind: OptimizerKind): boolean => optimizerOf(kind).slots[0].name === "w";
 
-/** True where the optimizer makes whole rows zero. */
+/** True if the optimizer can make whole rows zero. */
 export const emptiesRows = (spec: OptimizerSpec): boolean => optimizerOf(spec.kind).emptiesRows?.(spec) === true;
 
-/** A spec's learning rate: the knob, its value, and how many times the default it is. */
+/** A spec's learning rate: the option's name, its value, and its ratio to the default. */
 export function learningRate(spec: OptimizerSpec): { knob: string; value: number; times: number } {
   const { rate, defaults } = optimizerOf(spec.kind);
   const value = (spec as unknown as Record<string, number>)[rate];

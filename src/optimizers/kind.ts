@@ -1,26 +1,26 @@
 import type { Slot } from "../core/row-layout.js";
 import type { Compiled, TProperties } from "../schema/typebox.js";
 
-/** What there is to say of a kind of optimizer: its knobs, what a row holds of it, what the kernel is told. */
+/** The description of a kind of optimizer: its options, what a row holds for it, the kernel's parameters. */
 export interface Kind<S extends TProperties = TProperties, C extends TProperties = TProperties> {
   readonly description: string;
-  /** Its knobs in a spec, all optional. */
+  /** Its options in a spec, all optional. */
   readonly source: S;
-  /** Its knobs in a compiled spec, all there. */
+  /** Its options in a compiled spec, all required. */
   readonly compiled: C;
-  /** Of the knobs, where a spec leaves them out. */
+  /** Defaults of the options. */
   readonly defaults: Compiled<C>;
-  /** The same where every gradient is one event's, or the sum over a linear part, and so larger: what differs. */
+  /** Defaults that differ if every gradient is one event's, or the sum over a linear part, and so larger. */
   readonly single?: Partial<Compiled<C>>;
-  /** The knob that is its learning rate. */
+  /** The option that is its learning rate. */
   readonly rate: keyof C & string;
-  /** What a row holds, in its order. The first is "w", or "z" where weights are derived from the others. */
+  /** The slots of a row, in order. The first is "w", or "z" if weights are derived from other slots. */
   readonly slots: readonly Slot[];
   /** True when the step count is part of the state. */
   readonly countsSteps?: true;
-  /** Does it look at whole rows, beyond each weight by itself? Default: no. */
+  /** Whether it treats rows as a whole, not only weight by weight. Default: no. */
   wholeRows?(knobs: Compiled<C>): boolean;
-  /** Does it make whole rows zero? Default: no. */
+  /** Whether it can make whole rows zero. Default: no. */
   emptiesRows?(knobs: Compiled<C>): boolean;
   /** Its number in src/kernels/assembly/table/optimizers/index.ts. */
   number(knobs: Compiled<C>): number;

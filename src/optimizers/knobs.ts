@@ -5,7 +5,7 @@ export const rate = (value: number) => optional(aboveZero("Learning rate.", valu
 
 const defaults = { learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 };
 
-/** The knobs that AdaGrad has in both its forms. */
+/** The options common to both forms of AdaGrad. */
 export const adagradKnobs = {
   source: {
     learning_rate: rate(defaults.learning_rate),

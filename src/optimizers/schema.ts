@@ -10,7 +10,7 @@ import {
   usualOptimizer,
 } from "./index.js";
 
-/** The knobs of every optimizer, by its word. */
+/** The options of every optimizer, by its name. */
 const knobs = Object.fromEntries(
   optimizerKinds.map((kind) => {
     const { source, description } = optimizerOf(kind);
@@ -43,7 +43,7 @@ export const Optimizer = Type.Unsafe<OptimizerSpec>(
 );
 
 /**
- * Resolves an optimizer: its name alone, or its name and some of its knobs.
+ * Resolves an optimizer: its name alone, or its name and some of its options.
  * @param single whether it is for single weights that learn event by event, or in a linear part: some have other defaults there
  */
 export function compileOptimizer(

@@ -1,7 +1,7 @@
 import { type Graph, sizeOf, type Tensor, withRows } from "../graph/graph.js";
 import { type LoadOptions, loadRuntime, type Runtime, type Session, type Views } from "./runtime.js";
 
-/** Memory of a graph's inputs, parameters and outputs by name: each long enough for the rows of a run. */
+/** Memory of a graph's inputs, parameters and outputs by name, each large enough for the rows of a run. */
 export type Arrays = Readonly<Record<string, Float32Array>>;
 
 /** Views of one run's memory. */
@@ -11,22 +11,26 @@ interface Binding {
   readonly fetches: Views;
 }
 
-/** Row counts whose views are kept: runs of other batches, as a topic with little traffic brings, must not fill the memory. */
+/**
+ * Row counts whose views are cached: batches of varying sizes, as a topic with little traffic produces, must not fill the
+ * memory.
+ */
 const MOST_BINDINGS = 64;
 
-/** A graph that runs with any number of rows, in memory that may move between runs. */
+/** A graph that runs with any number of rows, on memory that may move between runs. */
 export class BoundGraph {
   private readonly graph: Graph;
   private readonly runtime: Runtime["name"];
   private readonly arrays: () => Arrays;
   private readonly options: LoadOptions;
-  /** Of all it reads and writes. */
+  /** Names of everything it reads and writes. */
   private readonly names: readonly string[];
   private readonly bindings = new Map<number, Binding>();
   private session: Promise<Session> | null = null;
 
   /**
-   * @param arrays where everything lies at the time of a run; it may have more than the graph asks for, and may be the same object until something has moved
+   * @param arrays returns the current arrays; may include more than the graph needs, and may return the same object until
+   * something has moved
    * @param options how its session is loaded; one thread by default
    */
   constructor(graph: Graph, runtime: Runtime["name"], arrays: () => Arrays, options: LoadOptions = { threads: 1 }) {
@@ -39,7 +43,7 @@ export class BoundGraph {
   }
 
   /**
-   * Loads its session, which the first run does otherwise.
+   * Loads its session; otherwise the first run does.
    * @throws HashbrookError runtime_unavailable
    */
   async load(): Promise<void> {
@@ -63,7 +67,7 @@ export class BoundGraph {
     return this.session;
   }
 
-  /** Sessions keep what they prepare for views they have seen, so views are made again only where memory has moved. */
+  /** Sessions cache what they prepare per view, so views are recreated only when memory has moved. */
   private bind(rows: number): Binding {
     const arrays = this.arrays();
     const known = this.bindings.get(rows);

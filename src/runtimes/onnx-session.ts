@@ -20,23 +20,23 @@ interface NativeSession {
   dispose(): void;
 }
 
-/** The part of onnxruntime-node written in C++; its JavaScript is one more layer over it. */
+/** The C++ part of onnxruntime-node; its JavaScript is only a layer over it. */
 export interface OnnxBinding {
   readonly InferenceSession: new () => NativeSession;
-  /** Has the results of runs made by `tensor`, in this thread. */
+  /** Sets `tensor` as the constructor of results in this thread. */
   initOrtOnce(logLevel: number, tensor: typeof result, isMainThread: boolean): void;
 }
 
 const WARNINGS = 2;
 
-/** Thrown by `result` to end a run, made once: it is no error. */
+/** Thrown by `result` to end a run, created once: it is not an error. */
 const WRITTEN = new Error("the outputs are written");
 let inPlace = false;
 
 /**
- * Makes the tensor of a result. After a run the binding copies every output into a new array, though it was written in place, and
- * hands the copies over one by one. Here the first one, which is the logits, is the last: the others are half a megabyte a step
- * and as much work as the updates of all embeddings.
+ * Constructs a result's tensor. After a run the binding copies every output into a new array, though it was written in place,
+ * and passes the copies one by one. This ends the run at the first one, the logits: the others are half a megabyte per step,
+ * and copying them takes as long as the updates of all embeddings.
  */
 function result(type: string, data: unknown, dims: readonly number[]): object {
   if (inPlace) throw WRITTEN;
@@ -48,7 +48,7 @@ export class OnnxSession implements Session {
   readonly #session: NativeSession;
   readonly #inputs: readonly string[];
   readonly #outputs: readonly string[];
-  /** Describing tensors costs time, and a trainer passes the same views at every step. */
+  /** Describing tensors takes time, and a trainer passes the same views at every step. */
   readonly #described = new WeakMap<Views, NativeTensors>();
 
   constructor(binding: OnnxBinding, model: Uint8Array, options: InferenceSession.SessionOptions) {

@@ -5,10 +5,10 @@ import type { Runtime, Session, Views } from "./runtime.js";
 
 type Ort = typeof import("onnxruntime-common");
 
-/** ONNX Runtime's WebAssembly build, in one thread: what bundles for browsers have in the place of the native one. */
+/** ONNX Runtime's WebAssembly build, in one thread: replaces the native one in bundles for browsers. */
 export async function loadOnnxruntime(): Promise<Runtime> {
   const ort = await imported();
-  // More threads would need a page that is isolated from others, and would add up in another order.
+  // More threads would need a cross-origin isolated page, and would change the order of additions.
   ort.env.wasm.numThreads = 1;
   return {
     name: "onnxruntime",

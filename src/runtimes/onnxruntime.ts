@@ -10,10 +10,10 @@ import type { Runtime, Session, Views } from "./runtime.js";
 
 type Ort = typeof import("onnxruntime-common");
 
-/** More threads must be this much faster: they take processor time from the decoding thread. */
+/** Additional threads must be this much faster, since they take processor time from the decoding thread. */
 const WORTH = 1.1;
 
-/** ONNX Runtime on the CPU, over the caller's memory without copies. A run blocks the thread that calls it. */
+/** ONNX Runtime on the CPU, on the caller's memory without copies. A run blocks the calling thread. */
 export async function loadOnnxruntime(): Promise<Runtime> {
   const binding = nativeBinding();
   const createSession = (model: Uint8Array, threads: number) =>
@@ -29,7 +29,7 @@ export async function loadOnnxruntime(): Promise<Runtime> {
   };
 }
 
-/** The options of every session. Denormals stay: flushing them would change the calling thread's JavaScript too. */
+/** The options of every session. Denormals are kept: flushing them would change the calling thread's JavaScript too. */
 export function sessionOptions(threads: number): InferenceSession.SessionOptions {
   return {
     executionProviders: ["cpu"],
@@ -37,21 +37,21 @@ export function sessionOptions(threads: number): InferenceSession.SessionOptions
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
-    // Pool threads wait for the next operator of a run without sleeping, but not for long and never between runs: that is
-    // a quarter faster for small towers, while pools that spin on cut each other to half their speed on busy cores.
+    // Pool threads spin briefly between the operators of a run, and never between runs: that is a quarter faster for small
+    // towers, while pools that keep spinning halve each other's speed on busy cores.
     extra: { session: { force_spinning_stop: "1", intra_op: { allow_spinning: "1", spin_duration_us: "100" } } },
   };
 }
 
 /**
- * ONNX Runtime's own interface, from the files that the build lays beside the package's (scripts/onnxruntime.mjs).
- * @throws HashbrookError runtime_unavailable where it has no binaries, or they cannot be loaded
+ * ONNX Runtime's interface, from the binaries that the build puts into the package (scripts/onnxruntime.mjs).
+ * @throws HashbrookError runtime_unavailable if there are no binaries for this platform, or they cannot be loaded
  */
 export function onnxruntime(): Ort {
   return loaded(() => createRequire(import.meta.url)("#onnxruntime") as Ort);
 }
 
-/** What `onnxruntime` calls in turn. */
+/** The native binding that `onnxruntime` calls. */
 function nativeBinding(): OnnxBinding {
   return loaded(() => {
     const require = createRequire(import.meta.url);
@@ -74,9 +74,9 @@ function loaded<T>(load: () => T): T {
 }
 
 /**
- * Whole batches run on the most threads, of `threads` at most, that give the bits of one and are worth it. The first PROBES of them
- * run on one, so that short runs pay for no second session; those after them are also run on more, to compare.
- * Another number of threads cuts matrix products at other places, which can change the order of additions.
+ * Runs whole batches with the largest number of threads, up to `threads`, that gives the bits of one thread and is worthwhile.
+ * The first PROBES batches run on one, so that short runs need no second session; the following ones also run on more, to
+ * compare. Another number of threads cuts matrix products at other points, which can change the order of additions.
  */
 class BatchSession implements Session {
   readonly #input: string;
@@ -106,7 +106,7 @@ class BatchSession implements Session {
     if (this.#probe.ended) await this.#decide(this.#probe.speedup);
   }
 
-  /** Goes on with as many threads, or asks about half of them. */
+  /** Keeps this number of threads, or probes half of it. */
   async #decide(speedup: number): Promise<void> {
     this.#probe = null;
     if (speedup > WORTH) return;

@@ -2,14 +2,14 @@ import { systemClock } from "../core/clock.js";
 import type { Session, TensorView, Views } from "./runtime.js";
 
 /**
- * Runs compared. Adding up in another order changed 22 % to 54 % of the sums concerned in the runs measured, so another
- * order would go unseen with a chance of 0.78^32 = 0.0004 if it concerned one number only, and much less for a matrix.
+ * Runs compared. A different order of addition changed 22 % to 54 % of the affected sums in the runs measured, so it would go
+ * unnoticed with a probability of 0.78^32 = 0.0004 if it affected only one number, and a much smaller one for a matrix.
  */
 export const PROBES = 32;
 
 /**
- * Compares session `b` with `a` over the runs that `a` has to do anyway: each is run by both, and `a`'s results are what the
- * caller gets, so that only `b`'s runs are paid for asking.
+ * Compares session `b` with `a` over runs that `a` has to do anyway: both do each of them, and the caller gets `a`'s results,
+ * so that only `b`'s runs are additional work.
  */
 export class Probe {
   readonly #a: Session;
@@ -38,7 +38,7 @@ export class Probe {
     return !this.#sameBits || this.#runs >= PROBES;
   }
 
-  /** How many times as fast as `a` a run of `b` is (by their fastest runs), or 0 when they do not give the same bits. */
+  /** How many times as fast as `a` session `b` is (by their fastest runs), or 0 if they do not give the same bits. */
   get speedup(): number {
     return this.#sameBits ? this.#fastest.a / this.#fastest.b : 0;
   }

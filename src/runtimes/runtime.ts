@@ -1,13 +1,13 @@
 import type { Graph } from "../graph/graph.js";
 
-/** A tensor in the caller's memory. `data` may be a view over a WebAssembly.Memory (not a shared one). */
+/** A tensor in the caller's memory. `data` may be a view of a WebAssembly.Memory (not a shared one). */
 export interface TensorView {
   readonly data: Float32Array;
   /** Row-major; its product is data.length. */
   readonly shape: readonly number[];
 }
 
-/** Tensors by name. Made once for many runs: a session keeps what it prepares for an object of this kind. */
+/** Tensors by name. Reuse the same object for many runs: a session caches what it prepares for it. */
 export type Views = Readonly<Record<string, TensorView>>;
 
 /** A loaded graph. One run at a time. */
@@ -15,10 +15,10 @@ export interface Session {
   /**
    * Runs the graph.
    * @param feeds every input and parameter of the graph, by name
-   * @param fetches the wanted outputs, by name: results are written into their `data` in place
+   * @param fetches the requested outputs, by name: results are written into their `data` in place
    */
   run(feeds: Views, fetches: Views): Promise<void>;
-  /** Frees what the session holds. It cannot run afterwards. */
+  /** Frees the session's resources. It cannot run afterwards. */
   release(): Promise<void>;
 }
 
@@ -26,8 +26,8 @@ export interface LoadOptions {
   /** Threads one run may use, the caller's included. Results do not depend on it. */
   readonly threads: number;
   /**
-   * Rows of most runs: a training batch. Runs of just as many rows use several threads, after the first 64 and where that is
-   * worth it and does not change a bit of the results; all others, and all runs by default, use one.
+   * Rows of most runs: a training batch. Runs of exactly this many rows use several threads, after the first 64 and if that is
+   * worthwhile and does not change a bit of the results; all others, and all runs by default, use one.
    */
   readonly rows?: number;
 }
@@ -39,7 +39,7 @@ export interface Runtime {
 }
 
 /**
- * Loads a runtime's library, which is not touched before.
+ * Loads a runtime's library on first use.
  * @throws HashbrookError runtime_unavailable when the library cannot be loaded on this machine
  */
 export async function loadRuntime(name: Runtime["name"]): Promise<Runtime> {

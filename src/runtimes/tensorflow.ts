@@ -5,7 +5,7 @@ import type { Runtime, Session, Views } from "./runtime.js";
 
 type TfApi = typeof Tf;
 
-/** TensorFlow.js: `@tensorflow/tfjs-node` where the user has installed it, else the plain JavaScript `@tensorflow/tfjs`. */
+/** TensorFlow.js: `@tensorflow/tfjs-node` if installed, else the plain JavaScript `@tensorflow/tfjs`. */
 export async function loadTensorflow(): Promise<Runtime> {
   const tf = await importTensorflow();
   return {
@@ -17,7 +17,7 @@ export async function loadTensorflow(): Promise<Runtime> {
 }
 
 async function importTensorflow(): Promise<TfApi> {
-  // A variable keeps the compiler from asking for types of a package that is not there.
+  // A variable keeps the compiler from requiring types of a package that may be missing.
   const native: string = "@tensorflow/tfjs-node";
   const tf = await importFirst<TfApi>([native, "@tensorflow/tfjs"]);
   tf.enableProdMode();
@@ -46,7 +46,7 @@ async function importFirst<Module>(names: readonly string[]): Promise<Module> {
   );
 }
 
-/** Everything an operation needs to run once: the library, its inputs' values, the batch's rows. */
+/** What an operation needs to run: the library, its inputs' values, the batch's rows. */
 interface Step {
   readonly tf: TfApi;
   readonly x: readonly Tf.Tensor[];

@@ -4,10 +4,10 @@ import { xxh64 } from "../kernels/hash.js";
 import type { TableKernel } from "../kernels/table.js";
 import { type Combiner, type CompiledCell, type CompiledSpec, cellVectors, vectorCount } from "../spec/compiled.js";
 
-/** The numbers that the kernels know combiners by. */
+/** The kernels' numbers for combiners. */
 export const combiners: Readonly<Record<Combiner, number>> = { sum: 0, mean: 1, sqrtn: 2 };
 
-/** A cell whose keys carry weights: a bag, or one constant key a row (number, bias). */
+/** A cell whose keys have weights: a bag, or one constant key per row (number, bias). */
 type List =
   | (Place & { readonly kind: "bag"; readonly combiner: number; readonly region: number })
   | (Place & { readonly kind: "number"; readonly key: bigint; readonly column: number })
@@ -24,18 +24,18 @@ export function constantKey(cell: CompiledCell): bigint {
 /** Batches are padded by their readers to at most the next multiple of this many rows. */
 const ROW_PADDING = 64;
 
-/** Rows that X has room for where batches have at most `capacity`. */
+/** Capacity of X in rows, for batches of at most `capacity`. */
 export const paddedRows = (capacity: number): number => Math.ceil(capacity / ROW_PADDING) * ROW_PADDING;
 
-/** Carries batches into a table kernel's workspace: which cells a table has, and where their keys and weights go. */
+/** Copies batches into a table kernel's workspace: which cells a table has, and where their keys and weights go. */
 export class BatchPath {
-  /** Vectors a row: one a cell, and one an item where a cell's items lie side by side. */
+  /** Vectors per row: one per cell, or one per item if a cell's items are laid side by side. */
   readonly vectors: number;
   readonly capacity: number;
   private readonly tableIndex: number;
   private readonly singles: number;
   private readonly lists: readonly List[];
-  /** Occurrences of a batch, at most. */
+  /** Largest number of occurrences in a batch. */
   readonly most: number;
 
   constructor(model: CompiledSpec, tableIndex: number, layout: BatchLayout, capacity: number) {
@@ -52,7 +52,7 @@ export class BatchPath {
     );
   }
 
-  /** Takes the kernel's workspace for batches. Where there is no room, opening the rows behind it fails. */
+  /** Allocates the kernel's workspace for batches. If there is no room, opening the rows behind it fails. */
   open(kernel: TableKernel): void {
     kernel.openBatch(this.capacity, this.vectors, this.singles, this.lists.length, this.most);
   }

@@ -2,7 +2,7 @@ import { rowLayout } from "../core/row-layout.js";
 import { type OptimizerSpec, optimizerOf } from "../optimizers/index.js";
 import type { EncodingBase, StoreSpec } from "./spec.js";
 
-/** Bytes of one row of a store, without what finds it. */
+/** Bytes of one row of a store, without the index. */
 export function rowBytes({ encoding, dim, optimizer, eviction, precision }: StoreSpec): number {
   return rowLayout(encoding, dim, optimizerOf(optimizer.kind).slots, precision, eviction).stride;
 }
@@ -16,25 +16,25 @@ export function filterBytes({ admission }: Pick<StoreSpec, "admission">): number
 }
 
 /**
- * Bytes of what finds rows: two bitmaps of a fixed store; of an exact one groups of at most ten, a power of two of them, each with
- * two bytes of bitmap. In whole cache lines.
+ * Bytes of a store's index: for a fixed store, two bitmaps; for an exact one, a power of two of groups with at most ten rows
+ * each, and two bytes of bitmap per group. Rounded up to cache lines.
  */
 function indexBytes({ encoding, rows }: StoreSpec): number {
   if (encoding === "hash") return 128 * Math.ceil(rows / 512);
   return 64 * Math.ceil((66 * 2 ** Math.ceil(Math.log2(Math.max(1, rows / 10)))) / 64);
 }
 
-/** Bytes a store takes. */
+/** Total bytes of a store. */
 export const storeBytes = (store: StoreSpec): number => store.rows * rowBytes(store) + indexBytes(store);
 
-/** The store of a fixed number of rows that has an encoding's. */
+/** The store with a fixed number of rows for an encoding. */
 export const fixedStore = (spec: EncodingBase): StoreSpec => ({ ...spec, encoding: "hash" });
 
-/** Bytes an exact store takes at most, its admission filter included. */
+/** Most bytes an exact store can take, its admission filter included. */
 export const exactBytes = (spec: Omit<StoreSpec, "encoding">): number =>
   spec.budget ?? storeBytes({ ...spec, encoding: "exact" }) + filterBytes(spec);
 
-/** Bytes of dense weights and their optimizer's state. */
+/** Bytes of dense weights with optimizer state. */
 export function denseBytes(weights: number, optimizer: OptimizerSpec): number {
   return 4 * optimizerOf(optimizer.kind).slots.reduce((sum, { shared }) => sum + (shared ? 4 : weights), 0);
 }

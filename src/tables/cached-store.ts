@@ -5,33 +5,33 @@ import type { StoreSpec } from "./spec.js";
 import type { StoreOptions } from "./store-options.js";
 
 const NONE = 0xffffffff;
-/** The default row's key, which keys without a row of their own share. */
+/** The key of the default row, which keys without a row share. */
 const DEFAULT_KEY = 0xffffffffffffffffn;
-/** Bytes of a row in memory beside itself: of the index, and of what eviction goes by. */
+/** Additional bytes per row in memory: index, and eviction state. */
 const BESIDE = 16;
 
 /**
- * The rows of a serving store that were asked for lately; all of them are kept elsewhere. What a batch needs is brought into memory
- * before it is gathered, so that a row that is not there is one that nothing was learned for. Rows of a hash table are found by
- * their numbers. Where there is no more room, rows give way by CLOCK; never those of the batch at hand, for which more room is
- * taken if need be.
+ * A serving store that caches recently used rows; all rows are kept in a `RowKeeper`. The rows a batch needs are loaded before
+ * it is gathered, so a row that is not in memory is one that was never learned. Rows of a hash table are keyed by row number.
+ * When memory is full, rows are evicted by CLOCK, but never those of the current batch, for which more memory is taken if
+ * necessary.
  */
 export class CachedStore extends ExactStore {
   override readonly whole = false;
   private readonly kept: KeptRows;
   private readonly keeper: RowKeeper;
-  /** Rows of a hash table; 0: they are known by keys. */
+  /** Rows of a hash table; 0: rows have keys. */
   private readonly range: number;
-  /** True where keys without a row have the default row's weights. */
+  /** True if keys without a row have the default row's weights. */
   private readonly hasDefault: boolean;
-  /** By row in memory: 1 where it was used since the hand came by, and the batch that used it last. */
+  /** For each row in memory: 1 if it was used since the hand passed it, and the last batch that used it. */
   private used = new Uint8Array(PACKED);
   private batches = new Uint32Array(PACKED);
   private batch = 0;
   private hand = 0;
-  /** The batch that was found to have all rows in memory. */
+  /** The batch whose rows are known to be all in memory. */
   private filled = -1;
-  /** Rows there is room for. */
+  /** Rows for which memory was granted. */
   private granted = 0;
 
   constructor(spec: StoreSpec, options: StoreOptions & { readonly keeper: RowKeeper }) {
@@ -47,7 +47,7 @@ export class CachedStore extends ExactStore {
     this.kept = options.keeper.rowsOf(spec);
   }
 
-  /** Learned rows, wherever they are. */
+  /** Learned rows, in memory or not. */
   override get rows(): number {
     return this.kept.count;
   }
@@ -75,7 +75,7 @@ export class CachedStore extends ExactStore {
       return this.bring(BigUint64Array.of(this.range > 0 ? key % BigInt(this.range) : key));
   }
 
-  /** Rows that are in memory get the weights; all are kept by whoever told of them. */
+  /** Updates rows that are in memory; the keeper stores all of them itself. */
   override put({ keys, weights }: RowChunk): void {
     const { dim } = this.layout;
     const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
@@ -91,7 +91,9 @@ export class CachedStore extends ExactStore {
     }
   }
 
-  /** Of the first `count` keys those whose rows are not in memory, ascending; the others' rows stay there until the next batch. */
+  /**
+   * Those of the first `count` keys whose rows are not in memory, ascending; the others' rows stay there until the next batch.
+   */
   private missing(count: number): BigUint64Array {
     const { kernel, memory, packing } = this;
     const keys = new BigUint64Array(memory.buffer, kernel.keysAt.value >>> 0, count);
@@ -153,7 +155,7 @@ export class CachedStore extends ExactStore {
     this.kernel.put(key, this.probe);
   }
 
-  /** Gives up a row that was not used for a round of the hand; none, where the batch at hand has all of them. */
+  /** Evicts a row that was not used for a round of the hand; none if the current batch uses all of them. */
   private evict(): void {
     const { count } = this;
     if (this.filled === this.batch) return;
@@ -170,7 +172,7 @@ export class CachedStore extends ExactStore {
     this.filled = this.batch;
   }
 
-  /** The last row moves into its place. */
+  /** Removes a row; the last row moves into its place. */
   private forget(row: number): void {
     const last = this.count - 1;
     this.kernel.removeRow(row);

@@ -1,24 +1,24 @@
 import { RowSet } from "./row-set.js";
 
-/** One reader's place in a store's changes: what others have read it has still before it. */
+/** One reader's position in a store's changes, independent of other readers. */
 export interface ChangeReader {
-  /** How many rows changed since the last `take`; some of them may have been given up since. */
+  /** Number of rows changed since the last `take`; some may have been removed since. */
   readonly count: number;
-  /** Numbers of the learned rows that changed since the last `take`, or since the reader was made: ascending. */
+  /** Numbers of the learned rows that changed since the last `take`, or since the reader was created: ascending. */
   take(): Uint32Array;
 }
 
-/** What a feed asks of its store. */
+/** The store's side of a feed. */
 export interface ChangeSource {
-  /** Begins to note which rows change. */
+  /** Starts recording which rows change. */
   track(): void;
-  /** Rows noted since it was cleared, as the bits of a view; the caller clears it. */
+  /** Rows recorded since the last clearing, as a view of a bitmap; the caller clears it. */
   noted(): Uint32Array;
-  /** Those of the rows, ascending, that are still there. */
+  /** Those of the rows, ascending, that still exist. */
   present(rows: Uint32Array): Uint32Array;
 }
 
-/** Which rows of a store change, told to any number of readers. Without one nothing is noted. */
+/** Tells any number of readers which rows of a store change. Without a reader nothing is recorded. */
 export class ChangeFeed {
   private readonly source: ChangeSource;
   private readonly unread: RowSet[] = [];
@@ -44,7 +44,7 @@ export class ChangeFeed {
     };
   }
 
-  /** Hands what was noted to all readers. */
+  /** Distributes what was recorded to all readers. */
   private collect(): void {
     const noted = this.source.noted();
     for (const unread of this.unread) unread.add(noted);

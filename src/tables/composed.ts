@@ -9,26 +9,26 @@ import type { RowStore } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 import type { StoreEncoding } from "./store-encoding.js";
 
-/** Numbers of src/kernels/assembly/table/composition.ts. */
+/** Numbers from src/kernels/assembly/table/composition.ts. */
 const COMBINE = { concat: 0, sum: 1, add: 1, mult: 2, weighed: 3 } as const;
 const SCHEME = { hashed: 0, mixed_radix: 1, chinese_remainder: 2 } as const;
 
-/** How a key's vector is made of rows of one pool. */
+/** How a key's vector is composed of rows of one pool. */
 export interface Composition {
   readonly combine: keyof typeof COMBINE;
   readonly scheme: keyof typeof SCHEME;
-  /** First row and rows of each part a key has one row of. Pooled parts lie over each other. */
+  /** For each part, from which a key has one row: its first row and number of rows. Pooled parts overlap. */
   readonly parts: readonly { readonly first: number; readonly rows: number }[];
-  /** Keys are reduced modulo this before digits or remainders are taken. */
+  /** Keys are reduced modulo this before digits or remainders are computed. */
   readonly range: number;
   /** Rows from this one on are factors, which start around 1. */
   readonly unitRows?: number;
 }
 
 /**
- * Vectors made of several rows a key, of one fixed pool: k hashed rows, or a row of each of k partitions; summed, multiplied, side
- * by side, or weighed by learned importances, which lie in a second pool. Rows are updated once a batch, with the gradients of all
- * keys that met there.
+ * Vectors composed of several rows per key, from one fixed pool: k hashed rows, or a row from each of k partitions; summed,
+ * multiplied, concatenated, or weighted by learned importances, which are in a second pool. Rows are updated once per batch,
+ * with the gradients of all keys that share them.
  */
 export class ComposedEncoding implements Encoding {
   readonly dim: number;
@@ -44,7 +44,7 @@ export class ComposedEncoding implements Encoding {
   /**
    * @param pool the store of all rows
    * @param dim of a key's vector
-   * @param importance what weighs a key's rows: a weight for each
+   * @param importance the weights of a key's rows, one for each
    * @throws HashbrookError table_full when its rows do not fit
    */
   constructor(
@@ -136,7 +136,7 @@ export class ComposedEncoding implements Encoding {
   }
 }
 
-/** `count` parts that are each the whole of a pool of `rows` rows. */
+/** `count` parts, each of which is the whole pool of `rows` rows. */
 export const pooled = (rows: number, count: number): Composition["parts"] =>
   Array.from({ length: count }, () => ({ first: 0, rows }));
 

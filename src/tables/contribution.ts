@@ -2,39 +2,41 @@ import type { Sums } from "../core/bf16.js";
 import { stageSums } from "../kernels/staged-sums.js";
 import type { TableKernel } from "../kernels/table.js";
 
-/** What one lane's batch brings to a table: copies, which cross threads and processes. */
+/** What one lane's batch contributes to a table: copies that can cross threads and processes. */
 export interface TableContribution {
   /** u64: its distinct keys (rows of a hash table), in the order of first appearance. */
   readonly keys: BigUint64Array;
   /** [keys × floats]: the sum of each one's gradients. */
   readonly gradients: Sums;
-  /** Of the network that decodes, where one does. */
+  /** For the decoder network, if there is one. */
   readonly decoder?: DecoderContribution;
-  /** Of a table whose shards are held elsewhere: what each of them is brought, in place of the above. Absent once it has been sent. */
+  /**
+   * For a table whose shards are held elsewhere: the part for each of them, instead of the above. Absent once it has been sent.
+   */
   readonly shards?: readonly ShardContribution[];
-  /** Keys that were sent to who holds their rows. */
+  /** Number of keys that were sent to the owners of their rows. */
   readonly sent?: number;
 }
 
-/** What a lane's batch brings to one shard of a table. */
+/** What a lane's batch contributes to one shard of a table. */
 export type ShardContribution = Pick<TableContribution, "keys" | "gradients">;
 
-/** What a lane's batch brings to a small network. */
+/** What a lane's batch contributes to a small network. */
 export interface DecoderContribution {
   /** Rows it ran for. */
   readonly rows: number;
   /** The sum of its weights' gradients over them. */
   readonly weights: Float32Array;
-  /** How its running statistics differ from the batch's; null where they do not follow it. */
+  /** Differences between its running statistics and the batch's; null if these are not to be updated. */
   readonly statistics: Float32Array | null;
 }
 
 /** Where a kernel takes gradients of distinct keys. */
 export interface GradientSlots {
   readonly kernel: TableKernel;
-  /** f32: the kernel's dX, which is free while contributions are folded. */
+  /** f32: the kernel's dX, which is unused while contributions are folded. */
   readonly stage: () => Float32Array;
-  /** Floats a key. */
+  /** Floats per key. */
   readonly dim: number;
 }
 
@@ -59,7 +61,7 @@ export function addContributions(
   }
 }
 
-/** Writes all contributions' keys, one behind the other. @returns how many */
+/** Writes all contributions' keys, concatenated. @returns how many */
 export function placeKeys(into: BigUint64Array, parts: readonly TableContribution[]): number {
   let count = 0;
   for (const { keys } of parts) {
@@ -69,6 +71,6 @@ export function placeKeys(into: BigUint64Array, parts: readonly TableContributio
   return count;
 }
 
-/** What contributions bring to the network that decodes, of those that bring something. */
+/** The contributions to the decoder network, without empty ones. */
 export const decodersOf = (parts: readonly TableContribution[]): DecoderContribution[] =>
   parts.flatMap(({ decoder }) => decoder ?? []);

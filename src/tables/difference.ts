@@ -1,20 +1,20 @@
 import { eachGiven } from "./given-rows.js";
 import type { RowStore } from "./row-store.js";
 
-/** Rows of a store: what they are known by, and f32[keys × dim]. */
+/** Rows of a store: their keys or numbers, and f32[keys × dim]. */
 interface Rows {
   readonly keys: BigUint64Array;
   readonly weights: Float32Array;
 }
 
-/** Rows looked at together. */
+/** Rows compared at a time. */
 const CHUNK = 4096;
 const NONE = 0xffffffff;
 
-/** How a store differs from rows that come piece by piece: it is not changed meanwhile. */
+/** Compares a store with rows that arrive in chunks; the store must not change meanwhile. */
 export class StoreDifference {
   private readonly store: RowStore;
-  /** A bit for each of the store's rows: it has come. */
+  /** A bit per row of the store: whether it has arrived. */
   private readonly came: Uint8Array;
 
   constructor(store: RowStore) {
@@ -22,7 +22,7 @@ export class StoreDifference {
     this.came = new Uint8Array(Math.ceil(store.capacity / 8));
   }
 
-  /** Of some rows those that the store lacks or would hold otherwise, to the bit, in the precision it has. */
+  /** Those of the given rows that are missing from the store or differ in any bit, at the store's precision. */
   differing(rows: Rows): Rows {
     const { keys, weights } = rows;
     const { dim } = this.store.layout;
@@ -34,7 +34,7 @@ export class StoreDifference {
     return { keys: BigUint64Array.from(different, (i) => keys[i]), weights: some };
   }
 
-  /** What the rows of the store are known by that have not come. */
+  /** The keys or numbers of the store's rows that have not arrived. */
   lacked(): BigUint64Array {
     const { store, came } = this;
     const lacked: bigint[] = [];
@@ -46,7 +46,7 @@ export class StoreDifference {
     }
   }
 
-  /** Which of some rows differ, by their places. Those that the store has, the same or otherwise, have come. */
+  /** Positions of the given rows that differ. Marks the store's rows among them as arrived. */
   private different(rows: Rows): number[] {
     const { store, came } = this;
     const different: number[] = [];

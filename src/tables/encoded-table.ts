@@ -14,8 +14,8 @@ import type { ShardKeys } from "./shard-share.js";
 import type { Table } from "./table.js";
 
 /**
- * A table whose vectors an encoding makes: this front finds a batch's distinct keys, spreads their vectors over the cells (bags
- * combined), and sums the gradients that come back for each key. Keys, vectors and gradients are copied between the two.
+ * A table whose vectors an encoding computes: this front finds a batch's distinct keys, spreads their vectors over the cells
+ * (combining bags), and sums the gradients that come back for each key. Keys, vectors and gradients are copied between the two.
  */
 export class EncodedTable implements Table {
   readonly name: string;
@@ -27,7 +27,7 @@ export class EncodedTable implements Table {
   private readonly memory: WebAssembly.Memory;
   private readonly matrices: Matrices;
   private readonly rows: number;
-  /** Rows and distinct keys of the last gather that gradients follow; 0 rows when there is none to apply, or it was a fold. */
+  /** Rows and distinct keys of the last gather; 0 rows if there are no gradients to apply, or it was a fold. */
   private learning = { rows: 0, count: 0 };
   private folded = false;
 
@@ -95,7 +95,7 @@ export class EncodedTable implements Table {
     return laned?.remoteKeys ? laned.remoteKeys(this.distinctKeys(batch, batch.numbers)) : [];
   }
 
-  /** Gives the encoding a batch's keys, each once. @returns how many */
+  /** Passes a batch's distinct keys to the encoding. @returns how many */
   private distinctKeys(batch: Batch, numbers: Float32Array): number {
     const { kernel, memory } = this;
     if (batch.rows > this.rows)
@@ -127,7 +127,7 @@ export class EncodedTable implements Table {
       return;
     }
     const count = this.sum(parts, factor);
-    // Rows that others hold learn now, too: optimizers that count steps count this one everywhere.
+    // Rows held elsewhere also learn now: optimizers that count steps count this one everywhere.
     const elsewhere = parts.reduce((total, { sent = 0 }) => total + sent, 0);
     this.learning = { rows: 1, count: count + elsewhere };
     if (this.learning.count === 0) return;
@@ -138,7 +138,7 @@ export class EncodedTable implements Table {
     await encoding.backward();
   }
 
-  /** Leaves contributions' distinct keys and their gradients. @returns how many */
+  /** Writes the contributions' distinct keys and summed gradients. @returns how many */
   private sum(parts: readonly TableContribution[], factor: number): number {
     const { kernel, memory } = this;
     const all = parts.reduce((sum, { keys }) => sum + keys.length, 0);

@@ -3,12 +3,12 @@ import { RowStore, type StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
 /**
- * One row for every distinct 64-bit key, in the order they came; grows, or keeps to its budget. Rows that are given up leave
- * their place to the last row or to a new one. A checkpoint holds the raw rows [key u64][state f32…]; the index is built again
- * from their keys.
+ * One row for every distinct 64-bit key, in order of creation; grows, or stays within its budget. The place of a removed row is
+ * taken by the last row or by a new one. A checkpoint holds the raw rows [key u64][state f32…]; the index is rebuilt from their
+ * keys.
  */
 export class ExactStore extends RowStore {
-  /** @param keyed false where its keys are the numbers of a hash table's rows */
+  /** @param keyed false if its keys are row numbers of a hash table */
   constructor(spec: StoreSpec, options: StoreOptions, keyed = true) {
     super(spec, options, keyed, true);
   }

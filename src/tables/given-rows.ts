@@ -2,8 +2,9 @@ import type { RowStore } from "./row-store.js";
 import { PACKED, type RowChunk } from "./rows.js";
 
 /**
- * Lays what rows are known by and their weights into a store's memory, `PACKED` of them at a time.
- * @param use told where the keys lie (u64 each), how many, where their weights lie (f32[count × dim]), and the first one's place in the chunk
+ * Copies keys (or numbers) and weights of rows into a store's memory, `PACKED` of them at a time.
+ * @param use called with the address of the keys (u64 each), their number, the address of the weights (f32[count × dim]), and
+ * the first one's index in the chunk
  */
 export function eachGiven(
   { memory, packing, layout: { dim } }: Pick<RowStore, "memory" | "packing" | "layout">,

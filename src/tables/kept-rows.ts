@@ -1,21 +1,21 @@
 import type { StoreSpec } from "./spec.js";
 
-/** The rows of one store, kept where they need no memory. */
+/** The rows of one store, stored outside of memory. */
 export interface KeptRows {
-  /** How many there are. */
+  /** Number of rows. */
   readonly count: number;
   /**
-   * Reads rows; what is not there is passed over.
-   * @param keys what they are known by, ascending
-   * @param take told of every row, by its key's place: the bytes of f32[dim], valid until it returns
+   * Reads rows, skipping missing ones.
+   * @param keys keys or row numbers, ascending
+   * @param take called for every row found, with its key's index and the bytes of f32[dim], valid until it returns
    * @throws HashbrookError row_store_damaged
    */
   read(keys: BigUint64Array, take: (place: number, weights: Uint8Array) => void): void | Promise<void>;
 }
 
-/** Keeps the rows of a model's stores, and says how many of them may be in memory. */
+/** Stores the rows of a model's stores, and limits how many of them may be in memory. */
 export interface RowKeeper {
   rowsOf(spec: StoreSpec): KeptRows;
-  /** Takes room in memory; false where there is none left. */
+  /** Requests memory; false if the limit is reached. */
   takeRoom(bytes: number): boolean;
 }

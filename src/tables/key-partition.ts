@@ -2,8 +2,8 @@ import { HashbrookError } from "../core/errors.js";
 import { type SplitKernel, splitKernel } from "../kernels/split.js";
 
 /**
- * A batch's distinct keys divided among parts, and the way back: vectors come from the parts in the batch's order, gradients go
- * to the parts in theirs. Everything lies in one memory that never grows, so all views stay valid.
+ * Divides a batch's distinct keys among parts, and back: vectors from the parts are put into the batch's order, gradients into
+ * the parts' order. Everything is in one memory that never grows, so all views stay valid.
  */
 export class KeyPartition {
   readonly kernel: SplitKernel;
@@ -13,7 +13,7 @@ export class KeyPartition {
   /** f32[capacity × dim] each. */
   readonly vectors: Float32Array;
   readonly gradients: Float32Array;
-  /** f32[capacity]: lengths of the gradients, from `measure`. */
+  /** f32[capacity]: norms of the gradients, from `measure`. */
   readonly norms: Float32Array;
   private readonly dim: number;
   private readonly partKeys: BigUint64Array;
@@ -21,7 +21,7 @@ export class KeyPartition {
   private readonly partGradients: Float32Array;
   private readonly starts: Uint32Array;
 
-  /** @throws HashbrookError table_full where the batch's memory is over 4 GiB */
+  /** @throws HashbrookError table_full if the batch's memory would exceed 4 GiB */
   constructor(name: string, capacity: number, dim: number, parts: number) {
     const { kernel, memory } = splitKernel();
     if (!kernel.open(capacity, dim, parts)) {
@@ -50,7 +50,7 @@ export class KeyPartition {
     this.starts = new Uint32Array(memory.buffer, kernel.startsAt.value >>> 0, parts + 1);
   }
 
-  /** How many of the batch's keys a part has. */
+  /** Number of the batch's keys in a part. */
   count(part: number): number {
     return this.starts[part + 1] - this.starts[part];
   }
@@ -63,7 +63,7 @@ export class KeyPartition {
     return this.partGradients.subarray(this.starts[part] * this.dim, this.starts[part + 1] * this.dim);
   }
 
-  /** Takes the vectors of a part's keys from the start of `vectors`. */
+  /** Accepts the vectors of a part's keys, from the start of `vectors`. */
   take(part: number, vectors: Float32Array): void {
     this.partVectors.set(vectors.subarray(0, this.count(part) * this.dim), this.starts[part] * this.dim);
   }

@@ -7,7 +7,7 @@ import type { EncodingBase } from "./spec.js";
 const NO_KEYS = new BigUint64Array();
 const NO_FLOATS = new Float32Array();
 
-/** A table as a lane learns it whose shards other processes hold: their rows are asked for, and gradients go to each of them. */
+/** A table of a lane whose shards other processes hold: rows are requested from them, and gradients sent to them. */
 export class LanedShards implements LanedEncoding {
   private readonly table: string;
   private readonly shards: readonly number[];
@@ -16,7 +16,7 @@ export class LanedShards implements LanedEncoding {
   private readonly share: ShardShare;
   private count = 0;
 
-  /** @param seed of the hash that divides keys among shards */
+  /** @param seed of the hash that assigns keys to shards */
   constructor({ name, shards = 1 }: EncodingBase, parts: KeyPartition, seed: bigint, share: ShardShare) {
     this.table = name;
     this.shards = Array.from({ length: shards }, (_, shard) => shard);

@@ -4,39 +4,41 @@ import type { TableKernel } from "../kernels/table.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import type { StreamTime } from "./encoding.js";
 
-/** What became of a table's ids and rows since it was made. */
+/** Counters of a table's ids and rows since it was created. */
 export interface LifecycleCounts {
   /** New ids that were admitted and got a row. */
   readonly admitted: number;
-  /** Occurrences of ids without a row that the default row took. */
+  /** Occurrences of ids without a row, for which the default row was used. */
   readonly refused: number;
-  /** Ids admitted before their occurrences reached the threshold, because the filter took them for others: an estimate. */
+  /** Ids admitted before their occurrences reached the threshold, because of collisions in the filter: an estimate. */
   readonly falsely_admitted: number;
-  /** Rows given up, by what ended them. */
+  /** Rows removed, by reason. */
   readonly evicted: {
-    /** Not learned for so long, in event time. */
+    /** Not learned for this long, in event time. */
     readonly expire_time: number;
-    /** Not learned for so many examples. */
+    /** Not learned for this many examples. */
     readonly steps_to_live: number;
     /** Their weights were too small. */
     readonly l2_weight_threshold: number;
-    /** Their weights were all 0: the group lasso emptied them. */
+    /** Their weights were all 0, because of the group lasso. */
     readonly all_zero: number;
     /** To make room, by lru or lfu. */
     readonly capacity: number;
   };
-  /** Rows made for ids whose row was given up earlier: an estimate from a sample of those given up, and too low rather than too high. */
+  /**
+   * Rows created for ids whose row was removed earlier: an estimate from a sample of removed ids, rather too low than too high.
+   */
   readonly readmitted: number;
 }
 
-/** Cells of the memory of given-up keys: one for every 1 KiB of the budget, within these. */
+/** Size of the memory of removed keys: one for every 1 KiB of the budget, within these limits. */
 const GHOSTS = { least: 16, most: 16384, perBytes: 1024 };
-/** lfu: half of a row's frequency is left after so many examples for every row there is room for. */
+/** lfu: a row's frequency is halved after this many examples per row of capacity. */
 const HALF_LIFE = 8;
-/** Longer spans than this many seconds or examples never end. */
+/** Spans of more seconds or examples than this never end. */
 const FOREVER = 2 ** 32 - 1;
 
-/** The counts of several stores together; null where none of them has any. */
+/** The summed counts of several stores; null if none has any. */
 export function countsOf(stores: Iterable<{ readonly lifecycle: Lifecycle | null }>): LifecycleCounts | null {
   let sum: LifecycleCounts | null = null;
   for (const { lifecycle } of stores) {
@@ -69,10 +71,10 @@ interface Opening {
 }
 
 /**
- * Sets a store's kernel up for its budget, admission and eviction, before the rows are opened.
+ * Sets up a store's kernel for its budget, admission and eviction, before the rows are opened.
  * @param options.stride bytes of a row
- * @param options.serving a replica's: it only knows that ids share the default row
- * @returns null where every id has a row for ever, and for a replica
+ * @param options.serving for a replica, which only knows that ids share the default row
+ * @returns null if every id has a row forever, and for a replica
  */
 export function openLifecycle(
   spec: StoreSpec,
@@ -85,7 +87,7 @@ export function openLifecycle(
   if (admission) kernel.shareDefault();
   if (options.serving) return null;
   const memory = options.memoryLimit ?? 2 ** 32;
-  // A policy must find the table full at the same row in every run: all the memory is its budget then.
+  // With a policy the table must be full at the same row in every run, so all the memory is its budget.
   const budget = spec.budget ?? (eviction?.policy ? memory : 0);
   const lifecycle = admission || eviction ? new Lifecycle(spec, opening, budget || memory, options.stride) : null;
   if (budget > 0) kernel.setBudget(Math.max(1, budget - (lifecycle?.bytes ?? 0)));
@@ -93,20 +95,20 @@ export function openLifecycle(
 }
 
 /**
- * Admission and eviction of an exact store: sets the kernel up, tells it where the stream is, keeps its state. The kernel's
- * files admission.ts and eviction.ts say how they work.
+ * Admission and eviction of an exact store: sets up the kernel, tells it the position in the stream, saves its state. The
+ * kernel's files admission.ts and eviction.ts describe how they work.
  */
 export class Lifecycle {
   private readonly kernel: TableKernel;
   private readonly memory: WebAssembly.Memory;
   private readonly prefix: string;
-  /** Of the kernel's numbers. */
+  /** Size of the kernel's numbers. */
   private readonly stateBytes = structOf("table", "Life").size;
   private readonly filterBytes: number;
   private readonly ghostBytes: number;
 
   /**
-   * Takes the kernel's workspace.
+   * Allocates the kernel's workspace.
    * @param budget bytes the store may take
    * @param stride bytes of a row
    */
@@ -137,12 +139,12 @@ export class Lifecycle {
     );
   }
 
-  /** Bytes beside index and rows. */
+  /** Bytes in addition to index and rows. */
   get bytes(): number {
     return this.stateBytes + this.filterBytes + this.ghostBytes;
   }
 
-  /** Says where the stream is, before a batch is learned. */
+  /** Sets the position in the stream, before a batch is learned. */
   setClock({ examples, time }: StreamTime): void {
     this.kernel.setClock(examples, Math.floor(time / 1000));
   }
@@ -175,7 +177,7 @@ export class Lifecycle {
   }
 
   /**
-   * Looks for its blocks; the function it returns takes them.
+   * Validates its blocks; the function it returns restores them.
    * @throws HashbrookError checkpoint_damaged, and nothing has changed
    */
   restoring(saved: SavedBlocks): () => void {
@@ -198,7 +200,7 @@ export class Lifecycle {
   }
 }
 
-/** A power of two. */
+/** Rounded to a power of two. */
 function ghostsFor(budget: number): number {
   const wanted = Math.min(GHOSTS.most, Math.max(GHOSTS.least, budget / GHOSTS.perBytes));
   return 2 ** Math.floor(Math.log2(wanted));

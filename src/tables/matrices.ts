@@ -1,4 +1,4 @@
-/** Views of one size over a memory that may grow, each made once for every address and growth. */
+/** Views of one size over a memory that may grow, cached by address until it grows. */
 export class Matrices {
   private readonly memory: WebAssembly.Memory;
   private readonly floats: number;

@@ -1,6 +1,6 @@
 import type { RowChunk } from "./row-store.js";
 
-/** The rows of chunks that have a weight which is not 0: what FTRL's l1, or the group lasso, has left. */
+/** The rows of chunks with any nonzero weight: those that FTRL's l1 or the group lasso has not emptied. */
 export function* nonZeroRows(chunks: Iterable<RowChunk>, dim: number): Generator<RowChunk> {
   for (const { keys, weights } of chunks) {
     const kept = [...keys.keys()].filter((row) => weights.subarray(row * dim, (row + 1) * dim).some((w) => w !== 0));

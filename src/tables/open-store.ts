@@ -5,7 +5,7 @@ import type { RowStore, StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
 /**
- * Opens a store of rows: all in memory, or those alone that are in use.
+ * Opens a store with all rows in memory or, given a keeper, only those in use.
  * @throws HashbrookError table_full when its first rows do not fit
  */
 export function openStore(spec: StoreSpec, { keeper, ...options }: StoreOptions): RowStore {

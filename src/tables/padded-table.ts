@@ -8,7 +8,10 @@ import type { RowState, RowStore } from "./row-store.js";
 import type { ShardKeys } from "./shard-share.js";
 import type { Table } from "./table.js";
 
-/** A table of rows shorter than the tower's vectors, which are zeros from there on: what is left of nested vectors that were cut. */
+/**
+ * A table with rows shorter than the tower's vectors, which are padded with zeros: what remains of nested vectors that were
+ * cut.
+ */
 export class PaddedTable implements Table {
   readonly name: string;
   readonly spec: CompiledTable;
@@ -17,12 +20,12 @@ export class PaddedTable implements Table {
   readonly gradient: Float32Array;
   readonly lookup?: (key: bigint) => RowState | null;
   private readonly inner: Table;
-  /** Floats of a row, and of a vector. */
+  /** Floats per row, and per vector. */
   private readonly dims: readonly [row: number, vector: number];
   /** Rows of the last "learn" gather. */
   private learning = 0;
 
-  /** @param rows X has room for */
+  /** @param rows capacity of X */
   constructor(inner: Table, rows: number) {
     const { name, spec, width } = inner;
     const { dim, padded_dim = dim } = spec;
@@ -113,7 +116,7 @@ export class PaddedTable implements Table {
     await this.inner.close();
   }
 
-  /** Gives the rows their part of the gradients. */
+  /** Copies the rows' part of the gradients. */
   private shorten(): void {
     const [row, vector] = this.dims;
     const d = this.inner.gradient;

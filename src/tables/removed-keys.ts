@@ -1,6 +1,6 @@
 import type { TableKernel } from "../kernels/table.js";
 
-/** Collects the keys (hash: row numbers) of rows a kernel has given up, for those who have copies of them. */
+/** Collects the keys (hash: row numbers) of rows that a kernel has removed, for those who hold copies of them. */
 export class RemovedKeys {
   private readonly kernel: TableKernel;
   private readonly memory: WebAssembly.Memory;
@@ -11,12 +11,12 @@ export class RemovedKeys {
     this.memory = memory;
   }
 
-  /** Takes the first `count` keys that wait in the kernel. */
+  /** Takes the first `count` keys that the kernel has queued. */
   collect(count: number): void {
     if (count > 0) this.taken.push(this.waiting(count).slice());
   }
 
-  /** Keys collected since the last call that have no row now: each once, ascending. */
+  /** Keys collected since the last call that have no row now: distinct, ascending. */
   take(): BigUint64Array {
     this.collect(this.kernel.removedCount() >>> 0);
     this.kernel.clearRemoved();
@@ -29,7 +29,7 @@ export class RemovedKeys {
     return this.absent(distinct(keys.sort()));
   }
 
-  /** The keys that have no row, looked up by the kernel piece by piece where the keys wait, which is empty now. */
+  /** The keys without a row, looked up by the kernel piece by piece, in the memory of its empty queue. */
   private absent(keys: BigUint64Array): BigUint64Array {
     const piece = this.kernel.removedRoom() >>> 0;
     let kept = 0;

@@ -1,8 +1,8 @@
-/** Row numbers, each once, as bits. */
+/** A set of row numbers, as a bitmap. */
 export class RowSet {
   private words = new Uint32Array(1 << 10);
 
-  /** How many there are. */
+  /** Number of rows in it. */
   get size(): number {
     return countBits(this.words);
   }
@@ -14,7 +14,7 @@ export class RowSet {
     for (let w = 0; w < words.length; w++) if (words[w] !== 0) own[w] |= words[w];
   }
 
-  /** Takes all of them out, ascending. */
+  /** Removes and returns all of them, ascending. */
   take(): Uint32Array {
     const { words } = this;
     const rows = new Uint32Array(this.size);

@@ -18,24 +18,24 @@ export { PACKED } from "./rows.js";
 export { type ServingPrecision, type StoreOptions, servingPrecisions } from "./store-options.js";
 
 /**
- * The rows of one table in a kernel instance of their own, with the optimizer set up: what stores of a fixed number of rows and growing ones share.
- * All addresses and views are void after anything that may add rows.
+ * The rows of one table in a kernel instance of their own, with the optimizer set up: the common part of fixed and growing
+ * stores. All addresses and views become invalid after anything that may add rows.
  */
 export abstract class RowStore {
   readonly spec: StoreSpec;
-  /** True where rows are known by their keys, false where by their numbers. */
+  /** True if rows are identified by keys, false if by row numbers. */
   readonly keyed: boolean;
-  /** True where rows that are read by others can be replaced a few at a time (`StagedRows`). */
+  /** True if rows that others read can be replaced a few at a time (`StagedRows`). */
   readonly stages: boolean;
-  /** True where all rows are in memory. */
+  /** True if all rows are in memory. */
   readonly whole: boolean = true;
   readonly optimizer: Optimizer;
   readonly layout: RowLayout;
   readonly kernel: TableKernel;
   readonly memory: WebAssembly.Memory;
-  /** Admission and eviction; null where every id has a row for ever, and in a replica. */
+  /** Admission and eviction; null if every id has a row forever, and in a replica. */
   readonly lifecycle: Lifecycle | null;
-  /** null: no other thread has to do with it. */
+  /** null: not shared with other threads. */
   readonly sharing: StoreSharing | null;
   private readonly memoryLimit: number;
   private readonly removedKeys: RemovedKeys;
@@ -44,13 +44,13 @@ export abstract class RowStore {
     noted: () => this.noted(),
     present: (rows) => this.present(rows),
   });
-  /** Room for one row's weights, or for all of its floats; for one key. */
+  /** Space for one row's weights, or for all of its floats; for one key. */
   protected readonly probe: number;
   private readonly keyProbe: number;
-  /** Room for `PACKED` rows with their numbers, or for the keys and weights of as many. */
+  /** Space for `PACKED` rows with their numbers, or for the keys and weights of as many. */
   readonly packing: number;
 
-  /** @param indexed rows have their keys with them, and an index */
+  /** @param indexed rows contain their keys, and have an index */
   constructor(spec: StoreSpec, options: StoreOptions, keyed: boolean, indexed: boolean) {
     this.spec = spec;
     this.keyed = keyed;
@@ -82,17 +82,17 @@ export abstract class RowStore {
     if (!(this.sharing ?? kernel).open(+indexed, spec.rows, stateBytes, seed, spec.init)) throw this.full(spec.rows);
   }
 
-  /** Learned rows. */
+  /** Number of learned rows. */
   get rows(): number {
     return this.kernel.rowCount.value >>> 0;
   }
 
-  /** Rows there is room for without growing. */
+  /** Number of rows that fit without growing. */
   get capacity(): number {
     return this.kernel.rowCapacity.value >>> 0;
   }
 
-  /** Bytes of index and rows, as reserved, and of the filter. */
+  /** Bytes reserved for index and rows, and of the filter. */
   get bytes(): number {
     const index = (this.kernel.rowsAddress() >>> 0) - (this.kernel.indexAddress() >>> 0);
     return index + this.capacity * this.layout.stride + (this.lifecycle?.bytes ?? 0);
@@ -107,27 +107,27 @@ export abstract class RowStore {
   }
 
   /**
-   * Fills X of a batch of so many rows, whose keys lie in the kernel's workspace.
+   * Fills X for a batch of `rows` rows, whose keys are in the kernel's workspace.
    * @throws HashbrookError table_full, and nothing has changed
    */
   gather(rows: number, occurrences: number, learn: boolean): void | Promise<void> {
     if (!this.kernel.gather(rows, occurrences, learn ? 1 : 0)) throw this.full(this.rows + occurrences);
   }
 
-  /** Sees to it that the rows of the first `count` keys in the workspace can be found. */
+  /** Loads the rows of the first `count` keys in the workspace, if they are not in memory. */
   fetch(_count: number): void | Promise<void> {}
 
-  /** Sees to it that the row of a key can be found. */
+  /** Loads the row of a key, if it is not in memory. */
   find(_key: bigint): void | Promise<void> {}
 
-  /** The row of a key, or null where nothing was learned for it. */
+  /** The row of a key, or null if it was never learned. */
   lookup(key: bigint): RowState | null {
     const row = this.kernel.rowOf(key) >>> 0;
     if (row === 0xffffffff || !this.kernel.isTouched(row)) return null;
     return { row, weights: this.weightsOf(key), state: slotsOf(this, row, this.probe) };
   }
 
-  /** f32[dim]: what a key predicts with, learned or not. */
+  /** f32[dim]: the weights a key predicts with, learned or not. */
   weightsOf(key: bigint): Float32Array {
     this.kernel.weightsOf(key, this.kernel.rowOf(key), this.probe);
     return new Float32Array(this.memory.buffer, this.probe, this.layout.dim).slice();
@@ -149,7 +149,7 @@ export abstract class RowStore {
     if (keys.length > 0) yield { keys: BigUint64Array.from(keys), weights: weights.slice(0, keys.length * dim) };
   }
 
-  /** A new reader of which rows change from now on. */
+  /** A new reader of changed rows, from now on. */
   changes(): ChangeReader {
     return this.feed.reader();
   }
@@ -159,12 +159,12 @@ export abstract class RowStore {
     return new Uint32Array(this.memory.buffer, this.kernel.changesAddress() >>> 0, Math.ceil(this.end / 32));
   }
 
-  /** Begins to collect the keys of rows that are given up, for `takeRemoved`. */
+  /** Starts collecting the keys of removed rows, for `takeRemoved`. */
   trackRemoved(): void {
     this.kernel.collectRemoved();
   }
 
-  /** What rows are known by that were given up since the last call (or `trackRemoved`) and not there now: each once, ascending. */
+  /** The keys or numbers of rows removed since the last call (or `trackRemoved`) that do not exist now: distinct, ascending. */
   takeRemoved(): BigUint64Array {
     return this.removedKeys.take();
   }
@@ -178,7 +178,7 @@ export abstract class RowStore {
     return rows.subarray(0, found);
   }
 
-  /** What rows are known by, and their weights, f32[rows × dim]: what a replica is told of them. */
+  /** Keys (or numbers) and weights, f32[rows × dim], as published to replicas. */
   weightsOfRows(rows: Uint32Array): RowChunk {
     const { dim } = this.layout;
     const keys = new BigUint64Array(rows.length);
@@ -193,8 +193,8 @@ export abstract class RowStore {
   }
 
   /**
-   * Writes rows of a serving table, made where they are new.
-   * @param chunk what rows are known by, and f32[keys × dim]
+   * Writes rows of a serving table, creating new ones.
+   * @param chunk keys (or numbers) of the rows, and f32[keys × dim]
    * @throws HashbrookError table_full, and nothing has changed
    */
   put({ keys, weights }: RowChunk): void {
@@ -203,7 +203,7 @@ export abstract class RowStore {
   }
 
   /**
-   * Writes rows of a learning table, made where they are new, with the optimizer's state of rows that were drawn so.
+   * Writes rows of a learning table, creating new ones, with the optimizer state of rows initialised so.
    * @param chunk as for `put`
    * @throws HashbrookError table_full, and nothing has changed
    */
@@ -219,12 +219,12 @@ export abstract class RowStore {
     }
   }
 
-  /** Forgets rows of a serving table: they predict with their initial weights again. Unknown keys are passed over. */
+  /** Removes rows of a serving table: they predict with their initial weights again. Unknown keys are ignored. */
   remove(keys: BigUint64Array): void {
     for (const key of keys) this.kernel.remove(key);
   }
 
-  /** Bytes of rows as they lie in the table's block of a checkpoint, [rows × stride]. */
+  /** Bytes of rows as in the table's block of a checkpoint, [rows × stride]. */
   readRows(rows: Uint32Array, bytes = new Uint8Array(rows.length * this.layout.stride)): Uint8Array {
     const { stride } = this.layout;
     const { kernel, memory, packing } = this;
@@ -253,7 +253,7 @@ export abstract class RowStore {
     return [...blocks, ...(this.lifecycle?.blocks() ?? [])];
   }
 
-  /** @throws HashbrookError checkpoint_damaged where a block is missing or does not fit, table_full where the rows do not */
+  /** @throws HashbrookError checkpoint_damaged if a block is missing or does not fit, table_full if the rows do not */
   restore(blocks: SavedBlocks): void {
     const numbers = (part: string, count: number) => savedNumbers(blocks, this.blockName(part), { bytes: 8 * count });
     const powers = this.optimizer.countsSteps ? numbers("powers", 2) : null;
@@ -265,25 +265,25 @@ export abstract class RowStore {
     if (powers) this.kernel.adamRestore(powers[0], powers[1]);
   }
 
-  /** True where rounding draws random bits: how many rows were rounded is part of the state. */
+  /** True if rounding draws random bits: the number of rows rounded is then part of the state. */
   private get roundsByChance(): boolean {
     return this.spec.precision !== undefined && this.spec.rounding !== "nearest";
   }
 
-  /** The block that has the rows alone, `stride` bytes each: of it increments store the rows that changed. */
+  /** The block that holds only the rows, `stride` bytes each: increments store its changed rows. */
   abstract get rowsBlock(): string;
-  /** True for what a row can be known by: a key, or the number of a row. */
+  /** True for a valid key, or a valid row number. */
   abstract isKey(key: bigint): boolean;
-  /** Those of the rows, ascending, that are still there. */
+  /** Those of the rows, ascending, that still exist. */
   abstract present(rows: Uint32Array): Uint32Array;
-  /** Numbers of learned rows are below this. */
+  /** Upper bound (exclusive) of learned rows' numbers. */
   protected abstract get end(): number;
-  /** What to do where its rows do not fit. */
+  /** What to do if its rows do not fit. */
   protected abstract get mend(): string;
   protected abstract rowBlocks(): Block[];
-  /** Its rows alone, in place of those it has. @throws as `restore` */
+  /** Replaces its rows only. @throws as `restore` */
   abstract restoreRows(blocks: SavedBlocks): void;
-  /** What a row is known by outside: its key or its number. */
+  /** A row's external identity: its key or its number. */
   abstract keyOf(row: number): bigint;
   protected abstract learnedRows(): Iterable<{ row: number; key: bigint }>;
 
@@ -300,7 +300,7 @@ export abstract class RowStore {
     return savedBytes(blocks, this.blockName(part), size);
   }
 
-  /** The error for a table that would need room for `rows` rows. */
+  /** The error for a table that would need space for `rows` rows. */
   full(rows: number): HashbrookError {
     return tableFull(this.spec, rows, this.layout.stride, this.memoryLimit, this.mend);
   }

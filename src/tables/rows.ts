@@ -10,23 +10,23 @@ export interface RowState {
   readonly state: Readonly<Record<string, Float32Array>>;
 }
 
-/** Some rows of a store: what they are known by (keys or row numbers), and weights f32[keys × dim]. */
+/** Some rows of a store: their keys or row numbers, and weights f32[keys × dim]. */
 export interface RowChunk {
   readonly keys: BigUint64Array;
   readonly weights: Float32Array;
 }
 
-/** Rows copied out together: they stay in the processor's cache. */
+/** Rows copied together: few enough to stay in the processor's cache. */
 export const PACKED = 256;
 
-/** What a row is read from. */
+/** What is needed to read a row. */
 interface RowMemory {
   readonly kernel: TableKernel;
   readonly memory: WebAssembly.Memory;
   readonly layout: RowLayout;
 }
 
-/** A copy of a row's floats by slot. @param probe room for all of them */
+/** A copy of a row's floats by slot. @param probe address of space for all of them */
 export function slotsOf({ kernel, memory, layout }: RowMemory, row: number, probe: number): RowState["state"] {
   let at = kernel.rowPtr(row) >>> 0;
   if (layout.precision !== "f32") {

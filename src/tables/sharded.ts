@@ -14,11 +14,11 @@ import type { RowChunk, RowStore } from "./row-store.js";
 import type { AdmissionSpec, EncodingBase, StoreSpec } from "./spec.js";
 import { StoreEncoding } from "./store-encoding.js";
 
-/** A store whose rows may lie in several memories. */
+/** A store whose rows may be in several memories. */
 type Sharded = StoreSpec & Pick<EncodingBase, "shards">;
 
 /**
- * Makes a store that is asked for distinct keys, in one memory or in several.
+ * Creates a store that takes distinct keys, in one memory or in several.
  * @throws HashbrookError table_full when its first rows do not fit
  */
 export function openRows(spec: Sharded, options: EncodingOptions): Encoding {
@@ -26,22 +26,22 @@ export function openRows(spec: Sharded, options: EncodingOptions): Encoding {
 }
 
 /**
- * A `hash` or `exact` table over several memories of up to 4 GiB: every key belongs to one shard, by a hash of its own, and a
+ * A `hash` or `exact` table over several memories of up to 4 GiB: every key belongs to one shard, by a separate hash, and a
  * shard is a store named `<table>.<number>`. Rows, budget and filter are divided among the shards. In an exact table the
- * shards' rows are bit for bit those of the undivided table (f16 and int8 ones but for the chance in their rounding).
+ * shards' rows equal those of the undivided table bit for bit (except for the random rounding of low precisions).
  */
 export class ShardedEncoding implements Encoding {
   readonly dim: number;
   readonly stores: readonly RowStore[];
   readonly dense = [];
   readonly owned?: OwnedRows;
-  /** There where other processes hold some of the shards. */
+  /** Present if other processes hold some of the shards. */
   readonly laned?: LanedEncoding;
-  /** Those that are held here, by number: all, unless `EncodingOptions.share` says otherwise. */
+  /** Shards held here, by number: all, unless `EncodingOptions.share` says otherwise. */
   private readonly shards: ReadonlyMap<number, StoreEncoding>;
   private readonly parts: KeyPartition;
   private readonly seed: bigint;
-  /** True where a store that has no room for its new rows refuses a batch. */
+  /** True if a store without room for its new rows rejects a batch. */
   private readonly refuses: boolean;
   private learning = 0;
 
@@ -106,21 +106,21 @@ export class ShardedEncoding implements Encoding {
     return this.all.every((shard) => shard.gradientsFinite());
   }
 
-  /** Every shard takes the step, those without a key in the batch too: they count it (Adam). */
+  /** Every shard takes the step, even those without a key in the batch, because optimizers count steps (Adam). */
   apply(): void {
     for (const shard of this.all) shard.apply();
     this.learning = 0;
   }
 
   /**
-   * What keys of a shard that is held here predict with, for a lane that asks. Nothing may be learning meanwhile.
-   * @param keys u64: at most `capacity`, each once
+   * The vectors of keys of a shard that is held here, for a lane that requests them. Nothing may be learning meanwhile.
+   * @param keys u64: at most `capacity`, distinct
    * @returns f32[keys × dim], a copy
    */
   vectorsOf(shard: number, keys: BigUint64Array): Float32Array {
     const held = this.shards.get(shard)!;
     held.keys.set(keys);
-    // Nothing is waited for: what learns has its rows in memory.
+    // Nothing to await: a learning store has its rows in memory.
     void held.gather(keys.length, "score", NO_TIME);
     return held.vectors.slice(0, keys.length * this.dim);
   }
@@ -152,7 +152,7 @@ export class ShardedEncoding implements Encoding {
     });
   }
 
-  /** Makes room in every shard before any of them takes a row: a batch is learned by all or by none. */
+  /** Makes room in every shard before any of them adds a row: a batch is learned by all or by none. */
   private reserve(): void {
     this.shards.forEach((shard, p) => {
       const { store } = shard;
@@ -163,7 +163,7 @@ export class ShardedEncoding implements Encoding {
   }
 }
 
-/** Shard `i` of `shards`: the rows that remain go to the last ones. */
+/** Shard `i` of `shards`: rows that do not divide evenly go to the last ones. */
 function shardSpec(spec: Sharded, i: number, shards: number): StoreSpec {
   const { encoding, rows, dim, init, optimizer, seed, precision, rounding, budget, admission, eviction } = spec;
   return {

@@ -1,36 +1,36 @@
 import type { TableKernel } from "../kernels/table.js";
 import { sharedMemory } from "../kernels/wasm.js";
 
-/** A store's memory as several threads have it. */
+/** A store's memory as several threads share it. */
 export interface SharedStore {
   readonly memory: WebAssembly.Memory;
-  /** Where each reader's workspace is, and its bytes. */
+  /** Address of each reader's workspace, and its size. */
   readonly workspaces: readonly number[];
   readonly workspaceBytes: number;
-  /** Where the kernel tells what changes about the store. */
+  /** Where the kernel publishes the store's current layout. */
   readonly at: number;
 }
 
 /**
- * How the rows of a model's stores are shared: their owner opens them for so many readers and writes down where they are, and each
- * reader, in a thread of its own, takes them up from there. What a reader works in is its own part of the memory.
+ * How the rows of a model's stores are shared: the owner opens them for a number of readers and publishes where they are; each
+ * reader, in a thread of its own, attaches to them. A reader's workspace is its own part of the memory.
  */
 export type Sharing =
   | { readonly role: "owner"; readonly readers: number; readonly stores: Map<string, SharedStore> }
   | { readonly role: "reader"; readonly reader: number; readonly stores: ReadonlyMap<string, SharedStore> };
 
-/** Room that `open` takes beside the row's own floats. */
+/** Bytes that `open` needs in addition to the row's floats. */
 const SPARE = 256;
 
-/** The memory of a store; undefined: it has one of its own. */
+/** The memory of a store; undefined: it creates its own. */
 export function memoryOf(sharing: Sharing | undefined, name: string): WebAssembly.Memory | undefined {
   if (sharing?.role === "reader") return sharing.stores.get(name)!.memory;
   return sharing && sharedMemory();
 }
 
-/** One store's part in it. */
+/** One store's part in the sharing. */
 export class StoreSharing {
-  /** Where the kernel tells what changes about the store. */
+  /** Where the kernel publishes the store's current layout. */
   readonly at: number;
   private readonly reads: boolean;
   private readonly kernel: TableKernel;
@@ -41,7 +41,7 @@ export class StoreSharing {
     this.reads = reads;
   }
 
-  /** Begins a reader's workspace, empty, in the part that is its own. Before any is taken. @returns where workspace begins */
+  /** Begins a reader's workspace, empty, in its part. Call before allocating any. @returns where workspace begins */
   static enter(kernel: TableKernel, sharing: Sharing | undefined, name: string): number {
     if (sharing?.role !== "reader") return kernel.workspaceEnd.value >>> 0;
     const { memory, workspaces, workspaceBytes } = sharing.stores.get(name)!;
@@ -52,8 +52,9 @@ export class StoreSharing {
   }
 
   /**
-   * Sets readers' workspace aside, as much as the owner's from `start` on. After all of that was taken.
-   * @param row bytes that `open` takes
+   * Reserves the readers' workspaces, each as large as the owner's from `start` on. Call after the owner has allocated all of
+   * it.
+   * @param row bytes that `open` needs
    */
   static begin(
     kernel: TableKernel,
@@ -72,17 +73,17 @@ export class StoreSharing {
     return new StoreSharing(kernel, at, false);
   }
 
-  /** A reader's: the store as it is now. */
+  /** A reader's: updates its view of the store. */
   refresh(): void {
     if (this.reads) this.kernel.refresh(this.at);
   }
 
-  /** The owner's: readers will see the store as it is now. */
+  /** The owner's: publishes the store's current layout to readers. */
   tell(): void {
     if (!this.reads) this.kernel.share(this.at);
   }
 
-  /** Opens the store, or takes it up. @returns 0 where there is no room */
+  /** Opens the store, or attaches to it. @returns 0 if there is no room */
   open(exact: number, rows: number, stateBytes: number, seed: bigint, init: number): number {
     if (this.reads) return this.kernel.attach(exact, stateBytes, seed, init, this.at);
     const opened = this.at && this.kernel.open(exact, rows, stateBytes, seed, init);

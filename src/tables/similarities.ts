@@ -2,10 +2,10 @@ import { PACKED, type RowStore } from "./row-store.js";
 import type { Table } from "./table.js";
 
 /**
- * How near rows of a store are to a vector: dot products with their weights, over the weights' length where `cosine`.
+ * Similarity of a store's rows to a vector: dot products with their weights, divided by the weights' norm if `cosine`.
  * @param query f32[dim]
  * @param count rows from `from` on, all below `rows`
- * @returns f32[count]; NaN where nothing was learned
+ * @returns f32[count]; NaN for rows that were never learned
  */
 export function similarities(
   { packing, layout, kernel, memory }: RowStore,
@@ -26,13 +26,13 @@ export function similarities(
   return all;
 }
 
-/** True where something was learned for a key itself. */
+/** True if a key has a learned row of its own. */
 export function hasRow({ kernel }: RowStore, key: bigint): boolean {
   const row = kernel.rowOf(key) >>> 0;
   return row !== 0xffffffff && kernel.isTouched(row) === 1;
 }
 
-/** True where a table's rows are known by keys, so that they can be searched. */
+/** True if a table's rows are identified by keys, so that they can be searched. */
 export function hasKeyedRows({ stores, dense, spec }: Table): boolean {
   return dense.length === 0 && stores.length > 0 && stores.every((store) => store.keyed && store.spec.dim === spec.dim);
 }

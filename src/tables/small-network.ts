@@ -10,18 +10,18 @@ import type { DecoderContribution } from "./contribution.js";
 
 export interface SmallNetworkOptions {
   readonly shape: SmallNetworkShape;
-  /** Of the weights. */
+  /** Optimizer of the weights. */
   readonly optimizer: OptimizerSpec;
   /** Seed of the initial weights. */
   readonly seed: number;
   readonly runtime: Runtime["name"];
   /** Most rows of a batch. */
   readonly capacity: number;
-  /** Where a batch's matrices lie now. */
+  /** The batch's matrices in their current memory. */
   readonly matrices: () => SmallNetworkMatrices;
 }
 
-/** Row-major, with room for `paddedRows(capacity)` rows. */
+/** Row-major, with space for `paddedRows(capacity)` rows. */
 export interface SmallNetworkMatrices {
   /** f32[rows × inputs]. */
   readonly x: Float32Array;
@@ -29,39 +29,42 @@ export interface SmallNetworkMatrices {
   readonly vectors: Float32Array;
   /** f32[rows × outputs]: gradients of `vectors`. */
   readonly gradients: Float32Array;
-  /** f32[rows × inputs], where the inputs are learned. */
+  /** f32[rows × inputs], if the inputs are learned. */
   readonly inputGradients?: Float32Array;
 }
 
-/** A running statistic goes this part of the way to a batch's: a momentum of 0.99. */
+/** A running statistic moves by this fraction of the way to a batch's: a momentum of 0.99. */
 const STATISTICS_RATE = 0.01;
-/** Fewer rows say too little about a column: they are normalised by the running statistics, and leave them alone. */
+/** Fewer rows give poor column statistics: they are normalised by the running statistics, and do not update them. */
 const FEWEST_ROWS = 32;
-/** Larger batches are padded to multiples of this, so that a session meets few shapes: it remembers each one's memory. */
+/** Larger batches are padded to multiples of this, since a session keeps memory for every shape it meets. */
 const ROW_GROUP = 64;
 
-/** The rows a decoder runs with for `rows` rows: what its matrices need room for. */
+/** The padded row count for `rows` rows: the required capacity of the matrices. */
 export function networkRows(rows: number): number {
   return rows <= ROW_GROUP ? scoringRows(rows) : Math.ceil(rows / ROW_GROUP) * ROW_GROUP;
 }
 
 /**
- * A small network from rows to vectors, with its weights and their optimizer. It runs on one thread: its batches have another
- * number of rows every time, and several threads could add in another order for each.
+ * A small network from rows to vectors, with its weights and their optimizer. It runs on one thread, because its batches vary
+ * in size, and several threads could add in a different order for each.
  */
 export class SmallNetwork {
   readonly weights: DenseOptimizer;
-  /** Running statistics of batch norm: each follows the batches' by steps down the squared distance. Null without batch norm. */
+  /**
+   * Running statistics of batch norm, each moved towards the batches' by gradient steps on the squared distance. Null without
+   * batch norm.
+   */
   readonly statistics: DenseOptimizer | null;
   private readonly outputs: number;
   private readonly matrices: () => SmallNetworkMatrices;
   private readonly graphs: { readonly infer: BoundGraph; readonly forward: BoundGraph; readonly backward: BoundGraph };
-  /** Each row's part of the batch, and 1 where the batch's own statistics normalise it. */
+  /** Each row's share of the batch, and 1 if the batch's own statistics are used. */
   private readonly share: Float32Array;
   private readonly batch = new Float32Array(1);
-  /** Rows of the last forward pass, or those of a fold. */
+  /** Rows of the last forward pass, or of a fold. */
   private rows = 0;
-  /** Of a fold: what its gradients are multiplied by, and whether the running statistics follow it. */
+  /** For a fold: the factor for its gradients, and whether the running statistics are updated. */
   private folded: { readonly factor: number; readonly follows: boolean } | null = null;
 
   constructor({ shape, optimizer, seed, runtime, capacity, matrices }: SmallNetworkOptions) {
@@ -82,12 +85,12 @@ export class SmallNetwork {
     };
   }
 
-  /** Weights and statistics: what a replica is told of. */
+  /** Weights and statistics: what replicas receive. */
   get dense(): readonly DenseOptimizer[] {
     return this.statistics ? [this.weights, this.statistics] : [this.weights];
   }
 
-  /** Another number after every change of a weight or a statistic. */
+  /** Changes with every change of a weight or a statistic. */
   get version(): number {
     return this.dense.reduce((sum, { version }) => sum + version, 0);
   }
@@ -97,7 +100,7 @@ export class SmallNetwork {
     return this.blocks().reduce((sum, { data }) => sum + data.byteLength, 0);
   }
 
-  /** Fills `vectors` for the first `rows` rows of `x`; a vector's bits depend on nothing but its row and the weights. */
+  /** Fills `vectors` for the first `rows` rows of `x`; a vector's bits depend only on its row and the weights. */
   async decode(rows: number): Promise<void> {
     if (rows > 0) await this.graphs.infer.run(networkRows(rows));
   }
@@ -112,7 +115,7 @@ export class SmallNetwork {
     await this.graphs.forward.run(networkRows(rows));
   }
 
-  /** Carries `gradients` of the last `forward` back to the weights and to the inputs; changes no weight. */
+  /** Propagates the `gradients` of the last `forward` back to the weights and the inputs; changes no weight. */
   async backward(): Promise<void> {
     const rows = networkRows(this.rows);
     if (rows === 0) return;
@@ -126,7 +129,10 @@ export class SmallNetwork {
     return { rows: this.rows, weights: this.weights.copyGradients(), statistics };
   }
 
-  /** Takes the sum of contributions, times `factor`, for gradients; the statistics' differences are a mean by rows. */
+  /**
+   * Sets the gradients to the sum of contributions times `factor`, and the statistics' differences to their mean weighted by
+   * rows.
+   */
   fold(parts: readonly DecoderContribution[], factor: number): void {
     const ran = parts.filter(({ rows }) => rows > 0);
     this.rows = ran.reduce((sum, { rows }) => sum + rows, 0);
@@ -145,7 +151,7 @@ export class SmallNetwork {
     return this.weights.gradientsFinite() && (!this.followsBatch || this.statistics!.gradientsFinite());
   }
 
-  /** One optimizer step with the mean of the gradients over the batch's rows: its distinct keys. */
+  /** One optimizer step with the mean of the gradients over the batch's rows (its distinct keys). */
   apply(): void {
     if (this.rows === 0) return;
     this.weights.step((this.folded?.factor ?? 1) / this.rows);

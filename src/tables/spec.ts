@@ -8,7 +8,7 @@ import { type Compiled, type Static, type TObject, Type } from "../schema/typebo
 export const defaults = {
   rows: 1024,
   init: 0.01,
-  /** Of an admission filter; less where a tenth of the budget is less. */
+  /** For an admission filter; less if a tenth of the budget is less. */
   filter_capacity: 1_000_000,
 } as const;
 
@@ -68,7 +68,7 @@ const Eviction = Type.Object(
   { ...closed, description: "which rows are given up." },
 );
 
-/** Options of rows in a spec, for every encoding. Some have no meaning for some of them: `encodings/kind.ts`. */
+/** Row options in a spec, for every encoding. Which of them a kind supports: `encodings/kind.ts`. */
 export const options = {
   rows: whole("Number of rows."),
   init: optional(atLeastZero("A new row's weights are uniform in [-init, init].", defaults.init)),
@@ -102,18 +102,21 @@ export const options = {
 
 export type TableOptions = Static<TObject<typeof options>>;
 
-/** Which new ids of an exact store get a row. The others share one default row. Exactly one of threshold and probability is there. */
+/**
+ * Which new ids of an exact store get a row. The others share one default row. Exactly one of threshold and probability is
+ * present.
+ */
 const admission = {
   /** Occurrences before an id gets a row, 2 to 65535. */
   occurrence_threshold: Type.Optional(Type.Integer({ minimum: 2, maximum: 65535 })),
   /** occurrence_threshold: counters of the filter that counts unadmitted ids. */
   filter_capacity: Type.Optional(compiled.rows),
-  /** The chance that an occurrence admits its id, above 0 and below 1. */
+  /** The probability that an occurrence admits its id, above 0 and below 1. */
   admit_probability: Type.Optional(compiled.share),
 };
 export type AdmissionSpec = Compiled<typeof admission>;
 
-/** Which rows of an exact store are given up. Each condition that is there counts. */
+/** Which rows of an exact store are removed. Each condition that is present applies. */
 const eviction = {
   /** Seconds of event time since the row was last learned from. */
   expire_time: Type.Optional(compiled.aboveZero),
@@ -126,7 +129,7 @@ const eviction = {
 };
 export type EvictionSpec = Compiled<typeof eviction>;
 
-/** What every encoding and every store of rows has in a compiled spec, beside the encoding's kind. */
+/** The members of every encoding and store in a compiled spec, beside the encoding's kind. */
 export const rowProperties = {
   /** Names its blocks `table/<name>/…` in a checkpoint and its rows in the delta log. */
   name: Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,63}(\\.[a-z]+)*$" }),
@@ -137,20 +140,20 @@ export const rowProperties = {
   init: compiled.atLeastZero,
   optimizer: Optimizer,
   seed: compiled.hex,
-  /** How a row's weights lie in memory while they learn. Absent: f32. */
+  /** Precision of a row's weights in memory while they learn. Absent: f32. */
   precision: Type.Optional(Type.Enum(["f16", "int8", "int4", "int2", "q2.13"])),
-  /** How they are rounded to that. Absent: stochastically, by the model's seed. */
+  /** How they are rounded. Absent: stochastically, by the model's seed. */
   rounding: Type.Optional(Type.Literal("nearest")),
-  /** Bytes of index and rows it never exceeds; from then on `eviction.policy` makes room. Absent: up to its memory. */
+  /** Bytes of index and rows it never exceeds; at that size `eviction.policy` makes room. Absent: limited by its memory. */
   budget: Type.Optional(compiled.count(Number.MAX_SAFE_INTEGER)),
   admission: Type.Optional(Type.Object(admission, closed)),
   eviction: Type.Optional(Type.Object(eviction, closed)),
-  /** The keys are split over this many memories. Absent: 1. */
+  /** Number of memories the keys are split over. Absent: 1. */
   shards: Type.Optional(compiled.count(64)),
 };
 
-/** What every encoding has: a table without the cells that use it, and without its kind's own options. */
+/** The common part of all encodings: a table without its cells and its kind's own options. */
 export type EncodingBase = Compiled<typeof rowProperties> & { readonly encoding: string };
 
-/** A store of rows: a fixed number of them (hash), or one for every key (exact). */
+/** A store of rows: a fixed number of them (hash), or one per key (exact). */
 export type StoreSpec = Omit<EncodingBase, "encoding" | "shards"> & { readonly encoding: "hash" | "exact" };

@@ -2,7 +2,7 @@ import { eachGiven } from "./given-rows.js";
 import type { RowStore } from "./row-store.js";
 import { PACKED } from "./rows.js";
 
-/** Rows of one store that come and go. */
+/** Added and removed rows of one store. */
 interface Changed {
   readonly keys: BigUint64Array;
   /** f32[keys × dim]. */
@@ -11,8 +11,8 @@ interface Changed {
 }
 
 /**
- * An update of an exact serving store that is read meanwhile, in steps of a few hundred rows: what is staged is not seen, then all of it is at
- * once, and settling it changes nothing that is seen. Every step is for when nobody reads.
+ * An update of an exact serving store that is read meanwhile, in steps of a few hundred rows: staged rows are invisible, then
+ * all become visible at once, and settling them changes nothing visible. Every step must run while nobody reads.
  */
 export class StagedRows {
   private readonly store: RowStore;
@@ -25,7 +25,7 @@ export class StagedRows {
     store.reserve(parts.reduce((sum, { keys, removed }) => sum + keys.length + removed.length, 0));
   }
 
-  /** From now on rows that come are not seen, once readers have heard of it. */
+  /** From now on added rows are invisible, once readers have been told. */
   begin(): void {
     this.store.kernel.beginStaging();
   }
@@ -44,7 +44,7 @@ export class StagedRows {
     }
   }
 
-  /** From now on all is seen. */
+  /** Makes all of them visible. */
   show(): void {
     this.store.kernel.showStaged();
   }

@@ -4,16 +4,16 @@ import { Matrices } from "./matrices.js";
 import type { StoreSpec } from "./spec.js";
 import { StoreLearner } from "./store-learner.js";
 
-/** The row of a key that has none. */
+/** The row number of a key without a row. */
 export const NONE = 0xffffffff;
 
-/** A store of rows that is asked for distinct keys: `hash` and `exact` where they are part of something larger. */
+/** A store of rows that takes distinct keys: `hash` and `exact` as part of a larger encoding. */
 export class StoreEncoding extends StoreLearner implements Encoding {
   readonly dim: number;
   readonly owned: OwnedRows | undefined;
   private readonly capacity: number;
   private readonly matrices: Matrices;
-  /** The vectors for those who cannot read memory that threads share: all but kernels. */
+  /** A copy of the vectors in unshared memory, for readers other than kernels. */
   private readonly copy: Float32Array | null;
 
   /** @param options.unitRows rows from this one on start around 1 */
@@ -40,7 +40,7 @@ export class StoreEncoding extends StoreLearner implements Encoding {
     return this.copy ?? this.found;
   }
 
-  /** The vectors as the kernel makes them. */
+  /** The vectors in the kernel's memory. */
   private get found(): Float32Array {
     return this.matrices.at(this.store.kernel.outputAt.value);
   }
@@ -70,17 +70,17 @@ export class StoreEncoding extends StoreLearner implements Encoding {
     this.copy?.set(this.found.subarray(0, count * this.dim));
   }
 
-  /** Sees to it that the rows of the first `count` keys can be found. */
+  /** Loads the rows of the first `count` keys, if they are not in memory. */
   fetch(count: number): void | Promise<void> {
     return this.store.fetch(count);
   }
 
-  /** How many of the first `count` keys have no row. */
+  /** Number of the first `count` keys without a row. */
   missing(count: number): number {
     return this.rowsOf(count).filter((row) => row === NONE).length;
   }
 
-  /** u32[count]: the rows of the first `count` keys, 0xffffffff where there is none. Overwrites `vectors`. */
+  /** u32[count]: the rows of the first `count` keys, 0xffffffff for keys without one. Overwrites `vectors`. */
   rowsOf(count: number): Uint32Array {
     const { kernel, memory } = this.store;
     kernel.rowsOf(kernel.keysAt.value, count, kernel.outputAt.value);
@@ -88,7 +88,7 @@ export class StoreEncoding extends StoreLearner implements Encoding {
   }
 
   /**
-   * Gives new keys rows that start at the given vectors instead of initial weights. Overwrites `keys` and `vectors`.
+   * Creates rows for new keys that start at the given vectors instead of initial weights. Overwrites `keys` and `vectors`.
    * @param keys at most `capacity`
    * @param vectors f32[keys × dim]
    * @throws HashbrookError table_full, and nothing has changed

@@ -7,14 +7,14 @@ import { openStore } from "./open-store.js";
 import type { RowStore, StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
-/** What learns in one store of rows, whose kernel does all of it. */
+/** A learner with a single store of rows, whose kernel does all the work. */
 export abstract class StoreLearner implements Learner {
   readonly store: RowStore;
   readonly stores: readonly [RowStore];
   readonly dense = [];
-  /** Rows (of a batch, or keys) of the last learning gather; null where there is none to apply. */
+  /** Rows (of a batch, or keys) of the last learning gather; null if there are no gradients to apply. */
   protected learning: number | null = null;
-  /** Contributions have been folded: gradients are summed, and no dX is to be read. */
+  /** Whether contributions were folded: gradients are summed already, and dX is not read. */
   private folded = false;
 
   /** @throws HashbrookError table_full when its first rows do not fit */
@@ -29,13 +29,13 @@ export abstract class StoreLearner implements Learner {
     return this.folded || this.store.kernel.gradientUsable(this.learning ?? 0) === 1;
   }
 
-  /** What was gathered or folded before is not to be applied. */
+  /** Discards what was gathered or folded before. */
   protected begin(): void {
     this.learning = null;
     this.folded = false;
   }
 
-  /** As a table's; every lane has seen to it that its gradients are finite. */
+  /** As in `Table`; every lane has checked that its gradients are finite. */
   fold(parts: readonly TableContribution[], factor: number, clock?: StreamTime): void {
     const { store } = this;
     const { kernel } = store;

@@ -8,32 +8,34 @@ import type { ShardShare } from "./shard-share.js";
 import type { Sharing } from "./sharing.js";
 
 export interface StoreOptions {
-  /** Bytes the table's memory may grow to; 4 GiB by default and at most. */
+  /** Limit of the table's memory in bytes; 4 GiB by default and at most. */
   readonly memoryLimit?: number;
-  /** Takes workspace in the kernel's memory before the rows are laid behind it. */
+  /** Allocates workspace in the kernel's memory before the rows are placed behind it. */
   readonly workspace?: (kernel: TableKernel) => void;
-  /** Of a table that learns event by event: the kernel of the wide part's. */
+  /** For a table that learns event by event: the kernel of the wide part's table. */
   readonly wide?: WideKernel | undefined;
-  /** A replica's table: rows hold weights alone, `put` writes them, nothing can be learned. Default false. */
+  /** A replica's table: rows hold only weights, `put` writes them, nothing can be learned. Default false. */
   readonly serving?: boolean;
-  /** How a replica's rows hold their weights: f32 by default. A row of one weight has no scale of its own: it is f16 instead. */
+  /**
+   * Precision of a replica's rows: f32 by default. Rows of one weight have no scale, so f16 is used instead of int8 and int4.
+   */
   readonly servingPrecision?: ServingPrecision | undefined;
-  /** Its rows are several threads'. Default: its own. */
+  /** Its rows are shared by several threads. Default: not shared. */
   readonly sharing?: Sharing | undefined;
-  /** Of a split table: which shards are held here. Default: all. */
+  /** For a split table: which shards are held here. Default: all. */
   readonly share?: ShardShare | undefined;
-  /** A replica's: keeps its rows, of which those that are used are in memory. Default: all are. */
+  /** For a replica: storage for its rows, of which those in use are in memory. Default: all rows are in memory. */
   readonly keeper?: RowKeeper | undefined;
 }
 
-/** What a replica can hold its rows in. */
+/** The precisions of a replica's rows. */
 export const servingPrecisions = ["f32", "f16", "int8", "int4"] as const;
-/** How rows are held for scoring alone. */
+/** Precision of rows that are only scored with. */
 export type ServingPrecision = (typeof servingPrecisions)[number];
 
 export const GIB = 2 ** 30;
 
-/** How a store's rows lie in memory. */
+/** The layout of a store's rows in memory. */
 export function layoutOf(spec: StoreSpec, optimizer: Optimizer, options: StoreOptions): RowLayout {
   const { encoding, dim, precision, eviction } = spec;
   if (!options.serving) return rowLayout(encoding, dim, optimizer.slots, precision, eviction);
@@ -41,7 +43,7 @@ export function layoutOf(spec: StoreSpec, optimizer: Optimizer, options: StoreOp
   return rowLayout(encoding, dim, [{ name: "w" }], isScaled(servingPrecision) && dim === 1 ? "f16" : servingPrecision);
 }
 
-/** The error for a store that would need room for `rows` rows of `stride` bytes, and may have `limit` bytes. */
+/** The error for a store that would need space for `rows` rows of `stride` bytes, with a limit of `limit` bytes. */
 export function tableFull(spec: StoreSpec, rows: number, stride: number, limit: number, mend: string): HashbrookError {
   const { name, budget, eviction } = spec;
   const place = budget ? `budget of ${budget} bytes` : `memory (limit ${(limit / GIB).toFixed(2)} GiB)`;

@@ -13,8 +13,8 @@ import { StoreLearner } from "./store-learner.js";
 import type { Table } from "./table.js";
 
 /**
- * A `hash` or `exact` table: the batch's keys go straight to the rows of one store, in one kernel. A row is materialised once
- * and updated once a batch.
+ * A `hash` or `exact` table: the batch's keys go straight to the rows of one store, in one kernel. A row is read once and
+ * updated once per batch.
  */
 export class StoreTable extends StoreLearner implements Table {
   readonly name: string;
@@ -25,7 +25,7 @@ export class StoreTable extends StoreLearner implements Table {
   /** Rows of the largest batch. */
   private readonly rows: number;
   private readonly matrices: Matrices;
-  /** X for those who cannot read memory that threads share: all but kernels. */
+  /** A copy of X in unshared memory, for readers other than kernels. */
   private readonly copy: Float32Array | null;
 
   constructor(model: CompiledSpec, tableIndex: number, layout: BatchLayout, options: StoreOptions = {}) {
@@ -50,7 +50,7 @@ export class StoreTable extends StoreLearner implements Table {
     return this.copy ?? this.found;
   }
 
-  /** X as the kernel makes it. */
+  /** X in the kernel's memory. */
   private get found(): Float32Array {
     return this.matrices.at(this.store.kernel.outputAt.value);
   }
@@ -76,7 +76,7 @@ export class StoreTable extends StoreLearner implements Table {
     this.copy?.set(this.found.subarray(0, rows * this.width));
   }
 
-  /** Sees to it that a batch's rows can be found. */
+  /** Loads a batch's rows, if they are not in memory. */
   fetch(batch: Batch, numbers: Float32Array): void | Promise<void> {
     const { kernel } = this.store;
     const occurrences = this.load(batch, numbers);
@@ -98,7 +98,7 @@ export class StoreTable extends StoreLearner implements Table {
     };
   }
 
-  /** f32[count × dim]: the gradients of the distinct keys, without what pads them. */
+  /** f32[count × dim]: the gradients of the distinct keys, without padding. */
   private summed(count: number): Float32Array {
     const { lanes, dim } = { ...this.layout, ...this.spec };
     const { kernel, memory } = this.store;
@@ -122,7 +122,7 @@ export class StoreTable extends StoreLearner implements Table {
     return { rows, capacity, bytes };
   }
 
-  /** The row of a key, or null where nothing was learned for it. */
+  /** The row of a key, or null if it was never learned. */
   lookup(key: bigint): RowState | null {
     return this.store.lookup(key);
   }

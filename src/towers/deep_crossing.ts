@@ -6,8 +6,8 @@ import { batchTower } from "./kind.js";
 const defaults = { ...noKnobs, residual: [256, 256] };
 
 /**
- * Deep Crossing (Shan et al. 2016): x0 = all inputs side by side; per residual unit
- * x' = relu(x + w1 · relu(w0 · x + b0) + b1), its inner width free, its outer width x0's; logit = w · x + b.
+ * Deep Crossing (Shan et al. 2016): x0 = all inputs, concatenated; per residual unit x' = relu(x + w1 · relu(w0 · x + b0) +
+ * b1), with a configurable inner width and the outer width of x0; logit = w · x + b.
  */
 export const deepCrossing = batchTower({
   description: "Embeddings stacked, residual units, one logit (Shan 2016).",

@@ -10,8 +10,9 @@ const KIND = "deep_ffm";
 const defaults = { hidden: [32, 16] };
 
 /**
- * A field-aware factorization machine (Juan et al. 2016) under an MLP: logit = sum of z + MLP(z, numbers, vectors), z being for
- * every pair of fields i < j the products, factor by factor, of i's vector for j and j's for i. `wide` is the linear part.
+ * A field-aware factorization machine (Juan et al. 2016) under an MLP: logit = sum of z + MLP(z, numbers, vectors), where z
+ * holds for every pair of fields i < j the products, factor by factor, of i's vector for j and j's for i. `wide` is the linear
+ * part.
  */
 export const deepFfm = batchTower({
   description: "Field-aware pairs: their sum, and an MLP over them. A row is `dim` factors for each other field.",
@@ -32,13 +33,13 @@ export const deepFfm = batchTower({
   },
 });
 
-/** [B, pairs · factors]. Of field i, the vector for j > i is the (j - 1)th, of j the one for i the i-th. */
+/** [B, pairs · factors]. Field i's vector for j > i is its (j - 1)th, field j's for i its i-th. */
 function products({ graph }: Layers, inputs: TowerInputs): Tensor {
   const { x, cells, dim } = fieldVectors(graph, inputs, KIND);
   const others = cells - 1;
   const pairs = Array.from({ length: cells }, (_, j) => Array.from({ length: j }, (_, i) => ({ i, j }))).flat();
   const order = [...pairs.map(({ i, j }) => i * others + j - 1), ...pairs.map(({ i, j }) => j * others + i)];
-  // One gather of all vectors, and not one of each side: so its gradient is one, too.
+  // One gather for all vectors instead of one per side, so that the gradient is a single one, too.
   const vectors = graph.gather(graph.reshape(x, ["B", cells * others, dim / others]), order);
   const [first, second] = [0, 1].map((side) => graph.slice(vectors, side * pairs.length, (side + 1) * pairs.length));
   return graph.reshape(graph.mul(first, second), ["B", (dim / others) * pairs.length]);

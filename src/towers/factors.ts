@@ -1,19 +1,22 @@
 import type { Problems } from "../schema/problems.js";
 import type { Given } from "./kind.js";
 
-/** Floats of all a key's vectors: what a compiled table may have. */
+/** Limit for all of a key's vectors together, in floats. */
 const MOST = 4096;
 
-/** Tables of field-aware towers: a key has a vector of `dim` factors for each other field. Unlike fields meet, so they are kept apart. */
+/**
+ * Tables of field-aware towers: a key has a vector of `dim` factors for each other field. Fields of different kinds share a
+ * table, so their values are kept apart.
+ */
 export const factorTable = {
   defaults: { dim: 4, init: 0.05, salt: "field" },
   dim: (dim: number, fields: number) => dim * (fields - 1),
 } as const;
 
 /**
- * Reports tables that have no pairs of fields, or more factors than a row may have.
- * @param others fields that a field is paired with
- * @param fits may a vector have so many factors? Default: any number
+ * Reports tables without pairs of fields, or with more factors than a row may have.
+ * @param others number of fields that a field is paired with
+ * @param fits whether a vector may have so many factors. Default: any number
  */
 export function checkFactors(
   kind: string,

@@ -1,11 +1,11 @@
 import { checkFactors, factorTable } from "./factors.js";
 import { eventTower } from "./kind.js";
 
-/** The kernel takes a vector's factors four at a time, or two. */
+/** The kernel processes a vector's factors in fours, or two of them. */
 const sizes = { rule: "2 or a multiple of 4", fits: (dim: number) => dim === 2 || dim % 4 === 0 };
 
 /**
- * Field-aware factorization machine (Juan et al. 2016): a row is `dim` factors for each other field of its table and, behind them,
+ * Field-aware factorization machine (Juan et al. 2016): a row has `dim` factors for each other field of its table, followed by
  * the linear weight.
  */
 export const ffm = eventTower({
@@ -27,7 +27,7 @@ export const ffm = eventTower({
       (floats - 1) / (fields - 1),
     ]);
     const pairs = range(fields, (i) => range(fields - 1 - i, (j) => [i, i + 1 + j] as const)).flat();
-    // Of field i, the vector for j > i is the (j - 1)th, of j the one for i the i-th.
+    // Field i's vector for j > i is its (j - 1)th, field j's for i its i-th.
     const own = pairs.map(([i, j]) => i * (fields - 1) + j - 1);
     const other = pairs.map(([i, j]) => j * (fields - 1) + i);
     const products = graph.reduceSum(

@@ -3,8 +3,8 @@ import { widths } from "../schema/compiled.js";
 import { Type } from "../schema/typebox.js";
 
 /**
- * The knobs of the first seven towers. Each of those has all of them in its compiled form, empty or 0 where it knows no such knob:
- * spec hashes rest on it. A tower that is added has its own knobs alone.
+ * The options of the first seven towers. The compiled form of each has all of them, empty or 0 if unused, because spec hashes
+ * depend on it. Later towers have only their own options.
  */
 export const firstKnobs = {
   residual: widths,

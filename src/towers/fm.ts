@@ -1,13 +1,13 @@
 import { firstKnobs, noKnobs } from "./first-knobs.js";
 import { eventTower } from "./kind.js";
 
-/** Factorization machine (Rendle 2010): a row is `dim` factors and, behind them, the linear weight. */
+/** Factorization machine (Rendle 2010): a row has `dim` factors, followed by the linear weight. */
 export const fm = eventTower({
   description: "Factorization machine of `dim` factors a key. Learns event by event.",
   source: {},
   compiled: firstKnobs,
   defaults: noKnobs,
-  // The one table holds every field, so its fields are kept apart.
+  // The single table holds every field, so their values are kept apart.
   table: { defaults: { dim: 8, salt: "field" } },
   model: 1,
   row: (dim) => ({ floats: dim + 1, drawn: dim }),

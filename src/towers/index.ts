@@ -11,7 +11,7 @@ import type { BatchTower, EventTower } from "./kind.js";
 import { lr } from "./lr.js";
 import { wideDeep } from "./wide_deep.js";
 
-/** Every tower, by the word that a spec names it with. */
+/** Every tower, by its name in a spec. */
 export const towers = {
   lr,
   fm,
@@ -27,10 +27,10 @@ export const towers = {
 export type TowerKind = keyof typeof towers;
 export const towerKinds = Object.keys(towers) as TowerKind[];
 
-/** A tower's kind and the knobs it has, as a compiled spec keeps them. */
+/** A tower's kind and options, as a compiled spec stores them. */
 export type TowerKnobs = { [K in TowerKind]: { kind: K } & Compiled<(typeof towers)[K]["compiled"]> }[TowerKind];
 
-/** What there is to know of a kind. */
+/** The description of a kind. */
 export const towerOf = (kind: TowerKind): BatchTower | EventTower => towers[kind];
 
 /** True for models without a dense tower, which learn event by event. */
@@ -39,7 +39,7 @@ export const learnsByEvent = (kind: TowerKind): boolean => towerOf(kind).learns 
 /** The towers that learn event by event, for descriptions: `lr, fm`. */
 export const eventKinds = towerKinds.filter(learnsByEvent).join(", ");
 
-/** The towers whose tables have a default of their own, for descriptions: `lr: 1; fm: 8`. */
+/** The towers whose tables have defaults of their own, for descriptions: `lr: 1; fm: 8`. */
 export function tableDefaults(option: "dim" | "init" | "salt"): string {
   const kinds = new Map<unknown, TowerKind[]>();
   for (const kind of towerKinds) {
@@ -49,7 +49,10 @@ export function tableDefaults(option: "dim" | "init" | "salt"): string {
   return [...kinds].map(([value, some]) => `${some.join(", ")}: ${value}`).join("; ");
 }
 
-/** Floats of a row of one of the model's tables, and how many of them are drawn at random: the others, behind them, start at 0. */
+/**
+ * Floats per row of one of the model's tables, and how many of them are initialised at random: the rest, behind them, starts at
+ * 0.
+ */
 export function rowOf(
   kind: TowerKind,
   { role, dim }: { readonly role: "embedding" | "wide"; readonly dim: number },
@@ -58,7 +61,10 @@ export function rowOf(
   return tower.learns === "events" && role === "embedding" ? tower.row(dim) : { floats: dim, drawn: dim };
 }
 
-/** The number, in src/kernels/assembly/table/event-models.ts, of what one of an event-learned model's tables is: a wide part is linear. */
+/**
+ * The number, in src/kernels/assembly/table/event-models.ts, of the model in a table of an event-learned tower; a wide part is
+ * linear.
+ */
 export function eventModelOf(kind: TowerKind, { role }: { readonly role: "embedding" | "wide" }): number {
   const tower = role === "wide" ? lr : towerOf(kind);
   if (tower.learns === "events") return tower.model;

@@ -2,7 +2,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { Graph, Tensor, TensorOf } from "../graph/graph.js";
 import type { CompiledPooling } from "./poolings/index.js";
 
-/** A bag that is pooled in the graph: where its items' vectors lie among its table's, and the vector that asks for them. */
+/** A bag that is pooled in the graph: where its items' vectors are in its table, and the vector of its query. */
 export interface PooledBag {
   readonly over: string;
   readonly items: { readonly table: number; readonly first: number; readonly most: number };
@@ -10,9 +10,9 @@ export interface PooledBag {
   readonly pooling: CompiledPooling;
 }
 
-/** What arrives at a tower: widths of each part. A part of width 0 does not exist. */
+/** The inputs of a tower: widths of each part. A part of width 0 does not exist. */
 export interface TowerShape {
-  /** Tables of role embedding: `x_<name>` is [B, cells × dim], cells side by side; a pooled bag has a cell for each item. */
+  /** Tables of role embedding: `x_<name>` is [B, cells × dim], cells side by side; a pooled bag has a cell per item. */
   readonly tables: readonly { readonly name: string; readonly cells: number; readonly dim: number }[];
   /** Columns of `numbers`. */
   readonly numbers: number;
@@ -20,7 +20,7 @@ export interface TowerShape {
   readonly vectors: number;
   /** Cells of the wide table, 0 without one. */
   readonly wide: number;
-  /** Bags that a pooling makes one vector of, in the order of their cells. Absent: none. */
+  /** Bags that are pooled in the graph, in the order of their cells. Absent: none. */
   readonly pooled?: readonly PooledBag[];
 }
 
@@ -39,7 +39,7 @@ export interface GraphInputs extends TowerInputs {
   readonly pooled: readonly PooledInput[];
 }
 
-/** What a tower is built on. */
+/** The inputs a tower is built on. */
 export interface TowerInputs {
   readonly shape: TowerShape;
   readonly tables: readonly Tensor[];
@@ -50,7 +50,7 @@ export interface TowerInputs {
 
 /**
  * Adds the inputs of `shape` to a graph: `x_<table>`, `numbers`, `vectors`, `wide`, `length_<bag>`.
- * @param shared true for rows that have the same items in every pooled bag: these are given once more, as `items_<bag>`
+ * @param shared true for rows that have the same items in every pooled bag: these are additionally given once, as `items_<bag>`
  */
 export function graphInputs(graph: Graph, shape: TowerShape, shared = false): GraphInputs {
   const optional = (name: string, width: number) => (width > 0 ? graph.input(name, ["B", width]) : undefined);
@@ -76,7 +76,7 @@ export function denseInputs({ numbers, vectors }: TowerInputs): Tensor[] {
   return [numbers, vectors].filter((tensor) => tensor !== undefined);
 }
 
-/** Everything but `wide`, side by side: embeddings in table order, numbers, vectors. [B, width] */
+/** Everything but `wide`, concatenated: embeddings in table order, numbers, vectors. [B, width] */
 export function stack(graph: Graph, inputs: TowerInputs): Tensor {
   const parts = [...inputs.tables, ...denseInputs(inputs)];
   if (parts.length === 0) {
@@ -88,8 +88,8 @@ export function stack(graph: Graph, inputs: TowerInputs): Tensor {
 }
 
 /**
- * The sum of every row, [B, width] → [B, 1]. A product with ones: onnxruntime's reduction rounds by a row's place in
- * memory, and a row's logit must not depend on the batch it came in.
+ * The sum of every row, [B, width] → [B, 1]. Computed as a product with ones, because onnxruntime's reductions round depending
+ * on a row's position in memory, and a row's logit must not depend on its batch.
  */
 export function rowSum(graph: Graph, x: Tensor): Tensor {
   const width = x.shape[1] as number;
@@ -97,7 +97,7 @@ export function rowSum(graph: Graph, x: Tensor): Tensor {
 }
 
 /**
- * All embeddings side by side, for towers that compare fields: x is [B, cells · dim].
+ * All embeddings, concatenated, for towers that compare fields: x is [B, cells · dim].
  * @throws HashbrookError spec_invalid when there is none, or their dims differ
  */
 export function fieldVectors(

@@ -4,63 +4,71 @@ import type { Problems } from "../schema/problems.js";
 import type { Compiled, TProperties } from "../schema/typebox.js";
 import type { TowerInputs } from "./inputs.js";
 
-/** What a model has for its tower. */
+/** The inputs a model has for its tower. */
 export interface Given {
   /** The tables that embed fields. */
   readonly tables: readonly { readonly name: string; readonly dim: number; readonly cells: readonly unknown[] }[];
-  /** True where numbers or vectors feed the tower as they are. */
+  /** True if numbers or vectors feed the tower directly. */
   readonly dense: boolean;
 }
 
-/** What a tower makes of its tables. */
+/** A tower's rules for its tables. */
 interface TableRules {
-  /** Options of a table that a spec leaves out. */
+  /** Defaults of table options. */
   readonly defaults?: { readonly dim?: number; readonly init?: number; readonly salt?: "table" | "field" };
   /** The only `dim` it can have, and why. */
   readonly only?: { readonly dim: number; readonly why: string };
-  /** The compiled table's dim, where it is not the one that a spec gives: by that and the number of fields that have a table. */
+  /**
+   * The compiled table's dim, if it differs from the one in the spec: computed from that and the number of fields with a table.
+   */
   readonly dim?: (dim: number, fields: number) => number;
 }
 
-/** What there is to say of every kind of tower: what a spec may give it, what a compiled spec keeps of it, what it needs. */
+/** The description common to all kinds of tower: their options in a spec and in a compiled spec, their requirements. */
 interface Kind<S extends TProperties, C extends TProperties> {
   readonly description: string;
-  /** Its knobs in a spec, all optional. */
+  /** Its options in a spec, all optional. */
   readonly source: S;
-  /** Its knobs in a compiled spec, all there. */
+  /** Its options in a compiled spec, all required. */
   readonly compiled: C;
-  /** Of the compiled knobs, where a spec leaves them out. */
+  /** Defaults of the compiled options. */
   readonly defaults: Compiled<C>;
   readonly table?: TableRules;
-  /** True where it must have a linear part beside it, which every kind may have. */
+  /** True if it requires a linear part beside it (any kind may have one). */
   readonly needsWide?: boolean;
-  /** Reports what else it misses. */
+  /** Reports other missing requirements. */
   check?(given: Given, problems: Problems): void;
 }
 
-/** A tower that is a graph: it learns batches. */
+/** A tower that is a graph: it learns in batches. */
 export interface BatchTower<S extends TProperties = TProperties, C extends TProperties = TProperties>
   extends Kind<S, C> {
   readonly learns: "batches";
-  /** True where it compares embeddings with each other: there must be some, all of one dim. */
+  /** True if it compares embeddings with each other: there must be some, all of one dim. */
   readonly compares?: boolean;
   /** Adds its layers to a graph. @returns the logits [B, 1], without the wide part */
   build(layers: Layers, inputs: TowerInputs, knobs: Compiled<C>): Tensor;
 }
 
-/** A model of one table (and the wide part's) that learns event by event, in the table's kernel: it has no dense weights and no graph. */
+/**
+ * A model with one table (and the wide part's) that learns event by event, in the table's kernel: it has no dense weights and
+ * no graph.
+ */
 export interface EventTower<S extends TProperties = TProperties, C extends TProperties = TProperties>
   extends Kind<S, C> {
   readonly learns: "events";
   /** Its number in src/kernels/assembly/table/event-models.ts. */
   readonly model: number;
-  /** Floats of a row of a table of `dim`: `drawn` of them are drawn at random, the others, behind them, start at 0. The last one is the linear weight. */
+  /**
+   * Floats per row of a table of `dim`: the first `drawn` are initialised at random, the rest starts at 0. The last one is the
+   * linear weight.
+   */
   row(dim: number): { readonly floats: number; readonly drawn: number };
-  /** Its logits [B, 1] as a graph, for exports: what the kernel computes, up to rounding. */
+  /** Its logits [B, 1] as a graph, for exports: equal to the kernel's, up to rounding. */
   logits(graph: Graph, features: EventFeatures): Tensor;
 }
 
-/** What an event's features add up to. */
+/** The sums over an event's features. */
 export interface EventFeatures {
   /** [B, cells, floats]: for each cell the sum of value · row over its features; the bias is the last cell. */
   readonly cells: Tensor;
@@ -68,14 +76,14 @@ export interface EventFeatures {
   readonly squares: Tensor;
 }
 
-/** Says that a kind is a graph; checks its types. */
+/** Defines a tower that is a graph; checks its types. */
 export function batchTower<S extends TProperties, C extends TProperties>(
   kind: Omit<BatchTower<S, C>, "learns">,
 ): BatchTower<S, C> {
   return { ...kind, learns: "batches" };
 }
 
-/** Says that a kind learns event by event; checks its types. */
+/** Defines a tower that learns event by event; checks its types. */
 export function eventTower<S extends TProperties, C extends TProperties>(
   kind: Omit<EventTower<S, C>, "learns">,
 ): EventTower<S, C> {

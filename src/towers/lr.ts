@@ -7,7 +7,7 @@ export const lr = eventTower({
   source: {},
   compiled: firstKnobs,
   defaults: noKnobs,
-  // The one table holds every field, so its fields are kept apart.
+  // The single table holds every field, so their values are kept apart.
   table: { defaults: { dim: 1, init: 0, salt: "field" }, only: { dim: 1, why: "lr has one weight a key" } },
   model: 0,
   row: () => ({ floats: 1, drawn: 1 }),

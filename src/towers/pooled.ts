@@ -3,7 +3,7 @@ import type { Layers } from "../graph/layers.js";
 import type { GraphInputs, PooledInput, TowerInputs } from "./inputs.js";
 import { poolingOf } from "./poolings/index.js";
 
-/** What a tower gets of a graph's inputs: every bag that has a pooling is one vector, where its items are. */
+/** A tower's inputs, with every pooled bag reduced to one vector in place of its items. */
 export function poolBags(layers: Layers, inputs: GraphInputs): TowerInputs {
   const { shape } = inputs;
   const tables = inputs.tables.map((_, t) => withPooled(layers, inputs, t));

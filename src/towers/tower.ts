@@ -9,7 +9,7 @@ import { poolBags } from "./pooled.js";
 export type { Parameter } from "../graph/layers.js";
 export type { PooledBag, TowerShape } from "./inputs.js";
 
-/** The parameter that every tower adds to its logit as it is. */
+/** The parameter that every tower adds to its logit. */
 export const OUTPUT_BIAS = "score.b";
 
 /** A tower ready to run. Inputs of both graphs: see TowerShape, then every parameter by its name. */
@@ -22,15 +22,16 @@ export interface Tower {
   readonly train: Graph;
   /** Output `logits` [B, 1]. */
   readonly infer: Graph;
-  /** The same for rows that have the same items in every pooled bag: see `graphInputs`. Only where there is one. */
+  /** The same for rows that have the same items in every pooled bag: see `graphInputs`. Present if there are pooled bags. */
   readonly shared?: Graph;
 }
 
 /**
  * Builds a tower's graphs and initial weights.
  * @param seed the weights' seed: same seed, same shape, same bytes
- * @param weighsFakes events also weigh 1 + p where positive, 1 - p² where negative, p = sigmoid(logit) being no part of the gradient
- * @throws HashbrookError spec_invalid when the tower cannot take such a shape
+ * @param weighsFakes events are also weighted by 1 + p if positive, 1 - p² if negative, with p = sigmoid(logit) treated as a
+ * constant
+ * @throws HashbrookError spec_invalid when the tower does not support such a shape
  */
 export function buildTower(tower: TowerKnobs, shape: TowerShape, seed: number, weighsFakes = false): Tower {
   const infer = new Graph();
@@ -52,7 +53,7 @@ export function buildTower(tower: TowerKnobs, shape: TowerShape, seed: number, w
   return { parameters, train, infer, ...(shape.pooled && { shared }) };
 }
 
-/** 1 + p of positives, 1 - p² = (1 + p) (1 - p) of negatives. */
+/** 1 + p for positives, 1 - p² = (1 + p) (1 - p) for negatives. */
 function fakeWeights(graph: Graph, p: Tensor, labels: Tensor): Tensor {
   const one = graph.constant([1, 1], [1]);
   const negatives = graph.sub(one, labels);

@@ -3,7 +3,10 @@ import type { Encoding, EncodingOptions } from "../../tables/encoding.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import { type CompositionalOptions, poolOf } from "./spec.js";
 
-/** A key's rows are the digits or remainders of its id, one in each partition. Factors start around 1, but for the first partition's. */
+/**
+ * A key's rows are the digits or remainders of its id, one in each partition. Except in the first partition, rows start around
+ * 1, as factors.
+ */
 export function createCompositional(spec: EncodingBase, own: CompositionalOptions, options: EncodingOptions): Encoding {
   const { partitions, combine, scheme, range } = own;
   let first = 0;

@@ -1,6 +1,6 @@
 /**
- * About equal sizes of `count` partitions with `rows` rows together: the digits of mixed radix numbers.
- * @returns undefined where each would not have at least two rows
+ * `count` partitions of about equal size with `rows` rows in total: the digits of mixed radix numbers.
+ * @returns undefined if they would have fewer than two rows each
  */
 export function equalRadices(rows: number, count: number): number[] | undefined {
   const size = Math.floor(rows / count);
@@ -9,8 +9,8 @@ export function equalRadices(rows: number, count: number): number[] | undefined 
 }
 
 /**
- * The same, with sizes of which no two have a common factor: what makes remainders unique below their product (Chinese
- * remainder theorem). They have at most `rows` rows together.
+ * The same with pairwise coprime sizes, which makes remainders unique below their product (Chinese remainder theorem); `rows`
+ * rows in total at most.
  */
 export function chineseRemainders(rows: number, count: number): number[] | undefined {
   const sizes: number[] = [];

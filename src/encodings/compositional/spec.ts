@@ -50,14 +50,14 @@ export type CompositionalOptions = Own<typeof compiled>;
 const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1);
 const sum = (sizes: readonly number[]): number => sizes.reduce((all, size) => all + size, 0);
 
-/** The store that all partitions lie in, one behind the other. */
+/** The store with all partitions, one after the other. */
 export const poolOf = (spec: EncodingBase, { partitions, combine }: CompositionalOptions): StoreSpec => ({
   ...spec,
   encoding: "hash",
   dim: partDim(spec, combine === "concat", partitions.length),
 });
 
-/** Quotient-remainder and its generalisation (Shi et al. 2019): one row of each of k partitions. */
+/** Quotient-remainder and its generalisation (Shi et al. 2019): one row from each of k partitions. */
 export const compositional = encoding({
   description: "a row of each partition, of a combination no other id below `range` has",
   rows: "fixed",

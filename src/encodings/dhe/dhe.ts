@@ -9,17 +9,17 @@ import { networkRows, SmallNetwork, type SmallNetworkMatrices } from "../../tabl
 import type { EncodingBase } from "../../tables/spec.js";
 import type { DheOptions } from "./spec.js";
 
-/** Mean square of an element of a code. */
+/** Mean square of a code's elements. */
 const CODE_POWER = { uniform: 1 / 3, gaussian: 1 } as const;
 const GIB = 2 ** 30;
 
 /**
- * Deep hash embedding (Kang et al. 2021): k hash functions turn a key into a dense code, a small network decodes it. There are
- * no rows: every key, seen or not, has a vector, and all share the network's weights.
+ * Deep hash embedding (Kang et al. 2021): k hash functions turn a key into a dense code, and a small network decodes it. There
+ * are no rows: every key, seen or not, has a vector, and all share the network's weights.
  *
- * A training batch's distinct keys are decoded together and normalised by their own statistics, each key counting once. Scores go by
- * the running statistics, so that a vector depends on its key and the weights alone; a scorer keeps the vectors of hot keys
- * until a weight changes.
+ * The distinct keys of a training batch are decoded together and normalised by their own statistics, each key counting once.
+ * Scoring uses the running statistics, so that a vector depends on its key and the weights alone; a scorer caches the vectors
+ * of hot keys until a weight changes.
  */
 export class DheEncoding implements Encoding {
   readonly dim: number;
@@ -30,7 +30,7 @@ export class DheEncoding implements Encoding {
   private readonly decoder: SmallNetwork;
   private readonly capacity: number;
   private readonly caching: boolean;
-  /** The decoder's version that the cached vectors are of. */
+  /** Version of the decoder that produced the cached vectors. */
   private cached = 0;
 
   /** @throws HashbrookError table_full when a batch does not fit its memory */
@@ -80,7 +80,7 @@ export class DheEncoding implements Encoding {
     else await this.decoder.decode(count);
   }
 
-  /** All keys share the weights: what a lane brings is their gradient. */
+  /** All keys share the weights, so a lane contributes the weights' gradient. */
   readonly laned: LanedEncoding = {
     gather: (count) => this.gather(count, "learn"),
     contribute: async () => {
@@ -145,7 +145,7 @@ export class DheEncoding implements Encoding {
     });
   }
 
-  /** Views of a memory that does not grow: made once. */
+  /** Views of a memory that does not grow, so they are made once. */
   private matrices(learns: boolean): () => SmallNetworkMatrices {
     const { kernel, dim } = this;
     const rows = networkRows(this.capacity);
@@ -162,7 +162,7 @@ export class DheEncoding implements Encoding {
   }
 }
 
-/** The output starts with the mean square of table rows, uniform in ±init. */
+/** Outputs start with the mean square of table rows, uniform in ±init. */
 function shapeOf({ name, dim, init }: EncodingBase, dhe: DheOptions): SmallNetworkShape {
   const { hashes, depth, width, activation, batch_norm, code } = dhe;
   return {

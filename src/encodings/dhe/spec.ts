@@ -5,7 +5,7 @@ import { Type } from "../../schema/typebox.js";
 import { denseBytes } from "../../tables/bytes.js";
 import { encoding, type Own } from "../kind.js";
 
-/** A long code, a narrow decoder and AdaGrad learned best of what a CPU can train (docs/COMPRESSION.md). */
+/** Of the configurations a CPU can train, a long code, a narrow decoder and AdaGrad learned best (docs/COMPRESSION.md). */
 const defaults = {
   hashes: 128,
   code: "gaussian",
@@ -44,7 +44,7 @@ const compiled = {
   width: count(4096),
   activation: Type.Enum(activation),
   batch_norm: Type.Boolean(),
-  /** Of the decoder's weights. */
+  /** Optimizer of the decoder's weights. */
   optimizer: Optimizer,
   /** Decoded vectors a scorer keeps. */
   cache_rows: rows,
@@ -73,8 +73,8 @@ export const dhe = encoding({
 });
 
 /**
- * Layers of `width` over a code of `hashes`, each with a bias (or, normed, scale and shift, and running mean and variance), the
- * last one of `dim`.
+ * Bytes of the decoder: layers of `width` over a code of `hashes`, each with a bias (or, with batch norm, scale, shift, running
+ * mean and variance), and a last one of `dim`.
  */
 function decoderBytes({ hashes, width, depth, batch_norm, optimizer }: DheOptions, { dim }: { dim: number }): number {
   const layer = (inputs: number) => (inputs + (batch_norm ? 2 : 1)) * width;

@@ -1,7 +1,7 @@
 import { exactBytes } from "../../tables/bytes.js";
 import { store } from "../kind.js";
 
-/** One row for every distinct key: grows, or keeps to a budget. */
+/** One row for every distinct key; grows without limit or stays within a budget. */
 export const exact = store({
   description: "a row of its own for every key, growing",
   rows: "growing",

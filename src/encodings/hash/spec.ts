@@ -1,7 +1,7 @@
 import { fixedStore, storeBytes } from "../../tables/bytes.js";
 import { store } from "../kind.js";
 
-/** The hashing trick: a fixed number of rows, row = key mod rows; keys that meet share a row. */
+/** The hashing trick: a fixed number of rows, row = key mod rows; colliding keys share a row. */
 export const hash = store({
   description: "key mod rows, a fixed size",
   rows: "fixed",

@@ -10,7 +10,7 @@ import type { HotColdOptions } from "./spec.js";
 
 const [HOT, COLD] = [0, 1];
 
-/** @param encode makes the cold part */
+/** @param encode creates the cold part */
 export async function createHotCold(
   spec: EncodingBase,
   own: HotColdOptions,
@@ -21,11 +21,11 @@ export async function createHotCold(
 }
 
 /**
- * CAFE (Zhang et al. 2024): hot ids own a row, of a fixed number of rows; the others are encoded by another encoding. An id is
- * hot where it has a row, in a trainer as in a replica. While it learns, a sketch scores the ids by the length of their gradient
- * relative to the batch's mean, or (hotness: frequency) by the batches they occur in. An id whose score passes the threshold
- * gets a row at the start of the next learning batch: a free one, or that of an id clearly colder, which is cold again. A new
- * row starts at the vector its id had, its optimizer's accumulators from scratch.
+ * CAFE (Zhang et al. 2024): hot ids own a row, out of a fixed number; the others use another encoding. An id is hot if it has a
+ * row, in a trainer as in a replica. During training, a sketch scores ids by the norm of their gradient relative to the batch's
+ * mean, or (hotness: frequency) by the batches they occur in. An id whose score passes the threshold gets a row at the start of
+ * the next learning batch: a free one, or that of a clearly colder id, which becomes cold again. A new row starts at its id's
+ * current vector, with fresh optimizer state.
  */
 export class HotColdEncoding implements Encoding {
   readonly dim: number;
@@ -35,7 +35,7 @@ export class HotColdEncoding implements Encoding {
   private readonly hot: StoreEncoding;
   private readonly cold: Encoding;
   private readonly parts: KeyPartition;
-  /** None in a replica, which is told what is hot. */
+  /** None in a replica, which is told which ids are hot. */
   private readonly scores: Hotness | null;
   private readonly byGradient: boolean;
   private readonly threshold: number;
@@ -73,7 +73,7 @@ export class HotColdEncoding implements Encoding {
     return this.hot.bytes + this.cold.bytes + (this.scores?.bytes ?? 0);
   }
 
-  /** Promotions, demotions and the share of hot keys since the table was new; null in a replica. */
+  /** Promotions, demotions and the share of hot keys since the table was created; null in a replica. */
   get hotness(): HotnessCounters | null {
     return this.scores?.counters ?? null;
   }
@@ -130,7 +130,7 @@ export class HotColdEncoding implements Encoding {
     return this.cold.close();
   }
 
-  /** The parts that have keys in the batch. */
+  /** The parts with keys in the batch. */
   private inUse(): { part: number; encoding: Encoding }[] {
     const all = [
       { part: HOT, encoding: this.hot },
@@ -139,7 +139,7 @@ export class HotColdEncoding implements Encoding {
     return all.filter(({ part }) => this.parts.count(part) > 0);
   }
 
-  /** Looks up which keys have a hot row. */
+  /** Looks up which keys have hot rows. */
   private async findRows(count: number): Promise<void> {
     this.hot.keys.set(this.parts.keys.subarray(0, count));
     await this.hot.fetch(count);
@@ -157,7 +157,7 @@ export class HotColdEncoding implements Encoding {
     hotness.kernel.observe(learning, this.hot.store.rows, mean > 0 ? 1 / mean : 0);
   }
 
-  /** Gives the ids that turned hot their rows. */
+  /** Gives newly hot ids their rows. */
   private async settle(clock: StreamTime): Promise<void> {
     if (!this.scores) return;
     const { keys, scores, victims } = this.scores.takePending();
@@ -173,7 +173,7 @@ export class HotColdEncoding implements Encoding {
     });
   }
 
-  /** Gives ids rows of their own from the start. */
+  /** Gives ids rows of their own, when starting from other vectors. */
   private plant(chunk: RowChunk): void {
     const first = this.hot.store.rows;
     this.hot.store.plant(chunk);

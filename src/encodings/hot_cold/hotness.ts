@@ -6,21 +6,21 @@ import type { HotnessCounters } from "../../tables/encoding.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import type { HotColdOptions } from "./spec.js";
 
-/** Ids that get a row after one batch, at most: a bound on the time that takes. The saved state has room for so many. */
+/** Most ids that are promoted after one batch, which bounds the time it takes. The saved state has room for this many. */
 const PROMOTIONS = 1024;
 
-/** Ids that are to get a row before the next batch, in the order they turned hot. */
+/** Ids that will get a row before the next batch, in the order in which they became hot. */
 export interface Pending {
   readonly keys: BigUint64Array;
   readonly scores: Float32Array;
-  /** The hot row each takes over; 0xffffffff: a free one. */
+  /** The hot row that each takes over; 0xffffffff: a free one. */
   readonly victims: Uint32Array;
 }
 
 /**
- * How hot the ids of a table are: HotSketch (Zhang et al. 2024) for ids without a row, a score a row for those with one. An id
- * that takes more than gamma of all scores stays in a sketch of w buckets, wherever it lands, with a probability over
- * 1 - (1 - gamma) / (3 gamma w). Its size is fixed: 16 bytes for every id the sketch can hold and 4 for every row.
+ * How hot the ids of a table are: HotSketch (Zhang et al. 2024) for ids without a row, and one score per row for those with
+ * one. An id with more than a share gamma of all scores stays in a sketch of w buckets, wherever it is placed, with a
+ * probability over 1 - (1 - gamma) / (3 gamma w). Its size is fixed: 16 bytes per id the sketch can hold and 4 per row.
  */
 export class Hotness {
   /** u64[capacity], u32[capacity] (0xffffffff: no row) and f32[capacity]: keys, rows and gains of the batch to observe. */
@@ -36,8 +36,8 @@ export class Hotness {
   private readonly sketch: Uint8Array;
 
   /**
-   * @param capacity distinct keys of a batch, at most
-   * @throws HashbrookError table_full where it does not fit in 4 GiB
+   * @param capacity largest number of distinct keys in a batch
+   * @throws HashbrookError table_full if it does not fit in 4 GiB
    */
   constructor(spec: EncodingBase, own: HotColdOptions, capacity: number) {
     const { threshold, decay, decay_steps, sketch_rows } = own;
@@ -78,7 +78,7 @@ export class Hotness {
     };
   }
 
-  /** The ids that turned hot, which leave the sketch now: give each a row. */
+  /** The ids that became hot, removed from the sketch: give each a row. */
   takePending(): Pending {
     const count = this.kernel.takePending();
     const from = new Uint8Array(this.control.buffer, this.kernel.pendingAt() >>> 0);
@@ -99,7 +99,7 @@ export class Hotness {
     ];
   }
 
-  /** @throws HashbrookError checkpoint_damaged where a block is missing or does not fit, and nothing has changed */
+  /** @throws HashbrookError checkpoint_damaged if a block is missing or does not fit; nothing has changed then */
   restore(saved: SavedBlocks): void {
     const blocks = this.blocks().map(({ name, data }) => {
       return { data, from: savedBytes(saved, name, { bytes: data.byteLength }) };

@@ -6,9 +6,9 @@ import { nesting, type Own } from "../kind.js";
 
 const defaults = { hotness: "gradient", threshold: 2, decay: 0.99, decay_steps: 100 } as const;
 const hotness = ["gradient", "frequency"] as const;
-/** Of the budget, what the cold part gets where the spec does not say. */
+/** The cold part's share of the budget, by default. */
 const COLD_SHARE = 0.7;
-/** Bytes of an id in the sketch, and of a hot row's score. */
+/** Bytes per id in the sketch, and per hot row for its score. */
 const SKETCH_BYTES = 16;
 const SCORE_BYTES = 4;
 
@@ -29,7 +29,7 @@ const source = {
 
 const compiled = {
   hotness: Type.Enum(hotness),
-  /** Ids are hot from this score on. */
+  /** Score from which ids are hot. */
   threshold: positive,
   /** Scores are multiplied by this every `decay_steps` batches. */
   decay: Type.Number({ exclusiveMinimum: 0, maximum: 1 }),

@@ -15,7 +15,7 @@ import type { EncodingBase } from "../../tables/spec.js";
 import { StoreEncoding } from "../../tables/store-encoding.js";
 import type { LowDimOptions } from "./spec.js";
 
-/** @param encode makes the rows inside: one of `own.dim` floats for every key */
+/** @param encode creates the nested rows: `own.dim` floats per key */
 export async function createLowDim(
   spec: EncodingBase,
   own: LowDimOptions,
@@ -27,8 +27,8 @@ export async function createLowDim(
 }
 
 /**
- * Short rows and one matrix (Ginart et al. 2021, mixed dimension embeddings): vector = row · P, P [row's dim, dim]. Both are
- * learned: the rows as any table's, P as a tower's weights.
+ * Short rows and one matrix (Ginart et al. 2021, mixed dimension embeddings): vector = row · P, with P [row's dim, dim]. Both
+ * are learned: the rows like any table's, P like a tower's weights.
  */
 export class LowDimEncoding implements Encoding {
   readonly dim: number;
@@ -37,7 +37,7 @@ export class LowDimEncoding implements Encoding {
   private readonly rows: Encoding;
   private readonly projection: SmallNetwork;
   private count = 0;
-  /** Where the rows are one store's: a lane brings its rows' gradients and the matrix's. */
+  /** Present if the rows are in a single store: a lane contributes the gradients of its rows and of the matrix. */
   readonly laned: LanedEncoding | undefined;
 
   constructor(spec: EncodingBase, own: LowDimOptions, rows: Encoding, options: EncodingOptions) {
@@ -141,7 +141,7 @@ export class LowDimEncoding implements Encoding {
   }
 }
 
-/** P keeps lengths: a vector starts with the mean square of its row's weights, uniform in ±init. */
+/** P preserves lengths: a vector starts with the mean square of its row's weights, uniform in ±init. */
 function shapeOf({ name, dim, init }: EncodingBase, inputs: number): SmallNetworkShape {
   const power = (init * init) / 3;
   return {

@@ -34,7 +34,7 @@ const compiled = { dim: count(4096), optimizer: Optimizer };
 
 export type LowDimOptions = Own<typeof compiled>;
 
-/** Rows of `dim` floats, projected to the table's dim by one matrix for each table. */
+/** Rows of `dim` floats, projected to the table's dim by one matrix per table. */
 export const lowDim = encoding({
   description: "short rows, projected to dim by a learned matrix",
   rows: "growing",

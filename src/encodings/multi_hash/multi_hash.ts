@@ -6,7 +6,7 @@ import type { EncodingBase, StoreSpec } from "../../tables/spec.js";
 import { StoreEncoding } from "../../tables/store-encoding.js";
 import type { MultiHashOptions } from "./spec.js";
 
-/** A key's candidate rows lie where its hashes say; its importances, which start around 1, are found by its own remainder. */
+/** A key's candidate rows are given by its hashes; its importances, which start around 1, by the key modulo their number. */
 export function createMultiHash(spec: EncodingBase, own: MultiHashOptions, options: EncodingOptions): Encoding {
   const importances = new StoreEncoding(importanceStore(spec, own), { ...options, unitRows: 0 });
   const parts = pooled(spec.rows, own.hashes);
@@ -20,7 +20,7 @@ export function createMultiHash(spec: EncodingBase, own: MultiHashOptions, optio
   );
 }
 
-/** Rows of one weight for each hash. */
+/** Rows with one weight per hash. */
 function importanceStore(
   { name, init, optimizer, seed }: EncodingBase,
   { hashes, importance_rows }: MultiHashOptions,

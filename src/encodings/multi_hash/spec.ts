@@ -9,7 +9,7 @@ const compiled = { hashes: count(16), importance_rows: rows };
 
 export type MultiHashOptions = Own<typeof compiled>;
 
-/** The store of importances, a weight for each hash, which are f32 whatever the rows are. */
+/** The store of importances, one weight per hash, always f32. */
 export function importancesOf(
   { precision: _, rounding: __, ...spec }: EncodingBase,
   { hashes, importance_rows }: MultiHashOptions,
@@ -17,7 +17,7 @@ export function importancesOf(
   return { ...spec, encoding: "hash", rows: importance_rows, dim: hashes };
 }
 
-/** Hash embeddings (Svenstrup et al. 2017): `hashes` candidate rows, weighed by learned importances. */
+/** Hash embeddings (Svenstrup et al. 2017): `hashes` candidate rows, weighted by learned importances. */
 export const multiHash = encoding({
   description: "candidate rows, weighed by learned importances",
   rows: "fixed",

@@ -3,7 +3,7 @@ import type { Encoding, EncodingOptions } from "../../tables/encoding.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import { poolOf, type SharedOptions } from "./spec.js";
 
-/** A key's rows lie where its hashes say, all in one pool. */
+/** A key's rows are given by its hashes, all in one pool. */
 export function createShared(spec: EncodingBase, own: SharedOptions, options: EncodingOptions): Encoding {
   const { combine, lookups } = own;
   const composition = { combine, scheme: "hashed", parts: pooled(spec.rows, lookups), range: 1 } as const;

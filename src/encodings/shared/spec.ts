@@ -12,18 +12,18 @@ const compiled = { lookups: count(16), combine: Type.Enum(combine) };
 
 export type SharedOptions = Own<typeof compiled>;
 
-/** The pool that all keys have their rows in. */
+/** The pool with the rows of all keys. */
 export const poolOf = (spec: EncodingBase, { lookups, combine }: SharedOptions): StoreSpec => ({
   ...spec,
   encoding: "hash",
   dim: partDim(spec, combine === "concat", lookups),
 });
 
-/** Unified embedding (Coleman et al. 2023): `lookups` rows of one pool for every key, summed, or side by side. */
+/** Unified embedding (Coleman et al. 2023): `lookups` rows of one pool per key, summed or concatenated. */
 export const shared = encoding({
   description: "a key's vector is made of several rows of one pool",
   rows: "fixed",
-  // The pool is for all fields: they are kept apart.
+  // All fields use one pool, so their values are kept apart.
   salt: "field",
   source: {
     lookups: whole("Rows a key is made of.", defaults.lookups, 16),

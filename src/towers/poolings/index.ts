@@ -2,7 +2,7 @@ import type { Compiled, TProperties } from "../../schema/typebox.js";
 import { attention } from "./attention.js";
 import type { Pooling } from "./kind.js";
 
-/** Every pooling, by the word that a spec names it with. */
+/** Every pooling, by its name in a spec. */
 export const poolings = {
   attention,
 };
@@ -10,14 +10,14 @@ export const poolings = {
 export type PoolingKind = keyof typeof poolings;
 export const poolingKinds = Object.keys(poolings) as PoolingKind[];
 
-/** What a compiled spec keeps of a pooling, its own knobs among it. */
+/** A pooling in a compiled spec, including its own options. */
 export type CompiledPooling = {
   readonly kind: PoolingKind;
   /** The bag that is pooled. */
   readonly over: string;
-  /** The field whose vector asks. */
+  /** The field whose vector is the query. */
   readonly query: string;
 } & Compiled<TProperties>;
 
-/** What there is to know of a kind. */
+/** The description of a kind. */
 export const poolingOf = (kind: PoolingKind): Pooling => poolings[kind];

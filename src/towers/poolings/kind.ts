@@ -2,31 +2,33 @@ import type { Tensor } from "../../graph/graph.js";
 import type { Layers } from "../../graph/layers.js";
 import type { Compiled, TProperties } from "../../schema/typebox.js";
 
-/** A bag's items in a graph, and what they are looked at with. */
+/** A bag's items in a graph, with what the pooling needs. */
 export interface Items {
-  /** [B, most, dim], zeros behind the last item. */
+  /** [B, most, dim], zeros after the last item. */
   readonly vectors: Tensor;
-  /** [1, most, dim] where all rows have the same items, else `vectors`: what follows from items alone is worked out on these. */
+  /** [1, most, dim] if all rows have the same items, else `vectors`: use it for what depends on the items alone. */
   readonly distinct: Tensor;
-  /** [B, 1, most]: 1 for an item, 0 behind the last one. */
+  /** [B, 1, most]: 1 for an item, 0 after the last one. */
   readonly mask: Tensor;
   /** [B, dim]: the vector of the row's query field. */
   readonly query: Tensor;
 }
 
-/** A way to make one vector of a bag's items that has weights of its own, and so belongs to the graph and not to the table. */
+/**
+ * A way to reduce a bag's items to one vector that has weights of its own, and so belongs to the graph rather than the table.
+ */
 export interface Pooling<S extends TProperties = TProperties, C extends TProperties = TProperties> {
   readonly description: string;
-  /** Its knobs in a spec, all optional. */
+  /** Its options in a spec, all optional. */
   readonly source: S;
-  /** Its knobs in a compiled spec, all there. */
+  /** Its options in a compiled spec, all required. */
   readonly compiled: C;
-  /** Of the compiled knobs, where a spec leaves them out. */
+  /** Defaults of the compiled options. */
   readonly defaults: Compiled<C>;
   /**
-   * Adds its layers to a graph. No row's bits may depend on other rows, nor on whether `distinct` is one row.
-   * @param name before the name of every weight
-   * @returns [B, dim]; zeros where a row has no item
+   * Adds its layers to a graph. A row's bits must depend neither on other rows nor on whether `distinct` is one row.
+   * @param name prefix of every weight's name
+   * @returns [B, dim]; zeros if a row has no item
    */
   build(layers: Layers, name: string, items: Items, knobs: Compiled<C>): Tensor;
 }
