@@ -11,13 +11,13 @@ import type { Job } from "./job.js";
 import type { ValidationState } from "./validation.js";
 
 /**
- * The checkpoint of the epoch with the lowest validation logloss, in `DIR/best`: a model of its own, which the run takes its
- * weights from when it has come to its end.
+ * The checkpoint of the epoch with the lowest validation logloss, in `DIR/best`: a complete model, from which the run takes its
+ * weights at the end.
  */
 export class BestEpoch {
   private readonly store: CheckpointStore;
 
-  /** @param run the run's own store: nothing is written once another writer has taken its directory over */
+  /** @param run the run's own store: nothing is written once another writer has taken over its directory */
   constructor(run: CheckpointStore) {
     this.store = new CheckpointStore(join(run.directory, "best"), run.fenced);
   }
@@ -27,7 +27,7 @@ export class BestEpoch {
     this.store.save(examples, content);
   }
 
-  /** The model as it was after so many examples. @throws checkpoint_missing, checkpoint_damaged */
+  /** The model as it was after `examples` examples. @throws checkpoint_missing, checkpoint_damaged */
   async load(examples: number, { spec, threads }: Job, layout: BatchLayout): Promise<Model> {
     const checkpoint = this.store.load(join(this.store.directory, checkpointName(examples)));
     const model = await createModel(spec, { layout, threads, purpose: "train" });
@@ -35,7 +35,7 @@ export class BestEpoch {
     return model;
   }
 
-  /** A durable checkpoint knows of a better one: removes what is not needed to resume from it. */
+  /** Call when a durable checkpoint refers to a better one: removes what is no longer needed to resume from it. */
   forget(state: ValidationState | undefined): void {
     if (!state?.best) return;
     const newest = checkpointName(state.best.learned);

@@ -3,34 +3,34 @@ import { keptRows } from "../decode/kept-rows.js";
 import { logistic, sigmoid } from "../metrics/kernel.js";
 import { type BinnedQuality, ScoreBins } from "../metrics/score-bins.js";
 
-/** What eval tells events apart by. */
+/** The field by which eval breaks its metrics down. */
 export interface BySpec {
-  /** As it was asked for. */
+  /** As requested. */
   readonly field: string;
-  /** Values told of one by one. */
+  /** Number of values reported individually. */
   readonly top: number;
-  /** Texts that are kept of a row, its own being the first. Default 1. */
+  /** Texts kept per row, its own being the first. Default 1. */
   readonly columns?: number;
 }
 
 /** Quality by value of a field and by bin of the raw probability. */
 export interface ByReport {
-  /** What it is by. */
+  /** The field. */
   readonly field: string;
-  /** The values with most events, most first. */
+  /** The values with the most events, in descending order. */
   readonly values: readonly (BinnedQuality & { readonly value: string })[];
-  /** All others together; null: there are none. */
+  /** All other values together; null: there are none. */
   readonly rest: BinnedQuality | null;
-  /** Values that were told apart: the first 1,000 that came. */
+  /** Values that were distinguished: the first 1,000 that came. */
   readonly distinct: number;
-  /** About as many events in each. */
+  /** Bins with about equal numbers of events. */
   readonly bins: readonly (BinnedQuality & { readonly from: number; readonly to: number })[];
 }
 
-/** Values that are told apart, at most: 16 KiB each. */
+/** Most values that are distinguished: 16 KiB each. */
 const MOST_VALUES = 1000;
 const BINS = 10;
-/** Bins are made of cells of the logit, this wide, up to this far from zero. */
+/** Bins consist of cells of the logit with this width, up to this far from zero. */
 const WIDTH = 1 / 8;
 const FARTHEST = 16;
 
@@ -90,7 +90,7 @@ export class QualityByValue {
     return known;
   }
 
-  /** Neighbouring cells together, a bin being full with its share of the events. */
+  /** Merges neighbouring cells; a bin is full when it has its share of the events. */
   private bins(): ByReport["bins"] {
     const cells = [...this.cells].sort(([a], [b]) => a - b);
     const total = cells.reduce((sum, [, { events }]) => sum + events, 0);

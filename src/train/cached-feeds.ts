@@ -5,7 +5,7 @@ import { ColumnMemory } from "../kernels/column.js";
 import type { Job } from "./job.js";
 import type { FileFeed } from "./stream.js";
 
-/** Memory for rooms that the kernel of columns writes into. */
+/** Memory for rooms that the `column` kernel writes into. */
 export const columnMemory = (): ColumnMemory => new ColumnMemory({ shared: true });
 
 /** The batches of cached files. */
@@ -13,8 +13,8 @@ export const cacheFeed = (inputs: readonly CachedInput[], options: CacheFeedOpti
   new CacheFeed(inputs, options);
 
 /**
- * The files that `cache:DIR` arguments stand for; null where the data are others.
- * @throws as event-cache's; usage where labels come from clicks; cache_mismatch where predict would not have rejected what the cache lacks
+ * The files of `cache:DIR` arguments; null if the data are not caches.
+ * @throws as in event-cache; usage if labels come from clicks; cache_mismatch if predict needs rows that the cache lacks
  */
 export function cachedInputs(
   data: readonly string[],

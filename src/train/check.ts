@@ -12,17 +12,17 @@ import { rejectSamples } from "./rejects.js";
 import type { RejectSample, Warning } from "./report.js";
 import { type DecodedBatch, decodedBatches, START } from "./stream.js";
 
-/** What to look at. */
+/** What to check. */
 export interface CheckOptions {
   /** Path of a model spec, or a compiled one. */
   readonly model: string | CompiledSpec;
   /** As for training: paths, patterns, "-", "simulate:…". */
   readonly data: string | readonly string[];
-  /** Events to read, rejected ones too. Default 10,000. */
+  /** Events to read, rejected ones included. Default 10,000. */
   readonly rows?: number | undefined;
 }
 
-/** How the first events of a stream look through a model spec. */
+/** What the first events of a stream look like to a model spec. */
 export interface CheckReport {
   /** Events read. */
   readonly rows: number;
@@ -34,24 +34,24 @@ export interface CheckReport {
   readonly rejected_by_code: Readonly<Record<string, number>>;
   /** By code, the first event rejected with it. */
   readonly rejected_samples: Readonly<Record<string, RejectSample>>;
-  /** What the labels are; where they come from clicks (the spec's `join`) none are looked at. */
+  /** Statistics of the labels; not collected if they come from clicks (the spec's `join`). */
   readonly label: {
     /** Column, path or namespace it is read from; null: clicks. */
     readonly from: string | null;
     /** Mean label; null without one. */
     readonly positive_rate: number | null;
-    /** The most frequent texts of labels, and how often they came. */
+    /** The most frequent label texts, with their counts. */
     readonly values: readonly { readonly text: string; readonly count: number }[];
   };
-  /** Where event times are read from, the earliest and the latest (UTC); null where the spec has none. */
+  /** Where event times are read from, the earliest and the latest (UTC); null if the spec has none. */
   readonly time: { readonly from: string; readonly first: string | null; readonly last: string | null } | null;
   /** In the order of the spec. */
   readonly fields: readonly FieldCheck[];
-  /** What is doubtful in the data. */
+  /** Likely problems in the data. */
   readonly warnings: readonly Warning[];
-  /** What the spec may say, but seldom means, whatever the data. */
+  /** Likely mistakes in the spec, whatever the data. */
   readonly spec_warnings: readonly SpecWarning[];
-  /** Nothing was rejected, and nothing in the data is doubtful. */
+  /** Nothing was rejected, and there are no warnings about the data. */
   readonly ok: boolean;
 }
 
@@ -59,7 +59,7 @@ const ROWS = 10_000;
 const CAPACITY = 512;
 const MOST_LABELS = 5;
 
-/** Reads the first events as training would, learns nothing, and says what is in them. */
+/** Reads the first events as training would, without learning, and summarises them. */
 export async function check(options: CheckOptions): Promise<CheckReport> {
   const { rows = ROWS } = options;
   const specWarnings: SpecWarning[] = [];
@@ -82,9 +82,9 @@ export async function check(options: CheckOptions): Promise<CheckReport> {
   return { ...look.report(), spec_warnings: specWarnings };
 }
 
-/** What was seen so far. */
+/** What was observed so far. */
 class Look {
-  /** Where values are read from: the label first, unless clicks tell it. */
+  /** Sources of values: the label first, unless it comes from clicks. */
   readonly sources: readonly string[];
   private readonly spec: CompiledSpec;
   private readonly doubts: Doubts;
@@ -111,7 +111,7 @@ class Look {
   }
 
   add(batch: Batch, decoded: DecodedBatch): void {
-    // What training would put in is not known.
+    // Training would fill in labels that are unknown here.
     if (this.spec.join) batch.labels.fill(Number.NaN);
     this.doubts.add(batch, decoded);
     this.accepted += batch.rows;
@@ -156,7 +156,7 @@ function count(counts: Map<string, number>, what: string): void {
   counts.set(what, (counts.get(what) ?? 0) + 1);
 }
 
-/** The most frequent first. */
+/** In descending order of frequency. */
 function most(counts: ReadonlyMap<string, number>): [string, number][] {
   return [...counts].sort(([, a], [, b]) => b - a);
 }

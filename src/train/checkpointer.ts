@@ -11,14 +11,14 @@ import type { RowStore } from "../tables/table.js";
 type Elsewhere = () => Promise<GivenFiles | null>;
 
 export interface CheckpointerOptions {
-  /** Locked, where the run's directory is to be ours alone. */
+  /** Locked, if the run's directory must be exclusive. */
   readonly store: CheckpointStore;
-  /** Of all tables, in order: their rows are saved by increments. */
+  /** The stores of all tables, in order: increments save their changed rows. */
   readonly stores: readonly RowStore[];
   readonly clock: Clock;
-  /** Seconds between checkpoints; 0 = not by time. The first ones come sooner, unless `patient`. */
+  /** Seconds between checkpoints; 0: not by time. The first ones come sooner, unless `patient`. */
   readonly seconds: number;
-  /** Also one every so many examples; null = not by examples. Without either there is only the last one, by `finish`. */
+  /** Also one every so many examples; null: not by examples. With neither, there is only the final one, by `finish`. */
   readonly every: number | null;
   /** Checkpoints to keep. */
   readonly keep: number;
@@ -26,48 +26,48 @@ export interface CheckpointerOptions {
   readonly resumed: ParentRef | null;
   /** Examples learned so far. */
   readonly examples: number;
-  /** Rows are copied as soon as those that changed have so many bytes, so that no copy takes long. Default 4 MiB. */
+  /** Rows are copied as soon as the changed ones amount to so many bytes, so that no copy takes long. Default 4 MiB. */
   readonly mostChangedBytes?: number;
   /**
-   * The first save is a full one, done at once, and rows are tracked only from then on: cheaper for runs that need not go on
-   * learning meanwhile. Default false.
+   * The first save is a full one, written synchronously, and rows are tracked only from then on: cheaper for runs that need not
+   * continue learning meanwhile. Default false.
    */
   readonly patient?: boolean;
   /**
-   * Files of blocks that are not here, as they are at each save: all checkpoints are full then, and made at once. null: they cannot be had now.
-   * Default: all blocks are here.
+   * For blocks held by other processes: their files at each save; all checkpoints are then full and synchronous. null: not
+   * available now. Default: all blocks are here.
    */
   readonly elsewhere?: Elsewhere | undefined;
-  /** Told of every checkpoint when it is durable, in order, with the meta it was saved with. */
+  /** Called for every checkpoint when it is durable, in order, with the meta it was saved with. */
   readonly onCommitted?: (meta: CheckpointContent["meta"], saved: Saved) => void;
 }
 
 const MOST_CHANGED_BYTES = 4 << 20;
 /**
- * The first save by time comes as soon as anything was learned, the next one after so long, then after twice as long each time: a
- * process that never lives long goes on all the same.
+ * The first save by time comes this soon after something was learned, the next ones at intervals that double: so a process that
+ * never lives long still makes progress.
  */
 const EARLY_MS = 500;
-/** A save is due when so many copies have been made for it, whatever the clock says. */
+/** A save is due after so many copies for it, whatever the clock says. */
 const MOST_COPIES = 8;
 
 /**
- * A run's checkpoints: while it learns, increments, copied between two batches and written by a thread of their own; at its
- * end a full one, whose bytes do not depend on the increments before it.
+ * A run's checkpoints: during learning, increments, copied between two batches and written by a thread of their own; at the end
+ * a full one, whose bytes do not depend on the increments before it.
  */
 export class Checkpointer {
   private readonly options: CheckpointerOptions;
   private readonly limit: number;
   private readonly periodic: boolean;
-  /** Of every store, where rows are tracked. */
+  /** For every store, if rows are tracked. */
   private changes: readonly ChangeReader[] | null = null;
   private parent: ParentRef | null;
   private background: WriterThread | null = null;
   private pending: CheckpointContent["meta"] | null = null;
   private taken: { examples: number; ms: number };
-  /** To the next save by time, while they come early. */
+  /** Milliseconds until the next early save. */
   private earlyMs = 0;
-  /** Examples when rows were last copied, and those at which the changed ones are counted next. */
+  /** Examples when rows were last copied, and when the changed ones will next be counted. */
   private copied: number;
   private nextCount: number;
   /** Bytes of rows copied since the last save. */
@@ -85,9 +85,9 @@ export class Checkpointer {
   }
 
   /**
-   * Whether to `save` now: the time or the examples have come, or many rows have changed; and no save is under way. Rows that
-   * have changed are copied here for the next save, as soon as they are many, so that its own copy stays short.
-   * @throws HashbrookError what went wrong with a save before: checkpoint_write, checkpoint_locked, checkpoint_damaged
+   * Whether to `save` now: enough time or examples have passed, or many rows have changed, and no save is in progress. If many
+   * rows have changed, they are copied here for the next save, so that its own copy stays short.
+   * @throws HashbrookError the failure of an earlier save: checkpoint_write, checkpoint_locked, checkpoint_damaged
    */
   due(examples: number): boolean {
     if (this.background) this.commit(this.background.poll());
@@ -110,7 +110,7 @@ export class Checkpointer {
     return byExamples || (seconds > 0 && (early || waited >= seconds * 1000));
   }
 
-  /** Copies what has changed and hands it to the writer. `content` is all of the model's and the run's state, as views. */
+  /** Copies what has changed and hands it to the writer. `content` is the complete state of model and run, as views. */
   save(examples: number, content: CheckpointContent): void | Promise<void> {
     const { changes } = this;
     const { elsewhere } = this.options;
@@ -125,9 +125,9 @@ export class Checkpointer {
     this.ahead = 0;
   }
 
-  /** The next save's time goes from here. */
+  /** Starts the interval to the next save. */
   private took(examples: number): void {
-    // Where a run begins is saved before anything is learned.
+    // A run's start position is saved before anything is learned.
     if (examples > this.taken.examples) this.earlyMs = Math.max(EARLY_MS, 2 * this.earlyMs);
     this.taken = { examples, ms: this.options.clock.now() };
     this.countFrom(examples);
@@ -159,7 +159,7 @@ export class Checkpointer {
     this.nextCount = examples;
   }
 
-  /** Saves, and waits until it is durable; not where there is only the last checkpoint. @throws as `due` */
+  /** Saves, and waits until it is durable; does nothing if only the final checkpoint is written. @throws as `due` */
   async first(examples: number, content: CheckpointContent): Promise<void> {
     if (!this.periodic) return;
     await this.save(examples, content);
@@ -183,8 +183,8 @@ export class Checkpointer {
   }
 
   /**
-   * Waits for the save under way, ends the writer and saves a full checkpoint.
-   * @throws as `due`; lanes_displaced where blocks that are not here cannot be had any more
+   * Waits for a save in progress, ends the writer and saves a full checkpoint.
+   * @throws as `due`; lanes_displaced if blocks held by other processes are no longer available
    */
   async finish(examples: number, content: CheckpointContent): Promise<Saved> {
     if (this.background) this.commit(await this.background.settled());
@@ -199,7 +199,7 @@ export class Checkpointer {
     return saved;
   }
 
-  /** Ends the writer, after the write at hand; also after an error. */
+  /** Ends the writer after the current write; also after an error. */
   async close(): Promise<void> {
     const { background } = this;
     this.background = null;
@@ -216,7 +216,7 @@ export class Checkpointer {
     return this.options.stores.reduce((sum, { rows, layout }) => sum + rows * layout.stride, 0);
   }
 
-  /** Counts the changed rows now and then: the nearer the limit, the sooner again. */
+  /** Whether many rows have changed. They are counted now and then, more often the nearer the limit is. */
   private crowded(examples: number, changes: readonly ChangeReader[]): boolean {
     if (examples < this.nextCount) return false;
     const bytes = this.options.stores.reduce((sum, { layout }, i) => sum + changes[i].count * layout.stride, 0);

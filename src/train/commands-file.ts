@@ -1,12 +1,12 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The command lines that wrote into a run's directory: a JSON object a line. */
+/** The command lines that wrote into a run's directory: one JSON object per line. */
 export const COMMANDS = "commands.jsonl";
 
 /**
- * Notes a command line in a run's directory, unless the one before it was the same. It is for people: where it cannot be written nothing
- * fails.
+ * Records a command line in a run's directory, unless it equals the previous one. For information only: a failure to write is
+ * ignored.
  * @param command what follows the program's name
  */
 export function noteCommand(directory: string, command: readonly string[]): void {

@@ -7,31 +7,31 @@ import type { StreamStart } from "./workers/thread-messages.js";
 
 export type EndedBy = Report["ended_by"];
 
-/** Whether a run has learned all that it was given to learn. */
+/** Whether a run has learned everything it was given. */
 export function isOver(endedBy: EndedBy): boolean {
   return endedBy === "end" || endedBy === "early_stop";
 }
 
-/** What is known of the source when a batch has been decoded. */
+/** What is known about the source when a batch has been decoded. */
 export interface SourceState {
   readonly fingerprints: readonly string[];
   readonly totalBytes: number | null;
-  /** The files of the list that were learned to their end. */
+  /** The files of the list that were learned to the end. */
   readonly ends: readonly FileEnd[];
 }
 
 /**
- * The decoding thread, as a consumer sees it that opens: it is told as soon as something is known, so that it gets ready while the
- * model loads. What it has been told stays true, or the consumer does not open.
+ * The decoding thread's side of opening a consumer. It is informed as early as possible, so that it can prepare while the model
+ * loads. What it was told stays true, or opening fails.
  */
 export interface Upstream {
   join(): void;
   start(start: StreamStart): void;
-  /** Told in every batch where it is a good moment to decode the next one. Who never tells it is taken to have none better than a batch's end. */
+  /** Called in every batch at a good moment to decode the next one. If it is never called, that moment is a batch's end. */
   spare(): void;
 }
 
-/** The start of a stream that is read from its beginning. */
+/** The start of a stream read from its beginning. */
 export function fromTheStart(limit: number | null, capacity: number): StreamStart {
   const none = {
     position: null,
@@ -47,26 +47,26 @@ export function fromTheStart(limit: number | null, capacity: number): StreamStar
   return { ...none, limit: limit ?? Number.POSITIVE_INFINITY, capacity };
 }
 
-/** What stands at the end of the pipeline: the trainer, the evaluator or the predictor. */
+/** The end of the pipeline: the trainer, the evaluator or the predictor. */
 export interface Consumer {
-  /** The place of the last checkpoint of this run, null before there is one. */
+  /** The position of this run's last checkpoint, null before there is one. */
   readonly committed: StreamPosition | null;
-  /** Why nothing more is wanted; null: go on. */
+  /** Why it wants no more batches; null: it does. */
   readonly ended: EndedBy | null;
-  /** A topic is open, and is read from `position` on. Comes before the first batch. */
+  /** A topic was opened, to be read from `position` on. Called before the first batch. */
   opened?(position: StreamPosition, fingerprints: readonly string[]): Promise<void>;
-  /** Files are open. Comes before the first batch. */
+  /** Files were opened. Called before the first batch. */
   began?(plan: Omit<Plan, "inputs">): void;
   consume(decoded: DecodedBatch, source: SourceState): Promise<void>;
   /** Scores a batch of validation events. */
   validate?(decoded: DecodedBatch): Promise<void>;
-  /** All validation events were scored: those of `data`, after `epoch` passes (null: at the limit). */
+  /** All validation events of `data` were scored, after `epoch` passes (null: at the limit). */
   validationEnded?(epoch: number | null, data: string): void;
-  /** Called now and then while nothing comes: what depends on the clock. */
+  /** Called now and then while nothing arrives, for what depends on the clock. */
   idle?(): Promise<void>;
   progress(): Omit<Progress, "source">;
-  /** Commits what is not committed yet and reports. */
+  /** Commits what is not committed yet and returns the report. */
   finish(endedBy: EndedBy): Promise<Report>;
-  /** Lets go of files and locks, also after an error. */
+  /** Releases files and locks, also after an error. */
   close(): Promise<void>;
 }

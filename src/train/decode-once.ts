@@ -8,29 +8,30 @@ import type { Input } from "../sources/reader.js";
 import { inputsFor } from "../sources/source.js";
 import type { Job } from "./job.js";
 
-/** Passes from which on it takes less to decode the data first, once, and to learn all passes from that. */
+/** From this many passes on it is faster to decode the data once into a cache, and to learn every pass from that. */
 const LEAST_EPOCHS = 3;
-/** Where a run keeps what it decoded, within its directory; the process's number follows. */
+/** Prefix of a run's cache within its directory, followed by the process id. */
 const PREFIX = "decoded-";
-/** Bytes of content that a compressed byte may stand for. */
+/** Assumed ratio of content to compressed bytes. */
 const COMPRESSED = 8;
 
 export interface DecodeOnceOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told what is done, or why it is not. */
+  /** Called with a note on what is done, or why it is not. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-/** A job that reads what was decoded, and how to be rid of that. */
+/** A job that reads the cache, and a function that removes the cache. */
 export interface DecodedOnce {
   readonly job: Job;
   remove(): void;
 }
 
 /**
- * Decodes the data of a run of several epochs into a cache within its directory, which all of them are learned from: checkpoints and reports are the same.
- * Not for fewer than three epochs, a part of the data, a run that goes on, or what cannot be read twice; nor where the disk is short.
- * @returns null where the data are read as they are
+ * For a run of several epochs, decodes the data into a cache within its directory and learns from that; checkpoints and reports
+ * are the same. Not for fewer than three epochs, a part of the data, a resumed run, inputs that cannot be read twice, or too
+ * little disk space.
+ * @returns null if the data are to be read directly
  */
 export async function decodeOnce(job: Job, { signal, onNote }: DecodeOnceOptions): Promise<DecodedOnce | null> {
   if (!isWorthIt(job)) return null;
@@ -52,14 +53,14 @@ export async function decodeOnce(job: Job, { signal, onNote }: DecodeOnceOptions
 /** What is decoded, and how. */
 type Decoded = Pick<Job, "spec" | "data" | "epochs" | "kept">;
 
-/** Who is told what, besides. */
+/** Callbacks. */
 export interface DecodedIntoOptions extends DecodeOnceOptions, Pick<OpenOrMakeOptions, "onProgress"> {
   readonly onStart?: () => void;
 }
 
 /**
- * Decodes data into a cache, or finds them there.
- * @returns what `data` is to be in their place; null where it was stopped, or the disk is short, which `onNote` is told
+ * Decodes data into a cache, or finds an existing one.
+ * @returns the value to use for `data`; null if stopped, or if there is too little disk space, which `onNote` reports
  */
 export async function decodedInto(
   directory: string,
@@ -99,7 +100,7 @@ function namesIn(directory: string): string[] {
   }
 }
 
-/** What runs left that were killed. */
+/** Removes caches of killed runs. */
 function removeStale(out: string): void {
   for (const name of namesIn(out)) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : Number.NaN;
@@ -116,7 +117,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Why the disk may not hold the cache beside everything else; null where it does. */
+/** Why the disk may lack space for the cache; null if it does not. */
 function shortOf(out: string, inputs: readonly Input[]): string | null {
   const sizes = inputs.map(({ content, bytes, extent }) => content ?? COMPRESSED * (bytes ?? extent ?? 0));
   const needed = sizes.reduce((sum, size) => sum + size, 0);

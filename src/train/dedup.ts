@@ -2,19 +2,22 @@ import { type Batch, copyRows, keepRows } from "../core/batch.js";
 import { type Block, bytesOf, type SavedBlocks, savedBytes } from "../core/blocks.js";
 import { hashSecret } from "../core/chance.js";
 
-/** Of the block that a checkpoint keeps it in. */
+/** The name of its block in a checkpoint. */
 export const DEDUP = "dedup/ids";
 
 /**
- * The ids of the last `window` events that were learned: an event whose id is among them is a duplicate (a producer's retry,
- * an upstream replay). Ids are 64-bit hashes, so two different ids collide with a chance of window / 2^64 an event.
- * Memory: 24 to 40 bytes an id.
+ * The ids of the last `window` learned events: an event whose id is among them is a duplicate (a producer's retry, an upstream
+ * replay). Ids are 64-bit hashes, so two different ids collide with a probability of window / 2^64 per event. Memory: 24 to 40
+ * bytes per id.
  */
 export class DedupWindow {
   private readonly ring: Uint32Array;
-  /** Where ids belong follows from it, too: nobody can make ids that meet. */
+  /** Part of the hash for positions in the index, so that nobody can craft colliding ids. */
   private readonly secret = { low: Number(hashSecret() & 0xffffffffn) | 0, high: Number(hashSecret() >> 32n) | 0 };
-  /** Open addressing, a pair a slot: place in the ring + 1 (0 = free), and the id's lower half, so that a search stays here. */
+  /**
+   * Open addressing, with two words per slot: position in the ring + 1 (0 = free), and the id's lower half, so that a search
+   * does not leave the index.
+   */
   private readonly index: Uint32Array;
   private readonly mask: number;
   private readonly window: number;
@@ -31,8 +34,8 @@ export class DedupWindow {
   }
 
   /**
-   * The events of a batch that have not come among the last ones; they count as come from here on.
-   * @param shared others read the batch's memory: what is left is packed in a copy
+   * The events of a batch that are not duplicates; they are added to the window.
+   * @param shared the batch's memory has other readers: the remaining rows are copied
    */
   rest(batch: Batch, shared = false): Batch {
     const keep = this.admit(batch.ids);
@@ -42,8 +45,9 @@ export class DedupWindow {
   }
 
   /**
-   * What of a batch is learned: as `rest`. Where it has corrections, these come again, and what had come before was left out where it was read.
-   * @param corrections rows at its end
+   * The rows of a batch to learn, as `rest`. Corrections at its end repeat ids; their duplicates were removed when they were
+   * read.
+   * @param corrections number of rows at its end
    */
   learned(batch: Batch, corrections: number | undefined, shared: boolean): Batch {
     if (corrections === undefined) return this.rest(batch, shared);
@@ -52,8 +56,8 @@ export class DedupWindow {
   }
 
   /**
-   * Remembers ids, in order.
-   * @returns for each 1, or 0 when it was among the last `window` ones
+   * Adds ids to the window, in order.
+   * @returns 1 for each, or 0 if it was among the last `window` ones
    */
   admit(ids: BigUint64Array): Uint8Array {
     const halves = new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2);
@@ -92,7 +96,7 @@ export class DedupWindow {
     if (blocks.has(DEDUP)) this.admit(new BigUint64Array(savedBytes(blocks, DEDUP, { each: 8 }).slice().buffer));
   }
 
-  /** Slots that are read to find an id, or to see that it is not there. */
+  /** Number of slots read to find an id, or to see that it is absent. */
   steps(id: bigint): number {
     const [low, high] = new Uint32Array(BigUint64Array.of(id).buffer);
     return ((this.slotOf(low, high) - this.home(low, high)) & this.mask) + 1;
@@ -105,7 +109,7 @@ export class DedupWindow {
     this.count--;
   }
 
-  /** The slot of an id, or the free one where it belongs. */
+  /** The slot of an id, or the free one where it would go. */
   private slotOf(low: number, high: number): number {
     const { index, ring, mask } = this;
     let slot = this.home(low, high);
@@ -123,7 +127,7 @@ export class DedupWindow {
     return (mixed ^ (mixed >>> 15)) & this.mask;
   }
 
-  /** Frees a slot and moves up those behind it, so that no search ends too early. */
+  /** Frees a slot and moves later ones up, so that no search ends too early. */
   private free(slot: number): void {
     const { index, mask } = this;
     let hole = slot;

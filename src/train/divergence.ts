@@ -7,18 +7,21 @@ import { learnsByEvent } from "../towers/index.js";
 
 /** Examples in this process before anything is judged. */
 const LEAST = 1_000;
-/** The share is of the newest one to two times as many. */
+/** The share is computed over the newest examples: this many to twice as many. */
 const PART = 10_000;
 
 interface Rate {
-  /** As a spec names it: "tower.optimizer.adam.learning_rate". */
+  /** As in a spec: "tower.optimizer.adam.learning_rate". */
   readonly path: string;
   readonly value: number;
-  /** How many times the default it is. */
+  /** Ratio to the default. */
   readonly times: number;
 }
 
-/** Ends a run that learns nothing any more: too many of its newest examples changed nothing since their gradients were not finite. */
+/**
+ * Ends a run that has stopped learning: too many of its newest examples changed nothing, because their gradients were not
+ * finite.
+ */
 export class Divergence {
   private readonly most: number;
   private readonly spec: CompiledSpec;
@@ -34,8 +37,8 @@ export class Divergence {
   }
 
   /**
-   * A batch has been learned.
-   * @param examples learned by then, and in the newest checkpoint
+   * Call after learning a batch.
+   * @param examples learned so far, and in the newest checkpoint
    * @throws diverged
    */
   check(batch: Batch, skipped: number, model: Model, examples: { readonly now: number; readonly saved: number }): void {
@@ -74,7 +77,7 @@ function hintOf([first, ...others]: readonly Rate[], saved: number): string {
   return `lower ${first.path}, which is ${first.value}${also}, and train anew; or look for numbers that are out of scale (standardize, log1p)${kept}`;
 }
 
-/** The spec's learning rates, the one furthest above its default first. */
+/** The spec's learning rates, the largest multiple of its default first. */
 function ratesOf({ tower, tables }: CompiledSpec): Rate[] {
   const rates = tables.map(({ name, role, optimizer }) =>
     rateOf(role === "wide" ? "wide" : `tables.${name}`, optimizer),

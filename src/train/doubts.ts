@@ -9,24 +9,24 @@ import { rejectText } from "./rejects.js";
 import type { Warning } from "./report.js";
 import { latestTime, saidUnit, unitOf, YEAR_2000 } from "./time-unit.js";
 
-/** Events, rejected ones too, after which doubts are told for the first time. */
+/** Events, including rejected ones, after which warnings are first given. */
 const FIRST_ROWS = 1000;
-/** Of fewer events nothing follows. */
+/** Fewer events prove nothing. */
 const LEAST_ROWS = 10;
 
 const LABEL_HINT = "is label.positive right, and are the events in the order they happened?";
 const JOIN_HINT =
   "do clicks name impressions by what `label` says, are both their times of one unit, and are these the clicks?";
 
-/** What of a batch and of what came with it is looked at. */
+/** The parts of a batch and its metadata that are examined. */
 interface Piece {
   readonly rejects: readonly RejectedRow[];
   readonly findings: Findings;
 }
 
 /**
- * Notices when events are read but make no sense: one class only, fields that are always missing or the same, impossible times, mostly
- * rejects. Of the first events it looks at every one; later only at what costs nothing.
+ * Notices events that can be read but make no sense: one class only, fields that are always missing or constant, impossible
+ * times, mostly rejects. The first events are all examined; later only what costs nothing.
  */
 export class Doubts {
   private readonly spec: CompiledSpec;
@@ -56,12 +56,12 @@ export class Doubts {
     if (this.spec.label.time) this.addTimes(early ? batch.times : batch.times.subarray(0, 1));
   }
 
-  /** Whether enough was seen to say something before the end. */
+  /** Whether enough was seen to give warnings before the end. */
   get ripe(): boolean {
     return this.rows + this.rejected >= FIRST_ROWS;
   }
 
-  /** Milliseconds since 1970; not finite when there were none. */
+  /** Milliseconds since 1970; not finite if there were none. */
   get times(): { readonly earliest: number; readonly latest: number } {
     return { earliest: this.earliest, latest: this.latest };
   }
@@ -71,12 +71,12 @@ export class Doubts {
     return this.firsts;
   }
 
-  /** True when there were events, and not one of them could be read. */
+  /** True if there were events, and none of them could be read. */
   get hopeless(): boolean {
     return this.rows === 0 && this.rejected > 0;
   }
 
-  /** What is doubtful in the events so far, in the order: rejects, label, time, fields. */
+  /** Warnings about the events so far, in the order: rejects, label, time, fields. */
   warnings(): Warning[] {
     if (this.rows + this.rejected < LEAST_ROWS) return [];
     const found = [...this.rejectWarnings()];
@@ -95,7 +95,7 @@ export class Doubts {
 
   private addTimes(times: Float64Array): void {
     for (const time of times) {
-      // 0: none was asked for, or given.
+      // 0: no time was requested, or given.
       if (time === 0) continue;
       this.earliest = Math.min(this.earliest, time);
       this.latest = Math.max(this.latest, time);

@@ -12,7 +12,7 @@ import type { DecodedBatch } from "./stream.js";
 /** Rows scored at a time. */
 const CAPACITY = 512;
 
-/** Scores a stream with frozen weights and counts how well. */
+/** Scores a stream with frozen weights and computes metrics. */
 export class Evaluator implements Consumer {
   readonly committed = null;
   readonly ended = null;
@@ -20,7 +20,7 @@ export class Evaluator implements Consumer {
   private readonly runMetrics: RunMetrics;
   private readonly byValue: QualityByValue | null;
   private readonly grouped: EvaluatedGroups | null;
-  /** Texts that are kept of a row. */
+  /** Texts kept per row. */
   private readonly columns: number;
 
   private constructor(job: Job, clock: Clock, loaded: LoadedModel) {

@@ -2,7 +2,7 @@ import type { KeptValue } from "../decode/kept-rows.js";
 import { fieldOf } from "../fields/index.js";
 import { type CompiledField, type Format, hasFeatures } from "../spec/compiled.js";
 
-/** What the first events have of one field. */
+/** Statistics of one field in the first events. */
 export interface FieldCheck {
   /** As the spec names it. */
   readonly name: string;
@@ -10,13 +10,13 @@ export interface FieldCheck {
   readonly from: string;
   /** As the spec says: categorical, numeric, … */
   readonly type: string;
-  /** Share of the events that have it, 0 to 1. */
+  /** Share of the events that have a value, 0 to 1. */
   readonly present: number;
-  /** Different values (items of a bag). */
+  /** Distinct values (items of a bag). */
   readonly distinct: number;
-  /** The first different values, as written. */
+  /** The first distinct values, as written. */
   readonly examples: readonly string[];
-  /** Of numbers (of all in a vector); null for what is no number. */
+  /** Smallest number (for a vector, of all components); null if values are not numbers. */
   readonly min: number | null;
   /** The largest, likewise. */
   readonly max: number | null;
@@ -28,7 +28,7 @@ export type SourceField = Extract<CompiledField, { from: string }>;
 
 const EXAMPLES = 3;
 
-/** Gathers what events have of one field. */
+/** Collects statistics of one field. */
 export class FieldStats {
   private readonly field: SourceField;
   private readonly format: Format;

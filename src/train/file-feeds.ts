@@ -8,22 +8,22 @@ import { inputsFor, sourceOf } from "../sources/source.js";
 import type { Job } from "./job.js";
 import { type FileFeed, TextFeed } from "./stream.js";
 
-/** Batches on their way to the consumer; a further one waits until a room is free. */
+/** Batches on their way to the consumer; another one waits until a room is free. */
 const IN_FLIGHT = 4;
 
-/** What reads caches; loaded where there are any. */
+/** The module that reads caches; loaded only if there are any. */
 type Caches = typeof import("./cached-feeds.js");
 
-/** What of a job says which files are read, and what for. */
+/** The part of a job that determines which files are read, and for what. */
 export type Reading = Pick<Job, "kind" | "spec" | "data" | "validate" | "epochs" | "clicks" | "kept">;
 
-/** Decodes lists of files, or reads what was decoded of them before, into rooms that the consumer shares. */
+/** Decodes lists of files, or reads them from caches, into rooms that the consumer shares. */
 export class FileFeeds {
   readonly layout: BatchLayout;
   readonly rooms: readonly Room[];
   /** The data. */
   readonly inputs: readonly Input[];
-  /** Events that are scored alone: files of their own; empty: none. */
+  /** Held-out events in files of their own; may be empty. */
   readonly validation: readonly Input[];
   private readonly job: Reading;
   private readonly room: () => Room;
@@ -39,7 +39,7 @@ export class FileFeeds {
     this.room = () => room(this.rooms);
     const { epochs, data, validate } = job;
     this.inputs = caches?.cachedInputs(data, job) ?? inputsFor(data, { epochs });
-    // Every epoch reads them anew, so they must bear to be read twice.
+    // Every epoch reads them again, so they must be repeatable.
     const twice = { epochs: 2 };
     this.validation =
       validate.length === 0
@@ -47,13 +47,16 @@ export class FileFeeds {
         : (caches?.cachedInputs(validate, { kind: "eval", clicks: null }) ?? inputsFor(validate, twice));
   }
 
-  /** @param room which of the rooms is free @throws usage; source_missing, …; as `cachedInputs` */
+  /**
+   * @param room returns a free one of the rooms
+   * @throws usage; source_missing, …; as `cachedInputs`
+   */
   static async open(job: Reading, capacity: number, room: (rooms: readonly Room[]) => Room): Promise<FileFeeds> {
     const cached = [...job.data, ...job.validate].some(isCacheName);
     return new FileFeeds(job, capacity, cached ? await import("./cached-feeds.js") : null, room);
   }
 
-  /** What is learned, or scored by eval and predict. */
+  /** The feed of what is learned, or scored by eval and predict. */
   learned(inputs: readonly Input[]): FileFeed {
     const { job, layout } = this;
     const requireLabel = job.kind !== "predict";
@@ -67,14 +70,14 @@ export class FileFeeds {
     return new TextFeed(sourceOf(inputs, { epochs }), this.decoders.learn);
   }
 
-  /** Impressions that were learned, without their labels. Each has a decoder of its own. */
+  /** A feed of impressions that were learned, without their labels. Each has its own decoder. */
   again(inputs: readonly Input[]): FileFeed {
     const { capacity } = this.layout;
     const options = { capacity, unlabelled: true, distinct: false, watch: false };
     return new TextFeed(sourceOf(inputs), new Decoder(this.job.spec, options));
   }
 
-  /** What is scored beside a run that learns. */
+  /** The feed of held-out events. */
   validated(inputs: readonly Input[]): FileFeed {
     const cached = this.cachedFeed(inputs, { distinct: false });
     if (cached) return cached;
@@ -101,7 +104,7 @@ export async function dataOf(job: Pick<Job, "kind" | "data" | "epochs" | "clicks
   return (await import("./cached-feeds.js")).cachedInputs(data, job)!;
 }
 
-/** Rooms of their own. */
+/** Rooms in separate buffers. */
 export function roomsOf({ bytes }: BatchLayout): Room[] {
   return Array.from({ length: IN_FLIGHT }, () => ({ buffer: new SharedArrayBuffer(bytes), base: 0 }));
 }

@@ -6,59 +6,59 @@ import type { CompiledSpec, LanesSpec } from "../spec/compiled.js";
 import { defaults } from "../spec/defaults.js";
 import { learnsByEvent } from "../towers/index.js";
 
-/** How far a run has come since its beginning: part of its checkpoints, plain JSON. */
+/** A run's progress through warm-up, stored in its checkpoints as plain JSON. */
 export interface FirstStepsState {
   readonly examples: number;
   /** Over the first events: the sums of their weights and of weight times label. */
   readonly weight: number;
   readonly positive: number;
-  /** Of lanes: rounds grow, as steps do; absent where the run began when all were whole. */
+  /** With lanes: rounds grow as steps do; absent if the run began when all rounds were whole. */
   readonly grows?: true;
 }
 
-/** Rows of the very first step: what its labels tell, all others start from. */
+/** Rows of the very first step: all later ones start from the rate of its labels. */
 const FIRST = 16;
-/** Rows of a step while steps grow, at least. */
+/** Smallest number of rows of a step while steps grow. */
 const LEAST = 32;
-/** Events whose rate the output's bias follows. */
+/** Number of events whose click rate the output bias follows. */
 const FOLLOWED = 256;
-/** Initial logits further from zero come from numbers out of scale, which no bias puts right. */
+/** Initial logits further from zero come from unscaled numbers, which no bias can correct. */
 const MOST_MEAN = 2;
 
 /**
- * How a tower's run begins. Its output's bias starts where it predicts the base rate: the spec's `label.prior`, or that of
- * the first events, each scored before its label is counted. And its steps are small at first and grow with the events
- * learned, since the length of a step hardly depends on its rows. lr and fm learn event by event and find the rate within
- * some hundred events (a rate of the first sixteen did worse): they take a given `label.prior` alone.
+ * The warm-up of a tower. Its output bias starts where it predicts the base rate: the spec's `label.prior`, or that of the
+ * first events, each scored before its label is counted. Its steps are small at first and grow with the number of events
+ * learned, since the length of a step hardly depends on its rows. lr and fm learn event by event and find the rate within some
+ * hundred events (starting from the rate of the first sixteen did worse): they only use a given `label.prior`.
  *
- * Steps are parts of the stream's batches and follow from the events before them. So neither batches nor checkpoints lie
- * elsewhere, and nothing depends on chunks, threads or resuming. Lanes share a step out evenly; of a topic, whose lanes read for
- * themselves, a round is the step (`laneRows`).
+ * Steps are parts of the stream's batches and depend only on earlier events. So neither batches nor checkpoints move, and
+ * nothing depends on chunks, threads or resuming. Lanes divide a step evenly; for a topic, whose lanes read independently, a
+ * round is the step (`laneRows`).
  */
 export class FirstSteps {
   private reached: FirstStepsState | null;
   private readonly batch: number;
   private readonly prior: number | undefined;
-  /** The bias is not moved to the first events' rate. */
+  /** The bias does not follow the first events' rate. */
   private readonly followsNone: boolean;
   private readonly lanes: LanesSpec | undefined;
-  /** Events after which steps have whole batches. */
+  /** Events after which steps are whole batches. */
   private readonly warmup: number;
   private buffer: ArrayBuffer | null = null;
 
-  /** @param state null: of a run that began without first steps, and goes on as it was */
+  /** @param state null: for a run that began without warm-up, which continues without it */
   constructor(spec: CompiledSpec, state: FirstStepsState | null = beginning(spec)) {
     this.reached = state;
     this.batch = spec.batch;
     this.prior = spec.label.prior;
     const byEvent = learnsByEvent(spec.tower.kind);
-    // The first events' labels tell nothing of the rate where clicks come later.
+    // If clicks come later, the first events' labels do not give the rate.
     this.followsNone = byEvent || spec.join?.correct !== undefined;
     this.warmup = byEvent ? 0 : (spec.warmup ?? spec.batch * defaults.train.warmup_batches);
     this.lanes = spec.lanes;
   }
 
-  /** Of a run whose model has `learned` before, and what its checkpoint says. */
+  /** For a run whose model has `learned` before, with its checkpoint's state. */
   static of(spec: CompiledSpec, learned: boolean, saved: FirstStepsState | undefined): FirstSteps {
     return new FirstSteps(spec, learned ? (saved ?? null) : undefined);
   }
@@ -67,14 +67,17 @@ export class FirstSteps {
     return this.reached;
   }
 
-  /** What a checkpoint's manifest keeps. */
+  /** The state for a checkpoint's manifest. */
   get meta(): { first_steps?: FirstStepsState } {
     return this.reached ? { first_steps: this.reached } : {};
   }
 
-  /** `model.learn`, a part of the batch after the other. The rate of positives is that of all rows, which logits are corrected to. */
+  /**
+   * Calls `model.learn` for one part of the batch after another. The rate of positives is that of all rows, which logits are
+   * corrected to.
+   */
   async learn(model: Model, batch: Batch, taken?: Uint8Array): Promise<Learned> {
-    // What lanes have brought is a round already.
+    // The lanes' contributions are a complete round already.
     if (this.rows() >= batch.rows || model.lanes?.isGiven) return this.learnPart(model, batch, taken);
     const logits = new Float32Array(batch.rows);
     let skipped = 0;
@@ -91,8 +94,8 @@ export class FirstSteps {
   }
 
   /**
-   * Of lanes: the bias follows behind a round, of which every process knows the labels then. A run
-   * that is stopped goes on, and its last round waits; else that is flushed.
+   * With lanes, after a round: the bias follows its labels, which every process then knows. A run that is stopped keeps its
+   * last round pending; one that ends flushes it.
    */
   folded(model: Model, round: Folded | null): void {
     const before = this.reached;
@@ -114,12 +117,12 @@ export class FirstSteps {
     else if (this.prior === undefined) shift(model, level - rateLogit(before));
   }
 
-  /** Events of each lane in the next round. */
+  /** Events per lane in the next round. */
   get laneRows(): number {
     return this.each(this.rows());
   }
 
-  /** The same of the round after that; null where it depends on what the next one brings. */
+  /** The same for the round after that; null if it depends on the next round's content. */
   get laneRowsAfter(): number | null {
     const [least, most] = [this.rows(), this.rows(this.examples + this.rows())];
     return least === most ? this.each(least) : null;
@@ -165,7 +168,7 @@ export class FirstSteps {
     return learned;
   }
 
-  /** Rows of the next step: of lanes, as many of each. */
+  /** Rows of the next step; with lanes, of all of them together. */
   private rows(examples = this.examples): number {
     const { batch, warmup, lanes } = this;
     if (examples >= warmup || (lanes && !this.reached?.grows)) return batch;
@@ -199,7 +202,7 @@ function counted({ examples, weight, positive }: FirstStepsState, { rows, labels
   };
 }
 
-/** The rate of some events by Laplace's rule, as a logit: one more event of either kind, of their mean weight. */
+/** The rate of some events as a logit, by Laplace's rule: with one more event of either class, of their mean weight. */
 function rateLogit({ examples, weight, positive }: FirstStepsState): number {
   const one = weight / examples;
   return ln((positive + one) / (weight - positive + one));
@@ -209,7 +212,7 @@ function logit(p: number): number {
   return ln(p / (1 - p));
 }
 
-/** Moves the bias to where the mean logit of these events is `level`. @returns their logits before that */
+/** Shifts the bias so that the mean logit of these events becomes `level`. @returns their logits before that */
 async function startFrom(model: Model, part: Batch, level: number): Promise<Float32Array> {
   const logits = (await model.predict(part)).slice();
   const of = biasLevel(model.spec);
@@ -220,7 +223,7 @@ async function startFrom(model: Model, part: Batch, level: number): Promise<Floa
 
 const within = (mean: number): number => Math.max(-MOST_MEAN, Math.min(MOST_MEAN, mean));
 
-/** Weights too small for f32 have no rate, and raw numbers beyond it no mean. */
+/** Skips shifts that are not finite: weights too small for f32 have no rate, and numbers beyond it no mean. */
 function shift(model: Model, by: number): void {
   if (Number.isFinite(by)) model.shiftBias(by);
 }

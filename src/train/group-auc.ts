@@ -9,28 +9,28 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { type KeyColumn, keyColumn, keyHalves } from "../spec/key-column.js";
 import { bySource } from "./prediction-columns.js";
 
-/** AUC within groups of events, and what they are grouped by. */
+/** AUC within groups of events, and the field they are grouped by. */
 export interface GroupReport extends GroupedQuality {
   /** The field, column or path whose values are the groups. */
   readonly field: string;
-  /** train: of the last whole window (`train.window` events), or of what there is. */
+  /** train: for the last complete window (`train.window` events), or the incomplete one. */
   readonly window?: GroupedQuality;
 }
 
-/** What eval groups events by. */
+/** How eval groups events. */
 export interface GroupSpec {
-  /** As it was asked for. */
+  /** As requested. */
   readonly field: string;
-  /** Which of a row's kept texts it is; null: the field's keys are in the batch. */
+  /** Index of its text among a row's kept ones; null: the field's keys are in the batch. */
   readonly text: number | null;
 }
 
 /** Events of an evaluation that are kept: 20 bytes each, 80 MiB. */
 const MOST_EVALUATED = 2 ** 22;
-/** Events of a run that are kept, of all and of a window: 1.25 MiB each, also in checkpoints. */
+/** Events of a run that are kept, for the whole stream and for a window: 1.25 MiB each, also in checkpoints. */
 const MOST_KEPT = 2 ** 16;
 const POSITION = "metrics/grouped/position";
-/** The f64 of a quality in a checkpoint. */
+/** The f64 values of a quality in a checkpoint. */
 const FIGURES = [
   "auc",
   "auc_by_clicks",
@@ -42,7 +42,10 @@ const FIGURES = [
   "share",
 ] as const;
 
-/** @throws HashbrookError usage where events have no such value @param kept sources whose texts are kept before it */
+/**
+ * @throws HashbrookError usage if events have no such value
+ * @param kept sources whose texts are kept before it
+ */
 export function groupSpec(
   spec: CompiledSpec,
   field: string,
@@ -52,7 +55,7 @@ export function groupSpec(
   return { group: { field, text: kept.length }, kept: bySource(spec, field, "--group-auc") };
 }
 
-/** AUC by group of events that are scored and not learned: exact up to about four million events, then of a share of the groups. */
+/** AUC by group for events that are only scored: exact up to about four million events, then for a share of the groups. */
 export class EvaluatedGroups {
   private readonly group: GroupSpec;
   private readonly column: KeyColumn | null;
@@ -64,7 +67,7 @@ export class EvaluatedGroups {
     this.all = new GroupedAuc(MOST_EVALUATED, this.column?.missing ?? xxh64(""));
   }
 
-  /** @param columns texts kept of a row */
+  /** @param columns texts kept per row */
   add(scores: Float32Array, batch: Batch, kept: Uint8Array | undefined, columns: number): void {
     const { labels, weights, rows } = batch;
     const keys = this.column ? keyHalves(this.column, batch) : this.textKeys(kept!, columns, rows);
@@ -85,8 +88,8 @@ export class EvaluatedGroups {
 }
 
 /**
- * AUC by group of events scored before they were first learned: of a sample of the groups that is drawn by hash and shrinks as the stream
- * grows, and of windows.
+ * AUC by group for events scored before they were first learned: over a hash-based sample of the groups that shrinks as the
+ * stream grows, and over windows.
  */
 export class LearnedGroups {
   private readonly field: string;
@@ -94,7 +97,7 @@ export class LearnedGroups {
   private readonly windowRows: number;
   private readonly all: GroupedAuc;
   private readonly window: GroupedAuc;
-  /** Of the last whole window. */
+  /** For the last complete window. */
   latest: GroupedQuality | null = null;
   private rows = 0;
 
@@ -106,7 +109,7 @@ export class LearnedGroups {
     this.window = new GroupedAuc(MOST_KEPT, this.column.missing);
   }
 
-  /** null where the spec asks for none, or nothing is learned. */
+  /** null if the spec has no group metric, or nothing is learned. */
   static of(spec: CompiledSpec, kind: string): LearnedGroups | null {
     return kind === "train" && spec.metrics ? new LearnedGroups(spec, spec.metrics.group) : null;
   }
@@ -141,7 +144,7 @@ export class LearnedGroups {
     ];
   }
 
-  /** A checkpoint of before the spec asked for it has none. @throws HashbrookError checkpoint_damaged */
+  /** Checkpoints from before the spec had a group metric have no state. @throws HashbrookError checkpoint_damaged */
   restore(blocks: SavedBlocks): void {
     if (!blocks.has(POSITION)) return;
     const position = savedNumbers(blocks, POSITION, { each: 8 });
@@ -157,7 +160,7 @@ export class LearnedGroups {
   }
 }
 
-/** NaN: it has no value. */
+/** NaN: no value. */
 function numbersOf(quality: GroupedQuality | null): number[] {
   return quality ? FIGURES.map((name) => quality[name] ?? Number.NaN) : [];
 }

@@ -7,13 +7,13 @@ import type { Job } from "./job.js";
 import { heldOutCut, type Plan, placeOf } from "./plan.js";
 import { batchesOf, type DecodedBatch } from "./stream.js";
 
-/** The events that are scored and never learned: files of their own, or the last part of the data. */
+/** The events that are scored and never learned: separate files, or the last part of the data. */
 export class HeldOut {
-  /** What is left to learn from. */
+  /** The inputs that remain to be learned from. */
   readonly learned: readonly Input[];
-  /** Where the last part begins, "FILE OFFSET"; null where none is held out. */
+  /** Where the last part begins, "FILE OFFSET"; null if none is held out. */
   readonly place: string | null;
-  /** What tells these events from others, to compare figures by. */
+  /** Identifies these events, so that figures are compared only over the same ones. */
   readonly data: string;
   /** The file of which only the beginning is learned; null: none. */
   readonly cutFile: number | null;
@@ -31,7 +31,7 @@ export class HeldOut {
     this.data = `${this.inputs.map(({ id, bytes }) => `${id} ${bytes}`).join("\n")}\n${this.place ?? ""}`;
   }
 
-  /** @throws usage; source_changed when a resumed run would hold out other events than before */
+  /** @throws usage; source_changed if a resumed run would hold out other events than before */
   static async open(job: Job, feeds: FileFeeds, { inputs, pass, fresh }: Plan): Promise<HeldOut> {
     const held = new HeldOut(feeds, inputs, await heldOutCut(job, inputs, pass.begins));
     if (!fresh && held.place !== pass.held_out) {

@@ -11,50 +11,56 @@ import type { LineOptions } from "./prediction-lines.js";
 import type { Report } from "./report.js";
 import type { TrainSettings } from "./settings.js";
 
-/** What the pipeline's workers are told to do: plain data that crosses threads. */
+/** The task of the pipeline's workers: plain data that crosses threads. */
 export interface Job extends TrainSettings {
   readonly kind: "train" | "eval" | "predict";
   readonly spec: CompiledSpec;
   /** Paths, globs, "-" or "simulate:ROWS[:SEED]", in order. */
   readonly data: readonly string[];
-  /** Clicks, which give the events their labels; null: events have them. */
+  /** Clicks, from which events get their labels; null: events contain them. */
   readonly clicks: ClicksSpec | null;
   /** Learn from a Kafka topic, and `data` is empty. */
   readonly topic: TopicSpec | null;
   /** Publish a delta log; null: none. */
   readonly publish: PublishSpec | null;
-  /** Rejected events also go to this Kafka topic. */
+  /** Rejected events also go to this Kafka topic; null: they do not. */
   readonly deadLetters: { readonly kafka: KafkaOptions; readonly topic: string } | null;
-  /** Clicks that label nothing are kept in the run's directory, and where a topic is named, there, too; null: they are counted alone. */
+  /** Clicks that label nothing are kept in the run's directory and, if given, in a topic; null: they are only counted. */
   readonly unused: { readonly topic: { readonly kafka: KafkaOptions; readonly topic: string } | null } | null;
   /** train: the run's directory. */
   readonly out: string | null;
   /** predict: where the rows' lines go. */
   readonly output: (OutputFile & LineOptions) | null;
-  /** The sources of values whose texts are kept: of `output.columns` (predict), of a calibration's slices (train), of what eval tells apart. */
+  /**
+   * Sources of values whose texts are kept: for `output.columns` (predict), for a calibration's slices (train), for a breakdown
+   * (eval).
+   */
   readonly kept: readonly string[];
-  /** eval: what events are told apart by, its source being `kept`; null: by nothing. */
+  /** eval: the field to break metrics down by, its source being in `kept`; null: none. */
   readonly by: BySpec | null;
-  /** eval: AUC is also told within groups of events; null: not. train: as the spec's `metrics` say. */
+  /** eval: groups for AUC within groups; null: none. train uses the spec's `metrics`. */
   readonly group: GroupSpec | null;
   /** eval, predict: the checkpoint to score with. train: unused. */
   readonly checkpoint: string | null;
   /** eval, predict: nested vectors are cut to these prefixes. */
   readonly dims: Dims | undefined;
-  /** eval: score the events with prefixes of nested vectors, too. */
+  /** eval: also score the events with prefixes of nested vectors. */
   readonly curves: boolean;
-  /** eval, predict: damaged checkpoints that were passed over on the way to it. */
+  /** eval, predict: damaged checkpoints that were skipped in favour of it. */
   readonly passedOver: Report["passed_over"];
-  /** Files that are scored after every epoch and never learned; empty: none. */
+  /** Held-out files that are scored after every epoch; empty: none. */
   readonly validate: readonly string[];
 }
 
-/** Where clicks come from, and conversions where they are not among these; where clicks have a key, impressions are read there once more. */
+/**
+ * The source of clicks, and of conversions if they are separate; if clicks have a key, also that of the impressions, which are
+ * read a second time.
+ */
 export type ClicksSpec = LabelsGiven & { readonly conversions?: LabelsGiven; readonly shown?: LabelsGiven };
 
 /**
- * Where clicks, or conversions, come from: files, or a topic beside that of the impressions, of which a partition is quiet that has told nothing for
- * `quietMs`.
+ * The source of clicks or conversions: files, or a topic beside that of the impressions. A partition counts as quiet if nothing
+ * has arrived for `quietMs`.
  */
 export type LabelsGiven =
   | { readonly files: readonly string[] }
@@ -62,20 +68,20 @@ export type LabelsGiven =
 
 /** Where and how often changes are published. */
 export interface PublishSpec {
-  /** Addresses, as `--publish` takes them; may be empty where the only follower is in this process. */
+  /** Addresses, as for `--publish`; may be empty if the only follower is in this process. */
   readonly urls: readonly string[];
   /** Milliseconds between entries. */
   readonly everyMs: number;
-  /** Of the rows in entries; with f32 followers score bit for bit as the trainer does. */
+  /** Precision of the rows in entries; with f32 followers score bit for bit as the trainer does. */
   readonly precision: Precision;
   /** Deltas between snapshots. */
   readonly snapshotEvery: number;
 }
 
-/** A place in the stream: everything before it was learned. */
+/** A position in the stream: everything before it was learned. */
 export type StreamPosition = FilePosition | TopicPosition;
 
-/** A place in a list of files. */
+/** A position in a list of files. */
 export interface FilePosition {
   readonly epoch: number;
   readonly file: number;

@@ -6,15 +6,15 @@ import type { Input } from "../sources/reader.js";
 import type { FilePosition } from "./job.js";
 import type { Pass } from "./pass.js";
 
-/** A file, known by its content, and how far it was learned. */
+/** A file, identified by its content, and how far it was learned. */
 export interface LearnedFile {
-  /** XXH64 of its first `bytes` bytes of content, at most 64 KiB. */
+  /** Length of the hashed beginning, at most 64 KiB; with its XXH64. */
   readonly bytes: number;
   readonly hash: string;
   /** Bytes of content, and lines, that were learned. */
   readonly offset: number;
   readonly row: number;
-  /** Its size on disk when it was learned to its end; null where that is not known. */
+  /** Its size on disk when it was learned to its end; null if unknown. */
   readonly stored: number | null;
   /** It was learned as the run's examples `from` + 1 to `to`. */
   readonly from: number;
@@ -23,10 +23,10 @@ export interface LearnedFile {
   readonly name: string;
 }
 
-/** Files of earlier lists that a checkpoint remembers; older ones are forgotten. */
+/** Most files of earlier lists that a checkpoint remembers; older ones are forgotten. */
 const MOST = 4096;
 const NEWLINE = 10;
-/** Where a file ended that was learned before checkpoints knew: all of it counts as learned. */
+/** For files that ended before checkpoints recorded positions: all of it counts as learned. */
 const UNKNOWN = { offset: Number.MAX_SAFE_INTEGER, row: 0 };
 
 export function encodeLearned({ bytes, hash, offset, row, stored, from, to, name }: LearnedFile): string {
@@ -40,7 +40,7 @@ export function decodeLearned(text: string): LearnedFile {
   return { bytes: Number(bytes), hash, ...numbers, stored: size, name: name.join(" ") };
 }
 
-/** The files of a list that has been learned up to `position`: those that can be known again, which pipes cannot. */
+/** The files of a list that has been learned up to `position`, without pipes, which cannot be recognised. */
 export function learnedOf(
   sources: readonly string[],
   pass: Pass,
@@ -61,19 +61,19 @@ export function learnedOf(
   });
 }
 
-/** Earlier and later learned files together; a file that was gone on with is kept once. */
+/** Merges earlier and later learned files; a file that was continued is kept once. */
 export function remember(earlier: readonly LearnedFile[], later: readonly LearnedFile[]): LearnedFile[] {
   return [...without(earlier, later), ...later].slice(-MOST);
 }
 
-/** Those of `files` that `others` do not have. */
+/** Those of `files` that are not among `others`. */
 export function without(files: readonly LearnedFile[], others: readonly LearnedFile[]): LearnedFile[] {
   return files.filter((file) => !others.some(({ bytes, hash }) => bytes === file.bytes && hash === file.hash));
 }
 
 interface Head {
   readonly content: Uint8Array;
-  /** Of its first so many bytes. */
+  /** By length: hashes of its beginning. */
   readonly hashes: Map<number, string>;
 }
 
@@ -88,7 +88,7 @@ export class Heads {
     return content.length > 0 && Buffer.compare(content, (await this.head(b)).content) === 0;
   }
 
-  /** Whether the first `bytes` bytes of an input have a hash; never for a pipe, or for none. */
+  /** Whether the first `bytes` bytes of an input have this hash; never for a pipe, or for 0 bytes. */
   async matches(input: Input, { bytes, hash }: { readonly bytes: number; readonly hash: string }): Promise<boolean> {
     if (!input.repeatable || bytes === 0) return false;
     const { content, hashes } = await this.head(input);
@@ -106,7 +106,7 @@ export class Heads {
     return head;
   }
 
-  /** What is known of an input: of several files it begins as, the one of which most was learned. */
+  /** The record of an input; if several files begin like it, the one of which most was learned. */
   async find(input: Input, files: readonly LearnedFile[]): Promise<LearnedFile | null> {
     let found: LearnedFile | null = null;
     for (const file of files)
@@ -117,8 +117,8 @@ export class Heads {
 
 /**
  * Whether an input holds more than was learned of it.
- * @param lines false: of binary events, which were whole
- * @throws source_changed when what was learned last was not a whole line
+ * @param lines false: for binary events, which were complete
+ * @throws source_changed if the last learned line was incomplete
  */
 export async function hasMore(
   input: Input,
@@ -138,7 +138,7 @@ export async function hasMore(
   );
 }
 
-/** The byte before a place and the one behind it, as far as they are there. */
+/** The bytes before and after a position, if they exist. */
 async function bytesAround(input: Input, offset: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(2);
   try {

@@ -4,8 +4,9 @@ import { xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 
 /**
- * Which negatives are learned: a seeded share of them, by the hash of the event's id, so that an event is in or out wherever it
- * comes again; where events have no id, by the hash of the event's number in the stream, which a replay counts alike.
+ * Decides which negatives are learned: a seeded share of them, by the hash of the event's id, so that the decision is the same
+ * wherever an event occurs again; if events have no id, by the hash of the event's number in the stream, which a replay
+ * reproduces.
  */
 export class NegativeSampling {
   private readonly below: number;
@@ -19,7 +20,7 @@ export class NegativeSampling {
     this.seeds = [Number(seed & 0xffffffffn), Number(seed >> 32n)];
   }
 
-  /** null where all negatives are learned. */
+  /** null if all negatives are learned. */
   static of(spec: CompiledSpec): NegativeSampling | null {
     return spec.negative_sampling === undefined ? null : new NegativeSampling(spec.negative_sampling, spec);
   }

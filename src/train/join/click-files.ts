@@ -7,13 +7,13 @@ import { decodedBatches, START } from "../stream.js";
 import type { ClickPlace, ClickRun, ClickSource, ClickStream } from "./click-stream.js";
 import { keptOfClick, textsOf } from "./unused-label.js";
 
-/** Clicks read at a time: where reading can begin anew depends on it, so it is part of what a checkpoint means. */
+/** Clicks read at a time. Reading can restart only between such runs, so this number is part of a checkpoint's meaning. */
 const RUN = 1024;
 
-/** A spec by which the decoder reads clicks: an id and a time, and no fields. */
+/** The spec with which the decoder reads clicks: an id and a time, and no fields. */
 export function clickSpec(spec: CompiledSpec, { clicks }: JoinSpec): CompiledSpec {
   const { events, id, key, time, type } = clicks;
-  // What a message is of is its label.
+  // The message type is decoded as the label.
   const positive = type ? { any_of: type.is } : { equals: "1" };
   const [tie] = tiesOf(clicks);
   const label = { from: type?.from ?? tie, positive, weight: null, time, id, ...(key && { key }), oracle: null };
@@ -28,7 +28,10 @@ export class ClickFiles implements ClickSource {
   private readonly kept: readonly string[] | undefined;
   private readonly source: ReturnType<typeof sourceOf>;
 
-  /** @param keeps clicks come with their texts @throws source_missing, usage */
+  /**
+   * @param keeps whether clicks are returned with their texts
+   * @throws source_missing, usage
+   */
   constructor(spec: CompiledSpec, join: JoinSpec, files: readonly string[], keeps = false) {
     this.kept = keeps ? keptOfClick(join) : undefined;
     this.spec = clickSpec(spec, join);
@@ -44,7 +47,7 @@ export class ClickFiles implements ClickSource {
     return this.source.fingerprints;
   }
 
-  /** @throws source_changed when the files read before are not these any more */
+  /** @throws source_changed if the files read before have changed */
   verify(fingerprints: readonly string[]): Promise<void> {
     return this.source.verify(fingerprints);
   }

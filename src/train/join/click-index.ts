@@ -1,6 +1,6 @@
 import { TimeTrees } from "./time-trees.js";
 
-/** Clicks of one stream, oldest first: links through the index. */
+/** Clicks of one stream, oldest first: a linked list through the index. */
 interface Queue {
   first: number;
   last: number;
@@ -11,9 +11,9 @@ const FIRST_ROOM = 1 << 10;
 const GROWTH = 1.25;
 
 /**
- * Clicks that may still belong to an impression, found by the impression's id: 34 to 45 bytes a click (hash chains of ids, a tree by time
- * each, and a queue a stream, all through typed arrays, which grow by a quarter). A click that came twice is there twice: what is found does not depend on
- * which came first.
+ * Clicks that may still belong to an impression, found by the impression's id: 34 to 45 bytes per click (hash chains of ids, a
+ * tree by time for each, and a queue per stream, all in typed arrays that grow by a quarter). A repeated click is stored twice,
+ * so results do not depend on which came first.
  */
 export class ClickIndex {
   /** Clicks in the index. */
@@ -23,17 +23,20 @@ export class ClickIndex {
   private low = new Uint32Array(FIRST_ROOM);
   private high = new Uint32Array(FIRST_ROOM);
   private readonly trees: TimeTrees;
-  /** Of the root of an id's clicks: that of the next id of the bucket; of a free place: the next free one. */
+  /** For the root of an id's clicks: the root of the next id in the bucket; for a free slot: the next free one. */
   private chain = new Int32Array(FIRST_ROOM);
   /** The next click of the stream. */
   private after = new Int32Array(FIRST_ROOM);
   private buckets = new Int32Array(FIRST_ROOM).fill(NONE);
   private free = 0;
-  /** What the host calls each; null: nothing. */
+  /** The host's tag for each; null: none. */
   private tags: Float64Array | null;
   private looked = 0;
 
-  /** @param streams how many streams clicks come from @param tagged 9 bytes more a click: each has a tag, which can be claimed */
+  /**
+   * @param streams number of streams that clicks come from
+   * @param tagged each click has a tag that can be claimed (9 more bytes per click)
+   */
   constructor(streams: number, tagged = false) {
     this.trees = new TimeTrees(FIRST_ROOM, tagged);
     this.tags = tagged ? new Float64Array(FIRST_ROOM) : null;
@@ -46,12 +49,12 @@ export class ClickIndex {
     return this.low.length * 16 + this.trees.bytes + this.buckets.byteLength + (this.tags?.byteLength ?? 0);
   }
 
-  /** Places of clicks looked at so far: what all that was asked has cost. */
+  /** Slots visited so far: the cost of all queries. */
   get steps(): number {
     return this.looked + this.trees.steps;
   }
 
-  /** Adds a click that comes behind all others of its stream. @returns whether the id was there already */
+  /** Adds a click that is the newest in its stream. @returns whether the id was present already */
   add(stream: number, low: number, high: number, time: number, tag = 0): boolean {
     if (this.free === NONE) this.grow();
     const at = this.free;
@@ -70,29 +73,32 @@ export class ClickIndex {
     return root !== NONE;
   }
 
-  /** Whether an id was clicked at a time from `from` to `to`. */
+  /** Whether an id was clicked between times `from` and `to`. */
   has(low: number, high: number, from: number, to: number): boolean {
     return this.timeFrom(low, high, from) <= to;
   }
 
-  /** When an id was first clicked at a time from `from` to `to`; NaN: never. */
+  /** When an id was first clicked between times `from` and `to`; NaN: never. */
   first(low: number, high: number, from: number, to: number): number {
     const time = this.timeFrom(low, high, from);
     return time <= to ? time : Number.NaN;
   }
 
-  /** Tells the tags of the clicks on an id at a time from `from` to `to` that were not told before: each costs its depth once. */
+  /**
+   * Reports the tags of the clicks on an id between times `from` and `to` that were not reported before; each costs its depth
+   * only once.
+   */
   claim(low: number, high: number, span: readonly [from: number, to: number], tell: (tag: number) => void): void {
     const { tags } = this;
     if (tags) this.trees.unmark(this.find(low, high), span, (at) => tell(tags[at]));
   }
 
-  /** The first time behind another one at which an id is there; Infinity: there is none. */
+  /** The first time after another one at which an id occurs; Infinity: there is none. */
   next(low: number, high: number, after: number): number {
     return this.timeFrom(low, high, after, true);
   }
 
-  /** Gives up clicks from the front of a stream for as long as they are older than `floor`. @returns how many */
+  /** Removes clicks from the front of a stream while they are older than `floor`. @returns how many */
   evict(stream: number, floor: number): number {
     const queue = this.queues[stream];
     let count = 0;
@@ -109,7 +115,7 @@ export class ClickIndex {
     return count;
   }
 
-  /** The first time from `from` on, or strictly behind it, at which an id is there; Infinity: there is none. */
+  /** The first time at or after `from` (strictly after, if asked) at which an id occurs; Infinity: there is none. */
   private timeFrom(low: number, high: number, from: number, strictly = false): number {
     const at = this.trees.firstFrom(this.find(low, high), from, strictly);
     return at === NONE ? Number.POSITIVE_INFINITY : this.trees.time(at);
@@ -126,7 +132,7 @@ export class ClickIndex {
     return at;
   }
 
-  /** Puts a root in the place of another one of its id; NONE: there was none, or is none any more. */
+  /** Replaces the root of an id's clicks; NONE: there was none, or is none any more. */
   private replace(before: number, root: number): void {
     if (before === NONE) this.link(root);
     if (before === root || before === NONE) return;
@@ -149,14 +155,14 @@ export class ClickIndex {
     this.buckets[bucket] = root;
   }
 
-  /** All places from `from` on are free. */
+  /** Puts all slots from `from` on into the free list. */
   private chainFree(from: number): void {
     const { length } = this.chain;
     for (let at = from; at < length; at++) this.chain[at] = at + 1 < length ? at + 1 : NONE;
     this.free = from;
   }
 
-  /** All places are taken. */
+  /** Called when all slots are in use. */
   private grow(): void {
     const used = this.low.length;
     const room = Math.ceil(used * GROWTH);

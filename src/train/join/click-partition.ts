@@ -10,32 +10,35 @@ import { schemaHeader } from "../ordering/schema-header.js";
 import type { ClickRun, ClickStream } from "./click-stream.js";
 import { textsOf } from "./unused-label.js";
 
-/** Offsets whose clicks are held and given up together: where reading begins anew must not depend on how they came to hand. */
+/**
+ * Offsets whose clicks are kept and released together: the position to restart reading from must not depend on how they
+ * arrived.
+ */
 export const BLOCK = 256n;
 const WAIT_MS = 100;
 
 export interface ClickPartitionOptions {
   readonly log: PartitionedLog;
   readonly partition: number;
-  /** Reads clicks; it has room for a block of them. */
+  /** Decodes clicks; its capacity is one block. */
   readonly decoder: Decoder;
-  /** Tells it the schemas that clicks name; undefined: they name none. */
+  /** Provides the schemas that clicks name; undefined: they name none. */
   readonly schemas?: TopicSchemas | undefined;
-  /** Where to begin, and where to end; undefined: never. */
+  /** Where to begin; and where to end, undefined: never. */
   readonly from: bigint;
   readonly stop: bigint | undefined;
-  /** It is quiet when nothing of it has come to hand for so long, in ms. */
+  /** It counts as quiet when nothing has arrived for this long, in ms. */
   readonly quietMs: number;
   readonly clock: Clock;
   /** Messages are of several types, and not all are clicks. */
   readonly typed?: boolean;
-  /** Values that the decoder keeps of a click. Default: none. */
+  /** Number of a click's values that the decoder keeps. Default: none. */
   readonly values?: number;
-  /** Rejected clicks are kept whole. */
+  /** Keep rejected clicks in full. */
   readonly whole?: boolean;
 }
 
-/** A topic's partition of clicks. */
+/** A partition of a topic of clicks. */
 export class ClickPartition implements ClickStream {
   readonly start: string;
   private readonly options: ClickPartitionOptions;
@@ -71,7 +74,7 @@ export class ClickPartition implements ClickStream {
     return log.idle(partition, this.at) && clock.now() - since >= quietMs;
   }
 
-  /** Decodes what is at hand of the block at the place. @returns null where a gap reaches beyond it */
+  /** Decodes the available messages of the current block. @returns null if a gap extends beyond it */
   private async read({ messages, next }: Chunk): Promise<ClickRun | null> {
     const { stop, from: begin, decoder, schemas } = this.options;
     const { offsets, length } = messages;

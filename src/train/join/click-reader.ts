@@ -7,59 +7,62 @@ import { StreamHead, type StreamHeadState, type TakeClick } from "./stream-head.
 import { Unclaimed } from "./unclaimed.js";
 import { type UnusedLabel, unusedOf } from "./unused-label.js";
 
-/** How far clicks were read, and what became of them. Plain JSON. */
+/** How far clicks were read, and the resulting counts. Plain JSON. */
 export interface ClickReaderState {
   readonly clicks: number;
   readonly duplicates: number;
   readonly late: number;
   readonly sources: readonly string[];
-  /** Where to read each stream from to have the index again, and how far it was read. */
+  /** For each stream, where to start reading to rebuild the index, and how far it was read. */
   readonly streams: readonly StreamHeadState[];
-  /** Clicks that are older belong to no impression to come. */
+  /** Older clicks cannot belong to a future impression. */
   readonly floor: number | null;
-  /** The oldest impressions of the last batches. */
+  /** Times of the oldest impressions of the last batches. */
   readonly oldest: readonly number[];
-  /** Where unused clicks are kept: by stream a bit for each click in the index, in base64, 1 where an impression had it. */
+  /** If unused clicks are kept: for each stream a bit per click in the index, in base64, 1 if an impression claimed it. */
   readonly claimed?: readonly string[];
-  /** Where impressions are labelled by conversions that came after a click. */
+  /** If impressions are labelled by conversions that came after a click. */
   readonly conversions?: ClickReaderState;
-  /** Where clicks belong to the last impression of their key: the impressions, read ahead. */
+  /** If clicks belong to the last impression of their key: the impressions, read ahead. */
   readonly shown?: ClickReaderState;
 }
 
-/** What was refused, decided and left unused since it was told last. */
+/** What was rejected, decided and left unused since the last call. */
 export interface Told {
   readonly rejects: readonly RejectedRow[];
   readonly marks: readonly ClickMark[];
   readonly unused: readonly UnusedLabel[];
 }
 
-/** What tells of impressions whether they are positive. */
+/** Decides which impressions are positive. */
 export interface LabelReader {
-  /** Why nothing more can be told of impressions now; null: it can. */
+  /** Why no impression can be labelled now; null: they can. */
   readonly stalled: string | null;
   readonly state: ClickReaderState;
-  /** Marks that were made after the checkpoint before: they are followed before any new one is made. */
+  /** Marks made after the last checkpoint of an earlier run: they are repeated before any new one is made. */
   follow(replay: readonly ClickMark[]): void;
-  /** Whether what makes an impression positive came until it was of an age, in ms. @param time the impression's */
+  /** Whether an impression became positive by a certain age, in ms. @param time the impression's */
   clicked(low: number, high: number, time: number, age: number): boolean;
   told(): Told;
   /**
-   * Reads every stream on until nothing to come that is in time can be of `time` or before.
-   * @param at messages of a topic of impressions until here; of files 0
+   * Reads every stream until none can bring an event in time with a time of `time` or before.
+   * @param at for a topic of impressions, messages read so far; for files 0
    */
   readUntil(time: number, at: number): Promise<void>;
-  /** Gives up what is older than any impression to come. @param oldest of the impressions looked up since the last call */
+  /** Removes what is older than any future impression. @param oldest of the impressions looked up since the last call */
   forget(oldest: number): void;
   close(): Promise<void>;
 }
 
-/** Batches within which impressions of all partitions come: none to come is older than the oldest of these, but for the lateness. */
+/**
+ * Impressions of all partitions arrive within this many batches: apart from the lateness, no future one is older than the
+ * oldest of these.
+ */
 const LAGGING_BATCHES = 16;
 
 /**
- * Clicks that impressions are looked up in. They are read into an index just as far as they are asked for; which are late follows from
- * their own stream alone. So what is found depends on the streams, not on which of them is faster, nor on where a run was killed.
+ * The clicks in which impressions are looked up. They are read into an index just as far as needed; which are late depends on
+ * their own stream alone. So the result depends neither on which stream is faster, nor on where a run was killed.
  */
 export class ClickReader implements LabelReader {
   private readonly spec: JoinSpec;
@@ -74,9 +77,9 @@ export class ClickReader implements LabelReader {
   private replay: readonly ClickMark[] = [];
   private marks: ClickMark[] = [];
   private unused: UnusedLabel[] = [];
-  /** Why nothing more can be told of impressions now; null: it can. */
+  /** Why no impression can be labelled now; null: they can. */
   stalled: string | null = null;
-  /** What is read are impressions, behind the clicks: where all are quiet, these have told that the time is over. */
+  /** True for impressions read ahead of the clicks: if all streams are quiet, their time counts as over. */
   private ahead = false;
 
   private constructor(spec: JoinSpec, source: ClickSource, heads: StreamHead[], state: ClickReaderState | null) {
@@ -91,7 +94,7 @@ export class ClickReader implements LabelReader {
     this.oldest = state?.oldest ?? [];
   }
 
-  /** Opens the clicks, where a checkpoint was taken or at their beginning. */
+  /** Opens the clicks at a checkpoint's state, or at their beginning. */
   static async open(spec: JoinSpec, source: ClickSource, state: ClickReaderState | null): Promise<ClickReader> {
     const heads: StreamHead[] = [];
     for (let i = 0; i < source.streams; i++)
@@ -101,7 +104,7 @@ export class ClickReader implements LabelReader {
     return reader;
   }
 
-  /** The same of impressions, which are read ahead of those that are labelled. */
+  /** As `open`, for impressions, which are read ahead of those being labelled. */
   static async openAhead(...args: Parameters<typeof ClickReader.open>): Promise<ClickReader> {
     const reader = await ClickReader.open(...args);
     reader.ahead = true;
@@ -128,20 +131,20 @@ export class ClickReader implements LabelReader {
     return this.has(low, high, time - this.spec.skew, time + age);
   }
 
-  /** When an impression was first clicked until it was of an age; NaN: never. */
+  /** When an impression was first clicked up to an age; NaN: never. */
   first(low: number, high: number, time: number, age: number): number {
     const [from, to] = [time - this.spec.skew, time + age];
     this.claim(low, high, from, to);
     return this.index.first(low, high, from, to);
   }
 
-  /** Whether an id is there at a time from `from` to `to`. */
+  /** Whether an id occurs between times `from` and `to`. */
   has(low: number, high: number, from: number, to: number): boolean {
     this.claim(low, high, from, to);
     return this.index.has(low, high, from, to);
   }
 
-  /** The first time behind another one at which an id is there; Infinity: there is none. */
+  /** The first time after another one at which an id occurs; Infinity: there is none. */
   next(low: number, high: number, after: number): number {
     return this.index.next(low, high, after);
   }
@@ -178,7 +181,7 @@ export class ClickReader implements LabelReader {
     this.evict();
   }
 
-  /** Makes the marks that a run before made at this place. */
+  /** Repeats the marks that an earlier run made at this point. */
   private async repeat(at: number): Promise<void> {
     const now = this.replay.filter((one) => one.at === at);
     if (now.length > 0) this.replay = this.replay.filter((one) => one.at !== at);
@@ -188,7 +191,7 @@ export class ClickReader implements LabelReader {
     }
   }
 
-  /** Where others have told what a batch waits for, quiet streams have too: they have nothing to tell. */
+  /** Once other streams are far enough for a batch, quiet ones are treated as being so, too. */
   private passOver(quiet: readonly number[], time: number, at: number): void {
     for (const partition of quiet) {
       const head = this.heads[partition];
@@ -204,7 +207,7 @@ export class ClickReader implements LabelReader {
     }
   }
 
-  /** What an impression has is no orphan. */
+  /** A click of an impression is not an orphan. */
   private claim(low: number, high: number, from: number, to: number): void {
     const { unclaimed, index } = this;
     if (unclaimed) index.claim(low, high, [from, to], (tag) => unclaimed.claim(tag));
@@ -217,7 +220,7 @@ export class ClickReader implements LabelReader {
     };
   }
 
-  /** @returns why it labels nothing; null: it may */
+  /** @returns why it labels nothing; null: it may label something */
   private take(stream: number, [low, high, time, late, texts]: Parameters<TakeClick>): UnusedLabel["reason"] | null {
     const { counts } = this;
     if (late) {
@@ -225,7 +228,7 @@ export class ClickReader implements LabelReader {
       return "late";
     }
     counts.clicks++;
-    // A key is clicked as often as it is shown: only a click of the same time is the same one.
+    // A key is clicked as often as it is shown: only a click with the same time is a repetition.
     const same = !this.spec.clicks.key || this.index.has(low, high, time, time);
     const tag = this.unclaimed?.add(stream, texts ?? null);
     if (!this.index.add(stream, low, high, time, tag) || !same) return null;
@@ -243,7 +246,7 @@ export class ClickReader implements LabelReader {
     }
   }
 
-  /** Reads what was in the index once more. */
+  /** Reads again what was in the index. */
   private async rebuild(state: ClickReaderState | null): Promise<void> {
     if (!state) return;
     for (const [stream, head] of this.heads.entries()) {
@@ -253,7 +256,7 @@ export class ClickReader implements LabelReader {
       });
     }
     this.evict();
-    // What had left by then was told then.
+    // What had left the index by then was reported then.
     this.unused = [];
     this.unclaimed?.restore(state.claimed);
   }

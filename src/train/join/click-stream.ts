@@ -1,26 +1,26 @@
 import type { RejectedRow } from "../rejects.js";
 
-/** A place in a stream of clicks: text of its source's own. */
+/** A position in a stream of clicks, in the notation of its source. */
 export type ClickPlace = string;
 
-/** Clicks that were read together, in the order of their stream. */
+/** Clicks that were read together, in stream order. */
 export interface ClickRun {
-  /** Right before the first of them; of runs that are held and given up together, before the first of these. */
+  /** The position before the first of them; for runs that are kept and released together, before the first of these. */
   readonly place: ClickPlace;
   readonly rows: number;
-  /** Two halves of the id's hash a click, the lower first. */
+  /** Two halves of the id's hash per click, the lower first. */
   readonly ids: Uint32Array;
   /** ms since the epoch. */
   readonly times: Float64Array;
-  /** The id (or the values of the key) and the time of each, as they were told; absent where nobody keeps unused labels. */
+  /** The id (or the key's values) and the time of each, as received; absent unless unused labels are kept. */
   readonly texts?: readonly (readonly string[])[] | undefined;
-  /** 1 for what is no click, and tells how far the stream has come alone; absent: all are clicks. */
+  /** 1 for messages that are not clicks and only advance the stream's time; absent: all are clicks. */
   readonly others?: Float32Array | undefined;
-  /** What was refused up to the last of them. */
+  /** What was rejected up to the last of them. */
   readonly rejects: readonly RejectedRow[];
 }
 
-/** A stream of clicks in an order that is the same whenever it is read: a list of files, or a topic's partition. */
+/** A stream of clicks whose order is the same whenever it is read: a list of files, or a topic's partition. */
 export interface ClickStream {
   /** Where it was opened; null: at its beginning. */
   readonly start: ClickPlace | null;
@@ -28,13 +28,13 @@ export interface ClickStream {
   next(): Promise<ClickRun | "end" | "quiet">;
 }
 
-/** Where clicks come from. */
+/** A source of clicks. */
 export interface ClickSource {
-  /** Clicks come with their texts. Default: they do not. */
+  /** Clicks are returned with their texts. Default: they are not. */
   readonly keeps?: boolean;
   /** How many streams there are. */
   readonly streams: number;
-  /** What a checkpoint remembers the source by. */
+  /** The source's identity in a checkpoint. */
   readonly fingerprints: readonly string[];
   /** Opens stream `index` at a place; null: at its beginning. */
   open(index: number, place: ClickPlace | null): Promise<ClickStream>;
@@ -42,8 +42,8 @@ export interface ClickSource {
 }
 
 /**
- * A stream of clicks was quiet while others told newer ones: what it still tells is taken to be as new. That follows from the
- * clock, so a replay is told of it.
+ * Records that a stream of clicks was quiet while others advanced: its remaining events are treated as if they were that new.
+ * This depends on the clock, so it is recorded for replays.
  */
 export interface ClickMark {
   readonly kind: "mark";
@@ -51,7 +51,7 @@ export interface ClickMark {
   readonly at: number;
   /** The stream. */
   readonly partition: number;
-  /** Clicks of it that had been read. */
+  /** Number of its clicks that had been read. */
   readonly clicks: number;
   /** ms since the epoch. */
   readonly time: number;

@@ -12,24 +12,24 @@ import type { ClickSource, ClickStream } from "./click-stream.js";
 import { refuseShortRetention } from "./retention.js";
 import { keptOfClick } from "./unused-label.js";
 
-/** What a topic of clicks is read with. */
+/** How to read a topic of clicks. */
 export interface ClickTopicOptions {
   readonly spec: CompiledSpec;
   readonly join: JoinSpec;
   readonly topic: TopicSpec;
   /** The topic of the impressions, on the same brokers. */
   readonly impressions: string;
-  /** A partition that has told nothing for so long, in ms, is quiet. */
+  /** A partition from which nothing arrived for this long, in ms, counts as quiet. */
   readonly quietMs: number;
   readonly clock: Clock;
   readonly membership: Membership;
-  /** Clicks come with their texts. */
+  /** Clicks are returned with their texts. */
   readonly keeps?: boolean;
-  /** Rejected clicks are kept whole, for a dead-letter topic. */
+  /** Rejected clicks are kept in full, for a dead-letter topic. */
   readonly whole: boolean;
 }
 
-/** Clicks in a topic, a partition a stream. */
+/** Clicks in a topic, one stream per partition. */
 export class ClickTopic implements ClickSource {
   readonly fingerprints: readonly string[];
   private readonly log: KafkaLog;
@@ -57,7 +57,7 @@ export class ClickTopic implements ClickSource {
   }
 
   /**
-   * Joins the topic's group and begins to read, where a checkpoint was taken or where the topic's spec says.
+   * Joins the topic's group and begins to read, at a checkpoint's state or where the topic's spec says.
    * @throws kafka_unreachable, kafka_auth, kafka_topic_missing, retention_short, offsets_lost, stream_changed
    */
   static async open(options: ClickTopicOptions, state: ClickReaderState | null): Promise<ClickTopic> {

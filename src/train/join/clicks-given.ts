@@ -5,13 +5,16 @@ import type { CompiledSpec } from "../../spec/compiled.js";
 import type { ClicksSpec, Job } from "../job.js";
 import type { EvaluateOptions, TrainOptions } from "../run.js";
 
-/** How long a partition of clicks may tell nothing before it is passed over, in ms. */
+/** How long a partition of clicks may be silent before it is treated as quiet, in ms. */
 const QUIET_MS = 10_000;
 
-/** What tells where clicks are. */
+/** Options that say where clicks are. */
 type Given = TrainOptions | Pick<EvaluateOptions, "data" | "clicks" | "conversions">;
 
-/** Where `clicks` or `clicksTopic` says that clicks are; null: events have their labels. @throws usage where nothing can be joined with them */
+/**
+ * The source of clicks given by `clicks` or `clicksTopic`; null: events contain their labels. @throws usage if there is nothing
+ * to join with
+ */
 export function clicksOf(spec: CompiledSpec, options: Given): ClicksSpec | null {
   const {
     clicks,
@@ -66,15 +69,15 @@ export function clicksOf(spec: CompiledSpec, options: Given): ClicksSpec | null 
     impressions: topic!.topic,
     quietMs,
   });
-  // Of the same topic, too, they are read by a reader of their own.
+  // Even from the same topic, they are read by a separate reader.
   const own = spec.join.conversions && { conversions: from(conversionsTopic ?? clicksTopic!, "conversions") };
   const { start } = topic!;
-  // What is latest moves on, and no impression to learn may be missing.
+  // "latest" moves on, but no impression to be learned may be missing.
   const shown = key && from(topic!.topic, "shown", start.at === "latest" ? { at: "earliest" } : start);
   return { ...from(clicksTopic!, "clicks"), ...own, ...(shown && { shown }) };
 }
 
-/** Impressions have clicks, and those that are read again can be. @throws usage */
+/** Checks that impressions have clicks, and that inputs to be read again can be. @throws usage */
 export function checkLabelled({ spec, clicks, data }: Job): void {
   if (spec.join && clicks === null) throw unlabelled(spec);
   const again = spec.join?.correct ? "join.correct" : spec.label.key && "join.key";

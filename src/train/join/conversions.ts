@@ -2,14 +2,14 @@ import type { JoinSpec } from "../../spec/compiled.js";
 import type { ClickReader, ClickReaderState, Told } from "./click-reader.js";
 import { PairedReaders } from "./paired-readers.js";
 
-/** The join whose clicks are the conversions of this one. */
+/** The join in which this one's conversions take the place of clicks. */
 export const ofConversions = (join: JoinSpec): JoinSpec => ({ ...join, clicks: join.conversions! });
 
-/** What labels an impression is a conversion that came after a click on it: two readers, which are read alike. */
+/** Labels impressions by a conversion that came after a click: two readers, read in parallel. */
 export class Conversions extends PairedReaders {
   private readonly skew: number;
 
-  /** @param skew a click may be told to be so much newer than its conversion, in ms */
+  /** @param skew a click's time may be up to this much after its conversion's, in ms */
   constructor(clicks: ClickReader, conversions: ClickReader, skew: number) {
     super(clicks, conversions);
     this.skew = skew;

@@ -3,11 +3,11 @@ import type { DecodedBatch } from "../stream.js";
 
 /** Final labels, in the order of the impressions: a batch without fields. */
 export class FinalLabels {
-  /** Impressions that were told of, or passed over. */
+  /** Impressions that were reported, or skipped. */
   told: number;
   private batch: Batch;
 
-  /** @param capacity how many may be told between two calls of `take` */
+  /** @param capacity largest number reported between two calls of `take` */
   constructor(capacity: number, told: number) {
     const layout = labelLayout(capacity);
     this.batch = new Batch(layout, 0, new ArrayBuffer(layout.bytes));
@@ -15,10 +15,10 @@ export class FinalLabels {
   }
 
   /**
-   * Tells those of impressions that were not told of before.
-   * @param first the first one's number
-   * @param wanted whether it is told of the n-th impression
-   * @param label of one of these
+   * Adds the final labels of impressions not reported before.
+   * @param first number of the first one
+   * @param wanted whether to report the n-th impression
+   * @param label the label of a row
    */
   tell(batch: Batch, first: number, wanted: (n: number) => boolean, label: (row: number) => boolean): void {
     const rows = [...Array(batch.rows).keys()].filter((row) => first + row >= this.told && wanted(first + row));
@@ -28,7 +28,7 @@ export class FinalLabels {
     this.told = Math.max(this.told, first + batch.rows);
   }
 
-  /** What was told since the last call; null: nothing. */
+  /** What was added since the last call; null: nothing. */
   take(): NonNullable<DecodedBatch["settled"]> | null {
     const { batch } = this;
     const { rows } = batch;

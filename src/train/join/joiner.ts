@@ -5,9 +5,9 @@ import type { LabelReader } from "./click-reader.js";
 import type { JoinState } from "./join-counts.js";
 
 /**
- * Labels impressions by clicks: "index the rare stream" (the interval join of stream processors, inside the trainer). Clicks are
- * read just as far as a batch needs them: until every stream has told a click newer than the batch's newest
- * impression plus window and lateness, or has ended.
+ * Labels impressions by clicks: the interval join of stream processors, inside the trainer, with an index over the rarer
+ * stream. Clicks are read just as far as a batch needs them: until every stream has reached a click newer than the batch's
+ * newest impression plus window and lateness, or has ended.
  */
 export class Joiner {
   private readonly spec: JoinSpec;
@@ -15,7 +15,7 @@ export class Joiner {
   private readonly clicks: LabelReader;
   private joined: number;
 
-  /** @param clicks opened where the state was taken */
+  /** @param clicks opened at the position of `state` */
   constructor(spec: JoinSpec, layout: BatchLayout, clicks: LabelReader, state: JoinState | null) {
     this.spec = spec;
     this.layout = layout;
@@ -29,8 +29,8 @@ export class Joiner {
   }
 
   /**
-   * The batch with its labels, and what its clicks' reading has refused and decided.
-   * @param at messages of a topic before the batch; of files 0
+   * The batch with its labels, and what was rejected and decided while reading clicks.
+   * @param at for a topic, messages before the batch; for files 0
    */
   async join(decoded: DecodedBatch, at: number): Promise<DecodedBatch> {
     const batch = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);

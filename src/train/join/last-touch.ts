@@ -2,19 +2,23 @@ import type { CompiledSpec, JoinSpec } from "../../spec/compiled.js";
 import type { ClickReader, ClickReaderState, Told } from "./click-reader.js";
 import { PairedReaders } from "./paired-readers.js";
 
-/** The join whose clicks are the impressions of a spec, by their key. */
+/** The join in which a spec's impressions take the place of clicks, by their key. */
 export function ofImpressions({ events, label }: CompiledSpec, join: JoinSpec): JoinSpec {
   return { ...join, clicks: { events, id: null, key: label.key!, time: label.time! } };
 }
 
 /**
- * Clicks name no impression but a key, and belong to the last impression of that key before them (but for the skew). So impressions are
- * read once more, ahead of those that are labelled: an impression has the clicks between it and the next one of its key.
+ * Clicks that name a key instead of an impression, and belong to the last impression with that key before them (apart from the
+ * skew). Impressions are therefore read a second time, ahead of those being labelled: an impression gets the clicks between it
+ * and the next one of its key.
  */
 export class LastTouch extends PairedReaders {
   private readonly skew: number;
 
-  /** @param shown impressions, read ahead @param skew a click may be told to have come so long before its impression, in ms */
+  /**
+   * @param shown impressions, read ahead
+   * @param skew a click's time may be up to this much before its impression's, in ms
+   */
   constructor(clicks: ClickReader, shown: ClickReader, skew: number) {
     super(clicks, shown);
     this.skew = skew;
@@ -28,7 +32,7 @@ export class LastTouch extends PairedReaders {
     return this.clicks.first(low, high, time, age) < this.second.next(low, high, time) - this.skew;
   }
 
-  /** What is wrong with impressions is told when they are learned. */
+  /** Problems with impressions are reported when they are learned. */
   protected toldOfSecond(): Told {
     return { ...this.second.told(), rejects: [], unused: [] };
   }

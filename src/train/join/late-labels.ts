@@ -14,57 +14,57 @@ import { type OpenImpressions, pieceRows, Tail, type TailState } from "./tail.js
 export interface LateLabelsState {
   /** Impressions learned. */
   readonly rows: number;
-  /** Of them, those whose final label was told. */
+  /** Those of them whose final label was reported. */
   readonly settled: number;
-  /** The time until which impressions were learned; null: none were. */
+  /** The time up to which impressions were learned; null: none were. */
   readonly reached: number | null;
-  /** Impressions that were learned as negatives, and as positives later. */
+  /** Impressions that were learned as negatives, and later as positives. */
   readonly corrected: number;
   /** By age. */
   readonly tails: readonly TailState[];
-  /** The files that tails are read in, from the first one that any of them needs; of a topic none. */
+  /** The files that tails read, from the first one that any of them needs; empty for a topic. */
   readonly files: readonly string[];
-  /** Of a topic: numbers of impressions whose ids had come before; absent: none of those that are read again. */
+  /** For a topic: numbers of impressions with repeated ids; absent: none among those still to be read again. */
   readonly repeated?: readonly number[];
-  /** Of a topic: all that it had was learned. */
+  /** For a topic: everything in it was learned. */
   readonly ended?: true;
 }
 
-/** What late labels are made of. */
+/** The inputs of late labels. */
 export interface LateLabelsOptions {
   readonly spec: JoinSpec;
-  /** Of the batches that are learned. */
+  /** Layout of the batches to learn. */
   readonly layout: BatchLayout;
-  /** Impressions that were not learned yet; batches of as many as `wanted` says. */
+  /** Batches of impressions not yet learned, of the size that `wanted` returns. */
   readonly head: (wanted: () => number) => AsyncIterable<DecodedBatch>;
-  /** Impressions from a place on, in pieces of half a batch. */
+  /** Impressions from a position on, in pieces of half a batch. */
   readonly again: OpenImpressions;
-  /** Of the files that `again` reads. Default: none. */
+  /** The files that `again` reads. Default: none. */
   readonly files?: () => readonly string[];
-  /** Told what is learned, and where the tails are, before they read on. */
+  /** Called with what is learned, and the tails' positions, before they continue reading. */
   readonly onLearned?: (decoded: DecodedBatch, tails: readonly StreamPosition[]) => void;
-  /** Ids of the impressions before, that are learned once. Default: none, all are learned. */
+  /** Ids of earlier impressions, which are learned only once. Default: none, all are learned. */
   readonly dedup?: DedupWindow | null;
   readonly clicks: LabelReader;
   readonly state: JoinState | null;
-  /** Where the tails begin that no state tells of. */
+  /** Where tails begin that have no state. */
   readonly start: StreamPosition;
-  /** Events still wanted; Infinity: all. */
+  /** Events still to be learned; Infinity: all. */
   readonly limit: number;
-  /** All impressions were learned before. */
+  /** Whether all impressions were learned before. */
   readonly over: boolean;
 }
 
-/** Pieces of an age that are looked at before a batch: twice what a batch needs at least. */
+/** Pieces per age that are processed before a batch: at least twice what a batch needs. */
 const PIECES = 4;
-/** A batch's time is that of so large a share of its impressions: a few with clocks that run ahead do not count. */
+/** A batch's time is this quantile of its impressions' times, so that a few fast clocks do not matter. */
 const MOST = 0.95;
 
 /**
- * Learns impressions at once, and again those that a click came to: every age of the ladder reads the impressions once more, when
- * they have come to it, and finds those whose first click came since the age before. These stand at the end of the batch that
- * is learned next. The last age tells the final labels, which scores wait for. All follows from the impressions' and the
- * clicks' own order and times.
+ * Learns impressions at once, and again those that got a click: every age of the ladder reads the impressions once more when
+ * they have reached it, and finds those whose first click came since the previous age. These corrections are appended to the
+ * batch that is learned next. The last age yields the final labels, which scores wait for. Everything depends only on the order
+ * and times of impressions and clicks.
  */
 export class LateLabels {
   private readonly options: LateLabelsOptions;
@@ -104,12 +104,12 @@ export class LateLabels {
     this.repeated = new Repeated(options.dedup ?? null, late?.repeated);
   }
 
-  /** Of this run so far. */
+  /** Corrections in this run so far. */
   get corrections(): number {
     return this.corrected - (this.options.state?.late_labels?.corrected ?? 0);
   }
 
-  /** Batches to learn, and behind the last impression the labels of those that still wait. */
+  /** Batches to learn and, after the last impression, the labels of those still pending. */
   async *batches(): AsyncGenerator<DecodedBatch> {
     const { head, layout } = this.options;
     const batches = head(() => Math.min(layout.capacity, this.left) - this.pool.rows)[Symbol.asyncIterator]();
@@ -143,7 +143,7 @@ export class LateLabels {
     return this.handedOut({ ...decoded, rows: all.rows, corrections: pool.rows, ...(repeated > 0 && { repeated }) });
   }
 
-  /** With the state behind the batch, and what is settled with it. */
+  /** Adds the state after the batch, and the labels settled with it. */
   private handedOut(decoded: DecodedBatch): DecodedBatch {
     const { rejects, marks, unused } = this.options.clicks.told();
     const settled = this.final.take();
@@ -157,7 +157,7 @@ export class LateLabels {
     };
   }
 
-  /** What impressions are when they are learned: negatives, unless they wait. */
+  /** Labels impressions for when they are first learned: as negatives, unless they wait. */
   private async label(batch: Batch): Promise<void> {
     const { clicks } = this.options;
     const { labels, times } = batch;
@@ -173,7 +173,7 @@ export class LateLabels {
     this.reached = Math.max(this.reached, times.slice().sort()[Math.floor(MOST * (length - 1))]);
   }
 
-  /** Looks at the impressions that have come to an age. */
+  /** Processes impressions that have reached an age. */
   private async release(): Promise<void> {
     for (let pieces = PIECES * this.tails.length; pieces > 0; pieces--) {
       const next = await this.due();
@@ -189,12 +189,15 @@ export class LateLabels {
     }
   }
 
-  /** Corrections of a batch, at most: there is one impression at least, and where as many are to come there is always room for a piece. */
+  /**
+   * Most corrections in a batch: it has at least one impression and, as long as impressions come, there is always room for a
+   * piece.
+   */
   private get room(): number {
     return Math.min(pieceRows(this.options.layout), this.left - 1);
   }
 
-  /** The piece that came to its age first, of those that have. */
+  /** Of the pieces that have reached their age, the one that did so first. */
   private async due(): Promise<{ tail: Tail; batch: Batch; time: number } | null> {
     let first: { tail: Tail; batch: Batch; time: number } | null = null;
     for (const tail of this.tails) {
@@ -212,13 +215,13 @@ export class LateLabels {
     return batch && tail.state.rows + batch.rows <= this.rows ? batch : null;
   }
 
-  /** NaN where all lie ahead of what was learned. Those of wild clocks hold up nothing. */
+  /** NaN if all times are ahead of what was learned; impressions with such clocks hold up nothing. */
   private newest({ times }: Batch): number {
     const known = times.filter((time) => time <= this.reached);
     return known.length === 0 ? Number.NaN : known.reduce((newest, time) => Math.max(newest, time));
   }
 
-  /** Rows whose first click came since the age before. */
+  /** Rows whose first click came since the previous age. */
   private found(tail: Tail, batch: Batch): number[] {
     const rows: number[] = [];
     for (let row = 0; row < batch.rows; row++)
@@ -231,7 +234,7 @@ export class LateLabels {
     return rows;
   }
 
-  /** Whether a click came until an impression was so old. */
+  /** Whether a click came by the time an impression had this age. */
   private clickedUntil({ idHalves: ids, times }: Batch, row: number, age: number): boolean {
     return this.options.clicks.clicked(ids[2 * row], ids[2 * row + 1], times[row], age);
   }
@@ -243,7 +246,7 @@ export class LateLabels {
     this.joined += rows.length;
   }
 
-  /** The final labels of a piece that no tail reads again. @param first its first row's number */
+  /** Reports the final labels of a piece that no tail reads again. @param first its first row's number */
   private settle(batch: Batch, first: number): void {
     this.tell(batch, first);
     this.repeated.forget(Math.min(...this.tails.map(({ state }) => state.rows)));
@@ -272,8 +275,8 @@ export class LateLabels {
   }
 
   /**
-   * Behind the last impression, scores that still wait get the labels that are known. Nothing is learned of them now: impressions and
-   * clicks to come are learned as if nothing had ended.
+   * After the last impression, pending scores get the labels that are known. Nothing is learned from them now: later
+   * impressions and clicks are learned as if nothing had ended.
    */
   private async *end(last: DecodedBatch): AsyncGenerator<DecodedBatch> {
     const tail = this.tails.at(-1)!;

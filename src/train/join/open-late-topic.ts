@@ -18,25 +18,28 @@ import { LateLabels } from "./late-labels.js";
 import { type OpenImpressions, pieceRows } from "./tail.js";
 
 interface Opened {
-  /** Of the impressions to learn; not begun. */
+  /** The log of the impressions to learn; not begun. */
   readonly log: KafkaLog;
   readonly merge: Merge;
   readonly decoder: Decoder;
-  /** Their batches: so many rows each, the last one telling that it is. */
+  /** Their batches, of the requested sizes; the last one is marked as such. */
   readonly head: (wanted: () => number) => AsyncIterable<DecodedBatch>;
   readonly clicks: () => Promise<LabelReader>;
   readonly start: StreamStart;
 }
 
-/** How often it is looked whether there is anything to learn. */
+/** How often to check whether there is anything to learn. */
 const IDLE_MS = 1_000;
 
-/** Impressions of a topic, learned at once and corrected: every age of the ladder reads the topic again, in the order in which it was learned. */
+/**
+ * Impressions of a topic, learned at once and corrected: every age of the ladder reads the topic again, in the order in which
+ * it was learned.
+ */
 export class LateTopic {
   private readonly job: Job;
   private readonly opened: Opened;
   private readonly trail: Trail;
-  /** Of the ages. */
+  /** The logs of the ages. */
   private readonly logs = new Set<KafkaLog>();
   private clicks: LabelReader | null = null;
 
@@ -51,7 +54,7 @@ export class LateTopic {
     return this.clicks?.stalled ?? null;
   }
 
-  /** The clicks are opened when there is something to learn: then this process is the one that learns. */
+  /** The clicks are opened when there is something to learn, and so only in the process that learns. */
   async *batches(): AsyncGenerator<DecodedBatch> {
     const { merge, log, start, decoder, head } = this.opened;
     const begin = merge.position;
@@ -85,7 +88,7 @@ export class LateTopic {
     for (const log of this.logs) await log.close();
   }
 
-  /** What was decided of the messages that are still to be read again. */
+  /** The decisions about messages that are still to be read again. */
   private decisionsBefore(): MergeDecision[] {
     const { start } = this.opened;
     const tails = start.join?.late_labels?.tails;
@@ -94,7 +97,7 @@ export class LateTopic {
     return readOrder(this.job.out, (entry) => isOrder(entry) && entry.at >= first).filter(isOrder);
   }
 
-  /** Without a group: who is the group's active member reads the topic again, whatever the group is told. */
+  /** Without a group: the group's active member reads the topic again, independently of the group. */
   private readonly again: OpenImpressions = async function* (this: LateTopic, start: Parameters<OpenImpressions>[0]) {
     const { topic: spec, spec: model } = this.job;
     const topic = { ...spec!, group: null, stop: null };

@@ -16,7 +16,7 @@ import { refuseUnrepeatable } from "./unrepeatable.js";
 
 interface Opened {
   readonly feeds: FileFeeds;
-  /** Of the impressions to learn. */
+  /** The feed of the impressions to learn. */
   readonly feed: FileFeed;
   readonly plan: Plan;
   readonly start: StreamStart;
@@ -24,18 +24,18 @@ interface Opened {
   readonly clicks: LabelReader;
 }
 
-/** The files that impressions are read again in, and where. */
+/** The files in which impressions are read again, and the positions. */
 interface Again {
   readonly inputs: readonly Input[];
   readonly begins: Readonly<Record<number, FileBegin>>;
-  /** Of the files before those that are learned now. */
+  /** Files before those that are learned now. */
   readonly before: readonly string[];
   readonly state: JoinState | null;
 }
 
 /**
- * Impressions of files, learned at once and corrected.
- * @throws usage where they cannot be read twice; source_changed where some that wait for late clicks are not given
+ * Impressions in files, learned at once and corrected.
+ * @throws usage if they cannot be read twice; source_changed if some that wait for late clicks are not given
  */
 export async function openLateLabels(job: Job, opened: Opened): Promise<LateLabels> {
   const { feeds, feed, plan, start, options, clicks } = opened;
@@ -71,7 +71,7 @@ function roomOf({ bytes }: BatchLayout): Room {
   return { buffer: new ArrayBuffer(bytes), base: 0 };
 }
 
-/** Where tails go on: in the files of before, as far as they need them, and then in those that are learned now. */
+/** Where tails continue: in the earlier files as far as they need them, then in those that are learned now. */
 async function againOf(join: JoinState | null, plan: Plan, given: readonly Input[]): Promise<Again> {
   const { inputs, pass } = plan;
   const late = join?.late_labels;

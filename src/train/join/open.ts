@@ -15,23 +15,23 @@ import { LastTouch, ofImpressions } from "./last-touch.js";
 import { refuseUnrepeatable } from "./unrepeatable.js";
 
 interface Beginning {
-  /** The join to go on with; null: a new one. */
+  /** The join to continue; null: a new one. */
   readonly state: JoinState | null;
-  /** The events are others than those that were learned before: so may the clicks be. */
+  /** The events differ from those learned before, so the clicks may, too. */
   readonly fresh: boolean;
-  /** Marks of a run before, made after the checkpoint. */
+  /** Marks made by an earlier run after the checkpoint. */
   readonly replay: readonly ClickMark[];
 }
 
 /**
- * What gives a job's events their labels.
- * @throws source_missing, source_changed; of a topic as `ClickTopic.open`
+ * Opens the source of a job's labels.
+ * @throws source_missing, source_changed; for a topic as `ClickTopic.open`
  */
 export async function openJoiner(job: JoinJob, layout: BatchLayout, beginning: Beginning): Promise<Joiner> {
   return new Joiner(job.spec.join!, layout, await openReader(job, beginning), beginning.state);
 }
 
-/** The clicks, and the conversions where there are any, alone. @throws as `openJoiner` */
+/** Opens only the clicks, and conversions if there are any. @throws as `openJoiner` */
 export async function openReader(job: JoinJob, { state, fresh, replay }: Beginning): Promise<LabelReader> {
   const join = job.spec.join!;
   const { conversions, shown, ...given } = job.clicks as ClicksSpec;
@@ -62,7 +62,7 @@ type JoinJob = Pick<Job, "spec" | "out" | "clicks" | "deadLetters"> & Partial<Pi
 interface Opening {
   readonly join: JoinSpec;
   readonly given: LabelsGiven;
-  /** What the run's directory calls it. */
+  /** Its name in the run's directory. */
   readonly name: string;
   readonly state: ClickReaderState | null;
   readonly fresh: boolean;
@@ -89,7 +89,7 @@ async function openStream(
   return open(join, await ClickTopic.open(options, state), state);
 }
 
-/** Whether the clicks given are those of the checkpoint, and perhaps more. */
+/** Whether the clicks given are those of the checkpoint, with or without further ones. */
 async function isSame(source: ClickFiles, before: readonly string[], fresh: boolean): Promise<boolean> {
   try {
     await source.verify(before);
@@ -100,7 +100,7 @@ async function isSame(source: ClickFiles, before: readonly string[], fresh: bool
   }
 }
 
-/** Other clicks are read from their beginning. */
+/** Different clicks are read from their beginning. */
 function anew(state: ClickReaderState): ClickReaderState {
   return { ...state, sources: [], streams: [], floor: null, oldest: [] };
 }

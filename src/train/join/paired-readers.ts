@@ -1,7 +1,7 @@
 import type { ClickReader, ClickReaderState, LabelReader, Told } from "./click-reader.js";
 import type { ClickMark } from "./click-stream.js";
 
-/** Clicks and a second stream that is read beside them, which together tell what impressions are. */
+/** Clicks and a second stream that is read in parallel; together they label impressions. */
 export abstract class PairedReaders implements LabelReader {
   protected readonly clicks: ClickReader;
   protected readonly second: ClickReader;
@@ -21,7 +21,7 @@ export abstract class PairedReaders implements LabelReader {
     return this.clicks.stalled ?? this.second.stalled;
   }
 
-  /** Streams of the second are numbered behind those of clicks. */
+  /** Streams of the second reader are numbered after those of the clicks. */
   follow(replay: readonly ClickMark[]): void {
     const { streams } = this.clicks;
     this.clicks.follow(replay.filter(({ partition }) => partition < streams));
@@ -29,7 +29,7 @@ export abstract class PairedReaders implements LabelReader {
     this.second.follow(own.map((mark) => ({ ...mark, partition: mark.partition - streams })));
   }
 
-  /** What is told of the second reader. */
+  /** What to report of the second reader. */
   protected abstract toldOfSecond(): Told;
 
   told(): Told {

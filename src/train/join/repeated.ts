@@ -1,18 +1,21 @@
 import { type Batch, keepRows } from "../../core/batch.js";
 import type { DedupWindow } from "../dedup.js";
 
-/** Impressions whose ids had come before, by their numbers: they are learned once, and those who read them again pass them over. */
+/** Impressions with repeated ids, by number: they are learned only once, and skipped when read again. */
 export class Repeated {
   private readonly window: DedupWindow | null;
   private readonly rows: Set<number>;
 
-  /** @param window null: an id is taken for new whenever it comes @param rows those that are read again */
+  /**
+   * @param window null: every id counts as new
+   * @param rows those that are read again
+   */
   constructor(window: DedupWindow | null, rows: readonly number[] = []) {
     this.window = window;
     this.rows = new Set(rows);
   }
 
-  /** The others of a batch. @param first its first row's number */
+  /** The other rows of a batch. @param first its first row's number */
   rest(batch: Batch, first: number): Batch {
     const keep = this.window?.admit(batch.ids);
     if (!keep?.includes(0)) return batch;
@@ -26,7 +29,7 @@ export class Repeated {
     return this.rows.has(row);
   }
 
-  /** Nobody reads again what comes before a row. */
+  /** Rows before this one will not be read again. */
   forget(before: number): void {
     for (const row of this.rows) if (row < before) this.rows.delete(row);
   }

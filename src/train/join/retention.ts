@@ -3,7 +3,7 @@ import type { KafkaAdmin } from "../../sources/kafka/admin.js";
 import type { JoinSpec } from "../../spec/compiled.js";
 
 /**
- * Both topics are read again from where the oldest click or impression that still counts is: that must be there.
+ * Both topics are read again from the oldest click or impression that still counts, which must be available.
  * @throws retention_short
  */
 export async function refuseShortRetention(

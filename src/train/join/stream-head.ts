@@ -3,16 +3,16 @@ import type { ClickPlace, ClickRun, ClickSource, ClickStream } from "./click-str
 
 /** How far a stream of clicks was read. Plain JSON. */
 export interface StreamHeadState {
-  /** Right before the oldest run of clicks of which something is in the index; null: nothing was read. */
+  /** Before the oldest run with a click in the index; null: nothing was read. */
   readonly place: ClickPlace | null;
-  /** The time of the newest click before that place; null where there is none. */
+  /** The time of the newest click before that place; null if there is none. */
   readonly newest: number | null;
-  /** Clicks read from that place on, and rows refused among them. */
+  /** Clicks read from that place on, and rows rejected among them. */
   readonly clicks: number;
   readonly rejects: number;
   /** Clicks read before that place. */
   readonly before: number;
-  /** Times that the stream was taken to have told, each after so many clicks from that place on; absent: none. */
+  /** Times that the stream was assumed to have reached, each after a number of clicks from that place on; absent: none. */
   readonly marks?: readonly Mark[];
 }
 
@@ -21,16 +21,16 @@ interface Mark {
   readonly time: number;
 }
 
-/** What is done with a click: halves of its id's hash, its time, whether it is late, and its texts where they are kept. */
+/** Receives a click: halves of its id's hash, its time, whether it is late, and its texts if they are kept. */
 export type TakeClick = (low: number, high: number, time: number, late: boolean, texts?: readonly string[]) => void;
 
-/** A run of clicks of which something may be in the index. */
+/** A run of clicks of which some may be in the index. */
 interface Held {
   readonly place: ClickPlace;
   readonly newest: number;
   clicks: number;
   rejects: number;
-  /** Clicks of it that are in the index. */
+  /** Its clicks that are in the index. */
   live: number;
 }
 
@@ -39,19 +39,19 @@ export class StreamHead {
   private readonly stream: ClickStream;
   private readonly lateness: number;
   private readonly from: StreamHeadState | null;
-  /** The run at hand, and the next click in it. */
+  /** The current run, and the next click in it. */
   private run: ClickRun | null = null;
   private at = 0;
   private newest: number;
   private readonly held: Held[] = [];
   private marks: Mark[];
-  /** Clicks read before what is held, and of what is held; and rows refused among these. */
+  /** Clicks read before the held runs, and in them; and rows rejected in these. */
   private before: number;
   private clicks = 0;
   private refused = 0;
   private ended = false;
   private rejects: RejectedRow[] = [];
-  /** Rows that were refused before the checkpoint, and are not to be told again. */
+  /** Rows that were rejected before the checkpoint, not to be reported again. */
   private known: number;
 
   private constructor(stream: ClickStream, lateness: number, from: StreamHeadState | null) {
@@ -64,7 +64,7 @@ export class StreamHead {
     this.before = from?.before ?? 0;
   }
 
-  /** Opens a stream where a checkpoint was taken; null: at its beginning. */
+  /** Opens a stream at a checkpoint's state; null: at its beginning. */
   static async open(source: ClickSource, index: number, lateness: number, from: StreamHeadState | null) {
     return new StreamHead(await source.open(index, from?.place ?? null), lateness, from);
   }
@@ -83,19 +83,19 @@ export class StreamHead {
     };
   }
 
-  /** Clicks read, of all lives. */
+  /** Clicks read, by all processes of the run. */
   get read(): number {
     return this.before + this.clicks;
   }
 
-  /** The newest time told; Infinity when there is nothing more. */
+  /** The newest time reached; Infinity when there is nothing more. */
   get told(): number {
     return this.ended ? Number.POSITIVE_INFINITY : this.newest;
   }
 
   /**
-   * Reads on until the clicks in time that are still to come are newer than `time`, or there are no more.
-   * @returns false when the stream is quiet before that
+   * Reads until all clicks to come that are in time must be newer than `time`, or there are no more.
+   * @returns false if the stream becomes quiet before that
    */
   async readUntil(time: number, take: TakeClick): Promise<boolean> {
     while (this.told - this.lateness <= time) {
@@ -105,7 +105,7 @@ export class StreamHead {
     return true;
   }
 
-  /** Reads again what had been read when the checkpoint was taken, or on to where a mark was made. */
+  /** Reads again what had been read when the checkpoint was taken, or up to a mark. */
   async readTo(clicks: number, take: TakeClick): Promise<void> {
     this.followMarks();
     while (this.read < clicks && (await this.filled())) {
@@ -114,7 +114,7 @@ export class StreamHead {
     }
   }
 
-  /** The stream is taken to have told a time. */
+  /** Assumes that the stream has reached a time. */
   mark(time: number): void {
     this.newest = Math.max(this.newest, time);
     this.marks.push({ clicks: this.clicks, time });
@@ -127,7 +127,7 @@ export class StreamHead {
       const gone = Math.min(left, held[0].live);
       held[0].live -= gone;
       left -= gone;
-      // What is read on is held, whatever of it is in the index: the place to go on from is behind it.
+      // The current run is held even if none of it is in the index: reading continues after it.
       if (held[0].live === 0 && held.length > 1) this.drop();
     }
   }
@@ -137,7 +137,7 @@ export class StreamHead {
     this.before += clicks;
     this.clicks -= clicks;
     this.refused -= rejects;
-    // What was marked before is in the next run's `newest`.
+    // Earlier marks are included in the next run's `newest`.
     this.marks = this.marks
       .map((mark) => ({ ...mark, clicks: mark.clicks - clicks }))
       .filter((mark) => mark.clicks > 0);
@@ -149,19 +149,19 @@ export class StreamHead {
     return rejects;
   }
 
-  /** Marks that were made before the checkpoint, when as many clicks have been read as then. */
+  /** Repeats marks made before the checkpoint, once as many clicks have been read as then. */
   private followMarks(): void {
     const { clicks } = this;
     for (const mark of this.marks) if (mark.clicks === clicks) this.newest = Math.max(this.newest, mark.time);
   }
 
-  /** As `fill`, and waits: the clicks were there before. */
+  /** As `fill`, but waits: the clicks are known to exist. */
   private async filled(): Promise<boolean> {
     while (!(await this.fill())) if (this.ended) return false;
     return true;
   }
 
-  /** @returns false when nothing has come, or the stream has ended */
+  /** @returns false if nothing has come, or the stream has ended */
   private async fill(): Promise<boolean> {
     while (!this.run || this.at === this.run.rows) {
       const run = await this.stream.next();

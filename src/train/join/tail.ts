@@ -4,23 +4,23 @@ import type { DecodedBatch } from "../stream.js";
 
 /** How far impressions were read again. Plain JSON. */
 export interface TailState {
-  /** Impressions. */
+  /** Impressions read. */
   readonly rows: number;
-  /** Right behind them. */
+  /** The position after them. */
   readonly position: StreamPosition;
 }
 
-/** Rows of a piece that is read again, unless it is the last one. */
+/** Rows of a piece that is read again, except for the last one. */
 export const pieceRows = ({ capacity }: Pick<BatchLayout, "capacity">): number => Math.max(1, capacity >> 1);
 
-/** The batches of impressions from a place on. */
+/** The batches of impressions from a position on. */
 export type OpenImpressions = (start: StreamPosition) => AsyncIterable<DecodedBatch>;
 
-/** Impressions that are read again when they are of an age, a piece after the other. */
+/** Reads impressions again when they reach an age, one piece at a time. */
 export class Tail {
-  /** Of the impressions at which this looks, in ms. */
+  /** The age of impressions that this reader handles, in ms. */
   readonly age: number;
-  /** Those of the age before have been told of: clicks up to it. */
+  /** The previous age: clicks up to it were handled by the reader before. */
   readonly from: number;
   private readonly layout: BatchLayout;
   private readonly batches: AsyncIterator<DecodedBatch>;
@@ -28,7 +28,7 @@ export class Tail {
   private next: { readonly batch: Batch; readonly position: StreamPosition } | null = null;
   private ended = false;
 
-  /** @param ages the age before, and this one */
+  /** @param ages the previous age, and this one */
   constructor([from, age]: readonly [number, number], layout: BatchLayout, open: OpenImpressions, state: TailState) {
     this.from = from;
     this.age = age;
@@ -41,7 +41,7 @@ export class Tail {
     return this.at;
   }
 
-  /** The piece that comes next; null: there are no more impressions. */
+  /** The next piece; null: there are no more impressions. */
   async peek(): Promise<Batch | null> {
     while (this.next === null && !this.ended) {
       const { value, done } = await this.batches.next();
@@ -51,7 +51,7 @@ export class Tail {
     return this.next?.batch ?? null;
   }
 
-  /** Goes on behind the piece. */
+  /** Moves past the piece. */
   pass(): void {
     const { batch, position } = this.next!;
     this.at = { rows: this.at.rows + batch.rows, position };
@@ -60,7 +60,7 @@ export class Tail {
 
   private take({ rows, buffer, position }: DecodedBatch): void {
     if (rows > 0) this.next = { batch: new Batch(this.layout, rows, buffer), position };
-    // Nothing but rejected rows.
+    // Only rejected rows.
     else this.at = { ...this.at, position };
   }
 }

@@ -1,22 +1,23 @@
 import { mixed } from "../../core/mix.js";
 
 const NONE = -1;
-/** Marks of a place: it is marked itself; a place below it is. */
+/** Mark bits of a node: it is marked itself; a descendant is. */
 const [OWN, BELOW] = [1, 2];
 
 /**
- * Search trees by time over numbered places, 16 bytes each (17 where places have marks): treaps (Seidel and Aragon, 1996), whose priorities are hashes of the places. A tree of n
- * has a depth of about 2 ln n, whatever order they come and go in. Equal times are told apart by the place. A tree is known by its root, -1 an empty one.
+ * Search trees by time over numbered nodes, 16 bytes each (17 with marks): treaps (Seidel and Aragon, 1996), whose priorities
+ * are hashes of the node numbers. A tree of n nodes has a depth of about 2 ln n, whatever the order of insertions and removals.
+ * Nodes with equal times are ordered by number. A tree is represented by its root; -1 is an empty one.
  */
 export class TimeTrees {
-  /** Places looked at so far. */
+  /** Nodes visited so far. */
   steps = 0;
   private times: Float64Array;
   private left: Int32Array;
   private right: Int32Array;
   private marks: Uint8Array | null;
 
-  /** @param marked places are marked when they are added */
+  /** @param marked nodes are marked when they are added */
   constructor(room: number, marked = false) {
     this.marks = marked ? new Uint8Array(room) : null;
     this.times = new Float64Array(room);
@@ -46,7 +47,7 @@ export class TimeTrees {
     this.right.set(right);
   }
 
-  /** Adds a place. @returns the tree's root */
+  /** Adds a node. @returns the tree's root */
   insert(root: number, at: number, time: number): number {
     this.times[at] = time;
     this.left[at] = this.right[at] = NONE;
@@ -54,7 +55,7 @@ export class TimeTrees {
     return this.put(root, at);
   }
 
-  /** Takes out a place that is in the tree. @returns the tree's root */
+  /** Removes a node that is in the tree. @returns the tree's root */
   remove(root: number, at: number): number {
     this.steps++;
     if (root === at) return this.merge(this.left[at], this.right[at]);
@@ -63,7 +64,7 @@ export class TimeTrees {
     return this.sum(root);
   }
 
-  /** The first place at a time from `from` on, or strictly behind it; -1: none. */
+  /** The first node at or after time `from` (or strictly after it); -1: none. */
   firstFrom(root: number, from: number, strictly: boolean): number {
     let found = NONE;
     for (let at = root; at !== NONE; this.steps++) {
@@ -76,7 +77,7 @@ export class TimeTrees {
     return found;
   }
 
-  /** Takes the marks off places at a time from `from` to `to`, in the order of their times. Where there is no mark nothing is looked at. */
+  /** Removes the marks of nodes with times from `from` to `to`, in time order. Subtrees without marks are not visited. */
   unmark(root: number, [from, to]: readonly [number, number], tell: (at: number) => void): void {
     const { marks } = this;
     if (!marks || root === NONE || marks[root] === 0) return;
@@ -120,7 +121,7 @@ export class TimeTrees {
     return this.sum(raised);
   }
 
-  /** One tree of two, all of the first one's times before those of the second one. */
+  /** Merges two trees; all times of the first precede those of the second. */
   private merge(first: number, second: number): number {
     if (first === NONE) return second;
     if (second === NONE) return first;
@@ -133,7 +134,7 @@ export class TimeTrees {
     return this.sum(second);
   }
 
-  /** A place knows of marks below it. @returns the place */
+  /** Updates a node's information about marks below it. @returns the node */
   private sum(root: number): number {
     const { marks } = this;
     if (marks)

@@ -1,12 +1,12 @@
 /** Clicks of a stream in an index, in the order in which they leave it. */
 interface Waiting {
-  /** How many have left. */
+  /** Number of clicks that have left. */
   gone: number;
-  /** The texts of each; null: it need not be told. */
+  /** The texts of each; null: it need not be reported. */
   texts: (readonly string[] | null)[];
 }
 
-/** Texts of the clicks in an index that no impression has had so far. */
+/** Texts of the clicks in an index that no impression has claimed so far. */
 export class Unclaimed {
   private readonly streams: readonly Waiting[];
 
@@ -20,13 +20,13 @@ export class Unclaimed {
     return (gone + all.push(texts) - 1) * this.streams.length + stream;
   }
 
-  /** An impression has a click. */
+  /** An impression claims a click. */
   claim(tag: number): void {
     const { gone, texts } = this.streams[tag % this.streams.length];
     texts[Math.floor(tag / this.streams.length) - gone] = null;
   }
 
-  /** The oldest clicks of a stream leave. @returns the texts of those that no impression had */
+  /** The oldest clicks of a stream leave the index. @returns the texts of those that no impression claimed */
   drop(stream: number, count: number): (readonly string[])[] {
     if (count === 0) return [];
     const waiting = this.streams[stream];
@@ -34,7 +34,7 @@ export class Unclaimed {
     return waiting.texts.splice(0, count).filter((texts) => texts !== null);
   }
 
-  /** By stream a bit a click, in base64: 1 where an impression had it. */
+  /** By stream a bit per click, in base64: 1 if an impression claimed it. */
   get state(): readonly string[] {
     return this.streams.map(({ texts }) => {
       const bits = new Uint8Array(Math.ceil(texts.length / 8));
@@ -45,7 +45,7 @@ export class Unclaimed {
     });
   }
 
-  /** Claims the clicks that were added again, as far as they were before. @param state absent: nobody knows, and none is told */
+  /** Restores the claims of clicks that were added again. @param state absent: unknown, so none is reported */
   restore(state: readonly string[] | undefined): void {
     for (const [stream, { texts }] of this.streams.entries()) {
       const bits = state?.[stream] === undefined ? null : Buffer.from(state[stream], "base64");

@@ -1,7 +1,7 @@
 import { HashbrookError } from "../../core/errors.js";
 import type { Input } from "../../sources/reader.js";
 
-/** Impressions are read more than once. @param option what asks for that @throws usage */
+/** The error for inputs that must be read more than once. @param option the reason @throws usage */
 export function refuseUnrepeatable(inputs: readonly Input[], option: "join.correct" | "join.key"): void {
   const once = inputs.find(({ repeatable }) => !repeatable);
   if (once)

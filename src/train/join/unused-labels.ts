@@ -5,7 +5,10 @@ import type { Job } from "../job.js";
 import { type RetryOptions, retried } from "../workers/retry.js";
 import type { UnusedLabel } from "./unused-label.js";
 
-/** Keeps clicks that label nothing: `rejected/late.jsonl`, as long as a checkpoint says, and a topic, where they may be twice after a kill. */
+/**
+ * Keeps clicks that label nothing: in `rejected/late.jsonl`, whose valid length a checkpoint stores, and in a topic, which may
+ * contain them twice after a kill.
+ */
 export class UnusedLabels {
   private readonly file: KeptLines;
   private readonly producer: KafkaProducer | null;
@@ -16,8 +19,8 @@ export class UnusedLabels {
   }
 
   /**
-   * null where they are not kept.
-   * @param bytes of the checkpoint that is gone on with
+   * null if they are not kept.
+   * @param bytes length stored in the checkpoint to resume from
    * @throws as `KeptLines`; kafka_unreachable, kafka_auth, kafka_topic_missing
    */
   static async open({ unused }: Job, { directory, fenced }: CheckpointStore, bytes = 0): Promise<UnusedLabels | null> {
