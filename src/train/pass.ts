@@ -1,16 +1,16 @@
 import type { FileBegin } from "./stream.js";
 
-/** What a checkpoint knows of the list of files being learned, beside the place in it: plain JSON. */
+/** What a checkpoint stores about the list of files being learned, beside the position in it: plain JSON. */
 export interface Pass {
   /** Examples learned before this list. */
   readonly from: number;
-  /** Where the part that is held out for validation begins: "FILE OFFSET"; null: nothing is held out. */
+  /** Where the held-out part begins: "FILE OFFSET"; null: nothing is held out. */
   readonly held_out: string | null;
-  /** Files, by index, of which not all is learned, or not for the first time. */
+  /** Files, by index, that are learned only in part, or that were learned before. */
   readonly begins: Readonly<Record<number, FileBegin>>;
   /** The files that were learned to their end, in order. */
   readonly ends: readonly FileEnd[];
-  /** The whole list was learned, as often as it was asked for. */
+  /** The whole list was learned, for all requested epochs. */
   readonly finished: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface FileEnd {
   /** Bytes of its content, and lines. */
   readonly offset: number;
   readonly row: number;
-  /** Its size on disk; null where it has none. */
+  /** Its size on disk; null if it has none. */
   readonly stored: number | null;
   /** Examples learned up to there. */
   readonly examples: number;

@@ -4,14 +4,14 @@ import type { CompiledSpec } from "../spec/compiled.js";
 const NAME = "join/pending";
 const FIRST_ROOM = 1 << 12;
 
-/** Scores told before their impressions were learned, which wait for the final labels: 4 bytes each, oldest first. */
+/** Scores made before their impressions were learned, which wait for the final labels: 4 bytes each, oldest first. */
 export class PendingScores {
-  /** A ring. */
+  /** A ring buffer. */
   private logits = new Float32Array(FIRST_ROOM);
   private first = 0;
   private count = 0;
 
-  /** null where labels are final when they are learned. @param blocks of the checkpoint that is gone on with */
+  /** null if labels are final when they are learned. @param blocks of the checkpoint to resume from */
   static of({ join }: CompiledSpec, blocks: SavedBlocks | undefined): PendingScores | null {
     if (!join?.correct) return null;
     const scores = new PendingScores();
@@ -26,7 +26,7 @@ export class PendingScores {
     this.count += logits.length;
   }
 
-  /** The oldest `count` ones, which wait no more. */
+  /** Removes and returns the oldest `count` scores. */
   take(count: number): Float32Array<ArrayBuffer> {
     const taken = this.oldest(count);
     this.first = (this.first + count) % this.logits.length;

@@ -21,33 +21,33 @@ import type { StreamStart } from "./workers/thread-messages.js";
 
 type Start = Pick<StreamStart, "position" | "pass" | "fingerprints" | "learned" | "examples">;
 
-/** Which files a run learns, from where on. */
+/** Which files a run learns, and from where on. */
 export interface Plan {
   readonly inputs: readonly Input[];
   readonly pass: Pass;
   readonly start: FilePosition;
-  /** Of the files begun before. */
+  /** Fingerprints of the files begun before. */
   readonly fingerprints: readonly string[];
-  /** The files of earlier lists, for the checkpoint. */
+  /** Records of files in earlier lists, for the checkpoint. */
   readonly learned: readonly string[];
-  /** It is another list than the checkpoint's. */
+  /** The list differs from the checkpoint's. */
   readonly fresh: boolean;
-  /** Files that are passed over, or gone on with, since they are known. */
+  /** Known files that are skipped, or continued. */
   readonly known: readonly KnownFile[];
-  /** Files of the list before that were not learned to their end and are not given now. */
+  /** Files of the previous list that were not learned to their end and are not given now. */
   readonly left: readonly KnownFile[];
 }
 
 /**
- * What is to be learned of the files given. A run's first list is learned whole. A list that was cut short is gone on with. Of
- * another list, what was learned before is left out: files are known by their content, whatever their names.
- * @throws already_learned when a list of earlier files holds nothing new; source_changed
+ * Decides what to learn of the given files. A run's first list is learned completely. An interrupted list is continued. Of
+ * another list, what was learned before is left out: files are recognised by their content, whatever their names.
+ * @throws already_learned when a list of earlier files contains nothing new; source_changed
  */
 export function planFiles(job: Job, inputs: readonly Input[], start: Start): Promise<Plan> {
   return new Planner(job, inputs, start).plan();
 }
 
-/** Where the part of `inputs` begins that is held out; null: none is. */
+/** Where the held-out part of `inputs` begins; null: none is held out. */
 export async function heldOutCut(
   { validateLast, spec }: Job,
   inputs: readonly Input[],
@@ -66,7 +66,7 @@ function noLines({ name }: Input): HashbrookError {
   });
 }
 
-/** A cut as the checkpoint keeps it. */
+/** A cut in the notation of checkpoints. */
 export const placeOf = (cut: Cut | null): string | null => cut && `${cut.file} ${cut.offset}`;
 
 class Planner {
@@ -101,7 +101,7 @@ class Planner {
     return this.another(null);
   }
 
-  /** The files given, or those that no earlier list has, where they begin with the checkpoint's list. */
+  /** The given files, or those that no earlier list has, if they begin with the checkpoint's list. */
   private async sameList(): Promise<readonly Input[] | null> {
     if (await this.goesOn(this.inputs)) return this.inputs;
     const { inputs } = await this.unlearned(this.inputs, 0, without(this.earlier, this.current));
@@ -121,14 +121,14 @@ class Planner {
     return true;
   }
 
-  /** Whether an input begins as a file of the list, and as none of which more was learned: one file may begin with all of another. */
+  /** Whether an input begins like a file of the list, and like none of which more was learned: a file may contain all of another. */
   private async isThat(input: Input, known: { readonly bytes: number; readonly hash: string }): Promise<boolean> {
     if (!(await this.heads.matches(input, known))) return false;
     const most = await this.heads.find(input, [...this.current, ...this.earlier]);
     return most === null || most.hash === known.hash;
   }
 
-  /** The list of before, with the files behind it that are new. */
+  /** Continues the previous list, with new files appended. */
   private async goOn(list: readonly Input[]): Promise<Plan> {
     const { fingerprints, learned } = this.start;
     const begun = fingerprints.length;
@@ -141,7 +141,7 @@ class Planner {
     return { inputs, pass, start: position, fingerprints, learned, fresh: false, known, left: [] };
   }
 
-  /** Another list, or that of before once it was finished: what is new in it. */
+  /** Another list, or the previous one after it was finished: what is new in it. */
   private async another(list: readonly Input[] | null): Promise<Plan> {
     const all = remember(this.earlier, this.current);
     if (this.job.again) return this.anew(this.inputs, await this.seen(this.inputs, 0, all), [], all);
@@ -152,13 +152,16 @@ class Planner {
     throw alreadyLearned(known);
   }
 
-  /** Whether this is the command of before again: what it held out then is not to be learned now. */
+  /** Whether this is the previous command again: what it held out must not be learned now. */
   private async holdsOutTheSame(list: readonly Input[]): Promise<boolean> {
     const { held_out, begins } = this.pass;
     return held_out !== null && placeOf(await heldOutCut(this.job, list, begins)) === held_out;
   }
 
-  /** Inputs, from index `first` on, that were learned before: they are learned again from their start, and are no measure of quality. */
+  /**
+   * Inputs, from index `first` on, that were learned before: with --again they are learned from their start, but do not count
+   * towards progressive quality.
+   */
   private async seen(inputs: readonly Input[], first: number, files: readonly LearnedFile[]) {
     const begins: Record<number, FileBegin> = {};
     for (let i = first; i < inputs.length; i++)
@@ -166,7 +169,7 @@ class Planner {
     return begins;
   }
 
-  /** Inputs of which something is new, from where on, and those that are known. */
+  /** Inputs with something new, from where on, and those that are known. */
   private async unlearned(inputs: readonly Input[], first: number, files: readonly LearnedFile[]) {
     const begins: Record<number, FileBegin> = {};
     const known: KnownFile[] = [];
@@ -197,7 +200,7 @@ class Planner {
     return { inputs, pass, start, fingerprints: [], learned: learned.map(encodeLearned), fresh: true, known, left };
   }
 
-  /** Whether the i-th input is in the list before, too. */
+  /** Whether the i-th input repeats an earlier one of the list. */
   private async isDouble(inputs: readonly Input[], i: number): Promise<boolean> {
     for (const earlier of inputs.slice(0, i)) if (await this.heads.areSame(earlier, inputs[i])) return true;
     return false;
@@ -210,7 +213,7 @@ class Planner {
     return known.some(({ learned_as }) => learned_as === last.name) ? [] : [knownFile(last.name, last, true)];
   }
 
-  /** A file of which half was learned has another content now: nobody could go on in it. */
+  /** Refuses a half-learned file whose content has changed, since it cannot be continued. */
   private async refuseChanged(): Promise<void> {
     const text = this.start.fingerprints[this.position.file];
     if (text === undefined) return;
@@ -234,7 +237,7 @@ function alreadyLearned(known: readonly KnownFile[]): HashbrookError {
   });
 }
 
-/** The error for files where a topic was learned, or the other way round. */
+/** The error for files where a topic was learned, or vice versa. */
 export function mixed(before: string, now: string): HashbrookError {
   return new HashbrookError("source_changed", `the checkpoint was made with ${before}, ${now}`, {
     hint: "learn them in an --out directory of their own, or send the files' events to the topic: hashbrook produce",

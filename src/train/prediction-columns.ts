@@ -2,14 +2,14 @@ import { HashbrookError } from "../core/errors.js";
 import { type CompiledSpec, isDelimited } from "../spec/compiled.js";
 import type { PredictionFormat } from "./prediction-lines.js";
 
-/** Scores alone, or what the output's name asks for where values are passed through. */
+/** Scores only, or, if values are passed through, the format of the output's file extension. */
 export function formatOf(out: string, columns: readonly string[] | undefined): PredictionFormat {
   if (columns === undefined) return "scores";
   return out.endsWith(".csv") ? "csv" : /\.(jsonl|ndjson|json)$/.test(out) ? "jsonl" : "tsv";
 }
 
 /**
- * Where the values of `eval --by` or `--group-auc` stand: a field is read from its source; else as for `keptSources`.
+ * Columns of the values for `eval --by` or `--group-auc`: for a field its source; else as for `keptSources`.
  * @throws HashbrookError usage
  */
 export function bySource(spec: CompiledSpec, name: string, flag = "--by"): string[] {
@@ -22,7 +22,7 @@ export function bySource(spec: CompiledSpec, name: string, flag = "--by"): strin
 }
 
 /**
- * Where the values that are passed through stand: a column, a path, or `label.id` for the event's id.
+ * Sources of the values that are passed through: a column, a path, or `label.id` for the event's id.
  * @throws HashbrookError usage for a column that the events do not have
  */
 export function keptSources(

@@ -1,31 +1,31 @@
 import { type KeptValue, keptRows } from "../decode/kept-rows.js";
 
-/** How predictions are written: a score a line; or a table with a header; or an object a line. */
+/** How predictions are written: one score per line, a table with a header, or one object per line. */
 export const predictionFormats = ["scores", "tsv", "csv", "jsonl"] as const;
-/** How a line of predictions is written (docs/FORMATS.md). */
+/** The format of a line of predictions (docs/FORMATS.md). */
 export type PredictionFormat = (typeof predictionFormats)[number];
 
-/** What a row's line has. */
+/** The content of a row's line. */
 export interface LineOptions {
   readonly format: PredictionFormat;
   /** Names of the values that are passed through, before the score. */
   readonly columns: readonly string[];
-  /** A table has a column that says why a row was rejected. */
+  /** A table has a column with the reason why a row was rejected. */
   readonly rejected: boolean;
-  /** The calibrated probability stands behind the raw one. */
+  /** The calibrated probability follows the raw one. */
   readonly calibrated: boolean;
 }
 
-/** What was predicted of the accepted rows, in their order. */
+/** Predictions for the accepted rows, in their order. */
 export interface Predictions {
   readonly raw: Float32Array;
-  /** null where the model has no calibration. */
+  /** null if the model has no calibration. */
   readonly calibrated: Float32Array | null;
 }
 
 const none = { raw: "", calibrated: "" };
 
-/** The first line, of formats that have one. */
+/** The header line, for formats that have one. */
 export function predictionHeader({ format, columns, rejected, calibrated }: LineOptions): string {
   if (format === "scores" || format === "jsonl") return "";
   const names = [...columns, "score", ...(calibrated ? ["calibrated"] : []), ...(rejected ? ["rejected"] : [])];
@@ -33,7 +33,7 @@ export function predictionHeader({ format, columns, rejected, calibrated }: Line
 }
 
 /**
- * A line for every row, in the order of the stream: accepted ones take the scores in turn, rejected ones have none.
+ * A line for every row, in stream order: accepted ones take the scores in turn, rejected ones have none.
  * @param kept the rows, as the decoder kept them
  */
 export function predictionLines(options: LineOptions, kept: Uint8Array, scores: Predictions): string {
@@ -45,7 +45,7 @@ export function predictionLines(options: LineOptions, kept: Uint8Array, scores: 
   return lines;
 }
 
-/** A row's probabilities as texts: of a rejected one they are empty. */
+/** A row's probabilities as texts; empty for a rejected one. */
 interface ScoreTexts {
   readonly raw: string;
   readonly calibrated: string;

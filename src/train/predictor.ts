@@ -20,7 +20,7 @@ export class Predictor implements Consumer {
   private readonly loaded: LoadedModel;
   private readonly runMetrics: RunMetrics;
   private readonly out: OutputFile & LineOptions;
-  /** Not written yet. */
+  /** Empty once it has been written. */
   private header: string;
 
   private constructor(job: Job, clock: Clock, loaded: LoadedModel) {

@@ -11,31 +11,31 @@ import { rowBytes } from "../tables/bytes.js";
 import type { Table } from "../tables/table.js";
 import type { Job } from "./job.js";
 
-/** What a prefix is worth, beside whole vectors on the same events; null where one class is missing. */
+/** The quality of a prefix, compared with whole vectors on the same events; null if one class is missing. */
 export interface PrefixQuality {
-  /** Components used; where all fields are cut, at most. */
+  /** Components used; if all fields are cut, the largest number. */
   readonly prefix: number;
-  /** Of the rows that hold these vectors, everything counted, if they had no more components. */
+  /** Bytes of the rows that hold these vectors, everything counted, if they had no more components. */
   readonly bytes: number;
   /** Area under the ROC curve. */
   readonly auc: number | null;
-  /** That less the one of whole vectors. */
+  /** Difference to the AUC of whole vectors. */
   readonly auc_difference: number | null;
   /** Standard error of the difference (DeLong et al. 1988). */
   readonly auc_se: number | null;
   /** Mean logistic loss, in nats. */
   readonly logloss: number | null;
-  /** That less the one of whole vectors: above 0 is worse. */
+  /** Difference to the logloss of whole vectors: positive is worse. */
   readonly logloss_difference: number | null;
   /** Standard error of the difference. */
   readonly logloss_se: number | null;
 }
 
-/** The size curve of one field, the others whole. */
+/** The size curve of one field, with the others whole. */
 export interface FieldCurve {
   /** The field. */
   readonly field: string;
-  /** The table that has its vectors; other fields of it share their bytes. */
+  /** The table that has its vectors, and whose bytes it may share with other fields. */
   readonly table: string;
   /** From the shortest prefix to the whole vector. */
   readonly prefixes: readonly PrefixQuality[];
@@ -49,20 +49,20 @@ export interface NestedReport {
   readonly together: readonly PrefixQuality[];
   /** Events that `fields` were measured on. */
   readonly field_events: number;
-  /** Each field cut, the others whole. */
+  /** Each field cut, with the others whole. */
   readonly fields: readonly FieldCurve[];
 }
 
-/** Events of which scores are kept, the newest: while learning, and where curves are all that is asked for. */
+/** Number of newest events whose scores are kept: during learning, and if only curves are requested. */
 const KEPT = { train: { together: 65_536, fields: 16_384 }, eval: { together: 2 ** 20, fields: 2 ** 18 } };
-/** What curves may cost, of learning: each kind. */
+/** Largest cost of each kind of curve, relative to learning. */
 const COST = 0.05;
-/** What scoring costs, of learning: a forward pass, of that and the way back. */
+/** Cost of scoring relative to learning: the forward pass compared with forward and backward. */
 const FORWARD = 1 / 3;
 
 /**
- * The size curves of nested vectors: events are scored with every prefix before they are learned. While learning, a batch now and
- * then, so that it costs a bounded part of learning; which, follows from the number of events.
+ * The size curves of nested vectors: events are scored with every prefix before they are learned. During learning only some
+ * batches are scored, to bound the cost; which ones depends on the number of events.
  */
 export class PrefixCurves {
   private readonly spec: CompiledSpec;
@@ -78,13 +78,13 @@ export class PrefixCurves {
     this.fields = new CutScores("nested/fields", cutsByField(tables), kept.fields, batch);
   }
 
-  /** null where vectors are not nested, or nobody asked. */
+  /** null if vectors are not nested, or no curves are requested. */
   static of(spec: CompiledSpec, { kind, curves }: Job): PrefixCurves | null {
     if (nestedTables(spec).length === 0 || !(kind === "train" || (kind === "eval" && curves))) return null;
     return new PrefixCurves(spec, kind === "train" ? spec.batch : null);
   }
 
-  /** Scores a batch that is not learned yet, where its turn has come. @param examples learned before it */
+  /** Scores a batch before it is learned, if it is due. @param examples learned before it */
   async measure(model: Model, batch: Batch, examples: number): Promise<void> {
     for (const scores of [this.together, this.fields]) await scores.measure(model, batch, examples);
   }
@@ -123,7 +123,7 @@ export class PrefixCurves {
   }
 }
 
-/** What a table would take if its vectors had so many components: where rows are vectors, they are shorter. */
+/** Bytes of a table if its vectors had so many components: shorter rows, if rows are vectors. */
 function cutBytes(table: Table, prefix: number): number {
   const saved = table.stores
     .filter(({ spec }) => spec.dim === table.spec.dim)
@@ -131,24 +131,24 @@ function cutBytes(table: Table, prefix: number): number {
   return saved.reduce((bytes, less) => bytes - less, table.stats().bytes);
 }
 
-/** Writes the curves of a run into its directory. */
+/** Writes a run's curves into its directory. */
 export function keepCurves(out: string, report: NestedReport): void {
   writeFileAtomically(nodeFiles, join(out, "nested.json"), Buffer.from(`${JSON.stringify(report, null, 2)}\n`));
 }
 
-/** Scores of some events with some cuts, the newest events; whole vectors come last. */
+/** Scores of the newest measured events with some cuts; whole vectors come last. */
 class CutScores {
   private readonly name: string;
   private readonly cuts: readonly Prefixes[];
-  /** Floats of an event: its label, and a logit for each cut. */
+  /** Floats per event: its label, and a logit for each cut. */
   private readonly width: number;
   private readonly capacity: number;
-  /** Events from one measured batch to the next; 0: all are. */
+  /** Events between two measured batches; 0: all are measured. */
   private readonly period: number;
   private rows: Float32Array;
   private count = 0;
 
-  /** @param batch events of a batch that is learned; null: none is, and all are measured */
+  /** @param batch rows per learned batch; null: nothing is learned, and all events are measured */
   constructor(name: string, cuts: readonly Prefixes[], capacity: number, batch: number | null) {
     this.name = name;
     this.cuts = [...cuts, {}];
@@ -158,12 +158,12 @@ class CutScores {
     this.rows = new Float32Array(Math.min(capacity, 1024) * this.width);
   }
 
-  /** Events that are kept. */
+  /** Number of events kept. */
   get events(): number {
     return Math.min(this.count, this.capacity);
   }
 
-  /** The cut that is none. */
+  /** Index of the whole vectors. */
   get whole(): number {
     return this.cuts.length - 1;
   }
@@ -181,7 +181,7 @@ class CutScores {
     }
   }
 
-  /** A cut's quality, beside that of whole vectors. */
+  /** A cut's quality, compared with that of whole vectors. */
   quality(cut: number): Omit<PrefixQuality, "prefix" | "bytes"> {
     const { events } = this;
     const column = (c: number) => Float32Array.from({ length: events }, (_, e) => this.rows[e * this.width + c]);
@@ -197,7 +197,7 @@ class CutScores {
     };
   }
 
-  /** Oldest first, so that a resumed run goes on as if it had not been interrupted. */
+  /** Oldest first, so that a resumed run continues as if it had not been interrupted. */
   block(): Block {
     const { events, width, count, capacity } = this;
     const first = count > capacity ? (count % capacity) * width : 0;
@@ -230,7 +230,7 @@ function prefixesOf(tables: readonly CompiledTable[]): number[] {
   return [...new Set(tables.flatMap(({ nested }) => nested!))].sort((a, b) => a - b);
 }
 
-/** The longest of a table's prefixes that is no longer than `most`; the shortest where all are. */
+/** The longest of a table's prefixes with at most `most` components; the shortest if there is none. */
 const upTo = ({ nested }: CompiledTable, most: number): number =>
   nested!.findLast((prefix) => prefix <= most) ?? nested![0];
 

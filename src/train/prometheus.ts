@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { Progress } from "./report.js";
 
-/** What a trainer tells Prometheus: the progress it reports, read when Prometheus asks. */
+/** A trainer's Prometheus metrics: its latest progress, read when Prometheus scrapes. */
 export class TrainMetrics {
   readonly contentType: string;
   private readonly registry = new Registry();
@@ -84,7 +84,7 @@ export class TrainMetrics {
     }
   }
 
-  /** The slice of all events has no name. */
+  /** The slice of all events has an empty name. */
   private slices(): void {
     new Gauge({
       name: "hashbrook_train_predicted_over_actual",
@@ -125,7 +125,7 @@ export class TrainMetrics {
     });
   }
 
-  /** A counter where the name ends in _total, else a gauge. */
+  /** A counter if the name ends in _total, else a gauge. */
   private labelled(
     name: string,
     help: string,
@@ -161,7 +161,7 @@ function shower(show: () => number | null) {
   return function collect(this: Gauge | Counter): void {
     this.reset();
     const value = show();
-    // A metric without labels has a 0 from its beginning.
+    // A metric without labels starts at 0.
     if (value === null) this.remove();
     else this.inc(value);
   };

@@ -7,11 +7,11 @@ import { type RetryOptions, retried } from "./workers/retry.js";
 /** A malformed row with the file it came from. */
 export interface RejectedRow extends Reject {
   readonly file: string;
-  /** Whole, with key and headers: of a topic whose rejected messages go to another topic. */
+  /** The complete message with key and headers, if a topic's rejected messages go to another topic. */
   readonly message?: DeadMessage;
 }
 
-/** What is told of rejected events: by code, in the order of codes, the first one. */
+/** The first rejected event of every code, in the order of codes. */
 export function rejectSamples(firsts: ReadonlyMap<string, RejectedRow>): Record<string, RejectSample> {
   const list = [...firsts].sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(list.map(([code, reject]) => [code, sampleOf(reject)]));
@@ -32,7 +32,7 @@ export function rejectText(reject: RejectedRow): string {
   return sampleText(reject.code, sampleOf(reject));
 }
 
-/** What goes to a dead-letter topic of rejected messages. */
+/** The rejected messages for a dead-letter topic. */
 export function lettersOf(rejects: readonly RejectedRow[]): DeadLetter[] {
   return rejects.flatMap((reject) => {
     const { code, message } = reject;
@@ -40,7 +40,7 @@ export function lettersOf(rejects: readonly RejectedRow[]): DeadLetter[] {
   });
 }
 
-/** Rejected events stay in the run's directory, and go to the dead letters where there are any. */
+/** Keeps rejected events in the run's directory, and sends them to the dead-letter topic if there is one. */
 export async function keepRejects(
   rejects: readonly RejectedRow[],
   file: RejectedWriter,

@@ -2,11 +2,11 @@ import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { Report } from "./report.js";
 import { type TrainOptions, train } from "./run.js";
 
-/** The stretch of a topic to learn. */
+/** The range of a topic to learn. */
 export interface ReplayedTopic extends Omit<TopicSpec, "group" | "stop"> {
-  /** Consumer group. null: none. Default: one of this process alone, which disturbs no trainer. */
+  /** Consumer group. null: none. Default: one used only by this process, which disturbs no trainer. */
   readonly group?: string | null | undefined;
-  /** Where it ends. Default: at the messages that are there when it starts. */
+  /** Where it ends. Default: at the messages available when it starts. */
   readonly stop?: TopicSpec["stop"] | undefined;
 }
 
@@ -19,9 +19,9 @@ export interface ReplayOptions extends Pick<TrainOptions, Kept> {
 }
 
 /**
- * Learns a stretch of a Kafka topic again, into a new model. The order is that of `train`: the same stretch gives the same bytes. To go
- * on behind it, `train` with `resume` and the same directory and topic.
- * @throws HashbrookError output_exists where the directory holds a model; as `train`
+ * Learns a range of a Kafka topic again, into a new model. The order is that of `train`: the same range gives the same bytes.
+ * To continue after it, `train` with `resume` and the same directory and topic.
+ * @throws HashbrookError output_exists if the directory holds a model; as `train`
  */
 export async function replay({ topic, ...options }: ReplayOptions): Promise<Report> {
   const { group = `hashbrook-replay-${process.pid}`, stop } = topic;

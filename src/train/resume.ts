@@ -15,37 +15,37 @@ import type { StartedFrom } from "./start-model.js";
 import type { ValidationState } from "./validation.js";
 import type { StreamStart } from "./workers/thread-messages.js";
 
-/** What a checkpoint's manifest keeps beside the spec. */
+/** What a checkpoint's manifest stores beside the spec. */
 export interface TrainMeta {
   /** null before anything was read. */
   readonly position: StreamPosition | null;
   readonly sources: readonly string[];
   readonly rejected_bytes: number;
-  /** Of the file of clicks that label nothing; absent where they are not kept. */
+  /** Length of the file of unused clicks; absent if they are not kept. */
   readonly late_bytes?: number;
   readonly publisher?: PublisherState;
-  /** There only where the spec has a gate. */
+  /** Present if the spec has a gate. */
   readonly gate?: GateState;
   readonly tally: RunMetricsState;
-  /** Absent where the run began before there were first steps. */
+  /** Absent if the run began before warm-up steps existed. */
   readonly first_steps?: FirstStepsState;
-  /** Files: how the list is learned. */
+  /** For files: how the list is learned. */
   readonly pass?: Pass;
-  /** Files of earlier lists (see `LearnedFile`), where there are any. */
+  /** Files of earlier lists (see `LearnedFile`), if there are any. */
   readonly learned?: readonly string[];
-  /** Where the run's weights were another model's at its beginning. */
+  /** The model whose weights the run started from. */
   readonly started?: StartedFrom;
-  /** What does not learn, where something does not. */
+  /** The parts that do not learn, if any. */
   readonly freeze?: readonly string[];
-  /** There once validation events were scored. */
+  /** Present once validation events were scored. */
   readonly validation?: ValidationState;
 }
 
-/** Whether an entry of the order log speaks of what comes after a checkpoint. */
+/** Whether an entry of the order log concerns what comes after a checkpoint. */
 export function isAhead(entry: Decision, meta: TrainMeta | undefined): boolean {
   if (!meta) return true;
   if (entry.kind === "resume") return entry.hold > (meta.gate?.lifted ?? 0);
-  // A checkpoint without a publisher: the entries are of a time when changes were published, which begins anew now.
+  // A checkpoint without a publisher: the entries are from a time when changes were published, which now starts anew.
   if (entry.kind === "publish") return meta.publisher !== undefined && entry.number > meta.publisher.number;
   const { position } = meta;
   return !position || !("messages" in position) || entry.at >= position.messages;
@@ -63,13 +63,13 @@ export interface Beginning {
   readonly store: CheckpointStore;
   /** null: a new run. */
   readonly resumed: Resumed;
-  /** What a topic's replay must decide alike; null: files, and nothing is published. */
+  /** The order log for a topic's replay; null: files, and nothing is published. */
   readonly order: OrderLog | null;
   readonly start: StreamStart;
 }
 
 /**
- * Where the job's run begins: behind the newest checkpoint, all of which has been verified, so that no other one can take its place.
+ * Where the job's run begins: after the newest checkpoint. All checkpoints were verified, so no other one can take its place.
  * @throws as `resume`; checkpoint_write
  */
 export function begin(job: Job, store: CheckpointStore): Beginning {
@@ -97,7 +97,7 @@ export function begin(job: Job, store: CheckpointStore): Beginning {
 }
 
 /**
- * The newest whole checkpoint of the job's directory, when the job resumes and there is one.
+ * The newest intact checkpoint of the job's directory, if the job resumes and there is one.
  * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch
  */
 function resume(job: Job, store: CheckpointStore): Resumed {

@@ -41,12 +41,12 @@ export class RunMetrics {
   private done: number | null = null;
   private readonly doubts: Doubts;
   readonly timeUnit: TimeUnitCheck;
-  /** Of nested vectors; null where there are none, or nobody asked. */
+  /** For nested vectors; null if there are none, or no curves are requested. */
   readonly curves: PrefixCurves | null;
-  /** Of the first events. */
+  /** Warnings about the first events. */
   private warnings: readonly Warning[] | null = null;
   examples = 0;
-  /** Events that were not learned because their id was among the last ones. */
+  /** Events left out because their id was among the last ones. */
   duplicates = 0;
   private tombstones = 0;
   /** Negatives that were scored and not learned. */
@@ -102,7 +102,7 @@ export class RunMetrics {
     this.oracle?.add(oracle, labels, weights, seen);
   }
 
-  /** all_rejected when not one event could be read, in this run or in those it goes on from. */
+  /** The error all_rejected if not one event could be read, in this run or earlier ones of the directory. */
   hopeless(endedBy: EndedBy): HashbrookError | null {
     if (!this.doubts.hopeless || this.examples > 0 || endedBy === "stopped") return null;
     const [first] = this.doubts.samples.values();
@@ -278,7 +278,7 @@ export class RunMetrics {
     return (this.clock.now() - this.startedMs) / 1000;
   }
 
-  /** The open window once it has a tenth of its rows, else the last finished one: never a figure of a handful of rows. */
+  /** The open window once it has a tenth of its rows, else the last finished one: never a figure from only a few rows. */
   private latestWindow(): Metrics {
     const { fresh } = this.metrics;
     const current = fresh.current();
@@ -286,7 +286,7 @@ export class RunMetrics {
     return finished && current.to - current.from < this.spec.window / 10 ? finished : current;
   }
 
-  /** Distinct values of a table's fields: the sum over fields, since each field's values are counted on their own. */
+  /** Distinct values of a table's fields: their sum, since each field's values are counted separately. */
   private distinctOf(table: CompiledSpec["tables"][number]): number {
     const names = new Set(table.cells.map((cell) => cell.field));
     return this.spec.fields.reduce((sum, { name }, i) => sum + (names.has(name) ? this.distinct.estimate(i) : 0), 0);
@@ -311,7 +311,7 @@ export class RunMetrics {
   }
 }
 
-/** What is reported of metrics. */
+/** The reported part of metrics. */
 export function quality({ examples, logloss, auc, auc_error, normalized_entropy, calibration }: Metrics): Quality {
   return { examples, logloss, auc, auc_error, normalized_entropy, calibration };
 }

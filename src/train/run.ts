@@ -37,8 +37,8 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   /** Lanes of a spec that has none (`train.lanes`). */
   readonly lanes?: number | undefined;
   /**
-   * Publish changes as a delta log that scorers follow: directories or kafka://HOST:PORT/TOPIC. Every second by default, f32,
-   * a snapshot every 600 entries.
+   * Publish changes as a delta log that scorers follow: directories or kafka://HOST:PORT/TOPIC. Every second by default, f32, a
+   * snapshot every 600 entries.
    */
   readonly publish?: Partial<PublishSpec> | undefined;
   /** Rejected events also go to this Kafka topic. */
@@ -47,64 +47,67 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   readonly unused?: Job["unused"] | undefined;
   /** Path of a model spec (features/*.yaml), or a compiled one. */
   readonly model: string | CompiledSpec;
-  /** Told what the model spec may say, but seldom means. */
+  /** Called for everything the model spec may say, but that is rarely meant. */
   readonly onSpecWarning?: ((warning: SpecWarning) => void) | undefined;
-  /** Told what is done with the data where that is not plain: decoded once for several epochs, into the run's directory. */
+  /** Called with notes on unusual handling of the data, such as decoding them once for several epochs, into the run's directory. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** Directory of the run: checkpoints and rejected rows. */
   readonly out: string;
-  /** Files of clicks, in order: what gives the events of `data` their labels where the spec has a `join`. */
+  /** Files of clicks, in order: they label the events of `data` if the spec has a `join`. */
   readonly clicks?: string | readonly string[] | undefined;
-  /** A topic of clicks, on the brokers of `topic`: what gives its events their labels. */
+  /** A topic of clicks, on the brokers of `topic`: they label its events. */
   readonly clicksTopic?: string | undefined;
-  /** Files of conversions where the spec has `join.conversions`. Default: they are among the clicks. */
+  /** Files of conversions if the spec has `join.conversions`. Default: they are among the clicks. */
   readonly conversions?: string | readonly string[] | undefined;
   /** A topic of conversions, on the brokers of `topic`. Default: that of the clicks. */
   readonly conversionsTopic?: string | undefined;
-  /** A partition of it that has told nothing for so long (ms) holds up no impression, where another has. Default 10,000. */
+  /** A partition of clicks in which nothing arrived for this long (ms) holds up no impression, if others are active. Default 10,000. */
   readonly quietMs?: number | undefined;
   /** Files scored after every epoch and never learned; with `validateLast`, an error. */
   readonly validate?: string | readonly string[] | undefined;
 }
 
-/** What to score, with what. */
+/** What to score, and with what. */
 export interface EvaluateOptions extends StreamOptions {
   /** A run's directory or one checkpoint's directory. */
   readonly checkpoint: string;
-  /** As `train`'s, where the events scored are impressions. */
+  /** As for `train`, if the events scored are impressions. */
   readonly clicks?: string | readonly string[] | undefined;
-  /** As `train`'s. */
+  /** As for `train`. */
   readonly conversions?: string | readonly string[] | undefined;
   /** Cut nested vectors to prefixes: components by field or table; `all` is every nested table. Default: whole vectors. */
   readonly dims?: Dims | undefined;
-  /** Of nested vectors: score the events with every prefix, too. Default false. */
+  /** For nested vectors: score the events with every prefix, too. Default false. */
   readonly curves?: boolean | undefined;
-  /** Tell quality by value of this, too, and by bin of the score: a field, a column or a JSON path. */
+  /** Also break quality down by this, and by score bin: a field, a column or a JSON path. */
   readonly by?: string | undefined;
-  /** With `by`: values to tell one by one, those with most events. Default 20. */
+  /** With `by`: number of values reported individually, those with the most events. Default 20. */
   readonly top?: number | undefined;
-  /** Also tell AUC within the events of each value of this (GAUC): a field, a column or a JSON path. Default: the spec's `metrics.group`. */
+  /**
+   * Also compute AUC within the events of each value of this (GAUC): a field, a column or a JSON path. Default: the spec's
+   * `metrics.group`.
+   */
   readonly groupAuc?: string | undefined;
 }
 
-/** What one of several processes that work a topic's lanes learns. */
+/** Options of one of several processes that work a topic's lanes. */
 export interface LanesTrainOptions extends TrainOptions, LanesGiven {}
 
-/** Values that `by` tells one by one, by default. */
+/** Default number of values that `by` reports individually. */
 const TOP_VALUES = 20;
 
 /** What to score, with what, and how to write it. */
 export interface PredictOptions
   extends Omit<EvaluateOptions, "by" | "top" | "groupAuc" | "clicks" | "conversions" | "curves"> {
-  /** File to write, one probability a line; "-" = standard output. It may not be one of the inputs. */
+  /** File to write, one probability per line; "-" = standard output. It must not be one of the inputs. */
   readonly out: string;
   /** Values to pass through, before the score: columns, JSON paths, vw namespaces, or "label.id" for the event's id. */
   readonly columns?: readonly string[] | undefined;
-  /** Default: scores alone; with `columns` as the ending of `out` says (.csv, .jsonl), else tsv. */
+  /** Default: only scores; with `columns`, by the extension of `out` (.csv, .jsonl), else tsv. */
   readonly format?: PredictionFormat | undefined;
 }
 
-/** Learns a model from a stream of events, test-then-train, and returns the final report. */
+/** Trains a model on a stream of events, scoring each event before learning it, and returns the final report. */
 export async function train(options: TrainOptions): Promise<Report> {
   const job = trainJob(options);
   if (job.spec.lanes && job.topic) {
@@ -119,8 +122,8 @@ export async function train(options: TrainOptions): Promise<Report> {
 }
 
 /**
- * Is one of the processes that work a topic's lanes.
- * @returns the final report, of the first process; of the others null
+ * Runs one of the processes that work a topic's lanes.
+ * @returns the final report in the first process; null in the others
  * @throws HashbrookError as `train`; lanes_diverged, lanes_displaced, lanes_cut_off
  */
 export async function trainLanes(options: LanesTrainOptions): Promise<Report | null> {
@@ -136,9 +139,9 @@ async function lanesOf(job: Job, given: LanesGiven | null, options: TrainOptions
 }
 
 /**
- * What the threads of a run that learns are told.
+ * The job for the threads of a training run.
  * @param shared several processes work its lanes
- * @param owners how many hold the shards of its tables
+ * @param owners number of processes that hold the shards of its tables
  * @throws usage
  */
 export function trainJob(options: TrainOptions, shared = false, owners: number | null = null): Job {
@@ -161,7 +164,7 @@ export function trainJob(options: TrainOptions, shared = false, owners: number |
   return job;
 }
 
-/** A run's rejected rows are written anew: they cannot be what it learns. */
+/** A run's file of rejected rows is rewritten, so it cannot be its input. */
 function refuseRejected({ out, data }: Job): void {
   const rejected = join(out!, "rejected", "rejected.jsonl");
   if (existsSync(rejected) && data.length > 0) refuseInputs(rejected, namesOf(data));
@@ -200,7 +203,7 @@ function validationFiles(options: TrainOptions): readonly string[] {
   return files;
 }
 
-/** A follower in this process is cheap to tell: ten times as often. */
+/** Publishing to a follower in this process is cheap, so it happens ten times as often. */
 function publishSpec({ publish, follower }: TrainOptions): PublishSpec | null {
   if (!publish?.urls?.length && !follower) return null;
   const {
@@ -212,7 +215,7 @@ function publishSpec({ publish, follower }: TrainOptions): PublishSpec | null {
   return { urls, everyMs, precision, snapshotEvery };
 }
 
-/** Scores a stream with a checkpoint's frozen weights and reports how well. */
+/** Scores a stream with a checkpoint's frozen weights and reports the quality. */
 export async function evaluate(options: EvaluateOptions): Promise<Report> {
   const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
   const job = streamJob("eval", spec, options);
@@ -225,7 +228,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
   return runPipeline({ ...job, ...cut, ...apart, clicks, checkpoint: checkpoint.path, passedOver }, options);
 }
 
-/** What eval tells events apart by, and the texts it needs for that. @throws HashbrookError usage */
+/** What eval breaks metrics down by, and the texts it needs for that. @throws HashbrookError usage */
 function toldApart(spec: CompiledSpec, { by, groupAuc = spec.metrics?.group }: EvaluateOptions, top: number) {
   const source = by === undefined ? [] : bySource(spec, by);
   const grouped = groupAuc === undefined ? { group: null, kept: [] } : groupSpec(spec, groupAuc, source);
@@ -234,9 +237,9 @@ function toldApart(spec: CompiledSpec, { by, groupAuc = spec.metrics?.group }: E
 }
 
 /**
- * Writes a line for every row of a stream: its probability, or none for a rejected one. The label may be absent or empty. The file gets its name when all of it is
- * written: where the run fails or is stopped, there is under its name what was there before.
- * @throws HashbrookError usage where the output is one of the inputs; output_closed where the reader of standard output has gone
+ * Writes a line for every row of a stream: its probability, or none for a rejected one. The label may be absent or empty. The file is
+ * renamed to its final name when it is complete; if the run fails or is stopped, the name keeps its previous content.
+ * @throws HashbrookError usage if the output is one of the inputs; output_closed if the reader of standard output is gone
  */
 export async function predict(options: PredictOptions): Promise<Report> {
   const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
@@ -259,7 +262,7 @@ export async function predict(options: PredictOptions): Promise<Report> {
   }
 }
 
-/** @throws HashbrookError usage where a model has no such prefixes */
+/** @throws HashbrookError usage if a model has no such prefixes */
 function cutOf(spec: CompiledSpec, { dims, curves = false }: Pick<EvaluateOptions, "dims" | "curves">) {
   if (dims) cutSpec(spec, dims);
   if (dims && curves)
@@ -271,7 +274,7 @@ function cutOf(spec: CompiledSpec, { dims, curves = false }: Pick<EvaluateOption
   return { dims, curves };
 }
 
-/** Training begins with a spec: it need not load what reads checkpoints. */
+/** Imported on demand: training starts from a spec, and need not load what reads checkpoints. */
 async function checkpointed(path: string) {
   const { openCheckpoint } = await import("../checkpoints/store.js");
   const { specOf } = await import("../model/load.js");
@@ -304,7 +307,7 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
   };
 }
 
-/** A table's rows are read as JSON objects. @throws usage where the spec reads something else */
+/** A table's rows are read as JSON objects. @throws usage if the spec's format is another one */
 function refuseTables({ name, events }: CompiledSpec, data: string | readonly string[]): void {
   const table = [data].flat().find(isTable);
   if (table === undefined || events.format === "json") return;

@@ -1,11 +1,11 @@
 import type { Span } from "../metrics/split.js";
 
-/** Notes which rows of the batches to come have been seen. */
+/** Tracks which rows of the coming batches have been learned before. */
 export class SeenRows {
   private spans: Span[] = [];
   private from: number | null = null;
 
-  /** The rows from number `row` of the batch at hand on were learned before, or not. */
+  /** From row `row` of the current batch on, rows were (or were not) learned before. */
   begin(seen: boolean, row: number): void {
     this.close(row);
     this.from = seen ? row : null;

@@ -8,7 +8,7 @@ import type { TrainMeta } from "./resume.js";
 import type { DecodedBatch } from "./stream.js";
 import type { RetryOptions } from "./workers/retry.js";
 
-/** What of a stream is not learned, and kept: rejected events, and clicks that label nothing. */
+/** What is kept of a stream without being learned: rejected events, and clicks that label nothing. */
 export class SetAside {
   private readonly rejected: RejectedWriter;
   private readonly deadLetters: DeadLetterTopic | null;
@@ -20,7 +20,10 @@ export class SetAside {
     this.unused = unused;
   }
 
-  /** @param meta of the checkpoint that is gone on with @throws checkpoint_mismatch, checkpoint_write; of topics as `DeadLetterTopic.open` */
+  /**
+   * @param meta of the checkpoint to resume from
+   * @throws checkpoint_mismatch, checkpoint_write; for topics as `DeadLetterTopic.open`
+   */
   static async open(
     job: Job,
     store: CheckpointStore,
@@ -30,7 +33,7 @@ export class SetAside {
     return new SetAside(rejected, await deadLettersOf(job), await UnusedLabels.open(job, store, meta.late_bytes));
   }
 
-  /** What a checkpoint remembers. */
+  /** The part of a checkpoint's meta. */
   get meta(): Pick<TrainMeta, "rejected_bytes" | "late_bytes"> {
     return { rejected_bytes: this.rejected.bytesWritten, ...this.unused?.meta };
   }

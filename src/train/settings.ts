@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { HashbrookError } from "../core/errors.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
 
-/** How a stream is read and learned: plain data that reaches all threads of a run as it is given here, or by default. */
+/** How a stream is read and learned: plain data that reaches all threads of a run, as given or by default. */
 export interface StreamSettings {
   /** Stop after this many events, counted from the start of the data, also after `resume`. Default: null, all. */
   readonly limit: number | null;
@@ -12,46 +12,57 @@ export interface StreamSettings {
   readonly maxRejects: number | null;
 }
 
-/** What else a run that learns is told. */
+/** Further settings of a training run. */
 export interface TrainSettings extends StreamSettings {
   /** Milliseconds that an event of a quiet topic waits for others before its batch is learned. Default 50. */
   readonly lingerMs: number;
-  /** Go on from the directory's newest checkpoint: in the files it was cut short in, or over new ones. Default false: a directory that holds a model is an error. */
+  /**
+   * Continue from the directory's newest checkpoint: an interrupted list of files, or new ones. Default false: a directory that
+   * holds a model is an error.
+   */
   readonly resume: boolean;
   /**
-   * A run's or checkpoint's directory that a new run's tables and tower start from, by their names, as far as they mean the same; a run that
-   * goes on has started. Default: null, from nothing.
+   * The directory of a run or checkpoint from which a new run's tables and tower start, matched by name, as far as they mean
+   * the same; ignored by a resumed run. Default: null, start from nothing.
    */
   readonly initFrom: string | null;
-  /** Tables of a new run whose ids start from vectors that were learned elsewhere (`item2vec`). Default: null, none. */
+  /** Tables of a new run whose ids start from pretrained vectors (`item2vec`). Default: null, none. */
   readonly initTables: readonly TableVectors[] | null;
-  /** What does not learn: `tower`, `tables.<name>`. Default: null: what the run that is gone on with was told, else all learns; `none`: all does. */
+  /**
+   * The parts that do not learn: `tower`, `tables.<name>`; `none`: all learn. Default: null: as in the run that is resumed,
+   * else all learn.
+   */
   readonly freeze: readonly string[] | null;
   /** Passes over the data. Default 1. */
   readonly epochs: number;
-  /** Share of the data, its last part by bytes (by time, where data are in its order), that is scored after every epoch and never learned: 0.2 is the last fifth. Default: null, none. */
+  /**
+   * Share of the data, its last part by bytes (by time, if data are in time order), that is scored after every epoch and never
+   * learned: 0.2 is the last fifth. Default: null, none.
+   */
   readonly validateLast: number | null;
-  /** Stop after so many epochs without a better validation logloss, and leave the best epoch's weights. Default: null, never. */
+  /** Stop after so many epochs without a better validation logloss, and keep the best epoch's weights. Default: null, never. */
   readonly earlyStop: number | null;
-  /** With `resume`: learn files again that this run has learned before. Default false: only what is new in `data` is learned. */
+  /**
+   * With `resume`: learn files again that this run has learned before. Default false: only what is new in `data` is learned.
+   */
   readonly again: boolean;
   /**
-   * End with `diverged` once more than this share of the newest 10,000 to 20,000 examples changed nothing, since their gradients were
-   * not finite; judged from 1,000 examples of this run on. Default 0.1; 1 = never.
+   * End with `diverged` once more than this share of the newest 10,000 to 20,000 examples changed nothing, because their
+   * gradients were not finite; checked from 1,000 examples of this run on. Default 0.1; 1 = never.
    */
   readonly maxSkipped: number;
   /** Seconds between checkpoints. Default 60; 0 = only at the end. */
   readonly checkpointSeconds: number;
-  /** Also checkpoint every so many examples. Default: null, by time alone. */
+  /** Also checkpoint every so many examples. Default: null, by time only. */
   readonly checkpointEvery: number | null;
   /** Checkpoints to keep. Default 3. */
   readonly keep: number;
 }
 
-/** Some of the settings: a flag that was not given is undefined. */
+/** Partial settings: undefined for a flag that was not given. */
 export type Given<Settings> = { readonly [Name in keyof Settings]?: Settings[Name] | undefined };
 
-/** What holds where nothing else is said. */
+/** The defaults. */
 export const defaultSettings: TrainSettings = {
   limit: null,
   threads: availableParallelism(),
@@ -71,7 +82,7 @@ export const defaultSettings: TrainSettings = {
   keep: 3,
 };
 
-/** Settings that are whole numbers, and the least they may be. */
+/** Integer settings, with their minimum values. */
 const least: Given<Record<keyof TrainSettings, number>> = {
   limit: 0,
   threads: 1,
@@ -80,7 +91,7 @@ const least: Given<Record<keyof TrainSettings, number>> = {
   earlyStop: 1,
 };
 
-/** All settings: those given, and the defaults of the others. @throws HashbrookError usage */
+/** Complete settings: those given, and defaults for the others. @throws HashbrookError usage */
 export function settingsOf(given: Given<TrainSettings>): TrainSettings {
   const names = Object.keys(defaultSettings) as (keyof TrainSettings)[];
   for (const name of names) atLeast(name, given[name], least[name]);

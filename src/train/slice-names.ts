@@ -4,13 +4,16 @@ import { keptRows } from "../decode/kept-rows.js";
 import { fieldOf } from "../fields/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 
-/** Where the texts of the slices' values stand: they are kept beside the events. Slices of crosses and buckets have keys alone. */
+/**
+ * Sources of the texts of the slices' values, which are kept beside the events. For slices of crosses and buckets there are
+ * only keys.
+ */
 export function sliceSource({ calibration, fields }: CompiledSpec): string[] {
   const field = fields.find(({ name }) => name === calibration?.by);
   return field && "from" in field && fieldOf(field.type).reads === "text" ? [field.from] : [];
 }
 
-/** Tells a calibrator the texts of values that have no slice yet, before it learns their batch. */
+/** Gives a calibrator the texts of values that have no slice yet, before it learns their batch. */
 export function nameSlices(calibrator: Calibrator, batch: Batch, kept: Uint8Array): void {
   const rows = new Set(calibrator.unnamed(batch));
   if (rows.size === 0) return;

@@ -2,16 +2,17 @@ import { HashbrookError, toPlainError } from "../core/errors.js";
 import type { EndedBy } from "./consumer.js";
 import type { Report } from "./report.js";
 
-/** What can save what it has learned. */
+/** Something that can save what it has learned. */
 interface Saves {
-  /** null: another one does. */
+  /** null: another process reports. */
   progress(): { readonly unsaved: number } | null;
   finish(endedBy: EndedBy): Promise<Report | null>;
 }
 
 /**
- * The source has failed between two batches, which is as good a place to go on from as any: a trainer keeps what it has learned.
- * @returns the failure, saying so
+ * If the source fails between two batches, the trainer saves what it has learned, since any batch boundary is a valid position
+ * to resume from.
+ * @returns the failure, mentioning that
  */
 export async function keptAtFailure(trainer: Saves, failure: HashbrookError): Promise<HashbrookError> {
   if (!trainer.progress()?.unsaved) return failure;

@@ -5,29 +5,29 @@ import { FirstSteps } from "./first-steps.js";
 import type { Job } from "./job.js";
 import type { Resumed, TrainMeta } from "./resume.js";
 
-/** What a checkpoint's manifest says of the model that a run began from. */
+/** What a checkpoint's manifest stores about the model that a run started from. */
 export interface StartedFrom {
-  /** Its checkpoint, as it was given. */
+  /** Its checkpoint, as given. */
   readonly from: string | null;
   /** Examples it had learned. */
   readonly examples: number;
-  /** Weights of the tower, or of a model that learns event by event, were taken: a run has no first steps then. */
+  /** Weights of the tower, or of a model that learns event by event, were taken: then there is no warm-up. */
   readonly warm: boolean;
 }
 
-/** A model that is ready to learn: as it was at the checkpoint that is gone on from, as another model, or from nothing. */
+/** A model ready to learn: from the checkpoint that is resumed, from another model, or new. */
 export interface Started {
   readonly model: Model;
   readonly first: FirstSteps;
   /** How it started from another model; null: it did not. */
   readonly report: StartReport | null;
-  /** For the run's checkpoints. */
+  /** The part of the checkpoints' meta. */
   readonly meta: Pick<TrainMeta, "started" | "freeze">;
 }
 
 /**
- * Makes the job's model.
- * @throws HashbrookError usage where it cannot be frozen so; what `startFrom` throws
+ * Creates the job's model.
+ * @throws HashbrookError usage if the requested parts cannot be frozen; what `startFrom` throws
  */
 export async function startModel(job: Job, resumed: Resumed, options: Omit<ModelOptions, "frozen">): Promise<Started> {
   const names = job.freeze ?? resumed?.meta.freeze ?? [];

@@ -8,28 +8,28 @@ import type { RunMetrics } from "./run-metrics.js";
 import type { Scored } from "./scored.js";
 import type { DecodedBatch } from "./stream.js";
 
-/** Who takes part in a step. */
+/** The participants of a step. */
 export interface Learners {
   readonly model: Model;
-  /** Learns a new run's batches in parts. */
+  /** Splits a new run's batches into parts. */
   readonly first: FirstSteps;
   /** null: all negatives are learned. */
   readonly sampling: NegativeSampling | null;
   readonly runMetrics: RunMetrics;
-  /** Told of every batch's scores, made before it was learned. */
+  /** Called with every batch's scores, made before it was learned. */
   readonly scored?: Scored | undefined;
-  /** Scores that wait for their labels; null: labels are final when they are learned. */
+  /** Scores waiting for their labels; null: labels are final when they are learned. */
   readonly pending: PendingScores | null;
 }
 
 /**
- * One step of test-then-train (progressive validation, McMahan 2013): every event is scored by the model as it was
- * before the event was learned, the score is counted, and only then does the event change anything.
+ * One step of test-then-train (progressive validation, McMahan 2013): every event is scored by the model as it was before the
+ * event was learned, the score is counted, and only then does the event change anything.
  *
- * `model.learn` is: gather the rows of every table → one run of the tower (forward, loss, backward) → sum the
- * gradients of each row → optimizers. lr and fm do the same one event at a time.
+ * `model.learn` is: gather the rows of every table → one run of the tower (forward, loss, backward) → sum the gradients of each
+ * row → optimizers. lr and fm do the same one event at a time.
  *
- * @param decoded what the decoder says of the batch: changes of its distinct-id sketches, and rows learned before
+ * @param decoded what the decoder reports about the batch: changes of its distinct-id sketches, and rows learned before
  * @returns rows that were scored but not learned, because their gradient was not finite
  */
 export async function step(
@@ -48,14 +48,14 @@ export async function step(
   return skipped;
 }
 
-/** The oldest scores that wait for their labels get them. */
+/** Matches the oldest pending scores with their final labels. */
 export function settle(learners: Learners, { rows, buffer }: NonNullable<DecodedBatch["settled"]>): void {
   const batch = new Batch(labelLayout(rows), rows, buffer);
   count(learners, learners.pending!.take(rows), batch, []);
   learners.runMetrics.countOracle(batch);
 }
 
-/** Scores and their labels: nothing that is counted here has changed what was scored. */
+/** Counts scores and labels. Nothing counted here has influenced what was scored. */
 function count(
   { model, runMetrics, scored }: Pick<Learners, "model" | "runMetrics" | "scored">,
   logits: Float32Array,

@@ -19,37 +19,37 @@ export const START: FilePosition = { epoch: 0, file: 0, offset: 0, row: 0 };
 export interface DecodedBatch {
   readonly rows: number;
   readonly buffer: ArrayBufferLike;
-  /** Where it begins in the buffer. Default 0. */
+  /** Offset of the batch in the buffer. Default 0. */
   readonly base?: number;
   readonly distinct: Uint32Array;
-  /** Every row, with the texts that are kept of it; empty where none are. */
+  /** Every row, with its kept texts; empty if none are kept. */
   readonly kept?: Uint8Array;
   readonly rejects: readonly RejectedRow[];
-  /** What stands out in the accepted rows so far. */
+  /** Observations about the accepted rows so far. */
   readonly findings: Findings;
   /** Right after the batch's last row. */
   readonly position: StreamPosition;
-  /** What was decided on the way here and must be decided alike in a replay. */
+  /** Decisions made on the way here that a replay must repeat. */
   readonly decisions: readonly (MergeDecision | ClickMark)[];
-  /** A topic's record times of some of its events, ms since the epoch. */
+  /** For a topic, record times of some of its events, ms since the epoch. */
   readonly times: readonly number[];
-  /** Bytes of input consumed so far, in the measure of the source's total. */
+  /** Bytes of input consumed so far, in the units of the source's total. */
   readonly bytesRead: number;
-  /** Rows of the batch whose events were learned before, in an earlier pass over the data. */
+  /** Rows of the batch that were learned before, in an earlier pass over the data. */
   readonly seen: readonly Span[];
   /** Passes over the data that have ended before the batch's end. */
   readonly epochs: number;
-  /** The join behind the batch, where labels come from clicks. */
+  /** The state of the join after the batch, if labels come from clicks. */
   readonly join?: JoinState;
-  /** Clicks until here that label nothing, where they are kept. */
+  /** Clicks up to here that label nothing, if they are kept. */
   readonly unused?: readonly UnusedLabel[];
-  /** Rows at its end that are impressions learned before, which a click came to since. */
+  /** Number of corrections at its end: impressions learned before, for which a click has come since. */
   readonly corrections?: number;
-  /** Impressions that are not in it since their ids had come before; absent: none were looked for, or found. */
+  /** Number of impressions left out because of repeated ids; absent: none were looked for, or found. */
   readonly repeated?: number;
-  /** The oldest impressions whose scores wait for their labels, with these (a batch without fields); null: those of no more. */
+  /** The oldest pending impressions with their final labels (a batch without fields); null: none. */
   readonly settled?: { readonly rows: number; readonly buffer: ArrayBufferLike } | null;
-  /** Messages of a topic on the way here that have no value: there is no event in them. Absent: none. */
+  /** Messages of a topic on the way here without a value: they are not events. Absent: none. */
   readonly tombstones?: number;
   /** Schemas that its events are the first of the run to name; absent: none. */
   readonly schemas?: KnownSchemas;
@@ -58,21 +58,21 @@ export interface DecodedBatch {
 export interface StreamOptions {
   readonly start: FilePosition;
   readonly epochs: number;
-  /** Events still wanted; Infinity = all. */
+  /** Events still to be read; Infinity = all. */
   readonly limit: number;
   /** Memory for the next batch. */
   readonly buffer: () => ArrayBufferLike | Room;
-  /** Also hand out an empty batch where a pass ends right behind a full one, so that `epochs` tells of every pass. */
+  /** Also yield an empty batch if a pass ends right after a full one, so that `epochs` reports every pass. */
   readonly everyEpoch?: boolean;
-  /** Rows of the next batch, at least 1 and at most as many as a batch has. Default: that. */
+  /** Rows of the next batch, at least 1 and at most a batch's capacity. Default: that. */
   readonly wanted?: () => number;
-  /** Where files begin that do not begin at their start, by index. */
+  /** Where to begin in files that are not read from their start, by index. */
   readonly begins?: Readonly<Record<number, FileBegin>>;
-  /** Told where each file has ended, in the first pass: its place, and rows of the stream before it. */
+  /** Called at the end of each file in the first pass, with its position, and the rows of the stream before it. */
   readonly onFileEnd?: (file: number, end: { offset: number; row: number; rows: number }) => void;
 }
 
-/** A file of which not all is to be learned, or not for the first time. */
+/** A file that is learned only in part, or was learned before. */
 export interface FileBegin {
   readonly offset: number;
   readonly row: number;
@@ -80,31 +80,31 @@ export interface FileBegin {
   readonly seen: boolean;
 }
 
-/** What has been decoded of a list of files, until it is taken: rows, and malformed ones among them. */
+/** Decoded but not yet taken content of a list of files: rows, and malformed ones among them. */
 export interface Feed {
   readonly files: readonly SourceFile[];
-  /** Index of the file at hand. */
+  /** Index of the current file. */
   readonly file: number;
-  /** As of a `ByteSource`. */
+  /** As in `ByteSource`. */
   readonly bytesRead: number;
-  /** Rows that were not taken yet. */
+  /** Rows not yet taken. */
   readonly rows: number;
-  /** Bytes of the file's decompressed content, and lines, before the next row. */
+  /** Position of the next row: bytes of the file's decompressed content, and lines. */
   readonly place: { readonly offset: number; readonly row: number };
-  /** Goes to a place in the list. Rows that were not taken stay. */
+  /** Goes to a position in the list. Rows not yet taken stay. */
   goTo(place: SourcePosition): Promise<void>;
-  /** Decodes until there are `wanted` rows (at most as many as a batch has), or the file ends. */
+  /** Decodes until there are `wanted` rows (at most a batch's capacity), or the file ends. */
   fill(wanted: number): Promise<"full" | "end">;
   take(into: ArrayBufferLike | Room): FeedTaken;
-  /** Takes the malformed rows alone. */
+  /** Takes only the malformed rows. */
   takeRejects(): readonly Reject[];
-  /** Goes to the start of the next file; false where there is none. */
+  /** Goes to the start of the next file; false if there is none. */
   nextFile(): Promise<boolean>;
 }
 
 /** A feed that knows its files. */
 export interface FileFeed extends Feed {
-  /** As of a `ByteSource`. */
+  /** As in `ByteSource`. */
   readonly fingerprints: readonly string[];
   readonly totalBytes: number | null;
   verify(fingerprints: readonly string[]): Promise<void>;
@@ -125,8 +125,8 @@ export function decodedBatches(
 }
 
 /**
- * The batches of a feed. They are full except the very last one, so their boundaries do not depend on files, chunks, rejected rows or
- * on where the run was started.
+ * The batches of a feed. All are full except the very last one, so their boundaries do not depend on files, chunks, rejected
+ * rows or on where the run was started.
  */
 export async function* batchesOf(feed: Feed, options: StreamOptions): AsyncGenerator<DecodedBatch> {
   let { epoch } = options.start;
@@ -262,7 +262,7 @@ export class TextFeed implements FileFeed {
 
   async nextFile(): Promise<boolean> {
     const more = await this.source.nextFile();
-    // An empty file has no first byte that would tell.
+    // An empty file has no first byte that would start it.
     if (more) this.decoder.startAt(0, 0);
     if (more) this.ended = false;
     return more;
@@ -281,7 +281,7 @@ export class TextFeed implements FileFeed {
   }
 }
 
-/** Reads the header of a file that will be gone on with in the middle. */
+/** Reads the header of a file that will be continued in the middle. */
 async function readHeader(source: ByteSource, decoder: Decoder, file: number): Promise<void> {
   await source.open({ file, offset: 0, row: 0 });
   while (inFile(source.files[file].name, () => decoder.scan(0)) === "more") {

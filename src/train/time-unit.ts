@@ -8,19 +8,22 @@ import type { RejectedRow } from "./rejects.js";
 export const YEAR_2000 = Date.UTC(2000, 0);
 const MS_OF_YEAR = 365.25 * 86_400_000;
 
-/** Whether events are likely to be of a time, ms since 1970. @param now by this machine */
+/** Whether events could plausibly have a time, ms since 1970. @param now by this machine */
 export const isPlausible = (time: number, now: number): boolean => time >= YEAR_2000 && time <= latestTime(now);
 
-/** Events of a later time than this are doubtful. */
+/** Later event times than this raise a warning. */
 export const latestTime = (now: number): number => now + MS_OF_YEAR;
 
-/** The unit in which a number is a likely time, if there is one: units are a thousand apart, so there is one at most. */
+/**
+ * The unit in which a number is a plausible time, if there is one: units differ by a factor of a thousand, so there is at most
+ * one.
+ */
 export function unitOf(number: number, now: number): TimeUnit | undefined {
   const units = Object.keys(timeUnits) as TimeUnit[];
   return units.find((unit) => isPlausible((number * 1000) / timeUnits[unit], now));
 }
 
-/** How a spec says that its times are of a unit. */
+/** How a spec declares a time unit. */
 export const saidUnit = (from: string, unit: TimeUnit): string =>
   unit === "ms" ? `time: { from: ${from} }` : `time: { from: ${from}, unit: ${unit} }`;
 
@@ -28,10 +31,10 @@ export const saidUnit = (from: string, unit: TimeUnit): string =>
 const yearText = (time: number): string =>
   Math.abs(time) < 8.64e15 ? dateText(time).slice(0, -9) : "no year that has dates";
 
-/** Rejects whose value may be a time of another unit; numbers beyond ±1e18 are none of seconds. */
+/** Rejects whose value may be a time in another unit; numbers beyond ±1e18 are not seconds. */
 const isOfTime = (code: string): boolean => code === "impossible_time" || code === "bad_time";
 
-/** What to write where a rejected time is a likely one in another unit. */
+/** What to write if a rejected time is plausible in another unit. */
 export function unitHint(spec: CompiledSpec, { code, value }: RejectedRow, now = wallTime()): string | undefined {
   const { time } = spec.label;
   const unit = isOfTime(code) ? unitOf(Number(value), now) : undefined;
@@ -39,8 +42,8 @@ export function unitHint(spec: CompiledSpec, { code, value }: RejectedRow, now =
 }
 
 /**
- * Refuses a declared unit of event times at the first batch, where most events are of a likely time in another unit and of none in
- * this one: before 2000, or after the next year. Milliseconds are no declared unit, since they are the default: of these a warning tells.
+ * Refuses a declared unit of event times at the first batch, if most events have a plausible time in another unit and not in
+ * this one (before 2000, or after the next year). Milliseconds are the default rather than declared: they only cause a warning.
  */
 export class TimeUnitCheck {
   private readonly time: CompiledSpec["label"]["time"];

@@ -7,22 +7,22 @@ import type { StreamPosition } from "./job.js";
 import type { Scored } from "./scored.js";
 import type { RetryOptions } from "./workers/retry.js";
 
-/** What a trainer is given beside its job. */
+/** A trainer's options beside its job. */
 export interface TrainerOptions {
   readonly clock: Clock;
-  /** Where a follower in this process reads the delta log; null: there is none. */
+  /** The port from which a follower in this process reads the delta log; null: there is none. */
   readonly follower: MessagePort | null;
   readonly retry: RetryOptions;
   readonly upstream: Upstream;
-  /** Where other models learn the same batches: told of this one's scores. The batches' memory is only read. */
+  /** When several models learn the same batches: called with this one's scores. The batches' memory is then read-only. */
   readonly scored?: Scored;
-  /** Other processes hold shards of the tables. Default: none does. */
+  /** Shards of tables held by other processes. Default: none. */
   readonly shards?: ShardsElsewhere | undefined;
 }
 
 /** Shards of tables that other processes hold. */
 export interface ShardsElsewhere {
   readonly share: ShardShare;
-  /** Their files of a checkpoint at this place; null: they are behind it. */
+  /** Their files for a checkpoint at this position; null: they are already past it. */
   save(position: StreamPosition | null): Promise<GivenFiles | null>;
 }

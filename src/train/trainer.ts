@@ -42,7 +42,7 @@ export class Trainer implements Consumer {
   private readonly store: CheckpointStore;
   readonly runMetrics: RunMetrics;
   private readonly dedup: DedupWindow | null;
-  /** What a topic's replay must decide alike; files leave nothing to decide. */
+  /** Decisions for a topic's replay; null for files, which leave nothing to decide. */
   readonly order: OrderLog | null;
   private meta: Omit<TrainMeta, "tally" | "validation">;
   readonly first: FirstSteps;
@@ -54,13 +54,13 @@ export class Trainer implements Consumer {
   private readonly best: BestEpoch;
   private plan: Omit<Plan, "inputs"> | null = null;
   ended: EndedBy | null = null;
-  /** The place of the last durable checkpoint of this run. */
+  /** The position of the last durable checkpoint of this run. */
   committed: StreamPosition | null = null;
   /** Examples in the last durable checkpoint. */
   private saved: number;
   private readonly retry: RetryOptions;
   private readonly checkpointer: Checkpointer;
-  /** There from `open` on. */
+  /** Set by `open`. */
   private aside!: SetAside;
   private readonly keeper: Gatekeeper | null;
   private readonly settling: Settling;
@@ -87,7 +87,7 @@ export class Trainer implements Consumer {
     this.saved = this.runMetrics.examples;
     this.passedOver = resumed?.skipped ?? [];
     const { id_window } = job.spec.label;
-    // Messages are sent twice by retries and replays upstream; a file is what it is.
+    // Messages are repeated by retries and replays upstream; files are not.
     this.dedup = id_window === undefined || !job.topic || job.spec.lanes ? null : new DedupWindow(id_window);
     if (resumed) this.dedup?.restore(resumed.blocks);
     this.keeper = Gatekeeper.of(
@@ -108,7 +108,7 @@ export class Trainer implements Consumer {
       resumed: resumed?.ref ?? null,
       examples: this.runMetrics.examples,
       elsewhere: options.shards && (() => options.shards!.save(this.meta.position)),
-      // A file can be read again at leisure; a topic's readers must not wait for a long copy.
+      // A file can be read again later; a topic's readers must not wait for a long copy.
       ...(job.topic ? {} : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
       onCommitted: ({ position, tally, validation, gate }, { path }) => {
         this.keeper?.committed(path, gate);
@@ -123,8 +123,8 @@ export class Trainer implements Consumer {
 
   /**
    * The decoding thread begins as soon as the checkpoint has been verified, and the model loads meanwhile.
-   * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch when it was
-   * built from another spec; checkpoint_locked while another process trains there
+   * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch when it was built from
+   * another spec; checkpoint_locked while another process trains there
    */
   static async open(job: Job, options: TrainerOptions): Promise<Trainer> {
     const store = new CheckpointStore(job.out!);
@@ -155,7 +155,7 @@ export class Trainer implements Consumer {
     return this.settling.publication;
   }
 
-  /** The place behind what has been learned; null before a new run knows where it begins. */
+  /** The position after what has been learned; null before a new run knows where it begins. */
   get position(): StreamPosition | null {
     return this.meta.position;
   }
@@ -169,7 +169,7 @@ export class Trainer implements Consumer {
     this.endEarly();
   }
 
-  /** Where a topic's run begins is durable before anything is learned: a kill must not make "latest" mean another place. */
+  /** Saves where a topic's run begins before anything is learned: after a kill, "latest" must not mean another position. */
   async opened(position: StreamPosition, fingerprints: readonly string[]): Promise<void> {
     if (this.meta.position !== null) return;
     this.meta = { ...this.meta, position, sources: fingerprints };
@@ -231,7 +231,7 @@ export class Trainer implements Consumer {
     await this.settling.settle();
   }
 
-  /** Ends the run, when its followers were told and what it learned is saved. @throws gate_held */
+  /** Ends the run, after followers were told and what it learned was saved. @throws gate_held */
   private async halt(keeper: Gatekeeper): Promise<never> {
     const { path } = await this.checkpointer.finish(this.runMetrics.examples, this.content());
     throw keeper.halted(path);
@@ -259,7 +259,7 @@ export class Trainer implements Consumer {
 
   async finish(endedBy: EndedBy): Promise<Report> {
     const hopeless = this.runMetrics.hopeless(endedBy);
-    // A topic's rejects are not to come again: where nothing could be read is saved before the run fails. Files are mended and given anew.
+    // A topic's rejects must not come again: the position is saved before the run fails. Files can be corrected and given again.
     if (hopeless && !this.job.topic) throw hopeless;
     const { publication } = this;
     if (publication && !publication.clean) {
@@ -287,7 +287,7 @@ export class Trainer implements Consumer {
     return { ...report, ...started, warnings, validation, ...files };
   }
 
-  /** The epoch whose weights an early stopping run leaves when it has come to its end. */
+  /** The epoch whose weights an early-stopping run keeps at its end. */
   private keeps(endedBy: EndedBy): EpochQuality | null {
     return isOver(endedBy) && this.job.earlyStop !== null ? this.validation.best : null;
   }
@@ -301,14 +301,14 @@ export class Trainer implements Consumer {
     await this.model.close();
   }
 
-  /** Everything, for one atomic commit: weights, optimizer state, metrics, counters and the place in the stream. */
+  /** Everything, for one atomic commit: weights, optimizer state, metrics, counters and the position in the stream. */
   content(model = this.model): CheckpointContent {
     this.aside.sync();
     this.order?.sync();
     const { spec } = this.job;
     const publisher = this.publication ? { publisher: this.publication.state } : {};
     const { state } = this.validation;
-    // Left out where the spec has none any more.
+    // Left out if the spec no longer has a gate.
     const gate = this.keeper?.gate.state;
     const kept = { ...this.meta, ...publisher, gate, ...(state ? { validation: state } : {}), ...this.first.meta };
     const meta = { spec, spec_hash: specHash(spec), ...kept, tally: this.runMetrics.state() };

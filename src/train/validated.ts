@@ -1,26 +1,26 @@
 import type { DecodedBatch } from "./stream.js";
 
-/** What goes to the consumer: a batch to learn, a batch to score alone, or the end of such a pass. */
+/** What the consumer receives: a batch to learn, a batch to score only, or the end of such a pass. */
 export type Piece =
   | { readonly kind: "learn" | "validate"; readonly decoded: DecodedBatch }
-  /** All validation events have been handed out. */
+  /** All validation events have been delivered. */
   | { readonly kind: "validated"; readonly epoch: number | null };
 
 export interface ValidatedOptions {
   /** Passes over the data that end before the first batch. */
   readonly epochs: number;
-  /** Passes that have been validated by an earlier run. */
+  /** Passes that an earlier run has validated. */
   readonly done: number;
-  /** Events still wanted; Infinity = all. */
+  /** Events still to be read; Infinity = all. */
   readonly limit: number;
   /** All validation events; null: there are none. */
   readonly validation: (() => AsyncIterable<DecodedBatch>) | null;
 }
 
 /**
- * Batches to learn and, behind the batch in which a pass over the data ends, all validation events. Where a batch holds the
- * end of several passes they are validated once. Validation changes no batch that is learned. A run that ends at its limit is
- * validated as it is then (`epoch` null).
+ * Batches to learn and, after the batch in which a pass over the data ends, all validation events. If several passes end in one
+ * batch they are validated once. Validation changes no batch that is learned. A run that ends at its limit is validated at that
+ * point (`epoch` null).
  */
 export async function* validated(
   batches: AsyncIterable<DecodedBatch>,

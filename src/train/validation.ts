@@ -3,30 +3,30 @@ import { ProgressiveMetrics } from "../metrics/progressive.js";
 import type { EpochQuality, ValidationReport, Warning } from "./report.js";
 import { quality } from "./run-metrics.js";
 
-/** What a checkpoint keeps of validation: plain JSON. */
+/** What a checkpoint stores about validation: plain JSON. */
 export interface ValidationState {
-  /** Which events were scored. */
+  /** Identifies the events that were scored. */
   readonly data: string;
   /** Passes over the data that have been validated. */
   readonly epochs: number;
   /** The newest figures of each pass. */
   readonly history: readonly EpochQuality[];
-  /** The figures of the lowest logloss, and passes since. */
+  /** The figures with the lowest logloss, and the number of passes since. */
   readonly best: EpochQuality | null;
   readonly since: number;
-  /** Event time of the newest batch learned; there only where events have times. */
+  /** Event time of the newest batch learned; present if events have times. */
   readonly learned_until?: number;
 }
 
 const NONE: ValidationState = { data: "", epochs: 0, history: [], best: null, since: 0 };
-/** Passes whose figures are kept. */
+/** Number of passes whose figures are kept. */
 const HISTORY = 100;
-/** Event times of a batch that its middle one is taken of: a wild one among them is no matter. */
+/** A batch's time is the median of this many event times, so that single outliers do not matter. */
 const TIMES = 15;
-/** Clocks differ, and events come late: a share of validation events up to this is no matter. */
+/** Clocks differ, and events come late: up to this share of earlier validation events is tolerated. */
 const FEW = 0.01;
 
-/** Scores validation events after a pass over the data, and knows which pass was the best. */
+/** Scores validation events after a pass over the data, and tracks the best pass. */
 export class Validation {
   private readonly window: number;
   private current: ValidationState;
@@ -64,13 +64,13 @@ export class Validation {
     return this.current.since;
   }
 
-  /** Other events are learned from here on: no figures of before compare. */
+  /** Other events are learned from here on, so earlier figures are not comparable. */
   begin(): void {
     this.current = NONE;
     this.newest = null;
   }
 
-  /** Notes the time of a batch that was learned; for events that have times. */
+  /** Records the time of a learned batch, if events have times. */
   learned(batch: Batch): void {
     const time = middleTime(batch.times);
     if (time > (this.current.learned_until ?? 0)) this.current = { ...this.current, learned_until: time };
@@ -87,9 +87,9 @@ export class Validation {
 
   /**
    * All validation events have been counted.
-   * @param epoch passes over the data so far; null: in the middle of one, which is told and not compared
+   * @param epoch passes over the data so far; null: in the middle of one, which is reported but not compared
    * @param learned examples learned so far
-   * @param data which events they were: figures of others are not compared with theirs
+   * @param data identifies the events: figures of different events are not compared
    * @returns whether this pass is the best so far
    */
   end(epoch: number | null, learned: number, data: string): boolean {
@@ -115,7 +115,7 @@ export class Validation {
     return better;
   }
 
-  /** @param kept the figures of the weights that the run leaves */
+  /** @param kept the figures of the weights that the run keeps */
   report(kept: EpochQuality | null): ValidationReport | null {
     if (!kept) return null;
     return { ...kept, best_epoch: this.best?.epoch ?? null, epochs: this.current.history };

@@ -7,16 +7,16 @@ import { schemaHeader } from "./schema-header.js";
 const PREFIX = "ce_";
 const STRUCTURED = "application/cloudevents";
 const NO_HEADERS = 0;
-/** What is no attribute, but the values themselves. */
+/** The members with the values themselves, which are not attributes. */
 const DATA = ["data", "data_base64"];
 
-/** A CloudEvent in binary mode: its attributes are headers, its data alone a message's value. */
+/** A CloudEvent in binary mode: its attributes are headers, and the message's value is its data. */
 interface InHeaders {
   readonly attributes: ReadonlyMap<string, string>;
   readonly value: Uint8Array;
 }
 
-/** Undefined where message i is none in binary mode, or has no value. */
+/** Undefined if message i is not in binary mode, or has no value. */
 function inHeaders(messages: Messages, i: number): InHeaders | undefined {
   const { bytes, ends, keysAt } = messages;
   if (!keysAt || bytes[ends[i]] === NO_HEADERS) return undefined;
@@ -31,8 +31,8 @@ function inHeaders(messages: Messages, i: number): InHeaders | undefined {
 }
 
 /**
- * Message i, a CloudEvent in binary mode, as one in structured mode, in memory of its own: one JSON object, whose attributes are texts.
- * Undefined where it is one as it stands, where it has no value, or one that is no JSON.
+ * Converts message i, a CloudEvent in binary mode, to one in structured mode, in new memory: one JSON object, with attributes
+ * as texts. Undefined if it is in structured mode already, has no value, or one that is not JSON.
  */
 export function structured(messages: Messages, i: number): Uint8Array | undefined {
   const event = inHeaders(messages, i);
@@ -41,7 +41,10 @@ export function structured(messages: Messages, i: number): Uint8Array | undefine
   return Buffer.concat([Buffer.from(`{${members.join("")}"data":`), event.value, Buffer.from("}")]);
 }
 
-/** Decodes message i, a CloudEvent in binary mode whose data a schema describes. One that is in no such mode is written by no schema. */
+/**
+ * Decodes message i, a CloudEvent in binary mode whose data a schema describes. If it is not in binary mode, its schema counts
+ * as unknown.
+ */
 export function decodeWithSchema(decoder: Decoder, schemas: BinaryEvents, messages: Messages, i: number): void {
   const { bytes, starts, ends, offsets } = messages;
   const found = inHeaders(messages, i);
@@ -51,14 +54,14 @@ export function decodeWithSchema(decoder: Decoder, schemas: BinaryEvents, messag
   } else decoder.message(bytes, starts[i], ends[i], offsets[i], NO_SCHEMA);
 }
 
-/** The attribute that a header has; undefined: none. */
+/** The attribute of a header; undefined: none. */
 function attributeOf(name: string): string | undefined {
   if (name.toLowerCase() === "content-type") return "datacontenttype";
   const attribute = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : "";
   return attribute === "" || DATA.includes(attribute) ? undefined : attribute;
 }
 
-/** What is no JSON might be some together with what comes before and behind it. */
+/** Checked separately, since a value that is not JSON might become valid together with what is put around it. */
 function isJson(value: Uint8Array): boolean {
   try {
     JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.length).toString());

@@ -4,7 +4,7 @@ import { type MessageParts, partsOf } from "../../sources/kafka/message-parts.js
 import { firstFrom, type Messages } from "../../sources/messages.js";
 import type { RejectedRow } from "../rejects.js";
 
-/** Where rejected messages stand. */
+/** Where rejected messages come from. */
 export interface RejectPlace {
   readonly topic: string;
   readonly partition: number;
@@ -13,7 +13,7 @@ export interface RejectPlace {
   readonly whole: boolean;
 }
 
-/** Rejects of some messages with their topic's name, and the messages themselves where they are kept. */
+/** Rejects of some messages with their topic's name, and the messages themselves if they are kept. */
 export function rejectedMessages(rejects: readonly Reject[], place: RejectPlace): RejectedRow[] {
   const file = `${place.topic}[${place.partition}]`;
   if (!place.whole) return rejects.map((reject) => ({ ...reject, file }));
@@ -24,7 +24,7 @@ function messageOf({ offset }: Reject, { topic, partition, messages }: RejectPla
   return { topic, partition, offset, ...copied(partsOf(messages, firstFrom(messages, BigInt(offset)))) };
 }
 
-/** A view would take all the memory that it looks at along to another thread. */
+/** Copied, because a view would take its whole buffer along to another thread. */
 function copied({ key, value, headers }: MessageParts): MessageParts {
   const copy = (bytes: Uint8Array | null) => bytes && Uint8Array.from(bytes);
   return { key: copy(key), value: copy(value), headers: headers.map(([name, text]) => [name, copy(text)]) };

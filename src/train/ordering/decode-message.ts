@@ -3,7 +3,7 @@ import type { Messages } from "../../sources/messages.js";
 import { decodeWithSchema, structured } from "./cloud-event.js";
 import { schemaHeader } from "./schema-header.js";
 
-/** Decodes message i of some, and what its headers say of it. */
+/** Decodes message i, using its headers where relevant. */
 export function decodeMessage(decoder: Decoder, messages: Messages, i: number): void {
   const { spec, schemas } = decoder;
   const { envelope } = spec.events;

@@ -1,19 +1,19 @@
 import { firstFrom, type MessagePrint, type Messages, printOf } from "../../sources/messages.js";
 import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
 
-/** A place in a topic: everything before it was learned. Plain JSON, part of every checkpoint. */
+/** A position in a topic: everything before it was learned. Plain JSON, part of every checkpoint. */
 export interface TopicPosition {
   readonly topic: string;
   /** The next offset of every partition, in decimal digits. */
   readonly offsets: readonly string[];
-  /** The partition whose turn it is, and how many of its messages this turn has had. */
+  /** The partition whose turn it is, and how many of its messages this turn has used. */
   readonly turn: number;
   readonly taken: number;
-  /** Messages before this place, of all partitions. */
+  /** Messages before this position, in all partitions. */
   readonly messages: number;
-  /** The last message before this place of every partition, null where there is none: by it the topic is known again. */
+  /** The last message before this position in every partition, null if there is none; used to recognise the topic. */
   readonly last?: readonly (MessagePrint | null)[];
-  /** The topic's id, by which it differs from another one of its name. Absent where the brokers tell none. */
+  /** The topic's id, which tells it from another topic of the same name. Absent if the brokers report none. */
   readonly topic_id?: string;
 }
 
@@ -31,7 +31,7 @@ export type MergeDecision =
   | { readonly kind: "partitions"; readonly at: number; readonly count: number }
   | { readonly kind: "anew"; readonly at: number };
 
-/** Messages of one partition that are next, not yet taken. */
+/** Consecutive messages of one partition, not yet taken. */
 export interface MessageRun {
   readonly partition: number;
   readonly messages: Messages;
@@ -39,20 +39,20 @@ export interface MessageRun {
   readonly to: number;
 }
 
-/** What is decided of what comes, by one who goes before: at its end a close, behind which nothing is known yet. */
+/** The decisions of a merge that is ahead: the last one is a close, after which nothing is known yet. */
 export interface Lead {
   readonly next: MergeDecision;
   shift(): void;
 }
 
-/** Messages a partition may give in one turn. */
+/** Messages per partition and turn. */
 export const TURN = 256;
 
 /**
- * Merges the partitions of a log into one order that a replay reproduces: round robin, `TURN` messages a turn. A partition
- * that has nothing (the log says so: slow is not idle) is passed over; that, and the closing of a batch while all partitions
- * are idle, are decisions. Whoever is given the same messages and the same decisions gets the same order; a log that is no
- * longer written to gives the same decisions. Partitions that are new since `position` join when nothing is left to replay.
+ * Merges the partitions of a log into one order that a replay reproduces: round robin, `TURN` messages per turn. A partition
+ * that is empty (according to the log: slow is not empty) is skipped; that, and closing a batch while all partitions are empty,
+ * are decisions. The same messages and the same decisions give the same order; a log that is no longer written to gives the
+ * same decisions. Partitions that are new since `position` join when nothing is left to replay.
  */
 export class Merge {
   private readonly log: PartitionedLog;
@@ -60,9 +60,9 @@ export class Merge {
   private readonly stops: readonly bigint[] | null;
   private readonly lead: Lead | null;
   private replay: readonly MergeDecision[];
-  /** Of the replay's decisions so many were followed. */
+  /** Number of the replay's decisions that were followed. */
   private followed = 0;
-  /** Partitions that take turns: the first so many; 0 = not decided yet. */
+  /** The first so many partitions take turns; 0 = not decided yet. */
   private width: number;
   private losses = 0;
   private fresh: MergeDecision[] = [];
@@ -74,10 +74,10 @@ export class Merge {
 
   /**
    * @param position its offsets are those of the partitions that took turns then
-   * @param replay decisions made after `position` before: they are followed before any new one is made
+   * @param replay decisions made after `position` by an earlier run: they are followed before any new one is made
    * @param stops offsets to stop at, by partition; null = never
    * @param offsets where to begin, by partition; by default the position's, and 0 in new partitions
-   * @param lead whose decisions this follows, making none; null: nobody
+   * @param lead another merge whose decisions this one follows, making none; null: none
    */
   constructor(
     log: PartitionedLog,
@@ -93,7 +93,7 @@ export class Merge {
     this.offsets = Array.from({ length: log.partitions }, (_, p) => offsets[p] ?? BigInt(position.offsets[p] ?? 0));
     this.width = position.messages > 0 ? position.offsets.length : 0;
     this.stops = stops;
-    // A run that was stopped while it replayed has noted its own place behind the later ones of the run before.
+    // A run that was stopped during its replay has recorded its own position after the later ones of the earlier run.
     this.replay = replay.filter(({ at }) => at >= position.messages).sort((a, b) => a.at - b.at);
     this.turn = position.turn;
     this.taken = position.taken;
@@ -114,7 +114,7 @@ export class Merge {
     };
   }
 
-  /** The decisions made since the last call; those of a replay are not among them. */
+  /** The decisions made since the last call, without those of a replay. */
   takeDecisions(): MergeDecision[] {
     const { fresh } = this;
     this.fresh = [];
@@ -122,9 +122,9 @@ export class Merge {
   }
 
   /**
-   * What comes next: messages to `take` from; "close": the batch ends here; "wait": nothing at hand; "end": all partitions
+   * What comes next: messages to `take` from; "close": the batch ends here; "wait": nothing is available; "end": all partitions
    * have reached their stops.
-   * @param due true when a batch with events in it has waited long enough
+   * @param due whether a batch with events in it has waited long enough
    */
   next(due: boolean): MessageRun | "close" | "wait" | "end" {
     if (this.log.losses > this.losses) this.decideAnew();
@@ -157,12 +157,12 @@ export class Merge {
     if (this.taken === TURN) this.give((partition + 1) % this.width);
   }
 
-  /** The next decision that is followed and not made. */
+  /** The next decision to follow instead of making one. */
   private get known(): MergeDecision | undefined {
     return this.lead?.next ?? this.replay[this.followed];
   }
 
-  /** Follows what is known of this place. @returns true at a close */
+  /** Follows the known decisions at this position. @returns true at a close */
   private follow(): boolean {
     for (let decision = this.known; decision?.at === this.messages; decision = this.known) {
       if (this.lead) this.lead.shift();
@@ -174,7 +174,7 @@ export class Merge {
     return false;
   }
 
-  /** All partitions take turns, but while a replay says how many did. */
+  /** Lets all partitions take turns, once no replay limits their number. */
   private widen(): void {
     const { partitions } = this.log;
     const replaying = this.known !== undefined;
@@ -183,7 +183,7 @@ export class Merge {
     if (!replaying) this.fresh.push({ kind: "partitions", at: this.messages, count: partitions });
   }
 
-  /** Messages were lost: what was decided over them can no longer be followed. */
+  /** Messages were lost: decisions about them can no longer be followed. */
   private decideAnew(): void {
     this.losses = this.log.losses;
     const ahead = this.replay.slice(this.followed);
@@ -202,7 +202,9 @@ export class Merge {
     this.taken = 0;
   }
 
-  /** The messages at hand of the partition whose turn it is: up to the turn's end and to the next decision of a replay. */
+  /**
+   * The available messages of the partition whose turn it is: up to the end of the turn and to the next decision of a replay.
+   */
   private run(): MessageRun | null {
     const partition = this.turn;
     const head = this.headOf(partition);
@@ -219,7 +221,7 @@ export class Merge {
     return to > from ? { partition, messages, from, to } : null;
   }
 
-  /** The first chunk that still has messages; chunks of nothing but gaps are passed over. */
+  /** The first chunk that still has messages; chunks that consist of gaps are skipped. */
   private headOf(partition: number): Chunk | undefined {
     for (let head = this.log.head(partition); head; head = this.log.head(partition)) {
       const { length, offsets } = head.messages;
@@ -236,7 +238,7 @@ export class Merge {
     return Math.min(to, firstFrom(messages, stop));
   }
 
-  /** From the partition whose turn it is on, in order: the first one that is not known to have nothing. */
+  /** Starting with the partition whose turn it is, the first one that is not known to be empty. */
   private nextBusy(): number | undefined {
     for (let step = 0; step < this.width; step++) {
       const partition = (this.turn + step) % this.width;

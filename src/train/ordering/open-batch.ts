@@ -6,24 +6,28 @@ import { rejectedMessages } from "./dead-messages.js";
 import { decodeMessage } from "./decode-message.js";
 import type { Merge, MessageRun } from "./merge.js";
 
-/** Of a topic's batches: what is kept of rejected messages. */
+/** What to keep of a topic's rejected messages. */
 export interface OpenBatchOptions {
   readonly topic: string;
-  /** Rejected messages are kept whole, for a dead-letter topic; else the first bytes of their values. */
+  /** Rejected messages are kept in full, for a dead-letter topic; else only the first bytes of their values. */
   readonly whole: boolean;
-  /** The topic's number of a partition that the merge has a number of its own for. Default: the same. */
+  /** The topic's number of a partition, if the merge numbers them differently. Default: the same. */
   readonly partitionOf?: (partition: number) => number;
-  /** A batch is closed once messages that gave no row, as rejected ones, have so many bytes. Default: they count as all others do. */
+  /**
+   * A batch is closed once messages without a row, such as rejected ones, have so many bytes. Default: they count like all
+   * others.
+   */
   readonly mostRejected?: number;
 }
 
 /**
- * A batch of mostly rejected or empty messages is closed after so many of them, or so many bytes: a topic full of poison must
- * neither fill the memory nor keep its offsets from being saved. It follows from the messages alone, so a replay does the same.
+ * A batch of mostly rejected or empty messages is closed after so many of them, or so many bytes: a topic full of malformed
+ * messages must neither fill the memory nor keep its offsets from being saved. This depends on the messages alone, so a replay
+ * does the same.
  */
 const MOST_MESSAGES = 1 << 16;
 const MOST_BYTES = 64 << 20;
-/** The record time of every so many messages of a batch is kept: which ones must not depend on how they came to hand. */
+/** The record time of one in so many messages of a batch is kept: which ones must not depend on how they arrived. */
 const TIME_EVERY = 64;
 
 /** The batch being filled, with the rejects and record times of its messages. */
@@ -35,10 +39,10 @@ export class OpenBatch {
   private times: number[] = [];
   private bytes = 0;
   private tombstones = 0;
-  /** `bytes` at which the batch is closed. */
+  /** Number of bytes at which the batch is closed. */
   private mostBytes = MOST_BYTES;
   private readonly mostMessages: number;
-  /** Bytes of the batch's messages that gave no row. */
+  /** Bytes of the batch's messages without a row. */
   private rejected = 0;
 
   constructor(decoder: Decoder, options: OpenBatchOptions) {
@@ -100,7 +104,7 @@ export class OpenBatch {
     return taken;
   }
 
-  /** Those that were met with this batch for the first time. */
+  /** Schemas that occurred for the first time in this batch. */
   private schemas(): Pick<DecodedBatch, "schemas"> {
     const schemas = this.decoder.schemas?.takeNamed() ?? {};
     return Object.keys(schemas).length > 0 ? { schemas } : {};

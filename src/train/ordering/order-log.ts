@@ -12,7 +12,7 @@ export type Decision =
   /** After `at` examples the run's hold number `hold` was lifted, before entry `number` was published. */
   | { readonly kind: "resume"; readonly at: number; readonly hold: number; readonly number: number };
 
-/** Which entries a resumed run still has to follow. */
+/** Selects the entries that a resumed run still has to follow. */
 export type Wanted = (entry: Decision) => boolean;
 
 const NAME = "order.log";
@@ -36,7 +36,7 @@ const LINE =
  */
 export class OrderLog {
   readonly path: string;
-  /** What the file held when it was opened, of what is wanted. */
+  /** The selected entries that the file held when it was opened. */
   readonly entries: readonly Decision[];
   private readonly files: Files;
   private readonly file: number;
@@ -45,7 +45,7 @@ export class OrderLog {
   private durable = true;
 
   /**
-   * @param options.fresh a new run: what the file holds is of another one
+   * @param options.fresh a new run: the file's content belongs to another one
    * @param options.wanted default: all
    * @throws checkpoint_write
    */
@@ -75,7 +75,7 @@ export class OrderLog {
     if (this.pending.length > 0) this.durable = false;
   }
 
-  /** Puts everything appended on disk: before anything that depends on it is published. */
+  /** Makes everything appended durable: call before anything that depends on it is published. */
   sync(): void {
     if (this.durable) return;
     this.writing(() => {
@@ -107,7 +107,7 @@ export class OrderLog {
   }
 }
 
-/** What the log of a directory says, of what is wanted. @throws checkpoint_write where it cannot be read */
+/** The selected entries of a directory's log. @throws checkpoint_write if it cannot be read */
 export function readOrder(directory: string, wanted: Wanted): readonly Decision[] {
   const path = join(directory, NAME);
   try {
@@ -154,7 +154,7 @@ function readEntries(files: Files, path: string, wanted: Wanted): { entries: Dec
   });
 }
 
-/** Where the entries that are wanted begin, looked for from the end: the file grows for as long as a run lives. */
+/** Where the selected entries begin, searched from the end: the file grows for as long as a run lives. */
 function startOf(files: Files, file: number, bytes: number, wanted: Wanted): number {
   for (let end = bytes; end > PIECE; end -= PIECE) {
     const piece = readPiece(files, file, end - PIECE, Math.min(PIECE + LONGEST_LINE, bytes - end + PIECE));
@@ -170,7 +170,7 @@ function readPiece(files: Files, file: number, at: number, bytes: number): Buffe
   return piece.subarray(0, readFully(files, file, piece, at));
 }
 
-/** The whole lines of `data`, up to one that is wrong, and how many bytes they have. */
+/** The complete lines of `data`, up to the first invalid one, and their size in bytes. */
 function parse(data: Buffer): { entries: Decision[]; length: number } {
   const entries: Decision[] = [];
   let length = 0;
@@ -183,7 +183,7 @@ function parse(data: Buffer): { entries: Decision[]; length: number } {
   return { entries, length };
 }
 
-/** Entries without those whose place later ones have taken. */
+/** Removes entries that later ones replace. */
 function settle(all: readonly Decision[]): Decision[] {
   let entries: Decision[] = [];
   let newest = -1;

@@ -10,31 +10,31 @@ import { OpenBatch } from "./open-batch.js";
 import { schemaHeader } from "./schema-header.js";
 
 export interface TopicStreamOptions {
-  /** Events still wanted; Infinity = all. */
+  /** Events still to be read; Infinity = all. */
   readonly limit: number;
-  /** Rows of the next batch, at most as many as a batch has. Default: that. */
+  /** Rows of the next batch, at most a batch's capacity. Default: that. */
   readonly wanted?: () => number;
-  /** What ends behind the topic's last message is a batch even where it is empty, and tells so: its `epochs` are 1. */
+  /** After the topic's last message there is a final batch, possibly empty, with `epochs` 1. */
   readonly tellsEnd?: boolean;
   /** A batch of a quiet topic is closed when its first event has waited this long, in ms. */
   readonly lingerMs: number;
   readonly clock: Clock;
   /** A buffer for the next batch. */
   readonly buffer: () => ArrayBufferLike | Room;
-  /** Rejected messages are kept whole, for a dead-letter topic. Default: the first bytes of their values. */
+  /** Rejected messages are kept in full, for a dead-letter topic. Default: only the first bytes of their values. */
   readonly whole?: boolean;
-  /** Tells the decoder the schemas that events name; undefined: they name none. */
+  /** Gives the decoder the schemas that events name; undefined: they name none. */
   readonly schemas?: TopicSchemas | undefined;
 }
 
-/** The client library reads from the network in this thread: it must come to its turn so often, or sockets run full. */
+/** The client library reads from the network in this thread, so it must get a turn this often, or socket buffers fill up. */
 const TURN_MS = 2;
-/** How long to wait for news where nothing is due. */
+/** How long to wait for news if nothing is due. */
 const IDLE_MS = 1_000;
 
 /**
- * Log → merge → decoder → batches, in the merge's order. A message is an event; an empty one is passed over. Where the log fails, what
- * is at hand comes before the error.
+ * Log → merge → decoder → batches, in the merge's order. A message is an event; an empty one is skipped. If the log fails, what
+ * is available is delivered before the error.
  */
 export async function* decodedMessages(
   log: PartitionedLog,
@@ -62,7 +62,7 @@ export async function* decodedMessages(
     }
     if (next === "wait") await log.wait(batch.messages > 0 ? Math.max(1, openedAt + lingerMs - clock.now()) : IDLE_MS);
     else if (next === "close") {
-      // A checkpoint taken right at a close is followed by that close again.
+      // After a checkpoint taken exactly at a close, that close comes again.
       if (batch.messages > 0) yield take();
     } else {
       await options.schemas?.need(next.messages, [next.from, next.to], schemaHeader);

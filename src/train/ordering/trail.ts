@@ -2,24 +2,30 @@ import type { Lead, MergeDecision } from "./merge.js";
 
 const FIRST_ROOM = 1 << 10;
 
-/** The turns that a merge took, for those that go its way again behind it: 12 bytes a turn. */
+/** The turns of a merge, kept for readers that repeat them later: 12 bytes per turn. */
 export class Trail {
-  /** Messages that have gone it. */
+  /** Messages covered so far. */
   messages: number;
-  /** After how many messages; and the partition whose turn it was, or -1 - as many as took turns from there on. */
+  /**
+   * For each turn, the number of messages before it, and its partition; or -1 - the number of partitions that take turns from
+   * there on.
+   */
   private at = new Float64Array(FIRST_ROOM);
   private turn = new Int32Array(FIRST_ROOM);
   private count = 0;
-  /** Turns that were forgotten. */
+  /** Turns that were dropped. */
   private gone = 0;
 
-  /** @param decisions those of before that are gone again, and perhaps some that follow @param messages gone so far */
+  /**
+   * @param decisions earlier ones that will be repeated, and possibly later ones
+   * @param messages covered so far
+   */
   constructor(decisions: readonly MergeDecision[], messages: number) {
     this.messages = messages;
     this.add([...decisions].sort((a, b) => a.at - b.at));
   }
 
-  /** Where batches were closed does not matter to who makes other ones of the same messages. */
+  /** Closes are left out: they do not matter to readers that make other batches of the same messages. */
   add(decisions: readonly MergeDecision[]): void {
     for (const decision of decisions) {
       if (decision.kind === "turn") this.note(decision.at, decision.partition);
@@ -27,7 +33,7 @@ export class Trail {
     }
   }
 
-  /** Nobody will go again what lies before so many messages. */
+  /** Drops turns before so many messages, which nobody will repeat. */
   forget(messages: number): void {
     const old = this.indexOf(messages);
     if (old < this.count / 2) return;
@@ -37,7 +43,7 @@ export class Trail {
     this.gone += old;
   }
 
-  /** The way behind so many messages. It ends, for now, where this has come to. */
+  /** The turns after so many messages. They end, for now, where this trail ends. */
   from(messages: number): Lead {
     const trail = this;
     let place = this.gone + this.indexOf(messages);
@@ -73,7 +79,7 @@ export class Trail {
     return turn < 0 ? { kind: "partitions", at, count: -1 - turn } : { kind: "turn", at, partition: turn };
   }
 
-  /** Of the first one behind so many messages. */
+  /** Index of the first turn after so many messages. */
   private indexOf(messages: number): number {
     let [low, high] = [0, this.count];
     while (low < high) {

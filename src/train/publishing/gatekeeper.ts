@@ -14,9 +14,9 @@ import type { Decision, OrderLog } from "../ordering/order-log.js";
 import type { Resumed } from "../resume.js";
 import type { Trainer } from "../trainer.js";
 
-/** What the operator said is looked for so often, at most. */
+/** How often to check for the operator's command, at most. */
 const LOOK_MS = 250;
-/** What `hashbrook publish --resume` writes into the run's directory. */
+/** The file that `hashbrook publish --resume` writes into the run's directory. */
 export const COMMAND = "gate.command";
 
 type Resume = Extract<Decision, { kind: "resume" }>;
@@ -26,27 +26,27 @@ export interface GatekeeperOptions {
   readonly store: CheckpointStore;
   readonly order: OrderLog | null;
   readonly clock: Clock;
-  /** Of the scores before. */
+  /** Totals of earlier scores. */
   readonly totals: Float64Array;
 }
 
-/** Whether and how publishing goes on; null: it does. */
+/** The state of a run's gate. */
 export interface GateReport {
-  /** Why nothing is published, in a line; null: what is learned is. */
+  /** Why publication is on hold, in one line; null: it is not. */
   readonly held: string | null;
-  /** Times that publishing was held. */
+  /** Number of holds so far. */
   readonly holds: number;
-  /** What was watched in the last window, by name. */
+  /** The signals of the last window, by name. */
   readonly signals: readonly { readonly name: string; readonly value: number }[];
 }
 
-/** A run's gate, its `gate.json`, and what its operator says. */
+/** A run's gate, its `gate.json`, and its operator's commands. */
 export class Gatekeeper {
   private readonly options: GatekeeperOptions;
   readonly gate: Gate;
   private planned: readonly Resume[];
   private lookedMs = Number.NEGATIVE_INFINITY;
-  /** Durable checkpoints of no hold that are not known to be good yet: names, oldest first. */
+  /** Durable checkpoints outside of holds that are not known to be good yet: names, oldest first. */
   private unjudged: string[] = [];
   private good: string | null = null;
   private written = "";
@@ -58,7 +58,7 @@ export class Gatekeeper {
     this.planned = options.order?.entries.filter((entry) => entry.kind === "resume") ?? [];
   }
 
-  /** null where the spec has no gate. @param resumed null: a new run, to which nobody has said anything yet */
+  /** null if the spec has no gate. @param resumed null: a new run, for which earlier commands are ignored */
   static of(options: GatekeeperOptions, resumed: Resumed): Gatekeeper | null {
     const gate = Gate.of(options.spec);
     const { directory } = options.store;
@@ -79,22 +79,22 @@ export class Gatekeeper {
     this.unjudged = this.gate.hold ? [] : [checkpointName(ref.examples)];
   }
 
-  /** Why nothing is published, in a line; null: what is learned is. */
+  /** Why publication is on hold, in one line; null: it is not. */
   get held(): string | null {
     return this.gate.hold && holdText(this.gate.hold);
   }
 
-  /** While the run is to end, because it is told so on a breach. */
+  /** True if the run must end because of a breach (`action: halt`). */
   get halts(): boolean {
     return this.gate.hold !== null && this.gate.action === "halt" && !this.replaying && !this.asked();
   }
 
-  /** True while what a run that was killed was told is to come again. */
+  /** True while commands to a killed run are being repeated. */
   get replaying(): boolean {
     return this.planned.length > 0;
   }
 
-  /** What a run that was killed had been told from here on is not repeated. */
+  /** Drops commands to a killed run from here on. */
   decideAnew(): void {
     this.planned = [];
   }
@@ -104,7 +104,7 @@ export class Gatekeeper {
     return { held: this.held, holds: this.gate.state.holds, signals };
   }
 
-  /** Counts a batch that a run has learned. */
+  /** Counts a learned batch. */
   add(batch: Batch, rejects: number, { runMetrics, model }: Pick<Trainer, "runMetrics" | "model">): void {
     const { examples, metrics } = runMetrics;
     const slices = () => model.calibrator?.report() ?? [];
@@ -113,32 +113,35 @@ export class Gatekeeper {
     this.judge(this.gate.state);
   }
 
-  /** A checkpoint is durable. @param gate as it was when it was taken: who goes on from one of a hold is held again, whatever was accepted since */
+  /**
+   * A checkpoint is durable. @param gate its state when the checkpoint was taken: a run resumed during a hold is held again,
+   * whatever was accepted since
+   */
   committed(path: string, gate: unknown): void {
     if (!(gate as GateState | undefined)?.hold) this.unjudged.push(basename(path));
     this.judge(this.gate.state);
   }
 
-  /** The run is over: where nothing is held, its last checkpoint is as good as what was seen of it. */
+  /** The run is over: without a hold, its last checkpoint counts as good. */
   ended(path: string): void {
     if (!this.gate.hold) this.good = basename(path);
     this.write();
   }
 
-  /** Whether publishing goes on now, as it did before or as the operator says. @param next number of the next entry */
+  /** Whether publication resumes now, as it did before or by the operator's command. @param next number of the next entry */
   resumes(examples: number, next: number): boolean {
     const [planned] = this.planned;
     if (planned) return planned.at <= examples && planned.number <= next;
     return this.gate.hold !== null && this.asked();
   }
 
-  /** Publishing goes on: it is noted first. */
+  /** Resumes publication, after recording it. */
   resume(examples: number, next: number): void {
     const [planned, ...rest] = this.planned;
     const { hold } = this.gate;
     if (planned) this.planned = rest;
     else this.note({ kind: "resume", at: examples, hold: hold!.number, number: next });
-    // What is held after a stream went another way is not what was spoken of.
+    // If the stream took another course, the present hold is not the one that was accepted.
     if (!hold || (planned && planned.hold !== hold.number)) return;
     this.gate.resume();
     this.write();
@@ -158,7 +161,7 @@ export class Gatekeeper {
     });
   }
 
-  /** Whether the operator accepts this very hold. */
+  /** Whether the operator accepts this particular hold. */
   private asked(): boolean {
     const { clock, store } = this.options;
     const { hold } = this.gate;

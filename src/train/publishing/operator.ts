@@ -8,12 +8,12 @@ import { HashbrookError } from "../../core/errors.js";
 import { nodeFiles, quietly } from "../../core/files.js";
 import { COMMAND } from "./gatekeeper.js";
 
-/** Where `rollBack` puts what it takes away, in the run's directory. */
+/** The directory within a run's directory to which `rollBack` moves files. */
 const ROLLED_BACK = "rolled-back";
 
-/** What `rollBack` did. */
+/** The result of `rollBack`. */
 export interface RolledBack {
-  /** Directory of the checkpoint that the run goes on from. */
+  /** Directory of the checkpoint that the run will continue from. */
   readonly checkpoint: string;
   /** Examples it had learned. */
   readonly examples: number;
@@ -22,8 +22,8 @@ export interface RolledBack {
 }
 
 /**
- * Whether a run publishes what it learns, as `gate.json` of its directory says.
- * @throws HashbrookError checkpoint_missing where it has none
+ * Whether a run's publication is on hold, according to its `gate.json`.
+ * @throws HashbrookError checkpoint_missing if there is none
  */
 export function publishStatus(directory: string): GateFile {
   const state = readGateFile(nodeFiles, directory);
@@ -34,8 +34,8 @@ export function publishStatus(directory: string): GateFile {
 }
 
 /**
- * Accepts what a run has learned: it is published, by the trainer within a second, or when it is started again.
- * @throws HashbrookError usage where nothing is held; checkpoint_missing; checkpoint_write
+ * Accepts what a held run has learned: the trainer publishes it within a second, or when it is started again.
+ * @throws HashbrookError usage if nothing is on hold; checkpoint_missing; checkpoint_write
  */
 export function resumePublishing(directory: string): GateFile {
   const state = publishStatus(directory);
@@ -45,9 +45,10 @@ export function resumePublishing(directory: string): GateFile {
 }
 
 /**
- * Takes a run back to its newest checkpoint that is known to be good: those after it, and the order in which events were taken, are moved
- * to `rolled-back/`. Events after it are learned again when the trainer is started.
- * @throws HashbrookError checkpoint_locked while a trainer is at work; checkpoint_missing where none is known to be good; checkpoint_damaged
+ * Takes a run back to its newest checkpoint that is known to be good: later ones, and the recorded order of events, are moved
+ * to `rolled-back/`. Later events are learned again when the trainer is started.
+ * @throws HashbrookError checkpoint_locked while a trainer is running; checkpoint_missing if none is known to be good;
+ * checkpoint_damaged
  */
 export function rollBack(directory: string): RolledBack {
   const state = publishStatus(directory);

@@ -19,7 +19,7 @@ import type { Decision, OrderLog } from "../ordering/order-log.js";
 import { RetryingSink, type RetryOptions } from "../workers/retry.js";
 import type { Gatekeeper } from "./gatekeeper.js";
 
-/** While nothing is learned, an entry is published this often, so that followers can tell silence from death. */
+/** While nothing is learned, an entry is published this often, so that followers can tell silence from failure. */
 const HEARTBEAT_MS = 10_000;
 
 export interface PublicationOptions {
@@ -27,22 +27,22 @@ export interface PublicationOptions {
   readonly model: Model;
   readonly order: OrderLog;
   readonly clock: Clock;
-  /** The run's directory: it keeps the writer's generation. */
+  /** The run's directory, which stores the writer's generation. */
   readonly directory: string;
   /** A follower in this process; null: none. */
   readonly port: MessagePort | null;
-  /** Of the checkpoint that is resumed from; null: a new run. */
+  /** State from the checkpoint that is resumed from; null: a new run. */
   readonly state: PublisherState | null;
   readonly retry: RetryOptions;
-  /** What may hold publishing; null: nothing. */
+  /** The gatekeeper, which may hold publication; null: none. */
   readonly keeper: Gatekeeper | null;
-  /** The checkpoint is of a run that held something back, and nothing does any more. */
+  /** The checkpoint is of a run that was on hold, and no gate holds it now. */
   readonly wasHeld: boolean;
 }
 
 /**
- * When a run's changes are published: by the clock, and before every checkpoint. Every entry is noted in the order log first,
- * so that a run that was killed publishes the same entries again, at the same places, before the clock decides anew.
+ * Publishes a run's changes by the clock, and before every checkpoint. Every entry is recorded in the order log first, so that
+ * a killed run publishes the same entries again, at the same points, before the clock decides anew.
  */
 export class Publication {
   private readonly options: PublicationOptions;
@@ -55,7 +55,7 @@ export class Publication {
   private dirty = false;
   private failure: HashbrookError | null = null;
   private lastMs: number;
-  /** That publishing is held has been told. */
+  /** Whether followers were told that publication is on hold. */
   private told = false;
 
   private constructor(options: PublicationOptions, sink: DeltaSink) {
@@ -87,19 +87,19 @@ export class Publication {
     return new Publication(options, new SinkList(sinks));
   }
 
-  /** True while entries of a run that was killed are published again. */
+  /** True while entries of a killed run are being repeated. */
   get replaying(): boolean {
     return this.planned.length > 0;
   }
 
-  /** What a run that was killed had published from here on is not repeated: it has gone another way. */
+  /** Does not repeat entries of a killed run from here on: the stream has taken another course. */
   decideAnew(): void {
     this.planned = [];
   }
 
   /**
-   * Once the run ends anyhow, its last checkpoint matters more than that followers have its last changes: nothing more is
-   * published, and they get a snapshot from the run that goes on.
+   * If the run is ending anyway, its last checkpoint is more important than delivering its last changes: publishes nothing
+   * more, and followers get a snapshot from the run that continues.
    */
   private giveUp(failure: HashbrookError): void {
     this.failure = failure;
@@ -108,7 +108,7 @@ export class Publication {
     this.planned = [];
   }
 
-  /** For the checkpoint. */
+  /** The state for the checkpoint. */
   get state(): PublisherState {
     return this.publisher.state();
   }
@@ -119,7 +119,7 @@ export class Publication {
     this.dirty = true;
   }
 
-  /** Whether an entry is due after `examples`: as it was before, else by the clock. */
+  /** Whether an entry is due after `examples`: as in the killed run, else by the clock. */
   async due(examples: number): Promise<boolean> {
     if (this.replaying) return this.planned[0].at <= examples;
     if (this.failure) return false;
@@ -132,7 +132,7 @@ export class Publication {
 
   /**
    * Publishes what has changed since the last entry. The model must not learn meanwhile.
-   * @param ending the run ends with it: where it cannot be published, `throwFailure` says so after the checkpoint
+   * @param ending the run ends with it: a failure is reported by `throwFailure`, after the checkpoint
    * @throws HashbrookError log_fenced, log_write, kafka_…, store_…; not the last three once the run was told to stop
    */
   async publish(examples: number, ending = false): Promise<void> {
@@ -144,7 +144,7 @@ export class Publication {
     }
   }
 
-  /** @throws what kept the run's last changes from being published, saying where they are saved */
+  /** @throws the error that kept the run's last changes from being published, saying where they are saved */
   throwFailure(path: string): void {
     if (!this.failure) return;
     const { code, message } = this.failure;
@@ -176,8 +176,8 @@ export class Publication {
   }
 
   /**
-   * What was held is published: as a snapshot, behind a number that stands for it. Which rows changed meanwhile is not known where the
-   * run was killed.
+   * Publishes what was held back as a snapshot, after a number that is skipped, because a run that was killed meanwhile does
+   * not know which rows changed.
    */
   resume(): void {
     if (this.state.number < 0) return;
@@ -186,14 +186,14 @@ export class Publication {
     this.dirty = true;
   }
 
-  /** What has changed so far comes with the next snapshot. */
+  /** Changes so far will be part of the next snapshot. */
   private forget(): void {
     this.times.take();
     this.changes.take();
     this.options.model.serving.pack("all");
   }
 
-  /** Nothing was learned since the last entry, or nothing of it is published. */
+  /** Whether nothing was learned since the last entry, or nothing of it is published. */
   get clean(): boolean {
     return !this.dirty || this.failure !== null || this.held !== null;
   }
@@ -203,12 +203,12 @@ export class Publication {
   }
 }
 
-/** Brokers, stores or disks of the delta log, and not another writer or the run's own directory. */
+/** True for failures of the delta log's brokers, stores or disks; false for another writer, or the run's own directory. */
 function isOfPublishing(error: unknown): error is HashbrookError {
   return error instanceof HashbrookError && /^kafka_|^store_|^log_write$/.test(error.code);
 }
 
-/** The writer's generation: higher than that of any process that wrote from this directory before. */
+/** The writer's generation: higher than that of any earlier process in this directory. */
 function nextEpoch(directory: string): number {
   const path = join(directory, "epoch");
   let former = 0;

@@ -9,20 +9,20 @@ import type { Publication, PublicationOptions } from "./publication.js";
 export interface SettlingOptions {
   readonly checkpointer: Checkpointer;
   readonly order: OrderLog | null;
-  /** null: whatever is learned is published. */
+  /** null: everything learned is published. */
   readonly keeper: Gatekeeper | null;
   readonly run: {
     readonly runMetrics: { readonly examples: number };
     readonly position: StreamPosition | null;
     content(): CheckpointContent;
   };
-  /** A topic is learned: a checkpoint is worth having before there are examples. */
+  /** Learning from a topic: a checkpoint is useful even before there are examples. */
   readonly topic: boolean;
 }
 
 type Given = "spec" | "order" | "keeper" | "state" | "wasHeld";
 
-/** What a run does between two batches: it publishes, lets publishing go on where it was held, and saves checkpoints. */
+/** What a run does between two batches: publishes, resumes publication after a hold, and saves checkpoints. */
 export class Settling {
   private readonly options: SettlingOptions;
   /** null: nothing is published. */
@@ -33,7 +33,7 @@ export class Settling {
   }
 
   /**
-   * Begins to publish, where a job does.
+   * Opens publication, if the job publishes.
    * @param meta of the checkpoint that is resumed from
    * @throws HashbrookError usage, kafka_…, log_…
    */
@@ -51,8 +51,8 @@ export class Settling {
   }
 
   /**
-   * Publishes and checkpoints what is due. A checkpoint does not know which rows are not published yet, so an entry comes
-   * before it; while the entries of a run that was killed are repeated, it comes right after one of them.
+   * Publishes and saves what is due. A checkpoint does not record which rows are not published yet, so an entry precedes it;
+   * while entries of a killed run are repeated, a checkpoint comes right after one of them.
    */
   async settle(): Promise<void> {
     const { publication } = this;
@@ -65,7 +65,7 @@ export class Settling {
     if (save && (examples > 0 || topic)) await checkpointer.save(examples, run.content());
   }
 
-  /** Does what a run that was killed had done at this place: before anything more is learned, which would be in it. */
+  /** Repeats what a killed run did at this point, before anything more is learned, which would become part of it. */
   async repeat(): Promise<void> {
     const { publication } = this;
     const { keeper, run } = this.options;
@@ -78,10 +78,10 @@ export class Settling {
     }
   }
 
-  /** @param runEnds where it cannot be published, the run's last checkpoint comes first */
+  /** @param runEnds if publishing fails, the run's last checkpoint comes first */
   async publish(publication: Publication, runEnds = false): Promise<void> {
     const { position, runMetrics } = this.options.run;
-    // A replay lets partitions that were added join only behind what was published without them.
+    // In a replay, added partitions join only after what was published without them.
     if (position && "messages" in position && !publication.replaying)
       this.options.order?.append([{ kind: "partitions", at: position.messages, count: position.offsets.length }]);
     await publication.publish(runMetrics.examples, runEnds);

@@ -12,12 +12,12 @@ import type { RetryOptions } from "../workers/retry.js";
 import type { SourceHealth, StreamStart } from "../workers/thread-messages.js";
 import type { Figures } from "./messages.js";
 
-/** A model that learns beside others: a trainer, where it goes on, and its scores for comparison. */
+/** A model that learns beside others: a trainer, its start position, and its scores for comparison. */
 export class Contender {
   readonly trainer: Trainer;
   private readonly blocks = new ScoreBlocks();
   private since = 0;
-  /** The place it goes on behind; null once it has come there. */
+  /** The position it starts after; null once that is reached. */
   private startsAt: StreamPosition | null = null;
   private streamAt: StreamPosition | null = null;
 
@@ -25,7 +25,10 @@ export class Contender {
     this.trainer = trainer;
   }
 
-  /** @param onStart told where it goes on, before its model is loaded. @throws as `Trainer.open` */
+  /**
+   * @param onStart called with its start position, before its model is loaded.
+   * @throws as `Trainer.open`
+   */
   static async open(job: Job, retry: RetryOptions, onStart: (start: StreamStart) => void): Promise<Contender> {
     let contender: Contender | null = null;
     const trainer = await Trainer.open(job, {
@@ -40,8 +43,8 @@ export class Contender {
   }
 
   /**
-   * Where it goes on, where the stream begins, and from which event on its scores are compared. Batches before `at` are not its
-   * to learn: it has learned them before.
+   * Sets where it starts, where the stream begins, and the event from which its scores are compared. Batches before `at` are
+   * skipped: it has learned them already.
    */
   begin(at: StreamPosition, stream: StreamPosition, since: number): void {
     this.startsAt = isBefore(stream, at) ? at : null;
@@ -49,7 +52,7 @@ export class Contender {
     this.since = since;
   }
 
-  /** Events that it has met, learned and rejected. */
+  /** Number of events it has met, learned and rejected. */
   get place(): number {
     const { examples, rejected } = this.trainer.runMetrics;
     return examples + rejected;
@@ -59,7 +62,7 @@ export class Contender {
     return this.trainer.runMetrics.examples;
   }
 
-  /** Learns a batch, unless it has learned it before. @throws checkpoint_mismatch; as `Trainer.consume` */
+  /** Learns a batch, unless it has learned it already. @throws checkpoint_mismatch; as `Trainer.consume` */
   async consume(decoded: DecodedBatch, source: SourceState): Promise<void> {
     const { startsAt, streamAt } = this;
     this.streamAt = decoded.position;

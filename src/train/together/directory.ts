@@ -9,9 +9,9 @@ import { loadSpec } from "../../spec/parse.js";
 import type { ContenderOptions } from "./options.js";
 
 /**
- * Notes which models a directory holds.
+ * Records which models a directory holds.
  * @param before what it held
- * @throws output_exists; checkpoint_mismatch where other models go on in it; spec_invalid; checkpoint_write
+ * @throws output_exists; checkpoint_mismatch if other models are resumed in it; spec_invalid; checkpoint_write
  */
 export function writeTogether(
   directory: string,
@@ -43,7 +43,7 @@ export function writeTogether(
 
 type Models = TogetherFile["models"];
 
-/** The order decides who is compared with whom, and names follow from it. Models may be added. */
+/** The order decides which model is the reference, and names depend on it. Models may be added. */
 function refuseOthers(directory: string, before: Models, now: Models): void {
   for (const { name, spec_hash } of now) {
     const known = before.find((model) => model.name === name);

@@ -14,7 +14,7 @@ function tell(message: FromLearner): void {
   parentPort!.postMessage(message);
 }
 
-/** Opens a contender; one that does not open is told, and takes no part. */
+/** Opens a contender; a failure is reported, and it takes no part. */
 async function open({ contender, job }: LearnerData["contenders"][number]): Promise<Contender | null> {
   try {
     return await Contender.open(job, retry, (start) => tell({ type: "start", contender, start }));

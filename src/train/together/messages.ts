@@ -5,41 +5,41 @@ import type { Job } from "../job.js";
 import type { Progress, Report } from "../report.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 
-/** What a learning thread is given: its contenders, by their numbers. */
+/** What a learning thread is given: its contenders, by number. */
 export interface LearnerData {
   readonly contenders: readonly { readonly contender: number; readonly job: Job }[];
-  /** Milliseconds between two figures of every contender; null: nobody wants them. */
+  /** Milliseconds between two reports of every contender's figures; null: none. */
   readonly progressMs: number | null;
 }
 
 /** Batches that some contenders learn, and how. */
 export interface StreamMessage {
-  /** Tells streams apart. */
+  /** Identifies the stream. */
   readonly stream: number;
   readonly port: MessagePort;
-  /** In the decoding thread's order, those of other learning threads too. */
+  /** In the decoding thread's order, including those of other learning threads. */
   readonly members: readonly number[];
-  /** By member: what its log of a topic's order lacks. */
+  /** For each member: what its log of a topic's order lacks. */
   readonly missing: readonly StreamStart["replay"][];
   /** Events (learned and rejected) before which no scores are compared. */
   readonly since: number;
-  /** Examples of a round, and the first one that is told; null: there are none. */
+  /** Examples per round, and the first round to report; null: there are none. */
   readonly rounds: { readonly every: number; readonly first: number } | null;
 }
 
-/** A round is over: who is to leave, and that the others go on. */
+/** A round is over: which contenders leave; the others continue. */
 export interface Proceed {
   readonly type: "proceed";
   readonly stream: number;
   readonly drop: readonly number[];
-  /** Nothing is saved of who leaves. */
+  /** Nothing is saved for those who leave. */
   readonly discard: boolean;
 }
 
 export type ToLearner =
   | { readonly type: "streams"; readonly streams: readonly StreamMessage[] }
   | Proceed
-  /** The batch at hand is finished, and everything is saved. */
+  /** The current batch is finished, and everything is saved. */
   | { readonly type: "stop" }
   /** Nothing was begun, and nothing will be. */
   | { readonly type: "abort" };
@@ -54,10 +54,13 @@ export type FromLearner =
   | { readonly type: "start"; readonly contender: number; readonly start: StreamStart }
   | { readonly type: "round"; readonly contender: number; readonly round: number; readonly figures: Figures }
   | { readonly type: "progress"; readonly contender: number; readonly figures: Figures }
-  /** Saved, or given up where there is no report. */
+  /** Saved, or given up if there is no report. */
   | { readonly type: "done"; readonly contender: number; readonly report: Report | null; readonly figures: Figures }
   | { readonly type: "failed"; readonly contender: number; readonly error: PlainError }
-  /** The source has failed. `saved` is the checkpoint of what was learned until then, or why there is none; "" where nothing was. */
+  /**
+   * The source has failed. `saved` is the checkpoint of what was learned until then, or why there is none; "" if nothing was
+   * learned.
+   */
   | { readonly type: "interrupted"; readonly contender: number; readonly error: PlainError; readonly saved: string }
   /** The thread has nothing more to do. */
   | { readonly type: "ended" };

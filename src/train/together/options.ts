@@ -8,11 +8,11 @@ import type { Given, TrainSettings } from "../settings.js";
 
 /** A model that learns beside others. */
 export interface ContenderOptions {
-  /** What it is called in reports; no two have the same. */
+  /** Its name in reports; must be unique. */
   readonly name: string;
   /** Path of a model spec (features/*.yaml), or a compiled one. */
   readonly spec: string | CompiledSpec;
-  /** Directory of its checkpoints and rejected rows, as `train`'s; no two have the same. */
+  /** Directory of its checkpoints and rejected rows, as for `train`; must be unique. */
   readonly out: string;
 }
 
@@ -24,40 +24,40 @@ export interface TogetherOptions extends Given<TrainSettings> {
   readonly data?: string | readonly string[] | undefined;
   /** Learn from a Kafka topic instead of `data`. */
   readonly topic?: TopicSpec | undefined;
-  /** Directory of the run, where a topic's consumer group remembers its member. Needed with `topic`. */
+  /** Directory of the run, where a topic's consumer group member id is stored. Required with `topic`. */
   readonly out?: string | undefined;
   /** Files scored after every epoch and never learned; with `validateLast`, an error. */
   readonly validate?: string | readonly string[] | undefined;
-  /** Threads that learn; contenders are shared out among them. Default: as many as contenders, at most all cores. */
+  /** Learning threads; contenders are distributed among them. Default: as many as contenders, at most the number of cores. */
   readonly workers?: number | undefined;
-  /** Examples of a round; made a multiple of the largest batch. Default 65,536. */
+  /** Examples per round; rounded to a multiple of the largest batch. Default 65,536. */
   readonly roundExamples?: number | undefined;
   /**
-   * Called at the end of every round, when all contenders have learned the same events, with what has been learned by then. Until it has
-   * answered, none goes on. After `resume`, rounds that some contender has behind it are not told.
+   * Called at the end of every round, when all contenders have learned the same events. None continues until it has answered.
+   * After `resume`, rounds that any contender has already passed are not reported.
    */
   readonly onRound?: ((round: Round) => RoundVerdict | undefined | Promise<RoundVerdict | undefined>) | undefined;
   /** Called about once a second. */
   readonly onProgress?: ((progress: TogetherProgress) => void) | undefined;
-  /** When it aborts, the batch at hand is finished and committed, and reports say `ended_by: "stopped"`. */
+  /** When it aborts, the current batch is finished and committed, and reports say `ended_by: "stopped"`. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What `onRound` wants. */
+/** The answer of `onRound`. */
 export interface RoundVerdict {
-  /** Names of contenders that are to learn no more. */
+  /** Names of contenders that stop learning. */
   readonly drop?: readonly string[];
-  /** Nothing is saved of those that are dropped (what earlier checkpoints have stays). Default false: they are saved. */
+  /** Nothing is saved for the dropped ones (earlier checkpoints stay). Default false: they are saved. */
   readonly discard?: boolean;
-  /** All are to stop, as with `signal`. */
+  /** All stop, as with `signal`. */
   readonly stop?: boolean;
 }
 
 /** A contender that still learns. */
 export interface ContenderProgress {
-  /** As it was given. */
+  /** As given. */
   readonly name: string;
-  /** As `train`'s. */
+  /** As for `train`. */
   readonly progress: Progress;
 }
 
@@ -67,33 +67,36 @@ export interface Pair extends PairedDifference {
   readonly name: string;
   /** The name of the reference. */
   readonly reference: string;
-  /** `p`, times the number of models that are compared with the reference: the chance that any of them looked so different. */
+  /**
+   * `p` times the number of models compared with the reference (Bonferroni): the probability that any of them would look so
+   * different by chance.
+   */
   readonly p_all: number | null;
-  /** By logloss, where `p_all` is below 0.05; null: no telling yet. */
+  /** By logloss, if `p_all` is below 0.05; null: not decided yet. */
   readonly verdict: "better" | "worse" | null;
 }
 
-/** How contenders stand. */
+/** The current comparison of contenders. */
 export interface TogetherProgress {
   /** Those that still learn. */
   readonly contenders: readonly ContenderProgress[];
-  /** Of all contenders but the reference, as far as both have come; one that was dropped as it was then. */
+  /** For all contenders but the reference, over the events that both have learned; a dropped one as it was then. */
   readonly pairs: readonly Pair[];
 }
 
 /** Quality of a contender at the end of a round. */
 export interface RoundContender {
-  /** As it was given. */
+  /** As given. */
   readonly name: string;
   /** Examples learned. */
   readonly examples: number;
-  /** Of all events, each scored before it was learned. */
+  /** Over all events, each scored before it was learned. */
   readonly metrics: Quality;
-  /** Of the window at hand. */
+  /** Over the current window. */
   readonly window: Quality;
   /** Bytes of index and rows of all tables. */
   readonly bytes: number;
-  /** Scores of the stream so far, in blocks: what windows of it are compared by. */
+  /** Scores of the stream so far, in blocks, for comparing parts of it. */
   readonly scores: ScoredStream;
 }
 
@@ -101,7 +104,7 @@ export interface RoundContender {
 export interface Round {
   /** From 1. */
   readonly round: number;
-  /** Examples of its end: `round` × those of a round. */
+  /** Examples at its end: `round` × examples per round. */
   readonly events: number;
   /** Those that still learn. */
   readonly contenders: readonly RoundContender[];
@@ -109,33 +112,33 @@ export interface Round {
   readonly pairs: readonly Pair[];
 }
 
-/** What became of a contender. */
+/** The result of a contender. */
 export interface ContenderReport {
-  /** As it was given. */
+  /** As given. */
   readonly name: string;
   /** Its directory. */
   readonly out: string;
   /** The round after which it was dropped; null: it was not. */
   readonly dropped: number | null;
-  /** As `train`'s; null where it failed, or was dropped and discarded. */
+  /** As for `train`; null if it failed, or was dropped and discarded. */
   readonly report: Report | null;
-  /** Why it could not go on; null where it could. */
+  /** Why it could not continue; null if it could. */
   readonly error: PlainError | null;
-  /** Scores of the stream as far as it came, in blocks; null where there are none. */
+  /** Scores of the stream up to its end, in blocks; null if there are none. */
   readonly scores: ScoredStream | null;
 }
 
-/** What a run of several models reports. */
+/** The report of a run of several models. */
 export interface TogetherReport {
   /** The name of the first contender. */
   readonly reference: string;
   /** In the order given. */
   readonly contenders: readonly ContenderReport[];
-  /** Of all contenders but the reference that were scored; events since the run began or was resumed. */
+  /** For all contenders but the reference that were scored; events since the run began or was resumed. */
   readonly pairs: readonly Pair[];
-  /** Threads that decoded: one for all contenders that read events alike. */
+  /** Number of decoding threads: one for all contenders that read events alike. */
   readonly decoders: number;
-  /** Threads that learned. */
+  /** Number of learning threads. */
   readonly workers: number;
   /** Since the run began. */
   readonly seconds: number;

@@ -8,18 +8,18 @@ import type { Entrant } from "./streams.js";
 
 type Replay = StreamStart["replay"];
 
-/** How models go on in one topic together. */
+/** How models continue together in one topic. */
 export interface TopicStarts {
   readonly starts: readonly StreamStart[];
-  /** By entrant: what its own log of the order lacks. */
+  /** For each entrant: what its own log of the order lacks. */
   readonly missing: readonly Replay[];
 }
 
 /**
- * Every model has a log of the order of its own, so that it can go on alone. After a kill they end at different places. The model that has
- * come furthest was saved behind everything that its log says up to there: all others follow that log, and what they had noted behind it
- * is void, as nothing that was saved rests on it.
- * @throws checkpoint_mismatch where a model is new, and others have learned of the topic before
+ * Every model has its own log of the order, so that it can continue alone. After a kill the logs end at different positions.
+ * The model that is furthest ahead was saved after everything in its log up to that point: all others follow that log, and
+ * later entries of their own logs become void, since nothing saved depends on them.
+ * @throws checkpoint_mismatch if a model is new, and others have learned from the topic before
  */
 export function followOne(entrants: readonly Entrant[]): TopicStarts {
   const known = entrants.flatMap(({ start }) => (start.position ? [start.position as TopicPosition] : []));
@@ -38,7 +38,7 @@ export function followOne(entrants: readonly Entrant[]): TopicStarts {
   };
 }
 
-/** Where the topic began for those that were saved right there: a kill came before this one was. */
+/** The start of the topic, from models saved right there: a kill may have prevented this one from being saved. */
 function beginning(known: readonly TopicPosition[], name: string): TopicPosition {
   const [place] = known;
   if (known.every((position) => position.messages === 0)) return place;
@@ -50,7 +50,7 @@ function beginning(known: readonly TopicPosition[], name: string): TopicPosition
   );
 }
 
-/** What `own`, of places from `from` on, is to be followed by, so that it says what `all` says. */
+/** What to append to `own`, from position `from` on, so that it equals `all`. */
 function missingOf(own: Replay, all: Replay, from: number): Replay {
   const wanted = all.filter(({ at }) => at >= from);
   const differs = own.findIndex((decision, i) => !same(decision, wanted[i]));

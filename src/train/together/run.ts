@@ -13,7 +13,7 @@ import { followOne, type TopicStarts } from "./order.js";
 import { Standings, withPairs } from "./standings.js";
 import { streamsOf } from "./streams.js";
 
-/** Between two figures of every contender. */
+/** Interval between reports of every contender's figures. */
 const PROGRESS_MS = 1_000;
 /** How long decoding threads may take to leave their consumer group. */
 const PARTING_MS = 2_000;
@@ -27,13 +27,13 @@ export interface TogetherRunOptions {
   readonly roundExamples: number;
 }
 
-/** What became of a contender. */
+/** The result of a contender. */
 interface Outcome {
   readonly report: Report | null;
   readonly error: PlainError | null;
 }
 
-/** One run of several models: its threads, who talks to whom, rounds, and what becomes of each contender. */
+/** One run of several models: its threads, the channels between them, rounds, and the result of each contender. */
 export class TogetherRun {
   private readonly given: TogetherRunOptions;
   private readonly learners: Worker[] = [];
@@ -41,7 +41,7 @@ export class TogetherRun {
   private readonly starts: (StreamStart | undefined)[];
   private readonly outcomes: (Outcome | undefined)[];
   private readonly droppedAt: (number | undefined)[];
-  /** The newest round that each contender has come to the end of. */
+  /** The newest round that each contender has finished. */
   private readonly rounds: number[];
   private readonly standings: Standings;
   private streams: number[][] = [];
@@ -139,7 +139,7 @@ export class TogetherRun {
     this.interruption ??= new HashbrookError(code, message, all === "" ? {} : { hint: all });
   }
 
-  /** All contenders have told where they go on: decoding begins. */
+  /** All contenders have reported their start positions: decoding begins. */
   private async begin(): Promise<void> {
     const { options, jobs, roundExamples } = this.given;
     const told = this.starts as StreamStart[];
@@ -194,7 +194,7 @@ export class TogetherRun {
     this.decoders.push(decoder);
   }
 
-  /** Calls `onRound` once all contenders that learn have come to a round's end. */
+  /** Calls `onRound` once all learning contenders have reached a round's end. */
   private async endRound(): Promise<void> {
     const { onRound, contenders } = this.given.options;
     const learning = this.rounds.filter((_, i) => !this.outcomes[i]);

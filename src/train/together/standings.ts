@@ -3,10 +3,10 @@ import type { ScoredStream } from "../../metrics/score-blocks.js";
 import type { Figures } from "./messages.js";
 import type { Pair, Round, TogetherProgress } from "./options.js";
 
-/** How seldom something is to be told of models that do not differ. */
+/** Significance level: the rate at which equal models may be called different. */
 const TELLING = 0.05;
 
-/** The newest figures of every contender, and how they compare. */
+/** The newest figures of every contender, and their comparison. */
 export class Standings {
   private readonly names: readonly string[];
   private readonly figures: (Figures | undefined)[];
@@ -26,8 +26,8 @@ export class Standings {
   }
 
   /**
-   * Of all contenders but the reference that have figures, as these are now. They are compared when first asked for: every block of the stream is left out in
-   * turn, for each contender, and most who are told of a round do not ask.
+   * For all contenders but the reference with figures, as of now. Computed on first use, because leaving out every block in
+   * turn for each contender is expensive, and most callbacks do not use it.
    */
   pairs(): () => Pair[] {
     const [reference, ...others] = this.figures;
@@ -72,7 +72,7 @@ export class Standings {
   }
 }
 
-/** The same, with pairs that are compared when they are read. */
+/** The same, with pairs that are computed when they are read. */
 export function withPairs<T extends object>(told: T, pairs: () => Pair[]): T & { readonly pairs: readonly Pair[] } {
   return Object.defineProperty(told, "pairs", { get: pairs, enumerable: true }) as T & { readonly pairs: Pair[] };
 }

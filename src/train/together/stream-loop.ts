@@ -17,7 +17,7 @@ export interface LoopOptions {
   readonly progressMs: number | null;
   readonly stop: AbortSignal;
   readonly tell: (message: FromLearner) => void;
-  /** Waits until all contenders have come to the round's end. */
+  /** Waits until all contenders have reached the round's end. */
   readonly roundOver: () => Promise<Proceed>;
 }
 
@@ -32,7 +32,7 @@ export class StreamLoop {
   private wake = () => {};
   private source: SourceHealth | null = null;
   private buffers: readonly Room[] = [];
-  /** Where the members go on. */
+  /** The members' start positions. */
   private readonly places = new Map<number, StreamPosition>();
   private round: number;
   private told = systemClock.now();
@@ -52,7 +52,7 @@ export class StreamLoop {
     options.stop.addEventListener("abort", () => this.wake(), { once: true });
   }
 
-  /** Until the stream has ended, or no contender is left. */
+  /** Runs until the stream has ended, or no contender is left. */
   async run(): Promise<void> {
     try {
       for (;;) {
@@ -65,7 +65,7 @@ export class StreamLoop {
         else await this.take(message);
       }
     } finally {
-      // Nobody is to wait for this thread, if it leaves before anything was read.
+      // Nobody must wait for this thread if it leaves before anything was read.
       this.tell({ type: "ready" });
       this.tell({ type: "stop" });
       this.port.close();
@@ -116,7 +116,7 @@ export class StreamLoop {
     await this.leaveEnded();
   }
 
-  /** Does `work` with every contender that is left; one that fails leaves. */
+  /** Does `work` with every remaining contender; one that fails leaves. */
   private async each(work: (contender: Contender) => Promise<void>): Promise<void> {
     for (const [number, contender] of [...this.left]) {
       try {
@@ -143,7 +143,7 @@ export class StreamLoop {
     for (const [number, { trainer }] of [...this.left]) if (trainer.ended) await this.end(number, trainer.ended);
   }
 
-  /** Saves a contender, which then leaves. @param endedBy null: nothing is saved of it */
+  /** Saves a contender, which then leaves. @param endedBy null: nothing is saved for it */
   private async end(number: number, endedBy: EndedBy | null): Promise<void> {
     const contender = this.left.get(number)!;
     try {
@@ -161,7 +161,7 @@ export class StreamLoop {
     for (const number of [...this.left.keys()]) await this.end(number, endedBy);
   }
 
-  /** The source has failed between two batches, which is as good a place to go on from as any. */
+  /** The source has failed between two batches, where it is safe to save and resume. */
   private async interrupted(failure: HashbrookError): Promise<void> {
     const { code, message, hint } = failure;
     for (const [number, contender] of [...this.left]) {
@@ -198,7 +198,7 @@ export class StreamLoop {
       tell({ type: "progress", contender, figures: each.figures(this.source) });
   }
 
-  /** What all have saved is what the brokers are told. */
+  /** Reports to the brokers what all have saved. */
   private tellCommitted(): void {
     let least: StreamPosition | null = null;
     for (const { trainer } of this.left.values()) {

@@ -6,7 +6,7 @@ import type { Job } from "../job.js";
 import { planFiles } from "../plan.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 
-/** A contender's job, what it is called, and where it goes on. */
+/** A contender's job, its name, and where it starts. */
 export interface Entrant {
   readonly name: string;
   readonly job: Job;
@@ -14,11 +14,11 @@ export interface Entrant {
 }
 
 /**
- * Contenders by what they learn: those of a group get the same batches from one decoding thread. They read events alike, have
- * batches of one size, and go on in the same list of files, at places that are ends of the same batches. Each group is
- * decoded apart, so that whatever a model would reject or cut otherwise, it gets what it would get alone.
+ * Groups contenders that can share a decoding thread and its batches: they decode events identically, have the same batch size,
+ * and continue in the same list of files, at ends of the same batches. Each group is decoded separately, so that every model
+ * gets exactly what it would get alone.
  * @returns numbers of entrants, in order
- * @throws usage where a topic or a pipe would have to be read more than once; as `planFiles`
+ * @throws usage if a topic or a pipe would have to be read more than once; as `planFiles`
  */
 export async function streamsOf(entrants: readonly Entrant[]): Promise<number[][]> {
   const groups = new Map<string, number[]>();
@@ -31,7 +31,7 @@ export async function streamsOf(entrants: readonly Entrant[]): Promise<number[][
   return streams;
 }
 
-/** How a model reads events, and how its batches lie in memory. */
+/** How a model decodes events, and the layout of its batches. */
 function alike({ spec, kept }: Job): string {
   const { keys, ...layout } = batchLayout(spec, spec.batch);
   const used = keys.filter(({ singles }) => singles > 0);

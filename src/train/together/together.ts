@@ -8,17 +8,17 @@ import { trainJob } from "../run.js";
 import type { TogetherOptions, TogetherReport } from "./options.js";
 import { TogetherRun } from "./run.js";
 
-/** Examples of a round by default. */
+/** Default examples per round. */
 const ROUND = 65_536;
-/** How much more an event costs a model with a tower, about. */
+/** Approximate cost of an event in a model with a tower, relative to one without. */
 const TOWER_COST = 4;
 
 /**
- * Learns several models from one stream of events: events are decoded once for all models that read them alike, and every model's
- * checkpoint has the bytes that training it alone gives. Models are shared out among threads. A model that fails is dropped and
- * reported, and the others go on.
- * @throws HashbrookError usage; what keeps a model from beginning (output_exists, checkpoint_mismatch, checkpoint_locked, …), before anything is
- * learned; what failed the source; the first model's failure where none is left
+ * Trains several models on one stream of events: events are decoded once for all models that read them alike, and every model's
+ * checkpoint has the bytes of training it alone. Models are distributed among threads. A model that fails is dropped and
+ * reported, and the others continue.
+ * @throws HashbrookError usage; what prevents a model from starting (output_exists, checkpoint_mismatch, checkpoint_locked, …),
+ * before anything is learned; a failure of the source; the first model's failure if none is left
  */
 export async function trainTogether(options: TogetherOptions): Promise<TogetherReport> {
   const { contenders, onProgress: _, ...rest } = options;
@@ -55,12 +55,12 @@ function refuseUnclear({ contenders, topic, out, workers, roundExamples }: Toget
       refuse(`${name} ${value}: must be a whole number of at least 1`, "leave it out for the default");
 }
 
-/** Decoding takes less than learning of several models: all cores learn. */
+/** Decoding takes less time than learning several models, so all cores learn. */
 function workersOf({ contenders, workers = availableParallelism() }: TogetherOptions): number {
   return Math.min(workers, contenders.length);
 }
 
-/** Contenders by thread: the costliest first, each to the thread that has least to do. */
+/** Contenders by thread: the costliest first, each to the thread with the least work. */
 function shareOut(jobs: readonly Job[], workers: number): number[][] {
   const threads = Array.from({ length: workers }, () => ({ cost: 0, contenders: [] as number[] }));
   const costs = jobs.map(({ spec }) => (learnsByEvent(spec.tower.kind) ? 1 : TOWER_COST));

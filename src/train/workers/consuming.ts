@@ -14,24 +14,24 @@ const IDLE_MS = 25;
 /** What a consuming thread is given. */
 export interface ConsumeTask {
   readonly job: Job;
-  /** Of the decoding thread. */
+  /** To the decoding thread. */
   readonly port: MessagePort;
-  /** Of the thread that wants the report. */
+  /** To the thread that receives the report. */
   readonly control: MessagePort;
   readonly follower: MessagePort | null;
 }
 
-/** Learns or scores what the decoding thread decodes, and tells how it goes. */
+/** Learns or scores what the decoding thread decodes, and reports progress. */
 export class Consuming {
   private readonly task: ConsumeTask;
   private readonly inbox: FromDecoder[] = [];
   private wake = () => {};
-  /** Buffers of batches that were consumed, which the decoding thread is not told of yet. */
+  /** Consumed buffers that the decoding thread has not been told of yet. */
   private freed: number[] = [];
-  /** Whether the consumer tells when another batch is best decoded. */
+  /** Whether the consumer signals good moments for decoding the next batch. */
   private spares = false;
   private readonly stopping = new AbortController();
-  /** How the source is, and why the consumer itself cannot go on, if it cannot. */
+  /** The state of the source, and why the consumer itself cannot continue, if it cannot. */
   private source: SourceHealth | null = null;
   private blocked: string | null = null;
   private told = systemClock.now();
@@ -47,7 +47,7 @@ export class Consuming {
     });
   }
 
-  /** Resolves with whether nothing of the job goes on or is held any more. */
+  /** Resolves with whether nothing of the job is still running or held. */
   async run(): Promise<boolean> {
     const { job, port, control, follower } = this.task;
     try {
@@ -74,7 +74,7 @@ export class Consuming {
     }
   }
 
-  /** What each kind of job does with batches; only the one asked for is loaded. */
+  /** What each kind of job does with batches; only the one needed is loaded. */
   private async open(): Promise<Consumer> {
     const { job, follower } = this.task;
     const { retry, upstream } = this;
@@ -104,7 +104,7 @@ export class Consuming {
   private take(message: FromDecoder): void {
     if (message.type === "state") {
       this.source = message.state;
-      // At once: the consumer may be waiting for brokers, which is what it tells.
+      // Immediately: the consumer may be waiting for brokers, which the report says.
       this.report();
       return;
     }
@@ -124,7 +124,7 @@ export class Consuming {
   /** The next message; null: stop; undefined: none came for a while. */
   private async received(): Promise<FromDecoder | null | undefined> {
     const { inbox, stopping } = this;
-    // Messages that have come are handed over between two turns of the event loop.
+    // Pending messages are delivered between two turns of the event loop.
     if (inbox.length === 0) await new Promise(setImmediate);
     if (inbox.length === 0 && !stopping.signal.aborted) {
       this.free();
@@ -173,7 +173,7 @@ export class Consuming {
       }
       if (message.type === "end") return message.endedBy;
       if (message.type === "error") {
-        // As when it is told to stop: nobody is waited for without an end.
+        // As when it is told to stop, it must not wait indefinitely.
         if (consumer.progress().unsaved > 0) this.stopping.abort();
         throw await keptAtFailure(consumer, fromPlainError(message.error));
       }

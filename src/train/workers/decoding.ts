@@ -21,15 +21,15 @@ import { fingerprintOf, loadTopicModules, topicSchemas } from "./topic-modules.j
 
 const STATE_MS = 500;
 
-/** What the consumer needs to know of the source with every batch. */
+/** What the consumer needs to know about the source with every batch. */
 type Known = Pick<BatchMessage, "fingerprints" | "totalBytes" | "ends">;
 
 /** What a decoding thread is given. */
 export interface DecodeTask {
   readonly job: Job;
-  /** Of the consumers, which all learn the same batches. */
+  /** To the consumers, which all learn the same batches. */
   readonly ports: readonly MessagePort[];
-  /** Where each of their models goes on, where that is known from the start. */
+  /** Start positions of each of their models, if known from the start. */
   readonly starts?: readonly StreamStart[];
 }
 
@@ -43,16 +43,16 @@ export class Decoding {
   /** Called when a consumer is ready. */
   private ready = (_port: MessagePort) => {};
   private committed = (_position: TopicPosition) => {};
-  /** By consumer: the place that all of its models have saved. */
+  /** By consumer: the position that all of its models have saved. */
   private readonly saved = new Map<MessagePort, TopicPosition>();
   private letGo = async () => {};
-  /** What gives events their labels; null where they have them, and before the first. */
+  /** The source of labels; null if events have them, and before it is opened. */
   private joiner: Pick<Joiner, "stalled" | "close"> | null = null;
-  /** The topic's log, as soon as its group is to be joined. */
+  /** The topic's log, from the moment its group may be joined. */
   private joined: Promise<KafkaLog> | null = null;
-  /** What reading a topic needs is loaded while the other thread loads the model. */
+  /** Modules for reading a topic, loaded while the other thread loads the model. */
   private readonly topicModules: ReturnType<typeof loadTopicModules> | null;
-  /** Files or the topic were read to where they were to be read, and are closed. */
+  /** Files or the topic were read to the requested end, and are closed. */
   private over = false;
 
   private constructor({ job, ports, starts }: DecodeTask, left: (clean: boolean) => void) {
@@ -73,7 +73,7 @@ export class Decoding {
     this.begin(starts);
   }
 
-  /** Resolves when the last consumer has left, with whether nothing of the source is held any more. */
+  /** Resolves when the last consumer has left, with whether nothing of the source is still held. */
   static run(task: DecodeTask): Promise<boolean> {
     return new Promise((resolve) => new Decoding(task, resolve));
   }
@@ -86,7 +86,7 @@ export class Decoding {
     if (message.type === "committed") this.tellCommitted();
   }
 
-  /** Before any model learns, it is durable with all of them where the run begins. */
+  /** Waits until the run's start is durable for all models, before any of them learns. */
   private allReady(): Promise<void> {
     const waiting = new Set(this.outlets.ports);
     return new Promise((resolve) => {
@@ -97,7 +97,7 @@ export class Decoding {
     });
   }
 
-  /** The brokers are told of a place when all models have saved it. */
+  /** Commits a position to the brokers once all models have saved it. */
   private tellCommitted(): void {
     const places = this.outlets.ports.flatMap((port) => this.saved.get(port) ?? []);
     if (places.length < this.outlets.ports.length) return;
@@ -114,7 +114,7 @@ export class Decoding {
     this.outlets.send({ type: "end", endedBy: limited ? "limit" : "end" });
   }
 
-  /** Batches will lie in these, one after the other. @returns which of them is free */
+  /** Shares the buffers to put batches into, in turn. @returns a function that gives a free one */
   private share(buffers: readonly Room[]): () => Room {
     this.outlets.share(buffers);
     return () => buffers[this.outlets.next];
@@ -167,7 +167,7 @@ export class Decoding {
     return limited;
   }
 
-  /** Loaded where labels come from clicks. */
+  /** Loaded if labels come from clicks. */
   private async openJoiner(...args: Parameters<typeof import("../join/open.js")["openJoiner"]>): Promise<Joiner> {
     const { openJoiner } = await import("../join/open.js");
     const opened = await openJoiner(...args);
@@ -175,7 +175,7 @@ export class Decoding {
     return opened;
   }
 
-  /** Impressions with their labels. The clicks are opened with the first of them: then this process is the one that learns. */
+  /** Impressions with their labels. The clicks are opened with the first impression, and so only in the process that learns. */
   private async *labelled(
     pieces: AsyncIterable<Piece>,
     layout: BatchLayout,
@@ -247,7 +247,7 @@ export class Decoding {
       const stalled = this.joiner?.stalled ? { ready: false, reason: this.joiner.stalled } : {};
       outlets.send({ type: "state", state: { ...log.state, ...stalled, lag } });
     }, STATE_MS);
-    // Not before the consumer has finished: its last checkpoint is told to the brokers, too.
+    // Not before the consumer has finished: its last checkpoint is still to be committed to the brokers.
     this.letGo = async () => {
       clearInterval(timer);
       await commit;
@@ -278,7 +278,7 @@ export class Decoding {
     return this.pass(labels, start.limit, () => known, "");
   }
 
-  /** Hands batches to the consumer, each in a free buffer. @returns true when the limit was reached */
+  /** Passes batches to the consumer, each in a free buffer. @returns true when the limit was reached */
   private async pass(
     pieces: AsyncIterable<Piece>,
     limit: number,

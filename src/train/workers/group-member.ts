@@ -5,9 +5,9 @@ import { nodeFiles, quietly } from "../../core/files.js";
 import type { Membership } from "../../sources/kafka/membership.js";
 
 /**
- * `member` of a run's directory: the name its process has, or had, in the consumer group; and the directory's inode. Whoever holds
- * the directory's lock knows that the process of that name is dead, and takes its place in the group; in a copy of the directory
- * that is not known.
+ * The file `member` of a run's directory: the member id that its process has, or had, in the consumer group, and the
+ * directory's inode. Whoever holds the directory's lock knows that the process with that id is dead, and takes its place in the
+ * group; in a copy of the directory (another inode) that would be wrong.
  */
 export class GroupMember implements Membership {
   id: string | null = null;

@@ -2,16 +2,16 @@ import type { MessagePort } from "node:worker_threads";
 import type { Room } from "../../core/batch.js";
 import type { FromDecoder, ToDecoder } from "./thread-messages.js";
 
-/** Told by consumers, and what is not about buffers. */
+/** Messages from consumers that do not concern buffers. */
 export interface OutletEvents {
   message(message: Exclude<ToDecoder, { type: "free" | "stop" }>, port: MessagePort): void;
-  /** The last consumer wants nothing more. */
+  /** The last consumer has left. */
   left(): void;
 }
 
-/** The consumers of a decoding thread: all get what is sent, and a buffer is free again when every one has handed it back. */
+/** The consumers of a decoding thread: all receive what is sent, and a buffer is free again when all have returned it. */
 export class Outlets {
-  /** Buffers that each consumer has. */
+  /** Buffers held by each consumer. */
   private readonly held: Map<MessagePort, Set<number>>;
   private readonly free: number[] = [];
   private wake = () => {};
@@ -29,7 +29,7 @@ export class Outlets {
     }
   }
 
-  /** Consumers that still want something. */
+  /** Consumers that have not left. */
   get ports(): readonly MessagePort[] {
     return [...this.held.keys()];
   }
@@ -49,7 +49,7 @@ export class Outlets {
     for (const port of this.held.keys()) port.postMessage(message);
   }
 
-  /** Hands the next buffer to all, and waits until there is another free one. */
+  /** Sends the next buffer to all, and waits until another one is free. */
   async sendBuffer(message: (slot: number) => FromDecoder): Promise<void> {
     const slot = this.free.shift()!;
     for (const slots of this.held.values()) slots.add(slot);
@@ -70,7 +70,7 @@ export class Outlets {
 
   private leave(port: MessagePort): void {
     const slots = [...(this.held.get(port) ?? [])];
-    // The last one's go back to nobody.
+    // The last consumer's buffers need not be returned.
     if (this.held.size > 1) for (const slot of slots) this.handBack(port, slot);
     this.held.delete(port);
   }

@@ -10,18 +10,18 @@ import type { FromConsumer, ToConsumer } from "./thread-messages.js";
 export interface PipelineOptions {
   /** Called a few times a second. */
   readonly onProgress?: (progress: Progress) => void;
-  /** When it aborts, the batch at hand is finished and committed, and the report says `ended_by: "stopped"`. */
+  /** When it aborts, the current batch is finished and committed, and the report says `ended_by: "stopped"`. */
   readonly signal?: AbortSignal;
-  /** Where a follower in this process reads the delta log; handed over. */
+  /** The port from which a follower in this process reads the delta log; it is transferred. */
   readonly follower?: MessagePort | undefined;
 }
 
-/** How long the decoding thread may take to leave its consumer group: a member that goes without a word is waited for. */
+/** How long the decoding thread may take to leave its consumer group: otherwise the group waits for the missing member. */
 const PARTING_MS = 2_000;
 
 /**
- * Runs a job in two threads: source + decoder in one, model + metrics in the other; batches travel between them as
- * transferred buffers, at most four at a time. The calling thread stays free. Threads of one job work the next one's, too.
+ * Runs a job in two threads: source + decoder in one, model + metrics in the other; batches pass between them in four shared
+ * buffers, used in turn. The calling thread stays free. Threads are reused by later jobs.
  * @throws HashbrookError whatever went wrong in a worker
  */
 export async function runPipeline(job: Job, options: PipelineOptions = {}): Promise<Report> {

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import type { DeltaSink, Entry } from "../../delta-log/delta-log.js";
 
-/** A run that cannot send tries again until brokers or stores answer or it is told to stop. */
+/** A run that cannot send retries until brokers or stores answer, or it is told to stop. */
 export interface RetryOptions {
   readonly stop: AbortSignal;
-  /** Told why the run cannot go on; null when it can again. */
+  /** Called with the reason why the run cannot continue; null when it can again. */
   readonly waiting: (reason: string | null) => void;
 }
 
@@ -14,9 +14,9 @@ const LATE_MS = 5_000;
 const RETRY_MS = 1_000;
 
 /**
- * Does `work` again for as long as no broker and no store answers: an outage stops a trainer, it does not end it. The work must be
+ * Retries `work` as long as no broker or store answers: an outage pauses a trainer, it does not end it. The work must be
  * idempotent.
- * @param what who is waited for, as the reason says it
+ * @param what what is waited for, as in the reason
  * @throws HashbrookError kafka_unreachable, store_unreachable only after `stop`; all others at once
  */
 export async function retried<T>(what: string, work: () => Promise<T>, { stop, waiting }: RetryOptions): Promise<T> {
@@ -37,7 +37,10 @@ export async function retried<T>(what: string, work: () => Promise<T>, { stop, w
   }
 }
 
-/** A delta log that waits for its brokers or its store. Entries are sent again as a whole: followers know them by their numbers. */
+/**
+ * A delta log that waits for its brokers or its store. Entries are sent again in full: followers recognise them by their
+ * numbers.
+ */
 export class RetryingSink implements DeltaSink {
   private readonly sink: DeltaSink;
   private readonly retry: RetryOptions;

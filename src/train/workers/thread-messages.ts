@@ -14,15 +14,15 @@ import type { DecodedBatch } from "../stream.js";
 export interface StreamStart {
   /** Where it begins; null: at its beginning. */
   readonly position: StreamPosition | null;
-  /** Decisions made after it before, which a topic's merge follows. */
+  /** Decisions made after that position, which a topic's merge follows. */
   readonly replay: readonly (MergeDecision | ClickMark)[];
   /** Examples this run may still consume; Infinity = all. */
   readonly limit: number;
-  /** Fingerprints of the files a resumed run has read, to be verified before it goes on. */
+  /** Fingerprints of the files a resumed run has read, to be verified before it continues. */
   readonly fingerprints: readonly string[];
   /** Rows per batch. */
   readonly capacity: number;
-  /** The list of files of the run that is resumed; null: none. */
+  /** The list of files of the resumed run; null: none. */
   readonly pass: Pass | null;
   /** Files of earlier lists (see `LearnedFile`), and examples learned. */
   readonly learned: readonly string[];
@@ -31,9 +31,9 @@ export interface StreamStart {
   readonly rejected: number;
   /** Passes over the data that have been validated. */
   readonly validated: number;
-  /** The join that a run goes on with; null: a new one, or labels do not come from clicks. */
+  /** The join to resume; null: a new one, or labels do not come from clicks. */
   readonly join: JoinState | null;
-  /** u64[the ids that came last], where the reader leaves out events that come again; absent: it does not, or none came. */
+  /** u64 of the last ids, if the reader leaves out repeated events; absent: it does not, or there were none. */
   readonly ids?: Uint8Array;
   /** Schemas that events before it have named. */
   readonly schemas?: KnownSchemas;
@@ -41,18 +41,18 @@ export interface StreamStart {
 
 /** Consumer → decoder. A free buffer is also the permission to decode one more batch. */
 export type ToDecoder =
-  /** The topic's consumer group can be joined: the run's directory is this process's. Nothing is read yet. */
+  /** The topic's consumer group may be joined: the run's directory is locked by this process. Nothing is read yet. */
   | { readonly type: "join" }
   | { readonly type: "start"; readonly start: StreamStart }
   | { readonly type: "free"; readonly slot: number }
-  /** Several consumers: where the run begins is durable with this one's models. */
+  /** With several consumers: the run's start is durable for this one's models. */
   | { readonly type: "ready" }
-  /** Nothing more is wanted: lets go of the source. */
+  /** Nothing more is wanted: release the source. */
   | { readonly type: "stop" }
   /** A checkpoint up to this place is durable. */
   | { readonly type: "committed"; readonly position: StreamPosition };
 
-/** How a topic's reading goes. */
+/** The state of a topic's reading. */
 export interface SourceHealth {
   /** False while nothing can be read. */
   readonly ready: boolean;
@@ -65,7 +65,7 @@ export interface SourceHealth {
 /** A batch in one of the shared buffers. */
 export interface BatchMessage {
   readonly type: "batch";
-  /** To be learned, or a validation event to be scored alone. */
+  /** To be learned, or a validation event to be scored only. */
   readonly kind: "learn" | "validate";
   readonly slot: number;
   readonly decoded: Omit<DecodedBatch, "buffer">;
@@ -75,17 +75,17 @@ export interface BatchMessage {
 }
 
 /**
- * Decoder → consumer. The buffers are shared once and used in turn: transferring one with every batch makes the garbage
+ * Decoder → consumer. The buffers are shared once and used in turn: transferring one with every batch would make the garbage
  * collector believe that memory is short.
  */
 export type FromDecoder =
   | { readonly type: "buffers"; readonly buffers: readonly Room[] }
-  /** A topic is open, and is read from here on. */
+  /** A topic was opened, and is read from here on. */
   | { readonly type: "opened"; readonly position: StreamPosition; readonly fingerprints: readonly string[] }
-  /** Files are open, and are learned so by the consumers' `model`-th model. */
+  /** Files were opened; this is the plan for the consumers' `model`-th model. */
   | { readonly type: "began"; readonly model: number; readonly plan: Omit<Plan, "inputs"> }
   | BatchMessage
-  /** All validation events have been handed out: those of `data`, after `epoch` passes (null: at the limit). */
+  /** All validation events of `data` have been delivered, after `epoch` passes (null: at the limit). */
   | { readonly type: "validated"; readonly epoch: number | null; readonly data: string }
   | { readonly type: "state"; readonly state: SourceHealth }
   | { readonly type: "end"; readonly endedBy: "end" | "limit" }

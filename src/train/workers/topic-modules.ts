@@ -4,7 +4,7 @@ import type { StreamStart } from "./thread-messages.js";
 
 let loaded: ReturnType<typeof load> | undefined;
 
-/** What reading a topic needs. A thread that reads one topic after another loads it once. */
+/** The modules for reading a topic, loaded once per thread. */
 export function loadTopicModules(): ReturnType<typeof load> {
   loaded ??= load();
   return loaded;
@@ -20,13 +20,13 @@ async function load() {
   return { beginTopic, joinTopic, GroupMember, Merge, decodedMessages };
 }
 
-/** Loaded where events are in binary. */
+/** Loaded if events are binary. */
 export async function topicSchemas(reader: SchemaReader, { registry }: TopicSpec, { schemas = {} }: StreamStart) {
   const { TopicSchemas } = await import("../../schema-registry/topic-schemas.js");
   return new TopicSchemas(reader, registry, schemas);
 }
 
-/** What a checkpoint remembers a topic by. */
+/** A topic's fingerprint in a checkpoint. */
 export function fingerprintOf(topic: string): string {
   return `kafka:${topic}`;
 }
