@@ -1,11 +1,18 @@
+import type { MessagePort } from "node:worker_threads";
 import type { PlainError } from "../core/errors.js";
 import type { ChainOptions, ChangedRows, Increment } from "./chain-writer.js";
 import type { Saved } from "./store.js";
 
-/** What a writer thread is started with. */
+/** Where a run's checkpoints are, and how they are written. */
 export interface WriterSetup {
   readonly directory: string;
   readonly options: ChainOptions;
+}
+
+/** What a writer thread is given. */
+export interface WriterTask extends WriterSetup {
+  /** Of the trainer. */
+  readonly port: MessagePort;
 }
 
 /** Trainer → writer. */

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { builtFile } from "../core/built-file.js";
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { fromPlainError, HashbrookError } from "../core/errors.js";
+import { Thread } from "../core/thread-pool.js";
 import type { ChangedRows, Increment } from "./chain-writer.js";
 import { CopyMemory } from "./copy-memory.js";
 import type { Saved } from "./store.js";
-import type { FromWriter, ToWriter, WriterSetup } from "./writer-messages.js";
+import type { FromWriter, ToWriter, WriterSetup, WriterTask } from "./writer-messages.js";
 
 const POLL_MS = 2;
+/** How long a thread that has stopped may take to say that it can work another run. */
+const PARTING_MS = 1_000;
 
 /**
  * A thread that writes increments while the caller goes on learning. One save at a time; the caller asks with `poll` what
@@ -16,7 +18,7 @@ const POLL_MS = 2;
 export class WriterThread {
   /** Where copies to be handed over are made. */
   readonly memory = new CopyMemory();
-  private readonly worker: Worker;
+  private readonly thread: Thread;
   private readonly port: MessagePort;
   private failure: HashbrookError | null = null;
   private saving = false;
@@ -27,16 +29,9 @@ export class WriterThread {
   constructor(setup: WriterSetup) {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    this.worker = new Worker(builtFile("checkpoints/writer-worker.js"), {
-      workerData: { ...setup, port: port2 },
-      transferList: [port2],
-      // The process's own flags may be for its main program (--input-type).
-      execArgv: [],
-    });
-    this.worker.on("error", (error) => this.fail(String(error)));
-    this.worker.on("exit", (code) => {
-      if (!this.stopped) this.fail(`it ended with code ${code}`);
-    });
+    // The process's own flags may be for its main program (--input-type).
+    this.thread = Thread.take("checkpoints/writer-worker.js", []);
+    this.thread.begin({ ...setup, port: port2 } satisfies WriterTask, [port2], (error) => this.fail(String(error)));
   }
 
   /** A save is under way: the next must wait. */
@@ -90,7 +85,7 @@ export class WriterThread {
     }
   }
 
-  /** Gives up a compaction at hand and ends the thread, which then writes nothing more. Never throws. */
+  /** Gives up a compaction at hand; the thread then writes nothing more of this run. Never throws. */
   async stop(): Promise<void> {
     this.port.postMessage({ type: "stop" } satisfies ToWriter);
     while (!this.stopped) {
@@ -103,7 +98,7 @@ export class WriterThread {
       if (!this.stopped) await sleep(POLL_MS);
     }
     this.stopped = true;
-    await this.worker.terminate();
+    await this.thread.release(PARTING_MS);
     this.port.close();
   }
 

@@ -1,76 +1,98 @@
-import { type MessagePort, workerData } from "node:worker_threads";
 import { systemClock } from "../core/clock.js";
 import { toPlainError } from "../core/errors.js";
+import { workTasks } from "../core/thread-tasks.js";
 import { ChainWriter, type ChangedRows, type Increment } from "./chain-writer.js";
 import { joinRows } from "./join-rows.js";
-import type { FromWriter, ToWriter, WriterSetup } from "./writer-messages.js";
+import type { FromWriter, ToWriter, WriterTask } from "./writer-messages.js";
 
-const { port, directory, options } = workerData as WriterSetup & { port: MessagePort };
-const writer = new ChainWriter(directory, options);
-/** A step of what is left to do is due. */
-let working = false;
-/** Rows of the next increment that have come already, oldest first. */
-let ahead: ChangedRows[] = [];
+/** Writes what a run hands over, until it is told to stop. */
+class Writing {
+  private readonly task: WriterTask;
+  private readonly writer: ChainWriter;
+  /** A step of what is left to do is due. */
+  private working = false;
+  private stopped = false;
+  /** Rows of the next increment that have come already, oldest first. */
+  private ahead: ChangedRows[] = [];
 
-function tell(message: FromWriter, memory: readonly ArrayBuffer[] = []): void {
-  port.postMessage(message, [...memory]);
-}
-
-/** Runs work of the writer; what goes wrong is the trainer's to know. */
-function attempt(work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    tell({ type: "error", error: toPlainError(error) });
+  private constructor(task: WriterTask, ended: () => void) {
+    this.task = task;
+    this.writer = new ChainWriter(task.directory, task.options);
+    task.port.on("message", (message: ToWriter) => {
+      if (message.type === "rows") this.ahead.push(...message.rows);
+      else if (message.type === "save") this.take(message.increment);
+      else this.stop(ended);
+    });
   }
-}
 
-function save({ patches, ...rest }: Increment): void {
-  const earlier = ahead;
-  ahead = [];
-  const joined = patches.map((patch) =>
-    joinRows(
-      earlier.filter(({ name }) => name === patch.name),
-      patch,
-    ),
-  );
-  const saved = writer.save({ ...rest, patches: joined });
-  const buffers = [...earlier, ...patches].map(({ data }) => data.buffer as ArrayBuffer);
-  tell({ type: "used", buffers }, buffers);
-  tell({ type: "saved", saved });
-}
+  /** Resolves when nothing of the run is written any more. */
+  static run(task: WriterTask): Promise<boolean> {
+    return new Promise((resolve) => new Writing(task, () => resolve(true)));
+  }
 
-/**
- * Compacts in steps, between which increments go first. Where they come one after the other, compaction has half of the time:
- * a chain must not grow faster than it is compacted.
- */
-function compact(leastMs: number): void {
-  const end = systemClock.now() + leastMs;
-  attempt(() => {
-    let more = writer.step();
-    while (more && systemClock.now() < end) more = writer.step();
-    if (more) later();
-  });
-}
+  private tell(message: FromWriter, memory: readonly ArrayBuffer[] = []): void {
+    this.task.port.postMessage(message, [...memory]);
+  }
 
-function later(): void {
-  if (working) return;
-  working = true;
-  setImmediate(() => {
-    working = false;
-    compact(0);
-  });
-}
+  /** Runs work of the writer; what goes wrong is the trainer's to know. */
+  private attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.tell({ type: "error", error: toPlainError(error) });
+    }
+  }
 
-port.on("message", (message: ToWriter) => {
-  if (message.type === "rows") ahead.push(...message.rows);
-  else if (message.type === "save") {
+  private take(increment: Increment): void {
     const started = systemClock.now();
-    attempt(() => save(message.increment));
-    compact(systemClock.now() - started);
-  } else {
-    attempt(() => writer.abandon());
-    tell({ type: "stopped" });
-    port.close();
+    this.attempt(() => this.save(increment));
+    this.compact(systemClock.now() - started);
   }
-});
+
+  private save({ patches, ...rest }: Increment): void {
+    const earlier = this.ahead;
+    this.ahead = [];
+    const joined = patches.map((patch) =>
+      joinRows(
+        earlier.filter(({ name }) => name === patch.name),
+        patch,
+      ),
+    );
+    const saved = this.writer.save({ ...rest, patches: joined });
+    const buffers = [...earlier, ...patches].map(({ data }) => data.buffer as ArrayBuffer);
+    this.tell({ type: "used", buffers }, buffers);
+    this.tell({ type: "saved", saved });
+  }
+
+  /**
+   * Compacts in steps, between which increments go first. Where they come one after the other, compaction has half of the time:
+   * a chain must not grow faster than it is compacted.
+   */
+  private compact(leastMs: number): void {
+    const end = systemClock.now() + leastMs;
+    this.attempt(() => {
+      let more = this.writer.step();
+      while (more && systemClock.now() < end) more = this.writer.step();
+      if (more) this.later();
+    });
+  }
+
+  private later(): void {
+    if (this.working) return;
+    this.working = true;
+    setImmediate(() => {
+      this.working = false;
+      if (!this.stopped) this.compact(0);
+    });
+  }
+
+  private stop(ended: () => void): void {
+    this.stopped = true;
+    this.attempt(() => this.writer.abandon());
+    this.tell({ type: "stopped" });
+    this.task.port.close();
+    ended();
+  }
+}
+
+workTasks<WriterTask>(Writing.run);

@@ -28,18 +28,22 @@ export class Thread {
   /** Why it died, once it has. */
   private death: { readonly error: unknown } | null = null;
 
-  private constructor(entry: string) {
+  private constructor(entry: string, execArgv: string[] | undefined) {
     this.entry = entry;
-    this.worker = new Worker(builtFile(entry));
+    this.worker = new Worker(builtFile(entry), { ...(execArgv && { execArgv }) });
     this.worker.on("message", (how: TaskEnd) => this.ended(how));
     this.worker.on("error", (error) => this.die(error));
     this.worker.on("exit", (code) => this.die(new HashbrookError("internal", `${entry} ended with code ${code}`)));
   }
 
-  /** An idle thread, or a new one. @param entry the file of its module, below `dist` */
-  static take(entry: string): Thread {
+  /**
+   * An idle thread, or a new one.
+   * @param entry the file of its module, below `dist`
+   * @param execArgv Node's flags for a new one. Default: the process's
+   */
+  static take(entry: string, execArgv?: string[]): Thread {
     const [kept] = idle.get(entry) ?? [];
-    return kept?.taken() ?? new Thread(entry);
+    return kept?.taken() ?? new Thread(entry, execArgv);
   }
 
   /** Starts a task. @param failed receives an error that ends the thread */
