@@ -6,11 +6,21 @@ import { specHash } from "../../src/spec/hash.js";
 import { loadSpec } from "../../src/spec/parse.js";
 import { digests, ended, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
-import { everyEncoding, fourLanes, killed, LANES, laneLine, learnedBy, reportOf, topicOf } from "./lane-runs.js";
+import {
+  everyEncoding,
+  fourLanes,
+  killed,
+  LANES,
+  laneLine,
+  learnedBy,
+  reportOf,
+  topicOf,
+  WHOLE_ROUNDS,
+} from "./lane-runs.js";
 import { rows, said } from "./trainers.js";
 
-/** Fifty in `npm run test:soak`. */
-const KILLS = Number(process.env.HASHBROOK_KILLS ?? 8);
+/** Each process once, the writing one twice; fifty in `npm run test:soak`. */
+const KILLS = Number(process.env.HASHBROOK_KILLS ?? 4);
 
 /** One with no other, some with several lanes each, and one a lane; twice as many lanes in `npm run test:soak`. */
 const PROCESSES = process.env.HASHBROOK_SEED ? [1, 2, 4, 8] : [1, 2, 4];
@@ -54,7 +64,7 @@ describeKafka("lanes of several processes", (kafka) => {
 
   it("learn the same bytes where every process works every lane, in bf16: the first record of a lane and round counts", async () => {
     const topic = await topicOf(kafka, 1500);
-    const model = fourLanes(", gradients: bf16");
+    const model = fourLanes(`${WHOLE_ROUNDS}, gradients: bf16`);
     const alone = await learnedBy(model, kafka, topic);
     const together = await learnedBy(model, kafka, topic, "--processes", "2", "--takeover-ms", "0");
     expect(together.files).toEqual(alone.files);
@@ -95,7 +105,7 @@ describeKafka("lanes of several processes", (kafka) => {
   it("learn what has come since, where a run that has ended is resumed", async () => {
     const topic = await topicOf(kafka, 600);
     const out = temporary();
-    const args = line(kafka, topic, out, "--processes", "2");
+    const args = laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2");
     expect(reportOf(await ended(start(args)))).toMatchObject({ examples: 600, ended_by: "end" });
     await kafka.produce(
       topic,
@@ -155,7 +165,7 @@ describeKafka("lanes of several processes", (kafka) => {
     const topic = await kafka.topic(LANES);
     const events = await rows(600);
     const out = temporary();
-    const [, ...args] = line(kafka, topic, out, "--processes", "2", "--linger-ms", "30");
+    const [, ...args] = laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2", "--linger-ms", "30");
     const live = ["train", ...args.filter((word) => word !== "--until" && word !== "end")];
     const launcher = start(live);
     const all = said(launcher, /"examples":600,/);

@@ -98,7 +98,7 @@ describeBroker("when the broker", () => {
       const options = kafkaOptions(broker.brokers);
       await withAdmin(options, (admin) => admin.createTopic(topic, 6));
       const producer = await KafkaProducer.open(options, topic);
-      await producer.send(await unevenly(4000));
+      await producer.send(await unevenly(1500));
       await producer.close();
       const [calm, out] = [temporary(), temporary()];
       expect(await run(laneLine(broker, topic, calm, spec()))).toMatchObject({ status: 0 });
