@@ -1,7 +1,7 @@
 // Builds the package into dist/: AssemblyScript kernels, ONNX Runtime for this platform, TypeScript, and what a start loads in few files.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { build } from "rolldown";
 import { bundleForBrowsers } from "./browser.mjs";
@@ -9,6 +9,7 @@ import { layOnnxruntime, thisPlatform } from "./onnxruntime.mjs";
 
 const ASSEMBLY = "src/kernels/assembly";
 const OUT = "dist/kernels";
+const MADE = "dist/sources.made";
 
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
@@ -27,11 +28,34 @@ for (const name of readdirSync(ASSEMBLY)) {
 }
 if (!only) {
   layOnnxruntime(thisPlatform());
+  if (!isMade()) await makeAll();
+  // Tests look whether sources are newer (test/built.ts).
+  utimesSync("dist/index.js", new Date(), new Date());
+}
+
+/** Whether all else in dist/ was made of the very same sources: `dist/sources.made` has their hash. */
+function isMade() {
+  return existsSync(MADE) && readFileSync(MADE, "utf8") === hashOfAll();
+}
+
+function hashOfAll() {
+  const names = ["src", "scripts"].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
+      .map((entry) => join(entry.parentPath, entry.name)),
+  );
+  const files = [...names.sort(), "package-lock.json", "tsconfig.json"];
+  return hashOf(files, files);
+}
+
+async function makeAll() {
+  rmSync(MADE, { force: true });
   removeStale();
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
   for (const page of ["serve/page", "report/page"]) cpSync(`src/${page}`, `dist/${page}`, { recursive: true });
   await bundle();
   await bundleForBrowsers();
+  writeFileSync(MADE, hashOfAll());
 }
 
 /** Compiles a kernel, unless it was made of the very same sources: `NAME.wasm.made` has their hash. */
