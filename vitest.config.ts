@@ -1,58 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { built } from "./test/built.js";
-
-/** Files that take over four seconds. They begin first, so that the workers end together; `npm run test:quick` leaves them out. */
-const LONG = [
-  "kafka/exactly-once",
-  "kafka/lanes",
-  "kafka/bad-input",
-  "e2e/encodings",
-  "package/install",
-  "kafka/join",
-  "kafka/restart",
-  "tune/tune",
-  "kafka/deleted",
-  "e2e/determinism",
-  "e2e/join",
-  "serve/row-store-follow",
-  "kafka/resume",
-  "e2e/daily",
-  "e2e/follow",
-  "serve/watch",
-  "e2e/lifecycle",
-  "e2e/serving",
-  "e2e/commands",
-  "train/together",
-  "train/publish-gate",
-  "decode/decoder",
-  "e2e/late-labels",
-  "kafka/transactions",
-  "kafka/no-group",
-  "kafka/short-lives",
-  "e2e/epochs",
-  "kafka/live",
-  "event-cache/training",
-  "e2e/bad-input",
-  "kafka/produce",
-  "explain/explain",
-  "e2e/pipes",
-  "model/lanes",
-  "serve/workers",
-  "tables/eviction",
-  "kafka/clients",
-  "e2e/migrate",
-  "kafka/together",
-  "decode/frames",
-  "serve/embeddings",
-  "train/lanes",
-  "event-cache/feed",
-  "runtimes/onnxruntime",
-  "checkpoints/chain",
-  "e2e/examples",
-  "checkpoints/chain-crash",
-  "train/checkpointer",
-].map((name) => `test/${name}.test.ts`);
+import { LONG } from "./test/long.js";
 
 /** Those that start the program, brokers or npm. */
 const WHOLE = ["test/e2e/**", "test/kafka/**", "test/package/**"];
