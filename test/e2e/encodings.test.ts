@@ -8,11 +8,11 @@ import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
 import type { Report } from "../../src/train/report.js";
-import { digests, endedAfterKills, report, run, simulatedLines, temporary } from "./hashbrook.js";
+import { digests, endedAfterKills, kills, report, run, simulatedLines, temporary } from "./hashbrook.js";
 
 const folder = temporary();
 const ROWS = 4_000;
-const KILLS = 6;
+const KILLS = kills(3, 6);
 
 /** The demo's model, each of its tables encoded otherwise. */
 function model(name: string, encodings: Readonly<Record<string, string>>): string {

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { evaluate, type TrainOptions, train } from "../../src/train/run.js";
-import { digests, endedAfterKills, run, temporary } from "./hashbrook.js";
+import { digests, endedAfterKills, kills, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
 const [whole, head, tail] = ["whole.tsv", "head.tsv", "tail.tsv"].map((name) => join(folder, name));
@@ -145,7 +145,8 @@ describe("validation", () => {
     const args = (out: string) => ["train", "--model", model, "--data", whole, "--out", out, "--resume", ...flags];
     const [calm, killed] = [temporary(), temporary()];
     expect((await run(args(calm))).status).toBe(0);
-    expect(await endedAfterKills(args(killed), 8, new Rng(5))).toBe(8);
+    const deaths = kills(5, 8);
+    expect(await endedAfterKills(args(killed), deaths, new Rng(5))).toBe(deaths);
     expect(digests(killed)).toEqual(digests(calm));
   });
 

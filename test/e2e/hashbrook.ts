@@ -112,6 +112,9 @@ export function start(args: readonly string[], killAt?: string): ChildProcess {
   });
 }
 
+/** How often a trainer dies with every change, and in `npm run test:soak`. */
+export const kills = (perChange: number, inSoak: number): number => (process.env.HASHBROOK_SEED ? inSoak : perChange);
+
 export async function ended(child: ChildProcess): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const text = { stdout: "", stderr: "" };
   child.stdout?.on("data", (data) => (text.stdout += data));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { Scorer } from "../../src/portable/node.js";
-import { digests, endedAfterKills, report, run, simulatedLines, temporary } from "./hashbrook.js";
+import { digests, endedAfterKills, kills, report, run, simulatedLines, temporary } from "./hashbrook.js";
 
 const ROWS = 30_000;
 const folder = temporary();
@@ -50,7 +50,8 @@ describe("train with join.correct", () => {
     writeFileSync(short, `${readFileSync(shown, "utf8").split("\n").slice(0, 12_000).join("\n")}\n`);
     const line = (out: string) => [...training("fnw", out, [short]), "--checkpoint-every", "1500"];
     await report(line("whole"));
-    expect(await endedAfterKills([...line("killed"), "--resume"], 4, new Rng(3))).toBe(4);
+    const deaths = kills(3, 4);
+    expect(await endedAfterKills([...line("killed"), "--resume"], deaths, new Rng(3))).toBe(deaths);
     expect(digests(at("killed"))).toEqual(digests(at("whole")));
   }, 120_000);
 

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { DEEP_CROSSING } from "../small-specs.js";
-import { digests, endedAfterKills, report, run, temporary } from "./hashbrook.js";
+import { digests, endedAfterKills, kills, report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
 const ROWS = 16_000;
@@ -41,7 +41,8 @@ describe.each(Object.entries(models))("training %s whose ids are admitted and ev
 
     const out = temporary();
     const args = train(out, "--resume", "--checkpoint-every", "600", "--json");
-    expect(await endedAfterKills(args, 6, new Rng(3))).toBe(6);
+    const deaths = kills(3, 6);
+    expect(await endedAfterKills(args, deaths, new Rng(3))).toBe(deaths);
     expect(digests(out)).toEqual(digests(whole));
 
     const { stdout } = await run(["inspect", "--checkpoint", out, "--top", "0", "--json"]);
